@@ -1,0 +1,217 @@
+"""The one declaration of a kind: `Resource`, and the hooks that make it more than generic: `Strategy`.
+
+A resource without a strategy of its own is served generically: stored, listed, watched, patched,
+with the schema's field checks. A strategy adds what only this kind knows. Its hooks are pure: they
+may change the object they are handed (always a private copy) and nothing else.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any
+
+from wherry.objects.errors import FieldError
+from wherry.objects.meta import Object, metadata, namespace_of
+
+ALL_VERBS = ("create", "delete", "deletecollection", "get", "list", "patch", "update", "watch")
+
+
+@dataclass(frozen=True, slots=True)
+class Column:
+    """A column of the server-side Table (metav1.TableColumnDefinition).
+
+    `priority` 0 always shows, 1 only with `-o wide`. `format` is "name" for the name column.
+    """
+
+    name: str
+    type: str = "string"
+    format: str = ""
+    description: str = ""
+    priority: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Subresource:
+    """A path below the object: `status`, `scale`, `log` ...
+
+    `group`, `version`, `kind` name the body it takes; empty means the parent's own.
+    """
+
+    name: str
+    verbs: tuple[str, ...] = ("get", "patch", "update")
+    group: str = ""
+    version: str = ""
+    kind: str = ""
+
+
+class Strategy:
+    """What only this kind knows; every hook is optional and by default does nothing.
+
+    `new` is the object about to be stored, private to the request; `old` is the stored one (None on
+    create), shared and never to be changed. The order on a write: decode, `default`, (patch and
+    default again), `prepare` or `prepare_status`, admission, `validate` or `validate_status`.
+    """
+
+    generates_names = True
+    """Whether metadata.generateName is honoured."""
+    creates_on_update = False
+    """Whether PUT of a missing object creates it (upstream's AllowCreateOnUpdate)."""
+    unconditional_update = True
+    """Whether an update without resourceVersion is taken (upstream's AllowUnconditionalUpdate)."""
+
+    def default(self, obj: Object) -> None:
+        """Fill what the user left out, as upstream's defaulting functions do."""
+
+    def prepare(self, new: Object, old: Object | None) -> None:
+        """Drop what a user may not set here (status on the main resource), bump the generation."""
+        status = old.get("status") if old is not None else None
+        if status is None:
+            new.pop("status", None)
+        else:
+            new["status"] = status
+
+    def prepare_status(self, new: Object, old: Object) -> None:
+        """Keep everything but status as stored."""
+        keep_all_but_status(new, old)
+
+    def validate(self, new: Object, old: Object | None) -> list[FieldError]:
+        """What is wrong with `new` (on update: also which immutable fields changed)."""
+        return []
+
+    def validate_status(self, new: Object, old: Object) -> list[FieldError]:
+        """What is wrong with the status written through the status subresource."""
+        return []
+
+    def warnings(self, new: Object, old: Object | None) -> list[str]:
+        """Texts for `Warning:` headers."""
+        return []
+
+    def grace_period_s(self, obj: Object, asked: int | None) -> int:
+        """Seconds a deleted object lingers with a deletionTimestamp; 0 deletes at once.
+
+        `asked` is DeleteOptions.gracePeriodSeconds, None when not given.
+        """
+        return 0
+
+    def cells(self, obj: Object, now: datetime) -> list[Any]:
+        """The Table row, one cell per column of the resource."""
+        meta = metadata(obj)
+        return [meta.get("name", ""), meta.get("creationTimestamp", "")]
+
+
+def keep_all_but_status(new: Object, old: Object) -> None:
+    """Make `new` the stored `old` with only `new`'s status (and managedFields), in place.
+
+    Upstream resets spec, labels, annotations and the like on a status write; finalizers and owner
+    references of `new` are dropped too.
+    """
+    status = new.get("status")
+    managed = (new.get("metadata") or {}).get("managedFields")
+    revision = (new.get("metadata") or {}).get("resourceVersion")
+    kept = {key: value for key, value in old.items() if key != "status"}
+    kept["metadata"] = dict(old.get("metadata") or {})
+    if managed is not None:
+        kept["metadata"]["managedFields"] = managed
+    if revision:
+        kept["metadata"]["resourceVersion"] = revision
+    new.clear()
+    new.update(kept)
+    if status is not None:
+        new["status"] = status
+
+
+NAME_AND_AGE = (
+    Column("Name", format="name", description="Name must be unique within a namespace."),
+    Column("Created At", type="date", description="CreationTimestamp is the server time of creation."),
+)
+
+
+@dataclass(frozen=True, eq=False, kw_only=True)
+class Resource:
+    """One kind in one group version, as it is served.
+
+    `schema` is the definition's name in the schema tables (`io.k8s.api.apps.v1.Deployment`), "" for
+    kinds without one. `storage_key` is the prefix below `/registry/` where upstream keeps it.
+    `storage_version` is the (group, version) objects are stored in. `selectable` maps the field
+    selectors the kind takes beyond metadata.name and metadata.namespace to readers. `generic_rows`
+    tells that the cells are just name and age.
+    """
+
+    group: str
+    version: str
+    kind: str
+    plural: str
+    namespaced: bool
+    singular: str = ""
+    short_names: tuple[str, ...] = ()
+    categories: tuple[str, ...] = ()
+    verbs: tuple[str, ...] = ALL_VERBS
+    subresources: tuple[Subresource, ...] = ()
+    strategy: Strategy = field(default_factory=Strategy)
+    columns: tuple[Column, ...] = NAME_AND_AGE
+    selectable: Mapping[str, Callable[[Object], str]] = field(default_factory=dict)
+    schema: str = ""
+    storage_key: str = ""
+    storage_version: tuple[str, str] | None = None
+    ttl_s: int | None = None
+
+    def __post_init__(self) -> None:
+        if not self.singular:
+            object.__setattr__(self, "singular", self.kind.lower())
+        if not self.storage_key:
+            object.__setattr__(self, "storage_key", self.plural)
+        if self.storage_version is None:
+            object.__setattr__(self, "storage_version", (self.group, self.version))
+
+    @property
+    def api_version(self) -> str:
+        """`apps/v1`, or `v1` for the core group."""
+        return f"{self.group}/{self.version}" if self.group else self.version
+
+    @property
+    def list_kind(self) -> str:
+        """`PodList` for `Pod`."""
+        return f"{self.kind}List"
+
+    @property
+    def has_status(self) -> bool:
+        """Whether status is written through its own subresource."""
+        return any(sub.name == "status" for sub in self.subresources)
+
+    def path(self, namespace: str = "", name: str = "", subresource: str = "") -> str:
+        """The URL path of the collection, or of one object (or of something below it).
+
+        For a namespaced resource an empty `namespace` means all namespaces (collections only).
+        """
+        root = f"/apis/{self.group}/{self.version}" if self.group else f"/api/{self.version}"
+        if self.namespaced and namespace:
+            root = f"{root}/namespaces/{namespace}"
+        parts = [root, self.plural, *([name] if name else []), *([subresource] if subresource else [])]
+        return "/".join(parts)
+
+    def prefix(self, namespace: str = "") -> str:
+        """The store's key prefix of the whole collection, or of one namespace's part; ends in "/"."""
+        base = f"/registry/{self.storage_key}/"
+        return f"{base}{namespace}/" if self.namespaced and namespace else base
+
+    def key(self, namespace: str, name: str) -> str:
+        """The store's key of one object; `namespace` is ignored for cluster-wide kinds."""
+        return self.prefix(namespace) + name
+
+    def key_of(self, obj: Object) -> str:
+        """The store's key of `obj`."""
+        return self.key(namespace_of(obj), obj["metadata"]["name"])
+
+    def subresource(self, name: str) -> Subresource | None:
+        """The declared subresource of that name."""
+        return next((sub for sub in self.subresources if sub.name == name), None)
+
+    def __repr__(self) -> str:
+        return f"<Resource {self.plural} {self.api_version}>"
+
+
+def find_resource(resources: Sequence[Resource], api_version: str, kind: str) -> Resource | None:
+    """The resource that serves `kind` of `api_version`, if any."""
+    return next((r for r in resources if r.kind == kind and r.api_version == api_version), None)

@@ -1,0 +1,152 @@
+"""What a handler gets and gives: requests, and three kinds of answer.
+
+A handler is called with a complete request (body read, its size limited). It either returns a
+`Response` at once, without any task being made (the fast path), or an awaitable of an answer.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from typing import Any, Protocol
+
+
+class Connection:
+    """What requests on one connection share.
+
+    `peer_certificate` is the client's verified certificate in DER, None without one; `peer` its
+    address (host, port), None over a Unix socket; `memo` is free for the application to remember
+    things about the connection, such as who its certificate says it is.
+    """
+
+    __slots__ = ("memo", "peer", "peer_certificate")
+
+    def __init__(self, peer: tuple[str, int] | None, peer_certificate: bytes | None) -> None:
+        self.peer = peer
+        self.peer_certificate = peer_certificate
+        self.memo: dict[str, Any] = {}
+
+
+class Request:
+    """One complete request.
+
+    `path` is percent-decoded, `raw_path` as sent, `query` the text behind "?" as sent. `headers`
+    has lower-case names; a repeated header's values are joined by ", ".
+    """
+
+    __slots__ = ("body", "connection", "headers", "method", "path", "query", "raw_path")
+
+    def __init__(
+        self,
+        method: str,
+        path: str,
+        raw_path: str,
+        query: str,
+        headers: Mapping[str, str],
+        body: bytes,
+        connection: Connection,
+    ) -> None:
+        self.method = method
+        self.path = path
+        self.raw_path = raw_path
+        self.query = query
+        self.headers = headers
+        self.body = body
+        self.connection = connection
+
+
+Headers = Sequence[tuple[str, str]]
+
+
+class Response:
+    """A whole answer: status code, body, content type, further headers."""
+
+    __slots__ = ("body", "content_type", "headers", "status")
+
+    def __init__(
+        self,
+        body: bytes = b"",
+        status: int = 200,
+        content_type: str = "application/json",
+        headers: Headers = (),
+    ) -> None:
+        self.body = body
+        self.status = status
+        self.content_type = content_type
+        self.headers = headers
+
+
+class Writer(Protocol):
+    """The sending side of a streamed answer."""
+
+    def write(self, data: bytes) -> None:
+        """Queue `data`; never blocks. Nothing happens once the peer is gone."""
+        ...
+
+    async def drain(self) -> None:
+        """Wait until the peer took enough that more may be queued; at once if it is gone."""
+        ...
+
+    @property
+    def buffered(self) -> int:
+        """Bytes queued and not yet taken by the kernel."""
+        ...
+
+    @property
+    def closed(self) -> bool:
+        """Whether the peer is gone or `abort` was called."""
+        ...
+
+    async def wait_closed(self) -> None:
+        """Return when the peer is gone."""
+        ...
+
+    def abort(self) -> None:
+        """Drop the connection without finishing the answer."""
+        ...
+
+
+class StreamResponse:
+    """An answer sent piece by piece, chunked: `run(writer)` writes it and returns at its end.
+
+    When the peer goes away the task running `run` is cancelled.
+    """
+
+    __slots__ = ("content_type", "headers", "run", "status")
+
+    def __init__(
+        self,
+        run: Callable[[Writer], Awaitable[None]],
+        status: int = 200,
+        content_type: str = "application/json",
+        headers: Headers = (),
+    ) -> None:
+        self.run = run
+        self.status = status
+        self.content_type = content_type
+        self.headers = headers
+
+
+class Duplex(Writer, Protocol):
+    """Both sides of an upgraded connection."""
+
+    async def read(self) -> bytes:
+        """The next bytes the peer sent, b"" at its end."""
+        ...
+
+
+class UpgradeResponse:
+    """Answers 101 Switching Protocols with `headers`, then hands both sides to `run(duplex)`.
+
+    The connection closes when `run` returns; its task is cancelled when the peer goes away.
+    """
+
+    __slots__ = ("headers", "run")
+
+    def __init__(self, run: Callable[[Duplex], Awaitable[None]], headers: Headers) -> None:
+        self.run = run
+        self.headers = headers
+
+
+Answer = Response | StreamResponse | UpgradeResponse
+Handler = Callable[[Request], Answer | Awaitable[Answer]]
+"""Must turn its own errors into answers; whatever it still raises is logged and answered with 500."""

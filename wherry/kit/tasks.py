@@ -1,0 +1,60 @@
+"""Background tasks with an owner.
+
+asyncio forgets a task nobody holds and keeps quiet about one that failed. A `Tasks` holds its
+tasks, reports a failure the moment it happens (log, and the `on_failure` callback if given) and on
+`close` cancels all of them and waits until they are gone, so nothing outlives its component.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Callable, Coroutine
+from typing import Any
+
+log = logging.getLogger(__name__)
+
+
+class Tasks:
+    """A set of background tasks that end together."""
+
+    def __init__(self, name: str, on_failure: Callable[[str, BaseException], None] | None = None) -> None:
+        self.name = name
+        self._on_failure = on_failure
+        self._tasks: set[asyncio.Task[Any]] = set()
+        self._closed = False
+
+    def spawn(self, work: Coroutine[Any, Any, Any], name: str) -> asyncio.Task[Any]:
+        """Run `work` until it ends or the set is closed.
+
+        Raises RuntimeError when the set is closed already (and closes the coroutine, unstarted).
+        """
+        if self._closed:
+            work.close()
+            raise RuntimeError(f"{self.name}: closed, cannot start {name}")
+        task = asyncio.get_running_loop().create_task(work, name=f"{self.name}/{name}")
+        self._tasks.add(task)
+        task.add_done_callback(self._ended)
+        return task
+
+    def _ended(self, task: asyncio.Task[Any]) -> None:
+        self._tasks.discard(task)
+        if task.cancelled():
+            return
+        error = task.exception()
+        if error is not None:
+            log.error("task %s failed", task.get_name(), exc_info=error)
+            if self._on_failure is not None:
+                self._on_failure(task.get_name(), error)
+
+    def __len__(self) -> int:
+        return len(self._tasks)
+
+    async def close(self) -> None:
+        """Cancel every task and wait for all of them; failures were reported when they happened."""
+        self._closed = True
+        while self._tasks:
+            tasks = list(self._tasks)
+            for task in tasks:
+                task.cancel()
+            await asyncio.wait(tasks)

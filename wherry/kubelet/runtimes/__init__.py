@@ -1,0 +1,1 @@
+"""What runs containers: `base` is the protocol, one runtime per folder or file beside it."""

@@ -1,0 +1,266 @@
+"""API errors: one exception, `ApiError`, that is a `v1.Status` on the wire.
+
+The constructors give upstream's reasons, codes and wording (apimachinery's api/errors), so clients
+that match on text keep working. Field-level complaints are `FieldError`s, gathered into one
+`Invalid` status that names every field (`invalid`).
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from wherry.objects.meta import Object
+
+
+class ApiError(Exception):
+    """A failed request, convertible to and from a `v1.Status`.
+
+    Arguments: HTTP `code`; `reason` (a metav1.StatusReason such as "NotFound", "" if none);
+    human `message`; `details` (a metav1.StatusDetails dict) if there is something to point at.
+    """
+
+    def __init__(
+        self, code: int, reason: str, message: str, details: Mapping[str, Any] | None = None
+    ) -> None:
+        super().__init__(message)
+        self.code = code
+        self.reason = reason
+        self.message = message
+        self.details: dict[str, Any] = dict(details or {})
+
+    def status(self) -> Object:
+        """The `v1.Status` body that tells this error to a client."""
+        body: Object = {
+            "kind": "Status",
+            "apiVersion": "v1",
+            "metadata": {},
+            "status": "Failure",
+            "message": self.message,
+        }
+        if self.reason:
+            body["reason"] = self.reason
+        if self.details:
+            body["details"] = self.details
+        body["code"] = self.code
+        return body
+
+    @classmethod
+    def from_status(cls, status: Mapping[str, Any]) -> ApiError:
+        """The error a received `v1.Status` stands for."""
+        return cls(
+            int(status.get("code") or 500),
+            status.get("reason") or "",
+            status.get("message") or "unknown error",
+            status.get("details"),
+        )
+
+    def __repr__(self) -> str:
+        return f"ApiError({self.code}, {self.reason!r}, {self.message!r})"
+
+
+@dataclass(frozen=True, slots=True)
+class FieldError:
+    """One complaint about one field.
+
+    `type` is metav1's CauseType (FieldValueRequired ...), `field` the path (`spec.ports[0].port`),
+    `message` upstream's sentence without the path.
+    """
+
+    type: str
+    field: str
+    message: str
+
+    def __str__(self) -> str:
+        return f"{self.field}: {self.message}"
+
+
+def show_value(value: Any) -> str:
+    """A bad value as upstream prints it (Go's %q for strings, JSON for the rest)."""
+    if value is None:
+        return "null"
+    return json.dumps(value, ensure_ascii=False, separators=(",", ":"))
+
+
+def required(field: str, detail: str = "") -> FieldError:
+    """The field must be given."""
+    return FieldError("FieldValueRequired", field, "Required value" + (f": {detail}" if detail else ""))
+
+
+def invalid_value(field: str, value: Any, detail: str) -> FieldError:
+    """The field's value is not acceptable, and why."""
+    return FieldError("FieldValueInvalid", field, f"Invalid value: {show_value(value)}: {detail}")
+
+
+def not_supported(field: str, value: Any, supported: Iterable[str]) -> FieldError:
+    """The field takes one of a few values and this is none of them."""
+    listed = ", ".join(show_value(item) for item in supported)
+    return FieldError(
+        "FieldValueNotSupported", field, f"Unsupported value: {show_value(value)}: supported values: {listed}"
+    )
+
+
+def duplicate_value(field: str, value: Any) -> FieldError:
+    """The value stands in the list twice."""
+    return FieldError("FieldValueDuplicate", field, f"Duplicate value: {show_value(value)}")
+
+
+def forbidden_value(field: str, detail: str) -> FieldError:
+    """The field may not be set (or changed) here."""
+    return FieldError("FieldValueForbidden", field, f"Forbidden: {detail}")
+
+
+def value_not_found(field: str, value: Any) -> FieldError:
+    """The field names something that is not there."""
+    return FieldError("FieldValueNotFound", field, f"Not found: {show_value(value)}")
+
+
+def too_long(field: str, limit: int, unit: str = "bytes") -> FieldError:
+    """The value is longer than `limit` (bytes unless `unit` says otherwise)."""
+    return FieldError("FieldValueTooLong", field, f"Too long: may not be more than {limit} {unit}")
+
+
+def too_many(field: str, actual: int, limit: int) -> FieldError:
+    """The list has more than `limit` items."""
+    return FieldError("FieldValueTooMany", field, f"Too many: {actual}: must have at most {limit} items")
+
+
+def qualified(plural: str, group: str) -> str:
+    """`deployments.apps`, or `pods` for the core group: how upstream names a resource in messages."""
+    return f"{plural}.{group}" if group else plural
+
+
+def _details(plural: str, group: str, name: str, **more: Any) -> dict[str, Any]:
+    details: dict[str, Any] = {}
+    if name:
+        details["name"] = name
+    if group:
+        details["group"] = group
+    if plural:
+        details["kind"] = plural
+    details.update(more)
+    return details
+
+
+def not_found(plural: str, group: str, name: str) -> ApiError:
+    """404: no such object (or no such resource, with its plural as `plural`)."""
+    return ApiError(
+        404, "NotFound", f'{qualified(plural, group)} "{name}" not found', _details(plural, group, name)
+    )
+
+
+def path_not_found() -> ApiError:
+    """404 for a path nothing is served at."""
+    return ApiError(404, "NotFound", "the server could not find the requested resource")
+
+
+def already_exists(plural: str, group: str, name: str) -> ApiError:
+    """409: the name is taken."""
+    return ApiError(
+        409,
+        "AlreadyExists",
+        f'{qualified(plural, group)} "{name}" already exists',
+        _details(plural, group, name),
+    )
+
+
+STALE = "the object has been modified; please apply your changes to the latest version and try again"
+
+
+def conflict(plural: str, group: str, name: str, why: str = STALE) -> ApiError:
+    """409: the write was based on an older version of the object."""
+    return ApiError(
+        409,
+        "Conflict",
+        f'Operation cannot be fulfilled on {qualified(plural, group)} "{name}": {why}',
+        _details(plural, group, name),
+    )
+
+
+def invalid(kind: str, group: str, name: str, errors: Sequence[FieldError]) -> ApiError:
+    """422: the object breaks rules; every one of them is named in the causes."""
+    texts = [str(error) for error in errors]
+    joined = texts[0] if len(texts) == 1 else f"[{', '.join(texts)}]"
+    causes = [{"reason": e.type, "message": e.message, "field": e.field} for e in errors]
+    return ApiError(
+        422,
+        "Invalid",
+        f'{qualified(kind, group)} "{name}" is invalid: {joined}',
+        _details(kind, group, name, causes=causes),
+    )
+
+
+def bad_request(message: str) -> ApiError:
+    """400: the request itself makes no sense."""
+    return ApiError(400, "BadRequest", message)
+
+
+def unauthorized(message: str = "Unauthorized") -> ApiError:
+    """401: who is asking could not be established."""
+    return ApiError(401, "Unauthorized", message)
+
+
+def forbidden(plural: str, group: str, name: str, why: str) -> ApiError:
+    """403: known, but not allowed."""
+    subject = f"{qualified(plural, group)} " + (f'"{name}" ' if name else "") if plural else ""
+    return ApiError(403, "Forbidden", f"{subject}is forbidden: {why}".strip(), _details(plural, group, name))
+
+
+def method_not_allowed(method: str = "") -> ApiError:
+    """405: the resource does not know this verb."""
+    return ApiError(
+        405, "MethodNotAllowed", "the server does not allow this method on the requested resource"
+    )
+
+
+def not_acceptable(offered: Sequence[str]) -> ApiError:
+    """406: none of the media types the client accepts can be produced."""
+    return ApiError(
+        406, "NotAcceptable", f"only the following media types are accepted: {', '.join(offered)}"
+    )
+
+
+def unsupported_media_type(sent: str, taken: Sequence[str]) -> ApiError:
+    """415: the body's content type is not one the verb takes."""
+    return ApiError(
+        415,
+        "UnsupportedMediaType",
+        f"the body of the request was in an unknown format - accepted media types include: {', '.join(taken)}",
+    )
+
+
+def too_large(limit: int) -> ApiError:
+    """413: the body is larger than `limit` bytes."""
+    return ApiError(413, "RequestEntityTooLarge", f"Request entity too large: limit is {limit}")
+
+
+def expired(message: str) -> ApiError:
+    """410: the version asked for was compacted away; list again."""
+    return ApiError(410, "Expired", message)
+
+
+def too_many_requests(message: str, retry_after_s: int = 1) -> ApiError:
+    """429: try again after `retry_after_s` seconds."""
+    return ApiError(429, "TooManyRequests", message, {"retryAfterSeconds": retry_after_s})
+
+
+def server_timeout(message: str, retry_after_s: int = 1) -> ApiError:
+    """504: the server knows the request but could not finish it in time."""
+    return ApiError(504, "Timeout", message, {"retryAfterSeconds": retry_after_s})
+
+
+def service_unavailable(message: str) -> ApiError:
+    """503: not now (starting, stopping, or something behind is away)."""
+    return ApiError(503, "ServiceUnavailable", message)
+
+
+def internal(message: str) -> ApiError:
+    """500: a fault of ours; the log has the rest."""
+    return ApiError(
+        500,
+        "InternalError",
+        f"Internal error occurred: {message}",
+        {"causes": [{"message": message}]},
+    )
