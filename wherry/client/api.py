@@ -13,7 +13,6 @@ from wherry.api.resource import Resource
 from wherry.client.transport import JSON, JSON_PATCH, MERGE_PATCH, Transport, WatchEvent
 from wherry.objects.meta import Object, name_of, namespace_of
 
-
 JsonPatch: TypeAlias = list[Any]
 
 

@@ -208,7 +208,7 @@ def forbidden(plural: str, group: str, name: str, why: str) -> ApiError:
     return ApiError(403, "Forbidden", f"{subject}is forbidden: {why}".strip(), _details(plural, group, name))
 
 
-def method_not_allowed(method: str = "") -> ApiError:
+def method_not_allowed() -> ApiError:
     """405: the resource does not know this verb."""
     return ApiError(
         405, "MethodNotAllowed", "the server does not allow this method on the requested resource"
@@ -222,12 +222,13 @@ def not_acceptable(offered: Sequence[str]) -> ApiError:
     )
 
 
-def unsupported_media_type(sent: str, taken: Sequence[str]) -> ApiError:
+def unsupported_media_type(taken: Sequence[str]) -> ApiError:
     """415: the body's content type is not one the verb takes."""
     return ApiError(
         415,
         "UnsupportedMediaType",
-        f"the body of the request was in an unknown format - accepted media types include: {', '.join(taken)}",
+        "the body of the request was in an unknown format - accepted media types include: "
+        + ", ".join(taken),
     )
 
 
