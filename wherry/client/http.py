@@ -1,0 +1,137 @@
+"""The transport that speaks HTTPS to any API server, this project's or another.
+
+aiohttp keeps the connections; JSON goes through orjson. Every failure comes out as an `ApiError`:
+the server's own `v1.Status` if it sent one, else 503 with a sentence that says what could not be
+reached, so callers have one thing to catch and retry.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import ssl
+from collections.abc import AsyncIterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import aiohttp
+import orjson
+from yarl import URL
+
+from wherry.client.transport import JSON, WatchEvent
+from wherry.objects.errors import ApiError, service_unavailable
+from wherry.objects.meta import Object
+
+CONNECT_TIMEOUT_S = 5.0
+CALL_TIMEOUT_S = 60.0
+READ_CHUNK_BYTES = 1 << 16
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class HttpIdentity:
+    """How a client proves who it is, and how it knows the server: paths of PEM files, or a token."""
+
+    ca_file: Path
+    cert_file: Path | None = None
+    key_file: Path | None = None
+    token: str = ""
+
+    def ssl_context(self) -> ssl.SSLContext:
+        """A context that trusts `ca_file` alone. Raises OSError or ssl.SSLError for unusable files."""
+        context = ssl.create_default_context(cafile=str(self.ca_file))
+        if self.cert_file is not None:
+            context.load_cert_chain(str(self.cert_file), str(self.key_file or self.cert_file))
+        return context
+
+
+class HttpTransport:
+    """A `Transport` over HTTPS. Make it on the event loop that uses it."""
+
+    def __init__(self, server: str, identity: HttpIdentity, *, user_agent: str = "wherry") -> None:
+        self._server = server.rstrip("/")
+        headers = {"User-Agent": user_agent, "Accept": JSON}
+        if identity.token:
+            headers["Authorization"] = f"Bearer {identity.token}"
+        self._session = aiohttp.ClientSession(
+            connector=aiohttp.TCPConnector(ssl=identity.ssl_context(), limit=0),
+            headers=headers,
+            timeout=aiohttp.ClientTimeout(total=CALL_TIMEOUT_S, sock_connect=CONNECT_TIMEOUT_S),
+            auto_decompress=True,
+        )
+
+    async def call(
+        self,
+        method: str,
+        path: str,
+        query: Mapping[str, str] | None = None,
+        body: Object | list[Any] | None = None,
+        content_type: str = JSON,
+    ) -> Object:
+        """See `Transport.call`."""
+        data = None if body is None else orjson.dumps(body)
+        headers = {"Content-Type": content_type} if data is not None else None
+        try:
+            async with self._session.request(
+                method, self._url(path), params=query or None, data=data, headers=headers
+            ) as response:
+                payload = await response.read()
+        except (aiohttp.ClientError, TimeoutError) as error:
+            raise self._unreachable(error) from error
+        return _decode(response.status, payload)
+
+    async def watch(self, path: str, query: Mapping[str, str]) -> AsyncIterator[WatchEvent]:
+        """See `Transport.watch`."""
+        timeout = aiohttp.ClientTimeout(total=None, sock_connect=CONNECT_TIMEOUT_S)
+        try:
+            async with self._session.get(self._url(path), params=dict(query), timeout=timeout) as response:
+                if response.status != 200:
+                    _decode(response.status, await response.read())
+                    return
+                async for line in _lines(response.content):
+                    event = orjson.loads(line)
+                    yield WatchEvent(event["type"], event["object"])
+        except (aiohttp.ClientError, TimeoutError) as error:
+            raise self._unreachable(error) from error
+
+    async def close(self) -> None:
+        """Close all connections."""
+        await self._session.close()
+        # aiohttp closes TLS transports one loop turn later; without it the loop warns of open ones.
+        await asyncio.sleep(0)
+
+    def _url(self, path: str) -> URL:
+        return URL(self._server + path, encoded=True)
+
+    def _unreachable(self, error: BaseException) -> ApiError:
+        reason = str(error) or type(error).__name__
+        return service_unavailable(f"the API server at {self._server} cannot be reached: {reason}")
+
+
+async def _lines(content: aiohttp.StreamReader) -> AsyncIterator[bytes]:
+    """Whole lines of any length (StreamReader's own readline has a limit objects can exceed)."""
+    pending = bytearray()
+    while chunk := await content.read(READ_CHUNK_BYTES):
+        pending += chunk
+        end = pending.rfind(b"\n")
+        if end < 0:
+            continue
+        for line in bytes(pending[:end]).split(b"\n"):
+            if line:
+                yield line
+        del pending[: end + 1]
+
+
+def _decode(status: int, payload: bytes) -> Object:
+    """The decoded body of a good answer. Raises ApiError for a bad one."""
+    try:
+        body: Object = orjson.loads(payload) if payload else {}
+    except orjson.JSONDecodeError as error:
+        text = payload[:200].decode(errors="replace").strip()
+        raise ApiError(
+            status if status >= 400 else 502, "", f"not JSON from the API server: {text}"
+        ) from error
+    if status >= 400:
+        if body.get("kind") == "Status":
+            raise ApiError.from_status({**body, "code": body.get("code") or status})
+        raise ApiError(status, "", f"the API server answered {status}")
+    return body

@@ -1,0 +1,80 @@
+"""The processes of a cluster, and what one says when it starts or fails.
+
+`server` and `agent` run apart so that either can be killed or replaced without the other. A
+component tells it is ready by a file (for later commands) and by a byte on the pipe it inherited
+(for the supervisor, at once). A failure no restart can mend leaves its sentence in another file.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import sys
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from wherry.cluster.paths import ClusterPaths
+
+COMPONENTS = ("server", "agent")
+READY_FD_VARIABLE = "WHERRY_READY_FD"
+EXIT_PERMANENT = 78
+"""Exit code of a component that must not be restarted (sysexits' EX_CONFIG)."""
+
+
+class PermanentError(Exception):
+    """A component cannot run, and trying again would not help; the message says what to do."""
+
+
+def command_of(component: str, name: str, paths: ClusterPaths) -> list[str]:
+    """The command line that runs `component` in the foreground."""
+    return [
+        sys.executable,
+        "-m",
+        f"wherry.cluster.{component}",
+        "--name",
+        name,
+        "--data-dir",
+        str(paths.data),
+        "--run-root",
+        str(paths.run.parent),
+    ]
+
+
+def tell_ready(component: str, paths: ClusterPaths, facts: Mapping[str, Any]) -> None:
+    """Say that `component` is ready, with what it wants others to know."""
+    path = paths.ready_file(component)
+    temporary = path.with_name(f".{path.name}.{os.getpid()}")
+    temporary.write_text(json.dumps({"pid": os.getpid(), **facts}))
+    temporary.replace(path)
+    descriptor = os.environ.pop(READY_FD_VARIABLE, "")
+    if descriptor:
+        os.write(int(descriptor), b"\n")
+        os.close(int(descriptor))
+
+
+def ready_facts(component: str, paths: ClusterPaths, pid: int) -> dict[str, Any] | None:
+    """What the process `pid` said when it became ready; None before that."""
+    try:
+        facts: dict[str, Any] = json.loads(paths.ready_file(component).read_text())
+    except (FileNotFoundError, ValueError):
+        return None
+    return facts if facts.get("pid") == pid else None
+
+
+def error_file(component: str, paths: ClusterPaths) -> Path:
+    """Where a component leaves the sentence about a failure no restart can mend."""
+    return paths.run / f"{component}.error"
+
+
+def tell_permanent(component: str, paths: ClusterPaths, message: str) -> None:
+    """Leave the sentence for the supervisor and the command line."""
+    error_file(component, paths).write_text(message)
+
+
+def permanent_error(component: str, paths: ClusterPaths) -> str:
+    """The sentence the component left, "" if none."""
+    try:
+        return error_file(component, paths).read_text()
+    except FileNotFoundError:
+        return ""

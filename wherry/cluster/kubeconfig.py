@@ -1,0 +1,125 @@
+"""kubeconfig files: writing one of our own, and merging a context into the user's.
+
+Merging touches only the entries named after the cluster and the current context, leaves everything
+else as it was, and swaps the file in whole, with its mode kept (0600 for a new one).
+"""
+
+from __future__ import annotations
+
+import base64
+import os
+import tempfile
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+
+class KubeconfigError(Exception):
+    """A kubeconfig file that cannot be read or written; the message names it and the remedy."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Access:
+    """What a kubeconfig needs to reach a cluster: PEM contents, not paths."""
+
+    context: str
+    server: str
+    authority_pem: bytes
+    cert_pem: bytes
+    key_pem: bytes
+
+
+def user_kubeconfig(environ: Mapping[str, str], home: Path) -> Path:
+    """The file kubectl itself would write to: the first of `$KUBECONFIG`, else `~/.kube/config`."""
+    listed = [part for part in environ.get("KUBECONFIG", "").split(os.pathsep) if part]
+    return Path(listed[0]) if listed else home / ".kube" / "config"
+
+
+def render(access: Access) -> dict[str, Any]:
+    """A whole kubeconfig for one cluster."""
+    return {
+        "apiVersion": "v1",
+        "kind": "Config",
+        "clusters": [{"name": access.context, "cluster": _cluster(access)}],
+        "users": [{"name": access.context, "user": _user(access)}],
+        "contexts": [{"name": access.context, "context": _context(access)}],
+        "current-context": access.context,
+    }
+
+
+def merge(existing: dict[str, Any], access: Access) -> dict[str, Any]:
+    """`existing` with the cluster's entries put in (or replaced) and its context made current."""
+    merged = dict(existing) or {"apiVersion": "v1", "kind": "Config"}
+    for section, field, value in (
+        ("clusters", "cluster", _cluster(access)),
+        ("users", "user", _user(access)),
+        ("contexts", "context", _context(access)),
+    ):
+        others = [entry for entry in merged.get(section) or [] if entry.get("name") != access.context]
+        merged[section] = [*others, {"name": access.context, field: value}]
+    merged["current-context"] = access.context
+    return merged
+
+
+def without(existing: dict[str, Any], context: str) -> dict[str, Any]:
+    """`existing` with every entry of the cluster taken out."""
+    left = dict(existing)
+    for section in ("clusters", "users", "contexts"):
+        left[section] = [entry for entry in left.get(section) or [] if entry.get("name") != context]
+    if left.get("current-context") == context:
+        left["current-context"] = ""
+    return left
+
+
+def read(path: Path) -> dict[str, Any]:
+    """The file's content, empty when there is no file. Raises KubeconfigError."""
+    try:
+        content = yaml.safe_load(path.read_text())
+    except FileNotFoundError:
+        return {}
+    except (OSError, yaml.YAMLError) as error:
+        reason = " ".join(str(error).split())
+        raise KubeconfigError(
+            f"{path}: not a kubeconfig ({reason}); repair it or point KUBECONFIG elsewhere"
+        ) from error
+    if content is None:
+        return {}
+    if not isinstance(content, dict):
+        raise KubeconfigError(f"{path}: not a kubeconfig; repair it or point KUBECONFIG elsewhere")
+    return content
+
+
+def write(path: Path, content: Mapping[str, Any]) -> None:
+    """Replace the file whole. Raises KubeconfigError."""
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        mode = path.stat().st_mode & 0o777 if path.exists() else 0o600
+        descriptor, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
+        with os.fdopen(descriptor, "w") as file:
+            yaml.safe_dump(dict(content), file, sort_keys=False)
+        Path(temporary).chmod(mode)
+        Path(temporary).replace(path.resolve())
+    except OSError as error:
+        raise KubeconfigError(f"{path}: cannot be written ({error.strerror}); check KUBECONFIG") from error
+
+
+def _cluster(access: Access) -> dict[str, Any]:
+    return {"server": access.server, "certificate-authority-data": _base64(access.authority_pem)}
+
+
+def _user(access: Access) -> dict[str, Any]:
+    return {
+        "client-certificate-data": _base64(access.cert_pem),
+        "client-key-data": _base64(access.key_pem),
+    }
+
+
+def _context(access: Access) -> dict[str, Any]:
+    return {"cluster": access.context, "user": access.context}
+
+
+def _base64(content: bytes) -> str:
+    return base64.b64encode(content).decode("ascii")

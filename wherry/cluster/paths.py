@@ -1,0 +1,85 @@
+"""Where a cluster keeps its things: one object that names every path, derived from two roots.
+
+The data directory survives reboots (store, keys, containers' root); the run directory does not
+(sockets, pid files). Nothing else in the package spells out a path.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+DATA_ROOT = Path("/var/lib/wherry")
+RUN_ROOT = Path("/run/wherry")
+
+
+@dataclass(frozen=True, slots=True)
+class ClusterPaths:
+    """The files and directories of one cluster."""
+
+    data: Path
+    run: Path
+
+    @classmethod
+    def of(cls, name: str, data_dir: Path | None = None, run_root: Path = RUN_ROOT) -> ClusterPaths:
+        """The paths of the cluster `name`; `data_dir` overrides where its data lies."""
+        return cls(data_dir or DATA_ROOT / name, run_root / name)
+
+    @property
+    def config(self) -> Path:
+        """The effective configuration, written by `up` and read by every later command."""
+        return self.data / "cluster.yaml"
+
+    @property
+    def store(self) -> Path:
+        return self.data / "store" / "store.db"
+
+    @property
+    def pki(self) -> Path:
+        return self.data / "pki"
+
+    @property
+    def admin_kubeconfig(self) -> Path:
+        """A kubeconfig of the cluster's own, beside the one merged into the user's."""
+        return self.data / "admin.kubeconfig"
+
+    @property
+    def logs(self) -> Path:
+        return self.data / "logs"
+
+    @property
+    def pod_logs(self) -> Path:
+        return self.data / "pod-logs"
+
+    @property
+    def kubelet(self) -> Path:
+        """The kubelet's root: pods' volumes and plugin state."""
+        return self.data / "kubelet"
+
+    @property
+    def containerd(self) -> Path:
+        """containerd's persistent root: images, snapshots, metadata."""
+        return self.data / "containerd"
+
+    @property
+    def containerd_run(self) -> Path:
+        return self.run / "containerd"
+
+    @property
+    def cni(self) -> Path:
+        """CNI configuration and the addresses given out."""
+        return self.data / "cni"
+
+    @property
+    def supervisor_pid(self) -> Path:
+        return self.run / "supervisor.pid"
+
+    def component_pid(self, component: str) -> Path:
+        return self.run / f"{component}.pid"
+
+    def ready_file(self, component: str) -> Path:
+        """Written by a component once it is ready, with what it wants to tell (JSON)."""
+        return self.run / f"{component}.ready"
+
+    def log_file(self, component: str) -> Path:
+        return self.logs / f"{component}.log"

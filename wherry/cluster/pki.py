@@ -1,0 +1,204 @@
+"""Who trusts whom: the cluster's own certificate authority and what it signs.
+
+One ECDSA P-256 authority per cluster signs everybody: the API server, each node's kubelet (as
+server and as client), the API server as the kubelets' client, the components and the admin. Keys are
+0600, directories 0700. Leaves live a year and are signed anew at a start that finds less than a
+quarter of that left; names are checked too, so a changed address gets a fresh certificate.
+"""
+
+from __future__ import annotations
+
+import ipaddress
+import os
+import tempfile
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from pathlib import Path
+
+from cryptography import x509
+from cryptography.hazmat.primitives import hashes, serialization
+from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
+
+AUTHORITY_LIFE = timedelta(days=3650)
+LEAF_LIFE = timedelta(days=365)
+RENEW_BEFORE = LEAF_LIFE / 4
+CLOCK_SKEW = timedelta(minutes=5)
+
+
+@dataclass(frozen=True, slots=True)
+class KeyPair:
+    """The paths of a certificate and its key, both PEM."""
+
+    cert: Path
+    key: Path
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Subject:
+    """Whom a leaf certificate is for.
+
+    `common_name` is the user name, `organizations` the groups. `hosts` are the DNS names and
+    addresses a server answers to; without any the certificate is for a client only.
+    """
+
+    common_name: str
+    organizations: tuple[str, ...] = ()
+    hosts: tuple[str, ...] = ()
+
+
+class Pki:
+    """The keys and certificates in one directory, made when missing."""
+
+    def __init__(self, directory: Path, now: datetime) -> None:
+        self._directory = directory
+        self._now = now
+        directory.mkdir(parents=True, exist_ok=True, mode=0o700)
+
+    @property
+    def authority(self) -> KeyPair:
+        """The authority, `ca.crt` and `ca.key`."""
+        pair = self._pair("ca")
+        if not (pair.cert.exists() and pair.key.exists()):
+            self._make_authority(pair)
+        return pair
+
+    def leaf(self, file_stem: str, subject: Subject) -> KeyPair:
+        """The certificate `file_stem`.crt for `subject`, signed now if missing, stale or for other names."""
+        pair = self._pair(file_stem)
+        if not self._is_current(pair, subject):
+            self._sign(pair, subject)
+        return pair
+
+    def signing_key(self, file_stem: str) -> Path:
+        """A bare ECDSA P-256 private key (`file_stem`.key), for signing service-account tokens."""
+        path = self._directory / f"{file_stem}.key"
+        if not path.exists():
+            _write(path, _pem_key(ec.generate_private_key(ec.SECP256R1())))
+        return path
+
+    def _pair(self, file_stem: str) -> KeyPair:
+        return KeyPair(self._directory / f"{file_stem}.crt", self._directory / f"{file_stem}.key")
+
+    def _make_authority(self, pair: KeyPair) -> None:
+        key = ec.generate_private_key(ec.SECP256R1())
+        name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, f"wherry-ca@{int(self._now.timestamp())}")])
+        certificate = (
+            self._builder(name, name, key.public_key(), AUTHORITY_LIFE)
+            .add_extension(x509.BasicConstraints(ca=True, path_length=None), critical=True)
+            .add_extension(_key_usage(sign_certificates=True), critical=True)
+            .add_extension(x509.SubjectKeyIdentifier.from_public_key(key.public_key()), critical=False)
+            .sign(key, hashes.SHA256())
+        )
+        _write(pair.key, _pem_key(key))
+        _write(pair.cert, certificate.public_bytes(serialization.Encoding.PEM), mode=0o644)
+
+    def _sign(self, pair: KeyPair, subject: Subject) -> None:
+        authority = self.authority
+        ca_cert = x509.load_pem_x509_certificate(authority.cert.read_bytes())
+        ca_key = serialization.load_pem_private_key(authority.key.read_bytes(), None)
+        if not isinstance(ca_key, ec.EllipticCurvePrivateKey):
+            raise TypeError(f"{authority.key}: not an ECDSA key; remove the pki directory to make a new one")
+        key = ec.generate_private_key(ec.SECP256R1())
+        usages = [ExtendedKeyUsageOID.CLIENT_AUTH]
+        if subject.hosts:
+            usages.append(ExtendedKeyUsageOID.SERVER_AUTH)
+        builder = (
+            self._builder(_name(subject), ca_cert.subject, key.public_key(), LEAF_LIFE)
+            .add_extension(x509.BasicConstraints(ca=False, path_length=None), critical=True)
+            .add_extension(_key_usage(sign_certificates=False), critical=True)
+            .add_extension(x509.ExtendedKeyUsage(usages), critical=False)
+            .add_extension(
+                x509.AuthorityKeyIdentifier.from_issuer_subject_key_identifier(
+                    ca_cert.extensions.get_extension_for_class(x509.SubjectKeyIdentifier).value
+                ),
+                critical=False,
+            )
+        )
+        if subject.hosts:
+            names = x509.SubjectAlternativeName(_general_names(subject.hosts))
+            builder = builder.add_extension(names, critical=False)
+        certificate = builder.sign(ca_key, hashes.SHA256())
+        _write(pair.key, _pem_key(key))
+        _write(pair.cert, certificate.public_bytes(serialization.Encoding.PEM), mode=0o644)
+
+    def _builder(
+        self, subject: x509.Name, issuer: x509.Name, key: ec.EllipticCurvePublicKey, life: timedelta
+    ) -> x509.CertificateBuilder:
+        return (
+            x509.CertificateBuilder()
+            .subject_name(subject)
+            .issuer_name(issuer)
+            .public_key(key)
+            .serial_number(x509.random_serial_number())
+            .not_valid_before(self._now - CLOCK_SKEW)
+            .not_valid_after(self._now + life)
+        )
+
+    def _is_current(self, pair: KeyPair, subject: Subject) -> bool:
+        if not (pair.cert.exists() and pair.key.exists()):
+            return False
+        certificate = x509.load_pem_x509_certificate(pair.cert.read_bytes())
+        if certificate.not_valid_after_utc - self._now < RENEW_BEFORE:
+            return False
+        if certificate.subject != _name(subject):
+            return False
+        try:
+            extension = certificate.extensions.get_extension_for_class(x509.SubjectAlternativeName)
+            names = list(extension.value)
+        except x509.ExtensionNotFound:
+            names = []
+        return set(names) == set(_general_names(subject.hosts))
+
+
+def _name(subject: Subject) -> x509.Name:
+    organizations = [
+        x509.NameAttribute(NameOID.ORGANIZATION_NAME, organization) for organization in subject.organizations
+    ]
+    return x509.Name([*organizations, x509.NameAttribute(NameOID.COMMON_NAME, subject.common_name)])
+
+
+def _general_names(hosts: Sequence[str]) -> list[x509.GeneralName]:
+    names: list[x509.GeneralName] = []
+    for host in dict.fromkeys(hosts):
+        try:
+            names.append(x509.IPAddress(ipaddress.ip_address(host)))
+        except ValueError:
+            names.append(x509.DNSName(host))
+    return names
+
+
+def _key_usage(*, sign_certificates: bool) -> x509.KeyUsage:
+    return x509.KeyUsage(
+        digital_signature=True,
+        content_commitment=False,
+        key_encipherment=not sign_certificates,
+        data_encipherment=False,
+        key_agreement=False,
+        key_cert_sign=sign_certificates,
+        crl_sign=sign_certificates,
+        encipher_only=False,
+        decipher_only=False,
+    )
+
+
+def _pem_key(key: ec.EllipticCurvePrivateKey) -> bytes:
+    return key.private_bytes(
+        serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
+    )
+
+
+def _write(path: Path, content: bytes, mode: int = 0o600) -> None:
+    """Put the file there whole or not at all, so that a crash leaves no half key."""
+    descriptor, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
+    try:
+        with os.fdopen(descriptor, "wb") as file:
+            file.write(content)
+            file.flush()
+            os.fsync(file.fileno())
+        Path(temporary).chmod(mode)
+        Path(temporary).replace(path)
+    except BaseException:
+        Path(temporary).unlink(missing_ok=True)
+        raise
