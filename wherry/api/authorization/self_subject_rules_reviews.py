@@ -1,0 +1,15 @@
+"""SelfSubjectRulesReview: what may I? Answered, never stored."""
+
+from __future__ import annotations
+
+from wherry.api.resource import Resource
+
+SELF_SUBJECT_RULES_REVIEWS = Resource(
+    group="authorization.k8s.io",
+    version="v1",
+    kind="SelfSubjectRulesReview",
+    plural="selfsubjectrulesreviews",
+    namespaced=False,
+    verbs=("create",),
+    schema="io.k8s.api.authorization.v1.SelfSubjectRulesReview",
+)
