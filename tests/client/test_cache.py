@@ -1,0 +1,201 @@
+"""The list-watch cache: what it knows, what it tells, and what it does when watches break."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator
+from random import Random
+
+import pytest
+
+from tests.client.fake_transport import FakeTransport
+from wherry.api.core.nodes import NODES
+from wherry.api.core.pods import PODS
+from wherry.client.api import Client
+from wherry.client.cache import Cache
+from wherry.client.informer import Shelf
+from wherry.kit.clock import FakeClock, settle
+from wherry.objects.errors import service_unavailable
+from wherry.objects.meta import Object, name_of
+
+
+def pod(name: str, **meta: object) -> Object:
+    return {"kind": "Pod", "apiVersion": "v1", "metadata": {"name": name, "namespace": "default", **meta}}
+
+
+@pytest.fixture
+def server() -> FakeTransport:
+    return FakeTransport()
+
+
+@pytest.fixture
+def client(server: FakeTransport) -> Client:
+    return Client(server)
+
+
+@pytest.fixture
+def clock() -> FakeClock:
+    return FakeClock()
+
+
+@pytest.fixture
+async def cache(client: Client, clock: FakeClock) -> AsyncIterator[Cache]:
+    cache = Cache(client, clock, random=Random(0))
+    yield cache
+    await cache.close()
+
+
+class Seen:
+    """A handler that writes down what it was told."""
+
+    def __init__(self) -> None:
+        self.events: list[str] = []
+
+    def __call__(self, old: Object | None, new: Object | None) -> None:
+        sign = "+" if old is None else "-" if new is None else "~"
+        self.events.append(sign + name_of(new or old or {}))
+
+
+async def test_lists_then_follows(cache: Cache, client: Client) -> None:
+    seen = Seen()
+    cache.on(PODS, seen)
+    await client.create(PODS, pod("a"))
+    await cache.start()
+    assert cache.synced(PODS)
+    stored = cache.get(PODS, "default/a")
+    assert stored is not None
+    assert stored["kind"] == "Pod"
+
+    await client.create(PODS, pod("b"))
+    await client.patch(PODS, "b", "default", {"metadata": {"labels": {"x": "y"}}})
+    await client.delete(PODS, "a", "default")
+    await settle()
+
+    assert seen.events == ["+a", "+b", "~b", "-a"]
+    assert [name_of(p) for p in cache.list(PODS)] == ["b"]
+
+
+async def test_a_late_handler_hears_of_what_is_there(cache: Cache, client: Client) -> None:
+    cache.add(PODS)
+    await client.create(PODS, pod("a"))
+    await cache.start()
+    seen = Seen()
+    cache.on(PODS, seen)
+    assert seen.events == ["+a"]
+
+
+async def test_a_resource_added_after_start_is_followed(cache: Cache, client: Client) -> None:
+    await cache.start()
+    await client.create(PODS, pod("a"))
+    informer = cache.add(PODS)
+    await informer.wait_synced()
+    assert cache.get(PODS, "default/a") is not None
+
+
+async def test_adding_twice_is_one_informer(cache: Cache) -> None:
+    assert cache.add(NODES) is cache.add(NODES)
+    with pytest.raises(ValueError, match="nodes is cached with"):
+        cache.add(NODES, label_selector="a=b")
+
+
+async def test_resumes_a_watch_that_ended_where_it_was(
+    cache: Cache, client: Client, server: FakeTransport, clock: FakeClock
+) -> None:
+    seen = Seen()
+    cache.on(PODS, seen)
+    await cache.start()
+    await client.create(PODS, pod("a"))
+    await settle()
+    server.cut()
+    await settle()
+    await client.create(PODS, pod("b"))
+    await clock.advance(1)
+    assert seen.events == ["+a", "+b"]
+    assert len([c for c in server.calls if c.method == "GET"]) == 1  # listed once only
+
+
+async def test_relists_after_410_and_reports_what_vanished(
+    cache: Cache, client: Client, server: FakeTransport, clock: FakeClock
+) -> None:
+    await client.create(PODS, pod("a"))
+    await client.create(PODS, pod("b"))
+    seen = Seen()
+    cache.on(PODS, seen)
+    await cache.start()
+    server.cut()
+    await settle()
+    await client.delete(PODS, "a", "default")
+    await client.create(PODS, pod("c"))
+    server.compact()
+    await clock.advance(60)
+    assert seen.events == ["+a", "+b", "+c", "-a"]
+
+
+async def test_start_waits_out_an_unreachable_server(
+    cache: Cache, client: Client, server: FakeTransport, clock: FakeClock
+) -> None:
+    await client.create(PODS, pod("a"))
+    server.fail(*[service_unavailable("not yet")] * 3)
+    informer = cache.add(PODS)
+    starting = asyncio.ensure_future(cache.start())
+    await settle()
+    assert not informer.synced
+    await clock.advance(60)
+    await starting
+    assert cache.get(PODS, "default/a") is not None
+
+
+async def test_bookmarks_advance_the_version(cache: Cache, client: Client, server: FakeTransport) -> None:
+    informer = cache.add(PODS)
+    await cache.start()
+    await client.create(NODES, {"kind": "Node", "metadata": {"name": "n"}})
+    server.bookmark()
+    await settle()
+    assert informer.resource_version == str(server.revision)
+
+
+async def test_indexes_follow_changes(cache: Cache, client: Client) -> None:
+    owner = {"kind": "ReplicaSet", "name": "rs", "uid": "u1", "controller": True}
+    cache.add_index(PODS, "node", lambda p: [p.get("spec", {}).get("nodeName", "")])
+    await cache.start()
+    await client.create(PODS, {**pod("a", ownerReferences=[owner]), "spec": {"nodeName": "n1"}})
+    await client.create(PODS, pod("b"))
+    await settle()
+    assert [name_of(p) for p in cache.owned(PODS, "u1")] == ["a"]
+    assert [name_of(p) for p in cache.by_index(PODS, "node", "n1")] == ["a"]
+    await client.patch(
+        PODS, "a", "default", {"spec": {"nodeName": "n2"}, "metadata": {"ownerReferences": None}}
+    )
+    await settle()
+    assert cache.owned(PODS, "u1") == []
+    assert cache.by_index(PODS, "node", "n1") == []
+    assert [name_of(p) for p in cache.list(PODS, "default")] == ["a", "b"]
+    assert cache.list(PODS, "other") == []
+
+
+def test_a_replaced_object_of_the_same_name_is_told_as_gone_and_new() -> None:
+    shelf, seen = Shelf(), Seen()
+    shelf.on(seen)
+    shelf.put(pod("a", uid="1", resourceVersion="1"))
+    shelf.put(pod("a", uid="2", resourceVersion="2"))
+    assert seen.events == ["+a", "-a", "+a"]
+
+
+def test_a_failing_handler_costs_the_others_nothing(caplog: pytest.LogCaptureFixture) -> None:
+    def broken(old: Object | None, new: Object | None) -> None:
+        raise RuntimeError("no")
+
+    shelf, seen = Shelf(), Seen()
+    shelf.on(broken)
+    shelf.on(seen)
+    shelf.put(pod("a"))
+    assert seen.events == ["+a"]
+    assert "a handler failed on default/a" in caplog.text
+
+
+def test_a_transform_decides_what_is_kept() -> None:
+    shelf = Shelf(lambda obj: {"metadata": obj["metadata"]})
+    shelf.put({**pod("a"), "data": {"secret": "x"}})
+    kept = shelf.get("default/a")
+    assert kept is not None
+    assert "data" not in kept

@@ -1,0 +1,261 @@
+"""One resource kept in memory: listed once, then followed by a watch for ever.
+
+`Shelf` holds the objects and their indexes and tells handlers what changed; `Informer` feeds one
+from the API server. A broken watch resumes at the last version seen; when that was compacted away
+(410) the collection is listed anew and compared, so handlers also learn of what vanished meanwhile.
+There is no periodic resync: whoever needs time to pass sets a timer.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import AsyncGenerator, Callable, Iterable
+from contextlib import aclosing
+from dataclasses import dataclass
+from random import Random
+from typing import TypeAlias, cast
+
+from wherry.api.resource import Resource
+from wherry.client.api import Client
+from wherry.client.transport import WatchEvent
+from wherry.kit.clock import Clock
+from wherry.objects.errors import ApiError
+from wherry.objects.meta import Object, controller_of, key_of, namespace_of, revision_of, uid_of
+
+log = logging.getLogger(__name__)
+
+FIRST_BACKOFF_S = 0.2
+MAX_BACKOFF_S = 10.0
+SHORT_WATCH_S = 1.0
+"""A watch that ends sooner than this, without an event, counts as a failure (no hot loop)."""
+
+Handler: TypeAlias = Callable[[Object | None, Object | None], None]
+"""(old, new): old is None for an object that is new, new is None for one that is gone."""
+
+Objects: TypeAlias = list[Object]
+
+IndexFunction: TypeAlias = Callable[[Object], Iterable[str]]
+"""The values an object is found under in an index."""
+
+OWNER = "owner"
+NAMESPACE = "namespace"
+
+
+@dataclass(frozen=True, slots=True)
+class Scope:
+    """Which part of a collection is kept; empty fields select everything."""
+
+    namespace: str = ""
+    label_selector: str = ""
+    field_selector: str = ""
+
+
+def owner_uids(obj: Object) -> list[str]:
+    """The uid of the controlling owner, if there is one: the index `owned` reads."""
+    owner = controller_of(obj)
+    return [owner["uid"]] if owner is not None and owner.get("uid") else []
+
+
+class Shelf:
+    """Objects by key, with indexes, and the handlers that hear of every change.
+
+    Objects on the shelf are shared by all readers and must not be changed by anybody.
+    """
+
+    def __init__(self, transform: Callable[[Object], Object] | None = None) -> None:
+        self._transform = transform
+        self._objects: dict[str, Object] = {}
+        self._functions: dict[str, IndexFunction] = {}
+        self._indexes: dict[str, dict[str, dict[str, Object]]] = {}
+        self._handlers: list[Handler] = []
+        self.add_index(NAMESPACE, lambda obj: (namespace_of(obj),))
+        self.add_index(OWNER, owner_uids)
+
+    def __len__(self) -> int:
+        return len(self._objects)
+
+    def get(self, key: str) -> Object | None:
+        """The object of that key."""
+        return self._objects.get(key)
+
+    def list(self, namespace: str = "") -> Objects:
+        """All objects, or those of one namespace."""
+        return self.by_index(NAMESPACE, namespace) if namespace else list(self._objects.values())
+
+    def by_index(self, name: str, value: str) -> Objects:
+        """The objects an index holds under a value. Raises KeyError for an index never added."""
+        found = self._indexes[name].get(value)
+        return list(found.values()) if found else []
+
+    def add_index(self, name: str, function: IndexFunction) -> None:
+        """Keep an index from now on; one of the same name is replaced."""
+        self._functions[name] = function
+        index: dict[str, dict[str, Object]] = {}
+        self._indexes[name] = index
+        for key, obj in self._objects.items():
+            for value in function(obj):
+                index.setdefault(value, {})[key] = obj
+
+    def on(self, handler: Handler) -> None:
+        """Call `handler` for every change from now on, and at once for each object already here."""
+        self._handlers.append(handler)
+        for obj in list(self._objects.values()):
+            _call(handler, None, obj)
+
+    def put(self, obj: Object) -> None:
+        """Take in a new object or a new version of one; a version that is here already is ignored."""
+        obj = self._transform(obj) if self._transform is not None else obj
+        key = key_of(obj)
+        old = self._objects.get(key)
+        if old is not None and uid_of(old) != uid_of(obj):
+            self._drop(key, old)  # deleted and created again while nobody watched: both are news
+            old = None
+        if old is not None and revision_of(old) == revision_of(obj):
+            return
+        self._objects[key] = obj
+        self._index(key, old, obj)
+        self._tell(old, obj)
+
+    def remove(self, obj: Object) -> None:
+        """Forget an object; handlers get its last state, `obj` itself."""
+        obj = self._transform(obj) if self._transform is not None else obj
+        key = key_of(obj)
+        if key in self._objects:
+            self._drop(key, obj)
+
+    def replace(self, objects: Iterable[Object]) -> None:
+        """Become exactly `objects`, telling handlers of each difference."""
+        present = set()
+        for obj in objects:
+            present.add(key_of(obj))
+            self.put(obj)
+        for key in [key for key in self._objects if key not in present]:
+            self._drop(key, self._objects[key])
+
+    def _drop(self, key: str, last: Object) -> None:
+        old = self._objects.pop(key)
+        self._index(key, old, None)
+        self._tell(last, None)
+
+    def _index(self, key: str, old: Object | None, new: Object | None) -> None:
+        for name, function in self._functions.items():
+            index = self._indexes[name]
+            wanted = list(function(new)) if new is not None else []
+            for value in function(old) if old is not None else ():
+                entries = index.get(value)
+                if entries is None or value in wanted:
+                    continue
+                entries.pop(key, None)
+                if not entries:
+                    del index[value]
+            if new is not None:
+                for value in wanted:
+                    index.setdefault(value, {})[key] = new
+
+    def _tell(self, old: Object | None, new: Object | None) -> None:
+        for handler in self._handlers:
+            _call(handler, old, new)
+
+
+def _call(handler: Handler, old: Object | None, new: Object | None) -> None:
+    try:
+        handler(old, new)
+    except Exception:
+        # One reader's fault must not cost the others their events.
+        log.exception("a handler failed on %s", key_of(new or old or {}))
+
+
+class Informer:
+    """A shelf that follows one resource."""
+
+    def __init__(
+        self, client: Client, resource: Resource, scope: Scope, clock: Clock, random: Random, shelf: Shelf
+    ) -> None:
+        self.resource = resource
+        self.scope = scope
+        self.shelf = shelf
+        self._client = client
+        self._clock = clock
+        self._random = random
+        self._version = ""
+        self._failures = 0
+        self._synced = asyncio.Event()
+
+    @property
+    def synced(self) -> bool:
+        """Whether the first list is in."""
+        return self._synced.is_set()
+
+    @property
+    def resource_version(self) -> str:
+        """The version the shelf is at, "" before the first list."""
+        return self._version
+
+    async def wait_synced(self) -> None:
+        """Return when the first list is in."""
+        await self._synced.wait()
+
+    async def run(self) -> None:
+        """Follow the resource until cancelled; whatever fails is logged and tried again."""
+        while True:
+            try:
+                if not self._version:
+                    await self._list()
+                await self._watch()
+            except ApiError as error:
+                self._note(error)
+                await self._back_off()
+            except Exception:
+                log.exception("following %s failed", self.resource.plural)
+                await self._back_off()
+
+    async def _list(self) -> None:
+        listing = await self._client.list(
+            self.resource,
+            self.scope.namespace,
+            label_selector=self.scope.label_selector,
+            field_selector=self.scope.field_selector,
+        )
+        self.shelf.replace(listing.items)
+        self._version = listing.resource_version
+        self._synced.set()
+
+    async def _watch(self) -> None:
+        began = self._clock.monotonic()
+        events = self._client.watch(
+            self.resource,
+            self.scope.namespace,
+            resource_version=self._version,
+            label_selector=self.scope.label_selector,
+            field_selector=self.scope.field_selector,
+        )
+        seen = 0
+        async with aclosing(cast("AsyncGenerator[WatchEvent, None]", events)) as stream:
+            async for event in stream:
+                self._take(event)
+                self._failures = 0
+                seen += 1
+        if not seen and self._clock.monotonic() - began < SHORT_WATCH_S:
+            await self._back_off()
+
+    def _take(self, event: WatchEvent) -> None:
+        if event.type == "ERROR":
+            raise ApiError.from_status(event.object)
+        if event.type in ("ADDED", "MODIFIED"):
+            self.shelf.put(event.object)
+        elif event.type == "DELETED":
+            self.shelf.remove(event.object)
+        self._version = revision_of(event.object) or self._version
+
+    def _note(self, error: ApiError) -> None:
+        if error.code == 410:
+            log.info("%s: version %s is gone, listing again", self.resource.plural, self._version)
+            self._version = ""
+        else:
+            log.warning("following %s: %s", self.resource.plural, error.message)
+
+    async def _back_off(self) -> None:
+        delay_s = min(FIRST_BACKOFF_S * 2.0 ** min(self._failures, 16), MAX_BACKOFF_S)
+        self._failures += 1
+        await self._clock.sleep(delay_s * (0.5 + self._random.random()))
