@@ -86,12 +86,15 @@ class Supervisor:
         self._selector = selectors.DefaultSelector()
         self.components = {name: Watched(name) for name in COMPONENTS}
 
-    def run(self) -> None:
-        """Supervise until SIGTERM or SIGINT."""
+    def run(self, listening_fd: int = -1) -> None:
+        """Supervise until SIGTERM or SIGINT; `listening_fd` is closed once the socket listens."""
         wake = self._catch_signals()
         server = self._listen()
+        if listening_fd >= 0:
+            os.close(listening_fd)
         for component in self.components.values():
-            self._adopt(component) or self._start(component)
+            if not self._adopt(component):
+                self._start(component)
         self._tell_all()
         while not self.stopping:
             for key, _ in self._selector.select(self._timeout_s()):
@@ -148,6 +151,11 @@ class Supervisor:
         listener.close()
 
     def _tell(self, listener: socket.socket) -> None:
+        for component in self.components.values():
+            # An adopted component's pipe went to our predecessor: its file tells as well.
+            if component.record is not None and not component.ready:
+                facts = ready_facts(component.name, self.paths, component.record.pid)
+                component.ready = facts is not None
         states = {name: component.state() for name, component in self.components.items()}
         try:
             listener.sendall(json.dumps({"components": states}).encode() + b"\n")
@@ -262,6 +270,7 @@ def main() -> None:
     parser.add_argument("--name", required=True)
     parser.add_argument("--data-dir", type=Path, required=True)
     parser.add_argument("--run-root", type=Path, required=True)
+    parser.add_argument("--listening-fd", type=int, default=-1)
     arguments = parser.parse_args()
     paths = ClusterPaths.of(arguments.name, arguments.data_dir, arguments.run_root)
     paths.run.mkdir(parents=True, exist_ok=True, mode=0o700)
@@ -270,7 +279,7 @@ def main() -> None:
     own = ProcessRecord.of(os.getpid())
     if own is not None:
         own.write(paths.supervisor_pid)
-    Supervisor(arguments.name, paths).run()
+    Supervisor(arguments.name, paths).run(arguments.listening_fd)
 
 
 if __name__ == "__main__":

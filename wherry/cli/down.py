@@ -1,0 +1,73 @@
+"""`wherry stop`, `down`, `delete`: three depths of ending a cluster."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from wherry.cli.failures import NOT_PERMITTED, Failure
+from wherry.cli.options import DataDir, Name, machine, select, select_existing
+from wherry.cli.terminal import Steps, say
+from wherry.cluster.kubeconfig import user_kubeconfig
+
+
+def stop(name: Name = "default", data_dir: DataDir = None) -> None:
+    """Stop the cluster's processes; its pods go on running.
+
+    Example:
+
+      wherry stop && wherry start
+    """
+    _require_root()
+    lifecycle = select_existing(name, data_dir)
+    with Steps().step(f"Stopping {lifecycle.config.context}"):
+        lifecycle.stop()
+    say(f"Cluster {name} is stopped; its pods still run. Start it again with: wherry start --name {name}")
+
+
+def down(name: Name = "default", data_dir: DataDir = None) -> None:
+    """Stop everything: no process, container, mount, interface or rule stays. Data is kept.
+
+    Example:
+
+      wherry down
+    """
+    _require_root()
+    lifecycle = select(name, data_dir)
+    if not lifecycle.exists() and not lifecycle.is_running():
+        say(f"There is no cluster {name}; nothing to do.")
+        return
+    with Steps().step(f"Taking {lifecycle.config.context} down"):
+        lifecycle.tear_down()
+    say(f"Cluster {name} is down; its data stays in {lifecycle.paths.data}.")
+
+
+def delete(
+    name: Name = "default",
+    data_dir: DataDir = None,
+    every: Annotated[bool, typer.Option("--all", help="Delete every cluster of this machine.")] = False,
+) -> None:
+    """Take the cluster down and delete its data and its kubeconfig context.
+
+    Example:
+
+      wherry delete --name dev
+    """
+    _require_root()
+    for each in machine().names() if every else [name]:
+        lifecycle = select(each, None if every else data_dir)
+        if not lifecycle.exists() and not lifecycle.is_running():
+            say(f"There is no cluster {each}; nothing to do.")
+            continue
+        with Steps().step(f"Deleting {lifecycle.config.context}"):
+            lifecycle.delete()
+            lifecycle.forget_kubeconfig(user_kubeconfig(os.environ, Path.home()))
+        say(f"Cluster {each} is deleted.")
+
+
+def _require_root() -> None:
+    if os.geteuid() != 0:
+        raise Failure("a cluster is ended by root: run it again with sudo", NOT_PERMITTED)

@@ -1,0 +1,39 @@
+"""`wherry kubeconfig`: print the admin's kubeconfig, or merge it into the user's again."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from wherry.cli.failures import Failure
+from wherry.cli.options import DataDir, Name, select_existing
+from wherry.cli.terminal import say
+from wherry.cluster.kubeconfig import KubeconfigError, user_kubeconfig
+
+
+def kubeconfig(
+    name: Name = "default",
+    data_dir: DataDir = None,
+    merge: Annotated[bool, typer.Option("--merge", help="Merge it into the user's kubeconfig.")] = False,
+) -> None:
+    """Print a kubeconfig with full rights on the cluster.
+
+    Examples:
+
+      wherry kubeconfig > admin.kubeconfig
+
+      wherry kubeconfig --merge
+    """
+    lifecycle = select_existing(name, data_dir)
+    if not merge:
+        say(lifecycle.paths.admin_kubeconfig.read_text().rstrip())
+        return
+    path = user_kubeconfig(os.environ, Path.home())
+    try:
+        lifecycle.merge_kubeconfig(lifecycle.prepare(), path)
+    except KubeconfigError as error:
+        raise Failure(str(error)) from None
+    say(f"Context {lifecycle.config.context} is in {path}.")

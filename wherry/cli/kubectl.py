@@ -1,0 +1,50 @@
+"""`wherry kubectl`: a real kubectl, pointed at the cluster."""
+
+from __future__ import annotations
+
+import os
+import shutil
+from pathlib import Path
+
+import typer
+
+from wherry.cli.failures import MISSING_PROGRAM, Failure
+from wherry.cli.options import select_existing
+
+FETCHED = Path("wherry") / "tools" / "kubectl"
+
+
+def kubectl(context: typer.Context) -> None:
+    """Run kubectl against the cluster; give `--name` first for another than the default one.
+
+    Uses $WHERRY_KUBECTL, else the kubectl that `make tools` fetched, else the one on PATH.
+
+    Examples:
+
+      wherry kubectl get pods -A
+
+      wherry kubectl --name dev apply -f app.yaml
+    """
+    name, arguments = split_name(list(context.args))
+    lifecycle = select_existing(name or os.environ.get("WHERRY_NAME") or "default")
+    program = find_kubectl()
+    environment = {**os.environ, "KUBECONFIG": str(lifecycle.paths.admin_kubeconfig)}
+    os.execve(program, ["kubectl", *arguments], environment)  # noqa: S606 - becomes kubectl, no shell
+
+
+def split_name(arguments: list[str]) -> tuple[str, list[str]]:
+    """Take our own leading `--name X` (or `--name=X`) off kubectl's arguments."""
+    if arguments[:1] == ["--name"] and len(arguments) > 1:
+        return arguments[1], arguments[2:]
+    if arguments and arguments[0].startswith("--name="):
+        return arguments[0].removeprefix("--name="), arguments[1:]
+    return "", arguments
+
+
+def find_kubectl() -> str:
+    """The path of a kubectl. Raises Failure when there is none."""
+    cache = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache")
+    for candidate in (os.environ.get("WHERRY_KUBECTL"), cache / FETCHED, shutil.which("kubectl")):
+        if candidate and Path(candidate).exists():
+            return str(candidate)
+    raise Failure("no kubectl found; run: make tools (or set WHERRY_KUBECTL)", MISSING_PROGRAM)

@@ -1,0 +1,38 @@
+"""`wherry logs`: what the cluster's own processes wrote."""
+
+from __future__ import annotations
+
+import os
+from typing import Annotated
+
+import typer
+
+from wherry.cli.failures import USAGE, Failure
+from wherry.cli.options import DataDir, Name, select_existing
+
+SOURCES = ("server", "agent", "supervisor", "containerd")
+
+
+def logs(
+    component: Annotated[str, typer.Argument(help="server, agent, supervisor or containerd.")] = "server",
+    name: Name = "default",
+    data_dir: DataDir = None,
+    follow: Annotated[bool, typer.Option("--follow", "-f", help="Go on as more is written.")] = False,
+    lines: Annotated[int, typer.Option("--lines", "-n", help="How many of the last lines.")] = 100,
+) -> None:
+    """Print the log of one of the cluster's processes (pods: wherry kubectl logs).
+
+    Examples:
+
+      wherry logs
+
+      wherry logs agent -f
+    """
+    if component not in SOURCES:
+        raise Failure(f"{component!r} has no log; use one of {', '.join(SOURCES)}", USAGE)
+    lifecycle = select_existing(name, data_dir)
+    path = lifecycle.paths.log_file(component)
+    if not path.exists():
+        raise Failure(f"{component} has written no log yet ({path})")
+    options = ["-n", str(lines), *(["-F"] if follow else [])]
+    os.execvp("tail", ["tail", *options, str(path)])  # noqa: S606

@@ -1,0 +1,115 @@
+"""`wherry status`: how the cluster and its processes are, once or as it changes."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any
+
+import typer
+
+from wherry import __version__
+from wherry.cli.failures import NOT_READY, NOT_RUNNING
+from wherry.cli.options import DataDir, Name, Output, check_output, select_existing
+from wherry.cli.terminal import human_bytes, print_json, say
+from wherry.cluster.lifecycle import Lifecycle
+from wherry.cluster.process import ProcessRecord
+from wherry.cluster.state import States, follow
+
+
+def status(
+    name: Name = "default",
+    data_dir: DataDir = None,
+    output: Output = "text",
+    watch: Annotated[bool, typer.Option("--watch", "-w", help="Show every change until Ctrl-C.")] = False,
+) -> None:
+    """Show the cluster's address, version and processes. Exits 3 if it does not run, 4 if not ready.
+
+    Examples:
+
+      wherry status
+
+      wherry status -o json
+
+      wherry status --watch
+    """
+    as_json = check_output(output)
+    lifecycle = select_existing(name, data_dir)
+    if watch:
+        _watch(lifecycle, as_json)
+        return
+    facts = describe(lifecycle)
+    _show(facts, as_json)
+    if not facts["running"]:
+        raise typer.Exit(NOT_RUNNING)
+    if not facts["ready"]:
+        raise typer.Exit(NOT_READY)
+
+
+def describe(lifecycle: Lifecycle, states: States | None = None) -> dict[str, Any]:
+    """What `status -o json` prints."""
+    found = lifecycle.states() if states is None else states
+    components = []
+    supervisor = ProcessRecord.read(lifecycle.paths.supervisor_pid)
+    if supervisor is not None:
+        components.append(_component("supervisor", supervisor.pid, True))
+    for state in found.values():
+        told = lifecycle.facts(state.name)
+        component = _component(state.name, state.pid, state.ready or bool(told))
+        component["restarts"] = state.restarts
+        if state.failure or state.last_exit:
+            component["lastExit"] = state.failure or state.last_exit
+        components.append(component)
+        for child, pid in (_children(told) if state.pid else {}).items():
+            components.append(_component(child, pid, True))
+    main = [component for component in components if component["name"] in found]
+    return {
+        "name": lifecycle.config.name,
+        "dataDir": str(lifecycle.paths.data),
+        "server": lifecycle.config.server_url,
+        "version": __version__,
+        "node": lifecycle.config.node_name,
+        "running": any(component["pid"] for component in main),
+        "ready": all(component["ready"] for component in main),
+        "components": components,
+    }
+
+
+def _component(name: str, pid: int | None, ready: bool) -> dict[str, Any]:
+    record = ProcessRecord.of(pid) if pid else None
+    return {
+        "name": name,
+        "pid": pid,
+        "ready": ready and record is not None,
+        "residentBytes": record.resident_bytes() if record else 0,
+    }
+
+
+def _children(told: dict[str, object]) -> dict[str, int]:
+    children = told.get("processes")
+    return {str(name): int(pid) for name, pid in children.items()} if isinstance(children, dict) else {}
+
+
+def _watch(lifecycle: Lifecycle, as_json: bool) -> None:
+    try:
+        for states in follow(lifecycle.paths, None):
+            _show(describe(lifecycle, states), as_json)
+    except ConnectionError:
+        _show(describe(lifecycle), as_json)
+    except KeyboardInterrupt:
+        return
+
+
+def _show(facts: dict[str, Any], as_json: bool) -> None:
+    if as_json:
+        print_json(facts)
+        return
+    word = "ready" if facts["ready"] else "running, not ready" if facts["running"] else "stopped"
+    say(f"Cluster {facts['name']} is {word}.")
+    say(f"  API server  {facts['server']}")
+    say(f"  Node        {facts['node']}")
+    say(f"  Data        {facts['dataDir']}")
+    say(f"  Version     {facts['version']}")
+    for component in facts["components"]:
+        state = "ready" if component["ready"] else "not ready" if component["pid"] else "stopped"
+        extra = f", {component['lastExit']}" if component.get("lastExit") else ""
+        size = human_bytes(component["residentBytes"])
+        say(f"  {component['name']:<11} pid {component['pid'] or '-'}, {state}, {size}{extra}")

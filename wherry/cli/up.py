@@ -1,0 +1,120 @@
+"""`wherry up`: make the cluster if need be, start it, wait until its node is Ready."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from wherry.cli.failures import (
+    BAD_SETTING,
+    FAILED,
+    MISSING_PROGRAM,
+    NOT_PERMITTED,
+    NOT_READY,
+    Failure,
+)
+from wherry.cli.options import ConfigFile, DataDir, Name, Output, check_output, select
+from wherry.cli.status import describe
+from wherry.cli.terminal import Steps, print_json, say
+from wherry.cluster.config import ClusterConfig
+from wherry.cluster.kubeconfig import KubeconfigError, user_kubeconfig
+from wherry.cluster.lifecycle import Lifecycle, NotReadyInTime, StartFailed
+from wherry.cluster.preflight import Problem, find_problems
+
+EXIT_CODES = {"permission": NOT_PERMITTED, "program": MISSING_PROGRAM, "setting": BAD_SETTING}
+
+
+def up(
+    name: Name = "default",
+    data_dir: DataDir = None,
+    config: ConfigFile = None,
+    api_host: Annotated[str | None, typer.Option(help="Address the API server listens on.")] = None,
+    api_port: Annotated[int | None, typer.Option(help="Port of the API server.")] = None,
+    kubelet_port: Annotated[int | None, typer.Option(help="Port of the kubelet.")] = None,
+    pod_cidr: Annotated[str | None, typer.Option(help="Range of pod addresses.")] = None,
+    service_cidr: Annotated[str | None, typer.Option(help="Range of ClusterIPs.")] = None,
+    node_name: Annotated[str | None, typer.Option(help="Name of this machine's node.")] = None,
+    log_level: Annotated[str | None, typer.Option(help="DEBUG, INFO, WARNING or ERROR.")] = None,
+    wait: Annotated[float, typer.Option(help="Seconds to wait for the node to be Ready.")] = 60.0,
+    output: Output = "text",
+) -> None:
+    """Start a cluster in the background and wait until its node is Ready.
+
+    Running it again is harmless. Settings are taken from, weakest first: defaults, what the
+    cluster was made with, --config, WHERRY_* variables, flags.
+
+    Examples:
+
+      wherry up
+
+      wherry up --name dev --api-port 7443
+    """
+    as_json = check_output(output)
+    flags = {
+        "api_host": api_host,
+        "api_port": api_port,
+        "kubelet_port": kubelet_port,
+        "pod_cidr": pod_cidr,
+        "service_cidr": service_cidr,
+        "node_name": node_name,
+        "log_level": log_level,
+    }
+    lifecycle = select(name, data_dir, config, flags)
+    bring_up(lifecycle, wait, Steps(not as_json))
+    if as_json:
+        print_json(describe(lifecycle))
+    else:
+        _say_summary(lifecycle)
+
+
+def bring_up(lifecycle: Lifecycle, wait_s: float, steps: Steps) -> None:
+    """Start the cluster unless it runs; a first start that fails leaves nothing behind.
+
+    Raises Failure.
+    """
+    fresh = not lifecycle.exists()
+    running = lifecycle.is_running()
+    path = user_kubeconfig(os.environ, Path.home())
+    try:
+        if not running:
+            with steps.step("Checking this machine"):
+                _refuse(find_problems(lifecycle.config))
+        with steps.step("Keys and certificates"):
+            identities = lifecycle.prepare()
+            lifecycle.merge_kubeconfig(identities, path)
+        with steps.step(f"Starting {lifecycle.config.context}"):
+            lifecycle.start_supervisor()
+            lifecycle.wait_ready(wait_s, lambda _: None)
+    except NotReadyInTime as error:
+        raise Failure(str(error), NOT_READY) from None
+    except (StartFailed, KubeconfigError, OSError) as error:
+        if not running:
+            lifecycle.stop()
+        if fresh:
+            lifecycle.forget_kubeconfig(path)
+            lifecycle.delete()
+        raise Failure(str(error), FAILED) from None
+    except KeyboardInterrupt:
+        if not running:
+            lifecycle.stop()
+        raise
+
+
+def _refuse(problems: list[Problem]) -> None:
+    if problems:
+        raise Failure("; ".join(problem.message for problem in problems), EXIT_CODES[problems[0].kind])
+
+
+def _say_summary(lifecycle: Lifecycle) -> None:
+    config: ClusterConfig = lifecycle.config
+    say(f"Cluster {config.name} is up: node {config.node_name} is Ready.")
+    say(f"  API server  {config.server_url}")
+    say(f"  Data        {lifecycle.paths.data}")
+    say(f"  Context     {config.context}, in {user_kubeconfig(os.environ, Path.home())}")
+    say("Try next:")
+    suffix = "" if config.name == "default" else f" --name {config.name}"
+    say(f"  wherry kubectl{suffix} get pods -A")
+    say(f"  wherry status{suffix}")

@@ -1,0 +1,20 @@
+"""`wherry version`: ours, and the Kubernetes API level served."""
+
+from __future__ import annotations
+
+from wherry import KUBERNETES_VERSION, __version__
+from wherry.cli.options import Output, check_output
+from wherry.cli.terminal import print_json, say
+
+
+def version(output: Output = "text") -> None:
+    """Print the version.
+
+    Example:
+
+      wherry version -o json
+    """
+    if check_output(output):
+        print_json({"version": __version__, "kubernetes": KUBERNETES_VERSION})
+    else:
+        say(f"wherry {__version__} (Kubernetes API {KUBERNETES_VERSION})")

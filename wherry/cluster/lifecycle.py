@@ -1,0 +1,202 @@
+"""Bringing a cluster up and down, step by step: what the command line's verbs do.
+
+`Lifecycle` acts on one cluster of one machine. Starting is safe to repeat; a first start that fails
+takes back everything it made. Stopping leaves pods running; tearing down leaves nothing running,
+mounted, routed or filtered; deleting also forgets the data.
+"""
+
+from __future__ import annotations
+
+import shutil
+import socket
+import subprocess
+import sys
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime
+from pathlib import Path
+
+from wherry.cluster import kubeconfig
+from wherry.cluster.clusters import Machine, with_node_name
+from wherry.cluster.components import COMPONENTS, ready_facts
+from wherry.cluster.config import ClusterConfig, dump_config
+from wherry.cluster.identities import Identities, ensure_identities
+from wherry.cluster.paths import ClusterPaths
+from wherry.cluster.process import ProcessRecord
+from wherry.cluster.state import States, current, follow
+from wherry.cluster.supervisor import STOP_GRACE_S
+
+SUPERVISOR_GRACE_S = 2 * STOP_GRACE_S + 5.0
+
+
+class StartFailed(Exception):
+    """The cluster did not come up; the message says why and what to do."""
+
+
+class NotReadyInTime(StartFailed):
+    """The processes run, but something was not ready before the time was up."""
+
+
+@dataclass(frozen=True, slots=True)
+class Lifecycle:
+    """One cluster of a machine, by its effective configuration."""
+
+    machine: Machine
+    config: ClusterConfig
+    paths: ClusterPaths
+
+    def exists(self) -> bool:
+        """Whether the cluster was made already."""
+        return self.paths.config.exists()
+
+    def states(self) -> States:
+        """How its processes are now."""
+        return current(self.paths)
+
+    def is_running(self) -> bool:
+        """Whether the supervisor or any component lives."""
+        return ProcessRecord.read(self.paths.supervisor_pid) is not None or any(
+            state.pid is not None for state in self.states().values()
+        )
+
+    def prepare(self) -> Identities:
+        """Make the directories, write the configuration, sign what is missing."""
+        for directory in (self.paths.data, self.paths.run):
+            directory.mkdir(parents=True, exist_ok=True, mode=0o700)
+        home = self.machine.data_root / self.config.name
+        if home != self.paths.data and not home.exists():
+            home.parent.mkdir(parents=True, exist_ok=True)
+            home.symlink_to(self.paths.data)
+        config = with_node_name(self.config, socket.gethostname())
+        _write_whole(self.paths.config, dump_config(config))
+        identities = ensure_identities(config, self.paths, node_address(), datetime.now(UTC))
+        kubeconfig.write(self.paths.admin_kubeconfig, kubeconfig.render(self.access(identities)))
+        return identities
+
+    def access(self, identities: Identities) -> kubeconfig.Access:
+        """What the admin's kubeconfig holds."""
+        return kubeconfig.Access(
+            context=self.config.context,
+            server=self.config.server_url,
+            authority_pem=identities.authority.cert.read_bytes(),
+            cert_pem=identities.admin.cert.read_bytes(),
+            key_pem=identities.admin.key.read_bytes(),
+        )
+
+    def start_supervisor(self) -> None:
+        """Start the supervisor in the background, unless it runs."""
+        if ProcessRecord.read(self.paths.supervisor_pid) is not None:
+            return
+        self.paths.logs.mkdir(parents=True, exist_ok=True)
+        command = [sys.executable, "-m", "wherry.cluster.supervisor"]
+        command += ["--name", self.config.name, "--data-dir", str(self.paths.data)]
+        command += ["--run-root", str(self.machine.run_root)]
+        reader, writer = socket.socketpair()
+        with self.paths.log_file("supervisor").open("ab") as log, reader:
+            # It holds our socket's other end until it listens; then its end of file wakes us.
+            subprocess.Popen(
+                [*command, "--listening-fd", str(writer.fileno())],
+                stdin=subprocess.DEVNULL,
+                stdout=log,
+                stderr=log,
+                pass_fds=(writer.fileno(),),
+                start_new_session=True,
+                cwd="/",
+            )
+            writer.close()
+            reader.settimeout(10.0)
+            reader.recv(1)
+
+    def wait_ready(self, timeout_s: float, on_state: Callable[[States], None]) -> None:
+        """Return once every component is ready, telling each state on the way.
+
+        Raises StartFailed when one gave up, NotReadyInTime after `timeout_s` seconds.
+        """
+        last: States = {}
+        try:
+            for last in follow(self.paths, timeout_s):
+                on_state(last)
+                for state in last.values():
+                    if state.failure:
+                        raise StartFailed(state.failure)
+                if all(state.ready for state in last.values()):
+                    return
+        except TimeoutError:
+            waiting = ", ".join(name for name in COMPONENTS if name not in last or not last[name].ready)
+            raise NotReadyInTime(
+                f"not ready within {timeout_s:.0f} s: {waiting}; see: wherry logs --name {self.config.name}"
+            ) from None
+        except ConnectionError:
+            pass
+        raise StartFailed(f"the supervisor ended; see {self.paths.log_file('supervisor')}")
+
+    def stop(self) -> None:
+        """End the supervisor and the components; pods go on running."""
+        supervisor = ProcessRecord.read(self.paths.supervisor_pid)
+        if supervisor is not None:
+            supervisor.terminate(SUPERVISOR_GRACE_S)
+        for component in reversed(COMPONENTS):  # left behind by a supervisor that was killed
+            record = ProcessRecord.read(self.paths.component_pid(component))
+            if record is not None:
+                record.terminate(STOP_GRACE_S)
+
+    def tear_down(self) -> None:
+        """Stop, then end every container and take back mounts, interfaces, routes and rules."""
+        self.stop()
+        if self.exists():
+            from wherry.cluster.teardown import tear_down_node
+
+            tear_down_node(self.config, self.paths)
+        shutil.rmtree(self.paths.run, ignore_errors=True)
+
+    def delete(self) -> None:
+        """Tear down, then forget the data."""
+        self.tear_down()
+        home = self.machine.data_root / self.config.name
+        if home.is_symlink():
+            home.unlink()
+        if self.paths.data.exists():
+            shutil.rmtree(self.paths.data)
+
+    def merge_kubeconfig(self, identities: Identities, path: Path) -> None:
+        """Put the cluster's context into the user's kubeconfig and make it current."""
+        kubeconfig.write(path, kubeconfig.merge(kubeconfig.read(path), self.access(identities)))
+
+    def forget_kubeconfig(self, path: Path) -> None:
+        """Take the cluster's context out of the user's kubeconfig, if it is there."""
+        content = kubeconfig.read(path)
+        left = kubeconfig.without(content, self.config.context)
+        if content and left != content:
+            kubeconfig.write(path, left)
+
+    def facts(self, component: str) -> dict[str, object]:
+        """What a running, ready component told about itself."""
+        record = ProcessRecord.read(self.paths.component_pid(component))
+        return (record and ready_facts(component, self.paths, record.pid)) or {}
+
+
+def open_lifecycle(machine: Machine, config: ClusterConfig, data_dir: Path | None = None) -> Lifecycle:
+    """The lifecycle of the cluster `config` describes."""
+    named = with_node_name(config, socket.gethostname())
+    return Lifecycle(machine, replace(named), machine.paths(config.name, data_dir))
+
+
+def node_address() -> str:
+    """The address of this machine that others would use: the source of its default route.
+
+    Connecting a datagram socket sends nothing; it only asks the routing table. Without a route the
+    node is known by its loopback address.
+    """
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as probe:
+        try:
+            probe.connect(("192.0.2.1", 9))  # TEST-NET-1, never assigned (RFC 5737)
+            address: str = probe.getsockname()[0]
+        except OSError:
+            return "127.0.0.1"
+    return address
+
+
+def _write_whole(path: Path, text: str) -> None:
+    temporary = path.with_name(f".{path.name}.new")
+    temporary.write_text(text)
+    temporary.replace(path)

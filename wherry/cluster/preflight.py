@@ -1,0 +1,132 @@
+"""What must be true before a cluster can start on this machine, checked before anything is made.
+
+Each check gives a `Problem` whose text names the remedy; nothing is changed. The kinds tell the
+command line which exit code to use.
+"""
+
+from __future__ import annotations
+
+import errno
+import ipaddress
+import os
+import shutil
+import socket
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from wherry.cluster.config import ClusterConfig
+
+CNI_DIRECTORIES = (Path("/usr/lib/cni"), Path("/opt/cni/bin"))
+CNI_PLUGINS = ("bridge", "host-local", "portmap", "loopback")
+PROGRAMS = {
+    "containerd": "containerd",
+    "containerd-shim-runc-v2": "containerd",
+    "ctr": "containerd",
+    "runc": "runc",
+    "iptables": "iptables",
+    "iptables-restore": "iptables",
+    "conntrack": "conntrack",
+    "ip": "iproute2",
+}
+"""Each program that is run, and the Debian package that has it."""
+
+
+@dataclass(frozen=True, slots=True)
+class Problem:
+    """Why a cluster cannot start here. `kind` is "permission", "program" or "setting"."""
+
+    kind: str
+    message: str
+
+
+def find_problems(config: ClusterConfig, search_path: str | None = None) -> list[Problem]:
+    """Everything in the way of starting the cluster, the most basic first.
+
+    `search_path` replaces $PATH.
+    """
+    if os.geteuid() != 0:
+        return [
+            Problem(
+                "permission", "containers, interfaces and firewall rules need root: run it again with sudo"
+            )
+        ]
+    return [*_missing_programs(search_path), *_taken_ports(config), *_taken_ranges(config)]
+
+
+def cni_directory() -> Path | None:
+    """Where the CNI plugins are installed, if all that are needed are."""
+    for directory in CNI_DIRECTORIES:
+        if all((directory / plugin).exists() for plugin in CNI_PLUGINS):
+            return directory
+    return None
+
+
+def _missing_programs(search_path: str | None) -> Iterator[Problem]:
+    missing = {program for program in PROGRAMS if shutil.which(program, path=search_path) is None}
+    packages = {PROGRAMS[program] for program in missing}
+    what = sorted(missing)
+    if cni_directory() is None:
+        packages.add("containernetworking-plugins")
+        what.append("CNI plugins")
+    if packages:
+        yield Problem(
+            "program",
+            f"not installed: {', '.join(what)}; run: apt-get install -y {' '.join(sorted(packages))}",
+        )
+
+
+def _taken_ports(config: ClusterConfig) -> Iterator[Problem]:
+    for field, flag, host, port in (
+        ("API server", "--api-port", config.api_host, config.api_port),
+        ("kubelet", "--kubelet-port", "0.0.0.0", config.kubelet_port),  # noqa: S104 - asks, does not serve
+    ):
+        why = _why_not_bindable(host, port)
+        if why:
+            yield Problem("setting", f"the {field} cannot listen on {host}:{port}: {why}; choose with {flag}")
+
+
+def _why_not_bindable(host: str, port: int) -> str:
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    with socket.socket(family) as probe:
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            probe.bind((host, port))
+        except OSError as error:
+            if error.errno == errno.EADDRINUSE:
+                return "the port is in use"
+            return error.strerror or str(error)
+    return ""
+
+
+def _taken_ranges(config: ClusterConfig) -> Iterator[Problem]:
+    own = {"pod_cidr": config.pod_cidr, "service_cidr": config.service_cidr}
+    for field, text in own.items():
+        taken = overlapping_route(ipaddress.IPv4Network(text), _routes())
+        if taken:
+            flag = "--" + field.replace("_", "-")
+            yield Problem(
+                "setting",
+                f"{field} {text} overlaps {taken}, which this machine already reaches; choose with {flag}",
+            )
+
+
+def _routes() -> Sequence[tuple[str, ipaddress.IPv4Network]]:
+    routes = []
+    for line in Path("/proc/net/route").read_text().splitlines()[1:]:
+        interface, destination, _, flags, _, _, _, mask, *_ = line.split()
+        address = int.from_bytes(bytes.fromhex(destination)[::-1])
+        length = int.from_bytes(bytes.fromhex(mask)[::-1]).bit_count()
+        del flags
+        routes.append((interface, ipaddress.IPv4Network((address, length))))
+    return routes
+
+
+def overlapping_route(
+    wanted: ipaddress.IPv4Network, routes: Sequence[tuple[str, ipaddress.IPv4Network]]
+) -> str:
+    """The first route (not the default one) that overlaps `wanted`, as `network on interface`."""
+    for interface, network in routes:
+        if network.prefixlen > 0 and network.overlaps(wanted):
+            return f"{network} on {interface}"
+    return ""

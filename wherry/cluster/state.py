@@ -1,0 +1,89 @@
+"""Following a cluster from outside: what the supervisor says, as it says it.
+
+Used by the command line to wait for readiness without polling: the supervisor sends its state once
+on connection and again whenever it changes.
+"""
+
+from __future__ import annotations
+
+import json
+import socket
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any
+
+from wherry.cluster.components import COMPONENTS
+from wherry.cluster.paths import ClusterPaths
+from wherry.cluster.process import ProcessRecord
+from wherry.cluster.supervisor import socket_path
+
+
+@dataclass(frozen=True, slots=True)
+class ComponentState:
+    """How one process is: `failure` is a sentence when it gave up for good."""
+
+    name: str
+    pid: int | None = None
+    ready: bool = False
+    restarts: int = 0
+    last_exit: str = ""
+    failure: str = ""
+
+
+States = dict[str, ComponentState]
+
+
+def stopped_states(paths: ClusterPaths) -> States:
+    """The states when no supervisor runs: components may still live on their own."""
+    states: States = {}
+    for name in COMPONENTS:
+        record = ProcessRecord.read(paths.component_pid(name))
+        states[name] = ComponentState(name, record.pid if record else None)
+    return states
+
+
+def follow(paths: ClusterPaths, timeout_s: float | None) -> Iterator[States]:
+    """Every state the supervisor tells, the current one first.
+
+    Ends when the supervisor goes away. Raises TimeoutError when `timeout_s` seconds have passed in
+    all, ConnectionError when no supervisor listens.
+    """
+    deadline = None if timeout_s is None else time.monotonic() + timeout_s
+    with socket.socket(socket.AF_UNIX) as connection:
+        try:
+            connection.connect(str(socket_path(paths)))
+        except FileNotFoundError as error:
+            raise ConnectionRefusedError("no supervisor listens") from error
+        pending = b""
+        while True:
+            if deadline is not None:
+                connection.settimeout(max(deadline - time.monotonic(), 0.001))
+            chunk = connection.recv(65536)
+            if not chunk:
+                return
+            *lines, pending = (pending + chunk).split(b"\n")
+            for line in lines:
+                yield _parse(json.loads(line))
+
+
+def current(paths: ClusterPaths) -> States:
+    """The present states, asked of the supervisor if there is one."""
+    try:
+        return next(follow(paths, timeout_s=2.0), stopped_states(paths))
+    except (ConnectionError, TimeoutError):
+        return stopped_states(paths)
+
+
+def _parse(message: dict[str, Any]) -> States:
+    return {
+        name: ComponentState(
+            name,
+            told.get("pid"),
+            bool(told.get("ready")),
+            int(told.get("restarts") or 0),
+            told.get("lastExit") or "",
+            told.get("failure") or "",
+        )
+        for name, told in message["components"].items()
+    }
