@@ -1,0 +1,56 @@
+"""Validation shared by the kinds: names, object metadata, labels and selectors, common value rules.
+
+Everything here is pure and returns `FieldError`s (none: fine) in upstream's words.
+"""
+
+from wherry.api.validation.labels import (
+    SelectorOptions,
+    validate_label_name,
+    validate_label_selector,
+    validate_labels,
+)
+from wherry.api.validation.names import (
+    DNS_1035_LABEL,
+    DNS_LABEL,
+    DNS_SUBDOMAIN,
+    PATH_SEGMENT,
+    NameRule,
+)
+from wherry.api.validation.object_meta import (
+    validate_annotations,
+    validate_finalizers,
+    validate_object_meta,
+    validate_object_meta_update,
+)
+from wherry.api.validation.values import (
+    IMMUTABLE,
+    check_text,
+    validate_immutable,
+    validate_non_negative,
+    validate_one_of,
+    validate_positive,
+    validate_quantity,
+)
+
+__all__ = [
+    "DNS_1035_LABEL",
+    "DNS_LABEL",
+    "DNS_SUBDOMAIN",
+    "IMMUTABLE",
+    "PATH_SEGMENT",
+    "NameRule",
+    "SelectorOptions",
+    "check_text",
+    "validate_annotations",
+    "validate_finalizers",
+    "validate_immutable",
+    "validate_label_name",
+    "validate_label_selector",
+    "validate_labels",
+    "validate_non_negative",
+    "validate_object_meta",
+    "validate_object_meta_update",
+    "validate_one_of",
+    "validate_positive",
+    "validate_quantity",
+]
