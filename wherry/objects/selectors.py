@@ -1,0 +1,377 @@
+"""Label and field selectors: parsing, matching, and the one canonical spelling of each.
+
+The grammar and the error texts are upstream's (apimachinery's labels and fields packages), because
+kubectl shows them to people. A selector is immutable and cheap to match: the equality terms, which
+are nearly all there ever are, come first as plain pairs.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from wherry.objects.errors import show_value
+from wherry.objects.names import is_label_value, is_qualified_name
+
+_EQUALITY = ("=", "==")
+_OPERATORS = {"=", "==", "!=", "in", "notin", ">", "<"}
+_FROM_API = {"In": "in", "NotIn": "notin", "Exists": "exists", "DoesNotExist": "!"}
+
+
+@dataclass(frozen=True, slots=True)
+class Requirement:
+    """One condition on one label.
+
+    `operator` is "=", "==", "!=", "in", "notin", "exists", "!", ">" or "<".
+    """
+
+    key: str
+    operator: str
+    values: frozenset[str] = frozenset()
+
+    def matches(self, labels: Mapping[str, str]) -> bool:
+        """Whether the labels fulfil the condition; absent labels fulfil "!=" and "notin"."""
+        found = labels.get(self.key)
+        match self.operator:
+            case "=" | "==" | "in":
+                return found is not None and found in self.values
+            case "!=" | "notin":
+                return found is None or found not in self.values
+            case "exists":
+                return found is not None
+            case "!":
+                return found is None
+        if found is None:
+            return False
+        try:
+            number, limit = int(found), int(next(iter(self.values)))
+        except ValueError:
+            return False
+        return number > limit if self.operator == ">" else number < limit
+
+    def __str__(self) -> str:
+        if self.operator == "exists":
+            return self.key
+        if self.operator == "!":
+            return f"!{self.key}"
+        joined = ",".join(sorted(self.values))
+        if self.operator in ("in", "notin"):
+            return f"{self.key} {self.operator} ({joined})"
+        return f"{self.key}{self.operator}{joined}"
+
+
+class Selector:
+    """A conjunction of requirements on labels; without any it matches everything.
+
+    `nothing` makes one that matches no object at all, as an absent LabelSelector does.
+    """
+
+    __slots__ = ("_exact", "_nothing", "_others", "requirements")
+
+    def __init__(self, requirements: Iterable[Requirement] = (), nothing: bool = False) -> None:
+        self.requirements = tuple(sorted(requirements, key=lambda r: r.key))
+        exact, others = [], []
+        for requirement in self.requirements:
+            if requirement.operator in (*_EQUALITY, "in") and len(requirement.values) == 1:
+                exact.append((requirement.key, next(iter(requirement.values))))
+            else:
+                others.append(requirement)
+        self._exact = tuple(exact)
+        self._others = tuple(others)
+        self._nothing = nothing
+
+    @property
+    def is_empty(self) -> bool:
+        """Whether it matches everything."""
+        return not self.requirements and not self._nothing
+
+    @property
+    def is_nothing(self) -> bool:
+        """Whether it can match no object whatever its labels."""
+        return self._nothing
+
+    def matches(self, labels: Mapping[str, str] | None) -> bool:
+        """Whether labels (None as an object without any) fulfil every requirement."""
+        if self._nothing:
+            return False
+        if labels is None:
+            labels = {}
+        for key, value in self._exact:
+            if labels.get(key) != value:
+                return False
+        return all(requirement.matches(labels) for requirement in self._others) if self._others else True
+
+    def required_exact(self, key: str) -> str | None:
+        """The one value the label must have, None if the selector does not demand one."""
+        return next((value for name, value in self._exact if name == key), None)
+
+    def __str__(self) -> str:
+        return ",".join(map(str, self.requirements))
+
+    def __repr__(self) -> str:
+        return f"<Selector {'nothing' if self._nothing else str(self) or 'everything'}>"
+
+    def __eq__(self, other: object) -> bool:
+        if not isinstance(other, Selector):
+            return NotImplemented
+        return self.requirements == other.requirements and self._nothing == other._nothing
+
+    def __hash__(self) -> int:
+        return hash((self.requirements, self._nothing))
+
+
+EVERYTHING = Selector()
+NOTHING = Selector(nothing=True)
+
+
+def from_map(labels: Mapping[str, str] | None) -> Selector:
+    """The selector that wants each of these labels exactly; none given selects everything."""
+    if not labels:
+        return EVERYTHING
+    return Selector(Requirement(key, "=", frozenset((value,))) for key, value in labels.items())
+
+
+def from_label_selector(selector: Mapping[str, Any] | None) -> Selector:
+    """The selector a metav1.LabelSelector means: None selects nothing, an empty one everything.
+
+    Raises ValueError for an operator or value that is not allowed there.
+    """
+    if selector is None:
+        return NOTHING
+    requirements = [_checked(key, "=", [value]) for key, value in (selector.get("matchLabels") or {}).items()]
+    for expression in selector.get("matchExpressions") or ():
+        operator = _FROM_API.get(expression.get("operator", ""))
+        if operator is None:
+            shown = show_value(expression.get("operator", ""))
+            raise ValueError(f"{shown} is not a valid label selector operator")
+        requirements.append(_checked(expression.get("key", ""), operator, expression.get("values") or []))
+    return Selector(requirements) if requirements else EVERYTHING
+
+
+def _checked(key: str, operator: str, values: Sequence[str]) -> Requirement:
+    """A requirement that makes sense. Raises ValueError with every complaint, as upstream joins them."""
+    faults = [f"key: {fault}" for fault in _key_faults(key)]
+    listed = show_value(list(values))
+    if operator in ("in", "notin") and not values:
+        faults.append(
+            f"values: Invalid value: {listed}: for 'in', 'notin' operators, values set can't be empty"
+        )
+    elif operator in ("exists", "!") and values:
+        faults.append(
+            f"values: Invalid value: {listed}: values set must be empty for exists and does not exist"
+        )
+    elif operator in (">", "<"):
+        faults += [
+            f"values[{i}]: Invalid value: {show_value(value)}: "
+            "for 'Gt', 'Lt' operators, the value must be an integer"
+            for i, value in enumerate(values)
+            if not re.fullmatch(r"[-+]?[0-9]+", value, re.ASCII)
+        ]
+    for i, value in enumerate(values):
+        wrong = "; ".join(is_label_value(value))
+        if wrong:
+            faults.append(f"values[{i}][{key}]: Invalid value: {show_value(value)}: {wrong}")
+    if faults:
+        raise ValueError(faults[0] if len(faults) == 1 else f"[{', '.join(faults)}]")
+    return Requirement(key, operator, frozenset(values))
+
+
+def _key_faults(key: str) -> list[str]:
+    faults = is_qualified_name(key)
+    return [f"Invalid value: {show_value(key)}: {'; '.join(faults)}"] if faults else []
+
+
+_TOKEN = re.compile(r"[ \t\r\n]*(?:(==|!=|[=!(),><])|([^ \t\r\n=!(),><]+)|$)")
+_END = ("end", "")
+
+
+def _tokens(text: str) -> list[tuple[str, str]]:
+    """(kind, literal) pairs: kind is "symbol", "word" or "end"; the last is always the end."""
+    found: list[tuple[str, str]] = []
+    position = 0
+    while position < len(text):
+        match = _TOKEN.match(text, position)
+        if match is None or match.end() == position:
+            break
+        position = match.end()
+        if match[1]:
+            found.append(("symbol", match[1]))
+        elif match[2]:
+            found.append(("word", match[2]))
+    found.append(_END)
+    return found
+
+
+class _Parser:
+    """Recursive descent over the tokens of one label selector."""
+
+    def __init__(self, text: str) -> None:
+        self._tokens = _tokens(text)
+        self._at = 0
+
+    def _peek(self) -> tuple[str, str]:
+        return self._tokens[self._at]
+
+    def _take(self) -> tuple[str, str]:
+        token = self._tokens[self._at]
+        self._at = min(self._at + 1, len(self._tokens) - 1)
+        return token
+
+    def parse(self) -> list[Requirement]:
+        requirements: list[Requirement] = []
+        if self._peek() == _END:
+            return requirements
+        if not self._starts_requirement():
+            raise ValueError(f"found '{self._peek()[1]}', expected: !, identifier, or 'end of string'")
+        while True:
+            try:
+                requirements.append(self._requirement())
+            except ValueError as error:
+                raise ValueError(f"unable to parse requirement: {error}") from None
+            token = self._take()
+            if token == _END:
+                return requirements
+            if token[1] != ",":
+                raise ValueError(f"found '{token[1]}', expected: ',' or 'end of string'")
+            if not self._starts_requirement():
+                raise ValueError(f"found '{self._peek()[1]}', expected: identifier after ','")
+
+    def _starts_requirement(self) -> bool:
+        kind, literal = self._peek()
+        return kind == "word" or literal == "!"
+
+    def _requirement(self) -> Requirement:
+        kind, key = self._take()
+        negated = key == "!" and kind == "symbol"
+        if negated:
+            kind, key = self._take()
+        if kind != "word":
+            raise ValueError(f"found '{key}', expected: identifier")
+        faults = _key_faults(key)
+        if faults:
+            raise ValueError(f"<nil>: {faults[0]}")
+        if self._peek() == _END or self._peek() == ("symbol", ","):
+            return Requirement(key, "!" if negated else "exists")
+        operator = self._take()[1]
+        if operator not in _OPERATORS:
+            raise ValueError(f"found '{operator}', expected: in, notin, =, ==, !=, gt, lt")
+        values = self._set() if operator in ("in", "notin") else [self._exact()]
+        return _checked(key, operator, values)
+
+    def _exact(self) -> str:
+        if self._peek() == _END or self._peek() == ("symbol", ","):
+            return ""
+        kind, literal = self._take()
+        if kind != "word":
+            raise ValueError(f"found '{literal}', expected: identifier")
+        return literal
+
+    def _set(self) -> list[str]:
+        """The values between parentheses; an empty place between commas is the empty value."""
+        opening = self._take()
+        if opening[1] != "(":
+            raise ValueError(f"found '{opening[1]}' expected: '('")
+        if self._peek()[1] not in (",", ")") and self._peek()[0] != "word":
+            raise ValueError(f"found '{self._peek()[1]}', expected: ',', ')' or identifier")
+        values: set[str] = set()
+        while True:
+            if self._peek()[0] == "word":
+                values.add(self._take()[1])
+            else:
+                values.add("")
+            kind, literal = self._take()
+            if literal == ")" and kind == "symbol":
+                return sorted(values)
+            if literal != "," or kind != "symbol":
+                raise ValueError(f"found '{literal}', expected: ',' or ')'")
+
+
+def parse_label_selector(text: str) -> Selector:
+    """A selector as kubectl's `-l` takes it: `app=web,tier in (a,b),!canary`; "" selects everything.
+
+    Raises ValueError with upstream's text.
+    """
+    requirements = _Parser(text).parse() if text else []
+    return Selector(requirements) if requirements else EVERYTHING
+
+
+@dataclass(frozen=True, slots=True)
+class FieldTerm:
+    """One condition on one field: `operator` is "=" or "!="."""
+
+    field: str
+    operator: str
+    value: str
+
+    def __str__(self) -> str:
+        return f"{self.field}{self.operator}{escape_field_value(self.value)}"
+
+
+@dataclass(frozen=True, slots=True)
+class FieldSelector:
+    """A conjunction of conditions on the selectable fields of an object."""
+
+    terms: tuple[FieldTerm, ...] = ()
+
+    @property
+    def is_empty(self) -> bool:
+        """Whether it matches everything."""
+        return not self.terms
+
+    @property
+    def fields(self) -> tuple[str, ...]:
+        """The names of the fields it looks at."""
+        return tuple(term.field for term in self.terms)
+
+    def matches(self, fields: Mapping[str, str]) -> bool:
+        """Whether the fields' values fulfil every term; an absent field reads as ""."""
+        return all((fields.get(t.field, "") == t.value) == (t.operator == "=") for t in self.terms)
+
+    def required_exact(self, field: str) -> str | None:
+        """The one value the field must have, None if the selector does not demand one."""
+        return next((t.value for t in self.terms if t.field == field and t.operator == "="), None)
+
+    def __str__(self) -> str:
+        return ",".join(map(str, self.terms))
+
+
+_FIELD_TERM = re.compile(r"(.*?)(!=|==|=)(.*)", re.DOTALL)
+_TERMS = re.compile(r"(?:\\.|[^,\\]|\\$)+", re.DOTALL)
+_SPECIAL = re.compile(r"[\\,=]")
+
+
+def escape_field_value(value: str) -> str:
+    """The value as it may stand in a field selector."""
+    return _SPECIAL.sub(lambda found: "\\" + found[0], value)
+
+
+def _unescape(value: str) -> str:
+    pieces: list[str] = []
+    characters = iter(value)
+    for character in characters:
+        if character == "\\":
+            following = next(characters, "")
+            if following not in ("\\", ",", "="):
+                raise ValueError(f"invalid field selector: invalid escape sequence: \\{following}")
+            pieces.append(following)
+        elif character in ",=":
+            raise ValueError(f"invalid field selector: unescaped character in value: {character}")
+        else:
+            pieces.append(character)
+    return "".join(pieces)
+
+
+def parse_field_selector(text: str) -> FieldSelector:
+    """A selector as kubectl's `--field-selector` takes it: `status.phase!=Running,spec.nodeName=n`.
+
+    Raises ValueError with upstream's text.
+    """
+    terms = []
+    for part in _TERMS.findall(text):
+        match = _FIELD_TERM.fullmatch(part)
+        if match is None:
+            raise ValueError(f"invalid selector: '{text}'; can't understand '{part}'")
+        terms.append(FieldTerm(match[1], "!=" if match[2] == "!=" else "=", _unescape(match[3])))
+    return FieldSelector(tuple(sorted(terms, key=str)))
