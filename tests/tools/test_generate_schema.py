@@ -1,0 +1,44 @@
+"""The generated files are what the generator writes today."""
+
+from tools import generate_schema
+
+
+def test_generated_files_are_current() -> None:
+    stale = [
+        path.name
+        for path, text in generate_schema.render().items()
+        if not path.exists() or path.read_text(encoding="utf-8") != text
+    ]
+    assert stale == [], "run: python -m tools.generate_schema"
+
+
+def test_unreleased_versions_come_only_when_referred_to() -> None:
+    found = generate_schema.select(
+        {
+            "io.k8s.api.x.v1.A": {"properties": {"b": {"$ref": "#/$defs/io.k8s.api.x.v1alpha1.B"}}},
+            "io.k8s.api.x.v1alpha1.B": {},
+            "io.k8s.api.x.v1beta2.C": {},
+        }
+    )
+    assert list(found) == ["io.k8s.api.x.v1.A", "io.k8s.api.x.v1alpha1.B"]
+
+
+def test_compact_drops_prose_and_null() -> None:
+    node = {
+        "description": "words",
+        "type": ["string", "null"],
+        "enum": ["b", None, "a"],
+        "properties": {"description": {"type": ["integer", "null"], "description": "words"}},
+    }
+    assert generate_schema.compact("x", node) == {
+        "type": "string",
+        "enum": ["a", "b"],
+        "properties": {"description": {"type": "integer"}},
+    }
+
+
+def test_modules() -> None:
+    assert generate_schema.module_of("io.k8s.api.apps.v1.Deployment") == "apps"
+    assert generate_schema.module_of("io.k8s.api.autoscaling.v2.MetricSpec") == "autoscaling_v2"
+    assert generate_schema.module_of("io.k8s.apimachinery.pkg.apis.meta.v1.ObjectMeta") == "meta"
+    assert generate_schema.module_of("io.k8s.apimachinery.pkg.api.resource.Quantity") == ""
