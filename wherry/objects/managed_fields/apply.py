@@ -1,0 +1,154 @@
+"""Server-side apply: one applier's configuration, merged with everybody else's.
+
+The applier owns exactly what it sends. What it sent last time and no longer sends is removed, unless
+somebody else owns it too. To change what another manager owns is a conflict; with force, the field
+changes hands.
+"""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+from wherry.objects.managed_fields.conflicts import Conflict
+from wherry.objects.managed_fields.fieldsets import FieldSet, difference, intersection, paths, union
+from wherry.objects.managed_fields.managers import (
+    APPLY,
+    UPDATE,
+    Managed,
+    ManagerKey,
+    Managers,
+    default_resets,
+    encode,
+    key_for,
+    stored_managers,
+    without_fields,
+)
+from wherry.objects.managed_fields.merge import check_applied, merge_values, prune
+from wherry.objects.managed_fields.walk import Change, added_fields, compare, fields_of, ownable
+from wherry.objects.meta import Object, annotations_of, metadata
+from wherry.objects.patches.failure import PatchFailed
+from wherry.objects.shape import Shape
+
+BEFORE_FIRST_APPLY = "before-first-apply"
+LAST_APPLIED = "kubectl.kubernetes.io/last-applied-configuration"
+
+IDENTITY: FieldSet = {"f:metadata": {"f:name": {}}}
+"""What an applier cannot give up."""
+
+
+def merge_apply(
+    live: Object | None,
+    applied: Object,
+    manager: str,
+    force: bool,
+    shape: Shape | None,
+    api_version: str,
+    subresource: str,
+    now: str,
+    resets: frozenset[str] | None = None,
+) -> tuple[Object, list[Conflict]]:
+    """The object after `manager` applied `applied` to `live` (None: it is created), and the conflicts.
+
+    With conflicts the object is not to be stored: see `conflicts.conflict_error`. Arguments are those of
+    `track_update`; `force` takes fields over. Raises PatchFailed (400) for configuration that makes no
+    sense. Neither object is changed; the result shares what stayed the same.
+    """
+    resets = default_resets(subresource) if resets is None else resets
+    if metadata(applied).get("managedFields"):
+        raise PatchFailed("metadata.managedFields must be nil")
+    wanted = {name: value for name, value in applied.items() if name not in resets}
+    check_applied(wanted, shape)
+    claimed = fields_of(ownable(wanted, resets), shape)
+    own = key_for(manager, APPLY, api_version, subresource)
+    if live is None:
+        managers = {own: Managed(claimed, now, api_version)} if claimed else {}
+        return _with_managers(merge_values({}, wanted, shape), managers), []
+
+    managers = stored_managers(live)
+    if not managers:
+        managers = _before_first_apply(live, shape, api_version, resets)
+    last = managers.pop(own, None)
+    merged = merge_values(live, wanted, shape)
+    if last is not None:
+        held = union(IDENTITY, claimed)
+        for managed in managers.values():
+            held = union(held, managed.fields)
+        merged = prune(merged, last.fields, held, shape)
+    change = compare(ownable(live, resets), ownable(merged, resets), shape)
+    conflicts = [] if force else _conflicts(managers, change, live, manager, shape)
+    if conflicts:
+        return live, conflicts
+    return _with_managers(merged, _after(managers, own, last, claimed, change, api_version, now)), []
+
+
+def _after(
+    managers: Managers,
+    own: ManagerKey,
+    last: Managed | None,
+    claimed: FieldSet,
+    change: Change,
+    api_version: str,
+    now: str,
+) -> Managers:
+    """The managers once the change was made; a repeated apply that changed nothing keeps its time."""
+    if change.touched or change.removed:
+        managers = without_fields(managers, union(change.touched, change.removed))
+    if not claimed:
+        return managers
+    same = last is not None and last.fields == claimed and not change.touched and not change.removed
+    time = last.time if same and last is not None else now
+    return {**managers, own: Managed(claimed, time, api_version)}
+
+
+def _before_first_apply(
+    live: Object, shape: Shape | None, api_version: str, resets: frozenset[str]
+) -> Managers:
+    """What stood there before anybody was recorded belongs to a manager of its own."""
+    fields = added_fields(ownable(live, resets), shape)
+    key = ManagerKey(BEFORE_FIRST_APPLY, UPDATE, api_version, "")
+    return {key: Managed(fields, "", api_version)} if fields else {}
+
+
+def _conflicts(
+    managers: Managers, change: Change, live: Object, applier: str, shape: Shape | None
+) -> list[Conflict]:
+    """Every field that would change under another manager's hands."""
+    if not change.touched:
+        return []
+    contested = {key: intersection(managed.fields, change.touched) for key, managed in managers.items()}
+    if applier == "kubectl":
+        allowed = _client_side_applied(live, shape)
+        contested = {key: difference(fields, allowed) for key, fields in contested.items()}
+    return [
+        Conflict(key.manager, key.operation, managers[key].api_version, key.subresource, path)
+        for key in sorted(contested)
+        for path in paths(contested[key])
+    ]
+
+
+def _client_side_applied(live: Object, shape: Shape | None) -> FieldSet:
+    """What kubectl's client-side apply set: kubectl's server-side apply may take it over unasked."""
+    text = annotations_of(live).get(LAST_APPLIED)
+    if not text:
+        return {}
+    try:
+        last: Any = json.loads(text)
+    except ValueError:
+        return {}
+    if not isinstance(last, dict):
+        return {}
+    return union(fields_of(ownable(last, frozenset()), shape), _annotation_itself())
+
+
+def _annotation_itself() -> FieldSet:
+    return {"f:metadata": {"f:annotations": {f"f:{LAST_APPLIED}": {}}}}
+
+
+def _with_managers(obj: dict[str, Any], managers: Managers) -> Object:
+    meta = dict(obj.get("metadata") or {})
+    meta.pop("managedFields", None)
+    entries = encode(managers)
+    if entries:
+        meta["managedFields"] = entries
+    return {**obj, "metadata": meta}

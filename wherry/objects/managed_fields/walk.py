@@ -1,0 +1,244 @@
+"""Reading field sets off objects: what an object has, and what changed between two of them.
+
+This runs on every write, so it decides by the value first and asks the shape only about containers.
+The top-level fields of an object (metadata, spec) lead to members but are none: every object has them.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any, NamedTuple
+
+import orjson
+
+from wherry.objects.managed_fields.fieldsets import MEMBER, FieldSet
+from wherry.objects.shape import Shape
+
+NOT_OWNED = frozenset(("apiVersion", "kind"))
+"""Top-level fields nobody owns."""
+
+NOT_OWNED_METADATA = frozenset(
+    (
+        "creationTimestamp",
+        "generation",
+        "managedFields",
+        "name",
+        "namespace",
+        "resourceVersion",
+        "selfLink",
+        "uid",
+    )
+)
+"""Fields of the metadata nobody owns: identity, and what the server keeps."""
+
+
+class Change(NamedTuple):
+    """How two objects differ: members `touched` (added or modified) and `removed`."""
+
+    touched: FieldSet
+    removed: FieldSet
+
+
+def ownable(obj: Mapping[str, Any], resets: frozenset[str]) -> dict[str, Any]:
+    """The part of an object fields can be owned in; `resets` are further top-level fields to leave out."""
+    part: dict[str, Any] = {}
+    for name, value in obj.items():
+        if name == "metadata":
+            rest = {key: item for key, item in (value or {}).items() if key not in NOT_OWNED_METADATA}
+            if rest:
+                part[name] = rest
+        elif name not in NOT_OWNED and name not in resets:
+            part[name] = value
+    return part
+
+
+def is_granular(value: Any, shape: Shape | None) -> bool:
+    """Whether a container's parts are owned one by one."""
+    if type(value) is dict:
+        return shape is None or not shape.is_atomic_map
+    return shape is not None and shape.list_type in ("map", "set")
+
+
+def fields_of(obj: Mapping[str, Any], shape: Shape | None) -> FieldSet:
+    """The set of fields an applied configuration claims: its leaves, map keys and list items."""
+    return _fields(obj, shape, added=False)
+
+
+def added_fields(obj: Mapping[str, Any], shape: Shape | None) -> FieldSet:
+    """The set of fields that came into being with a new object: containers included."""
+    result: FieldSet = {}
+    for name, value in obj.items():
+        if type(value) is dict and value:
+            sub = _child(shape, name)
+            if sub is not None and sub.is_atomic_map:
+                result[f"f:{name}"] = MEMBER
+                continue
+            below = _fields(value, sub, added=True)
+            if below:
+                result[f"f:{name}"] = below
+        else:
+            node = _node(value, _child(shape, name), added=True, dot=False)
+            if node is not None:
+                result[f"f:{name}"] = node
+    return result
+
+
+def _child(shape: Shape | None, name: str) -> Shape | None:
+    return shape.field(name) if shape is not None else None
+
+
+def _fields(value: Mapping[str, Any], shape: Shape | None, *, added: bool) -> FieldSet:
+    """The nodes below a granular map or struct."""
+    dot = added or shape is None or shape.kind != "struct"
+    result: FieldSet = {}
+    for name, item in value.items():
+        kind = type(item)
+        if kind is not dict and kind is not list:
+            if item is not None:
+                result["f:" + name] = MEMBER
+            continue
+        node = _node(item, shape.field(name) if shape is not None else None, added=added, dot=dot)
+        if node is not None:
+            result["f:" + name] = node
+    return result
+
+
+def _node(value: Any, shape: Shape | None, *, added: bool, dot: bool) -> FieldSet | None:
+    """The node of one value; `dot` tells whether it is a member even when something lies below it.
+
+    None stands for no node at all: a null, or a list without items that nobody claims.
+    """
+    kind = type(value)
+    if kind is dict:
+        if not value or (shape is not None and shape.is_atomic_map):
+            return MEMBER
+        below = _fields(value, shape, added=added)
+    elif kind is list:
+        if shape is None or shape.list_type not in ("map", "set"):
+            return MEMBER
+        below = _items(value, shape, added=added)
+        if not below and not dot:
+            return None
+    else:
+        return None if value is None else MEMBER
+    if not dot:
+        return below or MEMBER
+    return {".": MEMBER, **below} if below else MEMBER
+
+
+def _items(value: list[Any], shape: Shape, *, added: bool) -> FieldSet:
+    result: FieldSet = {}
+    item_shape = shape.items()
+    for item in value:
+        key = item_key(item, shape)
+        if type(item) is dict and (item_shape is None or not item_shape.is_atomic_map):
+            below = _fields(item, item_shape, added=added)
+            result[key] = {".": MEMBER, **below} if below else MEMBER
+        else:
+            result[key] = MEMBER
+    return result
+
+
+def item_key(item: Any, shape: Shape) -> str:
+    """The path element of an item of a list of type set or map.
+
+    Key fields the item leaves out count with the schema's default, or not at all.
+    """
+    if shape.list_type == "set":
+        return "v:" + orjson.dumps(item).decode()
+    names = shape.list_map_keys
+    if len(names) == 1:
+        value = item.get(names[0]) if type(item) is dict else None
+        if value is not None:
+            return f'k:{{"{names[0]}":{orjson.dumps(value).decode()}}}'
+    keys: dict[str, Any] = {}
+    for name in names:
+        value = item.get(name) if type(item) is dict else None
+        if value is None:
+            element = shape.items()
+            value = element.default_of(name) if element is not None else None
+        if value is not None:
+            keys[name] = value
+    return "k:" + orjson.dumps(keys, option=orjson.OPT_SORT_KEYS).decode()
+
+
+def keyed(items: list[Any], shape: Shape) -> dict[str, Any]:
+    """A granular list's items by their path elements; of several with one key the first."""
+    result: dict[str, Any] = {}
+    for item in items:
+        result.setdefault(item_key(item, shape), item)
+    return result
+
+
+def compare(old: Mapping[str, Any], new: Mapping[str, Any], shape: Shape | None) -> Change:
+    """How `new` differs from `old`."""
+    touched: FieldSet = {}
+    removed: FieldSet = {}
+    _compare_maps(old, new, shape, touched, removed, top=True)
+    return Change(touched, removed)
+
+
+def _compare_maps(
+    old: Mapping[str, Any],
+    new: Mapping[str, Any],
+    shape: Shape | None,
+    touched: FieldSet,
+    removed: FieldSet,
+    *,
+    top: bool = False,
+) -> None:
+    for name, value in new.items():
+        was = old.get(name)
+        if was is value or (type(was) is type(value) and was == value):
+            continue
+        _compare_values(f"f:{name}", was, value, _child(shape, name), touched, removed, top=top)
+    for name, was in old.items():
+        if was is not None and name not in new:
+            _compare_values(f"f:{name}", was, None, _child(shape, name), touched, removed, top=top)
+
+
+def _compare_values(
+    key: str,
+    was: Any,
+    value: Any,
+    shape: Shape | None,
+    touched: FieldSet,
+    removed: FieldSet,
+    *,
+    top: bool = False,
+) -> None:
+    """Sort one difference into the sets under `key`."""
+    if was is None or value is None:
+        node = _node(value if was is None else was, shape, added=True, dot=not top)
+        if node is not None:
+            (touched if was is None else removed)[key] = node
+        return
+    kind = type(value)
+    if type(was) is not kind or kind not in (dict, list) or not is_granular(value, shape):
+        touched[key] = MEMBER
+        return
+    below_touched: FieldSet = {}
+    below_removed: FieldSet = {}
+    if kind is dict:
+        _compare_maps(was, value, shape, below_touched, below_removed)
+    elif shape is not None:
+        _compare_lists(was, value, shape, below_touched, below_removed)
+    if below_touched:
+        touched[key] = below_touched
+    if below_removed:
+        removed[key] = below_removed
+
+
+def _compare_lists(
+    was: list[Any], value: list[Any], shape: Shape, touched: FieldSet, removed: FieldSet
+) -> None:
+    """Differences item by item; a new order alone is none."""
+    before, after = keyed(was, shape), keyed(value, shape)
+    item_shape = shape.items()
+    for key, item in after.items():
+        old = before.get(key)
+        if old is not item and old != item:
+            _compare_values(key, old, item, item_shape, touched, removed)
+    for key, item in before.items():
+        if key not in after:
+            _compare_values(key, item, None, item_shape, touched, removed)
