@@ -1,0 +1,39 @@
+"""Services and slices for the proxy's tests."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from wherry.objects.meta import Object
+
+
+def service(name: str = "web", **spec: Any) -> Object:
+    """A ClusterIP service with one TCP port 80."""
+    return {
+        "metadata": {"name": name, "namespace": "default"},
+        "spec": {
+            "type": "ClusterIP",
+            "clusterIP": "10.96.0.10",
+            "ports": [{"port": 80, "protocol": "TCP"}],
+            **spec,
+        },
+    }
+
+
+def endpoint(ip: str, node: str = "here", **conditions: bool) -> dict[str, Any]:
+    """One ready endpoint unless `conditions` say otherwise."""
+    return {"addresses": [ip], "nodeName": node, "conditions": conditions or {"ready": True}}
+
+
+def endpoint_slice(name: str = "web", *endpoints: dict[str, Any], port: int = 8080) -> Object:
+    """The slice of a service."""
+    return {
+        "metadata": {
+            "name": f"{name}-abc",
+            "namespace": "default",
+            "labels": {"kubernetes.io/service-name": name},
+        },
+        "addressType": "IPv4",
+        "endpoints": list(endpoints),
+        "ports": [{"port": port, "protocol": "TCP"}],
+    }

@@ -1,0 +1,44 @@
+"""The protocol of a proxy backend, and what all of them must know about their node."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Protocol
+
+from wherry.proxy.model import ServicePort
+
+
+class BackendError(Exception):
+    """The kernel (or its tool) refused; the message holds what it said."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class NodeNetwork:
+    """The node's side of the cluster's network.
+
+    `cluster` tells the rules of clusters on one machine apart; `bridge` is the pods' interface.
+    """
+
+    cluster: str
+    pod_cidr: str
+    service_cidr: str
+    bridge: str
+
+    @property
+    def tag(self) -> str:
+        """Six letters or digits that stand for the cluster in names of chains and tables."""
+        return hashlib.sha256(self.cluster.encode()).hexdigest()[:6].upper()
+
+
+class Backend(Protocol):
+    """Keeps the kernel's rules equal to a model. `apply` and `remove` raise BackendError."""
+
+    async def apply(self, model: Sequence[ServicePort]) -> None:
+        """Make the rules what `model` says, in one step: no packet sees half of it."""
+        ...
+
+    async def remove(self) -> None:
+        """Take back every rule of this cluster, also those of a process that was killed."""
+        ...

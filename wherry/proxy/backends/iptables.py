@@ -1,0 +1,122 @@
+"""Puts rendered rules into the kernel through `iptables-restore`, changing only what differs.
+
+One transaction per table. What stands there already is read once at the start (`iptables-save`), so
+the rules of a killed predecessor are taken over, and stale chains go away.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Sequence
+
+from wherry.proxy.backends.base import BackendError, NodeNetwork
+from wherry.proxy.backends.iptables_rules import Chains, Ruleset, chain_prefix, render, restore_text
+from wherry.proxy.model import ServicePort
+
+LOCK_WAIT_S = 5
+TABLES = ("nat", "filter")
+UNKNOWN = ["?"]
+"""The rules of a chain that was found, not written by us: differs from every rendered chain."""
+
+Jump = tuple[str, str, str]
+
+
+class IptablesBackend:
+    """One cluster's rules in the machine's (or the current network namespace's) iptables."""
+
+    def __init__(self, network: NodeNetwork) -> None:
+        self._network = network
+        self._present: dict[str, Chains] | None = None
+        self._jumps: set[Jump] = set()
+
+    async def apply(self, model: Sequence[ServicePort]) -> None:
+        """See `Backend.apply`."""
+        rules = render(model, self._network)
+        if self._present is None:
+            self._present, self._jumps = parse_saved(await _save(), chain_prefix(self._network))
+        missing = [jump for jump in wanted_jumps(rules) if jump not in self._jumps]
+        wanted = {"nat": rules.nat, "filter": rules.filter}
+        text = restore_text(wanted, self._present, missing)
+        if not text:
+            return
+        try:
+            await _run(["iptables-restore", "-w", str(LOCK_WAIT_S), "--noflush"], text)
+        except BackendError:
+            self._present = None  # whatever is there now: look again
+            raise
+        self._present = wanted
+        self._jumps.update(missing)
+
+    async def remove(self) -> None:
+        """See `Backend.remove`."""
+        prefix = chain_prefix(self._network)
+        present, jumps = parse_saved(await _save(), prefix)
+        text = removal_text(present, jumps)
+        if text:
+            await _run(["iptables-restore", "-w", str(LOCK_WAIT_S), "--noflush"], text)
+        self._present, self._jumps = None, set()
+
+
+def wanted_jumps(rules: Ruleset) -> list[Jump]:
+    """The jumps of both tables as (table, built-in chain, rule)."""
+    return [
+        *(("nat", chain, rule) for chain, rule in rules.nat_jumps),
+        *(("filter", chain, rule) for chain, rule in rules.filter_jumps),
+    ]
+
+
+def parse_saved(saved: str, prefix: str) -> tuple[dict[str, Chains], set[Jump]]:
+    """Our chains (content unknown) and the jumps to them in what `iptables-save` printed."""
+    chains: dict[str, Chains] = {table: {} for table in TABLES}
+    jumps: set[Jump] = set()
+    table = ""
+    for line in saved.splitlines():
+        if line.startswith("*"):
+            table = line[1:]
+        elif table not in TABLES:
+            continue
+        elif line.startswith(f":{prefix}"):
+            chains[table][line[1:].split(" ", 1)[0]] = UNKNOWN
+        elif line.startswith("-A ") and f"-j {prefix}" in line:
+            _, chain, rule = line.split(" ", 2)
+            if not chain.startswith(prefix):
+                jumps.add((table, chain, rule))
+    return chains, jumps
+
+
+def removal_text(present: dict[str, Chains], jumps: set[Jump]) -> str:
+    """Input for `iptables-restore --noflush` that takes away our jumps, then our chains."""
+    lines: list[str] = []
+    for table in TABLES:
+        chains = present[table]
+        leading = sorted((chain, rule) for where, chain, rule in jumps if where == table)
+        if not chains and not leading:
+            continue
+        lines.append(f"*{table}")
+        lines += [f":{name} - [0:0]" for name in chains]
+        lines += [f"-D {chain} {rule}" for chain, rule in leading]
+        lines += [f"-X {name}" for name in chains]
+        lines.append("COMMIT")
+    return "".join(f"{line}\n" for line in lines)
+
+
+async def _save() -> str:
+    return await _run(["iptables-save"], "")
+
+
+async def _run(command: list[str], text: str) -> str:
+    """Run a tool with `text` on its standard input; what it printed. Raises BackendError."""
+    try:
+        process = await asyncio.create_subprocess_exec(
+            *command,
+            stdin=asyncio.subprocess.PIPE,
+            stdout=asyncio.subprocess.PIPE,
+            stderr=asyncio.subprocess.PIPE,
+        )
+    except FileNotFoundError:
+        raise BackendError(f"{command[0]} is not installed; run: apt-get install iptables") from None
+    output, complaint = await process.communicate(text.encode())
+    if process.returncode != 0:
+        said = " ".join(complaint.decode(errors="replace").split())
+        raise BackendError(f"{command[0]} failed ({process.returncode}): {said}")
+    return output.decode()

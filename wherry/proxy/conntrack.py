@@ -1,0 +1,63 @@
+"""Connections the kernel remembers towards endpoints that are gone.
+
+TCP notices by itself; a UDP flow would go on to a dead pod as long as packets keep coming, so the
+entries of removed UDP endpoints (and of services that had none before) are deleted, as upstream does.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Sequence
+
+from wherry.proxy.model import ServicePort
+
+log = logging.getLogger(__name__)
+
+
+def plan_flushes(old: Sequence[ServicePort], new: Sequence[ServicePort]) -> list[list[str]]:
+    """Arguments of the `conntrack -D` calls that forget stale UDP flows."""
+    before = {port.name: port for port in old if port.protocol == "UDP"}
+    after = {port.name: port for port in new if port.protocol == "UDP"}
+    calls: list[list[str]] = []
+    for name, port in before.items():
+        current = after.get(name)
+        kept = set(current.cluster) if current is not None else set()
+        addresses = _addresses(port)
+        calls += [
+            ["--orig-dst", address, "--dst-nat", endpoint.ip]
+            for endpoint in port.cluster
+            if endpoint not in kept
+            for address in addresses
+        ]
+    for name, port in after.items():
+        earlier = before.get(name)
+        if port.cluster and (earlier is None or not earlier.cluster):
+            # Flows from before there were endpoints went nowhere, and would go on doing so.
+            calls += [["--orig-dst", address] for address in _addresses(port)]
+            if port.node_port:
+                calls.append(["--orig-port-dst", str(port.node_port)])
+    return calls
+
+
+def _addresses(port: ServicePort) -> tuple[str, ...]:
+    return (port.cluster_ip, *port.external_ips, *port.load_balancer_ips)
+
+
+async def flush(calls: Sequence[list[str]]) -> None:
+    """Run the deletions. A failure is logged: the flows then end by their own timeout."""
+    for arguments in calls:
+        process = await asyncio.create_subprocess_exec(
+            "conntrack",
+            "-D",
+            "-p",
+            "udp",
+            *arguments,
+            stdout=asyncio.subprocess.DEVNULL,
+            stderr=asyncio.subprocess.PIPE,
+        )
+        _, complaint = await process.communicate()
+        if process.returncode != 0 and b"0 flow entries" not in complaint:
+            log.warning(
+                "conntrack -D %s: %s", " ".join(arguments), complaint.decode(errors="replace").strip()
+            )

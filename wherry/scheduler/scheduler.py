@@ -1,0 +1,197 @@
+"""The scheduler's loop: watch pods and nodes, decide one pod at a time, bind in the background.
+
+A decided pod is accounted to its node at once ("assumed"), so the next decision sees it; the watch
+confirms it, a failed binding takes it back. Nothing is polled: the queue sleeps until a pod comes or
+something changes that could make a waiting one fit.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from random import Random
+
+from wherry.api.core.nodes import NODES
+from wherry.api.core.pods import PODS
+from wherry.client.api import Client
+from wherry.client.cache import Cache
+from wherry.client.events import EventRecorder
+from wherry.client.transport import STRATEGIC_PATCH
+from wherry.kit.clock import Clock
+from wherry.kit.tasks import Tasks
+from wherry.objects.errors import ApiError
+from wherry.objects.meta import Object, format_time, is_deleting, name_of, namespace_of, uid_of
+from wherry.scheduler.catalog import FILTERS, SCORES
+from wherry.scheduler.cycle import Decision, decide
+from wherry.scheduler.facts import PodFacts, read_pod
+from wherry.scheduler.queue import PodQueue
+from wherry.scheduler.table import NodeTable
+
+log = logging.getLogger(__name__)
+
+DEFAULT_NAME = "default-scheduler"
+
+
+class Scheduler:
+    """Schedules the pods whose `spec.schedulerName` is `name`."""
+
+    def __init__(self, client: Client, clock: Clock, random: Random, name: str = DEFAULT_NAME) -> None:
+        self.name = name
+        self._client = client
+        self._clock = clock
+        self._random = random
+        self._cache = Cache(client, clock)
+        self._events = EventRecorder(client, clock, name)
+        self._queue = PodQueue(clock)
+        self._nodes = NodeTable()
+        self._placed: dict[str, tuple[str, PodFacts]] = {}
+        """Pods with a node, assumed or confirmed, by uid."""
+        self._tasks = Tasks(name)
+
+    async def start(self) -> None:
+        """Begin; returns when pods and nodes are known."""
+        self._cache.on(NODES, self._node_changed)
+        self._cache.on(PODS, self._pod_changed)
+        await self._cache.start()
+        self._tasks.spawn(self._run(), "loop")
+
+    async def close(self) -> None:
+        """End; bindings under way are cut off (and decided again by whoever comes next)."""
+        await self._tasks.close()
+        await self._cache.close()
+        await self._events.close()
+
+    async def _run(self) -> None:
+        while True:
+            facts = await self._queue.pop()
+            decision = decide(facts, self._nodes, FILTERS, SCORES, self._random)
+            if decision.node:
+                self._place(decision.node, facts)
+                self._queue.remove(facts.uid)
+                self._tasks.spawn(self._bind(facts, decision.node), f"bind {facts.key}")
+            else:
+                self._queue.failed(facts.uid)
+                self._tasks.spawn(self._report(facts, decision), f"report {facts.key}")
+            await asyncio.sleep(0)  # let bindings and watches in between two decisions
+
+    async def _bind(self, facts: PodFacts, node: str) -> None:
+        namespace, name = namespace_of(facts.pod), name_of(facts.pod)
+        binding: Object = {
+            "apiVersion": "v1",
+            "kind": "Binding",
+            "metadata": {"name": name, "namespace": namespace, "uid": facts.uid},
+            "target": {"kind": "Node", "name": node},
+        }
+        try:
+            await self._client.create_subresource(PODS, name, namespace, "binding", binding)
+        except ApiError as error:
+            self._take_back(facts, error)
+            return
+        self._events.event(facts.pod, "Normal", "Scheduled", f"Successfully assigned {facts.key} to {node}")
+
+    def _take_back(self, facts: PodFacts, error: ApiError) -> None:
+        """Undo an assumed placement and try again, unless the pod is gone or placed by another."""
+        log.info("binding %s failed: %s", facts.key, error)
+        self._displace(facts.uid)
+        current = self._cache.get(PODS, facts.key)
+        if current is not None and uid_of(current) == facts.uid and self._is_ours(current):
+            self._events.event(facts.pod, "Warning", "FailedScheduling", f"binding rejected: {error}")
+            self._queue.put(facts)
+
+    async def _report(self, facts: PodFacts, decision: Decision) -> None:
+        message = decision.message()
+        self._events.event(facts.pod, "Warning", "FailedScheduling", message)
+        current = self._cache.get(PODS, facts.key)
+        found = ((current or {}).get("status") or {}).get("conditions") or ()
+        if any(c["type"] == "PodScheduled" and c.get("message") == message for c in found):
+            return
+        condition = {
+            "type": "PodScheduled",
+            "status": "False",
+            "reason": "Unschedulable",
+            "message": message,
+            "lastProbeTime": None,
+            "lastTransitionTime": format_time(self._clock.now()),
+        }
+        try:
+            await self._client.patch(
+                PODS,
+                name_of(facts.pod),
+                namespace_of(facts.pod),
+                {"status": {"conditions": [condition]}},
+                content_type=STRATEGIC_PATCH,
+                subresource="status",
+            )
+        except ApiError as error:
+            if error.code != 404:
+                log.warning("status of %s not written: %s", facts.key, error)
+
+    def _is_ours(self, pod: Object) -> bool:
+        spec = pod.get("spec") or {}
+        return (
+            not spec.get("nodeName")
+            and spec.get("schedulerName", DEFAULT_NAME) == self.name
+            and not spec.get("schedulingGates")
+            and not is_deleting(pod)
+            and not is_finished(pod)
+        )
+
+    def _pod_changed(self, old: Object | None, new: Object | None) -> None:
+        pod = new if new is not None else old
+        if pod is None:
+            return
+        uid = uid_of(pod)
+        node = (pod.get("spec") or {}).get("nodeName")
+        if new is None or is_finished(new):
+            self._queue.remove(uid)
+            if self._displace(uid):
+                self._queue.activate_all()  # there is room again
+        elif node:
+            self._queue.remove(uid)
+            if old is None or uid not in self._placed or old.get("spec") != new.get("spec"):
+                self._place(node, read_pod(new))
+        elif not self._is_ours(new):
+            self._queue.remove(uid)
+        elif uid not in self._placed and (uid not in self._queue or _spec_of(old) != _spec_of(new)):
+            self._queue.put(read_pod(new))
+
+    def _node_changed(self, old: Object | None, new: Object | None) -> None:
+        if new is None:
+            if old is not None:
+                self._nodes.remove_node(name_of(old))
+            return
+        if old is not None and scheduling_view(old) == scheduling_view(new):
+            return  # a heartbeat
+        self._nodes.set_node(new)
+        if old is None:  # pods may have been seen before their node
+            for node, facts in self._placed.values():
+                if node == name_of(new):
+                    self._nodes.add_pod(node, facts)
+        self._queue.activate_all()
+
+    def _place(self, node: str, facts: PodFacts) -> None:
+        self._displace(facts.uid)
+        self._placed[facts.uid] = (node, facts)
+        self._nodes.add_pod(node, facts)
+
+    def _displace(self, uid: str) -> bool:
+        placed = self._placed.pop(uid, None)
+        if placed is not None:
+            self._nodes.remove_pod(placed[0], uid)
+        return placed is not None
+
+
+def is_finished(pod: Object) -> bool:
+    """Whether the pod has ended and uses nothing any more."""
+    return (pod.get("status") or {}).get("phase") in ("Succeeded", "Failed")
+
+
+def scheduling_view(node: Object) -> tuple[object, ...]:
+    """The parts of a node that decide who fits: a change elsewhere wakes nobody."""
+    spec, status = node.get("spec") or {}, node.get("status") or {}
+    labels = (node.get("metadata") or {}).get("labels")
+    return (spec.get("taints"), spec.get("unschedulable"), labels, status.get("allocatable"))
+
+
+def _spec_of(pod: Object | None) -> object:
+    return None if pod is None else pod.get("spec")
