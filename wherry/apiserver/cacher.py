@@ -5,3 +5,252 @@ event wraps it. Beside the bytes stands only what selectors and keys need. A cac
 store subscription; since the store tells its sinks before it answers the writer, what a client was
 told was written is always here.
 """
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from bisect import bisect_left, bisect_right, insort
+from collections import deque
+from collections.abc import Callable, Iterable, Sequence
+from typing import TypeAlias
+
+from wherry.api.resource import Resource
+from wherry.apiserver.cached import Cached, CachedEvent, Facts, Match
+from wherry.apiserver.watchers import EventSink, Watchers, scopes_of
+from wherry.store.base import Compacted, Entry, Event, FutureRevision, Store, Subscription
+from wherry.store.keys import prefix_end
+
+__all__ = ["Cached", "CachedEvent", "Cacher", "EventSink", "Match"]
+
+log = logging.getLogger(__name__)
+
+RING_EVENTS = 8192
+RING_BYTES = 16 * 1024 * 1024
+CachedList: TypeAlias = list[Cached]
+
+_SLICE = 1000  # entries taken over between two turns of the event loop
+
+
+class Cacher:
+    """The objects of one `resource`, kept current from `store`. Nothing is answered before `start`."""
+
+    def __init__(
+        self,
+        resource: Resource,
+        store: Store,
+        *,
+        ring_events: int = RING_EVENTS,
+        ring_bytes: int = RING_BYTES,
+    ) -> None:
+        self.resource = resource
+        self._store = store
+        self._facts = Facts(resource)
+        self._objects: dict[str, Cached] = {}
+        self._keys: list[str] = []
+        self._watchers = Watchers()
+        self._ring: deque[CachedEvent] = deque()
+        self._ring_events = ring_events
+        self._ring_bytes = ring_bytes
+        self._ring_held = 0
+        self._floor = 0  # every event above this revision is in the ring
+        self._feed: Subscription | None = None
+        self._starting: asyncio.Task[None] | None = None
+        self._closed = False
+
+    def __len__(self) -> int:
+        return len(self._objects)
+
+    @property
+    def started(self) -> bool:
+        """Whether the cacher holds what the store holds."""
+        return self._feed is not None
+
+    @property
+    def revision(self) -> int:
+        """The newest revision of the whole store; everything up to it has arrived here."""
+        return self._store.revision
+
+    async def start(self) -> None:
+        """Load the resource and follow it. May be called again, also while it runs.
+
+        Raises StoreError when the store cannot be read; then another call tries again.
+        """
+        if self._feed is not None:
+            return
+        if self._closed:
+            raise RuntimeError(f"the cacher of {self.resource.plural} is closed")
+        if self._starting is None or self._starting.done():
+            self._starting = asyncio.get_running_loop().create_task(self._load())
+        await asyncio.shield(self._starting)
+
+    async def close(self) -> None:
+        """Stop following; every watch is told its end."""
+        self._closed = True
+        if self._starting is not None and not self._starting.done():
+            self._starting.cancel()
+            await asyncio.wait([self._starting])
+        if self._feed is not None:
+            self._feed.close()
+            self._feed = None
+        self._watchers.end()
+
+    def get(self, key: str) -> Cached | None:
+        """The object at a store key."""
+        return self._objects.get(key)
+
+    def list(
+        self, namespace: str = "", *, start_after: str = "", limit: int = 0, match: Match | None = None
+    ) -> tuple[CachedList, int]:
+        """Objects of one namespace ("" for all) in key order, beginning after the key `start_after`.
+
+        At most `limit` of them (0: all). With them comes how many follow; with `match` only whether
+        any matching one does (0 or 1), since the rest is not looked through.
+        """
+        low, high = self._span(namespace, start_after)
+        objects = self._objects
+        if match is None:
+            stop = min(high, low + limit) if limit else high
+            return [objects[key] for key in self._keys[low:stop]], high - stop
+        found: CachedList = []
+        for index in range(low, high):
+            candidate = objects[self._keys[index]]
+            if match(candidate):
+                if limit and len(found) == limit:
+                    return found, 1
+                found.append(candidate)
+        return found, 0
+
+    async def list_at(
+        self,
+        revision: int,
+        namespace: str = "",
+        *,
+        start_after: str = "",
+        limit: int = 0,
+        match: Match | None = None,
+    ) -> tuple[CachedList, int]:
+        """The same as of an earlier `revision`, from the store's history.
+
+        Raises Compacted or FutureRevision when that cannot be had.
+        """
+        prefix = self.resource.prefix(namespace)
+        found: CachedList = []
+        while True:
+            page = await self._store.list(prefix, revision=revision, limit=limit, start_after=start_after)
+            kept = [item for item in self._taken_over(page.entries) if match is None or match(item)]
+            room = limit - len(found) if limit else len(kept)
+            found += kept[:room]
+            if match is None or not limit:
+                return found, page.remaining
+            if len(kept) > room:
+                return found, 1
+            if not page.remaining:
+                return found, 0
+            start_after = page.entries[-1].key
+
+    def watch(
+        self,
+        namespace: str,
+        after: int,
+        match: Match | None,
+        sink: EventSink,
+        *,
+        name: str = "",
+        ended: Callable[[], None] | None = None,
+    ) -> Subscription:
+        """Hand `sink` every change in `namespace` ("" for all) above revision `after` (0: from now on).
+
+        Past changes are handed over before this returns. `name` narrows to one object, at no cost
+        to changes of others. `match` selects (see `CachedEvent.seen_through`). `ended` is called
+        when the resource stops being served. Raises Compacted when the past is no longer
+        remembered, FutureRevision when `after` has not been reached.
+        """
+        if self._feed is None:
+            raise RuntimeError(f"the cacher of {self.resource.plural} was not started")
+        past = self._since(after) if after else []
+        scope = (namespace if self._facts.namespaced else "", name)
+        watcher = self._watchers.add(scope, match, sink, ended)
+        if scope != ("", ""):
+            past = [event for event in past if scope in scopes_of(event)]
+        if past:
+            watcher.offer(past)
+        return watcher
+
+    def _span(self, namespace: str, start_after: str) -> tuple[int, int]:
+        low, high = 0, len(self._keys)
+        if namespace and self._facts.namespaced:
+            prefix = self.resource.prefix(namespace)
+            low, high = bisect_left(self._keys, prefix), bisect_left(self._keys, prefix_end(prefix))
+        if start_after:
+            low = min(max(low, bisect_right(self._keys, start_after)), high)
+        return low, high
+
+    def _since(self, after: int) -> Sequence[CachedEvent]:
+        if after < self._floor:
+            raise Compacted(after, self._floor)
+        if after > self._store.revision:
+            raise FutureRevision(after, self._store.revision)
+        past: list[CachedEvent] = []
+        for event in reversed(self._ring):
+            if event.object.revision <= after:
+                break
+            past.append(event)
+        past.reverse()
+        return past
+
+    async def _load(self) -> None:
+        prefix = self.resource.prefix()
+        page = await self._store.list(prefix)
+        self._objects.clear()
+        for start in range(0, len(page.entries), _SLICE):
+            for item in self._taken_over(page.entries[start : start + _SLICE]):
+                self._objects[item.key] = item
+            await asyncio.sleep(0)
+        self._keys = list(self._objects)
+        self._floor = page.revision
+        self._feed = await self._store.watch(prefix, page.revision, self._receive)
+
+    def _taken_over(self, entries: Iterable[Entry]) -> CachedList:
+        return [item for entry in entries if (item := self._take_over(entry)) is not None]
+
+    def _take_over(self, entry: Entry) -> Cached | None:
+        try:
+            return self._facts.cached(entry)
+        except ValueError:
+            # One value nobody can read must not take the whole resource away.
+            log.exception("the stored value of %s at revision %d is not JSON", entry.key, entry.revision)
+            return None
+
+    def _receive(self, events: Sequence[Event]) -> None:
+        changes = [change for event in events if (change := self._apply(event)) is not None]
+        if changes:
+            self._watchers.publish(changes)
+
+    def _apply(self, event: Event) -> CachedEvent | None:
+        key = event.entry.key
+        current = None if event.deleted else self._take_over(event.entry)
+        previous = self._objects.get(key)
+        if current is not None:
+            if previous is None:
+                insort(self._keys, key)
+            self._objects[key] = current
+            change = CachedEvent("ADDED" if previous is None else "MODIFIED", current, previous)
+        elif previous is not None:
+            del self._objects[key]
+            del self._keys[bisect_left(self._keys, key)]
+            change = CachedEvent("DELETED", previous.at(event.entry.revision), previous)
+        else:
+            return None
+        self._remember(change)
+        return change
+
+    def _remember(self, change: CachedEvent) -> None:
+        self._ring.append(change)
+        self._ring_held += len(change.object.data)
+        while len(self._ring) > self._ring_events or (
+            self._ring_held > self._ring_bytes and len(self._ring) > 1
+        ):
+            oldest = self._ring.popleft()
+            self._ring_held -= len(oldest.object.data)
+            self._floor = oldest.object.revision

@@ -1,0 +1,164 @@
+"""What a cacher holds and tells: `Cached`, one version of one object, and `CachedEvent`, one change.
+
+There is one `Cached` per stored object, so it is small: the served bytes and four more slots that
+are not shared. What selectors look at (labels, selectable fields) is read out of the bytes when the
+first selector asks, and kept. A `CachedEvent` is one per write, however many watch; its line on the
+wire and its decoded object are made once, by the first who needs them.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from sys import intern
+from typing import Literal
+
+from wherry.api.resource import Resource
+from wherry.apiserver.encoding import decode, serve, with_revision
+from wherry.objects.meta import NO_LABELS, Object, labels_of
+from wherry.store.base import Entry
+
+EventType = Literal["ADDED", "MODIFIED", "DELETED"]
+Match = Callable[["Cached"], bool]
+
+
+class Facts:
+    """How keys and selectable fields of one resource are read; shared by all its objects."""
+
+    __slots__ = ("namespaced", "prefix", "readers")
+
+    def __init__(self, resource: Resource) -> None:
+        self.prefix = resource.prefix()
+        self.namespaced = resource.namespaced
+        self.readers: tuple[tuple[str, Callable[[Object], str]], ...] = tuple(resource.selectable.items())
+
+    def namespace_of(self, key: str) -> str:
+        """The namespace a store key lies in, "" for an object of the cluster."""
+        if not self.namespaced:
+            return ""
+        start = len(self.prefix)
+        return intern(key[start : key.find("/", start)])
+
+    def cached(self, entry: Entry) -> Cached:
+        """An entry of the store as it is held. Raises ValueError when its value is no JSON object."""
+        return Cached(entry.key, serve(entry.value, entry.revision), entry.revision, entry.created, self)
+
+
+class Cached:
+    """One version of one object.
+
+    `data` is its JSON as served, with resourceVersion; `revision` that version as a number;
+    `created` the revision of the object's creation. Never changed after it was made.
+    """
+
+    __slots__ = ("_facts", "_labels", "_values", "created", "data", "key", "namespace", "revision")
+
+    def __init__(self, key: str, data: bytes, revision: int, created: int, facts: Facts) -> None:
+        self.key = key
+        self.data = data
+        self.revision = revision
+        self.created = created
+        self.namespace = facts.namespace_of(key)
+        self._facts = facts
+        self._labels: Mapping[str, str] | None = None
+        self._values: tuple[str, ...] = ()
+
+    @property
+    def name(self) -> str:
+        """metadata.name."""
+        return self.key[self.key.rfind("/") + 1 :]
+
+    @property
+    def labels(self) -> Mapping[str, str]:
+        """metadata.labels, empty when there are none."""
+        return self._labels if self._labels is not None else self._read(self.decode())
+
+    @property
+    def fields(self) -> Mapping[str, str]:
+        """What field selectors may ask: metadata.name, metadata.namespace, the resource's own."""
+        fields = {"metadata.name": self.name, "metadata.namespace": self.namespace}
+        if self._facts.readers:
+            if self._labels is None:
+                self._read(self.decode())
+            for (field, _), value in zip(self._facts.readers, self._values, strict=True):
+                fields[field] = value
+        return fields
+
+    def decode(self) -> Object:
+        """The object, freshly parsed: the caller may change it."""
+        return decode(self.data)
+
+    def at(self, revision: int) -> Cached:
+        """The same state with another revision in its bytes, as a DELETED event shows it."""
+        moved = Cached(self.key, with_revision(self.data, revision), revision, self.created, self._facts)
+        moved._labels, moved._values = self._labels, self._values
+        return moved
+
+    def _read(self, obj: Object) -> Mapping[str, str]:
+        found = labels_of(obj)
+        labels = {intern(key): intern(value) for key, value in found.items()} if found else NO_LABELS
+        self._values = tuple(intern(reader(obj) or "") for _, reader in self._facts.readers)
+        self._labels = labels
+        return labels
+
+    def __repr__(self) -> str:
+        return f"<Cached {self.key} at {self.revision}>"
+
+
+class CachedEvent:
+    """One change of one object.
+
+    `object` is the new state; for DELETED the last one, with the deletion's revision. `previous` is
+    the state before, None for a creation.
+    """
+
+    __slots__ = ("_appeared", "_decoded", "_frame", "_vanished", "object", "previous", "type")
+
+    def __init__(self, type: EventType, object: Cached, previous: Cached | None) -> None:  # noqa: A002 - as on the wire
+        self.type: EventType = type
+        self.object = object
+        self.previous = previous
+        self._frame: bytes | None = None
+        self._decoded: Object | None = None
+        self._appeared: CachedEvent | None = None
+        self._vanished: CachedEvent | None = None
+
+    @property
+    def frame(self) -> bytes:
+        """The line a watch sends: `{"type":"ADDED","object":{...}}` and a newline."""
+        frame = self._frame
+        if frame is None:
+            frame = self._frame = b'{"type":"%b","object":%b}\n' % (self.type.encode(), self.object.data)
+        return frame
+
+    @property
+    def decoded(self) -> Object:
+        """The object decoded; shared by all who ask, so it must not be changed."""
+        decoded = self._decoded
+        if decoded is None:
+            decoded = self._decoded = self.object.decode()
+        return decoded
+
+    def seen_through(self, match: Match) -> CachedEvent | None:
+        """The event as a watcher sees it who only knows objects that match; None when it sees nothing.
+
+        An object that comes to match is ADDED. One that ceases to is DELETED, shown in its last
+        matching state with the revision of the change, as upstream does.
+        """
+        before = self.previous is not None and match(self.previous)
+        if self.type == "DELETED":
+            return self if before else None
+        if match(self.object):
+            if before or self.type == "ADDED":
+                return self
+            if self._appeared is None:
+                self._appeared = CachedEvent("ADDED", self.object, self.previous)
+            return self._appeared
+        if not before or self.previous is None:
+            return None
+        if self._vanished is None:
+            state = self.previous.at(self.object.revision)
+            self._vanished = CachedEvent("DELETED", state, self.previous)
+        return self._vanished
+
+    def __repr__(self) -> str:
+        return f"<{self.type} {self.object.key} at {self.object.revision}>"

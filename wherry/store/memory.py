@@ -1,0 +1,172 @@
+"""The store in memory: for tests, and for clusters that need not outlive their process.
+
+It keeps the same promises as the durable ones (the contract suite runs over all), except surviving.
+"""
+
+from __future__ import annotations
+
+import heapq
+from bisect import bisect_left, bisect_right, insort
+from collections import deque
+
+from wherry.kit.clock import Clock
+from wherry.store.alarm import Alarm
+from wherry.store.base import (
+    Compacted,
+    Entry,
+    Event,
+    FutureRevision,
+    Page,
+    Sink,
+    StoreClosed,
+    Subscription,
+)
+from wherry.store.fanout import Fanout
+from wherry.store.keys import prefix_end
+from wherry.store.retention import History, Retention
+from wherry.store.writes import Write, apply_write, written
+
+
+class MemoryStore:
+    """A `base.Store` over dicts. `retention` says how much history stays."""
+
+    def __init__(self, clock: Clock, *, retention: Retention | None = None) -> None:
+        self._clock = clock
+        self._current: dict[str, Entry] = {}
+        self._keys: list[str] = []
+        self._log: deque[Event] = deque()
+        self._revision = 1
+        self._compacted = 0
+        self._closed = False
+        self._fanout = Fanout()
+        self._expiries: list[tuple[float, str, int]] = []
+        self._alarm = Alarm(clock, self._expire)
+        self._history = History(retention or Retention(), clock, self._forget)
+
+    @property
+    def revision(self) -> int:
+        """The revision of the latest write."""
+        return self._revision
+
+    async def get(self, key: str) -> Entry | None:
+        """See `base.Store.get`."""
+        self._check_open()
+        return self._current.get(key)
+
+    async def list(self, prefix: str, *, revision: int = 0, limit: int = 0, start_after: str = "") -> Page:
+        """See `base.Store.list`."""
+        self._check_open()
+        if revision and revision != self._revision:
+            self._check_kept(revision)
+            state = self._state_at(revision)
+            keys = sorted(state)
+        else:
+            state, keys = self._current, self._keys
+        end = prefix_end(prefix)
+        low = bisect_left(keys, prefix)
+        if start_after >= prefix:
+            low = max(low, bisect_right(keys, start_after))
+        high = bisect_left(keys, end) if end else len(keys)
+        stop = min(high, low + limit) if limit else high
+        entries = [state[key] for key in keys[low:stop]]
+        return Page(entries, revision or self._revision, max(high - stop, 0))
+
+    async def create(self, key: str, value: bytes, *, ttl_s: int | None = None) -> Entry:
+        """See `base.Store.create`."""
+        return self._write(Write(key, value, None, self._expiry(ttl_s)))
+
+    async def update(self, key: str, value: bytes, *, expected: int, ttl_s: int | None = None) -> Entry:
+        """See `base.Store.update`."""
+        return self._write(Write(key, value, expected, self._expiry(ttl_s)))
+
+    async def delete(self, key: str, *, expected: int) -> Entry:
+        """See `base.Store.delete`."""
+        return self._write(Write(key, None, expected))
+
+    async def watch(self, prefix: str, after: int, sink: Sink) -> Subscription:
+        """See `base.Store.watch`."""
+        self._check_open()
+        self._check_kept(after)
+        past: list[Event] = []
+        for event in reversed(self._log):
+            if event.entry.revision <= after:
+                break
+            if event.entry.key.startswith(prefix):
+                past.append(event)
+        past.reverse()
+        watch = self._fanout.add(prefix, sink, held=True)
+        watch.release(past)
+        return watch
+
+    async def compact(self, revision: int) -> None:
+        """See `base.Store.compact`."""
+        self._check_open()
+        if revision > self._revision:
+            raise FutureRevision(revision, self._revision)
+        self._forget(revision)
+
+    async def close(self) -> None:
+        """See `base.Store.close`."""
+        self._closed = True
+        self._alarm.cancel()
+        self._history.close()
+        self._fanout.close()
+
+    def _check_open(self) -> None:
+        if self._closed:
+            raise StoreClosed("the store is closed")
+
+    def _check_kept(self, revision: int) -> None:
+        if revision < self._compacted:
+            raise Compacted(revision, self._compacted)
+        if revision > self._revision:
+            raise FutureRevision(revision, self._revision)
+
+    def _state_at(self, revision: int) -> dict[str, Entry]:
+        state = dict(self._current)
+        for event in reversed(self._log):
+            if event.entry.revision <= revision:
+                break
+            if event.previous is None:
+                state.pop(event.entry.key, None)
+            else:
+                state[event.entry.key] = event.previous
+        return state
+
+    def _expiry(self, ttl_s: int | None) -> float | None:
+        return None if ttl_s is None else self._clock.now().timestamp() + ttl_s
+
+    def _write(self, write: Write) -> Entry:
+        self._check_open()
+        revision = self._revision + 1
+        event = apply_write(write, self._current.get(write.key), revision)
+        if event.deleted:
+            del self._current[write.key]
+            del self._keys[bisect_left(self._keys, write.key)]
+        else:
+            if event.previous is None:
+                insort(self._keys, write.key)
+            self._current[write.key] = event.entry
+        self._log.append(event)
+        if write.expires_at is not None:
+            heapq.heappush(self._expiries, (write.expires_at, write.key, revision))
+            self._alarm.set_in(write.expires_at - self._clock.now().timestamp())
+        self._fanout.publish((event,))
+        self._revision = revision
+        self._history.wrote(revision)
+        return written(event)
+
+    def _expire(self) -> None:
+        now = self._clock.now().timestamp()
+        while self._expiries and self._expiries[0][0] <= now:
+            _, key, revision = heapq.heappop(self._expiries)
+            entry = self._current.get(key)
+            if entry is not None and entry.revision == revision:
+                self._write(Write(key, None, revision))
+        if self._expiries:
+            self._alarm.set_in(self._expiries[0][0] - now)
+
+    def _forget(self, revision: int) -> None:
+        self._compacted = max(self._compacted, revision)
+        while self._log and self._log[0].entry.revision <= self._compacted:
+            self._log.popleft()

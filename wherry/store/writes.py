@@ -1,0 +1,49 @@
+"""One write, and what it comes to: the compare-and-swap decision every backend shares.
+
+`apply_write` is pure: it sees the write and the key's current version, and gives the event or the
+error. Backends differ only in where the version comes from and how the event is made to last.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from wherry.store.base import Entry, Event, KeyExists, KeyMissing, RevisionMismatch
+
+
+@dataclass(frozen=True, slots=True)
+class Write:
+    """A write that waits to be made.
+
+    `value` None deletes. `expected` is the revision the key must be at, None that it must not
+    exist. `expires_at` is the wall-clock time (Unix seconds) at which the key deletes itself.
+    """
+
+    key: str
+    value: bytes | None
+    expected: int | None
+    expires_at: float | None = None
+
+
+def apply_write(write: Write, current: Entry | None, revision: int) -> Event:
+    """The event `write` makes at `revision` on a key that is at `current`.
+
+    Raises KeyExists, KeyMissing or RevisionMismatch.
+    """
+    if write.expected is None:
+        if current is not None:
+            raise KeyExists(write.key)
+        return Event(Entry(write.key, write.value or b"", revision, revision), None)
+    if current is None:
+        raise KeyMissing(write.key)
+    if current.revision != write.expected:
+        raise RevisionMismatch(write.key, write.expected, current)
+    deleted = write.value is None
+    return Event(Entry(write.key, write.value or b"", revision, current.created), current, deleted)
+
+
+def written(event: Event) -> Entry:
+    """What the writer is told: the new version, or for a deletion what was removed."""
+    if event.deleted and event.previous is not None:
+        return Entry(event.entry.key, event.previous.value, event.entry.revision, event.entry.created)
+    return event.entry
