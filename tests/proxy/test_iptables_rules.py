@@ -61,7 +61,7 @@ def test_only_what_differs_is_written_and_stale_chains_go() -> None:
 
 
 def test_chain_names_fit() -> None:
-    spec = {"type": "NodePort", "externalTrafficPolicy": "Local", "ports": [{"port": 80, "nodePort": 30080}]}
+    spec, _ = CASES["node-port-local"]
     rules = render(build_model([service(**spec)], [endpoint_slice("web", *TWO)], "here"), NETWORK)
     assert max(map(len, rules.nat)) <= 28
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Annotated
 
@@ -12,6 +13,9 @@ from wherry.cli.failures import NOT_PERMITTED, Failure
 from wherry.cli.options import DataDir, Name, machine, select, select_existing
 from wherry.cli.terminal import Steps, say
 from wherry.cluster.kubeconfig import user_kubeconfig
+from wherry.cluster.lifecycle import Lifecycle
+
+Every = Annotated[bool, typer.Option("--all", help="Every cluster of this machine.")]
 
 
 def stop(name: Name = "default", data_dir: DataDir = None) -> None:
@@ -28,7 +32,7 @@ def stop(name: Name = "default", data_dir: DataDir = None) -> None:
     say(f"Cluster {name} is stopped; its pods still run. Start it again with: wherry start --name {name}")
 
 
-def down(name: Name = "default", data_dir: DataDir = None) -> None:
+def down(name: Name = "default", data_dir: DataDir = None, every: Every = False) -> None:
     """Stop everything: no process, container, mount, interface or rule stays. Data is kept.
 
     Example:
@@ -36,20 +40,13 @@ def down(name: Name = "default", data_dir: DataDir = None) -> None:
       wherry down
     """
     _require_root()
-    lifecycle = select(name, data_dir)
-    if not lifecycle.exists() and not lifecycle.is_running():
-        say(f"There is no cluster {name}; nothing to do.")
-        return
-    with Steps().step(f"Taking {lifecycle.config.context} down"):
-        lifecycle.tear_down()
-    say(f"Cluster {name} is down; its data stays in {lifecycle.paths.data}.")
+    for lifecycle in _chosen(name, data_dir, every):
+        with Steps().step(f"Taking {lifecycle.config.context} down"):
+            lifecycle.tear_down()
+        say(f"Cluster {lifecycle.config.name} is down; its data stays in {lifecycle.paths.data}.")
 
 
-def delete(
-    name: Name = "default",
-    data_dir: DataDir = None,
-    every: Annotated[bool, typer.Option("--all", help="Delete every cluster of this machine.")] = False,
-) -> None:
+def delete(name: Name = "default", data_dir: DataDir = None, every: Every = False) -> None:
     """Take the cluster down and delete its data and its kubeconfig context.
 
     Example:
@@ -57,15 +54,21 @@ def delete(
       wherry delete --name dev
     """
     _require_root()
-    for each in machine().names() if every else [name]:
-        lifecycle = select(each, None if every else data_dir)
-        if not lifecycle.exists() and not lifecycle.is_running():
-            say(f"There is no cluster {each}; nothing to do.")
-            continue
+    for lifecycle in _chosen(name, data_dir, every):
         with Steps().step(f"Deleting {lifecycle.config.context}"):
             lifecycle.delete()
             lifecycle.forget_kubeconfig(user_kubeconfig(os.environ, Path.home()))
-        say(f"Cluster {each} is deleted.")
+        say(f"Cluster {lifecycle.config.name} is deleted.")
+
+
+def _chosen(name: str, data_dir: Path | None, every: bool) -> Iterator[Lifecycle]:
+    """The clusters to end; one that was never made is told and passed over."""
+    for each in machine().names() if every else [name]:
+        lifecycle = select(each, None if every else data_dir)
+        if lifecycle.exists() or lifecycle.is_running():
+            yield lifecycle
+        else:
+            say(f"There is no cluster {each}; nothing to do.")
 
 
 def _require_root() -> None:

@@ -10,7 +10,6 @@ stand behind both, for the moments when the bridge is away.
 from __future__ import annotations
 
 import asyncio
-import hashlib
 import ipaddress
 import json
 from dataclasses import dataclass
@@ -71,13 +70,6 @@ class Bridge:
         if not (SYSCTL / "net/bridge/bridge-nf-call-iptables").exists():
             raise NetworkError("the kernel has no br_netfilter; run: modprobe br_netfilter")
         _write_switch("net/bridge/bridge-nf-call-iptables", "1")
-
-
-def bridge_name(cluster: str) -> str:
-    """A bridge's name for a cluster, at most 15 characters: `wry-default`, or a digest of a long name."""
-    if len(cluster) <= 11:
-        return f"wry-{cluster}"
-    return f"wry-{hashlib.sha256(cluster.encode()).hexdigest()[:11]}"
 
 
 def _write_switch(path: str, value: str) -> None:

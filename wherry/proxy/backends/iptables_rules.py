@@ -66,7 +66,8 @@ class _Renderer:
         }
         self._filter: Chains = {
             self._refuse: [],
-            self._forward: self._forward_rules(),
+            # Packets that belong to no connection any more would reach a client untranslated.
+            self._forward: ["-m conntrack --ctstate INVALID -j DROP"],
             self._guard: [
                 "! -s 127.0.0.0/8 -d 127.0.0.0/8 -m conntrack ! --ctstate RELATED,ESTABLISHED,DNAT -j DROP"
             ],
@@ -187,22 +188,11 @@ class _Renderer:
         return f"{self._prefix}{kind}-{digest[:14]}"
 
     def _postrouting_rules(self) -> list[str]:
-        pods = self._network.pod_cidr
         marked = f"--mark {MASQUERADE_MARK}/{MASQUERADE_MARK}"
         return [
-            f"-s {pods} ! -d {pods} -m mark ! {marked} -j MASQUERADE --random-fully",
             f"-m mark ! {marked} -j RETURN",
             f"-j MARK --xor-mark {MASQUERADE_MARK}",  # or it would be masqueraded again in a tunnel
             "-j MASQUERADE --random-fully",
-        ]
-
-    def _forward_rules(self) -> list[str]:
-        """Let the pods' traffic through where the FORWARD policy is DROP."""
-        pods, services = self._network.pod_cidr, self._network.service_cidr
-        return [
-            "-m conntrack --ctstate INVALID -j DROP",
-            f"-s {pods} ! -d {services} -j ACCEPT",
-            f"-d {pods} -j ACCEPT",
         ]
 
 

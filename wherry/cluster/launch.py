@@ -1,0 +1,63 @@
+"""What both processes do around their work: arguments, logging, signals, ending well.
+
+`run_component` gives a component the event loop and a stop signal; an error that no restart can
+mend becomes the exit code the supervisor knows, with its sentence left for the command line.
+"""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import logging
+import os
+import signal
+import sys
+from collections.abc import Awaitable, Callable
+from pathlib import Path
+
+import uvloop
+
+from wherry.cluster.components import EXIT_PERMANENT, PermanentError, tell_permanent
+from wherry.cluster.config import ClusterConfig, ConfigError, read_config_file
+from wherry.cluster.paths import ClusterPaths
+from wherry.kit.log import set_up_logging
+
+log = logging.getLogger(__name__)
+
+Component = Callable[[ClusterConfig, ClusterPaths, asyncio.Event], Awaitable[None]]
+"""Runs until the event is set. Raises PermanentError for what cannot be mended by a restart."""
+
+
+def main(component: str, run: Component) -> None:
+    """Run one component in the foreground until SIGTERM or SIGINT; ends the process."""
+    paths, name = _parse(component)
+    try:
+        config = read_config_file(paths.config, ClusterConfig(name=name))
+        set_up_logging(config.log_level)
+        uvloop.run(_until_signalled(run, config, paths))
+    except (PermanentError, ConfigError) as error:
+        log.error("%s", error)
+        paths.run.mkdir(parents=True, exist_ok=True)
+        tell_permanent(component, paths, str(error))
+        sys.exit(EXIT_PERMANENT)
+    # What is left is only memory: skip the interpreter's own tidying up.
+    sys.stdout.flush()
+    sys.stderr.flush()
+    os._exit(0)
+
+
+def _parse(component: str) -> tuple[ClusterPaths, str]:
+    parser = argparse.ArgumentParser(prog=f"python -m wherry.cluster.{component}")
+    parser.add_argument("--name", required=True)
+    parser.add_argument("--data-dir", type=Path, required=True)
+    parser.add_argument("--run-root", type=Path, required=True)
+    arguments = parser.parse_args()
+    return ClusterPaths.of(arguments.name, arguments.data_dir, arguments.run_root), arguments.name
+
+
+async def _until_signalled(run: Component, config: ClusterConfig, paths: ClusterPaths) -> None:
+    stop = asyncio.Event()
+    loop = asyncio.get_running_loop()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        loop.add_signal_handler(number, stop.set)
+    await run(config, paths, stop)
