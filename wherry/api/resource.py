@@ -134,9 +134,11 @@ class Resource:
 
     `schema` is the definition's name in the schema tables (`io.k8s.api.apps.v1.Deployment`), "" for
     kinds without one. `storage_key` is the prefix below `/registry/` where upstream keeps it.
-    `storage_version` is the (group, version) objects are stored in. `selectable` maps the field
-    selectors the kind takes beyond metadata.name and metadata.namespace to readers. `generic_rows`
-    tells that the cells are just name and age.
+    `storage_version` is the (group, version) objects are stored in; where another version is stored,
+    `to_storage` makes the stored form of an object and `from_storage` the served form of a stored one
+    (both return a new object, apiVersion included; without them only apiVersion differs).
+    `selectable` maps the field selectors the kind takes beyond metadata.name and metadata.namespace to
+    readers. `ttl_s` makes the store forget objects that long after their last write.
     """
 
     group: str
@@ -155,6 +157,8 @@ class Resource:
     schema: str = ""
     storage_key: str = ""
     storage_version: tuple[str, str] | None = None
+    to_storage: Callable[[Object], Object] | None = None
+    from_storage: Callable[[Object], Object] | None = None
     ttl_s: int | None = None
 
     def __post_init__(self) -> None:

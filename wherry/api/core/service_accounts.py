@@ -2,7 +2,20 @@
 
 from __future__ import annotations
 
-from wherry.api.resource import Resource, Subresource
+from datetime import datetime
+from typing import Any
+
+from wherry.api.columns import AGE, NAME, age_of
+from wherry.api.resource import Column, Resource, Subresource
+from wherry.api.schema_strategy import SchemaStrategy
+from wherry.objects.meta import Object, name_of
+
+_SCHEMA = "io.k8s.api.core.v1.ServiceAccount"
+
+
+def _row(obj: Object, now: datetime) -> list[Any]:
+    return [name_of(obj), len(obj.get("secrets") or ()), age_of(obj, now)]
+
 
 SERVICE_ACCOUNTS = Resource(
     group="",
@@ -16,5 +29,7 @@ SERVICE_ACCOUNTS = Resource(
             "token", verbs=("create",), group="authentication.k8s.io", version="v1", kind="TokenRequest"
         ),
     ),
-    schema="io.k8s.api.core.v1.ServiceAccount",
+    strategy=SchemaStrategy(schema=_SCHEMA, namespaced=True, row=_row),
+    columns=(NAME, Column("Secrets", description="Number of secrets the account may use."), AGE),
+    schema=_SCHEMA,
 )

@@ -1,0 +1,106 @@
+"""The strategy of kinds that need little beyond their schema: `SchemaStrategy`.
+
+It validates metadata and what the schema requires, keeps status apart, counts the generation, and
+takes small functions for the rest: defaults, further rules, a table row.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any
+
+from wherry.api.resource import Strategy
+from wherry.api.schema import definition, required_and_enum_errors
+from wherry.api.validation import (
+    DNS_SUBDOMAIN,
+    NameRule,
+    validate_immutable,
+    validate_object_meta,
+    validate_object_meta_update,
+)
+from wherry.objects.errors import FieldError
+from wherry.objects.meta import Object
+
+_APART = frozenset({"apiVersion", "kind", "metadata", "status"})
+
+
+def bump_generation(new: Object, old: Object | None) -> None:
+    """Count `metadata.generation`: 1 on create, one more whenever anything but metadata or status changed."""
+    meta = new.setdefault("metadata", {})
+    if old is None:
+        meta["generation"] = 1
+        return
+    before = (old.get("metadata") or {}).get("generation") or 0
+    names = (set(new) | set(old)) - _APART
+    changed = any(new.get(name) != old.get(name) for name in names)
+    if changed or before:
+        meta["generation"] = before + 1 if changed else before
+
+
+@dataclass(frozen=True, eq=False, kw_only=True)
+class SchemaStrategy(Strategy):
+    """Rules of one kind.
+
+    `schema` names its definition. `immutable` are paths (`spec.selector`) that may not change.
+    `has_status` says that status has a subresource of its own; `tracks_generation` that
+    metadata.generation counts changes. `defaults` fills an object, `prepares` adds to `prepare`,
+    `rules` adds errors to those of the schema, `row` gives the table's cells.
+    """
+
+    schema: str
+    namespaced: bool
+    name_rule: NameRule = DNS_SUBDOMAIN
+    has_status: bool = False
+    tracks_generation: bool = False
+    creates_on_update: bool = False
+    unconditional_update: bool = True
+    immutable: tuple[str, ...] = ()
+    defaults: Callable[[Object], None] | None = None
+    prepares: Callable[[Object, Object | None], None] | None = None
+    rules: Callable[[Object, Object | None], list[FieldError]] | None = None
+    row: Callable[[Object, datetime], list[Any]] | None = field(default=None)
+
+    def default(self, obj: Object) -> None:
+        """Fill in through `defaults`."""
+        if self.defaults is not None:
+            self.defaults(obj)
+
+    def prepare(self, new: Object, old: Object | None) -> None:
+        """Keep status apart, count the generation."""
+        if self.has_status:
+            super().prepare(new, old)
+        if self.prepares is not None:
+            self.prepares(new, old)
+        if self.tracks_generation:
+            bump_generation(new, old)
+
+    def validate(self, new: Object, old: Object | None) -> list[FieldError]:
+        """Metadata, immutable fields, schema, and the kind's own rules."""
+        if old is None:
+            errors = validate_object_meta(new, self.namespaced, self.name_rule)
+        else:
+            errors = validate_object_meta_update(new, old)
+            for path in self.immutable:
+                errors += validate_immutable(path, _at(new, path), _at(old, path))
+        errors += required_and_enum_errors(new, definition(self.schema))
+        if self.rules is not None:
+            errors += self.rules(new, old)
+        return errors
+
+    def validate_status(self, new: Object, old: Object) -> list[FieldError]:
+        """Metadata, as on every update."""
+        return validate_object_meta_update(new, old)
+
+    def cells(self, obj: Object, now: datetime) -> list[Any]:
+        """The row, name and age unless `row` knows better."""
+        return self.row(obj, now) if self.row is not None else super().cells(obj, now)
+
+
+def _at(obj: Object, path: str) -> Any:
+    """The value at a dotted path, None when anything on the way is absent."""
+    here: Any = obj
+    for step in path.split("."):
+        here = here.get(step) if isinstance(here, dict) else None
+    return here
