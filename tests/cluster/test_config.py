@@ -1,0 +1,96 @@
+"""Where settings come from, and what is said about wrong ones."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from wherry.cluster.clusters import Machine, effective_config
+from wherry.cluster.config import (
+    ClusterConfig,
+    ConfigError,
+    dump_config,
+    index_defaults,
+    overlay,
+    read_config_file,
+)
+
+HEAD = "apiVersion: wherry.dev/v1alpha1\nkind: Cluster\n"
+
+
+def test_what_is_dumped_is_read_back(tmp_path: Path) -> None:
+    config = index_defaults("dev", 3)
+    path = tmp_path / "cluster.yaml"
+    path.write_text(dump_config(config))
+    assert read_config_file(path, ClusterConfig()) == config
+
+
+@pytest.mark.parametrize(
+    ("text", "complaint"),
+    [
+        ("a: [", "not valid YAML"),
+        ("- 1", "must be a mapping"),
+        ("kind: Cluster", "apiVersion must be wherry.dev/v1alpha1, is None"),
+        (HEAD + "port: 1", "unknown field 'port'; settings belong below spec"),
+        (HEAD + "spec: {port: 1}", "unknown field spec.port; known: apiHost, apiPort"),
+        (HEAD + "spec: {apiPort: 99999}", "api_port: 99999 is not a port; use 1-65535"),
+        (HEAD + "spec: {podCIDR: 10.244.0.1/24}", "is not an IPv4 range"),
+        (HEAD + "spec: {podCIDR: 10.244.0.0/30}", "too small"),
+        (HEAD + "spec: {nodePorts: 5}", "write it as 30000-32767"),
+        (HEAD + "spec: {podCIDR: 10.96.0.0/24}", "overlaps service_cidr"),
+        (HEAD + "spec: {apiPort: 30001}", "api_port lies in node_ports"),
+        (HEAD + "spec: {logLevel: loud}", "use one of DEBUG, INFO"),
+        (HEAD + "metadata: {name: Bad_Name}", "is no cluster name"),
+    ],
+)
+def test_wrong_settings_are_named(tmp_path: Path, text: str, complaint: str) -> None:
+    path = tmp_path / "c.yaml"
+    path.write_text(text)
+    with pytest.raises(ConfigError) as caught:
+        read_config_file(path, ClusterConfig())
+    assert complaint in str(caught.value)
+    assert str(path) in str(caught.value)
+    assert "\n" not in str(caught.value)
+
+
+def test_a_missing_file_is_named(tmp_path: Path) -> None:
+    with pytest.raises(ConfigError, match="no such file; check --config"):
+        read_config_file(tmp_path / "absent.yaml", ClusterConfig())
+
+
+def machine(tmp_path: Path, *made: ClusterConfig) -> Machine:
+    found = Machine(data_root=tmp_path / "data", run_root=tmp_path / "run")
+    for config in made:
+        path = found.paths(config.name).config
+        path.parent.mkdir(parents=True)
+        path.write_text(dump_config(config))
+    return found
+
+
+def resolve(on: Machine, name: str, *, environ: dict[str, str] | None = None, **flags: Any) -> ClusterConfig:
+    return effective_config(on, name, config_file=None, environ=environ or {}, flags=flags)
+
+
+def test_flags_win_over_environment_over_stored(tmp_path: Path) -> None:
+    on = machine(tmp_path, overlay(ClusterConfig(), {"api_port": 7000, "log_level": "ERROR"}, "test"))
+    environ = {"WHERRY_API_PORT": "7001", "WHERRY_KUBELET_PORT": "7002"}
+    config = resolve(on, "default", environ=environ, api_port=7003)
+    assert (config.api_port, config.kubelet_port, config.log_level) == (7003, 7002, "ERROR")
+
+
+def test_a_second_cluster_collides_with_nothing(tmp_path: Path) -> None:
+    first = ClusterConfig()
+    second = resolve(machine(tmp_path, first), "dev")
+    assert {first.api_port, first.kubelet_port}.isdisjoint({second.api_port, second.kubelet_port})
+    assert first.pod_cidr != second.pod_cidr
+    assert first.service_cidr != second.service_cidr
+    third = resolve(machine(tmp_path / "more", first, second), "test")
+    assert third.api_port not in (first.api_port, second.api_port)
+
+
+def test_ranges_of_an_existing_cluster_do_not_move(tmp_path: Path) -> None:
+    on = machine(tmp_path, ClusterConfig())
+    with pytest.raises(ConfigError, match="pod_cidr of the existing cluster .* wherry delete --name default"):
+        resolve(on, "default", pod_cidr="10.9.0.0/24")

@@ -1,0 +1,76 @@
+"""Merging into somebody's kubeconfig changes our entries and nothing else."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from wherry.cluster.kubeconfig import (
+    Access,
+    KubeconfigError,
+    merge,
+    read,
+    render,
+    user_kubeconfig,
+    without,
+    write,
+)
+
+OURS = Access(
+    context="wherry-default",
+    server="https://127.0.0.1:6443",
+    authority_pem=b"ca",
+    cert_pem=b"c",
+    key_pem=b"k",
+)
+OTHERS: dict[str, Any] = {
+    "apiVersion": "v1",
+    "kind": "Config",
+    "preferences": {"colors": True},
+    "clusters": [{"name": "other", "cluster": {"server": "https://example.com"}}],
+    "users": [{"name": "other", "user": {"token": "t"}}],
+    "contexts": [{"name": "other", "context": {"cluster": "other", "user": "other"}}],
+    "current-context": "other",
+}
+
+
+def test_merge_adds_ours_and_keeps_the_rest() -> None:
+    merged = merge(OTHERS, OURS)
+    assert merged["preferences"] == {"colors": True}
+    assert [entry["name"] for entry in merged["clusters"]] == ["other", "wherry-default"]
+    assert merged["current-context"] == "wherry-default"
+    assert merge(merged, OURS) == merged, "merging twice is harmless"
+    assert OTHERS["current-context"] == "other", "the argument is not changed"
+
+
+def test_merge_into_nothing_is_a_whole_kubeconfig() -> None:
+    assert merge({}, OURS) == render(OURS)
+
+
+def test_taking_out_is_the_inverse() -> None:
+    left = without(merge(OTHERS, OURS), "wherry-default")
+    assert left == {**OTHERS, "current-context": ""}
+
+
+def test_written_file_is_private_and_keeps_its_mode(tmp_path: Path) -> None:
+    path = tmp_path / "new" / "config"
+    write(path, render(OURS))
+    assert path.stat().st_mode & 0o777 == 0o600
+    path.chmod(0o640)
+    write(path, merge(read(path), OURS))
+    assert path.stat().st_mode & 0o777 == 0o640
+
+
+def test_a_broken_file_is_left_alone(tmp_path: Path) -> None:
+    path = tmp_path / "config"
+    path.write_text("a: [")
+    with pytest.raises(KubeconfigError, match="not a kubeconfig"):
+        read(path)
+    assert path.read_text() == "a: ["
+
+
+def test_the_first_file_of_the_variable_is_used(tmp_path: Path) -> None:
+    assert user_kubeconfig({"KUBECONFIG": "/a/x:/b/y"}, tmp_path) == Path("/a/x")
+    assert user_kubeconfig({}, tmp_path) == tmp_path / ".kube" / "config"

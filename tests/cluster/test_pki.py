@@ -1,0 +1,48 @@
+"""Certificates: signed once, signed again when stale or for other names, verifiable."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+from cryptography import x509
+
+from wherry.cluster.pki import Pki, Subject
+
+NOW = datetime(2026, 1, 1, tzinfo=UTC)
+NODE = Subject(common_name="system:node:a", organizations=("system:nodes",), hosts=("a", "127.0.0.1"))
+
+
+def load(path: Path) -> x509.Certificate:
+    return x509.load_pem_x509_certificate(path.read_bytes())
+
+
+def test_a_leaf_is_signed_by_the_authority_and_says_who(tmp_path: Path) -> None:
+    pki = Pki(tmp_path, NOW)
+    leaf = load(pki.leaf("node", NODE).cert)
+    leaf.verify_directly_issued_by(load(pki.authority.cert))
+    assert leaf.subject.rfc4514_string() == "CN=system:node:a,O=system:nodes"
+    names = leaf.extensions.get_extension_for_class(x509.SubjectAlternativeName).value
+    assert names.get_values_for_type(x509.DNSName) == ["a"]
+
+
+def test_a_current_leaf_is_kept_a_stale_one_is_not(tmp_path: Path) -> None:
+    first = load(Pki(tmp_path, NOW).leaf("node", NODE).cert).serial_number
+    later = Pki(tmp_path, NOW + timedelta(days=200))
+    assert load(later.leaf("node", NODE).cert).serial_number == first
+    much_later = Pki(tmp_path, NOW + timedelta(days=300))
+    assert load(much_later.leaf("node", NODE).cert).serial_number != first
+
+
+def test_other_names_get_another_certificate(tmp_path: Path) -> None:
+    pki = Pki(tmp_path, NOW)
+    first = load(pki.leaf("node", NODE).cert).serial_number
+    moved = Subject(common_name="system:node:a", organizations=("system:nodes",), hosts=("a", "10.0.0.9"))
+    assert load(pki.leaf("node", moved).cert).serial_number != first
+
+
+def test_keys_are_private(tmp_path: Path) -> None:
+    pki = Pki(tmp_path / "pki", NOW)
+    for path in (pki.authority.key, pki.leaf("n", NODE).key, pki.signing_key("tokens")):
+        assert path.stat().st_mode & 0o777 == 0o600
+    assert (tmp_path / "pki").stat().st_mode & 0o777 == 0o700

@@ -1,0 +1,54 @@
+"""What is in the way of a cluster is said with its remedy."""
+
+from __future__ import annotations
+
+import ipaddress
+import os
+import socket
+from pathlib import Path
+
+import pytest
+
+from wherry.cluster.config import ClusterConfig, overlay
+from wherry.cluster.preflight import find_problems, overlapping_route
+
+needs_root = pytest.mark.skipif(os.geteuid() != 0, reason="asks what only root is told")
+
+
+def test_without_root_nothing_else_is_looked_at(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(os, "geteuid", lambda: 1000)
+    (problem,) = find_problems(ClusterConfig())
+    assert problem.kind == "permission"
+    assert "run it again with sudo" in problem.message
+
+
+@needs_root
+def test_a_missing_program_names_its_package(tmp_path: Path) -> None:
+    problems = find_problems(ClusterConfig(), search_path=str(tmp_path))
+    (missing,) = [problem for problem in problems if problem.kind == "program"]
+    assert "containerd" in missing.message
+    assert "apt-get install -y conntrack containerd" in missing.message
+
+
+@needs_root
+def test_a_port_in_use_names_the_flag() -> None:
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))
+        taken.listen()
+        port = taken.getsockname()[1]
+        if 30000 <= port <= 32767:
+            pytest.skip("the kernel chose a node port")
+        problems = find_problems(overlay(ClusterConfig(), {"api_port": port}, "test"))
+    messages = [problem.message for problem in problems if "--api-port" in problem.message]
+    assert messages == [
+        f"the API server cannot listen on 127.0.0.1:{port}: the port is in use; choose with --api-port"
+    ]
+
+
+def test_overlap_is_with_real_routes_only() -> None:
+    routes = [
+        ("eth0", ipaddress.IPv4Network("0.0.0.0/0")),
+        ("eth0", ipaddress.IPv4Network("10.96.4.0/24")),
+    ]
+    assert overlapping_route(ipaddress.IPv4Network("10.96.0.0/16"), routes) == "10.96.4.0/24 on eth0"
+    assert overlapping_route(ipaddress.IPv4Network("10.97.0.0/16"), routes) == ""

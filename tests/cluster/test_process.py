@@ -1,0 +1,58 @@
+"""A recorded process is found again, a stranger with its pid is not."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from wherry.cluster.process import ProcessRecord
+
+pytestmark = pytest.mark.slow
+
+
+def start(script: str) -> subprocess.Popen[str]:
+    return subprocess.Popen([sys.executable, "-c", script], stdout=subprocess.PIPE, text=True)
+
+
+def test_own_process_is_found_by_its_file(tmp_path: Path) -> None:
+    own = ProcessRecord.of(os.getpid())
+    assert own is not None
+    own.write(tmp_path / "pid")
+    assert ProcessRecord.read(tmp_path / "pid") == own
+    assert own.resident_bytes() > 1 << 20
+
+
+def test_another_start_time_is_another_process(tmp_path: Path) -> None:
+    own = ProcessRecord.of(os.getpid())
+    assert own is not None
+    ProcessRecord(own.pid, own.start_ticks + 1).write(tmp_path / "pid")
+    assert ProcessRecord.read(tmp_path / "pid") is None
+
+
+def test_terminate_asks_first_and_then_insists() -> None:
+    with start("import time; print(flush=True); time.sleep(60)") as polite:
+        assert polite.stdout is not None
+        polite.stdout.readline()
+        record = ProcessRecord.of(polite.pid)
+        assert record is not None
+        assert record.terminate(10.0)
+        polite.wait()
+    ignore = "import signal, time; signal.signal(15, signal.SIG_IGN); print(flush=True); time.sleep(60)"
+    with start(ignore) as stubborn:
+        assert stubborn.stdout is not None
+        stubborn.stdout.readline()
+        record = ProcessRecord.of(stubborn.pid)
+        assert record is not None
+        assert not record.terminate(0.05)
+        assert stubborn.wait() == -9
+        assert record.terminate(1.0), "one that has ended is no trouble"
+
+
+@pytest.mark.parametrize("content", ["", "{", "[]", '{"pid": "x"}'])
+def test_a_torn_file_names_nobody(tmp_path: Path, content: str) -> None:
+    (tmp_path / "pid").write_text(content)
+    assert ProcessRecord.read(tmp_path / "pid") is None
