@@ -92,5 +92,7 @@ def test_a_second_cluster_collides_with_nothing(tmp_path: Path) -> None:
 
 def test_ranges_of_an_existing_cluster_do_not_move(tmp_path: Path) -> None:
     on = machine(tmp_path, ClusterConfig())
-    with pytest.raises(ConfigError, match="pod_cidr of the existing cluster .* wherry delete --name default"):
+    with pytest.raises(
+        ConfigError, match=r"pod_cidr of the existing cluster .* wherry delete --name default"
+    ):
         resolve(on, "default", pod_cidr="10.9.0.0/24")
