@@ -1,0 +1,113 @@
+"""In-place resize: cpu and memory of containers that run, never their quality of service."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from wherry.api.core.pod_resources import qos_class
+from wherry.api.core.pod_spec.annotations import MIRROR
+from wherry.api.core.pod_spec.rules import Errors, Fields
+from wherry.api.equality import is_same
+from wherry.objects.errors import FieldError, forbidden_value, invalid_value
+from wherry.objects.meta import annotations_of
+from wherry.objects.quantity import parse_quantity
+
+_RESIZED = ("cpu", "memory")
+_NOTHING: Mapping[str, Any] = {}
+
+
+def validate_resize(new: Fields, old: Fields) -> list[FieldError]:
+    """What a write to `resize` may not do: `new` and `old` are pods, `new` valid as one."""
+    if refusal := _refusal(new, old):
+        return [forbidden_value("", refusal)]
+    errors: Errors = []
+    after, before = new["spec"], old["spec"]
+    quality = (old.get("status") or _NOTHING).get("qosClass") or qos_class(old)
+    if quality != qos_class(new):
+        detail = "Pod QOS Class may not change as a result of resizing"
+        errors.append(invalid_value("spec", quality, detail))
+    for field in ("containers", "initContainers"):
+        pairs = zip(after.get(field) or (), before.get(field) or (), strict=False)
+        for index, (now, then) in enumerate(pairs):
+            if field == "containers" or then.get("restartPolicy") == "Always":
+                _validate_container(now, then, f"spec.{field}[{index}].resources", errors)
+    if not errors:
+        _validate_rest(after, before, errors)
+    return errors
+
+
+def _refusal(new: Fields, old: Fields) -> str:
+    for pod in (new, old):
+        whole = pod["spec"].get("resources") or _NOTHING
+        if whole.get("requests") or whole.get("limits"):
+            return "pods with pod-level resources cannot be resized"
+    if MIRROR in annotations_of(old):
+        return "static pods cannot be resized"
+    if (old["spec"].get("os") or _NOTHING).get("name") == "windows":
+        return "windows pods cannot be resized"
+    return ""
+
+
+def _validate_container(new: Fields, old: Fields, path: str, errors: Errors) -> None:
+    after, before = new.get("resources") or _NOTHING, old.get("resources") or _NOTHING
+    for field in ("requests", "limits"):
+        if (before.get(field) or {}).keys() - (after.get(field) or {}).keys():
+            detail = f"resource {field} cannot be removed"
+            errors.append(forbidden_value(f"{path}.{field}", detail))
+    if _restarts_for_memory(new):
+        return
+    now, then = ((part.get("limits") or _NOTHING).get("memory") for part in (after, before))
+    if now is None:
+        return
+    if then is None:
+        how = "added"
+    elif parse_quantity(now) < parse_quantity(then):
+        how = "decreased"
+    else:
+        return
+    detail = f"memory limits cannot be {how} unless resizePolicy is RestartContainer"
+    errors.append(forbidden_value(f"{path}.limits[memory]", detail))
+
+
+def _restarts_for_memory(container: Fields) -> bool:
+    policies = container.get("resizePolicy") or ()
+    return any(
+        policy.get("resourceName") == "memory" and policy.get("restartPolicy") == "RestartContainer"
+        for policy in policies
+    )
+
+
+def _validate_rest(new: Fields, old: Fields, errors: Errors) -> None:
+    """Everything but cpu and memory of containers that run must be as it was."""
+    kept = dict(new)
+    for field in ("containers", "initContainers"):
+        pairs = list(zip(new.get(field) or (), old.get(field) or (), strict=False))
+        if len(pairs) != len(new.get(field) or ()):
+            break
+        restored = []
+        for after, before in pairs:
+            if field == "initContainers" and before.get("restartPolicy") != "Always":
+                if not is_same(after, before):
+                    detail = "resources for non-sidecar init containers are immutable"
+                    errors.append(forbidden_value("spec", detail))
+                restored.append(before)
+            else:
+                restored.append({**after, "resources": _with_old_sizes(after, before)})
+        if pairs:
+            kept[field] = restored
+    if not errors and not is_same(kept, old):
+        errors.append(forbidden_value("spec", "only cpu and memory resources are mutable"))
+
+
+def _with_old_sizes(new: Fields, old: Fields) -> dict[str, Any]:
+    after, before = new.get("resources") or _NOTHING, old.get("resources") or _NOTHING
+    kept = dict(after)
+    for field in ("limits", "requests"):
+        amounts, previous = after.get(field) or {}, before.get(field) or {}
+        if not previous:
+            kept.pop(field, None)
+            continue
+        sizes = {name: previous[name] for name in _RESIZED if name in previous}
+        kept[field] = {**{n: q for n, q in amounts.items() if n not in _RESIZED}, **sizes}
+    return kept

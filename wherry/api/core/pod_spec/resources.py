@@ -1,0 +1,177 @@
+"""Requests and limits: names that mean something, amounts that fit, requests within limits."""
+
+from __future__ import annotations
+
+from decimal import Decimal
+from functools import lru_cache
+
+from wherry.api.core.pod_spec.rules import NOT_INTEGER, Errors, Fields, check
+from wherry.api.validation.values import NEGATIVE
+from wherry.objects.errors import (
+    FieldError,
+    duplicate_value,
+    forbidden_value,
+    invalid_value,
+    not_supported,
+    required,
+    show_value,
+)
+from wherry.objects.names import is_dns1123_label, is_qualified_name
+from wherry.objects.quantity import Quantity, canonical_quantity, parse_quantity
+
+CONTAINER_RESOURCES = frozenset(("cpu", "memory", "ephemeral-storage"))
+POD_LEVEL_RESOURCES = ("cpu", "hugepages-", "memory")
+HUGE_PAGES = "hugepages-"
+
+_COUNTED = frozenset(
+    (
+        "pods",
+        "resourcequotas",
+        "services",
+        "replicationcontrollers",
+        "secrets",
+        "configmaps",
+        "persistentvolumeclaims",
+        "services.nodeports",
+        "services.loadbalancers",
+    )
+)
+_STANDARD = (
+    CONTAINER_RESOURCES
+    | _COUNTED
+    | {"storage", "requests.storage"}
+    | {f"{kind}.{name}" for kind in ("requests", "limits") for name in CONTAINER_RESOURCES}
+)
+
+
+@lru_cache(1024)
+def is_native(name: str) -> bool:
+    """Whether the resource is Kubernetes' own: unprefixed, or under kubernetes.io."""
+    return "/" not in name or "kubernetes.io/" in name
+
+
+@lru_cache(1024)
+def is_extended(name: str) -> bool:
+    """Whether the name can be that of somebody else's resource, as `nvidia.com/gpu`."""
+    return (
+        not is_native(name) and not name.startswith("requests.") and not is_qualified_name(f"requests.{name}")
+    )
+
+
+@lru_cache(1024)
+def may_overcommit(name: str) -> bool:
+    """Whether limits may exceed requests: not for huge pages and extended resources."""
+    return is_native(name) and not name.startswith(HUGE_PAGES)
+
+
+@lru_cache(1024)
+def _name_errors(name: str) -> tuple[str, ...]:
+    """What is wrong with the name of a resource of a container."""
+    if wrong := is_qualified_name(name):
+        return tuple(wrong)
+    errors: list[str] = []
+    if "/" not in name:
+        if name not in _STANDARD and not name.startswith((HUGE_PAGES, "requests.hugepages-")):
+            errors.append("must be a standard resource type or fully qualified")
+        if name not in CONTAINER_RESOURCES and not name.startswith(HUGE_PAGES):
+            errors.append("must be a standard resource for containers")
+    elif not is_native(name) and not is_extended(name):
+        errors.append("doesn't follow extended resource name standard")
+    return tuple(errors)
+
+
+@lru_cache(4096)
+def _amount_errors(name: str, amount: Quantity) -> tuple[str, ...]:
+    """What is wrong with an amount of a resource."""
+    try:
+        value = parse_quantity(amount)
+    except ValueError as error:
+        return (str(error),)
+    errors: list[str] = []
+    if value < 0:
+        errors.append(NEGATIVE)
+    if (name in _COUNTED or is_extended(name)) and value % 1:
+        errors.append(NOT_INTEGER)
+    if name.startswith(HUGE_PAGES) and not _divides(name, value):
+        errors.append(f"{canonical_quantity(amount)} is not positive integer multiple of {name}")
+    return tuple(errors)
+
+
+def _divides(name: str, value: Decimal) -> bool:
+    try:
+        size = parse_quantity(name.removeprefix(HUGE_PAGES))
+    except ValueError:
+        return False
+    return size > 0 and value % size == 0
+
+
+def validate_resources(
+    resources: Fields, path: str, claims: frozenset[str], errors: Errors, pod_level: bool = False
+) -> None:
+    """A `ResourceRequirements`; `claims` are the names of the pod's resource claims."""
+    limits, requests = resources.get("limits") or {}, resources.get("requests") or {}
+    for kind, amounts in (("limits", limits), ("requests", requests)):
+        for name, amount in amounts.items():
+            _validate_amount(name, amount, f"{path}.{kind}[{name}]", pod_level, errors)
+    for name, amount in requests.items():
+        _validate_request(name, amount, limits.get(name), path, errors)
+    names = limits.keys() | requests.keys()
+    if any(name.startswith(HUGE_PAGES) for name in names) and not names & {"cpu", "memory"}:
+        errors.append(forbidden_value(path, "HugePages require cpu or memory"))
+    if used := resources.get("claims"):
+        _validate_claims(used, f"{path}.claims", claims, errors)
+
+
+def _validate_amount(name: str, amount: Quantity, path: str, pod_level: bool, errors: Errors) -> None:
+    wrong = _name_errors(name)
+    if wrong:
+        errors.extend([invalid_value(path, name, text) for text in wrong])
+    elif pod_level and name not in ("cpu", "memory") and not name.startswith(HUGE_PAGES):
+        errors.append(not_supported(path, name, POD_LEVEL_RESOURCES))
+    errors.extend([invalid_value(path, amount, text) for text in _amount_errors(name, amount)])
+
+
+def _validate_request(name: str, amount: Quantity, limit: Quantity | None, path: str, errors: Errors) -> None:
+    if limit is None:
+        if not may_overcommit(name):
+            errors.append(required(f"{path}.limits", "Limit must be set for non overcommitable resources"))
+        return
+    try:
+        asked, most = parse_quantity(amount), parse_quantity(limit)
+    except ValueError:
+        return  # already named
+    if asked != most and not may_overcommit(name):
+        how = "equal to"
+    elif asked > most:
+        how = "less than or equal to"
+    else:
+        return
+    detail = f"must be {how} {name} limit of {canonical_quantity(limit)}"
+    errors.append(invalid_value(f"{path}.requests", canonical_quantity(amount), detail))
+
+
+def _validate_claims(used: list[Fields], path: str, claims: frozenset[str], errors: Errors) -> None:
+    """Each use names a claim of the pod, and no claim or request of one twice."""
+    seen: set[str] = set()
+    for index, claim in enumerate(used):
+        at, name, request = f"{path}[{index}]", claim.get("name") or "", claim.get("request") or ""
+        if not name:
+            errors.append(required(at))
+            continue
+        key = f"{name}/{request}" if request else name
+        if name in seen:
+            errors.append(duplicate_value(at, name))
+        else:
+            if request:
+                check(is_dns1123_label, request, f"{at}.request", errors)
+            if key in seen:
+                errors.append(duplicate_value(at, key))
+            elif not request:
+                overlaps = [other for other in seen if other.startswith(f"{name}/")]
+                errors.extend([duplicate_value(at, name) for _ in overlaps])
+            seen.add(key)
+        if name not in claims:
+            known = f": {', '.join(sorted(claims))}" if claims else " which is empty"
+            detail = f"must be one of the names in pod.spec.resourceClaims{known}"
+            text = f"Not found: {show_value(name)}: {detail}"
+            errors.append(FieldError("FieldValueNotFound", at, text))

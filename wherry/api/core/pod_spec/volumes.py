@@ -1,0 +1,209 @@
+"""Pod volumes: a name, exactly one source, and what each source must say.
+
+The few sources that run here are checked by hand-written functions; the remote disks of old, which
+upstream still takes, by the table in `remote_volumes`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+
+from wherry.api.core.pod_spec.projected import validate_items, validate_projected
+from wherry.api.core.pod_spec.remote_volumes import REMOTE, validate_remote
+from wherry.api.core.pod_spec.rules import (
+    Errors,
+    Fields,
+    check_choice,
+    check_given_choice,
+    check_mode,
+    check_name,
+    check_no_backsteps,
+)
+from wherry.api.core.pod_spec.volume_files import validate_downward_files
+from wherry.objects.errors import duplicate_value, forbidden_value, invalid_value, not_supported, required
+from wherry.objects.names import is_dns1123_label, is_dns1123_subdomain, is_label_value, is_qualified_name
+from wherry.objects.quantity import parse_quantity
+
+HOST_PATH_TYPES = (
+    "",
+    "BlockDevice",
+    "CharDevice",
+    "Directory",
+    "DirectoryOrCreate",
+    "File",
+    "FileOrCreate",
+    "Socket",
+)
+ACCESS_MODES = ("ReadOnlyMany", "ReadWriteMany", "ReadWriteOnce", "ReadWriteOncePod")
+
+_PULL_POLICIES = ("Always", "IfNotPresent", "Never")
+_DRIVER_MAX = 63
+
+
+def validate_volumes(
+    volumes: Sequence[Fields], path: str, is_pod: bool, pod_name: str, errors: Errors
+) -> Mapping[str, Fields]:
+    """Check the volumes; returns the valid ones by name, for mounts to be checked against.
+
+    `pod_name` (only of a real pod, "" else) gives the names of claims made for ephemeral volumes.
+    """
+    valid: dict[str, Fields] = {}
+    made = {
+        f"{pod_name}-{volume.get('name')}"
+        for volume in volumes
+        if pod_name and volume.get("ephemeral") is not None
+    }
+    for index, volume in enumerate(volumes):
+        at = f"{path}[{index}]"
+        before = len(errors)
+        _validate_source(volume, at, is_pod, errors)
+        if pod_name and volume.get("ephemeral") is not None:
+            _validate_claim_name(f"{pod_name}-{volume.get('name')}", volume, at, errors)
+        name = volume.get("name") or ""
+        check_name(is_dns1123_label, name, f"{at}.name", errors)
+        if name in valid:
+            errors.append(duplicate_value(f"{at}.name", name))
+        if len(errors) == before:
+            valid[name] = volume
+        claim = (volume.get("persistentVolumeClaim") or {}).get("claimName")
+        if claim in made:
+            detail = "must not reference a PVC that gets created for an ephemeral volume"
+            errors.append(invalid_value(f"{at}.persistentVolumeClaim.claimName", claim, detail))
+    return valid
+
+
+def _validate_claim_name(claim: str, volume: Fields, path: str, errors: Errors) -> None:
+    errors.extend(
+        [
+            invalid_value(f"{path}.name", volume.get("name"), f'PVC name "{claim}": {text}')
+            for text in is_dns1123_subdomain(claim)
+        ]
+    )
+
+
+def _validate_source(volume: Fields, path: str, is_pod: bool, errors: Errors) -> None:
+    found = False
+    for kind, source in volume.items():
+        if kind == "name" or source is None:
+            continue
+        at = f"{path}.{kind}"
+        if found:
+            errors.append(forbidden_value(at, "may not specify more than 1 volume type"))
+            continue
+        found = True
+        if validate := _SOURCES.get(kind):
+            validate(source, at, errors)
+        elif kind in REMOTE:
+            validate_remote(kind, source, at, volume.get("name") or "", errors)
+        elif kind == "image":
+            _validate_image(source, at, is_pod, errors)
+    if not found:
+        errors.append(required(path, "must specify a volume type"))
+
+
+def _validate_empty_dir(source: Fields, path: str, errors: Errors) -> None:
+    limit = source.get("sizeLimit")
+    if limit is None:
+        return
+    try:
+        fine = parse_quantity(limit) >= 0
+    except ValueError:
+        fine = False
+    if not fine:
+        detail = "SizeLimit field must be a valid resource quantity"
+        errors.append(forbidden_value(f"{path}.sizeLimit", detail))
+
+
+def _validate_host_path(source: Fields, path: str, errors: Errors) -> None:
+    if not source.get("path"):
+        errors.append(required(f"{path}.path"))
+        return
+    check_no_backsteps(source["path"], f"{path}.path", errors)
+    check_choice(source.get("type") or "", HOST_PATH_TYPES, f"{path}.type", errors)
+
+
+def _validate_secret(source: Fields, path: str, errors: Errors) -> None:
+    if not source.get("secretName"):
+        errors.append(required(f"{path}.secretName"))
+    check_mode(source, "defaultMode", path, errors)
+    validate_items(source, path, errors)
+
+
+def _validate_config_map(source: Fields, path: str, errors: Errors) -> None:
+    if not source.get("name"):
+        errors.append(required(f"{path}.name"))
+    check_mode(source, "defaultMode", path, errors)
+    validate_items(source, path, errors)
+
+
+def _validate_downward(source: Fields, path: str, errors: Errors) -> None:
+    check_mode(source, "defaultMode", path, errors)
+    validate_downward_files(source.get("items") or (), path, errors)
+
+
+def _validate_claim(source: Fields, path: str, errors: Errors) -> None:
+    if not source.get("claimName"):
+        errors.append(required(f"{path}.claimName"))
+
+
+def _validate_csi(source: Fields, path: str, errors: Errors) -> None:
+    driver = source.get("driver") or ""
+    if not driver:
+        errors.append(required(f"{path}.driver"))
+    else:
+        if len(driver) > _DRIVER_MAX:
+            errors.append(invalid_value(f"{path}.driver", driver, "must be 63 characters or less"))
+        errors.extend(
+            [invalid_value(f"{path}.driver", driver, text) for text in is_dns1123_subdomain(driver.lower())]
+        )
+    secret = source.get("nodePublishSecretRef")
+    if secret is not None:
+        check_name(is_dns1123_subdomain, secret.get("name"), f"{path}.nodePublishSecretRef.name", errors)
+
+
+def _validate_ephemeral(source: Fields, path: str, errors: Errors) -> None:
+    template = source.get("volumeClaimTemplate")
+    at = f"{path}.volumeClaimTemplate"
+    if template is None:
+        errors.append(required(at))
+        return
+    meta = template.get("metadata") or {}
+    for key, value in (meta.get("labels") or {}).items():
+        for rule, text in ((is_qualified_name, key), (is_label_value, value)):
+            errors.extend([invalid_value(f"{at}.metadata.labels", text, wrong) for wrong in rule(text)])
+    errors.extend(
+        [
+            forbidden_value(f"{at}.metadata.{field}", "may not be set")
+            for field in ("name", "namespace", "generateName", "finalizers", "ownerReferences")
+            if meta.get(field)
+        ]
+    )
+    spec, at = template.get("spec") or {}, f"{at}.spec"
+    modes = spec.get("accessModes") or ()
+    if not modes:
+        errors.append(required(f"{at}.accessModes", "at least 1 access mode is required"))
+    errors.extend(
+        [not_supported(f"{at}.accessModes", mode, ACCESS_MODES) for mode in modes if mode not in ACCESS_MODES]
+    )
+    storage = ((spec.get("resources") or {}).get("requests") or {}).get("storage")
+    if storage is None:
+        errors.append(required(f"{at}.resources[storage]"))
+
+
+def _validate_image(source: Fields, path: str, is_pod: bool, errors: Errors) -> None:
+    if is_pod and not source.get("reference"):
+        errors.append(required(f"{path}.reference"))
+    check_given_choice(source.get("pullPolicy"), _PULL_POLICIES, f"{path}.pullPolicy", errors)
+
+
+_SOURCES: dict[str, Callable[[Fields, str, Errors], None]] = {
+    "configMap": _validate_config_map,
+    "csi": _validate_csi,
+    "downwardAPI": _validate_downward,
+    "emptyDir": _validate_empty_dir,
+    "ephemeral": _validate_ephemeral,
+    "hostPath": _validate_host_path,
+    "persistentVolumeClaim": _validate_claim,
+    "projected": validate_projected,
+    "secret": _validate_secret,
+}

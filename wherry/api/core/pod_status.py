@@ -1,0 +1,114 @@
+"""A pod's status: how it begins, and what a node may not report."""
+
+from __future__ import annotations
+
+import ipaddress
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from wherry.api.core.pod_resources import qos_class
+from wherry.api.core.pod_spec.rules import Errors, Fields, check, check_label_key
+from wherry.api.validation import validate_immutable
+from wherry.objects.errors import FieldError, duplicate_value, forbidden_value, invalid_value
+from wherry.objects.meta import Object
+from wherry.objects.names import is_dns1123_subdomain, is_ip
+
+_SYSTEM_CONDITIONS = ("PodScheduled", "Ready", "Initialized")
+_NOTHING: Mapping[str, Any] = {}
+
+
+def initial_status(pod: Object) -> dict[str, Any]:
+    """The status of a pod just created: Pending, its quality of service settled for life."""
+    status: dict[str, Any] = {"phase": "Pending", "qosClass": _quality(pod)}
+    if (pod.get("spec") or _NOTHING).get("schedulingGates"):
+        status["conditions"] = [
+            {
+                "type": "PodScheduled",
+                "status": "False",
+                "lastProbeTime": None,
+                "lastTransitionTime": None,
+                "reason": "SchedulingGated",
+                "message": "Scheduling is blocked due to non-empty scheduling gates",
+            }
+        ]
+    return status
+
+
+def _quality(pod: Object) -> str:
+    try:
+        return qos_class(pod)
+    except ValueError:  # an amount that is no quantity: validation refuses the pod
+        return "BestEffort"
+
+
+def validate_pod_status(new: Object, old: Object) -> list[FieldError]:
+    """What is wrong with a pod's status written over the stored pod `old`."""
+    errors: Errors = []
+    status, before = new.get("status") or {}, old.get("status") or {}
+    spec = old.get("spec") or {}
+    for index, condition in enumerate(status.get("conditions") or ()):
+        name = condition.get("type") or ""
+        if name not in _SYSTEM_CONDITIONS:
+            check_label_key(name, f"metadata.conditions[{index}].Type", errors)
+    if (new.get("spec") or {}).get("nodeName") != spec.get("nodeName"):
+        errors.append(forbidden_value("status.nodeName", "may not be changed directly"))
+    nominated = status.get("nominatedNodeName")
+    if nominated and nominated != before.get("nominatedNodeName"):
+        check(is_dns1123_subdomain, nominated, "status.nominatedNodeName", errors)
+    errors.extend(validate_immutable("status.qosClass", status.get("qosClass"), before.get("qosClass")))
+    _validate_transitions(status, before, spec, errors)
+    _validate_ips(status.get("podIPs") or (), "status.podIPs", errors)
+    host_ips = status.get("hostIPs") or ()
+    if host_ips and status.get("hostIP") != host_ips[0].get("ip"):
+        detail = "must be equal to `hostIP`"
+        errors.append(invalid_value("status.hostIPs[0].ip", host_ips[0].get("ip") or "", detail))
+    _validate_ips(host_ips, "status.hostIPs", errors)
+    return errors
+
+
+def _validate_transitions(status: Fields, before: Fields, spec: Fields, errors: Errors) -> None:
+    """A container that ended for good may not be reported as alive again."""
+    policy = spec.get("restartPolicy") or "Always"
+    for field, source, fallback in (
+        ("containerStatuses", "containers", policy),
+        ("initContainerStatuses", "initContainers", policy),
+        ("ephemeralContainerStatuses", "", "Never"),
+    ):
+        own = {c.get("name"): c for c in (spec.get(source) or () if source else ())}
+        after = {c.get("name"): c for c in status.get(field) or ()}
+        for index, old in enumerate(before.get(field) or ()):
+            ended = (old.get("state") or _NOTHING).get("terminated")
+            new = after.get(old.get("name"))
+            if ended is None or new is None:
+                continue
+            container = own.get(old.get("name")) or _NOTHING
+            if _may_restart(container, fallback, ended):
+                continue
+            if (new.get("state") or _NOTHING).get("terminated") is None:
+                detail = "may not be transitioned to non-terminated state"
+                errors.append(forbidden_value(f"status.{field}[{index}].state", detail))
+
+
+def _may_restart(container: Fields, pod_policy: str, ended: Fields) -> bool:
+    policy = container.get("restartPolicy") or pod_policy
+    if policy == "Always" or container.get("restartPolicyRules"):
+        return True
+    return policy == "OnFailure" and bool(ended.get("exitCode"))
+
+
+def _validate_ips(entries: Sequence[Fields], path: str, errors: Errors) -> None:
+    """Valid addresses, at most one of each family."""
+    ips = [entry.get("ip") or "" for entry in entries]
+    for index, ip in enumerate(ips):
+        check(is_ip, ip, f"{path}[{index}]", errors)
+    if len(ips) < 2 or any(is_ip(ip) for ip in ips):
+        return
+    families = {ipaddress.ip_address(ip).version for ip in ips}
+    if len(ips) > 2 or len(families) < 2:
+        detail = "may specify no more than one IP for each IP family"
+        errors.append(invalid_value(path, list(entries), detail))
+    seen: set[str] = set()
+    for index, ip in enumerate(ips):
+        if ip in seen:
+            errors.append(duplicate_value(f"{path}[{index}]", entries[index]))
+        seen.add(ip)
