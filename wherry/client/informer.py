@@ -181,6 +181,7 @@ class Informer:
         self._version = ""
         self._failures = 0
         self._synced = asyncio.Event()
+        self._followers: list[Callable[[str], None]] = []
 
     @property
     def synced(self) -> bool:
@@ -191,6 +192,13 @@ class Informer:
     def resource_version(self) -> str:
         """The version the shelf is at, "" before the first list."""
         return self._version
+
+    def on_progress(self, follower: Callable[[str], None]) -> None:
+        """Call `follower(version)` whenever the shelf has reached a version, after its handlers.
+
+        Whoever wrote at version N knows that the shelf shows the write once N was reached.
+        """
+        self._followers.append(follower)
 
     async def wait_synced(self) -> None:
         """Return when the first list is in."""
@@ -218,8 +226,8 @@ class Informer:
             field_selector=self.scope.field_selector,
         )
         self.shelf.replace(listing.items)
-        self._version = listing.resource_version
         self._synced.set()
+        self._reach(listing.resource_version)
 
     async def _watch(self) -> None:
         began = self._clock.monotonic()
@@ -246,7 +254,13 @@ class Informer:
             self.shelf.put(event.object)
         elif event.type == "DELETED":
             self.shelf.remove(event.object)
-        self._version = revision_of(event.object) or self._version
+        self._reach(revision_of(event.object))
+
+    def _reach(self, version: str) -> None:
+        if version:
+            self._version = version
+            for follower in self._followers:
+                follower(version)
 
     def _note(self, error: ApiError) -> None:
         if error.code == 410:

@@ -1,0 +1,207 @@
+"""The one loop every controller runs: events name keys, workers sync them one at a time.
+
+A controller says what it watches and how an event maps to keys, and implements `sync(key)`. From
+here it gets the queue (a key is never synced twice at once), back-off after failures, rest until
+the cache shows its own writes (see `holds`), and the few kinds of write there are.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from random import Random
+from typing import Any, ClassVar, TypeAlias, TypeVar
+
+from wherry.api.resource import Resource
+from wherry.client.api import Client
+from wherry.client.cache import Cache
+from wherry.client.events import EventRecorder
+from wherry.controllers.config import ControllerConfig
+from wherry.controllers.holds import Holds
+from wherry.kit.clock import Clock
+from wherry.kit.tasks import Tasks
+from wherry.kit.workqueue import QueueClosed, WorkQueue
+from wherry.objects.errors import ApiError
+from wherry.objects.meta import Object, key_of, name_of, namespace_of, uid_of
+
+log = logging.getLogger(__name__)
+
+T = TypeVar("T")
+
+Mapper: TypeAlias = Callable[[Cache, Object | None, Object | None], Iterable[str]]
+"""(cache, old, new) to the keys an event concerns."""
+
+
+@dataclass(frozen=True, slots=True)
+class Environment:
+    """What a controller works with; the cache is shared by all, the client is its own."""
+
+    client: Client
+    cache: Cache
+    clock: Clock
+    random: Random
+    config: ControllerConfig
+    events: EventRecorder
+
+
+class Controller:
+    """Subclasses set `name` and `primary`, usually `watches`, and implement `sync`.
+
+    `component` is the name events carry; `workers` how many keys are synced at once.
+    """
+
+    name: ClassVar[str]
+    primary: ClassVar[Resource]
+    watches: ClassVar[Mapping[Resource, Mapper]] = {}
+    component: ClassVar[str] = ""
+    workers: ClassVar[int] = 5
+
+    def __init__(self, environment: Environment) -> None:
+        self.client = environment.client
+        self.cache = environment.cache
+        self.clock = environment.clock
+        self.random = environment.random
+        self.config = environment.config
+        self.events = environment.events
+        self.queue: WorkQueue[str] = WorkQueue(self.clock)
+        self.tasks = Tasks(self.name)
+        self._holds = Holds(self.cache, self.clock, self.queue.add)
+        self._watch(self.primary, self.map_primary)
+        for resource, mapper in self.watches.items():
+            self._watch(resource, mapper)
+
+    def map_primary(self, cache: Cache, old: Object | None, new: Object | None) -> Iterable[str]:
+        """The keys an event of the primary resource concerns: its own."""
+        return (key_of(new or old or {}),)
+
+    async def sync(self, key: str) -> float | None:
+        """Bring what `key` names nearer to what is wanted; after how many seconds to look again.
+
+        Raises ApiError (or anything) to be called again after a back-off.
+        """
+        raise NotImplementedError
+
+    async def start(self) -> None:
+        """Begin working; the cache has synced. Subclasses with timers of their own extend this."""
+        for number in range(self.workers):
+            self.tasks.spawn(self._work(), f"worker-{number}")
+
+    async def close(self) -> None:
+        """Stop; a sync under way is cancelled."""
+        self.queue.close()
+        self._holds.close()
+        await self.tasks.close()
+
+    # Writes. `key` is the key they are done for, which then rests until the cache shows them.
+
+    async def create(self, key: str, resource: Resource, obj: Object) -> Object:
+        """Create `obj`, the object as stored. Raises ApiError."""
+        created = await self.client.create(resource, obj)
+        self._holds.wrote(key, resource, created)
+        return created
+
+    async def update(self, key: str, resource: Resource, obj: Object) -> Object:
+        """Replace `obj`, the object as stored. Raises ApiError (409 if it changed meanwhile)."""
+        updated = await self.client.update(resource, obj)
+        self._holds.wrote(key, resource, updated)
+        return updated
+
+    async def patch(
+        self, key: str, resource: Resource, obj: Object, patch: Object, *, subresource: str = ""
+    ) -> Object:
+        """Merge-patch this very object (its uid is a precondition), as stored. Raises ApiError."""
+        meta = {"uid": uid_of(obj), **(patch.get("metadata") or {})}
+        patched = await self.client.patch(
+            resource, name_of(obj), namespace_of(obj), {**patch, "metadata": meta}, subresource=subresource
+        )
+        self._holds.wrote(key, resource, patched)
+        return patched
+
+    async def delete(self, key: str, resource: Resource, obj: Object, **options: Any) -> bool:
+        """Delete this very object; False when it was gone already. Raises ApiError.
+
+        `options` are those of `Client.delete`.
+        """
+        try:
+            await self.client.delete(
+                resource, name_of(obj), namespace_of(obj), **{"uid": uid_of(obj), **options}
+            )
+        except ApiError as error:
+            if error.code == 404:
+                return False
+            raise
+        self._holds.deleted(key, resource, obj)
+        return True
+
+    async def write_status(self, obj: Object, status: Object, resource: Resource | None = None) -> Object:
+        """Make `status` the object's status unless it is; the object as stored.
+
+        Raises ApiError, 409 when the object changed meanwhile: the key comes again anyway.
+        """
+        if obj.get("status") == status:
+            return obj
+        resource = resource or self.primary
+        updated = await self.client.update_status(resource, {**obj, "status": status})
+        self._holds.wrote(key_of(obj), resource, updated)
+        return updated
+
+    def map_event(self, resource: Resource, mapper: Mapper, old: Object | None, new: Object | None) -> None:
+        """Queue the keys an event concerns."""
+        for key in mapper(self.cache, old, new):
+            self.queue.add(key)
+
+    def _watch(self, resource: Resource, mapper: Mapper) -> None:
+        self._holds.follow(resource)
+        self.cache.on(resource, lambda old, new: self.map_event(resource, mapper, old, new))
+
+    async def _work(self) -> None:
+        while True:
+            try:
+                key = await self.queue.get()
+            except QueueClosed:
+                return
+            try:
+                if not self._holds.must_wait(key):
+                    await self._sync_once(key)
+            finally:
+                self.queue.done(key)
+
+    async def _sync_once(self, key: str) -> None:
+        try:
+            recheck_s = await self.sync(key)
+        except ApiError as error:
+            delay_s = self.queue.add_failed(key)
+            # A conflict only says that the cache is behind; every controller meets them daily.
+            level = logging.DEBUG if error.code == 409 else logging.WARNING
+            log.log(level, "%s: %s: %s (again in %.3f s)", self.name, key, error.message, delay_s)
+        except Exception:
+            delay_s = self.queue.add_failed(key)
+            log.exception("%s: %s failed (again in %.3f s)", self.name, key, delay_s)
+        else:
+            self.queue.forget(key)
+            if recheck_s is not None:
+                self.queue.add_after(key, recheck_s)
+
+
+async def slow_start(
+    work: Sequence[Callable[[], Awaitable[T]]], first_batch: int = 1
+) -> tuple[list[T], list[BaseException]]:
+    """Run `work` in batches that double while all goes well: what succeeded, and what failed.
+
+    After a batch with a failure the rest is not tried, so that a quota that is used up, say, is hit
+    once and not a thousand times.
+    """
+    done: list[T] = []
+    position, size = 0, first_batch
+    while position < len(work):
+        batch = work[position : position + size]
+        results = await asyncio.gather(*(start() for start in batch), return_exceptions=True)
+        failures = [result for result in results if isinstance(result, BaseException)]
+        done += [result for result in results if not isinstance(result, BaseException)]
+        if failures:
+            return done, failures
+        position += size
+        size *= 2
+    return done, []

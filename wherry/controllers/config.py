@@ -1,0 +1,35 @@
+"""What the controllers are told at start: facts of the cluster, and upstream's thresholds."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+from wherry.api.catalog import BUILTIN
+from wherry.api.resource import Resource
+
+
+def builtin_resources() -> Sequence[Resource]:
+    """The resources of a cluster without custom ones."""
+    return BUILTIN
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ControllerConfig:
+    """Settings of all controllers.
+
+    `cluster_ca_pem` goes into every namespace's kube-root-ca.crt. `cluster_cidr` is the pod network,
+    handed to nodes in blocks of /`node_cidr_mask`; "" hands out none. `resources` gives every
+    resource that is served now, custom ones included; it is asked whenever the set may have changed.
+    """
+
+    cluster_ca_pem: str = ""
+    cluster_cidr: str = ""
+    node_cidr_mask: int = 24
+    terminated_pod_threshold: int = 12500
+    node_monitor_grace_s: float = 50.0
+    node_startup_grace_s: float = 60.0
+    node_monitor_period_s: float = 5.0
+    pod_gc_period_s: float = 20.0
+    orphan_quarantine_s: float = 40.0
+    resources: Callable[[], Sequence[Resource]] = builtin_resources

@@ -1,0 +1,66 @@
+"""Starting and stopping all controllers over one shared cache."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Callable, Sequence
+from random import Random
+
+from wherry.client.api import Client
+from wherry.client.cache import Cache
+from wherry.client.events import EventRecorder
+from wherry.controllers.base import Controller, Environment
+from wherry.controllers.catalog import CONTROLLERS
+from wherry.controllers.config import ControllerConfig
+from wherry.kit.clock import Clock
+
+log = logging.getLogger(__name__)
+
+CACHE_IDENTITY = "controller-manager"
+
+
+class Controllers:
+    """All controllers of one cluster.
+
+    `client_for(name)` gives the client a controller acts with, by the controller's name; whether
+    they all are one user or each its own service account is the caller's choice. It is asked once
+    more with "controller-manager", for the cache they share. `kinds` are the controllers to run.
+    """
+
+    def __init__(
+        self,
+        client_for: Callable[[str], Client],
+        clock: Clock,
+        random: Random,
+        config: ControllerConfig,
+        kinds: Sequence[type[Controller]] = CONTROLLERS,
+    ) -> None:
+        self.cache = Cache(client_for(CACHE_IDENTITY), clock, random=random)
+        self._recorders: list[EventRecorder] = []
+        self.controllers = [self._make(kind, client_for(kind.name), clock, random, config) for kind in kinds]
+
+    def _make(
+        self,
+        kind: type[Controller],
+        client: Client,
+        clock: Clock,
+        random: Random,
+        config: ControllerConfig,
+    ) -> Controller:
+        events = EventRecorder(client, clock, kind.component or f"{kind.name}-controller")
+        self._recorders.append(events)
+        return kind(Environment(client, self.cache, clock, random, config, events))
+
+    async def start(self) -> None:
+        """Fill the cache, then let every controller work; returns when all do."""
+        await self.cache.start()
+        for controller in self.controllers:
+            await controller.start()
+        log.info("%d controllers run", len(self.controllers))
+
+    async def close(self) -> None:
+        """Stop every controller, write the events that wait, and stop the cache."""
+        await asyncio.gather(*(controller.close() for controller in self.controllers))
+        await asyncio.gather(*(recorder.close() for recorder in self._recorders))
+        await self.cache.close()

@@ -1,0 +1,169 @@
+"""Who owns a dependent: adopting orphans a selector matches, releasing what it no longer does.
+
+The rules are upstream's ControllerRefManager: an owner keeps what carries its controller reference
+and matches; it releases what carries it and does not match; it adopts what matches and has no
+controller; it never touches what another controller owns. A deleting owner only keeps.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from wherry.api.resource import Resource
+from wherry.client.cache import Cache
+from wherry.controllers.base import Controller, Mapper
+from wherry.objects.errors import ApiError, conflict
+from wherry.objects.meta import (
+    Object,
+    controller_of,
+    controller_ref,
+    is_deleting,
+    key_of,
+    labels_of,
+    name_of,
+    namespace_of,
+    owners_of,
+    revision_of,
+    uid_of,
+)
+from wherry.objects.selectors import Selector, from_label_selector, from_map
+
+ORPHANS = "orphans"
+"""The index of objects without a controller, by namespace."""
+
+
+@dataclass(frozen=True, slots=True)
+class Claims:
+    """What belongs to an owner: `kept` already does, `adopt` shall, `release` shall no longer."""
+
+    kept: list[Object] = field(default_factory=list)
+    adopt: list[Object] = field(default_factory=list)
+    release: list[Object] = field(default_factory=list)
+
+
+def plan_claims(owner: Object, selector: Selector, candidates: Iterable[Object]) -> Claims:
+    """Sort objects of the owner's namespace by what is to become of them; strangers are left out."""
+    claims = Claims()
+    for obj in candidates:
+        ref = controller_of(obj)
+        matches = selector.matches(labels_of(obj))
+        if ref is not None:
+            if ref.get("uid") != uid_of(owner):
+                continue
+            if matches or is_deleting(owner):
+                claims.kept.append(obj)
+            else:
+                claims.release.append(obj)
+        elif matches and not is_deleting(owner) and not is_deleting(obj):
+            claims.adopt.append(obj)
+    return claims
+
+
+def selector_of(workload: Object) -> Selector:
+    """The selector of a ReplicaSet-like object, or of a ReplicationController (a plain map).
+
+    Raises ValueError for one that makes no sense.
+    """
+    selector = workload["spec"].get("selector")
+    if workload.get("kind") == "ReplicationController":
+        return from_map(selector)
+    return from_label_selector(selector)
+
+
+def orphan_namespace(obj: Object) -> list[str]:
+    """The `ORPHANS` index function."""
+    return [] if controller_of(obj) is not None else [namespace_of(obj)]
+
+
+def candidates_for(cache: Cache, resource: Resource, owner: Object) -> list[Object]:
+    """The objects an owner may claim: its own and its namespace's orphans (needs the index)."""
+    return [
+        *cache.owned(resource, uid_of(owner)),
+        *cache.by_index(resource, ORPHANS, namespace_of(owner)),
+    ]
+
+
+async def claim(
+    controller: Controller,
+    owner: Object,
+    resource: Resource,
+    selector: Selector,
+    candidates: Sequence[Object],
+) -> list[Object]:
+    """Adopt and release as `plan_claims` says; what belongs to the owner now.
+
+    Raises ApiError. Objects that are gone by then are passed over.
+    """
+    claims = plan_claims(owner, selector, candidates)
+    owned = claims.kept
+    if claims.adopt:
+        await _check_may_adopt(controller, owner)
+    kind = controller.primary
+    key = key_of(owner)
+    for orphan in claims.adopt:
+        refs = [*owners_of(orphan), controller_ref(owner, kind.api_version, kind.kind)]
+        adopted = await _patch_owners(controller, key, resource, orphan, refs)
+        if adopted is not None:
+            owned.append(adopted)
+    for stranger in claims.release:
+        refs = [ref for ref in owners_of(stranger) if ref.get("uid") != uid_of(owner)]
+        await _patch_owners(controller, key, resource, stranger, refs)
+    return owned
+
+
+async def _check_may_adopt(controller: Controller, owner: Object) -> None:
+    """Ask the server itself whether the owner still lives: adopting for a dead one would kill."""
+    fresh = await controller.client.get(controller.primary, name_of(owner), namespace_of(owner))
+    if uid_of(fresh) != uid_of(owner) or is_deleting(fresh):
+        why = f"it was deleted or replaced (uid {uid_of(owner)}), so it cannot adopt"
+        raise conflict(controller.primary.plural, controller.primary.group, name_of(owner), why)
+
+
+async def _patch_owners(
+    controller: Controller, key: str, resource: Resource, obj: Object, refs: list[dict[str, Any]]
+) -> Object | None:
+    # A merge patch replaces the whole list, so it must be based on the version it was made from.
+    patch: Object = {"metadata": {"ownerReferences": refs or None, "resourceVersion": revision_of(obj)}}
+    try:
+        return await controller.patch(key, resource, obj, patch)
+    except ApiError as error:
+        if error.code == 404:
+            return None
+        raise
+
+
+def owner_key(owner: Resource) -> Mapper:
+    """The mapper of dependents: to their controller, and of an orphan to whoever may adopt it."""
+
+    def keys(cache: Cache, old: Object | None, new: Object | None) -> Iterable[str]:
+        found = {key for obj in (old, new) if obj is not None and (key := _controller_key(owner, obj))}
+        if new is not None and controller_of(new) is None and not is_deleting(new):
+            changed = old is None or labels_of(old) != labels_of(new) or controller_of(old) is not None
+            if changed:
+                found.update(matching_owners(cache, owner, new))
+        return found
+
+    return keys
+
+
+def _controller_key(owner: Resource, obj: Object) -> str:
+    ref = controller_of(obj)
+    if ref is None or ref.get("kind") != owner.kind:
+        return ""
+    group = ref.get("apiVersion", "").rpartition("/")[0]
+    return f"{namespace_of(obj)}/{ref['name']}" if group == owner.group else ""
+
+
+def matching_owners(cache: Cache, owner: Resource, obj: Object) -> list[str]:
+    """The keys of the owners in the object's namespace whose selector matches it."""
+    found = []
+    for candidate in cache.list(owner, namespace_of(obj)):
+        try:
+            selector = selector_of(candidate)
+        except ValueError:
+            continue  # its own sync reports that
+        if selector.requirements and selector.matches(labels_of(obj)):
+            found.append(key_of(candidate))
+    return found

@@ -1,0 +1,85 @@
+"""Making and removing the pods of a workload, with the events users look for.
+
+Shared by every controller that owns pods; wording and reasons are upstream's.
+"""
+
+from __future__ import annotations
+
+import copy
+from collections.abc import Sequence
+from functools import partial
+
+from wherry.api.core.pods import PODS
+from wherry.client.events import NORMAL, WARNING
+from wherry.controllers.base import Controller, slow_start
+from wherry.objects.errors import ApiError
+from wherry.objects.meta import Object, controller_ref, is_deleting, key_of, name_of, namespace_of
+
+TERMINATING = "NamespaceTerminating"
+
+
+def pod_from_template(owner: Object, api_version: str, kind: str, template: Object) -> Object:
+    """A pod as `template` describes it, owned by `owner`, its name to be made by the server."""
+    meta = template.get("metadata") or {}
+    pod_meta: Object = {
+        "generateName": f"{name_of(owner)}-",
+        "namespace": namespace_of(owner),
+        "ownerReferences": [controller_ref(owner, api_version, kind)],
+    }
+    for name in ("labels", "annotations", "finalizers"):
+        if meta.get(name):
+            pod_meta[name] = copy.deepcopy(meta[name])
+    return {
+        "apiVersion": PODS.api_version,
+        "kind": PODS.kind,
+        "metadata": pod_meta,
+        "spec": copy.deepcopy(template.get("spec") or {}),
+    }
+
+
+def is_active(pod: Object) -> bool:
+    """Whether the pod has neither ended nor is about to: it counts as a replica."""
+    phase = (pod.get("status") or {}).get("phase")
+    return phase not in ("Succeeded", "Failed") and not is_deleting(pod)
+
+
+async def create_pods(controller: Controller, owner: Object, pods: Sequence[Object]) -> None:
+    """Create pods for `owner` in slow-start batches, saying so in events. Raises the first failure."""
+    work = [partial(_create, controller, owner, pod) for pod in pods]
+    _, failures = await slow_start(work)
+    if failures:
+        raise failures[0]
+
+
+async def _create(controller: Controller, owner: Object, pod: Object) -> None:
+    try:
+        created = await controller.create(key_of(owner), PODS, pod)
+    except ApiError as error:
+        if is_namespace_terminating(error):
+            return  # whatever would be created goes with the namespace
+        controller.events.event(owner, WARNING, "FailedCreate", f"Error creating: {error.message}")
+        raise
+    controller.events.event(owner, NORMAL, "SuccessfulCreate", f"Created pod: {name_of(created)}")
+
+
+async def delete_pods(controller: Controller, owner: Object, pods: Sequence[Object]) -> None:
+    """Delete pods of `owner`, all at once, saying so in events. Raises the first failure."""
+    work = [partial(_delete, controller, owner, pod) for pod in pods]
+    _, failures = await slow_start(work, first_batch=max(len(work), 1))
+    if failures:
+        raise failures[0]
+
+
+async def _delete(controller: Controller, owner: Object, pod: Object) -> None:
+    try:
+        was_there = await controller.delete(key_of(owner), PODS, pod)
+    except ApiError as error:
+        controller.events.event(owner, WARNING, "FailedDelete", f"Error deleting: {error.message}")
+        raise
+    if was_there:
+        controller.events.event(owner, NORMAL, "SuccessfulDelete", f"Deleted pod: {name_of(pod)}")
+
+
+def is_namespace_terminating(error: ApiError) -> bool:
+    """Whether a create was refused because the namespace is going away."""
+    return any(cause.get("reason") == TERMINATING for cause in error.details.get("causes") or ())
