@@ -41,8 +41,8 @@ def format_labels(labels: Mapping[str, str] | None) -> str:
 def format_selector(selector: Mapping[str, Any] | None) -> str:
     """A LabelSelector as the text kubectl takes with `-l`; "<none>" for an absent or empty one."""
     terms = [(key, f"{key}={value}") for key, value in ((selector or {}).get("matchLabels") or {}).items()]
-    for requirement in (selector or {}).get("matchExpressions") or ():
-        terms.append((requirement.get("key") or "", _requirement(requirement)))
+    requirements = (selector or {}).get("matchExpressions") or ()
+    terms += [(requirement.get("key") or "", _requirement(requirement)) for requirement in requirements]
     return ",".join(text for _, text in sorted(terms)) or NONE
 
 

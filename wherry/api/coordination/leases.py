@@ -15,7 +15,7 @@ from wherry.objects.meta import Object, name_of
 _SCHEMA = "io.k8s.api.coordination.v1.Lease"
 
 
-def _rules(new: Object, old: Object | None) -> list[FieldError]:
+def _rules(new: Object, _old: Object | None) -> list[FieldError]:
     spec = new.get("spec") or {}
     errors = validate_positive("spec.leaseDurationSeconds", spec.get("leaseDurationSeconds"))
     return errors + validate_non_negative("spec.leaseTransitions", spec.get("leaseTransitions"))

@@ -71,14 +71,14 @@ class SecretStrategy(Strategy):
         return [name_of(obj), obj.get("type") or "", len(obj.get("data") or ()), age_of(obj, now)]
 
 
-def _service_account_errors(obj: Object, data: Data) -> list[FieldError]:
+def _service_account_errors(obj: Object, _data: Data) -> list[FieldError]:
     if annotations_of(obj).get(SERVICE_ACCOUNT_NAME):
         return []
     return [required(f"metadata.annotations[{SERVICE_ACCOUNT_NAME}]")]
 
 
 def _docker_errors(key: str) -> Callable[[Object, Data], list[FieldError]]:
-    def check(obj: Object, data: Data) -> list[FieldError]:
+    def check(_obj: Object, data: Data) -> list[FieldError]:
         if key not in data:
             return [required(f"data[{key}]")]
         try:
@@ -90,17 +90,17 @@ def _docker_errors(key: str) -> Callable[[Object, Data], list[FieldError]]:
     return check
 
 
-def _basic_auth_errors(obj: Object, data: Data) -> list[FieldError]:
+def _basic_auth_errors(_obj: Object, data: Data) -> list[FieldError]:
     if "username" in data or "password" in data:
         return []
     return [required("data[username]"), required("data[password]")]
 
 
-def _ssh_errors(obj: Object, data: Data) -> list[FieldError]:
+def _ssh_errors(_obj: Object, data: Data) -> list[FieldError]:
     return [] if data.get("ssh-privatekey") else [required("data[ssh-privatekey]")]
 
 
-def _tls_errors(obj: Object, data: Data) -> list[FieldError]:
+def _tls_errors(_obj: Object, data: Data) -> list[FieldError]:
     return [required(f"data[{key}]") for key in ("tls.crt", "tls.key") if key not in data]
 
 
