@@ -148,6 +148,8 @@ class ContainerSpec:
     resources: Resources = field(default_factory=Resources)
     security: Mapping[str, object] = field(default_factory=dict)
     devices: Sequence[str] = ()
+    target_container_id: str = ""
+    """The container whose processes an ephemeral container shares."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -1,0 +1,195 @@
+"""Between `runtimes.base` and CRI's messages, in both directions; all of it pure."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from pathlib import Path
+
+from cri_api.v1 import api_pb2 as cri
+
+from wherry.kubelet.runtimes import base
+from wherry.kubelet.runtimes.containerd.security import container_security, sandbox_security
+
+CGROUP_PARENT = "wherry.dev/cgroup-parent"
+"""Annotation on a sandbox: the cgroup its containers lie in, to be removed with it."""
+
+_PROTOCOLS = {"TCP": cri.TCP, "UDP": cri.UDP, "SCTP": cri.SCTP}
+_PROPAGATION = {
+    "None": cri.PROPAGATION_PRIVATE,
+    "HostToContainer": cri.PROPAGATION_HOST_TO_CONTAINER,
+    "Bidirectional": cri.PROPAGATION_BIDIRECTIONAL,
+}
+_PHASES = {
+    cri.CONTAINER_CREATED: base.Phase.CREATED,
+    cri.CONTAINER_RUNNING: base.Phase.RUNNING,
+    cri.CONTAINER_EXITED: base.Phase.EXITED,
+}
+
+
+def sandbox_config(spec: base.SandboxSpec, profiles: Path) -> cri.PodSandboxConfig:
+    """The sandbox to run. `profiles` is the directory of the node's seccomp profiles.
+
+    The sandbox counts as privileged when the annotation-free `spec.security` says so: the pod
+    worker sets `privileged` there when one of the pod's containers is.
+    """
+    labels = {
+        base.POD_NAME: spec.name,
+        base.POD_NAMESPACE: spec.namespace,
+        base.POD_UID: spec.uid,
+        **spec.labels,
+    }
+    annotations = dict(spec.annotations)
+    if spec.cgroup_parent:
+        annotations[CGROUP_PARENT] = spec.cgroup_parent
+    config = cri.PodSandboxConfig(
+        metadata=cri.PodSandboxMetadata(
+            name=spec.name, namespace=spec.namespace, uid=spec.uid, attempt=spec.attempt
+        ),
+        hostname=spec.hostname,
+        log_directory=spec.log_directory,
+        port_mappings=[_port_mapping(port) for port in spec.port_mappings],
+        labels=labels,
+        annotations=annotations,
+        linux=cri.LinuxPodSandboxConfig(
+            cgroup_parent=spec.cgroup_parent,
+            sysctls=dict(spec.sysctls),
+            security_context=sandbox_security(
+                spec, privileged=bool(spec.security.get("privileged")), profiles=profiles
+            ),
+        ),
+    )
+    if spec.dns_servers or spec.dns_searches or spec.dns_options:
+        config.dns_config.CopyFrom(
+            cri.DNSConfig(servers=spec.dns_servers, searches=spec.dns_searches, options=spec.dns_options)
+        )
+    return config
+
+
+def container_config(
+    spec: base.ContainerSpec, sandbox: base.SandboxSpec, profiles: Path
+) -> cri.ContainerConfig:
+    """The container to create in `sandbox`."""
+    labels = {
+        base.POD_NAME: sandbox.name,
+        base.POD_NAMESPACE: sandbox.namespace,
+        base.POD_UID: sandbox.uid,
+        base.CONTAINER_NAME: spec.name,
+        **spec.labels,
+    }
+    return cri.ContainerConfig(
+        metadata=cri.ContainerMetadata(name=spec.name, attempt=spec.attempt),
+        image=cri.ImageSpec(image=spec.image),
+        command=spec.command,
+        args=spec.args,
+        working_dir=spec.working_dir,
+        envs=[cri.KeyValue(key=key, value=value) for key, value in spec.env],
+        mounts=[_mount(mount) for mount in spec.mounts],
+        devices=[cri.Device(container_path=d, host_path=d, permissions="mrw") for d in spec.devices],
+        labels=labels,
+        annotations=dict(spec.annotations),
+        log_path=spec.log_path,
+        stdin=spec.stdin,
+        stdin_once=spec.stdin_once,
+        tty=spec.tty,
+        linux=cri.LinuxContainerConfig(
+            resources=_resources(spec.resources),
+            security_context=container_security(
+                spec.security, sandbox, target=spec.target_container_id, profiles=profiles
+            ),
+        ),
+    )
+
+
+def to_sandbox(listed: cri.PodSandbox, ips: list[str], *, host_network: bool) -> base.Sandbox:
+    """A listed sandbox, with what only its status tells."""
+    metadata = listed.metadata
+    return base.Sandbox(
+        id=listed.id,
+        name=metadata.name,
+        namespace=metadata.namespace,
+        uid=metadata.uid,
+        attempt=metadata.attempt,
+        ready=listed.state == cri.SANDBOX_READY,
+        created=to_time(listed.created_at) or datetime.fromtimestamp(0, UTC),
+        ips=tuple(ips),
+        host_network=host_network,
+    )
+
+
+def sandbox_ips(status: cri.PodSandboxStatus) -> list[str]:
+    """A sandbox's addresses, the first one first; none on the host's network."""
+    network = status.network
+    return [ip for ip in (network.ip, *(extra.ip for extra in network.additional_ips)) if ip]
+
+
+def is_on_host_network(status: cri.PodSandboxStatus) -> bool:
+    return bool(status.linux.namespaces.options.network == cri.NODE)
+
+
+def to_container(sandbox_id: str, status: cri.ContainerStatus) -> base.Container:
+    """A container from its full status, which lacks only the sandbox it is in."""
+    return base.Container(
+        id=status.id,
+        sandbox_id=sandbox_id,
+        name=status.metadata.name,
+        attempt=status.metadata.attempt,
+        image=status.image.image,
+        image_id=status.image_ref,
+        phase=_PHASES.get(status.state, base.Phase.UNKNOWN),
+        created=to_time(status.created_at) or datetime.fromtimestamp(0, UTC),
+        started=to_time(status.started_at),
+        finished=to_time(status.finished_at),
+        exit_code=status.exit_code,
+        reason=status.reason,
+        message=status.message,
+        labels=dict(status.labels),
+        annotations=dict(status.annotations),
+        log_path=status.log_path,
+    )
+
+
+def to_image(image: cri.Image) -> base.Image:
+    return base.Image(
+        id=image.id,
+        names=(*image.repo_tags, *image.repo_digests),
+        size_bytes=image.size,
+        uid=image.uid.value if image.HasField("uid") else None,
+        username=image.username,
+    )
+
+
+def to_time(nanoseconds: int) -> datetime | None:
+    """CRI's nanoseconds since 1970; 0 (and Go's zero time, far below) means never."""
+    if nanoseconds <= 0:
+        return None
+    return datetime.fromtimestamp(nanoseconds // 1_000_000_000, UTC).replace(
+        microsecond=nanoseconds % 1_000_000_000 // 1000
+    )
+
+
+def _port_mapping(port: base.PortMapping) -> cri.PortMapping:
+    return cri.PortMapping(
+        protocol=_PROTOCOLS.get(port.protocol, cri.TCP),
+        container_port=port.container_port,
+        host_port=port.host_port,
+        host_ip=port.host_ip,
+    )
+
+
+def _mount(mount: base.Mount) -> cri.Mount:
+    return cri.Mount(
+        container_path=mount.container_path,
+        host_path=mount.host_path,
+        readonly=mount.read_only,
+        propagation=_PROPAGATION.get(mount.propagation, cri.PROPAGATION_PRIVATE),
+    )
+
+
+def _resources(resources: base.Resources) -> cri.LinuxContainerResources:
+    return cri.LinuxContainerResources(
+        cpu_shares=resources.cpu_shares,
+        cpu_quota=resources.cpu_quota_us,
+        cpu_period=resources.cpu_period_us,
+        memory_limit_in_bytes=resources.memory_limit_bytes,
+        oom_score_adj=resources.oom_score_adj,
+    )

@@ -1,0 +1,261 @@
+"""A containerd of the cluster's own: started, found again, ended, and cleaned up after.
+
+It runs in a session of its own and outlives the agent, as its containers do; the next agent adopts
+it by its pid file. Its root, state, sockets, network namespaces and runc state lie in the cluster's
+directories, so clusters do not meet. From start to CRI answering takes some 40 ms.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import logging
+import re
+import signal
+import tempfile
+from collections.abc import AsyncIterator, Awaitable, Callable
+from pathlib import Path
+
+from wherry.images.load import ImageStore, load_image
+from wherry.images.pause import PAUSE_IMAGE, pack_pause
+from wherry.kit.clock import Clock
+from wherry.kubelet.runtimes.base import RuntimeFailure
+from wherry.kubelet.runtimes.containerd.cgroups import processes_in, remove_cgroup
+from wherry.kubelet.runtimes.containerd.config import ContainerdPaths, render_config
+from wherry.kubelet.runtimes.containerd.cri import ContainerdRuntime
+from wherry.kubelet.runtimes.containerd.facts import MachineFacts
+from wherry.kubelet.runtimes.containerd.processes import Identity, end, shims_of, spawn, wait_gone
+from wherry.kubelet.runtimes.containerd.remains import (
+    mounts_below,
+    remove_trees,
+    shim_sockets,
+    unmount,
+)
+from wherry.network.cni import PodNetwork, release_leaked, write_conflist
+from wherry.network.rules import forget_results, install_rules, remove_bridge, remove_rules
+
+log = logging.getLogger(__name__)
+
+START_TIMEOUT_S = 20.0
+END_TIMEOUT_S = 10.0
+_FIRST_DELAY_S = 0.002
+_LONGEST_DELAY_S = 0.1
+_RESTART_DELAY_S = 1.0
+_COMPLAINT = re.compile(r"level=(error|fatal)|^containerd:")
+
+
+class DaemonFailed(Exception):
+    """containerd did not come up or would not end; the text names the log and its last lines."""
+
+
+class ContainerdDaemon:
+    """One containerd and what belongs to it.
+
+    `network` is the pods' network, None for a containerd whose pods are all on the host's.
+    `cgroup_root` is the cgroup below which all pods' cgroups lie, "" when there is no such one.
+    """
+
+    def __init__(
+        self,
+        paths: ContainerdPaths,
+        facts: MachineFacts,
+        clock: Clock,
+        *,
+        network: PodNetwork | None,
+        cgroup_root: str = "",
+    ) -> None:
+        self.paths = paths
+        self._facts = facts
+        self._clock = clock
+        self._network = network
+        self._cgroup_root = cgroup_root
+        self._process: Identity | None = None
+
+    @property
+    def image_store(self) -> ImageStore:
+        """Where to load images into."""
+        snapshotter = "overlayfs" if self._facts.overlayfs else "native"
+        return ImageStore(self._facts.ctr, self.paths.socket, snapshotter)
+
+    async def start(self) -> None:
+        """Have containerd run and answer, with network configuration and pause image in place.
+
+        One that runs already is adopted; if its configuration is outdated it is exchanged under
+        its containers, which run on. Raises DaemonFailed, NetworkFailure, ImportFailed.
+        """
+        if self._network is not None:
+            write_conflist(self._network)
+            await install_rules(self._network)
+        await self._run()
+
+    async def supervise(self) -> None:
+        """Start containerd again whenever it ends by itself; returns once `stop` was called.
+
+        Cancel it before `stop` if it may be starting containerd at that moment.
+        """
+        while (process := self._process) is not None:
+            await wait_gone(process)
+            if self._process is not process:
+                continue
+            log.error("containerd ended unexpectedly; starting it again, see %s", self.paths.log_file)
+            try:
+                await self._run()
+            except (DaemonFailed, OSError) as error:
+                log.error("containerd does not start: %s", error)
+                await self._clock.sleep(_RESTART_DELAY_S)
+
+    async def stop(self, grace_s: int = 0) -> None:
+        """End every container (`grace_s` seconds to leave by itself), then containerd.
+
+        Images and the containers' records stay. Raises DaemonFailed.
+        """
+        process = self._running()
+        self._process = None
+        if process is not None:
+            try:
+                await asyncio.wait_for(self._end_pods(grace_s), grace_s + END_TIMEOUT_S)
+            except (RuntimeFailure, TimeoutError) as error:
+                log.warning("containers do not end in good order, killing them: %s", error)
+            if await end([process], signal.SIGTERM, END_TIMEOUT_S):
+                await end([process], signal.SIGKILL, END_TIMEOUT_S)
+        await self._kill_rest()
+        self.paths.pid_file.unlink(missing_ok=True)
+
+    async def cleanup(self) -> None:
+        """Stop, then remove everything: containers, mounts, cgroups, bridge, rules, files.
+
+        Raises DaemonFailed, NetworkFailure, OSError for what resists.
+        """
+        await self.stop()
+        sockets = shim_sockets(self.paths.state)
+        await asyncio.to_thread(unmount, mounts_below((self.paths.root, self.paths.state)))
+        for socket in sockets:
+            socket.unlink(missing_ok=True)
+        if self._cgroup_root:
+            await asyncio.to_thread(remove_cgroup, self._cgroup_root)
+        if self._network is not None:
+            await remove_bridge(self._network)
+            await remove_rules(self._network)
+            forget_results(self._network)
+            await asyncio.to_thread(remove_trees, (self._network.conf_dir, self._network.data_dir))
+        await asyncio.to_thread(remove_trees, (self.paths.root, self.paths.state))
+
+    async def _run(self) -> None:
+        paths = self.paths
+        paths.root.mkdir(parents=True, exist_ok=True)
+        paths.state.mkdir(parents=True, exist_ok=True, mode=0o711)
+        text = render_config(paths, self._facts, PAUSE_IMAGE)
+        fresh = paths.config.exists() and paths.config.read_text() == text
+        process = self._running()
+        if process is not None and not fresh:
+            log.info("exchanging containerd %d: its configuration is outdated", process.pid)
+            await end([process], signal.SIGTERM, END_TIMEOUT_S)
+            process = self._running()
+        if process is None:
+            paths.config.write_text(text)
+            process = spawn([self._facts.containerd, "--config", str(paths.config)], paths.log_file)
+            process.write(paths.pid_file)
+        self._process = process
+        await self._until_answering(process)
+        await self._prepare()
+
+    def _running(self) -> Identity | None:
+        """The containerd the pid file names, if it still runs."""
+        process = Identity.read(self.paths.pid_file)
+        return process if process is not None and process.is_alive() else None
+
+    async def _until_answering(self, process: Identity) -> None:
+        if not await self._retry(self._accepts, process):
+            raise self._failed("does not answer")
+        async with self._runtime() as runtime:
+
+            async def is_ready() -> bool:
+                with contextlib.suppress(RuntimeFailure):
+                    return (await runtime.status()).ready
+                return False
+
+            if not await self._retry(is_ready, process):
+                raise self._failed("runs, but its CRI plugin does not")
+
+    async def _accepts(self) -> bool:
+        try:
+            _, writer = await asyncio.open_unix_connection(str(self.paths.socket))
+        except OSError:
+            return False
+        writer.close()
+        with contextlib.suppress(OSError):
+            await writer.wait_closed()
+        return True
+
+    async def _retry(self, attempt: Callable[[], Awaitable[bool]], process: Identity) -> bool:
+        """Try until it works, the process ends or time is up.
+
+        containerd tells nobody when it is ready, so it is asked: soon at first, then less often.
+        """
+        deadline = self._clock.monotonic() + START_TIMEOUT_S
+        delay_s = _FIRST_DELAY_S
+        while not await attempt():
+            if not process.is_alive() or self._clock.monotonic() > deadline:
+                return False
+            await self._clock.sleep(delay_s)
+            delay_s = min(delay_s * 1.5, _LONGEST_DELAY_S)
+        return True
+
+    async def _prepare(self) -> None:
+        """Give back leaked addresses and have the pause image."""
+        async with self._runtime() as runtime:
+            if self._network is not None:
+                known = {sandbox.id for sandbox in await runtime.sandboxes()}
+                leaked = release_leaked(self._network, known)
+                if leaked:
+                    log.info("released addresses of sandboxes that are gone: %s", ", ".join(leaked))
+            if await runtime.image(PAUSE_IMAGE) is not None:
+                return
+            with tempfile.TemporaryDirectory(prefix="pause-", dir=self.paths.root) as directory:
+                archive = Path(directory) / "pause.tar"
+                pack_pause(archive)
+                await load_image(self.image_store, archive)
+
+            async def is_visible() -> bool:
+                return await runtime.image(PAUSE_IMAGE) is not None
+
+            process = self._process
+            # CRI hears of an imported image by an event; before that it would try a registry.
+            if process is None or not await self._retry(is_visible, process):
+                raise self._failed("does not show the pause image it was given")
+
+    async def _end_pods(self, grace_s: int) -> None:
+        async with self._runtime() as runtime:
+            containers = await runtime.containers()
+            if grace_s:
+                await asyncio.gather(*(runtime.stop_container(c.id, grace_s) for c in containers))
+            sandboxes = await runtime.sandboxes()
+            await asyncio.gather(*(runtime.stop_sandbox(s.id) for s in sandboxes))
+
+    async def _kill_rest(self) -> None:
+        """Kill shims that outlived containerd, and what runs in the pods' cgroups."""
+        left = shims_of(self.paths.socket)
+        left += [p for pid in processes_in(self._cgroup_root) if (p := Identity.of(pid)) is not None]
+        stubborn = await end(left, signal.SIGKILL, END_TIMEOUT_S)
+        if stubborn:
+            pids = ", ".join(str(process.pid) for process in stubborn)
+            raise DaemonFailed(f"processes of containers do not end: {pids}")
+
+    def _runtime(self) -> contextlib.AbstractAsyncContextManager[ContainerdRuntime]:
+        return _closing(ContainerdRuntime(self.paths.socket, self._clock))
+
+    def _failed(self, what: str) -> DaemonFailed:
+        try:
+            lines = self.paths.log_file.read_text(errors="replace").splitlines()
+        except OSError:
+            lines = []
+        said = "; ".join([line for line in lines if _COMPLAINT.search(line)][-3:])
+        return DaemonFailed(f"containerd {what}; see {self.paths.log_file}" + (f": {said}" if said else ""))
+
+
+@contextlib.asynccontextmanager
+async def _closing(runtime: ContainerdRuntime) -> AsyncIterator[ContainerdRuntime]:
+    try:
+        yield runtime
+    finally:
+        await runtime.close()

@@ -1,0 +1,141 @@
+"""What this machine allows containers: read once, given to whoever configures containerd.
+
+Everything is found out by looking (files below /proc and /sys, one trial mount), never by asking
+what distribution this is. Programs that are missing are named together with the package that
+brings them, so that the remedy is one command.
+"""
+
+from __future__ import annotations
+
+import ctypes
+import os
+import shutil
+import tempfile
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+CAP_SYS_RESOURCE = 24
+PROGRAMS: Mapping[str, str] = {
+    "containerd": "containerd",
+    "containerd-shim-runc-v2": "containerd",
+    "ctr": "containerd",
+    "runc": "runc",
+    "iptables": "iptables",
+    "ip": "iproute2",
+}
+CNI_PLUGINS = ("bridge", "host-local", "portmap", "loopback")
+CNI_DIRECTORIES = (Path("/opt/cni/bin"), Path("/usr/lib/cni"), Path("/usr/libexec/cni"))
+CNI_PACKAGE = "containernetworking-plugins"
+
+
+class MissingPrograms(Exception):
+    """Programs containers cannot do without are not installed; the text says how to get them."""
+
+    def __init__(self, programs: Sequence[str], packages: Sequence[str]) -> None:
+        self.programs = tuple(programs)
+        self.packages = tuple(packages)
+        super().__init__(
+            f"not installed: {', '.join(programs)}; install with: apt-get install {' '.join(packages)}"
+        )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class MachineFacts:
+    """What the machine has and allows. `can_lower_oom_score` needs CAP_SYS_RESOURCE."""
+
+    containerd: str
+    ctr: str
+    cni_bin_dir: Path
+    cgroup_version: int
+    systemd: bool
+    can_lower_oom_score: bool
+    overlayfs: bool
+    apparmor: bool
+    seccomp: bool
+    memory_bytes: int
+    cpus: int
+
+
+def read_facts(
+    data_dir: Path,
+    *,
+    root: Path = Path("/"),
+    which: Callable[[str], str | None] = shutil.which,
+    cni_directories: Sequence[Path] = CNI_DIRECTORIES,
+) -> MachineFacts:
+    """Look the machine over. `data_dir` is where layers will lie: overlayfs is tried there.
+
+    `root` stands before /proc and /sys, `which` finds programs, both for tests.
+    Raises MissingPrograms.
+    """
+    found = {program: which(program) for program in PROGRAMS}
+    cni_bin_dir = _cni_bin_dir(cni_directories)
+    missing = [program for program, path in found.items() if path is None]
+    packages = {PROGRAMS[program] for program in missing}
+    if cni_bin_dir is None:
+        missing.append(f"CNI plugins {', '.join(CNI_PLUGINS)}")
+        packages.add(CNI_PACKAGE)
+    if cni_bin_dir is None or missing:
+        raise MissingPrograms(missing, sorted(packages))
+    status = _fields(root / "proc/self/status")
+    return MachineFacts(
+        containerd=found["containerd"] or "",
+        ctr=found["ctr"] or "",
+        cni_bin_dir=cni_bin_dir,
+        cgroup_version=2 if (root / "sys/fs/cgroup/cgroup.controllers").exists() else 1,
+        systemd=(root / "run/systemd/system").is_dir(),
+        can_lower_oom_score=bool(int(status.get("CapEff", "0"), 16) >> CAP_SYS_RESOURCE & 1),
+        overlayfs=can_overlay(data_dir),
+        apparmor=_text(root / "sys/module/apparmor/parameters/enabled").strip() == "Y",
+        seccomp="Seccomp" in status,
+        memory_bytes=_memory_bytes(root),
+        cpus=os.cpu_count() or 1,
+    )
+
+
+def can_overlay(directory: Path) -> bool:
+    """Whether an overlay can be mounted from layers below `directory`; found out by doing it."""
+    try:
+        directory.mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryDirectory(prefix=".overlay-", dir=directory) as name:
+            trial = Path(name)
+            for part in ("lower", "upper", "work", "merged"):
+                (trial / part).mkdir()
+            options = f"lowerdir={trial}/lower,upperdir={trial}/upper,workdir={trial}/work"
+            return _mount_once(trial / "merged", options)
+    except OSError:
+        return False
+
+
+def _mount_once(target: Path, options: str) -> bool:
+    libc = ctypes.CDLL(None, use_errno=True)
+    path = os.fsencode(target)
+    if libc.mount(b"overlay", path, b"overlay", ctypes.c_ulong(0), os.fsencode(options)) != 0:
+        return False
+    if libc.umount2(path, 0) != 0:
+        raise OSError(ctypes.get_errno(), f"cannot unmount {target}")
+    return True
+
+
+def _cni_bin_dir(directories: Sequence[Path]) -> Path | None:
+    complete = (d for d in directories if all((d / plugin).exists() for plugin in CNI_PLUGINS))
+    return next(complete, None)
+
+
+def _memory_bytes(root: Path) -> int:
+    value = _fields(root / "proc/meminfo").get("MemTotal", "0 kB")
+    return int(value.split()[0]) * 1024
+
+
+def _fields(path: Path) -> dict[str, str]:
+    """The `Name: value` lines of a file below /proc."""
+    pairs = (line.partition(":") for line in _text(path).splitlines())
+    return {name.strip(): value.strip() for name, _, value in pairs}
+
+
+def _text(path: Path) -> str:
+    try:
+        return path.read_text()
+    except OSError:
+        return ""

@@ -1,0 +1,144 @@
+"""The pods' network on one machine: a bridge of the cluster's own, described for CNI.
+
+Containers get their address from `host-local`, whose state lies in the cluster's directory, and
+are joined by `bridge`; `portmap` serves host ports. Masquerading is one pair of rules per cluster
+rather than `bridge`'s pair per pod: starting a pod then costs no iptables call. Everything carries
+a name derived from the cluster's, so that clusters live side by side and are removed one by one.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import ipaddress
+import json
+from collections.abc import Collection
+from dataclasses import dataclass
+from pathlib import Path
+
+CNI_VERSION = "0.4.0"
+IFNAMSIZ = 15
+_BOOKKEEPING = ("last_reserved_ip", "lock")
+
+
+def bridge_name(cluster: str) -> str:
+    """The bridge of a cluster; within the 15 characters the kernel allows an interface."""
+    name = f"wh-{cluster}"
+    if len(name) <= IFNAMSIZ:
+        return name
+    digest = hashlib.sha256(cluster.encode()).hexdigest()[:5]
+    return f"wh-{cluster[:6]}-{digest}"
+
+
+def network_name(cluster: str) -> str:
+    """The name of a cluster's CNI network, which marks its rules and its address records."""
+    return f"wherry-{cluster}"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PodNetwork:
+    """One cluster's pod network on this machine.
+
+    `pod_cidr` is this node's range, `cluster_cidr` that of all nodes (the node's by default);
+    `conf_dir` is where containerd looks for configuration, `data_dir` where addresses given out
+    are written down; `mtu` 0 leaves it to the kernel.
+    """
+
+    name: str
+    bridge: str
+    pod_cidr: str
+    conf_dir: Path
+    data_dir: Path
+    cluster_cidr: str = ""
+    mtu: int = 0
+
+    @classmethod
+    def of(cls, cluster: str, pod_cidr: str, directory: Path, *, cluster_cidr: str = "") -> PodNetwork:
+        """The network of `cluster`, its files below `directory`."""
+        return cls(
+            name=network_name(cluster),
+            bridge=bridge_name(cluster),
+            pod_cidr=pod_cidr,
+            cluster_cidr=cluster_cidr,
+            conf_dir=directory / "net.d",
+            data_dir=directory / "addresses",
+        )
+
+    @property
+    def conflist(self) -> Path:
+        return self.conf_dir / f"10-{self.name}.conflist"
+
+    @property
+    def addresses(self) -> Path:
+        """Where host-local keeps one file per address given out."""
+        return self.data_dir / self.name
+
+    @property
+    def gateway(self) -> str:
+        """The bridge's own address, the first of the range."""
+        return str(ipaddress.ip_network(self.pod_cidr)[1])
+
+
+def render_conflist(network: PodNetwork) -> str:
+    """The CNI configuration as JSON. containerd adds the loopback interface by itself."""
+    bridge: dict[str, object] = {
+        "type": "bridge",
+        "bridge": network.bridge,
+        "isGateway": True,
+        "ipMasq": False,
+        "hairpinMode": True,
+        "ipam": {
+            "type": "host-local",
+            "dataDir": str(network.data_dir),
+            "ranges": [[{"subnet": network.pod_cidr, "gateway": network.gateway}]],
+            "routes": [{"dst": "0.0.0.0/0"}],
+        },
+    }
+    if network.mtu:
+        bridge["mtu"] = network.mtu
+    portmap = {"type": "portmap", "capabilities": {"portMappings": True}}
+    document = {"cniVersion": CNI_VERSION, "name": network.name, "plugins": [bridge, portmap]}
+    return json.dumps(document, indent=2) + "\n"
+
+
+def write_conflist(network: PodNetwork) -> None:
+    """Put the configuration where containerd watches for it, whole or not at all."""
+    network.conf_dir.mkdir(parents=True, exist_ok=True)
+    network.data_dir.mkdir(parents=True, exist_ok=True)
+    text = render_conflist(network)
+    if network.conflist.exists() and network.conflist.read_text() == text:
+        return
+    # The name must not end as configuration does, or containerd reads a half-written file.
+    partial = network.conflist.with_suffix(".partial")
+    partial.write_text(text)
+    partial.replace(network.conflist)
+
+
+def given_addresses(network: PodNetwork) -> dict[str, str]:
+    """Addresses given out, with the id of the sandbox each was given to."""
+    try:
+        files = [file for file in network.addresses.iterdir() if _is_address(file.name)]
+    except FileNotFoundError:
+        return {}
+    # The first line is the container's id, the second its interface.
+    return {file.name: file.read_text().split("\n", 1)[0].strip() for file in files}
+
+
+def release_leaked(network: PodNetwork, sandbox_ids: Collection[str]) -> list[str]:
+    """Give back addresses of sandboxes that are not among `sandbox_ids`; which ones.
+
+    Only to be called while no sandbox is being made: a new one has its address before it is listed.
+    """
+    leaked = [ip for ip, owner in given_addresses(network).items() if owner not in sandbox_ids]
+    for address in leaked:
+        (network.addresses / address).unlink(missing_ok=True)
+    return sorted(leaked)
+
+
+def _is_address(name: str) -> bool:
+    if name.startswith(_BOOKKEEPING):
+        return False
+    try:
+        ipaddress.ip_address(name)
+    except ValueError:
+        return False
+    return True
