@@ -54,25 +54,26 @@ def shrink_old(deployment: Object, family: Family, fence: Fence) -> list[Resize]
     if not old or new is None:
         return []
     least = replicas(deployment) - fence.unavailable
-    missing = replicas(new) - reported([new], "availableReplicas")
+    missing = replicas(new) - _staying(new)
     budget = total(family.all) - least - missing
     if budget <= 0:
         return []
     sizes = [replicas(rs) for rs in old]
     for index, rs in enumerate(old):
-        if budget <= 0:
-            break
-        cut = min(budget, max(sizes[index] - reported([rs], "availableReplicas"), 0))
+        cut = min(budget, sizes[index] - _staying(rs))
         sizes[index] -= cut
         budget -= cut
-    spare = reported(family.all, "availableReplicas") - least
+    spare = min(sum(_staying(rs) for rs in family.all) - least, budget)
     for index, size in enumerate(sizes):
-        if spare <= 0:
-            break
-        cut = min(size, spare)
+        cut = min(size, max(spare, 0))
         sizes[index] -= cut
         spare -= cut
     return [Resize(rs, size) for rs, size in zip(old, sizes, strict=True) if size != replicas(rs)]
+
+
+def _staying(rs: Object) -> int:
+    """The available pods that will stay: a replica set that was just shrunk still reports more."""
+    return min(reported([rs], "availableReplicas"), replicas(rs))
 
 
 def scale_in_proportion(deployment: Object, family: Family, fence: Fence, recreate: bool) -> list[Resize]:
