@@ -210,7 +210,8 @@ class Discovery:
             self._rendered[(path, form)] = response
         tag = next(value for name, value in response.headers if name == "ETag")
         if if_none_match and tag in if_none_match:
-            return Response(status=304, headers=response.headers)
+            # Clients' caches take the type over from here: it must be that of the kept document.
+            return Response(status=304, content_type=response.content_type, headers=response.headers)
         return response
 
     def _render(self, path: str, form: str) -> Object | None:

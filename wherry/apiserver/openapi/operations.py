@@ -1,0 +1,253 @@
+"""Every operation the API offers, in a neutral form both OpenAPI versions are rendered from."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import NamedTuple
+
+from wherry.api.resource import Resource, Subresource
+from wherry.apiserver.discovery import response_kind
+
+PATCHES = (
+    "application/json-patch+json",
+    "application/merge-patch+json",
+    "application/strategic-merge-patch+json",
+    "application/apply-patch+yaml",
+)
+
+
+Kind = tuple[str, str, str]
+"""(group, version, kind)."""
+
+
+@dataclass(frozen=True, slots=True)
+class Parameter:
+    """One query or path parameter; `type` is string, boolean or integer."""
+
+    name: str
+    type: str
+    description: str
+
+
+def _parameters(*rows: Kind) -> tuple[Parameter, ...]:
+    return tuple(Parameter(*row) for row in rows)
+
+
+PRETTY = _parameters(("pretty", "string", "If 'true', the output is indented for people to read."))
+NAMESPACE = Parameter("namespace", "string", "The namespace of the object or collection.")
+DRY_RUN = _parameters(
+    ("dryRun", "string", "With 'All', everything is checked and nothing is stored."),
+)
+WRITE = (
+    *DRY_RUN,
+    *_parameters(
+        ("fieldManager", "string", "The name of the program or person who makes the change."),
+        (
+            "fieldValidation",
+            "string",
+            "What to do about unknown or duplicate fields: Ignore, Warn or Strict.",
+        ),
+    ),
+)
+FORCE = _parameters(("force", "boolean", "Take over fields another manager owns (apply only)."))
+SELECT = _parameters(
+    ("fieldSelector", "string", "Restrict to objects whose fields match."),
+    ("labelSelector", "string", "Restrict to objects whose labels match."),
+    ("limit", "integer", "How many items a page may have at most."),
+    ("continue", "string", "Where the next page begins, as the page before said."),
+    ("resourceVersion", "string", "The version the answer may not be older than, or is to be from."),
+    ("resourceVersionMatch", "string", "How resourceVersion is meant: Exact or NotOlderThan."),
+    ("sendInitialEvents", "boolean", "Begin a watch with the present state as events."),
+    ("timeoutSeconds", "integer", "After how many seconds the call ends."),
+)
+WATCH = _parameters(
+    ("watch", "boolean", "Stream changes instead of answering once."),
+    ("allowWatchBookmarks", "boolean", "Whether the stream may contain BOOKMARK events."),
+)
+DELETE = (
+    *DRY_RUN,
+    *_parameters(
+        ("gracePeriodSeconds", "integer", "Seconds before the object is deleted; 0 means at once."),
+        ("orphanDependents", "boolean", "Deprecated: use propagationPolicy."),
+        ("propagationPolicy", "string", "What becomes of dependents: Orphan, Background or Foreground."),
+    ),
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Operation:
+    """One method on one path.
+
+    `action` is upstream's x-kubernetes-action; `body` and `answer` are (group, version, kind), "meta"
+    as group meaning metav1; `kind` is the (group, version, kind) the operation is about.
+    """
+
+    path: str
+    method: str
+    id: str
+    action: str
+    kind: Kind
+    tag: str
+    description: str
+    parameters: tuple[Parameter, ...] = ()
+    path_parameters: tuple[Parameter, ...] = ()
+    body: Kind | None = None
+    answer: Kind | None = None
+    consumes: tuple[str, ...] = ()
+    streams: bool = False
+
+
+def _camel(text: str) -> str:
+    return "".join(part[:1].upper() + part[1:] for part in text.replace("-", ".").split("."))
+
+
+def _group_name(group: str) -> str:
+    """`RbacAuthorization` for rbac.authorization.k8s.io, `Core` for the core group."""
+    return _camel(group.removesuffix(".k8s.io")) if group else "Core"
+
+
+META_STATUS = ("meta", "v1", "Status")
+META_DELETE = ("meta", "v1", "DeleteOptions")
+META_PATCH = ("meta", "v1", "Patch")
+META_RESOURCES = ("meta", "v1", "APIResourceList")
+
+
+def version_operations(group: str, version: str, resources: Sequence[Resource]) -> Iterator[Operation]:
+    """All operations below one group version."""
+    root = f"/apis/{group}/{version}" if group else f"/api/{version}"
+    title = _group_name(group) + _camel(version)
+    tag = _group_name(group)[:1].lower() + _group_name(group)[1:] + f"_{version}"
+    yield Operation(
+        path=f"{root}/",
+        method="get",
+        id=f"get{title}APIResources",
+        action="",
+        kind=("", "", ""),
+        tag=tag,
+        description="the resources of this group version",
+        answer=META_RESOURCES,
+    )
+    for resource in resources:
+        yield from _Writer(resource, title, tag).operations()
+
+
+class _Place(NamedTuple):
+    """A path, its parameters, and the (group, version, kind) found there."""
+
+    path: str
+    parameters: tuple[Parameter, ...]
+    kind: Kind
+
+
+class _Writer:
+    """The operations of one resource."""
+
+    def __init__(self, resource: Resource, title: str, tag: str) -> None:
+        self._resource = resource
+        self._title = title
+        self._tag = tag
+        self._end = ("Namespaced" if resource.namespaced else "") + resource.kind
+        self._kind = (resource.group, resource.version, resource.kind)
+        self._list = (resource.group, resource.version, resource.list_kind)
+        shared = (*((NAMESPACE,) if resource.namespaced else ()), *PRETTY)
+        named = (Parameter("name", "string", f"The name of the {resource.kind}."), *shared)
+        self._everywhere = _Place(resource.path(), PRETTY, self._kind)
+        self._collection = _Place(resource.path("{namespace}"), shared, self._kind)
+        self._item = _Place(resource.path("{namespace}", "{name}"), named, self._kind)
+
+    def operations(self) -> Iterator[Operation]:
+        verbs, place, title = set(self._resource.verbs), self._collection, self._title
+        if "list" in verbs:
+            yield self._make(place, "list", "get", f"list{title}{self._end}", answer=self._list)
+            if self._resource.namespaced:
+                name = f"list{title}{self._resource.kind}ForAllNamespaces"
+                yield self._make(self._everywhere, "list", "get", name, answer=self._list)
+        if "create" in verbs:
+            name = f"create{title}{self._end}"
+            yield self._make(place, "post", "post", name, body=self._kind, answer=self._kind)
+        if "deletecollection" in verbs:
+            name = f"delete{title}Collection{self._end}"
+            yield self._make(place, "deletecollection", "delete", name, body=META_DELETE, answer=META_STATUS)
+        yield from self._item_operations(verbs)
+        for subresource in self._resource.subresources:
+            yield from self._subresource_operations(subresource)
+
+    def _item_operations(self, verbs: set[str]) -> Iterator[Operation]:
+        place, end, kind = self._item, f"{self._title}{self._end}", self._kind
+        if "get" in verbs:
+            yield self._make(place, "get", "get", f"read{end}", answer=kind)
+        if "update" in verbs:
+            yield self._make(place, "put", "put", f"replace{end}", body=kind, answer=kind)
+        if "patch" in verbs:
+            yield self._make(place, "patch", "patch", f"patch{end}", body=META_PATCH, answer=kind)
+        if "delete" in verbs:
+            yield self._make(place, "delete", "delete", f"delete{end}", body=META_DELETE, answer=META_STATUS)
+
+    def _subresource_operations(self, subresource: Subresource) -> Iterator[Operation]:
+        kind = response_kind(self._resource, subresource)
+        place = _Place(f"{self._item.path}/{subresource.name}", self._item.parameters, kind)
+        end = f"{self._end}{_camel(subresource.name)}"
+        for verb in subresource.verbs:
+            method, word, body = _SUBRESOURCE_VERBS[verb]
+            if kind[2].endswith("Options"):
+                name = f"connect{self._title}{method.title()}{end}"
+                yield self._make(place, "connect", method, name)
+            else:
+                taken = kind if body == _OWN else body
+                yield self._make(place, method, method, f"{word}{self._title}{end}", body=taken, answer=kind)
+
+    def _make(
+        self,
+        place: _Place,
+        action: str,
+        method: str,
+        name: str,
+        body: Kind | None = None,
+        answer: Kind | None = None,
+    ) -> Operation:
+        return Operation(
+            path=place.path,
+            method=method,
+            id=name,
+            action=action,
+            kind=place.kind,
+            tag=self._tag,
+            description=f"{_WORDS[action]} {place.kind[2]}",
+            parameters=_QUERY.get(action, ()),
+            path_parameters=place.parameters,
+            body=body,
+            answer=answer,
+            consumes=PATCHES if action == "patch" else (),
+            streams=action == "list" and "watch" in self._resource.verbs,
+        )
+
+
+_OWN: Kind = ("", "", "")
+_SUBRESOURCE_VERBS: Mapping[str, tuple[str, str, Kind | None]] = {
+    "get": ("get", "read", None),
+    "create": ("post", "create", _OWN),
+    "update": ("put", "replace", _OWN),
+    "patch": ("patch", "patch", META_PATCH),
+    "delete": ("delete", "delete", META_DELETE),
+}
+"""The method of a verb, the word in its operation id, and what body it takes."""
+
+_QUERY: Mapping[str, tuple[Parameter, ...]] = {
+    "list": (*SELECT, *WATCH),
+    "post": WRITE,
+    "put": WRITE,
+    "patch": (*WRITE, *FORCE),
+    "delete": DELETE,
+    "deletecollection": (*SELECT, *DELETE),
+}
+_WORDS = {
+    "list": "list or watch objects of kind",
+    "post": "create a",
+    "put": "replace the specified",
+    "patch": "change parts of the specified",
+    "delete": "delete a",
+    "deletecollection": "delete a collection of",
+    "get": "read the specified",
+    "connect": "connect requests to",
+}
