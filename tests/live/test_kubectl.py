@@ -1,0 +1,182 @@
+"""kubectl 1.37 as people use it: looking, reading logs, running commands inside."""
+
+from __future__ import annotations
+
+import json
+import os
+import pty
+import re
+import select
+import subprocess
+import threading
+import time
+from pathlib import Path
+
+import pytest
+
+from tests.live.cluster import BUSYBOX, LiveCluster, kubectl_program
+
+POD = {
+    "apiVersion": "v1",
+    "kind": "Pod",
+    "metadata": {"name": "box"},
+    "spec": {
+        "containers": [
+            {
+                "name": "box",
+                "image": BUSYBOX,
+                "command": [
+                    "sh",
+                    "-c",
+                    "trap exit TERM; i=0; while true; do echo line $i; i=$((i+1)); sleep 1; done",
+                ],
+                "env": [{"name": "COLOR", "value": "blue"}],
+            }
+        ],
+        "terminationGracePeriodSeconds": 2,
+    },
+}
+
+
+@pytest.fixture
+def box(cluster: LiveCluster, namespace: str) -> str:
+    """A pod that prints a line a second."""
+    cluster.kubectl("apply", "-n", namespace, "-f", "-", stdin=json.dumps(POD))
+    cluster.kubectl("wait", "-n", namespace, "pod/box", "--for=condition=Ready", "--timeout=60s")
+    return namespace
+
+
+def test_get_all_in_all_namespaces(cluster: LiveCluster, box: str) -> None:
+    said = cluster.kubectl("get", "all", "-A")
+    assert re.search(rf"{box}\s+pod/box\s+1/1\s+Running\s+0", said)
+    assert re.search(r"default\s+service/kubernetes\s+ClusterIP\s+10\.211\.0\.1\s+<none>\s+443/TCP", said)
+
+
+def test_get_nodes_is_ready_with_real_capacity(cluster: LiveCluster) -> None:
+    (node,) = cluster.get("nodes")["items"]
+    assert node["metadata"]["name"] == "live"
+    assert int(node["status"]["capacity"]["cpu"]) == os.cpu_count()
+    assert re.search(r"live\s+Ready\s+<none>\s+\S+\s+v1\.37", cluster.kubectl("get", "nodes"))
+
+
+def test_describe_tells_the_story_of_the_pod(cluster: LiveCluster, box: str) -> None:
+    said = cluster.kubectl("describe", "pod", "box", "-n", box)
+    assert re.search(r"Status:\s+Running", said)
+    assert f"Successfully assigned {box}/box to live" in said
+    assert f'Container image "{BUSYBOX}" already present on machine' in said
+    assert "Started" in said
+    assert re.search(r"Successfully assigned[\s\S]*already present[\s\S]*Created[\s\S]*Started", said)
+
+
+def test_logs_once_and_followed(cluster: LiveCluster, box: str) -> None:
+    assert cluster.kubectl("logs", "box", "-n", box).startswith("line 0\n")
+    tail = cluster.kubectl("logs", "box", "-n", box, "--tail=1", "--timestamps")
+    assert re.fullmatch(r"\d{4}-\d\d-\d\dT[\d:.]+Z line \d+\n", tail)
+    with subprocess.Popen(
+        [kubectl_program(), "logs", "-f", "box", "-n", box, "--tail=0"],
+        env=cluster.environment,
+        stdout=subprocess.PIPE,
+        text=True,
+    ) as follower:
+        assert follower.stdout is not None
+        guard = threading.Timer(30.0, follower.kill)
+        guard.start()
+        first, second = follower.stdout.readline(), follower.stdout.readline()
+        guard.cancel()
+        follower.terminate()
+    assert int(second.split()[1]) == int(first.split()[1]) + 1
+
+
+def test_exec_gives_output_and_exit_code(cluster: LiveCluster, box: str) -> None:
+    done = cluster.try_kubectl(
+        "exec", "-n", box, "box", "--", "sh", "-c", "echo $COLOR; echo bad >&2; exit 7"
+    )
+    assert (done.code, done.out) == (7, "blue\n")
+    assert "bad\n" in done.err
+
+
+def test_exec_passes_standard_input_and_its_end(cluster: LiveCluster, box: str) -> None:
+    text = "".join(f"{n}\n" for n in range(5000))
+    done = cluster.try_kubectl("exec", "-i", "-n", box, "box", "--", "cat", stdin=text)
+    assert done.code == 0
+    assert done.out == text
+
+
+def test_exec_on_a_terminal(cluster: LiveCluster, box: str) -> None:
+    """`exec -it` from a real terminal: echo, the terminal's size, the exit code."""
+    pid, terminal = pty.fork()
+    if pid == 0:
+        program = kubectl_program()
+        os.execve(program, ["kubectl", "exec", "-it", "-n", box, "box", "--", "sh"], cluster.environment)
+    try:
+        os.write(terminal, b"tty && stty size; exit 3\n")
+        shown = read_terminal(terminal, 30.0)
+    finally:
+        os.close(terminal)
+        _, status = os.waitpid(pid, 0)
+    assert re.search(r"/dev/(pts/\d+|console)", shown), shown
+    assert os.waitstatus_to_exitcode(status) == 3
+
+
+def read_terminal(terminal: int, timeout_s: float) -> str:
+    """All that is shown until the program ends."""
+    shown = b""
+    deadline = time.monotonic() + timeout_s
+    while time.monotonic() < deadline:
+        ready, _, _ = select.select([terminal], [], [], 1.0)
+        if not ready:
+            continue
+        try:
+            piece = os.read(terminal, 4096)
+        except OSError:  # the other side of a pseudo-terminal closed
+            break
+        if not piece:
+            break
+        shown += piece
+    return shown.decode(errors="replace")
+
+
+def test_copy_into_and_out_of_a_pod(cluster: LiveCluster, box: str, tmp_path: Path) -> None:
+    source, back = tmp_path / "there.bin", tmp_path / "back.bin"
+    source.write_bytes(os.urandom(300_000))
+    cluster.kubectl("cp", "-n", box, str(source), "box:/tmp/there.bin")
+    cluster.kubectl("cp", "-n", box, "box:/tmp/there.bin", str(back))
+    assert back.read_bytes() == source.read_bytes()
+
+
+def test_an_old_kubectl_gets_creates_and_deletes(
+    cluster: LiveCluster, namespace: str, old_kubectl: str
+) -> None:
+    def old(*arguments: str, stdin: str = "") -> str:
+        done = cluster.try_kubectl(*arguments, stdin=stdin, program=old_kubectl)
+        assert done.code == 0, done.err
+        return done.out
+
+    manifest = json.dumps(
+        {"apiVersion": "v1", "kind": "ConfigMap", "metadata": {"name": "old"}, "data": {"a": "b"}}
+    )
+    assert "configmap/old created" in old("create", "-n", namespace, "-f", "-", stdin=manifest)
+    assert "old" in old("get", "configmaps", "-n", namespace)
+    assert 'configmap "old" deleted' in old("delete", "configmap", "old", "-n", namespace)
+
+
+@pytest.fixture(scope="session")
+def old_kubectl(tmp_path_factory: pytest.TempPathFactory) -> str:
+    """Debian's kubectl 1.20, unpacked and not installed."""
+    directory = tmp_path_factory.mktemp("old")
+    subprocess.run(["apt-get", "download", "-qq", "kubernetes-client"], cwd=directory, check=True)
+    (package,) = directory.glob("*.deb")
+    subprocess.run(["dpkg-deb", "-x", str(package), str(directory)], check=True)
+    return str(directory / "usr" / "bin" / "kubectl")
+
+
+def test_a_deleted_namespace_takes_everything_along(cluster: LiveCluster) -> None:
+    cluster.kubectl("create", "namespace", "gone")
+    cluster.kubectl("apply", "-n", "gone", "-f", "-", stdin=json.dumps(POD))
+    cluster.kubectl("create", "deployment", "d", "-n", "gone", f"--image={BUSYBOX}", "--", "sleep", "60")
+    cluster.kubectl("wait", "-n", "gone", "pod/box", "--for=condition=Ready", "--timeout=60s")
+    cluster.kubectl("delete", "namespace", "gone", "--timeout=90s")
+    assert cluster.kubectl("get", "pods", "-A", "--field-selector=metadata.namespace=gone") == ""
+    missing = cluster.try_kubectl("get", "namespace", "gone")
+    assert missing.code == 1
+    assert 'Error from server (NotFound): namespaces "gone" not found' in missing.err
