@@ -76,7 +76,7 @@ def include_object(query: Mapping[str, str]) -> str:
     return policy
 
 
-@lru_cache(None)
+@lru_cache(512)
 def column_definitions(resource: Resource) -> list[Object]:
     """The resource's columns as metav1.TableColumnDefinitions; shared, not to be changed."""
     return [

@@ -169,7 +169,11 @@ def test_objects_nobody_was_recorded_for_get_a_manager() -> None:
 def test_kubectl_may_take_over_what_it_applied_client_side() -> None:
     last = json.dumps(deployment(replicas=1))
     live = update(None, deployment({"annotations": {LAST_APPLIED: last}}, replicas=1, paused=True), "old")
-    assert apply(live, deployment(replicas=2), "kubectl")["spec"]["replicas"] == 2
+    config = deployment(replicas=2)
+    taken = apply(live, config, "kubectl")
+    assert taken["spec"]["replicas"] == 2
+    assert json.loads(taken["metadata"]["annotations"][LAST_APPLIED]) == config
+    assert apply(taken, config, "kubectl", now="later") == taken
     _, conflicts = try_apply(live, deployment(paused=False), "kubectl")
     assert [conflict.path for conflict in conflicts] == [".spec.paused"]
 

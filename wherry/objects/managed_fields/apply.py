@@ -30,8 +30,13 @@ from wherry.objects.meta import Object, annotations_of, metadata
 from wherry.objects.patches.failure import PatchFailed
 from wherry.objects.shape import Shape
 
+KUBECTL = "kubectl"
+"""The manager kubectl's server-side apply goes by, unless told otherwise."""
+
 BEFORE_FIRST_APPLY = "before-first-apply"
 LAST_APPLIED = "kubectl.kubernetes.io/last-applied-configuration"
+
+MAX_ANNOTATIONS_BYTES = 256 * 1024
 
 IDENTITY: FieldSet = {"f:metadata": {"f:name": {}}}
 """What an applier cannot give up."""
@@ -79,6 +84,8 @@ def merge_apply(
     conflicts = [] if force else _conflicts(managers, change, live, manager, shape)
     if conflicts:
         return live, conflicts
+    if manager == KUBECTL and LAST_APPLIED in annotations_of(merged):
+        merged = _with_last_applied(merged, applied)
     return _with_managers(merged, _after(managers, own, last, claimed, change, api_version, now)), []
 
 
@@ -117,7 +124,7 @@ def _conflicts(
     if not change.touched:
         return []
     contested = {key: intersection(managed.fields, change.touched) for key, managed in managers.items()}
-    if applier == "kubectl":
+    if applier == KUBECTL:
         allowed = _client_side_applied(live, shape)
         contested = {key: difference(fields, allowed) for key, fields in contested.items()}
     return [
@@ -139,6 +146,18 @@ def _client_side_applied(live: Object, shape: Shape | None) -> FieldSet:
     if not isinstance(last, dict):
         return {}
     return union(fields_of(ownable(last, frozenset()), shape), _annotation_itself())
+
+
+def _with_last_applied(obj: Object, applied: Object) -> Object:
+    """The object with client-side apply's annotation kept in step, so that one can go back to that.
+
+    Its owner stays who it was; a text larger than annotations may be is left out.
+    """
+    text = json.dumps(applied, separators=(",", ":"), ensure_ascii=False) + "\n"
+    annotations = {name: value for name, value in annotations_of(obj).items() if name != LAST_APPLIED}
+    if len(text.encode()) <= MAX_ANNOTATIONS_BYTES:
+        annotations[LAST_APPLIED] = text
+    return {**obj, "metadata": {**obj["metadata"], "annotations": annotations}}
 
 
 def _annotation_itself() -> FieldSet:
