@@ -2,7 +2,107 @@
 
 from __future__ import annotations
 
-from wherry.api.resource import Resource
+from collections.abc import Iterator, Mapping
+from datetime import datetime
+from itertools import islice
+from typing import Any
+
+from wherry.api.columns import AGE, NAME, NONE, age_of
+from wherry.api.core.addresses import validate_unicast
+from wherry.api.core.pod_spec.rules import PROTOCOLS, Errors, Fields, check, check_given_choice
+from wherry.api.resource import Column, Resource, Strategy
+from wherry.api.validation import validate_object_meta, validate_object_meta_update
+from wherry.objects.errors import FieldError, invalid_value, required
+from wherry.objects.meta import Object, name_of
+from wherry.objects.names import (
+    is_dns1123_label,
+    is_dns1123_subdomain,
+    is_ip,
+    is_port_number,
+    is_qualified_name,
+)
+
+SHOWN = 3
+"""How many endpoints a table cell lists before it only counts."""
+
+
+class EndpointsStrategy(Strategy):
+    """Defaults, checks and table row of endpoints."""
+
+    def default(self, obj: Object) -> None:
+        for subset in obj.get("subsets") or ():
+            for port in subset.get("ports") or ():
+                if not port.get("protocol"):
+                    port["protocol"] = "TCP"
+
+    def prepare(self, new: Object, old: Object | None) -> None:
+        """Nothing to keep apart: endpoints have no status."""
+
+    def validate(self, new: Object, old: Object | None) -> list[FieldError]:
+        errors: Errors = (
+            validate_object_meta(new, True) if old is None else validate_object_meta_update(new, old)
+        )
+        for index, subset in enumerate(new.get("subsets") or ()):
+            _validate_subset(subset, f"subsets[{index}]", errors)
+        return errors
+
+    def cells(self, obj: Object, now: datetime) -> list[Any]:
+        return [name_of(obj), endpoints_text(obj), age_of(obj, now)]
+
+
+def _validate_subset(subset: Fields, path: str, errors: Errors) -> None:
+    if not subset.get("addresses") and not subset.get("notReadyAddresses"):
+        errors.append(required(path, "must specify `addresses` or `notReadyAddresses`"))
+    for field in ("addresses", "notReadyAddresses"):
+        for index, address in enumerate(subset.get(field) or ()):
+            _validate_address(address, f"{path}.{field}[{index}]", errors)
+    ports = subset.get("ports") or ()
+    for index, port in enumerate(ports):
+        _validate_port(port, f"{path}.ports[{index}]", len(ports) > 1, errors)
+
+
+def _validate_address(address: Fields, path: str, errors: Errors) -> None:
+    ip = address.get("ip") or ""
+    check(is_ip, ip, f"{path}.ip", errors)
+    if name := address.get("hostname"):
+        check(is_dns1123_label, name, f"{path}.hostname", errors)
+    if (node := address.get("nodeName")) is not None:
+        check(is_dns1123_subdomain, node, f"{path}.nodeName", errors)
+    validate_unicast(ip, f"{path}.ip", errors)
+
+
+def _validate_port(port: Fields, path: str, named: bool, errors: Errors) -> None:
+    name, number = port.get("name") or "", port.get("port") or 0
+    if name:
+        check(is_dns1123_label, name, f"{path}.name", errors)
+    elif named:
+        errors.append(required(f"{path}.name"))
+    errors.extend([invalid_value(f"{path}.port", number, text) for text in is_port_number(number)])
+    check_given_choice(port.get("protocol"), PROTOCOLS, f"{path}.protocol", errors)
+    if (protocol := port.get("appProtocol")) is not None:
+        check(is_qualified_name, protocol, f"{path}.appProtocol", errors)
+
+
+def endpoints_text(endpoints: Mapping[str, Any]) -> str:
+    """The first few ready `address:port`s, and how many more there are."""
+    if not endpoints.get("subsets"):
+        return NONE
+    pairs = _pairs(endpoints)
+    text = ",".join(islice(pairs, SHOWN))
+    more = sum(1 for _ in pairs)
+    return f"{text} + {more} more..." if more else text
+
+
+def _pairs(endpoints: Mapping[str, Any]) -> Iterator[str]:
+    for subset in endpoints["subsets"]:
+        ips = [address.get("ip") or "" for address in subset.get("addresses") or ()]
+        ports = subset.get("ports")
+        if not ports:
+            yield from ips
+        for port in ports or ():
+            for ip in ips:
+                yield f"[{ip}]:{port.get('port')}" if ":" in ip else f"{ip}:{port.get('port')}"
+
 
 ENDPOINTS = Resource(
     group="",
@@ -11,6 +111,8 @@ ENDPOINTS = Resource(
     plural="endpoints",
     namespaced=True,
     short_names=("ep",),
+    strategy=EndpointsStrategy(),
+    columns=(NAME, Column("Endpoints", description="The ready addresses, with ports."), AGE),
     schema="io.k8s.api.core.v1.Endpoints",
     storage_key="services/endpoints",
 )

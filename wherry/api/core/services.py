@@ -2,7 +2,138 @@
 
 from __future__ import annotations
 
-from wherry.api.resource import Resource, Subresource
+from collections.abc import Callable, Mapping
+from datetime import datetime
+from typing import Any
+
+from wherry.api.columns import AGE, NAME, NONE, SELECTOR, age_of, format_labels
+from wherry.api.core.pod_spec.rules import Errors
+from wherry.api.core.service_fields import is_externally_accessible, prepare_fields
+from wherry.api.core.service_validation import (
+    validate_load_balancer_status,
+    validate_service,
+    validate_service_changes,
+)
+from wherry.api.resource import Column, Resource, Strategy, Subresource, keep_all_but_status
+from wherry.api.validation import DNS_LABEL, validate_object_meta, validate_object_meta_update
+from wherry.objects.errors import FieldError
+from wherry.objects.meta import Object, name_of
+
+AFFINITY_S = 10800
+
+_WITH_ADDRESS = ("ClusterIP", "NodePort", "LoadBalancer")
+_NOTHING: Mapping[str, Any] = {}
+
+
+class ServiceStrategy(Strategy):
+    """Defaults, checks and table row of services."""
+
+    def default(self, obj: Object) -> None:
+        spec = obj.setdefault("spec", {})
+        _default_affinity(spec)
+        if not spec.get("type"):
+            spec["type"] = "ClusterIP"
+        for port in spec.get("ports") or ():
+            if not port.get("protocol"):
+                port["protocol"] = "TCP"
+            if not port.get("targetPort") and port.get("port"):
+                port["targetPort"] = port["port"]
+        if is_externally_accessible(spec) and not spec.get("externalTrafficPolicy"):
+            spec["externalTrafficPolicy"] = "Cluster"
+        if spec["type"] in _WITH_ADDRESS and spec.get("internalTrafficPolicy") is None:
+            spec["internalTrafficPolicy"] = "Cluster"
+        if spec["type"] == "LoadBalancer":
+            if spec.get("allocateLoadBalancerNodePorts") is None:
+                spec["allocateLoadBalancerNodePorts"] = True
+            _default_ingress(obj)
+
+    def prepare(self, new: Object, old: Object | None) -> None:
+        stored = (old.get("status") if old is not None else None) or {"loadBalancer": {}}
+        new["status"] = stored
+        prepare_fields(new, old)
+
+    def prepare_status(self, new: Object, old: Object) -> None:
+        keep_all_but_status(new, old)
+        if (old.get("spec") or _NOTHING).get("type") == "LoadBalancer":
+            _default_ingress(new)
+
+    def validate(self, new: Object, old: Object | None) -> list[FieldError]:
+        errors: Errors
+        if old is None:
+            errors = validate_object_meta(new, True, DNS_LABEL)
+        else:
+            errors = validate_object_meta_update(new, old)
+            validate_service_changes(new.get("spec") or {}, old.get("spec") or {}, errors)
+        validate_service(new, errors)
+        return errors
+
+    def validate_status(self, new: Object, old: Object) -> list[FieldError]:
+        errors: Errors = validate_object_meta_update(new, old)
+        status = (new.get("status") or _NOTHING).get("loadBalancer") or {}
+        kind = (old.get("spec") or _NOTHING).get("type") or ""
+        validate_load_balancer_status(status, kind, errors)
+        return errors
+
+    def cells(self, obj: Object, now: datetime) -> list[Any]:
+        spec = obj.get("spec") or _NOTHING
+        return [
+            name_of(obj),
+            spec.get("type") or "",
+            next(iter(spec.get("clusterIPs") or ()), spec.get("clusterIP")) or NONE,
+            external_ip(obj),
+            ports_text(spec),
+            age_of(obj, now),
+            format_labels(spec.get("selector")),
+        ]
+
+
+def _default_affinity(spec: dict[str, Any]) -> None:
+    affinity = spec.get("sessionAffinity") or "None"
+    spec["sessionAffinity"] = affinity
+    if affinity == "None":
+        spec.pop("sessionAffinityConfig", None)
+    elif affinity == "ClientIP":
+        client = (spec.get("sessionAffinityConfig") or _NOTHING).get("clientIP") or _NOTHING
+        if client.get("timeoutSeconds") is None:
+            spec["sessionAffinityConfig"] = {"clientIP": {"timeoutSeconds": AFFINITY_S}}
+
+
+def _default_ingress(service: Object) -> None:
+    status = (service.get("status") or _NOTHING).get("loadBalancer") or _NOTHING
+    for entry in status.get("ingress") or ():
+        if entry.get("ip") and entry.get("ipMode") is None:
+            entry["ipMode"] = "VIP"
+
+
+def external_ip(service: Object) -> str:
+    """The External-IP cell: what the world reaches the service by."""
+    spec = service.get("spec") or _NOTHING
+    given = list(spec.get("externalIPs") or ())
+    match spec.get("type"):
+        case "ExternalName":
+            return spec.get("externalName") or ""
+        case "LoadBalancer":
+            status = (service.get("status") or _NOTHING).get("loadBalancer") or _NOTHING
+            found = {entry.get("ip") or entry.get("hostname") for entry in status.get("ingress") or ()}
+            return ",".join([*sorted(text for text in found if text), *given]) or "<pending>"
+        case "ClusterIP" | "NodePort":
+            return ",".join(given) or NONE
+        case _:
+            return "<unknown>"
+
+
+def ports_text(spec: Mapping[str, Any]) -> str:
+    """The Port(s) cell: `80/TCP`, `80:30080/TCP`, joined by commas."""
+    texts = []
+    for port in spec.get("ports") or ():
+        node = f":{port['nodePort']}" if port.get("nodePort") else ""
+        texts.append(f"{port.get('port') or 0}{node}/{port.get('protocol') or ''}")
+    return ",".join(texts) or NONE
+
+
+def _spec(field: str) -> Callable[[Object], str]:
+    return lambda service: str((service.get("spec") or _NOTHING).get(field) or "")
+
 
 SERVICES = Resource(
     group="",
@@ -18,6 +149,17 @@ SERVICES = Resource(
         ),
         Subresource("status"),
     ),
+    strategy=ServiceStrategy(),
+    columns=(
+        NAME,
+        Column("Type", description="How the service is reached."),
+        Column("Cluster-IP", description="The address of the service inside the cluster."),
+        Column("External-IP", description="What reaches the service from outside."),
+        Column("Port(s)", description="The ports of the service, with node ports."),
+        AGE,
+        SELECTOR,
+    ),
+    selectable={"spec.clusterIP": _spec("clusterIP"), "spec.type": _spec("type")},
     schema="io.k8s.api.core.v1.Service",
     storage_key="services/specs",
 )

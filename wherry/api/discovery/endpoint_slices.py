@@ -2,7 +2,150 @@
 
 from __future__ import annotations
 
-from wherry.api.resource import Resource
+import ipaddress
+from collections.abc import Sequence
+from datetime import datetime
+from typing import Any
+
+from wherry.api.columns import AGE, NAME, UNSET, age_of
+from wherry.api.core.addresses import validate_unicast
+from wherry.api.core.pod_spec.rules import PROTOCOLS, Errors, Fields, check, check_given_choice
+from wherry.api.equality import track_generation
+from wherry.api.resource import Column, Resource, Strategy
+from wherry.api.validation import (
+    validate_immutable,
+    validate_labels,
+    validate_object_meta,
+    validate_object_meta_update,
+)
+from wherry.objects.errors import FieldError, duplicate_value, invalid_value, required, too_many
+from wherry.objects.meta import Object, name_of
+from wherry.objects.names import (
+    is_dns1123_label,
+    is_dns1123_subdomain,
+    is_fully_qualified_name,
+    is_qualified_name,
+)
+
+ADDRESS_TYPES = ("FQDN", "IPv4", "IPv6")
+MAX_ADDRESSES = 100
+MAX_PORTS = 20000
+MAX_ENDPOINTS = 1000
+MAX_TOPOLOGY = 16
+SHOWN = 3
+"""How many ports or addresses a table cell lists before it only counts."""
+
+
+class EndpointSliceStrategy(Strategy):
+    """Defaults, checks and table row of endpoint slices."""
+
+    def default(self, obj: Object) -> None:
+        for port in obj.get("ports") or ():
+            if port.get("name") is None:
+                port["name"] = ""
+            if port.get("protocol") is None:
+                port["protocol"] = "TCP"
+
+    def prepare(self, new: Object, old: Object | None) -> None:
+        """Count changes; a slice has no status."""
+        track_generation(new, old, ("addressType", "endpoints", "ports", "metadata.labels"))
+
+    def validate(self, new: Object, old: Object | None) -> list[FieldError]:
+        errors: Errors = (
+            validate_object_meta(new, True) if old is None else validate_object_meta_update(new, old)
+        )
+        kind = new.get("addressType") or ""
+        check_given_choice(kind, ADDRESS_TYPES, "addressType", errors)
+        _validate_endpoints(new.get("endpoints") or (), kind, errors)
+        _validate_ports(new.get("ports") or (), errors)
+        if old is not None:
+            errors.extend(validate_immutable("addressType", kind, old.get("addressType")))
+        return errors
+
+    def cells(self, obj: Object, now: datetime) -> list[Any]:
+        ports = [_port_text(port) for port in obj.get("ports") or ()]
+        addresses = [ip for endpoint in obj.get("endpoints") or () for ip in endpoint.get("addresses") or ()]
+        return [
+            name_of(obj),
+            obj.get("addressType") or "",
+            _list_some(ports),
+            _list_some(addresses),
+            age_of(obj, now),
+        ]
+
+
+def _port_text(port: Fields) -> str:
+    number = port.get("port")
+    if number is not None:
+        return str(number)
+    name = port.get("name")
+    return "*" if name is None else str(name)
+
+
+def _list_some(texts: Sequence[str]) -> str:
+    shown = ",".join(texts[:SHOWN])
+    if len(texts) > SHOWN:
+        return f"{shown} + {len(texts) - SHOWN} more..."
+    return shown or UNSET
+
+
+def _validate_endpoints(endpoints: Sequence[Fields], kind: str, errors: Errors) -> None:
+    if len(endpoints) > MAX_ENDPOINTS:
+        errors.append(too_many("endpoints", len(endpoints), MAX_ENDPOINTS))
+        return
+    for index, endpoint in enumerate(endpoints):
+        path = f"endpoints[{index}]"
+        addresses = endpoint.get("addresses") or ()
+        if not addresses:
+            errors.append(required(f"{path}.addresses", "must contain at least 1 address"))
+        elif len(addresses) > MAX_ADDRESSES:
+            errors.append(too_many(f"{path}.addresses", len(addresses), MAX_ADDRESSES))
+        for inner, address in enumerate(addresses):
+            _validate_address(address, kind, f"{path}.addresses[{inner}]", errors)
+        if (node := endpoint.get("nodeName")) is not None:
+            check(is_dns1123_subdomain, node, f"{path}.nodeName", errors)
+        topology = endpoint.get("deprecatedTopology") or {}
+        if topology:
+            at = f"{path}.deprecatedTopology"
+            if len(topology) > MAX_TOPOLOGY:
+                errors.append(too_many(at, len(topology), MAX_TOPOLOGY))
+            errors.extend(validate_labels(topology, at))
+        if (name := endpoint.get("hostname")) is not None:
+            check(is_dns1123_label, name, f"{path}.hostname", errors)
+
+
+def _validate_address(address: str, kind: str, path: str, errors: Errors) -> None:
+    if kind == "FQDN":
+        check(is_fully_qualified_name, address, path, errors)
+    elif kind in ("IPv4", "IPv6"):
+        if not _is_of_family(address, kind):
+            errors.append(invalid_value(path, address, f"must be a valid {kind} address"))
+        validate_unicast(address, path, errors)
+
+
+def _is_of_family(address: str, kind: str) -> bool:
+    try:
+        return f"IPv{ipaddress.ip_address(address).version}" == kind
+    except ValueError:
+        return False
+
+
+def _validate_ports(ports: Sequence[Fields], errors: Errors) -> None:
+    if len(ports) > MAX_PORTS:
+        errors.append(too_many("ports", len(ports), MAX_PORTS))
+        return
+    names: set[str] = set()
+    for index, port in enumerate(ports):
+        path, name = f"ports[{index}]", port.get("name") or ""
+        if name:
+            check(is_dns1123_label, name, f"{path}.name", errors)
+        if name in names:
+            errors.append(duplicate_value(f"{path}.name", name))
+        names.add(name)
+        check_given_choice(port.get("protocol"), PROTOCOLS, f"{path}.protocol", errors)
+        if (protocol := port.get("appProtocol")) is not None:
+            check(is_qualified_name, protocol, f"{path}.appProtocol", errors)
+
 
 ENDPOINT_SLICES = Resource(
     group="discovery.k8s.io",
@@ -10,5 +153,13 @@ ENDPOINT_SLICES = Resource(
     kind="EndpointSlice",
     plural="endpointslices",
     namespaced=True,
+    strategy=EndpointSliceStrategy(),
+    columns=(
+        NAME,
+        Column("AddressType", description="What kind of addresses these are."),
+        Column("Ports", description="The ports of every endpoint."),
+        Column("Endpoints", description="The addresses of the endpoints."),
+        AGE,
+    ),
     schema="io.k8s.api.discovery.v1.EndpointSlice",
 )
