@@ -1,0 +1,151 @@
+"""A real API server over a memory store, on a free port, for component tests."""
+
+from __future__ import annotations
+
+import random
+import ssl
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from functools import lru_cache
+from pathlib import Path
+from tempfile import mkdtemp
+from typing import Any
+
+import aiohttp
+
+from wherry.apiserver.app import ApiServer
+from wherry.apiserver.config import ApiServerConfig
+from wherry.apiserver.user import User
+from wherry.client.api import Client
+from wherry.cluster.pki import KeyPair, Pki, Subject
+from wherry.kit.clock import Clock, SystemClock
+from wherry.objects.meta import Object
+from wherry.store.memory import MemoryStore
+
+ADMIN = User("admin", ("system:masters", "system:authenticated"))
+ALICE = User("alice", ("system:authenticated",))
+TOKENS = {"admin-token": ADMIN, "alice-token": ALICE}
+
+
+@dataclass(frozen=True)
+class Files:
+    """Keys and certificates, made once for all tests."""
+
+    authority: KeyPair
+    server: KeyPair
+    admin: KeyPair
+    kubelet_client: KeyPair
+    tokens_key: Path
+
+
+@lru_cache(None)
+def files() -> Files:
+    """The certificates of the tests' clusters."""
+    pki = Pki(Path(mkdtemp(prefix="wherry-test-pki-")), datetime.now(UTC))
+    return Files(
+        pki.authority,
+        pki.leaf("server", Subject(common_name="kube-apiserver", hosts=("127.0.0.1", "localhost"))),
+        pki.leaf("admin", Subject(common_name="kubernetes-admin", organizations=("system:masters",))),
+        pki.leaf("kubelet-client", Subject(common_name="apiserver", organizations=("system:masters",))),
+        pki.signing_key("sa"),
+    )
+
+
+def config(**changes: Any) -> ApiServerConfig:
+    """The configuration of a test server."""
+    found = files()
+    values: dict[str, Any] = {
+        "port": 0,
+        "tls_cert_file": found.server.cert,
+        "tls_key_file": found.server.key,
+        "client_ca_file": found.authority.cert,
+        "service_account_key_file": found.tokens_key,
+        "kubelet_client_cert_file": found.kubelet_client.cert,
+        "kubelet_client_key_file": found.kubelet_client.key,
+        "advertise_address": "10.0.0.1",
+        "tokens": TOKENS,
+    }
+    return ApiServerConfig(**{**values, **changes})
+
+
+@dataclass
+class Rig:
+    """A running server with clients."""
+
+    server: ApiServer
+    store: MemoryStore
+    admin: Client
+    session: aiohttp.ClientSession
+
+    def client(self, user: User) -> Client:
+        """A local client as `user`."""
+        return Client(self.server.local_transport(user))
+
+    async def http(
+        self,
+        method: str,
+        path: str,
+        body: Any = None,
+        *,
+        token: str = "admin-token",
+        headers: dict[str, str] | None = None,
+    ) -> tuple[int, Any, Any]:
+        """One request over HTTPS: status, decoded body (text if it is no JSON), headers."""
+        sent = {"Authorization": f"Bearer {token}"} if token else {}
+        sent.update(headers or {})
+        data = body if isinstance(body, str | bytes) else None
+        json = body if data is None else None
+        async with self.session.request(
+            method, self.server.url + path, data=data, json=json, headers=sent
+        ) as response:
+            if "json" in response.content_type and response.content_type != "application/yaml":
+                return response.status, await response.json(content_type=None), response.headers
+            return response.status, await response.text(), response.headers
+
+
+@asynccontextmanager
+async def running(clock: Clock | None = None, **changes: Any) -> AsyncIterator[Rig]:
+    """A server that runs while the block does."""
+    clock = clock or SystemClock()
+    store = MemoryStore(clock)
+    server = ApiServer(config(**changes), store, clock, random.Random(7))
+    await server.start()
+    context = ssl.create_default_context(cafile=str(files().authority.cert))
+    session = aiohttp.ClientSession(connector=aiohttp.TCPConnector(ssl=context))
+    try:
+        yield Rig(server, store, Client(server.local_transport(ADMIN), field_manager="test"), session)
+    finally:
+        await session.close()
+        await server.close(0.5)
+        await store.close()
+
+
+def config_map(name: str, namespace: str = "default", **data: str) -> Object:
+    """A ConfigMap."""
+    return {
+        "apiVersion": "v1",
+        "kind": "ConfigMap",
+        "metadata": {"name": name, "namespace": namespace},
+        "data": data,
+    }
+
+
+def pod(name: str, namespace: str = "default", **spec: Any) -> Object:
+    """A pod of one container."""
+    return {
+        "apiVersion": "v1",
+        "kind": "Pod",
+        "metadata": {"name": name, "namespace": namespace},
+        "spec": {"containers": [{"name": "web", "image": "nginx:1.27"}], **spec},
+    }
+
+
+def account(namespace: str = "default", name: str = "default") -> Object:
+    """A ServiceAccount."""
+    return {
+        "apiVersion": "v1",
+        "kind": "ServiceAccount",
+        "metadata": {"name": name, "namespace": namespace},
+    }

@@ -1,0 +1,23 @@
+"""Every admission plugin, in the order they run (upstream's).
+
+Webhooks, once there, take their place after the mutating built-ins and before resource quotas.
+"""
+
+from __future__ import annotations
+
+from wherry.apiserver.admission.base import AdmissionChain, Plugin
+from wherry.apiserver.admission.default_toleration_seconds import DefaultTolerationSeconds
+from wherry.apiserver.admission.namespace_lifecycle import NamespaceLifecycle
+from wherry.apiserver.admission.node_restriction import NodeRestriction
+from wherry.apiserver.admission.priority import Priority
+from wherry.apiserver.admission.service_account import ServiceAccount
+
+
+def built_in_plugins() -> tuple[Plugin, ...]:
+    """New instances of all built-in plugins, in order."""
+    return (NamespaceLifecycle(), ServiceAccount(), NodeRestriction(), DefaultTolerationSeconds(), Priority())
+
+
+def built_in_chain() -> AdmissionChain:
+    """The chain an API server runs with."""
+    return AdmissionChain(built_in_plugins())

@@ -1,0 +1,73 @@
+"""Priority: pods get the number their priority class stands for."""
+
+from __future__ import annotations
+
+from wherry.api.core.pods import PODS
+from wherry.api.resource import Resource
+from wherry.api.scheduling.priority_classes import PRIORITY_CLASSES
+from wherry.apiserver.admission.base import CREATE, UPDATE, Attributes, BasePlugin
+from wherry.objects.errors import forbidden
+from wherry.objects.meta import Object, name_of
+
+DEFAULT_POLICY = "PreemptLowerPriority"
+
+
+class Priority(BasePlugin):
+    """See the module."""
+
+    name = "Priority"
+
+    def handles(self, resource: Resource, subresource: str, operation: str) -> bool:
+        if subresource or operation not in (CREATE, UPDATE):
+            return False
+        return resource is PRIORITY_CLASSES or (resource is PODS and operation == CREATE)
+
+    async def admit(self, attributes: Attributes) -> None:
+        if attributes.resource is not PODS or attributes.obj is None:
+            return
+        served = attributes.core.registry.of(PRIORITY_CLASSES)
+        await served.source.open()
+        spec = attributes.obj.setdefault("spec", {})
+        name = spec.get("priorityClassName") or ""
+        if name:
+            cached = served.get("", name)
+            if cached is None:
+                raise forbidden("pods", "", attributes.name, f"no PriorityClass with name {name} was found")
+            chosen: Object | None = cached.decode()
+        else:
+            chosen = _default_class([item.decode() for item in served.cacher.list()[0]])
+            if chosen is not None:
+                spec["priorityClassName"] = name_of(chosen)
+        value = chosen.get("value", 0) if chosen is not None else 0
+        policy = (chosen or {}).get("preemptionPolicy") or DEFAULT_POLICY
+        given = spec.get("priority")
+        if given is not None and given != value:
+            raise forbidden(
+                "pods",
+                "",
+                attributes.name,
+                f"the integer value of priority ({given}) must not be provided in pod spec; "
+                f"priority admission controller computed {value} from the given PriorityClass name",
+            )
+        spec["priority"] = value
+        spec.setdefault("preemptionPolicy", policy)
+
+    async def validate(self, attributes: Attributes) -> None:
+        if attributes.resource is not PRIORITY_CLASSES or not (attributes.obj or {}).get("globalDefault"):
+            return
+        served = attributes.core.registry.of(PRIORITY_CLASSES)
+        await served.source.open()
+        current = _default_class([item.decode() for item in served.cacher.list()[0]])
+        if current is not None and name_of(current) != attributes.name:
+            raise forbidden(
+                "priorityclasses",
+                "scheduling.k8s.io",
+                attributes.name,
+                f"PriorityClass {name_of(current)} is already marked as default. Only one default can exist",
+            )
+
+
+def _default_class(classes: list[Object]) -> Object | None:
+    """The class of pods that name none: of several defaults the one with the smallest value."""
+    defaults = [item for item in classes if item.get("globalDefault")]
+    return min(defaults, key=lambda item: int(item.get("value", 0)), default=None)

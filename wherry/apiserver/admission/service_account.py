@@ -1,0 +1,127 @@
+"""ServiceAccount: every pod runs as some account and, unless it objects, gets a token of it mounted."""
+
+from __future__ import annotations
+
+import asyncio
+import random
+from collections.abc import Sequence
+
+from wherry.api.core.pods import PODS
+from wherry.api.core.service_accounts import SERVICE_ACCOUNTS
+from wherry.api.resource import Resource
+from wherry.apiserver.admission.base import CREATE, Attributes, BasePlugin
+from wherry.apiserver.cacher import CachedEvent
+from wherry.apiserver.core import Core
+from wherry.objects.errors import forbidden
+from wherry.objects.meta import Object, annotations_of
+
+DEFAULT_ACCOUNT = "default"
+MOUNT_PATH = "/var/run/secrets/kubernetes.io/serviceaccount"
+MIRROR = "kubernetes.io/config.mirror"
+TOKEN_SECONDS = 3607
+SUFFIX_ALPHABET = "bcdfghjklmnpqrstvwxz2456789"
+WAIT_FOR_DEFAULT_S = 3.0
+
+
+class ServiceAccount(BasePlugin):
+    """See the module."""
+
+    name = "ServiceAccount"
+
+    def handles(self, resource: Resource, subresource: str, operation: str) -> bool:
+        return resource is PODS and not subresource and operation == CREATE
+
+    async def admit(self, attributes: Attributes) -> None:
+        pod = attributes.obj
+        if pod is None or MIRROR in annotations_of(pod):
+            return
+        spec = pod.setdefault("spec", {})
+        name = spec.get("serviceAccountName") or spec.get("serviceAccount") or DEFAULT_ACCOUNT
+        spec["serviceAccountName"] = spec["serviceAccount"] = name
+        account = await _account(attributes.core, attributes.namespace, name)
+        if account is None:
+            raise forbidden(
+                "pods",
+                "",
+                attributes.name,
+                f"error looking up service account {attributes.namespace}/{name}: "
+                f'serviceaccount "{name}" not found',
+            )
+        if _mounts_token(spec, account):
+            mount_token(spec, attributes.core.random)
+        if not spec.get("imagePullSecrets") and account.get("imagePullSecrets"):
+            spec["imagePullSecrets"] = account["imagePullSecrets"]
+
+
+async def _account(core: Core, namespace: str, name: str) -> Object | None:
+    """The account; the default one of a new namespace is waited for a moment, as it is on its way."""
+    served = core.registry.of(SERVICE_ACCOUNTS)
+    await served.source.open()
+    cached = served.get(namespace, name)
+    if cached is None and name == DEFAULT_ACCOUNT:
+        arrived = asyncio.Event()
+
+        def sink(_: Sequence[CachedEvent]) -> None:
+            arrived.set()
+
+        subscription = served.cacher.watch(namespace, 0, None, sink, name=name)
+        timer = core.clock.call_later(WAIT_FOR_DEFAULT_S, arrived.set)
+        try:
+            await arrived.wait()
+        finally:
+            timer.cancel()
+            subscription.close()
+        cached = served.get(namespace, name)
+    return cached.decode() if cached is not None else None
+
+
+def _mounts_token(spec: Object, account: Object) -> bool:
+    for holder in (spec, account):
+        wish = holder.get("automountServiceAccountToken")
+        if wish is not None:
+            return bool(wish)
+    return True
+
+
+def mount_token(spec: Object, rng: random.Random) -> None:
+    """Mount a projected token volume into every container that has nothing at its path yet."""
+    containers = [*(spec.get("initContainers") or ()), *(spec.get("containers") or ())]
+    without = [
+        c
+        for c in containers
+        if not any(m.get("mountPath") == MOUNT_PATH for m in c.get("volumeMounts") or ())
+    ]
+    if not without:
+        return
+    volumes = spec.get("volumes") or []
+    names = {volume.get("name") for volume in volumes}
+    name = ""
+    while not name or name in names:
+        name = "kube-api-access-" + "".join(rng.choices(SUFFIX_ALPHABET, k=5))
+    for container in without:
+        mount = {"name": name, "readOnly": True, "mountPath": MOUNT_PATH}
+        container["volumeMounts"] = [*(container.get("volumeMounts") or ()), mount]
+    spec["volumes"] = [*volumes, _token_volume(name)]
+
+
+def _token_volume(name: str) -> Object:
+    return {
+        "name": name,
+        "projected": {
+            "defaultMode": 420,
+            "sources": [
+                {"serviceAccountToken": {"expirationSeconds": TOKEN_SECONDS, "path": "token"}},
+                {"configMap": {"name": "kube-root-ca.crt", "items": [{"key": "ca.crt", "path": "ca.crt"}]}},
+                {
+                    "downwardAPI": {
+                        "items": [
+                            {
+                                "path": "namespace",
+                                "fieldRef": {"apiVersion": "v1", "fieldPath": "metadata.namespace"},
+                            }
+                        ]
+                    }
+                },
+            ],
+        },
+    }

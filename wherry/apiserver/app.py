@@ -1,0 +1,176 @@
+"""The API server: its parts, put together, started and stopped. `front` is its filter chain.
+
+Starting: open the sources everything depends on, rebuild the allocators, bring the cluster's first
+objects in place, listen. Everything else is opened when first asked for.
+"""
+
+from __future__ import annotations
+
+import random
+import ssl
+
+from wherry.api.catalog import BUILTIN
+from wherry.api.core.namespaces import NAMESPACES
+from wherry.api.core.nodes import NODES
+from wherry.api.core.pods import PODS
+from wherry.api.core.secrets import SECRETS
+from wherry.api.core.service_accounts import SERVICE_ACCOUNTS
+from wherry.api.core.services import SERVICES
+from wherry.api.scheduling.priority_classes import PRIORITY_CLASSES
+from wherry.apiserver.admission.catalog import built_in_chain
+from wherry.apiserver.allocation.services import ServiceAllocator
+from wherry.apiserver.authentication.chain import Authenticator
+from wherry.apiserver.authentication.service_accounts import SigningKeys, TokenIssuer, TokenVerifier
+from wherry.apiserver.authorization.chain import Authorizer
+from wherry.apiserver.authorization.node import NodeAuthorizer
+from wherry.apiserver.authorization.rbac import RBAC_RESOURCES, RbacAuthorizer
+from wherry.apiserver.bootstrap.run import bootstrap
+from wherry.apiserver.config import ApiServerConfig
+from wherry.apiserver.core import Core
+from wherry.apiserver.front import Front
+from wherry.apiserver.health import Health
+from wherry.apiserver.local import LocalTransport
+from wherry.apiserver.metrics import RequestMetrics
+from wherry.apiserver.paths import Paths
+from wherry.apiserver.registry import Registry
+from wherry.apiserver.sinks import LocalSink
+from wherry.apiserver.subresources.gate import KubeletGate
+from wherry.apiserver.user import LOOPBACK, User
+from wherry.client.api import Client
+from wherry.client.transport import Transport
+from wherry.kit.clock import Clock
+from wherry.kit.httpd.message import Response
+from wherry.kit.httpd.server import Server
+from wherry.objects.errors import too_large
+from wherry.store.base import Store
+
+BODY_LIMIT_BYTES = 3 * 1024 * 1024
+OPENED_AT_START = (
+    NAMESPACES,
+    NODES,
+    PODS,
+    SECRETS,
+    SERVICE_ACCOUNTS,
+    SERVICES,
+    PRIORITY_CLASSES,
+    *RBAC_RESOURCES,
+)
+
+
+class ApiServer:
+    """One API server over one store, which it does not close."""
+
+    def __init__(
+        self, config: ApiServerConfig, store: Store, clock: Clock, rng: random.Random | None = None
+    ) -> None:
+        self._config = config
+        self._store = store
+        self._clock = clock
+        rng = rng or random.SystemRandom()
+        registry = Registry(store)
+        registry.add(BUILTIN)
+        self._rbac = RbacAuthorizer(registry)
+        keys = SigningKeys(config.service_account_key_file, config.service_account_public_files)
+        verifier = TokenVerifier(keys, config.service_account_issuer, clock, registry)
+        self.core = Core(
+            config=config,
+            store=store,
+            clock=clock,
+            random=rng,
+            registry=registry,
+            authenticator=Authenticator(
+                verifier, config.tokens, config.api_audiences, anonymous=config.anonymous
+            ),
+            authorizer=Authorizer(self._rbac, [NodeAuthorizer(registry)]),
+            admission=built_in_chain(),
+            services=ServiceAllocator(config.service_cidr, config.node_ports, rng),
+            tokens=TokenIssuer(keys, config.service_account_issuer, clock, rng),
+            kubelets=KubeletGate(config),
+        )
+        self.metrics = RequestMetrics()
+        health = Health({"etcd": self._store_problem}, {"informer-sync": self._sync_problem})
+        self._paths = Paths(self.core, self.metrics, health)
+        self._front = Front(self.core, self._paths, self.metrics)
+        self._server: Server | None = None
+        self._port = 0
+        self._ready = False
+        self._closing = False
+        self._local_sinks: set[LocalSink] = set()
+
+    @property
+    def url(self) -> str:
+        """Where the server listens, once started."""
+        host = self._config.host
+        if host in ("0.0.0.0", "::"):  # noqa: S104 - compared, not bound
+            host = "127.0.0.1"
+        return f"https://{f'[{host}]' if ':' in host else host}:{self._port}"
+
+    @property
+    def port(self) -> int:
+        """The port the server listens on, once started."""
+        return self._port
+
+    async def start(self) -> None:
+        """Return when every request can be answered.
+
+        Raises OSError when the address cannot be bound or a key file not be read, ApiError when the
+        store cannot.
+        """
+        core, config = self.core, self._config
+        await core.registry.open(OPENED_AT_START)
+        services = core.registry.of(SERVICES)
+        core.services.load(item.decode() for item in services.cacher.list()[0])
+        self._rbac.start()
+        self._server = Server(
+            self._front.handle,
+            ssl_context=server_tls(config),
+            body_limit=BODY_LIMIT_BYTES,
+            too_large=_too_large,
+        )
+        self._port = await self._server.start(config.host, config.port)
+        port = config.advertise_port or self._port
+        self._paths.listen_at(f"{config.advertise_address}:{port}")
+        client = Client(self.local_transport(LOOPBACK), field_manager="kube-apiserver")
+        await bootstrap(core, client, config.advertise_address, port)
+        self._ready = True
+
+    def local_transport(self, user: User) -> Transport:
+        """A transport that acts as `user` without HTTP; usable once the server has started."""
+        return LocalTransport(self.core, self._paths, user, sinks=self._local_sinks)
+
+    async def close(self, grace_s: float = 0.0) -> None:
+        """End watches, let requests under way finish for `grace_s` seconds, then stop."""
+        self._closing = True
+        self._ready = False
+        self._front.close()
+        for sink in list(self._local_sinks):
+            sink.end()
+        if self._server is not None:
+            await self._server.close(grace_s)
+        self._rbac.close()
+        await self.core.kubelets.close()
+        await self.core.registry.close()
+
+    def _store_problem(self) -> str:
+        return "the store was closed" if self._closing else ""
+
+    def _sync_problem(self) -> str:
+        return "" if self._ready else "the server is starting or stopping"
+
+
+def server_tls(config: ApiServerConfig) -> ssl.SSLContext:
+    """TLS for the listening side: client certificates are asked for, and checked when shown."""
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.minimum_version = ssl.TLSVersion.TLSv1_2
+    context.load_cert_chain(str(config.tls_cert_file), str(config.tls_key_file))
+    context.set_alpn_protocols(["http/1.1"])
+    if config.client_ca_file is not None:
+        context.load_verify_locations(str(config.client_ca_file))
+        context.verify_mode = ssl.CERT_OPTIONAL
+    return context
+
+
+def _too_large(limit: int) -> Response:
+    import orjson
+
+    return Response(orjson.dumps(too_large(limit).status()), 413)

@@ -1,0 +1,89 @@
+"""The authenticators in turn: certificate, bearer token, and at last nobody (anonymous)."""
+
+from __future__ import annotations
+
+import hmac
+from collections.abc import Mapping, Sequence
+
+from wherry.apiserver.authentication.certificates import certificate_user
+from wherry.apiserver.authentication.service_accounts import TokenRefused, TokenVerifier
+from wherry.apiserver.user import ANONYMOUS, AUTHENTICATED, User
+from wherry.kit.httpd.message import Connection
+from wherry.objects.errors import unauthorized
+
+BEARER = "bearer "
+WEBSOCKET_TOKEN = "base64url.bearer.authorization.k8s.io."  # noqa: S105 - a protocol's name
+
+
+class Authenticator:
+    """Finds out who is asking."""
+
+    def __init__(
+        self,
+        verifier: TokenVerifier,
+        tokens: Mapping[str, User],
+        audiences: Sequence[str],
+        *,
+        anonymous: bool,
+    ) -> None:
+        self._verifier = verifier
+        self._tokens = {
+            token: user
+            if AUTHENTICATED in user.groups
+            else User(user.name, (*user.groups, AUTHENTICATED), user.uid, user.extra)
+            for token, user in tokens.items()
+        }
+        self._audiences = tuple(audiences)
+        self._anonymous = anonymous
+
+    def authenticate(self, connection: Connection, headers: Mapping[str, str]) -> User:
+        """The user of a request. Raises ApiError (401) when credentials are missing or no good."""
+        user = certificate_user(connection)
+        if user is not None:
+            return user
+        token = bearer_token(headers)
+        if token:
+            return self._of_token(token)
+        if self._anonymous:
+            return ANONYMOUS
+        raise unauthorized()
+
+    def _of_token(self, token: str) -> User:
+        found = self.review(token, self._audiences)
+        if found is None:
+            raise unauthorized()
+        return found[0]
+
+    def review(self, token: str, audiences: Sequence[str]) -> tuple[User, list[str]] | None:
+        """The user a token stands for and which of `audiences` it serves, None when it is no good."""
+        for known, user in self._tokens.items():
+            if hmac.compare_digest(known.encode(), token.encode()):
+                return user, list(audiences)
+        try:
+            return self._verifier.verify(token, audiences)
+        except TokenRefused:
+            return None
+
+    @property
+    def audiences(self) -> tuple[str, ...]:
+        """Audiences tokens must have to be taken here."""
+        return self._audiences
+
+
+def bearer_token(headers: Mapping[str, str]) -> str:
+    """The bearer token of a request, from its Authorization header or a WebSocket subprotocol."""
+    header = headers.get("authorization", "")
+    if header[: len(BEARER)].lower() == BEARER:
+        return header[len(BEARER) :].strip()
+    for protocol in headers.get("sec-websocket-protocol", "").split(","):
+        protocol = protocol.strip()
+        if protocol.startswith(WEBSOCKET_TOKEN):
+            import base64
+            import binascii
+
+            text = protocol[len(WEBSOCKET_TOKEN) :]
+            try:
+                return base64.urlsafe_b64decode(text + "=" * (-len(text) % 4)).decode()
+            except (binascii.Error, UnicodeDecodeError):
+                return ""
+    return ""

@@ -1,0 +1,68 @@
+"""Acting as somebody else: the `Impersonate-*` headers, each of which needs its own permission."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from urllib.parse import unquote
+
+from wherry.apiserver.request import RequestInfo
+from wherry.apiserver.user import ANONYMOUS_NAME, AUTHENTICATED, UNAUTHENTICATED, User
+from wherry.objects.errors import internal
+
+USER, GROUP, UID, EXTRA = "impersonate-user", "impersonate-group", "impersonate-uid", "impersonate-extra-"
+AUTHENTICATION_GROUP = "authentication.k8s.io"
+
+Check = Callable[[User, RequestInfo], None]
+"""Raises ApiError (403) unless the user may do that."""
+
+
+def impersonated(user: User, headers: Mapping[str, str], check: Check) -> User:
+    """The user to go on as: `user`, unless headers ask for another. Raises ApiError (403, 500)."""
+    name = headers.get(USER, "")
+    groups = tuple(item.strip() for item in headers.get(GROUP, "").split(",") if item.strip())
+    uid = headers.get(UID, "")
+    extra = _extra(headers)
+    if not name:
+        if groups or uid or extra:
+            raise internal(f"requested impersonation of {[*groups, *extra]} without impersonating a user")
+        return user
+    as_user = User(name, groups, uid, extra)
+    for info in _permissions(as_user):
+        check(user, info)
+    account = as_user.service_account
+    if account is not None and not groups:
+        groups = ("system:serviceaccounts", f"system:serviceaccounts:{account[0]}")
+    if name == ANONYMOUS_NAME:
+        if UNAUTHENTICATED not in groups:
+            groups = (*groups, UNAUTHENTICATED)
+    elif AUTHENTICATED not in groups:
+        groups = (*groups, AUTHENTICATED)
+    return User(name, groups, uid, extra)
+
+
+def _extra(headers: Mapping[str, str]) -> dict[str, tuple[str, ...]]:
+    return {
+        unquote(header[len(EXTRA) :]): tuple(item.strip() for item in value.split(","))
+        for header, value in headers.items()
+        if header.startswith(EXTRA)
+    }
+
+
+def _permissions(user: User) -> list[RequestInfo]:
+    """What one must be allowed to become `user`."""
+    account = user.service_account
+    if account is not None:
+        wanted = [_ask("", "serviceaccounts", account[1], namespace=account[0])]
+    else:
+        wanted = [_ask("", "users", user.name)]
+    wanted.extend(_ask("", "groups", group) for group in user.groups)
+    if user.uid:
+        wanted.append(_ask(AUTHENTICATION_GROUP, "uids", user.uid))
+    for key, values in user.extra.items():
+        wanted.extend(_ask(AUTHENTICATION_GROUP, "userextras", value, subresource=key) for value in values)
+    return wanted
+
+
+def _ask(group: str, resource: str, name: str, namespace: str = "", subresource: str = "") -> RequestInfo:
+    version = "v1"
+    return RequestInfo("impersonate", "", True, group, version, namespace, resource, name, subresource)

@@ -1,0 +1,238 @@
+"""Service-account tokens: JWTs this server signs (`TokenIssuer`) and recognizes (`TokenVerifier`).
+
+A token names its service account and, when bound, its pod, with their uids. Signatures are checked
+once per token; that what it names still exists is checked at every use, against the cachers.
+"""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import random
+import uuid
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import orjson
+
+from wherry.api.core.nodes import NODES
+from wherry.api.core.pods import PODS
+from wherry.api.core.secrets import SECRETS
+from wherry.api.core.service_accounts import SERVICE_ACCOUNTS
+from wherry.api.resource import Resource
+from wherry.apiserver.registry import Registry
+from wherry.apiserver.user import User, service_account_user
+from wherry.kit.clock import Clock
+from wherry.objects.meta import Object, parse_time, uid_of
+
+if TYPE_CHECKING:
+    from cryptography.hazmat.primitives.asymmetric.types import PublicKeyTypes
+
+PRIVATE_CLAIM = "kubernetes.io"
+LEEWAY_S = 60.0
+TOKENS_REMEMBERED = 4096
+POD_NAME, POD_UID = "authentication.kubernetes.io/pod-name", "authentication.kubernetes.io/pod-uid"
+NODE_NAME, NODE_UID = "authentication.kubernetes.io/node-name", "authentication.kubernetes.io/node-uid"
+CREDENTIAL_ID = "authentication.kubernetes.io/credential-id"
+BOUND_KINDS: Mapping[str, Resource] = {"pod": PODS, "secret": SECRETS, "node": NODES}
+
+
+class TokenRefused(Exception):
+    """The token is one of ours, or looks like it, but is no good; says why."""
+
+
+@dataclass(frozen=True, slots=True)
+class Bound:
+    """An object a token lives and dies with; `kind` is "pod", "secret" or "node"."""
+
+    kind: str
+    name: str
+    uid: str
+
+
+class SigningKeys:
+    """The key tokens are signed with, and all public keys they are recognized by."""
+
+    def __init__(self, private_file: Path, public_files: Sequence[Path] = ()) -> None:
+        self._private_file = private_file
+        self._public_files = public_files
+        self._public: dict[str, tuple[str, PublicKeyTypes]] | None = None
+        self._private: Any = None
+        self._kid = ""
+
+    def _load(self) -> None:
+        from cryptography.hazmat.primitives.serialization import load_pem_private_key, load_pem_public_key
+
+        private = load_pem_private_key(self._private_file.read_bytes(), None)
+        public = {}
+        for key in (private.public_key(), *(load_pem_public_key(f.read_bytes()) for f in self._public_files)):
+            public[key_id(key)] = (_algorithm(key), key)
+        self._private, self._public = private, public
+        self._kid = key_id(private.public_key())
+
+    def sign(self, claims: Object) -> str:
+        """A compact JWS of `claims`."""
+        import jwt
+
+        if self._private is None:
+            self._load()
+        algorithm = _algorithm(self._private.public_key())
+        return jwt.encode(claims, self._private, algorithm=algorithm, headers={"kid": self._kid, "typ": None})
+
+    def public(self) -> Mapping[str, tuple[str, PublicKeyTypes]]:
+        """Algorithm and public key by key id."""
+        if self._public is None:
+            self._load()
+        return self._public or {}
+
+
+def key_id(key: PublicKeyTypes) -> str:
+    """The id of a public key, as upstream computes it: the hash of its DER form."""
+    from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
+
+    der = key.public_bytes(Encoding.DER, PublicFormat.SubjectPublicKeyInfo)
+    return base64.urlsafe_b64encode(hashlib.sha256(der).digest()).rstrip(b"=").decode()
+
+
+def _algorithm(key: PublicKeyTypes) -> str:
+    from cryptography.hazmat.primitives.asymmetric.ec import EllipticCurvePublicKey
+    from cryptography.hazmat.primitives.asymmetric.rsa import RSAPublicKey
+
+    if isinstance(key, RSAPublicKey):
+        return "RS256"
+    if isinstance(key, EllipticCurvePublicKey):
+        return {256: "ES256", 384: "ES384", 521: "ES512"}[key.curve.key_size]
+    raise ValueError("service account keys must be RSA or EC keys")
+
+
+class TokenIssuer:
+    """Makes tokens."""
+
+    def __init__(self, keys: SigningKeys, issuer: str, clock: Clock, rng: random.Random) -> None:
+        self.keys = keys
+        self.issuer = issuer
+        self._clock = clock
+        self._random = rng
+
+    def issue(
+        self, account: Object, audiences: Sequence[str], lifetime_s: int, bound: Sequence[Bound] = ()
+    ) -> tuple[str, int]:
+        """A token for a stored ServiceAccount, and when it ends (seconds since the epoch)."""
+        meta = account["metadata"]
+        now = int(self._clock.now().timestamp())
+        private: dict[str, Any] = {
+            "namespace": meta["namespace"],
+            "serviceaccount": {"name": meta["name"], "uid": meta["uid"]},
+        }
+        for item in bound:
+            private[item.kind] = {"name": item.name, "uid": item.uid}
+        claims = {
+            "aud": list(audiences),
+            "exp": now + lifetime_s,
+            "iat": now,
+            "iss": self.issuer,
+            "jti": str(uuid.UUID(int=self._random.getrandbits(128), version=4)),
+            PRIVATE_CLAIM: private,
+            "nbf": now,
+            "sub": f"system:serviceaccount:{meta['namespace']}:{meta['name']}",
+        }
+        return self.keys.sign(claims), now + lifetime_s
+
+
+class TokenVerifier:
+    """Recognizes tokens."""
+
+    def __init__(self, keys: SigningKeys, issuer: str, clock: Clock, registry: Registry) -> None:
+        self._keys = keys
+        self._issuer = issuer
+        self._clock = clock
+        self._registry = registry
+        self._claims: dict[str, Object] = {}
+
+    def verify(self, token: str, audiences: Iterable[str]) -> tuple[User, list[str]] | None:
+        """The token's user and which of `audiences` it is for; None when it is not one of ours.
+
+        Raises TokenRefused when it is ours but expired, for others, or what it names is gone.
+        """
+        claims = self._claims.get(token)
+        if claims is None:
+            claims = self._read(token)
+            if claims is None:
+                return None
+            if len(self._claims) >= TOKENS_REMEMBERED:
+                self._claims.clear()
+            self._claims[token] = claims
+        now = self._clock.now().timestamp()
+        if now > claims["exp"] or now + LEEWAY_S < claims["nbf"]:
+            raise TokenRefused("service account token has expired or is not valid yet")
+        wanted = list(audiences)
+        shared = [audience for audience in wanted if audience in claims["aud"]]
+        if not shared:
+            raise TokenRefused(
+                f"token audiences {claims['aud']} is invalid for the target audiences {wanted}"
+            )
+        return self._user(claims), shared
+
+    def _read(self, token: str) -> Object | None:
+        if token.count(".") != 2:
+            return None
+        try:
+            payload = token.split(".")[1]
+            issuer = orjson.loads(base64.urlsafe_b64decode(payload + "=" * (-len(payload) % 4))).get("iss")
+        except (ValueError, AttributeError):
+            return None
+        if issuer != self._issuer:
+            return None
+        import jwt
+
+        try:
+            kid = jwt.get_unverified_header(token).get("kid", "")
+            algorithm, key = self._keys.public()[kid]
+            claims: Object = jwt.decode(
+                token,
+                key,  # type: ignore[arg-type]
+                algorithms=[algorithm],
+                options={
+                    "verify_exp": False,
+                    "verify_nbf": False,
+                    "verify_iat": False,
+                    "verify_aud": False,
+                    "require": ["exp", "nbf", "aud", "sub", PRIVATE_CLAIM],
+                },
+            )
+        except (jwt.PyJWTError, KeyError) as error:
+            raise TokenRefused(f"invalid token: {error}") from error
+        if isinstance(claims["aud"], str):
+            claims["aud"] = [claims["aud"]]
+        return claims
+
+    def _user(self, claims: Object) -> User:
+        private = claims[PRIVATE_CLAIM]
+        namespace, account = private["namespace"], private["serviceaccount"]
+        self._check(SERVICE_ACCOUNTS, namespace, account)
+        extra: dict[str, tuple[str, ...]] = {}
+        if jti := claims.get("jti"):
+            extra[CREDENTIAL_ID] = (f"JTI={jti}",)
+        for kind, resource in BOUND_KINDS.items():
+            named = private.get(kind)
+            if named is None:
+                continue
+            if kind != "node" or "pod" not in private:
+                self._check(resource, namespace if resource.namespaced else "", named)
+            if kind == "pod":
+                extra[POD_NAME], extra[POD_UID] = (named["name"],), (named["uid"],)
+            elif kind == "node":
+                extra[NODE_NAME], extra[NODE_UID] = (named["name"],), (named["uid"],)
+        return service_account_user(namespace, account["name"], account["uid"], extra)
+
+    def _check(self, resource: Resource, namespace: str, named: Object) -> None:
+        served = self._registry.of(resource)
+        cached = served.get(namespace, named["name"]) if served.source.is_ready else None
+        obj = cached.decode() if cached is not None else None
+        if obj is None or uid_of(obj) != named["uid"]:
+            raise TokenRefused(f'{resource.singular} "{named["name"]}" of the token is gone')
+        deleted = obj["metadata"].get("deletionTimestamp")
+        if deleted and (self._clock.now() - parse_time(deleted)).total_seconds() > LEEWAY_S:
+            raise TokenRefused(f'{resource.singular} "{named["name"]}" of the token has been deleted')

@@ -1,0 +1,53 @@
+"""The authorizers in turn; the first that allows decides."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from wherry.apiserver.authorization.base import Decision, SubAuthorizer, refusal
+from wherry.apiserver.authorization.rbac import RbacAuthorizer
+from wherry.apiserver.request import RequestInfo
+from wherry.apiserver.user import User
+from wherry.objects.meta import Object
+
+ALWAYS_OPEN = ("/livez", "/readyz", "/healthz")
+
+
+class Authorizer:
+    """Decides for everybody: members of system:masters may do anything."""
+
+    def __init__(self, rbac: RbacAuthorizer, others: Sequence[SubAuthorizer]) -> None:
+        self.rbac = rbac
+        self._authorizers: tuple[SubAuthorizer, ...] = (*others, rbac)
+
+    def decide(self, user: User, info: RequestInfo) -> Decision:
+        """Whether `user` may do `info`, and if not perhaps why."""
+        if user.is_master:
+            return Decision(True)
+        if not info.is_resource and info.path.startswith(ALWAYS_OPEN) and info.verb == "get":
+            return Decision(True)
+        reasons = []
+        for authorizer in self._authorizers:
+            decision = authorizer.decide(user, info)
+            if decision.allowed:
+                return decision
+            if decision.reason:
+                reasons.append(decision.reason)
+        return Decision(False, ", ".join(reasons))
+
+    def check(self, user: User, info: RequestInfo) -> None:
+        """Raise ApiError (403) unless `user` may do `info`."""
+        if user.is_master:
+            return
+        decision = self.decide(user, info)
+        if not decision.allowed:
+            raise refusal(user, info, decision.reason)
+
+    def rules_for(self, user: User, namespace: str) -> list[Object]:
+        """Every PolicyRule that holds for `user` in `namespace`."""
+        if user.is_master:
+            return [
+                {"verbs": ["*"], "apiGroups": ["*"], "resources": ["*"]},
+                {"verbs": ["*"], "nonResourceURLs": ["*"]},
+            ]
+        return [rule for item in self._authorizers for rule in item.rules_for(user, namespace)]

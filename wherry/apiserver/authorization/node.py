@@ -1,0 +1,157 @@
+"""What the agent of one node (kubelet and service proxy) may do.
+
+Nodes may read what runs on them and report on it, and no more: secrets and the like only while a
+pod on the node refers to them. Which node's objects they write is NodeRestriction's business.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+
+from wherry.api.core.pods import PODS
+from wherry.apiserver.authorization.base import ALLOWED, DENIED, Decision
+from wherry.apiserver.authorization.rules import rule_allows
+from wherry.apiserver.registry import Registry
+from wherry.apiserver.request import RequestInfo
+from wherry.apiserver.user import User
+from wherry.objects.meta import Object
+
+READ = ["get", "list", "watch"]
+NODE_RULES: list[Object] = [
+    {
+        "verbs": READ,
+        "apiGroups": [""],
+        "resources": ["services", "nodes", "pods", "endpoints", "namespaces"],
+    },
+    {"verbs": READ, "apiGroups": ["discovery.k8s.io"], "resources": ["endpointslices"]},
+    {
+        "verbs": READ,
+        "apiGroups": ["networking.k8s.io"],
+        "resources": ["servicecidrs", "ingresses", "ingressclasses"],
+    },
+    {"verbs": READ, "apiGroups": ["node.k8s.io"], "resources": ["runtimeclasses"]},
+    {"verbs": READ, "apiGroups": ["storage.k8s.io"], "resources": ["csidrivers", "volumeattachments"]},
+    {"verbs": ["create", "update", "patch", "delete"], "apiGroups": [""], "resources": ["nodes"]},
+    {"verbs": ["update", "patch"], "apiGroups": [""], "resources": ["nodes/status", "pods/status"]},
+    {"verbs": ["create", "delete"], "apiGroups": [""], "resources": ["pods"]},
+    {"verbs": ["create"], "apiGroups": [""], "resources": ["pods/eviction"]},
+    {"verbs": ["create", "update", "patch"], "apiGroups": ["", "events.k8s.io"], "resources": ["events"]},
+    {"verbs": ["create"], "apiGroups": ["authentication.k8s.io"], "resources": ["tokenreviews"]},
+    {
+        "verbs": ["create"],
+        "apiGroups": ["authorization.k8s.io"],
+        "resources": ["subjectaccessreviews", "localsubjectaccessreviews"],
+    },
+    {
+        "verbs": ["create", *READ],
+        "apiGroups": ["certificates.k8s.io"],
+        "resources": ["certificatesigningrequests"],
+    },
+    {
+        "verbs": ["create", "get", "update", "patch", "delete"],
+        "apiGroups": ["coordination.k8s.io"],
+        "resources": ["leases"],
+    },
+    {
+        "verbs": ["create", "get", "update", "patch", "delete"],
+        "apiGroups": ["storage.k8s.io"],
+        "resources": ["csinodes"],
+    },
+]
+NO_RELATIONSHIP = 'no relationship found between node "{node}" and this object'
+
+
+class NodeAuthorizer:
+    """Decides for users in the group system:nodes. The sources of pods must be ready."""
+
+    def __init__(self, registry: Registry) -> None:
+        self._registry = registry
+
+    def decide(self, user: User, info: RequestInfo) -> Decision:
+        """See `SubAuthorizer.decide`."""
+        node = user.node_name
+        if not node:
+            return DENIED
+        if info.is_resource and not info.group:
+            related = _RELATED.get(info.full_resource)
+            if related is not None:
+                return self._decide_related(node, info, related)
+        if info.resource == "leases" and (info.namespace, info.name or node) != ("kube-node-lease", node):
+            return Decision(False, "can only access node lease with the same name as the requesting node")
+        return ALLOWED if any(rule_allows(rule, info) for rule in NODE_RULES) else DENIED
+
+    def rules_for(self, user: User, namespace: str) -> list[Object]:
+        """See `SubAuthorizer.rules_for`."""
+        return NODE_RULES if user.node_name else []
+
+    def _decide_related(self, node: str, info: RequestInfo, related: _Related) -> Decision:
+        verbs, names_in = related
+        if info.verb not in verbs:
+            return Decision(False, "can only read resources of this type")
+        if not info.name:
+            return Decision(False, "can only list/watch single resource of this type")
+        for pod in self._pods_on(node, info.namespace):
+            if info.name in names_in(pod):
+                return ALLOWED
+        return Decision(False, NO_RELATIONSHIP.format(node=node))
+
+    def _pods_on(self, node: str, namespace: str) -> Iterator[Object]:
+        cacher = self._registry.of(PODS).cacher
+        for cached in cacher.list(namespace, match=lambda c: c.fields.get("spec.nodeName") == node)[0]:
+            yield cached.decode()
+
+
+def _containers(pod: Object) -> Iterator[Object]:
+    spec = pod.get("spec") or {}
+    for field in ("initContainers", "containers", "ephemeralContainers"):
+        yield from spec.get(field) or ()
+
+
+def _names_of(pod: Object, env_from: str, env_key: str, volume: str, field: str) -> Iterator[str]:
+    for container in _containers(pod):
+        for source in container.get("envFrom") or ():
+            yield (source.get(env_from) or {}).get("name", "")
+        for variable in container.get("env") or ():
+            yield ((variable.get("valueFrom") or {}).get(env_key) or {}).get("name", "")
+    for item in (pod.get("spec") or {}).get("volumes") or ():
+        yield (item.get(volume) or {}).get(field, "")
+        for source in (item.get("projected") or {}).get("sources") or ():
+            yield (source.get(volume) or {}).get("name", "")
+
+
+def secret_names(pod: Object) -> set[str]:
+    """Names of the secrets the pod refers to."""
+    names = set(_names_of(pod, "secretRef", "secretKeyRef", "secret", "secretName"))
+    names.update(item.get("name", "") for item in (pod.get("spec") or {}).get("imagePullSecrets") or ())
+    return names
+
+
+def config_map_names(pod: Object) -> set[str]:
+    """Names of the config maps the pod refers to."""
+    return set(_names_of(pod, "configMapRef", "configMapKeyRef", "configMap", "name"))
+
+
+def claim_names(pod: Object) -> set[str]:
+    """Names of the persistent volume claims the pod refers to, ephemeral ones included."""
+    names = set()
+    for item in (pod.get("spec") or {}).get("volumes") or ():
+        names.add((item.get("persistentVolumeClaim") or {}).get("claimName", ""))
+        if item.get("ephemeral"):
+            names.add(f"{pod['metadata']['name']}-{item['name']}")
+    return names
+
+
+def account_names(pod: Object) -> set[str]:
+    """The name of the pod's service account."""
+    return {(pod.get("spec") or {}).get("serviceAccountName", "")}
+
+
+_Related = tuple[tuple[str, ...], Callable[[Object], set[str]]]
+_RELATED: dict[str, _Related] = {
+    "secrets": (("get", "list", "watch"), secret_names),
+    "configmaps": (("get", "list", "watch"), config_map_names),
+    "persistentvolumeclaims": (("get",), claim_names),
+    "persistentvolumeclaims/status": (("get", "update", "patch"), claim_names),
+    "serviceaccounts": (("get",), account_names),
+    "serviceaccounts/token": (("create",), account_names),
+}

@@ -1,0 +1,138 @@
+"""RBAC: permissions from the roles and bindings in the cachers.
+
+Decisions are remembered until any role or binding changes; the index from subjects to rules is
+rebuilt when it is next needed. Nothing here awaits: an authorized request costs a dict lookup.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+
+from wherry.api.rbac.cluster_role_bindings import CLUSTER_ROLE_BINDINGS
+from wherry.api.rbac.cluster_roles import CLUSTER_ROLES
+from wherry.api.rbac.role_bindings import ROLE_BINDINGS
+from wherry.api.rbac.roles import ROLES
+from wherry.apiserver.authorization.base import ALLOWED, DENIED, Decision
+from wherry.apiserver.authorization.rules import rule_allows
+from wherry.apiserver.cacher import CachedEvent
+from wherry.apiserver.registry import Registry
+from wherry.apiserver.request import RequestInfo
+from wherry.apiserver.user import SERVICE_ACCOUNT_PREFIX, User
+from wherry.objects.meta import Object
+from wherry.objects.selectors import from_label_selector
+from wherry.store.base import Subscription
+
+RBAC_RESOURCES = (ROLES, CLUSTER_ROLES, ROLE_BINDINGS, CLUSTER_ROLE_BINDINGS)
+DECISIONS_REMEMBERED = 16384
+
+Subject = tuple[str, str]
+Grant = tuple[str, str, str]
+"""(namespace the grant holds in or "" for everywhere, kind of role, name of role)."""
+
+
+class RbacAuthorizer:
+    """Decides by (Cluster)Roles and their bindings, whose sources must be ready."""
+
+    def __init__(self, registry: Registry) -> None:
+        self._registry = registry
+        self._decisions: dict[tuple[object, ...], Decision] = {}
+        self._grants: dict[Subject, list[Grant]] | None = None
+        self._rules: dict[tuple[str, str, str], Sequence[Object]] = {}
+        self._subscriptions: list[Subscription] = []
+
+    def start(self) -> None:
+        """Follow changes of roles and bindings."""
+        self._subscriptions = [self._registry.follow(r, self._forget) for r in RBAC_RESOURCES]
+
+    def close(self) -> None:
+        """Stop following."""
+        for subscription in self._subscriptions:
+            subscription.close()
+
+    def _forget(self, _: Sequence[CachedEvent]) -> None:
+        self._decisions.clear()
+        self._rules.clear()
+        self._grants = None
+
+    def decide(self, user: User, info: RequestInfo) -> Decision:
+        """See `SubAuthorizer.decide`."""
+        key = (user.name, user.groups, info)
+        known = self._decisions.get(key)
+        if known is None:
+            known = self._evaluate(user, info)
+            if len(self._decisions) >= DECISIONS_REMEMBERED:
+                self._decisions.clear()
+            self._decisions[key] = known
+        return known
+
+    def _evaluate(self, user: User, info: RequestInfo) -> Decision:
+        broken = ""
+        for grant in self._grants_of(user, info.namespace):
+            rules = self._rules_of(grant)
+            if rules is None:
+                broken = f'clusterrole.rbac.authorization.k8s.io "{grant[2]}" not found'
+                continue
+            if any(rule_allows(rule, info) for rule in rules):
+                return ALLOWED
+        return Decision(False, f"RBAC: {broken}") if broken else DENIED
+
+    def rules_for(self, user: User, namespace: str) -> list[Object]:
+        """See `SubAuthorizer.rules_for`."""
+        return [rule for grant in self._grants_of(user, namespace) for rule in self._rules_of(grant) or ()]
+
+    def rules_of_role(self, kind: str, namespace: str, name: str) -> Sequence[Object] | None:
+        """The rules of a Role or ClusterRole, None if there is no such role."""
+        return self._rules_of((namespace, kind, name))
+
+    def _grants_of(self, user: User, namespace: str) -> Iterator[Grant]:
+        if self._grants is None:
+            self._grants = self._index()
+        subjects = [("User", user.name), *(("Group", group) for group in user.groups)]
+        for subject in subjects:
+            for grant in self._grants.get(subject, ()):
+                if not grant[0] or grant[0] == namespace:
+                    yield grant
+
+    def _index(self) -> dict[Subject, list[Grant]]:
+        grants: dict[Subject, list[Grant]] = {}
+        for resource in (CLUSTER_ROLE_BINDINGS, ROLE_BINDINGS):
+            for cached in self._registry.of(resource).cacher.list()[0]:
+                binding = cached.decode()
+                ref = binding.get("roleRef") or {}
+                grant = (cached.namespace, ref.get("kind", ""), ref.get("name", ""))
+                for subject in binding.get("subjects") or ():
+                    grants.setdefault(_subject_key(subject, cached.namespace), []).append(grant)
+        return grants
+
+    def _rules_of(self, grant: Grant) -> Sequence[Object] | None:
+        namespace, kind, name = grant
+        key = ("" if kind == "ClusterRole" else namespace, kind, name)
+        known = self._rules.get(key)
+        if known is None:
+            known = self._read_rules(*key)
+            if known is not None:
+                self._rules[key] = known
+        return known
+
+    def _read_rules(self, namespace: str, kind: str, name: str) -> Sequence[Object] | None:
+        served = self._registry.of(CLUSTER_ROLES if kind == "ClusterRole" else ROLES)
+        cached = served.get(namespace, name)
+        if cached is None:
+            return None
+        role = cached.decode()
+        rules: list[Object] = list(role.get("rules") or ())
+        for selector in (role.get("aggregationRule") or {}).get("clusterRoleSelectors") or ():
+            matches = from_label_selector(selector).matches
+            for other in served.cacher.list(match=lambda c, m=matches: m(c.labels))[0]:  # type: ignore[misc]
+                if other.name != name:
+                    rules.extend(r for r in other.decode().get("rules") or () if r not in rules)
+        return rules
+
+
+def _subject_key(subject: Object, namespace: str) -> Subject:
+    if subject.get("kind") == "ServiceAccount":
+        return (
+            "User",
+            f"{SERVICE_ACCOUNT_PREFIX}{subject.get('namespace') or namespace}:{subject.get('name')}",
+        )
+    return subject.get("kind", ""), subject.get("name", "")

@@ -1,0 +1,94 @@
+"""Bring the cluster's first objects in place: what is missing is created, the rest is left alone.
+
+Runs through the in-process transport, so that the objects are defaulted, validated and allocated
+like anybody's. Only the API's own endpoints, and roles that lost rules, are put right.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Sequence
+
+from wherry.api.core.endpoints import ENDPOINTS
+from wherry.api.core.namespaces import NAMESPACES
+from wherry.api.core.services import SERVICES
+from wherry.api.discovery.endpoint_slices import ENDPOINT_SLICES
+from wherry.api.rbac.cluster_role_bindings import CLUSTER_ROLE_BINDINGS
+from wherry.api.rbac.cluster_roles import CLUSTER_ROLES
+from wherry.api.rbac.role_bindings import ROLE_BINDINGS
+from wherry.api.rbac.roles import ROLES
+from wherry.api.resource import Resource
+from wherry.api.scheduling.priority_classes import PRIORITY_CLASSES
+from wherry.apiserver.bootstrap import endpoint, objects
+from wherry.apiserver.core import Core
+from wherry.client.api import Client
+from wherry.objects.errors import ApiError
+from wherry.objects.meta import Object, name_of, namespace_of
+
+
+async def bootstrap(core: Core, client: Client, address: str, port: int) -> None:
+    """Bring everything in place; `address` and `port` are where the API server is reached."""
+    await ensure(core, client, NAMESPACES, objects.namespaces())
+    await asyncio.gather(
+        ensure(core, client, PRIORITY_CLASSES, objects.priority_classes()),
+        _roles(core, client),
+        _endpoint(core, client, address, port),
+    )
+
+
+async def ensure(core: Core, client: Client, resource: Resource, wanted: Sequence[Object]) -> None:
+    """Create those of `wanted` that are not there."""
+    served = core.registry.of(resource)
+    await served.source.open()
+    missing = [obj for obj in wanted if served.get(namespace_of(obj), name_of(obj)) is None]
+    await asyncio.gather(*(_create(client, resource, obj) for obj in missing))
+
+
+async def _create(client: Client, resource: Resource, obj: Object) -> None:
+    try:
+        await client.create(resource, obj)
+    except ApiError as error:
+        if error.reason != "AlreadyExists":
+            raise
+
+
+async def _roles(core: Core, client: Client) -> None:
+    from wherry.apiserver.bootstrap import roles
+
+    await ensure(core, client, CLUSTER_ROLES, roles.cluster_roles())
+    await ensure(core, client, CLUSTER_ROLE_BINDINGS, roles.cluster_role_bindings())
+    await ensure(core, client, ROLES, roles.roles())
+    await ensure(core, client, ROLE_BINDINGS, roles.role_bindings())
+
+
+async def _endpoint(core: Core, client: Client, address: str, port: int) -> None:
+    cluster_ip = core.services.addresses.first
+    await ensure(core, client, SERVICES, [endpoint.service(cluster_ip, port)])
+    await _put_right(core, client, ENDPOINTS, endpoint.endpoints(address, port), ("subsets",))
+    await _put_right(
+        core,
+        client,
+        ENDPOINT_SLICES,
+        endpoint.endpoint_slice(address, port),
+        ("addressType", "endpoints", "ports"),
+    )
+
+
+async def _put_right(
+    core: Core, client: Client, resource: Resource, wanted: Object, fields: tuple[str, ...]
+) -> None:
+    """Create the object, or make `fields` of the present one what they should be."""
+    served = core.registry.of(resource)
+    await served.source.open()
+    cached = served.get(namespace_of(wanted), name_of(wanted))
+    if cached is None:
+        await _create(client, resource, wanted)
+        return
+    present = cached.decode()
+    if all(present.get(field) == wanted.get(field) for field in fields):
+        return
+    if present.get("addressType") != wanted.get("addressType"):
+        await client.delete(resource, name_of(wanted), namespace_of(wanted))
+        await client.create(resource, wanted)
+        return
+    await client.update(resource, {**present, **{field: wanted[field] for field in fields}})

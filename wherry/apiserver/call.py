@@ -1,0 +1,142 @@
+"""One request on its way through the server (`Call`) and what a verb answers (`Outcome`).
+
+Neither knows HTTP: the HTTP front and the in-process transport both make calls and both turn
+outcomes into what their client wants, so every rule in between holds for both.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Protocol
+
+import orjson
+
+from wherry.apiserver.cacher import Cached, CachedEvent
+from wherry.apiserver.registry import Served
+from wherry.apiserver.request import RequestInfo
+from wherry.apiserver.user import User
+from wherry.kit.httpd.message import Answer, Request
+from wherry.objects.meta import Object
+
+JSON = "application/json"
+NO_HEADERS: Mapping[str, str] = {}
+
+
+class Call:
+    """A request as the verbs see it.
+
+    `body` is what the client sent (bytes over HTTP; an object from the local transport, which must
+    not be changed). `headers` has lower-case names. `warnings` collects texts for the client.
+    `request` is the HTTP request behind it, None for a local call.
+    """
+
+    __slots__ = ("body", "content_type", "headers", "info", "query", "request", "user", "warnings")
+
+    def __init__(
+        self,
+        info: RequestInfo,
+        user: User,
+        query: Mapping[str, str],
+        body: Any = b"",
+        content_type: str = JSON,
+        headers: Mapping[str, str] = NO_HEADERS,
+        request: Request | None = None,
+    ) -> None:
+        self.info = info
+        self.user = user
+        self.query = query
+        self.body = body
+        self.content_type = content_type
+        self.headers = headers
+        self.request = request
+        self.warnings: list[str] = []
+
+    @property
+    def accept(self) -> str:
+        """The Accept header, "" when the client takes anything."""
+        return self.headers.get("accept", "")
+
+    @property
+    def is_dry_run(self) -> bool:
+        """Whether everything is to be checked and nothing stored."""
+        return bool(self.query.get("dryRun"))
+
+
+class Outcome:
+    """An answer: its JSON bytes, or the object they would decode to, or both."""
+
+    __slots__ = ("_data", "_object", "content_type", "headers", "status")
+
+    def __init__(
+        self,
+        *,
+        data: bytes | None = None,
+        obj: Object | None = None,
+        status: int = 200,
+        content_type: str = JSON,
+        headers: tuple[tuple[str, str], ...] = (),
+    ) -> None:
+        self._data = data
+        self._object = obj
+        self.status = status
+        self.content_type = content_type
+        self.headers = headers
+
+    @property
+    def data(self) -> bytes:
+        """The answer's bytes."""
+        if self._data is None:
+            self._data = orjson.dumps(self._object)
+        return self._data
+
+    @property
+    def object(self) -> Object:
+        """The answer, decoded; private to the caller."""
+        if self._object is None:
+            decoded: Object = orjson.loads(self._data or b"{}")
+            self._object = decoded
+        return self._object
+
+
+class EventSink(Protocol):
+    """Where a watch puts what happened; one per watching client."""
+
+    def events(self, events: Sequence[CachedEvent]) -> None:
+        """Some events, in order. Must not block; a sink too slow gives up by itself."""
+        ...
+
+    def control(self, event_type: str, obj: Object) -> None:
+        """A BOOKMARK or ERROR."""
+        ...
+
+    def initial(self, items: Sequence[Cached]) -> None:
+        """ADDED for each of `items`, the state a watch begins with."""
+        ...
+
+    def end(self) -> None:
+        """The resource is no longer served: the watch is over."""
+        ...
+
+    async def wait(self, timeout_s: float) -> bool:
+        """Return True when the client is gone (or cut off), False after `timeout_s`."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class WatchOutcome:
+    """A watch about to begin: `run(sink)` feeds the client's sink and returns at the end."""
+
+    run: Callable[[EventSink], Awaitable[None]]
+    served: Served
+
+
+@dataclass(frozen=True, slots=True)
+class RawOutcome:
+    """An answer that is HTTP already: proxied, streamed or upgraded."""
+
+    answer: Answer
+
+
+AnyOutcome = Outcome | WatchOutcome | RawOutcome
+Result = AnyOutcome | Awaitable[AnyOutcome]

@@ -1,0 +1,55 @@
+"""What an API server is told when it is made: `ApiServerConfig`. It reads nothing else."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from wherry.apiserver.user import User
+
+DEFAULT_ISSUER = "https://kubernetes.default.svc.cluster.local"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ApiServerConfig:
+    """One API server.
+
+    `port` 0 takes any free port. `client_ca_file` verifies client certificates, `kubelet_ca_file`
+    (the client CA if None) the kubelets' serving certificates. `service_account_key_file` is the
+    private key (PEM, EC P-256 or RSA) tokens are signed with; `service_account_public_files` are
+    further keys whose tokens are taken, for rotation. `node_ports` is inclusive. `tokens` maps
+    static bearer tokens to users. With `anonymous` off, a request without credentials is refused
+    even where everybody may read (health, version).
+    """
+
+    host: str = "127.0.0.1"
+    port: int = 6443
+    tls_cert_file: Path
+    tls_key_file: Path
+    client_ca_file: Path | None = None
+    service_account_key_file: Path
+    service_account_public_files: tuple[Path, ...] = ()
+    service_account_issuer: str = DEFAULT_ISSUER
+    service_cidr: str = "10.96.0.0/16"
+    node_ports: tuple[int, int] = (30000, 32767)
+    advertise_address: str = "127.0.0.1"
+    advertise_port: int = 0
+    """Port other machines and pods reach this server at; 0: the port it listens on."""
+    kubelet_client_cert_file: Path | None = None
+    kubelet_client_key_file: Path | None = None
+    kubelet_ca_file: Path | None = None
+    tokens: Mapping[str, User] = field(default_factory=dict)
+    anonymous: bool = True
+    cluster_name: str = "default"
+    max_mutating_in_flight: int = 200
+    max_reading_in_flight: int = 400
+    request_timeout_s: float = 60.0
+    min_watch_timeout_s: float = 1800.0
+    watch_buffer_bytes: int = 8 * 1024 * 1024
+    """A watcher that lets more than this pile up is cut off."""
+
+    @property
+    def api_audiences(self) -> tuple[str, ...]:
+        """Audiences a token must be made for to be taken here."""
+        return (self.service_account_issuer,)

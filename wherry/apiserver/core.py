@@ -1,0 +1,51 @@
+"""What every verb shares: `Core`, one bundle of the server's parts.
+
+A verb is a function of the core, a call and the resource it is about; nothing is global, so two API
+servers can live in one process.
+"""
+
+from __future__ import annotations
+
+import random
+from dataclasses import dataclass
+from datetime import datetime
+from typing import TYPE_CHECKING
+
+from wherry.apiserver.registry import Registry
+from wherry.kit.clock import Clock
+from wherry.objects.meta import format_time
+from wherry.store.base import Store
+
+if TYPE_CHECKING:
+    from wherry.apiserver.admission.base import AdmissionChain
+    from wherry.apiserver.allocation.services import ServiceAllocator
+    from wherry.apiserver.authentication.chain import Authenticator
+    from wherry.apiserver.authentication.service_accounts import TokenIssuer
+    from wherry.apiserver.authorization.chain import Authorizer
+    from wherry.apiserver.config import ApiServerConfig
+    from wherry.apiserver.subresources.gate import KubeletGate
+
+
+@dataclass(slots=True, kw_only=True)
+class Core:
+    """The parts of one API server."""
+
+    config: ApiServerConfig
+    store: Store
+    clock: Clock
+    random: random.Random
+    registry: Registry
+    authenticator: Authenticator
+    authorizer: Authorizer
+    admission: AdmissionChain
+    services: ServiceAllocator
+    tokens: TokenIssuer
+    kubelets: KubeletGate
+
+    def now(self) -> datetime:
+        """The wall clock."""
+        return self.clock.now()
+
+    def timestamp(self) -> str:
+        """The wall clock as objects carry it."""
+        return format_time(self.clock.now())

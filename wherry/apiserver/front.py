@@ -1,0 +1,257 @@
+"""The HTTP side of the server: the filter chain around the verbs, in the order a request passes it.
+
+    who (401) - as whom (403) - may they (403) - room for it (429) - the verb - counted, answered
+
+Reading one cached object passes all of this in one synchronous line, without a task, without
+decoding anything; whatever has to wait for something becomes a coroutine at that point.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Awaitable
+from inspect import isawaitable
+from time import perf_counter
+
+import orjson
+
+from wherry.apiserver.authentication.impersonation import impersonated
+from wherry.apiserver.call import AnyOutcome, Call, RawOutcome, WatchOutcome
+from wherry.apiserver.core import Core
+from wherry.apiserver.dispatch import dispatch
+from wherry.apiserver.metrics import Key, RequestMetrics
+from wherry.apiserver.paths import Paths
+from wherry.apiserver.presentation import form_of, present, watch_lens
+from wherry.apiserver.request import NO_QUERY, RequestInfo, parse_path, parse_query, request_info
+from wherry.apiserver.sinks import HttpSink
+from wherry.apiserver.subresources.catalog import LONG_RUNNING
+from wherry.apiserver.tables import Form
+from wherry.kit.httpd.message import (
+    Answer,
+    Headers,
+    Request,
+    Response,
+    StreamResponse,
+    UpgradeResponse,
+    Writer,
+)
+from wherry.objects.errors import ApiError, internal, server_timeout, too_many_requests
+
+log = logging.getLogger(__name__)
+
+JSON = "application/json"
+NO_CACHE = (("Cache-Control", "no-cache, private"),)
+MUTATING = frozenset({"create", "update", "patch", "delete", "deletecollection"})
+PLAIN_ACCEPTS = frozenset({"", "*/*", JSON, "application/json, */*"})
+
+
+class Front:
+    """Turns requests into calls, and outcomes into answers."""
+
+    def __init__(self, core: Core, paths: Paths, metrics: RequestMetrics) -> None:
+        self._core = core
+        self._paths = paths
+        self._metrics = metrics
+        self._sinks: set[HttpSink] = set()
+
+    def handle(self, request: Request) -> Answer | Awaitable[Answer]:
+        """Answer one request; never raises."""
+        started = perf_counter()
+        try:
+            user = self._core.authenticator.authenticate(request.connection, request.headers)
+            if request.method == "GET" and not request.query:
+                answer = self._cached_object(request, user.is_master, started)
+                if answer is not None:
+                    return answer
+            query = parse_query(request.query)
+            info = request_info(request.method, request.path, query)
+            headers = request.headers
+            if any(name.startswith("impersonate-") for name in headers):
+                user = impersonated(user, headers, self._core.authorizer.check)
+            self._core.authorizer.check(user, info)
+            call = Call(info, user, query, request.body, headers.get("content-type", JSON), headers, request)
+            return self._serve(call, started)
+        except ApiError as error:
+            return self._failed(error, _unknown_info(request), started)
+        except Exception:
+            log.exception("%s %s failed", request.method, request.path)
+            return self._failed(internal("see the server's log"), _unknown_info(request), started)
+
+    def _cached_object(self, request: Request, is_master: bool, started: float) -> Response | None:
+        """The straight line: one object, as JSON, for somebody who may read everything."""
+        headers = request.headers
+        if not is_master or headers.get("accept", "") not in PLAIN_ACCEPTS or "impersonate-user" in headers:
+            return None
+        target = parse_path(request.path)
+        if not target.name or target.subresource or target.is_watch_path:
+            return None
+        served = self._core.registry.find(target.group, target.version, target.resource)
+        if served is None or not served.source.is_ready or served.converts:
+            return None
+        resource = served.resource
+        if resource.namespaced != bool(target.namespace) and resource.plural != "namespaces":
+            return None
+        cached = served.get(target.namespace, target.name)
+        if cached is None:
+            return None
+        key = ("get", target.group, target.version, target.resource, "", "resource")
+        self._metrics.observe(key, 200, perf_counter() - started)
+        return Response(cached.data, headers=NO_CACHE)
+
+    def _serve(self, call: Call, started: float) -> Answer | Awaitable[Answer]:
+        info = call.info
+        form = form_of(call)
+        if not info.is_resource:
+            result = self._paths.serve(call)
+        elif info.verb == "watch" or info.subresource in LONG_RUNNING:
+            result = dispatch(self._core, call)
+            if isawaitable(result):
+                return self._later(call, form, result, started)
+            return self._answer(call, form, result, started)
+        else:
+            self._check_room(info.verb)
+            result = dispatch(self._core, call)
+        if isawaitable(result):
+            return self._limited(call, form, result, started)
+        return self._answer(call, form, result, started)
+
+    def _check_room(self, verb: str) -> None:
+        metrics, config = self._metrics, self._core.config
+        if verb in MUTATING:
+            full, kind = metrics.mutating >= config.max_mutating_in_flight, "mutating"
+        else:
+            full, kind = metrics.reading >= config.max_reading_in_flight, "readOnly"
+        if full:
+            metrics.refused[kind] += 1
+            raise too_many_requests("Too many requests, please try again later.")
+
+    async def _limited(self, call: Call, form: Form, result: Awaitable[AnyOutcome], started: float) -> Answer:
+        """Await a verb that counts as in flight, and may not take for ever."""
+        metrics = self._metrics
+        is_write = call.info.verb in MUTATING
+        if is_write:
+            metrics.mutating += 1
+        else:
+            metrics.reading += 1
+        try:
+            async with asyncio.timeout(self._core.config.request_timeout_s):
+                return self._answer(call, form, await result, started)
+        except TimeoutError:
+            timeout = server_timeout("request did not complete within the allotted timeout")
+            return self._failed(timeout, call.info, started)
+        except ApiError as error:
+            return self._failed(error, call.info, started, call.warnings)
+        except Exception:
+            log.exception("%s %s failed", call.info.verb, call.info.path)
+            return self._failed(internal("see the server's log"), call.info, started)
+        finally:
+            if is_write:
+                metrics.mutating -= 1
+            else:
+                metrics.reading -= 1
+
+    async def _later(self, call: Call, form: Form, result: Awaitable[AnyOutcome], started: float) -> Answer:
+        """Await a verb that may take as long as its client stays."""
+        try:
+            return self._answer(call, form, await result, started)
+        except ApiError as error:
+            return self._failed(error, call.info, started, call.warnings)
+        except Exception:
+            log.exception("%s %s failed", call.info.verb, call.info.path)
+            return self._failed(internal("see the server's log"), call.info, started)
+
+    def _answer(self, call: Call, form: Form, result: AnyOutcome, started: float) -> Answer:
+        if isinstance(result, WatchOutcome):
+            return self._watching(call, form, result, started)
+        if isinstance(result, RawOutcome):
+            self._observe(call.info, _status_of(result.answer), started)
+            return self._counted(result.answer)
+        outcome = present(self._core, call, form, result)
+        self._observe(call.info, outcome.status, started)
+        headers: Headers = (*NO_CACHE, *outcome.headers)
+        if call.warnings:
+            headers = (*headers, *warning_headers(call.warnings))
+        return Response(outcome.data, outcome.status, outcome.content_type, headers)
+
+    def _watching(self, call: Call, form: Form, outcome: WatchOutcome, started: float) -> StreamResponse:
+        lens = watch_lens(self._core, call, form, outcome.served)
+        self._observe(call.info, 200, started)
+
+        async def run(writer: Writer) -> None:
+            sink = HttpSink(self._core.clock, writer, self._core.config.watch_buffer_bytes, lens)
+            self._sinks.add(sink)
+            self._metrics.long_running += 1
+            try:
+                await outcome.run(sink)
+            finally:
+                self._metrics.long_running -= 1
+                self._sinks.discard(sink)
+
+        return StreamResponse(run, headers=NO_CACHE)
+
+    def _counted(self, answer: Answer) -> Answer:
+        """A streamed or upgraded answer that counts itself as long-running while it lasts."""
+        if isinstance(answer, StreamResponse | UpgradeResponse):
+            run = answer.run
+
+            async def counting(peer: object) -> None:
+                self._metrics.long_running += 1
+                try:
+                    await run(peer)  # type: ignore[arg-type]
+                finally:
+                    self._metrics.long_running -= 1
+
+            answer.run = counting
+        return answer
+
+    def _failed(
+        self, error: ApiError, info: RequestInfo, started: float, warnings: list[str] | None = None
+    ) -> Response:
+        self._observe(info, error.code, started)
+        headers: Headers = NO_CACHE
+        retry_after = error.details.get("retryAfterSeconds")
+        if retry_after and error.code in (429, 503, 504):
+            headers = (*headers, ("Retry-After", str(retry_after)))
+        if warnings:
+            headers = (*headers, *warning_headers(warnings))
+        return Response(orjson.dumps(error.status()), error.code, JSON, headers)
+
+    def _observe(self, info: RequestInfo, code: int, started: float) -> None:
+        self._metrics.observe(metric_key(info), code, perf_counter() - started)
+
+    def close(self) -> None:
+        """End every watch, so that connections can close."""
+        for sink in list(self._sinks):
+            sink.end()
+
+
+def metric_key(info: RequestInfo) -> Key:
+    """The labels a request is counted under; paths and names are left out, they would never end."""
+    if not info.is_resource:
+        return info.verb, "", "", "", "", ""
+    if info.verb in ("list", "watch", "deletecollection") or not info.name:
+        scope = "namespace" if info.namespace else "cluster"
+    else:
+        scope = "resource"
+    return info.verb, info.group, info.version, info.resource, info.subresource, scope
+
+
+def warning_headers(warnings: list[str]) -> tuple[tuple[str, str], ...]:
+    """`Warning:` headers; each text once, in the quoting RFC 7234 wants."""
+    texts = dict.fromkeys(warnings)
+    return tuple(("Warning", f'299 - "{_quoted(text)}"') for text in texts)
+
+
+def _quoted(text: str) -> str:
+    printable = "".join(character if character.isprintable() else " " for character in text)
+    ascii_text = printable.encode("ascii", "replace").decode()
+    return ascii_text.replace("\\", "\\\\").replace('"', '\\"')
+
+
+def _unknown_info(request: Request) -> RequestInfo:
+    return request_info(request.method, request.path, NO_QUERY)
+
+
+def _status_of(answer: Answer) -> int:
+    return 101 if isinstance(answer, UpgradeResponse) else answer.status

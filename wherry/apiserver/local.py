@@ -1,0 +1,111 @@
+"""The API server without HTTP, for components in the same process: `LocalTransport`.
+
+The same authorization, admission and validation as over the wire, but objects are handed over as
+they are: nothing is encoded that is not stored, and watchers share one decoded object per event.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Callable, Mapping
+
+import orjson
+
+from wherry.apiserver.call import Call, Outcome, RawOutcome, WatchOutcome
+from wherry.apiserver.core import Core
+from wherry.apiserver.dispatch import dispatch, settle
+from wherry.apiserver.paths import Paths
+from wherry.apiserver.request import NO_QUERY, request_info
+from wherry.apiserver.sinks import LocalSink
+from wherry.apiserver.user import User
+from wherry.client.transport import JSON, WatchEvent
+from wherry.kit.httpd.message import Response
+from wherry.objects.errors import bad_request, service_unavailable
+from wherry.objects.meta import Object
+
+
+class LocalTransport:
+    """A `client.transport.Transport` that acts as `user`."""
+
+    def __init__(self, core: Core, paths: Paths, user: User, *, sinks: set[LocalSink]) -> None:
+        self._core = core
+        self._paths = paths
+        self._user = user
+        self._all_sinks = sinks
+        self._sinks: set[LocalSink] = set()
+        self._closed = False
+        self._headers = {"user-agent": user.name.rpartition(":")[2]}
+
+    async def call(
+        self,
+        method: str,
+        path: str,
+        query: Mapping[str, str] | None = None,
+        body: Object | list[Object] | None = None,
+        content_type: str = JSON,
+    ) -> Object:
+        """See `Transport.call`."""
+        call = self._make_call(method, path, query, body, content_type)
+        result = self._paths.serve(call) if not call.info.is_resource else dispatch(self._core, call)
+        outcome = await settle(result)
+        if isinstance(outcome, RawOutcome) and isinstance(outcome.answer, Response):
+            decoded: Object = orjson.loads(outcome.answer.body)
+            return decoded
+        if not isinstance(outcome, Outcome):
+            raise bad_request("streams cannot be had through a call")
+        if outcome.content_type != JSON:
+            raise bad_request(f"{path} answers {outcome.content_type}, not an object")
+        return outcome.object
+
+    async def watch(self, path: str, query: Mapping[str, str]) -> AsyncIterator[WatchEvent]:
+        """See `Transport.watch`."""
+        call = self._make_call("GET", path, {**query, "watch": "true"}, None, JSON)
+        outcome = await settle(dispatch(self._core, call))
+        if isinstance(outcome, Outcome | RawOutcome):
+            raise bad_request(f"{path} cannot be watched")
+        sink = LocalSink(self._core.clock, _conversion(outcome))
+        self._sinks.add(sink)
+        self._all_sinks.add(sink)
+        running = asyncio.ensure_future(_run(outcome, sink))
+        try:
+            while (event := await sink.next()) is not None:
+                yield event
+            if running.done():
+                running.result()
+        finally:
+            sink.end()
+            self._sinks.discard(sink)
+            self._all_sinks.discard(sink)
+            running.cancel()
+
+    async def close(self) -> None:
+        """End this transport's watches; calls fail from now on."""
+        self._closed = True
+        for sink in list(self._sinks):
+            sink.end()
+
+    def _make_call(
+        self,
+        method: str,
+        path: str,
+        query: Mapping[str, str] | None,
+        body: Object | list[Object] | None,
+        content_type: str,
+    ) -> Call:
+        if self._closed:
+            raise service_unavailable("the transport was closed")
+        parameters = dict(query) if query else NO_QUERY
+        info = request_info(method, path, parameters)
+        self._core.authorizer.check(self._user, info)
+        return Call(info, self._user, parameters, body, content_type, self._headers)
+
+
+async def _run(outcome: WatchOutcome, sink: LocalSink) -> None:
+    try:
+        await outcome.run(sink)
+    finally:
+        sink.end()
+
+
+def _conversion(outcome: WatchOutcome) -> Callable[[Object], Object] | None:
+    return outcome.served.from_storage if outcome.served.converts else None

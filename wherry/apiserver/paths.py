@@ -1,0 +1,129 @@
+"""Everything that is not a resource: health, version, metrics, discovery, OpenAPI, token keys."""
+
+from __future__ import annotations
+
+import platform
+from collections.abc import Callable
+from typing import TYPE_CHECKING
+
+import orjson
+
+from wherry.apiserver.call import Call, Outcome, RawOutcome, Result
+from wherry.apiserver.core import Core
+from wherry.apiserver.health import Health
+from wherry.apiserver.metrics import RequestMetrics
+from wherry.objects.errors import method_not_allowed, path_not_found
+from wherry.objects.meta import Object
+
+DOCUMENTED = ("/api", "/apis", "/openapi")
+GIT_VERSION = "v1.37.0"
+if TYPE_CHECKING:
+    from wherry.apiserver.discovery import Discovery
+    from wherry.apiserver.openapi import OpenAPI
+
+PathHandler = Callable[[Call], Result]
+
+
+class Paths:
+    """Answers GETs of paths that are no resource."""
+
+    def __init__(self, core: Core, metrics: RequestMetrics, health: Health) -> None:
+        self._core = core
+        self._metrics = metrics
+        self._health = health
+        self._address = ""
+        self._generation = -1
+        self._discovery: Discovery | None = None
+        self._open_api: OpenAPI | None = None
+        self._exact: dict[str, PathHandler] = {
+            "/": self._index,
+            "/version": lambda _: Outcome(obj=version()),
+            "/metrics": self._render_metrics,
+            "/.well-known/openid-configuration": self._configuration,
+            "/openid/v1/jwks": self._key_set,
+        }
+
+    @property
+    def _base_url(self) -> str:
+        return f"https://{self._address}"
+
+    def listen_at(self, address: str) -> None:
+        """Tell documents that name the server where it is: `host:port`."""
+        self._address = address
+
+    def serve(self, call: Call) -> Result:
+        """Answer, or raise ApiError (404, 405)."""
+        path = call.info.path
+        handler = self._exact.get(path) or self._exact.get(path.rstrip("/"))
+        if handler is None and path.startswith(DOCUMENTED):
+            handler = self._document
+        if handler is None and self._health.is_check(path):
+            handler = self._health.answer
+        if handler is None:
+            raise path_not_found()
+        if call.info.verb not in ("get", "head"):
+            raise method_not_allowed()
+        return handler(call)
+
+    def _document(self, call: Call) -> RawOutcome:
+        """Discovery and OpenAPI, made anew when other resources are served."""
+        registry, request = self._core.registry, call.request
+        if registry.generation != self._generation:
+            self._generation = registry.generation
+            self._discovery = self._open_api = None
+        path, tag = call.info.path, call.headers.get("if-none-match", "")
+        if path.startswith("/openapi"):
+            from wherry.apiserver.openapi import OpenAPI
+
+            if self._open_api is None:
+                self._open_api = OpenAPI(registry.resources())
+            raw_query = request.query if request is not None else ""
+            response = self._open_api.answer(path, call.accept, raw_query, tag)
+        else:
+            from wherry.apiserver.discovery import Discovery
+
+            if self._discovery is None:
+                self._discovery = Discovery(registry.resources(), self._address)
+            response = self._discovery.answer(path, call.accept, tag)
+        if response is None:
+            raise path_not_found()
+        return RawOutcome(response)
+
+    def _configuration(self, _: Call) -> Outcome:
+        from wherry.apiserver.openid import configuration
+
+        return Outcome(obj=configuration(self._core.tokens, self._base_url))
+
+    def _key_set(self, _: Call) -> Outcome:
+        from wherry.apiserver.openid import KEY_SET_TYPE, key_set
+
+        data = orjson.dumps(key_set(self._core.tokens.keys))
+        return Outcome(data=data, content_type=KEY_SET_TYPE)
+
+    def _index(self, _: Call) -> Outcome:
+        return Outcome(obj={"paths": sorted([*self._exact, *self._health.paths()])})
+
+    def _render_metrics(self, _: Call) -> Outcome:
+        text = self._metrics.render(self._core.store.revision)
+        return Outcome(data=text.encode(), content_type="text/plain; version=0.0.4; charset=utf-8")
+
+
+def version() -> Object:
+    """What `kubectl version` shows of the server."""
+    major, minor = GIT_VERSION.removeprefix("v").split(".")[:2]
+    machine = {"x86_64": "amd64", "aarch64": "arm64"}.get(platform.machine(), platform.machine())
+    return {
+        "major": major,
+        "minor": minor,
+        "emulationMajor": major,
+        "emulationMinor": minor,
+        "minCompatibilityMajor": major,
+        "minCompatibilityMinor": str(int(minor) - 1),
+        "gitVersion": GIT_VERSION,
+        "gitCommit": "",
+        "gitTreeState": "clean",
+        "buildDate": "1970-01-01T00:00:00Z",
+        "goVersion": "none",
+        "compiler": platform.python_implementation(),
+        "platform": f"linux/{machine}",
+    }

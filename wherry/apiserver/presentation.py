@@ -1,0 +1,120 @@
+"""Objects as clients asked to see them: as they are, as a Table, or with nothing but metadata.
+
+`tables` says what that comes to; here it is decided and turned into bytes, JSON or YAML.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import orjson
+
+from wherry.apiserver import tables
+from wherry.apiserver.cacher import Cached, CachedEvent
+from wherry.apiserver.call import JSON, Call, Outcome
+from wherry.apiserver.core import Core
+from wherry.apiserver.registry import Served
+from wherry.apiserver.request import is_true
+from wherry.apiserver.tables import AS_IS, Form
+from wherry.objects.meta import Object
+
+YAML = "application/yaml"
+
+
+def form_of(call: Call) -> Form:
+    """The form of the answer to `call`. Raises ApiError (406)."""
+    if not call.accept or not call.info.is_resource or call.info.subresource in ("log", "proxy"):
+        return AS_IS  # these answer what they have, such as plain text
+    return tables.negotiate(call.accept)
+
+
+def present(core: Core, call: Call, form: Form, outcome: Outcome) -> Outcome:
+    """The outcome in the form asked for. Raises ApiError (400, 406)."""
+    if outcome.content_type != JSON:
+        return outcome
+    if form.kind and call.info.is_resource:
+        outcome = _transformed(core, call, form, outcome)
+    if form.media_type == YAML:
+        return Outcome(data=_yaml(outcome.object), status=outcome.status, content_type=YAML)
+    if "pretty" in call.query and is_true(call.query["pretty"]):
+        data = orjson.dumps(outcome.object, option=orjson.OPT_INDENT_2 | orjson.OPT_APPEND_NEWLINE)
+        return Outcome(data=data, status=outcome.status, headers=outcome.headers)
+    return outcome
+
+
+def _transformed(core: Core, call: Call, form: Form, outcome: Outcome) -> Outcome:
+    served = core.registry.find(call.info.group, call.info.version, call.info.resource)
+    obj = outcome.object
+    if served is None:
+        return outcome
+    resource = served.resource
+    if obj.get("kind") == resource.list_kind and "items" in obj:
+        shown = tables.transform_list(
+            resource, obj["items"], obj.get("metadata") or {}, form, call.query, core.now()
+        )
+    elif obj.get("kind") == resource.kind:
+        shown = tables.transform_object(resource, obj, form, call.query, core.now())
+    else:
+        return outcome  # a Status or another kind's object stays what it is
+    return Outcome(obj=shown, status=outcome.status, headers=outcome.headers)
+
+
+def _yaml(obj: Object) -> bytes:
+    import yaml
+
+    dumper = getattr(yaml, "CSafeDumper", yaml.SafeDumper)
+    text: str = yaml.dump(obj, Dumper=dumper, sort_keys=False)
+    return text.encode()
+
+
+class PlainLens:
+    """Events as they are; their lines are made once for all watchers."""
+
+    def events(self, events: Sequence[CachedEvent]) -> bytes:
+        """Lines of some events."""
+        if len(events) == 1:
+            return events[0].frame
+        return b"".join([event.frame for event in events])
+
+    def initial(self, items: Sequence[Cached]) -> bytes:
+        """ADDED lines of objects."""
+        return b"".join([b'{"type":"ADDED","object":%s}\n' % item.data for item in items])
+
+    def control(self, event_type: str, obj: Object) -> bytes:
+        """The line of a BOOKMARK or ERROR."""
+        return orjson.dumps({"type": event_type, "object": obj}, option=orjson.OPT_APPEND_NEWLINE)
+
+
+class FormLens(PlainLens):
+    """Events in another form or version, made for one watcher alone."""
+
+    def __init__(self, core: Core, served: Served, form: tables.EventForm) -> None:
+        self._core = core
+        self._served = served
+        self._form = form
+
+    def events(self, events: Sequence[CachedEvent]) -> bytes:
+        """Lines of some events."""
+        return b"".join([self._line(event.type, event.object) for event in events])
+
+    def initial(self, items: Sequence[Cached]) -> bytes:
+        """ADDED lines of objects."""
+        return b"".join([self._line("ADDED", item) for item in items])
+
+    def control(self, event_type: str, obj: Object) -> bytes:
+        """The line of a BOOKMARK or ERROR."""
+        return super().control(event_type, self._form.transform(event_type, obj, self._core.now()))
+
+    def _line(self, event_type: str, cached: Cached) -> bytes:
+        obj = self._form.transform(event_type, self._served.decode(cached), self._core.now())
+        return orjson.dumps({"type": event_type, "object": obj}, option=orjson.OPT_APPEND_NEWLINE)
+
+
+PLAIN = PlainLens()
+
+
+def watch_lens(core: Core, call: Call, form: Form, served: Served) -> PlainLens:
+    """How one watcher sees events. Raises ApiError (400) for a bad includeObject."""
+    if not form.kind and not served.converts:
+        return PLAIN
+    return FormLens(core, served, tables.EventForm(served.resource, form, call.query))

@@ -1,0 +1,147 @@
+"""What is served right now: every resource with the cacher its objects come from.
+
+Versions of one kind that share storage share one cacher. A cacher is started when it is first
+needed: nobody pays for the 50 kinds a cluster never uses, and nothing is ever answered from a
+cacher that has not read the store. Resources can be added and removed while the server runs.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Iterable, Sequence
+
+import orjson
+
+from wherry.api.resource import Resource
+from wherry.apiserver.cacher import Cached, CachedEvent, Cacher
+from wherry.objects.errors import service_unavailable
+from wherry.objects.meta import Object
+from wherry.store.base import Store, StoreError, Subscription
+
+
+class Source:
+    """The cacher of one storage prefix, started at most once, on demand."""
+
+    def __init__(self, resource: Resource, store: Store) -> None:
+        self.cacher = Cacher(resource, store)
+        self.is_ready = False
+
+    async def open(self) -> None:
+        """Return once the cacher holds what the store holds. Raises ApiError (503) if it cannot."""
+        if self.is_ready:
+            return
+        try:
+            await self.cacher.start()
+        except StoreError as error:
+            raise service_unavailable(f"storage is not readable: {error}") from error
+        self.is_ready = True
+
+    async def close(self) -> None:
+        """Stop following the store."""
+        self.is_ready = False
+        await self.cacher.close()
+
+
+class Served:
+    """One resource as it is served: declaration, source, and its conversion to what is stored."""
+
+    __slots__ = ("converts", "has_storage", "resource", "source", "verbs")
+
+    def __init__(self, resource: Resource, source: Source) -> None:
+        self.resource = resource
+        self.source = source
+        self.converts = resource.storage_version != (resource.group, resource.version)
+        self.has_storage = "get" in resource.verbs or "list" in resource.verbs
+        self.verbs = frozenset(resource.verbs)
+
+    @property
+    def cacher(self) -> Cacher:
+        """The cacher; only to be read once the source is ready."""
+        return self.source.cacher
+
+    def get(self, namespace: str, name: str) -> Cached | None:
+        """The stored object, None if there is none. The source must be ready."""
+        return self.source.cacher.get(self.resource.key(namespace, name))
+
+    def decode(self, cached: Cached) -> Object:
+        """A private copy of the object in this resource's version."""
+        obj = cached.decode()
+        return self.from_storage(obj) if self.converts else obj
+
+    def data(self, cached: Cached) -> bytes:
+        """The object's JSON in this resource's version."""
+        return orjson.dumps(self.decode(cached)) if self.converts else cached.data
+
+    def from_storage(self, obj: Object) -> Object:
+        """A stored object in this resource's version."""
+        return {**obj, "apiVersion": self.resource.api_version}
+
+    def to_storage(self, obj: Object) -> Object:
+        """An object of this resource's version as it is stored."""
+        if not self.converts:
+            return obj
+        group, version = self.resource.storage_version or ("", "")
+        return {**obj, "apiVersion": f"{group}/{version}" if group else version}
+
+
+class Registry:
+    """All served resources, found by (group, version, plural)."""
+
+    def __init__(self, store: Store) -> None:
+        self._store = store
+        self._served: dict[tuple[str, str, str], Served] = {}
+        self._sources: dict[str, Source] = {}
+        self.generation = 0
+        """Grows whenever a resource is added or removed, so that documents about them are remade."""
+
+    def add(self, resources: Iterable[Resource]) -> None:
+        """Serve `resources`; one that is served already is replaced."""
+        for resource in resources:
+            source = self._sources.get(resource.storage_key)
+            if source is None:
+                source = Source(resource, self._store)
+                self._sources[resource.storage_key] = source
+            self._served[resource.group, resource.version, resource.plural] = Served(resource, source)
+        self.generation += 1
+
+    async def remove(self, resource: Resource) -> None:
+        """Serve `resource` no longer; its stored objects stay."""
+        self._served.pop((resource.group, resource.version, resource.plural), None)
+        self.generation += 1
+        if not any(s.resource.storage_key == resource.storage_key for s in self._served.values()):
+            source = self._sources.pop(resource.storage_key, None)
+            if source is not None:
+                await source.close()
+
+    def find(self, group: str, version: str, plural: str) -> Served | None:
+        """The served resource at that path, None if there is none."""
+        return self._served.get((group, version, plural))
+
+    def of(self, resource: Resource) -> Served:
+        """The served form of a built-in declaration. Raises KeyError if it is not served."""
+        return self._served[resource.group, resource.version, resource.plural]
+
+    def of_kind(self, api_version: str, kind: str) -> Served | None:
+        """The resource whose objects are of that kind, None if none is served."""
+        for served in self._served.values():
+            if served.resource.kind == kind and served.resource.api_version == api_version:
+                return served
+        return None
+
+    def resources(self) -> Sequence[Resource]:
+        """Every served declaration, in the order added."""
+        return [served.resource for served in self._served.values()]
+
+    async def open(self, resources: Iterable[Resource]) -> None:
+        """Start the sources of `resources`, all at once. Raises ApiError (503)."""
+        await asyncio.gather(*(self.of(resource).source.open() for resource in resources))
+
+    def follow(self, resource: Resource, sink: Callable[[Sequence[CachedEvent]], None]) -> Subscription:
+        """Hand `sink` every later change of a resource whose source is ready."""
+        cacher = self.of(resource).cacher
+        return cacher.watch("", cacher.revision, None, sink)
+
+    async def close(self) -> None:
+        """Close every source."""
+        for source in self._sources.values():
+            await source.close()

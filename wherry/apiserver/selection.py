@@ -1,0 +1,60 @@
+"""Which objects a list or watch is about: label and field selectors as one match over the cache."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from wherry.api.resource import Resource
+from wherry.apiserver.cacher import Cached
+from wherry.apiserver.options import ListOptions
+from wherry.objects.errors import bad_request
+from wherry.objects.selectors import parse_field_selector, parse_label_selector
+
+Match = Callable[[Cached], bool]
+ALWAYS_SELECTABLE = ("metadata.name", "metadata.namespace")
+
+
+def select(resource: Resource, options: ListOptions, name: str = "") -> Match | None:
+    """What `options` (and `name`, if given) let through; None for everything.
+
+    Raises ApiError (400) for a selector that cannot be read or a field the kind does not offer.
+    """
+    try:
+        labels = parse_label_selector(options.label_selector) if options.label_selector else None
+        fields = parse_field_selector(options.field_selector) if options.field_selector else None
+    except ValueError as error:
+        raise bad_request(str(error)) from error
+    if fields is not None:
+        for field in fields.fields:
+            if field not in ALWAYS_SELECTABLE and field not in resource.selectable:
+                raise bad_request(f"field label not supported: {field}")
+    if labels is not None and labels.is_empty:
+        labels = None
+    if fields is not None and fields.is_empty:
+        fields = None
+    if name and fields is not None and len(fields.fields) == 1:
+        fields = None  # the name says it all
+    return _match(
+        name,
+        None if labels is None else labels.matches,
+        None if fields is None else fields.matches,
+    )
+
+
+def _match(name: str, labels: Callable[..., bool] | None, fields: Callable[..., bool] | None) -> Match | None:
+    if not name:
+        if labels is None and fields is None:
+            return None
+        if fields is None and labels is not None:
+            return lambda cached: labels(cached.labels)
+        if labels is None and fields is not None:
+            return lambda cached: fields(cached.fields)
+
+    def match(cached: Cached) -> bool:
+        return (
+            (not name or cached.name == name)
+            and (labels is None or labels(cached.labels))
+            and (fields is None or fields(cached.fields))
+        )
+
+    return match

@@ -1,0 +1,147 @@
+"""Where a watch ends: the frames of an HTTP answer, or events handed over in process.
+
+Both never hold up whoever feeds them; a client too slow to take what is written is cut off, and
+watches again from where it was.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections import deque
+from collections.abc import Callable, Sequence
+from typing import Protocol
+
+from wherry.apiserver.cacher import Cached, CachedEvent
+from wherry.client.transport import WatchEvent
+from wherry.kit.clock import Clock
+from wherry.kit.httpd.message import Writer
+from wherry.objects.meta import Object
+
+BUFFERED_EVENTS = 50_000
+WRITE_TOGETHER = 500
+
+
+class Sink:
+    """What all sinks have: an end, and waiting for it."""
+
+    def __init__(self, clock: Clock) -> None:
+        self._clock = clock
+        self._over: asyncio.Future[bool] | None = None
+        self.ended = False
+
+    def end(self) -> None:
+        """The watch is over: the client is gone, or was cut off, or the server closes."""
+        self.ended = True
+        self._wake(True)
+
+    async def wait(self, timeout_s: float) -> bool:
+        """See `EventSink.wait`."""
+        if self.ended:
+            return True
+        self._over = asyncio.get_running_loop().create_future()
+        timer = self._clock.call_later(timeout_s, lambda: self._wake(False))
+        try:
+            return await self._over
+        finally:
+            timer.cancel()
+            self._over = None
+
+    def _wake(self, gone: bool) -> None:
+        if self._over is not None and not self._over.done():
+            self._over.set_result(gone)
+
+
+class Lens(Protocol):
+    """How events become lines for one watcher."""
+
+    def events(self, events: Sequence[CachedEvent]) -> bytes:
+        """Lines of some events."""
+        ...
+
+    def initial(self, items: Sequence[Cached]) -> bytes:
+        """ADDED lines of objects."""
+        ...
+
+    def control(self, event_type: str, obj: Object) -> bytes:
+        """The line of a BOOKMARK or ERROR."""
+        ...
+
+
+class HttpSink(Sink):
+    """Writes lines to a streamed answer, and cuts off a client that leaves too many bytes waiting."""
+
+    def __init__(self, clock: Clock, writer: Writer, limit_bytes: int, lens: Lens) -> None:
+        super().__init__(clock)
+        self._writer = writer
+        self._limit_bytes = limit_bytes
+        self._lens = lens
+
+    def events(self, events: Sequence[CachedEvent]) -> None:
+        """See `EventSink.events`."""
+        if self.ended:
+            return
+        self._writer.write(self._lens.events(events))
+        if self._writer.buffered > self._limit_bytes:
+            self.end()
+            self._writer.abort()
+
+    def control(self, event_type: str, obj: Object) -> None:
+        """See `EventSink.control`."""
+        if not self.ended:
+            self._writer.write(self._lens.control(event_type, obj))
+
+    def initial(self, items: Sequence[Cached]) -> None:
+        """See `EventSink.initial`. The state may be larger than the limit; only what follows may not."""
+        for start in range(0, len(items), WRITE_TOGETHER):
+            self._writer.write(self._lens.initial(items[start : start + WRITE_TOGETHER]))
+
+
+class LocalSink(Sink):
+    """Hands events over to a task of the same process; the decoded objects are shared."""
+
+    def __init__(self, clock: Clock, convert: Callable[[Object], Object] | None = None) -> None:
+        super().__init__(clock)
+        self._waiting: deque[WatchEvent] = deque()
+        self._convert = convert
+        self._reader: asyncio.Future[None] | None = None
+
+    def events(self, events: Sequence[CachedEvent]) -> None:
+        """See `EventSink.events`."""
+        convert = self._convert
+        for event in events:
+            obj = event.decoded
+            self._waiting.append(WatchEvent(event.type, obj if convert is None else convert(obj)))
+        if len(self._waiting) > BUFFERED_EVENTS:
+            self.end()
+        self._arrived()
+
+    def control(self, event_type: str, obj: Object) -> None:
+        """See `EventSink.control`."""
+        self._waiting.append(WatchEvent(event_type, obj))
+        self._arrived()
+
+    def initial(self, items: Sequence[Cached]) -> None:
+        """See `EventSink.initial`."""
+        convert = self._convert
+        for item in items:
+            obj = item.decode()
+            self._waiting.append(WatchEvent("ADDED", obj if convert is None else convert(obj)))
+        self._arrived()
+
+    def end(self) -> None:
+        """See `Sink.end`."""
+        super().end()
+        self._arrived()
+
+    async def next(self) -> WatchEvent | None:
+        """The next event, None once the watch is over and all were taken."""
+        while not self._waiting:
+            if self.ended:
+                return None
+            self._reader = asyncio.get_running_loop().create_future()
+            await self._reader
+        return self._waiting.popleft()
+
+    def _arrived(self) -> None:
+        if self._reader is not None and not self._reader.done():
+            self._reader.set_result(None)

@@ -1,0 +1,76 @@
+"""Who is asking: `User`, the outcome of authentication and the subject of authorization."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from wherry.objects.meta import Object
+
+MASTERS = "system:masters"
+AUTHENTICATED = "system:authenticated"
+UNAUTHENTICATED = "system:unauthenticated"
+ANONYMOUS_NAME = "system:anonymous"
+SERVICE_ACCOUNT_PREFIX = "system:serviceaccount:"
+NODE_PREFIX = "system:node:"
+NODES_GROUP = "system:nodes"
+
+
+@dataclass(frozen=True, slots=True)
+class User:
+    """An identity. `extra` holds what the authenticator knows beyond it, such as the pod of a token.
+
+    Two users are the same to the authorizers' caches when their `key` is equal.
+    """
+
+    name: str
+    groups: tuple[str, ...] = ()
+    uid: str = ""
+    extra: Mapping[str, tuple[str, ...]] = field(default_factory=dict, hash=False)
+
+    @property
+    def is_master(self) -> bool:
+        """Whether authorization is skipped for this user."""
+        return MASTERS in self.groups
+
+    @property
+    def node_name(self) -> str:
+        """The node this user is the kubelet of, "" for anybody else."""
+        if NODES_GROUP in self.groups and self.name.startswith(NODE_PREFIX):
+            return self.name[len(NODE_PREFIX) :]
+        return ""
+
+    @property
+    def service_account(self) -> tuple[str, str] | None:
+        """(namespace, name) of the service account this user is, None for anybody else."""
+        if not self.name.startswith(SERVICE_ACCOUNT_PREFIX):
+            return None
+        namespace, colon, name = self.name[len(SERVICE_ACCOUNT_PREFIX) :].partition(":")
+        return (namespace, name) if colon and namespace and name else None
+
+    def user_info(self) -> Object:
+        """`authentication.k8s.io/v1 UserInfo`, empty parts left out."""
+        info: dict[str, Any] = {"username": self.name}
+        if self.uid:
+            info["uid"] = self.uid
+        if self.groups:
+            info["groups"] = list(self.groups)
+        if self.extra:
+            info["extra"] = {key: list(values) for key, values in self.extra.items()}
+        return info
+
+
+ANONYMOUS = User(ANONYMOUS_NAME, (UNAUTHENTICATED,))
+"""Whoever shows no credentials."""
+
+LOOPBACK = User("system:apiserver", (MASTERS, AUTHENTICATED))
+"""The API server itself, for objects it keeps on its own account."""
+
+
+def service_account_user(
+    namespace: str, name: str, uid: str = "", extra: Mapping[str, tuple[str, ...]] | None = None
+) -> User:
+    """The user a service account is, with the groups every service account has."""
+    groups = ("system:serviceaccounts", f"system:serviceaccounts:{namespace}", AUTHENTICATED)
+    return User(f"{SERVICE_ACCOUNT_PREFIX}{namespace}:{name}", groups, uid, extra or {})

@@ -1,0 +1,181 @@
+"""DELETE: at once, after a grace period, or once the last finalizer is gone.
+
+`plan_deletion` decides purely; the verb only carries its plan out, and starts over when the object
+was written in between.
+"""
+
+from __future__ import annotations
+
+from datetime import datetime, timedelta
+from typing import NamedTuple
+
+from wherry.api.resource import Strategy
+from wherry.apiserver.admission.base import DELETE, Attributes
+from wherry.apiserver.body import read_options
+from wherry.apiserver.cacher import Cached
+from wherry.apiserver.call import Call, Outcome
+from wherry.apiserver.core import Core
+from wherry.apiserver.options import DeleteOptions, delete_options
+from wherry.apiserver.registry import Served
+from wherry.apiserver.verbs.write import UPDATE_ATTEMPTS, Unfounded, finalizers_of, remove, swap
+from wherry.objects.errors import conflict, not_found
+from wherry.objects.meta import Object, format_time, parse_time
+
+ORPHAN, FOREGROUND = "orphan", "foregroundDeletion"
+RETURNS_DELETED = frozenset(
+    {
+        "pods",
+        "podtemplates",
+        "persistentvolumes",
+        "persistentvolumeclaims",
+        "resourcequotas",
+        "serviceaccounts",
+        "csidrivers",
+        "csinodes",
+        "storageclasses",
+        "volumeattachments",
+    }
+)
+"""Kinds whose deletion answers with the object instead of a Status."""
+
+
+class Plan(NamedTuple):
+    """What to do: `removes` the object, or write `changed`, or (neither) leave it as it is."""
+
+    removes: bool
+    changed: Object | None = None
+
+
+async def delete(core: Core, call: Call, served: Served) -> Outcome:
+    """Delete the object; its last state, or a Status of success. Raises ApiError (404, 409, 422)."""
+    options = delete_options(call.query, read_options(call))
+    return await delete_object(core, call, served, call.info.name, options)
+
+
+async def delete_object(core: Core, call: Call, served: Served, name: str, options: DeleteOptions) -> Outcome:
+    """Delete the object called `name` in the call's namespace. Raises ApiError."""
+    resource = served.resource
+    for _ in range(UPDATE_ATTEMPTS):
+        cached = served.get(call.info.namespace, name)
+        if cached is None:
+            raise not_found(resource.plural, resource.group, name)
+        old = served.decode(cached)
+        check_preconditions(served, cached, old, options)
+        await _admit(core, call, served, cached, old, options)
+        plan = plan_deletion(served.decode(cached), options, resource.strategy, core.now())
+        dry_run = options.dry_run or call.is_dry_run
+        try:
+            if plan.removes:
+                revision = cached.revision if dry_run else await remove(core, served, cached, old)
+                return _gone(served, old, revision)
+            if plan.changed is None:
+                return Outcome(obj=old)
+            if not dry_run:
+                await swap(core, served, cached, plan.changed)
+            return Outcome(obj=plan.changed, status=202 if options.orphan_dependents is False else 200)
+        except Unfounded:
+            continue
+    raise conflict(resource.plural, resource.group, name)
+
+
+def check_preconditions(served: Served, cached: Cached, obj: Object, options: DeleteOptions) -> None:
+    """Raise ApiError (409) when the object is not the one the client means."""
+    resource = served.resource
+    uid = obj["metadata"].get("uid", "")
+    if options.uid and options.uid != uid:
+        why = f"Precondition failed: UID in precondition: {options.uid}, UID in object meta: {uid}"
+        raise conflict(resource.plural, resource.group, cached.name, why)
+    if options.resource_version and options.resource_version != str(cached.revision):
+        why = (
+            f"Precondition failed: ResourceVersion in precondition: {options.resource_version}, "
+            f"ResourceVersion in object meta: {cached.revision}"
+        )
+        raise conflict(resource.plural, resource.group, cached.name, why)
+
+
+async def _admit(
+    core: Core, call: Call, served: Served, cached: Cached, old: Object, options: DeleteOptions
+) -> None:
+    attributes = Attributes(
+        core,
+        DELETE,
+        served.resource,
+        "",
+        cached.namespace,
+        cached.name,
+        call.user,
+        None,
+        old,
+        options.dry_run or call.is_dry_run,
+        call.warnings,
+    )
+    await core.admission.admit(attributes)
+    await core.admission.validate(attributes)
+
+
+def plan_deletion(obj: Object, options: DeleteOptions, strategy: Strategy, now: datetime) -> Plan:
+    """What deleting `obj` (private, may be changed) with `options` comes to."""
+    meta = obj["metadata"]
+    grace_s = strategy.grace_period_s(obj, options.grace_period_s)
+    was_deleting = bool(meta.get("deletionTimestamp"))
+    changed = _set_dependents_finalizer(meta, options.propagation)
+    if was_deleting:
+        left_s = meta.get("deletionGracePeriodSeconds") or 0
+        if left_s and (options.grace_period_s is None or grace_s >= left_s):
+            return Plan(False, obj if changed else None)
+        if left_s:
+            asked_at = parse_time(meta["deletionTimestamp"]) - timedelta(seconds=left_s)
+            meta["deletionTimestamp"] = format_time(max(asked_at + timedelta(seconds=grace_s), now))
+            meta["deletionGracePeriodSeconds"] = grace_s
+            changed = True
+            if grace_s:
+                return Plan(False, obj)
+        if not finalizers_of(obj):
+            return Plan(True)
+        return Plan(False, obj if changed else None)
+    if not grace_s and not finalizers_of(obj):
+        return Plan(True)
+    meta["deletionTimestamp"] = format_time(now + timedelta(seconds=grace_s))
+    meta["deletionGracePeriodSeconds"] = grace_s
+    if meta.get("generation"):
+        meta["generation"] += 1
+    if obj.get("kind") == "Namespace":
+        meta.pop("deletionGracePeriodSeconds")
+        obj["status"] = {**(obj.get("status") or {}), "phase": "Terminating"}
+    return Plan(False, obj)
+
+
+def _set_dependents_finalizer(meta: Object, propagation: str) -> bool:
+    """Make the finalizers say what becomes of dependents; whether that changed anything."""
+    if not propagation:
+        return False
+    before = list(meta.get("finalizers") or ())
+    after = [item for item in before if item not in (ORPHAN, FOREGROUND)]
+    if propagation == "Orphan":
+        after.append(ORPHAN)
+    elif propagation == "Foreground":
+        after.append(FOREGROUND)
+    if sorted(after) == sorted(before):
+        return False
+    if after:
+        meta["finalizers"] = after
+    else:
+        meta.pop("finalizers", None)
+    return True
+
+
+def _gone(served: Served, old: Object, revision: int) -> Outcome:
+    resource = served.resource
+    if resource.plural in RETURNS_DELETED:
+        old["metadata"]["resourceVersion"] = str(revision)
+        return Outcome(obj=old)
+    details = {
+        "name": old["metadata"]["name"],
+        "kind": resource.plural,
+        "uid": old["metadata"].get("uid", ""),
+    }
+    if resource.group:
+        details["group"] = resource.group
+    return Outcome(
+        obj={"kind": "Status", "apiVersion": "v1", "metadata": {}, "status": "Success", "details": details}
+    )

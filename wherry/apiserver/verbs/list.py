@@ -1,0 +1,146 @@
+"""LIST: one page of a collection, joined from cached bytes.
+
+The first page shows the present. A continue token names the revision and the last key, so that
+later pages show the same moment: from the cache while the collection has not changed since, from
+the store's history after, and not at all (410) once that history was compacted away.
+"""
+
+from __future__ import annotations
+
+import base64
+import binascii
+from collections.abc import Sequence
+from typing import NamedTuple
+
+import orjson
+
+from wherry.apiserver.cacher import Cached
+from wherry.apiserver.call import Call, Outcome
+from wherry.apiserver.core import Core
+from wherry.apiserver.options import ListOptions, list_options
+from wherry.apiserver.registry import Served
+from wherry.apiserver.selection import Match, select
+from wherry.apiserver.verbs.get import check_reached
+from wherry.objects.errors import ApiError, bad_request, expired
+from wherry.objects.meta import Object
+from wherry.store.base import Compacted, FutureRevision
+
+TOKEN_VERSION = "meta.k8s.io/v1"  # noqa: S105 - a format's name
+TOO_OLD = (
+    "The provided continue parameter is too old to display a consistent list result. You can start a new "
+    "list without the continue parameter, or use the continue token in this response to retrieve the "
+    "remainder of the results. Continuing with the provided token results in an inconsistent list - "
+    "objects that were created, modified, or deleted between the time the first chunk was returned and "
+    "now may show up in the list."
+)
+
+
+class Continuation(NamedTuple):
+    """Where the next page begins: after `key` (below the resource's prefix), as of `revision`."""
+
+    revision: int
+    key: str
+
+
+class Listed(NamedTuple):
+    """One page. `remaining` counts what follows (1 for "some" under a selector)."""
+
+    items: Sequence[Cached]
+    revision: int
+    remaining: int
+
+
+async def list_(core: Core, call: Call, served: Served) -> Outcome:
+    """A page of the collection as a List object. Raises ApiError (400, 410, 422, 504)."""
+    options = list_options(call.query)
+    return Outcome(data=render(served, *await page(core, call, served, options)))
+
+
+async def page(core: Core, call: Call, served: Served, options: ListOptions) -> tuple[Listed, Object]:
+    """One page and its ListMeta. Raises ApiError."""
+    match = select(served.resource, options, call.info.name)
+    listed = await _read(core, served, call.info.namespace, options, match)
+    meta: Object = {"resourceVersion": str(listed.revision)}
+    if listed.remaining and options.limit and listed.items:
+        prefix = served.resource.prefix()
+        meta["continue"] = encode_token(listed.revision, listed.items[-1].key[len(prefix) :])
+        if match is None:
+            meta["remainingItemCount"] = listed.remaining
+    return listed, meta
+
+
+async def _read(
+    core: Core, served: Served, namespace: str, options: ListOptions, match: Match | None
+) -> Listed:
+    cacher = served.cacher
+    limit = max(options.limit, 0)
+    if options.continue_token:
+        if options.resource_version not in ("", "0"):
+            raise bad_request("specifying resource version is not allowed when using continue")
+        token = decode_token(options.continue_token)
+        start = served.resource.prefix() + token.key
+        if token.revision > 0 and token.revision != cacher.revision:
+            return await _read_past(core, served, namespace, token.revision, start, limit, match)
+        items, remaining = cacher.list(namespace, start_after=start, limit=limit, match=match)
+        return Listed(items, cacher.revision, remaining)
+    wanted = check_reached(core, options.resource_version)
+    exact = options.resource_version_match == "Exact" or (
+        limit and wanted and not options.resource_version_match
+    )
+    if exact and wanted != cacher.revision:
+        return await _read_past(core, served, namespace, wanted, "", limit, match)
+    items, remaining = cacher.list(namespace, limit=limit, match=match)
+    return Listed(items, cacher.revision, remaining)
+
+
+async def _read_past(
+    core: Core, served: Served, namespace: str, revision: int, start: str, limit: int, match: Match | None
+) -> Listed:
+    """A page as of an earlier revision, from the store's history."""
+    try:
+        items, remaining = await served.cacher.list_at(
+            revision, namespace, start_after=start, limit=limit, match=match
+        )
+    except Compacted as error:
+        if not start:
+            raise expired(f"The resourceVersion for the provided list is too old: {revision}") from error
+        raise _too_old(start[len(served.resource.prefix()) :]) from error
+    except FutureRevision as error:
+        raise bad_request("the continue token is from a later time than this server's") from error
+    return Listed(items, revision, remaining)
+
+
+def _too_old(key: str) -> ApiError:
+    error = expired(TOO_OLD)
+    status = error.status()
+    error.status = lambda: {**status, "metadata": {"continue": encode_token(-1, key)}}  # type: ignore[method-assign]
+    return error
+
+
+def encode_token(revision: int, key: str) -> str:
+    """A continue token in upstream's format."""
+    document = {"v": TOKEN_VERSION, "rv": revision, "start": key + "\0"}
+    return base64.urlsafe_b64encode(orjson.dumps(document)).rstrip(b"=").decode()
+
+
+def decode_token(token: str) -> Continuation:
+    """Read a continue token; a revision of -1 means an inconsistent rest is wanted. Raises ApiError."""
+    try:
+        document = orjson.loads(base64.urlsafe_b64decode(token + "=" * (-len(token) % 4)))
+        if document["v"] != TOKEN_VERSION or ".." in document["start"].split("/"):
+            raise ValueError("unknown version or unclean key")
+        return Continuation(int(document["rv"]), document["start"].removesuffix("\0"))
+    except (ValueError, KeyError, TypeError, AttributeError, binascii.Error) as error:
+        raise bad_request(f"continue key is not valid: {error}") from error
+
+
+def render(served: Served, listed: Listed, meta: Object) -> bytes:
+    """The List object's JSON, joined from what the cache holds."""
+    head = orjson.dumps(
+        {"kind": served.resource.list_kind, "apiVersion": served.resource.api_version, "metadata": meta}
+    )
+    if served.converts:
+        items = b",".join([served.data(item) for item in listed.items])
+    else:
+        items = b",".join([item.data for item in listed.items])
+    return b'%s,"items":[%s]}' % (head[:-1], items)

@@ -1,0 +1,173 @@
+"""PATCH: JSON patch, merge patch, strategic merge patch, and server-side apply.
+
+A patch that does not name a resourceVersion is applied again when somebody else wrote in between;
+an apply of something that is not there creates it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import replace
+from typing import Any
+
+from wherry.api.resource import Resource
+from wherry.apiserver import ownership
+from wherry.apiserver.body import NotAnObject, check_fields, media_type, parse, private_copy
+from wherry.apiserver.call import Call, Outcome
+from wherry.apiserver.core import Core
+from wherry.apiserver.options import META_GROUP, check_write_options
+from wherry.apiserver.registry import Served
+from wherry.apiserver.verbs.write import Rules, create_object, main_rules, update_object
+from wherry.objects.errors import (
+    FieldError,
+    bad_request,
+    forbidden_value,
+    invalid,
+    required,
+    unsupported_media_type,
+)
+from wherry.objects.meta import Object
+
+JSON_PATCH = "application/json-patch+json"
+MERGE_PATCH = "application/merge-patch+json"
+STRATEGIC_PATCH = "application/strategic-merge-patch+json"
+APPLY_PATCH = "application/apply-patch+yaml"
+TAKEN = (JSON_PATCH, MERGE_PATCH, APPLY_PATCH, STRATEGIC_PATCH)
+
+
+async def patch(core: Core, call: Call, served: Served) -> Outcome:
+    """Patch the object itself; 200, or 201 for an apply that created it. Raises ApiError."""
+    return await patch_with(core, call, served, main_rules(served.resource.strategy))
+
+
+async def patch_with(core: Core, call: Call, served: Served, rules: Rules) -> Outcome:
+    """Patch under `rules` (main, status ...). Raises ApiError."""
+    check_write_options(call.query, "PatchOptions")
+    kind = media_type(call.content_type)
+    _check_force(call, kind)
+    if kind == APPLY_PATCH:
+        return await _apply(core, call, served, rules)
+    change = patcher(call, served.resource)
+
+    def produce(live: Object) -> Object:
+        patched: Object = private_copy(change(live))
+        _check_patched(call, served.resource, patched)
+        return patched
+
+    return await update_object(core, call, served, produce, rules)
+
+
+def patcher(call: Call, resource: Resource) -> Callable[[Object], Object]:
+    """The call's patch as a function of the object, which it leaves alone. Raises ApiError (400, 415)."""
+    kind = media_type(call.content_type)
+    if kind not in TAKEN:
+        raise unsupported_media_type(TAKEN)
+    body = _read_patch(call)
+    if kind == JSON_PATCH:
+        from wherry.objects.patches.json_patch import apply_json_patch
+
+        return lambda live: apply_json_patch(live, body)
+    if not isinstance(body, dict):
+        raise bad_request("the patch must be an object")
+    shape = ownership.shape_of(resource) if kind == STRATEGIC_PATCH else None
+    if shape is not None:
+        from wherry.objects.patches.strategic import apply_strategic_patch
+
+        return lambda live: apply_strategic_patch(live, body, shape)
+    if kind == STRATEGIC_PATCH:
+        raise unsupported_media_type((JSON_PATCH, MERGE_PATCH, APPLY_PATCH))
+    from wherry.objects.patches.merge_patch import apply_merge_patch
+
+    return lambda live: apply_merge_patch(live, body)
+
+
+def _read_patch(call: Call) -> Any:
+    if not isinstance(call.body, bytes):
+        return private_copy(call.body)
+    try:
+        return parse(call.body, call.content_type)
+    except NotAnObject as error:
+        raise bad_request(str(error)) from error
+
+
+def _check_force(call: Call, kind: str) -> None:
+    errors: list[FieldError] = []
+    if kind == APPLY_PATCH:
+        if not call.query.get("fieldManager"):
+            errors.append(required("fieldManager", "is required for apply patch"))
+    elif "force" in call.query:
+        errors.append(forbidden_value("force", "may not be specified for non-apply patch"))
+    if errors:
+        raise invalid("PatchOptions", META_GROUP, "", errors)
+
+
+def _check_patched(call: Call, resource: Resource, patched: Object) -> None:
+    """A patch may not turn an object into something else. Raises ApiError (400)."""
+    if patched.get("kind") != resource.kind or patched.get("apiVersion") != resource.api_version:
+        raise bad_request(
+            f"the patch changes the object's type to {patched.get('apiVersion')}, {patched.get('kind')}"
+        )
+    if not isinstance(patched.get("metadata"), dict):
+        raise bad_request("the patch removes the object's metadata")
+    name = patched["metadata"].get("name")
+    if name and name != call.info.name:
+        raise bad_request(
+            f"the name of the object ({name}) does not match the name on the URL ({call.info.name})"
+        )
+    if resource.schema:
+        check_fields(_without_body(call), patched, resource)
+
+
+def _without_body(call: Call) -> Call:
+    """The call without its bytes: repeated fields are not looked for in what is only a patch."""
+    bare = Call(call.info, call.user, call.query, None, call.content_type, call.headers)
+    bare.warnings = call.warnings
+    return bare
+
+
+async def _apply(core: Core, call: Call, served: Served, rules: Rules) -> Outcome:
+    resource, info = served.resource, call.info
+    applied = _read_applied(call, resource)
+    if served.get(info.namespace, info.name) is None and not info.subresource:
+        merged = ownership.apply(core, call, resource, None, applied)
+        return await create_object(core, call, served, merged, tracks_owners=False)
+
+    def produce(live: Object) -> Object:
+        merged: Object = private_copy(ownership.apply(core, call, resource, live, applied))
+        if not applied["metadata"].get("resourceVersion"):
+            merged["metadata"].pop("resourceVersion", None)
+        return merged
+
+    return await update_object(core, call, served, produce, replace(rules, tracks_owners=False))
+
+
+def _read_applied(call: Call, resource: Resource) -> Object:
+    applied: Object = _read_patch(call)
+    if not isinstance(applied, dict):
+        raise bad_request("error decoding YAML: an object is required")
+    if applied.get("apiVersion") != resource.api_version or applied.get("kind") != resource.kind:
+        raise bad_request(
+            "Incorrect version specified in apply patch. Specified patch version: "
+            f"{applied.get('apiVersion', '')}, expected: {resource.api_version}"
+            if applied.get("kind") == resource.kind
+            else f"the applied object is a {applied.get('kind')}, expected a {resource.kind}"
+        )
+    meta = applied.setdefault("metadata", {})
+    if not isinstance(meta, dict):
+        raise bad_request("metadata must be an object")
+    if meta.get("managedFields"):
+        raise bad_request("metadata.managedFields must be nil")
+    name = meta.setdefault("name", call.info.name)
+    if name != call.info.name:
+        raise bad_request(
+            f"the name of the object ({name}) does not match the name on the URL ({call.info.name})"
+        )
+    if resource.namespaced:
+        namespace = meta.setdefault("namespace", call.info.namespace)
+        if namespace != call.info.namespace:
+            raise bad_request(
+                "the namespace of the provided object does not match the namespace sent on the request"
+            )
+    if resource.schema:
+        check_fields(call, applied, resource)
+    return applied

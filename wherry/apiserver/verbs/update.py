@@ -1,0 +1,43 @@
+"""PUT: replace an object, or create it where the kind allows that."""
+
+from __future__ import annotations
+
+from wherry.apiserver.body import private_copy, read_object
+from wherry.apiserver.call import Call, Outcome
+from wherry.apiserver.core import Core
+from wherry.apiserver.options import check_write_options
+from wherry.apiserver.registry import Served
+from wherry.apiserver.verbs.write import Rules, create_object, main_rules, set_namespace, update_object
+from wherry.objects.errors import bad_request
+from wherry.objects.meta import Object
+
+
+async def update(core: Core, call: Call, served: Served) -> Outcome:
+    """Replace the object by the body; 200. Raises ApiError (400, 403, 404, 409, 415, 422)."""
+    strategy = served.resource.strategy
+    info = call.info
+    if strategy.creates_on_update and served.get(info.namespace, info.name) is None:
+        obj = read_replacement(call, served)
+        return await create_object(core, call, served, obj)
+    return await replace(core, call, served, main_rules(strategy))
+
+
+async def replace(core: Core, call: Call, served: Served, rules: Rules) -> Outcome:
+    """Replace the object by the body under `rules` (main, status ...). Raises ApiError."""
+    check_write_options(call.query, "UpdateOptions")
+    body = read_replacement(call, served)
+    return await update_object(core, call, served, lambda _: private_copy(body), rules)
+
+
+def read_replacement(call: Call, served: Served) -> Object:
+    """The body, which must name what the path names. Raises ApiError (400)."""
+    obj = read_object(call, served.resource)
+    name = obj["metadata"].get("name") or ""
+    if name != call.info.name:
+        if name:
+            raise bad_request(
+                f"the name of the object ({name}) does not match the name on the URL ({call.info.name})"
+            )
+        obj["metadata"]["name"] = call.info.name
+    set_namespace(call, served.resource, obj)
+    return obj

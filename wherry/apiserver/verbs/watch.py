@@ -1,0 +1,116 @@
+"""WATCH: a client's sink fed by the cacher until the client, or the time, is gone.
+
+No queue and no task stand between a write and its watchers: the cacher calls the sink, and the sink
+writes the shared, once-encoded frame. Only starting and ending is this file's business.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+
+from wherry.apiserver.call import Call, EventSink, WatchOutcome
+from wherry.apiserver.core import Core
+from wherry.apiserver.options import ListOptions, list_options
+from wherry.apiserver.registry import Served
+from wherry.apiserver.request import RequestInfo
+from wherry.apiserver.selection import Match, select
+from wherry.apiserver.verbs.get import check_reached
+from wherry.objects.errors import expired
+from wherry.objects.meta import Object
+from wherry.store.base import Compacted
+
+BOOKMARK_INTERVAL_S = 60.0
+END_BOOKMARK_LEAD_S = 2.0
+INITIAL_EVENTS_END = "k8s.io/initial-events-end"
+
+
+def watch(core: Core, call: Call, served: Served) -> WatchOutcome:
+    """A watch over the collection, ready to run. Raises ApiError (400, 422, 504)."""
+    options = list_options({**call.query, "watch": "1"})
+    match = select(served.resource, options)
+    after = check_reached(core, options.resource_version)
+    timeout_s = float(options.timeout_s)
+    if timeout_s <= 0:
+        timeout_s = core.config.min_watch_timeout_s * (1.0 + core.random.random())
+
+    async def run(sink: EventSink) -> None:
+        feed = _Feed(core, served, call.info, options, match, sink)
+        if feed.begin(after):
+            await feed.follow(timeout_s)
+
+    return WatchOutcome(run, served)
+
+
+class _Feed:
+    """One running watch."""
+
+    def __init__(
+        self,
+        core: Core,
+        served: Served,
+        info: RequestInfo,
+        options: ListOptions,
+        match: Match | None,
+        sink: EventSink,
+    ) -> None:
+        self._core = core
+        self._served = served
+        self._namespace = info.namespace if served.resource.namespaced else ""
+        self._name = info.name
+        self._options = options
+        self._match = match
+        self._sink = sink
+        self._end: Callable[[], None] = sink.end
+
+    def begin(self, after: int) -> bool:
+        """Send the state if it is wanted, then subscribe; False when the watch cannot be."""
+        cacher = self._served.cacher
+        wants_state = self._options.send_initial_events
+        if wants_state is None:
+            wants_state = self._options.resource_version in ("", "0")
+        if wants_state:
+            items, _ = cacher.list(self._namespace, match=self._match)
+            self._sink.initial(items)
+            after = cacher.revision
+            if self._options.send_initial_events and self._options.allow_bookmarks:
+                self._bookmark({INITIAL_EVENTS_END: "true"})
+        elif self._options.send_initial_events is not None and after == 0:
+            after = cacher.revision
+        try:
+            subscription = cacher.watch(
+                self._namespace, after, self._match, self._sink.events, name=self._name, ended=self._sink.end
+            )
+        except Compacted as error:
+            status = expired(f"too old resource version: {after} ({error.oldest})").status()
+            self._sink.control("ERROR", status)
+            return False
+        self._end = subscription.close
+        return True
+
+    async def follow(self, timeout_s: float) -> None:
+        """Return at the end of the watch, with a bookmark every minute and shortly before."""
+        try:
+            if not self._options.allow_bookmarks:
+                await self._sink.wait(timeout_s)
+                return
+            clock = self._core.clock
+            end = clock.monotonic() + timeout_s
+            lead_s = min(END_BOOKMARK_LEAD_S, timeout_s / 10)
+            while (left_s := end - clock.monotonic()) > 0:
+                pause_s = left_s if left_s <= lead_s else min(BOOKMARK_INTERVAL_S, left_s - lead_s)
+                if await self._sink.wait(pause_s):
+                    return
+                if not math.isclose(pause_s, left_s):
+                    self._bookmark()
+        finally:
+            self._end()
+
+    def _bookmark(self, annotations: dict[str, str] | None = None) -> None:
+        resource = self._served.resource
+        meta: Object = {"resourceVersion": str(self._served.cacher.revision), "creationTimestamp": None}
+        if annotations:
+            meta["annotations"] = annotations
+        self._sink.control(
+            "BOOKMARK", {"kind": resource.kind, "apiVersion": resource.api_version, "metadata": meta}
+        )

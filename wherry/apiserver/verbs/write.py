@@ -1,0 +1,346 @@
+"""What create, update and patch share: the way of an object from the client's hands into the store.
+
+Metadata that belongs to the server (uid, times, generation, managedFields) is kept here for every
+kind; kinds add their rules through the strategy, admission plugins theirs through the chain. Writes
+are compare-and-swap on the revision the decision was based on.
+"""
+
+from __future__ import annotations
+
+import uuid
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+
+from wherry.api.resource import Resource, Strategy
+from wherry.apiserver import encoding, ownership
+from wherry.apiserver.admission.base import CREATE, UPDATE, Attributes
+from wherry.apiserver.cacher import Cached
+from wherry.apiserver.call import Call, Outcome
+from wherry.apiserver.core import Core
+from wherry.apiserver.registry import Served
+from wherry.objects.errors import (
+    ApiError,
+    FieldError,
+    already_exists,
+    bad_request,
+    conflict,
+    invalid,
+    invalid_value,
+    not_found,
+)
+from wherry.objects.meta import Object, is_deleting
+from wherry.store.base import KeyExists, KeyMissing, RevisionMismatch
+
+GENERATED_NAME_ATTEMPTS = 8
+RANDOM_SUFFIX_LENGTH = 5
+MAX_GENERATED_BASE = 63 - RANDOM_SUFFIX_LENGTH
+SUFFIX_ALPHABET = "bcdfghjklmnpqrstvwxz2456789"
+UPDATE_ATTEMPTS = 32
+
+
+class Unfounded(Exception):
+    """The object was written between reading and writing; decide anew on what stands there now."""
+
+
+@dataclass(frozen=True, slots=True)
+class Rules:
+    """How an update through one path (main, status, resize ...) treats the object.
+
+    `produces_default` tells whether defaulting runs again; `owns` whether managedFields are to be
+    tracked (an apply has done it already).
+    """
+
+    prepare: Callable[[Object, Object], None]
+    validate: Callable[[Object, Object], list[FieldError]]
+    tracks_owners: bool = True
+
+
+def main_rules(strategy: Strategy) -> Rules:
+    """An update of the object itself."""
+    return Rules(strategy.prepare, strategy.validate)
+
+
+def status_rules(strategy: Strategy) -> Rules:
+    """An update through the status subresource."""
+    return Rules(strategy.prepare_status, strategy.validate_status)
+
+
+async def create_object(
+    core: Core, call: Call, served: Served, obj: Object, *, tracks_owners: bool = True
+) -> Outcome:
+    """Admit, validate and store a new object; 201 with it as stored. Raises ApiError."""
+    resource = served.resource
+    strategy = resource.strategy
+    set_namespace(call, resource, obj)
+    meta = obj["metadata"]
+    generates = not meta.get("name") and bool(meta.get("generateName")) and strategy.generates_names
+    _claim_metadata(core, meta)
+    if generates:
+        meta["name"] = generate_name(core, served, meta["generateName"], call.info.namespace)
+    strategy.default(obj)
+    attributes = Attributes(
+        core,
+        CREATE,
+        resource,
+        call.info.subresource,
+        call.info.namespace,
+        meta.get("name") or "",
+        call.user,
+        obj,
+        None,
+        call.is_dry_run,
+        call.warnings,
+    )
+    strategy.prepare(obj, None)
+    if tracks_owners:
+        ownership.track(core, call, resource, None, obj)
+    await core.admission.admit(attributes)  # what it adds has no owner
+    refuse_invalid(resource, obj, strategy.validate(obj, None))
+    await core.admission.validate(attributes)
+    call.warnings.extend(strategy.warnings(obj, None))
+    reservation = core.services.reserve(resource, obj, None, dry_run=call.is_dry_run)
+    try:
+        return await _store_new(core, call, served, obj, generates)
+    except BaseException:
+        reservation.undo()
+        raise
+
+
+def _claim_metadata(core: Core, meta: Object) -> None:
+    """Set what the server sets on creation, whatever the client wrote there."""
+    if meta.get("resourceVersion"):
+        raise ApiError(500, "", "resourceVersion should not be set on objects to be created")
+    for field in (
+        "deletionTimestamp",
+        "deletionGracePeriodSeconds",
+        "selfLink",
+        "generation",
+        "resourceVersion",
+    ):
+        meta.pop(field, None)
+    meta["uid"] = str(uuid.UUID(int=core.random.getrandbits(128), version=4))
+    meta["creationTimestamp"] = core.timestamp()
+
+
+async def _store_new(core: Core, call: Call, served: Served, obj: Object, generates: bool) -> Outcome:
+    resource, meta = served.resource, obj["metadata"]
+    namespace = call.info.namespace
+    for _ in range(GENERATED_NAME_ATTEMPTS if generates else 1):
+        key = resource.key(namespace, meta["name"])
+        present = served.cacher.get(key)
+        if present is None:
+            if call.is_dry_run:
+                return Outcome(obj=obj, status=201)
+            try:
+                entry = await core.store.create(
+                    key, encoding.encode_stored(served.to_storage(obj)), ttl_s=resource.ttl_s
+                )
+            except KeyExists:
+                present = served.cacher.get(key)
+            else:
+                meta["resourceVersion"] = str(entry.revision)
+                return Outcome(obj=obj, status=201)
+        if generates:
+            meta["name"] = generate_name(core, served, meta["generateName"], namespace)
+    error = already_exists(resource.plural, resource.group, meta["name"])
+    if generates:
+        error.message += ", the server was not able to generate a unique name for the object"
+    elif present is not None and is_deleting(present.decode()):
+        error.message = "object is being deleted: " + error.message
+    raise error
+
+
+def generate_name(core: Core, served: Served, base: str, namespace: str) -> str:
+    """`base` with a random suffix, one that is free if a few attempts find it."""
+    name = ""
+    for _ in range(GENERATED_NAME_ATTEMPTS):
+        suffix = "".join(core.random.choices(SUFFIX_ALPHABET, k=RANDOM_SUFFIX_LENGTH))
+        name = base[:MAX_GENERATED_BASE] + suffix
+        if served.get(namespace, name) is None:
+            break
+    return name
+
+
+def set_namespace(call: Call, resource: Resource, obj: Object) -> None:
+    """Give the object the namespace of the path. Raises ApiError (400) when it names another."""
+    namespace = call.info.namespace if resource.namespaced else ""
+    given = obj["metadata"].get("namespace") or ""
+    if not resource.namespaced:
+        obj["metadata"].pop("namespace", None)
+        return
+    if given and given != namespace:
+        raise bad_request(
+            "the namespace of the provided object does not match the namespace sent on the request"
+        )
+    if not namespace:
+        raise bad_request("an empty namespace may not be set during creation")
+    obj["metadata"]["namespace"] = namespace
+
+
+def refuse_invalid(resource: Resource, obj: Object, errors: list[FieldError]) -> None:
+    """Raise ApiError (422) naming every one of `errors`; nothing if there are none."""
+    if errors:
+        meta = obj["metadata"]
+        raise invalid(
+            resource.kind, resource.group, meta.get("name") or meta.get("generateName") or "", errors
+        )
+
+
+Produce = Callable[[Object, Cached], Object | Awaitable[Object]]
+
+
+async def update_object(
+    core: Core, call: Call, served: Served, produce: Callable[[Object], Object], rules: Rules
+) -> Outcome:
+    """Store what `produce` makes of the stored object (its argument, private); 200 with the result.
+
+    When somebody else writes in between, it starts over, unless what `produce` made names the
+    resourceVersion it is based on: then it is a conflict. Raises ApiError.
+    """
+    resource, info = served.resource, call.info
+    for _ in range(UPDATE_ATTEMPTS):
+        cached = served.get(info.namespace, info.name)
+        if cached is None:
+            raise not_found(resource.plural, resource.group, info.name)
+        new = produce(served.decode(cached))
+        try:
+            return await write_over(core, call, served, cached, new, rules)
+        except Unfounded:
+            continue
+    raise conflict(resource.plural, resource.group, info.name)
+
+
+async def write_over(
+    core: Core, call: Call, served: Served, cached: Cached, new: Object, rules: Rules
+) -> Outcome:
+    """Replace the stored `cached` by `new`. Raises ApiError, and Unfounded when it was overtaken."""
+    resource = served.resource
+    strategy = resource.strategy
+    old = served.decode(cached)
+    is_unconditional = _check_preconditions(resource, cached, old, new)
+    _keep_metadata(new["metadata"], old["metadata"])
+    strategy.default(new)
+    attributes = Attributes(
+        core,
+        UPDATE,
+        resource,
+        call.info.subresource,
+        cached.namespace,
+        cached.name,
+        call.user,
+        new,
+        old,
+        call.is_dry_run,
+        call.warnings,
+    )
+    rules.prepare(new, old)
+    if rules.tracks_owners:
+        ownership.track(core, call, resource, old, new)
+    await core.admission.admit(attributes)
+    new["metadata"]["resourceVersion"] = old["metadata"]["resourceVersion"]
+    refuse_invalid(resource, new, rules.validate(new, old))
+    await core.admission.validate(attributes)
+    call.warnings.extend(strategy.warnings(new, old))
+    if new == old:
+        return Outcome(data=served.data(cached))
+    if call.is_dry_run:
+        return Outcome(obj=new)
+    if is_finished(new) and old["metadata"].get("deletionGracePeriodSeconds") in (0, None):
+        return await _finish(core, served, cached, new, is_unconditional)
+    reservation = core.services.reserve(resource, new, old)
+    try:
+        await swap(core, served, cached, new, is_unconditional)
+    except BaseException:
+        reservation.undo()
+        raise
+    reservation.commit()
+    return Outcome(obj=new)
+
+
+async def swap(core: Core, served: Served, cached: Cached, new: Object, may_retry: bool = True) -> None:
+    """Write `new` where `cached` stands; sets its resourceVersion. Raises Unfounded or ApiError."""
+    resource = served.resource
+    data = encoding.encode_stored(served.to_storage(new))
+    try:
+        entry = await core.store.update(cached.key, data, expected=cached.revision, ttl_s=resource.ttl_s)
+    except RevisionMismatch as error:
+        if may_retry:
+            raise Unfounded from error
+        raise conflict(resource.plural, resource.group, cached.name) from error
+    except KeyMissing as error:
+        raise not_found(resource.plural, resource.group, cached.name) from error
+    new["metadata"]["resourceVersion"] = str(entry.revision)
+
+
+async def remove(core: Core, served: Served, cached: Cached, obj: Object) -> int:
+    """Delete `cached`; the revision of the deletion. Raises Unfounded, ApiError (404)."""
+    resource = served.resource
+    try:
+        entry = await core.store.delete(cached.key, expected=cached.revision)
+    except RevisionMismatch as error:
+        raise Unfounded from error
+    except KeyMissing as error:
+        raise not_found(resource.plural, resource.group, cached.name) from error
+    core.services.release(resource, obj)
+    return entry.revision
+
+
+async def _finish(core: Core, served: Served, cached: Cached, new: Object, may_retry: bool) -> Outcome:
+    """The last finalizer is gone: the object goes too."""
+    try:
+        revision = await remove(core, served, cached, new)
+    except Unfounded:
+        if may_retry:
+            raise
+        raise conflict(served.resource.plural, served.resource.group, cached.name) from None
+    new["metadata"]["resourceVersion"] = str(revision)
+    return Outcome(obj=new)
+
+
+def is_finished(obj: Object) -> bool:
+    """Whether the object is being deleted and nothing holds it any longer."""
+    meta = obj["metadata"]
+    return bool(meta.get("deletionTimestamp")) and not finalizers_of(obj)
+
+
+def finalizers_of(obj: Object) -> list[str]:
+    """Everything that keeps a deleted object around; a namespace has some in its spec as well."""
+    finalizers = list(obj["metadata"].get("finalizers") or ())
+    if obj.get("kind") == "Namespace" and obj.get("apiVersion") == "v1":
+        finalizers.extend((obj.get("spec") or {}).get("finalizers") or ())
+    return finalizers
+
+
+def _check_preconditions(resource: Resource, cached: Cached, old: Object, new: Object) -> bool:
+    """Check uid and resourceVersion the client named; whether it named no version. Raises ApiError."""
+    meta, old_meta = new["metadata"], old["metadata"]
+    uid = meta.get("uid")
+    if uid and uid != old_meta.get("uid"):
+        why = f"Precondition failed: UID in precondition: {uid}, UID in object meta: {old_meta.get('uid')}"
+        raise conflict(resource.plural, resource.group, cached.name, why)
+    revision = meta.get("resourceVersion")
+    if not revision or revision == "0":
+        if not resource.strategy.unconditional_update:
+            problem = invalid_value("metadata.resourceVersion", 0, "must be specified for an update")
+            raise invalid(resource.kind, resource.group, cached.name, [problem])
+        return True
+    if revision != str(cached.revision):
+        raise conflict(resource.plural, resource.group, cached.name)
+    return False
+
+
+KEPT_METADATA = ("uid", "creationTimestamp", "generation", "deletionTimestamp", "deletionGracePeriodSeconds")
+
+
+def _keep_metadata(meta: Object, old: Object) -> None:
+    """Put back what only the server may change."""
+    meta.pop("selfLink", None)
+    for field in KEPT_METADATA:
+        if field in old:
+            if field not in ("uid", "creationTimestamp") or not meta.get(field):
+                meta[field] = old[field]
+        elif field != "uid":
+            meta.pop(field, None)
+    if "namespace" in old:
+        meta.setdefault("namespace", old["namespace"])
+    meta.setdefault("name", old["name"])
