@@ -1,0 +1,234 @@
+"""Cgroups: where a pod's containers go, what they may use, and the pod's own limits.
+
+The figures (shares, quota, OOM score) are pure and upstream's. `PodCgroups` makes the pod's cgroup with
+its limits before the sandbox is started and removes it when the pod is gone; containers' cgroups below
+are the runtime's. Both cgroup versions are served; on a machine whose cgroups cannot be written, pods
+still run, with the runtime's per-container limits alone.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+from typing import Any
+
+from wherry.kubelet.pod import init_containers, is_sidecar, regular_containers, spec_of, status_of
+from wherry.kubelet.runtimes.base import Resources
+from wherry.objects.quantity import milli, whole
+
+log = logging.getLogger(__name__)
+
+PERIOD_US = 100_000
+MIN_QUOTA_US = 1000
+MIN_SHARES = 2
+MAX_SHARES = 262_144
+V1_CONTROLLERS = ("cpu", "memory", "pids")
+
+
+def qos_class(pod: Mapping[str, Any]) -> str:
+    """`Guaranteed`, `Burstable` or `BestEffort`: as the status says, else worked out from the spec."""
+    known: str = status_of(pod).get("qosClass") or ""
+    if known:
+        return known
+    requests: dict[str, set[int]] = {}
+    guaranteed = True
+    anything = False
+    for container in [*regular_containers(pod), *init_containers(pod)]:
+        resources = container.get("resources") or {}
+        limits, asked = resources.get("limits") or {}, resources.get("requests") or {}
+        for name in ("cpu", "memory"):
+            limit, request = limits.get(name), asked.get(name, limits.get(name))
+            for quantity in (limit, request):
+                if quantity is not None and milli(quantity) > 0:
+                    anything = True
+                    requests.setdefault(name, set()).add(milli(quantity))
+            if limit is None or milli(limit) != milli(request):
+                guaranteed = False
+    if not anything:
+        return "BestEffort"
+    return "Guaranteed" if guaranteed else "Burstable"
+
+
+def pod_cgroup(root: str, pod: Mapping[str, Any]) -> str:
+    """The pod's cgroup path: below its QoS class, but for the guaranteed directly below `root`."""
+    uid = pod["metadata"]["uid"]
+    qos = qos_class(pod)
+    return f"{root}/pod{uid}" if qos == "Guaranteed" else f"{root}/{qos.lower()}/pod{uid}"
+
+
+def cpu_shares(cpu_millis: int) -> int:
+    """CFS shares for that many thousandths of a processor."""
+    if cpu_millis <= 0:
+        return MIN_SHARES
+    return min(max(cpu_millis * 1024 // 1000, MIN_SHARES), MAX_SHARES)
+
+
+def cpu_quota_us(cpu_millis: int) -> int:
+    """CFS quota per period in microseconds, 0 for no limit."""
+    return max(cpu_millis * PERIOD_US // 1000, MIN_QUOTA_US) if cpu_millis > 0 else 0
+
+
+def oom_score_adj(pod: Mapping[str, Any], container: Mapping[str, Any], memory_capacity: int) -> int:
+    """How readily the kernel kills the container when memory runs out: the less it asked for, the sooner."""
+    if spec_of(pod).get("priorityClassName") in ("system-node-critical", "system-cluster-critical"):
+        return -997
+    qos = qos_class(pod)
+    if qos == "Guaranteed":
+        return -997
+    if qos == "BestEffort":
+        return 1000
+    request = _amount(container, "requests", "memory")
+    score = 1000 - (1000 * request) // max(memory_capacity, 1)
+    return max(3, min(score, 999))
+
+
+def container_resources(
+    pod: Mapping[str, Any], container: Mapping[str, Any], memory_capacity: int
+) -> Resources:
+    """The container's limits for the runtime."""
+    cpu_limit = _amount(container, "limits", "cpu")
+    cpu_request = _amount(container, "requests", "cpu") or cpu_limit
+    return Resources(
+        cpu_shares=cpu_shares(cpu_request),
+        cpu_quota_us=cpu_quota_us(cpu_limit),
+        cpu_period_us=PERIOD_US,
+        memory_limit_bytes=_amount(container, "limits", "memory"),
+        oom_score_adj=oom_score_adj(pod, container, memory_capacity),
+    )
+
+
+def pod_resources(pod: Mapping[str, Any]) -> Resources:
+    """The limits of the pod as a whole: a limit holds only if every container has one."""
+    return Resources(
+        cpu_shares=cpu_shares(_pod_amount(pod, "requests", "cpu", all_of=False)),
+        cpu_quota_us=cpu_quota_us(_pod_amount(pod, "limits", "cpu", all_of=True)),
+        cpu_period_us=PERIOD_US,
+        memory_limit_bytes=_pod_amount(pod, "limits", "memory", all_of=True),
+    )
+
+
+def _amount(container: Mapping[str, Any], kind: str, name: str) -> int:
+    resources = container.get("resources") or {}
+    quantity = (resources.get(kind) or {}).get(name)
+    if quantity is None and kind == "requests":
+        quantity = (resources.get("limits") or {}).get(name)
+    if quantity is None:
+        return 0
+    return milli(quantity) if name == "cpu" else whole(quantity)
+
+
+def _pod_amount(pod: Mapping[str, Any], kind: str, name: str, *, all_of: bool) -> int:
+    own = (spec_of(pod).get("resources") or {}).get(kind) or {}
+    if name in own:
+        return milli(own[name]) if name == "cpu" else whole(own[name])
+    sidecars = [c for c in init_containers(pod) if is_sidecar(c)]
+    amounts = [_amount(c, kind, name) for c in [*regular_containers(pod), *sidecars]]
+    if all_of and not all(amounts):
+        return 0
+    inits = [_amount(c, kind, name) for c in init_containers(pod) if not is_sidecar(c)]
+    return max([sum(amounts), *inits])
+
+
+class PodCgroups:
+    """Makes and removes pods' cgroups below `root` on the hierarchy mounted at `mount`."""
+
+    def __init__(self, mount: Path, root: str, pids_limit: int = -1) -> None:
+        self._mount = mount
+        self._root = root
+        self._pids_limit = pids_limit
+        self._unified = (mount / "cgroup.controllers").exists()
+
+    def path(self, pod: Mapping[str, Any]) -> str:
+        """Where the pod's cgroup is."""
+        return pod_cgroup(self._root, pod)
+
+    def create(self, pod: Mapping[str, Any]) -> str:
+        """Make the pod's cgroup with its limits; its path, for the runtime."""
+        path = pod_cgroup(self._root, pod)
+        try:
+            if self._unified:
+                self._create_v2(path, pod_resources(pod))
+            else:
+                self._create_v1(path, pod_resources(pod))
+        except OSError as error:
+            log.warning("cgroup %s: limits of the pod as a whole are not set: %s", path, error)
+        return path
+
+    def remove(self, uid: str) -> None:
+        """Remove what is left of a pod's cgroups; harmless when there is nothing."""
+        for directory in self._find(uid):
+            for below in sorted(directory.rglob("*"), reverse=True):
+                if below.is_dir():
+                    _rmdir(below)
+            _rmdir(directory)
+
+    def uids(self) -> set[str]:
+        """The pods that have a cgroup."""
+        return {d.name.removeprefix("pod") for d in self._find("*")}
+
+    def remove_all(self) -> None:
+        """Remove every cgroup below the root, and the root."""
+        for base in self._bases():
+            top = base / self._root.strip("/")
+            for directory in sorted((d for d in top.rglob("*") if d.is_dir()), reverse=True):
+                _rmdir(directory)
+            _rmdir(top)
+
+    def _bases(self) -> list[Path]:
+        if self._unified:
+            return [self._mount]
+        return [d for d in self._mount.iterdir() if d.is_dir()] if self._mount.is_dir() else []
+
+    def _find(self, uid: str) -> Iterable[Path]:
+        for base in self._bases():
+            top = base / self._root.strip("/")
+            for qos in ("", "burstable", "besteffort"):
+                yield from (top / qos).glob(f"pod{uid}")
+
+    def _create_v1(self, path: str, limits: Resources) -> None:
+        for controller in V1_CONTROLLERS:
+            base = self._mount / controller
+            if not base.is_dir():
+                continue
+            directory = base / path.strip("/")
+            directory.mkdir(parents=True, exist_ok=True)
+            if controller == "cpu":
+                _write(directory / "cpu.shares", limits.cpu_shares)
+                if limits.cpu_quota_us:
+                    _write(directory / "cpu.cfs_period_us", limits.cpu_period_us)
+                    _write(directory / "cpu.cfs_quota_us", limits.cpu_quota_us)
+            elif controller == "memory" and limits.memory_limit_bytes:
+                _write(directory / "memory.limit_in_bytes", limits.memory_limit_bytes)
+            elif controller == "pids" and self._pids_limit > 0:
+                _write(directory / "pids.max", self._pids_limit)
+
+    def _create_v2(self, path: str, limits: Resources) -> None:
+        directory = self._mount
+        for part in path.strip("/").split("/"):
+            available = (directory / "cgroup.controllers").read_text().split()
+            wanted = " ".join(f"+{c}" for c in ("cpu", "memory", "pids", "cpuset", "io") if c in available)
+            _write(directory / "cgroup.subtree_control", wanted)
+            directory = directory / part
+            directory.mkdir(exist_ok=True)
+        weight = 1 + ((max(limits.cpu_shares, 2) - 2) * 9999) // 262_142
+        _write(directory / "cpu.weight", weight)
+        if limits.cpu_quota_us:
+            _write(directory / "cpu.max", f"{limits.cpu_quota_us} {limits.cpu_period_us}")
+        if limits.memory_limit_bytes:
+            _write(directory / "memory.max", limits.memory_limit_bytes)
+        if self._pids_limit > 0:
+            _write(directory / "pids.max", self._pids_limit)
+
+
+def _write(path: Path, value: int | str) -> None:
+    path.write_text(str(value))
+
+
+def _rmdir(directory: Path) -> None:
+    try:
+        directory.rmdir()
+    except FileNotFoundError:
+        return
+    except OSError as error:
+        log.info("cgroup %s stays for now: %s", directory, error)

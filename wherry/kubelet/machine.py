@@ -1,0 +1,106 @@
+"""The machine the agent runs on, as a Node tells of it: sizes, identity, and how short it is of things.
+
+Everything is read from files and system calls below given paths, nothing is cached but by the caller.
+"""
+
+from __future__ import annotations
+
+import os
+import platform
+from dataclasses import dataclass, field
+from pathlib import Path
+
+ARCHITECTURES = {
+    "x86_64": "amd64",
+    "aarch64": "arm64",
+    "armv7l": "arm",
+    "ppc64le": "ppc64le",
+    "s390x": "s390x",
+}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Machine:
+    """Facts that do not change while the agent runs. Memory in KiB as the kernel tells it, disk in bytes."""
+
+    hostname: str
+    cpus: int
+    memory_kib: int
+    disk_bytes: int
+    machine_id: str
+    system_uuid: str
+    boot_id: str
+    kernel: str
+    os_image: str
+    architecture: str
+    hugepages_kib: dict[int, int] = field(default_factory=dict)
+
+    @property
+    def memory_bytes(self) -> int:
+        """All memory."""
+        return self.memory_kib * 1024
+
+
+@dataclass(frozen=True, slots=True)
+class Pressure:
+    """What is left: memory in bytes, disk and inodes in percent, process ids."""
+
+    memory_available: int
+    disk_percent: float
+    inodes_percent: float
+    pids_available: int
+
+
+def read_machine(root_dir: Path, proc: Path = Path("/proc"), root: Path = Path("/")) -> Machine:
+    """Read the machine's facts; `root_dir` lies on the disk pods use. Raises OSError."""
+    uname = platform.uname()
+    disk = os.statvfs(root_dir)
+    machine_id = _text(root / "etc/machine-id") or _text(root / "var/lib/dbus/machine-id")
+    return Machine(
+        hostname=uname.node,
+        cpus=len(os.sched_getaffinity(0)),
+        memory_kib=_meminfo(proc).get("MemTotal", 0),
+        disk_bytes=disk.f_blocks * disk.f_frsize,
+        machine_id=machine_id,
+        system_uuid=_text(root / "sys/class/dmi/id/product_uuid") or machine_id,
+        boot_id=_text(proc / "sys/kernel/random/boot_id"),
+        kernel=uname.release,
+        os_image=_os_image(root) or "Linux",
+        architecture=ARCHITECTURES.get(uname.machine, uname.machine),
+    )
+
+
+def read_pressure(root_dir: Path, proc: Path = Path("/proc")) -> Pressure:
+    """Read what is left of memory, disk and process ids. Raises OSError."""
+    disk = os.statvfs(root_dir)
+    pid_max = int(_text(proc / "sys/kernel/pid_max") or 32768)
+    threads = int((_text(proc / "loadavg").split() or ["", "", "", "0/0"])[3].partition("/")[2])
+    return Pressure(
+        memory_available=_meminfo(proc).get("MemAvailable", 0) * 1024,
+        disk_percent=100.0 * disk.f_bavail / disk.f_blocks if disk.f_blocks else 100.0,
+        inodes_percent=100.0 * disk.f_favail / disk.f_files if disk.f_files else 100.0,
+        pids_available=pid_max - threads,
+    )
+
+
+def _meminfo(proc: Path) -> dict[str, int]:
+    found = {}
+    for line in (proc / "meminfo").read_text().splitlines():
+        name, _, rest = line.partition(":")
+        found[name] = int(rest.split()[0])
+    return found
+
+
+def _text(path: Path) -> str:
+    try:
+        return path.read_text().strip()
+    except OSError:
+        return ""
+
+
+def _os_image(root: Path) -> str:
+    for line in _text(root / "etc/os-release").splitlines():
+        name, _, value = line.partition("=")
+        if name == "PRETTY_NAME":
+            return value.strip("\"'")
+    return ""

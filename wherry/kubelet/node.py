@@ -1,0 +1,210 @@
+"""The Node object: what the agent tells of its machine. Pure.
+
+Labels, capacity and allocatable, conditions with upstream's reasons and messages, addresses, images. A
+node that is registered already keeps what others put on it (labels, taints, spec.podCIDR).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from wherry.kubelet.config import KUBELET_VERSION, KubeletConfig
+from wherry.kubelet.machine import Machine, Pressure
+from wherry.kubelet.runtimes.base import Image, RuntimeStatus
+from wherry.objects.conditions import Condition
+from wherry.objects.meta import Object, labels_of
+
+MAX_IMAGES = 50
+MIN_PIDS = 100
+
+
+@dataclass(frozen=True, slots=True)
+class NodeFacts:
+    """What a node's status is made from at one moment; `runtime` is None when it does not answer."""
+
+    machine: Machine
+    pressure: Pressure
+    runtime: RuntimeStatus | None
+    images: Sequence[Image] = ()
+    runtime_error: str = ""
+
+
+def node_labels(config: KubeletConfig, machine: Machine) -> dict[str, str]:
+    """The labels the agent puts on its node."""
+    return {
+        "beta.kubernetes.io/arch": machine.architecture,
+        "beta.kubernetes.io/os": "linux",
+        "kubernetes.io/arch": machine.architecture,
+        "kubernetes.io/hostname": config.hostname or config.node_name,
+        "kubernetes.io/os": "linux",
+        **config.register_labels,
+    }
+
+
+def new_node(config: KubeletConfig, facts: NodeFacts, now: str) -> Object:
+    """The Node to register."""
+    spec: Object = {}
+    if config.register_taints:
+        spec["taints"] = [dict(taint) for taint in config.register_taints]
+    if config.provider_id:
+        spec["providerID"] = config.provider_id
+    return {
+        "apiVersion": "v1",
+        "kind": "Node",
+        "metadata": {
+            "name": config.node_name,
+            "labels": node_labels(config, facts.machine),
+            "annotations": {"volumes.kubernetes.io/controller-managed-attach-detach": "true"},
+        },
+        "spec": spec,
+        "status": node_status(config, facts, {}, now),
+    }
+
+
+def missing_labels(node: Mapping[str, Any], config: KubeletConfig, machine: Machine) -> dict[str, str]:
+    """The labels a registered node lacks or has otherwise."""
+    have = labels_of(node)
+    return {k: v for k, v in node_labels(config, machine).items() if have.get(k) != v}
+
+
+def capacity(config: KubeletConfig, machine: Machine) -> dict[str, str]:
+    """All the machine has."""
+    return {
+        "cpu": str(machine.cpus),
+        "ephemeral-storage": f"{machine.disk_bytes // 1024}Ki",
+        "hugepages-1Gi": "0",
+        "hugepages-2Mi": "0",
+        "memory": f"{machine.memory_kib}Ki",
+        "pods": str(config.max_pods),
+    }
+
+
+def allocatable(config: KubeletConfig, machine: Machine) -> dict[str, str]:
+    """What pods may use: all but what is reserved and what eviction would defend."""
+    cpu_millis = machine.cpus * 1000 - config.reserved_cpu_millis
+    memory = machine.memory_bytes - config.reserved_memory_bytes - config.eviction_memory_bytes
+    disk = int(machine.disk_bytes * (1 - config.eviction_disk_percent / 100))
+    return {
+        **capacity(config, machine),
+        "cpu": str(cpu_millis // 1000) if cpu_millis % 1000 == 0 else f"{cpu_millis}m",
+        "ephemeral-storage": str(disk),
+        "memory": f"{max(memory, 0) // 1024}Ki",
+    }
+
+
+def node_status(config: KubeletConfig, facts: NodeFacts, old: Mapping[str, Any], now: str) -> Object:
+    """The node's status; `old` is the one before, for the times conditions changed."""
+    machine, runtime = facts.machine, facts.runtime
+    version = f"{runtime.name}://{runtime.version}" if runtime is not None else ""
+    known_version = (old.get("nodeInfo") or {}).get("containerRuntimeVersion", "")
+    return {
+        "capacity": capacity(config, machine),
+        "allocatable": allocatable(config, machine),
+        "conditions": _conditions(config, facts, old.get("conditions") or (), now),
+        "addresses": [
+            {"type": "InternalIP", "address": config.node_ip},
+            {"type": "Hostname", "address": config.hostname or config.node_name},
+        ],
+        "daemonEndpoints": {"kubeletEndpoint": {"Port": config.port}},
+        "nodeInfo": {
+            "machineID": machine.machine_id,
+            "systemUUID": machine.system_uuid,
+            "bootID": machine.boot_id,
+            "kernelVersion": machine.kernel,
+            "osImage": machine.os_image,
+            "containerRuntimeVersion": version or known_version,
+            "kubeletVersion": KUBELET_VERSION,
+            "kubeProxyVersion": "",
+            "operatingSystem": "linux",
+            "architecture": machine.architecture,
+        },
+        "images": _images(facts.images),
+    }
+
+
+def is_same_status(old: Mapping[str, Any], new: Mapping[str, Any]) -> bool:
+    """Whether two statuses differ in nothing but heartbeat times."""
+    return _without_heartbeats(old) == _without_heartbeats(new)
+
+
+def _without_heartbeats(status: Mapping[str, Any]) -> Object:
+    conditions = [
+        {k: v for k, v in c.items() if k != "lastHeartbeatTime"} for c in status.get("conditions") or ()
+    ]
+    return {**status, "conditions": conditions}
+
+
+def _images(images: Sequence[Image]) -> list[Object]:
+    largest = sorted(images, key=lambda i: -i.size_bytes)[:MAX_IMAGES]
+    return [{"names": list(i.names)[:5], "sizeBytes": i.size_bytes} for i in largest if i.names]
+
+
+def _conditions(
+    config: KubeletConfig, facts: NodeFacts, old: Sequence[Mapping[str, Any]], now: str
+) -> list[Condition]:
+    left = facts.pressure
+    low_memory = left.memory_available < config.eviction_memory_bytes
+    low_disk = (
+        left.disk_percent < config.eviction_disk_percent
+        or left.inodes_percent < config.eviction_inodes_percent
+    )
+    ready, why = _readiness(facts)
+    wanted = [
+        _pressure("MemoryPressure", low_memory, "InsufficientMemory", "SufficientMemory", _MEMORY),
+        _pressure("DiskPressure", low_disk, "DiskPressure", "NoDiskPressure", _DISK),
+        _pressure("PIDPressure", left.pids_available < MIN_PIDS, "InsufficientPID", "SufficientPID", _PID),
+        (
+            "Ready",
+            "True" if ready else "False",
+            "KubeletReady" if ready else "KubeletNotReady",
+            why,
+        ),
+    ]
+    before = {c["type"]: c for c in old}
+    result: list[Condition] = []
+    for kind, status, reason, message in wanted:
+        known = before.get(kind) or {}
+        since = known.get("lastTransitionTime") if known.get("status") == status else None
+        result.append(
+            {
+                "type": kind,
+                "status": status,
+                "lastHeartbeatTime": now,
+                "lastTransitionTime": since or now,
+                "reason": reason,
+                "message": message,
+            }
+        )
+    return result
+
+
+_MEMORY = ("kubelet has insufficient memory available", "kubelet has sufficient memory available")
+_DISK = ("kubelet has disk pressure", "kubelet has no disk pressure")
+_PID = ("kubelet has insufficient PID available", "kubelet has sufficient PID available")
+
+
+def _pressure(
+    kind: str,
+    low: bool,
+    reason_low: str,
+    reason_fine: str,
+    messages: tuple[str, str],
+) -> tuple[str, str, str, str]:
+    reason = reason_low if low else reason_fine
+    return kind, "True" if low else "False", f"KubeletHas{reason}", messages[0 if low else 1]
+
+
+def _readiness(facts: NodeFacts) -> tuple[bool, str]:
+    runtime = facts.runtime
+    if runtime is None:
+        return False, f"container runtime is down: {facts.runtime_error}".rstrip(": ")
+    if not runtime.ready:
+        return False, f"container runtime not ready: RuntimeReady=false message:{runtime.message}"
+    if not runtime.network_ready:
+        return False, (
+            "container runtime network not ready: NetworkReady=false "
+            f"reason:NetworkPluginNotReady message:{runtime.message or 'Network plugin returns error'}"
+        )
+    return True, "kubelet is posting ready status"

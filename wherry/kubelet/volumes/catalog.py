@@ -1,0 +1,34 @@
+"""Every volume plugin there is."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from wherry.kubelet.volumes.base import MountFailure, VolumePlugin
+from wherry.kubelet.volumes.plugins.config_map import ConfigMapVolume
+from wherry.kubelet.volumes.plugins.downward_api import DownwardApiVolume
+from wherry.kubelet.volumes.plugins.empty_dir import EmptyDir
+from wherry.kubelet.volumes.plugins.host_path import HostPath
+from wherry.kubelet.volumes.plugins.projected import ProjectedVolume
+from wherry.kubelet.volumes.plugins.secret import SecretVolume
+
+PLUGINS: tuple[VolumePlugin, ...] = (
+    EmptyDir(),
+    HostPath(),
+    ConfigMapVolume(),
+    SecretVolume(),
+    ProjectedVolume(),
+    DownwardApiVolume(),
+)
+
+
+def find_plugin(volume: Mapping[str, Any]) -> VolumePlugin:
+    """The plugin for a pod's volume; one without any source is an emptyDir. Raises MountFailure."""
+    for plugin in PLUGINS:
+        if volume.get(plugin.source) is not None:
+            return plugin
+    sources = [key for key in volume if key != "name"]
+    if not sources:
+        return PLUGINS[0]
+    raise MountFailure(f"no volume plugin matched name: {sources[0]}")

@@ -1,0 +1,1 @@
+"""One source of volumes per file; they know nothing of each other."""

@@ -1,0 +1,39 @@
+"""emptyDir: a directory that lives as long as the pod, on disk or in memory."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from wherry.kubelet.volumes.base import MountFailure, VolumeContext
+from wherry.kubelet.volumes.ownership import give_to_group
+from wherry.objects.quantity import whole
+
+
+class EmptyDir:
+    """Scratch space."""
+
+    source = "emptyDir"
+    directory_name = "kubernetes.io~empty-dir"
+
+    def references(self, source: Mapping[str, Any]) -> set[tuple[str, str]]:
+        return set()
+
+    async def set_up(self, context: VolumeContext) -> Path:
+        """Make the directory, writable for everyone, once. Raises MountFailure."""
+        source = context.volume.get("emptyDir") or {}
+        directory = context.directory
+        try:
+            fresh = not directory.exists()
+            directory.mkdir(parents=True, exist_ok=True)
+            if str(source.get("medium") or "").startswith("Memory"):
+                limit = source.get("sizeLimit")
+                context.mounts.tmpfs(directory, whole(limit) if limit else 0)
+            if fresh:
+                directory.chmod(0o777)
+                if context.fs_group is not None:
+                    give_to_group(directory, context.fs_group)
+        except OSError as error:
+            raise MountFailure(f"{error.strerror or error}: {directory}") from error
+        return directory

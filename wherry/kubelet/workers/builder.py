@@ -1,0 +1,215 @@
+"""Carrying out a plan: stop what must go, make the sandbox, start what must run.
+
+What does not depend on each other happens at the same time: volumes, images and the sandbox. Only when
+something takes long (a pull) is the worker told to show how far the pod has come.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from wherry.kubelet.dns import fall_back_message, falls_back, pod_resolver, read_resolv_conf
+from wherry.kubelet.gc import plan_removals, remove_dead
+from wherry.kubelet.observation import Observation
+from wherry.kubelet.plan import Kill, Plan, Start
+from wherry.kubelet.pod import container_hash, find_container, grace_period_s, uses_host_network
+from wherry.kubelet.runtimes.base import Image, RuntimeFailure, Sandbox, SandboxSpec
+from wherry.kubelet.workers.context import WorkerContext, uninterrupted
+from wherry.kubelet.workers.sandbox import sandbox_spec
+from wherry.kubelet.workers.starter import Home, Starter, StartFailure, pod_references
+from wherry.kubelet.workers.stopper import Stopper
+from wherry.objects.meta import Object, namespace_of, uid_of
+
+log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class Problem:
+    """Why a container was not started, and in how many seconds to try again (None: not by itself)."""
+
+    reason: str
+    message: str
+    retry_s: float | None
+
+
+@dataclass(slots=True)
+class _Images:
+    """Images on their way, by container name."""
+
+    tasks: dict[str, asyncio.Task[Image]] = field(default_factory=dict)
+
+    @property
+    def all_there(self) -> bool:
+        return all(task.done() for task in self.tasks.values())
+
+    def cancel(self) -> None:
+        for task in self.tasks.values():
+            task.cancel()
+
+
+class Builder:
+    """Builds one pod up, step by step."""
+
+    def __init__(self, context: WorkerContext) -> None:
+        self._context = context
+        self._starter = Starter(context)
+        self._stopper = Stopper(context)
+        self._volumes: dict[str, Path] | None = None
+
+    @property
+    def is_stale(self) -> bool:
+        """Whether the volumes of a pod that runs must be written again."""
+        return self._volumes is None
+
+    def volumes_changed(self) -> None:
+        """What the volumes show is out of date."""
+        self._volumes = None
+
+    async def build(
+        self, pod: Object, seen: Observation, plan: Plan, release: Callable[[], None]
+    ) -> dict[str, Problem]:
+        """Carry `plan` out; the containers that could not be started.
+
+        `release` is called when it takes longer. Raises MountFailure, RuntimeFailure, OSError.
+        """
+        volume_references = self._context.volumes.references(pod)
+        references = pod_references(pod, volume_references)
+        if references:
+            await self._context.references.hold(uid_of(pod), references)
+        await asyncio.gather(*(self._kill(pod, seen, kill) for kill in plan.kill))
+        await self._stop_sandboxes(pod, plan)
+        images = _Images()
+        try:
+            for start in plan.start:
+                work = self._starter.image(pod, start.container)
+                images.tasks[start.container["name"]] = asyncio.ensure_future(work)
+            home = await self._home(pod, seen, plan)
+            if not images.all_there:
+                release()
+            problems = await self._start_all(pod, plan, home, images, release)
+        finally:
+            images.cancel()
+            await asyncio.gather(*images.tasks.values(), return_exceptions=True)
+        if plan.sandbox_attempt > 0 or any(start.attempt > 0 for start in plan.start):
+            await self._tidy(pod)
+        return problems
+
+    async def _kill(self, pod: Object, seen: Observation, kill: Kill) -> None:
+        context = self._context
+        grace_s = grace_period_s(pod)
+        if kill.probe:
+            probe = (find_container(pod, kill.container.name) or {}).get(f"{kill.probe}Probe") or {}
+            grace_s = int(probe.get("terminationGracePeriodSeconds") or grace_s)
+        context.probes.stop_container(uid_of(pod), kill.container.id)
+        ips = context.host_ips if uses_host_network(pod) else list(seen.ips)
+        await self._stopper.stop(pod, kill.container, ips, grace_s, kill.message)
+
+    async def _stop_sandboxes(self, pod: Object, plan: Plan) -> None:
+        if plan.new_sandbox and plan.sandbox_attempt > 0:
+            message = "Pod sandbox changed, it will be killed and re-created."
+            self._context.recorder.event(pod, "Normal", "SandboxChanged", message)
+        for sandbox_id in plan.stale_sandboxes:
+            await self._context.runtime.stop_sandbox(sandbox_id)
+
+    async def _home(self, pod: Object, seen: Observation, plan: Plan) -> Home:
+        """The sandbox with its volumes, both made if need be, at the same time."""
+        volumes = asyncio.ensure_future(self._set_up_volumes(pod))
+        try:
+            spec = self._sandbox_spec(pod, plan if plan.new_sandbox else None, seen)
+            sandbox = await self._run_sandbox(pod, spec) if plan.new_sandbox else seen.sandbox
+            paths = await volumes
+        finally:
+            if not volumes.done():
+                volumes.cancel()
+            await asyncio.wait([volumes])
+            if not volumes.cancelled():
+                volumes.exception()
+        if sandbox is None:
+            raise RuntimeFailure("the pod's sandbox is gone")
+        home = Home(sandbox, spec, paths)
+        if plan.new_sandbox:
+            self._starter.write_hosts(pod, home)
+        return home
+
+    async def _set_up_volumes(self, pod: Object) -> dict[str, Path]:
+        if self._volumes is None:
+            context = self._context
+            namespace = namespace_of(pod)
+            self._volumes = await context.volumes.set_up(
+                pod,
+                lambda kind, name: context.references.get(kind, namespace, name),
+                context.allocatable(),
+            )
+        return self._volumes
+
+    def _sandbox_spec(self, pod: Object, fresh: Plan | None, seen: Observation) -> SandboxSpec:
+        config = self._context.config
+        cgroups = self._context.cgroups
+        parent = cgroups.create(pod) if fresh is not None else cgroups.path(pod)
+        resolver = pod_resolver(
+            pod,
+            read_resolv_conf(config.resolv_conf),
+            config.cluster_dns,
+            config.cluster_domain,
+        )
+        if fresh is not None and falls_back(pod, config.cluster_dns):
+            self._context.recorder.event(pod, "Warning", "MissingClusterDNS", fall_back_message(pod))
+        attempt = fresh.sandbox_attempt if fresh is not None else 0
+        if fresh is None and seen.sandbox is not None:
+            attempt = seen.sandbox.attempt
+        return sandbox_spec(pod, attempt, config, resolver, parent)
+
+    async def _run_sandbox(self, pod: Object, spec: SandboxSpec) -> Sandbox:
+        runtime = self._context.runtime
+        Path(spec.log_directory).mkdir(parents=True, exist_ok=True)
+        try:
+            sandbox_id = await uninterrupted(runtime.run_sandbox(spec))
+            sandboxes = await runtime.sandboxes(uid_of(pod))
+        except RuntimeFailure as error:
+            message = f"Failed to create pod sandbox: {error}"
+            self._context.recorder.event(pod, "Warning", "FailedCreatePodSandBox", message)
+            raise
+        found = next((s for s in sandboxes if s.id == sandbox_id), None)
+        if found is None:
+            raise RuntimeFailure(f"sandbox {sandbox_id} vanished after it was made")
+        return found
+
+    async def _start_all(
+        self, pod: Object, plan: Plan, home: Home, images: _Images, release: Callable[[], None]
+    ) -> dict[str, Problem]:
+        """Start the planned containers: one after the other when a postStart hook orders them."""
+        ordered = any((s.container.get("lifecycle") or {}).get("postStart") for s in plan.start)
+        problems: dict[str, Problem] = {}
+
+        async def start_one(start: Start) -> None:
+            name = start.container["name"]
+            try:
+                image = await images.tasks[name]
+                if start.ended is not None:
+                    key = f"{uid_of(pod)}/{name}/{container_hash(start.container)}"
+                    self._context.back_off.advance(key, start.ended)
+                if ordered:
+                    release()
+                await self._starter.start(pod, start, image, home)
+            except StartFailure as failure:
+                problems[name] = Problem(failure.reason, failure.message, failure.retry_s)
+
+        if ordered:
+            for start in plan.start:
+                await start_one(start)
+        else:
+            await asyncio.gather(*(start_one(start) for start in plan.start))
+        return problems
+
+    async def _tidy(self, pod: Object) -> None:
+        """Forget runs and sandboxes nobody will ask for again."""
+        runtime = self._context.runtime
+        uid = uid_of(pod)
+        sandboxes, containers = await asyncio.gather(runtime.sandboxes(uid), runtime.containers(uid))
+        removals = plan_removals(sandboxes, containers)
+        if removals:
+            await remove_dead(runtime, removals)

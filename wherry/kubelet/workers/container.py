@@ -1,0 +1,132 @@
+"""What a container is made from: a rendering of its spec, given its environment and mounts."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from wherry.kubelet.cgroups import container_resources
+from wherry.kubelet.environment import ConfigFailure
+from wherry.kubelet.expansion import expand, missing_references
+from wherry.kubelet.logs import log_name
+from wherry.kubelet.observation import GRACE, HASH
+from wherry.kubelet.plan import Start
+from wherry.kubelet.pod import container_hash, grace_period_s
+from wherry.kubelet.runtimes.base import (
+    CONTAINER_NAME,
+    POD_NAME,
+    POD_NAMESPACE,
+    POD_UID,
+    ContainerSpec,
+    Image,
+    Mount,
+)
+from wherry.kubelet.security import check_non_root, merge_security
+from wherry.kubelet.termination_message import DEFAULT_PATH
+from wherry.kubelet.volumes.base import Mounts
+from wherry.kubelet.volumes.sub_path import bind_sub_path
+from wherry.objects.meta import Object, name_of, namespace_of, uid_of
+
+PREFIX = "io.kubernetes.container"
+
+
+def container_spec(
+    pod: Object,
+    start: Start,
+    image: Image,
+    env: Sequence[tuple[str, str]],
+    mounts: Sequence[Mount],
+    memory_bytes: int,
+) -> ContainerSpec:
+    """What the runtime is to make. Raises ConfigFailure when `runAsNonRoot` forbids it."""
+    container = start.container
+    security = merge_security(pod, container)
+    forbidden = check_non_root(pod, container, security, image)
+    if forbidden:
+        raise ConfigFailure(forbidden)
+    scope = dict(env)
+    uid = uid_of(pod)
+    return ContainerSpec(
+        name=container["name"],
+        attempt=start.attempt,
+        image=image.id,
+        command=tuple(expand(part, scope) for part in container.get("command") or ()),
+        args=tuple(expand(part, scope) for part in container.get("args") or ()),
+        working_dir=container.get("workingDir") or "",
+        env=tuple(env),
+        mounts=tuple(mounts),
+        log_path=log_name(container["name"], start.attempt),
+        stdin=bool(container.get("stdin")),
+        stdin_once=bool(container.get("stdinOnce")),
+        tty=bool(container.get("tty")),
+        labels={
+            CONTAINER_NAME: container["name"],
+            POD_NAME: name_of(pod),
+            POD_NAMESPACE: namespace_of(pod),
+            POD_UID: uid,
+        },
+        annotations=_annotations(pod, container, start.attempt),
+        resources=container_resources(pod, container, memory_bytes),
+        security=security,
+    )
+
+
+def _annotations(pod: Object, container: Mapping[str, Any], attempt: int) -> dict[str, str]:
+    """What an agent that knows nothing of the pod any more needs to stop its containers well."""
+    annotations = {
+        HASH: container_hash(container),
+        f"{PREFIX}.restartCount": str(attempt),
+        f"{PREFIX}.terminationMessagePath": container.get("terminationMessagePath") or DEFAULT_PATH,
+        f"{PREFIX}.terminationMessagePolicy": container.get("terminationMessagePolicy") or "File",
+        GRACE: str(grace_period_s(pod)),
+    }
+    pre_stop = (container.get("lifecycle") or {}).get("preStop")
+    if pre_stop:
+        annotations[f"{PREFIX}.preStopHandler"] = json.dumps({"preStop": pre_stop})
+    return annotations
+
+
+def container_mounts(
+    container: Mapping[str, Any],
+    volumes: Mapping[str, Path],
+    env: Sequence[tuple[str, str]],
+    mounts: Mounts,
+    sub_paths: Path,
+) -> list[Mount]:
+    """The container's volume mounts; sub-paths are bound below `sub_paths`.
+
+    Raises ConfigFailure for a volume the pod does not have or a sub-path that cannot be expanded, and
+    MountFailure for one that leads outside its volume.
+    """
+    scope = dict(env)
+    result = []
+    for index, mount in enumerate(container.get("volumeMounts") or ()):
+        if mount["name"] not in volumes:
+            raise ConfigFailure(
+                f'cannot find volume "{mount["name"]}" to mount into container "{container["name"]}"'
+            )
+        path = volumes[mount["name"]]
+        sub_path = mount.get("subPath") or ""
+        if mount.get("subPathExpr"):
+            missing = missing_references(mount["subPathExpr"], scope)
+            if missing:
+                raise ConfigFailure(f"missing value for {missing[0]!r}")
+            sub_path = expand(mount["subPathExpr"], scope)
+        if sub_path:
+            target = sub_paths / mount["name"] / container["name"] / str(index)
+            path = bind_sub_path(mounts, path, sub_path, target)
+        result.append(
+            Mount(
+                str(path),
+                _container_path(mount["mountPath"]),
+                bool(mount.get("readOnly")),
+                mount.get("mountPropagation") or "None",
+            )
+        )
+    return result
+
+
+def _container_path(path: str) -> str:
+    return path if path.startswith("/") else f"/{path}"

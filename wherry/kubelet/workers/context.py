@@ -1,0 +1,72 @@
+"""What every pod worker of a node shares."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Coroutine, Mapping, Sequence
+from dataclasses import dataclass
+from typing import TypeVar
+
+from wherry.client.api import Client
+from wherry.kit.clock import Clock
+from wherry.kubelet.backoff import BackOff
+from wherry.kubelet.cgroups import PodCgroups
+from wherry.kubelet.config import KubeletConfig
+from wherry.kubelet.hooks import Hooks
+from wherry.kubelet.images import Images, Recorder
+from wherry.kubelet.probes.runner import Probes
+from wherry.kubelet.references import References
+from wherry.kubelet.runtimes.base import Runtime
+from wherry.kubelet.status_writer import StatusWriter
+from wherry.kubelet.volumes.pod_volumes import PodVolumes
+from wherry.kubelet.volumes.tokens import Tokens
+from wherry.objects.meta import Object
+
+T = TypeVar("T")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class WorkerContext:
+    """The node's parts a worker uses.
+
+    `services` gives the cluster's Services as known, `allocatable` the node's allocatable resources.
+    """
+
+    config: KubeletConfig
+    client: Client
+    runtime: Runtime
+    clock: Clock
+    recorder: Recorder
+    images: Images
+    volumes: PodVolumes
+    tokens: Tokens
+    references: References
+    probes: Probes
+    hooks: Hooks
+    cgroups: PodCgroups
+    back_off: BackOff
+    statuses: StatusWriter
+    services: Callable[[], Sequence[Object]]
+    allocatable: Callable[[], Mapping[str, str]]
+    memory_bytes: int
+    runtime_name: str
+
+    @property
+    def host_ips(self) -> list[str]:
+        """The node's addresses."""
+        return [self.config.node_ip]
+
+
+async def uninterrupted(work: Coroutine[object, object, T]) -> T:
+    """Await `work` to its end even when the caller is cancelled meanwhile.
+
+    For calls that leave something behind at the runtime: whoever cleans up afterwards must see it.
+    """
+    task = asyncio.get_running_loop().create_task(work)
+    try:
+        return await asyncio.shield(task)
+    except asyncio.CancelledError:
+        await asyncio.wait([task])
+        if not task.cancelled():
+            task.exception()
+        raise

@@ -1,0 +1,115 @@
+"""The node's pod workers: one per pod, by uid, each told what concerns it.
+
+Pods come from the watch, containers' events from the runtime. What the runtime still runs of pods that
+nobody knows any more (deleted while the agent was away) gets a worker too, which takes it down.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+
+from wherry.kubelet.observation import GRACE
+from wherry.kubelet.runtimes.base import (
+    Container,
+    RuntimeEvent,
+    Sandbox,
+)
+from wherry.kubelet.workers.context import WorkerContext
+from wherry.kubelet.workers.worker import PodWorker
+from wherry.objects.meta import Object, uid_of
+
+log = logging.getLogger(__name__)
+
+
+class PodWorkers:
+    """All workers of one node."""
+
+    def __init__(self, context: WorkerContext) -> None:
+        self._context = context
+        self._workers: dict[str, PodWorker] = {}
+        self._closed = False
+
+    def __len__(self) -> int:
+        return len(self._workers)
+
+    def changed(self, old: Object | None, new: Object | None) -> None:
+        """A pod of this node was added, changed or removed (the cache's handler)."""
+        if self._closed:
+            return
+        if old is not None and (new is None or uid_of(new) != uid_of(old)):
+            gone = self._workers.get(uid_of(old))
+            if gone is not None:
+                gone.removed()
+        if new is None:
+            return
+        worker = self._workers.get(uid_of(new))
+        if worker is None:
+            worker = self._workers[uid_of(new)] = PodWorker(new, self._context, self._gone)
+            worker.poke()
+        else:
+            worker.update(new)
+
+    def happened(self, event: RuntimeEvent) -> None:
+        """Something happened to a container."""
+        if event.pod_uid:
+            self.poke(event.pod_uid)
+        else:
+            for worker in list(self._workers.values()):
+                worker.poke()
+
+    def poke(self, pod_uid: str) -> None:
+        """Let the pod's worker look, if there is one."""
+        worker = self._workers.get(pod_uid)
+        if worker is not None and not self._closed:
+            worker.poke()
+
+    def object_changed(self, pod_uid: str) -> None:
+        """A ConfigMap or Secret the pod uses changed."""
+        worker = self._workers.get(pod_uid)
+        if worker is not None and not self._closed:
+            worker.volumes_changed()
+
+    def knows(self, pod_uid: str) -> bool:
+        """Whether the pod has a worker."""
+        return pod_uid in self._workers
+
+    async def adopt_orphans(self) -> None:
+        """Take down what runs of pods nobody knows. Raises RuntimeFailure, OSError."""
+        runtime = self._context.runtime
+        sandboxes, containers = await asyncio.gather(runtime.sandboxes(), runtime.containers())
+        for sandbox in sandboxes:
+            if not self.knows(sandbox.uid):
+                log.info("pod %s/%s is gone, its sandbox goes too", sandbox.namespace, sandbox.name)
+                own = [c for c in containers if c.sandbox_id == sandbox.id]
+                worker = PodWorker(_remembered_pod(sandbox, own), self._context, self._gone)
+                self._workers[sandbox.uid] = worker
+                worker.removed()
+        for uid in (self._context.volumes.uids() | self._context.cgroups.uids()) - self._workers.keys():
+            await self._context.volumes.tear_down(uid)
+            self._context.cgroups.remove(uid)
+
+    async def close(self) -> None:
+        """Stop all workers; containers run on."""
+        self._closed = True
+        await asyncio.gather(*(worker.close() for worker in self._workers.values()))
+
+    def _gone(self, pod_uid: str) -> None:
+        worker = self._workers.pop(pod_uid, None)
+        if worker is not None:
+            log.info("pod %s is gone", pod_uid)
+
+
+def _remembered_pod(sandbox: Sandbox, containers: list[Container]) -> Object:
+    """As much of a pod as its containers remember: enough to stop it."""
+    graces = [int(c.annotations[GRACE]) for c in containers if c.annotations.get(GRACE, "").isdigit()]
+    return {
+        "apiVersion": "v1",
+        "kind": "Pod",
+        "metadata": {"name": sandbox.name, "namespace": sandbox.namespace, "uid": sandbox.uid},
+        "spec": {
+            "terminationGracePeriodSeconds": max(graces, default=30),
+            "hostNetwork": sandbox.host_network,
+        },
+        "status": {},
+    }

@@ -1,0 +1,69 @@
+"""The sandbox a pod asks for: a pure rendering of its spec and the node's settings."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from wherry.kubelet.config import KubeletConfig
+from wherry.kubelet.dns import Resolver
+from wherry.kubelet.hosts import pod_domain, pod_hostname
+from wherry.kubelet.pod import init_containers, is_sidecar, regular_containers, spec_of, uses_host_network
+from wherry.kubelet.runtimes.base import (
+    POD_NAME,
+    POD_NAMESPACE,
+    POD_UID,
+    PortMapping,
+    SandboxSpec,
+)
+from wherry.objects.meta import annotations_of, labels_of, name_of, namespace_of, uid_of
+
+
+def sandbox_spec(
+    pod: Mapping[str, Any], attempt: int, config: KubeletConfig, resolver: Resolver, cgroup_parent: str
+) -> SandboxSpec:
+    """What the runtime is to make for the pod."""
+    spec = spec_of(pod)
+    security = spec.get("securityContext") or {}
+    name, namespace, uid = name_of(pod), namespace_of(pod), uid_of(pod)
+    on_host = uses_host_network(pod)
+    return SandboxSpec(
+        name=name,
+        namespace=namespace,
+        uid=uid,
+        attempt=attempt,
+        hostname=config.hostname or config.node_name if on_host else _hostname(pod, config),
+        log_directory=str(config.pod_log_dir(namespace, name, uid)),
+        cgroup_parent=cgroup_parent,
+        host_network=on_host,
+        host_pid=bool(spec.get("hostPID")),
+        host_ipc=bool(spec.get("hostIPC")),
+        share_process_namespace=bool(spec.get("shareProcessNamespace")),
+        dns_servers=tuple(resolver.servers),
+        dns_searches=tuple(resolver.searches),
+        dns_options=tuple(resolver.options),
+        port_mappings=() if on_host else tuple(_port_mappings(pod)),
+        sysctls={s["name"]: s["value"] for s in security.get("sysctls") or ()},
+        labels={**labels_of(pod), POD_NAME: name, POD_NAMESPACE: namespace, POD_UID: uid},
+        annotations=dict(annotations_of(pod)),
+        security=security,
+        runtime_handler="",
+    )
+
+
+def _hostname(pod: Mapping[str, Any], config: KubeletConfig) -> str:
+    name = pod_hostname(pod)
+    domain = pod_domain(pod, config.cluster_domain)
+    return f"{name}.{domain}" if spec_of(pod).get("setHostnameAsFQDN") and domain else name
+
+
+def _port_mappings(pod: Mapping[str, Any]) -> list[PortMapping]:
+    sidecars = [c for c in init_containers(pod) if is_sidecar(c)]
+    return [
+        PortMapping(
+            port["containerPort"], port["hostPort"], port.get("protocol") or "TCP", port.get("hostIP") or ""
+        )
+        for container in [*sidecars, *regular_containers(pod)]
+        for port in container.get("ports") or ()
+        if port.get("hostPort")
+    ]

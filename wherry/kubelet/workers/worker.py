@@ -1,0 +1,430 @@
+"""One pod's worker: looks at the pod when something happened, tells its status, and acts.
+
+Looking and acting are apart. `_turn` looks (runtime, probes), publishes the status and, when no act is
+under way, plans the next one; an act (start containers, stop everything) runs beside it and pokes the
+worker when done. A pod that is to end cancels the act that was building it up. Nothing here remembers
+what it could read from the runtime or the API server, so a new agent takes a pod over where it stands.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import math
+from collections.abc import Callable, Coroutine
+from dataclasses import replace
+from enum import Enum
+from typing import Any
+
+from wherry.kit.clock import Timer
+from wherry.kit.tasks import Tasks
+from wherry.kubelet.container_status import Waiting
+from wherry.kubelet.logs import find_log
+from wherry.kubelet.observation import Observation
+from wherry.kubelet.plan import (
+    Plan,
+    back_off_event,
+    back_off_message,
+    deadline_left_s,
+    plan_pod,
+)
+from wherry.kubelet.pod import (
+    container_hash,
+    container_status,
+    find_container,
+    grace_period_s,
+    is_terminal,
+    status_of,
+    uses_host_network,
+)
+from wherry.kubelet.runtimes.base import Container, Phase, RuntimeFailure
+from wherry.kubelet.status import OWNED, Facts, pod_status
+from wherry.kubelet.termination_message import message_file, read_message
+from wherry.kubelet.volumes.base import MountFailure
+from wherry.kubelet.workers.builder import Builder, Problem
+from wherry.kubelet.workers.context import WorkerContext
+from wherry.kubelet.workers.remover import Remover
+from wherry.objects.errors import ApiError
+from wherry.objects.meta import (
+    Object,
+    format_time,
+    is_deleting,
+    key_of,
+    name_of,
+    namespace_of,
+    parse_time,
+    uid_of,
+)
+
+log = logging.getLogger(__name__)
+
+FIRST_RETRY_S = 0.5
+LONGEST_RETRY_S = 122.0
+EVERYTHING = ""
+"""Key of the block that holds for the whole pod, beside those of single containers."""
+DEADLINE = ("DeadlineExceeded", "Pod was active on the node longer than the specified deadline")
+
+
+class Mode(Enum):
+    """What the worker is after: keep the pod up, take it down, or nothing any more."""
+
+    UP = "up"
+    DOWN = "down"
+    DONE = "done"
+
+
+class PodWorker:
+    """Runs one pod. `on_gone(uid)` is called when nothing of it is left on the node."""
+
+    def __init__(self, pod: Object, context: WorkerContext, on_gone: Callable[[str], None]) -> None:
+        self.pod = pod
+        self.uid = uid_of(pod)
+        self._context = context
+        self._on_gone = on_gone
+        self._tasks = Tasks(f"pod {key_of(pod)}")
+        self._builder = Builder(context)
+        self._remover = Remover(context)
+        self._mode = Mode.DOWN if is_terminal(pod) or is_deleting(pod) else Mode.UP
+        self._keep_status = is_terminal(pod)
+        self._seen = Observation()
+        self._status: Object | None = None
+        self._waiting: dict[str, Waiting] = {}
+        self._backing_off: dict[str, int] = {}
+        self._messages: dict[str, str] = {}
+        self._failure: tuple[str, str] | None = None
+        self._removed = False
+        self._delete_sent = False
+        self._grace_s: int | None = None
+        self._dirty = False
+        self._held = False
+        self._looking: asyncio.Task[None] | None = None
+        self._act: asyncio.Task[None] | None = None
+        self._timer: tuple[float, Timer] | None = None
+        self._failures = 0
+        self._blocked: dict[str, float] = {}
+        self._closed = False
+
+    def poke(self) -> None:
+        """Something about the pod may have changed: look as soon as possible."""
+        self._dirty = True
+        if self._looking is None and not self._closed:
+            self._looking = self._tasks.spawn(self._look(), "look")
+
+    def update(self, pod: Object) -> None:
+        """The API server has a new version of the pod."""
+        old, self.pod = self.pod, pod
+        self._context.statuses.seen(pod)
+        if _is_same_to_us(old, pod):
+            return
+        if old.get("spec") != pod.get("spec") or old["metadata"].get("labels") != pod["metadata"].get(
+            "labels"
+        ):
+            self._builder.volumes_changed()
+            self._blocked.clear()
+        if is_deleting(pod):
+            self._begin_end()
+        self.poke()
+
+    def removed(self) -> None:
+        """The API server has the pod no more."""
+        self._removed = True
+        self._begin_end()
+        self.poke()
+
+    def volumes_changed(self) -> None:
+        """An object the pod uses changed."""
+        self._builder.volumes_changed()
+        self._failures = 0
+        self._blocked.clear()
+        self.poke()
+
+    def evict(self, reason: str, message: str) -> None:
+        """End the pod as failed, for a reason that is the node's."""
+        if self._mode is Mode.UP and self._failure is None:
+            self._failure = (reason, message)
+            self._context.recorder.event(self.pod, "Warning", reason, message)
+            self._begin_end()
+            self.poke()
+
+    async def close(self) -> None:
+        """Stop working; the pod's containers run on."""
+        self._closed = True
+        if self._timer is not None:
+            self._timer[1].cancel()
+        await self._tasks.close()
+
+    def _begin_end(self) -> None:
+        grace_s = self._stop_grace_s()
+        if self._mode is Mode.UP:
+            self._mode = Mode.DOWN
+        elif not (self._mode is Mode.DOWN and self._grace_s is not None and grace_s < self._grace_s):
+            return
+        self._blocked.clear()
+        if self._act is not None:
+            self._act.cancel()
+
+    def _stop_grace_s(self) -> int:
+        if self._removed:
+            return max(1, min(grace_period_s(self.pod), self._grace_s or grace_period_s(self.pod)))
+        return max(1, grace_period_s(self.pod))
+
+    async def _look(self) -> None:
+        try:
+            while self._dirty and not self._held:
+                self._dirty = False
+                try:
+                    await self._turn()
+                except (RuntimeFailure, OSError, ApiError) as error:
+                    log.warning("pod %s: %s", key_of(self.pod), error)
+                    self._retry()
+        finally:
+            self._looking = None
+
+    async def _turn(self) -> None:
+        self._seen = await self._observe()
+        if self._mode is Mode.UP:
+            self._check_deadline()
+        self._follow_probes()
+        plan = self._plan() if self._mode is Mode.UP and self._act is None else None
+        if plan is not None and plan.finish and not plan.new_sandbox:
+            self._mode = Mode.DOWN
+        self._publish(ended=self._mode is Mode.DONE)
+        if self._act is not None:
+            return
+        if self._mode is Mode.DOWN:
+            if not self._is_blocked(EVERYTHING):
+                self._begin_act(self._take_down(), "take down")
+        elif self._mode is Mode.DONE and not self._is_blocked(EVERYTHING):
+            await self._settle_end()
+        elif plan is not None and self._is_due(plan):
+            self._held = plan.new_sandbox
+            self._begin_act(self._build_up(plan), "build up")
+
+    def _is_due(self, plan: Plan) -> bool:
+        """Drop from the plan what failed a moment ago; whether there is something to do now."""
+        plan.start = [s for s in plan.start if not self._is_blocked(s.container["name"])]
+        return not self._is_blocked(EVERYTHING) and (not plan.is_idle or self._builder.is_stale)
+
+    def _is_blocked(self, what: str) -> bool:
+        until = self._blocked.get(what)
+        left_s = 0.0 if until is None else until - self._context.clock.monotonic()
+        if left_s <= 0:
+            self._blocked.pop(what, None)
+            return False
+        if left_s != math.inf:
+            self._look_again(left_s)
+        return True
+
+    async def _observe(self) -> Observation:
+        runtime = self._context.runtime
+        sandboxes, containers = await asyncio.gather(
+            runtime.sandboxes(self.uid), runtime.containers(self.uid)
+        )
+        return Observation(sandboxes, [self._with_message(c) for c in containers])
+
+    def _with_message(self, container: Container) -> Container:
+        if container.phase is not Phase.EXITED:
+            return container
+        message = self._messages.get(container.id)
+        if message is None:
+            config = self._context.config
+            spec = find_container(self.pod, container.name) or {}
+            log_dir = config.pod_log_dir(namespace_of(self.pod), name_of(self.pod), self.uid)
+            message = read_message(
+                spec,
+                container,
+                message_file(config.pod_dir(self.uid), container.name, container.attempt),
+                find_log(container, log_dir),
+            )
+            self._messages[container.id] = message
+        return replace(container, message=message or container.message) if message else container
+
+    def _check_deadline(self) -> None:
+        started = (self._status or status_of(self.pod)).get("startTime")
+        left_s = deadline_left_s(
+            self.pod, self._context.clock.now(), parse_time(started) if started else None
+        )
+        if left_s is None:
+            return
+        if left_s <= 0:
+            self.evict(*DEADLINE)
+        else:
+            self._look_again(left_s)
+
+    def _follow_probes(self) -> None:
+        probes = self._context.probes
+        if self._mode is Mode.DONE:
+            probes.forget(self.uid)
+            return
+        running = []
+        for container in self._seen.running():
+            spec = find_container(self.pod, container.name)
+            if spec is not None and (self._mode is Mode.UP or spec.get("readinessProbe")):
+                spec = spec if self._mode is Mode.UP else {**spec, "livenessProbe": None}
+                running.append((spec, container))
+        probes.follow(self.pod, running, self._ips(), healthy_before=self._healthy_before)
+
+    def _healthy_before(self, name: str, container: Container) -> tuple[bool, bool]:
+        status = container_status(self.pod, name)
+        known = status.get("containerID") == f"{self._context.runtime_name}://{container.id}"
+        return (bool(status.get("ready")), bool(status.get("started"))) if known else (False, False)
+
+    def _ips(self) -> list[str]:
+        on_host = uses_host_network(self.pod)
+        return self._context.host_ips if on_host else list(self._seen.ips)
+
+    def _plan(self) -> Plan:
+        health = self._context.probes.health(self.uid)
+        plan = plan_pod(self.pod, self._seen, health, self._remaining_s)
+        for name, left_s in plan.backing_off.items():
+            self._wait_for_back_off(name, left_s)
+        return plan
+
+    def _back_off_key(self, name: str) -> str:
+        return f"{self.uid}/{name}/{container_hash(find_container(self.pod, name) or {})}"
+
+    def _remaining_s(self, name: str, ended: Any) -> float:
+        return self._context.back_off.remaining_s(self._back_off_key(name), ended)
+
+    def _wait_for_back_off(self, name: str, left_s: float) -> None:
+        delay_s = self._context.back_off.delay_s(self._back_off_key(name))
+        self._waiting[name] = Waiting("CrashLoopBackOff", back_off_message(self.pod, name, delay_s))
+        latest = self._seen.latest(name)
+        attempt = latest.attempt if latest is not None else 0
+        if self._backing_off.get(name) != attempt:
+            self._backing_off[name] = attempt
+            self._context.recorder.event(self.pod, "Warning", "BackOff", back_off_event(self.pod, name))
+        self._look_again(left_s)
+
+    def _publish(self, *, ended: bool) -> None:
+        if self._keep_status or self._removed:
+            return
+        reason, message = self._failure or ("", "")
+        facts = Facts(
+            now=format_time(self._context.clock.now()),
+            host_ips=self._context.host_ips,
+            runtime_name=self._context.runtime_name,
+            waiting=self._waiting,
+            health=self._context.probes.health(self.uid),
+            ended=ended,
+            failed=ended and self._failure is not None,
+            reason=reason,
+            message=message,
+        )
+        self._status = pod_status(self._pod_as_told(), self._seen, facts)
+        self._context.statuses.put(self.pod, self._status)
+
+    def _pod_as_told(self) -> Object:
+        """The pod with the status last told, which the API server may not show yet."""
+        if self._status is None:
+            return self.pod
+        shown = status_of(self.pod)
+        others = [c for c in shown.get("conditions") or () if c.get("type") not in OWNED]
+        status = {**shown, **self._status, "conditions": [*others, *self._status["conditions"]]}
+        return {**self.pod, "status": status}
+
+    def _begin_act(self, work: Coroutine[Any, Any, None], name: str) -> None:
+        self._act = self._tasks.spawn(work, name)
+        self._act.add_done_callback(self._act_ended)
+
+    def _act_ended(self, task: asyncio.Task[None]) -> None:
+        self._act = None
+        self._held = False
+        if not task.cancelled() and task.exception() is not None:
+            self._retry()
+        self.poke()
+
+    async def _build_up(self, plan: Plan) -> None:
+        try:
+            problems = await self._builder.build(self.pod, self._seen, plan, self._release)
+        except (MountFailure, RuntimeFailure, OSError, ApiError) as error:
+            log.info("pod %s: %s", key_of(self.pod), error)
+            self._retry()
+            return
+        self._failures = 0
+        for name, problem in problems.items():
+            self._note(name, problem)
+        for start in plan.start:
+            if start.container["name"] not in problems:
+                self._waiting.pop(start.container["name"], None)
+        refresh_s = self._context.tokens.refresh_in_s(self.uid)
+        if refresh_s is not None:
+            self._look_again(max(refresh_s, 1.0))
+
+    def _note(self, name: str, problem: Problem) -> None:
+        self._waiting[name] = Waiting(problem.reason, problem.message)
+        wait_s = math.inf if problem.retry_s is None else problem.retry_s
+        self._blocked[name] = self._context.clock.monotonic() + wait_s
+
+    def _release(self) -> None:
+        """The act takes longer: what it did so far may be shown."""
+        if self._held:
+            self._held = False
+            self.poke()
+
+    async def _take_down(self) -> None:
+        self._grace_s = self._stop_grace_s()
+        for container in self._seen.running():
+            self._context.probes.stop_container(self.uid, container.id)
+        try:
+            await self._remover.stop(self.pod, self._seen, self._ips(), self._grace_s)
+            self._seen = await self._observe()
+            self._publish(ended=True)
+            self._context.probes.forget(self.uid)
+            await self._remover.free(self.pod)
+        except (RuntimeFailure, OSError) as error:
+            log.warning("pod %s does not stop: %s", key_of(self.pod), error)
+            self._retry()
+            return
+        self._failures = 0
+        self._mode = Mode.DONE
+
+    async def _settle_end(self) -> None:
+        """Everything is down: let the API server forget the pod, then forget it here."""
+        if self._removed:
+            await self._remover.forget(self.pod)
+            if self._timer is not None:
+                self._timer[1].cancel()
+            self._on_gone(self.uid)
+        elif is_deleting(self.pod) and not self._delete_sent:
+            self._delete_sent = True
+            try:
+                await self._remover.delete(self.pod)
+            except ApiError:
+                self._delete_sent = False
+                raise
+
+    def _retry(self) -> None:
+        delay_s = min(FIRST_RETRY_S * 2.0 ** min(self._failures, 10), LONGEST_RETRY_S)
+        self._failures += 1
+        self._blocked[EVERYTHING] = self._context.clock.monotonic() + delay_s
+        self._look_again(delay_s)
+
+    def _look_again(self, delay_s: float) -> None:
+        """Look after `delay_s` seconds at the latest."""
+        clock = self._context.clock
+        due = clock.monotonic() + delay_s
+        if self._timer is not None:
+            if self._timer[0] <= due:
+                return
+            self._timer[1].cancel()
+        self._timer = (due, clock.call_later(delay_s, self._timer_fired))
+
+    def _timer_fired(self) -> None:
+        self._timer = None
+        if self._context.tokens.refresh_in_s(self.uid) == 0.0:
+            self._builder.volumes_changed()
+        self.poke()
+
+
+def _is_same_to_us(old: Object, new: Object) -> bool:
+    """Whether two versions differ in nothing but status and bookkeeping."""
+    ignored = ("resourceVersion", "managedFields")
+    before, after = (
+        {key: value for key, value in obj["metadata"].items() if key not in ignored} for obj in (old, new)
+    )
+    gates = [
+        [(c["type"], c["status"]) for c in status_of(obj).get("conditions") or () if c["type"] not in OWNED]
+        for obj in (old, new)
+    ]
+    return before == after and old.get("spec") == new.get("spec") and gates[0] == gates[1]
