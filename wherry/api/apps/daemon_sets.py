@@ -2,7 +2,81 @@
 
 from __future__ import annotations
 
-from wherry.api.resource import Resource, Subresource
+from datetime import datetime
+from typing import Any
+
+from wherry.api.apps.templates import template_errors
+from wherry.api.columns import (
+    AGE,
+    CONTAINERS,
+    IMAGES,
+    NAME,
+    SELECTOR,
+    age_of,
+    format_labels,
+    format_selector,
+    template_cells,
+)
+from wherry.api.core.pod_spec import default_pod_template
+from wherry.api.resource import Column, Resource, Subresource
+from wherry.api.schema_strategy import SchemaStrategy
+from wherry.api.validation import validate_non_negative, validate_one_of
+from wherry.objects.errors import FieldError, invalid_value
+from wherry.objects.meta import Object, name_of
+
+_SCHEMA = "io.k8s.api.apps.v1.DaemonSet"
+
+
+def _default(obj: Object) -> None:
+    spec = obj.setdefault("spec", {})
+    strategy = spec.setdefault("updateStrategy", {})
+    if not strategy.get("type"):
+        strategy["type"] = "RollingUpdate"
+    if strategy["type"] == "RollingUpdate":
+        rolling = strategy.setdefault("rollingUpdate", {})
+        rolling.setdefault("maxUnavailable", 1)
+        rolling.setdefault("maxSurge", 0)
+    spec.setdefault("revisionHistoryLimit", 10)
+    default_pod_template(spec.setdefault("template", {}))
+
+
+def _rules(new: Object, _old: Object | None) -> list[FieldError]:
+    spec = new.get("spec") or {}
+    strategy = spec.get("updateStrategy") or {}
+    errors = template_errors(spec, "spec", "daemonset", restart_policies=("Always",))
+    errors += validate_non_negative("spec.minReadySeconds", spec.get("minReadySeconds"))
+    errors += validate_non_negative("spec.revisionHistoryLimit", spec.get("revisionHistoryLimit"))
+    path = "spec.updateStrategy"
+    errors += validate_one_of(f"{path}.type", strategy.get("type"), ("OnDelete", "RollingUpdate"))
+    if strategy.get("type") == "RollingUpdate":
+        rolling = strategy.get("rollingUpdate") or {}
+        if rolling.get("maxUnavailable") in (0, "0%") and rolling.get("maxSurge") in (0, "0%"):
+            why = "cannot be 0 when `maxSurge` is 0"
+            errors.append(
+                invalid_value(f"{path}.rollingUpdate.maxUnavailable", rolling["maxUnavailable"], why)
+            )
+    return errors
+
+
+def _row(obj: Object, now: datetime) -> list[Any]:
+    spec, status = obj.get("spec") or {}, obj.get("status") or {}
+    counts = (
+        "desiredNumberScheduled",
+        "currentNumberScheduled",
+        "numberReady",
+        "updatedNumberScheduled",
+        "numberAvailable",
+    )
+    pod_spec = (spec.get("template") or {}).get("spec") or {}
+    return [
+        name_of(obj),
+        *(status.get(count) or 0 for count in counts),
+        format_labels(pod_spec.get("nodeSelector")),
+        age_of(obj, now),
+        *template_cells(obj),
+        format_selector(spec.get("selector")),
+    ]
+
 
 DAEMON_SETS = Resource(
     group="apps",
@@ -13,5 +87,28 @@ DAEMON_SETS = Resource(
     short_names=("ds",),
     categories=("all",),
     subresources=(Subresource("status"),),
-    schema="io.k8s.api.apps.v1.DaemonSet",
+    strategy=SchemaStrategy(
+        schema=_SCHEMA,
+        namespaced=True,
+        has_status=True,
+        tracks_generation=True,
+        immutable=("spec.selector",),
+        defaults=_default,
+        rules=_rules,
+        row=_row,
+    ),
+    columns=(
+        NAME,
+        Column("Desired", "integer", description="How many nodes should run the pod."),
+        Column("Current", "integer", description="How many nodes run the pod."),
+        Column("Ready", "integer", description="How many nodes run the pod, ready."),
+        Column("Up-to-date", "integer", description="How many nodes run the pod as it is now."),
+        Column("Available", "integer", description="How many nodes run the pod, available."),
+        Column("Node Selector", description="Labels of the nodes the pod fits on."),
+        AGE,
+        CONTAINERS,
+        IMAGES,
+        SELECTOR,
+    ),
+    schema=_SCHEMA,
 )

@@ -1,0 +1,46 @@
+"""Rules of a selector and a pod template side by side, as daemon sets, stateful sets and jobs have them."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from wherry.api.core.pod_spec import validate_pod_template
+from wherry.api.validation import validate_label_selector
+from wherry.objects.errors import FieldError, invalid_value, not_supported, required
+from wherry.objects.meta import labels_of
+from wherry.objects.selectors import from_label_selector
+
+
+def template_errors(
+    spec: Mapping[str, Any], path: str, kind: str, restart_policies: Sequence[str]
+) -> list[FieldError]:
+    """What is wrong with `spec.selector` and `spec.template`: each by itself, and that they fit together.
+
+    `kind` is the word upstream's messages use; `restart_policies` are those the kind allows.
+    """
+    selector = spec.get("selector")
+    template = spec.get("template") or {}
+    errors: list[FieldError] = []
+    if selector is None:
+        errors.append(required(f"{path}.selector"))
+    else:
+        errors += validate_label_selector(selector, f"{path}.selector")
+        if not selector.get("matchLabels") and not selector.get("matchExpressions"):
+            why = f"empty selector is invalid for {kind}"
+            errors.append(invalid_value(f"{path}.selector", selector, why))
+        elif not errors and not from_label_selector(selector).matches(labels_of(template)):
+            why = "`selector` does not match template `labels`"
+            errors.append(invalid_value(f"{path}.template.metadata.labels", dict(labels_of(template)), why))
+    errors += validate_pod_template(template, f"{path}.template")
+    return errors + restart_errors(template, f"{path}.template", restart_policies)
+
+
+def restart_errors(
+    template: Mapping[str, Any], path: str, restart_policies: Sequence[str]
+) -> list[FieldError]:
+    """The template's restart policy is one the kind allows."""
+    policy = (template.get("spec") or {}).get("restartPolicy")
+    if policy in restart_policies:
+        return []
+    return [not_supported(f"{path}.spec.restartPolicy", policy, restart_policies)]
