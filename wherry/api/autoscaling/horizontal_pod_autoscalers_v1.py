@@ -2,7 +2,32 @@
 
 from __future__ import annotations
 
+from datetime import datetime
+from typing import Any
+
+from wherry.api.autoscaling.conversion import to_v1, to_v2
+from wherry.api.autoscaling.horizontal_pod_autoscalers import HPA_COLUMNS, hpa_errors, hpa_row
 from wherry.api.resource import Resource, Subresource
+from wherry.api.schema_strategy import SchemaStrategy
+from wherry.objects.errors import FieldError
+from wherry.objects.meta import Object
+
+_SCHEMA = "io.k8s.api.autoscaling.v1.HorizontalPodAutoscaler"
+
+
+def _default(obj: Object) -> None:
+    spec = obj.setdefault("spec", {})
+    if spec.get("minReplicas") is None:
+        spec["minReplicas"] = 1
+
+
+def _rules(new: Object, old: Object | None) -> list[FieldError]:
+    return hpa_errors(to_v2(new), old)
+
+
+def _row(obj: Object, now: datetime) -> list[Any]:
+    return hpa_row(to_v2(obj), now)
+
 
 HORIZONTAL_POD_AUTOSCALERS_V1 = Resource(
     group="autoscaling",
@@ -13,6 +38,12 @@ HORIZONTAL_POD_AUTOSCALERS_V1 = Resource(
     short_names=("hpa",),
     categories=("all",),
     subresources=(Subresource("status"),),
-    schema="io.k8s.api.autoscaling.v1.HorizontalPodAutoscaler",
+    strategy=SchemaStrategy(
+        schema=_SCHEMA, namespaced=True, has_status=True, defaults=_default, rules=_rules, row=_row
+    ),
+    columns=HPA_COLUMNS,
+    schema=_SCHEMA,
     storage_version=("autoscaling", "v2"),
+    to_storage=to_v2,
+    from_storage=to_v1,
 )
