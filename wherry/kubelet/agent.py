@@ -7,6 +7,7 @@ of pods that went meanwhile is cleaned up.
 
 from __future__ import annotations
 
+import asyncio
 import logging
 from random import Random
 
@@ -174,12 +175,8 @@ class Kubelet:
         retry_s = FIRST_RETRY_S
         while True:
             try:
-                await workers.adopt_orphans()
+                await self._follow_once(workers)
                 retry_s = FIRST_RETRY_S
-                async for event in self._runtime.events():
-                    workers.happened(event)
-                    if event.kind == "lost":
-                        await workers.adopt_orphans()
                 log.warning("the runtime's events ended")
             except (RuntimeFailure, OSError) as error:
                 log.warning("the runtime does not answer: %s", error)
@@ -187,8 +184,22 @@ class Kubelet:
                 self._registration.check()
             await self._clock.sleep(retry_s * (0.5 + self._random.random()))
             retry_s = min(retry_s * 2, LONGEST_RETRY_S)
-            for pod in self.pods():
-                workers.poke(pod["metadata"]["uid"])
+
+    async def _follow_once(self, workers: PodWorkers) -> None:
+        """Follow until the runtime goes away. Events are asked for before everything is looked at."""
+        events = self._runtime.events()
+        upcoming = asyncio.ensure_future(anext(events, None))
+        try:
+            await workers.look_at_all()
+            while (event := await upcoming) is not None:
+                upcoming = asyncio.ensure_future(anext(events, None))
+                if event.kind == "lost":
+                    await workers.look_at_all()
+                else:
+                    workers.happened(event)
+        finally:
+            upcoming.cancel()
+            await asyncio.wait([upcoming])
 
     def _check_logs(self) -> None:
         """Look at the sizes of logs now and then: nothing tells when a file grows."""

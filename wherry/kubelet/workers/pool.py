@@ -74,8 +74,13 @@ class PodWorkers:
         """Whether the pod has a worker."""
         return pod_uid in self._workers
 
-    async def adopt_orphans(self) -> None:
-        """Take down what runs of pods nobody knows. Raises RuntimeFailure, OSError."""
+    async def look_at_all(self) -> None:
+        """Look at every pod, and for what is left of pods nobody knows. Raises RuntimeFailure, OSError."""
+        for worker in list(self._workers.values()):
+            worker.poke()
+        await self._adopt_orphans()
+
+    async def _adopt_orphans(self) -> None:
         runtime = self._context.runtime
         sandboxes, containers = await asyncio.gather(runtime.sandboxes(), runtime.containers())
         for sandbox in sandboxes:

@@ -1,0 +1,221 @@
+"""A node agent with a fake runtime against a real API server in memory, time moved by hand."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Callable, Sequence
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from random import Random
+from typing import Any
+
+from tests.apiserver.rig import Rig, account, running
+from tests.conftest import eventually
+from wherry.api.core.events import EVENTS
+from wherry.api.core.pods import PODS
+from wherry.api.core.service_accounts import SERVICE_ACCOUNTS
+from wherry.apiserver.user import User
+from wherry.client.api import Client
+from wherry.kit.clock import FakeClock
+from wherry.kubelet.agent import Kubelet
+from wherry.kubelet.config import KubeletConfig
+from wherry.kubelet.machine import Machine
+from wherry.kubelet.probes.result import Outcome, ProbeResult
+from wherry.kubelet.runtimes.base import Image
+from wherry.kubelet.runtimes.fake import FakeRuntime
+from wherry.objects.errors import ApiError
+from wherry.objects.meta import Object
+
+NODE = "node-1"
+IMAGE = Image("sha256:" + "a" * 64, ("docker.io/library/nginx:1.27", "nginx:1.27"), 1234)
+MACHINE = Machine(
+    hostname=NODE,
+    cpus=2,
+    memory_kib=4 * 1024 * 1024,
+    disk_bytes=100 * 1024**3,
+    machine_id="m" * 32,
+    system_uuid="s",
+    boot_id="b",
+    kernel="6.1.0",
+    os_image="Debian GNU/Linux 12 (bookworm)",
+    architecture="amd64",
+)
+
+
+@dataclass
+class FakeMounts:
+    """A mount table on paper; a bind becomes a symbolic link."""
+
+    mounted: list[Path] = field(default_factory=list)
+    sizes: dict[Path, int] = field(default_factory=dict)
+
+    def tmpfs(self, target: Path, size_bytes: int = 0) -> None:
+        if target not in self.mounted:
+            self.mounted.append(target)
+            self.sizes[target] = size_bytes
+
+    def bind(self, source: Path, target: Path) -> None:
+        self.mounted.append(target)
+
+    def unmount(self, target: Path) -> None:
+        if target in self.mounted:
+            self.mounted.remove(target)
+
+    def below(self, directory: Path) -> list[Path]:
+        return [p for p in reversed(self.mounted) if p == directory or directory in p.parents]
+
+
+@dataclass
+class FakeProber:
+    """Answers probes by container name and kind of action; success unless told otherwise."""
+
+    answers: dict[str, ProbeResult] = field(default_factory=dict)
+    tries: list[str] = field(default_factory=list)
+
+    async def probe(
+        self, probe: Object, spec: Object, container_id: str, pod_ips: Sequence[str]
+    ) -> ProbeResult:
+        path = (probe.get("httpGet") or {}).get("path", "")
+        self.tries.append(f"{spec['name']}{path}")
+        return self.answers.get(f"{spec['name']}{path}", ProbeResult(Outcome.SUCCESS))
+
+
+@dataclass
+class Node:
+    """A running agent and everything around it."""
+
+    rig: Rig
+    clock: FakeClock
+    runtime: FakeRuntime
+    config: KubeletConfig
+    kubelet: Kubelet
+    mounts: FakeMounts
+    prober: FakeProber
+
+    @property
+    def admin(self) -> Client:
+        return self.rig.admin
+
+    async def create(self, name: str, container: Object | None = None, **spec: Any) -> Object:
+        """A pod bound to the node, with one container unless `containers` are given."""
+        body: Object = {
+            "apiVersion": "v1",
+            "kind": "Pod",
+            "metadata": {"name": name, "namespace": "default", **spec.pop("metadata", {})},
+            "spec": {
+                "nodeName": NODE,
+                "automountServiceAccountToken": False,
+                "containers": [{"name": "web", "image": "nginx:1.27", **(container or {})}],
+                **spec,
+            },
+        }
+        return await self.admin.create(PODS, body)
+
+    async def pod(self, name: str) -> Object:
+        return await self.admin.get(PODS, name, "default")
+
+    async def status(self, name: str) -> Object:
+        status: Object = (await self.pod(name)).get("status") or {}
+        return status
+
+    async def gone(self, name: str) -> bool:
+        try:
+            await self.pod(name)
+        except ApiError as error:
+            return error.code == 404
+        return False
+
+    async def until(self, name: str, check: Callable[[Object], Any]) -> Object:
+        """The pod's status once `check` holds for it."""
+        last: Object = {}
+
+        async def holds() -> bool:
+            nonlocal last
+            last = await self.status(name)
+            return bool(check(last))
+
+        try:
+            await eventually(holds, 3.0)
+        except AssertionError:
+            raise AssertionError(f"status stays {last}") from None
+        return last
+
+    async def ready(self, name: str) -> Object:
+        return await self.until(name, is_ready)
+
+    async def events(self) -> list[tuple[str, str]]:
+        """(reason, message) of every event about pods."""
+        listing = await self.admin.list(EVENTS)
+        return [(e["reason"], e["message"]) for e in listing.items if e["involvedObject"]["kind"] == "Pod"]
+
+    async def said(self, reason: str, message: str) -> None:
+        """Wait until an event says so."""
+
+        async def there() -> bool:
+            return (reason, message) in await self.events()
+
+        try:
+            await eventually(there, 3.0)
+        except AssertionError:
+            raise AssertionError(f"events are {await self.events()}") from None
+
+
+def is_ready(status: Object) -> bool:
+    """Whether the Ready condition is true."""
+    return any(c["type"] == "Ready" and c["status"] == "True" for c in status.get("conditions") or ())
+
+
+def state(status: Object, index: int = 0, kind: str = "containerStatuses") -> Object:
+    """A container's state."""
+    statuses = status.get(kind) or []
+    found: Object = statuses[index]["state"] if len(statuses) > index else {}
+    return found
+
+
+def waiting(status: Object, index: int = 0, kind: str = "containerStatuses") -> str:
+    """Why a container waits, "" when it does not."""
+    reason: str = (state(status, index, kind).get("waiting") or {}).get("reason", "")
+    return reason
+
+
+def make_kubelet(
+    rig: Rig, config: KubeletConfig, runtime: FakeRuntime, clock: FakeClock, mounts: Any, prober: Any
+) -> Kubelet:
+    user = User(f"system:node:{NODE}", ("system:nodes", "system:authenticated"))
+    return Kubelet(
+        config,
+        Client(rig.server.local_transport(user)),
+        runtime,
+        clock,
+        Random(1),
+        mounts=mounts,
+        prober=prober,
+        machine=MACHINE,
+    )
+
+
+@asynccontextmanager
+async def node(tmp_path: Path, **changes: Any) -> AsyncIterator[Node]:
+    """An agent that runs while the block does."""
+    clock = FakeClock()
+    async with running(clock) as rig:
+        await rig.admin.create(SERVICE_ACCOUNTS, account())
+        (tmp_path / "resolv.conf").write_text("nameserver 192.0.2.53\nsearch example.org\n")
+        config = KubeletConfig(
+            node_name=NODE,
+            node_ip="192.0.2.1",
+            root_dir=tmp_path / "kubelet",
+            log_dir=tmp_path / "logs",
+            resolv_conf=tmp_path / "resolv.conf",
+            cgroup_mount=tmp_path / "cgroup",
+            **changes,
+        )
+        runtime = FakeRuntime(clock, [IMAGE])
+        mounts, prober = FakeMounts(), FakeProber()
+        kubelet = make_kubelet(rig, config, runtime, clock, mounts, prober)
+        made = Node(rig, clock, runtime, config, kubelet, mounts, prober)
+        try:
+            await kubelet.start()
+            yield made
+        finally:
+            await made.kubelet.close()
