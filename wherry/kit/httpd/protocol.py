@@ -15,6 +15,7 @@ from collections import deque
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
 from http import HTTPStatus
+from typing import cast
 
 from wherry.kit.clock import Clock, Timer
 from wherry.kit.httpd.message import (
@@ -81,9 +82,9 @@ class HttpProtocol(asyncio.Protocol):
         return self._task is None and not self._pending and not self._reader.in_message
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        assert isinstance(transport, asyncio.Transport)
-        self._transport = transport
-        self._flow = Flow(transport)
+        # uvloop's TLS transport is one by behaviour, not by class.
+        self._transport = cast(asyncio.Transport, transport)
+        self._flow = Flow(self._transport)
         tls = transport.get_extra_info("ssl_object")
         address = transport.get_extra_info("peername")
         peer = (address[0], address[1]) if isinstance(address, tuple) else None
