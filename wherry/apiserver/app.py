@@ -128,6 +128,8 @@ class ApiServer:
             too_large=_too_large,
         )
         self._port = await self._server.start(config.host, config.port)
+        if config.listen_on_advertised:
+            await self._server.start(config.advertise_address, self._port, freebind=True)
         port = config.advertise_port or self._port
         self._paths.listen_at(f"{config.advertise_address}:{port}")
         client = Client(self.local_transport(LOOPBACK), field_manager="kube-apiserver")

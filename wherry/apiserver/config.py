@@ -34,6 +34,8 @@ class ApiServerConfig:
     service_cidr: str = "10.96.0.0/16"
     node_ports: tuple[int, int] = (30000, 32767)
     advertise_address: str = "127.0.0.1"
+    listen_on_advertised: bool = False
+    """Also listen on the advertised address, which need not exist yet when the server starts."""
     advertise_port: int = 0
     """Port other machines and pods reach this server at; 0: the port it listens on."""
     kubelet_client_cert_file: Path | None = None

@@ -100,6 +100,7 @@ def api_server_config(config: ClusterConfig, identities: Identities) -> ApiServe
         service_cidr=config.service_cidr,
         node_ports=config.node_ports,
         advertise_address=pod_gateway(config),
+        listen_on_advertised=config.api_host not in ("0.0.0.0", pod_gateway(config)),  # noqa: S104
         kubelet_client_cert_file=identities.kubelet_client.cert,
         kubelet_client_key_file=identities.kubelet_client.key,
         kubelet_ca_file=identities.authority.cert,

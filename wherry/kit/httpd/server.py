@@ -7,6 +7,7 @@ connections that a `close` has to see off.
 from __future__ import annotations
 
 import asyncio
+import socket
 import ssl
 from collections.abc import Callable
 from pathlib import Path
@@ -19,6 +20,9 @@ from wherry.kit.httpd.protocol import HttpProtocol, Site, plain_refusal
 BODY_LIMIT = 3 * 1024 * 1024
 KEEPALIVE_TIMEOUT_S = 90.0
 HEADER_TIMEOUT_S = 32.0
+BACKLOG = 1024
+IP_FREEBIND = 15
+"""Linux's socket option (ip(7)); the socket module names it only from Python 3.12 on."""
 
 
 class Server:
@@ -64,12 +68,20 @@ class Server:
         """How many connections are open."""
         return len(self._site.protocols)
 
-    async def start(self, host: str = "127.0.0.1", port: int = 0) -> int:
-        """Listen on an address; the port, chosen by the system when 0. Raises OSError."""
+    async def start(self, host: str = "127.0.0.1", port: int = 0, *, freebind: bool = False) -> int:
+        """Listen on an address; the port, chosen by the system when 0. Raises OSError.
+
+        With `freebind` the address need not exist yet: it is served from when it does (IPv4 only).
+        """
         loop = asyncio.get_running_loop()
-        listener = await loop.create_server(
-            self._protocol, host, port, ssl=self._ssl_context, backlog=1024, reuse_address=True
-        )
+        if freebind:
+            listener = await loop.create_server(
+                self._protocol, sock=_freely_bound(host, port), ssl=self._ssl_context, backlog=BACKLOG
+            )
+        else:
+            listener = await loop.create_server(
+                self._protocol, host, port, ssl=self._ssl_context, backlog=BACKLOG, reuse_address=True
+            )
         self._listeners.append(listener)
         bound: int = listener.sockets[0].getsockname()[1]
         return bound
@@ -129,3 +141,15 @@ async def _all_done(tasks: set[asyncio.Task[None]]) -> None:
 def _remove_socket(path: Path) -> None:
     if path.is_socket():
         path.unlink()
+
+
+def _freely_bound(host: str, port: int) -> socket.socket:
+    sock = socket.socket(socket.AF_INET, socket.SOCK_STREAM)
+    try:
+        sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        sock.setsockopt(socket.SOL_IP, IP_FREEBIND, 1)
+        sock.bind((host, port))
+    except OSError:
+        sock.close()
+        raise
+    return sock

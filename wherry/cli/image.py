@@ -1,0 +1,143 @@
+"""`wherry image`: images without a registry: make them, load them, list them."""
+
+from __future__ import annotations
+
+import asyncio
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from wherry.cli.failures import FAILED, MISSING_PROGRAM, NOT_RUNNING, USAGE, Failure
+from wherry.cli.options import DataDir, Name, Output, check_output, select_existing
+from wherry.cli.terminal import Steps, print_json, say
+
+if TYPE_CHECKING:
+    from wherry.images.load import ImageStore
+
+image = typer.Typer(
+    help="Make, load and list container images, without a registry.",
+    no_args_is_help=True,
+    rich_markup_mode=None,
+)
+
+
+@image.command()
+def load(
+    archives: Annotated[list[Path], typer.Argument(help="OCI layouts or `docker save` archives.")],
+    name: Name = "default",
+    data_dir: DataDir = None,
+) -> None:
+    """Load image archives into the cluster's node.
+
+    Example:
+
+      wherry image load nginx.tar
+    """
+    from wherry.images.load import ImportFailed, NotAnImage, load_image
+
+    store = _store(name, data_dir)
+    for archive in archives:
+        try:
+            with Steps().step(f"Loading {archive}"):
+                names = asyncio.run(load_image(store, archive))
+        except (NotAnImage, ImportFailed) as error:
+            raise Failure(str(error), FAILED) from None
+        for loaded in names:
+            say(loaded)
+
+
+@image.command("list")
+def list_(name: Name = "default", data_dir: DataDir = None, output: Output = "text") -> None:
+    """List the images on the cluster's node.
+
+    Example:
+
+      wherry image list -o json
+    """
+    from wherry.images.load import ImportFailed, list_images
+
+    as_json = check_output(output)
+    try:
+        names = asyncio.run(list_images(_store(name, data_dir)))
+    except ImportFailed as error:
+        raise Failure(str(error), FAILED) from None
+    if as_json:
+        print_json(names)
+    else:
+        for found in names:
+            say(found)
+
+
+@image.command()
+def pack(
+    packages: Annotated[
+        list[str] | None, typer.Argument(help="Debian packages whose files the image gets.")
+    ] = None,
+    name: Annotated[str, typer.Option("--name", help="The image's name, such as example.com/app:1.")] = "",
+    output: Annotated[Path, typer.Option("--output", "-o", help="The archive to write.")] = Path("image.tar"),
+    file: Annotated[
+        list[str] | None, typer.Option("--file", "-f", help="SOURCE:TARGET, a file or directory to add.")
+    ] = None,
+    entrypoint: Annotated[list[str] | None, typer.Option(help="A word of the entrypoint; repeat.")] = None,
+    command: Annotated[list[str] | None, typer.Option("--cmd", help="A word of the command; repeat.")] = None,
+    env: Annotated[list[str] | None, typer.Option(help="NAME=VALUE; repeat.")] = None,
+    user: Annotated[str, typer.Option(help="User the image runs as.")] = "",
+    workdir: Annotated[str, typer.Option(help="Working directory.")] = "",
+    port: Annotated[list[str] | None, typer.Option(help="A port such as 80/tcp; repeat.")] = None,
+) -> None:
+    """Make an image from files and Debian packages, with the libraries they need.
+
+    Examples:
+
+      wherry image pack nginx-light --name docker.io/library/nginx:1.22 --output nginx.tar
+
+      wherry image pack busybox-static --file app.sh:/app.sh --cmd /bin/sh --cmd /app.sh --name app:1
+    """
+    from wherry.images.pack import PackFailed, pack_image
+
+    if not name:
+        raise Failure("an image needs a name; give --name, for example --name example.com/app:1", USAGE)
+    try:
+        with Steps().step(f"Packing {name}"):
+            pack_image(
+                output,
+                name,
+                packages=packages or [],
+                files=[_split_file(item) for item in file or []],
+                entrypoint=entrypoint,
+                cmd=command,
+                env=env or [],
+                user=user,
+                workdir=workdir,
+                ports=port or [],
+            )
+    except PackFailed as error:
+        raise Failure(str(error), FAILED) from None
+    say(str(output))
+
+
+def _split_file(item: str) -> tuple[Path, str]:
+    source, colon, target = item.partition(":")
+    if not colon or not target.startswith("/"):
+        raise Failure(f"--file {item}: give SOURCE:/ABSOLUTE/TARGET", USAGE)
+    return Path(source), target
+
+
+def _store(name: str, data_dir: Path | None) -> ImageStore:
+    """The image store of a running node. Raises Failure when it does not run."""
+    from wherry.cluster.node import node_of
+    from wherry.kit.clock import SystemClock
+    from wherry.kubelet.runtimes.containerd.facts import MissingPrograms, read_facts
+
+    lifecycle = select_existing(name, data_dir)
+    node = node_of(lifecycle.config, lifecycle.paths)
+    if not node.containerd.socket.exists():
+        raise Failure(
+            f"cluster {name!r} does not run; start it with: wherry start --name {name}", NOT_RUNNING
+        )
+    try:
+        facts = read_facts(lifecycle.paths.containerd)
+    except MissingPrograms as error:
+        raise Failure(str(error), MISSING_PROGRAM) from None
+    return node.daemon(facts, SystemClock()).image_store

@@ -1,0 +1,166 @@
+"""`wherry agent`: the node half in one process, wired together: kubelet, its server, and the proxy.
+
+It owns a containerd that outlives it. Containerd, the network and the first contact with the API
+server are brought up side by side, since each takes a while and none needs the others.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import secrets
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from random import Random
+
+from wherry.api.core.nodes import NODES
+from wherry.client.api import Client
+from wherry.client.cache import Cache
+from wherry.client.http import HttpIdentity, HttpTransport
+from wherry.cluster.components import PermanentError, tell_ready
+from wherry.cluster.config import ClusterConfig
+from wherry.cluster.identities import KUBELET_CLIENT, Identities, ensure_identities
+from wherry.cluster.launch import main
+from wherry.cluster.lifecycle import node_address
+from wherry.cluster.node import Node, node_of
+from wherry.cluster.paths import ClusterPaths
+from wherry.kit.clock import Clock, SystemClock
+from wherry.kit.tasks import Tasks
+from wherry.kubelet.agent import Kubelet
+from wherry.kubelet.config import KubeletConfig
+from wherry.kubelet.runtimes.containerd.cri import ContainerdRuntime
+from wherry.kubelet.runtimes.containerd.daemon import ContainerdDaemon, DaemonFailed
+from wherry.kubelet.runtimes.containerd.facts import MachineFacts, MissingPrograms, read_facts
+from wherry.kubelet.server.config import KubeletServerConfig
+from wherry.kubelet.server.server import KubeletServer
+from wherry.network.bridge import NetworkError
+from wherry.objects.conditions import is_true
+from wherry.objects.meta import Object
+from wherry.proxy.proxy import Proxy
+
+log = logging.getLogger(__name__)
+
+
+async def run_agent(config: ClusterConfig, paths: ClusterPaths, stop: asyncio.Event) -> None:
+    """Run the node until `stop` is set. Raises PermanentError when a restart would not help."""
+    clock = SystemClock()
+    try:
+        facts = read_facts(paths.containerd)
+    except MissingPrograms as error:
+        raise PermanentError(str(error)) from error
+    node_ip = node_address()
+    identities = ensure_identities(config, paths, node_ip, datetime.now(UTC))
+    node = node_of(config, paths)
+    daemon = node.daemon(facts, clock)
+    try:
+        await asyncio.gather(node.bridge.ensure(), daemon.start())
+    except (NetworkError, DaemonFailed) as error:
+        raise PermanentError(str(error)) from error
+    parts = _assemble(config, paths, identities, node, node_ip, facts, clock)
+    tasks = Tasks("agent")
+    tasks.spawn(daemon.supervise(), "containerd")
+    try:
+        await parts.start(config, clock)
+        tell_ready("agent", paths, {"node": config.node_name, "processes": _processes(daemon)})
+        log.info("node %s is ready", config.node_name)
+        await stop.wait()
+    finally:
+        await tasks.close()
+        await parts.close()
+
+
+@dataclass(frozen=True, slots=True)
+class _Parts:
+    client: Client
+    runtime: ContainerdRuntime
+    kubelet: Kubelet
+    server: KubeletServer
+    proxy: Proxy
+
+    async def start(self, config: ClusterConfig, clock: Clock) -> None:
+        """Start everything; returns once the node is Ready and the services' rules stand."""
+        try:
+            await self.server.start()
+        except OSError as error:
+            raise PermanentError(
+                f"the kubelet cannot listen on port {config.kubelet_port}: {error.strerror or error}; "
+                "choose with --kubelet-port"
+            ) from error
+        await self.kubelet.start()
+        await asyncio.gather(self.proxy.start(), _until_ready(self.client, config.node_name, clock))
+
+    async def close(self) -> None:
+        """Stop in the reverse order; containers and rules stay."""
+        await self.proxy.close()
+        await self.server.close()
+        await self.kubelet.close()
+        await self.runtime.close()
+        await self.client.close()
+
+
+def _assemble(
+    config: ClusterConfig,
+    paths: ClusterPaths,
+    identities: Identities,
+    node: Node,
+    node_ip: str,
+    facts: MachineFacts,
+    clock: Clock,
+) -> _Parts:
+    random = Random(secrets.randbits(64))  # noqa: S311 - spreads retries, guards nothing
+    identity = HttpIdentity(
+        ca_file=identities.authority.cert,
+        cert_file=identities.node_client.cert,
+        key_file=identities.node_client.key,
+    )
+    client = Client(HttpTransport(config.server_url, identity, user_agent="wherry-agent"))
+    runtime = ContainerdRuntime(node.containerd.socket, clock)
+    kubelet_config = KubeletConfig(
+        node_name=config.node_name,
+        node_ip=node_ip,
+        hostname=config.node_name,
+        root_dir=paths.kubelet,
+        log_dir=paths.pod_logs,
+        port=config.kubelet_port,
+        cluster_domain=config.cluster_domain,
+        cgroup_root=node.cgroup_root,
+        restrict_oom_score=not facts.can_lower_oom_score,
+    )
+    kubelet = Kubelet(kubelet_config, client, runtime, clock, random)
+    server_config = KubeletServerConfig(
+        node_name=config.node_name,
+        port=config.kubelet_port,
+        cert_file=identities.node_server.cert,
+        key_file=identities.node_server.key,
+        client_ca_file=identities.authority.cert,
+        allowed_names=(KUBELET_CLIENT,),
+        log_dir=paths.pod_logs,
+    )
+    server = KubeletServer(runtime, kubelet.pods, server_config, clock)
+    proxy = Proxy(client, node.backend(), config.node_name, clock)
+    return _Parts(client, runtime, kubelet, server, proxy)
+
+
+async def _until_ready(client: Client, name: str, clock: Clock) -> None:
+    """Return once the Node's Ready condition is true, as the API server shows it."""
+    ready = asyncio.Event()
+
+    def changed(_: Object | None, node: Object | None) -> None:
+        if node is not None and is_true((node.get("status") or {}).get("conditions"), "Ready"):
+            ready.set()
+
+    cache = Cache(client, clock)
+    cache.add(NODES, field_selector=f"metadata.name={name}")
+    cache.on(NODES, changed)
+    await cache.start()
+    await ready.wait()
+    await cache.close()
+
+
+def _processes(daemon: ContainerdDaemon) -> dict[str, int]:
+    pid = daemon.pid
+    return {"containerd": pid} if pid else {}
+
+
+if __name__ == "__main__":
+    main("agent", run_agent)

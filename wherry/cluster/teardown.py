@@ -1,0 +1,36 @@
+"""Taking a node down: every container, mount, interface, route and rule of one cluster, nobody else's.
+
+Works from the configuration alone, so it also cleans up after an agent that was killed. Images and
+the pods' data stay; `delete` removes them with the data directory.
+"""
+
+from __future__ import annotations
+
+import asyncio
+
+from wherry.cluster.config import ClusterConfig
+from wherry.cluster.node import node_of
+from wherry.cluster.paths import ClusterPaths
+from wherry.kit.clock import SystemClock
+from wherry.kubelet.runtimes.containerd.facts import MachineFacts, MissingPrograms, read_facts
+from wherry.kubelet.runtimes.containerd.remains import mounts_below, unmount
+
+
+def tear_down_node(config: ClusterConfig, paths: ClusterPaths) -> None:
+    """End and remove everything of the cluster that the agent made on this machine.
+
+    Raises DaemonFailed, NetworkFailure, NetworkError, BackendError for what resists.
+    """
+    try:
+        facts = read_facts(paths.containerd)
+    except MissingPrograms:
+        return  # it never ran: nothing can be there
+    asyncio.run(_tear_down(config, paths, facts))
+
+
+async def _tear_down(config: ClusterConfig, paths: ClusterPaths, facts: MachineFacts) -> None:
+    node = node_of(config, paths)
+    await node.daemon(facts, SystemClock()).take_down()
+    await asyncio.to_thread(unmount, mounts_below((paths.kubelet,)))
+    await node.backend().remove()
+    await node.bridge.remove()
