@@ -1,8 +1,42 @@
-"""IPAddress: an address of a service that is taken."""
+"""IPAddress: an address of a service that is taken; the object's name is the address."""
 
 from __future__ import annotations
 
-from wherry.api.resource import Resource
+import ipaddress
+from datetime import datetime
+from typing import Any
+
+from wherry.api.columns import NAME
+from wherry.api.resource import Column, Resource
+from wherry.api.schema_strategy import SchemaStrategy
+from wherry.api.validation import NameRule
+from wherry.objects.errors import FieldError, required
+from wherry.objects.meta import Object, name_of
+from wherry.objects.names import is_ip
+
+_SCHEMA = "io.k8s.api.networking.v1.IPAddress"
+
+
+def _is_canonical_ip(value: str) -> list[str]:
+    if texts := is_ip(value):
+        return texts
+    canonical = str(ipaddress.ip_address(value))
+    return [] if canonical == value else [f'must be in canonical form ("{canonical}")']
+
+
+def _rules(new: Object, _old: Object | None) -> list[FieldError]:
+    parent = (new.get("spec") or {}).get("parentRef")
+    if parent is None:
+        return [required("spec.parentRef")]
+    return [required(f"spec.parentRef.{name}") for name in ("resource", "name") if not parent.get(name)]
+
+
+def _row(obj: Object, _now: datetime) -> list[Any]:
+    parent = (obj.get("spec") or {}).get("parentRef") or {}
+    kind = ".".join(part for part in (parent.get("resource"), parent.get("group")) if part)
+    place = "/".join(part for part in (kind, parent.get("namespace"), parent.get("name")) if part)
+    return [name_of(obj), place]
+
 
 IP_ADDRESSES = Resource(
     group="networking.k8s.io",
@@ -11,5 +45,14 @@ IP_ADDRESSES = Resource(
     plural="ipaddresses",
     namespaced=False,
     short_names=("ip",),
-    schema="io.k8s.api.networking.v1.IPAddress",
+    strategy=SchemaStrategy(
+        schema=_SCHEMA,
+        namespaced=False,
+        name_rule=NameRule(_is_canonical_ip, _is_canonical_ip),
+        immutable=("spec.parentRef",),
+        rules=_rules,
+        row=_row,
+    ),
+    columns=(NAME, Column("ParentRef", description="What the address is used for.")),
+    schema=_SCHEMA,
 )

@@ -2,7 +2,120 @@
 
 from __future__ import annotations
 
-from wherry.api.resource import Resource
+import ipaddress
+from collections.abc import Mapping
+from datetime import datetime
+from typing import Any
+
+from wherry.api.columns import AGE, NAME, age_of, format_selector
+from wherry.api.resource import Column, Resource
+from wherry.api.schema_strategy import SchemaStrategy
+from wherry.api.validation import check_text, validate_label_selector
+from wherry.objects.errors import FieldError, forbidden_value, invalid_value, not_supported, required
+from wherry.objects.meta import Object, name_of
+from wherry.objects.names import is_cidr, is_port_name, is_port_number
+
+_SCHEMA = "io.k8s.api.networking.v1.NetworkPolicy"
+_PROTOCOLS = ("SCTP", "TCP", "UDP")
+_TYPES = ("Egress", "Ingress")
+
+
+def _default(obj: Object) -> None:
+    spec = obj.setdefault("spec", {})
+    spec.setdefault("podSelector", {})
+    for direction in ("ingress", "egress"):
+        for rule in spec.get(direction) or ():
+            for port in rule.get("ports") or ():
+                if not port.get("protocol"):
+                    port["protocol"] = "TCP"
+    if not spec.get("policyTypes"):
+        spec["policyTypes"] = ["Ingress", "Egress"] if spec.get("egress") else ["Ingress"]
+
+
+def _rules(new: Object, _old: Object | None) -> list[FieldError]:
+    spec = new.get("spec") or {}
+    errors = validate_label_selector(spec.get("podSelector"), "spec.podSelector")
+    for direction, peers in (("ingress", "from"), ("egress", "to")):
+        for index, rule in enumerate(spec.get(direction) or ()):
+            at = f"spec.{direction}[{index}]"
+            for number, port in enumerate(rule.get("ports") or ()):
+                errors += _port_errors(port, f"{at}.ports[{number}]")
+            for number, peer in enumerate(rule.get(peers) or ()):
+                errors += _peer_errors(peer, f"{at}.{peers}[{number}]")
+    types = spec.get("policyTypes") or []
+    if len(types) > len(_TYPES):
+        errors.append(invalid_value("spec.policyTypes", types, "may not specify more than two policyTypes"))
+    errors += [
+        not_supported(f"spec.policyTypes[{index}]", word, _TYPES)
+        for index, word in enumerate(types)
+        if word not in _TYPES
+    ]
+    return errors
+
+
+def _port_errors(port: Mapping[str, Any], path: str) -> list[FieldError]:
+    errors: list[FieldError] = []
+    protocol, number, end = port.get("protocol"), port.get("port"), port.get("endPort")
+    if protocol and protocol not in _PROTOCOLS:
+        errors.append(not_supported(f"{path}.protocol", protocol, _PROTOCOLS))
+    if isinstance(number, int):
+        errors += [invalid_value(f"{path}.port", number, text) for text in is_port_number(number)]
+        if end is not None and end < number:
+            why = "must be greater than or equal to `port`"
+            errors.append(invalid_value(f"{path}.endPort", end, why))
+        elif end is not None:
+            errors += [invalid_value(f"{path}.endPort", end, text) for text in is_port_number(end)]
+    elif isinstance(number, str):
+        errors += check_text(f"{path}.port", number, is_port_name)
+        if end is not None:
+            errors.append(
+                invalid_value(f"{path}.endPort", end, "may not be specified when `port` is non-numeric")
+            )
+    elif end is not None:
+        errors.append(
+            invalid_value(f"{path}.endPort", end, "may not be specified when `port` is not specified")
+        )
+    return errors
+
+
+def _peer_errors(peer: Mapping[str, Any], path: str) -> list[FieldError]:
+    if not peer:
+        return [required(path, "must specify a peer")]
+    errors: list[FieldError] = []
+    for name in ("podSelector", "namespaceSelector"):
+        errors += validate_label_selector(peer.get(name), f"{path}.{name}")
+    block = peer.get("ipBlock")
+    if block is None:
+        return errors
+    if len(peer) > 1:
+        errors.append(forbidden_value(path, "may not specify both ipBlock and another peer"))
+    return errors + _block_errors(block, f"{path}.ipBlock")
+
+
+def _block_errors(block: Mapping[str, Any], path: str) -> list[FieldError]:
+    text = block.get("cidr") or ""
+    if not text:
+        return [required(f"{path}.cidr")]
+    errors = check_text(f"{path}.cidr", text, is_cidr)
+    if errors:
+        return errors
+    whole = ipaddress.ip_interface(text).network
+    for index, part in enumerate(block.get("except") or ()):
+        at = f"{path}.except[{index}]"
+        wrong = check_text(at, part, is_cidr)
+        errors += wrong
+        if wrong:
+            continue
+        inner = ipaddress.ip_interface(part).network
+        inside = whole.version == inner.version and inner.prefixlen > whole.prefixlen
+        if not inside or inner.network_address not in whole:
+            errors.append(invalid_value(at, part, "must be a strict subset of `cidr`"))
+    return errors
+
+
+def _row(obj: Object, now: datetime) -> list[Any]:
+    return [name_of(obj), format_selector((obj.get("spec") or {}).get("podSelector")), age_of(obj, now)]
+
 
 NETWORK_POLICIES = Resource(
     group="networking.k8s.io",
@@ -11,5 +124,9 @@ NETWORK_POLICIES = Resource(
     plural="networkpolicies",
     namespaced=True,
     short_names=("netpol",),
-    schema="io.k8s.api.networking.v1.NetworkPolicy",
+    strategy=SchemaStrategy(
+        schema=_SCHEMA, namespaced=True, tracks_generation=True, defaults=_default, rules=_rules, row=_row
+    ),
+    columns=(NAME, Column("Pod-Selector", description="The pods the policy is about."), AGE),
+    schema=_SCHEMA,
 )
