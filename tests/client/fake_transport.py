@@ -200,6 +200,8 @@ class FakeTransport:
             raise errors.conflict(target.collection.rsplit("/", 1)[-1], "", target.name)
         if target.subresource == "status":
             new = {**old, "status": new.get("status")}
+        if target.subresource == "finalize" and not new["spec"].get("finalizers"):
+            return self._forget(Target(target.collection, "", target.name, ""))
         return self._settle(target, old, new)
 
     def _patch(self, target: Target, call: Call) -> Object:
@@ -213,6 +215,8 @@ class FakeTransport:
 
     def _delete(self, target: Target, call: Call) -> Object:
         options = call.body if isinstance(call.body, dict) else {}
+        if not target.name:
+            return self._delete_collection(target, call)
         old = self._stored(target)
         conditions = options.get("preconditions") or {}
         if conditions.get("uid", old["metadata"]["uid"]) != old["metadata"]["uid"]:
@@ -227,6 +231,12 @@ class FakeTransport:
             new["metadata"].update(deletionTimestamp=self.now, finalizers=finalizers)
             return self._store(target, new, "MODIFIED")
         return self._forget(target)
+
+    def _delete_collection(self, target: Target, call: Call) -> Object:
+        for collection, namespace, name in list(self.objects):
+            if collection == target.collection and target.namespace in ("", namespace):
+                self._delete(Target(collection, namespace, name, ""), call)
+        return {"kind": "Status", "status": "Success"}
 
     # Storage
 

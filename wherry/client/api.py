@@ -151,6 +151,24 @@ class Client:
             options["preconditions"] = preconditions
         return await self.transport.call("DELETE", resource.path(namespace, name), None, options)
 
+    async def delete_collection(
+        self,
+        resource: Resource,
+        namespace: str = "",
+        *,
+        label_selector: str = "",
+        field_selector: str = "",
+        propagation: str = "",
+    ) -> Object:
+        """Delete all objects of one namespace ("" for all) that match both selectors."""
+        query = {"labelSelector": label_selector, "fieldSelector": field_selector}
+        options: Object = {"kind": "DeleteOptions", "apiVersion": "v1"}
+        if propagation:
+            options["propagationPolicy"] = propagation
+        return await self.transport.call(
+            "DELETE", resource.path(namespace), {key: value for key, value in query.items() if value}, options
+        )
+
     async def raw(self, path: str, query: Mapping[str, str] | None = None) -> Object:
         """GET of a path that belongs to no resource, such as `/version`."""
         return await self.transport.call("GET", path, query, None, JSON)

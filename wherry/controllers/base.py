@@ -68,6 +68,10 @@ class Controller:
         self.queue: WorkQueue[str] = WorkQueue(self.clock)
         self.tasks = Tasks(self.name)
         self._holds = Holds(self.cache, self.clock, self.queue.add)
+        self.watch_sources()
+
+    def watch_sources(self) -> None:
+        """Register for events; the few controllers that do not follow fixed kinds do it their way."""
         self._watch(self.primary, self.map_primary)
         for resource, mapper in self.watches.items():
             self._watch(resource, mapper)
@@ -205,3 +209,21 @@ async def slow_start(
         position += size
         size *= 2
     return done, []
+
+
+async def create_unless_present(controller: Controller, key: str, resource: Resource, obj: Object) -> None:
+    """Create `obj` where its being there already, or its namespace going away, is just as well.
+
+    Raises ApiError for any other failure.
+    """
+    try:
+        await controller.create(key, resource, obj)
+    except ApiError as error:
+        if error.reason != "AlreadyExists" and not is_namespace_terminating(error):
+            raise
+
+
+def is_namespace_terminating(error: ApiError) -> bool:
+    """Whether a create was refused because the namespace is going away."""
+    causes = error.details.get("causes") or ()
+    return any(cause.get("reason") == "NamespaceTerminating" for cause in causes)

@@ -4,10 +4,31 @@ from __future__ import annotations
 
 from wherry.controllers.base import Controller
 from wherry.controllers.deployment.controller import Deployments
+from wherry.controllers.endpoints.endpoints import EndpointsController
+from wherry.controllers.endpoints.slice_controller import EndpointSlices
+from wherry.controllers.garbage.collector import GarbageCollector
+from wherry.controllers.namespace import Namespaces
+from wherry.controllers.node_ipam import NodeIpam
+from wherry.controllers.nodes.eviction import TaintEviction
+from wherry.controllers.nodes.lifecycle import NodeLifecycle
+from wherry.controllers.pod_gc import PodGc
 from wherry.controllers.replicas.controller import ReplicaSets, ReplicationControllers
+from wherry.controllers.root_ca import RootCa
+from wherry.controllers.service_account import ServiceAccounts
 
 CONTROLLERS: tuple[type[Controller], ...] = (
+    # What pods need before they can start comes first.
+    ServiceAccounts,
+    RootCa,
+    NodeIpam,
     Deployments,
     ReplicaSets,
     ReplicationControllers,
+    EndpointsController,
+    EndpointSlices,
+    NodeLifecycle,
+    TaintEviction,
+    PodGc,
+    Namespaces,
+    GarbageCollector,
 )

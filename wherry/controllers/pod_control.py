@@ -11,11 +11,9 @@ from functools import partial
 
 from wherry.api.core.pods import PODS
 from wherry.client.events import NORMAL, WARNING
-from wherry.controllers.base import Controller, slow_start
+from wherry.controllers.base import Controller, is_namespace_terminating, slow_start
 from wherry.objects.errors import ApiError
 from wherry.objects.meta import Object, controller_ref, is_deleting, key_of, name_of, namespace_of
-
-TERMINATING = "NamespaceTerminating"
 
 
 def pod_from_template(owner: Object, api_version: str, kind: str, template: Object) -> Object:
@@ -78,8 +76,3 @@ async def _delete(controller: Controller, owner: Object, pod: Object) -> None:
         raise
     if was_there:
         controller.events.event(owner, NORMAL, "SuccessfulDelete", f"Deleted pod: {name_of(pod)}")
-
-
-def is_namespace_terminating(error: ApiError) -> bool:
-    """Whether a create was refused because the namespace is going away."""
-    return any(cause.get("reason") == TERMINATING for cause in error.details.get("causes") or ())

@@ -10,7 +10,7 @@ from wherry.api.apps.replica_sets import REPLICA_SETS
 from wherry.api.core.pods import PODS
 from wherry.client.cache import Cache
 from wherry.client.events import NORMAL, WARNING
-from wherry.controllers.base import Controller, Environment
+from wherry.controllers.base import Controller, Environment, is_namespace_terminating
 from wherry.controllers.deployment import plan, status
 from wherry.controllers.deployment.family import (
     Family,
@@ -33,7 +33,6 @@ from wherry.controllers.ownership import (
     owner_key,
     selector_of,
 )
-from wherry.controllers.pod_control import is_namespace_terminating
 from wherry.objects.conditions import Condition, find_condition
 from wherry.objects.errors import ApiError
 from wherry.objects.meta import (

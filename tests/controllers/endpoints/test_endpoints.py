@@ -1,0 +1,216 @@
+"""Endpoints and EndpointSlices: which pods are behind a service, and how few writes that takes."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from tests.controllers.bench import Bench, running
+from wherry.api.core.endpoints import ENDPOINTS
+from wherry.api.core.nodes import NODES
+from wherry.api.core.pods import PODS
+from wherry.api.core.services import SERVICES
+from wherry.api.discovery.endpoint_slices import ENDPOINT_SLICES
+from wherry.controllers.endpoints.endpoints import EndpointsController, plan_subsets, truncate
+from wherry.controllers.endpoints.members import ports_for
+from wherry.controllers.endpoints.slice_controller import EndpointSlices
+from wherry.controllers.endpoints.slices import plan_slices
+from wherry.objects.meta import Object
+
+
+def service(**spec: Any) -> Object:
+    return {
+        "kind": "Service",
+        "metadata": {"name": "web", "namespace": "default", "uid": "s", "labels": {"tier": "front"}},
+        "spec": {
+            "clusterIP": "10.96.0.9",
+            "ipFamilies": ["IPv4"],
+            "selector": {"app": "web"},
+            "ports": [{"name": "http", "port": 80, "targetPort": "http", "protocol": "TCP"}],
+            **spec,
+        },
+    }
+
+
+def pod(number: int, ready: bool = True, port: int = 8080, **meta: Any) -> Object:
+    ip = f"10.1.{number // 250}.{number % 250 + 1}"
+    return {
+        "metadata": {
+            "name": f"web-{number:03d}",
+            "namespace": "default",
+            "uid": f"u{number:03d}",
+            "labels": {"app": "web"},
+            **meta,
+        },
+        "spec": {"nodeName": "n1", "containers": [{"ports": [{"name": "http", "containerPort": port}]}]},
+        "status": {
+            "phase": "Running",
+            "podIP": ip,
+            "podIPs": [{"ip": ip}],
+            "conditions": [{"type": "Ready", "status": "True" if ready else "False"}],
+        },
+    }
+
+
+PORT = {"name": "http", "port": 8080, "protocol": "TCP"}
+
+
+def reference(number: int) -> dict[str, str]:
+    return {"kind": "Pod", "namespace": "default", "name": f"web-{number:03d}", "uid": f"u{number:03d}"}
+
+
+def test_subsets_tell_ready_pods_from_others() -> None:
+    gone = pod(3, deletionTimestamp="2026-01-01T00:00:00Z")
+    no_ip = pod(4)
+    no_ip["status"] = {"phase": "Pending"}
+    ended = pod(5)
+    ended["status"]["phase"] = "Succeeded"
+    assert plan_subsets(service(), [pod(1), pod(2, ready=False), gone, no_ip, ended]) == [
+        {
+            "addresses": [{"ip": "10.1.0.2", "nodeName": "n1", "targetRef": reference(1)}],
+            "notReadyAddresses": [{"ip": "10.1.0.3", "nodeName": "n1", "targetRef": reference(2)}],
+            "ports": [PORT],
+        }
+    ]
+
+
+def test_pods_with_other_port_numbers_form_another_subset() -> None:
+    subsets = plan_subsets(service(), [pod(1), pod(2, port=9090)])
+    assert [(s["ports"][0]["port"], len(s["addresses"])) for s in subsets] == [(8080, 1), (9090, 1)]
+
+
+def test_publishing_unready_addresses_makes_all_ready() -> None:
+    deleting = pod(2, ready=False, deletionTimestamp="2026-01-01T00:00:00Z")
+    (subset,) = plan_subsets(service(publishNotReadyAddresses=True), [pod(1, ready=False), deleting])
+    assert len(subset["addresses"]) == 2
+    assert "notReadyAddresses" not in subset
+
+
+def test_a_headless_service_needs_no_ports() -> None:
+    (subset,) = plan_subsets(service(clusterIP="None", ports=[]), [pod(1)])
+    assert "ports" not in subset
+    assert plan_subsets(service(ports=[]), [pod(1)]) == []
+
+
+@pytest.mark.parametrize(
+    ("target", "expected"),
+    [("http", 8080), (9, 9), (None, 80), ("nope", None), ("side", 1), ("init", None)],
+)
+def test_target_ports(target: str | int | None, expected: int | None) -> None:
+    served = pod(1)
+    served["spec"]["initContainers"] = [
+        {"restartPolicy": "Always", "ports": [{"name": "side", "containerPort": 1}]},
+        {"ports": [{"name": "init", "containerPort": 2}]},
+    ]
+    ports = ports_for(service(ports=[{"port": 80, "targetPort": target}]), served)
+    assert [p["port"] for p in ports] == ([] if expected is None else [expected])
+
+
+def test_too_many_addresses_are_cut_unready_ones_first() -> None:
+    subsets = plan_subsets(service(), [pod(1), pod(2), pod(3, ready=False)])
+    assert truncate(subsets, capacity=2)
+    assert len(subsets[0]["addresses"]) == 2
+    assert "notReadyAddresses" not in subsets[0]
+    assert not truncate(subsets, capacity=2)
+
+
+def no_zone(node: str) -> str:
+    return ""
+
+
+def test_a_terminating_pod_stays_in_its_slice_but_is_not_ready() -> None:
+    deleting = pod(1, deletionTimestamp="2026-01-01T00:00:00Z")
+    (piece,) = plan_slices(service(), [deleting], [], no_zone).create
+    assert piece["endpoints"][0]["conditions"] == {"ready": False, "serving": True, "terminating": True}
+
+
+def test_slices_hold_at_most_a_hundred_and_stay_put() -> None:
+    pods = [pod(n) for n in range(250)]
+    plan = plan_slices(service(), pods, [], no_zone)
+    assert [len(piece["endpoints"]) for piece in plan.create] == [100, 100, 50]
+    for number, piece in enumerate(plan.create):
+        piece["metadata"]["name"] = f"web-{number}"
+    assert plan_slices(service(), pods, plan.create, no_zone) == type(plan)()
+
+    fewer = plan_slices(service(), [*pods[1:], pod(250)], plan.create, no_zone)
+    assert fewer.create == []
+    assert fewer.delete == []
+    # The gap in the full slice is filled: one write, not two.
+    assert [piece["metadata"]["name"] for piece in fewer.update] == ["web-0"]
+
+    emptied = plan_slices(service(), pods[:100], plan.create, no_zone)
+    assert [piece["metadata"]["name"] for piece in emptied.delete] == ["web-1", "web-2"]
+    last = plan_slices(service(), [], plan.create, no_zone)
+    assert len(last.delete) + len(last.update) + len(last.create) >= 3
+
+
+def test_two_families_have_slices_of_their_own() -> None:
+    dual = pod(1)
+    dual["status"]["podIPs"].append({"ip": "fd00::1"})
+    plan = plan_slices(service(ipFamilies=["IPv4", "IPv6"]), [dual], [], no_zone)
+    assert [(p["addressType"], p["endpoints"][0]["addresses"]) for p in plan.create] == [
+        ("IPv4", ["10.1.0.2"]),
+        ("IPv6", ["fd00::1"]),
+    ]
+
+
+async def slices(bench: Bench) -> list[Object]:
+    return await bench.all(ENDPOINT_SLICES)
+
+
+async def test_both_kinds_follow_service_and_pods() -> None:
+    zoned = {"metadata": {"name": "n1", "labels": {"topology.kubernetes.io/zone": "z1"}}}
+    async with running(EndpointsController, EndpointSlices, before=[(NODES, zoned)]) as bench:
+        await bench.create(SERVICES, service())
+        assert "subsets" not in await bench.get(ENDPOINTS, "web")
+        assert [s["endpoints"] for s in await slices(bench)] == [[]]
+
+        await bench.create(PODS, pod(1, ready=False))
+        (piece,) = await slices(bench)
+        assert piece["ports"] == [PORT]
+        assert piece["endpoints"] == [
+            {
+                "addresses": ["10.1.0.2"],
+                "conditions": {"ready": False, "serving": False, "terminating": False},
+                "targetRef": reference(1),
+                "nodeName": "n1",
+                "zone": "z1",
+            }
+        ]
+        assert piece["metadata"]["labels"] == {
+            "tier": "front",
+            "kubernetes.io/service-name": "web",
+            "endpointslice.kubernetes.io/managed-by": "endpointslice-controller.k8s.io",
+        }
+        assert piece["metadata"]["ownerReferences"][0]["name"] == "web"
+
+        await bench.set_status(PODS, pod(1), conditions=[{"type": "Ready", "status": "True"}])
+        await bench.settle()
+        assert (await slices(bench))[0]["endpoints"][0]["conditions"]["ready"]
+        assert len((await bench.get(ENDPOINTS, "web"))["subsets"][0]["addresses"]) == 1
+
+        await bench.client.delete(SERVICES, "web", "default")
+        await bench.settle()
+        assert await slices(bench) == []
+        assert await bench.all(ENDPOINTS) == []
+
+
+async def test_what_does_not_matter_writes_nothing() -> None:
+    async with running(EndpointsController, EndpointSlices) as bench:
+        await bench.create(SERVICES, service())
+        await bench.create(PODS, pod(1))
+        before = len(bench.server.writes())
+        await bench.client.patch(PODS, "web-001", "default", {"metadata": {"annotations": {"a": "b"}}})
+        await bench.settle()
+        assert len(bench.server.writes()) == before + 1
+
+
+async def test_a_service_without_selector_is_left_to_others() -> None:
+    async with running(EndpointsController, EndpointSlices) as bench:
+        await bench.create(SERVICES, service(selector=None))
+        mine = {"metadata": {"name": "web", "namespace": "default"}, "subsets": [{"addresses": []}]}
+        await bench.create(ENDPOINTS, mine)
+        await bench.create(PODS, pod(1))
+        assert (await bench.get(ENDPOINTS, "web"))["subsets"] == mine["subsets"]
+        assert await slices(bench) == []

@@ -1,0 +1,5 @@
+"""Which addresses are behind a service: Endpoints and EndpointSlices.
+
+`members` tells which pods count and under which ports, for both. `endpoints` writes the old kind,
+one object per service; `slices` plans the new one, `slice_controller` writes it.
+"""

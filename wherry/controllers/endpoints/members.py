@@ -1,0 +1,164 @@
+"""The pods behind a service, as both controllers see them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from ipaddress import ip_address
+from typing import Any
+
+from wherry.api.core.pod_conditions import is_ready
+from wherry.api.core.services import SERVICES
+from wherry.client.cache import Cache
+from wherry.objects.meta import (
+    Object,
+    is_deleting,
+    key_of,
+    labels_of,
+    metadata,
+    name_of,
+    namespace_of,
+    uid_of,
+)
+
+HEADLESS = "service.kubernetes.io/headless"
+Port = dict[str, Any]
+
+
+def selects(service: Object) -> bool:
+    """Whether the service picks its pods by itself (else someone else writes its endpoints)."""
+    spec = service.get("spec") or {}
+    return bool(spec.get("selector")) and spec.get("type") != "ExternalName"
+
+
+def is_headless(service: Object) -> bool:
+    """Whether the service has no address of its own."""
+    return (service.get("spec") or {}).get("clusterIP") == "None"
+
+
+def is_member(pod: Object, with_terminating: bool) -> bool:
+    """Whether the pod has an address that may be listed."""
+    status = pod.get("status") or {}
+    if status.get("phase") in ("Succeeded", "Failed") or not ips_of(pod):
+        return False
+    return with_terminating or not is_deleting(pod)
+
+
+def ips_of(pod: Object) -> list[str]:
+    """All addresses of the pod, the primary one first."""
+    status = pod.get("status") or {}
+    listed = [entry["ip"] for entry in status.get("podIPs") or () if entry.get("ip")]
+    return listed or ([status["podIP"]] if status.get("podIP") else [])
+
+
+def ip_of_family(pod: Object, family: str) -> str | None:
+    """The pod's first address of a family (IPv4 or IPv6)."""
+    version = 6 if family == "IPv6" else 4
+    return next((ip for ip in ips_of(pod) if ip_address(ip).version == version), None)
+
+
+def families_of(service: Object) -> list[str]:
+    """The address families the service has endpoints of, the first one primary."""
+    return list((service.get("spec") or {}).get("ipFamilies") or ["IPv4"])
+
+
+def ports_for(service: Object, pod: Object) -> list[Port]:
+    """The service's ports as this pod serves them; a named port the pod lacks is left out."""
+    found = []
+    for port in (service.get("spec") or {}).get("ports") or ():
+        number = _number_on(pod, port)
+        if number is None:
+            continue
+        entry: Port = {
+            "name": port.get("name") or "",
+            "port": number,
+            "protocol": port.get("protocol") or "TCP",
+        }
+        if port.get("appProtocol"):
+            entry["appProtocol"] = port["appProtocol"]
+        found.append(entry)
+    return found
+
+
+def _number_on(pod: Object, port: Port) -> int | None:
+    target = port.get("targetPort") or port["port"]
+    if isinstance(target, int):
+        return target
+    spec = pod.get("spec") or {}
+    sidecars = [c for c in spec.get("initContainers") or () if c.get("restartPolicy") == "Always"]
+    for container in [*(spec.get("containers") or ()), *sidecars]:
+        for declared in container.get("ports") or ():
+            same_protocol = (declared.get("protocol") or "TCP") == (port.get("protocol") or "TCP")
+            if declared.get("name") == target and same_protocol:
+                return int(declared["containerPort"])
+    return None
+
+
+def reference_to(pod: Object) -> dict[str, str]:
+    """The targetRef of an address."""
+    return {"kind": "Pod", "namespace": namespace_of(pod), "name": name_of(pod), "uid": uid_of(pod)}
+
+
+def hostname_in(service: Object, pod: Object) -> str:
+    """The name DNS gives the pod within the service, "" for none."""
+    spec = pod.get("spec") or {}
+    same = spec.get("hostname") and spec.get("subdomain") == name_of(service)
+    return str(spec["hostname"]) if same and namespace_of(pod) == namespace_of(service) else ""
+
+
+def publishes_unready(service: Object) -> bool:
+    """Whether readiness does not matter to the service."""
+    return bool((service.get("spec") or {}).get("publishNotReadyAddresses"))
+
+
+def members_of(service: Object, pods: Iterable[Object], with_terminating: bool) -> list[Object]:
+    """The pods of the service's namespace that belong to it, by name."""
+    wanted = service["spec"]["selector"].items()
+    found = [p for p in pods if wanted <= labels_of(p).items() and is_member(p, with_terminating)]
+    return sorted(found, key=name_of)
+
+
+def _facts(pod: Object) -> tuple[Any, ...]:
+    """All of a pod that endpoints depend on."""
+    spec, status = pod.get("spec") or {}, pod.get("status") or {}
+    return (
+        labels_of(pod),
+        ips_of(pod),
+        is_ready(pod),
+        is_deleting(pod),
+        status.get("phase") in ("Succeeded", "Failed"),
+        spec.get("nodeName"),
+        spec.get("hostname"),
+        spec.get("subdomain"),
+        metadata(pod).get("uid"),
+    )
+
+
+def pod_to_services(cache: Cache, old: Object | None, new: Object | None) -> Iterable[str]:
+    """A pod's event concerns the services that select it, or did, if anything they show changed."""
+    if old is not None and new is not None and _facts(old) == _facts(new):
+        return
+    labels = [labels_of(pod).items() for pod in (old, new) if pod is not None]
+    for service in cache.list(SERVICES, namespace_of(new or old or {})):
+        if selects(service):
+            wanted = service["spec"]["selector"].items()
+            if any(wanted <= items for items in labels):
+                yield key_of(service)
+
+
+def by_label(label: str) -> Callable[[Cache, Object | None, Object | None], Iterable[str]]:
+    """A mapper: to the service a label names, "" for one named as the object itself."""
+
+    def keys(_: Cache, old: Object | None, new: Object | None) -> Iterable[str]:
+        obj = new or old or {}
+        name = labels_of(obj).get(label) if label else name_of(obj)
+        return (f"{namespace_of(obj)}/{name}",) if name else ()
+
+    return keys
+
+
+def copied_labels(service: Object, own: dict[str, str]) -> dict[str, str]:
+    """The service's labels as its endpoints carry them, with `own` ones and the headless mark."""
+    labels = {key: value for key, value in labels_of(service).items() if key != HEADLESS}
+    if is_headless(service):
+        labels[HEADLESS] = ""
+    return {**labels, **own}

@@ -1,0 +1,90 @@
+"""The controller of EndpointSlices: carries out the plan, one service at a time."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import ClassVar
+
+from wherry.api.core.nodes import NODES
+from wherry.api.core.pods import PODS
+from wherry.api.core.services import SERVICES
+from wherry.api.discovery.endpoint_slices import ENDPOINT_SLICES
+from wherry.client.cache import Cache
+from wherry.client.events import WARNING
+from wherry.controllers.base import Controller, Environment, is_namespace_terminating
+from wherry.controllers.endpoints.members import by_label, pod_to_services, selects
+from wherry.controllers.endpoints.slices import MANAGED_BY, MANAGER, SERVICE_NAME, SlicePlan, plan_slices
+from wherry.objects.errors import ApiError
+from wherry.objects.meta import Object, is_deleting, key_of, labels_of, namespace_of
+
+ZONE = "topology.kubernetes.io/zone"
+BY_SERVICE = "service"
+
+
+def _service_of(piece: Object) -> list[str]:
+    """The index of our slices by service."""
+    labels = labels_of(piece)
+    if labels.get(MANAGED_BY) != MANAGER or not labels.get(SERVICE_NAME):
+        return []
+    return [f"{namespace_of(piece)}/{labels[SERVICE_NAME]}"]
+
+
+def zone_changed(cache: Cache, old: Object | None, new: Object | None) -> Iterable[str]:
+    """A node whose zone changed concerns every service: slices name the zone."""
+    if new is None or (old is not None and labels_of(old).get(ZONE) == labels_of(new).get(ZONE)):
+        return []
+    if old is None and ZONE not in labels_of(new):
+        return []
+    return [key_of(service) for service in cache.list(SERVICES) if selects(service)]
+
+
+class EndpointSlices(Controller):
+    """Keeps the EndpointSlices of each service."""
+
+    name = "endpointslice"
+    component = "endpoint-slice-controller"
+    primary = SERVICES
+    watches: ClassVar = {
+        PODS: pod_to_services,
+        ENDPOINT_SLICES: by_label(SERVICE_NAME),
+        NODES: zone_changed,
+    }
+
+    def __init__(self, environment: Environment) -> None:
+        super().__init__(environment)
+        self.cache.add_index(ENDPOINT_SLICES, BY_SERVICE, _service_of)
+
+    async def sync(self, key: str) -> float | None:
+        """Write what differs; the slices of a service that is gone are removed."""
+        service = self.cache.get(SERVICES, key)
+        existing = self.cache.by_index(ENDPOINT_SLICES, BY_SERVICE, key)
+        if service is None:
+            for piece in existing:
+                await self.delete(key, ENDPOINT_SLICES, piece)
+            return None
+        if not selects(service) or is_deleting(service):
+            return None
+        pods = self.cache.list(PODS, namespace_of(service))
+        plan = plan_slices(service, pods, existing, self._zone_of)
+        try:
+            await self._carry_out(key, plan)
+        except ApiError as error:
+            if is_namespace_terminating(error):
+                return None
+            if error.code != 409:
+                message = f"Error updating Endpoint Slices for Service {key}: {error.message}"
+                self.events.event(service, WARNING, "FailedToUpdateEndpointSlices", message)
+            raise
+        return None
+
+    async def _carry_out(self, key: str, plan: SlicePlan) -> None:
+        for piece in plan.create:
+            await self.create(key, ENDPOINT_SLICES, piece)
+        for piece in plan.update:
+            await self.update(key, ENDPOINT_SLICES, piece)
+        for piece in plan.delete:
+            await self.delete(key, ENDPOINT_SLICES, piece)
+
+    def _zone_of(self, node: str) -> str:
+        found = self.cache.get(NODES, node)
+        return labels_of(found).get(ZONE, "") if found is not None else ""

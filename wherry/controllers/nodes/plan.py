@@ -1,0 +1,129 @@
+"""What to say of a node: its conditions once it is silent, the taints its conditions call for."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from datetime import datetime
+
+from wherry.controllers.nodes.tolerations import Taint
+from wherry.objects.conditions import Condition, find_condition
+from wherry.objects.meta import Object, format_time, metadata
+
+NOT_READY = "node.kubernetes.io/not-ready"
+UNREACHABLE = "node.kubernetes.io/unreachable"
+UNSCHEDULABLE = "node.kubernetes.io/unschedulable"
+HEARTBEAT_CONDITIONS = ("Ready", "MemoryPressure", "DiskPressure", "PIDPressure")
+PRESSURE_TAINTS = {
+    "MemoryPressure": "node.kubernetes.io/memory-pressure",
+    "DiskPressure": "node.kubernetes.io/disk-pressure",
+    "PIDPressure": "node.kubernetes.io/pid-pressure",
+    "NetworkUnavailable": "node.kubernetes.io/network-unavailable",
+}
+OURS = frozenset({NOT_READY, UNREACHABLE, UNSCHEDULABLE, *PRESSURE_TAINTS.values()})
+NEVER_POSTED = "Kubelet never posted node status."
+STOPPED_POSTING = "Kubelet stopped posting node status."
+
+PARTIAL_DISRUPTION = 0.55
+SMALL_CLUSTER = 50
+
+
+def readiness(node: Object) -> str:
+    """The status of the Ready condition, "" before there is one."""
+    found = find_condition((node.get("status") or {}).get("conditions"), "Ready")
+    return found.get("status", "") if found is not None else ""
+
+
+def silent_conditions(node: Object, now: datetime) -> list[Condition]:
+    """The conditions of a node nobody hears of: what its kubelet reports is Unknown."""
+    stamp = format_time(now)
+    conditions: list[Condition] = list((node.get("status") or {}).get("conditions") or ())
+    for kind in HEARTBEAT_CONDITIONS:
+        old = find_condition(conditions, kind)
+        if old is None:
+            conditions.append(
+                {
+                    "type": kind,
+                    "status": "Unknown",
+                    "reason": "NodeStatusNeverUpdated",
+                    "message": NEVER_POSTED,
+                    "lastHeartbeatTime": metadata(node).get("creationTimestamp"),
+                    "lastTransitionTime": stamp,
+                }
+            )
+        elif old.get("status") != "Unknown":
+            silent = {
+                **old,
+                "status": "Unknown",
+                "reason": "NodeStatusUnknown",
+                "message": STOPPED_POSTING,
+                "lastTransitionTime": stamp,
+            }
+            conditions = [silent if c is old else c for c in conditions]
+    return conditions
+
+
+def plan_taints(node: Object, may_evict: bool, now: datetime) -> list[Taint]:
+    """The taints the node should have: others' as they are, ours as its conditions say.
+
+    `may_evict` allows NoExecute taints to be added; those already there stay as long as their
+    reason does.
+    """
+    spec = node.get("spec") or {}
+    current: list[Taint] = spec.get("taints") or []
+    wanted = _wanted(node)
+    result = [t for t in current if t.get("key") not in OURS or (t["key"], t.get("effect")) in wanted]
+    present = {(taint.get("key"), taint.get("effect")) for taint in result}
+    for key, effect in wanted:
+        if (key, effect) in present or (effect == "NoExecute" and not may_evict):
+            continue
+        result.append({"key": key, "effect": effect, "timeAdded": format_time(now)})
+    return result
+
+
+def _wanted(node: Object) -> list[tuple[str, str]]:
+    conditions = (node.get("status") or {}).get("conditions")
+    wanted: list[tuple[str, str]] = []
+    reason = {"False": NOT_READY, "Unknown": UNREACHABLE}.get(readiness(node))
+    if reason is not None:
+        wanted += [(reason, "NoSchedule"), (reason, "NoExecute")]
+    elif not readiness(node) and any(
+        taint.get("key") == NOT_READY for taint in (node.get("spec") or {}).get("taints") or ()
+    ):
+        # Not heard of yet: what admission put on it at creation stays.
+        wanted.append((NOT_READY, "NoSchedule"))
+    for kind, key in PRESSURE_TAINTS.items():
+        found = find_condition(conditions, kind)
+        if found is not None and found.get("status") == "True":
+            wanted.append((key, "NoSchedule"))
+    if (node.get("spec") or {}).get("unschedulable"):
+        wanted.append((UNSCHEDULABLE, "NoSchedule"))
+    return wanted
+
+
+def needs_no_execute(node: Object) -> bool:
+    """Whether the node lacks a NoExecute taint its readiness calls for."""
+    key = {"False": NOT_READY, "Unknown": UNREACHABLE}.get(readiness(node))
+    taints = (node.get("spec") or {}).get("taints") or ()
+    return key is not None and not any(t.get("key") == key and t.get("effect") == "NoExecute" for t in taints)
+
+
+def is_disrupted(nodes: Iterable[Object]) -> bool:
+    """Whether so many nodes are silent that the fault is likely not theirs: then nobody is evicted.
+
+    That is when none is ready, or, in a cluster of up to 50 nodes, when more than two and at least
+    55 % of them are not.
+    """
+    states = [readiness(node) == "True" for node in nodes]
+    silent = states.count(False)
+    if silent == len(states):
+        return True
+    return len(states) <= SMALL_CLUSTER and silent > 2 and silent / len(states) >= PARTIAL_DISRUPTION
+
+
+def unready_pod_conditions(conditions: Sequence[Condition] | None, now: datetime) -> list[Condition] | None:
+    """A pod's conditions with Ready False since its node fell silent; None if it was not ready."""
+    ready = find_condition(conditions, "Ready")
+    if ready is None or ready.get("status") != "True":
+        return None
+    changed = {**ready, "status": "False", "lastTransitionTime": format_time(now)}
+    return [changed if condition is ready else condition for condition in conditions or ()]

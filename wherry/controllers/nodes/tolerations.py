@@ -1,0 +1,46 @@
+"""Taints and tolerations, as eviction needs them: what is tolerated, and for how long."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import datetime, timedelta
+from typing import Any
+
+from wherry.objects.meta import parse_time
+
+Taint = dict[str, Any]
+Toleration = dict[str, Any]
+
+
+def tolerates(toleration: Toleration, taint: Taint) -> bool:
+    """Whether the toleration covers the taint: effect, key and value, each if it names one."""
+    if toleration.get("effect") and toleration["effect"] != taint.get("effect"):
+        return False
+    if toleration.get("key") and toleration["key"] != taint.get("key"):
+        return False
+    if (toleration.get("operator") or "Equal") == "Exists":
+        return True
+    return bool(toleration.get("key")) and (toleration.get("value") or "") == (taint.get("value") or "")
+
+
+def no_execute(taints: Sequence[Taint] | None) -> list[Taint]:
+    """The taints that drive pods away."""
+    return [taint for taint in taints or () if taint.get("effect") == "NoExecute"]
+
+
+def evict_at(taints: Sequence[Taint], tolerations: Sequence[Toleration], now: datetime) -> datetime | None:
+    """When a pod must go because of the NoExecute `taints`: None for never, `now` for at once.
+
+    Each taint needs a toleration. Of those used, the shortest tolerationSeconds counts, from the
+    moment the (last) taint was set.
+    """
+    limits: list[int] = []
+    for taint in taints:
+        used = [toleration for toleration in tolerations if tolerates(toleration, taint)]
+        if not used:
+            return now
+        limits += [int(t["tolerationSeconds"]) for t in used if t.get("tolerationSeconds") is not None]
+    if not limits or not taints:
+        return None
+    added = [parse_time(taint["timeAdded"]) for taint in taints if taint.get("timeAdded")]
+    return max(added, default=now) + timedelta(seconds=max(min(limits), 0))
