@@ -1,8 +1,28 @@
-"""RuntimeClass: a way of running containers."""
+"""RuntimeClass: a way of running containers, by the name its runtime has on the nodes."""
 
 from __future__ import annotations
 
-from wherry.api.resource import Resource
+from datetime import datetime
+from typing import Any
+
+from wherry.api.columns import AGE, NAME, age_of
+from wherry.api.resource import Column, Resource
+from wherry.api.schema_strategy import SchemaStrategy
+from wherry.api.validation import check_text
+from wherry.objects.errors import FieldError
+from wherry.objects.meta import Object, name_of
+from wherry.objects.names import is_dns1123_label
+
+_SCHEMA = "io.k8s.api.node.v1.RuntimeClass"
+
+
+def _rules(new: Object, _old: Object | None) -> list[FieldError]:
+    return check_text("handler", new.get("handler") or "", is_dns1123_label)
+
+
+def _row(obj: Object, now: datetime) -> list[Any]:
+    return [name_of(obj), obj.get("handler") or "", age_of(obj, now)]
+
 
 RUNTIME_CLASSES = Resource(
     group="node.k8s.io",
@@ -10,5 +30,7 @@ RUNTIME_CLASSES = Resource(
     kind="RuntimeClass",
     plural="runtimeclasses",
     namespaced=False,
-    schema="io.k8s.api.node.v1.RuntimeClass",
+    strategy=SchemaStrategy(schema=_SCHEMA, namespaced=False, immutable=("handler",), rules=_rules, row=_row),
+    columns=(NAME, Column("Handler", description="What the runtime is called on the nodes."), AGE),
+    schema=_SCHEMA,
 )
