@@ -1,0 +1,98 @@
+"""Two control planes in one process do not touch each other: nothing in Wherry is global."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from contextlib import AsyncExitStack, asynccontextmanager
+from datetime import UTC, datetime
+from pathlib import Path
+from random import Random
+
+from tests.conftest import eventually
+from wherry.api.apps.deployments import DEPLOYMENTS
+from wherry.api.core.nodes import NODES
+from wherry.api.core.pods import PODS
+from wherry.apiserver.app import ApiServer
+from wherry.apiserver.user import MASTERS, User
+from wherry.client.api import Client
+from wherry.client.http import HttpIdentity, HttpTransport
+from wherry.cluster.config import ClusterConfig, index_defaults, overlay
+from wherry.cluster.identities import ensure_identities
+from wherry.cluster.paths import ClusterPaths
+from wherry.cluster.server import api_server_config, controller_config
+from wherry.controllers.controllers import Controllers
+from wherry.kit.clock import SystemClock
+from wherry.objects.meta import Object
+from wherry.scheduler.scheduler import Scheduler
+from wherry.store.memory import MemoryStore
+
+DEPLOYMENT: Object = {
+    "apiVersion": "apps/v1",
+    "kind": "Deployment",
+    "metadata": {"name": "web", "namespace": "default"},
+    "spec": {
+        "replicas": 2,
+        "selector": {"matchLabels": {"app": "web"}},
+        "template": {
+            "metadata": {"labels": {"app": "web"}},
+            "spec": {"containers": [{"name": "c", "image": "i:1"}]},
+        },
+    },
+}
+
+
+@asynccontextmanager
+async def control_plane(config: ClusterConfig, directory: Path) -> AsyncIterator[Client]:
+    """API server, controllers and scheduler of one cluster; a client over HTTPS as its admin."""
+    clock, random = SystemClock(), Random(1)
+    paths = ClusterPaths.of(config.name, directory / config.name, directory / "run")
+    identities = ensure_identities(config, paths, "127.0.0.1", datetime.now(UTC))
+    api_config = api_server_config(config, identities)
+    store = MemoryStore(clock)
+    api = ApiServer(api_config, store, clock)
+    await api.start()
+    master = Client(api.local_transport(User("test", (MASTERS,))))
+    controllers = Controllers(lambda _: master, clock, random, controller_config(config, identities))
+    scheduler = Scheduler(master, clock, random)
+    await controllers.start()
+    await scheduler.start()
+    identity = HttpIdentity(
+        ca_file=identities.authority.cert, cert_file=identities.admin.cert, key_file=identities.admin.key
+    )
+    client = Client(HttpTransport(api.url, identity))
+    try:
+        yield client
+    finally:
+        await client.close()
+        await scheduler.close()
+        await controllers.close()
+        await api.close()
+        await store.close()
+
+
+async def test_what_happens_in_one_does_not_happen_in_the_other(tmp_path: Path) -> None:
+    def config(index: int) -> ClusterConfig:
+        base = index_defaults(f"c{index}", index)
+        return overlay(base, {"node_name": f"n{index}", "api_port": 26400 + index}, "test")
+
+    async with AsyncExitStack() as stack:
+        one = await stack.enter_async_context(control_plane(config(1), tmp_path))
+        two = await stack.enter_async_context(control_plane(config(2), tmp_path))
+        allocatable = {"cpu": "4", "memory": "8Gi", "pods": "110"}
+        node: Object = {
+            "apiVersion": "v1",
+            "kind": "Node",
+            "metadata": {"name": "n1"},
+            "status": {"allocatable": allocatable, "conditions": [{"type": "Ready", "status": "True"}]},
+        }
+        await one.create(NODES, node)
+        await one.create(DEPLOYMENTS, DEPLOYMENT)
+
+        async def all_bound() -> bool:
+            pods = (await one.list(PODS)).items
+            return [pod["spec"].get("nodeName") for pod in pods] == ["n1", "n1"]
+
+        await eventually(all_bound)
+        assert (await two.list(PODS)).items == []
+        assert (await two.list(DEPLOYMENTS)).items == []
+        assert (await two.list(NODES)).items == []
