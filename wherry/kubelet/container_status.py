@@ -66,14 +66,14 @@ def _container_status(pod: Object, spec: Object, seen: Observation, facts: Facts
         "lastState": {"terminated": last} if last else {},
         "ready": ready,
         "restartCount": latest.attempt,
-        "image": latest.image or spec.get("image", ""),
+        "image": _shown_image(latest.image, spec),
         "imageID": latest.image_id,
         "containerID": f"{facts.runtime_name}://{latest.id}",
         "started": started,
     }
-    if running and spec.get("resources") is not None:
+    if running and spec.get("resources"):
         status["resources"] = spec["resources"]
-        if (spec["resources"] or {}).get("requests"):
+        if spec["resources"].get("requests"):
             status["allocatedResources"] = spec["resources"]["requests"]
     mounts = [_mount_status(mount) for mount in spec.get("volumeMounts") or ()]
     if mounts:
@@ -154,6 +154,13 @@ def _unseen(pod: Object, spec: Object, facts: Facts, *, is_init: bool) -> Object
     if mounts:
         status["volumeMounts"] = mounts
     return status
+
+
+def _shown_image(of_runtime: str, spec: Mapping[str, Any]) -> str:
+    """The name the runtime knows the image by; the spec's when it only knows an id."""
+    if of_runtime and not of_runtime.startswith("sha256:"):
+        return of_runtime
+    return spec.get("image") or of_runtime
 
 
 def _default_wait(pod: Object, *, is_init: bool) -> Waiting:

@@ -165,7 +165,10 @@ class Probes:
         return max(0.0, initial - (self._clock.now() - began).total_seconds())
 
     def _schedule(self, probed: _Probed, probe: _Probe, delay_s: float) -> None:
-        probe.timer = self._clock.call_later(delay_s, lambda: self._fire(probed, probe))
+        if delay_s <= 0:
+            self._fire(probed, probe)
+        else:
+            probe.timer = self._clock.call_later(delay_s, lambda: self._fire(probed, probe))
 
     def _fire(self, probed: _Probed, probe: _Probe) -> None:
         probe.timer = None

@@ -33,7 +33,8 @@ class FakeRuntime:
 
     `failures` maps a method's name to errors it raises, one per call; `gates` to an event it waits for.
     `calls` counts calls by method. `pullable` holds what a registry would have. `stop_takes_s` is how
-    long a container takes to stop when asked, by container name (it is killed after its grace).
+    long a container takes to stop when asked, by container name (it is killed after its grace). While
+    `silent`, events are lost.
     """
 
     def __init__(self, clock: Clock, images: Sequence[Image] = ()) -> None:
@@ -55,6 +56,7 @@ class FakeRuntime:
         self.stop_takes_s: dict[str, float] = {}
         self.auths: list[Mapping[str, str] | None] = []
         self.reopened: list[str] = []
+        self.silent = False
         self.on_start: Callable[[ContainerSpec], int | None] = lambda _: None
         self.current_status = RuntimeStatus(True, True, "", "containerd", "1.0-fake")
 
@@ -257,4 +259,5 @@ class FakeRuntime:
         return self._sandboxes[container.sandbox_id].uid if container.sandbox_id in self._sandboxes else ""
 
     def _tell(self, kind: str, thing_id: str, uid: str) -> None:
-        self._events.put_nowait(RuntimeEvent(kind, thing_id, uid))
+        if not self.silent:
+            self._events.put_nowait(RuntimeEvent(kind, thing_id, uid))
