@@ -6,7 +6,7 @@ from typing import Annotated, Any
 
 import typer
 
-from wherry import __version__
+import wherry
 from wherry.cli.failures import NOT_READY, NOT_RUNNING
 from wherry.cli.options import DataDir, Name, Output, check_output, select_existing
 from wherry.cli.terminal import human_bytes, print_json, say
@@ -65,7 +65,7 @@ def describe(lifecycle: Lifecycle, states: States | None = None) -> dict[str, An
         "name": lifecycle.config.name,
         "dataDir": str(lifecycle.paths.data),
         "server": lifecycle.config.server_url,
-        "version": __version__,
+        "version": wherry.__version__,
         "node": lifecycle.config.node_name,
         "running": any(component["pid"] for component in main),
         "ready": all(component["ready"] for component in main),

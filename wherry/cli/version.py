@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from wherry import KUBERNETES_VERSION, __version__
+import wherry
 from wherry.cli.options import Output, check_output
 from wherry.cli.terminal import print_json, say
 
@@ -15,6 +15,6 @@ def version(output: Output = "text") -> None:
       wherry version -o json
     """
     if check_output(output):
-        print_json({"version": __version__, "kubernetes": KUBERNETES_VERSION})
+        print_json({"version": wherry.__version__, "kubernetes": wherry.KUBERNETES_VERSION})
     else:
-        say(f"wherry {__version__} (Kubernetes API {KUBERNETES_VERSION})")
+        say(f"wherry {wherry.__version__} (Kubernetes API {wherry.KUBERNETES_VERSION})")
