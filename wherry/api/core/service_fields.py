@@ -65,15 +65,14 @@ def prepare_fields(new: Object, old: Object | None) -> None:
 def normalize_cluster_ips(spec: dict[str, Any], before: Fields | None) -> None:
     """Make `clusterIPs` follow `clusterIP`, for clients that know only the one."""
     ip, ips = spec.get("clusterIP") or "", list(spec.get("clusterIPs") or ())
-    if before is None:
-        if ip and not ips:
-            spec["clusterIPs"] = [ip]
+    changed = before is not None and ip != (before.get("clusterIP") or "")
+    if before is not None and changed and ips == list(before.get("clusterIPs") or ()):
+        ips = []
+    elif ips:
         return
-    if ip == (before.get("clusterIP") or "") or ips != list(before.get("clusterIPs") or ()):
-        return
-    if ip:
+    if ip and (before is None or changed):
         spec["clusterIPs"] = [ip]
-    else:
+    elif not ips:
         spec.pop("clusterIPs", None)
 
 

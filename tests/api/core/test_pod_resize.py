@@ -1,0 +1,59 @@
+from __future__ import annotations
+
+from copy import deepcopy
+from typing import Any
+
+import pytest
+
+from tests.api.core.examples import changed, pod, stored
+from wherry.api.core.pod_resize import validate_resize
+from wherry.api.core.pods import PODS
+
+R = "spec.containers[0].resources"
+BEFORE = {"requests": {"cpu": "100m", "memory": "64Mi"}, "limits": {"cpu": "1", "memory": "128Mi"}}
+
+
+@pytest.mark.parametrize(
+    ("changes", "expected"),
+    [
+        ({f"{R}.requests.cpu": "200m", f"{R}.limits.memory": "256Mi"}, []),
+        (
+            {f"{R}.limits.memory": "100Mi"},
+            [
+                (
+                    f"{R}.limits[memory]: Forbidden: "
+                    "memory limits cannot be decreased unless resizePolicy is RestartContainer"
+                )
+            ],
+        ),
+        (
+            {f"{R}.limits": {"cpu": "1"}},
+            [f"{R}.limits: Forbidden: resource limits cannot be removed"],
+        ),
+        (
+            {R: {"requests": {"cpu": "1", "memory": "128Mi"}, "limits": {"cpu": "1", "memory": "128Mi"}}},
+            ['spec: Invalid value: "Burstable": Pod QOS Class may not change as a result of resizing'],
+        ),
+        (
+            {"spec.containers[0].command": ["sleep"]},
+            ["spec: Forbidden: only cpu and memory resources are mutable"],
+        ),
+        (
+            {"spec.initContainers[0].resources.requests": {"cpu": "500m", "memory": "1Gi"}},
+            ["spec: Forbidden: resources for non-sidecar init containers are immutable"],
+        ),
+    ],
+)
+def test_resize(changes: dict[str, Any], expected: list[str]) -> None:
+    whole = {"cpu": "1", "memory": "1Gi"}
+    init = [{"name": "init", "image": "i", "resources": {"requests": whole, "limits": whole}}]
+    old = stored(PODS, pod(**{R: deepcopy(BEFORE), "spec.initContainers": init}))
+    new = changed(deepcopy(old), changes)
+    assert [str(error) for error in validate_resize(new, old)] == expected
+
+
+def test_pods_with_resources_of_their_own_stay() -> None:
+    old = stored(PODS, pod(**{"spec.resources": {"requests": {"cpu": "1"}, "limits": {"cpu": "1"}}}))
+    assert [str(error) for error in validate_resize(deepcopy(old), old)] == [
+        ": Forbidden: pods with pod-level resources cannot be resized"
+    ]
