@@ -199,7 +199,9 @@ class FakeTransport:
         if sent and sent != old["metadata"]["resourceVersion"]:
             raise errors.conflict(target.collection.rsplit("/", 1)[-1], "", target.name)
         if target.subresource == "status":
-            new = {**old, "status": new.get("status")}
+            annotations = new["metadata"].get("annotations")  # what only Deployments take in truth
+            meta = {**old["metadata"], **({"annotations": annotations} if annotations else {})}
+            new = {**old, "metadata": meta, "status": new.get("status")}
         if target.subresource == "finalize" and not new["spec"].get("finalizers"):
             return self._forget(Target(target.collection, "", target.name, ""))
         return self._settle(target, old, new)

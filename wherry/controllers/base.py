@@ -24,7 +24,7 @@ from wherry.kit.clock import Clock
 from wherry.kit.tasks import Tasks
 from wherry.kit.workqueue import QueueClosed, WorkQueue
 from wherry.objects.errors import ApiError
-from wherry.objects.meta import Object, key_of, name_of, namespace_of, uid_of
+from wherry.objects.meta import Object, annotations_of, key_of, name_of, namespace_of, uid_of
 
 log = logging.getLogger(__name__)
 
@@ -139,15 +139,25 @@ class Controller:
         self._holds.deleted(key, resource, obj)
         return True
 
-    async def write_status(self, obj: Object, status: Object, resource: Resource | None = None) -> Object:
+    async def write_status(
+        self,
+        obj: Object,
+        status: Object,
+        resource: Resource | None = None,
+        annotations: Mapping[str, str] | None = None,
+    ) -> Object:
         """Make `status` the object's status unless it is; the object as stored.
 
+        `annotations` are set along, for kinds whose status subresource takes them (Deployments).
         Raises ApiError, 409 when the object changed meanwhile: the key comes again anyway.
         """
-        if obj.get("status") == status:
+        meta = obj["metadata"]
+        if annotations is not None and not annotations.items() <= annotations_of(obj).items():
+            meta = {**meta, "annotations": {**annotations_of(obj), **annotations}}
+        elif obj.get("status") == status:
             return obj
         resource = resource or self.primary
-        updated = await self.client.update_status(resource, {**obj, "status": status})
+        updated = await self.client.update_status(resource, {**obj, "metadata": meta, "status": status})
         self._holds.wrote(key_of(obj), resource, updated)
         return updated
 

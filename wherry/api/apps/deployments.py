@@ -72,6 +72,13 @@ class DeploymentStrategy(Strategy):
         # kubectl and the controller keep state in annotations, so these count as changes too.
         track_generation(new, old, ("spec", "metadata.annotations"))
 
+    def prepare_status(self, new: Object, old: Object) -> None:
+        # The controller writes the revision annotation together with the status, as upstream allows.
+        annotations = (new.get("metadata") or {}).get("annotations")
+        super().prepare_status(new, old)
+        if annotations:
+            new["metadata"]["annotations"] = annotations
+
     def validate(self, new: Object, old: Object | None) -> list[FieldError]:
         errors: Errors = (
             validate_object_meta(new, True) if old is None else validate_object_meta_update(new, old)

@@ -110,7 +110,6 @@ class Deployments(Controller):
                 return None
         else:
             family, noted = await self._refresh_new(deployment, family, fence, noted)
-        deployment = await self._note_revision(deployment, family)
         step = plan.plan_step(deployment, family, fence, has_old_pods)
         family = await self._resize(deployment, family, fence, step.resizes)
         if deployment["spec"].get("paused") or status.is_complete(
@@ -125,7 +124,9 @@ class Deployments(Controller):
     ) -> Object:
         make = status.plan_rollout_status if is_rollout else status.plan_status
         new = make(deployment, family, fence, noted, self.clock.now())
-        await self.write_status(deployment, new)
+        # The new replica set's revision goes where kubectl looks for it, the deployment.
+        revision = annotations_of(family.new or {}).get(REVISION)
+        await self.write_status(deployment, new, annotations={REVISION: revision} if revision else None)
         return new
 
     async def _refuse_to_select_all(self, deployment: Object) -> None:
@@ -210,16 +211,6 @@ class Deployments(Controller):
             message = f'Found new replica set "{name_of(new)}"'
             noted = status.note_progress(noted, "True", "FoundNewReplicaSet", message, self.clock.now())
         return family, noted
-
-    async def _note_revision(self, deployment: Object, family: Family) -> Object:
-        """Copy the new replica set's revision to the deployment, where kubectl looks."""
-        if family.new is None:
-            return deployment
-        revision = annotations_of(family.new).get(REVISION, "")
-        if not revision or annotations_of(deployment).get(REVISION) == revision:
-            return deployment
-        patch: Object = {"metadata": {"annotations": {REVISION: revision}}}
-        return await self.patch(key_of(deployment), DEPLOYMENTS, deployment, patch)
 
     async def _resize(
         self, deployment: Object, family: Family, fence: Fence, resizes: Sequence[Resize]
