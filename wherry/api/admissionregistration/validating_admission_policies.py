@@ -2,7 +2,22 @@
 
 from __future__ import annotations
 
-from wherry.api.resource import Resource, Subresource
+from datetime import datetime
+from typing import Any
+
+from wherry.api.admissionregistration.policies import PARAM_KIND, default_policy, param_kind, policy_errors
+from wherry.api.columns import AGE, NAME, age_of
+from wherry.api.resource import Column, Resource, Subresource
+from wherry.api.schema_strategy import SchemaStrategy
+from wherry.objects.meta import Object, name_of
+
+_SCHEMA = "io.k8s.api.admissionregistration.v1.ValidatingAdmissionPolicy"
+
+
+def _row(obj: Object, now: datetime) -> list[Any]:
+    count = len((obj.get("spec") or {}).get("validations") or ())
+    return [name_of(obj), count, param_kind(obj), age_of(obj, now)]
+
 
 VALIDATING_ADMISSION_POLICIES = Resource(
     group="admissionregistration.k8s.io",
@@ -12,5 +27,20 @@ VALIDATING_ADMISSION_POLICIES = Resource(
     namespaced=False,
     categories=("api-extensions",),
     subresources=(Subresource("status"),),
-    schema="io.k8s.api.admissionregistration.v1.ValidatingAdmissionPolicy",
+    strategy=SchemaStrategy(
+        schema=_SCHEMA,
+        namespaced=False,
+        has_status=True,
+        tracks_generation=True,
+        defaults=default_policy,
+        rules=policy_errors,
+        row=_row,
+    ),
+    columns=(
+        NAME,
+        Column("Validations", "integer", description="How many validations the policy has"),
+        PARAM_KIND,
+        AGE,
+    ),
+    schema=_SCHEMA,
 )

@@ -2,7 +2,16 @@
 
 from __future__ import annotations
 
+from wherry.api.admissionregistration.policies import (
+    BINDING_COLUMNS,
+    binding_row,
+    default_binding,
+    validating_binding_errors,
+)
 from wherry.api.resource import Resource
+from wherry.api.schema_strategy import SchemaStrategy
+
+_SCHEMA = "io.k8s.api.admissionregistration.v1.ValidatingAdmissionPolicyBinding"
 
 VALIDATING_ADMISSION_POLICY_BINDINGS = Resource(
     group="admissionregistration.k8s.io",
@@ -11,5 +20,14 @@ VALIDATING_ADMISSION_POLICY_BINDINGS = Resource(
     plural="validatingadmissionpolicybindings",
     namespaced=False,
     categories=("api-extensions",),
-    schema="io.k8s.api.admissionregistration.v1.ValidatingAdmissionPolicyBinding",
+    strategy=SchemaStrategy(
+        schema=_SCHEMA,
+        namespaced=False,
+        tracks_generation=True,
+        defaults=default_binding,
+        rules=validating_binding_errors,
+        row=binding_row,
+    ),
+    columns=BINDING_COLUMNS,
+    schema=_SCHEMA,
 )

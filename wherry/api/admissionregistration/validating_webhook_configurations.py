@@ -2,7 +2,16 @@
 
 from __future__ import annotations
 
+from wherry.api.admissionregistration.webhooks import (
+    WEBHOOK_COLUMNS,
+    default_webhooks,
+    webhook_errors,
+    webhook_row,
+)
 from wherry.api.resource import Resource
+from wherry.api.schema_strategy import SchemaStrategy
+
+_SCHEMA = "io.k8s.api.admissionregistration.v1.ValidatingWebhookConfiguration"
 
 VALIDATING_WEBHOOK_CONFIGURATIONS = Resource(
     group="admissionregistration.k8s.io",
@@ -11,5 +20,14 @@ VALIDATING_WEBHOOK_CONFIGURATIONS = Resource(
     plural="validatingwebhookconfigurations",
     namespaced=False,
     categories=("api-extensions",),
-    schema="io.k8s.api.admissionregistration.v1.ValidatingWebhookConfiguration",
+    strategy=SchemaStrategy(
+        schema=_SCHEMA,
+        namespaced=False,
+        tracks_generation=True,
+        defaults=default_webhooks,
+        rules=webhook_errors,
+        row=webhook_row,
+    ),
+    columns=WEBHOOK_COLUMNS,
+    schema=_SCHEMA,
 )

@@ -1,8 +1,28 @@
-"""VolumeAttributesClass: attributes of volumes that may change later."""
+"""VolumeAttributesClass: attributes of volumes that may change later; a class itself never does."""
 
 from __future__ import annotations
 
-from wherry.api.resource import Resource
+from datetime import datetime
+from typing import Any
+
+from wherry.api.columns import AGE, NAME, age_of
+from wherry.api.resource import Column, Resource
+from wherry.api.schema_strategy import SchemaStrategy
+from wherry.objects.errors import FieldError, required
+from wherry.objects.meta import Object, name_of
+
+_SCHEMA = "io.k8s.api.storage.v1.VolumeAttributesClass"
+
+
+def _rules(new: Object, _old: Object | None) -> list[FieldError]:
+    if new.get("parameters"):
+        return []
+    return [required("parameters", "must contain at least one key/value pair")]
+
+
+def _row(obj: Object, now: datetime) -> list[Any]:
+    return [name_of(obj), obj.get("driverName") or "", age_of(obj, now)]
+
 
 VOLUME_ATTRIBUTES_CLASSES = Resource(
     group="storage.k8s.io",
@@ -11,5 +31,13 @@ VOLUME_ATTRIBUTES_CLASSES = Resource(
     plural="volumeattributesclasses",
     namespaced=False,
     short_names=("vac",),
-    schema="io.k8s.api.storage.v1.VolumeAttributesClass",
+    strategy=SchemaStrategy(
+        schema=_SCHEMA,
+        namespaced=False,
+        immutable=("driverName", "parameters"),
+        rules=_rules,
+        row=_row,
+    ),
+    columns=(NAME, Column("DriverName", description="The driver the attributes are for."), AGE),
+    schema=_SCHEMA,
 )
