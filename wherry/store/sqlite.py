@@ -1,0 +1,372 @@
+"""The store in one SQLite file: durable, and fast by group commit.
+
+Writes that arrive together (or while the disk is busy) become one batch. On the event loop each is
+decided against the key's current version, a read of some ten microseconds; then the writer thread
+makes the batch last with one transaction and one sync, and back on the loop, by one call, watchers
+are told first and then the writers. While a batch is on its way no other is decided, so a decision
+always sees all that came before. Values live in the file only.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import sqlite3
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TypeAlias
+
+from wherry.kit.clock import Clock
+from wherry.store import reading, writing
+from wherry.store.alarm import Alarm
+from wherry.store.base import (
+    Entry,
+    Event,
+    FutureRevision,
+    KeyMissing,
+    Page,
+    RevisionMismatch,
+    Sink,
+    StoreClosed,
+    StoreError,
+    Subscription,
+)
+from wherry.store.fanout import Fanout
+from wherry.store.files import Files
+from wherry.store.retention import History, Retention
+from wherry.store.writes import Write, apply_write, written
+from wherry.store.writing import WriterThread
+
+log = logging.getLogger(__name__)
+
+_BATCH = 512
+_BATCHES_PER_STEP = 8  # under steady writing, one step of compaction comes after so many batches
+_EXPIRE_AT_ONCE = 500
+_RETRY_S = 30.0
+
+_Queue: TypeAlias = list[tuple[Write, asyncio.Future[Entry]]]
+
+
+@dataclass(slots=True)
+class _Batch:
+    """Writes that are committed together, and what their writers will be told."""
+
+    rows: list[writing.Row] = field(default_factory=list)
+    events: list[Event] = field(default_factory=list)
+    outcomes: list[tuple[asyncio.Future[Entry], Entry | StoreError]] = field(default_factory=list)
+
+
+class SqliteStore:
+    """A `base.Store` in a file. Made by `open`."""
+
+    def __init__(self, clock: Clock, thread: WriterThread, files: Files, retention: Retention) -> None:
+        self._clock = clock
+        self._thread = thread
+        self._files = files
+        self._loop = asyncio.get_running_loop()
+        self._compacted, self._revision = reading.read_state(files.decider)
+        self._forget_upto = self._compacted
+        self._shrinking = False
+        self._queue: _Queue = []
+        self._pump_due = False
+        self._batches_since_step = self._rows_since_step = 0
+        self._closing = False
+        self._changed: list[asyncio.Future[None]] = []
+        self._fanout = Fanout()
+        self._alarm = Alarm(clock, self._expire)
+        self._history = History(retention, clock, self._forget)
+
+    @classmethod
+    async def open(
+        cls, path: Path | str, clock: Clock, *, quota_bytes: int = 0, retention: Retention | None = None
+    ) -> SqliteStore:
+        """Open the file at `path`, made if it is not there. `quota_bytes` bounds its size (0: not).
+
+        Raises StoreError when another process has it open or it cannot be read.
+        """
+        thread = WriterThread()
+        try:
+            files = await thread.call(lambda: Files(Path(path), quota_bytes))
+            store = cls(clock, thread, files, retention or Retention())
+        except (sqlite3.Error, OSError) as error:
+            thread.close()
+            raise StoreError(f"cannot open the store {path}: {error}") from error
+        except BaseException:
+            thread.close()
+            raise
+        store._history.start(store._compacted, store._revision)
+        store._set_alarm(after=0.0)
+        return store
+
+    @property
+    def revision(self) -> int:
+        """The revision of the latest write that all watchers were told of."""
+        return self._revision
+
+    async def get(self, key: str) -> Entry | None:
+        """See `base.Store.get`."""
+        self._check_open()
+        try:
+            entry = reading.read_key(self._files.decider, key)
+        except sqlite3.Error as error:
+            raise _failed("read", error) from error
+        if entry is not None:
+            await self._reached(entry.revision)
+        return entry
+
+    async def list(self, prefix: str, *, revision: int = 0, limit: int = 0, start_after: str = "") -> Page:
+        """See `base.Store.list`."""
+        self._check_open()
+        if revision > self._revision:
+            raise FutureRevision(revision, self._revision)
+        try:
+            page = await self._files.readers.page(prefix, revision, limit, start_after)
+        except sqlite3.Error as error:
+            raise _failed("read", error) from error
+        await self._reached(page.revision)
+        return page
+
+    async def create(self, key: str, value: bytes, *, ttl_s: int | None = None) -> Entry:
+        """See `base.Store.create`."""
+        return await self._write(Write(key, value, None, self._expiry(ttl_s)))
+
+    async def update(self, key: str, value: bytes, *, expected: int, ttl_s: int | None = None) -> Entry:
+        """See `base.Store.update`."""
+        return await self._write(Write(key, value, expected, self._expiry(ttl_s)))
+
+    async def delete(self, key: str, *, expected: int) -> Entry:
+        """See `base.Store.delete`."""
+        return await self._write(Write(key, None, expected))
+
+    async def watch(self, prefix: str, after: int, sink: Sink) -> Subscription:
+        """See `base.Store.watch`."""
+        self._check_open()
+        upto = self._revision
+        if after > upto:
+            raise FutureRevision(after, upto)
+        watch = self._fanout.add(prefix, sink, held=True)
+        try:
+            past = await self._files.readers.events(prefix, after, upto) if after < upto else []
+        except sqlite3.Error as error:
+            watch.close()
+            raise _failed("read", error) from error
+        except BaseException:
+            watch.close()
+            raise
+        watch.release(past)
+        return watch
+
+    async def compact(self, revision: int) -> None:
+        """See `base.Store.compact`."""
+        self._check_open()
+        if revision > self._revision:
+            raise FutureRevision(revision, self._revision)
+        self._forget(revision)
+        while self._compacted < revision:
+            if self._forget_upto < revision:
+                raise StoreError("the compaction failed, the log tells why")
+            await self._change()
+
+    async def close(self) -> None:
+        """See `base.Store.close`."""
+        if self._closing:
+            return
+        self._closing = True
+        self._alarm.cancel()
+        self._history.close()
+        self._forget_upto = self._compacted
+        self._shrinking = False
+        while self._queue or self._thread.busy:
+            await self._change()
+        self._fanout.close()
+        self._tell_change()
+        await self._thread.call(self._files.close)
+        self._thread.close()
+
+    # Waiting for the writer thread.
+
+    def _check_open(self) -> None:
+        if self._closing:
+            raise StoreClosed("the store is closed")
+
+    async def _change(self) -> None:
+        """Wait until the thread has done something."""
+        waiter: asyncio.Future[None] = self._loop.create_future()
+        self._changed.append(waiter)
+        await waiter
+
+    def _tell_change(self) -> None:
+        waiters, self._changed = self._changed, []
+        for waiter in waiters:
+            if not waiter.done():
+                waiter.set_result(None)
+
+    async def _reached(self, revision: int) -> None:
+        """Wait until watchers were told of `revision`, which is in the file already."""
+        while self._revision < revision:
+            await self._change()
+
+    # Writing.
+
+    def _expiry(self, ttl_s: int | None) -> float | None:
+        return None if ttl_s is None else self._clock.now().timestamp() + ttl_s
+
+    async def _write(self, write: Write) -> Entry:
+        self._check_open()
+        return await self._enqueue(write)
+
+    def _enqueue(self, write: Write) -> asyncio.Future[Entry]:
+        future: asyncio.Future[Entry] = self._loop.create_future()
+        self._queue.append((write, future))
+        self._pump_soon()
+        return future
+
+    def _pump_soon(self) -> None:
+        """Give the thread its next job, after what is ready to run has had its say."""
+        if not self._thread.busy and not self._pump_due:
+            self._pump_due = True
+            self._loop.call_soon(self._pump)
+
+    def _pump(self) -> None:
+        self._pump_due = False
+        if self._thread.busy:
+            return
+        tidying = self._compacted < self._forget_upto
+        if self._queue and not (tidying and self._batches_since_step >= _BATCHES_PER_STEP):
+            self._start_batch()
+        elif tidying:
+            self._start_forgetting()
+        elif self._shrinking:
+            self._thread.run(lambda: writing.shrink(self._files.writer), self._shrank)
+
+    def _start_batch(self) -> None:
+        taken, self._queue = self._queue[:_BATCH], self._queue[_BATCH:]
+        batch = self._decide(taken)
+        if not batch.rows:
+            self._finish(batch, None)
+            return
+        self._batches_since_step += 1
+        self._rows_since_step += len(batch.rows)
+        self._thread.run(
+            lambda: writing.commit(self._files.writer, batch.rows),
+            lambda _, error: self._finish(batch, error),
+        )
+
+    def _decide(self, writes: _Queue) -> _Batch:
+        """What the writes come to, one after the other."""
+        batch = _Batch()
+        revision = self._revision
+        pending: dict[str, Entry | None] = {}  # what this batch makes of its keys
+        for write, future in writes:
+            try:
+                current = (
+                    pending[write.key]
+                    if write.key in pending
+                    else reading.read_key(self._files.decider, write.key)
+                )
+                event = apply_write(write, current, revision + 1)
+            except (sqlite3.Error, ValueError) as error:  # ValueError: a key that is not Unicode
+                batch.outcomes.append((future, _failed("read", error)))
+                continue
+            except StoreError as error:
+                batch.outcomes.append((future, error))
+                continue
+            revision += 1
+            pending[write.key] = None if event.deleted else event.entry
+            batch.rows.append(writing.row_of(event, write.expires_at))
+            batch.events.append(event)
+            batch.outcomes.append((future, written(event)))
+        return batch
+
+    def _finish(self, batch: _Batch, error: Exception | None) -> None:
+        """The batch is on disk, or failed as a whole: tell watchers, then writers."""
+        if error is not None:
+            log.error("cannot write %d versions: %s", len(batch.rows), error)
+        elif batch.rows:
+            self._fanout.publish(batch.events)
+            self._revision = batch.rows[-1].revision
+            self._history.wrote(self._revision)
+            self._set_alarm_for(batch.rows)
+        for future, outcome in batch.outcomes:
+            if future.done():
+                continue
+            if error is not None:
+                future.set_exception(_failed("write", error))
+            elif isinstance(outcome, Entry):
+                future.set_result(outcome)
+            else:
+                future.set_exception(outcome)
+        self._finished()
+
+    def _finished(self) -> None:
+        self._tell_change()
+        self._pump_soon()
+
+    # Forgetting history.
+
+    def _forget(self, revision: int) -> None:
+        self._forget_upto = max(self._forget_upto, revision)
+        self._pump_soon()
+
+    def _start_forgetting(self) -> None:
+        # At least twice what was written since the last step, so that writing never outruns it.
+        step = max(writing.COMPACT_AT_ONCE, 2 * self._rows_since_step)
+        self._batches_since_step = self._rows_since_step = 0
+        low, high = self._compacted, min(self._forget_upto, self._compacted + step)
+        self._thread.run(
+            lambda: writing.forget(self._files.writer, low, high), lambda _, error: self._forgot(high, error)
+        )
+
+    def _forgot(self, upto: int, error: Exception | None) -> None:
+        if error is not None:
+            log.error("cannot compact the history up to revision %d: %s", upto, error)
+            self._forget_upto = self._compacted  # the next writes ask again
+        else:
+            self._compacted = upto
+            self._shrinking = self._compacted >= self._forget_upto and not self._closing
+        self._finished()
+
+    def _shrank(self, more: bool | None, error: Exception | None) -> None:
+        if error is not None:
+            log.error("cannot give free pages back: %s", error)
+        self._shrinking = bool(more) and not self._closing
+        self._finished()
+
+    # Expiry.
+
+    def _set_alarm(self, after: float) -> None:
+        """Ring when the first key expires that does so later than `after`."""
+        moment = reading.next_expiry(self._files.decider, after)
+        if moment is not None:
+            self._alarm.set_in(moment - self._clock.now().timestamp())
+
+    def _set_alarm_for(self, rows: Sequence[writing.Row]) -> None:
+        moments = [row.expires for row in rows if row.expires is not None]
+        if moments and not self._closing:
+            self._alarm.set_in(min(moments) - self._clock.now().timestamp())
+
+    def _expire(self) -> None:
+        now = self._clock.now().timestamp()
+        try:
+            due = reading.read_expired(self._files.decider, now, _EXPIRE_AT_ONCE)
+            self._set_alarm(after=now)
+        except sqlite3.Error:
+            log.exception("cannot read what expired")
+            self._alarm.set_in(_RETRY_S)
+            return
+        deletions = [self._enqueue(Write(key, None, revision)) for key, revision in due]
+        for deletion in deletions:
+            deletion.add_done_callback(self._expired)
+        if len(due) == _EXPIRE_AT_ONCE:
+            deletions[-1].add_done_callback(lambda _: None if self._closing else self._alarm.set_in(0))
+
+    def _expired(self, deletion: asyncio.Future[Entry]) -> None:
+        error = deletion.exception()
+        if error is None or isinstance(error, (KeyMissing, RevisionMismatch)) or self._closing:
+            return  # gone, or renewed meanwhile
+        self._alarm.set_in(_RETRY_S)  # the failure itself was logged with its batch
+
+
+def _failed(what: str, error: Exception) -> StoreError:
+    return StoreError(f"cannot {what} the store: {error}")
