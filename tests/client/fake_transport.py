@@ -11,7 +11,7 @@ import copy
 from collections.abc import AsyncIterator, Callable, Mapping
 from dataclasses import dataclass, field
 
-from wherry.client.transport import JSON, WatchEvent
+from wherry.client.transport import JSON, STRATEGIC_PATCH, WatchEvent
 from wherry.objects import errors
 from wherry.objects.meta import Object
 from wherry.objects.selectors import parse_label_selector
@@ -71,6 +71,14 @@ def merge(target: Object, patch: Object) -> Object:
         else:
             result[key] = value
     return result
+
+
+def with_merged_conditions(old: Object, patch: Object) -> Object:
+    """The one list strategic patches are used for here: status.conditions, merged by type."""
+    status = patch["status"]
+    sent = {condition["type"]: condition for condition in status["conditions"]}
+    kept = [c for c in old.get("status", {}).get("conditions", []) if c["type"] not in sent]
+    return {**patch, "status": {**status, "conditions": [*kept, *sent.values()]}}
 
 
 class FakeTransport:
@@ -207,13 +215,14 @@ class FakeTransport:
         return self._settle(target, old, new)
 
     def _patch(self, target: Target, call: Call) -> Object:
-        assert isinstance(call.body, dict), "the fake knows merge patches only"
+        assert isinstance(call.body, dict), "the fake knows no JSON patches"
         old = self._stored(target)
+        patch = with_merged_conditions(old, call.body) if call.content_type == STRATEGIC_PATCH else call.body
         sent = (call.body.get("metadata") or {}).get("resourceVersion")
         uid = (call.body.get("metadata") or {}).get("uid")
         if (sent and sent != old["metadata"]["resourceVersion"]) or (uid and uid != old["metadata"]["uid"]):
             raise errors.conflict(target.collection.rsplit("/", 1)[-1], "", target.name)
-        return self._settle(target, old, merge(old, call.body))
+        return self._settle(target, old, merge(old, patch))
 
     def _delete(self, target: Target, call: Call) -> Object:
         options = call.body if isinstance(call.body, dict) else {}

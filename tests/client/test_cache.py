@@ -15,7 +15,7 @@ from wherry.client.api import Client
 from wherry.client.cache import Cache
 from wherry.client.informer import Shelf
 from wherry.kit.clock import FakeClock, settle
-from wherry.objects.errors import service_unavailable
+from wherry.objects.errors import ApiError, service_unavailable
 from wherry.objects.meta import Object, name_of
 
 
@@ -129,6 +129,22 @@ async def test_relists_after_410_and_reports_what_vanished(
     server.compact()
     await clock.advance(60)
     assert seen.events == ["+a", "+b", "+c", "-a"]
+
+
+async def test_lists_again_when_the_server_was_put_back(
+    cache: Cache, client: Client, server: FakeTransport, clock: FakeClock
+) -> None:
+    await client.create(PODS, pod("a"))
+    seen = Seen()
+    cache.on(PODS, seen)
+    await cache.start()
+    server.cut()
+    await settle()
+    ahead = {"causes": [{"reason": "ResourceVersionTooLarge", "message": "Too large resource version"}]}
+    server.failures.append(ApiError(504, "Timeout", "Too large resource version", ahead))
+    server.objects.clear()
+    await clock.advance(60)
+    assert seen.events == ["+a", "-a"]
 
 
 async def test_start_waits_out_an_unreachable_server(

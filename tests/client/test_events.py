@@ -119,6 +119,14 @@ async def test_close_writes_what_waits(server: FakeTransport, recorder: EventRec
     assert len(stored(server)) == 1
 
 
+async def test_close_does_not_wait_for_the_next_try(server: FakeTransport, recorder: EventRecorder) -> None:
+    server.fail(*[service_unavailable("away")] * 2)
+    recorder.event(POD, NORMAL, "Pulled", "x")
+    await settle()
+    await recorder.close()
+    assert stored(server) == []
+
+
 def event(reason: str, message: str) -> Object:
     return {
         "source": {"component": "c"},

@@ -40,6 +40,7 @@ class EventRecorder:
         self._correlator = Correlator()
         self._queue: deque[Object] = deque()
         self._wake = asyncio.Event()
+        self._resume = asyncio.Event()
         self._tasks = Tasks(f"events of {component}")
         self._writer: asyncio.Task[None] | None = None
         self._closing = False
@@ -66,6 +67,7 @@ class EventRecorder:
         """Write what waits, trying each once, and end."""
         self._closing = True
         self._wake.set()
+        self._resume.set()
         if self._writer is not None:
             await asyncio.wait([self._writer])
         await self._tasks.close()
@@ -117,10 +119,19 @@ class EventRecorder:
                 if final:
                     log.warning("event %s not written: %s", event["metadata"]["name"], error.message)
                     return
-                await self._clock.sleep(RETRY_S * 2**attempt)
+                await self._pause(RETRY_S * 2**attempt)
             else:
                 self._correlator.written(occurrence, name)
                 return
+
+    async def _pause(self, delay_s: float) -> None:
+        """Wait before the next try, but not when closing."""
+        self._resume.clear()
+        timer = self._clock.call_later(delay_s, self._resume.set)
+        try:
+            await self._resume.wait()
+        finally:
+            timer.cancel()
 
     async def _store(self, event: Object, occurrence: Occurrence) -> str:
         """Patch the event written before, or create one; the name it has."""

@@ -263,8 +263,8 @@ class Informer:
                 follower(version)
 
     def _note(self, error: ApiError) -> None:
-        if error.code == 410:
-            log.info("%s: version %s is gone, listing again", self.resource.plural, self._version)
+        if error.code == 410 or _is_from_the_future(error):
+            log.info("%s: version %s cannot be had, listing again", self.resource.plural, self._version)
             self._version = ""
         else:
             log.warning("following %s: %s", self.resource.plural, error.message)
@@ -273,3 +273,9 @@ class Informer:
         delay_s = min(FIRST_BACKOFF_S * 2.0 ** min(self._failures, 16), MAX_BACKOFF_S)
         self._failures += 1
         await self._clock.sleep(delay_s * (0.5 + self._random.random()))
+
+
+def _is_from_the_future(error: ApiError) -> bool:
+    """Whether our version is ahead of the server's: its store was put back to an earlier state."""
+    causes = error.details.get("causes") or ()
+    return any(cause.get("reason") == "ResourceVersionTooLarge" for cause in causes)

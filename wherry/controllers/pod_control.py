@@ -10,10 +10,22 @@ from collections.abc import Sequence
 from functools import partial
 
 from wherry.api.core.pods import PODS
+from wherry.client.api import Client
 from wherry.client.events import NORMAL, WARNING
+from wherry.client.transport import STRATEGIC_PATCH
 from wherry.controllers.base import Controller, is_namespace_terminating, slow_start
+from wherry.kit.clock import Clock
 from wherry.objects.errors import ApiError
-from wherry.objects.meta import Object, controller_ref, is_deleting, key_of, name_of, namespace_of
+from wherry.objects.meta import (
+    Object,
+    controller_ref,
+    format_time,
+    is_deleting,
+    key_of,
+    name_of,
+    namespace_of,
+    uid_of,
+)
 
 
 def pod_from_template(owner: Object, api_version: str, kind: str, template: Object) -> Object:
@@ -33,6 +45,26 @@ def pod_from_template(owner: Object, api_version: str, kind: str, template: Obje
         "metadata": pod_meta,
         "spec": copy.deepcopy(template.get("spec") or {}),
     }
+
+
+async def report_disruption(
+    client: Client, clock: Clock, pod: Object, reason: str, message: str, **status: str
+) -> None:
+    """Say on the pod itself why it will be deleted (condition DisruptionTarget), with other `status`.
+
+    Only this condition is sent, so what the kubelet reports meanwhile is kept. Raises ApiError.
+    """
+    condition = {
+        "type": "DisruptionTarget",
+        "status": "True",
+        "reason": reason,
+        "message": message,
+        "lastTransitionTime": format_time(clock.now()),
+    }
+    patch: Object = {"metadata": {"uid": uid_of(pod)}, "status": {**status, "conditions": [condition]}}
+    await client.patch(
+        PODS, name_of(pod), namespace_of(pod), patch, content_type=STRATEGIC_PATCH, subresource="status"
+    )
 
 
 def is_active(pod: Object) -> bool:

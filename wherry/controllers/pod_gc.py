@@ -14,11 +14,10 @@ from wherry.api.core.pods import PODS
 from wherry.client.cache import Cache
 from wherry.controllers.base import Controller, Environment
 from wherry.controllers.nodes.lifecycle import BY_NODE, node_name_of
-from wherry.objects.conditions import with_condition
+from wherry.controllers.pod_control import report_disruption
 from wherry.objects.errors import ApiError
 from wherry.objects.meta import (
     Object,
-    format_time,
     is_deleting,
     key_of,
     metadata,
@@ -127,15 +126,10 @@ class PodGc(Controller):
 
     async def _mark_failed(self, pod: Object, disruption: str) -> None:
         """End the pod on paper first: its owner must not count on it any more."""
-        status: Object = {"phase": "Failed"}
         if disruption:
-            status["conditions"] = with_condition(
-                (pod.get("status") or {}).get("conditions"),
-                "DisruptionTarget",
-                "True",
-                format_time(self.clock.now()),
-                "DeletionByPodGC",
-                disruption,
+            await report_disruption(
+                self.client, self.clock, pod, "DeletionByPodGC", disruption, phase="Failed"
             )
-        patch: Object = {"metadata": {"uid": uid_of(pod)}, "status": status}
+            return
+        patch: Object = {"metadata": {"uid": uid_of(pod)}, "status": {"phase": "Failed"}}
         await self.client.patch(PODS, name_of(pod), namespace_of(pod), patch, subresource="status")

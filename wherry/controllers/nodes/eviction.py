@@ -16,9 +16,9 @@ from wherry.client.events import NORMAL
 from wherry.controllers.base import Controller, Environment
 from wherry.controllers.nodes.lifecycle import BY_NODE, node_name_of
 from wherry.controllers.nodes.tolerations import evict_at, no_execute
-from wherry.objects.conditions import with_condition
+from wherry.controllers.pod_control import report_disruption
 from wherry.objects.errors import ApiError
-from wherry.objects.meta import Object, format_time, is_deleting, key_of, metadata
+from wherry.objects.meta import Object, is_deleting, key_of
 
 
 def _taints(node: Object | None) -> list[Object]:
@@ -66,8 +66,7 @@ class TaintEviction(Controller):
         if due is None:
             if key in self._due:
                 self._due.discard(key)
-                name = f"{metadata(pod)['namespace']}/{metadata(pod)['name']}"
-                self.events.event(pod, NORMAL, "TaintManagerEviction", f"Cancelling deletion of Pod {name}")
+                self.events.event(pod, NORMAL, "TaintManagerEviction", f"Cancelling deletion of Pod {key}")
             return None
         self._due.add(key)
         if due > now:
@@ -79,23 +78,8 @@ class TaintEviction(Controller):
     async def _evict(self, key: str, pod: Object) -> None:
         self.events.event(pod, NORMAL, "TaintManagerEviction", f"Marking for deletion Pod {key}")
         message = "Taint manager: deleting due to NoExecute taint"
-        stamp = format_time(self.clock.now())
-        conditions = with_condition(
-            (pod.get("status") or {}).get("conditions"),
-            "DisruptionTarget",
-            "True",
-            stamp,
-            "DeletionByTaintManager",
-            message,
-        )
         try:
-            await self.client.patch(
-                PODS,
-                metadata(pod)["name"],
-                metadata(pod)["namespace"],
-                {"metadata": {"uid": metadata(pod)["uid"]}, "status": {"conditions": conditions}},
-                subresource="status",
-            )
+            await report_disruption(self.client, self.clock, pod, "DeletionByTaintManager", message)
         except ApiError as error:
             if error.code != 404:
                 raise
