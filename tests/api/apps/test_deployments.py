@@ -105,7 +105,16 @@ def test_a_minimal_deployment() -> None:
                 )
             ],
         ),
-        ({"spec.template": None}, ["spec.template: Required value"]),
+        (
+            {"spec.template": {}},
+            [
+                (
+                    "spec.template.metadata.labels: Invalid value: null: "
+                    "`selector` does not match template `labels`"
+                ),
+                "spec.template.spec.containers: Required value",
+            ],
+        ),
     ],
 )
 def test_what_is_wrong(changes: dict[str, Any], expected: list[str]) -> None:
@@ -144,6 +153,20 @@ def test_collisions_only_grow() -> None:
     assert [str(error) for error in DEPLOYMENTS.strategy.validate_status(new, old)] == [
         "status.collisionCount: Invalid value: 1: cannot be decremented"
     ]
+
+
+def test_warnings_come_with_changes_of_the_template() -> None:
+    old = stored(DEPLOYMENTS, workload("Deployment"))
+    selector = {"spec.template.spec.nodeSelector": {"beta.kubernetes.io/os": "linux"}}
+    new = changed(deepcopy(old), selector)
+    assert update(DEPLOYMENTS, new, old) == []
+    assert DEPLOYMENTS.strategy.warnings(new, old) == [
+        (
+            "spec.template.spec.nodeSelector[beta.kubernetes.io/os]: "
+            'deprecated since v1.14; use "kubernetes.io/os" instead'
+        )
+    ]
+    assert DEPLOYMENTS.strategy.warnings(new, new) == []
 
 
 def test_row() -> None:

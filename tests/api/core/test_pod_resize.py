@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from tests.api.core.examples import changed, pod, stored
-from wherry.api.core.pod_resize import validate_resize
+from wherry.api.core.pod_resize import prepare_resize, validate_resize, validate_resize_update
 from wherry.api.core.pods import PODS
 
 R = "spec.containers[0].resources"
@@ -57,3 +57,14 @@ def test_pods_with_resources_of_their_own_stay() -> None:
     assert [str(error) for error in validate_resize(deepcopy(old), old)] == [
         ": Forbidden: pods with pod-level resources cannot be resized"
     ]
+
+
+def test_only_resources_get_through() -> None:
+    old = stored(PODS, pod(**{R: deepcopy(BEFORE)}))
+    new = changed(deepcopy(old), {f"{R}.requests.cpu": "200m", "spec.hostname": "x", "metadata.labels": {}})
+    prepare_resize(new, old)
+    assert validate_resize_update(new, old) == []
+    assert new["spec"]["containers"][0]["resources"]["requests"] == {"cpu": "200m", "memory": "64Mi"}
+    assert "hostname" not in new["spec"]
+    assert new["metadata"]["generation"] == 2
+    assert old["spec"]["containers"][0]["resources"] == BEFORE

@@ -6,6 +6,7 @@ from typing import Any
 import pytest
 
 from tests.api.core.examples import changed, pod, put, stored, update
+from wherry.api.core.pod_ephemeral import prepare_ephemeral
 from wherry.api.core.pods import PODS, validate_ephemeral_update
 from wherry.objects.meta import Object
 
@@ -184,3 +185,15 @@ def test_grace_period(node: str, phase: str, asked: int | None, own: int, expect
         "status": {"phase": phase},
     }
     assert PODS.strategy.grace_period_s(obj, asked) == expected
+
+
+def test_only_ephemeral_containers_get_through() -> None:
+    old = old_pod()
+    first = {"name": "debug", "image": "busybox"}
+    new = changed(deepcopy(old), {"spec.ephemeralContainers": [first], "spec.hostname": "x"})
+    new["metadata"] |= {"labels": {"a": "b"}, "managedFields": [{"manager": "m", "operation": "Update"}]}
+    prepare_ephemeral(new, old)
+    assert new["spec"] == {**old["spec"], "ephemeralContainers": [first]}
+    assert "labels" not in new["metadata"]
+    assert new["metadata"]["managedFields"] == [{"manager": "m", "operation": "Update"}]
+    assert new["metadata"]["generation"] == 2

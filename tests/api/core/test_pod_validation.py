@@ -155,7 +155,8 @@ CASES: dict[str, tuple[dict[str, Any], list[str]]] = {
             (
                 f'{C}.env[0].valueFrom.fieldRef.fieldPath: Unsupported value: "metadata.labels": '
                 'supported values: "metadata.name", "metadata.namespace", "metadata.uid", "spec.nodeName", '
-                '"spec.serviceAccountName", "status.hostIP", "status.hostIPs", "status.podIP", "status.podIPs"'
+                '"spec.serviceAccountName", "status.hostIP", "status.hostIPs", '
+                '"status.podIP", "status.podIPs"'
             )
         ],
     ),
@@ -509,7 +510,8 @@ CASES: dict[str, tuple[dict[str, Any], list[str]]] = {
         {f"{C}.securityContext": {"privileged": True, "allowPrivilegeEscalation": False}},
         [
             (
-                f'{C}.securityContext: Invalid value: {{"privileged":true,"allowPrivilegeEscalation":false}}: '
+                f"{C}.securityContext: Invalid value: "
+                '{"privileged":true,"allowPrivilegeEscalation":false}: '
                 "cannot set `allowPrivilegeEscalation` to false and `privileged` to true"
             )
         ],
@@ -536,7 +538,8 @@ CASES: dict[str, tuple[dict[str, Any], list[str]]] = {
         {"spec.securityContext": {"sysctls": [{"name": "a b", "value": "1"}]}},
         [
             (
-                'spec.securityContext.sysctls[0].name: Invalid value: "a b": must have at most 253 characters '
+                'spec.securityContext.sysctls[0].name: Invalid value: "a b": '
+                "must have at most 253 characters "
                 r"and match regex ^([a-z0-9]([-_a-z0-9]*[a-z0-9])?[\./])*[a-z0-9]([-_a-z0-9]*[a-z0-9])?$"
             )
         ],

@@ -20,6 +20,7 @@ from wherry.api.core.pod_spec import default_pod_template
 from wherry.api.core.pod_spec.rules import Errors, Fields, check_nonnegative
 from wherry.api.core.replicated import (
     default_replicas,
+    template_warnings,
     validate_counts,
     validate_selected_template,
     validate_selector,
@@ -48,8 +49,7 @@ class DeploymentStrategy(Strategy):
     def default(self, obj: Object) -> None:
         spec = obj.setdefault("spec", {})
         default_replicas(spec)
-        if (template := spec.get("template")) is not None:
-            default_pod_template(template)
+        default_pod_template(spec.setdefault("template", {"metadata": {}}))
         strategy = spec.get("strategy")
         if strategy is None:
             strategy = spec["strategy"] = {}
@@ -110,6 +110,9 @@ class DeploymentStrategy(Strategy):
         if earlier is not None and (count is None or count < earlier):
             errors.append(invalid_value("status.collisionCount", count, "cannot be decremented"))
         return errors
+
+    def warnings(self, new: Object, old: Object | None) -> list[str]:
+        return template_warnings(new, old)
 
     def cells(self, obj: Object, now: datetime) -> list[Any]:
         spec, status = obj.get("spec") or {}, obj.get("status") or {}

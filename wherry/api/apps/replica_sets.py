@@ -25,6 +25,7 @@ from wherry.api.core.replicated import (
     default_replicas,
     replica_counts,
     status_replicas,
+    template_warnings,
     validate_counts,
     validate_selected_template,
     validate_selector,
@@ -42,8 +43,7 @@ class ReplicaSetStrategy(Strategy):
     def default(self, obj: Object) -> None:
         spec = obj.setdefault("spec", {})
         default_replicas(spec)
-        if (template := spec.get("template")) is not None:
-            default_pod_template(template)
+        default_pod_template(spec.setdefault("template", {"metadata": {}}))
 
     def prepare(self, new: Object, old: Object | None) -> None:
         new["status"] = {"replicas": 0} if old is None else old.get("status") or {"replicas": 0}
@@ -67,6 +67,9 @@ class ReplicaSetStrategy(Strategy):
         errors: Errors = validate_object_meta_update(new, old)
         validate_counts(new.get("status") or {}, (*COUNTS, "terminatingReplicas"), errors)
         return errors
+
+    def warnings(self, new: Object, old: Object | None) -> list[str]:
+        return template_warnings(new, old)
 
     def cells(self, obj: Object, now: datetime) -> list[Any]:
         selector = (obj.get("spec") or {}).get("selector")

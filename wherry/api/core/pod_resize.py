@@ -1,24 +1,54 @@
-"""In-place resize: cpu and memory of containers that run, never their quality of service."""
+"""`pods/resize`: cpu and memory of containers that run, never the pod's quality of service."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 from typing import Any
 
+from wherry.api.core.pod_ephemeral import keep_all_but_spec
 from wherry.api.core.pod_resources import qos_class
 from wherry.api.core.pod_spec.annotations import MIRROR
 from wherry.api.core.pod_spec.rules import Errors, Fields
+from wherry.api.core.pods import validate_pod
 from wherry.api.equality import is_same
+from wherry.api.validation import validate_object_meta_update
 from wherry.objects.errors import FieldError, forbidden_value, invalid_value
-from wherry.objects.meta import annotations_of
+from wherry.objects.meta import Object, annotations_of
 from wherry.objects.quantity import parse_quantity
 
 _RESIZED = ("cpu", "memory")
 _NOTHING: Mapping[str, Any] = {}
 
 
+def prepare_resize(new: Object, old: Object) -> None:
+    """Make `new` the stored `old` with only `new`'s container resources and resize policies, in place."""
+    spec = dict(old["spec"])
+    for field in ("containers", "initContainers"):
+        asked = {c.get("name"): c for c in (new.get("spec") or {}).get(field) or ()}
+        if old["spec"].get(field):
+            spec[field] = [_resized(c, asked.get(c.get("name")) or c) for c in old["spec"][field]]
+    keep_all_but_spec(new, old, spec)
+
+
+def _resized(container: Fields, asked: Fields) -> dict[str, Any]:
+    kept = dict(container)
+    for field in ("resources", "resizePolicy"):
+        if asked.get(field) is None:
+            kept.pop(field, None)
+        else:
+            kept[field] = asked[field]
+    return kept
+
+
+def validate_resize_update(new: Object, old: Object) -> list[FieldError]:
+    """What is wrong with a write to `resize`, `new` being the whole pod it results in."""
+    errors: Errors = validate_object_meta_update(new, old)
+    validate_pod(new, errors)
+    return errors or validate_resize(new, old)
+
+
 def validate_resize(new: Fields, old: Fields) -> list[FieldError]:
-    """What a write to `resize` may not do: `new` and `old` are pods, `new` valid as one."""
+    """What resizing the pod `old` to `new` (valid as a pod) may not do."""
     if refusal := _refusal(new, old):
         return [forbidden_value("", refusal)]
     errors: Errors = []

@@ -10,6 +10,7 @@ from typing import Any
 
 from wherry.api.core.pod_spec import validate_pod_template
 from wherry.api.core.pod_spec.rules import Errors, Fields, check_nonnegative
+from wherry.api.core.pod_warnings import pod_warnings
 from wherry.api.resource import Column
 from wherry.api.validation import validate_label_selector
 from wherry.objects.errors import forbidden_value, invalid_value, not_supported, required
@@ -38,6 +39,14 @@ def replica_counts(obj: Object) -> list[int]:
 def status_replicas(obj: Object) -> str:
     """`status.replicas` for field selectors."""
     return str((obj.get("status") or {}).get("replicas") or 0)
+
+
+def template_warnings(new: Object, old: Object | None) -> list[str]:
+    """Warnings about the pod template, when it is new or may have changed."""
+    if old is not None and new["metadata"].get("generation") == old["metadata"].get("generation"):
+        return []
+    template = (new.get("spec") or {}).get("template") or {}
+    return pod_warnings(template.get("spec") or {}, "spec.template.spec")
 
 
 def validate_selector(selector: Fields | None, path: str, errors: Errors) -> Selector | None:

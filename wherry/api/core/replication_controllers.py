@@ -16,6 +16,7 @@ from wherry.api.core.replicated import (
     default_replicas,
     replica_counts,
     status_replicas,
+    template_warnings,
     validate_counts,
     validate_selected_template,
 )
@@ -68,6 +69,9 @@ class ReplicationControllerStrategy(Strategy):
         errors: Errors = validate_object_meta_update(new, old)
         validate_counts(new.get("status") or {}, COUNTS, errors)
         return errors
+
+    def warnings(self, new: Object, old: Object | None) -> list[str]:
+        return template_warnings(new, old)
 
     def cells(self, obj: Object, now: datetime) -> list[Any]:
         selector = (obj.get("spec") or {}).get("selector")

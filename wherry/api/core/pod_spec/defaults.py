@@ -24,8 +24,7 @@ Fields = dict[str, Any]
 
 def default_pod_template(template: Fields) -> None:
     """Default a `PodTemplateSpec` in place."""
-    if (spec := template.get("spec")) is not None:
-        default_pod_spec(spec)
+    default_pod_spec(template.setdefault("spec", {}))
 
 
 def default_pod_spec(spec: Fields) -> None:
