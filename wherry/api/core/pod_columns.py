@@ -73,11 +73,6 @@ def pod_cells(pod: Mapping[str, Any], now: datetime) -> list[Any]:
     ]
 
 
-def pod_status_word(pod: Mapping[str, Any]) -> str:
-    """The Status column alone: Running, CrashLoopBackOff, Init:0/1, Terminating ..."""
-    return _summarize(pod, pod.get("spec") or _EMPTY, pod.get("status") or _EMPTY).reason
-
-
 def _sidecars(spec: Mapping[str, Any]) -> set[str]:
     return {c["name"] for c in spec.get("initContainers") or () if c.get("restartPolicy") == "Always"}
 
