@@ -1,8 +1,77 @@
-"""APIService: a group version served here or by another server."""
+"""APIService: a group version served here or by another server; the name is `<version>.<group>`."""
 
 from __future__ import annotations
 
-from wherry.api.resource import Resource, Subresource
+from datetime import datetime
+from typing import Any
+
+from wherry.api.columns import AGE, NAME, age_of
+from wherry.api.resource import Column, Resource, Subresource
+from wherry.api.schema_strategy import SchemaStrategy
+from wherry.objects.conditions import find_condition
+from wherry.objects.errors import FieldError, invalid_value, required
+from wherry.objects.meta import Object, name_of
+from wherry.objects.names import is_port_number, range_text
+
+_SCHEMA = "io.k8s.kube-aggregator.pkg.apis.apiregistration.v1.APIService"
+_GROUP_PRIORITY_MAX = 20000
+_VERSION_PRIORITY_MAX = 1000
+LOCAL_CONDITION = {
+    "type": "Available",
+    "status": "True",
+    "reason": "Local",
+    "message": "Local APIServices are always available",
+}
+"""What is said of group versions this server serves itself (lastTransitionTime to be added)."""
+
+
+def _default(obj: Object) -> None:
+    service = (obj.get("spec") or {}).get("service")
+    if service is not None and service.get("port") is None:
+        service["port"] = 443
+
+
+def _rules(new: Object, _old: Object | None) -> list[FieldError]:
+    spec = new.get("spec") or {}
+    group, version, service = spec.get("group") or "", spec.get("version") or "", spec.get("service")
+    errors: list[FieldError] = []
+    if name_of(new) != f"{version}.{group}":
+        why = f'must be `spec.version+"."+spec.group`: "{version}.{group}"'
+        errors.append(invalid_value("metadata.name", name_of(new), why))
+    if not version:
+        errors.append(required("spec.version"))
+    for name, limit in (
+        ("groupPriorityMinimum", _GROUP_PRIORITY_MAX),
+        ("versionPriority", _VERSION_PRIORITY_MAX),
+    ):
+        value = spec.get(name) or 0
+        if not 1 <= value <= limit:
+            errors.append(invalid_value(f"spec.{name}", value, range_text(1, limit)))
+    if service is None:
+        if spec.get("caBundle"):
+            errors.append(invalid_value("spec.caBundle", "", "local APIServices may not have a caBundle"))
+        if spec.get("insecureSkipTLSVerify"):
+            why = "local APIServices may not have insecureSkipTLSVerify"
+            errors.append(invalid_value("spec.insecureSkipTLSVerify", True, why))
+        return errors
+    errors += [required(f"spec.service.{name}") for name in ("namespace", "name") if not service.get(name)]
+    port = service.get("port") or 0
+    errors += [invalid_value("spec.service.port", port, text) for text in is_port_number(port)]
+    if spec.get("insecureSkipTLSVerify") and spec.get("caBundle"):
+        why = "may not be true if caBundle is present"
+        errors.append(invalid_value("spec.insecureSkipTLSVerify", True, why))
+    return errors
+
+
+def _row(obj: Object, now: datetime) -> list[Any]:
+    service = (obj.get("spec") or {}).get("service")
+    condition = find_condition((obj.get("status") or {}).get("conditions"), "Available") or {}
+    available = condition.get("status") or "Unknown"
+    if available != "True" and condition.get("reason"):
+        available = f"{available} ({condition['reason']})"
+    place = f"{service.get('namespace')}/{service.get('name')}" if service else "Local"
+    return [name_of(obj), place, available, age_of(obj, now)]
+
 
 API_SERVICES = Resource(
     group="apiregistration.k8s.io",
@@ -12,6 +81,15 @@ API_SERVICES = Resource(
     namespaced=False,
     categories=("api-extensions",),
     subresources=(Subresource("status"),),
-    schema="io.k8s.kube-aggregator.pkg.apis.apiregistration.v1.APIService",
+    strategy=SchemaStrategy(
+        schema=_SCHEMA, namespaced=False, has_status=True, defaults=_default, rules=_rules, row=_row
+    ),
+    columns=(
+        NAME,
+        Column("Service", description="The service the group version is served by, if not this server."),
+        Column("Available", description="Whether this service is available."),
+        AGE,
+    ),
+    schema=_SCHEMA,
     storage_key="apiregistration.k8s.io/apiservices",
 )

@@ -2,7 +2,20 @@
 
 from __future__ import annotations
 
+from datetime import datetime
+from typing import Any
+
+from wherry.api.columns import AGE, NAME, age_of
 from wherry.api.resource import Resource
+from wherry.api.schema_strategy import SchemaStrategy
+from wherry.objects.meta import Object, name_of
+
+_SCHEMA = "io.k8s.api.resource.v1.DeviceClass"
+
+
+def _row(obj: Object, now: datetime) -> list[Any]:
+    return [name_of(obj), age_of(obj, now)]
+
 
 DEVICE_CLASSES = Resource(
     group="resource.k8s.io",
@@ -10,5 +23,7 @@ DEVICE_CLASSES = Resource(
     kind="DeviceClass",
     plural="deviceclasses",
     namespaced=False,
-    schema="io.k8s.api.resource.v1.DeviceClass",
+    strategy=SchemaStrategy(schema=_SCHEMA, namespaced=False, tracks_generation=True, row=_row),
+    columns=(NAME, AGE),
+    schema=_SCHEMA,
 )

@@ -3,6 +3,10 @@
 from __future__ import annotations
 
 from wherry.api.resource import Resource, Subresource
+from wherry.api.schema_strategy import SchemaStrategy
+
+_SCHEMA = "io.k8s.api.resource.v1.DeviceTaintRule"
+
 
 DEVICE_TAINT_RULES = Resource(
     group="resource.k8s.io",
@@ -11,5 +15,6 @@ DEVICE_TAINT_RULES = Resource(
     plural="devicetaintrules",
     namespaced=False,
     subresources=(Subresource("status"),),
-    schema="io.k8s.api.resource.v1.DeviceTaintRule",
+    strategy=SchemaStrategy(schema=_SCHEMA, namespaced=False, has_status=True, tracks_generation=True),
+    schema=_SCHEMA,
 )

@@ -1,8 +1,21 @@
-"""ResourceClaimTemplate: claims to be made, one for each pod."""
+"""ResourceClaimTemplate: claims to be made, one for each pod. Its spec never changes."""
 
 from __future__ import annotations
 
+from datetime import datetime
+from typing import Any
+
+from wherry.api.columns import AGE, NAME, age_of
 from wherry.api.resource import Resource
+from wherry.api.schema_strategy import SchemaStrategy
+from wherry.objects.meta import Object, name_of
+
+_SCHEMA = "io.k8s.api.resource.v1.ResourceClaimTemplate"
+
+
+def _row(obj: Object, now: datetime) -> list[Any]:
+    return [name_of(obj), age_of(obj, now)]
+
 
 RESOURCE_CLAIM_TEMPLATES = Resource(
     group="resource.k8s.io",
@@ -10,5 +23,7 @@ RESOURCE_CLAIM_TEMPLATES = Resource(
     kind="ResourceClaimTemplate",
     plural="resourceclaimtemplates",
     namespaced=True,
-    schema="io.k8s.api.resource.v1.ResourceClaimTemplate",
+    strategy=SchemaStrategy(schema=_SCHEMA, namespaced=True, immutable=("spec",), row=_row),
+    columns=(NAME, AGE),
+    schema=_SCHEMA,
 )

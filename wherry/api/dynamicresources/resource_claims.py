@@ -1,8 +1,32 @@
-"""ResourceClaim: a request for devices."""
+"""ResourceClaim: a request for devices. What is asked for never changes."""
 
 from __future__ import annotations
 
-from wherry.api.resource import Resource, Subresource
+from datetime import datetime
+from typing import Any
+
+from wherry.api.columns import AGE, NAME, age_of
+from wherry.api.resource import Column, Resource, Subresource
+from wherry.api.schema_strategy import SchemaStrategy
+from wherry.objects.meta import Object, name_of
+
+_SCHEMA = "io.k8s.api.resource.v1.ResourceClaim"
+
+
+def _state(obj: Object) -> str:
+    status = obj.get("status") or {}
+    words: list[str] = []
+    if (obj.get("metadata") or {}).get("deletionTimestamp"):
+        words.append("deleted")
+    if status.get("allocation"):
+        words.append("allocated")
+        words += ["reserved"] if status.get("reservedFor") else []
+    return ",".join(words) or "pending"
+
+
+def _row(obj: Object, now: datetime) -> list[Any]:
+    return [name_of(obj), _state(obj), age_of(obj, now)]
+
 
 RESOURCE_CLAIMS = Resource(
     group="resource.k8s.io",
@@ -11,5 +35,7 @@ RESOURCE_CLAIMS = Resource(
     plural="resourceclaims",
     namespaced=True,
     subresources=(Subresource("status"),),
-    schema="io.k8s.api.resource.v1.ResourceClaim",
+    strategy=SchemaStrategy(schema=_SCHEMA, namespaced=True, has_status=True, immutable=("spec",), row=_row),
+    columns=(NAME, Column("State", description="How far the claim has come."), AGE),
+    schema=_SCHEMA,
 )

@@ -1,8 +1,12 @@
-"""StorageVersionMigration: asks that all objects of a kind be stored anew."""
+"""StorageVersionMigration: asks that all objects of a kind be stored anew. Its spec never changes."""
 
 from __future__ import annotations
 
 from wherry.api.resource import Resource, Subresource
+from wherry.api.schema_strategy import SchemaStrategy
+
+_SCHEMA = "io.k8s.api.storagemigration.v1.StorageVersionMigration"
+
 
 STORAGE_VERSION_MIGRATIONS = Resource(
     group="storagemigration.k8s.io",
@@ -11,5 +15,6 @@ STORAGE_VERSION_MIGRATIONS = Resource(
     plural="storageversionmigrations",
     namespaced=False,
     subresources=(Subresource("status"),),
-    schema="io.k8s.api.storagemigration.v1.StorageVersionMigration",
+    strategy=SchemaStrategy(schema=_SCHEMA, namespaced=False, has_status=True, immutable=("spec",)),
+    schema=_SCHEMA,
 )
