@@ -74,12 +74,16 @@ class Served:
 
     def from_storage(self, obj: Object) -> Object:
         """A stored object in this resource's version."""
-        return {**obj, "apiVersion": self.resource.api_version}
+        convert = self.resource.from_storage
+        return convert(obj) if convert is not None else {**obj, "apiVersion": self.resource.api_version}
 
     def to_storage(self, obj: Object) -> Object:
         """An object of this resource's version as it is stored."""
         if not self.converts:
             return obj
+        convert = self.resource.to_storage
+        if convert is not None:
+            return convert(obj)
         group, version = self.resource.storage_version or ("", "")
         return {**obj, "apiVersion": f"{group}/{version}" if group else version}
 
@@ -91,12 +95,16 @@ class Registry:
         self._store = store
         self._served: dict[tuple[str, str, str], Served] = {}
         self._sources: dict[str, Source] = {}
+        self._order: dict[tuple[str, str, str], Resource] = {}
         self.generation = 0
         """Grows whenever a resource is added or removed, so that documents about them are remade."""
 
     def add(self, resources: Iterable[Resource]) -> None:
         """Serve `resources`; one that is served already is replaced."""
-        for resource in resources:
+        resources = list(resources)
+        self._order |= {(r.group, r.version, r.plural): r for r in resources}
+        # The version that is stored comes first: its declaration knows how to read what is stored.
+        for resource in sorted(resources, key=lambda r: r.storage_version != (r.group, r.version)):
             source = self._sources.get(resource.storage_key)
             if source is None:
                 source = Source(resource, self._store)
@@ -107,6 +115,7 @@ class Registry:
     async def remove(self, resource: Resource) -> None:
         """Serve `resource` no longer; its stored objects stay."""
         self._served.pop((resource.group, resource.version, resource.plural), None)
+        self._order.pop((resource.group, resource.version, resource.plural), None)
         self.generation += 1
         if not any(s.resource.storage_key == resource.storage_key for s in self._served.values()):
             source = self._sources.pop(resource.storage_key, None)
@@ -130,7 +139,7 @@ class Registry:
 
     def resources(self) -> Sequence[Resource]:
         """Every served declaration, in the order added."""
-        return [served.resource for served in self._served.values()]
+        return list(self._order.values())
 
     async def open(self, resources: Iterable[Resource]) -> None:
         """Start the sources of `resources`, all at once. Raises ApiError (503)."""

@@ -53,7 +53,7 @@ def _pod_problem(node: str, attributes: Attributes) -> str:
     if attributes.subresource == "eviction":
         return _only_own(node, old, f'node "{node}" can only evict pods with spec.nodeName set to itself')
     if attributes.subresource == "status":
-        why = f'node "{node}" can only update pod status for pods with spec.nodeName set to itself'
+        why = f'node "{node}" can only update pod status for pods with spec.nodeName set to itself'  # noqa: S608
         if not _only_own(node, old, why) and labels_of(old or {}) != labels_of(new or {}):
             return f'node "{node}" cannot update labels through pod status'
         return _only_own(node, old, why)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ipaddress
 import random
+from itertools import chain
 
 RANDOM_ATTEMPTS = 64
 MAX_LOWER_BAND = 256
@@ -32,8 +33,8 @@ class AddressPool:
         self.network = ipaddress.ip_network(cidr)
         self._random = rng
         self._taken: set[int] = set()
-        self._first = int(self.network.network_address) + 1
-        last = int(self.network.broadcast_address)
+        self._first: int = int(self.network.network_address) + 1
+        last: int = int(self.network.broadcast_address)
         self._last = last - 1 if self.network.version == 4 else last
         size = self._last - self._first + 1
         self._band = 0 if size < 16 else min(max(size // 16, 16), MAX_LOWER_BAND)
@@ -76,7 +77,7 @@ class AddressPool:
 
     def _scan(self, low: int) -> int:
         if len(self._taken) <= self._last - self._first:
-            for number in (*range(low, self._last + 1), *range(self._first, low)):
+            for number in chain(range(low, self._last + 1), range(self._first, low)):
                 if number not in self._taken:
                     return number
         raise RangeFull

@@ -41,7 +41,7 @@ def resource_matches(resources: Sequence[str], resource: str, subresource: str) 
 
 def path_matches(pattern: str, path: str) -> bool:
     """Whether a nonResourceURL, which may end in `*`, names the path."""
-    if pattern == ANY or pattern == path:
+    if pattern in (ANY, path):
         return True
     return pattern.endswith(ANY) and path.startswith(pattern[:-1])
 

@@ -202,18 +202,42 @@ def cluster_roles() -> list[Object]:
         cluster_role("system:basic-user", _basic_user_rules()),
         cluster_role(
             "system:service-account-issuer-discovery",
-            [urls("/.well-known/openid-configuration", "/.well-known/openid-configuration/", "/openid/v1/jwks", "/openid/v1/jwks/")],
+            [
+                urls(
+                    "/.well-known/openid-configuration",
+                    "/.well-known/openid-configuration/",
+                    "/openid/v1/jwks",
+                    "/openid/v1/jwks/",
+                )
+            ],
         ),
-        cluster_role("system:monitoring", [urls("/healthz", "/healthz/*", "/livez", "/livez/*", "/metrics", "/metrics/slis", "/readyz", "/readyz/*")]),
+        cluster_role(
+            "system:monitoring",
+            [
+                urls(
+                    "/healthz",
+                    "/healthz/*",
+                    "/livez",
+                    "/livez/*",
+                    "/metrics",
+                    "/metrics/slis",
+                    "/readyz",
+                    "/readyz/*",
+                )
+            ],
+        ),
         cluster_role("system:auth-delegator", _delegator_rules()),
         cluster_role("system:node-proxier", _proxier_rules()),
         cluster_role("system:kube-scheduler", _scheduler_rules()),
         cluster_role("system:kube-controller-manager", _controller_rules()),
         cluster_role("system:node", []),
-        cluster_role("system:node-bootstrapper", [rule(("create", *READ), "certificates.k8s.io", ("certificatesigningrequests",))]),
+        cluster_role(
+            "system:node-bootstrapper",
+            [rule(("create", *READ), "certificates.k8s.io", ("certificatesigningrequests",))],
+        ),
         cluster_role("system:kube-dns", [rule(("list", "watch"), "", ("endpoints", "services"))]),
         cluster_role("system:kubelet-api-admin", _kubelet_api_rules()),
-    ]  # fmt: skip
+    ]
 
 
 def _basic_user_rules() -> list[Object]:
@@ -260,11 +284,15 @@ def _scheduler_rules() -> list[Object]:
         rule(READ, "apps", ("replicasets", "statefulsets")),
         rule(READ, "policy", ("poddisruptionbudgets",)),
         rule(READ, "scheduling.k8s.io", ("priorityclasses",)),
-        rule(READ, "storage.k8s.io", ("csidrivers", "csinodes", "csistoragecapacities", "storageclasses", "volumeattachments")),
+        rule(
+            READ,
+            "storage.k8s.io",
+            ("csidrivers", "csinodes", "csistoragecapacities", "storageclasses", "volumeattachments"),
+        ),
         rule(READ, "resource.k8s.io", ("deviceclasses", "resourceclaims", "resourceslices")),
         rule(("update", "patch"), "resource.k8s.io", ("resourceclaims", "resourceclaims/status")),
         *_delegator_rules(),
-    ]  # fmt: skip
+    ]
 
 
 def _controller_rules() -> list[Object]:

@@ -80,7 +80,7 @@ async def _read(
         token = decode_token(options.continue_token)
         start = served.resource.prefix() + token.key
         if token.revision > 0 and token.revision != cacher.revision:
-            return await _read_past(core, served, namespace, token.revision, start, limit, match)
+            return await _read_past(served, namespace, token.revision, start, limit, match)
         items, remaining = cacher.list(namespace, start_after=start, limit=limit, match=match)
         return Listed(items, cacher.revision, remaining)
     wanted = check_reached(core, options.resource_version)
@@ -88,13 +88,13 @@ async def _read(
         limit and wanted and not options.resource_version_match
     )
     if exact and wanted != cacher.revision:
-        return await _read_past(core, served, namespace, wanted, "", limit, match)
+        return await _read_past(served, namespace, wanted, "", limit, match)
     items, remaining = cacher.list(namespace, limit=limit, match=match)
     return Listed(items, cacher.revision, remaining)
 
 
 async def _read_past(
-    core: Core, served: Served, namespace: str, revision: int, start: str, limit: int, match: Match | None
+    served: Served, namespace: str, revision: int, start: str, limit: int, match: Match | None
 ) -> Listed:
     """A page as of an earlier revision, from the store's history."""
     try:

@@ -57,10 +57,14 @@ async def patch_with(core: Core, call: Call, served: Served, rules: Rules) -> Ou
     return await update_object(core, call, served, produce, rules)
 
 
-def patcher(call: Call, resource: Resource) -> Callable[[Object], Object]:
-    """The call's patch as a function of the object, which it leaves alone. Raises ApiError (400, 415)."""
+def patcher(call: Call, resource: Resource, *, is_own_kind: bool = True) -> Callable[[Object], Object]:
+    """The call's patch as a function of the object, which it leaves alone. Raises ApiError (400, 415).
+
+    `is_own_kind` is False when what is patched is another kind, such as the Scale of a Deployment:
+    then nothing is known of its structure, and strategic patches merge like merge patches.
+    """
     kind = media_type(call.content_type)
-    if kind not in TAKEN:
+    if kind not in TAKEN or (kind == APPLY_PATCH and not is_own_kind):
         raise unsupported_media_type(TAKEN)
     body = _read_patch(call)
     if kind == JSON_PATCH:
@@ -69,12 +73,12 @@ def patcher(call: Call, resource: Resource) -> Callable[[Object], Object]:
         return lambda live: apply_json_patch(live, body)
     if not isinstance(body, dict):
         raise bad_request("the patch must be an object")
-    shape = ownership.shape_of(resource) if kind == STRATEGIC_PATCH else None
+    shape = ownership.shape_of(resource) if is_own_kind and kind == STRATEGIC_PATCH else None
     if shape is not None:
         from wherry.objects.patches.strategic import apply_strategic_patch
 
         return lambda live: apply_strategic_patch(live, body, shape)
-    if kind == STRATEGIC_PATCH:
+    if kind == STRATEGIC_PATCH and is_own_kind:
         raise unsupported_media_type((JSON_PATCH, MERGE_PATCH, APPLY_PATCH))
     from wherry.objects.patches.merge_patch import apply_merge_patch
 

@@ -1,0 +1,107 @@
+"""`certificatesigningrequests/approval`: somebody decides on a request.
+
+Only the conditions Approved and Denied can be written here, and who may write them is also a matter
+of the signer: the verb `approve` on the virtual resource `signers`.
+"""
+
+from __future__ import annotations
+
+from wherry.apiserver.call import Call, Outcome
+from wherry.apiserver.core import Core
+from wherry.apiserver.registry import Served
+from wherry.apiserver.request import RequestInfo
+from wherry.apiserver.verbs.get import get
+from wherry.apiserver.verbs.patch import patch_with
+from wherry.apiserver.verbs.update import replace
+from wherry.apiserver.verbs.write import Rules
+from wherry.objects.errors import FieldError, forbidden, invalid_value
+from wherry.objects.meta import Object
+
+APPROVED, DENIED = "Approved", "Denied"
+DECISIONS = (APPROVED, DENIED)
+
+
+async def approval(core: Core, call: Call, served: Served) -> Outcome:
+    """GET, PUT or PATCH of the decision. Raises ApiError."""
+    if call.info.verb == "get":
+        return get(core, call, served)
+    _check_signer(core, call, served)
+    rules = Rules(lambda new, old: _prepare(new, old, core.timestamp()), _validate)
+    if call.info.verb == "update":
+        return await replace(core, call, served, rules)
+    return await patch_with(core, call, served, rules)
+
+
+def _check_signer(core: Core, call: Call, served: Served) -> None:
+    cached = served.get("", call.info.name)
+    if cached is None:
+        return  # the write says that it is not there
+    signer = (cached.decode().get("spec") or {}).get("signerName") or ""
+    for name in (signer, f"{signer.partition('/')[0]}/*"):
+        info = RequestInfo("approve", "", True, "certificates.k8s.io", "v1", "", "signers", name)
+        if core.authorizer.decide(call.user, info).allowed:
+            return
+    why = f'user not permitted to approve requests with signerName "{signer}"'
+    raise forbidden(served.resource.plural, served.resource.group, call.info.name, why)
+
+
+def _prepare(new: Object, old: Object, now: str) -> None:
+    """Keep everything as stored but the decisions."""
+    sent = (new.get("status") or {}).get("conditions") or []
+    stored = (old.get("status") or {}).get("conditions") or []
+    kept = [item for item in stored if item.get("type") not in DECISIONS]
+    decisions = [_dated(item, stored, now) for item in sent if item.get("type") in DECISIONS]
+    revision = new["metadata"].get("resourceVersion")
+    managed = new["metadata"].get("managedFields")
+    status = {**(old.get("status") or {}), "conditions": [*kept, *decisions]}
+    if not status["conditions"]:
+        del status["conditions"]
+    new.clear()
+    new.update({**old, "metadata": dict(old["metadata"])})
+    if status:
+        new["status"] = status
+    if revision:
+        new["metadata"]["resourceVersion"] = revision
+    if managed is not None:
+        new["metadata"]["managedFields"] = managed
+
+
+def _dated(condition: Object, stored: list[Object], now: str) -> Object:
+    dated = dict(condition)
+    dated.setdefault("lastUpdateTime", now)
+    if not dated.get("lastTransitionTime"):
+        before = next((item for item in stored if item.get("type") == dated.get("type")), None)
+        same = before is not None and before.get("status") == dated.get("status")
+        dated["lastTransitionTime"] = before["lastTransitionTime"] if same and before else now
+    return dated
+
+
+def _validate(new: Object, old: Object) -> list[FieldError]:
+    conditions = (new.get("status") or {}).get("conditions") or []
+    types = [item.get("type") for item in conditions]
+    errors: list[FieldError] = []
+    if APPROVED in types and DENIED in types:
+        errors.append(
+            invalid_value(
+                "status.conditions", DENIED, "Approved and Denied conditions are mutually exclusive"
+            )
+        )
+    for index, item in enumerate(conditions):
+        if item.get("type") in DECISIONS and item.get("status") not in ("True", ""):
+            errors.append(
+                FieldError(
+                    "FieldValueNotSupported",
+                    f"status.conditions[{index}].status",
+                    f'Unsupported value: "{item.get("status")}": supported values: "True"',
+                )
+            )
+    before = {i.get("type") for i in (old.get("status") or {}).get("conditions") or ()} & set(DECISIONS)
+    errors.extend(
+        FieldError(
+            "FieldValueForbidden",
+            "status.conditions",
+            f'Forbidden: updates may not remove a condition of type "{decision}"',
+        )
+        for decision in sorted(before - set(types))
+    )
+    return errors

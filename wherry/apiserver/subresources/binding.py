@@ -1,0 +1,64 @@
+"""`pods/binding`: the scheduler gives a pod its node."""
+
+from __future__ import annotations
+
+from wherry.api.core.pod_binding import bind, binding_refusal, validate_binding
+from wherry.apiserver.admission.base import CREATE, Attributes
+from wherry.apiserver.body import private_copy, read_object
+from wherry.apiserver.call import Call, Outcome
+from wherry.apiserver.core import Core
+from wherry.apiserver.options import check_write_options
+from wherry.apiserver.registry import Served
+from wherry.apiserver.verbs.write import Unfounded, swap
+from wherry.objects.errors import conflict, invalid, not_found
+from wherry.objects.meta import uid_of
+
+ATTEMPTS = 16
+BOUND = {"kind": "Status", "apiVersion": "v1", "metadata": {}, "status": "Success", "code": 201}
+
+
+async def binding(core: Core, call: Call, served: Served) -> Outcome:
+    """Bind the pod; 201. Raises ApiError (404, 409, 422)."""
+    check_write_options(call.query, "CreateOptions")
+    wanted = read_object(call, served.resource, "v1", "Binding")
+    info = call.info
+    errors = validate_binding(wanted)
+    if errors:
+        raise invalid("Binding", "", info.name, errors)
+    attributes = Attributes(
+        core,
+        CREATE,
+        served.resource,
+        "binding",
+        info.namespace,
+        info.name,
+        call.user,
+        wanted,
+        None,
+        call.is_dry_run,
+        call.warnings,
+    )
+    await core.admission.admit(attributes)
+    await core.admission.validate(attributes)
+    for _ in range(ATTEMPTS):
+        cached = served.get(info.namespace, info.name)
+        if cached is None:
+            raise not_found("pods", "", info.name)
+        pod = cached.decode()
+        uid = uid_of(wanted)
+        if uid and uid != uid_of(pod):
+            why = f"Precondition failed: UID in precondition: {uid}, UID in object meta: {uid_of(pod)}"
+            raise conflict("pods", "", info.name, why)
+        refusal = binding_refusal(pod)
+        if refusal:
+            raise conflict("pods/binding", "", info.name, refusal)
+        if call.is_dry_run:
+            break
+        try:
+            await swap(core, served, cached, private_copy(bind(pod, wanted, core.timestamp())))
+        except Unfounded:
+            continue
+        break
+    else:
+        raise conflict("pods/binding", "", info.name)
+    return Outcome(obj=dict(BOUND), status=201)

@@ -1,0 +1,170 @@
+"""`pods/log`, `exec`, `attach`, `portforward`: the kubelet of the pod's node answers them.
+
+Here it is found out which node and which container is meant, and whether the request makes sense.
+"""
+
+from __future__ import annotations
+
+from contextlib import AsyncExitStack
+from urllib.parse import parse_qsl, urlencode
+
+from wherry.api.core.nodes import NODES
+from wherry.apiserver.admission.base import CONNECT, Attributes
+from wherry.apiserver.call import Call, Outcome, RawOutcome
+from wherry.apiserver.core import Core
+from wherry.apiserver.registry import Served
+from wherry.apiserver.request import is_true
+from wherry.apiserver.subresources.gate import KubeletAddress, kubelet_address
+from wherry.apiserver.subresources.streams import passed_on
+from wherry.apiserver.subresources.tunnel import error_of, tunnel
+from wherry.objects.errors import bad_request, not_found
+from wherry.objects.meta import Object
+
+TEXT = "text/plain"
+LOG_OPTIONS = (
+    "follow",
+    "previous",
+    "sinceSeconds",
+    "sinceTime",
+    "timestamps",
+    "tailLines",
+    "limitBytes",
+    "stream",
+)
+STREAM_FLAGS = (("stdin", "input"), ("stdout", "output"), ("stderr", "error"), ("tty", "tty"))
+REFUSAL_LIMIT = 16 * 1024
+CONTAINER_FIELDS = ("initContainers", "containers", "ephemeralContainers")
+
+
+async def logs(core: Core, call: Call, served: Served) -> Outcome | RawOutcome:
+    """The log of one container, streamed. Raises ApiError (400, 404, 502)."""
+    pod = _pod(call, served)
+    container = _container(call, pod)
+    if not _node_name(pod):
+        return Outcome(data=b"", content_type=TEXT)
+    options = {name: call.query[name] for name in LOG_OPTIONS if call.query.get(name)}
+    if options.get("sinceTime") and options.get("sinceSeconds"):
+        raise bad_request("at most one of sinceTime or sinceSeconds may be specified")
+    address = _address(core, pod)
+    path = f"/containerLogs/{call.info.namespace}/{call.info.name}/{container}"
+    url = f"https://{address.authority}{path}" + (f"?{urlencode(options)}" if options else "")
+    held = AsyncExitStack()
+    try:
+        response = await held.enter_async_context(core.kubelets.request("GET", url))
+        if response.status != 200:
+            raise error_of(response.status, await response.content.read(REFUSAL_LIMIT))
+    except BaseException:
+        await held.aclose()
+        raise
+    return RawOutcome(passed_on(response, held))
+
+
+async def execute(core: Core, call: Call, served: Served) -> RawOutcome:
+    """A command in a container, over an upgraded connection. Raises ApiError."""
+    commands = [("command", value) for key, value in _parameters(call) if key == "command"]
+    if not commands:
+        raise bad_request("you must specify at least 1 command for the container")
+    return await _in_container(core, call, served, "exec", commands)
+
+
+async def attach(core: Core, call: Call, served: Served) -> RawOutcome:
+    """The streams of a container's own process, over an upgraded connection. Raises ApiError."""
+    return await _in_container(core, call, served, "attach", [])
+
+
+async def port_forward(core: Core, call: Call, served: Served) -> RawOutcome:
+    """Ports of the pod, over an upgraded connection. Raises ApiError."""
+    await _admit(core, call, served)
+    pod = _pod(call, served)
+    ports = [(key, value) for key, value in _parameters(call) if key in ("port", "ports")]
+    path = f"/portForward/{call.info.namespace}/{call.info.name}"
+    return await _tunnel(core, call, pod, path, ports)
+
+
+async def _in_container(
+    core: Core, call: Call, served: Served, verb: str, more: list[tuple[str, str]]
+) -> RawOutcome:
+    await _admit(core, call, served)
+    flags = [(theirs, "1") for ours, theirs in STREAM_FLAGS if is_true(call.query.get(ours, ""))]
+    if not any(flag != "tty" for flag, _ in flags):
+        raise bad_request("at least one of stdin, stdout, stderr must be set")
+    pod = _pod(call, served)
+    container = _container(call, pod)
+    path = f"/{verb}/{call.info.namespace}/{call.info.name}/{container}"
+    return await _tunnel(core, call, pod, path, [*more, *flags])
+
+
+async def _admit(core: Core, call: Call, served: Served) -> None:
+    """Being let in to look (a WebSocket is a GET) is not enough to act: it takes `create` as well."""
+    info = call.info
+    core.authorizer.check(call.user, info._replace(verb="create"))
+    attributes = Attributes(
+        core,
+        CONNECT,
+        served.resource,
+        info.subresource,
+        info.namespace,
+        info.name,
+        call.user,
+        None,
+        None,
+        False,
+        call.warnings,
+    )
+    await core.admission.admit(attributes)
+    await core.admission.validate(attributes)
+
+
+async def _tunnel(core: Core, call: Call, pod: Object, path: str, query: list[tuple[str, str]]) -> RawOutcome:
+    if call.request is None:
+        raise bad_request("streams need an HTTP connection")
+    if not _node_name(pod):
+        raise bad_request(f"pod {call.info.name} does not have a host assigned")
+    address = _address(core, pod)
+    target = path + (f"?{urlencode(query)}" if query else "")
+    where = (address.host, address.port)
+    return RawOutcome(await tunnel(core.kubelets, where, call.request.method, target, call.headers))
+
+
+def _parameters(call: Call) -> list[tuple[str, str]]:
+    """All query parameters, repeated ones too."""
+    return parse_qsl(call.request.query, keep_blank_values=True) if call.request is not None else []
+
+
+def _pod(call: Call, served: Served) -> Object:
+    cached = served.get(call.info.namespace, call.info.name)
+    if cached is None:
+        raise not_found("pods", "", call.info.name)
+    return cached.decode()
+
+
+def _node_name(pod: Object) -> str:
+    name: str = (pod.get("spec") or {}).get("nodeName") or ""
+    return name
+
+
+def _address(core: Core, pod: Object) -> KubeletAddress:
+    node = core.registry.of(NODES).get("", _node_name(pod))
+    if node is None:
+        raise not_found("nodes", "", _node_name(pod))
+    return kubelet_address(node.decode())
+
+
+def _container(call: Call, pod: Object) -> str:
+    """The container meant: the one asked for, or the only one there is. Raises ApiError (400)."""
+    spec = pod.get("spec") or {}
+    names = {field: [item["name"] for item in spec.get(field) or ()] for field in CONTAINER_FIELDS}
+    wanted = call.query.get("container", "")
+    if wanted:
+        if not any(wanted in found for found in names.values()):
+            raise bad_request(f"container {wanted} is not valid for pod {call.info.name}")
+        return wanted
+    if len(names["containers"]) == 1:
+        only: str = names["containers"][0]
+        return only
+    text = f"a container name must be specified for pod {call.info.name}"
+    if names["containers"]:
+        text += f", choose one of: [{' '.join(names['containers'])}]"
+    if names["initContainers"]:
+        text += f" or one of the init containers: [{' '.join(names['initContainers'])}]"
+    raise bad_request(text)

@@ -1,0 +1,167 @@
+"""`pods/proxy`, `services/proxy`, `nodes/proxy`: plain HTTP to what runs in the cluster.
+
+The name may say scheme and port: `web`, `web:8080`, `https:web:8443`. What comes back is passed on
+as it is, piece by piece; upgraded connections are passed through.
+"""
+
+from __future__ import annotations
+
+from contextlib import AsyncExitStack
+from typing import NamedTuple
+
+from wherry.api.core.nodes import NODES
+from wherry.api.core.pods import PODS
+from wherry.api.discovery.endpoint_slices import ENDPOINT_SLICES
+from wherry.apiserver.call import Call, RawOutcome
+from wherry.apiserver.core import Core
+from wherry.apiserver.registry import Served
+from wherry.apiserver.subresources.gate import kubelet_address
+from wherry.apiserver.subresources.streams import HOP_BY_HOP, passed_on
+from wherry.apiserver.subresources.tunnel import is_upgrade, tunnel
+from wherry.kit.httpd.message import Response
+from wherry.objects.errors import bad_request, not_found, service_unavailable
+from wherry.objects.meta import Object
+
+SECRET_HEADERS = frozenset({"authorization", "host", "accept-encoding"})
+
+
+class Target(NamedTuple):
+    """Where a proxied request goes. `verify` tells whether the certificate must be the cluster's."""
+
+    scheme: str
+    host: str
+    port: int
+    verify: bool = False
+
+
+async def pod_proxy(core: Core, call: Call, served: Served) -> RawOutcome:
+    """A request to a pod. Raises ApiError (400, 404, 502, 503)."""
+    scheme, name, port = split_name(call.info.name)
+    cached = core.registry.of(PODS).get(call.info.namespace, name)
+    if cached is None:
+        raise not_found("pods", "", name)
+    pod = cached.decode()
+    address = (pod.get("status") or {}).get("podIP")
+    if not address:
+        raise bad_request("address not allowed")
+    return await _pass_on(core, call, served, Target(scheme, address, _pod_port(pod, port)))
+
+
+async def service_proxy(core: Core, call: Call, served: Served) -> RawOutcome:
+    """A request to a ready endpoint of a service. Raises ApiError (400, 404, 502, 503)."""
+    scheme, name, port = split_name(call.info.name)
+    cached = served.get(call.info.namespace, name)
+    if cached is None:
+        raise not_found("services", "", name)
+    slices = core.registry.of(ENDPOINT_SLICES)
+    await slices.source.open()
+    port_name = service_port_name(cached.decode(), port)
+    found = [
+        (address, number)
+        for item in slices.cacher.list(
+            call.info.namespace, match=lambda c: c.labels.get("kubernetes.io/service-name") == name
+        )[0]
+        for address, number in ready_endpoints(item.decode(), port_name)
+    ]
+    if not found:
+        raise service_unavailable(f'no endpoints available for service "{call.info.name}"')
+    address, number = core.random.choice(found)
+    return await _pass_on(core, call, served, Target(scheme, address, number))
+
+
+async def node_proxy(core: Core, call: Call, served: Served) -> RawOutcome:
+    """A request to a node's kubelet. Raises ApiError (404, 502, 503)."""
+    _, name, _ = split_name(call.info.name)
+    cached = core.registry.of(NODES).get("", name)
+    if cached is None:
+        raise not_found("nodes", "", name)
+    address = kubelet_address(cached.decode())
+    return await _pass_on(core, call, served, Target("https", address.host, address.port, verify=True))
+
+
+def split_name(text: str) -> tuple[str, str, str]:
+    """(scheme, name, port or "") of `[scheme:]name[:port]`. Raises ApiError (400)."""
+    parts = text.split(":")
+    if len(parts) == 1:
+        return "http", parts[0], ""
+    if len(parts) == 2:
+        return "http", parts[0], parts[1]
+    if len(parts) == 3 and parts[0] in ("", "http", "https"):
+        return parts[0] or "http", parts[1], parts[2]
+    raise bad_request(f'invalid pod, service or node request "{text}"')
+
+
+def _pod_port(pod: Object, port: str) -> int:
+    if port.isdigit():
+        return int(port)
+    for container in (pod.get("spec") or {}).get("containers") or ():
+        for declared in container.get("ports") or ():
+            if not port or declared.get("name") == port:
+                return int(declared["containerPort"])
+    if port:
+        raise bad_request(f'pod has no port called "{port}"')
+    return 80
+
+
+def service_port_name(service: Object, port: str) -> str:
+    """The name of the service's port meant by a number or name ("" for the first one). Raises ApiError."""
+    ports = (service.get("spec") or {}).get("ports") or []
+    for declared in ports:
+        if not port or port in (declared.get("name"), str(declared.get("port"))):
+            return str(declared.get("name") or "")
+    raise service_unavailable(f'no service port "{port}" found for service "{service["metadata"]["name"]}"')
+
+
+def ready_endpoints(endpoint_slice: Object, port_name: str) -> list[tuple[str, int]]:
+    """Address and port of every ready endpoint of a slice."""
+    ports = [
+        int(port["port"])
+        for port in endpoint_slice.get("ports") or ()
+        if (port.get("name") or "") == port_name and port.get("port")
+    ]
+    return [
+        (address, port)
+        for endpoint in endpoint_slice.get("endpoints") or ()
+        if (endpoint.get("conditions") or {}).get("ready") is not False
+        for address in (endpoint.get("addresses") or ())[:1]
+        for port in ports
+    ]
+
+
+async def _pass_on(core: Core, call: Call, served: Served, target: Target) -> RawOutcome:
+    request = call.request
+    if request is None:
+        raise bad_request("proxying needs an HTTP connection")
+    prefix = served.resource.path(call.info.namespace, call.info.name, "proxy")
+    rest = request.raw_path[len(prefix) :] if request.raw_path.startswith(prefix) else f"/{call.info.tail}"
+    if not rest:
+        if request.method in ("GET", "HEAD"):
+            query = f"?{request.query}" if request.query else ""
+            return RawOutcome(Response(b"", 301, headers=(("Location", f"{prefix}/{query}"),)))
+        rest = "/"
+    path = rest + (f"?{request.query}" if request.query else "")
+    headers = {name: value for name, value in call.headers.items() if name not in SECRET_HEADERS}
+    if is_upgrade(headers):
+        where = (target.host, target.port)
+        use_tls = target.scheme == "https"
+        return RawOutcome(
+            await tunnel(
+                core.kubelets, where, request.method, path, headers, use_tls=use_tls, verify=target.verify
+            )
+        )
+    sent = {
+        name: value
+        for name, value in headers.items()
+        if name not in HOP_BY_HOP and not name.startswith("impersonate-")
+    }
+    host = f"[{target.host}]" if ":" in target.host else target.host
+    url = f"{target.scheme}://{host}:{target.port}{path}"
+    held = AsyncExitStack()
+    try:
+        response = await held.enter_async_context(
+            core.kubelets.request(request.method, url, sent, request.body or None, verify=target.verify)
+        )
+    except BaseException:
+        await held.aclose()
+        raise
+    return RawOutcome(passed_on(response, held))

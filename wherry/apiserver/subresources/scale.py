@@ -1,0 +1,99 @@
+"""`scale`: the replicas of a workload, as an autoscaling/v1 Scale."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from wherry.apiserver.body import private_copy, read_object
+from wherry.apiserver.call import Call, Outcome
+from wherry.apiserver.core import Core
+from wherry.apiserver.options import check_write_options
+from wherry.apiserver.registry import Served
+from wherry.apiserver.verbs.get import check_reached
+from wherry.apiserver.verbs.patch import patcher
+from wherry.apiserver.verbs.write import main_rules, update_object
+from wherry.objects.errors import bad_request, conflict, invalid, invalid_value, not_found
+from wherry.objects.meta import Object
+from wherry.objects.selectors import from_label_selector, from_map
+
+API_VERSION, KIND = "autoscaling/v1", "Scale"
+
+
+async def scale(core: Core, call: Call, served: Served) -> Outcome:
+    """GET, PUT or PATCH of the Scale. Raises ApiError."""
+    resource, info = served.resource, call.info
+    if info.verb == "get":
+        check_reached(core, call.query.get("resourceVersion", ""))
+        cached = served.get(info.namespace, info.name)
+        if cached is None:
+            raise not_found(resource.plural, resource.group, info.name)
+        return Outcome(obj=scale_of(served.decode(cached)))
+    if info.verb == "update":
+        check_write_options(call.query, "UpdateOptions")
+        sent = read_object(call, resource, API_VERSION, KIND)
+        change: Callable[[Object], Object] = lambda _: sent  # noqa: E731 - the counterpart of a patch
+    else:
+        check_write_options(call.query, "PatchOptions")
+        change = patcher(call, resource, is_own_kind=False)
+
+    def produce(live: Object) -> Object:
+        before = scale_of(live)
+        after = private_copy(change(before))
+        _check(call, served, before, after)
+        if not after["metadata"].get("resourceVersion") or info.verb == "patch":
+            live["metadata"].pop("resourceVersion", None)
+        live.setdefault("spec", {})["replicas"] = (after.get("spec") or {}).get("replicas") or 0
+        return live
+
+    outcome = await update_object(core, call, served, produce, main_rules(resource.strategy))
+    return Outcome(obj=scale_of(outcome.object))
+
+
+def _check(call: Call, served: Served, before: Object, after: Object) -> None:
+    resource, info = served.resource, call.info
+    if not isinstance(after.get("metadata"), dict) or not isinstance(after.get("spec") or {}, dict):
+        raise bad_request("the Scale must have metadata and a spec")
+    meta = after["metadata"]
+    if meta.get("name") and meta["name"] != info.name:
+        raise bad_request(
+            f"the name of the object ({meta['name']}) does not match the name on the URL ({info.name})"
+        )
+    revision = meta.get("resourceVersion")
+    if revision and revision != before["metadata"]["resourceVersion"]:
+        raise conflict(resource.plural, resource.group, info.name)
+    uid = meta.get("uid")
+    if uid and uid != before["metadata"].get("uid"):
+        found = before["metadata"].get("uid", "")
+        why = f"Precondition failed: UID in precondition: {uid}, UID in object meta: {found}"
+        raise conflict(resource.plural, resource.group, info.name, why)
+    replicas = (after.get("spec") or {}).get("replicas") or 0
+    if not isinstance(replicas, int) or isinstance(replicas, bool):
+        raise bad_request(
+            'Scale in version "v1" cannot be handled as a Scale: json: cannot unmarshal into Go struct field '
+            "ScaleSpec.spec.replicas of type int32"
+        )
+    if replicas < 0:
+        problem = invalid_value("spec.replicas", replicas, "must be greater than or equal to 0")
+        raise invalid(KIND, "autoscaling", info.name, [problem])
+
+
+def scale_of(obj: Object) -> Object:
+    """The Scale of a workload."""
+    meta, spec, status = obj["metadata"], obj.get("spec") or {}, obj.get("status") or {}
+    kept = ("name", "namespace", "uid", "resourceVersion", "creationTimestamp")
+    selector = spec.get("selector") or {}
+    if "matchLabels" in selector or "matchExpressions" in selector:
+        text = str(from_label_selector(selector))
+    else:
+        text = str(from_map(selector)) if selector else ""
+    shown: Object = {"replicas": status.get("replicas") or 0}
+    if text:
+        shown["selector"] = text
+    replicas = spec.get("replicas")
+    return {
+        "apiVersion": API_VERSION,
+        "kind": KIND,
+        "metadata": {field: meta[field] for field in kept if field in meta},
+        "spec": {"replicas": replicas} if replicas else {},
+        "status": shown,
+    }

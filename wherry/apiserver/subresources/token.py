@@ -1,0 +1,126 @@
+"""`serviceaccounts/token`: a TokenRequest is answered with a token, bound to a pod if it says so."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+
+from wherry.api.core.nodes import NODES
+from wherry.apiserver.admission.base import CREATE, Attributes
+from wherry.apiserver.authentication.service_accounts import BOUND_KINDS, Bound
+from wherry.apiserver.body import read_object
+from wherry.apiserver.call import Call, Outcome
+from wherry.apiserver.core import Core
+from wherry.apiserver.options import check_write_options
+from wherry.apiserver.registry import Served
+from wherry.objects.errors import (
+    FieldError,
+    bad_request,
+    conflict,
+    invalid,
+    invalid_value,
+    not_found,
+)
+from wherry.objects.meta import Object, format_time, uid_of
+
+GROUP, KIND = "authentication.k8s.io", "TokenRequest"
+MIN_LIFETIME_S, MAX_LIFETIME_S, DEFAULT_LIFETIME_S = 600, 1 << 32, 3600
+LONGEST_LIFETIME_S = 365 * 24 * 3600
+"""What a longer request is cut down to."""
+
+
+async def token(core: Core, call: Call, served: Served) -> Outcome:
+    """Issue a token for the service account; 201. Raises ApiError (404, 409, 422)."""
+    check_write_options(call.query, "CreateOptions")
+    info = call.info
+    request = read_object(call, served.resource, f"{GROUP}/v1", KIND)
+    cached = served.get(info.namespace, info.name)
+    if cached is None:
+        raise not_found("serviceaccounts", "", info.name)
+    _name_after(request, info.name, info.namespace)
+    spec = request.get("spec") or {}
+    lifetime_s = DEFAULT_LIFETIME_S if spec.get("expirationSeconds") is None else spec["expirationSeconds"]
+    _check_lifetime(lifetime_s, info.name)
+    attributes = Attributes(
+        core,
+        CREATE,
+        served.resource,
+        "token",
+        info.namespace,
+        info.name,
+        call.user,
+        request,
+        None,
+        call.is_dry_run,
+        call.warnings,
+    )
+    await core.admission.admit(attributes)
+    await core.admission.validate(attributes)
+    bound = await _bound(core, info.namespace, info.name, spec.get("boundObjectRef"))
+    audiences = spec.get("audiences") or list(core.authenticator.audiences)
+    text, ends = core.tokens.issue(cached.decode(), audiences, min(lifetime_s, LONGEST_LIFETIME_S), bound)
+    request["spec"] = {**spec, "audiences": audiences, "expirationSeconds": lifetime_s}
+    request["spec"].setdefault("boundObjectRef", None)
+    request["status"] = {"token": text, "expirationTimestamp": format_time(datetime.fromtimestamp(ends, UTC))}
+    return Outcome(obj=request, status=201)
+
+
+def _name_after(request: Object, name: str, namespace: str) -> None:
+    """Give the request the account's name; one that names another is refused with ApiError (400)."""
+    meta = request["metadata"]
+    for field, wanted in (("name", name), ("namespace", namespace)):
+        given = meta.get(field)
+        if given and given != wanted:
+            raise bad_request(f"the {field} of the request ({given}) does not match the URL ({wanted})")
+        meta[field] = wanted
+
+
+def _check_lifetime(lifetime_s: object, name: str) -> None:
+    """Raise ApiError (422) for a lifetime out of bounds."""
+    why = ""
+    if not isinstance(lifetime_s, int) or isinstance(lifetime_s, bool):
+        raise bad_request("spec.expirationSeconds must be a whole number of seconds")
+    if lifetime_s < MIN_LIFETIME_S:
+        why = "may not specify a duration less than 10 minutes"
+    elif lifetime_s > MAX_LIFETIME_S:
+        why = "may not specify a duration larger than 2^32 seconds"
+    if why:
+        problem: FieldError = invalid_value("spec.expirationSeconds", lifetime_s, why)
+        raise invalid(KIND, GROUP, name, [problem])
+
+
+async def _bound(core: Core, namespace: str, account: str, ref: Object | None) -> list[Bound]:
+    """What the token is bound to: the object named and, for a pod, the node it runs on."""
+    if not ref:
+        return []
+    kind = str(ref.get("kind", "")).lower()
+    resource = BOUND_KINDS.get(kind)
+    if resource is None or ref.get("apiVersion", "v1") != "v1":
+        shown = f"{ref.get('apiVersion', '')}, Kind={ref.get('kind', '')}"
+        raise bad_request(f"cannot bind token to object of type {shown}")
+    served = core.registry.of(resource)
+    await served.source.open()
+    name = ref.get("name") or ""
+    cached = served.get(namespace if resource.namespaced else "", name)
+    if cached is None:
+        raise not_found(resource.plural, "", name)
+    obj = cached.decode()
+    uid = uid_of(obj)
+    if ref.get("uid") and ref["uid"] != uid:
+        why = (
+            f"the UID in the bound object reference ({ref['uid']}) does not match the UID in record. "
+            f"The object might have been deleted and then recreated"
+        )
+        raise conflict(resource.plural, "", name, why)
+    if kind != "pod":
+        return [Bound(kind, name, uid)]
+    spec = obj.get("spec") or {}
+    if spec.get("serviceAccountName") != account:
+        raise bad_request(
+            f'cannot bind token for serviceaccount "{account}" '
+            "to pod running with different serviceaccount name."
+        )
+    bound = [Bound(kind, name, uid)]
+    if spec.get("nodeName"):
+        node = core.registry.of(NODES).get("", spec["nodeName"])
+        bound.append(Bound("node", spec["nodeName"], uid_of(node.decode()) if node is not None else ""))
+    return bound
