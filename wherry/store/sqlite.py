@@ -355,17 +355,25 @@ class SqliteStore:
             log.exception("cannot read what expired")
             self._alarm.set_in(_RETRY_S)
             return
-        deletions = [self._enqueue(Write(key, None, revision)) for key, revision in due]
-        for deletion in deletions:
+        for key, revision in due:
+            deletion = self._enqueue(Write(key, None, revision))
             deletion.add_done_callback(self._expired)
         if len(due) == _EXPIRE_AT_ONCE:
-            deletions[-1].add_done_callback(lambda _: None if self._closing else self._alarm.set_in(0))
+            deletion.add_done_callback(self._expire_more)
 
     def _expired(self, deletion: asyncio.Future[Entry]) -> None:
-        error = deletion.exception()
-        if error is None or isinstance(error, (KeyMissing, RevisionMismatch)) or self._closing:
-            return  # gone, or renewed meanwhile
-        self._alarm.set_in(_RETRY_S)  # the failure itself was logged with its batch
+        if not self._closing and _is_failure(deletion):
+            self._alarm.set_in(_RETRY_S)  # the failure itself was logged with its batch
+
+    def _expire_more(self, last: asyncio.Future[Entry]) -> None:
+        if not self._closing and not _is_failure(last):
+            self._expire()
+
+
+def _is_failure(deletion: asyncio.Future[Entry]) -> bool:
+    """Whether the key is still there though its time has come; a renewed key is none of that."""
+    error = deletion.exception()
+    return error is not None and not isinstance(error, (KeyMissing, RevisionMismatch))
 
 
 def _failed(what: str, error: Exception) -> StoreError:

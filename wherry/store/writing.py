@@ -125,7 +125,8 @@ def shrink(connection: sqlite3.Connection) -> bool:
     excess = free - max(_FREE_PAGES_KEPT, used // 4)
     if excess <= 0:
         return False
-    connection.execute(f"PRAGMA incremental_vacuum({min(excess, _VACUUM_PAGES)})").fetchall()
+    # The statement frees one page per step; only a script is stepped to its end, having no columns.
+    connection.executescript(f"PRAGMA incremental_vacuum({min(excess, _VACUUM_PAGES)});")
     return bool(excess > _VACUUM_PAGES)
 
 

@@ -1,0 +1,338 @@
+"""The objects of a resource in memory, and who is told of their changes."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from collections.abc import AsyncIterator, Sequence
+
+import pytest
+
+from wherry.api.resource import Resource
+from wherry.apiserver.cacher import Cached, CachedEvent, Cacher
+from wherry.apiserver.encoding import encode_stored
+from wherry.kit.clock import FakeClock
+from wherry.objects.meta import Object
+from wherry.store.base import Compacted, FutureRevision, StoreError
+from wherry.store.memory import MemoryStore
+
+PODS = Resource(
+    group="",
+    version="v1",
+    kind="Pod",
+    plural="pods",
+    namespaced=True,
+    selectable={"spec.nodeName": lambda obj: obj.get("spec", {}).get("nodeName", "")},
+)
+NODES = Resource(group="", version="v1", kind="Node", plural="nodes", namespaced=False, storage_key="minions")
+
+
+@pytest.fixture
+async def store() -> AsyncIterator[MemoryStore]:
+    opened = MemoryStore(FakeClock())
+    yield opened
+    await opened.close()
+
+
+@pytest.fixture
+async def cacher(store: MemoryStore) -> AsyncIterator[Cacher]:
+    made = Cacher(PODS, store)
+    await made.start()
+    yield made
+    await made.close()
+
+
+def pod(namespace: str, name: str, node: str = "", **labels: str) -> Object:
+    meta = {"name": name, "namespace": namespace, "labels": labels}
+    return {"apiVersion": "v1", "kind": "Pod", "metadata": meta, "spec": {"nodeName": node}}
+
+
+async def put(store: MemoryStore, obj: Object) -> int:
+    key, value = PODS.key_of(obj), encode_stored(obj)
+    known = await store.get(key)
+    if known is None:
+        return (await store.create(key, value)).revision
+    return (await store.update(key, value, expected=known.revision)).revision
+
+
+async def drop(store: MemoryStore, namespace: str, name: str) -> int:
+    key = PODS.key(namespace, name)
+    known = await store.get(key)
+    assert known is not None
+    return (await store.delete(key, expected=known.revision)).revision
+
+
+class Told:
+    def __init__(self) -> None:
+        self.events: list[CachedEvent] = []
+        self.calls = 0
+        self.ended = False
+
+    def __call__(self, events: Sequence[CachedEvent]) -> None:
+        self.calls += 1
+        self.events += events
+
+    def end(self) -> None:
+        self.ended = True
+
+    def summary(self) -> list[tuple[str, str, int]]:
+        return [(event.type, event.object.name, event.object.revision) for event in self.events]
+
+
+def names(cached: Sequence[Cached]) -> list[str]:
+    return [f"{item.namespace}/{item.name}" for item in cached]
+
+
+async def test_a_cached_object_tells_what_selectors_ask(store: MemoryStore, cacher: Cacher) -> None:
+    revision = await put(store, pod("ns", "a", "node-1", app="web"))
+    cached = cacher.get("/registry/pods/ns/a")
+    assert cached is not None
+    assert (cached.namespace, cached.name, cached.revision, cached.created) == ("ns", "a", revision, revision)
+    assert cached.labels == {"app": "web"}
+    assert cached.fields == {"metadata.name": "a", "metadata.namespace": "ns", "spec.nodeName": "node-1"}
+    assert json.loads(cached.data)["metadata"]["resourceVersion"] == str(revision)
+    decoded = cached.decode()
+    decoded["spec"]["nodeName"] = "changed"
+    assert cached.decode()["spec"]["nodeName"] == "node-1"
+    assert cacher.get("/registry/pods/ns/b") is None
+
+
+async def test_fields_can_be_asked_before_labels(store: MemoryStore, cacher: Cacher) -> None:
+    await put(store, pod("ns", "a", "node-1"))
+    assert cacher.list()[0][0].fields["spec.nodeName"] == "node-1"
+    assert cacher.list()[0][0].labels == {}
+
+
+async def test_starting_loads_what_is_there(store: MemoryStore) -> None:
+    for number in range(2500):
+        await put(store, pod("ns", f"p{number:04}"))
+    cacher = Cacher(PODS, store)
+    before = cacher.started
+    await asyncio.gather(cacher.start(), cacher.start(), put(store, pod("ns", "late")))
+    assert (before, cacher.started) == (False, True)
+    assert len(cacher) == 2501
+    assert names(cacher.list(limit=1)[0]) == ["ns/late"]
+    assert cacher.revision == store.revision
+    await cacher.start()
+    await cacher.close()
+    with pytest.raises(RuntimeError):
+        await cacher.start()
+
+
+async def test_a_failed_start_can_be_tried_again(store: MemoryStore, monkeypatch: pytest.MonkeyPatch) -> None:
+    async def fail(*_: object, **__: object) -> None:
+        raise StoreError("away")
+
+    cacher = Cacher(PODS, store)
+    with monkeypatch.context() as patch:
+        patch.setattr(store, "list", fail)
+        with pytest.raises(StoreError, match="away"):
+            await cacher.start()
+    failed = not cacher.started
+    await cacher.start()
+    assert failed
+    assert cacher.started
+    await cacher.close()
+
+
+async def test_list_in_store_order_by_namespace_and_page(store: MemoryStore, cacher: Cacher) -> None:
+    for namespace, name in (("a", "2"), ("a", "1"), ("a-b", "1"), ("b", "1")):
+        await put(store, pod(namespace, name, app=name))
+    everything, remaining = cacher.list()
+    assert [item.key for item in everything] == [e.key for e in (await store.list("/registry/pods/")).entries]
+    assert remaining == 0
+    assert names(cacher.list("a")[0]) == ["a/1", "a/2"]
+    assert names(cacher.list("nowhere")[0]) == []
+    first, remaining = cacher.list(limit=3)
+    assert (names(first), remaining) == (["a-b/1", "a/1", "a/2"], 1)
+    rest, remaining = cacher.list(limit=3, start_after=first[-1].key)
+    assert (names(rest), remaining) == (["b/1"], 0)
+    only = lambda item: item.labels["app"] == "1"  # noqa: E731
+    assert names(cacher.list(match=only)[0]) == ["a-b/1", "a/1", "b/1"]
+    assert [len(part) if isinstance(part, list) else part for part in cacher.list(limit=2, match=only)] == [
+        2,
+        1,
+    ]
+    assert cacher.list("a", start_after="/registry/pods/a/1", limit=1, match=only) == ([], 0)
+    await drop(store, "a", "1")
+    assert names(cacher.list("a")[0]) == ["a/2"]
+
+
+async def test_list_of_an_earlier_revision(store: MemoryStore, cacher: Cacher) -> None:
+    for number in range(6):
+        await put(store, pod("ns", str(number), app="even" if number % 2 == 0 else "odd"))
+    then = store.revision
+    await drop(store, "ns", "1")
+    await put(store, pod("ns", "9"))
+    found, remaining = await cacher.list_at(then, "ns", limit=4)
+    assert (names(found), remaining) == (["ns/0", "ns/1", "ns/2", "ns/3"], 2)
+    assert found[1].data.count(b"resourceVersion") == 1
+    odd = lambda item: item.labels["app"] == "odd"  # noqa: E731
+    found, remaining = await cacher.list_at(then, match=odd, limit=2)
+    assert (names(found), remaining) == (["ns/1", "ns/3"], 1)
+    found, remaining = await cacher.list_at(then, match=odd, limit=2, start_after=found[-1].key)
+    assert (names(found), remaining) == (["ns/5"], 0)
+    assert names((await cacher.list_at(then, match=odd))[0]) == ["ns/1", "ns/3", "ns/5"]
+    with pytest.raises(FutureRevision):
+        await cacher.list_at(store.revision + 1)
+
+
+async def test_watch_tells_changes_once_for_all(store: MemoryStore, cacher: Cacher) -> None:
+    first, second = Told(), Told()
+    cacher.watch("", 0, None, first)
+    cacher.watch("", 0, None, second)
+    await put(store, pod("ns", "a", "one"))
+    await put(store, pod("ns", "a", "two"))
+    await drop(store, "ns", "a")
+    assert first.summary() == [("ADDED", "a", 2), ("MODIFIED", "a", 3), ("DELETED", "a", 4)]
+    assert all(one is other for one, other in zip(first.events, second.events, strict=True))
+    added, modified, deleted = first.events
+    assert added.frame == b'{"type":"ADDED","object":' + added.object.data + b"}\n"
+    assert added.frame is added.frame
+    assert added.decoded is added.decoded
+    assert modified.previous is added.object
+    gone = json.loads(deleted.frame)
+    assert gone["object"]["spec"] == {"nodeName": "two"}
+    assert gone["object"]["metadata"]["resourceVersion"] == "4"
+
+
+async def test_watch_of_a_namespace_or_of_one_object(store: MemoryStore, cacher: Cacher) -> None:
+    told = {scope: Told() for scope in (("", ""), ("a", ""), ("a", "x"), ("", "x"))}
+    for (namespace, name), sink in told.items():
+        cacher.watch(namespace, 0, None, sink, name=name)
+    for namespace, name in (("a", "x"), ("a", "y"), ("b", "x"), ("b", "y")):
+        await put(store, pod(namespace, name))
+    revisions = {scope: [event.object.revision for event in sink.events] for scope, sink in told.items()}
+    assert revisions == {("", ""): [2, 3, 4, 5], ("a", ""): [2, 3], ("a", "x"): [2], ("", "x"): [2, 4]}
+    assert told["a", "x"].calls == 1
+
+
+async def test_watch_through_a_selector(store: MemoryStore, cacher: Cacher) -> None:
+    told, again = Told(), Told()
+    match = lambda item: item.labels.get("app") == "web"  # noqa: E731
+    cacher.watch("", 0, match, told)
+    cacher.watch("ns", 0, match, again)
+    await put(store, pod("ns", "a", "n1", app="db"))
+    await put(store, pod("ns", "a", "n2", app="web"))
+    await put(store, pod("ns", "a", "n3", app="web"))
+    await put(store, pod("ns", "a", "n4", app="db"))
+    await put(store, pod("ns", "a", "n5", app="db"))
+    await drop(store, "ns", "a")
+    await put(store, pod("ns", "a", "n6", app="web"))
+    await drop(store, "ns", "a")
+    assert told.summary() == [
+        ("ADDED", "a", 3),
+        ("MODIFIED", "a", 4),
+        ("DELETED", "a", 5),
+        ("ADDED", "a", 8),
+        ("DELETED", "a", 9),
+    ]
+    left = told.events[2].decoded
+    assert left["spec"]["nodeName"] == "n3", "what ceased to match is shown as it last matched"
+    assert left["metadata"]["resourceVersion"] == "5"
+    assert [event.frame for event in again.events] == [event.frame for event in told.events]
+    assert again.events[0] is told.events[0], "converted once for all watchers"
+
+
+async def test_watch_resumes_from_the_recent_past(store: MemoryStore, cacher: Cacher) -> None:
+    for number in range(4):
+        await put(store, pod("ns", str(number)))
+    told = Told()
+    subscription = cacher.watch("", 3, None, told)
+    assert told.summary() == [("ADDED", "2", 4), ("ADDED", "3", 5)]
+    one = Told()
+    cacher.watch("ns", 1, lambda item: True, one, name="2")
+    assert one.summary() == [("ADDED", "2", 4)]
+    await put(store, pod("ns", "4"))
+    assert told.calls == 2
+    subscription.close()
+    await put(store, pod("ns", "5"))
+    assert told.calls == 2
+    with pytest.raises(FutureRevision):
+        cacher.watch("", store.revision + 1, None, told)
+
+
+async def test_watch_of_what_is_no_longer_remembered(store: MemoryStore) -> None:
+    await put(store, pod("ns", "before"))
+    cacher = Cacher(PODS, store, ring_events=2)
+    with pytest.raises(RuntimeError):
+        cacher.watch("", 0, None, Told())
+    await cacher.start()
+    with pytest.raises(Compacted):
+        cacher.watch("", 1, None, Told())
+    cacher.watch("", 2, None, Told())
+    for number in range(3):
+        await put(store, pod("ns", str(number)))
+    with pytest.raises(Compacted) as gone:
+        cacher.watch("", 2, None, Told())
+    assert gone.value.oldest == 3
+    told = Told()
+    cacher.watch("", 3, None, told)
+    assert told.summary() == [("ADDED", "1", 4), ("ADDED", "2", 5)]
+    await cacher.close()
+
+
+async def test_the_ring_is_bounded_in_bytes(store: MemoryStore) -> None:
+    cacher = Cacher(PODS, store, ring_bytes=2000)
+    await cacher.start()
+    for number in range(50):
+        await put(store, pod("ns", str(number)))
+    with pytest.raises(Compacted) as gone:
+        cacher.watch("", 2, None, Told())
+    assert 30 < gone.value.oldest < 50
+    await cacher.close()
+
+
+async def test_closing_ends_watches(store: MemoryStore) -> None:
+    cacher = Cacher(PODS, store)
+    await cacher.start()
+    told, closed = Told(), Told()
+    cacher.watch("", 0, None, told, ended=told.end)
+    cacher.watch("", 0, None, closed, ended=closed.end).close()
+    await cacher.close()
+    await put(store, pod("ns", "a"))
+    assert (told.ended, told.calls) == (True, 0)
+    assert not closed.ended
+
+
+async def test_a_failing_watcher_does_not_harm_others(
+    store: MemoryStore, cacher: Cacher, caplog: pytest.LogCaptureFixture
+) -> None:
+    def fail(events: Sequence[CachedEvent]) -> None:
+        raise ValueError("no")
+
+    told = Told()
+    cacher.watch("", 0, None, fail)
+    cacher.watch("", 0, None, told)
+    await put(store, pod("ns", "a"))
+    assert told.calls == 1
+    assert "a watcher failed" in caplog.text
+
+
+async def test_an_unreadable_value_is_reported_and_left_out(
+    store: MemoryStore, caplog: pytest.LogCaptureFixture
+) -> None:
+    await store.create("/registry/pods/ns/bad", b"k8s\x00protobuf")
+    await put(store, pod("ns", "good"))
+    cacher = Cacher(PODS, store)
+    await cacher.start()
+    assert names(cacher.list()[0]) == ["ns/good"]
+    assert "/registry/pods/ns/bad" in caplog.text
+    await store.update("/registry/pods/ns/bad", encode_stored(pod("ns", "bad")), expected=2)
+    assert names(cacher.list()[0]) == ["ns/bad", "ns/good"]
+    await cacher.close()
+
+
+async def test_resources_of_the_cluster_have_no_namespace(store: MemoryStore) -> None:
+    cacher = Cacher(NODES, store)
+    await cacher.start()
+    told = Told()
+    cacher.watch("", 0, None, told, name="n1")
+    node: Object = {"apiVersion": "v1", "kind": "Node", "metadata": {"name": "n1"}}
+    await store.create(NODES.key("", "n1"), encode_stored(node))
+    cached = cacher.get("/registry/minions/n1")
+    assert cached is not None
+    assert (cached.namespace, cached.name) == ("", "n1")
+    assert cached.fields == {"metadata.name": "n1", "metadata.namespace": ""}
+    assert told.summary() == [("ADDED", "n1", 2)]
+    await cacher.close()
