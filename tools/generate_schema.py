@@ -40,6 +40,65 @@ DEFAULTS: dict[str, dict[str, Any]] = {
     "io.k8s.api.core.v1.LocalObjectReference": {"name": ""},
 }
 
+# Allowed values, which the source leaves out as well: definition below io.k8s.api, field, values.
+ENUMS: dict[str, dict[str, str]] = {
+    "admissionregistration.v1.MutatingWebhook": {"reinvocationPolicy": "IfNeeded Never"},
+    "autoscaling.v2.HPAScalingPolicy": {"type": "Percent Pods"},
+    "autoscaling.v2.HPAScalingRules": {"selectPolicy": "Disabled Max Min"},
+    "autoscaling.v2.MetricTarget": {"type": "AverageValue Utilization Value"},
+    "batch.v1.CronJobSpec": {"concurrencyPolicy": "Allow Forbid Replace"},
+    "batch.v1.JobSpec": {
+        "completionMode": "Indexed NonIndexed",
+        "podReplacementPolicy": "Failed TerminatingOrFailed",
+    },
+    "batch.v1.PodFailurePolicyRule": {"action": "Count FailIndex FailJob Ignore"},
+    "core.v1.Container": {
+        "imagePullPolicy": "Always IfNotPresent Never",
+        "terminationMessagePolicy": "FallbackToLogsOnError File",
+    },
+    "core.v1.ContainerPort": {"protocol": "SCTP TCP UDP"},
+    "core.v1.EndpointPort": {"protocol": "SCTP TCP UDP"},
+    "core.v1.HTTPGetAction": {"scheme": "HTTP HTTPS"},
+    "core.v1.NodeSelectorRequirement": {"operator": "DoesNotExist Exists Gt In Lt NotIn"},
+    "core.v1.PersistentVolumeClaimSpec": {"volumeMode": "Block Filesystem"},
+    "core.v1.PersistentVolumeSpec": {
+        "persistentVolumeReclaimPolicy": "Delete Recycle Retain",
+        "volumeMode": "Block Filesystem",
+    },
+    "core.v1.PodSpec": {
+        "dnsPolicy": "ClusterFirst ClusterFirstWithHostNet Default None",
+        "preemptionPolicy": "Never PreemptLowerPriority",
+        "restartPolicy": "Always Never OnFailure",
+    },
+    "core.v1.ServicePort": {"protocol": "SCTP TCP UDP"},
+    "core.v1.ServiceSpec": {
+        "externalTrafficPolicy": "Cluster Local",
+        "internalTrafficPolicy": "Cluster Local",
+        "ipFamilyPolicy": "PreferDualStack RequireDualStack SingleStack",
+        "sessionAffinity": "ClientIP None",
+        "type": "ClusterIP ExternalName LoadBalancer NodePort",
+    },
+    "core.v1.Taint": {"effect": "NoExecute NoSchedule PreferNoSchedule"},
+    "core.v1.TopologySpreadConstraint": {
+        "nodeAffinityPolicy": "Honor Ignore",
+        "nodeTaintsPolicy": "Honor Ignore",
+        "whenUnsatisfiable": "DoNotSchedule ScheduleAnyway",
+    },
+    "discovery.v1.EndpointSlice": {"addressType": "FQDN IPv4 IPv6"},
+    "flowcontrol.v1.FlowDistinguisherMethod": {"type": "ByNamespace ByUser"},
+    "flowcontrol.v1.LimitResponse": {"type": "Queue Reject"},
+    "flowcontrol.v1.Subject": {"kind": "Group ServiceAccount User"},
+    "networking.v1.HTTPIngressPath": {"pathType": "Exact ImplementationSpecific Prefix"},
+    "networking.v1.IngressClassParametersReference": {"scope": "Cluster Namespace"},
+    "networking.v1.NetworkPolicyPort": {"protocol": "SCTP TCP UDP"},
+    "policy.v1.PodDisruptionBudgetSpec": {"unhealthyPodEvictionPolicy": "AlwaysAllow IfHealthyBudget"},
+    "scheduling.v1.PriorityClass": {"preemptionPolicy": "Never PreemptLowerPriority"},
+    "storage.v1.StorageClass": {
+        "reclaimPolicy": "Delete Recycle Retain",
+        "volumeBindingMode": "Immediate WaitForFirstConsumer",
+    },
+}
+
 # Modules of definitions that are not `io.k8s.api.<group>.<version>`.
 _MODULES = {
     META: "meta",
@@ -91,6 +150,8 @@ def compact(name: str, definition: Json) -> Json:
             properties.get(field, {}).pop("enum", None)
     for field, default in DEFAULTS.get(name, {}).items():
         properties[field]["default"] = default
+    for field, values in ENUMS.get(name.removeprefix("io.k8s.api."), {}).items():
+        properties[field]["enum"] = values.split()
     return found
 
 

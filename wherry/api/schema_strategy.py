@@ -77,17 +77,18 @@ class SchemaStrategy(Strategy):
             bump_generation(new, old)
 
     def validate(self, new: Object, old: Object | None) -> list[FieldError]:
-        """Metadata, immutable fields, schema, and the kind's own rules."""
+        """Metadata, immutable fields, the kind's own rules, and the schema where these said nothing."""
         if old is None:
             errors = validate_object_meta(new, self.namespaced, self.name_rule)
         else:
             errors = validate_object_meta_update(new, old)
             for path in self.immutable:
                 errors += validate_immutable(path, _at(new, path), _at(old, path))
-        errors += required_and_enum_errors(new, definition(self.schema))
         if self.rules is not None:
             errors += self.rules(new, old)
-        return errors
+        told = {error.field for error in errors}
+        plain = required_and_enum_errors(new, definition(self.schema))
+        return errors + [error for error in plain if error.field not in told]
 
     def validate_status(self, new: Object, old: Object) -> list[FieldError]:
         """Metadata, as on every update."""

@@ -87,5 +87,6 @@ def test_what_patches_need_comes_through() -> None:
 def test_facts_of_fields() -> None:
     assert definition("io.k8s.api.apps.v1.DeploymentSpec").required == {"selector", "template"}
     assert walk("io.k8s.api.apps.v1.Deployment", "spec", "replicas").format == "int32"
-    assert walk(f"{CORE}Service", "spec", "ports", "[]", "protocol").enum == ()
+    assert walk(f"{CORE}Service", "spec", "ports", "[]", "protocol").enum == ("SCTP", "TCP", "UDP")
+    assert walk(f"{CORE}Service", "spec", "clusterIP").enum == ()
     assert walk(f"{CORE}Secret", "data", "*").format == "byte"

@@ -21,6 +21,13 @@ from wherry.api.schema import definition, required_and_enum_errors
         ("io.k8s.api.rbac.v1.RoleBinding", {}, ["roleRef: Required value"]),
         ("io.k8s.api.networking.v1.NetworkPolicy", {"spec": {}}, []),
         (
+            "io.k8s.api.storage.v1.StorageClass",
+            {"provisioner": "x", "reclaimPolicy": "Burn"},
+            [
+                'reclaimPolicy: Unsupported value: "Burn": supported values: "Delete", "Recycle", "Retain"',
+            ],
+        ),
+        (
             "io.k8s.api.rbac.v1.RoleBinding",
             {"roleRef": {"apiGroup": "g", "kind": "Role", "name": "r"}, "subjects": [{"name": "x"}]},
             ["subjects[0].kind: Required value"],
