@@ -131,8 +131,10 @@ async def test_failing_pull_backs_off_then_succeeds(made: Node) -> None:
         (
             {"image": "UPPER:1"},
             "InvalidImageName",
-            'Failed to apply default image tag "UPPER:1": couldn\'t parse image name "UPPER:1": '
-            "invalid reference format",
+            (
+                'Failed to apply default image tag "UPPER:1": couldn\'t parse image name "UPPER:1": '
+                "invalid reference format"
+            ),
         ),
         (
             {"env": [{"name": "A", "valueFrom": {"configMapKeyRef": {"name": "c", "key": "k"}}}]},

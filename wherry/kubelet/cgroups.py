@@ -84,9 +84,15 @@ def oom_score_adj(pod: Mapping[str, Any], container: Mapping[str, Any], memory_c
 
 
 def container_resources(
-    pod: Mapping[str, Any], container: Mapping[str, Any], memory_capacity: int
+    pod: Mapping[str, Any],
+    container: Mapping[str, Any],
+    memory_capacity: int,
+    least_oom_score: int = -1000,
 ) -> Resources:
-    """The container's limits for the runtime."""
+    """The container's limits for the runtime; where the kernel does not let the agent lower OOM
+
+    scores, `least_oom_score` is what it may set.
+    """
     cpu_limit = _amount(container, "limits", "cpu")
     cpu_request = _amount(container, "requests", "cpu") or cpu_limit
     return Resources(
@@ -94,7 +100,7 @@ def container_resources(
         cpu_quota_us=cpu_quota_us(cpu_limit),
         cpu_period_us=PERIOD_US,
         memory_limit_bytes=_amount(container, "limits", "memory"),
-        oom_score_adj=oom_score_adj(pod, container, memory_capacity),
+        oom_score_adj=max(oom_score_adj(pod, container, memory_capacity), least_oom_score),
     )
 
 

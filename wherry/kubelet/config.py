@@ -21,6 +21,7 @@ class KubeletConfig:
     messages), `log_dir` the containers' logs. `cgroup_root` is the cgroup below which pods live,
     `/kubepods-<cluster>`; `cgroup_mount` is where the machine shows its cgroups. Times are in seconds,
     sizes in bytes. `eviction_*` are the amounts below which the node reports pressure.
+    `restrict_oom_score` tells that the kernel does not let the agent protect processes from being killed.
     """
 
     node_name: str

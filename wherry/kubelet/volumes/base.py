@@ -47,6 +47,14 @@ class TokenSource(Protocol):
     async def token(self, pod: Object, audience: str, lifetime_s: int) -> str: ...
 
 
+@dataclass(frozen=True, slots=True)
+class MountedVolume:
+    """A volume that is there: its path on the host, and whether it may only be read."""
+
+    path: Path
+    read_only: bool = False
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class VolumeContext:
     """One volume of one pod, and what a plugin may use.
@@ -85,6 +93,11 @@ class VolumePlugin(Protocol):
     @property
     def directory_name(self) -> str:
         """Upstream's name of the directory its volumes are kept in, such as `kubernetes.io~configmap`."""
+        ...
+
+    @property
+    def read_only(self) -> bool:
+        """Whether containers may only read it, whatever their mounts say."""
         ...
 
     def references(self, source: Mapping[str, Any]) -> set[tuple[str, str]]:

@@ -17,7 +17,7 @@ from typing import Any
 from wherry.kit.clock import Clock
 from wherry.kubelet.images import Recorder
 from wherry.kubelet.pod import all_containers, spec_of
-from wherry.kubelet.volumes.base import MountFailure, Mounts, TokenSource, VolumeContext
+from wherry.kubelet.volumes.base import MountedVolume, MountFailure, Mounts, TokenSource, VolumeContext
 from wherry.kubelet.volumes.catalog import find_plugin
 from wherry.objects.meta import Object, uid_of
 
@@ -54,8 +54,10 @@ class PodVolumes:
             found |= plugin.references(volume.get(plugin.source) or {})
         return found
 
-    async def set_up(self, pod: Object, lookup: Lookup, allocatable: Mapping[str, str]) -> dict[str, Path]:
-        """Make every volume the pod mounts be there and up to date; host paths by volume name.
+    async def set_up(
+        self, pod: Object, lookup: Lookup, allocatable: Mapping[str, str]
+    ) -> dict[str, MountedVolume]:
+        """Make every volume the pod mounts be there and up to date; by volume name.
 
         Each failure becomes a FailedMount event; raises MountFailure if there was any.
         """
@@ -64,7 +66,7 @@ class PodVolumes:
             *(self._set_up_one(pod, volume, lookup, allocatable) for volume in volumes),
             return_exceptions=True,
         )
-        paths: dict[str, Path] = {}
+        mounted: dict[str, MountedVolume] = {}
         failure: MountFailure | None = None
         for volume, result in zip(volumes, results, strict=True):
             if isinstance(result, MountFailure):
@@ -74,10 +76,10 @@ class PodVolumes:
             elif isinstance(result, BaseException):
                 raise result
             else:
-                paths[volume["name"]] = result
+                mounted[volume["name"]] = result
         if failure is not None:
             raise failure
-        return paths
+        return mounted
 
     async def tear_down(self, pod_uid: str) -> None:
         """Unmount and delete everything of a pod; harmless when there is nothing. Raises OSError."""
@@ -97,11 +99,11 @@ class PodVolumes:
 
     async def _set_up_one(
         self, pod: Object, volume: Mapping[str, Any], lookup: Lookup, allocatable: Mapping[str, str]
-    ) -> Path:
+    ) -> MountedVolume:
         plugin = find_plugin(volume)
         directory = self._pods / uid_of(pod) / "volumes" / plugin.directory_name / volume["name"]
         security = spec_of(pod).get("securityContext") or {}
-        return await plugin.set_up(
+        path = await plugin.set_up(
             VolumeContext(
                 pod=pod,
                 volume=volume,
@@ -115,6 +117,7 @@ class PodVolumes:
                 run_as_user=_one_user(pod),
             )
         )
+        return MountedVolume(path, plugin.read_only)
 
 
 def _mounted(pod: Mapping[str, Any]) -> list[Mapping[str, Any]]:

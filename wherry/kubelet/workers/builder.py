@@ -18,6 +18,7 @@ from wherry.kubelet.observation import Observation
 from wherry.kubelet.plan import Kill, Plan, Start
 from wherry.kubelet.pod import container_hash, find_container, grace_period_s, uses_host_network
 from wherry.kubelet.runtimes.base import Image, RuntimeFailure, Sandbox, SandboxSpec
+from wherry.kubelet.volumes.base import MountedVolume
 from wherry.kubelet.workers.context import WorkerContext, uninterrupted
 from wherry.kubelet.workers.sandbox import sandbox_spec
 from wherry.kubelet.workers.starter import Home, Starter, StartFailure, pod_references
@@ -58,7 +59,7 @@ class Builder:
         self._context = context
         self._starter = Starter(context)
         self._stopper = Stopper(context)
-        self._volumes: dict[str, Path] | None = None
+        self._volumes: dict[str, MountedVolume] | None = None
 
     @property
     def is_stale(self) -> bool:
@@ -135,7 +136,7 @@ class Builder:
             self._starter.write_hosts(pod, home)
         return home
 
-    async def _set_up_volumes(self, pod: Object) -> dict[str, Path]:
+    async def _set_up_volumes(self, pod: Object) -> dict[str, MountedVolume]:
         if self._volumes is None:
             context = self._context
             namespace = namespace_of(pod)

@@ -25,7 +25,7 @@ from wherry.kubelet.runtimes.base import (
 )
 from wherry.kubelet.security import check_non_root, merge_security
 from wherry.kubelet.termination_message import DEFAULT_PATH
-from wherry.kubelet.volumes.base import Mounts
+from wherry.kubelet.volumes.base import MountedVolume, Mounts
 from wherry.kubelet.volumes.sub_path import bind_sub_path
 from wherry.objects.meta import Object, name_of, namespace_of, uid_of
 
@@ -39,6 +39,7 @@ def container_spec(
     env: Sequence[tuple[str, str]],
     mounts: Sequence[Mount],
     memory_bytes: int,
+    least_oom_score: int = -1000,
 ) -> ContainerSpec:
     """What the runtime is to make. Raises ConfigFailure when `runAsNonRoot` forbids it."""
     container = start.container
@@ -68,7 +69,7 @@ def container_spec(
             POD_UID: uid,
         },
         annotations=_annotations(pod, container, start.attempt),
-        resources=container_resources(pod, container, memory_bytes),
+        resources=container_resources(pod, container, memory_bytes, least_oom_score),
         security=security,
     )
 
@@ -90,7 +91,7 @@ def _annotations(pod: Object, container: Mapping[str, Any], attempt: int) -> dic
 
 def container_mounts(
     container: Mapping[str, Any],
-    volumes: Mapping[str, Path],
+    volumes: Mapping[str, MountedVolume],
     env: Sequence[tuple[str, str]],
     mounts: Mounts,
     sub_paths: Path,
@@ -107,7 +108,8 @@ def container_mounts(
             raise ConfigFailure(
                 f'cannot find volume "{mount["name"]}" to mount into container "{container["name"]}"'
             )
-        path = volumes[mount["name"]]
+        volume = volumes[mount["name"]]
+        path = volume.path
         sub_path = mount.get("subPath") or ""
         if mount.get("subPathExpr"):
             missing = missing_references(mount["subPathExpr"], scope)
@@ -121,7 +123,7 @@ def container_mounts(
             Mount(
                 str(path),
                 _container_path(mount["mountPath"]),
-                bool(mount.get("readOnly")),
+                volume.read_only or bool(mount.get("readOnly")),
                 mount.get("mountPropagation") or "None",
             )
         )

@@ -34,7 +34,7 @@ from wherry.kubelet.runtimes.base import (
     SandboxSpec,
 )
 from wherry.kubelet.termination_message import DEFAULT_PATH, create_message_file, message_file
-from wherry.kubelet.volumes.base import MountFailure
+from wherry.kubelet.volumes.base import MountedVolume, MountFailure
 from wherry.kubelet.workers.container import container_mounts, container_spec
 from wherry.kubelet.workers.context import WorkerContext, uninterrupted
 from wherry.objects.meta import Object, namespace_of, uid_of
@@ -64,7 +64,7 @@ class Home:
 
     sandbox: Sandbox
     spec: SandboxSpec
-    volumes: Mapping[str, Path]
+    volumes: Mapping[str, MountedVolume]
 
     def ips(self, host_ips: Sequence[str]) -> list[str]:
         """The pod's addresses."""
@@ -154,7 +154,8 @@ class Starter:
             sub_paths = context.config.pod_dir(uid_of(pod)) / "volume-subpaths"
             mounts = container_mounts(container, home.volumes, env, context.volumes.mounts, sub_paths)
             mounts += self._own_mounts(pod, start, {m.container_path for m in mounts})
-            return container_spec(pod, start, image, env, mounts, context.memory_bytes)
+            least_oom_score = 0 if context.config.restrict_oom_score else -1000
+            return container_spec(pod, start, image, env, mounts, context.memory_bytes, least_oom_score)
         except (ConfigFailure, MountFailure) as failure:
             raise self._failed(pod, container, "CreateContainerConfigError", str(failure)) from failure
         except OSError as error:

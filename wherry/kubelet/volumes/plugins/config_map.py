@@ -16,6 +16,7 @@ class ConfigMapVolume:
 
     source = "configMap"
     directory_name = "kubernetes.io~configmap"
+    read_only = True
 
     def references(self, source: Mapping[str, Any]) -> set[tuple[str, str]]:
         return {("ConfigMap", source.get("name") or "")}

@@ -16,6 +16,7 @@ class DownwardApiVolume:
 
     source = "downwardAPI"
     directory_name = "kubernetes.io~downward-api"
+    read_only = True
 
     def references(self, source: Mapping[str, Any]) -> set[tuple[str, str]]:
         return set()

@@ -16,6 +16,7 @@ class EmptyDir:
 
     source = "emptyDir"
     directory_name = "kubernetes.io~empty-dir"
+    read_only = False
 
     def references(self, source: Mapping[str, Any]) -> set[tuple[str, str]]:
         return set()

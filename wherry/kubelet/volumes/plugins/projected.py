@@ -29,6 +29,7 @@ class ProjectedVolume:
 
     source = "projected"
     directory_name = "kubernetes.io~projected"
+    read_only = True
 
     def references(self, source: Mapping[str, Any]) -> set[tuple[str, str]]:
         found = set()

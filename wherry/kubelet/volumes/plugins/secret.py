@@ -16,6 +16,7 @@ class SecretVolume:
 
     source = "secret"
     directory_name = "kubernetes.io~secret"
+    read_only = True
 
     def references(self, source: Mapping[str, Any]) -> set[tuple[str, str]]:
         return {("Secret", source.get("secretName") or "")}
