@@ -1,0 +1,104 @@
+"""Daemon sets and stateful sets."""
+
+from typing import Any
+
+import pytest
+
+from tests.api.objects import cells, create, make, update
+from wherry.api.apps.daemon_sets import DAEMON_SETS
+from wherry.api.apps.stateful_sets import STATEFUL_SETS
+from wherry.api.resource import Resource
+from wherry.objects.meta import Object
+
+LABELS = {"app": "a"}
+
+
+def owner(resource: Resource, **spec: Any) -> Object:
+    template = {"metadata": {"labels": LABELS}, "spec": {"containers": [{"name": "c", "image": "i"}]}}
+    return make(resource, spec={"selector": {"matchLabels": LABELS}, "template": template, **spec})
+
+
+def stored(resource: Resource, **spec: Any) -> Object:
+    obj, errors = create(resource, owner(resource, **spec))
+    assert errors == []
+    return obj
+
+
+def test_daemon_set_defaults() -> None:
+    spec = stored(DAEMON_SETS)["spec"]
+    assert spec["updateStrategy"] == {
+        "type": "RollingUpdate",
+        "rollingUpdate": {"maxUnavailable": 1, "maxSurge": 0},
+    }
+    assert spec["revisionHistoryLimit"] == 10
+    assert spec["template"]["spec"]["restartPolicy"] == "Always"
+
+
+def test_daemon_set_row() -> None:
+    obj = {**stored(DAEMON_SETS), "status": {"desiredNumberScheduled": 3, "numberReady": 2}}
+    row = cells(DAEMON_SETS, obj)
+    assert (row["Desired"], row["Ready"], row["Available"], row["Node Selector"]) == (3, 2, 0, "<none>")
+    assert row["Selector"] == "app=a"
+
+
+@pytest.mark.parametrize("resource", [DAEMON_SETS, STATEFUL_SETS], ids=lambda resource: resource.plural)
+@pytest.mark.parametrize(
+    ("spec", "text"),
+    [
+        ({"selector": None}, "spec.selector: Required value"),
+        (
+            {"selector": {"matchLabels": {"app": "b"}}},
+            (
+                'spec.template.metadata.labels: Invalid value: {"app":"a"}: '
+                "`selector` does not match template `labels`"
+            ),
+        ),
+    ],
+)
+def test_selector_and_template_fit(resource: Resource, spec: dict[str, Any], text: str) -> None:
+    assert text in create(resource, owner(resource, **spec))[1]
+
+
+def test_a_rollout_must_be_able_to_move() -> None:
+    strategy = {"type": "RollingUpdate", "rollingUpdate": {"maxUnavailable": 0, "maxSurge": 0}}
+    assert create(DAEMON_SETS, owner(DAEMON_SETS, updateStrategy=strategy))[1] == [
+        "spec.updateStrategy.rollingUpdate.maxUnavailable: Invalid value: 0: cannot be 0 when `maxSurge` is 0"
+    ]
+
+
+def test_daemon_set_selectors_stay() -> None:
+    old = stored(DAEMON_SETS)
+    new = {
+        **old,
+        "spec": {**old["spec"], "selector": {"matchExpressions": [{"key": "app", "operator": "Exists"}]}},
+    }
+    (text,) = update(DAEMON_SETS, old, new)[1]
+    assert text.startswith("spec.selector: Invalid value: ")
+    assert text.endswith("field is immutable")
+
+
+def test_stateful_set_defaults() -> None:
+    claim = {"metadata": {"name": "data"}, "spec": {"accessModes": ["ReadWriteOnce"]}}
+    spec = stored(STATEFUL_SETS, volumeClaimTemplates=[claim])["spec"]
+    assert (spec["replicas"], spec["podManagementPolicy"]) == (1, "OrderedReady")
+    assert spec["updateStrategy"] == {"type": "RollingUpdate", "rollingUpdate": {"partition": 0}}
+    assert spec["persistentVolumeClaimRetentionPolicy"] == {"whenDeleted": "Retain", "whenScaled": "Retain"}
+    (template,) = spec["volumeClaimTemplates"]
+    assert (template["kind"], template["spec"]["volumeMode"]) == ("PersistentVolumeClaim", "Filesystem")
+    assert template["status"] == {"phase": "Pending"}
+
+
+def test_stateful_set_changes() -> None:
+    old = stored(STATEFUL_SETS, serviceName="a")
+    scaled = {**old, "spec": {**old["spec"], "replicas": 3}}
+    changed, errors = update(STATEFUL_SETS, old, scaled)
+    assert errors == []
+    assert changed["metadata"]["generation"] == 2
+    moved = {**old, "spec": {**old["spec"], "serviceName": "b"}}
+    (text,) = update(STATEFUL_SETS, old, moved)[1]
+    assert text.startswith("spec: Forbidden: updates to statefulset spec for fields other than 'replicas'")
+
+
+def test_stateful_set_row() -> None:
+    obj = {**stored(STATEFUL_SETS, replicas=3), "status": {"readyReplicas": 1}}
+    assert cells(STATEFUL_SETS, obj)["Ready"] == "1/3"
