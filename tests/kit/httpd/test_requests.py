@@ -1,0 +1,228 @@
+"""What a handler is given, and what is refused before it sees it."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator
+
+import pytest
+
+from tests.kit.httpd.conftest import Dial
+from tests.kit.httpd.peer import Peer
+from wherry.kit.clock import FakeClock
+from wherry.kit.httpd import Request, Response
+from wherry.kit.httpd.message import Answer
+from wherry.kit.httpd.server import Server
+
+
+class Desk:
+    """A server that remembers its requests; `/later` is answered from a coroutine once released."""
+
+    def __init__(self) -> None:
+        self.clock = FakeClock()
+        self.requests: list[Request] = []
+        self.release = asyncio.Event()
+        self.server = Server(
+            self.handle,
+            body_limit=10_000,
+            head_limit=4000,
+            keepalive_timeout_s=60,
+            header_timeout_s=10,
+            too_large=lambda limit: Response(b'{"limit":%d}' % limit, 413),
+            clock=self.clock,
+        )
+
+    def handle(self, request: Request) -> Answer | asyncio.Future[Answer]:
+        self.requests.append(request)
+        if request.path == "/later":
+            return asyncio.ensure_future(self.later())
+        if request.path == "/broken":
+            raise ValueError("broken")
+        return Response(request.path.encode() + b" " + request.body)
+
+    async def later(self) -> Answer:
+        await self.release.wait()
+        return Response(b"later")
+
+
+@pytest.fixture
+async def desk() -> AsyncIterator[Desk]:
+    made = Desk()
+    yield made
+    await made.server.close()
+
+
+@pytest.fixture
+async def peer(desk: Desk, dial: Dial) -> Peer:
+    return await dial(await desk.server.start())
+
+
+async def test_a_request_in_its_parts(desk: Desk, peer: Peer) -> None:
+    peer.send(
+        "POST /a%20b/%C3%A9?x=1%2F2&y HTTP/1.1\r\nHost: h\r\n"
+        "X-Twice: 1\r\nx-twice: 2\r\nContent-Length: 4\r\n\r\nbody"
+    )
+    assert (await peer.reply()).status == 200
+    request = desk.requests[0]
+    assert (request.method, request.path, request.raw_path) == ("POST", "/a b/é", "/a%20b/%C3%A9")
+    assert (request.query, request.body) == ("x=1%2F2&y", b"body")
+    assert request.headers == {"host": "h", "x-twice": "1, 2", "content-length": "4"}
+    assert request.connection.peer is not None
+    assert request.connection.peer[0] == "127.0.0.1"
+    assert request.connection.peer_certificate is None
+
+
+async def test_requests_of_one_connection_share_a_memo(desk: Desk, peer: Peer) -> None:
+    for _ in range(2):
+        peer.get("/")
+        await peer.reply()
+    assert desk.requests[0].connection is desk.requests[1].connection
+
+
+@pytest.mark.parametrize(
+    ("target", "path"),
+    [("http://other/x?y", "/x"), ("http://other", "/"), ("/?", "/"), ("/a//b/../c", "/a//b/../c")],
+)
+async def test_targets(desk: Desk, peer: Peer, target: str, path: str) -> None:
+    peer.get(target)
+    assert (await peer.reply()).status == 200
+    assert desk.requests[0].path == path
+
+
+async def test_a_request_that_comes_byte_by_byte(desk: Desk, peer: Peer) -> None:
+    for byte in b"POST /slow HTTP/1.1\r\nHost: h\r\nContent-Length: 3\r\n\r\nabc":
+        peer.send(bytes([byte]))
+        await asyncio.sleep(0)
+    assert (await peer.reply()).body == b"/slow abc"
+
+
+async def test_chunked_bodies_and_their_trailers(desk: Desk, peer: Peer) -> None:
+    peer.send(
+        "POST /c HTTP/1.1\r\nHost: h\r\nTransfer-Encoding: chunked\r\n\r\n"
+        "3\r\nabc\r\n2\r\nde\r\n0\r\nX-Sum: 1\r\n\r\n"
+    )
+    assert (await peer.reply()).body == b"/c abcde"
+    assert "x-sum" not in desk.requests[0].headers
+
+
+async def test_pipelined_requests_are_answered_in_order(desk: Desk, peer: Peer) -> None:
+    peer.send(
+        "GET /1 HTTP/1.1\r\n\r\nGET /later HTTP/1.1\r\n\r\nGET /3 HTTP/1.1\r\n\r\n"
+        + "GET /4 HTTP/1.1\r\n\r\n" * 200
+    )
+    assert (await peer.reply()).body == b"/1 "
+    assert len(desk.requests) == 2, "the third waits for the second's answer"
+    desk.release.set()
+    assert (await peer.reply()).body == b"later"
+    assert [(await peer.reply()).body for _ in range(201)] == [b"/3 "] + [b"/4 "] * 200
+
+
+async def test_continue_is_sent_to_who_waits_for_it(desk: Desk, peer: Peer) -> None:
+    peer.send("POST /x HTTP/1.1\r\nHost: h\r\nExpect: 100-continue\r\nContent-Length: 2\r\n\r\n")
+    assert (await peer.reply()).status == 100
+    peer.send("ok")
+    assert (await peer.reply()).body == b"/x ok"
+
+
+async def test_continue_waits_for_the_answers_before_it(desk: Desk, peer: Peer) -> None:
+    peer.get("/later")
+    peer.send("POST /x HTTP/1.1\r\nHost: h\r\nExpect: 100-continue\r\nContent-Length: 2\r\n\r\n")
+    await asyncio.sleep(0.01)
+    desk.release.set()
+    assert [(await peer.reply()).status for _ in range(2)] == [200, 100]
+    peer.send("ok")
+    assert (await peer.reply()).body == b"/x ok"
+
+
+BIG = {
+    "announced": "Content-Length: 10001\r\nExpect: 100-continue\r\n\r\n",
+    "sent": "Content-Length: 10001\r\n\r\n" + "x" * 10001,
+    "chunked": "Transfer-Encoding: chunked\r\n\r\n" + f"1000\r\n{'x' * 4096}\r\n" * 3,
+}
+
+
+@pytest.mark.parametrize("rest", BIG.values(), ids=BIG.keys())
+async def test_too_large_a_body_is_refused_by_the_application(desk: Desk, peer: Peer, rest: str) -> None:
+    peer.send("POST /x HTTP/1.1\r\nHost: h\r\n" + rest)
+    reply = await peer.reply()
+    assert (reply.status, reply.body) == (413, b'{"limit":10000}')
+    assert reply.headers["connection"] == "close"
+    peer.send("y" * 1000)  # what is still on its way must not reset the connection
+    await asyncio.sleep(0.01)
+    await desk.clock.advance(2)
+    assert await peer.is_closed()
+    assert desk.requests == []
+
+
+@pytest.mark.parametrize(
+    ("sent", "status"),
+    [
+        ("nonsense\r\n\r\n", 400),
+        ("GET / HTTP/9.9\r\n\r\n", 400),
+        ("GET / HTTP/1.1\r\nno colon\r\n\r\n", 400),
+        ("GET /%ff HTTP/1.1\r\n\r\n", 400),
+        ("POST / HTTP/1.1\r\nContent-Length: 1\r\nTransfer-Encoding: chunked\r\n\r\n", 400),
+        ("POST / HTTP/1.1\r\nContent-Length: -1\r\n\r\n", 400),
+        ("GET / HTTP/1.1\r\n" + "A: b\r\n" * 201 + "\r\n", 431),
+        ("GET / HTTP/1.1\r\nA: " + "b" * 4001, 431),
+        ("GET / HTTP/1.1\r\n" + f"A: {'b' * 999}\r\n" * 5 + "\r\n", 431),
+        ("GET /" + "a" * 4001 + " HTTP/1.1\r\n\r\n", 431),
+    ],
+)
+async def test_refusals(desk: Desk, peer: Peer, sent: str, status: int) -> None:
+    peer.send(sent)
+    reply = await peer.reply()
+    assert reply.status == status
+    assert reply.headers["connection"] == "close"
+    assert desk.requests == []
+
+
+async def test_a_refusal_comes_behind_the_answers_before_it(desk: Desk, peer: Peer) -> None:
+    peer.send("GET /later HTTP/1.1\r\n\r\nnonsense\r\n\r\n")
+    await asyncio.sleep(0.01)
+    desk.release.set()
+    assert (await peer.reply()).body == b"later"
+    assert (await peer.reply()).status == 400
+
+
+async def test_a_head_must_be_complete_in_time(desk: Desk, peer: Peer) -> None:
+    peer.send("GET / HTTP/1.1\r\nHo")
+    await asyncio.sleep(0.01)
+    await desk.clock.advance(6)
+    peer.send("st")  # more of it does not buy more time
+    await asyncio.sleep(0.01)
+    await desk.clock.advance(5)
+    assert (await peer.reply()).status == 408
+
+
+async def test_who_never_begins_is_dropped(desk: Desk, peer: Peer) -> None:
+    await asyncio.sleep(0.01)
+    await desk.clock.advance(11)
+    assert await peer.is_closed()
+
+
+async def test_an_idle_connection_is_kept_for_a_while(desk: Desk, peer: Peer) -> None:
+    for _ in range(3):
+        peer.get("/")
+        assert (await peer.reply()).status == 200
+        await desk.clock.advance(50)
+    await desk.clock.advance(11)
+    assert await peer.is_closed()
+
+
+async def test_a_slow_answer_is_not_timed_out(desk: Desk, peer: Peer) -> None:
+    peer.get("/later")
+    await asyncio.sleep(0.01)
+    await desk.clock.advance(1000)
+    desk.release.set()
+    assert (await peer.reply()).body == b"later"
+
+
+async def test_a_handler_that_raises_is_answered_for(
+    desk: Desk, peer: Peer, caplog: pytest.LogCaptureFixture
+) -> None:
+    peer.get("/broken")
+    assert (await peer.reply()).status == 500
+    assert "ValueError: broken" in caplog.text
+    peer.get("/fine")
+    assert (await peer.reply()).status == 200

@@ -1,0 +1,59 @@
+"""Background tasks end with their owner, and do not fail in silence."""
+
+from __future__ import annotations
+
+import asyncio
+
+import pytest
+
+from wherry.kit.clock import settle
+from wherry.kit.tasks import Tasks
+
+
+async def test_closing_cancels_and_waits_for_the_cleaning_up() -> None:
+    cleaned: list[str] = []
+
+    async def work(name: str) -> None:
+        try:
+            await asyncio.Event().wait()
+        finally:
+            await asyncio.sleep(0)
+            cleaned.append(name)
+
+    tasks = Tasks("test")
+    tasks.spawn(work("a"), "a")
+    tasks.spawn(work("b"), "b")
+    await settle()
+    assert len(tasks) == 2
+    await tasks.close()
+    assert sorted(cleaned) == ["a", "b"]
+    assert len(tasks) == 0
+
+
+async def test_a_failure_is_logged_and_reported(caplog: pytest.LogCaptureFixture) -> None:
+    async def fail() -> None:
+        raise ValueError("broken")
+
+    failures: list[tuple[str, str]] = []
+    tasks = Tasks("test", lambda name, error: failures.append((name, str(error))))
+    tasks.spawn(fail(), "failing")
+    await settle()
+    assert failures == [("test/failing", "broken")]
+    assert "test/failing failed" in caplog.text
+    await tasks.close()
+
+
+async def test_a_task_that_ends_leaves_the_set() -> None:
+    tasks = Tasks("test")
+    task = tasks.spawn(asyncio.sleep(0, "result"), "quick")
+    assert await task == "result"
+    await settle()
+    assert len(tasks) == 0
+    await tasks.close()
+
+
+async def test_a_closed_set_starts_nothing() -> None:
+    tasks = Tasks("test")
+    await tasks.close()
+    with pytest.raises(RuntimeError, match="closed"):
+        tasks.spawn(asyncio.sleep(0), "late")
