@@ -365,6 +365,18 @@ async def test_ephemeral_container_is_started(made: Node) -> None:
     assert is_ready(status)
 
 
+async def test_pod_without_room_is_rejected(made: Node) -> None:
+    await made.create("big", {"resources": {"requests": {"cpu": "64"}}})
+    status = await made.until("big", lambda s: s["phase"] == "Failed")
+    assert status["reason"] == "OutOfcpu"
+    assert status["message"] == (
+        "Pod was rejected: Node didn't have enough resource: cpu, requested: 64000, used: 0, capacity: 2000"
+    )
+    assert made.runtime.calls["run_sandbox"] == 0
+    await made.admin.delete(PODS, "big", "default")
+    await eventually(lambda: made.gone("big"))
+
+
 async def test_few_writes_for_a_simple_start(made: Node) -> None:
     await made.create("web")
     await made.ready("web")

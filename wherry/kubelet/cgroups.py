@@ -114,6 +114,11 @@ def pod_resources(pod: Mapping[str, Any]) -> Resources:
     )
 
 
+def pod_request(pod: Mapping[str, Any], name: str) -> int:
+    """What the pod asks for altogether: `cpu` in thousandths, `memory` in bytes."""
+    return _pod_amount(pod, "requests", name, all_of=False)
+
+
 def _amount(container: Mapping[str, Any], kind: str, name: str) -> int:
     resources = container.get("resources") or {}
     quantity = (resources.get(kind) or {}).get(name)

@@ -15,6 +15,7 @@ from wherry.kubelet.machine import Machine, Pressure
 from wherry.kubelet.runtimes.base import Image, RuntimeStatus
 from wherry.objects.conditions import Condition
 from wherry.objects.meta import Object, labels_of
+from wherry.objects.quantity import canonical_quantity
 
 MAX_IMAGES = 50
 MIN_PIDS = 100
@@ -71,7 +72,7 @@ def missing_labels(node: Mapping[str, Any], config: KubeletConfig, machine: Mach
 
 def capacity(config: KubeletConfig, machine: Machine) -> dict[str, str]:
     """All the machine has."""
-    return {
+    amounts = {
         "cpu": str(machine.cpus),
         "ephemeral-storage": f"{machine.disk_bytes // 1024}Ki",
         "hugepages-1Gi": "0",
@@ -79,6 +80,7 @@ def capacity(config: KubeletConfig, machine: Machine) -> dict[str, str]:
         "memory": f"{machine.memory_kib}Ki",
         "pods": str(config.max_pods),
     }
+    return {name: canonical_quantity(amount) for name, amount in amounts.items()}
 
 
 def allocatable(config: KubeletConfig, machine: Machine) -> dict[str, str]:
@@ -86,12 +88,13 @@ def allocatable(config: KubeletConfig, machine: Machine) -> dict[str, str]:
     cpu_millis = machine.cpus * 1000 - config.reserved_cpu_millis
     memory = machine.memory_bytes - config.reserved_memory_bytes - config.eviction_memory_bytes
     disk = int(machine.disk_bytes * (1 - config.eviction_disk_percent / 100))
-    return {
+    amounts = {
         **capacity(config, machine),
-        "cpu": str(cpu_millis // 1000) if cpu_millis % 1000 == 0 else f"{cpu_millis}m",
+        "cpu": f"{cpu_millis}m",
         "ephemeral-storage": str(disk),
         "memory": f"{max(memory, 0) // 1024}Ki",
     }
+    return {name: canonical_quantity(amount) for name, amount in amounts.items()}
 
 
 def node_status(config: KubeletConfig, facts: NodeFacts, old: Mapping[str, Any], now: str) -> Object:

@@ -9,7 +9,9 @@ from __future__ import annotations
 import asyncio
 import logging
 
+from wherry.kubelet.admission import find_objection
 from wherry.kubelet.observation import GRACE
+from wherry.kubelet.pod import status_of
 from wherry.kubelet.runtimes.base import (
     Container,
     RuntimeEvent,
@@ -17,7 +19,7 @@ from wherry.kubelet.runtimes.base import (
 )
 from wherry.kubelet.workers.context import WorkerContext
 from wherry.kubelet.workers.worker import PodWorker
-from wherry.objects.meta import Object, uid_of
+from wherry.objects.meta import Object, is_deleting, uid_of
 
 log = logging.getLogger(__name__)
 
@@ -45,10 +47,19 @@ class PodWorkers:
             return
         worker = self._workers.get(uid_of(new))
         if worker is None:
-            worker = self._workers[uid_of(new)] = PodWorker(new, self._context, self._gone)
-            worker.poke()
+            self._admit(new)
         else:
             worker.update(new)
+
+    def _admit(self, pod: Object) -> None:
+        worker = PodWorker(pod, self._context, self._gone)
+        others = [other.pod for other in self._workers.values()]
+        self._workers[uid_of(pod)] = worker
+        was_admitted = bool(status_of(pod).get("startTime")) or is_deleting(pod)
+        objection = None if was_admitted else find_objection(pod, others, self._context.allocatable())
+        if objection is not None:
+            worker.reject(*objection)
+        worker.poke()
 
     def happened(self, event: RuntimeEvent) -> None:
         """Something happened to a container."""

@@ -38,7 +38,7 @@ from wherry.kubelet.pod import (
     uses_host_network,
 )
 from wherry.kubelet.runtimes.base import Container, Phase, RuntimeFailure
-from wherry.kubelet.status import OWNED, Facts, pod_status
+from wherry.kubelet.status import OWNED, Facts, pod_status, rejected_status
 from wherry.kubelet.termination_message import message_file, read_message
 from wherry.kubelet.volumes.base import MountFailure
 from wherry.kubelet.workers.builder import Builder, Problem
@@ -103,6 +103,7 @@ class PodWorker:
         self._failures = 0
         self._blocked: dict[str, float] = {}
         self._closed = False
+        self._rejected = False
 
     def poke(self) -> None:
         """Something about the pod may have changed: look as soon as possible."""
@@ -145,6 +146,11 @@ class PodWorker:
             self._context.recorder.event(self.pod, "Warning", reason, message)
             self._begin_end()
             self.poke()
+
+    def reject(self, reason: str, message: str) -> None:
+        """Refuse a pod nothing was started of, for a reason that is the node's."""
+        self._rejected = True
+        self.evict(reason, message)
 
     async def close(self) -> None:
         """Stop working; the pod's containers run on."""
@@ -300,8 +306,12 @@ class PodWorker:
         if self._keep_status or self._removed:
             return
         reason, message = self._failure or ("", "")
+        now = format_time(self._context.clock.now())
+        if self._rejected:
+            self._context.statuses.put(self.pod, rejected_status(self.pod, reason, message, now))
+            return
         facts = Facts(
-            now=format_time(self._context.clock.now()),
+            now=now,
             host_ips=self._context.host_ips,
             runtime_name=self._context.runtime_name,
             waiting=self._waiting,

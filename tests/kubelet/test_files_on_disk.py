@@ -1,0 +1,95 @@
+"""Logs and last words."""
+
+from __future__ import annotations
+
+import gzip
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import pytest
+
+from tests.kubelet.builders import NOW, ended, running
+from wherry.kit.clock import FakeClock
+from wherry.kubelet.logs import find_log, remove_log, rotate_log
+from wherry.kubelet.runtimes.base import RuntimeFailure
+from wherry.kubelet.runtimes.fake import FakeRuntime
+from wherry.kubelet.termination_message import create_message_file, message_file, read_message
+
+STAMP = "2026-01-01T00:00:00.000000000Z"
+LOG = f"{STAMP} stdout F first\n{STAMP} stderr P sec\n{STAMP} stderr F ond\n"
+
+
+class Reopener(FakeRuntime):
+    """Begins a new log file when told to."""
+
+    def __init__(self, path: Path) -> None:
+        super().__init__(FakeClock())
+        self.path = path
+
+    async def reopen_log(self, container_id: str) -> None:
+        if self.failures["reopen_log"]:
+            raise self.failures["reopen_log"].pop()
+        self.path.write_text("")
+
+
+async def test_rotation_keeps_few_files(tmp_path: Path) -> None:
+    path = tmp_path / "0.log"
+    runtime = Reopener(path)
+    now = datetime(2026, 1, 1, tzinfo=UTC)
+    for turn in range(6):
+        path.write_text(f"turn {turn} " * 10)
+        assert await rotate_log(runtime, running("web"), path, now + timedelta(minutes=turn), 50, 3)
+    names = sorted(f.name for f in tmp_path.iterdir())
+    assert names == ["0.log", "0.log.20260101-000400.gz", "0.log.20260101-000500"]
+    with gzip.open(tmp_path / names[1], "rt") as file:
+        assert file.read().startswith("turn 4")
+    remove_log(path)
+    assert list(tmp_path.iterdir()) == []
+
+
+async def test_small_logs_stay(tmp_path: Path) -> None:
+    path = tmp_path / "0.log"
+    path.write_text("x")
+    assert not await rotate_log(Reopener(path), running("web"), path, NOW, 50, 3)
+    assert not await rotate_log(Reopener(path), running("web"), tmp_path / "none", NOW, 50, 3)
+
+
+async def test_log_is_put_back_when_the_runtime_fails(tmp_path: Path) -> None:
+    path = tmp_path / "0.log"
+    path.write_text("x" * 100)
+    runtime = Reopener(path)
+    runtime.failures["reopen_log"].append(RuntimeFailure("no"))
+    assert not await rotate_log(runtime, running("web"), path, NOW, 50, 3)
+    assert path.read_text() == "x" * 100
+
+
+def test_where_logs_are() -> None:
+    assert find_log(running("web", 2), Path("/l")) == Path("/l/web/2.log")
+    assert find_log(running("web", log_path="/abs/0.log"), Path("/l")) == Path("/abs/0.log")
+
+
+@pytest.mark.parametrize(
+    ("policy", "code", "written", "expected"),
+    [
+        ("File", 1, "bye", "bye"),
+        ("File", 1, "", ""),
+        ("FallbackToLogsOnError", 1, "bye", "bye"),
+        ("FallbackToLogsOnError", 1, "", "first\nsecond\n"),
+        ("FallbackToLogsOnError", 0, "", ""),
+        ("File", 0, "x" * 5000, "x" * 4096),
+    ],
+)
+def test_last_words(tmp_path: Path, policy: str, code: int, written: str, expected: str) -> None:
+    path = message_file(tmp_path, "web", 0)
+    create_message_file(path)
+    path.write_text(written)
+    log = tmp_path / "0.log"
+    log.write_text(LOG)
+    assert read_message({"terminationMessagePolicy": policy}, ended("web", code), path, log) == expected
+
+
+def test_last_words_are_not_read_through_links(tmp_path: Path) -> None:
+    path = message_file(tmp_path, "web", 0)
+    path.parent.mkdir(parents=True)
+    path.symlink_to("/etc/passwd")
+    assert read_message({}, ended("web", 1), path, tmp_path / "none") == ""
