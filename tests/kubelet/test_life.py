@@ -377,13 +377,31 @@ async def test_pod_without_room_is_rejected(made: Node) -> None:
     await eventually(lambda: made.gone("big"))
 
 
-async def test_few_writes_for_a_simple_start(made: Node) -> None:
+async def test_annotations_reach_downward_files(made: Node) -> None:
+    items = [{"path": "notes", "fieldRef": {"fieldPath": "metadata.annotations"}}]
+    mount = {"name": "d", "mountPath": "/d"}
+    await made.create(
+        "web", {"volumeMounts": [mount]}, volumes=[{"name": "d", "downwardAPI": {"items": items}}]
+    )
+    await made.ready("web")
+    spec = made.runtime.container_specs[made.runtime.find("web").id]
+    shown = next(m for m in spec.mounts if m.container_path == "/d")
+    assert shown.read_only
+    await made.admin.patch(PODS, "web", "default", {"metadata": {"annotations": {"a": "1"}}})
+    await eventually(lambda: 'a="1"' in (Path(shown.host_path) / "notes").read_text())
+    assert made.runtime.calls["start_container"] == 1
+
+
+async def test_simple_start_is_cheap_and_then_quiet(made: Node) -> None:
     await made.create("web")
     await made.ready("web")
     await settle()
-    writes = int((await made.pod("web"))["metadata"]["resourceVersion"])
+    calls = dict(made.runtime.calls)
+    assert calls["run_sandbox"] == calls["create_container"] == calls["start_container"] == 1
+    assert calls["containers"] <= 6, "the runtime is asked only when something happened"
+    settled = (await made.pod("web"))["metadata"]["resourceVersion"]
     await made.clock.advance(5)
-    assert int((await made.pod("web"))["metadata"]["resourceVersion"]) == writes
+    assert (await made.pod("web"))["metadata"]["resourceVersion"] == settled
 
 
 async def test_container_ends_with_its_last_words(made: Node) -> None:

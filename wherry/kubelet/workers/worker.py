@@ -117,9 +117,7 @@ class PodWorker:
         self._context.statuses.seen(pod)
         if _is_same_to_us(old, pod):
             return
-        if old.get("spec") != pod.get("spec") or old["metadata"].get("labels") != pod["metadata"].get(
-            "labels"
-        ):
+        if _shown(old) != _shown(pod):
             self._builder.volumes_changed()
             self._blocked.clear()
         if is_deleting(pod):
@@ -425,6 +423,12 @@ class PodWorker:
         if self._context.tokens.refresh_in_s(self.uid) == 0.0:
             self._builder.volumes_changed()
         self.poke()
+
+
+def _shown(pod: Object) -> tuple[Any, ...]:
+    """What the pod's volumes and containers may show of it."""
+    meta = pod["metadata"]
+    return pod.get("spec"), meta.get("labels"), meta.get("annotations")
 
 
 def _is_same_to_us(old: Object, new: Object) -> bool:
