@@ -33,7 +33,8 @@ def wait_for_pods(cluster: LiveCluster, namespace: str, count: int) -> list[dict
         good = [pod for pod in alive if condition(pod, "Ready") == "True"]
         return good if len(good) == count and len(pods) == count else None
 
-    return until(ready)
+    found: list[dict[str, Any]] = until(ready)
+    return found
 
 
 def until(look: Callable[[], Any], timeout_s: float = 60.0) -> Any:

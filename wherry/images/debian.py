@@ -78,11 +78,12 @@ def collect(packages: Iterable[str], scratch: Path) -> list[PackageFiles]:
 
 
 def closure(packages: Iterable[str]) -> list[str]:
-    """`packages` with what they need of libraries or of the same source, in a stable order."""
+    """`packages`, each followed by what it needs of libraries or of the same source."""
     records: dict[str, Record] = {}
     wanted: dict[str, Record] = {}
     level = list(dict.fromkeys(packages))
     asked = set(level)
+    rank = {name: index for index, name in enumerate(level)}
     while level:
         records |= {record.package: record for record in _records(level, asked)}
         wanted |= {name: records[name] for name in level}
@@ -90,13 +91,14 @@ def closure(packages: Iterable[str]) -> list[str]:
         unknown = [name for name in needed if name not in records]
         records |= {record.package: record for record in _records(unknown, set())}
         level = [name for name, by in needed.items() if name in records and _belongs(records[name], by)]
-    return list(wanted)
+        rank |= {name: rank[needed[name].package] for name in level}
+    return sorted(wanted, key=lambda name: rank[name])
 
 
 def parse_records(text: str) -> Iterator[Record]:
     """The records in what `apt-cache show` prints; of alternative dependencies the first."""
     for stanza in text.strip().split("\n\n"):
-        fields = dict(re.findall(r"^([A-Za-z-]+): (.*)$", stanza, flags=re.MULTILINE))
+        fields: dict[str, str] = dict(re.findall(r"^([A-Za-z-]+): (.*)$", stanza, flags=re.MULTILINE))
         if "Package" not in fields:
             continue
         clauses = f"{fields.get('Pre-Depends', '')},{fields.get('Depends', '')}".split(",")

@@ -12,7 +12,7 @@ from pathlib import Path
 
 from wherry.images.debian import PackageError, PackageFiles, collect
 from wherry.images.oci import Entry, ImageConfig, UnsupportedMachine, write_image
-from wherry.images.recipes import Recipe, base_entries, directory_entries, recipe_of
+from wherry.images.recipes import MERGED, Recipe, base_entries, directory_entries, recipe_of
 
 SEARCH_PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
 
@@ -94,7 +94,9 @@ def _package_entries(package: PackageFiles) -> dict[str, Entry]:
     entries = {}
     for path in package.paths:
         source = package.root / path.lstrip("/")
-        place = path.lstrip("/")
+        place = merged_path(path)
+        if place in MERGED:
+            continue
         if source.is_symlink():
             entries[place] = Entry(mode=0o777, target=str(source.readlink()))
         elif source.is_dir():
@@ -102,6 +104,12 @@ def _package_entries(package: PackageFiles) -> dict[str, Entry]:
         elif source.is_file():
             entries[place] = Entry(mode=source.stat().st_mode & 0o7777, source=source)
     return entries
+
+
+def merged_path(path: str) -> str:
+    """Where a package's file lies in an image, whose /bin, /sbin and /lib are links into /usr."""
+    place = path.strip("/")
+    return f"usr/{place}" if place.split("/")[0] in MERGED and "/" in place else place
 
 
 def _variables(env: Sequence[str]) -> Mapping[str, str]:

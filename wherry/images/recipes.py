@@ -13,6 +13,9 @@ from pathlib import Path
 from wherry.images.debian import PackageFiles
 from wherry.images.oci import Entry
 
+MERGED = ("bin", "lib", "lib64", "sbin")
+"""Directories that are links into /usr, as on every present Debian."""
+
 
 @dataclass(frozen=True, slots=True)
 class Recipe:
@@ -29,7 +32,7 @@ def busybox(files: PackageFiles) -> Recipe:
     program = next(files.root / path.lstrip("/") for path in files.paths if path.endswith("/bin/busybox"))
     listed = subprocess.run([str(program), "--list"], capture_output=True, text=True, check=True)
     applets = set(listed.stdout.split()) - {"busybox"}
-    links = {f"bin/{applet}": Entry(mode=0o777, target="/bin/busybox") for applet in applets}
+    links = {f"usr/bin/{applet}": Entry(mode=0o777, target="/bin/busybox") for applet in applets}
     return Recipe(links, cmd=("sh",))
 
 
@@ -60,14 +63,17 @@ def recipe_of(files: PackageFiles) -> Recipe | None:
 
 
 def base_entries() -> dict[str, Entry]:
-    """What every image has: the accounts root, www-data and nobody, and a place for scratch files."""
+    """What every image has: merged /usr, the accounts root, www-data and nobody, scratch space."""
     accounts = (
         "root:x:0:0:root:/root:/bin/sh\n"
         "www-data:x:33:33:www-data:/var/www:/bin/false\n"
         "nobody:x:65534:65534:nobody:/nonexistent:/bin/false\n"
     )
     group = "root:x:0:\nadm:x:4:\nwww-data:x:33:\nnogroup:x:65534:\n"
+    merged = {name: Entry(mode=0o777, target=f"usr/{name}") for name in MERGED}
     return {
+        **merged,
+        **{f"usr/{name}": Entry() for name in MERGED},
         "etc/passwd": Entry(mode=0o644, data=accounts.encode()),
         "etc/group": Entry(mode=0o644, data=group.encode()),
         "root": Entry(mode=0o700),
