@@ -10,12 +10,20 @@ from wherry.apiserver.admission.default_toleration_seconds import DefaultTolerat
 from wherry.apiserver.admission.namespace_lifecycle import NamespaceLifecycle
 from wherry.apiserver.admission.node_restriction import NodeRestriction
 from wherry.apiserver.admission.priority import Priority
+from wherry.apiserver.admission.rbac_escalation import RbacEscalation
 from wherry.apiserver.admission.service_account import ServiceAccount
 
 
 def built_in_plugins() -> tuple[Plugin, ...]:
     """New instances of all built-in plugins, in order."""
-    return (NamespaceLifecycle(), ServiceAccount(), NodeRestriction(), DefaultTolerationSeconds(), Priority())
+    return (
+        NamespaceLifecycle(),
+        ServiceAccount(),
+        NodeRestriction(),
+        DefaultTolerationSeconds(),
+        Priority(),
+        RbacEscalation(),
+    )
 
 
 def built_in_chain() -> AdmissionChain:

@@ -142,12 +142,13 @@ async def _store_new(core: Core, call: Call, served: Served, obj: Object, genera
                 return Outcome(obj=obj, status=201)
         if generates:
             meta["name"] = generate_name(core, served, meta["generateName"], namespace)
-    error = already_exists(resource.plural, resource.group, meta["name"])
+    taken = already_exists(resource.plural, resource.group, meta["name"])
+    message = taken.message
     if generates:
-        error.message += ", the server was not able to generate a unique name for the object"
+        message += ", the server was not able to generate a unique name for the object"
     elif present is not None and is_deleting(present.decode()):
-        error.message = "object is being deleted: " + error.message
-    raise error
+        message = f"object is being deleted: {message}"
+    raise ApiError(taken.code, taken.reason, message, taken.details)
 
 
 def generate_name(core: Core, served: Served, base: str, namespace: str) -> str:

@@ -1,0 +1,126 @@
+"""What services are given, keep, and give back."""
+
+from __future__ import annotations
+
+import asyncio
+import random
+from typing import Any
+
+import pytest
+
+from tests.apiserver.rig import ADMIN, Rig, config, running
+from wherry.api.core.services import SERVICES
+from wherry.apiserver.app import ApiServer
+from wherry.client.api import Client
+from wherry.kit.clock import SystemClock
+from wherry.objects.errors import ApiError
+from wherry.objects.meta import Object
+
+
+def service(name: str, **spec: Any) -> Object:
+    return {
+        "apiVersion": "v1",
+        "kind": "Service",
+        "metadata": {"name": name, "namespace": "default"},
+        "spec": {"ports": [{"port": 80}], **spec},
+    }
+
+
+async def create(rig: Rig, name: str, **spec: Any) -> Object:
+    made: Object = (await rig.admin.create(SERVICES, service(name, **spec)))["spec"]
+    return made
+
+
+async def test_addresses_are_given_out_and_kept(rig: Rig) -> None:
+    spec = await create(rig, "a")
+    assert spec["clusterIP"].startswith("10.96.")
+    assert spec["clusterIPs"] == [spec["clusterIP"]]
+    assert spec["ipFamilies"] == ["IPv4"]
+    replaced = await rig.admin.update(SERVICES, service("a"))
+    assert replaced["spec"]["clusterIP"] == spec["clusterIP"]
+
+
+async def test_a_chosen_address_is_free_again_after_deletion(rig: Rig) -> None:
+    await create(rig, "a", clusterIP="10.96.0.50")
+    with pytest.raises(ApiError) as caught:
+        await create(rig, "b", clusterIP="10.96.0.50")
+    assert caught.value.message == (
+        'Service "b" is invalid: spec.clusterIPs: Invalid value: ["10.96.0.50"]: '
+        "failed to allocate IP 10.96.0.50: provided IP is already allocated"
+    )
+    await rig.admin.delete(SERVICES, "a", "default")
+    assert (await create(rig, "b", clusterIP="10.96.0.50"))["clusterIP"] == "10.96.0.50"
+
+
+async def test_an_address_outside_the_range(rig: Rig) -> None:
+    with pytest.raises(ApiError, match="The range of valid IPs is 10.96.0.0/16"):
+        await create(rig, "a", clusterIP="10.1.0.1")
+
+
+async def test_headless_and_external_services_have_none(rig: Rig) -> None:
+    assert (await create(rig, "a", clusterIP="None"))["clusterIPs"] == ["None"]
+    external = await create(rig, "b", type="ExternalName", externalName="example.com", ports=[])
+    assert "clusterIP" not in external
+
+
+async def test_node_ports(rig: Rig) -> None:
+    spec = await create(rig, "a", type="NodePort")
+    port = spec["ports"][0]["nodePort"]
+    assert 30000 <= port <= 32767
+    with pytest.raises(ApiError, match="provided port is already allocated"):
+        await create(rig, "b", type="NodePort", ports=[{"port": 80, "nodePort": port}])
+    with pytest.raises(ApiError, match="The range of valid ports is 30000-32767"):
+        await create(rig, "b", type="NodePort", ports=[{"port": 80, "nodePort": 80}])
+    await rig.admin.patch(SERVICES, "a", "default", {"spec": {"type": "ClusterIP"}})
+    again = await create(rig, "b", type="NodePort", ports=[{"port": 80, "nodePort": port}])
+    assert again["ports"][0]["nodePort"] == port
+
+
+async def test_one_number_serves_two_protocols(rig: Rig) -> None:
+    ports = [
+        {"name": "t", "port": 53, "protocol": "TCP", "nodePort": 30053},
+        {"name": "u", "port": 53, "protocol": "UDP", "nodePort": 30053},
+    ]
+    spec = await create(rig, "a", type="NodePort", ports=ports)
+    assert [port["nodePort"] for port in spec["ports"]] == [30053, 30053]
+
+
+async def test_becoming_external_gives_the_address_back(rig: Rig) -> None:
+    await create(rig, "a", clusterIP="10.96.0.60")
+    await rig.admin.patch(
+        SERVICES,
+        "a",
+        "default",
+        {
+            "spec": {
+                "type": "ExternalName",
+                "externalName": "example.com",
+                "clusterIP": None,
+                "clusterIPs": None,
+            }
+        },
+    )
+    assert (await create(rig, "b", clusterIP="10.96.0.60"))["clusterIP"] == "10.96.0.60"
+
+
+async def test_a_failed_write_takes_nothing(rig: Rig) -> None:
+    await create(rig, "a")
+    with pytest.raises(ApiError, match="already exists"):
+        await create(rig, "a", clusterIP="10.96.0.70")
+    assert (await create(rig, "b", clusterIP="10.96.0.70"))["clusterIP"] == "10.96.0.70"
+
+
+async def test_many_at_once_get_different_ones(rig: Rig) -> None:
+    specs = await asyncio.gather(*(create(rig, f"s{n}", type="NodePort") for n in range(40)))
+    assert len({spec["clusterIP"] for spec in specs}) == 40
+    assert len({spec["ports"][0]["nodePort"] for spec in specs}) == 40
+
+
+async def test_a_restart_remembers() -> None:
+    async with running() as rig:
+        await create(rig, "a", clusterIP="10.96.0.80")
+        second = ApiServer(config(), rig.store, SystemClock(), random.Random(1))
+        await second.start()
+        with pytest.raises(ApiError, match="already allocated"):
+            await Client(second.local_transport(ADMIN)).create(SERVICES, service("b", clusterIP="10.96.0.80"))
+        await second.close()

@@ -1,0 +1,169 @@
+"""Who may do what: RBAC over live objects, nodes, impersonation."""
+
+from __future__ import annotations
+
+import pytest
+
+from tests.apiserver.rig import ADMIN, ALICE, Rig, account, config_map, pod
+from wherry.api.coordination.leases import LEASES
+from wherry.api.core.config_maps import CONFIG_MAPS
+from wherry.api.core.nodes import NODES
+from wherry.api.core.pods import PODS
+from wherry.api.core.secrets import SECRETS
+from wherry.api.core.service_accounts import SERVICE_ACCOUNTS
+from wherry.api.rbac.cluster_role_bindings import CLUSTER_ROLE_BINDINGS
+from wherry.api.rbac.cluster_roles import CLUSTER_ROLES
+from wherry.api.rbac.role_bindings import ROLE_BINDINGS
+from wherry.api.rbac.roles import ROLES
+from wherry.apiserver.user import AUTHENTICATED, NODES_GROUP, User, service_account_user
+from wherry.objects.errors import ApiError
+from wherry.objects.meta import Object
+
+API = "rbac.authorization.k8s.io"
+NODE = User("system:node:n1", (NODES_GROUP, AUTHENTICATED))
+REFUSED = 'User "alice" cannot {} resource "pods" in API group "" in the namespace "default"'
+
+
+def binding(role_kind: str, role: str, subject: Object, namespace: str = "default") -> Object:
+    meta = {"name": f"b-{role}", "namespace": namespace} if namespace else {"name": f"b-{role}"}
+    return {
+        "apiVersion": f"{API}/v1",
+        "kind": "RoleBinding" if namespace else "ClusterRoleBinding",
+        "metadata": meta,
+        "roleRef": {"apiGroup": API, "kind": role_kind, "name": role},
+        "subjects": [subject],
+    }
+
+
+ALICE_SUBJECT = {"kind": "User", "apiGroup": API, "name": "alice"}
+
+
+async def test_a_role_binding_lets_in_and_its_end_shuts_out(rig: Rig) -> None:
+    alice = rig.client(ALICE)
+    with pytest.raises(ApiError) as caught:
+        await alice.list(PODS, "default")
+    assert caught.value.message == "pods is forbidden: " + REFUSED.format("list")
+    rules = [{"verbs": ["list"], "apiGroups": [""], "resources": ["pods"]}]
+    role = {"metadata": {"name": "r", "namespace": "default"}, "rules": rules}
+    await rig.admin.create(ROLES, role)
+    await rig.admin.create(ROLE_BINDINGS, binding("Role", "r", ALICE_SUBJECT))
+    assert (await alice.list(PODS, "default")).items == []
+    with pytest.raises(ApiError, match='in the namespace "kube-system"'):
+        await alice.list(PODS, "kube-system")
+    with pytest.raises(ApiError, match="at the cluster scope"):
+        await alice.list(PODS)
+    await rig.admin.delete(ROLE_BINDINGS, "b-r", "default")
+    with pytest.raises(ApiError, match="cannot list"):
+        await alice.list(PODS, "default")
+
+
+async def test_named_objects_are_named_in_the_refusal(rig: Rig) -> None:
+    with pytest.raises(ApiError) as caught:
+        await rig.client(ALICE).get(PODS, "p", "default")
+    assert caught.value.message == 'pods "p" is forbidden: ' + REFUSED.format("get")
+    status, body, _ = await rig.http("GET", "/metrics", token="alice-token")
+    assert (status, body["message"]) == (403, 'forbidden: User "alice" cannot get path "/metrics"')
+
+
+async def test_edit_may_write_but_not_grant(rig: Rig) -> None:
+    await rig.admin.create(ROLE_BINDINGS, binding("ClusterRole", "edit", ALICE_SUBJECT))
+    alice = rig.client(ALICE)
+    await alice.create(CONFIG_MAPS, config_map("a"))
+    with pytest.raises(ApiError, match='cannot create resource "roles"'):
+        await alice.create(ROLES, {"metadata": {"name": "r", "namespace": "default"}, "rules": []})
+
+
+async def test_aggregated_roles_grow_with_labelled_ones(rig: Rig) -> None:
+    await rig.admin.create(ROLE_BINDINGS, binding("ClusterRole", "view", ALICE_SUBJECT))
+    alice = rig.client(ALICE)
+    with pytest.raises(ApiError, match="cannot list"):
+        await alice.list(SECRETS, "default")
+    await rig.admin.create(
+        CLUSTER_ROLES,
+        {
+            "metadata": {"name": "more", "labels": {f"{API}/aggregate-to-view": "true"}},
+            "rules": [{"verbs": ["list"], "apiGroups": [""], "resources": ["secrets"]}],
+        },
+    )
+    assert (await alice.list(SECRETS, "default")).items == []
+
+
+async def test_service_accounts_and_groups_are_subjects(rig: Rig) -> None:
+    subject = {"kind": "ServiceAccount", "name": "robot", "namespace": "default"}
+    await rig.admin.create(CLUSTER_ROLE_BINDINGS, binding("ClusterRole", "view", subject, ""))
+    await rig.client(service_account_user("default", "robot")).list(PODS)
+    with pytest.raises(ApiError, match="system:serviceaccount:default:other"):
+        await rig.client(service_account_user("default", "other")).list(PODS)
+
+
+async def test_a_grant_cannot_exceed_what_the_granter_has(rig: Rig) -> None:
+    await rig.admin.create(ROLE_BINDINGS, binding("ClusterRole", "admin", ALICE_SUBJECT))
+    alice = rig.client(ALICE)
+    mine = [{"verbs": ["get"], "apiGroups": [""], "resources": ["pods"]}]
+    await alice.create(ROLES, {"metadata": {"name": "fine", "namespace": "default"}, "rules": mine})
+    more = [{"verbs": ["get"], "apiGroups": ["example.com"], "resources": ["things"]}]
+    with pytest.raises(
+        ApiError, match="is attempting to grant RBAC permissions not currently held"
+    ) as caught:
+        await alice.create(ROLES, {"metadata": {"name": "more", "namespace": "default"}, "rules": more})
+    assert caught.value.code == 403
+    with pytest.raises(ApiError, match="not currently held"):
+        bound = binding("ClusterRole", "cluster-admin", ALICE_SUBJECT)
+        await alice.create(ROLE_BINDINGS, bound)
+
+
+async def test_a_node_reads_only_what_its_pods_use(rig: Rig) -> None:
+    node = rig.client(NODE)
+    await rig.admin.create(SERVICE_ACCOUNTS, account())
+    for name in ("mine", "other"):
+        await rig.admin.create(CONFIG_MAPS, config_map(name))
+    volumes = [{"name": "v", "configMap": {"name": "mine"}}]
+    await rig.admin.create(PODS, pod("p", nodeName="n1", volumes=volumes))
+    await node.get(CONFIG_MAPS, "mine", "default")
+    with pytest.raises(ApiError, match='no relationship found between node "n1" and this object'):
+        await node.get(CONFIG_MAPS, "other", "default")
+    with pytest.raises(ApiError, match="can only list/watch single resource of this type"):
+        await node.list(CONFIG_MAPS, "default")
+    listing = await node.list(CONFIG_MAPS, "default", field_selector="metadata.name=mine")
+    assert len(listing.items) == 1
+
+
+async def test_a_node_writes_only_itself(rig: Rig) -> None:
+    node = rig.client(NODE)
+    made = await node.create(NODES, {"metadata": {"name": "n1"}})
+    with pytest.raises(ApiError, match='node "n1" is not allowed to modify node "n2"'):
+        await node.create(NODES, {"metadata": {"name": "n2"}})
+    with pytest.raises(ApiError, match="is not allowed to modify taints"):
+        await node.update(NODES, {**made, "spec": {"taints": [{"key": "a", "effect": "NoSchedule"}]}})
+    lease = {"metadata": {"name": "n1", "namespace": "kube-node-lease"}}
+    await node.create(LEASES, lease)
+    with pytest.raises(ApiError, match="can only access node lease with the same name"):
+        await node.create(LEASES, {"metadata": {"name": "n2", "namespace": "kube-node-lease"}})
+    await rig.admin.create(SERVICE_ACCOUNTS, account())
+    other = await rig.admin.create(PODS, pod("p", nodeName="n2"))
+    with pytest.raises(
+        ApiError, match="can only update pod status for pods with spec.nodeName set to itself"
+    ):
+        await node.update_status(PODS, {**other, "status": {"phase": "Running"}})
+    with pytest.raises(ApiError, match="can only create mirror pods"):
+        await node.create(PODS, pod("q", nodeName="n1"))
+
+
+async def test_acting_as_somebody_else_takes_permission(rig: Rig) -> None:
+    path = "/apis/authentication.k8s.io/v1/selfsubjectreviews"
+    body = {"apiVersion": "authentication.k8s.io/v1", "kind": "SelfSubjectReview"}
+    headers = {"Impersonate-User": "bob", "Impersonate-Group": "devs"}
+    status, answer, _ = await rig.http("POST", path, body, headers=headers)
+    assert status == 201
+    info = answer["status"]["userInfo"]
+    assert (info["username"], info["groups"]) == ("bob", ["devs", AUTHENTICATED])
+    status, answer, _ = await rig.http("POST", path, body, headers=headers, token="alice-token")
+    assert status == 403
+    assert 'cannot impersonate resource "users"' in answer["message"]
+    status, _, _ = await rig.http("GET", "/api/v1/namespaces/default", headers={"Impersonate-User": "bob"})
+    assert status == 403
+
+
+def test_masters_are_masters() -> None:
+    assert ADMIN.is_master
+    assert not ALICE.is_master

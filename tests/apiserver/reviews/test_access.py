@@ -1,0 +1,61 @@
+"""Asking what somebody may do."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from tests.apiserver.rig import Rig
+
+ROOT = "/apis/authorization.k8s.io/v1"
+LIST_PODS = {"verb": "list", "resource": "pods", "namespace": "default"}
+
+
+@pytest.mark.parametrize(
+    ("path", "spec", "token", "allowed"),
+    [
+        ("selfsubjectaccessreviews", {"resourceAttributes": LIST_PODS}, "admin-token", True),
+        ("selfsubjectaccessreviews", {"resourceAttributes": LIST_PODS}, "alice-token", False),
+        ("selfsubjectaccessreviews", {"nonResourceAttributes": {"verb": "get", "path": "/version"}},
+         "alice-token", True),
+        ("subjectaccessreviews", {"user": "x", "groups": ["system:masters"], "resourceAttributes": LIST_PODS},
+         "admin-token", True),
+        ("subjectaccessreviews", {"user": "x", "resourceAttributes": LIST_PODS}, "admin-token", False),
+        ("namespaces/default/localsubjectaccessreviews", {"user": "x", "resourceAttributes": LIST_PODS},
+         "admin-token", False),
+    ],
+)  # fmt: skip
+async def test_reviews(rig: Rig, path: str, spec: dict[str, Any], token: str, allowed: bool) -> None:
+    status, answer, _ = await rig.http("POST", f"{ROOT}/{path}", {"spec": spec}, token=token)
+    assert status == 201
+    assert answer["status"]["allowed"] is allowed
+
+
+@pytest.mark.parametrize(
+    ("path", "spec", "code"),
+    [
+        ("subjectaccessreviews", {"resourceAttributes": LIST_PODS}, 422),
+        ("subjectaccessreviews", {"user": "x"}, 422),
+        ("namespaces/kube-system/localsubjectaccessreviews", {"user": "x", "resourceAttributes": LIST_PODS}, 400),
+        ("selfsubjectrulesreviews", {}, 400),
+    ],
+)  # fmt: skip
+async def test_reviews_that_make_no_sense(rig: Rig, path: str, spec: dict[str, Any], code: int) -> None:
+    status, _, _ = await rig.http("POST", f"{ROOT}/{path}", {"spec": spec})
+    assert status == code
+
+
+async def test_not_everybody_may_ask_about_others(rig: Rig) -> None:
+    spec = {"user": "x", "resourceAttributes": LIST_PODS}
+    status, _, _ = await rig.http("POST", f"{ROOT}/subjectaccessreviews", {"spec": spec}, token="alice-token")
+    assert status == 403
+
+
+async def test_rules_of_the_caller(rig: Rig) -> None:
+    _, answer, _ = await rig.http(
+        "POST", f"{ROOT}/selfsubjectrulesreviews", {"spec": {"namespace": "default"}}, token="alice-token"
+    )
+    rules = answer["status"]["resourceRules"]
+    assert any("selfsubjectreviews" in rule["resources"] for rule in rules)
+    assert any("/version" in rule["nonResourceURLs"] for rule in answer["status"]["nonResourceRules"])

@@ -1,0 +1,70 @@
+"""A kubelet's HTTPS server that answers with what it was asked, for tests of the way there."""
+
+from __future__ import annotations
+
+import asyncio
+import ssl
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+
+from tests.apiserver.rig import files
+from wherry.kit.httpd.message import (
+    Answer,
+    Duplex,
+    Request,
+    Response,
+    StreamResponse,
+    UpgradeResponse,
+    Writer,
+)
+from wherry.kit.httpd.server import Server
+
+
+class FakeKubelet:
+    """Remembers requests; logs two pieces, echoes upgraded connections in capitals."""
+
+    def __init__(self) -> None:
+        self.requests: list[Request] = []
+        self.port = 0
+        self.more_log = asyncio.Event()
+
+    def handle(self, request: Request) -> Answer:
+        """Answer by path."""
+        self.requests.append(request)
+        if request.path.startswith("/containerLogs/default/broken"):
+            return Response(b'container "web" in pod "broken" is waiting to start', 400, "text/plain")
+        if request.path.startswith("/containerLogs/"):
+            return StreamResponse(self._logs, content_type="text/plain")
+        if request.headers.get("upgrade"):
+            headers = (("Connection", "Upgrade"), ("Upgrade", request.headers["upgrade"]))
+            return UpgradeResponse(_echo, headers)
+        return Response(b"hello", headers=(("X-Served-By", "kubelet"),), content_type="text/plain")
+
+    async def _logs(self, writer: Writer) -> None:
+        writer.write(b"first\n")
+        await self.more_log.wait()
+        writer.write(b"second\n")
+
+
+async def _echo(peer: Duplex) -> None:
+    peer.write(b"ready;")
+    while data := await peer.read():
+        peer.write(data.upper())
+        if b"end" in data:
+            return
+
+
+@asynccontextmanager
+async def kubelet() -> AsyncIterator[FakeKubelet]:
+    """A fake kubelet that demands the API server's client certificate."""
+    fake = FakeKubelet()
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.load_cert_chain(str(files().server.cert), str(files().server.key))
+    context.load_verify_locations(str(files().authority.cert))
+    context.verify_mode = ssl.CERT_REQUIRED
+    server = Server(fake.handle, ssl_context=context)
+    fake.port = await server.start()
+    try:
+        yield fake
+    finally:
+        await server.close()

@@ -1,0 +1,179 @@
+"""Logs, exec, attach, port-forward and proxies, through to a kubelet."""
+
+from __future__ import annotations
+
+import asyncio
+import ssl
+from collections.abc import AsyncIterator
+from typing import Any
+
+import pytest
+
+from tests.apiserver.rig import Rig, account, files, pod
+from tests.apiserver.subresources.fake_kubelet import FakeKubelet, kubelet
+from wherry.api.core.nodes import NODES
+from wherry.api.core.pods import PODS
+from wherry.api.core.service_accounts import SERVICE_ACCOUNTS
+from wherry.api.core.services import SERVICES
+from wherry.api.discovery.endpoint_slices import ENDPOINT_SLICES
+from wherry.apiserver.subresources.proxies import split_name
+from wherry.objects.errors import ApiError
+
+POD = "/api/v1/namespaces/default/pods/p"
+TOKEN = {"Authorization": "Bearer admin-token"}
+
+
+@pytest.fixture
+async def node(rig: Rig) -> AsyncIterator[FakeKubelet]:
+    """The kubelet of node n, on which pod p runs."""
+    async with kubelet() as fake:
+        made = await rig.admin.create(NODES, {"metadata": {"name": "n"}})
+        made["status"] = {
+            "addresses": [{"type": "InternalIP", "address": "127.0.0.1"}],
+            "daemonEndpoints": {"kubeletEndpoint": {"Port": fake.port}},
+        }
+        await rig.admin.update_status(NODES, made)
+        await rig.admin.create(SERVICE_ACCOUNTS, account())
+        for name in ("p", "broken"):
+            await rig.admin.create(PODS, pod(name, nodeName="n"))
+        yield fake
+
+
+async def test_logs_come_as_they_are_written(rig: Rig, node: FakeKubelet) -> None:
+    url = f"{rig.server.url}{POD}/log?follow=true&tailLines=5"
+    async with rig.session.get(url, headers=TOKEN) as response:
+        assert response.headers["Content-Type"].startswith("text/plain")
+        assert await response.content.readline() == b"first\n"
+        node.more_log.set()
+        assert await response.content.readline() == b"second\n"
+    (request,) = node.requests
+    assert request.path == "/containerLogs/default/p/web"
+    assert request.query == "follow=true&tailLines=5"
+
+
+async def test_the_kubelets_refusal_is_told(rig: Rig, node: FakeKubelet) -> None:
+    status, body, _ = await rig.http("GET", "/api/v1/namespaces/default/pods/broken/log")
+    assert (status, body["reason"]) == (400, "BadRequest")
+    assert body["message"] == 'container "web" in pod "broken" is waiting to start'
+
+
+@pytest.mark.parametrize(
+    ("path", "code", "message"),
+    [
+        (f"{POD}/log?container=none", 400, "container none is not valid for pod p"),
+        ("/api/v1/namespaces/default/pods/none/log", 404, 'pods "none" not found'),
+        (f"{POD}/exec?stdout=1", 400, "you must specify at least 1 command for the container"),
+        (f"{POD}/exec?command=ls", 400, "at least one of stdin, stdout, stderr must be set"),
+        (f"{POD}/exec?command=ls&stdout=1", 400, "Upgrade request required"),
+        ("/api/v1/namespaces/default/services/none/proxy/", 404, 'services "none" not found'),
+        (f"{POD}/proxy/", 400, "address not allowed"),
+    ],
+)
+async def test_refusals(rig: Rig, node: FakeKubelet, path: str, code: int, message: str) -> None:
+    status, body, _ = await rig.http("GET", path)
+    assert (status, body["message"]) == (code, message)
+
+
+async def upgrade(rig: Rig, method: str, path: str) -> tuple[str, asyncio.StreamReader, asyncio.StreamWriter]:
+    """Ask for SPDY: the answer's head, and both ends of the connection."""
+    context = ssl.create_default_context(cafile=str(files().authority.cert))
+    reader, writer = await asyncio.open_connection("127.0.0.1", rig.server.port, ssl=context)
+    writer.write(
+        f"{method} {path} HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer admin-token\r\n"
+        "Connection: Upgrade\r\nUpgrade: SPDY/3.1\r\nX-Stream-Protocol-Version: v4.channel.k8s.io\r\n"
+        "Content-Length: 0\r\n\r\n".encode()
+    )
+    head = (await reader.readuntil(b"\r\n\r\n")).decode()
+    return head, reader, writer
+
+
+@pytest.mark.parametrize(
+    ("path", "target", "query"),
+    [
+        (f"{POD}/exec?command=ls&command=-l&stdin=true&stdout=true&tty=true", "/exec/default/p/web",
+         "command=ls&command=-l&input=1&output=1&tty=1"),
+        (f"{POD}/attach?stderr=1&container=web", "/attach/default/p/web", "error=1"),
+        (f"{POD}/portforward?ports=80", "/portForward/default/p", "ports=80"),
+        ("/api/v1/nodes/n/proxy/exec/x?y=1", "/exec/x", "y=1"),
+    ],
+)  # fmt: skip
+async def test_upgraded_connections_are_passed_through(
+    rig: Rig, node: FakeKubelet, path: str, target: str, query: str
+) -> None:
+    head, reader, writer = await upgrade(rig, "POST", path)
+    assert head.startswith("HTTP/1.1 101 ")
+    assert "SPDY/3.1" in head
+    assert await reader.readexactly(6) == b"ready;"
+    writer.write(b"some bytes")
+    assert await reader.readexactly(10) == b"SOME BYTES"
+    writer.write(b"end")
+    assert await reader.read() == b"END"
+    writer.close()
+    (request,) = node.requests
+    assert (request.path, request.query) == (target, query)
+    assert "authorization" not in request.headers
+    assert request.connection.peer_certificate is not None
+
+
+async def test_a_node_without_an_address_is_unavailable(rig: Rig) -> None:
+    await rig.admin.create(NODES, {"metadata": {"name": "n"}})
+    status, body, _ = await rig.http("GET", "/api/v1/nodes/n/proxy/pods")
+    assert status == 503
+    assert "no preferred addresses found" in body["message"]
+
+
+async def test_a_node_that_does_not_answer(rig: Rig, node: FakeKubelet) -> None:
+    found = await rig.admin.get(NODES, "n")
+    found["status"]["daemonEndpoints"]["kubeletEndpoint"]["Port"] = 1
+    await rig.admin.update_status(NODES, found)
+    status, body, _ = await rig.http("GET", f"{POD}/log")
+    assert status == 502
+    assert body["message"].startswith("error dialing backend")
+
+
+async def test_plain_requests_are_proxied(rig: Rig, node: FakeKubelet) -> None:
+    status, text, headers = await rig.http("GET", "/api/v1/nodes/n/proxy/healthz?a=b")
+    assert (status, text, headers["X-Served-By"]) == (200, "hello", "kubelet")
+    assert (node.requests[0].path, node.requests[0].query) == ("/healthz", "a=b")
+
+
+async def test_services_are_proxied_to_a_ready_endpoint(rig: Rig, node: FakeKubelet) -> None:
+    ports = [{"name": "https", "port": 443}]
+    await rig.admin.create(
+        SERVICES, {"metadata": {"name": "s", "namespace": "default"}, "spec": {"ports": ports}}
+    )
+    path = "/api/v1/namespaces/default/services/https:s:https/proxy"
+    status, body, _ = await rig.http("GET", f"{path}/x")
+    assert (status, body["message"]) == (503, 'no endpoints available for service "https:s:https"')
+    slice_: dict[str, Any] = {
+        "metadata": {
+            "name": "s-1",
+            "namespace": "default",
+            "labels": {"kubernetes.io/service-name": "s"},
+        },
+        "addressType": "IPv4",
+        "endpoints": [{"addresses": ["127.0.0.1"], "conditions": {"ready": True}}],
+        "ports": [{"name": "https", "port": node.port}],
+    }
+    with pytest.raises(ApiError):  # loopback is no endpoint address, as upstream has it
+        await rig.admin.create(ENDPOINT_SLICES, slice_)
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("a", ("http", "a", "")),
+        ("a:80", ("http", "a", "80")),
+        ("https:a:443", ("https", "a", "443")),
+        ("https:a:", ("https", "a", "")),
+        (":a:80", ("http", "a", "80")),
+    ],
+)
+def test_names(text: str, expected: tuple[str, str, str]) -> None:
+    assert split_name(text) == expected
+
+
+@pytest.mark.parametrize("text", ["a:b:c", "https:a:b:c"])
+def test_names_that_make_no_sense(text: str) -> None:
+    with pytest.raises(ApiError):
+        split_name(text)

@@ -1,0 +1,55 @@
+"""What a cluster has from its first moment, and keeps over a restart."""
+
+from __future__ import annotations
+
+import random
+
+from tests.apiserver.rig import ADMIN, Rig, config, running
+from wherry.api.core.endpoints import ENDPOINTS
+from wherry.api.core.namespaces import NAMESPACES
+from wherry.api.core.services import SERVICES
+from wherry.api.discovery.endpoint_slices import ENDPOINT_SLICES
+from wherry.api.rbac.cluster_roles import CLUSTER_ROLES
+from wherry.api.scheduling.priority_classes import PRIORITY_CLASSES
+from wherry.apiserver.app import ApiServer
+from wherry.client.api import Client
+from wherry.kit.clock import SystemClock
+from wherry.objects.meta import name_of
+
+
+async def test_the_first_objects(rig: Rig) -> None:
+    names = [name_of(item) for item in (await rig.admin.list(NAMESPACES)).items]
+    assert names == ["default", "kube-node-lease", "kube-public", "kube-system"]
+    service = await rig.admin.get(SERVICES, "kubernetes", "default")
+    assert service["spec"]["clusterIP"] == "10.96.0.1"
+    endpoints = await rig.admin.get(ENDPOINTS, "kubernetes", "default")
+    assert endpoints["subsets"][0]["addresses"] == [{"ip": "10.0.0.1"}]
+    slices = (await rig.admin.list(ENDPOINT_SLICES, "default")).items
+    assert slices[0]["endpoints"][0]["addresses"] == ["10.0.0.1"]
+    classes = {name_of(item): item["value"] for item in (await rig.admin.list(PRIORITY_CLASSES)).items}
+    assert classes == {"system-cluster-critical": 2000000000, "system-node-critical": 2000001000}
+    roles = {name_of(item) for item in (await rig.admin.list(CLUSTER_ROLES)).items}
+    assert {"cluster-admin", "admin", "edit", "view", "system:discovery", "system:node-proxier"} <= roles
+
+
+async def test_a_restart_changes_nothing_but_the_address() -> None:
+    async with running(advertise_port=6443) as rig:
+        before = rig.store.revision
+        second = ApiServer(config(advertise_port=6443), rig.store, SystemClock(), random.Random(1))
+        await second.start()
+        assert rig.store.revision == before
+        await second.close()
+        moved = ApiServer(
+            config(advertise_port=7443, advertise_address="10.0.0.2"),
+            rig.store,
+            SystemClock(),
+            random.Random(1),
+        )
+        await moved.start()
+        admin = Client(moved.local_transport(ADMIN))
+        endpoints = await admin.get(ENDPOINTS, "kubernetes", "default")
+        assert endpoints["subsets"][0]["addresses"] == [{"ip": "10.0.0.2"}]
+        assert endpoints["subsets"][0]["ports"][0]["port"] == 7443
+        slices = (await admin.list(ENDPOINT_SLICES, "default")).items
+        assert slices[0]["endpoints"][0]["addresses"] == ["10.0.0.2"]
+        await moved.close()
