@@ -9,9 +9,11 @@ from __future__ import annotations
 import asyncio
 import logging
 import secrets
+from collections.abc import Coroutine
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from random import Random
+from typing import Any
 
 from wherry.api.core.nodes import NODES
 from wherry.client.api import Client
@@ -60,10 +62,10 @@ async def run_agent(config: ClusterConfig, paths: ClusterPaths, stop: asyncio.Ev
     tasks = Tasks("agent")
     tasks.spawn(daemon.supervise(), "containerd")
     try:
-        await parts.start(config, clock)
-        tell_ready("agent", paths, {"node": config.node_name, "processes": _processes(daemon)})
-        log.info("node %s is ready", config.node_name)
-        await stop.wait()
+        if await _unless_stopped(parts.start(config, clock), stop):
+            tell_ready("agent", paths, {"node": config.node_name, "processes": _processes(daemon)})
+            log.info("node %s is ready", config.node_name)
+            await stop.wait()
     finally:
         await tasks.close()
         await parts.close()
@@ -155,6 +157,20 @@ async def _until_ready(client: Client, name: str, clock: Clock) -> None:
     await cache.start()
     await ready.wait()
     await cache.close()
+
+
+async def _unless_stopped(start: Coroutine[Any, Any, None], stop: asyncio.Event) -> bool:
+    """Whether `start` came to its end before `stop` was set; if not it is cancelled."""
+    starting = asyncio.ensure_future(start)
+    stopping = asyncio.ensure_future(stop.wait())
+    await asyncio.wait((starting, stopping), return_when=asyncio.FIRST_COMPLETED)
+    stopping.cancel()
+    if not starting.done():
+        starting.cancel()
+        await asyncio.wait((starting,))
+        return False
+    starting.result()
+    return True
 
 
 def _processes(daemon: ContainerdDaemon) -> dict[str, int]:

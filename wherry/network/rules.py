@@ -148,9 +148,9 @@ async def _fails(*command: str) -> bool:
 async def _call(*command: str, stdin: str = "") -> tuple[int, str, str]:
     process = await asyncio.create_subprocess_exec(
         *command,
-        stdin=asyncio.subprocess.PIPE,
+        stdin=asyncio.subprocess.PIPE if stdin else asyncio.subprocess.DEVNULL,
         stdout=asyncio.subprocess.PIPE,
         stderr=asyncio.subprocess.PIPE,
     )
-    output, errors = await process.communicate(stdin.encode())
+    output, errors = await process.communicate(stdin.encode() or None)
     return process.returncode or 0, output.decode(errors="replace"), errors.decode(errors="replace")

@@ -101,21 +101,21 @@ def removal_text(present: dict[str, Chains], jumps: set[Jump]) -> str:
 
 
 async def _save() -> str:
-    return await _run(["iptables-save"], "")
+    return await _run(["iptables-save"])
 
 
-async def _run(command: list[str], text: str) -> str:
-    """Run a tool with `text` on its standard input; what it printed. Raises BackendError."""
+async def _run(command: list[str], text: str = "") -> str:
+    """Run a tool, with `text` on its standard input if any; what it printed. Raises BackendError."""
     try:
         process = await asyncio.create_subprocess_exec(
             *command,
-            stdin=asyncio.subprocess.PIPE,
+            stdin=asyncio.subprocess.PIPE if text else asyncio.subprocess.DEVNULL,
             stdout=asyncio.subprocess.PIPE,
             stderr=asyncio.subprocess.PIPE,
         )
     except FileNotFoundError:
         raise BackendError(f"{command[0]} is not installed; run: apt-get install iptables") from None
-    output, complaint = await process.communicate(text.encode())
+    output, complaint = await process.communicate(text.encode() or None)
     if process.returncode != 0:
         said = " ".join(complaint.decode(errors="replace").split())
         raise BackendError(f"{command[0]} failed ({process.returncode}): {said}")
