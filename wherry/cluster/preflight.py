@@ -16,6 +16,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from wherry.cluster.config import ClusterConfig
+from wherry.network.cni import bridge_name
 
 CNI_DIRECTORIES = (Path("/usr/lib/cni"), Path("/opt/cni/bin"))
 CNI_PLUGINS = ("bridge", "host-local", "portmap", "loopback")
@@ -30,6 +31,8 @@ PROGRAMS = {
     "ip": "iproute2",
 }
 """Each program that is run, and the Debian package that has it."""
+RTF_REJECT = 0x200
+"""Flag of a route that refuses (linux/route.h)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,9 +103,9 @@ def _why_not_bindable(host: str, port: int) -> str:
 
 
 def _taken_ranges(config: ClusterConfig) -> Iterator[Problem]:
-    own = {"pod_cidr": config.pod_cidr, "service_cidr": config.service_cidr}
-    for field, text in own.items():
-        taken = overlapping_route(ipaddress.IPv4Network(text), _routes())
+    routes = [route for route in _routes() if route[0] != bridge_name(config.name)]
+    for field, text in (("pod_cidr", config.pod_cidr), ("service_cidr", config.service_cidr)):
+        taken = overlapping_route(ipaddress.IPv4Network(text), routes)
         if taken:
             flag = "--" + field.replace("_", "-")
             yield Problem(
@@ -111,13 +114,15 @@ def _taken_ranges(config: ClusterConfig) -> Iterator[Problem]:
             )
 
 
-def _routes() -> Sequence[tuple[str, ipaddress.IPv4Network]]:
+def _routes() -> list[tuple[str, ipaddress.IPv4Network]]:
+    """The machine's IPv4 routes as (interface, network), those that only refuse left out."""
     routes = []
     for line in Path("/proc/net/route").read_text().splitlines()[1:]:
         interface, destination, _, flags, _, _, _, mask, *_ = line.split()
+        if int(flags, 16) & RTF_REJECT:
+            continue
         address = int.from_bytes(bytes.fromhex(destination)[::-1])
         length = int.from_bytes(bytes.fromhex(mask)[::-1]).bit_count()
-        del flags
         routes.append((interface, ipaddress.IPv4Network((address, length))))
     return routes
 
