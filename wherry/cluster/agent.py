@@ -11,7 +11,6 @@ import logging
 import secrets
 from collections.abc import Coroutine
 from dataclasses import dataclass
-from datetime import UTC, datetime
 from random import Random
 from typing import Any
 
@@ -21,7 +20,7 @@ from wherry.client.cache import Cache
 from wherry.client.http import HttpIdentity, HttpTransport
 from wherry.cluster.components import PermanentError, tell_ready
 from wherry.cluster.config import ClusterConfig
-from wherry.cluster.identities import KUBELET_CLIENT, Identities, ensure_identities
+from wherry.cluster.identities import KUBELET_CLIENT, Identities, find_identities
 from wherry.cluster.launch import main
 from wherry.cluster.lifecycle import node_address
 from wherry.cluster.node import Node, node_of
@@ -51,7 +50,11 @@ async def run_agent(config: ClusterConfig, paths: ClusterPaths, stop: asyncio.Ev
     except MissingPrograms as error:
         raise PermanentError(str(error)) from error
     node_ip = node_address()
-    identities = ensure_identities(config, paths, node_ip, datetime.now(UTC))
+    identities = find_identities(config, paths)
+    if not identities.node_client.cert.exists():
+        raise PermanentError(
+            f"{identities.node_client.cert} is missing; run: wherry start --name {config.name}"
+        )
     node = node_of(config, paths)
     daemon = node.daemon(facts, clock)
     try:

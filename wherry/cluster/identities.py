@@ -12,11 +12,18 @@ from pathlib import Path
 
 from wherry.cluster.config import ClusterConfig
 from wherry.cluster.paths import ClusterPaths
-from wherry.cluster.pki import KeyPair, Pki, Subject
 
 MASTERS = "system:masters"
 NODES = "system:nodes"
 KUBELET_CLIENT = "kube-apiserver-kubelet-client"
+
+
+@dataclass(frozen=True, slots=True)
+class KeyPair:
+    """The paths of a certificate and its key, both PEM."""
+
+    cert: Path
+    key: Path
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,10 +49,30 @@ def first_service_ip(config: ClusterConfig) -> str:
     return str(next(ipaddress.ip_network(config.service_cidr).hosts()))
 
 
+def find_identities(config: ClusterConfig, paths: ClusterPaths) -> Identities:
+    """Where they lie, whether they are there or not."""
+
+    def pair(stem: str) -> KeyPair:
+        return KeyPair(paths.pki / f"{stem}.crt", paths.pki / f"{stem}.key")
+
+    return Identities(
+        authority=pair("ca"),
+        api_server=pair("apiserver"),
+        kubelet_client=pair("apiserver-kubelet-client"),
+        admin=pair("admin"),
+        node_client=pair(f"node-{config.node_name}"),
+        node_server=pair(f"kubelet-{config.node_name}"),
+        tokens_key=paths.pki / "service-accounts.key",
+    )
+
+
 def ensure_identities(config: ClusterConfig, paths: ClusterPaths, node_ip: str, now: datetime) -> Identities:
     """Make what is missing or stale; `config.node_name` must be set."""
+    # Imported here: whoever only reads certificates need not pay for the library that makes them.
+    from wherry.cluster.pki import Pki, Subject
+
     pki = Pki(paths.pki, now)
-    node = config.node_name
+    node, found = config.node_name, find_identities(config, paths)
     local = ("localhost", "127.0.0.1")
     extra = () if config.api_host in ("0.0.0.0", "::") else (config.api_host,)  # noqa: S104
     server_names = (
@@ -60,19 +87,17 @@ def ensure_identities(config: ClusterConfig, paths: ClusterPaths, node_ip: str, 
         pod_gateway(config),
         *extra,
     )
-    return Identities(
-        authority=pki.authority,
-        api_server=pki.leaf("apiserver", Subject(common_name="kube-apiserver", hosts=server_names)),
-        kubelet_client=pki.leaf(
-            "apiserver-kubelet-client", Subject(common_name=KUBELET_CLIENT, organizations=(MASTERS,))
+    kubelet = f"system:node:{node}"
+    for pair, subject in (
+        (found.api_server, Subject(common_name="kube-apiserver", hosts=server_names)),
+        (found.kubelet_client, Subject(common_name=KUBELET_CLIENT, organizations=(MASTERS,))),
+        (found.admin, Subject(common_name="kubernetes-admin", organizations=(MASTERS,))),
+        (found.node_client, Subject(common_name=kubelet, organizations=(NODES,))),
+        (
+            found.node_server,
+            Subject(common_name=kubelet, organizations=(NODES,), hosts=(*local, node, node_ip)),
         ),
-        admin=pki.leaf("admin", Subject(common_name="kubernetes-admin", organizations=(MASTERS,))),
-        node_client=pki.leaf(
-            f"node-{node}", Subject(common_name=f"system:node:{node}", organizations=(NODES,))
-        ),
-        node_server=pki.leaf(
-            f"kubelet-{node}",
-            Subject(common_name=f"system:node:{node}", organizations=(NODES,), hosts=(*local, node, node_ip)),
-        ),
-        tokens_key=pki.signing_key("service-accounts"),
-    )
+    ):
+        pki.leaf(pair.cert.stem, subject)
+    pki.signing_key(found.tokens_key.stem)
+    return found

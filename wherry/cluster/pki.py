@@ -21,18 +21,12 @@ from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
 
+from wherry.cluster.identities import KeyPair
+
 AUTHORITY_LIFE = timedelta(days=3650)
 LEAF_LIFE = timedelta(days=365)
 RENEW_BEFORE = LEAF_LIFE / 4
 CLOCK_SKEW = timedelta(minutes=5)
-
-
-@dataclass(frozen=True, slots=True)
-class KeyPair:
-    """The paths of a certificate and its key, both PEM."""
-
-    cert: Path
-    key: Path
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

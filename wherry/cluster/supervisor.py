@@ -39,6 +39,13 @@ FIRST_DELAY_S = 0.2
 LONGEST_DELAY_S = 30.0
 SETTLED_AFTER_S = 60.0
 STOP_GRACE_S = 20.0
+TUNING = {
+    # One event loop allocates nearly everything: more arenas only scatter free memory.
+    "MALLOC_ARENA_MAX": "2",
+    # The agent starts programs while gRPC's threads run; those touch nothing gRPC would repair.
+    "GRPC_ENABLE_FORK_SUPPORT": "0",
+}
+"""Variables the components run with."""
 
 
 def restart_delay_s(restarts: int) -> float:
@@ -189,7 +196,7 @@ class Supervisor:
                 stderr=log,
                 pass_fds=(writer,),
                 start_new_session=True,
-                env={**os.environ, READY_FD_VARIABLE: str(writer)},
+                env={**os.environ, **TUNING, READY_FD_VARIABLE: str(writer)},
             )
         os.close(writer)
         record = ProcessRecord.of(popen.pid)
