@@ -52,11 +52,12 @@ async def test_what_admission_adds_has_no_owner(ready: Rig) -> None:
     ("spec", "message"),
     [
         ({"serviceAccountName": "none"},
-         'pods "p" is forbidden: error looking up service account default/none: serviceaccount "none" not found'),
+         ('pods "p" is forbidden: error looking up service account default/none: '
+          'serviceaccount "none" not found')),
         ({"priorityClassName": "none"}, 'pods "p" is forbidden: no PriorityClass with name none was found'),
         ({"priority": 7},
-         'pods "p" is forbidden: the integer value of priority (7) must not be provided in pod spec; '
-         "priority admission controller computed 0 from the given PriorityClass name"),
+         ('pods "p" is forbidden: the integer value of priority (7) must not be provided in pod spec; '
+          "priority admission controller computed 0 from the given PriorityClass name")),
     ],
 )  # fmt: skip
 async def test_refused_pods(ready: Rig, spec: dict[str, Any], message: str) -> None:

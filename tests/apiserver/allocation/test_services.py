@@ -53,7 +53,7 @@ async def test_a_chosen_address_is_free_again_after_deletion(rig: Rig) -> None:
 
 
 async def test_an_address_outside_the_range(rig: Rig) -> None:
-    with pytest.raises(ApiError, match="The range of valid IPs is 10.96.0.0/16"):
+    with pytest.raises(ApiError, match=r"The range of valid IPs is 10\.96\.0\.0/16"):
         await create(rig, "a", clusterIP="10.1.0.1")
 
 

@@ -107,8 +107,8 @@ async def test_a_grant_cannot_exceed_what_the_granter_has(rig: Rig) -> None:
     ) as caught:
         await alice.create(ROLES, {"metadata": {"name": "more", "namespace": "default"}, "rules": more})
     assert caught.value.code == 403
+    bound = binding("ClusterRole", "cluster-admin", ALICE_SUBJECT)
     with pytest.raises(ApiError, match="not currently held"):
-        bound = binding("ClusterRole", "cluster-admin", ALICE_SUBJECT)
         await alice.create(ROLE_BINDINGS, bound)
 
 
@@ -142,7 +142,7 @@ async def test_a_node_writes_only_itself(rig: Rig) -> None:
     await rig.admin.create(SERVICE_ACCOUNTS, account())
     other = await rig.admin.create(PODS, pod("p", nodeName="n2"))
     with pytest.raises(
-        ApiError, match="can only update pod status for pods with spec.nodeName set to itself"
+        ApiError, match=r"can only update pod status for pods with spec\.nodeName set to itself"
     ):
         await node.update_status(PODS, {**other, "status": {"phase": "Running"}})
     with pytest.raises(ApiError, match="can only create mirror pods"):

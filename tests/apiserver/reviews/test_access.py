@@ -37,7 +37,8 @@ async def test_reviews(rig: Rig, path: str, spec: dict[str, Any], token: str, al
     [
         ("subjectaccessreviews", {"resourceAttributes": LIST_PODS}, 422),
         ("subjectaccessreviews", {"user": "x"}, 422),
-        ("namespaces/kube-system/localsubjectaccessreviews", {"user": "x", "resourceAttributes": LIST_PODS}, 400),
+        ("namespaces/kube-system/localsubjectaccessreviews",
+         {"user": "x", "resourceAttributes": LIST_PODS}, 400),
         ("selfsubjectrulesreviews", {}, 400),
     ],
 )  # fmt: skip

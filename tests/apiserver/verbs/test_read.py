@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 
 from tests.apiserver.rig import ALICE, Rig, config_map, running
+from tests.conftest import eventually
 from wherry.api.core.config_maps import CONFIG_MAPS
 from wherry.client.transport import WatchEvent
 from wherry.kit.clock import FakeClock, settle
@@ -115,6 +116,7 @@ class Watcher:
 
     def __init__(self, rig: Rig, **query: str) -> None:
         self.events: list[WatchEvent] = []
+        self._arrived = asyncio.Event()
         transport = rig.server.local_transport(rig.server.core.config.tokens["admin-token"])
         self._stream = transport.watch(MAPS, query)
         self._task = asyncio.ensure_future(self._collect())
@@ -122,12 +124,15 @@ class Watcher:
     async def _collect(self) -> None:
         async for event in self._stream:
             self.events.append(event)
+            self._arrived.set()
+        self._arrived.set()
 
     async def seen(self, count: int) -> list[tuple[str, str]]:
         """The first `count` events as (type, name)."""
         async with asyncio.timeout(2):
             while len(self.events) < count and not self._task.done():
-                await asyncio.sleep(0)
+                self._arrived.clear()
+                await self._arrived.wait()
         return [(event.type, event.object.get("metadata", {}).get("name", "")) for event in self.events]
 
     async def ended(self) -> None:
@@ -228,9 +233,7 @@ async def test_a_watcher_that_does_not_read_is_cut_off() -> None:
             for number in range(60):
                 await rig.admin.patch(CONFIG_MAPS, "a", "default", {"data": {"x": str(number) * 100_000}})
             assert len(await watcher.seen(60)) == 60, "others go on"
-            async with asyncio.timeout(5):
-                while rig.server.metrics.long_running:
-                    await asyncio.sleep(0.01)
+            await eventually(lambda: rig.server.metrics.long_running == 0)
             await watcher.close()
 
 

@@ -56,15 +56,16 @@ async def test_generated_names_differ(rig: Rig) -> None:
         ("POST", "/api/v1/namespaces/none/configmaps", config_map("b", namespace="none"), 404,
          'namespaces "none" not found'),
         ("POST", f"{MAPS}?dryRun=Some", config_map("b"), 422,
-         'CreateOptions.meta.k8s.io "" is invalid: dryRun: Unsupported value: ["Some"]: supported values: "All"'),
+         ('CreateOptions.meta.k8s.io "" is invalid: dryRun: '
+          'Unsupported value: ["Some"]: supported values: "All"')),
         ("POST", MAPS, {"kind": "Secret", "apiVersion": "v1", "metadata": {"name": "b"}}, 400,
-         'Secret in version "v1" cannot be handled as a ConfigMap: '
-         "converting (v1.Secret) to (v1.ConfigMap): unknown conversion"),
+         ('Secret in version "v1" cannot be handled as a ConfigMap: '
+          "converting (v1.Secret) to (v1.ConfigMap): unknown conversion")),
         ("POST", MAPS, {"kind": "ConfigMap", "apiVersion": "v2", "metadata": {"name": "b"}}, 400,
          "the API version in the data (v2) does not match the expected API version (v1)"),
         ("POST", f"{MAPS}?fieldValidation=Strict", {**config_map("b"), "dataa": {}}, 400,
-         'ConfigMap in version "v1" cannot be handled as a ConfigMap: strict decoding error: '
-         'unknown field "dataa"'),
+         ('ConfigMap in version "v1" cannot be handled as a ConfigMap: strict decoding error: '
+          'unknown field "dataa"')),
         ("DELETE", f"{MAPS}/none", None, 404, 'configmaps "none" not found'),
         ("POST", f"{MAPS}/a", config_map("a"), 405,
          "the server does not allow this method on the requested resource"),
@@ -148,7 +149,8 @@ async def test_dry_run_stores_nothing(rig: Rig) -> None:
     ("content_type", "body"),
     [
         (MERGE_PATCH, {"data": {"x": "2", "y": None}}),
-        (JSON_PATCH, [{"op": "replace", "path": "/data/x", "value": "2"}, {"op": "remove", "path": "/data/y"}]),
+        (JSON_PATCH, [{"op": "replace", "path": "/data/x", "value": "2"},
+                      {"op": "remove", "path": "/data/y"}]),
         ("application/strategic-merge-patch+json", {"data": {"x": "2", "y": None}}),
     ],
 )  # fmt: skip
@@ -216,7 +218,7 @@ async def test_apply_without_change_writes_nothing(rig: Rig) -> None:
 
 async def test_invalid_objects_name_every_field(rig: Rig) -> None:
     bad = config_map("Not_A_Name")
-    with pytest.raises(ApiError, match='ConfigMap "Not_A_Name" is invalid: metadata.name') as caught:
+    with pytest.raises(ApiError, match=r'ConfigMap "Not_A_Name" is invalid: metadata\.name') as caught:
         await rig.admin.create(CONFIG_MAPS, bad)
     assert caught.value.code == 422
     assert caught.value.details["causes"][0]["field"] == "metadata.name"
