@@ -17,6 +17,21 @@ WHERRY = Path(sys.executable).parent / "wherry"
 NGINX = "docker.io/library/nginx:1.22"
 BUSYBOX = "docker.io/library/busybox:1.35"
 COMMAND_TIMEOUT_S = 120.0
+SLOT = int(os.environ.get("WHERRY_LIVE_SLOT", "0"))
+"""Which ports and ranges the live cluster takes, so that several runs fit on one machine (0 to 9)."""
+POD_RANGE = f"10.{210 + 2 * SLOT}.0"
+SERVICE_RANGE = f"10.{211 + 2 * SLOT}"
+
+
+def slot_flags(slot: int) -> tuple[str, ...]:
+    """Flags of `up` that collide with no other slot."""
+    return (
+        f"--api-port={16443 + slot}",
+        f"--kubelet-port={16250 + slot}",
+        f"--pod-cidr=10.{210 + 2 * slot}.0.0/24",
+        f"--service-cidr=10.{211 + 2 * slot}.0.0/16",
+        "--node-name=live",
+    )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -33,14 +48,8 @@ class LiveCluster:
     """One cluster below `directory`; `flags` are given to `up`."""
 
     directory: Path
-    name: str = "live"
-    flags: tuple[str, ...] = (
-        "--api-port=16443",
-        "--kubelet-port=16250",
-        "--pod-cidr=10.210.0.0/24",
-        "--service-cidr=10.211.0.0/16",
-        "--node-name=live",
-    )
+    name: str = f"live{SLOT or ''}"
+    flags: tuple[str, ...] = field(default_factory=lambda: slot_flags(SLOT))
     variables: Mapping[str, str] = field(default_factory=dict)
 
     @property

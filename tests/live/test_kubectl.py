@@ -14,7 +14,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.live.cluster import BUSYBOX, LiveCluster, kubectl_program
+from tests.live.cluster import BUSYBOX, SERVICE_RANGE, LiveCluster, kubectl_program
 
 POD = {
     "apiVersion": "v1",
@@ -49,7 +49,8 @@ def box(cluster: LiveCluster, namespace: str) -> str:
 def test_get_all_in_all_namespaces(cluster: LiveCluster, box: str) -> None:
     said = cluster.kubectl("get", "all", "-A")
     assert re.search(rf"{box}\s+pod/box\s+1/1\s+Running\s+0", said)
-    assert re.search(r"default\s+service/kubernetes\s+ClusterIP\s+10\.211\.0\.1\s+<none>\s+443/TCP", said)
+    first = re.escape(f"{SERVICE_RANGE}.0.1")
+    assert re.search(rf"default\s+service/kubernetes\s+ClusterIP\s+{first}\s+<none>\s+443/TCP", said)
 
 
 def test_get_nodes_is_ready_with_real_capacity(cluster: LiveCluster) -> None:

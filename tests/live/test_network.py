@@ -6,7 +6,7 @@ import json
 import subprocess
 from pathlib import Path
 
-from tests.live.cluster import LiveCluster
+from tests.live.cluster import POD_RANGE, SERVICE_RANGE, LiveCluster
 
 
 def route(address: str) -> dict[str, str]:
@@ -25,14 +25,16 @@ def uplink() -> str:
 
 
 def test_both_ranges_are_routed_to_the_bridge(cluster: LiveCluster) -> None:
-    for address in ("10.210.0.250", "10.211.77.7"):
+    for address in (f"{POD_RANGE}.250", f"{SERVICE_RANGE}.77.7"):
         assert route(address)["dev"] != uplink()
 
 
 def test_an_unused_service_address_is_refused(cluster: LiveCluster) -> None:
     before = transmitted(uplink())
     done = subprocess.run(
-        ["curl", "--silent", "--max-time", "5", "http://10.211.77.7/"], capture_output=True, check=False
+        ["curl", "--silent", "--max-time", "5", f"http://{SERVICE_RANGE}.77.7/"],
+        capture_output=True,
+        check=False,
     )
     assert done.returncode == 7, "connection refused, at once"
     assert transmitted(uplink()) - before < 50, "no stream of packets left by the uplink"
@@ -45,7 +47,7 @@ def transmitted(interface: str) -> int:
 
 def test_the_api_is_reached_by_its_service(cluster: LiveCluster) -> None:
     done = subprocess.run(
-        ["curl", "--silent", "--insecure", "--max-time", "5", "https://10.211.0.1/version"],
+        ["curl", "--silent", "--insecure", "--max-time", "5", f"https://{SERVICE_RANGE}.0.1/version"],
         capture_output=True,
         text=True,
         check=True,

@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from tests.live.cluster import BUSYBOX, LiveCluster
+from tests.live.cluster import BUSYBOX, POD_RANGE, LiveCluster
 
 EXAMPLE = Path(__file__).parents[2] / "docs" / "examples" / "nginx-rc.yaml"
 
@@ -67,7 +67,7 @@ def test_three_pods_run_with_addresses_of_their_own(cluster: LiveCluster, nginx:
     pods = wait_for_pods(cluster, nginx, 3)
     addresses = {pod["status"]["podIP"] for pod in pods}
     assert len(addresses) == 3
-    assert all(address.startswith("10.210.0.") for address in addresses)
+    assert all(address.startswith(f"{POD_RANGE}.") for address in addresses)
     table = cluster.kubectl("get", "rc", "nginx", "-n", nginx)
     assert table.split("\n")[0].split() == ["NAME", "DESIRED", "CURRENT", "READY", "AGE"]
     assert table.split("\n")[1].split()[:4] == ["nginx", "3", "3", "3"]
