@@ -12,7 +12,7 @@ from collections.abc import AsyncIterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from enum import Enum
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 POD_NAME = "io.kubernetes.pod.name"
 POD_NAMESPACE = "io.kubernetes.pod.namespace"
@@ -216,6 +216,35 @@ class RuntimeEvent:
     """`started`, `exited`, `deleted` or `lost` (events may have been missed)."""
     container_id: str = ""
     pod_uid: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ContainerUsage:
+    """What one running container uses. `cpu_total_ns` only ever grows; `memory_working_set_bytes`
+
+    is what cannot be reclaimed at once; `disk_bytes` is its writable layer.
+    """
+
+    container_id: str
+    name: str
+    pod_name: str
+    pod_namespace: str
+    pod_uid: str
+    time: datetime
+    cpu_total_ns: int = 0
+    memory_usage_bytes: int = 0
+    memory_working_set_bytes: int = 0
+    disk_bytes: int = 0
+    disk_inodes: int = 0
+
+
+@runtime_checkable
+class Meter(Protocol):
+    """A runtime that can tell what containers use; not every one can."""
+
+    async def usage(self) -> list[ContainerUsage]:
+        """The usage of all running containers. Raises RuntimeFailure."""
+        ...
 
 
 class Runtime(Protocol):

@@ -158,6 +158,24 @@ def to_image(image: cri.Image) -> base.Image:
     )
 
 
+def to_usage(stats: cri.ContainerStats) -> base.ContainerUsage:
+    """What a container uses; figures the runtime left out are 0."""
+    labels = stats.attributes.labels
+    return base.ContainerUsage(
+        container_id=stats.attributes.id,
+        name=stats.attributes.metadata.name,
+        pod_name=labels.get(base.POD_NAME, ""),
+        pod_namespace=labels.get(base.POD_NAMESPACE, ""),
+        pod_uid=labels.get(base.POD_UID, ""),
+        time=to_time(stats.cpu.timestamp) or datetime.fromtimestamp(0, UTC),
+        cpu_total_ns=stats.cpu.usage_core_nano_seconds.value,
+        memory_usage_bytes=stats.memory.usage_bytes.value,
+        memory_working_set_bytes=stats.memory.working_set_bytes.value,
+        disk_bytes=stats.writable_layer.used_bytes.value,
+        disk_inodes=stats.writable_layer.inodes_used.value,
+    )
+
+
 def to_time(nanoseconds: int) -> datetime | None:
     """CRI's nanoseconds since 1970; 0 (and Go's zero time, far below) means never."""
     if nanoseconds <= 0:

@@ -24,6 +24,7 @@ from wherry.kubelet.runtimes.containerd.convert import (
     container_config,
     sandbox_config,
     to_image,
+    to_usage,
 )
 from wherry.kubelet.runtimes.containerd.errors import translated
 from wherry.kubelet.runtimes.containerd.events import SUBSCRIBE, parse_envelope, subscribe_request
@@ -187,11 +188,11 @@ class ContainerdRuntime:
         with translated():
             await self._unless_gone(self._images.RemoveImage(request))
 
-    async def stats(self) -> list[cri.ContainerStats]:
-        """What running containers use, as CRI tells it."""
+    async def usage(self) -> list[base.ContainerUsage]:
+        """What running containers use. Raises RuntimeFailure."""
         with translated():
             answer = await self._service.ListContainerStats(cri.ListContainerStatsRequest())
-        return list(answer.stats)
+        return [to_usage(stats) for stats in answer.stats]
 
     def events(self) -> AsyncIterator[base.RuntimeEvent]:
         subscribe = self._channel.unary_stream(

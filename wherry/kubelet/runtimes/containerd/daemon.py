@@ -72,6 +72,12 @@ class ContainerdDaemon:
         self._process: Identity | None = None
 
     @property
+    def pid(self) -> int:
+        """The process of the running containerd, 0 when there is none."""
+        process = self._process or self._running()
+        return process.pid if process is not None else 0
+
+    @property
     def image_store(self) -> ImageStore:
         """Where to load images into."""
         snapshotter = "overlayfs" if self._facts.overlayfs else "native"
@@ -104,16 +110,16 @@ class ContainerdDaemon:
                 log.error("containerd does not start: %s", error)
                 await self._clock.sleep(_RESTART_DELAY_S)
 
-    async def stop(self, grace_s: int = 0) -> None:
+    async def stop(self, grace_s: int = 0, *, forget: bool = False) -> None:
         """End every container (`grace_s` seconds to leave by itself), then containerd.
 
-        Images and the containers' records stay. Raises DaemonFailed.
+        Images stay, and unless `forget` the containers' records. Raises DaemonFailed.
         """
         process = self._running()
         self._process = None
         if process is not None:
             try:
-                await asyncio.wait_for(self._end_pods(grace_s), grace_s + END_TIMEOUT_S)
+                await asyncio.wait_for(self._end_pods(grace_s, forget=forget), grace_s + END_TIMEOUT_S)
             except (RuntimeFailure, TimeoutError) as error:
                 log.warning("containers do not end in good order, killing them: %s", error)
             if await end([process], signal.SIGTERM, END_TIMEOUT_S):
@@ -122,11 +128,17 @@ class ContainerdDaemon:
         self.paths.pid_file.unlink(missing_ok=True)
 
     async def cleanup(self) -> None:
-        """Stop, then remove everything: containers, mounts, cgroups, bridge, rules, files.
+        """Take down, and remove images and all other files too. Raises as `take_down`."""
+        await self.take_down()
+        await asyncio.to_thread(remove_trees, (self.paths.root,))
 
+    async def take_down(self) -> None:
+        """Stop, then remove containers, mounts, cgroups, bridge, rules and state; images stay.
+
+        Works too when containerd and whoever started it were killed.
         Raises DaemonFailed, NetworkFailure, OSError for what resists.
         """
-        await self.stop()
+        await self.stop(forget=True)
         sockets = shim_sockets(self.paths.state)
         await asyncio.to_thread(unmount, mounts_below((self.paths.root, self.paths.state)))
         for socket in sockets:
@@ -138,7 +150,7 @@ class ContainerdDaemon:
             await remove_rules(self._network)
             forget_results(self._network)
             await asyncio.to_thread(remove_trees, (self._network.conf_dir, self._network.data_dir))
-        await asyncio.to_thread(remove_trees, (self.paths.root, self.paths.state))
+        await asyncio.to_thread(remove_trees, (self.paths.state,))
 
     async def _run(self) -> None:
         paths = self.paths
@@ -224,13 +236,15 @@ class ContainerdDaemon:
             if process is None or not await self._retry(is_visible, process):
                 raise self._failed("does not show the pause image it was given")
 
-    async def _end_pods(self, grace_s: int) -> None:
+    async def _end_pods(self, grace_s: int, *, forget: bool) -> None:
         async with self._runtime() as runtime:
             containers = await runtime.containers()
             if grace_s:
                 await asyncio.gather(*(runtime.stop_container(c.id, grace_s) for c in containers))
             sandboxes = await runtime.sandboxes()
             await asyncio.gather(*(runtime.stop_sandbox(s.id) for s in sandboxes))
+            if forget:
+                await asyncio.gather(*(runtime.remove_sandbox(s.id) for s in sandboxes))
 
     async def _kill_rest(self) -> None:
         """Kill shims that outlived containerd, and what runs in the pods' cgroups."""

@@ -1,0 +1,40 @@
+"""Who may ask the kubelet: TLS that demands a certificate, and what that must say.
+
+Only the API server (by its client's name) and administrators (`system:masters`) get in; there is no
+reading without a certificate, not even of health.
+"""
+
+from __future__ import annotations
+
+import ssl
+from collections.abc import Sequence
+
+from cryptography import x509
+from cryptography.x509.oid import NameOID
+
+from wherry.kubelet.server.config import KubeletServerConfig
+
+MASTERS = "system:masters"
+
+
+def ssl_context(config: KubeletServerConfig) -> ssl.SSLContext:
+    """TLS for the server's side. Raises OSError (ssl.SSLError among them)."""
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.minimum_version = ssl.TLSVersion.TLSv1_2
+    context.load_cert_chain(config.cert_file, config.key_file)
+    context.load_verify_locations(config.client_ca_file)
+    context.verify_mode = ssl.CERT_REQUIRED
+    return context
+
+
+def user_of(certificate: bytes) -> tuple[str, list[str]]:
+    """The user name and groups a client certificate (DER) stands for."""
+    subject = x509.load_der_x509_certificate(certificate).subject
+    names = [str(attribute.value) for attribute in subject.get_attributes_for_oid(NameOID.COMMON_NAME)]
+    groups = subject.get_attributes_for_oid(NameOID.ORGANIZATION_NAME)
+    return (names[0] if names else ""), [str(attribute.value) for attribute in groups]
+
+
+def is_allowed(user: str, groups: Sequence[str], allowed_names: Sequence[str]) -> bool:
+    """Whether somebody may use the kubelet's API."""
+    return MASTERS in groups or user in allowed_names
