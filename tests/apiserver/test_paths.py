@@ -13,6 +13,7 @@ from tests.apiserver.rig import Rig, files, running
 from wherry.api.core.config_maps import CONFIG_MAPS
 from wherry.api.core.service_accounts import SERVICE_ACCOUNTS
 from wherry.apiserver.health import Health
+from wherry.objects.errors import ApiError
 
 
 @pytest.mark.parametrize("path", ["/livez", "/readyz", "/healthz", "/livez/ping", "/readyz/etcd"])
@@ -124,3 +125,13 @@ async def test_an_endless_body_is_refused(rig: Rig) -> None:
     headers = {"Authorization": "Bearer admin-token"}
     async with rig.session.post(url, data=body, headers=headers) as response:
         assert (response.status, (await response.json())["reason"]) == (413, "RequestEntityTooLarge")
+
+
+async def test_a_store_that_fails_is_told_and_shows_in_health(rig: Rig) -> None:
+    await rig.store.close()
+    with pytest.raises(ApiError, match="the write could not be stored") as caught:
+        await rig.admin.create(CONFIG_MAPS, {"metadata": {"name": "a", "namespace": "default"}})
+    assert caught.value.code == 503
+    status, text, _ = await rig.http("GET", "/livez")
+    assert status == 500
+    assert "[-]etcd failed" in text

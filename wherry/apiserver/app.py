@@ -154,7 +154,7 @@ class ApiServer:
         await self.core.registry.close()
 
     def _store_problem(self) -> str:
-        return "the store was closed" if self._closing else ""
+        return "the server is stopping" if self._closing else self.core.store_problem
 
     def _sync_problem(self) -> str:
         return "" if self._ready else "the server is starting or stopping"

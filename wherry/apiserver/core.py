@@ -7,14 +7,17 @@ servers can live in one process.
 from __future__ import annotations
 
 import random
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime
 from typing import TYPE_CHECKING
 
 from wherry.apiserver.registry import Registry
 from wherry.kit.clock import Clock
+from wherry.objects.errors import service_unavailable
 from wherry.objects.meta import format_time
-from wherry.store.base import Store
+from wherry.store.base import KeyExists, KeyMissing, RevisionMismatch, Store, StoreError
 
 if TYPE_CHECKING:
     from wherry.apiserver.admission.base import AdmissionChain
@@ -41,6 +44,21 @@ class Core:
     services: ServiceAllocator
     tokens: TokenIssuer
     kubelets: KubeletGate
+
+    store_problem: str = ""
+    """Why the last write could not be stored, "" when it could: what the health check tells."""
+
+    @contextmanager
+    def storing(self) -> Iterator[None]:
+        """Around a write to the store: a store that fails is told as ApiError (503), and remembered."""
+        try:
+            yield
+        except (KeyExists, KeyMissing, RevisionMismatch):
+            raise
+        except StoreError as error:
+            self.store_problem = str(error)
+            raise service_unavailable(f"the write could not be stored: {error}") from error
+        self.store_problem = ""
 
     def now(self) -> datetime:
         """The wall clock."""

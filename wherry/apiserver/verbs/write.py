@@ -132,9 +132,9 @@ async def _store_new(core: Core, call: Call, served: Served, obj: Object, genera
             if call.is_dry_run:
                 return Outcome(obj=obj, status=201)
             try:
-                entry = await core.store.create(
-                    key, encoding.encode_stored(served.to_storage(obj)), ttl_s=resource.ttl_s
-                )
+                data = encoding.encode_stored(served.to_storage(obj))
+                with core.storing():
+                    entry = await core.store.create(key, data, ttl_s=resource.ttl_s)
             except KeyExists:
                 present = served.cacher.get(key)
             else:
@@ -263,7 +263,8 @@ async def swap(core: Core, served: Served, cached: Cached, new: Object, may_retr
     resource = served.resource
     data = encoding.encode_stored(served.to_storage(new))
     try:
-        entry = await core.store.update(cached.key, data, expected=cached.revision, ttl_s=resource.ttl_s)
+        with core.storing():
+            entry = await core.store.update(cached.key, data, expected=cached.revision, ttl_s=resource.ttl_s)
     except RevisionMismatch as error:
         if may_retry:
             raise Unfounded from error
@@ -277,7 +278,8 @@ async def remove(core: Core, served: Served, cached: Cached, obj: Object) -> int
     """Delete `cached`; the revision of the deletion. Raises Unfounded, ApiError (404)."""
     resource = served.resource
     try:
-        entry = await core.store.delete(cached.key, expected=cached.revision)
+        with core.storing():
+            entry = await core.store.delete(cached.key, expected=cached.revision)
     except RevisionMismatch as error:
         raise Unfounded from error
     except KeyMissing as error:
