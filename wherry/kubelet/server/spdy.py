@@ -14,6 +14,7 @@ from collections.abc import AsyncIterator, Mapping
 from dataclasses import dataclass
 
 _SYN_STREAM, _SYN_REPLY, _RST_STREAM, _PING, _GOAWAY = 1, 2, 3, 6, 7
+_CANCEL = 5
 _CONTROL = 0x80030000
 _FIN = 0x01
 _MAX_DATA = 64 * 1024
@@ -87,7 +88,7 @@ class SpdyClient:
     async def frames(self) -> AsyncIterator[Data]:
         """What the peer sends on streams, until it closes the connection or says goodbye.
 
-        Raises SpdyError when it resets a stream.
+        A stream it cancels has ended. Raises SpdyError when it resets one for another reason.
         """
         while True:
             try:
@@ -105,6 +106,9 @@ class SpdyClient:
                 self._write_control(_PING, 0, body)
             elif kind == _RST_STREAM:
                 stream, status = struct.unpack(">II", body[:8])
+                if status == _CANCEL:  # how containerd ends streams it has no more use for
+                    yield Data(stream, b"", True)
+                    continue
                 raise SpdyError(f"the runtime reset stream {stream} with status {status}")
             elif kind == _GOAWAY:
                 return
