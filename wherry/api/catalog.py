@@ -65,6 +65,7 @@ from wherry.api.dynamicresources.resource_slices import RESOURCE_SLICES
 from wherry.api.events.events import EVENTS as GROUP_EVENTS
 from wherry.api.flowcontrol.flow_schemas import FLOW_SCHEMAS
 from wherry.api.flowcontrol.priority_level_configurations import PRIORITY_LEVEL_CONFIGURATIONS
+from wherry.api.legacy.catalog import LEGACY
 from wherry.api.networking.ingress_classes import INGRESS_CLASSES
 from wherry.api.networking.ingresses import INGRESSES
 from wherry.api.networking.ip_addresses import IP_ADDRESSES
@@ -159,6 +160,7 @@ BUILTIN: tuple[Resource, ...] = (
     VOLUME_ATTACHMENTS,
     VOLUME_ATTRIBUTES_CLASSES,
     STORAGE_VERSION_MIGRATIONS,
+    *LEGACY,
 )
 
 _BY_KIND = {(resource.api_version, resource.kind): resource for resource in BUILTIN}

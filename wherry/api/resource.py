@@ -60,6 +60,8 @@ class Strategy:
     """Whether PUT of a missing object creates it (upstream's AllowCreateOnUpdate)."""
     unconditional_update = True
     """Whether an update without resourceVersion is taken (upstream's AllowUnconditionalUpdate)."""
+    orphans_by_default = False
+    """Whether a deletion that does not say what becomes of dependents leaves them."""
 
     def default(self, obj: Object) -> None:
         """Fill what the user left out, as upstream's defaulting functions do."""
@@ -138,7 +140,8 @@ class Resource:
     `to_storage` makes the stored form of an object and `from_storage` the served form of a stored one
     (both return a new object, apiVersion included; without them only apiVersion differs).
     `selectable` maps the field selectors the kind takes beyond metadata.name and metadata.namespace to
-    readers. `ttl_s` makes the store forget objects that long after their last write.
+    readers. `ttl_s` makes the store forget objects that long after their last write. `deprecation` is
+    the warning every answer about the kind in this version carries, "" for none.
     """
 
     group: str
@@ -160,6 +163,7 @@ class Resource:
     to_storage: Callable[[Object], Object] | None = None
     from_storage: Callable[[Object], Object] | None = None
     ttl_s: int | None = None
+    deprecation: str = ""
 
     def __post_init__(self) -> None:
         if not self.singular:

@@ -80,10 +80,13 @@ def read_options(call: Call) -> Object | None:
     return options
 
 
-def read_object(call: Call, resource: Resource, api_version: str = "", kind: str = "") -> Object:
+def read_object(
+    call: Call, resource: Resource, api_version: str = "", kind: str = "", also: tuple[str, ...] = ()
+) -> Object:
     """The call's body as an object of `kind` (the resource's own if not given), checked field by field.
 
-    apiVersion and kind are filled in when absent. Raises ApiError (400, 415).
+    apiVersion and kind are filled in when absent; the versions in `also` look the same and are taken for
+    `api_version`. Raises ApiError (400, 415).
     """
     api_version = api_version or resource.api_version
     kind = kind or resource.kind
@@ -103,6 +106,8 @@ def read_object(call: Call, resource: Resource, api_version: str = "", kind: str
             f"the object provided is unrecognized (must be of type {kind}): couldn't get version/kind; "
             "json parse error: json: cannot unmarshal into Go value of type struct"
         )
+    if obj.get("apiVersion") in also:
+        obj["apiVersion"] = api_version
     _check_kind(obj, api_version, kind)
     if resource.schema and kind == resource.kind:
         check_fields(call, obj, resource)

@@ -37,6 +37,8 @@ VERBS: dict[str, Verb] = {
     "delete": delete,
     "deletecollection": delete_collection,
 }
+OF_OTHER_KINDS = frozenset({"scale", "rollback"})
+"""Subresources whose body is no object of the resource, so that its deprecation is not theirs."""
 OF_COLLECTIONS = frozenset({"list", "watch", "create", "deletecollection"})
 
 
@@ -47,6 +49,8 @@ def dispatch(core: Core, call: Call) -> Result:
     if served is None:
         raise path_not_found()
     verb = _verb_of(call, served)
+    if served.resource.deprecation and info.subresource not in OF_OTHER_KINDS:
+        call.warnings.append(served.resource.deprecation)
     if served.source.is_ready or not served.has_storage:
         return verb(core, call, served)
     return _when_ready(core, call, served, verb)

@@ -188,7 +188,7 @@ class Front:
                 self._metrics.long_running -= 1
                 self._sinks.discard(sink)
 
-        return StreamResponse(run, headers=NO_CACHE)
+        return StreamResponse(run, headers=(*NO_CACHE, *warning_headers(call.warnings)))
 
     def _counted(self, answer: Answer) -> Answer:
         """A streamed or upgraded answer that counts itself as long-running while it lasts."""

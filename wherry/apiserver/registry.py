@@ -45,7 +45,7 @@ class Source:
 class Served:
     """One resource as it is served: declaration, source, and its conversion to what is stored."""
 
-    __slots__ = ("converts", "has_storage", "resource", "source", "verbs")
+    __slots__ = ("_heads", "converts", "has_storage", "resource", "source", "verbs")
 
     def __init__(self, resource: Resource, source: Source) -> None:
         self.resource = resource
@@ -53,6 +53,11 @@ class Served:
         self.converts = resource.storage_version != (resource.group, resource.version)
         self.has_storage = "get" in resource.verbs or "list" in resource.verbs
         self.verbs = frozenset(resource.verbs)
+        # Where versions differ in the name alone, the first bytes are exchanged and the rest is kept.
+        self._heads: tuple[bytes, bytes] | None = None
+        if resource.from_storage is None:
+            stored = "/".join(part for part in resource.storage_version or () if part)
+            self._heads = _head(stored), _head(resource.api_version)
 
     @property
     def cacher(self) -> Cacher:
@@ -70,7 +75,11 @@ class Served:
 
     def data(self, cached: Cached) -> bytes:
         """The object's JSON in this resource's version."""
-        return orjson.dumps(self.decode(cached)) if self.converts else cached.data
+        if not self.converts:
+            return cached.data
+        if self._heads is not None and cached.data.startswith(self._heads[0]):
+            return self._heads[1] + cached.data[len(self._heads[0]) :]
+        return orjson.dumps(self.decode(cached))
 
     def from_storage(self, obj: Object) -> Object:
         """A stored object in this resource's version."""
@@ -86,6 +95,10 @@ class Served:
             return convert(obj)
         group, version = self.resource.storage_version or ("", "")
         return {**obj, "apiVersion": f"{group}/{version}" if group else version}
+
+
+def _head(api_version: str) -> bytes:
+    return b'{"apiVersion":%b,' % orjson.dumps(api_version)
 
 
 class Registry:

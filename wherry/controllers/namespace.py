@@ -135,7 +135,12 @@ class Namespaces(Controller):
         return None
 
     def _contained(self) -> list[Resource]:
-        return [r for r in self.config.resources() if r.namespaced and {"list", "delete"} <= set(r.verbs)]
+        """What a namespace can hold, each in one version: the others show the same objects."""
+        found: dict[str, Resource] = {}
+        for resource in self.config.resources():
+            if resource.namespaced and {"list", "delete"} <= set(resource.verbs):
+                found.setdefault(resource.prefix(), resource)
+        return list(found.values())
 
     async def _empty(self, namespace: str, resource: Resource, remains: Remains) -> None:
         try:

@@ -22,8 +22,9 @@ from wherry.api.resource import Column, Resource, Subresource
 from wherry.api.schema_strategy import SchemaStrategy
 from wherry.api.validation import validate_non_negative, validate_one_of
 from wherry.objects.errors import FieldError, invalid_value
-from wherry.objects.meta import Object, name_of
+from wherry.objects.meta import Object, annotations_of, name_of
 
+TEMPLATE_GENERATION = "deprecated.daemonset.template.generation"
 _SCHEMA = "io.k8s.api.apps.v1.DaemonSet"
 
 
@@ -38,6 +39,20 @@ def _default(obj: Object) -> None:
         rolling.setdefault("maxSurge", 0)
     spec.setdefault("revisionHistoryLimit", 10)
     default_pod_template(spec.setdefault("template", {}))
+
+
+def _count_templates(new: Object, old: Object | None) -> None:
+    """Count changes of the template in an annotation, once a field, which nobody else may set."""
+    meta = new.setdefault("metadata", {})
+    annotations = meta.get("annotations") or {}
+    before = annotations if old is None else annotations_of(old)
+    text = before.get(TEMPLATE_GENERATION) or ""
+    count = int(text) if text.isdecimal() else 0
+    if old is None:
+        count = max(count, 1)
+    elif (new.get("spec") or {}).get("template") != (old.get("spec") or {}).get("template"):
+        count += 1
+    meta["annotations"] = {**annotations, TEMPLATE_GENERATION: str(count)}
 
 
 def _rules(new: Object, _old: Object | None) -> list[FieldError]:
@@ -94,6 +109,7 @@ DAEMON_SETS = Resource(
         tracks_generation=True,
         immutable=("spec.selector",),
         defaults=_default,
+        prepares=_count_templates,
         rules=_rules,
         row=_row,
     ),

@@ -15,7 +15,10 @@ import orjson
 
 from wherry.objects.shape import Shape
 
-TABLE = Path(__file__).with_name("definitions.txt")
+TABLES = (
+    Path(__file__).with_name("definitions.txt"),
+    Path(__file__).with_name("legacy.txt"),  # versions upstream has removed since
+)
 
 _SPECIAL = {
     "io.k8s.apimachinery.pkg.api.resource.Quantity": "quantity",
@@ -30,15 +33,16 @@ _SCALARS = frozenset({"string", "integer", "number", "boolean", "quantity", "int
 def _lines() -> dict[str, bytes]:
     """Each definition's JSON, undecoded, by name."""
     found: dict[str, bytes] = {}
-    for line in TABLE.read_bytes().splitlines():
-        name, _, text = line.partition(b" ")
-        found[name.decode()] = text
+    for table in TABLES:
+        for line in table.read_bytes().splitlines():
+            name, _, text = line.partition(b" ")
+            found[name.decode()] = text
     return found
 
 
 def definition_names() -> tuple[str, ...]:
     """The names of all definitions, sorted."""
-    return tuple(_lines())
+    return tuple(sorted(_lines()))
 
 
 def source(name: str) -> dict[str, Any]:

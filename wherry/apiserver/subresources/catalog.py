@@ -30,6 +30,7 @@ _PLACES = {
     "services/proxy": "proxies:service_proxy",
     "nodes/proxy": "proxies:node_proxy",
     "serviceaccounts/token": "token:token",
+    "deployments/rollback": "rollback:rollback",
     "namespaces/finalize": "finalize:finalize",
     "certificatesigningrequests/approval": "approval:approval",
 }

@@ -32,7 +32,7 @@ DENIED = "Cannot evict pod as it would violate the pod's disruption budget."
 
 async def eviction(core: Core, call: Call, served: Served) -> Outcome:
     """Evict the pod; 201. Raises ApiError (404, 429, 500)."""
-    wanted = read_object(call, served.resource, "policy/v1", "Eviction")
+    wanted = read_object(call, served.resource, "policy/v1", "Eviction", also=("policy/v1beta1",))
     info = call.info
     name = name_of(wanted)
     if name and name != info.name:

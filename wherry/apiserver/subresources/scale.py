@@ -1,9 +1,13 @@
-"""`scale`: the replicas of a workload, as an autoscaling/v1 Scale."""
+"""`scale`: the replicas of a workload, as an autoscaling/v1 Scale.
+
+Old versions of workloads have a Scale of their own, which tells the selector in two ways.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Callable
 
+from wherry.api.resource import Resource
 from wherry.apiserver.body import private_copy, read_object
 from wherry.apiserver.call import Call, Outcome
 from wherry.apiserver.core import Core
@@ -22,22 +26,23 @@ API_VERSION, KIND = "autoscaling/v1", "Scale"
 async def scale(core: Core, call: Call, served: Served) -> Outcome:
     """GET, PUT or PATCH of the Scale. Raises ApiError."""
     resource, info = served.resource, call.info
+    api_version = _api_version(resource)
     if info.verb == "get":
         check_reached(core, call.query.get("resourceVersion", ""))
         cached = served.get(info.namespace, info.name)
         if cached is None:
             raise not_found(resource.plural, resource.group, info.name)
-        return Outcome(obj=scale_of(served.decode(cached)))
+        return Outcome(obj=scale_of(served.decode(cached), api_version))
     if info.verb == "update":
         check_write_options(call.query, "UpdateOptions")
-        sent = read_object(call, resource, API_VERSION, KIND)
+        sent = read_object(call, resource, api_version, KIND)
         change: Callable[[Object], Object] = lambda _: sent  # noqa: E731 - the counterpart of a patch
     else:
         check_write_options(call.query, "PatchOptions")
         change = patcher(call, resource, is_own_kind=False)
 
     def produce(live: Object) -> Object:
-        before = scale_of(live)
+        before = scale_of(live, api_version)
         after = private_copy(change(before))
         _check(call, served, before, after)
         if not after["metadata"].get("resourceVersion") or info.verb == "patch":
@@ -46,7 +51,15 @@ async def scale(core: Core, call: Call, served: Served) -> Outcome:
         return live
 
     outcome = await update_object(core, call, served, produce, main_rules(resource.strategy))
-    return Outcome(obj=scale_of(outcome.object))
+    return Outcome(obj=scale_of(outcome.object, api_version))
+
+
+def _api_version(resource: Resource) -> str:
+    """The apiVersion of the Scale the resource declares."""
+    declared = resource.subresource("scale")
+    if declared is None or not declared.version:
+        return resource.api_version
+    return f"{declared.group}/{declared.version}"
 
 
 def _check(call: Call, served: Served, before: Object, after: Object) -> None:
@@ -77,7 +90,7 @@ def _check(call: Call, served: Served, before: Object, after: Object) -> None:
         raise invalid(KIND, "autoscaling", info.name, [problem])
 
 
-def scale_of(obj: Object) -> Object:
+def scale_of(obj: Object, api_version: str = API_VERSION) -> Object:
     """The Scale of a workload."""
     meta, spec, status = obj["metadata"], obj.get("spec") or {}, obj.get("status") or {}
     kept = ("name", "namespace", "uid", "resourceVersion", "creationTimestamp")
@@ -87,11 +100,15 @@ def scale_of(obj: Object) -> Object:
     else:
         text = str(from_map(selector)) if selector else ""
     shown: Object = {"replicas": status.get("replicas") or 0}
-    if text:
+    if text and api_version == API_VERSION:
         shown["selector"] = text
+    elif text:
+        shown["targetSelector"] = text
+        if not selector.get("matchExpressions"):
+            shown["selector"] = selector.get("matchLabels") or {}
     replicas = spec.get("replicas")
     return {
-        "apiVersion": API_VERSION,
+        "apiVersion": api_version,
         "kind": KIND,
         "metadata": {field: meta[field] for field in kept if field in meta},
         "spec": {"replicas": replicas} if replicas else {},

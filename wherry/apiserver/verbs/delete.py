@@ -118,7 +118,7 @@ def plan_deletion(obj: Object, options: DeleteOptions, strategy: Strategy, now: 
     meta = obj["metadata"]
     grace_s = strategy.grace_period_s(obj, options.grace_period_s)
     was_deleting = bool(meta.get("deletionTimestamp"))
-    changed = _set_dependents_finalizer(meta, options.propagation)
+    changed = _set_dependents_finalizer(meta, options.propagation or _default_propagation(meta, strategy))
     if was_deleting:
         left_s = meta.get("deletionGracePeriodSeconds") or 0
         if left_s and (options.grace_period_s is None or grace_s >= left_s):
@@ -143,6 +143,12 @@ def plan_deletion(obj: Object, options: DeleteOptions, strategy: Strategy, now: 
         meta.pop("deletionGracePeriodSeconds")
         obj["status"] = {**(obj.get("status") or {}), "phase": "Terminating"}
     return Plan(False, obj)
+
+
+def _default_propagation(meta: Object, strategy: Strategy) -> str:
+    """What becomes of dependents when neither the client nor a finalizer says so, "" for the usual."""
+    said = {ORPHAN, FOREGROUND} & set(meta.get("finalizers") or ())
+    return "Orphan" if strategy.orphans_by_default and not said else ""
 
 
 def _set_dependents_finalizer(meta: Object, propagation: str) -> bool:

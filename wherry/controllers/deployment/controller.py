@@ -24,6 +24,7 @@ from wherry.controllers.deployment.family import (
 )
 from wherry.controllers.deployment.hashing import same_template
 from wherry.controllers.deployment.revisions import REVISION, scale_annotations
+from wherry.controllers.deployment.rollback import ordered_revision, plan_rollback
 from wherry.controllers.deployment.scaling import Resize, new_size, surplus_history
 from wherry.controllers.ownership import (
     ORPHANS,
@@ -97,7 +98,16 @@ class Deployments(Controller):
         if is_deleting(deployment):
             await self._report(deployment, family, fence, noted, is_rollout=False)
             return None
+        revision = ordered_revision(deployment)
+        if revision is not None and not deployment["spec"].get("paused"):
+            await self._roll_back(deployment, family, revision)
+            return None
         return await self._roll(deployment, family, fence, noted)
+
+    async def _roll_back(self, deployment: Object, family: Family, revision: int) -> None:
+        rollback = plan_rollback(deployment, family.all, revision)
+        await self.update(key_of(deployment), DEPLOYMENTS, rollback.deployment)
+        self.events.event(deployment, rollback.event_type, rollback.reason, rollback.message)
 
     async def _roll(
         self, deployment: Object, family: Family, fence: Fence, noted: list[Condition]

@@ -1,0 +1,30 @@
+"""Fields the present versions have no place for: they travel as annotations, under upstream's keys."""
+
+from __future__ import annotations
+
+from wherry.objects.meta import Object
+
+ROLLBACK_TO = "deprecated.deployment.rollback.to"
+
+
+def number_in(text: str | None) -> int | None:
+    """The number an annotation carries, None for one that carries nothing that could be written again."""
+    if text is None:
+        return None
+    try:
+        number = int(text)
+    except ValueError:
+        return None
+    return number if str(number) == text else None
+
+
+def moved(obj: Object, api_version: str, spec: Object, annotation: str, number: int | None) -> Object:
+    """`obj` in another version, with a new `spec`, and `number` in `annotation` (None: without it)."""
+    meta = dict(obj.get("metadata") or {})
+    annotations = {key: value for key, value in (meta.get("annotations") or {}).items() if key != annotation}
+    if number is not None:
+        annotations[annotation] = str(number)
+    meta.pop("annotations", None)
+    if annotations:
+        meta["annotations"] = annotations
+    return {**obj, "apiVersion": api_version, "metadata": meta, "spec": spec}

@@ -1,0 +1,17 @@
+"""ReplicaSet in apps/v1beta2."""
+
+from __future__ import annotations
+
+from wherry.api.apps.replica_sets import REPLICA_SETS as MODERN
+from wherry.api.legacy.lifecycles import APPS_V1BETA2
+from wherry.api.legacy.versions import Differences, earlier
+from wherry.api.resource import Subresource
+
+REPLICA_SETS = earlier(
+    MODERN,
+    "apps/v1beta2",
+    APPS_V1BETA2,
+    schema="apps.v1beta2",
+    differences=Differences(orphans_by_default=True),
+    subresources=(Subresource("scale", kind="Scale"), Subresource("status")),
+)

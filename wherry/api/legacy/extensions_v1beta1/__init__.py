@@ -1,0 +1,1 @@
+"""The group everything beyond the core began in."""

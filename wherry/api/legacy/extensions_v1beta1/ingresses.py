@@ -1,0 +1,26 @@
+"""Ingress in extensions/v1beta1."""
+
+from __future__ import annotations
+
+from wherry.api.legacy.ingress_backends import (
+    default_path_types,
+    from_networking_v1,
+    rename_default_backend,
+    to_networking_v1,
+)
+from wherry.api.legacy.lifecycles import EXTENSIONS_INGRESS
+from wherry.api.legacy.versions import Differences, earlier
+from wherry.api.networking.ingresses import INGRESSES as MODERN
+
+INGRESSES = earlier(
+    MODERN,
+    "extensions/v1beta1",
+    EXTENSIONS_INGRESS,
+    schema="extensions.v1beta1",
+    differences=Differences(
+        to_storage=to_networking_v1,
+        from_storage=from_networking_v1("extensions/v1beta1"),
+        defaults=default_path_types,
+        rename=rename_default_backend,
+    ),
+)

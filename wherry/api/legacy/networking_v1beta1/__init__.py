@@ -1,0 +1,1 @@
+"""Ingresses between extensions/v1beta1 and v1."""

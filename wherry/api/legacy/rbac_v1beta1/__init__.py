@@ -1,0 +1,1 @@
+"""Roles and bindings before v1, the same but for the name."""

@@ -1,0 +1,14 @@
+"""RoleBinding in rbac.authorization.k8s.io/v1beta1."""
+
+from __future__ import annotations
+
+from wherry.api.legacy.lifecycles import RBAC_V1BETA1
+from wherry.api.legacy.versions import earlier
+from wherry.api.rbac.role_bindings import ROLE_BINDINGS as MODERN
+
+ROLE_BINDINGS = earlier(
+    MODERN,
+    "rbac.authorization.k8s.io/v1beta1",
+    RBAC_V1BETA1,
+    schema="rbac.v1beta1",
+)

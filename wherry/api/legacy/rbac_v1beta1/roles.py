@@ -1,0 +1,14 @@
+"""Role in rbac.authorization.k8s.io/v1beta1."""
+
+from __future__ import annotations
+
+from wherry.api.legacy.lifecycles import RBAC_V1BETA1
+from wherry.api.legacy.versions import earlier
+from wherry.api.rbac.roles import ROLES as MODERN
+
+ROLES = earlier(
+    MODERN,
+    "rbac.authorization.k8s.io/v1beta1",
+    RBAC_V1BETA1,
+    schema="rbac.v1beta1",
+)
