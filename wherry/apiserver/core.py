@@ -9,11 +9,12 @@ from __future__ import annotations
 import random
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from typing import TYPE_CHECKING
 
 from wherry.apiserver.registry import Registry
+from wherry.apiserver.turns import Turns
 from wherry.kit.clock import Clock
 from wherry.objects.errors import service_unavailable
 from wherry.objects.meta import format_time
@@ -44,7 +45,8 @@ class Core:
     services: ServiceAllocator
     tokens: TokenIssuer
     kubelets: KubeletGate
-
+    turns: Turns = field(default_factory=Turns)
+    """Who may write which object now."""
     store_problem: str = ""
     """Why the last write could not be stored, "" when it could: what the health check tells."""
 

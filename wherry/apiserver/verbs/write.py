@@ -199,15 +199,16 @@ async def update_object(
     resourceVersion it is based on: then it is a conflict. Raises ApiError.
     """
     resource, info = served.resource, call.info
-    for _ in range(UPDATE_ATTEMPTS):
-        cached = served.get(info.namespace, info.name)
-        if cached is None:
-            raise not_found(resource.plural, resource.group, info.name)
-        new = produce(served.decode(cached))
-        try:
-            return await write_over(core, call, served, cached, new, rules)
-        except Unfounded:
-            continue
+    async with core.turns.of(resource.key(info.namespace, info.name)):
+        for _ in range(UPDATE_ATTEMPTS):
+            cached = served.get(info.namespace, info.name)
+            if cached is None:
+                raise not_found(resource.plural, resource.group, info.name)
+            new = produce(served.decode(cached))
+            try:
+                return await write_over(core, call, served, cached, new, rules)
+            except Unfounded:
+                continue
     raise conflict(resource.plural, resource.group, info.name)
 
 
