@@ -47,10 +47,12 @@ async def patch_with(core: Core, call: Call, served: Served, rules: Rules) -> Ou
     _check_force(call, kind)
     if kind == APPLY_PATCH:
         return await _apply(core, call, served, rules)
-    change = patcher(call, served.resource)
+    first: list[Callable[[Object], Object]] = [patcher(call, served.resource)]
 
     def produce(live: Object) -> Object:
-        patched: Object = private_copy(change(live))
+        # The result may hold parts of the patch, which storing it changes: a second try reads it anew.
+        change = first.pop() if first else patcher(call, served.resource)
+        patched = change(live)
         _check_patched(call, served.resource, patched)
         return patched
 
@@ -73,7 +75,8 @@ def patcher(call: Call, resource: Resource, *, is_own_kind: bool = True) -> Call
         return lambda live: apply_json_patch(live, body)
     if not isinstance(body, dict):
         raise bad_request("the patch must be an object")
-    shape = ownership.shape_of(resource) if is_own_kind and kind == STRATEGIC_PATCH else None
+    knows = is_own_kind and resource.custom is None
+    shape = ownership.shape_of(resource) if knows and kind == STRATEGIC_PATCH else None
     if shape is not None:
         from wherry.objects.patches.strategic import apply_strategic_patch
 
@@ -118,8 +121,7 @@ def _check_patched(call: Call, resource: Resource, patched: Object) -> None:
         raise bad_request(
             f"the name of the object ({name}) does not match the name on the URL ({call.info.name})"
         )
-    if resource.schema:
-        check_fields(_without_body(call), patched, resource)
+    check_fields(_without_body(call), patched, resource)
 
 
 def _without_body(call: Call) -> Call:
@@ -172,6 +174,5 @@ def _read_applied(call: Call, resource: Resource) -> Object:
             raise bad_request(
                 "the namespace of the provided object does not match the namespace sent on the request"
             )
-    if resource.schema:
-        check_fields(call, applied, resource)
+    check_fields(call, applied, resource)
     return applied
