@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import argparse
 import asyncio
+import gc
 import logging
 import os
 import signal
@@ -24,6 +25,11 @@ from wherry.kit.log import set_up_logging
 
 log = logging.getLogger(__name__)
 
+GC_THRESHOLDS = (50_000, 20, 100)
+"""Every decoded object is hundreds of containers and no cycle: with Python's own 700 the collector
+would look at the whole heap again and again, a third of the time spent in writes (docs/performance.md).
+"""
+
 Component = Callable[[ClusterConfig, ClusterPaths, asyncio.Event], Awaitable[None]]
 """Runs until the event is set. Raises PermanentError for what cannot be mended by a restart."""
 
@@ -31,6 +37,7 @@ Component = Callable[[ClusterConfig, ClusterPaths, asyncio.Event], Awaitable[Non
 def main(component: str, run: Component) -> None:
     """Run one component in the foreground until SIGTERM or SIGINT; ends the process."""
     paths, name = _parse(component)
+    gc.set_threshold(*GC_THRESHOLDS)
     try:
         config = read_config_file(paths.config, ClusterConfig(name=name))
         set_up_logging(config.log_level)
