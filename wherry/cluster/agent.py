@@ -34,7 +34,7 @@ from wherry.kubelet.runtimes.containerd.daemon import ContainerdDaemon, DaemonFa
 from wherry.kubelet.runtimes.containerd.facts import MachineFacts, MissingPrograms, read_facts
 from wherry.kubelet.server.config import KubeletServerConfig
 from wherry.kubelet.server.server import KubeletServer
-from wherry.network.bridge import NetworkError
+from wherry.network.tool import NetworkFailure
 from wherry.objects.conditions import is_true
 from wherry.objects.meta import Object
 from wherry.proxy.proxy import Proxy
@@ -59,7 +59,7 @@ async def run_agent(config: ClusterConfig, paths: ClusterPaths, stop: asyncio.Ev
     daemon = node.daemon(facts, clock)
     try:
         await asyncio.gather(node.bridge.ensure(), daemon.start())
-    except (NetworkError, DaemonFailed) as error:
+    except (NetworkFailure, DaemonFailed) as error:
         raise PermanentError(str(error)) from error
     parts = _assemble(config, paths, identities, node, node_ip, facts, clock)
     tasks = Tasks("agent")

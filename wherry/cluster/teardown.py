@@ -19,7 +19,7 @@ from wherry.kubelet.runtimes.containerd.remains import mounts_below, unmount
 def tear_down_node(config: ClusterConfig, paths: ClusterPaths) -> None:
     """End and remove everything of the cluster that the agent made on this machine.
 
-    Raises DaemonFailed, NetworkFailure, NetworkError, BackendError for what resists.
+    Raises DaemonFailed, NetworkFailure, BackendError for what resists.
     """
     try:
         facts = read_facts(paths.containerd)

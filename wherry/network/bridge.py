@@ -9,18 +9,15 @@ stand behind both, for the moments when the bridge is away.
 
 from __future__ import annotations
 
-import asyncio
 import ipaddress
 import json
 from dataclasses import dataclass
 from pathlib import Path
 
+from wherry.network.tool import NetworkFailure, run_tool
+
 LAST_METRIC = 4294967294
 SYSCTL = Path("/proc/sys")
-
-
-class NetworkError(Exception):
-    """The kernel refused; the message holds what `ip` or the kernel said."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,7 +35,7 @@ class Bridge:
         return f"{next(network.hosts())}/{network.prefixlen}"
 
     async def ensure(self) -> None:
-        """Make bridge, address and routes, as far as they are missing. Raises NetworkError."""
+        """Make bridge, address and routes, as far as they are missing. Raises NetworkFailure."""
         if not Path(f"/sys/class/net/{self.name}").exists():
             await _ip("link", "add", self.name, "type", "bridge")
         await _ip("addr", "replace", self.gateway, "dev", self.name)
@@ -68,7 +65,7 @@ class Bridge:
         _write_switch("net/ipv4/ip_forward", "1")
         _write_switch(f"net/ipv4/conf/{self.name}/route_localnet", "1")
         if not (SYSCTL / "net/bridge/bridge-nf-call-iptables").exists():
-            raise NetworkError("the kernel has no br_netfilter; run: modprobe br_netfilter")
+            raise NetworkFailure("the kernel has no br_netfilter; run: modprobe br_netfilter")
         _write_switch("net/bridge/bridge-nf-call-iptables", "1")
 
 
@@ -78,15 +75,8 @@ def _write_switch(path: str, value: str) -> None:
         if file.read_text().strip() != value:
             file.write_text(value)
     except OSError as error:
-        raise NetworkError(f"{file} cannot be set to {value}: {error.strerror}") from error
+        raise NetworkFailure(f"{file} cannot be set to {value}: {error.strerror}") from error
 
 
 async def _ip(*arguments: str) -> str:
-    process = await asyncio.create_subprocess_exec(
-        "ip", *arguments, stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.PIPE
-    )
-    output, complaint = await process.communicate()
-    if process.returncode != 0:
-        said = " ".join(complaint.decode(errors="replace").split())
-        raise NetworkError(f"ip {' '.join(arguments)}: {said}")
-    return output.decode()
+    return await run_tool("ip", *arguments)

@@ -7,20 +7,16 @@ cluster's own; `render_rules` and `stale_rules` are pure, the rest calls iptable
 
 from __future__ import annotations
 
-import asyncio
 import hashlib
 import shlex
 from collections.abc import Iterable
 from pathlib import Path
 
 from wherry.network.cni import PodNetwork
+from wherry.network.tool import run_tool, tool_fails
 
 CNI_RESULTS = Path("/var/lib/cni/results")
 """Where libcni remembers results; containerd 1.x cannot be told another place."""
-
-
-class NetworkFailure(Exception):
-    """The machine refused a network change; the text has the command and its complaint."""
 
 
 def chain_name(network: PodNetwork) -> str:
@@ -84,29 +80,29 @@ async def install_rules(network: PodNetwork) -> None:
 
     Raises NetworkFailure.
     """
-    await _run("iptables-restore", "--wait", "--noflush", stdin=render_rules(network))
+    await run_tool("iptables-restore", "--wait", "--noflush", stdin=render_rules(network))
     for table, chain, *rule in jumps(network):
-        if await _fails("iptables", "--wait", "-t", table, "-C", chain, *rule):
-            await _run("iptables", "--wait", "-t", table, "-A", chain, *rule)
+        if await tool_fails("iptables", "--wait", "-t", table, "-C", chain, *rule):
+            await run_tool("iptables", "--wait", "-t", table, "-A", chain, *rule)
 
 
 async def remove_rules(network: PodNetwork) -> None:
     """Take the chains down, and what portmap left of the network. Raises NetworkFailure."""
     for table, chain, *rule in jumps(network):
-        while not await _fails("iptables", "--wait", "-t", table, "-D", chain, *rule):
+        while not await tool_fails("iptables", "--wait", "-t", table, "-D", chain, *rule):
             continue
         own = chain_name(network)
-        if not await _fails("iptables", "--wait", "-t", table, "-F", own):
-            await _run("iptables", "--wait", "-t", table, "-X", own)
-    stale = stale_rules(await _run("iptables-save", "-t", "nat"), network)
+        if not await tool_fails("iptables", "--wait", "-t", table, "-F", own):
+            await run_tool("iptables", "--wait", "-t", table, "-X", own)
+    stale = stale_rules(await run_tool("iptables-save", "-t", "nat"), network)
     if stale:
-        await _run("iptables-restore", "--wait", "--noflush", stdin=stale)
+        await run_tool("iptables-restore", "--wait", "--noflush", stdin=stale)
 
 
 async def remove_bridge(network: PodNetwork) -> None:
     """Remove the bridge, if it is there. Raises NetworkFailure."""
     if Path("/sys/class/net", network.bridge).exists():
-        await _run("ip", "link", "delete", network.bridge)
+        await run_tool("ip", "link", "delete", network.bridge)
 
 
 def forget_results(network: PodNetwork, directory: Path = CNI_RESULTS) -> None:
@@ -131,26 +127,3 @@ def _escaped(word: str) -> str:
 
 def _unique(names: Iterable[str]) -> list[str]:
     return list(dict.fromkeys(names))
-
-
-async def _run(*command: str, stdin: str = "") -> str:
-    code, output, errors = await _call(*command, stdin=stdin)
-    if code:
-        raise NetworkFailure(f"{' '.join(command)}: {errors.strip()}")
-    return output
-
-
-async def _fails(*command: str) -> bool:
-    code, _, _ = await _call(*command)
-    return code != 0
-
-
-async def _call(*command: str, stdin: str = "") -> tuple[int, str, str]:
-    process = await asyncio.create_subprocess_exec(
-        *command,
-        stdin=asyncio.subprocess.PIPE if stdin else asyncio.subprocess.DEVNULL,
-        stdout=asyncio.subprocess.PIPE,
-        stderr=asyncio.subprocess.PIPE,
-    )
-    output, errors = await process.communicate(stdin.encode() or None)
-    return process.returncode or 0, output.decode(errors="replace"), errors.decode(errors="replace")

@@ -6,9 +6,9 @@ the rules of a killed predecessor are taken over, and stale chains go away.
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import Sequence
 
+from wherry.network.tool import NetworkFailure, run_tool
 from wherry.proxy.backends.base import BackendError, NodeNetwork
 from wherry.proxy.backends.iptables_rules import Chains, Ruleset, chain_prefix, render, restore_text
 from wherry.proxy.model import ServicePort
@@ -107,16 +107,8 @@ async def _save() -> str:
 async def _run(command: list[str], text: str = "") -> str:
     """Run a tool, with `text` on its standard input if any; what it printed. Raises BackendError."""
     try:
-        process = await asyncio.create_subprocess_exec(
-            *command,
-            stdin=asyncio.subprocess.PIPE if text else asyncio.subprocess.DEVNULL,
-            stdout=asyncio.subprocess.PIPE,
-            stderr=asyncio.subprocess.PIPE,
-        )
+        return await run_tool(*command, stdin=text)
     except FileNotFoundError:
         raise BackendError(f"{command[0]} is not installed; run: apt-get install iptables") from None
-    output, complaint = await process.communicate(text.encode() or None)
-    if process.returncode != 0:
-        said = " ".join(complaint.decode(errors="replace").split())
-        raise BackendError(f"{command[0]} failed ({process.returncode}): {said}")
-    return output.decode()
+    except NetworkFailure as error:
+        raise BackendError(str(error)) from error
