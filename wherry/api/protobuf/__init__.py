@@ -1,0 +1,34 @@
+"""The protobuf form of built-in kinds: `application/vnd.kubernetes.protobuf`.
+
+Objects are converted between their JSON form (plain dicts) and Kubernetes' wire form by functions
+compiled from a generated table (`messages.txt`), each kind's when it is first met. `encode` and
+`decode` treat whole objects; `encode_message`, `wrap` and `encode_list` let a server keep an
+object's message and use it for reads, lists and watches alike.
+"""
+
+from wherry.api.protobuf.decode import decode, read_frame
+from wherry.api.protobuf.envelope import (
+    encode,
+    encode_list,
+    encode_message,
+    encode_watch_frame,
+    has_protobuf,
+    wrap,
+)
+from wherry.api.protobuf.errors import ProtobufError
+
+MEDIA_TYPE = "application/vnd.kubernetes.protobuf"
+"""What it is called over HTTP."""
+
+__all__ = [
+    "MEDIA_TYPE",
+    "ProtobufError",
+    "decode",
+    "encode",
+    "encode_list",
+    "encode_message",
+    "encode_watch_frame",
+    "has_protobuf",
+    "read_frame",
+    "wrap",
+]
