@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from typing import Protocol
 
 from wherry.kit.tasks import Tasks
-from wherry.kubelet.server.spdy import SpdyClient, SpdyError
+from wherry.kubelet.server.spdy import SpdyClient
 from wherry.kubelet.server.tunnel import Upstream, connect
 
 PROTOCOL = "v5.channel.k8s.io"
@@ -97,22 +97,26 @@ async def _inward(socket: Socket, client: SpdyClient, streams: dict[int, int]) -
 
 
 async def _outward(client: SpdyClient, socket: Socket, streams: dict[int, int]) -> None:
-    """To the client; returns when every stream from the runtime has ended."""
+    """To the client; returns when every stream from the runtime has ended.
+
+    The error channel must say how it ended, or the client would take a broken connection for success.
+    """
     channels = {stream: channel for channel, stream in streams.items() if channel in (STDOUT, STDERR, ERROR)}
     left = set(channels)
-    try:
-        async for frame in client.frames():
-            channel = channels.get(frame.stream)
-            if channel is None:
-                continue
-            for at in range(0, len(frame.data), _PIECE):
-                await socket.send(bytes((channel,)) + frame.data[at : at + _PIECE])
-            if frame.fin:
-                left.discard(frame.stream)
-                if not left:
-                    return
-    except SpdyError as error:
-        await socket.send(bytes((ERROR,)) + _failure(str(error)))
+    has_outcome = False
+    async for frame in client.frames():
+        channel = channels.get(frame.stream)
+        if channel is None:
+            continue
+        has_outcome = has_outcome or (channel == ERROR and bool(frame.data))
+        for at in range(0, len(frame.data), _PIECE):
+            await socket.send(bytes((channel,)) + frame.data[at : at + _PIECE])
+        if frame.fin:
+            left.discard(frame.stream)
+            if not left:
+                break
+    if not has_outcome:
+        await socket.send(bytes((ERROR,)) + _failure("the container runtime hung up before the end"))
 
 
 def _failure(message: str) -> bytes:

@@ -26,10 +26,6 @@ def ssl_context(config: KubeletServerConfig) -> ssl.SSLContext:
 
 def user_of(certificate: bytes) -> tuple[str, list[str]]:
     """The user name and groups a client certificate (DER) stands for."""
-    # Costs 40 ms and some megabytes, which an agent nobody asks anything need not pay.
-    from cryptography import x509
-    from cryptography.x509.oid import NameOID
-
     # Imported when somebody asks: an idle agent does without the eight megabytes.
     from cryptography import x509
     from cryptography.x509.oid import NameOID

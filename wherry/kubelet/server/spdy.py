@@ -14,7 +14,6 @@ from collections.abc import AsyncIterator, Mapping
 from dataclasses import dataclass
 
 _SYN_STREAM, _SYN_REPLY, _RST_STREAM, _PING, _GOAWAY = 1, 2, 3, 6, 7
-_CANCEL = 5
 _CONTROL = 0x80030000
 _FIN = 0x01
 _MAX_DATA = 64 * 1024
@@ -44,10 +43,6 @@ _REST = (
 )
 DICTIONARY = b"".join(struct.pack(">I", len(name)) + name.encode() for name in _NAMES) + _REST.encode()
 """What the standard has both sides prime their compression of headers with."""
-
-
-class SpdyError(Exception):
-    """The peer ended a stream or the connection out of order."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,7 +83,7 @@ class SpdyClient:
     async def frames(self) -> AsyncIterator[Data]:
         """What the peer sends on streams, until it closes the connection or says goodbye.
 
-        A stream it cancels has ended. Raises SpdyError when it resets one for another reason.
+        A stream that is reset has ended like any other.
         """
         while True:
             try:
@@ -105,11 +100,8 @@ class SpdyClient:
             elif kind == _PING:
                 self._write_control(_PING, 0, body)
             elif kind == _RST_STREAM:
-                stream, status = struct.unpack(">II", body[:8])
-                if status == _CANCEL:  # how containerd ends streams it has no more use for
-                    yield Data(stream, b"", True)
-                    continue
-                raise SpdyError(f"the runtime reset stream {stream} with status {status}")
+                # How containerd ends streams it has no more use for.
+                yield Data(struct.unpack(">I", body[:4])[0], b"", True)
             elif kind == _GOAWAY:
                 return
 

@@ -1,0 +1,232 @@
+"""The kubelet's API by requests: who gets in, which path answers, and in which words it refuses."""
+
+from __future__ import annotations
+
+import json
+import ssl
+from dataclasses import replace
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import aiohttp
+import pytest
+
+from wherry.cluster.pki import Pki, Subject
+from wherry.kit.clock import FakeClock, SystemClock
+from wherry.kit.httpd.message import Connection, Request, Response, StreamResponse
+from wherry.kubelet.runtimes.base import Container, ContainerSpec, Image, SandboxSpec
+from wherry.kubelet.runtimes.fake import FakeRuntime
+from wherry.kubelet.server.config import KubeletServerConfig
+from wherry.kubelet.server.server import KubeletServer
+from wherry.objects.meta import Object
+
+SANDBOX = SandboxSpec(name="web", namespace="default", uid="u1")
+
+
+def pod(**status: Any) -> Object:
+    return {
+        "metadata": {"name": "web", "namespace": "default", "uid": "u1"},
+        "spec": {"containers": [{"name": "c"}], "initContainers": [{"name": "i"}]},
+        "status": status,
+    }
+
+
+class Sink:
+    """Where a streamed answer goes."""
+
+    buffered = 0
+    closed = False
+
+    def __init__(self) -> None:
+        self.data = b""
+
+    def write(self, data: bytes) -> None:
+        self.data += data
+
+    async def drain(self) -> None:
+        return
+
+    async def wait_closed(self) -> None:
+        return
+
+    def abort(self) -> None:
+        return
+
+
+class Setup:
+    """A server over a fake runtime, asked without a network by an administrator."""
+
+    def __init__(self, directory: Path) -> None:
+        self.runtime = FakeRuntime(FakeClock(), [Image("img", ("img:1",), 1)])
+        self.pods = [pod()]
+        self.directory = directory
+        self.config = KubeletServerConfig(
+            node_name="n",
+            cert_file=directory / "server.crt",
+            key_file=directory / "server.key",
+            client_ca_file=directory / "ca.crt",
+            log_dir=directory,
+            host="127.0.0.1",
+            port=0,
+        )
+        self.server = KubeletServer(self.runtime, lambda: self.pods, self.config, FakeClock())
+
+    async def ask(self, path: str, query: str = "", *, allowed: bool = True, method: str = "GET") -> Any:
+        connection = Connection(("127.0.0.1", 1), None)
+        connection.memo.update(user="somebody", allowed=allowed)
+        return await self.server.answer(Request(method, path, path, query, {}, b"", connection))
+
+    async def text(self, path: str, query: str = "") -> tuple[int, str]:
+        """The status and body of an answer, streamed or not."""
+        answer = await self.ask(path, query)
+        if isinstance(answer, StreamResponse):
+            sink = Sink()
+            await answer.run(sink)
+            return answer.status, sink.data.decode()
+        assert isinstance(answer, Response)
+        return answer.status, answer.body.decode()
+
+    async def run(self, attempt: int = 0, *, log: str = "") -> Container:
+        """A running container of the pod, with a log."""
+        sandboxes = await self.runtime.sandboxes("u1")
+        sandbox = replace(SANDBOX, log_directory=str(self.directory))
+        sandbox_id = sandboxes[0].id if sandboxes else await self.runtime.run_sandbox(sandbox)
+        (self.directory / f"{attempt}.log").write_text(log)
+        spec = ContainerSpec(name="c", attempt=attempt, image="img", log_path=f"{attempt}.log")
+        container_id = await self.runtime.create_container(sandbox_id, sandbox, spec)
+        await self.runtime.start_container(container_id)
+        (found,) = [c for c in await self.runtime.containers("u1") if c.id == container_id]
+        return found
+
+
+@pytest.fixture
+def setup(tmp_path: Path) -> Setup:
+    return Setup(tmp_path)
+
+
+async def test_only_who_may(setup: Setup) -> None:
+    answer = await setup.ask("/pods", allowed=False)
+    assert answer.status == 403
+    assert answer.body == b"Forbidden (user=somebody, verb=get, resource=nodes, subresource(s)=[proxy])"
+
+
+async def test_pages(setup: Setup) -> None:
+    await setup.run()
+    assert await setup.text("/healthz") == (200, "ok")
+    assert json.loads((await setup.text("/pods"))[1])["items"] == setup.pods
+    (running,) = json.loads((await setup.text("/runningpods/"))[1])["items"]
+    assert running["metadata"] == {"name": "web", "namespace": "default", "uid": "u1"}
+    assert running["spec"]["containers"][0]["name"] == "c"
+    summary = json.loads((await setup.text("/stats/summary"))[1])
+    assert summary["node"]["nodeName"] == "n"
+    assert (await setup.text("/nothing"))[0] == 404
+    metrics = (await setup.text("/metrics"))[1].splitlines()
+    assert "kubelet_running_pods 1" in metrics
+    assert 'kubelet_running_containers{container_state="running"} 1' in metrics
+    assert 'kubelet_http_requests_total{path="other",status="404"} 1' in metrics
+
+
+async def test_logs(setup: Setup) -> None:
+    await setup.run(0, log="2026-01-01T00:00:00Z stdout F first run\n")
+    second = await setup.run(1, log="2026-01-01T00:00:00Z stdout F one\n2026-01-01T00:00:00Z stdout F two\n")
+    path = "/containerLogs/default/web/c"
+    assert await setup.text(path) == (200, "one\ntwo\n")
+    assert await setup.text(path, "tailLines=1") == (200, "two\n")
+    assert await setup.text(path, "previous=true") == (200, "first run\n")
+    setup.runtime.finish(second.id, 0)
+    assert await setup.text(path, "follow=true") == (200, "one\ntwo\n")
+
+
+@pytest.mark.parametrize(
+    ("path", "query", "expected"),
+    [
+        ("default/other/c", "", (404, 'pod "other" does not exist\n')),
+        ("default/web/x", "", (404, 'container "x" not found in pod "web"\n')),
+        ("default/web/c", "", (400, 'container "c" in pod "web" is waiting to start: ContainerCreating')),
+        ("default/web/c", "previous=1", (400, 'previous terminated container "c" in pod "web" not found')),
+        (
+            "default/web/c",
+            "tailLines=-1",
+            (422, "tailLines: Invalid value: -1: must be greater than or equal to 0"),
+        ),
+        ("default/web", "", (404, "404 page not found\n")),
+    ],
+)
+async def test_logs_refused(setup: Setup, path: str, query: str, expected: tuple[int, str]) -> None:
+    assert await setup.text(f"/containerLogs/{path}", query) == expected
+
+
+@pytest.mark.parametrize(
+    ("reason", "words"),
+    [
+        ("PodInitializing", "PodInitializing"),
+        ("ErrImagePull", "image can't be pulled"),
+        ("ImagePullBackOff", "trying and failing to pull image"),
+    ],
+)
+async def test_logs_of_what_waits(setup: Setup, reason: str, words: str) -> None:
+    setup.pods = [pod(containerStatuses=[{"name": "c", "state": {"waiting": {"reason": reason}}}])]
+    expected = f'container "c" in pod "web" is waiting to start: {words}'
+    assert await setup.text("/containerLogs/default/web/c") == (400, expected)
+
+
+async def test_logs_only_from_the_log_directory(setup: Setup, tmp_path: Path) -> None:
+    await setup.run(0, log="2026-01-01T00:00:00Z stdout F secret\n")
+    elsewhere = Setup(tmp_path / "logs")
+    elsewhere.runtime = setup.runtime
+    elsewhere.server = KubeletServer(setup.runtime, lambda: setup.pods, elsewhere.config, FakeClock())
+    assert (await elsewhere.text("/containerLogs/default/web/c"))[0] == 500
+
+
+@pytest.mark.parametrize(
+    ("path", "query", "expected"),
+    [
+        ("/exec/default/other/c", "command=ls&output=1", (404, "pod does not exist")),
+        ("/exec/default/web/c", "command=ls", (400, "you must specify at least 1 of stdin, stdout, stderr")),
+        ("/exec/default/web/x", "command=ls&output=1", (500, 'container not found ("x")')),
+        ("/attach/default/web/u1/x", "input=1", (500, 'container not found ("x")')),
+        ("/portForward/default/other", "", (404, "pod does not exist")),
+        ("/portForward/default/web", "ports=99999", (400, "invalid ports 99999")),
+    ],
+)
+async def test_streams_refused(setup: Setup, path: str, query: str, expected: tuple[int, str]) -> None:
+    await setup.run()
+    assert await setup.text(path, query) == expected
+
+
+async def test_certificates_decide(setup: Setup, tmp_path: Path) -> None:
+    pki = Pki(tmp_path / "pki", datetime.now(UTC))
+    server = pki.leaf("server", Subject(common_name="n", hosts=("127.0.0.1",)))
+    clients = (
+        (Subject(common_name="kube-apiserver-kubelet-client"), 200),
+        (Subject(common_name="a", organizations=("system:masters",)), 200),
+        (Subject(common_name="b", organizations=("system:nodes",)), 403),
+    )
+    config = KubeletServerConfig(
+        node_name="n",
+        cert_file=server.cert,
+        key_file=server.key,
+        client_ca_file=pki.authority.cert,
+        log_dir=tmp_path,
+        host="127.0.0.1",
+        port=0,
+    )
+    kubelet = KubeletServer(setup.runtime, lambda: setup.pods, config, SystemClock())
+    port = await kubelet.start()
+    try:
+        for subject, status in clients:
+            pair = pki.leaf(f"client-{subject.common_name}", subject)
+            context = ssl.create_default_context(cafile=str(pki.authority.cert))
+            context.load_cert_chain(pair.cert, pair.key)
+            async with (
+                aiohttp.ClientSession() as session,
+                session.get(f"https://127.0.0.1:{port}/healthz", ssl=context) as response,
+            ):
+                assert response.status == status
+        anonymous = ssl.create_default_context(cafile=str(pki.authority.cert))
+        async with aiohttp.ClientSession() as session:
+            with pytest.raises(aiohttp.ClientError):
+                await session.get(f"https://127.0.0.1:{port}/healthz", ssl=anonymous)
+    finally:
+        await kubelet.close()

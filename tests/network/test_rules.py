@@ -1,0 +1,66 @@
+"""Rules as text: what is installed, and what of CNI's leftovers is removed."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+
+from wherry.network.cni import PodNetwork
+from wherry.network.rules import chain_name, forget_results, jumps, render_rules, stale_rules
+
+NETWORK = PodNetwork.of("dev", "10.199.0.0/24", Path("/nowhere"))
+
+SAVED = """\
+*nat
+:PREROUTING ACCEPT [0:0]
+:CNI-DN-0123456789abcdef01234 - [0:0]
+:CNI-DN-ffffffffffffffffffff0 - [0:0]
+:CNI-HOSTPORT-DNAT - [0:0]
+-A PREROUTING -m addrtype --dst-type LOCAL -j CNI-HOSTPORT-DNAT
+-A CNI-DN-0123456789abcdef01234 -p tcp -m tcp --dport 8080 -j DNAT --to-destination 10.199.0.2:80
+-A CNI-HOSTPORT-DNAT -p tcp -m comment --comment "dnat name: \\"wherry-dev\\" id: \\"abc\\"" -m multiport --dports 8080 -j CNI-DN-0123456789abcdef01234
+-A CNI-HOSTPORT-DNAT -p tcp -m comment --comment "dnat name: \\"other\\" id: \\"abc\\"" -m multiport --dports 8081 -j CNI-DN-ffffffffffffffffffff0
+COMMIT
+"""  # noqa: E501
+
+
+def test_traffic_within_the_range_is_not_masqueraded() -> None:
+    rules = render_rules(NETWORK).splitlines()
+    chain = chain_name(NETWORK)
+    inside = rules.index(f"-A {chain} -d 10.199.0.0/24 -j RETURN")
+    assert inside < rules.index(f"-A {chain} -s 10.199.0.0/24 -j MASQUERADE")
+
+
+def test_other_nodes_pods_are_inside() -> None:
+    rules = render_rules(replace(NETWORK, cluster_cidr="10.192.0.0/10"))
+    assert f"-A {chain_name(NETWORK)} -d 10.192.0.0/10 -j RETURN" in rules
+
+
+def test_clusters_have_chains_of_their_own() -> None:
+    other = PodNetwork.of("other", "10.198.0.0/24", Path("/nowhere"))
+    assert chain_name(NETWORK) != chain_name(other)
+    assert len(chain_name(NETWORK)) <= 28
+    assert all(chain_name(NETWORK) in jump for jump in jumps(NETWORK))
+
+
+def test_only_the_networks_own_leftovers_are_removed() -> None:
+    comment = '"dnat name: \\"wherry-dev\\" id: \\"abc\\""'
+    rule = f"-p tcp -m comment --comment {comment} -m multiport --dports 8080"
+    assert stale_rules(SAVED, NETWORK).splitlines() == [
+        "*nat",
+        f"-D CNI-HOSTPORT-DNAT {rule} -j CNI-DN-0123456789abcdef01234",
+        "-F CNI-DN-0123456789abcdef01234",
+        "-X CNI-DN-0123456789abcdef01234",
+        "COMMIT",
+    ]
+
+
+def test_nothing_to_remove() -> None:
+    assert stale_rules(SAVED.replace("wherry-dev", "third"), NETWORK) == ""
+
+
+def test_results_of_others_stay(tmp_path: Path) -> None:
+    for name in ("wherry-dev-abc-eth0", "other-abc-eth0"):
+        (tmp_path / name).touch()
+    forget_results(NETWORK, tmp_path)
+    assert [file.name for file in tmp_path.iterdir()] == ["other-abc-eth0"]
