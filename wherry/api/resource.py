@@ -10,10 +10,13 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from wherry.objects.errors import FieldError
 from wherry.objects.meta import Object, metadata, namespace_of
+
+if TYPE_CHECKING:
+    from wherry.api.apiextensions.custom_kind import CustomKind
 
 ALL_VERBS = ("create", "delete", "deletecollection", "get", "list", "patch", "update", "watch")
 
@@ -97,6 +100,9 @@ class Strategy:
         """
         return 0
 
+    def prepare_deletion(self, obj: Object, now: str) -> None:
+        """Change `obj` as its deletion is first asked for, at the time `now` (wire format)."""
+
     def cells(self, obj: Object, now: datetime) -> list[Any]:
         """The Table row, one cell per column of the resource."""
         meta = metadata(obj)
@@ -141,7 +147,8 @@ class Resource:
     (both return a new object, apiVersion included; without them only apiVersion differs).
     `selectable` maps the field selectors the kind takes beyond metadata.name and metadata.namespace to
     readers. `ttl_s` makes the store forget objects that long after their last write. `deprecation` is
-    the warning every answer about the kind in this version carries, "" for none.
+    the warning every answer about the kind in this version carries, "" for none. `custom` is set
+    for kinds defined at run time.
     """
 
     group: str
@@ -164,6 +171,7 @@ class Resource:
     from_storage: Callable[[Object], Object] | None = None
     ttl_s: int | None = None
     deprecation: str = ""
+    custom: CustomKind | None = None
 
     def __post_init__(self) -> None:
         if not self.singular:

@@ -27,6 +27,7 @@ from wherry.apiserver.authorization.rbac import RBAC_RESOURCES, RbacAuthorizer
 from wherry.apiserver.bootstrap.run import bootstrap
 from wherry.apiserver.config import ApiServerConfig
 from wherry.apiserver.core import Core
+from wherry.apiserver.customresources.controller import CustomResources
 from wherry.apiserver.front import Front
 from wherry.apiserver.health import Health
 from wherry.apiserver.local import LocalTransport
@@ -92,6 +93,7 @@ class ApiServer:
         self._paths = Paths(self.core, self.metrics, health)
         self._front = Front(self.core, self._paths, self.metrics)
         self._server: Server | None = None
+        self._custom: CustomResources | None = None
         self._port = 0
         self._ready = False
         self._closing = False
@@ -134,6 +136,8 @@ class ApiServer:
         self._paths.listen_at(f"{config.advertise_address}:{port}")
         client = Client(self.local_transport(LOOPBACK), field_manager="kube-apiserver")
         await bootstrap(core, client, config.advertise_address, port)
+        self._custom = CustomResources(core, client)
+        await self._custom.start()
         self._ready = True
 
     def local_transport(self, user: User) -> Transport:
@@ -149,6 +153,8 @@ class ApiServer:
             sink.end()
         if self._server is not None:
             await self._server.close(grace_s)
+        if self._custom is not None:
+            await self._custom.close()
         self._rbac.close()
         await self.core.kubelets.close()
         await self.core.registry.close()

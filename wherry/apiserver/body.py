@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import orjson
 
@@ -18,9 +18,12 @@ from wherry.apiserver.call import JSON, Call
 from wherry.objects.errors import bad_request, unsupported_media_type
 from wherry.objects.meta import Object
 
+if TYPE_CHECKING:
+    import yaml
+
 YAML = "application/yaml"
 PROTOBUF = "application/vnd.kubernetes.protobuf"
-TAKEN = (JSON, YAML)
+TAKEN = (JSON, YAML, PROTOBUF)
 STRICT, WARN, IGNORE = "Strict", "Warn", "Ignore"
 INCONSISTENT = "the API version in the data ({found}) does not match the expected API version ({wanted})"
 
@@ -49,7 +52,18 @@ def parse(body: bytes, content_type: str) -> Any:
             raise NotAnObject(f"couldn't get version/kind; json parse error: {error}") from error
     if kind == YAML or kind.endswith("+yaml"):
         return _parse_yaml(body)
+    if kind == PROTOBUF:
+        return _parse_protobuf(body)
     raise unsupported_media_type(TAKEN)
+
+
+def _parse_protobuf(body: bytes) -> Object:
+    from wherry.api.protobuf import ProtobufError, decode
+
+    try:
+        return decode(body)
+    except ProtobufError as error:
+        raise NotAnObject(f"couldn't get version/kind; protobuf parse error: {error}") from error
 
 
 def _parse_yaml(body: bytes) -> Any:
@@ -59,10 +73,19 @@ def _parse_yaml(body: bytes) -> Any:
     try:
         # Through JSON, so that YAML's dates and binary values cannot get into objects.
         return orjson.loads(orjson.dumps(yaml.load(body, Loader=loader)))  # noqa: S506 - a safe loader
+    except yaml.MarkedYAMLError as error:
+        raise NotAnObject(f"error converting YAML to JSON: yaml: {yaml_problem(error)}") from error
     except yaml.YAMLError as error:
-        raise NotAnObject(f"error converting YAML to JSON: {error}") from error
+        raise NotAnObject(f"error converting YAML to JSON: yaml: {error}") from error
     except TypeError as error:
         raise NotAnObject(f"error converting YAML to JSON: {error}") from error
+
+
+def yaml_problem(error: yaml.MarkedYAMLError) -> str:
+    """What is wrong and in which line, in the words of the parser upstream uses."""
+    mark = error.problem_mark or error.context_mark
+    where = f"line {mark.line + 1}: " if mark is not None and mark.line else ""
+    return f"{where}{error.problem or error}"
 
 
 def read_options(call: Call) -> Object | None:
@@ -109,7 +132,7 @@ def read_object(
     if obj.get("apiVersion") in also:
         obj["apiVersion"] = api_version
     _check_kind(obj, api_version, kind)
-    if resource.schema and kind == resource.kind:
+    if kind == resource.kind:
         check_fields(call, obj, resource)
     obj = {"apiVersion": api_version, "kind": kind, **obj}
     if not isinstance(obj.get("metadata"), dict):
@@ -138,7 +161,12 @@ def check_fields(call: Call, obj: Object, resource: Resource) -> None:
     """
     from wherry.api import schema
 
-    findings = schema.check(obj, schema.definition(resource.schema))
+    if resource.custom is not None:
+        findings = resource.custom.check(obj)
+    elif resource.schema:
+        findings = schema.check(obj, schema.definition(resource.schema))
+    else:
+        return
     prefix = f'{resource.kind} in version "{resource.version}" cannot be handled as a {resource.kind}: '
     if findings.errors:
         raise bad_request(prefix + findings.errors[0])

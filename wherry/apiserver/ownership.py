@@ -16,6 +16,8 @@ MAX_MANAGER_CHARACTERS = 128
 
 def shape_of(resource: Resource) -> Shape | None:
     """What is known of the kind's structure; None for a kind without a schema."""
+    if resource.custom is not None:
+        return resource.custom.shape
     return schema.definition(resource.schema) if resource.schema else None
 
 

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 import orjson
 
+from wherry.api.resource import Resource
 from wherry.apiserver.call import Call, Outcome, RawOutcome, Result
 from wherry.apiserver.core import Core
 from wherry.apiserver.health import Health
@@ -76,7 +77,7 @@ class Paths:
             from wherry.apiserver.openapi import OpenAPI
 
             if self._open_api is None:
-                self._open_api = OpenAPI(registry.resources())
+                self._open_api = OpenAPI(registry.resources(), custom_schema)
             raw_query = request.query if request is not None else ""
             response = self._open_api.answer(path, call.accept, raw_query, tag)
         else:
@@ -106,6 +107,11 @@ class Paths:
     def _render_metrics(self, _: Call) -> Outcome:
         text = self._metrics.render(self._core.store.revision)
         return Outcome(data=text.encode(), content_type="text/plain; version=0.0.4; charset=utf-8")
+
+
+def custom_schema(resource: Resource) -> Object | None:
+    """The schema of a kind defined at run time."""
+    return dict(resource.custom.document) if resource.custom is not None else None
 
 
 def version() -> Object:

@@ -23,6 +23,7 @@ class Source:
     """The cacher of one storage prefix, started at most once, on demand."""
 
     def __init__(self, resource: Resource, store: Store) -> None:
+        self.store = store
         self.cacher = Cacher(resource, store)
         self.is_ready = False
 
@@ -47,10 +48,11 @@ class Served:
 
     __slots__ = ("_heads", "converts", "has_storage", "resource", "source", "verbs")
 
-    def __init__(self, resource: Resource, source: Source) -> None:
+    def __init__(self, resource: Resource, source: Source, *, converts: bool | None = None) -> None:
         self.resource = resource
         self.source = source
-        self.converts = resource.storage_version != (resource.group, resource.version)
+        is_stored = resource.storage_version == (resource.group, resource.version)
+        self.converts = not is_stored if converts is None else converts
         self.has_storage = "get" in resource.verbs or "list" in resource.verbs
         self.verbs = frozenset(resource.verbs)
         # Where versions differ in the name alone, the first bytes are exchanged and the rest is kept.
@@ -63,6 +65,11 @@ class Served:
     def cacher(self) -> Cacher:
         """The cacher; only to be read once the source is ready."""
         return self.source.cacher
+
+    @property
+    def store(self) -> Store:
+        """Where the objects are written to."""
+        return self.source.store
 
     def get(self, namespace: str, name: str) -> Cached | None:
         """The stored object, None if there is none. The source must be ready."""
@@ -125,6 +132,20 @@ class Registry:
             self._served[resource.group, resource.version, resource.plural] = Served(resource, source)
         self.generation += 1
 
+    async def replace(self, old: Sequence[Resource], new: Iterable[tuple[Resource, Source]]) -> None:
+        """Serve `new`, each from its own source, and `old` no longer; watches of sources not kept end."""
+        new = list(new)
+        kept = {source for _, source in new}
+        ended = {self._served.pop(_place(resource)).source for resource in old} - kept
+        for resource in old:
+            self._order.pop(_place(resource))
+        for resource, source in new:
+            self._order[_place(resource)] = resource
+            self._served[_place(resource)] = Served(resource, source, converts=False)
+        self.generation += 1
+        for source in ended:
+            await source.close()
+
     async def remove(self, resource: Resource) -> None:
         """Serve `resource` no longer; its stored objects stay."""
         self._served.pop((resource.group, resource.version, resource.plural), None)
@@ -165,5 +186,9 @@ class Registry:
 
     async def close(self) -> None:
         """Close every source."""
-        for source in self._sources.values():
+        for source in {*self._sources.values(), *(served.source for served in self._served.values())}:
             await source.close()
+
+
+def _place(resource: Resource) -> tuple[str, str, str]:
+    return resource.group, resource.version, resource.plural

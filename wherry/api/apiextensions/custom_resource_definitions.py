@@ -9,14 +9,19 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+from wherry.api.apiextensions.version_rules import version_errors
 from wherry.api.resource import Resource, Subresource
 from wherry.api.schema_strategy import SchemaStrategy
 from wherry.api.validation import check_text, validate_one_of
+from wherry.objects.conditions import with_condition
 from wherry.objects.errors import FieldError, duplicate_value, invalid_value, required
 from wherry.objects.meta import Object, name_of
 from wherry.objects.names import is_dns1035_label, is_dns1123_subdomain
 
+CLEANUP_FINALIZER = "customresourcecleanup.apiextensions.k8s.io"
+"""Keeps a deleted definition until its objects are gone."""
 _SCHEMA = "io.k8s.apiextensions-apiserver.pkg.apis.apiextensions.v1.CustomResourceDefinition"
+_PENDING = "CustomResourceDefinition marked for deletion; CustomResource deletion will begin soon"
 _MIXED_CASE = "may have mixed case, but should otherwise match"
 
 
@@ -68,6 +73,12 @@ def _rules(new: Object, old: Object | None) -> list[FieldError]:
     errors += validate_one_of("spec.scope", spec.get("scope"), ("Cluster", "Namespaced"))
     errors += _name_errors(names)
     errors += _version_errors(spec.get("versions") or [])
+    if spec.get("preserveUnknownFields"):
+        why = (
+            "cannot set to true, set x-kubernetes-preserve-unknown-fields to true in "
+            "spec.versions[*].schema instead"
+        )
+        errors.append(invalid_value("spec.preserveUnknownFields", True, why))
     conversion = spec.get("conversion") or {}
     errors += validate_one_of("spec.conversion.strategy", conversion.get("strategy"), ("None", "Webhook"))
     if conversion.get("strategy") == "Webhook" and not conversion.get("webhook"):
@@ -135,10 +146,26 @@ def _version_errors(versions: list[Mapping[str, Any]]) -> list[FieldError]:
         seen.add(name)
         if (version.get("schema") or {}).get("openAPIV3Schema") is None:
             errors.append(required(f"{path}.schema.openAPIV3Schema", "schemas are required"))
+        else:
+            errors += version_errors(version, path)
     if versions and sum(1 for version in versions if version.get("storage")) != 1:
         why = "must have exactly one version marked as storage version"
         errors.append(invalid_value("spec.versions", [dict(version) for version in versions], why))
     return errors
+
+
+class _Strategy(SchemaStrategy):
+    """Beyond the schema: a deleted definition waits for its objects."""
+
+    def prepare_deletion(self, obj: Object, now: str) -> None:
+        """Hold the definition until its objects are deleted, and say so."""
+        finalizers = obj["metadata"].setdefault("finalizers", [])
+        if CLEANUP_FINALIZER not in finalizers:
+            finalizers.append(CLEANUP_FINALIZER)
+        status = obj.setdefault("status", {})
+        status["conditions"] = with_condition(
+            status.get("conditions"), "Terminating", "True", now, "InstanceDeletionPending", _PENDING
+        )
 
 
 CUSTOM_RESOURCE_DEFINITIONS = Resource(
@@ -150,7 +177,7 @@ CUSTOM_RESOURCE_DEFINITIONS = Resource(
     short_names=("crd", "crds"),
     categories=("api-extensions",),
     subresources=(Subresource("status"),),
-    strategy=SchemaStrategy(
+    strategy=_Strategy(
         schema=_SCHEMA,
         namespaced=False,
         has_status=True,

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
+from wherry.api.apiextensions.custom_kind import ScalePaths, value_at
 from wherry.api.resource import Resource
 from wherry.apiserver.body import private_copy, read_object
 from wherry.apiserver.call import Call, Outcome
@@ -27,12 +28,13 @@ async def scale(core: Core, call: Call, served: Served) -> Outcome:
     """GET, PUT or PATCH of the Scale. Raises ApiError."""
     resource, info = served.resource, call.info
     api_version = _api_version(resource)
+    paths = resource.custom.scale if resource.custom is not None else None
     if info.verb == "get":
         check_reached(core, call.query.get("resourceVersion", ""))
         cached = served.get(info.namespace, info.name)
         if cached is None:
             raise not_found(resource.plural, resource.group, info.name)
-        return Outcome(obj=scale_of(served.decode(cached), api_version))
+        return Outcome(obj=scale_of(served.decode(cached), api_version, paths))
     if info.verb == "update":
         check_write_options(call.query, "UpdateOptions")
         sent = read_object(call, resource, api_version, KIND)
@@ -42,16 +44,16 @@ async def scale(core: Core, call: Call, served: Served) -> Outcome:
         change = patcher(call, resource, is_own_kind=False)
 
     def produce(live: Object) -> Object:
-        before = scale_of(live, api_version)
+        before = scale_of(live, api_version, paths)
         after = private_copy(change(before))
         _check(call, served, before, after)
         if not after["metadata"].get("resourceVersion") or info.verb == "patch":
             live["metadata"].pop("resourceVersion", None)
-        live.setdefault("spec", {})["replicas"] = (after.get("spec") or {}).get("replicas") or 0
+        set_replicas(live, (after.get("spec") or {}).get("replicas") or 0, paths)
         return live
 
     outcome = await update_object(core, call, served, produce, main_rules(resource.strategy))
-    return Outcome(obj=scale_of(outcome.object, api_version))
+    return Outcome(obj=scale_of(outcome.object, api_version, paths))
 
 
 def _api_version(resource: Resource) -> str:
@@ -90,23 +92,33 @@ def _check(call: Call, served: Served, before: Object, after: Object) -> None:
         raise invalid(KIND, "autoscaling", info.name, [problem])
 
 
-def scale_of(obj: Object, api_version: str = API_VERSION) -> Object:
-    """The Scale of a workload."""
-    meta, spec, status = obj["metadata"], obj.get("spec") or {}, obj.get("status") or {}
+def set_replicas(obj: Object, replicas: int, paths: ScalePaths | None) -> None:
+    """Write the wanted replicas into a workload; `paths` tells where a custom resource has them."""
+    *parents, last = paths.spec_replicas if paths is not None else ("spec", "replicas")
+    for name in parents:
+        obj = obj.setdefault(name, {})
+    obj[last] = replicas
+
+
+def scale_of(obj: Object, api_version: str = API_VERSION, paths: ScalePaths | None = None) -> Object:
+    """The Scale of a workload; `paths` tells where a custom resource has its values."""
+    meta = obj["metadata"]
     kept = ("name", "namespace", "uid", "resourceVersion", "creationTimestamp")
+    spec, status = obj.get("spec") or {}, obj.get("status") or {}
+    replicas, present = spec.get("replicas"), status.get("replicas")
     selector = spec.get("selector") or {}
-    if "matchLabels" in selector or "matchExpressions" in selector:
-        text = str(from_label_selector(selector))
+    if paths is not None:
+        replicas, present = value_at(obj, paths.spec_replicas), value_at(obj, paths.status_replicas)
+        text = value_at(obj, paths.selector) if paths.selector else ""
     else:
-        text = str(from_map(selector)) if selector else ""
-    shown: Object = {"replicas": status.get("replicas") or 0}
+        text = selector_text(selector)
+    shown: Object = {"replicas": present or 0}
     if text and api_version == API_VERSION:
         shown["selector"] = text
     elif text:
         shown["targetSelector"] = text
         if not selector.get("matchExpressions"):
             shown["selector"] = selector.get("matchLabels") or {}
-    replicas = spec.get("replicas")
     return {
         "apiVersion": api_version,
         "kind": KIND,
@@ -114,3 +126,10 @@ def scale_of(obj: Object, api_version: str = API_VERSION) -> Object:
         "spec": {"replicas": replicas} if replicas else {},
         "status": shown,
     }
+
+
+def selector_text(selector: Object) -> str:
+    """A workload's selector as text, "" for none."""
+    if "matchLabels" in selector or "matchExpressions" in selector:
+        return str(from_label_selector(selector))
+    return str(from_map(selector)) if selector else ""

@@ -118,6 +118,8 @@ def plan_deletion(obj: Object, options: DeleteOptions, strategy: Strategy, now: 
     meta = obj["metadata"]
     grace_s = strategy.grace_period_s(obj, options.grace_period_s)
     was_deleting = bool(meta.get("deletionTimestamp"))
+    if not was_deleting:
+        strategy.prepare_deletion(obj, format_time(now))
     changed = _set_dependents_finalizer(meta, options.propagation or _default_propagation(meta, strategy))
     if was_deleting:
         left_s = meta.get("deletionGracePeriodSeconds") or 0

@@ -134,7 +134,7 @@ async def _store_new(core: Core, call: Call, served: Served, obj: Object, genera
             try:
                 data = encoding.encode_stored(served.to_storage(obj))
                 with core.storing():
-                    entry = await core.store.create(key, data, ttl_s=resource.ttl_s)
+                    entry = await served.store.create(key, data, ttl_s=resource.ttl_s)
             except KeyExists:
                 present = served.cacher.get(key)
             else:
@@ -219,7 +219,7 @@ async def write_over(
     resource = served.resource
     strategy = resource.strategy
     old = served.decode(cached)
-    is_unconditional = _check_preconditions(resource, cached, old, new)
+    is_unconditional = _check_preconditions(resource, cached, old, new, is_put=call.info.verb == "update")
     _keep_metadata(new["metadata"], old["metadata"])
     strategy.default(new)
     attributes = Attributes(
@@ -265,7 +265,7 @@ async def swap(core: Core, served: Served, cached: Cached, new: Object, may_retr
     data = encoding.encode_stored(served.to_storage(new))
     try:
         with core.storing():
-            entry = await core.store.update(cached.key, data, expected=cached.revision, ttl_s=resource.ttl_s)
+            entry = await served.store.update(cached.key, data, expected=cached.revision, ttl_s=resource.ttl_s)
     except RevisionMismatch as error:
         if may_retry:
             raise Unfounded from error
@@ -280,7 +280,7 @@ async def remove(core: Core, served: Served, cached: Cached, obj: Object) -> int
     resource = served.resource
     try:
         with core.storing():
-            entry = await core.store.delete(cached.key, expected=cached.revision)
+            entry = await served.store.delete(cached.key, expected=cached.revision)
     except RevisionMismatch as error:
         raise Unfounded from error
     except KeyMissing as error:
@@ -315,7 +315,9 @@ def finalizers_of(obj: Object) -> list[str]:
     return finalizers
 
 
-def _check_preconditions(resource: Resource, cached: Cached, old: Object, new: Object) -> bool:
+def _check_preconditions(
+    resource: Resource, cached: Cached, old: Object, new: Object, *, is_put: bool
+) -> bool:
     """Check uid and resourceVersion the client named; whether it named no version. Raises ApiError."""
     meta, old_meta = new["metadata"], old["metadata"]
     uid = meta.get("uid")
@@ -324,7 +326,7 @@ def _check_preconditions(resource: Resource, cached: Cached, old: Object, new: O
         raise conflict(resource.plural, resource.group, cached.name, why)
     revision = meta.get("resourceVersion")
     if not revision or revision == "0":
-        if not resource.strategy.unconditional_update:
+        if is_put and not resource.strategy.unconditional_update:
             problem = invalid_value("metadata.resourceVersion", 0, "must be specified for an update")
             raise invalid(resource.kind, resource.group, cached.name, [problem])
         return True

@@ -1,0 +1,32 @@
+"""Where the objects of custom kinds are read and written: a `Source` over a view for each version."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from wherry.api.resource import Resource
+from wherry.apiserver.core import Core
+from wherry.apiserver.customresources.views import VersionView
+from wherry.apiserver.registry import Source
+from wherry.objects.meta import Object
+
+
+class Sources:
+    """Makes the sources of the kinds of one API server."""
+
+    def __init__(self, core: Core) -> None:
+        self._core = core
+
+    def of(self, crd: Object, resources: Sequence[Resource]) -> list[tuple[Resource, Source]]:
+        """A source for each of the definition's `resources`, not opened yet."""
+        return [(resource, self._source(crd, resource)) for resource in resources]
+
+    def _source(self, crd: Object, resource: Resource) -> Source:
+        if resource.custom is None or resource.storage_version is None:
+            raise ValueError(f"{resource} is not a custom kind")
+        group, version = resource.storage_version
+        view = VersionView(self._core.store, resource.custom, resource.api_version, f"{group}/{version}")
+        return Source(resource, view)
+
+    async def close(self) -> None:
+        """Give up connections to conversion webhooks."""

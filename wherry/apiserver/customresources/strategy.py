@@ -1,0 +1,94 @@
+"""How custom resources are written: `CustomStrategy`, the rules of one version of one kind."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Any
+
+from wherry.api.apiextensions.custom_kind import CustomKind, ScalePaths, value_at
+from wherry.api.resource import Strategy, keep_all_but_status
+from wherry.api.validation import validate_object_meta, validate_object_meta_update
+from wherry.apiserver.customresources.columns import Cells
+from wherry.objects.errors import FieldError, invalid_value, required
+from wherry.objects.meta import Object
+from wherry.objects.structural import apply_defaults, value_errors
+
+_NOT_COUNTED = frozenset({"apiVersion", "kind", "metadata"})
+_REPLICAS_MAX = (1 << 31) - 1
+
+
+class CustomStrategy(Strategy):
+    """Defaults, pruning and validation by schema; status apart if the version has that subresource."""
+
+    unconditional_update = False
+
+    def __init__(self, kind: CustomKind, cells: Cells, *, namespaced: bool, has_status: bool) -> None:
+        self._kind = kind
+        self._cells = cells
+        self._namespaced = namespaced
+        self._has_status = has_status
+
+    def default(self, obj: Object) -> None:
+        """Fill in the schema's defaults."""
+        apply_defaults(obj, self._kind.root)
+
+    def prepare(self, new: Object, old: Object | None) -> None:
+        """Keep status apart if it has a subresource, count the generation."""
+        if self._has_status:
+            super().prepare(new, old)
+        meta = new["metadata"]
+        if old is None:
+            meta["generation"] = 1
+            return
+        apart = _NOT_COUNTED | {"status"} if self._has_status else _NOT_COUNTED
+        changed = any(new.get(name) != old.get(name) for name in (new.keys() | old.keys()) - apart)
+        meta["generation"] = (old["metadata"].get("generation") or 0) + (1 if changed else 0)
+
+    def prepare_status(self, new: Object, old: Object) -> None:
+        """Keep everything but status as stored."""
+        keep_all_but_status(new, old)
+
+    def validate(self, new: Object, old: Object | None) -> list[FieldError]:
+        """Metadata, then the schema, then its expression rules."""
+        if old is None:
+            errors = validate_object_meta(new, self._namespaced)
+        else:
+            errors = validate_object_meta_update(new, old)
+        return errors + self._schema_errors(new, old)
+
+    def validate_status(self, new: Object, old: Object) -> list[FieldError]:
+        """As for the object itself: the schema of status is part of the whole."""
+        return validate_object_meta_update(new, old) + self._schema_errors(new, old)
+
+    def _schema_errors(self, new: Object, old: Object | None) -> list[FieldError]:
+        root = self._kind.root
+        errors = value_errors(new, root)
+        if self._kind.scale is not None:
+            errors += scale_errors(new, self._kind.scale)
+        if root.has_rules:
+            from wherry.objects.structural.rules import rule_errors, unchecked
+
+            errors += [unchecked()] if errors else rule_errors(new, old, root)
+        return errors
+
+    def cells(self, obj: Object, now: datetime) -> list[Any]:
+        """The declared columns."""
+        return self._cells.of(obj, now)
+
+
+def scale_errors(obj: Object, paths: ScalePaths) -> list[FieldError]:
+    """What would keep the Scale of `obj` from being shown."""
+    errors: list[FieldError] = []
+    for path in (paths.spec_replicas, paths.status_replicas):
+        value = value_at(obj, path)
+        field = ".".join(path)
+        if value is None or not isinstance(value, int) or isinstance(value, bool):
+            continue
+        if value < 0:
+            errors.append(invalid_value(field, value, "should be a non-negative integer"))
+        elif value > _REPLICAS_MAX:
+            why = f"should be less than or equal to {_REPLICAS_MAX}"
+            errors.append(invalid_value(field, value, why))
+    if paths.selector and not isinstance(value_at(obj, paths.selector), str | None):
+        errors.append(required(".".join(paths.selector), "must be of type string"))
+    return errors

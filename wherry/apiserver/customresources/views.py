@@ -1,0 +1,98 @@
+"""Stored custom resources as one version shows them: `VersionView`, a store seen through a schema.
+
+Objects are stored in the version that was the storage version when they were written, and by the
+schema of that day. A view converts them, drops what the schema no longer has and fills in new
+defaults; what is written through it is converted to the present storage version. The cacher of each
+served version reads from a view, so nothing above it has to know.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+
+from wherry.api.apiextensions.custom_kind import CustomKind
+from wherry.apiserver import encoding
+from wherry.objects.meta import Object
+from wherry.objects.structural import apply_defaults, prune
+from wherry.store.base import Entry, Event, Page, Sink, Store, Subscription
+
+
+class VersionView:
+    """A `Store` of objects in `api_version`, kept in `storage_api_version` by `store`.
+
+    Only apiVersion differs between versions here; see `conversion` for definitions with a webhook.
+    """
+
+    def __init__(self, store: Store, kind: CustomKind, api_version: str, storage_api_version: str) -> None:
+        self._store = store
+        self._root = kind.root
+        self._api_version = api_version
+        self._storage_api_version = storage_api_version
+
+    @property
+    def revision(self) -> int:
+        """See `Store.revision`."""
+        return self._store.revision
+
+    async def get(self, key: str) -> Entry | None:
+        """See `Store.get`."""
+        entry = await self._store.get(key)
+        return self._shown(entry) if entry is not None else None
+
+    async def list(self, prefix: str, *, revision: int = 0, limit: int = 0, start_after: str = "") -> Page:
+        """See `Store.list`."""
+        page = await self._store.list(prefix, revision=revision, limit=limit, start_after=start_after)
+        return Page([self._shown(entry) for entry in page.entries], page.revision, page.remaining)
+
+    async def create(self, key: str, value: bytes, *, ttl_s: int | None = None) -> Entry:
+        """See `Store.create`."""
+        return await self._store.create(key, self._stored(value), ttl_s=ttl_s)
+
+    async def update(self, key: str, value: bytes, *, expected: int, ttl_s: int | None = None) -> Entry:
+        """See `Store.update`."""
+        return await self._store.update(key, self._stored(value), expected=expected, ttl_s=ttl_s)
+
+    async def delete(self, key: str, *, expected: int) -> Entry:
+        """See `Store.delete`."""
+        return await self._store.delete(key, expected=expected)
+
+    async def watch(self, prefix: str, after: int, sink: Sink) -> Subscription:
+        """See `Store.watch`."""
+
+        def show(events: Sequence[Event]) -> None:
+            sink(
+                [
+                    event if event.deleted else replace(event, entry=self._shown(event.entry))
+                    for event in events
+                ]
+            )
+
+        return await self._store.watch(prefix, after, show)
+
+    async def compact(self, revision: int) -> None:
+        """See `Store.compact`."""
+        await self._store.compact(revision)
+
+    async def close(self) -> None:
+        """Nothing: the store belongs to the server."""
+
+    def _shown(self, entry: Entry) -> Entry:
+        try:
+            obj = encoding.decode(entry.value)
+        except ValueError:
+            return entry  # whoever reads it next says which value it is
+        changed = obj.get("apiVersion") != self._api_version
+        obj["apiVersion"] = self._api_version
+        changed |= self.fit(obj)
+        return replace(entry, value=encoding.encode_stored(obj)) if changed else entry
+
+    def fit(self, obj: Object) -> bool:
+        """Make `obj` what the schema says, in place; whether that changed anything."""
+        removed = prune(obj, self._root)
+        return apply_defaults(obj, self._root) or bool(removed)
+
+    def _stored(self, value: bytes) -> bytes:
+        if self._api_version == self._storage_api_version:
+            return value
+        return encoding.encode_stored({**encoding.decode(value), "apiVersion": self._storage_api_version})

@@ -1,0 +1,221 @@
+"""JSONPath as Kubernetes speaks it, for columns, selectable fields and subresource paths.
+
+The subset of one path without text around it: `.spec.replicas`, `['a.b']`, `[0]`, `[-1:]`, `[*]`,
+`..name`, and filters such as `[?(@.type=="Ready")]`. A dot inside a name is written `\\.`.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterator
+from functools import lru_cache
+from typing import Any
+
+_Step = Callable[[Any], Iterator[Any]]
+_NAME = re.compile(r"(?:[^.\[\]\\'\"\s]|\\.)+")
+_NUMBER = re.compile(r"-?\d+")
+_SLICE = re.compile(r"(-?\d*):(-?\d*)(?::(-?\d*))?")
+_FILTER = re.compile(r"\?\(\s*@(?P<path>[^=!<>]*?)\s*(?:(?P<op>==|!=|<=|>=|<|>)\s*(?P<value>.+?))?\s*\)")
+
+
+class JsonPathError(ValueError):
+    """A path that cannot be read; says where."""
+
+
+class JsonPath:
+    """A compiled path."""
+
+    __slots__ = ("_steps", "text")
+
+    def __init__(self, text: str, steps: tuple[_Step, ...]) -> None:
+        self.text = text
+        self._steps = steps
+
+    def find(self, value: Any) -> list[Any]:
+        """Everything the path leads to; what is not there is left out."""
+        found = [value]
+        for step in self._steps:
+            found = [below for item in found for below in step(item)]
+        return found
+
+    def first(self, value: Any) -> Any:
+        """The first thing the path leads to, None when there is none."""
+        return next(iter(self.find(value)), None)
+
+
+@lru_cache(2048)
+def parse_json_path(text: str) -> JsonPath:
+    """Compile `text`, with or without braces and leading `$`. Raises JsonPathError."""
+    path = text.strip()
+    if path.startswith("{") and path.endswith("}"):
+        path = path[1:-1].strip()
+    path = path.removeprefix("$")
+    steps: list[_Step] = []
+    at = 0
+    while at < len(path):
+        step, at = _step(path, at)
+        if step is not None:
+            steps.append(step)
+    return JsonPath(text, tuple(steps))
+
+
+def simple_fields(text: str) -> tuple[str, ...]:
+    """The names of a path of plain fields (`.spec.replicas`). Raises JsonPathError for any other."""
+    if not text.startswith("."):
+        raise JsonPathError("should be a simple json path starting with .")
+    names = text[1:].split(".")
+    if not all(names) or any(not re.fullmatch(r"[^\[\]*?\s]+", name) for name in names):
+        raise JsonPathError("should be a simple json path without brackets")
+    return tuple(names)
+
+
+def _step(path: str, at: int) -> tuple[_Step | None, int]:
+    if path.startswith("..", at):
+        found = _NAME.match(path, at + 2)
+        if found is None:
+            raise JsonPathError(f"a name was expected after .. in {path!r}")
+        return _descendants(_unescape(found[0])), found.end()
+    if path[at] == "[":
+        return _bracket(path, at)
+    start = at + 1 if path[at] == "." else at
+    if start == len(path) and at == 0:
+        return None, start
+    if path.startswith("[", start):
+        return None, start
+    found = _NAME.match(path, start)
+    if found is None:
+        raise JsonPathError(f"unexpected text at character {start} of {path!r}")
+    name = _unescape(found[0])
+    return (_every if name == "*" else _field(name)), found.end()
+
+
+def _bracket(path: str, at: int) -> tuple[_Step, int]:
+    end = _closing(path, at)
+    inside = path[at + 1 : end].strip()
+    if inside == "*":
+        return _every, end + 1
+    if len(inside) > 1 and inside[0] in "'\"" and inside[-1] == inside[0]:
+        return _field(inside[1:-1].replace("\\", "")), end + 1
+    if _NUMBER.fullmatch(inside):
+        return _index(int(inside)), end + 1
+    if found := _SLICE.fullmatch(inside):
+        return _slice(*(int(part) if part else None for part in found.groups())), end + 1
+    if found := _FILTER.fullmatch(inside):
+        return _filter(found["path"], found["op"] or "", found["value"] or ""), end + 1
+    raise JsonPathError(f"invalid array index {inside!r} in {path!r}")
+
+
+def _closing(path: str, at: int) -> int:
+    """Where the bracket that opens at `at` closes."""
+    depth, quote = 0, ""
+    for index in range(at, len(path)):
+        character = path[index]
+        if quote:
+            quote = "" if character == quote else quote
+        elif character in "'\"":
+            quote = character
+        elif character == "[":
+            depth += 1
+        elif character == "]":
+            depth -= 1
+            if not depth:
+                return index
+    raise JsonPathError(f"unterminated array in {path!r}")
+
+
+def _unescape(name: str) -> str:
+    return re.sub(r"\\(.)", r"\1", name)
+
+
+def _field(name: str) -> _Step:
+    def step(value: Any) -> Iterator[Any]:
+        if isinstance(value, dict) and name in value:
+            yield value[name]
+
+    return step
+
+
+def _index(index: int) -> _Step:
+    def step(value: Any) -> Iterator[Any]:
+        if isinstance(value, list) and -len(value) <= index < len(value):
+            yield value[index]
+
+    return step
+
+
+def _slice(start: int | None = None, end: int | None = None, stride: int | None = None) -> _Step:
+    def step(value: Any) -> Iterator[Any]:
+        if isinstance(value, list):
+            yield from value[start:end:stride]
+
+    return step
+
+
+def _every(value: Any) -> Iterator[Any]:
+    if isinstance(value, list):
+        yield from value
+    elif isinstance(value, dict):
+        yield from value.values()
+
+
+def _descendants(name: str) -> _Step:
+    def step(value: Any) -> Iterator[Any]:
+        if isinstance(value, dict):
+            if name in value:
+                yield value[name]
+            for item in value.values():
+                yield from step(item)
+        elif isinstance(value, list):
+            for item in value:
+                yield from step(item)
+
+    return step
+
+
+def _filter(left: str, operator: str, right: str) -> _Step:
+    path = parse_json_path(left)
+    wanted = _literal(right) if operator else None
+
+    def holds(item: Any) -> bool:
+        found = path.find(item)
+        if not operator:
+            return bool(found)
+        return bool(found) and _compare(found[0], operator, wanted)
+
+    def step(value: Any) -> Iterator[Any]:
+        if isinstance(value, list):
+            yield from (item for item in value if holds(item))
+        elif isinstance(value, dict):
+            yield from (item for item in value.values() if holds(item))
+
+    return step
+
+
+def _literal(text: str) -> Any:
+    if len(text) > 1 and text[0] in "'\"" and text[-1] == text[0]:
+        return text[1:-1]
+    if text in ("true", "false"):
+        return text == "true"
+    try:
+        return float(text) if "." in text else int(text)
+    except ValueError:
+        raise JsonPathError(f"unrecognized literal {text!r} in a filter") from None
+
+
+def _compare(left: Any, operator: str, right: Any) -> bool:
+    try:
+        match operator:
+            case "==":
+                return bool(left == right)
+            case "!=":
+                return bool(left != right)
+            case "<":
+                return bool(left < right)
+            case ">":
+                return bool(left > right)
+            case "<=":
+                return bool(left <= right)
+            case _:
+                return bool(left >= right)
+    except TypeError:
+        return False
