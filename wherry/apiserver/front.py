@@ -71,7 +71,10 @@ class Front:
                 user = impersonated(user, headers, self._core.authorizer.check)
             self._core.authorizer.check(user, info)
             call = Call(info, user, query, request.body, headers.get("content-type", JSON), headers, request)
-            return self._serve(call, started)
+            try:
+                return self._serve(call, started)
+            except ApiError as error:
+                return self._failed(error, info, started, call.warnings)
         except ApiError as error:
             return self._failed(error, _unknown_info(request), started)
         except Exception:

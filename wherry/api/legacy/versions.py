@@ -115,6 +115,10 @@ class EarlierStrategy(Strategy):
         """The present version's grace period."""
         return self._modern.grace_period_s(self._up(obj), asked)
 
+    def prepare_deletion(self, obj: Object, now: str) -> None:
+        """As the present version does."""
+        self._change(obj, lambda present: self._modern.prepare_deletion(present, now))
+
     def cells(self, obj: Object, now: datetime) -> list[Any]:
         """The present version's row."""
         return self._modern.cells(self._up(obj), now)
