@@ -37,7 +37,6 @@ _SPECIAL = frozenset(
         "k8s.io.apimachinery.pkg.apis.meta.v1.MicroTime",
         "k8s.io.apimachinery.pkg.apis.meta.v1.Time",
         "k8s.io.apimachinery.pkg.runtime.RawExtension",
-        "k8s.io.apimachinery.pkg.runtime.Unknown",
         "k8s.io.apimachinery.pkg.util.intstr.IntOrString",
     }
 )
@@ -120,7 +119,7 @@ def _from_go(name: str, fields: list[GoField], facts: dict[str, tuple[int, str]]
         if "protobuf" not in field.tags:
             continue  # apiVersion and kind, which travel outside
         number = int(field.tags["protobuf"].split(",")[1])
-        json_name, *options = field.tags["json"].split(",")
+        json_name, *options = field.tags.get("json", field.name).split(",")
         flags = "p" if field.type.startswith("*") else ""
         flags += "o" if "omitempty" in options else ""
         flags += "z" if "omitzero" in options else ""

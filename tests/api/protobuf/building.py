@@ -7,6 +7,7 @@ was encoded: what becomes of zero values is asked elsewhere.
 from __future__ import annotations
 
 import base64
+from collections.abc import Callable
 from random import Random
 from typing import Any
 
@@ -18,7 +19,7 @@ Path = tuple[str, ...]
 """The definitions an object lies in; none is entered a third time."""
 
 _INTEGERS = {"int64": 2**62}
-_UNIONS = {
+_UNIONS: dict[str, Callable[[Random], Any]] = {
     "JSONSchemaPropsOrArray": lambda random: [{"type": "string"}, {"type": "integer"}],
     "JSONSchemaPropsOrBool": lambda random: random.choice([True, False, {"type": "string"}]),
     "JSONSchemaPropsOrStringArray": lambda random: random.choice([["a", "b"], {"type": "string"}]),
