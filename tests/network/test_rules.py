@@ -60,7 +60,13 @@ def test_nothing_to_remove() -> None:
 
 
 def test_results_of_others_stay(tmp_path: Path) -> None:
-    for name in ("wherry-dev-abc-eth0", "other-abc-eth0"):
+    for name in (
+        "wherry-dev-abc-eth0",
+        "cni-loopback-abc-lo",
+        "wherry-dev2-def-eth0",
+        "cni-loopback-def-lo",
+    ):
         (tmp_path / name).touch()
     forget_results(NETWORK, tmp_path)
-    assert [file.name for file in tmp_path.iterdir()] == ["other-abc-eth0"]
+    left = sorted(file.name for file in tmp_path.iterdir())
+    assert left == ["cni-loopback-def-lo", "wherry-dev2-def-eth0"]

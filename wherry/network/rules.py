@@ -108,6 +108,10 @@ async def remove_bridge(network: PodNetwork) -> None:
 def forget_results(network: PodNetwork, directory: Path = CNI_RESULTS) -> None:
     """Remove what libcni remembers of the network's sandboxes."""
     for file in directory.glob(f"{network.name}-*"):
+        # containerd's own loopback network is remembered beside every pod's.
+        sandbox_id = file.name.removeprefix(f"{network.name}-").partition("-")[0]
+        for loopback in directory.glob(f"cni-loopback-{sandbox_id}-*"):
+            loopback.unlink(missing_ok=True)
         file.unlink(missing_ok=True)
 
 

@@ -10,6 +10,7 @@ import asyncio
 from collections.abc import AsyncIterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
+from weakref import WeakSet
 
 import grpc
 from cri_api.v1 import api_pb2 as cri
@@ -46,6 +47,7 @@ class ContainerdRuntime:
         self._service = api_pb2_grpc.RuntimeServiceStub(self._channel)
         self._images = api_pb2_grpc.ImageServiceStub(self._channel)
         self._statuses = Statuses(self._service)
+        self._followers: WeakSet[Follower] = WeakSet()
 
     async def status(self) -> base.RuntimeStatus:
         with translated():
@@ -200,9 +202,12 @@ class ContainerdRuntime:
         )
         stream: Any = subscribe(subscribe_request())
         follower = Follower(self._service, self._statuses, self._clock)
+        self._followers.add(follower)
         return follower.follow(stream)
 
     async def close(self) -> None:
+        for follower in list(self._followers):
+            await follower.close()
         await self._channel.close(grace=None)
 
     async def _unless_gone(self, call: Any) -> None:

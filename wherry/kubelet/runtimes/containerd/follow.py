@@ -39,31 +39,34 @@ class Follower:
         self._statuses = statuses
         self._clock = clock
         self._out: asyncio.Queue[RuntimeEvent | None] = asyncio.Queue()
+        self._tasks = Tasks("containerd-events")
 
     async def follow(self, stream: AsyncIterator[TaskEvent]) -> AsyncIterator[RuntimeEvent]:
         """The events of `stream`; ends with a `lost` event when the stream does."""
-        tasks = Tasks("containerd-events")
         try:
-            tasks.spawn(self._read(stream, tasks), "read")
+            self._tasks.spawn(self._read(stream), "read")
             while (event := await self._out.get()) is not None:
                 yield event
         finally:
-            await tasks.close()
+            await self.close()
 
-    async def _read(self, stream: AsyncIterator[TaskEvent], tasks: Tasks) -> None:
+    async def close(self) -> None:
+        """Stop reading; whoever iterates comes to the end."""
+        await self._tasks.close()
+        self._out.put_nowait(None)
+
+    async def _read(self, stream: AsyncIterator[TaskEvent]) -> None:
         try:
             async for event in stream:
                 if event.process or event.topic not in _KINDS:
                     continue
                 # Several containers' events wait for CRI side by side, not in a row.
-                tasks.spawn(self._hand_out(event), event.container_id)
+                self._tasks.spawn(self._hand_out(event), event.container_id)
         except grpc.RpcError as error:
             self._out.put_nowait(RuntimeEvent("lost", str(error.details())))
         else:
             self._out.put_nowait(RuntimeEvent("lost"))
-        finally:
-            # Closing the channel cancels the stream's reader rather than failing it.
-            self._out.put_nowait(None)
+        self._out.put_nowait(None)
 
     async def _hand_out(self, event: TaskEvent) -> None:
         pod_uid = self._statuses.pod_of(event.container_id)
