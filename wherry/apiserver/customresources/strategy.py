@@ -12,6 +12,7 @@ from wherry.apiserver.customresources.columns import Cells
 from wherry.objects.errors import FieldError, invalid_value, required
 from wherry.objects.meta import Object
 from wherry.objects.structural import apply_defaults, value_errors
+from wherry.objects.structural.values import NOWHERE
 
 _NOT_COUNTED = frozenset({"apiVersion", "kind", "metadata"})
 _REPLICAS_MAX = (1 << 31) - 1
@@ -63,6 +64,10 @@ class CustomStrategy(Strategy):
     def _schema_errors(self, new: Object, old: Object | None) -> list[FieldError]:
         root = self._kind.root
         errors = value_errors(new, root)
+        if errors and old is not None:
+            # What was wrong already and was not touched does not stand in the way of other changes.
+            known = {error for error in value_errors(old, root) if error.field != NOWHERE}
+            errors = [error for error in errors if error not in known]
         if self._kind.scale is not None:
             errors += scale_errors(new, self._kind.scale)
         if root.has_rules:

@@ -1,0 +1,180 @@
+"""The functions Kubernetes' CEL has beyond the language's own, by name.
+
+Values the language does not know (quantities, addresses, URLs) are maps with one tagged entry, so that
+they can be passed on and compared.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Mapping
+from datetime import datetime, timedelta
+from itertools import pairwise
+from typing import Any
+
+import cel
+from cel.stdlib import EXTENSIONS
+
+from wherry.objects.cel.networks import NETWORKS
+from wherry.objects.cel.quantities import QUANTITIES
+from wherry.objects.cel.versions import VERSIONS, compare_any
+from wherry.objects.structural.formats import has_format
+
+_NAMED_FORMATS = {
+    "dns1123Label": "k8s-short-name",
+    "dns1123Subdomain": "k8s-long-name",
+    "uri": "uri",
+    "uuid": "uuid",
+    "byte": "byte",
+    "date": "date",
+    "datetime": "datetime",
+}
+
+
+def opt_select(value: Any, key: Any) -> Any:
+    """`value.?key` and `value[?key]`: an optional, empty where there is nothing."""
+    if isinstance(value, cel.OptionalValue):
+        if not value.has_value():
+            return value
+        value = value.value()
+    if isinstance(value, dict) and key in value:
+        return cel.OptionalValue.of(value[key])
+    if isinstance(value, list) and isinstance(key, int) and 0 <= key < len(value):
+        return cel.OptionalValue.of(value[key])
+    return cel.OptionalValue.none()
+
+
+def optional(value: Any, *, is_there: bool) -> Any:
+    """An optional value, for a variable that may be absent."""
+    return cel.OptionalValue.of(value) if is_there else cel.OptionalValue.none()
+
+
+def entries(value: Any) -> list[dict[str, Any]]:
+    """Keys and values of a map, indices and items of a list."""
+    pairs = value.items() if isinstance(value, dict) else enumerate(value)
+    return [{"k": key, "v": item} for key, item in pairs]
+
+
+def find(text: str, pattern: str) -> str:
+    """The first match, "" without one."""
+    found = re.search(pattern, text)
+    return found[0] if found is not None else ""
+
+
+def find_all(text: str, pattern: str, limit: int = -1) -> list[str]:
+    """All matches, at most `limit` of them unless it is negative."""
+    found = [match[0] for match in re.finditer(pattern, text)]
+    return found if limit < 0 else found[:limit]
+
+
+def is_sorted(items: list[Any]) -> bool:
+    """Whether no item is smaller than the one before."""
+    return all(left <= right for left, right in pairwise(items))
+
+
+def index_of(value: Any, wanted: Any, start: int = 0) -> int:
+    """Where `wanted` first is in a list or text, -1 if nowhere."""
+    if isinstance(value, str):
+        return value.find(wanted, start)
+    return next((index for index, item in enumerate(value) if item == wanted), -1)
+
+
+def last_index_of(value: Any, wanted: Any, end: int | None = None) -> int:
+    """Where `wanted` last is in a list or text, -1 if nowhere."""
+    if isinstance(value, str):
+        return value.rfind(wanted, 0, None if end is None else end + len(wanted))
+    return next((i for i in range(len(value) - 1, -1, -1) if value[i] == wanted), -1)
+
+
+def format_text(template: str, values: list[Any]) -> str:
+    """`'%s is %d'.format([...])`."""
+    rest = iter(values)
+
+    def put(found: re.Match[str]) -> str:
+        if found["verb"] == "%":
+            return "%"
+        value: Any = next(rest, None)
+        precision = found["precision"]
+        match found["verb"]:
+            case "s":
+                return shown(value)
+            case "d":
+                return str(int(value))
+            case "f":
+                return f"{float(value):.{precision or 6}f}"
+            case "e":
+                return f"{float(value):.{precision or 6}e}"
+            case "b":
+                return f"{int(value):b}"
+            case "o":
+                return f"{int(value):o}"
+            case verb:
+                raw = value.encode().hex() if isinstance(value, str) else f"{int(value):x}"
+                return raw.upper() if verb == "X" else raw
+
+    return re.sub(r"%(?:\.(?P<precision>\d+))?(?P<verb>[sdfebxoX%])", put, template)
+
+
+def shown(value: Any) -> str:
+    """A value as %s shows it."""
+    match value:
+        case str():
+            return value
+        case None:
+            return "null"
+        case bool():
+            return "true" if value else "false"
+        case bytes():
+            return value.decode("utf-8", "replace")
+        case datetime():
+            return value.strftime("%Y-%m-%dT%H:%M:%SZ")
+        case timedelta():
+            return f"{value.total_seconds():g}s"
+        case float():
+            return f"{value:g}"
+        case list():
+            return f"[{', '.join(shown(item) for item in value)}]"
+        case dict():
+            return "{" + ", ".join(f"{shown(k)}: {shown(v)}" for k, v in sorted(value.items())) + "}"
+    return str(value)
+
+
+def named_format(name: str) -> Any:
+    """`format.named("dns1123Label")`: the format, or nothing when there is none of that name."""
+    known = name in _NAMED_FORMATS
+    return cel.OptionalValue.of({"$format": name}) if known else cel.OptionalValue.none()
+
+
+def validate_format(form: Mapping[str, Any], text: str) -> Any:
+    """What is wrong with a text of a format, nothing if it is right."""
+    name = form["$format"]
+    if has_format(text, _NAMED_FORMATS[name]):
+        return cel.OptionalValue.none()
+    return cel.OptionalValue.of([f"does not match the format {name}"])
+
+
+FUNCTIONS: Mapping[str, Callable[..., Any]] = {
+    **EXTENSIONS["core"],
+    **EXTENSIONS["strings"],
+    **EXTENSIONS["math"],
+    **EXTENSIONS["sets"],
+    **EXTENSIONS["encoders"],
+    **{name: call for name, call in EXTENSIONS["lists"].items() if name != "contains"},
+    "optSelect": opt_select,
+    "entries": entries,
+    "find": find,
+    "findAll": find_all,
+    "isSorted": is_sorted,
+    "indexOf": index_of,
+    "lastIndexOf": last_index_of,
+    "format": format_text,
+    "format.named": named_format,
+    "validate": validate_format,
+    **{f"format.{name}": (lambda name=name: {"$format": name}) for name in _NAMED_FORMATS},
+    **QUANTITIES,
+    **NETWORKS,
+    **VERSIONS,
+    "compareTo": compare_any,
+    "isGreaterThan": lambda left, right: compare_any(left, right) > 0,
+    "isLessThan": lambda left, right: compare_any(left, right) < 0,
+}

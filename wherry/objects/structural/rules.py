@@ -1,0 +1,197 @@
+"""x-kubernetes-validations: rules written as expressions, held over objects by `rule_errors`.
+
+A rule that mentions `oldSelf` compares with what stood there before, so it applies to updates only, and
+only where old and new can be told to be the same thing: fields, map values, items of keyed lists. What
+an update did not change is not held against it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from functools import lru_cache
+from typing import Any, NamedTuple
+
+from wherry.objects.cel import CelError, Expression, compile_expression
+from wherry.objects.cel.cost import nesting, size
+from wherry.objects.errors import FieldError
+from wherry.objects.meta import Object
+from wherry.objects.structural.bindings import to_cel
+from wherry.objects.structural.node import Node
+
+COST_LIMIT_OF_A_RULE = 1_000_000
+COST_LIMIT_OF_AN_OBJECT = 10_000_000
+OUT_OF_BUDGET = "validation failed due to running out of cost budget, no further validation rules will be run"
+NO_OVERLOAD = "call arguments did not match a supported operator, function or macro signature for rule: "
+UNCHECKED = (
+    "some validation rules were not checked because the object was invalid; "
+    "correct the existing errors to complete validation"
+)
+ABSENT = object()
+
+
+def unchecked() -> FieldError:
+    """What is told beside other errors when the rules could not be looked at."""
+    return FieldError("FieldValueInvalid", "<nil>", f'Invalid value: "null": {UNCHECKED}')
+
+
+def rule_errors(new: Object, old: Object | None, root: Node) -> list[FieldError]:
+    """Which rules `new` breaks. The object must be valid otherwise."""
+    return list(_Check().errors(new, ABSENT if old is None else old, root, ""))
+
+
+class Rule(NamedTuple):
+    """One rule, compiled."""
+
+    expression: Expression
+    message: str
+    message_expression: Expression | None
+    reason: str
+    field_path: str
+    compares: bool
+    optional_old: bool
+    depth: int
+
+
+@lru_cache(4096)
+def _compiled(
+    rule: str, message: str, message_expression: str, reason: str, field_path: str, *, optional_old: bool
+) -> Rule:
+    expression = compile_expression(rule)
+    return Rule(
+        expression,
+        message,
+        compile_expression(message_expression) if message_expression else None,
+        reason or "FieldValueInvalid",
+        field_path,
+        "oldSelf" in expression.names,
+        optional_old,
+        nesting(rule),
+    )
+
+
+def compiled(declared: Mapping[str, Any]) -> Rule:
+    """A rule as it is declared. Raises CelError when it cannot be compiled."""
+    return _compiled(
+        declared.get("rule") or "",
+        (declared.get("message") or "").strip(),
+        declared.get("messageExpression") or "",
+        declared.get("reason") or "",
+        declared.get("fieldPath") or "",
+        optional_old=bool(declared.get("optionalOldSelf")),
+    )
+
+
+class _Check:
+    """One pass over one object, with what it may still cost."""
+
+    def __init__(self) -> None:
+        self._left = COST_LIMIT_OF_AN_OBJECT
+
+    def errors(self, value: Any, old: Any, node: Node, path: str) -> Iterator[FieldError]:
+        if value is None or self._left < 0:
+            return
+        if node.rules:
+            yield from self._at(value, old, node, path)
+        if isinstance(value, dict):
+            was = old if isinstance(old, dict) else {}
+            for name, item in value.items():
+                below = node.properties.get(name) or node.values
+                if below is not None and below.has_rules:
+                    where = f"{path}.{name}" if path else name
+                    yield from self.errors(item, was.get(name, ABSENT), below, where)
+        elif isinstance(value, list) and node.item is not None and node.item.has_rules:
+            before = _by_key(old, node)
+            for index, item in enumerate(value):
+                was = before.get(_key(item, node), ABSENT)
+                yield from self.errors(item, was, node.item, f"{path}[{index}]")
+
+    def _at(self, value: Any, old: Any, node: Node, path: str) -> Iterator[FieldError]:
+        is_unchanged = old is not ABSENT and old == value
+        shown: Any = ABSENT
+        for declared in node.rules:
+            try:
+                rule = compiled(declared)
+            except CelError as error:
+                yield _failed(node, path, f"rule compile error: {error}", "FieldValueInvalid")
+                continue
+            if rule.compares and old is ABSENT and not rule.optional_old:
+                continue
+            if is_unchanged and not rule.compares:
+                continue
+            cost = size(value) ** rule.depth
+            self._left -= cost
+            if cost > COST_LIMIT_OF_A_RULE or self._left < 0:
+                self._left = -1
+                yield _failed(node, path, OUT_OF_BUDGET, "FieldValueInvalid")
+                return
+            if shown is ABSENT:
+                shown = to_cel(value, node)
+            variables = {"self": shown}
+            if rule.compares:
+                variables["oldSelf"] = _old(old, node, rule)
+            yield from self._held(rule, variables, declared, node, path)
+
+    def _held(
+        self, rule: Rule, variables: dict[str, Any], declared: Mapping[str, Any], node: Node, path: str
+    ) -> Iterator[FieldError]:
+        at = path + rule.field_path if path else rule.field_path.removeprefix(".")
+        try:
+            holds = rule.expression.evaluate(variables)
+        except CelError as error:
+            told = rule.message or f"failed rule: {rule_text(declared)}"
+            text = (
+                NO_OVERLOAD + told if str(error) == "no such overload" else f"{error} evaluating rule: {told}"
+            )
+            yield _failed(node, path, text, "FieldValueInvalid")
+            return
+        if holds is not True:
+            yield _failed(node, at, _message(rule, variables, declared), rule.reason)
+
+
+def _old(old: Any, node: Node, rule: Rule) -> Any:
+    if not rule.optional_old:
+        return to_cel(old, node)
+    from wherry.objects.cel.functions import optional
+
+    return optional(None if old is ABSENT else to_cel(old, node), is_there=old is not ABSENT)
+
+
+def rule_text(declared: Mapping[str, Any]) -> str:
+    """The rule on one line."""
+    return (declared.get("rule") or "").strip()
+
+
+def _message(rule: Rule, variables: dict[str, Any], declared: Mapping[str, Any]) -> str:
+    if rule.message_expression is not None:
+        try:
+            made = rule.message_expression.evaluate(variables)
+        except CelError:
+            made = None  # upstream falls back on the message, too
+        if isinstance(made, str) and made.strip() and "\n" not in made:
+            return made
+    return rule.message or f"failed rule: {rule_text(declared)}"
+
+
+def _failed(node: Node, path: str, text: str, reason: str) -> FieldError:
+    path = path or "<nil>"
+    kind = node.type or "object"
+    match reason:
+        case "FieldValueForbidden":
+            return FieldError(reason, path, f"Forbidden: {text}")
+        case "FieldValueRequired":
+            return FieldError(reason, path, f"Required value: {text}")
+        case "FieldValueDuplicate":
+            return FieldError(reason, path, f'Duplicate value: "{kind}"')
+    return FieldError("FieldValueInvalid", path, f'Invalid value: "{kind}": {text}')
+
+
+def _by_key(old: Any, node: Node) -> dict[Any, Any]:
+    if not isinstance(old, list) or node.list_type != "map":
+        return {}
+    return {_key(item, node): item for item in old}
+
+
+def _key(item: Any, node: Node) -> Any:
+    if node.list_type != "map" or not isinstance(item, dict):
+        return None
+    return tuple(str(item.get(key)) for key in node.list_map_keys)
