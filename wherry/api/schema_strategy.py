@@ -46,7 +46,8 @@ class SchemaStrategy(Strategy):
     `schema` names its definition. `immutable` are paths (`spec.selector`) that may not change.
     `has_status` says that status has a subresource of its own; `tracks_generation` that
     metadata.generation counts changes. `defaults` fills an object, `prepares` adds to `prepare`,
-    `rules` adds errors to those of the schema, `row` gives the table's cells.
+    `rules` adds errors to those of the schema, `row` gives the table's cells, `warns` texts for the
+    client.
     """
 
     schema: str
@@ -61,6 +62,7 @@ class SchemaStrategy(Strategy):
     prepares: Callable[[Object, Object | None], None] | None = None
     rules: Callable[[Object, Object | None], list[FieldError]] | None = None
     row: Callable[[Object, datetime], list[Any]] | None = field(default=None)
+    warns: Callable[[Object, Object | None], list[str]] | None = field(default=None)
 
     def default(self, obj: Object) -> None:
         """Fill in through `defaults`."""
@@ -93,6 +95,10 @@ class SchemaStrategy(Strategy):
     def validate_status(self, new: Object, old: Object) -> list[FieldError]:
         """Metadata, as on every update."""
         return validate_object_meta_update(new, old)
+
+    def warnings(self, new: Object, old: Object | None) -> list[str]:
+        """Texts from `warns`."""
+        return self.warns(new, old) if self.warns is not None else []
 
     def cells(self, obj: Object, now: datetime) -> list[Any]:
         """The row, name and age unless `row` knows better."""

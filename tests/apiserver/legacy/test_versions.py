@@ -14,6 +14,7 @@ from wherry.api.core.pods import PODS
 from wherry.api.core.service_accounts import SERVICE_ACCOUNTS
 from wherry.api.networking.ingresses import INGRESSES
 from wherry.api.policy.pod_disruption_budgets import POD_DISRUPTION_BUDGETS
+from wherry.api.rbac.role_bindings import ROLE_BINDINGS
 from wherry.api.rbac.roles import ROLES
 from wherry.objects.meta import Object
 
@@ -261,3 +262,43 @@ async def test_openapi_describes_old_kinds(rig: Rig) -> None:
         "/apis/extensions/v1beta1/namespaces/{namespace}/deployments/{name}/rollback"
     ]
     assert rollback["post"]["x-kubernetes-group-version-kind"]["kind"] == "DeploymentRollback"
+
+
+async def test_old_kinds_are_described_like_their_successors(rig: Rig) -> None:
+    document = await sent(rig, "GET", "/openapi/v3/apis/extensions/v1beta1")
+    spec = document["components"]["schemas"]["io.k8s.api.extensions.v1beta1.DeploymentSpec"]
+    assert spec["properties"]["replicas"]["description"].startswith("Number of desired pods")
+
+
+async def test_editors_may_use_old_versions(rig: Rig) -> None:
+    body = ingress("a")
+    status, answer, _ = await rig.http("POST", OLD_INGRESSES, body, token="alice-token")
+    assert status == 403
+    assert "ingresses.extensions is forbidden" in answer["message"]
+    binding = {
+        "metadata": {"name": "alice", "namespace": "default"},
+        "roleRef": {"apiGroup": "rbac.authorization.k8s.io", "kind": "ClusterRole", "name": "edit"},
+        "subjects": [{"apiGroup": "rbac.authorization.k8s.io", "kind": "User", "name": "alice"}],
+    }
+    await rig.admin.create(ROLE_BINDINGS, binding)
+    status, answer, _ = await rig.http("POST", OLD_INGRESSES, body, token="alice-token")
+    assert status == 201, answer
+
+
+async def test_the_class_annotation_is_still_taken(rig: Rig) -> None:
+    body = ingress("a")
+    body["metadata"]["annotations"] = {"kubernetes.io/ingress.class": "outside"}
+    status, made, headers = await rig.http("POST", OLD_INGRESSES, body)
+    assert status == 201
+    assert made["metadata"]["annotations"] == body["metadata"]["annotations"]
+    deprecated, annotation = headers.getall("Warning")
+    assert deprecated == INGRESS_WARNING
+    assert r"\"kubernetes.io/ingress.class\" is deprecated, please use 'spec.ingressClassName'" in annotation
+    body["metadata"]["name"] = "b"
+    body["spec"]["ingressClassName"] = "inside"
+    status, answer, _ = await rig.http("POST", OLD_INGRESSES, body)
+    assert status == 422
+    assert answer["message"].endswith(
+        'annotations.kubernetes.io/ingress.class: Invalid value: "outside": '
+        "must match `ingressClassName` when both are specified"
+    )

@@ -11,7 +11,7 @@ from wherry.api.resource import Column, Resource, Subresource
 from wherry.api.schema_strategy import SchemaStrategy
 from wherry.api.validation import check_text
 from wherry.objects.errors import FieldError, invalid_value, not_supported, required
-from wherry.objects.meta import Object, name_of
+from wherry.objects.meta import Object, annotations_of, name_of
 from wherry.objects.names import (
     is_dns1035_label,
     is_dns1123_subdomain,
@@ -22,13 +22,14 @@ from wherry.objects.names import (
 )
 
 _SCHEMA = "io.k8s.api.networking.v1.Ingress"
+CLASS_ANNOTATION = "kubernetes.io/ingress.class"
 _PATH_TYPES = ("Exact", "ImplementationSpecific", "Prefix")
 _SHOWN_HOSTS = 3
 _FORBIDDEN_IN_PATH = ("//", "/./", "/../", "%2f", "%2F")
 _FORBIDDEN_AT_END = ("/..", "/.")
 
 
-def _rules(new: Object, _old: Object | None) -> list[FieldError]:
+def _rules(new: Object, old: Object | None) -> list[FieldError]:
     spec = new.get("spec") or {}
     rules, backend = spec.get("rules") or (), spec.get("defaultBackend")
     errors: list[FieldError] = []
@@ -43,7 +44,19 @@ def _rules(new: Object, _old: Object | None) -> list[FieldError]:
             errors += _host_errors(host, f"spec.tls[{index}].hosts[{at}]")
     if (name := spec.get("ingressClassName")) is not None:
         errors += check_text("spec.ingressClassName", name, is_dns1123_subdomain)
+    annotated = annotations_of(new).get(CLASS_ANNOTATION)
+    if old is None and name is not None and annotated not in (None, name):
+        why = "must match `ingressClassName` when both are specified"
+        errors.append(invalid_value(f"annotations.{CLASS_ANNOTATION}", annotated, why))
     return errors
+
+
+def _warns(new: Object, old: Object | None) -> list[str]:
+    if old is not None or CLASS_ANNOTATION not in annotations_of(new):
+        return []
+    if (new.get("spec") or {}).get("ingressClassName") is not None:
+        return []
+    return [f"annotation \"{CLASS_ANNOTATION}\" is deprecated, please use 'spec.ingressClassName' instead"]
 
 
 def _host_errors(host: str, path: str) -> list[FieldError]:
@@ -154,7 +167,13 @@ INGRESSES = Resource(
     short_names=("ing",),
     subresources=(Subresource("status"),),
     strategy=SchemaStrategy(
-        schema=_SCHEMA, namespaced=True, has_status=True, tracks_generation=True, rules=_rules, row=_row
+        schema=_SCHEMA,
+        namespaced=True,
+        has_status=True,
+        tracks_generation=True,
+        rules=_rules,
+        row=_row,
+        warns=_warns,
     ),
     columns=(
         NAME,

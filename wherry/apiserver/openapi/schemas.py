@@ -24,6 +24,11 @@ QUANTITY = "io.k8s.apimachinery.pkg.api.resource.Quantity"
 INT_OR_STRING = "io.k8s.apimachinery.pkg.util.intstr.IntOrString"
 DESCRIBED_IN = "kubernetes-json-schema/v1.37.0-local/_definitions.json"
 
+PRESENT = tuple(
+    f"io.k8s.api.{group}.v1" for group in ("apps", "networking", "autoscaling", "batch", "policy", "rbac")
+)
+"""Where the kinds of old versions, whatever group they were in, are now."""
+
 CustomSchema = Callable[[Resource], Object | None]
 """Gives a custom resource's `openAPIV3Schema`, None for a kind without one."""
 
@@ -48,6 +53,15 @@ def descriptions() -> Mapping[str, Any]:
         return {}
     found: Mapping[str, Any] = orjson.loads(path.read_bytes())["$defs"]
     return found
+
+
+def description_of(name: str) -> Mapping[str, Any]:
+    """The described definition of that name; for one of an old version that of a present namesake."""
+    described = descriptions()
+    if name in described:
+        return described[name]  # type: ignore[no-any-return]
+    kind = name.rpartition(".")[2]
+    return next((described[one] for place in PRESENT if (one := f"{place}.{kind}") in described), {})
 
 
 @lru_cache(None)
@@ -127,7 +141,7 @@ class Schemas:
             return dict(special)
         if name in self._own:
             return self._convert(self._own[name], {})
-        return self._convert(schema.source(name), descriptions().get(name, {}))
+        return self._convert(schema.source(name), description_of(name))
 
     def _convert(self, node: Mapping[str, Any], described: Mapping[str, Any]) -> Object:
         """One schema in this dialect, with descriptions filled in."""
