@@ -154,6 +154,8 @@ async def test_logs_are_followed_to_the_containers_end(node: Node) -> None:
 
 async def test_usage_is_told(node: Node) -> None:
     await node.machine.run("u1", "while :; do :; done")
+    _, ended = await node.machine.run("u2", "true")
+    await node.machine.runtime.stop_container(ended, 5)
     async with node.session.get(f"{node.url}/stats/summary", ssl=node.context) as response:
         summary = await response.json()
     (pod,) = summary["pods"]

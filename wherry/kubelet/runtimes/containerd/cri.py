@@ -194,7 +194,8 @@ class ContainerdRuntime:
         """What running containers use. Raises RuntimeFailure."""
         with translated():
             answer = await self._service.ListContainerStats(cri.ListContainerStatsRequest())
-        return [to_usage(stats) for stats in answer.stats]
+        # What has ended is listed too, without figures.
+        return [to_usage(stats) for stats in answer.stats if stats.cpu.timestamp]
 
     def events(self) -> AsyncIterator[base.RuntimeEvent]:
         subscribe = self._channel.unary_stream(
