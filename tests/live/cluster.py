@@ -6,7 +6,8 @@ import json
 import os
 import subprocess
 import sys
-from collections.abc import Mapping
+import time
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -124,3 +125,13 @@ def client_program(name: str) -> str:
 def _checked(done: Done, arguments: tuple[str, ...]) -> str:
     assert done.code == 0, f"{' '.join(arguments)}: exit code {done.code}\n{done.out}\n{done.err}"
     return done.out
+
+
+def until(look: Callable[[], Any], timeout_s: float = 60.0) -> Any:
+    """What `look` finds, once it finds something. Each look is a kubectl run, so it is no busy loop."""
+    deadline = time.monotonic() + timeout_s
+    while time.monotonic() < deadline:
+        found = look()
+        if found:
+            return found
+    raise AssertionError(f"nothing within {timeout_s} s")

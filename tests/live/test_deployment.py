@@ -6,7 +6,10 @@ from typing import Any
 
 import pytest
 
-from tests.live.cluster import BUSYBOX, LiveCluster
+from tests.live.cluster import BUSYBOX, LiveCluster, until
+
+ABSENT = "127.0.0.1:9/no-such-image:1"
+"""No registry listens there, and nobody outside this machine is asked."""
 
 
 @pytest.fixture
@@ -39,14 +42,14 @@ def test_rollout_and_undo(cluster: LiveCluster, web: str) -> None:
 
 
 def test_a_bad_image_stops_the_rollout_and_says_why(cluster: LiveCluster, web: str) -> None:
-    cluster.kubectl("set", "image", "deployment/web", "-n", web, "busybox=no-such.invalid/image:1")
+    cluster.kubectl("set", "image", "deployment/web", "-n", web, f"busybox={ABSENT}")
     waited = cluster.try_kubectl("rollout", "status", "deployment/web", "-n", web, "--timeout=3s")
     assert waited.code != 0
     pods = cluster.get("pods", "-n", web)["items"]
     ready = [p for p in pods if all(s["ready"] for s in p["status"].get("containerStatuses", [{"ready": 0}]))]
     assert len(ready) == 2, "the old pods still serve"
-    described = cluster.kubectl("describe", "pods", "-n", web)
-    assert 'Failed to pull image "no-such.invalid/image:1"' in described
+    complaint = f'Failed to pull image "{ABSENT}"'
+    until(lambda: complaint in cluster.kubectl("describe", "pods", "-n", web))
 
 
 def test_scale(cluster: LiveCluster, web: str) -> None:

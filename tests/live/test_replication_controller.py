@@ -3,15 +3,13 @@
 from __future__ import annotations
 
 import subprocess
-import time
 from collections import Counter
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from tests.live.cluster import BUSYBOX, POD_RANGE, LiveCluster
+from tests.live.cluster import BUSYBOX, POD_RANGE, LiveCluster, until
 
 EXAMPLE = Path(__file__).parents[2] / "docs" / "examples" / "nginx-rc.yaml"
 
@@ -35,16 +33,6 @@ def wait_for_pods(cluster: LiveCluster, namespace: str, count: int) -> list[dict
 
     found: list[dict[str, Any]] = until(ready)
     return found
-
-
-def until(look: Callable[[], Any], timeout_s: float = 60.0) -> Any:
-    """What `look` finds, once it finds something. Each look is a kubectl run, so it is no busy loop."""
-    deadline = time.monotonic() + timeout_s
-    while time.monotonic() < deadline:
-        found = look()
-        if found:
-            return found
-    raise AssertionError(f"nothing within {timeout_s} s")
 
 
 def condition(pod: dict[str, Any], kind: str) -> str:
