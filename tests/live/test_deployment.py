@@ -49,7 +49,7 @@ def test_a_bad_image_stops_the_rollout_and_says_why(cluster: LiveCluster, web: s
     ready = [p for p in pods if all(s["ready"] for s in p["status"].get("containerStatuses", [{"ready": 0}]))]
     assert len(ready) == 2, "the old pods still serve"
     complaint = f'Failed to pull image "{ABSENT}"'
-    until(lambda: complaint in cluster.kubectl("describe", "pods", "-n", web))
+    until(lambda: complaint in cluster.kubectl("get", "events", "-n", web))
 
 
 def test_scale(cluster: LiveCluster, web: str) -> None:
