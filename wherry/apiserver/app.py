@@ -18,12 +18,14 @@ from wherry.api.core.service_accounts import SERVICE_ACCOUNTS
 from wherry.api.core.services import SERVICES
 from wherry.api.scheduling.priority_classes import PRIORITY_CLASSES
 from wherry.apiserver.admission.catalog import built_in_chain
+from wherry.apiserver.aggregation.aggregator import Aggregator
 from wherry.apiserver.allocation.services import ServiceAllocator
 from wherry.apiserver.authentication.chain import Authenticator
 from wherry.apiserver.authentication.service_accounts import SigningKeys, TokenIssuer, TokenVerifier
 from wherry.apiserver.authorization.chain import Authorizer
 from wherry.apiserver.authorization.node import NodeAuthorizer
 from wherry.apiserver.authorization.rbac import RBAC_RESOURCES, RbacAuthorizer
+from wherry.apiserver.backends import Backends
 from wherry.apiserver.bootstrap.run import bootstrap
 from wherry.apiserver.config import ApiServerConfig
 from wherry.apiserver.core import Core
@@ -87,6 +89,8 @@ class ApiServer:
             services=ServiceAllocator(config.service_cidr, config.node_ports, rng),
             tokens=TokenIssuer(keys, config.service_account_issuer, clock, rng),
             kubelets=KubeletGate(config),
+            backends=Backends(),
+            aggregator=Aggregator(),
         )
         self.metrics = RequestMetrics()
         health = Health({"etcd": self._store_problem}, {"informer-sync": self._sync_problem})
@@ -136,8 +140,9 @@ class ApiServer:
         self._paths.listen_at(f"{config.advertise_address}:{port}")
         client = Client(self.local_transport(LOOPBACK), field_manager="kube-apiserver")
         await bootstrap(core, client, config.advertise_address, port)
-        self._custom = CustomResources(core, client)
+        self._custom = CustomResources(core, client, core.aggregator.registry_changed)
         await self._custom.start()
+        await core.aggregator.start(core, client)
         self._ready = True
 
     def local_transport(self, user: User) -> Transport:
@@ -155,6 +160,8 @@ class ApiServer:
             await self._server.close(grace_s)
         if self._custom is not None:
             await self._custom.close()
+        await self.core.aggregator.close()
+        await self.core.backends.close()
         self._rbac.close()
         await self.core.kubelets.close()
         await self.core.registry.close()

@@ -22,10 +22,12 @@ from wherry.store.base import KeyExists, KeyMissing, RevisionMismatch, Store, St
 
 if TYPE_CHECKING:
     from wherry.apiserver.admission.base import AdmissionChain
+    from wherry.apiserver.aggregation.aggregator import Aggregator
     from wherry.apiserver.allocation.services import ServiceAllocator
     from wherry.apiserver.authentication.chain import Authenticator
     from wherry.apiserver.authentication.service_accounts import TokenIssuer
     from wherry.apiserver.authorization.chain import Authorizer
+    from wherry.apiserver.backends import Backends
     from wherry.apiserver.config import ApiServerConfig
     from wherry.apiserver.subresources.gate import KubeletGate
 
@@ -45,6 +47,8 @@ class Core:
     services: ServiceAllocator
     tokens: TokenIssuer
     kubelets: KubeletGate
+    backends: Backends
+    aggregator: Aggregator
     turns: Turns = field(default_factory=Turns)
     """Who may write which object now."""
     store_problem: str = ""

@@ -45,6 +45,12 @@ OF_COLLECTIONS = frozenset({"list", "watch", "create", "deletecollection"})
 def dispatch(core: Core, call: Call) -> Result:
     """Run what the call asks for. Raises ApiError, at once or when awaited."""
     info = call.info
+    if core.aggregator.remotes:
+        remote = core.aggregator.remotes.get((info.group, info.version))
+        if remote is not None:
+            from wherry.apiserver.aggregation.proxy import pass_on
+
+            return pass_on(core, call, remote)
     served = core.registry.find(info.group, info.version, info.resource)
     if served is None:
         raise path_not_found()

@@ -66,11 +66,18 @@ class Paths:
             raise method_not_allowed()
         return handler(call)
 
-    def _document(self, call: Call) -> RawOutcome:
+    def _document(self, call: Call) -> Result:
         """Discovery and OpenAPI, made anew when other resources are served."""
-        registry, request = self._core.registry, call.request
-        if registry.generation != self._generation:
-            self._generation = registry.generation
+        registry, request, aggregator = self._core.registry, call.request, self._core.aggregator
+        if aggregator.remotes:
+            remote = aggregator.find(call.info.path.removeprefix("/openapi/v3"))
+            if remote is not None:
+                from wherry.apiserver.aggregation.proxy import pass_on
+
+                return pass_on(self._core, call, remote)
+        generation = registry.generation + aggregator.generation
+        if generation != self._generation:
+            self._generation = generation
             self._discovery = self._open_api = None
         path, tag = call.info.path, call.headers.get("if-none-match", "")
         if path.startswith("/openapi"):
@@ -84,7 +91,7 @@ class Paths:
             from wherry.apiserver.discovery import Discovery
 
             if self._discovery is None:
-                self._discovery = Discovery(registry.resources(), self._address)
+                self._discovery = Discovery(registry.resources(), self._address, aggregator.discovered())
             response = self._discovery.answer(path, call.accept, tag)
         if response is None:
             raise path_not_found()

@@ -8,6 +8,7 @@ from typing import Any
 from wherry.api.columns import AGE, NAME, age_of
 from wherry.api.resource import Column, Resource, Subresource
 from wherry.api.schema_strategy import SchemaStrategy
+from wherry.api.validation import PATH_SEGMENT
 from wherry.objects.conditions import find_condition
 from wherry.objects.errors import FieldError, invalid_value, required
 from wherry.objects.meta import Object, name_of
@@ -29,6 +30,13 @@ def _default(obj: Object) -> None:
     service = (obj.get("spec") or {}).get("service")
     if service is not None and service.get("port") is None:
         service["port"] = 443
+
+
+def _prepare(new: Object, old: Object | None) -> None:
+    """What is served here is available, always."""
+    if old is None and (new.get("spec") or {}).get("service") is None:
+        since = (new.get("metadata") or {}).get("creationTimestamp")
+        new["status"] = {"conditions": [{**LOCAL_CONDITION, "lastTransitionTime": since}]}
 
 
 def _rules(new: Object, _old: Object | None) -> list[FieldError]:
@@ -82,7 +90,14 @@ API_SERVICES = Resource(
     categories=("api-extensions",),
     subresources=(Subresource("status"),),
     strategy=SchemaStrategy(
-        schema=_SCHEMA, namespaced=False, has_status=True, defaults=_default, rules=_rules, row=_row
+        schema=_SCHEMA,
+        namespaced=False,
+        name_rule=PATH_SEGMENT,
+        has_status=True,
+        defaults=_default,
+        prepares=_prepare,
+        rules=_rules,
+        row=_row,
     ),
     columns=(
         NAME,

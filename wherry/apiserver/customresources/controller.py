@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 
 from wherry.api.apiextensions.custom_resource_definitions import (
@@ -51,12 +51,16 @@ class _Kind:
 
 
 class CustomResources:
-    """Serves the kinds that are defined in the cluster of `core`; `client` may do everything."""
+    """Serves the kinds that are defined in the cluster of `core`.
 
-    def __init__(self, core: Core, client: Client) -> None:
+    `client` may do everything; `changed` is called when what is served has changed.
+    """
+
+    def __init__(self, core: Core, client: Client, changed: Callable[[], None]) -> None:
         self._core = core
         self._client = client
         self._sources = Sources(core)
+        self._changed = changed
         self._kinds: dict[str, _Kind] = {}
         self._waiting: dict[str, None] = {}
         self._wake = asyncio.Event()
@@ -77,7 +81,6 @@ class CustomResources:
         if self._feed is not None:
             self._feed.close()
         await self._tasks.close()
-        await self._sources.close()
 
     def _all(self) -> list[Object]:
         cacher = self._core.registry.of(CUSTOM_RESOURCE_DEFINITIONS).cacher
@@ -153,12 +156,14 @@ class CustomResources:
             kind.served = self._sources.of(crd, resources)
         kind.signature, kind.is_terminating = wanted, is_terminating
         await self._core.registry.replace(old, kind.served)
+        self._changed()
 
     async def _withdraw(self, name: str) -> None:
         kind = self._kinds.pop(name, None)
         if kind is None:
             return
         await self._core.registry.replace(kind.resources, [])
+        self._changed()
         if kind.resources:
             self._put_losers(kind.resources[0].group, self._all())
 

@@ -25,8 +25,21 @@ class Sources:
         if resource.custom is None or resource.storage_version is None:
             raise ValueError(f"{resource} is not a custom kind")
         group, version = resource.storage_version
-        view = VersionView(self._core.store, resource.custom, resource.api_version, f"{group}/{version}")
-        return Source(resource, view)
+        stored = f"{group}/{version}"
+        conversion = crd["spec"].get("conversion") or {}
+        if conversion.get("strategy") != "Webhook":
+            view = VersionView(self._core.store, resource.custom, resource.api_version, stored)
+            return Source(resource, view)
+        from wherry.apiserver.customresources.conversion import (
+            ConversionWebhook,
+            ConvertedSource,
+            ConvertedView,
+        )
 
-    async def close(self) -> None:
-        """Give up connections to conversion webhooks."""
+        webhook = ConversionWebhook(
+            self._core, self._core.backends, resource.kind, conversion.get("webhook") or {}
+        )
+        return ConvertedSource(
+            resource,
+            ConvertedView(self._core.store, resource.custom, resource.api_version, stored, webhook),
+        )

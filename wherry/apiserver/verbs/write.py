@@ -208,7 +208,7 @@ async def update_object(
             try:
                 return await write_over(core, call, served, cached, new, rules)
             except Unfounded:
-                continue
+                await served.source.open()  # what overtook may still be on its way here
     raise conflict(resource.plural, resource.group, info.name)
 
 

@@ -1,0 +1,186 @@
+"""Follow the APIServices: `Aggregator` knows which group versions are served elsewhere, and if they are up.
+
+Each is checked when it, its service or its endpoints change, and twice a minute, for the far side may
+fail without any object changing. Group versions served here get an APIService of their own.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Awaitable, Sequence
+
+from wherry.api.apiregistration.api_services import API_SERVICES
+from wherry.api.core.services import SERVICES
+from wherry.api.discovery.endpoint_slices import ENDPOINT_SLICES
+from wherry.apiserver.aggregation.availability import check
+from wherry.apiserver.aggregation.local import ALWAYS, MANAGED, local_services
+from wherry.apiserver.aggregation.remote import Remote, Verdict
+from wherry.apiserver.bootstrap.run import ensure
+from wherry.apiserver.cacher import CachedEvent
+from wherry.apiserver.core import Core
+from wherry.client.api import Client
+from wherry.kit.tasks import Tasks
+from wherry.objects.conditions import with_condition
+from wherry.objects.errors import ApiError
+from wherry.objects.meta import Object, labels_of, name_of
+from wherry.store.base import Subscription
+
+log = logging.getLogger(__name__)
+
+CHECK_EVERY_S = 30.0
+
+
+class Aggregator:
+    """The group versions of other servers. Empty, and costs nothing, until an APIService names one."""
+
+    def __init__(self) -> None:
+        self.remotes: dict[tuple[str, str], Remote] = {}
+        self.generation = 0
+        self._feeds: list[Subscription] = []
+        self._tasks = Tasks("aggregation")
+        self._wakes: dict[str, asyncio.Event] = {}
+        self._checks: dict[str, asyncio.Task[None]] = {}
+        self._changed = asyncio.Event()
+        self._watches_services = False
+
+    async def start(self, core: Core, client: Client) -> None:
+        """Register what is served here, then follow. Raises ApiError (503)."""
+        await ensure(core, client, API_SERVICES, local_services(core.registry.resources()))
+        self._feeds.append(core.registry.follow(API_SERVICES, self._wake))
+        self._tasks.spawn(self._run(core, client), "services")
+        self._changed.set()
+
+    async def close(self) -> None:
+        """Follow and check no more."""
+        for feed in self._feeds:
+            feed.close()
+        await self._tasks.close()
+
+    def registry_changed(self) -> None:
+        """Group versions served here came or went."""
+        self._changed.set()
+
+    def discovered(self) -> list[Object]:
+        """The other servers' groups, as aggregated discovery lists them."""
+        groups: dict[str, list[Object]] = {}
+        for (group, _), remote in self.remotes.items():
+            groups.setdefault(group, []).append(remote.discovered())
+        return [{"metadata": {"name": group}, "versions": versions} for group, versions in groups.items()]
+
+    def find(self, path: str) -> Remote | None:
+        """The server behind `/apis/<group>/<version>`, None when that is served here or nowhere."""
+        parts = path.strip("/").split("/")
+        return self.remotes.get((parts[1], parts[2])) if len(parts) == 3 and parts[0] == "apis" else None
+
+    def _wake(self, _: Sequence[CachedEvent]) -> None:
+        self._changed.set()
+
+    async def _run(self, core: Core, client: Client) -> None:
+        while True:
+            await self._changed.wait()
+            self._changed.clear()
+            try:
+                await self._sync(core, client)
+            except ApiError as error:
+                log.warning("the API services could not be brought up to date: %s", error.message)
+                await core.clock.sleep(1.0)
+                self._changed.set()
+
+    async def _sync(self, core: Core, client: Client) -> None:
+        present = [item.decode() for item in core.registry.of(API_SERVICES).cacher.list()[0]]
+        await self._sync_local(core, client, present)
+        wanted = {name_of(obj): obj for obj in present if (obj.get("spec") or {}).get("service")}
+        if wanted and not self._watches_services:
+            await self._watch_services(core)
+        for name in set(self._checks) - set(wanted):
+            self._checks.pop(name).cancel()
+            self._wakes.pop(name, None)
+        known = {remote.name: remote for remote in self.remotes.values()}
+        remotes: dict[tuple[str, str], Remote] = {}
+        for name, obj in wanted.items():
+            remote = known.get(name)
+            if remote is None or remote.spec != obj["spec"]:
+                remote = Remote(name, obj["spec"])
+                if (task := self._checks.pop(name, None)) is not None:
+                    task.cancel()
+            remotes[remote.place] = remote
+            if name not in self._checks:
+                self._wakes[name] = asyncio.Event()
+                self._checks[name] = self._tasks.spawn(self._keep_checking(core, client, remote), name)
+        if remotes != self.remotes:
+            self.remotes = remotes
+            self.generation += 1
+
+    async def _sync_local(self, core: Core, client: Client, present: Sequence[Object]) -> None:
+        """Custom group versions come and go while the server runs; their APIServices follow."""
+        wanted = {name_of(obj): obj for obj in local_services(core.registry.resources())}
+        names = {name_of(obj) for obj in present}
+        for name, obj in wanted.items():
+            if name not in names:
+                await _tolerating(409, client.create(API_SERVICES, obj))
+        for obj in present:
+            is_ours = labels_of(obj).get(MANAGED) == ALWAYS
+            if is_ours and name_of(obj) not in wanted:
+                await _tolerating(404, client.delete(API_SERVICES, name_of(obj)))
+
+    async def _watch_services(self, core: Core) -> None:
+        await core.registry.open([SERVICES, ENDPOINT_SLICES])
+        self._watches_services = True
+        for resource in (SERVICES, ENDPOINT_SLICES):
+            self._feeds.append(core.registry.follow(resource, self._wake_checks))
+
+    def _wake_checks(self, events: Sequence[CachedEvent]) -> None:
+        for remote in self.remotes.values():
+            namespace, name, _ = remote.service
+            for event in events:
+                obj = event.object
+                owner = obj.labels.get("kubernetes.io/service-name")
+                if obj.namespace == namespace and name in (obj.name, owner):
+                    self._wakes[remote.name].set()
+
+    async def _keep_checking(self, core: Core, client: Client, remote: Remote) -> None:
+        wake = self._wakes[remote.name]
+        while True:
+            wake.clear()
+            before = remote.verdict, remote.resources
+            remote.verdict = await check(core, remote)
+            if (remote.verdict, remote.resources) != before:
+                self.generation += 1
+            try:
+                await _tell(core, client, remote.name, remote.verdict)
+            except ApiError as error:
+                if error.code == 404:
+                    return
+                log.warning("the status of APIService %s: %s", remote.name, error.message)
+            # Not every failure shows in an object: look again after a while even if none changed.
+            pause = asyncio.ensure_future(core.clock.sleep(CHECK_EVERY_S))
+            woken = asyncio.ensure_future(wake.wait())
+            try:
+                await asyncio.wait({pause, woken}, return_when=asyncio.FIRST_COMPLETED)
+            finally:
+                pause.cancel()
+                woken.cancel()
+
+
+async def _tolerating(code: int, write: Awaitable[Object]) -> None:
+    try:
+        await write
+    except ApiError as error:
+        if error.code != code:
+            raise
+
+
+async def _tell(core: Core, client: Client, name: str, verdict: Verdict) -> None:
+    obj = await client.get(API_SERVICES, name)
+    status = obj.get("status") or {}
+    conditions = with_condition(
+        status.get("conditions"),
+        "Available",
+        verdict.status,
+        core.timestamp(),
+        verdict.reason,
+        verdict.message,
+    )
+    if conditions != status.get("conditions"):
+        await client.update_status(API_SERVICES, {**obj, "status": {**status, "conditions": conditions}})

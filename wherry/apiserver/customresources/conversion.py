@@ -1,0 +1,244 @@
+"""Conversion by webhook: `ConversionWebhook` asks, `ConvertedView` shows stored objects converted.
+
+Converting takes a network call, so what the store tells is converted in order by a task and reaches
+the cacher a little later. Requests wait (`ConvertedSource.open`) until everything written before them
+has arrived; so nobody reads less than was there when he asked.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import uuid
+from collections import deque
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from typing import Any, TypeAlias
+
+import orjson
+
+from wherry.api.apiextensions.custom_kind import CustomKind
+from wherry.api.resource import Resource
+from wherry.apiserver import encoding
+from wherry.apiserver.backends import Backends, Trust, Unreachable, pem_of, webhook_backend
+from wherry.apiserver.core import Core
+from wherry.apiserver.customresources.views import VersionView
+from wherry.apiserver.registry import Source
+from wherry.objects.errors import ApiError, internal
+from wherry.objects.meta import Object
+from wherry.store.base import Entry, Event, Page, Sink, Store, Subscription
+
+log = logging.getLogger(__name__)
+
+TIMEOUT_S = 30.0
+Entries: TypeAlias = list[Entry]
+KEPT_METADATA = ("name", "namespace", "uid", "resourceVersion", "creationTimestamp", "generation")
+
+
+class ConversionWebhook:
+    """The webhook of one definition."""
+
+    def __init__(self, core: Core, backends: Backends, kind: str, webhook: Mapping[str, Any]) -> None:
+        self._core = core
+        self._backends = backends
+        self._kind = kind
+        self._client_config = webhook.get("clientConfig") or {}
+        offered = webhook.get("conversionReviewVersions") or ("v1",)
+        self._version = next((version for version in offered if version in ("v1", "v1beta1")), "v1")
+
+    async def convert(self, objects: list[Object], api_version: str) -> list[Object]:
+        """The objects in `api_version`, in the same order. Raises ApiError (500)."""
+        if not objects:
+            return []
+        review_id = str(uuid.UUID(int=self._core.random.getrandbits(128), version=4))
+        review = {
+            "kind": "ConversionReview",
+            "apiVersion": f"apiextensions.k8s.io/{self._version}",
+            "request": {"uid": review_id, "desiredAPIVersion": api_version, "objects": objects},
+        }
+        try:
+            answer = await self._ask(review)
+            return _checked(answer.get("response") or {}, review_id, objects, api_version)
+        except (Unreachable, ValueError) as error:
+            gvk = f"{objects[0].get('apiVersion')}, Kind={self._kind}"
+            raise ApiError(500, "", f"conversion webhook for {gvk} failed: {error}") from error
+
+    async def _ask(self, review: Object) -> Object:
+        backend = await webhook_backend(self._core, self._client_config)
+        trust = Trust(ca_pem=pem_of(self._client_config.get("caBundle")))
+        async with self._backends.request(
+            "POST",
+            backend.base_url,
+            trust=trust,
+            server_name=backend.server_name,
+            headers=(("Content-Type", "application/json"), ("Accept", "application/json")),
+            body=orjson.dumps(review),
+            timeout_s=TIMEOUT_S,
+        ) as response:
+            data = await response.read()
+            if response.status != 200:
+                raise Unreachable(
+                    f"the server answered {response.status}: {data[:200].decode(errors='replace')}"
+                )
+        answer = orjson.loads(data)
+        if not isinstance(answer, dict):
+            raise ValueError("invalid response: not an object")  # noqa: TRY004 - it is data
+        return answer
+
+
+def _checked(response: Object, review_id: str, sent: list[Object], api_version: str) -> list[Object]:
+    """The converted objects. Raises ValueError when the webhook did not do as it should."""
+    if response.get("uid") != review_id:
+        raise ValueError(f'expected response.uid="{review_id}", got "{response.get("uid")}"')
+    result = response.get("result") or {}
+    if result.get("status") != "Success":
+        raise ValueError(result.get("message") or "the webhook refused without saying why")
+    converted = response.get("convertedObjects") or []
+    if len(converted) != len(sent):
+        raise ValueError(f"returned {len(converted)} objects, expected {len(sent)}")
+    made: list[Object] = []
+    for index, (before, after) in enumerate(zip(sent, converted, strict=True)):
+        if after.get("apiVersion") != api_version or after.get("kind") != before.get("kind"):
+            raise ValueError(
+                f"invalid converted object at index {index}: expected {api_version} {before.get('kind')}, "
+                f"got {after.get('apiVersion')} {after.get('kind')}"
+            )
+        made.append({**after, "metadata": _metadata(before["metadata"], after.get("metadata"), index)})
+    return made
+
+
+def _metadata(before: Object, after: Object | None, index: int) -> Object:
+    """Metadata as it was, but for labels and annotations, which a webhook may change."""
+    if after is None:
+        raise ValueError(f"invalid metadata of object at index {index}: missing metadata")
+    for field in ("name", "namespace", "uid"):
+        if after.get(field) != before.get(field):
+            raise ValueError(
+                f"invalid metadata of object at index {index}: {field} must not be changed, but was"
+            )
+    kept = {name: value for name, value in before.items() if name not in ("labels", "annotations")}
+    return kept | {name: after[name] for name in ("labels", "annotations") if after.get(name)}
+
+
+class ConvertedView(VersionView):
+    """A `Store` of objects in one version, converted by a webhook from whatever they are stored in."""
+
+    def __init__(
+        self,
+        store: Store,
+        kind: CustomKind,
+        api_version: str,
+        storage_api_version: str,
+        webhook: ConversionWebhook,
+    ) -> None:
+        super().__init__(store, kind, api_version, storage_api_version)
+        self._webhook = webhook
+        self._waiting: deque[Sequence[Event]] = deque()
+        self._sink: Sink | None = None
+        self._lock = asyncio.Lock()
+        self._draining: asyncio.Task[None] | None = None
+
+    @property
+    def revision(self) -> int:
+        """The revision up to which everything has been handed on."""
+        if self._waiting:
+            return self._waiting[0][0].entry.revision - 1
+        return self._store.revision
+
+    async def get(self, key: str) -> Entry | None:
+        """See `Store.get`. Raises ApiError (500) when the webhook fails."""
+        entry = await self._store.get(key)
+        return (await self._converted([entry]))[0] if entry is not None else None
+
+    async def list(self, prefix: str, *, revision: int = 0, limit: int = 0, start_after: str = "") -> Page:
+        """See `Store.list`. Raises ApiError (500) when the webhook fails."""
+        page = await self._store.list(prefix, revision=revision, limit=limit, start_after=start_after)
+        return Page(await self._converted(page.entries), page.revision, page.remaining)
+
+    async def create(self, key: str, value: bytes, *, ttl_s: int | None = None) -> Entry:
+        """See `Store.create`. Raises ApiError (500) when the webhook fails."""
+        return await self._store.create(key, await self._to_storage(value), ttl_s=ttl_s)
+
+    async def update(self, key: str, value: bytes, *, expected: int, ttl_s: int | None = None) -> Entry:
+        """See `Store.update`. Raises ApiError (500) when the webhook fails."""
+        return await self._store.update(key, await self._to_storage(value), expected=expected, ttl_s=ttl_s)
+
+    async def watch(self, prefix: str, after: int, sink: Sink) -> Subscription:
+        """See `Store.watch`; events come converted, in order, as soon as they are."""
+        self._sink = sink
+        return await self._store.watch(prefix, after, self._take)
+
+    def _take(self, events: Sequence[Event]) -> None:
+        self._waiting.append(events)
+        if self._draining is None or self._draining.done():
+            self._draining = asyncio.get_running_loop().create_task(self._drain_quietly())
+
+    async def _drain_quietly(self) -> None:
+        try:
+            await self.drain()
+        except ApiError as error:
+            log.warning("%s", error.message)  # whoever reads next tries again, and is told
+
+    async def drain(self) -> None:
+        """Return when everything the store has told was handed on. Raises ApiError (500)."""
+        async with self._lock:
+            while self._waiting:
+                events = self._waiting[0]
+                live = [event.entry for event in events if not event.deleted]
+                converted = iter(await self._converted(live))
+                shown = [e if e.deleted else replace(e, entry=next(converted)) for e in events]
+                self._waiting.popleft()
+                if self._sink is not None:
+                    self._sink(shown)
+
+    async def close(self) -> None:
+        """Hand on nothing more."""
+        self._sink = None
+        if self._draining is not None:
+            self._draining.cancel()
+            await asyncio.wait([self._draining])
+
+    async def _converted(self, entries: Sequence[Entry]) -> Entries:
+        objects = [encoding.decode(entry.value) for entry in entries]
+        foreign: dict[str, list[int]] = {}
+        for index, obj in enumerate(objects):
+            if obj.get("apiVersion") != self._api_version:
+                foreign.setdefault(obj.get("apiVersion") or "", []).append(index)
+        for places in foreign.values():
+            found = await self._webhook.convert([objects[index] for index in places], self._api_version)
+            for index, obj in zip(places, found, strict=True):
+                objects[index] = obj
+        for obj in objects:
+            self.fit(obj)
+        return [
+            replace(entry, value=encoding.encode_stored(obj))
+            for entry, obj in zip(entries, objects, strict=True)
+        ]
+
+    async def _to_storage(self, value: bytes) -> bytes:
+        if self._api_version == self._storage_api_version:
+            return value
+        found = await self._webhook.convert([encoding.decode(value)], self._storage_api_version)
+        return encoding.encode_stored(found[0])
+
+
+class ConvertedSource(Source):
+    """The source of a version whose objects come through a webhook: never simply ready."""
+
+    def __init__(self, resource: Resource, view: ConvertedView) -> None:
+        super().__init__(resource, view)
+        self._view = view
+
+    async def open(self) -> None:
+        """Return once everything written so far is here. Raises ApiError (500, 503)."""
+        try:
+            await super().open()
+        except RuntimeError as error:
+            raise internal(str(error)) from error
+        self.is_ready = False  # so that the next request asks again
+        await self._view.drain()
+
+    async def close(self) -> None:
+        """Stop following the store and converting."""
+        await super().close()
+        await self._view.close()
