@@ -32,8 +32,10 @@ class BenchCluster:
         """Run `wherry ...`; what it printed."""
         environment = {**os.environ, "KUBECONFIG": str(self.directory / "kubeconfig")}
         done = subprocess.run(
-            [str(WHERRY), *arguments], env=environment, check=check, capture_output=True, text=True
+            [str(WHERRY), *arguments], env=environment, check=False, capture_output=True, text=True
         )
+        if check and done.returncode != 0:
+            raise RuntimeError(f"wherry {' '.join(arguments)}: {done.stderr.strip()}")
         return done.stdout
 
     def up_s(self) -> float:

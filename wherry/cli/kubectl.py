@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import os
 import shutil
+from collections.abc import Sequence
 from pathlib import Path
+from typing import NoReturn
 
 import typer
 
@@ -15,7 +17,7 @@ FETCHED = Path("wherry") / "tools" / "kubectl"
 
 
 def kubectl(context: typer.Context) -> None:
-    """Run kubectl against the cluster; give `--name` first for another than the default one.
+    """Run kubectl against the cluster; give --name first for another than the default one.
 
     Uses $WHERRY_KUBECTL, else the kubectl that `make tools` fetched, else the one on PATH.
 
@@ -25,7 +27,12 @@ def kubectl(context: typer.Context) -> None:
 
       wherry kubectl --name dev apply -f app.yaml
     """
-    name, arguments = split_name(list(context.args))
+    become_kubectl(context.args)
+
+
+def become_kubectl(arguments: Sequence[str]) -> NoReturn:
+    """Exchange this process for kubectl with `arguments`. Raises Failure when that cannot be."""
+    name, arguments = split_name(list(arguments))
     lifecycle = select_existing(name or os.environ.get("WHERRY_NAME") or "default")
     program = find_kubectl()
     environment = {**os.environ, "KUBECONFIG": str(lifecycle.paths.admin_kubeconfig)}

@@ -14,7 +14,7 @@ from wherry.cli.down import delete, down, stop
 from wherry.cli.failures import Failure
 from wherry.cli.image import image
 from wherry.cli.kubeconfig import kubeconfig
-from wherry.cli.kubectl import kubectl
+from wherry.cli.kubectl import become_kubectl, kubectl
 from wherry.cli.logs import logs
 from wherry.cli.processes import agent, server
 from wherry.cli.start import start
@@ -63,6 +63,8 @@ def completion(shell: str = typer.Argument(help="bash, zsh or fish.")) -> None:
 def main() -> None:
     """Run the command line; ends the process with a documented exit code."""
     try:
+        if sys.argv[1:2] == ["kubectl"] and sys.argv[2:3] != ["--wherry-help"]:
+            become_kubectl(sys.argv[2:])  # past click, which would take the "--" of `exec POD -- ls`
         app()
     except Failure as failure:
         complain(str(failure))
