@@ -1,0 +1,149 @@
+"""Group versions of another API server are passed on to it, and say whether it is there."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from typing import Any
+
+import pytest
+from aiohttp import web
+
+from tests.apiserver.backing import backing, ca_bundle, publish
+from tests.apiserver.customresources.established import condition, define, until
+from tests.apiserver.customresources.samples import definition
+from tests.apiserver.rig import Rig, running
+from wherry.objects.meta import Object
+
+SERVICES = "/apis/apiregistration.k8s.io/v1/apiservices"
+NAME = "v1beta1.metrics.example.com"
+ROOT = "/apis/metrics.example.com/v1beta1"
+
+
+@pytest.fixture
+async def rig() -> AsyncIterator[Rig]:
+    """A running API server over an empty memory store."""
+    async with running() as made:
+        yield made
+
+
+def api_service(**spec: Any) -> Object:
+    """The APIService of the extension server."""
+    return {
+        "apiVersion": "apiregistration.k8s.io/v1",
+        "kind": "APIService",
+        "metadata": {"name": NAME},
+        "spec": {
+            "group": "metrics.example.com",
+            "version": "v1beta1",
+            "groupPriorityMinimum": 100,
+            "versionPriority": 10,
+            "service": {"namespace": "default", "name": "backing"},
+            **spec,
+        },
+    }
+
+
+async def answer(request: web.Request) -> web.Response:
+    """The extension server: discovery, and an echo of who asks."""
+    if request.path == ROOT:
+        listed = [
+            {
+                "name": "nodes",
+                "singularName": "",
+                "namespaced": False,
+                "kind": "NodeMetrics",
+                "verbs": ["get"],
+            }
+        ]
+        return web.json_response(
+            {
+                "kind": "APIResourceList",
+                "apiVersion": "v1",
+                "groupVersion": "metrics.example.com/v1beta1",
+                "resources": listed,
+            }
+        )
+    who = {
+        "user": request.headers.getall("X-Remote-User", []),
+        "groups": request.headers.getall("X-Remote-Group", []),
+        "authorization": request.headers.get("Authorization"),
+    }
+    return web.json_response({"kind": "NodeMetrics", "who": who, "path": request.path_qs})
+
+
+def reason(obj: Object) -> str:
+    """Why it is (not) available."""
+    found = (obj.get("status") or {}).get("conditions") or [{}]
+    return str(found[0].get("reason"))
+
+
+async def test_what_is_served_here_is_available(rig: Rig) -> None:
+    _, body, _ = await rig.http("GET", f"{SERVICES}/v1.apps")
+    assert (condition(body, "Available"), reason(body)) == ("True", "Local")
+    _, body, _ = await rig.http("GET", f"{SERVICES}/v1.")
+    assert body["spec"]["version"] == "v1"
+
+
+async def test_custom_groups_come_and_go(rig: Rig) -> None:
+    await define(rig, definition())
+    path = f"{SERVICES}/v1.stable.example.com"
+    body = await until(rig, path, lambda obj: obj["kind"] == "APIService")
+    assert (condition(body, "Available"), body["spec"]["groupPriorityMinimum"]) == ("True", 1000)
+    await rig.http(
+        "DELETE", "/apis/apiextensions.k8s.io/v1/customresourcedefinitions/crontabs.stable.example.com"
+    )
+    await until(rig, path, lambda obj: obj.get("code") == 404)
+
+
+async def test_a_missing_service_is_told_and_503(rig: Rig) -> None:
+    await rig.http("POST", SERVICES, api_service(caBundle=ca_bundle()))
+    body = await until(rig, f"{SERVICES}/{NAME}", lambda obj: reason(obj) == "ServiceNotFound")
+    assert body["status"]["conditions"][0]["message"] == 'service/backing in "default" is not present'
+    status, body, _ = await rig.http("GET", f"{ROOT}/nodes/n1")
+    assert (status, body["message"]) == (503, "service unavailable")
+
+
+async def test_requests_are_passed_on_with_who_asks(rig: Rig) -> None:
+    async with backing(answer) as port:
+        await publish(rig, port)
+        await rig.http("POST", SERVICES, api_service(caBundle=ca_bundle()))
+        await until(rig, f"{SERVICES}/{NAME}", lambda obj: reason(obj) == "Passed")
+        status, body, _ = await rig.http(
+            "GET", f"{ROOT}/nodes/n1?pretty=1", headers={"X-Remote-User": "evil"}
+        )
+        assert (status, body["path"]) == (200, f"{ROOT}/nodes/n1?pretty=1")
+        assert body["who"]["user"] == ["admin"]
+        assert "system:masters" in body["who"]["groups"]
+        assert body["who"]["authorization"] is None
+        _, body, _ = await rig.http("GET", "/apis")
+        assert "metrics.example.com" in [group["name"] for group in body["groups"]]
+        _, body, _ = await rig.http("GET", ROOT)
+        assert body["resources"][0]["kind"] == "NodeMetrics"
+        body = await rig.admin.raw(f"{ROOT}/nodes/n1")
+        assert body["kind"] == "NodeMetrics"
+
+
+async def test_a_stranger_is_refused_before_anything_is_passed_on(rig: Rig) -> None:
+    await rig.http("POST", SERVICES, api_service(insecureSkipTLSVerify=True))
+    await until(rig, f"{SERVICES}/{NAME}", lambda obj: reason(obj) == "ServiceNotFound")
+    status, _, _ = await rig.http("GET", f"{ROOT}/nodes/n1", token="alice-token")
+    assert status == 403
+
+
+async def test_a_wrong_certificate_fails_the_check(rig: Rig) -> None:
+    async with backing(answer) as port:
+        await publish(rig, port)
+        await rig.http("POST", SERVICES, api_service())
+        body = await until(rig, f"{SERVICES}/{NAME}", lambda obj: reason(obj) == "FailedDiscoveryCheck")
+        assert (
+            "failing or missing response from https://127.0.0.1" in body["status"]["conditions"][0]["message"]
+        )
+
+
+async def test_removal_ends_it(rig: Rig) -> None:
+    async with backing(answer) as port:
+        await publish(rig, port)
+        await rig.http("POST", SERVICES, api_service(insecureSkipTLSVerify=True))
+        await until(rig, f"{SERVICES}/{NAME}", lambda obj: reason(obj) == "Passed")
+        await rig.http("DELETE", f"{SERVICES}/{NAME}")
+        await until(rig, f"{ROOT}/nodes/n1", lambda obj: obj.get("code") == 404)
