@@ -265,7 +265,9 @@ async def swap(core: Core, served: Served, cached: Cached, new: Object, may_retr
     data = encoding.encode_stored(served.to_storage(new))
     try:
         with core.storing():
-            entry = await served.store.update(cached.key, data, expected=cached.revision, ttl_s=resource.ttl_s)
+            entry = await served.store.update(
+                cached.key, data, expected=cached.revision, ttl_s=resource.ttl_s
+            )
     except RevisionMismatch as error:
         if may_retry:
             raise Unfounded from error
