@@ -9,9 +9,11 @@ from __future__ import annotations
 import asyncio
 import logging
 import secrets
+from collections.abc import Callable, Sequence
 from datetime import UTC, datetime
 from random import Random
 
+from wherry.api.resource import Resource
 from wherry.apiserver.app import ApiServer
 from wherry.apiserver.config import ApiServerConfig
 from wherry.apiserver.user import AUTHENTICATED, User
@@ -22,7 +24,7 @@ from wherry.cluster.identities import Identities, ensure_identities, pod_gateway
 from wherry.cluster.launch import main
 from wherry.cluster.lifecycle import node_address
 from wherry.cluster.paths import ClusterPaths
-from wherry.controllers.config import ControllerConfig
+from wherry.controllers.config import ControllerConfig, builtin_resources
 from wherry.controllers.controllers import Controllers
 from wherry.kit.clock import SystemClock
 from wherry.scheduler.scheduler import Scheduler
@@ -77,7 +79,10 @@ async def _run_clients(
         return Client(transport, field_manager=user_name.rpartition(":")[2])
 
     controllers = Controllers(
-        lambda _: client(CONTROLLER_MANAGER), clock, random, controller_config(config, identities)
+        lambda _: client(CONTROLLER_MANAGER),
+        clock,
+        random,
+        controller_config(config, identities, api.core.registry.resources),
     )
     scheduler = Scheduler(client(SCHEDULER), clock, random)
     tell_ready("server", paths, {"url": config.server_url})
@@ -108,10 +113,16 @@ def api_server_config(config: ClusterConfig, identities: Identities) -> ApiServe
     )
 
 
-def controller_config(config: ClusterConfig, identities: Identities) -> ControllerConfig:
-    """What the controllers of this cluster are told."""
+def controller_config(
+    config: ClusterConfig,
+    identities: Identities,
+    resources: Callable[[], Sequence[Resource]] = builtin_resources,
+) -> ControllerConfig:
+    """What the controllers of this cluster are told; `resources` gives what is served now."""
     return ControllerConfig(
-        cluster_ca_pem=identities.authority.cert.read_text(), cluster_cidr=config.pod_cidr
+        cluster_ca_pem=identities.authority.cert.read_text(),
+        cluster_cidr=config.pod_cidr,
+        resources=resources,
     )
 
 

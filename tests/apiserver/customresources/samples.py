@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from copy import deepcopy
 from typing import Any
 
 from wherry.objects.meta import Object
@@ -54,7 +55,7 @@ def version(name: str = "v1", **changes: Any) -> Object:
         "name": name,
         "served": True,
         "storage": True,
-        "schema": {"openAPIV3Schema": SCHEMA},
+        "schema": {"openAPIV3Schema": deepcopy(SCHEMA)},
         "subresources": {
             "status": {},
             "scale": {

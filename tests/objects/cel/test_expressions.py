@@ -1,0 +1,77 @@
+"""Expressions with what Kubernetes adds to the language."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from wherry.objects.cel import CelError, compile_expression
+from wherry.objects.cel.cost import nesting
+
+SELF: Any = {"a": 1, "l": [1, 2, 3], "m": {"x": "1", "y": "2"}, "s": "abc", "o": {"p": {"q": 5}}}
+
+
+@pytest.mark.parametrize(
+    ("source", "value"),
+    [
+        ("self.?z.orValue(5)", 5),
+        ("self.?o.p.q.orValue(0)", 5),
+        ("self.l[?7].orValue(9)", 9),
+        ("self.o.?p.?z.hasValue()", False),
+        ("cel.bind(x, self.a + 1, x * x)", 4),
+        ("self.m.all(k, v, k != v)", True),
+        ("self.l.exists(i, v, i == 0 && v == 1)", True),
+        ("self.l.transformList(i, v, i * v)", [0, 2, 6]),
+        ("quantity('1Gi').isGreaterThan(quantity('1Mi'))", True),
+        ("quantity('1') == quantity('1000m')", True),
+        ("quantity('1').add(quantity('500m')).isInteger()", False),
+        ("url('https://a.b:80/x?y=1').getHostname()", "a.b"),
+        ("isURL('nonsense')", False),
+        ("ip('10.0.0.1').family()", 4),
+        ("ip.isCanonical('::0')", False),
+        ("cidr('10.0.0.0/8').containsIP('10.1.1.1')", True),
+        ("cidr('10.0.0.0/8').containsCIDR('11.0.0.0/16')", False),
+        ("'%s-%d'.format([self.s, 3])", "abc-3"),
+        ("self.s.find('b.')", "bc"),
+        ("'a1b2'.findAll('[0-9]')", ["1", "2"]),
+        ("format.named('dns1123Label').value().validate('a_b').hasValue()", True),
+        ("semver('1.2.3').isLessThan(semver('1.10.0'))", True),
+        ("semver('1.0.0-rc.1').isLessThan(semver('1.0.0'))", True),
+        ("self.l.isSorted() && self.l.sum() == 6 && self.l.min() == 1", True),
+        ("self.l.indexOf(2) + 'abcabc'.lastIndexOf('b')", 5),
+        ("'a,b'.split(',') == ['a', 'b'] && 'A'.lowerAscii() == 'a'", True),
+    ],
+)
+def test_values(source: str, value: Any) -> None:
+    assert compile_expression(source).evaluate({"self": SELF}) == value
+
+
+@pytest.mark.parametrize(
+    ("source", "text"),
+    [
+        ("self.nope", "no such key: nope"),
+        ("boom(self)", "undeclared reference to 'boom'"),
+        ("self.a + 'x' == 'y'", "no such overload"),
+        ("self.a / 0", "division by zero"),
+        ("self.a +", "ERROR: <input>:1:"),
+        ("self.?a.#", "token recognition error at: '#'"),
+    ],
+)
+def test_failures(source: str, text: str) -> None:
+    with pytest.raises(CelError, match=r".") as told:
+        compile_expression(source).evaluate({"self": SELF})
+    assert text in str(told.value)
+
+
+@pytest.mark.parametrize(
+    ("source", "depth"),
+    [
+        ("self.a", 0),
+        ("self.all(x, x)", 1),
+        ("self.all(x, x.map(y, y))", 2),
+        ("self.all(x, x) || l.map(x, x)", 1),
+    ],
+)
+def test_nesting_of_loops(source: str, depth: int) -> None:
+    assert nesting(source) == depth
