@@ -1,0 +1,27 @@
+"""A second cluster beside the first: other ports, ranges, bridge and rules; neither feels the other."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from tests.live.cluster import SLOT, LiveCluster, slot_flags
+from tests.live.machine import footprint
+
+
+def test_a_second_cluster_comes_and_goes(cluster: LiveCluster) -> None:
+    second = LiveCluster(directory=cluster.directory, name=f"second{SLOT}", flags=slot_flags(SLOT + 10)[:-1])
+    marker = str(cluster.directory)
+    before = footprint(marker)
+    before_ready = cluster.status()
+    second.up()
+    assert second.status()["ready"]
+    assert second.kubectl("get", "nodes", "-o", "name").strip() == f"node/second{SLOT}"
+    assert cluster.wherry("kubectl", "get", "nodes", "-o", "name").strip() == "node/live"
+    second.wherry("delete")
+    added = footprint(marker).added_since(before)
+    assert added.pop("processes", set()) == set()
+    assert added == {}
+    assert not Path(cluster.directory / "data" / second.name).exists()
+    assert [c["pid"] for c in cluster.status()["components"]] == [
+        c["pid"] for c in before_ready["components"]
+    ]

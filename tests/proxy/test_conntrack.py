@@ -1,0 +1,27 @@
+"""Which remembered UDP flows are forgotten when services change."""
+
+from __future__ import annotations
+
+from tests.proxy.builders import endpoint, endpoint_slice, service
+from wherry.proxy.conntrack import plan_flushes
+from wherry.proxy.model import ServicePort, build_model
+
+
+def model(*ips: str, protocol: str = "UDP") -> tuple[ServicePort, ...]:
+    slices = endpoint_slice("web", *(endpoint(ip) for ip in ips), port=53)
+    slices["ports"][0]["protocol"] = protocol
+    return build_model([service(ports=[{"port": 53, "protocol": protocol}])], [slices], "here")
+
+
+def test_flows_to_a_removed_endpoint_go() -> None:
+    calls = plan_flushes(model("10.244.0.2", "10.244.0.3"), model("10.244.0.2"))
+    assert calls == [["--orig-dst", "10.96.0.10", "--dst-nat", "10.244.0.3"]]
+
+
+def test_flows_of_a_service_that_had_no_endpoints_go() -> None:
+    assert plan_flushes(model(), model("10.244.0.2")) == [["--orig-dst", "10.96.0.10"]]
+
+
+def test_tcp_and_what_stays_is_left_alone() -> None:
+    assert plan_flushes(model("10.244.0.2", protocol="TCP"), model(protocol="TCP")) == []
+    assert plan_flushes(model("10.244.0.2"), model("10.244.0.2", "10.244.0.3")) == []
