@@ -147,3 +147,10 @@ async def test_removal_ends_it(rig: Rig) -> None:
         await until(rig, f"{SERVICES}/{NAME}", lambda obj: reason(obj) == "Passed")
         await rig.http("DELETE", f"{SERVICES}/{NAME}")
         await until(rig, f"{ROOT}/nodes/n1", lambda obj: obj.get("code") == 404)
+
+
+async def test_extension_servers_are_told_whom_to_trust(rig: Rig) -> None:
+    path = "/api/v1/namespaces/kube-system/configmaps/extension-apiserver-authentication"
+    _, body, _ = await rig.http("GET", path)
+    assert body["data"]["requestheader-allowed-names"] == '["apiserver"]'
+    assert body["data"]["client-ca-file"].startswith("-----BEGIN CERTIFICATE-----")

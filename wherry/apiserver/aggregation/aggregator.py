@@ -13,6 +13,7 @@ from collections.abc import Awaitable, Sequence
 from wherry.api.apiregistration.api_services import API_SERVICES
 from wherry.api.core.services import SERVICES
 from wherry.api.discovery.endpoint_slices import ENDPOINT_SLICES
+from wherry.apiserver.aggregation.authentication import publish_authentication
 from wherry.apiserver.aggregation.availability import check
 from wherry.apiserver.aggregation.local import ALWAYS, MANAGED, local_services
 from wherry.apiserver.aggregation.remote import Remote, Verdict
@@ -47,6 +48,7 @@ class Aggregator:
     async def start(self, core: Core, client: Client) -> None:
         """Register what is served here, then follow. Raises ApiError (503)."""
         await ensure(core, client, API_SERVICES, local_services(core.registry.resources()))
+        await publish_authentication(core, client)
         self._feeds.append(core.registry.follow(API_SERVICES, self._wake))
         self._tasks.spawn(self._run(core, client), "services")
         self._changed.set()

@@ -1,0 +1,59 @@
+"""How extension API servers know the API server: ConfigMap `extension-apiserver-authentication`.
+
+They read there which CA vouches for clients, and which client certificate may say in headers whom a
+request is made for.
+"""
+
+from __future__ import annotations
+
+import orjson
+
+from wherry.api.core.config_maps import CONFIG_MAPS
+from wherry.apiserver.config import ApiServerConfig
+from wherry.apiserver.core import Core
+from wherry.client.api import Client
+from wherry.objects.meta import Object
+
+NAMESPACE, NAME = "kube-system", "extension-apiserver-authentication"
+
+
+async def publish_authentication(core: Core, client: Client) -> None:
+    """Create the ConfigMap or make it say what holds now. Raises ApiError, OSError for unreadable files."""
+    data = authentication_data(core.config)
+    if not data:
+        return
+    served = core.registry.of(CONFIG_MAPS)
+    await served.source.open()
+    cached = served.get(NAMESPACE, NAME)
+    wanted: Object = {
+        "apiVersion": "v1",
+        "kind": "ConfigMap",
+        "metadata": {"name": NAME, "namespace": NAMESPACE},
+        "data": data,
+    }
+    if cached is None:
+        await client.create(CONFIG_MAPS, wanted)
+    elif (present := cached.decode()).get("data") != data:
+        await client.update(CONFIG_MAPS, {**present, "data": data})
+
+
+def authentication_data(config: ApiServerConfig) -> dict[str, str]:
+    """The ConfigMap's data; empty without a client CA, then nobody can be known by certificate."""
+    if config.client_ca_file is None:
+        return {}
+    authority = config.client_ca_file.read_text()
+    data = {"client-ca-file": authority}
+    if config.kubelet_client_cert_file is not None:
+        from cryptography import x509
+        from cryptography.x509.oid import NameOID
+
+        certificate = x509.load_pem_x509_certificate(config.kubelet_client_cert_file.read_bytes())
+        names = [str(item.value) for item in certificate.subject.get_attributes_for_oid(NameOID.COMMON_NAME)]
+        data |= {
+            "requestheader-client-ca-file": authority,
+            "requestheader-allowed-names": orjson.dumps(names).decode(),
+            "requestheader-extra-headers-prefix": '["X-Remote-Extra-"]',
+            "requestheader-group-headers": '["X-Remote-Group"]',
+            "requestheader-username-headers": '["X-Remote-User"]',
+        }
+    return data
