@@ -84,7 +84,11 @@ class Paths:
             from wherry.apiserver.openapi import OpenAPI
 
             if self._open_api is None:
-                self._open_api = OpenAPI(registry.resources(), custom_schema)
+                self._open_api = OpenAPI(
+                    registry.resources(),
+                    custom_schema,
+                    [remote.path.strip("/") for remote in aggregator.remotes.values()],
+                )
             raw_query = request.query if request is not None else ""
             response = self._open_api.answer(path, call.accept, raw_query, tag)
         else:

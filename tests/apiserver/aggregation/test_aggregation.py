@@ -119,6 +119,8 @@ async def test_requests_are_passed_on_with_who_asks(rig: Rig) -> None:
         assert "metrics.example.com" in [group["name"] for group in body["groups"]]
         _, body, _ = await rig.http("GET", ROOT)
         assert body["resources"][0]["kind"] == "NodeMetrics"
+        _, body, _ = await rig.http("GET", "/openapi/v3")
+        assert ROOT.strip("/") in body["paths"]
         body = await rig.admin.raw(f"{ROOT}/nodes/n1")
         assert body["kind"] == "NodeMetrics"
 

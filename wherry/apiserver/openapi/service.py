@@ -22,10 +22,17 @@ FOREVER = "public, max-age=31536000, immutable"
 class OpenAPI:
     """Answers OpenAPI requests for one set of resources.
 
-    `custom` gives the schema (`openAPIV3Schema`) of a resource whose `Resource.schema` is empty.
+    `custom` gives the schema (`openAPIV3Schema`) of a resource whose `Resource.schema` is empty;
+    `foreign` are paths (`apis/<group>/<version>`) whose documents other servers have.
     """
 
-    def __init__(self, resources: Sequence[Resource], custom: CustomSchema | None = None) -> None:
+    def __init__(
+        self,
+        resources: Sequence[Resource],
+        custom: CustomSchema | None = None,
+        foreign: Sequence[str] = (),
+    ) -> None:
+        self._foreign = tuple(foreign)
         self._resources = tuple(resources)
         self._custom = custom
         self._versions = {
@@ -74,7 +81,9 @@ class OpenAPI:
 
     def _render(self, which: str) -> bytes:
         if which == "openapi/v3":
-            return orjson.dumps({"paths": {name: self._location(name) for name in self._versions}})
+            paths = {name: self._location(name) for name in self._versions}
+            paths |= {name: {"serverRelativeURL": f"/openapi/v3/{name}"} for name in self._foreign}
+            return orjson.dumps({"paths": paths})
         if which == "openapi/v2:json":
             return orjson.dumps(whole_document(self._resources, self._custom))
         if which == "openapi/v2:protobuf":
