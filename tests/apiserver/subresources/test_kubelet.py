@@ -137,6 +137,21 @@ async def test_plain_requests_are_proxied(rig: Rig, node: FakeKubelet) -> None:
     assert (node.requests[0].path, node.requests[0].query) == ("/healthz", "a=b")
 
 
+@pytest.mark.parametrize("wanted", ["identity", "br, gzip"])
+async def test_the_client_alone_chooses_the_encoding(rig: Rig, node: FakeKubelet, wanted: str) -> None:
+    headers = {**TOKEN, "Accept-Encoding": wanted}
+    async with rig.session.get(f"{rig.server.url}/api/v1/nodes/n/proxy/healthz", headers=headers) as response:
+        assert response.status == 200
+    assert node.requests[0].headers["accept-encoding"] == wanted
+
+
+async def test_nobody_asks_for_an_encoding_the_client_did_not_name(rig: Rig, node: FakeKubelet) -> None:
+    url = f"{rig.server.url}/api/v1/nodes/n/proxy/healthz"
+    async with rig.session.get(url, headers=TOKEN, skip_auto_headers=["Accept-Encoding"]) as response:
+        assert response.status == 200
+    assert node.requests[0].headers["accept-encoding"] == "identity"
+
+
 async def test_services_are_proxied_to_a_ready_endpoint(rig: Rig, node: FakeKubelet) -> None:
     ports = [{"name": "https", "port": 443}]
     await rig.admin.create(

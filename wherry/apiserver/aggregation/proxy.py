@@ -16,7 +16,7 @@ from wherry.apiserver.user import User
 from wherry.kit.httpd.message import Response
 from wherry.objects.errors import ApiError, service_unavailable
 
-NOT_PASSED_ON = frozenset({"authorization", "host", "accept-encoding"})
+NOT_PASSED_ON = frozenset({"authorization", "host"})
 METHODS = {
     "create": "POST",
     "update": "PUT",
@@ -77,6 +77,9 @@ def forwarded_headers(call: Call, user: User) -> list[tuple[str, str]]:
         and name not in HOP_BY_HOP
         and not name.startswith(("impersonate-", "x-remote-"))
     ]
+    if "accept-encoding" not in call.headers:
+        # aiohttp would ask for compression by itself, and the answer is passed on as it comes.
+        sent.append(("accept-encoding", "identity"))
     if call.request is None and call.body:
         sent.append(("content-type", call.content_type))
     sent.append(("X-Remote-User", user.name))

@@ -22,7 +22,7 @@ from wherry.kit.httpd.message import Response
 from wherry.objects.errors import bad_request, not_found, service_unavailable
 from wherry.objects.meta import Object
 
-SECRET_HEADERS = frozenset({"authorization", "host", "accept-encoding"})
+SECRET_HEADERS = frozenset({"authorization", "host"})
 
 
 class Target(NamedTuple):
@@ -154,6 +154,8 @@ async def _pass_on(core: Core, call: Call, served: Served, target: Target) -> Ra
         for name, value in headers.items()
         if name not in HOP_BY_HOP and not name.startswith("impersonate-")
     }
+    # aiohttp would ask for compression by itself, and the answer is passed on as it comes.
+    sent.setdefault("accept-encoding", "identity")
     host = f"[{target.host}]" if ":" in target.host else target.host
     url = f"{target.scheme}://{host}:{target.port}{path}"
     held = AsyncExitStack()
