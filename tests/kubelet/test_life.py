@@ -10,11 +10,15 @@ from typing import Any
 import pytest
 
 from tests.conftest import eventually
-from tests.kubelet.rig import Node, is_ready, make_kubelet, node, state, waiting
+from tests.kubelet.builders import make_pod
+from tests.kubelet.rig import IMAGE, Node, is_ready, make_kubelet, node, state, waiting
 from wherry.api.core.pods import PODS
 from wherry.kit.clock import settle
+from wherry.kubelet.environment import ConfigFailure
+from wherry.kubelet.plan import Start
 from wherry.kubelet.probes.result import Outcome, ProbeResult
 from wherry.kubelet.runtimes.base import ExecResult, Image, RuntimeFailure
+from wherry.kubelet.workers.container import container_spec
 from wherry.objects.meta import Object
 
 
@@ -363,6 +367,35 @@ async def test_ephemeral_container_is_started(made: Node) -> None:
     status = await made.until("web", lambda s: s.get("ephemeralContainerStatuses"))
     await made.until("web", lambda s: "running" in state(s, kind="ephemeralContainerStatuses"))
     assert is_ready(status)
+
+
+async def test_ephemeral_container_shares_processes(made: Node) -> None:
+    await made.create("web")
+    await made.ready("web")
+    debug = {"name": "debug", "image": "nginx:1.27", "targetContainerName": "web"}
+    patch = {"spec": {"ephemeralContainers": [debug]}}
+    kind = "application/strategic-merge-patch+json"
+    await made.admin.patch(
+        PODS, "web", "default", patch, content_type=kind, subresource="ephemeralcontainers"
+    )
+    await made.until("web", lambda s: "running" in state(s, kind="ephemeralContainerStatuses"))
+    spec = made.runtime.container_specs[made.runtime.find("debug").id]
+    assert spec.target_container_id == made.runtime.find("web").id
+
+
+def test_a_container_to_look_into_must_be_there() -> None:
+    debug = {"name": "debug", "image": "nginx:1.27", "targetContainerName": "web"}
+    pod = make_pod({"name": "web", "image": "i:1"}, ephemeralContainers=[debug])
+    with pytest.raises(ConfigFailure, match="unable to find target container web"):
+        container_spec(pod, Start(debug, 0, "ephemeral"), IMAGE, [], [], 1024)
+
+
+@pytest.mark.parametrize(("on_host", "hostname"), [(True, ""), (False, "web")])
+async def test_nobody_names_the_host(made: Node, on_host: bool, hostname: str) -> None:
+    await made.create("web", hostNetwork=on_host)
+    await made.ready("web")
+    (spec,) = made.runtime.sandbox_specs.values()
+    assert spec.hostname == hostname
 
 
 async def test_pod_without_room_is_rejected(made: Node) -> None:

@@ -33,12 +33,16 @@ RemainingS = Callable[[str, datetime], float]
 
 @dataclass(frozen=True, slots=True)
 class Start:
-    """A container to start; `kind` is init, regular or ephemeral; `ended` when its last run ended."""
+    """A container to start; `kind` is init, regular or ephemeral; `ended` when its last run ended.
+
+    `target_id` is the container whose processes an ephemeral one asks to share, if it is there.
+    """
 
     container: Object
     attempt: int
     kind: str
     ended: datetime | None = None
+    target_id: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -157,7 +161,8 @@ def _plan_ephemeral(pod: Object, seen: Observation, plan: Plan) -> None:
         if seen.latest(container["name"]) is None and not container_status(pod, container["name"]).get(
             "containerID"
         ):
-            plan.start.append(Start(container, 0, "ephemeral"))
+            target = seen.latest(container.get("targetContainerName") or "")
+            plan.start.append(Start(container, 0, "ephemeral", target_id=target.id if target else ""))
 
 
 def _plan_init(pod: Object, seen: Observation, health: Health, remaining_s: RemainingS, plan: Plan) -> bool:

@@ -41,8 +41,14 @@ def container_spec(
     memory_bytes: int,
     least_oom_score: int = -1000,
 ) -> ContainerSpec:
-    """What the runtime is to make. Raises ConfigFailure when `runAsNonRoot` forbids it."""
+    """What the runtime is to make.
+
+    Raises ConfigFailure when `runAsNonRoot` forbids it or the container to look into is not there.
+    """
     container = start.container
+    target = container.get("targetContainerName")
+    if target and not start.target_id:
+        raise ConfigFailure(f"unable to find target container {target}")
     security = merge_security(pod, container)
     forbidden = check_non_root(pod, container, security, image)
     if forbidden:
@@ -71,6 +77,7 @@ def container_spec(
         annotations=_annotations(pod, container, start.attempt),
         resources=container_resources(pod, container, memory_bytes, least_oom_score),
         security=security,
+        target_container_id=start.target_id,
     )
 
 

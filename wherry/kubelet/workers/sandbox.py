@@ -32,7 +32,8 @@ def sandbox_spec(
         namespace=namespace,
         uid=uid,
         attempt=attempt,
-        hostname=config.hostname or config.node_name if on_host else _hostname(pod, config),
+        # A pod in the host's network has the host's name, and nobody may set that.
+        hostname="" if on_host else _hostname(pod, config),
         log_directory=str(config.pod_log_dir(namespace, name, uid)),
         cgroup_parent=cgroup_parent,
         host_network=on_host,
