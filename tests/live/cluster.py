@@ -49,9 +49,17 @@ class LiveCluster:
     """One cluster below `directory`; `flags` are given to `up`."""
 
     directory: Path
-    name: str = f"live{SLOT or ''}"
+    name: str = f"live{SLOT}"
     flags: tuple[str, ...] = field(default_factory=lambda: slot_flags(SLOT))
     variables: Mapping[str, str] = field(default_factory=dict)
+
+    @property
+    def marks(self) -> tuple[str, ...]:
+        """What the traces of this cluster on the machine carry."""
+        ranges = [flag.partition("=")[2] for flag in self.flags if "-cidr=" in flag]
+        networks = [cidr.rpartition(".0/")[0] + "." for cidr in ranges]
+        own = [f"/{self.name}/", f"wh-{self.name}", f"kubepods-{self.name}", f"wherry-{self.name}"]
+        return (*networks, *own)
 
     @property
     def environment(self) -> dict[str, str]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import subprocess
+from collections.abc import Collection, Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -19,40 +20,44 @@ class Footprint:
     cgroups: frozenset[str]
     processes: frozenset[str]
 
-    def added_since(self, before: Footprint) -> dict[str, set[str]]:
-        """What is here and was not there before, by sort; empty sorts left out."""
-        added = {name: set(getattr(self, name) - getattr(before, name)) for name in self.__dataclass_fields__}
-        return {name: items for name, items in added.items() if items}
+    def found(self) -> dict[str, set[str]]:
+        """What is there, by sort; empty sorts left out."""
+        sorts = {name: set(getattr(self, name)) for name in self.__dataclass_fields__}
+        return {name: items for name, items in sorts.items() if items}
 
 
-def footprint(marker: str) -> Footprint:
-    """The machine as it is; of processes only those with `marker` in their command line."""
+def footprint(marks: Collection[str]) -> Footprint:
+    """Whatever on the machine carries one of `marks`: the cluster's name, directory, ranges.
+
+    Interfaces of pods have random names; one that is left behind hangs on no bridge any more.
+    """
     return Footprint(
-        interfaces=frozenset(entry.name for entry in Path("/sys/class/net").iterdir()),
-        namespaces=frozenset(_names(Path("/run/netns")) | _names(Path("/var/run/netns"))),
-        rules=frozenset(_rules()),
-        mounts=frozenset(line.split()[4] for line in Path("/proc/self/mountinfo").read_text().splitlines()),
-        routes=frozenset(_lines("ip", "route", "show", "table", "all")),
-        cgroups=frozenset(str(path) for path in _cgroups()),
-        processes=frozenset(_processes(marker)),
+        interfaces=frozenset(_interfaces(marks)),
+        namespaces=frozenset(_marked(_lines("ip", "netns", "list"), marks)),
+        rules=frozenset(_marked(_lines("iptables-save"), marks)),
+        mounts=frozenset(_marked(Path("/proc/self/mountinfo").read_text().splitlines(), marks)),
+        routes=frozenset(_marked(_lines("ip", "route", "show"), marks)),
+        cgroups=frozenset(_marked((str(path) for path in _cgroups()), marks)),
+        processes=frozenset(_processes(marks)),
     )
 
 
-def _names(directory: Path) -> set[str]:
-    return {entry.name for entry in directory.iterdir()} if directory.is_dir() else set()
+def _marked(lines: Iterable[str], marks: Collection[str]) -> list[str]:
+    return [line for line in lines if any(mark in line for mark in marks)]
 
 
-def _rules() -> list[str]:
-    lines = _lines("iptables-save")
-    return [line.split(" [")[0] for line in lines if line.startswith((":", "-A"))]
+def _interfaces(marks: Collection[str]) -> list[str]:
+    root = Path("/sys/class/net")
+    orphans = [entry.name for entry in root.glob("veth*") if not (entry / "master").exists()]
+    return orphans + _marked((entry.name for entry in root.iterdir()), marks)
 
 
 def _cgroups() -> list[Path]:
     root = Path("/sys/fs/cgroup")
-    return [path for pattern in ("*/*", "*/*/*") for path in root.glob(pattern) if path.is_dir()]
+    return [path for pattern in ("*", "*/*", "*/*/*") for path in root.glob(pattern) if path.is_dir()]
 
 
-def _processes(marker: str) -> list[str]:
+def _processes(marks: Collection[str]) -> list[str]:
     found = []
     for entry in Path("/proc").iterdir():
         if not entry.name.isdigit():
@@ -61,7 +66,7 @@ def _processes(marker: str) -> list[str]:
             command = (entry / "cmdline").read_bytes().replace(b"\0", b" ").decode(errors="replace")
         except (FileNotFoundError, ProcessLookupError):
             continue
-        if marker in command and "pytest" not in command:
+        if any(mark in command for mark in marks) and "pytest" not in command:
             found.append(f"{entry.name} {command}")
     return found
 

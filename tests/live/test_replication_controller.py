@@ -64,7 +64,7 @@ def test_three_pods_run_with_addresses_of_their_own(cluster: LiveCluster, nginx:
 def test_service_answers_from_host_and_pod_and_spreads(cluster: LiveCluster, nginx: str) -> None:
     for pod in wait_for_pods(cluster, nginx, 3):
         name = pod["metadata"]["name"]
-        page = f"echo {name} > /usr/share/nginx/html/who 2>/dev/null || echo {name} > /var/www/html/who"
+        page = f"echo {name} > /usr/share/nginx/html/who"
         cluster.kubectl("exec", "-n", nginx, name, "--", "sh", "-c", page)
     service = cluster.get("service", "nginx", "-n", nginx)["spec"]
     by_cluster_ip = f"http://{service['clusterIP']}/who"

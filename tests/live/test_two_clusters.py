@@ -10,17 +10,13 @@ from tests.live.machine import footprint
 
 def test_a_second_cluster_comes_and_goes(cluster: LiveCluster) -> None:
     second = LiveCluster(directory=cluster.directory, name=f"second{SLOT}", flags=slot_flags(SLOT + 10)[:-1])
-    marker = str(cluster.directory)
-    before = footprint(marker)
     before_ready = cluster.status()
     second.up()
     assert second.status()["ready"]
     assert second.kubectl("get", "nodes", "-o", "name").strip() == f"node/second{SLOT}"
     assert cluster.wherry("kubectl", "get", "nodes", "-o", "name").strip() == "node/live"
     second.wherry("delete")
-    added = footprint(marker).added_since(before)
-    assert added.pop("processes", set()) == set()
-    assert added == {}
+    assert footprint(second.marks).found() == {}
     assert not Path(cluster.directory / "data" / second.name).exists()
     assert [c["pid"] for c in cluster.status()["components"]] == [
         c["pid"] for c in before_ready["components"]

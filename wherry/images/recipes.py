@@ -36,13 +36,12 @@ def busybox(files: PackageFiles) -> Recipe:
     return Recipe(links, cmd=("sh",))
 
 
-def nginx(files: PackageFiles) -> Recipe:
-    """The default site, enabled; its page; logs on standard output and error."""
-    page = files.root / "usr/share/nginx/html/index.html"
+def nginx(_: PackageFiles) -> Recipe:
+    """The default site, enabled; its pages where people mount theirs; logs on standard output and error."""
     return Recipe(
         {
             "etc/nginx/sites-enabled/default": Entry(mode=0o777, target="/etc/nginx/sites-available/default"),
-            "var/www/html/index.nginx-debian.html": Entry(mode=0o644, source=page),
+            "var/www/html": Entry(mode=0o777, target="/usr/share/nginx/html"),
             "var/log/nginx/access.log": Entry(mode=0o777, target="/dev/stdout"),
             "var/log/nginx/error.log": Entry(mode=0o777, target="/dev/stderr"),
             "run": Entry(),
