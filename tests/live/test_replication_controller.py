@@ -77,7 +77,9 @@ def test_service_answers_from_host_and_pod_and_spreads(cluster: LiveCluster, ngi
         *("run", "client", "-n", nginx, f"--image={BUSYBOX}", "--restart=Never", "-i", "--rm", "--quiet"),
         *("--", "wget", "-q", "-O", "-", by_cluster_ip),
     )
-    assert client.strip() in answers
+    # kubectl may show what a command said twice, when it ends while kubectl attaches.
+    assert set(client.split()) <= set(answers)
+    assert client
 
 
 def test_a_killed_container_is_restarted(cluster: LiveCluster, nginx: str) -> None:

@@ -9,7 +9,13 @@ from tests.live.machine import footprint
 
 
 def test_a_second_cluster_comes_and_goes(cluster: LiveCluster) -> None:
-    second = LiveCluster(directory=cluster.directory, name=f"second{SLOT}", flags=slot_flags(SLOT + 10)[:-1])
+    second = LiveCluster(
+        directory=cluster.directory,
+        name=f"second{SLOT}",
+        flags=slot_flags(SLOT + 10)[:-1],
+        # Of its own: the context of the cluster that came last is the current one.
+        variables={"KUBECONFIG": str(cluster.directory / "second-kubeconfig")},
+    )
     before_ready = cluster.status()
     second.up()
     assert second.status()["ready"]
