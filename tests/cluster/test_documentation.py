@@ -1,0 +1,32 @@
+"""docs/cli.md keeps up with the command: its example is read, every setting and exit code is in it."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+import pytest
+
+from wherry.cli import failures
+from wherry.cluster.config import ClusterConfig, config_fields, environment_variable, read_config_file
+
+PAGE = (Path(__file__).parents[2] / "docs" / "cli.md").read_text()
+
+
+def test_the_example_file_is_taken(tmp_path: Path) -> None:
+    (example,) = re.findall(r"```yaml\n(.*?)```", PAGE, flags=re.DOTALL)
+    path = tmp_path / "cluster.yaml"
+    path.write_text(example)
+    config = read_config_file(path, ClusterConfig())
+    assert (config.name, config.api_port, config.pod_cidr) == ("dev", 7443, "10.50.0.0/24")
+
+
+@pytest.mark.parametrize("field", config_fields())
+def test_every_setting_is_described(field: str) -> None:
+    assert f"`{environment_variable(field)}`" in PAGE
+
+
+def test_every_exit_code_is_described() -> None:
+    codes = {value for value in vars(failures).values() if isinstance(value, int)}
+    described = {int(code) for code in re.findall(r"^\| (\d+) \|", PAGE, flags=re.MULTILINE)}
+    assert codes | {0} == described
