@@ -9,6 +9,7 @@ from wherry.api.resource import Column, Resource, Strategy
 from wherry.apiserver.media_types import parse_accept
 from wherry.apiserver.tables import (
     AS_IS,
+    PROTOBUF,
     EventForm,
     Form,
     negotiate,
@@ -75,14 +76,22 @@ def test_accept_headers_are_read_best_first() -> None:
                 "application/vnd.kubernetes.protobuf;as=PartialObjectMetadata;g=meta.k8s.io;v=v1,"
                 "application/json;as=PartialObjectMetadata;g=meta.k8s.io;v=v1,application/json"
             ),
-            Form("PartialObjectMetadata"),
+            Form("PartialObjectMetadata", media_type=PROTOBUF),
         ),
-        ("application/vnd.kubernetes.protobuf,application/json", AS_IS),
+        (f"{PROTOBUF};as=Table;g=meta.k8s.io;v=v1,application/json", AS_IS),
+        (f"{PROTOBUF},application/json", AS_IS),
     ],
 )
 def test_negotiation(accept: str, form: Form) -> None:
     assert negotiate(accept) == form
     assert wants_table(accept) == (form.kind == "Table")
+
+
+def test_protobuf_is_offered_where_objects_have_it() -> None:
+    assert negotiate(f"{PROTOBUF},application/json", has_protobuf=True) == Form(media_type=PROTOBUF)
+    assert negotiate(f"{PROTOBUF};q=0.1,application/json", has_protobuf=True) == AS_IS
+    with pytest.raises(ApiError):
+        negotiate(PROTOBUF)
 
 
 @pytest.mark.parametrize("accept", ["text/html", "application/json;as=Table;v=v9;g=meta.k8s.io"])

@@ -116,6 +116,8 @@ def read_object(
     if isinstance(call.body, bytes):
         if not call.body:
             raise bad_request("the request body is empty; an object is required")
+        if resource.custom is not None and media_type(call.content_type) == PROTOBUF:
+            raise unsupported_media_type((JSON, YAML))
         try:
             obj = parse(call.body, call.content_type)
         except NotAnObject as error:

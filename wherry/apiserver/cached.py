@@ -12,6 +12,7 @@ from collections.abc import Callable, Mapping
 from sys import intern
 from typing import Literal
 
+from wherry.api.protobuf import encode_message, encode_watch_frame, wrap
 from wherry.api.resource import Resource
 from wherry.apiserver.encoding import decode, serve, with_revision
 from wherry.objects.meta import NO_LABELS, Object, labels_of
@@ -50,7 +51,17 @@ class Cached:
     `created` the revision of the object's creation. Never changed after it was made.
     """
 
-    __slots__ = ("_facts", "_labels", "_values", "created", "data", "key", "namespace", "revision")
+    __slots__ = (
+        "_facts",
+        "_labels",
+        "_message",
+        "_values",
+        "created",
+        "data",
+        "key",
+        "namespace",
+        "revision",
+    )
 
     def __init__(self, key: str, data: bytes, revision: int, created: int, facts: Facts) -> None:
         self.key = key
@@ -61,6 +72,7 @@ class Cached:
         self._facts = facts
         self._labels: Mapping[str, str] | None = None
         self._values: tuple[str, ...] = ()
+        self._message: bytes | None = None
 
     @property
     def name(self) -> str:
@@ -87,6 +99,13 @@ class Cached:
         """The object, freshly parsed: the caller may change it."""
         return decode(self.data)
 
+    def message(self) -> bytes:
+        """The object as a bare protobuf message, made when first asked for. Raises ProtobufError."""
+        message = self._message
+        if message is None:
+            message = self._message = encode_message(self.decode())
+        return message
+
     def at(self, revision: int) -> Cached:
         """The same state with another revision in its bytes, as a DELETED event shows it."""
         moved = Cached(self.key, with_revision(self.data, revision), revision, self.created, self._facts)
@@ -111,13 +130,23 @@ class CachedEvent:
     the state before, None for a creation.
     """
 
-    __slots__ = ("_appeared", "_decoded", "_frame", "_vanished", "object", "previous", "type")
+    __slots__ = (
+        "_appeared",
+        "_decoded",
+        "_frame",
+        "_protobuf_frame",
+        "_vanished",
+        "object",
+        "previous",
+        "type",
+    )
 
     def __init__(self, type: EventType, object: Cached, previous: Cached | None) -> None:  # noqa: A002 - as on the wire
         self.type: EventType = type
         self.object = object
         self.previous = previous
         self._frame: bytes | None = None
+        self._protobuf_frame: bytes | None = None
         self._decoded: Object | None = None
         self._appeared: CachedEvent | None = None
         self._vanished: CachedEvent | None = None
@@ -128,6 +157,14 @@ class CachedEvent:
         frame = self._frame
         if frame is None:
             frame = self._frame = b'{"type":"%b","object":%b}\n' % (self.type.encode(), self.object.data)
+        return frame
+
+    def protobuf_frame(self, api_version: str, kind: str) -> bytes:
+        """The frame a protobuf watch sends, made once for all. Raises ProtobufError."""
+        frame = self._protobuf_frame
+        if frame is None:
+            frame = encode_watch_frame(self.type, wrap(self.object.message(), api_version, kind))
+            self._protobuf_frame = frame
         return frame
 
     @property

@@ -14,15 +14,14 @@ from collections.abc import Awaitable
 from inspect import isawaitable
 from time import perf_counter
 
-import orjson
-
 from wherry.apiserver.authentication.impersonation import impersonated
 from wherry.apiserver.call import AnyOutcome, Call, RawOutcome, WatchOutcome
 from wherry.apiserver.core import Core
 from wherry.apiserver.dispatch import dispatch
 from wherry.apiserver.metrics import Key, RequestMetrics
 from wherry.apiserver.paths import Paths
-from wherry.apiserver.presentation import form_of, present, watch_lens
+from wherry.apiserver.presentation import error_outcome, form_of, present, watch_lens
+from wherry.apiserver.protobuf import PROTOBUF, WATCH_TYPE
 from wherry.apiserver.request import NO_QUERY, RequestInfo, parse_path, parse_query, request_info
 from wherry.apiserver.sinks import HttpSink
 from wherry.apiserver.subresources.catalog import LONG_RUNNING
@@ -74,9 +73,10 @@ class Front:
             try:
                 return self._serve(call, started)
             except ApiError as error:
-                return self._failed(error, info, started, call.warnings)
+                return self._failed(error, info, started, call)
         except ApiError as error:
-            return self._failed(error, _unknown_info(request), started)
+            accept = request.headers.get("accept", "")
+            return self._failed(error, _unknown_info(request), started, accept=accept)
         except Exception:
             log.exception("%s %s failed", request.method, request.path)
             return self._failed(internal("see the server's log"), _unknown_info(request), started)
@@ -104,7 +104,7 @@ class Front:
 
     def _serve(self, call: Call, started: float) -> Answer | Awaitable[Answer]:
         info = call.info
-        form = form_of(call)
+        form = form_of(self._core, call)
         if not info.is_resource:
             result = self._paths.serve(call)
         elif info.verb == "watch" or info.subresource in LONG_RUNNING:
@@ -142,12 +142,12 @@ class Front:
                 return self._answer(call, form, await result, started)
         except TimeoutError:
             timeout = server_timeout("request did not complete within the allotted timeout")
-            return self._failed(timeout, call.info, started)
+            return self._failed(timeout, call.info, started, call)
         except ApiError as error:
-            return self._failed(error, call.info, started, call.warnings)
+            return self._failed(error, call.info, started, call)
         except Exception:
             log.exception("%s %s failed", call.info.verb, call.info.path)
-            return self._failed(internal("see the server's log"), call.info, started)
+            return self._failed(internal("see the server's log"), call.info, started, call)
         finally:
             if is_write:
                 metrics.mutating -= 1
@@ -159,10 +159,10 @@ class Front:
         try:
             return self._answer(call, form, await result, started)
         except ApiError as error:
-            return self._failed(error, call.info, started, call.warnings)
+            return self._failed(error, call.info, started, call)
         except Exception:
             log.exception("%s %s failed", call.info.verb, call.info.path)
-            return self._failed(internal("see the server's log"), call.info, started)
+            return self._failed(internal("see the server's log"), call.info, started, call)
 
     def _answer(self, call: Call, form: Form, result: AnyOutcome, started: float) -> Answer:
         if isinstance(result, WatchOutcome):
@@ -191,7 +191,10 @@ class Front:
                 self._metrics.long_running -= 1
                 self._sinks.discard(sink)
 
-        return StreamResponse(run, headers=(*NO_CACHE, *warning_headers(call.warnings)))
+        content_type = WATCH_TYPE if form.media_type == PROTOBUF else JSON
+        return StreamResponse(
+            run, content_type=content_type, headers=(*NO_CACHE, *warning_headers(call.warnings))
+        )
 
     def _counted(self, answer: Answer) -> Answer:
         """A streamed or upgraded answer that counts itself as long-running while it lasts."""
@@ -209,16 +212,23 @@ class Front:
         return answer
 
     def _failed(
-        self, error: ApiError, info: RequestInfo, started: float, warnings: list[str] | None = None
+        self,
+        error: ApiError,
+        info: RequestInfo,
+        started: float,
+        call: Call | None = None,
+        accept: str = "",
     ) -> Response:
         self._observe(info, error.code, started)
         headers: Headers = NO_CACHE
         retry_after = error.details.get("retryAfterSeconds")
         if retry_after and error.code in (429, 503, 504):
             headers = (*headers, ("Retry-After", str(retry_after)))
-        if warnings:
-            headers = (*headers, *warning_headers(warnings))
-        return Response(orjson.dumps(error.status()), error.code, JSON, headers)
+        if call is not None:
+            headers = (*headers, *warning_headers(call.warnings))
+            accept = call.accept
+        outcome = error_outcome(error, accept)
+        return Response(outcome.data, error.code, outcome.content_type, headers)
 
     def _observe(self, info: RequestInfo, code: int, started: float) -> None:
         self._metrics.observe(metric_key(info), code, perf_counter() - started)

@@ -1,6 +1,6 @@
 """Objects as clients asked to see them: as they are, as a Table, or with nothing but metadata.
 
-`tables` says what that comes to; here it is decided and turned into bytes, JSON or YAML.
+`tables` says what that comes to; here it is decided and turned into bytes: JSON, YAML or protobuf.
 """
 
 from __future__ import annotations
@@ -9,23 +9,47 @@ from collections.abc import Sequence
 
 import orjson
 
+from wherry.api.protobuf import ProtobufError, encode_watch_frame, wrap
 from wherry.apiserver import tables
 from wherry.apiserver.cacher import Cached, CachedEvent
 from wherry.apiserver.call import JSON, Call, Outcome
 from wherry.apiserver.core import Core
+from wherry.apiserver.protobuf import PROTOBUF, error_frame, frame, in_protobuf
 from wherry.apiserver.registry import Served
 from wherry.apiserver.request import is_true
 from wherry.apiserver.tables import AS_IS, Form
+from wherry.objects.errors import ApiError
 from wherry.objects.meta import Object
 
 YAML = "application/yaml"
+ANY_OR_JSON = frozenset({"", "*/*", JSON})
+IN_PROTOBUF = Form(media_type=PROTOBUF)
 
 
-def form_of(call: Call) -> Form:
+def form_of(core: Core, call: Call) -> Form:
     """The form of the answer to `call`. Raises ApiError (406)."""
-    if not call.accept or not call.info.is_resource or call.info.subresource in ("log", "proxy"):
+    info = call.info
+    if call.accept in ANY_OR_JSON or not info.is_resource or info.subresource in ("log", "proxy"):
         return AS_IS  # these answer what they have, such as plain text
-    return tables.negotiate(call.accept)
+    served = core.registry.find(info.group, info.version, info.resource)
+    return tables.negotiate(call.accept, has_protobuf=served is None or served.resource.custom is None)
+
+
+def wants_protobuf(core: Core, call: Call) -> bool:
+    """Whether the objects themselves are asked for in protobuf."""
+    return PROTOBUF in call.accept and form_of(core, call) == IN_PROTOBUF
+
+
+def error_outcome(error: ApiError, accept: str) -> Outcome:
+    """An error's Status, in protobuf if the client prefers that."""
+    outcome = Outcome(obj=error.status(), status=error.code)
+    if PROTOBUF not in accept:
+        return outcome
+    try:
+        form = tables.negotiate(accept, has_protobuf=True)
+    except ApiError:
+        return outcome  # the client takes nothing we have; JSON is what it is told so in
+    return in_protobuf(outcome) if form.media_type == PROTOBUF else outcome
 
 
 def present(core: Core, call: Call, form: Form, outcome: Outcome) -> Outcome:
@@ -34,6 +58,8 @@ def present(core: Core, call: Call, form: Form, outcome: Outcome) -> Outcome:
         return outcome
     if form.kind and call.info.is_resource:
         outcome = _transformed(core, call, form, outcome)
+    if form.media_type == PROTOBUF:
+        return in_protobuf(outcome)
     if form.media_type == YAML:
         return Outcome(data=_yaml(outcome.object), status=outcome.status, content_type=YAML)
     if "pretty" in call.query and is_true(call.query["pretty"]):
@@ -103,11 +129,49 @@ class FormLens(PlainLens):
 
     def control(self, event_type: str, obj: Object) -> bytes:
         """The line of a BOOKMARK or ERROR."""
-        return super().control(event_type, self._form.transform(event_type, obj, self._core.now()))
+        return self._encode(event_type, self._form.transform(event_type, obj, self._core.now()))
 
     def _line(self, event_type: str, cached: Cached) -> bytes:
         obj = self._form.transform(event_type, self._served.decode(cached), self._core.now())
+        return self._encode(event_type, obj)
+
+    def _encode(self, event_type: str, obj: Object) -> bytes:
         return orjson.dumps({"type": event_type, "object": obj}, option=orjson.OPT_APPEND_NEWLINE)
+
+
+class ProtobufFormLens(FormLens):
+    """Events in another form or version, in protobuf."""
+
+    def _encode(self, event_type: str, obj: Object) -> bytes:
+        return frame(event_type, obj)
+
+
+class ProtobufLens(PlainLens):
+    """Events as they are, in protobuf; their frames are made once for all watchers."""
+
+    def __init__(self, served: Served) -> None:
+        self._api_version, self._kind = served.resource.api_version, served.resource.kind
+
+    def events(self, events: Sequence[CachedEvent]) -> bytes:
+        """Frames of some events."""
+        try:
+            return b"".join([event.protobuf_frame(self._api_version, self._kind) for event in events])
+        except ProtobufError as error:
+            return error_frame(error)
+
+    def initial(self, items: Sequence[Cached]) -> bytes:
+        """ADDED frames of objects."""
+        try:
+            return b"".join([self._added(item) for item in items])
+        except ProtobufError as error:
+            return error_frame(error)
+
+    def control(self, event_type: str, obj: Object) -> bytes:
+        """The frame of a BOOKMARK or ERROR."""
+        return frame(event_type, obj)
+
+    def _added(self, item: Cached) -> bytes:
+        return encode_watch_frame("ADDED", wrap(item.message(), self._api_version, self._kind))
 
 
 PLAIN = PlainLens()
@@ -116,5 +180,6 @@ PLAIN = PlainLens()
 def watch_lens(core: Core, call: Call, form: Form, served: Served) -> PlainLens:
     """How one watcher sees events. Raises ApiError (400) for a bad includeObject."""
     if not form.kind and not served.converts:
-        return PLAIN
-    return FormLens(core, served, tables.EventForm(served.resource, form, call.query))
+        return PLAIN if form.media_type != PROTOBUF else ProtobufLens(served)
+    kind = ProtobufFormLens if form.media_type == PROTOBUF else FormLens
+    return kind(core, served, tables.EventForm(served.resource, form, call.query))

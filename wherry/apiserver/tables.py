@@ -19,7 +19,9 @@ from wherry.objects.meta import Object, metadata, revision_of
 
 META_GROUP = "meta.k8s.io"
 TABLE, PARTIAL, PARTIAL_LIST = "Table", "PartialObjectMetadata", "PartialObjectMetadataList"
+PROTOBUF = "application/vnd.kubernetes.protobuf"
 OFFERED = (JSON, "application/yaml")
+OFFERED_BUILT_IN = (*OFFERED, PROTOBUF)
 
 
 class Form(NamedTuple):
@@ -42,15 +44,20 @@ AS_IS = Form()
 
 
 @lru_cache(256)
-def negotiate(accept: str) -> Form:
-    """The best form the client accepts and the server has. Raises ApiError (406) when there is none."""
+def negotiate(accept: str, has_protobuf: bool = False) -> Form:
+    """The best form the client accepts and the server has. Raises ApiError (406) when there is none.
+
+    `has_protobuf` tells whether the objects themselves can be had in protobuf; bare metadata always can.
+    """
     for entry in parse_accept(accept):
-        media_type = next((offered for offered in OFFERED if entry.accepts(offered)), None)
+        media_type = next((offered for offered in OFFERED_BUILT_IN if entry.accepts(offered)), None)
         if media_type is None:
             continue
         kind = entry.parameters.get("as", "")
         if not kind:
             if entry.parameters.get("g") or entry.parameters.get("v"):
+                continue
+            if media_type == PROTOBUF and not has_protobuf:
                 continue
             return Form(media_type=media_type)
         version = entry.parameters.get("v", "")
@@ -58,9 +65,10 @@ def negotiate(accept: str) -> Form:
             kind in (TABLE, PARTIAL, PARTIAL_LIST)
             and entry.parameters.get("g") == META_GROUP
             and version in ("v1", "v1beta1")
+            and not (kind == TABLE and media_type == PROTOBUF)
         ):
             return Form(kind, version, media_type)
-    raise not_acceptable(OFFERED)
+    raise not_acceptable(OFFERED_BUILT_IN if has_protobuf else OFFERED)
 
 
 def wants_table(accept: str) -> bool:

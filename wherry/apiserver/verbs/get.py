@@ -8,6 +8,8 @@ from __future__ import annotations
 
 from wherry.apiserver.call import Call, Outcome
 from wherry.apiserver.core import Core
+from wherry.apiserver.presentation import wants_protobuf
+from wherry.apiserver.protobuf import object_in_protobuf
 from wherry.apiserver.registry import Served
 from wherry.objects.errors import ApiError, bad_request, not_found
 
@@ -19,6 +21,8 @@ def get(core: Core, call: Call, served: Served) -> Outcome:
     cached = served.get(info.namespace, info.name)
     if cached is None:
         raise not_found(served.resource.plural, served.resource.group, info.name)
+    if wants_protobuf(core, call):
+        return object_in_protobuf(served, cached)
     return Outcome(data=served.data(cached))
 
 

@@ -18,6 +18,8 @@ from wherry.apiserver.cacher import Cached
 from wherry.apiserver.call import Call, Outcome
 from wherry.apiserver.core import Core
 from wherry.apiserver.options import ListOptions, list_options
+from wherry.apiserver.presentation import wants_protobuf
+from wherry.apiserver.protobuf import list_in_protobuf
 from wherry.apiserver.registry import Served
 from wherry.apiserver.selection import Match, select
 from wherry.apiserver.verbs.get import check_reached
@@ -53,7 +55,10 @@ class Listed(NamedTuple):
 async def list_(core: Core, call: Call, served: Served) -> Outcome:
     """A page of the collection as a List object. Raises ApiError (400, 410, 422, 504)."""
     options = list_options(call.query)
-    return Outcome(data=render(served, *await page(core, call, served, options)))
+    listed, meta = await page(core, call, served, options)
+    if wants_protobuf(core, call):
+        return await list_in_protobuf(served, listed.items, meta)
+    return Outcome(data=render(served, listed, meta))
 
 
 async def page(core: Core, call: Call, served: Served, options: ListOptions) -> tuple[Listed, Object]:
