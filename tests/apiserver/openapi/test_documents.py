@@ -112,6 +112,19 @@ def test_v3_of_a_custom_resource() -> None:
     assert "/apis/stable.example.com/v1/tabs/{name}/status" in document["paths"]
 
 
+def test_only_built_in_kinds_promise_strategic_patches() -> None:
+    def accepted(document: Object, path: str) -> set[str]:
+        return set(document["paths"][path]["patch"]["requestBody"]["content"])
+
+    built_in = version_document("apps", "v1", RESOURCES)
+    every = accepted(built_in, "/apis/apps/v1/namespaces/{namespace}/deployments/{name}")
+    tabs = version_document("stable.example.com", "v1", RESOURCES, custom)
+    path = "/apis/stable.example.com/v1/tabs/{name}"
+    for accepts in (accepted(tabs, path), accepted(tabs, f"{path}/status")):
+        assert every - accepts == {"application/strategic-merge-patch+json"}
+        assert accepts <= every
+
+
 def test_a_custom_resource_without_a_schema_takes_anything() -> None:
     document = version_document("stable.example.com", "v1", RESOURCES)
     assert document["components"]["schemas"][TAB]["x-kubernetes-preserve-unknown-fields"] is True

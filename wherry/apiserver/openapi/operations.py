@@ -15,6 +15,8 @@ PATCHES = (
     "application/strategic-merge-patch+json",
     "application/apply-patch+yaml",
 )
+# kubectl looks here to learn which patch `apply` may send.
+CUSTOM_PATCHES = tuple(patch for patch in PATCHES if "strategic" not in patch)
 
 
 Kind = tuple[str, str, str]
@@ -147,6 +149,7 @@ class _Writer:
         self._resource = resource
         self._title = title
         self._tag = tag
+        self._patches = PATCHES if resource.schema else CUSTOM_PATCHES
         self._end = ("Namespaced" if resource.namespaced else "") + resource.kind
         self._kind = (resource.group, resource.version, resource.kind)
         self._list = (resource.group, resource.version, resource.list_kind)
@@ -218,7 +221,7 @@ class _Writer:
             path_parameters=place.parameters,
             body=body,
             answer=answer,
-            consumes=PATCHES if action == "patch" else (),
+            consumes=self._patches if action == "patch" else (),
             streams=action == "list" and "watch" in self._resource.verbs,
         )
 
