@@ -70,6 +70,8 @@ class LiveCluster:
             "WHERRY_RUN_ROOT": str(self.directory / "run"),
             "WHERRY_NAME": self.name,
             "KUBECONFIG": str(self.directory / "kubeconfig"),
+            # kubectl keeps what a server at this address once said of itself.
+            "KUBECACHEDIR": str(self.directory / "cache"),
             "PATH": f"{WHERRY.parent}:{os.environ['PATH']}",
             **self.variables,
         }

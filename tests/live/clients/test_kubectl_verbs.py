@@ -4,41 +4,17 @@ from __future__ import annotations
 
 import re
 import subprocess
-import uuid
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
 from tests.live.clients.page import Page
 from tests.live.clients.trials import TRIALS
-from tests.live.clients.trials.base import POD, WEB, Bench, Trial, sleeping_pod
-from tests.live.cluster import BUSYBOX, NGINX, LiveCluster, kubectl_program
+from tests.live.clients.trials.base import Bench, Trial
+from tests.live.cluster import LiveCluster, kubectl_program
 
-COUNTING = "trap exit TERM; i=0; while true; do echo line $i; i=$((i+1)); sleep 1; done"
 GROUPS = ("apply", "auth", "certificate", "cluster-info", "create", "rollout", "set", "top")
 """Commands with commands below them that have a row of their own."""
-
-
-def furnish(bench: Bench) -> None:
-    """Make what trials look at: a pod, a Deployment and its Service."""
-    pod = sleeping_pod(POD, BUSYBOX)
-    pod["spec"]["containers"][0] |= {"name": POD, "command": ["sh", "-c", COUNTING]}
-    bench.apply(pod)
-    bench.run("create", "deployment", WEB, f"--image={NGINX}", "--replicas=2", "--port=80")
-    bench.run("expose", "deployment", WEB)
-    bench.run("rollout", "status", f"deployment/{WEB}", "--timeout=60s")
-    bench.run("wait", f"pod/{POD}", "--for=condition=Ready", "--timeout=60s")
-
-
-@pytest.fixture(scope="module")
-def furnished(cluster: LiveCluster) -> Iterator[str]:
-    """A namespace for all trials, furnished."""
-    name = f"verbs-{uuid.uuid4().hex[:8]}"
-    cluster.kubectl("create", "namespace", name)
-    furnish(Bench(cluster, name, cluster.directory))
-    yield name
-    cluster.kubectl("delete", "namespace", name, "--timeout=90s")
 
 
 @pytest.mark.parametrize("trial", TRIALS, ids=lambda trial: trial.command.replace(" ", "_"))

@@ -12,13 +12,14 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import IO, Any
 
-from tests.live.cluster import Done, LiveCluster, kubectl_program
+from tests.live.cluster import BUSYBOX, NGINX, Done, LiveCluster, kubectl_program
 
 POD = "box"
 """A running pod of busybox that prints a line a second; every trial may look at it."""
 WEB = "web"
 """A Deployment of two nginx pods, served by a Service of the same name; trials only look at it."""
 LINE_TIMEOUT_S = 30.0
+_COUNTING = "trap exit TERM; i=0; while true; do echo line $i; i=$((i+1)); sleep 1; done"
 
 
 @dataclass(frozen=True, slots=True)
@@ -133,3 +134,14 @@ def sleeping_deployment(name: str, image: str, replicas: int = 1) -> dict[str, A
         "metadata": {"name": name, "labels": {"app": name}},
         "spec": {"replicas": replicas, "selector": {"matchLabels": {"app": name}}, "template": template},
     }
+
+
+def furnish(bench: Bench) -> None:
+    """Make what may be looked at: the pod `POD`, the Deployment and Service `WEB`, all running."""
+    pod = sleeping_pod(POD, BUSYBOX)
+    pod["spec"]["containers"][0] |= {"name": POD, "command": ["sh", "-c", _COUNTING]}
+    bench.apply(pod)
+    bench.run("create", "deployment", WEB, f"--image={NGINX}", "--replicas=2", "--port=80")
+    bench.run("expose", "deployment", WEB)
+    bench.run("rollout", "status", f"deployment/{WEB}", "--timeout=60s")
+    bench.run("wait", f"pod/{POD}", "--for=condition=Ready", "--timeout=60s")
