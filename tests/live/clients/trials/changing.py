@@ -160,7 +160,14 @@ def patch_subresource(bench: Bench) -> None:
     bench.apply(sleeping_deployment("sub", BUSYBOX, replicas=0))
     flags = ("patch", "deployment", "sub", "--type=merge")
     bench.run(*flags, "--subresource=scale", "-p", '{"spec":{"replicas":1}}')
-    assert bench.get("deployment", "sub")["spec"]["replicas"] == 1
+    found = bench.get("deployment", "sub")
+    assert found["spec"]["replicas"] == 1
+    bench.apply(sleeping_pod("stated", BUSYBOX))
+    change = {"status": {"message": "said from outside"}, "metadata": {"labels": {"app": "no"}}}
+    bench.run("patch", "pod", "stated", "--subresource=status", "-p", json.dumps(change))
+    pod = bench.get("pod", "stated")
+    assert (pod["status"]["message"], pod["metadata"]["labels"]["app"]) == ("said from outside", "stated")
+    bench.run("delete", "pod", "stated")
     bench.run("delete", "deployment", "sub")
 
 

@@ -31,7 +31,7 @@ def uncordon(bench: Bench) -> None:
 
 
 def drain(bench: Bench) -> None:
-    """Evicts chosen pods; a disruption budget holds one back."""
+    """Evicts the chosen pods and shuts others out."""
     bench.apply(sleeping_pod("drained", BUSYBOX))
     bench.run("wait", "pod/drained", "--for=condition=Ready", "--timeout=60s")
     flags = ("drain", NODE, "--pod-selector=app=drained", "--force")
@@ -39,6 +39,7 @@ def drain(bench: Bench) -> None:
         said = bench.run(*flags, "--timeout=60s")
         assert f"evicting pod {bench.namespace}/drained" in said
         assert f"node/{NODE} drained" in said
+        assert bench.get("node", NODE)["spec"]["unschedulable"]
         assert "NotFound" in bench.attempt("get", "pod", "drained").err
     finally:
         bench.run("uncordon", NODE)

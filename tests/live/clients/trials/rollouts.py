@@ -41,7 +41,7 @@ def undo(bench: Bench) -> None:
 
 
 def pause(bench: Bench) -> None:
-    """A change of a paused Deployment makes no new ReplicaSet; --watch=false tells."""
+    """A change of a paused Deployment makes no new ReplicaSet."""
     _rolled(bench, "paused")
     bench.run("rollout", "pause", "deployment/paused")
     bench.run("set", "env", "deployment/paused", "COLOR=blue")
