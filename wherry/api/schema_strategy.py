@@ -46,8 +46,8 @@ class SchemaStrategy(Strategy):
     `schema` names its definition. `immutable` are paths (`spec.selector`) that may not change.
     `has_status` says that status has a subresource of its own; `tracks_generation` that
     metadata.generation counts changes. `defaults` fills an object, `prepares` adds to `prepare`,
-    `rules` adds errors to those of the schema, `row` gives the table's cells, `warns` texts for the
-    client.
+    `rules` adds errors to those of the schema, `status_rules` those of a written status, `row` gives the
+    table's cells, `warns` texts for the client.
     """
 
     schema: str
@@ -61,6 +61,7 @@ class SchemaStrategy(Strategy):
     defaults: Callable[[Object], None] | None = None
     prepares: Callable[[Object, Object | None], None] | None = None
     rules: Callable[[Object, Object | None], list[FieldError]] | None = None
+    status_rules: Callable[[Object, Object], list[FieldError]] | None = None
     row: Callable[[Object, datetime], list[Any]] | None = field(default=None)
     warns: Callable[[Object, Object | None], list[str]] | None = field(default=None)
 
@@ -93,8 +94,9 @@ class SchemaStrategy(Strategy):
         return errors + [error for error in plain if error.field not in told]
 
     def validate_status(self, new: Object, old: Object) -> list[FieldError]:
-        """Metadata, as on every update."""
-        return validate_object_meta_update(new, old)
+        """Metadata, as on every update, and the kind's own rules of a status."""
+        errors = validate_object_meta_update(new, old)
+        return errors + self.status_rules(new, old) if self.status_rules is not None else errors
 
     def warnings(self, new: Object, old: Object | None) -> list[str]:
         """Texts from `warns`."""

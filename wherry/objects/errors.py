@@ -94,6 +94,11 @@ def invalid_value(field: str, value: Any, detail: str) -> FieldError:
     return FieldError("FieldValueInvalid", field, f"Invalid value: {show_value(value)}: {detail}")
 
 
+def invalid_state(field: str, detail: str) -> FieldError:
+    """What the field holds altogether is not acceptable; there is no one value to show."""
+    return FieldError("FieldValueInvalid", field, f"Invalid value: {detail}")
+
+
 def not_supported(field: str, value: Any, supported: Iterable[str]) -> FieldError:
     """The field takes one of a few values and this is none of them."""
     listed = ", ".join(show_value(item) for item in supported)

@@ -284,7 +284,7 @@ def is_port_name(value: str) -> list[str]:
 
 def is_user_or_group_id(value: int) -> list[str]:
     """A Unix uid or gid."""
-    return [] if 0 <= value <= 0xFFFFFFFF else [range_text(0, 0xFFFFFFFF)]
+    return [] if 0 <= value <= 0x7FFFFFFF else [range_text(0, 0x7FFFFFFF)]
 
 
 def is_ip(value: str) -> list[str]:

@@ -57,7 +57,12 @@ def test_a_minimal_deployment() -> None:
         ),
         (
             {"spec.strategy": {"type": "BigBang"}},
-            ['spec.strategy: Unsupported value: "BigBang": supported values: "Recreate", "RollingUpdate"'],
+            [
+                (
+                    'spec.strategy: Unsupported value: {"Type":"BigBang","RollingUpdate":null}: '
+                    'supported values: "Recreate", "RollingUpdate"'
+                ),
+            ],
         ),
         (
             {R: {"maxSurge": 0, "maxUnavailable": 0}},

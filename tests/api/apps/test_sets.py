@@ -62,7 +62,7 @@ def test_selector_and_template_fit(resource: Resource, spec: dict[str, Any], tex
 def test_a_rollout_must_be_able_to_move() -> None:
     strategy = {"type": "RollingUpdate", "rollingUpdate": {"maxUnavailable": 0, "maxSurge": 0}}
     assert create(DAEMON_SETS, owner(DAEMON_SETS, updateStrategy=strategy))[1] == [
-        "spec.updateStrategy.rollingUpdate.maxUnavailable: Invalid value: 0: cannot be 0 when `maxSurge` is 0"
+        "spec.updateStrategy.rollingUpdate.maxUnavailable: Required value: cannot be 0 when maxSurge is 0"
     ]
 
 
@@ -102,3 +102,116 @@ def test_stateful_set_changes() -> None:
 def test_stateful_set_row() -> None:
     obj = {**stored(STATEFUL_SETS, replicas=3), "status": {"readyReplicas": 1}}
     assert cells(STATEFUL_SETS, obj)["Ready"] == "1/3"
+
+
+def test_stateful_pods_mount_what_they_claim() -> None:
+    claim = {
+        "metadata": {"name": "data"},
+        "spec": {"accessModes": ["ReadWriteOnce"], "resources": {"requests": {"storage": "1Gi"}}},
+    }
+    container = {"name": "c", "image": "i", "volumeMounts": [{"name": "data", "mountPath": "/d"}]}
+    template = {"metadata": {"labels": LABELS}, "spec": {"containers": [container]}}
+    assert (
+        create(STATEFUL_SETS, owner(STATEFUL_SETS, template=template, volumeClaimTemplates=[claim]))[1] == []
+    )
+    assert create(STATEFUL_SETS, owner(STATEFUL_SETS, template=template))[1] == [
+        'spec.template.spec.containers[0].volumeMounts[0].name: Not found: "data"'
+    ]
+
+
+@pytest.mark.parametrize(
+    ("spec", "text"),
+    [
+        (
+            {"podManagementPolicy": "Random"},
+            "spec.podManagementPolicy: Invalid value: \"Random\": must be 'OrderedReady' or 'Parallel'",
+        ),
+        (
+            {"updateStrategy": {"type": "OnDelete", "rollingUpdate": {"partition": 1}}},
+            (
+                'spec.updateStrategy.rollingUpdate: Invalid value: {"partition":1}: '
+                "only allowed for updateStrategy 'RollingUpdate'"
+            ),
+        ),
+        (
+            {"updateStrategy": {"rollingUpdate": {"maxUnavailable": 0}}},
+            "spec.updateStrategy.rollingUpdate.maxUnavailable: Invalid value: 0: cannot be 0",
+        ),
+        (
+            {"updateStrategy": {"rollingUpdate": {"partition": -1}}},
+            (
+                "spec.updateStrategy.rollingUpdate.partition: Invalid value: -1: "
+                "must be greater than or equal to 0"
+            ),
+        ),
+        (
+            {"persistentVolumeClaimRetentionPolicy": {"whenScaled": "Keep"}},
+            (
+                'spec.persistentVolumeClaimRetentionPolicy.whenScaled: Unsupported value: "Keep": '
+                'supported values: "Retain", "Delete"'
+            ),
+        ),
+        (
+            {"ordinals": {"start": -1}},
+            "spec.ordinals.start: Invalid value: -1: must be greater than or equal to 0",
+        ),
+    ],
+)
+def test_stateful_sets_refused(spec: dict[str, Any], text: str) -> None:
+    assert create(STATEFUL_SETS, owner(STATEFUL_SETS, **spec))[1] == [text]
+
+
+@pytest.mark.parametrize(
+    ("rolling", "texts"),
+    [
+        ({"maxUnavailable": "10%"}, []),
+        ({"maxUnavailable": 0, "maxSurge": "100%"}, []),
+        (
+            {"maxUnavailable": 1, "maxSurge": 1},
+            ["maxSurge: Invalid value: 1: may not be set when maxUnavailable is non-zero"],
+        ),
+        (
+            {"maxUnavailable": "200%"},
+            ['maxUnavailable: Invalid value: "200%": must not be greater than 100%'],
+        ),
+    ],
+)
+def test_daemon_rollouts(rolling: dict[str, Any], texts: list[str]) -> None:
+    _, errors = create(DAEMON_SETS, owner(DAEMON_SETS, updateStrategy={"rollingUpdate": rolling}))
+    assert errors == [f"spec.updateStrategy.rollingUpdate.{text}" for text in texts]
+
+
+@pytest.mark.parametrize(
+    ("resource", "before", "status", "texts"),
+    [
+        (STATEFUL_SETS, {}, {"replicas": 2, "readyReplicas": 2, "availableReplicas": 2}, []),
+        (
+            STATEFUL_SETS,
+            {},
+            {"replicas": 1, "currentReplicas": 2, "availableReplicas": 1},
+            [
+                "status.currentReplicas: Invalid value: 2: cannot be greater than status.replicas",
+                "status.availableReplicas: Invalid value: 1: cannot be greater than status.readyReplicas",
+            ],
+        ),
+        (
+            STATEFUL_SETS,
+            {"collisionCount": 2},
+            {"replicas": 0, "collisionCount": 1},
+            ["status.collisionCount: Invalid value: 1: cannot be decremented"],
+        ),
+        (
+            DAEMON_SETS,
+            {"collisionCount": 2},
+            {"numberReady": -1},
+            [
+                "status.numberReady: Invalid value: -1: must be greater than or equal to 0",
+                "status.collisionCount: Invalid value: 0: cannot be decremented",
+            ],
+        ),
+    ],
+)
+def test_statuses(resource: Resource, before: Object, status: Object, texts: list[str]) -> None:
+    old = {**stored(resource), "status": before}
+    errors = resource.strategy.validate_status({**old, "status": status}, old)
+    assert [str(error) for error in errors] == texts

@@ -9,14 +9,15 @@ from wherry.api.columns import AGE, NAME, NONE, age_of
 from wherry.api.resource import Column, Resource
 from wherry.api.schema_strategy import SchemaStrategy
 from wherry.api.validation import validate_non_negative
-from wherry.objects.errors import FieldError
+from wherry.objects.errors import FieldError, required
 from wherry.objects.meta import Object, controller_of, name_of
 
 _SCHEMA = "io.k8s.api.apps.v1.ControllerRevision"
 
 
 def _rules(new: Object, _old: Object | None) -> list[FieldError]:
-    return validate_non_negative("revision", new.get("revision"))
+    missing = [required("data", "data is mandatory")] if new.get("data") is None else []
+    return missing + validate_non_negative("revision", new.get("revision"))
 
 
 def _row(obj: Object, now: datetime) -> list[Any]:

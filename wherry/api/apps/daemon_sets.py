@@ -5,6 +5,7 @@ from __future__ import annotations
 from datetime import datetime
 from typing import Any
 
+from wherry.api.apps.rolling_update import unknown_strategy, validate_daemon_rolling_update
 from wherry.api.apps.templates import template_errors
 from wherry.api.columns import (
     AGE,
@@ -18,14 +19,26 @@ from wherry.api.columns import (
     template_cells,
 )
 from wherry.api.core.pod_spec import default_pod_template
+from wherry.api.core.replicated import template_warnings
 from wherry.api.resource import Column, Resource, Subresource
 from wherry.api.schema_strategy import SchemaStrategy
-from wherry.api.validation import validate_non_negative, validate_one_of
-from wherry.objects.errors import FieldError, invalid_value
+from wherry.api.validation import validate_all_non_negative, validate_not_decremented
+from wherry.objects.errors import FieldError, required
 from wherry.objects.meta import Object, annotations_of, name_of
 
 TEMPLATE_GENERATION = "deprecated.daemonset.template.generation"
 _SCHEMA = "io.k8s.api.apps.v1.DaemonSet"
+_COUNTS = (
+    "currentNumberScheduled",
+    "numberMisscheduled",
+    "desiredNumberScheduled",
+    "numberReady",
+    "observedGeneration",
+    "updatedNumberScheduled",
+    "numberAvailable",
+    "numberUnavailable",
+    "collisionCount",
+)
 
 
 def _default(obj: Object) -> None:
@@ -57,20 +70,24 @@ def _count_templates(new: Object, old: Object | None) -> None:
 
 def _rules(new: Object, _old: Object | None) -> list[FieldError]:
     spec = new.get("spec") or {}
-    strategy = spec.get("updateStrategy") or {}
-    errors = template_errors(spec, "spec", "daemonset", restart_policies=("Always",))
-    errors += validate_non_negative("spec.minReadySeconds", spec.get("minReadySeconds"))
-    errors += validate_non_negative("spec.revisionHistoryLimit", spec.get("revisionHistoryLimit"))
-    path = "spec.updateStrategy"
-    errors += validate_one_of(f"{path}.type", strategy.get("type"), ("OnDelete", "RollingUpdate"))
-    if strategy.get("type") == "RollingUpdate":
-        rolling = strategy.get("rollingUpdate") or {}
-        if rolling.get("maxUnavailable") in (0, "0%") and rolling.get("maxSurge") in (0, "0%"):
-            why = "cannot be 0 when `maxSurge` is 0"
-            errors.append(
-                invalid_value(f"{path}.rollingUpdate.maxUnavailable", rolling["maxUnavailable"], why)
-            )
+    errors = template_errors(spec, "spec", "DaemonSet", restart_policies=("Always",))
+    errors += validate_all_non_negative(spec, ("minReadySeconds", "revisionHistoryLimit"), "spec")
+    path, strategy = "spec.updateStrategy", spec.get("updateStrategy") or {}
+    kind, rolling = strategy.get("type"), strategy.get("rollingUpdate")
+    if kind == "RollingUpdate":
+        if rolling is None:
+            errors.append(required(f"{path}.rollingUpdate"))
+        else:
+            validate_daemon_rolling_update(rolling, f"{path}.rollingUpdate", errors)
+    elif kind != "OnDelete":
+        errors.append(unknown_strategy(strategy, path, ("RollingUpdate", "OnDelete")))
     return errors
+
+
+def _status_rules(new: Object, old: Object) -> list[FieldError]:
+    status, before = new.get("status") or {}, old.get("status") or {}
+    errors = validate_all_non_negative(status, _COUNTS, "status")
+    return errors + validate_not_decremented(status, before, "collisionCount", "status")
 
 
 def _row(obj: Object, now: datetime) -> list[Any]:
@@ -111,6 +128,8 @@ DAEMON_SETS = Resource(
         defaults=_default,
         prepares=_count_templates,
         rules=_rules,
+        status_rules=_status_rules,
+        warns=template_warnings,
         row=_row,
     ),
     columns=(

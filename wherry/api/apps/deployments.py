@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import datetime
 from typing import Any
 
-from wherry.api.apps.rolling_update import validate_rolling_update
+from wherry.api.apps.rolling_update import unknown_strategy, validate_rolling_update
 from wherry.api.columns import (
     AGE,
     CONTAINERS,
@@ -27,8 +27,13 @@ from wherry.api.core.replicated import (
 )
 from wherry.api.equality import track_generation
 from wherry.api.resource import Column, Resource, Strategy, Subresource
-from wherry.api.validation import validate_immutable, validate_object_meta, validate_object_meta_update
-from wherry.objects.errors import FieldError, forbidden_value, invalid_value, not_supported
+from wherry.api.validation import (
+    validate_immutable,
+    validate_not_decremented,
+    validate_object_meta,
+    validate_object_meta_update,
+)
+from wherry.objects.errors import FieldError, forbidden_value, invalid_value
 from wherry.objects.meta import Object, name_of
 
 _COUNTS = (
@@ -106,10 +111,7 @@ class DeploymentStrategy(Strategy):
         errors: Errors = validate_object_meta_update(new, old)
         status, before = new.get("status") or {}, old.get("status") or {}
         validate_counts(status, _COUNTS, errors)
-        count, earlier = status.get("collisionCount"), before.get("collisionCount")
-        if earlier is not None and (count is None or count < earlier):
-            errors.append(invalid_value("status.collisionCount", count, "cannot be decremented"))
-        return errors
+        return errors + validate_not_decremented(status, before, "collisionCount", "status")
 
     def warnings(self, new: Object, old: Object | None) -> list[str]:
         return template_warnings(new, old)
@@ -136,7 +138,7 @@ def _validate_strategy(strategy: Fields, path: str, errors: Errors) -> None:
             detail = "may not be specified when strategy `type` is 'Recreate'"
             errors.append(forbidden_value(f"{path}.rollingUpdate", detail))
     else:
-        errors.append(not_supported(path, kind, ("Recreate", "RollingUpdate")))
+        errors.append(unknown_strategy(strategy, path, ("Recreate", "RollingUpdate")))
 
 
 DEPLOYMENTS = Resource(

@@ -2,84 +2,46 @@
 
 from __future__ import annotations
 
-from datetime import datetime
-from typing import Any
+from typing import Any, ClassVar
 
-from wherry.api.columns import (
-    AGE,
-    CONTAINERS,
-    IMAGES,
-    NAME,
-    SELECTOR,
-    age_of,
-    format_selector,
-    template_cells,
-)
+from wherry.api.columns import AGE, CONTAINERS, IMAGES, NAME, SELECTOR, format_selector
 from wherry.api.core.pod_spec import default_pod_template
-from wherry.api.core.pod_spec.rules import Errors, check_nonnegative
+from wherry.api.core.pod_spec.rules import Errors, Fields
 from wherry.api.core.replicated import (
     COUNTS,
     CURRENT,
     DESIRED,
     READY,
+    ReplicatedStrategy,
     default_replicas,
-    replica_counts,
     status_replicas,
-    template_warnings,
-    validate_counts,
     validate_selected_template,
     validate_selector,
 )
-from wherry.api.equality import track_generation
-from wherry.api.resource import Resource, Strategy, Subresource
-from wherry.api.validation import validate_immutable, validate_object_meta, validate_object_meta_update
-from wherry.objects.errors import FieldError
-from wherry.objects.meta import Object, name_of
+from wherry.api.resource import Resource, Subresource
+from wherry.api.validation import validate_immutable
+from wherry.objects.meta import Object
 
 
-class ReplicaSetStrategy(Strategy):
-    """Defaults, checks and table row of replica sets."""
+class ReplicaSetStrategy(ReplicatedStrategy):
+    """Pods found by a label selector, which never changes."""
+
+    status_counts: ClassVar[tuple[str, ...]] = (*COUNTS, "terminatingReplicas")
 
     def default(self, obj: Object) -> None:
         spec = obj.setdefault("spec", {})
         default_replicas(spec)
         default_pod_template(spec.setdefault("template", {"metadata": {}}))
 
-    def prepare(self, new: Object, old: Object | None) -> None:
-        new["status"] = {"replicas": 0} if old is None else old.get("status") or {"replicas": 0}
-        track_generation(new, old)
-
-    def validate(self, new: Object, old: Object | None) -> list[FieldError]:
-        errors: Errors = (
-            validate_object_meta(new, True) if old is None else validate_object_meta_update(new, old)
-        )
-        spec = new.get("spec") or {}
-        check_nonnegative(spec, ("replicas", "minReadySeconds"), "spec", errors)
+    def validate_spec(self, spec: Fields, before: Fields | None, errors: Errors) -> None:
         selector = validate_selector(spec.get("selector"), "spec.selector", errors)
         if selector is not None:
             validate_selected_template(spec.get("template"), selector, "spec.template", "ReplicaSet", errors)
-        if old is not None:
-            before = (old.get("spec") or {}).get("selector")
-            errors.extend(validate_immutable("spec.selector", spec.get("selector"), before))
-        return errors
+        if before is not None:
+            errors.extend(validate_immutable("spec.selector", spec.get("selector"), before.get("selector")))
 
-    def validate_status(self, new: Object, old: Object) -> list[FieldError]:
-        errors: Errors = validate_object_meta_update(new, old)
-        validate_counts(new.get("status") or {}, (*COUNTS, "terminatingReplicas"), errors)
-        return errors
-
-    def warnings(self, new: Object, old: Object | None) -> list[str]:
-        return template_warnings(new, old)
-
-    def cells(self, obj: Object, now: datetime) -> list[Any]:
-        selector = (obj.get("spec") or {}).get("selector")
-        return [
-            name_of(obj),
-            *replica_counts(obj),
-            age_of(obj, now),
-            *template_cells(obj),
-            format_selector(selector),
-        ]
+    def selector_text(self, selector: Any) -> str:
+        return format_selector(selector)
 
 
 REPLICA_SETS = Resource(

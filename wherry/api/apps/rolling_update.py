@@ -1,10 +1,15 @@
-"""Rolling update parameters: how many pods more or fewer while pods are replaced."""
+"""Rolling update parameters: how many pods more or fewer while pods are replaced.
+
+Each of the three kinds that roll out has its own idea of what may be zero.
+"""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from wherry.api.core.pod_spec.rules import Errors, Fields
 from wherry.api.validation.values import NEGATIVE
-from wherry.objects.errors import invalid_value, required
+from wherry.objects.errors import FieldError, invalid_value, not_supported, required
 from wherry.objects.names import is_percent
 
 IntOrPercent = int | str
@@ -43,3 +48,38 @@ def validate_rolling_update(parameters: Fields | None, path: str, errors: Errors
     if is_zero(unavailable) and is_zero(surge):
         errors.append(invalid_value(at, unavailable, "may not be 0 when `maxSurge` is 0"))
     validate_at_most_all(unavailable, at, errors)
+
+
+def validate_daemon_rolling_update(parameters: Fields, path: str, errors: Errors) -> None:
+    """A DaemonSet's: either old pods go first or new ones come first, not both."""
+    unavailable, surge = parameters.get("maxUnavailable", 0), parameters.get("maxSurge", 0)
+    for value, name in ((unavailable, "maxUnavailable"), (surge, "maxSurge")):
+        validate_int_or_percent(value, f"{path}.{name}", errors)
+    for value, name in ((unavailable, "maxUnavailable"), (surge, "maxSurge")):
+        validate_at_most_all(value, f"{path}.{name}", errors)
+    if not is_zero(unavailable) and not is_zero(surge):
+        errors.append(
+            invalid_value(f"{path}.maxSurge", surge, "may not be set when maxUnavailable is non-zero")
+        )
+    if is_zero(unavailable) and is_zero(surge):
+        errors.append(required(f"{path}.maxUnavailable", "cannot be 0 when maxSurge is 0"))
+
+
+def validate_ordered_rolling_update(parameters: Fields, path: str, errors: Errors) -> None:
+    """A StatefulSet's: from which ordinal on, and how many pods at once."""
+    partition, unavailable = parameters.get("partition") or 0, parameters.get("maxUnavailable")
+    if partition < 0:
+        errors.append(invalid_value(f"{path}.partition", partition, NEGATIVE))
+    if unavailable is not None:
+        at = f"{path}.maxUnavailable"
+        validate_int_or_percent(unavailable, at, errors)
+        if is_zero(unavailable):
+            errors.append(invalid_value(at, unavailable, "cannot be 0"))
+        validate_at_most_all(unavailable, at, errors)
+
+
+def unknown_strategy(strategy: Fields, path: str, supported: Sequence[str]) -> FieldError:
+    """The strategy is none of those there are; shown whole, by the names its fields have inside upstream."""
+    rolling = strategy.get("rollingUpdate")
+    shown = {name[0].upper() + name[1:]: value for name, value in rolling.items()} if rolling else None
+    return not_supported(path, {"Type": strategy.get("type") or "", "RollingUpdate": shown}, supported)

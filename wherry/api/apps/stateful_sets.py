@@ -8,17 +8,31 @@ from __future__ import annotations
 from datetime import datetime
 from typing import Any
 
+from wherry.api.apps.rolling_update import validate_ordered_rolling_update
 from wherry.api.apps.templates import template_errors
 from wherry.api.columns import AGE, CONTAINERS, IMAGES, NAME, age_of, template_cells
 from wherry.api.core.persistent_volume_claims import default_claim
 from wherry.api.core.pod_spec import default_pod_template
+from wherry.api.core.replicated import template_warnings
+from wherry.api.equality import is_same
 from wherry.api.resource import Column, Resource, Subresource
 from wherry.api.schema_strategy import SchemaStrategy
-from wherry.api.validation import validate_non_negative, validate_one_of
-from wherry.objects.errors import FieldError, forbidden_value
+from wherry.api.validation import (
+    DNS_LABEL,
+    check_text,
+    validate_all_non_negative,
+    validate_not_decremented,
+)
+from wherry.objects.errors import FieldError, forbidden_value, invalid_value, not_supported, required
 from wherry.objects.meta import Object, name_of
+from wherry.objects.names import is_dns1123_label
 
 _SCHEMA = "io.k8s.api.apps.v1.StatefulSet"
+_MANAGEMENT = ("OrderedReady", "Parallel")
+_STRATEGIES = ("RollingUpdate", "OnDelete")
+_RETENTION = ("Retain", "Delete")
+_PARTS = ("readyReplicas", "currentReplicas", "updatedReplicas", "availableReplicas")
+_COUNTS = ("replicas", *_PARTS, "observedGeneration", "collisionCount")
 _MAY_CHANGE = frozenset(
     {
         "replicas",
@@ -61,31 +75,68 @@ def _default(obj: Object) -> None:
 
 def _rules(new: Object, old: Object | None) -> list[FieldError]:
     spec = new.get("spec") or {}
-    errors = template_errors(spec, "spec", "statefulset", restart_policies=("Always",))
-    errors += validate_non_negative("spec.replicas", spec.get("replicas"))
-    errors += validate_non_negative("spec.minReadySeconds", spec.get("minReadySeconds"))
-    errors += validate_non_negative("spec.revisionHistoryLimit", spec.get("revisionHistoryLimit"))
-    errors += validate_one_of(
-        "spec.podManagementPolicy", spec.get("podManagementPolicy"), ("OrderedReady", "Parallel")
-    )
-    strategy = spec.get("updateStrategy") or {}
-    errors += validate_one_of("spec.updateStrategy.type", strategy.get("type"), ("OnDelete", "RollingUpdate"))
-    partition = (strategy.get("rollingUpdate") or {}).get("partition")
-    errors += validate_non_negative("spec.updateStrategy.rollingUpdate.partition", partition)
+    errors: list[FieldError] = []
+    policy = spec.get("podManagementPolicy")
+    if policy not in _MANAGEMENT:
+        errors.append(invalid_value("spec.podManagementPolicy", policy, _one_of(_MANAGEMENT)))
+    errors += _strategy_errors(spec.get("updateStrategy") or {}, "spec.updateStrategy")
     retention = spec.get("persistentVolumeClaimRetentionPolicy") or {}
-    for event in ("whenDeleted", "whenScaled"):
-        path = f"spec.persistentVolumeClaimRetentionPolicy.{event}"
-        errors += validate_one_of(path, retention.get(event), ("Delete", "Retain"))
-    start = (spec.get("ordinals") or {}).get("start")
-    errors += validate_non_negative("spec.ordinals.start", start)
-    if old is not None and _changed(spec, old.get("spec") or {}):
+    errors += [
+        not_supported(f"spec.persistentVolumeClaimRetentionPolicy.{event}", retention.get(event), _RETENTION)
+        for event in ("whenDeleted", "whenScaled")
+        if retention.get(event) not in _RETENTION
+    ]
+    counts = ("replicas", "minReadySeconds", "revisionHistoryLimit")
+    errors += validate_all_non_negative(spec, counts, "spec")
+    errors += validate_all_non_negative(spec.get("ordinals") or {}, ("start",), "spec.ordinals")
+    errors += template_errors(spec, "spec", "StatefulSet", restart_policies=("Always",))
+    if old is None:
+        if name := spec.get("serviceName"):
+            errors += check_text("spec.serviceName", name, is_dns1123_label)
+    elif _changed(spec, old.get("spec") or {}):
         errors.append(forbidden_value("spec", _CHANGED))
     return errors
 
 
+def _one_of(choices: tuple[str, str]) -> str:
+    return f"must be '{choices[0]}' or '{choices[1]}'"
+
+
+def _strategy_errors(strategy: dict[str, Any], path: str) -> list[FieldError]:
+    kind, rolling = strategy.get("type"), strategy.get("rollingUpdate")
+    errors: list[FieldError] = []
+    if not kind:
+        errors.append(required(path))
+    elif kind not in _STRATEGIES:
+        shown = {"Type": kind, "RollingUpdate": rolling}
+        errors.append(invalid_value(path, shown, _one_of(_STRATEGIES)))
+    elif rolling is not None and kind == "OnDelete":
+        why = "only allowed for updateStrategy 'RollingUpdate'"
+        errors.append(invalid_value(f"{path}.rollingUpdate", rolling, why))
+    elif rolling is not None:
+        validate_ordered_rolling_update(rolling, f"{path}.rollingUpdate", errors)
+    return errors
+
+
+def _status_rules(new: Object, old: Object) -> list[FieldError]:
+    status, before = new.get("status") or {}, old.get("status") or {}
+    errors = validate_all_non_negative(status, _COUNTS, "status")
+    total = status.get("replicas") or 0
+    errors += [
+        invalid_value(f"status.{name}", status[name], "cannot be greater than status.replicas")
+        for name in _PARTS
+        if (status.get(name) or 0) > total
+    ]
+    available = status.get("availableReplicas") or 0
+    if available > (status.get("readyReplicas") or 0):
+        why = "cannot be greater than status.readyReplicas"
+        errors.append(invalid_value("status.availableReplicas", available, why))
+    return errors + validate_not_decremented(status, before, "collisionCount", "status")
+
+
 def _changed(spec: dict[str, Any], before: dict[str, Any]) -> bool:
     names = (set(spec) | set(before)) - _MAY_CHANGE
-    return any((spec.get(name) or None) != (before.get(name) or None) for name in names)
+    return any(not is_same(spec.get(name), before.get(name)) for name in names)
 
 
 def _row(obj: Object, now: datetime) -> list[Any]:
@@ -112,7 +163,10 @@ STATEFUL_SETS = Resource(
         has_status=True,
         tracks_generation=True,
         defaults=_default,
+        name_rule=DNS_LABEL,
         rules=_rules,
+        status_rules=_status_rules,
+        warns=template_warnings,
         row=_row,
     ),
     columns=(

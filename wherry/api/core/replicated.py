@@ -1,20 +1,28 @@
 """What ReplicationController, ReplicaSet and Deployment share: a template, a count, counts in status.
 
+The first two are one thing in two ages: `ReplicatedStrategy` is what neither has for itself.
 Validators add to a list of errors, like those of the pod's spec.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any
+from datetime import datetime
+from typing import Any, ClassVar
 
+from wherry.api.columns import age_of, template_cells
 from wherry.api.core.pod_spec import validate_pod_template
 from wherry.api.core.pod_spec.rules import Errors, Fields, check_nonnegative
 from wherry.api.core.pod_warnings import pod_warnings
-from wherry.api.resource import Column
-from wherry.api.validation import validate_label_selector
-from wherry.objects.errors import forbidden_value, invalid_value, not_supported, required
-from wherry.objects.meta import Object, labels_of
+from wherry.api.equality import track_generation
+from wherry.api.resource import Column, Strategy
+from wherry.api.validation import (
+    validate_label_selector,
+    validate_object_meta,
+    validate_object_meta_update,
+)
+from wherry.objects.errors import FieldError, forbidden_value, invalid_value, not_supported, required
+from wherry.objects.meta import Object, labels_of, name_of
 from wherry.objects.selectors import Selector, from_label_selector
 
 DESIRED = Column("Desired", type="integer", description="How many pods are wanted.")
@@ -22,6 +30,50 @@ CURRENT = Column("Current", type="integer", description="How many pods there are
 READY = Column("Ready", type="integer", description="How many of the pods are ready.")
 
 COUNTS = ("replicas", "fullyLabeledReplicas", "readyReplicas", "availableReplicas", "observedGeneration")
+
+
+class ReplicatedStrategy(Strategy):
+    """A number of equal pods: checks, status and table row."""
+
+    status_counts: ClassVar[tuple[str, ...]] = COUNTS
+
+    def prepare(self, new: Object, old: Object | None) -> None:
+        new["status"] = {"replicas": 0} if old is None else old.get("status") or {"replicas": 0}
+        track_generation(new, old)
+
+    def validate(self, new: Object, old: Object | None) -> list[FieldError]:
+        errors: Errors = (
+            validate_object_meta(new, True) if old is None else validate_object_meta_update(new, old)
+        )
+        spec = new.get("spec") or {}
+        check_nonnegative(spec, ("minReadySeconds", "replicas"), "spec", errors)
+        self.validate_spec(spec, (old.get("spec") or {}) if old is not None else None, errors)
+        return errors
+
+    def validate_spec(self, spec: Fields, before: Fields | None, errors: Errors) -> None:
+        """Add what is wrong with selector and template; `before` is the stored spec on update."""
+        raise NotImplementedError
+
+    def validate_status(self, new: Object, old: Object) -> list[FieldError]:
+        errors: Errors = validate_object_meta_update(new, old)
+        validate_counts(new.get("status") or {}, self.status_counts, errors)
+        return errors
+
+    def warnings(self, new: Object, old: Object | None) -> list[str]:
+        return template_warnings(new, old)
+
+    def selector_text(self, selector: Any) -> str:
+        """The Selector cell."""
+        raise NotImplementedError
+
+    def cells(self, obj: Object, now: datetime) -> list[Any]:
+        return [
+            name_of(obj),
+            *replica_counts(obj),
+            age_of(obj, now),
+            *template_cells(obj),
+            self.selector_text((obj.get("spec") or {}).get("selector")),
+        ]
 
 
 def default_replicas(spec: dict[str, Any]) -> None:

@@ -2,34 +2,28 @@
 
 from __future__ import annotations
 
-from datetime import datetime
 from typing import Any
 
-from wherry.api.columns import AGE, CONTAINERS, IMAGES, NAME, SELECTOR, age_of, format_labels, template_cells
+from wherry.api.columns import AGE, CONTAINERS, IMAGES, NAME, SELECTOR, format_labels
 from wherry.api.core.pod_spec import default_pod_template
-from wherry.api.core.pod_spec.rules import Errors, check_nonnegative
+from wherry.api.core.pod_spec.rules import Errors, Fields
 from wherry.api.core.replicated import (
-    COUNTS,
     CURRENT,
     DESIRED,
     READY,
+    ReplicatedStrategy,
     default_replicas,
-    replica_counts,
     status_replicas,
-    template_warnings,
-    validate_counts,
     validate_selected_template,
 )
-from wherry.api.equality import track_generation
-from wherry.api.resource import Resource, Strategy, Subresource
-from wherry.api.validation import validate_object_meta, validate_object_meta_update
-from wherry.objects.errors import FieldError, required
-from wherry.objects.meta import Object, labels_of, name_of
+from wherry.api.resource import Resource, Subresource
+from wherry.objects.errors import required
+from wherry.objects.meta import Object, labels_of
 from wherry.objects.selectors import from_map
 
 
-class ReplicationControllerStrategy(Strategy):
-    """Defaults, checks and table row of replication controllers."""
+class ReplicationControllerStrategy(ReplicatedStrategy):
+    """Pods found by plain labels, the template's own if nothing else was said."""
 
     def default(self, obj: Object) -> None:
         spec = obj.setdefault("spec", {})
@@ -44,16 +38,7 @@ class ReplicationControllerStrategy(Strategy):
             if not labels_of(obj):
                 obj.setdefault("metadata", {})["labels"] = dict(labels)
 
-    def prepare(self, new: Object, old: Object | None) -> None:
-        new["status"] = {"replicas": 0} if old is None else old.get("status") or {"replicas": 0}
-        track_generation(new, old)
-
-    def validate(self, new: Object, old: Object | None) -> list[FieldError]:
-        errors: Errors = (
-            validate_object_meta(new, True) if old is None else validate_object_meta_update(new, old)
-        )
-        spec = new.get("spec") or {}
-        check_nonnegative(spec, ("minReadySeconds", "replicas"), "spec", errors)
+    def validate_spec(self, spec: Fields, before: Fields | None, errors: Errors) -> None:
         if not spec.get("selector"):
             errors.append(required("spec.selector"))
         validate_selected_template(
@@ -63,25 +48,9 @@ class ReplicationControllerStrategy(Strategy):
             "ReplicationController",
             errors,
         )
-        return errors
 
-    def validate_status(self, new: Object, old: Object) -> list[FieldError]:
-        errors: Errors = validate_object_meta_update(new, old)
-        validate_counts(new.get("status") or {}, COUNTS, errors)
-        return errors
-
-    def warnings(self, new: Object, old: Object | None) -> list[str]:
-        return template_warnings(new, old)
-
-    def cells(self, obj: Object, now: datetime) -> list[Any]:
-        selector = (obj.get("spec") or {}).get("selector")
-        return [
-            name_of(obj),
-            *replica_counts(obj),
-            age_of(obj, now),
-            *template_cells(obj),
-            format_labels(selector),
-        ]
+    def selector_text(self, selector: Any) -> str:
+        return format_labels(selector)
 
 
 REPLICATION_CONTROLLERS = Resource(

@@ -3,6 +3,7 @@
 Everything here is pure and returns `FieldError`s (none: fine) in upstream's words.
 """
 
+from wherry.api.validation.conditions import validate_conditions
 from wherry.api.validation.labels import (
     SelectorOptions,
     validate_label_name,
@@ -25,8 +26,11 @@ from wherry.api.validation.object_meta import (
 from wherry.api.validation.values import (
     IMMUTABLE,
     check_text,
+    validate_all_non_negative,
+    validate_domain_prefixed_path,
     validate_immutable,
     validate_non_negative,
+    validate_not_decremented,
     validate_one_of,
     validate_positive,
     validate_quantity,
@@ -41,13 +45,17 @@ __all__ = [
     "NameRule",
     "SelectorOptions",
     "check_text",
+    "validate_all_non_negative",
     "validate_annotations",
+    "validate_conditions",
+    "validate_domain_prefixed_path",
     "validate_finalizers",
     "validate_immutable",
     "validate_label_name",
     "validate_label_selector",
     "validate_labels",
     "validate_non_negative",
+    "validate_not_decremented",
     "validate_object_meta",
     "validate_object_meta_update",
     "validate_one_of",

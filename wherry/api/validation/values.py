@@ -5,16 +5,19 @@ Paths are written out (`spec.replicas`); bounds are in upstream's words.
 
 from __future__ import annotations
 
-from collections.abc import Collection
+import re
+from collections.abc import Collection, Iterable, Mapping
 from typing import Any
 
 from wherry.objects.errors import FieldError, invalid_value, not_supported, required
-from wherry.objects.names import Check
+from wherry.objects.names import Check, is_dns1123_subdomain, pattern_text
 from wherry.objects.quantity import parse_quantity
 
 IMMUTABLE = "field is immutable"
 NEGATIVE = "must be greater than or equal to 0"
 NOT_POSITIVE = "must be greater than 0"
+_HTTP_PATH = r"[A-Za-z0-9/\-._~%!$&'()*+,;=:]+"
+_is_http_path = re.compile(_HTTP_PATH, re.ASCII).fullmatch
 
 
 def check_text(path: str, value: str, check: Check) -> list[FieldError]:
@@ -32,6 +35,34 @@ def validate_immutable(path: str, new: Any, old: Any) -> list[FieldError]:
 def validate_non_negative(path: str, value: int | None) -> list[FieldError]:
     """The number, if given, is 0 or more."""
     return [invalid_value(path, value, NEGATIVE)] if value is not None and value < 0 else []
+
+
+def validate_all_non_negative(fields: Mapping[str, Any], names: Iterable[str], path: str) -> list[FieldError]:
+    """Each of the named numbers, if given, is 0 or more; `path` is that of `fields`."""
+    return [error for name in names for error in validate_non_negative(f"{path}.{name}", fields.get(name))]
+
+
+def validate_not_decremented(
+    new: Mapping[str, Any], old: Mapping[str, Any], name: str, path: str
+) -> list[FieldError]:
+    """The named count only grows, and does not go once it is there."""
+    before, now = old.get(name), new.get(name)
+    if before is None or (now is not None and now >= before):
+        return []
+    return [invalid_value(f"{path}.{name}", now or 0, "cannot be decremented")]
+
+
+def validate_domain_prefixed_path(path: str, value: str) -> list[FieldError]:
+    """A name below a domain, as `acme.io/foo`; it must be given."""
+    if not value:
+        return [required(path)]
+    host, _, rest = value.partition("/")
+    if not host or not rest:
+        return [invalid_value(path, value, 'must be a domain-prefixed path (such as "acme.io/foo")')]
+    errors = check_text(path, host, is_dns1123_subdomain)
+    if not _is_http_path(rest):
+        errors.append(invalid_value(path, rest, pattern_text("Invalid path", _HTTP_PATH)))
+    return errors
 
 
 def validate_positive(path: str, value: int | None) -> list[FieldError]:
