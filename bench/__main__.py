@@ -11,6 +11,9 @@ from bench.cluster import NAME, BenchCluster
 from bench.figures import Figure, as_json, as_table
 from bench.http import measure_http
 from bench.idle import measure_idle
+from bench.ready import measure_ready
+from bench.stored import measure_stored
+from bench.watch import measure_watch
 from bench.workload import measure_deployment
 
 STARTS = 3
@@ -35,28 +38,46 @@ MEASUREMENTS: dict[str, Callable[[BenchCluster], list[Figure]]] = {
     "deployment": measure_deployment,
     "http": measure_http,
 }
+ALONE: dict[str, Callable[[], list[Figure]]] = {
+    "ready": measure_ready,
+    "watch": measure_watch,
+    "stored": measure_stored,
+}
+"""These need no cluster: they start an API server of their own."""
 
 
 def main() -> None:
-    """Make a cluster, measure what was asked for, delete it."""
+    """Measure what was asked for; make a cluster for it, if one is needed, and delete it."""
     parser = argparse.ArgumentParser(prog="python -m bench", description=__doc__)
-    parser.add_argument("--only", choices=MEASUREMENTS, action="append", help="measure only this")
+    names = [*MEASUREMENTS, *ALONE]
+    parser.add_argument("--only", choices=names, action="append", help="measure only this")
     parser.add_argument("--json", action="store_true", help="print JSON instead of a table")
     arguments = parser.parse_args()
+    wanted = arguments.only or names
+    figures = _with_cluster([name for name in wanted if name in MEASUREMENTS])
+    for name in wanted:
+        if name in ALONE:
+            sys.stderr.write(f"* {name}\n")
+            figures += ALONE[name]()
+    sys.stdout.write((as_json(figures) if arguments.json else as_table(figures)) + "\n")
+
+
+def _with_cluster(names: list[str]) -> list[Figure]:
+    figures: list[Figure] = []
+    if not names:
+        return figures
     if os.geteuid() != 0:
         sys.exit("bench: needs root, as a cluster does")
     cluster = BenchCluster.make()
-    figures: list[Figure] = []
     try:
-        wanted = arguments.only or list(MEASUREMENTS)
-        if "start" not in wanted:
+        if "start" not in names:
             cluster.up_s()
-        for name in wanted:
+        for name in names:
             sys.stderr.write(f"* {name}\n")
             figures += MEASUREMENTS[name](cluster)
     finally:
         cluster.delete()
-    sys.stdout.write((as_json(figures) if arguments.json else as_table(figures)) + "\n")
+    return figures
 
 
 if __name__ == "__main__":

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 
@@ -15,6 +16,14 @@ class Figure:
     value: float
     unit: str
     goal: str = ""
+
+
+def percentile(values: Sequence[float], percent: float) -> float:
+    """The value that `percent` of the `values` do not exceed. Raises ValueError for no values."""
+    if not values:
+        raise ValueError("no values to take a percentile of")
+    ordered = sorted(values)
+    return ordered[max(math.ceil(len(ordered) * percent / 100) - 1, 0)]
 
 
 def as_json(figures: Sequence[Figure]) -> str:

@@ -15,6 +15,7 @@ from pathlib import Path
 
 from bench.cluster import BenchCluster
 from bench.figures import Figure
+from bench.objects import NAMESPACE, config_map, pod
 
 CONNECTIONS = 32
 SECONDS = 6
@@ -43,15 +44,15 @@ end
 
 def measure_http(cluster: BenchCluster) -> list[Figure]:
     """GET of a ConfigMap and of a pod, LIST of 500 pods, CREATE and merge PATCH of ConfigMaps."""
-    cluster.kubectl("create", "namespace", "bench")
-    _apply(cluster, [_config_map("big", "x" * 1400), *(_config_map(f"p{n}", "x") for n in range(32))])
-    _apply(cluster, [_pod(n) for n in range(PODS)])
+    cluster.kubectl("create", "namespace", NAMESPACE)
+    _apply(cluster, [config_map("big", "x" * 1400), *(config_map(f"p{n}", "x") for n in range(32))])
+    _apply(cluster, [pod(n) for n in range(PODS)])
     url, headers = cluster.status()["server"], {"Authorization": f"Bearer {cluster.token()}"}
-    base = f"{url}/api/v1/namespaces/bench"
+    base = f"{url}/api/v1/namespaces/{NAMESPACE}"
     json_body = {**headers, "Content-Type": "application/json"}
     merge = {**headers, "Content-Type": "application/merge-patch+json"}
     create = CREATE_LUA % {"run": "c", "data": "x" * 64}
-    patch = PATCH_LUA % {"path": "/api/v1/namespaces/bench/configmaps"}
+    patch = PATCH_LUA % {"path": f"/api/v1/namespaces/{NAMESPACE}/configmaps"}
     results = {
         "GET": _wrk(f"{base}/configmaps/big", headers),
         "GET pod": _wrk(f"{base}/pods/p0", headers),
@@ -86,23 +87,3 @@ def _apply(cluster: BenchCluster, objects: list[dict[str, object]]) -> None:
         json.dump({"apiVersion": "v1", "kind": "List", "items": objects}, file)
         file.flush()
         cluster.kubectl("create", "-f", str(Path(file.name)))
-
-
-def _config_map(name: str, data: str) -> dict[str, object]:
-    metadata = {"name": name, "namespace": "bench"}
-    return {"apiVersion": "v1", "kind": "ConfigMap", "metadata": metadata, "data": {"k": data}}
-
-
-def _pod(number: int) -> dict[str, object]:
-    container = {
-        "name": "main",
-        "image": "example.com/app:1",
-        "env": [{"name": f"VARIABLE_{n}", "value": "v" * 40} for n in range(24)],
-        "resources": {"requests": {"cpu": "10m", "memory": "16Mi"}},
-    }
-    return {
-        "apiVersion": "v1",
-        "kind": "Pod",
-        "metadata": {"name": f"p{number}", "namespace": "bench", "labels": {"app": "bench"}},
-        "spec": {"schedulerName": "nobody", "containers": [container]},
-    }

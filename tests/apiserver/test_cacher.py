@@ -13,7 +13,7 @@ from wherry.apiserver.cacher import Cached, CachedEvent, Cacher
 from wherry.apiserver.encoding import encode_stored
 from wherry.kit.clock import FakeClock
 from wherry.objects.meta import Object
-from wherry.store.base import Compacted, FutureRevision, StoreError
+from wherry.store.base import Compacted, FutureRevision, Page, StoreError
 from wherry.store.memory import MemoryStore
 
 PODS = Resource(
@@ -132,6 +132,30 @@ async def test_a_failed_start_can_be_tried_again(store: MemoryStore, monkeypatch
     await cacher.start()
     assert failed
     assert cacher.started
+    await cacher.close()
+
+
+async def test_a_start_that_outlives_the_history_begins_again(
+    store: MemoryStore, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for number in range(2100):
+        await put(store, pod("ns", f"p{number:04}"))
+    read, asked = store.list, []
+
+    async def list_(prefix: str, *, revision: int = 0, limit: int = 0, start_after: str = "") -> Page:
+        asked.append(revision)
+        page = await read(prefix, revision=revision, limit=limit, start_after=start_after)
+        if len(asked) == 1:
+            await drop(store, "ns", "p0000")
+            await store.compact(store.revision)
+        return page
+
+    monkeypatch.setattr(store, "list", list_)
+    cacher = Cacher(PODS, store)
+    await cacher.start()
+    assert asked == [0, 2101, 0, 2102]
+    assert len(cacher) == 2099
+    assert cacher.get("/registry/pods/ns/p0000") is None
     await cacher.close()
 
 

@@ -16,10 +16,11 @@ from wherry.apiserver.app import ApiServer
 from wherry.apiserver.user import MASTERS, User
 from wherry.client.api import Client
 from wherry.client.http import HttpIdentity, HttpTransport
+from wherry.cluster.apiserver import api_server_config
 from wherry.cluster.config import ClusterConfig, index_defaults, overlay
 from wherry.cluster.identities import ensure_identities
 from wherry.cluster.paths import ClusterPaths
-from wherry.cluster.server import api_server_config, controller_config
+from wherry.cluster.server import controller_config
 from wherry.controllers.controllers import Controllers
 from wherry.kit.clock import SystemClock
 from wherry.objects.meta import Object

@@ -29,7 +29,7 @@ RING_EVENTS = 8192
 RING_BYTES = 16 * 1024 * 1024
 CachedList: TypeAlias = list[Cached]
 
-_SLICE = 1000  # entries taken over between two turns of the event loop
+_PAGE = 2000  # entries read from the store at once when a cacher starts
 
 
 class Cacher:
@@ -201,15 +201,31 @@ class Cacher:
 
     async def _load(self) -> None:
         prefix = self.resource.prefix()
-        page = await self._store.list(prefix)
+        while True:
+            try:
+                self._floor = await self._read_all(prefix)
+                self._feed = await self._store.watch(prefix, self._floor, self._receive)
+            except Compacted:
+                continue  # the store forgot the moment that was being read; begin at a newer one
+            return
+
+    async def _read_all(self, prefix: str) -> int:
+        """Take over what is stored below `prefix`; the revision of which it is the state.
+
+        Read in pages, as otherwise every object would be held twice while this runs, and the process
+        keep that much memory for ever.
+        """
         self._objects.clear()
-        for start in range(0, len(page.entries), _SLICE):
-            for item in self._taken_over(page.entries[start : start + _SLICE]):
+        revision, last = 0, ""
+        while True:
+            page = await self._store.list(prefix, revision=revision, limit=_PAGE, start_after=last)
+            for item in self._taken_over(page.entries):
                 self._objects[item.key] = item
-            await asyncio.sleep(0)
-        self._keys = list(self._objects)
-        self._floor = page.revision
-        self._feed = await self._store.watch(prefix, page.revision, self._receive)
+            revision = page.revision
+            if not page.remaining:
+                self._keys = list(self._objects)
+                return revision
+            last = page.entries[-1].key
 
     def _taken_over(self, entries: Iterable[Entry]) -> CachedList:
         return [item for entry in entries if (item := self._take_over(entry)) is not None]

@@ -20,9 +20,8 @@ from wherry.client.cache import Cache
 from wherry.client.http import HttpIdentity, HttpTransport
 from wherry.cluster.components import PermanentError, tell_ready
 from wherry.cluster.config import ClusterConfig
-from wherry.cluster.identities import KUBELET_CLIENT, Identities, find_identities
+from wherry.cluster.identities import KUBELET_CLIENT, Identities, find_identities, node_address
 from wherry.cluster.launch import main
-from wherry.cluster.lifecycle import node_address
 from wherry.cluster.node import Node, node_of
 from wherry.cluster.paths import ClusterPaths
 from wherry.kit.clock import Clock, SystemClock

@@ -6,6 +6,7 @@ Upstream's user and group names throughout, so that its RBAC rules and other peo
 from __future__ import annotations
 
 import ipaddress
+import socket
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
@@ -42,6 +43,21 @@ class Identities:
 def pod_gateway(config: ClusterConfig) -> str:
     """The node's address on the pods' bridge, where pods reach the API server."""
     return str(next(ipaddress.ip_network(config.pod_cidr).hosts()))
+
+
+def node_address() -> str:
+    """The address of this machine that others would use: the source of its default route.
+
+    Connecting a datagram socket sends nothing; it only asks the routing table. Without a route the
+    node is known by its loopback address.
+    """
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as probe:
+        try:
+            probe.connect(("192.0.2.1", 9))  # TEST-NET-1, never assigned (RFC 5737)
+            address: str = probe.getsockname()[0]
+        except OSError:
+            return "127.0.0.1"
+    return address
 
 
 def first_service_ip(config: ClusterConfig) -> str:

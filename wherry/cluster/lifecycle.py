@@ -20,7 +20,7 @@ from wherry.cluster import kubeconfig
 from wherry.cluster.clusters import Machine, with_node_name
 from wherry.cluster.components import COMPONENTS, ready_facts
 from wherry.cluster.config import ClusterConfig, dump_config
-from wherry.cluster.identities import Identities, ensure_identities
+from wherry.cluster.identities import Identities, ensure_identities, node_address
 from wherry.cluster.paths import ClusterPaths
 from wherry.cluster.process import ProcessRecord
 from wherry.cluster.state import States, current, follow
@@ -179,21 +179,6 @@ def open_lifecycle(machine: Machine, config: ClusterConfig, data_dir: Path | Non
     """The lifecycle of the cluster `config` describes."""
     named = with_node_name(config, socket.gethostname())
     return Lifecycle(machine, replace(named), machine.paths(config.name, data_dir))
-
-
-def node_address() -> str:
-    """The address of this machine that others would use: the source of its default route.
-
-    Connecting a datagram socket sends nothing; it only asks the routing table. Without a route the
-    node is known by its loopback address.
-    """
-    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as probe:
-        try:
-            probe.connect(("192.0.2.1", 9))  # TEST-NET-1, never assigned (RFC 5737)
-            address: str = probe.getsockname()[0]
-        except OSError:
-            return "127.0.0.1"
-    return address
 
 
 def _write_whole(path: Path, text: str) -> None:

@@ -1,0 +1,43 @@
+"""Fills the store of a stopped API server: as many objects as wanted, as the server itself stored a few.
+
+Through the API 100,000 objects take half a minute; straight into the file some seconds. Each copy has
+a name and a UID of its own, as real ones have, and so no two are the same bytes.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import uuid
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from wherry.apiserver.encoding import encode_stored
+from wherry.kit.clock import SystemClock
+from wherry.store.sqlite import SqliteStore
+
+_TOGETHER = 500
+
+
+def fill(path: Path, prefix: str, samples: Sequence[dict[str, Any]], count: int) -> None:
+    """Add `count` objects below the key `prefix` (ending in "/"), copies of the `samples` in turn."""
+    asyncio.run(_fill(path, prefix, samples, count))
+
+
+async def _fill(path: Path, prefix: str, samples: Sequence[dict[str, Any]], count: int) -> None:
+    store = await SqliteStore.open(path, SystemClock())
+    try:
+        for start in range(0, count, _TOGETHER):
+            numbers = range(start, min(start + _TOGETHER, count))
+            copies = [copy_of(samples[number % len(samples)], number) for number in numbers]
+            await asyncio.gather(
+                *(store.create(f"{prefix}{copy['metadata']['name']}", encode_stored(copy)) for copy in copies)
+            )
+    finally:
+        await store.close()
+
+
+def copy_of(sample: dict[str, Any], number: int) -> dict[str, Any]:
+    """The object again, as another one: its name and its UID are its own."""
+    name = f"{sample['metadata']['name']}-{number:06d}"
+    return {**sample, "metadata": {**sample["metadata"], "name": name, "uid": str(uuid.uuid4())}}

@@ -1,0 +1,89 @@
+"""The API server of a cluster: with its store opened, and alone as a process.
+
+`serving` is how every process that holds an API server starts and ends one. Run as a module it is an
+API server and nothing else, for whoever brings controllers and nodes of another kind.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from datetime import UTC, datetime
+
+from wherry.apiserver.app import ApiServer
+from wherry.apiserver.config import ApiServerConfig
+from wherry.cluster.components import PermanentError, tell_ready
+from wherry.cluster.config import ClusterConfig
+from wherry.cluster.identities import Identities, ensure_identities, node_address, pod_gateway
+from wherry.cluster.launch import main
+from wherry.cluster.paths import ClusterPaths
+from wherry.kit.clock import Clock, SystemClock
+from wherry.store.base import StoreError
+from wherry.store.sqlite import SqliteStore
+
+STOP_GRACE_S = 5.0
+
+
+@asynccontextmanager
+async def serving(
+    config: ClusterConfig, paths: ClusterPaths, clock: Clock
+) -> AsyncIterator[tuple[ApiServer, Identities]]:
+    """The cluster's API server, ready to answer, and the keys it was given.
+
+    Keys that are missing are made. Raises PermanentError when a restart would not help.
+    """
+    identities = ensure_identities(config, paths, node_address(), datetime.now(UTC))
+    paths.store.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+    try:
+        store = await SqliteStore.open(paths.store, clock)
+    except StoreError as error:
+        raise PermanentError(str(error)) from error
+    try:
+        api = ApiServer(api_server_config(config, identities), store, clock)
+        try:
+            await api.start()
+        except OSError as error:
+            where = f"{config.api_host}:{config.api_port}"
+            raise PermanentError(
+                f"the API server cannot listen on {where}: {error.strerror or error}; choose with --api-port"
+            ) from error
+        try:
+            yield api, identities
+        finally:
+            await api.close(STOP_GRACE_S)
+    finally:
+        await store.close()
+
+
+async def run_api_server(config: ClusterConfig, paths: ClusterPaths, stop: asyncio.Event) -> None:
+    """Serve until `stop` is set. Raises PermanentError when a restart would not help."""
+    paths.run.mkdir(parents=True, exist_ok=True)
+    async with serving(config, paths, SystemClock()):
+        tell_ready("apiserver", paths, {"url": config.server_url})
+        await stop.wait()
+
+
+def api_server_config(config: ClusterConfig, identities: Identities) -> ApiServerConfig:
+    """What the API server of this cluster is told."""
+    return ApiServerConfig(
+        host=config.api_host,
+        port=config.api_port,
+        tls_cert_file=identities.api_server.cert,
+        tls_key_file=identities.api_server.key,
+        client_ca_file=identities.authority.cert,
+        service_account_key_file=identities.tokens_key,
+        service_account_issuer=f"https://kubernetes.default.svc.{config.cluster_domain}",
+        service_cidr=config.service_cidr,
+        node_ports=config.node_ports,
+        advertise_address=pod_gateway(config),
+        listen_on_advertised=config.api_host not in ("0.0.0.0", pod_gateway(config)),  # noqa: S104
+        kubelet_client_cert_file=identities.kubelet_client.cert,
+        kubelet_client_key_file=identities.kubelet_client.key,
+        kubelet_ca_file=identities.authority.cert,
+        cluster_name=config.name,
+    )
+
+
+if __name__ == "__main__":
+    main("apiserver", run_api_server)
