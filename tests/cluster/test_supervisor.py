@@ -163,4 +163,4 @@ def test_back_off_doubles_and_is_bounded() -> None:
 def test_exits_have_words() -> None:
     assert describe_exit(-9) == "killed by SIGKILL"
     assert describe_exit(3) == "exit code 3"
-    assert describe_exit(None) == "ended"
+    assert describe_exit(None) == "exit code unknown"

@@ -46,12 +46,13 @@ class Done:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class LiveCluster:
-    """One cluster below `directory`; `flags` are given to `up`."""
+    """One cluster below `directory`; `flags` are given to `up`, `program` is the `wherry` to run."""
 
     directory: Path
     name: str = f"live{SLOT}"
     flags: tuple[str, ...] = field(default_factory=lambda: slot_flags(SLOT))
     variables: Mapping[str, str] = field(default_factory=dict)
+    program: Path = WHERRY
 
     @property
     def marks(self) -> tuple[str, ...]:
@@ -72,13 +73,13 @@ class LiveCluster:
             "KUBECONFIG": str(self.directory / "kubeconfig"),
             # kubectl keeps what a server at this address once said of itself.
             "KUBECACHEDIR": str(self.directory / "cache"),
-            "PATH": f"{WHERRY.parent}:{os.environ['PATH']}",
+            "PATH": f"{self.program.parent}:{os.environ['PATH']}",
             **self.variables,
         }
 
     def try_wherry(self, *arguments: str, timeout_s: float = COMMAND_TIMEOUT_S) -> Done:
         """Run `wherry ...`, whatever comes of it."""
-        return self._run([str(WHERRY), *arguments], "", timeout_s)
+        return self._run([str(self.program), *arguments], "", timeout_s)
 
     def wherry(self, *arguments: str) -> str:
         """Run `wherry ...`, which must succeed; what it printed."""

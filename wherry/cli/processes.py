@@ -5,9 +5,11 @@ from __future__ import annotations
 import os
 import sys
 
+from wherry.cli.failures import Failure
 from wherry.cli.options import DataDir, Name, select_existing
-from wherry.cluster.components import command_of
+from wherry.cluster.components import TUNING, command_of
 from wherry.cluster.lifecycle import Lifecycle
+from wherry.cluster.process import ProcessRecord
 
 
 def server(name: Name = "default", data_dir: DataDir = None) -> None:
@@ -32,5 +34,16 @@ def agent(name: Name = "default", data_dir: DataDir = None) -> None:
 
 def _become(component: str, lifecycle: Lifecycle) -> None:
     lifecycle.prepare()
+    pid_file = lifecycle.paths.component_pid(component)
+    other = ProcessRecord.read(pid_file)
+    if other is not None:
+        name = lifecycle.config.name
+        raise Failure(
+            f"the {component} of cluster {name!r} runs already (pid {other.pid}); "
+            f"end it with: wherry stop --name {name}"
+        )
+    own = ProcessRecord.of(os.getpid())
+    assert own is not None, "this very process lives"
+    own.write(pid_file)  # so that `status` and `stop` find it
     command = command_of(component, lifecycle.config.name, lifecycle.paths)
-    os.execv(sys.executable, command)  # noqa: S606 - becomes the component, no shell
+    os.execve(sys.executable, command, {**os.environ, **TUNING})  # noqa: S606 - becomes it, no shell

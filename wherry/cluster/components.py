@@ -20,6 +20,13 @@ COMPONENTS = ("server", "agent")
 READY_FD_VARIABLE = "WHERRY_READY_FD"
 EXIT_PERMANENT = 78
 """Exit code of a component that must not be restarted (sysexits' EX_CONFIG)."""
+TUNING = {
+    # One event loop allocates nearly everything: more arenas only scatter free memory.
+    "MALLOC_ARENA_MAX": "2",
+    # The agent starts programs while gRPC's threads run; those touch nothing gRPC would repair.
+    "GRPC_ENABLE_FORK_SUPPORT": "0",
+}
+"""Variables the components run with."""
 
 
 class PermanentError(Exception):

@@ -12,6 +12,7 @@ from __future__ import annotations
 import argparse
 import contextlib
 import json
+import logging
 import os
 import selectors
 import signal
@@ -27,6 +28,7 @@ from wherry.cluster.components import (
     COMPONENTS,
     EXIT_PERMANENT,
     READY_FD_VARIABLE,
+    TUNING,
     command_of,
     error_file,
     permanent_error,
@@ -34,18 +36,14 @@ from wherry.cluster.components import (
 )
 from wherry.cluster.paths import ClusterPaths
 from wherry.cluster.process import ProcessRecord
+from wherry.kit.log import set_up_logging
+
+log = logging.getLogger("supervisor")
 
 FIRST_DELAY_S = 0.2
 LONGEST_DELAY_S = 30.0
 SETTLED_AFTER_S = 60.0
 STOP_GRACE_S = 20.0
-TUNING = {
-    # One event loop allocates nearly everything: more arenas only scatter free memory.
-    "MALLOC_ARENA_MAX": "2",
-    # The agent starts programs while gRPC's threads run; those touch nothing gRPC would repair.
-    "GRPC_ENABLE_FORK_SUPPORT": "0",
-}
-"""Variables the components run with."""
 
 
 def restart_delay_s(restarts: int) -> float:
@@ -107,6 +105,7 @@ class Supervisor:
             for key, _ in self._selector.select(self._timeout_s()):
                 key.data()
             self._restart_due()
+        log.info("stopping")
         self._stop_components()
         for listener in list(self.listeners):
             listener.close()
@@ -182,18 +181,19 @@ class Supervisor:
         component.ready = ready_facts(component.name, self.paths, record.pid) is not None
         component.started_at = time.monotonic()
         self._watch(component, pidfd)
+        log.info("%s runs already (pid %d)", component.name, record.pid)
         return True
 
     def _start(self, component: Watched) -> None:
         reader, writer = os.pipe()
         self.paths.logs.mkdir(parents=True, exist_ok=True)
         error_file(component.name, self.paths).unlink(missing_ok=True)
-        with self.paths.log_file(component.name).open("ab") as log:
+        with self.paths.log_file(component.name).open("ab") as output:
             popen = subprocess.Popen(
                 command_of(component.name, self.name, self.paths),
                 stdin=subprocess.DEVNULL,
-                stdout=log,
-                stderr=log,
+                stdout=output,
+                stderr=output,
                 pass_fds=(writer,),
                 start_new_session=True,
                 env={**os.environ, **TUNING, READY_FD_VARIABLE: str(writer)},
@@ -205,6 +205,7 @@ class Supervisor:
         component.started_at = time.monotonic()
         if record is not None:
             record.write(self.paths.component_pid(component.name))
+        log.info("%s started (pid %d)", component.name, popen.pid)
         self._selector.register(reader, selectors.EVENT_READ, lambda: self._became_ready(component, reader))
         self._watch(component, os.pidfd_open(popen.pid))
 
@@ -225,14 +226,20 @@ class Supervisor:
         os.close(component.pidfd)
         code = component.popen.wait() if component.popen is not None else None
         component.last_exit = describe_exit(code)
+        pid = component.record.pid if component.record is not None else 0
         component.record, component.popen, component.ready = None, None, False
         self.paths.component_pid(component.name).unlink(missing_ok=True)
         if code == EXIT_PERMANENT:
             component.failure = permanent_error(component.name, self.paths) or component.last_exit
+            log.error("%s (pid %d) cannot run: %s", component.name, pid, component.failure)
         elif not self.stopping:
             if time.monotonic() - component.started_at > SETTLED_AFTER_S:
                 component.restarts = 0
-            component.restart_at = time.monotonic() + restart_delay_s(component.restarts)
+            delay_s = restart_delay_s(component.restarts)
+            log.warning(
+                "%s (pid %d) ended: %s; again in %.1f s", component.name, pid, component.last_exit, delay_s
+            )
+            component.restart_at = time.monotonic() + delay_s
             component.restarts += 1
         self._tell_all()
 
@@ -262,7 +269,7 @@ class Supervisor:
 def describe_exit(code: int | None) -> str:
     """Words for a return code of `subprocess`; None is the end of a process that was adopted."""
     if code is None:
-        return "ended"
+        return "exit code unknown"
     return f"killed by {signal.Signals(-code).name}" if code < 0 else f"exit code {code}"
 
 
@@ -281,6 +288,7 @@ def main() -> None:
     arguments = parser.parse_args()
     paths = ClusterPaths.of(arguments.name, arguments.data_dir, arguments.run_root)
     paths.run.mkdir(parents=True, exist_ok=True, mode=0o700)
+    set_up_logging()
     if ProcessRecord.read(paths.supervisor_pid) is not None:
         sys.exit(f"cluster {arguments.name}: a supervisor runs already")
     own = ProcessRecord.of(os.getpid())

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+from abc import ABC, abstractmethod
 from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from random import Random
@@ -46,7 +47,7 @@ class Environment:
     events: EventRecorder
 
 
-class Controller:
+class Controller(ABC):
     """Subclasses set `name` and `primary`, usually `watches`, and implement `sync`.
 
     `component` is the name events carry; `workers` how many keys are synced at once.
@@ -80,12 +81,12 @@ class Controller:
         """The keys an event of the primary resource concerns: its own."""
         return (key_of(new or old or {}),)
 
+    @abstractmethod
     async def sync(self, key: str) -> float | None:
         """Bring what `key` names nearer to what is wanted; after how many seconds to look again.
 
         Raises ApiError (or anything) to be called again after a back-off.
         """
-        raise NotImplementedError
 
     async def start(self) -> None:
         """Begin working; the cache has synced. Subclasses with timers of their own extend this."""

@@ -86,7 +86,9 @@ def _entries(
             # A package that brings the real program is not hidden by another's link to it.
             entries.update({path: entry for path, entry in recipe.entries.items() if path not in entries})
     for source, target in files:
-        entries.update(directory_entries(source, target))
+        given = {merged_path(path): entry for path, entry in directory_entries(source, target).items()}
+        # /bin and its like stay links into /usr, also where a whole root directory is given.
+        entries.update({path: entry for path, entry in given.items() if path not in MERGED})
     return entries, recipes
 
 

@@ -1,0 +1,142 @@
+"""The commands beside `up` and `down`: status --watch, logs, image pack, server and agent in front."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.live.cluster import SLOT, LiveCluster, slot_flags, until
+from tests.live.machine import footprint
+
+
+@contextmanager
+def running(cluster: LiveCluster, *arguments: str) -> Iterator[subprocess.Popen[str]]:
+    """A `wherry ...` that goes on until it is told to end."""
+    process = subprocess.Popen(
+        [str(cluster.program), *arguments],
+        env=cluster.environment,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+    try:
+        yield process
+    finally:
+        process.kill()
+        process.communicate()
+
+
+def documents(process: subprocess.Popen[str]) -> Iterator[Any]:
+    """Every JSON document a command prints, as it prints it."""
+    assert process.stdout is not None
+    text = ""
+    for line in process.stdout:
+        text += line
+        if line.startswith("}"):
+            yield json.loads(text)
+            text = ""
+
+
+def test_status_watch_tells_every_change(cluster: LiveCluster) -> None:
+    with running(cluster, "status", "--watch", "-o", "json") as watching:
+        told = documents(watching)
+        first = next(told)
+        assert first["ready"]
+        pids = {item["name"]: item["pid"] for item in first["components"]}
+        os.kill(pids["agent"], signal.SIGKILL)
+        assert not next(state for state in told if not state["ready"])["ready"]
+        back = next(state for state in told if state["ready"])
+        agent = next(item for item in back["components"] if item["name"] == "agent")
+        assert agent["pid"] not in (None, pids["agent"])
+        watching.send_signal(signal.SIGINT)
+        assert watching.wait(10) == 0
+    cluster.kubectl("wait", "node/live", "--for=condition=Ready", "--timeout=30s")
+
+
+def test_logs_are_printed_and_followed(cluster: LiveCluster) -> None:
+    assert "controllers and scheduler run" in cluster.wherry("logs")
+    assert len(cluster.wherry("logs", "server", "--lines", "1").splitlines()) == 1
+    assert "node live is ready" in cluster.wherry("logs", "agent", "-n", "1000")
+    assert "msg=" in cluster.wherry("logs", "containerd")
+    with running(cluster, "logs", "supervisor", "-f", "-n", "0") as following:
+        agent = cluster.pid("agent")
+        os.kill(agent, signal.SIGKILL)
+        assert following.stdout is not None
+        assert f"W supervisor: agent (pid {agent}) ended: " in following.stdout.readline()
+    cluster.kubectl("wait", "node/live", "--for=condition=Ready", "--timeout=30s")
+
+
+def test_logs_of_what_has_none(cluster: LiveCluster) -> None:
+    done = cluster.try_wherry("logs", "scheduler")
+    assert done.code == 2
+    assert done.err.strip() == (
+        "wherry: 'scheduler' has no log; use one of server, agent, supervisor, containerd"
+    )
+
+
+def test_an_image_packed_from_files_runs(cluster: LiveCluster, namespace: str, tmp_path: Path) -> None:
+    (tmp_path / "app").mkdir()
+    (tmp_path / "app" / "run.sh").write_text("#!/bin/sh\ncat /app/greeting; echo $WHOM\n")
+    (tmp_path / "app" / "run.sh").chmod(0o755)
+    (tmp_path / "app" / "greeting").write_text("good day\n")
+    archive = tmp_path / "app.tar"
+    cluster.wherry(
+        *("image", "pack", "busybox-static", "--file", f"{tmp_path / 'app'}:/app", "--cmd", "/app/run.sh"),
+        *("--env", "WHOM=world", "--name", "example.com/app:1", "--output", str(archive)),
+    )
+    assert cluster.wherry("image", "load", str(archive)).strip() == "example.com/app:1"
+    assert "example.com/app:1" in json.loads(cluster.wherry("image", "list", "-o", "json"))
+    cluster.kubectl("run", "app", "-n", namespace, "--image=example.com/app:1", "--restart=Never")
+    cluster.kubectl(
+        "wait", "-n", namespace, "pod/app", "--for=jsonpath={.status.phase}=Succeeded", "--timeout=30s"
+    )
+    assert cluster.kubectl("logs", "-n", namespace, "app") == "good day\nworld\n"
+
+
+@pytest.fixture
+def stopped(cluster: LiveCluster) -> Iterator[LiveCluster]:
+    """A cluster of its own that was made and then stopped."""
+    own = LiveCluster(
+        directory=cluster.directory,
+        name=f"front{SLOT}",
+        flags=slot_flags(SLOT + 10),
+        variables={"KUBECONFIG": str(cluster.directory / "front-kubeconfig")},
+    )
+    own.up()
+    own.wherry("stop")
+    yield own
+    own.wherry("delete")
+    assert footprint(own.marks).found() == {}
+
+
+def test_server_and_agent_in_the_foreground(stopped: LiveCluster) -> None:
+    assert stopped.try_wherry("status").code == 3
+    with running(stopped, "server") as server, running(stopped, "agent") as agent:
+        until(lambda: stopped.try_kubectl("get", "--raw", "/readyz").out == "ok")
+        stopped.kubectl("wait", "node/live", "--for=condition=Ready", "--timeout=30s")
+        assert {stopped.pid("server"), stopped.pid("agent")} == {server.pid, agent.pid}
+        for process in (agent, server):
+            process.terminate()
+            _, err = process.communicate(timeout=30)
+            assert process.returncode == 0, err
+    assert stopped.try_wherry("status").code == 3
+
+
+def test_a_server_that_runs_already_is_not_run_twice(cluster: LiveCluster) -> None:
+    pid = cluster.pid("server")
+    done = cluster.try_wherry("server")
+    assert done.code == 1
+    assert done.err.strip() == (
+        f"wherry: the server of cluster '{cluster.name}' runs already (pid {pid}); "
+        f"end it with: wherry stop --name {cluster.name}"
+    )
+    assert cluster.pid("server") == pid
+    assert cluster.kubectl("get", "--raw", "/readyz") == "ok"
