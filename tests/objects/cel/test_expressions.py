@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from wherry.objects.cel import CelError, compile_expression
-from wherry.objects.cel.cost import nesting
+from wherry.objects.cel.rewrite import nesting
 
 SELF: Any = {"a": 1, "l": [1, 2, 3], "m": {"x": "1", "y": "2"}, "s": "abc", "o": {"p": {"q": 5}}}
 

@@ -4,6 +4,7 @@ The library `common-expression-language` parses and evaluates; `rewrite` puts wh
 (optional fields, `cel.bind`, macros of two variables) into what it can; `functions` are the additions.
 """
 
-from wherry.objects.cel.expression import CelError, Expression, compile_expression
+from wherry.objects.cel.cost import Budget
+from wherry.objects.cel.expression import CelCostError, CelError, Expression, compile_expression
 
-__all__ = ["CelError", "Expression", "compile_expression"]
+__all__ = ["Budget", "CelCostError", "CelError", "Expression", "compile_expression"]

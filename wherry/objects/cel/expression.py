@@ -3,20 +3,30 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from functools import lru_cache
 from typing import Any
 
 import cel
 
+from wherry.objects.cel.cost import (
+    EXCEEDED,
+    STEP,
+    Budget,
+    CostExceeded,
+    Meter,
+    charged,
+    upfront,
+)
 from wherry.objects.cel.functions import FUNCTIONS
-from wherry.objects.cel.rewrite import rewrite
-from wherry.objects.cel.tokens import TokenError
+from wherry.objects.cel.rewrite import Rewritten, rewrite
+from wherry.objects.cel.tokens import TokenError, tokens_of
+from wherry.objects.regex import PatternError, compile_pattern
 
 # The library logs every failure of a function; here failures are answers, told to whoever asked.
 logging.getLogger("cel").setLevel(logging.CRITICAL)
 
-_FUNCTIONS = dict(FUNCTIONS)
+_TAKE_PATTERNS = ("matches", "find", "findAll")
 _FAILURES = (ValueError, TypeError, KeyError, IndexError, RuntimeError, ArithmeticError)
 
 
@@ -24,41 +34,94 @@ class CelError(ValueError):
     """An expression that cannot be compiled or evaluated; the text says why."""
 
 
+class CelCostError(CelError):
+    """An expression that would cost more than it may."""
+
+
 class Expression:
     """One compiled expression; may be evaluated any number of times."""
 
-    def __init__(self, source: str, program: cel.Program) -> None:
+    def __init__(self, source: str, rewritten: Rewritten) -> None:
         self.source = source
-        self._program = program
-        self.names = frozenset(program.variables())
-        self.functions = frozenset(program.functions())
+        self._program = cel.compile(rewritten.text)
+        self._rewritten = rewritten
+        self.names = frozenset(self._program.variables())
+        self.functions = frozenset(self._program.functions())
+        self._used = [pair for pair in FUNCTIONS.items() if pair[0].rpartition(".")[2] in self.functions]
 
-    def evaluate(self, variables: Mapping[str, Any]) -> Any:
-        """The value with these variables: plain JSON values, datetime, timedelta, bytes. Raises CelError."""
-        context = cel.Context(dict(variables), _FUNCTIONS)
+    def evaluate(self, variables: Mapping[str, Any], budget: Budget | None = None) -> Any:
+        """The value with these variables: plain JSON values, datetime, timedelta, bytes.
+
+        What it costs is taken from `budget`, one of its own without. Raises CelError, and CelCostError
+        when the budget does not suffice.
+        """
+        if budget is None:
+            budget = Budget()
         try:
-            return self._program.execute(context)
-        except KeyError as error:
-            raise CelError(f"no such key: {error.args[0] if error.args else ''}") from error
-        except ZeroDivisionError as error:
-            raise CelError("division by zero") from error
-        except IndexError as error:
-            raise CelError(str(error)) from error
+            budget.spend(upfront(self._rewritten.operations, self._rewritten.pluses, variables))
+            context = cel.Context(dict(variables), self._functions(budget))
+            value = self._program.execute(context)
+        except CostExceeded as error:
+            raise CelCostError(str(error)) from error
         except _FAILURES as error:
-            raise CelError(_first_sentence(str(error))) from error
+            if budget.is_exceeded:
+                raise CelCostError(EXCEEDED) from error
+            raise CelError(_told(error)) from error
+        if budget.is_exceeded:  # the failure that said so was swallowed by a || or &&
+            raise CelCostError(EXCEEDED)
+        return value
+
+    def _functions(self, budget: Budget) -> dict[str, Callable[..., Any]]:
+        """What the expression calls, each function paying from `budget`."""
+        made = {name: charged(name, function, budget) for name, function in self._used}
+        if STEP in self.functions:
+            made |= Meter(budget).functions()
+        return made
+
+
+def _told(error: Exception) -> str:
+    """A failure of the library in the words of upstream's."""
+    match error:
+        case KeyError():
+            return f"no such key: {error.args[0] if error.args else ''}"
+        case ZeroDivisionError():
+            return "division by zero"
+        case IndexError():
+            return str(error)
+    return _first_sentence(str(error))
+
+
+def check_patterns(source: str) -> None:
+    """Regular expressions that are written out must be readable. Raises PatternError."""
+    tokens = [token for token in tokens_of(source) if token.kind != "space"]
+    for index, token in enumerate(tokens[:-2]):
+        is_call = token.text in _TAKE_PATTERNS and tokens[index + 1].text == "("
+        text = tokens[index + 2]
+        if (
+            is_call
+            and text.kind == "string"
+            and index + 3 < len(tokens)
+            and tokens[index + 3].text in (",", ")")
+        ):
+            try:
+                compile_pattern(cel.compile(text.text).execute({}))
+            except PatternError as error:
+                raise PatternError(f"program instantiation failed: {error}") from error
 
 
 @lru_cache(4096)
 def compile_expression(source: str) -> Expression:
     """Compile `source`. Raises CelError, with the place of the mistake as the parser tells it."""
     try:
-        return Expression(source, cel.compile(rewrite(source)))
-    except TokenError as error:
+        expression = Expression(source, rewrite(source))
+        check_patterns(source)
+    except (TokenError, PatternError) as error:
         raise CelError(str(error)) from error
     except _FAILURES as error:
         text = str(error)
         at = text.find("ERROR:")
         raise CelError(text[at:] if at >= 0 else text) from error
+    return expression
 
 
 def _first_sentence(text: str) -> str:

@@ -18,6 +18,7 @@ from cel.stdlib import EXTENSIONS
 from wherry.objects.cel.networks import NETWORKS
 from wherry.objects.cel.quantities import QUANTITIES
 from wherry.objects.cel.versions import VERSIONS, compare_any
+from wherry.objects.regex import compile_pattern
 from wherry.objects.structural.formats import has_format
 
 _NAMED_FORMATS = {
@@ -55,16 +56,19 @@ def entries(value: Any) -> list[dict[str, Any]]:
     return [{"k": key, "v": item} for key, item in pairs]
 
 
+def matches(text: str, pattern: str) -> bool:
+    """Whether the pattern matches anywhere. Raises PatternError."""
+    return compile_pattern(pattern).is_in(text)
+
+
 def find(text: str, pattern: str) -> str:
-    """The first match, "" without one."""
-    found = re.search(pattern, text)
-    return found[0] if found is not None else ""
+    """The first match, "" without one. Raises PatternError."""
+    return compile_pattern(pattern).first(text)
 
 
 def find_all(text: str, pattern: str, limit: int = -1) -> list[str]:
-    """All matches, at most `limit` of them unless it is negative."""
-    found = [match[0] for match in re.finditer(pattern, text)]
-    return found if limit < 0 else found[:limit]
+    """All matches, at most `limit` of them unless it is negative. Raises PatternError."""
+    return compile_pattern(pattern).all(text, limit)
 
 
 def is_sorted(items: list[Any]) -> bool:
@@ -162,6 +166,7 @@ FUNCTIONS: Mapping[str, Callable[..., Any]] = {
     **{name: call for name, call in EXTENSIONS["lists"].items() if name != "contains"},
     "optSelect": opt_select,
     "entries": entries,
+    "regexMatches": matches,
     "find": find,
     "findAll": find_all,
     "isSorted": is_sorted,

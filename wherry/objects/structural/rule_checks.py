@@ -7,12 +7,12 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from wherry.objects.cel import CelError, compile_expression
-from wherry.objects.cel.cost import nesting
+from wherry.objects.cel.cost import COST_LIMIT_OF_A_CALL
+from wherry.objects.cel.rewrite import nesting
 from wherry.objects.cel.tokens import Token, syntax_error, tokens_of
 from wherry.objects.errors import FieldError, invalid_value, not_supported, required
 from wherry.objects.structural.bindings import escape
 from wherry.objects.structural.node import RULES, Node
-from wherry.objects.structural.rules import COST_LIMIT_OF_A_RULE
 
 REASONS = ("FieldValueDuplicate", "FieldValueForbidden", "FieldValueInvalid", "FieldValueRequired")
 _PATH = re.compile(r"(\.[A-Za-z_$][\w$.-]*?|\['[^']+'\])+")
@@ -91,8 +91,8 @@ def _expression(
         )
         yield invalid_value(f"{path}.{which}", source, why)
     cost = _most(node) ** nesting(source)
-    if cost > COST_LIMIT_OF_A_RULE * 10_000_000:
-        factor = f"{cost / COST_LIMIT_OF_A_RULE:.1f}x" if cost < 1e8 else "more than 100x"
+    if cost > COST_LIMIT_OF_A_CALL * 10_000_000:
+        factor = f"{cost / COST_LIMIT_OF_A_CALL:.1f}x" if cost < 1e8 else "more than 100x"
         why = (
             f"estimated {which} cost exceeds budget by factor of {factor} (try simplifying the rule, or "
             "adding maxItems, maxProperties, and maxLength where arrays, maps, and strings are declared)"

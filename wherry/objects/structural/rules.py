@@ -11,16 +11,15 @@ from collections.abc import Iterator, Mapping
 from functools import lru_cache
 from typing import Any, NamedTuple
 
-from wherry.objects.cel import CelError, Expression, compile_expression
-from wherry.objects.cel.cost import nesting, size
+from wherry.objects.cel import Budget, CelCostError, CelError, Expression, compile_expression
+from wherry.objects.cel.cost import COST_LIMIT_OF_A_CALL, COST_LIMIT_OF_AN_OBJECT
 from wherry.objects.errors import FieldError
 from wherry.objects.meta import Object
 from wherry.objects.structural.bindings import to_cel
 from wherry.objects.structural.node import Node
 
-COST_LIMIT_OF_A_RULE = 1_000_000
-COST_LIMIT_OF_AN_OBJECT = 10_000_000
 OUT_OF_BUDGET = "validation failed due to running out of cost budget, no further validation rules will be run"
+CALL_TOO_EXPENSIVE = "no further validation rules will be run due to call cost exceeds limit for rule: "
 NO_OVERLOAD = "call arguments did not match a supported operator, function or macro signature for rule: "
 UNCHECKED = (
     "some validation rules were not checked because the object was invalid; "
@@ -49,7 +48,6 @@ class Rule(NamedTuple):
     field_path: str
     compares: bool
     optional_old: bool
-    depth: int
 
 
 @lru_cache(4096)
@@ -65,7 +63,6 @@ def _compiled(
         field_path,
         "oldSelf" in expression.names,
         optional_old,
-        nesting(rule),
     )
 
 
@@ -109,6 +106,8 @@ class _Check:
         is_unchanged = old is not ABSENT and old == value
         shown: Any = ABSENT
         for declared in node.rules:
+            if self._left < 0:
+                return
             try:
                 rule = compiled(declared)
             except CelError as error:
@@ -118,12 +117,6 @@ class _Check:
                 continue
             if is_unchanged and not rule.compares:
                 continue
-            cost = size(value) ** rule.depth
-            self._left -= cost
-            if cost > COST_LIMIT_OF_A_RULE or self._left < 0:
-                self._left = -1
-                yield _failed(node, path, OUT_OF_BUDGET, "FieldValueInvalid")
-                return
             if shown is ABSENT:
                 shown = to_cel(value, node)
             variables = {"self": shown}
@@ -135,15 +128,24 @@ class _Check:
         self, rule: Rule, variables: dict[str, Any], declared: Mapping[str, Any], node: Node, path: str
     ) -> Iterator[FieldError]:
         at = path + rule.field_path if path else rule.field_path.removeprefix(".")
+        told = rule.message or f"failed rule: {rule_text(declared)}"
+        budget = Budget(min(COST_LIMIT_OF_A_CALL, self._left))
         try:
-            holds = rule.expression.evaluate(variables)
+            holds = rule.expression.evaluate(variables, budget)
+        except CelCostError as error:
+            is_own = budget.limit == COST_LIMIT_OF_A_CALL
+            self._left = -1
+            text = f"'{error}': {CALL_TOO_EXPENSIVE}{told}" if is_own else OUT_OF_BUDGET
+            yield _failed(node, path, text, "FieldValueInvalid")
+            return
         except CelError as error:
-            told = rule.message or f"failed rule: {rule_text(declared)}"
+            self._left -= budget.spent
             text = (
                 NO_OVERLOAD + told if str(error) == "no such overload" else f"{error} evaluating rule: {told}"
             )
             yield _failed(node, path, text, "FieldValueInvalid")
             return
+        self._left -= budget.spent
         if holds is not True:
             yield _failed(node, at, _message(rule, variables, declared), rule.reason)
 

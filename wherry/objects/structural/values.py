@@ -8,9 +8,7 @@ failed anyOf, oneOf, allOf or not has no field of its own; upstream reports it a
 from __future__ import annotations
 
 import math
-import re
 from collections.abc import Iterator, Mapping
-from functools import lru_cache
 from typing import Any
 
 import orjson
@@ -24,6 +22,7 @@ from wherry.objects.errors import (
     too_long,
     too_many,
 )
+from wherry.objects.regex import PatternError, compile_pattern
 from wherry.objects.structural.formats import has_format
 from wherry.objects.structural.node import Node
 
@@ -118,24 +117,6 @@ def _told(path: str, value: Any, what: str) -> FieldError:
     return invalid_value(path or NOWHERE, value, f"{_in_body(path)} {what}")
 
 
-@lru_cache(1024)
-def _pattern(text: str) -> re.Pattern[str] | None:
-    """A pattern compiled; None for one Python cannot read, which then holds for everything."""
-    try:
-        return re.compile(python_pattern(text))
-    except re.error:
-        return None
-
-
-def python_pattern(text: str) -> str:
-    """A Go regular expression in Python's spelling, as far as the two differ."""
-    text = text.replace("\\z", "\\Z").replace("[[:alpha:]]", "[A-Za-z]").replace("[[:digit:]]", "[0-9]")
-    text = text.replace("[:alnum:]", "A-Za-z0-9").replace("[:alpha:]", "A-Za-z").replace("[:digit:]", "0-9")
-    text = re.sub(r"\\x\{([0-9A-Fa-f]+)\}", lambda found: f"\\U{int(found[1], 16):08x}", text)
-    # Go's $ is the end of the text; Python's would also match before a final newline.
-    return re.sub(r"(?<!\\)((?:\\\\)*)\$(?![^\[]*\])", r"\1\\Z", text)
-
-
 def _text_errors(value: str, source: Mapping[str, Any], path: str) -> Iterator[FieldError]:
     longest, shortest = source.get("maxLength"), source.get("minLength")
     if longest is not None and len(value) > longest:
@@ -143,9 +124,13 @@ def _text_errors(value: str, source: Mapping[str, Any], path: str) -> Iterator[F
     if shortest is not None and len(value) < shortest:
         yield _told(path, value, f"should be at least {int(shortest)} chars long")
     if text := source.get("pattern"):
-        pattern = _pattern(text)
-        if pattern is not None and pattern.search(value) is None:
-            yield _told(path, value, f"should match '{text}'")
+        try:
+            is_matched = compile_pattern(text).is_in(value)
+        except PatternError as error:
+            yield _told(path, value, f"has a pattern that cannot be read: {error}")
+        else:
+            if not is_matched:
+                yield _told(path, value, f"should match '{text}'")
     name = source.get("format")
     if name and not has_format(value, name):
         yield _told(path, value, f"must be of type {name}: {orjson.dumps(value).decode()}")

@@ -7,13 +7,13 @@ paths (`...properties[spec].type`) are upstream's.
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterator, Mapping
 from typing import Any
 
 import orjson
 
 from wherry.objects.errors import FieldError, forbidden_value, invalid_value, not_supported, required
+from wherry.objects.regex import PatternError, compile_pattern
 from wherry.objects.structural.node import (
     EMBEDDED,
     INT_OR_STRING,
@@ -25,7 +25,7 @@ from wherry.objects.structural.node import (
     Node,
 )
 from wherry.objects.structural.prune import prune
-from wherry.objects.structural.values import python_pattern, value_errors
+from wherry.objects.structural.values import value_errors
 
 Schema = Mapping[str, Any]
 TYPES = ("array", "boolean", "integer", "number", "object", "string")
@@ -94,8 +94,8 @@ def _forbidden(schema: Schema, path: str) -> Iterator[FieldError]:
         yield not_supported(f"{path}.type", kind, TYPES)
     if text := schema.get("pattern"):
         try:
-            re.compile(python_pattern(text))
-        except re.error as error:
+            compile_pattern(text)
+        except PatternError as error:
             why = f"must be a valid regular expression, but isn't: {error}"
             yield invalid_value(f"{path}.pattern", text, why)
     if schema.get(PRESERVE) is False:
