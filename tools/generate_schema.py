@@ -26,7 +26,7 @@ TYPES = PACKAGE / "types"
 Json = dict[str, Any]
 
 _REF = "#/$defs/"
-_UNRELEASED = re.compile(r"\.v\d+(alpha|beta)\d+\.")
+_UNRELEASED = re.compile(r"\.v\d+alpha\d+\.")
 _API = re.compile(r"io\.k8s\.api\.(?P<group>[a-z]+)\.(?P<version>v\d\w*)\.(?P<kind>\w+)")
 
 META = "io.k8s.apimachinery.pkg.apis.meta.v1."
@@ -93,6 +93,9 @@ ENUMS: dict[str, dict[str, str]] = {
     "networking.v1.NetworkPolicyPort": {"protocol": "SCTP TCP UDP"},
     "policy.v1.PodDisruptionBudgetSpec": {"unhealthyPodEvictionPolicy": "AlwaysAllow IfHealthyBudget"},
     "scheduling.v1.PriorityClass": {"preemptionPolicy": "Never PreemptLowerPriority"},
+    "scheduling.v1beta1.CompositePodGroupTemplate": {"preemptionPolicy": "Never PreemptLowerPriority"},
+    "scheduling.v1beta1.PodGroupSpec": {"preemptionPolicy": "Never PreemptLowerPriority"},
+    "scheduling.v1beta1.PodGroupTemplate": {"preemptionPolicy": "Never PreemptLowerPriority"},
     "storage.v1.StorageClass": {
         "reclaimPolicy": "Delete Recycle Retain",
         "volumeBindingMode": "Immediate WaitForFirstConsumer",
@@ -117,7 +120,7 @@ def load() -> dict[str, Json]:
 
 
 def select(source: dict[str, Json]) -> dict[str, Json]:
-    """The definitions of released versions and everything they refer to."""
+    """The definitions of beta and released versions and everything they refer to."""
     chosen: dict[str, Json] = {}
     waiting = [name for name in source if not _UNRELEASED.search(name)]
     while waiting:

@@ -41,6 +41,15 @@ def test_what_is_dumped_is_read_back(tmp_path: Path) -> None:
         (HEAD + "spec: {nodePorts: 5}", "write it as 30000-32767"),
         (HEAD + "spec: {podCIDR: 10.96.0.0/24}", "overlaps service_cidr"),
         (HEAD + "spec: {apiPort: 30001}", "api_port lies in node_ports"),
+        (
+            HEAD + "spec: {runtimeConfig: {apps/v9: true}}",
+            "runtime_config: 'apps/v9' is not known; use api/all",
+        ),
+        (HEAD + "spec: {runtimeConfig: {apps/v1beta1/pods: true}}", "'apps/v1beta1/pods' is not known"),
+        (HEAD + "spec: {runtimeConfig: {apps/v1: false}}", "the cluster's own parts use apps/v1"),
+        (HEAD + "spec: {runtimeConfig: {api/ga: false}}", "api/ga cannot be false"),
+        (HEAD + "spec: {runtimeConfig: {api/beta: maybe}}", "api/beta must be true or false, is 'maybe'"),
+        (HEAD + "spec: {runtimeConfig: [api/beta]}", "is no map"),
         (HEAD + "spec: {logLevel: loud}", "use one of DEBUG, INFO"),
         (HEAD + "metadata: {name: Bad_Name}", "is no cluster name"),
     ],
@@ -96,3 +105,19 @@ def test_ranges_of_an_existing_cluster_do_not_move(tmp_path: Path) -> None:
         ConfigError, match=r"pod_cidr of the existing cluster .* wherry delete --name default"
     ):
         resolve(on, "default", pod_cidr="10.9.0.0/24")
+
+
+def test_versions_are_turned_off_from_everywhere(tmp_path: Path) -> None:
+    path = tmp_path / "c.yaml"
+    path.write_text(HEAD + 'spec: {runtimeConfig: {api/beta: false, apps/v1beta1: "true"}}')
+    config = read_config_file(path, ClusterConfig())
+    assert config.runtime_config == {"api/beta": False, "apps/v1beta1": True}
+    path.write_text(dump_config(config))
+    assert read_config_file(path, ClusterConfig()) == config
+    on = machine(tmp_path, config)
+    environ = {"WHERRY_RUNTIME_CONFIG": "api/all=false,extensions/v1beta1/ingresses"}
+    found = resolve(on, "default", environ=environ).runtime_config
+    assert found == {"api/all": False, "extensions/v1beta1/ingresses": True}
+    assert resolve(on, "default", runtime_config="").runtime_config == {}
+    with pytest.raises(ConfigError, match="has an empty key"):
+        resolve(on, "default", runtime_config=",")

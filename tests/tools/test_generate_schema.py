@@ -17,10 +17,11 @@ def test_unreleased_versions_come_only_when_referred_to() -> None:
         {
             "io.k8s.api.x.v1.A": {"properties": {"b": {"$ref": "#/$defs/io.k8s.api.x.v1alpha1.B"}}},
             "io.k8s.api.x.v1alpha1.B": {},
-            "io.k8s.api.x.v1beta2.C": {},
+            "io.k8s.api.x.v1alpha2.C": {},
+            "io.k8s.api.x.v1beta2.D": {},
         }
     )
-    assert list(found) == ["io.k8s.api.x.v1.A", "io.k8s.api.x.v1alpha1.B"]
+    assert list(found) == ["io.k8s.api.x.v1.A", "io.k8s.api.x.v1alpha1.B", "io.k8s.api.x.v1beta2.D"]
 
 
 def test_compact_drops_prose_and_null() -> None:

@@ -35,9 +35,11 @@ from wherry.api.autoscaling.horizontal_pod_autoscalers import HORIZONTAL_POD_AUT
 from wherry.api.autoscaling.horizontal_pod_autoscalers_v1 import HORIZONTAL_POD_AUTOSCALERS_V1
 from wherry.api.batch.cron_jobs import CRON_JOBS
 from wherry.api.batch.jobs import JOBS
+from wherry.api.beta.catalog import BETA
 from wherry.api.certificates.certificate_signing_requests import CERTIFICATE_SIGNING_REQUESTS
 from wherry.api.certificates.cluster_trust_bundles import CLUSTER_TRUST_BUNDLES
 from wherry.api.certificates.pod_certificate_requests import POD_CERTIFICATE_REQUESTS
+from wherry.api.coordination.lease_candidates import LEASE_CANDIDATES
 from wherry.api.coordination.leases import LEASES
 from wherry.api.core.bindings import BINDINGS
 from wherry.api.core.component_statuses import COMPONENT_STATUSES
@@ -78,7 +80,9 @@ from wherry.api.rbac.cluster_roles import CLUSTER_ROLES
 from wherry.api.rbac.role_bindings import ROLE_BINDINGS
 from wherry.api.rbac.roles import ROLES
 from wherry.api.resource import Resource
+from wherry.api.scheduling.pod_groups import POD_GROUPS
 from wherry.api.scheduling.priority_classes import PRIORITY_CLASSES
+from wherry.api.scheduling.workloads import WORKLOADS
 from wherry.api.storage.csi_drivers import CSI_DRIVERS
 from wherry.api.storage.csi_nodes import CSI_NODES
 from wherry.api.storage.csi_storage_capacities import CSI_STORAGE_CAPACITIES
@@ -132,6 +136,7 @@ BUILTIN: tuple[Resource, ...] = (
     CLUSTER_TRUST_BUNDLES,
     POD_CERTIFICATE_REQUESTS,
     LEASES,
+    LEASE_CANDIDATES,
     ENDPOINT_SLICES,
     GROUP_EVENTS,
     FLOW_SCHEMAS,
@@ -153,6 +158,8 @@ BUILTIN: tuple[Resource, ...] = (
     RESOURCE_CLAIM_TEMPLATES,
     RESOURCE_SLICES,
     PRIORITY_CLASSES,
+    POD_GROUPS,
+    WORKLOADS,
     CSI_DRIVERS,
     CSI_NODES,
     CSI_STORAGE_CAPACITIES,
@@ -160,6 +167,7 @@ BUILTIN: tuple[Resource, ...] = (
     VOLUME_ATTACHMENTS,
     VOLUME_ATTRIBUTES_CLASSES,
     STORAGE_VERSION_MIGRATIONS,
+    *BETA,
     *LEGACY,
 )
 

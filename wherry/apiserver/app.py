@@ -17,6 +17,7 @@ from wherry.api.core.secrets import SECRETS
 from wherry.api.core.service_accounts import SERVICE_ACCOUNTS
 from wherry.api.core.services import SERVICES
 from wherry.api.scheduling.priority_classes import PRIORITY_CLASSES
+from wherry.api.serving import select_served
 from wherry.apiserver.admission.catalog import built_in_chain
 from wherry.apiserver.aggregation.aggregator import Aggregator
 from wherry.apiserver.allocation.services import ServiceAllocator
@@ -71,7 +72,7 @@ class ApiServer:
         self._clock = clock
         rng = rng or random.SystemRandom()
         registry = Registry(store)
-        registry.add(BUILTIN)
+        registry.add(select_served(BUILTIN, config.runtime_config))
         self._rbac = RbacAuthorizer(registry)
         keys = SigningKeys(config.service_account_key_file, config.service_account_public_files)
         verifier = TokenVerifier(keys, config.service_account_issuer, clock, registry)

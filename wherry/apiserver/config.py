@@ -43,6 +43,8 @@ class ApiServerConfig:
     kubelet_ca_file: Path | None = None
     tokens: Mapping[str, User] = field(default_factory=dict)
     anonymous: bool = True
+    runtime_config: Mapping[str, bool] = field(default_factory=dict)
+    """API versions turned off and on, as `wherry.api.serving` says."""
     cluster_name: str = "default"
     max_mutating_in_flight: int = 200
     max_reading_in_flight: int = 400

@@ -13,6 +13,7 @@ from collections.abc import Callable, Sequence
 
 import orjson
 
+from wherry.api.priorities import group_priority
 from wherry.api.resource import Resource, Subresource
 from wherry.apiserver.media_types import JSON, parse_accept
 from wherry.kit.httpd.message import Response
@@ -34,9 +35,9 @@ def version_priority(version: str) -> tuple[int, int, int, int]:
 
 
 def groups_of(resources: Sequence[Resource]) -> dict[str, list[str]]:
-    """The versions of each group, best first; groups in the order they first appear, core in front."""
-    groups: dict[str, list[str]] = {"": []} if any(not r.group for r in resources) else {}
-    for resource in resources:
+    """The versions of each group, best first; groups by their priority, those of one priority by name."""
+    groups: dict[str, list[str]] = {}
+    for resource in sorted(resources, key=lambda r: (-group_priority(r.group), r.group)):
         versions = groups.setdefault(resource.group, [])
         if resource.version not in versions:
             versions.append(resource.version)

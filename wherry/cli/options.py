@@ -29,6 +29,10 @@ ConfigFile = Annotated[
     Path | None,
     typer.Option("--config", envvar="WHERRY_CONFIG", help="A file of kind Cluster.", show_envvar=True),
 ]
+RuntimeConfig = Annotated[
+    str | None,
+    typer.Option(help="API versions to turn off and on, such as api/beta=false,apps/v1beta1=true."),
+]
 Output = Annotated[str, typer.Option("--output", "-o", help="text or json.")]
 
 
@@ -57,9 +61,11 @@ def select(
     return open_lifecycle(machine(), config, data_dir.resolve() if data_dir else None)
 
 
-def select_existing(name: str, data_dir: Path | None = None) -> Lifecycle:
+def select_existing(
+    name: str, data_dir: Path | None = None, flags: dict[str, Any] | None = None
+) -> Lifecycle:
     """Like `select`, but the cluster must have been made. Raises Failure if not."""
-    lifecycle = select(name, data_dir)
+    lifecycle = select(name, data_dir, flags=flags)
     if not lifecycle.exists():
         known = ", ".join(machine().names())
         hint = f"there are: {known}" if known else "make one with: wherry up"

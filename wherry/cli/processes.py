@@ -6,20 +6,20 @@ import os
 import sys
 
 from wherry.cli.failures import Failure
-from wherry.cli.options import DataDir, Name, select_existing
+from wherry.cli.options import DataDir, Name, RuntimeConfig, select_existing
 from wherry.cluster.components import TUNING, command_of
 from wherry.cluster.lifecycle import Lifecycle
 from wherry.cluster.process import ProcessRecord
 
 
-def server(name: Name = "default", data_dir: DataDir = None) -> None:
+def server(name: Name = "default", data_dir: DataDir = None, runtime_config: RuntimeConfig = None) -> None:
     """Run API server, controllers and scheduler in the foreground (normally `up` starts them).
 
     Example:
 
       wherry server --name dev
     """
-    _become("server", select_existing(name, data_dir))
+    _become("server", select_existing(name, data_dir, {"runtime_config": runtime_config}))
 
 
 def agent(name: Name = "default", data_dir: DataDir = None) -> None:

@@ -16,7 +16,7 @@ from wherry.cli.failures import (
     NOT_READY,
     Failure,
 )
-from wherry.cli.options import ConfigFile, DataDir, Name, Output, check_output, select
+from wherry.cli.options import ConfigFile, DataDir, Name, Output, RuntimeConfig, check_output, select
 from wherry.cli.status import describe
 from wherry.cli.terminal import Steps, print_json, say
 from wherry.cluster.config import ClusterConfig
@@ -37,6 +37,7 @@ def up(
     pod_cidr: Annotated[str | None, typer.Option(help="Range of pod addresses.")] = None,
     service_cidr: Annotated[str | None, typer.Option(help="Range of ClusterIPs.")] = None,
     node_name: Annotated[str | None, typer.Option(help="Name of this machine's node.")] = None,
+    runtime_config: RuntimeConfig = None,
     log_level: Annotated[str | None, typer.Option(help="DEBUG, INFO, WARNING or ERROR.")] = None,
     wait: Annotated[float, typer.Option(help="Seconds to wait for the node to be Ready.")] = 60.0,
     output: Output = "text",
@@ -60,6 +61,7 @@ def up(
         "pod_cidr": pod_cidr,
         "service_cidr": service_cidr,
         "node_name": node_name,
+        "runtime_config": runtime_config,
         "log_level": log_level,
     }
     lifecycle = select(name, data_dir, config, flags)

@@ -82,6 +82,7 @@ def api_server_config(config: ClusterConfig, identities: Identities) -> ApiServe
         kubelet_client_key_file=identities.kubelet_client.key,
         kubelet_ca_file=identities.authority.cert,
         cluster_name=config.name,
+        runtime_config=config.runtime_config,
     )
 
 

@@ -11,6 +11,7 @@ import ipaddress
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass, fields, replace
+from dataclasses import field as setting
 from pathlib import Path
 from typing import Any
 
@@ -31,6 +32,7 @@ class ClusterConfig:
 
     `api_port` and `kubelet_port` are TCP ports; `api_host` is the address the API server listens
     on. Ranges are CIDRs. `node_ports` is an inclusive range. `proxy_mode` names a proxy backend.
+    `runtime_config` turns API versions off and on, as `wherry.api.serving` says.
     """
 
     name: str = "default"
@@ -43,6 +45,7 @@ class ClusterConfig:
     node_name: str = ""
     cluster_domain: str = "cluster.local"
     proxy_mode: str = "iptables"
+    runtime_config: Mapping[str, bool] = setting(default_factory=dict)
     log_level: str = "INFO"
 
     @property
@@ -68,6 +71,7 @@ _YAML_FIELDS = {
     "nodeName": "node_name",
     "clusterDomain": "cluster_domain",
     "proxyMode": "proxy_mode",
+    "runtimeConfig": "runtime_config",
     "logLevel": "log_level",
 }
 PROXY_MODES = ("iptables",)
@@ -173,7 +177,9 @@ def dump_config(config: ClusterConfig) -> str:
     spec: dict[str, Any] = {}
     for yaml_name, attribute in _YAML_FIELDS.items():
         value = getattr(config, attribute)
-        spec[yaml_name] = f"{value[0]}-{value[1]}" if attribute == "node_ports" else value
+        if attribute == "node_ports":
+            value = f"{value[0]}-{value[1]}"
+        spec[yaml_name] = dict(value) if isinstance(value, Mapping) else value
     document = {"apiVersion": API_VERSION, "kind": KIND, "metadata": {"name": config.name}, "spec": spec}
     text: str = yaml.safe_dump(document, sort_keys=False)
     return text
@@ -228,6 +234,26 @@ def _port_range(value: Any) -> tuple[int, int]:
     return low, high
 
 
+def _switches(value: Any) -> dict[str, bool]:
+    if not value:
+        return {}
+    from wherry.api.catalog import BUILTIN
+    from wherry.api.serving import check_switches, parse_switches
+
+    if isinstance(value, Mapping):
+        # YAML knows booleans; upstream writes them as texts.
+        wrong = [key for key, on in value.items() if str(on).lower() not in ("true", "false")]
+        if wrong:
+            raise ValueError(f"{wrong[0]} must be true or false, is {value[wrong[0]]!r}")
+        switches = {str(key): str(on).lower() == "true" for key, on in value.items()}
+    elif isinstance(value, str):
+        switches = parse_switches(value)
+    else:
+        raise ValueError(f"{value!r} is no map; write for example api/beta: false")  # noqa: TRY004 - a user's mistake
+    check_switches(BUILTIN, switches)
+    return switches
+
+
 def _one_of(choices: tuple[str, ...]) -> Any:
     def parse(value: Any) -> str:
         if str(value) not in choices:
@@ -248,6 +274,7 @@ _PARSERS: Mapping[str, Any] = {
     "node_name": str,
     "cluster_domain": str,
     "proxy_mode": _one_of(PROXY_MODES),
+    "runtime_config": _switches,
     "log_level": _one_of(LOG_LEVELS),
 }
 

@@ -58,4 +58,5 @@ CLUSTER_TRUST_BUNDLES = Resource(
     columns=(NAME, Column("SignerName", description="The signer whose anchors these are.")),
     selectable={"spec.signerName": _signer},
     schema=_SCHEMA,
+    storage_version=("certificates.k8s.io", "v1beta1"),  # which the release before can read
 )

@@ -7,6 +7,20 @@ from wherry.api.schema_strategy import SchemaStrategy
 from wherry.objects.meta import Object
 
 _SCHEMA = "io.k8s.api.certificates.v1.PodCertificateRequest"
+_ONLY_BETA = frozenset({"pkixPublicKey", "proofOfPossession"})
+
+
+def from_v1beta1(request: Object) -> Object:
+    """The form of this version, without the fields only the beta had. A new object."""
+    made = {**request, "apiVersion": "certificates.k8s.io/v1"}
+    spec = request.get("spec")
+    if isinstance(spec, dict) and not _ONLY_BETA.isdisjoint(spec):
+        made["spec"] = {name: value for name, value in spec.items() if name not in _ONLY_BETA}
+    return made
+
+
+def _to_v1beta1(request: Object) -> Object:
+    return {**request, "apiVersion": "certificates.k8s.io/v1beta1"}
 
 
 def _signer(obj: Object) -> str:
@@ -35,4 +49,7 @@ POD_CERTIFICATE_REQUESTS = Resource(
     strategy=SchemaStrategy(schema=_SCHEMA, namespaced=True, has_status=True, immutable=("spec",)),
     selectable={"spec.signerName": _signer, "spec.podName": _pod, "spec.nodeName": _node},
     schema=_SCHEMA,
+    storage_version=("certificates.k8s.io", "v1beta1"),  # which the release before can read
+    to_storage=_to_v1beta1,
+    from_storage=from_v1beta1,
 )

@@ -17,4 +17,5 @@ DEVICE_TAINT_RULES = Resource(
     subresources=(Subresource("status"),),
     strategy=SchemaStrategy(schema=_SCHEMA, namespaced=False, has_status=True, tracks_generation=True),
     schema=_SCHEMA,
+    storage_version=("resource.k8s.io", "v1beta2"),  # which the release before can read
 )

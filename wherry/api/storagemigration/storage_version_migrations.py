@@ -17,4 +17,5 @@ STORAGE_VERSION_MIGRATIONS = Resource(
     subresources=(Subresource("status"),),
     strategy=SchemaStrategy(schema=_SCHEMA, namespaced=False, has_status=True, immutable=("spec",)),
     schema=_SCHEMA,
+    storage_version=("storagemigration.k8s.io", "v1beta1"),  # which the release before can read
 )

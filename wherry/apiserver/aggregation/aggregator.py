@@ -15,7 +15,7 @@ from wherry.api.core.services import SERVICES
 from wherry.api.discovery.endpoint_slices import ENDPOINT_SLICES
 from wherry.apiserver.aggregation.authentication import publish_authentication
 from wherry.apiserver.aggregation.availability import check
-from wherry.apiserver.aggregation.local import ALWAYS, MANAGED, local_services
+from wherry.apiserver.aggregation.local import ALWAYS, MANAGED, ON_START, local_services
 from wherry.apiserver.aggregation.remote import Remote, Verdict
 from wherry.apiserver.bootstrap.run import ensure
 from wherry.apiserver.cacher import CachedEvent
@@ -47,11 +47,24 @@ class Aggregator:
 
     async def start(self, core: Core, client: Client) -> None:
         """Register what is served here, then follow. Raises ApiError (503)."""
-        await ensure(core, client, API_SERVICES, local_services(core.registry.resources()))
+        await self._register(core, client)
         await publish_authentication(core, client)
         self._feeds.append(core.registry.follow(API_SERVICES, self._wake))
         self._tasks.spawn(self._run(core, client), "services")
         self._changed.set()
+
+    async def _register(self, core: Core, client: Client) -> None:
+        """Make the APIServices of what is built in what they should be; one nobody manages stays."""
+        wanted = {name_of(obj): obj for obj in local_services(core.registry.resources())}
+        await ensure(core, client, API_SERVICES, list(wanted.values()))
+        for present in [item.decode() for item in core.registry.of(API_SERVICES).cacher.list()[0]]:
+            if labels_of(present).get(MANAGED) != ON_START:
+                continue
+            obj = wanted.get(name_of(present))
+            if obj is None:
+                await _tolerating(404, client.delete(API_SERVICES, name_of(present)))
+            elif any(present["spec"].get(field) != value for field, value in obj["spec"].items()):
+                await client.update(API_SERVICES, {**present, "spec": {**present["spec"], **obj["spec"]}})
 
     async def close(self) -> None:
         """Follow and check no more."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from wherry.api.apps.controller_revisions import CONTROLLER_REVISIONS as MODERN
 from wherry.api.legacy.lifecycles import APPS_V1BETA1
-from wherry.api.legacy.versions import earlier
+from wherry.api.versions import earlier
 
 CONTROLLER_REVISIONS = earlier(
     MODERN,

@@ -5,8 +5,8 @@ from __future__ import annotations
 from wherry.api.apps.stateful_sets import STATEFUL_SETS as MODERN
 from wherry.api.legacy.lifecycles import APPS_V1BETA1
 from wherry.api.legacy.template_labels import default_from_template
-from wherry.api.legacy.versions import Differences, earlier
 from wherry.api.resource import Subresource
+from wherry.api.versions import Differences, earlier
 from wherry.objects.meta import Object
 
 

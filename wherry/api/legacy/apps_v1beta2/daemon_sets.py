@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from wherry.api.apps.daemon_sets import DAEMON_SETS as MODERN
 from wherry.api.legacy.lifecycles import APPS_V1BETA2
-from wherry.api.legacy.versions import Differences, earlier
+from wherry.api.versions import Differences, earlier
 
 DAEMON_SETS = earlier(
     MODERN,

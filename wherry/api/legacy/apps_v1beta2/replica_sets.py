@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from wherry.api.apps.replica_sets import REPLICA_SETS as MODERN
 from wherry.api.legacy.lifecycles import APPS_V1BETA2
-from wherry.api.legacy.versions import Differences, earlier
 from wherry.api.resource import Subresource
+from wherry.api.versions import Differences, earlier
 
 REPLICA_SETS = earlier(
     MODERN,

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from wherry.api.batch.cron_jobs import CRON_JOBS as MODERN
 from wherry.api.legacy.lifecycles import BATCH_V1BETA1
-from wherry.api.legacy.versions import Differences, earlier
+from wherry.api.versions import Differences, earlier
 
 CRON_JOBS = earlier(
     MODERN,

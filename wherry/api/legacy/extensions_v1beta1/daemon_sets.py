@@ -10,7 +10,7 @@ from wherry.api.apps.daemon_sets import TEMPLATE_GENERATION
 from wherry.api.legacy.annotated_fields import moved, number_in
 from wherry.api.legacy.lifecycles import EXTENSIONS_WORKLOAD
 from wherry.api.legacy.template_labels import default_from_template
-from wherry.api.legacy.versions import Differences, earlier
+from wherry.api.versions import Differences, earlier
 from wherry.objects.meta import Object, annotations_of
 
 _API_VERSION = "extensions/v1beta1"
@@ -48,8 +48,8 @@ DAEMON_SETS = earlier(
     EXTENSIONS_WORKLOAD,
     schema="extensions.v1beta1",
     differences=Differences(
-        to_storage=to_apps_v1,
-        from_storage=from_apps_v1,
+        to_present=to_apps_v1,
+        from_present=from_apps_v1,
         defaults=default_daemon_set,
         selector_may_change=True,
         orphans_by_default=True,

@@ -6,8 +6,8 @@ from wherry.api.apps.deployments import DEPLOYMENTS as MODERN
 from wherry.api.legacy.lifecycles import EXTENSIONS_WORKLOAD
 from wherry.api.legacy.rollbacks import from_apps_v1, to_apps_v1
 from wherry.api.legacy.template_labels import default_from_template
-from wherry.api.legacy.versions import Differences, earlier
 from wherry.api.resource import Subresource
+from wherry.api.versions import Differences, earlier
 from wherry.objects.meta import Object
 
 UNLIMITED = 2147483647
@@ -40,8 +40,8 @@ DEPLOYMENTS = earlier(
     EXTENSIONS_WORKLOAD,
     schema="extensions.v1beta1",
     differences=Differences(
-        to_storage=to_apps_v1,
-        from_storage=from_apps_v1("extensions/v1beta1"),
+        to_present=to_apps_v1,
+        from_present=from_apps_v1("extensions/v1beta1"),
         defaults=default_deployment,
         selector_may_change=True,
         orphans_by_default=True,

@@ -5,8 +5,8 @@ from __future__ import annotations
 from wherry.api.apps.replica_sets import REPLICA_SETS as MODERN
 from wherry.api.legacy.lifecycles import EXTENSIONS_WORKLOAD
 from wherry.api.legacy.template_labels import default_from_template
-from wherry.api.legacy.versions import Differences, earlier
 from wherry.api.resource import Subresource
+from wherry.api.versions import Differences, earlier
 
 REPLICA_SETS = earlier(
     MODERN,

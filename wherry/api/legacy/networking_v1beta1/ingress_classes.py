@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from wherry.api.legacy.lifecycles import NETWORKING_V1BETA1
-from wherry.api.legacy.versions import earlier
 from wherry.api.networking.ingress_classes import INGRESS_CLASSES as MODERN
+from wherry.api.versions import earlier
 
 INGRESS_CLASSES = earlier(
     MODERN,

@@ -9,8 +9,8 @@ from wherry.api.legacy.ingress_backends import (
     to_networking_v1,
 )
 from wherry.api.legacy.lifecycles import NETWORKING_V1BETA1
-from wherry.api.legacy.versions import Differences, earlier
 from wherry.api.networking.ingresses import INGRESSES as MODERN
+from wherry.api.versions import Differences, earlier
 
 INGRESSES = earlier(
     MODERN,
@@ -18,8 +18,8 @@ INGRESSES = earlier(
     NETWORKING_V1BETA1,
     schema="networking.v1beta1",
     differences=Differences(
-        to_storage=to_networking_v1,
-        from_storage=from_networking_v1("networking.k8s.io/v1beta1"),
+        to_present=to_networking_v1,
+        from_present=from_networking_v1("networking.k8s.io/v1beta1"),
         defaults=default_path_types,
         rename=rename_default_backend,
     ),

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from wherry.api.legacy.lifecycles import RBAC_V1BETA1
-from wherry.api.legacy.versions import earlier
 from wherry.api.rbac.cluster_role_bindings import CLUSTER_ROLE_BINDINGS as MODERN
+from wherry.api.versions import earlier
 
 CLUSTER_ROLE_BINDINGS = earlier(
     MODERN,

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from wherry.api.legacy.lifecycles import RBAC_V1BETA1
-from wherry.api.legacy.versions import earlier
 from wherry.api.rbac.cluster_roles import CLUSTER_ROLES as MODERN
+from wherry.api.versions import earlier
 
 CLUSTER_ROLES = earlier(
     MODERN,

@@ -1,4 +1,4 @@
-"""An old version of a kind, made out of its present one: `earlier`.
+"""Another version of a kind, made out of its present one: `earlier`. Betas and versions long gone alike.
 
 Only defaults and the shape of an object differ between versions. Everything else, what may be
 written, what is wrong with it, how a table shows it, is asked of the present version's strategy,
@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from wherry.api.legacy.lifecycles import Lifecycle
+from wherry.api.lifecycle import Lifecycle
 from wherry.api.resource import Resource, Strategy, Subresource
 from wherry.objects.errors import FieldError
 from wherry.objects.meta import Object
@@ -24,15 +24,15 @@ Convert = Callable[[Object], Object]
 class Differences:
     """What an old version does otherwise.
 
-    `to_storage` and `from_storage` convert (both return a new object and leave their argument alone;
+    `to_present` and `from_present` convert (both return a new object and leave their argument alone;
     without them only apiVersion differs). `defaults` fills an object of the old version in place,
     before the present version's defaults fill the rest. With `selector_may_change` an update may give
     `spec.selector` another value. With `orphans_by_default` a deletion that does not say what becomes
     of dependents leaves them. `rename` puts the old version's words into an error.
     """
 
-    to_storage: Convert | None = None
-    from_storage: Convert | None = None
+    to_present: Convert | None = None
+    from_present: Convert | None = None
     defaults: Callable[[Object], None] | None = None
     selector_may_change: bool = False
     orphans_by_default: bool = False
@@ -53,11 +53,11 @@ class EarlierStrategy(Strategy):
         self.orphans_by_default = differences.orphans_by_default
 
     def _up(self, obj: Object) -> Object:
-        convert = self._differences.to_storage
+        convert = self._differences.to_present
         return convert(obj) if convert is not None else {**obj, "apiVersion": self._modern_version}
 
     def _down(self, obj: Object) -> Object:
-        convert = self._differences.from_storage
+        convert = self._differences.from_present
         return convert(obj) if convert is not None else {**obj, "apiVersion": self._api_version}
 
     def _change(self, obj: Object, change: Callable[[Object], None]) -> None:
@@ -127,20 +127,23 @@ class EarlierStrategy(Strategy):
 def earlier(
     modern: Resource,
     api_version: str,
-    lifecycle: Lifecycle,
+    lifecycle: Lifecycle | None,
     *,
     schema: str,
     differences: Differences | None = None,
     subresources: tuple[Subresource, ...] | None = None,
+    is_current: bool = False,
 ) -> Resource:
-    """`modern` as it is served in the old `api_version` (`extensions/v1beta1`).
+    """`modern` as it is served in the other `api_version` (`extensions/v1beta1`).
 
-    `schema` is the package of its definition (`extensions.v1beta1`); `subresources` replaces those of
-    the present version where they differ. It has no short names and is in no category: those are for
-    the present version, or every list of "all" would show things twice.
+    `lifecycle` is None for a version that is not deprecated yet. `schema` is the package of its
+    definition (`extensions.v1beta1`); `subresources` replaces those of the present version where they
+    differ. Unless it `is_current` (a version the API level still has), it has no short names and is in
+    no category: those are for the present version, or every list of "all" would show things twice.
     """
     differences = differences or Differences()
     group, _, version = api_version.rpartition("/")
+    to_storage, from_storage = _storage_conversions(modern, api_version, differences)
     return Resource(
         group=group,
         version=version,
@@ -148,6 +151,8 @@ def earlier(
         plural=modern.plural,
         namespaced=modern.namespaced,
         singular=modern.singular,
+        short_names=modern.short_names if is_current else (),
+        categories=modern.categories if is_current else (),
         verbs=modern.verbs,
         subresources=modern.subresources if subresources is None else subresources,
         strategy=EarlierStrategy(modern, api_version, differences),
@@ -156,8 +161,29 @@ def earlier(
         schema=f"io.k8s.api.{schema}.{modern.kind}",
         storage_key=modern.storage_key,
         storage_version=modern.storage_version,
-        to_storage=differences.to_storage,
-        from_storage=differences.from_storage,
+        to_storage=to_storage,
+        from_storage=from_storage,
         ttl_s=modern.ttl_s,
-        deprecation=lifecycle.warning(api_version, modern.kind),
+        deprecation=lifecycle.warning(api_version, modern.kind) if lifecycle is not None else "",
     )
+
+
+def _storage_conversions(
+    modern: Resource, api_version: str, differences: Differences
+) -> tuple[Convert | None, Convert | None]:
+    """How objects of the other version become what is stored, and back: by way of the present version."""
+    group, _, version = api_version.rpartition("/")
+    if modern.storage_version == (group, version):
+        return None, None
+    up, down = differences.to_present, differences.from_present
+    to_storage, from_storage = modern.to_storage, modern.from_storage
+    if to_storage is None or from_storage is None:
+        return up, down
+    return (
+        lambda obj: to_storage(up(obj) if up is not None else {**obj, "apiVersion": modern.api_version}),
+        lambda obj: _renamed(from_storage(obj), api_version, down),
+    )
+
+
+def _renamed(obj: Object, api_version: str, convert: Convert | None) -> Object:
+    return convert(obj) if convert is not None else {**obj, "apiVersion": api_version}
