@@ -1,12 +1,13 @@
 """Fills the store of a stopped API server: as many objects as wanted, as the server itself stored a few.
 
 Through the API 100,000 objects take half a minute; straight into the file some seconds. Each copy has
-a name and a UID of its own, as real ones have, and so no two are the same bytes.
+a name, a UID and some values of its own, as real ones have.
 """
 
 from __future__ import annotations
 
 import asyncio
+import secrets
 import uuid
 from collections.abc import Sequence
 from pathlib import Path
@@ -38,6 +39,21 @@ async def _fill(path: Path, prefix: str, samples: Sequence[dict[str, Any]], coun
 
 
 def copy_of(sample: dict[str, Any], number: int) -> dict[str, Any]:
-    """The object again, as another one: its name and its UID are its own."""
+    """The object again, as another one: its name and UID, and what else pods of one kind differ in."""
     name = f"{sample['metadata']['name']}-{number:06d}"
-    return {**sample, "metadata": {**sample["metadata"], "name": name, "uid": str(uuid.uuid4())}}
+    copied = {**sample, "metadata": {**sample["metadata"], "name": name, "uid": str(uuid.uuid4())}}
+    if "containers" in sample.get("spec", {}):
+        copied["spec"] = _other_values(sample["spec"])
+    return copied
+
+
+def _other_values(spec: dict[str, Any]) -> dict[str, Any]:
+    """The spec with every fourth variable's value a random one, lest copies are alike."""
+    containers = []
+    for container in spec["containers"]:
+        variables = [
+            {**variable, "value": secrets.token_hex(20)} if place % 4 == 0 else variable
+            for place, variable in enumerate(container.get("env", ()))
+        ]
+        containers.append({**container, "env": variables})
+    return {**spec, "containers": containers}

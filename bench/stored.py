@@ -36,13 +36,14 @@ def measure_stored() -> list[Figure]:
         list_s, listed, size = _list_all(api)
         patches = _patch(api, listed[:PATCHES])
         gets = _get(api, listed[:PATCHES])
+        selecting = [_select(api) for _ in range(3)]
         api.close()
         return [
             Figure("resident memory, API server alone on an empty store", empty_mb, "MB"),
             Figure("mean size of a pod as it is served", size, "bytes"),
             Figure(f"resident memory with {PODS:,} pods, after the start", started_mb, "MB", "< 600"),
             Figure(
-                f"resident memory with {PODS:,} pods, after LIST and PATCH",
+                f"resident memory with {PODS:,} pods, after all of the below",
                 server.resident_mb(),
                 "MB",
                 "< 600",
@@ -53,6 +54,8 @@ def measure_stored() -> list[Figure]:
             Figure(f"PATCH of one of {PODS:,} pods, p99", percentile(patches, 99), "ms"),
             Figure(f"GET of one of {PODS:,} pods, median", percentile(gets, 50), "ms"),
             Figure(f"GET of one of {PODS:,} pods, p99", percentile(gets, 99), "ms"),
+            Figure(f"first LIST of {PODS:,} pods by labels", selecting[0], "s"),
+            Figure(f"later LIST of {PODS:,} pods by labels", min(selecting[1:]), "s"),
         ]
 
 
@@ -86,6 +89,13 @@ def _list_all(api: Api) -> tuple[float, list[str], int]:
         raise RuntimeError(f"{len(names)} pods were listed, {PODS} are stored")
     # Neighbours would be near each other in memory and file; take them from everywhere.
     return took_s, names[:: max(PODS // PATCHES, 1)], size // len(names)
+
+
+def _select(api: Api) -> float:
+    """Seconds of a LIST by labels that no pod has."""
+    started = time.monotonic()
+    api.send("GET", f"{COLLECTION}?labelSelector=app%3Dnone")
+    return time.monotonic() - started
 
 
 def _patch(api: Api, names: list[str]) -> list[float]:

@@ -26,4 +26,6 @@ def test_copies_differ_in_name_and_uid_and_leave_the_sample_alone() -> None:
     assert (one["metadata"]["name"], two["metadata"]["name"]) == ("p1-000001", "p1-000002")
     assert one["metadata"]["uid"] != two["metadata"]["uid"]
     assert "uid" not in sample["metadata"]
-    assert one["spec"] is sample["spec"]
+    first = [copy["spec"]["containers"][0]["env"][0]["value"] for copy in (sample, one, two)]
+    assert len(set(first)) == 3
+    assert {len(value) for value in first} == {40}

@@ -1,16 +1,17 @@
 """What a cacher holds and tells: `Cached`, one version of one object, and `CachedEvent`, one change.
 
 There is one `Cached` per stored object, so it is small: the served bytes and four more slots that
-are not shared. What selectors look at (labels, selectable fields) is read out of the bytes when the
-first selector asks, and kept. A `CachedEvent` is one per write, however many watch; its line on the
-wire and its decoded object are made once, by the first who needs them.
+are not shared; in a large store the bytes are compressed (`packing`). What selectors look at (labels,
+selectable fields) is read out of the bytes when the first selector asks, and kept. A `CachedEvent` is
+one per write, however many watch; its line on the wire and its decoded object are made once, by the
+first who needs them.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from sys import intern
-from typing import Literal
+from typing import TYPE_CHECKING, Literal
 
 from wherry.api.protobuf import encode_message, encode_watch_frame, wrap
 from wherry.api.resource import Resource
@@ -18,18 +19,24 @@ from wherry.apiserver.encoding import decode, serve, with_revision
 from wherry.objects.meta import NO_LABELS, Object, labels_of
 from wherry.store.base import Entry
 
+if TYPE_CHECKING:
+    from wherry.apiserver.packing import Packer
+
 EventType = Literal["ADDED", "MODIFIED", "DELETED"]
 Match = Callable[["Cached"], bool]
+
+_SHARED_LABELS = 4096
 
 
 class Facts:
     """How keys and selectable fields of one resource are read; shared by all its objects."""
 
-    __slots__ = ("namespaced", "prefix", "readers")
+    __slots__ = ("_labels", "namespaced", "prefix", "readers")
 
     def __init__(self, resource: Resource) -> None:
         self.prefix = resource.prefix()
         self.namespaced = resource.namespaced
+        self._labels: dict[tuple[tuple[str, str], ...], Mapping[str, str]] = {}
         self.readers: tuple[tuple[str, Callable[[Object], str]], ...] = tuple(resource.selectable.items())
 
     def namespace_of(self, key: str) -> str:
@@ -38,6 +45,17 @@ class Facts:
             return ""
         start = len(self.prefix)
         return intern(key[start : key.find("/", start)])
+
+    def shared(self, labels: Mapping[str, str]) -> Mapping[str, str]:
+        """The same labels, as one mapping for all objects that carry them: replicas do."""
+        items = tuple(labels.items())
+        known = self._labels.get(items)
+        if known is None:
+            if len(self._labels) >= _SHARED_LABELS:
+                self._labels.clear()  # those in use stay with their objects
+            known = {intern(key): intern(value) for key, value in items}
+            self._labels[items] = known
+        return known
 
     def cached(self, entry: Entry) -> Cached:
         """An entry of the store as it is held. Raises ValueError when its value is no JSON object."""
@@ -52,12 +70,13 @@ class Cached:
     """
 
     __slots__ = (
+        "_data",
         "_facts",
         "_labels",
         "_message",
+        "_packer",
         "_values",
         "created",
-        "data",
         "key",
         "namespace",
         "revision",
@@ -65,7 +84,8 @@ class Cached:
 
     def __init__(self, key: str, data: bytes, revision: int, created: int, facts: Facts) -> None:
         self.key = key
-        self.data = data
+        self._data = data
+        self._packer: Packer | None = None
         self.revision = revision
         self.created = created
         self.namespace = facts.namespace_of(key)
@@ -75,6 +95,32 @@ class Cached:
         self._message: bytes | None = None
 
     @property
+    def data(self) -> bytes:
+        """The object's JSON as served."""
+        return self._data if self._packer is None else self._packer.unpack(self._data)
+
+    @property
+    def held_bytes(self) -> int:
+        """How much of the memory the object itself takes."""
+        return len(self._data)
+
+    @property
+    def plain_bytes(self) -> int:
+        """The same while it is not compressed, else 0."""
+        return len(self._data) if self._packer is None else 0
+
+    def pack(self, packer: Packer) -> None:
+        """Hold the bytes compressed from now on, if that makes them smaller."""
+        packed = packer.pack(self._data)
+        if packed is not None:
+            self._data, self._packer = packed, packer
+
+    @property
+    def is_read(self) -> bool:
+        """Whether what selectors ask was read out of the bytes already."""
+        return self._labels is not None
+
+    @property
     def name(self) -> str:
         """metadata.name."""
         return self.key[self.key.rfind("/") + 1 :]
@@ -82,7 +128,7 @@ class Cached:
     @property
     def labels(self) -> Mapping[str, str]:
         """metadata.labels, empty when there are none."""
-        return self._labels if self._labels is not None else self._read(self.decode())
+        return self._labels if self._labels is not None else self.read()
 
     @property
     def fields(self) -> Mapping[str, str]:
@@ -90,10 +136,19 @@ class Cached:
         fields = {"metadata.name": self.name, "metadata.namespace": self.namespace}
         if self._facts.readers:
             if self._labels is None:
-                self._read(self.decode())
+                self.read()
             for (field, _), value in zip(self._facts.readers, self._values, strict=True):
                 fields[field] = value
         return fields
+
+    def read(self) -> Mapping[str, str]:
+        """Read labels and fields out of the bytes, to be kept; the labels."""
+        obj = self.decode()
+        found = labels_of(obj)
+        labels = self._facts.shared(found) if found else NO_LABELS
+        self._values = tuple(intern(reader(obj) or "") for _, reader in self._facts.readers)
+        self._labels = labels
+        return labels
 
     def decode(self) -> Object:
         """The object, freshly parsed: the caller may change it."""
@@ -103,7 +158,9 @@ class Cached:
         """The object as a bare protobuf message, made when first asked for. Raises ProtobufError."""
         message = self._message
         if message is None:
-            message = self._message = encode_message(self.decode())
+            message = encode_message(self.decode())
+            if self._packer is None:  # else memory is dearer than making it again
+                self._message = message
         return message
 
     def at(self, revision: int) -> Cached:
@@ -111,13 +168,6 @@ class Cached:
         moved = Cached(self.key, with_revision(self.data, revision), revision, self.created, self._facts)
         moved._labels, moved._values = self._labels, self._values
         return moved
-
-    def _read(self, obj: Object) -> Mapping[str, str]:
-        found = labels_of(obj)
-        labels = {intern(key): intern(value) for key, value in found.items()} if found else NO_LABELS
-        self._values = tuple(intern(reader(obj) or "") for _, reader in self._facts.readers)
-        self._labels = labels
-        return labels
 
     def __repr__(self) -> str:
         return f"<Cached {self.key} at {self.revision}>"
@@ -174,6 +224,11 @@ class CachedEvent:
         if decoded is None:
             decoded = self._decoded = self.object.decode()
         return decoded
+
+    def forget(self) -> None:
+        """Let go of what was made for watchers: all have it now, and who resumes later has it made again."""
+        self._frame = self._protobuf_frame = self._decoded = None
+        self._appeared = self._vanished = None
 
     def seen_through(self, match: Match) -> CachedEvent | None:
         """The event as a watcher sees it who only knows objects that match; None when it sees nothing.

@@ -14,6 +14,7 @@ import orjson
 
 from wherry.api.resource import Resource
 from wherry.apiserver.cacher import Cached, CachedEvent, Cacher
+from wherry.apiserver.packing import Budget
 from wherry.objects.errors import service_unavailable
 from wherry.objects.meta import Object
 from wherry.store.base import Store, StoreError, Subscription
@@ -22,9 +23,9 @@ from wherry.store.base import Store, StoreError, Subscription
 class Source:
     """The cacher of one storage prefix, started at most once, on demand."""
 
-    def __init__(self, resource: Resource, store: Store) -> None:
+    def __init__(self, resource: Resource, store: Store, budget: Budget | None = None) -> None:
         self.store = store
-        self.cacher = Cacher(resource, store)
+        self.cacher = Cacher(resource, store, budget=budget)
         self.is_ready = False
 
     async def open(self) -> None:
@@ -113,6 +114,8 @@ class Registry:
 
     def __init__(self, store: Store) -> None:
         self._store = store
+        self.budget = Budget()
+        """What all cachers may hold plain, together."""
         self._served: dict[tuple[str, str, str], Served] = {}
         self._sources: dict[str, Source] = {}
         self._order: dict[tuple[str, str, str], Resource] = {}
@@ -127,7 +130,7 @@ class Registry:
         for resource in sorted(resources, key=lambda r: r.storage_version != (r.group, r.version)):
             source = self._sources.get(resource.storage_key)
             if source is None:
-                source = Source(resource, self._store)
+                source = Source(resource, self._store, self.budget)
                 self._sources[resource.storage_key] = source
             self._served[resource.group, resource.version, resource.plural] = Served(resource, source)
         self.generation += 1

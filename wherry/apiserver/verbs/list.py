@@ -79,6 +79,8 @@ async def _read(
 ) -> Listed:
     cacher = served.cacher
     limit = max(options.limit, 0)
+    if match is not None:
+        await cacher.read_facts(namespace)
     if options.continue_token:
         if options.resource_version not in ("", "0"):
             raise bad_request("specifying resource version is not allowed when using continue")

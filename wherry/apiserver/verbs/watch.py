@@ -35,6 +35,8 @@ def watch(core: Core, call: Call, served: Served) -> WatchOutcome:
         timeout_s = core.config.min_watch_timeout_s * (1.0 + core.random.random())
 
     async def run(sink: EventSink) -> None:
+        if match is not None:
+            await served.cacher.read_facts(call.info.namespace)
         feed = _Feed(core, served, call.info, options, match, sink)
         if feed.begin(after):
             await feed.follow(timeout_s)
