@@ -52,10 +52,7 @@ def test_a_work_queue_has_no_completions() -> None:
         ),
         (
             {"template": {"spec": {**POD, "restartPolicy": "Always"}}},
-            (
-                'spec.template.spec.restartPolicy: Unsupported value: "Always": '
-                'supported values: "OnFailure", "Never"'
-            ),
+            ('spec.template.spec.restartPolicy: Required value: valid values: "OnFailure", "Never"'),
         ),
         (
             {"manualSelector": True, "selector": {"matchLabels": {"q": "r"}}},
@@ -160,5 +157,5 @@ def test_cron_job_names_leave_room() -> None:
     obj = cron_job()
     obj["metadata"]["name"] = "a" * 53
     assert create(CRON_JOBS, obj)[1] == [
-        f'metadata.name: Invalid value: "{"a" * 53}": must be no more than 52 bytes'
+        f'metadata.name: Invalid value: "{"a" * 53}": must be no more than 52 characters'
     ]

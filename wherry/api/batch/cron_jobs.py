@@ -7,7 +7,8 @@ from datetime import datetime
 from typing import Any
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
-from wherry.api.batch.jobs import job_spec_errors
+from wherry.api.batch.job_policies import default_failure_policy
+from wherry.api.batch.job_spec import job_spec_errors
 from wherry.api.columns import (
     AGE,
     CONTAINERS,
@@ -21,16 +22,18 @@ from wherry.api.columns import (
     format_selector,
 )
 from wherry.api.core.pod_spec import default_pod_template
+from wherry.api.core.pod_warnings import pod_warnings
 from wherry.api.resource import Column, Resource, Subresource
 from wherry.api.schema_strategy import SchemaStrategy
-from wherry.api.validation import validate_non_negative, validate_one_of
+from wherry.api.validation import validate_all_non_negative
 from wherry.objects.durations import age
-from wherry.objects.errors import FieldError, forbidden_value, invalid_value, required
+from wherry.objects.errors import FieldError, invalid_value, not_supported, required
 from wherry.objects.meta import Object, name_of
-from wherry.objects.names import too_long_text
 
 _SCHEMA = "io.k8s.api.batch.v1.CronJob"
 _NAME_MAX = 52
+_POLICIES = ("Allow", "Forbid", "Replace")
+_ZONE_PART = re.compile(r"[A-Za-z._0-9+-]{1,14}", re.ASCII)
 _MACRO = re.compile(r"@(yearly|annually|monthly|weekly|daily|midnight|hourly)|@every\s+\S+")
 _NAMES = {
     3: ["JAN", "FEB", "MAR", "APR", "MAY", "JUN", "JUL", "AUG", "SEP", "OCT", "NOV", "DEC"],
@@ -49,6 +52,7 @@ def _default(obj: Object) -> None:
     spec.setdefault("failedJobsHistoryLimit", 1)
     job = spec.setdefault("jobTemplate", {}).setdefault("spec", {})
     # Only the pods are filled in here; the job's own defaults come when the job is made.
+    default_failure_policy(job)
     default_pod_template(job.setdefault("template", {}))
 
 
@@ -95,43 +99,85 @@ def _number(text: str, index: int) -> int | None:
 def _rules(new: Object, old: Object | None) -> list[FieldError]:
     spec = new.get("spec") or {}
     errors: list[FieldError] = []
-    if old is None and len(name_of(new)) > _NAME_MAX:
-        errors.append(invalid_value("metadata.name", name_of(new), too_long_text(_NAME_MAX)))
-    schedule, zone = spec.get("schedule") or "", spec.get("timeZone")
-    if schedule and (fault := schedule_fault(schedule.rpartition("=")[2] if "TZ=" in schedule else schedule)):
-        errors.append(invalid_value("spec.schedule", schedule, fault))
-    if schedule and "TZ" in schedule:
-        why = "cannot use TZ or CRON_TZ in schedule, use timeZone field instead"
-        errors.append(invalid_value("spec.schedule", schedule, why))
-    if zone is not None and not _is_zone(zone):
-        errors.append(invalid_value("spec.timeZone", zone, f"unknown time zone {zone}"))
-    for name in ("startingDeadlineSeconds", "successfulJobsHistoryLimit", "failedJobsHistoryLimit"):
-        errors += validate_non_negative(f"spec.{name}", spec.get(name))
+    before = (old.get("spec") or {}) if old is not None else None
+    if before is None and len(name_of(new)) > _NAME_MAX:
+        why = f"must be no more than {_NAME_MAX} characters"
+        errors.append(invalid_value("metadata.name", name_of(new), why))
+    errors += _schedule_errors(spec, before)
+    if before is None or spec.get("timeZone") != before.get("timeZone"):
+        errors += _zone_errors(spec.get("timeZone"))
+    limits = ("startingDeadlineSeconds", "successfulJobsHistoryLimit", "failedJobsHistoryLimit")
+    errors += validate_all_non_negative(spec, limits, "spec")
     policy = spec.get("concurrencyPolicy")
-    errors += validate_one_of("spec.concurrencyPolicy", policy, ("Allow", "Forbid", "Replace"))
+    if not policy:
+        errors.append(required("spec.concurrencyPolicy"))
+    elif policy not in _POLICIES:
+        errors.append(not_supported("spec.concurrencyPolicy", policy, _POLICIES))
     return errors + _template_errors(spec.get("jobTemplate") or {})
 
 
-def _template_errors(template: Object) -> list[FieldError]:
-    job = dict(template.get("spec") or {})
-    path = "spec.jobTemplate.spec"
-    errors: list[FieldError] = []
-    if job.get("manualSelector"):
-        errors.append(forbidden_value(f"{path}.manualSelector", "`manualSelector` will be auto-generated"))
-    if not job.get("template"):
-        return [*errors, required(f"{path}.template")]
-    filled = {"completionMode": "NonIndexed", "podReplacementPolicy": "TerminatingOrFailed", **job}
-    return errors + job_spec_errors(filled, path)
+def _schedule_errors(spec: Object, before: Object | None) -> list[FieldError]:
+    schedule, path = spec.get("schedule") or "", "spec.schedule"
+    if not schedule:
+        return [required(path)]
+    bare = schedule.partition(" ")[2].strip() if schedule.startswith(("TZ=", "CRON_TZ=")) else schedule
+    fault = schedule_fault(bare)
+    errors = [invalid_value(path, schedule, fault)] if fault else []
+    if "TZ" not in schedule:
+        return errors
+    if before is None or "TZ" not in (before.get("schedule") or ""):
+        why = "cannot use TZ or CRON_TZ in schedule, use timeZone field instead"
+        errors.append(invalid_value(path, schedule, why))
+    elif spec.get("timeZone") is not None:
+        why = "cannot use both timeZone field and TZ or CRON_TZ in schedule"
+        errors.append(invalid_value(path, schedule, why))
+    return errors
+
+
+def _zone_errors(zone: str | None) -> list[FieldError]:
+    path = "spec.timeZone"
+    if zone is None:
+        return []
+    if not zone:
+        return [invalid_value(path, zone, "timeZone must be nil or non-empty string")]
+    unknown = f"unknown time zone {zone}"
+    for part in zone.split("/"):
+        if part in (".", "..") or part.startswith("-") or not _ZONE_PART.fullmatch(part):
+            return [invalid_value(path, zone, unknown)]
+    if zone.lower() == "local":
+        why = "timeZone must be an explicit time zone as defined in https://www.iana.org/time-zones"
+        return [invalid_value(path, zone, why)]
+    return [] if _is_zone(zone) else [invalid_value(path, zone, unknown)]
 
 
 def _is_zone(name: str) -> bool:
-    if not name or name.lower() == "local":
-        return False
     try:
         ZoneInfo(name)
     except (ZoneInfoNotFoundError, ValueError, OSError):
         return False
     return True
+
+
+def _template_errors(template: Object) -> list[FieldError]:
+    job = template.get("spec") or {}
+    path = "spec.jobTemplate.spec"
+    errors = job_spec_errors(job, path)
+    if (selector := job.get("selector")) is not None:
+        errors.append(invalid_value(f"{path}.selector", selector, "`selector` will be auto-generated"))
+    if job.get("manualSelector"):
+        errors.append(not_supported(f"{path}.manualSelector", True, ("nil", "false")))
+    return errors
+
+
+def _warns(new: Object, old: Object | None) -> list[str]:
+    texts: list[str] = []
+    if "TZ" in ((new.get("spec") or {}).get("schedule") or ""):
+        texts.append("CRON_TZ or TZ used in spec.schedule is not officially supported")
+    if old is not None and new["metadata"].get("generation") == old["metadata"].get("generation"):
+        return texts
+    job = ((new.get("spec") or {}).get("jobTemplate") or {}).get("spec") or {}
+    pod = (job.get("template") or {}).get("spec") or {}
+    return [*texts, *pod_warnings(pod, "spec.jobTemplate.spec.template.spec")]
 
 
 def _row(obj: Object, now: datetime) -> list[Any]:
@@ -167,6 +213,7 @@ CRON_JOBS = Resource(
         tracks_generation=True,
         defaults=_default,
         rules=_rules,
+        warns=_warns,
         row=_row,
     ),
     columns=(

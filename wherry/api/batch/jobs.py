@@ -10,7 +10,13 @@ from collections.abc import Mapping
 from datetime import datetime
 from typing import Any
 
-from wherry.api.apps.templates import restart_errors
+from wherry.api.batch.job_spec import (
+    MANY_COMPLETIONS,
+    MAX_WITH_MANY_COMPLETIONS,
+    default_job_spec,
+    job_spec_errors,
+)
+from wherry.api.batch.job_status import job_status_errors
 from wherry.api.columns import (
     AGE,
     CONTAINERS,
@@ -21,19 +27,16 @@ from wherry.api.columns import (
     format_selector,
     template_cells,
 )
-from wherry.api.core.pod_spec import default_pod_template, validate_pod_template
+from wherry.api.core.replicated import template_warnings
+from wherry.api.equality import is_same
 from wherry.api.resource import Column, Resource, Subresource
 from wherry.api.schema_strategy import SchemaStrategy
-from wherry.api.validation import (
-    validate_immutable,
-    validate_label_selector,
-    validate_non_negative,
-    validate_one_of,
-)
+from wherry.api.validation import IMMUTABLE, validate_label_selector
 from wherry.objects.conditions import is_true
 from wherry.objects.durations import human_duration
 from wherry.objects.errors import FieldError, invalid_value, required
 from wherry.objects.meta import Object, is_deleting, labels_of, metadata, name_of, parse_time
+from wherry.objects.names import is_dns1123_label
 from wherry.objects.selectors import from_label_selector
 
 _SCHEMA = "io.k8s.api.batch.v1.Job"
@@ -41,35 +44,13 @@ CONTROLLER_UID = "batch.kubernetes.io/controller-uid"
 JOB_NAME = "batch.kubernetes.io/job-name"
 OLD_CONTROLLER_UID = "controller-uid"
 OLD_JOB_NAME = "job-name"
-_COUNTS = (
-    "parallelism",
-    "completions",
-    "activeDeadlineSeconds",
-    "backoffLimit",
-    "ttlSecondsAfterFinished",
+_FIXED = (
+    "completionMode",
+    "podFailurePolicy",
     "backoffLimitPerIndex",
-    "maxFailedIndexes",
+    "managedBy",
+    "successPolicy",
 )
-
-
-def default_job_spec(spec: Object) -> None:
-    """Default a JobSpec in place."""
-    if spec.get("completions") is None and spec.get("parallelism") is None:
-        spec["completions"] = spec["parallelism"] = 1
-    if spec.get("parallelism") is None:
-        spec["parallelism"] = 1
-    if spec.get("backoffLimit") is None:
-        per_index = spec.get("backoffLimitPerIndex") is not None
-        spec["backoffLimit"] = 2**31 - 1 if per_index else 6
-    if not spec.get("completionMode"):
-        spec["completionMode"] = "NonIndexed"
-    if spec.get("suspend") is None:
-        spec["suspend"] = False
-    if not spec.get("podReplacementPolicy"):
-        spec["podReplacementPolicy"] = "Failed" if spec.get("podFailurePolicy") else "TerminatingOrFailed"
-    if spec.get("manualSelector") is None:
-        spec["manualSelector"] = False
-    default_pod_template(spec.setdefault("template", {}))
 
 
 def _default(obj: Object) -> None:
@@ -81,66 +62,128 @@ def _default(obj: Object) -> None:
 
 
 def _prepare(new: Object, old: Object | None) -> None:
-    """Make the selector, and label the template to match it."""
+    """Make the selector, and label the template to match it; labels given by hand stay, to be judged."""
     spec = new.get("spec") or {}
     if old is not None or spec.get("manualSelector"):
         return
-    uid, name = metadata(new).get("uid") or "", name_of(new)
     template = spec.setdefault("template", {})
-    labels = dict(labels_of(template))
-    labels |= {CONTROLLER_UID: uid, OLD_CONTROLLER_UID: uid, JOB_NAME: name, OLD_JOB_NAME: name}
-    template.setdefault("metadata", {})["labels"] = labels
+    template.setdefault("metadata", {})["labels"] = {**_own_labels(new), **labels_of(template)}
     selector = dict(spec.get("selector") or {})
-    selector["matchLabels"] = {**(selector.get("matchLabels") or {}), CONTROLLER_UID: uid}
+    mine = {CONTROLLER_UID: metadata(new).get("uid") or ""}
+    selector["matchLabels"] = {**mine, **(selector.get("matchLabels") or {})}
     spec["selector"] = selector
 
 
-def job_spec_errors(spec: Mapping[str, Any], path: str) -> list[FieldError]:
-    """What is wrong with a JobSpec at `path`, apart from its selector."""
-    errors: list[FieldError] = []
-    for name in _COUNTS:
-        errors += validate_non_negative(f"{path}.{name}", spec.get(name))
-    mode = spec.get("completionMode")
-    errors += validate_one_of(f"{path}.completionMode", mode, ("Indexed", "NonIndexed"))
-    if mode == "Indexed" and spec.get("completions") is None:
-        errors.append(required(f"{path}.completions", "when completion mode is Indexed"))
-    if mode != "Indexed" and spec.get("backoffLimitPerIndex") is not None:
-        why = "requires indexed completion mode"
-        errors.append(invalid_value(f"{path}.backoffLimitPerIndex", spec["backoffLimitPerIndex"], why))
-    policy = spec.get("podReplacementPolicy")
-    errors += validate_one_of(f"{path}.podReplacementPolicy", policy, ("Failed", "TerminatingOrFailed"))
-    template = spec.get("template") or {}
-    errors += validate_pod_template(template, f"{path}.template")
-    return errors + restart_errors(template, f"{path}.template", ("OnFailure", "Never"))
+def _own_labels(job: Object) -> dict[str, str]:
+    """The labels that tell a job's pods from all others, by their new and their old names."""
+    uid, name = metadata(job).get("uid") or "", name_of(job)
+    return {OLD_CONTROLLER_UID: uid, OLD_JOB_NAME: name, CONTROLLER_UID: uid, JOB_NAME: name}
 
 
 def _rules(new: Object, old: Object | None) -> list[FieldError]:
     spec = new.get("spec") or {}
-    errors = job_spec_errors(spec, "spec")
+    errors = _generated_errors(new, spec) if old is None else []
+    errors += job_spec_errors(spec, "spec")
     selector = spec.get("selector")
     if selector is None:
         errors.append(required("spec.selector"))
     else:
-        errors += validate_label_selector(selector, "spec.selector")
+        wrong = validate_label_selector(selector, "spec.selector")
+        errors += wrong
         labels = labels_of(spec.get("template") or {})
-        if not errors and not from_label_selector(selector).matches(labels):
+        if not wrong and not from_label_selector(selector).matches(labels):
             why = "`selector` does not match template `labels`"
             errors.append(invalid_value("spec.template.metadata.labels", dict(labels), why))
-    return errors + (_change_errors(spec, old) if old is not None else [])
+    return errors + (_change_errors(spec, old) if old is not None else _name_errors(new, spec))
+
+
+def _generated_errors(job: Object, spec: Mapping[str, Any]) -> list[FieldError]:
+    """The generated labels and selector are as generated: nobody set others by hand."""
+    if spec.get("manualSelector") or spec.get("selector") is None:
+        return []
+    wanted, labels = _own_labels(job), labels_of(spec.get("template") or {})
+    errors = [] if metadata(job).get("uid") else [required("metadata.uid")]
+    for key, value in wanted.items():
+        at = f"spec.template.metadata.labels[{key}]"
+        if key not in labels:
+            errors.append(required(at, f"must be '{value}'"))
+        elif labels[key] != value:
+            errors.append(invalid_value(at, dict(labels), f"must be '{value}'"))
+    if validate_label_selector(spec["selector"], ""):
+        return errors
+    if not from_label_selector(spec["selector"]).matches(wanted):
+        errors.append(invalid_value("spec.selector", spec["selector"], "`selector` not auto-generated"))
+    return errors
+
+
+def _name_errors(job: Object, spec: Mapping[str, Any]) -> list[FieldError]:
+    """Pods of an indexed job are called after it and their index, and need a valid hostname."""
+    completions = spec.get("completions") or 0
+    if spec.get("completionMode") != "Indexed" or completions <= 0:
+        return []
+    hostname = f"{name_of(job)}-{completions - 1}"
+    if not is_dns1123_label(hostname):
+        return []
+    why = f"will not able to create pod with invalid DNS label: {hostname}"
+    return [invalid_value("metadata.name", name_of(job), why)]
 
 
 def _change_errors(spec: Mapping[str, Any], old: Object) -> list[FieldError]:
     before = old.get("spec") or {}
-    errors: list[FieldError] = []
-    fixed = ["selector", "completionMode", "podFailurePolicy", "backoffLimitPerIndex", "managedBy"]
-    if spec.get("completionMode") != "Indexed":
-        fixed.append("completions")
+    errors = _completions_errors(spec, before)
     never_ran = before.get("suspend") and not (old.get("status") or {}).get("startTime")
-    if not never_ran:
-        fixed.append("template")
-    for name in fixed:
-        errors += validate_immutable(f"spec.{name}", spec.get(name), before.get(name))
+    template = spec.get("template") or {}
+    kept = before.get("template") or {}
+    if never_ran:
+        kept = _with_directives(kept, template)
+    for name, value, stored in (
+        ("selector", spec.get("selector"), before.get("selector")),
+        ("template", template, kept),
+        *((name, spec.get(name), before.get(name)) for name in _FIXED),
+    ):
+        if not is_same(value, stored):
+            errors.append(invalid_value(f"spec.{name}", value, IMMUTABLE))
     return errors
+
+
+def _completions_errors(spec: Mapping[str, Any], before: Mapping[str, Any]) -> list[FieldError]:
+    now, was, path = spec.get("completions"), before.get("completions"), "spec.completions"
+    if spec.get("completionMode") != "Indexed":
+        return [] if now == was else [invalid_value(path, now, IMMUTABLE)]
+    if now in (was, None) or now == spec.get("parallelism"):
+        return []
+    return [invalid_value(path, now, "can only be modified in tandem with spec.parallelism")]
+
+
+def _with_directives(old: Mapping[str, Any], new: Mapping[str, Any]) -> Mapping[str, Any]:
+    """The old template with what steers scheduling taken from the new: free until the job first starts."""
+    after, before = new.get("spec") or {}, dict(old.get("spec") or {})
+    affinity = dict(before.get("affinity") or {})
+    affinity["nodeAffinity"] = (after.get("affinity") or {}).get("nodeAffinity")
+    before["affinity"] = affinity
+    for name in ("nodeSelector", "tolerations", "schedulingGates"):
+        before[name] = after.get(name)
+    meta = dict(old.get("metadata") or {})
+    for name in ("labels", "annotations"):
+        meta[name] = (new.get("metadata") or {}).get(name)
+    return {**old, "metadata": meta, "spec": before}
+
+
+def _warns(new: Object, old: Object | None) -> list[str]:
+    texts = template_warnings(new, old)
+    spec = new.get("spec") or {}
+    completions, parallelism = spec.get("completions") or 0, spec.get("parallelism") or 0
+    if (
+        spec.get("completionMode") == "Indexed"
+        and completions > MANY_COMPLETIONS
+        and parallelism > MAX_WITH_MANY_COMPLETIONS
+    ):
+        texts.append(
+            f"In Indexed Jobs with a number of completions higher than {MANY_COMPLETIONS} and a "
+            f"parallelism higher than {MAX_WITH_MANY_COMPLETIONS}, Kubernetes might not be able to track "
+            "completedIndexes when a big number of indexes fail"
+        )
+    return texts
 
 
 def job_status_word(job: Object) -> str:
@@ -205,6 +248,8 @@ JOBS = Resource(
         defaults=_default,
         prepares=_prepare,
         rules=_rules,
+        status_rules=job_status_errors,
+        warns=_warns,
         row=_row,
     ),
     columns=(
