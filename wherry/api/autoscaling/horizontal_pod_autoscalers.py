@@ -6,24 +6,19 @@ from collections.abc import Mapping
 from datetime import datetime
 from typing import Any
 
+from wherry.api.autoscaling.behavior import behavior_errors, default_behavior
+from wherry.api.autoscaling.metrics import SOURCES, metric_errors, reference_errors
 from wherry.api.columns import AGE, NAME, NONE, age_of
 from wherry.api.resource import Column, Resource, Subresource
 from wherry.api.schema_strategy import SchemaStrategy
-from wherry.objects.errors import FieldError, invalid_value, not_supported, required
+from wherry.api.validation import validate_all_non_negative
+from wherry.objects.errors import FieldError, forbidden_value, invalid_value
 from wherry.objects.meta import Object, name_of
 
 _SCHEMA = "io.k8s.api.autoscaling.v2.HorizontalPodAutoscaler"
 _CPU_TARGET_PERCENT = 80
 _UNKNOWN = "<unknown>"
 _SHOWN_METRICS = 2
-_PARTS = {
-    "Resource": "resource",
-    "ContainerResource": "containerResource",
-    "Pods": "pods",
-    "Object": "object",
-    "External": "external",
-}
-
 HPA_COLUMNS = (
     NAME,
     Column("Reference", description="What is scaled."),
@@ -43,33 +38,19 @@ def default_hpa(obj: Object) -> None:
     if not spec.get("metrics"):
         target = {"type": "Utilization", "averageUtilization": _CPU_TARGET_PERCENT}
         spec["metrics"] = [{"type": "Resource", "resource": {"name": "cpu", "target": target}}]
-    behavior = spec.get("behavior")
-    if behavior:
-        up = {"stabilizationWindowSeconds": 0, "selectPolicy": "Max"}
-        up_policies = [
-            {"type": "Pods", "value": 4, "periodSeconds": 15},
-            {"type": "Percent", "value": 100, "periodSeconds": 15},
-        ]
-        behavior["scaleUp"] = _rules_with(behavior.get("scaleUp"), up, up_policies)
-        down_policies = [{"type": "Percent", "value": 100, "periodSeconds": 15}]
-        behavior["scaleDown"] = _rules_with(behavior.get("scaleDown"), {"selectPolicy": "Max"}, down_policies)
+    if behavior := spec.get("behavior"):
+        default_behavior(behavior)
 
 
-def _rules_with(given: Object | None, rules: Object, policies: list[Object]) -> Object:
-    found = {**rules, **(given or {})}
-    if not found.get("policies"):
-        found["policies"] = policies
-    return found
-
-
-def hpa_errors(new: Object, _old: Object | None) -> list[FieldError]:
-    """What is wrong with a v2 object, apart from metadata and what its schema requires."""
+def hpa_errors(new: Object, old: Object | None) -> list[FieldError]:
+    """What is wrong with a v2 object, apart from metadata."""
     spec = new.get("spec") or {}
     errors: list[FieldError] = []
     least, most = spec.get("minReplicas"), spec.get("maxReplicas") or 0
     metrics = spec.get("metrics") or ()
     scales_to_zero = any(metric.get("type") in ("Object", "External") for metric in metrics)
-    floor = 0 if scales_to_zero else 1
+    was_zero = old is not None and (old.get("spec") or {}).get("minReplicas") == 0
+    floor = 0 if scales_to_zero or was_zero else 1
     if least is not None and least < floor:
         errors.append(invalid_value("spec.minReplicas", least, f"must be greater than or equal to {floor}"))
     if most < 1:
@@ -77,32 +58,19 @@ def hpa_errors(new: Object, _old: Object | None) -> list[FieldError]:
     if least is not None and most < least:
         why = "must be greater than or equal to `minReplicas`"
         errors.append(invalid_value("spec.maxReplicas", most, why))
-    for index, metric in enumerate(metrics):
-        errors += _metric_errors(metric, f"spec.metrics[{index}]")
-    return errors
+    errors += reference_errors(spec.get("scaleTargetRef") or {}, "spec.scaleTargetRef")
+    errors += metric_errors(metrics, "spec.metrics")
+    if least == 0 and was_zero and not scales_to_zero:
+        why = "must specify at least one Object or External metric to support scaling to zero replicas"
+        errors.append(forbidden_value("spec.metrics", why))
+    return errors + behavior_errors(spec.get("behavior") or {}, "spec.behavior")
 
 
-def _metric_errors(metric: Mapping[str, Any], path: str) -> list[FieldError]:
-    kind = metric.get("type") or ""
-    if not kind:
-        return [required(f"{path}.type", "must specify a metric source type")]
-    part = _PARTS.get(kind)
-    if part is None:
-        return [not_supported(f"{path}.type", kind, sorted(_PARTS))]
-    body = metric.get(part)
-    if body is None:
-        return [required(f"{path}.{part}", "must populate information for the given metric source")]
-    target = body.get("target") or {}
-    values = [
-        name for name in ("averageUtilization", "averageValue", "value") if target.get(name) is not None
-    ]
-    if not values:
-        why = "must set either a target raw value or a target utilization"
-        return [required(f"{path}.{part}.target.averageUtilization", why)]
-    percent = target.get("averageUtilization")
-    if percent is not None and percent < 1:
-        return [invalid_value(f"{path}.{part}.target.averageUtilization", percent, "must be greater than 0")]
-    return []
+def hpa_status_errors(new: Object, _old: Object) -> list[FieldError]:
+    """What is wrong with a status, the same in both versions."""
+    return validate_all_non_negative(
+        new.get("status") or {}, ("currentReplicas", "desiredReplicas"), "status"
+    )
 
 
 def hpa_row(obj: Object, now: datetime) -> list[Any]:
@@ -135,7 +103,7 @@ def _metrics_text(metrics: Any, current: Any) -> str:
 
 def _metric_text(metric: Mapping[str, Any], current: Mapping[str, Any]) -> str:
     kind = metric.get("type") or ""
-    part = _PARTS.get(kind)
+    part = SOURCES.get(kind)
     if part is None:
         return "<unknown type>"
     body = metric.get(part) or {}
@@ -166,6 +134,7 @@ HORIZONTAL_POD_AUTOSCALERS = Resource(
         has_status=True,
         defaults=default_hpa,
         rules=hpa_errors,
+        status_rules=hpa_status_errors,
         row=hpa_row,
     ),
     columns=HPA_COLUMNS,

@@ -6,7 +6,12 @@ from datetime import datetime
 from typing import Any
 
 from wherry.api.autoscaling.conversion import to_v1, to_v2
-from wherry.api.autoscaling.horizontal_pod_autoscalers import HPA_COLUMNS, hpa_errors, hpa_row
+from wherry.api.autoscaling.horizontal_pod_autoscalers import (
+    HPA_COLUMNS,
+    hpa_errors,
+    hpa_row,
+    hpa_status_errors,
+)
 from wherry.api.resource import Resource, Subresource
 from wherry.api.schema_strategy import SchemaStrategy
 from wherry.objects.errors import FieldError
@@ -22,7 +27,7 @@ def _default(obj: Object) -> None:
 
 
 def _rules(new: Object, old: Object | None) -> list[FieldError]:
-    return hpa_errors(to_v2(new), old)
+    return hpa_errors(to_v2(new), to_v2(old) if old is not None else None)
 
 
 def _row(obj: Object, now: datetime) -> list[Any]:
@@ -39,7 +44,13 @@ HORIZONTAL_POD_AUTOSCALERS_V1 = Resource(
     categories=("all",),
     subresources=(Subresource("status"),),
     strategy=SchemaStrategy(
-        schema=_SCHEMA, namespaced=True, has_status=True, defaults=_default, rules=_rules, row=_row
+        schema=_SCHEMA,
+        namespaced=True,
+        has_status=True,
+        defaults=_default,
+        rules=_rules,
+        status_rules=hpa_status_errors,
+        row=_row,
     ),
     columns=HPA_COLUMNS,
     schema=_SCHEMA,

@@ -8,17 +8,34 @@ from typing import Any
 from wherry.api.columns import AGE, NAME, age_of
 from wherry.api.resource import Column, Resource
 from wherry.api.schema_strategy import SchemaStrategy
-from wherry.api.validation import validate_non_negative, validate_positive
-from wherry.objects.errors import FieldError
+from wherry.api.validation import check_text, validate_non_negative, validate_positive
+from wherry.objects.errors import FieldError, forbidden_value, not_supported
 from wherry.objects.meta import Object, name_of
+from wherry.objects.names import is_qualified_name
 
 _SCHEMA = "io.k8s.api.coordination.v1.Lease"
+_STRATEGIES = ("OldestEmulationVersion",)
 
 
 def _rules(new: Object, _old: Object | None) -> list[FieldError]:
     spec = new.get("spec") or {}
     errors = validate_positive("spec.leaseDurationSeconds", spec.get("leaseDurationSeconds"))
-    return errors + validate_non_negative("spec.leaseTransitions", spec.get("leaseTransitions"))
+    errors += validate_non_negative("spec.leaseTransitions", spec.get("leaseTransitions"))
+    strategy = spec.get("strategy")
+    if strategy is not None:
+        errors += _strategy_errors(strategy)
+    if spec.get("preferredHolder") and not strategy:
+        why = "may only be specified if `strategy` is defined"
+        errors.append(forbidden_value("spec.preferredHolder", why))
+    return errors
+
+
+def _strategy_errors(strategy: str) -> list[FieldError]:
+    """A strategy of Kubernetes' own, or anybody's under a domain."""
+    path = "spec.strategy.strategy"  # upstream names it so
+    if "/" in strategy:
+        return check_text(path, strategy, is_qualified_name)
+    return [] if strategy in _STRATEGIES else [not_supported(path, strategy, _STRATEGIES)]
 
 
 def _row(obj: Object, now: datetime) -> list[Any]:

@@ -10,15 +10,36 @@ from datetime import datetime
 from typing import Any
 
 from wherry.api.columns import AGE, NAME, UNSET, age_of
-from wherry.api.core.persistent_volumes import ACCESS_MODES, VOLUME_MODES, access_modes_text
+from wherry.api.core.pod_spec.resources import is_native
+from wherry.api.core.volume_terms import (
+    STORAGE_CLASS_ANNOTATION,
+    access_mode_errors,
+    access_modes_text,
+    annotation_warnings,
+    class_name_errors,
+    size_errors,
+    storage_class_of,
+    volume_mode_errors,
+)
+from wherry.api.differences import show_differences
+from wherry.api.equality import is_same
 from wherry.api.resource import Column, Resource, Subresource
 from wherry.api.schema_strategy import SchemaStrategy
-from wherry.api.validation import validate_label_selector, validate_one_of, validate_quantity
-from wherry.objects.errors import FieldError, forbidden_value, not_supported, required
-from wherry.objects.meta import Object, is_deleting, name_of
-from wherry.objects.quantity import parse_quantity
+from wherry.api.validation import IMMUTABLE, check_text, validate_label_selector
+from wherry.objects.errors import FieldError, forbidden_value, invalid_value, not_supported, required
+from wherry.objects.meta import Object, annotations_of, is_deleting, name_of
+from wherry.objects.names import is_dns1123_label, is_dns1123_subdomain, is_qualified_name
+from wherry.objects.quantity import Quantity, parse_quantity
 
 _SCHEMA = "io.k8s.api.core.v1.PersistentVolumeClaim"
+_LOCAL = ("apiGroup", "kind", "name")
+_RESIZES = (
+    "ControllerResizeInProgress",
+    "ControllerResizeInfeasible",
+    "NodeResizePending",
+    "NodeResizeInProgress",
+    "NodeResizeInfeasible",
+)
 _IMMUTABLE = (
     "spec is immutable after creation except resources.requests "
     "and volumeAttributesClassName for bound claims"
@@ -33,70 +54,181 @@ def default_claim(obj: Object) -> None:
 
 
 def _prepare(new: Object, old: Object | None) -> None:
+    spec = new.setdefault("spec", {})
     if old is None:
         new["status"] = {"phase": "Pending"}
-    source = (new.get("spec") or {}).get("dataSource")
-    if source and not new["spec"].get("dataSourceRef"):
-        new["spec"]["dataSourceRef"] = dict(source)
+        if not spec.get("dataSourceRef") and not _may_copy(spec.get("dataSource") or {}):
+            spec.pop("dataSource", None)
+    source, reference = spec.get("dataSource"), spec.get("dataSourceRef")
+    if reference and not reference.get("namespace") and not source:
+        spec["dataSource"] = {name: reference[name] for name in _LOCAL if reference.get(name) is not None}
+    elif source and not reference:
+        spec["dataSourceRef"] = dict(source)
+
+
+def _may_copy(source: Mapping[str, Any]) -> bool:
+    """Whether the old field may name such a source: a claim or a snapshot."""
+    group, kind = source.get("apiGroup") or "", source.get("kind")
+    return (group, kind) in (("", "PersistentVolumeClaim"), ("snapshot.storage.k8s.io", "VolumeSnapshot"))
 
 
 def _rules(new: Object, old: Object | None) -> list[FieldError]:
     spec = new.get("spec") or {}
     errors = claim_spec_errors(spec, "spec")
-    if old is not None:
-        errors += _change_errors(spec, old)
-    return errors
+    return errors + claim_change_errors(new, old) if old is not None else errors
 
 
 def claim_spec_errors(spec: Mapping[str, Any], path: str) -> list[FieldError]:
     """What is wrong with a claim's spec at `path`."""
-    errors: list[FieldError] = []
-    modes = spec.get("accessModes") or []
-    if not modes:
-        errors.append(required(f"{path}.accessModes", "at least 1 access mode is required"))
-    errors += [
-        not_supported(f"{path}.accessModes", mode, sorted(ACCESS_MODES))
-        for mode in modes
-        if mode not in ACCESS_MODES
-    ]
-    if "ReadWriteOncePod" in modes and len(modes) > 1:
-        why = "may not use ReadWriteOncePod with other access modes"
-        errors.append(forbidden_value(f"{path}.accessModes", why))
+    errors = access_mode_errors(
+        spec.get("accessModes"), f"{path}.accessModes", "at least 1 access mode is required"
+    )
     errors += validate_label_selector(spec.get("selector"), f"{path}.selector")
     request = ((spec.get("resources") or {}).get("requests") or {}).get("storage")
-    if request is None:
-        errors.append(required(f"{path}.resources[storage]"))
+    at = f"{path}.resources[storage]"
+    errors += [required(at)] if request is None else size_errors(request, at)
+    errors += class_name_errors(spec.get("storageClassName"), f"{path}.storageClassName")
+    errors += volume_mode_errors(spec.get("volumeMode"), f"{path}.volumeMode")
+    for name in ("dataSource", "dataSourceRef"):
+        if (source := spec.get(name)) is not None:
+            errors += _source_errors(source, f"{path}.{name}")
+    errors += _agreement_errors(spec.get("dataSource"), spec.get("dataSourceRef"), path)
+    attributes = spec.get("volumeAttributesClassName")
+    return errors + class_name_errors(attributes, f"{path}.volumeAttributesClassName")
+
+
+def _source_errors(source: Mapping[str, Any], path: str) -> list[FieldError]:
+    errors = [required(f"{path}.{name}") for name in ("name", "kind") if not source.get(name)]
+    group, kind = source.get("apiGroup") or "", source.get("kind") or ""
+    if not group and kind != "PersistentVolumeClaim":
+        why = "must be 'PersistentVolumeClaim' when referencing the default apiGroup"
+        errors.append(invalid_value(path, kind, why))
+    if group:
+        errors += check_text(f"{path}.apiGroup", group, is_dns1123_subdomain)
+    if namespace := source.get("namespace"):
+        errors += check_text(f"{path}.namespace", namespace, is_dns1123_label)
+    return errors
+
+
+def _agreement_errors(
+    source: Mapping[str, Any] | None, reference: Mapping[str, Any] | None, path: str
+) -> list[FieldError]:
+    """The two fields that name a source name the same one."""
+    if source is None or reference is None:
+        return []
+    if reference.get("namespace"):
+        why = "may not be specified when dataSourceRef.namespace is specified"
+    elif any(source.get(name) != reference.get(name) for name in _LOCAL):
+        why = "must match dataSourceRef"
     else:
-        errors += validate_quantity(f"{path}.resources[storage]", request)
-    return errors + validate_one_of(f"{path}.volumeMode", spec.get("volumeMode"), VOLUME_MODES)
+        return []
+    return [invalid_value(path, f"{path}.dataSource", why)]
 
 
-def _change_errors(spec: Mapping[str, Any], old: Object) -> list[FieldError]:
-    before = old.get("spec") or {}
-    now_request, was_request = _request(spec), _request(before)
-    is_bound = (old.get("status") or {}).get("phase") == "Bound"
-    free = {"resources", "volumeAttributesClassName"} if is_bound else set()
-    if not before.get("volumeName"):
-        free.add("volumeName")
-    if not before.get("storageClassName"):
-        free.add("storageClassName")
-    names = (set(spec) | set(before)) - free
-    if any((spec.get(name) or None) != (before.get(name) or None) for name in names):
-        return [forbidden_value("spec", _IMMUTABLE)]
-    if now_request is not None and was_request is not None and now_request < was_request:
+def claim_change_errors(new: Object, old: Object) -> list[FieldError]:
+    """What may not have changed of a stored claim."""
+    spec, before = new.get("spec") or {}, old.get("spec") or {}
+    kept = _with_free_fields(spec, before, old)
+    errors: list[FieldError] = []
+    annotation = annotations_of(new).get(STORAGE_CLASS_ANNOTATION) or ""
+    if not _moves_class(new, old) and annotation != (annotations_of(old).get(STORAGE_CLASS_ANNOTATION) or ""):
+        at = f"metadata.annotations[{STORAGE_CLASS_ANNOTATION}]"
+        errors.append(invalid_value(at, annotation, IMMUTABLE))
+    if not is_same(kept, before):
+        errors.append(forbidden_value("spec", f"{_IMMUTABLE}\n{show_differences(before, kept)}"))
+    asked, was = _request(spec), _request(before)
+    if asked is not None and was is not None and asked < was:
         capacity = ((old.get("status") or {}).get("capacity") or {}).get("storage")
-        if capacity is None or now_request <= parse_quantity(capacity):
-            return [
-                forbidden_value(
-                    "spec.resources.requests.storage", "field can not be less than status.capacity"
-                )
-            ]
-    return []
+        if asked <= parse_quantity(capacity or "0"):
+            why = "field can not be less than status.capacity"
+            errors.append(forbidden_value("spec.resources.requests.storage", why))
+    if spec.get("volumeMode") != before.get("volumeMode"):
+        errors.append(invalid_value("volumeMode", spec.get("volumeMode"), IMMUTABLE))
+    return errors + _attributes_errors(spec, before)
+
+
+def _with_free_fields(spec: Mapping[str, Any], before: Mapping[str, Any], old: Object) -> dict[str, Any]:
+    """The new spec with all that may have changed as it was before."""
+    kept = {**spec, "volumeAttributesClassName": before.get("volumeAttributesClassName")}
+    if not before.get("volumeName"):
+        kept["volumeName"] = before.get("volumeName")
+    had = annotations_of(old).get(STORAGE_CLASS_ANNOTATION)
+    name = spec.get("storageClassName")
+    if before.get("storageClassName") is None and name is not None and had in (None, name):
+        kept["storageClassName"] = None
+    requests = (spec.get("resources") or {}).get("requests")
+    if (old.get("status") or {}).get("phase") == "Bound" and requests:
+        asked = ((before.get("resources") or {}).get("requests") or {}).get("storage")
+        kept["resources"] = {**spec["resources"], "requests": {**requests, "storage": asked}}
+    return kept
+
+
+def _moves_class(new: Object, old: Object) -> bool:
+    """Whether the class goes from the annotation, where it was once told, into the field."""
+    had = annotations_of(old).get(STORAGE_CLASS_ANNOTATION)
+    return (
+        had is not None
+        and (old.get("spec") or {}).get("storageClassName") is None
+        and (new.get("spec") or {}).get("storageClassName") == had
+        and annotations_of(new).get(STORAGE_CLASS_ANNOTATION) in (None, had)
+    )
+
+
+def _attributes_errors(spec: Mapping[str, Any], before: Mapping[str, Any]) -> list[FieldError]:
+    name = spec.get("volumeAttributesClassName")
+    if before.get("volumeAttributesClassName") is None or name:
+        return []
+    to = "nil" if name is None else "an empty string"
+    why = f"update from non-nil value to {to} is forbidden"
+    return [forbidden_value("spec.volumeAttributesClassName", why)]
 
 
 def _request(spec: Mapping[str, Any]) -> Any:
     text = ((spec.get("resources") or {}).get("requests") or {}).get("storage")
-    return None if text is None else parse_quantity(text)
+    try:
+        return None if text is None else parse_quantity(text)
+    except ValueError:
+        return None  # named by the spec's own rules
+
+
+def _status_rules(new: Object, _old: Object) -> list[FieldError]:
+    status = new.get("status") or {}
+    errors: list[FieldError] = []
+    for name, amount in (status.get("capacity") or {}).items():
+        errors += _amount_errors(amount, f"status.capacity[{name}]")
+    at = "status.allocatedResourceStatus"
+    for name, word in (status.get("allocatedResourceStatuses") or {}).items():
+        errors += _resource_errors(name, at)
+        if word not in _RESIZES:
+            errors.append(not_supported(at, name, _RESIZES))
+    for name, amount in (status.get("allocatedResources") or {}).items():
+        wrong = _resource_errors(name, "status.allocatedResources")
+        errors += wrong or _amount_errors(amount, f"status.allocatedResources[{name}]")
+    return errors
+
+
+def _resource_errors(name: str, path: str) -> list[FieldError]:
+    if wrong := check_text(path, name, is_qualified_name):
+        return wrong
+    return [not_supported(path, name, ("storage",))] if is_native(name) and name != "storage" else []
+
+
+def _amount_errors(amount: Quantity, path: str) -> list[FieldError]:
+    value = parse_quantity(amount)
+    return [invalid_value(path, int(value), "must be a valid resource quantity")] if value < 0 else []
+
+
+def _warns(new: Object, _old: Object | None) -> list[str]:
+    texts = annotation_warnings(new)
+    resources = (new.get("spec") or {}).get("resources") or {}
+    for kind in ("requests", "limits"):
+        amount = (resources.get(kind) or {}).get("storage")
+        if amount is not None and parse_quantity(amount) % 1:
+            texts.append(
+                f'spec.resources.{kind}[storage]: fractional byte value "{amount}" is invalid, '
+                "must be an integer"
+            )
+    return texts
 
 
 def _row(obj: Object, now: datetime) -> list[Any]:
@@ -117,13 +249,6 @@ def _row(obj: Object, now: datetime) -> list[Any]:
     ]
 
 
-def storage_class_of(obj: Object) -> str:
-    """The class a claim or volume asks for, by annotation as in old times or by its spec; "" for none."""
-    annotations = (obj.get("metadata") or {}).get("annotations") or {}
-    old_way: str = annotations.get("volume.beta.kubernetes.io/storage-class") or ""
-    return old_way or (obj.get("spec") or {}).get("storageClassName") or ""
-
-
 PERSISTENT_VOLUME_CLAIMS = Resource(
     group="",
     version="v1",
@@ -139,6 +264,8 @@ PERSISTENT_VOLUME_CLAIMS = Resource(
         defaults=default_claim,
         prepares=_prepare,
         rules=_rules,
+        status_rules=_status_rules,
+        warns=_warns,
         row=_row,
     ),
     columns=(

@@ -2,49 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from datetime import datetime
 from typing import Any
 
 from wherry.api.columns import AGE, NAME, UNSET, age_of
+from wherry.api.core.pod_spec.volume_defaults import default_source
+from wherry.api.core.volume_sources import sources_of
+from wherry.api.core.volume_spec import volume_change_errors, volume_spec_errors
+from wherry.api.core.volume_terms import access_modes_text, annotation_warnings
+from wherry.api.core.volume_warnings import source_warnings
 from wherry.api.resource import Column, Resource, Subresource
 from wherry.api.schema_strategy import SchemaStrategy
-from wherry.api.validation import validate_one_of, validate_quantity
-from wherry.objects.errors import FieldError, forbidden_value, not_supported, required
-from wherry.objects.meta import Object, is_deleting, name_of
+from wherry.objects.errors import FieldError
+from wherry.objects.meta import Object, annotations_of, is_deleting, name_of
 
 _SCHEMA = "io.k8s.api.core.v1.PersistentVolume"
-_NOT_SOURCES = frozenset(
-    {
-        "accessModes",
-        "capacity",
-        "claimRef",
-        "mountOptions",
-        "nodeAffinity",
-        "persistentVolumeReclaimPolicy",
-        "storageClassName",
-        "volumeAttributesClassName",
-        "volumeMode",
-    }
-)
-ACCESS_MODES = {
-    "ReadWriteOnce": "RWO",
-    "ReadOnlyMany": "ROX",
-    "ReadWriteMany": "RWX",
-    "ReadWriteOncePod": "RWOP",
-}
-"""Access modes with their short spelling, in the order tables show them."""
-VOLUME_MODES = ("Block", "Filesystem")
-
-
-def access_modes_text(modes: Sequence[str] | None) -> str:
-    """Modes as tables show them: `RWO,RWX`."""
-    return ",".join(short for mode, short in ACCESS_MODES.items() if mode in (modes or ()))
-
-
-def volume_sources(obj: Object) -> list[str]:
-    """The kinds of source the volume names; one, if it is right."""
-    return [name for name in obj.get("spec") or {} if name not in _NOT_SOURCES]
+_MOUNT_OPTIONS = "volume.beta.kubernetes.io/mount-options"
 
 
 def _default(obj: Object) -> None:
@@ -53,8 +26,8 @@ def _default(obj: Object) -> None:
         spec["persistentVolumeReclaimPolicy"] = "Retain"
     if not spec.get("volumeMode"):
         spec["volumeMode"] = "Filesystem"
-    if (host := spec.get("hostPath")) is not None:
-        host.setdefault("type", "")
+    for name in sources_of(spec):
+        default_source(name, spec[name])
 
 
 def _prepare(new: Object, old: Object | None) -> None:
@@ -64,50 +37,24 @@ def _prepare(new: Object, old: Object | None) -> None:
 
 def _rules(new: Object, old: Object | None) -> list[FieldError]:
     spec = new.get("spec") or {}
-    errors: list[FieldError] = []
-    modes = spec.get("accessModes") or []
-    if not modes:
-        errors.append(required("spec.accessModes"))
-    errors += [
-        not_supported("spec.accessModes", mode, sorted(ACCESS_MODES))
-        for mode in modes
-        if mode not in ACCESS_MODES
-    ]
-    capacity = spec.get("capacity") or {}
-    if not capacity:
-        errors.append(required("spec.capacity"))
-    elif "storage" not in capacity or len(capacity) > 1:
-        errors.append(not_supported("spec.capacity", ", ".join(sorted(capacity)), ["storage"]))
-    for name, amount in capacity.items():
-        errors += validate_quantity(f"spec.capacity[{name}]", amount)
-    errors += validate_one_of(
-        "spec.persistentVolumeReclaimPolicy",
-        spec.get("persistentVolumeReclaimPolicy"),
-        ("Delete", "Recycle", "Retain"),
-    )
-    errors += validate_one_of("spec.volumeMode", spec.get("volumeMode"), VOLUME_MODES)
-    return errors + _source_errors(new, old)
+    errors = volume_spec_errors(spec, "spec", name_of(new))
+    return errors + volume_change_errors(spec, old.get("spec") or {}) if old is not None else errors
 
 
-def _source_errors(new: Object, old: Object | None) -> list[FieldError]:
-    sources = volume_sources(new)
-    if not sources:
-        return [required("spec", "must specify a volume type")]
-    errors = [
-        forbidden_value(f"spec.{name}", "may not specify more than 1 volume type") for name in sources[1:]
-    ]
-    if "local" in sources and not (new["spec"].get("nodeAffinity") or {}).get("required"):
-        errors.append(required("spec.nodeAffinity", "Local volume requires node affinity"))
-    if old is None:
-        return errors
-    before = old.get("spec") or {}
-    if any(new["spec"].get(name) != before.get(name) for name in {*sources, *volume_sources(old)}):
-        errors.append(
-            forbidden_value(
-                "spec.persistentvolumesource", "spec.persistentvolumesource is immutable after creation"
-            )
+def _warns(new: Object, _old: Object | None) -> list[str]:
+    spec = new.get("spec") or {}
+    texts = annotation_warnings(new)
+    if _MOUNT_OPTIONS in annotations_of(new):
+        texts.append(
+            f"metadata.annotations[{_MOUNT_OPTIONS}]: deprecated since v1.31; "
+            'use "mountOptions" attribute instead'
         )
-    return errors
+    if spec.get("persistentVolumeReclaimPolicy") == "Recycle":
+        texts.append(
+            "spec.persistentVolumeReclaimPolicy: The Recycle reclaim policy is deprecated. "
+            "Instead, the recommended approach is to use dynamic provisioning."
+        )
+    return texts + source_warnings(spec, "spec")
 
 
 def _row(obj: Object, now: datetime) -> list[Any]:
@@ -140,10 +87,10 @@ PERSISTENT_VOLUMES = Resource(
         schema=_SCHEMA,
         namespaced=False,
         has_status=True,
-        immutable=("spec.volumeMode",),
         defaults=_default,
         prepares=_prepare,
         rules=_rules,
+        warns=_warns,
         row=_row,
     ),
     columns=(

@@ -2,16 +2,22 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from datetime import datetime
 from typing import Any
 
 from wherry.api.columns import AGE, NAME, NONE, age_of
+from wherry.api.networking.references import typed_reference_errors
 from wherry.api.resource import Column, Resource
 from wherry.api.schema_strategy import SchemaStrategy
-from wherry.objects.errors import FieldError, required
+from wherry.api.validation import check_text, validate_domain_prefixed_path
+from wherry.objects.errors import FieldError, forbidden_value, not_supported, required, too_long
 from wherry.objects.meta import Object, name_of
+from wherry.objects.names import is_dns1123_label
 
 _SCHEMA = "io.k8s.api.networking.v1.IngressClass"
+CONTROLLER_LIMIT_B = 250
+_SCOPES = ("Cluster", "Namespace")
 IS_DEFAULT = "ingressclass.kubernetes.io/is-default-class"
 
 
@@ -22,7 +28,31 @@ def _default(obj: Object) -> None:
 
 
 def _rules(new: Object, _old: Object | None) -> list[FieldError]:
-    return [] if (new.get("spec") or {}).get("controller") else [required("spec.controller")]
+    spec = new.get("spec") or {}
+    controller, path = spec.get("controller") or "", "spec.controller"
+    if controller:
+        errors = [too_long(path, CONTROLLER_LIMIT_B)] if len(controller) > CONTROLLER_LIMIT_B else []
+        errors += validate_domain_prefixed_path(path, controller)
+    else:
+        errors = [required(path)]
+    parameters = spec.get("parameters")
+    return errors + _parameter_errors(parameters, "spec.parameters") if parameters is not None else errors
+
+
+def _parameter_errors(parameters: Mapping[str, Any], path: str) -> list[FieldError]:
+    errors = typed_reference_errors(parameters, path)
+    scope, namespace, at = parameters.get("scope"), parameters.get("namespace"), f"{path}.namespace"
+    if scope is None:
+        errors.append(required(f"{path}.scope"))
+    elif scope not in _SCOPES:
+        errors.append(not_supported(f"{path}.scope", scope, _SCOPES))
+    elif scope == "Cluster" and namespace is not None:
+        errors.append(forbidden_value(at, "`parameters.scope` is set to 'Cluster'"))
+    elif scope == "Namespace" and namespace is None:
+        errors.append(required(at, "`parameters.scope` is set to 'Namespace'"))
+    elif scope == "Namespace":
+        errors += check_text(at, namespace or "", is_dns1123_label)
+    return errors
 
 
 def _row(obj: Object, now: datetime) -> list[Any]:

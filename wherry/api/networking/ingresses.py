@@ -7,13 +7,14 @@ from datetime import datetime
 from typing import Any
 
 from wherry.api.columns import AGE, NAME, NONE, age_of
+from wherry.api.networking.references import typed_reference_errors
 from wherry.api.resource import Column, Resource, Subresource
 from wherry.api.schema_strategy import SchemaStrategy
 from wherry.api.validation import check_text
 from wherry.objects.errors import FieldError, invalid_value, not_supported, required
 from wherry.objects.meta import Object, annotations_of, name_of
 from wherry.objects.names import (
-    is_dns1035_label,
+    is_dns1123_label,
     is_dns1123_subdomain,
     is_ip,
     is_port_name,
@@ -42,6 +43,8 @@ def _rules(new: Object, old: Object | None) -> list[FieldError]:
     for index, tls in enumerate(spec.get("tls") or ()):
         for at, host in enumerate(tls.get("hosts") or ()):
             errors += _host_errors(host, f"spec.tls[{index}].hosts[{at}]")
+        if secret := tls.get("secretName"):
+            errors += check_text(f"spec.tls[{index}].secretName", secret, is_dns1123_subdomain)
     if (name := spec.get("ingressClassName")) is not None:
         errors += check_text("spec.ingressClassName", name, is_dns1123_subdomain)
     annotated = annotations_of(new).get(CLASS_ANNOTATION)
@@ -69,7 +72,7 @@ def _rule_errors(rule: Mapping[str, Any], path: str) -> list[FieldError]:
     errors: list[FieldError] = []
     if host and not is_ip(host):
         errors.append(invalid_value(f"{path}.host", host, "must be a DNS name, not an IP address"))
-    elif host:
+    if host:
         errors += _host_errors(host, f"{path}.host")
     http = rule.get("http")
     if http is None:
@@ -84,10 +87,10 @@ def _rule_errors(rule: Mapping[str, Any], path: str) -> list[FieldError]:
 
 def _path_errors(entry: Mapping[str, Any], path: str) -> list[FieldError]:
     kind, text = entry.get("pathType"), entry.get("path") or ""
-    errors: list[FieldError] = []
     if kind is None:
-        errors.append(required(f"{path}.pathType", "pathType must be specified"))
-    elif kind not in _PATH_TYPES:
+        return [required(f"{path}.pathType", "pathType must be specified")]
+    errors: list[FieldError] = []
+    if kind not in _PATH_TYPES:
         errors.append(not_supported(f"{path}.pathType", kind, _PATH_TYPES))
     if kind in ("Exact", "Prefix"):
         if not text.startswith("/"):
@@ -102,7 +105,7 @@ def _path_errors(entry: Mapping[str, Any], path: str) -> list[FieldError]:
             for part in _FORBIDDEN_AT_END
             if text.endswith(part)
         ]
-    elif text and not text.startswith("/"):
+    elif kind in _PATH_TYPES and text and not text.startswith("/"):
         errors.append(invalid_value(f"{path}.path", text, "must be an absolute path"))
     return errors + _backend_errors(entry.get("backend") or {}, f"{path}.backend")
 
@@ -112,14 +115,14 @@ def _backend_errors(backend: Mapping[str, Any], path: str) -> list[FieldError]:
     if resource is not None and service is not None:
         return [invalid_value(path, "", "cannot set both resource and service backends")]
     if resource is not None:
-        return []
+        return typed_reference_errors(resource, f"{path}.resource")
     if service is None:
-        return [required(f"{path}.service.name"), required(f"{path}.service.port")]
+        return [invalid_value(path, "", "resource or service backend is required")]
     errors: list[FieldError] = []
     if not service.get("name"):
         errors.append(required(f"{path}.service.name"))
     else:
-        errors += check_text(f"{path}.service.name", service["name"], is_dns1035_label)
+        errors += check_text(f"{path}.service.name", service["name"], is_dns1123_label)
     port = service.get("port") or {}
     name, number = port.get("name"), port.get("number")
     if name and number:
@@ -130,6 +133,21 @@ def _backend_errors(backend: Mapping[str, Any], path: str) -> list[FieldError]:
         errors += [invalid_value(f"{path}.service.port.number", number, t) for t in is_port_number(number)]
     else:
         errors.append(required(path, "port name or number is required"))
+    return errors
+
+
+def _status_rules(new: Object, _old: Object) -> list[FieldError]:
+    points = ((new.get("status") or {}).get("loadBalancer") or {}).get("ingress") or ()
+    errors: list[FieldError] = []
+    for index, point in enumerate(points):
+        path = f"status.loadBalancer.ingress[{index}]"
+        if ip := point.get("ip"):
+            errors += check_text(f"{path}.ip", ip, is_ip)
+        if name := point.get("hostname"):
+            errors += check_text(f"{path}.hostname", name, is_dns1123_subdomain)
+            if not is_ip(name):
+                why = "must be a DNS name, not an IP address"
+                errors.append(invalid_value(f"{path}.hostname", name, why))
     return errors
 
 
@@ -172,6 +190,7 @@ INGRESSES = Resource(
         has_status=True,
         tracks_generation=True,
         rules=_rules,
+        status_rules=_status_rules,
         row=_row,
         warns=_warns,
     ),

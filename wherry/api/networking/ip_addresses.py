@@ -7,12 +7,13 @@ from datetime import datetime
 from typing import Any
 
 from wherry.api.columns import NAME
+from wherry.api.networking.references import segment_errors
 from wherry.api.resource import Column, Resource
 from wherry.api.schema_strategy import SchemaStrategy
-from wherry.api.validation import NameRule
+from wherry.api.validation import NameRule, check_text
 from wherry.objects.errors import FieldError, required
 from wherry.objects.meta import Object, name_of
-from wherry.objects.names import is_ip
+from wherry.objects.names import is_dns1123_subdomain, is_ip, is_path_segment
 
 _SCHEMA = "io.k8s.api.networking.v1.IPAddress"
 
@@ -28,7 +29,10 @@ def _rules(new: Object, _old: Object | None) -> list[FieldError]:
     parent = (new.get("spec") or {}).get("parentRef")
     if parent is None:
         return [required("spec.parentRef")]
-    return [required(f"spec.parentRef.{name}") for name in ("resource", "name") if not parent.get(name)]
+    path, group, namespace = "spec.parentRef", parent.get("group"), parent.get("namespace")
+    errors = check_text(f"{path}.group", group, is_dns1123_subdomain) if group else []
+    errors += segment_errors(parent, ("resource", "name"), path)
+    return errors + check_text(f"{path}.namespace", namespace, is_path_segment) if namespace else errors
 
 
 def _row(obj: Object, _now: datetime) -> list[Any]:

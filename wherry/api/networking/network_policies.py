@@ -16,8 +16,8 @@ from wherry.objects.meta import Object, name_of
 from wherry.objects.names import is_cidr, is_port_name, is_port_number
 
 _SCHEMA = "io.k8s.api.networking.v1.NetworkPolicy"
-_PROTOCOLS = ("SCTP", "TCP", "UDP")
-_TYPES = ("Egress", "Ingress")
+_PROTOCOLS = ("TCP", "UDP", "SCTP")
+_TYPES = ("Ingress", "Egress")
 
 
 def _default(obj: Object) -> None:
@@ -44,7 +44,8 @@ def _rules(new: Object, _old: Object | None) -> list[FieldError]:
                 errors += _peer_errors(peer, f"{at}.{peers}[{number}]")
     types = spec.get("policyTypes") or []
     if len(types) > len(_TYPES):
-        errors.append(invalid_value("spec.policyTypes", types, "may not specify more than two policyTypes"))
+        why = "may not specify more than two policyTypes"
+        return [*errors, invalid_value("spec.policyTypes", types, why)]
     errors += [
         not_supported(f"spec.policyTypes[{index}]", word, _TYPES)
         for index, word in enumerate(types)
@@ -63,7 +64,7 @@ def _port_errors(port: Mapping[str, Any], path: str) -> list[FieldError]:
         if end is not None and end < number:
             why = "must be greater than or equal to `port`"
             errors.append(invalid_value(f"{path}.endPort", end, why))
-        elif end is not None:
+        if end is not None:
             errors += [invalid_value(f"{path}.endPort", end, text) for text in is_port_number(end)]
     elif isinstance(number, str):
         errors += check_text(f"{path}.port", number, is_port_name)

@@ -6,18 +6,34 @@ from datetime import datetime
 from typing import Any
 
 from wherry.api.columns import AGE, NAME, age_of
+from wherry.api.core.pod_spec.resources import validate_resources
+from wherry.api.core.pod_spec.scheduling import validate_tolerations
 from wherry.api.resource import Column, Resource
 from wherry.api.schema_strategy import SchemaStrategy
-from wherry.api.validation import check_text
-from wherry.objects.errors import FieldError
+from wherry.api.validation import check_text, validate_labels
+from wherry.objects.errors import FieldError, duplicate_value
 from wherry.objects.meta import Object, name_of
 from wherry.objects.names import is_dns1123_label
 
 _SCHEMA = "io.k8s.api.node.v1.RuntimeClass"
+_KEYS = ("key", "operator", "value", "effect")
 
 
 def _rules(new: Object, _old: Object | None) -> list[FieldError]:
-    return check_text("handler", new.get("handler") or "", is_dns1123_label)
+    errors = check_text("handler", new.get("handler") or "", is_dns1123_label)
+    if fixed := (new.get("overhead") or {}).get("podFixed"):
+        validate_resources({"limits": fixed}, "overhead", frozenset(), errors)
+    scheduling, path = new.get("scheduling") or {}, "scheduling"
+    errors += validate_labels(scheduling.get("nodeSelector"), f"{path}.nodeSelector")
+    tolerations = scheduling.get("tolerations") or ()
+    validate_tolerations(tolerations, f"{path}.tolerations", errors)
+    keys = [tuple(toleration.get(name) or "" for name in _KEYS) for toleration in tolerations]
+    errors += [
+        duplicate_value(f"{path}.tolerations[{index}]", tolerations[index])
+        for index, key in enumerate(keys)
+        if key in keys[:index]
+    ]
+    return errors
 
 
 def _row(obj: Object, now: datetime) -> list[Any]:

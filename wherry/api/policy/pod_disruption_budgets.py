@@ -5,16 +5,21 @@ from __future__ import annotations
 from datetime import datetime
 from typing import Any
 
+from wherry.api.apps.rolling_update import validate_at_most_all, validate_int_or_percent
 from wherry.api.columns import AGE, NAME, age_of
 from wherry.api.resource import Column, Resource, Subresource
 from wherry.api.schema_strategy import SchemaStrategy
-from wherry.api.validation import validate_label_selector
+from wherry.api.validation import (
+    PATH_SEGMENT,
+    validate_all_non_negative,
+    validate_conditions,
+    validate_label_selector,
+)
 from wherry.objects.errors import FieldError, invalid_value, not_supported
-from wherry.objects.intstr import is_percent
 from wherry.objects.meta import Object, name_of
-from wherry.objects.names import is_percent as percent_faults
 
 _SCHEMA = "io.k8s.api.policy.v1.PodDisruptionBudget"
+_COUNTS = ("disruptionsAllowed", "currentHealthy", "desiredHealthy", "expectedPods")
 _EVICTION = ("AlwaysAllow", "IfHealthyBudget")
 
 
@@ -27,21 +32,19 @@ def _rules(new: Object, _old: Object | None) -> list[FieldError]:
         errors.append(invalid_value("spec", spec, why))
     for name, value in (("minAvailable", least), ("maxUnavailable", most)):
         if value is not None:
-            errors += count_or_percent_errors(f"spec.{name}", value)
+            validate_int_or_percent(value, f"spec.{name}", errors)
+            validate_at_most_all(value, f"spec.{name}", errors)
+    errors += validate_label_selector(spec.get("selector"), "spec.selector")
     policy = spec.get("unhealthyPodEvictionPolicy")
     if policy is not None and policy not in _EVICTION:
         errors.append(not_supported("spec.unhealthyPodEvictionPolicy", policy, _EVICTION))
-    return errors + validate_label_selector(spec.get("selector"), "spec.selector")
+    return errors
 
 
-def count_or_percent_errors(path: str, value: int | str) -> list[FieldError]:
-    """A number from 0, or a percentage up to 100."""
-    if isinstance(value, str):
-        if not is_percent(value) or value.startswith("-"):
-            return [invalid_value(path, value, text) for text in percent_faults(value)]
-        over = int(value[:-1]) > 100
-        return [invalid_value(path, value, "must not be greater than 100%")] if over else []
-    return [invalid_value(path, value, "must be greater than or equal to 0")] if value < 0 else []
+def _status_rules(new: Object, _old: Object) -> list[FieldError]:
+    status = new.get("status") or {}
+    errors = validate_conditions(status.get("conditions"), "status.conditions")
+    return errors + validate_all_non_negative(status, _COUNTS, "status")
 
 
 def _row(obj: Object, now: datetime) -> list[Any]:
@@ -65,7 +68,14 @@ POD_DISRUPTION_BUDGETS = Resource(
     short_names=("pdb",),
     subresources=(Subresource("status"),),
     strategy=SchemaStrategy(
-        schema=_SCHEMA, namespaced=True, has_status=True, tracks_generation=True, rules=_rules, row=_row
+        schema=_SCHEMA,
+        namespaced=True,
+        name_rule=PATH_SEGMENT,
+        has_status=True,
+        tracks_generation=True,
+        rules=_rules,
+        status_rules=_status_rules,
+        row=_row,
     ),
     columns=(
         NAME,

@@ -8,12 +8,13 @@ from typing import Any
 from wherry.api.columns import AGE, NAME, age_of, bool_text
 from wherry.api.resource import Column, Resource
 from wherry.api.schema_strategy import SchemaStrategy
-from wherry.api.validation import validate_immutable, validate_one_of
-from wherry.objects.errors import FieldError, forbidden_value
+from wherry.api.validation import validate_immutable
+from wherry.objects.errors import FieldError, forbidden_value, not_supported, required
 from wherry.objects.meta import Object, name_of
 
 _SCHEMA = "io.k8s.api.scheduling.v1.PriorityClass"
 HIGHEST_USER_PRIORITY = 1_000_000_000
+_POLICIES = ("PreemptLowerPriority", "Never")
 SYSTEM_PREFIX = "system-"
 SYSTEM_PRIORITIES = {
     "system-node-critical": 2 * HIGHEST_USER_PRIORITY + 1000,
@@ -29,25 +30,34 @@ def _default(obj: Object) -> None:
 
 def _rules(new: Object, old: Object | None) -> list[FieldError]:
     name, value = name_of(new), new.get("value") or 0
-    errors: list[FieldError] = []
+    policy = new.get("preemptionPolicy")
+    if old is not None:
+        changed = value != (old.get("value") or 0)
+        errors = [forbidden_value("value", "may not be changed in an update.")] if changed else []
+        return errors + validate_immutable("preemptionPolicy", policy, old.get("preemptionPolicy"))
+    errors = []
     if name.startswith(SYSTEM_PREFIX):
-        if SYSTEM_PRIORITIES.get(name) != value:
-            why = (
-                f"priority class names with '{SYSTEM_PREFIX}' prefix are reserved for system use only. error:"
-            )
-            known = "system class, value must be" if name in SYSTEM_PRIORITIES else "is not a known"
-            detail = f"{why} {name} {known} {SYSTEM_PRIORITIES.get(name, 'system priority class')}"
-            errors.append(forbidden_value("metadata.name", detail))
+        if fault := _system_fault(name, value, bool(new.get("globalDefault"))):
+            reserved = f"priority class names with '{SYSTEM_PREFIX}' prefix are reserved for system use only"
+            errors.append(forbidden_value("metadata.name", f"{reserved}. error: {fault}"))
     elif value > HIGHEST_USER_PRIORITY:
         why = f"maximum allowed value of a user defined priority is {HIGHEST_USER_PRIORITY}"
         errors.append(forbidden_value("value", why))
-    policy = new.get("preemptionPolicy")
-    errors += validate_one_of("preemptionPolicy", policy, ("Never", "PreemptLowerPriority"))
-    if old is not None:
-        if value != (old.get("value") or 0):
-            errors.append(forbidden_value("value", "may not be changed in an update."))
-        errors += validate_immutable("preemptionPolicy", policy, old.get("preemptionPolicy"))
+    if not policy:
+        errors.append(required("preemptionPolicy"))
+    elif policy not in _POLICIES:
+        errors.append(not_supported("preemptionPolicy", policy, _POLICIES))
     return errors
+
+
+def _system_fault(name: str, value: int, is_global: bool) -> str:
+    """Why it is not one of the classes every cluster has, "" if it is."""
+    known = SYSTEM_PRIORITIES.get(name)
+    if known is None:
+        return f"{name} is not a known system priority class"
+    if value != known:
+        return f"value of {name} PriorityClass must be {known}"
+    return f"globalDefault of {name} PriorityClass must be false" if is_global else ""
 
 
 def _row(obj: Object, now: datetime) -> list[Any]:

@@ -2,18 +2,23 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
 from wherry.api.columns import AGE, NAME, UNSET, age_of, bool_text
+from wherry.api.core.pod_spec.projected import LONGEST_TOKEN_S, SHORTEST_TOKEN_S
 from wherry.api.resource import Column, Resource
 from wherry.api.schema_strategy import SchemaStrategy
-from wherry.api.validation import validate_one_of
-from wherry.objects.errors import FieldError, not_supported
+from wherry.api.validation import IMMUTABLE
+from wherry.objects.errors import FieldError, duplicate_value, invalid_value, not_supported, required
 from wherry.objects.meta import Object, name_of
 
 _SCHEMA = "io.k8s.api.storage.v1.CSIDriver"
-_MODES = ("Ephemeral", "Persistent")
+_MODES = ("Persistent", "Ephemeral")
+_FLAGS = ("attachRequired", "podInfoOnMount", "storageCapacity", "seLinuxMount")
+_SPELT = {"attachRequired": "attachedRequired"}  # upstream's errors call it so
+SHORTEST_UPDATE_S = 10
 _GROUP_POLICIES = ("File", "None", "ReadWriteOnceWithFSType")
 
 
@@ -33,14 +38,48 @@ def _default(obj: Object) -> None:
         spec["volumeLifecycleModes"] = ["Persistent"]
 
 
-def _rules(new: Object, _old: Object | None) -> list[FieldError]:
-    spec = new.get("spec") or {}
-    errors = [
+def _rules(new: Object, old: Object | None) -> list[FieldError]:
+    spec, before = new.get("spec") or {}, ((old or {}).get("spec") or {})
+    errors = [required(f"spec.{_SPELT.get(name, name)}") for name in _FLAGS if spec.get(name) is None]
+    policy = spec.get("fsGroupPolicy")
+    if policy is not None and policy not in _GROUP_POLICIES:
+        errors.append(not_supported("spec.fsGroupPolicy", policy, _GROUP_POLICIES))
+    errors += _token_errors(spec.get("tokenRequests") or ())
+    errors += [
         not_supported("spec.volumeLifecycleModes", mode, _MODES)
         for mode in spec.get("volumeLifecycleModes") or ()
         if mode not in _MODES
     ]
-    return errors + validate_one_of("spec.fsGroupPolicy", spec.get("fsGroupPolicy"), _GROUP_POLICIES)
+    period_s = spec.get("nodeAllocatableUpdatePeriodSeconds")
+    if period_s is not None and period_s < SHORTEST_UPDATE_S:
+        why = f"must be greater than or equal to {SHORTEST_UPDATE_S} seconds"
+        errors.append(invalid_value("spec.nodeAllocatableUpdatePeriodSeconds", period_s, why))
+    if old is None:
+        return errors
+    for name in ("attachRequired", "volumeLifecycleModes"):
+        if spec.get(name) != before.get(name):
+            errors.append(invalid_value(f"spec.{_SPELT.get(name, name)}", spec.get(name), IMMUTABLE))
+    return errors
+
+
+def _token_errors(requests: Sequence[Mapping[str, Any]]) -> list[FieldError]:
+    """Each audience once, for a life within bounds."""
+    errors: list[FieldError] = []
+    seen: set[str] = set()
+    for index, request in enumerate(requests):
+        path = f"spec.tokenRequests[{index}]"
+        audience, life_s = request.get("audience") or "", request.get("expirationSeconds")
+        if audience in seen:
+            errors.append(duplicate_value(f"{path}.audience", audience))
+            continue
+        seen.add(audience)
+        if life_s is not None and life_s < SHORTEST_TOKEN_S:
+            why = "may not specify a duration less than 10 minutes"
+            errors.append(invalid_value(f"{path}.expirationSeconds", life_s, why))
+        if life_s is not None and life_s > LONGEST_TOKEN_S:
+            why = "may not specify a duration larger than 2^32 seconds"
+            errors.append(invalid_value(f"{path}.expirationSeconds", life_s, why))
+    return errors
 
 
 def _row(obj: Object, now: datetime) -> list[Any]:
@@ -67,7 +106,6 @@ CSI_DRIVERS = Resource(
         schema=_SCHEMA,
         namespaced=False,
         tracks_generation=True,
-        immutable=("spec.attachRequired", "spec.volumeLifecycleModes"),
         defaults=_default,
         rules=_rules,
         row=_row,

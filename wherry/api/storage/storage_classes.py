@@ -2,26 +2,27 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
 from wherry.api.columns import AGE, NAME, age_of, bool_text
 from wherry.api.resource import Column, Resource
 from wherry.api.schema_strategy import SchemaStrategy
-from wherry.api.validation import validate_one_of
-from wherry.objects.errors import FieldError, forbidden_value, invalid_value
+from wherry.api.storage.provisioning import changed_errors, parameter_errors, provisioner_errors
+from wherry.api.validation import validate_immutable, validate_label_name
+from wherry.objects.errors import FieldError, duplicate_value, not_supported, required
 from wherry.objects.meta import Object, annotations_of, name_of
-from wherry.objects.names import is_qualified_name
 
 _SCHEMA = "io.k8s.api.storage.v1.StorageClass"
 IS_DEFAULT = "storageclass.kubernetes.io/is-default-class"
 WAIT_FOR_CONSUMER = "WaitForFirstConsumer"
-_FIXED = {
-    "parameters": "updates to parameters are forbidden.",
-    "provisioner": "updates to provisioner are forbidden.",
-    "reclaimPolicy": "updates to reclaimPolicy are forbidden.",
-    "volumeBindingMode": "updates to volumeBindingMode are forbidden.",
+_STABLE_LABELS = {
+    "failure-domain.beta.kubernetes.io/region": "topology.kubernetes.io/region",
+    "failure-domain.beta.kubernetes.io/zone": "topology.kubernetes.io/zone",
 }
+_POLICIES = ("Delete", "Retain")
+_MODES = ("Immediate", WAIT_FOR_CONSUMER)
 
 
 def _default(obj: Object) -> None:
@@ -32,22 +33,57 @@ def _default(obj: Object) -> None:
 
 
 def _rules(new: Object, old: Object | None) -> list[FieldError]:
-    provisioner = (new.get("provisioner") or "").lower()
-    errors = (
-        [invalid_value("provisioner", new["provisioner"], text) for text in is_qualified_name(provisioner)]
-        if provisioner
-        else []
-    )
-    errors += validate_one_of("reclaimPolicy", new.get("reclaimPolicy"), ("Delete", "Recycle", "Retain"))
-    modes = ("Immediate", WAIT_FOR_CONSUMER)
-    errors += validate_one_of("volumeBindingMode", new.get("volumeBindingMode"), modes)
+    mode, policy = new.get("volumeBindingMode"), new.get("reclaimPolicy")
     if old is not None:
-        errors += [
-            forbidden_value(name, why)
-            for name, why in _FIXED.items()
-            if (new.get(name) or None) != (old.get(name) or None)
-        ]
+        errors = changed_errors(new, old, ("parameters", "provisioner", "reclaimPolicy"))
+        return errors + validate_immutable("volumeBindingMode", mode, old.get("volumeBindingMode"))
+    errors = provisioner_errors("provisioner", new.get("provisioner"))
+    errors += parameter_errors("parameters", new.get("parameters"))
+    if policy and policy not in _POLICIES:
+        errors.append(not_supported("reclaimPolicy", policy, _POLICIES))
+    if mode not in _MODES:
+        errors.append(
+            not_supported("volumeBindingMode", mode, _MODES) if mode else required("volumeBindingMode")
+        )
+    return errors + _topology_errors(new.get("allowedTopologies") or ())
+
+
+def _topology_errors(terms: Sequence[Mapping[str, Any]]) -> list[FieldError]:
+    errors: list[FieldError] = []
+    seen: list[dict[str, set[str]]] = []
+    for index, term in enumerate(terms):
+        path = f"allowedTopologies[{index}].matchLabelExpressions"
+        wanted: dict[str, set[str]] = {}
+        for at, expression in enumerate(term.get("matchLabelExpressions") or ()):
+            key, values = expression.get("key") or "", list(expression.get("values") or ())
+            errors += _expression_errors(key, values, f"{path}[{at}]")
+            if key in wanted:
+                errors.append(duplicate_value(f"{path}[{at}].key", key))
+            wanted[key] = set(values)
+        if wanted in seen:
+            errors.append(duplicate_value(path, ""))
+        seen.append(wanted)
     return errors
+
+
+def _expression_errors(key: str, values: list[str], path: str) -> list[FieldError]:
+    errors = [] if values else [required(f"{path}.values")]
+    errors += [
+        duplicate_value(f"{path}.values[{index}]", value)
+        for index, value in enumerate(values)
+        if value in values[:index]
+    ]
+    return errors + validate_label_name(key, f"{path}.key")
+
+
+def _warns(new: Object, _old: Object | None) -> list[str]:
+    return [
+        f"allowedTopologies[{index}].matchLabelExpressions[{at}].key: deprecated since v1.17; "
+        f'use "{stable}" instead'
+        for index, term in enumerate(new.get("allowedTopologies") or ())
+        for at, expression in enumerate(term.get("matchLabelExpressions") or ())
+        if (stable := _STABLE_LABELS.get(expression.get("key") or ""))
+    ]
 
 
 def is_default_class(obj: Object) -> bool:
@@ -74,7 +110,9 @@ STORAGE_CLASSES = Resource(
     plural="storageclasses",
     namespaced=False,
     short_names=("sc",),
-    strategy=SchemaStrategy(schema=_SCHEMA, namespaced=False, defaults=_default, rules=_rules, row=_row),
+    strategy=SchemaStrategy(
+        schema=_SCHEMA, namespaced=False, defaults=_default, rules=_rules, row=_row, warns=_warns
+    ),
     columns=(
         NAME,
         Column("Provisioner", description="Who makes the volumes."),

@@ -8,16 +8,20 @@ from typing import Any
 from wherry.api.columns import AGE, NAME, age_of
 from wherry.api.resource import Column, Resource
 from wherry.api.schema_strategy import SchemaStrategy
+from wherry.api.storage.provisioning import changed_errors, parameter_errors, provisioner_errors
 from wherry.objects.errors import FieldError, required
 from wherry.objects.meta import Object, name_of
 
 _SCHEMA = "io.k8s.api.storage.v1.VolumeAttributesClass"
 
 
-def _rules(new: Object, _old: Object | None) -> list[FieldError]:
-    if new.get("parameters"):
-        return []
-    return [required("parameters", "must contain at least one key/value pair")]
+def _rules(new: Object, old: Object | None) -> list[FieldError]:
+    errors = changed_errors(new, old, ("driverName", "parameters")) if old is not None else []
+    errors += provisioner_errors("driverName", new.get("driverName"))
+    errors += parameter_errors("parameters", new.get("parameters"))
+    if not new.get("parameters"):
+        errors.append(required("parameters", "must contain at least one key/value pair"))
+    return errors
 
 
 def _row(obj: Object, now: datetime) -> list[Any]:
@@ -34,7 +38,6 @@ VOLUME_ATTRIBUTES_CLASSES = Resource(
     strategy=SchemaStrategy(
         schema=_SCHEMA,
         namespaced=False,
-        immutable=("driverName", "parameters"),
         rules=_rules,
         row=_row,
     ),

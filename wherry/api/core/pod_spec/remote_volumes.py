@@ -8,9 +8,9 @@ from __future__ import annotations
 
 import re
 
-from wherry.api.core.pod_spec.rules import Errors, Fields, check_descending_path, check_present
+from wherry.api.core.pod_spec.rules import Errors, Fields, check, check_descending_path, check_present
 from wherry.objects.errors import invalid_value, not_supported, required
-from wherry.objects.names import range_text
+from wherry.objects.names import is_dns1123_label, range_text
 
 REMOTE: dict[str, tuple[str, ...]] = {
     "awsElasticBlockStore": ("volumeID",),
@@ -28,7 +28,7 @@ REMOTE: dict[str, tuple[str, ...]] = {
     "nfs": ("server", "path"),
     "photonPersistentDisk": ("pdID",),
     "portworxVolume": ("volumeID",),
-    "quobyte": ("registry", "volume"),
+    "quobyte": ("volume",),
     "rbd": ("monitors", "image"),
     "scaleIO": ("gateway", "system", "volumeName"),
     "storageos": ("volumeName",),
@@ -40,6 +40,9 @@ _INITIATORS = {
     "eui": re.compile(r"eui.[A-Za-z0-9]{16}$", re.ASCII),
     "naa": re.compile(r"naa.[A-Za-z0-9]{32}$", re.ASCII),
 }
+_HOST_AND_PORT = re.compile(r"([^:\[\]]*|\[[^\[\]]*\]):[^:]*", re.ASCII)
+_HOSTS_WRONG = "must be a host:port pair or multiple pairs separated by commas"
+_LONGEST_TENANT = 64
 _CACHING = ("None", "ReadOnly", "ReadWrite")
 _DISKS = ("Dedicated", "Managed", "Shared")
 _MANAGED_URI = (
@@ -77,9 +80,32 @@ def validate_remote(kind: str, source: Fields, path: str, volume: str, errors: E
                     detail = "kubernetes.io and k8s.io namespaces are reserved"
                     errors.append(invalid_value(f"{path}.options[{option}]", option, detail))
         case "cinder":
-            secret = source.get("secretRef")
-            if secret is not None and not secret.get("name"):
-                errors.append(required(f"{path}.secretRef.name"))
+            _validate_secret(source, path, errors)
+        case "storageos":
+            for field in ("volumeName", "volumeNamespace"):
+                if name := source.get(field):
+                    check(is_dns1123_label, name, f"{path}.{field}", errors)
+            _validate_secret(source, path, errors)
+        case "quobyte":
+            _validate_quobyte(source, path, errors)
+
+
+def _validate_secret(source: Fields, path: str, errors: Errors) -> None:
+    secret = source.get("secretRef")
+    if secret is not None and not secret.get("name"):
+        errors.append(required(f"{path}.secretRef.name"))
+
+
+def _validate_quobyte(source: Fields, path: str, errors: Errors) -> None:
+    registry, at = source.get("registry") or "", f"{path}.registry"
+    if not registry:
+        errors.append(required(at, _HOSTS_WRONG))
+    elif len(source.get("tenant") or "") > _LONGEST_TENANT:
+        detail = "must be a UUID and may not exceed a length of 64 characters"
+        errors.append(required(f"{path}.tenant", detail))
+    else:
+        wrong = [pair for pair in registry.split(",") if not _HOST_AND_PORT.fullmatch(pair)]
+        errors.extend([invalid_value(at, registry, _HOSTS_WRONG) for _ in wrong])
 
 
 def _validate_iscsi(source: Fields, path: str, volume: str, errors: Errors) -> None:

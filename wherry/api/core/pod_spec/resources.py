@@ -65,7 +65,7 @@ def may_overcommit(name: str) -> bool:
 
 
 @lru_cache(1024)
-def _name_errors(name: str) -> tuple[str, ...]:
+def resource_name_errors(name: str) -> tuple[str, ...]:
     """What is wrong with the name of a resource of a container."""
     if wrong := is_qualified_name(name):
         return tuple(wrong)
@@ -123,7 +123,7 @@ def validate_resources(
 
 
 def _validate_amount(name: str, amount: Quantity, path: str, pod_level: bool, errors: Errors) -> None:
-    wrong = _name_errors(name)
+    wrong = resource_name_errors(name)
     if wrong:
         errors.extend([invalid_value(path, name, text) for text in wrong])
     elif pod_level and name not in ("cpu", "memory") and not name.startswith(HUGE_PAGES):

@@ -28,10 +28,11 @@ def default_volume(volume: Fields) -> None:
         volume["emptyDir"] = {}
         return
     for kind in kinds:
-        _default_source(kind, volume[kind])
+        default_source(kind, volume[kind])
 
 
-def _default_source(kind: str, source: Fields) -> None:
+def default_source(kind: str, source: Fields) -> None:
+    """Default one source in place; `kind` is the field that holds it."""
     match kind:
         case "secret" | "configMap":
             _default(source, "defaultMode", READABLE)

@@ -114,7 +114,8 @@ def _validate_empty_dir(source: Fields, path: str, errors: Errors) -> None:
         errors.append(forbidden_value(f"{path}.sizeLimit", detail))
 
 
-def _validate_host_path(source: Fields, path: str, errors: Errors) -> None:
+def validate_host_path(source: Fields, path: str, errors: Errors) -> None:
+    """A `HostPathVolumeSource`."""
     if not source.get("path"):
         errors.append(required(f"{path}.path"))
         return
@@ -202,7 +203,7 @@ _SOURCES: dict[str, Callable[[Fields, str, Errors], None]] = {
     "downwardAPI": _validate_downward,
     "emptyDir": _validate_empty_dir,
     "ephemeral": _validate_ephemeral,
-    "hostPath": _validate_host_path,
+    "hostPath": validate_host_path,
     "persistentVolumeClaim": _validate_claim,
     "projected": validate_projected,
     "secret": _validate_secret,
