@@ -1,30 +1,38 @@
 """Reading request bodies: JSON or YAML in, a private object of the right kind out.
 
-Unknown and repeated fields are what `fieldValidation` is about. orjson silently keeps the last of
-repeated keys, so they are found by counting: the bytes sent and the re-encoded object must hold
-the same number of `":`; only when they do not is the slow parser asked which key it was.
+Unknown and repeated fields are what `fieldValidation` is about; `strictness` says what they are called.
 """
 
 from __future__ import annotations
 
-import json
-from collections.abc import Iterator
+from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any
 
 import orjson
 
 from wherry.api.resource import Resource
+from wherry.apiserver import strictness
 from wherry.apiserver.call import JSON, Call
-from wherry.objects.errors import bad_request, unsupported_media_type
+from wherry.apiserver.json_problems import json_problem, summary
+from wherry.apiserver.strictness import IGNORE, STRICT, WARN
+from wherry.objects.errors import ApiError, bad_request, unsupported_media_type
 from wherry.objects.meta import Object
 
 if TYPE_CHECKING:
     import yaml
 
+    from wherry.api.schema import Findings
+
 YAML = "application/yaml"
 PROTOBUF = "application/vnd.kubernetes.protobuf"
 TAKEN = (JSON, YAML, PROTOBUF)
-STRICT, WARN, IGNORE = "Strict", "Warn", "Ignore"
+OTHER_SCHEMAS = {
+    ("autoscaling/v1", "Scale"): "io.k8s.api.autoscaling.v1.Scale",
+    ("v1", "Binding"): "io.k8s.api.core.v1.Binding",
+    ("policy/v1", "Eviction"): "io.k8s.api.policy.v1.Eviction",
+    ("authentication.k8s.io/v1", "TokenRequest"): "io.k8s.api.authentication.v1.TokenRequest",
+}
+"""What bodies of subresources look like that are of another kind than the resource."""
 INCONSISTENT = "the API version in the data ({found}) does not match the expected API version ({wanted})"
 
 
@@ -49,7 +57,7 @@ def parse(body: bytes, content_type: str) -> Any:
         try:
             return orjson.loads(body)
         except orjson.JSONDecodeError as error:
-            raise NotAnObject(f"couldn't get version/kind; json parse error: {error}") from error
+            raise NotAnObject(f"couldn't get version/kind; json parse error: {json_problem(body)}") from error
     if kind == YAML or kind.endswith("+yaml"):
         return _parse_yaml(body)
     if kind == PROTOBUF:
@@ -104,112 +112,121 @@ def read_options(call: Call) -> Object | None:
 
 
 def read_object(
-    call: Call, resource: Resource, api_version: str = "", kind: str = "", also: tuple[str, ...] = ()
+    call: Call,
+    resource: Resource,
+    api_version: str = "",
+    kind: str = "",
+    also: tuple[str, ...] = (),
+    is_known: Callable[[str, str], bool] | None = None,
 ) -> Object:
     """The call's body as an object of `kind` (the resource's own if not given), checked field by field.
 
     apiVersion and kind are filled in when absent; the versions in `also` look the same and are taken for
-    `api_version`. Raises ApiError (400, 415).
+    `api_version`. `is_known` tells whether a kind exists in an API version, for the words of a refusal.
+    Raises ApiError (400, 415).
     """
     api_version = api_version or resource.api_version
     kind = kind or resource.kind
     if isinstance(call.body, bytes):
-        if not call.body:
-            raise bad_request("the request body is empty; an object is required")
         if resource.custom is not None and media_type(call.content_type) == PROTOBUF:
             raise unsupported_media_type((JSON, YAML))
         try:
             obj = parse(call.body, call.content_type)
         except NotAnObject as error:
-            raise bad_request(
-                f"the object provided is unrecognized (must be of type {kind}): {error}"
-            ) from error
+            raise _unrecognized(kind, str(error), call.body) from error
     else:
         obj = private_copy(call.body)
     if not isinstance(obj, dict):
-        raise bad_request(
-            f"the object provided is unrecognized (must be of type {kind}): couldn't get version/kind; "
-            "json parse error: json: cannot unmarshal into Go value of type struct"
-        )
+        body = call.body if isinstance(call.body, bytes) else orjson.dumps(obj)
+        problem = json_problem(orjson.dumps(obj))
+        raise _unrecognized(kind, f"couldn't get version/kind; json parse error: {problem}", body)
     if obj.get("apiVersion") in also:
         obj["apiVersion"] = api_version
-    _check_kind(obj, api_version, kind)
-    if kind == resource.kind:
-        check_fields(call, obj, resource)
+    _check_kind(obj, api_version, kind, is_known if resource.custom is None else None)
+    check_fields(call, obj, resource, api_version, kind)
     obj = {"apiVersion": api_version, "kind": kind, **obj}
     if not isinstance(obj.get("metadata"), dict):
         obj["metadata"] = {}
     return obj
 
 
-def _check_kind(obj: Object, api_version: str, kind: str) -> None:
+def _unrecognized(kind: str, problem: str, body: bytes) -> ApiError:
+    return bad_request(
+        f"the object provided is unrecognized (must be of type {kind}): {problem} ({summary(body)})"
+    )
+
+
+def _check_kind(
+    obj: Object, api_version: str, kind: str, is_known: Callable[[str, str], bool] | None
+) -> None:
     found_version = obj.get("apiVersion") or api_version
     found_kind = obj.get("kind") or kind
-    if found_version != api_version:
-        raise bad_request(INCONSISTENT.format(found=found_version, wanted=api_version))
+    version = str(found_version).rpartition("/")[2]
+    if (found_version, found_kind) != (api_version, kind) and is_known is not None:
+        prefix = f'{found_kind} in version "{version}" cannot be handled as a {kind}: '
+        if not is_known(str(found_version), str(found_kind)):
+            raise bad_request(
+                f'{prefix}no kind "{found_kind}" is registered for version "{found_version}" in scheme '
+                '"pkg/api/legacyscheme/scheme.go:30"'
+            )
     if found_kind != kind:
-        version = api_version.rpartition("/")[2]
+        internal = api_version.rpartition("/")[0].partition(".")[0] or "core"
         raise bad_request(
             f'{found_kind} in version "{version}" cannot be handled as a {kind}: '
-            f"converting ({version}.{found_kind}) to ({version}.{kind}): unknown conversion"
+            f"converting ({version}.{found_kind}) to ({internal}.{kind}): unknown conversion"
         )
+    if found_version != api_version:
+        raise bad_request(INCONSISTENT.format(found=found_version, wanted=api_version))
     obj["apiVersion"], obj["kind"] = api_version, kind
 
 
-def check_fields(call: Call, obj: Object, resource: Resource) -> None:
+def findings_in(obj: Object, resource: Resource, api_version: str = "", kind: str = "") -> Findings:
+    """What decoding finds in `obj`: unknown fields and errors. Drops both nulls and unknown fields.
+
+    `api_version` and `kind` name what is read when it is not the resource itself.
+    """
+    from wherry.api import schema
+
+    if kind and kind != resource.kind:
+        name = OTHER_SCHEMAS.get((api_version, kind))
+        return schema.check(obj, schema.definition(name)) if name else schema.Findings()
+    if resource.custom is not None:
+        return resource.custom.check(obj)
+    if resource.schema:
+        return schema.check(obj, schema.definition(resource.schema))
+    return schema.Findings()
+
+
+def check_fields(call: Call, obj: Object, resource: Resource, api_version: str = "", kind: str = "") -> None:
     """Refuse what cannot be decoded; refuse or warn of unknown and repeated fields, as asked.
 
     Drops nulls, which mean absent. Raises ApiError (400).
     """
-    from wherry.api import schema
-
-    if resource.custom is not None:
-        findings = resource.custom.check(obj)
-    elif resource.schema:
-        findings = schema.check(obj, schema.definition(resource.schema))
-    else:
-        return
-    prefix = f'{resource.kind} in version "{resource.version}" cannot be handled as a {resource.kind}: '
+    kind = kind or resource.kind
+    findings = findings_in(obj, resource, api_version, kind)
+    version = (api_version or resource.api_version).rpartition("/")[2]
+    prefix = f'{kind} in version "{version}" cannot be handled as a {kind}: '
     if findings.errors:
         raise bad_request(prefix + findings.errors[0])
     wanted = call.query.get("fieldValidation") or WARN
     if wanted == IGNORE:
         return
-    complaints = list(findings.unknown)
-    if isinstance(call.body, bytes) and media_type(call.content_type) == JSON:
-        complaints.extend(f'duplicate field "{path}"' for path in repeated_fields(call.body))
-    if not complaints:
-        return
-    if wanted == STRICT:
-        raise bad_request(f"{prefix}strict decoding error: {', '.join(complaints)}")
-    call.warnings.extend(complaints)
+    repeats, complaints = _complaints(call, resource, findings.unknown)
+    if wanted == STRICT and (repeats or complaints):
+        texts = [strictness.yaml_strict_error(repeats), *complaints] if repeats else complaints
+        raise bad_request(f"{prefix}strict decoding error: {', '.join(texts)}")
+    call.warnings.extend([*repeats, *complaints])
 
 
-def repeated_fields(body: bytes) -> list[str]:
-    """Paths of keys that stand twice in one JSON object of `body`, in order of appearance."""
-    if body.count(b'":') == orjson.dumps(orjson.loads(body)).count(b'":'):
-        return []
-    return list(_repeats(json.loads(body, object_pairs_hook=_Pairs), ""))
-
-
-class _Pairs:
-    """A JSON object with every pair it was written with."""
-
-    __slots__ = ("pairs",)
-
-    def __init__(self, pairs: list[tuple[str, Any]]) -> None:
-        self.pairs = pairs
-
-
-def _repeats(value: Any, path: str) -> Iterator[str]:
-    if isinstance(value, _Pairs):
-        seen: set[str] = set()
-        for key, item in value.pairs:
-            below = f"{path}.{key}" if path else key
-            if key in seen:
-                yield below
-            seen.add(key)
-            yield from _repeats(item, below)
-    elif isinstance(value, list):
-        for index, item in enumerate(value):
-            yield from _repeats(item, f"{path}[{index}]")
+def _complaints(call: Call, resource: Resource, unknown: Sequence[str]) -> tuple[list[str], list[str]]:
+    """Repeated keys of a YAML body, and all other complaints."""
+    if not isinstance(call.body, bytes):
+        return [], list(unknown)
+    kind = media_type(call.content_type)
+    if kind == YAML:
+        return strictness.yaml_repeats(call.body), strictness.converted_complaints((), unknown)
+    if kind != JSON:
+        return [], list(unknown)
+    if resource.custom is not None:
+        return [], strictness.converted_complaints(strictness.json_repeats(call.body), unknown)
+    return [], strictness.json_complaints(call.body, unknown)

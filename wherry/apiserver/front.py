@@ -141,7 +141,9 @@ class Front:
             async with asyncio.timeout(self._core.config.request_timeout_s):
                 return self._answer(call, form, await result, started)
         except TimeoutError:
-            timeout = server_timeout("request did not complete within the allotted timeout")
+            timeout = server_timeout(
+                "request did not complete within requested timeout - context deadline exceeded", 0
+            )
             return self._failed(timeout, call.info, started, call)
         except ApiError as error:
             return self._failed(error, call.info, started, call)
@@ -222,7 +224,7 @@ class Front:
         self._observe(info, error.code, started)
         headers: Headers = NO_CACHE
         retry_after = error.details.get("retryAfterSeconds")
-        if retry_after and error.code in (429, 503, 504):
+        if retry_after:
             headers = (*headers, ("Retry-After", str(retry_after)))
         if call is not None:
             headers = (*headers, *warning_headers(call.warnings))

@@ -5,16 +5,26 @@ They come as query parameters; a DELETE may carry them as a body instead, which 
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from wherry.apiserver.request import is_true
-from wherry.objects.errors import ApiError, FieldError, bad_request, forbidden_value, invalid, not_supported
+from wherry.apiserver.request import is_set, is_true
+from wherry.objects.errors import (
+    ApiError,
+    FieldError,
+    bad_request,
+    forbidden_value,
+    invalid,
+    invalid_value,
+    not_supported,
+    too_long,
+)
 from wherry.objects.meta import Object
 
-PROPAGATION_POLICIES = ("Background", "Foreground", "Orphan")
-FIELD_VALIDATIONS = ("Ignore", "Strict", "Warn")
+PROPAGATION_POLICIES = ("Foreground", "Background", "Orphan")
+MANAGER_LIMIT_B = 128
+FIELD_VALIDATIONS = ("", "Ignore", "Strict", "Warn")
 META_GROUP = "meta.k8s.io"
 
 
@@ -49,63 +59,58 @@ def list_options(query: Mapping[str, str]) -> ListOptions:
         _integer(query, "limit"),
         query.get("continue", ""),
         _integer(query, "timeoutSeconds"),
-        is_true(query.get("allowWatchBookmarks", "")),
+        is_set(query, "allowWatchBookmarks"),
         None if initial is None else is_true(initial),
     )
-    errors = _list_errors(options, is_true(query.get("watch", "")))
+    errors = _list_errors(options, is_set(query, "watch"))
     if errors:
         raise invalid("ListOptions", META_GROUP, "", errors)
     if options.resource_version and not options.resource_version.isdigit():
-        raise bad_request(
-            f"invalid resource version: strconv.ParseUint: parsing {options.resource_version!r}"
-        )
+        raise bad_request(f"invalid resource version: {unreadable_version(options.resource_version)}")
     return options
 
 
+def unreadable_version(text: str) -> str:
+    """What upstream says of a resourceVersion that is no number."""
+    why = f'strconv.ParseUint: parsing "{text}": invalid syntax'
+    return str(invalid_value("resourceVersion", text, why))
+
+
 def _list_errors(options: ListOptions, is_watch: bool) -> list[FieldError]:
-    match = options.resource_version_match
+    match, field = options.resource_version_match, "resourceVersionMatch"
     errors: list[FieldError] = []
-    if options.send_initial_events is not None and not is_watch:
-        errors.append(forbidden_value("sendInitialEvents", "sendInitialEvents is forbidden for list"))
     if is_watch:
-        if options.send_initial_events is None and match:
-            errors.append(
-                forbidden_value(
-                    "resourceVersionMatch",
-                    "resourceVersionMatch is forbidden for watch unless sendInitialEvents is provided",
-                )
-            )
-        if options.send_initial_events is not None and match != "NotOlderThan":
-            errors.append(
-                forbidden_value(
-                    "resourceVersionMatch",
-                    "sendInitialEvents requires setting resourceVersionMatch to NotOlderThan",
-                )
-            )
-        return errors
+        return _watch_errors(options)
+    if match:
+        if not options.resource_version:
+            errors.append(forbidden_value(field, f"{field} is forbidden unless resourceVersion is provided"))
+        if options.continue_token:
+            errors.append(forbidden_value(field, f"{field} is forbidden when continue is provided"))
+        if match not in ("Exact", "NotOlderThan"):
+            errors.append(not_supported(field, match, ("Exact", "NotOlderThan", "")))
+        if match == "Exact" and options.resource_version == "0":
+            why = f'{field} "exact" is forbidden for resourceVersion "0"'
+            errors.append(forbidden_value(field, why))
+    if options.send_initial_events is not None:
+        errors.append(forbidden_value("sendInitialEvents", "sendInitialEvents is forbidden for list"))
+    return errors
+
+
+def _watch_errors(options: ListOptions) -> list[FieldError]:
+    match, field = options.resource_version_match, "resourceVersionMatch"
+    errors: list[FieldError] = []
+    if options.send_initial_events is not None and match != "NotOlderThan":
+        why = f"sendInitialEvents requires setting {field} to NotOlderThan"
+        errors.append(forbidden_value(field, why))
     if not match:
         return errors
-    if not options.resource_version:
-        errors.append(
-            forbidden_value(
-                "resourceVersionMatch",
-                "resourceVersionMatch is forbidden unless resourceVersion is provided",
-            )
-        )
+    if options.send_initial_events is None:
+        why = f"{field} is forbidden for watch unless sendInitialEvents is provided"
+        errors.append(forbidden_value(field, why))
+    if match != "NotOlderThan":
+        errors.append(not_supported(field, match, ("NotOlderThan",)))
     if options.continue_token:
-        errors.append(
-            forbidden_value(
-                "resourceVersionMatch", "resourceVersionMatch is forbidden when continue is provided"
-            )
-        )
-    if match not in ("Exact", "NotOlderThan"):
-        errors.append(not_supported("resourceVersionMatch", match, ("Exact", "NotOlderThan", "")))
-    if match == "Exact" and options.resource_version == "0":
-        errors.append(
-            forbidden_value(
-                "resourceVersionMatch", 'resourceVersionMatch "exact" is forbidden for resourceVersion "0"'
-            )
-        )
+        errors.append(forbidden_value(field, f"{field} is forbidden when continue is provided"))
     return errors
 
 
@@ -119,24 +124,35 @@ def _integer(query: Mapping[str, str], name: str) -> int:
         raise bad_request(f'strconv.ParseInt: parsing "{text}": invalid syntax') from None
 
 
-def check_write_options(query: Mapping[str, str], kind: str) -> None:
-    """Check dryRun and fieldValidation of a `kind` such as CreateOptions. Raises ApiError (422)."""
-    if not query:
+def check_write_options(query: Mapping[str, str], kind: str, first: Sequence[FieldError] = ()) -> None:
+    """Check fieldManager, dryRun and fieldValidation of a `kind` such as CreateOptions.
+
+    `first` are complaints found before. Raises ApiError (422).
+    """
+    if not query and not first:
         return
-    errors: list[FieldError] = []
-    dry_run = query.get("dryRun", "")
-    if dry_run and dry_run != "All":
+    errors = [*first, *_manager_errors(query.get("fieldManager", ""))]
+    dry_run = query.get("dryRun", "All")
+    if dry_run != "All":
         errors.append(not_supported("dryRun", [dry_run], ("All",)))
     validation = query.get("fieldValidation", "")
-    if validation and validation not in FIELD_VALIDATIONS:
+    if validation not in FIELD_VALIDATIONS:
         errors.append(not_supported("fieldValidation", validation, FIELD_VALIDATIONS))
-    manager = query.get("fieldManager", "")
-    if len(manager) > 128:
-        errors.append(
-            FieldError("FieldValueTooLong", "fieldManager", "Too long: may not be more than 128 bytes")
-        )
     if errors:
         raise invalid(kind, META_GROUP, "", errors)
+
+
+def _manager_errors(manager: str) -> list[FieldError]:
+    errors: list[FieldError] = []
+    if len(manager.encode()) > MANAGER_LIMIT_B:
+        errors.append(too_long("fieldManager", MANAGER_LIMIT_B))
+    place = 0
+    for character in manager:
+        if not character.isprintable():
+            why = f"invalid character U+{ord(character):04X} (at position {place})"
+            errors.append(invalid_value("fieldManager", manager, why))
+        place += len(character.encode())
+    return errors
 
 
 @dataclass(frozen=True, slots=True)
@@ -161,25 +177,19 @@ def delete_options(query: Mapping[str, str], body: Object | None) -> DeleteOptio
             values["propagationPolicy"] = query["propagationPolicy"]
         if "orphanDependents" in query:
             values["orphanDependents"] = is_true(query["orphanDependents"])
-    dry_run = values.get("dryRun") or ([query["dryRun"]] if query.get("dryRun") else [])
-    errors: list[FieldError] = []
-    if any(item != "All" for item in dry_run):
-        errors.append(not_supported("dryRun", dry_run, ("All",)))
+        if query.get("dryRun"):
+            values["dryRun"] = [query["dryRun"]]
+    dry_run = values.get("dryRun") or []
     propagation = values.get("propagationPolicy") or ""
     orphan = values.get("orphanDependents")
-    if propagation and propagation not in PROPAGATION_POLICIES:
-        errors.append(
-            not_supported("propagationPolicy", propagation, ("Background", "Foreground", "Orphan", "nil"))
-        )
+    errors: list[FieldError] = []
     if propagation and orphan is not None:
-        errors.append(
-            FieldError(
-                "FieldValueInvalid",
-                "propagationPolicy",
-                f'Invalid value: "{propagation}": '
-                "orphanDependents and deletionPropagation cannot be both set",
-            )
-        )
+        why = "orphanDependents and deletionPropagation cannot be both set"
+        errors.append(invalid_value("propagationPolicy", propagation, why))
+    if propagation and propagation not in PROPAGATION_POLICIES:
+        errors.append(not_supported("propagationPolicy", propagation, (*PROPAGATION_POLICIES, "nil")))
+    if any(item != "All" for item in dry_run):
+        errors.append(not_supported("dryRun", dry_run, ("All",)))
     if errors:
         raise invalid("DeleteOptions", META_GROUP, "", errors)
     grace = values.get("gracePeriodSeconds")

@@ -6,7 +6,7 @@ from wherry.api import schema
 from wherry.api.resource import Resource
 from wherry.apiserver.call import Call
 from wherry.apiserver.core import Core
-from wherry.apiserver.request import is_true
+from wherry.apiserver.request import is_set
 from wherry.objects.managed_fields import conflict_error, merge_apply, track_update
 from wherry.objects.meta import Object
 from wherry.objects.shape import Shape
@@ -53,7 +53,7 @@ def apply(core: Core, call: Call, resource: Resource, live: Object | None, appli
         live,
         applied,
         manager=manager_of(call),
-        force=is_true(call.query.get("force", "")),
+        force=is_set(call.query, "force"),
         shape=shape_of(resource),
         api_version=resource.api_version,
         subresource=call.info.subresource,

@@ -174,6 +174,10 @@ class Registry:
                 return served
         return None
 
+    def knows(self, api_version: str, kind: str) -> bool:
+        """Whether objects of that kind are served."""
+        return self.of_kind(api_version, kind) is not None
+
     def resources(self) -> Sequence[Resource]:
         """Every served declaration, in the order added."""
         return list(self._order.values())

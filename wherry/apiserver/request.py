@@ -6,6 +6,7 @@ query only decide the verb, which is cheap.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from functools import lru_cache
 from typing import NamedTuple
 from urllib.parse import parse_qsl
@@ -92,7 +93,7 @@ def request_info(method: str, path: str, query: dict[str, str]) -> RequestInfo:
         verb = "watch"
     elif not name:
         if verb == "get":
-            verb = "watch" if is_true(query.get("watch", "")) else "list"
+            verb = "watch" if is_set(query, "watch") else "list"
         elif verb == "delete":
             verb = "deletecollection"
     if not name and verb in ("list", "watch", "deletecollection"):
@@ -112,8 +113,13 @@ def single_name(field_selector: str) -> str:
 
 
 def is_true(text: str) -> bool:
-    """A boolean in a query: anything but "", "0" and "false" is true, as upstream reads it."""
-    return text not in ("", "0", "false", "False", "FALSE")
+    """A boolean in a query: anything but "0" and "false" is true, as upstream reads it; "" too."""
+    return text.lower() not in ("0", "false")
+
+
+def is_set(query: Mapping[str, str], name: str) -> bool:
+    """Whether a boolean parameter is there and true."""
+    return name in query and is_true(query[name])
 
 
 NO_QUERY: dict[str, str] = {}

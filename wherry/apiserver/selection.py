@@ -27,7 +27,7 @@ def select(resource: Resource, options: ListOptions, name: str = "") -> Match | 
     if fields is not None:
         for field in fields.fields:
             if field not in ALWAYS_SELECTABLE and field not in resource.selectable:
-                raise bad_request(f"field label not supported: {field}")
+                raise bad_request(_unsupported(resource, field))
     if labels is not None and labels.is_empty:
         labels = None
     if fields is not None and fields.is_empty:
@@ -39,6 +39,17 @@ def select(resource: Resource, options: ListOptions, name: str = "") -> Match | 
         None if labels is None else labels.matches,
         None if fields is None else fields.matches,
     )
+
+
+def _unsupported(resource: Resource, field: str) -> str:
+    """Upstream's words, which differ with how a kind declares its fields."""
+    if resource.kind == "Job":
+        return f'field label "{field}" not supported for Job'
+    if resource.kind == "ResourceSlice":
+        return f"field label not supported for {resource.api_version}, Kind={resource.kind}: {field}"
+    if not resource.selectable and resource.custom is None:
+        return f'"{field}" is not a known field selector: only "metadata.name", "metadata.namespace"'
+    return f"field label not supported: {field}"
 
 
 def _match(name: str, labels: Callable[..., bool] | None, fields: Callable[..., bool] | None) -> Match | None:

@@ -253,8 +253,9 @@ def too_many_requests(message: str, retry_after_s: int = 1) -> ApiError:
 
 
 def server_timeout(message: str, retry_after_s: int = 1) -> ApiError:
-    """504: the server knows the request but could not finish it in time."""
-    return ApiError(504, "Timeout", message, {"retryAfterSeconds": retry_after_s})
+    """504: the server knows the request but could not finish it in time; 0 advises no retry."""
+    details = {"retryAfterSeconds": retry_after_s} if retry_after_s else {}
+    return ApiError(504, "Timeout", f"Timeout: {message}", details)
 
 
 def service_unavailable(message: str) -> ApiError:

@@ -22,8 +22,9 @@ SEED = Path(__file__).parents[2] / "data" / "seed"
 YAML = {"Content-Type": "application/yaml"}
 APPLY = {"Content-Type": "application/apply-patch+yaml"}
 UNINDENTED = (
-    'Service in version "v1" cannot be handled as a Service: strict decoding error: unknown field "name", '
-    'unknown field "namespace", unknown field "type", unknown field "externalName"'
+    'Service in version "v1" cannot be handled as a Service: strict decoding error: unknown '
+    'field "externalName", '
+    'unknown field "name", unknown field "namespace", unknown field "type"'
 )
 LEGAL = sorted((SEED / "legal").iterdir())
 
@@ -85,7 +86,7 @@ def includes(found: Any, wanted: Any) -> bool:
         ("secret-slashes", "secrets", "yaml: line 2: mapping values are not allowed in this context"),
         ("service-full-width-colon", "services", "yaml: line 13: could not find expected ':'"),
         ("service-commas", "services",
-         "the API version in the data (v1,) does not match the expected API version (v1)"),
+         'no kind "Service," is registered for version "v1," in scheme '),
         ("service-external-name-unindented", "services", UNINDENTED),
     ],
 )  # fmt: skip
@@ -95,7 +96,7 @@ async def test_illegal_documents_are_refused(rig: Rig, name: str, plural: str, r
     status, answer, _ = await rig.http("POST", path, text, headers=YAML)
     assert status == 400
     assert answer["reason"] == "BadRequest"
-    assert answer["message"].endswith(refusal)
+    assert refusal in answer["message"]
 
 
 async def test_a_misspelt_field_is_named(rig: Rig) -> None:

@@ -54,9 +54,9 @@ async def test_selectors(rig: Rig, query: str, names: list[str]) -> None:
 @pytest.mark.parametrize(
     ("query", "code", "message"),
     [
-        ("fieldSelector=data.x%3D1", 400, "field label not supported: data.x"),
+        ("fieldSelector=data.x%3D1", 400, '"data.x" is not a known field selector'),
         ("labelSelector=a+in", 400, "unable to parse requirement"),
-        ("resourceVersion=999999", 504, "Too large resource version: 999999"),
+        ("resourceVersion=999999", 504, "Timeout: Too large resource version: 999999"),
         ("resourceVersion=x", 400, "invalid resource version"),
         ("limit=x", 400, "invalid syntax"),
         ("continue=x", 400, "continue key is not valid"),

@@ -60,9 +60,10 @@ async def test_generated_names_differ(rig: Rig) -> None:
           'Unsupported value: ["Some"]: supported values: "All"')),
         ("POST", MAPS, {"kind": "Secret", "apiVersion": "v1", "metadata": {"name": "b"}}, 400,
          ('Secret in version "v1" cannot be handled as a ConfigMap: '
-          "converting (v1.Secret) to (v1.ConfigMap): unknown conversion")),
+          "converting (v1.Secret) to (core.ConfigMap): unknown conversion")),
         ("POST", MAPS, {"kind": "ConfigMap", "apiVersion": "v2", "metadata": {"name": "b"}}, 400,
-         "the API version in the data (v2) does not match the expected API version (v1)"),
+         ('ConfigMap in version "v2" cannot be handled as a ConfigMap: no kind "ConfigMap" is registered '
+          'for version "v2" in scheme "pkg/api/legacyscheme/scheme.go:30"')),
         ("POST", f"{MAPS}?fieldValidation=Strict", {**config_map("b"), "dataa": {}}, 400,
          ('ConfigMap in version "v1" cannot be handled as a ConfigMap: strict decoding error: '
           'unknown field "dataa"')),

@@ -6,6 +6,8 @@ noted in the budget's status, so that two evictions at once cannot both have the
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from wherry.api.policy.pod_disruption_budgets import POD_DISRUPTION_BUDGETS
 from wherry.apiserver.admission.base import CREATE, Attributes
 from wherry.apiserver.body import private_copy, read_object
@@ -43,6 +45,7 @@ async def eviction(core: Core, call: Call, served: Served) -> Outcome:
     pod = cached.decode()
     options = delete_options(call.query, wanted.get("deleteOptions"))
     dry_run = options.dry_run or call.is_dry_run
+    options = replace(options, dry_run=dry_run)
     attributes = Attributes(
         core,
         CREATE,

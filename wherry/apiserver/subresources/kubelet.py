@@ -13,7 +13,7 @@ from wherry.apiserver.admission.base import CONNECT, Attributes
 from wherry.apiserver.call import Call, Outcome, RawOutcome
 from wherry.apiserver.core import Core
 from wherry.apiserver.registry import Served
-from wherry.apiserver.request import is_true
+from wherry.apiserver.request import is_set
 from wherry.apiserver.subresources.gate import KubeletAddress, kubelet_address
 from wherry.apiserver.subresources.streams import passed_on
 from wherry.apiserver.subresources.tunnel import error_of, tunnel
@@ -85,7 +85,7 @@ async def _in_container(
     core: Core, call: Call, served: Served, verb: str, more: list[tuple[str, str]]
 ) -> RawOutcome:
     await _admit(core, call, served)
-    flags = [(theirs, "1") for ours, theirs in STREAM_FLAGS if is_true(call.query.get(ours, ""))]
+    flags = [(theirs, "1") for ours, theirs in STREAM_FLAGS if is_set(call.query, ours)]
     if not any(flag != "tty" for flag, _ in flags):
         raise bad_request("at least one of stdin, stdout, stderr must be set")
     pod = _pod(call, served)

@@ -63,14 +63,13 @@ async def delete_object(core: Core, call: Call, served: Served, name: str, optio
         check_preconditions(served, cached, old, options)
         await _admit(core, call, served, cached, old, options)
         plan = plan_deletion(served.decode(cached), options, resource.strategy, core.now())
-        dry_run = options.dry_run or call.is_dry_run
         try:
             if plan.removes:
-                revision = cached.revision if dry_run else await remove(core, served, cached, old)
+                revision = cached.revision if options.dry_run else await remove(core, served, cached, old)
                 return _gone(served, old, revision)
             if plan.changed is None:
                 return Outcome(obj=old)
-            if not dry_run:
+            if not options.dry_run:
                 await swap(core, served, cached, plan.changed)
             return Outcome(obj=plan.changed, status=202 if options.orphan_dependents is False else 200)
         except Unfounded:
@@ -106,7 +105,7 @@ async def _admit(
         call.user,
         None,
         old,
-        options.dry_run or call.is_dry_run,
+        options.dry_run,
         call.warnings,
     )
     await core.admission.admit(attributes)

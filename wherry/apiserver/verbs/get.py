@@ -8,10 +8,11 @@ from __future__ import annotations
 
 from wherry.apiserver.call import Call, Outcome
 from wherry.apiserver.core import Core
+from wherry.apiserver.options import unreadable_version
 from wherry.apiserver.presentation import wants_protobuf
 from wherry.apiserver.protobuf import object_in_protobuf
 from wherry.apiserver.registry import Served
-from wherry.objects.errors import ApiError, bad_request, not_found
+from wherry.objects.errors import bad_request, not_found, server_timeout
 
 
 def get(core: Core, call: Call, served: Served) -> Outcome:
@@ -30,19 +31,18 @@ def check_reached(core: Core, revision: str) -> int:
     """The asked-for revision as a number, 0 if none. Raises ApiError for one not reached yet."""
     if not revision or revision == "0":
         return 0
-    if not revision.isdigit():
-        raise bad_request(
-            f'invalid resource version: strconv.ParseUint: parsing "{revision}": invalid syntax'
-        )
-    number = int(revision)
+    number = version_number(revision)
     if number > core.store.revision:
-        raise ApiError(
-            504,
-            "Timeout",
-            f"Too large resource version: {number}, current: {core.store.revision}",
-            {
-                "retryAfterSeconds": 1,
-                "causes": [{"reason": "ResourceVersionTooLarge", "message": "Too large resource version"}],
-            },
-        )
+        error = server_timeout(f"Too large resource version: {number}, current: {core.store.revision}")
+        error.details["causes"] = [
+            {"reason": "ResourceVersionTooLarge", "message": "Too large resource version"}
+        ]
+        raise error
     return number
+
+
+def version_number(revision: str) -> int:
+    """A resourceVersion as a number, 0 for none. Raises ApiError (400)."""
+    if revision and not revision.isdigit():
+        raise bad_request(f"invalid resource version: {unreadable_version(revision)}")
+    return int(revision or 0)

@@ -110,7 +110,7 @@ async def _read_past(
         )
     except Compacted as error:
         if not start:
-            raise expired(f"The resourceVersion for the provided list is too old: {revision}") from error
+            raise expired("The resourceVersion for the provided list is too old.") from error
         raise _too_old(start[len(served.resource.prefix()) :]) from error
     except FutureRevision as error:
         raise bad_request("the continue token is from a later time than this server's") from error
@@ -138,7 +138,7 @@ def decode_token(token: str) -> Continuation:
             raise ValueError("unknown version or unclean key")
         return Continuation(int(document["rv"]), document["start"].removesuffix("\0"))
     except (ValueError, KeyError, TypeError, AttributeError, binascii.Error) as error:
-        raise bad_request(f"continue key is not valid: {error}") from error
+        raise bad_request(f"invalid continue token: continue key is not valid: {error}") from error
 
 
 def render(served: Served, listed: Listed, meta: Object) -> bytes:

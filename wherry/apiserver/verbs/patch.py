@@ -12,17 +12,18 @@ from typing import Any
 
 from wherry.api.resource import Resource
 from wherry.apiserver import ownership
-from wherry.apiserver.body import NotAnObject, check_fields, media_type, parse, private_copy
+from wherry.apiserver.body import NotAnObject, media_type, parse, private_copy
 from wherry.apiserver.call import Call, Outcome
 from wherry.apiserver.core import Core
-from wherry.apiserver.options import META_GROUP, check_write_options
+from wherry.apiserver.options import check_write_options
 from wherry.apiserver.registry import Served
-from wherry.apiserver.verbs.write import Rules, create_object, main_rules, update_object
+from wherry.apiserver.verbs.patched import check_applied, check_patched
+from wherry.apiserver.verbs.update import check_name
+from wherry.apiserver.verbs.write import Rules, create_object, main_rules, set_namespace, update_object
 from wherry.objects.errors import (
     FieldError,
     bad_request,
     forbidden_value,
-    invalid,
     required,
     unsupported_media_type,
 )
@@ -32,7 +33,8 @@ JSON_PATCH = "application/json-patch+json"
 MERGE_PATCH = "application/merge-patch+json"
 STRATEGIC_PATCH = "application/strategic-merge-patch+json"
 APPLY_PATCH = "application/apply-patch+yaml"
-TAKEN = (JSON_PATCH, MERGE_PATCH, APPLY_PATCH, STRATEGIC_PATCH)
+TAKEN = (JSON_PATCH, MERGE_PATCH, STRATEGIC_PATCH, APPLY_PATCH)
+TAKEN_BY_CUSTOM = (JSON_PATCH, MERGE_PATCH, APPLY_PATCH)
 
 
 async def patch(core: Core, call: Call, served: Served) -> Outcome:
@@ -42,21 +44,27 @@ async def patch(core: Core, call: Call, served: Served) -> Outcome:
 
 async def patch_with(core: Core, call: Call, served: Served, rules: Rules) -> Outcome:
     """Patch under `rules` (main, status ...). Raises ApiError."""
-    check_write_options(call.query, "PatchOptions")
     kind = media_type(call.content_type)
-    _check_force(call, kind)
+    if kind not in taken_by(served.resource):
+        raise unsupported_media_type(taken_by(served.resource))
+    check_write_options(call.query, "PatchOptions", _force_errors(call, kind))
     if kind == APPLY_PATCH:
         return await _apply(core, call, served, rules)
-    first: list[Callable[[Object], Object]] = [patcher(call, served.resource)]
+    patcher(call, served.resource)  # what is wrong with the patch is said before what is not there
 
     def produce(live: Object) -> Object:
-        # The result may hold parts of the patch, which storing it changes: a second try reads it anew.
-        change = first.pop() if first else patcher(call, served.resource)
-        patched = change(live)
-        _check_patched(call, served.resource, patched)
+        # The result may hold parts of the patch, which storing it changes: every try reads it anew.
+        patched = patcher(call, served.resource)(live)
+        patch = _read_patch(call) if kind == STRATEGIC_PATCH else None
+        _check_patched(call, served.resource, patched, patch, kind)
         return patched
 
     return await update_object(core, call, served, produce, rules)
+
+
+def taken_by(resource: Resource) -> tuple[str, ...]:
+    """The kinds of patches a resource takes."""
+    return TAKEN if resource.custom is None else TAKEN_BY_CUSTOM
 
 
 def patcher(call: Call, resource: Resource, *, is_own_kind: bool = True) -> Callable[[Object], Object]:
@@ -97,38 +105,34 @@ def _read_patch(call: Call) -> Any:
         raise bad_request(str(error)) from error
 
 
-def _check_force(call: Call, kind: str) -> None:
+def _force_errors(call: Call, kind: str) -> list[FieldError]:
     errors: list[FieldError] = []
     if kind == APPLY_PATCH:
         if not call.query.get("fieldManager"):
             errors.append(required("fieldManager", "is required for apply patch"))
     elif "force" in call.query:
         errors.append(forbidden_value("force", "may not be specified for non-apply patch"))
-    if errors:
-        raise invalid("PatchOptions", META_GROUP, "", errors)
+    return errors
 
 
-def _check_patched(call: Call, resource: Resource, patched: Object) -> None:
-    """A patch may not turn an object into something else. Raises ApiError (400)."""
+def _check_patched(call: Call, resource: Resource, patched: Object, patch: Any, kind: str) -> None:
+    """A patch may not turn an object into something else. Raises ApiError (400, 422)."""
     if patched.get("kind") != resource.kind or patched.get("apiVersion") != resource.api_version:
         raise bad_request(
             f"the patch changes the object's type to {patched.get('apiVersion')}, {patched.get('kind')}"
         )
     if not isinstance(patched.get("metadata"), dict):
         raise bad_request("the patch removes the object's metadata")
-    name = patched["metadata"].get("name")
-    if name and name != call.info.name:
-        raise bad_request(
-            f"the name of the object ({name}) does not match the name on the URL ({call.info.name})"
-        )
-    check_fields(_without_body(call), patched, resource)
-
-
-def _without_body(call: Call) -> Call:
-    """The call without its bytes: repeated fields are not looked for in what is only a patch."""
-    bare = Call(call.info, call.user, call.query, None, call.content_type, call.headers)
-    bare.warnings = call.warnings
-    return bare
+    check_patched(
+        call,
+        resource,
+        patched,
+        patch,
+        is_list=kind == JSON_PATCH,
+        is_strategic=kind == STRATEGIC_PATCH,
+    )
+    set_namespace(call, resource, patched)
+    check_name(patched, call.info.name)
 
 
 async def _apply(core: Core, call: Call, served: Served, rules: Rules) -> Outcome:
@@ -163,16 +167,8 @@ def _read_applied(call: Call, resource: Resource) -> Object:
         raise bad_request("metadata must be an object")
     if meta.get("managedFields"):
         raise bad_request("metadata.managedFields must be nil")
-    name = meta.setdefault("name", call.info.name)
-    if name != call.info.name:
-        raise bad_request(
-            f"the name of the object ({name}) does not match the name on the URL ({call.info.name})"
-        )
-    if resource.namespaced:
-        namespace = meta.setdefault("namespace", call.info.namespace)
-        if namespace != call.info.namespace:
-            raise bad_request(
-                "the namespace of the provided object does not match the namespace sent on the request"
-            )
-    check_fields(call, applied, resource)
+    meta.setdefault("name", call.info.name)
+    set_namespace(call, resource, applied)
+    check_name(applied, call.info.name)
+    check_applied(call, resource, applied)
     return applied

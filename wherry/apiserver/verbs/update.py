@@ -17,7 +17,7 @@ async def update(core: Core, call: Call, served: Served) -> Outcome:
     strategy = served.resource.strategy
     info = call.info
     if strategy.creates_on_update and served.get(info.namespace, info.name) is None:
-        obj = read_replacement(call, served)
+        obj = read_replacement(core, call, served)
         return await create_object(core, call, served, obj)
     return await replace(core, call, served, main_rules(strategy))
 
@@ -25,19 +25,24 @@ async def update(core: Core, call: Call, served: Served) -> Outcome:
 async def replace(core: Core, call: Call, served: Served, rules: Rules) -> Outcome:
     """Replace the object by the body under `rules` (main, status ...). Raises ApiError."""
     check_write_options(call.query, "UpdateOptions")
-    body = read_replacement(call, served)
+    body = read_replacement(core, call, served)
     return await update_object(core, call, served, lambda _: private_copy(body), rules)
 
 
-def read_replacement(call: Call, served: Served) -> Object:
+def read_replacement(core: Core, call: Call, served: Served) -> Object:
     """The body, which must name what the path names. Raises ApiError (400)."""
-    obj = read_object(call, served.resource)
-    name = obj["metadata"].get("name") or ""
-    if name != call.info.name:
-        if name:
-            raise bad_request(
-                f"the name of the object ({name}) does not match the name on the URL ({call.info.name})"
-            )
-        obj["metadata"]["name"] = call.info.name
+    obj = read_object(call, served.resource, is_known=core.registry.knows)
     set_namespace(call, served.resource, obj)
+    check_name(obj, call.info.name)
     return obj
+
+
+def check_name(obj: Object, wanted: str) -> None:
+    """Raise ApiError (400) unless the object is called what the path says."""
+    name = obj["metadata"].get("name") or ""
+    if not name:
+        raise bad_request(
+            f"the name of the object ({wanted} based on URL) was undeterminable: name must be provided"
+        )
+    if name != wanted:
+        raise bad_request(f"the name of the object ({name}) does not match the name on the URL ({wanted})")

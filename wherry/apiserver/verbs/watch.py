@@ -7,15 +7,16 @@ writes the shared, once-encoded frame. Only starting and ending is this file's b
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
+from wherry.apiserver.cacher import CachedEvent
 from wherry.apiserver.call import Call, EventSink, WatchOutcome
 from wherry.apiserver.core import Core
 from wherry.apiserver.options import ListOptions, list_options
 from wherry.apiserver.registry import Served
 from wherry.apiserver.request import RequestInfo
 from wherry.apiserver.selection import Match, select
-from wherry.apiserver.verbs.get import check_reached
+from wherry.apiserver.verbs.get import check_reached, version_number
 from wherry.objects.errors import expired
 from wherry.objects.meta import Object
 from wherry.store.base import Compacted
@@ -28,8 +29,11 @@ INITIAL_EVENTS_END = "k8s.io/initial-events-end"
 def watch(core: Core, call: Call, served: Served) -> WatchOutcome:
     """A watch over the collection, ready to run. Raises ApiError (400, 422, 504)."""
     options = list_options({**call.query, "watch": "1"})
-    match = select(served.resource, options)
-    after = check_reached(core, options.resource_version)
+    match = select(served.resource, options, call.info.name)
+    if options.send_initial_events:
+        after = check_reached(core, options.resource_version)
+    else:
+        after = version_number(options.resource_version)
     timeout_s = float(options.timeout_s)
     if timeout_s <= 0:
         timeout_s = core.config.min_watch_timeout_s * (1.0 + core.random.random())
@@ -79,9 +83,12 @@ class _Feed:
                 self._bookmark({INITIAL_EVENTS_END: "true"})
         elif self._options.send_initial_events is not None and after == 0:
             after = cacher.revision
+        take: Callable[[Sequence[CachedEvent]], None] = self._sink.events
+        if after > self._core.store.revision:
+            take, after = self._later_than(after), 0
         try:
             subscription = cacher.watch(
-                self._namespace, after, self._match, self._sink.events, name=self._name, ended=self._sink.end
+                self._namespace, after, self._match, take, name=self._name, ended=self._sink.end
             )
         except Compacted as error:
             status = expired(f"too old resource version: {after} ({error.oldest})").status()
@@ -89,6 +96,16 @@ class _Feed:
             return False
         self._end = subscription.close
         return True
+
+    def _later_than(self, revision: int) -> Callable[[Sequence[CachedEvent]], None]:
+        """A watch from a version not reached yet is silent until then, as upstream's is."""
+
+        def take(events: Sequence[CachedEvent]) -> None:
+            later = [event for event in events if event.object.revision > revision]
+            if later:
+                self._sink.events(later)
+
+        return take
 
     async def follow(self, timeout_s: float) -> None:
         """Return at the end of the watch, with a bookmark every minute and shortly before."""

@@ -17,6 +17,7 @@ from wherry.apiserver.admission.base import CREATE, UPDATE, Attributes
 from wherry.apiserver.cacher import Cached
 from wherry.apiserver.call import Call, Outcome
 from wherry.apiserver.core import Core
+from wherry.apiserver.owners import drop_repeated_owners
 from wherry.apiserver.registry import Served
 from wherry.objects.errors import (
     ApiError,
@@ -73,6 +74,7 @@ async def create_object(
     strategy = resource.strategy
     set_namespace(call, resource, obj)
     meta = obj["metadata"]
+    drop_repeated_owners(obj, call.warnings)
     generates = not meta.get("name") and bool(meta.get("generateName")) and strategy.generates_names
     _claim_metadata(core, meta)
     if generates:
@@ -95,6 +97,7 @@ async def create_object(
     if tracks_owners:
         ownership.track(core, call, resource, None, obj)
     await core.admission.admit(attributes)  # what it adds has no owner
+    drop_repeated_owners(obj, call.warnings, after_admission=True)
     refuse_invalid(resource, obj, strategy.validate(obj, None))
     await core.admission.validate(attributes)
     call.warnings.extend(strategy.warnings(obj, None))
@@ -143,12 +146,13 @@ async def _store_new(core: Core, call: Call, served: Served, obj: Object, genera
         if generates:
             meta["name"] = generate_name(core, served, meta["generateName"], namespace)
     taken = already_exists(resource.plural, resource.group, meta["name"])
-    message = taken.message
+    message, details = taken.message, taken.details
     if generates:
         message += ", the server was not able to generate a unique name for the object"
+        details = {**details, "retryAfterSeconds": 1}
     elif present is not None and is_deleting(present.decode()):
         message = f"object is being deleted: {message}"
-    raise ApiError(taken.code, taken.reason, message, taken.details)
+    raise ApiError(taken.code, taken.reason, message, details)
 
 
 def generate_name(core: Core, served: Served, base: str, namespace: str) -> str:
@@ -221,6 +225,8 @@ async def write_over(
     old = served.decode(cached)
     is_unconditional = _check_preconditions(resource, cached, old, new, is_put=call.info.verb == "update")
     _keep_metadata(new["metadata"], old["metadata"])
+    if call.info.verb == "update":
+        drop_repeated_owners(new, call.warnings)
     strategy.default(new)
     attributes = Attributes(
         core,
@@ -239,6 +245,7 @@ async def write_over(
     if rules.tracks_owners:
         ownership.track(core, call, resource, old, new)
     await core.admission.admit(attributes)
+    drop_repeated_owners(new, call.warnings, after_admission=True)
     new["metadata"]["resourceVersion"] = old["metadata"]["resourceVersion"]
     refuse_invalid(resource, new, rules.validate(new, old))
     await core.admission.validate(attributes)

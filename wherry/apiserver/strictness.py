@@ -1,0 +1,149 @@
+"""What strict decoding complains of: unknown and repeated fields, in upstream's words and order.
+
+Typed JSON is read in one go, so complaints come in the order of the document; where a document is
+converted first (YAML, patches, custom resources) repeated fields come before unknown ones, and those
+sorted. orjson silently keeps the last of repeated keys, so they are found by counting: the bytes sent
+and the re-encoded object must hold the same number of `":`; only when they do not is a slow parser
+asked which key it was.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Iterator, Sequence
+from typing import Any
+
+import orjson
+
+STRICT, WARN, IGNORE = "Strict", "Warn", "Ignore"
+YAML_ERRORS = "yaml: unmarshal errors:"
+_TOKEN = re.compile(r"\[(\d+)\]|([^.\[]+)")
+
+
+def json_complaints(body: bytes, unknown: Sequence[str]) -> list[str]:
+    """Complaints about typed JSON, given the texts about its unknown fields."""
+    if not has_repeats(body):
+        return list(unknown)
+    unexplained = dict.fromkeys(unknown)
+    found: dict[str, None] = {}
+    for path, is_repeat in _keys(_pairs_of(body), ""):
+        text = f'unknown field "{path}"'
+        if text in unexplained:
+            found[text] = None
+        elif is_repeat and not any(path.startswith(f"{_path_of(known)}.") for known in unexplained):
+            found[f'duplicate field "{path}"'] = None
+    return list(dict.fromkeys([*found, *unexplained]))
+
+
+def converted_complaints(repeats: Sequence[str], unknown: Sequence[str]) -> list[str]:
+    """Complaints about what was converted before it was read."""
+    return [*repeats, *sorted(unknown, key=_by_path)]
+
+
+def json_repeats(body: bytes) -> list[str]:
+    """Texts about keys that stand twice in one JSON object of `body`, in order of appearance."""
+    if not has_repeats(body):
+        return []
+    paths = dict.fromkeys(path for path, is_repeat in _keys(_pairs_of(body), "") if is_repeat)
+    return [f'duplicate field "{path}"' for path in paths]
+
+
+def json_patch_complaints(body: bytes) -> list[str]:
+    """Texts about members of JSON patch operations that are unknown or stand twice."""
+    known = frozenset({"op", "path", "from", "value"})
+    operations = _pairs_of(body)
+    found: dict[str, None] = {}
+    for index, operation in enumerate(operations if isinstance(operations, list) else ()):
+        if not isinstance(operation, _Pairs):
+            continue
+        seen: set[str] = set()
+        for key, _ in operation.pairs:
+            if key not in known:
+                found[f'json patch unknown field "[{index}].{key}"'] = None
+            elif key in seen:
+                found[f'json patch duplicate field "[{index}].{key}"'] = None
+            seen.add(key)
+    return list(found)
+
+
+def yaml_repeats(body: bytes) -> list[str]:
+    """Texts about keys that stand twice in one mapping of a YAML (or JSON) document, with their lines."""
+    if body.lstrip()[:1] == b"{" and not _may_repeat(body):
+        return []
+    import yaml
+
+    loader = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
+    try:
+        root = yaml.compose(body, Loader=loader)
+    except yaml.YAMLError:
+        return []  # whoever decodes it says what is wrong
+    return [f'line {line}: key "{key}" already set in map' for line, key in sorted(_repeated_nodes(root))]
+
+
+def yaml_strict_error(repeats: Sequence[str]) -> str:
+    """All repeats of a YAML document as one error."""
+    return "\n  ".join([YAML_ERRORS, *repeats])
+
+
+def has_repeats(body: bytes) -> bool:
+    """Whether a JSON document has a key twice in one object; colons in texts may make it say so too."""
+    return body.count(b'":') != orjson.dumps(orjson.loads(body)).count(b'":') or b'" :' in body
+
+
+def _may_repeat(body: bytes) -> bool:
+    try:
+        return has_repeats(body)
+    except orjson.JSONDecodeError:
+        return True
+
+
+def _repeated_nodes(node: Any) -> Iterator[tuple[int, str]]:
+    import yaml
+
+    if isinstance(node, yaml.MappingNode):
+        seen: set[str] = set()
+        for key, value in node.value:
+            if isinstance(key, yaml.ScalarNode):
+                if key.value in seen:
+                    yield key.start_mark.line + 1, key.value
+                seen.add(key.value)
+            yield from _repeated_nodes(value)
+    elif isinstance(node, yaml.SequenceNode):
+        for item in node.value:
+            yield from _repeated_nodes(item)
+
+
+class _Pairs:
+    """A JSON object with every pair it was written with."""
+
+    __slots__ = ("pairs",)
+
+    def __init__(self, pairs: list[tuple[str, Any]]) -> None:
+        self.pairs = pairs
+
+
+def _pairs_of(body: bytes) -> Any:
+    return json.loads(body, object_pairs_hook=_Pairs)
+
+
+def _keys(value: Any, path: str) -> Iterator[tuple[str, bool]]:
+    """Paths of all keys in order of appearance, and whether each stood there before."""
+    if isinstance(value, _Pairs):
+        seen: set[str] = set()
+        for key, item in value.pairs:
+            below = f"{path}.{key}" if path else key
+            yield below, key in seen
+            seen.add(key)
+            yield from _keys(item, below)
+    elif isinstance(value, list):
+        for index, item in enumerate(value):
+            yield from _keys(item, f"{path}[{index}]")
+
+
+def _path_of(text: str) -> str:
+    return text.removeprefix('unknown field "').removesuffix('"')
+
+
+def _by_path(text: str) -> list[tuple[int, str]]:
+    return [(int(index), name) if index else (0, name) for index, name in _TOKEN.findall(_path_of(text))]
