@@ -11,6 +11,7 @@ import re
 import subprocess
 import tempfile
 from collections.abc import Mapping
+from dataclasses import dataclass
 from pathlib import Path
 
 from bench.cluster import BenchCluster
@@ -42,6 +43,15 @@ end
 """
 
 
+@dataclass(frozen=True, slots=True)
+class Load:
+    """What came of requests sent as fast as they are answered; latencies in milliseconds."""
+
+    per_second: float
+    median_ms: float
+    p99_ms: float
+
+
 def measure_http(cluster: BenchCluster) -> list[Figure]:
     """GET of a ConfigMap and of a pod, LIST of 500 pods, CREATE and merge PATCH of ConfigMaps."""
     cluster.kubectl("create", "namespace", NAMESPACE)
@@ -60,11 +70,19 @@ def measure_http(cluster: BenchCluster) -> list[Figure]:
         "CREATE": _wrk(f"{base}/configmaps", json_body, create),
         "PATCH": _wrk(f"{base}/configmaps", merge, patch),
     }
-    return [Figure(f"{name} per second", value, "/s", GOALS[name]) for name, value in results.items()]
+    return [
+        figure
+        for name, load in results.items()
+        for figure in (
+            Figure(f"{name} per second", load.per_second, "/s", GOALS[name]),
+            Figure(f"{name} latency, median", load.median_ms, "ms"),
+            Figure(f"{name} latency, p99", load.p99_ms, "ms"),
+        )
+    ]
 
 
-def _wrk(url: str, headers: Mapping[str, str], script: str = "") -> float:
-    command = ["wrk", "-t2", f"-c{CONNECTIONS}", f"-d{SECONDS}s"]
+def _wrk(url: str, headers: Mapping[str, str], script: str = "") -> Load:
+    command = ["wrk", "-t2", f"-c{CONNECTIONS}", f"-d{SECONDS}s", "--latency"]
     for name, value in headers.items():
         command += ["-H", f"{name}: {value}"]
     with tempfile.NamedTemporaryFile("w", suffix=".lua") as file:
@@ -73,13 +91,29 @@ def _wrk(url: str, headers: Mapping[str, str], script: str = "") -> float:
             file.flush()
             command += ["-s", file.name]
         output = subprocess.run([*command, url], check=True, capture_output=True, text=True).stdout
+    try:
+        return parse_wrk(output)
+    except ValueError as error:
+        raise RuntimeError(f"{url}: {error}") from error
+
+
+def parse_wrk(output: str) -> Load:
+    """What `wrk --latency` printed. Raises ValueError when answers were errors or figures are missing."""
     refused = re.search(r"Non-2xx or 3xx responses: (\d+)", output)
     if refused is not None:
-        raise RuntimeError(f"{url}: {refused.group(1)} answers were errors, the figure means nothing")
-    found = re.search(r"Requests/sec:\s+([\d.]+)", output)
+        raise ValueError(f"{refused.group(1)} answers were errors, the figures mean nothing")
+    rate = re.search(r"Requests/sec:\s+([\d.]+)", output)
+    quantiles = dict(re.findall(r"^\s+(\d+)%\s+(\S+)$", output, re.MULTILINE))
+    if rate is None or not {"50", "99"} <= quantiles.keys():
+        raise ValueError(f"wrk printed no figures:\n{output}")
+    return Load(float(rate.group(1)), _milliseconds(quantiles["50"]), _milliseconds(quantiles["99"]))
+
+
+def _milliseconds(text: str) -> float:
+    found = re.fullmatch(r"([\d.]+)(us|ms|s|m)", text)
     if found is None:
-        raise RuntimeError(f"wrk printed no figure:\n{output}")
-    return float(found.group(1))
+        raise ValueError(f"{text!r} is no duration of wrk's")
+    return float(found.group(1)) * {"us": 0.001, "ms": 1.0, "s": 1000.0, "m": 60_000.0}[found.group(2)]
 
 
 def _apply(cluster: BenchCluster, objects: list[dict[str, object]]) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 
 from bench.fill import copy_of
+from bench.http import Load, parse_wrk
 from bench.objects import pod
 from bench.watch import Sent, delays
 
@@ -13,6 +14,35 @@ def test_a_delay_is_counted_from_the_sending_and_from_the_answer() -> None:
     found = delays([Sent(1.0, 1.002), Sent(2.0, 2.001)], [1.003, 2.0005])
     assert found.from_sending == pytest.approx([3.0, 0.5])
     assert found.from_answer == pytest.approx([1.0, -0.5])
+
+
+WRK = """Running 6s test @ https://127.0.0.1:6443/x
+  Latency Distribution
+     50%  812.00us
+     75%    1.10ms
+     90%    1.50ms
+     99%    2.25ms
+  109806 requests in 6.00s, 204.20MB read
+Requests/sec:  18301.22
+"""
+
+
+def test_what_wrk_prints_is_read() -> None:
+    assert parse_wrk(WRK) == Load(18301.22, 0.812, 2.25)
+
+
+@pytest.mark.parametrize(
+    ("output", "complaint"),
+    [
+        (WRK + "  Non-2xx or 3xx responses: 7\n", "7 answers were errors"),
+        ("Requests/sec: 5.0\n", "no figures"),
+        (WRK.replace("2.25ms", "2.25 parsecs"), "no figures"),
+        (WRK.replace("2.25ms", "soon"), "no duration"),
+    ],
+)
+def test_figures_that_mean_nothing_are_refused(output: str, complaint: str) -> None:
+    with pytest.raises(ValueError, match=complaint):
+        parse_wrk(output)
 
 
 def test_every_write_must_have_arrived() -> None:
