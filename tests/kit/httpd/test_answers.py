@@ -16,6 +16,7 @@ from wherry.kit.clock import FakeClock
 from wherry.kit.httpd import Request, Response, StreamResponse, UpgradeResponse
 from wherry.kit.httpd.message import Answer, Duplex, Handler, Writer
 from wherry.kit.httpd.server import Server
+from wherry.kit.httpd.streams import SLICE_BYTES
 
 Serve = Callable[[Handler], Awaitable[int]]
 
@@ -138,6 +139,29 @@ async def test_a_stream_is_sent_as_it_is_written(serve: Serve, dial: Dial) -> No
     old = await peer.reply()
     assert old.body == b"onetwo"
     assert "transfer-encoding" not in old.headers
+
+
+@pytest.mark.parametrize("size", [SLICE_BYTES, SLICE_BYTES + 1, 5 * 1024 * 1024 + 7])
+async def test_large_answers_arrive_whole(serve: Serve, dial: Dial, size: int) -> None:
+    content = bytes(range(251)) * (size // 251 + 1)
+    content = content[:size]
+
+    async def run(writer: Writer) -> None:
+        writer.write(content)
+        writer.write(b"end")
+
+    def handle(request: Request) -> Answer:
+        return StreamResponse(run) if request.path == "/stream" else Response(content)
+
+    peer = await dial(await serve(handle))
+    peer.get("/")
+    assert (await peer.reply()).body == content
+    peer.get("/stream")
+    await peer.head()
+    assert await peer.chunk() == content
+    assert [await peer.chunk(), await peer.chunk()] == [b"end", b""]
+    peer.get("/stream", version="1.0")
+    assert (await peer.reply()).body == content + b"end"
 
 
 async def test_a_stream_ends_when_the_peer_goes(serve: Serve, dial: Dial) -> None:

@@ -22,7 +22,8 @@ from wherry.api.core.pods import PODS
 from wherry.api.core.secrets import SECRETS
 from wherry.api.core.service_accounts import SERVICE_ACCOUNTS
 from wherry.api.resource import Resource
-from wherry.apiserver.registry import Registry
+from wherry.apiserver.cacher import Cached
+from wherry.apiserver.registry import Registry, Served
 from wherry.apiserver.user import User, service_account_user
 from wherry.kit.clock import Clock
 from wherry.objects.meta import Object, parse_time, uid_of
@@ -141,6 +142,41 @@ class TokenIssuer:
         return self.keys.sign(claims), now + lifetime_s
 
 
+@dataclass(frozen=True, slots=True)
+class _Witness:
+    """A version of an object a token was found good by; `expires` when the object is being deleted."""
+
+    served: Served
+    cached: Cached
+    expires: bool
+
+    @property
+    def stands(self) -> bool:
+        """Whether looking at the object again would find the same."""
+        cached = self.cached
+        is_ready = self.served.source.is_ready
+        return is_ready and not self.expires and self.served.cacher.get(cached.key) is cached
+
+
+class _Known:
+    """What is known of a token whose signature was checked: no request checks it again.
+
+    Nor does it read the objects the token names, as long as they are the versions read before.
+    """
+
+    __slots__ = ("claims", "user", "witnesses")
+
+    def __init__(self, claims: Object) -> None:
+        self.claims = claims
+        self.user: User | None = None
+        self.witnesses: tuple[_Witness, ...] = ()
+
+    @property
+    def stands(self) -> bool:
+        """Whether the user is still who it was found to be."""
+        return all(witness.stands for witness in self.witnesses)
+
+
 class TokenVerifier:
     """Recognizes tokens."""
 
@@ -149,21 +185,22 @@ class TokenVerifier:
         self._issuer = issuer
         self._clock = clock
         self._registry = registry
-        self._claims: dict[str, Object] = {}
+        self._known: dict[str, _Known] = {}
 
     def verify(self, token: str, audiences: Iterable[str]) -> tuple[User, list[str]] | None:
         """The token's user and which of `audiences` it is for; None when it is not one of ours.
 
         Raises TokenRefused when it is ours but expired, for others, or what it names is gone.
         """
-        claims = self._claims.get(token)
-        if claims is None:
-            claims = self._read(token)
-            if claims is None:
+        known = self._known.get(token)
+        if known is None:
+            found = self._read(token)
+            if found is None:
                 return None
-            if len(self._claims) >= TOKENS_REMEMBERED:
-                self._claims.clear()
-            self._claims[token] = claims
+            if len(self._known) >= TOKENS_REMEMBERED:
+                self._known.clear()
+            known = self._known[token] = _Known(found)
+        claims = known.claims
         now = self._clock.now().timestamp()
         if now > claims["exp"] or now + LEEWAY_S < claims["nbf"]:
             raise TokenRefused("service account token has expired or is not valid yet")
@@ -173,7 +210,9 @@ class TokenVerifier:
             raise TokenRefused(
                 f"token audiences {claims['aud']} is invalid for the target audiences {wanted}"
             )
-        return self._user(claims), shared
+        if known.user is None or not known.stands:
+            known.user, known.witnesses = self._user(claims)
+        return known.user, shared
 
     def _read(self, token: str) -> Object | None:
         if token.count(".") != 2:
@@ -208,10 +247,11 @@ class TokenVerifier:
             claims["aud"] = [claims["aud"]]
         return claims
 
-    def _user(self, claims: Object) -> User:
+    def _user(self, claims: Object) -> tuple[User, tuple[_Witness, ...]]:
+        """The user, and what it rests on. Raises TokenRefused when something of that is gone."""
         private = claims[PRIVATE_CLAIM]
         namespace, account = private["namespace"], private["serviceaccount"]
-        self._check(SERVICE_ACCOUNTS, namespace, account)
+        witnesses = [self._check(SERVICE_ACCOUNTS, namespace, account)]
         extra: dict[str, tuple[str, ...]] = {}
         if jti := claims.get("jti"):
             extra[CREDENTIAL_ID] = (f"JTI={jti}",)
@@ -220,19 +260,20 @@ class TokenVerifier:
             if named is None:
                 continue
             if kind != "node" or "pod" not in private:
-                self._check(resource, namespace if resource.namespaced else "", named)
+                witnesses.append(self._check(resource, namespace if resource.namespaced else "", named))
             if kind == "pod":
                 extra[POD_NAME], extra[POD_UID] = (named["name"],), (named["uid"],)
             elif kind == "node":
                 extra[NODE_NAME], extra[NODE_UID] = (named["name"],), (named["uid"],)
-        return service_account_user(namespace, account["name"], account["uid"], extra)
+        return service_account_user(namespace, account["name"], account["uid"], extra), tuple(witnesses)
 
-    def _check(self, resource: Resource, namespace: str, named: Object) -> None:
+    def _check(self, resource: Resource, namespace: str, named: Object) -> _Witness:
         served = self._registry.of(resource)
         cached = served.get(namespace, named["name"]) if served.source.is_ready else None
         obj = cached.decode() if cached is not None else None
-        if obj is None or uid_of(obj) != named["uid"]:
+        if cached is None or obj is None or uid_of(obj) != named["uid"]:
             raise TokenRefused(f'{resource.singular} "{named["name"]}" of the token is gone')
         deleted = obj["metadata"].get("deletionTimestamp")
         if deleted and (self._clock.now() - parse_time(deleted)).total_seconds() > LEEWAY_S:
             raise TokenRefused(f'{resource.singular} "{named["name"]}" of the token has been deleted')
+        return _Witness(served, cached, expires=bool(deleted))

@@ -146,8 +146,12 @@ def render(served: Served, listed: Listed, meta: Object) -> bytes:
     head = orjson.dumps(
         {"kind": served.resource.list_kind, "apiVersion": served.resource.api_version, "metadata": meta}
     )
-    if served.converts:
-        items = b",".join([served.data(item) for item in listed.items])
-    else:
-        items = b",".join([item.data for item in listed.items])
-    return b'%s,"items":[%s]}' % (head[:-1], items)
+    items = (
+        [served.data(item) for item in listed.items] if served.converts else [i.data for i in listed.items]
+    )
+    if not items:
+        return b'%b,"items":[]}' % head[:-1]
+    # The frame goes into the first and last item, so that the whole is put together only once.
+    items[0] = b'%b,"items":[%b' % (head[:-1], items[0])
+    items[-1] += b"]}"
+    return b",".join(items)

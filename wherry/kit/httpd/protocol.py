@@ -28,7 +28,7 @@ from wherry.kit.httpd.message import (
 )
 from wherry.kit.httpd.parsing import Exchange, Limits, RequestReader
 from wherry.kit.httpd.rendering import CONTINUE, DateLine, header_lines, status_lines, switching_head
-from wherry.kit.httpd.streams import DuplexStream, Flow, StreamWriter
+from wherry.kit.httpd.streams import SLICE_BYTES, DuplexStream, Flow, StreamWriter, send
 
 log = logging.getLogger(__name__)
 
@@ -260,8 +260,11 @@ class HttpProtocol(asyncio.Protocol):
             self._transport.write(head + b"\r\n")
         elif exchange.request.method == "HEAD":
             self._transport.write(b"%bContent-Length: %d\r\n\r\n" % (head, len(body)))
-        else:
+        elif len(body) <= SLICE_BYTES:
             self._transport.write(b"%bContent-Length: %d\r\n\r\n%b" % (head, len(body), body))
+        else:
+            self._transport.write(b"%bContent-Length: %d\r\n\r\n" % (head, len(body)))
+            send(self._transport, body)
         self._ended(exchange)
 
     async def _stream(self, exchange: Exchange, answer: StreamResponse) -> None:

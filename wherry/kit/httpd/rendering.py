@@ -11,6 +11,7 @@ from wherry.kit.clock import Clock
 from wherry.kit.httpd.message import Headers
 
 CONTINUE = b"HTTP/1.1 100 Continue\r\n\r\n"
+CHUNK_END = b"\r\n"
 LAST_CHUNK = b"0\r\n\r\n"
 
 
@@ -54,6 +55,11 @@ def header_lines(headers: Headers) -> bytes:
 def chunk(data: bytes) -> bytes:
     """`data` as one chunk of a chunked body; `data` must not be empty."""
     return b"%x\r\n%b\r\n" % (len(data), data)
+
+
+def chunk_head(data: bytes) -> bytes:
+    """What precedes `data` when it is sent as a chunk; `CHUNK_END` follows it."""
+    return b"%x\r\n" % len(data)
 
 
 def switching_head(date: bytes, headers: Sequence[tuple[str, str]]) -> bytes:

@@ -3,10 +3,30 @@
 from __future__ import annotations
 
 import asyncio
+from asyncio.constants import LOG_THRESHOLD_FOR_CONNLOST_WRITES
 
-from wherry.kit.httpd.rendering import LAST_CHUNK, chunk
+from wherry.kit.httpd.rendering import CHUNK_END, LAST_CHUNK, chunk, chunk_head
 
 READ_HIGH = 256 * 1024
+SLICE_BYTES = 128 * 1024
+_SLICES = LOG_THRESHOLD_FOR_CONNLOST_WRITES - 2  # besides them, what stands before and behind
+
+
+def send(transport: asyncio.Transport, data: bytes) -> None:
+    """Write `data`, what is large in slices.
+
+    TLS copies what it is given several times on its way out. Slices let the same few buffers serve
+    again and again; buffers of megabytes would be mapped anew for each copy, which takes longer than
+    the encryption. There are few of them, since a transport complains of every further write to a
+    peer that went away.
+    """
+    if len(data) <= SLICE_BYTES:
+        transport.write(data)
+        return
+    view = memoryview(data)
+    step = max(SLICE_BYTES, -(-len(data) // _SLICES))
+    for start in range(0, len(data), step):
+        transport.write(view[start : start + step])
 
 
 class Flow:
@@ -77,7 +97,15 @@ class StreamWriter:
     def write(self, data: bytes) -> None:
         """See `message.Writer.write`."""
         if data and not self._ended and not self._flow.closed:
-            self._flow.transport.write(chunk(data) if self._chunked else data)
+            transport = self._flow.transport
+            if not self._chunked:
+                send(transport, data)
+            elif len(data) <= SLICE_BYTES:
+                transport.write(chunk(data))
+            else:
+                transport.write(chunk_head(data))
+                send(transport, data)
+                transport.write(CHUNK_END)
 
     async def drain(self) -> None:
         """See `message.Writer.drain`."""
