@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from tests.api.objects import CREATED, cells, create, make
+from tests.api.objects import CREATED, cells, create, make, update
 from wherry.api.core.events import EVENTS
 from wherry.api.events.events import EVENTS as GROUP_EVENTS
 from wherry.api.events.events import from_core, to_core
@@ -49,7 +49,13 @@ def test_row_of_a_new_event() -> None:
 
 @pytest.mark.parametrize(
     ("namespace", "about", "fine"),
-    [("n", "n", True), ("n", "m", False), ("default", "", True), ("kube-system", "", True), ("n", "", False)],
+    [
+        ("n", "n", True),
+        ("n", "m", False),
+        ("default", "", True),
+        ("kube-system", "", False),
+        ("n", "", False),
+    ],
 )
 def test_events_lie_with_what_they_are_about(namespace: str, about: str, fine: bool) -> None:
     obj = make(EVENTS, involvedObject={"namespace": about}, metadata={"namespace": namespace})
@@ -74,13 +80,16 @@ def test_conversion_is_lossless() -> None:
 
 
 def test_the_new_group_asks_for_more() -> None:
-    _, errors = create(GROUP_EVENTS, make(GROUP_EVENTS, regarding=POD, type="Normal", reason="R"))
-    assert errors == [
-        "eventTime: Required value",
+    late = make(GROUP_EVENTS, regarding=POD, type="Normal", reason="R")
+    assert create(GROUP_EVENTS, late)[1] == ["eventTime: Required value"]
+    _, errors = create(GROUP_EVENTS, {**late, "eventTime": CREATED, "deprecatedCount": 2})
+    missing = [text for text in errors if text.endswith("Required value")]
+    assert missing == [
         "reportingController: Required value",
         "reportingInstance: Required value",
         "action: Required value",
     ]
+    assert 'count: Invalid value: "": needs to be unset' in errors
     full: dict[str, Any] = {
         "regarding": POD,
         "type": "Normal",
@@ -93,3 +102,9 @@ def test_the_new_group_asks_for_more() -> None:
     obj, errors = create(GROUP_EVENTS, make(GROUP_EVENTS, **full))
     assert errors == []
     assert cells(GROUP_EVENTS, obj)["Object"] == "pod/p"
+    _, errors = update(GROUP_EVENTS, obj, {**obj, "note": "other", "series": {"count": 1}})
+    assert errors == [
+        'series.count: Invalid value: "": should be at least 2',
+        "series.lastObservedTime: Required value",
+        'message: Invalid value: "other": field is immutable',
+    ]

@@ -41,21 +41,35 @@ def test_a_kubelet_registers_with_its_status() -> None:
 @pytest.mark.parametrize(
     ("spec", "text"),
     [
-        ({"taints": [{"key": "a"}]}, "spec.taints[0].effect: Required value"),
+        ({"taints": [{"key": "a"}]}, "metadata.taints[0].effect: Required value"),
         (
             {"taints": [{"key": "a", "effect": "Never"}]},
             (
-                'spec.taints[0].effect: Unsupported value: "Never": supported values: '
-                '"NoExecute", "NoSchedule", "PreferNoSchedule"'
+                'metadata.taints[0].effect: Unsupported value: "Never": supported values: '
+                '"NoSchedule", "PreferNoSchedule", "NoExecute"'
             ),
         ),
         (
             {"taints": [{"key": "a", "effect": "NoExecute"}, {"key": "a", "effect": "NoExecute"}]},
-            'spec.taints[1]: Duplicate value: {"key":"a","effect":"NoExecute"}',
+            (
+                "metadata.taints[1]: Duplicate value: "
+                '{"Key":"a","Value":"","Effect":"NoExecute","TimeAdded":null}: '
+                "taints must be unique by key and effect pair"
+            ),
         ),
         (
-            {"podCIDR": "10.0.0.0/24", "podCIDRs": ["10.0.1.0/24"]},
-            'spec.podCIDRs[0]: Invalid value: "10.0.1.0/24": must match `podCIDR`',
+            {"podCIDRs": ["10.0.0.0/24", "10.0.1.0/24"]},
+            (
+                'spec.podCIDRs: Invalid value: ["10.0.0.0/24","10.0.1.0/24"]: '
+                "may specify no more than one CIDR for each IP family"
+            ),
+        ),
+        (
+            {"podCIDRs": ["10.0.0.0"]},
+            (
+                'spec.podCIDRs[0]: Invalid value: "10.0.0.0": '
+                "must be a valid CIDR value, (e.g. 10.9.8.0/24 or 2001:db8::/64)"
+            ),
         ),
     ],
 )
@@ -68,3 +82,45 @@ def test_the_pod_range_is_given_once() -> None:
     assert update(NODES, make(NODES), given)[1] == []
     (text,) = update(NODES, given, make(NODES))[1]
     assert text.startswith("spec.podCIDRs: Forbidden: node updates may not change podCIDR")
+
+
+@pytest.mark.parametrize(
+    ("given", "ranges"),
+    [
+        ({"podCIDR": "10.0.0.0/24"}, ["10.0.0.0/24"]),
+        ({"podCIDR": "10.0.0.0/24", "podCIDRs": ["10.0.1.0/24"]}, ["10.0.0.0/24"]),
+        ({"podCIDRs": ["10.0.0.0/24", "fd00::/64"]}, ["10.0.0.0/24", "fd00::/64"]),
+    ],
+)
+def test_the_first_pod_range_is_told_twice(given: dict[str, Any], ranges: list[str]) -> None:
+    obj, errors = create(NODES, make(NODES, spec=given))
+    assert errors == []
+    assert obj["spec"] == {"podCIDR": ranges[0], "podCIDRs": ranges}
+
+
+@pytest.mark.parametrize(
+    ("status", "text"),
+    [
+        (
+            {"capacity": {"pods": "1500m"}},
+            'status.capacity.pods: Invalid value: "1500m": must be an integer',
+        ),
+        (
+            {"allocatable": {"cpu": "-1"}},
+            'status.allocatable.cpu: Invalid value: "-1": must be greater than or equal to 0',
+        ),
+        (
+            {"addresses": [{"type": "InternalIP", "address": "10.0.0.1"}] * 2},
+            'status.addresses[1]: Duplicate value: {"type":"InternalIP","address":"10.0.0.1"}',
+        ),
+    ],
+)
+def test_statuses(status: dict[str, Any], text: str) -> None:
+    old = make(NODES)
+    errors = NODES.strategy.validate_status({**old, "status": status}, old)
+    assert [str(error) for error in errors] == [text]
+
+
+def test_old_fields_warn() -> None:
+    obj = make(NODES, spec={"externalID": "x", "configSource": {}})
+    assert len(NODES.strategy.warnings(obj, None)) == 2

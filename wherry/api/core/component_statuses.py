@@ -37,4 +37,5 @@ COMPONENT_STATUSES = Resource(
         Column("Error", description="Error of the component conditions"),
     ),
     schema="io.k8s.api.core.v1.ComponentStatus",
+    deprecation="v1 ComponentStatus is deprecated in v1.19+",
 )

@@ -115,4 +115,5 @@ ENDPOINTS = Resource(
     columns=(NAME, Column("Endpoints", description="The ready addresses, with ports."), AGE),
     schema="io.k8s.api.core.v1.Endpoints",
     storage_key="services/endpoints",
+    deprecation="v1 Endpoints is deprecated in v1.33+; use discovery.k8s.io/v1 EndpointSlice",
 )

@@ -12,12 +12,15 @@ from typing import Any
 
 from wherry.api.columns import NAME
 from wherry.api.resource import Column, Resource, Strategy
-from wherry.api.validation import validate_object_meta, validate_object_meta_update
+from wherry.api.validation import PATH_SEGMENT, check_text, validate_object_meta, validate_object_meta_update
 from wherry.objects.durations import UNKNOWN, age
-from wherry.objects.errors import FieldError, invalid_value
+from wherry.objects.errors import FieldError, invalid_value, required
 from wherry.objects.meta import Object, name_of, namespace_of
+from wherry.objects.names import is_qualified_name
 
 TTL_S = 3600
+_SHORT_LIMIT_B = 128
+_MESSAGE_LIMIT_B = 1024
 
 
 class EventStrategy(Strategy):
@@ -39,25 +42,40 @@ class EventStrategy(Strategy):
     def validate(self, new: Object, old: Object | None) -> list[FieldError]:
         """Metadata, and that the event lies in the namespace of what it is about."""
         if old is None:
-            errors = validate_object_meta(new, namespaced=True)
+            errors = validate_object_meta(new, namespaced=True, name_rule=PATH_SEGMENT)
         else:
             errors = validate_object_meta_update(new, old)
-        about = new.get("involvedObject") or {}
-        wanted = about.get("namespace") or "default"
-        # Objects that belong to the cluster have their events in "default"; some reporters choose otherwise.
-        if namespace_of(new) not in (wanted, "default", "kube-system") or (
-            about.get("namespace") and namespace_of(new) != wanted
-        ):
-            errors.append(
-                invalid_value(
-                    "involvedObject.namespace", about.get("namespace") or "", "does not match event.namespace"
-                )
-            )
-        return errors
+        return errors + legacy_event_errors(new)
 
     def cells(self, obj: Object, now: datetime) -> list[Any]:
         """Last Seen, Type, Reason, Object, and with `-o wide` the rest; see the columns."""
         return event_cells(obj, now)
+
+
+def legacy_event_errors(event: Object) -> list[FieldError]:
+    """What holds for a core event, and so for every event: it lies where its object does.
+
+    Whoever fills `eventTime` is a reporter of the new kind, and must say more.
+    """
+    about = (event.get("involvedObject") or {}).get("namespace") or ""
+    namespace, path = namespace_of(event), "involvedObject.namespace"
+    mismatch = invalid_value(path, about, "does not match event.namespace")
+    if not event.get("eventTime"):
+        return [mismatch] if namespace != (about or "default") else []
+    errors = [mismatch] if not about and namespace not in ("default", "kube-system") else []
+    reporter = event.get("reportingComponent") or ""
+    if not reporter:
+        errors.append(required("reportingController"))
+    errors += check_text("reportingController", reporter, is_qualified_name)
+    for name in ("reportingInstance", "action", "reason"):
+        value = event.get(name) or ""
+        if not value:
+            errors.append(required(name))
+        if len(value) > _SHORT_LIMIT_B:
+            errors.append(invalid_value(name, "", f"can have at most {_SHORT_LIMIT_B} characters"))
+    if len(event.get("message") or "") > _MESSAGE_LIMIT_B:
+        errors.append(invalid_value("message", "", f"can have at most {_MESSAGE_LIMIT_B} characters"))
+    return errors
 
 
 def event_cells(event: Object, now: datetime) -> list[Any]:

@@ -67,6 +67,13 @@ class NamespaceStrategy(Strategy):
         errors = validate_object_meta(new, namespaced=False, name_rule=DNS_LABEL)
         return errors + finalizer_errors(_finalizers(new), "spec.finalizers")
 
+    def validate_finalize(self, new: Object, old: Object) -> list[FieldError]:
+        """Metadata and each finalizer, as written through the finalize subresource."""
+        errors = validate_object_meta_update(new, old)
+        for index, name in enumerate(_finalizers(new)):
+            errors += finalizer_errors([name], f"spec.finalizers[{index}]")
+        return errors
+
     def validate_status(self, new: Object, old: Object) -> list[FieldError]:
         """A namespace being deleted is Terminating, any other Active."""
         errors = validate_object_meta_update(new, old)

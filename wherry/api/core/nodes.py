@@ -6,13 +6,15 @@ and effect.
 
 from __future__ import annotations
 
+import ipaddress
 from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
 from wherry.api.columns import AGE, NAME, NONE, age_of
+from wherry.api.core.pod_spec.resources import quantity_errors
 from wherry.api.resource import Column, Resource, Strategy, Subresource
-from wherry.api.validation import validate_object_meta, validate_object_meta_update
+from wherry.api.validation import check_text, validate_object_meta, validate_object_meta_update
 from wherry.objects.conditions import find_condition
 from wherry.objects.errors import (
     FieldError,
@@ -21,23 +23,37 @@ from wherry.objects.errors import (
     invalid_value,
     not_supported,
     required,
+    show_value,
 )
 from wherry.objects.meta import Object, labels_of, name_of
-from wherry.objects.names import is_cidr, is_label_value, is_qualified_name
+from wherry.objects.names import (
+    is_cidr,
+    is_config_key,
+    is_dns1123_label,
+    is_dns1123_subdomain,
+    is_label_value,
+    is_qualified_name,
+)
 
 ROLE_PREFIX = "node-role.kubernetes.io/"
 ROLE_LABEL = "kubernetes.io/role"
-TAINT_EFFECTS = ("NoExecute", "NoSchedule", "PreferNoSchedule")
+TAINT_EFFECTS = ("NoSchedule", "PreferNoSchedule", "NoExecute")
 
 
 class NodeStrategy(Strategy):
     """Rules of nodes."""
 
     def default(self, obj: Object) -> None:
-        """All of a node is allocatable unless it says what is."""
+        """All of a node is allocatable unless it says what is; the first pod range is told twice."""
         status = obj.get("status")
         if status and status.get("capacity") and not status.get("allocatable"):
             status["allocatable"] = dict(status["capacity"])
+        spec = obj.get("spec") or {}
+        first, ranges = spec.get("podCIDR"), spec.get("podCIDRs")
+        if first and (not ranges or ranges[0] != first):
+            spec["podCIDRs"] = [first]
+        elif ranges and not first:
+            spec["podCIDR"] = ranges[0]
 
     def prepare(self, new: Object, old: Object | None) -> None:
         """A kubelet registers itself with its status, so creation keeps it."""
@@ -47,21 +63,29 @@ class NodeStrategy(Strategy):
     def validate(self, new: Object, old: Object | None) -> list[FieldError]:
         """Metadata, pod ranges, taints, and what never changes."""
         spec = new.get("spec") or {}
-        errors = taint_errors(spec.get("taints") or (), "spec.taints")
-        errors += _pod_cidr_errors(spec)
+        errors = taint_errors(spec.get("taints") or (), "metadata.taints")  # upstream names it so
         if old is None:
-            return validate_object_meta(new, namespaced=False) + errors
-        return validate_object_meta_update(new, old) + errors + _changed_errors(spec, old.get("spec") or {})
+            errors = validate_object_meta(new, namespaced=False) + errors
+            return errors + _resource_errors(new) + _pod_cidr_errors(spec)
+        errors = validate_object_meta_update(new, old) + errors
+        errors += _resource_errors(new) + _address_errors(new)
+        if (source := spec.get("configSource")) is not None:
+            errors += _config_errors(source, "spec.configSource")
+        return errors + _changed_errors(spec, old.get("spec") or {})
 
     def validate_status(self, new: Object, old: Object) -> list[FieldError]:
-        """Metadata; every address once."""
-        errors = validate_object_meta_update(new, old)
-        seen: list[Any] = []
-        for index, address in enumerate((new.get("status") or {}).get("addresses") or ()):
-            if address in seen:
-                errors.append(duplicate_value(f"status.addresses[{index}]", address))
-            seen.append(address)
-        return errors
+        """Metadata, amounts; every address once."""
+        return validate_object_meta_update(new, old) + _resource_errors(new) + _address_errors(new)
+
+    def warnings(self, new: Object, old: Object | None) -> list[str]:
+        """Fields that have lost their meaning."""
+        spec = new.get("spec") or {}
+        texts = []
+        if spec.get("configSource") is not None:
+            texts.append("spec.configSource: the feature is no longer supported")
+        if spec.get("externalID"):
+            texts.append("spec.externalID: this field is deprecated, and is unused by Kubernetes")
+        return texts
 
     def cells(self, obj: Object, now: datetime) -> list[Any]:
         """Name, Status, Roles, Age, Version; with `-o wide` addresses and software."""
@@ -101,31 +125,81 @@ def taint_errors(taints: Sequence[Mapping[str, Any]], path: str) -> list[FieldEr
         at = f"{path}[{index}]"
         key, effect, value = (taint.get(field) or "" for field in ("key", "effect", "value"))
         errors += [invalid_value(f"{at}.key", key, text) for text in is_qualified_name(key)]
-        errors += [invalid_value(f"{at}.value", value, text) for text in is_label_value(value)]
+        if wrong := is_label_value(value):
+            errors.append(invalid_value(f"{at}.value", value, ";".join(wrong)))
         if not effect:
             errors.append(required(f"{at}.effect"))
         elif effect not in TAINT_EFFECTS:
             errors.append(not_supported(f"{at}.effect", effect, TAINT_EFFECTS))
         if (key, effect) in seen:
-            errors.append(duplicate_value(at, dict(taint)))
+            shown = {"Key": key, "Value": value, "Effect": effect, "TimeAdded": taint.get("timeAdded")}
+            text = "taints must be unique by key and effect pair"
+            errors.append(
+                FieldError("FieldValueDuplicate", at, f"Duplicate value: {show_value(shown)}: {text}")
+            )
         seen.add((key, effect))
     return errors
 
 
+def _resource_errors(node: Object) -> list[FieldError]:
+    status = node.get("status") or {}
+    return [
+        invalid_value(f"status.{field}.{name}", amount, text)
+        for field in ("capacity", "allocatable")
+        for name, amount in (status.get(field) or {}).items()
+        for text in quantity_errors(name, amount)
+    ]
+
+
+def _address_errors(node: Object) -> list[FieldError]:
+    addresses = (node.get("status") or {}).get("addresses") or []
+    return [
+        duplicate_value(f"status.addresses[{index}]", address)
+        for index, address in enumerate(addresses)
+        if address in addresses[:index]
+    ]
+
+
 def _pod_cidr_errors(spec: Mapping[str, Any]) -> list[FieldError]:
-    ranges = spec.get("podCIDRs") or []
+    ranges, path = spec.get("podCIDRs") or [], "spec.podCIDRs"
     errors = [
-        invalid_value(f"spec.podCIDRs[{index}]", text, wrong)
+        invalid_value(f"{path}[{index}]", text, wrong)
         for index, text in enumerate(ranges)
         for wrong in is_cidr(text)
     ]
-    first = spec.get("podCIDR")
-    if first and ranges and ranges[0] != first:
-        errors.append(invalid_value("spec.podCIDRs[0]", ranges[0], "must match `podCIDR`"))
-    if len(ranges) > 2:
-        errors.append(
-            invalid_value("spec.podCIDRs", ranges, "may specify no more than one CIDR for each IP family")
-        )
+    if errors or len(ranges) < 2:
+        return errors
+    if len({ipaddress.ip_interface(text).version for text in ranges}) < len(ranges):
+        why = "may specify no more than one CIDR for each IP family"
+        errors.append(invalid_value(path, ranges, why))
+    return errors + [
+        duplicate_value(f"{path}[{index}]", text)
+        for index, text in enumerate(ranges)
+        if text in ranges[:index]
+    ]
+
+
+def _config_errors(source: Mapping[str, Any], path: str) -> list[FieldError]:
+    """Where a kubelet's configuration was once to be found; no longer acted on, still checked."""
+    config = source.get("configMap")
+    if config is None:
+        return [invalid_value(path, dict(source), "exactly one reference subfield must be non-nil")]
+    at = f"{path}.configMap"
+    errors = [
+        forbidden_value(f"{at}.{name}", f"{name} must not be set in spec")
+        for name in ("uid", "resourceVersion")
+        if config.get(name)
+    ]
+    for name, check in (
+        ("namespace", is_dns1123_label),
+        ("name", is_dns1123_subdomain),
+        ("kubeletConfigKey", is_config_key),
+    ):
+        value = config.get(name)
+        if value:
+            errors += check_text(f"{at}.{name}", value, check)
+        else:
+            errors.append(required(f"{at}.{name}", f"{name} must be set"))
     return errors
 
 
@@ -137,6 +211,8 @@ def _changed_errors(spec: Mapping[str, Any], before: Mapping[str, Any]) -> list[
         errors.append(
             forbidden_value("spec.podCIDRs", 'node updates may not change podCIDR except from "" to valid')
         )
+    if (spec.get("externalID") or "") != (before.get("externalID") or ""):
+        errors.append(forbidden_value("spec.externalID", "may not be updated"))
     if before.get("providerID") and spec.get("providerID") != before["providerID"]:
         errors.append(
             forbidden_value(

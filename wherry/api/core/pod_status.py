@@ -8,7 +8,7 @@ from typing import Any
 
 from wherry.api.core.pod_resources import qos_class
 from wherry.api.core.pod_spec.rules import Errors, Fields, check, check_label_key
-from wherry.api.validation import validate_immutable
+from wherry.api.validation import validate_immutable, validate_non_negative
 from wherry.objects.errors import FieldError, duplicate_value, forbidden_value, invalid_value
 from wherry.objects.meta import Object
 from wherry.objects.names import is_dns1123_subdomain, is_ip
@@ -46,6 +46,8 @@ def validate_pod_status(new: Object, old: Object) -> list[FieldError]:
     errors: Errors = []
     status, before = new.get("status") or {}, old.get("status") or {}
     spec = old.get("spec") or {}
+    errors.extend(validate_non_negative("status.observedGeneration", status.get("observedGeneration")))
+    _validate_claim_statuses(status.get("resourceClaimStatuses") or (), spec, errors)
     for index, condition in enumerate(status.get("conditions") or ()):
         name = condition.get("type") or ""
         if name not in _SYSTEM_CONDITIONS:
@@ -64,6 +66,21 @@ def validate_pod_status(new: Object, old: Object) -> list[FieldError]:
         errors.append(invalid_value("status.hostIPs[0].ip", host_ips[0].get("ip") or "", detail))
     _validate_ips(host_ips, "status.hostIPs", errors)
     return errors
+
+
+def _validate_claim_statuses(statuses: Sequence[Fields], spec: Fields, errors: Errors) -> None:
+    """What became of the pod's claims, each once, by the names the spec gives them."""
+    known = {claim.get("name") for claim in spec.get("resourceClaims") or ()}
+    names = [entry.get("name") or "" for entry in statuses]
+    for index, entry in enumerate(statuses):
+        at = f"status.resourceClaimStatuses[{index}]"
+        if names[index] not in known:
+            detail = "must match the name of an entry in `spec.resourceClaims`"
+            errors.append(invalid_value(f"{at}.name", names[index], detail))
+        if names[index] in names[:index]:
+            errors.append(duplicate_value(f"{at}.name", names[index]))
+        if (made := entry.get("resourceClaimName")) is not None:
+            check(is_dns1123_subdomain, made, f"{at}.name", errors)
 
 
 def _validate_transitions(status: Fields, before: Fields, spec: Fields, errors: Errors) -> None:

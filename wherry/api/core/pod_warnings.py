@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+from wherry.api.core.volume_warnings import source_warnings
+
 _STABLE_LABELS = {
     "beta.kubernetes.io/arch": "kubernetes.io/arch",
     "beta.kubernetes.io/os": "kubernetes.io/os",
@@ -30,6 +32,8 @@ def pod_warnings(spec: Mapping[str, Any], path: str) -> list[str]:
     for field in ("initContainers", "containers"):
         for index, container in enumerate(spec.get(field) or ()):
             _warn_container(container, f"{path}.{field}[{index}]", warnings)
+    for index, volume in enumerate(spec.get("volumes") or ()):
+        warnings += source_warnings(volume, f"{path}.volumes[{index}]")
     seen: set[str] = set()
     for index, secret in enumerate(spec.get("imagePullSecrets") or ()):
         name = secret.get("name") or ""

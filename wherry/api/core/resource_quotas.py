@@ -6,23 +6,31 @@ from datetime import datetime
 from typing import Any
 
 from wherry.api.columns import AGE, NAME, age_of
+from wherry.api.core.quota_rules import quota_amount_errors, quota_spec_errors
 from wherry.api.resource import Column, Resource, Subresource
 from wherry.api.schema_strategy import SchemaStrategy
-from wherry.api.validation import check_text, validate_quantity
-from wherry.objects.errors import FieldError
+from wherry.api.validation import IMMUTABLE
+from wherry.objects.errors import FieldError, invalid_value
 from wherry.objects.meta import Object, name_of
-from wherry.objects.names import is_qualified_name
 
 _SCHEMA = "io.k8s.api.core.v1.ResourceQuota"
 
 
-def _rules(new: Object, _old: Object | None) -> list[FieldError]:
-    errors: list[FieldError] = []
-    for name, amount in ((new.get("spec") or {}).get("hard") or {}).items():
-        path = f"spec.hard[{name}]"
-        errors += check_text(path, name, is_qualified_name)
-        errors += validate_quantity(path, amount)
+def _rules(new: Object, old: Object | None) -> list[FieldError]:
+    spec = new.get("spec") or {}
+    errors = quota_spec_errors(spec)
+    if old is None:
+        return errors
+    scopes, before = spec.get("scopes") or [], (old.get("spec") or {}).get("scopes") or []
+    if set(scopes) != set(before):
+        errors.append(invalid_value("spec.scopes", scopes, IMMUTABLE))
     return errors
+
+
+def _status_rules(new: Object, _old: Object) -> list[FieldError]:
+    status = new.get("status") or {}
+    errors = quota_amount_errors(status.get("hard") or {}, "status.hard")
+    return errors + quota_amount_errors(status.get("used") or {}, "status.used")
 
 
 def _row(obj: Object, now: datetime) -> list[Any]:
@@ -46,8 +54,8 @@ RESOURCE_QUOTAS = Resource(
         schema=_SCHEMA,
         namespaced=True,
         has_status=True,
-        immutable=("spec.scopes", "spec.scopeSelector"),
         rules=_rules,
+        status_rules=_status_rules,
         row=_row,
     ),
     columns=(

@@ -8,7 +8,12 @@ from typing import Any
 
 from wherry.api.columns import AGE, NAME, NONE, SELECTOR, age_of, format_labels
 from wherry.api.core.pod_spec.rules import Errors
-from wherry.api.core.service_fields import is_externally_accessible, prepare_fields
+from wherry.api.core.service_fields import (
+    is_external_name,
+    is_externally_accessible,
+    is_headless,
+    prepare_fields,
+)
 from wherry.api.core.service_validation import (
     validate_load_balancer_status,
     validate_service,
@@ -74,6 +79,9 @@ class ServiceStrategy(Strategy):
         validate_load_balancer_status(status, kind, errors)
         return errors
 
+    def warnings(self, new: Object, old: Object | None) -> list[str]:
+        return service_warnings(new.get("spec") or _NOTHING)
+
     def cells(self, obj: Object, now: datetime) -> list[Any]:
         spec = obj.get("spec") or _NOTHING
         return [
@@ -85,6 +93,22 @@ class ServiceStrategy(Strategy):
             age_of(obj, now),
             format_labels(spec.get("selector")),
         ]
+
+
+def service_warnings(spec: Mapping[str, Any]) -> list[str]:
+    """What is said in vain, given what else the service says."""
+    texts: list[str] = []
+    if is_headless(spec):
+        ignored = "is ignored for headless services"
+        if spec.get("loadBalancerIP"):
+            texts.append(f"spec.loadBalancerIP {ignored}")
+        if spec.get("externalIPs"):
+            texts.append(f"spec.externalIPs {ignored}")
+        if spec.get("sessionAffinity") not in (None, "", "None"):
+            texts.append(f"spec.SessionAffinity {ignored}")
+    if is_external_name(spec) and spec.get("externalIPs"):
+        texts.append('spec.externalIPs is ignored when spec.type is "ExternalName"')
+    return texts
 
 
 def _default_affinity(spec: dict[str, Any]) -> None:

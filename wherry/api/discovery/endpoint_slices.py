@@ -21,9 +21,11 @@ from wherry.api.validation import (
 from wherry.objects.errors import FieldError, duplicate_value, invalid_value, required, too_many
 from wherry.objects.meta import Object, name_of
 from wherry.objects.names import (
+    Check,
     is_dns1123_label,
     is_dns1123_subdomain,
     is_fully_qualified_name,
+    is_label_value,
     is_qualified_name,
 )
 
@@ -32,6 +34,7 @@ MAX_ADDRESSES = 100
 MAX_PORTS = 20000
 MAX_ENDPOINTS = 1000
 MAX_TOPOLOGY = 16
+MAX_HINTS = 8
 SHOWN = 3
 """How many ports or addresses a table cell lists before it only counts."""
 
@@ -61,6 +64,10 @@ class EndpointSliceStrategy(Strategy):
         if old is not None:
             errors.extend(validate_immutable("addressType", kind, old.get("addressType")))
         return errors
+
+    def warnings(self, new: Object, old: Object | None) -> list[str]:
+        deprecated = new.get("addressType") == "FQDN"
+        return ["addressType: FQDN endpoints are deprecated"] if deprecated else []
 
     def cells(self, obj: Object, now: datetime) -> list[Any]:
         ports = [_port_text(port) for port in obj.get("ports") or ()]
@@ -112,6 +119,22 @@ def _validate_endpoints(endpoints: Sequence[Fields], kind: str, errors: Errors) 
             errors.extend(validate_labels(topology, at))
         if (name := endpoint.get("hostname")) is not None:
             check(is_dns1123_label, name, f"{path}.hostname", errors)
+        if hints := endpoint.get("hints"):
+            _validate_hints(hints, "forZones", is_label_value, f"{path}.hints", errors)
+            _validate_hints(hints, "forNodes", is_dns1123_subdomain, f"{path}.hints", errors)
+
+
+def _validate_hints(hints: Fields, field: str, rule: Check, path: str, errors: Errors) -> None:
+    """Names of zones or nodes the endpoint is best for: few, each once."""
+    entries, at = hints.get(field) or (), f"{path}.{field}"
+    if len(entries) > MAX_HINTS:
+        errors.append(too_many(at, len(entries), MAX_HINTS))
+        return
+    names = [entry.get("name") or "" for entry in entries]
+    for index, name in enumerate(names):
+        if name in names[:index]:
+            errors.append(duplicate_value(f"{at}[{index}].name", name))
+        check(rule, name, f"{at}[{index}].name", errors)
 
 
 def _validate_address(address: str, kind: str, path: str, errors: Errors) -> None:

@@ -10,11 +10,11 @@ from collections.abc import Callable
 from datetime import datetime
 from typing import Any
 
-from wherry.api.core.events import EVENT_COLUMNS, TTL_S, event_cells
+from wherry.api.core.events import EVENT_COLUMNS, TTL_S, event_cells, legacy_event_errors
 from wherry.api.resource import Resource, Strategy
-from wherry.api.validation import validate_object_meta, validate_object_meta_update
+from wherry.api.validation import validate_immutable, validate_object_meta, validate_object_meta_update
 from wherry.objects.errors import FieldError, invalid_value, required
-from wherry.objects.meta import Object, namespace_of
+from wherry.objects.meta import Object
 
 _RENAMED = {
     "regarding": "involvedObject",
@@ -26,8 +26,21 @@ _RENAMED = {
     "deprecatedCount": "count",
 }
 _BACK = {core: ours for ours, core in _RENAMED.items()}
-_NOTE_LIMIT_B = 1024
-_SHORT_LIMIT_B = 128
+_FIXED = (
+    "involvedObject",
+    "reason",
+    "message",
+    "source",
+    "firstTimestamp",
+    "lastTimestamp",
+    "count",
+    "type",
+    "eventTime",
+    "action",
+    "related",
+    "reportingComponent",
+    "reportingInstance",
+)
 
 
 def to_core(event: Object) -> Object:
@@ -50,27 +63,52 @@ class GroupEventStrategy(Strategy):
         """Nothing to drop: an event has no status."""
 
     def validate(self, new: Object, old: Object | None) -> list[FieldError]:
-        """Metadata; a new event tells time, reporter, action, reason and type."""
-        if old is not None:
-            return validate_object_meta_update(new, old)
-        errors = validate_object_meta(new, namespaced=True)
-        about = (new.get("regarding") or {}).get("namespace") or ""
-        if about and about != namespace_of(new):
-            errors.append(invalid_value("involvedObject.namespace", about, "does not match event.namespace"))
-        names = ("eventTime", "reportingController", "reportingInstance", "action", "reason")
-        errors += [required(name) for name in names if not new.get(name)]
-        for name in ("reportingInstance", "action", "reason"):
-            if len(new.get(name) or "") > _SHORT_LIMIT_B:
-                errors.append(invalid_value(name, "", f"can have at most {_SHORT_LIMIT_B} characters"))
-        if len(new.get("note") or "") > _NOTE_LIMIT_B:
-            errors.append(invalid_value("message", "", f"can have at most {_NOTE_LIMIT_B} characters"))
-        if new.get("type") not in ("Normal", "Warning"):
-            errors.append(invalid_value("type", "", "has invalid value: " + (new.get("type") or "")))
+        """What holds for core events, and more: a new event says all there is; then only its series moves.
+
+        Fields are named as the core Event calls them, which is what upstream checks.
+        """
+        event = to_core(new)
+        errors = legacy_event_errors(event)
+        if old is None:
+            return errors + validate_object_meta(new, namespaced=True) + _new_errors(event)
+        before = to_core(old)
+        errors += validate_object_meta_update(new, old)
+        if event.get("series") != before.get("series"):
+            errors += _series_errors(event)
+        for name in _FIXED:
+            shown = "reportingController" if name == "reportingComponent" else name
+            errors += validate_immutable(shown, event.get(name), before.get(name))
         return errors
 
     def cells(self, obj: Object, now: datetime) -> list[Any]:
         """The same row as the core event's."""
         return event_cells(to_core(obj), now)
+
+
+def _new_errors(event: Object) -> list[FieldError]:
+    errors = _series_errors(event)
+    if not event.get("eventTime"):
+        errors.append(required("eventTime"))
+    kind = event.get("type") or ""
+    if kind not in ("Normal", "Warning"):
+        errors.append(invalid_value("type", "", f"has invalid value: {kind}"))
+    return errors + [
+        invalid_value(name, "", "needs to be unset")
+        for name in ("firstTimestamp", "lastTimestamp", "count", "source")
+        if event.get(name)
+    ]
+
+
+def _series_errors(event: Object) -> list[FieldError]:
+    series = event.get("series")
+    if series is None:
+        return []
+    errors: list[FieldError] = []
+    if (series.get("count") or 0) < 2:
+        errors.append(invalid_value("series.count", "", "should be at least 2"))
+    if not series.get("lastObservedTime"):
+        errors.append(required("series.lastObservedTime"))
+    return errors
 
 
 def _about(field: str) -> Callable[[Object], str]:

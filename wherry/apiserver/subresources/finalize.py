@@ -8,8 +8,7 @@ from wherry.apiserver.core import Core
 from wherry.apiserver.registry import Served
 from wherry.apiserver.verbs.update import replace
 from wherry.apiserver.verbs.write import Rules
-from wherry.objects.errors import FieldError, internal
-from wherry.objects.meta import Object
+from wherry.objects.errors import internal
 
 
 async def finalize(core: Core, call: Call, served: Served) -> Outcome:
@@ -17,8 +16,4 @@ async def finalize(core: Core, call: Call, served: Served) -> Outcome:
     strategy = served.resource.strategy
     if not isinstance(strategy, NamespaceStrategy):
         raise internal(f"{served.resource.plural} cannot be finalized")
-    return await replace(core, call, served, Rules(strategy.prepare_finalize, _no_complaints))
-
-
-def _no_complaints(_new: Object, _old: Object) -> list[FieldError]:
-    return []
+    return await replace(core, call, served, Rules(strategy.prepare_finalize, strategy.validate_finalize))

@@ -23,7 +23,7 @@ CONTAINER_RESOURCES = frozenset(("cpu", "memory", "ephemeral-storage"))
 POD_LEVEL_RESOURCES = ("cpu", "hugepages-", "memory")
 HUGE_PAGES = "hugepages-"
 
-_COUNTED = frozenset(
+COUNTED_RESOURCES = frozenset(
     (
         "pods",
         "resourcequotas",
@@ -38,7 +38,7 @@ _COUNTED = frozenset(
 )
 _STANDARD = (
     CONTAINER_RESOURCES
-    | _COUNTED
+    | COUNTED_RESOURCES
     | {"storage", "requests.storage"}
     | {f"{kind}.{name}" for kind in ("requests", "limits") for name in CONTAINER_RESOURCES}
 )
@@ -64,6 +64,11 @@ def may_overcommit(name: str) -> bool:
     return is_native(name) and not name.startswith(HUGE_PAGES)
 
 
+def is_standard(name: str) -> bool:
+    """Whether an unprefixed name is that of a resource Kubernetes knows."""
+    return name in _STANDARD or name.startswith((HUGE_PAGES, f"requests.{HUGE_PAGES}"))
+
+
 @lru_cache(1024)
 def resource_name_errors(name: str) -> tuple[str, ...]:
     """What is wrong with the name of a resource of a container."""
@@ -71,7 +76,7 @@ def resource_name_errors(name: str) -> tuple[str, ...]:
         return tuple(wrong)
     errors: list[str] = []
     if "/" not in name:
-        if name not in _STANDARD and not name.startswith((HUGE_PAGES, "requests.hugepages-")):
+        if not is_standard(name):
             errors.append("must be a standard resource type or fully qualified")
         if name not in CONTAINER_RESOURCES and not name.startswith(HUGE_PAGES):
             errors.append("must be a standard resource for containers")
@@ -81,8 +86,8 @@ def resource_name_errors(name: str) -> tuple[str, ...]:
 
 
 @lru_cache(4096)
-def _amount_errors(name: str, amount: Quantity) -> tuple[str, ...]:
-    """What is wrong with an amount of a resource."""
+def quantity_errors(name: str, amount: Quantity) -> tuple[str, ...]:
+    """What is wrong with an amount of a resource, wherever one stands."""
     try:
         value = parse_quantity(amount)
     except ValueError as error:
@@ -90,11 +95,20 @@ def _amount_errors(name: str, amount: Quantity) -> tuple[str, ...]:
     errors: list[str] = []
     if value < 0:
         errors.append(NEGATIVE)
-    if (name in _COUNTED or is_extended(name)) and value % 1:
+    if (name in COUNTED_RESOURCES or is_extended(name)) and value % 1:
         errors.append(NOT_INTEGER)
-    if name.startswith(HUGE_PAGES) and not _divides(name, value):
-        errors.append(f"{canonical_quantity(amount)} is not positive integer multiple of {name}")
     return tuple(errors)
+
+
+@lru_cache(4096)
+def _amount_errors(name: str, amount: Quantity) -> tuple[str, ...]:
+    """What is wrong with an amount of a resource that a container asks for."""
+    errors = quantity_errors(name, amount)
+    if not name.startswith(HUGE_PAGES) or errors:
+        return errors
+    if not _divides(name, parse_quantity(amount)):
+        return (f"{canonical_quantity(amount)} is not positive integer multiple of {name}",)
+    return ()
 
 
 def _divides(name: str, value: Decimal) -> bool:
