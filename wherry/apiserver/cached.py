@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Literal
 from wherry.api.protobuf import encode_message, encode_watch_frame, wrap
 from wherry.api.resource import Resource
 from wherry.apiserver.encoding import decode, serve, with_revision
+from wherry.apiserver.stored import StoredForm
 from wherry.objects.meta import NO_LABELS, Object, labels_of
 from wherry.store.base import Entry
 
@@ -31,12 +32,13 @@ _SHARED_LABELS = 4096
 class Facts:
     """How keys and selectable fields of one resource are read; shared by all its objects."""
 
-    __slots__ = ("_labels", "namespaced", "prefix", "readers")
+    __slots__ = ("_labels", "form", "namespaced", "prefix", "readers")
 
     def __init__(self, resource: Resource) -> None:
         self.prefix = resource.prefix()
         self.namespaced = resource.namespaced
         self._labels: dict[tuple[tuple[str, str], ...], Mapping[str, str]] = {}
+        self.form = StoredForm(resource)
         self.readers: tuple[tuple[str, Callable[[Object], str]], ...] = tuple(resource.selectable.items())
 
     def namespace_of(self, key: str) -> str:
@@ -58,8 +60,9 @@ class Facts:
         return known
 
     def cached(self, entry: Entry) -> Cached:
-        """An entry of the store as it is held. Raises ValueError when its value is no JSON object."""
-        return Cached(entry.key, serve(entry.value, entry.revision), entry.revision, entry.created, self)
+        """An entry of the store as it is held. Raises ValueError when nobody can read its value."""
+        data = serve(self.form.of(entry.value), entry.revision)
+        return Cached(entry.key, data, entry.revision, entry.created, self)
 
 
 class Cached:

@@ -259,7 +259,7 @@ class Cacher:
             return self._facts.cached(entry)
         except ValueError:
             # One value nobody can read must not take the whole resource away.
-            log.exception("the stored value of %s at revision %d is not JSON", entry.key, entry.revision)
+            log.exception("the stored value of %s at revision %d cannot be read", entry.key, entry.revision)
             return None
 
     def _receive(self, events: Sequence[Event]) -> None:

@@ -50,6 +50,8 @@ def serve(value: bytes, revision: int) -> bytes:
 
     Raises ValueError when `value` is not a JSON object.
     """
+    if value.endswith(b"\n"):
+        value = value.rstrip(b"\n")  # Go ends what it writes with one; in a watch it would end the event
     head = _HEAD.match(value)
     if head is None:
         return _serve_foreign(value, revision)

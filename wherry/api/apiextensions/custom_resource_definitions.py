@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+from wherry.api.apiextensions.stored_definitions import from_v1beta1, to_v1beta1
 from wherry.api.apiextensions.version_rules import version_errors
 from wherry.api.resource import Resource, Subresource
 from wherry.api.schema_strategy import SchemaStrategy
@@ -188,4 +189,7 @@ CUSTOM_RESOURCE_DEFINITIONS = Resource(
     ),
     schema=_SCHEMA,
     storage_key="apiextensions.k8s.io/customresourcedefinitions",
+    storage_version=("apiextensions.k8s.io", "v1beta1"),
+    to_storage=to_v1beta1,
+    from_storage=from_v1beta1,
 )

@@ -83,8 +83,8 @@ class CustomResources:
         await self._tasks.close()
 
     def _all(self) -> list[Object]:
-        cacher = self._core.registry.of(CUSTOM_RESOURCE_DEFINITIONS).cacher
-        return [item.decode() for item in cacher.list()[0]]
+        served = self._core.registry.of(CUSTOM_RESOURCE_DEFINITIONS)
+        return [served.decode(item) for item in served.cacher.list()[0]]
 
     def _receive(self, events: Sequence[CachedEvent]) -> None:
         for event in events:
@@ -115,11 +115,12 @@ class CustomResources:
             log.exception("the definition %s cannot be served", name)
 
     async def _sync(self, name: str) -> None:
-        cached = self._core.registry.of(CUSTOM_RESOURCE_DEFINITIONS).get("", name)
+        served = self._core.registry.of(CUSTOM_RESOURCE_DEFINITIONS)
+        cached = served.get("", name)
         if cached is None:
             await self._withdraw(name)
             return
-        crd = await self._name(cached.decode())
+        crd = await self._name(served.decode(cached))
         if is_served(crd):
             await self._serve(crd)
         if is_deleting(crd) and CLEANUP_FINALIZER in (crd["metadata"].get("finalizers") or ()):
