@@ -187,3 +187,15 @@ def _storage_conversions(
 
 def _renamed(obj: Object, api_version: str, convert: Convert | None) -> Object:
     return convert(obj) if convert is not None else {**obj, "apiVersion": api_version}
+
+
+def between(obj: Object, source: Resource, target: Resource) -> Object:
+    """An object of `source` as `target`, another version of the kind, has it: by way of what is stored."""
+    if source is target:
+        return obj
+    if source.custom is None:
+        if source.to_storage is not None:
+            obj = source.to_storage(obj)
+        if target.from_storage is not None:
+            return target.from_storage(obj)
+    return {**obj, "apiVersion": target.api_version}

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from wherry.api import schema
+from wherry.api.catalog import BUILTIN, by_kind
 from wherry.api.resource import Resource
+from wherry.api.versions import between
 from wherry.apiserver.call import Call
 from wherry.apiserver.core import Core
 from wherry.apiserver.request import is_set
-from wherry.objects.managed_fields import conflict_error, merge_apply, track_update
+from wherry.objects.managed_fields import Convert, conflict_error, merge_apply, track_update
 from wherry.objects.meta import Object
 from wherry.objects.shape import Shape
 
@@ -30,6 +32,44 @@ def manager_of(call: Call) -> str:
     return agent[:MAX_MANAGER_CHARACTERS] or "unknown"
 
 
+def versions_of(core: Core, resource: Resource) -> list[Resource]:
+    """Every version of the kind there is, whether served (built-in kinds) or not."""
+    if resource.custom is not None:
+        return [
+            other
+            for other in core.registry.resources()
+            if (other.group, other.plural) == (resource.group, resource.plural)
+        ]
+    return [other for other in BUILTIN if other.storage_key == resource.storage_key]
+
+
+def converter(core: Core, resource: Resource) -> Convert:
+    """Conversions between the versions of a kind, for field sets named in other versions.
+
+    The versions of a custom kind are taken to have the same fields, also when a webhook converts them.
+    """
+
+    def convert(obj: Object, api_version: str) -> tuple[Object, Shape | None] | None:
+        target = _version(core, resource, api_version)
+        source = _version(core, resource, obj["apiVersion"])
+        if target is None or source is None:
+            return None
+        return between(obj, source, target), shape_of(target)
+
+    return convert
+
+
+def _version(core: Core, resource: Resource, api_version: str) -> Resource | None:
+    if api_version == resource.api_version:
+        return resource
+    if resource.custom is not None:
+        group, _, version = api_version.rpartition("/")
+        served = core.registry.find(group, version, resource.plural) if group == resource.group else None
+        return served.resource if served is not None else None
+    found = by_kind(api_version, resource.kind)
+    return found if found is not None and found.storage_key == resource.storage_key else None
+
+
 def track(core: Core, call: Call, resource: Resource, old: Object | None, new: Object) -> None:
     """Record in `new` that this call's manager set what differs from `old`."""
     managed = track_update(
@@ -40,6 +80,7 @@ def track(core: Core, call: Call, resource: Resource, old: Object | None, new: O
         api_version=resource.api_version,
         subresource=call.info.subresource,
         now=core.timestamp(),
+        convert=converter(core, resource),
     )
     if managed:
         new["metadata"]["managedFields"] = managed
@@ -58,6 +99,7 @@ def apply(core: Core, call: Call, resource: Resource, live: Object | None, appli
         api_version=resource.api_version,
         subresource=call.info.subresource,
         now=core.timestamp(),
+        convert=converter(core, resource),
     )
     if conflicts:
         raise conflict_error(conflicts)

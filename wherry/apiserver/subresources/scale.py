@@ -6,16 +6,19 @@ Old versions of workloads have a Scale of their own, which tells the selector in
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 
 from wherry.api.apiextensions.custom_kind import ScalePaths, value_at
 from wherry.api.resource import Resource
-from wherry.apiserver.body import private_copy, read_object
+from wherry.apiserver import ownership
+from wherry.apiserver.body import media_type, private_copy, read_object
 from wherry.apiserver.call import Call, Outcome
 from wherry.apiserver.core import Core
 from wherry.apiserver.options import check_write_options
 from wherry.apiserver.registry import Served
+from wherry.apiserver.subresources.scale_owners import IN_SCALE, Paths, shown_in_scale, taken_from_scale
 from wherry.apiserver.verbs.get import check_reached
-from wherry.apiserver.verbs.patch import patcher
+from wherry.apiserver.verbs.patch import APPLY_PATCH, force_errors, patcher, read_applied
 from wherry.apiserver.verbs.write import main_rules, update_object
 from wherry.objects.errors import bad_request, conflict, invalid, invalid_value, not_found
 from wherry.objects.meta import Object
@@ -35,25 +38,78 @@ async def scale(core: Core, call: Call, served: Served) -> Outcome:
         if cached is None:
             raise not_found(resource.plural, resource.group, info.name)
         return Outcome(obj=scale_of(served.decode(cached), api_version, paths))
-    if info.verb == "update":
-        check_write_options(call.query, "UpdateOptions")
-        sent = read_object(call, resource, api_version, KIND)
-        change: Callable[[Object], Object] = lambda _: sent  # noqa: E731 - the counterpart of a patch
-    else:
-        check_write_options(call.query, "PatchOptions")
-        change = patcher(call, resource, is_own_kind=False)
+    scales = _scales(resource, api_version)
+    replicas_at = _replica_paths(core, resource)
+    write = _write(core, call, resource, scales)
 
     def produce(live: Object) -> Object:
         before = scale_of(live, api_version, paths)
-        after = private_copy(change(before))
+        entries = live["metadata"].get("managedFields")
+        if shown := shown_in_scale(entries, api_version, replicas_at):
+            before["metadata"]["managedFields"] = shown
+        after = write(before)
         _check(call, served, before, after)
         if not after["metadata"].get("resourceVersion") or info.verb == "patch":
             live["metadata"].pop("resourceVersion", None)
         set_replicas(live, (after.get("spec") or {}).get("replicas") or 0, paths)
+        owners = after["metadata"].get("managedFields")
+        live["metadata"]["managedFields"] = taken_from_scale(
+            entries, owners, resource.api_version, api_version, replicas_at
+        )
         return live
 
-    outcome = await update_object(core, call, served, produce, main_rules(resource.strategy))
+    rules = replace(main_rules(resource.strategy), tracks_owners=False)
+    outcome = await update_object(core, call, served, produce, rules)
     return Outcome(obj=scale_of(outcome.object, api_version, paths))
+
+
+def _write(core: Core, call: Call, resource: Resource, scales: Resource) -> Callable[[Object], Object]:
+    """What the call makes of a Scale, its managedFields kept. Raises ApiError (400, 409, 415, 422)."""
+    if call.info.verb == "patch":
+        kind = media_type(call.content_type)
+        check_write_options(call.query, "PatchOptions", force_errors(call, kind))
+        if kind == APPLY_PATCH:
+            applied = read_applied(call, scales)
+            return lambda before: private_copy(ownership.apply(core, call, scales, before, applied))
+        change = patcher(call, resource, is_own_kind=False)
+    else:
+        check_write_options(call.query, "UpdateOptions")
+        sent = read_object(call, resource, scales.api_version, KIND)
+        change = lambda _: sent  # noqa: E731 - the counterpart of a patch
+
+    def write(before: Object) -> Object:
+        after: Object = private_copy(change(before))
+        if isinstance(after.get("metadata"), dict):
+            ownership.track(core, call, scales, before, after)
+        return after
+
+    return write
+
+
+def _scales(resource: Resource, api_version: str) -> Resource:
+    """The Scale of a workload as a resource, for its shape and version."""
+    group, _, version = api_version.rpartition("/")
+    schema = "io.k8s.api.autoscaling.v1"
+    if api_version != API_VERSION:
+        schema = resource.schema.rpartition(".")[0]
+    return Resource(
+        group=group,
+        version=version,
+        kind=KIND,
+        plural=resource.plural,
+        namespaced=resource.namespaced,
+        schema=f"{schema}.{KIND}",
+    )
+
+
+def _replica_paths(core: Core, resource: Resource) -> Paths:
+    """Where every version of the workload has its replicas."""
+    return {
+        version.api_version: version.custom.scale.spec_replicas
+        if version.custom is not None and version.custom.scale is not None
+        else IN_SCALE
+        for version in ownership.versions_of(core, resource)
+    }
 
 
 def _api_version(resource: Resource) -> str:

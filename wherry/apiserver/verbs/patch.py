@@ -47,7 +47,7 @@ async def patch_with(core: Core, call: Call, served: Served, rules: Rules) -> Ou
     kind = media_type(call.content_type)
     if kind not in taken_by(served.resource):
         raise unsupported_media_type(taken_by(served.resource))
-    check_write_options(call.query, "PatchOptions", _force_errors(call, kind))
+    check_write_options(call.query, "PatchOptions", force_errors(call, kind))
     if kind == APPLY_PATCH:
         return await _apply(core, call, served, rules)
     patcher(call, served.resource)  # what is wrong with the patch is said before what is not there
@@ -105,7 +105,8 @@ def _read_patch(call: Call) -> Any:
         raise bad_request(str(error)) from error
 
 
-def _force_errors(call: Call, kind: str) -> list[FieldError]:
+def force_errors(call: Call, kind: str) -> list[FieldError]:
+    """What is wrong with the options of an apply: it names its manager, and it alone may be forced."""
     errors: list[FieldError] = []
     if kind == APPLY_PATCH:
         if not call.query.get("fieldManager"):
@@ -137,7 +138,7 @@ def _check_patched(call: Call, resource: Resource, patched: Object, patch: Any, 
 
 async def _apply(core: Core, call: Call, served: Served, rules: Rules) -> Outcome:
     resource, info = served.resource, call.info
-    applied = _read_applied(call, resource)
+    applied = read_applied(call, resource)
     if served.get(info.namespace, info.name) is None and not info.subresource:
         merged = ownership.apply(core, call, resource, None, applied)
         return await create_object(core, call, served, merged, tracks_owners=False)
@@ -151,7 +152,8 @@ async def _apply(core: Core, call: Call, served: Served, rules: Rules) -> Outcom
     return await update_object(core, call, served, produce, replace(rules, tracks_owners=False))
 
 
-def _read_applied(call: Call, resource: Resource) -> Object:
+def read_applied(call: Call, resource: Resource) -> Object:
+    """The applied configuration, which must be an object of `resource`. Raises ApiError (400)."""
     applied: Object = _read_patch(call)
     if not isinstance(applied, dict):
         raise bad_request("error decoding YAML: an object is required")

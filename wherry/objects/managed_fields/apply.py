@@ -22,10 +22,10 @@ from wherry.objects.managed_fields.managers import (
     encode,
     key_for,
     stored_managers,
-    without_fields,
 )
-from wherry.objects.managed_fields.merge import check_applied, merge_values, prune
-from wherry.objects.managed_fields.walk import Change, added_fields, compare, fields_of, ownable
+from wherry.objects.managed_fields.merge import check_applied, merge_values
+from wherry.objects.managed_fields.versions import Changes, Convert, give_up
+from wherry.objects.managed_fields.walk import added_fields, fields_of, ownable
 from wherry.objects.meta import Object, annotations_of, metadata
 from wherry.objects.patches.failure import PatchFailed
 from wherry.objects.shape import Shape
@@ -38,9 +38,6 @@ LAST_APPLIED = "kubectl.kubernetes.io/last-applied-configuration"
 
 MAX_ANNOTATIONS_BYTES = 256 * 1024
 
-IDENTITY: FieldSet = {"f:metadata": {"f:name": {}}}
-"""What an applier cannot give up."""
-
 
 def merge_apply(
     live: Object | None,
@@ -52,6 +49,7 @@ def merge_apply(
     subresource: str,
     now: str,
     resets: frozenset[str] | None = None,
+    convert: Convert | None = None,
 ) -> tuple[Object, list[Conflict]]:
     """The object after `manager` applied `applied` to `live` (None: it is created), and the conflicts.
 
@@ -74,19 +72,19 @@ def merge_apply(
     if not managers:
         managers = _before_first_apply(live, shape, api_version, resets)
     last = managers.pop(own, None)
-    merged = merge_values(live, wanted, shape)
+    merged: Object = merge_values(live, wanted, shape)
     if last is not None:
-        held = union(IDENTITY, claimed)
+        held = {api_version: claimed}
         for managed in managers.values():
-            held = union(held, managed.fields)
-        merged = prune(merged, last.fields, held, shape)
-    change = compare(ownable(live, resets), ownable(merged, resets), shape)
-    conflicts = [] if force else _conflicts(managers, change, live, manager, shape)
+            held[managed.api_version] = union(held.get(managed.api_version, {}), managed.fields)
+        merged = give_up(merged, last, held, shape, api_version, convert, resets)
+    changes = Changes(live, merged, resets=resets, shape=shape, api_version=api_version, convert=convert)
+    conflicts = [] if force else _conflicts(managers, changes, live, manager, shape)
     if conflicts:
         return live, conflicts
     if manager == KUBECTL and LAST_APPLIED in annotations_of(merged):
         merged = _with_last_applied(merged, applied)
-    return _with_managers(merged, _after(managers, own, last, claimed, change, api_version, now)), []
+    return _with_managers(merged, _after(managers, own, last, claimed, changes, api_version, now)), []
 
 
 def _after(
@@ -94,16 +92,17 @@ def _after(
     own: ManagerKey,
     last: Managed | None,
     claimed: FieldSet,
-    change: Change,
+    changes: Changes,
     api_version: str,
     now: str,
 ) -> Managers:
     """The managers once the change was made; a repeated apply that changed nothing keeps its time."""
-    if change.touched or change.removed:
-        managers = without_fields(managers, union(change.touched, change.removed))
+    changed = bool(changes.own.touched or changes.own.removed)
+    if changed:
+        managers = changes.taken_from(managers)
     if not claimed:
         return managers
-    same = last is not None and last.fields == claimed and not change.touched and not change.removed
+    same = last is not None and last.fields == claimed and last.api_version == api_version and not changed
     time = last.time if same and last is not None else now
     return {**managers, own: Managed(claimed, time, api_version)}
 
@@ -118,12 +117,16 @@ def _before_first_apply(
 
 
 def _conflicts(
-    managers: Managers, change: Change, live: Object, applier: str, shape: Shape | None
+    managers: Managers, changes: Changes, live: Object, applier: str, shape: Shape | None
 ) -> list[Conflict]:
     """Every field that would change under another manager's hands."""
-    if not change.touched:
+    if not changes.own.touched:
         return []
-    contested = {key: intersection(managed.fields, change.touched) for key, managed in managers.items()}
+    contested: dict[ManagerKey, FieldSet] = {}
+    for key, managed in managers.items():
+        change = changes.at(managed.api_version)
+        if change is not None:
+            contested[key] = intersection(managed.fields, change.touched)
     if applier == KUBECTL:
         allowed = _client_side_applied(live, shape)
         contested = {key: difference(fields, allowed) for key, fields in contested.items()}

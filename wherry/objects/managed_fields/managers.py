@@ -1,8 +1,5 @@
-"""`metadata.managedFields`: its entries, and keeping them through ordinary writes.
-
-A manager has one entry for each operation, API version and subresource. A write hands the fields it
-added or changed to its manager and takes them, and those it removed, from all others; an entry without
-fields is dropped. A write that changes no field changes no entry, its time included.
+"""`metadata.managedFields` taken apart and put together: one entry for each manager, operation, API
+version and subresource.
 """
 
 from __future__ import annotations
@@ -10,10 +7,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any, NamedTuple
 
-from wherry.objects.managed_fields.fieldsets import FieldSet, difference, is_well_formed, union
-from wherry.objects.managed_fields.walk import added_fields, compare, ownable
+from wherry.objects.managed_fields.fieldsets import FieldSet, is_well_formed, union
 from wherry.objects.meta import Object, metadata
-from wherry.objects.shape import Shape
 
 APPLY, UPDATE = "Apply", "Update"
 
@@ -76,10 +71,11 @@ def encode(managers: Managers) -> list[Entry]:
         managers.items(),
         key=lambda it: (it[0].operation, it[1].time, it[0].manager, it[1].api_version, it[0].subresource),
     )
-    return [_entry(key, managed) for key, managed in ordered]
+    return [entry_of(key, managed) for key, managed in ordered]
 
 
-def _entry(key: ManagerKey, managed: Managed) -> Entry:
+def entry_of(key: ManagerKey, managed: Managed) -> Entry:
+    """One entry as it stands in the list."""
     entry: Entry = {
         "manager": key.manager,
         "operation": key.operation,
@@ -94,7 +90,7 @@ def _entry(key: ManagerKey, managed: Managed) -> Entry:
     return entry
 
 
-def _starting_entries(old: Object | None, new: Object) -> list[Entry] | None:
+def starting_entries(old: Object | None, new: Object) -> list[Entry] | None:
     """The entries a write starts from: those the client sent if they make sense, else the stored ones.
 
     None says that the client cleared them (an empty list, or one empty entry), which is honoured.
@@ -114,57 +110,7 @@ def _starting_entries(old: Object | None, new: Object) -> list[Entry] | None:
     return sent if usable and any(entry.get("fieldsV1") for entry in sent) else stored
 
 
-def track_update(
-    old: Object | None,
-    new: Object,
-    manager: str,
-    shape: Shape | None,
-    api_version: str,
-    subresource: str,
-    now: str,
-    resets: frozenset[str] | None = None,
-) -> list[Entry]:
-    """The managedFields `new` gets for a create (`old` is None), update or patch by `manager`.
-
-    `now` is the time in wire format; `resets` are top-level fields the write does not own (by default
-    status; for the status subresource spec and metadata). Neither object is changed. An unchanged list is
-    returned as it is.
-    """
-    resets = default_resets(subresource) if resets is None else resets
-    if old is None and not metadata(new).get("managedFields"):
-        fields = added_fields(ownable(new, resets), shape)
-        if not fields:
-            return []
-        key = ManagerKey(manager, UPDATE, api_version, subresource)
-        return [_entry(key, Managed(fields, now, api_version))]
-    entries = _starting_entries(old, new)
-    if entries is None:
-        return []
-    before = ownable(old, resets) if old is not None else {}
-    change = compare(before, ownable(new, resets), shape)
-    if not change.touched and not change.removed:
-        return entries
-    managers = decode(entries)
-    own = ManagerKey(manager, UPDATE, api_version, subresource)
-    previous = managers.get(own)
-    managers = without_fields(managers, union(change.touched, change.removed))
-    if change.touched:
-        kept = difference(previous.fields, change.removed) if previous is not None else {}
-        managers[own] = Managed(union(kept, change.touched), now, api_version)
-    return encode(_capped(managers))
-
-
-def without_fields(managers: Managers, fields: FieldSet) -> Managers:
-    """The managers after losing these fields; those left with none are gone."""
-    result: Managers = {}
-    for key, managed in managers.items():
-        rest = difference(managed.fields, fields)
-        if rest:
-            result[key] = managed if rest is managed.fields else managed._replace(fields=rest)
-    return result
-
-
-def _capped(managers: Managers) -> Managers:
+def capped(managers: Managers) -> Managers:
     """At most the allowed number of Update entries: the oldest are merged for each API version."""
     updates = sorted((m.time, key) for key, m in managers.items() if key.operation == UPDATE)
     excess = len(updates) - MAX_UPDATE_MANAGERS
