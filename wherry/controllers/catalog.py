@@ -13,6 +13,7 @@ from wherry.controllers.nodes.eviction import TaintEviction
 from wherry.controllers.nodes.lifecycle import NodeLifecycle
 from wherry.controllers.pod_gc import PodGc
 from wherry.controllers.replicas.controller import ReplicaSets, ReplicationControllers
+from wherry.controllers.resourcequota.controller import ResourceQuotas
 from wherry.controllers.root_ca import RootCa
 from wherry.controllers.service_account import ServiceAccounts
 
@@ -29,6 +30,7 @@ CONTROLLERS: tuple[type[Controller], ...] = (
     NodeLifecycle,
     TaintEviction,
     PodGc,
+    ResourceQuotas,
     Namespaces,
     GarbageCollector,
 )

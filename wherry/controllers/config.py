@@ -32,4 +32,5 @@ class ControllerConfig:
     node_monitor_period_s: float = 5.0
     pod_gc_period_s: float = 20.0
     orphan_quarantine_s: float = 40.0
+    quota_resync_s: float = 300.0
     resources: Callable[[], Sequence[Resource]] = builtin_resources

@@ -6,7 +6,7 @@ the final object. Which plugins a request concerns is decided once per resource 
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Protocol
 
@@ -35,6 +35,9 @@ class Attributes:
     old: Object | None
     dry_run: bool = False
     warnings: list[str] | None = None
+
+
+Hook = Callable[[Attributes], Awaitable[None]]
 
 
 class Plugin(Protocol):
@@ -78,27 +81,36 @@ class AdmissionChain:
 
     def __init__(self, plugins: Sequence[Plugin]) -> None:
         self._plugins = tuple(plugins)
-        self._concerned: dict[tuple[str, str, str, str], tuple[Plugin, ...]] = {}
+        self._concerned: dict[tuple[str, str, str, str], tuple[tuple[Hook, ...], tuple[Hook, ...]]] = {}
 
-    def _plugins_for(self, attributes: Attributes) -> tuple[Plugin, ...]:
+    def _hooks_for(self, attributes: Attributes) -> tuple[tuple[Hook, ...], tuple[Hook, ...]]:
+        """The mutating and the validating hooks such a request runs through."""
         resource = attributes.resource
         key = (resource.group, resource.plural, attributes.subresource, attributes.operation)
         found = self._concerned.get(key)
         if found is None:
-            found = tuple(
+            plugins = [
                 plugin
                 for plugin in self._plugins
                 if plugin.handles(resource, attributes.subresource, attributes.operation)
+            ]
+            found = self._concerned[key] = (
+                tuple(p.admit for p in plugins if _overrides(p, "admit")),
+                tuple(p.validate for p in plugins if _overrides(p, "validate")),
             )
-            self._concerned[key] = found
         return found
 
     async def admit(self, attributes: Attributes) -> None:
         """Let every mutating plugin have its turn. Raises ApiError."""
-        for plugin in self._plugins_for(attributes):
-            await plugin.admit(attributes)
+        for hook in self._hooks_for(attributes)[0]:
+            await hook(attributes)
 
     async def validate(self, attributes: Attributes) -> None:
         """Let every validating plugin have its turn. Raises ApiError."""
-        for plugin in self._plugins_for(attributes):
-            await plugin.validate(attributes)
+        for hook in self._hooks_for(attributes)[1]:
+            await hook(attributes)
+
+
+def _overrides(plugin: Plugin, hook: str) -> bool:
+    """Whether the plugin does anything in that hook: what does nothing is not even called."""
+    return getattr(type(plugin), hook, None) is not getattr(BasePlugin, hook)

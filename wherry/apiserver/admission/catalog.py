@@ -11,6 +11,7 @@ from wherry.apiserver.admission.namespace_lifecycle import NamespaceLifecycle
 from wherry.apiserver.admission.node_restriction import NodeRestriction
 from wherry.apiserver.admission.priority import Priority
 from wherry.apiserver.admission.rbac_escalation import RbacEscalation
+from wherry.apiserver.admission.resource_quota.plugin import ResourceQuota
 from wherry.apiserver.admission.service_account import ServiceAccount
 
 
@@ -23,6 +24,7 @@ def built_in_plugins() -> tuple[Plugin, ...]:
         DefaultTolerationSeconds(),
         Priority(),
         RbacEscalation(),
+        ResourceQuota(),
     )
 
 

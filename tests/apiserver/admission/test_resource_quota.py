@@ -1,0 +1,157 @@
+"""Quotas at the door: what is refused in which words, and that nobody ever gets past one."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import Any
+
+import pytest
+
+from tests.apiserver.rig import Rig, account, config_map, pod
+from wherry.api.core.config_maps import CONFIG_MAPS
+from wherry.api.core.persistent_volume_claims import PERSISTENT_VOLUME_CLAIMS
+from wherry.api.core.pods import PODS
+from wherry.api.core.resource_quotas import RESOURCE_QUOTAS
+from wherry.api.core.service_accounts import SERVICE_ACCOUNTS
+from wherry.api.core.services import SERVICES
+from wherry.objects.errors import ApiError
+from wherry.objects.meta import Object
+
+
+@pytest.fixture
+async def ready(rig: Rig) -> Rig:
+    """A server whose default namespace has its service account."""
+    await rig.admin.create(SERVICE_ACCOUNTS, account())
+    return rig
+
+
+async def limit(rig: Rig, name: str = "q", spec: Object | None = None, **hard: str) -> None:
+    """A quota, counted as its controller would have: nothing is used yet."""
+    hard = {key.replace("__", "/").replace("_", "."): value for key, value in hard.items()}
+    quota: Object = {
+        "metadata": {"name": name, "namespace": "default"},
+        "spec": {"hard": hard, **(spec or {})},
+    }
+    made = await rig.admin.create(RESOURCE_QUOTAS, quota)
+    made["status"] = {"hard": hard, "used": dict.fromkeys(hard, "0")}
+    await rig.admin.update_status(RESOURCE_QUOTAS, made)
+
+
+async def used(rig: Rig, name: str = "q") -> dict[str, str]:
+    found: dict[str, str] = (await rig.admin.get(RESOURCE_QUOTAS, name, "default"))["status"]["used"]
+    return found
+
+
+def asking(name: str, **resources: dict[str, str]) -> Object:
+    return pod(name, containers=[{"name": "c", "image": "i", "resources": resources}])
+
+
+async def refusal(rig: Rig, obj: Object, resource: Any = PODS) -> str:
+    with pytest.raises(ApiError) as caught:
+        await rig.admin.create(resource, obj)
+    assert caught.value.code == 403
+    return caught.value.message
+
+
+async def test_a_quota_that_is_used_up_refuses_in_upstreams_words(ready: Rig) -> None:
+    await limit(ready, pods="2", requests_memory="1Gi")
+    for name in ("a", "b"):
+        await ready.admin.create(PODS, asking(name, requests={"memory": "128Mi"}))
+    assert await used(ready) == {"pods": "2", "requests.memory": "256Mi"}
+    assert await refusal(ready, asking("c", requests={"memory": "128Mi"})) == (
+        'pods "c" is forbidden: exceeded quota: q, requested: pods=1, used: pods=2, limited: pods=2'
+    )
+    assert await used(ready) == {"pods": "2", "requests.memory": "256Mi"}
+
+
+async def test_what_a_quota_limits_has_to_be_said(ready: Rig) -> None:
+    await limit(ready, limits_cpu="2", requests_memory="1Gi")
+    bare = pod("p", containers=[{"name": "c", "image": "i"}, {"name": "b", "image": "i"}])
+    assert await refusal(ready, bare) == (
+        'pods "p" is forbidden: failed quota: q: must specify limits.cpu for: b,c; requests.memory for: b,c'
+    )
+
+
+async def test_a_quota_nobody_counted_yet_is_not_guessed_at(ready: Rig) -> None:
+    await limit(ready, pods="2")
+    quota = await ready.admin.get(RESOURCE_QUOTAS, "q", "default")
+    quota["status"] = {"hard": {"pods": "2"}}
+    await ready.admin.update_status(RESOURCE_QUOTAS, quota)
+    assert await refusal(ready, pod("p")) == (
+        'pods "p" is forbidden: status unknown for quota: q, resources: pods'
+    )
+
+
+async def test_concurrent_creations_never_exceed_a_quota(ready: Rig) -> None:
+    await limit(ready, pods="25", count__configmaps="10")
+    pods = [ready.admin.create(PODS, pod(f"p{number}")) for number in range(80)]
+    maps = [ready.admin.create(CONFIG_MAPS, config_map(f"m{number}")) for number in range(40)]
+    results = await asyncio.gather(*pods, *maps, return_exceptions=True)
+    refused = [r for r in results if isinstance(r, ApiError)]
+    assert {error.code for error in refused} == {403}
+    assert len((await ready.admin.list(PODS, "default")).items) == 25
+    assert len((await ready.admin.list(CONFIG_MAPS, "default")).items) == 10
+    assert await used(ready) == {"pods": "25", "count/configmaps": "10"}
+
+
+async def test_two_quotas_in_one_namespace_hold_both_while_others_write_them(ready: Rig) -> None:
+    await limit(ready, "wide", pods="30")
+    await limit(ready, "narrow", pods="12")
+
+    async def disturb() -> None:
+        for number in range(20):
+            patch = {"metadata": {"annotations": {"n": str(number)}}}
+            await ready.admin.patch(RESOURCE_QUOTAS, "narrow", "default", patch)
+
+    creating = [ready.admin.create(PODS, pod(f"p{number}")) for number in range(40)]
+    results = await asyncio.gather(disturb(), *creating, return_exceptions=True)
+    assert sum(1 for result in results if isinstance(result, dict)) == 12
+    assert (await used(ready, "narrow"))["pods"] == "12"
+
+
+async def test_what_is_only_tried_or_cannot_be_stored_takes_no_room(ready: Rig) -> None:
+    await limit(ready, pods="5")
+    await ready.admin.create(PODS, pod("p"))
+    status, _, _ = await ready.http("POST", "/api/v1/namespaces/default/pods?dryRun=All", pod("dry"))
+    assert status == 201
+    with pytest.raises(ApiError, match="already exists"):
+        await ready.admin.create(PODS, pod("p"))
+    assert await used(ready) == {"pods": "1"}
+
+
+async def test_updates_pay_the_difference(ready: Rig) -> None:
+    await limit(ready, services="2", services_nodeports="1", requests_storage="3Gi")
+    spec = {"ports": [{"port": 80, "name": "a"}, {"port": 81, "name": "b"}]}
+    service: Object = {"metadata": {"name": "s", "namespace": "default"}, "spec": spec}
+    await ready.admin.create(SERVICES, service)
+    assert await used(ready) == {"services": "1", "services.nodeports": "0", "requests.storage": "0"}
+    with pytest.raises(ApiError) as caught:
+        await ready.admin.patch(SERVICES, "s", "default", {"spec": {"type": "NodePort"}})
+    assert caught.value.message == (
+        'services "s" is forbidden: exceeded quota: q, requested: services.nodeports=2, '
+        "used: services.nodeports=0, limited: services.nodeports=1"
+    )
+    claim: Object = {
+        "metadata": {"name": "c", "namespace": "default"},
+        "spec": {"accessModes": ["ReadWriteOnce"], "resources": {"requests": {"storage": "2Gi"}}},
+    }
+    await ready.admin.create(PERSISTENT_VOLUME_CLAIMS, claim)
+    assert (await used(ready))["requests.storage"] == "2Gi"
+
+
+async def test_scopes_choose_what_counts(ready: Rig) -> None:
+    await limit(ready, spec={"scopes": ["BestEffort"]}, pods="1")
+    await ready.admin.create(PODS, asking("burstable", requests={"cpu": "1"}))
+    await ready.admin.create(PODS, pod("best"))
+    assert await used(ready) == {"pods": "1"}
+    assert "exceeded quota: q" in await refusal(ready, pod("next"))
+
+
+async def test_an_account_is_counted_by_its_kind_and_a_namespace_without_quota_is_free(ready: Rig) -> None:
+    await limit(ready, count__serviceaccounts="1")
+    await ready.admin.create(SERVICE_ACCOUNTS, account(name="one"))
+    assert await refusal(ready, account(name="two"), SERVICE_ACCOUNTS) == (
+        'serviceaccounts "two" is forbidden: exceeded quota: q, requested: count/serviceaccounts=1, '
+        "used: count/serviceaccounts=1, limited: count/serviceaccounts=1"
+    )
+    await ready.admin.create(SERVICE_ACCOUNTS, account("kube-system", "two"))

@@ -1,0 +1,138 @@
+"""Counting what there is: at changes of a quota, and when something gives back what it used."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from typing import Any
+
+from tests.controllers.bench import Bench, running
+from wherry.api.apps.deployments import DEPLOYMENTS
+from wherry.api.core.pods import PODS
+from wherry.api.core.resource_quotas import RESOURCE_QUOTAS
+from wherry.api.core.secrets import SECRETS
+from wherry.api.core.services import SERVICES
+from wherry.controllers.resourcequota.controller import ResourceQuotas, plan_status
+from wherry.objects.errors import conflict
+from wherry.objects.meta import Object, format_time
+from wherry.objects.quantity import parse_quantity
+
+
+def named(name: str, **fields: Any) -> Object:
+    return {"metadata": {"name": name, "namespace": "default"}, **fields}
+
+
+def pod(name: str, cpu: str = "100m") -> Object:
+    container = {"name": "c", "resources": {"requests": {"cpu": cpu}}}
+    return named(name, spec={"containers": [container]})
+
+
+def quota(**hard: str) -> Object:
+    return named(
+        "q", spec={"hard": {name.replace("__", "/").replace("_", "."): v for name, v in hard.items()}}
+    )
+
+
+async def status(bench: Bench) -> Object:
+    found: Object = (await bench.get(RESOURCE_QUOTAS, "q")).get("status") or {}
+    return found
+
+
+async def test_a_new_quota_is_counted_from_what_there_is() -> None:
+    before = [(PODS, pod("a")), (PODS, pod("b")), (SECRETS, named("s")), (DEPLOYMENTS, named("d"))]
+    async with running(ResourceQuotas, before=before) as bench:
+        hard = {
+            "pods": "5",
+            "requests.cpu": "1",
+            "secrets": "3",
+            "count/deployments.apps": "1",
+            "services": "2",
+        }
+        await bench.create(RESOURCE_QUOTAS, named("q", spec={"hard": hard}))
+        assert await status(bench) == {
+            "hard": hard,
+            "used": {"pods": "2", "requests.cpu": "200m", "secrets": "1", "count/deployments.apps": "1",
+                     "services": "0"},
+        }  # fmt: skip
+
+
+async def test_what_is_deleted_or_ends_is_given_back() -> None:
+    before = [(PODS, pod("a")), (PODS, pod("b")), (RESOURCE_QUOTAS, quota(pods="5", count__pods="5"))]
+    async with running(ResourceQuotas, before=before) as bench:
+        assert (await status(bench))["used"] == {"pods": "2", "count/pods": "2"}
+        await bench.set_status(PODS, await bench.get(PODS, "a"), phase="Succeeded")
+        await bench.settle()
+        assert (await status(bench))["used"] == {"pods": "1", "count/pods": "2"}
+        await bench.client.delete(PODS, "a", "default")
+        await bench.settle()
+        assert (await status(bench))["used"] == {"pods": "1", "count/pods": "1"}
+
+
+async def test_a_service_that_changes_its_type_is_counted_again() -> None:
+    service = named("s", spec={"type": "NodePort", "ports": [{"port": 80}]})
+    before = [(SERVICES, service), (RESOURCE_QUOTAS, quota(services_nodeports="5"))]
+    async with running(ResourceQuotas, before=before) as bench:
+        assert (await status(bench))["used"] == {"services.nodeports": "1"}
+        await bench.client.patch(SERVICES, "s", "default", {"spec": {"type": "ClusterIP"}})
+        await bench.settle()
+        assert (await status(bench))["used"] == {"services.nodeports": "0"}
+
+
+async def test_limits_that_change_are_taken_over() -> None:
+    async with running(ResourceQuotas, before=[(RESOURCE_QUOTAS, quota(pods="5", secrets="1"))]) as bench:
+        await bench.client.patch(
+            RESOURCE_QUOTAS, "q", "default", {"spec": {"hard": {"pods": "9", "secrets": None}}}
+        )
+        await bench.settle()
+        assert await status(bench) == {"hard": {"pods": "9"}, "used": {"pods": "0"}}
+
+
+async def test_a_deleted_pod_nobody_ends_is_counted_until_its_time_is_over() -> None:
+    async with running(ResourceQuotas, before=[(RESOURCE_QUOTAS, quota(pods="5"))]) as bench:
+        gone_at = format_time(bench.clock.now() + timedelta(seconds=30))
+        lost = pod("lost")
+        lost["metadata"] |= {
+            "deletionTimestamp": gone_at, "deletionGracePeriodSeconds": 30, "finalizers": ["x/y"],
+        }  # fmt: skip
+        await bench.create(PODS, lost)
+        await bench.clock.advance(2)
+        await bench.settle()
+        assert (await status(bench))["used"] == {"pods": "1"}
+        await bench.clock.advance(62)
+        await bench.settle()
+        assert (await status(bench))["used"] == {"pods": "0"}
+
+
+async def test_what_appears_during_a_count_is_counted_a_moment_later_and_later_things_are_not() -> None:
+    async with running(ResourceQuotas, before=[(RESOURCE_QUOTAS, quota(pods="5"))]) as bench:
+        await bench.create(PODS, pod("quick"))
+        assert (await status(bench))["used"] == {"pods": "0"}
+        await bench.clock.advance(1.1)
+        await bench.settle()
+        assert (await status(bench))["used"] == {"pods": "1"}
+        await bench.clock.advance(10)
+        writes = len(bench.server.writes())
+        await bench.create(PODS, pod("late"))
+        await bench.clock.advance(10)
+        await bench.settle()
+        assert len(bench.server.writes()) == writes + 1
+
+
+async def test_a_count_that_was_overtaken_is_made_again_at_once() -> None:
+    failures = [conflict("resourcequotas", "", "q")]
+
+    async with running(ResourceQuotas) as bench:
+        bench.server.refuse = lambda call: failures.pop() if call.method == "PUT" and failures else None
+        await bench.create(RESOURCE_QUOTAS, quota(pods="5"))
+        assert not failures
+        assert await status(bench) == {"hard": {"pods": "5"}, "used": {"pods": "0"}}
+
+
+def test_what_cannot_be_counted_stays_as_it_was() -> None:
+    old = {
+        "spec": {"hard": {"pods": "1", "count/foos.x": "2"}},
+        "status": {"used": {"count/foos.x": "1", "a": "1"}},
+    }
+    assert plan_status(old, {"pods": parse_quantity("1")}) == {
+        "hard": {"pods": "1", "count/foos.x": "2"},
+        "used": {"count/foos.x": "1", "pods": "1"},
+    }

@@ -1,0 +1,81 @@
+"""The kinds quotas count, followed as long as a quota names them.
+
+Pods, services and claims are read whole, from the cache all controllers share; of everything else
+only the number matters, so only metadata is kept.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Sequence
+
+from wherry.api.core.persistent_volume_claims import PERSISTENT_VOLUME_CLAIMS
+from wherry.api.core.pods import PODS
+from wherry.api.core.services import SERVICES
+from wherry.api.dynamicresources.resource_claims import RESOURCE_CLAIMS
+from wherry.api.quota.catalog import counted_kinds
+from wherry.api.quota.evaluator import Evaluator
+from wherry.api.resource import Resource
+from wherry.client.cache import Cache
+from wherry.objects.meta import Object, metadata
+
+READ_WHOLE = (PODS, SERVICES, PERSISTENT_VOLUME_CLAIMS, RESOURCE_CLAIMS)
+KEPT = ("name", "namespace", "uid", "resourceVersion")
+Changed = Callable[[Evaluator, Object | None, Object | None], None]
+
+
+def counted_only(obj: Object) -> Object:
+    """What counting an object needs of it."""
+    meta = metadata(obj)
+    return {"metadata": {name: meta[name] for name in KEPT if name in meta}}
+
+
+class Counted:
+    """Informers of the counted kinds; `changed` hears of every event of them.
+
+    `whole` is a cache of whole objects that is started and closed by others, `counts` one for
+    `counted_only` objects that belongs to this.
+    """
+
+    def __init__(self, whole: Cache, counts: Cache, changed: Changed) -> None:
+        self._whole = whole
+        self._counts = counts
+        self._changed = changed
+        self._followed: dict[Resource, Evaluator] = {}
+
+    async def start(self) -> None:
+        """Begin following."""
+        await self._counts.start()
+
+    async def close(self) -> None:
+        """Stop following."""
+        await self._counts.close()
+
+    async def forget_all_but(self, served: Sequence[Resource]) -> None:
+        """Stop following kinds that are not served any more."""
+        gone = [r for r in self._followed if r not in served and r not in READ_WHOLE]
+        for resource in gone:
+            del self._followed[resource]
+            await self._counts.remove(resource)
+
+    async def kinds(
+        self, names: Iterable[str], served: Sequence[Resource]
+    ) -> list[tuple[Resource, Evaluator]]:
+        """The kinds that use the quota's resource `names`, each listed at least once by now."""
+        kinds = counted_kinds(names, served)
+        for resource, evaluator in kinds:
+            if resource not in self._followed:
+                self._followed[resource] = evaluator
+                self._cache_of(resource).on(resource, self._handler(evaluator))
+        for resource, _ in kinds:
+            await self._cache_of(resource).add(resource).wait_synced()
+        return kinds
+
+    def objects(self, resource: Resource, namespace: str) -> Sequence[Object]:
+        """The objects of a kind `kinds` gave; they must not be changed."""
+        return self._cache_of(resource).list(resource, namespace)
+
+    def _cache_of(self, resource: Resource) -> Cache:
+        return self._whole if resource in READ_WHOLE else self._counts
+
+    def _handler(self, evaluator: Evaluator) -> Callable[[Object | None, Object | None], None]:
+        return lambda old, new: self._changed(evaluator, old, new)
