@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from wherry.apiserver.admission.base import AdmissionChain, Plugin
 from wherry.apiserver.admission.default_toleration_seconds import DefaultTolerationSeconds
+from wherry.apiserver.admission.limit_ranger import LimitRanger
 from wherry.apiserver.admission.namespace_lifecycle import NamespaceLifecycle
 from wherry.apiserver.admission.node_restriction import NodeRestriction
 from wherry.apiserver.admission.priority import Priority
@@ -19,6 +20,7 @@ def built_in_plugins() -> tuple[Plugin, ...]:
     """New instances of all built-in plugins, in order."""
     return (
         NamespaceLifecycle(),
+        LimitRanger(),
         ServiceAccount(),
         NodeRestriction(),
         DefaultTolerationSeconds(),
