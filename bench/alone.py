@@ -22,6 +22,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any
 
+from bench.cluster import ENVIRONMENT
 from bench.objects import NAMESPACE
 from wherry.cluster.components import command_of
 from wherry.cluster.config import ClusterConfig, dump_config
@@ -86,7 +87,7 @@ class Alone:
         """Start the process; seconds until `/readyz` answered 200 over TLS."""
         tls = self.access.tls()
         started = time.monotonic()
-        self._process = subprocess.Popen(command_of("apiserver", NAME, self.paths))
+        self._process = subprocess.Popen(command_of("apiserver", NAME, self.paths), env=ENVIRONMENT)
         while not _is_ready(self.access.port, tls):
             if self._process.poll() is not None:
                 raise RuntimeError(f"the API server ended with code {self._process.returncode}")

@@ -16,6 +16,9 @@ from typing import Any
 NAME = "bench"
 WHERRY = Path(sys.executable).parent / "wherry"
 
+ENVIRONMENT = {name: value for name, value in os.environ.items() if name != "PYTHONDONTWRITEBYTECODE"}
+"""What measured processes run with: like an installed program's, their modules are compiled only once."""
+
 
 @dataclass(frozen=True, slots=True)
 class BenchCluster:
@@ -30,7 +33,7 @@ class BenchCluster:
 
     def run(self, *arguments: str, check: bool = True) -> str:
         """Run `wherry ...`; what it printed."""
-        environment = {**os.environ, "KUBECONFIG": str(self.directory / "kubeconfig")}
+        environment = {**ENVIRONMENT, "KUBECONFIG": str(self.directory / "kubeconfig")}
         done = subprocess.run(
             [str(WHERRY), *arguments], env=environment, check=False, capture_output=True, text=True
         )

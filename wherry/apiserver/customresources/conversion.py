@@ -23,6 +23,7 @@ from wherry.apiserver import encoding
 from wherry.apiserver.backends import Backends, Trust, Unreachable, pem_of, webhook_backend
 from wherry.apiserver.core import Core
 from wherry.apiserver.customresources.views import VersionView
+from wherry.apiserver.packing import Budget
 from wherry.apiserver.registry import Source
 from wherry.objects.errors import ApiError, internal
 from wherry.objects.meta import Object
@@ -225,8 +226,8 @@ class ConvertedView(VersionView):
 class ConvertedSource(Source):
     """The source of a version whose objects come through a webhook: never simply ready."""
 
-    def __init__(self, resource: Resource, view: ConvertedView) -> None:
-        super().__init__(resource, view)
+    def __init__(self, resource: Resource, view: ConvertedView, budget: Budget) -> None:
+        super().__init__(resource, view, budget)
         self._view = view
 
     async def open(self) -> None:
