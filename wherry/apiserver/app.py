@@ -9,6 +9,8 @@ from __future__ import annotations
 import random
 import ssl
 
+import orjson
+
 from wherry.api.catalog import BUILTIN
 from wherry.api.core.namespaces import NAMESPACES
 from wherry.api.core.nodes import NODES
@@ -45,7 +47,7 @@ from wherry.client.transport import Transport
 from wherry.kit.clock import Clock
 from wherry.kit.httpd.message import Response
 from wherry.kit.httpd.server import Server
-from wherry.objects.errors import too_large
+from wherry.objects.errors import ApiError, bad_request, internal, too_large
 from wherry.store.base import Store
 
 BODY_LIMIT_BYTES = 3 * 1024 * 1024
@@ -132,7 +134,8 @@ class ApiServer:
             self._front.handle,
             ssl_context=server_tls(config),
             body_limit=BODY_LIMIT_BYTES,
-            too_large=_too_large,
+            refuse=refusal,
+            clock=self._clock,
         )
         self._port = await self._server.start(config.host, config.port)
         if config.listen_on_advertised:
@@ -186,7 +189,15 @@ def server_tls(config: ApiServerConfig) -> ssl.SSLContext:
     return context
 
 
-def _too_large(limit: int) -> Response:
-    import orjson
+def refusal(status: int) -> Response:
+    """How the server words what it refuses before anybody handles it: as a metav1.Status."""
+    error = too_large(BODY_LIMIT_BYTES) if status == 413 else _REFUSALS.get(status, _BROKEN)
+    return Response(orjson.dumps(error.status()), status)
 
-    return Response(orjson.dumps(too_large(limit).status()), 413)
+
+_BROKEN = internal("see the server's log")
+_REFUSALS = {
+    400: bad_request("the request is not well-formed HTTP/1.1"),
+    408: ApiError(408, "Timeout", "the request did not arrive in time"),
+    431: ApiError(431, "", "the request's target and headers are too large"),
+}

@@ -17,10 +17,9 @@ from wherry.apiserver.json_problems import json_problem, summary
 from wherry.apiserver.strictness import IGNORE, STRICT, WARN
 from wherry.objects.errors import ApiError, bad_request, unsupported_media_type
 from wherry.objects.meta import Object
+from wherry.objects.nesting import MAX_DEPTH, TOO_DEEP, is_too_deep
 
 if TYPE_CHECKING:
-    import yaml
-
     from wherry.api.schema import Findings
 
 YAML = "application/yaml"
@@ -33,6 +32,7 @@ OTHER_SCHEMAS = {
     ("authentication.k8s.io/v1", "TokenRequest"): "io.k8s.api.authentication.v1.TokenRequest",
 }
 """What bodies of subresources look like that are of another kind than the resource."""
+DELETE_OPTIONS = "io.k8s.apimachinery.pkg.apis.meta.v1.DeleteOptions"
 INCONSISTENT = "the API version in the data ({found}) does not match the expected API version ({wanted})"
 
 
@@ -54,10 +54,7 @@ def parse(body: bytes, content_type: str) -> Any:
     """Decode bytes by content type. Raises ApiError (415) and NotAnObject."""
     kind = media_type(content_type)
     if kind == JSON or kind.endswith("+json"):
-        try:
-            return orjson.loads(body)
-        except orjson.JSONDecodeError as error:
-            raise NotAnObject(f"couldn't get version/kind; json parse error: {json_problem(body)}") from error
+        return _parse_json(body)
     if kind == YAML or kind.endswith("+yaml"):
         return _parse_yaml(body)
     if kind == PROTOBUF:
@@ -74,26 +71,26 @@ def _parse_protobuf(body: bytes) -> Object:
         raise NotAnObject(f"couldn't get version/kind; protobuf parse error: {error}") from error
 
 
-def _parse_yaml(body: bytes) -> Any:
-    import yaml
-
-    loader = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
+def _parse_json(body: bytes) -> Any:
     try:
-        # Through JSON, so that YAML's dates and binary values cannot get into objects.
-        return orjson.loads(orjson.dumps(yaml.load(body, Loader=loader)))  # noqa: S506 - a safe loader
-    except yaml.MarkedYAMLError as error:
-        raise NotAnObject(f"error converting YAML to JSON: yaml: {yaml_problem(error)}") from error
-    except yaml.YAMLError as error:
+        value = orjson.loads(body)
+    except orjson.JSONDecodeError as error:
+        problem = json_problem(body, str(error))
+        raise NotAnObject(f"couldn't get version/kind; json parse error: {problem}") from error
+    # Only what has so many brackets can be so deep, which spares nearly all bodies the walk.
+    if body.count(b"{") + body.count(b"[") > MAX_DEPTH and is_too_deep(value):
+        raise NotAnObject(f"couldn't get version/kind; json parse error: {TOO_DEEP}")
+    return value
+
+
+def _parse_yaml(body: bytes) -> Any:
+    from wherry.kit.yaml_reader import YamlError, read
+
+    try:
+        # A copy, so that what an alias names does not stand in two places as one object.
+        return private_copy(read(body, max_depth=MAX_DEPTH).value)
+    except YamlError as error:
         raise NotAnObject(f"error converting YAML to JSON: yaml: {error}") from error
-    except TypeError as error:
-        raise NotAnObject(f"error converting YAML to JSON: {error}") from error
-
-
-def yaml_problem(error: yaml.MarkedYAMLError) -> str:
-    """What is wrong and in which line, in the words of the parser upstream uses."""
-    mark = error.problem_mark or error.context_mark
-    where = f"line {mark.line + 1}: " if mark is not None and mark.line else ""
-    return f"{where}{error.problem or error}"
 
 
 def read_options(call: Call) -> Object | None:
@@ -102,12 +99,20 @@ def read_options(call: Call) -> Object | None:
         return None
     if isinstance(call.body, dict):
         return call.body
+    if media_type(call.content_type) not in TAKEN:
+        raise unsupported_media_type(TAKEN)
     try:
         options = parse(call.body, call.content_type)
     except NotAnObject as error:
         raise bad_request(f"unable to decode DeleteOptions: {error}") from error
     if not isinstance(options, dict):
         raise bad_request("unable to decode DeleteOptions: not an object")
+    from wherry.api import schema
+
+    findings = schema.check(options, schema.definition(DELETE_OPTIONS))
+    if findings.errors:
+        prefix = 'DeleteOptions in version "v1" cannot be handled as a DeleteOptions: '
+        raise bad_request(prefix + findings.errors[0])
     return options
 
 
@@ -128,8 +133,9 @@ def read_object(
     api_version = api_version or resource.api_version
     kind = kind or resource.kind
     if isinstance(call.body, bytes):
-        if resource.custom is not None and media_type(call.content_type) == PROTOBUF:
-            raise unsupported_media_type((JSON, YAML))
+        taken = TAKEN if resource.custom is None else (JSON, YAML)
+        if media_type(call.content_type) not in taken:
+            raise unsupported_media_type(taken)
         try:
             obj = parse(call.body, call.content_type)
         except NotAnObject as error:

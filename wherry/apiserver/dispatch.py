@@ -44,7 +44,9 @@ OF_COLLECTIONS = frozenset({"list", "watch", "create", "deletecollection"})
 
 def dispatch(core: Core, call: Call) -> Result:
     """Run what the call asks for. Raises ApiError, at once or when awaited."""
-    info = call.info
+    info, request = call.info, call.request
+    if info.verb == "watch" and request is not None and request.method not in ("GET", "HEAD"):
+        raise method_not_allowed()  # below /watch/ every method is authorized as a watch
     if core.aggregator.remotes:
         remote = core.aggregator.remotes.get((info.group, info.version))
         if remote is not None:

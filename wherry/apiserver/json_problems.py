@@ -24,20 +24,23 @@ _PLACES = {
 _NAMES = {list: "array", str: "string", bool: "bool", int: "number", float: "number"}
 
 
-def json_problem(body: bytes) -> str:
-    """What is wrong with `body`, which is no JSON object."""
+def json_problem(body: bytes, said: str = "") -> str:
+    """What is wrong with `body`, which is no JSON object; `said` by the decoder that refused it."""
     try:
         text = body.decode()
     except UnicodeDecodeError as error:
         return f"invalid character {_shown(chr(body[error.start]))} looking for beginning of value"
     try:
-        value = json.loads(text, parse_constant=_refuse_constant)
+        # Numbers as floats: Python takes its time over integers of many digits, and at last refuses.
+        value = json.loads(text, parse_constant=_refuse_constant, parse_int=float)
     except json.JSONDecodeError as error:
         return _syntax_problem(text, error)
     except _ConstantError as error:
         return f"invalid character {_shown(error.text[0])} looking for beginning of value"
     except RecursionError:
         return "exceeded max depth"
+    if said and isinstance(value, dict | list):
+        return said  # half a surrogate pair, a number beyond all bounds: Python reads them
     name = _NAMES.get(type(value), "null")
     return f"json: cannot unmarshal {name} into Go value of type {TYPE_META}"
 

@@ -5,6 +5,7 @@ They come as query parameters; a DELETE may carry them as a body instead, which 
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -18,6 +19,7 @@ from wherry.objects.errors import (
     invalid,
     invalid_value,
     not_supported,
+    show_value,
     too_long,
 )
 from wherry.objects.meta import Object
@@ -26,6 +28,10 @@ PROPAGATION_POLICIES = ("Foreground", "Background", "Orphan")
 MANAGER_LIMIT_B = 128
 FIELD_VALIDATIONS = ("", "Ignore", "Strict", "Warn")
 META_GROUP = "meta.k8s.io"
+_INTEGER = re.compile(r"[-+]?[0-9]+", re.ASCII)
+_LONGEST_NUMBER = 64
+"""Digits; longer texts are not even converted, which would take long."""
+_INT64, _UINT64 = 1 << 63, 1 << 64
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,15 +71,22 @@ def list_options(query: Mapping[str, str]) -> ListOptions:
     errors = _list_errors(options, is_set(query, "watch"))
     if errors:
         raise invalid("ListOptions", META_GROUP, "", errors)
-    if options.resource_version and not options.resource_version.isdigit():
-        raise bad_request(f"invalid resource version: {unreadable_version(options.resource_version)}")
+    version_number(options.resource_version)
     return options
 
 
-def unreadable_version(text: str) -> str:
-    """What upstream says of a resourceVersion that is no number."""
-    why = f'strconv.ParseUint: parsing "{text}": invalid syntax'
-    return str(invalid_value("resourceVersion", text, why))
+def version_number(text: str) -> int:
+    """A resourceVersion as a number, 0 for none. Raises ApiError (400)."""
+    if not text:
+        return 0
+    problem = "invalid syntax"
+    if text.isascii() and text.isdigit():
+        number = int(text) if len(text) <= _LONGEST_NUMBER else _UINT64
+        if number < _UINT64:
+            return number
+        problem = "value out of range"
+    why = f"strconv.ParseUint: parsing {show_value(text)}: {problem}"
+    raise bad_request(f"invalid resource version: {invalid_value('resourceVersion', text, why)}")
 
 
 def _list_errors(options: ListOptions, is_watch: bool) -> list[FieldError]:
@@ -118,10 +131,13 @@ def _integer(query: Mapping[str, str], name: str) -> int:
     text = query.get(name, "")
     if not text:
         return 0
-    try:
-        return int(text)
-    except ValueError:
-        raise bad_request(f'strconv.ParseInt: parsing "{text}": invalid syntax') from None
+    problem = "invalid syntax"
+    if _INTEGER.fullmatch(text):
+        number = int(text) if len(text) <= _LONGEST_NUMBER else _UINT64
+        if -_INT64 <= number < _INT64:
+            return number
+        problem = "value out of range"
+    raise bad_request(f"strconv.ParseInt: parsing {show_value(text)}: {problem}")
 
 
 def check_write_options(query: Mapping[str, str], kind: str, first: Sequence[FieldError] = ()) -> None:

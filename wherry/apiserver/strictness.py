@@ -71,14 +71,12 @@ def yaml_repeats(body: bytes) -> list[str]:
     """Texts about keys that stand twice in one mapping of a YAML (or JSON) document, with their lines."""
     if body.lstrip()[:1] == b"{" and not _may_repeat(body):
         return []
-    import yaml
+    from wherry.kit.yaml_reader import YamlError, read
 
-    loader = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
     try:
-        root = yaml.compose(body, Loader=loader)
-    except yaml.YAMLError:
+        return read(body).repeated
+    except YamlError:
         return []  # whoever decodes it says what is wrong
-    return [f'line {line}: key "{key}" already set in map' for line, key in sorted(_repeated_nodes(root))]
 
 
 def yaml_strict_error(repeats: Sequence[str]) -> str:
@@ -96,22 +94,6 @@ def _may_repeat(body: bytes) -> bool:
         return has_repeats(body)
     except orjson.JSONDecodeError:
         return True
-
-
-def _repeated_nodes(node: Any) -> Iterator[tuple[int, str]]:
-    import yaml
-
-    if isinstance(node, yaml.MappingNode):
-        seen: set[str] = set()
-        for key, value in node.value:
-            if isinstance(key, yaml.ScalarNode):
-                if key.value in seen:
-                    yield key.start_mark.line + 1, key.value
-                seen.add(key.value)
-            yield from _repeated_nodes(value)
-    elif isinstance(node, yaml.SequenceNode):
-        for item in node.value:
-            yield from _repeated_nodes(item)
 
 
 class _Pairs:

@@ -59,7 +59,7 @@ async def test_selectors(rig: Rig, query: str, names: list[str]) -> None:
         ("resourceVersion=999999", 504, "Timeout: Too large resource version: 999999"),
         ("resourceVersion=x", 400, "invalid resource version"),
         ("limit=x", 400, "invalid syntax"),
-        ("continue=x", 400, "continue key is not valid"),
+        ("continue=x", 400, "invalid continue token: continue key is not valid"),
         (
             "resourceVersionMatch=Exact",
             422,

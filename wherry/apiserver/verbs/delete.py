@@ -126,7 +126,7 @@ def plan_deletion(obj: Object, options: DeleteOptions, strategy: Strategy, now: 
             return Plan(False, obj if changed else None)
         if left_s:
             asked_at = parse_time(meta["deletionTimestamp"]) - timedelta(seconds=left_s)
-            meta["deletionTimestamp"] = format_time(max(asked_at + timedelta(seconds=grace_s), now))
+            meta["deletionTimestamp"] = format_time(max(_after(asked_at, grace_s), now))
             meta["deletionGracePeriodSeconds"] = grace_s
             changed = True
             if grace_s:
@@ -136,7 +136,7 @@ def plan_deletion(obj: Object, options: DeleteOptions, strategy: Strategy, now: 
         return Plan(False, obj if changed else None)
     if not grace_s and not finalizers_of(obj):
         return Plan(True)
-    meta["deletionTimestamp"] = format_time(now + timedelta(seconds=grace_s))
+    meta["deletionTimestamp"] = format_time(_after(now, grace_s))
     meta["deletionGracePeriodSeconds"] = grace_s
     if meta.get("generation"):
         meta["generation"] += 1
@@ -144,6 +144,14 @@ def plan_deletion(obj: Object, options: DeleteOptions, strategy: Strategy, now: 
         meta.pop("deletionGracePeriodSeconds")
         obj["status"] = {**(obj.get("status") or {}), "phase": "Terminating"}
     return Plan(False, obj)
+
+
+def _after(moment: datetime, seconds: int) -> datetime:
+    """`moment` and so many seconds; for a patience beyond all calendars the last moment there is."""
+    try:
+        return moment + timedelta(seconds=seconds)
+    except OverflowError:
+        return datetime.max.replace(tzinfo=moment.tzinfo)
 
 
 def _default_propagation(meta: Object, strategy: Strategy) -> str:

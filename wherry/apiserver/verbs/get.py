@@ -8,11 +8,11 @@ from __future__ import annotations
 
 from wherry.apiserver.call import Call, Outcome
 from wherry.apiserver.core import Core
-from wherry.apiserver.options import unreadable_version
+from wherry.apiserver.options import version_number
 from wherry.apiserver.presentation import wants_protobuf
 from wherry.apiserver.protobuf import object_in_protobuf
 from wherry.apiserver.registry import Served
-from wherry.objects.errors import bad_request, not_found, server_timeout
+from wherry.objects.errors import not_found, server_timeout
 
 
 def get(core: Core, call: Call, served: Served) -> Outcome:
@@ -29,8 +29,6 @@ def get(core: Core, call: Call, served: Served) -> Outcome:
 
 def check_reached(core: Core, revision: str) -> int:
     """The asked-for revision as a number, 0 if none. Raises ApiError for one not reached yet."""
-    if not revision or revision == "0":
-        return 0
     number = version_number(revision)
     if number > core.store.revision:
         error = server_timeout(f"Too large resource version: {number}, current: {core.store.revision}")
@@ -39,10 +37,3 @@ def check_reached(core: Core, revision: str) -> int:
         ]
         raise error
     return number
-
-
-def version_number(revision: str) -> int:
-    """A resourceVersion as a number, 0 for none. Raises ApiError (400)."""
-    if revision and not revision.isdigit():
-        raise bad_request(f"invalid resource version: {unreadable_version(revision)}")
-    return int(revision or 0)

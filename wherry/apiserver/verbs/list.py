@@ -8,7 +8,6 @@ the store's history after, and not at all (410) once that history was compacted 
 from __future__ import annotations
 
 import base64
-import binascii
 from collections.abc import Sequence
 from typing import NamedTuple
 
@@ -23,7 +22,7 @@ from wherry.apiserver.protobuf import list_in_protobuf
 from wherry.apiserver.registry import Served
 from wherry.apiserver.selection import Match, select
 from wherry.apiserver.verbs.get import check_reached
-from wherry.objects.errors import ApiError, bad_request, expired
+from wherry.objects.errors import ApiError, bad_request, expired, show_value
 from wherry.objects.meta import Object
 from wherry.store.base import Compacted, FutureRevision
 
@@ -113,7 +112,7 @@ async def _read_past(
             raise expired("The resourceVersion for the provided list is too old.") from error
         raise _too_old(start[len(served.resource.prefix()) :]) from error
     except FutureRevision as error:
-        raise bad_request("the continue token is from a later time than this server's") from error
+        raise _bad_token("it is from a later time than this server's") from error
     return Listed(items, revision, remaining)
 
 
@@ -133,12 +132,27 @@ def encode_token(revision: int, key: str) -> str:
 def decode_token(token: str) -> Continuation:
     """Read a continue token; a revision of -1 means an inconsistent rest is wanted. Raises ApiError."""
     try:
-        document = orjson.loads(base64.urlsafe_b64decode(token + "=" * (-len(token) % 4)))
-        if document["v"] != TOKEN_VERSION or ".." in document["start"].split("/"):
-            raise ValueError("unknown version or unclean key")
-        return Continuation(int(document["rv"]), document["start"].removesuffix("\0"))
-    except (ValueError, KeyError, TypeError, AttributeError, binascii.Error) as error:
-        raise bad_request(f"invalid continue token: continue key is not valid: {error}") from error
+        document = orjson.loads(base64.b64decode(token + "=" * (-len(token) % 4), b"-_", validate=True))
+    except ValueError as error:
+        raise _bad_token(f"continue key is not valid: {error}") from error
+    if not isinstance(document, dict):
+        raise _bad_token("continue key is not valid: not an object")
+    version, revision, start = (document.get(field) for field in ("v", "rv", "start"))
+    if version != TOKEN_VERSION:
+        raise _bad_token(f"server does not recognize this encoded version {show_value(version)}")
+    if not isinstance(revision, int) or isinstance(revision, bool) or revision == 0:
+        raise _bad_token(
+            f"continue key is not valid: incorrect encoded start resourceVersion (version {TOKEN_VERSION})"
+        )
+    if not isinstance(start, str) or not start:
+        raise _bad_token(f"continue key is not valid: encoded start key empty (version {TOKEN_VERSION})")
+    if {".", ".."} & set(start.removesuffix("\0").split("/")):
+        raise _bad_token("continue key is not valid")
+    return Continuation(revision, start.removesuffix("\0"))
+
+
+def _bad_token(why: str) -> ApiError:
+    return bad_request(f"invalid continue token: {why}")
 
 
 def render(served: Served, listed: Listed, meta: Object) -> bytes:

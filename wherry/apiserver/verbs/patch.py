@@ -28,6 +28,7 @@ from wherry.objects.errors import (
     unsupported_media_type,
 )
 from wherry.objects.meta import Object
+from wherry.objects.nesting import MANAGED_DEPTH, MAX_DEPTH, TOO_DEEP, is_too_deep
 
 JSON_PATCH = "application/json-patch+json"
 MERGE_PATCH = "application/merge-patch+json"
@@ -124,6 +125,8 @@ def _check_patched(call: Call, resource: Resource, patched: Object, patch: Any, 
         )
     if not isinstance(patched.get("metadata"), dict):
         raise bad_request("the patch removes the object's metadata")
+    if is_too_deep(patched, MAX_DEPTH + MANAGED_DEPTH):
+        raise bad_request(f"the patch makes the object too deep: {TOO_DEEP}")
     check_patched(
         call,
         resource,

@@ -12,11 +12,11 @@ from collections.abc import Callable, Sequence
 from wherry.apiserver.cacher import CachedEvent
 from wherry.apiserver.call import Call, EventSink, WatchOutcome
 from wherry.apiserver.core import Core
-from wherry.apiserver.options import ListOptions, list_options
+from wherry.apiserver.options import ListOptions, list_options, version_number
 from wherry.apiserver.registry import Served
 from wherry.apiserver.request import RequestInfo
 from wherry.apiserver.selection import Match, select
-from wherry.apiserver.verbs.get import check_reached, version_number
+from wherry.apiserver.verbs.get import check_reached
 from wherry.objects.errors import expired
 from wherry.objects.meta import Object
 from wherry.store.base import Compacted

@@ -111,6 +111,7 @@ class RequestReader:
         self._count = self._size = self._fed = 0
         self._body: list[bytes] = []
         self._body_size = 0
+        self._version = ""
         self.in_head = self.in_message = True
 
     def on_url(self, url: bytes) -> None:
@@ -135,6 +136,9 @@ class RequestReader:
     def on_headers_complete(self) -> None:
         """The head is complete: refuse a body that is announced too large before it is sent."""
         self.in_head = False
+        self._version = self._parser.get_http_version()
+        if self._version not in ("1.1", "1.0"):
+            self._stop(400)
         length = self._headers.get("content-length", "")
         if length.isdecimal() and int(length) > self._limits.body_bytes:
             self._stop(413)
@@ -156,7 +160,7 @@ class RequestReader:
             Exchange(
                 self._request(parser.get_method().decode("ascii")),
                 keep_alive=parser.should_keep_alive(),
-                old=parser.get_http_version() == "1.0",
+                old=self._version == "1.0",
                 upgrade=parser.should_upgrade(),
             )
         )

@@ -28,9 +28,10 @@ IP_FREEBIND = 15
 class Server:
     """Serves `handler` over HTTP/1.1, with TLS when given an `ssl_context`.
 
-    `body_limit` in bytes; what is larger is answered with `too_large(limit)`. `head_limit` bounds
-    target and headers in bytes. A connection may be idle for `keepalive_timeout_s`, and a request's
-    head, or the next piece of its body, may take `header_timeout_s`.
+    `body_limit` bounds bodies, `head_limit` target and headers, in bytes. What the server refuses by
+    itself (400, 408, 413, 431, 500) is answered with `refuse(status)`. A connection may be idle for
+    `keepalive_timeout_s`, and a request's head, or the next piece of its body, may take
+    `header_timeout_s`.
     """
 
     def __init__(
@@ -42,14 +43,9 @@ class Server:
         head_limit: int = 64 * 1024,
         keepalive_timeout_s: float = KEEPALIVE_TIMEOUT_S,
         header_timeout_s: float = HEADER_TIMEOUT_S,
-        too_large: Callable[[int], Response] | None = None,
+        refuse: Callable[[int], Response] = plain_refusal,
         clock: Clock | None = None,
     ) -> None:
-        def refuse(status: int) -> Response:
-            if status == 413 and too_large is not None:
-                return too_large(body_limit)
-            return plain_refusal(status)
-
         self._ssl_context = ssl_context
         self._clock = clock or SystemClock()
         self._site = Site(

@@ -1,24 +1,31 @@
 """RFC 6902 JSON Patch: a list of operations, all of them or none.
 
-Each operation rebuilds only the containers on its path; everything beside the path is shared with
-the object that came in.
+The object that came in is left alone: a container is copied when it is first changed, and changed in
+place from then on, so that ten thousand operations on one long list do not copy it ten thousand times.
+Everything beside the paths is shared with the object that came in.
 """
 
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
+import orjson
+
 from wherry.objects.meta import Object
+from wherry.objects.nesting import MAX_DEPTH, TOO_DEEP
 from wherry.objects.patches.failure import PatchFailed
 
 MAX_OPERATIONS = 10000
 """Upstream's limit for one patch."""
 
+MAX_COPIED_BYTES = 3 * 1024 * 1024
+"""Upstream's limit for what all the copies of one patch come to, in JSON."""
+
 Node = Any
 _ABSENT = object()
-_INDEX = re.compile(r"0|[1-9][0-9]*", re.ASCII)
+_INDEX = re.compile(r"0|[1-9][0-9]{0,8}", re.ASCII)
 
 
 def apply_json_patch(obj: Object, operations: Sequence[Mapping[str, Any]]) -> Object:
@@ -29,39 +36,131 @@ def apply_json_patch(obj: Object, operations: Sequence[Mapping[str, Any]]) -> Ob
         raise PatchFailed(
             f"The allowed maximum operations in a JSON patch is {MAX_OPERATIONS}, got {len(operations)}", 413
         )
-    result: Node = obj
+    work = _Work(obj)
     for operation in operations:
-        result = _apply(result, operation)
-    if not isinstance(result, dict):
+        work.apply(operation)
+    if not isinstance(work.document, dict):
         raise PatchFailed("the patch leaves no object behind", 422)
-    return result
+    return work.document
 
 
-def _apply(document: Node, operation: Mapping[str, Any]) -> Node:
-    if not isinstance(operation, dict):
-        raise PatchFailed(
-            f"json: cannot unmarshal {_kind(operation)} into Go value of type jsonpatch.Operation"
-        )
-    kind = operation.get("op")
-    path = _text(operation, "path")
-    match kind:
-        case "add":
-            return _add(document, path, _value(operation), "add")
-        case "remove":
-            return _remove(document, path, "remove")
-        case "replace":
-            return _replace(document, path, _value(operation))
-        case "move":
-            source = _text(operation, "from")
-            if path.startswith(source + "/"):
-                raise PatchFailed(f"move operation does not apply: {source} cannot move into itself", 422)
-            moved = _get(document, source, "move")
-            return _add(_remove(document, source, "move"), path, moved, "move")
-        case "copy":
-            return _add(document, path, _get(document, _text(operation, "from"), "copy"), "copy")
-        case "test":
-            return _test(document, path, operation.get("value"))
-    raise PatchFailed(f"Unexpected kind: {kind}", 422)
+class _Work:
+    """A document on its way through the operations."""
+
+    def __init__(self, document: Node) -> None:
+        self.document = document
+        self._own: dict[int, Node] = {}
+        """Containers made here, which nobody else holds, by identity."""
+        self._copied_bytes = 0
+
+    def apply(self, operation: Mapping[str, Any]) -> None:
+        """Carry out one operation. Raises PatchFailed."""
+        if not isinstance(operation, dict):
+            raise PatchFailed(
+                f"json: cannot unmarshal {_kind(operation)} into Go value of type jsonpatch.Operation"
+            )
+        kind = operation.get("op")
+        path = _text(operation, "path")
+        match kind:
+            case "add":
+                self._add(path, _value(operation), "add")
+            case "remove":
+                self._remove(path, "remove")
+            case "replace":
+                self._replace(path, _value(operation))
+            case "move":
+                source = _text(operation, "from")
+                if path.startswith(source + "/"):
+                    raise PatchFailed(f"move operation does not apply: {source} cannot move into itself", 422)
+                moved = _get(self.document, source, "move")
+                self._remove(source, "move")
+                self._add(path, moved, "move")
+            case "copy":
+                self._add(path, self._copy(_text(operation, "from")), "copy")
+            case "test":
+                _test(self.document, path, operation.get("value"))
+            case _:
+                raise PatchFailed(f"Unexpected kind: {kind}", 422)
+
+    def _copy(self, source: str) -> Node:
+        """A copy of what stands at `source`; a few copies of copies would fill any memory."""
+        try:
+            data = orjson.dumps(_get(self.document, source, "copy"))
+        except orjson.JSONEncodeError as error:
+            raise PatchFailed(f"copy operation does not apply: {TOO_DEEP}", 422) from error
+        self._copied_bytes += len(data)
+        if self._copied_bytes > MAX_COPIED_BYTES:
+            raise PatchFailed(
+                "Unable to complete the copy, the accumulated size increase of copy is "
+                f"{self._copied_bytes}, exceeding the limit {MAX_COPIED_BYTES}",
+                422,
+            )
+        return orjson.loads(data)
+
+    def _owned(self, node: Node) -> Node:
+        """The container itself if it was made here, else a copy of it."""
+        if id(node) in self._own:
+            return node
+        copy = node.copy()
+        self._own[id(copy)] = copy
+        return copy
+
+    def _parent(self, tokens: Sequence[str], operation: str, path: str) -> Node:
+        """The container the last token is looked up in, to be changed in place."""
+        if not isinstance(self.document, dict | list):
+            raise _missing(operation, path)
+        node = self.document = self._owned(self.document)
+        for token in tokens[:-1]:
+            child = _child(node, token)
+            if not isinstance(child, dict | list):
+                raise _missing(operation, path)
+            child = self._owned(child)
+            node[token if isinstance(node, dict) else int(token)] = child
+            node = child
+        return node
+
+    def _add(self, path: str, value: Node, operation: str) -> None:
+        if not path:
+            self.document = value
+            return
+        tokens = _tokens(path)
+        node, token = self._parent(tokens, operation, path), tokens[-1]
+        if isinstance(node, dict):
+            node[token] = value
+        elif token == "-":  # noqa: S105 - a path token
+            node.append(value)
+        else:
+            node.insert(_index(token, len(node), operation), value)
+
+    def _remove(self, path: str, operation: str) -> None:
+        if not path:
+            raise PatchFailed(
+                f"{operation} operation does not apply: the whole document cannot be removed", 422
+            )
+        tokens = _tokens(path)
+        node, token = self._parent(tokens, operation, path), tokens[-1]
+        if isinstance(node, list):
+            del node[_index(token, len(node) - 1, operation)]
+        elif token in node:
+            del node[token]
+        else:
+            raise PatchFailed(
+                f"{operation} operation does not apply: Unable to remove nonexistent key: {token}: "
+                "missing value",
+                422,
+            )
+
+    def _replace(self, path: str, value: Node) -> None:
+        if not path:
+            self.document = value
+            return
+        tokens = _tokens(path)
+        node, token = self._parent(tokens, "replace", path), tokens[-1]
+        if _child(node, token) is _ABSENT:
+            raise PatchFailed(
+                f"replace operation does not apply: doc is missing key: {path}: missing value", 422
+            )
+        node[token if isinstance(node, dict) else int(token)] = value
 
 
 def _text(operation: Mapping[str, Any], field: str) -> str:
@@ -80,7 +179,10 @@ def _value(operation: Mapping[str, Any]) -> Node:
 
 
 def _tokens(path: str) -> list[str]:
-    return [part.replace("~1", "/").replace("~0", "~") for part in path.split("/")[1:]]
+    parts = path.split("/")[1:]
+    if len(parts) > MAX_DEPTH:
+        raise PatchFailed(f"the path is {len(parts)} levels deep: {TOO_DEEP}", 422)
+    return [part.replace("~1", "/").replace("~0", "~") for part in parts]
 
 
 def _child(node: Node, token: str) -> Node:
@@ -107,22 +209,6 @@ def _get(document: Node, path: str, operation: str) -> Node:
     return node
 
 
-def _change(
-    node: Node, tokens: Sequence[str], operation: str, path: str, last: Callable[[Node, str], Node]
-) -> Node:
-    """A copy of `node` in which `last` changed the container that holds the path's last token."""
-    token = tokens[0]
-    if len(tokens) == 1:
-        return last(node, token)
-    child = _child(node, token)
-    if child is _ABSENT:
-        raise _missing(operation, path)
-    changed = _change(child, tokens[1:], operation, path, last)
-    copy = node.copy()
-    copy[token if isinstance(node, dict) else int(token)] = changed
-    return copy
-
-
 def _index(token: str, length: int, operation: str) -> int:
     if not _INDEX.fullmatch(token) or int(token) > length:
         raise PatchFailed(
@@ -133,69 +219,16 @@ def _index(token: str, length: int, operation: str) -> int:
     return int(token)
 
 
-def _add(document: Node, path: str, value: Node, operation: str) -> Node:
-    if not path:
-        return value
-
-    def put(node: Node, token: str) -> Node:
-        if isinstance(node, dict):
-            return {**node, token: value}
-        if not isinstance(node, list):
-            raise _missing(operation, path)
-        at = len(node) if token == "-" else _index(token, len(node), operation)  # noqa: S105 - a path token
-        return [*node[:at], value, *node[at:]]
-
-    return _change(document, _tokens(path), operation, path, put)
-
-
-def _remove(document: Node, path: str, operation: str) -> Node:
-    if not path:
-        raise PatchFailed(f"{operation} operation does not apply: the whole document cannot be removed", 422)
-
-    def drop(node: Node, token: str) -> Node:
-        if isinstance(node, dict):
-            if token not in node:
-                raise PatchFailed(
-                    f"{operation} operation does not apply: Unable to remove nonexistent key: {token}: "
-                    "missing value",
-                    422,
-                )
-            return {key: value for key, value in node.items() if key != token}
-        if not isinstance(node, list):
-            raise _missing(operation, path)
-        at = _index(token, len(node) - 1, operation)
-        return node[:at] + node[at + 1 :]
-
-    return _change(document, _tokens(path), operation, path, drop)
-
-
-def _replace(document: Node, path: str, value: Node) -> Node:
-    if not path:
-        return value
-
-    def swap(node: Node, token: str) -> Node:
-        if _child(node, token) is _ABSENT:
-            raise PatchFailed(
-                f"replace operation does not apply: doc is missing key: {path}: missing value", 422
-            )
-        copy = node.copy()
-        copy[token if isinstance(node, dict) else int(token)] = value
-        return copy
-
-    return _change(document, _tokens(path), "replace", path, swap)
-
-
-def _test(document: Node, path: str, expected: Node) -> Node:
+def _test(document: Node, path: str, expected: Node) -> None:
     node = document
     for token in _tokens(path):
         node = _child(node, token)
         if node is _ABSENT:
             break
     if node is _ABSENT and expected is None:
-        return document
+        return
     if node is _ABSENT or not same_json(node, expected):
         raise PatchFailed(f"testing value {path} failed: test failed", 422)
-    return document
 
 
 def same_json(left: Node, right: Node) -> bool:
