@@ -6,11 +6,34 @@ from datetime import datetime
 from typing import Any
 
 from wherry.api.columns import AGE, NAME, age_of
+from wherry.api.dynamicresources.allocations import status_errors
+from wherry.api.dynamicresources.claims import claim_errors, default_claim, names_of
 from wherry.api.resource import Column, Resource, Subresource
 from wherry.api.schema_strategy import SchemaStrategy
+from wherry.objects.errors import FieldError
 from wherry.objects.meta import Object, name_of
 
 _SCHEMA = "io.k8s.api.resource.v1.ResourceClaim"
+
+
+def _default(obj: Object) -> None:
+    default_claim((obj.get("spec") or {}).get("devices") or {})
+
+
+def _rules(new: Object, old: Object | None) -> list[FieldError]:
+    """The spec is judged once: it cannot change."""
+    return (
+        [] if old is not None else claim_errors((new.get("spec") or {}).get("devices") or {}, "spec.devices")
+    )
+
+
+def _status_rules(new: Object, old: Object) -> list[FieldError]:
+    return status_errors(
+        new.get("status") or {},
+        old.get("status") or {},
+        names_of((new.get("spec") or {}).get("devices") or {}),
+        is_deleted=bool((new.get("metadata") or {}).get("deletionTimestamp")),
+    )
 
 
 def _state(obj: Object) -> str:
@@ -35,7 +58,16 @@ RESOURCE_CLAIMS = Resource(
     plural="resourceclaims",
     namespaced=True,
     subresources=(Subresource("status"),),
-    strategy=SchemaStrategy(schema=_SCHEMA, namespaced=True, has_status=True, immutable=("spec",), row=_row),
+    strategy=SchemaStrategy(
+        schema=_SCHEMA,
+        namespaced=True,
+        has_status=True,
+        immutable=("spec",),
+        defaults=_default,
+        rules=_rules,
+        status_rules=_status_rules,
+        row=_row,
+    ),
     columns=(NAME, Column("State", description="How far the claim has come."), AGE),
     schema=_SCHEMA,
 )

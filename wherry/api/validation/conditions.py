@@ -1,4 +1,4 @@
-"""Validation of `metav1.Condition`s, which newer kinds carry in their status, each type once."""
+"""Validation of `metav1.Condition`s: `validate_conditions`."""
 
 from __future__ import annotations
 
@@ -17,46 +17,46 @@ from wherry.objects.errors import (
 )
 from wherry.objects.names import pattern_text
 
-STATUSES = ("False", "True", "Unknown")
 REASON_LIMIT_B = 1024
 MESSAGE_LIMIT_B = 32 * 1024
+STATUSES = ("False", "True", "Unknown")
 _REASON = "[A-Za-z]([A-Za-z0-9_,:]*[A-Za-z0-9_])?"
 _REASON_WRONG = (
     "a condition reason must start with alphabetic character, optionally followed by a string of "
     "alphanumeric characters or '_,:', and must end with an alphanumeric character or '_'"
 )
+_REASON_EXAMPLES = ("my_name", "MY_NAME", "MyName", "ReasonA,ReasonB", "ReasonA:ReasonB")
 _is_reason = re.compile(_REASON, re.ASCII).fullmatch
 
 
 def validate_conditions(conditions: Sequence[Mapping[str, Any]] | None, path: str) -> list[FieldError]:
-    """The conditions of a status, at `path`."""
+    """A list of conditions, of each type one."""
     errors: list[FieldError] = []
     seen: set[str] = set()
     for index, condition in enumerate(conditions or ()):
-        at, kind = f"{path}[{index}]", condition.get("type") or ""
+        kind = condition.get("type") or ""
         if kind in seen:
-            errors.append(duplicate_value(f"{at}.type", kind))
+            errors.append(duplicate_value(f"{path}[{index}].type", kind))
         seen.add(kind)
-        errors += _condition_errors(condition, at)
+        errors += _condition_errors(condition, f"{path}[{index}]")
     return errors
 
 
 def _condition_errors(condition: Mapping[str, Any], path: str) -> list[FieldError]:
     errors = validate_label_name(condition.get("type") or "", f"{path}.type")
-    status, reason = condition.get("status") or "", condition.get("reason") or ""
-    if status not in STATUSES:
+    if (status := condition.get("status") or "") not in STATUSES:
         errors.append(not_supported(f"{path}.status", status, STATUSES))
-    generation = condition.get("observedGeneration") or 0
-    if generation < 0:
+    if (generation := condition.get("observedGeneration") or 0) < 0:
         why = "must be greater than or equal to zero"
         errors.append(invalid_value(f"{path}.observedGeneration", generation, why))
     if not condition.get("lastTransitionTime"):
         errors.append(required(f"{path}.lastTransitionTime", "must be set"))
+    reason = condition.get("reason") or ""
     if not reason:
         errors.append(required(f"{path}.reason", "must be set"))
     else:
-        if not _is_reason(reason):
-            why = pattern_text(_REASON_WRONG, _REASON, "my_name", "MY_NAME", "MyName", "ReasonA,ReasonB")
+        if _is_reason(reason) is None:
+            why = pattern_text(_REASON_WRONG, _REASON, *_REASON_EXAMPLES)
             errors.append(invalid_value(f"{path}.reason", reason, why))
         if len(reason.encode()) > REASON_LIMIT_B:
             errors.append(too_long(f"{path}.reason", REASON_LIMIT_B))
