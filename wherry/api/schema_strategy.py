@@ -44,6 +44,7 @@ class SchemaStrategy(Strategy):
     """Rules of one kind.
 
     `schema` names its definition. `immutable` are paths (`spec.selector`) that may not change.
+    `is_complete` says that `rules` judge every field, so that the schema has nothing to add.
     `has_status` says that status has a subresource of its own; `tracks_generation` that
     metadata.generation counts changes. `defaults` fills an object, `prepares` adds to `prepare`,
     `rules` adds errors to those of the schema, `status_rules` those of a written status, `row` gives the
@@ -58,6 +59,7 @@ class SchemaStrategy(Strategy):
     creates_on_update: bool = False
     unconditional_update: bool = True
     immutable: tuple[str, ...] = ()
+    is_complete: bool = False
     defaults: Callable[[Object], None] | None = None
     prepares: Callable[[Object, Object | None], None] | None = None
     rules: Callable[[Object, Object | None], list[FieldError]] | None = None
@@ -89,6 +91,8 @@ class SchemaStrategy(Strategy):
                 errors += validate_immutable(path, _at(new, path), _at(old, path))
         if self.rules is not None:
             errors += self.rules(new, old)
+        if self.is_complete:
+            return errors
         told = {error.field for error in errors}
         plain = required_and_enum_errors(new, definition(self.schema))
         return errors + [error for error in plain if error.field not in told]

@@ -12,6 +12,7 @@ from wherry.api.dynamicresources.resource_claim_templates import RESOURCE_CLAIM_
 from wherry.api.dynamicresources.resource_claims import RESOURCE_CLAIMS
 from wherry.api.resource import Resource
 
+ONE_KIND = "exactly one of `exactly` or `firstAvailable` is required"
 NOT_A_REQUEST = (
     "must be the name of a request in the claim or the name of a request and a subrequest separated by '/'"
 )
@@ -52,7 +53,7 @@ def test_defaults() -> None:
     [
         (
             claim(requests=[{"name": "r"}]),
-            "spec.devices.requests[0]: Required value: exactly one of `exactly` or `firstAvailable` is required",
+            f"spec.devices.requests[0]: Required value: {ONE_KIND}",
         ),
         (
             claim(requests=[{"name": "r", "exactly": {"deviceClassName": "a"}}] * 2),
@@ -96,7 +97,8 @@ def test_defaults() -> None:
             exactly(selectors=[selector("devices.x")]),
             (
                 'spec.devices.requests[0].exactly.selectors[0].cel.expression: Invalid value: "devices.x": '
-                "compilation failed: ERROR: <input>:1:1: undeclared reference to 'devices' (in container '')\n"
+                "compilation failed: ERROR: <input>:1:1: "
+                "undeclared reference to 'devices' (in container '')\n"
                 " | devices.x\n | ^"
             ),
         ),

@@ -90,7 +90,8 @@ ONE_PLACE = "exactly one of `nodeName`, `nodeSelector`, `allNodes`, `perDeviceNo
         (
             slice_of({"name": "x", "nodeName": "m"}),
             (
-                "spec.devices[0]: Invalid value: null: `nodeName`, `nodeSelector` and `allNodes` can only be set "
+                "spec.devices[0]: Invalid value: null: `nodeName`, `nodeSelector` and `allNodes` can only "
+                "be set "
                 "if `perDeviceNodeSelection` is set to true in the ResourceSlice spec"
             ),
         ),

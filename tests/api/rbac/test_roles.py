@@ -83,7 +83,7 @@ def test_binding_defaults_and_row() -> None:
             {"kind": "Pod", "name": "p"},
             (
                 'subjects[0].kind: Unsupported value: "Pod": '
-                'supported values: "Group", "ServiceAccount", "User"'
+                'supported values: "ServiceAccount", "User", "Group"'
             ),
         ),
     ],

@@ -2,19 +2,21 @@
 
 from __future__ import annotations
 
+import base64
 from datetime import datetime
 from typing import Any
 
 from wherry.api.columns import AGE, NAME, age_of
 from wherry.api.resource import Column, Resource, Subresource
 from wherry.api.schema_strategy import SchemaStrategy
-from wherry.api.validation import PATH_SEGMENT
+from wherry.api.validation import PATH_SEGMENT, check_text
 from wherry.objects.conditions import find_condition
-from wherry.objects.errors import FieldError, invalid_value, required
+from wherry.objects.errors import FieldError, invalid_value, not_supported, required
 from wherry.objects.meta import Object, name_of
-from wherry.objects.names import is_port_number, range_text
+from wherry.objects.names import is_dns1035_label, is_dns1123_subdomain, is_port_number
 
 _SCHEMA = "io.k8s.kube-aggregator.pkg.apis.apiregistration.v1.APIService"
+_STATUSES = ("True", "False", "Unknown")
 _GROUP_PRIORITY_MAX = 20000
 _VERSION_PRIORITY_MAX = 1000
 LOCAL_CONDITION = {
@@ -46,29 +48,45 @@ def _rules(new: Object, _old: Object | None) -> list[FieldError]:
     if name_of(new) != f"{version}.{group}":
         why = f'must be `spec.version+"."+spec.group`: "{version}.{group}"'
         errors.append(invalid_value("metadata.name", name_of(new), why))
-    if not version:
-        errors.append(required("spec.version"))
+    if not group and version != "v1":
+        why = "only v1 may have an empty group and it better be legacy kube"
+        errors.append(required("spec.group", why))
+    if group:
+        errors += check_text("spec.group", group, is_dns1123_subdomain)
+    errors += check_text("spec.version", version, is_dns1035_label)
     for name, limit in (
         ("groupPriorityMinimum", _GROUP_PRIORITY_MAX),
         ("versionPriority", _VERSION_PRIORITY_MAX),
     ):
         value = spec.get(name) or 0
         if not 1 <= value <= limit:
-            errors.append(invalid_value(f"spec.{name}", value, range_text(1, limit)))
+            why = f"must be positive and less than {limit}"
+            errors.append(invalid_value(f"spec.{name}", value, why))
     if service is None:
         if spec.get("caBundle"):
-            errors.append(invalid_value("spec.caBundle", "", "local APIServices may not have a caBundle"))
+            size = f"{len(base64.b64decode(spec['caBundle']))} bytes"
+            errors.append(invalid_value("spec.caBundle", size, "local APIServices may not have a caBundle"))
         if spec.get("insecureSkipTLSVerify"):
             why = "local APIServices may not have insecureSkipTLSVerify"
             errors.append(invalid_value("spec.insecureSkipTLSVerify", True, why))
         return errors
     errors += [required(f"spec.service.{name}") for name in ("namespace", "name") if not service.get(name)]
     port = service.get("port") or 0
-    errors += [invalid_value("spec.service.port", port, text) for text in is_port_number(port)]
+    if wrong := is_port_number(port):
+        errors.append(invalid_value("spec.service.port", port, f"port is not valid: {', '.join(wrong)}"))
     if spec.get("insecureSkipTLSVerify") and spec.get("caBundle"):
         why = "may not be true if caBundle is present"
         errors.append(invalid_value("spec.insecureSkipTLSVerify", True, why))
     return errors
+
+
+def _status_rules(new: Object, _old: Object) -> list[FieldError]:
+    conditions = (new.get("status") or {}).get("conditions") or ()
+    return [
+        not_supported(f"status.conditions[{index}].status", condition.get("status") or "", _STATUSES)
+        for index, condition in enumerate(conditions)
+        if condition.get("status") not in _STATUSES
+    ]
 
 
 def _row(obj: Object, now: datetime) -> list[Any]:
@@ -97,6 +115,7 @@ API_SERVICES = Resource(
         defaults=_default,
         prepares=_prepare,
         rules=_rules,
+        status_rules=_status_rules,
         row=_row,
     ),
     columns=(

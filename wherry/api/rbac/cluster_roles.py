@@ -6,7 +6,7 @@ from wherry.api.rbac.rules import policy_rule_errors
 from wherry.api.resource import Resource
 from wherry.api.schema_strategy import SchemaStrategy
 from wherry.api.validation import PATH_SEGMENT, validate_label_selector
-from wherry.objects.errors import FieldError
+from wherry.objects.errors import FieldError, required
 from wherry.objects.meta import Object
 
 _SCHEMA = "io.k8s.api.rbac.v1.ClusterRole"
@@ -14,7 +14,11 @@ _SCHEMA = "io.k8s.api.rbac.v1.ClusterRole"
 
 def _rules(new: Object, _old: Object | None) -> list[FieldError]:
     errors = policy_rule_errors(new.get("rules") or (), "rules", namespaced=False)
-    selectors = (new.get("aggregationRule") or {}).get("clusterRoleSelectors") or ()
+    aggregation = new.get("aggregationRule")
+    selectors = (aggregation or {}).get("clusterRoleSelectors") or ()
+    if aggregation is not None and not selectors:
+        why = "at least one clusterRoleSelector required if aggregationRule is non-nil"
+        errors.append(required("aggregationRule.clusterRoleSelectors", why))
     for index, selector in enumerate(selectors):
         errors += validate_label_selector(selector, f"aggregationRule.clusterRoleSelectors[{index}]")
     return errors

@@ -14,7 +14,8 @@ _RETURNS = {
     "bool": (
         "all exists exists_one existsOne contains startsWith endsWith matches has isURL isIP isCIDR "
         "isQuantity isSemver isSorted isGreaterThan isLessThan hasValue allowed errored containsIP "
-        "containsCIDR bool isInteger isLoopback isUnspecified isGlobalUnicast isLinkLocalUnicast isLinkLocalMulticast isNaN"
+        "containsCIDR bool isInteger isLoopback isUnspecified isGlobalUnicast "
+        "isLinkLocalUnicast isLinkLocalMulticast isNaN"
     ),
     "string": (
         "string format lowerAscii upperAscii trim substring replace join charAt find getHost getHostname "
