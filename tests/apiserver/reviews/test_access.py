@@ -38,7 +38,7 @@ async def test_reviews(rig: Rig, path: str, spec: dict[str, Any], token: str, al
         ("subjectaccessreviews", {"resourceAttributes": LIST_PODS}, 422),
         ("subjectaccessreviews", {"user": "x"}, 422),
         ("namespaces/kube-system/localsubjectaccessreviews",
-         {"user": "x", "resourceAttributes": LIST_PODS}, 400),
+         {"user": "x", "resourceAttributes": LIST_PODS}, 422),
         ("selfsubjectrulesreviews", {}, 400),
     ],
 )  # fmt: skip

@@ -2,38 +2,47 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
+from wherry.api.authorization.reviews import (
+    local_review_errors,
+    self_review_errors,
+    subject_review_errors,
+)
 from wherry.apiserver.body import read_object
 from wherry.apiserver.call import Call, Outcome
 from wherry.apiserver.core import Core
 from wherry.apiserver.registry import Served
 from wherry.apiserver.request import RequestInfo
 from wherry.apiserver.user import User
-from wherry.objects.errors import ApiError, FieldError, bad_request, invalid, invalid_value
+from wherry.objects.errors import FieldError, bad_request, invalid
 from wherry.objects.meta import Object
+
+WRONG_NAMESPACE = "the namespace of the provided object does not match the namespace sent on the request"
 
 
 def subject_access_review(core: Core, call: Call, served: Served) -> Outcome:
     """May the user in the spec do what is in the spec? 201. Raises ApiError (400, 422)."""
-    review = read_object(call, served.resource)
+    review = _read(call, served, subject_review_errors)
     spec = review.get("spec") or {}
-    return _answer(core, review, _user(spec, served), _asked(spec, served))
+    return _answer(core, review, _user(spec), _asked(spec))
 
 
 def local_subject_access_review(core: Core, call: Call, served: Served) -> Outcome:
     """The same within the request's namespace. Raises ApiError (400, 422)."""
     review = read_object(call, served.resource)
+    found, namespace = review["metadata"].setdefault("namespace", call.info.namespace), call.info.namespace
+    if found != namespace:
+        raise bad_request(WRONG_NAMESPACE)
+    _judge(review, served, local_review_errors)
     spec = review.get("spec") or {}
-    info = _asked(spec, served)
-    if info.namespace != call.info.namespace:
-        raise bad_request(f"spec.resourceAttributes.namespace must match namespace: {call.info.namespace}")
-    review["metadata"]["namespace"] = call.info.namespace
-    return _answer(core, review, _user(spec, served), info)
+    return _answer(core, review, _user(spec), _asked(spec))
 
 
 def self_subject_access_review(core: Core, call: Call, served: Served) -> Outcome:
     """May the caller do what is in the spec? 201. Raises ApiError (400, 422)."""
-    review = read_object(call, served.resource)
-    return _answer(core, review, call.user, _asked(review.get("spec") or {}, served))
+    review = _read(call, served, self_review_errors)
+    return _answer(core, review, call.user, _asked(review.get("spec") or {}))
 
 
 def self_subject_rules_review(core: Core, call: Call, served: Served) -> Outcome:
@@ -64,28 +73,28 @@ def _answer(core: Core, review: Object, user: User, info: RequestInfo) -> Outcom
     return Outcome(obj=review, status=201)
 
 
-def _user(spec: Object, served: Served) -> User:
-    if not spec.get("user") and not spec.get("groups"):
-        raise _invalid(
-            served,
-            invalid_value(
-                "spec.user", spec.get("user") or "", "at least one of user or group must be specified"
-            ),
-        )
+def _read(call: Call, served: Served, errors_of: Callable[[Object], list[FieldError]]) -> Object:
+    """The review in the call's body. Raises ApiError (400, 415, 422)."""
+    review = read_object(call, served.resource)
+    _judge(review, served, errors_of)
+    return review
+
+
+def _judge(review: Object, served: Served, errors_of: Callable[[Object], list[FieldError]]) -> None:
+    if errors := errors_of(review):
+        raise invalid(served.resource.kind, served.resource.group, "", errors)
+
+
+def _user(spec: Object) -> User:
     extra = {key: tuple(values) for key, values in (spec.get("extra") or {}).items()}
     return User(spec.get("user") or "", tuple(spec.get("groups") or ()), spec.get("uid") or "", extra)
 
 
-def _asked(spec: Object, served: Served) -> RequestInfo:
-    resource, path = spec.get("resourceAttributes"), spec.get("nonResourceAttributes")
-    if resource is not None and path is None:
+def _asked(spec: Object) -> RequestInfo:
+    """What is asked about, in a review that makes sense."""
+    resource = spec.get("resourceAttributes")
+    if resource is not None:
         fields = ("group", "version", "namespace", "resource", "name", "subresource")
         return RequestInfo(resource.get("verb") or "", "", True, *(resource.get(f) or "" for f in fields))
-    if path is not None and resource is None:
-        return RequestInfo(path.get("verb") or "", path.get("path") or "", False)
-    why = "exactly one of nonResourceAttributes or resourceAttributes must be specified"
-    raise _invalid(served, invalid_value("spec.resourceAttributes", resource, why))
-
-
-def _invalid(served: Served, problem: FieldError) -> ApiError:
-    return invalid(served.resource.kind, served.resource.group, "", [problem])
+    path = spec.get("nonResourceAttributes") or {}
+    return RequestInfo(path.get("verb") or "", path.get("path") or "", False)
