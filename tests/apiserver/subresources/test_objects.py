@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 
+from tests.api.certificates.material import encoded, pem, request_der
 from tests.apiserver.rig import Rig, account, pod
 from wherry.api.apps.deployments import DEPLOYMENTS
 from wherry.api.certificates.certificate_signing_requests import CERTIFICATE_SIGNING_REQUESTS
@@ -20,6 +21,8 @@ from wherry.objects.errors import ApiError
 from wherry.objects.meta import Object
 
 NODE = User("system:node:n", (NODES_GROUP, AUTHENTICATED))
+
+REQUEST = encoded(pem("CERTIFICATE REQUEST", request_der()))
 
 
 def deployment(name: str = "d", replicas: int = 1) -> Object:
@@ -208,7 +211,7 @@ async def test_approval_writes_only_the_decision(rig: Rig) -> None:
         CERTIFICATE_SIGNING_REQUESTS,
         {
             "metadata": {"name": "c"},
-            "spec": {"request": "eA==", "signerName": "example.com/s", "usages": ["client auth"]},
+            "spec": {"request": REQUEST, "signerName": "example.com/s", "usages": ["client auth"]},
         },
     )
     made = await rig.admin.get(CERTIFICATE_SIGNING_REQUESTS, "c")

@@ -6,35 +6,36 @@ subresources. Who asks (`spec.username` and the rest) is set by the server, not 
 
 from __future__ import annotations
 
-from datetime import datetime, timedelta
+from datetime import datetime
 from typing import Any
 
+from wherry.api.certificates.signing import kept_errors, spec_errors, status_errors
 from wherry.api.columns import AGE, NAME, NONE, age_of
 from wherry.api.resource import Column, Resource, Subresource
 from wherry.api.schema_strategy import SchemaStrategy
+from wherry.api.validation import NameRule
 from wherry.objects.durations import human_duration
-from wherry.objects.errors import FieldError, invalid_value, required
+from wherry.objects.errors import FieldError
 from wherry.objects.meta import Object, name_of
 
 _SCHEMA = "io.k8s.api.certificates.v1.CertificateSigningRequest"
-_SHORTEST_S = int(timedelta(minutes=10).total_seconds())
-_SIGNER_WRONG = "must be a fully qualified domain and path of the form 'example.com/signer-name'"
+_ANY_NAME = NameRule(lambda _name: [], lambda _name: [])
 
 
-def _rules(new: Object, _old: Object | None) -> list[FieldError]:
-    spec = new.get("spec") or {}
-    errors: list[FieldError] = []
-    if not spec.get("usages"):
-        errors.append(required("spec.usages", "at least one usage is required"))
-    signer = spec.get("signerName") or ""
-    host, slash, path = signer.partition("/")
-    if signer and (not slash or not host or not path):
-        errors.append(invalid_value("spec.signerName", signer, _SIGNER_WRONG))
-    wanted_s = spec.get("expirationSeconds")
-    if wanted_s is not None and wanted_s < _SHORTEST_S:
-        why = f"may not specify a duration less than {_SHORTEST_S} seconds (10 minutes)"
-        errors.append(invalid_value("spec.expirationSeconds", wanted_s, why))
-    return errors
+def _prepare(new: Object, old: Object | None) -> None:
+    """What was asked for stays, whatever an update says."""
+    if old is not None:
+        new["spec"] = old.get("spec")
+
+
+def _rules(new: Object, old: Object | None) -> list[FieldError]:
+    errors = spec_errors(new.get("spec") or {}, old is not None)
+    errors += status_errors(new, old)
+    return errors if old is None else errors + kept_errors(new, old, may_decide=False)
+
+
+def _status_rules(new: Object, old: Object) -> list[FieldError]:
+    return status_errors(new, old) + kept_errors(new, old, may_decide=False, may_issue=True)
 
 
 def csr_status_words(csr: Object) -> str:
@@ -77,7 +78,15 @@ CERTIFICATE_SIGNING_REQUESTS = Resource(
     short_names=("csr",),
     subresources=(Subresource("approval"), Subresource("status")),
     strategy=SchemaStrategy(
-        schema=_SCHEMA, namespaced=False, has_status=True, immutable=("spec",), rules=_rules, row=_row
+        schema=_SCHEMA,
+        namespaced=False,
+        name_rule=_ANY_NAME,
+        has_status=True,
+        is_complete=True,
+        prepares=_prepare,
+        rules=_rules,
+        status_rules=_status_rules,
+        row=_row,
     ),
     columns=(
         NAME,

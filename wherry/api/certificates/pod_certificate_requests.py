@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+from wherry.api.certificates.issuing import issue_errors
+from wherry.api.certificates.pod_requests import DEFAULT_S, pod_request_errors
 from wherry.api.resource import Resource, Subresource
 from wherry.api.schema_strategy import SchemaStrategy
+from wherry.objects.errors import FieldError
 from wherry.objects.meta import Object
 
 _SCHEMA = "io.k8s.api.certificates.v1.PodCertificateRequest"
@@ -21,6 +24,17 @@ def from_v1beta1(request: Object) -> Object:
 
 def _to_v1beta1(request: Object) -> Object:
     return {**request, "apiVersion": "certificates.k8s.io/v1beta1"}
+
+
+def _default(obj: Object) -> None:
+    spec = obj.setdefault("spec", {})
+    if spec.get("maxExpirationSeconds") is None:
+        spec["maxExpirationSeconds"] = DEFAULT_S
+
+
+def _rules(new: Object, old: Object | None) -> list[FieldError]:
+    """The spec is judged once: it cannot change."""
+    return pod_request_errors(new.get("spec") or {}) if old is None else []
 
 
 def _signer(obj: Object) -> str:
@@ -46,7 +60,16 @@ POD_CERTIFICATE_REQUESTS = Resource(
     namespaced=True,
     short_names=("pcr",),
     subresources=(Subresource("status"),),
-    strategy=SchemaStrategy(schema=_SCHEMA, namespaced=True, has_status=True, immutable=("spec",)),
+    strategy=SchemaStrategy(
+        schema=_SCHEMA,
+        namespaced=True,
+        has_status=True,
+        is_complete=True,
+        immutable=("spec",),
+        defaults=_default,
+        rules=_rules,
+        status_rules=issue_errors,
+    ),
     selectable={"spec.signerName": _signer, "spec.podName": _pod, "spec.nodeName": _node},
     schema=_SCHEMA,
     storage_version=("certificates.k8s.io", "v1beta1"),  # which the release before can read

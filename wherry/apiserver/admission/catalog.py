@@ -6,6 +6,7 @@ Webhooks, once there, take their place after the mutating built-ins and before r
 from __future__ import annotations
 
 from wherry.apiserver.admission.base import AdmissionChain, Plugin
+from wherry.apiserver.admission.certificates import Certificates
 from wherry.apiserver.admission.default_toleration_seconds import DefaultTolerationSeconds
 from wherry.apiserver.admission.limit_ranger import LimitRanger
 from wherry.apiserver.admission.namespace_lifecycle import NamespaceLifecycle
@@ -26,6 +27,7 @@ def built_in_plugins() -> tuple[Plugin, ...]:
         DefaultTolerationSeconds(),
         Priority(),
         RbacEscalation(),
+        Certificates(),
         ResourceQuota(),
     )
 

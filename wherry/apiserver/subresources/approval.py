@@ -6,6 +6,7 @@ of the signer: the verb `approve` on the virtual resource `signers`.
 
 from __future__ import annotations
 
+from wherry.api.certificates.signing import APPROVED, DENIED, kept_errors, status_errors
 from wherry.apiserver.call import Call, Outcome
 from wherry.apiserver.core import Core
 from wherry.apiserver.registry import Served
@@ -14,10 +15,9 @@ from wherry.apiserver.verbs.get import get
 from wherry.apiserver.verbs.patch import patch_with
 from wherry.apiserver.verbs.update import replace
 from wherry.apiserver.verbs.write import Rules
-from wherry.objects.errors import FieldError, forbidden, invalid_value
+from wherry.objects.errors import FieldError, forbidden
 from wherry.objects.meta import Object
 
-APPROVED, DENIED = "Approved", "Denied"
 DECISIONS = (APPROVED, DENIED)
 
 
@@ -77,31 +77,4 @@ def _dated(condition: Object, stored: list[Object], now: str) -> Object:
 
 
 def _validate(new: Object, old: Object) -> list[FieldError]:
-    conditions = (new.get("status") or {}).get("conditions") or []
-    types = [item.get("type") for item in conditions]
-    errors: list[FieldError] = []
-    if APPROVED in types and DENIED in types:
-        errors.append(
-            invalid_value(
-                "status.conditions", DENIED, "Approved and Denied conditions are mutually exclusive"
-            )
-        )
-    for index, item in enumerate(conditions):
-        if item.get("type") in DECISIONS and item.get("status") not in ("True", ""):
-            errors.append(
-                FieldError(
-                    "FieldValueNotSupported",
-                    f"status.conditions[{index}].status",
-                    f'Unsupported value: "{item.get("status")}": supported values: "True"',
-                )
-            )
-    before = {i.get("type") for i in (old.get("status") or {}).get("conditions") or ()} & set(DECISIONS)
-    errors.extend(
-        FieldError(
-            "FieldValueForbidden",
-            "status.conditions",
-            f'Forbidden: updates may not remove a condition of type "{decision}"',
-        )
-        for decision in sorted(before - set(types))
-    )
-    return errors
+    return status_errors(new, old) + kept_errors(new, old, may_decide=True)
