@@ -21,7 +21,14 @@ _PLACES = {
     "Invalid \\escape": "in string escape code",
     "Invalid \\uXXXX escape": "in \\u hexadecimal character escape",
 }
-_NAMES = {list: "array", str: "string", bool: "bool", int: "number", float: "number"}
+_NAMES: dict[type, str] = {
+    dict: "object",
+    list: "array",
+    str: "string",
+    bool: "bool",
+    int: "number",
+    float: "number",
+}
 
 
 def json_problem(body: bytes, said: str = "") -> str:
@@ -41,8 +48,12 @@ def json_problem(body: bytes, said: str = "") -> str:
         return "exceeded max depth"
     if said and isinstance(value, dict | list):
         return said  # half a surrogate pair, a number beyond all bounds: Python reads them
-    name = _NAMES.get(type(value), "null")
-    return f"json: cannot unmarshal {name} into Go value of type {TYPE_META}"
+    return f"json: cannot unmarshal {json_type(value)} into Go value of type {TYPE_META}"
+
+
+def json_type(value: object) -> str:
+    """What Go calls the JSON value."""
+    return _NAMES.get(type(value), "null")
 
 
 def _syntax_problem(text: str, error: json.JSONDecodeError) -> str:

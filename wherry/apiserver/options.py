@@ -10,9 +10,9 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from wherry.apiserver.json_problems import json_type
 from wherry.apiserver.request import is_set, is_true
 from wherry.objects.errors import (
-    ApiError,
     FieldError,
     bad_request,
     forbidden_value,
@@ -210,7 +210,10 @@ def delete_options(query: Mapping[str, str], body: Object | None) -> DeleteOptio
         raise invalid("DeleteOptions", META_GROUP, "", errors)
     grace = values.get("gracePeriodSeconds")
     if grace is not None and (not isinstance(grace, int) or isinstance(grace, bool)):
-        raise ApiError(400, "BadRequest", "gracePeriodSeconds must be a whole number of seconds")
+        raise bad_request(
+            f"json: cannot unmarshal {json_type(grace)} into Go struct "
+            "field DeleteOptions.gracePeriodSeconds of type int64"
+        )
     preconditions = values.get("preconditions") or {}
     if orphan is not None:
         propagation = "Orphan" if orphan else "Background"

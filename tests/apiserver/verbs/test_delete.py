@@ -92,7 +92,7 @@ async def test_a_finalizer_holds_the_object_until_it_is_gone(rig: Rig) -> None:
 )
 async def test_preconditions(rig: Rig, precondition: dict[str, str]) -> None:
     await rig.admin.create(CONFIG_MAPS, config_map("a"))
-    with pytest.raises(ApiError, match="Precondition failed") as caught:
+    with pytest.raises(ApiError, match="in the precondition") as caught:
         await rig.admin.delete(CONFIG_MAPS, "a", "default", **precondition)  # type: ignore[arg-type]
     assert caught.value.code == 409
 

@@ -27,6 +27,7 @@ MUTATING_ADMISSION_POLICIES = Resource(
     namespaced=False,
     categories=("api-extensions",),
     strategy=SchemaStrategy(
+        unconditional_update=False,
         schema=_SCHEMA,
         namespaced=False,
         has_status=False,

@@ -21,6 +21,7 @@ MUTATING_ADMISSION_POLICY_BINDINGS = Resource(
     namespaced=False,
     categories=("api-extensions",),
     strategy=SchemaStrategy(
+        unconditional_update=False,
         schema=_SCHEMA,
         namespaced=False,
         tracks_generation=True,

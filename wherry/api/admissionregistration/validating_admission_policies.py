@@ -28,6 +28,7 @@ VALIDATING_ADMISSION_POLICIES = Resource(
     categories=("api-extensions",),
     subresources=(Subresource("status"),),
     strategy=SchemaStrategy(
+        unconditional_update=False,
         schema=_SCHEMA,
         namespaced=False,
         has_status=True,

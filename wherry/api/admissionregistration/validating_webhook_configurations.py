@@ -21,6 +21,7 @@ VALIDATING_WEBHOOK_CONFIGURATIONS = Resource(
     namespaced=False,
     categories=("api-extensions",),
     strategy=SchemaStrategy(
+        unconditional_update=False,
         schema=_SCHEMA,
         namespaced=False,
         tracks_generation=True,

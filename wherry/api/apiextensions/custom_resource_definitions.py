@@ -179,6 +179,7 @@ CUSTOM_RESOURCE_DEFINITIONS = Resource(
     categories=("api-extensions",),
     subresources=(Subresource("status"),),
     strategy=_Strategy(
+        unconditional_update=False,
         schema=_SCHEMA,
         namespaced=False,
         has_status=True,

@@ -108,6 +108,7 @@ API_SERVICES = Resource(
     categories=("api-extensions",),
     subresources=(Subresource("status"),),
     strategy=SchemaStrategy(
+        unconditional_update=False,
         schema=_SCHEMA,
         namespaced=False,
         name_rule=PATH_SEGMENT,

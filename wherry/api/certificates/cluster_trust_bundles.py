@@ -87,6 +87,7 @@ CLUSTER_TRUST_BUNDLES = Resource(
     plural="clustertrustbundles",
     namespaced=False,
     strategy=SchemaStrategy(
+        unconditional_update=False,
         schema=_SCHEMA,
         namespaced=False,
         name_rule=_ANY_NAME,

@@ -62,6 +62,7 @@ POD_CERTIFICATE_REQUESTS = Resource(
     subresources=(Subresource("status"),),
     strategy=SchemaStrategy(
         schema=_SCHEMA,
+        unconditional_update=False,
         namespaced=True,
         has_status=True,
         is_complete=True,

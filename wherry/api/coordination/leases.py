@@ -48,7 +48,14 @@ LEASES = Resource(
     kind="Lease",
     plural="leases",
     namespaced=True,
-    strategy=SchemaStrategy(schema=_SCHEMA, namespaced=True, creates_on_update=True, rules=_rules, row=_row),
+    strategy=SchemaStrategy(
+        unconditional_update=False,
+        schema=_SCHEMA,
+        namespaced=True,
+        creates_on_update=True,
+        rules=_rules,
+        row=_row,
+    ),
     columns=(NAME, Column("Holder", description="The identity of the holder of the lease."), AGE),
     schema=_SCHEMA,
 )

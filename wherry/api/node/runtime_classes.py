@@ -46,7 +46,14 @@ RUNTIME_CLASSES = Resource(
     kind="RuntimeClass",
     plural="runtimeclasses",
     namespaced=False,
-    strategy=SchemaStrategy(schema=_SCHEMA, namespaced=False, immutable=("handler",), rules=_rules, row=_row),
+    strategy=SchemaStrategy(
+        unconditional_update=False,
+        schema=_SCHEMA,
+        namespaced=False,
+        immutable=("handler",),
+        rules=_rules,
+        row=_row,
+    ),
     columns=(NAME, Column("Handler", description="What the runtime is called on the nodes."), AGE),
     schema=_SCHEMA,
 )

@@ -68,6 +68,7 @@ POD_DISRUPTION_BUDGETS = Resource(
     short_names=("pdb",),
     subresources=(Subresource("status"),),
     strategy=SchemaStrategy(
+        unconditional_update=False,
         schema=_SCHEMA,
         namespaced=True,
         name_rule=PATH_SEGMENT,

@@ -103,6 +103,7 @@ CSI_DRIVERS = Resource(
     plural="csidrivers",
     namespaced=False,
     strategy=SchemaStrategy(
+        unconditional_update=False,
         schema=_SCHEMA,
         namespaced=False,
         tracks_generation=True,

@@ -78,7 +78,9 @@ CSI_NODES = Resource(
     kind="CSINode",
     plural="csinodes",
     namespaced=False,
-    strategy=SchemaStrategy(schema=_SCHEMA, namespaced=False, rules=_rules, row=_row),
+    strategy=SchemaStrategy(
+        unconditional_update=False, schema=_SCHEMA, namespaced=False, rules=_rules, row=_row
+    ),
     columns=(NAME, Column("Drivers", "integer", description="How many drivers the node has."), AGE),
     schema=_SCHEMA,
 )

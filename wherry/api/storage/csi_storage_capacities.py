@@ -36,6 +36,7 @@ CSI_STORAGE_CAPACITIES = Resource(
     plural="csistoragecapacities",
     namespaced=True,
     strategy=SchemaStrategy(
+        unconditional_update=False,
         schema=_SCHEMA,
         namespaced=True,
         immutable=("nodeTopology", "storageClassName"),

@@ -79,6 +79,7 @@ VOLUME_ATTACHMENTS = Resource(
     namespaced=False,
     subresources=(Subresource("status"),),
     strategy=SchemaStrategy(
+        unconditional_update=False,
         schema=_SCHEMA,
         namespaced=False,
         has_status=True,

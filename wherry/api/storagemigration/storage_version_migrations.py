@@ -71,6 +71,7 @@ STORAGE_VERSION_MIGRATIONS = Resource(
     subresources=(Subresource("status"),),
     strategy=SchemaStrategy(
         schema=_SCHEMA,
+        unconditional_update=False,
         namespaced=False,
         has_status=True,
         immutable=("spec",),

@@ -21,6 +21,27 @@ MANAGER_LIMIT_B = 128
 SUBRESOURCE_LIMIT_B = 256
 ORPHAN = "orphan"
 FOREGROUND = "foregroundDeletion"
+STANDARD_FINALIZERS = frozenset({"kubernetes", ORPHAN, FOREGROUND})
+QUALIFYING_GROUPS = frozenset(
+    {
+        "",
+        "apps",
+        "autoscaling",
+        "batch",
+        "certificates.k8s.io",
+        "discovery.k8s.io",
+        "extensions",
+        "flowcontrol.apiserver.k8s.io",
+        "networking.k8s.io",
+        "node.k8s.io",
+        "policy",
+        "rbac.authorization.k8s.io",
+        "resource.k8s.io",
+        "scheduling.k8s.io",
+        "storage.k8s.io",
+    }
+)
+"""Groups whose kinds want a domain in the names of finalizers."""
 _FIXED = ("name", "namespace", "uid", "creationTimestamp", "deletionTimestamp", "deletionGracePeriodSeconds")
 
 
@@ -41,7 +62,7 @@ def validate_object_meta(
         errors.append(required(f"{path}.name", "name or generateName is required"))
     errors += _namespace_errors(meta.get("namespace") or "", namespaced, f"{path}.namespace")
     errors += validate_non_negative(f"{path}.generation", meta.get("generation"))
-    return errors + _contents_errors(meta, path)
+    return errors + _contents_errors(meta, path) + _bare_finalizer_errors(obj, f"{path}.finalizers")
 
 
 def validate_object_meta_update(
@@ -60,7 +81,7 @@ def validate_object_meta_update(
         )
     for field in _FIXED:
         errors += validate_immutable(f"{path}.{field}", meta.get(field), before.get(field))
-    return errors + _contents_errors(meta, path)
+    return errors + _contents_errors(meta, path) + _bare_finalizer_errors(new, f"{path}.finalizers")
 
 
 def _namespace_errors(namespace: str, namespaced: bool, path: str) -> list[FieldError]:
@@ -104,6 +125,19 @@ def validate_finalizers(finalizers: Sequence[str], path: str) -> list[FieldError
             invalid_value(path, finalizers, f"finalizer {ORPHAN} and {FOREGROUND} cannot be both set")
         )
     return errors
+
+
+def _bare_finalizer_errors(obj: Mapping[str, Any], path: str) -> list[FieldError]:
+    """Finalizers without a domain, which most built-in kinds refuse unless they are Kubernetes' own."""
+    group = str(obj.get("apiVersion") or "").rpartition("/")[0]
+    if group not in QUALIFYING_GROUPS:
+        return []
+    why = "name is neither a standard finalizer name nor is it fully qualified"
+    return [
+        invalid_value(f"{path}[{index}]", name, why)
+        for index, name in enumerate(metadata(obj).get("finalizers") or ())
+        if "/" not in name and name not in STANDARD_FINALIZERS
+    ]
 
 
 def _added_finalizer_errors(

@@ -8,6 +8,7 @@ from typing import Any
 from wherry.api.apiextensions.custom_kind import CustomKind, ScalePaths, value_at
 from wherry.api.resource import Strategy, keep_all_but_status
 from wherry.api.validation import validate_object_meta, validate_object_meta_update
+from wherry.api.validation.object_meta import STANDARD_FINALIZERS
 from wherry.apiserver.customresources.columns import Cells
 from wherry.objects.errors import FieldError, invalid_value, required
 from wherry.objects.meta import Object
@@ -56,6 +57,17 @@ class CustomStrategy(Strategy):
         else:
             errors = validate_object_meta_update(new, old)
         return errors + self._schema_errors(new, old)
+
+    def warnings(self, new: Object, old: Object | None) -> list[str]:
+        """Finalizers without a path are taken, but advised against."""
+        known = set((old["metadata"].get("finalizers") if old is not None else None) or ())
+        return [
+            f'metadata.finalizers: "{name}": prefer a domain-qualified finalizer name '
+            f"including a path (/) to "
+            "avoid accidental conflicts with other finalizer writers"
+            for name in new["metadata"].get("finalizers") or ()
+            if "/" not in name and name not in known | STANDARD_FINALIZERS
+        ]
 
     def validate_status(self, new: Object, old: Object) -> list[FieldError]:
         """As for the object itself: the schema of status is part of the whole."""

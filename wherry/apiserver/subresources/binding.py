@@ -9,7 +9,7 @@ from wherry.apiserver.call import Call, Outcome
 from wherry.apiserver.core import Core
 from wherry.apiserver.options import check_write_options
 from wherry.apiserver.registry import Served
-from wherry.apiserver.verbs.write import Unfounded, swap
+from wherry.apiserver.verbs.write import Unfounded, other_incarnation, swap
 from wherry.objects.errors import conflict, invalid, not_found
 from wherry.objects.meta import uid_of
 
@@ -47,8 +47,7 @@ async def binding(core: Core, call: Call, served: Served) -> Outcome:
         pod = cached.decode()
         uid = uid_of(wanted)
         if uid and uid != uid_of(pod):
-            why = f"Precondition failed: UID in precondition: {uid}, UID in object meta: {uid_of(pod)}"
-            raise conflict("pods", "", info.name, why)
+            raise other_incarnation(served.resource, info.name, cached.key, uid, uid_of(pod))
         refusal = binding_refusal(pod)
         if refusal:
             raise conflict("pods/binding", "", info.name, refusal)

@@ -19,7 +19,7 @@ from wherry.apiserver.registry import Served
 from wherry.apiserver.subresources.scale_owners import IN_SCALE, Paths, shown_in_scale, taken_from_scale
 from wherry.apiserver.verbs.get import check_reached
 from wherry.apiserver.verbs.patch import APPLY_PATCH, force_errors, patcher, read_applied
-from wherry.apiserver.verbs.write import main_rules, update_object
+from wherry.apiserver.verbs.write import main_rules, other_incarnation, update_object
 from wherry.objects.errors import bad_request, conflict, invalid, invalid_value, not_found
 from wherry.objects.meta import Object
 from wherry.objects.selectors import from_label_selector, from_map
@@ -135,8 +135,8 @@ def _check(call: Call, served: Served, before: Object, after: Object) -> None:
     uid = meta.get("uid")
     if uid and uid != before["metadata"].get("uid"):
         found = before["metadata"].get("uid", "")
-        why = f"Precondition failed: UID in precondition: {uid}, UID in object meta: {found}"
-        raise conflict(resource.plural, resource.group, info.name, why)
+        key = resource.key(info.namespace, info.name)
+        raise other_incarnation(resource, info.name, key, uid, found)
     replicas = (after.get("spec") or {}).get("replicas") or 0
     if not isinstance(replicas, int) or isinstance(replicas, bool):
         raise bad_request(

@@ -82,14 +82,17 @@ def check_preconditions(served: Served, cached: Cached, obj: Object, options: De
     resource = served.resource
     uid = obj["metadata"].get("uid", "")
     if options.uid and options.uid != uid:
-        why = f"Precondition failed: UID in precondition: {options.uid}, UID in object meta: {uid}"
-        raise conflict(resource.plural, resource.group, cached.name, why)
+        why = (
+            f"the UID in the precondition ({options.uid}) does not match the UID in record ({uid}). "
+            "The object might have been deleted and then recreated"
+        )
+        raise conflict(resource.kind, resource.group, cached.name, why)
     if options.resource_version and options.resource_version != str(cached.revision):
         why = (
-            f"Precondition failed: ResourceVersion in precondition: {options.resource_version}, "
-            f"ResourceVersion in object meta: {cached.revision}"
+            f"the ResourceVersion in the precondition ({options.resource_version}) does not match "
+            f"the ResourceVersion in record ({cached.revision}). The object might have been modified"
         )
-        raise conflict(resource.plural, resource.group, cached.name, why)
+        raise conflict(resource.kind, resource.group, cached.name, why)
 
 
 async def _admit(

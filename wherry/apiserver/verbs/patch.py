@@ -23,6 +23,7 @@ from wherry.apiserver.verbs.write import Rules, create_object, main_rules, set_n
 from wherry.objects.errors import (
     FieldError,
     bad_request,
+    conflict,
     forbidden_value,
     required,
     unsupported_media_type,
@@ -143,6 +144,10 @@ async def _apply(core: Core, call: Call, served: Served, rules: Rules) -> Outcom
     resource, info = served.resource, call.info
     applied = read_applied(call, resource)
     if served.get(info.namespace, info.name) is None and not info.subresource:
+        uid = applied["metadata"].get("uid")
+        if uid:
+            why = f"uid mismatch: the provided object specified uid {uid}, and no existing object was found"
+            raise conflict(resource.plural, resource.group, info.name, why)
         merged = ownership.apply(core, call, resource, None, applied)
         return await create_object(core, call, served, merged, tracks_owners=False)
 

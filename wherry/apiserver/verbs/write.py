@@ -331,17 +331,25 @@ def _check_preconditions(
     meta, old_meta = new["metadata"], old["metadata"]
     uid = meta.get("uid")
     if uid and uid != old_meta.get("uid"):
-        why = f"Precondition failed: UID in precondition: {uid}, UID in object meta: {old_meta.get('uid')}"
-        raise conflict(resource.plural, resource.group, cached.name, why)
+        raise other_incarnation(resource, cached.name, cached.key, uid, old_meta.get("uid", ""))
     revision = meta.get("resourceVersion")
     if not revision or revision == "0":
         if is_put and not resource.strategy.unconditional_update:
             problem = invalid_value("metadata.resourceVersion", 0, "must be specified for an update")
-            raise invalid(resource.kind, resource.group, cached.name, [problem])
+            raise invalid(resource.plural, resource.group, cached.name, [problem])
         return True
     if revision != str(cached.revision):
         raise conflict(resource.plural, resource.group, cached.name)
     return False
+
+
+def other_incarnation(resource: Resource, name: str, key: str, asked: str, found: str) -> ApiError:
+    """409: the client means an object that had the name before (or will have it)."""
+    why = (
+        f"StorageError: invalid object, Code: 4, Key: {key}, ResourceVersion: 0, AdditionalErrorMsg: "
+        f"Precondition failed: UID in precondition: {asked}, UID in object meta: {found}"
+    )
+    return conflict(resource.plural, resource.group, name, why)
 
 
 KEPT_METADATA = ("uid", "creationTimestamp", "generation", "deletionTimestamp", "deletionGracePeriodSeconds")

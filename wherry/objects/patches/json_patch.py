@@ -34,7 +34,9 @@ def apply_json_patch(obj: Object, operations: Sequence[Mapping[str, Any]]) -> Ob
         raise PatchFailed("json: cannot unmarshal object into Go value of type jsonpatch.Patch")
     if len(operations) > MAX_OPERATIONS:
         raise PatchFailed(
-            f"The allowed maximum operations in a JSON patch is {MAX_OPERATIONS}, got {len(operations)}", 413
+            f"Request entity too large: The allowed maximum operations in a JSON patch is "
+            f"{MAX_OPERATIONS}, got {len(operations)}",
+            413,
         )
     work = _Work(obj)
     for operation in operations:
