@@ -70,6 +70,14 @@ def _version(core: Core, resource: Resource, api_version: str) -> Resource | Non
     return found if found is not None and found.storage_key == resource.storage_key else None
 
 
+def _resets(call: Call, resource: Resource) -> frozenset[str] | None:
+    """Top-level fields the call cannot own; None for the usual ones.
+
+    Where status has no subresource of its own it is a field like any other.
+    """
+    return None if call.info.subresource or resource.has_status else frozenset()
+
+
 def track(core: Core, call: Call, resource: Resource, old: Object | None, new: Object) -> None:
     """Record in `new` that this call's manager set what differs from `old`."""
     managed = track_update(
@@ -81,6 +89,7 @@ def track(core: Core, call: Call, resource: Resource, old: Object | None, new: O
         subresource=call.info.subresource,
         now=core.timestamp(),
         convert=converter(core, resource),
+        resets=_resets(call, resource),
     )
     if managed:
         new["metadata"]["managedFields"] = managed
@@ -100,6 +109,7 @@ def apply(core: Core, call: Call, resource: Resource, live: Object | None, appli
         subresource=call.info.subresource,
         now=core.timestamp(),
         convert=converter(core, resource),
+        resets=_resets(call, resource),
     )
     if conflicts:
         raise conflict_error(conflicts)

@@ -44,8 +44,10 @@ def test_created_pods_show_upstreams_fields() -> None:
 
 def test_status_conditions_are_owned_one_by_one() -> None:
     old = pod()
+    old["metadata"]["managedFields"] = track_update(None, old, "kubectl", POD, "v1", "", "s")
     new = {**old, "status": {"phase": "Running", "conditions": [{"type": "Ready", "status": "True"}]}}
-    fields = track_update(old, new, "kubelet", POD, "v1", "status", "t")[0]["fieldsV1"]
+    entries = track_update(old, new, "kubelet", POD, "v1", "status", "t")
+    (fields,) = (entry["fieldsV1"] for entry in entries if entry["manager"] == "kubelet")
     assert fields == {
         "f:status": {
             "f:phase": {},

@@ -51,8 +51,8 @@ def track_update(
         key = ManagerKey(manager, UPDATE, api_version, subresource)
         return [entry_of(key, Managed(fields, now, api_version))]
     entries = starting_entries(old, new)
-    if entries is None:
-        return []
+    if entries is None or (old is not None and not entries):
+        return []  # ownership that was given up is not tracked again before the next apply
     changes = Changes(old, new, resets=resets, shape=shape, api_version=api_version, convert=convert)
     change = changes.own
     if not change.touched and not change.removed:
