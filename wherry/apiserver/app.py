@@ -41,7 +41,7 @@ from wherry.apiserver.paths import Paths
 from wherry.apiserver.registry import Registry
 from wherry.apiserver.sinks import LocalSink
 from wherry.apiserver.subresources.gate import KubeletGate
-from wherry.apiserver.user import LOOPBACK, User
+from wherry.apiserver.user import BOOTSTRAP, LOOPBACK, User
 from wherry.client.api import Client
 from wherry.client.transport import Transport
 from wherry.kit.clock import Clock
@@ -78,6 +78,7 @@ class ApiServer:
         self._rbac = RbacAuthorizer(registry)
         keys = SigningKeys(config.service_account_key_file, config.service_account_public_files)
         verifier = TokenVerifier(keys, config.service_account_issuer, clock, registry)
+        self.metrics = RequestMetrics()
         self.core = Core(
             config=config,
             store=store,
@@ -88,14 +89,13 @@ class ApiServer:
                 verifier, config.tokens, config.api_audiences, anonymous=config.anonymous
             ),
             authorizer=Authorizer(self._rbac, [NodeAuthorizer(registry)]),
-            admission=built_in_chain(),
+            admission=built_in_chain(self.metrics.webhooks),
             services=ServiceAllocator(config.service_cidr, config.node_ports, rng),
             tokens=TokenIssuer(keys, config.service_account_issuer, clock, rng),
             kubelets=KubeletGate(config),
             backends=Backends(),
             aggregator=Aggregator(),
         )
-        self.metrics = RequestMetrics()
         health = Health({"etcd": self._store_problem}, {"informer-sync": self._sync_problem})
         self._paths = Paths(self.core, self.metrics, health)
         self._front = Front(self.core, self._paths, self.metrics)
@@ -130,6 +130,7 @@ class ApiServer:
         services = core.registry.of(SERVICES)
         core.services.load(item.decode() for item in services.cacher.list()[0])
         self._rbac.start()
+        await core.admission.start(core)
         self._server = Server(
             self._front.handle,
             ssl_context=server_tls(config),
@@ -142,8 +143,9 @@ class ApiServer:
             await self._server.start(config.advertise_address, self._port, freebind=True)
         port = config.advertise_port or self._port
         self._paths.listen_at(f"{config.advertise_address}:{port}")
+        starter = Client(self.local_transport(BOOTSTRAP), field_manager="kube-apiserver")
+        await bootstrap(core, starter, config.advertise_address, port)
         client = Client(self.local_transport(LOOPBACK), field_manager="kube-apiserver")
-        await bootstrap(core, client, config.advertise_address, port)
         self._custom = CustomResources(core, client, core.aggregator.registry_changed)
         await self._custom.start()
         await core.aggregator.start(core, client)
@@ -165,6 +167,7 @@ class ApiServer:
         if self._custom is not None:
             await self._custom.close()
         await self.core.aggregator.close()
+        self.core.admission.close()
         await self.core.backends.close()
         self._rbac.close()
         await self.core.kubelets.close()

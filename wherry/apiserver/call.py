@@ -28,10 +28,21 @@ class Call:
 
     `body` is what the client sent (bytes over HTTP; an object from the local transport, which must
     not be changed). `headers` has lower-case names. `warnings` collects texts for the client.
-    `request` is the HTTP request behind it, None for a local call.
+    `request` is the HTTP request behind it, None for a local call. `annotations` are notes for the audit
+    log, None while there are none.
     """
 
-    __slots__ = ("body", "content_type", "headers", "info", "query", "request", "user", "warnings")
+    __slots__ = (
+        "annotations",
+        "body",
+        "content_type",
+        "headers",
+        "info",
+        "query",
+        "request",
+        "user",
+        "warnings",
+    )
 
     def __init__(
         self,
@@ -51,6 +62,13 @@ class Call:
         self.headers = headers
         self.request = request
         self.warnings: list[str] = []
+        self.annotations: dict[str, str] | None = None
+
+    def annotate(self, key: str, value: str) -> None:
+        """Note something for the audit log; the first note of a key stays."""
+        if self.annotations is None:
+            self.annotations = {}
+        self.annotations.setdefault(key, value)
 
     @property
     def accept(self) -> str:

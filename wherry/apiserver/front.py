@@ -12,6 +12,7 @@ import asyncio
 import logging
 from collections.abc import Awaitable
 from inspect import isawaitable
+from itertools import accumulate
 from time import perf_counter
 
 from wherry.apiserver.authentication.impersonation import impersonated
@@ -41,6 +42,8 @@ log = logging.getLogger(__name__)
 
 JSON = "application/json"
 NO_CACHE = (("Cache-Control", "no-cache, private"),)
+WARNINGS_LIMIT, WARNING_LIMIT = 4096, 256
+"""Characters of all warnings of an answer, and what is left of each when there are more."""
 MUTATING = frozenset({"create", "update", "patch", "delete", "deletecollection"})
 PLAIN_ACCEPTS = frozenset({"", "*/*", JSON, "application/json, */*"})
 
@@ -253,8 +256,20 @@ def metric_key(info: RequestInfo) -> Key:
 
 
 def warning_headers(warnings: list[str]) -> tuple[tuple[str, str], ...]:
-    """`Warning:` headers; each text once, in the quoting RFC 7234 wants."""
-    texts = dict.fromkeys(warnings)
+    """`Warning:` headers; each text once, in the quoting RFC 7234 wants.
+
+    When all together are too long, each is cut short, and the rest left out once there is enough.
+    """
+    if not warnings:
+        return ()
+    texts = list(dict.fromkeys(warnings))
+    if sum(map(len, texts)) > WARNINGS_LIMIT:
+        shortened = [text[:WARNING_LIMIT] for text in texts]
+        texts = [
+            text
+            for text, before in zip(shortened, accumulate(map(len, shortened), initial=0), strict=False)
+            if before < WARNINGS_LIMIT
+        ]
     return tuple(("Warning", f'299 - "{_quoted(text)}"') for text in texts)
 
 

@@ -8,6 +8,8 @@ from __future__ import annotations
 from bisect import bisect_left
 from collections.abc import Iterator
 
+from wherry.apiserver.admission.metrics import WebhookMetrics
+
 BUCKETS_S = (0.005, 0.025, 0.05, 0.1, 0.2, 0.4, 0.6, 0.8, 1.0, 1.5, 2.0, 3.0, 5.0, 10.0, 30.0, 60.0)
 Key = tuple[str, str, str, str, str, str]
 """verb, group, version, resource, subresource, scope."""
@@ -41,6 +43,8 @@ class RequestMetrics:
         self.long_running = 0
         """Watches, logs, exec and the like being served right now."""
         self.refused = {"readOnly": 0, "mutating": 0}
+        self.webhooks = WebhookMetrics()
+        """What is counted about webhooks of admission."""
 
     def observe(self, key: Key, code: int, seconds: float) -> None:
         """Count one answered request."""
@@ -57,7 +61,9 @@ class RequestMetrics:
 
     def render(self, store_revision: int) -> str:
         """All of it in the text format."""
-        return "\n".join([*self._requests(), *self._durations(), *self._gauges(store_revision), ""])
+        return "\n".join(
+            [*self._requests(), *self._durations(), *self._gauges(store_revision), *self.webhooks.lines(), ""]
+        )
 
     def _requests(self) -> Iterator[str]:
         yield (

@@ -67,6 +67,9 @@ ANONYMOUS = User(ANONYMOUS_NAME, (UNAUTHENTICATED,))
 LOOPBACK = User("system:apiserver", (MASTERS, AUTHENTICATED))
 """The API server itself, for objects it keeps on its own account."""
 
+BOOTSTRAP = User("system:apiserver", (MASTERS, AUTHENTICATED))
+"""The same while it starts: told apart by identity, as no webhook can be asked before anything runs."""
+
 
 def service_account_user(
     namespace: str, name: str, uid: str = "", extra: Mapping[str, tuple[str, ...]] | None = None

@@ -14,6 +14,7 @@ from wherry.api.core.service_accounts import SERVICE_ACCOUNTS
 from wherry.api.scheduling.priority_classes import PRIORITY_CLASSES
 from wherry.apiserver.admission.catalog import built_in_plugins
 from wherry.apiserver.admission.default_toleration_seconds import NOT_READY, UNREACHABLE
+from wherry.apiserver.admission.metrics import WebhookMetrics
 from wherry.apiserver.admission.service_account import MOUNT_PATH, mount_token
 from wherry.objects.errors import ApiError
 from wherry.objects.meta import Object
@@ -116,6 +117,6 @@ async def test_tokens_can_be_declined(rig: Rig, where: str) -> None:
 
 
 def test_plugins_have_names_of_their_own() -> None:
-    names = [plugin.name for plugin in built_in_plugins()]
+    names = [plugin.name for plugin in built_in_plugins(WebhookMetrics())]
     assert all(names)
     assert len(set(names)) == len(names)

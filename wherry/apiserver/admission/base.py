@@ -1,28 +1,36 @@
 """The protocol of an admission plugin, what it is told (`Attributes`), and the chain of them all.
 
 Mutating plugins run in order on the object before it is validated; validating ones afterwards on
-the final object. Which plugins a request concerns is decided once per resource and operation.
+the final object. Which plugins a request concerns is decided once per resource and operation, and
+anew when a plugin that follows the cluster's own configuration says so.
 """
 
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING, NamedTuple, Protocol
 
 from wherry.api.resource import Resource
+from wherry.apiserver.admission.rounds import Rounds
 from wherry.apiserver.user import User
 from wherry.objects.meta import Object
 
 if TYPE_CHECKING:
+    from wherry.apiserver.call import Call
     from wherry.apiserver.core import Core
+    from wherry.apiserver.options import DeleteOptions
 
 CREATE, UPDATE, DELETE, CONNECT = "CREATE", "UPDATE", "DELETE", "CONNECT"
 
 
 @dataclass(slots=True)
 class Attributes:
-    """One write. `obj` is None for a deletion, `old` for a creation; `old` must not be changed."""
+    """One write. `obj` is None for a deletion, `old` for a creation; `old` must not be changed.
+
+    `call` is the request behind it, None for what has none. `deletion` are the options of a deletion.
+    `has_generated_name` tells that the name was made up from metadata.generateName.
+    """
 
     core: Core
     operation: str
@@ -35,6 +43,28 @@ class Attributes:
     old: Object | None
     dry_run: bool = False
     warnings: list[str] | None = None
+    call: Call | None = None
+    deletion: DeleteOptions | None = None
+    has_generated_name: bool = False
+    is_changed: bool = False
+    """Whether somebody outside of the server changed `obj`, so that it has to be prepared anew."""
+    rounds: Rounds | None = None
+    """Who was asked what, kept by the plugins that may ask a second time."""
+
+    @property
+    def previous(self) -> Object | None:
+        """The object before, as it is told outside: a creation has none, even if its plugins get one."""
+        return None if self.operation == CREATE else self.old
+
+    def warn(self, text: str) -> None:
+        """Tell the client something."""
+        if self.warnings is not None and text:
+            self.warnings.append(text)
+
+    def annotate(self, key: str, value: str) -> None:
+        """Note something about the request for the audit log; the first note of a key stays."""
+        if self.call is not None:
+            self.call.annotate(key, value)
 
 
 Hook = Callable[[Attributes], Awaitable[None]]
@@ -48,8 +78,21 @@ class Plugin(Protocol):
         """Upstream's name of the plugin."""
         ...
 
+    @property
+    def asks_outside(self) -> bool:
+        """Whether it waits for servers that may themselves write what is being admitted."""
+        ...
+
+    async def start(self, core: Core, changed: Callable[[], None]) -> None:
+        """Begin to follow what it needs; `changed` is to be called when `handles` says otherwise now."""
+        ...
+
+    def close(self) -> None:
+        """Follow no more."""
+        ...
+
     def handles(self, resource: Resource, subresource: str, operation: str) -> bool:
-        """Whether the plugin has anything to say about such requests; must always say the same."""
+        """Whether the plugin has anything to say about such requests; says the same until `changed`."""
         ...
 
     async def admit(self, attributes: Attributes) -> None:
@@ -65,6 +108,13 @@ class BasePlugin:
     """A plugin that lets everything pass; the others override what they need."""
 
     name = ""
+    asks_outside = False
+
+    async def start(self, core: Core, changed: Callable[[], None]) -> None:
+        """Nothing to follow."""
+
+    def close(self) -> None:
+        """Nothing was followed."""
 
     def handles(self, resource: Resource, subresource: str, operation: str) -> bool:
         return True
@@ -76,38 +126,66 @@ class BasePlugin:
         """Refuse nothing."""
 
 
+class Concerned(NamedTuple):
+    """The hooks a request runs through, and whether any waits for servers that may write the object."""
+
+    admit: tuple[Hook, ...]
+    validate: tuple[Hook, ...]
+    asks_outside: bool
+
+
 class AdmissionChain:
     """Plugins in the order they run."""
 
     def __init__(self, plugins: Sequence[Plugin]) -> None:
-        self._plugins = tuple(plugins)
-        self._concerned: dict[tuple[str, str, str, str], tuple[tuple[Hook, ...], tuple[Hook, ...]]] = {}
+        self.plugins = tuple(plugins)
+        self._concerned: dict[tuple[str, str, str, str, str], Concerned] = {}
+        self._generation = -1
 
-    def _hooks_for(self, attributes: Attributes) -> tuple[tuple[Hook, ...], tuple[Hook, ...]]:
-        """The mutating and the validating hooks such a request runs through."""
-        resource = attributes.resource
-        key = (resource.group, resource.plural, attributes.subresource, attributes.operation)
+    async def start(self, core: Core) -> None:
+        """Let every plugin begin to follow what it needs. Raises ApiError (503)."""
+        for plugin in self.plugins:
+            await plugin.start(core, self._concerned.clear)
+
+    def close(self) -> None:
+        """Follow no more."""
+        for plugin in self.plugins:
+            plugin.close()
+
+    def concerned(self, core: Core, resource: Resource, subresource: str, operation: str) -> Concerned:
+        """Who has something to say about such requests."""
+        if core.registry.generation != self._generation:  # other versions are served: rules may fit now
+            self._generation = core.registry.generation
+            self._concerned.clear()
+        key = (resource.group, resource.version, resource.plural, subresource, operation)
         found = self._concerned.get(key)
         if found is None:
-            plugins = [
-                plugin
-                for plugin in self._plugins
-                if plugin.handles(resource, attributes.subresource, attributes.operation)
-            ]
-            found = self._concerned[key] = (
+            plugins = [p for p in self.plugins if p.handles(resource, subresource, operation)]
+            found = self._concerned[key] = Concerned(
                 tuple(p.admit for p in plugins if _overrides(p, "admit")),
                 tuple(p.validate for p in plugins if _overrides(p, "validate")),
+                any(p.asks_outside for p in plugins),
             )
         return found
 
+    def _concerned_by(self, attributes: Attributes) -> Concerned:
+        return self.concerned(
+            attributes.core, attributes.resource, attributes.subresource, attributes.operation
+        )
+
     async def admit(self, attributes: Attributes) -> None:
-        """Let every mutating plugin have its turn. Raises ApiError."""
-        for hook in self._hooks_for(attributes)[0]:
+        """Let every mutating plugin have its turn, and a second one if need be. Raises ApiError."""
+        hooks = self._concerned_by(attributes).admit
+        for hook in hooks:
             await hook(attributes)
+        if attributes.rounds is not None and attributes.rounds.wants_second:
+            attributes.rounds.is_second = True
+            for hook in hooks:
+                await hook(attributes)
 
     async def validate(self, attributes: Attributes) -> None:
         """Let every validating plugin have its turn. Raises ApiError."""
-        for hook in self._hooks_for(attributes)[1]:
+        for hook in self._concerned_by(attributes).validate:
             await hook(attributes)
 
 

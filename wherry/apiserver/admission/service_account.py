@@ -18,6 +18,7 @@ from wherry.objects.meta import Object, annotations_of
 DEFAULT_ACCOUNT = "default"
 MOUNT_PATH = "/var/run/secrets/kubernetes.io/serviceaccount"
 MIRROR = "kubernetes.io/config.mirror"
+VOLUME_PREFIX = "kube-api-access-"
 TOKEN_SECONDS = 3607
 SUFFIX_ALPHABET = "bcdfghjklmnpqrstvwxz2456789"
 WAIT_FOR_DEFAULT_S = 3.0
@@ -84,7 +85,10 @@ def _mounts_token(spec: Object, account: Object) -> bool:
 
 
 def mount_token(spec: Object, rng: random.Random) -> None:
-    """Mount a projected token volume into every container that has nothing at its path yet."""
+    """Mount a projected token volume into every container that has nothing at its path yet.
+
+    A token volume the pod has already is taken: of an earlier round, or of a copied pod.
+    """
     containers = [*(spec.get("initContainers") or ()), *(spec.get("containers") or ())]
     without = [
         c
@@ -94,14 +98,16 @@ def mount_token(spec: Object, rng: random.Random) -> None:
     if not without:
         return
     volumes = spec.get("volumes") or []
-    names = {volume.get("name") for volume in volumes}
-    name = ""
-    while not name or name in names:
-        name = "kube-api-access-" + "".join(rng.choices(SUFFIX_ALPHABET, k=5))
+    names = {volume.get("name") or "" for volume in volumes}
+    present = next((name for name in sorted(names) if name.startswith(VOLUME_PREFIX)), "")
+    name = present
+    while not name or (name in names and not present):
+        name = VOLUME_PREFIX + "".join(rng.choices(SUFFIX_ALPHABET, k=5))
     for container in without:
         mount = {"name": name, "readOnly": True, "mountPath": MOUNT_PATH}
         container["volumeMounts"] = [*(container.get("volumeMounts") or ()), mount]
-    spec["volumes"] = [*volumes, _token_volume(name)]
+    if not present:
+        spec["volumes"] = [*volumes, _token_volume(name)]
 
 
 def _token_volume(name: str) -> Object:

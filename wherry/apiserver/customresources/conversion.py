@@ -164,6 +164,10 @@ class ConvertedView(VersionView):
         """See `Store.update`. Raises ApiError (500) when the webhook fails."""
         return await self._store.update(key, await self._to_storage(value), expected=expected, ttl_s=ttl_s)
 
+    async def shown(self, obj: Object) -> Object:
+        """See `VersionView.shown`. Raises ApiError (500) when the webhook fails."""
+        return await super().shown((await self._webhook.convert([obj], self._api_version))[0])
+
     async def watch(self, prefix: str, after: int, sink: Sink) -> Subscription:
         """See `Store.watch`; events come converted, in order, as soon as they are."""
         self._sink = sink

@@ -11,6 +11,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import replace
 
+import orjson
+
 from wherry.api.apiextensions.custom_kind import CustomKind
 from wherry.apiserver import encoding
 from wherry.objects.meta import Object
@@ -86,6 +88,12 @@ class VersionView:
         obj["apiVersion"] = self._api_version
         changed |= self.fit(obj)
         return replace(entry, value=encoding.encode_stored(obj)) if changed else entry
+
+    async def shown(self, obj: Object) -> Object:
+        """An object of another version of the kind as this view shows it; a new object."""
+        made = encoding.decode(orjson.dumps({**obj, "apiVersion": self._api_version}))
+        self.fit(made)
+        return made
 
     def fit(self, obj: Object) -> bool:
         """Make `obj` what the schema says, in place; whether that changed anything."""

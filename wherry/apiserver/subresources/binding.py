@@ -37,6 +37,7 @@ async def binding(core: Core, call: Call, served: Served) -> Outcome:
         None,
         call.is_dry_run,
         call.warnings,
+        call,
     )
     await core.admission.admit(attributes)
     await core.admission.validate(attributes)

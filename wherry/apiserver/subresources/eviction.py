@@ -58,12 +58,13 @@ async def eviction(core: Core, call: Call, served: Served) -> Outcome:
         pod,
         dry_run,
         call.warnings,
+        call,
     )
     await core.admission.admit(attributes)
     await core.admission.validate(attributes)
     if not _needs_no_budget(pod):
         await _take_room(core, pod, dry_run)
-    await delete_object(core, call, served, info.name, options)
+    await delete_object(core, call, served, info.name, options, is_admitted=True)
     return Outcome(obj=dict(EVICTED), status=201)
 
 

@@ -9,11 +9,11 @@ from contextlib import AsyncExitStack
 from urllib.parse import parse_qsl, urlencode
 
 from wherry.api.core.nodes import NODES
-from wherry.apiserver.admission.base import CONNECT, Attributes
 from wherry.apiserver.call import Call, Outcome, RawOutcome
 from wherry.apiserver.core import Core
 from wherry.apiserver.registry import Served
 from wherry.apiserver.request import is_set
+from wherry.apiserver.subresources.connecting import admit_connection
 from wherry.apiserver.subresources.gate import KubeletAddress, kubelet_address
 from wherry.apiserver.subresources.streams import passed_on
 from wherry.apiserver.subresources.tunnel import error_of, tunnel
@@ -98,21 +98,7 @@ async def _admit(core: Core, call: Call, served: Served) -> None:
     """Being let in to look (a WebSocket is a GET) is not enough to act: it takes `create` as well."""
     info = call.info
     core.authorizer.check(call.user, info._replace(verb="create"))
-    attributes = Attributes(
-        core,
-        CONNECT,
-        served.resource,
-        info.subresource,
-        info.namespace,
-        info.name,
-        call.user,
-        None,
-        None,
-        False,
-        call.warnings,
-    )
-    await core.admission.admit(attributes)
-    await core.admission.validate(attributes)
+    await admit_connection(core, call, served)
 
 
 async def _tunnel(core: Core, call: Call, pod: Object, path: str, query: list[tuple[str, str]]) -> RawOutcome:

@@ -15,6 +15,7 @@ from wherry.api.discovery.endpoint_slices import ENDPOINT_SLICES
 from wherry.apiserver.call import Call, RawOutcome
 from wherry.apiserver.core import Core
 from wherry.apiserver.registry import Served
+from wherry.apiserver.subresources.connecting import admit_connection
 from wherry.apiserver.subresources.gate import kubelet_address
 from wherry.apiserver.subresources.streams import HOP_BY_HOP, passed_on
 from wherry.apiserver.subresources.tunnel import is_upgrade, tunnel
@@ -36,6 +37,7 @@ class Target(NamedTuple):
 
 async def pod_proxy(core: Core, call: Call, served: Served) -> RawOutcome:
     """A request to a pod. Raises ApiError (400, 404, 502, 503)."""
+    await admit_connection(core, call, served)
     scheme, name, port = split_name(call.info.name)
     cached = core.registry.of(PODS).get(call.info.namespace, name)
     if cached is None:
@@ -49,6 +51,7 @@ async def pod_proxy(core: Core, call: Call, served: Served) -> RawOutcome:
 
 async def service_proxy(core: Core, call: Call, served: Served) -> RawOutcome:
     """A request to a ready endpoint of a service. Raises ApiError (400, 404, 502, 503)."""
+    await admit_connection(core, call, served)
     scheme, name, port = split_name(call.info.name)
     cached = served.get(call.info.namespace, name)
     if cached is None:
@@ -71,6 +74,7 @@ async def service_proxy(core: Core, call: Call, served: Served) -> RawOutcome:
 
 async def node_proxy(core: Core, call: Call, served: Served) -> RawOutcome:
     """A request to a node's kubelet. Raises ApiError (404, 502, 503)."""
+    await admit_connection(core, call, served)
     _, name, _ = split_name(call.info.name)
     cached = core.registry.of(NODES).get("", name)
     if cached is None:

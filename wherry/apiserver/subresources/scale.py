@@ -19,7 +19,7 @@ from wherry.apiserver.registry import Served
 from wherry.apiserver.subresources.scale_owners import IN_SCALE, Paths, shown_in_scale, taken_from_scale
 from wherry.apiserver.verbs.get import check_reached
 from wherry.apiserver.verbs.patch import APPLY_PATCH, force_errors, patcher, read_applied
-from wherry.apiserver.verbs.write import main_rules, other_incarnation, update_object
+from wherry.apiserver.verbs.write import Lens, main_rules, other_incarnation, update_object
 from wherry.objects.errors import bad_request, conflict, invalid, invalid_value, not_found
 from wherry.objects.meta import Object
 from wherry.objects.selectors import from_label_selector, from_map
@@ -58,7 +58,12 @@ async def scale(core: Core, call: Call, served: Served) -> Outcome:
         )
         return live
 
-    rules = replace(main_rules(resource.strategy), tracks_owners=False)
+    def take(live: Object, after: Object) -> None:
+        _check_replicas(after, info.name)
+        set_replicas(live, (after.get("spec") or {}).get("replicas") or 0, paths)
+
+    lens = Lens(lambda live: scale_of(live, api_version, paths), take)
+    rules = replace(main_rules(resource.strategy), tracks_owners=False, lens=lens)
     outcome = await update_object(core, call, served, produce, rules)
     return Outcome(obj=scale_of(outcome.object, api_version, paths))
 
@@ -137,6 +142,10 @@ def _check(call: Call, served: Served, before: Object, after: Object) -> None:
         found = before["metadata"].get("uid", "")
         key = resource.key(info.namespace, info.name)
         raise other_incarnation(resource, info.name, key, uid, found)
+    _check_replicas(after, info.name)
+
+
+def _check_replicas(after: Object, name: str) -> None:
     replicas = (after.get("spec") or {}).get("replicas") or 0
     if not isinstance(replicas, int) or isinstance(replicas, bool):
         raise bad_request(
@@ -145,7 +154,7 @@ def _check(call: Call, served: Served, before: Object, after: Object) -> None:
         )
     if replicas < 0:
         problem = invalid_value("spec.replicas", replicas, "must be greater than or equal to 0")
-        raise invalid(KIND, "autoscaling", info.name, [problem])
+        raise invalid(KIND, "autoscaling", name, [problem])
 
 
 def set_replicas(obj: Object, replicas: int, paths: ScalePaths | None) -> None:

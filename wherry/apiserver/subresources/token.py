@@ -52,9 +52,12 @@ async def token(core: Core, call: Call, served: Served) -> Outcome:
         None,
         call.is_dry_run,
         call.warnings,
+        call,
     )
     await core.admission.admit(attributes)
     await core.admission.validate(attributes)
+    spec = request.get("spec") or {}
+    lifetime_s = spec.get("expirationSeconds") or lifetime_s
     bound = await _bound(core, info.namespace, info.name, spec.get("boundObjectRef"))
     audiences = spec.get("audiences") or list(core.authenticator.audiences)
     text, ends = core.tokens.issue(cached.decode(), audiences, min(lifetime_s, LONGEST_LIFETIME_S), bound)

@@ -52,8 +52,13 @@ async def delete(core: Core, call: Call, served: Served) -> Outcome:
     return await delete_object(core, call, served, call.info.name, options)
 
 
-async def delete_object(core: Core, call: Call, served: Served, name: str, options: DeleteOptions) -> Outcome:
-    """Delete the object called `name` in the call's namespace. Raises ApiError."""
+async def delete_object(
+    core: Core, call: Call, served: Served, name: str, options: DeleteOptions, *, is_admitted: bool = False
+) -> Outcome:
+    """Delete the object called `name` in the call's namespace. Raises ApiError.
+
+    `is_admitted` tells that whatever deletes it was admitted already, as an eviction is.
+    """
     resource = served.resource
     for _ in range(UPDATE_ATTEMPTS):
         cached = served.get(call.info.namespace, name)
@@ -61,7 +66,8 @@ async def delete_object(core: Core, call: Call, served: Served, name: str, optio
             raise not_found(resource.plural, resource.group, name)
         old = served.decode(cached)
         check_preconditions(served, cached, old, options)
-        await _admit(core, call, served, cached, old, options)
+        if not is_admitted:
+            await _admit(core, call, served, cached, old, options)
         plan = plan_deletion(served.decode(cached), options, resource.strategy, core.now())
         try:
             if plan.removes:
@@ -110,6 +116,8 @@ async def _admit(
         old,
         options.dry_run,
         call.warnings,
+        call,
+        options,
     )
     await core.admission.admit(attributes)
     await core.admission.validate(attributes)

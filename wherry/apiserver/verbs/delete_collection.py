@@ -26,6 +26,7 @@ async def delete_collection(core: Core, call: Call, served: Served) -> Outcome:
 
     async def delete_one(cached: Cached) -> None:
         one = Call(_info_of(call.info, cached), call.user, call.query, None, call.content_type, call.headers)
+        one.warnings = call.warnings
         async with slots:
             try:
                 await delete_object(core, one, served, cached.name, options)

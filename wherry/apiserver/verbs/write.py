@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import uuid
 from collections.abc import Awaitable, Callable
+from contextlib import nullcontext
 from dataclasses import dataclass
 
 from wherry.api.resource import Resource, Strategy
@@ -47,13 +48,22 @@ class Unfounded(Exception):
 class Rules:
     """How an update through one path (main, status, resize ...) treats the object.
 
-    `produces_default` tells whether defaulting runs again; `owns` whether managedFields are to be
-    tracked (an apply has done it already).
+    `tracks_owners` tells whether managedFields are to be tracked (an apply has done it already). `lens` is
+    set where clients, and with them admission, see the object as something else, such as a Scale.
     """
 
     prepare: Callable[[Object, Object], None]
     validate: Callable[[Object, Object], list[FieldError]]
     tracks_owners: bool = True
+    lens: Lens | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Lens:
+    """An object seen as something else: `show` makes that of it, `take` writes it back into the object."""
+
+    show: Callable[[Object], Object]
+    take: Callable[[Object, Object], None]
 
 
 def main_rules(strategy: Strategy) -> Rules:
@@ -92,13 +102,21 @@ async def create_object(
         None,
         call.is_dry_run,
         call.warnings,
+        call,
+        has_generated_name=generates,
     )
     strategy.prepare(obj, None)
     if tracks_owners:
         ownership.track(core, call, resource, None, obj)
     await core.admission.admit(attributes)  # what it adds has no owner
+    if attributes.is_changed:
+        set_namespace(call, resource, obj)
+        strategy.prepare(obj, None)
+        generates = generates and obj["metadata"]["name"] == attributes.name
+        attributes.name = obj["metadata"].get("name") or ""
     drop_repeated_owners(obj, call.warnings, after_admission=True)
     refuse_invalid(resource, obj, strategy.validate(obj, None))
+    attributes.has_generated_name = False
     await core.admission.validate(attributes)
     call.warnings.extend(strategy.warnings(obj, None))
     reservation = core.services.reserve(resource, obj, None, dry_run=call.is_dry_run)
@@ -203,7 +221,11 @@ async def update_object(
     resourceVersion it is based on: then it is a conflict. Raises ApiError.
     """
     resource, info = served.resource, call.info
-    async with core.turns.of(resource.key(info.namespace, info.name)):
+    # A webhook may itself write the object it is asked about: nobody may hold the turn meanwhile.
+    concerned = core.admission.concerned(core, resource, info.subresource, UPDATE)
+    async with (
+        nullcontext() if concerned.asks_outside else core.turns.of(resource.key(info.namespace, info.name))
+    ):
         for _ in range(UPDATE_ATTEMPTS):
             cached = served.get(info.namespace, info.name)
             if cached is None:
@@ -223,7 +245,7 @@ async def write_over(
     resource = served.resource
     strategy = resource.strategy
     old = served.decode(cached)
-    is_unconditional = _check_preconditions(resource, cached, old, new, is_put=call.info.verb == "update")
+    _check_preconditions(resource, cached, old, new, is_put=call.info.verb == "update")
     _keep_metadata(new["metadata"], old["metadata"])
     if call.info.verb == "update":
         drop_repeated_owners(new, call.warnings)
@@ -240,11 +262,19 @@ async def write_over(
         old,
         call.is_dry_run,
         call.warnings,
+        call,
     )
     rules.prepare(new, old)
     if rules.tracks_owners:
         ownership.track(core, call, resource, old, new)
+    if rules.lens is not None:
+        attributes.obj, attributes.old = rules.lens.show(new), rules.lens.show(old)
     await core.admission.admit(attributes)
+    if rules.lens is not None:
+        rules.lens.take(new, attributes.obj or {})
+    elif attributes.is_changed:
+        _keep_metadata(new["metadata"], old["metadata"])
+        rules.prepare(new, old)
     drop_repeated_owners(new, call.warnings, after_admission=True)
     new["metadata"]["resourceVersion"] = old["metadata"]["resourceVersion"]
     refuse_invalid(resource, new, rules.validate(new, old))
@@ -255,10 +285,10 @@ async def write_over(
     if call.is_dry_run:
         return Outcome(obj=new)
     if is_finished(new) and old["metadata"].get("deletionGracePeriodSeconds") in (0, None):
-        return await _finish(core, served, cached, new, is_unconditional)
+        return await _finish(core, served, cached, new)
     reservation = core.services.reserve(resource, new, old)
     try:
-        await swap(core, served, cached, new, is_unconditional)
+        await swap(core, served, cached, new)
     except BaseException:
         reservation.undo()
         raise
@@ -266,8 +296,11 @@ async def write_over(
     return Outcome(obj=new)
 
 
-async def swap(core: Core, served: Served, cached: Cached, new: Object, may_retry: bool = True) -> None:
-    """Write `new` where `cached` stands; sets its resourceVersion. Raises Unfounded or ApiError."""
+async def swap(core: Core, served: Served, cached: Cached, new: Object) -> None:
+    """Write `new` where `cached` stands; sets its resourceVersion. Raises Unfounded, ApiError (404).
+
+    A client that named the version its write is based on gets its conflict when that is decided anew.
+    """
     resource = served.resource
     data = encoding.encode_stored(served.to_storage(new))
     try:
@@ -276,9 +309,7 @@ async def swap(core: Core, served: Served, cached: Cached, new: Object, may_retr
                 cached.key, data, expected=cached.revision, ttl_s=resource.ttl_s
             )
     except RevisionMismatch as error:
-        if may_retry:
-            raise Unfounded from error
-        raise conflict(resource.plural, resource.group, cached.name) from error
+        raise Unfounded from error
     except KeyMissing as error:
         raise not_found(resource.plural, resource.group, cached.name) from error
     new["metadata"]["resourceVersion"] = str(entry.revision)
@@ -298,14 +329,9 @@ async def remove(core: Core, served: Served, cached: Cached, obj: Object) -> int
     return entry.revision
 
 
-async def _finish(core: Core, served: Served, cached: Cached, new: Object, may_retry: bool) -> Outcome:
+async def _finish(core: Core, served: Served, cached: Cached, new: Object) -> Outcome:
     """The last finalizer is gone: the object goes too."""
-    try:
-        revision = await remove(core, served, cached, new)
-    except Unfounded:
-        if may_retry:
-            raise
-        raise conflict(served.resource.plural, served.resource.group, cached.name) from None
+    revision = await remove(core, served, cached, new)
     new["metadata"]["resourceVersion"] = str(revision)
     return Outcome(obj=new)
 
@@ -326,8 +352,8 @@ def finalizers_of(obj: Object) -> list[str]:
 
 def _check_preconditions(
     resource: Resource, cached: Cached, old: Object, new: Object, *, is_put: bool
-) -> bool:
-    """Check uid and resourceVersion the client named; whether it named no version. Raises ApiError."""
+) -> None:
+    """Check uid and resourceVersion the client named. Raises ApiError (409, 422)."""
     meta, old_meta = new["metadata"], old["metadata"]
     uid = meta.get("uid")
     if uid and uid != old_meta.get("uid"):
@@ -337,10 +363,8 @@ def _check_preconditions(
         if is_put and not resource.strategy.unconditional_update:
             problem = invalid_value("metadata.resourceVersion", 0, "must be specified for an update")
             raise invalid(resource.plural, resource.group, cached.name, [problem])
-        return True
-    if revision != str(cached.revision):
+    elif revision != str(cached.revision):
         raise conflict(resource.plural, resource.group, cached.name)
-    return False
 
 
 def other_incarnation(resource: Resource, name: str, key: str, asked: str, found: str) -> ApiError:

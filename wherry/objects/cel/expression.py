@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import re
 from collections.abc import Callable, Mapping
 from functools import lru_cache
 from typing import Any
@@ -27,6 +28,11 @@ from wherry.objects.regex import PatternError, compile_pattern
 logging.getLogger("cel").setLevel(logging.CRITICAL)
 
 _TAKE_PATTERNS = ("matches", "find", "findAll")
+_OF_A_FUNCTION = re.compile(
+    r"Function '[^']*' error: Python function call failed: \w+: (.*)\. "
+    r"Check function arguments and their types\.",
+    re.DOTALL,
+)
 _FAILURES = (ValueError, TypeError, KeyError, IndexError, RuntimeError, ArithmeticError)
 
 
@@ -49,17 +55,23 @@ class Expression:
         self.functions = frozenset(self._program.functions())
         self._used = [pair for pair in FUNCTIONS.items() if pair[0].rpartition(".")[2] in self.functions]
 
-    def evaluate(self, variables: Mapping[str, Any], budget: Budget | None = None) -> Any:
+    def evaluate(
+        self,
+        variables: Mapping[str, Any],
+        budget: Budget | None = None,
+        functions: Mapping[str, Callable[..., Any]] | None = None,
+    ) -> Any:
         """The value with these variables: plain JSON values, datetime, timedelta, bytes.
 
-        What it costs is taken from `budget`, one of its own without. Raises CelError, and CelCostError
-        when the budget does not suffice.
+        What it costs is taken from `budget`, one of its own without. `functions` can be called beside those
+        every expression has; they may raise ValueError. Raises CelError, and CelCostError when the budget
+        does not suffice.
         """
         if budget is None:
             budget = Budget()
         try:
             budget.spend(upfront(self._rewritten.operations, self._rewritten.pluses, variables))
-            context = cel.Context(dict(variables), self._functions(budget))
+            context = cel.Context(dict(variables), self._functions(budget, functions or {}))
             value = self._program.execute(context)
         except CostExceeded as error:
             raise CelCostError(str(error)) from error
@@ -71,9 +83,14 @@ class Expression:
             raise CelCostError(EXCEEDED)
         return value
 
-    def _functions(self, budget: Budget) -> dict[str, Callable[..., Any]]:
+    def _functions(
+        self, budget: Budget, more: Mapping[str, Callable[..., Any]]
+    ) -> dict[str, Callable[..., Any]]:
         """What the expression calls, each function paying from `budget`."""
         made = {name: charged(name, function, budget) for name, function in self._used}
+        for name, function in more.items():
+            if name.rpartition(".")[2] in self.functions:
+                made[name] = charged(name, function, budget)
         if STEP in self.functions:
             made |= Meter(budget).functions()
         return made
@@ -129,4 +146,6 @@ def _first_sentence(text: str) -> str:
         return "no such overload"
     if text.startswith("Undefined variable or function: '"):
         return f"undeclared reference to '{text.split(chr(39))[1]}'"
+    if (found := _OF_A_FUNCTION.fullmatch(text)) is not None:
+        return found[1]
     return text.removesuffix(" Check function arguments and their types.")

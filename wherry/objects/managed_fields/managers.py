@@ -110,6 +110,25 @@ def starting_entries(old: Object | None, new: Object) -> list[Entry] | None:
     return sent if usable and any(entry.get("fieldsV1") for entry in sent) else stored
 
 
+def entries_problem(entries: object) -> str:
+    """What keeps something from being a list of entries, "" if nothing does; None is as good as empty."""
+    if entries is None:
+        return ""
+    if not isinstance(entries, list):
+        return "managedFields: is no list"
+    for index, entry in enumerate(entries):
+        where = f"managedFields[{index}]"
+        if not isinstance(entry, dict):
+            return f"{where}: is no object"
+        if entry.get("operation") not in (APPLY, UPDATE):
+            return f"{where}.operation: Invalid value: {entry.get('operation')!r}: must be Apply or Update"
+        if entry.get("fieldsType") != "FieldsV1":
+            return f"{where}.fieldsType: Invalid value: {entry.get('fieldsType')!r}: must be FieldsV1"
+        if not is_well_formed(entry.get("fieldsV1") or {}):
+            return f"{where}.fieldsV1: is no set of fields"
+    return ""
+
+
 def capped(managers: Managers) -> Managers:
     """At most the allowed number of Update entries: the oldest are merged for each API version."""
     updates = sorted((m.time, key) for key, m in managers.items() if key.operation == UPDATE)

@@ -1,0 +1,315 @@
+"""Webhooks that refuse, and which requests they are asked about."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import Any
+
+import pytest
+
+from tests.apiserver.admission.webhooks.hooks import CONFIG_MAPS, CONFIGURATIONS, Hooks, allowed, denied
+from tests.apiserver.backing import ca_bundle, publish
+from tests.apiserver.rig import Rig, account, config_map, pod
+from wherry.objects.meta import Object
+
+MAPS = "/api/v1/namespaces/default/configmaps"
+REFUSAL = denied(message="never", code=403, reason="Forbidden")
+
+
+async def test_a_refusal_keeps_the_object_out(rig: Rig, hook: Hooks) -> None:
+    hook.answers["/v"] = lambda _: denied(
+        message="never", code=418, reason="Teapot", details={"causes": [{"message": "why"}]}
+    )
+    await hook.configure("Validating", "v", hook.webhook("/v"))
+    status, body, _ = await rig.http("POST", MAPS, config_map("a"))
+    assert (status, body["reason"]) == (418, "Teapot")
+    assert body["message"] == 'admission webhook "v.example.com" denied the request: never'
+    assert body["details"] == {"causes": [{"message": "why"}]}
+    assert (await rig.http("GET", f"{MAPS}/a"))[0] == 404
+
+
+async def test_deletions_show_what_goes(rig: Rig, hook: Hooks) -> None:
+    await rig.http("POST", MAPS, config_map("a", keep="yes"))
+    await rig.http("POST", MAPS, config_map("b"))
+    hook.answers["/v"] = lambda r: REFUSAL if (r["oldObject"].get("data") or {}).get("keep") else allowed()
+    await hook.configure("Validating", "v", hook.webhook("/v"))
+    status, _, _ = await rig.http("DELETE", f"{MAPS}/a", {"gracePeriodSeconds": 0})
+    assert status == 403
+    request = hook.requests()[0]
+    assert (request["operation"], request["object"]) == ("DELETE", None)
+    assert request["options"] == {
+        "kind": "DeleteOptions",
+        "apiVersion": "meta.k8s.io/v1",
+        "gracePeriodSeconds": 0,
+    }
+    status, _, _ = await rig.http("DELETE", MAPS)
+    assert status == 403
+    _, body, _ = await rig.http("GET", MAPS)
+    assert [item["metadata"]["name"] for item in body["items"]] == ["a"]
+
+
+async def test_many_are_asked_at_once_and_the_first_refusal_is_told(rig: Rig, hook: Hooks) -> None:
+    both = asyncio.Barrier(2)
+
+    def refusing(text: str) -> Any:
+        async def answer(_: Object) -> Object:
+            await both.wait()
+            return denied(message=text, code=403)
+
+        return answer
+
+    hook.answers |= {"/a": refusing("one"), "/b": refusing("two")}
+    await hook.configure("Validating", "v", hook.webhook("/a"), hook.webhook("/b"))
+    _, body, _ = await rig.http("POST", MAPS, config_map("a"))
+    assert body["message"] == 'admission webhook "a.example.com" denied the request: one'
+
+
+@pytest.mark.parametrize("policy", ["Fail", "Ignore"])
+async def test_what_a_webhook_that_cannot_be_reached_does(rig: Rig, hook: Hooks, policy: str) -> None:
+    nowhere = {"url": "https://localhost:1/v"}
+    await hook.configure("Validating", "v", hook.webhook("/v", clientConfig=nowhere, failurePolicy=policy))
+    status, body, _ = await rig.http("POST", MAPS, config_map("a"))
+    if policy == "Ignore":
+        assert status == 201
+    else:
+        assert status == 500
+        assert body["message"] == (
+            'Internal error occurred: failed calling webhook "v.example.com": failed to call webhook: Post '
+            '"https://localhost:1/v?timeout=10s": dial tcp localhost:1: connect: connection refused'
+        )
+
+
+async def test_a_slow_webhook_is_given_up(rig: Rig, hook: Hooks) -> None:
+    done = asyncio.Event()
+
+    async def answer(_: Object) -> Object:
+        await done.wait()
+        return allowed()
+
+    hook.answers["/v"] = answer
+    await hook.configure("Validating", "v", hook.webhook("/v", timeoutSeconds=1))
+    status, body, _ = await rig.http("POST", MAPS, config_map("a"))
+    done.set()
+    assert (status, body["message"][-26:]) == (500, '": context deadline exceeded'[-26:])
+
+
+async def test_a_webhook_behind_a_service(rig: Rig, hook: Hooks) -> None:
+    await publish(rig, hook.port)
+    service = {"namespace": "default", "name": "backing", "path": "/v"}
+    client = {"service": service, "caBundle": ca_bundle()}
+    hook.answers["/v"] = lambda _: REFUSAL
+    await hook.configure("Validating", "v", hook.webhook("/v", clientConfig=client))
+    assert (await rig.http("POST", MAPS, config_map("a")))[0] == 403
+    await rig.http("DELETE", "/api/v1/namespaces/default/services/backing")
+    _, body, _ = await rig.http("POST", MAPS, config_map("a"))
+    assert body["message"] == (
+        'Internal error occurred: failed calling webhook "v.example.com": failed to call webhook: Post '
+        '"https://backing.default.svc:443/v?timeout=10s": service "backing" not found'
+    )
+
+
+async def test_dry_runs_reach_only_what_has_no_side_effects(rig: Rig, hook: Hooks) -> None:
+    hook.answers["/v"] = lambda _: allowed()
+    await hook.configure("Validating", "v", hook.webhook("/v", sideEffects="NoneOnDryRun"))
+    assert (await rig.http("POST", f"{MAPS}?dryRun=All", config_map("a")))[0] == 201
+    request = hook.requests()[0]
+    assert (request["dryRun"], request["options"]["dryRun"]) == (True, ["All"])
+
+
+async def test_side_effects_refuse_a_dry_run(rig: Rig, hook: Hooks) -> None:
+    webhook = hook.webhook("/v", sideEffects="Some", admissionReviewVersions=["v1beta1"])
+    body = {
+        "apiVersion": "admissionregistration.k8s.io/v1",
+        "kind": "ValidatingWebhookConfiguration",
+        "metadata": {"name": "old"},
+        "webhooks": [webhook],
+    }
+    # Such a webhook can no longer be written, only be there from before.
+    from wherry.apiserver.encoding import encode_stored
+
+    key = "/registry/validatingwebhookconfigurations/old"
+    await rig.store.create(key, encode_stored(body))
+    status, answer, _ = await rig.http("POST", f"{MAPS}?dryRun=All", config_map("a"))
+    assert status == 400
+    assert answer["message"] == 'admission webhook "v.example.com" does not support dry run'
+
+
+async def test_warnings_reach_the_client(rig: Rig, hook: Hooks) -> None:
+    hook.answers["/v"] = lambda _: allowed(warnings=["careful", "careful", "x" * 300])
+    await hook.configure("Validating", "v", hook.webhook("/v"))
+    _, _, headers = await rig.http("POST", MAPS, config_map("a"))
+    assert headers.getall("Warning") == ['299 - "careful"', f'299 - "{"x" * 300}"']
+
+
+async def test_selectors_narrow_down(rig: Rig, hook: Hooks) -> None:
+    hook.answers["/v"] = lambda _: REFUSAL
+    selectors = {
+        "namespaceSelector": {"matchExpressions": [{"key": "free", "operator": "DoesNotExist"}]},
+        "objectSelector": {"matchLabels": {"app": "x"}},
+    }
+    await hook.configure("Validating", "v", hook.webhook("/v", **selectors))
+    await rig.http("POST", "/api/v1/namespaces", {"metadata": {"name": "free", "labels": {"free": ""}}})
+    labelled = config_map("a")
+    labelled["metadata"]["labels"] = {"app": "x"}
+    free = {**labelled, "metadata": {**labelled["metadata"], "namespace": "free"}}
+    assert (await rig.http("POST", MAPS, config_map("b")))[0] == 201
+    assert (await rig.http("POST", MAPS, labelled))[0] == 403
+    assert (await rig.http("POST", "/api/v1/namespaces/free/configmaps", free))[0] == 201
+
+
+@pytest.mark.parametrize(
+    ("expression", "status"),
+    [
+        ("object.metadata.name == 'a'", 403),
+        ("object.metadata.name == 'b'", 201),
+        ("request.userInfo.username == 'admin' && request.operation == 'CREATE'", 403),
+        ("request.resource.resource == 'configmaps' && request.namespace == 'default'", 403),
+        ("oldObject == null", 403),
+        ("authorizer.group('').resource('pods').namespace('default').check('create').allowed()", 403),
+        ("authorizer.serviceAccount('a', 'b').requestResource.check('create').allowed()", 201),
+        ("authorizer.path('/healthz').check('get').allowed()", 403),
+    ],
+)
+async def test_match_conditions(rig: Rig, hook: Hooks, expression: str, status: int) -> None:
+    hook.answers["/v"] = lambda _: REFUSAL
+    conditions = [{"name": "c", "expression": expression}]
+    await hook.configure("Validating", "v", hook.webhook("/v", matchConditions=conditions))
+    assert (await rig.http("POST", MAPS, config_map("a")))[0] == status
+
+
+async def test_a_match_condition_that_fails(rig: Rig, hook: Hooks) -> None:
+    conditions = [{"name": "c", "expression": "object.spec.x == 1"}]
+    await hook.configure("Validating", "v", hook.webhook("/v", matchConditions=conditions))
+    status, body, _ = await rig.http("POST", MAPS, config_map("a"))
+    assert status == 403
+    assert body["message"] == (
+        "configmaps \"a\" is forbidden: expression 'object.spec.x == 1' resulted in error: no such key: spec"
+    )
+    assert hook.asked == []
+
+
+@pytest.mark.parametrize(("policy", "versions"), [("Equivalent", ["autoscaling/v1"]), ("Exact", [])])
+async def test_other_versions(rig: Rig, hook: Hooks, policy: str, versions: list[str]) -> None:
+    rules = [
+        {
+            "apiGroups": ["autoscaling"],
+            "apiVersions": ["v1"],
+            "resources": ["*"],
+            "operations": ["CREATE"],
+        }
+    ]
+    hook.answers["/v"] = lambda _: allowed()
+    await hook.configure("Validating", "v", hook.webhook("/v", rules=rules, matchPolicy=policy))
+    body = {
+        "metadata": {"name": "h"},
+        "spec": {
+            "maxReplicas": 3,
+            "scaleTargetRef": {"kind": "Deployment", "name": "d", "apiVersion": "apps/v1"},
+            "metrics": [
+                {
+                    "type": "Resource",
+                    "resource": {"name": "cpu", "target": {"type": "Utilization", "averageUtilization": 70}},
+                }
+            ],
+        },
+    }
+    path = "/apis/autoscaling/v2/namespaces/default/horizontalpodautoscalers"
+    status, answer, _ = await rig.http("POST", path, body)
+    assert status == 201, answer
+    assert [r["object"]["apiVersion"] for r in hook.requests()] == versions
+    for request in hook.requests():
+        assert request["object"]["spec"]["targetCPUUtilizationPercentage"] == 70
+        assert (request["kind"]["version"], request["requestKind"]["version"]) == ("v1", "v2")
+
+
+async def test_subresources_and_connections(rig: Rig, hook: Hooks) -> None:
+    await rig.http("POST", "/api/v1/namespaces/default/serviceaccounts", account())
+    await rig.http("POST", "/api/v1/namespaces/default/pods", pod("p"))
+    rules = [{"apiGroups": ["*"], "apiVersions": ["*"], "resources": ["pods/*"], "operations": ["*"]}]
+    hook.answers["/v"] = lambda _: REFUSAL
+    await hook.configure("Validating", "v", hook.webhook("/v", rules=rules))
+    at = "/api/v1/namespaces/default/pods/p"
+    merge = {"Content-Type": "application/merge-patch+json"}
+    eviction = {"apiVersion": "policy/v1", "kind": "Eviction", "metadata": {"name": "p"}}
+    binding = {"metadata": {"name": "p"}, "target": {"kind": "Node", "name": "n"}}
+    calls: tuple[tuple[str, str, Any, dict[str, str]], ...] = (
+        ("POST", f"{at}/exec?stdout=1&command=ls&command=-l&container=web", None, {}),
+        ("POST", f"{at}/eviction", eviction, {}),
+        ("POST", f"{at}/binding", binding, {}),
+        ("PATCH", f"{at}/status", '{"status":{"phase":"Running"}}', merge),
+        ("GET", f"{at}/proxy/x", None, {}),
+        ("PATCH", at, '{"metadata":{"labels":{"a":"b"}}}', merge),
+    )
+    for method, path, body, headers in calls:
+        status, answer, _ = await rig.http(method, path, body, headers=headers)
+        assert status == 403, answer
+    told = [(r.get("subResource"), r["operation"], r["kind"]["kind"]) for r in hook.requests()]
+    assert told == [
+        ("exec", "CONNECT", "PodExecOptions"),
+        ("eviction", "CREATE", "Eviction"),
+        ("binding", "CREATE", "Binding"),
+        ("status", "UPDATE", "Pod"),
+        ("proxy", "CONNECT", "PodProxyOptions"),
+        (None, "UPDATE", "Pod"),
+    ]
+    assert hook.requests()[0]["object"] == {
+        "kind": "PodExecOptions",
+        "apiVersion": "v1",
+        "stdout": True,
+        "container": "web",
+        "command": ["ls", "-l"],
+    }
+
+
+async def test_scale_is_shown_as_a_scale(rig: Rig, hook: Hooks) -> None:
+    deployment = {
+        "metadata": {"name": "d"},
+        "spec": {
+            "selector": {"matchLabels": {"a": "b"}},
+            "template": {
+                "metadata": {"labels": {"a": "b"}},
+                "spec": {"containers": [{"name": "c", "image": "i"}]},
+            },
+        },
+    }
+    at = "/apis/apps/v1/namespaces/default/deployments"
+    await rig.http("POST", at, deployment)
+    rules = [
+        {
+            "apiGroups": ["apps"],
+            "apiVersions": ["v1"],
+            "resources": ["deployments/scale"],
+            "operations": ["*"],
+        }
+    ]
+    hook.answers["/v"] = lambda r: REFUSAL if r["object"]["spec"]["replicas"] > 5 else allowed()
+    await hook.configure("Validating", "v", hook.webhook("/v", rules=rules))
+    headers = {"Content-Type": "application/merge-patch+json"}
+    for replicas, expected in ((3, 200), (9, 403)):
+        patch = f'{{"spec":{{"replicas":{replicas}}}}}'
+        assert (await rig.http("PATCH", f"{at}/d/scale", patch, headers=headers))[0] == expected
+    request = hook.requests()[1]
+    assert request["kind"] == {"group": "autoscaling", "version": "v1", "kind": "Scale"}
+    assert request["oldObject"]["spec"] == {"replicas": 3}
+
+
+async def test_configurations_themselves_cannot_be_blocked(rig: Rig, hook: Hooks) -> None:
+    everything = [{"apiGroups": ["*"], "apiVersions": ["*"], "resources": ["*/*"], "operations": ["*"]}]
+    hook.answers["/v"] = lambda _: REFUSAL
+    await hook.configure("Validating", "v", hook.webhook("/v", rules=everything))
+    assert (await rig.http("POST", MAPS, config_map("a")))[0] == 403
+    path = f"{CONFIGURATIONS}/validatingwebhookconfigurations/v"
+    assert (await rig.http("DELETE", path))[0] == 200
+    assert (await rig.http("POST", MAPS, config_map("a")))[0] == 201
+
+
+async def test_what_is_counted(rig: Rig, hook: Hooks) -> None:
+    hook.answers["/v"] = lambda _: REFUSAL
+    await hook.configure("Validating", "v", hook.webhook("/v", rules=[{**CONFIG_MAPS, "operations": ["*"]}]))
+    await rig.http("POST", MAPS, config_map("a"))
+    _, text, _ = await rig.http("GET", "/metrics")
+    assert (
+        'apiserver_admission_webhook_rejection_count{error_type="no_error",name="v.example.com",'
+        'operation="CREATE",rejection_code="403",type="validating"} 1\n'
+    ) in text
+    assert 'apiserver_admission_webhook_admission_duration_seconds_count{name="v.example.com"' in text

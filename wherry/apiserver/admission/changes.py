@@ -1,0 +1,77 @@
+"""Changes somebody outside of the server makes to an object: held against its type, defaulted, taken over."""
+
+from __future__ import annotations
+
+from wherry.api.resource import Resource
+from wherry.apiserver.admission.base import Attributes
+from wherry.apiserver.admission.matching.equivalents import converted
+from wherry.apiserver.admission.matching.rules import kind_of
+from wherry.apiserver.body import findings_in
+from wherry.objects.errors import internal
+from wherry.objects.managed_fields.managers import entries_problem
+from wherry.objects.meta import Object
+
+OUTDATED = (
+    ".metadata.managedFields was in an invalid state after admission; this could be caused by an outdated "
+    "mutating admission controller; please fix your requests: "
+)
+
+
+async def take_over(attributes: Attributes, resource: Resource, changed: Object) -> bool:
+    """Make `changed`, of the version `resource`, the object to be admitted; whether it differs.
+
+    It is read as if a client had sent it (fields nobody knows are dropped) and defaulted; what the server
+    set before admission stays. Raises ApiError (500) for what is no object of the kind.
+    """
+    before = attributes.obj
+    if before is None:
+        raise internal("there is no object that could be changed")
+    wanted = kind_of(resource, attributes.subresource)
+    if (changed.get("apiVersion"), changed.get("kind")) != (wanted.api_version, wanted.kind):
+        raise internal(
+            f"{changed.get('apiVersion')}, Kind={changed.get('kind')} was expected to be "
+            f"{wanted.api_version}, Kind={wanted.kind}"
+        )
+    findings = findings_in(changed, resource, wanted.api_version, wanted.kind)
+    if findings.errors:
+        raise internal(findings.errors[0])
+    if wanted.kind != resource.kind:  # a Scale, an Eviction, the options of a connection
+        differs = changed != before
+        _replace(before, changed)
+        return differs
+    if not isinstance(changed.get("metadata"), dict):
+        changed["metadata"] = {}
+    if resource is not attributes.resource:
+        changed = await converted(attributes.core.registry, changed, resource, attributes.resource)
+    _keep(attributes, before["metadata"], changed["metadata"])
+    attributes.resource.strategy.default(changed)
+    if changed == before:
+        return False
+    _replace(before, changed)
+    attributes.is_changed = True
+    return True
+
+
+def _keep(attributes: Attributes, before: Object, after: Object) -> None:
+    """Put back into metadata what only the server sets, and ownership that makes no sense any more."""
+    for name in ("uid", "creationTimestamp", "generation", "deletionTimestamp", "deletionGracePeriodSeconds"):
+        if name in before:
+            after[name] = before[name]
+        else:
+            after.pop(name, None)
+    if attributes.has_generated_name and not after.get("name"):
+        after["name"] = before["name"]
+    managed = before.get("managedFields")
+    if after.get("managedFields") != managed:
+        problem = entries_problem(after.get("managedFields"))
+        if problem:
+            attributes.warn(OUTDATED + problem)
+            after.pop("managedFields", None)
+            if managed is not None:
+                after["managedFields"] = managed
+
+
+def _replace(obj: Object, other: Object) -> None:
+    items = dict(other)
+    obj.clear()
+    obj.update(items)

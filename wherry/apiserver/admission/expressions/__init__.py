@@ -1,0 +1,1 @@
+"""Expressions about requests: what they can name (`Scope`), match conditions, questions to the authorizer."""

@@ -1,0 +1,139 @@
+"""Asking a webhook: one POST of an AdmissionReview, the way there found by service or URL.
+
+What went wrong is told in the words of Go's HTTP client, because that is what people search for.
+"""
+
+from __future__ import annotations
+
+import uuid
+from collections.abc import Mapping
+from typing import Any
+from urllib.parse import urlsplit
+
+import orjson
+
+from wherry.api.resource import Resource
+from wherry.apiserver.admission.base import Attributes
+from wherry.apiserver.admission.webhooks.configuration import Webhook
+from wherry.apiserver.admission.webhooks.review import InvalidAnswer, Verdict, review_of, verdict
+from wherry.apiserver.backends import Trust, Unreachable, pem_of, webhook_backend
+from wherry.apiserver.core import Core
+from wherry.objects.errors import ApiError
+from wherry.objects.meta import Object
+
+HEADERS = (("Content-Type", "application/json"), ("Accept", "application/json, */*"))
+_SHOWN_CHARACTERS = 1024
+
+
+class CallFailed(Exception):
+    """A webhook could not be asked, or gave no sensible answer. `code` is what it amounts to."""
+
+    def __init__(self, why: str, code: int = 503) -> None:
+        super().__init__(why)
+        self.code = code
+
+
+async def ask(
+    webhook: Webhook,
+    attributes: Attributes,
+    resource: Resource,
+    obj: Object | None,
+    old: Object | None,
+    *,
+    is_mutating: bool,
+) -> Verdict:
+    """What the webhook says to the request. Raises CallFailed."""
+    core = attributes.core
+    review_id = str(uuid.UUID(int=core.random.getrandbits(128), version=4))
+    review = review_of(webhook, review_id, attributes, resource, obj, old)
+    answer = await _post(core, webhook, orjson.dumps(review))
+    try:
+        return verdict(answer, review_id, webhook.review_version, is_mutating=is_mutating)
+    except InvalidAnswer as error:
+        raise CallFailed(f"received invalid webhook response: {error}") from error
+
+
+def shown_url(client_config: Mapping[str, Any], timeout_s: int) -> str:
+    """The URL as it is told to people: a service by its name, whichever endpoint is asked."""
+    url = client_config.get("url")
+    if not url:
+        service = client_config.get("service") or {}
+        host = f"{service.get('name')}.{service.get('namespace')}.svc"
+        url = f"https://{host}:{service.get('port') or 443}{_path(service.get('path'))}"
+    return _with_timeout(url, timeout_s)
+
+
+def _path(path: str | None) -> str:
+    return path if path and path.startswith("/") else f"/{path or ''}"
+
+
+def _with_timeout(url: str, timeout_s: int) -> str:
+    return f"{url}{'&' if urlsplit(url).query else '?'}timeout={timeout_s}s"
+
+
+async def _post(core: Core, webhook: Webhook, body: bytes) -> Any:
+    shown = f'failed to call webhook: Post "{shown_url(webhook.client_config, webhook.timeout_s)}"'
+    try:
+        backend = await webhook_backend(core, webhook.client_config)
+        trust = Trust(ca_pem=pem_of(webhook.client_config.get("caBundle")))
+        async with core.backends.request(
+            "POST",
+            _with_timeout(backend.base_url, webhook.timeout_s),
+            trust=trust,
+            server_name=backend.server_name,
+            headers=HEADERS,
+            body=body,
+            timeout_s=float(webhook.timeout_s),
+        ) as response:
+            data, status = await response.read(), response.status
+    except ApiError as error:
+        raise CallFailed(f"{shown}: {error.message}", error.code) from error
+    except Unreachable as error:
+        raise CallFailed(f"{shown}: {_go_words(error)}") from error
+    if status >= 300:
+        raise CallFailed(f"failed to call webhook: {_refusal(status, data)}", status)
+    try:
+        return orjson.loads(data)
+    except orjson.JSONDecodeError as error:
+        raise CallFailed(
+            f"failed to call webhook: couldn't get version/kind; json parse error: {error}"
+        ) from error
+
+
+def _refusal(status: int, data: bytes) -> str:
+    """An HTTP error as upstream's client tells it."""
+    text = data[:_SHOWN_CHARACTERS].decode(errors="replace").strip()
+    match status:
+        case 404:
+            return "the server could not find the requested resource"
+        case 401:
+            return "the server has asked for the client to provide credentials"
+        case 403:
+            return f"{text or 'forbidden'}"
+        case 429:
+            return "the server has received too many requests and has asked us to try again later"
+        case _ if status >= 500:
+            return f'an error on the server ("{text or "unknown"}") has prevented the request from succeeding'
+    return f'the server rejected our request for an unknown reason ("{text or status}")'
+
+
+def _go_words(error: Unreachable) -> str:
+    """Why a connection could not be had, in the words of Go's net package."""
+    import aiohttp
+
+    cause = error.__cause__
+    match cause:
+        case TimeoutError():
+            return "context deadline exceeded"
+        case aiohttp.ClientConnectorCertificateError() | aiohttp.ClientConnectorSSLError():
+            return f"tls: failed to verify certificate: x509: {cause.os_error}"
+        case aiohttp.ClientConnectorDNSError():
+            return f"dial tcp: lookup {cause.host}: no such host"
+        case aiohttp.ClientConnectorError():
+            what = (
+                "connection refused" if isinstance(cause.os_error, ConnectionRefusedError) else cause.strerror
+            )
+            return f"dial tcp {cause.host}:{cause.port}: connect: {what}"
+        case aiohttp.ServerDisconnectedError():
+            return "EOF"
+    return str(error)

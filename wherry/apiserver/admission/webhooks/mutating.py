@@ -1,0 +1,138 @@
+"""MutatingAdmissionWebhook: webhooks that may change what is written, asked one after another.
+
+Configurations in order of their names, their webhooks as listed. The object is what the patches before
+made of it, defaulted; once one has changed it, all mutating plugins get a second round (`rounds`).
+"""
+
+from __future__ import annotations
+
+from time import perf_counter
+
+import orjson
+
+from wherry.api.admissionregistration.mutating_webhook_configurations import MUTATING_WEBHOOK_CONFIGURATIONS
+from wherry.apiserver.admission.base import Attributes
+from wherry.apiserver.admission.changes import take_over
+from wherry.apiserver.admission.matching.equivalents import converted
+from wherry.apiserver.admission.metrics import WebhookMetrics
+from wherry.apiserver.admission.rounds import Rounds
+from wherry.apiserver.admission.webhooks.client import CallFailed, ask
+from wherry.apiserver.admission.webhooks.dispatcher import Invocation, WebhookPlugin
+from wherry.apiserver.admission.webhooks.review import JSON_PATCH, Verdict, before_storing, denial
+from wherry.objects.errors import internal
+from wherry.objects.meta import Object
+from wherry.objects.patches.failure import PatchFailed
+from wherry.objects.patches.json_patch import apply_json_patch
+
+
+class MutatingAdmissionWebhook(WebhookPlugin):
+    """See the module."""
+
+    name = "MutatingAdmissionWebhook"
+    is_mutating = True
+
+    def __init__(self, metrics: WebhookMetrics) -> None:
+        super().__init__(MUTATING_WEBHOOK_CONFIGURATIONS, metrics)
+
+    async def admit(self, attributes: Attributes) -> None:
+        """Ask every webhook concerned. Raises ApiError."""
+        invocations = self.concerning(attributes)
+        if not invocations:
+            return
+        if attributes.rounds is None:
+            attributes.rounds = Rounds()
+        rounds = attributes.rounds
+        askings = rounds.of(self.name)
+        askings.begin(attributes.obj, is_second=rounds.is_second)
+        for number, invocation in enumerate(invocations):
+            webhook = invocation.webhook
+            if not askings.wants(webhook.uid, is_second=rounds.is_second):
+                continue
+            if not webhook.selectors.match(attributes):
+                continue
+            if await self._ask(invocation, attributes, number):
+                askings.changed()
+                rounds.wants_second = True
+            if webhook.is_reinvoked:
+                askings.asked(webhook.uid)
+        askings.end(attributes.obj)
+
+    async def _ask(self, invocation: Invocation, attributes: Attributes, number: int) -> bool:
+        """Ask one webhook; whether it changed the object. Raises ApiError."""
+        webhook, resource = invocation
+        obj, old = before_storing(attributes), attributes.previous
+        registry, asked = attributes.core.registry, attributes.resource
+        if resource is not asked:
+            obj = await converted(registry, obj, asked, resource) if obj is not None else None
+            old = await converted(registry, old, asked, resource) if old is not None else None
+        if not self.selects(invocation, attributes, obj, old):
+            return False
+        started = perf_counter()
+        try:
+            said = await ask(webhook, attributes, resource, obj, old, is_mutating=True)
+            if said.patch and said.patch_type != JSON_PATCH and said.allowed:
+                raise CallFailed(f'unsupported patch type "{said.patch_type}"')
+        except CallFailed as error:
+            self._count(invocation, attributes, started, error.code)
+            if webhook.fails_closed:
+                self._metrics.rejected(
+                    webhook.name, self.kind, attributes.operation, "calling_webhook_error", error.code
+                )
+            self.failed(webhook, attributes, error)
+            return False
+        self._note(invocation, attributes, said)
+        if not said.allowed:
+            refusal = denial(webhook.name, said.result)
+            self._count(invocation, attributes, started, refusal.code)
+            self._metrics.rejected(webhook.name, self.kind, attributes.operation, "no_error", refusal.code)
+            raise refusal
+        self._count(invocation, attributes, started, 200)
+        changed = await self._apply(invocation, attributes, obj, said)
+        self._annotate(invocation, attributes, number, said if changed else None)
+        return changed
+
+    async def _apply(
+        self, invocation: Invocation, attributes: Attributes, obj: Object | None, said: Verdict
+    ) -> bool:
+        """Patch the object; whether that changed it. Raises ApiError (500)."""
+        if not said.patch:
+            return False
+        try:
+            operations = orjson.loads(said.patch)
+        except orjson.JSONDecodeError as error:
+            raise internal(str(error)) from error
+        if operations == []:
+            return False
+        if obj is None:
+            raise internal(
+                f'admission webhook "{invocation.webhook.name}" attempted to modify the object, '
+                "which is not supported for this operation"
+            )
+        try:
+            patched = apply_json_patch(obj, operations)
+        except PatchFailed as error:
+            raise internal(error.why) from error
+        # The patch shares what it left alone with the object it was made of, and both will be changed.
+        return await take_over(attributes, invocation.resource, orjson.loads(orjson.dumps(patched)))
+
+    def _annotate(
+        self, invocation: Invocation, attributes: Attributes, number: int, said: Verdict | None
+    ) -> None:
+        """Note for the audit log who changed what, in upstream's keys."""
+        rounds = attributes.rounds
+        place = f"round_{int(rounds is not None and rounds.is_second)}_index_{number}"
+        webhook = invocation.webhook
+        note = {
+            "configuration": webhook.configuration,
+            "webhook": webhook.name,
+            "mutated": said is not None,
+        }
+        attributes.annotate(f"mutation.webhook.admission.k8s.io/{place}", orjson.dumps(note).decode())
+        if said is not None:
+            patch = {
+                "configuration": webhook.configuration,
+                "webhook": webhook.name,
+                "patch": orjson.loads(said.patch),
+                "patchType": said.patch_type,
+            }
+            attributes.annotate(f"patch.webhook.admission.k8s.io/{place}", orjson.dumps(patch).decode())

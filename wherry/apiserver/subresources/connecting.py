@@ -1,0 +1,68 @@
+"""Admission of connections: exec, attach, portforward and proxy go through the plugins as CONNECT.
+
+What plugins see as the object are the connection's options (a PodExecOptions ...), read off the query.
+"""
+
+from __future__ import annotations
+
+from urllib.parse import parse_qsl
+
+from wherry.apiserver.admission.base import CONNECT, Attributes
+from wherry.apiserver.admission.matching.rules import kind_of
+from wherry.apiserver.call import Call
+from wherry.apiserver.core import Core
+from wherry.apiserver.registry import Served
+from wherry.apiserver.request import is_set
+from wherry.objects.meta import Object
+
+_FLAGS = ("stdin", "stdout", "stderr", "tty")
+
+
+async def admit_connection(core: Core, call: Call, served: Served) -> None:
+    """Ask the plugins. Raises ApiError."""
+    info, resource = call.info, served.resource
+    concerned = core.admission.concerned(core, resource, info.subresource, CONNECT)
+    if not concerned.admit and not concerned.validate:
+        return
+    attributes = Attributes(
+        core,
+        CONNECT,
+        resource,
+        info.subresource,
+        info.namespace,
+        info.name,
+        call.user,
+        connect_options(call, served),
+        None,
+        False,
+        call.warnings,
+        call,
+    )
+    await core.admission.admit(attributes)
+    await core.admission.validate(attributes)
+
+
+def connect_options(call: Call, served: Served) -> Object:
+    """The options object of a connection."""
+    kind = kind_of(served.resource, call.info.subresource)
+    options: Object = {"kind": kind.kind, "apiVersion": kind.api_version}
+    match call.info.subresource:
+        case "proxy":
+            if call.info.tail:
+                options["path"] = f"/{call.info.tail}"
+        case "portforward":
+            ports = [int(value) for value in _values(call, "ports") if value.isdigit()]
+            if ports:
+                options["ports"] = ports
+        case _:
+            options |= {name: True for name in _FLAGS if is_set(call.query, name)}
+            if call.query.get("container"):
+                options["container"] = call.query["container"]
+            if commands := _values(call, "command"):
+                options["command"] = commands
+    return options
+
+
+def _values(call: Call, name: str) -> list[str]:
+    query = call.request.query if call.request is not None else ""
+    return [value for key, value in parse_qsl(query, keep_blank_values=True) if key == name]
