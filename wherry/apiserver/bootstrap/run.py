@@ -1,13 +1,15 @@
 """Bring the cluster's first objects in place: what is missing is created, the rest is left alone.
 
 Runs through the in-process transport, so that the objects are defaulted, validated and allocated
-like anybody's. Only the API's own endpoints, and roles that lost rules, are put right.
+like anybody's. Only the API's own endpoints, and roles and bindings that lack something (`reconcile`),
+are put right.
 """
 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Sequence
+import logging
+from collections.abc import Callable, Sequence
 
 from wherry.api.core.endpoints import ENDPOINTS
 from wherry.api.core.namespaces import NAMESPACES
@@ -24,6 +26,10 @@ from wherry.apiserver.core import Core
 from wherry.client.api import Client
 from wherry.objects.errors import ApiError
 from wherry.objects.meta import Object, name_of, namespace_of
+
+log = logging.getLogger(__name__)
+
+Plan = Callable[[Object, Object], Object | None]
 
 
 async def bootstrap(core: Core, client: Client, address: str, port: int) -> None:
@@ -53,12 +59,59 @@ async def _create(client: Client, resource: Resource, obj: Object) -> None:
 
 
 async def _roles(core: Core, client: Client) -> None:
-    from wherry.apiserver.bootstrap import roles
+    from wherry.apiserver.bootstrap import reconcile, roles
 
-    await ensure(core, client, CLUSTER_ROLES, roles.cluster_roles())
-    await ensure(core, client, CLUSTER_ROLE_BINDINGS, roles.cluster_role_bindings())
-    await ensure(core, client, ROLES, roles.roles())
-    await ensure(core, client, ROLE_BINDINGS, roles.role_bindings())
+    policy: tuple[tuple[Resource, list[Object], Plan], ...] = (
+        (CLUSTER_ROLES, roles.cluster_roles(), reconcile.plan_role),
+        (CLUSTER_ROLE_BINDINGS, roles.cluster_role_bindings(), reconcile.plan_binding),
+        (ROLES, roles.roles(), reconcile.plan_role),
+        (ROLE_BINDINGS, roles.role_bindings(), reconcile.plan_binding),
+    )
+    await asyncio.gather(*(_bring_in(core, client, *part) for part in policy))
+
+
+async def _bring_in(
+    core: Core, client: Client, resource: Resource, wanted: Sequence[Object], plan: Plan
+) -> None:
+    """Create what is missing of `wanted`, and complete what is there."""
+    present = await _present(core, resource, wanted)
+    await asyncio.gather(
+        *(
+            _create(client, resource, obj) if old is None else _reconcile(client, resource, old, obj, plan)
+            for obj, old in zip(wanted, present, strict=True)
+        )
+    )
+
+
+async def _present(core: Core, resource: Resource, wanted: Sequence[Object]) -> list[Object | None]:
+    """What there is of `wanted`, None for those that are missing."""
+    served = core.registry.of(resource)
+    await served.source.open()
+    found = [served.get(namespace_of(obj), name_of(obj)) for obj in wanted]
+    return [served.decode(cached) if cached is not None else None for cached in found]
+
+
+async def _reconcile(client: Client, resource: Resource, present: Object, wanted: Object, plan: Plan) -> None:
+    """Write what `plan` makes of the present object, if anything."""
+    from wherry.apiserver.bootstrap.reconcile import needs_replacing
+
+    new = plan(present, wanted)
+    if new is None:
+        return
+    try:
+        if needs_replacing(present, wanted):
+            await client.delete(resource, name_of(new), namespace_of(new))
+            new["metadata"] = {
+                **wanted["metadata"],
+                **{k: new["metadata"][k] for k in ("labels", "annotations")},
+            }
+            await client.create(resource, new)
+        else:
+            await client.update(resource, new)
+    except ApiError as error:
+        if error.reason not in ("Conflict", "NotFound"):  # somebody is at it; the next start looks again
+            raise
+    log.info("brought %s %s up to date", resource.plural, name_of(wanted))
 
 
 async def _endpoint(core: Core, client: Client, address: str, port: int) -> None:
