@@ -196,6 +196,10 @@ class Resource:
         """Whether status is written through its own subresource."""
         return any(sub.name == "status" for sub in self.subresources)
 
+    def is_version_of(self, other: Resource) -> bool:
+        """Whether both are the same kind, in whatever version: they share what is stored."""
+        return self.storage_key == other.storage_key
+
     def path(self, namespace: str = "", name: str = "", subresource: str = "") -> str:
         """The URL path of the collection, or of one object (or of something below it).
 

@@ -4,11 +4,14 @@ from __future__ import annotations
 
 from typing import Any
 
+from tests.api.certificates.material import certificate_der, pem
 from tests.apiserver.rig import Rig, running
 from wherry.api.certificates.cluster_trust_bundles import CLUSTER_TRUST_BUNDLES
 from wherry.api.dynamicresources.device_taint_rules import DEVICE_TAINT_RULES
 from wherry.api.dynamicresources.resource_claims import RESOURCE_CLAIMS
 from wherry.api.dynamicresources.resource_slices import RESOURCE_SLICES
+from wherry.api.rbac.cluster_role_bindings import CLUSTER_ROLE_BINDINGS
+from wherry.api.rbac.cluster_roles import CLUSTER_ROLES
 from wherry.objects.meta import Object
 
 BETA_CLAIMS = "/apis/resource.k8s.io/v1beta1/namespaces/default/resourceclaims"
@@ -34,7 +37,8 @@ async def test_a_claim_in_three_versions(rig: Rig) -> None:
     assert made["spec"]["devices"]["requests"][0]["deviceClassName"] == "gpu.example.com"
     released = await rig.admin.get(RESOURCE_CLAIMS, "a", "default")
     (request,) = released["spec"]["devices"]["requests"]
-    assert request == {"name": "r", "exactly": {"deviceClassName": "gpu.example.com", "count": 2}}
+    exactly = {"deviceClassName": "gpu.example.com", "count": 2, "allocationMode": "ExactCount"}
+    assert request == {"name": "r", "exactly": exactly}
     between = await sent(rig, "GET", BETA_CLAIMS.replace("v1beta1", "v1beta2") + "/a")
     assert between["spec"] == released["spec"]
     listed = await sent(rig, "GET", BETA_CLAIMS)
@@ -106,9 +110,36 @@ async def test_versions_turned_off() -> None:
         names = [item["metadata"]["name"] for item in services["items"]]
         assert [name for name in names if "beta" in name] == ["v1beta2.resource.k8s.io"]
         # What is stored in a version that is turned off is still read and written by the others.
-        bundle = {"metadata": {"name": "b"}, "spec": {"trustBundle": "PEM"}}
+        bundle = {
+            "metadata": {"name": "b"},
+            "spec": {"trustBundle": pem("CERTIFICATE", certificate_der(is_authority=True))},
+        }
         await rig.admin.create(CLUSTER_TRUST_BUNDLES, bundle)
         entry = await rig.store.get("/registry/clustertrustbundles/b")
         assert entry is not None
         assert entry.value.startswith(b'{"apiVersion":"certificates.k8s.io/v1beta1",')
         assert (await rig.admin.get(CLUSTER_TRUST_BUNDLES, "b"))["apiVersion"] == "certificates.k8s.io/v1"
+
+
+async def test_no_version_is_a_way_around_what_is_guarded(rig: Rig) -> None:
+    """Who may write roles and bundles, but holds nothing else, gains nothing by another version."""
+    writes = {"verbs": ["create"], "apiGroups": ["*"], "resources": ["clusterroles", "clustertrustbundles"]}
+    await rig.admin.create(CLUSTER_ROLES, {"metadata": {"name": "writer"}, "rules": [writes]})
+    api = "rbac.authorization.k8s.io"
+    bound = {
+        "metadata": {"name": "writer"},
+        "roleRef": {"apiGroup": api, "kind": "ClusterRole", "name": "writer"},
+        "subjects": [{"kind": "User", "apiGroup": api, "name": "alice"}],
+    }
+    await rig.admin.create(CLUSTER_ROLE_BINDINGS, bound)
+    role = {"metadata": {"name": "x"}, "rules": [{"verbs": ["*"], "apiGroups": ["*"], "resources": ["*"]}]}
+    spec = {"signerName": "a.io/b", "trustBundle": pem("CERTIFICATE", certificate_der(is_authority=True))}
+    bundle = {"metadata": {"name": "a.io:b:c"}, "spec": spec}
+    for version in ("v1", "v1beta1"):
+        path = f"/apis/{api}/{version}/clusterroles"
+        status, refused, _ = await rig.http("POST", path, role, token="alice-token")
+        assert status == 403, (version, refused)
+        path = f"/apis/certificates.k8s.io/{version}/clustertrustbundles"
+        status, refused, _ = await rig.http("POST", path, bundle, token="alice-token")
+        assert status == 403, (version, refused)
+        assert "attest" in refused["message"]

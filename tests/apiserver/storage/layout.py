@@ -8,6 +8,7 @@ from __future__ import annotations
 import base64
 from typing import Any, NamedTuple
 
+from tests.api.certificates.material import certificate_der, encoded, pem, request_der
 from wherry.objects.meta import Object
 
 CONTAINERS = {"containers": [{"name": "c", "image": "nginx"}]}
@@ -147,7 +148,9 @@ PLACES: dict[str, Place] = {
         _spec(signerName="example.com/s", usages=["any"], request="{csr}"),
     ),
     "clustertrustbundles.certificates.k8s.io": Place(
-        "clustertrustbundles/a", "certificates.k8s.io/v1beta1", _spec(trustBundle="PEM")
+        "clustertrustbundles/a",
+        "certificates.k8s.io/v1beta1",
+        _spec(trustBundle=pem("CERTIFICATE", certificate_der(is_authority=True))),
     ),
     "podcertificaterequests.certificates.k8s.io": Place(
         "podcertificaterequests/{n}/a",
@@ -160,7 +163,7 @@ PLACES: dict[str, Place] = {
             serviceAccountUID="u",
             nodeName="n",
             nodeUID="u",
-            stubPKCS10Request=PEM,
+            stubPKCS10Request=encoded(request_der()),
         ),
     ),
     "leases.coordination.k8s.io": Place("leases/{n}/a", "coordination.k8s.io/v1", _spec(holderIdentity="me")),

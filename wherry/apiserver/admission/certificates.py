@@ -27,7 +27,7 @@ class Certificates(BasePlugin):
     name = "CertificateSigning"
 
     def handles(self, resource: Resource, subresource: str, operation: str) -> bool:
-        if resource is CLUSTER_TRUST_BUNDLES:
+        if resource.is_version_of(CLUSTER_TRUST_BUNDLES):
             return operation in (CREATE, UPDATE)
         return resource is CERTIFICATE_SIGNING_REQUESTS and (operation, subresource) in (
             (CREATE, ""),
@@ -44,7 +44,7 @@ class Certificates(BasePlugin):
     async def validate(self, attributes: Attributes) -> None:
         obj, old = attributes.obj or {}, attributes.old or {}
         signer = (obj.get("spec") or {}).get("signerName") or ""
-        if attributes.resource is CLUSTER_TRUST_BUNDLES:
+        if attributes.resource.is_version_of(CLUSTER_TRUST_BUNDLES):
             if signer and obj.get("spec") != old.get("spec") and not _may(attributes, "attest", signer):
                 _refuse(attributes, f'user not permitted to attest for signerName "{signer}"')
         elif attributes.operation == CREATE:

@@ -20,8 +20,9 @@ from wherry.objects.errors import forbidden, not_found
 from wherry.objects.meta import Object
 
 API_GROUP = "rbac.authorization.k8s.io"
-ROLE_KINDS = (ROLES, CLUSTER_ROLES)
-BINDING_KINDS = (ROLE_BINDINGS, CLUSTER_ROLE_BINDINGS)
+# By what is stored, so that every version of them is guarded.
+ROLE_KINDS = frozenset({ROLES.storage_key, CLUSTER_ROLES.storage_key})
+BINDING_KINDS = frozenset({ROLE_BINDINGS.storage_key, CLUSTER_ROLE_BINDINGS.storage_key})
 GRANTING = ("rules", "aggregationRule", "roleRef", "subjects")
 EVERYTHING: list[Object] = [
     {"verbs": ["*"], "apiGroups": ["*"], "resources": ["*"]},
@@ -35,7 +36,7 @@ class RbacEscalation(BasePlugin):
     name = "RBACEscalation"
 
     def handles(self, resource: Resource, subresource: str, operation: str) -> bool:
-        return operation in (CREATE, UPDATE) and resource in (*ROLE_KINDS, *BINDING_KINDS)
+        return operation in (CREATE, UPDATE) and resource.storage_key in ROLE_KINDS | BINDING_KINDS
 
     async def validate(self, attributes: Attributes) -> None:
         obj, old = attributes.obj or {}, attributes.old or {}
@@ -43,7 +44,7 @@ class RbacEscalation(BasePlugin):
             return
         if old and all(obj.get(field) == old.get(field) for field in GRANTING):
             return  # labels and the like grant nothing
-        if attributes.resource in ROLE_KINDS:
+        if attributes.resource.storage_key in ROLE_KINDS:
             if not _may(attributes, "escalate", attributes.resource.plural, attributes.name):
                 rules = EVERYTHING if obj.get("aggregationRule") else obj.get("rules") or []
                 _refuse_uncovered(attributes, rules)
