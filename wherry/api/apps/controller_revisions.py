@@ -36,7 +36,9 @@ CONTROLLER_REVISIONS = Resource(
     kind="ControllerRevision",
     plural="controllerrevisions",
     namespaced=True,
-    strategy=SchemaStrategy(schema=_SCHEMA, namespaced=True, immutable=("data",), rules=_rules, row=_row),
+    strategy=SchemaStrategy(
+        schema=_SCHEMA, is_complete=True, namespaced=True, immutable=("data",), rules=_rules, row=_row
+    ),
     columns=(
         NAME,
         Column("Controller", description="Controller of the object"),

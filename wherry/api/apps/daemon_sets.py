@@ -121,6 +121,7 @@ DAEMON_SETS = Resource(
     subresources=(Subresource("status"),),
     strategy=SchemaStrategy(
         schema=_SCHEMA,
+        is_complete=True,
         namespaced=True,
         has_status=True,
         tracks_generation=True,

@@ -130,6 +130,7 @@ HORIZONTAL_POD_AUTOSCALERS = Resource(
     subresources=(Subresource("status"),),
     strategy=SchemaStrategy(
         schema=_SCHEMA,
+        is_complete=True,
         namespaced=True,
         has_status=True,
         defaults=default_hpa,

@@ -45,6 +45,7 @@ HORIZONTAL_POD_AUTOSCALERS_V1 = Resource(
     subresources=(Subresource("status"),),
     strategy=SchemaStrategy(
         schema=_SCHEMA,
+        is_complete=True,
         namespaced=True,
         has_status=True,
         defaults=_default,

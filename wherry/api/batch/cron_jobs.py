@@ -208,6 +208,7 @@ CRON_JOBS = Resource(
     subresources=(Subresource("status"),),
     strategy=SchemaStrategy(
         schema=_SCHEMA,
+        is_complete=True,
         namespaced=True,
         has_status=True,
         tracks_generation=True,

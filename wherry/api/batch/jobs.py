@@ -242,6 +242,7 @@ JOBS = Resource(
     subresources=(Subresource("status"),),
     strategy=SchemaStrategy(
         schema=_SCHEMA,
+        is_complete=True,
         namespaced=True,
         has_status=True,
         tracks_generation=True,

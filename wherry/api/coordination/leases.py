@@ -51,6 +51,7 @@ LEASES = Resource(
     strategy=SchemaStrategy(
         unconditional_update=False,
         schema=_SCHEMA,
+        is_complete=True,
         namespaced=True,
         creates_on_update=True,
         rules=_rules,

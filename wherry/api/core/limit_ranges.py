@@ -152,7 +152,12 @@ LIMIT_RANGES = Resource(
     namespaced=True,
     short_names=("limits",),
     strategy=SchemaStrategy(
-        schema=_SCHEMA, namespaced=True, creates_on_update=True, defaults=_default, rules=_rules
+        schema=_SCHEMA,
+        is_complete=True,
+        namespaced=True,
+        creates_on_update=True,
+        defaults=_default,
+        rules=_rules,
     ),
     schema=_SCHEMA,
 )

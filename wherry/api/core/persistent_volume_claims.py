@@ -259,6 +259,7 @@ PERSISTENT_VOLUME_CLAIMS = Resource(
     subresources=(Subresource("status"),),
     strategy=SchemaStrategy(
         schema=_SCHEMA,
+        is_complete=True,
         namespaced=True,
         has_status=True,
         defaults=default_claim,

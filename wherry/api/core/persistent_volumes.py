@@ -85,6 +85,7 @@ PERSISTENT_VOLUMES = Resource(
     subresources=(Subresource("status"),),
     strategy=SchemaStrategy(
         schema=_SCHEMA,
+        is_complete=True,
         namespaced=False,
         has_status=True,
         defaults=_default,

@@ -36,6 +36,7 @@ POD_TEMPLATES = Resource(
     namespaced=True,
     strategy=SchemaStrategy(
         schema=_SCHEMA,
+        is_complete=True,
         namespaced=True,
         tracks_generation=True,
         creates_on_update=True,

@@ -52,6 +52,7 @@ RESOURCE_QUOTAS = Resource(
     subresources=(Subresource("status"),),
     strategy=SchemaStrategy(
         schema=_SCHEMA,
+        is_complete=True,
         namespaced=True,
         has_status=True,
         rules=_rules,

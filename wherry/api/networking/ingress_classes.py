@@ -74,6 +74,7 @@ INGRESS_CLASSES = Resource(
     namespaced=False,
     strategy=SchemaStrategy(
         schema=_SCHEMA,
+        is_complete=True,
         namespaced=False,
         tracks_generation=True,
         immutable=("spec.controller",),

@@ -51,6 +51,7 @@ IP_ADDRESSES = Resource(
     short_names=("ip",),
     strategy=SchemaStrategy(
         schema=_SCHEMA,
+        is_complete=True,
         namespaced=False,
         name_rule=NameRule(_is_canonical_ip, _is_canonical_ip),
         immutable=("spec.parentRef",),

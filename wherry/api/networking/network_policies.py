@@ -126,7 +126,13 @@ NETWORK_POLICIES = Resource(
     namespaced=True,
     short_names=("netpol",),
     strategy=SchemaStrategy(
-        schema=_SCHEMA, namespaced=True, tracks_generation=True, defaults=_default, rules=_rules, row=_row
+        schema=_SCHEMA,
+        is_complete=True,
+        namespaced=True,
+        tracks_generation=True,
+        defaults=_default,
+        rules=_rules,
+        row=_row,
     ),
     columns=(NAME, Column("Pod-Selector", description="The pods the policy is about."), AGE),
     schema=_SCHEMA,

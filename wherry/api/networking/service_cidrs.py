@@ -63,7 +63,9 @@ SERVICE_CIDRS = Resource(
     plural="servicecidrs",
     namespaced=False,
     subresources=(Subresource("status"),),
-    strategy=SchemaStrategy(schema=_SCHEMA, namespaced=False, has_status=True, rules=_rules, row=_row),
+    strategy=SchemaStrategy(
+        schema=_SCHEMA, is_complete=True, namespaced=False, has_status=True, rules=_rules, row=_row
+    ),
     columns=(NAME, Column("CIDRs", description="The ranges addresses are taken from."), AGE),
     schema=_SCHEMA,
 )

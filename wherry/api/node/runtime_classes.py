@@ -49,6 +49,7 @@ RUNTIME_CLASSES = Resource(
     strategy=SchemaStrategy(
         unconditional_update=False,
         schema=_SCHEMA,
+        is_complete=True,
         namespaced=False,
         immutable=("handler",),
         rules=_rules,

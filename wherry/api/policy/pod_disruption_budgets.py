@@ -70,6 +70,7 @@ POD_DISRUPTION_BUDGETS = Resource(
     strategy=SchemaStrategy(
         unconditional_update=False,
         schema=_SCHEMA,
+        is_complete=True,
         namespaced=True,
         name_rule=PATH_SEGMENT,
         has_status=True,

@@ -79,6 +79,7 @@ PRIORITY_CLASSES = Resource(
     short_names=("pc",),
     strategy=SchemaStrategy(
         schema=_SCHEMA,
+        is_complete=True,
         namespaced=False,
         tracks_generation=True,
         creates_on_update=True,

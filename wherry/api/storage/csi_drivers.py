@@ -105,6 +105,7 @@ CSI_DRIVERS = Resource(
     strategy=SchemaStrategy(
         unconditional_update=False,
         schema=_SCHEMA,
+        is_complete=True,
         namespaced=False,
         tracks_generation=True,
         defaults=_default,

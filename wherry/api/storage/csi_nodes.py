@@ -79,7 +79,7 @@ CSI_NODES = Resource(
     plural="csinodes",
     namespaced=False,
     strategy=SchemaStrategy(
-        unconditional_update=False, schema=_SCHEMA, namespaced=False, rules=_rules, row=_row
+        unconditional_update=False, schema=_SCHEMA, is_complete=True, namespaced=False, rules=_rules, row=_row
     ),
     columns=(NAME, Column("Drivers", "integer", description="How many drivers the node has."), AGE),
     schema=_SCHEMA,

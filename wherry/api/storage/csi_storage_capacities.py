@@ -38,6 +38,7 @@ CSI_STORAGE_CAPACITIES = Resource(
     strategy=SchemaStrategy(
         unconditional_update=False,
         schema=_SCHEMA,
+        is_complete=True,
         namespaced=True,
         immutable=("nodeTopology", "storageClassName"),
         rules=_rules,

@@ -111,7 +111,13 @@ STORAGE_CLASSES = Resource(
     namespaced=False,
     short_names=("sc",),
     strategy=SchemaStrategy(
-        schema=_SCHEMA, namespaced=False, defaults=_default, rules=_rules, row=_row, warns=_warns
+        schema=_SCHEMA,
+        is_complete=True,
+        namespaced=False,
+        defaults=_default,
+        rules=_rules,
+        row=_row,
+        warns=_warns,
     ),
     columns=(
         NAME,

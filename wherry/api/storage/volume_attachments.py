@@ -81,6 +81,7 @@ VOLUME_ATTACHMENTS = Resource(
     strategy=SchemaStrategy(
         unconditional_update=False,
         schema=_SCHEMA,
+        is_complete=True,
         namespaced=False,
         has_status=True,
         immutable=("spec",),

@@ -37,6 +37,7 @@ VOLUME_ATTRIBUTES_CLASSES = Resource(
     short_names=("vac",),
     strategy=SchemaStrategy(
         schema=_SCHEMA,
+        is_complete=True,
         namespaced=False,
         rules=_rules,
         row=_row,
