@@ -9,7 +9,7 @@ from __future__ import annotations
 import base64
 import hashlib
 import re
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 
 import orjson
 
@@ -80,12 +80,6 @@ def api_group(group: str, versions: Sequence[str]) -> Object:
     """One group as `/apis` lists it."""
     listed = [{"groupVersion": f"{group}/{version}", "version": version} for version in versions]
     return {"name": group, "versions": listed, "preferredVersion": listed[0]}
-
-
-def api_group_list(resources: Sequence[Resource]) -> Object:
-    """`/apis`."""
-    groups = [api_group(group, versions) for group, versions in groups_of(resources).items() if group]
-    return {"kind": "APIGroupList", "apiVersion": "v1", "groups": groups}
 
 
 def api_resource_list(resources: Sequence[Resource], group: str, version: str) -> Object:
@@ -186,16 +180,23 @@ class Discovery:
     """Answers discovery requests for one set of resources.
 
     `server_address` (host:port) is told to clients; `foreign` are APIGroupDiscovery items of groups
-    that are served elsewhere and only listed here.
+    that are served elsewhere and only listed here, `priorities` their places among the groups.
     """
 
     def __init__(
-        self, resources: Sequence[Resource], server_address: str, foreign: Sequence[Object] = ()
+        self,
+        resources: Sequence[Resource],
+        server_address: str,
+        foreign: Sequence[Object] = (),
+        priorities: Mapping[str, int] | None = None,
     ) -> None:
         self._resources = tuple(resources)
         self._groups = groups_of(self._resources)
         self._address = server_address
-        self._foreign = tuple(foreign)
+        self._foreign: dict[str, list[Object]] = {
+            item["metadata"]["name"]: item["versions"] for item in foreign
+        }
+        self._priorities = dict(priorities or {})
         self._rendered: dict[tuple[str, str], Response] = {}
 
     def answer(self, path: str, accept: str = "", if_none_match: str = "") -> Response | None:
@@ -235,27 +236,38 @@ class Discovery:
         if not rest:
             return self._aggregated(form) if form else self._group_list()
         group, _, version = rest.partition("/")
-        versions = self._groups.get(group)
-        if not group or versions is None:
+        if not group or (group not in self._groups and group not in self._foreign):
             return None
         if not version:
-            return {"kind": "APIGroup", "apiVersion": "v1", **api_group(group, versions)}
+            return {"kind": "APIGroup", "apiVersion": "v1", **api_group(group, self._versions_of(group))}
+        versions = self._groups.get(group) or ()
         return api_resource_list(self._resources, group, version) if version in versions else None
 
+    def _versions_of(self, group: str) -> list[str]:
+        """Every version of a group, those served here first."""
+        here = self._groups.get(group) or []
+        return [*here, *(version["version"] for version in self._foreign.get(group) or ())]
+
+    def _named_groups(self) -> list[str]:
+        """The groups but core's, best first."""
+        names = {*self._groups, *self._foreign} - {""}
+        return sorted(names, key=lambda name: (-self._priority(name), name))
+
+    def _priority(self, group: str) -> int:
+        here = group_priority(group) if group in self._groups else 0
+        return max(here, self._priorities.get(group, 0))
+
     def _aggregated(self, form: str) -> Object:
-        items = [
-            aggregated_group(self._resources, group, versions)
-            for group, versions in self._groups.items()
-            if group
-        ]
-        return aggregated_list([*items, *self._foreign], form)
+        items: list[Object] = []
+        for group in self._named_groups():
+            item = aggregated_group(self._resources, group, self._groups.get(group) or ())
+            item["versions"] += self._foreign.get(group) or []
+            items.append(item)
+        return aggregated_list(items, form)
 
     def _group_list(self) -> Object:
-        document = api_group_list(self._resources)
-        for item in self._foreign:
-            versions = [version["version"] for version in item["versions"]]
-            document["groups"].append(api_group(item["metadata"]["name"], versions))
-        return document
+        groups = [api_group(group, self._versions_of(group)) for group in self._named_groups()]
+        return {"kind": "APIGroupList", "apiVersion": "v1", "groups": groups}
 
 
 def _aggregated_version(accept: str) -> str:

@@ -95,7 +95,9 @@ class Paths:
             from wherry.apiserver.discovery import Discovery
 
             if self._discovery is None:
-                self._discovery = Discovery(registry.resources(), self._address, aggregator.discovered())
+                self._discovery = Discovery(
+                    registry.resources(), self._address, aggregator.discovered(), aggregator.priorities()
+                )
             response = self._discovery.answer(path, call.accept, tag)
         if response is None:
             raise path_not_found()

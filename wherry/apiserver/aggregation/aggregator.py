@@ -20,6 +20,7 @@ from wherry.apiserver.aggregation.remote import Remote, Verdict
 from wherry.apiserver.bootstrap.run import ensure
 from wherry.apiserver.cacher import CachedEvent
 from wherry.apiserver.core import Core
+from wherry.apiserver.discovery import version_priority
 from wherry.client.api import Client
 from wherry.kit.tasks import Tasks
 from wherry.objects.conditions import with_condition
@@ -77,11 +78,31 @@ class Aggregator:
         self._changed.set()
 
     def discovered(self) -> list[Object]:
-        """The other servers' groups, as aggregated discovery lists them."""
-        groups: dict[str, list[Object]] = {}
+        """The other servers' groups, as aggregated discovery lists them, their versions best first."""
+        groups: dict[str, list[Remote]] = {}
         for (group, _), remote in self.remotes.items():
-            groups.setdefault(group, []).append(remote.discovered())
-        return [{"metadata": {"name": group}, "versions": versions} for group, versions in groups.items()]
+            groups.setdefault(group, []).append(remote)
+        return [
+            {
+                "metadata": {"name": group},
+                "versions": [
+                    remote.discovered()
+                    for remote in sorted(
+                        remotes,
+                        key=lambda r: (-(r.spec.get("versionPriority") or 0), version_priority(r.place[1])),
+                    )
+                ],
+            }
+            for group, remotes in groups.items()
+        ]
+
+    def priorities(self) -> dict[str, int]:
+        """The place of each of those groups among all groups."""
+        found: dict[str, int] = {}
+        for (group, _), remote in self.remotes.items():
+            asked = remote.spec.get("groupPriorityMinimum") or 0
+            found[group] = max(found.get(group, 0), asked)
+        return found
 
     def find(self, path: str) -> Remote | None:
         """The server behind `/apis/<group>/<version>`, None when that is served here or nowhere."""
