@@ -128,8 +128,8 @@ class EventSink(Protocol):
         """A BOOKMARK or ERROR."""
         ...
 
-    def initial(self, items: Sequence[Cached]) -> None:
-        """ADDED for each of `items`, the state a watch begins with."""
+    async def initial(self, items: Sequence[Cached]) -> None:
+        """ADDED for each of `items`, the state a watch begins with; as fast as the client takes it."""
         ...
 
     def end(self) -> None:

@@ -90,9 +90,14 @@ class HttpSink(Sink):
         if not self.ended:
             self._writer.write(self._lens.control(event_type, obj))
 
-    def initial(self, items: Sequence[Cached]) -> None:
-        """See `EventSink.initial`. The state may be larger than the limit; only what follows may not."""
+    async def initial(self, items: Sequence[Cached]) -> None:
+        """See `EventSink.initial`. At most `WRITE_TOGETHER` objects wait for the client to take them."""
         for start in range(0, len(items), WRITE_TOGETHER):
+            if start:
+                await self._writer.drain()
+                await asyncio.sleep(0)  # a client that takes all at once must not keep others waiting
+            if self.ended or self._writer.closed:
+                return
             self._writer.write(self._lens.initial(items[start : start + WRITE_TOGETHER]))
 
 
@@ -120,10 +125,13 @@ class LocalSink(Sink):
         self._waiting.append(WatchEvent(event_type, obj))
         self._arrived()
 
-    def initial(self, items: Sequence[Cached]) -> None:
+    async def initial(self, items: Sequence[Cached]) -> None:
         """See `EventSink.initial`."""
         convert = self._convert
-        for item in items:
+        for number, item in enumerate(items, 1):
+            if number % WRITE_TOGETHER == 0:
+                self._arrived()
+                await asyncio.sleep(0)
             obj = item.decode()
             self._waiting.append(WatchEvent("ADDED", obj if convert is None else convert(obj)))
         self._arrived()

@@ -6,6 +6,7 @@ writes the shared, once-encoded frame. Only starting and ending is this file's b
 
 from __future__ import annotations
 
+import asyncio
 import math
 from collections.abc import Callable, Sequence
 
@@ -42,7 +43,12 @@ def watch(core: Core, call: Call, served: Served) -> WatchOutcome:
         if match is not None:
             await served.cacher.read_facts(call.info.namespace)
         feed = _Feed(core, served, call.info, options, match, sink)
-        if feed.begin(after):
+        try:
+            async with asyncio.timeout(timeout_s):
+                begun = await feed.begin(after)
+        except TimeoutError:
+            return  # the client did not take the state in all the time its watch was to last
+        if begun:
             await feed.follow(timeout_s)
 
     return WatchOutcome(run, served)
@@ -69,18 +75,25 @@ class _Feed:
         self._sink = sink
         self._end: Callable[[], None] = sink.end
 
-    def begin(self, after: int) -> bool:
-        """Send the state if it is wanted, then subscribe; False when the watch cannot be."""
+    async def begin(self, after: int) -> bool:
+        """Send the state if it is wanted, then subscribe; False when the watch cannot be.
+
+        What is written while a client takes the state is handed over as the recent past. If that was
+        forgotten meanwhile, the client is told to begin anew.
+        """
         cacher = self._served.cacher
         wants_state = self._options.send_initial_events
         if wants_state is None:
             wants_state = self._options.resource_version in ("", "0")
         if wants_state:
             items, _ = cacher.list(self._namespace, match=self._match)
-            self._sink.initial(items)
             after = cacher.revision
+            await self._sink.initial(items)
+            if not cacher.started:
+                self._sink.end()  # meanwhile the resource went away
+                return False
             if self._options.send_initial_events and self._options.allow_bookmarks:
-                self._bookmark({INITIAL_EVENTS_END: "true"})
+                self._bookmark(after, {INITIAL_EVENTS_END: "true"})
         elif self._options.send_initial_events is not None and after == 0:
             after = cacher.revision
         take: Callable[[Sequence[CachedEvent]], None] = self._sink.events
@@ -121,13 +134,13 @@ class _Feed:
                 if await self._sink.wait(pause_s):
                     return
                 if not math.isclose(pause_s, left_s):
-                    self._bookmark()
+                    self._bookmark(self._served.cacher.revision)
         finally:
             self._end()
 
-    def _bookmark(self, annotations: dict[str, str] | None = None) -> None:
+    def _bookmark(self, revision: int, annotations: dict[str, str] | None = None) -> None:
         resource = self._served.resource
-        meta: Object = {"resourceVersion": str(self._served.cacher.revision), "creationTimestamp": None}
+        meta: Object = {"resourceVersion": str(revision), "creationTimestamp": None}
         if annotations:
             meta["annotations"] = annotations
         self._sink.control(
