@@ -6,7 +6,7 @@ outcomes into what their client wants, so every rule in between holds for both.
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol
 
@@ -82,21 +82,27 @@ class Call:
 
 
 class Outcome:
-    """An answer: its JSON bytes, or the object they would decode to, or both."""
+    """An answer: its JSON bytes, or the object they would decode to, or both.
 
-    __slots__ = ("_data", "_object", "content_type", "headers", "status")
+    An answer too large to be held as a whole has `pieces` instead, which are its bytes when joined;
+    whoever asks for `data` or `object` all the same gets it whole.
+    """
+
+    __slots__ = ("_data", "_object", "content_type", "headers", "pieces", "status")
 
     def __init__(
         self,
         *,
         data: bytes | None = None,
         obj: Object | None = None,
+        pieces: Iterable[bytes] | None = None,
         status: int = 200,
         content_type: str = JSON,
         headers: tuple[tuple[str, str], ...] = (),
     ) -> None:
         self._data = data
         self._object = obj
+        self.pieces = pieces
         self.status = status
         self.content_type = content_type
         self.headers = headers
@@ -105,14 +111,15 @@ class Outcome:
     def data(self) -> bytes:
         """The answer's bytes."""
         if self._data is None:
-            self._data = orjson.dumps(self._object)
+            self._data = orjson.dumps(self._object) if self.pieces is None else b"".join(self.pieces)
+            self.pieces = None
         return self._data
 
     @property
     def object(self) -> Object:
         """The answer, decoded; private to the caller."""
         if self._object is None:
-            decoded: Object = orjson.loads(self._data or b"{}")
+            decoded: Object = orjson.loads(self.data)
             self._object = decoded
         return self._object
 

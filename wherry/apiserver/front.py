@@ -10,7 +10,8 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Awaitable
+from collections.abc import Awaitable, Iterable
+from functools import partial
 from inspect import isawaitable
 from itertools import accumulate
 from time import perf_counter
@@ -180,6 +181,9 @@ class Front:
         headers: Headers = (*NO_CACHE, *outcome.headers)
         if call.warnings:
             headers = (*headers, *warning_headers(call.warnings))
+        if outcome.pieces is not None:
+            run = partial(write_pieces, outcome.pieces)
+            return StreamResponse(run, outcome.status, outcome.content_type, headers)
         return Response(outcome.data, outcome.status, outcome.content_type, headers)
 
     def _watching(self, call: Call, form: Form, outcome: WatchOutcome, started: float) -> StreamResponse:
@@ -242,6 +246,14 @@ class Front:
         """End every watch, so that connections can close."""
         for sink in list(self._sinks):
             sink.end()
+
+
+async def write_pieces(pieces: Iterable[bytes], writer: Writer) -> None:
+    """Send an answer piece by piece: as fast as the client takes it, and letting others have a turn."""
+    for piece in pieces:
+        writer.write(piece)
+        await writer.drain()
+        await asyncio.sleep(0)
 
 
 def metric_key(info: RequestInfo) -> Key:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import asyncio
 from collections import deque
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from typing import Protocol
 
 from wherry.apiserver.cacher import Cached, CachedEvent
@@ -19,6 +19,7 @@ from wherry.objects.meta import Object
 
 BUFFERED_EVENTS = 50_000
 WRITE_TOGETHER = 500
+WRITE_TOGETHER_BYTES = 4 * 1024 * 1024
 
 
 class Sink:
@@ -91,14 +92,28 @@ class HttpSink(Sink):
             self._writer.write(self._lens.control(event_type, obj))
 
     async def initial(self, items: Sequence[Cached]) -> None:
-        """See `EventSink.initial`. At most `WRITE_TOGETHER` objects wait for the client to take them."""
-        for start in range(0, len(items), WRITE_TOGETHER):
-            if start:
+        """See `EventSink.initial`. Only one portion at a time waits for the client to take it."""
+        is_first = True
+        for portion in portions(items):
+            if not is_first:
                 await self._writer.drain()
                 await asyncio.sleep(0)  # a client that takes all at once must not keep others waiting
+            is_first = False
             if self.ended or self._writer.closed:
                 return
-            self._writer.write(self._lens.initial(items[start : start + WRITE_TOGETHER]))
+            self._writer.write(self._lens.initial(portion))
+
+
+def portions(items: Sequence[Cached]) -> Iterator[Sequence[Cached]]:
+    """`items` in order, cut where `WRITE_TOGETHER` of them or `WRITE_TOGETHER_BYTES` are reached."""
+    start = size = 0
+    for end, item in enumerate(items, 1):
+        size += item.held_bytes
+        if end - start >= WRITE_TOGETHER or size >= WRITE_TOGETHER_BYTES:
+            yield items[start:end]
+            start, size = end, 0
+    if start < len(items):
+        yield items[start:]
 
 
 class LocalSink(Sink):

@@ -8,7 +8,8 @@ the store's history after, and not at all (410) once that history was compacted 
 from __future__ import annotations
 
 import base64
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from itertools import chain
 from typing import NamedTuple
 
 import orjson
@@ -26,6 +27,8 @@ from wherry.objects.errors import ApiError, bad_request, expired, show_value
 from wherry.objects.meta import Object
 from wherry.store.base import Compacted, FutureRevision
 
+PIECE_BYTES = 4 * 1024 * 1024
+"""Larger lists are sent in pieces of this size. A page of 500 pods, as clients ask for, is smaller."""
 TOKEN_VERSION = "meta.k8s.io/v1"  # noqa: S105 - a format's name
 TOO_OLD = (
     "The provided continue parameter is too old to display a consistent list result. You can start a new "
@@ -57,7 +60,9 @@ async def list_(core: Core, call: Call, served: Served) -> Outcome:
     listed, meta = await page(core, call, served, options)
     if wants_protobuf(core, call):
         return await list_in_protobuf(served, listed.items, meta)
-    return Outcome(data=render(served, listed, meta))
+    rest = pieces(served, listed, meta)
+    first, second = next(rest), next(rest, None)
+    return Outcome(data=first) if second is None else Outcome(pieces=chain((first, second), rest))
 
 
 async def page(core: Core, call: Call, served: Served, options: ListOptions) -> tuple[Listed, Object]:
@@ -157,15 +162,31 @@ def _bad_token(why: str) -> ApiError:
 
 def render(served: Served, listed: Listed, meta: Object) -> bytes:
     """The List object's JSON, joined from what the cache holds."""
+    return b"".join(pieces(served, listed, meta))
+
+
+def pieces(served: Served, listed: Listed, meta: Object) -> Iterator[bytes]:
+    """The same in pieces of some `PIECE_BYTES` each, at least one, made when they are asked for."""
     head = orjson.dumps(
         {"kind": served.resource.list_kind, "apiVersion": served.resource.api_version, "metadata": meta}
     )
-    items = (
-        [served.data(item) for item in listed.items] if served.converts else [i.data for i in listed.items]
-    )
-    if not items:
-        return b'%b,"items":[]}' % head[:-1]
-    # The frame goes into the first and last item, so that the whole is put together only once.
-    items[0] = b'%b,"items":[%b' % (head[:-1], items[0])
-    items[-1] += b"]}"
-    return b",".join(items)
+    # What stands before the items, and then between pieces, goes into the item behind it, so that
+    # everything is copied only once.
+    before = b'%b,"items":[' % head[:-1]
+    data_of, some, size = served.data if served.converts else _data, list[bytes](), 0
+    for item in listed.items:
+        data = data_of(item)
+        size += len(data)
+        some.append(data if some else before + data)
+        if size >= PIECE_BYTES:
+            yield b",".join(some)
+            before, some, size = b",", [], 0
+    if some:
+        some[-1] += b"]}"
+        yield b",".join(some)
+    else:
+        yield b"]}" if listed.items else before + b"]}"
+
+
+def _data(cached: Cached) -> bytes:
+    return cached.data
