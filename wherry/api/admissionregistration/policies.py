@@ -1,40 +1,77 @@
-"""What admission policies and their bindings share: defaults, rules and rows."""
+"""Admission policies and their bindings: the validating and the mutating kind have most in common."""
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from datetime import datetime
 from typing import Any
 
-from wherry.api.admissionregistration.webhooks import rule_errors
-from wherry.api.columns import AGE, NAME, UNSET, age_of
-from wherry.api.resource import Column
-from wherry.api.validation import validate_label_selector, validate_one_of
-from wherry.objects.errors import FieldError, not_supported, required
-from wherry.objects.meta import Object, name_of
-
-_ACTIONS = ("Audit", "Deny", "Warn")
-PARAM_KIND = Column("ParamKind", description="The kind of object that gives the policy its parameters")
-BINDING_COLUMNS = (
-    NAME,
-    Column("PolicyName", description="The policy the binding is for"),
-    Column("ParamRef", description="The object that gives the parameters"),
-    AGE,
+from wherry.api.admissionregistration.expressions import (
+    Scope,
+    check_errors,
+    mutation_errors,
+    variable_errors,
 )
+from wherry.api.admissionregistration.matching import (
+    FAILURE_POLICIES,
+    condition_errors,
+    default_match,
+    match_errors,
+)
+from wherry.api.columns import AGE, NAME, UNSET, age_of
+from wherry.api.resource import Column, Resource, Subresource
+from wherry.api.schema_strategy import SchemaStrategy
+from wherry.api.validation import validate_one_of
+from wherry.api.validation.conditions import validate_conditions
+from wherry.objects.errors import FieldError, invalid_value, required
+from wherry.objects.jsonpath import JsonPathError, parse_json_path
+from wherry.objects.meta import Object, name_of
+from wherry.objects.names import is_dns1035_label, is_dns1123_subdomain
+
+_REINVOCATIONS = ("IfNeeded", "Never")
+_MIXED_CASE = "may have mixed case, but should otherwise match: "
 
 
-def default_match(match: Object) -> None:
-    """Default a MatchResources in place."""
-    for name, value in (("matchPolicy", "Equivalent"), ("namespaceSelector", {}), ("objectSelector", {})):
-        if match.get(name) is None:
-            match[name] = value
-    for rules in ("resourceRules", "excludeResourceRules"):
-        for rule in match.get(rules) or ():
-            if rule.get("scope") is None:
-                rule["scope"] = "*"
+def policy_resource(kind: str, plural: str, *, mutates: bool) -> Resource:
+    """The declaration of a kind of policy."""
+    schema = f"io.k8s.api.admissionregistration.v1.{kind}"
+    part = "mutations" if mutates else "validations"
+
+    def row(obj: Object, now: datetime) -> list[Any]:
+        count = len((obj.get("spec") or {}).get(part) or ())
+        return [name_of(obj), count, _param_kind(obj), age_of(obj, now)]
+
+    return Resource(
+        group="admissionregistration.k8s.io",
+        version="v1",
+        kind=kind,
+        plural=plural,
+        namespaced=False,
+        categories=("api-extensions",),
+        subresources=() if mutates else (Subresource("status"),),
+        strategy=SchemaStrategy(
+            unconditional_update=False,
+            schema=schema,
+            namespaced=False,
+            has_status=not mutates,
+            tracks_generation=True,
+            is_complete=True,
+            defaults=_default,
+            rules=lambda new, old: policy_errors(new, old, mutates=mutates),
+            status_rules=_status_errors,
+            row=row,
+        ),
+        columns=(
+            NAME,
+            Column(part.capitalize(), "integer", description=f"How many {part} the policy has"),
+            Column("ParamKind", description="The kind of object that gives the policy its parameters"),
+            AGE,
+        ),
+        schema=schema,
+    )
 
 
-def default_policy(obj: Object) -> None:
-    """Default a policy in place."""
+def _default(obj: Object) -> None:
     spec = obj.setdefault("spec", {})
     if spec.get("failurePolicy") is None:
         spec["failurePolicy"] = "Fail"
@@ -42,72 +79,77 @@ def default_policy(obj: Object) -> None:
         default_match(match)
 
 
-def default_binding(obj: Object) -> None:
-    """Default a policy's binding in place."""
-    if (match := (obj.get("spec") or {}).get("matchResources")) is not None:
-        default_match(match)
-
-
-def policy_errors(new: Object, _old: Object | None) -> list[FieldError]:
-    """What is wrong with a policy, apart from its expressions."""
-    spec = new.get("spec") or {}
-    errors = validate_one_of("spec.failurePolicy", spec.get("failurePolicy"), ("Fail", "Ignore"))
+def policy_errors(new: Object, old: Object | None, *, mutates: bool) -> list[FieldError]:
+    """What is wrong with a policy."""
+    spec, before = new.get("spec") or {}, (old or {}).get("spec") or {}
+    scope = Scope.of(spec)
+    errors = validate_one_of("spec.failurePolicy", spec.get("failurePolicy"), FAILURE_POLICIES)
+    if (kind := spec.get("paramKind")) is not None:
+        errors += _param_kind_errors(kind, "spec.paramKind")
     match = spec.get("matchConstraints")
     if match is None:
-        return [*errors, required("spec.matchConstraints")]
-    if not match.get("resourceRules"):
-        errors.append(required("spec.matchConstraints.resourceRules"))
-    return errors + match_errors(match, "spec.matchConstraints")
+        errors.append(required("spec.matchConstraints"))
+    else:
+        errors += match_errors(match, "spec.matchConstraints")
+        if not match.get("resourceRules"):
+            errors.append(required("spec.matchConstraints.resourceRules"))
+    if old is None or any(spec.get(name) != before.get(name) for name in ("paramKind", "matchConditions")):
+        more = ("params",) if scope.has_params else ()
+        errors += condition_errors(spec.get("matchConditions") or (), "spec.matchConditions", more)
+    errors += variable_errors(spec.get("variables") or (), "spec.variables", scope)
+    if not mutates:
+        return errors + check_errors(spec, name_of(new), scope)
+    errors += mutation_errors(spec.get("mutations") or (), "spec.mutations", scope)
+    policy = spec.get("reinvocationPolicy")
+    return errors + validate_one_of("spec.reinvocationPolicy", policy, _REINVOCATIONS)
 
 
-def match_errors(match: Object, path: str) -> list[FieldError]:
-    """What is wrong with a MatchResources."""
+def _param_kind_errors(kind: Mapping[str, Any], path: str) -> list[FieldError]:
+    version, name = kind.get("apiVersion") or "", kind.get("kind") or ""
+    errors = _version_errors(version, f"{path}.apiVersion")
+    if not name:
+        errors.append(required(f"{path}.kind"))
+    elif wrong := is_dns1035_label(name.lower()):
+        errors.append(invalid_value(f"{path}.kind", name, _MIXED_CASE + ",".join(wrong)))
+    return errors
+
+
+def _version_errors(text: str, path: str) -> list[FieldError]:
+    if not text:
+        return [required(path)]
+    if text.count("/") > 1:
+        return [invalid_value(path, text, f"unexpected GroupVersion string: {text}")]
+    group, _, version = text.rpartition("/")
     errors: list[FieldError] = []
-    for name in ("namespaceSelector", "objectSelector"):
-        errors += validate_label_selector(match.get(name), f"{path}.{name}")
-    for rules in ("resourceRules", "excludeResourceRules"):
-        for index, rule in enumerate(match.get(rules) or ()):
-            errors += rule_errors(rule, f"{path}.{rules}[{index}]")
+    if group and (wrong := is_dns1123_subdomain(group)):
+        errors.append(invalid_value(path, group, ",".join(wrong)))
+    if not version:
+        errors.append(invalid_value(path, text, "version must be specified"))
+    elif wrong := is_dns1035_label(version):
+        errors.append(invalid_value(path, version, ",".join(wrong)))
     return errors
 
 
-def binding_errors(new: Object, _old: Object | None) -> list[FieldError]:
-    """What is wrong with a policy's binding."""
-    spec = new.get("spec") or {}
+def _status_errors(new: Object, _old: Object) -> list[FieldError]:
+    """Warnings of the type checker say what they are about; conditions are conditions."""
+    status = new.get("status") or {}
     errors: list[FieldError] = []
-    if not spec.get("policyName"):
-        errors.append(required("spec.policyName"))
-    if (match := spec.get("matchResources")) is not None:
-        errors += match_errors(match, "spec.matchResources")
-    return errors
+    path = "status.typeChecking.expressionWarnings"
+    for index, warning in enumerate((status.get("typeChecking") or {}).get("expressionWarnings") or ()):
+        if not warning.get("warning"):
+            errors.append(required(f"{path}[{index}].warning"))
+        where, at = (warning.get("fieldRef") or "").strip(), f"{path}[{index}].fieldRef"
+        if not where:
+            errors.append(required(at))
+            continue
+        try:
+            parse_json_path(where if where.startswith(".") else f".{where}")
+        except JsonPathError as error:
+            errors.append(invalid_value(at, where, f"invalid JSONPath: {error}"))
+    return errors + validate_conditions(status.get("conditions"), "status.conditions")
 
 
-def validating_binding_errors(new: Object, old: Object | None) -> list[FieldError]:
-    """`binding_errors`, and that the actions are known."""
-    errors = binding_errors(new, old)
-    actions = (new.get("spec") or {}).get("validationActions") or ()
-    if not actions:
-        errors.append(required("spec.validationActions", "at least one validation action is required"))
-    errors += [
-        not_supported(f"spec.validationActions[{index}]", action, _ACTIONS)
-        for index, action in enumerate(actions)
-        if action not in _ACTIONS
-    ]
-    return errors
-
-
-def param_kind(obj: Object) -> str:
+def _param_kind(obj: Object) -> str:
     """The ParamKind cell."""
     kind = (obj.get("spec") or {}).get("paramKind")
     return f"{kind.get('apiVersion')}/{kind.get('kind')}" if kind else UNSET
-
-
-def binding_row(obj: Object, now: datetime) -> list[Any]:
-    """The row of a policy's binding."""
-    spec = obj.get("spec") or {}
-    ref = spec.get("paramRef")
-    text = UNSET
-    if ref:
-        name = ref.get("name") or "*"
-        text = f"{ref['namespace']}/{name}" if ref.get("namespace") else f"*/{name}"
-    return [name_of(obj), spec.get("policyName") or "", text, age_of(obj, now)]

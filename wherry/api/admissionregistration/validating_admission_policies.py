@@ -2,46 +2,8 @@
 
 from __future__ import annotations
 
-from datetime import datetime
-from typing import Any
+from wherry.api.admissionregistration.policies import policy_resource
 
-from wherry.api.admissionregistration.policies import PARAM_KIND, default_policy, param_kind, policy_errors
-from wherry.api.columns import AGE, NAME, age_of
-from wherry.api.resource import Column, Resource, Subresource
-from wherry.api.schema_strategy import SchemaStrategy
-from wherry.objects.meta import Object, name_of
-
-_SCHEMA = "io.k8s.api.admissionregistration.v1.ValidatingAdmissionPolicy"
-
-
-def _row(obj: Object, now: datetime) -> list[Any]:
-    count = len((obj.get("spec") or {}).get("validations") or ())
-    return [name_of(obj), count, param_kind(obj), age_of(obj, now)]
-
-
-VALIDATING_ADMISSION_POLICIES = Resource(
-    group="admissionregistration.k8s.io",
-    version="v1",
-    kind="ValidatingAdmissionPolicy",
-    plural="validatingadmissionpolicies",
-    namespaced=False,
-    categories=("api-extensions",),
-    subresources=(Subresource("status"),),
-    strategy=SchemaStrategy(
-        unconditional_update=False,
-        schema=_SCHEMA,
-        namespaced=False,
-        has_status=True,
-        tracks_generation=True,
-        defaults=default_policy,
-        rules=policy_errors,
-        row=_row,
-    ),
-    columns=(
-        NAME,
-        Column("Validations", "integer", description="How many validations the policy has"),
-        PARAM_KIND,
-        AGE,
-    ),
-    schema=_SCHEMA,
+VALIDATING_ADMISSION_POLICIES = policy_resource(
+    "ValidatingAdmissionPolicy", "validatingadmissionpolicies", mutates=False
 )

@@ -6,7 +6,7 @@ object has is known only when it is there.
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Collection, Mapping
 
 from wherry.objects.cel.functions import FUNCTIONS
 from wherry.objects.cel.tokens import Token, TokenError, arguments, closing, syntax_error, tokens_of
@@ -38,14 +38,21 @@ _FUNCTIONS = (
 )
 
 
-def undeclared(source: str, variables: Collection[str], *, makes_patches: bool = False) -> str:
+def undeclared(
+    source: str,
+    variables: Collection[str],
+    *,
+    fields: Mapping[str, Collection[str]] | None = None,
+    makes_patches: bool = False,
+) -> str:
     """The compiler's errors for names that mean nothing, "" without any.
 
-    `variables` are the declared ones; `makes_patches` says that objects and JSON patches can be made.
+    `variables` are the declared ones, `fields` those of the variables that have known ones;
+    `makes_patches` says that objects and JSON patches can be made.
     """
     try:
         tokens = [token for token in tokens_of(source) if token.kind != "space"]
-        walk = _Walk(source, _PATCHES if makes_patches else frozenset())
+        walk = _Walk(source, _PATCHES if makes_patches else frozenset(), fields or {})
         walk.over(tokens, frozenset(variables) | _CONSTANTS | _TYPES)
     except TokenError as error:
         return str(error)
@@ -55,8 +62,9 @@ def undeclared(source: str, variables: Collection[str], *, makes_patches: bool =
 class _Walk:
     """One look at one expression."""
 
-    def __init__(self, source: str, messages: frozenset[str]) -> None:
+    def __init__(self, source: str, messages: frozenset[str], fields: Mapping[str, Collection[str]]) -> None:
         self._source = source
+        self._fields = fields
         self._messages = messages
         self.errors: list[str] = []
 
@@ -78,6 +86,8 @@ class _Walk:
             is_namespace = follows == "." and token.text in _NAMESPACES | self._messages
             if not is_member and not is_namespace and token.text not in known:
                 self._missing(token.text, token.at)
+            elif not is_member and token.text in self._fields:
+                self._field(tokens, index + 1, self._fields[token.text])
             index += 1
 
     def _call(self, tokens: list[Token], index: int, known: frozenset[str]) -> int:
@@ -107,6 +117,13 @@ class _Walk:
         for part in arguments(tokens, index, end):
             self.over(part[2:] if len(part) > 1 and part[1].text == ":" else part, known)
         return end + 1
+
+    def _field(self, tokens: list[Token], index: int, known: Collection[str]) -> None:
+        """Look at the field chosen of a variable whose fields are known."""
+        name = tokens[index + 1] if index + 1 < len(tokens) and tokens[index].text == "." else None
+        if name is not None and name.text not in known:
+            what = f"undefined field '{name.text}'"
+            self.errors.append(syntax_error(self._source, tokens[index].at, what))
 
     def _missing(self, name: str, at: int) -> None:
         what = f"undeclared reference to '{name}' (in container '')"
