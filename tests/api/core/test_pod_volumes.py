@@ -6,8 +6,10 @@ import pytest
 
 from tests.api.core.examples import create, pod
 from wherry.api.core.pods import PODS
+from wherry.objects.names import is_dns1123_subdomain
 
 V = "spec.volumes[0]"
+CLAIM = {"accessModes": ["ReadWriteOnce"], "resources": {"requests": {"storage": "1Gi"}}}
 MODE = "must be a number between 0 and 0777 (octal), both inclusive"
 
 CASES: dict[str, tuple[dict[str, Any], list[str]]] = {
@@ -94,7 +96,30 @@ CASES: dict[str, tuple[dict[str, Any], list[str]]] = {
         {"nfs": {"server": "s", "path": "x"}},
         [f'{V}.nfs.path: Invalid value: "x": must be an absolute path'],
     ),
-    "csi": ({"csi": {}}, [f"{V}.csi.driver: Required value"]),
+    "csi": (
+        {"csi": {}},
+        [
+            f"{V}.csi.driver: Required value",
+            *(f'{V}.csi.driver: Invalid value: "": {text}' for text in is_dns1123_subdomain("")),
+        ],
+    ),
+    "csi secret": (
+        {"csi": {"driver": "d", "nodePublishSecretRef": {}}},
+        [f"{V}.csi.nodePublishSecretRef.name: Required value"],
+    ),
+    "ephemeral metadata": (
+        {"ephemeral": {"volumeClaimTemplate": {"metadata": {"name": "x"}, "spec": CLAIM}}},
+        [f"{V}.ephemeral.volumeClaimTemplate.metadata.name: Forbidden: cannot be set"],
+    ),
+    "ephemeral class": (
+        {"ephemeral": {"volumeClaimTemplate": {"spec": {**CLAIM, "volumeMode": "Tape"}}}},
+        [
+            (
+                f'{V}.ephemeral.volumeClaimTemplate.spec.volumeMode: Unsupported value: "Tape": '
+                'supported values: "Block", "Filesystem"'
+            )
+        ],
+    ),
     "image": ({"image": {"reference": ""}}, [f"{V}.image.reference: Required value"]),
     "iscsi": (
         {"iscsi": {"targetPortal": "p", "iqn": "abc", "lun": 256}},

@@ -10,29 +10,25 @@ from datetime import datetime
 from typing import Any
 
 from wherry.api.columns import AGE, NAME, UNSET, age_of
+from wherry.api.core.claim_spec import SOURCE_FIELDS, claim_spec_errors
 from wherry.api.core.pod_spec.resources import is_native
 from wherry.api.core.volume_terms import (
     STORAGE_CLASS_ANNOTATION,
-    access_mode_errors,
     access_modes_text,
     annotation_warnings,
-    class_name_errors,
-    size_errors,
     storage_class_of,
-    volume_mode_errors,
 )
 from wherry.api.differences import show_differences
 from wherry.api.equality import is_same
 from wherry.api.resource import Column, Resource, Subresource
 from wherry.api.schema_strategy import SchemaStrategy
-from wherry.api.validation import IMMUTABLE, check_text, validate_label_selector
-from wherry.objects.errors import FieldError, forbidden_value, invalid_value, not_supported, required
+from wherry.api.validation import IMMUTABLE, check_text
+from wherry.objects.errors import FieldError, forbidden_value, invalid_value, not_supported
 from wherry.objects.meta import Object, annotations_of, is_deleting, name_of
-from wherry.objects.names import is_dns1123_label, is_dns1123_subdomain, is_qualified_name
+from wherry.objects.names import is_qualified_name
 from wherry.objects.quantity import Quantity, parse_quantity
 
 _SCHEMA = "io.k8s.api.core.v1.PersistentVolumeClaim"
-_LOCAL = ("apiGroup", "kind", "name")
 _RESIZES = (
     "ControllerResizeInProgress",
     "ControllerResizeInfeasible",
@@ -61,7 +57,7 @@ def _prepare(new: Object, old: Object | None) -> None:
             spec.pop("dataSource", None)
     source, reference = spec.get("dataSource"), spec.get("dataSourceRef")
     if reference and not reference.get("namespace") and not source:
-        spec["dataSource"] = {name: reference[name] for name in _LOCAL if reference.get(name) is not None}
+        spec["dataSource"] = {name: reference[name] for name in SOURCE_FIELDS if name in reference}
     elif source and not reference:
         spec["dataSourceRef"] = dict(source)
 
@@ -76,53 +72,6 @@ def _rules(new: Object, old: Object | None) -> list[FieldError]:
     spec = new.get("spec") or {}
     errors = claim_spec_errors(spec, "spec")
     return errors + claim_change_errors(new, old) if old is not None else errors
-
-
-def claim_spec_errors(spec: Mapping[str, Any], path: str) -> list[FieldError]:
-    """What is wrong with a claim's spec at `path`."""
-    errors = access_mode_errors(
-        spec.get("accessModes"), f"{path}.accessModes", "at least 1 access mode is required"
-    )
-    errors += validate_label_selector(spec.get("selector"), f"{path}.selector")
-    request = ((spec.get("resources") or {}).get("requests") or {}).get("storage")
-    at = f"{path}.resources[storage]"
-    errors += [required(at)] if request is None else size_errors(request, at)
-    errors += class_name_errors(spec.get("storageClassName"), f"{path}.storageClassName")
-    errors += volume_mode_errors(spec.get("volumeMode"), f"{path}.volumeMode")
-    for name in ("dataSource", "dataSourceRef"):
-        if (source := spec.get(name)) is not None:
-            errors += _source_errors(source, f"{path}.{name}")
-    errors += _agreement_errors(spec.get("dataSource"), spec.get("dataSourceRef"), path)
-    attributes = spec.get("volumeAttributesClassName")
-    return errors + class_name_errors(attributes, f"{path}.volumeAttributesClassName")
-
-
-def _source_errors(source: Mapping[str, Any], path: str) -> list[FieldError]:
-    errors = [required(f"{path}.{name}") for name in ("name", "kind") if not source.get(name)]
-    group, kind = source.get("apiGroup") or "", source.get("kind") or ""
-    if not group and kind != "PersistentVolumeClaim":
-        why = "must be 'PersistentVolumeClaim' when referencing the default apiGroup"
-        errors.append(invalid_value(path, kind, why))
-    if group:
-        errors += check_text(f"{path}.apiGroup", group, is_dns1123_subdomain)
-    if namespace := source.get("namespace"):
-        errors += check_text(f"{path}.namespace", namespace, is_dns1123_label)
-    return errors
-
-
-def _agreement_errors(
-    source: Mapping[str, Any] | None, reference: Mapping[str, Any] | None, path: str
-) -> list[FieldError]:
-    """The two fields that name a source name the same one."""
-    if source is None or reference is None:
-        return []
-    if reference.get("namespace"):
-        why = "may not be specified when dataSourceRef.namespace is specified"
-    elif any(source.get(name) != reference.get(name) for name in _LOCAL):
-        why = "must match dataSourceRef"
-    else:
-        return []
-    return [invalid_value(path, f"{path}.dataSource", why)]
 
 
 def claim_change_errors(new: Object, old: Object) -> list[FieldError]:

@@ -8,11 +8,13 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 
+from wherry.api.core.claim_spec import claim_spec_errors
 from wherry.api.core.pod_spec.projected import validate_items, validate_projected
 from wherry.api.core.pod_spec.remote_volumes import REMOTE, validate_remote
 from wherry.api.core.pod_spec.rules import (
     Errors,
     Fields,
+    check,
     check_choice,
     check_given_choice,
     check_mode,
@@ -20,8 +22,10 @@ from wherry.api.core.pod_spec.rules import (
     check_no_backsteps,
 )
 from wherry.api.core.pod_spec.volume_files import validate_downward_files
-from wherry.objects.errors import duplicate_value, forbidden_value, invalid_value, not_supported, required
-from wherry.objects.names import is_dns1123_label, is_dns1123_subdomain, is_label_value, is_qualified_name
+from wherry.api.core.volume_terms import driver_name_errors
+from wherry.api.validation import validate_annotations, validate_labels
+from wherry.objects.errors import duplicate_value, forbidden_value, invalid_value, required
+from wherry.objects.names import is_dns1123_label, is_dns1123_subdomain
 from wherry.objects.quantity import parse_quantity
 
 HOST_PATH_TYPES = (
@@ -34,10 +38,8 @@ HOST_PATH_TYPES = (
     "FileOrCreate",
     "Socket",
 )
-ACCESS_MODES = ("ReadOnlyMany", "ReadWriteMany", "ReadWriteOnce", "ReadWriteOncePod")
 
 _PULL_POLICIES = ("Always", "IfNotPresent", "Never")
-_DRIVER_MAX = 63
 
 
 def validate_volumes(
@@ -148,18 +150,14 @@ def _validate_claim(source: Fields, path: str, errors: Errors) -> None:
 
 
 def _validate_csi(source: Fields, path: str, errors: Errors) -> None:
-    driver = source.get("driver") or ""
-    if not driver:
-        errors.append(required(f"{path}.driver"))
-    else:
-        if len(driver) > _DRIVER_MAX:
-            errors.append(invalid_value(f"{path}.driver", driver, "must be 63 characters or less"))
-        errors.extend(
-            [invalid_value(f"{path}.driver", driver, text) for text in is_dns1123_subdomain(driver.lower())]
-        )
+    errors.extend(driver_name_errors(source.get("driver"), f"{path}.driver"))
     secret = source.get("nodePublishSecretRef")
-    if secret is not None:
-        check_name(is_dns1123_subdomain, secret.get("name"), f"{path}.nodePublishSecretRef.name", errors)
+    if secret is None:
+        return
+    if name := secret.get("name"):
+        check(is_dns1123_subdomain, name, f"{path}.name", errors)  # upstream names it so
+    else:
+        errors.append(required(f"{path}.nodePublishSecretRef.name"))
 
 
 def _validate_ephemeral(source: Fields, path: str, errors: Errors) -> None:
@@ -169,26 +167,16 @@ def _validate_ephemeral(source: Fields, path: str, errors: Errors) -> None:
         errors.append(required(at))
         return
     meta = template.get("metadata") or {}
-    for key, value in (meta.get("labels") or {}).items():
-        for rule, text in ((is_qualified_name, key), (is_label_value, value)):
-            errors.extend([invalid_value(f"{at}.metadata.labels", text, wrong) for wrong in rule(text)])
+    errors.extend(validate_annotations(meta.get("annotations"), f"{at}.metadata.annotations"))
+    errors.extend(validate_labels(meta.get("labels"), f"{at}.metadata.labels"))
     errors.extend(
         [
-            forbidden_value(f"{at}.metadata.{field}", "may not be set")
-            for field in ("name", "namespace", "generateName", "finalizers", "ownerReferences")
-            if meta.get(field)
+            forbidden_value(f"{at}.metadata.{field}", "cannot be set")
+            for field in meta
+            if field not in ("annotations", "labels") and meta[field]
         ]
     )
-    spec, at = template.get("spec") or {}, f"{at}.spec"
-    modes = spec.get("accessModes") or ()
-    if not modes:
-        errors.append(required(f"{at}.accessModes", "at least 1 access mode is required"))
-    errors.extend(
-        [not_supported(f"{at}.accessModes", mode, ACCESS_MODES) for mode in modes if mode not in ACCESS_MODES]
-    )
-    storage = ((spec.get("resources") or {}).get("requests") or {}).get("storage")
-    if storage is None:
-        errors.append(required(f"{at}.resources[storage]"))
+    errors.extend(claim_spec_errors(template.get("spec") or {}, f"{at}.spec"))
 
 
 def _validate_image(source: Fields, path: str, is_pod: bool, errors: Errors) -> None:
