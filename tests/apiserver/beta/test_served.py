@@ -143,3 +143,22 @@ async def test_no_version_is_a_way_around_what_is_guarded(rig: Rig) -> None:
         status, refused, _ = await rig.http("POST", path, bundle, token="alice-token")
         assert status == 403, (version, refused)
         assert "attest" in refused["message"]
+
+
+async def test_a_group_has_the_priority_of_its_class(rig: Rig) -> None:
+    path = "/apis/scheduling.k8s.io/v1beta1/namespaces/default/podgroups"
+    spec = {"schedulingPolicy": {"basic": {}}}
+    made = await sent(rig, "POST", path, {"metadata": {"name": "plain"}, "spec": spec})
+    assert made["spec"]["priority"] == 0
+    named = {**spec, "priorityClassName": "system-cluster-critical"}
+    made = await sent(rig, "POST", path, {"metadata": {"name": "high"}, "spec": named})
+    assert made["spec"]["priority"] == 2_000_000_000
+    for wrong, said in (
+        ({"priorityClassName": "none"}, "no PriorityClass with name none was found"),
+        ({"priority": 5}, "the integer value of priority (5) must not be provided in pod group spec"),
+    ):
+        status, refused, _ = await rig.http(
+            "POST", path, {"metadata": {"name": "x"}, "spec": {**spec, **wrong}}
+        )
+        assert status == 403
+        assert said in refused["message"]

@@ -1,9 +1,10 @@
-"""Priority: pods get the number their priority class stands for."""
+"""Priority: pods, and groups of them, get the number their priority class stands for."""
 
 from __future__ import annotations
 
 from wherry.api.core.pods import PODS
 from wherry.api.resource import Resource
+from wherry.api.scheduling.pod_groups import POD_GROUPS
 from wherry.api.scheduling.priority_classes import PRIORITY_CLASSES
 from wherry.apiserver.admission.base import CREATE, UPDATE, Attributes, BasePlugin
 from wherry.objects.errors import forbidden
@@ -20,10 +21,11 @@ class Priority(BasePlugin):
     def handles(self, resource: Resource, subresource: str, operation: str) -> bool:
         if subresource or operation not in (CREATE, UPDATE):
             return False
-        return resource is PRIORITY_CLASSES or (resource is PODS and operation == CREATE)
+        return resource is PRIORITY_CLASSES or (resource in (PODS, POD_GROUPS) and operation == CREATE)
 
     async def admit(self, attributes: Attributes) -> None:
-        if attributes.resource is not PODS or attributes.obj is None:
+        resource = attributes.resource
+        if resource is PRIORITY_CLASSES or attributes.obj is None:
             return
         served = attributes.core.registry.of(PRIORITY_CLASSES)
         await served.source.open()
@@ -32,7 +34,8 @@ class Priority(BasePlugin):
         if name:
             cached = served.get("", name)
             if cached is None:
-                raise forbidden("pods", "", attributes.name, f"no PriorityClass with name {name} was found")
+                why = f"no PriorityClass with name {name} was found"
+                raise forbidden(resource.plural, resource.group, attributes.name, why)
             chosen: Object | None = cached.decode()
         else:
             chosen = _default_class([item.decode() for item in served.cacher.list()[0]])
@@ -42,15 +45,17 @@ class Priority(BasePlugin):
         policy = (chosen or {}).get("preemptionPolicy") or DEFAULT_POLICY
         given = spec.get("priority")
         if given is not None and given != value:
+            what = "pod" if resource is PODS else "pod group"
             raise forbidden(
-                "pods",
-                "",
+                resource.plural,
+                resource.group,
                 attributes.name,
-                f"the integer value of priority ({given}) must not be provided in pod spec; "
+                f"the integer value of priority ({given}) must not be provided in {what} spec; "
                 f"priority admission controller computed {value} from the given PriorityClass name",
             )
         spec["priority"] = value
-        spec.setdefault("preemptionPolicy", policy)
+        if resource is PODS:
+            spec.setdefault("preemptionPolicy", policy)
 
     async def validate(self, attributes: Attributes) -> None:
         if attributes.resource is not PRIORITY_CLASSES or not (attributes.obj or {}).get("globalDefault"):

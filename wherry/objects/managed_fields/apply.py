@@ -79,7 +79,7 @@ def merge_apply(
             held[managed.api_version] = union(held.get(managed.api_version, {}), managed.fields)
         merged = give_up(merged, last, held, shape, api_version, convert, resets)
     changes = Changes(live, merged, resets=resets, shape=shape, api_version=api_version, convert=convert)
-    conflicts = [] if force else _conflicts(managers, changes, live, manager, shape)
+    conflicts = [] if force else _conflicts(managers, changes, live, manager, shape, convert)
     if conflicts:
         return live, conflicts
     if manager == KUBECTL and LAST_APPLIED in annotations_of(merged):
@@ -117,7 +117,12 @@ def _before_first_apply(
 
 
 def _conflicts(
-    managers: Managers, changes: Changes, live: Object, applier: str, shape: Shape | None
+    managers: Managers,
+    changes: Changes,
+    live: Object,
+    applier: str,
+    shape: Shape | None,
+    convert: Convert | None,
 ) -> list[Conflict]:
     """Every field that would change under another manager's hands."""
     if not changes.own.touched:
@@ -127,9 +132,12 @@ def _conflicts(
         change = changes.at(managed.api_version)
         if change is not None:
             contested[key] = intersection(managed.fields, change.touched)
-    if applier == KUBECTL:
-        allowed = _client_side_applied(live, shape)
-        contested = {key: difference(fields, allowed) for key, fields in contested.items()}
+    if applier == KUBECTL and any(contested.values()):
+        last = _last_applied(live)
+        for key, fields in contested.items():
+            if last is not None and fields:
+                allowed = _client_side_applied(last, managers[key].api_version, shape, convert)
+                contested[key] = difference(fields, allowed)
     return [
         Conflict(key.manager, key.operation, managers[key].api_version, key.subresource, path)
         for key in sorted(contested)
@@ -137,17 +145,28 @@ def _conflicts(
     ]
 
 
-def _client_side_applied(live: Object, shape: Shape | None) -> FieldSet:
-    """What kubectl's client-side apply set: kubectl's server-side apply may take it over unasked."""
+def _last_applied(live: Object) -> Object | None:
+    """What kubectl's client-side apply noted, None if there is nothing to be read."""
     text = annotations_of(live).get(LAST_APPLIED)
-    if not text:
-        return {}
     try:
-        last: Any = json.loads(text)
+        last: Any = json.loads(text) if text else None
     except ValueError:
-        return {}
-    if not isinstance(last, dict):
-        return {}
+        return None
+    return last if isinstance(last, dict) else None
+
+
+def _client_side_applied(
+    last: Object, api_version: str, shape: Shape | None, convert: Convert | None
+) -> FieldSet:
+    """What kubectl's client-side apply set: kubectl's server-side apply may take it over unasked."""
+    if convert is not None:
+        try:
+            found = convert(last, api_version)
+        except (AttributeError, KeyError, TypeError):
+            return {}  # somebody wrote into the annotation what was never an object
+        if found is None:
+            return {}
+        last, shape = found
     return union(fields_of(ownable(last, frozenset()), shape), _annotation_itself())
 
 
