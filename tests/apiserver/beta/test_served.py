@@ -147,7 +147,7 @@ async def test_no_version_is_a_way_around_what_is_guarded(rig: Rig) -> None:
 
 async def test_a_group_has_the_priority_of_its_class(rig: Rig) -> None:
     path = "/apis/scheduling.k8s.io/v1beta1/namespaces/default/podgroups"
-    spec = {"schedulingPolicy": {"basic": {}}}
+    spec: Object = {"schedulingPolicy": {"basic": {}}}
     made = await sent(rig, "POST", path, {"metadata": {"name": "plain"}, "spec": spec})
     assert made["spec"]["priority"] == 0
     named = {**spec, "priorityClassName": "system-cluster-critical"}
