@@ -40,6 +40,12 @@ from wherry.apiserver.metrics import RequestMetrics
 from wherry.apiserver.paths import Paths
 from wherry.apiserver.registry import Registry
 from wherry.apiserver.sinks import LocalSink
+from wherry.apiserver.start_hooks import (
+    AGGREGATION_HOOKS,
+    BOOTSTRAP_HOOKS,
+    CUSTOM_RESOURCE_HOOKS,
+    StartHooks,
+)
 from wherry.apiserver.subresources.gate import KubeletGate
 from wherry.apiserver.user import BOOTSTRAP, LOOPBACK, User
 from wherry.client.api import Client
@@ -96,7 +102,15 @@ class ApiServer:
             backends=Backends(),
             aggregator=Aggregator(),
         )
-        health = Health({"etcd": self._store_problem}, {"informer-sync": self._sync_problem})
+        self._hooks = StartHooks()
+        health = Health(
+            {"etcd": self._store_problem, **self._hooks.checks()},
+            {
+                "etcd-readiness": self._store_problem,
+                "informer-sync": self._sync_problem,
+                "shutdown": self._shutdown_problem,
+            },
+        )
         self._paths = Paths(self.core, self.metrics, health)
         self._front = Front(self.core, self._paths, self.metrics)
         self._server: Server | None = None
@@ -146,9 +160,12 @@ class ApiServer:
         starter = Client(self.local_transport(BOOTSTRAP), field_manager="kube-apiserver")
         await bootstrap(core, starter, config.advertise_address, port)
         client = Client(self.local_transport(LOOPBACK), field_manager="kube-apiserver")
+        self._hooks.finish(BOOTSTRAP_HOOKS)
         self._custom = CustomResources(core, client, core.aggregator.registry_changed)
         await self._custom.start()
+        self._hooks.finish(CUSTOM_RESOURCE_HOOKS)
         await core.aggregator.start(core, client)
+        self._hooks.finish(AGGREGATION_HOOKS)
         self._ready = True
 
     def local_transport(self, user: User) -> Transport:
@@ -175,6 +192,9 @@ class ApiServer:
 
     def _store_problem(self) -> str:
         return "the server is stopping" if self._closing else self.core.store_problem
+
+    def _shutdown_problem(self) -> str:
+        return "process is shutting down" if self._closing else ""
 
     def _sync_problem(self) -> str:
         return "" if self._ready else "the server is starting or stopping"

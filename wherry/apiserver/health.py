@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from urllib.parse import parse_qsl
 
 from wherry.apiserver.call import Call, Outcome
 from wherry.objects.errors import path_not_found
 
 PREFIXES = ("/livez", "/readyz", "/healthz")
+NO_SNIFFING = (("X-Content-Type-Options", "nosniff"),)
 TEXT = "text/plain; charset=utf-8"
 Check = Callable[[], str]
 """Returns "" when all is well, else what is wrong."""
@@ -40,24 +42,42 @@ class Health:
         _, prefix, *rest = call.info.path.rstrip("/").split("/")
         checks = self._checks_of(f"/{prefix}")
         if rest:
-            if len(rest) != 1 or rest[0] not in checks:
+            check = checks.get("/".join(rest))
+            if check is None:
                 raise path_not_found()
-            checks = {rest[0]: checks[rest[0]]}
-        excluded = set(call.query.get("exclude", "").split(","))
-        lines, failed = [], []
+            return _single(check())
+        excluded = excluded_checks(call)
+        lines, failed = [], False
         for name, check in checks.items():
             if name in excluded:
+                excluded.pop(name)
                 lines.append(f"[+]{name} excluded: ok")
-                continue
-            problem = check()
-            if problem:
-                failed.append(name)
+            elif check():
+                failed = True
                 lines.append(f"[-]{name} failed: reason withheld")
             else:
                 lines.append(f"[+]{name} ok")
+        if excluded:
+            names = ",".join(f'"{name}"' for name in excluded)
+            lines.append(f"warn: some health checks cannot be excluded: no matches for {names}")
         if failed:
-            text = "\n".join([*lines, f"{prefix} check failed", ""])
-            return Outcome(data=text.encode(), status=500, content_type=TEXT)
-        if "verbose" in call.query and not rest:
-            return Outcome(data="\n".join([*lines, f"{prefix} check passed", ""]).encode(), content_type=TEXT)
-        return Outcome(data=b"ok", content_type=TEXT)
+            return _text("\n".join([*lines, f"{prefix} check failed", ""]), 500)
+        if "verbose" not in call.query:
+            return _text("ok")
+        return _text("\n".join([*lines, f"{prefix} check passed", ""]))
+
+
+def excluded_checks(call: Call) -> dict[str, None]:
+    """The checks the client wants to leave out; the parameter may be repeated."""
+    if call.request is None:
+        return dict.fromkeys([call.query["exclude"]] if call.query.get("exclude") else ())
+    asked = parse_qsl(call.request.query, keep_blank_values=True)
+    return dict.fromkeys(value for name, value in asked if name == "exclude" and value)
+
+
+def _single(problem: str) -> Outcome:
+    return _text(f"internal server error: {problem}\n", 500) if problem else _text("ok")
+
+
+def _text(text: str, status: int = 200) -> Outcome:
+    return Outcome(data=text.encode(), status=status, content_type=TEXT, headers=NO_SNIFFING)
