@@ -13,6 +13,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import TYPE_CHECKING
 
+from wherry.apiserver.metrics import LocalCalls, StoreTimes
 from wherry.apiserver.registry import Registry
 from wherry.apiserver.turns import Turns
 from wherry.kit.clock import Clock
@@ -21,6 +22,7 @@ from wherry.objects.meta import format_time
 from wherry.store.base import KeyExists, KeyMissing, RevisionMismatch, Store, StoreError
 
 if TYPE_CHECKING:
+    from wherry.api.resource import Resource
     from wherry.apiserver.admission.base import AdmissionChain
     from wherry.apiserver.aggregation.aggregator import Aggregator
     from wherry.apiserver.allocation.services import ServiceAllocator
@@ -54,11 +56,20 @@ class Core:
     store_problem: str = ""
     """Why the last write could not be stored, "" when it could: what the health check tells."""
 
+    local_calls: LocalCalls = field(default_factory=LocalCalls)
+    """Calls of this server's own clients."""
+    stored: StoreTimes = field(default_factory=StoreTimes)
+    """How long writes took."""
+
     @contextmanager
-    def storing(self) -> Iterator[None]:
-        """Around a write to the store: a store that fails is told as ApiError (503), and remembered."""
+    def storing(self, operation: str, resource: Resource) -> Iterator[None]:
+        """Around a write to the store: a store that fails is told as ApiError (503), and remembered.
+
+        `operation` is create, update or delete, for the metrics.
+        """
         try:
-            yield
+            with self.stored.timing(operation, resource.group, resource.plural):
+                yield
         except (KeyExists, KeyMissing, RevisionMismatch):
             raise
         except StoreError as error:

@@ -20,7 +20,7 @@ from wherry.apiserver.authentication.impersonation import impersonated
 from wherry.apiserver.call import AnyOutcome, Call, RawOutcome, WatchOutcome
 from wherry.apiserver.core import Core
 from wherry.apiserver.dispatch import dispatch
-from wherry.apiserver.metrics import Key, RequestMetrics
+from wherry.apiserver.metrics import Key, RequestMetrics, metric_key
 from wherry.apiserver.paths import Paths
 from wherry.apiserver.presentation import error_outcome, form_of, present, watch_lens
 from wherry.apiserver.protobuf import PROTOBUF, WATCH_TYPE
@@ -102,7 +102,7 @@ class Front:
         cached = served.get(target.namespace, target.name)
         if cached is None:
             return None
-        key = ("get", target.group, target.version, target.resource, "", "resource")
+        key = Key("GET", target.group, target.version, target.resource, "", "resource")
         self._metrics.observe(key, 200, perf_counter() - started)
         return Response(cached.data, headers=NO_CACHE)
 
@@ -174,10 +174,11 @@ class Front:
         if isinstance(result, WatchOutcome):
             return self._watching(call, form, result, started)
         if isinstance(result, RawOutcome):
-            self._observe(call.info, _status_of(result.answer), started)
-            return self._counted(result.answer)
+            return self._counted(
+                result.answer, self._observe(call.info, _status_of(result.answer), started, call)
+            )
         outcome = present(self._core, call, form, result)
-        self._observe(call.info, outcome.status, started)
+        self._observe(call.info, outcome.status, started, call)
         headers: Headers = (*NO_CACHE, *outcome.headers)
         if call.warnings:
             headers = (*headers, *warning_headers(call.warnings))
@@ -188,16 +189,16 @@ class Front:
 
     def _watching(self, call: Call, form: Form, outcome: WatchOutcome, started: float) -> StreamResponse:
         lens = watch_lens(self._core, call, form, outcome.served)
-        self._observe(call.info, 200, started)
+        key = self._observe(call.info, 200, started, call)
+        count = self._metrics.watch_count(key.group, key.version, key.resource)
 
         async def run(writer: Writer) -> None:
-            sink = HttpSink(self._core.clock, writer, self._core.config.watch_buffer_bytes, lens)
+            sink = HttpSink(self._core.clock, writer, self._core.config.watch_buffer_bytes, lens, count)
             self._sinks.add(sink)
-            self._metrics.long_running += 1
             try:
-                await outcome.run(sink)
+                with self._metrics.running(key):
+                    await outcome.run(sink)
             finally:
-                self._metrics.long_running -= 1
                 self._sinks.discard(sink)
 
         content_type = WATCH_TYPE if form.media_type == PROTOBUF else JSON
@@ -205,17 +206,14 @@ class Front:
             run, content_type=content_type, headers=(*NO_CACHE, *warning_headers(call.warnings))
         )
 
-    def _counted(self, answer: Answer) -> Answer:
+    def _counted(self, answer: Answer, key: Key) -> Answer:
         """A streamed or upgraded answer that counts itself as long-running while it lasts."""
         if isinstance(answer, StreamResponse | UpgradeResponse):
             run = answer.run
 
             async def counting(peer: object) -> None:
-                self._metrics.long_running += 1
-                try:
+                with self._metrics.running(key):
                     await run(peer)  # type: ignore[arg-type]
-                finally:
-                    self._metrics.long_running -= 1
 
             answer.run = counting
         return answer
@@ -228,7 +226,7 @@ class Front:
         call: Call | None = None,
         accept: str = "",
     ) -> Response:
-        self._observe(info, error.code, started)
+        self._observe(info, error.code, started, call)
         headers: Headers = NO_CACHE
         retry_after = error.details.get("retryAfterSeconds")
         if retry_after:
@@ -239,8 +237,10 @@ class Front:
         outcome = error_outcome(error, accept)
         return Response(outcome.data, error.code, outcome.content_type, headers)
 
-    def _observe(self, info: RequestInfo, code: int, started: float) -> None:
-        self._metrics.observe(metric_key(info), code, perf_counter() - started)
+    def _observe(self, info: RequestInfo, code: int, started: float, call: Call | None) -> Key:
+        key = metric_key(info, NO_QUERY) if call is None else metric_key(info, call.query, call.content_type)
+        self._metrics.observe(key, code, perf_counter() - started)
+        return key
 
     def close(self) -> None:
         """End every watch, so that connections can close."""
@@ -254,17 +254,6 @@ async def write_pieces(pieces: Iterable[bytes], writer: Writer) -> None:
         writer.write(piece)
         await writer.drain()
         await asyncio.sleep(0)
-
-
-def metric_key(info: RequestInfo) -> Key:
-    """The labels a request is counted under; paths and names are left out, they would never end."""
-    if not info.is_resource:
-        return info.verb, "", "", "", "", ""
-    if info.verb in ("list", "watch", "deletecollection") or not info.name:
-        scope = "namespace" if info.namespace else "cluster"
-    else:
-        scope = "resource"
-    return info.verb, info.group, info.version, info.resource, info.subresource, scope
 
 
 def warning_headers(warnings: list[str]) -> tuple[tuple[str, str], ...]:

@@ -45,6 +45,17 @@ class LocalTransport:
         content_type: str = JSON,
     ) -> Object:
         """See `Transport.call`."""
+        with self._core.local_calls.counting(method):
+            return await self._call(method, path, query, body, content_type)
+
+    async def _call(
+        self,
+        method: str,
+        path: str,
+        query: Mapping[str, str] | None,
+        body: Object | list[Object] | None,
+        content_type: str,
+    ) -> Object:
         call = self._make_call(method, path, query, body, content_type)
         result = self._paths.serve(call) if not call.info.is_resource else dispatch(self._core, call)
         outcome = await settle(result)

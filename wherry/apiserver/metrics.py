@@ -1,27 +1,43 @@
-"""What the server counts about itself, cheaply, and shows as Prometheus text when asked.
+"""What the server counts about itself, cheaply; `metrics_text` shows it to Prometheus.
 
-A request costs one dict lookup and a few additions; names and labels are upstream's.
+A request costs one dict lookup and a few additions; what is counted is what upstream counts.
 """
 
 from __future__ import annotations
 
 from bisect import bisect_left
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from time import perf_counter
+from typing import NamedTuple
 
 from wherry.apiserver.admission.metrics import WebhookMetrics
+from wherry.apiserver.request import RequestInfo
+from wherry.objects.errors import ApiError
 
-BUCKETS_S = (0.005, 0.025, 0.05, 0.1, 0.2, 0.4, 0.6, 0.8, 1.0, 1.5, 2.0, 3.0, 5.0, 10.0, 30.0, 60.0)
-Key = tuple[str, str, str, str, str, str]
-"""verb, group, version, resource, subresource, scope."""
-
-DURATION_HELP = (
-    "Response latency distribution in seconds for each verb, dry run value, group, version, resource, "
-    "subresource, scope and component."
+BUCKETS_S = (
+    *(0.005, 0.025, 0.05, 0.1, 0.2, 0.4, 0.6, 0.8, 1.0, 1.25, 1.5, 2.0, 3.0, 4.0, 5.0, 6.0, 8.0, 10.0),
+    *(15.0, 20.0, 30.0, 45.0, 60.0),
 )
+VERBS = {"create": "POST", "update": "PUT"}
+CONNECTING = frozenset({"exec", "attach", "portforward", "proxy"})
+APPLY_TYPE = "application/apply-patch+yaml"
 
 
-class _Series:
-    """Requests of one kind: how many with which code, and how long they took."""
+class Key(NamedTuple):
+    """The labels a request is counted under; paths and names are left out, they would never end."""
+
+    verb: str
+    group: str = ""
+    version: str = ""
+    resource: str = ""
+    subresource: str = ""
+    scope: str = ""
+    dry_run: str = ""
+
+
+class Series:
+    """Events of one kind: how many with which code, and how long they took."""
 
     __slots__ = ("buckets", "codes", "total_s")
 
@@ -30,89 +46,117 @@ class _Series:
         self.buckets = [0] * (len(BUCKETS_S) + 1)
         self.total_s = 0.0
 
+    def observe(self, code: int, seconds: float) -> None:
+        """Count one."""
+        self.codes[code] = self.codes.get(code, 0) + 1
+        self.buckets[bisect_left(BUCKETS_S, seconds)] += 1
+        self.total_s += seconds
+
+
+class WatchCount:
+    """Events sent to the watchers of one resource, and how many bytes they came to."""
+
+    __slots__ = ("events", "sent_b")
+
+    def __init__(self) -> None:
+        self.events = 0
+        self.sent_b = 0
+
 
 class RequestMetrics:
     """Counters of one server."""
 
     def __init__(self) -> None:
-        self._series: dict[Key, _Series] = {}
+        self.series: dict[Key, Series] = {}
         self.reading = 0
         """Requests being answered right now that do not write, long-running ones apart."""
         self.mutating = 0
         """The same for those that write."""
-        self.long_running = 0
+        self.long_running: dict[Key, int] = {}
         """Watches, logs, exec and the like being served right now."""
+        self.watched: dict[tuple[str, str, str], WatchCount] = {}
+        """By group, version and resource."""
         self.refused = {"readOnly": 0, "mutating": 0}
         self.webhooks = WebhookMetrics()
         """What is counted about webhooks of admission."""
 
     def observe(self, key: Key, code: int, seconds: float) -> None:
         """Count one answered request."""
-        series = self._series.get(key)
+        series = self.series.get(key)
         if series is None:
-            series = self._series[key] = _Series()
-        series.codes[code] = series.codes.get(code, 0) + 1
-        series.buckets[bisect_left(BUCKETS_S, seconds)] += 1
-        series.total_s += seconds
+            series = self.series[key] = Series()
+        series.observe(code, seconds)
 
     def count(self, verb: str, code: int) -> int:
-        """How many requests of `verb` were answered with `code`."""
-        return sum(series.codes.get(code, 0) for key, series in self._series.items() if key[0] == verb)
+        """How many requests of `verb` (GET, LIST, POST ...) were answered with `code`."""
+        return sum(series.codes.get(code, 0) for key, series in self.series.items() if key.verb == verb)
 
-    def render(self, store_revision: int) -> str:
-        """All of it in the text format."""
-        return "\n".join(
-            [*self._requests(), *self._durations(), *self._gauges(store_revision), *self.webhooks.lines(), ""]
-        )
+    def watch_count(self, group: str, version: str, resource: str) -> WatchCount:
+        """Where events sent to watchers of a resource are counted."""
+        return self.watched.setdefault((group, version, resource), WatchCount())
 
-    def _requests(self) -> Iterator[str]:
-        yield (
-            "# HELP apiserver_request_total [STABLE] Counter of apiserver requests broken out for each verb, "
-            "dry run value, group, version, resource, scope, component, and HTTP response code."
-        )
-        yield "# TYPE apiserver_request_total counter"
-        for key, series in self._series.items():
-            for code, number in series.codes.items():
-                yield f'apiserver_request_total{{code="{code}",{_labels(key)}}} {number}'
-
-    def _durations(self) -> Iterator[str]:
-        name = "apiserver_request_duration_seconds"
-        yield f"# HELP {name} [STABLE] {DURATION_HELP}"
-        yield f"# TYPE {name} histogram"
-        for key, series in self._series.items():
-            labels = _labels(key)
-            running = 0
-            for limit, number in zip(BUCKETS_S, series.buckets, strict=False):
-                running += number
-                yield f'{name}_bucket{{{labels},le="{limit:g}"}} {running}'
-            total = running + series.buckets[-1]
-            yield f'{name}_bucket{{{labels},le="+Inf"}} {total}'
-            yield f"{name}_sum{{{labels}}} {series.total_s:.9g}"
-            yield f"{name}_count{{{labels}}} {total}"
-
-    def _gauges(self, store_revision: int) -> Iterator[str]:
-        yield (
-            "# HELP apiserver_current_inflight_requests [STABLE] Maximal number of currently used inflight "
-            "request limit of this apiserver per request kind in last second."
-        )
-        yield "# TYPE apiserver_current_inflight_requests gauge"
-        yield f'apiserver_current_inflight_requests{{request_kind="mutating"}} {self.mutating}'
-        yield f'apiserver_current_inflight_requests{{request_kind="readOnly"}} {self.reading}'
-        yield "# HELP apiserver_longrunning_requests [STABLE] Gauge of all active long-running requests."
-        yield "# TYPE apiserver_longrunning_requests gauge"
-        yield f"apiserver_longrunning_requests {self.long_running}"
-        yield "# HELP apiserver_dropped_requests_total Number of requests dropped with 'Try again later'."
-        yield "# TYPE apiserver_dropped_requests_total counter"
-        for kind, number in self.refused.items():
-            yield f'apiserver_dropped_requests_total{{request_kind="{kind}"}} {number}'
-        yield "# HELP wherry_store_revision The newest revision of the store."
-        yield "# TYPE wherry_store_revision gauge"
-        yield f"wherry_store_revision {store_revision}"
+    @contextmanager
+    def running(self, key: Key) -> Iterator[None]:
+        """Around a long-running request being served."""
+        self.long_running[key] = self.long_running.get(key, 0) + 1
+        try:
+            yield
+        finally:
+            self.long_running[key] -= 1
+            if not self.long_running[key]:
+                del self.long_running[key]
 
 
-def _labels(key: Key) -> str:
-    verb, group, version, resource, subresource, scope = key
-    return (
-        f'component="apiserver",dry_run="",group="{group}",resource="{resource}",scope="{scope}",'
-        f'subresource="{subresource}",verb="{verb.upper()}",version="{version}"'
-    )
+class LocalCalls:
+    """Calls through the in-process transport, by method and code: this server's own client requests."""
+
+    def __init__(self) -> None:
+        self.counts: dict[tuple[str, int], int] = {}
+
+    @contextmanager
+    def counting(self, method: str) -> Iterator[None]:
+        """Around one call; an ApiError tells its code, everything else went well or is a fault."""
+        code = 500
+        try:
+            yield
+            code = 200
+        except ApiError as error:
+            code = error.code
+            raise
+        finally:
+            self.counts[method, code] = self.counts.get((method, code), 0) + 1
+
+
+class StoreTimes:
+    """How long the store took, by operation, group and resource."""
+
+    def __init__(self) -> None:
+        self.series: dict[tuple[str, str, str], Series] = {}
+
+    @contextmanager
+    def timing(self, operation: str, group: str, resource: str) -> Iterator[None]:
+        """Around one operation of the store; failures count too."""
+        started, code = perf_counter(), 1
+        try:
+            yield
+            code = 0
+        finally:
+            key = (operation, group, resource)
+            self.series.setdefault(key, Series()).observe(code, perf_counter() - started)
+
+
+def metric_key(info: RequestInfo, query: Mapping[str, str], content_type: str = "") -> Key:
+    """What a request is counted under."""
+    verb = VERBS.get(info.verb) or info.verb.upper()
+    if not info.is_resource:
+        return Key(verb)
+    if info.subresource in CONNECTING:
+        verb = "CONNECT"
+    elif verb == "PATCH" and content_type.startswith(APPLY_TYPE):
+        verb = "APPLY"
+    if info.verb in ("list", "watch", "deletecollection") or not info.name:
+        scope = "namespace" if info.namespace else "cluster"
+    else:
+        scope = "resource"
+    dry_run = "All" if query.get("dryRun") == "All" else ""
+    return Key(verb, info.group, info.version, info.resource, info.subresource, scope, dry_run)

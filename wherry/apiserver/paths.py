@@ -118,8 +118,13 @@ class Paths:
         return Outcome(obj={"paths": sorted([*self._exact, *self._health.paths()])})
 
     def _render_metrics(self, _: Call) -> Outcome:
-        text = self._metrics.render(self._core.store.revision)
-        return Outcome(data=text.encode(), content_type="text/plain; version=0.0.4; charset=utf-8")
+        from wherry.apiserver import metrics_text
+
+        core = self._core
+        text = metrics_text.render(
+            self._metrics, core.stored, core.local_calls, core.registry.object_counts(), core.store.revision
+        )
+        return Outcome(data=text.encode(), content_type=metrics_text.CONTENT_TYPE)
 
 
 def custom_schema(resource: Resource) -> Object | None:

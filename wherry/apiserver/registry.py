@@ -178,6 +178,15 @@ class Registry:
         """Whether objects of that kind are served."""
         return self.of_kind(api_version, kind) is not None
 
+    def object_counts(self) -> dict[tuple[str, str], int]:
+        """How many objects there are, by group and plural, of every kind somebody has asked for."""
+        counts: dict[tuple[str, str], int] = {}
+        for served in self._served.values():
+            if served.has_storage and served.source.is_ready and not served.converts:
+                resource = served.resource
+                counts[resource.group, resource.plural] = len(served.cacher)
+        return counts
+
     def resources(self) -> Sequence[Resource]:
         """Every served declaration, in the order added."""
         return list(self._order.values())

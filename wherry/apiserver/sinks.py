@@ -12,6 +12,7 @@ from collections.abc import Callable, Iterator, Sequence
 from typing import Protocol
 
 from wherry.apiserver.cacher import Cached, CachedEvent
+from wherry.apiserver.metrics import WatchCount
 from wherry.client.transport import WatchEvent
 from wherry.kit.clock import Clock
 from wherry.kit.httpd.message import Writer
@@ -71,8 +72,11 @@ class Lens(Protocol):
 class HttpSink(Sink):
     """Writes lines to a streamed answer, and cuts off a client that leaves too many bytes waiting."""
 
-    def __init__(self, clock: Clock, writer: Writer, limit_bytes: int, lens: Lens) -> None:
+    def __init__(
+        self, clock: Clock, writer: Writer, limit_bytes: int, lens: Lens, count: WatchCount | None = None
+    ) -> None:
         super().__init__(clock)
+        self._count = count or WatchCount()
         self._writer = writer
         self._limit_bytes = limit_bytes
         self._lens = lens
@@ -81,7 +85,10 @@ class HttpSink(Sink):
         """See `EventSink.events`."""
         if self.ended:
             return
-        self._writer.write(self._lens.events(events))
+        lines = self._lens.events(events)
+        self._count.events += len(events)
+        self._count.sent_b += len(lines)
+        self._writer.write(lines)
         if self._writer.buffered > self._limit_bytes:
             self.end()
             self._writer.abort()
@@ -101,7 +108,10 @@ class HttpSink(Sink):
             is_first = False
             if self.ended or self._writer.closed:
                 return
-            self._writer.write(self._lens.initial(portion))
+            lines = self._lens.initial(portion)
+            self._count.events += len(portion)
+            self._count.sent_b += len(lines)
+            self._writer.write(lines)
 
 
 def portions(items: Sequence[Cached]) -> Iterator[Sequence[Cached]]:

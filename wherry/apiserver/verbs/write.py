@@ -154,7 +154,7 @@ async def _store_new(core: Core, call: Call, served: Served, obj: Object, genera
                 return Outcome(obj=obj, status=201)
             try:
                 data = encoding.encode_stored(served.to_storage(obj))
-                with core.storing():
+                with core.storing("create", resource):
                     entry = await served.store.create(key, data, ttl_s=resource.ttl_s)
             except KeyExists:
                 present = served.cacher.get(key)
@@ -304,7 +304,7 @@ async def swap(core: Core, served: Served, cached: Cached, new: Object) -> None:
     resource = served.resource
     data = encoding.encode_stored(served.to_storage(new))
     try:
-        with core.storing():
+        with core.storing("update", resource):
             entry = await served.store.update(
                 cached.key, data, expected=cached.revision, ttl_s=resource.ttl_s
             )
@@ -319,7 +319,7 @@ async def remove(core: Core, served: Served, cached: Cached, obj: Object) -> int
     """Delete `cached`; the revision of the deletion. Raises Unfounded, ApiError (404)."""
     resource = served.resource
     try:
-        with core.storing():
+        with core.storing("delete", resource):
             entry = await served.store.delete(cached.key, expected=cached.revision)
     except RevisionMismatch as error:
         raise Unfounded from error
