@@ -9,6 +9,7 @@ from wherry.apiserver.admission.limit_ranger import LimitRanger
 from wherry.apiserver.admission.metrics import WebhookMetrics
 from wherry.apiserver.admission.namespace_lifecycle import NamespaceLifecycle
 from wherry.apiserver.admission.node_restriction import NodeRestriction
+from wherry.apiserver.admission.pod_security.plugin import PodSecurity
 from wherry.apiserver.admission.priority import Priority
 from wherry.apiserver.admission.rbac_escalation import RbacEscalation
 from wherry.apiserver.admission.resource_quota.plugin import ResourceQuota
@@ -24,6 +25,7 @@ def built_in_plugins(metrics: WebhookMetrics) -> tuple[Plugin, ...]:
         LimitRanger(),
         ServiceAccount(),
         NodeRestriction(),
+        PodSecurity(),
         DefaultTolerationSeconds(),
         Priority(),
         RbacEscalation(),
