@@ -21,7 +21,9 @@ HEAD = "apiVersion: wherry.dev/v1alpha1\nkind: Cluster\n"
 
 
 def test_what_is_dumped_is_read_back(tmp_path: Path) -> None:
-    config = index_defaults("dev", 3)
+    plugins = {"disable_admission_plugins": "PodSecurity, ResourceQuota"}
+    config = overlay(index_defaults("dev", 3), plugins, "test")
+    assert config.disable_admission_plugins == ("PodSecurity", "ResourceQuota")
     path = tmp_path / "cluster.yaml"
     path.write_text(dump_config(config))
     assert read_config_file(path, ClusterConfig()) == config
@@ -50,6 +52,14 @@ def test_what_is_dumped_is_read_back(tmp_path: Path) -> None:
         (HEAD + "spec: {runtimeConfig: {api/ga: false}}", "api/ga cannot be false"),
         (HEAD + "spec: {runtimeConfig: {api/beta: maybe}}", "api/beta must be true or false, is 'maybe'"),
         (HEAD + "spec: {runtimeConfig: [api/beta]}", "is no map"),
+        (
+            HEAD + "spec: {enableAdmissionPlugins: [PodNodeSelektor]}",
+            "PodNodeSelektor is no admission plugin; use some of NamespaceLifecycle",
+        ),
+        (
+            HEAD + "spec: {disableAdmissionPlugins: {a: b}}",
+            "disable_admission_plugins: {'a': 'b'} is no list",
+        ),
         (HEAD + "spec: {logLevel: loud}", "use one of DEBUG, INFO"),
         (HEAD + "metadata: {name: Bad_Name}", "is no cluster name"),
     ],

@@ -95,7 +95,9 @@ class ApiServer:
                 verifier, config.tokens, config.api_audiences, anonymous=config.anonymous
             ),
             authorizer=Authorizer(self._rbac, [NodeAuthorizer(registry)]),
-            admission=built_in_chain(self.metrics.webhooks),
+            admission=built_in_chain(
+                self.metrics.webhooks, config.enable_admission_plugins, config.disable_admission_plugins
+            ),
             services=ServiceAllocator(config.service_cidr, config.node_ports, rng),
             tokens=TokenIssuer(keys, config.service_account_issuer, clock, rng),
             kubelets=KubeletGate(config),

@@ -46,6 +46,10 @@ class ApiServerConfig:
     runtime_config: Mapping[str, bool] = field(default_factory=dict)
     """API versions turned off and on, as `wherry.api.serving` says."""
     cluster_name: str = "default"
+    enable_admission_plugins: tuple[str, ...] = ()
+    """Plugins that run beside the default ones."""
+    disable_admission_plugins: tuple[str, ...] = ()
+    """Default plugins that do not run."""
     max_mutating_in_flight: int = 200
     max_reading_in_flight: int = 400
     request_timeout_s: float = 60.0

@@ -82,6 +82,8 @@ def api_server_config(config: ClusterConfig, identities: Identities) -> ApiServe
         kubelet_client_key_file=identities.kubelet_client.key,
         kubelet_ca_file=identities.authority.cert,
         cluster_name=config.name,
+        enable_admission_plugins=config.enable_admission_plugins,
+        disable_admission_plugins=config.disable_admission_plugins,
         runtime_config=config.runtime_config,
     )
 

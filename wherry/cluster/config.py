@@ -32,7 +32,8 @@ class ClusterConfig:
 
     `api_port` and `kubelet_port` are TCP ports; `api_host` is the address the API server listens
     on. Ranges are CIDRs. `node_ports` is an inclusive range. `proxy_mode` names a proxy backend.
-    `runtime_config` turns API versions off and on, as `wherry.api.serving` says.
+    `runtime_config` turns API versions off and on, as `wherry.api.serving` says. The two lists of
+    admission plugins, by upstream's names, change which of them run.
     """
 
     name: str = "default"
@@ -46,6 +47,8 @@ class ClusterConfig:
     cluster_domain: str = "cluster.local"
     proxy_mode: str = "iptables"
     runtime_config: Mapping[str, bool] = setting(default_factory=dict)
+    enable_admission_plugins: tuple[str, ...] = ()
+    disable_admission_plugins: tuple[str, ...] = ()
     log_level: str = "INFO"
 
     @property
@@ -72,6 +75,8 @@ _YAML_FIELDS = {
     "clusterDomain": "cluster_domain",
     "proxyMode": "proxy_mode",
     "runtimeConfig": "runtime_config",
+    "enableAdmissionPlugins": "enable_admission_plugins",
+    "disableAdmissionPlugins": "disable_admission_plugins",
     "logLevel": "log_level",
 }
 PROXY_MODES = ("iptables",)
@@ -179,6 +184,8 @@ def dump_config(config: ClusterConfig) -> str:
         value = getattr(config, attribute)
         if attribute == "node_ports":
             value = f"{value[0]}-{value[1]}"
+        elif isinstance(value, tuple):
+            value = list(value)
         spec[yaml_name] = dict(value) if isinstance(value, Mapping) else value
     document = {"apiVersion": API_VERSION, "kind": KIND, "metadata": {"name": config.name}, "spec": spec}
     text: str = yaml.safe_dump(document, sort_keys=False)
@@ -254,6 +261,13 @@ def _switches(value: Any) -> dict[str, bool]:
     return switches
 
 
+def _names(value: Any) -> tuple[str, ...]:
+    parts = value.split(",") if isinstance(value, str) else value
+    if not isinstance(parts, list | tuple) or not all(isinstance(part, str) for part in parts):
+        raise ValueError(f"{value!r} is no list of names; write it as PodSecurity,AlwaysPullImages")
+    return tuple(name for part in parts if (name := part.strip()))
+
+
 def _one_of(choices: tuple[str, ...]) -> Any:
     def parse(value: Any) -> str:
         if str(value) not in choices:
@@ -275,6 +289,8 @@ _PARSERS: Mapping[str, Any] = {
     "cluster_domain": str,
     "proxy_mode": _one_of(PROXY_MODES),
     "runtime_config": _switches,
+    "enable_admission_plugins": _names,
+    "disable_admission_plugins": _names,
     "log_level": _one_of(LOG_LEVELS),
 }
 
@@ -287,8 +303,20 @@ def _check_together(config: ClusterConfig, source: str) -> None:
     for field in ("api_port", "kubelet_port"):
         if low <= getattr(config, field) <= high:
             raise ConfigError(f"{source}: {field} lies in node_ports {low}-{high}; choose another port")
+    if config.enable_admission_plugins or config.disable_admission_plugins:
+        _check_plugins(config, source)
     if config.api_port == config.kubelet_port:
         raise ConfigError(f"{source}: api_port and kubelet_port are both {config.api_port}; they must differ")
+
+
+def _check_plugins(config: ClusterConfig, source: str) -> None:
+    # Imported here: nobody else who reads a configuration needs the plugins.
+    from wherry.apiserver.admission.catalog import check_choice
+
+    try:
+        check_choice(config.enable_admission_plugins, config.disable_admission_plugins)
+    except ValueError as error:
+        raise ConfigError(f"{source}: enable_admission_plugins, disable_admission_plugins: {error}") from None
 
 
 def _one_line(error: Exception) -> str:

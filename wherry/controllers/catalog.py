@@ -12,6 +12,8 @@ from wherry.controllers.node_ipam import NodeIpam
 from wherry.controllers.nodes.eviction import TaintEviction
 from wherry.controllers.nodes.lifecycle import NodeLifecycle
 from wherry.controllers.pod_gc import PodGc
+from wherry.controllers.protection.claims import ClaimProtection
+from wherry.controllers.protection.volumes import VolumeProtection
 from wherry.controllers.replicas.controller import ReplicaSets, ReplicationControllers
 from wherry.controllers.resourcequota.controller import ResourceQuotas
 from wherry.controllers.root_ca import RootCa
@@ -31,6 +33,8 @@ CONTROLLERS: tuple[type[Controller], ...] = (
     TaintEviction,
     PodGc,
     ResourceQuotas,
+    ClaimProtection,
+    VolumeProtection,
     Namespaces,
     GarbageCollector,
 )

@@ -40,12 +40,10 @@ def bind(pod: Object, binding: Mapping[str, Any], now: str) -> Object:
     `now` is the time in wire format, for the PodScheduled condition.
     """
     meta = dict(pod["metadata"])
-    for field, own, given in (
-        ("annotations", annotations_of(pod), annotations_of(binding)),
-        ("labels", labels_of(pod), labels_of(binding)),
-    ):
-        if given:
-            meta[field] = {**own, **given}
+    if given := annotations_of(binding):
+        meta["annotations"] = {**annotations_of(pod), **given}
+    if given := labels_of(binding):
+        meta["labels"] = {**given, **labels_of(pod)}  # what the pod says of itself stays
     status = dict(pod.get("status") or {})
     generation = meta.get("generation")
     more = {"observedGeneration": generation} if generation else {}

@@ -1,41 +1,117 @@
-"""Every admission plugin, in the order they run (upstream's): webhooks after the built-in ones."""
+"""Every admission plugin, in the order they run (upstream's), and which of them run.
+
+Webhooks come after the built-in ones, and quotas last: they count what all others have agreed on.
+"""
 
 from __future__ import annotations
 
+from collections.abc import Callable, Iterable, Mapping
+from functools import partial
+
+from wherry.apiserver.admission.always_pull_images import AlwaysPullImages
 from wherry.apiserver.admission.base import AdmissionChain, Plugin
-from wherry.apiserver.admission.certificates import Certificates
+from wherry.apiserver.admission.certificates import (
+    CertificateApproval,
+    CertificateRequestor,
+    CertificateSigning,
+    CertificateSubjectRestriction,
+    ClusterTrustBundleAttest,
+)
+from wherry.apiserver.admission.claim_resize import PersistentVolumeClaimResize
+from wherry.apiserver.admission.default_ingress_class import DefaultIngressClass
+from wherry.apiserver.admission.default_storage_class import DefaultStorageClass
 from wherry.apiserver.admission.default_toleration_seconds import DefaultTolerationSeconds
+from wherry.apiserver.admission.deny_service_external_ips import DenyServiceExternalIPs
 from wherry.apiserver.admission.limit_ranger import LimitRanger
 from wherry.apiserver.admission.metrics import WebhookMetrics
 from wherry.apiserver.admission.namespace_lifecycle import NamespaceLifecycle
 from wherry.apiserver.admission.node_restriction import NodeRestriction
 from wherry.apiserver.admission.pod_security.plugin import PodSecurity
+from wherry.apiserver.admission.pod_topology_labels import PodTopologyLabels
 from wherry.apiserver.admission.priority import Priority
 from wherry.apiserver.admission.rbac_escalation import RbacEscalation
 from wherry.apiserver.admission.resource_quota.plugin import ResourceQuota
+from wherry.apiserver.admission.runtime_class import RuntimeClass
 from wherry.apiserver.admission.service_account import ServiceAccount
+from wherry.apiserver.admission.storage_protection import StorageObjectInUseProtection
+from wherry.apiserver.admission.taint_nodes_by_condition import TaintNodesByCondition
 from wherry.apiserver.admission.webhooks.mutating import MutatingAdmissionWebhook
 from wherry.apiserver.admission.webhooks.validating import ValidatingAdmissionWebhook
 
+BUILT_IN: tuple[Callable[[], Plugin], ...] = (
+    NamespaceLifecycle,
+    LimitRanger,
+    ServiceAccount,
+    NodeRestriction,
+    TaintNodesByCondition,
+    AlwaysPullImages,
+    PodSecurity,
+    Priority,
+    DefaultTolerationSeconds,
+    DefaultStorageClass,
+    StorageObjectInUseProtection,
+    PersistentVolumeClaimResize,
+    RuntimeClass,
+    CertificateRequestor,
+    CertificateApproval,
+    CertificateSigning,
+    ClusterTrustBundleAttest,
+    CertificateSubjectRestriction,
+    DefaultIngressClass,
+    DenyServiceExternalIPs,
+    PodTopologyLabels,
+    RbacEscalation,
+)
+OFF_BY_DEFAULT = frozenset({"AlwaysPullImages", "DenyServiceExternalIPs"})
+ALWAYS_ON = frozenset({"CertificateRequestor", "RBACEscalation"})
+"""No plugins of upstream's, whose storage layer does the same: nobody can switch them off."""
 
-def built_in_plugins(metrics: WebhookMetrics) -> tuple[Plugin, ...]:
-    """New instances of all built-in plugins, in order; webhooks are counted in `metrics`."""
-    return (
-        NamespaceLifecycle(),
-        LimitRanger(),
-        ServiceAccount(),
-        NodeRestriction(),
-        PodSecurity(),
-        DefaultTolerationSeconds(),
-        Priority(),
-        RbacEscalation(),
-        Certificates(),
-        MutatingAdmissionWebhook(metrics),
-        ValidatingAdmissionWebhook(metrics),
-        ResourceQuota(),
+
+def _named(metrics: WebhookMetrics) -> Mapping[str, Plugin]:
+    """All plugins, in the order they run."""
+    last: tuple[Callable[[], Plugin], ...] = (
+        partial(MutatingAdmissionWebhook, metrics),
+        partial(ValidatingAdmissionWebhook, metrics),
+        ResourceQuota,
+    )
+    return {plugin.name: plugin for plugin in (make() for make in (*BUILT_IN, *last))}
+
+
+def plugin_names() -> tuple[str, ...]:
+    """The plugins that can be switched on and off, by upstream's names, in the order they run."""
+    return tuple(name for name in _named(WebhookMetrics()) if name not in ALWAYS_ON)
+
+
+def check_choice(enabled: Iterable[str], disabled: Iterable[str]) -> None:
+    """Raise ValueError for a name that is no plugin's, or is in both."""
+    on, off = set(enabled), set(disabled)
+    unknown = sorted((on | off) - set(plugin_names()))
+    if unknown:
+        known = ", ".join(plugin_names())
+        raise ValueError(f"{', '.join(unknown)} is no admission plugin; use some of {known}")
+    if on & off:
+        raise ValueError(f"{', '.join(sorted(on & off))} is both enabled and disabled; choose one")
+
+
+def built_in_plugins(
+    metrics: WebhookMetrics, enabled: Iterable[str] = (), disabled: Iterable[str] = ()
+) -> tuple[Plugin, ...]:
+    """New instances of the plugins that run, in order; webhooks are counted in `metrics`.
+
+    Those are upstream's defaults with `enabled` and without `disabled`, names `check_choice` takes.
+    Raises ValueError like it.
+    """
+    on, off = set(enabled), set(disabled)
+    check_choice(on, off)
+    return tuple(
+        plugin
+        for name, plugin in _named(metrics).items()
+        if name not in off and (name in on or name not in OFF_BY_DEFAULT)
     )
 
 
-def built_in_chain(metrics: WebhookMetrics) -> AdmissionChain:
-    """The chain an API server runs with."""
-    return AdmissionChain(built_in_plugins(metrics))
+def built_in_chain(
+    metrics: WebhookMetrics, enabled: Iterable[str] = (), disabled: Iterable[str] = ()
+) -> AdmissionChain:
+    """The chain an API server runs with. Raises ValueError like `built_in_plugins`."""
+    return AdmissionChain(built_in_plugins(metrics, enabled, disabled))

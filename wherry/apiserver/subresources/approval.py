@@ -1,7 +1,7 @@
 """`certificatesigningrequests/approval`: somebody decides on a request.
 
-Only the conditions Approved and Denied can be written here, and who may write them is also a matter
-of the signer: the verb `approve` on the virtual resource `signers`.
+Only the conditions Approved and Denied can be written here; who may write them is also a matter of
+the signer, which is for admission to check.
 """
 
 from __future__ import annotations
@@ -10,12 +10,11 @@ from wherry.api.certificates.signing import APPROVED, DENIED, kept_errors, statu
 from wherry.apiserver.call import Call, Outcome
 from wherry.apiserver.core import Core
 from wherry.apiserver.registry import Served
-from wherry.apiserver.request import RequestInfo
 from wherry.apiserver.verbs.get import get
 from wherry.apiserver.verbs.patch import patch_with
 from wherry.apiserver.verbs.update import replace
 from wherry.apiserver.verbs.write import Rules
-from wherry.objects.errors import FieldError, forbidden
+from wherry.objects.errors import FieldError
 from wherry.objects.meta import Object
 
 DECISIONS = (APPROVED, DENIED)
@@ -25,24 +24,10 @@ async def approval(core: Core, call: Call, served: Served) -> Outcome:
     """GET, PUT or PATCH of the decision. Raises ApiError."""
     if call.info.verb == "get":
         return get(core, call, served)
-    _check_signer(core, call, served)
     rules = Rules(lambda new, old: _prepare(new, old, core.timestamp()), _validate)
     if call.info.verb == "update":
         return await replace(core, call, served, rules)
     return await patch_with(core, call, served, rules)
-
-
-def _check_signer(core: Core, call: Call, served: Served) -> None:
-    cached = served.get("", call.info.name)
-    if cached is None:
-        return  # the write says that it is not there
-    signer = (cached.decode().get("spec") or {}).get("signerName") or ""
-    for name in (signer, f"{signer.partition('/')[0]}/*"):
-        info = RequestInfo("approve", "", True, "certificates.k8s.io", "v1", "", "signers", name)
-        if core.authorizer.decide(call.user, info).allowed:
-            return
-    why = f'user not permitted to approve requests with signerName "{signer}"'
-    raise forbidden(served.resource.plural, served.resource.group, call.info.name, why)
 
 
 def _prepare(new: Object, old: Object, now: str) -> None:

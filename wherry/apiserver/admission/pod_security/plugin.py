@@ -81,9 +81,9 @@ class PodSecurity(BasePlugin):
             return
         template = TEMPLATES[attributes.resource.group, attributes.resource.plural](attributes.obj)
         if template is not None:
-            _warn(
-                attributes, policy.warn, template.get("metadata") or NOTHING, template.get("spec") or NOTHING
-            )
+            meta, spec = template.get("metadata") or NOTHING, template.get("spec") or NOTHING
+            _note(attributes, policy.audit, meta, spec)
+            _warn(attributes, policy.warn, meta, spec)
 
 
 def _policy_of(attributes: Attributes) -> Policy:
@@ -99,17 +99,27 @@ def _check_pod(attributes: Attributes, policy: Policy) -> None:
     if attributes.operation == UPDATE and not is_significant(pod, attributes.old or {}):
         return
     meta, spec = metadata(pod), pod.get("spec") or NOTHING
+    attributes.annotate(f"{PREFIX}enforce-policy", str(policy.enforce))
     found = evaluate(policy.enforce, meta, spec)
+    _note(attributes, policy.audit, meta, spec)
     if found:
         why = f'violates PodSecurity "{policy.enforce}": {_told(found)}'
         raise forbidden("pods", "", attributes.name, why)
     _warn(attributes, policy.warn, meta, spec)
 
 
+def _note(attributes: Attributes, standard: Standard, meta: Fields, spec: Fields) -> None:
+    """Tell the audit log what the standard would not let in."""
+    found = evaluate(standard, meta, spec)
+    if found:
+        text = f'would violate PodSecurity "{standard}": {_told(found)}'
+        attributes.annotate(f"{PREFIX}audit-violations", text)
+
+
 def _warn(attributes: Attributes, standard: Standard, meta: Fields, spec: Fields) -> None:
     found = evaluate(standard, meta, spec)
-    if found and attributes.warnings is not None:
-        attributes.warnings.append(f'would violate PodSecurity "{standard}": {_told(found)}')
+    if found:
+        attributes.warn(f'would violate PodSecurity "{standard}": {_told(found)}')
 
 
 def _told(findings: list[Finding]) -> str:

@@ -1,0 +1,85 @@
+"""Claims and volumes in use outlive their deletion."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from tests.controllers.bench import running
+from wherry.api.core.persistent_volume_claims import PERSISTENT_VOLUME_CLAIMS
+from wherry.api.core.persistent_volumes import PERSISTENT_VOLUMES
+from wherry.api.core.pods import PODS
+from wherry.controllers.protection import claims, volumes
+from wherry.controllers.protection.claims import ClaimProtection, uses
+from wherry.controllers.protection.volumes import VolumeProtection
+from wherry.objects.meta import Object
+
+VOLUME = {"name": "data", "persistentVolumeClaim": {"claimName": "c"}}
+
+
+def claim(**meta: Any) -> Object:
+    return {
+        "metadata": {"name": "c", "namespace": "default", "finalizers": [claims.FINALIZER], **meta},
+        "spec": {},
+    }
+
+
+def pod(node: str = "n", **meta: Any) -> Object:
+    return {
+        "metadata": {"name": "p", "namespace": "default", "uid": "u", **meta},
+        "spec": {"nodeName": node, "volumes": [VOLUME]},
+    }
+
+
+async def test_a_claim_goes_when_its_last_pod_is_gone() -> None:
+    before = [(PERSISTENT_VOLUME_CLAIMS, claim()), (PODS, pod())]
+    async with running(ClaimProtection, before=before) as bench:
+        await bench.client.delete(PERSISTENT_VOLUME_CLAIMS, "c", "default")
+        await bench.settle()
+        held = await bench.get(PERSISTENT_VOLUME_CLAIMS, "c")
+        assert held["metadata"]["finalizers"] == [claims.FINALIZER]
+        await bench.client.delete(PODS, "p", "default")
+        await bench.settle()
+        assert await bench.all(PERSISTENT_VOLUME_CLAIMS) == []
+
+
+async def test_an_unused_claim_goes_at_once_and_one_without_protection_gets_it() -> None:
+    async with running(ClaimProtection, before=[(PERSISTENT_VOLUME_CLAIMS, claim(finalizers=[]))]) as bench:
+        protected = await bench.get(PERSISTENT_VOLUME_CLAIMS, "c")
+        assert protected["metadata"]["finalizers"] == [claims.FINALIZER]
+        await bench.client.delete(PERSISTENT_VOLUME_CLAIMS, "c", "default")
+        await bench.settle()
+        assert await bench.all(PERSISTENT_VOLUME_CLAIMS) == []
+
+
+async def test_a_volume_goes_when_it_is_not_bound() -> None:
+    volume: Object = {"metadata": {"name": "v"}, "spec": {}, "status": {"phase": "Bound"}}
+    async with running(VolumeProtection, before=[(PERSISTENT_VOLUMES, volume)]) as bench:
+        assert (await bench.get(PERSISTENT_VOLUMES, "v", ""))["metadata"]["finalizers"] == [volumes.FINALIZER]
+        await bench.client.delete(PERSISTENT_VOLUMES, "v")
+        await bench.settle()
+        assert await bench.all(PERSISTENT_VOLUMES)
+        await bench.set_status(PERSISTENT_VOLUMES, volume, phase="Released")
+        await bench.settle()
+        assert await bench.all(PERSISTENT_VOLUMES) == []
+
+
+OWN = {"spec": {"nodeName": "n", "volumes": [{"name": "x", "ephemeral": {}}]}}
+OWNED = {"metadata": {"name": "p-x", "ownerReferences": [{"controller": True, "uid": "u"}]}}
+SHUT_DOWN: Object = {"deletionTimestamp": "2026-01-01T00:00:00Z", "deletionGracePeriodSeconds": 0}
+
+
+@pytest.mark.parametrize(
+    ("user", "used", "expected"),
+    [
+        (pod(), claim(), True),
+        (pod(node=""), claim(), False),
+        ({**pod(), "status": {"phase": "Succeeded"}}, claim(), True),
+        ({**pod(), **OWN}, OWNED, True),
+        ({**pod(), **OWN}, {"metadata": {"name": "p-x"}}, False),
+        ({**pod(**SHUT_DOWN), **OWN}, OWNED, False),
+    ],
+)
+def test_who_uses_what(user: Object, used: Object, expected: bool) -> None:
+    assert uses(user, used) is expected
