@@ -46,14 +46,17 @@ def test_every_stored_version_is_remembered() -> None:
             {"scope": "World"},
             'spec.scope: Unsupported value: "World": supported values: "Cluster", "Namespaced"',
         ),
-        ({"versions": []}, "spec.versions: Required value: must have at least one version"),
+        (
+            {"versions": []},
+            "spec.versions: Invalid value: []: must have exactly one version marked as storage version",
+        ),
         (
             {"versions": [{"name": "v1", "served": True, "storage": True}]},
             "spec.versions[0].schema.openAPIV3Schema: Required value: schemas are required",
         ),
         (
-            {"conversion": {"strategy": "Webhook"}},
-            "spec.conversion.webhook.clientConfig: Required value: required when strategy is set to Webhook",
+            {"conversion": {"strategy": "Webhook", "webhook": {"conversionReviewVersions": ["v1"]}}},
+            "spec.conversion.webhookClientConfig: Required value: required when strategy is set to Webhook",
         ),
     ],
 )

@@ -8,6 +8,7 @@ from typing import Any
 
 from wherry.objects.cel import CelError, compile_expression
 from wherry.objects.cel.cost import COST_LIMIT_OF_A_CALL
+from wherry.objects.cel.kinds import kind_of
 from wherry.objects.cel.rewrite import nesting
 from wherry.objects.cel.tokens import Token, syntax_error, tokens_of
 from wherry.objects.errors import FieldError, invalid_value, not_supported, required
@@ -17,6 +18,10 @@ from wherry.objects.structural.node import RULES, Node
 REASONS = ("FieldValueDuplicate", "FieldValueForbidden", "FieldValueInvalid", "FieldValueRequired")
 _PATH = re.compile(r"(\.[A-Za-z_$][\w$.-]*?|\['[^']+'\])+")
 _UNBOUNDED_ITEMS = 3 * 1024 * 1024 // 2  # as many as fit into a request
+_WRONG_KIND = {
+    "rule": "cel expression must evaluate to a bool",
+    "messageExpression": "messageExpression must evaluate to a string",
+}
 _BREAKS = ("\n", "\r")
 
 
@@ -80,6 +85,10 @@ def _expression(
         expression = compile_expression(source)
     except CelError as error:
         yield invalid_value(f"{path}.{which}", dict(declared), f"compilation failed: {error}")
+        return
+    kind, wanted = kind_of(source), "bool" if which == "rule" else "string"
+    if kind and kind != wanted:
+        yield invalid_value(f"{path}.{which}", dict(declared), _WRONG_KIND[which])
         return
     if unknown := _unknown_field(source, node):
         yield invalid_value(f"{path}.{which}", dict(declared), f"compilation failed: {unknown}")
