@@ -28,6 +28,8 @@ from wherry.apiserver.admission.namespace_lifecycle import NamespaceLifecycle
 from wherry.apiserver.admission.node_restriction import NodeRestriction
 from wherry.apiserver.admission.pod_security.plugin import PodSecurity
 from wherry.apiserver.admission.pod_topology_labels import PodTopologyLabels
+from wherry.apiserver.admission.policies.mutating import MutatingAdmissionPolicy
+from wherry.apiserver.admission.policies.validating import ValidatingAdmissionPolicy
 from wherry.apiserver.admission.priority import Priority
 from wherry.apiserver.admission.rbac_escalation import RbacEscalation
 from wherry.apiserver.admission.resource_quota.plugin import ResourceQuota
@@ -70,7 +72,9 @@ ALWAYS_ON = frozenset({"CertificateRequestor", "RBACEscalation"})
 def _named(metrics: WebhookMetrics) -> Mapping[str, Plugin]:
     """All plugins, in the order they run."""
     last: tuple[Callable[[], Plugin], ...] = (
+        MutatingAdmissionPolicy,
         partial(MutatingAdmissionWebhook, metrics),
+        ValidatingAdmissionPolicy,
         partial(ValidatingAdmissionWebhook, metrics),
         ResourceQuota,
     )

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from wherry.api.resource import Resource
-from wherry.apiserver.admission.base import Attributes
+from wherry.apiserver.admission.base import CREATE, Attributes
 from wherry.apiserver.admission.matching.equivalents import converted
 from wherry.apiserver.admission.matching.rules import kind_of
 from wherry.apiserver.body import findings_in
@@ -11,10 +11,21 @@ from wherry.objects.errors import internal
 from wherry.objects.managed_fields.managers import entries_problem
 from wherry.objects.meta import Object
 
+_NOT_YET = ("uid", "creationTimestamp", "generation")
 OUTDATED = (
     ".metadata.managedFields was in an invalid state after admission; this could be caused by an outdated "
     "mutating admission controller; please fix your requests: "
 )
+
+
+def before_storing(attributes: Attributes) -> Object | None:
+    """The object as those who may change it see it: a new one has no uid, time or generated name yet."""
+    obj = attributes.obj
+    if obj is None or attributes.operation != CREATE or attributes.subresource:
+        return obj
+    hidden = (*_NOT_YET, "name") if attributes.has_generated_name else _NOT_YET
+    meta = {name: value for name, value in obj["metadata"].items() if name not in hidden}
+    return {**obj, "metadata": meta}
 
 
 async def take_over(attributes: Attributes, resource: Resource, changed: Object) -> bool:

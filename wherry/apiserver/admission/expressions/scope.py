@@ -7,6 +7,7 @@ expression first asks for them: `variables.x` becomes a call of a function befor
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from copy import copy
 from functools import cached_property, lru_cache
 from typing import Any
 
@@ -71,6 +72,12 @@ class Scope:
         self._values: dict[str, Any] = {}
         self._budget = budget or Budget(COST_LIMIT_OF_AN_OBJECT)
         self._more = {"object": obj, "oldObject": old, **more}
+
+    def paid_by(self, budget: Budget) -> Scope:
+        """The same names, evaluated on another budget."""
+        other = copy(self)
+        other._budget = budget
+        return other
 
     @cached_property
     def names(self) -> Mapping[str, Any]:

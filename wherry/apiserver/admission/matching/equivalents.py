@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from wherry.api.resource import Resource
+from wherry.apiserver.admission.base import Attributes
 from wherry.apiserver.customresources.views import VersionView
 from wherry.apiserver.registry import Registry
 from wherry.objects.meta import Object
@@ -31,3 +32,28 @@ async def converted(registry: Registry, obj: Object, source: Resource, target: R
         return await to.store.shown(obj)
     stored = from_.to_storage(obj)
     return to.from_storage(stored) if to.converts else stored
+
+
+class Versions:
+    """The objects of one request in the versions rules name, each converted once.
+
+    `obj` is the object as it is to be shown; it may not be changed meanwhile.
+    """
+
+    def __init__(self, attributes: Attributes, obj: Object | None) -> None:
+        self._attributes = attributes
+        self._made: dict[Resource, tuple[Object | None, Object | None]] = {
+            attributes.resource: (obj, attributes.previous)
+        }
+
+    async def of(self, resource: Resource) -> tuple[Object | None, Object | None]:
+        """The object and the one before. Raises ApiError when a conversion webhook fails."""
+        found = self._made.get(resource)
+        if found is None:
+            registry, asked = self._attributes.core.registry, self._attributes.resource
+            obj, old = self._made[asked]
+            found = self._made[resource] = (
+                await converted(registry, obj, asked, resource) if obj is not None else None,
+                await converted(registry, old, asked, resource) if old is not None else None,
+            )
+        return found

@@ -12,13 +12,13 @@ import orjson
 
 from wherry.api.admissionregistration.mutating_webhook_configurations import MUTATING_WEBHOOK_CONFIGURATIONS
 from wherry.apiserver.admission.base import Attributes
-from wherry.apiserver.admission.changes import take_over
-from wherry.apiserver.admission.matching.equivalents import converted
+from wherry.apiserver.admission.changes import before_storing, take_over
+from wherry.apiserver.admission.matching.equivalents import Versions
 from wherry.apiserver.admission.metrics import WebhookMetrics
 from wherry.apiserver.admission.rounds import Rounds
 from wherry.apiserver.admission.webhooks.client import CallFailed, ask
 from wherry.apiserver.admission.webhooks.dispatcher import Invocation, WebhookPlugin
-from wherry.apiserver.admission.webhooks.review import JSON_PATCH, Verdict, before_storing, denial
+from wherry.apiserver.admission.webhooks.review import JSON_PATCH, Verdict, denial
 from wherry.objects.errors import internal
 from wherry.objects.meta import Object
 from wherry.objects.patches.failure import PatchFailed
@@ -60,11 +60,7 @@ class MutatingAdmissionWebhook(WebhookPlugin):
     async def _ask(self, invocation: Invocation, attributes: Attributes, number: int) -> bool:
         """Ask one webhook; whether it changed the object. Raises ApiError."""
         webhook, resource = invocation
-        obj, old = before_storing(attributes), attributes.previous
-        registry, asked = attributes.core.registry, attributes.resource
-        if resource is not asked:
-            obj = await converted(registry, obj, asked, resource) if obj is not None else None
-            old = await converted(registry, old, asked, resource) if old is not None else None
+        obj, old = await Versions(attributes, before_storing(attributes)).of(resource)
         if not self.selects(invocation, attributes, obj, old):
             return False
         started = perf_counter()

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from wherry.api.resource import Resource
-from wherry.apiserver.admission.base import CREATE, Attributes
+from wherry.apiserver.admission.base import Attributes
 from wherry.apiserver.admission.facts import request_facts
 from wherry.apiserver.admission.webhooks.configuration import Webhook
 from wherry.objects.errors import ApiError, bad_request, internal
@@ -17,7 +17,6 @@ from wherry.objects.meta import Object
 
 KIND, GROUP = "AdmissionReview", "admission.k8s.io"
 JSON_PATCH = "JSONPatch"
-_NOT_YET = ("uid", "creationTimestamp", "generation")
 
 
 class InvalidAnswer(Exception):
@@ -47,16 +46,6 @@ def review_of(
     """The AdmissionReview to send; the objects are in the version of `resource`."""
     request = {"uid": review_id, **request_facts(attributes, resource), "object": obj, "oldObject": old}
     return {"kind": KIND, "apiVersion": f"{GROUP}/{webhook.review_version}", "request": request}
-
-
-def before_storing(attributes: Attributes) -> Object | None:
-    """The object as mutating webhooks see it: a new one has no uid, time or generated name yet."""
-    obj = attributes.obj
-    if obj is None or attributes.operation != CREATE or attributes.subresource:
-        return obj
-    hidden = (*_NOT_YET, "name") if attributes.has_generated_name else _NOT_YET
-    meta = {name: value for name, value in obj["metadata"].items() if name not in hidden}
-    return {**obj, "metadata": meta}
 
 
 def verdict(answer: Any, review_id: str, version: str, *, is_mutating: bool) -> Verdict:

@@ -12,9 +12,8 @@ from time import perf_counter
 from wherry.api.admissionregistration.validating_webhook_configurations import (
     VALIDATING_WEBHOOK_CONFIGURATIONS,
 )
-from wherry.api.resource import Resource
 from wherry.apiserver.admission.base import Attributes
-from wherry.apiserver.admission.matching.equivalents import converted
+from wherry.apiserver.admission.matching.equivalents import Versions
 from wherry.apiserver.admission.metrics import WebhookMetrics
 from wherry.apiserver.admission.webhooks.client import CallFailed, ask
 from wherry.apiserver.admission.webhooks.dispatcher import Invocation, WebhookPlugin
@@ -38,14 +37,12 @@ class ValidatingAdmissionWebhook(WebhookPlugin):
         concerned = self.concerning(attributes)
         if not concerned:
             return
-        seen: dict[Resource, Objects] = {}
+        versions = Versions(attributes, attributes.obj)
         asked: list[tuple[Invocation, Objects]] = []
         for invocation in concerned:
             if not invocation.webhook.selectors.match(attributes):
                 continue
-            objects = seen.get(invocation.resource)
-            if objects is None:
-                objects = seen[invocation.resource] = await _objects(attributes, invocation.resource)
+            objects = await versions.of(invocation.resource)
             if self.selects(invocation, attributes, *objects):
                 asked.append((invocation, objects))
         if len(asked) == 1:
@@ -79,15 +76,3 @@ class ValidatingAdmissionWebhook(WebhookPlugin):
         if refusal is not None:
             self._metrics.rejected(webhook.name, self.kind, operation, "no_error", refusal.code)
             raise refusal
-
-
-async def _objects(attributes: Attributes, resource: Resource) -> Objects:
-    """The object and the one before in the version `resource`. Raises ApiError (500)."""
-    obj, old = attributes.obj, attributes.previous
-    if resource is attributes.resource:
-        return obj, old
-    registry, source = attributes.core.registry, attributes.resource
-    return (
-        await converted(registry, obj, source, resource) if obj is not None else None,
-        await converted(registry, old, source, resource) if old is not None else None,
-    )
