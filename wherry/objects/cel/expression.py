@@ -10,6 +10,7 @@ from typing import Any
 
 import cel
 
+from wherry.objects.cel.constructors import constructed
 from wherry.objects.cel.cost import (
     EXCEEDED,
     STEP,
@@ -130,7 +131,7 @@ def check_patterns(source: str) -> None:
 def compile_expression(source: str) -> Expression:
     """Compile `source`. Raises CelError, with the place of the mistake as the parser tells it."""
     try:
-        expression = Expression(source, rewrite(source))
+        expression = Expression(source, rewrite(constructed(source)))
         check_patterns(source)
     except (TokenError, PatternError) as error:
         raise CelError(str(error)) from error

@@ -115,7 +115,8 @@ class _Walk:
         """Look at `Kind{field: value}`, and return where it ends."""
         end = closing(tokens, index)
         for part in arguments(tokens, index, end):
-            self.over(part[2:] if len(part) > 1 and part[1].text == ":" else part, known)
+            named = part[1:] if part and part[0].text == "?" else part
+            self.over(named[2:] if len(named) > 1 and named[1].text == ":" else part, known)
         return end + 1
 
     def _field(self, tokens: list[Token], index: int, known: Collection[str]) -> None:

@@ -52,7 +52,6 @@ async def test_messages_and_reasons(rig: Rig, more: Any, code: int, text: str) -
         "request.operation == 'CREATE' && request.kind.kind == 'ConfigMap'",
         "request.userInfo.username == 'admin' && 'system:masters' in request.userInfo.groups",
         "namespaceObject.metadata.name == 'default'",
-        "params == null",
         "authorizer.group('').resource('pods').namespace('default').check('delete').allowed()",
         "!authorizer.serviceAccount('default', 'nobody').group('').resource('pods').check('list').allowed()",
         "variables.total == 3 && variables.twice == 6",

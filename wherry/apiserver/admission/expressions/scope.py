@@ -14,9 +14,9 @@ from typing import Any
 from wherry.api.resource import Resource
 from wherry.apiserver.admission.base import Attributes
 from wherry.apiserver.admission.expressions.authorizer import authorizer_functions, authorizer_value
-from wherry.apiserver.admission.expressions.constructors import CONSTRUCTORS, constructed
 from wherry.apiserver.admission.facts import request_facts
 from wherry.objects.cel import Budget, CelCostError, CelError, Expression, compile_expression
+from wherry.objects.cel.constructors import CONSTRUCTORS
 from wherry.objects.cel.cost import COST_LIMIT_OF_AN_OBJECT
 from wherry.objects.cel.tokens import TokenError, tokens_of
 from wherry.objects.meta import Object
@@ -29,7 +29,7 @@ OUT_OF_BUDGET = "validation failed due to running out of cost budget, no further
 def compiled(source: str) -> Expression:
     """An expression of a webhook or policy. Raises CelError."""
     try:
-        return compile_expression(constructed(_with_calls(source)))
+        return compile_expression(_with_calls(source))
     except TokenError as error:
         raise CelError(str(error)) from error
 

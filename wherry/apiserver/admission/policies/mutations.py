@@ -6,9 +6,9 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from wherry.api.resource import Resource
-from wherry.apiserver.admission.expressions.constructors import TYPE, misnamed, plain
 from wherry.apiserver.admission.expressions.scope import Scope
 from wherry.apiserver.ownership import shape_of
+from wherry.objects.cel.constructors import TYPE, misnamed, plain
 from wherry.objects.managed_fields.merge import check_applied, merge_values
 from wherry.objects.meta import Object
 from wherry.objects.patches.failure import PatchFailed

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from wherry.apiserver.admission.expressions.constructors import TYPE, constructed, misnamed, plain
+from wherry.objects.cel.constructors import TYPE, constructed, misnamed, plain
 
 
 @pytest.mark.parametrize(
