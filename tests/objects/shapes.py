@@ -13,6 +13,7 @@ class FakeShape:
     list_type: str = ""
     list_map_keys: tuple[str, ...] = ()
     is_atomic_map: bool = False
+    allows_unknown: bool = False
     patch_strategies: tuple[str, ...] = ()
     patch_merge_key: str = ""
     fields: dict[str, FakeShape] = field(default_factory=dict)

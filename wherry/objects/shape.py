@@ -36,6 +36,11 @@ class Shape(Protocol):
         ...
 
     @property
+    def allows_unknown(self) -> bool:
+        """Of a struct: whether it may have fields nothing is known of."""
+        ...
+
+    @property
     def patch_strategies(self) -> tuple[str, ...]:
         """Strategic merge directives of the field: "merge", "replace", "retainKeys"."""
         ...

@@ -242,3 +242,21 @@ async def test_what_nobody_can_read_does_not_hide_the_rest(rig: Rig) -> None:
     await rig.store.create("/registry/configmaps/default/worse", b"k8s\x00\xff\xff")
     listed = await rig.admin.list(CONFIG_MAPS, "default")
     assert [item["metadata"]["name"] for item in listed.items] == ["good"]
+
+
+async def test_a_custom_resource_another_api_server_wrote(rig: Rig) -> None:
+    body = PLACES["customresourcedefinitions.apiextensions.k8s.io"].body
+    await rig.http("POST", "/apis/apiextensions.k8s.io/v1/customresourcedefinitions", body)
+    boat = {"kind": "Boat", "apiVersion": "sea.example.com/v1", "metadata": {**META, "namespace": ""}}
+    await rig.store.create("/registry/sea.example.com/boats/a", as_go_writes(boat))
+    path = "/apis/sea.example.com/v1/boats"
+
+    async def served() -> bool:
+        return (await rig.http("GET", path))[0] == 200
+
+    await eventually(served)
+    _, listed, _ = await rig.http("GET", path)
+    assert [item["metadata"]["uid"] for item in listed["items"]] == ["u-1"]
+    _, text, _ = await rig.http("GET", f"{path}?watch=1&timeoutSeconds=1&resourceVersion=0")
+    lines = text.splitlines() if isinstance(text, str) else [json.dumps(text)]
+    assert [json.loads(line)["type"] for line in lines if line] == ["ADDED"]

@@ -239,3 +239,33 @@ async def test_the_scale_of_a_custom_kind(rig: Rig) -> None:
     (entry,) = found["metadata"]["managedFields"]
     assert (entry["manager"], entry["subresource"]) == ("scaler", "scale")
     assert entry["fieldsV1"] == {"f:spec": {"f:fleet": {"f:size": {}}}}
+
+
+async def test_versions_of_a_custom_kind(rig: Rig) -> None:
+    schema = {"type": "object", "x-kubernetes-preserve-unknown-fields": True}
+    versions = [
+        {"name": name, "served": True, "storage": name == "v1", "schema": {"openAPIV3Schema": schema}}
+        for name in ("v1", "v1beta1")
+    ]
+    names = {"plural": "boats", "kind": "Boat"}
+    spec = {"group": "sea.example.com", "scope": "Namespaced", "names": names, "versions": versions}
+    body = {"metadata": {"name": "boats.sea.example.com"}, "spec": spec}
+    crds = "/apis/apiextensions.k8s.io/v1/customresourcedefinitions"
+    await rig.http("POST", crds, body)
+    path = "/apis/sea.example.com/{}/namespaces/default/boats/d"
+
+    def boat(version: str, **fields: Any) -> Object:
+        api_version = f"sea.example.com/{version}"
+        return {"apiVersion": api_version, "kind": "Boat", "metadata": {"name": "d"}, "spec": fields}
+
+    async def created() -> bool:
+        return (await apply(rig, path.format("v1beta1"), boat("v1beta1", size=1, color="red"), "team"))[
+            0
+        ] == 201
+
+    await eventually(created)
+    status, _ = await apply(rig, path.format("v1"), boat("v1", size=2), "rival")
+    assert status == 409
+    status, left = await apply(rig, path.format("v1"), boat("v1", size=1), "team")
+    assert (status, left["spec"]) == (200, {"size": 1})
+    assert owners(left) == {("team", "Apply", "sea.example.com/v1"): {"f:spec": {".": {}, "f:size": {}}}}

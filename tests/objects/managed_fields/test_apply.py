@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tests.objects.shapes import DEPLOYMENT
+from tests.objects.shapes import DEPLOYMENT, SCALAR, FakeShape, struct
 from wherry.objects.managed_fields import Conflict, conflict_error, merge_apply, track_update
 from wherry.objects.managed_fields.apply import BEFORE_FIRST_APPLY, LAST_APPLIED
 from wherry.objects.patches import PatchFailed
@@ -305,3 +305,14 @@ def test_giving_everything_up_leaves_what_others_own(theirs: Obj, ours: Obj) -> 
     after = apply(both, NOTHING)
     assert owners(after) == owners(obj)
     assert_contains(after["spec"], theirs["spec"])
+
+
+def test_a_struct_may_allow_what_it_does_not_declare() -> None:
+    spec = FakeShape("struct", fields={"known": struct(a=SCALAR)}, allows_unknown=True)
+    config = {"metadata": {"name": "x"}, "spec": {"known": {"a": 1}, "other": {"b": 1}}}
+    obj, _ = merge_apply(None, config, "me", False, struct(spec=spec), "v1", "", "t")
+    assert owners(obj)["me"] == {
+        "f:spec": {"f:known": {"f:a": {}}, "f:other": {".": {}, "f:b": {}}},
+    }
+    with pytest.raises(PatchFailed, match="field not declared in schema"):
+        merge_apply(None, config, "me", False, struct(spec=struct(known=SCALAR)), "v1", "", "t")

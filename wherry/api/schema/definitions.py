@@ -85,6 +85,8 @@ class Field:
     the schema's default, None without one.
     """
 
+    allows_unknown = False
+
     __slots__ = (
         "_atomic",
         "_node",
@@ -170,6 +172,7 @@ class Field:
 class Definition:
     """A named type. `type` and `format` are as in `Field`; `required` the fields that must be given."""
 
+    allows_unknown = False
     list_type = ""
     list_map_keys: tuple[str, ...] = ()
     patch_strategies: tuple[str, ...] = ()

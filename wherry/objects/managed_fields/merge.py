@@ -108,7 +108,8 @@ def check_applied(value: Mapping[str, Any], shape: Shape | None, path: str = "")
         where = f"{path}.{name}"
         if shape is not None and shape.kind == "struct":
             sub = shape.field(name)
-            if sub is None and not shape.is_atomic_map and not (path == "" and name in EVERYWHERE):
+            is_known = sub is not None or shape.is_atomic_map or shape.allows_unknown
+            if not is_known and not (path == "" and name in EVERYWHERE):
                 raise PatchFailed(
                     f"failed to create typed patch object: {where}: field not declared in schema"
                 )

@@ -97,7 +97,9 @@ def _fields(value: Mapping[str, Any], shape: Shape | None, *, added: bool) -> Fi
             if item is not None:
                 result["f:" + name] = MEMBER
             continue
-        node = _node(item, shape.field(name) if shape is not None else None, added=added, dot=dot)
+        sub = shape.field(name) if shape is not None else None
+        # What a struct does not declare stands in it like a key in a map.
+        node = _node(item, sub, added=added, dot=dot or sub is None)
         if node is not None:
             result["f:" + name] = node
     return result

@@ -118,6 +118,11 @@ class Node:
             return "map" if self.values is not None else "any"
         return "scalar"
 
+    @property
+    def allows_unknown(self) -> bool:
+        """Whether fields that are not declared are kept."""
+        return self.preserves
+
     def field(self, name: str) -> Shape | None:
         """The shape of a field, or of a map's values; None where nothing is known."""
         if name == "metadata" and (self.is_root or self.is_embedded) and self._meta_shape is not None:
