@@ -176,8 +176,7 @@ def _warns(new: Object, old: Object | None) -> list[str]:
     if old is not None and new["metadata"].get("generation") == old["metadata"].get("generation"):
         return texts
     job = ((new.get("spec") or {}).get("jobTemplate") or {}).get("spec") or {}
-    pod = (job.get("template") or {}).get("spec") or {}
-    return [*texts, *pod_warnings(pod, "spec.jobTemplate.spec.template.spec")]
+    return [*texts, *pod_warnings(job.get("template") or {}, "spec.jobTemplate.spec.template")]
 
 
 def _row(obj: Object, now: datetime) -> list[Any]:

@@ -18,6 +18,7 @@ from wherry.api.core.volume_terms import (
     annotation_warnings,
     storage_class_of,
 )
+from wherry.api.core.volume_warnings import fraction_warning
 from wherry.api.differences import show_differences
 from wherry.api.equality import is_same
 from wherry.api.resource import Column, Resource, Subresource
@@ -172,11 +173,7 @@ def _warns(new: Object, _old: Object | None) -> list[str]:
     resources = (new.get("spec") or {}).get("resources") or {}
     for kind in ("requests", "limits"):
         amount = (resources.get(kind) or {}).get("storage")
-        if amount is not None and parse_quantity(amount) % 1:
-            texts.append(
-                f'spec.resources.{kind}[storage]: fractional byte value "{amount}" is invalid, '
-                "must be an integer"
-            )
+        texts += fraction_warning(amount, f"spec.resources.{kind}[storage]")
     return texts
 
 

@@ -6,6 +6,7 @@ from datetime import datetime
 from typing import Any
 
 from wherry.api.columns import AGE, NAME, UNSET, age_of
+from wherry.api.core.deprecated_labels import node_selector_warnings
 from wherry.api.core.pod_spec.volume_defaults import default_source
 from wherry.api.core.volume_sources import sources_of
 from wherry.api.core.volume_spec import volume_change_errors, volume_spec_errors
@@ -54,6 +55,8 @@ def _warns(new: Object, _old: Object | None) -> list[str]:
             "spec.persistentVolumeReclaimPolicy: The Recycle reclaim policy is deprecated. "
             "Instead, the recommended approach is to use dynamic provisioning."
         )
+    wanted = (spec.get("nodeAffinity") or {}).get("required")
+    texts += node_selector_warnings(wanted, "spec.nodeAffinity.required")
     return texts + source_warnings(spec, "spec")
 
 

@@ -11,7 +11,7 @@ from wherry.api.core.pod_spec.rules import Errors, Fields, check, check_label_ke
 from wherry.api.validation import validate_immutable, validate_non_negative
 from wherry.objects.errors import FieldError, duplicate_value, forbidden_value, invalid_value
 from wherry.objects.meta import Object
-from wherry.objects.names import is_dns1123_subdomain, is_ip
+from wherry.objects.names import is_dns1123_subdomain, is_ip, is_user_or_group_id
 
 _SYSTEM_CONDITIONS = ("PodScheduled", "Ready", "Initialized")
 _NOTHING: Mapping[str, Any] = {}
@@ -65,7 +65,26 @@ def validate_pod_status(new: Object, old: Object) -> list[FieldError]:
         detail = "must be equal to `hostIP`"
         errors.append(invalid_value("status.hostIPs[0].ip", host_ips[0].get("ip") or "", detail))
     _validate_ips(host_ips, "status.hostIPs", errors)
+    is_windows = ((spec.get("os") or _NOTHING).get("name")) == "windows"
+    for field in ("containerStatuses", "initContainerStatuses", "ephemeralContainerStatuses"):
+        for index, container in enumerate(status.get(field) or ()):
+            user = (container.get("user") or _NOTHING).get("linux")
+            if user is not None:
+                _validate_user(user, f"status.{field}[{index}].linux", is_windows, errors)
     return errors
+
+
+def _validate_user(user: Fields, path: str, is_windows: bool, errors: Errors) -> None:
+    """Whom a container's first process belongs to."""
+    if is_windows:
+        errors.append(forbidden_value(path, "cannot be set for a windows pod"))
+        return
+    numbers = {f"{path}.uid": user.get("uid"), f"{path}.gid": user.get("gid")}
+    for index, group in enumerate(user.get("supplementalGroups") or ()):
+        numbers[f"{path}.supplementalGroups[{index}]"] = group
+    for at, number in numbers.items():
+        if number is not None:
+            errors.extend([invalid_value(at, number, text) for text in is_user_or_group_id(number)])
 
 
 def _validate_claim_statuses(statuses: Sequence[Fields], spec: Fields, errors: Errors) -> None:

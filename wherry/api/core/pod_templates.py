@@ -7,6 +7,7 @@ from typing import Any
 
 from wherry.api.columns import NAME, container_cells, format_labels
 from wherry.api.core.pod_spec import default_pod_template, validate_pod_template
+from wherry.api.core.pod_warnings import pod_warnings
 from wherry.api.resource import Column, Resource
 from wherry.api.schema_strategy import SchemaStrategy
 from wherry.objects.errors import FieldError
@@ -21,6 +22,10 @@ def _default(obj: Object) -> None:
 
 def _rules(new: Object, _old: Object | None) -> list[FieldError]:
     return validate_pod_template(new.get("template") or {}, "template")
+
+
+def _warns(new: Object, _old: Object | None) -> list[str]:
+    return pod_warnings(new.get("template") or {}, "template")
 
 
 def _row(obj: Object, _now: datetime) -> list[Any]:
@@ -42,6 +47,7 @@ POD_TEMPLATES = Resource(
         creates_on_update=True,
         defaults=_default,
         rules=_rules,
+        warns=_warns,
         row=_row,
     ),
     columns=(

@@ -10,6 +10,7 @@ from wherry.api.core.pod_columns import POD_COLUMNS, pod_cells
 from wherry.api.core.pod_spec import default_pod_only, default_pod_spec, validate_pod_spec
 from wherry.api.core.pod_spec.affinity import merge_label_keys
 from wherry.api.core.pod_spec.annotations import (
+    MIRROR,
     validate_pod_annotation_changes,
     validate_pod_annotations,
 )
@@ -61,7 +62,7 @@ class PodStrategy(Strategy):
         return [*validate_object_meta_update(new, old), *validate_pod_status(new, old)]
 
     def warnings(self, new: Object, old: Object | None) -> list[str]:
-        return pod_warnings(new.get("spec") or _NOTHING, "spec") if old is None else []
+        return pod_warnings(new) if old is None else []
 
     def grace_period_s(self, obj: Object, asked: int | None) -> int:
         spec = obj.get("spec") or _NOTHING
@@ -106,6 +107,8 @@ def _validate_no_tokens(spec: Mapping[str, Any], errors: Errors) -> None:
 
 def validate_ephemeral_update(new: Object, old: Object) -> list[FieldError]:
     """What is wrong with a write to `ephemeralcontainers`, `new` being the whole pod it results in."""
+    if MIRROR in annotations_of(old):
+        return [forbidden_value("", "static pods do not support ephemeral containers")]
     errors = validate_object_meta_update(new, old)
     validate_pod(new, errors)
     validate_ephemeral_changes(new["spec"], old["spec"], errors)

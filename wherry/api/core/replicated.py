@@ -98,7 +98,7 @@ def template_warnings(new: Object, old: Object | None) -> list[str]:
     if old is not None and new["metadata"].get("generation") == old["metadata"].get("generation"):
         return []
     template = (new.get("spec") or {}).get("template") or {}
-    return pod_warnings(template.get("spec") or {}, "spec.template.spec")
+    return pod_warnings(template, "spec.template")
 
 
 def validate_selector(selector: Fields | None, path: str, errors: Errors) -> Selector | None:

@@ -5,7 +5,7 @@ Addresses and node ports are given out after these checks, so nothing here asks 
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from wherry.api.core.addresses import family_of, validate_unicast
@@ -44,8 +44,11 @@ FAMILIES = ("IPv4", "IPv6")
 FAMILY_POLICIES = ("PreferDualStack", "RequireDualStack", "SingleStack")
 DISTRIBUTIONS = ("PreferClose", "PreferSameNode", "PreferSameZone")
 LONGEST_AFFINITY_S = 86400
+KUBELET_PORT = 10250
 
 _ONLY_LOAD_BALANCER = "may only be used when `type` is 'LoadBalancer'"
+_TOPOLOGY_MODE = "service.kubernetes.io/topology-mode"
+_TOPOLOGY_HINTS = "service.kubernetes.io/topology-aware-hints"
 _SOURCE_RANGES = "service.beta.kubernetes.io/load-balancer-source-ranges"
 
 
@@ -54,6 +57,7 @@ def validate_service(service: Object, errors: Errors) -> None:
     spec = service.get("spec") or {}
     kind, ports = spec.get("type") or "", spec.get("ports") or ()
     headless = is_headless(spec)
+    _validate_topology(annotations_of(service), errors)
     if not ports and not headless and kind != "ExternalName":
         errors.append(required("spec.ports"))
     if headless and kind in ("LoadBalancer", "NodePort"):
@@ -61,6 +65,10 @@ def validate_service(service: Object, errors: Errors) -> None:
         errors.append(invalid_value("spec.clusterIPs[0]", HEADLESS, detail))
     elif kind == "ExternalName":
         _validate_external_name(spec, errors)
+    for index, port in enumerate(ports if kind == "LoadBalancer" else ()):
+        if port.get("port") == KUBELET_PORT:
+            detail = f"may not expose port {KUBELET_PORT} externally since it is used by kubelet"
+            errors.append(invalid_value(f"spec.ports[{index}]", KUBELET_PORT, detail))
     _validate_ports(ports, kind, errors)
     if selector := spec.get("selector"):
         errors.extend(validate_labels(selector, "spec.selector"))
@@ -76,6 +84,14 @@ def validate_service(service: Object, errors: Errors) -> None:
     check_given_choice(spec.get("type"), TYPES, "spec.type", errors)
     _validate_load_balancer(service, spec, errors)
     _validate_traffic(spec, errors)
+
+
+def _validate_topology(annotations: Mapping[str, str], errors: Errors) -> None:
+    """Two annotations, one the older name of the other, may not disagree."""
+    mode, hints = annotations.get(_TOPOLOGY_MODE), annotations.get(_TOPOLOGY_HINTS)
+    if mode is not None and hints is not None and mode != hints:
+        detail = f"must match annotations[{_TOPOLOGY_HINTS}] when both are specified"
+        errors.append(invalid_value(f"metadata.annotations[{_TOPOLOGY_MODE}]", mode, detail))
 
 
 def _validate_external_name(spec: Fields, errors: Errors) -> None:

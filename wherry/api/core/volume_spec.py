@@ -6,6 +6,7 @@ import posixpath
 from collections.abc import Mapping
 from typing import Any
 
+from wherry.api.core.deprecated_labels import STABLE_LABELS
 from wherry.api.core.pod_spec.affinity import validate_node_selector
 from wherry.api.core.volume_sources import sources_of, validate_volume_source
 from wherry.api.core.volume_terms import (
@@ -21,14 +22,6 @@ from wherry.objects.errors import FieldError, forbidden_value, invalid_value, no
 
 POLICIES = ("Delete", "Recycle", "Retain")
 _NOT_INLINE = "may not be specified in the context of inline volumes"
-_STABLE_LABELS = {
-    "beta.kubernetes.io/arch": "kubernetes.io/arch",
-    "beta.kubernetes.io/os": "kubernetes.io/os",
-    "beta.kubernetes.io/instance-type": "node.kubernetes.io/instance-type",
-    "failure-domain.beta.kubernetes.io/region": "topology.kubernetes.io/region",
-    "failure-domain.beta.kubernetes.io/zone": "topology.kubernetes.io/zone",
-}
-
 Fields = Mapping[str, Any]
 
 
@@ -133,7 +126,7 @@ def _with_stable(affinity: Any) -> Any:
     """The affinity with the labels' present names: writing those for the old ones is no change."""
     if isinstance(affinity, Mapping):
         return {
-            name: _STABLE_LABELS.get(value, value) if name == "key" else _with_stable(value)
+            name: STABLE_LABELS.get(value, value) if name == "key" else _with_stable(value)
             for name, value in affinity.items()
         }
     return [_with_stable(item) for item in affinity] if isinstance(affinity, list) else affinity

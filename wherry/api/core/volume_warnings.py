@@ -1,9 +1,11 @@
-"""Sources of volumes that Kubernetes still takes and no longer runs: each a `Warning:` to the author."""
+"""What is said about volumes that are taken, if not as they are meant: old sources, fractions of bytes."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 from typing import Any
+
+from wherry.objects.quantity import Quantity, canonical_quantity, parse_quantity
 
 _GONE = {
     "photonPersistentDisk": ("v1.11", "v1.16"),
@@ -28,3 +30,10 @@ def source_warnings(fields: Mapping[str, Any], path: str) -> list[str]:
             until = f", non-functional in {gone}+" if gone else ""
             texts.append(f"{path}.{_SPELT.get(name, name)}: deprecated in {deprecated}{until}")
     return texts
+
+
+def fraction_warning(amount: Quantity | None, path: str) -> list[str]:
+    """What is said of an amount of bytes at `path` that is not a whole one."""
+    if amount is None or parse_quantity(amount) % 1 == 0:
+        return []
+    return [f'{path}: fractional byte value "{canonical_quantity(amount)}" is invalid, must be an integer']

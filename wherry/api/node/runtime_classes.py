@@ -6,6 +6,7 @@ from datetime import datetime
 from typing import Any
 
 from wherry.api.columns import AGE, NAME, age_of
+from wherry.api.core.deprecated_labels import selector_warnings
 from wherry.api.core.pod_spec.resources import validate_resources
 from wherry.api.core.pod_spec.scheduling import validate_tolerations
 from wherry.api.resource import Column, Resource
@@ -36,6 +37,10 @@ def _rules(new: Object, _old: Object | None) -> list[FieldError]:
     return errors
 
 
+def _warns(new: Object, _old: Object | None) -> list[str]:
+    return selector_warnings((new.get("scheduling") or {}).get("nodeSelector"), "scheduling.nodeSelector")
+
+
 def _row(obj: Object, now: datetime) -> list[Any]:
     return [name_of(obj), obj.get("handler") or "", age_of(obj, now)]
 
@@ -53,6 +58,7 @@ RUNTIME_CLASSES = Resource(
         namespaced=False,
         immutable=("handler",),
         rules=_rules,
+        warns=_warns,
         row=_row,
     ),
     columns=(NAME, Column("Handler", description="What the runtime is called on the nodes."), AGE),

@@ -7,6 +7,7 @@ from datetime import datetime
 from typing import Any
 
 from wherry.api.columns import AGE, NAME, age_of, bool_text
+from wherry.api.core.deprecated_labels import label_message
 from wherry.api.resource import Column, Resource
 from wherry.api.schema_strategy import SchemaStrategy
 from wherry.api.storage.provisioning import changed_errors, parameter_errors, provisioner_errors
@@ -17,10 +18,6 @@ from wherry.objects.meta import Object, annotations_of, name_of
 _SCHEMA = "io.k8s.api.storage.v1.StorageClass"
 IS_DEFAULT = "storageclass.kubernetes.io/is-default-class"
 WAIT_FOR_CONSUMER = "WaitForFirstConsumer"
-_STABLE_LABELS = {
-    "failure-domain.beta.kubernetes.io/region": "topology.kubernetes.io/region",
-    "failure-domain.beta.kubernetes.io/zone": "topology.kubernetes.io/zone",
-}
 _POLICIES = ("Delete", "Retain")
 _MODES = ("Immediate", WAIT_FOR_CONSUMER)
 
@@ -78,11 +75,10 @@ def _expression_errors(key: str, values: list[str], path: str) -> list[FieldErro
 
 def _warns(new: Object, _old: Object | None) -> list[str]:
     return [
-        f"allowedTopologies[{index}].matchLabelExpressions[{at}].key: deprecated since v1.17; "
-        f'use "{stable}" instead'
+        f"allowedTopologies[{index}].matchLabelExpressions[{at}].key: {said}"
         for index, term in enumerate(new.get("allowedTopologies") or ())
         for at, expression in enumerate(term.get("matchLabelExpressions") or ())
-        if (stable := _STABLE_LABELS.get(expression.get("key") or ""))
+        if (said := label_message(expression.get("key") or ""))
     ]
 
 
