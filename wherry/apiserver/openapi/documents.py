@@ -3,16 +3,20 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from http import HTTPStatus
 
 from wherry import KUBERNETES_VERSION
 from wherry.api.resource import Resource
 from wherry.apiserver.discovery import groups_of
-from wherry.apiserver.openapi.operations import Operation, Parameter, version_operations
+from wherry.apiserver.openapi.operations import Operation, root_operations, version_operations
+from wherry.apiserver.openapi.parameters import Parameter
 from wherry.apiserver.openapi.schemas import GVK, CustomSchema, Schemas
 from wherry.objects.meta import Object
 
 JSON_AND_YAML = ("application/json", "application/yaml")
 STREAM = "application/json;stream=watch"
+PROTOBUF = "application/vnd.kubernetes.protobuf"
+PROTOBUF_STREAM = f"{PROTOBUF};stream=watch"
 INFO: Object = {"title": "Kubernetes", "version": KUBERNETES_VERSION}
 BEARER: Object = {
     "type": "apiKey",
@@ -27,8 +31,22 @@ def version_document(
 ) -> Object:
     """The OpenAPI v3 document of one group version; `resources` may hold others too."""
     own = [r for r in resources if (r.group, r.version) == (group, version)]
-    schemas = Schemas(3, own, custom)
-    paths = _paths(version_operations(group, version, own), schemas, version=3)
+    return _document(version_operations(group, version, own), Schemas(3, own, custom))
+
+
+def root_document(path: str, resources: Sequence[Resource]) -> Object | None:
+    """The OpenAPI v3 document of a path beside the resources, such as `apis/apps`, if there is one."""
+    operations = [o for o in root_operations(list(groups_of(resources))) if o.path.strip("/") == path]
+    return _document(operations, Schemas(3, ())) if operations else None
+
+
+def root_paths(resources: Sequence[Resource]) -> list[str]:
+    """All paths `root_document` has a document for."""
+    return [operation.path.strip("/") for operation in root_operations(list(groups_of(resources)))]
+
+
+def _document(operations: Iterable[Operation], schemas: Schemas) -> Object:
+    paths = _paths(operations, schemas, version=3)
     return {
         "openapi": "3.0.0",
         "info": INFO,
@@ -40,7 +58,7 @@ def version_document(
 def whole_document(resources: Sequence[Resource], custom: CustomSchema | None = None) -> Object:
     """The OpenAPI v2 (Swagger) document of everything."""
     schemas = Schemas(2, resources, custom)
-    paths: Object = {}
+    paths = _paths(root_operations(list(groups_of(resources))), schemas, version=2)
     for group, versions in groups_of(resources).items():
         for version in versions:
             own = [r for r in resources if (r.group, r.version) == (group, version)]
@@ -73,10 +91,10 @@ def _operation(operation: Operation, schemas: Schemas, version: int) -> Object:
     }
     parameters = [_parameter(p, operation.path, version) for p in operation.parameters]
     answer = schemas.reference(operation.answer) if operation.answer is not None else {"type": "string"}
-    produced = [*JSON_AND_YAML, *((STREAM,) if operation.streams else ())]
+    produced = _produced(operation)
     if operation.body is not None:
         body = schemas.reference(operation.body)
-        taken = list(operation.consumes or JSON_AND_YAML)
+        taken = list(operation.consumes or _whole_objects(operation))
         needed = operation.method != "delete"
         if version == 2:
             made["consumes"] = taken if operation.consumes else ["*/*"]
@@ -91,12 +109,29 @@ def _operation(operation: Operation, schemas: Schemas, version: int) -> Object:
         ok = {"description": "OK", "content": {kind: {"schema": answer} for kind in produced}}
     if parameters:
         made["parameters"] = parameters
-    made["responses"] = {"200": ok, "401": {"description": "Unauthorized"}}
+    made["responses"] = {
+        **{str(code): {**ok, "description": HTTPStatus(code).phrase} for code in operation.codes},
+        "401": {"description": "Unauthorized"},
+    }
     if operation.action:
         group, api_version, kind = operation.kind
         made["x-kubernetes-action"] = operation.action
         made[GVK] = {"group": group, "version": api_version, "kind": kind}
     return made
+
+
+def _whole_objects(operation: Operation) -> list[str]:
+    """The content types whole objects travel in."""
+    return [*JSON_AND_YAML, *(() if operation.is_custom else (PROTOBUF,))]
+
+
+def _produced(operation: Operation) -> list[str]:
+    if operation.produces:
+        return list(operation.produces)
+    produced = _whole_objects(operation)
+    if operation.streams:
+        produced += [STREAM, *(() if operation.is_custom else (PROTOBUF_STREAM,))]
+    return produced
 
 
 def _parameter(parameter: Parameter, path: str, version: int) -> Object:

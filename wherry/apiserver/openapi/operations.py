@@ -3,11 +3,25 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import NamedTuple
 
 from wherry.api.resource import Resource, Subresource
 from wherry.apiserver.discovery import response_kind
+from wherry.apiserver.openapi.parameters import (
+    CONNECT,
+    DELETE,
+    FORCE,
+    LOG,
+    NAMESPACE,
+    PRETTY,
+    PROXY_PATH,
+    SELECT,
+    WATCH,
+    WRITE,
+    Parameter,
+)
+from wherry.apiserver.verbs.delete import returns_deleted
 
 PATCHES = (
     "application/json-patch+json",
@@ -24,65 +38,12 @@ Kind = tuple[str, str, str]
 
 
 @dataclass(frozen=True, slots=True)
-class Parameter:
-    """One query or path parameter; `type` is string, boolean or integer."""
-
-    name: str
-    type: str
-    description: str
-
-
-def _parameters(*rows: Kind) -> tuple[Parameter, ...]:
-    return tuple(Parameter(*row) for row in rows)
-
-
-PRETTY = _parameters(("pretty", "string", "If 'true', the output is indented for people to read."))
-NAMESPACE = Parameter("namespace", "string", "The namespace of the object or collection.")
-DRY_RUN = _parameters(
-    ("dryRun", "string", "With 'All', everything is checked and nothing is stored."),
-)
-WRITE = (
-    *DRY_RUN,
-    *_parameters(
-        ("fieldManager", "string", "The name of the program or person who makes the change."),
-        (
-            "fieldValidation",
-            "string",
-            "What to do about unknown or duplicate fields: Ignore, Warn or Strict.",
-        ),
-    ),
-)
-FORCE = _parameters(("force", "boolean", "Take over fields another manager owns (apply only)."))
-SELECT = _parameters(
-    ("fieldSelector", "string", "Restrict to objects whose fields match."),
-    ("labelSelector", "string", "Restrict to objects whose labels match."),
-    ("limit", "integer", "How many items a page may have at most."),
-    ("continue", "string", "Where the next page begins, as the page before said."),
-    ("resourceVersion", "string", "The version the answer may not be older than, or is to be from."),
-    ("resourceVersionMatch", "string", "How resourceVersion is meant: Exact or NotOlderThan."),
-    ("sendInitialEvents", "boolean", "Begin a watch with the present state as events."),
-    ("timeoutSeconds", "integer", "After how many seconds the call ends."),
-)
-WATCH = _parameters(
-    ("watch", "boolean", "Stream changes instead of answering once."),
-    ("allowWatchBookmarks", "boolean", "Whether the stream may contain BOOKMARK events."),
-)
-DELETE = (
-    *DRY_RUN,
-    *_parameters(
-        ("gracePeriodSeconds", "integer", "Seconds before the object is deleted; 0 means at once."),
-        ("orphanDependents", "boolean", "Deprecated: use propagationPolicy."),
-        ("propagationPolicy", "string", "What becomes of dependents: Orphan, Background or Foreground."),
-    ),
-)
-
-
-@dataclass(frozen=True, slots=True)
 class Operation:
     """One method on one path.
 
     `action` is upstream's x-kubernetes-action; `body` and `answer` are (group, version, kind), "meta"
-    as group meaning metav1; `kind` is the (group, version, kind) the operation is about.
+    as group meaning metav1; `kind` is the (group, version, kind) the operation is about. `produces` are
+    the content types of the answer where they are not those of every object; `codes` those of success.
     """
 
     path: str
@@ -98,6 +59,9 @@ class Operation:
     answer: Kind | None = None
     consumes: tuple[str, ...] = ()
     streams: bool = False
+    produces: tuple[str, ...] = ()
+    codes: tuple[int, ...] = (200,)
+    is_custom: bool = False
 
 
 def _camel(text: str) -> str:
@@ -113,6 +77,40 @@ META_STATUS = ("meta", "v1", "Status")
 META_DELETE = ("meta", "v1", "DeleteOptions")
 META_PATCH = ("meta", "v1", "Patch")
 META_RESOURCES = ("meta", "v1", "APIResourceList")
+VERSION_INFO = ("version", "", "Info")
+ANYTHING = ("*/*",)
+LOG_TYPES = ("text/plain",)
+
+
+def root_operations(groups: Sequence[str]) -> Iterator[Operation]:
+    """What is served beside the resources: the versions and groups there are, who made this, token keys."""
+    yield _plain("/api/", "getCoreAPIVersions", "core", ("meta", "v1", "APIVersions"))
+    yield _plain("/apis/", "getAPIVersions", "apis", ("meta", "v1", "APIGroupList"))
+    for group in groups:
+        if group:
+            title = _group_name(group)
+            tag = title[:1].lower() + title[1:]
+            yield _plain(f"/apis/{group}/", f"get{title}APIGroup", tag, ("meta", "v1", "APIGroup"))
+    yield _plain("/version/", "getCodeVersion", "version", VERSION_INFO)
+    name = "getServiceAccountIssuerOpenID"
+    yield _plain("/.well-known/openid-configuration", f"{name}Configuration", "WellKnown", None)
+    yield _plain("/openid/v1/jwks", f"{name}Keyset", "openid", None, ("application/jwk-set+json",))
+
+
+def _plain(
+    path: str, name: str, tag: str, answer: Kind | None, produces: tuple[str, ...] = ("application/json",)
+) -> Operation:
+    return Operation(
+        path=path,
+        method="get",
+        id=name,
+        action="",
+        kind=("", "", ""),
+        tag=tag,
+        description="what this server is and serves",
+        answer=answer,
+        produces=produces,
+    )
 
 
 def version_operations(group: str, version: str, resources: Sequence[Resource]) -> Iterator[Operation]:
@@ -120,16 +118,7 @@ def version_operations(group: str, version: str, resources: Sequence[Resource]) 
     root = f"/apis/{group}/{version}" if group else f"/api/{version}"
     title = _group_name(group) + _camel(version)
     tag = _group_name(group)[:1].lower() + _group_name(group)[1:] + f"_{version}"
-    yield Operation(
-        path=f"{root}/",
-        method="get",
-        id=f"get{title}APIResources",
-        action="",
-        kind=("", "", ""),
-        tag=tag,
-        description="the resources of this group version",
-        answer=META_RESOURCES,
-    )
+    yield _plain(f"{root}/", f"get{title}APIResources", tag, META_RESOURCES)
     for resource in resources:
         yield from _Writer(resource, title, tag).operations()
 
@@ -185,20 +174,39 @@ class _Writer:
         if "patch" in verbs:
             yield self._make(place, "patch", "patch", f"patch{end}", body=META_PATCH, answer=kind)
         if "delete" in verbs:
-            yield self._make(place, "delete", "delete", f"delete{end}", body=META_DELETE, answer=META_STATUS)
+            answer = kind if returns_deleted(self._resource) else META_STATUS
+            yield self._make(place, "delete", "delete", f"delete{end}", body=META_DELETE, answer=answer)
 
     def _subresource_operations(self, subresource: Subresource) -> Iterator[Operation]:
         kind = response_kind(self._resource, subresource)
         place = _Place(f"{self._item.path}/{subresource.name}", self._item.parameters, kind)
         end = f"{self._end}{_camel(subresource.name)}"
+        if kind[2].endswith("Options"):
+            yield from self._connections(subresource, place, end)
+            return
         for verb in subresource.verbs:
             method, word, body = _SUBRESOURCE_VERBS[verb]
-            if kind[2].endswith("Options"):
-                name = f"connect{self._title}{method.title()}{end}"
-                yield self._make(place, "connect", method, name)
-            else:
-                taken = kind if body == _OWN else body
-                yield self._make(place, method, method, f"{word}{self._title}{end}", body=taken, answer=kind)
+            taken = kind if body == _OWN else body
+            made = self._make(place, method, method, f"{word}{self._title}{end}", body=taken, answer=kind)
+            if subresource.name == "log":
+                made = replace(made, parameters=LOG, produces=LOG_TYPES, answer=None)
+            yield made
+
+    def _connections(self, subresource: Subresource, place: _Place, end: str) -> Iterator[Operation]:
+        """What does not answer with an object: streams and proxies."""
+        named = tuple(p for p in place.parameters if p not in PRETTY)
+        is_proxy = subresource.name == "proxy"
+        places = [(place._replace(parameters=named), "")]
+        if is_proxy:
+            below = _Place(f"{place.path}/{{path}}", (*named, PROXY_PATH), place.kind)
+            places.append((below, "WithPath"))
+        for where, suffix in places:
+            methods = [_SUBRESOURCE_VERBS[verb][0] for verb in subresource.verbs]
+            for method in (*methods, *(("head",) if is_proxy else ())):
+                name = f"connect{self._title}{method.title()}{end}{suffix}"
+                made = self._make(where, "connect", method, name)
+                query = CONNECT[place.kind[2]] if not suffix else ()
+                yield replace(made, parameters=query, produces=ANYTHING)
 
     def _make(
         self,
@@ -223,6 +231,8 @@ class _Writer:
             answer=answer,
             consumes=self._patches if action == "patch" else (),
             streams=action == "list" and "watch" in self._resource.verbs,
+            codes=_CODES.get(action, (200,)),
+            is_custom=not self._resource.schema,
         )
 
 
@@ -236,6 +246,12 @@ _SUBRESOURCE_VERBS: Mapping[str, tuple[str, str, Kind | None]] = {
 }
 """The method of a verb, the word in its operation id, and what body it takes."""
 
+_CODES: Mapping[str, tuple[int, ...]] = {
+    "post": (200, 201, 202),
+    "put": (200, 201),
+    "patch": (200, 201),
+    "delete": (200, 202),
+}
 _QUERY: Mapping[str, tuple[Parameter, ...]] = {
     "list": (*SELECT, *WATCH),
     "post": WRITE,

@@ -18,7 +18,8 @@ from wherry.api import schema
 from wherry.api.resource import Resource
 from wherry.objects.meta import Object
 
-META = "io.k8s.apimachinery.pkg.apis.meta.v1"
+APIMACHINERY = "io.k8s.apimachinery.pkg"
+META = f"{APIMACHINERY}.apis.meta.v1"
 OBJECT_META, LIST_META = f"{META}.ObjectMeta", f"{META}.ListMeta"
 QUANTITY = "io.k8s.apimachinery.pkg.api.resource.Quantity"
 INT_OR_STRING = "io.k8s.apimachinery.pkg.util.intstr.IntOrString"
@@ -118,6 +119,8 @@ class Schemas:
         group, version, kind = key
         if group == "meta":
             return self._ref(f"{META}.{kind}")
+        if group == "version":
+            return self._ref(f"{APIMACHINERY}.version.{kind}")
         name = self._names.get(key) or _name_of_kind(group, version, kind)
         return self._ref(name) if name else {"type": "string"}
 

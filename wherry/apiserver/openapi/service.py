@@ -11,7 +11,12 @@ from wherry import KUBERNETES_VERSION, __version__
 from wherry.api.resource import Resource
 from wherry.apiserver.discovery import groups_of
 from wherry.apiserver.media_types import JSON, parse_accept
-from wherry.apiserver.openapi.documents import version_document, whole_document
+from wherry.apiserver.openapi.documents import (
+    root_document,
+    root_paths,
+    version_document,
+    whole_document,
+)
 from wherry.apiserver.openapi.protobuf import MEDIA_TYPES, PROTOBUF, encode_document
 from wherry.apiserver.openapi.schemas import CustomSchema
 from wherry.kit.httpd.message import Response
@@ -40,6 +45,7 @@ class OpenAPI:
             for group, versions in groups_of(self._resources).items()
             for version in versions
         }
+        self._roots = dict.fromkeys(root_paths(self._resources))
         self._bodies: dict[str, bytes] = {}
 
     def answer(
@@ -55,7 +61,7 @@ class OpenAPI:
         if path == "openapi/v3":
             return _answer(self._body(path), JSON, if_none_match)
         name = path.removeprefix("openapi/v3/")
-        if name == path or name not in self._versions:
+        if name == path or (name not in self._versions and name not in self._roots):
             return None
         headers = (("Cache-Control", FOREVER),) if "hash=" in query else ()
         return _answer(self._body(path), JSON, if_none_match, headers)
@@ -81,14 +87,17 @@ class OpenAPI:
 
     def _render(self, which: str) -> bytes:
         if which == "openapi/v3":
-            paths = {name: self._location(name) for name in self._versions}
+            paths = {name: self._location(name) for name in sorted((*self._roots, *self._versions))}
             paths |= {name: {"serverRelativeURL": f"/openapi/v3/{name}"} for name in self._foreign}
             return orjson.dumps({"paths": paths})
         if which == "openapi/v2:json":
             return orjson.dumps(whole_document(self._resources, self._custom))
         if which == "openapi/v2:protobuf":
             return encode_document(whole_document(self._resources, self._custom))
-        group, version = self._versions[which.removeprefix("openapi/v3/")]
+        name = which.removeprefix("openapi/v3/")
+        if name in self._roots:
+            return orjson.dumps(root_document(name, self._resources))
+        group, version = self._versions[name]
         return orjson.dumps(version_document(group, version, self._resources, self._custom))
 
     def _location(self, name: str) -> dict[str, str]:
@@ -96,8 +105,10 @@ class OpenAPI:
 
     def _fingerprint(self, name: str) -> str:
         """Text that changes when the document does, without rendering it."""
-        group, version = self._versions[name]
         facts: list[object] = [KUBERNETES_VERSION, __version__]
+        if name in self._roots:
+            return hashlib.sha256(orjson.dumps([*facts, name])).hexdigest().upper()
+        group, version = self._versions[name]
         for resource in self._resources:
             if (resource.group, resource.version) != (group, version):
                 continue

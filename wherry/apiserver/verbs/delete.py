@@ -9,7 +9,7 @@ from __future__ import annotations
 from datetime import datetime, timedelta
 from typing import NamedTuple
 
-from wherry.api.resource import Strategy
+from wherry.api.resource import Resource, Strategy
 from wherry.apiserver.admission.base import DELETE, Attributes
 from wherry.apiserver.body import read_options
 from wherry.apiserver.cacher import Cached
@@ -30,13 +30,24 @@ RETURNS_DELETED = frozenset(
         "persistentvolumeclaims",
         "resourcequotas",
         "serviceaccounts",
+        "services",
         "csidrivers",
         "csinodes",
         "storageclasses",
         "volumeattachments",
+        "volumeattributesclasses",
+        "deviceclasses",
+        "devicetaintrules",
+        "resourceclaims",
+        "resourceclaimtemplates",
+        "resourceslices",
     }
 )
-"""Kinds whose deletion answers with the object instead of a Status."""
+
+
+def returns_deleted(resource: Resource) -> bool:
+    """Whether a deletion answers with the object instead of a Status."""
+    return resource.plural in RETURNS_DELETED and resource.custom is None
 
 
 class Plan(NamedTuple):
@@ -192,7 +203,7 @@ def _set_dependents_finalizer(meta: Object, propagation: str) -> bool:
 
 def _gone(served: Served, old: Object, revision: int) -> Outcome:
     resource = served.resource
-    if resource.plural in RETURNS_DELETED:
+    if returns_deleted(resource):
         old["metadata"]["resourceVersion"] = str(revision)
         return Outcome(obj=old)
     details = {
