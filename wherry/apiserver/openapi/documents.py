@@ -89,7 +89,7 @@ def _operation(operation: Operation, schemas: Schemas, version: int) -> Object:
         "description": operation.description,
         "operationId": operation.id,
     }
-    parameters = [_parameter(p, operation.path, version) for p in operation.parameters]
+    parameters = [_parameter(p, "", version) for p in operation.parameters]
     answer = schemas.reference(operation.answer) if operation.answer is not None else {"type": "string"}
     produced = _produced(operation)
     if operation.body is not None:

@@ -205,8 +205,7 @@ class _Writer:
             for method in (*methods, *(("head",) if is_proxy else ())):
                 name = f"connect{self._title}{method.title()}{end}{suffix}"
                 made = self._make(where, "connect", method, name)
-                query = CONNECT[place.kind[2]] if not suffix else ()
-                yield replace(made, parameters=query, produces=ANYTHING)
+                yield replace(made, parameters=CONNECT[place.kind[2]], produces=ANYTHING)
 
     def _make(
         self,
