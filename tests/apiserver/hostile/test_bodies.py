@@ -18,6 +18,7 @@ from tests.apiserver.hostile.wire import (
     connected,
     head,
     refused,
+    request,
 )
 from tests.apiserver.rig import Rig, pod
 
@@ -323,3 +324,13 @@ async def test_subresources_of_another_kind(
     sent = {"apiVersion": api_version, "kind": kind, "spec": spec, "target": spec}
     reply = await ask(rig, "POST", f"/api/v1/namespaces/default/{path}", json.dumps(sent).encode())
     refused(reply, 400, "BadRequest", f'{kind} in version "v1" cannot be handled as a {kind}')
+
+
+async def test_an_object_full_of_unknown_fields_is_warned_of_briefly(rig: Rig) -> None:
+    body = config_map(**{f"{'x' * 300}{number}": 1 for number in range(5000)})
+    async with connected(rig.server.port) as peer:
+        await peer.send(request("POST", f"{CONFIG_MAPS}?dryRun=All", body))
+        answer = await peer.reader.readuntil(b"\r\n\r\n")
+    assert answer.startswith(b"HTTP/1.1 201")
+    assert 10 < answer.count(b"\r\nWarning: ") <= 16
+    assert len(answer) < 6000

@@ -60,7 +60,8 @@ def _merge_map(original: Map, patch: Map, shape: Shape | None) -> dict[str, Any]
         if key.startswith(DELETE_SCALARS):
             name = key[len(DELETE_SCALARS) :]
             if name in result:
-                result[name] = [item for item in _listed(result[name]) if item not in _listed(value)]
+                gone = {_itself(item) for item in _listed(value)}
+                result[name] = [item for item in _listed(result[name]) if _itself(item) not in gone]
     return result
 
 
@@ -78,9 +79,12 @@ def _retain(result: dict[str, Any], patch: Map) -> None:
     """Drop what the patch's `$retainKeys` does not name, in place."""
     keep = patch[RETAIN_KEYS]
     given = {key for key, value in patch.items() if value is not None and not _is_directive(key)}
-    if not isinstance(keep, list) or not given <= set(keep):
+    if not isinstance(keep, list):
         raise PatchFailed("invalid patch format of retainKeys")
-    for key in [key for key in result if key not in keep]:
+    kept = {key for key in keep if isinstance(key, str)}
+    if not given <= kept:
+        raise PatchFailed("invalid patch format of retainKeys")
+    for key in [key for key in result if key not in kept]:
         del result[key]
 
 
@@ -144,7 +148,8 @@ def _merge_items(old: list[Any], patch: list[Any], shape: Shape) -> list[Any]:
 
 def _directives(old: list[Any], patch: list[Any], key: str) -> tuple[list[Any], list[Any], bool]:
     """Carry out the `$patch` items: (what stays of the old items, plain items, replace everything?)."""
-    kept, additions, replaced = old, [], False
+    additions, replaced = [], False
+    gone: set[Hashable] = set()
     for item in patch:
         directive = item.get(PATCH)
         if directive is None:
@@ -157,11 +162,12 @@ def _directives(old: list[Any], patch: list[Any], key: str) -> tuple[list[Any], 
         elif directive == "delete":
             if key not in item:
                 raise PatchFailed(f"delete patch type with no merge key defined: {item}", 422)
-            kept = [other for other in kept if other.get(key) != item[key]]
+            gone.add(_itself(item[key]))
         elif directive == "merge":
             additions.append({name: value for name, value in item.items() if name != PATCH})
         else:
             raise PatchFailed(f"unknown patch type: {directive} in map")
+    kept = [item for item in old if _itself(item.get(key)) not in gone] if gone else old
     return kept, additions, replaced
 
 
