@@ -248,8 +248,9 @@ def expired(message: str) -> ApiError:
 
 
 def too_many_requests(message: str, retry_after_s: int = 1) -> ApiError:
-    """429: try again after `retry_after_s` seconds."""
-    return ApiError(429, "TooManyRequests", message, {"retryAfterSeconds": retry_after_s})
+    """429: try again after `retry_after_s` seconds; 0 leaves that to the client."""
+    details = {"retryAfterSeconds": retry_after_s} if retry_after_s else {}
+    return ApiError(429, "TooManyRequests", message, details)
 
 
 def server_timeout(message: str, retry_after_s: int = 1) -> ApiError:

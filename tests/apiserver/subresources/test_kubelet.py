@@ -63,7 +63,7 @@ async def test_the_kubelets_refusal_is_told(rig: Rig, node: FakeKubelet) -> None
         (f"{POD}/log?container=none", 400, "container none is not valid for pod p"),
         ("/api/v1/namespaces/default/pods/none/log", 404, 'pods "none" not found'),
         (f"{POD}/exec?stdout=1", 400, "you must specify at least 1 command for the container"),
-        (f"{POD}/exec?command=ls", 400, "at least one of stdin, stdout, stderr must be set"),
+        (f"{POD}/exec?command=ls", 400, "you must specify at least 1 of stdin, stdout, stderr"),
         (f"{POD}/exec?command=ls&stdout=1", 400, "Upgrade request required"),
         ("/api/v1/namespaces/default/services/none/proxy/", 404, 'services "none" not found'),
         (f"{POD}/proxy/", 400, "address not allowed"),

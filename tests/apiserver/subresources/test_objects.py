@@ -45,7 +45,8 @@ async def running_pod(rig: Rig) -> Object:
     sent = pod("p", nodeName="n")
     sent["metadata"]["labels"] = {"app": "web"}
     made = await rig.admin.create(PODS, sent)
-    made["status"] = {**made.get("status", {}), "phase": "Running"}
+    ready = {"type": "Ready", "status": "True"}
+    made["status"] = {**made.get("status", {}), "phase": "Running", "conditions": [ready]}
     return await rig.admin.update_status(PODS, made)
 
 

@@ -10,26 +10,30 @@ from dataclasses import replace
 
 from wherry.api.policy.pod_disruption_budgets import POD_DISRUPTION_BUDGETS
 from wherry.apiserver.admission.base import CREATE, Attributes
-from wherry.apiserver.body import private_copy, read_object
+from wherry.apiserver.body import read_object
 from wherry.apiserver.cacher import Cached
 from wherry.apiserver.call import Call, Outcome
 from wherry.apiserver.core import Core
-from wherry.apiserver.options import delete_options
+from wherry.apiserver.options import DeleteOptions, delete_options
 from wherry.apiserver.registry import Served
-from wherry.apiserver.verbs.delete import delete_object
+from wherry.apiserver.subresources.disruption import (
+    RETRY_AFTER_S,
+    lets_unhealthy_go,
+    marked_as_evicted,
+    needs_no_budget,
+    note_disruption,
+)
+from wherry.apiserver.verbs.delete import check_preconditions, delete_object
 from wherry.apiserver.verbs.write import Unfounded, swap
-from wherry.objects.errors import ApiError, bad_request, internal, not_found, too_many_requests
+from wherry.objects.errors import ApiError, bad_request, conflict, not_found, server_timeout
 from wherry.objects.meta import Object, labels_of, name_of
 from wherry.objects.selectors import from_label_selector
 
 ATTEMPTS = 16
-RETRY_AFTER_S = 10
-MAX_DISRUPTED_PODS = 2000
 EVICTED: Object = {"kind": "Status", "apiVersion": "v1", "metadata": {}, "status": "Success", "code": 201}
 MANY_BUDGETS = (
     "This pod has more than one PodDisruptionBudget, which the eviction subresource does not support."
 )
-DENIED = "Cannot evict pod as it would violate the pod's disruption budget."
 
 
 async def eviction(core: Core, call: Call, served: Served) -> Outcome:
@@ -62,29 +66,27 @@ async def eviction(core: Core, call: Call, served: Served) -> Outcome:
     )
     await core.admission.admit(attributes)
     await core.admission.validate(attributes)
-    if not _needs_no_budget(pod):
+    if not needs_no_budget(pod):
         await _take_room(core, pod, dry_run)
+    if not dry_run:
+        options = await _mark(core, call, served, options)
     await delete_object(core, call, served, info.name, options, is_admitted=True)
     return Outcome(obj=dict(EVICTED), status=201)
-
-
-def _needs_no_budget(pod: Object) -> bool:
-    """Pods that have not started, are done or are going anyway disrupt nothing."""
-    phase = (pod.get("status") or {}).get("phase")
-    return phase in ("Succeeded", "Failed", "Pending") or bool(pod["metadata"].get("deletionTimestamp"))
 
 
 async def _take_room(core: Core, pod: Object, dry_run: bool) -> None:
     budgets = core.registry.of(POD_DISRUPTION_BUDGETS)
     await budgets.source.open()
+    name = ""
     for _ in range(ATTEMPTS):
         found = _budgets_of(budgets, pod)
         if not found:
             return
         if len(found) > 1:
-            raise internal(MANY_BUDGETS)
+            raise ApiError(500, "", MANY_BUDGETS)
         cached, budget = found[0]
-        if budget.get("spec", {}).get("unhealthyPodEvictionPolicy") == "AlwaysAllow" and not _is_ready(pod):
+        name = name_of(budget)
+        if lets_unhealthy_go(budget, pod):
             return
         changed = note_disruption(budget, name_of(pod), core.timestamp())
         if dry_run:
@@ -94,7 +96,7 @@ async def _take_room(core: Core, pod: Object, dry_run: bool) -> None:
         except Unfounded:
             continue
         return
-    raise _denied("too many evictions at once")
+    raise server_timeout(f'couldn\'t update PodDisruptionBudget "{name}" due to conflicts', RETRY_AFTER_S)
 
 
 def _budgets_of(budgets: Served, pod: Object) -> list[tuple[Cached, Object]]:
@@ -107,34 +109,21 @@ def _budgets_of(budgets: Served, pod: Object) -> list[tuple[Cached, Object]]:
     return found
 
 
-def note_disruption(budget: Object, pod_name: str, now: str) -> Object:
-    """The budget after one more eviction. Raises ApiError (429) when it has no room for it."""
-    status = budget.get("status") or {}
-    name = name_of(budget)
-    if (status.get("observedGeneration") or 0) < (budget["metadata"].get("generation") or 0):
-        raise _denied(f"The disruption budget {name} is still being processed by the server.")
-    allowed = status.get("disruptionsAllowed") or 0
-    if allowed <= 0 or len(status.get("disruptedPods") or ()) > MAX_DISRUPTED_PODS:
-        raise _denied(
-            f"The disruption budget {name} needs {status.get('desiredHealthy') or 0} healthy pods and has "
-            f"{status.get('currentHealthy') or 0} currently",
-        )
-    changed = private_copy(budget)
-    changed["status"] = {
-        **status,
-        "disruptionsAllowed": allowed - 1,
-        "disruptedPods": {**(status.get("disruptedPods") or {}), pod_name: now},
-    }
-    result: Object = changed
-    return result
-
-
-def _denied(why: str) -> ApiError:
-    error = too_many_requests(DENIED, RETRY_AFTER_S)
-    error.details["causes"] = [{"reason": "DisruptionBudget", "message": why}]
-    return error
-
-
-def _is_ready(pod: Object) -> bool:
-    conditions = (pod.get("status") or {}).get("conditions") or ()
-    return any(c.get("type") == "Ready" and c.get("status") == "True" for c in conditions)
+async def _mark(core: Core, call: Call, served: Served, options: DeleteOptions) -> DeleteOptions:
+    """Note on the pod why it goes; the options with the version that came of it, if they name one."""
+    info = call.info
+    for _ in range(ATTEMPTS):
+        cached = served.get(info.namespace, info.name)
+        if cached is None:
+            raise not_found("pods", "", info.name)
+        pod = cached.decode()
+        check_preconditions(served, cached, pod, options)
+        marked = marked_as_evicted(pod, core.timestamp())
+        try:
+            await swap(core, served, cached, marked)
+        except Unfounded:
+            continue
+        if options.resource_version:
+            return replace(options, resource_version=marked["metadata"]["resourceVersion"])
+        return options
+    raise conflict("pods", "", info.name)

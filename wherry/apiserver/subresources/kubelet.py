@@ -15,22 +15,13 @@ from wherry.apiserver.registry import Served
 from wherry.apiserver.request import is_set
 from wherry.apiserver.subresources.connecting import admit_connection
 from wherry.apiserver.subresources.gate import KubeletAddress, kubelet_address
+from wherry.apiserver.subresources.log_options import log_options
 from wherry.apiserver.subresources.streams import passed_on
 from wherry.apiserver.subresources.tunnel import error_of, tunnel
 from wherry.objects.errors import bad_request, not_found
 from wherry.objects.meta import Object
 
 TEXT = "text/plain"
-LOG_OPTIONS = (
-    "follow",
-    "previous",
-    "sinceSeconds",
-    "sinceTime",
-    "timestamps",
-    "tailLines",
-    "limitBytes",
-    "stream",
-)
 STREAM_FLAGS = (("stdin", "input"), ("stdout", "output"), ("stderr", "error"), ("tty", "tty"))
 REFUSAL_LIMIT = 16 * 1024
 CONTAINER_FIELDS = ("initContainers", "containers", "ephemeralContainers")
@@ -39,12 +30,10 @@ CONTAINER_FIELDS = ("initContainers", "containers", "ephemeralContainers")
 async def logs(core: Core, call: Call, served: Served) -> Outcome | RawOutcome:
     """The log of one container, streamed. Raises ApiError (400, 404, 502)."""
     pod = _pod(call, served)
+    options = log_options(call)
     container = _container(call, pod)
     if not _node_name(pod):
         return Outcome(data=b"", content_type=TEXT)
-    options = {name: call.query[name] for name in LOG_OPTIONS if call.query.get(name)}
-    if options.get("sinceTime") and options.get("sinceSeconds"):
-        raise bad_request("at most one of sinceTime or sinceSeconds may be specified")
     address = _address(core, pod)
     path = f"/containerLogs/{call.info.namespace}/{call.info.name}/{container}"
     url = f"https://{address.authority}{path}" + (f"?{urlencode(options)}" if options else "")
@@ -87,7 +76,7 @@ async def _in_container(
     await _admit(core, call, served)
     flags = [(theirs, "1") for ours, theirs in STREAM_FLAGS if is_set(call.query, ours)]
     if not any(flag != "tty" for flag, _ in flags):
-        raise bad_request("at least one of stdin, stdout, stderr must be set")
+        raise bad_request("you must specify at least 1 of stdin, stdout, stderr")
     pod = _pod(call, served)
     container = _container(call, pod)
     path = f"/{verb}/{call.info.namespace}/{call.info.name}/{container}"

@@ -13,7 +13,6 @@ from wherry.apiserver.core import Core
 from wherry.apiserver.options import check_write_options
 from wherry.apiserver.registry import Served
 from wherry.objects.errors import (
-    FieldError,
     bad_request,
     conflict,
     invalid,
@@ -39,7 +38,8 @@ async def token(core: Core, call: Call, served: Served) -> Outcome:
     _name_after(request, info.name, info.namespace)
     spec = request.get("spec") or {}
     lifetime_s = DEFAULT_LIFETIME_S if spec.get("expirationSeconds") is None else spec["expirationSeconds"]
-    _check_lifetime(lifetime_s, info.name)
+    request["metadata"]["creationTimestamp"] = core.timestamp()
+    _check_lifetime(lifetime_s)
     attributes = Attributes(
         core,
         CREATE,
@@ -60,7 +60,12 @@ async def token(core: Core, call: Call, served: Served) -> Outcome:
     lifetime_s = spec.get("expirationSeconds") or lifetime_s
     bound = await _bound(core, info.namespace, info.name, spec.get("boundObjectRef"))
     audiences = spec.get("audiences") or list(core.authenticator.audiences)
-    text, ends = core.tokens.issue(cached.decode(), audiences, min(lifetime_s, LONGEST_LIFETIME_S), bound)
+    if lifetime_s > LONGEST_LIFETIME_S:
+        call.warnings.append(
+            f"requested expiration of {lifetime_s} seconds shortened to {LONGEST_LIFETIME_S} seconds"
+        )
+        lifetime_s = LONGEST_LIFETIME_S
+    text, ends = core.tokens.issue(cached.decode(), audiences, lifetime_s, bound)
     request["spec"] = {**spec, "audiences": audiences, "expirationSeconds": lifetime_s}
     request["spec"].setdefault("boundObjectRef", None)
     request["status"] = {"token": text, "expirationTimestamp": format_time(datetime.fromtimestamp(ends, UTC))}
@@ -68,27 +73,25 @@ async def token(core: Core, call: Call, served: Served) -> Outcome:
 
 
 def _name_after(request: Object, name: str, namespace: str) -> None:
-    """Give the request the account's name; one that names another is refused with ApiError (400)."""
+    """Give the request the account's name; one that names another is refused with ApiError (422)."""
     meta = request["metadata"]
     for field, wanted in (("name", name), ("namespace", namespace)):
         given = meta.get(field)
         if given and given != wanted:
-            raise bad_request(f"the {field} of the request ({given}) does not match the URL ({wanted})")
+            why = f"must match the service account {field} if specified"
+            raise invalid(KIND, GROUP, name, [invalid_value(f"metadata.{field}", given, why)])
         meta[field] = wanted
 
 
-def _check_lifetime(lifetime_s: object, name: str) -> None:
+def _check_lifetime(lifetime_s: int) -> None:
     """Raise ApiError (422) for a lifetime out of bounds."""
     why = ""
-    if not isinstance(lifetime_s, int) or isinstance(lifetime_s, bool):
-        raise bad_request("spec.expirationSeconds must be a whole number of seconds")
     if lifetime_s < MIN_LIFETIME_S:
         why = "may not specify a duration less than 10 minutes"
     elif lifetime_s > MAX_LIFETIME_S:
         why = "may not specify a duration larger than 2^32 seconds"
     if why:
-        problem: FieldError = invalid_value("spec.expirationSeconds", lifetime_s, why)
-        raise invalid(KIND, GROUP, name, [problem])
+        raise invalid(KIND, GROUP, "", [invalid_value("spec.expirationSeconds", lifetime_s, why)])
 
 
 async def _bound(core: Core, namespace: str, account: str, ref: Object | None) -> list[Bound]:
@@ -113,7 +116,7 @@ async def _bound(core: Core, namespace: str, account: str, ref: Object | None) -
             f"the UID in the bound object reference ({ref['uid']}) does not match the UID in record. "
             f"The object might have been deleted and then recreated"
         )
-        raise conflict(resource.plural, "", name, why)
+        raise conflict(resource.kind, "", name, why)
     if kind != "pod":
         return [Bound(kind, name, uid)]
     spec = obj.get("spec") or {}
