@@ -20,10 +20,7 @@ from tests.live.test_kubectl import old_kubectl as old_kubectl
 from tests.live.test_kubectl import read_terminal
 
 COUNTER = "trap exit TERM; i=0; while true; do echo line $i; i=$((i+1)); sleep 1; done"
-SERVER = (
-    "mkdir -p /www && echo hello from the pod > /www/index.html && "
-    "exec busybox httpd -f -p 8080 -h /www"
-)
+SERVER = "mkdir -p /www && echo hello from the pod > /www/index.html && exec busybox httpd -f -p 8080 -h /www"
 
 
 def container(name: str, command: str, **more: object) -> dict[str, object]:

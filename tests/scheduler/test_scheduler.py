@@ -24,7 +24,8 @@ from wherry.scheduler.scheduler import Scheduler, scheduling_view
 @pytest.fixture
 async def client() -> AsyncIterator[Client]:
     """A client of an API server whose pods are scheduled."""
-    async with running() as rig:
+    # Nobody here takes the taint of new nodes off again.
+    async with running(disable_admission_plugins=("TaintNodesByCondition",)) as rig:
         found = Client(rig.server.local_transport(ADMIN))
         account = {"apiVersion": "v1", "kind": "ServiceAccount", "metadata": {"name": "default"}}
         await found.create(SERVICE_ACCOUNTS, account, "default")

@@ -16,6 +16,7 @@ from wherry.api.core.service_accounts import SERVICE_ACCOUNTS
 from wherry.api.core.services import SERVICES
 from wherry.objects.errors import ApiError
 from wherry.objects.meta import Object
+from wherry.store.base import StoreError
 
 
 @pytest.fixture
@@ -155,3 +156,121 @@ async def test_an_account_is_counted_by_its_kind_and_a_namespace_without_quota_i
         "used: count/serviceaccounts=1, limited: count/serviceaccounts=1"
     )
     await ready.admin.create(SERVICE_ACCOUNTS, account("kube-system", "two"))
+
+
+async def settled(rig: Rig, expected: dict[str, str]) -> None:
+    """Wait for the quota to show `expected`; what is given back is written a moment after the refusal."""
+    for _ in range(200):
+        if await used(rig) == expected:
+            return
+        await asyncio.sleep(0.005)
+    assert await used(rig) == expected
+
+
+async def test_what_was_reserved_in_vain_is_given_back(ready: Rig, monkeypatch: pytest.MonkeyPatch) -> None:
+    await limit(ready, pods="5", requests_memory="1Gi")
+    await ready.admin.create(PODS, asking("kept", requests={"memory": "1Mi"}))
+    create = ready.store.create
+
+    async def broken(key: str, *arguments: Any, **options: Any) -> Any:
+        if key.startswith("/registry/pods/"):
+            raise StoreError("the disk is full")
+        return await create(key, *arguments, **options)
+
+    monkeypatch.setattr(ready.store, "create", broken)
+    with pytest.raises(ApiError, match="the disk is full"):
+        await ready.admin.create(PODS, asking("lost", requests={"memory": "1Mi"}))
+    await settled(ready, {"pods": "1", "requests.memory": "1Mi"})
+
+
+async def test_of_many_creations_under_one_name_one_is_paid_for(ready: Rig) -> None:
+    await limit(ready, pods="9")
+    creating = [ready.admin.create(PODS, pod("same")) for _ in range(6)]
+    results = await asyncio.gather(*creating, return_exceptions=True)
+    assert sum(1 for result in results if isinstance(result, dict)) == 1
+    await settled(ready, {"pods": "1"})
+
+
+async def test_a_count_made_meanwhile_does_not_forget_what_is_being_stored(
+    ready: Rig, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    await limit(ready, pods="1")
+    create, storing, go_on = ready.store.create, asyncio.Event(), asyncio.Event()
+
+    async def slow(key: str, *arguments: Any, **options: Any) -> Any:
+        if key.startswith("/registry/pods/"):
+            storing.set()
+            await go_on.wait()
+        return await create(key, *arguments, **options)
+
+    monkeypatch.setattr(ready.store, "create", slow)
+    creating = asyncio.ensure_future(ready.admin.create(PODS, pod("first")))
+    await storing.wait()
+    quota = await ready.admin.get(RESOURCE_QUOTAS, "q", "default")
+    await ready.admin.update_status(
+        RESOURCE_QUOTAS, {**quota, "status": {"hard": {"pods": "1"}, "used": {"pods": "0"}}}
+    )
+    assert await used(ready) == {"pods": "1"}
+    assert "exceeded quota" in await refusal(ready, pod("second"))
+    go_on.set()
+    await creating
+    assert await used(ready) == {"pods": "1"}
+
+
+async def test_a_pod_that_grows_pays_for_it(ready: Rig) -> None:
+    await limit(ready, requests_cpu="300m")
+    await ready.admin.create(PODS, asking("p", requests={"cpu": "100m"}))
+
+    async def resize(cpu: str) -> Object:
+        container = {"name": "c", "resources": {"requests": {"cpu": cpu}}}
+        patch = {"spec": {"containers": [container]}}
+        kind = "application/strategic-merge-patch+json"
+        return await ready.admin.patch(PODS, "p", "default", patch, subresource="resize", content_type=kind)
+
+    await resize("250m")
+    assert await used(ready) == {"requests.cpu": "250m"}
+    with pytest.raises(
+        ApiError, match=r"exceeded quota: q, requested: requests\.cpu=150m, used: requests\.cpu=250m"
+    ):
+        await resize("400m")
+    await resize("50m")
+    assert await used(ready) == {"requests.cpu": "50m"}
+
+
+async def test_custom_resources_are_counted(ready: Rig) -> None:
+    version = {
+        "name": "v1",
+        "served": True,
+        "storage": True,
+        "schema": {"openAPIV3Schema": {"type": "object"}},
+    }
+    definition = {
+        "apiVersion": "apiextensions.k8s.io/v1",
+        "kind": "CustomResourceDefinition",
+        "metadata": {"name": "boats.example.com"},
+        "spec": {
+            "group": "example.com",
+            "names": {"plural": "boats", "kind": "Boat"},
+            "scope": "Namespaced",
+            "versions": [version],
+        },
+    }
+    path = "/apis/apiextensions.k8s.io/v1/customresourcedefinitions"
+    status, _, _ = await ready.http("POST", path, definition)
+    assert status == 201
+    await limit(ready, count__boats_example_com="1")
+    boats = "/apis/example.com/v1/namespaces/default/boats"
+    codes = []
+    for name in ("a", "a", "b"):
+        boat = {"apiVersion": "example.com/v1", "kind": "Boat", "metadata": {"name": name}}
+        for _ in range(200):
+            status, told, _ = await ready.http("POST", boats, boat)
+            if status != 404:  # the definition is taken up a moment later
+                break
+            await asyncio.sleep(0.005)
+        codes.append(status)
+    assert codes == [201, 409, 403]
+    assert told["message"] == (
+        'boats.example.com "b" is forbidden: exceeded quota: q, requested: count/boats.example.com=1, '
+        "used: count/boats.example.com=1, limited: count/boats.example.com=1"
+    )

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
+from types import TracebackType
 from typing import TYPE_CHECKING, NamedTuple, Protocol
 
 from wherry.api.resource import Resource
@@ -50,6 +51,17 @@ class Attributes:
     """Whether somebody outside of the server changed `obj`, so that it has to be prepared anew."""
     rounds: Rounds | None = None
     """Who was asked what, kept by the plugins that may ask a second time."""
+    settle: Callable[[bool], None] | None = None
+    """What a plugin that reserved something wants called: with whether the write was stored."""
+
+    def __enter__(self) -> None:
+        """The write has been let pass and is being stored; the end of the block tells how that went."""
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        if self.settle is not None:
+            self.settle(kind is None)
 
     @property
     def previous(self) -> Object | None:

@@ -119,12 +119,13 @@ async def create_object(
     attributes.has_generated_name = False
     await core.admission.validate(attributes)
     call.warnings.extend(strategy.warnings(obj, None))
-    reservation = core.services.reserve(resource, obj, None, dry_run=call.is_dry_run)
-    try:
-        return await _store_new(core, call, served, obj, generates)
-    except BaseException:
-        reservation.undo()
-        raise
+    with attributes:
+        reservation = core.services.reserve(resource, obj, None, dry_run=call.is_dry_run)
+        try:
+            return await _store_new(core, call, served, obj, generates)
+        except BaseException:
+            reservation.undo()
+            raise
 
 
 def _claim_metadata(core: Core, meta: Object) -> None:
@@ -284,16 +285,17 @@ async def write_over(
         return Outcome(data=served.data(cached))
     if call.is_dry_run:
         return Outcome(obj=new)
-    if is_finished(new) and old["metadata"].get("deletionGracePeriodSeconds") in (0, None):
-        return await _finish(core, served, cached, new)
-    reservation = core.services.reserve(resource, new, old)
-    try:
-        await swap(core, served, cached, new)
-    except BaseException:
-        reservation.undo()
-        raise
-    reservation.commit()
-    return Outcome(obj=new)
+    with attributes:
+        if is_finished(new) and old["metadata"].get("deletionGracePeriodSeconds") in (0, None):
+            return await _finish(core, served, cached, new)
+        reservation = core.services.reserve(resource, new, old)
+        try:
+            await swap(core, served, cached, new)
+        except BaseException:
+            reservation.undo()
+            raise
+        reservation.commit()
+        return Outcome(obj=new)
 
 
 async def swap(core: Core, served: Served, cached: Cached, new: Object) -> None:

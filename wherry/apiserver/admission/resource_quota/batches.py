@@ -2,106 +2,190 @@
 
 Requests that come while a namespace's quotas are being written wait and are decided together next,
 one after another on what the ones before them left. The write is a compare-and-swap: when somebody
-else changed a quota meanwhile, the whole batch is decided again on what stands there now.
+else changed a quota meanwhile, the batch is decided again on what stands there now. What was reserved
+for a write that then failed is given back.
 """
 
 from __future__ import annotations
 
 import asyncio
-from dataclasses import dataclass
+import logging
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from decimal import Decimal
 
 from wherry.api.core.resource_quotas import RESOURCE_QUOTAS
-from wherry.apiserver.admission.resource_quota.plan import Demand, Refusal, reserve
+from wherry.api.quota.amounts import Amounts
+from wherry.apiserver.admission.resource_quota.plan import Demand, Refusal, reserve, taken_of, with_more
 from wherry.apiserver.core import Core
 from wherry.apiserver.verbs.write import Unfounded, swap
 from wherry.objects.errors import ApiError, conflict
-from wherry.objects.meta import Object
+from wherry.objects.meta import Object, name_of
+
+log = logging.getLogger(__name__)
 
 ATTEMPTS = 16
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(eq=False, slots=True)
 class Waiter:
-    """One request that waits for the answer: None to go on, or why it is refused."""
+    """One request: what it waits for (None to go on, or why it is refused), and what it took by quota."""
 
     demand: Demand
     dry_run: bool
     answer: asyncio.Future[Refusal | ApiError | None]
-
-    def tell(self, answer: Refusal | ApiError | None) -> None:
-        """Answer, unless the request was given up meanwhile."""
-        if not self.answer.done():
-            self.answer.set_result(answer)
+    taken: dict[str, Amounts] = field(default_factory=dict)
 
 
 class Batches:
-    """The requests that wait, by namespace, and the tasks that decide them."""
+    """The requests that wait, by namespace, what is to be given back, and the tasks that do both.
+
+    A request that was granted holds what it took until it says how it ended: `in_flight` tells.
+    """
 
     def __init__(self) -> None:
         self._waiting: dict[str, list[Waiter]] = {}
+        self._returned: dict[str, list[dict[str, Amounts]]] = {}
+        self._in_flight: dict[str, set[Waiter]] = {}
         self._running: dict[str, asyncio.Task[None]] = {}
 
-    async def reserve(self, core: Core, namespace: str, demand: Demand, *, dry_run: bool) -> None:
+    async def reserve(self, core: Core, namespace: str, demand: Demand, *, dry_run: bool) -> Waiter:
         """Return once the quotas have what `demand` adds. Raises Refusal, and ApiError (409, 503)."""
-        loop = asyncio.get_running_loop()
-        waiter = Waiter(demand, dry_run, loop.create_future())
+        waiter = Waiter(demand, dry_run, asyncio.get_running_loop().create_future())
         self._waiting.setdefault(namespace, []).append(waiter)
-        if namespace not in self._running:
-            # A task of its own: the request that happens to be first may be given up half-way.
-            self._running[namespace] = loop.create_task(self._run(core, namespace))
+        self._ensure_running(core, namespace)
         answer = await waiter.answer
         if answer is not None:
             raise answer
+        return waiter
+
+    def settle(self, core: Core, namespace: str, waiter: Waiter, stored: bool) -> None:
+        """The request ended: what it took is used now, or is given back."""
+        holders = self._in_flight.get(namespace)
+        if holders is not None:
+            holders.discard(waiter)
+            if not holders:
+                del self._in_flight[namespace]
+        if not stored and waiter.taken:
+            self._returned.setdefault(namespace, []).append(waiter.taken)
+            self._ensure_running(core, namespace)
+
+    def in_flight(self, namespace: str, quota: str) -> list[Amounts]:
+        """What requests that are being stored have taken of a quota; no count shows it yet."""
+        holders = self._in_flight.get(namespace, ())
+        return [waiter.taken[quota] for waiter in holders if quota in waiter.taken]
+
+    def close(self) -> None:
+        """Decide nothing more."""
+        for task in self._running.values():
+            task.cancel()
+
+    def _ensure_running(self, core: Core, namespace: str) -> None:
+        if namespace not in self._running:
+            # A task of its own: the request that happens to be first may be given up half-way.
+            self._running[namespace] = asyncio.ensure_future(self._run(core, namespace))
 
     async def _run(self, core: Core, namespace: str) -> None:
         try:
-            while batch := self._waiting.pop(namespace, None):
-                try:
-                    await _decide(core, namespace, batch)
-                except ApiError as error:
-                    for waiter in batch:
-                        waiter.tell(error)
-                except BaseException:
-                    for waiter in batch:
-                        waiter.answer.cancel()
-                    raise
+            while namespace in self._waiting or namespace in self._returned:
+                for taken in self._returned.pop(namespace, ()):
+                    await _give_back(core, namespace, taken)
+                await self._decide_all(core, namespace, self._waiting.pop(namespace, []))
         finally:
             del self._running[namespace]
 
+    async def _decide_all(self, core: Core, namespace: str, batch: list[Waiter]) -> None:
+        answers: dict[Waiter, Refusal | ApiError | None] = {}
+        try:
+            if batch:
+                await _decide(core, namespace, batch, answers)
+        except ApiError as error:
+            answers |= {waiter: error for waiter in batch if waiter not in answers}
+        finally:
+            for waiter in batch:
+                self._tell(core, namespace, waiter, answers)
 
-async def _decide(core: Core, namespace: str, batch: list[Waiter]) -> None:
-    """Answer every request of the batch. Raises ApiError when the quotas cannot be written."""
+    def _tell(
+        self, core: Core, namespace: str, waiter: Waiter, answers: Mapping[Waiter, Refusal | ApiError | None]
+    ) -> None:
+        """Answer, and take back what was taken for a request that was refused or given up meanwhile."""
+        granted = waiter in answers and answers[waiter] is None and not waiter.answer.done()
+        if waiter not in answers:
+            waiter.answer.cancel()
+        elif not waiter.answer.done():
+            waiter.answer.set_result(answers[waiter])
+        if granted and waiter.taken:
+            self._in_flight.setdefault(namespace, set()).add(waiter)
+        elif waiter.taken:
+            self._returned.setdefault(namespace, []).append(waiter.taken)
+
+
+async def _decide(
+    core: Core, namespace: str, batch: list[Waiter], answers: dict[Waiter, Refusal | ApiError | None]
+) -> None:
+    """Put an answer for every request of the batch into `answers`, and what they took into the quotas.
+
+    Raises ApiError when the quotas cannot be written.
+    """
     served = core.registry.of(RESOURCE_QUOTAS)
     undecided, written = batch, set[str]()
     for _ in range(ATTEMPTS):
         # A quota that was written has what it needs, whatever became of the others.
         stored = [cached for cached in served.cacher.list(namespace)[0] if cached.name not in written]
         before = [cached.decode() for cached in stored]
-        after, granted = _grant(before, undecided)
+        after, undecided = _grant(before, undecided, answers)
         try:
             for cached, old, new in zip(stored, before, after, strict=True):
                 if new is not old:
                     await swap(core, served, cached, new)
                     written.add(cached.name)
         except Unfounded:
-            undecided = granted
             continue
-        for waiter in granted:
-            waiter.tell(None)
+        finally:
+            for waiter in undecided:
+                waiter.taken = {name: took for name, took in waiter.taken.items() if name in written}
+        answers |= dict.fromkeys(undecided)
         return
     raise conflict(RESOURCE_QUOTAS.plural, "", "")
 
 
-def _grant(quotas: list[Object], waiters: list[Waiter]) -> tuple[list[Object], list[Waiter]]:
-    """The quotas after all that have room took theirs, and who they are; the others are told."""
+def _grant(
+    quotas: list[Object], waiters: list[Waiter], answers: dict[Waiter, Refusal | ApiError | None]
+) -> tuple[list[Object], list[Waiter]]:
+    """The quotas after all that have room took theirs, and who they are; the others get their answer."""
     granted: list[Waiter] = []
     for waiter in waiters:
         try:
             changed = reserve(quotas, waiter.demand)
         except Refusal as refusal:
-            waiter.tell(refusal)
+            answers[waiter] = refusal
             continue
         granted.append(waiter)
-        if not waiter.dry_run:
-            quotas = changed
+        if waiter.dry_run:
+            continue
+        for old, new in zip(quotas, changed, strict=True):
+            if new is not old:
+                waiter.taken[name_of(new)] = taken_of(new, waiter.demand)
+        quotas = changed
     return quotas, granted
+
+
+async def _give_back(core: Core, namespace: str, taken: Mapping[str, Mapping[str, Decimal]]) -> None:
+    """Take the amounts off the quotas again; what cannot be written is left to the next count."""
+    served = core.registry.of(RESOURCE_QUOTAS)
+    for name, amounts in taken.items():
+        less = {resource: -amount for resource, amount in amounts.items()}
+        for _ in range(ATTEMPTS):
+            cached = served.get(namespace, name)
+            if cached is None:
+                break
+            quota = cached.decode()
+            changed = with_more(quota, less)
+            try:
+                if changed is not quota:
+                    await swap(core, served, cached, changed)
+            except Unfounded:
+                continue
+            except ApiError as error:
+                log.warning("quota %s/%s: nothing could be given back: %s", namespace, name, error.message)
+            break

@@ -5,11 +5,13 @@ Pure: quotas go in, the same quotas with more in `status.used` come out, or a `R
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from decimal import Decimal
 
 from wherry.api.quota.amounts import (
+    ZERO,
     Amounts,
     add,
     masked,
@@ -63,6 +65,22 @@ def reserve(quotas: Sequence[Object], demand: Demand) -> list[Object]:
         return list(quotas)
     taken = {name_of(quota): _with_room_taken(quota, added) for quota in concerned}
     return [taken.get(name_of(quota), quota) for quota in quotas]
+
+
+def taken_of(quota: Object, demand: Demand) -> Amounts:
+    """What `reserve` has added to a quota for the demand."""
+    return masked(demand.added(), _hard(quota))
+
+
+def with_more(quota: Object, more: Mapping[str, Decimal]) -> Object:
+    """The quota with `more` used (less where negative), never less than nothing."""
+    status = quota.get("status") or {}
+    used = read_amounts(status.get("used"))
+    changed = {name: max(used[name] + amount, ZERO) for name, amount in more.items() if name in used}
+    if not any(changed[name] != used[name] for name in changed):
+        return quota
+    texts = {**(status.get("used") or {}), **spell_all(changed, _hard(quota))}
+    return {**quota, "status": {**status, "used": texts}}
 
 
 def _hard(quota: Object) -> dict[str, str]:

@@ -11,7 +11,7 @@ from wherry.api.quota.evaluator import Evaluator
 from wherry.api.resource import Resource
 from wherry.apiserver.admission.base import UPDATE, Attributes, BasePlugin
 from wherry.apiserver.admission.resource_quota.batches import Batches
-from wherry.apiserver.admission.resource_quota.plan import Demand, Refusal
+from wherry.apiserver.admission.resource_quota.plan import Demand, Refusal, with_more
 from wherry.objects.errors import forbidden
 
 
@@ -25,8 +25,14 @@ class ResourceQuota(BasePlugin):
         self._evaluators: dict[tuple[str, str], Evaluator | None] = {}
 
     def handles(self, resource: Resource, subresource: str, operation: str) -> bool:
+        if resource is RESOURCE_QUOTAS and (subresource, operation) == ("status", UPDATE):
+            return True
         evaluator = self._evaluator(resource)
         return evaluator is not None and evaluator.handles(subresource, operation)
+
+    def close(self) -> None:
+        """Decide nothing more."""
+        self._batches.close()
 
     def _evaluator(self, resource: Resource) -> Evaluator | None:
         place = (resource.group, resource.plural)
@@ -34,7 +40,17 @@ class ResourceQuota(BasePlugin):
             self._evaluators[place] = evaluator_for(resource)
         return self._evaluators[place]
 
+    async def admit(self, attributes: Attributes) -> None:
+        """Add to a count what requests have reserved that are being stored and were not there to count."""
+        quota = attributes.obj
+        if attributes.resource is not RESOURCE_QUOTAS or not attributes.subresource or quota is None:
+            return
+        for taken in self._batches.in_flight(attributes.namespace, attributes.name):
+            quota["status"] = with_more(quota, taken).get("status")
+
     async def validate(self, attributes: Attributes) -> None:
+        if attributes.subresource == "status":
+            return
         quotas = attributes.core.registry.of(RESOURCE_QUOTAS)
         if not quotas.source.is_ready:
             await quotas.source.open()
@@ -45,13 +61,14 @@ class ResourceQuota(BasePlugin):
         if evaluator is None or self._is_taken(attributes):
             return
         old = attributes.old if attributes.operation == UPDATE else None
-        demand = Demand(evaluator, obj, old, attributes.core.now())
+        core, namespace = attributes.core, attributes.namespace
+        demand = Demand(evaluator, obj, old, core.now())
         try:
-            await self._batches.reserve(
-                attributes.core, attributes.namespace, demand, dry_run=attributes.dry_run
-            )
+            waiter = await self._batches.reserve(core, namespace, demand, dry_run=attributes.dry_run)
         except Refusal as refusal:
             raise forbidden(resource.plural, resource.group, attributes.name, str(refusal)) from None
+        if waiter.taken:
+            attributes.settle = lambda stored: self._batches.settle(core, namespace, waiter, stored)
 
     def _is_taken(self, attributes: Attributes) -> bool:
         """Whether the name is: then storing will fail, and nothing must be reserved for it."""
