@@ -97,3 +97,37 @@ def test_catastrophic_patterns_are_not() -> None:
     assert compile_expression("self.matches('^(a+)+$')").evaluate({"self": text}) is False
     assert compile_expression("self.find('^(a|aa)+$')").evaluate({"self": text}) == ""
     assert compile_expression("self.findAll('(a+)+b').size()").evaluate({"self": text}) == 0
+
+
+@pytest.mark.parametrize(
+    ("source", "told"),
+    [
+        ("'" + "a" * 100_000 + "'", "expression code point size exceeds limit: size: 100002, limit 100000"),
+        ("(" * 3_000 + "1" + ")" * 3_000, "expression recursion limit exceeded"),
+        ("(" * 150 + "1" + ")" * 150, "expression recursion limit exceeded"),
+        ("[1].all(x, " * 300 + "true" + ")" * 300, "expression recursion limit exceeded"),
+        ("self" + ".a" * 4_000, "expression recursion limit exceeded"),
+        ("self" + "[0]" * 2_500, "expression recursion limit exceeded"),
+        ("1" + " + 1" * 2_400, "expression recursion limit exceeded"),
+        ("true" + " || true" * 8_000, "expression has too many parts: limit 10000"),
+    ],
+    ids=("long", "brackets", "some brackets", "loops", "fields", "indices", "sums", "parts"),
+)
+def test_expressions_that_would_exhaust_the_parser(source: str, told: str) -> None:
+    with pytest.raises(CelError, match=told):
+        compile_expression(source)
+
+
+def test_long_ones_are_taken_within_reason() -> None:
+    names = ", ".join(f"'name-{n}'" for n in range(1_000))
+    assert compile_expression(f"self in [{names}]").evaluate({"self": "name-999"}) is True
+    deep = "[1].all(x, " * 20 + "true" + ")" * 20
+    assert compile_expression(deep).evaluate({}) is True
+
+
+def test_mistakes_are_shown_where_they_are() -> None:
+    with pytest.raises(CelError) as error:
+        compile_expression("self.all(x, x ==)")
+    assert str(error.value).startswith("ERROR: <input>:1:17: Syntax error: ")
+    assert "self.all(x, x ==)" in str(error.value)
+    assert "__step__" not in str(error.value)

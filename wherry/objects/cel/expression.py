@@ -28,6 +28,8 @@ from wherry.objects.regex import PatternError, compile_pattern
 # The library logs every failure of a function; here failures are answers, told to whoever asked.
 logging.getLogger("cel").setLevel(logging.CRITICAL)
 
+TOO_DEEP = "ERROR: <input>:-1:0: expression recursion limit exceeded"
+_UNREADABLE = (".?", "[?", "`")  # what the library cannot read before it is rewritten
 _TAKE_PATTERNS = ("matches", "find", "findAll")
 _OF_A_FUNCTION = re.compile(
     r"Function '[^']*' error: Python function call failed: \w+: (.*)\. "
@@ -135,11 +137,24 @@ def compile_expression(source: str) -> Expression:
         check_patterns(source)
     except (TokenError, PatternError) as error:
         raise CelError(str(error)) from error
+    except RecursionError as error:
+        raise CelError(TOO_DEEP) from error
     except _FAILURES as error:
-        text = str(error)
-        at = text.find("ERROR:")
-        raise CelError(text[at:] if at >= 0 else text) from error
+        raise CelError(_syntax_error(source, str(error))) from error
     return expression
+
+
+def _syntax_error(source: str, text: str) -> str:
+    """What the parser says of the source as it was written, or else (`text`) as it was rewritten."""
+    try:
+        cel.compile(source)
+    except _FAILURES as error:
+        if not any(sign in source for sign in _UNREADABLE):
+            text = str(error)
+    if "Recursion limit" in text:
+        return TOO_DEEP
+    at = text.find("ERROR:")
+    return text[at:] if at >= 0 else text
 
 
 def _first_sentence(text: str) -> str:

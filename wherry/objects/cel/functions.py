@@ -56,6 +56,36 @@ def entries(value: Any) -> list[dict[str, Any]]:
     return [{"k": key, "v": item} for key, item in pairs]
 
 
+def map_of(pairs: list[dict[str, Any]]) -> dict[Any, Any]:
+    """The map whose entries are told."""
+    return {pair["k"]: pair["v"] for pair in pairs}
+
+
+def map_merged(maps: list[dict[Any, Any]]) -> dict[Any, Any]:
+    """All maps in one. Raises ValueError when two have a key in common."""
+    merged: dict[Any, Any] = {}
+    for part in maps:
+        if repeated := [key for key in part if key in merged]:
+            raise ValueError(f"insert failed: key {repeated[0]} already exists")
+        merged |= part
+    return merged
+
+
+def opt_list(value: Any) -> list[Any]:
+    """What is in an optional value: one thing or nothing."""
+    return [value.value()] if value.has_value() else []
+
+
+def opt_first(items: list[Any]) -> Any:
+    """The one thing, or nothing, as an optional value again."""
+    return cel.OptionalValue.of(items[0]) if items else cel.OptionalValue.none()
+
+
+def opt_flat(items: list[Any]) -> Any:
+    """The optional value that is the one thing, or nothing."""
+    return items[0] if items else cel.OptionalValue.none()
+
+
 def matches(text: str, pattern: str) -> bool:
     """Whether the pattern matches anywhere. Raises PatternError."""
     return compile_pattern(pattern).is_in(text)
@@ -166,6 +196,11 @@ FUNCTIONS: Mapping[str, Callable[..., Any]] = {
     **{name: call for name, call in EXTENSIONS["lists"].items() if name != "contains"},
     "optSelect": opt_select,
     "entries": entries,
+    "mapOf": map_of,
+    "mapMerged": map_merged,
+    "optList": opt_list,
+    "optFirst": opt_first,
+    "optFlat": opt_flat,
     "regexMatches": matches,
     "find": find,
     "findAll": find_all,

@@ -7,6 +7,8 @@ an expression costs is counted by calls put into it (`cost`):
     cel.bind(x, value, body)      [value].map(x, body)[0]
     m.all(k, v, body)             entries(m).all(e, body), k and v read off e
     l.all(x, body)                l.all(x, (__step__(n) ? (body) : false)), n the operations in the body
+    m.transformMap(k, v, body)    entries(m).map(e, {"k": e.k, "v": body}).mapOf()
+    o.optMap(x, body)             optList(o).map(x, body).optFirst()
     l.map(x, body)                l.all(x, (__step__(n) ? __push__(i, body) : false)).__collected__(i):
                                   the library's own map and filter copy the list in every round
     x in l, s.contains(t)         x in __weighed__(l), __holds__(s, t), where they stand in a loop
@@ -20,11 +22,24 @@ from functools import lru_cache
 from itertools import count
 
 from wherry.objects.cel.cost import COLLECTED, HOLDS, PUSH, RESERVED, STEP, WEIGHED
-from wherry.objects.cel.tokens import CLOSING, Token, TokenError, arguments, closing, tokens_of
+from wherry.objects.cel.tokens import (
+    CLOSING,
+    Token,
+    TokenError,
+    arguments,
+    check_limits,
+    closing,
+    tokens_of,
+)
 
 SELECT = "optSelect"
 ENTRIES = "entries"
-LOOPS = frozenset({"all", "exists", "exists_one", "existsOne", "map", "filter", "transformList", "bind"})
+LOOPS = frozenset(
+    {"all", "exists", "exists_one", "existsOne", "map", "filter", "bind", "optMap", "optFlatMap"}
+    | {"transformList", "transformMap", "transformMapEntry"}
+)
+_MAPS = {"transformMap": "mapOf", "transformMapEntry": "mapMerged"}
+_OPTIONALS = {"optMap": "optFirst", "optFlatMap": "optFlat"}
 _COPYING = 200  # what a round of the library's own map costs, which copies what it has so far
 _OPERATORS = frozenset({"&&", "||", "==", "!=", "<=", ">=", "<", ">", "+", "-", "*", "/", "%", "!", "?", "["})
 _TWO_VARIABLES = {
@@ -61,7 +76,7 @@ class _Pass:
 
 def rewrite(source: str) -> Rewritten:
     """`source` with everything the library does not know replaced. Raises TokenError."""
-    tokens = [token for token in tokens_of(source) if token.kind != "space"]
+    tokens = [token for token in check_limits(source) if token.kind != "space"]
     if any(token.text in RESERVED for token in tokens):
         raise TokenError(f"ERROR: <input>:1:1: names such as {STEP} are reserved")
     pluses = sum(1 for token in tokens if token.text == "+")
@@ -226,12 +241,31 @@ def _arguments(made: list[Token], tokens: list[Token], start: int, end: int, wor
         fields = {parts[0][0].text: f"{entry}.k", parts[1][0].text: f"{entry}.v"}
         parts = [[_name(entry)], *(_substituted(part, fields) for part in parts[2:])]
         return [bracket, *_loop(made, parts, work)]
+    if called in _MAPS and len(parts) in (3, 4) and _are_names(parts[:2]):
+        return [bracket, *_map_loop(made, parts, work)]
+    if called in _OPTIONALS and len(parts) == 2 and _are_names(parts[:1]):
+        made[-1:] = [_name("optList"), _sign("("), _sign(")"), _sign("."), _name("map")]
+        return [bracket, *_loop(made, parts, work), *_call(_OPTIONALS[called], [])]
     if called in LOOPS and len(parts) in (2, 3) and _are_names(parts[:1]):
         if called == "existsOne":
             made[-1] = _name("exists_one")
         return [bracket, *_loop(made, parts, work)]
     inside = [token for part in parts for token in (_sign(","), *_rewritten(part, work))]
     return [bracket, *inside[1:], _sign(CLOSING[bracket.text])]
+
+
+def _map_loop(made: list[Token], parts: list[list[Token]], work: _Pass) -> list[Token]:
+    """`m.transformMap(k, v, body)`: a list of entries, made a map again."""
+    macro = made[-1].text
+    made[-1:] = [_name(ENTRIES), _sign("("), _sign(")"), _sign("."), _name("map")]
+    entry = f"entry{next(work.numbers)}"
+    fields = {parts[0][0].text: f"{entry}.k", parts[1][0].text: f"{entry}.v"}
+    body = _substituted(parts[-1], fields)
+    if macro == "transformMap":
+        key = [Token("string", '"k"', 0), _sign(":"), _name(entry), _sign("."), _name("k"), _sign(",")]
+        body = [_sign("{"), *key, Token("string", '"v"', 0), _sign(":"), *body, _sign("}")]
+    kept = [_substituted(part, fields) for part in parts[2:-1]]
+    return [*_loop(made, [[_name(entry)], *kept, body], work), *_call(_MAPS[macro], [])]
 
 
 def _loop(made: list[Token], parts: list[list[Token]], work: _Pass) -> list[Token]:

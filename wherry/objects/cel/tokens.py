@@ -14,6 +14,15 @@ _TOKEN = re.compile(
     |(?P<sign>\.\?|\[\?|&&|\|\||==|!=|<=|>=|[-+*/%!<>?:.,()\[\]{}])""",
     re.VERBOSE | re.DOTALL,
 )
+SIZE_LIMIT = 100_000
+"""Code points of an expression; upstream's limit."""
+DEPTH_LIMIT = 250
+"""How deep brackets may stand in one another: upstream's limit (the library's parser may stop before)."""
+TOKENS_LIMIT = 10_000
+CHAIN_LIMIT = 2_000
+"""Fields, indices and sums in one chain: the library's parser takes a step on the stack for each."""
+_LINKS = frozenset({".", ".?", "+", "-", "*", "/", "%"})
+_BETWEEN = frozenset({",", "&&", "||", "?", ":"})
 CLOSING = {"(": ")", "[": "]", "[?": "]", "{": "}"}
 
 
@@ -80,3 +89,29 @@ def arguments(tokens: list[Token], start: int, end: int) -> list[list[Token]]:
             parts[-1].append(token)
         index += 1
     return parts
+
+
+def check_limits(source: str) -> list[Token]:
+    """The tokens of an expression that is small and flat enough to be compiled. Raises TokenError."""
+    if len(source) > SIZE_LIMIT:
+        what = f"expression code point size exceeds limit: size: {len(source)}, limit {SIZE_LIMIT}"
+        raise TokenError(f"ERROR: <input>:-1:0: {what}")
+    tokens = tokens_of(source)
+    if len(tokens) > TOKENS_LIMIT:
+        raise TokenError(f"ERROR: <input>:-1:0: expression has too many parts: limit {TOKENS_LIMIT}")
+    links = [0]  # of the chain being read, in each of the brackets it stands in
+    for token in tokens:
+        if token.kind != "sign":
+            continue
+        if token.text in CLOSING:
+            links[-1] += 1
+            links.append(0)
+        elif token.text in CLOSING.values():
+            links = links[:-1] or [0]
+        elif token.text in _BETWEEN:
+            links[-1] = 0
+        elif token.text in _LINKS:
+            links[-1] += 1
+        if len(links) > DEPTH_LIMIT or links[-1] > CHAIN_LIMIT:
+            raise TokenError("ERROR: <input>:-1:0: expression recursion limit exceeded")
+    return tokens
