@@ -25,7 +25,7 @@ from wherry.apiserver.paths import Paths
 from wherry.apiserver.presentation import error_outcome, form_of, present, watch_lens
 from wherry.apiserver.protobuf import PROTOBUF, WATCH_TYPE
 from wherry.apiserver.request import NO_QUERY, RequestInfo, parse_path, parse_query, request_info
-from wherry.apiserver.sinks import HttpSink
+from wherry.apiserver.sinks import HttpSink, write_all
 from wherry.apiserver.subresources.catalog import LONG_RUNNING
 from wherry.apiserver.tables import Form
 from wherry.kit.httpd.message import (
@@ -183,7 +183,7 @@ class Front:
         if call.warnings:
             headers = (*headers, *warning_headers(call.warnings))
         if outcome.pieces is not None:
-            run = partial(write_pieces, outcome.pieces)
+            run = partial(_send, outcome.pieces)
             return StreamResponse(run, outcome.status, outcome.content_type, headers)
         return Response(outcome.data, outcome.status, outcome.content_type, headers)
 
@@ -248,12 +248,8 @@ class Front:
             sink.end()
 
 
-async def write_pieces(pieces: Iterable[bytes], writer: Writer) -> None:
-    """Send an answer piece by piece: as fast as the client takes it, and letting others have a turn."""
-    for piece in pieces:
-        writer.write(piece)
-        await writer.drain()
-        await asyncio.sleep(0)
+async def _send(pieces: Iterable[bytes], writer: Writer) -> None:
+    await write_all(pieces, writer)
 
 
 def warning_headers(warnings: list[str]) -> tuple[tuple[str, str], ...]:

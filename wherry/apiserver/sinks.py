@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import asyncio
 from collections import deque
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import Protocol
 
 from wherry.apiserver.cacher import Cached, CachedEvent
@@ -21,6 +21,7 @@ from wherry.objects.meta import Object
 BUFFERED_EVENTS = 50_000
 WRITE_TOGETHER = 500
 WRITE_TOGETHER_BYTES = 4 * 1024 * 1024
+PATIENCE_S = 60.0
 
 
 class Sink:
@@ -112,6 +113,29 @@ class HttpSink(Sink):
             self._count.events += len(portion)
             self._count.sent_b += len(lines)
             self._writer.write(lines)
+
+
+async def write_all(pieces: Iterable[bytes], writer: Writer) -> bool:
+    """Send pieces, made one ahead of what the client takes; whether it took them.
+
+    A client that takes nothing for `PATIENCE_S` seconds is dropped: what it is to be sent may be a
+    state of long ago, which nobody else needs in memory.
+    """
+    is_first = True
+    for piece in pieces:
+        if not is_first:
+            try:
+                async with asyncio.timeout(PATIENCE_S):
+                    await writer.drain()
+            except TimeoutError:
+                writer.abort()
+                return False
+            await asyncio.sleep(0)  # a client that takes all at once must not keep others waiting
+        is_first = False
+        if writer.closed:
+            return False
+        writer.write(piece)
+    return True
 
 
 def portions(items: Sequence[Cached]) -> Iterator[Sequence[Cached]]:

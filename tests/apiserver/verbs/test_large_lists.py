@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Iterator
 from typing import Any
 
 import orjson
@@ -11,8 +12,7 @@ import pytest
 from tests.apiserver.rig import Rig, config_map
 from wherry.api.core.config_maps import CONFIG_MAPS
 from wherry.apiserver.call import Outcome
-from wherry.apiserver.front import write_pieces
-from wherry.apiserver.sinks import portions
+from wherry.apiserver.sinks import portions, write_all
 from wherry.apiserver.verbs import list as list_verb
 from wherry.apiserver.verbs.list import Listed, pieces, render
 
@@ -87,38 +87,52 @@ def test_an_outcome_in_pieces_can_be_had_whole() -> None:
     assert outcome.pieces is None
 
 
-async def test_pieces_are_made_when_the_client_took_those_before() -> None:
+class Slow:
+    """A writer whose client takes nothing until told to."""
+
+    buffered = 0
+
+    def __init__(self) -> None:
+        self.written: list[bytes] = []
+        self.takes = asyncio.Event()
+        self.closed = False
+
+    def write(self, data: bytes) -> None:
+        self.written.append(data)
+
+    async def drain(self) -> None:
+        await self.takes.wait()
+
+    async def wait_closed(self) -> None: ...
+
+    def abort(self) -> None:
+        self.closed = True
+
+
+def counted(made: list[int]) -> Iterator[bytes]:
+    for number in range(3):
+        made.append(number)
+        yield b"%d" % number
+
+
+async def test_pieces_are_made_one_ahead_of_what_the_client_takes() -> None:
     made: list[int] = []
-
-    class Slow:
-        buffered, closed = 0, False
-
-        def __init__(self) -> None:
-            self.written: list[bytes] = []
-            self.takes = asyncio.Event()
-
-        def write(self, data: bytes) -> None:
-            self.written.append(data)
-
-        async def drain(self) -> None:
-            await self.takes.wait()
-
-        async def wait_closed(self) -> None: ...
-
-        def abort(self) -> None: ...
-
-    def some() -> Any:
-        for number in range(3):
-            made.append(number)
-            yield b"%d" % number
-
     writer = Slow()
-    running = asyncio.ensure_future(write_pieces(some(), writer))
+    running = asyncio.ensure_future(write_all(counted(made), writer))
     await asyncio.sleep(0)
-    assert made == [0]
+    assert made == [0, 1]
+    assert writer.written == [b"0"]
     writer.takes.set()
-    await running
+    assert await running
     assert writer.written == [b"0", b"1", b"2"]
+
+
+async def test_a_client_that_takes_nothing_is_dropped(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("wherry.apiserver.sinks.PATIENCE_S", 0.01)
+    writer = Slow()
+    assert not await write_all(counted([]), writer)
+    assert writer.closed
+    assert writer.written == [b"0"]
 
 
 async def test_portions_are_cut_by_count_and_by_size(rig: Rig, monkeypatch: pytest.MonkeyPatch) -> None:
