@@ -8,12 +8,13 @@ from itertools import islice
 from typing import Any
 
 from wherry.api.columns import AGE, NAME, NONE, age_of
+from wherry.api.core.address_warnings import ip_warnings
 from wherry.api.core.addresses import validate_unicast
 from wherry.api.core.pod_spec.rules import PROTOCOLS, Errors, Fields, check, check_given_choice
 from wherry.api.resource import Column, Resource, Strategy
 from wherry.api.validation import validate_object_meta, validate_object_meta_update
 from wherry.objects.errors import FieldError, invalid_value, required
-from wherry.objects.meta import Object, name_of
+from wherry.objects.meta import Object, labels_of, name_of
 from wherry.objects.names import (
     is_dns1123_label,
     is_dns1123_subdomain,
@@ -24,6 +25,10 @@ from wherry.objects.names import (
 
 SHOWN = 3
 """How many endpoints a table cell lists before it only counts."""
+
+_MANAGED_BY = "endpoints.kubernetes.io/managed-by"
+_MANAGER = "endpoint-controller"
+"""Who writes addresses in no odd form, and need not be told."""
 
 
 class EndpointsStrategy(Strategy):
@@ -45,6 +50,17 @@ class EndpointsStrategy(Strategy):
         for index, subset in enumerate(new.get("subsets") or ()):
             _validate_subset(subset, f"subsets[{index}]", errors)
         return errors
+
+    def warnings(self, new: Object, old: Object | None) -> list[str]:
+        if labels_of(new).get(_MANAGED_BY) == _MANAGER:
+            return []
+        return [
+            text
+            for index, subset in enumerate(new.get("subsets") or ())
+            for field in ("addresses", "notReadyAddresses")
+            for number, address in enumerate(subset.get(field) or ())
+            for text in ip_warnings(address.get("ip") or "", f"subsets[{index}].{field}[{number}].ip")
+        ]
 
     def cells(self, obj: Object, now: datetime) -> list[Any]:
         return [name_of(obj), endpoints_text(obj), age_of(obj, now)]

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
+from wherry.api.core.address_warnings import ip_warnings
 from wherry.api.core.deprecated_labels import (
     label_message,
     node_selector_warnings,
@@ -42,6 +43,10 @@ def pod_warnings(pod: Fields, path: str = "") -> list[str]:
     warnings = _placement_warnings(spec, at)
     annotations, noted = annotations_of(pod), f"{prefix}metadata.annotations"
     warnings += [f"{noted}[{key}]: {text}" for key, text in _ANNOTATIONS.items() if key in annotations]
+    for index, ip in enumerate((spec.get("dnsConfig") or _NOTHING).get("nameservers") or ()):
+        warnings += ip_warnings(ip, f"{at}.dnsConfig.nameservers[{index}]")
+    for index, alias in enumerate(spec.get("hostAliases") or ()):
+        warnings += ip_warnings(alias.get("ip") or "", f"{at}.hostAliases[{index}].ip")
     for index, volume in enumerate(spec.get("volumes") or ()):
         warnings += _volume_warnings(volume, f"{at}.volumes[{index}]")
     warnings += _list_warnings(spec, at)

@@ -45,10 +45,10 @@ FAMILY_POLICIES = ("PreferDualStack", "RequireDualStack", "SingleStack")
 DISTRIBUTIONS = ("PreferClose", "PreferSameNode", "PreferSameZone")
 LONGEST_AFFINITY_S = 86400
 KUBELET_PORT = 10250
+TOPOLOGY_MODE = "service.kubernetes.io/topology-mode"
+TOPOLOGY_HINTS = "service.kubernetes.io/topology-aware-hints"
 
 _ONLY_LOAD_BALANCER = "may only be used when `type` is 'LoadBalancer'"
-_TOPOLOGY_MODE = "service.kubernetes.io/topology-mode"
-_TOPOLOGY_HINTS = "service.kubernetes.io/topology-aware-hints"
 _SOURCE_RANGES = "service.beta.kubernetes.io/load-balancer-source-ranges"
 
 
@@ -88,10 +88,10 @@ def validate_service(service: Object, errors: Errors) -> None:
 
 def _validate_topology(annotations: Mapping[str, str], errors: Errors) -> None:
     """Two annotations, one the older name of the other, may not disagree."""
-    mode, hints = annotations.get(_TOPOLOGY_MODE), annotations.get(_TOPOLOGY_HINTS)
+    mode, hints = annotations.get(TOPOLOGY_MODE), annotations.get(TOPOLOGY_HINTS)
     if mode is not None and hints is not None and mode != hints:
-        detail = f"must match annotations[{_TOPOLOGY_HINTS}] when both are specified"
-        errors.append(invalid_value(f"metadata.annotations[{_TOPOLOGY_MODE}]", mode, detail))
+        detail = f"must match annotations[{TOPOLOGY_HINTS}] when both are specified"
+        errors.append(invalid_value(f"metadata.annotations[{TOPOLOGY_MODE}]", mode, detail))
 
 
 def _validate_external_name(spec: Fields, errors: Errors) -> None:

@@ -7,6 +7,7 @@ from datetime import datetime
 from typing import Any
 
 from wherry.api.columns import AGE, NAME, NONE, SELECTOR, age_of, format_labels
+from wherry.api.core.address_warnings import cidr_warnings, ip_warnings
 from wherry.api.core.pod_spec.rules import Errors
 from wherry.api.core.service_fields import (
     is_external_name,
@@ -15,6 +16,8 @@ from wherry.api.core.service_fields import (
     prepare_fields,
 )
 from wherry.api.core.service_validation import (
+    TOPOLOGY_HINTS,
+    TOPOLOGY_MODE,
     validate_load_balancer_status,
     validate_service,
     validate_service_changes,
@@ -22,7 +25,7 @@ from wherry.api.core.service_validation import (
 from wherry.api.resource import Column, Resource, Strategy, Subresource, keep_all_but_status
 from wherry.api.validation import DNS_LABEL, validate_object_meta, validate_object_meta_update
 from wherry.objects.errors import FieldError
-from wherry.objects.meta import Object, name_of
+from wherry.objects.meta import Object, annotations_of, name_of
 
 AFFINITY_S = 10800
 
@@ -80,7 +83,7 @@ class ServiceStrategy(Strategy):
         return errors
 
     def warnings(self, new: Object, old: Object | None) -> list[str]:
-        return service_warnings(new.get("spec") or _NOTHING)
+        return service_warnings(new)
 
     def cells(self, obj: Object, now: datetime) -> list[Any]:
         spec = obj.get("spec") or _NOTHING
@@ -95,9 +98,13 @@ class ServiceStrategy(Strategy):
         ]
 
 
-def service_warnings(spec: Mapping[str, Any]) -> list[str]:
-    """What is said in vain, given what else the service says."""
-    texts: list[str] = []
+def service_warnings(service: Object) -> list[str]:
+    """What is said in vain, given what else the service says, by an old name, or in an odd form."""
+    spec, texts = service.get("spec") or _NOTHING, list[str]()
+    if TOPOLOGY_HINTS in annotations_of(service):
+        texts.append(f"annotation {TOPOLOGY_HINTS} is deprecated, please use {TOPOLOGY_MODE} instead")
+    for index, ip in enumerate(spec.get("clusterIPs") or ()):
+        texts += ip_warnings(ip, f"spec.clusterIPs[{index}]")
     if is_headless(spec):
         ignored = "is ignored for headless services"
         if spec.get("loadBalancerIP"):
@@ -106,8 +113,18 @@ def service_warnings(spec: Mapping[str, Any]) -> list[str]:
             texts.append(f"spec.externalIPs {ignored}")
         if spec.get("sessionAffinity") not in (None, "", "None"):
             texts.append(f"spec.SessionAffinity {ignored}")
+    for index, ip in enumerate(spec.get("externalIPs") or ()):
+        texts += ip_warnings(ip, f"spec.externalIPs[{index}]")
+    if ip := spec.get("loadBalancerIP"):
+        texts += ip_warnings(ip, "spec.loadBalancerIP")
+    for index, cidr in enumerate(spec.get("loadBalancerSourceRanges") or ()):
+        texts += cidr_warnings(cidr, f"spec.loadBalancerSourceRanges[{index}]")
     if is_external_name(spec) and spec.get("externalIPs"):
         texts.append('spec.externalIPs is ignored when spec.type is "ExternalName"')
+    if not is_external_name(spec) and spec.get("externalName"):
+        texts.append('spec.externalName is ignored when spec.type is not "ExternalName"')
+    if spec.get("trafficDistribution") == "PreferClose":
+        texts.append('spec.trafficDistribution: "PreferClose" is deprecated; use "PreferSameZone"')
     return texts
 
 

@@ -8,6 +8,7 @@ from datetime import datetime
 from typing import Any
 
 from wherry.api.columns import AGE, NAME, UNSET, age_of
+from wherry.api.core.address_warnings import ip_warnings
 from wherry.api.core.addresses import validate_unicast
 from wherry.api.core.pod_spec.rules import PROTOCOLS, Errors, Fields, check, check_given_choice
 from wherry.api.equality import track_generation
@@ -19,7 +20,7 @@ from wherry.api.validation import (
     validate_object_meta_update,
 )
 from wherry.objects.errors import FieldError, duplicate_value, invalid_value, required, too_many
-from wherry.objects.meta import Object, name_of
+from wherry.objects.meta import Object, labels_of, name_of
 from wherry.objects.names import (
     Check,
     is_dns1123_label,
@@ -37,6 +38,10 @@ MAX_TOPOLOGY = 16
 MAX_HINTS = 8
 SHOWN = 3
 """How many ports or addresses a table cell lists before it only counts."""
+
+_MANAGED_BY = "endpointslice.kubernetes.io/managed-by"
+_MANAGERS = ("endpointslice-controller.k8s.io", "endpointslicemirroring-controller.k8s.io")
+"""Who writes addresses in no odd form, and need not be told."""
 
 
 class EndpointSliceStrategy(Strategy):
@@ -67,7 +72,15 @@ class EndpointSliceStrategy(Strategy):
 
     def warnings(self, new: Object, old: Object | None) -> list[str]:
         deprecated = new.get("addressType") == "FQDN"
-        return ["addressType: FQDN endpoints are deprecated"] if deprecated else []
+        texts = ["spec.addressType: FQDN endpoints are deprecated"] if deprecated else []
+        if labels_of(new).get(_MANAGED_BY) in _MANAGERS:
+            return texts
+        return texts + [
+            text
+            for index, endpoint in enumerate(new.get("endpoints") or ())
+            for number, address in enumerate(endpoint.get("addresses") or ())
+            for text in ip_warnings(address, f"endpoints[{index}].addresses[{number}]")
+        ]
 
     def cells(self, obj: Object, now: datetime) -> list[Any]:
         ports = [_port_text(port) for port in obj.get("ports") or ()]

@@ -8,6 +8,7 @@ from datetime import datetime
 from typing import Any
 
 from wherry.api.columns import AGE, NAME, age_of, format_selector
+from wherry.api.core.address_warnings import cidr_warnings
 from wherry.api.resource import Column, Resource
 from wherry.api.schema_strategy import SchemaStrategy
 from wherry.api.validation import check_text, validate_label_selector
@@ -114,6 +115,19 @@ def _block_errors(block: Mapping[str, Any], path: str) -> list[FieldError]:
     return errors
 
 
+def _warnings(new: Object, _old: Object | None) -> list[str]:
+    spec = new.get("spec") or {}
+    texts: list[str] = []
+    for direction, peers in (("ingress", "from"), ("egress", "to")):
+        for index, rule in enumerate(spec.get(direction) or ()):
+            for number, peer in enumerate(rule.get(peers) or ()):
+                block, at = peer.get("ipBlock") or {}, f"spec.{direction}[{index}].{peers}[{number}].ipBlock"
+                texts += cidr_warnings(block.get("cidr") or "", f"{at}.cidr")
+                for place, part in enumerate(block.get("except") or ()):
+                    texts += cidr_warnings(part, f"{at}.except[{place}]")
+    return texts
+
+
 def _row(obj: Object, now: datetime) -> list[Any]:
     return [name_of(obj), format_selector((obj.get("spec") or {}).get("podSelector")), age_of(obj, now)]
 
@@ -133,6 +147,7 @@ NETWORK_POLICIES = Resource(
         defaults=_default,
         rules=_rules,
         row=_row,
+        warns=_warnings,
     ),
     columns=(NAME, Column("Pod-Selector", description="The pods the policy is about."), AGE),
     schema=_SCHEMA,
