@@ -22,6 +22,7 @@ from wherry.apiserver.admission.default_ingress_class import DefaultIngressClass
 from wherry.apiserver.admission.default_storage_class import DefaultStorageClass
 from wherry.apiserver.admission.default_toleration_seconds import DefaultTolerationSeconds
 from wherry.apiserver.admission.deny_service_external_ips import DenyServiceExternalIPs
+from wherry.apiserver.admission.device_admin_access import DeviceAdminAccess
 from wherry.apiserver.admission.limit_ranger import LimitRanger
 from wherry.apiserver.admission.metrics import WebhookMetrics
 from wherry.apiserver.admission.namespace_lifecycle import NamespaceLifecycle
@@ -63,9 +64,10 @@ BUILT_IN: tuple[Callable[[], Plugin], ...] = (
     DenyServiceExternalIPs,
     PodTopologyLabels,
     RbacEscalation,
+    DeviceAdminAccess,
 )
 OFF_BY_DEFAULT = frozenset({"AlwaysPullImages", "DenyServiceExternalIPs"})
-ALWAYS_ON = frozenset({"CertificateRequestor", "RBACEscalation"})
+ALWAYS_ON = frozenset({"CertificateRequestor", "DeviceAdminAccess", "RBACEscalation"})
 """No plugins of upstream's, whose storage layer does the same: nobody can switch them off."""
 
 
