@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from wherry.apiserver.admission.catalog import OFF_BY_DEFAULT, plugin_names
 from wherry.cli import failures
 from wherry.cluster.config import ClusterConfig, config_fields, environment_variable, read_config_file
 
@@ -30,3 +31,10 @@ def test_every_exit_code_is_described() -> None:
     codes = {value for value in vars(failures).values() if isinstance(value, int)}
     described = {int(code) for code in re.findall(r"^\| (\d+) \|", PAGE, flags=re.MULTILINE)}
     assert codes | {0} == described
+
+
+@pytest.mark.parametrize("plugin", plugin_names())
+def test_every_admission_plugin_is_described(plugin: str) -> None:
+    by_default, _, on_demand = PAGE.partition("`enableAdmissionPlugins` adds")
+    part = on_demand if plugin in OFF_BY_DEFAULT else by_default.partition("## Admission plugins")[2]
+    assert f"`{plugin}`" in part

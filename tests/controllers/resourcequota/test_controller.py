@@ -5,13 +5,19 @@ from __future__ import annotations
 from datetime import timedelta
 from typing import Any
 
+import pytest
+
 from tests.controllers.bench import Bench, running
+from wherry.api.apiextensions.custom_resource_definitions import CUSTOM_RESOURCE_DEFINITIONS
 from wherry.api.apps.deployments import DEPLOYMENTS
 from wherry.api.core.pods import PODS
 from wherry.api.core.resource_quotas import RESOURCE_QUOTAS
 from wherry.api.core.secrets import SECRETS
 from wherry.api.core.services import SERVICES
-from wherry.controllers.resourcequota.controller import ResourceQuotas, plan_status
+from wherry.api.quota import usage as counting
+from wherry.api.resource import Resource
+from wherry.controllers.config import ControllerConfig, builtin_resources
+from wherry.controllers.resourcequota.controller import RESTS, ResourceQuotas, plan_status
 from wherry.objects.errors import conflict
 from wherry.objects.meta import Object, format_time
 from wherry.objects.quantity import parse_quantity
@@ -136,3 +142,46 @@ def test_what_cannot_be_counted_stays_as_it_was() -> None:
         "hard": {"pods": "1", "count/foos.x": "2"},
         "used": {"count/foos.x": "1", "pods": "1"},
     }
+
+
+async def test_after_a_long_count_the_next_one_waits(monkeypatch: pytest.MonkeyPatch) -> None:
+    before = [(PODS, pod(name)) for name in "abc"]
+    async with running(ResourceQuotas, before=[*before, (RESOURCE_QUOTAS, quota(pods="5"))]) as bench:
+        slow = [0.0]
+
+        def usage_of(*arguments: Any) -> Any:
+            slow[0] += 2.0  # what counting takes
+            return counting.usage_of(*arguments)
+
+        monkeypatch.setattr("wherry.controllers.resourcequota.controller.usage_of", usage_of)
+        now = bench.clock.monotonic
+        monkeypatch.setattr(bench.clock, "monotonic", lambda: now() + slow[0])
+        for name in "ab":
+            await bench.client.delete(PODS, name, "default")
+            await bench.settle()
+        assert (await status(bench))["used"] == {"pods": "2"}
+        await bench.clock.advance(2.0 * RESTS)
+        await bench.settle()
+        assert (await status(bench))["used"] == {"pods": "1"}
+
+
+async def test_custom_resources_are_counted_as_they_come_and_go() -> None:
+    boats = Resource(group="example.com", version="v1", kind="Boat", plural="boats", namespaced=True)
+    served = list(builtin_resources())
+    config = ControllerConfig(resources=lambda: served)
+    before = [(boats, named("one")), (RESOURCE_QUOTAS, quota(count__boats_example_com="5"))]
+    async with running(ResourceQuotas, config=config, before=before) as bench:
+        assert (await status(bench))["used"] == {}
+        served.append(boats)
+        await bench.create(CUSTOM_RESOURCE_DEFINITIONS, {"metadata": {"name": "boats.example.com"}})
+        await bench.clock.advance(1.1)
+        await bench.settle()
+        assert (await status(bench))["used"] == {"count/boats.example.com": "1"}
+        await bench.client.delete(boats, "one", "default")
+        await bench.settle()
+        assert (await status(bench))["used"] == {"count/boats.example.com": "0"}
+        served.remove(boats)
+        await bench.client.delete(CUSTOM_RESOURCE_DEFINITIONS, "boats.example.com")
+        await bench.clock.advance(1.1)
+        await bench.settle()
+        assert (await status(bench))["used"] == {"count/boats.example.com": "0"}

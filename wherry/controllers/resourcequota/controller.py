@@ -27,6 +27,9 @@ CONFLICT_ATTEMPTS = 5
 RECOUNT_WITHIN_S = 5.0
 """An object that appears within this time of a count may have been on its way during it."""
 RECOUNT_DELAY_S = 1.0
+RESTS = 10
+"""How many times as long as a count took the next one waits: emptying a large namespace is not counted
+through after every single deletion."""
 DEFINITIONS_DELAY_S = 1.0
 OVERDUE_MARGIN_S = 1.0
 
@@ -44,6 +47,7 @@ class ResourceQuotas(Controller):
         )
         self._counted = Counted(environment.cache, counts, self._object_changed)
         self._counted_at: dict[str, float] = {}
+        self._rest_until: dict[str, float] = {}
         super().__init__(environment)
         self.cache.on(CUSTOM_RESOURCE_DEFINITIONS, self._definitions_changed)
 
@@ -51,6 +55,7 @@ class ResourceQuotas(Controller):
         """A quota whose limits changed; what it says of their use is this controller's own word."""
         if new is None:
             self._counted_at.pop(key_of(old or {}), None)
+            self._rest_until.pop(key_of(old or {}), None)
         elif old is None or (old.get("spec") != new.get("spec")):
             yield key_of(new)
 
@@ -74,11 +79,7 @@ class ResourceQuotas(Controller):
         hard = (quota.get("spec") or {}).get("hard") or {}
         kinds = await self._counted.kinds(hard, served)
         for _ in range(CONFLICT_ATTEMPTS):
-            used: Amounts = {}
-            for resource, evaluator in kinds:
-                objects = self._counted.objects(resource, namespace_of(quota))
-                add(used, usage_of(quota, evaluator, objects, self.clock.now()))
-            self._counted_at[key] = self.clock.monotonic()
+            used = self._count(key, quota, kinds)
             try:
                 await self.write_status(quota, plan_status(quota, used))
             except ApiError as error:
@@ -94,6 +95,16 @@ class ResourceQuotas(Controller):
             return RECOUNT_DELAY_S
         return self._next_count_s(kinds, quota)
 
+    def _count(self, key: str, quota: Object, kinds: Sequence[tuple[Resource, Evaluator]]) -> Amounts:
+        begun = self.clock.monotonic()
+        used: Amounts = {}
+        for resource, evaluator in kinds:
+            objects = self._counted.objects(resource, namespace_of(quota))
+            add(used, usage_of(quota, evaluator, objects, self.clock.now()))
+        ended = self._counted_at[key] = self.clock.monotonic()
+        self._rest_until[key] = ended + (ended - begun) * RESTS
+        return used
+
     def _next_count_s(self, kinds: Sequence[tuple[Resource, Evaluator]], quota: Object) -> float:
         """When a deleted pod's time will be over, or a full count is due."""
         due_s = self.config.quota_resync_s
@@ -108,16 +119,21 @@ class ResourceQuotas(Controller):
             if not evaluator.matching((quota.get("spec") or {}).get("hard") or ()):
                 continue
             key = key_of(quota)
-            if new is None:
-                self.queue.add(key)
-            elif old is None:
+            if old is None:
                 self._appeared(key)
-            elif self._uses_otherwise(evaluator, old, new):
-                self.queue.add(key)
+            elif new is None or self._uses_otherwise(evaluator, old, new):
+                self._count_soon(key)
 
     def _uses_otherwise(self, evaluator: Evaluator, old: Object, new: Object) -> bool:
         now = self.clock.now()
         return is_on_its_way_out(old, new) or evaluator.usage(old, now) != evaluator.usage(new, now)
+
+    def _count_soon(self, key: str) -> None:
+        rest_s = self._rest_until.get(key, 0.0) - self.clock.monotonic()
+        if rest_s > 0:
+            self.queue.add_after(key, rest_s)
+        else:
+            self.queue.add(key)
 
     def _appeared(self, key: str) -> None:
         counted_at = self._counted_at.get(key)
