@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from wherry.controllers.base import Controller
+from wherry.controllers.cluster_role_aggregation import ClusterRoleAggregation
 from wherry.controllers.deployment.controller import Deployments
 from wherry.controllers.endpoints.endpoints import EndpointsController
 from wherry.controllers.endpoints.slice_controller import EndpointSlices
@@ -35,6 +36,7 @@ CONTROLLERS: tuple[type[Controller], ...] = (
     ResourceQuotas,
     ClaimProtection,
     VolumeProtection,
+    ClusterRoleAggregation,
     Namespaces,
     GarbageCollector,
 )

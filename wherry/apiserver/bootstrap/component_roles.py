@@ -37,6 +37,7 @@ CONTROLLERS = (
     EVENTS,
     "read * *",
     "create,delete,deletecollection,patch,update * *",
+    "escalate rbac.authorization.k8s.io clusterroles",
 )
 NODE = (
     "create authentication.k8s.io tokenreviews",

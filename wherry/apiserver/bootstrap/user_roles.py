@@ -1,7 +1,8 @@
 """Roles for people: cluster-admin, admin, edit, view, and what everybody may ask about.
 
 admin, edit and view are aggregated: whoever labels a ClusterRole
-`rbac.authorization.k8s.io/aggregate-to-view: "true"` adds to them.
+`rbac.authorization.k8s.io/aggregate-to-view: "true"` adds to them. They begin with the rules a controller
+would gather for them, in its order, so that it has nothing to write.
 """
 
 from __future__ import annotations
@@ -100,7 +101,7 @@ def user_roles() -> list[Object]:
         _aggregate("admin", ADMIN),
         _aggregated("view", VIEW, {f"{API}/aggregate-to-edit": "true"}),
         _aggregated("edit", [*EDIT, *VIEW], {f"{API}/aggregate-to-admin": "true"}),
-        _aggregated("admin", [*ADMIN, *EDIT, *VIEW]),
+        _aggregated("admin", [*EDIT, *VIEW, *ADMIN]),
         cluster_role("system:discovery", [urls(*DISCOVERY_PATHS)]),
         cluster_role("system:public-info-viewer", [urls(*OPEN_PATHS)]),
         cluster_role("system:monitoring", [urls(*MONITORED_PATHS)]),

@@ -1,0 +1,50 @@
+"""Aggregated ClusterRoles: their rules are those of all roles their selectors choose.
+
+Whoever labels a role `rbac.authorization.k8s.io/aggregate-to-view: "true"` adds to `view`. Rules are
+gathered selector by selector, roles in order of their names, each rule once; what somebody wrote into
+an aggregated role itself is replaced.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from typing import ClassVar
+
+from wherry.api.rbac.cluster_roles import CLUSTER_ROLES
+from wherry.client.cache import Cache
+from wherry.controllers.base import Controller
+from wherry.objects.meta import Object, labels_of, name_of
+from wherry.objects.selectors import from_label_selector
+
+
+def gather_rules(aggregated: Object, roles: Sequence[Object]) -> list[Object]:
+    """The rules an aggregated role is to have. Raises ValueError for a selector nobody can read."""
+    rules: list[Object] = []
+    for selector in (aggregated.get("aggregationRule") or {}).get("clusterRoleSelectors") or ():
+        chosen = from_label_selector(selector)
+        for role in sorted(roles, key=name_of):
+            if name_of(role) != name_of(aggregated) and chosen.matches(labels_of(role)):
+                rules += [rule for rule in role.get("rules") or () if rule not in rules]
+    return rules
+
+
+class ClusterRoleAggregation(Controller):
+    """Writes the rules of aggregated roles. Keys are their names."""
+
+    name = "clusterrole-aggregation"
+    primary = CLUSTER_ROLES
+    workers: ClassVar = 1
+
+    def map_primary(self, cache: Cache, _: Object | None, __: Object | None) -> Iterable[str]:
+        """Any role may be part of any aggregated one, labels that went away included."""
+        return [name_of(role) for role in cache.list(CLUSTER_ROLES) if role.get("aggregationRule")]
+
+    async def sync(self, key: str) -> float | None:
+        """Bring the rules of one aggregated role up to date."""
+        role = self.cache.get(CLUSTER_ROLES, key)
+        if role is None or not role.get("aggregationRule"):
+            return None
+        rules = gather_rules(role, self.cache.list(CLUSTER_ROLES))
+        if rules != (role.get("rules") or []):
+            await self.update(key, CLUSTER_ROLES, {**role, "rules": rules})
+        return None
