@@ -215,3 +215,19 @@ def test_statuses(resource: Resource, before: Object, status: Object, texts: lis
     old = {**stored(resource), "status": before}
     errors = resource.strategy.validate_status({**old, "status": status}, old)
     assert [str(error) for error in errors] == texts
+
+
+def test_a_stateful_set_may_keep_all_its_revisions() -> None:
+    limit, amount = "spec.revisionHistoryLimit", "resources.requests[storage]"
+    claim = {
+        "metadata": {"name": "c"},
+        "spec": {"accessModes": ["ReadWriteOnce"], "resources": {"requests": {"storage": "1500m"}}},
+    }
+    obj = stored(STATEFUL_SETS, revisionHistoryLimit=-1, volumeClaimTemplates=[claim])
+    for old, path in (
+        (None, "spec.volumeClaimTemplates[0]"),
+        (obj, "spec.volumeClaimTemplates[0].Spec"),  # Upstream's own slip.
+    ):
+        texts = STATEFUL_SETS.strategy.warnings(obj, old)
+        assert [text.partition(": ")[0] for text in texts] == [f"{path}.{amount}", limit]
+    assert STATEFUL_SETS.strategy.warnings(stored(STATEFUL_SETS), None) == []

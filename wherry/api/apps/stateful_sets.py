@@ -11,7 +11,7 @@ from typing import Any
 from wherry.api.apps.rolling_update import validate_ordered_rolling_update
 from wherry.api.apps.templates import template_errors
 from wherry.api.columns import AGE, CONTAINERS, IMAGES, NAME, age_of, template_cells
-from wherry.api.core.persistent_volume_claims import default_claim
+from wherry.api.core.persistent_volume_claims import claim_spec_warnings, default_claim
 from wherry.api.core.pod_spec import default_pod_template
 from wherry.api.core.replicated import template_warnings
 from wherry.api.equality import is_same
@@ -33,6 +33,10 @@ _STRATEGIES = ("RollingUpdate", "OnDelete")
 _RETENTION = ("Retain", "Delete")
 _PARTS = ("readyReplicas", "currentReplicas", "updatedReplicas", "availableReplicas")
 _COUNTS = ("replicas", *_PARTS, "observedGeneration", "collisionCount")
+_KEEPS_ALL = (
+    "spec.revisionHistoryLimit: a negative value retains all historical revisions; "
+    "a value >= 0 is recommended"
+)
 _MAY_CHANGE = frozenset(
     {
         "replicas",
@@ -86,8 +90,7 @@ def _rules(new: Object, old: Object | None) -> list[FieldError]:
         for event in ("whenDeleted", "whenScaled")
         if retention.get(event) not in _RETENTION
     ]
-    counts = ("replicas", "minReadySeconds", "revisionHistoryLimit")
-    errors += validate_all_non_negative(spec, counts, "spec")
+    errors += validate_all_non_negative(spec, ("replicas", "minReadySeconds"), "spec")
     errors += validate_all_non_negative(spec.get("ordinals") or {}, ("start",), "spec.ordinals")
     errors += template_errors(spec, "spec", "StatefulSet", restart_policies=("Always",))
     if old is None:
@@ -139,6 +142,16 @@ def _changed(spec: dict[str, Any], before: dict[str, Any]) -> bool:
     return any(not is_same(spec.get(name), before.get(name)) for name in names)
 
 
+def _warnings(new: Object, old: Object | None) -> list[str]:
+    spec, texts = new.get("spec") or {}, template_warnings(new, old)
+    for index, claim in enumerate(spec.get("volumeClaimTemplates") or ()):
+        path = f"spec.volumeClaimTemplates[{index}]"
+        texts += claim_spec_warnings(claim.get("spec") or {}, path if old is None else f"{path}.Spec")
+    if (spec.get("revisionHistoryLimit") or 0) < 0:
+        texts.append(_KEEPS_ALL)
+    return texts
+
+
 def _row(obj: Object, now: datetime) -> list[Any]:
     ready = (obj.get("status") or {}).get("readyReplicas") or 0
     wanted = (obj.get("spec") or {}).get("replicas") or 0
@@ -166,7 +179,7 @@ STATEFUL_SETS = Resource(
         name_rule=DNS_LABEL,
         rules=_rules,
         status_rules=_status_rules,
-        warns=template_warnings,
+        warns=_warnings,
         row=_row,
     ),
     columns=(

@@ -169,12 +169,19 @@ def _amount_errors(amount: Quantity, path: str) -> list[FieldError]:
 
 
 def _warns(new: Object, _old: Object | None) -> list[str]:
-    texts = annotation_warnings(new)
-    resources = (new.get("spec") or {}).get("resources") or {}
-    for kind in ("requests", "limits"):
-        amount = (resources.get(kind) or {}).get("storage")
-        texts += fraction_warning(amount, f"spec.resources.{kind}[storage]")
-    return texts
+    return annotation_warnings(new) + claim_spec_warnings(new.get("spec") or {}, "spec")
+
+
+def claim_spec_warnings(spec: Mapping[str, Any], path: str) -> list[str]:
+    """What is said of the spec of a claim at `path`."""
+    resources = spec.get("resources") or {}
+    return [
+        text
+        for kind in ("requests", "limits")
+        for text in fraction_warning(
+            (resources.get(kind) or {}).get("storage"), f"{path}.resources.{kind}[storage]"
+        )
+    ]
 
 
 def _row(obj: Object, now: datetime) -> list[Any]:
