@@ -6,6 +6,7 @@ import copy
 import random
 from typing import Any
 
+import orjson
 import pytest
 
 from tests.apiserver.rig import ADMIN, Rig, config, running
@@ -272,3 +273,17 @@ async def test_a_start_completes_what_lacks_something() -> None:
         at = rig.store.revision
         await restart(rig)
         assert rig.store.revision == at, "nothing is written when nothing is missing"
+
+
+async def test_a_role_nobody_can_complete_does_not_keep_the_server_from_starting(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    async with running(advertise_port=6443) as rig:
+        key = "/registry/clusterroles/view"
+        entry = await rig.store.get(key)
+        assert entry is not None
+        spoilt = orjson.loads(entry.value)
+        spoilt["rules"] = [{"verbs": [], "apiGroups": [""], "resources": ["pods"]}]
+        await rig.store.update(key, orjson.dumps(spoilt), expected=entry.revision)
+        await restart(rig)
+        assert "clusterroles view could not be brought up to date" in caplog.text

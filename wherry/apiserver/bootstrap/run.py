@@ -100,17 +100,18 @@ async def _reconcile(client: Client, resource: Resource, present: Object, wanted
         return
     try:
         if needs_replacing(present, wanted):
+            meta = new["metadata"]
+            kept = {"labels": meta["labels"], "annotations": meta["annotations"]}
             await client.delete(resource, name_of(new), namespace_of(new))
-            new["metadata"] = {
-                **wanted["metadata"],
-                **{k: new["metadata"][k] for k in ("labels", "annotations")},
-            }
-            await client.create(resource, new)
+            await client.create(resource, {**new, "metadata": {**wanted["metadata"], **kept}})
         else:
             await client.update(resource, new)
     except ApiError as error:
-        if error.reason not in ("Conflict", "NotFound"):  # somebody is at it; the next start looks again
-            raise
+        # What somebody made of one role must not keep the server from starting; the next start tries again.
+        log.warning(
+            "%s %s could not be brought up to date: %s", resource.plural, name_of(wanted), error.message
+        )
+        return
     log.info("brought %s %s up to date", resource.plural, name_of(wanted))
 
 
