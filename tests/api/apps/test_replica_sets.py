@@ -24,7 +24,16 @@ def test_defaults() -> None:
 @pytest.mark.parametrize(
     ("changes", "expected"),
     [
-        ({"spec.selector": None}, ["spec.selector: Required value"]),
+        (
+            {"spec.selector": None},
+            [
+                "spec.selector: Required value",
+                (
+                    'spec.template.metadata.labels: Invalid value: {"app":"web"}: '
+                    "`selector` does not match template `labels`"
+                ),
+            ],
+        ),
         (
             {"spec.selector": {}},
             ["spec.selector: Invalid value: {}: empty selector is invalid for deployment"],

@@ -45,7 +45,6 @@ def test_daemon_set_row() -> None:
 @pytest.mark.parametrize(
     ("spec", "text"),
     [
-        ({"selector": None}, "spec.selector: Required value"),
         (
             {"selector": {"matchLabels": {"app": "b"}}},
             (
@@ -231,3 +230,15 @@ def test_a_stateful_set_may_keep_all_its_revisions() -> None:
         texts = STATEFUL_SETS.strategy.warnings(obj, old)
         assert [text.partition(": ")[0] for text in texts] == [f"{path}.{amount}", limit]
     assert STATEFUL_SETS.strategy.warnings(stored(STATEFUL_SETS), None) == []
+
+
+@pytest.mark.parametrize(
+    ("resource", "is_missed"),
+    [(DAEMON_SETS, False), (STATEFUL_SETS, True)],
+    ids=["daemonsets", "statefulsets"],
+)
+def test_no_selector_matches_nothing(resource: Resource, is_missed: bool) -> None:
+    mismatch = 'Invalid value: {"app":"a"}: `selector` does not match template `labels`'
+    _, errors = create(resource, owner(resource, selector=None))
+    missing = ["spec.selector: Required value"] * is_missed
+    assert errors == [*missing, f"spec.template.metadata.labels: {mismatch}"]

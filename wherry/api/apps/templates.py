@@ -18,21 +18,25 @@ def template_errors(
     """What is wrong with `spec.selector` and `spec.template`: each by itself, and that they fit together.
 
     `kind` is the kind's name ("DaemonSet"); `restart_policies` are those the kind allows. Claims made
-    from `spec.volumeClaimTemplates` count among the template's volumes.
+    from `spec.volumeClaimTemplates` count among the template's volumes. Of a daemon set without a selector
+    it is said only, as upstream does, that it does not match.
     """
     selector = spec.get("selector")
     template = spec.get("template") or {}
     errors: list[FieldError] = []
+    mismatch = selector is None
     if selector is None:
-        errors.append(required(f"{path}.selector"))
+        if kind != "DaemonSet":
+            errors.append(required(f"{path}.selector"))
     else:
         errors += validate_label_selector(selector, f"{path}.selector")
         if not selector.get("matchLabels") and not selector.get("matchExpressions"):
             why = f"empty selector is invalid for {kind.lower()}"
             errors.append(invalid_value(f"{path}.selector", selector, why))
-        elif not errors and not from_label_selector(selector).matches(labels_of(template)):
-            why = "`selector` does not match template `labels`"
-            errors.append(invalid_value(f"{path}.template.metadata.labels", dict(labels_of(template)), why))
+        mismatch = not errors and not from_label_selector(selector).matches(labels_of(template))
+    if mismatch:
+        why = "`selector` does not match template `labels`"
+        errors.append(invalid_value(f"{path}.template.metadata.labels", dict(labels_of(template)), why))
     whole = _with_claims(template, spec.get("volumeClaimTemplates") or ())
     errors += validate_pod_template(whole, f"{path}.template")
     errors += restart_errors(template, f"{path}.template", restart_policies)

@@ -104,11 +104,11 @@ def template_warnings(new: Object, old: Object | None) -> list[str]:
 def validate_selector(selector: Fields | None, path: str, errors: Errors) -> Selector | None:
     """The label selector of a controller, which must be given and select something.
 
-    Returns it parsed, None when it cannot be.
+    Returns it parsed, one that selects nothing when there is none, None when it cannot be.
     """
     if selector is None:
         errors.append(required(path))
-        return from_label_selector({})
+        return from_label_selector(None)
     errors.extend(validate_label_selector(selector, path))
     if not selector.get("matchLabels") and not selector.get("matchExpressions"):
         errors.append(invalid_value(path, selector, "empty selector is invalid for deployment"))
