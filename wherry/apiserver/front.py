@@ -179,7 +179,9 @@ class Front:
             )
         outcome = present(self._core, call, form, result)
         self._observe(call.info, outcome.status, started, call)
-        headers: Headers = (*NO_CACHE, *outcome.headers)
+        headers: Headers = outcome.headers
+        if not any(name == "Cache-Control" for name, _ in headers):
+            headers = (*NO_CACHE, *headers)
         if call.warnings:
             headers = (*headers, *warning_headers(call.warnings))
         if outcome.pieces is not None:

@@ -17,6 +17,7 @@ from wherry.objects.errors import method_not_allowed, path_not_found
 from wherry.objects.meta import Object
 
 DOCUMENTED = ("/api", "/apis", "/openapi")
+PUBLIC = (("Cache-Control", "public, max-age=3600"),)
 GIT_VERSION = "v1.37.0"
 if TYPE_CHECKING:
     from wherry.apiserver.discovery import Discovery
@@ -106,13 +107,13 @@ class Paths:
     def _configuration(self, _: Call) -> Outcome:
         from wherry.apiserver.openid import configuration
 
-        return Outcome(obj=configuration(self._core.tokens, self._base_url))
+        return Outcome(obj=configuration(self._core.tokens, self._base_url), headers=PUBLIC)
 
     def _key_set(self, _: Call) -> Outcome:
         from wherry.apiserver.openid import KEY_SET_TYPE, key_set
 
         data = orjson.dumps(key_set(self._core.tokens.keys))
-        return Outcome(data=data, content_type=KEY_SET_TYPE)
+        return Outcome(data=data, content_type=KEY_SET_TYPE, headers=PUBLIC)
 
     def _index(self, _: Call) -> Outcome:
         return Outcome(obj={"paths": sorted([*self._exact, *self._health.paths()])})
