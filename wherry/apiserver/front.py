@@ -37,6 +37,7 @@ from wherry.kit.httpd.message import (
     UpgradeResponse,
     Writer,
 )
+from wherry.kit.httpd.websocket import is_websocket
 from wherry.objects.errors import ApiError, internal, server_timeout, too_many_requests
 
 log = logging.getLogger(__name__)
@@ -189,7 +190,7 @@ class Front:
             return StreamResponse(run, outcome.status, outcome.content_type, headers)
         return Response(outcome.data, outcome.status, outcome.content_type, headers)
 
-    def _watching(self, call: Call, form: Form, outcome: WatchOutcome, started: float) -> StreamResponse:
+    def _watching(self, call: Call, form: Form, outcome: WatchOutcome, started: float) -> Answer:
         lens = watch_lens(self._core, call, form, outcome.served)
         key = self._observe(call.info, 200, started, call)
         count = self._metrics.watch_count(key.group, key.version, key.resource)
@@ -203,6 +204,10 @@ class Front:
             finally:
                 self._sinks.discard(sink)
 
+        if "upgrade" in call.headers and call.request is not None and is_websocket(call.request):
+            from wherry.apiserver.watch_socket import watch_socket
+
+            return watch_socket(call.request, run, is_text=form.media_type != PROTOBUF)
         content_type = WATCH_TYPE if form.media_type == PROTOBUF else JSON
         return StreamResponse(
             run, content_type=content_type, headers=(*NO_CACHE, *warning_headers(call.warnings))

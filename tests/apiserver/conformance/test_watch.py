@@ -5,10 +5,12 @@ from __future__ import annotations
 import json
 from typing import Any
 
+import aiohttp
 import pytest
 
 from tests.apiserver.conformance.asking import MAPS, refusal
 from tests.apiserver.rig import Rig, config_map
+from tests.conftest import eventually
 
 INVALID = 'ListOptions.meta.k8s.io "" is invalid: '
 VIA_PATH = MAPS.replace("/v1/", "/v1/watch/")
@@ -182,3 +184,26 @@ async def test_objects_come_and_go_with_their_labels(rig: Rig) -> None:
     meta = found[0]["object"]["metadata"]
     assert meta["labels"] == {"on": "yes"}
     assert meta["resourceVersion"] == gone["metadata"]["resourceVersion"]
+
+
+async def test_over_a_websocket(rig: Rig) -> None:
+    await rig.http("POST", MAPS, config_map("a"))
+    headers = {"Authorization": "Bearer admin-token"}
+    url = f"{rig.server.url}{MAPS}?watch=1"
+    async with rig.session.ws_connect(url, headers=headers) as socket:
+        first = json.loads(await socket.receive_str(timeout=5))
+        await rig.http("POST", MAPS, config_map("b"))
+        await rig.http("DELETE", f"{MAPS}/a")
+        second = json.loads(await socket.receive_str(timeout=5))
+        third = json.loads(await socket.receive_str(timeout=5))
+    found = [(event["type"], event["object"]["metadata"]["name"]) for event in (first, second, third)]
+    assert found == [("ADDED", "a"), ("ADDED", "b"), ("DELETED", "a")]
+    await eventually(lambda: rig.server.metrics.long_running == {})
+
+
+async def test_a_websocket_closes_when_the_watch_is_over(rig: Rig) -> None:
+    headers = {"Authorization": "Bearer admin-token"}
+    url = f"{rig.server.url}{MAPS}?watch=1&timeoutSeconds=1"
+    async with rig.session.ws_connect(url, headers=headers) as socket:
+        message = await socket.receive(timeout=5)
+        assert message.type in (aiohttp.WSMsgType.CLOSE, aiohttp.WSMsgType.CLOSED)

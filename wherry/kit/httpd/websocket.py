@@ -111,11 +111,27 @@ class WebSocket:
 
     async def send(self, message: bytes | str) -> None:
         """Send one message and wait while too much is queued. Nothing happens once closed."""
+        self.post(message)
+        await self._duplex.drain()
+
+    def post(self, message: bytes | str) -> None:
+        """Queue one message without waiting. Nothing happens once closed."""
         if isinstance(message, str):
             self._write(TextMessage(data=message))
         else:
             self._write(BytesMessage(data=message))
+
+    async def drain(self) -> None:
+        """Wait until the peer took enough that more may be queued."""
         await self._duplex.drain()
+
+    async def wait_closed(self) -> None:
+        """Return when the peer is gone."""
+        await self._duplex.wait_closed()
+
+    def abort(self) -> None:
+        """Drop the connection without a closing handshake."""
+        self._duplex.abort()
 
     async def ping(self, payload: bytes = b"") -> None:
         """Send a ping; the peer's pong is taken in by `receive`."""
