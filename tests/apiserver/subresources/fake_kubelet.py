@@ -38,6 +38,13 @@ class FakeKubelet:
         if request.headers.get("upgrade"):
             headers = (("Connection", "Upgrade"), ("Upgrade", request.headers["upgrade"]))
             return UpgradeResponse(_echo, headers)
+        if request.path == "/old":
+            return Response(b"", 302, headers=(("Location", "/new/?x=1"),))
+        if request.path == "/page":
+            headers = (("Access-Control-Allow-Origin", "*"),)
+            return Response(
+                b'<a href="/x">there</a>', content_type="text/html; charset=utf-8", headers=headers
+            )
         return Response(b"hello", headers=(("X-Served-By", "kubelet"),), content_type="text/plain")
 
     async def _logs(self, writer: Writer) -> None:

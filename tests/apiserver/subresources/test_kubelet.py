@@ -122,19 +122,42 @@ async def test_a_node_without_an_address_is_unavailable(rig: Rig) -> None:
     assert "no preferred addresses found" in body["message"]
 
 
+UPGRADE = {"Connection": "Upgrade", "Upgrade": "SPDY/3.1"}
+
+
 async def test_a_node_that_does_not_answer(rig: Rig, node: FakeKubelet) -> None:
     found = await rig.admin.get(NODES, "n")
     found["status"]["daemonEndpoints"]["kubeletEndpoint"]["Port"] = 1
     await rig.admin.update_status(NODES, found)
     status, body, _ = await rig.http("GET", f"{POD}/log")
-    assert status == 502
-    assert body["message"].startswith("error dialing backend")
+    assert status == 500
+    assert body["message"].startswith('Get "https://')
+    status, body, _ = await rig.http("POST", f"{POD}/exec?command=ls&stdout=1", headers=UPGRADE)
+    assert status == 500
+    assert body["message"].startswith("error dialing backend: dial tcp 127.0.0.1:1: ")
+    status, body, _ = await rig.http("GET", "/api/v1/nodes/n/proxy/pods")
+    assert (status, body["reason"]) == (503, "ServiceUnavailable")
+    assert body["message"].startswith("error trying to reach service: ")
 
 
 async def test_plain_requests_are_proxied(rig: Rig, node: FakeKubelet) -> None:
     status, text, headers = await rig.http("GET", "/api/v1/nodes/n/proxy/healthz?a=b")
     assert (status, text, headers["X-Served-By"]) == (200, "hello", "kubelet")
     assert (node.requests[0].path, node.requests[0].query) == ("/healthz", "a=b")
+
+
+async def test_redirects_and_links_lead_back(rig: Rig, node: FakeKubelet) -> None:
+    proxy = "/api/v1/nodes/n/proxy"
+    url = f"{rig.server.url}{proxy}/old"
+    async with rig.session.get(url, headers=TOKEN, allow_redirects=False) as response:
+        assert (response.status, response.headers["Location"]) == (302, f"{proxy}/new/?x=1")
+    sent = node.requests[-1].headers
+    assert sent["x-forwarded-uri"] == f"{proxy}/old"
+    assert sent["x-forwarded-proto"] == "https"
+    assert rig.server.url.endswith(sent["x-forwarded-host"])
+    status, page, headers = await rig.http("GET", f"{proxy}/page")
+    assert (status, page) == (200, f'<a href="{proxy}/x">there</a>')
+    assert "Access-Control-Allow-Origin" not in headers
 
 
 @pytest.mark.parametrize("wanted", ["identity", "br, gzip"])

@@ -51,6 +51,14 @@ def kubelet_address(node: Object) -> KubeletAddress:
     return KubeletAddress(str(host), int(endpoint.get("Port") or DEFAULT_KUBELET_PORT))
 
 
+class Unreachable(ApiError):
+    """500: nobody answered; `why` is what the connection failed of."""
+
+    def __init__(self, attempt: str, error: BaseException) -> None:
+        self.why = str(error) or type(error).__name__
+        super().__init__(500, "", f"{attempt}: {self.why}")
+
+
 class KubeletGate:
     """Connections to kubelets, as the API server."""
 
@@ -85,7 +93,7 @@ class KubeletGate:
         *,
         verify: bool = True,
     ) -> AsyncIterator[aiohttp.ClientResponse]:
-        """Send one request; the response is not read yet. Raises ApiError (502).
+        """Send one request; the response is not read yet. Raises Unreachable.
 
         Without `verify` any certificate will do and none is shown: what pods serve is their affair.
         """
@@ -107,18 +115,18 @@ class KubeletGate:
             ) as response:
                 yield response
         except (aiohttp.ClientError, TimeoutError) as error:
-            raise _unreachable(method, url, error) from error
+            raise Unreachable(f'{method.capitalize()} "{url}"', error) from error
 
     async def connect(
         self, host: str, port: int, *, use_tls: bool = True, verify: bool = True
     ) -> tuple[asyncio.StreamReader, asyncio.StreamWriter]:
-        """A connection of one's own. Raises ApiError (502)."""
+        """A connection of one's own. Raises Unreachable."""
         context = (self.tls() if verify else _unverified()) if use_tls else None
         try:
             async with asyncio.timeout(CONNECT_TIMEOUT_S):
                 return await asyncio.open_connection(host, port, ssl=context)
         except (OSError, TimeoutError) as error:
-            raise _unreachable("CONNECT", f"{host}:{port}", error) from error
+            raise Unreachable(f"error dialing backend: dial tcp {host}:{port}", error) from error
 
     async def close(self) -> None:
         """Give up connections."""
@@ -133,8 +141,3 @@ def _unverified() -> ssl.SSLContext:
     context.check_hostname = False
     context.verify_mode = ssl.CERT_NONE
     return context
-
-
-def _unreachable(method: str, url: str, error: BaseException) -> ApiError:
-    reason = str(error) or type(error).__name__
-    return ApiError(502, "", f"error dialing backend: {method} {url}: {reason}")

@@ -6,8 +6,9 @@ as it is, piece by piece; upgraded connections are passed through.
 
 from __future__ import annotations
 
+import gzip
 from contextlib import AsyncExitStack
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 from wherry.api.core.nodes import NODES
 from wherry.api.core.pods import PODS
@@ -16,12 +17,16 @@ from wherry.apiserver.call import Call, RawOutcome
 from wherry.apiserver.core import Core
 from wherry.apiserver.registry import Served
 from wherry.apiserver.subresources.connecting import admit_connection
-from wherry.apiserver.subresources.gate import kubelet_address
+from wherry.apiserver.subresources.gate import Unreachable, kubelet_address
+from wherry.apiserver.subresources.rewriting import Rewriter
 from wherry.apiserver.subresources.streams import HOP_BY_HOP, passed_on
 from wherry.apiserver.subresources.tunnel import is_upgrade, tunnel
-from wherry.kit.httpd.message import Response
+from wherry.kit.httpd.message import Response, StreamResponse
 from wherry.objects.errors import bad_request, not_found, service_unavailable
 from wherry.objects.meta import Object
+
+if TYPE_CHECKING:
+    import aiohttp
 
 SECRET_HEADERS = frozenset({"authorization", "host"})
 
@@ -161,13 +166,51 @@ async def _pass_on(core: Core, call: Call, served: Served, target: Target) -> Ra
     # aiohttp would ask for compression by itself, and the answer is passed on as it comes.
     sent.setdefault("accept-encoding", "identity")
     host = f"[{target.host}]" if ":" in target.host else target.host
+    asked = call.headers.get("host", "")
+    rewriter = Rewriter("https", asked, prefix, f"{host}:{target.port}")
+    sent |= {
+        "x-forwarded-uri": prefix + rest,
+        "x-forwarded-host": asked,
+        "x-forwarded-proto": "https",
+    }
     url = f"{target.scheme}://{host}:{target.port}{path}"
     held = AsyncExitStack()
     try:
         response = await held.enter_async_context(
             core.kubelets.request(request.method, url, sent, request.body or None, verify=target.verify)
         )
+    except Unreachable as error:
+        await held.aclose()
+        raise service_unavailable(f"error trying to reach service: {error.why}") from error
     except BaseException:
         await held.aclose()
         raise
-    return RawOutcome(passed_on(response, held))
+    return RawOutcome(await _led_back(response, held, rewriter))
+
+
+async def _led_back(
+    response: aiohttp.ClientResponse, held: AsyncExitStack, rewriter: Rewriter
+) -> Response | StreamResponse:
+    """What the server answered, with redirects and the links of pages leading back here."""
+    answer = passed_on(response, held)
+    content_type = response.headers.get("Content-Type", "").partition(";")[0].strip().lower()
+    encoding = response.headers.get("Content-Encoding", "identity").lower()
+    is_redirect = "Location" in response.headers
+    headers = [
+        (name, rewriter.address(value) if name.lower() == "location" else value)
+        for name, value in answer.headers
+        if not name.lower().startswith("access-control-")  # it is not the server's to open the API to others
+    ]
+    if is_redirect or content_type != "text/html" or encoding not in ("identity", "gzip"):
+        answer.headers = headers
+        return answer
+    async with held:
+        body = await response.content.read()
+    try:
+        page = gzip.decompress(body) if encoding == "gzip" else body
+        text = page.decode(response.charset or "utf-8")
+    except (OSError, EOFError, LookupError, UnicodeDecodeError):
+        return Response(body, response.status, answer.content_type, headers)  # not what it says it is
+    headers = [pair for pair in headers if pair[0].lower() != "content-encoding"]
+    rewritten = rewriter.page(text).encode(response.charset or "utf-8")
+    return Response(rewritten, response.status, answer.content_type, headers)
