@@ -41,9 +41,9 @@ class FakeKubelet:
         if request.path == "/old":
             return Response(b"", 302, headers=(("Location", "/new/?x=1"),))
         if request.path == "/page":
-            headers = (("Access-Control-Allow-Origin", "*"),)
+            opened = (("Access-Control-Allow-Origin", "*"),)
             return Response(
-                b'<a href="/x">there</a>', content_type="text/html; charset=utf-8", headers=headers
+                b'<a href="/x">there</a>', content_type="text/html; charset=utf-8", headers=opened
             )
         return Response(b"hello", headers=(("X-Served-By", "kubelet"),), content_type="text/plain")
 
