@@ -221,7 +221,7 @@ def test_transition_rules_follow_items_by_key() -> None:
     old = {"a": [{"k": "1", "v": "x"}, {"k": "2", "v": "y"}]}
     assert rule_errors({"a": [{"k": "2", "v": "y"}, {"k": "3", "v": "z"}]}, old, root) == []
     told = [str(error) for error in rule_errors({"a": [{"k": "2", "v": "changed"}]}, old, root)]
-    assert told == ['a[0].v: Invalid value: "string": failed rule: self == oldSelf']
+    assert told == ['a[0].v: Invalid value: "changed": failed rule: self == oldSelf']
 
 
 def test_rules_stop_when_the_budget_is_spent() -> None:
@@ -285,3 +285,39 @@ def test_names_are_escaped_for_expressions(name: str, escaped: str) -> None:
 )
 def test_formats(text: str, form: str, holds: bool) -> None:
     assert has_format(text, form) is holds
+
+
+@pytest.mark.parametrize(
+    ("rule", "text"),
+    [
+        ({"rule": "self.size() > 9"}, 'a: Invalid value: "xy": failed rule: self.size() > 9'),
+        ({"rule": "self.size() > 9", "message": "too short"}, 'a: Invalid value: "xy": too short'),
+        (
+            {"rule": "self.size() > 9", "messageExpression": "'only %d'.format([self.size()])"},
+            'a: Invalid value: "xy": only 2',
+        ),
+        (
+            {"rule": "self.size() > 9", "messageExpression": "self + self", "reason": "FieldValueForbidden"},
+            "a: Forbidden: xyxy",
+        ),
+        ({"rule": "false", "reason": "FieldValueDuplicate"}, 'a: Duplicate value: "xy"'),
+        ({"rule": "1 / 0 == 1"}, 'a: Invalid value: "string": division by zero evaluating rule: 1 / 0 == 1'),
+        (
+            {"rule": "self > 1", "message": "must grow"},
+            (
+                "a: Invalid value: \"string\": 'no such overload': call arguments did not match a supported "
+                "operator, function or macro signature for rule: must grow"
+            ),
+        ),
+    ],
+)
+def test_what_is_said_of_broken_rules(rule: Any, text: str) -> None:
+    root = spec_of(a={"type": "string", "x-kubernetes-validations": [rule]})
+    assert [str(error) for error in rule_errors({"a": "xy"}, None, root)] == [text]
+
+
+def test_values_of_objects_are_not_shown() -> None:
+    rule = {"rule": "self.x > 1", "message": "more"}
+    part = {"type": "object", "properties": {"x": {"type": "integer"}}, "x-kubernetes-validations": [rule]}
+    told = [str(error) for error in rule_errors({"a": {"x": 1}}, None, spec_of(a=part))]
+    assert told == ["a: Invalid value: more"]

@@ -13,13 +13,21 @@ from typing import Any, NamedTuple
 
 from wherry.objects.cel import Budget, CelCostError, CelError, Expression, compile_expression
 from wherry.objects.cel.cost import COST_LIMIT_OF_A_CALL, COST_LIMIT_OF_AN_OBJECT
-from wherry.objects.errors import FieldError
+from wherry.objects.errors import FieldError, show_value
 from wherry.objects.meta import Object
 from wherry.objects.structural.bindings import to_cel
 from wherry.objects.structural.node import Node
 
 OUT_OF_BUDGET = "validation failed due to running out of cost budget, no further validation rules will be run"
 CALL_TOO_EXPENSIVE = "no further validation rules will be run due to call cost exceeds limit for rule: "
+MESSAGE_OUT_OF_BUDGET = (
+    "messageExpression evaluation failed due to running out of cost budget, "
+    "no further validation rules will be run"
+)
+MESSAGE_TOO_EXPENSIVE = (
+    "no further validation rules will be run due to call cost exceeds limit for messageExpression: "
+)
+MESSAGE_LIMIT_B = 5 * 1024
 NO_OVERLOAD = "call arguments did not match a supported operator, function or macro signature for rule: "
 UNCHECKED = (
     "some validation rules were not checked because the object was invalid; "
@@ -111,7 +119,7 @@ class _Check:
             try:
                 rule = compiled(declared)
             except CelError as error:
-                yield _failed(node, path, f"rule compile error: {error}", "FieldValueInvalid")
+                yield _failed(node, path, f"rule compile error: {error}")
                 continue
             if rule.compares and old is ABSENT and not rule.optional_old:
                 continue
@@ -122,32 +130,65 @@ class _Check:
             variables = {"self": shown}
             if rule.compares:
                 variables["oldSelf"] = _old(old, node, rule)
-            yield from self._held(rule, variables, declared, node, path)
+            yield from self._held(rule, variables, value, node, path)
 
     def _held(
-        self, rule: Rule, variables: dict[str, Any], declared: Mapping[str, Any], node: Node, path: str
+        self, rule: Rule, variables: dict[str, Any], value: Any, node: Node, path: str
     ) -> Iterator[FieldError]:
+        """Hold a rule over the value the variables show."""
         at = path + rule.field_path if path else rule.field_path.removeprefix(".")
-        told = rule.message or f"failed rule: {rule_text(declared)}"
-        budget = Budget(min(COST_LIMIT_OF_A_CALL, self._left))
+        told = rule.message or rule.expression.source.strip()
+        budget = self._budget()
         try:
             holds = rule.expression.evaluate(variables, budget)
         except CelCostError as error:
-            is_own = budget.limit == COST_LIMIT_OF_A_CALL
             self._left = -1
-            text = f"'{error}': {CALL_TOO_EXPENSIVE}{told}" if is_own else OUT_OF_BUDGET
-            yield _failed(node, path, text, "FieldValueInvalid")
+            is_own = budget.limit == COST_LIMIT_OF_A_CALL
+            yield _failed(node, path, f"'{error}': {CALL_TOO_EXPENSIVE}{told}" if is_own else OUT_OF_BUDGET)
             return
         except CelError as error:
             self._left -= budget.spent
-            text = (
-                NO_OVERLOAD + told if str(error) == "no such overload" else f"{error} evaluating rule: {told}"
+            is_overload = str(error) == "no such overload"
+            yield _failed(
+                node,
+                path,
+                f"'{error}': {NO_OVERLOAD}{told}" if is_overload else f"{error} evaluating rule: {told}",
             )
-            yield _failed(node, path, text, "FieldValueInvalid")
             return
         self._left -= budget.spent
         if holds is not True:
-            yield _failed(node, at, _message(rule, variables, declared), rule.reason)
+            yield from self._broken(rule, variables, value, node, at)
+
+    def _budget(self) -> Budget:
+        return Budget(min(COST_LIMIT_OF_A_CALL, self._left))
+
+    def _broken(
+        self, rule: Rule, variables: dict[str, Any], value: Any, node: Node, path: str
+    ) -> Iterator[FieldError]:
+        """Say that the rule does not hold, in the words it makes itself if it does."""
+        detail = rule.message or f"failed rule: {rule.expression.source.strip()}"
+        if rule.message_expression is not None:
+            budget = self._budget()
+            try:
+                made = rule.message_expression.evaluate(variables, budget)
+            except CelCostError:
+                self._left = -1
+                is_own = budget.limit == COST_LIMIT_OF_A_CALL
+                source = show_value(rule.message_expression.source)
+                yield _failed(
+                    node, path, f"{MESSAGE_TOO_EXPENSIVE}{source}" if is_own else MESSAGE_OUT_OF_BUDGET
+                )
+                return
+            except CelError:
+                made = None  # upstream falls back on the message, too
+            self._left -= budget.spent
+            if isinstance(made, str) and _is_message(made.strip()):
+                detail = made.strip()
+        yield _refusal(value, path or "<nil>", detail, rule.reason)
+
+
+def _is_message(text: str) -> bool:
+    return bool(text) and "\n" not in text and len(text.encode()) <= MESSAGE_LIMIT_B
 
 
 def _old(old: Any, node: Node, rule: Rule) -> Any:
@@ -158,33 +199,24 @@ def _old(old: Any, node: Node, rule: Rule) -> Any:
     return optional(None if old is ABSENT else to_cel(old, node), is_there=old is not ABSENT)
 
 
-def rule_text(declared: Mapping[str, Any]) -> str:
-    """The rule on one line."""
-    return (declared.get("rule") or "").strip()
+def _failed(node: Node, path: str, text: str) -> FieldError:
+    """A rule could not be held; upstream shows the type in place of the value."""
+    return FieldError(
+        "FieldValueInvalid", path or "<nil>", f'Invalid value: "{node.type or "object"}": {text}'
+    )
 
 
-def _message(rule: Rule, variables: dict[str, Any], declared: Mapping[str, Any]) -> str:
-    if rule.message_expression is not None:
-        try:
-            made = rule.message_expression.evaluate(variables)
-        except CelError:
-            made = None  # upstream falls back on the message, too
-        if isinstance(made, str) and made.strip() and "\n" not in made:
-            return made
-    return rule.message or f"failed rule: {rule_text(declared)}"
-
-
-def _failed(node: Node, path: str, text: str, reason: str) -> FieldError:
-    path = path or "<nil>"
-    kind = node.type or "object"
+def _refusal(value: Any, path: str, detail: str, reason: str) -> FieldError:
+    """A rule does not hold; the values of objects and lists are not shown."""
+    shown = "" if isinstance(value, (dict, list)) else f": {show_value(value)}"
     match reason:
         case "FieldValueForbidden":
-            return FieldError(reason, path, f"Forbidden: {text}")
+            return FieldError(reason, path, f"Forbidden: {detail}")
         case "FieldValueRequired":
-            return FieldError(reason, path, f"Required value: {text}")
+            return FieldError(reason, path, f"Required value: {detail}")
         case "FieldValueDuplicate":
-            return FieldError(reason, path, f'Duplicate value: "{kind}"')
-    return FieldError("FieldValueInvalid", path, f'Invalid value: "{kind}": {text}')
+            return FieldError(reason, path, f"Duplicate value{shown}")
+    return FieldError("FieldValueInvalid", path, f"Invalid value{shown}: {detail}")
 
 
 def _by_key(old: Any, node: Node) -> dict[Any, Any]:
