@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 import subprocess
 import sys
 import tempfile
@@ -71,6 +72,7 @@ class BenchCluster:
     def delete(self) -> None:
         """Take it down and delete it."""
         self.run("delete", "--name", NAME, check=False)
+        shutil.rmtree(self.directory, ignore_errors=True)
 
 
 def cpu_seconds(pids: Sequence[int]) -> float:

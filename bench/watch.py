@@ -142,7 +142,8 @@ def write_evenly(access: Access, results: Connection, per_second: int, seconds: 
         pause_s = begin + number / per_second - time.monotonic()
         if pause_s > 0:
             time.sleep(pause_s)
-        body = {"data": {"mark": f"{number:0{MARK_DIGITS}d}"}}
+        # With the moment in it no patch is one that changes nothing, and so tells nobody.
+        body = {"data": {"mark": f"{number:0{MARK_DIGITS}d}", "moment": str(begin)}}
         sent = time.monotonic()
         api.send("PATCH", f"{COLLECTION}/w{number % OBJECTS}", body, "application/merge-patch+json")
         notes.append(Sent(sent, time.monotonic()))
