@@ -13,7 +13,7 @@ from inspect import isawaitable
 from wherry.apiserver.call import AnyOutcome, Call, Result
 from wherry.apiserver.core import Core
 from wherry.apiserver.registry import Served
-from wherry.apiserver.reviews.catalog import review_of
+from wherry.apiserver.reviews.admitting import review
 from wherry.apiserver.subresources.catalog import handler_of
 from wherry.apiserver.verbs.create import create
 from wherry.apiserver.verbs.delete import delete
@@ -95,7 +95,7 @@ def _verb_of(call: Call, served: Served) -> Verb:
         raise method_not_allowed()
     if not info.name and info.verb not in OF_COLLECTIONS:
         raise method_not_allowed()
-    return VERBS[info.verb] if served.has_storage else review_of(resource)
+    return VERBS[info.verb] if served.has_storage else review
 
 
 async def settle(result: Result) -> AnyOutcome:

@@ -11,6 +11,7 @@ from tests.live.clients.trials import TRIALS
 CLIENTS = {
     "test_helm.py": "Helm 4",
     "test_kopf.py": "kopf",
+    "test_kopf_admission.py": "kopf",
     "test_kr8s.py": "kr8s",
     "test_kubernetes.py": "kubernetes (official Python client)",
     "test_kubernetes_asyncio.py": "kubernetes_asyncio",

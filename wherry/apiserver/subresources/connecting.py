@@ -18,12 +18,13 @@ from wherry.objects.meta import Object
 _FLAGS = ("stdin", "stdout", "stderr", "tty")
 
 
-async def admit_connection(core: Core, call: Call, served: Served) -> None:
-    """Ask the plugins. Raises ApiError."""
+async def admit_connection(core: Core, call: Call, served: Served) -> Object:
+    """Ask the plugins; the options as they left them. Raises ApiError."""
     info, resource = call.info, served.resource
+    options = connect_options(call, served)
     concerned = core.admission.concerned(core, resource, info.subresource, CONNECT)
     if not concerned.admit and not concerned.validate:
-        return
+        return options
     attributes = Attributes(
         core,
         CONNECT,
@@ -32,7 +33,7 @@ async def admit_connection(core: Core, call: Call, served: Served) -> None:
         info.namespace,
         info.name,
         call.user,
-        connect_options(call, served),
+        options,
         None,
         False,
         call.warnings,
@@ -40,6 +41,7 @@ async def admit_connection(core: Core, call: Call, served: Served) -> None:
     )
     await core.admission.admit(attributes)
     await core.admission.validate(attributes)
+    return options
 
 
 def connect_options(call: Call, served: Served) -> Object:

@@ -12,7 +12,6 @@ from wherry.api.core.nodes import NODES
 from wherry.apiserver.call import Call, Outcome, RawOutcome
 from wherry.apiserver.core import Core
 from wherry.apiserver.registry import Served
-from wherry.apiserver.request import is_set
 from wherry.apiserver.subresources.connecting import admit_connection
 from wherry.apiserver.subresources.gate import KubeletAddress, kubelet_address
 from wherry.apiserver.subresources.log_options import log_options
@@ -31,7 +30,7 @@ async def logs(core: Core, call: Call, served: Served) -> Outcome | RawOutcome:
     """The log of one container, streamed. Raises ApiError (400, 404, 502)."""
     pod = _pod(call, served)
     options = log_options(call)
-    container = _container(call, pod)
+    container = _container(call, pod, call.query.get("container", ""))
     if not _node_name(pod):
         return Outcome(data=b"", content_type=TEXT)
     address = _address(core, pod)
@@ -50,15 +49,12 @@ async def logs(core: Core, call: Call, served: Served) -> Outcome | RawOutcome:
 
 async def execute(core: Core, call: Call, served: Served) -> RawOutcome:
     """A command in a container, over an upgraded connection. Raises ApiError."""
-    commands = [("command", value) for key, value in _parameters(call) if key == "command"]
-    if not commands:
-        raise bad_request("you must specify at least 1 command for the container")
-    return await _in_container(core, call, served, "exec", commands)
+    return await _in_container(core, call, served, "exec")
 
 
 async def attach(core: Core, call: Call, served: Served) -> RawOutcome:
     """The streams of a container's own process, over an upgraded connection. Raises ApiError."""
-    return await _in_container(core, call, served, "attach", [])
+    return await _in_container(core, call, served, "attach")
 
 
 async def port_forward(core: Core, call: Call, served: Served) -> RawOutcome:
@@ -70,24 +66,27 @@ async def port_forward(core: Core, call: Call, served: Served) -> RawOutcome:
     return await _tunnel(core, call, pod, path, ports)
 
 
-async def _in_container(
-    core: Core, call: Call, served: Served, verb: str, more: list[tuple[str, str]]
-) -> RawOutcome:
-    await _admit(core, call, served)
-    flags = [(theirs, "1") for ours, theirs in STREAM_FLAGS if is_set(call.query, ours)]
+async def _in_container(core: Core, call: Call, served: Served, verb: str) -> RawOutcome:
+    options = await _admit(core, call, served)
+    commands = [("command", value) for value in options.get("command") or ()]
+    if verb == "exec" and not commands:
+        raise bad_request("you must specify at least 1 command for the container")
+    flags = [(theirs, "1") for ours, theirs in STREAM_FLAGS if options.get(ours)]
     if not any(flag != "tty" for flag, _ in flags):
         raise bad_request("you must specify at least 1 of stdin, stdout, stderr")
     pod = _pod(call, served)
-    container = _container(call, pod)
+    container = _container(call, pod, options.get("container") or "")
     path = f"/{verb}/{call.info.namespace}/{call.info.name}/{container}"
-    return await _tunnel(core, call, pod, path, [*more, *flags])
+    return await _tunnel(core, call, pod, path, [*commands, *flags])
 
 
-async def _admit(core: Core, call: Call, served: Served) -> None:
-    """Being let in to look (a WebSocket is a GET) is not enough to act: it takes `create` as well."""
+async def _admit(core: Core, call: Call, served: Served) -> Object:
+    """The connection's options. Being let in to look (a WebSocket is a GET) is not enough to act: it takes
+    `create` as well.
+    """
     info = call.info
     core.authorizer.check(call.user, info._replace(verb="create"))
-    await admit_connection(core, call, served)
+    return await admit_connection(core, call, served)
 
 
 async def _tunnel(core: Core, call: Call, pod: Object, path: str, query: list[tuple[str, str]]) -> RawOutcome:
@@ -125,11 +124,10 @@ def _address(core: Core, pod: Object) -> KubeletAddress:
     return kubelet_address(node.decode())
 
 
-def _container(call: Call, pod: Object) -> str:
+def _container(call: Call, pod: Object, wanted: str) -> str:
     """The container meant: the one asked for, or the only one there is. Raises ApiError (400)."""
     spec = pod.get("spec") or {}
     names = {field: [item["name"] for item in spec.get(field) or ()] for field in CONTAINER_FIELDS}
-    wanted = call.query.get("container", "")
     if wanted:
         if not any(wanted in found for found in names.values()):
             raise bad_request(f"container {wanted} is not valid for pod {call.info.name}")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from typing import Any
 
 import pytest
@@ -199,3 +200,17 @@ async def test_old_reviews_are_spoken_too(rig: Rig, hook: Hooks) -> None:
     status, body, _ = await rig.http("POST", MAPS, config_map("a"))
     assert (status, body["data"]) == (201, {"x": "1"})
     assert hook.asked[0][1]["apiVersion"] == "admission.k8s.io/v1beta1"
+
+
+async def test_many_writers_of_one_object_all_succeed(rig: Rig, hook: Hooks) -> None:
+    await rig.http("POST", MAPS, config_map("a"))
+    hook.answers["/m"] = lambda _: allowed()
+    await hook.configure("Mutating", "m", hook.webhook("/m"))
+    headers = {"Content-Type": "application/merge-patch+json"}
+    patches = (f'{{"data":{{"k{number}":"v"}}}}' for number in range(40))
+    answers = await asyncio.gather(
+        *(rig.http("PATCH", f"{MAPS}/a", patch, headers=headers) for patch in patches)
+    )
+    assert {status for status, _, _ in answers} == {200}
+    _, body, _ = await rig.http("GET", f"{MAPS}/a")
+    assert len(body["data"]) == 40

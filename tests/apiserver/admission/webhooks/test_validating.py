@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 import asyncio
+import random
 from typing import Any
 
 import pytest
 
 from tests.apiserver.admission.webhooks.hooks import CONFIG_MAPS, CONFIGURATIONS, Hooks, allowed, denied
 from tests.apiserver.backing import ca_bundle, publish
-from tests.apiserver.rig import Rig, account, config_map, pod
+from tests.apiserver.rig import Rig, account, config, config_map, pod
+from wherry.apiserver.app import ApiServer
+from wherry.apiserver.encoding import encode_stored
+from wherry.kit.clock import SystemClock
 from wherry.objects.meta import Object
 
 MAPS = "/api/v1/namespaces/default/configmaps"
@@ -125,8 +129,6 @@ async def test_side_effects_refuse_a_dry_run(rig: Rig, hook: Hooks) -> None:
         "webhooks": [webhook],
     }
     # Such a webhook can no longer be written, only be there from before.
-    from wherry.apiserver.encoding import encode_stored
-
     key = "/registry/validatingwebhookconfigurations/old"
     await rig.store.create(key, encode_stored(body))
     status, answer, _ = await rig.http("POST", f"{MAPS}?dryRun=All", config_map("a"))
@@ -313,3 +315,37 @@ async def test_what_is_counted(rig: Rig, hook: Hooks) -> None:
         'operation="CREATE",rejection_code="403",type="validating"} 1\n'
     ) in text
     assert 'apiserver_admission_webhook_admission_duration_seconds_count{name="v.example.com"' in text
+
+
+async def test_reviews_can_be_asked_about(rig: Rig, hook: Hooks) -> None:
+    rules = [
+        {
+            "apiGroups": ["authorization.k8s.io"],
+            "apiVersions": ["v1"],
+            "resources": ["*"],
+            "operations": ["CREATE"],
+        }
+    ]
+    hook.answers["/v"] = lambda r: allowed() if r["object"]["spec"]["user"] == "bob" else REFUSAL
+    await hook.configure("Validating", "v", hook.webhook("/v", rules=rules))
+    path = "/apis/authorization.k8s.io/v1/subjectaccessreviews"
+    for user, expected in (("bob", 201), ("eve", 403)):
+        spec = {"user": user, "resourceAttributes": {"verb": "get", "resource": "pods"}}
+        status, body, _ = await rig.http("POST", path, {"spec": spec})
+        assert status == expected, body
+
+
+async def test_the_first_start_asks_nobody(rig: Rig, hook: Hooks) -> None:
+    everything = [{"apiGroups": ["*"], "apiVersions": ["*"], "resources": ["*/*"], "operations": ["*"]}]
+    hook.answers["/v"] = lambda _: REFUSAL
+    await hook.configure("Validating", "v", hook.webhook("/v", rules=everything))
+    path = "/registry/priorityclasses/system-node-critical"
+    entry = await rig.store.get(path)
+    assert entry is not None
+    await rig.store.delete(path, expected=entry.revision)
+    again = ApiServer(config(), rig.store, SystemClock(), random.Random(1))
+    await again.start()
+    try:
+        assert await rig.store.get(path) is not None
+    finally:
+        await again.close(0.5)

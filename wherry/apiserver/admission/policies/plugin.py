@@ -14,6 +14,7 @@ from wherry.apiserver.admission.policies.matching import Candidate, candidates
 from wherry.apiserver.admission.policies.params import ParamsProblem, params_of, params_resource
 from wherry.apiserver.admission.policies.policy import Binding, Policy, binding_of, policy_of
 from wherry.apiserver.core import Core
+from wherry.apiserver.reviews.catalog import REVIEW_GROUPS
 from wherry.apiserver.user import BOOTSTRAP
 from wherry.objects.errors import ApiError
 from wherry.objects.meta import Object, name_of, namespace_of
@@ -73,7 +74,7 @@ class PolicyPlugin(BasePlugin):
 
     def _candidates(self, resource: Resource, subresource: str, operation: str) -> tuple[Candidate, ...]:
         core = self._core
-        if core is None or is_exempt(resource):
+        if core is None or is_exempt(resource) or resource.group in REVIEW_GROUPS:
             return ()
         if self._generation != core.registry.generation:
             self._generation = core.registry.generation

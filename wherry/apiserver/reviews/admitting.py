@@ -1,0 +1,45 @@
+"""Admission of reviews: stored nowhere, but webhooks may be asked about them as about any creation."""
+
+from __future__ import annotations
+
+from wherry.apiserver.admission.base import CREATE, Attributes
+from wherry.apiserver.body import read_object
+from wherry.apiserver.call import AnyOutcome, Call, Result
+from wherry.apiserver.core import Core
+from wherry.apiserver.registry import Served
+from wherry.apiserver.reviews.catalog import REVIEW_GROUPS, review_of
+from wherry.objects.meta import name_of
+
+
+def review(core: Core, call: Call, served: Served) -> Result:
+    """Answer a POST of a kind that is not stored; at once when nobody is to be asked. Raises ApiError."""
+    answer = review_of(served.resource)
+    if served.resource.group in REVIEW_GROUPS:
+        concerned = core.admission.concerned(core, served.resource, "", CREATE)
+        if concerned.admit or concerned.validate:
+            return _admitted(core, call, served)
+    return answer(core, call, served)
+
+
+async def _admitted(core: Core, call: Call, served: Served) -> AnyOutcome:
+    obj = read_object(call, served.resource)
+    attributes = Attributes(
+        core,
+        CREATE,
+        served.resource,
+        "",
+        call.info.namespace,
+        name_of(obj),
+        call.user,
+        obj,
+        None,
+        call.is_dry_run,
+        call.warnings,
+        call,
+    )
+    await core.admission.admit(attributes)
+    await core.admission.validate(attributes)
+    changed = Call(call.info, call.user, call.query, obj, call.content_type, call.headers, call.request)
+    changed.warnings = call.warnings
+    result = review_of(served.resource)(core, changed, served)
+    return result if not hasattr(result, "__await__") else await result
