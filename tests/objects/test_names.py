@@ -39,7 +39,7 @@ GOOD = [
     (names.is_port_name, "http-2"),
     (names.is_ip, "10.0.0.1"),
     (names.is_ip, "fd00::1"),
-    (names.is_cidr, "10.0.0.1/8"),
+    (names.is_cidr, "10.0.0.0/8"),
     (names.is_cidr, "fd00::/64"),
 ]
 
@@ -71,6 +71,13 @@ BAD = [
     (names.is_port_name, "a-", "must not begin or end with a hyphen"),
     (names.is_ip, "10.0.0.256", "must be a valid IP address, (e.g. 10.9.8.7 or 2001:db8::ffff)"),
     (names.is_ip, "fe80::1%eth0", "must be a valid IP address, (e.g. 10.9.8.7 or 2001:db8::ffff)"),
+    (names.is_ip, "010.002.003.004", "must not have leading 0s"),
+    (names.is_ip, "::ffff:1.2.3.4", "must not be an IPv4-mapped IPv6 address"),
+    (names.is_cidr, "10.0.0.1/8", "must not have bits set beyond the prefix length"),
+    (names.is_cidr, "fd00::1/64", "must not have bits set beyond the prefix length"),
+    (names.is_cidr, "10.0.0.0/08", "must not have leading 0s in IP or prefix length"),
+    (names.is_cidr, "010.0.0.0/8", "must not have leading 0s in IP or prefix length"),
+    (names.is_cidr, "::ffff:1.2.3.4/128", "must not have an IPv4-mapped IPv6 address"),
     (names.is_cidr, "10.0.0.1", "must be a valid CIDR value, (e.g. 10.9.8.0/24 or 2001:db8::/64)"),
     (names.is_cidr, "10.0.0.0/255.0.0.0", "must be a valid CIDR value, (e.g. 10.9.8.0/24 or 2001:db8::/64)"),
 ]

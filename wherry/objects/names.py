@@ -287,24 +287,56 @@ def is_user_or_group_id(value: int) -> list[str]:
     return [] if 0 <= value <= 0x7FFFFFFF else [range_text(0, 0x7FFFFFFF)]
 
 
+_NO_IP = "must be a valid IP address, (e.g. 10.9.8.7 or 2001:db8::ffff)"
+_NO_CIDR = "must be a valid CIDR value, (e.g. 10.9.8.0/24 or 2001:db8::/64)"
+
+
 def is_ip(value: str) -> list[str]:
-    """An IPv4 or IPv6 address, without a zone."""
+    """An IPv4 or IPv6 address, without a zone, that all software reads the same."""
     try:
-        ipaddress.ip_address(value)
+        address = ipaddress.ip_address(value)
     except ValueError:
-        wrong = True
-    else:
-        wrong = "%" in value
-    return ["must be a valid IP address, (e.g. 10.9.8.7 or 2001:db8::ffff)"] if wrong else []
+        if _reads_as_ip(_without_zeros(value)):
+            return ["must not have leading 0s"]
+        return [_NO_IP]
+    if "%" in value:
+        return [_NO_IP]
+    return ["must not be an IPv4-mapped IPv6 address"] if _is_mapped(address) else []
 
 
 def is_cidr(value: str) -> list[str]:
-    """An IPv4 or IPv6 network with a prefix length; bits behind the prefix may be set."""
+    """An IPv4 or IPv6 network with a prefix length, that all software reads the same."""
     address, slash, length = value.partition("/")
-    wrong = not slash or not length.isdecimal() or "%" in address
-    if not wrong:
-        try:
-            ipaddress.ip_interface(value)
-        except ValueError:
-            wrong = True
-    return ["must be a valid CIDR value, (e.g. 10.9.8.0/24 or 2001:db8::/64)"] if wrong else []
+    if not slash or not (length.isascii() and length.isdecimal()) or "%" in address:
+        return [_NO_CIDR]
+    plain = _without_zeros(address)
+    try:
+        interface = ipaddress.ip_interface(f"{plain}/{int(length)}")
+    except ValueError:
+        return [_NO_CIDR]
+    if plain != address or length != str(int(length)):
+        return ["must not have leading 0s in IP or prefix length"]
+    if _is_mapped(interface.ip):
+        return ["must not have an IPv4-mapped IPv6 address"]
+    if interface.ip != interface.network.network_address:
+        return ["must not have bits set beyond the prefix length"]
+    return []
+
+
+def _reads_as_ip(value: str) -> bool:
+    try:
+        ipaddress.ip_address(value)
+    except ValueError:
+        return False
+    return True
+
+
+def _without_zeros(value: str) -> str:
+    """An IPv4 address without the zeros some software takes for the mark of an octal number."""
+    parts = value.split(".")
+    is_v4 = len(parts) == 4 and all(part.isascii() and part.isdecimal() for part in parts)
+    return ".".join(str(int(part)) for part in parts) if is_v4 else value
+
+
+def _is_mapped(address: ipaddress.IPv4Address | ipaddress.IPv6Address) -> bool:
+    return isinstance(address, ipaddress.IPv6Address) and address.ipv4_mapped is not None

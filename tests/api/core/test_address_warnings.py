@@ -80,7 +80,11 @@ BLOCK = {"ipBlock": {"cidr": "10.0.0.0/8", "except": ["10.1.0.1/16"]}}
     ("kind", "parts", "paths"),
     [
         (SERVICES, {"spec": {"clusterIPs": ["1.2.3.4", LONG]}}, ["spec.clusterIPs[1]"]),
-        (SERVICES, {"spec": {"externalIPs": [LONG]}}, ["spec.externalIPs[0]"]),
+        (
+            SERVICES,
+            {"spec": {"externalIPs": [LONG]}},
+            ["spec.externalIPs[0]", "spec.externalIPs is deprecated"],
+        ),
         (SERVICES, {"spec": {"loadBalancerIP": LONG}}, ["spec.loadBalancerIP"]),
         (
             SERVICES,

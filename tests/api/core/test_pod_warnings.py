@@ -51,7 +51,7 @@ def _ported(first: dict[str, Any], second: dict[str, Any]) -> dict[str, Any]:
         (
             {"volumes": [{"name": "v", "gitRepo": {}}, {"name": "w", "ephemeral": {"volumeClaimTemplate": {
                 "spec": {"resources": {"requests": {"storage": "1500m"}}}}}}]},
-            ["spec.volumes[0].gitRepo: deprecated in v1.11",
+            ["spec.volumes[0].gitRepo: deprecated in v1.11, and disabled by default in v1.33+",
              ("spec.volumes[1].ephemeral.volumeClaimTemplate.spec.resources.requests[storage]: "
              'fractional byte value "1500m" is invalid, must be an integer')],
         ),

@@ -115,6 +115,8 @@ def service_warnings(service: Object) -> list[str]:
             texts.append(f"spec.SessionAffinity {ignored}")
     for index, ip in enumerate(spec.get("externalIPs") or ()):
         texts += ip_warnings(ip, f"spec.externalIPs[{index}]")
+    if spec.get("externalIPs"):
+        texts.append("spec.externalIPs is deprecated")
     if ip := spec.get("loadBalancerIP"):
         texts += ip_warnings(ip, "spec.loadBalancerIP")
     for index, cidr in enumerate(spec.get("loadBalancerSourceRanges") or ()):

@@ -9,7 +9,7 @@ from wherry.objects.quantity import Quantity, canonical_quantity, parse_quantity
 
 _GONE = {
     "photonPersistentDisk": ("v1.11", "v1.16"),
-    "gitRepo": ("v1.11", ""),
+    "gitRepo": ("v1.11, and disabled by default in v1.33+", ""),
     "scaleIO": ("v1.16", "v1.22"),
     "flocker": ("v1.22", "v1.25"),
     "storageos": ("v1.22", "v1.25"),
@@ -18,7 +18,7 @@ _GONE = {
     "cephfs": ("v1.28", "v1.31"),
     "rbd": ("v1.28", "v1.31"),
 }
-"""Since when a source is deprecated, and since when it does nothing ("": it still works)."""
+"""Since when a source is deprecated, and since when it does nothing ("": some still run it)."""
 _SPELT = {"storageos": "storageOS"}
 
 
