@@ -10,6 +10,8 @@ from collections.abc import Callable
 from dataclasses import replace
 from typing import Any
 
+import orjson
+
 from wherry.api.resource import Resource
 from wherry.apiserver import ownership
 from wherry.apiserver.body import NotAnObject, media_type, parse, private_copy
@@ -17,7 +19,7 @@ from wherry.apiserver.call import Call, Outcome
 from wherry.apiserver.core import Core
 from wherry.apiserver.options import check_write_options
 from wherry.apiserver.registry import Served
-from wherry.apiserver.verbs.patched import check_applied, check_patched
+from wherry.apiserver.verbs.patched import check_applied, check_patched, go_text
 from wherry.apiserver.verbs.update import check_name
 from wherry.apiserver.verbs.write import Rules, create_object, main_rules, set_namespace, update_object
 from wherry.objects.errors import (
@@ -52,13 +54,14 @@ async def patch_with(core: Core, call: Call, served: Served, rules: Rules) -> Ou
     check_write_options(call.query, "PatchOptions", force_errors(call, kind))
     if kind == APPLY_PATCH:
         return await _apply(core, call, served, rules)
-    patcher(call, served.resource)  # what is wrong with the patch is said before what is not there
+    # Read at once: what is wrong with the patch is said before what is not there.
+    first: list[Callable[[Object], Object]] = [patcher(call, served.resource)]
 
     def produce(live: Object) -> Object:
-        # The result may hold parts of the patch, which storing it changes: every try reads it anew.
-        patched = patcher(call, served.resource)(live)
-        patch = _read_patch(call) if kind == STRATEGIC_PATCH else None
-        _check_patched(call, served.resource, patched, patch, kind)
+        # The result may hold parts of the patch, which storing it changes: a second try reads it anew.
+        change = first.pop() if first else patcher(call, served.resource)
+        patched = change(live)
+        _check_patched(call, served.resource, patched, live, kind)
         return patched
 
     return await update_object(core, call, served, produce, rules)
@@ -118,7 +121,7 @@ def force_errors(call: Call, kind: str) -> list[FieldError]:
     return errors
 
 
-def _check_patched(call: Call, resource: Resource, patched: Object, patch: Any, kind: str) -> None:
+def _check_patched(call: Call, resource: Resource, patched: Object, live: Object, kind: str) -> None:
     """A patch may not turn an object into something else. Raises ApiError (400, 422)."""
     if patched.get("kind") != resource.kind or patched.get("apiVersion") != resource.api_version:
         raise bad_request(
@@ -128,14 +131,15 @@ def _check_patched(call: Call, resource: Resource, patched: Object, patch: Any, 
         raise bad_request("the patch removes the object's metadata")
     if is_too_deep(patched, MAX_DEPTH + MANAGED_DEPTH):
         raise bad_request(f"the patch makes the object too deep: {TOO_DEEP}")
-    check_patched(
-        call,
-        resource,
-        patched,
-        patch,
-        is_list=kind == JSON_PATCH,
-        is_strategic=kind == STRATEGIC_PATCH,
-    )
+
+    def shown() -> str:
+        """Upstream shows a strategic patch itself, of others what came of them."""
+        if kind == STRATEGIC_PATCH:
+            return go_text(_read_patch(call))
+        made = patcher(call, resource)(live)  # anew: checking took fields away
+        return orjson.dumps(made, option=orjson.OPT_SORT_KEYS).decode()
+
+    check_patched(call, resource, patched, shown, is_list=kind == JSON_PATCH)
     set_namespace(call, resource, patched)
     check_name(patched, call.info.name)
 

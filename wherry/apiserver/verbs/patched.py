@@ -7,10 +7,8 @@ configuration is an error without a reason (500): a field the schema does not de
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
-
-import orjson
 
 from wherry.api.resource import Resource
 from wherry.apiserver import ownership, strictness
@@ -31,17 +29,15 @@ _PATH = re.compile(r'unknown field "(.*)"')
 
 
 def check_patched(
-    call: Call, resource: Resource, patched: Object, patch: Any, *, is_list: bool, is_strategic: bool
+    call: Call, resource: Resource, patched: Object, shown: Callable[[], str], *, is_list: bool
 ) -> None:
     """Refuse (or warn of) what the type does not have; drops nulls and unknown fields of `patched`.
 
-    `patch` is the patch as read; `is_list` tells that it is a JSON patch. Raises ApiError (422).
+    `shown` gives the text a refusal shows; `is_list` tells a JSON patch. Raises ApiError (422).
     """
-    shown = orjson.dumps(patched, option=orjson.OPT_SORT_KEYS) if not is_strategic else b""
     findings = findings_in(patched, resource)
-    shown_text = go_text(patch) if is_strategic else shown.decode()
     if findings.errors:
-        raise _spoilt(shown_text, findings.errors[0])
+        raise _spoilt(shown(), findings.errors[0])
     wanted = call.query.get("fieldValidation") or WARN
     if wanted == IGNORE:
         return
@@ -55,9 +51,7 @@ def check_patched(
     if wanted != STRICT:
         call.warnings.extend(text for text in complaints if text not in call.warnings)
         return
-    if not findings.unknown and not is_strategic and isinstance(call.body, bytes):
-        shown_text = call.body.decode(errors="replace")
-    raise _spoilt(shown_text, f"strict decoding error: {', '.join(complaints)}")
+    raise _spoilt(shown(), f"strict decoding error: {', '.join(complaints)}")
 
 
 def _spoilt(shown: str, why: str) -> ApiError:
