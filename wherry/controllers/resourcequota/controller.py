@@ -1,7 +1,9 @@
 """Counting what a namespace uses, whenever something gives back what it used.
 
 Creations need no count: admission has reserved for them. But a count that is made while an object is
-on its way into the store misses it; so an object that appears soon after a count is counted again.
+on its way into the store misses it. This project's API server adds what it knows to be under way, and the
+count is made again when that is over; with another one, an object that appears soon after a count has it
+made again.
 """
 
 from __future__ import annotations
@@ -26,7 +28,8 @@ from wherry.objects.meta import Object, key_of, namespace_of, split_key
 CONFLICT_ATTEMPTS = 5
 RECOUNT_WITHIN_S = 5.0
 """An object that appears within this time of a count may have been on its way during it."""
-RECOUNT_DELAY_S = 1.0
+RECOUNT_DELAY_S = 0.2
+APPEARED_DELAY_S = 1.0
 RESTS = 10
 """How many times as long as a count took the next one waits: emptying a large namespace is not counted
 through after every single deletion."""
@@ -79,9 +82,9 @@ class ResourceQuotas(Controller):
         hard = (quota.get("spec") or {}).get("hard") or {}
         kinds = await self._counted.kinds(hard, served)
         for _ in range(CONFLICT_ATTEMPTS):
-            used = self._count(key, quota, kinds)
+            wanted = plan_status(quota, await self._count(key, quota, kinds))
             try:
-                await self.write_status(quota, plan_status(quota, used))
+                written = await self.write_status(quota, wanted)
             except ApiError as error:
                 if error.code == 404:
                     return None
@@ -93,14 +96,17 @@ class ResourceQuotas(Controller):
             break
         else:
             return RECOUNT_DELAY_S
+        if (written.get("status") or {}).get("used") != wanted["used"]:
+            return RECOUNT_DELAY_S  # the server knows of something that may have been missed
         return self._next_count_s(kinds, quota)
 
-    def _count(self, key: str, quota: Object, kinds: Sequence[tuple[Resource, Evaluator]]) -> Amounts:
+    async def _count(self, key: str, quota: Object, kinds: Sequence[tuple[Resource, Evaluator]]) -> Amounts:
+        """What is used now, later than the version of `quota`: the caches may be behind it."""
         begun = self.clock.monotonic()
         used: Amounts = {}
         for resource, evaluator in kinds:
-            objects = self._counted.objects(resource, namespace_of(quota))
-            add(used, usage_of(quota, evaluator, objects, self.clock.now()))
+            listed = await self.client.list(resource, namespace_of(quota))
+            add(used, usage_of(quota, evaluator, listed.items, self.clock.now()))
         ended = self._counted_at[key] = self.clock.monotonic()
         self._rest_until[key] = ended + (ended - begun) * RESTS
         return used
@@ -138,7 +144,8 @@ class ResourceQuotas(Controller):
     def _appeared(self, key: str) -> None:
         counted_at = self._counted_at.get(key)
         if counted_at is not None and self.clock.monotonic() - counted_at < RECOUNT_WITHIN_S:
-            self.queue.add_after(key, RECOUNT_DELAY_S)
+            rest_s = self._rest_until.get(key, 0.0) - self.clock.monotonic()
+            self.queue.add_after(key, max(rest_s, APPEARED_DELAY_S))
 
     def _definitions_changed(self, _old: Object | None, _new: Object | None) -> None:
         # A moment later, when the API server serves what the definition says.

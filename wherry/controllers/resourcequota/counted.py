@@ -1,7 +1,7 @@
 """The kinds quotas count, followed as long as a quota names them.
 
-Pods, services and claims are read whole, from the cache all controllers share; of everything else
-only the number matters, so only metadata is kept.
+What changes in pods, services and claims matters, so these are followed in the cache all controllers
+share; of everything else only coming and going does, so only metadata is kept.
 """
 
 from __future__ import annotations
@@ -69,10 +69,6 @@ class Counted:
         for resource, _ in kinds:
             await self._cache_of(resource).add(resource).wait_synced()
         return kinds
-
-    def objects(self, resource: Resource, namespace: str) -> Sequence[Object]:
-        """The objects of a kind `kinds` gave; they must not be changed."""
-        return self._cache_of(resource).list(resource, namespace)
 
     def _cache_of(self, resource: Resource) -> Cache:
         return self._whole if resource in READ_WHOLE else self._counts

@@ -13,6 +13,7 @@ import logging
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from decimal import Decimal
+from math import inf
 
 from wherry.api.core.resource_quotas import RESOURCE_QUOTAS
 from wherry.api.quota.amounts import Amounts
@@ -25,28 +26,37 @@ from wherry.objects.meta import Object, name_of
 log = logging.getLogger(__name__)
 
 ATTEMPTS = 16
+REMEMBERED_S = 2.0
+"""Longer than a count takes from looking to writing down what it saw."""
 
 
 @dataclass(eq=False, slots=True)
 class Waiter:
-    """One request: what it waits for (None to go on, or why it is refused), and what it took by quota."""
+    """One request: what it waits for (None to go on, or why it is refused), and what it took by quota.
+
+    Once its object is stored, `revision` is the object's, and `forgotten_at` when it is not remembered
+    any longer.
+    """
 
     demand: Demand
     dry_run: bool
     answer: asyncio.Future[Refusal | ApiError | None]
     taken: dict[str, Amounts] = field(default_factory=dict)
+    revision: int = 0
+    forgotten_at: float = inf
 
 
 class Batches:
     """The requests that wait, by namespace, what is to be given back, and the tasks that do both.
 
-    A request that was granted holds what it took until it says how it ended: `in_flight` tells.
+    A request that was granted is remembered until it ended and a little longer, as long as a count may
+    be under way that has not seen its object.
     """
 
     def __init__(self) -> None:
         self._waiting: dict[str, list[Waiter]] = {}
         self._returned: dict[str, list[dict[str, Amounts]]] = {}
-        self._in_flight: dict[str, set[Waiter]] = {}
+        self._granted: dict[str, list[Waiter]] = {}
         self._running: dict[str, asyncio.Task[None]] = {}
 
     async def reserve(self, core: Core, namespace: str, demand: Demand, *, dry_run: bool) -> Waiter:
@@ -61,19 +71,33 @@ class Batches:
 
     def settle(self, core: Core, namespace: str, waiter: Waiter, stored: bool) -> None:
         """The request ended: what it took is used now, or is given back."""
-        holders = self._in_flight.get(namespace)
-        if holders is not None:
-            holders.discard(waiter)
-            if not holders:
-                del self._in_flight[namespace]
-        if not stored and waiter.taken:
+        now = core.clock.monotonic()
+        if stored:
+            waiter.revision = int(waiter.demand.obj["metadata"].get("resourceVersion") or 0)
+            waiter.forgotten_at = now + REMEMBERED_S
+        else:
+            waiter.forgotten_at = now
             self._returned.setdefault(namespace, []).append(waiter.taken)
             self._ensure_running(core, namespace)
+        self._forget(namespace, now)
 
-    def in_flight(self, namespace: str, quota: str) -> list[Amounts]:
-        """What requests that are being stored have taken of a quota; no count shows it yet."""
-        holders = self._in_flight.get(namespace, ())
-        return [waiter.taken[quota] for waiter in holders if quota in waiter.taken]
+    def uncounted(self, core: Core, namespace: str, quota: str, revision: int) -> list[Amounts]:
+        """What was taken of a quota for objects a count may not have seen.
+
+        These are the ones that are being stored, and those stored after `revision`, the quota's own that
+        the count is based on, unless that was long ago.
+        """
+        self._forget(namespace, core.clock.monotonic())
+        return [
+            waiter.taken[quota]
+            for waiter in self._granted.get(namespace, ())
+            if quota in waiter.taken and (not waiter.revision or waiter.revision > revision)
+        ]
+
+    def _forget(self, namespace: str, now: float) -> None:
+        kept = [waiter for waiter in self._granted.pop(namespace, ()) if waiter.forgotten_at > now]
+        if kept:
+            self._granted[namespace] = kept
 
     def close(self) -> None:
         """Decide nothing more."""
@@ -115,7 +139,7 @@ class Batches:
         elif not waiter.answer.done():
             waiter.answer.set_result(answers[waiter])
         if granted and waiter.taken:
-            self._in_flight.setdefault(namespace, set()).add(waiter)
+            self._granted.setdefault(namespace, []).append(waiter)
         elif waiter.taken:
             self._returned.setdefault(namespace, []).append(waiter.taken)
 

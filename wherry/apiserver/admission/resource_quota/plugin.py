@@ -13,6 +13,7 @@ from wherry.apiserver.admission.base import UPDATE, Attributes, BasePlugin
 from wherry.apiserver.admission.resource_quota.batches import Batches
 from wherry.apiserver.admission.resource_quota.plan import Demand, Refusal, with_more
 from wherry.objects.errors import forbidden
+from wherry.objects.meta import revision_of
 
 
 class ResourceQuota(BasePlugin):
@@ -41,11 +42,13 @@ class ResourceQuota(BasePlugin):
         return self._evaluators[place]
 
     async def admit(self, attributes: Attributes) -> None:
-        """Add to a count what requests have reserved that are being stored and were not there to count."""
+        """Add to a count what is reserved for objects that may not have been there to count."""
         quota = attributes.obj
         if attributes.resource is not RESOURCE_QUOTAS or not attributes.subresource or quota is None:
             return
-        for taken in self._batches.in_flight(attributes.namespace, attributes.name):
+        revision = int(revision_of(attributes.old or {}) or 0)
+        core, namespace = attributes.core, attributes.namespace
+        for taken in self._batches.uncounted(core, namespace, attributes.name, revision):
             quota["status"] = with_more(quota, taken).get("status")
 
     async def validate(self, attributes: Attributes) -> None:
