@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from tests.api.objects import make
+from tests.api.objects import create, make, update
 from wherry.api.core.address_warnings import cidr_warnings, ip_warnings
 from wherry.api.core.endpoints import ENDPOINTS
 from wherry.api.core.pods import PODS
@@ -67,6 +67,15 @@ def test_an_address(ip: str, text: str) -> None:
 )
 def test_a_network(cidr: str, texts: list[str]) -> None:
     assert cidr_warnings(cidr, "at") == [f"at: {text}" for text in texts]
+
+
+def test_stored_networks_of_a_policy_stay() -> None:
+    spec = {"podSelector": {}, "egress": [{"to": [{"ipBlock": {"cidr": "10.1.2.3/8"}}]}]}
+    policy = make(NETWORK_POLICIES, spec=spec)
+    _, errors = create(NETWORK_POLICIES, policy)
+    why = "must not have bits set beyond the prefix length"
+    assert errors == [f'spec.egress[0].to[0].ipBlock.cidr: Invalid value: "10.1.2.3/8": {why}']
+    assert update(NETWORK_POLICIES, policy, policy)[1] == []
 
 
 MIRRORED = {"endpointslice.kubernetes.io/managed-by": "endpointslicemirroring-controller.k8s.io"}

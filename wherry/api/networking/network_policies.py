@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import ipaddress
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from datetime import datetime
 from typing import Any
 
@@ -33,8 +33,9 @@ def _default(obj: Object) -> None:
         spec["policyTypes"] = ["Ingress", "Egress"] if spec.get("egress") else ["Ingress"]
 
 
-def _rules(new: Object, _old: Object | None) -> list[FieldError]:
+def _rules(new: Object, old: Object | None) -> list[FieldError]:
     spec = new.get("spec") or {}
+    stored = {text for _, text in _networks(old or {})}
     errors = validate_label_selector(spec.get("podSelector"), "spec.podSelector")
     for direction, peers in (("ingress", "from"), ("egress", "to")):
         for index, rule in enumerate(spec.get(direction) or ()):
@@ -42,7 +43,7 @@ def _rules(new: Object, _old: Object | None) -> list[FieldError]:
             for number, port in enumerate(rule.get("ports") or ()):
                 errors += _port_errors(port, f"{at}.ports[{number}]")
             for number, peer in enumerate(rule.get(peers) or ()):
-                errors += _peer_errors(peer, f"{at}.{peers}[{number}]")
+                errors += _peer_errors(peer, f"{at}.{peers}[{number}]", stored)
     types = spec.get("policyTypes") or []
     if len(types) > len(_TYPES):
         why = "may not specify more than two policyTypes"
@@ -80,7 +81,7 @@ def _port_errors(port: Mapping[str, Any], path: str) -> list[FieldError]:
     return errors
 
 
-def _peer_errors(peer: Mapping[str, Any], path: str) -> list[FieldError]:
+def _peer_errors(peer: Mapping[str, Any], path: str, stored: set[str]) -> list[FieldError]:
     if not peer:
         return [required(path, "must specify a peer")]
     errors: list[FieldError] = []
@@ -91,20 +92,21 @@ def _peer_errors(peer: Mapping[str, Any], path: str) -> list[FieldError]:
         return errors
     if len(peer) > 1:
         errors.append(forbidden_value(path, "may not specify both ipBlock and another peer"))
-    return errors + _block_errors(block, f"{path}.ipBlock")
+    return errors + _block_errors(block, f"{path}.ipBlock", stored)
 
 
-def _block_errors(block: Mapping[str, Any], path: str) -> list[FieldError]:
+def _block_errors(block: Mapping[str, Any], path: str, stored: set[str]) -> list[FieldError]:
+    """`stored` are networks from before the update, which stay allowed as they are written."""
     text = block.get("cidr") or ""
     if not text:
         return [required(f"{path}.cidr")]
-    errors = check_text(f"{path}.cidr", text, is_cidr)
+    errors = check_text(f"{path}.cidr", text, is_cidr) if text not in stored else []
     if errors:
         return errors
     whole = ipaddress.ip_interface(text).network
     for index, part in enumerate(block.get("except") or ()):
         at = f"{path}.except[{index}]"
-        wrong = check_text(at, part, is_cidr)
+        wrong = check_text(at, part, is_cidr) if part not in stored else []
         errors += wrong
         if wrong:
             continue
@@ -116,16 +118,19 @@ def _block_errors(block: Mapping[str, Any], path: str) -> list[FieldError]:
 
 
 def _warnings(new: Object, _old: Object | None) -> list[str]:
-    spec = new.get("spec") or {}
-    texts: list[str] = []
+    return [said for path, text in _networks(new) for said in cidr_warnings(text, path)]
+
+
+def _networks(policy: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
+    """Each network the policy names, with its path."""
+    spec = policy.get("spec") or {}
     for direction, peers in (("ingress", "from"), ("egress", "to")):
         for index, rule in enumerate(spec.get(direction) or ()):
             for number, peer in enumerate(rule.get(peers) or ()):
                 block, at = peer.get("ipBlock") or {}, f"spec.{direction}[{index}].{peers}[{number}].ipBlock"
-                texts += cidr_warnings(block.get("cidr") or "", f"{at}.cidr")
+                yield f"{at}.cidr", block.get("cidr") or ""
                 for place, part in enumerate(block.get("except") or ()):
-                    texts += cidr_warnings(part, f"{at}.except[{place}]")
-    return texts
+                    yield f"{at}.except[{place}]", part
 
 
 def _row(obj: Object, now: datetime) -> list[Any]:
