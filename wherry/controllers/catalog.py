@@ -13,6 +13,7 @@ from wherry.controllers.node_ipam import NodeIpam
 from wherry.controllers.nodes.eviction import TaintEviction
 from wherry.controllers.nodes.lifecycle import NodeLifecycle
 from wherry.controllers.pod_gc import PodGc
+from wherry.controllers.policy_status import PolicyStatus
 from wherry.controllers.protection.claims import ClaimProtection
 from wherry.controllers.protection.volumes import VolumeProtection
 from wherry.controllers.replicas.controller import ReplicaSets, ReplicationControllers
@@ -37,6 +38,7 @@ CONTROLLERS: tuple[type[Controller], ...] = (
     ClaimProtection,
     VolumeProtection,
     ClusterRoleAggregation,
+    PolicyStatus,
     Namespaces,
     GarbageCollector,
 )

@@ -5,6 +5,7 @@ Nothing is done per request: what was made of each object is kept until the obje
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Callable, Sequence
 from typing import Generic, TypeVar
 
@@ -13,6 +14,8 @@ from wherry.apiserver.cacher import Cached, CachedEvent
 from wherry.apiserver.core import Core
 from wherry.objects.meta import Object
 from wherry.store.base import Subscription
+
+log = logging.getLogger(__name__)
 
 Made = TypeVar("Made")
 
@@ -43,7 +46,12 @@ class Followed(Generic[Made]):
         await served.source.open()
 
         def put(cached: Cached) -> None:
-            self._made[cached.name] = self._make(served.decode(cached))
+            try:
+                self._made[cached.name] = self._make(served.decode(cached))
+            except (ValueError, TypeError, AttributeError):
+                # Written past validation; it must not keep the others from being followed.
+                log.exception("%s %s makes no sense", self._resource.kind, cached.name)
+                self._made.pop(cached.name, None)
 
         def receive(events: Sequence[CachedEvent]) -> None:
             for event in events:
