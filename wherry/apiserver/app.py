@@ -53,7 +53,7 @@ from wherry.client.transport import Transport
 from wherry.kit.clock import Clock
 from wherry.kit.httpd.message import Response
 from wherry.kit.httpd.server import Server
-from wherry.objects.errors import ApiError, bad_request, internal, too_large
+from wherry.objects.errors import ApiError, bad_request, internal, too_large, too_many_requests
 from wherry.store.base import Store
 
 BODY_LIMIT_BYTES = 3 * 1024 * 1024
@@ -224,5 +224,6 @@ _BROKEN = internal("see the server's log")
 _REFUSALS = {
     400: bad_request("the request is not well-formed HTTP/1.1"),
     408: ApiError(408, "Timeout", "the request did not arrive in time"),
+    429: too_many_requests("Too many requests, please try again later."),
     431: ApiError(431, "", "the request's target and headers are too large"),
 }

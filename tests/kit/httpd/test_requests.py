@@ -16,16 +16,22 @@ from wherry.kit.httpd.protocol import plain_refusal
 from wherry.kit.httpd.server import Server
 
 
+async def settle() -> None:
+    """Give the other side of the connection time to read."""
+    await asyncio.sleep(0.02)
+
+
 class Desk:
     """A server that remembers its requests; `/later` is answered from a coroutine once released."""
 
-    def __init__(self) -> None:
+    def __init__(self, body_limit: int = 10_000, held_limit: int = 12_000) -> None:
         self.clock = FakeClock()
         self.requests: list[Request] = []
         self.release = asyncio.Event()
         self.server = Server(
             self.handle,
-            body_limit=10_000,
+            body_limit=body_limit,
+            held_limit=held_limit,
             head_limit=4000,
             keepalive_timeout_s=60,
             header_timeout_s=10,
@@ -52,6 +58,13 @@ class Desk:
 @pytest.fixture
 async def desk() -> AsyncIterator[Desk]:
     made = Desk()
+    yield made
+    await made.server.close()
+
+
+@pytest.fixture
+async def roomy() -> AsyncIterator[Desk]:
+    made = Desk(body_limit=10_000_000, held_limit=10_000_000)
     yield made
     await made.server.close()
 
@@ -230,3 +243,49 @@ async def test_a_handler_that_raises_is_answered_for(
     assert "ValueError: broken" in caplog.text
     peer.get("/fine")
     assert (await peer.reply()).status == 200
+
+
+async def test_a_body_that_trickles_is_given_up(desk: Desk, peer: Peer) -> None:
+    """Each piece comes in time, but not the whole."""
+    peer.send(b"POST /a HTTP/1.1\r\nContent-Length: 100\r\n\r\n")
+    for _ in range(8):
+        peer.send(b"x")
+        await settle()
+        await desk.clock.advance(9)
+    reply = await peer.reply()
+    assert (reply.status, desk.requests) == (408, [])
+
+
+async def test_bodies_of_all_connections_together(desk: Desk, dial: Dial) -> None:
+    """Nobody fills memory by sending most of a body on many connections."""
+    port = await desk.server.start()
+    head = b"POST /a HTTP/1.1\r\nContent-Length: 9000\r\n\r\n"
+    first, second = await dial(port), await dial(port)
+    first.send(head + b"x" * 8000)
+    await settle()
+    second.send(head + b"x" * 8000)
+    assert (await second.reply()).status == 429
+    first.send(b"x" * 1000)
+    assert (await first.reply()).status == 200
+    third = await dial(port)
+    third.send(head + b"x" * 8000)
+    await settle()
+    await third.close()
+    await settle()
+    fourth = await dial(port)
+    fourth.send(head + b"x" * 9000)
+    assert (await fourth.reply()).status == 200, "what was given up does not count any more"
+
+
+async def test_large_bodies_wait_for_the_answers_before_them(roomy: Desk, dial: Dial) -> None:
+    desk = roomy
+    peer = await dial(await desk.server.start())
+    peer.send(b"GET /later HTTP/1.1\r\n\r\n")
+    await settle()
+    size = 8_000_000
+    peer.send(b"POST /big HTTP/1.1\r\nContent-Length: %d\r\n\r\n" % size + b"x" * size)
+    await settle()
+    assert desk.server.held_bytes < 1_000_000
+    desk.release.set()
+    assert (await peer.reply()).body == b"later"
+    assert len((await peer.reply()).body) == size + len(b"/big ")

@@ -24,6 +24,16 @@ class Limits:
     headers: int = 200
 
 
+class Held:
+    """Bytes of bodies that are not complete yet, of all connections together, and the most there may be."""
+
+    __slots__ = ("bytes", "limit")
+
+    def __init__(self, limit: int) -> None:
+        self.bytes = 0
+        self.limit = limit
+
+
 class Exchange:
     """A request and how its answer must be framed.
 
@@ -58,11 +68,15 @@ class RequestReader:
         self,
         connection: Connection,
         limits: Limits,
+        held: Held,
         arrived: Callable[[Exchange], None],
         wants_body: Callable[[], None],
     ) -> None:
         self._connection = connection
         self._limits = limits
+        self._held = held
+        self.body_size = 0
+        """Bytes of the body that is being read."""
         self._arrived = arrived
         self._wants_body = wants_body
         self._parser = httptools.HttpRequestParser(self)
@@ -100,6 +114,12 @@ class RequestReader:
         """Go on reading requests behind one that asked to upgrade and was answered plainly."""
         self._parser = httptools.HttpRequestParser(self)
 
+    def let_go(self) -> None:
+        """Forget the body that is being read; the connection is over."""
+        self._held.bytes -= self.body_size
+        self.body_size = 0
+        self._body.clear()
+
     def time_out(self) -> None:
         """The peer took too long over a request."""
         self._refuse(408)
@@ -110,7 +130,7 @@ class RequestReader:
         self._headers: dict[str, str] = {}
         self._count = self._size = self._fed = 0
         self._body: list[bytes] = []
-        self._body_size = 0
+        self.body_size = 0
         self._version = ""
         self.in_head = self.in_message = True
 
@@ -147,14 +167,19 @@ class RequestReader:
 
     def on_body(self, body: bytes) -> None:
         """A part of the body."""
-        self._body_size += len(body)
-        if self._body_size > self._limits.body_bytes:
+        self.body_size += len(body)
+        self._held.bytes += len(body)
+        if self.body_size > self._limits.body_bytes:
             self._stop(413)
+        if self._held.bytes > self._held.limit:
+            self._stop(429)
         self._body.append(body)
 
     def on_message_complete(self) -> None:
         """The request is complete."""
         self.in_message = False
+        self._held.bytes -= self.body_size
+        self.body_size = 0
         parser = self._parser
         self._arrived(
             Exchange(
@@ -181,6 +206,7 @@ class RequestReader:
 
     def _refuse(self, refusal: int) -> None:
         self.broken = True
+        self.let_go()
         self.in_head = self.in_message = False
         request = Request("", "", "", "", {}, b"", self._connection)
         self._arrived(Exchange(request, keep_alive=False, old=False, refusal=refusal))

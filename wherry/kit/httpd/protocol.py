@@ -26,7 +26,7 @@ from wherry.kit.httpd.message import (
     StreamResponse,
     UpgradeResponse,
 )
-from wherry.kit.httpd.parsing import Exchange, Limits, RequestReader
+from wherry.kit.httpd.parsing import Exchange, Held, Limits, RequestReader
 from wherry.kit.httpd.rendering import CONTINUE, DateLine, header_lines, status_lines, switching_head
 from wherry.kit.httpd.streams import SLICE_BYTES, DuplexStream, Flow, StreamWriter, send
 
@@ -52,6 +52,8 @@ class Site:
     limits: Limits
     keepalive_timeout_s: float
     header_timeout_s: float
+    body_timeout_s: float
+    held: Held
     refuse: Callable[[int], Response] = plain_refusal
     closing: bool = False
     protocols: set[HttpProtocol] = field(default_factory=set)
@@ -73,7 +75,7 @@ class HttpProtocol(asyncio.Protocol):
         self._reading_paused = False
         self._owes_continue = False
         self._discarding = False
-        self._deadline = _NEVER
+        self._deadline = self._body_deadline = _NEVER
         self._timer: Timer | None = None
 
     @property
@@ -91,7 +93,9 @@ class HttpProtocol(asyncio.Protocol):
         certificate = tls.getpeercert(binary_form=True) if tls is not None else None
         self._tls = tls is not None
         connection = Connection(peer, certificate)
-        self._reader = RequestReader(connection, self._site.limits, self._arrived, self._wants_body)
+        self._reader = RequestReader(
+            connection, self._site.limits, self._site.held, self._arrived, self._wants_body
+        )
         self._site.protocols.add(self)
         self._expect_within(self._site.header_timeout_s)
         self._timer = self._site.clock.call_later(self._site.header_timeout_s, self._look_at_deadline)
@@ -101,6 +105,7 @@ class HttpProtocol(asyncio.Protocol):
         if self._timer is not None:
             self._timer.cancel()
         self._pending.clear()
+        self._reader.let_go()
         self._flow.close()
         if self._duplex is not None:
             self._duplex.feed_eof()
@@ -150,8 +155,18 @@ class HttpProtocol(asyncio.Protocol):
                 return
             reader.restart()
             rest = reader.feed(rest) if rest else None
-        if reader.in_message and (began or not reader.in_head) and self._task is None:
-            self._expect_within(self._site.header_timeout_s)
+        if began:
+            self._body_deadline = self._site.clock.monotonic() + self._site.body_timeout_s
+        if self._task is None:
+            if reader.in_message and (began or not reader.in_head):
+                self._expect_within(self._site.header_timeout_s)
+                self._deadline = min(self._deadline, self._body_deadline)
+        elif self._read_ahead_bytes() > _HELD_HIGH:
+            self._hold_reading(True)  # large bodies wait in the kernel for the answers before them
+
+    def _read_ahead_bytes(self) -> int:
+        waiting = sum(len(exchange.request.body) for exchange in self._pending)
+        return waiting + self._reader.body_size
 
     def _hold_reading(self, hold: bool) -> None:
         if hold != self._reading_paused and not self._transport.is_closing():

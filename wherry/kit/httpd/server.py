@@ -14,12 +14,14 @@ from pathlib import Path
 
 from wherry.kit.clock import Clock, SystemClock
 from wherry.kit.httpd.message import Handler, Response
-from wherry.kit.httpd.parsing import Limits
+from wherry.kit.httpd.parsing import Held, Limits
 from wherry.kit.httpd.protocol import HttpProtocol, Site, plain_refusal
 
 BODY_LIMIT = 3 * 1024 * 1024
 KEEPALIVE_TIMEOUT_S = 90.0
 HEADER_TIMEOUT_S = 32.0
+BODY_TIMEOUT_S = 60.0
+HELD_LIMIT = 128 * 1024 * 1024
 BACKLOG = 1024
 IP_FREEBIND = 15
 """Linux's socket option (ip(7)); the socket module names it only from Python 3.12 on."""
@@ -29,9 +31,10 @@ class Server:
     """Serves `handler` over HTTP/1.1, with TLS when given an `ssl_context`.
 
     `body_limit` bounds bodies, `head_limit` target and headers, in bytes. What the server refuses by
-    itself (400, 408, 413, 431, 500) is answered with `refuse(status)`. A connection may be idle for
-    `keepalive_timeout_s`, and a request's head, or the next piece of its body, may take
-    `header_timeout_s`.
+    itself (400, 408, 413, 429, 431, 500) is answered with `refuse(status)`. A connection may be idle for
+    `keepalive_timeout_s`; a request's head, or the next piece of its body, may take
+    `header_timeout_s`, and head and body together `body_timeout_s`. Bodies that are not complete may
+    have `held_limit` bytes, all connections together.
     """
 
     def __init__(
@@ -43,6 +46,8 @@ class Server:
         head_limit: int = 64 * 1024,
         keepalive_timeout_s: float = KEEPALIVE_TIMEOUT_S,
         header_timeout_s: float = HEADER_TIMEOUT_S,
+        body_timeout_s: float = BODY_TIMEOUT_S,
+        held_limit: int = HELD_LIMIT,
         refuse: Callable[[int], Response] = plain_refusal,
         clock: Clock | None = None,
     ) -> None:
@@ -54,6 +59,8 @@ class Server:
             limits=Limits(body_bytes=body_limit, head_bytes=head_limit),
             keepalive_timeout_s=keepalive_timeout_s,
             header_timeout_s=header_timeout_s,
+            body_timeout_s=body_timeout_s,
+            held=Held(held_limit),
             refuse=refuse,
         )
         self._listeners: list[asyncio.AbstractServer] = []
@@ -63,6 +70,11 @@ class Server:
     def connections(self) -> int:
         """How many connections are open."""
         return len(self._site.protocols)
+
+    @property
+    def held_bytes(self) -> int:
+        """Bytes of bodies that are not complete yet."""
+        return self._site.held.bytes
 
     async def start(self, host: str = "127.0.0.1", port: int = 0, *, freebind: bool = False) -> int:
         """Listen on an address; the port, chosen by the system when 0. Raises OSError.
