@@ -219,3 +219,38 @@ async def test_too_many_labels_and_too_long_annotations(rig: Rig) -> None:
         "Invalid",
         "metadata.annotations: Too long: may not be more than 262144 bytes",
     )
+
+
+@pytest.mark.parametrize("compacts", [False, True])
+async def test_pages_while_everything_changes(rig: Rig, compacts: bool) -> None:
+    """All pages show one moment, or the client is told that they cannot any more."""
+    for number in range(60):
+        assert (await rig.http("POST", CONFIG_MAPS, config_map(f"m{number:02}")))[0] == 201
+    wanted = [f"m{number:02}" for number in range(60)] + ["target"]
+    found: list[str] = []
+    version = following = ""
+    for turn in range(20):
+        reply = await ask(rig, "GET", f"{CONFIG_MAPS}?limit=7&continue={following}")
+        if reply.code == 410:
+            refused(reply, 410, "Expired", "The provided continue parameter is too old")
+            rest = reply.json["metadata"]["continue"]
+            reply = await ask(rig, "GET", f"{CONFIG_MAPS}?continue={rest}")
+            later = [item["metadata"]["name"] for item in reply.json["items"]]
+            assert compacts
+            assert reply.code == 200
+            assert later[0] > found[-1], "an inconsistent rest begins where the pages ended"
+            return
+        assert reply.code == 200
+        found += [item["metadata"]["name"] for item in reply.json["items"]]
+        version = version or reply.json["metadata"]["resourceVersion"]
+        assert reply.json["metadata"]["resourceVersion"] == version
+        following = reply.json["metadata"].get("continue", "")
+        if not following:
+            break
+        for number in range(turn * 3, turn * 3 + 3):
+            await rig.http("DELETE", f"{CONFIG_MAPS}/m{59 - number:02}")
+            await rig.http("POST", CONFIG_MAPS, config_map(f"n{number:02}"))
+        if compacts and turn == 3:
+            await rig.store.compact(rig.store.revision)
+    assert not compacts
+    assert found == wanted
