@@ -22,7 +22,7 @@ from wherry.apiserver.core import Core
 from wherry.apiserver.dispatch import dispatch
 from wherry.apiserver.metrics import Key, RequestMetrics, metric_key
 from wherry.apiserver.paths import Paths
-from wherry.apiserver.presentation import error_outcome, form_of, present, watch_lens
+from wherry.apiserver.presentation import FOR_PEOPLE, error_outcome, form_of, indented, present, watch_lens
 from wherry.apiserver.protobuf import PROTOBUF, WATCH_TYPE
 from wherry.apiserver.request import NO_QUERY, RequestInfo, parse_path, parse_query, request_info
 from wherry.apiserver.sinks import HttpSink, write_all
@@ -90,6 +90,8 @@ class Front:
         """The straight line: one object, as JSON, for somebody who may read everything."""
         headers = request.headers
         if not is_master or headers.get("accept", "") not in PLAIN_ACCEPTS or "impersonate-user" in headers:
+            return None
+        if headers.get("user-agent", "").startswith(FOR_PEOPLE):
             return None
         target = parse_path(request.path)
         if not target.name or target.subresource or target.is_watch_path:
@@ -242,6 +244,8 @@ class Front:
             headers = (*headers, *warning_headers(call.warnings))
             accept = call.accept
         outcome = error_outcome(error, accept)
+        if call is not None:
+            outcome = indented(call, outcome)
         return Response(outcome.data, error.code, outcome.content_type, headers)
 
     def _observe(self, info: RequestInfo, code: int, started: float, call: Call | None) -> Key:

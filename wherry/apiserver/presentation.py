@@ -16,13 +16,15 @@ from wherry.apiserver.call import JSON, Call, Outcome
 from wherry.apiserver.core import Core
 from wherry.apiserver.protobuf import PROTOBUF, error_frame, frame, in_protobuf
 from wherry.apiserver.registry import Served
-from wherry.apiserver.request import is_true
 from wherry.apiserver.tables import AS_IS, Form
 from wherry.objects.errors import ApiError
 from wherry.objects.meta import Object
 
 YAML = "application/yaml"
 ANY_OR_JSON = frozenset({"", "*/*", JSON})
+PRETTY = frozenset({"1", "t", "T", "true", "True", "TRUE"})
+FOR_PEOPLE = ("curl", "Wget", "Mozilla/5.0")
+"""How the User-Agents of programs begin that show an answer to somebody."""
 IN_PROTOBUF = Form(media_type=PROTOBUF)
 
 
@@ -62,10 +64,23 @@ def present(core: Core, call: Call, form: Form, outcome: Outcome) -> Outcome:
         return in_protobuf(outcome)
     if form.media_type == YAML:
         return Outcome(data=_yaml(outcome.object), status=outcome.status, content_type=YAML)
-    if "pretty" in call.query and is_true(call.query["pretty"]):
-        data = orjson.dumps(outcome.object, option=orjson.OPT_INDENT_2 | orjson.OPT_APPEND_NEWLINE)
-        return Outcome(data=data, status=outcome.status, headers=outcome.headers)
-    return outcome
+    return indented(call, outcome)
+
+
+def indented(call: Call, outcome: Outcome) -> Outcome:
+    """The outcome for human eyes, if the client wants that: it says so, or is a program for people.
+
+    Such a program gets a list too large to be held as a whole as it is.
+    """
+    asked = call.query.get("pretty", "")
+    if asked:
+        wanted = asked in PRETTY
+    else:
+        wanted = call.headers.get("user-agent", "").startswith(FOR_PEOPLE) and outcome.pieces is None
+    if not wanted or outcome.content_type != JSON:
+        return outcome
+    data = orjson.dumps(outcome.object, option=orjson.OPT_INDENT_2 | orjson.OPT_APPEND_NEWLINE)
+    return Outcome(data=data, status=outcome.status, headers=outcome.headers)
 
 
 def _transformed(core: Core, call: Call, form: Form, outcome: Outcome) -> Outcome:

@@ -294,3 +294,24 @@ async def test_missing_objects(rig: Rig) -> None:
     _, answer, _ = await rig.http("GET", "/apis/apps/v1/namespaces/default/deployments/none")
     assert answer["details"] == {"name": "none", "group": "apps", "kind": "deployments"}
     assert answer["message"] == 'deployments.apps "none" not found'
+
+
+@pytest.mark.parametrize(
+    ("agent", "query", "is_indented"),
+    [
+        ("curl/8.5.0", "", True),
+        ("Wget/1.21", "", True),
+        ("Mozilla/5.0 (X11; Linux x86_64)", "", True),
+        ("kubectl/v1.37.0 (linux/amd64)", "", False),
+        ("curl/8.5.0", "?pretty=false", False),
+        ("kubectl/v1.37.0 (linux/amd64)", "?pretty=1", True),
+        ("kubectl/v1.37.0 (linux/amd64)", "?pretty=yes", False),
+    ],
+)
+async def test_answers_for_human_eyes(rig: Rig, agent: str, query: str, is_indented: bool) -> None:
+    await fill(rig, "a")
+    headers = {"User-Agent": agent, "Authorization": "Bearer admin-token"}
+    for path in (f"{MAPS}/a", MAPS, f"{MAPS}/none", "/version"):
+        async with rig.session.get(f"{rig.server.url}{path}{query}", headers=headers) as response:
+            text = await response.text()
+        assert text.startswith('{\n  "') == is_indented, path
