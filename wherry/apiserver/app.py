@@ -163,10 +163,10 @@ class ApiServer:
         await bootstrap(core, starter, config.advertise_address, port)
         client = Client(self.local_transport(LOOPBACK), field_manager="kube-apiserver")
         self._hooks.finish(BOOTSTRAP_HOOKS)
-        self._custom = CustomResources(core, client, core.aggregator.registry_changed)
+        self._custom = CustomResources(core, starter, core.aggregator.registry_changed)
         await self._custom.start()
         self._hooks.finish(CUSTOM_RESOURCE_HOOKS)
-        await core.aggregator.start(core, client)
+        await core.aggregator.start(core, client, starter)
         self._hooks.finish(AGGREGATION_HOOKS)
         self._ready = True
 

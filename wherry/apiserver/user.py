@@ -68,7 +68,8 @@ LOOPBACK = User("system:apiserver", (MASTERS, AUTHENTICATED))
 """The API server itself, for objects it keeps on its own account."""
 
 BOOTSTRAP = User("system:apiserver", (MASTERS, AUTHENTICATED))
-"""The same while it starts: told apart by identity, as no webhook can be asked before anything runs."""
+"""The same in what nobody may stand in the way of, told apart by identity: no webhook is asked about what
+the server does to start, nor about what it does for definitions of custom resources."""
 
 
 def service_account_user(

@@ -46,10 +46,13 @@ class Aggregator:
         self._changed = asyncio.Event()
         self._watches_services = False
 
-    async def start(self, core: Core, client: Client) -> None:
-        """Register what is served here, then follow. Raises ApiError (503)."""
-        await self._register(core, client)
-        await publish_authentication(core, client)
+    async def start(self, core: Core, client: Client, starter: Client) -> None:
+        """Register what is served here, then follow. Raises ApiError (503).
+
+        `starter` is for the registration, which no webhook may keep from happening.
+        """
+        await self._register(core, starter)
+        await publish_authentication(core, starter)
         self._feeds.append(core.registry.follow(API_SERVICES, self._wake))
         self._tasks.spawn(self._run(core, client), "services")
         self._changed.set()

@@ -10,6 +10,8 @@ import pytest
 
 from tests.apiserver.admission.webhooks.hooks import CONFIG_MAPS, CONFIGURATIONS, Hooks, allowed, denied
 from tests.apiserver.backing import ca_bundle, publish
+from tests.apiserver.customresources.established import define, until
+from tests.apiserver.customresources.samples import CRDS, ROOT, cron_tab, definition
 from tests.apiserver.rig import Rig, account, config, config_map, pod
 from wherry.apiserver.app import ApiServer
 from wherry.apiserver.encoding import encode_stored
@@ -349,3 +351,23 @@ async def test_the_first_start_asks_nobody(rig: Rig, hook: Hooks) -> None:
         assert await rig.store.get(path) is not None
     finally:
         await again.close(0.5)
+
+
+async def test_definitions_are_served_and_cleaned_up_whatever_webhooks_say(rig: Rig, hook: Hooks) -> None:
+    rules = [
+        {
+            "apiGroups": ["*"],
+            "apiVersions": ["*"],
+            "resources": ["customresourcedefinitions/status", "crontabs"],
+            "operations": ["UPDATE", "DELETE"],
+        }
+    ]
+    hook.answers["/v"] = lambda _: REFUSAL
+    await hook.configure("Validating", "v", hook.webhook("/v", rules=rules))
+    crd = await define(rig, definition())
+    assert (await rig.http("POST", ROOT, cron_tab("a")))[0] == 201
+    assert (await rig.http("DELETE", f"{ROOT}/a"))[0] == 403
+    path = f"{CRDS}/{crd['metadata']['name']}"
+    assert (await rig.http("DELETE", path))[0] == 200
+    await until(rig, path, lambda obj: obj.get("reason") == "NotFound")
+    assert await rig.store.get("/registry/stable.example.com/crontabs/default/a") is None

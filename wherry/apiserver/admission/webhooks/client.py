@@ -21,7 +21,11 @@ from wherry.apiserver.core import Core
 from wherry.objects.errors import ApiError
 from wherry.objects.meta import Object
 
-HEADERS = (("Content-Type", "application/json"), ("Accept", "application/json, */*"))
+HEADERS = (
+    ("Content-Type", "application/json"),
+    ("Accept", "application/json, */*"),
+    ("User-Agent", "kube-apiserver-admission"),
+)
 _SHOWN_CHARACTERS = 1024
 
 
