@@ -274,3 +274,24 @@ async def test_custom_resources_are_counted(ready: Rig) -> None:
         'boats.example.com "b" is forbidden: exceeded quota: q, requested: count/boats.example.com=1, '
         "used: count/boats.example.com=1, limited: count/boats.example.com=1"
     )
+
+
+async def test_a_request_that_is_given_up_takes_nothing(ready: Rig, monkeypatch: pytest.MonkeyPatch) -> None:
+    await limit(ready, pods="5")
+    update, writing, go_on = ready.store.update, asyncio.Event(), asyncio.Event()
+
+    async def slow(key: str, *arguments: Any, **options: Any) -> Any:
+        if key.startswith("/registry/resourcequotas/"):
+            writing.set()
+            await go_on.wait()
+        return await update(key, *arguments, **options)
+
+    monkeypatch.setattr(ready.store, "update", slow)
+    creating = asyncio.ensure_future(ready.admin.create(PODS, pod("p")))
+    await writing.wait()
+    creating.cancel()
+    go_on.set()
+    with pytest.raises(asyncio.CancelledError):
+        await creating
+    await ready.admin.create(PODS, pod("other"))
+    await settled(ready, {"pods": "1"})

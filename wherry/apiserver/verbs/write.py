@@ -120,8 +120,8 @@ async def create_object(
     refuse_invalid(resource, obj, strategy.validate(obj, None))
     attributes.has_generated_name = False
     await core.admission.validate(attributes)
-    call.warnings.extend(strategy.warnings(obj, None))
     with attributes:
+        call.warnings.extend(strategy.warnings(obj, None))
         reservation = core.services.reserve(resource, obj, None, dry_run=call.is_dry_run)
         try:
             return await _store_new(core, call, served, obj, generates)

@@ -20,7 +20,7 @@ from wherry.api.quota.amounts import Amounts
 from wherry.apiserver.admission.resource_quota.plan import Demand, Refusal, reserve, taken_of, with_more
 from wherry.apiserver.core import Core
 from wherry.apiserver.verbs.write import Unfounded, swap
-from wherry.objects.errors import ApiError, conflict
+from wherry.objects.errors import ApiError, conflict, internal
 from wherry.objects.meta import Object, name_of
 
 log = logging.getLogger(__name__)
@@ -46,6 +46,9 @@ class Waiter:
     forgotten_at: float = inf
 
 
+Answers = dict[Waiter, Refusal | ApiError | None]
+
+
 class Batches:
     """The requests that wait, by namespace, what is to be given back, and the tasks that do both.
 
@@ -64,7 +67,12 @@ class Batches:
         waiter = Waiter(demand, dry_run, asyncio.get_running_loop().create_future())
         self._waiting.setdefault(namespace, []).append(waiter)
         self._ensure_running(core, namespace)
-        answer = await waiter.answer
+        try:
+            answer = await waiter.answer
+        except asyncio.CancelledError:
+            if waiter.taken and waiter.answer.done() and not waiter.answer.cancelled():
+                self.settle(core, namespace, waiter, stored=False)  # it was granted as we went
+            raise
         if answer is not None:
             raise answer
         return waiter
@@ -117,9 +125,13 @@ class Batches:
                 await self._decide_all(core, namespace, self._waiting.pop(namespace, []))
         finally:
             del self._running[namespace]
+            for waiter in self._waiting.pop(namespace, ()):
+                self._tell(namespace, waiter, {})  # only when this was cut short
 
     async def _decide_all(self, core: Core, namespace: str, batch: list[Waiter]) -> None:
-        answers: dict[Waiter, Refusal | ApiError | None] = {}
+        answers: Answers = {}
+        # Remembered before their quotas are written: a count based on what is written then must know.
+        self._granted.setdefault(namespace, []).extend(batch)
         try:
             if batch:
                 await _decide(core, namespace, batch, answers)
@@ -127,26 +139,23 @@ class Batches:
             answers |= {waiter: error for waiter in batch if waiter not in answers}
         finally:
             for waiter in batch:
-                self._tell(core, namespace, waiter, answers)
+                self._tell(namespace, waiter, answers)
+            self._forget(namespace, core.clock.monotonic())
 
-    def _tell(
-        self, core: Core, namespace: str, waiter: Waiter, answers: Mapping[Waiter, Refusal | ApiError | None]
-    ) -> None:
+    def _tell(self, namespace: str, waiter: Waiter, answers: Answers) -> None:
         """Answer, and take back what was taken for a request that was refused or given up meanwhile."""
-        granted = waiter in answers and answers[waiter] is None and not waiter.answer.done()
-        if waiter not in answers:
-            waiter.answer.cancel()
-        elif not waiter.answer.done():
-            waiter.answer.set_result(answers[waiter])
-        if granted and waiter.taken:
-            self._granted.setdefault(namespace, []).append(waiter)
-        elif waiter.taken:
+        undecided = internal("the server stopped before the quotas were decided")
+        answer = answers.get(waiter, undecided)
+        is_granted = answer is None and not waiter.answer.done()
+        if not waiter.answer.done():
+            waiter.answer.set_result(answer)
+        if not is_granted or not waiter.taken:
+            waiter.forgotten_at = -inf
+        if not is_granted and waiter.taken:
             self._returned.setdefault(namespace, []).append(waiter.taken)
 
 
-async def _decide(
-    core: Core, namespace: str, batch: list[Waiter], answers: dict[Waiter, Refusal | ApiError | None]
-) -> None:
+async def _decide(core: Core, namespace: str, batch: list[Waiter], answers: Answers) -> None:
     """Put an answer for every request of the batch into `answers`, and what they took into the quotas.
 
     Raises ApiError when the quotas cannot be written.
@@ -174,7 +183,7 @@ async def _decide(
 
 
 def _grant(
-    quotas: list[Object], waiters: list[Waiter], answers: dict[Waiter, Refusal | ApiError | None]
+    quotas: list[Object], waiters: list[Waiter], answers: Answers
 ) -> tuple[list[Object], list[Waiter]]:
     """The quotas after all that have room took theirs, and who they are; the others get their answer."""
     granted: list[Waiter] = []
