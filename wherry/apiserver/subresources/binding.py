@@ -22,9 +22,6 @@ async def binding(core: Core, call: Call, served: Served) -> Outcome:
     check_write_options(call.query, "CreateOptions")
     wanted = read_object(call, served.resource, "v1", "Binding")
     info = call.info
-    errors = validate_binding(wanted)
-    if errors:
-        raise invalid("Binding", "", info.name, errors)
     attributes = Attributes(
         core,
         CREATE,
@@ -41,6 +38,9 @@ async def binding(core: Core, call: Call, served: Served) -> Outcome:
     )
     await core.admission.admit(attributes)
     await core.admission.validate(attributes)
+    errors = validate_binding(wanted)
+    if errors:
+        raise invalid("Binding", "", info.name, errors)
     for _ in range(ATTEMPTS):
         cached = served.get(info.namespace, info.name)
         if cached is None:

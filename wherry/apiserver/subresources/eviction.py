@@ -49,7 +49,6 @@ async def eviction(core: Core, call: Call, served: Served) -> Outcome:
     pod = cached.decode()
     options = delete_options(call.query, wanted.get("deleteOptions"))
     dry_run = options.dry_run or call.is_dry_run
-    options = replace(options, dry_run=dry_run)
     attributes = Attributes(
         core,
         CREATE,
@@ -66,6 +65,7 @@ async def eviction(core: Core, call: Call, served: Served) -> Outcome:
     )
     await core.admission.admit(attributes)
     await core.admission.validate(attributes)
+    options = replace(delete_options(call.query, wanted.get("deleteOptions")), dry_run=dry_run)
     if not needs_no_budget(pod):
         await _take_room(core, pod, dry_run)
     if not dry_run:

@@ -58,6 +58,7 @@ async def token(core: Core, call: Call, served: Served) -> Outcome:
     await core.admission.validate(attributes)
     spec = request.get("spec") or {}
     lifetime_s = spec.get("expirationSeconds") or lifetime_s
+    _check_lifetime(lifetime_s)
     bound = await _bound(core, info.namespace, info.name, spec.get("boundObjectRef"))
     audiences = spec.get("audiences") or list(core.authenticator.audiences)
     if lifetime_s > LONGEST_LIFETIME_S:

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from tests.apiserver.admission.webhooks.hooks import Hooks, allowed, denied, patched
-from tests.apiserver.rig import Rig, config_map
+from tests.apiserver.rig import Rig, config_map, pod
 from wherry.objects.meta import Object
 
 MAPS = "/api/v1/namespaces/default/configmaps"
@@ -177,14 +177,14 @@ async def test_pods_are_defaulted_after_a_patch(rig: Rig, hook: Hooks) -> None:
         add("/spec/containers/-", {"name": "sidecar", "image": "side:1", "unknown": 1})
     )
     await hook.configure("Mutating", "m", hook.webhook("/m", rules=rules))
-    pod = {
+    made = {
         "apiVersion": "v1",
         "kind": "Pod",
         "metadata": {"name": "p"},
         "spec": {"containers": [{"name": "web", "image": "nginx:1"}]},
     }
     await rig.http("POST", "/api/v1/namespaces/default/serviceaccounts", {"metadata": {"name": "default"}})
-    status, body, _ = await rig.http("POST", "/api/v1/namespaces/default/pods", pod)
+    status, body, _ = await rig.http("POST", "/api/v1/namespaces/default/pods", made)
     assert status == 201, body
     sidecar = body["spec"]["containers"][1]
     assert "unknown" not in sidecar
@@ -214,3 +214,27 @@ async def test_many_writers_of_one_object_all_succeed(rig: Rig, hook: Hooks) -> 
     assert {status for status, _, _ in answers} == {200}
     _, body, _ = await rig.http("GET", f"{MAPS}/a")
     assert len(body["data"]) == 40
+
+
+async def test_what_is_asked_of_a_pod_can_be_changed(rig: Rig, hook: Hooks) -> None:
+    """A binding to another node; the token's audience."""
+    await rig.http("POST", "/api/v1/namespaces/default/serviceaccounts", {"metadata": {"name": "default"}})
+    await rig.http("POST", "/api/v1/namespaces/default/pods", pod("p"))
+    hook.answers["/b"] = lambda _: patched(add("/target/name", "other"))
+    hook.answers["/t"] = lambda _: patched(add("/spec/audiences", ["there"]))
+    rule = {"apiGroups": [""], "apiVersions": ["v1"], "operations": ["CREATE"]}
+    await hook.configure(
+        "Mutating",
+        "m",
+        hook.webhook("/b", rules=[{**rule, "resources": ["pods/binding"]}]),
+        hook.webhook("/t", rules=[{**rule, "resources": ["serviceaccounts/token"]}]),
+    )
+    body = {"metadata": {"name": "p"}, "target": {"kind": "Node", "name": "n"}}
+    status, answer, _ = await rig.http("POST", "/api/v1/namespaces/default/pods/p/binding", body)
+    assert status == 201, answer
+    _, answer, _ = await rig.http("GET", "/api/v1/namespaces/default/pods/p")
+    assert answer["spec"]["nodeName"] == "other"
+    path = "/api/v1/namespaces/default/serviceaccounts/default/token"
+    status, answer, _ = await rig.http("POST", path, {"spec": {"expirationSeconds": 600}})
+    assert (status, answer["spec"]["audiences"]) == (201, ["there"])
+    assert hook.requests("/t")[0]["kind"]["kind"] == "TokenRequest"

@@ -112,14 +112,17 @@ class WebhookPlugin(BasePlugin):
             raise no_dry_run(webhook.name)
         return True
 
-    def failed(self, webhook: Webhook, attributes: Attributes, error: CallFailed) -> None:
-        """A call failed: go on if the webhook says so. Raises ApiError (500)."""
+    def failed(self, webhook: Webhook, attributes: Attributes, error: CallFailed, place: str) -> None:
+        """A call failed: go on if the webhook says so. Raises ApiError (500).
+
+        `place` is the round and number of the call, as audit annotations tell it.
+        """
         if webhook.fails_closed:
             log.warning("failed calling webhook %s, failing closed: %s", webhook.name, error)
             raise failure(webhook.name, str(error)) from error
         log.warning("failed calling webhook %s, failing open: %s", webhook.name, error)
         self._metrics.failed_open(webhook.name, self.kind)
-        attributes.annotate(f"failed-open.{self.noun}.webhook.admission.k8s.io/{webhook.name}", webhook.name)
+        attributes.annotate(f"failed-open.{self.noun}.webhook.admission.k8s.io/{place}", webhook.name)
 
     def _note(self, invocation: Invocation, attributes: Attributes, said: Verdict) -> None:
         """Pass on a webhook's warnings, and its notes for the audit log."""

@@ -74,7 +74,7 @@ class MutatingAdmissionWebhook(WebhookPlugin):
                 self._metrics.rejected(
                     webhook.name, self.kind, attributes.operation, "calling_webhook_error", error.code
                 )
-            self.failed(webhook, attributes, error)
+            self.failed(webhook, attributes, error, _place(attributes, number))
             return False
         self._note(invocation, attributes, said)
         if not said.allowed:
@@ -115,8 +115,7 @@ class MutatingAdmissionWebhook(WebhookPlugin):
         self, invocation: Invocation, attributes: Attributes, number: int, said: Verdict | None
     ) -> None:
         """Note for the audit log who changed what, in upstream's keys."""
-        rounds = attributes.rounds
-        place = f"round_{int(rounds is not None and rounds.is_second)}_index_{number}"
+        place = _place(attributes, number)
         webhook = invocation.webhook
         note = {
             "configuration": webhook.configuration,
@@ -132,3 +131,9 @@ class MutatingAdmissionWebhook(WebhookPlugin):
                 "patchType": said.patch_type,
             }
             attributes.annotate(f"patch.webhook.admission.k8s.io/{place}", orjson.dumps(patch).decode())
+
+
+def _place(attributes: Attributes, number: int) -> str:
+    """Which call it is, as audit annotations tell it."""
+    rounds = attributes.rounds
+    return f"round_{int(rounds is not None and rounds.is_second)}_index_{number}"

@@ -46,17 +46,19 @@ class ValidatingAdmissionWebhook(WebhookPlugin):
             if self.selects(invocation, attributes, *objects):
                 asked.append((invocation, objects))
         if len(asked) == 1:
-            await self._ask(*asked[0], attributes)
+            await self._ask(*asked[0], attributes, 0)
             return
         answers = await asyncio.gather(
-            *(self._ask(invocation, objects, attributes) for invocation, objects in asked),
+            *(self._ask(*each, attributes, number) for number, each in enumerate(asked)),
             return_exceptions=True,
         )
         for answer in answers:
             if isinstance(answer, BaseException):
                 raise answer
 
-    async def _ask(self, invocation: Invocation, objects: Objects, attributes: Attributes) -> None:
+    async def _ask(
+        self, invocation: Invocation, objects: Objects, attributes: Attributes, number: int
+    ) -> None:
         """Ask one webhook. Raises ApiError when it refuses, or fails and may not."""
         webhook, operation = invocation.webhook, attributes.operation
         started = perf_counter()
@@ -68,7 +70,7 @@ class ValidatingAdmissionWebhook(WebhookPlugin):
                 self._metrics.rejected(
                     webhook.name, self.kind, operation, "calling_webhook_error", error.code
                 )
-            self.failed(webhook, attributes, error)
+            self.failed(webhook, attributes, error, f"round_0_index_{number}")
             return
         self._note(invocation, attributes, said)
         refusal: ApiError | None = None if said.allowed else denial(webhook.name, said.result)
