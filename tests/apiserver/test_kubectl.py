@@ -15,7 +15,9 @@ from typing import Any
 import pytest
 
 from tests.apiserver.rig import Rig, account, files, running
+from wherry.api.catalog import BUILTIN
 from wherry.api.core.service_accounts import SERVICE_ACCOUNTS
+from wherry.api.resource import Resource
 
 pytestmark = pytest.mark.slow
 
@@ -172,3 +174,20 @@ async def test_pods_events_and_explanations(kubectl: Kubectl) -> None:
     assert "statefulsets" in text
     _, text = await kubectl("version")
     assert "Server Version: v1.37.0" in text
+
+
+async def test_every_kind_is_explained_to_its_last_field(kubectl: Kubectl) -> None:
+    """kubectl reads our OpenAPI v3 documents; a schema it cannot follow would stop it."""
+    kinds = {(r.group, r.version, r.kind): r for r in BUILTIN if r.schema and "list" in r.verbs}
+    slots = asyncio.Semaphore(2)
+
+    async def explain(resource: Resource) -> tuple[str, int, str]:
+        which = (resource.plural, f"--api-version={resource.api_version}")
+        async with slots:
+            return " ".join(which), *(await kubectl("explain", *which, "--recursive"))
+
+    wrong = {}
+    for name, code, text in await asyncio.gather(*map(explain, kinds.values())):
+        if code or "apiVersion" not in text or "FIELDS:" not in text:
+            wrong[name] = text[:300]
+    assert wrong == {}
