@@ -45,6 +45,7 @@ _INTEGERS: tuple[tuple[re.Pattern[str], int], ...] = (
 )
 _FLOAT = re.compile(r"[-+]?(\.[0-9]+|[0-9]+(\.[0-9]*)?)([eE][-+]?[0-9]+)?", re.ASCII)
 _LONGEST_INTEGER = 64
+_HALF_PAIR = re.compile("[\ud800-\udfff]")
 
 
 class YamlError(ValueError):
@@ -211,7 +212,7 @@ def _scalar(event: ScalarEvent) -> Any:
     """What a scalar means: by its tag, if it is plain by its looks, else a text."""
     text: str = event.value
     tag: str = event.tag or ""
-    if any("\ud800" <= character <= "\udfff" for character in text):
+    if _HALF_PAIR.search(text):
         raise YamlError(f"{_line(event)}the text has half a surrogate pair")
     if not tag:
         value = _plain(text) if event.implicit[0] else text
