@@ -144,8 +144,10 @@ class Batches:
 
     def _tell(self, namespace: str, waiter: Waiter, answers: Answers) -> None:
         """Answer, and take back what was taken for a request that was refused or given up meanwhile."""
-        undecided = internal("the server stopped before the quotas were decided")
-        answer = answers.get(waiter, undecided)
+        if waiter in answers:
+            answer = answers[waiter]
+        else:
+            answer = internal("the server stopped before the quotas were decided")
         is_granted = answer is None and not waiter.answer.done()
         if not waiter.answer.done():
             waiter.answer.set_result(answer)
