@@ -14,10 +14,10 @@ from wherry.objects.meta import name_of
 def review(core: Core, call: Call, served: Served) -> Result:
     """Answer a POST of a kind that is not stored; at once when nobody is to be asked. Raises ApiError."""
     answer = review_of(served.resource)
-    if served.resource.group in REVIEW_GROUPS:
-        concerned = core.admission.concerned(core, served.resource, "", CREATE)
-        if concerned.admit or concerned.validate:
-            return _admitted(core, call, served)
+    # The built-in plugins have nothing to say about what is not stored.
+    is_asked_about = core.admission.concerned(core, served.resource, "", CREATE).asks_outside
+    if is_asked_about and served.resource.group in REVIEW_GROUPS:
+        return _admitted(core, call, served)
     return answer(core, call, served)
 
 
