@@ -10,8 +10,6 @@ from __future__ import annotations
 from functools import lru_cache
 from typing import Any
 
-import re2
-
 # The library's word for a mistake (a prefix of its text) and Go's, which clients see. Longer ones first.
 _GO_WORDS = (
     ("missing argument to repetition operator", "missing argument to repetition operator"),
@@ -64,6 +62,8 @@ class Pattern:
 @lru_cache(1024)
 def compile_pattern(text: str) -> Pattern:
     """The pattern. Raises PatternError."""
+    import re2  # 2.5 MB; most servers never see a pattern
+
     options = re2.Options()
     options.log_errors = False
     try:

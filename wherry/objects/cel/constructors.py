@@ -11,8 +11,6 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import Any
 
-import cel
-
 from wherry.objects.cel.tokens import Token, arguments, closing, tokens_of
 
 OBJECT = "__object__"
@@ -62,11 +60,13 @@ def _field(part: list[Token]) -> str:
 
 
 def _object(name: str, fields: Mapping[str, Any]) -> dict[str, Any]:
+    from wherry.objects.cel.library import OptionalValue
+
     made: dict[str, Any] = {TYPE: name}
     for field, value in fields.items():
         if not field.startswith("?"):
             made[field] = value
-        elif isinstance(value, cel.OptionalValue):
+        elif isinstance(value, OptionalValue):
             if value.has_value():
                 made[field[1:]] = value.value()
         else:

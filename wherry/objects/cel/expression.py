@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-import logging
 import re
 from collections.abc import Callable, Mapping
 from functools import lru_cache
 from typing import Any
 
-import cel
-
+from wherry.objects.cel import library
 from wherry.objects.cel.constructors import constructed
 from wherry.objects.cel.cost import (
     EXCEEDED,
@@ -20,13 +18,11 @@ from wherry.objects.cel.cost import (
     charged,
     upfront,
 )
+from wherry.objects.cel.errors import CelCostError, CelError
 from wherry.objects.cel.functions import FUNCTIONS
 from wherry.objects.cel.rewrite import Rewritten, rewrite
 from wherry.objects.cel.tokens import TokenError, tokens_of
 from wherry.objects.regex import PatternError, compile_pattern
-
-# The library logs every failure of a function; here failures are answers, told to whoever asked.
-logging.getLogger("cel").setLevel(logging.CRITICAL)
 
 TOO_DEEP = "ERROR: <input>:-1:0: expression recursion limit exceeded"
 _UNREADABLE = (".?", "[?", "`")  # what the library cannot read before it is rewritten
@@ -39,20 +35,12 @@ _OF_A_FUNCTION = re.compile(
 _FAILURES = (ValueError, TypeError, KeyError, IndexError, RuntimeError, ArithmeticError)
 
 
-class CelError(ValueError):
-    """An expression that cannot be compiled or evaluated; the text says why."""
-
-
-class CelCostError(CelError):
-    """An expression that would cost more than it may."""
-
-
 class Expression:
     """One compiled expression; may be evaluated any number of times."""
 
     def __init__(self, source: str, rewritten: Rewritten) -> None:
         self.source = source
-        self._program = cel.compile(rewritten.text)
+        self._program = library.compile(rewritten.text)
         self._rewritten = rewritten
         self.names = frozenset(self._program.variables())
         self.functions = frozenset(self._program.functions())
@@ -74,7 +62,7 @@ class Expression:
             budget = Budget()
         try:
             budget.spend(upfront(self._rewritten.operations, self._rewritten.pluses, variables))
-            context = cel.Context(dict(variables), self._functions(budget, functions or {}))
+            context = library.Context(dict(variables), self._functions(budget, functions or {}))
             value = self._program.execute(context)
         except CostExceeded as error:
             raise CelCostError(str(error)) from error
@@ -124,7 +112,7 @@ def check_patterns(source: str) -> None:
             and tokens[index + 3].text in (",", ")")
         ):
             try:
-                compile_pattern(cel.compile(text.text).execute({}))
+                compile_pattern(library.compile(text.text).execute({}))
             except PatternError as error:
                 raise PatternError(f"program instantiation failed: {error}") from error
 
@@ -147,7 +135,7 @@ def compile_expression(source: str) -> Expression:
 def _syntax_error(source: str, text: str) -> str:
     """What the parser says of the source as it was written, or else (`text`) as it was rewritten."""
     try:
-        cel.compile(source)
+        library.compile(source)
     except _FAILURES as error:
         if not any(sign in source for sign in _UNREADABLE):
             text = str(error)

@@ -12,9 +12,7 @@ from datetime import datetime, timedelta
 from itertools import pairwise
 from typing import Any
 
-import cel
-from cel.stdlib import EXTENSIONS
-
+from wherry.objects.cel.library import EXTENSIONS, OptionalValue
 from wherry.objects.cel.networks import NETWORKS
 from wherry.objects.cel.quantities import QUANTITIES
 from wherry.objects.cel.versions import VERSIONS, compare_any
@@ -34,20 +32,20 @@ _NAMED_FORMATS = {
 
 def opt_select(value: Any, key: Any) -> Any:
     """`value.?key` and `value[?key]`: an optional, empty where there is nothing."""
-    if isinstance(value, cel.OptionalValue):
+    if isinstance(value, OptionalValue):
         if not value.has_value():
             return value
         value = value.value()
     if isinstance(value, dict) and key in value:
-        return cel.OptionalValue.of(value[key])
+        return OptionalValue.of(value[key])
     if isinstance(value, list) and isinstance(key, int) and 0 <= key < len(value):
-        return cel.OptionalValue.of(value[key])
-    return cel.OptionalValue.none()
+        return OptionalValue.of(value[key])
+    return OptionalValue.none()
 
 
 def optional(value: Any, *, is_there: bool) -> Any:
     """An optional value, for a variable that may be absent."""
-    return cel.OptionalValue.of(value) if is_there else cel.OptionalValue.none()
+    return OptionalValue.of(value) if is_there else OptionalValue.none()
 
 
 def entries(value: Any) -> list[dict[str, Any]]:
@@ -78,12 +76,12 @@ def opt_list(value: Any) -> list[Any]:
 
 def opt_first(items: list[Any]) -> Any:
     """The one thing, or nothing, as an optional value again."""
-    return cel.OptionalValue.of(items[0]) if items else cel.OptionalValue.none()
+    return OptionalValue.of(items[0]) if items else OptionalValue.none()
 
 
 def opt_flat(items: list[Any]) -> Any:
     """The optional value that is the one thing, or nothing."""
-    return items[0] if items else cel.OptionalValue.none()
+    return items[0] if items else OptionalValue.none()
 
 
 def matches(text: str, pattern: str) -> bool:
@@ -176,15 +174,15 @@ def shown(value: Any) -> str:
 def named_format(name: str) -> Any:
     """`format.named("dns1123Label")`: the format, or nothing when there is none of that name."""
     known = name in _NAMED_FORMATS
-    return cel.OptionalValue.of({"$format": name}) if known else cel.OptionalValue.none()
+    return OptionalValue.of({"$format": name}) if known else OptionalValue.none()
 
 
 def validate_format(form: Mapping[str, Any], text: str) -> Any:
     """What is wrong with a text of a format, nothing if it is right."""
     name = form["$format"]
     if has_format(text, _NAMED_FORMATS[name]):
-        return cel.OptionalValue.none()
-    return cel.OptionalValue.of([f"does not match the format {name}"])
+        return OptionalValue.none()
+    return OptionalValue.of([f"does not match the format {name}"])
 
 
 FUNCTIONS: Mapping[str, Callable[..., Any]] = {

@@ -7,8 +7,8 @@ object has is known only when it is there.
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping
+from functools import cache
 
-from wherry.objects.cel.functions import FUNCTIONS
 from wherry.objects.cel.tokens import Token, TokenError, arguments, closing, syntax_error, tokens_of
 
 _CONSTANTS = frozenset({"true", "false", "null", "in"})
@@ -33,9 +33,15 @@ _AUTHORIZER = frozenset(
     | {"check", "allowed", "reason", "errored", "error", "fieldSelector", "labelSelector"}
 )
 _PATCHES = frozenset({"Object", "JSONPatch"})
-_FUNCTIONS = (
-    {name.rpartition(".")[2] for name in FUNCTIONS} | _NATIVE | _MACROS | _TYPES | _AUTHORIZER | {"escapeKey"}
-)
+_OTHERS = _NATIVE | _MACROS | _TYPES | _AUTHORIZER | {"escapeKey"}
+
+
+@cache
+def _functions() -> frozenset[str]:
+    """The names of all functions there are."""
+    from wherry.objects.cel.functions import FUNCTIONS  # loads the library
+
+    return frozenset(name.rpartition(".")[2] for name in FUNCTIONS) | _OTHERS
 
 
 def undeclared(
@@ -93,7 +99,7 @@ class _Walk:
     def _call(self, tokens: list[Token], index: int, known: frozenset[str]) -> int:
         """Look at a call, and return where it ends."""
         name, end = tokens[index].text, closing(tokens, index + 1)
-        if name not in _FUNCTIONS:
+        if name not in _functions():
             self._missing(name, tokens[index + 1].at)
         parts = [part for part in arguments(tokens, index + 1, end) if part]
         bound = 0

@@ -9,14 +9,17 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from functools import lru_cache
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
-from wherry.objects.cel import Budget, CelCostError, CelError, Expression, compile_expression
+from wherry.objects.cel import Budget, CelCostError, CelError, compile_expression
 from wherry.objects.cel.cost import COST_LIMIT_OF_A_CALL, COST_LIMIT_OF_AN_OBJECT
 from wherry.objects.errors import FieldError, show_value
 from wherry.objects.meta import Object
 from wherry.objects.structural.bindings import to_cel
 from wherry.objects.structural.node import Node
+
+if TYPE_CHECKING:
+    from wherry.objects.cel.expression import Expression
 
 OUT_OF_BUDGET = "validation failed due to running out of cost budget, no further validation rules will be run"
 CALL_TOO_EXPENSIVE = "no further validation rules will be run due to call cost exceeds limit for rule: "

@@ -9,17 +9,20 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from copy import copy
 from functools import cached_property, lru_cache
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from wherry.api.resource import Resource
 from wherry.apiserver.admission.base import Attributes
 from wherry.apiserver.admission.expressions.authorizer import authorizer_functions, authorizer_value
 from wherry.apiserver.admission.facts import request_facts
-from wherry.objects.cel import Budget, CelCostError, CelError, Expression, compile_expression
+from wherry.objects.cel import Budget, CelCostError, CelError, compile_expression
 from wherry.objects.cel.constructors import CONSTRUCTORS
 from wherry.objects.cel.cost import COST_LIMIT_OF_AN_OBJECT
 from wherry.objects.cel.tokens import TokenError, tokens_of
 from wherry.objects.meta import Object
+
+if TYPE_CHECKING:
+    from wherry.objects.cel.expression import Expression
 
 VARIABLE = "__variable__"
 OUT_OF_BUDGET = "validation failed due to running out of cost budget, no further validation rules will be run"
