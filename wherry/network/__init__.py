@@ -1,0 +1,1 @@
+"""The pods' network on this machine: the bridge, CNI configuration, filter rules of one cluster."""

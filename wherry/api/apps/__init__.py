@@ -1,0 +1,1 @@
+"""apps: the workloads that keep pods running, and their revisions."""

@@ -1,0 +1,1 @@
+"""authentication.k8s.io: questions who somebody is; nothing of it is stored."""

@@ -1,0 +1,1 @@
+"""autoscaling: HorizontalPodAutoscaler in both versions."""

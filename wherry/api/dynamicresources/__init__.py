@@ -1,0 +1,1 @@
+"""resource.k8s.io: devices, their classes, and claims for them."""

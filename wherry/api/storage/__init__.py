@@ -1,0 +1,1 @@
+"""storage.k8s.io: StorageClass, CSI drivers and nodes, attachments, capacities."""
