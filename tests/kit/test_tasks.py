@@ -7,7 +7,7 @@ import asyncio
 import pytest
 
 from wherry.kit.clock import settle
-from wherry.kit.tasks import Tasks
+from wherry.kit.tasks import Tasks, to_the_end
 
 
 async def test_closing_cancels_and_waits_for_the_cleaning_up() -> None:
@@ -57,3 +57,42 @@ async def test_a_closed_set_starts_nothing() -> None:
     await tasks.close()
     with pytest.raises(RuntimeError, match="closed"):
         tasks.spawn(asyncio.sleep(0), "late")
+
+
+async def test_work_goes_on_to_its_end_when_nobody_waits_for_it_any_more() -> None:
+    done: list[str] = []
+    go_on = asyncio.Event()
+
+    async def work() -> str:
+        await go_on.wait()
+        done.append("stored")
+        return "entry"
+
+    waiting = asyncio.ensure_future(to_the_end(work()))
+    await settle()
+    waiting.cancel()
+    await settle()
+    assert not waiting.done()  # who gives up still learns when it is over
+    go_on.set()
+    with pytest.raises(asyncio.CancelledError):
+        await waiting
+    assert done == ["stored"]
+    assert await to_the_end(work()) == "entry"
+
+
+async def test_a_failure_nobody_waits_for_is_logged(caplog: pytest.LogCaptureFixture) -> None:
+    go_on = asyncio.Event()
+
+    async def work() -> None:
+        await go_on.wait()
+        raise ValueError("the disk is full")
+
+    waiting = asyncio.ensure_future(to_the_end(work()))
+    await settle()
+    waiting.cancel()
+    go_on.set()
+    with pytest.raises(asyncio.CancelledError):
+        await waiting
+    assert "the disk is full" in caplog.text
+    with pytest.raises(ValueError, match="the disk is full"):
+        await to_the_end(work())

@@ -3,6 +3,7 @@
 asyncio forgets a task nobody holds and keeps quiet about one that failed. A `Tasks` holds its
 tasks, reports a failure the moment it happens (log, and the `on_failure` callback if given) and on
 `close` cancels all of them and waits until they are gone, so nothing outlives its component.
+`to_the_end` is for the step that must not stop half-way.
 """
 
 from __future__ import annotations
@@ -10,9 +11,28 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import Callable, Coroutine
-from typing import Any
+from typing import Any, TypeVar
 
 log = logging.getLogger(__name__)
+
+T = TypeVar("T")
+
+
+async def to_the_end(work: Coroutine[Any, Any, T]) -> T:
+    """What comes of `work`, which goes on to its end even if whoever waits for it is cancelled.
+
+    A cancelled caller waits for that end as well (and is then cancelled), unless it is cancelled again;
+    nobody is left to hear of a failure then, so it is logged.
+    """
+    task = asyncio.get_running_loop().create_task(work)
+    try:
+        return await asyncio.shield(task)
+    except asyncio.CancelledError:
+        await asyncio.wait([task])
+        error = None if task.cancelled() else task.exception()
+        if error is not None:
+            log.warning("what was given up failed as well: %s", error)
+        raise
 
 
 class Tasks:

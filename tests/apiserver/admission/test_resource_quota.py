@@ -3,17 +3,23 @@
 from __future__ import annotations
 
 import asyncio
+from decimal import Decimal
 from typing import Any
 
 import pytest
 
-from tests.apiserver.rig import Rig, account, config_map, pod
+from tests.apiserver.rig import Rig, account, config_map, pod, running
 from wherry.api.core.config_maps import CONFIG_MAPS
 from wherry.api.core.persistent_volume_claims import PERSISTENT_VOLUME_CLAIMS
 from wherry.api.core.pods import PODS
 from wherry.api.core.resource_quotas import RESOURCE_QUOTAS
 from wherry.api.core.service_accounts import SERVICE_ACCOUNTS
 from wherry.api.core.services import SERVICES
+from wherry.api.quota.catalog import evaluator_for
+from wherry.apiserver.admission.resource_quota.batches import REMEMBERED_S, Batches
+from wherry.apiserver.admission.resource_quota.plan import Demand, Refusal
+from wherry.apiserver.admission.resource_quota.plugin import ResourceQuota
+from wherry.kit.clock import FakeClock
 from wherry.objects.errors import ApiError
 from wherry.objects.meta import Object
 from wherry.store.base import StoreError
@@ -237,43 +243,73 @@ async def test_a_pod_that_grows_pays_for_it(ready: Rig) -> None:
     assert await used(ready) == {"requests.cpu": "50m"}
 
 
-async def test_custom_resources_are_counted(ready: Rig) -> None:
+def definition(scope: str = "Namespaced") -> Object:
     version = {
         "name": "v1",
         "served": True,
         "storage": True,
         "schema": {"openAPIV3Schema": {"type": "object"}},
     }
-    definition = {
+    return {
         "apiVersion": "apiextensions.k8s.io/v1",
         "kind": "CustomResourceDefinition",
         "metadata": {"name": "boats.example.com"},
         "spec": {
             "group": "example.com",
             "names": {"plural": "boats", "kind": "Boat"},
-            "scope": "Namespaced",
+            "scope": scope,
             "versions": [version],
         },
     }
-    path = "/apis/apiextensions.k8s.io/v1/customresourcedefinitions"
-    status, _, _ = await ready.http("POST", path, definition)
+
+
+async def served(rig: Rig, method: str, path: str, body: Object | None = None) -> tuple[int, Any]:
+    """Ask until the path is served: a definition is taken up a moment later."""
+    for _ in range(200):
+        status, told, _ = await rig.http(method, path, body)
+        if status != 404:
+            break
+        await asyncio.sleep(0.005)
+    return status, told
+
+
+DEFINITIONS = "/apis/apiextensions.k8s.io/v1/customresourcedefinitions"
+BOATS = "/apis/example.com/v1/namespaces/default/boats"
+
+
+def boat(name: str) -> Object:
+    return {"apiVersion": "example.com/v1", "kind": "Boat", "metadata": {"name": name}}
+
+
+async def test_custom_resources_are_counted(ready: Rig) -> None:
+    status, _, _ = await ready.http("POST", DEFINITIONS, definition())
     assert status == 201
     await limit(ready, count__boats_example_com="1")
-    boats = "/apis/example.com/v1/namespaces/default/boats"
     codes = []
     for name in ("a", "a", "b"):
-        boat = {"apiVersion": "example.com/v1", "kind": "Boat", "metadata": {"name": name}}
-        for _ in range(200):
-            status, told, _ = await ready.http("POST", boats, boat)
-            if status != 404:  # the definition is taken up a moment later
-                break
-            await asyncio.sleep(0.005)
+        status, told = await served(ready, "POST", BOATS, boat(name))
         codes.append(status)
     assert codes == [201, 409, 403]
     assert told["message"] == (
         'boats.example.com "b" is forbidden: exceeded quota: q, requested: count/boats.example.com=1, '
         "used: count/boats.example.com=1, limited: count/boats.example.com=1"
     )
+
+
+async def test_a_kind_made_anew_for_namespaces_is_counted(ready: Rig) -> None:
+    await ready.http("POST", DEFINITIONS, definition("Cluster"))
+    status, _ = await served(ready, "POST", "/apis/example.com/v1/boats", boat("first"))
+    assert status == 201
+    await ready.http("DELETE", "/apis/example.com/v1/boats/first")
+    await ready.http("DELETE", f"{DEFINITIONS}/boats.example.com")
+    for _ in range(200):
+        status, _, _ = await ready.http("POST", DEFINITIONS, definition())
+        if status == 201:
+            break
+        await asyncio.sleep(0.005)
+    assert status == 201
+    await limit(ready, count__boats_example_com="1")
+    assert [(await served(ready, "POST", BOATS, boat(name)))[0] for name in ("a", "b")] == [201, 403]
 
 
 async def test_a_request_that_is_given_up_takes_nothing(ready: Rig, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -295,3 +331,65 @@ async def test_a_request_that_is_given_up_takes_nothing(ready: Rig, monkeypatch:
         await creating
     await ready.admin.create(PODS, pod("other"))
     await settled(ready, {"pods": "1"})
+
+
+async def test_a_pod_whose_client_went_away_while_it_was_stored_is_paid_for(
+    ready: Rig, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    await limit(ready, pods="1")
+    create, writing, go_on = ready.store.create, asyncio.Event(), asyncio.Event()
+
+    async def slow(key: str, *arguments: Any, **options: Any) -> Any:
+        made = await create(key, *arguments, **options)
+        if key.startswith("/registry/pods/"):
+            writing.set()
+            await go_on.wait()
+        return made
+
+    monkeypatch.setattr(ready.store, "create", slow)
+    creating = asyncio.ensure_future(ready.admin.create(PODS, pod("p")))
+    await writing.wait()
+    creating.cancel()
+    await asyncio.sleep(0)
+    go_on.set()
+    with pytest.raises(asyncio.CancelledError):
+        await creating
+    await asyncio.sleep(0.02)  # something given back would be written by now
+    assert await used(ready) == {"pods": "1"}
+    assert "exceeded quota" in await refusal(ready, pod("other"))
+
+
+async def test_what_was_granted_is_forgotten_though_nothing_follows() -> None:
+    clock = FakeClock()
+    async with running(clock) as rig:
+        await rig.admin.create(SERVICE_ACCOUNTS, account())
+        await limit(rig, pods="5")
+        plugin = next(p for p in rig.server.core.admission.plugins if isinstance(p, ResourceQuota))
+        batches = plugin._batches
+        for number in range(3):
+            await rig.admin.create(PODS, pod(f"p{number}"))
+            await clock.advance(0.5)
+        assert batches.uncounted(rig.server.core, "default", "q", 0)
+        await clock.advance(REMEMBERED_S)
+        assert not batches._granted
+        assert not batches._timers
+
+
+async def test_a_refused_request_that_is_given_up_in_the_same_moment_gives_back_once(
+    ready: Rig, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    batches = Batches()
+    monkeypatch.setattr(batches, "_ensure_running", lambda core, namespace: None)
+    evaluator = evaluator_for(PODS)
+    assert evaluator is not None
+    core = ready.server.core
+    demand = Demand(evaluator, pod("p"), None, core.now())
+    reserving = asyncio.ensure_future(batches.reserve(core, "default", demand, dry_run=False))
+    await asyncio.sleep(0)
+    (waiter,) = batches._waiting["default"]
+    waiter.taken = {"q": {"pods": Decimal(1)}}  # one quota was written, another had no room
+    batches._tell("default", waiter, {waiter: Refusal("exceeded quota")})
+    reserving.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await reserving
+    assert batches._returned == {"default": [waiter.taken]}

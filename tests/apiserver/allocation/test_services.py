@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import random
+from collections.abc import Awaitable
 from typing import Any
 
 import pytest
@@ -124,3 +125,42 @@ async def test_a_restart_remembers() -> None:
         with pytest.raises(ApiError, match="already allocated"):
             await Client(second.local_transport(ADMIN)).create(SERVICES, service("b", clusterIP="10.96.0.80"))
         await second.close()
+
+
+async def given_up(rig: Rig, monkeypatch: pytest.MonkeyPatch, verb: str, request: Awaitable[Any]) -> None:
+    """Cancel a request while the store carries out its write, which it does all the same."""
+    write, writing, go_on = getattr(rig.store, verb), asyncio.Event(), asyncio.Event()
+
+    async def slow(*arguments: Any, **options: Any) -> Any:
+        made = await write(*arguments, **options)
+        writing.set()
+        await go_on.wait()
+        return made
+
+    monkeypatch.setattr(rig.store, verb, slow)
+    waiting = asyncio.ensure_future(request)
+    await writing.wait()
+    waiting.cancel()
+    await asyncio.sleep(0)
+    go_on.set()
+    with pytest.raises(asyncio.CancelledError):
+        await waiting
+    monkeypatch.setattr(rig.store, verb, write)
+
+
+async def test_a_service_whose_client_went_away_keeps_its_address(
+    rig: Rig, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    wanted = service("a", clusterIP="10.96.0.77")
+    await given_up(rig, monkeypatch, "create", rig.admin.create(SERVICES, wanted))
+    assert (await rig.admin.get(SERVICES, "a", "default"))["spec"]["clusterIP"] == "10.96.0.77"
+    with pytest.raises(ApiError, match="already allocated"):
+        await create(rig, "b", clusterIP="10.96.0.77")
+
+
+async def test_a_deleted_service_whose_client_went_away_gives_its_address_back(
+    rig: Rig, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    await create(rig, "a", clusterIP="10.96.0.77")
+    await given_up(rig, monkeypatch, "delete", rig.admin.delete(SERVICES, "a", "default"))
+    assert (await create(rig, "b", clusterIP="10.96.0.77"))["clusterIP"] == "10.96.0.77"

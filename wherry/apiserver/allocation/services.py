@@ -72,6 +72,10 @@ class ServiceAllocator:
                 except (PortInUse, PortOutOfRange):
                     continue
 
+    def concerns(self, resource: Resource) -> bool:
+        """Whether objects of the kind are given anything."""
+        return resource is SERVICES
+
     def reserve(
         self, resource: Resource, new: Object, old: Object | None, *, dry_run: bool = False
     ) -> Reservation:

@@ -8,9 +8,10 @@ are compare-and-swap on the revision the decision was based on.
 from __future__ import annotations
 
 import uuid
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Coroutine
 from contextlib import nullcontext
 from dataclasses import dataclass
+from typing import Any
 
 from wherry.api.resource import Resource, Strategy
 from wherry.apiserver import encoding, ownership
@@ -20,6 +21,7 @@ from wherry.apiserver.call import Call, Outcome
 from wherry.apiserver.core import Core
 from wherry.apiserver.owners import drop_repeated_owners
 from wherry.apiserver.registry import Served
+from wherry.kit.tasks import to_the_end
 from wherry.objects.errors import (
     ApiError,
     FieldError,
@@ -119,10 +121,26 @@ async def create_object(
     drop_repeated_owners(obj, call.warnings, after_admission=True)
     refuse_invalid(resource, obj, strategy.validate(obj, None))
     attributes.has_generated_name = False
+    call.warnings.extend(strategy.warnings(obj, None))
     await core.admission.validate(attributes)
+    return await _carry_out(attributes, _create_reserved(core, call, served, attributes, obj, generates))
+
+
+async def _carry_out(attributes: Attributes, storing: Coroutine[Any, Any, Outcome]) -> Outcome:
+    """Store what was admitted. What was reserved for it is settled by how that went, not by who waits for it:
+
+    a client may go away while its object is being written, and then the object is there all the same.
+    """
+    if attributes.settle is None and not attributes.core.services.concerns(attributes.resource):
+        return await storing
+    return await to_the_end(storing)
+
+
+async def _create_reserved(
+    core: Core, call: Call, served: Served, attributes: Attributes, obj: Object, generates: bool
+) -> Outcome:
     with attributes:
-        call.warnings.extend(strategy.warnings(obj, None))
-        reservation = core.services.reserve(resource, obj, None, dry_run=call.is_dry_run)
+        reservation = core.services.reserve(served.resource, obj, None, dry_run=call.is_dry_run)
         try:
             return await _store_new(core, call, served, obj, generates)
         except BaseException:
@@ -279,16 +297,22 @@ async def write_over(
     drop_repeated_owners(new, call.warnings, after_admission=True)
     new["metadata"]["resourceVersion"] = old["metadata"]["resourceVersion"]
     refuse_invalid(resource, new, rules.validate(new, old))
-    await core.admission.validate(attributes)
     call.warnings.extend(strategy.warnings(new, old))
+    await core.admission.validate(attributes)
     if new == old:
         return Outcome(data=served.data(cached))
     if call.is_dry_run:
         return Outcome(obj=new)
+    return await _carry_out(attributes, _update_reserved(core, served, attributes, cached, new, old))
+
+
+async def _update_reserved(
+    core: Core, served: Served, attributes: Attributes, cached: Cached, new: Object, old: Object
+) -> Outcome:
     with attributes:
         if is_finished(new) and old["metadata"].get("deletionGracePeriodSeconds") in (0, None):
             return await _finish(core, served, cached, new)
-        reservation = core.services.reserve(resource, new, old)
+        reservation = core.services.reserve(served.resource, new, old)
         try:
             await swap(core, served, cached, new)
         except BaseException:
@@ -319,6 +343,11 @@ async def swap(core: Core, served: Served, cached: Cached, new: Object) -> None:
 
 async def remove(core: Core, served: Served, cached: Cached, obj: Object) -> int:
     """Delete `cached`; the revision of the deletion. Raises Unfounded, ApiError (404)."""
+    removing = _remove(core, served, cached, obj)
+    return await (to_the_end(removing) if core.services.concerns(served.resource) else removing)
+
+
+async def _remove(core: Core, served: Served, cached: Cached, obj: Object) -> int:
     resource = served.resource
     try:
         with core.storing("delete", resource):

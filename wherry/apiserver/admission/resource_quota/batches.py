@@ -20,6 +20,7 @@ from wherry.api.quota.amounts import Amounts
 from wherry.apiserver.admission.resource_quota.plan import Demand, Refusal, reserve, taken_of, with_more
 from wherry.apiserver.core import Core
 from wherry.apiserver.verbs.write import Unfounded, swap
+from wherry.kit.clock import Timer
 from wherry.objects.errors import ApiError, conflict, internal
 from wherry.objects.meta import Object, name_of
 
@@ -61,6 +62,7 @@ class Batches:
         self._returned: dict[str, list[dict[str, Amounts]]] = {}
         self._granted: dict[str, list[Waiter]] = {}
         self._running: dict[str, asyncio.Task[None]] = {}
+        self._timers: dict[str, Timer] = {}
 
     async def reserve(self, core: Core, namespace: str, demand: Demand, *, dry_run: bool) -> Waiter:
         """Return once the quotas have what `demand` adds. Raises Refusal, and ApiError (409, 503)."""
@@ -70,7 +72,8 @@ class Batches:
         try:
             answer = await waiter.answer
         except asyncio.CancelledError:
-            if waiter.taken and waiter.answer.done() and not waiter.answer.cancelled():
+            told = waiter.answer
+            if waiter.taken and told.done() and not told.cancelled() and told.result() is None:
                 self.settle(core, namespace, waiter, stored=False)  # it was granted as we went
             raise
         if answer is not None:
@@ -83,11 +86,12 @@ class Batches:
         if stored:
             waiter.revision = int(waiter.demand.obj["metadata"].get("resourceVersion") or 0)
             waiter.forgotten_at = now + REMEMBERED_S
+            self._forget_in(core, namespace, REMEMBERED_S)
         else:
             waiter.forgotten_at = now
             self._returned.setdefault(namespace, []).append(waiter.taken)
             self._ensure_running(core, namespace)
-        self._forget(namespace, now)
+            self._forget(namespace, now)
 
     def uncounted(self, core: Core, namespace: str, quota: str, revision: int) -> list[Amounts]:
         """What was taken of a quota for objects a count may not have seen.
@@ -107,8 +111,25 @@ class Batches:
         if kept:
             self._granted[namespace] = kept
 
+    def _forget_in(self, core: Core, namespace: str, delay_s: float) -> None:
+        """See to it that requests are forgotten in time, in namespaces too where no other ever comes."""
+
+        def forget() -> None:
+            del self._timers[namespace]
+            now = core.clock.monotonic()
+            self._forget(namespace, now)
+            due = min((waiter.forgotten_at for waiter in self._granted.get(namespace, ())), default=inf)
+            if due < inf:  # else the end of those still being stored sets the next timer
+                self._forget_in(core, namespace, due - now)
+
+        if namespace not in self._timers:
+            self._timers[namespace] = core.clock.call_later(delay_s, forget)
+
     def close(self) -> None:
         """Decide nothing more."""
+        for timer in self._timers.values():
+            timer.cancel()
+        self._timers.clear()
         for task in self._running.values():
             task.cancel()
 

@@ -23,7 +23,7 @@ class ResourceQuota(BasePlugin):
 
     def __init__(self) -> None:
         self._batches = Batches()
-        self._evaluators: dict[tuple[str, str], Evaluator | None] = {}
+        self._evaluators: dict[tuple[str, str, bool], Evaluator | None] = {}
 
     def handles(self, resource: Resource, subresource: str, operation: str) -> bool:
         if resource is RESOURCE_QUOTAS and (subresource, operation) == ("status", UPDATE):
@@ -36,7 +36,8 @@ class ResourceQuota(BasePlugin):
         self._batches.close()
 
     def _evaluator(self, resource: Resource) -> Evaluator | None:
-        place = (resource.group, resource.plural)
+        # A custom kind can be made anew for namespaces after it was one of the cluster.
+        place = (resource.group, resource.plural, resource.namespaced)
         if place not in self._evaluators:
             self._evaluators[place] = evaluator_for(resource)
         return self._evaluators[place]
