@@ -16,6 +16,7 @@ from tests.apiserver.conformance.asking import (
     failure,
 )
 from tests.apiserver.rig import Rig, config_map
+from wherry.api.core.config_maps import CONFIG_MAPS
 
 WEB = f"{DEPLOYMENTS}/web"
 LAST_APPLIED = "kubectl.kubernetes.io/last-applied-configuration"
@@ -275,3 +276,35 @@ async def test_objects_without_entries_that_are_updated_stay_without(rig: Rig) -
     change = {"data": {"x": "2"}}
     _, answer, _ = await rig.http("PATCH", f"{MAPS}/a", change, headers={"Content-Type": MERGE_PATCH})
     assert answer["metadata"].get("managedFields") in (None, [])
+
+
+async def test_an_apply_that_finds_the_object_created_meanwhile_updates_it(
+    rig: Rig, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    create = rig.store.create
+
+    async def late(key: str, *arguments: Any, **options: Any) -> Any:
+        if key.endswith("/a"):
+            monkeypatch.setattr(rig.store, "create", create)
+            await rig.admin.create(CONFIG_MAPS, config_map("a", y="2"))
+        return await create(key, *arguments, **options)
+
+    monkeypatch.setattr(rig.store, "create", late)
+    status, answer = await apply(rig, f"{MAPS}/a", maps(x="1"))
+    assert (status, answer["data"]) == (200, {"x": "1", "y": "2"})
+
+
+async def test_an_apply_that_finds_the_object_deleted_meanwhile_creates_it(
+    rig: Rig, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    await apply(rig, f"{MAPS}/a", maps(x="1"))
+    update = rig.store.update
+
+    async def late(key: str, *arguments: Any, **options: Any) -> Any:
+        if key.endswith("/a"):
+            await rig.admin.delete(CONFIG_MAPS, "a", "default")
+        return await update(key, *arguments, **options)
+
+    monkeypatch.setattr(rig.store, "update", late)
+    status, answer = await apply(rig, f"{MAPS}/a", maps(x="2"))
+    assert (status, answer["data"]) == (201, {"x": "2"})

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from typing import Any
 
+import pytest
 from aiohttp import web
 
 from tests.apiserver.backing import backing, ca_bundle, publish
@@ -96,3 +97,25 @@ async def test_a_failing_webhook_is_told(rig: Rig) -> None:
     assert "backing" in body["message"]
     status, _, _ = await rig.http("GET", f"{ROOT}/a")
     assert status == 200
+
+
+async def test_a_deletion_that_was_overtaken_waits_for_what_overtook_it(
+    rig: Rig, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async with backing(convert) as port:
+        await publish(rig, port)
+        await define(rig, two_versions())
+        await rig.http("POST", ROOT, cron_tab("a"))
+        await rig.http("GET", f"{V2}/a")
+        delete = rig.store.delete
+
+        async def late(key: str, *, expected: int) -> Any:
+            monkeypatch.setattr(rig.store, "delete", delete)
+            entry = await rig.store.get(key)
+            assert entry is not None
+            await rig.store.update(key, entry.value, expected=entry.revision)
+            return await delete(key, expected=expected)
+
+        monkeypatch.setattr(rig.store, "delete", late)
+        status, answer, _ = await rig.http("DELETE", f"{V2}/a")
+        assert status == 200, answer

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from datetime import UTC, datetime
 from typing import Any
 
@@ -14,8 +15,10 @@ from wherry.api.core.pods import PODS
 from wherry.api.core.service_accounts import SERVICE_ACCOUNTS
 from wherry.apiserver.options import DeleteOptions
 from wherry.apiserver.verbs.delete import plan_deletion
+from wherry.apiserver.verbs.delete_collection import CONCURRENT_DELETIONS
 from wherry.objects.errors import ApiError
 from wherry.objects.meta import Object
+from wherry.store.base import StoreError
 
 NOW = datetime(2026, 1, 1, 12, 0, 0, tzinfo=UTC)
 
@@ -140,3 +143,23 @@ async def test_delete_collection_keeps_what_does_not_match(rig: Rig) -> None:
     assert [item["metadata"]["name"] for item in answer["items"]] == ["a", "b"]
     left = await rig.admin.list(CONFIG_MAPS, "default")
     assert [item["metadata"]["name"] for item in left.items] == ["c"]
+
+
+async def test_a_collection_is_left_alone_after_the_first_refusal(
+    rig: Rig, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for number in range(80):
+        await rig.admin.create(CONFIG_MAPS, config_map(f"m{number:02}"))
+    delete = rig.store.delete
+
+    async def failing(key: str, *, expected: int) -> Any:
+        await asyncio.sleep(0)
+        if key.endswith("/m05"):
+            raise StoreError("the disk is full")
+        return await delete(key, expected=expected)
+
+    monkeypatch.setattr(rig.store, "delete", failing)
+    status, _, _ = await rig.http("DELETE", "/api/v1/namespaces/default/configmaps")
+    assert status == 503
+    await asyncio.sleep(0.02)
+    assert len((await rig.admin.list(CONFIG_MAPS, "default")).items) > 80 - 2 * CONCURRENT_DELETIONS

@@ -18,7 +18,8 @@ from wherry.api.quota import usage as counting
 from wherry.api.resource import Resource
 from wherry.controllers.config import ControllerConfig, builtin_resources
 from wherry.controllers.resourcequota.controller import RESTS, ResourceQuotas, plan_status
-from wherry.objects.errors import conflict
+from wherry.controllers.resourcequota.counted import PATIENCE_S
+from wherry.objects.errors import conflict, not_found
 from wherry.objects.meta import Object, format_time
 from wherry.objects.quantity import parse_quantity
 
@@ -185,3 +186,18 @@ async def test_custom_resources_are_counted_as_they_come_and_go() -> None:
         await bench.clock.advance(1.1)
         await bench.settle()
         assert (await status(bench))["used"] == {"count/boats.example.com": "0"}
+
+
+async def test_a_kind_that_is_gone_before_it_was_listed_does_not_keep_others_from_being_counted() -> None:
+    boats = Resource(group="example.com", version="v1", kind="Boat", plural="boats", namespaced=True)
+    served = [*builtin_resources(), boats]
+    config = ControllerConfig(resources=lambda: served)
+    async with running(ResourceQuotas, config=config) as bench:
+        bench.server.refuse = lambda call: (
+            not_found("boats", "example.com", "") if call.path.endswith("/boats") else None
+        )
+        await bench.create(RESOURCE_QUOTAS, quota(secrets="5", count__boats_example_com="5"))
+        served.remove(boats)
+        await bench.clock.advance(PATIENCE_S + 1)
+        await bench.settle()
+        assert (await status(bench))["used"] == {"secrets": "0"}

@@ -90,7 +90,7 @@ async def delete_object(
                 await swap(core, served, cached, plan.changed)
             return Outcome(obj=plan.changed, status=202 if options.orphan_dependents is False else 200)
         except Unfounded:
-            continue
+            await served.source.open()  # what overtook may still be on its way here
     raise conflict(resource.plural, resource.group, name)
 
 

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import asyncio
+from collections import deque
 
 from wherry.apiserver.body import read_options
 from wherry.apiserver.cacher import Cached
 from wherry.apiserver.call import Call, Outcome
 from wherry.apiserver.core import Core
-from wherry.apiserver.options import delete_options, list_options
+from wherry.apiserver.options import DeleteOptions, delete_options, list_options
 from wherry.apiserver.registry import Served
-from wherry.apiserver.request import RequestInfo
 from wherry.apiserver.verbs.delete import delete_object
 from wherry.apiserver.verbs.list import page, render
 from wherry.objects.errors import ApiError
@@ -19,24 +19,35 @@ CONCURRENT_DELETIONS = 16
 
 
 async def delete_collection(core: Core, call: Call, served: Served) -> Outcome:
-    """Delete the objects of the collection; a List of what was there. Raises ApiError."""
+    """Delete the objects of the collection; a List of what was there. Raises ApiError.
+
+    The first that cannot be deleted ends it: nothing more is begun then.
+    """
     options = delete_options(call.query, read_options(call))
     listed, meta = await page(core, call, served, list_options(call.query))
-    slots = asyncio.Semaphore(CONCURRENT_DELETIONS)
+    left = deque(listed.items)
 
-    async def delete_one(cached: Cached) -> None:
-        one = Call(_info_of(call.info, cached), call.user, call.query, None, call.content_type, call.headers)
-        one.warnings = call.warnings
-        async with slots:
-            try:
-                await delete_object(core, one, served, cached.name, options)
-            except ApiError as error:
-                if error.code != 404:  # somebody else was faster, which is fine
-                    raise
+    async def work() -> None:
+        try:
+            while left:
+                await _delete_one(core, call, served, left.popleft(), options)
+        except BaseException:
+            left.clear()
+            raise
 
-    await asyncio.gather(*(delete_one(cached) for cached in listed.items))
+    await asyncio.gather(*(work() for _ in range(min(CONCURRENT_DELETIONS, len(left)))))
     return Outcome(data=render(served, listed, meta))
 
 
-def _info_of(info: RequestInfo, cached: Cached) -> RequestInfo:
-    return info._replace(namespace=cached.namespace, name=cached.name)
+async def _delete_one(core: Core, call: Call, served: Served, cached: Cached, options: DeleteOptions) -> None:
+    info = call.info._replace(namespace=cached.namespace, name=cached.name)
+    one = Call(info, call.user, call.query, None, call.content_type, call.headers)
+    one.warnings = call.warnings
+    try:
+        await delete_object(core, one, served, cached.name, options)
+    except ApiError as error:
+        if error.code != 404:  # somebody else was faster, which is fine
+            raise
+    finally:
+        for key, value in (one.annotations or {}).items():
+            call.annotate(key, value)

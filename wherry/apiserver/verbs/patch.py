@@ -21,8 +21,18 @@ from wherry.apiserver.options import check_write_options
 from wherry.apiserver.registry import Served
 from wherry.apiserver.verbs.patched import check_applied, check_patched, go_text
 from wherry.apiserver.verbs.update import check_name
-from wherry.apiserver.verbs.write import Rules, create_object, main_rules, set_namespace, update_object
+from wherry.apiserver.verbs.write import (
+    UPDATE_ATTEMPTS,
+    Rules,
+    create_object,
+    is_gone,
+    is_taken,
+    main_rules,
+    set_namespace,
+    update_object,
+)
 from wherry.objects.errors import (
+    ApiError,
     FieldError,
     bad_request,
     conflict,
@@ -145,18 +155,37 @@ def _check_patched(call: Call, resource: Resource, patched: Object, live: Object
 
 
 async def _apply(core: Core, call: Call, served: Served, rules: Rules) -> Outcome:
+    """Create or update, whichever it is in the end: others may create or delete the object meanwhile."""
     resource, info = served.resource, call.info
     applied = read_applied(call, resource)
-    if served.get(info.namespace, info.name) is None and not info.subresource:
-        uid = applied["metadata"].get("uid")
-        if uid:
-            why = f"uid mismatch: the provided object specified uid {uid}, and no existing object was found"
-            raise conflict(resource.plural, resource.group, info.name, why)
-        merged = ownership.apply(core, call, resource, None, applied)
-        return await create_object(core, call, served, merged, tracks_owners=False)
+    for _ in range(UPDATE_ATTEMPTS):
+        is_there = served.get(info.namespace, info.name) is not None
+        try:
+            if is_there or info.subresource:
+                return await _apply_over(core, call, served, applied, rules)
+            return await _apply_anew(core, call, served, applied)
+        except ApiError as error:
+            await served.source.open()  # what came between may still be on its way here
+            has_appeared = not is_there and is_taken(error, served, info)
+            has_gone = is_there and not info.subresource and is_gone(error, served, info)
+            if not has_appeared and not has_gone:
+                raise
+    raise conflict(resource.plural, resource.group, info.name)
 
+
+async def _apply_anew(core: Core, call: Call, served: Served, applied: Object) -> Outcome:
+    resource = served.resource
+    uid = applied["metadata"].get("uid")
+    if uid:
+        why = f"uid mismatch: the provided object specified uid {uid}, and no existing object was found"
+        raise conflict(resource.plural, resource.group, call.info.name, why)
+    merged = private_copy(ownership.apply(core, call, resource, None, applied))
+    return await create_object(core, call, served, merged, tracks_owners=False)
+
+
+async def _apply_over(core: Core, call: Call, served: Served, applied: Object, rules: Rules) -> Outcome:
     def produce(live: Object) -> Object:
-        merged: Object = private_copy(ownership.apply(core, call, resource, live, applied))
+        merged: Object = private_copy(ownership.apply(core, call, served.resource, live, applied))
         if not applied["metadata"].get("resourceVersion"):
             merged["metadata"].pop("resourceVersion", None)
         return merged

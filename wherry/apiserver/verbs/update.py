@@ -7,8 +7,15 @@ from wherry.apiserver.call import Call, Outcome
 from wherry.apiserver.core import Core
 from wherry.apiserver.options import check_write_options
 from wherry.apiserver.registry import Served
-from wherry.apiserver.verbs.write import Rules, create_object, main_rules, set_namespace, update_object
-from wherry.objects.errors import bad_request
+from wherry.apiserver.verbs.write import (
+    Rules,
+    create_object,
+    is_taken,
+    main_rules,
+    set_namespace,
+    update_object,
+)
+from wherry.objects.errors import ApiError, bad_request
 from wherry.objects.meta import Object
 
 
@@ -18,7 +25,12 @@ async def update(core: Core, call: Call, served: Served) -> Outcome:
     info = call.info
     if strategy.creates_on_update and served.get(info.namespace, info.name) is None:
         obj = read_replacement(core, call, served)
-        return await create_object(core, call, served, obj)
+        try:
+            return await create_object(core, call, served, obj)
+        except ApiError as error:
+            if not is_taken(error, served, info):
+                raise
+            # Somebody else created it meanwhile: then it is that which is replaced.
     return await replace(core, call, served, main_rules(strategy))
 
 

@@ -21,6 +21,7 @@ from wherry.apiserver.call import Call, Outcome
 from wherry.apiserver.core import Core
 from wherry.apiserver.owners import drop_repeated_owners
 from wherry.apiserver.registry import Served
+from wherry.apiserver.request import RequestInfo
 from wherry.kit.tasks import to_the_end
 from wherry.objects.errors import (
     ApiError,
@@ -192,6 +193,16 @@ async def _store_new(core: Core, call: Call, served: Served, obj: Object, genera
     elif present is not None and is_deleting(present.decode()):
         message = f"object is being deleted: {message}"
     raise ApiError(taken.code, taken.reason, message, details)
+
+
+def is_taken(error: ApiError, served: Served, info: RequestInfo) -> bool:
+    """Whether a creation failed because somebody else had created the object first."""
+    return error.reason == "AlreadyExists" and served.get(info.namespace, info.name) is not None
+
+
+def is_gone(error: ApiError, served: Served, info: RequestInfo) -> bool:
+    """Whether an update failed because somebody else had deleted the object first."""
+    return error.reason == "NotFound" and served.get(info.namespace, info.name) is None
 
 
 def generate_name(core: Core, served: Served, base: str, namespace: str) -> str:

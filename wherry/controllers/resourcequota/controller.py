@@ -48,7 +48,7 @@ class ResourceQuotas(Controller):
         counts = Cache(
             environment.client, environment.clock, random=environment.random, transform=counted_only
         )
-        self._counted = Counted(environment.cache, counts, self._object_changed)
+        self._counted = Counted(environment.cache, counts, self._object_changed, environment.clock)
         self._counted_at: dict[str, float] = {}
         self._rest_until: dict[str, float] = {}
         super().__init__(environment)
