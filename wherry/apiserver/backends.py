@@ -71,6 +71,16 @@ def pem_of(ca_bundle: str | None) -> str:
         raise Unreachable(f"unable to load root certificates: {error}") from error
 
 
+async def read_answer(response: aiohttp.ClientResponse, limit_b: int) -> bytes:
+    """The body of an answer. Raises Unreachable for one of more than `limit_b` bytes, not read to its end."""
+    data = bytearray()
+    async for piece in response.content.iter_any():
+        data += piece
+        if len(data) > limit_b:
+            raise Unreachable(f"the answer has more than {limit_b} bytes")
+    return bytes(data)
+
+
 async def service_backend(core: Core, namespace: str, name: str, port: int) -> Backend:
     """A ready endpoint of a service's port. Raises ApiError (503)."""
     services = core.registry.of(SERVICES)

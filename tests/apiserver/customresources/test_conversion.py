@@ -119,3 +119,29 @@ async def test_a_deletion_that_was_overtaken_waits_for_what_overtook_it(
         monkeypatch.setattr(rig.store, "delete", late)
         status, answer, _ = await rig.http("DELETE", f"{V2}/a")
         assert status == 200, answer
+
+
+@pytest.mark.parametrize(
+    "response",
+    [
+        "no",
+        {"result": "Success"},
+        {"result": {"status": "Success"}, "convertedObjects": ["x"]},
+        {"result": {"status": "Success"}, "convertedObjects": "x"},
+        {"result": {"status": "Success"}, "convertedObjects": [
+            {"apiVersion": "stable.example.com/v2", "kind": "CronTab", "metadata": "x"}]},
+    ],
+)  # fmt: skip
+async def test_a_webhook_that_makes_no_sense_is_told(rig: Rig, response: Any) -> None:
+    async def answer(request: web.Request) -> web.Response:
+        review = await request.json()
+        shown = {**response, "uid": review["request"]["uid"]} if isinstance(response, dict) else response
+        return web.json_response({**review, "response": shown})
+
+    async with backing(answer) as port:
+        await publish(rig, port)
+        await define(rig, two_versions())
+        await rig.http("POST", ROOT, cron_tab("a"))
+        status, body, _ = await rig.http("GET", f"{V2}/a")
+        assert status == 500
+        assert body["message"].startswith("conversion webhook for stable.example.com/v1, Kind=CronTab failed")

@@ -27,6 +27,8 @@ class FakeKubelet:
         self.requests: list[Request] = []
         self.port = 0
         self.more_log = asyncio.Event()
+        self.pages: dict[str, tuple[bytes, str]] = {}
+        """Bodies of HTML pages and how they are encoded, by path."""
 
     def handle(self, request: Request) -> Answer:
         """Answer by path."""
@@ -45,7 +47,17 @@ class FakeKubelet:
             return Response(
                 b'<a href="/x">there</a>', content_type="text/html; charset=utf-8", headers=opened
             )
+        if request.path in self.pages:
+            body, encoding = self.pages[request.path]
+            return Response(body, content_type="text/html", headers=(("Content-Encoding", encoding),))
+        if request.path == "/cut":
+            return StreamResponse(self._cut, content_type="text/plain")
         return Response(b"hello", headers=(("X-Served-By", "kubelet"),), content_type="text/plain")
+
+    async def _cut(self, writer: Writer) -> None:
+        writer.write(b"first\n")
+        await self.more_log.wait()
+        writer.abort()
 
     async def _logs(self, writer: Writer) -> None:
         writer.write(b"first\n")

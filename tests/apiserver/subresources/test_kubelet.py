@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import asyncio
+import gzip
 import ssl
 from collections.abc import AsyncIterator
 from typing import Any
 
+import aiohttp
 import pytest
 
 from tests.apiserver.rig import Rig, account, files, pod
@@ -16,7 +18,7 @@ from wherry.api.core.pods import PODS
 from wherry.api.core.service_accounts import SERVICE_ACCOUNTS
 from wherry.api.core.services import SERVICES
 from wherry.api.discovery.endpoint_slices import ENDPOINT_SLICES
-from wherry.apiserver.subresources.proxies import split_name
+from wherry.apiserver.subresources.proxies import PAGE_LIMIT_B, split_name
 from wherry.objects.errors import ApiError
 
 POD = "/api/v1/namespaces/default/pods/p"
@@ -215,3 +217,36 @@ def test_names(text: str, expected: tuple[str, str, str]) -> None:
 def test_names_that_make_no_sense(text: str) -> None:
     with pytest.raises(ApiError):
         split_name(text)
+
+
+async def read_page(rig: Rig, path: str) -> bytes:
+    """A page behind the proxy, as its bytes come."""
+    url = f"{rig.server.url}/api/v1/nodes/n/proxy{path}"
+    async with rig.session.get(url, headers=TOKEN, auto_decompress=False) as response:
+        assert response.status == 200
+        return await response.read()
+
+
+async def test_pages_too_large_to_be_held_are_passed_on_as_they_are(rig: Rig, node: FakeKubelet) -> None:
+    link = b'<a href="/x">there</a>'
+    large = link + b" " * PAGE_LIMIT_B
+    node.pages = {
+        "/small": (gzip.compress(link), "gzip"),
+        "/large": (large, "identity"),
+        "/bomb": (gzip.compress(large), "gzip"),
+    }
+    assert b'href="/api/v1/nodes/n/proxy/x"' in await read_page(rig, "/small")
+    assert await read_page(rig, "/large") == large
+    assert await read_page(rig, "/bomb") == node.pages["/bomb"][0]
+
+
+async def test_an_answer_that_breaks_off_is_no_fault_of_the_server(
+    rig: Rig, node: FakeKubelet, caplog: pytest.LogCaptureFixture
+) -> None:
+    url = f"{rig.server.url}/api/v1/nodes/n/proxy/cut"
+    async with rig.session.get(url, headers=TOKEN) as response:
+        assert await response.content.readline() == b"first\n"
+        node.more_log.set()
+        with pytest.raises(aiohttp.ClientPayloadError):
+            await response.content.read()
+    assert "the handler failed" not in caplog.text

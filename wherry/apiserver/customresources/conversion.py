@@ -20,7 +20,7 @@ import orjson
 from wherry.api.apiextensions.custom_kind import CustomKind
 from wherry.api.resource import Resource
 from wherry.apiserver import encoding
-from wherry.apiserver.backends import Backends, Trust, Unreachable, pem_of, webhook_backend
+from wherry.apiserver.backends import Backends, Trust, Unreachable, pem_of, read_answer, webhook_backend
 from wherry.apiserver.core import Core
 from wherry.apiserver.customresources.views import VersionView
 from wherry.apiserver.packing import Budget
@@ -32,6 +32,9 @@ from wherry.store.base import Entry, Event, Page, Sink, Store, Subscription
 log = logging.getLogger(__name__)
 
 TIMEOUT_S = 30.0
+ANSWER_LIMIT_B = 8 * 1024 * 1024
+GROWTH = 4
+"""How many times as large as what is sent an answer may be, besides `ANSWER_LIMIT_B` bytes."""
 Entries: TypeAlias = list[Entry]
 KEPT_METADATA = ("name", "namespace", "uid", "resourceVersion", "creationTimestamp", "generation")
 
@@ -58,13 +61,13 @@ class ConversionWebhook:
             "request": {"uid": review_id, "desiredAPIVersion": api_version, "objects": objects},
         }
         try:
-            answer = await self._ask(review)
-            return _checked(answer.get("response") or {}, review_id, objects, api_version)
+            return _checked(await self._ask(orjson.dumps(review)), review_id, objects, api_version)
         except (Unreachable, ValueError) as error:
             gvk = f"{objects[0].get('apiVersion')}, Kind={self._kind}"
             raise ApiError(500, "", f"conversion webhook for {gvk} failed: {error}") from error
 
-    async def _ask(self, review: Object) -> Object:
+    async def _ask(self, review: bytes) -> Object:
+        """The response to a review. Raises Unreachable, ValueError, ApiError."""
         backend = await webhook_backend(self._core, self._client_config)
         trust = Trust(ca_pem=pem_of(self._client_config.get("caBundle")))
         async with self._backends.request(
@@ -73,28 +76,33 @@ class ConversionWebhook:
             trust=trust,
             server_name=backend.server_name,
             headers=(("Content-Type", "application/json"), ("Accept", "application/json")),
-            body=orjson.dumps(review),
+            body=review,
             timeout_s=TIMEOUT_S,
         ) as response:
-            data = await response.read()
+            data = await read_answer(response, ANSWER_LIMIT_B + GROWTH * len(review))
             if response.status != 200:
                 raise Unreachable(
                     f"the server answered {response.status}: {data[:200].decode(errors='replace')}"
                 )
         answer = orjson.loads(data)
-        if not isinstance(answer, dict):
+        found = answer.get("response") if isinstance(answer, dict) else None
+        if not isinstance(found, dict):
             raise ValueError("invalid response: not an object")  # noqa: TRY004 - it is data
-        return answer
+        return found
 
 
 def _checked(response: Object, review_id: str, sent: list[Object], api_version: str) -> list[Object]:
     """The converted objects. Raises ValueError when the webhook did not do as it should."""
     if response.get("uid") != review_id:
         raise ValueError(f'expected response.uid="{review_id}", got "{response.get("uid")}"')
-    result = response.get("result") or {}
+    result = response.get("result")
+    if not isinstance(result, dict):
+        raise ValueError("the webhook did not say whether it could convert")  # noqa: TRY004 - it is data
     if result.get("status") != "Success":
         raise ValueError(result.get("message") or "the webhook refused without saying why")
     converted = response.get("convertedObjects") or []
+    if not isinstance(converted, list) or not all(isinstance(item, dict) for item in converted):
+        raise ValueError("returned something that is no list of objects")
     if len(converted) != len(sent):
         raise ValueError(f"returned {len(converted)} objects, expected {len(sent)}")
     made: list[Object] = []
@@ -108,10 +116,10 @@ def _checked(response: Object, review_id: str, sent: list[Object], api_version: 
     return made
 
 
-def _metadata(before: Object, after: Object | None, index: int) -> Object:
+def _metadata(before: Object, after: Any, index: int) -> Object:
     """Metadata as it was, but for labels and annotations, which a webhook may change."""
-    if after is None:
-        raise ValueError(f"invalid metadata of object at index {index}: missing metadata")
+    if not isinstance(after, dict):
+        raise ValueError(f"invalid metadata of object at index {index}: missing metadata")  # noqa: TRY004 - it is data
     for field in ("name", "namespace", "uid"):
         if after.get(field) != before.get(field):
             raise ValueError(

@@ -6,7 +6,7 @@ as it is, piece by piece; upgraded connections are passed through.
 
 from __future__ import annotations
 
-import gzip
+import zlib
 from contextlib import AsyncExitStack
 from typing import TYPE_CHECKING, NamedTuple
 
@@ -28,6 +28,8 @@ from wherry.objects.meta import Object
 if TYPE_CHECKING:
     import aiohttp
 
+PAGE_LIMIT_B = 8 * 1024 * 1024
+"""A larger page is passed on as it is: to have its links lead back here, it has to be held as a whole."""
 SECRET_HEADERS = frozenset({"authorization", "host"})
 
 
@@ -204,13 +206,39 @@ async def _led_back(
     if is_redirect or content_type != "text/html" or encoding not in ("identity", "gzip"):
         answer.headers = headers
         return answer
-    async with held:
-        body = await response.content.read()
+    body = await _beginning(response, held)
+    if len(body) > PAGE_LIMIT_B:
+        answer = passed_on(response, held, body)
+        answer.headers = headers
+        return answer
+    await held.aclose()
     try:
-        page = gzip.decompress(body) if encoding == "gzip" else body
+        page = _unpacked(body) if encoding == "gzip" else body
         text = page.decode(response.charset or "utf-8")
-    except (OSError, EOFError, LookupError, UnicodeDecodeError):
+    except (zlib.error, LookupError, UnicodeDecodeError):
         return Response(body, response.status, answer.content_type, headers)  # not what it says it is
     headers = [pair for pair in headers if pair[0].lower() != "content-encoding"]
     rewritten = rewriter.page(text).encode(response.charset or "utf-8")
     return Response(rewritten, response.status, answer.content_type, headers)
+
+
+async def _beginning(response: aiohttp.ClientResponse, held: AsyncExitStack) -> bytes:
+    """The body, or somewhat more of it than `PAGE_LIMIT_B` bytes. Raises ApiError when it breaks off."""
+    body = bytearray()
+    async with AsyncExitStack() as unless_read:
+        unless_read.push_async_exit(held)
+        async for piece in response.content.iter_any():
+            body += piece
+            if len(body) > PAGE_LIMIT_B:
+                break
+        unless_read.pop_all()
+    return bytes(body)
+
+
+def _unpacked(body: bytes) -> bytes:
+    """A compressed page. Raises zlib.error for what is none, or is larger than `PAGE_LIMIT_B` bytes."""
+    unpacking = zlib.decompressobj(wbits=zlib.MAX_WBITS | 16)
+    page = unpacking.decompress(body, PAGE_LIMIT_B)
+    if not unpacking.eof or unpacking.unused_data:
+        raise zlib.error("the page is cut off, too large, or followed by more")
+    return page

@@ -30,18 +30,22 @@ HOP_BY_HOP = frozenset(
 )
 
 
-def passed_on(response: aiohttp.ClientResponse, held: AsyncExitStack) -> StreamResponse:
-    """An answer that is `response`, sent as it arrives; `held` is closed at its end."""
+def passed_on(response: aiohttp.ClientResponse, held: AsyncExitStack, begun: bytes = b"") -> StreamResponse:
+    """An answer that is `response`, sent as it arrives; `held` is closed at its end.
+
+    `begun` is what was read of its body already.
+    """
 
     async def run(writer: Writer) -> None:
-        async with held:
-            try:
+        try:
+            async with held:
+                writer.write(begun)
                 async for piece in response.content.iter_any():
                     writer.write(piece)
                     await writer.drain()
-            except (ApiError, OSError, TimeoutError) as error:
-                log.info("an answer passed on broke off: %s", error)
-                writer.abort()
+        except (ApiError, OSError, TimeoutError) as error:
+            log.info("an answer passed on broke off: %s", error)
+            writer.abort()
 
     headers = [
         (name, value)

@@ -12,9 +12,14 @@ from tests.apiserver.admission.webhooks.hooks import CONFIG_MAPS, CONFIGURATIONS
 from tests.apiserver.backing import ca_bundle, publish
 from tests.apiserver.customresources.established import define, until
 from tests.apiserver.customresources.samples import CRDS, ROOT, cron_tab, definition
-from tests.apiserver.rig import Rig, account, config, config_map, pod
+from tests.apiserver.rig import ADMIN, Rig, account, config, config_map, pod
+from wherry.api.core.config_maps import CONFIG_MAPS as CONFIG_MAP_RESOURCE
+from wherry.apiserver.admission.webhooks.client import ANSWER_LIMIT_B
 from wherry.apiserver.app import ApiServer
+from wherry.apiserver.call import Call
 from wherry.apiserver.encoding import encode_stored
+from wherry.apiserver.request import RequestInfo
+from wherry.apiserver.verbs.delete_collection import delete_collection
 from wherry.kit.clock import SystemClock
 from wherry.objects.meta import Object
 
@@ -371,3 +376,31 @@ async def test_definitions_are_served_and_cleaned_up_whatever_webhooks_say(rig: 
     assert (await rig.http("DELETE", path))[0] == 200
     await until(rig, path, lambda obj: obj.get("reason") == "NotFound")
     assert await rig.store.get("/registry/stable.example.com/crontabs/default/a") is None
+
+
+async def test_an_answer_of_many_megabytes_is_not_read_to_its_end(rig: Rig, hook: Hooks) -> None:
+    hook.answers["/v"] = lambda _: allowed(auditAnnotations={"long": "x" * ANSWER_LIMIT_B})
+    await hook.configure("Validating", "v", hook.webhook("/v"))
+    status, body, _ = await rig.http("POST", MAPS, config_map("a"))
+    assert status == 500
+    assert body["message"].endswith(f"the answer has more than {ANSWER_LIMIT_B} bytes")
+
+
+@pytest.mark.parametrize("code", [0, 200, 1000, 700_000, "403", True])
+async def test_a_code_http_cannot_say_is_400(rig: Rig, hook: Hooks, code: Any) -> None:
+    hook.answers["/v"] = lambda _: denied(message="never", code=code)
+    await hook.configure("Validating", "v", hook.webhook("/v"))
+    status, body, _ = await rig.http("POST", MAPS, config_map("a"))
+    assert (status, body["code"]) == (400, 400)
+
+
+async def test_notes_of_a_collections_deletions_reach_its_own_request(rig: Rig, hook: Hooks) -> None:
+    for name in ("a", "b"):
+        await rig.http("POST", MAPS, config_map(name))
+    hook.answers["/v"] = lambda request: allowed(auditAnnotations={request["name"]: "seen"})
+    await hook.configure("Validating", "v", hook.webhook("/v"))
+    info = RequestInfo("deletecollection", MAPS, True, "", "v1", "default", "configmaps")
+    call = Call(info, ADMIN, {})
+    core = rig.server.core
+    await delete_collection(core, call, core.registry.of(CONFIG_MAP_RESOURCE))
+    assert call.annotations == {"v.example.com/a": "seen", "v.example.com/b": "seen"}

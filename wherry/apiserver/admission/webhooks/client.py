@@ -16,7 +16,7 @@ from wherry.api.resource import Resource
 from wherry.apiserver.admission.base import Attributes
 from wherry.apiserver.admission.webhooks.configuration import Webhook
 from wherry.apiserver.admission.webhooks.review import InvalidAnswer, Verdict, review_of, verdict
-from wherry.apiserver.backends import Trust, Unreachable, pem_of, webhook_backend
+from wherry.apiserver.backends import Trust, Unreachable, pem_of, read_answer, webhook_backend
 from wherry.apiserver.core import Core
 from wherry.objects.errors import ApiError
 from wherry.objects.meta import Object
@@ -26,6 +26,8 @@ HEADERS = (
     ("Accept", "application/json, */*"),
     ("User-Agent", "kube-apiserver-admission"),
 )
+ANSWER_LIMIT_B = 8 * 1024 * 1024
+"""Enough for a patch that replaces the largest object there can be, in base64."""
 _SHOWN_CHARACTERS = 1024
 
 
@@ -89,7 +91,7 @@ async def _post(core: Core, webhook: Webhook, body: bytes) -> Any:
             body=body,
             timeout_s=float(webhook.timeout_s),
         ) as response:
-            data, status = await response.read(), response.status
+            data, status = await read_answer(response, ANSWER_LIMIT_B), response.status
     except ApiError as error:
         raise CallFailed(f"{shown}: {error.message}", error.code) from error
     except Unreachable as error:

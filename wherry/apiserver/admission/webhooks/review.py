@@ -17,6 +17,7 @@ from wherry.objects.meta import Object
 
 KIND, GROUP = "AdmissionReview", "admission.k8s.io"
 JSON_PATCH = "JSONPatch"
+HIGHEST_CODE = 999  # what HTTP can say
 
 
 class InvalidAnswer(Exception):
@@ -105,7 +106,7 @@ def denial(name: str, result: Mapping[str, Any] | None) -> ApiError:
         f": {said}" if said else " without explanation"
     )
     details = result.get("details")
-    code = code if isinstance(code, int) and code >= 400 else 400
+    code = code if isinstance(code, int) and 400 <= code <= HIGHEST_CODE else 400
     return ApiError(code, reason, text, details if isinstance(details, dict) else None)
 
 
