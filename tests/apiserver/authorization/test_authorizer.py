@@ -112,6 +112,33 @@ async def test_a_grant_cannot_exceed_what_the_granter_has(rig: Rig) -> None:
         await alice.create(ROLE_BINDINGS, bound)
 
 
+async def test_a_label_gathers_no_role_into_another(rig: Rig) -> None:
+    """Labels of a role decide which others take its rules: setting them is granting those."""
+    rules = [{"verbs": ["get", "update"], "apiGroups": [API], "resources": ["clusterroles"]}]
+    await rig.admin.create(CLUSTER_ROLES, {"metadata": {"name": "editor"}, "rules": rules})
+    await rig.admin.create(CLUSTER_ROLE_BINDINGS, binding("ClusterRole", "editor", ALICE_SUBJECT, ""))
+    alice = rig.client(ALICE)
+    role = await alice.get(CLUSTER_ROLES, "cluster-admin")
+    labelled = {**role["metadata"], "labels": {f"{API}/aggregate-to-view": "true"}}
+    with pytest.raises(ApiError, match="not currently held"):
+        await alice.update(CLUSTER_ROLES, {**role, "metadata": labelled})
+    view = await alice.get(CLUSTER_ROLES, "view")
+    del view["aggregationRule"]
+    with pytest.raises(ApiError, match="not currently held"):
+        await alice.update(CLUSTER_ROLES, {**view, "rules": []})
+
+
+async def test_a_finalizer_can_be_taken_off_any_role(rig: Rig) -> None:
+    """Whoever collects garbage need not hold what the garbage grants."""
+    rules = [{"verbs": ["update"], "apiGroups": [API], "resources": ["clusterroles"]}]
+    await rig.admin.create(CLUSTER_ROLES, {"metadata": {"name": "editor"}, "rules": rules})
+    await rig.admin.create(CLUSTER_ROLE_BINDINGS, binding("ClusterRole", "editor", ALICE_SUBJECT, ""))
+    role = await rig.admin.get(CLUSTER_ROLES, "cluster-admin")
+    held = {**role, "metadata": {**role["metadata"], "finalizers": ["example.com/hold"]}}
+    held = await rig.client(ALICE).update(CLUSTER_ROLES, held)
+    assert held["metadata"]["finalizers"] == ["example.com/hold"]
+
+
 async def test_a_node_reads_only_what_its_pods_use(rig: Rig) -> None:
     node = rig.client(NODE)
     await rig.admin.create(SERVICE_ACCOUNTS, account())

@@ -23,7 +23,8 @@ API_GROUP = "rbac.authorization.k8s.io"
 # By what is stored, so that every version of them is guarded.
 ROLE_KINDS = frozenset({ROLES.storage_key, CLUSTER_ROLES.storage_key})
 BINDING_KINDS = frozenset({ROLE_BINDINGS.storage_key, CLUSTER_ROLE_BINDINGS.storage_key})
-GRANTING = ("rules", "aggregationRule", "roleRef", "subjects")
+HOUSEKEEPING = frozenset({"ownerReferences", "finalizers", "managedFields", "resourceVersion"})
+"""Metadata that is changed to get rid of an object, or by every write."""
 EVERYTHING: list[Object] = [
     {"verbs": ["*"], "apiGroups": ["*"], "resources": ["*"]},
     {"verbs": ["*"], "nonResourceURLs": ["*"]},
@@ -42,11 +43,12 @@ class RbacEscalation(BasePlugin):
         obj, old = attributes.obj or {}, attributes.old or {}
         if attributes.user.is_master:
             return
-        if old and all(obj.get(field) == old.get(field) for field in GRANTING):
-            return  # labels and the like grant nothing
+        if old and _without_housekeeping(obj) == _without_housekeeping(old):
+            return
         if attributes.resource.storage_key in ROLE_KINDS:
             if not _may(attributes, "escalate", attributes.resource.plural, attributes.name):
-                rules = EVERYTHING if obj.get("aggregationRule") else obj.get("rules") or []
+                gathers = obj.get("aggregationRule") or old.get("aggregationRule")
+                rules = EVERYTHING if gathers else obj.get("rules") or []
                 _refuse_uncovered(attributes, rules)
             return
         ref = obj.get("roleRef") or {}
@@ -58,6 +60,12 @@ class RbacEscalation(BasePlugin):
         if found is None:
             raise not_found(plural, API_GROUP, ref.get("name", ""))
         _refuse_uncovered(attributes, found)
+
+
+def _without_housekeeping(obj: Object) -> Object:
+    """What of a role or binding may grant something. Labels may: roles are gathered by them."""
+    kept = {name: value for name, value in obj["metadata"].items() if name not in HOUSEKEEPING}
+    return {**obj, "metadata": kept}
 
 
 def _may(attributes: Attributes, verb: str, plural: str, name: str) -> bool:
