@@ -38,7 +38,10 @@ class Target(NamedTuple):
 
 
 class RequestInfo(NamedTuple):
-    """What is asked for. For a path that is no resource, `verb` is the method in lower case."""
+    """What is asked for. For a path that is no resource, `verb` is the method in lower case.
+
+    `pods_of` is the node a list of pods is limited to by its field selector, "" if it is not.
+    """
 
     verb: str
     path: str
@@ -50,6 +53,7 @@ class RequestInfo(NamedTuple):
     name: str = ""
     subresource: str = ""
     tail: str = ""
+    pods_of: str = ""
 
     @property
     def full_resource(self) -> str:
@@ -96,18 +100,24 @@ def request_info(method: str, path: str, query: dict[str, str]) -> RequestInfo:
             verb = "watch" if is_set(query, "watch") else "list"
         elif verb == "delete":
             verb = "deletecollection"
+    pods_of = ""
     if not name and verb in ("list", "watch", "deletecollection"):
-        name = single_name(query.get("fieldSelector", ""))
-    return RequestInfo(verb, path, True, group, version, namespace, resource, name, subresource, tail)
+        selector = query.get("fieldSelector", "")
+        name = single_value(selector, "metadata.name")
+        if resource == "pods":
+            pods_of = single_value(selector, "spec.nodeName")
+    return RequestInfo(
+        verb, path, True, group, version, namespace, resource, name, subresource, tail, pods_of
+    )
 
 
-def single_name(field_selector: str) -> str:
-    """The one object a selector such as `metadata.name=x` limits a list to, "" if it does not."""
-    if "metadata.name" not in field_selector:
+def single_value(field_selector: str, field: str) -> str:
+    """The one value a selector such as `metadata.name=x` lets `field` have, "" if it lets it be others."""
+    if field not in field_selector:
         return ""
     for requirement in field_selector.split(","):
         left, _, right = requirement.partition("=")
-        if left.strip() == "metadata.name":
+        if left.strip() == field:
             return right.removeprefix("=").strip()
     return ""
 

@@ -15,6 +15,7 @@ from wherry.api.rbac.cluster_role_bindings import CLUSTER_ROLE_BINDINGS
 from wherry.api.rbac.cluster_roles import CLUSTER_ROLES
 from wherry.api.rbac.role_bindings import ROLE_BINDINGS
 from wherry.api.rbac.roles import ROLES
+from wherry.api.storage.csi_nodes import CSI_NODES
 from wherry.apiserver.user import AUTHENTICATED, NODES_GROUP, User, service_account_user
 from wherry.objects.errors import ApiError
 from wherry.objects.meta import Object
@@ -174,6 +175,135 @@ async def test_a_node_writes_only_itself(rig: Rig) -> None:
         await node.update_status(PODS, {**other, "status": {"phase": "Running"}})
     with pytest.raises(ApiError, match="can only create mirror pods"):
         await node.create(PODS, pod("q", nodeName="n1"))
+
+
+OWNER = {"apiVersion": "v1", "kind": "Node", "name": "n1", "controller": True}
+FROM_SECRET = [{"name": "A", "valueFrom": {"secretKeyRef": {"name": "s", "key": "k"}}}]
+
+
+@pytest.mark.parametrize(
+    ("spec", "owner", "why"),
+    [
+        ({}, {}, ""),
+        ({"serviceAccountName": "admin"}, {}, "reference a service account"),
+        ({"imagePullSecrets": [{"name": "s"}]}, {}, "reference secrets"),
+        ({"volumes": [{"name": "v", "secret": {"secretName": "s"}}]}, {}, "reference secrets"),
+        ({"initContainers": [{"name": "i", "image": "i", "env": FROM_SECRET}]}, {}, "reference secrets"),
+        ({"volumes": [{"name": "v", "configMap": {"name": "s"}}]}, {}, "reference configmaps"),
+        ({"volumes": [{"name": "v", "persistentVolumeClaim": {"claimName": "s"}}]}, {}, "persistentvolumecl"),
+        ({}, {"name": "n2"}, "can only create pods with an owner reference set to itself"),
+        ({}, {"controller": False}, "can only create pods with a controller owner reference"),
+        ({}, {"blockOwnerDeletion": True}, "must not set blockOwnerDeletion"),
+        ({}, {"uid": "other"}, "UID mismatch"),
+    ],
+)
+async def test_a_node_gets_at_nothing_by_a_pod_of_its_own_making(
+    rig: Rig, spec: Object, owner: Object, why: str
+) -> None:
+    node = rig.client(NODE)
+    uid = (await node.create(NODES, {"metadata": {"name": "n1"}}))["metadata"]["uid"]
+    mirror = pod("m", nodeName="n1", **spec)
+    mirror["metadata"] |= {
+        "annotations": {"kubernetes.io/config.mirror": "x"},
+        "ownerReferences": [{**OWNER, "uid": uid, **owner}],
+    }
+    if why:
+        with pytest.raises(ApiError, match=why) as caught:
+            await node.create(PODS, mirror)
+        assert caught.value.code == 403
+    else:
+        await node.create(PODS, mirror)
+
+
+@pytest.mark.parametrize(
+    ("label", "is_allowed"),
+    [
+        ("example.com/any", True),
+        ("plain", True),
+        ("kubernetes.io/arch", True),
+        ("kubelet.kubernetes.io/x", True),
+        ("sub.node.kubernetes.io/x", True),
+        ("node-restriction.kubernetes.io/x", False),
+        ("sub.node-restriction.kubernetes.io/x", False),
+        ("node-role.kubernetes.io/control-plane", False),
+        ("any.k8s.io/x", False),
+    ],
+)
+async def test_labels_a_node_gives_itself(rig: Rig, label: str, is_allowed: bool) -> None:
+    node = rig.client(NODE)
+    labelled = {"metadata": {"name": "n1", "labels": {label: "x"}}}
+    if not is_allowed:
+        with pytest.raises(ApiError, match=f"not allowed to set the following labels: {label}"):
+            await node.create(NODES, labelled)
+    await node.create(NODES, labelled if is_allowed else {"metadata": {"name": "n1"}})
+    change = {"metadata": {"labels": {label: "y"}}}
+    if is_allowed:
+        await node.patch(NODES, "n1", "", change)
+    else:
+        with pytest.raises(ApiError, match="is not allowed to modify labels"):
+            await node.patch(NODES, "n1", "", change)
+
+
+async def test_a_node_does_not_take_itself_away(rig: Rig) -> None:
+    node = rig.client(NODE)
+    await node.create(NODES, {"metadata": {"name": "n1"}})
+    with pytest.raises(ApiError, match='cannot delete resource "nodes"'):
+        await node.delete(NODES, "n1")
+    gone = {"apiVersion": "v1", "kind": "ConfigMap", "name": "none", "uid": "none"}
+    with pytest.raises(ApiError, match="is not allowed to modify ownerReferences"):
+        await node.patch(NODES, "n1", "", {"metadata": {"ownerReferences": [gone]}})
+
+
+async def test_a_node_sees_itself_and_its_pods_only(rig: Rig) -> None:
+    node = rig.client(NODE)
+    await rig.admin.create(SERVICE_ACCOUNTS, account())
+    for name in ("n1", "n2"):
+        await rig.admin.create(NODES, {"metadata": {"name": name}})
+        await rig.admin.create(PODS, pod(f"on-{name}", nodeName=name))
+        await rig.admin.create(CSI_NODES, {"metadata": {"name": name}, "spec": {"drivers": []}})
+    await node.get(NODES, "n1")
+    await node.list(NODES, field_selector="metadata.name=n1")
+    await node.get(PODS, "on-n1", "default")
+    (found,) = (await node.list(PODS, field_selector="spec.nodeName=n1")).items
+    assert found["metadata"]["name"] == "on-n1"
+    await node.get(CSI_NODES, "n1")
+    for refused, why in (
+        (node.get(NODES, "n2"), "only its own Node object"),
+        (node.list(NODES), "only its own Node object"),
+        (node.get(PODS, "on-n2", "default"), "no relationship found"),
+        (node.list(PODS, "default"), r"can only list/watch pods with spec\.nodeName"),
+        (node.list(PODS, field_selector="spec.nodeName=n2"), r"can only list/watch pods with spec\.nodeName"),
+        (
+            node.list(PODS, field_selector="spec.nodeName!=n1"),
+            r"can only list/watch pods with spec\.nodeName",
+        ),
+        (node.get(CSI_NODES, "n2"), "can only access CSINode with the same name"),
+        (node.create(CSI_NODES, {"metadata": {"name": "n3"}}), "can only access CSINode with the same name"),
+    ):
+        with pytest.raises(ApiError, match=why) as caught:
+            await refused
+        assert caught.value.code == 403
+
+
+async def test_a_node_gets_tokens_its_pods_have_volumes_for(rig: Rig) -> None:
+    node = rig.client(NODE)
+    await rig.admin.create(NODES, {"metadata": {"name": "n1"}})
+    await rig.admin.create(SERVICE_ACCOUNTS, account())
+    token = {"serviceAccountToken": {"path": "t", "audience": "vault"}}
+    volumes = [{"name": "v", "projected": {"sources": [token]}}]
+    made = await rig.admin.create(PODS, pod("p", nodeName="n1", volumes=volumes))
+    bound = {"kind": "Pod", "apiVersion": "v1", "name": "p", "uid": made["metadata"]["uid"]}
+
+    async def ask(*audiences: str) -> Object:
+        body = {"spec": {"audiences": list(audiences), "boundObjectRef": bound}}
+        return await node.create_subresource(SERVICE_ACCOUNTS, "default", "default", "token", body)
+
+    assert (await ask())["status"]["token"]
+    assert (await ask("vault"))["status"]["token"]
+    with pytest.raises(ApiError, match='audience "other" not found in pod spec volume'):
+        await ask("other")
+    with pytest.raises(ApiError, match="node may only request 0 or 1 audiences"):
+        await ask("vault", "other")
 
 
 async def test_acting_as_somebody_else_takes_permission(rig: Rig) -> None:

@@ -1,7 +1,8 @@
 """What the agent of one node (kubelet and service proxy) may do.
 
-Nodes may read what runs on them and report on it, and no more: secrets and the like only while a
-pod on the node refers to them. Which node's objects they write is NodeRestriction's business.
+Nodes may read what runs on them and report on it, and no more: their own Node, their own pods, and
+secrets and the like only while a pod on the node refers to them. Which node's objects they write is
+NodeRestriction's business.
 """
 
 from __future__ import annotations
@@ -9,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 
 from wherry.api.core.pods import PODS
+from wherry.api.storage.volume_attachments import VOLUME_ATTACHMENTS
 from wherry.apiserver.authorization.base import ALLOWED, DENIED, Decision
 from wherry.apiserver.authorization.rules import rule_allows
 from wherry.apiserver.registry import Registry
@@ -21,7 +23,7 @@ NODE_RULES: list[Object] = [
     {
         "verbs": READ,
         "apiGroups": [""],
-        "resources": ["services", "nodes", "pods", "endpoints", "namespaces"],
+        "resources": ["services", "endpoints", "namespaces"],
     },
     {"verbs": READ, "apiGroups": ["discovery.k8s.io"], "resources": ["endpointslices"]},
     {
@@ -30,8 +32,8 @@ NODE_RULES: list[Object] = [
         "resources": ["servicecidrs", "ingresses", "ingressclasses"],
     },
     {"verbs": READ, "apiGroups": ["node.k8s.io"], "resources": ["runtimeclasses"]},
-    {"verbs": READ, "apiGroups": ["storage.k8s.io"], "resources": ["csidrivers", "volumeattachments"]},
-    {"verbs": ["create", "update", "patch", "delete"], "apiGroups": [""], "resources": ["nodes"]},
+    {"verbs": READ, "apiGroups": ["storage.k8s.io"], "resources": ["csidrivers"]},
+    {"verbs": ["create", "update", "patch"], "apiGroups": [""], "resources": ["nodes"]},
     {"verbs": ["update", "patch"], "apiGroups": [""], "resources": ["nodes/status", "pods/status"]},
     {"verbs": ["create", "delete"], "apiGroups": [""], "resources": ["pods"]},
     {"verbs": ["create"], "apiGroups": [""], "resources": ["pods/eviction"]},
@@ -76,6 +78,15 @@ class NodeAuthorizer:
             related = _RELATED.get(info.full_resource)
             if related is not None:
                 return self._decide_related(node, info, related)
+            if info.full_resource == "nodes" and info.verb in READ:
+                return _decide_node(node, info)
+            if info.full_resource == "pods" and info.verb in READ:
+                return self._decide_pod(node, info)
+        if info.group == "storage.k8s.io":
+            if info.resource == "volumeattachments":
+                return self._decide_attachment(node, info)
+            if info.resource == "csinodes" and (info.name or node) != node:
+                return Decision(False, "can only access CSINode with the same name as the requesting node")
         if info.resource == "leases" and (info.namespace, info.name or node) != ("kube-node-lease", node):
             return Decision(False, "can only access node lease with the same name as the requesting node")
         return ALLOWED if any(rule_allows(rule, info) for rule in NODE_RULES) else DENIED
@@ -83,6 +94,26 @@ class NodeAuthorizer:
     def rules_for(self, user: User, namespace: str) -> list[Object]:
         """See `SubAuthorizer.rules_for`."""
         return NODE_RULES if user.node_name else []
+
+    def _decide_pod(self, node: str, info: RequestInfo) -> Decision:
+        if info.verb != "get":
+            if info.pods_of == node:
+                return ALLOWED
+            return Decision(False, "can only list/watch pods with spec.nodeName field selector")
+        pod = self._registry.of(PODS).get(info.namespace, info.name)
+        if pod is not None and pod.fields.get("spec.nodeName") == node:
+            return ALLOWED
+        return Decision(False, NO_RELATIONSHIP.format(node=node))
+
+    def _decide_attachment(self, node: str, info: RequestInfo) -> Decision:
+        if info.verb != "get" or info.subresource:
+            return Decision(False, "can only get individual resources of this type")
+        served = self._registry.of(VOLUME_ATTACHMENTS)
+        # Whoever attaches volumes has the source open; until then there is nothing to be related to.
+        cached = served.get("", info.name) if served.source.is_ready else None
+        if cached is not None and (cached.decode().get("spec") or {}).get("nodeName") == node:
+            return ALLOWED
+        return Decision(False, NO_RELATIONSHIP.format(node=node))
 
     def _decide_related(self, node: str, info: RequestInfo, related: _Related) -> Decision:
         verbs, names_in = related
@@ -99,6 +130,12 @@ class NodeAuthorizer:
         cacher = self._registry.of(PODS).cacher
         for cached in cacher.list(namespace, match=lambda c: c.fields.get("spec.nodeName") == node)[0]:
             yield cached.decode()
+
+
+def _decide_node(node: str, info: RequestInfo) -> Decision:
+    if info.name == node:
+        return ALLOWED
+    return Decision(False, f'node "{node}" cannot read "{info.name}", only its own Node object')
 
 
 def _containers(pod: Object) -> Iterator[Object]:

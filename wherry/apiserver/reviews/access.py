@@ -95,6 +95,17 @@ def _asked(spec: Object) -> RequestInfo:
     resource = spec.get("resourceAttributes")
     if resource is not None:
         fields = ("group", "version", "namespace", "resource", "name", "subresource")
-        return RequestInfo(resource.get("verb") or "", "", True, *(resource.get(f) or "" for f in fields))
+        info = RequestInfo(resource.get("verb") or "", "", True, *(resource.get(f) or "" for f in fields))
+        return info._replace(pods_of=_pods_of(resource))
     path = spec.get("nonResourceAttributes") or {}
     return RequestInfo(path.get("verb") or "", path.get("path") or "", False)
+
+
+def _pods_of(resource: Object) -> str:
+    """The node a list of pods is limited to."""
+    for requirement in (resource.get("fieldSelector") or {}).get("requirements") or ():
+        values = list(requirement.get("values") or ())
+        is_single = requirement.get("operator") == "In" and len(values) == 1
+        if is_single and requirement.get("key") == "spec.nodeName":
+            return str(values[0])
+    return ""
