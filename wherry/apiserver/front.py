@@ -16,6 +16,7 @@ from inspect import isawaitable
 from itertools import accumulate
 from time import perf_counter
 
+from wherry.apiserver.authentication.chain import without_token
 from wherry.apiserver.authentication.impersonation import impersonated
 from wherry.apiserver.call import AnyOutcome, Call, RawOutcome, WatchOutcome
 from wherry.apiserver.core import Core
@@ -64,6 +65,7 @@ class Front:
         started = perf_counter()
         try:
             user = self._core.authenticator.authenticate(request.connection, request.headers)
+            request.headers = without_token(request.headers)
             if request.method == "GET" and not request.query:
                 answer = self._cached_object(request, user.is_master, started)
                 if answer is not None:

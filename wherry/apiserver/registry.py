@@ -136,8 +136,12 @@ class Registry:
         self.generation += 1
 
     async def replace(self, old: Sequence[Resource], new: Iterable[tuple[Resource, Source]]) -> None:
-        """Serve `new`, each from its own source, and `old` no longer; watches of sources not kept end."""
-        new = list(new)
+        """Serve `new`, each from its own source, and `old` no longer; watches of sources not kept end.
+
+        Both are custom resources. What is built in stays: a definition of the same name is not served.
+        """
+        new = [(r, source) for r, source in new if not self.has_built_in(r.group, r.plural)]
+        old = [r for r in old if not self.has_built_in(r.group, r.plural)]
         kept = {source for _, source in new}
         ended = {self._served.pop(_place(resource)).source for resource in old} - kept
         for resource in old:
@@ -148,6 +152,14 @@ class Registry:
         self.generation += 1
         for source in ended:
             await source.close()
+
+    def has_built_in(self, group: str, plural: str) -> bool:
+        """Whether some version of that resource is the server's own, not defined in the cluster."""
+        return any(
+            served.resource.custom is None
+            for (found_group, _, found_plural), served in self._served.items()
+            if (found_group, found_plural) == (group, plural)
+        )
 
     async def remove(self, resource: Resource) -> None:
         """Serve `resource` no longer; its stored objects stay."""

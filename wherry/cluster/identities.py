@@ -106,7 +106,8 @@ def ensure_identities(config: ClusterConfig, paths: ClusterPaths, node_ip: str, 
     kubelet = f"system:node:{node}"
     for pair, subject in (
         (found.api_server, Subject(common_name="kube-apiserver", hosts=server_names)),
-        (found.kubelet_client, Subject(common_name=KUBELET_CLIENT, organizations=(MASTERS,))),
+        # In no group: kubelets know it by name, and whom else it is shown to must not gain by it.
+        (found.kubelet_client, Subject(common_name=KUBELET_CLIENT)),
         (found.admin, Subject(common_name="kubernetes-admin", organizations=(MASTERS,))),
         (found.node_client, Subject(common_name=kubelet, organizations=(NODES,))),
         (

@@ -321,6 +321,14 @@ async def test_acting_as_somebody_else_takes_permission(rig: Rig) -> None:
     assert status == 403
 
 
+@pytest.mark.parametrize(
+    ("path", "status"),
+    [("/livez", 200), ("/version", 200), ("/livez/ping", 403), ("/readyz/etcd", 403), ("/healthz-x", 403)],
+)
+async def test_what_a_stranger_hears_of_the_servers_health(rig: Rig, path: str, status: int) -> None:
+    assert (await rig.http("GET", path, token=""))[0] == status
+
+
 def test_masters_are_masters() -> None:
     assert ADMIN.is_master
     assert not ALICE.is_master

@@ -6,6 +6,8 @@ import asyncio
 import json
 from typing import Any
 
+import pytest
+
 from tests.apiserver.customresources.established import condition, define, until
 from tests.apiserver.customresources.samples import CRDS, ROOT, cron_tab, definition, version
 from tests.apiserver.rig import Rig
@@ -204,3 +206,34 @@ async def test_names_already_taken_are_not_accepted(crons: Rig) -> None:
     assert told["Established"] == ("NotAccepted", "not all names are accepted")
     await crons.http("DELETE", CRD)
     await until(crons, path, lambda obj: condition(obj, "Established") == "True")
+
+
+@pytest.mark.parametrize(
+    ("group", "plural", "kind"),
+    [
+        ("rbac.authorization.k8s.io", "clusterroles", "ClusterRole"),
+        ("apiregistration.k8s.io", "apiservices", "APIService"),
+    ],
+)
+async def test_no_definition_takes_the_place_of_a_built_in_kind(
+    rig: Rig, group: str, plural: str, kind: str
+) -> None:
+    """Else its objects would be roles nobody checked, and its end the end of all real ones."""
+    path = f"/apis/{group}/v1/{plural}"
+    _, before, _ = await rig.http("GET", path)
+    crd = definition()
+    crd["metadata"] |= {
+        "name": f"{plural}.{group}",
+        "annotations": {"api-approved.kubernetes.io": "unapproved, a test"},
+    }
+    names = {"plural": plural, "singular": kind.lower(), "kind": kind, "listKind": f"{kind}List"}
+    crd["spec"] |= {"group": group, "names": names, "scope": "Cluster"}
+    await define(rig, crd)
+    _, found, _ = await rig.http("GET", path)
+    assert [item["metadata"]["name"] for item in found["items"]] == [
+        item["metadata"]["name"] for item in before["items"]
+    ]
+    await rig.http("DELETE", f"{CRDS}/{plural}.{group}")
+    await until(rig, f"{CRDS}/{plural}.{group}", lambda obj: obj.get("code") == 404)
+    _, found, _ = await rig.http("GET", path)
+    assert len(found["items"]) == len(before["items"]) > 0

@@ -53,6 +53,19 @@ async def test_not_everybody_may_ask_about_others(rig: Rig) -> None:
     assert status == 403
 
 
+async def test_a_static_token_serves_nobody_else(rig: Rig) -> None:
+    """It names no audience: another service that is shown one must not take it for its own."""
+    path = "/apis/authentication.k8s.io/v1/tokenreviews"
+    spec: dict[str, Any] = {"token": "alice-token", "audiences": ["vault"]}
+    body = {"apiVersion": "authentication.k8s.io/v1", "kind": "TokenReview", "spec": spec}
+    _, answer, _ = await rig.http("POST", path, body)
+    assert not answer["status"].get("authenticated")
+    own = "https://kubernetes.default.svc.cluster.local"
+    spec["audiences"] = ["vault", own]
+    _, answer, _ = await rig.http("POST", path, body)
+    assert (answer["status"]["authenticated"], answer["status"]["audiences"]) == (True, [own])
+
+
 async def test_rules_of_the_caller(rig: Rig) -> None:
     _, answer, _ = await rig.http(
         "POST", f"{ROOT}/selfsubjectrulesreviews", {"spec": {"namespace": "default"}}, token="alice-token"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import base64
 import gzip
 import ssl
 from collections.abc import AsyncIterator
@@ -18,6 +19,9 @@ from wherry.api.core.pods import PODS
 from wherry.api.core.service_accounts import SERVICE_ACCOUNTS
 from wherry.api.core.services import SERVICES
 from wherry.api.discovery.endpoint_slices import ENDPOINT_SLICES
+from wherry.api.rbac.cluster_role_bindings import CLUSTER_ROLE_BINDINGS
+from wherry.api.rbac.cluster_roles import CLUSTER_ROLES
+from wherry.apiserver.encoding import decode, encode_stored
 from wherry.apiserver.subresources.proxies import PAGE_LIMIT_B, split_name
 from wherry.objects.errors import ApiError
 
@@ -115,6 +119,49 @@ async def test_upgraded_connections_are_passed_through(
     assert (request.path, request.query) == (target, query)
     assert "authorization" not in request.headers
     assert request.connection.peer_certificate is not None
+
+
+async def test_looking_at_a_node_is_no_leave_to_act_on_it(rig: Rig, node: FakeKubelet) -> None:
+    """A WebSocket is a GET, and may be a command in a container."""
+    rules = [{"verbs": ["get"], "apiGroups": [""], "resources": ["nodes/proxy"]}]
+    await rig.admin.create(CLUSTER_ROLES, {"metadata": {"name": "look"}, "rules": rules})
+    ref = {"apiGroup": "rbac.authorization.k8s.io", "kind": "ClusterRole", "name": "look"}
+    subjects = [{"kind": "User", "apiGroup": "rbac.authorization.k8s.io", "name": "alice"}]
+    made = {"metadata": {"name": "look"}, "roleRef": ref, "subjects": subjects}
+    await rig.admin.create(CLUSTER_ROLE_BINDINGS, made)
+    assert (await rig.http("GET", "/api/v1/nodes/n/proxy/healthz", token="alice-token"))[0] == 200
+    path = "/api/v1/nodes/n/proxy/exec/default/p/web?command=id&output=1"
+    status, body, _ = await rig.http("GET", path, token="alice-token", headers=UPGRADE)
+    assert (status, body["reason"]) == (403, "Forbidden")
+    assert 'cannot create resource "nodes/proxy"' in body["message"]
+
+
+async def test_a_token_among_the_subprotocols_stays_here(rig: Rig, node: FakeKubelet) -> None:
+    """Browsers show their token that way; what is connected to must not learn it."""
+    token = base64.urlsafe_b64encode(b"admin-token").rstrip(b"=").decode()
+    offered = f"base64url.bearer.authorization.k8s.io.{token}, v5.channel.k8s.io"
+    headers = {**UPGRADE, "Sec-WebSocket-Protocol": offered}
+    url = f"{rig.server.url}/api/v1/nodes/n/proxy/x"
+    async with rig.session.get(url, headers=headers) as response:
+        assert response.status == 101
+        response.close()
+    assert node.requests[0].headers["sec-websocket-protocol"] == "v5.channel.k8s.io"
+
+
+@pytest.mark.parametrize(
+    "address",
+    ["127.0.0.1", "169.254.169.254", "::1", "::ffff:127.0.0.1", "0.0.0.0", "224.0.0.1", "localhost"],
+)
+async def test_the_servers_own_machine_is_no_pod(rig: Rig, node: FakeKubelet, address: str) -> None:
+    """Who writes a pod's status could else lead others' requests to what listens beside the server."""
+    cached = await rig.store.get("/registry/pods/default/p")
+    assert cached is not None
+    stored = {**decode(cached.value), "status": {"podIP": address, "podIPs": [{"ip": address}]}}
+    await rig.store.update("/registry/pods/default/p", encode_stored(stored), expected=cached.revision)
+    path = f"/api/v1/namespaces/default/pods/https:p:{node.port}/proxy/"
+    status, body, _ = await rig.http("GET", path)
+    assert (status, body["message"]) == (400, "address not allowed")
+    assert node.requests == []
 
 
 async def test_a_node_without_an_address_is_unavailable(rig: Rig) -> None:

@@ -75,7 +75,8 @@ def forwarded_headers(call: Call, user: User) -> list[tuple[str, str]]:
         for name, value in call.headers.items()
         if name not in NOT_PASSED_ON
         and name not in HOP_BY_HOP
-        and not name.startswith(("impersonate-", "x-remote-"))
+        # Some servers take "_" for "-": an identity must not slip in that way either.
+        and not name.replace("_", "-").startswith(("impersonate-", "x-remote-"))
     ]
     if "accept-encoding" not in call.headers:
         # aiohttp would ask for compression by itself, and the answer is passed on as it comes.

@@ -58,7 +58,9 @@ class Authenticator:
         """The user a token stands for and which of `audiences` it serves, None when it is no good."""
         for known, user in self._tokens.items():
             if hmac.compare_digest(known.encode(), token.encode()):
-                return user, list(audiences)
+                # Such a token names no audience: it is meant for this server, and for nobody else.
+                served = [audience for audience in audiences if audience in self._audiences]
+                return (user, served) if served else None
         try:
             return self._verifier.verify(token, audiences)
         except TokenRefused:
@@ -87,3 +89,13 @@ def bearer_token(headers: Mapping[str, str]) -> str:
             except (binascii.Error, UnicodeDecodeError):
                 return ""
     return ""
+
+
+def without_token(headers: Mapping[str, str]) -> Mapping[str, str]:
+    """The headers without a bearer token among the WebSocket subprotocols: it is nobody else's to see."""
+    offered = headers.get("sec-websocket-protocol", "")
+    if WEBSOCKET_TOKEN not in offered:
+        return headers
+    kept = [text for item in offered.split(",") if not (text := item.strip()).startswith(WEBSOCKET_TOKEN)]
+    left = {name: value for name, value in headers.items() if name != "sec-websocket-protocol"}
+    return {**left, "sec-websocket-protocol": ", ".join(kept)} if kept else left

@@ -10,7 +10,8 @@ from wherry.apiserver.request import RequestInfo
 from wherry.apiserver.user import User
 from wherry.objects.meta import Object
 
-ALWAYS_OPEN = ("/livez", "/readyz", "/healthz")
+ALWAYS_OPEN = frozenset({"/livez", "/readyz", "/healthz"})
+"""Paths everybody may get; what is below them tells about the server's inside."""
 
 
 class Authorizer:
@@ -24,7 +25,7 @@ class Authorizer:
         """Whether `user` may do `info`, and if not perhaps why."""
         if user.is_master:
             return Decision(True)
-        if not info.is_resource and info.path.startswith(ALWAYS_OPEN) and info.verb == "get":
+        if not info.is_resource and info.path in ALWAYS_OPEN and info.verb == "get":
             return Decision(True)
         reasons = []
         for authorizer in self._authorizers:

@@ -68,6 +68,8 @@ async def _release(client: Client, crd: Object) -> None:
 
 async def _delete_all(core: Core, client: Client, crd: Object) -> None:
     group, plural = crd["spec"]["group"], crd["spec"]["names"]["plural"]
+    if core.registry.has_built_in(group, plural):
+        return  # the definition was never served; what is stored under its name is not its own
     while True:
         served = next(
             (

@@ -6,6 +6,7 @@ as it is, piece by piece; upgraded connections are passed through.
 
 from __future__ import annotations
 
+import ipaddress
 import zlib
 from contextlib import AsyncExitStack
 from typing import TYPE_CHECKING, NamedTuple
@@ -51,8 +52,7 @@ async def pod_proxy(core: Core, call: Call, served: Served) -> RawOutcome:
         raise not_found("pods", "", name)
     pod = cached.decode()
     address = (pod.get("status") or {}).get("podIP")
-    if not address:
-        raise bad_request("address not allowed")
+    _check_address(address)
     return await _pass_on(core, call, served, Target(scheme, address, _pod_port(pod, port)))
 
 
@@ -76,11 +76,15 @@ async def service_proxy(core: Core, call: Call, served: Served) -> RawOutcome:
     if not found:
         raise service_unavailable(f'no endpoints available for service "{call.info.name}"')
     address, number = core.random.choice(found)
+    _check_address(address)
     return await _pass_on(core, call, served, Target(scheme, address, number))
 
 
 async def node_proxy(core: Core, call: Call, served: Served) -> RawOutcome:
-    """A request to a node's kubelet. Raises ApiError (404, 502, 503)."""
+    """A request to a node's kubelet. Raises ApiError (403, 404, 502, 503)."""
+    if is_upgrade(call.headers):
+        # A WebSocket is a GET, and may be a command: being let in to look is not enough for it.
+        core.authorizer.check(call.user, call.info._replace(verb="create"))
     await admit_connection(core, call, served)
     _, name, _ = split_name(call.info.name)
     cached = core.registry.of(NODES).get("", name)
@@ -88,6 +92,18 @@ async def node_proxy(core: Core, call: Call, served: Served) -> RawOutcome:
         raise not_found("nodes", "", name)
     address = kubelet_address(cached.decode())
     return await _pass_on(core, call, served, Target("https", address.host, address.port, verify=True))
+
+
+def _check_address(address: str | None) -> None:
+    """Raise ApiError (400) for what is no pod's address, but leads to this very machine or its link."""
+    try:
+        found = ipaddress.ip_address(address or "")
+    except ValueError:
+        raise bad_request("address not allowed") from None
+    found = getattr(found, "ipv4_mapped", None) or found
+    is_broadcast = str(found) == "255.255.255.255"
+    if found.is_loopback or found.is_link_local or found.is_multicast or found.is_unspecified or is_broadcast:
+        raise bad_request("address not allowed")
 
 
 def split_name(text: str) -> tuple[str, str, str]:
