@@ -67,6 +67,7 @@ async def answer(request: web.Request) -> web.Response:
         "user": request.headers.getall("X-Remote-User", []),
         "groups": request.headers.getall("X-Remote-Group", []),
         "authorization": request.headers.get("Authorization"),
+        "headers": list(request.headers.values()),
     }
     return web.json_response({"kind": "NodeMetrics", "who": who, "path": request.path_qs})
 
@@ -109,12 +110,15 @@ async def test_requests_are_passed_on_with_who_asks(rig: Rig) -> None:
         await rig.http("POST", SERVICES, api_service(caBundle=ca_bundle()))
         await until(rig, f"{SERVICES}/{NAME}", lambda obj: reason(obj) == "Passed")
         status, body, _ = await rig.http(
-            "GET", f"{ROOT}/nodes/n1?pretty=1", headers={"X-Remote-User": "evil"}
+            "GET",
+            f"{ROOT}/nodes/n1?pretty=1",
+            headers={"X-Remote-User": "evil", "X_Remote_Group": "evil", "x-remote-extra-a": "evil"},
         )
         assert (status, body["path"]) == (200, f"{ROOT}/nodes/n1?pretty=1")
         assert body["who"]["user"] == ["admin"]
         assert "system:masters" in body["who"]["groups"]
         assert body["who"]["authorization"] is None
+        assert "evil" not in body["who"]["headers"]
         _, body, _ = await rig.http("GET", "/apis")
         assert "metrics.example.com" in [group["name"] for group in body["groups"]]
         _, body, _ = await rig.http("GET", ROOT)

@@ -90,3 +90,15 @@ async def test_a_limit_ends_following(container: Container) -> None:
 async def test_a_missing_log_is_an_error(tmp_path: Path, container: Container) -> None:
     with pytest.raises(FileNotFoundError):
         await rest_of(read_log(tmp_path / "missing", LogOptions(), container.ended()))
+
+
+async def test_a_link_that_takes_a_logs_place_is_not_followed(tmp_path: Path, container: Container) -> None:
+    other = tmp_path / "other"
+    other.write_text(record("secret"))
+    stream = container.read(LogOptions(follow=True))
+    container.log(record("a"))
+    assert await anext(stream) == b"a\n"
+    container.path.rename(container.path.with_name("0.log.old"))
+    container.path.symlink_to(other)
+    with pytest.raises(OSError, match="symbolic link"):
+        await rest_of(stream)

@@ -179,6 +179,19 @@ async def test_logs_only_from_the_log_directory(setup: Setup, tmp_path: Path) ->
     assert (await elsewhere.text("/containerLogs/default/web/c"))[0] == 500
 
 
+async def test_a_link_in_the_log_directory_shows_no_other_file(setup: Setup, tmp_path: Path) -> None:
+    """Whoever mounts the directory could put one there; the kubelet reads as root."""
+    secret = tmp_path / "secret"
+    secret.write_text("2026-01-01T00:00:00Z stdout F secret\n")
+    inside = Setup(tmp_path / "logs")
+    inside.directory.mkdir()
+    await inside.run(0, log="")
+    log = inside.directory / "0.log"
+    log.unlink()
+    log.symlink_to(secret)
+    assert (await inside.text("/containerLogs/default/web/c"))[0] == 500
+
+
 @pytest.mark.parametrize(
     ("path", "query", "expected"),
     [

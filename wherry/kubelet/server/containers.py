@@ -73,7 +73,8 @@ class ContainerDoors:
         runs = await self._runs(uid, container_name)
         container = _logged_run(runs, pod, container_name, previous=options.previous)
         path = Path(container.log_path)
-        if not path.is_relative_to(self._log_dir) or not path.exists():
+        # Resolved: who can write to the log directory could leave a link to any file of the node there.
+        if not path.resolve().is_relative_to(self._log_dir.resolve()) or not path.exists():
             complaint = f'failed to try resolving symlinks in path "{path}": no such file or directory'
             raise NotServed(complaint, 500)
 

@@ -80,7 +80,7 @@ class LogFile:
 
     def __init__(self, path: Path) -> None:
         self._path = path
-        self._file: BinaryIO = path.open("rb")
+        self._file = _open(path)
         self._rest = b""
 
     def __enter__(self) -> LogFile:
@@ -118,5 +118,10 @@ class LogFile:
     def reopen(self) -> None:
         """Read the file at the path from its beginning."""
         self._file.close()
-        self._file = self._path.open("rb")
+        self._file = _open(self._path)
         self._rest = b""
+
+
+def _open(path: Path) -> BinaryIO:
+    """The log at `path`, which must be no link: it is read as root for people who are not."""
+    return os.fdopen(os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC), "rb")
