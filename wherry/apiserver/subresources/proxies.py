@@ -51,7 +51,7 @@ async def pod_proxy(core: Core, call: Call, served: Served) -> RawOutcome:
     if cached is None:
         raise not_found("pods", "", name)
     pod = cached.decode()
-    address = (pod.get("status") or {}).get("podIP")
+    address = str((pod.get("status") or {}).get("podIP") or "")
     _check_address(address)
     return await _pass_on(core, call, served, Target(scheme, address, _pod_port(pod, port)))
 
@@ -94,10 +94,10 @@ async def node_proxy(core: Core, call: Call, served: Served) -> RawOutcome:
     return await _pass_on(core, call, served, Target("https", address.host, address.port, verify=True))
 
 
-def _check_address(address: str | None) -> None:
+def _check_address(address: str) -> None:
     """Raise ApiError (400) for what is no pod's address, but leads to this very machine or its link."""
     try:
-        found = ipaddress.ip_address(address or "")
+        found = ipaddress.ip_address(address)
     except ValueError:
         raise bad_request("address not allowed") from None
     found = getattr(found, "ipv4_mapped", None) or found
