@@ -4,20 +4,23 @@ Typed JSON is read in one go, so complaints come in the order of the document; w
 converted first (YAML, patches, custom resources) repeated fields come before unknown ones, and those
 sorted. orjson silently keeps the last of repeated keys, so they are found by counting: the bytes sent
 and the re-encoded object must hold the same number of `":`; only when they do not is a slow parser
-asked which key it was.
+asked which key it was. Whoever sends thousands of such fields is told of the first hundred.
 """
 
 from __future__ import annotations
 
 import json
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Container, Iterator, Sequence
 from typing import Any
 
 import orjson
 
+from wherry.objects.errors import MOST_COMPLAINTS
+
 STRICT, WARN, IGNORE = "Strict", "Warn", "Ignore"
 YAML_ERRORS = "yaml: unmarshal errors:"
+MOST_PATH_TEXT = 64 * 1024 * 1024
 _TOKEN = re.compile(r"\[(\d+)\]|([^.\[]+)")
 
 
@@ -25,15 +28,16 @@ def json_complaints(body: bytes, unknown: Sequence[str]) -> list[str]:
     """Complaints about typed JSON, given the texts about its unknown fields."""
     if not has_repeats(body):
         return list(unknown)
-    unexplained = dict.fromkeys(unknown)
+    texts = {_path_of(text): text for text in unknown}
     found: dict[str, None] = {}
-    for path, is_repeat in _keys(_pairs_of(body), ""):
-        text = f'unknown field "{path}"'
-        if text in unexplained:
-            found[text] = None
-        elif is_repeat and not any(path.startswith(f"{_path_of(known)}.") for known in unexplained):
-            found[f'duplicate field "{path}"'] = None
-    return list(dict.fromkeys([*found, *unexplained]))
+    for path, is_repeat in _keys(_pairs_of(body), closed=texts.keys()):
+        if path in texts:
+            found[texts[path]] = None
+        elif is_repeat:
+            found[_duplicate(path)] = None
+        if len(found) >= MOST_COMPLAINTS:
+            break
+    return list(dict.fromkeys([*found, *unknown]))[:MOST_COMPLAINTS]
 
 
 def converted_complaints(repeats: Sequence[str], unknown: Sequence[str]) -> list[str]:
@@ -45,8 +49,17 @@ def json_repeats(body: bytes) -> list[str]:
     """Texts about keys that stand twice in one JSON object of `body`, in order of appearance."""
     if not has_repeats(body):
         return []
-    paths = dict.fromkeys(path for path, is_repeat in _keys(_pairs_of(body), "") if is_repeat)
-    return [f'duplicate field "{path}"' for path in paths]
+    found: dict[str, None] = {}
+    for path, is_repeat in _keys(_pairs_of(body)):
+        if is_repeat:
+            found[_duplicate(path)] = None
+        if len(found) >= MOST_COMPLAINTS:
+            break
+    return list(found)
+
+
+def _duplicate(path: str) -> str:
+    return f'duplicate field "{path}"'
 
 
 def json_patch_complaints(body: bytes) -> list[str]:
@@ -64,6 +77,8 @@ def json_patch_complaints(body: bytes) -> list[str]:
             elif key in seen:
                 found[f'json patch duplicate field "[{index}].{key}"'] = None
             seen.add(key)
+            if len(found) >= MOST_COMPLAINTS:
+                return list(found)
     return list(found)
 
 
@@ -74,7 +89,7 @@ def yaml_repeats(body: bytes) -> list[str]:
     from wherry.kit.yaml_reader import YamlError, read
 
     try:
-        return read(body).repeated
+        return read(body).repeated[:MOST_COMPLAINTS]
     except YamlError:
         return []  # whoever decodes it says what is wrong
 
@@ -109,18 +124,39 @@ def _pairs_of(body: bytes) -> Any:
     return json.loads(body, object_pairs_hook=_Pairs)
 
 
-def _keys(value: Any, path: str) -> Iterator[tuple[str, bool]]:
-    """Paths of all keys in order of appearance, and whether each stood there before."""
+def _keys(value: Any, *, closed: Container[str] = ()) -> Iterator[tuple[str, bool]]:
+    """Paths of all keys in order of appearance, and whether each stood there before.
+
+    What is below a path of `closed` is left out, and the rest once the paths had `MOST_PATH_TEXT` characters:
+    a few long keys above many short ones would come to hundreds of gigabytes.
+    """
+    left, size = [_members(value, "")], 0
+    while left:
+        member = next(left[-1], None)
+        if member is None:
+            left.pop()
+            continue
+        path, is_repeat, below = member
+        if is_repeat is not None:
+            yield path, is_repeat
+        size += len(path)
+        if size > MOST_PATH_TEXT:
+            return
+        if isinstance(below, (_Pairs, list)) and path not in closed:
+            left.append(_members(below, path))
+
+
+def _members(value: Any, path: str) -> Iterator[tuple[str, bool | None, Any]]:
+    """What is in an object or list: path, whether the key stood there before (None: no key), value."""
     if isinstance(value, _Pairs):
         seen: set[str] = set()
         for key, item in value.pairs:
-            below = f"{path}.{key}" if path else key
-            yield below, key in seen
+            yield (f"{path}.{key}" if path else key), key in seen, item
             seen.add(key)
-            yield from _keys(item, below)
     elif isinstance(value, list):
         for index, item in enumerate(value):
-            yield from _keys(item, f"{path}[{index}]")
+            if isinstance(item, (_Pairs, list)):
+                yield f"{path}[{index}]", None, item
 
 
 def _path_of(text: str) -> str:

@@ -14,6 +14,9 @@ from typing import Any
 
 from wherry.objects.meta import Object
 
+MOST_COMPLAINTS = 100
+"""How many unknown and repeated fields of one body are told, as upstream tells them."""
+
 
 class ApiError(Exception):
     """A failed request, convertible to and from a `v1.Status`.

@@ -15,6 +15,7 @@ from datetime import datetime
 from typing import Any
 
 from wherry.api.schema.definitions import Definition, Field
+from wherry.objects.errors import MOST_COMPLAINTS
 from wherry.objects.meta import format_micro_time, format_time
 from wherry.objects.quantity import FORMAT_WRONG, canonical_quantity
 
@@ -28,6 +29,7 @@ _INTEGERS = {"int32": 31, "int64": 63}
 class Findings:
     """What was found: texts of `unknown` fields (`unknown field "spec.foo"`) and of decode `errors`.
 
+    Of many unknown fields only the first `MOST_COMPLAINTS` are told.
     Upstream reports only the first of the errors; an object that has any is refused whatever the field
     validation directive says.
     """
@@ -78,14 +80,15 @@ class _Walk:
     def struct(self, obj: dict[str, Any], definition: Definition, path: str, go_path: str) -> None:
         """The fields of a struct, in the object's own order."""
         for name in list(obj):
-            here = f"{path}.{name}" if path else name
             field = definition.field(name)
             if field is None:
-                self.unknown.append(here)
+                if len(self.unknown) < MOST_COMPLAINTS:
+                    self.unknown.append(f"{path}.{name}" if path else name)
                 del obj[name]
             elif obj[name] is None:
                 del obj[name]
             else:
+                here = f"{path}.{name}" if path else name
                 go_here = f"{go_path}.{name}" if go_path else name
                 place = _Place(here, go_here, definition.short_name)
                 obj[name] = self.value(obj[name], field, place)

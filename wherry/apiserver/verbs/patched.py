@@ -49,7 +49,8 @@ def check_patched(
     if not complaints:
         return
     if wanted != STRICT:
-        call.warnings.extend(text for text in complaints if text not in call.warnings)
+        told = set(call.warnings)
+        call.warnings.extend(text for text in complaints if text not in told)
         return
     raise _spoilt(shown(), f"strict decoding error: {', '.join(complaints)}")
 

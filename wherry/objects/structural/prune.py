@@ -6,15 +6,21 @@ into again. The root and embedded resources always have apiVersion, kind and met
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+from itertools import islice
 from typing import Any
 
+from wherry.objects.errors import MOST_COMPLAINTS
 from wherry.objects.structural.node import Node
 
 TYPE_META = frozenset({"apiVersion", "kind", "metadata"})
 
 
 def prune(obj: Any, node: Node) -> list[str]:
-    """Remove unspecified fields from `obj` in place; the paths of what was removed (`spec.a[0].b`)."""
+    """Remove unspecified fields from `obj` in place; the paths of what was removed (`spec.a[0].b`).
+
+    Of many fields only the first `MOST_COMPLAINTS` are named.
+    """
     removed: list[str] = []
     _prune(obj, node, "", removed, node.is_root or node.is_embedded)
     return removed
@@ -29,7 +35,7 @@ def _prune(value: Any, node: Node, path: str, removed: list[str], is_resource: b
         elif not node.preserves:
             for index, item in enumerate(value):
                 if type(item) is dict and item:
-                    removed.extend(f"{path}[{index}].{name}" for name in item)
+                    _note(removed, item, f"{path}[{index}].")
                     item.clear()
         return
     if type(value) is not dict:
@@ -47,4 +53,8 @@ def _prune(value: Any, node: Node, path: str, removed: list[str], is_resource: b
             _prune(item, below, f"{path}.{name}" if path else name, removed, below.is_embedded)
     for name in unknown:
         del value[name]
-        removed.append(f"{path}.{name}" if path else name)
+    _note(removed, unknown, f"{path}." if path else "")
+
+
+def _note(removed: list[str], names: Iterable[str], prefix: str) -> None:
+    removed.extend(f"{prefix}{name}" for name in islice(names, MOST_COMPLAINTS - len(removed)))
