@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 import time
 from collections.abc import Awaitable, Callable
 from pathlib import Path
@@ -13,6 +14,12 @@ import pytest
 def pytest_addoption(parser: pytest.Parser) -> None:
     """`--update-golden` rewrites the files that rendered output is compared with."""
     parser.addoption("--update-golden", action="store_true", help="rewrite golden files")
+
+
+def pytest_collection_finish() -> None:
+    """What collecting leaves stays to the end: the garbage collector need not look at it again and again."""
+    gc.collect()
+    gc.freeze()
 
 
 Golden = Callable[[Path, str], None]

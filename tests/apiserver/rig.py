@@ -21,7 +21,7 @@ from wherry.apiserver.user import User
 from wherry.client.api import Client
 from wherry.cluster.identities import KeyPair
 from wherry.cluster.pki import Pki, Subject
-from wherry.kit.clock import Clock, SystemClock
+from wherry.kit.clock import Clock, FakeClock, SystemClock
 from wherry.objects.meta import Object
 from wherry.store.memory import MemoryStore
 
@@ -106,11 +106,30 @@ class Rig:
             return response.status, await response.text(), response.headers
 
 
+_founded: list[MemoryStore] = []
+
+
+async def founded() -> MemoryStore:
+    """What a server's first start leaves in its store; made once for all tests, only to be copied.
+
+    It was founded at the beginning of fake time, so that under no test's clock it is from the future.
+    """
+    if not _founded:
+        store = MemoryStore(FakeClock())
+        server = ApiServer(config(), store, FakeClock(), random.Random(2026))
+        await server.start()
+        await server.close()
+        _founded.append(store)
+    return _founded[0]
+
+
 @asynccontextmanager
-async def running(clock: Clock | None = None, **changes: Any) -> AsyncIterator[Rig]:
-    """A server that runs while the block does."""
+async def running(
+    clock: Clock | None = None, *, from_nothing: bool = False, **changes: Any
+) -> AsyncIterator[Rig]:
+    """A server that runs while the block does: one that was started before, or `from_nothing`."""
     clock = clock or SystemClock()
-    store = MemoryStore(clock)
+    store = MemoryStore(clock) if from_nothing else (await founded()).copy(clock)
     server = ApiServer(config(**changes), store, clock, random.Random(7))
     await server.start()
     context = ssl.create_default_context(cafile=str(files().authority.cert))

@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import random
+from collections.abc import AsyncIterator
+
+import pytest
 
 from tests.apiserver.rig import ADMIN, Rig, config, running
 from wherry.api.core.endpoints import ENDPOINTS
@@ -15,6 +18,13 @@ from wherry.apiserver.app import ApiServer
 from wherry.client.api import Client
 from wherry.kit.clock import SystemClock
 from wherry.objects.meta import name_of
+
+
+@pytest.fixture
+async def rig() -> AsyncIterator[Rig]:
+    """A running server whose store was empty."""
+    async with running(from_nothing=True) as made:
+        yield made
 
 
 async def test_the_first_objects(rig: Rig) -> None:
@@ -33,7 +43,7 @@ async def test_the_first_objects(rig: Rig) -> None:
 
 
 async def test_a_restart_changes_nothing_but_the_address() -> None:
-    async with running(advertise_port=6443) as rig:
+    async with running(from_nothing=True, advertise_port=6443) as rig:
         before = rig.store.revision
         second = ApiServer(config(advertise_port=6443), rig.store, SystemClock(), random.Random(1))
         await second.start()

@@ -239,7 +239,7 @@ async def restart(rig: Rig) -> Client:
 
 
 async def test_a_start_completes_what_lacks_something() -> None:
-    async with running(advertise_port=6443) as rig:
+    async with running(from_nothing=True, advertise_port=6443) as rig:
         view = await rig.admin.get(CLUSTER_ROLES, "system:aggregate-to-view")
         own = lines("get example.com boats")
         await rig.admin.update(CLUSTER_ROLES, {**view, "rules": [*own, *view["rules"][2:]]})
@@ -278,7 +278,7 @@ async def test_a_start_completes_what_lacks_something() -> None:
 async def test_a_role_nobody_can_complete_does_not_keep_the_server_from_starting(
     caplog: pytest.LogCaptureFixture,
 ) -> None:
-    async with running(advertise_port=6443) as rig:
+    async with running(from_nothing=True, advertise_port=6443) as rig:
         key = "/registry/clusterroles/view"
         entry = await rig.store.get(key)
         assert entry is not None

@@ -128,7 +128,7 @@ async def test_an_endless_body_is_refused(rig: Rig) -> None:
 
 
 async def test_a_store_that_fails_is_told_and_shows_in_health(rig: Rig) -> None:
-    await rig.admin.list(CONFIG_MAPS)
+    await rig.admin.create(CONFIG_MAPS, {"metadata": {"name": "before", "namespace": "default"}})
     await rig.store.close()
     with pytest.raises(ApiError, match="the write could not be stored") as caught:
         await rig.admin.create(CONFIG_MAPS, {"metadata": {"name": "a", "namespace": "default"}})

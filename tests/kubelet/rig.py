@@ -143,6 +143,19 @@ class Node:
     async def ready(self, name: str) -> Object:
         return await self.until(name, is_ready)
 
+    async def ready_in_time(self, name: str) -> None:
+        """Return once the pod is ready, while a tenth of a second passes with each look.
+
+        For what is tried again some time after a failure: from outside nothing tells when that time
+        begins to run.
+        """
+
+        async def look() -> bool:
+            await self.clock.advance(0.1)
+            return is_ready(await self.status(name))
+
+        await eventually(look, 3.0)
+
     async def events(self) -> list[tuple[str, str]]:
         """(reason, message) of every event about pods."""
         listing = await self.admin.list(EVENTS)

@@ -194,8 +194,7 @@ async def test_failing_sandbox_is_tried_again(made: Node) -> None:
     await made.said("FailedCreatePodSandBox", "Failed to create pod sandbox: cni says no")
     assert waiting(await made.until("web", lambda s: s.get("containerStatuses"))) == "ContainerCreating"
     assert made.runtime.calls["run_sandbox"] == 1
-    await made.clock.advance(1)
-    await made.ready("web")
+    await made.ready_in_time("web")
 
 
 async def test_liveness_failure_restarts(made: Node) -> None:

@@ -10,13 +10,13 @@ import pytest
 
 from tests.apiserver.rig import ADMIN, running
 from tests.conftest import eventually
+from tests.hurried_clock import HurriedClock
 from tests.scheduler.builders import node, pod
 from wherry.api.core.events import EVENTS
 from wherry.api.core.nodes import NODES
 from wherry.api.core.pods import PODS
 from wherry.api.core.service_accounts import SERVICE_ACCOUNTS
 from wherry.client.api import Client
-from wherry.kit.clock import SystemClock
 from wherry.objects.meta import Object
 from wherry.scheduler.scheduler import Scheduler, scheduling_view
 
@@ -25,11 +25,12 @@ from wherry.scheduler.scheduler import Scheduler, scheduling_view
 async def client() -> AsyncIterator[Client]:
     """A client of an API server whose pods are scheduled."""
     # Nobody here takes the taint of new nodes off again.
-    async with running(disable_admission_plugins=("TaintNodesByCondition",)) as rig:
+    clock = HurriedClock()
+    async with running(clock, disable_admission_plugins=("TaintNodesByCondition",)) as rig:
         found = Client(rig.server.local_transport(ADMIN))
         account = {"apiVersion": "v1", "kind": "ServiceAccount", "metadata": {"name": "default"}}
         await found.create(SERVICE_ACCOUNTS, account, "default")
-        scheduler = Scheduler(found, SystemClock(), Random(1))
+        scheduler = Scheduler(found, clock, Random(1))
         await scheduler.start()
         yield found
         await scheduler.close()

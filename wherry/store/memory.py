@@ -41,7 +41,22 @@ class MemoryStore:
         self._fanout = Fanout()
         self._expiries: list[tuple[float, str, int]] = []
         self._alarm = Alarm(clock, self._expire)
-        self._history = History(retention or Retention(), clock, self._forget)
+        self._retention = retention or Retention()
+        self._history = History(self._retention, clock, self._forget)
+
+    def copy(self, clock: Clock) -> MemoryStore:
+        """A store of its own under `clock`, with what this one holds and remembers; watches stay here."""
+        made = MemoryStore(clock, retention=self._retention)
+        made._current = dict(self._current)
+        made._keys = list(self._keys)
+        made._log = deque(self._log)
+        made._revision = self._revision
+        made._compacted = self._compacted
+        made._expiries = list(self._expiries)
+        if made._expiries:
+            made._alarm.set_in(made._expiries[0][0] - clock.now().timestamp())
+        made._history.start(made._compacted, made._revision)
+        return made
 
     @property
     def revision(self) -> int:

@@ -114,7 +114,8 @@ async def test_metadata_alone(rig: Rig) -> None:
     assert "data" not in one
 
 
-async def test_watching_metadata(rig: Rig) -> None:
+async def test_watching_metadata(hurried_rig: Rig) -> None:
+    rig = hurried_rig
     await rig.http("POST", MAPS, config_map("a", x="1"))
     headers = {"Authorization": "Bearer admin-token", **AS_METADATA}
     url = f"{rig.server.url}{MAPS}?watch=1&timeoutSeconds=1&allowWatchBookmarks=true"

@@ -30,6 +30,12 @@ async def raw_events(rig: Rig, path: str) -> list[Any]:
 
 
 @pytest.fixture
+def rig(hurried_rig: Rig) -> Rig:
+    """A server whose watches end soon after they were asked to."""
+    return hurried_rig
+
+
+@pytest.fixture
 async def history(rig: Rig) -> dict[str, str]:
     """Two objects, the second changed: the versions in between."""
     _, first, _ = await rig.http("POST", MAPS, config_map("a"))

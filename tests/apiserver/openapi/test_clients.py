@@ -186,6 +186,7 @@ def test_v3_documents_beside_the_resources_are_valid(path: str) -> None:
     assert [error.message for error in OpenAPIV30SpecValidator(document).iter_errors()] == []
 
 
+@pytest.mark.slow
 def test_the_v2_document_is_valid() -> None:
     from openapi_spec_validator import OpenAPIV2SpecValidator
 

@@ -152,7 +152,8 @@ def as_go_writes(obj: Object) -> bytes:
     return json.dumps({**head, **obj}, separators=(",", ":")).encode() + b"\n"
 
 
-async def test_what_another_api_server_wrote_in_json(rig: Rig) -> None:
+async def test_what_another_api_server_wrote_in_json(hurried_rig: Rig) -> None:
+    rig = hurried_rig
     pod = {
         "kind": "Pod",
         "apiVersion": "v1",
@@ -247,7 +248,8 @@ async def test_what_nobody_can_read_does_not_hide_the_rest(rig: Rig) -> None:
     assert [item["metadata"]["name"] for item in listed.items] == ["good"]
 
 
-async def test_a_custom_resource_another_api_server_wrote(rig: Rig) -> None:
+async def test_a_custom_resource_another_api_server_wrote(hurried_rig: Rig) -> None:
+    rig = hurried_rig
     body = PLACES["customresourcedefinitions.apiextensions.k8s.io"].body
     await rig.http("POST", "/apis/apiextensions.k8s.io/v1/customresourcedefinitions", body)
     boat = {"kind": "Boat", "apiVersion": "sea.example.com/v1", "metadata": {**META, "namespace": ""}}

@@ -232,6 +232,7 @@ def test_rules_stop_when_the_budget_is_spent() -> None:
     assert "no further validation rules will be run due to call cost exceeds limit" in told[0].message
 
 
+@pytest.mark.slow
 def test_many_cheap_rules_spend_the_budget_of_the_object() -> None:
     rules = [{"rule": "self.all(a, self.all(b, a + b >= 0))", "message": str(n)} for n in range(30)]
     root = spec_of(a={"type": "array", "items": {"type": "integer"}, "x-kubernetes-validations": rules})
