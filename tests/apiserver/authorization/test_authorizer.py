@@ -140,6 +140,33 @@ async def test_a_finalizer_can_be_taken_off_any_role(rig: Rig) -> None:
     assert held["metadata"]["finalizers"] == ["example.com/hold"]
 
 
+APPLY = {"Content-Type": "application/apply-patch+yaml"}
+
+
+async def test_changing_is_no_leave_to_create(rig: Rig) -> None:
+    """An apply or a PUT that finds nothing creates: that takes the permission to."""
+    rules = [
+        {
+            "verbs": ["get", "patch", "update"],
+            "apiGroups": ["", "coordination.k8s.io"],
+            "resources": ["configmaps", "leases"],
+        }
+    ]
+    await rig.admin.create(CLUSTER_ROLES, {"metadata": {"name": "r"}, "rules": rules})
+    await rig.admin.create(ROLE_BINDINGS, binding("ClusterRole", "r", ALICE_SUBJECT))
+    path = "/api/v1/namespaces/default/configmaps/new"
+    applied = '{"apiVersion": "v1", "kind": "ConfigMap", "metadata": {"name": "new"}}'
+    asked = f"{path}?fieldManager=m"
+    status, body, _ = await rig.http("PATCH", asked, applied, headers=APPLY, token="alice-token")
+    assert (status, body["reason"]) == (403, "Forbidden")
+    assert 'User "alice" cannot create resource "configmaps"' in body["message"]
+    lease = {"apiVersion": "coordination.k8s.io/v1", "kind": "Lease", "metadata": {"name": "new"}}
+    put = "/apis/coordination.k8s.io/v1/namespaces/default/leases/new"
+    assert (await rig.http("PUT", put, lease, token="alice-token"))[0] == 403
+    assert (await rig.http("PATCH", asked, applied, headers=APPLY))[0] == 201
+    assert (await rig.http("PATCH", asked, applied, headers=APPLY, token="alice-token"))[0] == 200
+
+
 async def test_a_node_reads_only_what_its_pods_use(rig: Rig) -> None:
     node = rig.client(NODE)
     await rig.admin.create(SERVICE_ACCOUNTS, account())

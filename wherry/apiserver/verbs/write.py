@@ -85,6 +85,9 @@ async def create_object(
     core: Core, call: Call, served: Served, obj: Object, *, tracks_owners: bool = True
 ) -> Outcome:
     """Admit, validate and store a new object; 201 with it as stored. Raises ApiError."""
+    if call.info.verb != "create":
+        # Being let change what is there is no leave to bring in what is not.
+        core.authorizer.check(call.user, call.info._replace(verb="create"))
     resource = served.resource
     strategy = resource.strategy
     set_namespace(call, resource, obj)
