@@ -58,7 +58,7 @@ async def serving(
 
 async def run_api_server(config: ClusterConfig, paths: ClusterPaths, stop: asyncio.Event) -> None:
     """Serve until `stop` is set. Raises PermanentError when a restart would not help."""
-    paths.run.mkdir(parents=True, exist_ok=True)
+    paths.run.mkdir(parents=True, exist_ok=True, mode=0o700)
     async with serving(config, paths, SystemClock()):
         tell_ready("apiserver", paths, {"url": config.server_url})
         await stop.wait()

@@ -44,7 +44,7 @@ def main(component: str, run: Component) -> None:
         uvloop.run(_until_signalled(run, config, paths))
     except (PermanentError, ConfigError) as error:
         log.error("%s", error)
-        paths.run.mkdir(parents=True, exist_ok=True)
+        paths.run.mkdir(parents=True, exist_ok=True, mode=0o700)
         tell_permanent(component, paths, str(error))
         sys.exit(EXIT_PERMANENT)
     # What is left is only memory: skip the interpreter's own tidying up.

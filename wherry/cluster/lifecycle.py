@@ -87,7 +87,7 @@ class Lifecycle:
         """Start the supervisor in the background, unless it runs."""
         if ProcessRecord.read(self.paths.supervisor_pid) is not None:
             return
-        self.paths.logs.mkdir(parents=True, exist_ok=True)
+        self.paths.logs.mkdir(parents=True, exist_ok=True, mode=0o700)
         command = [sys.executable, "-m", "wherry.cluster.supervisor"]
         command += ["--name", self.config.name, "--data-dir", str(self.paths.data)]
         command += ["--run-root", str(self.machine.run_root)]

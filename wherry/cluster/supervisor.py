@@ -186,7 +186,7 @@ class Supervisor:
 
     def _start(self, component: Watched) -> None:
         reader, writer = os.pipe()
-        self.paths.logs.mkdir(parents=True, exist_ok=True)
+        self.paths.logs.mkdir(parents=True, exist_ok=True, mode=0o700)
         error_file(component.name, self.paths).unlink(missing_ok=True)
         with self.paths.log_file(component.name).open("ab") as output:
             popen = subprocess.Popen(

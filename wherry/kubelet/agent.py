@@ -96,7 +96,7 @@ class Kubelet:
         Waits for the API server. Raises ApiError when the node may not register, RuntimeFailure when
         there is no runtime, OSError when the root directory cannot be used.
         """
-        self.config.root_dir.mkdir(parents=True, exist_ok=True)
+        self.config.root_dir.mkdir(parents=True, exist_ok=True, mode=0o700)
         self.config.log_dir.mkdir(parents=True, exist_ok=True)
         machine = self._machine or read_machine(self.config.root_dir, self.config.proc_dir)
         self._registration = Registration(
