@@ -10,6 +10,7 @@ import pytest
 from tests.apiserver.test_cacher import PODS, Told, drop, names, pod, put
 from wherry.apiserver.cacher import Cacher
 from wherry.apiserver.packing import Budget, Packer
+from wherry.apiserver.sinks import portions
 from wherry.kit.clock import FakeClock
 from wherry.store.memory import MemoryStore
 
@@ -31,6 +32,7 @@ def test_what_is_packed_is_small_and_comes_out_as_it_was() -> None:
     assert packed is not None
     assert len(packed) < len(sample(99)) / 2
     assert packer.unpack(packed) == sample(99)
+    assert packer.size(packed) == len(sample(99))
 
 
 @pytest.mark.parametrize("data", [b"", b"{}", bytes(range(256))])
@@ -115,3 +117,17 @@ async def test_reading_facts_of_many_objects_takes_turns(store: MemoryStore) -> 
         "ns/p001"
     ]
     await cacher.close()
+
+
+async def test_a_watchs_first_portions_are_cut_by_what_is_sent_not_by_what_is_held(
+    store: MemoryStore, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    cacher = Cacher(PODS, store, budget=Budget(limit=0))
+    await cacher.start()
+    for number in range(12):
+        await put(store, pod("ns", f"p{number:02}", "node-1", app="web" * 100))
+    items = cacher.list()[0][4:]
+    shortest = min(len(item.data) for item in items)
+    assert sum(item.held_bytes for item in items) < 2 * shortest
+    monkeypatch.setattr("wherry.apiserver.sinks.WRITE_TOGETHER_BYTES", 2 * shortest)
+    assert [len(portion) for portion in portions(items)] == [2, 2, 2, 2]

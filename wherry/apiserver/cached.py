@@ -108,6 +108,11 @@ class Cached:
         return len(self._data)
 
     @property
+    def served_bytes(self) -> int:
+        """How long `data` is, without making it."""
+        return len(self._data) if self._packer is None else self._packer.size(self._data)
+
+    @property
     def plain_bytes(self) -> int:
         """The same while it is not compressed, else 0."""
         return len(self._data) if self._packer is None else 0

@@ -33,7 +33,7 @@ class Budget:
 class Packer:
     """Compresses objects that are like the `samples` it was made of. For one thread."""
 
-    __slots__ = ("_compress", "_decompress")
+    __slots__ = ("_compress", "_decompress", "_size")
 
     def __init__(self, samples: Iterable[bytes]) -> None:
         import zstandard  # only large stores need it
@@ -45,6 +45,7 @@ class Packer:
             level=_LEVEL, dict_data=dictionary, write_dict_id=False
         ).compress
         self._decompress = zstandard.ZstdDecompressor(dict_data=dictionary).decompress
+        self._size = zstandard.frame_content_size
 
     def pack(self, data: bytes) -> bytes | None:
         """`data` compressed, None when that is not worth it."""
@@ -58,3 +59,7 @@ class Packer:
     def unpack(self, packed: bytes) -> bytes:
         """What `pack` was given."""
         return self._decompress(packed)
+
+    def size(self, packed: bytes) -> int:
+        """How many bytes `pack` was given, which stands in front of what it made."""
+        return self._size(packed)

@@ -142,7 +142,7 @@ def portions(items: Sequence[Cached]) -> Iterator[Sequence[Cached]]:
     """`items` in order, cut where `WRITE_TOGETHER` of them or `WRITE_TOGETHER_BYTES` are reached."""
     start = size = 0
     for end, item in enumerate(items, 1):
-        size += item.held_bytes
+        size += item.served_bytes
         if end - start >= WRITE_TOGETHER or size >= WRITE_TOGETHER_BYTES:
             yield items[start:end]
             start, size = end, 0

@@ -251,3 +251,21 @@ def test_quotas_come_last() -> None:
     names = [plugin.name for plugin in built_in_plugins(WebhookMetrics())]
     assert names[-1] == "ResourceQuota"
     assert "AlwaysPullImages" not in names
+
+
+@pytest.mark.parametrize(
+    ("spec", "why"),
+    [
+        ({"serviceAccountName": "default"}, "reference service accounts"),
+        ({"imagePullSecrets": [{"name": "s"}]}, "reference secrets"),
+        ({"volumes": [{"name": "v", "secret": {"secretName": "s"}}]}, "reference secrets"),
+    ],
+)  # fmt: skip
+async def test_mirror_pods_get_at_nothing(ready: Rig, spec: Object, why: str) -> None:
+    mirror = pod("m", nodeName="n", **spec)
+    mirror["metadata"]["annotations"] = {"kubernetes.io/config.mirror": "x"}
+    with pytest.raises(ApiError) as caught:
+        await ready.admin.create(PODS, mirror)
+    assert caught.value.message == f'pods "m" is forbidden: a mirror pod may not {why}'
+    del mirror["spec"][next(iter(spec))]
+    await ready.admin.create(PODS, mirror)

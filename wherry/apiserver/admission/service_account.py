@@ -10,6 +10,7 @@ from wherry.api.core.pods import PODS
 from wherry.api.core.service_accounts import SERVICE_ACCOUNTS
 from wherry.api.resource import Resource
 from wherry.apiserver.admission.base import CREATE, Attributes, BasePlugin
+from wherry.apiserver.authorization.node import secret_names
 from wherry.apiserver.cacher import CachedEvent
 from wherry.apiserver.core import Core
 from wherry.objects.errors import forbidden
@@ -52,6 +53,24 @@ class ServiceAccount(BasePlugin):
             mount_token(spec, attributes.core.random)
         if not spec.get("imagePullSecrets") and account.get("imagePullSecrets"):
             spec["imagePullSecrets"] = account["imagePullSecrets"]
+
+    async def validate(self, attributes: Attributes) -> None:
+        """A mirror pod is run by its node whatever is said here: it must not get at anything that way."""
+        pod = attributes.obj or {}
+        why = mirror_problem(pod) if MIRROR in annotations_of(pod) else ""
+        if why:
+            raise forbidden("pods", "", attributes.name, f"a mirror pod may not {why}")
+
+
+def mirror_problem(pod: Object) -> str:
+    """What a mirror pod does that it may not, "" if nothing."""
+    spec = pod.get("spec") or {}
+    if spec.get("serviceAccountName"):
+        return "reference service accounts"
+    if secret_names(pod) - {""}:
+        return "reference secrets"
+    # Without an account it can have no token either, which validation sees to.
+    return ""
 
 
 async def _account(core: Core, namespace: str, name: str) -> Object | None:

@@ -8,7 +8,7 @@ are compare-and-swap on the revision the decision was based on.
 from __future__ import annotations
 
 import uuid
-from collections.abc import Awaitable, Callable, Coroutine
+from collections.abc import Callable, Coroutine
 from contextlib import nullcontext
 from dataclasses import dataclass
 from typing import Any
@@ -242,9 +242,6 @@ def refuse_invalid(resource: Resource, obj: Object, errors: list[FieldError]) ->
         raise invalid(
             resource.kind, resource.group, meta.get("name") or meta.get("generateName") or "", errors
         )
-
-
-Produce = Callable[[Object, Cached], Object | Awaitable[Object]]
 
 
 async def update_object(

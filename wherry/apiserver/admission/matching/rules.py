@@ -11,7 +11,6 @@ from typing import Any, NamedTuple
 
 from wherry.api.resource import Resource
 
-EQUIVALENT = "Equivalent"
 CONFIGURATION_GROUP = "admissionregistration.k8s.io"
 _CONFIGURATION = frozenset(
     {
