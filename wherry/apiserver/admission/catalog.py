@@ -30,6 +30,7 @@ from wherry.apiserver.admission.node_restriction import NodeRestriction
 from wherry.apiserver.admission.pod_security.plugin import PodSecurity
 from wherry.apiserver.admission.pod_topology_labels import PodTopologyLabels
 from wherry.apiserver.admission.policies.mutating import MutatingAdmissionPolicy
+from wherry.apiserver.admission.policies.reading import PolicyParams
 from wherry.apiserver.admission.policies.validating import ValidatingAdmissionPolicy
 from wherry.apiserver.admission.priority import Priority
 from wherry.apiserver.admission.rbac_escalation import RbacEscalation
@@ -64,10 +65,11 @@ BUILT_IN: tuple[Callable[[], Plugin], ...] = (
     DenyServiceExternalIPs,
     PodTopologyLabels,
     RbacEscalation,
+    PolicyParams,
     DeviceAdminAccess,
 )
 OFF_BY_DEFAULT = frozenset({"AlwaysPullImages", "DenyServiceExternalIPs"})
-ALWAYS_ON = frozenset({"CertificateRequestor", "DeviceAdminAccess", "RBACEscalation"})
+ALWAYS_ON = frozenset({"CertificateRequestor", "DeviceAdminAccess", "PolicyParams", "RBACEscalation"})
 """No plugins of upstream's, whose storage layer does the same: nobody can switch them off."""
 
 
