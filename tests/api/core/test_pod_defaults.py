@@ -189,6 +189,28 @@ def test_pod_level_requests_follow_containers_and_limits() -> None:
     assert spec["resources"]["requests"] == {"cpu": "200m", "memory": "1Gi"}
 
 
+def test_pod_level_limits_on_huge_pages_follow_containers() -> None:
+    spec = defaulted(
+        **{
+            "spec.containers[0].resources": {"limits": {"cpu": "1", "hugepages-2Mi": "4Mi", "a.b/gpu": "1"}},
+            "spec.resources": {"requests": {"cpu": "2", "memory": "1Gi"}},
+        }
+    )
+    assert spec["resources"] == {
+        "limits": {"hugepages-2Mi": "4Mi"},
+        "requests": {"cpu": "2", "memory": "1Gi", "hugepages-2Mi": "4Mi"},
+    }
+
+
+def test_devices_and_scratch_space_are_asked_for_by_containers_alone() -> None:
+    wanted = {"nvidia.com/gpu": "1", "ephemeral-storage": "1Gi", "cpu": "1"}
+    changes = {
+        "spec.containers[0].resources": {"limits": wanted},
+        "spec.resources": {"requests": {"cpu": "1"}},
+    }
+    assert create(PODS, pod(**changes)) == []
+
+
 def test_host_network_opens_host_ports() -> None:
     spec = defaulted(
         **{"spec.hostNetwork": True, "spec.containers[0].ports": [{"containerPort": 80, "hostPort": 0}]}

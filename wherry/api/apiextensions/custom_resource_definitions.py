@@ -24,6 +24,8 @@ _PENDING = "CustomResourceDefinition marked for deletion; CustomResource deletio
 
 def _default(obj: Object) -> None:
     spec = obj.setdefault("spec", {})
+    if not spec.get("preserveUnknownFields"):
+        spec.pop("preserveUnknownFields", None)
     names = spec.setdefault("names", {})
     kind = names.get("kind") or ""
     if kind and not names.get("singular"):

@@ -62,7 +62,10 @@ def _default(obj: Object) -> None:
 
 
 def _prepare(new: Object, old: Object | None) -> None:
-    """Make the selector, and label the template to match it; labels given by hand stay, to be judged."""
+    """Make the selector, and label the template to match it; labels given by hand stay, to be judged.
+
+    A job without labels has its template's: those it is read with ever after, so it is created with them.
+    """
     spec = new.get("spec") or {}
     if old is not None or spec.get("manualSelector"):
         return
@@ -72,6 +75,8 @@ def _prepare(new: Object, old: Object | None) -> None:
     mine = {CONTROLLER_UID: metadata(new).get("uid") or ""}
     selector["matchLabels"] = {**mine, **(selector.get("matchLabels") or {})}
     spec["selector"] = selector
+    if not labels_of(new):
+        new["metadata"]["labels"] = labels_of(template)
 
 
 def _own_labels(job: Object) -> dict[str, str]:

@@ -25,8 +25,6 @@ def initial_status(pod: Object) -> dict[str, Any]:
             {
                 "type": "PodScheduled",
                 "status": "False",
-                "lastProbeTime": None,
-                "lastTransitionTime": None,
                 "reason": "SchedulingGated",
                 "message": "Scheduling is blocked due to non-empty scheduling gates",
             }

@@ -1,10 +1,13 @@
-"""DefaultTolerationSeconds: pods stay five minutes on a node that went away, unless they say otherwise."""
+"""DefaultTolerationSeconds: pods stay five minutes on a node that went away, unless they say otherwise.
+
+Updates are filled in too: whoever writes a pod's tolerations anew, as an apply does, leaves these out.
+"""
 
 from __future__ import annotations
 
 from wherry.api.core.pods import PODS
 from wherry.api.resource import Resource
-from wherry.apiserver.admission.base import CREATE, Attributes, BasePlugin
+from wherry.apiserver.admission.base import CREATE, UPDATE, Attributes, BasePlugin
 from wherry.objects.meta import Object
 
 NOT_READY, UNREACHABLE = "node.kubernetes.io/not-ready", "node.kubernetes.io/unreachable"
@@ -17,7 +20,7 @@ class DefaultTolerationSeconds(BasePlugin):
     name = "DefaultTolerationSeconds"
 
     def handles(self, resource: Resource, subresource: str, operation: str) -> bool:
-        return resource is PODS and not subresource and operation == CREATE
+        return resource is PODS and not subresource and operation in (CREATE, UPDATE)
 
     async def admit(self, attributes: Attributes) -> None:
         spec = (attributes.obj or {}).get("spec")

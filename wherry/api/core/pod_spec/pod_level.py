@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
-from wherry.api.core.pod_resources import aggregate_limits, aggregate_requests
-from wherry.api.core.pod_spec.resources import validate_resources
+from wherry.api.core.pod_resources import Amounts, aggregate_limits, aggregate_requests
+from wherry.api.core.pod_spec.resources import HUGE_PAGES, is_pod_level, validate_resources
 from wherry.api.core.pod_spec.rules import Errors, Fields
 from wherry.objects.errors import forbidden_value, invalid_value
 from wherry.objects.quantity import canonical_quantity, format_quantity, parse_quantity
@@ -16,17 +16,20 @@ _OVERCOMMITTED = ("cpu", "memory")
 def default_pod_level_resources(spec: dict[str, Any]) -> None:
     """Fill `spec.resources`, if given in part, from its own limits and from the containers, in place.
 
-    Requests follow the containers, or else the limits; limits follow the containers when all have one.
+    Limits on huge pages follow the containers; requests follow the containers, or else the limits; other
+    limits follow the containers when all have one.
     """
     resources = spec.get("resources")
-    if not resources:
+    if not resources or not (resources.get("limits") or resources.get("requests")):
         return
     try:
         asked, bounded = aggregate_requests(spec), aggregate_limits(spec)
     except ValueError:
         return  # validation names the amount
-    limits, requests = resources.get("limits") or {}, dict(resources.get("requests") or {})
+    requests = dict(resources.get("requests") or {})
+    limits = {**_huge_pages(bounded, requests), **(resources.get("limits") or {})}
     if limits:
+        resources["limits"] = limits
         for name, amount in asked.items():
             if name in _OVERCOMMITTED:
                 requests.setdefault(name, format_quantity(amount, _form(name)))
@@ -45,8 +48,17 @@ def default_pod_level_resources(spec: dict[str, Any]) -> None:
             resources["limits"] = found
 
 
+def _huge_pages(bounded: Amounts, requests: Fields) -> dict[str, str]:
+    """The containers' limits on huge pages, where the pod does not request some itself."""
+    return {
+        name: format_quantity(amount, "binary")
+        for name, amount in bounded.items()
+        if name.startswith(HUGE_PAGES) and name not in requests
+    }
+
+
 def _form(name: str) -> str:
-    return "binary" if name == "memory" else "decimal"
+    return "decimal" if name == "cpu" else "binary"
 
 
 def validate_pod_level_resources(spec: Fields, path: str, errors: Errors) -> None:
@@ -62,6 +74,8 @@ def validate_pod_level_resources(spec: Fields, path: str, errors: Errors) -> Non
         return
     requests, limits = resources.get("requests") or {}, resources.get("limits") or {}
     for name, needed in aggregate_requests(spec).items():
+        if not is_pod_level(name):
+            continue
         asked = requests.get(name, "0")
         if needed > parse_quantity(asked):
             detail = (

@@ -136,11 +136,16 @@ def validate_resources(
         _validate_claims(used, f"{path}.claims", claims, errors)
 
 
+def is_pod_level(name: str) -> bool:
+    """Whether a pod as a whole can ask for a resource; devices and scratch space its containers ask for."""
+    return name in ("cpu", "memory") or name.startswith(HUGE_PAGES)
+
+
 def _validate_amount(name: str, amount: Quantity, path: str, pod_level: bool, errors: Errors) -> None:
     wrong = resource_name_errors(name)
     if wrong:
         errors.extend([invalid_value(path, name, text) for text in wrong])
-    elif pod_level and name not in ("cpu", "memory") and not name.startswith(HUGE_PAGES):
+    elif pod_level and not is_pod_level(name):
         errors.append(not_supported(path, name, POD_LEVEL_RESOURCES))
     errors.extend([invalid_value(path, amount, text) for text in _amount_errors(name, amount)])
 
