@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import copy
 import random
 from typing import Any
 
@@ -42,6 +43,16 @@ async def test_a_pod_gets_account_token_tolerations_and_priority(ready: Rig) -> 
     assert (spec["priority"], spec["preemptionPolicy"]) == (0, "PreemptLowerPriority")
 
 
+async def test_what_admission_added_may_be_left_out_of_updates(ready: Rig) -> None:
+    made = await ready.admin.create(PODS, pod("p"))
+    sparse = copy.deepcopy(made)
+    for field in ("tolerations", "priority", "preemptionPolicy"):
+        del sparse["spec"][field]
+    updated = await ready.admin.update(PODS, sparse)
+    assert updated["spec"] == made["spec"]
+    assert updated["metadata"]["generation"] == made["metadata"]["generation"]
+
+
 async def test_what_admission_adds_has_no_owner(ready: Rig) -> None:
     made = await ready.admin.create(PODS, pod("p"))
     owned = made["metadata"]["managedFields"][0]["fieldsV1"]["f:spec"]
@@ -56,6 +67,10 @@ async def test_what_admission_adds_has_no_owner(ready: Rig) -> None:
          ('pods "p" is forbidden: error looking up service account default/none: '
           'serviceaccount "none" not found')),
         ({"priorityClassName": "none"}, 'pods "p" is forbidden: no PriorityClass with name none was found'),
+        ({"preemptionPolicy": "Never"},
+         ('pods "p" is forbidden: the string value of PreemptionPolicy (Never) must not be provided in pod '
+          "spec; priority admission controller computed PreemptLowerPriority from the given PriorityClass "
+          "name")),
         ({"priority": 7},
          ('pods "p" is forbidden: the integer value of priority (7) must not be provided in pod spec; '
           "priority admission controller computed 0 from the given PriorityClass name")),

@@ -148,7 +148,7 @@ OBSERVED = {"CustomResourceDefinition": "Established", "APIService": "Available"
 NOT_KEPT = {"stringData"}
 """Fields that are only written."""
 REPLACED = {"ControllerRevision", "Deployment", "Service"}
-"""Kinds with lists a strategic patch makes something else of: two ports with one number, directives as data."""
+"""Kinds of which a strategic patch makes something else: two ports of one number, directives as data."""
 FILLED_BY_SERVER = {"Node", "Pod", "PersistentVolume", "PersistentVolumeClaim", "Job"}
 """Kinds whose stored object has fields the server chose, which a bare replacement may not drop."""
 
@@ -208,7 +208,9 @@ def says_nothing(value: Any) -> bool:
 def without_empty(value: Any) -> Any:
     """The value as protobuf can tell it: without lists, maps and zero values that say nothing."""
     if isinstance(value, dict):
-        nested_kind = set(value) > {"apiVersion", "kind", "spec"} and "resourceVersion" not in value["metadata"]
+        nested_kind = (
+            set(value) > {"apiVersion", "kind", "spec"} and "resourceVersion" not in value["metadata"]
+        )
         value = {k: v for k, v in value.items() if not nested_kind or k not in {"apiVersion", "kind"}}
         kept = {key: without_empty(item) for key, item in value.items()}
         return {key: item for key, item in kept.items() if item not in (None, {}, [], "", 0, False)}

@@ -48,7 +48,7 @@ class Attributes:
     deletion: DeleteOptions | None = None
     has_generated_name: bool = False
     is_changed: bool = False
-    """Whether somebody outside of the server changed `obj`, so that it has to be prepared anew."""
+    """Whether `obj` became another than what it was prepared from, so that it has to be prepared anew."""
     rounds: Rounds | None = None
     """Who was asked what, kept by the plugins that may ask a second time."""
     settle: Callable[[bool], None] | None = None

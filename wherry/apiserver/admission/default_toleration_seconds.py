@@ -34,6 +34,7 @@ class DefaultTolerationSeconds(BasePlugin):
         ]
         if added:
             spec["tolerations"] = [*tolerations, *added]
+            attributes.is_changed |= attributes.operation == UPDATE
 
 
 def _tolerates(toleration: Object, key: str) -> bool:

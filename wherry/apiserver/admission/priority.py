@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from wherry.api.core.pods import PODS
 from wherry.api.resource import Resource
 from wherry.api.scheduling.pod_groups import POD_GROUPS
 from wherry.api.scheduling.priority_classes import PRIORITY_CLASSES
 from wherry.apiserver.admission.base import CREATE, UPDATE, Attributes, BasePlugin
-from wherry.objects.errors import forbidden
+from wherry.objects.errors import ApiError, forbidden
 from wherry.objects.meta import Object, name_of
 
 DEFAULT_POLICY = "PreemptLowerPriority"
@@ -21,11 +23,16 @@ class Priority(BasePlugin):
     def handles(self, resource: Resource, subresource: str, operation: str) -> bool:
         if subresource or operation not in (CREATE, UPDATE):
             return False
-        return resource is PRIORITY_CLASSES or (resource in (PODS, POD_GROUPS) and operation == CREATE)
+        if resource is POD_GROUPS:
+            return operation == CREATE
+        return resource in (PODS, PRIORITY_CLASSES)
 
     async def admit(self, attributes: Attributes) -> None:
         resource = attributes.resource
         if resource is PRIORITY_CLASSES or attributes.obj is None:
+            return
+        if attributes.operation == UPDATE:
+            _keep(attributes)
             return
         served = attributes.core.registry.of(PRIORITY_CLASSES)
         await served.source.open()
@@ -46,16 +53,10 @@ class Priority(BasePlugin):
         given = spec.get("priority")
         if given is not None and given != value:
             what = "pod" if resource is PODS else "pod group"
-            raise forbidden(
-                resource.plural,
-                resource.group,
-                attributes.name,
-                f"the integer value of priority ({given}) must not be provided in {what} spec; "
-                f"priority admission controller computed {value} from the given PriorityClass name",
-            )
+            raise _refusal(attributes, f"the integer value of priority ({given})", what, value)
         spec["priority"] = value
-        if resource is PODS:
-            spec.setdefault("preemptionPolicy", policy)
+        if resource is PODS and (asked := spec.setdefault("preemptionPolicy", policy)) != policy:
+            raise _refusal(attributes, f"the string value of PreemptionPolicy ({asked})", "pod", policy)
 
     async def validate(self, attributes: Attributes) -> None:
         if attributes.resource is not PRIORITY_CLASSES or not (attributes.obj or {}).get("globalDefault"):
@@ -70,6 +71,23 @@ class Priority(BasePlugin):
                 attributes.name,
                 f"PriorityClass {name_of(current)} is already marked as default. Only one default can exist",
             )
+
+
+def _refusal(attributes: Attributes, given: str, what: str, computed: Any) -> ApiError:
+    why = (
+        f"{given} must not be provided in {what} spec; priority admission controller computed {computed} "
+        "from the given PriorityClass name"
+    )
+    return forbidden(attributes.resource.plural, attributes.resource.group, attributes.name, why)
+
+
+def _keep(attributes: Attributes) -> None:
+    """Leave a pod the priority it was created with where an update does not say it."""
+    new, old = (attributes.obj or {}).get("spec") or {}, (attributes.old or {}).get("spec") or {}
+    for field in ("priority", "preemptionPolicy"):
+        if new.get(field) is None and old.get(field) is not None:
+            new[field] = old[field]
+            attributes.is_changed = True
 
 
 def _default_class(classes: list[Object]) -> Object | None:
