@@ -145,3 +145,26 @@ async def test_a_webhook_that_makes_no_sense_is_told(rig: Rig, response: Any) ->
         status, body, _ = await rig.http("GET", f"{V2}/a")
         assert status == 500
         assert body["message"].startswith("conversion webhook for stable.example.com/v1, Kind=CronTab failed")
+
+
+def deep(levels: int) -> Object:
+    made: Object = {}
+    for _ in range(levels):
+        made = {"a": made}
+    return made
+
+
+async def test_what_a_webhook_nests_too_deep_is_refused(rig: Rig) -> None:
+    async def answer(request: web.Request) -> web.Response:
+        review = await request.json()
+        wanted = review["request"]["desiredAPIVersion"]
+        made = [{**obj, "apiVersion": wanted, "spec": deep(300)} for obj in review["request"]["objects"]]
+        response = {"uid": review["request"]["uid"], "result": {"status": "Success"}}
+        return web.json_response({**review, "response": {**response, "convertedObjects": made}})
+
+    async with backing(answer) as port:
+        await publish(rig, port)
+        await define(rig, two_versions())
+        await rig.http("POST", ROOT, cron_tab("a"))
+        status, body, _ = await rig.http("GET", f"{V2}/a")
+        assert (status, body["message"].endswith("exceeded max depth of 200")) == (500, True)

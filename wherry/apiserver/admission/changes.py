@@ -6,10 +6,11 @@ from wherry.api.resource import Resource
 from wherry.apiserver.admission.base import CREATE, Attributes
 from wherry.apiserver.admission.matching.equivalents import converted
 from wherry.apiserver.admission.matching.rules import kind_of
-from wherry.apiserver.body import findings_in
+from wherry.apiserver.body import findings_in, private_copy
 from wherry.objects.errors import internal
 from wherry.objects.managed_fields.managers import entries_problem
 from wherry.objects.meta import Object
+from wherry.objects.nesting import MANAGED_DEPTH, MAX_DEPTH, TOO_DEEP, is_too_deep
 
 _NOT_YET = ("uid", "creationTimestamp", "generation")
 OUTDATED = (
@@ -31,8 +32,9 @@ def before_storing(attributes: Attributes) -> Object | None:
 async def take_over(attributes: Attributes, resource: Resource, changed: Object) -> bool:
     """Make `changed`, of the version `resource`, the object to be admitted; whether it differs.
 
+    It may share parts with the object as it was.
     It is read as if a client had sent it (fields nobody knows are dropped) and defaulted; what the server
-    set before admission stays. Raises ApiError (500) for what is no object of the kind.
+    set before admission stays. Raises ApiError (500) for what is no object of the kind, or nests too deep.
     """
     before = attributes.obj
     if before is None:
@@ -43,6 +45,10 @@ async def take_over(attributes: Attributes, resource: Resource, changed: Object)
             f"{changed.get('apiVersion')}, Kind={changed.get('kind')} was expected to be "
             f"{wanted.api_version}, Kind={wanted.kind}"
         )
+    if is_too_deep(changed, MAX_DEPTH + MANAGED_DEPTH):
+        raise internal(TOO_DEEP)
+    # What was left alone is shared with the object it was made of, and both will be changed.
+    changed = private_copy(changed)
     findings = findings_in(changed, resource, wanted.api_version, wanted.kind)
     if findings.errors:
         raise internal(findings.errors[0])

@@ -27,6 +27,7 @@ from wherry.apiserver.packing import Budget
 from wherry.apiserver.registry import Source
 from wherry.objects.errors import ApiError, internal
 from wherry.objects.meta import Object
+from wherry.objects.nesting import MANAGED_DEPTH, MAX_DEPTH, TOO_DEEP, is_too_deep
 from wherry.store.base import Entry, Event, Page, Sink, Store, Subscription
 
 log = logging.getLogger(__name__)
@@ -112,6 +113,8 @@ def _checked(response: Object, review_id: str, sent: list[Object], api_version: 
                 f"invalid converted object at index {index}: expected {api_version} {before.get('kind')}, "
                 f"got {after.get('apiVersion')} {after.get('kind')}"
             )
+        if is_too_deep(after, MAX_DEPTH + MANAGED_DEPTH):
+            raise ValueError(f"invalid converted object at index {index}: {TOO_DEEP}")
         made.append({**after, "metadata": _metadata(before["metadata"], after.get("metadata"), index)})
     return made
 

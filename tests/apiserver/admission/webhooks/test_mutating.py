@@ -8,6 +8,9 @@ from typing import Any
 import pytest
 
 from tests.apiserver.admission.webhooks.hooks import Hooks, allowed, denied, patched
+from tests.apiserver.customresources.established import define
+from tests.apiserver.customresources.samples import ROOT, cron_tab, definition, version
+from tests.apiserver.customresources.test_conversion import deep, open_schema
 from tests.apiserver.rig import Rig, config_map, pod
 from wherry.objects.meta import Object
 
@@ -238,3 +241,13 @@ async def test_what_is_asked_of_a_pod_can_be_changed(rig: Rig, hook: Hooks) -> N
     status, answer, _ = await rig.http("POST", path, {"spec": {"expirationSeconds": 600}})
     assert (status, answer["spec"]["audiences"]) == (201, ["there"])
     assert hook.requests("/t")[0]["kind"]["kind"] == "TokenRequest"
+
+
+async def test_a_patch_that_nests_too_deep_is_refused(rig: Rig, hook: Hooks) -> None:
+    plain: Any = {"schema": open_schema(), "subresources": {}, "selectableFields": []}
+    await define(rig, definition(version("v1", **plain)))
+    hook.answers["/m"] = lambda _: patched(add("/spec", deep(300)))
+    rule = {"apiGroups": ["*"], "apiVersions": ["*"], "resources": ["crontabs"], "operations": ["CREATE"]}
+    await hook.configure("Mutating", "m", hook.webhook("/m", rules=[rule]))
+    status, body, _ = await rig.http("POST", ROOT, cron_tab("a"))
+    assert (status, body["message"]) == (500, "Internal error occurred: exceeded max depth of 200")

@@ -6,8 +6,6 @@ wishes it (`reinvocationPolicy`) is evaluated again when somebody later changed 
 
 from __future__ import annotations
 
-import orjson
-
 from wherry.api.admissionregistration.mutating_admission_policies import MUTATING_ADMISSION_POLICIES
 from wherry.api.admissionregistration.mutating_admission_policy_bindings import (
     MUTATING_ADMISSION_POLICY_BINDINGS,
@@ -97,8 +95,7 @@ class MutatingAdmissionPolicy(PolicyPlugin):
                     return False
             made = mutated(mutation, scope, obj, resource)
             if made is not obj:
-                # What was not changed is shared with the object it was made of, and both will be changed.
-                has_changed |= await take_over(attributes, resource, orjson.loads(orjson.dumps(made)))
+                has_changed |= await take_over(attributes, resource, made)
         return has_changed
 
 

@@ -108,8 +108,7 @@ class MutatingAdmissionWebhook(WebhookPlugin):
             patched = apply_json_patch(obj, operations)
         except PatchFailed as error:
             raise internal(error.why) from error
-        # The patch shares what it left alone with the object it was made of, and both will be changed.
-        return await take_over(attributes, invocation.resource, orjson.loads(orjson.dumps(patched)))
+        return await take_over(attributes, invocation.resource, patched)
 
     def _annotate(
         self, invocation: Invocation, attributes: Attributes, number: int, said: Verdict | None
