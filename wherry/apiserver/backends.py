@@ -64,9 +64,10 @@ def tls_of(trust: Trust) -> ssl.SSLContext:
 
 
 def pem_of(ca_bundle: str | None) -> str:
-    """A caBundle field as PEM, "" without one. Raises Unreachable for what is no base64 of text."""
+    """A caBundle field as PEM, "" without one. Raises Unreachable for what is no base64."""
     try:
-        return base64.b64decode(ca_bundle or "").decode()
+        # What is not ASCII can only be a remark beside the certificates.
+        return base64.b64decode(ca_bundle or "").decode("ascii", "backslashreplace")
     except (binascii.Error, ValueError) as error:
         raise Unreachable(f"unable to load root certificates: {error}") from error
 
@@ -165,7 +166,7 @@ class Backends:
                 timeout=timeout,
             ) as response:
                 yield response
-        except (aiohttp.ClientError, TimeoutError) as error:
+        except (aiohttp.ClientError, TimeoutError, UnicodeError) as error:  # the last for impossible hosts
             raise Unreachable(f"{method} {url}: {str(error) or type(error).__name__}") from error
 
     async def close(self) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import base64
 import random
 from typing import Any
 
@@ -404,3 +405,34 @@ async def test_notes_of_a_collections_deletions_reach_its_own_request(rig: Rig, 
     core = rig.server.core
     await delete_collection(core, call, core.registry.of(CONFIG_MAP_RESOURCE))
     assert call.annotations == {"v.example.com/a": "seen", "v.example.com/b": "seen"}
+
+
+@pytest.mark.parametrize(
+    "client_config",
+    [
+        {"url": "https://a..b/x"},
+        {"url": f"https://{'a' * 80}.b/x"},
+        {"url": "https://localhost:9/x", "caBundle": base64.b64encode("\u00e9".encode()).decode()},
+        {"url": "https://localhost:9/x", "caBundle": base64.b64encode(b"none").decode()},
+    ],
+)
+async def test_a_webhook_that_cannot_even_be_asked_fails_as_its_policy_says(
+    rig: Rig, hook: Hooks, client_config: Object
+) -> None:
+    closed = hook.webhook("/v", clientConfig=client_config)
+    await hook.configure("Validating", "v", closed)
+    status, body, _ = await rig.http("POST", MAPS, config_map("a"))
+    assert status == 500
+    assert 'failed calling webhook "v.example.com": failed to call webhook: Post "https://' in body["message"]
+    await rig.http("DELETE", f"{CONFIGURATIONS}/validatingwebhookconfigurations/v")
+    await hook.configure("Validating", "v", {**closed, "failurePolicy": "Ignore"})
+    assert (await rig.http("POST", MAPS, config_map("a")))[0] == 201
+
+
+async def test_a_ca_bundle_may_have_remarks_in_any_language(rig: Rig, hook: Hooks) -> None:
+    bundle = "# Autorit\u00e9\n".encode() + base64.b64decode(ca_bundle())
+    hook.answers["/v"] = lambda _: allowed()
+    webhook = hook.webhook("/v")
+    webhook["clientConfig"]["caBundle"] = base64.b64encode(bundle).decode()
+    await hook.configure("Validating", "v", webhook)
+    assert (await rig.http("POST", MAPS, config_map("a")))[0] == 201
