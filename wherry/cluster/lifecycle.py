@@ -144,9 +144,10 @@ class Lifecycle:
         """Stop, then end every container and take back mounts, interfaces, routes and rules."""
         self.stop()
         if self.exists():
-            from wherry.cluster.teardown import tear_down_node
+            from wherry.cluster.teardown import detach_mounts, tear_down_node
 
             tear_down_node(self.config, self.paths)
+            detach_mounts(self.paths)
         shutil.rmtree(self.paths.run, ignore_errors=True)
 
     def delete(self) -> None:
@@ -156,6 +157,9 @@ class Lifecycle:
         if home.is_symlink():
             home.unlink()
         if self.paths.data.exists():
+            from wherry.cluster.teardown import check_deletable
+
+            check_deletable(self.paths.data)
             shutil.rmtree(self.paths.data)
 
     def merge_kubeconfig(self, identities: Identities, path: Path) -> None:

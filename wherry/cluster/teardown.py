@@ -7,6 +7,7 @@ the pods' data stay; `delete` removes them with the data directory.
 from __future__ import annotations
 
 import asyncio
+from pathlib import Path
 
 from wherry.cluster.config import ClusterConfig
 from wherry.cluster.node import node_of
@@ -26,6 +27,17 @@ def tear_down_node(config: ClusterConfig, paths: ClusterPaths) -> None:
     except MissingPrograms:
         return  # it never ran: nothing can be there
     asyncio.run(_tear_down(config, paths, facts))
+
+
+def detach_mounts(paths: ClusterPaths) -> None:
+    """Unmount what pods left mounted, also where the programs that mounted it are gone. Raises OSError."""
+    unmount(mounts_below((paths.kubelet, paths.run)))
+
+
+def check_deletable(directory: Path) -> None:
+    """Raise OSError while something is mounted below: what is bound there would be deleted as well."""
+    if left := mounts_below((directory,)):
+        raise OSError(f"{left[0]} is still mounted; unmount it, then delete the cluster again")
 
 
 async def _tear_down(config: ClusterConfig, paths: ClusterPaths, facts: MachineFacts) -> None:

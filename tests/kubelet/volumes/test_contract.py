@@ -209,3 +209,15 @@ async def test_optional_may_be_missing(made: Fixture, source: Object) -> None:
 async def test_host_path_is_made(made: Fixture, tmp_path: Path, kind: str) -> None:
     path = await made.set_up({"hostPath": {"path": str(tmp_path / "new"), "type": kind}})
     assert path.is_file() if kind == "FileOrCreate" else path.is_dir()
+
+
+async def test_what_stays_mounted_is_not_deleted(made: Fixture, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A hostPath bound into a pod's directory is the node's own: emptying it would be a disaster."""
+    bound = made.root / "pods" / "u1" / "volume-subpaths" / "v"
+    bound.mkdir(parents=True)
+    (bound / "precious").touch()
+    made.mounts.mounted.append(bound)
+    monkeypatch.setattr(made.mounts, "unmount", lambda _: None)
+    with pytest.raises(OSError, match="is still mounted"):
+        await made.volumes.tear_down("u1")
+    assert (bound / "precious").exists()

@@ -42,7 +42,7 @@ class SystemMounts:
 
     def below(self, directory: Path) -> list[Path]:
         """Mount points at or below `directory`, the last mounted first."""
-        base = str(directory)
+        base = os.path.realpath(directory)  # the table knows no symbolic links
         found = []
         for line in self._mountinfo.read_text().splitlines():
             point = _ESCAPE.sub(lambda m: chr(int(m[1], 8)), line.split(" ")[4])

@@ -88,6 +88,9 @@ class PodVolumes:
             return
         for point in self._mounts.below(directory):
             self._mounts.unmount(point)
+        # A file system bound there would be emptied: the node's own, as hostPath and subPath bind it.
+        if left := self._mounts.below(directory):
+            raise OSError(f"{left[0]} is still mounted, nothing below {directory} is deleted")
         await asyncio.to_thread(_remove_tree, directory)
 
     def uids(self) -> set[str]:

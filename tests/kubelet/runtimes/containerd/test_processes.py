@@ -10,6 +10,7 @@ from pathlib import Path
 from wherry.kubelet.runtimes.containerd.cgroups import processes_in, remove_cgroup
 from wherry.kubelet.runtimes.containerd.processes import Identity, end, shims_of, spawn, wait_gone
 from wherry.kubelet.runtimes.containerd.remains import mounts_below
+from wherry.kubelet.volumes.mounts import SystemMounts
 
 
 def proc_entry(proc: Path, pid: int, parent: int, arguments: list[str], state: str = "S") -> None:
@@ -79,6 +80,16 @@ def test_mounts_newest_first(tmp_path: Path) -> None:
         Path("/run/x/a/b"),
         Path("/run/x/a"),
     ]
+
+
+def test_mounts_below_a_link_are_found(tmp_path: Path) -> None:
+    """The table names real paths; who misses one deletes what is bound there."""
+    (tmp_path / "real" / "a").mkdir(parents=True)
+    (tmp_path / "link").symlink_to("real")
+    info = tmp_path / "mountinfo"
+    info.write_text(f"1 2 0:3 / {tmp_path.resolve()}/real/a rw - tmpfs none rw\n")
+    assert mounts_below([tmp_path / "link"], info) == [tmp_path.resolve() / "real" / "a"]
+    assert SystemMounts(info).below(tmp_path / "link") == [tmp_path.resolve() / "real" / "a"]
 
 
 def test_cgroups_exist_once_below_every_controller(tmp_path: Path) -> None:

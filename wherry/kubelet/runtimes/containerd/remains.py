@@ -19,7 +19,8 @@ _MNT_DETACH = 2
 
 def mounts_below(directories: Iterable[Path], mount_info: Path = MOUNT_INFO) -> list[Path]:
     """Mount points below `directories`, the newest first: the order in which to unmount."""
-    roots = [str(directory).rstrip("/") + "/" for directory in directories]
+    # The table of mounts knows no symbolic links.
+    roots = [os.path.realpath(directory).rstrip("/") + "/" for directory in directories]
     points = [_unescape(line.split()[4]) for line in mount_info.read_text().splitlines()]
     return [Path(point) for point in reversed(points) if any(point.startswith(root) for root in roots)]
 
