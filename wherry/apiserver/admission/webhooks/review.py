@@ -54,6 +54,9 @@ def verdict(answer: Any, review_id: str, version: str, *, is_mutating: bool) -> 
     response = answer.get("response") if isinstance(answer, dict) else None
     if not isinstance(response, dict):
         raise InvalidAnswer("webhook response was absent")
+    for holder, name in ((answer, "apiVersion"), (answer, "kind"), (response, "patchType")):
+        if not isinstance(holder.get(name), str | None):
+            raise InvalidAnswer(f"{name} must be a string")
     if response.get("uid") != review_id:
         raise InvalidAnswer(f'expected response.uid="{review_id}", got "{response.get("uid") or ""}"')
     if version == "v1":
