@@ -80,7 +80,11 @@ async def test_what_does_not_fit_waits_until_something_changes(client: Client) -
         conditions = found["status"].get("conditions", [])
         return any(c["type"] == "PodScheduled" and c.get("reason") == "Unschedulable" for c in conditions)
 
+    async def told() -> bool:
+        return bool(await messages(client, "FailedScheduling"))
+
     await eventually(refused)
+    await eventually(told)  # the event may come after the condition
     (message,) = await messages(client, "FailedScheduling")
     assert message.startswith("0/1 nodes are available: 1 Insufficient cpu.")
     await make_node(client, "large", cpu="4")
