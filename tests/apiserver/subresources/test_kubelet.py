@@ -11,6 +11,7 @@ from typing import Any
 
 import aiohttp
 import pytest
+from yarl import URL
 
 from tests.apiserver.rig import Rig, account, files, pod
 from tests.apiserver.subresources.fake_kubelet import FakeKubelet, kubelet
@@ -119,6 +120,19 @@ async def test_upgraded_connections_are_passed_through(
     assert (request.path, request.query) == (target, query)
     assert "authorization" not in request.headers
     assert request.connection.peer_certificate is not None
+
+
+@pytest.mark.parametrize("upgraded", [False, True])
+async def test_no_second_request_hides_in_a_path(rig: Rig, node: FakeKubelet, upgraded: bool) -> None:
+    """However the path up to the proxy is spelt, what follows goes on as it came."""
+    tail = "a%0d%0aHost:%20evil%0d%0a%0d%0aGET%20/b%3Fc"
+    headers = {**TOKEN, **(UPGRADE if upgraded else {})}
+    url = URL(f"{rig.server.url}/api/v1/nodes/%6e/proxy/{tail}", encoded=True)
+    async with rig.session.get(url, headers=headers) as response:
+        assert response.status == (101 if upgraded else 200)
+        response.close()
+    (request,) = node.requests
+    assert (request.path, request.query) == ("/a\r\nHost: evil\r\n\r\nGET /b?c", "")
 
 
 async def test_looking_at_a_node_is_no_leave_to_act_on_it(rig: Rig, node: FakeKubelet) -> None:

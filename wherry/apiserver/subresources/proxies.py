@@ -10,6 +10,7 @@ import ipaddress
 import zlib
 from contextlib import AsyncExitStack
 from typing import TYPE_CHECKING, NamedTuple
+from urllib.parse import quote
 
 from wherry.api.core.nodes import NODES
 from wherry.api.core.pods import PODS
@@ -31,6 +32,8 @@ if TYPE_CHECKING:
 
 PAGE_LIMIT_B = 8 * 1024 * 1024
 """A larger page is passed on as it is: to have its links lead back here, it has to be held as a whole."""
+PATH_CHARACTERS = "/:@!$&'()*+,;="
+"""What stands for itself in a path."""
 SECRET_HEADERS = frozenset({"authorization", "host"})
 
 
@@ -86,7 +89,9 @@ async def node_proxy(core: Core, call: Call, served: Served) -> RawOutcome:
         # A WebSocket is a GET, and may be a command: being let in to look is not enough for it.
         core.authorizer.check(call.user, call.info._replace(verb="create"))
     await admit_connection(core, call, served)
-    _, name, _ = split_name(call.info.name)
+    _, name, port = split_name(call.info.name)
+    if port and not port.isdecimal():
+        raise bad_request(f'invalid node request "{call.info.name}"')
     cached = core.registry.of(NODES).get("", name)
     if cached is None:
         raise not_found("nodes", "", name)
@@ -160,7 +165,10 @@ async def _pass_on(core: Core, call: Call, served: Served, target: Target) -> Ra
     if request is None:
         raise bad_request("proxying needs an HTTP connection")
     prefix = served.resource.path(call.info.namespace, call.info.name, "proxy")
-    rest = request.raw_path[len(prefix) :] if request.raw_path.startswith(prefix) else f"/{call.info.tail}"
+    if request.raw_path.startswith(prefix):
+        rest = request.raw_path[len(prefix) :]
+    else:  # something before it is spelt in another way; never send on what was decoded
+        rest = f"/{quote(call.info.tail, safe=PATH_CHARACTERS)}"
     if not rest:
         if request.method in ("GET", "HEAD"):
             query = f"?{request.query}" if request.query else ""
