@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
-from wherry.objects.errors import FieldError
+from wherry.objects.errors import FieldError, bad_request
 from wherry.objects.meta import Object, metadata, namespace_of
 
 if TYPE_CHECKING:
@@ -203,8 +203,14 @@ class Resource:
     def path(self, namespace: str = "", name: str = "", subresource: str = "") -> str:
         """The URL path of the collection, or of one object (or of something below it).
 
-        For a namespaced resource an empty `namespace` means all namespaces (collections only).
+        For a namespaced resource an empty `namespace` means all namespaces (collections only). Raises
+        ApiError (400) for a name that would lead elsewhere: names come from other people's objects.
         """
+        for segment in (name, namespace):
+            if "/" in segment or "%" in segment or segment in (".", ".."):
+                raise bad_request(
+                    f'invalid resource name "{segment}": may not be . or .., nor contain / or %'
+                )
         root = f"/apis/{self.group}/{self.version}" if self.group else f"/api/{self.version}"
         if self.namespaced and namespace:
             root = f"{root}/namespaces/{namespace}"
