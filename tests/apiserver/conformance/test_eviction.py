@@ -8,6 +8,8 @@ import pytest
 
 from tests.apiserver.conformance.asking import PODS, failure
 from tests.apiserver.rig import Rig, account, pod
+from wherry.api.core.pods import PODS as POD_RESOURCE
+from wherry.objects.meta import Object
 
 BUDGETS = "/apis/policy/v1/namespaces/default/poddisruptionbudgets"
 EVICTION = f"{PODS}/p/eviction"
@@ -163,3 +165,51 @@ async def test_the_grace_period_asked_for(rig: Rig) -> None:
     await evict(rig, deleteOptions={"gracePeriodSeconds": 5})
     _, evicted, _ = await rig.http("GET", f"{PODS}/p")
     assert evicted["metadata"]["deletionGracePeriodSeconds"] == 5
+
+
+def meanwhile(rig: Rig, monkeypatch: pytest.MonkeyPatch, status: Object) -> None:
+    """Give the pod another status just before the eviction first writes it."""
+    update = rig.store.update
+
+    async def late(key: str, *arguments: Any, **options: Any) -> Any:
+        if key.endswith("/p"):
+            monkeypatch.setattr(rig.store, "update", update)
+            await rig.admin.patch(POD_RESOURCE, "p", "default", {"status": status}, subresource="status")
+        return await update(key, *arguments, **options)
+
+    monkeypatch.setattr(rig.store, "update", late)
+
+
+READY = {"phase": "Running", "conditions": [{"type": "Ready", "status": "True"}]}
+
+
+async def test_a_pod_that_starts_during_its_eviction_is_held_to_the_budget(
+    rig: Rig, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    await make_pod(rig, phase="Pending", ready="False")
+    await make_budget(rig)
+    meanwhile(rig, monkeypatch, READY)
+    status, answer, _ = await evict(rig)
+    assert (status, answer["message"]) == (429, DENIED)
+    assert "deletionTimestamp" not in (await rig.http("GET", f"{PODS}/p"))[1]["metadata"]
+
+
+async def test_an_unhealthy_pod_that_recovers_during_its_eviction_stays(
+    rig: Rig, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    await make_pod(rig, ready="False")
+    await make_budget(rig, policy="AlwaysAllow")
+    meanwhile(rig, monkeypatch, READY)
+    status, answer, headers = await evict(rig)
+    assert (status, answer["message"], headers["Retry-After"]) == (429, DENIED, "10")
+    assert "deletionTimestamp" not in (await rig.http("GET", f"{PODS}/p"))[1]["metadata"]
+
+
+async def test_a_pending_pod_that_changes_otherwise_goes_all_the_same(
+    rig: Rig, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    await make_pod(rig, phase="Pending", ready="False")
+    await make_budget(rig)
+    meanwhile(rig, monkeypatch, {"message": "still waiting"})
+    assert (await evict(rig))[0] == 201
+    assert (await rig.http("GET", f"{PODS}/p"))[1]["metadata"]["deletionTimestamp"]

@@ -19,6 +19,12 @@ def needs_no_budget(pod: Object) -> bool:
     return phase in SPARED_PHASES or bool(pod["metadata"].get("deletionTimestamp"))
 
 
+def may_start(pod: Object) -> bool:
+    """Whether the pod has not started, and could do so at any moment."""
+    is_pending = (pod.get("status") or {}).get("phase") == "Pending"
+    return is_pending and not pod["metadata"].get("deletionTimestamp")
+
+
 def lets_unhealthy_go(budget: Object, pod: Object) -> bool:
     """Whether the pod may go without taking room, because it is not ready anyway.
 
@@ -42,8 +48,7 @@ def note_disruption(budget: Object, pod_name: str, now: str) -> Object:
     name = name_of(budget)
     generation = status.get("observedGeneration") or 0
     if generation < (budget["metadata"].get("generation") or 0):
-        why = f"The disruption budget {name} is still being processed by the server."
-        raise _denied(why, RETRY_AFTER_S)
+        raise still_processed(name)
     allowed = status.get("disruptionsAllowed") or 0
     if allowed < 0:
         raise forbidden("poddisruptionbudget", "policy", name, "pdb disruptions allowed is negative")
@@ -69,6 +74,12 @@ def note_disruption(budget: Object, pod_name: str, now: str) -> Object:
             observedGeneration=generation,
         )
     return {**budget, "metadata": dict(budget["metadata"]), "status": changed}
+
+
+def still_processed(budget_name: str) -> ApiError:
+    """429: what the budget says is not up to date; a client that comes again in a while is told."""
+    why = f"The disruption budget {budget_name} is still being processed by the server."
+    return _denied(why, RETRY_AFTER_S)
 
 
 def _denied(why: str, retry_after_s: int) -> ApiError:

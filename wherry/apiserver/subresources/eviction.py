@@ -20,8 +20,10 @@ from wherry.apiserver.subresources.disruption import (
     RETRY_AFTER_S,
     lets_unhealthy_go,
     marked_as_evicted,
+    may_start,
     needs_no_budget,
     note_disruption,
+    still_processed,
 )
 from wherry.apiserver.verbs.delete import check_preconditions, delete_object
 from wherry.apiserver.verbs.write import Unfounded, swap
@@ -66,36 +68,85 @@ async def eviction(core: Core, call: Call, served: Served) -> Outcome:
     await core.admission.admit(attributes)
     await core.admission.validate(attributes)
     options = replace(delete_options(call.query, wanted.get("deleteOptions")), dry_run=dry_run)
-    if not needs_no_budget(pod):
-        await _take_room(core, pod, dry_run)
-    if not dry_run:
-        options = await _mark(core, call, served, options)
-    await delete_object(core, call, served, info.name, options, is_admitted=True)
+    await _evict(core, call, served, options)
     return Outcome(obj=dict(EVICTED), status=201)
 
 
-async def _take_room(core: Core, pod: Object, dry_run: bool) -> None:
+async def _evict(core: Core, call: Call, served: Served, options: DeleteOptions) -> None:
+    """Let the pod go if the budgets do. Raises ApiError (404, 409, 429, 500)."""
+    for _ in range(ATTEMPTS):
+        cached = served.get(call.info.namespace, call.info.name)
+        if cached is None:
+            raise not_found("pods", "", call.info.name)
+        pod = cached.decode()
+        if not needs_no_budget(pod):
+            await _evict_by_budget(core, call, served, pod, options)
+            return
+        if options.resource_version or not may_start(pod):
+            await _remove(core, call, served, options)
+            return
+        try:
+            await _remove(core, call, served, _as_seen(options, pod))
+        except ApiError as error:
+            if error.code != 409 or served.get(call.info.namespace, call.info.name) is cached:
+                raise
+            continue  # it may have started meanwhile, and then the budgets are to be asked
+        return
+    raise conflict("pods", "", call.info.name)
+
+
+async def _evict_by_budget(
+    core: Core, call: Call, served: Served, pod: Object, options: DeleteOptions
+) -> None:
+    spared_by = await _take_room(core, pod, options.dry_run)
+    if not spared_by or options.resource_version:
+        await _remove(core, call, served, options)
+        return
+    try:
+        await _remove(core, call, served, _as_seen(options, pod))
+    except ApiError as error:
+        if error.code != 409:
+            raise
+        raise still_processed(spared_by) from error  # it may be ready now
+
+
+def _as_seen(options: DeleteOptions, pod: Object) -> DeleteOptions:
+    """The options, for the very version of the pod that was looked at."""
+    return replace(options, resource_version=pod["metadata"]["resourceVersion"])
+
+
+async def _remove(core: Core, call: Call, served: Served, options: DeleteOptions) -> None:
+    if not options.dry_run:
+        options = await _mark(core, call, served, options)
+    await delete_object(core, call, served, call.info.name, options, is_admitted=True)
+
+
+async def _take_room(core: Core, pod: Object, dry_run: bool) -> str:
+    """Note the disruption in the pod's budget; the budget's name if it lets the pod go without, as unhealthy.
+
+    Raises ApiError (429, 500, 504).
+    """
     budgets = core.registry.of(POD_DISRUPTION_BUDGETS)
     await budgets.source.open()
     name = ""
     for _ in range(ATTEMPTS):
         found = _budgets_of(budgets, pod)
         if not found:
-            return
+            return ""
         if len(found) > 1:
             raise ApiError(500, "", MANY_BUDGETS)
         cached, budget = found[0]
         name = name_of(budget)
         if lets_unhealthy_go(budget, pod):
-            return
+            return name
         changed = note_disruption(budget, name_of(pod), core.timestamp())
         if dry_run:
-            return
+            return ""
         try:
             await swap(core, budgets, cached, changed)
         except Unfounded:
             continue
-        return
+        return ""
     raise server_timeout(f'couldn\'t update PodDisruptionBudget "{name}" due to conflicts', RETRY_AFTER_S)
 
 
