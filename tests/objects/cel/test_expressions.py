@@ -47,6 +47,14 @@ SELF: Any = {"a": 1, "l": [1, 2, 3], "m": {"x": "1", "y": "2"}, "s": "abc", "o":
         ("semver('1.0.0-rc.1').isLessThan(semver('1.0.0'))", True),
         ("self.l.isSorted() && self.l.sum() == 6 && self.l.min() == 1", True),
         ("self.l.indexOf(2) + 'abcabc'.lastIndexOf('b')", 5),
+        ("timestamp('2026-01-01T00:30:00.25Z').getHours('Europe/Berlin')", 1),
+        ("timestamp('2026-01-01T00:30:00.25Z').getDayOfWeek('America/New_York')", 3),
+        ("timestamp('2026-01-01T00:30:00.25Z').getDate('-02:15')", 31),
+        ("timestamp('2026-01-01T00:30:00.25Z').getDayOfMonth('+02:00')", 0),
+        ("timestamp('2026-01-01T00:30:00.25Z').getDayOfYear('UTC')", 0),
+        ("timestamp('2026-01-01T00:30:00.25Z').getMonth('')", 0),
+        ("timestamp('2026-01-01T00:30:00.25Z').getMilliseconds('UTC')", 250),
+        ("timestamp('2026-01-01T00:30:00.25Z').getMinutes() + duration('90m').getHours()", 31),
         ("'a,b'.split(',') == ['a', 'b'] && 'A'.lowerAscii() == 'a'", True),
     ],
 )
@@ -58,6 +66,8 @@ def test_values(source: str, value: Any) -> None:
     ("source", "text"),
     [
         ("self.nope", "no such key: nope"),
+        ("timestamp('2026-01-01T00:00:00Z').getHours('Mars/Base')", "unknown time zone Mars/Base"),
+        ("timestamp('2026-01-01T00:00:00Z').getHours('99:00')", "unknown time zone 99:00"),
         ("boom(self)", "undeclared reference to 'boom'"),
         ("self.a + 'x' == 'y'", "no such overload"),
         ("self.a / 0", "division by zero"),

@@ -15,6 +15,7 @@ from typing import Any
 from wherry.objects.cel.library import EXTENSIONS, OptionalValue
 from wherry.objects.cel.networks import NETWORKS
 from wherry.objects.cel.quantities import QUANTITIES
+from wherry.objects.cel.times import TIMES
 from wherry.objects.cel.versions import VERSIONS, compare_any
 from wherry.objects.regex import compile_pattern
 from wherry.objects.structural.formats import has_format
@@ -212,6 +213,7 @@ FUNCTIONS: Mapping[str, Callable[..., Any]] = {
     **QUANTITIES,
     **NETWORKS,
     **VERSIONS,
+    **TIMES,
     "compareTo": compare_any,
     "isGreaterThan": lambda left, right: compare_any(left, right) > 0,
     "isLessThan": lambda left, right: compare_any(left, right) < 0,
