@@ -7,7 +7,7 @@ from datetime import UTC, datetime
 
 import pytest
 
-from wherry.api.catalog import BUILTIN, by_kind, by_plural
+from wherry.api.catalog import BUILTIN, by_kind
 from wherry.api.resource import ALL_VERBS, Resource
 from wherry.api.schema import definition
 from wherry.api.schema_strategy import SchemaStrategy
@@ -36,9 +36,7 @@ def smallest(resource: Resource) -> Object:
 def test_finders() -> None:
     for resource in BUILTIN:
         assert by_kind(resource.api_version, resource.kind) is resource
-        assert by_plural(resource.group, resource.version, resource.plural) is resource
     assert by_kind("v1", "Nothing") is None
-    assert by_plural("apps", "v1", "pods") is None
 
 
 def test_storage_is_shared_only_by_versions_of_one_kind() -> None:

@@ -15,7 +15,6 @@ from wherry.apiserver.tables import (
     negotiate,
     transform_list,
     transform_object,
-    wants_table,
 )
 from wherry.objects.errors import ApiError
 from wherry.objects.meta import Object, name_of
@@ -84,7 +83,6 @@ def test_accept_headers_are_read_best_first() -> None:
 )
 def test_negotiation(accept: str, form: Form) -> None:
     assert negotiate(accept) == form
-    assert wants_table(accept) == (form.kind == "Table")
 
 
 def test_protobuf_is_offered_where_objects_have_it() -> None:

@@ -104,7 +104,6 @@ def test_absent_and_empty_api_selectors_are_opposites() -> None:
     assert from_label_selector(None) is NOTHING
     assert not NOTHING.matches({})
     assert not NOTHING.is_empty
-    assert NOTHING.is_nothing
     assert from_label_selector({}) is EVERYTHING
     assert EVERYTHING.matches(None)
     assert from_map({}) is EVERYTHING

@@ -172,14 +172,8 @@ BUILTIN: tuple[Resource, ...] = (
 )
 
 _BY_KIND = {(resource.api_version, resource.kind): resource for resource in BUILTIN}
-_BY_PLURAL = {(resource.group, resource.version, resource.plural): resource for resource in BUILTIN}
 
 
 def by_kind(api_version: str, kind: str) -> Resource | None:
     """The built-in resource that serves `kind` of `api_version` ("apps/v1", "v1"), None if there is none."""
     return _BY_KIND.get((api_version, kind))
-
-
-def by_plural(group: str, version: str, plural: str) -> Resource | None:
-    """The built-in resource served at `plural` of the group version, None if there is none."""
-    return _BY_PLURAL.get((group, version, plural))

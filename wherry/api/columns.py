@@ -11,7 +11,7 @@ from typing import Any
 
 from wherry.api.resource import Column
 from wherry.objects.durations import age
-from wherry.objects.meta import Object, metadata, name_of
+from wherry.objects.meta import Object, metadata
 
 NONE = "<none>"
 UNSET = "<unset>"
@@ -26,11 +26,6 @@ SELECTOR = Column("Selector", description="Label selector for pods.", priority=1
 def age_of(obj: Object, now: datetime) -> str:
     """The Age cell."""
     return age(metadata(obj).get("creationTimestamp"), now)
-
-
-def name_and_age(obj: Object, now: datetime) -> list[Any]:
-    """The cells under `NAME, AGE`."""
-    return [name_of(obj), age_of(obj, now)]
 
 
 def format_labels(labels: Mapping[str, str] | None) -> str:
@@ -73,11 +68,6 @@ def template_cells(owner: Mapping[str, Any]) -> list[str]:
     """`CONTAINERS, IMAGES` of anything with a pod template at spec.template."""
     template = (owner.get("spec") or {}).get("template") or {}
     return container_cells(template.get("spec"))
-
-
-def join_or_none(texts: Sequence[str] | None) -> str:
-    """Texts with commas between, "<none>" for none."""
-    return ",".join(texts or ()) or NONE
 
 
 def bool_text(value: bool | None) -> str:

@@ -40,7 +40,7 @@ def versions_of(core: Core, resource: Resource) -> list[Resource]:
             for other in core.registry.resources()
             if (other.group, other.plural) == (resource.group, resource.plural)
         ]
-    return [other for other in BUILTIN if other.storage_key == resource.storage_key]
+    return [other for other in BUILTIN if other.is_version_of(resource)]
 
 
 def converter(core: Core, resource: Resource) -> Convert:
@@ -67,7 +67,7 @@ def _version(core: Core, resource: Resource, api_version: str) -> Resource | Non
         served = core.registry.find(group, version, resource.plural) if group == resource.group else None
         return served.resource if served is not None else None
     found = by_kind(api_version, resource.kind)
-    return found if found is not None and found.storage_key == resource.storage_key else None
+    return found if found is not None and found.is_version_of(resource) else None
 
 
 def _resets(call: Call, resource: Resource) -> frozenset[str] | None:

@@ -166,7 +166,7 @@ class Registry:
         self._served.pop((resource.group, resource.version, resource.plural), None)
         self._order.pop((resource.group, resource.version, resource.plural), None)
         self.generation += 1
-        if not any(s.resource.storage_key == resource.storage_key for s in self._served.values()):
+        if not any(served.resource.is_version_of(resource) for served in self._served.values()):
             source = self._sources.pop(resource.storage_key, None)
             if source is not None:
                 await source.close()

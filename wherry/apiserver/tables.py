@@ -71,11 +71,6 @@ def negotiate(accept: str, has_protobuf: bool = False) -> Form:
     raise not_acceptable(OFFERED_BUILT_IN if has_protobuf else OFFERED)
 
 
-def wants_table(accept: str) -> bool:
-    """Whether a Table is what the client likes best of what there is."""
-    return "as=Table" in accept and negotiate(accept).kind == TABLE
-
-
 def include_object(query: Mapping[str, str]) -> str:
     """The `includeObject` parameter of a Table request. Raises ApiError (400) for an unknown one."""
     policy = query.get("includeObject") or "Metadata"

@@ -223,12 +223,16 @@ def _scalar(event: ScalarEvent) -> Any:
             raise YamlError(f"{_line(event)}cannot decode !!str `{text[:64]}` as a !!{short}")
     else:
         value = text
-    if isinstance(value, float) and not math.isfinite(value):
+    if not isinstance(value, float):
+        return value
+    if not math.isfinite(value):
         raise YamlError(f"{_line(event)}json: unsupported value: {text[:64]}")
-    return value
+    return int(value) if value.is_integer() and abs(value) < _WRITTEN_OUT else value
 
 
 _FAULT = object()
+_WRITTEN_OUT = 2.0**63
+"""Whole numbers below are integers, however they are written: JSON says 1000 for `1e3` and 5 for `5.0`."""
 
 
 def _plain(text: str) -> Any:

@@ -26,7 +26,6 @@ _LABEL_1035 = "[a-z]([-a-z0-9]*[a-z0-9])?"
 _KEY = "([A-Za-z0-9][-A-Za-z0-9_.]*)?[A-Za-z0-9]"
 _VALUE = f"({_KEY})?"
 _CONFIG_KEY = "[-._a-zA-Z0-9]+"
-_ENV_NAME = "[-._a-zA-Z][-._a-zA-Z0-9]*"
 _C_IDENTIFIER = "[A-Za-z_][A-Za-z0-9_]*"
 _HEADER = "[-A-Za-z0-9]+"
 _PERCENT = "[0-9]+%"
@@ -56,10 +55,6 @@ _VALUE_WRONG = (
     "and must start and end with an alphanumeric character"
 )
 _CONFIG_KEY_WRONG = "a valid config key must consist of alphanumeric characters, '-', '_' or '.'"
-_ENV_NAME_WRONG = (
-    "a valid environment variable name must consist of alphabetic characters, digits, '_', '-', or '.', "
-    "and must not start with a digit"
-)
 _RELAXED_ENV_NAME_WRONG = (
     "a valid environment variable name must consist only of printable ASCII characters other than '='"
 )
@@ -105,7 +100,6 @@ _is_label_1035 = _matches(_LABEL_1035)
 _is_key = _matches(_KEY)
 _is_value = _matches(_VALUE)
 _is_config_key = _matches(_CONFIG_KEY)
-_is_env_name = _matches(_ENV_NAME)
 _is_c_identifier = _matches(_C_IDENTIFIER)
 _is_header = _matches(_HEADER)
 _is_percent = _matches(_PERCENT)
@@ -227,14 +221,6 @@ def is_config_key(value: str) -> list[str]:
     errors = _length(value, SUBDOMAIN_MAX)
     if not _is_config_key(value):
         errors.append(pattern_text(_CONFIG_KEY_WRONG, _CONFIG_KEY, "key.name", "KEY_NAME", "key-name"))
-    return errors + _parent_directory_errors(value)
-
-
-def is_env_name(value: str) -> list[str]:
-    """The strict rule for names of environment variables."""
-    errors: list[str] = []
-    if not _is_env_name(value):
-        errors.append(pattern_text(_ENV_NAME_WRONG, _ENV_NAME, "my.env-name", "MY_ENV.NAME", "MyEnvName1"))
     return errors + _parent_directory_errors(value)
 
 

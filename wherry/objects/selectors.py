@@ -87,11 +87,6 @@ class Selector:
         """Whether it matches everything."""
         return not self.requirements and not self._nothing
 
-    @property
-    def is_nothing(self) -> bool:
-        """Whether it can match no object whatever its labels."""
-        return self._nothing
-
     def matches(self, labels: Mapping[str, str] | None) -> bool:
         """Whether labels (None as an object without any) fulfil every requirement."""
         if self._nothing:

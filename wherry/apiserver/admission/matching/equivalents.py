@@ -14,7 +14,7 @@ def equivalents(registry: Registry, resource: Resource, subresource: str) -> lis
     return [
         other
         for other in registry.resources()
-        if other.storage_key == resource.storage_key
+        if other.is_version_of(resource)
         and (other.group, other.version) != (resource.group, resource.version)
         and (not subresource or other.subresource(subresource) is not None)
     ]
