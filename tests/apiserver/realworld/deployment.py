@@ -78,8 +78,9 @@ class Deployment:
     async def apply(self) -> None:
         """Server-side apply twice: the first adds a manager, the second changes nothing."""
         first = await self._sent("PATCH", f"{self.path()}?{APPLIER}", self.wanted, 200, APPLY_PATCH)
-        managers = {entry["manager"] for entry in first["metadata"]["managedFields"]}
-        assert "applier" in managers
+        managers = {entry["manager"] for entry in first["metadata"].get("managedFields", ())}
+        says_something = set(self.wanted) > {"apiVersion", "kind", "metadata"}
+        assert "applier" in managers or not says_something
         again = await self._sent("PATCH", f"{self.path()}?{APPLIER}", self.wanted, 200, APPLY_PATCH)
         unchanged(first, again)
 

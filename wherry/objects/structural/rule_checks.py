@@ -99,7 +99,8 @@ def _expression(
             f"{path.rpartition('.')[0]}"
         )
         yield invalid_value(f"{path}.{which}", source, why)
-    cost = _most(node) ** nesting(source)
+    named = frozenset(token.text for token in tokens_of(source) if token.kind == "name")
+    cost = _most(node, named) ** nesting(source)
     if cost > COST_LIMIT_OF_A_CALL * 10_000_000:
         factor = f"{cost / COST_LIMIT_OF_A_CALL:.1f}x" if cost < 1e8 else "more than 100x"
         why = (
@@ -109,13 +110,17 @@ def _expression(
         yield FieldError("FieldValueForbidden", f"{path}.{which}", f"Forbidden: {why}")
 
 
-def _most(node: Node) -> int:
-    """How many items one loop over the value may have at most, as far as the schema limits them."""
+def _most(node: Node, named: frozenset[str]) -> int:
+    """How many items one loop over the value may have at most, as far as the schema limits them.
+
+    Only fields a rule names (`named`) can be what it loops over.
+    """
     if node.type == "array":
         return int(node.source.get("maxItems") or _UNBOUNDED_ITEMS)
     if node.values is not None:
         return int(node.source.get("maxProperties") or _UNBOUNDED_ITEMS)
-    return max((_most(part) for part in node.properties.values()), default=1)
+    parts = (part for name, part in node.properties.items() if escape(name) in named)
+    return max((_most(part, named) for part in parts), default=1)
 
 
 def _unknown_field(source: str, node: Node) -> str:
