@@ -48,6 +48,9 @@ SELF: Any = {"a": 1, "l": [1, 2, 3], "m": {"x": "1", "y": "2"}, "s": "abc", "o":
         ("self.l.isSorted() && self.l.sum() == 6 && self.l.min() == 1", True),
         ("self.l.indexOf(2) + 'abcabc'.lastIndexOf('b')", 5),
         ("timestamp('2026-01-01T00:30:00.25Z').getHours('Europe/Berlin')", 1),
+        ("'größe'.size() + size('日本語') + '\\u00e9'.size() + size(self.l) + size(b'\\xc3\\xa9')", 14),
+        ("['é', 'ab'].all(x, x.size() == 1 || x.size() == 2) && {'é': 'ü'}.size() == 1", True),
+        ("string(ip('10.0.0.1')) + string(cidr('10.0.0.0/8')) + string(1)", "10.0.0.110.0.0.0/81"),
         ("timestamp('2026-01-01T00:30:00.25Z').getDayOfWeek('America/New_York')", 3),
         ("timestamp('2026-01-01T00:30:00.25Z').getDate('-02:15')", 31),
         ("timestamp('2026-01-01T00:30:00.25Z').getDayOfMonth('+02:00')", 0),
@@ -60,6 +63,15 @@ SELF: Any = {"a": 1, "l": [1, 2, 3], "m": {"x": "1", "y": "2"}, "s": "abc", "o":
 )
 def test_values(source: str, value: Any) -> None:
     assert compile_expression(source).evaluate({"self": SELF}) == value
+
+
+def test_sizes_are_told_in_characters() -> None:
+    expression = compile_expression("self.name.size() <= 3 && self.names.all(n, size(n) == 1)")
+    assert expression.evaluate({"self": {"name": "日本語", "names": ["é", "ü"]}}) is True
+    assert expression.evaluate({"self": {"name": "abc", "names": ["a"]}}) is True
+    assert expression.evaluate({"self": {"name": "日本語語", "names": []}}) is False
+    with pytest.raises(CelError, match="no such overload"):
+        compile_expression("size(self.a) == 1 || 'é' == ''").evaluate({"self": SELF})
 
 
 @pytest.mark.parametrize(

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Mapping
-from functools import lru_cache
+from functools import cached_property, lru_cache
 from typing import Any
 
 from wherry.objects.cel import library
@@ -26,6 +26,7 @@ from wherry.objects.regex import PatternError, compile_pattern
 
 TOO_DEEP = "ERROR: <input>:-1:0: expression recursion limit exceeded"
 _UNREADABLE = (".?", "[?", "`")  # what the library cannot read before it is rewritten
+_ESCAPE = re.compile(r"\\[uUxX0-3]")
 _TAKE_PATTERNS = ("matches", "find", "findAll")
 _OF_A_FUNCTION = re.compile(
     r"Function '[^']*' error: Python function call failed: \w+: (.*)\. "
@@ -40,11 +41,11 @@ class Expression:
 
     def __init__(self, source: str, rewritten: Rewritten) -> None:
         self.source = source
-        self._program = library.compile(rewritten.text)
-        self._rewritten = rewritten
-        self.names = frozenset(self._program.variables())
-        self.functions = frozenset(self._program.functions())
-        self._used = [pair for pair in FUNCTIONS.items() if pair[0].rpartition(".")[2] in self.functions]
+        self._form = _Form(rewritten)
+        self.names = frozenset(self._form.program.variables())
+        self.functions = self._form.functions
+        self._measures = "size" in self.functions
+        self._is_plain = source.isascii() and not _ESCAPE.search(source)
 
     def evaluate(
         self,
@@ -60,10 +61,13 @@ class Expression:
         """
         if budget is None:
             budget = Budget()
+        form = self._form
+        if self._measures and not (self._is_plain and _is_ascii(variables)):
+            form = self._by_characters
         try:
-            budget.spend(upfront(self._rewritten.operations, self._rewritten.pluses, variables))
-            context = library.Context(dict(variables), self._functions(budget, functions or {}))
-            value = self._program.execute(context)
+            budget.spend(upfront(form.rewritten.operations, form.rewritten.pluses, variables))
+            context = library.Context(dict(variables), form.called(budget, functions or {}))
+            value = form.program.execute(context)
         except CostExceeded as error:
             raise CelCostError(str(error)) from error
         except _FAILURES as error:
@@ -74,9 +78,21 @@ class Expression:
             raise CelCostError(EXCEEDED)
         return value
 
-    def _functions(
-        self, budget: Budget, more: Mapping[str, Callable[..., Any]]
-    ) -> dict[str, Callable[..., Any]]:
+    @cached_property
+    def _by_characters(self) -> _Form:
+        return _Form(rewrite(constructed(self.source), counts_characters=True))
+
+
+class _Form:
+    """An expression as the library runs it."""
+
+    def __init__(self, rewritten: Rewritten) -> None:
+        self.rewritten = rewritten
+        self.program = library.compile(rewritten.text)
+        self.functions = frozenset(self.program.functions())
+        self._used = [pair for pair in FUNCTIONS.items() if pair[0].rpartition(".")[2] in self.functions]
+
+    def called(self, budget: Budget, more: Mapping[str, Callable[..., Any]]) -> dict[str, Callable[..., Any]]:
         """What the expression calls, each function paying from `budget`."""
         made = {name: charged(name, function, budget) for name, function in self._used}
         for name, function in more.items():
@@ -85,6 +101,15 @@ class Expression:
         if STEP in self.functions:
             made |= Meter(budget).functions()
         return made
+
+
+def _is_ascii(value: Any) -> bool:
+    """Whether all texts in `value` have as many characters as bytes."""
+    if isinstance(value, str):
+        return value.isascii()
+    if isinstance(value, Mapping):
+        return all(key.isascii() and _is_ascii(item) for key, item in value.items())
+    return not isinstance(value, list) or all(map(_is_ascii, value))
 
 
 def _told(error: Exception) -> str:

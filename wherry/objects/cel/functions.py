@@ -85,6 +85,13 @@ def opt_flat(items: list[Any]) -> Any:
     return items[0] if items else OptionalValue.none()
 
 
+def size_of(value: Any) -> int:
+    """How many characters, bytes, items or entries. Raises ValueError for what has no size."""
+    if isinstance(value, str | bytes | list | dict):
+        return len(value)
+    raise ValueError("no such overload")
+
+
 def matches(text: str, pattern: str) -> bool:
     """Whether the pattern matches anywhere. Raises PatternError."""
     return compile_pattern(pattern).is_in(text)
@@ -201,6 +208,7 @@ FUNCTIONS: Mapping[str, Callable[..., Any]] = {
     "optFirst": opt_first,
     "optFlat": opt_flat,
     "regexMatches": matches,
+    "sizeOf": size_of,
     "find": find,
     "findAll": find_all,
     "isSorted": is_sorted,

@@ -91,7 +91,17 @@ NETWORKS: Mapping[str, Callable[..., Any]] = {
     "containsCIDR": _contains_cidr,
     "masked": lambda value: {"$cidr": str(_cidr_of(value))},
     "prefixLength": lambda value: _cidr_of(value).prefixlen,
+    "string": lambda value: _written(value),
 }
+
+
+def _written(value: Any) -> str:
+    """`string(ip("::1"))`: the library asks here for the text of what it does not know."""
+    if isinstance(value, Mapping):
+        for tag in ("$ip", "$cidr"):
+            if tag in value:
+                return str(value[tag])
+    raise ValueError("no such overload")
 
 
 def _cidr_address(value: Mapping[str, str]) -> Address:

@@ -13,6 +13,7 @@ an expression costs is counted by calls put into it (`cost`):
                                   the library's own map and filter copy the list in every round
     x in l, s.contains(t)         x in __weighed__(l), __holds__(s, t), where they stand in a loop
     s.matches(p)                  s.regexMatches(p): the library's own expressions are not RE2's
+    s.size()                      s.sizeOf(), where texts are not all ASCII: the library counts bytes
 """
 
 from __future__ import annotations
@@ -34,6 +35,7 @@ from wherry.objects.cel.tokens import (
 
 SELECT = "optSelect"
 ENTRIES = "entries"
+SIZE = "sizeOf"
 LOOPS = frozenset(
     {"all", "exists", "exists_one", "existsOne", "map", "filter", "bind", "optMap", "optFlatMap"}
     | {"transformList", "transformMap", "transformMapEntry"}
@@ -69,19 +71,23 @@ class _Pass:
 
     weighs: bool  # whether bound values may grow, so that their sizes must be watched
     collects: bool  # whether lists may be made outside of the library, which knows more types than Python
+    counts: bool  # whether sizes are to be told by characters
     depth: int = 0  # how many loops what is being rewritten stands in
     lists: int = 0  # how many lists are collected so far
     numbers: count[int] = field(default_factory=count)
 
 
-def rewrite(source: str) -> Rewritten:
-    """`source` with everything the library does not know replaced. Raises TokenError."""
+def rewrite(source: str, *, counts_characters: bool = False) -> Rewritten:
+    """`source` with everything the library does not know replaced. Raises TokenError.
+
+    With `counts_characters` sizes are told by characters, at the price of calls out of the library.
+    """
     tokens = [token for token in check_limits(source) if token.kind != "space"]
     if any(token.text in RESERVED for token in tokens):
         raise TokenError(f"ERROR: <input>:1:1: names such as {STEP} are reserved")
     pluses = sum(1 for token in tokens if token.text == "+")
     has_more_types = any(_is_of_own_type(tokens, index) for index in range(len(tokens)))
-    made = _rewritten(tokens, _Pass(weighs=pluses > 0, collects=not has_more_types))
+    made = _rewritten(tokens, _Pass(pluses > 0, not has_more_types, counts_characters))
     return Rewritten(_text(made), operations(tokens), pluses)
 
 
@@ -188,6 +194,8 @@ def _renamed(tokens: list[Token], index: int, work: _Pass) -> Token:
     if token.kind == "name" and index + 1 < len(tokens) and tokens[index + 1].text == "(":
         if token.text == "matches":
             return _name("regexMatches")
+        if token.text == "size" and work.counts:
+            return _name(SIZE)
         if token.text == "contains" and work.depth and index and tokens[index - 1].text == ".":
             return _name(HOLDS) if index < 2 or tokens[index - 2].text != "sets" else token
     return token
