@@ -162,7 +162,10 @@ def patch_subresource(bench: Bench) -> None:
     bench.run(*flags, "--subresource=scale", "-p", '{"spec":{"replicas":1}}')
     found = bench.get("deployment", "sub")
     assert found["spec"]["replicas"] == 1
-    bench.apply(sleeping_pod("stated", BUSYBOX))
+    # On no node, so that no kubelet says something else meanwhile.
+    stated = sleeping_pod("stated", BUSYBOX)
+    stated["spec"]["nodeSelector"] = {"example.com/is": "nowhere"}
+    bench.apply(stated)
     change = {"status": {"message": "said from outside"}, "metadata": {"labels": {"app": "no"}}}
     bench.run("patch", "pod", "stated", "--subresource=status", "-p", json.dumps(change))
     pod = bench.get("pod", "stated")
