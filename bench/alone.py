@@ -9,6 +9,7 @@ from __future__ import annotations
 import http.client
 import json
 import os
+import select
 import shutil
 import socket
 import ssl
@@ -24,7 +25,7 @@ from typing import Any
 
 from bench.cluster import ENVIRONMENT
 from bench.objects import NAMESPACE
-from wherry.cluster.components import command_of
+from wherry.cluster.components import READY_FD_VARIABLE, command_of
 from wherry.cluster.config import ClusterConfig, dump_config
 from wherry.cluster.identities import KeyPair, ensure_identities, node_address
 from wherry.cluster.paths import ClusterPaths
@@ -86,14 +87,23 @@ class Alone:
     def start(self) -> float:
         """Start the process; seconds until `/readyz` answered 200 over TLS."""
         tls = self.access.tls()
+        reader, writer = os.pipe()
         started = time.monotonic()
-        self._process = subprocess.Popen(command_of("apiserver", NAME, self.paths), env=ENVIRONMENT)
-        while not _is_ready(self.access.port, tls):
-            if self._process.poll() is not None:
-                raise RuntimeError(f"the API server ended with code {self._process.returncode}")
-            if time.monotonic() - started > START_TIMEOUT_S:
+        self._process = subprocess.Popen(
+            command_of("apiserver", NAME, self.paths),
+            env={**ENVIRONMENT, READY_FD_VARIABLE: str(writer)},
+            pass_fds=(writer,),
+        )
+        os.close(writer)
+        with os.fdopen(reader, "rb") as ready:
+            # It tells when it listens; nothing is told, and the pipe closed, if it ends before.
+            told, _, _ = select.select([ready], [], [], START_TIMEOUT_S)
+            if not told:
                 raise RuntimeError(f"the API server was not ready in {START_TIMEOUT_S:.0f} s")
-            time.sleep(0.002)  # the listening socket of another process gives no event to wait for
+            if not ready.read(1):
+                raise RuntimeError(f"the API server ended with code {self._process.wait()}")
+        if not _is_ready(self.access.port, tls):
+            raise RuntimeError("the API server listens, but is not ready")
         return time.monotonic() - started
 
     def make_namespace(self) -> None:

@@ -14,7 +14,7 @@ MEMORY_GOALS = {"server": "< 90 MB", "agent": "< 70 MB"}
 
 def measure_idle(cluster: BenchCluster) -> list[Figure]:
     """Resident megabytes per process, and their CPU together in percent of one core."""
-    time.sleep(SETTLE_S)
+    time.sleep(SETTLE_S)  # idle is what is to be measured: let pass what a start leaves to be done
     components = [item for item in cluster.status()["components"] if item["pid"]]
     own = [item["pid"] for item in components]
     before, started = cpu_seconds(own), time.monotonic()

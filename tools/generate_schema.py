@@ -203,7 +203,22 @@ def render_types(definitions: dict[str, Json]) -> dict[str, str]:
         module = module_of(name)
         if module and "properties" in definition:
             modules[module].append(name)
-    return {module: _render_module(module, names, definitions) for module, names in modules.items()}
+    released = {module: set(map(_short, names)) for module, names in modules.items()}
+    return {
+        module: _render_module(module, names, definitions)
+        for module, names in modules.items()
+        # A beta whose kinds are all released is converted, and worked with as what was released.
+        if "beta" not in module or not _kinds(names) <= released.get(module.rpartition("_")[0], set())
+    }
+
+
+def _short(name: str) -> str:
+    return name.rpartition(".")[2]
+
+
+def _kinds(names: list[str]) -> set[str]:
+    """The kinds among the definitions: what there are lists of."""
+    return {_short(name).removesuffix("List") for name in names if name.endswith("List")}
 
 
 def _render_module(module: str, names: list[str], definitions: dict[str, Json]) -> str:
@@ -227,7 +242,7 @@ def _render_module(module: str, names: list[str], definitions: dict[str, Json]) 
 
 
 def _render_type(name: str, definitions: dict[str, Json], module: str, others: set[str]) -> str:
-    short = name.rpartition(".")[2]
+    short = _short(name)
     fields = {
         field: _annotation(node, definitions, module, others)
         for field, node in definitions[name]["properties"].items()
@@ -269,7 +284,7 @@ def _reference(ref: str, definitions: dict[str, Json], module: str, others: set[
     target = definitions[ref]
     if "properties" not in target:
         return _annotation(target, definitions, module, others)
-    home, short = module_of(ref), ref.rpartition(".")[2]
+    home, short = module_of(ref), _short(ref)
     if not home:
         return "Any"
     if home == module:

@@ -34,14 +34,14 @@ def test_another_start_time_is_another_process(tmp_path: Path) -> None:
 
 
 def test_terminate_asks_first_and_then_insists() -> None:
-    with start("import time; print(flush=True); time.sleep(60)") as polite:
+    with start("import signal; print(flush=True); signal.pause()") as polite:
         assert polite.stdout is not None
         polite.stdout.readline()
         record = ProcessRecord.of(polite.pid)
         assert record is not None
         assert record.terminate(10.0)
         polite.wait()
-    ignore = "import signal, time; signal.signal(15, signal.SIG_IGN); print(flush=True); time.sleep(60)"
+    ignore = "import signal; signal.signal(15, signal.SIG_IGN); print(flush=True); signal.pause()"
     with start(ignore) as stubborn:
         assert stubborn.stdout is not None
         stubborn.stdout.readline()

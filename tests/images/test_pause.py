@@ -13,6 +13,8 @@ import pytest
 from wherry.images.load import read_names
 from wherry.images.pause import PAUSE_IMAGE, pack_pause, pause_program
 
+NATIVE = {"x86_64": "amd64", "aarch64": "arm64"}
+
 
 @pytest.mark.parametrize(("architecture", "machine"), [("amd64", 62), ("arm64", 183)])
 def test_is_an_executable_with_one_segment(architecture: str, machine: int) -> None:
@@ -36,11 +38,10 @@ def test_arm_branches_back_to_waiting() -> None:
     assert words[at + back] == 0xD2800000
 
 
-@pytest.mark.skipif(platform.machine() != "x86_64", reason="runs the x86-64 program")
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
 def test_ignores_children_and_leaves_when_asked(tmp_path: Path, number: signal.Signals) -> None:
     path = tmp_path / "pause"
-    path.write_bytes(pause_program("amd64"))
+    path.write_bytes(pause_program(NATIVE[platform.machine()]))
     path.chmod(0o755)
     pid = os.posix_spawn(str(path), ["pause"], {})
     handled = 1 << signal.SIGTERM - 1 | 1 << signal.SIGINT - 1

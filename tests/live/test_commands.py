@@ -61,6 +61,13 @@ def test_status_watch_tells_every_change(cluster: LiveCluster) -> None:
     cluster.kubectl("wait", "node/live", "--for=condition=Ready", "--timeout=30s")
 
 
+def test_up_again_changes_nothing(cluster: LiveCluster) -> None:
+    before = [(item["name"], item["pid"]) for item in cluster.status()["components"]]
+    said = cluster.up()
+    assert "node live is Ready" in said
+    assert [(item["name"], item["pid"]) for item in cluster.status()["components"]] == before
+
+
 def test_logs_are_printed_and_followed(cluster: LiveCluster) -> None:
     assert "controllers and scheduler run" in cluster.wherry("logs")
     assert len(cluster.wherry("logs", "server", "--lines", "1").splitlines()) == 1

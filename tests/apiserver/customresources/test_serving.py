@@ -24,6 +24,14 @@ async def test_a_definition_is_established_at_once(rig: Rig) -> None:
     assert (status, body["kind"], body["items"]) == (200, "CronTabList", [])
 
 
+async def test_a_kind_is_served_within_a_second_of_its_definition(rig: Rig) -> None:
+    async with asyncio.timeout(1.0):
+        status, _, _ = await rig.http("POST", CRDS, definition())
+        assert status == 201
+        while (await rig.http("GET", ROOT))[0] != 200:
+            pass
+
+
 async def test_discovery_and_openapi_know_the_kind(crons: Rig) -> None:
     _, body, _ = await crons.http("GET", "/apis/stable.example.com/v1")
     names = {entry["name"]: entry for entry in body["resources"]}

@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import datetime
 from typing import Any
 
-from wherry.api.apps.rolling_update import unknown_strategy, validate_rolling_update
+from wherry.api.apps.rolling_update import default_strategy, unknown_strategy, validate_rolling_update
 from wherry.api.columns import (
     AGE,
     CONTAINERS,
@@ -55,18 +55,7 @@ class DeploymentStrategy(Strategy):
         spec = obj.setdefault("spec", {})
         default_replicas(spec)
         default_pod_template(spec.setdefault("template", {"metadata": {}}))
-        strategy = spec.get("strategy")
-        if strategy is None:
-            strategy = spec["strategy"] = {}
-        if not strategy.get("type"):
-            strategy["type"] = "RollingUpdate"
-        if strategy["type"] == "RollingUpdate":
-            parameters = strategy.get("rollingUpdate")
-            if parameters is None:
-                parameters = strategy["rollingUpdate"] = {}
-            for name in ("maxUnavailable", "maxSurge"):
-                if parameters.get(name) is None:
-                    parameters[name] = "25%"
+        default_strategy(spec, "25%")
         for name, value in (("revisionHistoryLimit", 10), ("progressDeadlineSeconds", 600)):
             if spec.get(name) is None:
                 spec[name] = value

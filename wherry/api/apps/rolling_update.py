@@ -6,6 +6,7 @@ Each of the three kinds that roll out has its own idea of what may be zero.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Any
 
 from wherry.api.core.pod_spec.rules import Errors, Fields
 from wherry.api.validation.values import NEGATIVE
@@ -13,6 +14,22 @@ from wherry.objects.errors import FieldError, invalid_value, not_supported, requ
 from wherry.objects.names import is_percent
 
 IntOrPercent = int | str
+
+
+def default_strategy(spec: dict[str, Any], value: IntOrPercent) -> None:
+    """A Deployment's `strategy` where nothing was said: rolling, `value` pods fewer and more; in place."""
+    strategy: dict[str, Any] | None = spec.get("strategy")
+    if strategy is None:
+        strategy = spec["strategy"] = {}
+    if not strategy.get("type"):
+        strategy["type"] = "RollingUpdate"
+    if strategy["type"] == "RollingUpdate":
+        parameters: dict[str, Any] | None = strategy.get("rollingUpdate")
+        if parameters is None:
+            parameters = strategy["rollingUpdate"] = {}
+        for name in ("maxUnavailable", "maxSurge"):
+            if parameters.get(name) is None:
+                parameters[name] = value
 
 
 def validate_int_or_percent(value: IntOrPercent, path: str, errors: Errors) -> None:

@@ -6,6 +6,7 @@ Validators add to a list of errors, like those of the pod's spec.
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from collections.abc import Mapping
 from datetime import datetime
 from typing import Any, ClassVar
@@ -32,7 +33,7 @@ READY = Column("Ready", type="integer", description="How many of the pods are re
 COUNTS = ("replicas", "fullyLabeledReplicas", "readyReplicas", "availableReplicas", "observedGeneration")
 
 
-class ReplicatedStrategy(Strategy):
+class ReplicatedStrategy(Strategy, ABC):
     """A number of equal pods: checks, status and table row."""
 
     status_counts: ClassVar[tuple[str, ...]] = COUNTS
@@ -50,9 +51,9 @@ class ReplicatedStrategy(Strategy):
         self.validate_spec(spec, (old.get("spec") or {}) if old is not None else None, errors)
         return errors
 
+    @abstractmethod
     def validate_spec(self, spec: Fields, before: Fields | None, errors: Errors) -> None:
         """Add what is wrong with selector and template; `before` is the stored spec on update."""
-        raise NotImplementedError
 
     def validate_status(self, new: Object, old: Object) -> list[FieldError]:
         errors: Errors = validate_object_meta_update(new, old)
@@ -62,9 +63,9 @@ class ReplicatedStrategy(Strategy):
     def warnings(self, new: Object, old: Object | None) -> list[str]:
         return template_warnings(new, old)
 
+    @abstractmethod
     def selector_text(self, selector: Any) -> str:
         """The Selector cell."""
-        raise NotImplementedError
 
     def cells(self, obj: Object, now: datetime) -> list[Any]:
         return [

@@ -9,6 +9,10 @@ from collections.abc import Callable
 from dataclasses import replace
 from typing import Any
 
+from wherry.api.lifecycle import Lifecycle
+from wherry.api.networking.ingresses import INGRESSES
+from wherry.api.resource import Resource
+from wherry.api.versions import Differences, earlier
 from wherry.objects.errors import FieldError
 from wherry.objects.meta import Object
 
@@ -102,3 +106,19 @@ def _with_name_and_port(backend: Object) -> Object:
     if port is not None:
         made["servicePort"] = port["name"] if port.get("name") is not None else port.get("number") or 0
     return {**made, **rest}
+
+
+def with_named_backends(api_version: str, lifecycle: Lifecycle, *, schema: str) -> Resource:
+    """Ingress in one of its first versions; see `earlier`."""
+    return earlier(
+        INGRESSES,
+        api_version,
+        lifecycle,
+        schema=schema,
+        differences=Differences(
+            to_present=to_networking_v1,
+            from_present=from_networking_v1(api_version),
+            defaults=default_path_types,
+            rename=rename_default_backend,
+        ),
+    )

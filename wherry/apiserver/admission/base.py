@@ -13,6 +13,7 @@ from types import TracebackType
 from typing import TYPE_CHECKING, NamedTuple, Protocol
 
 from wherry.api.resource import Resource
+from wherry.apiserver.admission.remembered import Remembered
 from wherry.apiserver.admission.rounds import Rounds
 from wherry.apiserver.user import User
 from wherry.objects.meta import Object
@@ -151,8 +152,7 @@ class AdmissionChain:
 
     def __init__(self, plugins: Sequence[Plugin]) -> None:
         self.plugins = tuple(plugins)
-        self._concerned: dict[tuple[str, str, str, str, str], Concerned] = {}
-        self._generation = -1
+        self._concerned = Remembered(self._find_concerned)
 
     async def start(self, core: Core) -> None:
         """Let every plugin begin to follow what it needs. Raises ApiError (503)."""
@@ -166,19 +166,15 @@ class AdmissionChain:
 
     def concerned(self, core: Core, resource: Resource, subresource: str, operation: str) -> Concerned:
         """Who has something to say about such requests."""
-        if core.registry.generation != self._generation:  # other versions are served: rules may fit now
-            self._generation = core.registry.generation
-            self._concerned.clear()
-        key = (resource.group, resource.version, resource.plural, subresource, operation)
-        found = self._concerned.get(key)
-        if found is None:
-            plugins = [p for p in self.plugins if p.handles(resource, subresource, operation)]
-            found = self._concerned[key] = Concerned(
-                tuple(p.admit for p in plugins if _overrides(p, "admit")),
-                tuple(p.validate for p in plugins if _overrides(p, "validate")),
-                any(p.asks_outside for p in plugins),
-            )
-        return found
+        return self._concerned.about(core.registry, resource, subresource, operation)
+
+    def _find_concerned(self, resource: Resource, subresource: str, operation: str) -> Concerned:
+        plugins = [p for p in self.plugins if p.handles(resource, subresource, operation)]
+        return Concerned(
+            tuple(p.admit for p in plugins if _overrides(p, "admit")),
+            tuple(p.validate for p in plugins if _overrides(p, "validate")),
+            any(p.asks_outside for p in plugins),
+        )
 
     def _concerned_by(self, attributes: Attributes) -> Concerned:
         return self.concerned(

@@ -13,6 +13,7 @@ from wherry.apiserver.admission.matching.rules import is_exempt
 from wherry.apiserver.admission.policies.matching import Candidate, candidates
 from wherry.apiserver.admission.policies.params import ParamsProblem, params_of, params_resource
 from wherry.apiserver.admission.policies.policy import Binding, Policy, binding_of, policy_of
+from wherry.apiserver.admission.remembered import Remembered
 from wherry.apiserver.core import Core
 from wherry.apiserver.reviews.catalog import REVIEW_GROUPS
 from wherry.apiserver.user import BOOTSTRAP
@@ -49,8 +50,7 @@ class PolicyPlugin(BasePlugin):
     def __init__(self, policies: Resource, bindings: Resource) -> None:
         self._policies = Followed(policies, policy_of)
         self._bindings = Followed(bindings, binding_of)
-        self._found: dict[tuple[str, str, str, str, str], tuple[Candidate, ...]] = {}
-        self._generation = -1
+        self._found = Remembered(self._find_candidates)
         self._core: Core | None = None
 
     async def start(self, core: Core, changed: Callable[[], None]) -> None:
@@ -76,17 +76,15 @@ class PolicyPlugin(BasePlugin):
         core = self._core
         if core is None or is_exempt(resource) or resource.group in REVIEW_GROUPS:
             return ()
-        if self._generation != core.registry.generation:
-            self._generation = core.registry.generation
-            self._found.clear()
-        key = (resource.group, resource.version, resource.plural, subresource, operation)
-        found = self._found.get(key)
-        if found is None:
-            others = equivalents(core.registry, resource, subresource)
-            policies, bindings = self._policies.in_order(), self._bindings.in_order()
-            made = candidates(policies, bindings, resource, others, subresource, operation)
-            found = self._found[key] = tuple(made)
-        return found
+        return self._found.about(core.registry, resource, subresource, operation)
+
+    def _find_candidates(self, resource: Resource, subresource: str, operation: str) -> tuple[Candidate, ...]:
+        core = self._core
+        if core is None:
+            return ()
+        others = equivalents(core.registry, resource, subresource)
+        policies, bindings = self._policies.in_order(), self._bindings.in_order()
+        return tuple(candidates(policies, bindings, resource, others, subresource, operation))
 
     async def concerning(self, attributes: Attributes) -> tuple[list[Invocation], list[Misconfigured]]:
         """What is to be evaluated for a request, in order of names; nothing while the server starts."""

@@ -15,6 +15,7 @@ from wherry.apiserver.admission.following import Followed
 from wherry.apiserver.admission.matching.equivalents import equivalents
 from wherry.apiserver.admission.matching.rules import hits, is_exempt
 from wherry.apiserver.admission.metrics import WebhookMetrics
+from wherry.apiserver.admission.remembered import Remembered
 from wherry.apiserver.admission.webhooks.client import CallFailed
 from wherry.apiserver.admission.webhooks.configuration import Webhook, webhooks_of
 from wherry.apiserver.admission.webhooks.review import Verdict, failure, no_dry_run
@@ -45,8 +46,7 @@ class WebhookPlugin(BasePlugin):
         self._followed = Followed(configurations, webhooks_of)
         self._metrics = metrics
         self._webhooks: tuple[Webhook, ...] = ()
-        self._invocations: dict[tuple[str, str, str, str, str], tuple[Invocation, ...]] = {}
-        self._generation = -1
+        self._invocations = Remembered(self._find_invocations)
         self._core: Core | None = None
 
     async def start(self, core: Core, changed: Callable[[], None]) -> None:
@@ -72,21 +72,22 @@ class WebhookPlugin(BasePlugin):
         core = self._core
         if core is None or not self._webhooks or is_exempt(resource):
             return ()
-        if self._generation != core.registry.generation:
-            self._generation = core.registry.generation
-            self._invocations.clear()
-        key = (resource.group, resource.version, resource.plural, subresource, operation)
-        found = self._invocations.get(key)
-        if found is None:
-            others = equivalents(core.registry, resource, subresource)
-            made: list[Invocation] = []
-            for webhook in self._webhooks:
-                stand_ins = others if webhook.is_equivalent else ()
-                matching = hits(webhook.rules, resource, stand_ins, subresource, operation)
-                if matching:
-                    made.append(Invocation(webhook, matching[0].resource))
-            found = self._invocations[key] = tuple(made)
-        return found
+        return self._invocations.about(core.registry, resource, subresource, operation)
+
+    def _find_invocations(
+        self, resource: Resource, subresource: str, operation: str
+    ) -> tuple[Invocation, ...]:
+        core = self._core
+        if core is None:
+            return ()
+        others = equivalents(core.registry, resource, subresource)
+        made: list[Invocation] = []
+        for webhook in self._webhooks:
+            stand_ins = others if webhook.is_equivalent else ()
+            matching = hits(webhook.rules, resource, stand_ins, subresource, operation)
+            if matching:
+                made.append(Invocation(webhook, matching[0].resource))
+        return tuple(made)
 
     def concerning(self, attributes: Attributes) -> tuple[Invocation, ...]:
         """The webhooks whose rules name this request; none while the server itself starts."""
