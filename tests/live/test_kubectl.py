@@ -4,17 +4,15 @@ from __future__ import annotations
 
 import json
 import os
-import pty
 import re
-import select
 import subprocess
 import threading
-import time
 from pathlib import Path
 
 import pytest
 
 from tests.live.cluster import BUSYBOX, SERVICE_RANGE, LiveCluster, kubectl_program
+from tests.live.terminal import on_a_terminal
 
 POD = {
     "apiVersion": "v1",
@@ -105,36 +103,10 @@ def test_exec_passes_standard_input_and_its_end(cluster: LiveCluster, box: str) 
 
 def test_exec_on_a_terminal(cluster: LiveCluster, box: str) -> None:
     """`exec -it` from a real terminal: echo, the terminal's size, the exit code."""
-    pid, terminal = pty.fork()
-    if pid == 0:
-        program = kubectl_program()
-        os.execve(program, ["kubectl", "exec", "-it", "-n", box, "box", "--", "sh"], cluster.environment)
-    try:
-        os.write(terminal, b"tty && stty size; exit 3\n")
-        shown = read_terminal(terminal, 30.0)
-    finally:
-        os.close(terminal)
-        _, status = os.waitpid(pid, 0)
+    command = [kubectl_program(), "exec", "-it", "-n", box, "box", "--", "sh"]
+    shown, code = on_a_terminal(command, cluster.environment, "tty && stty size; exit 3\n")
     assert re.search(r"/dev/(pts/\d+|console)", shown), shown
-    assert os.waitstatus_to_exitcode(status) == 3
-
-
-def read_terminal(terminal: int, timeout_s: float) -> str:
-    """All that is shown until the program ends."""
-    shown = b""
-    deadline = time.monotonic() + timeout_s
-    while time.monotonic() < deadline:
-        ready, _, _ = select.select([terminal], [], [], 1.0)
-        if not ready:
-            continue
-        try:
-            piece = os.read(terminal, 4096)
-        except OSError:  # the other side of a pseudo-terminal closed
-            break
-        if not piece:
-            break
-        shown += piece
-    return shown.decode(errors="replace")
+    assert code == 3
 
 
 def test_copy_into_and_out_of_a_pod(cluster: LiveCluster, box: str, tmp_path: Path) -> None:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import os
-import pty
 import re
 import socket
 import subprocess
@@ -16,8 +15,8 @@ from pathlib import Path
 import pytest
 
 from tests.live.cluster import BUSYBOX, Done, LiveCluster
+from tests.live.terminal import on_a_terminal
 from tests.live.test_kubectl import old_kubectl as old_kubectl
-from tests.live.test_kubectl import read_terminal
 
 COUNTER = "trap exit TERM; i=0; while true; do echo line $i; i=$((i+1)); sleep 1; done"
 SERVER = "mkdir -p /www && echo hello from the pod > /www/index.html && exec busybox httpd -f -p 8080 -h /www"
@@ -95,18 +94,10 @@ def test_exec_with_input(old: OldKubectl) -> None:
 
 
 def test_exec_on_a_terminal(old: OldKubectl) -> None:
-    pid, terminal = pty.fork()
-    if pid == 0:
-        command = [*old.arguments, "exec", "-it", "box", "-c", "count", "--", "sh"]
-        os.execve(command[0], command, old.cluster.environment)
-    try:
-        os.write(terminal, b"tty && stty size; exit 3\n")
-        shown = read_terminal(terminal, 30.0)
-    finally:
-        os.close(terminal)
-        _, status = os.waitpid(pid, 0)
+    command = [*old.arguments, "exec", "-it", "box", "-c", "count", "--", "sh"]
+    shown, code = on_a_terminal(command, old.cluster.environment, "tty && stty size; exit 3\n")
     assert re.search(r"/dev/(pts/\d+|console)", shown), shown
-    assert os.waitstatus_to_exitcode(status) == 3
+    assert code == 3
 
 
 def test_copies(old: OldKubectl, tmp_path: Path) -> None:

@@ -2,18 +2,14 @@
 
 from __future__ import annotations
 
-import contextlib
 import json
-import signal
-import subprocess
-import sys
 import uuid
 from collections.abc import Iterator
-from pathlib import Path
 from typing import Any
 
 import pytest
 
+from tests.live.clients.operators import operator
 from tests.live.clients.trials.base import config_map
 from tests.live.cluster import LiveCluster
 
@@ -94,32 +90,10 @@ def watched(cluster: LiveCluster, tmp_path_factory: pytest.TempPathFactory) -> I
     cluster.kubectl("create", "namespace", name)
     cluster.kubectl("apply", "-f", "-", stdin=json.dumps(DEFINITION))
     cluster.kubectl("wait", "crd/sites.trial.example.org", "--for=condition=Established", "--timeout=20s")
-    with operator(cluster, name, tmp_path_factory.mktemp("operator")):
+    with operator(cluster, name, tmp_path_factory.mktemp("operator"), OPERATOR):
         yield name
     cluster.kubectl("delete", "crd", "sites.trial.example.org", "--timeout=60s")
     cluster.kubectl("delete", "namespace", name, "--timeout=90s")
-
-
-@contextlib.contextmanager
-def operator(cluster: LiveCluster, namespace: str, directory: Path) -> Iterator[None]:
-    """The operator, running until the end of the block; it must end well when asked to."""
-    script = directory / "operator.py"
-    script.write_text(OPERATOR)
-    log = directory / "log"
-    command = [str(Path(sys.executable).with_name("kopf")), "run", f"--namespace={namespace}", "--standalone"]
-    with (
-        log.open("w") as file,
-        subprocess.Popen(
-            [*command, "--verbose", str(script)], env=cluster.environment, stdout=file, stderr=file
-        ) as process,
-    ):
-        try:
-            yield
-        finally:
-            process.send_signal(signal.SIGINT)
-            code = process.wait(30)
-    assert code == 0, log.read_text()
-    assert "Traceback" not in log.read_text(), log.read_text()
 
 
 def wait(cluster: LiveCluster, namespace: str, what: str, path: str, value: str) -> None:

@@ -2,11 +2,7 @@
 
 from __future__ import annotations
 
-import contextlib
 import json
-import signal
-import subprocess
-import sys
 import uuid
 from collections.abc import Iterator
 from datetime import UTC, datetime
@@ -15,6 +11,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.live.clients.operators import operator
 from tests.live.clients.trials.base import config_map
 from tests.live.cluster import LiveCluster, until
 from wherry.cluster.pki import Pki, Subject
@@ -58,7 +55,8 @@ def admitted(cluster: LiveCluster, tmp_path_factory: pytest.TempPathFactory) -> 
     """A namespace while the operator runs."""
     name = f"admitted-{uuid.uuid4().hex[:8]}"
     cluster.kubectl("create", "namespace", name)
-    with operator(cluster, name, tmp_path_factory.mktemp("operator")):
+    directory = tmp_path_factory.mktemp("operator")
+    with operator(cluster, name, directory, OPERATOR, **certificates(directory)):
         for kind in ("mutating", "validating"):
             what = f"{kind}webhookconfiguration/trial.kopf.dev"
             path = "--for=jsonpath={.webhooks[0].clientConfig.url}"
@@ -75,32 +73,11 @@ def _is_there(cluster: LiveCluster, what: str) -> bool:
     return cluster.try_kubectl("get", what).code == 0
 
 
-@contextlib.contextmanager
-def operator(cluster: LiveCluster, namespace: str, directory: Path) -> Iterator[None]:
-    """The operator, running until the end of the block; it must end well when asked to."""
+def certificates(directory: Path) -> dict[str, str]:
+    """Variables that name what the operator serves its webhooks with."""
     pki = Pki(directory / "pki", datetime.now(UTC))
     pair = pki.leaf("webhook", Subject(common_name="webhook", hosts=("localhost", "127.0.0.1")))
-    files = {"CERT": str(pair.cert), "KEY": str(pair.key), "CA": str(pki.authority.cert)}
-    script = directory / "operator.py"
-    script.write_text(OPERATOR)
-    log = directory / "log"
-    command = [str(Path(sys.executable).with_name("kopf")), "run", f"--namespace={namespace}", "--standalone"]
-    with (
-        log.open("w") as file,
-        subprocess.Popen(
-            [*command, "--verbose", str(script)],
-            env={**cluster.environment, **files},
-            stdout=file,
-            stderr=file,
-        ) as process,
-    ):
-        try:
-            yield
-        finally:
-            process.send_signal(signal.SIGINT)
-            code = process.wait(30)
-    assert code == 0, log.read_text()
-    assert "Traceback" not in log.read_text(), log.read_text()
+    return {"CERT": str(pair.cert), "KEY": str(pair.key), "CA": str(pki.authority.cert)}
 
 
 def create(cluster: LiveCluster, namespace: str, name: str, color: str, *more: str) -> tuple[int, str]:
