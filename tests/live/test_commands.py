@@ -68,6 +68,27 @@ def test_up_again_changes_nothing(cluster: LiveCluster) -> None:
     assert [(item["name"], item["pid"]) for item in cluster.status()["components"]] == before
 
 
+def test_version_tells_the_api_level(cluster: LiveCluster) -> None:
+    told = json.loads(cluster.wherry("version", "-o", "json"))
+    assert told["kubernetes"] == json.loads(cluster.kubectl("get", "--raw", "/version"))["gitVersion"]
+    assert told["version"] == cluster.status()["version"]
+
+
+def test_kubeconfig_is_printed_and_merged(cluster: LiveCluster, tmp_path: Path) -> None:
+    printed = tmp_path / "admin"
+    printed.write_text(cluster.wherry("kubeconfig"))
+    assert cluster.kubectl("--kubeconfig", str(printed), "auth", "can-i", "*", "*").strip() == "yes"
+    mine = tmp_path / "mine"
+    other = LiveCluster(directory=cluster.directory, variables={"KUBECONFIG": str(mine)})
+    other.kubectl("config", "set-context", "elsewhere", "--user=me")
+    assert other.wherry("kubeconfig", "--merge").strip() == f"Context wherry-{cluster.name} is in {mine}."
+    assert other.kubectl("config", "current-context").strip() == f"wherry-{cluster.name}"
+    assert other.kubectl("config", "get-contexts", "-o", "name").split() == [
+        "elsewhere",
+        f"wherry-{cluster.name}",
+    ]
+
+
 def test_logs_are_printed_and_followed(cluster: LiveCluster) -> None:
     assert "controllers and scheduler run" in cluster.wherry("logs")
     assert len(cluster.wherry("logs", "server", "--lines", "1").splitlines()) == 1
