@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Callable, Coroutine
 
 import pytest
 
 from wherry.kit.clock import settle
-from wherry.kit.tasks import Tasks, to_the_end
+from wherry.kit.tasks import ESSENTIAL, Tasks, to_the_end
 
 
 async def test_closing_cancels_and_waits_for_the_cleaning_up() -> None:
@@ -96,3 +97,34 @@ async def test_a_failure_nobody_waits_for_is_logged(caplog: pytest.LogCaptureFix
     assert "the disk is full" in caplog.text
     with pytest.raises(ValueError, match="the disk is full"):
         await to_the_end(work())
+
+
+async def _return() -> None:
+    """An end that is no failure."""
+
+
+async def _fail() -> None:
+    raise ValueError("broken")
+
+
+@pytest.mark.parametrize("work", [_return, _fail], ids=["returns", "fails"])
+async def test_the_end_of_an_essential_task_reaches_the_loop(
+    work: Callable[[], Coroutine[None, None, None]],
+) -> None:
+    heard: list[dict[str, object]] = []
+    asyncio.get_running_loop().set_exception_handler(lambda _, context: heard.append(context))
+    tasks = Tasks("test")
+    tasks.essential(work(), "heart")
+    await settle()
+    assert [(c["message"], c[ESSENTIAL]) for c in heard] == [("essential task test/heart ended", True)]
+    await tasks.close()
+
+
+async def test_closing_essential_tasks_is_no_failure() -> None:
+    heard: list[dict[str, object]] = []
+    asyncio.get_running_loop().set_exception_handler(lambda _, context: heard.append(context))
+    tasks = Tasks("test")
+    tasks.essential(asyncio.Event().wait(), "heart")
+    await settle()
+    await tasks.close()
+    assert heard == []

@@ -20,6 +20,8 @@ COMPONENTS = ("server", "agent")
 READY_FD_VARIABLE = "WHERRY_READY_FD"
 EXIT_PERMANENT = 78
 """Exit code of a component that must not be restarted (sysexits' EX_CONFIG)."""
+EXIT_BROKEN = 70
+"""Exit code of a component in which something essential ended (sysexits' EX_SOFTWARE): start it again."""
 TUNING = {
     # One event loop allocates nearly everything: more arenas only scatter free memory.
     "MALLOC_ARENA_MAX": "2",

@@ -15,13 +15,15 @@ import signal
 import sys
 from collections.abc import Awaitable, Callable
 from pathlib import Path
+from typing import Any
 
 import uvloop
 
-from wherry.cluster.components import EXIT_PERMANENT, PermanentError, tell_permanent
+from wherry.cluster.components import EXIT_BROKEN, EXIT_PERMANENT, PermanentError, tell_permanent
 from wherry.cluster.config import ClusterConfig, ConfigError, read_config_file
 from wherry.cluster.paths import ClusterPaths
 from wherry.kit.log import set_up_logging
+from wherry.kit.tasks import ESSENTIAL
 
 log = logging.getLogger(__name__)
 
@@ -67,4 +69,18 @@ async def _until_signalled(run: Component, config: ClusterConfig, paths: Cluster
     loop = asyncio.get_running_loop()
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, stop.set)
+    loop.set_exception_handler(end_if_essential)
     await run(config, paths, stop)
+
+
+def end_if_essential(loop: asyncio.AbstractEventLoop, context: dict[str, Any]) -> None:
+    """The loop's exception handler: the process ends when something essential in it has ended.
+
+    At once and without closing anything: what is left half-way here is what a kill leaves too, and the
+    supervisor's next start mends that; closing might wait for the very thing that broke.
+    """
+    loop.default_exception_handler(context)
+    if ESSENTIAL in context:
+        log.critical("%s; ending, to be started again", context["message"])
+        logging.shutdown()
+        os._exit(EXIT_BROKEN)

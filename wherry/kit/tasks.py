@@ -3,6 +3,8 @@
 asyncio forgets a task nobody holds and keeps quiet about one that failed. A `Tasks` holds its
 tasks, reports a failure the moment it happens (log, and the `on_failure` callback if given) and on
 `close` cancels all of them and waits until they are gone, so nothing outlives its component.
+A task without which the process is of no use is `essential`: when it ends, the loop's exception handler
+hears of it under `ESSENTIAL`, and a process whose handler is `cluster/launch`'s ends, to be started again.
 `to_the_end` is for the step that must not stop half-way.
 """
 
@@ -16,6 +18,9 @@ from typing import Any, TypeVar
 log = logging.getLogger(__name__)
 
 T = TypeVar("T")
+
+ESSENTIAL = "essential"
+"""Key of the context an event loop's exception handler gets when an essential task has ended."""
 
 
 async def to_the_end(work: Coroutine[Any, Any, T]) -> T:
@@ -42,6 +47,7 @@ class Tasks:
         self.name = name
         self._on_failure = on_failure
         self._tasks: set[asyncio.Task[Any]] = set()
+        self._essential: set[asyncio.Task[Any]] = set()
         self._closed = False
 
     def spawn(self, work: Coroutine[Any, Any, Any], name: str) -> asyncio.Task[Any]:
@@ -57,15 +63,24 @@ class Tasks:
         task.add_done_callback(self._ended)
         return task
 
+    def essential(self, work: Coroutine[Any, Any, Any], name: str) -> asyncio.Task[Any]:
+        """Like `spawn`, for what must go on until `close`: that it ended, however, ends the process."""
+        task = self.spawn(work, name)
+        self._essential.add(task)
+        return task
+
     def _ended(self, task: asyncio.Task[Any]) -> None:
         self._tasks.discard(task)
-        if task.cancelled():
-            return
-        error = task.exception()
+        is_essential = task in self._essential
+        self._essential.discard(task)
+        error = None if task.cancelled() else task.exception()
         if error is not None:
             log.error("task %s failed", task.get_name(), exc_info=error)
             if self._on_failure is not None:
                 self._on_failure(task.get_name(), error)
+        if is_essential and not self._closed:
+            message = f"essential task {task.get_name()} ended"
+            task.get_loop().call_exception_handler({"message": message, "exception": error, ESSENTIAL: True})
 
     def __len__(self) -> int:
         return len(self._tasks)

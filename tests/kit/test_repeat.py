@@ -1,0 +1,188 @@
+"""A repeater coalesces, never overlaps, tries again later each time, and comes again when its time is."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import AsyncIterator
+from random import Random
+
+import pytest
+
+from wherry.kit.clock import FakeClock, settle
+from wherry.kit.repeat import Repeater
+from wherry.kit.tasks import Tasks
+
+
+class Expected(Exception):
+    """What the work is allowed to fail with."""
+
+
+class Work:
+    """Counts its runs; raises what is in `failures`, answers what is in `answers`, in turn."""
+
+    def __init__(self) -> None:
+        self.runs = 0
+        self.running = 0
+        self.failures: list[Exception] = []
+        self.answers: list[float | None] = []
+        self.gate = asyncio.Event()
+        self.gate.set()
+
+    async def __call__(self) -> float | None:
+        self.runs += 1
+        self.running += 1
+        assert self.running == 1, "two runs at once"
+        try:
+            await self.gate.wait()
+            if self.failures:
+                raise self.failures.pop(0)
+            return self.answers.pop(0) if self.answers else None
+        finally:
+            self.running -= 1
+
+
+@pytest.fixture
+def clock() -> FakeClock:
+    return FakeClock()
+
+
+@pytest.fixture
+def work() -> Work:
+    return Work()
+
+
+@pytest.fixture
+async def tasks() -> AsyncIterator[Tasks]:
+    tasks = Tasks("test")
+    yield tasks
+    await tasks.close()
+
+
+@pytest.fixture
+def repeater(work: Work, tasks: Tasks, clock: FakeClock) -> Repeater:
+    return Repeater("work", work, tasks, clock, first_s=1.0, longest_s=4.0, expected=(Expected,))
+
+
+async def test_pokes_that_come_together_cost_one_run(repeater: Repeater, work: Work) -> None:
+    for _ in range(5):
+        repeater.poke()
+    await settle()
+    assert work.runs == 1
+    assert repeater.is_idle
+
+
+async def test_a_poke_during_a_run_brings_exactly_one_more(repeater: Repeater, work: Work) -> None:
+    work.gate.clear()
+    repeater.poke()
+    await settle()
+    repeater.poke()
+    repeater.poke()
+    work.gate.set()
+    await settle()
+    assert work.runs == 2
+
+
+async def test_failures_are_tried_again_later_each_time(
+    repeater: Repeater, work: Work, clock: FakeClock
+) -> None:
+    work.failures = [Expected("no") for _ in range(4)]
+    repeater.poke()
+    await settle()
+    ran_at = [0.0]
+    for _ in range(120):
+        before = work.runs
+        await clock.advance(0.125)
+        if work.runs > before:
+            ran_at.append(clock.monotonic())
+    assert ran_at == [0.0, 1.0, 3.0, 7.0, 11.0]
+    assert repeater.succeeded.is_set()
+
+
+async def test_a_success_forgets_the_failures(repeater: Repeater, work: Work, clock: FakeClock) -> None:
+    work.failures = [Expected("no"), Expected("no")]
+    repeater.poke()
+    await settle()
+    await clock.advance(3.0)
+    assert work.runs == 3
+    work.failures = [Expected("no")]
+    repeater.poke()
+    await settle()
+    await clock.advance(1.0)
+    assert work.runs == 5
+
+
+async def test_a_poke_does_not_shorten_the_wait_but_hurry_does(
+    repeater: Repeater, work: Work, clock: FakeClock
+) -> None:
+    work.failures = [Expected("no")]
+    repeater.poke()
+    await settle()
+    repeater.poke()
+    await clock.advance(0.9)
+    assert work.runs == 1
+    repeater.hurry()
+    await settle()
+    assert work.runs == 2
+    await clock.advance(10.0)
+    assert work.runs == 2
+
+
+async def test_what_nobody_expected_is_told_counted_and_tried_again(
+    repeater: Repeater, work: Work, clock: FakeClock, caplog: pytest.LogCaptureFixture
+) -> None:
+    work.failures = [RuntimeError("a fault")]
+    repeater.poke()
+    await settle()
+    await clock.advance(1.0)
+    assert work.runs == 2
+    assert repeater.faults == 1
+    assert [(r.levelno, bool(r.exc_info)) for r in caplog.records] == [(logging.ERROR, True)]
+    assert "a fault" in caplog.text
+
+
+async def test_of_two_wishes_for_later_the_earliest_holds(
+    repeater: Repeater, work: Work, clock: FakeClock
+) -> None:
+    repeater.within(5.0)
+    repeater.within(2.0)
+    repeater.within(9.0)
+    await clock.advance(2.0)
+    assert work.runs == 1
+    await clock.advance(20.0)
+    assert work.runs == 1
+
+
+async def test_the_work_may_ask_to_be_done_again(repeater: Repeater, work: Work, clock: FakeClock) -> None:
+    work.answers = [3.0, None]
+    repeater.poke()
+    await settle()
+    await clock.advance(3.0)
+    assert work.runs == 2
+
+
+async def test_delays_are_spread_but_never_longer(work: Work, tasks: Tasks, clock: FakeClock) -> None:
+    repeater = Repeater("work", work, tasks, clock, first_s=1.0, longest_s=4.0, random=Random(1))
+    work.failures = [RuntimeError("x")]
+    repeater.poke()
+    await settle()
+    await clock.advance(0.49)
+    assert work.runs == 1
+    await clock.advance(0.51)
+    assert work.runs == 2
+
+
+async def test_closing_cancels_a_run_and_forgets_what_was_owed(
+    repeater: Repeater, work: Work, clock: FakeClock
+) -> None:
+    work.gate.clear()
+    repeater.poke()
+    repeater.within(1.0)
+    await settle()
+    await repeater.close()
+    assert work.running == 0
+    repeater.poke()
+    repeater.within(1.0)
+    await clock.advance(10.0)
+    assert work.runs == 1
+    await repeater.close()
