@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 from wherry.objects.errors import FieldError, bad_request
 from wherry.objects.meta import Object, metadata, namespace_of
-from wherry.objects.names import is_path_segment
+from wherry.objects.names import path_segment_errors
 
 if TYPE_CHECKING:
     from wherry.api.apiextensions.custom_kind import CustomKind
@@ -208,7 +208,7 @@ class Resource:
         ApiError (400) for a name that would lead elsewhere: names come from other people's objects.
         """
         for segment in (name, namespace):
-            if problems := is_path_segment(segment):
+            if problems := path_segment_errors(segment):
                 raise bad_request(f'invalid resource name "{segment}": [{", ".join(problems)}]')
         root = f"/apis/{self.group}/{self.version}" if self.group else f"/api/{self.version}"
         if self.namespaced and namespace:

@@ -110,7 +110,7 @@ def _length(value: str, limit: int) -> list[str]:
     return [too_long_text(limit)] if _size(value) > limit else []
 
 
-def is_dns1123_label(value: str) -> list[str]:
+def dns1123_label_errors(value: str) -> list[str]:
     """One part of a DNS name: most names of namespaces, containers, volumes."""
     errors = _length(value, LABEL_MAX)
     if not _is_label(value):
@@ -121,7 +121,7 @@ def is_dns1123_label(value: str) -> list[str]:
     return errors
 
 
-def is_dns1123_subdomain(value: str) -> list[str]:
+def dns1123_subdomain_errors(value: str) -> list[str]:
     """A DNS name: the rule for the names of most objects."""
     errors = _length(value, SUBDOMAIN_MAX)
     if not _is_subdomain(value):
@@ -129,7 +129,7 @@ def is_dns1123_subdomain(value: str) -> list[str]:
     return errors
 
 
-def is_wildcard_dns1123_subdomain(value: str) -> list[str]:
+def wildcard_dns1123_subdomain_errors(value: str) -> list[str]:
     """A DNS name whose first part is "*"."""
     errors = _length(value, SUBDOMAIN_MAX)
     if not _is_wildcard(value):
@@ -137,7 +137,7 @@ def is_wildcard_dns1123_subdomain(value: str) -> list[str]:
     return errors
 
 
-def is_dns1035_label(value: str) -> list[str]:
+def dns1035_label_errors(value: str) -> list[str]:
     """A DNS label that starts with a letter: names of services."""
     errors = _length(value, LABEL_MAX)
     if not _is_label_1035(value):
@@ -145,9 +145,9 @@ def is_dns1035_label(value: str) -> list[str]:
     return errors
 
 
-def is_fully_qualified_name(value: str) -> list[str]:
+def fully_qualified_name_errors(value: str) -> list[str]:
     """A DNS name of three or more parts: names of admission webhooks (empty is for the caller to see)."""
-    errors = is_dns1123_subdomain(value)
+    errors = dns1123_subdomain_errors(value)
     if errors:
         return [",".join(errors)]
     if value.count(".") < 2:
@@ -168,7 +168,7 @@ def _key_errors(value: str) -> tuple[str, ...]:
         )
     errors: list[str] = []
     if len(parts) == 2:
-        texts = is_dns1123_subdomain(parts[0]) if parts[0] else ["must be non-empty"]
+        texts = dns1123_subdomain_errors(parts[0]) if parts[0] else ["must be non-empty"]
         errors += [f"prefix part {text}" for text in texts]
     name = parts[-1]
     if not name:
@@ -180,7 +180,7 @@ def _key_errors(value: str) -> tuple[str, ...]:
     return tuple(errors)
 
 
-def is_qualified_name(value: str) -> list[str]:
+def qualified_name_errors(value: str) -> list[str]:
     """A label key, finalizer, resource name ...: a name with an optional DNS prefix and "/"."""
     return list(_key_errors(value))
 
@@ -193,19 +193,19 @@ def _value_errors(value: str) -> tuple[str, ...]:
     return tuple(errors)
 
 
-def is_label_value(value: str) -> list[str]:
+def label_value_errors(value: str) -> list[str]:
     """The value of a label; may be empty."""
     return list(_value_errors(value))
 
 
-def is_path_segment(value: str) -> list[str]:
+def path_segment_errors(value: str) -> list[str]:
     """Anything that can stand in a URL path: names of roles and bindings."""
     if value in (".", ".."):
         return [f"may not be '{value}'"]
     return [f"may not contain '{sign}'" for sign in "/%" if sign in value]
 
 
-def is_path_segment_prefix(value: str) -> list[str]:
+def path_segment_prefix_errors(value: str) -> list[str]:
     """What a generated path segment may start with."""
     return [f"may not contain '{sign}'" for sign in "/%" if sign in value]
 
@@ -216,7 +216,7 @@ def _parent_directory_errors(value: str) -> list[str]:
     return ["must not start with '..'"] if value.startswith("..") else []
 
 
-def is_config_key(value: str) -> list[str]:
+def config_key_errors(value: str) -> list[str]:
     """A key of a ConfigMap or Secret, which may become a file's name."""
     errors = _length(value, SUBDOMAIN_MAX)
     if not _is_config_key(value):
@@ -224,7 +224,7 @@ def is_config_key(value: str) -> list[str]:
     return errors + _parent_directory_errors(value)
 
 
-def is_relaxed_env_name(value: str) -> list[str]:
+def relaxed_env_name_errors(value: str) -> list[str]:
     """The rule in force for names of environment variables: printable ASCII but "="."""
     if not value:
         return ["environment variable name must be non-empty"]
@@ -232,29 +232,29 @@ def is_relaxed_env_name(value: str) -> list[str]:
     return [] if fine else [_RELAXED_ENV_NAME_WRONG]
 
 
-def is_c_identifier(value: str) -> list[str]:
+def c_identifier_errors(value: str) -> list[str]:
     """A name as in C."""
     if _is_c_identifier(value):
         return []
     return [pattern_text(_C_IDENTIFIER_WRONG, _C_IDENTIFIER, "my_name", "MY_NAME", "MyName")]
 
 
-def is_http_header_name(value: str) -> list[str]:
+def http_header_name_errors(value: str) -> list[str]:
     """The name of an HTTP header."""
     return [] if _is_header(value) else [pattern_text(_HEADER_WRONG, _HEADER, "X-Header-Name")]
 
 
-def is_percent(value: str) -> list[str]:
+def percent_errors(value: str) -> list[str]:
     """A whole percentage: "25%"."""
     return [] if _is_percent(value) else [pattern_text(_PERCENT_WRONG, _PERCENT, "1%", "93%")]
 
 
-def is_port_number(value: int) -> list[str]:
+def port_number_errors(value: int) -> list[str]:
     """A port other than 0."""
     return [] if 1 <= value <= 65535 else [range_text(1, 65535)]
 
 
-def is_port_name(value: str) -> list[str]:
+def port_name_errors(value: str) -> list[str]:
     """A port's name by RFC 6335, lower case only."""
     errors = _length(value, PORT_NAME_MAX)
     if not _is_port_charset(value):
@@ -268,7 +268,7 @@ def is_port_name(value: str) -> list[str]:
     return errors
 
 
-def is_user_or_group_id(value: int) -> list[str]:
+def user_or_group_id_errors(value: int) -> list[str]:
     """A Unix uid or gid."""
     return [] if 0 <= value <= 0x7FFFFFFF else [range_text(0, 0x7FFFFFFF)]
 
@@ -277,7 +277,7 @@ _NO_IP = "must be a valid IP address, (e.g. 10.9.8.7 or 2001:db8::ffff)"
 _NO_CIDR = "must be a valid CIDR value, (e.g. 10.9.8.0/24 or 2001:db8::/64)"
 
 
-def is_ip(value: str) -> list[str]:
+def ip_errors(value: str) -> list[str]:
     """An IPv4 or IPv6 address, without a zone, that all software reads the same."""
     try:
         address = ipaddress.ip_address(value)
@@ -290,7 +290,7 @@ def is_ip(value: str) -> list[str]:
     return ["must not be an IPv4-mapped IPv6 address"] if _is_mapped(address) else []
 
 
-def is_cidr(value: str) -> list[str]:
+def cidr_errors(value: str) -> list[str]:
     """An IPv4 or IPv6 network with a prefix length, that all software reads the same."""
     address, slash, length = value.partition("/")
     if not slash or not (length.isascii() and length.isdecimal()) or "%" in address:

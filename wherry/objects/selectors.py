@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from wherry.objects.errors import show_value
-from wherry.objects.names import is_label_value, is_qualified_name
+from wherry.objects.names import label_value_errors, qualified_name_errors
 
 _EQUALITY = ("=", "==")
 _OPERATORS = {"=", "==", "!=", "in", "notin", ">", "<"}
@@ -165,7 +165,7 @@ def _checked(key: str, operator: str, values: Sequence[str]) -> Requirement:
             if not re.fullmatch(r"[-+]?[0-9]+", value, re.ASCII)
         ]
     for i, value in enumerate(values):
-        wrong = "; ".join(is_label_value(value))
+        wrong = "; ".join(label_value_errors(value))
         if wrong:
             faults.append(f"values[{i}][{key}]: Invalid value: {show_value(value)}: {wrong}")
     if faults:
@@ -174,7 +174,7 @@ def _checked(key: str, operator: str, values: Sequence[str]) -> Requirement:
 
 
 def _key_faults(key: str) -> list[str]:
-    faults = is_qualified_name(key)
+    faults = qualified_name_errors(key)
     return [f"Invalid value: {show_value(key)}: {'; '.join(faults)}"] if faults else []
 
 

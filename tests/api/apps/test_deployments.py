@@ -8,7 +8,7 @@ import pytest
 
 from tests.api.core.examples import changed, create, stored, update, workload
 from wherry.api.apps.deployments import DEPLOYMENTS
-from wherry.objects.names import is_percent
+from wherry.objects.names import percent_errors
 
 NOW = datetime(2026, 1, 1, 1, 0, 0, tzinfo=UTC)
 R = "spec.strategy.rollingUpdate"
@@ -82,7 +82,7 @@ def test_a_minimal_deployment() -> None:
         ),
         (
             {R: {"maxSurge": "some"}},
-            [f'{R}.maxSurge: Invalid value: "some": {is_percent("some")[0]}'],
+            [f'{R}.maxSurge: Invalid value: "some": {percent_errors("some")[0]}'],
         ),
         (
             {"spec.progressDeadlineSeconds": 10, "spec.minReadySeconds": 10},

@@ -6,7 +6,7 @@ import pytest
 
 from tests.api.core.examples import create, pod
 from wherry.api.core.pods import PODS
-from wherry.objects.names import is_dns1123_subdomain
+from wherry.objects.names import dns1123_subdomain_errors
 
 V = "spec.volumes[0]"
 CLAIM = {"accessModes": ["ReadWriteOnce"], "resources": {"requests": {"storage": "1Gi"}}}
@@ -100,7 +100,7 @@ CASES: dict[str, tuple[dict[str, Any], list[str]]] = {
         {"csi": {}},
         [
             f"{V}.csi.driver: Required value",
-            *(f'{V}.csi.driver: Invalid value: "": {text}' for text in is_dns1123_subdomain("")),
+            *(f'{V}.csi.driver: Invalid value: "": {text}' for text in dns1123_subdomain_errors("")),
         ],
     ),
     "csi secret": (

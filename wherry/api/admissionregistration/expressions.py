@@ -11,7 +11,7 @@ from wherry.api.admissionregistration.matching import VARIABLES
 from wherry.api.validation import check_text
 from wherry.api.validation.expressions import expression_errors
 from wherry.objects.errors import FieldError, duplicate_value, invalid_value, not_supported, required
-from wherry.objects.names import is_qualified_name
+from wherry.objects.names import qualified_name_errors
 
 ANNOTATIONS_LIMIT = 20
 VALUE_LIMIT_B = 5 * 1024
@@ -126,7 +126,7 @@ def _annotation_errors(annotation: Fields, path: str, name: str, scope: Scope) -
     key, source = annotation.get("key") or "", annotation.get("valueExpression") or ""
     at, trimmed = f"{path}.valueExpression", source.strip()
     if name:
-        errors = check_text(f"{path}.key", f"{name}/{key}", is_qualified_name)
+        errors = check_text(f"{path}.key", f"{name}/{key}", qualified_name_errors)
     else:
         errors = [invalid_value(f"{path}.key", key, "requires metadata.name be non-empty")]
     if not trimmed:

@@ -22,7 +22,7 @@ from wherry.objects.errors import (
     too_many,
 )
 from wherry.objects.meta import Object
-from wherry.objects.names import is_qualified_name
+from wherry.objects.names import qualified_name_errors
 
 FAILURE_POLICIES = ("Fail", "Ignore")
 MATCH_POLICIES = ("Equivalent", "Exact")
@@ -150,7 +150,7 @@ def condition_errors(conditions: Sequence[Fields], path: str, more: Collection[s
         if not name:
             errors.append(required(f"{at}.name"))
             continue
-        errors += check_text(f"{at}.name", name, is_qualified_name)
+        errors += check_text(f"{at}.name", name, qualified_name_errors)
         if name in seen:
             errors.append(duplicate_value(f"{at}.name", name))
         seen.add(name)

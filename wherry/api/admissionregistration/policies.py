@@ -26,7 +26,7 @@ from wherry.api.validation.conditions import validate_conditions
 from wherry.objects.errors import FieldError, invalid_value, required
 from wherry.objects.jsonpath import JsonPathError, parse_json_path
 from wherry.objects.meta import Object, name_of
-from wherry.objects.names import is_dns1035_label, is_dns1123_subdomain
+from wherry.objects.names import dns1035_label_errors, dns1123_subdomain_errors
 
 _REINVOCATIONS = ("IfNeeded", "Never")
 _MIXED_CASE = "may have mixed case, but should otherwise match: "
@@ -109,7 +109,7 @@ def _param_kind_errors(kind: Mapping[str, Any], path: str) -> list[FieldError]:
     errors = _version_errors(version, f"{path}.apiVersion")
     if not name:
         errors.append(required(f"{path}.kind"))
-    elif wrong := is_dns1035_label(name.lower()):
+    elif wrong := dns1035_label_errors(name.lower()):
         errors.append(invalid_value(f"{path}.kind", name, _MIXED_CASE + ",".join(wrong)))
     return errors
 
@@ -121,11 +121,11 @@ def _version_errors(text: str, path: str) -> list[FieldError]:
         return [invalid_value(path, text, f"unexpected GroupVersion string: {text}")]
     group, _, version = text.rpartition("/")
     errors: list[FieldError] = []
-    if group and (wrong := is_dns1123_subdomain(group)):
+    if group and (wrong := dns1123_subdomain_errors(group)):
         errors.append(invalid_value(path, group, ",".join(wrong)))
     if not version:
         errors.append(invalid_value(path, text, "version must be specified"))
-    elif wrong := is_dns1035_label(version):
+    elif wrong := dns1035_label_errors(version):
         errors.append(invalid_value(path, version, ",".join(wrong)))
     return errors
 

@@ -20,7 +20,7 @@ from wherry.objects.errors import (
     required,
 )
 from wherry.objects.meta import Object, name_of
-from wherry.objects.names import is_dns1123_subdomain
+from wherry.objects.names import dns1123_subdomain_errors
 
 _ACTIONS = ("Audit", "Deny", "Warn")
 _NOT_FOUND_ACTIONS = ("Deny", "Allow")
@@ -71,7 +71,7 @@ def binding_errors(new: Object, *, mutates: bool) -> list[FieldError]:
     spec = new.get("spec") or {}
     errors: list[FieldError] = []
     if name := spec.get("policyName"):
-        errors += check_text("spec.policyName", name, is_dns1123_subdomain)
+        errors += check_text("spec.policyName", name, dns1123_subdomain_errors)
     else:
         errors.append(required("spec.policyName"))
     if (ref := spec.get("paramRef")) is not None:

@@ -22,7 +22,7 @@ from wherry.api.validation import check_text, validate_one_of
 from wherry.api.validation.webhooks import webhook_client_errors
 from wherry.objects.errors import FieldError, duplicate_value, invalid_value, not_supported, required
 from wherry.objects.meta import Object, name_of
-from wherry.objects.names import is_dns1035_label, is_fully_qualified_name
+from wherry.objects.names import dns1035_label_errors, fully_qualified_name_errors
 
 REVIEW_VERSIONS = ("v1", "v1beta1")
 _EFFECTS = ("None", "NoneOnDryRun", "Some", "Unknown")
@@ -122,7 +122,7 @@ def webhook_errors(new: Object, old: Object | None, *, mutates: bool) -> list[Fi
 def _hook_errors(hook: Fields, path: str, lenient: _Leniency) -> list[FieldError]:
     errors: list[FieldError] = []
     if name := hook.get("name"):
-        errors += check_text(f"{path}.name", name, is_fully_qualified_name)
+        errors += check_text(f"{path}.name", name, fully_qualified_name_errors)
     else:
         errors.append(required(f"{path}.name"))
     for index, rule in enumerate(hook.get("rules") or ()):
@@ -155,7 +155,7 @@ def _version_errors(versions: Sequence[str], path: str, lenient: _Leniency) -> l
         if version in versions[:index]:
             errors.append(invalid_value(f"{at}[{index}]", version, "duplicate version"))
         else:
-            errors += check_text(f"{at}[{index}]", version, is_dns1035_label)
+            errors += check_text(f"{at}[{index}]", version, dns1035_label_errors)
     if not set(versions) & set(REVIEW_VERSIONS) and not lenient.review_versions:
         errors.append(invalid_value(at, list(versions), f"must include at least one of {known}"))
     return errors

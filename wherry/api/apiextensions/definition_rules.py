@@ -12,7 +12,7 @@ from wherry.api.validation.webhooks import webhook_client_errors
 from wherry.objects.conditions import is_true
 from wherry.objects.errors import FieldError, forbidden_value, invalid_value, required
 from wherry.objects.meta import Object, metadata, name_of
-from wherry.objects.names import is_dns1035_label, is_dns1123_subdomain
+from wherry.objects.names import dns1035_label_errors, dns1123_subdomain_errors
 
 APPROVAL = "api-approved.kubernetes.io"
 """The annotation definitions in Kubernetes' own groups need."""
@@ -64,7 +64,7 @@ def status_errors(new: Object, _old: Object | None) -> list[FieldError]:
 def _group_errors(group: str) -> list[FieldError]:
     if not group:
         return [required("spec.group")]
-    if wrong := is_dns1123_subdomain(group):
+    if wrong := dns1123_subdomain_errors(group):
         return [invalid_value("spec.group", group, ",".join(wrong))]
     if "." not in group:
         return [invalid_value("spec.group", group, "should be a domain with at least one dot")]
@@ -81,7 +81,7 @@ def _versions_errors(versions: Sequence[Fields]) -> list[FieldError]:
         errors += versions_errors(versions)
     for index, version in enumerate(versions):
         name = version.get("name") or ""
-        if wrong := is_dns1035_label(name):
+        if wrong := dns1035_label_errors(name):
             errors.append(invalid_value(f"spec.versions[{index}].name", name, ",".join(wrong)))
     shown = [dict(version) for version in versions]
     if len({version.get("name") for version in versions}) != len(versions):
@@ -97,7 +97,7 @@ def _names_errors(names: Fields, path: str) -> list[FieldError]:
     for name in ("plural", "singular", "kind", "listKind"):
         text = names.get(name) or ""
         is_kind = name in ("kind", "listKind")
-        wrong = is_dns1035_label(text.lower() if is_kind else text) if text else []
+        wrong = dns1035_label_errors(text.lower() if is_kind else text) if text else []
         if wrong:
             why = (_MIXED_CASE if is_kind else "") + ",".join(wrong)
             errors.append(invalid_value(f"{path}.{name}", text, why))
@@ -106,7 +106,7 @@ def _names_errors(names: Fields, path: str) -> list[FieldError]:
         errors.append(invalid_value(f"{path}.listKind", names["listKind"], why))
     for name in ("shortNames", "categories"):
         for index, text in enumerate(names.get(name) or ()):
-            if wrong := is_dns1035_label(text):
+            if wrong := dns1035_label_errors(text):
                 errors.append(invalid_value(f"{path}.{name}[{index}]", text, ",".join(wrong)))
     return errors
 
@@ -142,7 +142,7 @@ def _review_errors(versions: Sequence[str], path: str, *, must_know: bool) -> li
         if version in versions[:index]:
             errors.append(invalid_value(at, version, "duplicate version"))
         else:
-            errors += check_text(at, version, is_dns1035_label)
+            errors += check_text(at, version, dns1035_label_errors)
     if must_know and not set(versions) & set(REVIEW_VERSIONS):
         why = f"must include at least one of {', '.join(REVIEW_VERSIONS)}"
         errors.append(invalid_value(path, list(versions), why))

@@ -13,7 +13,7 @@ from wherry.api.validation import PATH_SEGMENT, check_text
 from wherry.objects.conditions import find_condition
 from wherry.objects.errors import FieldError, invalid_value, not_supported, required
 from wherry.objects.meta import Object, name_of
-from wherry.objects.names import is_dns1035_label, is_dns1123_subdomain, is_port_number
+from wherry.objects.names import dns1035_label_errors, dns1123_subdomain_errors, port_number_errors
 
 _SCHEMA = "io.k8s.kube-aggregator.pkg.apis.apiregistration.v1.APIService"
 _STATUSES = ("True", "False", "Unknown")
@@ -52,8 +52,8 @@ def _rules(new: Object, _old: Object | None) -> list[FieldError]:
         why = "only v1 may have an empty group and it better be legacy kube"
         errors.append(required("spec.group", why))
     if group:
-        errors += check_text("spec.group", group, is_dns1123_subdomain)
-    errors += check_text("spec.version", version, is_dns1035_label)
+        errors += check_text("spec.group", group, dns1123_subdomain_errors)
+    errors += check_text("spec.version", version, dns1035_label_errors)
     for name, limit in (
         ("groupPriorityMinimum", _GROUP_PRIORITY_MAX),
         ("versionPriority", _VERSION_PRIORITY_MAX),
@@ -72,7 +72,7 @@ def _rules(new: Object, _old: Object | None) -> list[FieldError]:
         return errors
     errors += [required(f"spec.service.{name}") for name in ("namespace", "name") if not service.get(name)]
     port = service.get("port") or 0
-    if wrong := is_port_number(port):
+    if wrong := port_number_errors(port):
         errors.append(invalid_value("spec.service.port", port, f"port is not valid: {', '.join(wrong)}"))
     if spec.get("insecureSkipTLSVerify") and spec.get("caBundle"):
         why = "may not be true if caBundle is present"

@@ -11,7 +11,7 @@ from typing import Any
 from wherry.api.core.pod_spec.rules import Errors, Fields
 from wherry.api.validation.values import NEGATIVE
 from wherry.objects.errors import FieldError, invalid_value, not_supported, required
-from wherry.objects.names import is_percent
+from wherry.objects.names import percent_errors
 
 IntOrPercent = int | str
 
@@ -35,21 +35,21 @@ def default_strategy(spec: dict[str, Any], value: IntOrPercent) -> None:
 def validate_int_or_percent(value: IntOrPercent, path: str, errors: Errors) -> None:
     """A count that is not negative, or a percentage."""
     if isinstance(value, str):
-        errors.extend([invalid_value(path, value, text) for text in is_percent(value)])
+        errors.extend([invalid_value(path, value, text) for text in percent_errors(value)])
     elif value < 0:
         errors.append(invalid_value(path, value, NEGATIVE))
 
 
 def validate_at_most_all(value: IntOrPercent, path: str, errors: Errors) -> None:
     """A percentage may not be above 100."""
-    if isinstance(value, str) and not is_percent(value) and int(value[:-1]) > 100:
+    if isinstance(value, str) and not percent_errors(value) and int(value[:-1]) > 100:
         errors.append(invalid_value(path, value, "must not be greater than 100%"))
 
 
 def is_zero(value: IntOrPercent) -> bool:
     """Whether the value is none at all, of any number."""
     if isinstance(value, str):
-        return is_percent(value) != [] or int(value[:-1]) == 0
+        return percent_errors(value) != [] or int(value[:-1]) == 0
     return value == 0
 
 

@@ -25,7 +25,7 @@ from wherry.api.validation import (
 )
 from wherry.objects.errors import FieldError, forbidden_value, invalid_value, not_supported, required
 from wherry.objects.meta import Object, name_of
-from wherry.objects.names import is_dns1123_label
+from wherry.objects.names import dns1123_label_errors
 
 _SCHEMA = "io.k8s.api.apps.v1.StatefulSet"
 _MANAGEMENT = ("OrderedReady", "Parallel")
@@ -95,7 +95,7 @@ def _rules(new: Object, old: Object | None) -> list[FieldError]:
     errors += template_errors(spec, "spec", "StatefulSet", restart_policies=("Always",))
     if old is None:
         if name := spec.get("serviceName"):
-            errors += check_text("spec.serviceName", name, is_dns1123_label)
+            errors += check_text("spec.serviceName", name, dns1123_label_errors)
     elif _changed(spec, old.get("spec") or {}):
         errors.append(forbidden_value("spec", _CHANGED))
     return errors

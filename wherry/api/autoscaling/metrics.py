@@ -8,7 +8,7 @@ from typing import Any
 from wherry.api.core.pod_spec.resources import resource_name_errors
 from wherry.api.validation import check_text
 from wherry.objects.errors import FieldError, forbidden_value, invalid_value, not_supported, required
-from wherry.objects.names import is_dns1123_label, is_path_segment
+from wherry.objects.names import dns1123_label_errors, path_segment_errors
 from wherry.objects.quantity import parse_quantity
 
 Fields = Mapping[str, Any]
@@ -39,7 +39,7 @@ def reference_errors(reference: Fields, path: str) -> list[FieldError]:
     errors: list[FieldError] = []
     for name in ("kind", "name"):
         value, at = reference.get(name) or "", f"{path}.{name}"
-        errors += check_text(at, value, is_path_segment) if value else [required(at)]
+        errors += check_text(at, value, path_segment_errors) if value else [required(at)]
     return errors
 
 
@@ -93,7 +93,7 @@ def _is_positive(amount: str | int | float) -> bool:
 
 def _identifier_errors(source: Fields, path: str) -> list[FieldError]:
     name, at = (source.get("metric") or {}).get("name") or "", f"{path}.metric.name"
-    return check_text(at, name, is_path_segment) if name else [required(at, "must specify a metric name")]
+    return check_text(at, name, path_segment_errors) if name else [required(at, "must specify a metric name")]
 
 
 def _given(source: Fields, *names: str) -> list[bool]:
@@ -143,7 +143,7 @@ def _container_errors(source: Fields, path: str) -> list[FieldError]:
     else:
         errors.append(required(f"{path}.name", "must specify a resource name"))
     if container:
-        errors += check_text(f"{path}.container", container, is_dns1123_label)
+        errors += check_text(f"{path}.container", container, dns1123_label_errors)
     else:
         errors.append(required(f"{path}.container", "must specify a container"))
     return errors + _share_errors(source, path)

@@ -18,7 +18,7 @@ from wherry.objects.errors import (
     too_long,
     too_many,
 )
-from wherry.objects.names import is_qualified_name
+from wherry.objects.names import qualified_name_errors
 
 ACTIONS = ("Count", "FailIndex", "FailJob", "Ignore")
 OPERATORS = ("In", "NotIn")
@@ -78,7 +78,7 @@ def _condition_errors(patterns: Sequence[Fields], path: str) -> list[FieldError]
     errors = [too_many(path, len(patterns), MAX_PATTERNS)] if len(patterns) > MAX_PATTERNS else []
     for index, pattern in enumerate(patterns):
         at = f"{path}[{index}]"
-        errors += check_text(f"{at}.type", pattern.get("type") or "", is_qualified_name)
+        errors += check_text(f"{at}.type", pattern.get("type") or "", qualified_name_errors)
         errors += _choice_errors(pattern.get("status"), STATUSES, f"{at}.status")
     return errors
 

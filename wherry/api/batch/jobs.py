@@ -36,7 +36,7 @@ from wherry.objects.conditions import is_true
 from wherry.objects.durations import human_duration
 from wherry.objects.errors import FieldError, invalid_value, required
 from wherry.objects.meta import Object, is_deleting, labels_of, metadata, name_of, parse_time
-from wherry.objects.names import is_dns1123_label
+from wherry.objects.names import dns1123_label_errors
 from wherry.objects.selectors import from_label_selector
 
 _SCHEMA = "io.k8s.api.batch.v1.Job"
@@ -127,7 +127,7 @@ def _name_errors(job: Object, spec: Mapping[str, Any]) -> list[FieldError]:
     if spec.get("completionMode") != "Indexed" or completions <= 0:
         return []
     hostname = f"{name_of(job)}-{completions - 1}"
-    if not is_dns1123_label(hostname):
+    if not dns1123_label_errors(hostname):
         return []
     why = f"will not able to create pod with invalid DNS label: {hostname}"
     return [invalid_value("metadata.name", name_of(job), why)]

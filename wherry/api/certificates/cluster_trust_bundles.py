@@ -13,7 +13,7 @@ from wherry.api.schema_strategy import SchemaStrategy
 from wherry.api.validation import NameRule
 from wherry.objects.errors import FieldError, invalid_value, too_long
 from wherry.objects.meta import Object, name_of
-from wherry.objects.names import is_dns1123_subdomain
+from wherry.objects.names import dns1123_subdomain_errors
 
 BUNDLE_LIMIT_B = 1024 * 1024
 _ANY_NAME = NameRule(lambda _name: [], lambda _name: [])  # the rules know better, having the signer
@@ -40,7 +40,7 @@ def _name_errors(name: str, signer: str) -> list[FieldError]:
     if not signer and ":" in name:
         why = 'ClusterTrustBundle without signer name must not have ":" in its name'
         return [invalid_value(path, name, why)]
-    return [invalid_value(path, name, text) for text in is_dns1123_subdomain(name.removeprefix(prefix))]
+    return [invalid_value(path, name, text) for text in dns1123_subdomain_errors(name.removeprefix(prefix))]
 
 
 def _bundle_errors(bundle: str, path: str) -> list[FieldError]:

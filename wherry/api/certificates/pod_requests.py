@@ -11,7 +11,7 @@ from wherry.api.certificates.pem import is_well_signed, request
 from wherry.api.certificates.signers import is_of_kubernetes, signer_name_errors
 from wherry.api.validation import check_text, validate_annotations
 from wherry.objects.errors import FieldError, invalid_value, required, too_long
-from wherry.objects.names import is_dns1123_subdomain
+from wherry.objects.names import dns1123_subdomain_errors
 
 if TYPE_CHECKING:
     from cryptography import x509
@@ -34,7 +34,7 @@ def pod_request_errors(spec: Mapping[str, Any]) -> list[FieldError]:
     annotations = spec.get("unverifiedUserAnnotations")
     errors += validate_annotations(annotations, "spec.unverifiedUserAnnotations")
     for name, uid in _NAMED:
-        errors += check_text(f"spec.{name}", spec.get(name) or "", is_dns1123_subdomain)
+        errors += check_text(f"spec.{name}", spec.get(name) or "", dns1123_subdomain_errors)
         found = spec.get(uid) or ""
         if not found:
             errors.append(invalid_value(f"spec.{uid}", "", "must not be empty"))

@@ -3,7 +3,13 @@
 from __future__ import annotations
 
 from wherry.objects.errors import FieldError, invalid_value, required, show_value, too_long
-from wherry.objects.names import LABEL_MAX, SUBDOMAIN_MAX, Check, is_dns1123_label, is_dns1123_subdomain
+from wherry.objects.names import (
+    LABEL_MAX,
+    SUBDOMAIN_MAX,
+    Check,
+    dns1123_label_errors,
+    dns1123_subdomain_errors,
+)
 
 KUBERNETES_DOMAIN = "kubernetes.io"
 _FORM = "must be a fully qualified domain and path of the form 'example.com/signer-name'"
@@ -19,10 +25,10 @@ def signer_name_errors(name: str | None, path: str) -> list[FieldError]:
     if not slash or "/" in rest:
         return [invalid_value(path, name, _FORM)]
     errors = [too_long(path, SUBDOMAIN_MAX)] if len(domain.encode()) > SUBDOMAIN_MAX else []
-    errors += _part_errors(domain, path, is_dns1123_label)
+    errors += _part_errors(domain, path, dns1123_label_errors)
     if "." not in domain:
         errors.append(invalid_value(path, domain, _ONE_LABEL))
-    errors += _part_errors(rest, path, is_dns1123_subdomain)
+    errors += _part_errors(rest, path, dns1123_subdomain_errors)
     return [*errors, too_long(path, _LONGEST_B)] if len(name.encode()) > _LONGEST_B else errors
 
 

@@ -13,7 +13,7 @@ from wherry.api.schema_strategy import SchemaStrategy
 from wherry.api.validation import NameRule
 from wherry.objects.errors import FieldError, invalid_value, not_supported, required
 from wherry.objects.meta import Object, name_of
-from wherry.objects.names import is_config_key, is_qualified_name
+from wherry.objects.names import config_key_errors, qualified_name_errors
 
 _SCHEMA = "io.k8s.api.coordination.v1beta1.LeaseCandidate"
 _VERSION = "coordination.k8s.io/v1beta1"
@@ -70,7 +70,8 @@ def _strategy_errors(strategy: str, emulated: str) -> list[FieldError]:
         return []
     if "/" in strategy:
         return [
-            invalid_value("spec.strategy.strategy", strategy, text) for text in is_qualified_name(strategy)
+            invalid_value("spec.strategy.strategy", strategy, text)
+            for text in qualified_name_errors(strategy)
         ]
     if strategy != OLDEST_EMULATION_VERSION:
         return [not_supported("spec.strategy.strategy", strategy, (OLDEST_EMULATION_VERSION,))]
@@ -95,7 +96,7 @@ LEASE_CANDIDATES = Resource(
     strategy=SchemaStrategy(
         schema=_SCHEMA,
         namespaced=True,
-        name_rule=NameRule(is_config_key, is_config_key),
+        name_rule=NameRule(config_key_errors, config_key_errors),
         creates_on_update=True,
         unconditional_update=False,
         immutable=("spec.leaseName",),

@@ -11,7 +11,7 @@ from wherry.api.schema_strategy import SchemaStrategy
 from wherry.api.validation import check_text, validate_non_negative, validate_positive
 from wherry.objects.errors import FieldError, forbidden_value, not_supported
 from wherry.objects.meta import Object, name_of
-from wherry.objects.names import is_qualified_name
+from wherry.objects.names import qualified_name_errors
 
 _SCHEMA = "io.k8s.api.coordination.v1.Lease"
 _STRATEGIES = ("OldestEmulationVersion",)
@@ -34,7 +34,7 @@ def _strategy_errors(strategy: str) -> list[FieldError]:
     """A strategy of Kubernetes' own, or anybody's under a domain."""
     path = "spec.strategy.strategy"  # upstream names it so
     if "/" in strategy:
-        return check_text(path, strategy, is_qualified_name)
+        return check_text(path, strategy, qualified_name_errors)
     return [] if strategy in _STRATEGIES else [not_supported(path, strategy, _STRATEGIES)]
 
 

@@ -13,7 +13,7 @@ from wherry.api.core.volume_terms import (
 )
 from wherry.api.validation import check_text, validate_label_selector
 from wherry.objects.errors import FieldError, invalid_value, required
-from wherry.objects.names import is_dns1123_label, is_dns1123_subdomain
+from wherry.objects.names import dns1123_label_errors, dns1123_subdomain_errors
 
 SOURCE_FIELDS = ("apiGroup", "kind", "name")
 """What names the source of a claim's contents, in the old field as in the new one."""
@@ -45,9 +45,9 @@ def _source_errors(source: Mapping[str, Any], path: str) -> list[FieldError]:
         why = "must be 'PersistentVolumeClaim' when referencing the default apiGroup"
         errors.append(invalid_value(path, kind, why))
     if group:
-        errors += check_text(f"{path}.apiGroup", group, is_dns1123_subdomain)
+        errors += check_text(f"{path}.apiGroup", group, dns1123_subdomain_errors)
     if namespace := source.get("namespace"):
-        errors += check_text(f"{path}.namespace", namespace, is_dns1123_label)
+        errors += check_text(f"{path}.namespace", namespace, dns1123_label_errors)
     return errors
 
 

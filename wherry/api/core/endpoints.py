@@ -16,11 +16,11 @@ from wherry.api.validation import validate_object_meta, validate_object_meta_upd
 from wherry.objects.errors import FieldError, invalid_value, required
 from wherry.objects.meta import Object, labels_of, name_of
 from wherry.objects.names import (
-    is_dns1123_label,
-    is_dns1123_subdomain,
-    is_ip,
-    is_port_number,
-    is_qualified_name,
+    dns1123_label_errors,
+    dns1123_subdomain_errors,
+    ip_errors,
+    port_number_errors,
+    qualified_name_errors,
 )
 
 SHOWN = 3
@@ -79,24 +79,24 @@ def _validate_subset(subset: Fields, path: str, errors: Errors) -> None:
 
 def _validate_address(address: Fields, path: str, errors: Errors) -> None:
     ip = address.get("ip") or ""
-    check(is_ip, ip, f"{path}.ip", errors)
+    check(ip_errors, ip, f"{path}.ip", errors)
     if name := address.get("hostname"):
-        check(is_dns1123_label, name, f"{path}.hostname", errors)
+        check(dns1123_label_errors, name, f"{path}.hostname", errors)
     if (node := address.get("nodeName")) is not None:
-        check(is_dns1123_subdomain, node, f"{path}.nodeName", errors)
+        check(dns1123_subdomain_errors, node, f"{path}.nodeName", errors)
     validate_unicast(ip, f"{path}.ip", errors)
 
 
 def _validate_port(port: Fields, path: str, named: bool, errors: Errors) -> None:
     name, number = port.get("name") or "", port.get("port") or 0
     if name:
-        check(is_dns1123_label, name, f"{path}.name", errors)
+        check(dns1123_label_errors, name, f"{path}.name", errors)
     elif named:
         errors.append(required(f"{path}.name"))
-    errors.extend([invalid_value(f"{path}.port", number, text) for text in is_port_number(number)])
+    errors.extend([invalid_value(f"{path}.port", number, text) for text in port_number_errors(number)])
     check_given_choice(port.get("protocol"), PROTOCOLS, f"{path}.protocol", errors)
     if (protocol := port.get("appProtocol")) is not None:
-        check(is_qualified_name, protocol, f"{path}.appProtocol", errors)
+        check(qualified_name_errors, protocol, f"{path}.appProtocol", errors)
 
 
 def endpoints_text(endpoints: Mapping[str, Any]) -> str:

@@ -16,7 +16,7 @@ from wherry.api.validation import PATH_SEGMENT, check_text, validate_object_meta
 from wherry.objects.durations import UNKNOWN, age
 from wherry.objects.errors import FieldError, invalid_value, required
 from wherry.objects.meta import Object, name_of, namespace_of
-from wherry.objects.names import is_qualified_name
+from wherry.objects.names import qualified_name_errors
 
 TTL_S = 3600
 _SHORT_LIMIT_B = 128
@@ -66,7 +66,7 @@ def legacy_event_errors(event: Object) -> list[FieldError]:
     reporter = event.get("reportingComponent") or ""
     if not reporter:
         errors.append(required("reportingController"))
-    errors += check_text("reportingController", reporter, is_qualified_name)
+    errors += check_text("reportingController", reporter, qualified_name_errors)
     for name in ("reportingInstance", "action", "reason"):
         value = event.get(name) or ""
         if not value:

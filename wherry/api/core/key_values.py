@@ -6,14 +6,14 @@ from collections.abc import Iterable
 
 from wherry.objects.errors import FieldError, forbidden_value, invalid_value
 from wherry.objects.meta import Object
-from wherry.objects.names import is_config_key
+from wherry.objects.names import config_key_errors
 
 SIZE_LIMIT_B = 1024 * 1024
 
 
 def key_errors(path: str, key: str) -> list[FieldError]:
     """A key is usable as a file's name."""
-    return [invalid_value(path, key, text) for text in is_config_key(key)]
+    return [invalid_value(path, key, text) for text in config_key_errors(key)]
 
 
 def locked_errors(new: Object, old: Object, maps: Iterable[str]) -> list[FieldError]:

@@ -15,7 +15,7 @@ from wherry.api.schema_strategy import SchemaStrategy
 from wherry.api.validation import check_text
 from wherry.objects.errors import FieldError, duplicate_value, forbidden_value, invalid_value, required
 from wherry.objects.meta import Object
-from wherry.objects.names import is_qualified_name
+from wherry.objects.names import qualified_name_errors
 from wherry.objects.quantity import parse_quantity
 
 _SCHEMA = "io.k8s.api.core.v1.LimitRange"
@@ -66,7 +66,7 @@ def _rules(new: Object, _old: Object | None) -> list[FieldError]:
 
 
 def _type_errors(kind: str, path: str) -> list[FieldError]:
-    if wrong := check_text(path, kind, is_qualified_name):
+    if wrong := check_text(path, kind, qualified_name_errors):
         return wrong
     if "/" in kind or kind in TYPES:
         return []
@@ -100,7 +100,7 @@ def _resource_errors(kind: str, name: str, path: str) -> list[FieldError]:
     """A container's resources for pods and containers; anything known, storage too, for the rest."""
     if kind in ("Pod", "Container"):
         return [invalid_value(path, name, text) for text in resource_name_errors(name)]
-    if wrong := check_text(path, name, is_qualified_name):
+    if wrong := check_text(path, name, qualified_name_errors):
         return wrong
     if "/" in name or is_standard(name):
         return []

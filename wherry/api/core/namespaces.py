@@ -14,7 +14,7 @@ from wherry.api.resource import Column, Resource, Strategy, Subresource
 from wherry.api.validation import DNS_LABEL, validate_object_meta, validate_object_meta_update
 from wherry.objects.errors import FieldError, invalid_value
 from wherry.objects.meta import Object, is_deleting, metadata, name_of
-from wherry.objects.names import is_qualified_name
+from wherry.objects.names import qualified_name_errors
 
 FINALIZER = "kubernetes"
 NAME_LABEL = "kubernetes.io/metadata.name"
@@ -99,7 +99,7 @@ def finalizer_errors(finalizers: list[str], path: str) -> list[FieldError]:
     """A finalizer of a namespace's spec is a qualified name; without a domain only `kubernetes` is."""
     errors: list[FieldError] = []
     for name in finalizers:
-        errors += [invalid_value(path, name, text) for text in is_qualified_name(name)]
+        errors += [invalid_value(path, name, text) for text in qualified_name_errors(name)]
         if "/" not in name and name != FINALIZER:
             errors.append(
                 invalid_value(

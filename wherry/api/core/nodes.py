@@ -27,12 +27,12 @@ from wherry.objects.errors import (
 )
 from wherry.objects.meta import Object, labels_of, name_of
 from wherry.objects.names import (
-    is_cidr,
-    is_config_key,
-    is_dns1123_label,
-    is_dns1123_subdomain,
-    is_label_value,
-    is_qualified_name,
+    cidr_errors,
+    config_key_errors,
+    dns1123_label_errors,
+    dns1123_subdomain_errors,
+    label_value_errors,
+    qualified_name_errors,
 )
 
 ROLE_PREFIX = "node-role.kubernetes.io/"
@@ -124,8 +124,8 @@ def taint_errors(taints: Sequence[Mapping[str, Any]], path: str) -> list[FieldEr
     for index, taint in enumerate(taints):
         at = f"{path}[{index}]"
         key, effect, value = (taint.get(field) or "" for field in ("key", "effect", "value"))
-        errors += [invalid_value(f"{at}.key", key, text) for text in is_qualified_name(key)]
-        if wrong := is_label_value(value):
+        errors += [invalid_value(f"{at}.key", key, text) for text in qualified_name_errors(key)]
+        if wrong := label_value_errors(value):
             errors.append(invalid_value(f"{at}.value", value, ";".join(wrong)))
         if not effect:
             errors.append(required(f"{at}.effect"))
@@ -165,7 +165,7 @@ def _pod_cidr_errors(spec: Mapping[str, Any]) -> list[FieldError]:
     errors = [
         invalid_value(f"{path}[{index}]", text, wrong)
         for index, text in enumerate(ranges)
-        for wrong in is_cidr(text)
+        for wrong in cidr_errors(text)
     ]
     if errors or len(ranges) < 2:
         return errors
@@ -191,9 +191,9 @@ def _config_errors(source: Mapping[str, Any], path: str) -> list[FieldError]:
         if config.get(name)
     ]
     for name, check in (
-        ("namespace", is_dns1123_label),
-        ("name", is_dns1123_subdomain),
-        ("kubeletConfigKey", is_config_key),
+        ("namespace", dns1123_label_errors),
+        ("name", dns1123_subdomain_errors),
+        ("kubeletConfigKey", config_key_errors),
     ):
         value = config.get(name)
         if value:

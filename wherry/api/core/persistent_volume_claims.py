@@ -26,7 +26,7 @@ from wherry.api.schema_strategy import SchemaStrategy
 from wherry.api.validation import IMMUTABLE, check_text
 from wherry.objects.errors import FieldError, forbidden_value, invalid_value, not_supported
 from wherry.objects.meta import Object, annotations_of, is_deleting, name_of
-from wherry.objects.names import is_qualified_name
+from wherry.objects.names import qualified_name_errors
 from wherry.objects.quantity import Quantity, parse_quantity
 
 _SCHEMA = "io.k8s.api.core.v1.PersistentVolumeClaim"
@@ -158,7 +158,7 @@ def _status_rules(new: Object, _old: Object) -> list[FieldError]:
 
 
 def _resource_errors(name: str, path: str) -> list[FieldError]:
-    if wrong := check_text(path, name, is_qualified_name):
+    if wrong := check_text(path, name, qualified_name_errors):
         return wrong
     return [not_supported(path, name, ("storage",))] if is_native(name) and name != "storage" else []
 

@@ -11,7 +11,7 @@ from wherry.api.core.pod_spec.rules import Errors, Fields, check, check_label_ke
 from wherry.api.validation import validate_immutable, validate_non_negative
 from wherry.objects.errors import FieldError, duplicate_value, forbidden_value, invalid_value
 from wherry.objects.meta import Object
-from wherry.objects.names import is_dns1123_subdomain, is_ip, is_user_or_group_id
+from wherry.objects.names import dns1123_subdomain_errors, ip_errors, user_or_group_id_errors
 
 _SYSTEM_CONDITIONS = ("PodScheduled", "Ready", "Initialized")
 _NOTHING: Mapping[str, Any] = {}
@@ -54,7 +54,7 @@ def validate_pod_status(new: Object, old: Object) -> list[FieldError]:
         errors.append(forbidden_value("status.nodeName", "may not be changed directly"))
     nominated = status.get("nominatedNodeName")
     if nominated and nominated != before.get("nominatedNodeName"):
-        check(is_dns1123_subdomain, nominated, "status.nominatedNodeName", errors)
+        check(dns1123_subdomain_errors, nominated, "status.nominatedNodeName", errors)
     errors.extend(validate_immutable("status.qosClass", status.get("qosClass"), before.get("qosClass")))
     _validate_transitions(status, before, spec, errors)
     _validate_ips(status.get("podIPs") or (), "status.podIPs", errors)
@@ -82,7 +82,7 @@ def _validate_user(user: Fields, path: str, is_windows: bool, errors: Errors) ->
         numbers[f"{path}.supplementalGroups[{index}]"] = group
     for at, number in numbers.items():
         if number is not None:
-            errors.extend([invalid_value(at, number, text) for text in is_user_or_group_id(number)])
+            errors.extend([invalid_value(at, number, text) for text in user_or_group_id_errors(number)])
 
 
 def _validate_claim_statuses(statuses: Sequence[Fields], spec: Fields, errors: Errors) -> None:
@@ -97,7 +97,7 @@ def _validate_claim_statuses(statuses: Sequence[Fields], spec: Fields, errors: E
         if names[index] in names[:index]:
             errors.append(duplicate_value(f"{at}.name", names[index]))
         if (made := entry.get("resourceClaimName")) is not None:
-            check(is_dns1123_subdomain, made, f"{at}.name", errors)
+            check(dns1123_subdomain_errors, made, f"{at}.name", errors)
 
 
 def _validate_transitions(status: Fields, before: Fields, spec: Fields, errors: Errors) -> None:
@@ -134,8 +134,8 @@ def _validate_ips(entries: Sequence[Fields], path: str, errors: Errors) -> None:
     """Valid addresses, at most one of each family."""
     ips = [entry.get("ip") or "" for entry in entries]
     for index, ip in enumerate(ips):
-        check(is_ip, ip, f"{path}[{index}]", errors)
-    if len(ips) < 2 or any(is_ip(ip) for ip in ips):
+        check(ip_errors, ip, f"{path}[{index}]", errors)
+    if len(ips) < 2 or any(ip_errors(ip) for ip in ips):
         return
     families = {ipaddress.ip_address(ip).version for ip in ips}
     if len(ips) > 2 or len(families) < 2:

@@ -13,7 +13,7 @@ from wherry.api.core.pod_spec.resources import (
     quantity_errors,
 )
 from wherry.objects.errors import FieldError, invalid_value, required
-from wherry.objects.names import is_qualified_name
+from wherry.objects.names import qualified_name_errors
 
 SCOPES = (
     "Terminating",
@@ -72,7 +72,7 @@ def quota_amount_errors(amounts: Fields, path: str) -> list[FieldError]:
 
 
 def _name_faults(name: str) -> list[str]:
-    if wrong := is_qualified_name(name):
+    if wrong := qualified_name_errors(name):
         return wrong
     if "/" in name:
         return []

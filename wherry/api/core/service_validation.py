@@ -29,12 +29,12 @@ from wherry.api.validation import validate_labels
 from wherry.objects.errors import duplicate_value, forbidden_value, invalid_value, not_supported, required
 from wherry.objects.meta import Object, annotations_of
 from wherry.objects.names import (
-    is_cidr,
-    is_dns1123_label,
-    is_dns1123_subdomain,
-    is_ip,
-    is_port_number,
-    is_qualified_name,
+    cidr_errors,
+    dns1123_label_errors,
+    dns1123_subdomain_errors,
+    ip_errors,
+    port_number_errors,
+    qualified_name_errors,
 )
 
 TYPES = ("ClusterIP", "ExternalName", "LoadBalancer", "NodePort")
@@ -77,8 +77,8 @@ def validate_service(service: Object, errors: Errors) -> None:
         _validate_cluster_ips(spec, errors)
     for index, ip in enumerate(spec.get("externalIPs") or ()):
         at = f"spec.externalIPs[{index}]"
-        if is_ip(ip):
-            check(is_ip, ip, at, errors)
+        if ip_errors(ip):
+            check(ip_errors, ip, at, errors)
         else:
             validate_unicast(ip, at, errors)
     check_given_choice(spec.get("type"), TYPES, "spec.type", errors)
@@ -99,7 +99,7 @@ def _validate_external_name(spec: Fields, errors: Errors) -> None:
         if spec.get(field):
             errors.append(forbidden_value(f"spec.{field}", "may not be set for ExternalName services"))
     name = (spec.get("externalName") or "").removesuffix(".")
-    check_name(is_dns1123_subdomain, name, "spec.externalName", errors)
+    check_name(dns1123_subdomain_errors, name, "spec.externalName", errors)
 
 
 def _validate_ports(ports: Sequence[Fields], kind: str, errors: Errors) -> None:
@@ -141,17 +141,17 @@ def _shown(protocol: str, number: int) -> dict[str, Any]:
 def _validate_port(port: Fields, path: str, named: bool, names: set[str], errors: Errors) -> None:
     name, number = port.get("name") or "", port.get("port") or 0
     if name:
-        check(is_dns1123_label, name, f"{path}.name", errors)
+        check(dns1123_label_errors, name, f"{path}.name", errors)
         if name in names:
             errors.append(duplicate_value(f"{path}.name", name))
         names.add(name)
     elif named:
         errors.append(required(f"{path}.name"))
-    errors.extend([invalid_value(f"{path}.port", number, text) for text in is_port_number(number)])
+    errors.extend([invalid_value(f"{path}.port", number, text) for text in port_number_errors(number)])
     check_given_choice(port.get("protocol"), PROTOCOLS, f"{path}.protocol", errors)
     check_port(port.get("targetPort"), f"{path}.targetPort", errors)
     if (protocol := port.get("appProtocol")) is not None:
-        check(is_qualified_name, protocol, f"{path}.appProtocol", errors)
+        check(qualified_name_errors, protocol, f"{path}.appProtocol", errors)
 
 
 def _validate_affinity(spec: Fields, errors: Errors) -> None:
@@ -208,7 +208,7 @@ def _are_addresses(ips: list[str], errors: Errors) -> bool:
             if len(ips) > 1:
                 errors.append(invalid_value(path, ips, "'None' must be the first and only value"))
         else:
-            check(is_ip, ip, f"{path}[{index}]", errors)
+            check(ip_errors, ip, f"{path}[{index}]", errors)
     fine = len(errors) == before
     if len(ips) > 2:
         errors.append(invalid_value(path, ips, "may only hold up to 2 values"))
@@ -233,16 +233,16 @@ def _validate_load_balancer(service: Object, spec: Fields, errors: Errors) -> No
         if not balanced:
             errors.append(forbidden_value(path, _ONLY_LOAD_BALANCER))
         for index, value in enumerate(ranges):
-            check(is_cidr, value.strip(), f"{path}[{index}]", errors)
+            check(cidr_errors, value.strip(), f"{path}[{index}]", errors)
     elif noted is not None:
         path = f"metadata.annotations[{_SOURCE_RANGES}]"
         if not balanced:
             errors.append(forbidden_value(path, _ONLY_LOAD_BALANCER))
         for value in noted.split(",") if noted.strip() else ():
-            check(is_cidr, value.strip(), path, errors)
+            check(cidr_errors, value.strip(), path, errors)
     if balanced:
         if (name := spec.get("loadBalancerClass")) is not None:
-            check(is_qualified_name, name, "spec.loadBalancerClass", errors)
+            check(qualified_name_errors, name, "spec.loadBalancerClass", errors)
         return
     for field in ("allocateLoadBalancerNodePorts", "loadBalancerClass"):
         if spec.get(field) is not None:
@@ -258,7 +258,7 @@ def _validate_traffic(spec: Fields, errors: Errors) -> None:
         errors.append(invalid_value(path, external, detail))
     number, path = spec.get("healthCheckNodePort") or 0, "spec.healthCheckNodePort"
     if number and needs_health_check_port(spec):
-        errors.extend([invalid_value(path, number, text) for text in is_port_number(number)])
+        errors.extend([invalid_value(path, number, text) for text in port_number_errors(number)])
     elif number:
         detail = "may only be set when `type` is 'LoadBalancer' and `externalTrafficPolicy` is 'Local'"
         errors.append(invalid_value(path, number, detail))
@@ -336,7 +336,7 @@ def validate_load_balancer_status(status: Fields, kind: str, errors: Errors) -> 
         at = f"{path}[{index}]"
         ip, mode, name = entry.get("ip"), entry.get("ipMode"), entry.get("hostname")
         if ip:
-            check(is_ip, ip, f"{at}.ip", errors)
+            check(ip_errors, ip, f"{at}.ip", errors)
         if mode is None:
             if ip:
                 errors.append(required(f"{at}.ipMode", "must be specified when `ip` is set"))
@@ -345,7 +345,7 @@ def validate_load_balancer_status(status: Fields, kind: str, errors: Errors) -> 
         elif mode not in ("Proxy", "VIP"):
             errors.append(not_supported(f"{at}.ipMode", mode, ("Proxy", "VIP")))
         if name:
-            check(is_dns1123_subdomain, name, f"{at}.hostname", errors)
-            if not is_ip(name):
+            check(dns1123_subdomain_errors, name, f"{at}.hostname", errors)
+            if not ip_errors(name):
                 detail = "must be a DNS name, not an IP address"
                 errors.append(invalid_value(f"{at}.hostname", name, detail))

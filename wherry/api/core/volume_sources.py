@@ -14,7 +14,7 @@ from wherry.api.core.pod_spec.rules import Errors, Fields, check_name, check_no_
 from wherry.api.core.pod_spec.volumes import validate_host_path
 from wherry.api.core.volume_terms import driver_name_errors
 from wherry.objects.errors import forbidden_value, invalid_value, required
-from wherry.objects.names import is_dns1123_label, is_dns1123_subdomain
+from wherry.objects.names import dns1123_label_errors, dns1123_subdomain_errors
 
 SOURCES = (
     "hostPath",
@@ -90,7 +90,7 @@ def _validate_one(name: str, source: Fields, path: str, volume: str, errors: Err
                 detail = "if the endpointnamespace is set, it must be a valid namespace name"
                 errors.append(invalid_value(f"{path}.endpointsNamespace", namespace, detail))
             elif namespace is not None:
-                check_name(is_dns1123_label, namespace, f"{path}.endpointsNamespace", errors)
+                check_name(dns1123_label_errors, namespace, f"{path}.endpointsNamespace", errors)
         case "cinder" | "storageos":
             secret = source.get("secretRef")
             if secret is not None and not secret.get("namespace"):
@@ -107,5 +107,5 @@ def _validate_csi(source: Fields, path: str, errors: Errors) -> None:
     for name in _CSI_SECRETS:
         secret = source.get(name)
         if secret is not None:
-            check_name(is_dns1123_subdomain, secret.get("name"), f"{path}.{name}.name", errors)
-            check_name(is_dns1123_label, secret.get("namespace"), f"{path}.{name}.namespace", errors)
+            check_name(dns1123_subdomain_errors, secret.get("name"), f"{path}.{name}.name", errors)
+            check_name(dns1123_label_errors, secret.get("namespace"), f"{path}.{name}.namespace", errors)

@@ -14,7 +14,7 @@ from wherry.objects.errors import (
     required,
     too_long,
 )
-from wherry.objects.names import is_dns1123_subdomain
+from wherry.objects.names import dns1123_subdomain_errors
 from wherry.objects.quantity import Quantity, parse_quantity
 
 ACCESS_MODES = {
@@ -53,7 +53,7 @@ def volume_mode_errors(mode: str | None, path: str) -> list[FieldError]:
 
 def class_name_errors(name: str | None, path: str) -> list[FieldError]:
     """The name of a class; none is fine."""
-    return check_text(path, name, is_dns1123_subdomain) if name else []
+    return check_text(path, name, dns1123_subdomain_errors) if name else []
 
 
 def driver_name_errors(name: str | None, path: str) -> list[FieldError]:
@@ -62,7 +62,7 @@ def driver_name_errors(name: str | None, path: str) -> list[FieldError]:
     errors = [] if text else [required(path)]
     if len(text) > DRIVER_NAME_LIMIT_B:
         errors.append(too_long(path, DRIVER_NAME_LIMIT_B))
-    return errors + [invalid_value(path, text, wrong) for wrong in is_dns1123_subdomain(text.lower())]
+    return errors + [invalid_value(path, text, wrong) for wrong in dns1123_subdomain_errors(text.lower())]
 
 
 def size_errors(amount: Quantity, path: str) -> list[FieldError]:

@@ -23,11 +23,11 @@ from wherry.objects.errors import FieldError, duplicate_value, invalid_value, re
 from wherry.objects.meta import Object, labels_of, name_of
 from wherry.objects.names import (
     Check,
-    is_dns1123_label,
-    is_dns1123_subdomain,
-    is_fully_qualified_name,
-    is_label_value,
-    is_qualified_name,
+    dns1123_label_errors,
+    dns1123_subdomain_errors,
+    fully_qualified_name_errors,
+    label_value_errors,
+    qualified_name_errors,
 )
 
 ADDRESS_TYPES = ("FQDN", "IPv4", "IPv6")
@@ -123,7 +123,7 @@ def _validate_endpoints(endpoints: Sequence[Fields], kind: str, errors: Errors) 
         for inner, address in enumerate(addresses):
             _validate_address(address, kind, f"{path}.addresses[{inner}]", errors)
         if (node := endpoint.get("nodeName")) is not None:
-            check(is_dns1123_subdomain, node, f"{path}.nodeName", errors)
+            check(dns1123_subdomain_errors, node, f"{path}.nodeName", errors)
         topology = endpoint.get("deprecatedTopology") or {}
         if topology:
             at = f"{path}.deprecatedTopology"
@@ -131,10 +131,10 @@ def _validate_endpoints(endpoints: Sequence[Fields], kind: str, errors: Errors) 
                 errors.append(too_many(at, len(topology), MAX_TOPOLOGY))
             errors.extend(validate_labels(topology, at))
         if (name := endpoint.get("hostname")) is not None:
-            check(is_dns1123_label, name, f"{path}.hostname", errors)
+            check(dns1123_label_errors, name, f"{path}.hostname", errors)
         if hints := endpoint.get("hints"):
-            _validate_hints(hints, "forZones", is_label_value, f"{path}.hints", errors)
-            _validate_hints(hints, "forNodes", is_dns1123_subdomain, f"{path}.hints", errors)
+            _validate_hints(hints, "forZones", label_value_errors, f"{path}.hints", errors)
+            _validate_hints(hints, "forNodes", dns1123_subdomain_errors, f"{path}.hints", errors)
 
 
 def _validate_hints(hints: Fields, field: str, rule: Check, path: str, errors: Errors) -> None:
@@ -152,7 +152,7 @@ def _validate_hints(hints: Fields, field: str, rule: Check, path: str, errors: E
 
 def _validate_address(address: str, kind: str, path: str, errors: Errors) -> None:
     if kind == "FQDN":
-        check(is_fully_qualified_name, address, path, errors)
+        check(fully_qualified_name_errors, address, path, errors)
     elif kind in ("IPv4", "IPv6"):
         if not _is_of_family(address, kind):
             errors.append(invalid_value(path, address, f"must be a valid {kind} address"))
@@ -174,13 +174,13 @@ def _validate_ports(ports: Sequence[Fields], errors: Errors) -> None:
     for index, port in enumerate(ports):
         path, name = f"ports[{index}]", port.get("name") or ""
         if name:
-            check(is_dns1123_label, name, f"{path}.name", errors)
+            check(dns1123_label_errors, name, f"{path}.name", errors)
         if name in names:
             errors.append(duplicate_value(f"{path}.name", name))
         names.add(name)
         check_given_choice(port.get("protocol"), PROTOCOLS, f"{path}.protocol", errors)
         if (protocol := port.get("appProtocol")) is not None:
-            check(is_qualified_name, protocol, f"{path}.appProtocol", errors)
+            check(qualified_name_errors, protocol, f"{path}.appProtocol", errors)
 
 
 ENDPOINT_SLICES = Resource(

@@ -12,7 +12,7 @@ from wherry.api.schema_strategy import SchemaStrategy
 from wherry.api.validation.collections import validate_list
 from wherry.objects.errors import FieldError, invalid_value
 from wherry.objects.meta import Object, name_of
-from wherry.objects.names import is_qualified_name
+from wherry.objects.names import qualified_name_errors
 
 _SCHEMA = "io.k8s.api.resource.v1.DeviceClass"
 
@@ -42,7 +42,7 @@ def is_extended_resource(name: str) -> bool:
         or name.startswith("requests.")
     ):
         return False
-    return not is_qualified_name(f"requests.{name}")
+    return not qualified_name_errors(f"requests.{name}")
 
 
 def _row(obj: Object, now: datetime) -> list[Any]:

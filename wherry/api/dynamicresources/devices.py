@@ -26,7 +26,7 @@ from wherry.objects.errors import (
     too_long,
     value_not_found,
 )
-from wherry.objects.names import is_dns1123_subdomain
+from wherry.objects.names import dns1123_subdomain_errors
 from wherry.objects.quantity import canonical_quantity, parse_quantity
 
 ATTRIBUTES_LIMIT = 32
@@ -147,7 +147,7 @@ def _consumption_errors(consumption: Fields, path: str) -> list[FieldError]:
 
 def node_name_errors(name: str, path: str) -> list[FieldError]:
     """The name of a node."""
-    return check_text(path, name, is_dns1123_subdomain)
+    return check_text(path, name, dns1123_subdomain_errors)
 
 
 def _place_errors(device: Fields, path: str, *, places_itself: bool) -> list[FieldError]:

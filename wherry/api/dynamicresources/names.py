@@ -7,10 +7,10 @@ import re
 from wherry.api.validation import check_text
 from wherry.objects.errors import FieldError, invalid_value, required, too_long
 from wherry.objects.names import (
-    is_c_identifier,
-    is_dns1123_label,
-    is_dns1123_subdomain,
-    is_label_value,
+    c_identifier_errors,
+    dns1123_label_errors,
+    dns1123_subdomain_errors,
+    label_value_errors,
 )
 
 DOMAIN_LIMIT_B = 63
@@ -31,7 +31,7 @@ def driver_errors(name: str | None, path: str) -> list[FieldError]:
     if not name:
         return [required(path)]
     errors = [too_long(path, DOMAIN_LIMIT_B)] if len(name.encode()) > DOMAIN_LIMIT_B else []
-    return errors + [invalid_value(path, name, text) for text in is_dns1123_subdomain(name.lower())]
+    return errors + [invalid_value(path, name, text) for text in dns1123_subdomain_errors(name.lower())]
 
 
 def pool_errors(name: str | None, path: str) -> list[FieldError]:
@@ -40,13 +40,13 @@ def pool_errors(name: str | None, path: str) -> list[FieldError]:
         return [required(path)]
     errors = [too_long(path, POOL_LIMIT_B)] if len(name.encode()) > POOL_LIMIT_B else []
     for part in name.split("/"):
-        errors += check_text(path, part, is_dns1123_subdomain)
+        errors += check_text(path, part, dns1123_subdomain_errors)
     return errors
 
 
 def label_errors(name: str | None, path: str) -> list[FieldError]:
     """The name of a device, a request, a counter: a DNS label."""
-    return check_text(path, name or "", is_dns1123_label)
+    return check_text(path, name or "", dns1123_label_errors)
 
 
 def required_label_errors(name: str | None, path: str) -> list[FieldError]:
@@ -56,13 +56,13 @@ def required_label_errors(name: str | None, path: str) -> list[FieldError]:
 
 def class_errors(name: str | None, path: str) -> list[FieldError]:
     """The name of a device class."""
-    return check_text(path, name, is_dns1123_subdomain) if name else [required(path)]
+    return check_text(path, name, dns1123_subdomain_errors) if name else [required(path)]
 
 
 def identifier_errors(name: str, path: str) -> list[FieldError]:
     """The part of an attribute's name behind the domain."""
     errors = [too_long(path, IDENTIFIER_LIMIT_B)] if len(name.encode()) > IDENTIFIER_LIMIT_B else []
-    return errors + check_text(path, name, is_c_identifier)
+    return errors + check_text(path, name, c_identifier_errors)
 
 
 def qualified_errors(name: str, path: str) -> list[FieldError]:
@@ -104,6 +104,6 @@ def uid_errors(uid: str, path: str) -> list[FieldError]:
     return [invalid_value(path, uid, f"error validating uid: {why}")]
 
 
-def label_value_errors(value: str, path: str) -> list[FieldError]:
+def taint_value_errors(value: str, path: str) -> list[FieldError]:
     """The value of a taint or toleration."""
-    return check_text(path, value, is_label_value)
+    return check_text(path, value, label_value_errors)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from wherry.api.dynamicresources.names import label_value_errors
+from wherry.api.dynamicresources.names import taint_value_errors
 from wherry.api.validation import validate_label_name
 from wherry.objects.errors import FieldError, invalid_value, not_supported, required
 from wherry.objects.meta import Object
@@ -22,7 +22,7 @@ def taint_errors(
     """A taint; an effect that was taken before (`old`) is taken again."""
     errors = validate_label_name(taint.get("key") or "", f"{path}.key")
     if value := taint.get("value"):
-        errors += label_value_errors(value, f"{path}.value")
+        errors += taint_value_errors(value, f"{path}.value")
     effect = taint.get("effect") or ""
     if old is not None and (old.get("effect") or "") == effect:
         return errors
@@ -43,7 +43,7 @@ def toleration_errors(toleration: Mapping[str, Any], path: str) -> list[FieldErr
         if value:
             errors.append(invalid_value(f"{path}.value", value, "must be empty for operator `Exists`"))
     elif operator == "Equal":
-        errors += label_value_errors(value, f"{path}.value")
+        errors += taint_value_errors(value, f"{path}.value")
     elif not operator:
         errors.append(required(f"{path}.operator"))
     else:

@@ -14,7 +14,7 @@ from wherry.api.validation import check_text
 from wherry.objects.conditions import find_condition
 from wherry.objects.errors import FieldError, invalid_value, not_supported, required
 from wherry.objects.meta import Object, name_of
-from wherry.objects.names import is_dns1123_subdomain
+from wherry.objects.names import dns1123_subdomain_errors
 
 _SCHEMA = "io.k8s.api.flowcontrol.v1.FlowSchema"
 _LAST = 10000
@@ -70,7 +70,7 @@ def _rules(new: Object, _old: Object | None) -> list[FieldError]:
     level = (spec.get("priorityLevelConfiguration") or {}).get("name")
     path = "spec.priorityLevelConfiguration.name"
     if level:
-        errors += check_text(path, level, is_dns1123_subdomain)
+        errors += check_text(path, level, dns1123_subdomain_errors)
     else:
         errors.append(required(path, "must reference a priority level"))
     for index, rule in enumerate(spec.get("rules") or ()):

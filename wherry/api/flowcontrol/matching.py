@@ -7,7 +7,7 @@ from typing import Any
 
 from wherry.api.validation import check_text
 from wherry.objects.errors import FieldError, forbidden_value, invalid_value, not_supported, required
-from wherry.objects.names import is_dns1123_label, is_dns1123_subdomain
+from wherry.objects.names import dns1123_label_errors, dns1123_subdomain_errors
 
 GROUP, SERVICE_ACCOUNT, USER = "Group", "ServiceAccount", "User"
 _SUBJECTS = {GROUP: "group", SERVICE_ACCOUNT: "serviceAccount", USER: "user"}
@@ -60,9 +60,9 @@ def _account_errors(told: Fields, path: str) -> list[FieldError]:
     name, namespace = told.get("name"), told.get("namespace")
     errors = _name_errors(told, path)
     if name and name != "*":
-        errors += check_text(f"{path}.name", name, is_dns1123_subdomain)
+        errors += check_text(f"{path}.name", name, dns1123_subdomain_errors)
     if namespace:
-        return errors + check_text(f"{path}.namespace", namespace, is_dns1123_label)
+        return errors + check_text(f"{path}.namespace", namespace, dns1123_label_errors)
     return [*errors, required(f"{path}.namespace", "must specify namespace for service account")]
 
 
@@ -100,7 +100,7 @@ def _resource_errors(rule: Fields, path: str) -> list[FieldError]:
     return errors + [
         invalid_value(f"{path}.namespaces[{index}]", namespace, _NAMESPACE + text)
         for index, namespace in enumerate(namespaces)
-        for text in is_dns1123_label(namespace)
+        for text in dns1123_label_errors(namespace)
     ]
 
 

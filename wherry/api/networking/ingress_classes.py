@@ -13,7 +13,7 @@ from wherry.api.schema_strategy import SchemaStrategy
 from wherry.api.validation import check_text, validate_domain_prefixed_path
 from wherry.objects.errors import FieldError, forbidden_value, not_supported, required, too_long
 from wherry.objects.meta import Object, name_of
-from wherry.objects.names import is_dns1123_label
+from wherry.objects.names import dns1123_label_errors
 
 _SCHEMA = "io.k8s.api.networking.v1.IngressClass"
 CONTROLLER_LIMIT_B = 250
@@ -51,7 +51,7 @@ def _parameter_errors(parameters: Mapping[str, Any], path: str) -> list[FieldErr
     elif scope == "Namespace" and namespace is None:
         errors.append(required(at, "`parameters.scope` is set to 'Namespace'"))
     elif scope == "Namespace":
-        errors += check_text(at, namespace or "", is_dns1123_label)
+        errors += check_text(at, namespace or "", dns1123_label_errors)
     return errors
 
 

@@ -14,12 +14,12 @@ from wherry.api.validation import check_text
 from wherry.objects.errors import FieldError, invalid_value, not_supported, required
 from wherry.objects.meta import Object, annotations_of, name_of
 from wherry.objects.names import (
-    is_dns1123_label,
-    is_dns1123_subdomain,
-    is_ip,
-    is_port_name,
-    is_port_number,
-    is_wildcard_dns1123_subdomain,
+    dns1123_label_errors,
+    dns1123_subdomain_errors,
+    ip_errors,
+    port_name_errors,
+    port_number_errors,
+    wildcard_dns1123_subdomain_errors,
 )
 
 _SCHEMA = "io.k8s.api.networking.v1.Ingress"
@@ -44,9 +44,9 @@ def _rules(new: Object, old: Object | None) -> list[FieldError]:
         for at, host in enumerate(tls.get("hosts") or ()):
             errors += _host_errors(host, f"spec.tls[{index}].hosts[{at}]")
         if secret := tls.get("secretName"):
-            errors += check_text(f"spec.tls[{index}].secretName", secret, is_dns1123_subdomain)
+            errors += check_text(f"spec.tls[{index}].secretName", secret, dns1123_subdomain_errors)
     if (name := spec.get("ingressClassName")) is not None:
-        errors += check_text("spec.ingressClassName", name, is_dns1123_subdomain)
+        errors += check_text("spec.ingressClassName", name, dns1123_subdomain_errors)
     annotated = annotations_of(new).get(CLASS_ANNOTATION)
     if old is None and name is not None and annotated not in (None, name):
         why = "must match `ingressClassName` when both are specified"
@@ -63,14 +63,14 @@ def _warns(new: Object, old: Object | None) -> list[str]:
 
 
 def _host_errors(host: str, path: str) -> list[FieldError]:
-    check = is_wildcard_dns1123_subdomain if "*" in host else is_dns1123_subdomain
+    check = wildcard_dns1123_subdomain_errors if "*" in host else dns1123_subdomain_errors
     return check_text(path, host, check)
 
 
 def _rule_errors(rule: Mapping[str, Any], path: str) -> list[FieldError]:
     host = rule.get("host")
     errors: list[FieldError] = []
-    if host and not is_ip(host):
+    if host and not ip_errors(host):
         errors.append(invalid_value(f"{path}.host", host, "must be a DNS name, not an IP address"))
     if host:
         errors += _host_errors(host, f"{path}.host")
@@ -122,15 +122,17 @@ def _backend_errors(backend: Mapping[str, Any], path: str) -> list[FieldError]:
     if not service.get("name"):
         errors.append(required(f"{path}.service.name"))
     else:
-        errors += check_text(f"{path}.service.name", service["name"], is_dns1123_label)
+        errors += check_text(f"{path}.service.name", service["name"], dns1123_label_errors)
     port = service.get("port") or {}
     name, number = port.get("name"), port.get("number")
     if name and number:
         errors.append(invalid_value(path, "", "cannot set both port name & port number"))
     elif name:
-        errors += check_text(f"{path}.service.port.name", name, is_port_name)
+        errors += check_text(f"{path}.service.port.name", name, port_name_errors)
     elif number:
-        errors += [invalid_value(f"{path}.service.port.number", number, t) for t in is_port_number(number)]
+        errors += [
+            invalid_value(f"{path}.service.port.number", number, t) for t in port_number_errors(number)
+        ]
     else:
         errors.append(required(path, "port name or number is required"))
     return errors
@@ -142,10 +144,10 @@ def _status_rules(new: Object, _old: Object) -> list[FieldError]:
     for index, point in enumerate(points):
         path = f"status.loadBalancer.ingress[{index}]"
         if ip := point.get("ip"):
-            errors += check_text(f"{path}.ip", ip, is_ip)
+            errors += check_text(f"{path}.ip", ip, ip_errors)
         if name := point.get("hostname"):
-            errors += check_text(f"{path}.hostname", name, is_dns1123_subdomain)
-            if not is_ip(name):
+            errors += check_text(f"{path}.hostname", name, dns1123_subdomain_errors)
+            if not ip_errors(name):
                 why = "must be a DNS name, not an IP address"
                 errors.append(invalid_value(f"{path}.hostname", name, why))
     return errors

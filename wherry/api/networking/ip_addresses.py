@@ -13,13 +13,13 @@ from wherry.api.schema_strategy import SchemaStrategy
 from wherry.api.validation import NameRule, check_text
 from wherry.objects.errors import FieldError, required
 from wherry.objects.meta import Object, name_of
-from wherry.objects.names import is_dns1123_subdomain, is_ip, is_path_segment
+from wherry.objects.names import dns1123_subdomain_errors, ip_errors, path_segment_errors
 
 _SCHEMA = "io.k8s.api.networking.v1.IPAddress"
 
 
-def _is_canonical_ip(value: str) -> list[str]:
-    if texts := is_ip(value):
+def _canonical_ip_errors(value: str) -> list[str]:
+    if texts := ip_errors(value):
         return texts
     canonical = str(ipaddress.ip_address(value))
     return [] if canonical == value else [f'must be in canonical form ("{canonical}")']
@@ -30,9 +30,9 @@ def _rules(new: Object, _old: Object | None) -> list[FieldError]:
     if parent is None:
         return [required("spec.parentRef")]
     path, group, namespace = "spec.parentRef", parent.get("group"), parent.get("namespace")
-    errors = check_text(f"{path}.group", group, is_dns1123_subdomain) if group else []
+    errors = check_text(f"{path}.group", group, dns1123_subdomain_errors) if group else []
     errors += segment_errors(parent, ("resource", "name"), path)
-    return errors + check_text(f"{path}.namespace", namespace, is_path_segment) if namespace else errors
+    return errors + check_text(f"{path}.namespace", namespace, path_segment_errors) if namespace else errors
 
 
 def _row(obj: Object, _now: datetime) -> list[Any]:
@@ -53,7 +53,7 @@ IP_ADDRESSES = Resource(
         schema=_SCHEMA,
         is_complete=True,
         namespaced=False,
-        name_rule=NameRule(_is_canonical_ip, _is_canonical_ip),
+        name_rule=NameRule(_canonical_ip_errors, _canonical_ip_errors),
         immutable=("spec.parentRef",),
         rules=_rules,
         row=_row,

@@ -14,7 +14,7 @@ from wherry.api.schema_strategy import SchemaStrategy
 from wherry.api.validation import check_text, validate_label_selector
 from wherry.objects.errors import FieldError, forbidden_value, invalid_value, not_supported, required
 from wherry.objects.meta import Object, name_of
-from wherry.objects.names import is_cidr, is_port_name, is_port_number
+from wherry.objects.names import cidr_errors, port_name_errors, port_number_errors
 
 _SCHEMA = "io.k8s.api.networking.v1.NetworkPolicy"
 _PROTOCOLS = ("TCP", "UDP", "SCTP")
@@ -62,14 +62,14 @@ def _port_errors(port: Mapping[str, Any], path: str) -> list[FieldError]:
     if protocol and protocol not in _PROTOCOLS:
         errors.append(not_supported(f"{path}.protocol", protocol, _PROTOCOLS))
     if isinstance(number, int):
-        errors += [invalid_value(f"{path}.port", number, text) for text in is_port_number(number)]
+        errors += [invalid_value(f"{path}.port", number, text) for text in port_number_errors(number)]
         if end is not None and end < number:
             why = "must be greater than or equal to `port`"
             errors.append(invalid_value(f"{path}.endPort", end, why))
         if end is not None:
-            errors += [invalid_value(f"{path}.endPort", end, text) for text in is_port_number(end)]
+            errors += [invalid_value(f"{path}.endPort", end, text) for text in port_number_errors(end)]
     elif isinstance(number, str):
-        errors += check_text(f"{path}.port", number, is_port_name)
+        errors += check_text(f"{path}.port", number, port_name_errors)
         if end is not None:
             errors.append(
                 invalid_value(f"{path}.endPort", end, "may not be specified when `port` is non-numeric")
@@ -100,13 +100,13 @@ def _block_errors(block: Mapping[str, Any], path: str, stored: set[str]) -> list
     text = block.get("cidr") or ""
     if not text:
         return [required(f"{path}.cidr")]
-    errors = check_text(f"{path}.cidr", text, is_cidr) if text not in stored else []
+    errors = check_text(f"{path}.cidr", text, cidr_errors) if text not in stored else []
     if errors:
         return errors
     whole = ipaddress.ip_interface(text).network
     for index, part in enumerate(block.get("except") or ()):
         at = f"{path}.except[{index}]"
-        wrong = check_text(at, part, is_cidr) if part not in stored else []
+        wrong = check_text(at, part, cidr_errors) if part not in stored else []
         errors += wrong
         if wrong:
             continue

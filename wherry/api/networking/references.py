@@ -7,13 +7,13 @@ from typing import Any
 
 from wherry.api.validation import check_text
 from wherry.objects.errors import FieldError, required
-from wherry.objects.names import is_dns1123_subdomain, is_path_segment
+from wherry.objects.names import dns1123_subdomain_errors, path_segment_errors
 
 
 def typed_reference_errors(reference: Mapping[str, Any], path: str) -> list[FieldError]:
     """A reference by group, kind and name."""
     group = reference.get("apiGroup")
-    errors = check_text(f"{path}.apiGroup", group, is_dns1123_subdomain) if group is not None else []
+    errors = check_text(f"{path}.apiGroup", group, dns1123_subdomain_errors) if group is not None else []
     return errors + segment_errors(reference, ("kind", "name"), path)
 
 
@@ -22,5 +22,5 @@ def segment_errors(fields: Mapping[str, Any], names: Iterable[str], path: str) -
     errors: list[FieldError] = []
     for name in names:
         value, at = fields.get(name) or "", f"{path}.{name}"
-        errors += check_text(at, value, is_path_segment) if value else [required(at)]
+        errors += check_text(at, value, path_segment_errors) if value else [required(at)]
     return errors

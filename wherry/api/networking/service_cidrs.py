@@ -12,7 +12,7 @@ from wherry.api.schema_strategy import SchemaStrategy
 from wherry.api.validation import IMMUTABLE, check_text
 from wherry.objects.errors import FieldError, invalid_value, required
 from wherry.objects.meta import Object, name_of
-from wherry.objects.names import is_cidr
+from wherry.objects.names import cidr_errors
 
 _SCHEMA = "io.k8s.api.networking.v1.ServiceCIDR"
 _PATH = "spec.cidrs"
@@ -39,7 +39,9 @@ def _range_errors(ranges: list[str]) -> list[FieldError]:
         return [required(_PATH, "at least one CIDR required")]
     if len(ranges) > 2:
         return [invalid_value(_PATH, {"CIDRs": ranges}, "may only hold up to 2 values")]
-    errors = [e for index, text in enumerate(ranges) for e in check_text(f"{_PATH}[{index}]", text, is_cidr)]
+    errors = [
+        e for index, text in enumerate(ranges) for e in check_text(f"{_PATH}[{index}]", text, cidr_errors)
+    ]
     if not errors:
         errors += [
             invalid_value(f"{_PATH}[{index}]", text, f'must be in canonical form ("{canonical}")')

@@ -14,14 +14,14 @@ from wherry.api.schema_strategy import SchemaStrategy
 from wherry.api.validation import check_text, validate_labels
 from wherry.objects.errors import FieldError, duplicate_value
 from wherry.objects.meta import Object, name_of
-from wherry.objects.names import is_dns1123_label
+from wherry.objects.names import dns1123_label_errors
 
 _SCHEMA = "io.k8s.api.node.v1.RuntimeClass"
 _KEYS = ("key", "operator", "value", "effect")
 
 
 def _rules(new: Object, _old: Object | None) -> list[FieldError]:
-    errors = check_text("handler", new.get("handler") or "", is_dns1123_label)
+    errors = check_text("handler", new.get("handler") or "", dns1123_label_errors)
     if fixed := (new.get("overhead") or {}).get("podFixed"):
         validate_resources({"limits": fixed}, "overhead", frozenset(), errors)
     scheduling, path = new.get("scheduling") or {}, "scheduling"

@@ -11,7 +11,7 @@ from typing import Any
 from wherry.api.validation import check_text, validate_label_name
 from wherry.objects.errors import FieldError, duplicate_value, invalid_value, required, too_many
 from wherry.objects.meta import Object
-from wherry.objects.names import is_dns1123_label, is_dns1123_subdomain
+from wherry.objects.names import dns1123_label_errors, dns1123_subdomain_errors
 
 MAX_TOPOLOGY_CONSTRAINTS = 1
 MAX_CLAIMS = 4
@@ -88,7 +88,7 @@ def _shared_errors(path: str, group: Mapping[str, Any]) -> list[FieldError]:
     if group.get("disruptionMode") is not None:
         errors += exactly_one(f"{path}.disruptionMode", group["disruptionMode"], ("all", "single"))
     if name := group.get("priorityClassName"):
-        errors += check_text(f"{path}.priorityClassName", name, is_dns1123_subdomain)
+        errors += check_text(f"{path}.priorityClassName", name, dns1123_subdomain_errors)
     constraints = (group.get("schedulingConstraints") or {}).get("topology") or ()
     at = f"{path}.schedulingConstraints.topology"
     if len(constraints) > MAX_TOPOLOGY_CONSTRAINTS:
@@ -109,7 +109,7 @@ def _claim_errors(path: str, group: Mapping[str, Any]) -> list[FieldError]:
         errors += exactly_one(at, claim, ("resourceClaimName", "resourceClaimTemplateName"))
         for field in ("resourceClaimName", "resourceClaimTemplateName"):
             if claim.get(field):
-                errors += check_text(f"{at}.{field}", claim[field], is_dns1123_subdomain)
+                errors += check_text(f"{at}.{field}", claim[field], dns1123_subdomain_errors)
     return errors
 
 
@@ -120,7 +120,7 @@ def _names_errors(path: str, items: Sequence[Object]) -> list[FieldError]:
         name = item.get("name") or ""
         if not name:
             continue  # the schema says so
-        errors += check_text(f"{path}[{index}].name", name, is_dns1123_label)
+        errors += check_text(f"{path}[{index}].name", name, dns1123_label_errors)
         if name in seen:
             errors.append(duplicate_value(f"{path}[{index}].name", name))
         seen.add(name)

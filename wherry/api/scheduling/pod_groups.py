@@ -8,7 +8,7 @@ from wherry.api.schema_strategy import SchemaStrategy
 from wherry.api.validation import check_text, validate_immutable
 from wherry.objects.errors import FieldError
 from wherry.objects.meta import Object
-from wherry.objects.names import is_dns1123_label, is_dns1123_subdomain
+from wherry.objects.names import dns1123_label_errors, dns1123_subdomain_errors
 
 _SCHEMA = "io.k8s.api.scheduling.v1beta1.PodGroup"
 
@@ -23,7 +23,7 @@ def _rules(new: Object, old: Object | None) -> list[FieldError]:
     spec = new.get("spec") or {}
     errors = group_errors("spec", spec)
     reference = spec.get("workloadRef") or {}
-    for field, check in (("templateName", is_dns1123_label), ("workloadName", is_dns1123_subdomain)):
+    for field, check in (("templateName", dns1123_label_errors), ("workloadName", dns1123_subdomain_errors)):
         if reference.get(field):
             errors += check_text(f"spec.workloadRef.{field}", reference[field], check)
     if old is not None:

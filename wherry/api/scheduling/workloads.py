@@ -14,7 +14,7 @@ from wherry.api.schema_strategy import SchemaStrategy
 from wherry.api.validation import check_text, validate_immutable
 from wherry.objects.errors import FieldError
 from wherry.objects.meta import Object
-from wherry.objects.names import is_dns1123_subdomain, is_path_segment
+from wherry.objects.names import dns1123_subdomain_errors, path_segment_errors
 
 _SCHEMA = "io.k8s.api.scheduling.v1beta1.Workload"
 _KINDS = ("compositePodGroupTemplates", "podGroupTemplates")
@@ -54,9 +54,9 @@ def _controller_errors(reference: Object | None) -> list[FieldError]:
         return []
     errors: list[FieldError] = []
     for field, check in (
-        ("apiGroup", is_dns1123_subdomain),
-        ("kind", is_path_segment),
-        ("name", is_path_segment),
+        ("apiGroup", dns1123_subdomain_errors),
+        ("kind", path_segment_errors),
+        ("name", path_segment_errors),
     ):
         if reference.get(field):
             errors += check_text(f"spec.controllerRef.{field}", reference[field], check)

@@ -14,7 +14,7 @@ from wherry.api.schema_strategy import SchemaStrategy
 from wherry.api.validation import IMMUTABLE, check_text, validate_non_negative
 from wherry.objects.errors import FieldError, duplicate_value, invalid_value, required
 from wherry.objects.meta import Object, name_of
-from wherry.objects.names import is_qualified_name
+from wherry.objects.names import qualified_name_errors
 
 _SCHEMA = "io.k8s.api.storage.v1.CSINode"
 NODE_ID_LIMIT = 256
@@ -64,7 +64,7 @@ def _key_errors(keys: Sequence[str], path: str) -> list[FieldError]:
             errors.append(required(path))
         if key in keys[:index]:
             errors.append(duplicate_value(path, key))
-        errors += check_text(path, key, is_qualified_name)
+        errors += check_text(path, key, qualified_name_errors)
     return errors
 
 

@@ -11,14 +11,14 @@ from wherry.api.schema_strategy import SchemaStrategy
 from wherry.api.validation import check_text, validate_label_selector, validate_quantity
 from wherry.objects.errors import FieldError
 from wherry.objects.meta import Object, name_of
-from wherry.objects.names import is_dns1123_subdomain
+from wherry.objects.names import dns1123_subdomain_errors
 
 _SCHEMA = "io.k8s.api.storage.v1.CSIStorageCapacity"
 
 
 def _rules(new: Object, _old: Object | None) -> list[FieldError]:
     errors = validate_label_selector(new.get("nodeTopology"), "nodeTopology")
-    errors += check_text("storageClassName", new.get("storageClassName") or "", is_dns1123_subdomain)
+    errors += check_text("storageClassName", new.get("storageClassName") or "", dns1123_subdomain_errors)
     for name in ("capacity", "maximumVolumeSize"):
         if (amount := new.get(name)) is not None:
             errors += validate_quantity(name, amount)

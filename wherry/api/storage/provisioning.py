@@ -6,7 +6,7 @@ from collections.abc import Iterable, Mapping
 from typing import Any
 
 from wherry.objects.errors import FieldError, forbidden_value, invalid_value, required, too_long
-from wherry.objects.names import is_qualified_name
+from wherry.objects.names import qualified_name_errors
 
 MAX_PARAMETERS = 512
 PARAMETERS_LIMIT_B = 256 * 1024
@@ -16,7 +16,7 @@ def provisioner_errors(path: str, name: str | None) -> list[FieldError]:
     """Who makes the volumes: a qualified name, upper case being fine."""
     if not name:
         return [required(path)]
-    return [invalid_value(path, name, text) for text in is_qualified_name(name.lower())]
+    return [invalid_value(path, name, text) for text in qualified_name_errors(name.lower())]
 
 
 def parameter_errors(path: str, parameters: Mapping[str, str] | None) -> list[FieldError]:

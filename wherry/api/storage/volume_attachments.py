@@ -15,7 +15,7 @@ from wherry.api.schema_strategy import SchemaStrategy
 from wherry.api.validation import check_text
 from wherry.objects.errors import FieldError, forbidden_value, invalid_value, required, too_long
 from wherry.objects.meta import Object, name_of
-from wherry.objects.names import is_dns1123_subdomain, range_text
+from wherry.objects.names import dns1123_subdomain_errors, range_text
 
 _SCHEMA = "io.k8s.api.storage.v1.VolumeAttachment"
 METADATA_LIMIT_B = 256 * 1024
@@ -27,7 +27,7 @@ def _rules(new: Object, _old: Object | None) -> list[FieldError]:
     spec = new.get("spec") or {}
     errors = driver_name_errors(spec.get("attacher"), "spec.attacher")
     errors += _source_errors(spec.get("source") or {}, "spec.source")
-    return errors + check_text("spec.nodeName", spec.get("nodeName") or "", is_dns1123_subdomain)
+    return errors + check_text("spec.nodeName", spec.get("nodeName") or "", dns1123_subdomain_errors)
 
 
 def _source_errors(source: Mapping[str, Any], path: str) -> list[FieldError]:
@@ -41,7 +41,7 @@ def _source_errors(source: Mapping[str, Any], path: str) -> list[FieldError]:
     at = f"{path}.persistentVolumeName"
     if not name:
         return [required(at, "must specify non empty persistentVolumeName")]
-    return check_text(at, name, is_dns1123_subdomain)
+    return check_text(at, name, dns1123_subdomain_errors)
 
 
 def _status_rules(new: Object, _old: Object) -> list[FieldError]:

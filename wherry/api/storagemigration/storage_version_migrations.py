@@ -9,7 +9,7 @@ from wherry.api.validation.conditions import validate_conditions
 from wherry.objects.conditions import is_true
 from wherry.objects.errors import FieldError, invalid_value, required
 from wherry.objects.meta import Object
-from wherry.objects.names import is_dns1035_label, is_dns1123_subdomain
+from wherry.objects.names import dns1035_label_errors, dns1123_subdomain_errors
 
 _SCHEMA = "io.k8s.api.storagemigration.v1.StorageVersionMigration"
 
@@ -20,9 +20,9 @@ def _rules(new: Object, _old: Object | None) -> list[FieldError]:
     errors: list[FieldError] = []
     if not resource:
         errors.append(required("spec.resource.resource", "resource is required to be set"))
-    elif wrong := is_dns1035_label(resource):
+    elif wrong := dns1035_label_errors(resource):
         errors.append(invalid_value("spec.resource.resource", resource, ",".join(wrong)))
-    if group and (wrong := is_dns1123_subdomain(group)):
+    if group and (wrong := dns1123_subdomain_errors(group)):
         errors.append(invalid_value("spec.resource.group", group, ",".join(wrong)))
     return errors
 

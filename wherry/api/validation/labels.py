@@ -7,12 +7,12 @@ from dataclasses import dataclass
 from typing import Any
 
 from wherry.objects.errors import FieldError, forbidden_value, invalid_value, required
-from wherry.objects.names import is_label_value, is_qualified_name
+from wherry.objects.names import label_value_errors, qualified_name_errors
 
 
 def validate_label_name(name: str, path: str) -> list[FieldError]:
     """The key of a label."""
-    return [invalid_value(path, name, text) for text in is_qualified_name(name)]
+    return [invalid_value(path, name, text) for text in qualified_name_errors(name)]
 
 
 def validate_labels(labels: Mapping[str, str] | None, path: str) -> list[FieldError]:
@@ -20,7 +20,7 @@ def validate_labels(labels: Mapping[str, str] | None, path: str) -> list[FieldEr
     errors: list[FieldError] = []
     for key, value in (labels or {}).items():
         errors += validate_label_name(key, path)
-        errors += [invalid_value(path, value, text) for text in is_label_value(value or "")]
+        errors += [invalid_value(path, value, text) for text in label_value_errors(value or "")]
     return errors
 
 
@@ -64,5 +64,5 @@ def _requirement_errors(
     errors += validate_label_name(requirement.get("key") or "", f"{path}.key")
     if not options.allow_invalid_values:
         for index, value in enumerate(values):
-            errors += [invalid_value(f"{path}.values[{index}]", value, t) for t in is_label_value(value)]
+            errors += [invalid_value(f"{path}.values[{index}]", value, t) for t in label_value_errors(value)]
     return errors

@@ -32,11 +32,11 @@ def _rule(check: names.Check) -> NameRule:
     return NameRule(check, _before_dash(check))
 
 
-DNS_SUBDOMAIN = _rule(names.is_dns1123_subdomain)
+DNS_SUBDOMAIN = _rule(names.dns1123_subdomain_errors)
 """Most kinds."""
-DNS_LABEL = _rule(names.is_dns1123_label)
+DNS_LABEL = _rule(names.dns1123_label_errors)
 """Namespaces, services."""
-DNS_1035_LABEL = _rule(names.is_dns1035_label)
+DNS_1035_LABEL = _rule(names.dns1035_label_errors)
 """Services, before they could start with a digit."""
-PATH_SEGMENT = NameRule(names.is_path_segment, names.is_path_segment_prefix)
+PATH_SEGMENT = NameRule(names.path_segment_errors, names.path_segment_prefix_errors)
 """Roles and bindings: anything that can stand in a URL."""

@@ -14,7 +14,7 @@ from wherry.api.validation.names import DNS_SUBDOMAIN, NameRule
 from wherry.api.validation.values import check_text, validate_immutable, validate_non_negative
 from wherry.objects.errors import FieldError, forbidden_value, invalid_value, required, show_value, too_long
 from wherry.objects.meta import metadata
-from wherry.objects.names import is_dns1123_label, is_qualified_name
+from wherry.objects.names import dns1123_label_errors, qualified_name_errors
 
 ANNOTATIONS_LIMIT_B = 256 * 1024
 MANAGER_LIMIT_B = 128
@@ -87,7 +87,7 @@ def validate_object_meta_update(
 def _namespace_errors(namespace: str, namespaced: bool, path: str) -> list[FieldError]:
     if not namespaced:
         return [forbidden_value(path, "not allowed on this type")] if namespace else []
-    return check_text(path, namespace, is_dns1123_label) if namespace else [required(path)]
+    return check_text(path, namespace, dns1123_label_errors) if namespace else [required(path)]
 
 
 def _contents_errors(meta: Mapping[str, Any], path: str) -> list[FieldError]:
@@ -110,7 +110,7 @@ def validate_annotations(annotations: Mapping[str, str] | None, path: str) -> li
     errors: list[FieldError] = []
     size_b = 0
     for key, value in (annotations or {}).items():
-        errors += [invalid_value(path, key, text) for text in is_qualified_name(key.lower())]
+        errors += [invalid_value(path, key, text) for text in qualified_name_errors(key.lower())]
         size_b += len(key.encode()) + len((value or "").encode())
     if size_b > ANNOTATIONS_LIMIT_B:
         errors.append(too_long(path, ANNOTATIONS_LIMIT_B))
@@ -119,7 +119,7 @@ def validate_annotations(annotations: Mapping[str, str] | None, path: str) -> li
 
 def validate_finalizers(finalizers: Sequence[str], path: str) -> list[FieldError]:
     """Names of finalizers; orphaning and foreground deletion exclude one another."""
-    errors = [invalid_value(path, name, text) for name in finalizers for text in is_qualified_name(name)]
+    errors = [invalid_value(path, name, text) for name in finalizers for text in qualified_name_errors(name)]
     if ORPHAN in finalizers and FOREGROUND in finalizers:
         errors.append(
             invalid_value(path, finalizers, f"finalizer {ORPHAN} and {FOREGROUND} cannot be both set")

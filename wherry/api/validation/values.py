@@ -10,7 +10,7 @@ from collections.abc import Collection, Iterable, Mapping
 from typing import Any
 
 from wherry.objects.errors import FieldError, invalid_value, not_supported, required
-from wherry.objects.names import Check, is_dns1123_subdomain, pattern_text
+from wherry.objects.names import Check, dns1123_subdomain_errors, pattern_text
 from wherry.objects.quantity import parse_quantity
 
 IMMUTABLE = "field is immutable"
@@ -59,7 +59,7 @@ def validate_domain_prefixed_path(path: str, value: str) -> list[FieldError]:
     host, _, rest = value.partition("/")
     if not host or not rest:
         return [invalid_value(path, value, 'must be a domain-prefixed path (such as "acme.io/foo")')]
-    errors = check_text(path, host, is_dns1123_subdomain)
+    errors = check_text(path, host, dns1123_subdomain_errors)
     if not _is_http_path(rest):
         errors.append(invalid_value(path, rest, pattern_text("Invalid path", _HTTP_PATH)))
     return errors

@@ -7,7 +7,7 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from wherry.objects.errors import FieldError, invalid_value, required
-from wherry.objects.names import is_dns1123_subdomain, is_port_number
+from wherry.objects.names import dns1123_subdomain_errors, port_number_errors
 
 _FORM = "; desired format: https://host[/path]"
 
@@ -50,7 +50,7 @@ def _service_errors(service: Any, path: str) -> list[FieldError]:
         if not service.get(name)
     ]
     port = service.get("port") or 0
-    if wrong := is_port_number(port):
+    if wrong := port_number_errors(port):
         errors.append(invalid_value(f"{path}.port", port, f"port is not valid: {', '.join(wrong)}"))
     return errors + _path_errors(service.get("path") or "/", f"{path}.path")
 
@@ -64,7 +64,7 @@ def _path_errors(text: str, path: str) -> list[FieldError]:
     if not text.startswith("/"):
         errors.append(invalid_value(path, text, "must start with a '/'"))
     for index, step in enumerate(text[1:].removesuffix("/").split("/")):
-        wrong = is_dns1123_subdomain(step) if step else []
+        wrong = dns1123_subdomain_errors(step) if step else []
         if not step:
             errors.append(invalid_value(path, text, f"segment[{index}] may not be empty"))
         errors += [invalid_value(path, text, f"segment[{index}]: {told}") for told in wrong]

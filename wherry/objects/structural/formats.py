@@ -11,7 +11,7 @@ from collections.abc import Callable
 from datetime import date, datetime
 from urllib.parse import urlsplit
 
-from wherry.objects.names import is_dns1123_label, is_dns1123_subdomain
+from wherry.objects.names import dns1123_label_errors, dns1123_subdomain_errors
 
 _DURATION = re.compile(r"[+-]?((\d+(\.\d*)?|\.\d+)(ns|us|µs|μs|ms|s|m|h))+|[+-]?0", re.ASCII)
 _LONG_DURATION = re.compile(
@@ -137,8 +137,8 @@ _FORMATS: dict[str, Callable[[str], bool]] = {
     "duration": lambda value: bool(_DURATION.fullmatch(value) or _LONG_DURATION.fullmatch(value)),
     "datetime": _is_date_time,
     "date-time": _is_date_time,
-    "k8s-short-name": lambda value: not is_dns1123_label(value),
-    "k8s-long-name": lambda value: not is_dns1123_subdomain(value),
+    "k8s-short-name": lambda value: not dns1123_label_errors(value),
+    "k8s-long-name": lambda value: not dns1123_subdomain_errors(value),
 }
 
 

@@ -9,7 +9,7 @@ from wherry.api.core.pod_spec.rules import Errors, Fields, check, check_label_ke
 from wherry.api.core.pod_spec.scheduling import validate_label_keys
 from wherry.api.validation import validate_label_selector
 from wherry.objects.errors import forbidden_value, invalid_value, required
-from wherry.objects.names import is_dns1123_label, is_dns1123_subdomain, is_label_value
+from wherry.objects.names import dns1123_label_errors, dns1123_subdomain_errors, label_value_errors
 
 REQUIRED = "requiredDuringSchedulingIgnoredDuringExecution"
 PREFERRED = "preferredDuringSchedulingIgnoredDuringExecution"
@@ -73,7 +73,7 @@ def _validate_node_requirement(requirement: Fields, path: str, strict: bool, err
     check_label_key(requirement.get("key") or "", f"{path}.key", errors)
     if strict:
         for index, value in enumerate(values):
-            check(is_label_value, value, f"{at}[{index}]", errors)
+            check(label_value_errors, value, f"{at}[{index}]", errors)
 
 
 def _validate_node_field(requirement: Fields, path: str, errors: Errors) -> None:
@@ -88,7 +88,7 @@ def _validate_node_field(requirement: Fields, path: str, errors: Errors) -> None
         errors.append(invalid_value(f"{path}.key", key, "not a valid field selector key"))
         return
     for index, value in enumerate(values):
-        check(is_dns1123_subdomain, value, f"{path}.values[{index}]", errors)
+        check(dns1123_subdomain_errors, value, f"{path}.values[{index}]", errors)
 
 
 def _validate_weight(term: Fields, path: str, errors: Errors) -> None:
@@ -110,7 +110,7 @@ def _validate_pod_term(term: Fields, path: str, errors: Errors) -> None:
     for field in ("labelSelector", "namespaceSelector"):
         errors.extend(validate_label_selector(term.get(field), f"{path}.{field}"))
     for namespace in term.get("namespaces") or ():
-        check(is_dns1123_label, namespace, f"{path}.namespace", errors)
+        check(dns1123_label_errors, namespace, f"{path}.namespace", errors)
     validate_label_keys(term, ("matchLabelKeys", "mismatchLabelKeys"), path, errors)
     key = term.get("topologyKey") or ""
     if not key:

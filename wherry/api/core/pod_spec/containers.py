@@ -21,7 +21,7 @@ from wherry.objects.errors import (
     required,
     value_not_found,
 )
-from wherry.objects.names import is_dns1123_label
+from wherry.objects.names import dns1123_label_errors
 
 PULL_POLICIES = ("Always", "IfNotPresent", "Never")
 
@@ -118,7 +118,7 @@ def validate_image_spaces(container: Fields, path: str, errors: Errors) -> None:
 
 def _validate_container(container: Fields, path: str, context: PodContext, errors: Errors) -> None:
     """What holds for every kind of container."""
-    check_name(is_dns1123_label, container.get("name"), f"{path}.name", errors)
+    check_name(dns1123_label_errors, container.get("name"), f"{path}.name", errors)
     if not container.get("image"):
         errors.append(required(f"{path}.image"))
     elif context.is_pod:

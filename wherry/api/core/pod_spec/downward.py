@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 from wherry.api.core.pod_spec.rules import Errors, Fields, check
 from wherry.objects.errors import invalid_value, not_supported, required
-from wherry.objects.names import is_qualified_name
+from wherry.objects.names import qualified_name_errors
 from wherry.objects.quantity import canonical_quantity
 
 RESOURCES = (
@@ -69,7 +69,7 @@ def validate_field_ref(ref: Fields, allowed: Sequence[str], path: str, errors: E
         errors.append(invalid_value(f"{path}.fieldPath", field, f"error converting fieldPath: {wrong}"))
     elif subscript is not None:
         key = subscript.lower() if head == "metadata.annotations" else subscript
-        check(is_qualified_name, key, path, errors)
+        check(qualified_name_errors, key, path, errors)
     elif head not in allowed:
         errors.append(not_supported(f"{path}.fieldPath", head, sorted(allowed)))
 

@@ -9,10 +9,10 @@ from wherry.api.core.pod_spec.downward import validate_field_ref, validate_resou
 from wherry.api.core.pod_spec.rules import Errors, Fields, check, check_local_path, check_name
 from wherry.objects.errors import invalid_value, required, value_not_found
 from wherry.objects.names import (
-    is_config_key,
-    is_dns1123_label,
-    is_dns1123_subdomain,
-    is_relaxed_env_name,
+    config_key_errors,
+    dns1123_label_errors,
+    dns1123_subdomain_errors,
+    relaxed_env_name_errors,
 )
 
 FIELD_PATHS = (
@@ -38,7 +38,7 @@ def validate_environment(container: Fields, path: str, context: PodContext, erro
     """`env` and `envFrom` of one container."""
     for index, variable in enumerate(container.get("env") or ()):
         at = f"{path}.env[{index}]"
-        check_name(is_relaxed_env_name, variable.get("name"), f"{at}.name", errors)
+        check_name(relaxed_env_name_errors, variable.get("name"), f"{at}.name", errors)
         if (source := variable.get("valueFrom")) is not None:
             _validate_source(variable, source, f"{at}.valueFrom", context.volumes, errors)
     for index, source in enumerate(container.get("envFrom") or ()):
@@ -68,29 +68,29 @@ def _validate_source(
 
 
 def _validate_key(selector: Fields, path: str, errors: Errors) -> None:
-    check(is_dns1123_subdomain, selector.get("name") or "", f"{path}.name", errors)
-    check_name(is_config_key, selector.get("key"), f"{path}.key", errors)
+    check(dns1123_subdomain_errors, selector.get("name") or "", f"{path}.name", errors)
+    check_name(config_key_errors, selector.get("key"), f"{path}.key", errors)
 
 
 def _validate_file_key(selector: Fields, path: str, volumes: Mapping[str, Fields], errors: Errors) -> None:
     volume = selector.get("volumeName") or ""
-    check_name(is_dns1123_label, volume, f"{path}.volumeName", errors)
+    check_name(dns1123_label_errors, volume, f"{path}.volumeName", errors)
     if volume and volume not in volumes:
         errors.append(value_not_found(f"{path}.volumeName", volume))
     if not selector.get("path"):
         errors.append(required(f"{path}.path"))
     else:
         check_local_path(selector["path"], f"{path}.path", errors)
-    check_name(is_relaxed_env_name, selector.get("key"), f"{path}.key", errors)
+    check_name(relaxed_env_name_errors, selector.get("key"), f"{path}.key", errors)
 
 
 def _validate_env_from(source: Fields, path: str, index: int, errors: Errors) -> None:
     at = f"{path}.envFrom[{index}]"
     if prefix := source.get("prefix"):
-        check(is_relaxed_env_name, prefix, f"{at}.prefix", errors)
+        check(relaxed_env_name_errors, prefix, f"{at}.prefix", errors)
     given = [name for name in ("configMapRef", "secretRef") if source.get(name) is not None]
     for name in given:
-        check_name(is_dns1123_subdomain, source[name].get("name"), f"{at}.{name}.name", errors)
+        check_name(dns1123_subdomain_errors, source[name].get("name"), f"{at}.{name}.name", errors)
     if not given:
         detail = "must specify one of: `configMapRef` or `secretRef`"
         errors.append(invalid_value(f"{path}.envFrom", "", detail))

@@ -8,9 +8,9 @@ from wherry.api.core.pod_spec.rules import Errors, Fields, check, check_given_ch
 from wherry.objects.errors import FieldError, forbidden_value, invalid_value, required
 from wherry.objects.names import (
     SUBDOMAIN_MAX,
-    is_dns1123_label,
-    is_dns1123_subdomain,
-    is_ip,
+    dns1123_label_errors,
+    dns1123_subdomain_errors,
+    ip_errors,
     pattern_text,
     too_long_text,
 )
@@ -40,14 +40,14 @@ def validate_network(spec: Fields, path: str, errors: Errors) -> None:
         _validate_resolver(config, f"{path}.dnsConfig", errors)
     for field in ("hostname", "subdomain"):
         if name := spec.get(field):
-            check(is_dns1123_label, name, f"{path}.{field}", errors)
+            check(dns1123_label_errors, name, f"{path}.{field}", errors)
     for index, alias in enumerate(spec.get("hostAliases") or ()):
         at = f"{path}.hostAliases[{index}]"
-        check(is_ip, alias.get("ip") or "", f"{at}.ip", errors)
+        check(ip_errors, alias.get("ip") or "", f"{at}.ip", errors)
         for inner, name in enumerate(alias.get("hostnames") or ()):
-            check(is_dns1123_subdomain, name, f"{at}.hostnames[{inner}]", errors)
+            check(dns1123_subdomain_errors, name, f"{at}.hostnames[{inner}]", errors)
     if (override := spec.get("hostnameOverride")) is not None:
-        check(is_dns1123_subdomain, override, f"{path}.hostnameOverride", errors)
+        check(dns1123_subdomain_errors, override, f"{path}.hostnameOverride", errors)
         if spec.get("setHostnameAsFQDN"):
             detail = "cannot be set when hostnameOverride is set"
             errors.append(forbidden_value(f"{path}.setHostnameAsFQDN", detail))
@@ -71,7 +71,7 @@ def _validate_resolver(config: Fields, path: str, errors: Errors) -> None:
         detail = f"must not have more than {MAX_NAMESERVERS} nameservers"
         errors.append(invalid_value(f"{path}.nameservers", servers, detail))
     for index, server in enumerate(servers):
-        check(is_ip, server, f"{path}.nameservers[{index}]", errors)
+        check(ip_errors, server, f"{path}.nameservers[{index}]", errors)
     if len(searches) > MAX_SEARCHES:
         detail = f"must not have more than {MAX_SEARCHES} search paths"
         errors.append(invalid_value(f"{path}.searches", searches, detail))
@@ -81,13 +81,13 @@ def _validate_resolver(config: Fields, path: str, errors: Errors) -> None:
         errors.append(invalid_value(f"{path}.searches", searches, detail))
     for index, search in enumerate(searches):
         if search != ".":
-            check(_is_search_domain, search.removesuffix("."), f"{path}.searches[{index}]", errors)
+            check(_search_domain_errors, search.removesuffix("."), f"{path}.searches[{index}]", errors)
     for index, option in enumerate(config.get("options") or ()):
         if not option.get("name"):
             errors.append(required(f"{path}.options[{index}]", "must not be empty"))
 
 
-def _is_search_domain(value: str) -> list[str]:
+def _search_domain_errors(value: str) -> list[str]:
     """A DNS name that may have underscores, as SRV records do."""
     wrong = [too_long_text(SUBDOMAIN_MAX)] if len(value) > SUBDOMAIN_MAX else []
     if not _RELAXED.fullmatch(value):

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 from wherry.api.core.pod_spec.rules import PROTOCOLS, Errors, Fields, check_given_choice
 from wherry.objects.errors import duplicate_value, invalid_value, required
-from wherry.objects.names import is_port_name, is_port_number
+from wherry.objects.names import port_name_errors, port_number_errors
 
 
 def validate_ports(ports: Sequence[Fields], path: str, errors: Errors) -> None:
@@ -15,7 +15,7 @@ def validate_ports(ports: Sequence[Fields], path: str, errors: Errors) -> None:
     for index, port in enumerate(ports):
         at = f"{path}[{index}]"
         if name := port.get("name"):
-            if wrong := is_port_name(name):
+            if wrong := port_name_errors(name):
                 errors.extend([invalid_value(f"{at}.name", name, text) for text in wrong])
             elif name in names:
                 errors.append(duplicate_value(f"{at}.name", name))
@@ -24,9 +24,11 @@ def validate_ports(ports: Sequence[Fields], path: str, errors: Errors) -> None:
         if not number:
             errors.append(required(f"{at}.containerPort"))
         elif not 0 < number < 65536:
-            errors.extend([invalid_value(f"{at}.containerPort", number, t) for t in is_port_number(number)])
+            errors.extend(
+                [invalid_value(f"{at}.containerPort", number, t) for t in port_number_errors(number)]
+            )
         if host and not 0 < host < 65536:
-            errors.extend([invalid_value(f"{at}.hostPort", host, text) for text in is_port_number(host)])
+            errors.extend([invalid_value(f"{at}.hostPort", host, text) for text in port_number_errors(host)])
         check_given_choice(port.get("protocol"), PROTOCOLS, f"{at}.protocol", errors)
 
 

@@ -13,7 +13,7 @@ from wherry.api.core.pod_spec.rules import (
     check_port,
 )
 from wherry.objects.errors import forbidden_value, invalid_value, required
-from wherry.objects.names import is_http_header_name
+from wherry.objects.names import http_header_name_errors
 
 _COUNTS = (
     "initialDelaySeconds",
@@ -83,7 +83,7 @@ def _validate_http(action: Fields, path: str, _grace_s: int | None, errors: Erro
     check_port(action.get("port"), f"{path}.port", errors)
     check_choice(action.get("scheme") or "", _SCHEMES, f"{path}.scheme", errors)
     for header in action.get("httpHeaders") or ():
-        check(is_http_header_name, header.get("name") or "", f"{path}.httpHeaders", errors)
+        check(http_header_name_errors, header.get("name") or "", f"{path}.httpHeaders", errors)
 
 
 def _validate_port(action: Fields, path: str, _grace_s: int | None, errors: Errors) -> None:

@@ -10,7 +10,7 @@ import re
 
 from wherry.api.core.pod_spec.rules import Errors, Fields, check, check_descending_path, check_present
 from wherry.objects.errors import invalid_value, not_supported, required
-from wherry.objects.names import is_dns1123_label, range_text
+from wherry.objects.names import dns1123_label_errors, range_text
 
 REMOTE: dict[str, tuple[str, ...]] = {
     "awsElasticBlockStore": ("volumeID",),
@@ -84,7 +84,7 @@ def validate_remote(kind: str, source: Fields, path: str, volume: str, errors: E
         case "storageos":
             for field in ("volumeName", "volumeNamespace"):
                 if name := source.get(field):
-                    check(is_dns1123_label, name, f"{path}.{field}", errors)
+                    check(dns1123_label_errors, name, f"{path}.{field}", errors)
             _validate_secret(source, path, errors)
         case "quobyte":
             _validate_quobyte(source, path, errors)

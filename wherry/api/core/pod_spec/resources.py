@@ -16,7 +16,7 @@ from wherry.objects.errors import (
     required,
     show_value,
 )
-from wherry.objects.names import is_dns1123_label, is_qualified_name
+from wherry.objects.names import dns1123_label_errors, qualified_name_errors
 from wherry.objects.quantity import Quantity, canonical_quantity, parse_quantity
 
 CONTAINER_RESOURCES = frozenset(("cpu", "memory", "ephemeral-storage"))
@@ -54,7 +54,9 @@ def is_native(name: str) -> bool:
 def is_extended(name: str) -> bool:
     """Whether the name can be that of somebody else's resource, as `nvidia.com/gpu`."""
     return (
-        not is_native(name) and not name.startswith("requests.") and not is_qualified_name(f"requests.{name}")
+        not is_native(name)
+        and not name.startswith("requests.")
+        and not qualified_name_errors(f"requests.{name}")
     )
 
 
@@ -72,7 +74,7 @@ def is_standard(name: str) -> bool:
 @lru_cache(1024)
 def resource_name_errors(name: str) -> tuple[str, ...]:
     """What is wrong with the name of a resource of a container."""
-    if wrong := is_qualified_name(name):
+    if wrong := qualified_name_errors(name):
         return tuple(wrong)
     errors: list[str] = []
     if "/" not in name:
@@ -182,7 +184,7 @@ def _validate_claims(used: list[Fields], path: str, claims: frozenset[str], erro
             errors.append(duplicate_value(at, name))
         else:
             if request:
-                check(is_dns1123_label, request, f"{at}.request", errors)
+                check(dns1123_label_errors, request, f"{at}.request", errors)
             if key in seen:
                 errors.append(duplicate_value(at, key))
             elif not request:

@@ -11,7 +11,7 @@ from typing import Any, TypeAlias
 
 from wherry.api.validation.values import NEGATIVE
 from wherry.objects.errors import FieldError, forbidden_value, invalid_value, not_supported, required
-from wherry.objects.names import Check, is_port_name, is_port_number, is_qualified_name
+from wherry.objects.names import Check, port_name_errors, port_number_errors, qualified_name_errors
 
 Errors: TypeAlias = list[FieldError]
 Fields: TypeAlias = Mapping[str, Any]
@@ -74,14 +74,14 @@ def check_mode(fields: Fields, name: str, path: str, errors: Errors) -> None:
 def check_port(value: int | str | None, path: str, errors: Errors) -> None:
     """A port's number, or the name of one."""
     if isinstance(value, str):
-        errors.extend([invalid_value(path, value, text) for text in is_port_name(value)])
+        errors.extend([invalid_value(path, value, text) for text in port_name_errors(value)])
     elif not 0 < (number := value or 0) < 65536:
-        errors.extend([invalid_value(path, number, text) for text in is_port_number(number)])
+        errors.extend([invalid_value(path, number, text) for text in port_number_errors(number)])
 
 
 def check_label_key(value: str, path: str, errors: Errors) -> None:
     """A label's key."""
-    check(is_qualified_name, value, path, errors)
+    check(qualified_name_errors, value, path, errors)
 
 
 def check_no_backsteps(value: str, path: str, errors: Errors) -> None:

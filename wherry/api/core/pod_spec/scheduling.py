@@ -20,7 +20,7 @@ from wherry.objects.errors import (
     not_supported,
     required,
 )
-from wherry.objects.names import is_label_value, is_qualified_name
+from wherry.objects.names import label_value_errors, qualified_name_errors
 
 EFFECTS = ("NoSchedule", "PreferNoSchedule", "NoExecute")
 
@@ -45,7 +45,7 @@ def validate_tolerations(tolerations: Sequence[Fields], path: str, errors: Error
             detail = "effect must be 'NoExecute' when `tolerationSeconds` is set"
             errors.append(invalid_value(f"{at}.effect", effect, detail))
         if operator in ("Equal", ""):
-            if wrong := is_label_value(value):
+            if wrong := label_value_errors(value):
                 errors.append(invalid_value(f"{at}.operator", value, ";".join(wrong)))
         elif operator == "Exists":
             if value:
@@ -116,7 +116,7 @@ def validate_label_keys(term: Fields, fields: Sequence[str], path: str, errors: 
             errors.append(forbidden_value(f"{path}.{field}", detail))
             continue
         for index, key in enumerate(keys):
-            check(is_qualified_name, key, f"{path}.{field}[{index}]", errors)
+            check(qualified_name_errors, key, f"{path}.{field}[{index}]", errors)
     if selector is None:
         return
     wanted = {key: index for index, key in enumerate(term.get("matchLabelKeys") or ())}

@@ -24,7 +24,7 @@ from wherry.api.core.pod_spec.volumes import validate_volumes
 from wherry.api.validation import validate_annotations, validate_labels
 from wherry.objects.errors import FieldError, duplicate_value, forbidden_value, invalid_value, required
 from wherry.objects.meta import annotations_of, labels_of
-from wherry.objects.names import is_dns1123_label, is_dns1123_subdomain, range_text
+from wherry.objects.names import dns1123_label_errors, dns1123_subdomain_errors, range_text
 
 RESTART_POLICIES = ("Always", "OnFailure", "Never")
 
@@ -97,9 +97,9 @@ def _validate_all_containers(spec: Fields, path: str, context: PodContext, error
 def _validate_scalars(spec: Fields, path: str, errors: Errors) -> None:
     for field in _NAMES:
         if name := spec.get(field):
-            check(is_dns1123_subdomain, name, f"{path}.{field}", errors)
+            check(dns1123_subdomain_errors, name, f"{path}.{field}", errors)
     if (runtime := spec.get("runtimeClassName")) is not None:
-        check(is_dns1123_subdomain, runtime, f"{path}.runtimeClassName", errors)
+        check(dns1123_subdomain_errors, runtime, f"{path}.runtimeClassName", errors)
     deadline = spec.get("activeDeadlineSeconds")
     if deadline is not None and not 1 <= deadline <= MAX_INT32:
         errors.append(invalid_value(f"{path}.activeDeadlineSeconds", deadline, range_text(1, MAX_INT32)))
@@ -118,7 +118,7 @@ def _validate_claims(claims: Sequence[Fields], path: str, errors: Errors) -> fro
         elif name in names:
             errors.append(duplicate_value(f"{at}.name", name))
         else:
-            check(is_dns1123_label, name, f"{at}.name", errors)
+            check(dns1123_label_errors, name, f"{at}.name", errors)
             names.add(name)
         fields = ("resourceClaimName", "resourceClaimTemplateName")
         given = [field for field in fields if claim.get(field) is not None]
@@ -129,5 +129,5 @@ def _validate_claims(claims: Sequence[Fields], path: str, errors: Errors) -> fro
             none = "must specify one of: `resourceClaimName`, `resourceClaimTemplateName`"
             errors.append(invalid_value(at, claim, none))
         for field in given:
-            check(is_dns1123_subdomain, claim[field], f"{at}.{field}", errors)
+            check(dns1123_subdomain_errors, claim[field], f"{at}.{field}", errors)
     return frozenset(names)

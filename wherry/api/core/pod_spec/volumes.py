@@ -25,7 +25,7 @@ from wherry.api.core.pod_spec.volume_files import validate_downward_files
 from wherry.api.core.volume_terms import driver_name_errors
 from wherry.api.validation import validate_annotations, validate_labels
 from wherry.objects.errors import duplicate_value, forbidden_value, invalid_value, required
-from wherry.objects.names import is_dns1123_label, is_dns1123_subdomain
+from wherry.objects.names import dns1123_label_errors, dns1123_subdomain_errors
 from wherry.objects.quantity import parse_quantity
 
 HOST_PATH_TYPES = (
@@ -62,7 +62,7 @@ def validate_volumes(
         if pod_name and volume.get("ephemeral") is not None:
             _validate_claim_name(f"{pod_name}-{volume.get('name')}", volume, at, errors)
         name = volume.get("name") or ""
-        check_name(is_dns1123_label, name, f"{at}.name", errors)
+        check_name(dns1123_label_errors, name, f"{at}.name", errors)
         if name in valid:
             errors.append(duplicate_value(f"{at}.name", name))
         if len(errors) == before:
@@ -78,7 +78,7 @@ def _validate_claim_name(claim: str, volume: Fields, path: str, errors: Errors) 
     errors.extend(
         [
             invalid_value(f"{path}.name", volume.get("name"), f'PVC name "{claim}": {text}')
-            for text in is_dns1123_subdomain(claim)
+            for text in dns1123_subdomain_errors(claim)
         ]
     )
 
@@ -155,7 +155,7 @@ def _validate_csi(source: Fields, path: str, errors: Errors) -> None:
     if secret is None:
         return
     if name := secret.get("name"):
-        check(is_dns1123_subdomain, name, f"{path}.name", errors)  # upstream names it so
+        check(dns1123_subdomain_errors, name, f"{path}.name", errors)  # upstream names it so
     else:
         errors.append(required(f"{path}.nodePublishSecretRef.name"))
 

@@ -16,7 +16,7 @@ from wherry.apiserver.admission.base import Attributes
 from wherry.apiserver.authorization.base import Decision
 from wherry.apiserver.request import RequestInfo
 from wherry.apiserver.user import User, service_account_user
-from wherry.objects.names import is_dns1123_label, is_dns1123_subdomain
+from wherry.objects.names import dns1123_label_errors, dns1123_subdomain_errors
 
 _WHO, _CHECK, _PATH, _DECISION = "$authorizer", "$resourceCheck", "$pathCheck", "$decision"
 _ASKED = ("group", "version", "namespace", "resource", "name", "subresource")
@@ -71,9 +71,9 @@ def _account(who: str) -> User:
 
 
 def _service_account(value: Mapping[str, Any], namespace: str, name: str) -> dict[str, Any]:
-    if is_dns1123_label(namespace):
+    if dns1123_label_errors(namespace):
         raise ValueError("Invalid service account namespace")
-    if is_dns1123_subdomain(name):
+    if dns1123_subdomain_errors(name):
         raise ValueError("Invalid service account name")
     who = f"{namespace}:{name}"
     asked = {**value["requestResource"][_CHECK], "who": who}
