@@ -1,19 +1,16 @@
-"""Write the schema table and the TypedDicts from upstream's published definitions.
+"""Write the schema table from upstream's published definitions.
 
 Source: the definitions inside the package `kubernetes-validate` (one JSON document, every
 `x-kubernetes-*` extension kept). Product: `wherry/api/schema/definitions.txt`, one definition a line
-("name JSON"), so that a reader decodes only the lines it needs; and `wherry/api/types/*.py`, one
-TypedDict a definition. Run `python -m tools.generate_schema`; a test compares the files with what
-this would write.
+("name JSON"), so that a reader decodes only the lines it needs. Run `python -m tools.generate_schema`; a
+test compares the file with what this would write.
 """
 
 from __future__ import annotations
 
 import importlib.resources
 import json
-import keyword
 import re
-from collections import defaultdict
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -21,16 +18,12 @@ from typing import Any
 API_LEVEL = "v1.37.0"
 PACKAGE = Path(__file__).resolve().parent.parent / "wherry" / "api"
 TABLE = PACKAGE / "schema" / "definitions.txt"
-TYPES = PACKAGE / "types"
 
 Json = dict[str, Any]
 
 _REF = "#/$defs/"
 _UNRELEASED = re.compile(r"\.v\d+alpha\d+\.")
-_API = re.compile(r"io\.k8s\.api\.(?P<group>[a-z]+)\.(?P<version>v\d\w*)\.(?P<kind>\w+)")
 
-META = "io.k8s.apimachinery.pkg.apis.meta.v1."
-QUANTITY = "io.k8s.apimachinery.pkg.api.resource.Quantity"
 INT_OR_STRING = "io.k8s.apimachinery.pkg.util.intstr.IntOrString"
 
 # Defaults the source leaves out, though patching needs them: keys of list items that may be absent.
@@ -100,14 +93,6 @@ ENUMS: dict[str, dict[str, str]] = {
         "reclaimPolicy": "Delete Recycle Retain",
         "volumeBindingMode": "Immediate WaitForFirstConsumer",
     },
-}
-
-# Modules of definitions that are not `io.k8s.api.<group>.<version>`.
-_MODULES = {
-    META: "meta",
-    "io.k8s.apiextensions-apiserver.pkg.apis.apiextensions.v1.": "apiextensions",
-    "io.k8s.kube-aggregator.pkg.apis.apiregistration.v1.": "apiregistration",
-    "io.k8s.apimachinery.pkg.version.": "version",
 }
 
 
@@ -188,129 +173,14 @@ def render_table(definitions: dict[str, Json]) -> str:
     )
 
 
-def module_of(name: str) -> str:
-    """The module of `wherry.api.types` a definition's TypedDict lives in, "" for none of its own."""
-    if match := _API.fullmatch(name):
-        version = match["version"]
-        return match["group"] if version == "v1" else f"{match['group']}_{version}"
-    return next((module for prefix, module in _MODULES.items() if name.startswith(prefix)), "")
-
-
-def render_types(definitions: dict[str, Json]) -> dict[str, str]:
-    """The text of each module of TypedDicts, by module name."""
-    modules: dict[str, list[str]] = defaultdict(list)
-    for name, definition in definitions.items():
-        module = module_of(name)
-        if module and "properties" in definition:
-            modules[module].append(name)
-    released = {module: set(map(_short, names)) for module, names in modules.items()}
-    return {
-        module: _render_module(module, names, definitions)
-        for module, names in modules.items()
-        # A beta whose kinds are all released is converted, and worked with as what was released.
-        if "beta" not in module or not _kinds(names) <= released.get(module.rpartition("_")[0], set())
-    }
-
-
-def _short(name: str) -> str:
-    return name.rpartition(".")[2]
-
-
-def _kinds(names: list[str]) -> set[str]:
-    """The kinds among the definitions: what there are lists of."""
-    return {_short(name).removesuffix("List") for name in names if name.endswith("List")}
-
-
-def _render_module(module: str, names: list[str], definitions: dict[str, Json]) -> str:
-    others: set[str] = set()
-    bodies = [_render_type(name, definitions, module, others) for name in names]
-    text = "".join(f"\n\n{body}" for body in bodies)
-    typing = ", ".join(
-        word for word in ("TYPE_CHECKING", "Any", "TypedDict") if word in text or (word[1] == "Y" and others)
-    )
-    lines = [
-        "# Written by tools/generate_schema.py; do not edit.",
-        f'"""TypedDicts of the API\'s `{module}` types, for the type checker only."""',
-        "",
-        "from __future__ import annotations",
-        "",
-        f"from typing import {typing}",
-    ]
-    if others:
-        lines += ["", "if TYPE_CHECKING:", f"    from wherry.api.types import {', '.join(sorted(others))}"]
-    return "\n".join(lines) + "\n" + text
-
-
-def _render_type(name: str, definitions: dict[str, Json], module: str, others: set[str]) -> str:
-    short = _short(name)
-    fields = {
-        field: _annotation(node, definitions, module, others)
-        for field, node in definitions[name]["properties"].items()
-    }
-    if all(field.isidentifier() and not keyword.iskeyword(field) for field in fields):
-        body = "".join(f"    {field}: {kind}\n" for field, kind in fields.items())
-        return f"class {short}(TypedDict, total=False):\n{body}"
-    entries = "".join(f'        "{field}": "{kind}",\n' for field, kind in fields.items())
-    return f'{short} = TypedDict(\n    "{short}",\n    {{\n{entries}    }},\n    total=False,\n)\n'
-
-
-def _annotation(node: Json, definitions: dict[str, Json], module: str, others: set[str]) -> str:
-    if ref := node.get("$ref"):
-        return _reference(ref, definitions, module, others)
-    match node.get("type"):
-        case "array":
-            return f"list[{_annotation(node['items'], definitions, module, others)}]"
-        case "object" if "additionalProperties" in node:
-            return f"dict[str, {_annotation(node['additionalProperties'], definitions, module, others)}]"
-        case "object":
-            return "dict[str, Any]"
-        case "string":
-            return "str"
-        case "integer":
-            return "int"
-        case "number":
-            return "float"
-        case "boolean":
-            return "bool"
-        case _:
-            return "Any"
-
-
-def _reference(ref: str, definitions: dict[str, Json], module: str, others: set[str]) -> str:
-    if ref == QUANTITY:
-        return "str | int | float"
-    if ref == INT_OR_STRING:
-        return "int | str"
-    target = definitions[ref]
-    if "properties" not in target:
-        return _annotation(target, definitions, module, others)
-    home, short = module_of(ref), _short(ref)
-    if not home:
-        return "Any"
-    if home == module:
-        return short
-    others.add(home)
-    return f"{home}.{short}"
-
-
-def render() -> dict[Path, str]:
-    """Every generated file with its text."""
-    definitions = {name: compact(name, body) for name, body in select(load()).items()}
-    files = {TABLE: render_table(definitions)}
-    for module, text in render_types(definitions).items():
-        files[TYPES / f"{module}.py"] = text
-    return files
+def render() -> str:
+    """The text of the table."""
+    return render_table({name: compact(name, body) for name, body in select(load()).items()})
 
 
 def main() -> None:
-    """Write the files and remove those no longer generated."""
-    files = render()
-    TYPES.mkdir(exist_ok=True)
-    for path in TYPES.glob("*.py"):
-        if path not in files and path.name != "__init__.py":
-            path.unlink()
-    for path, text in files.items():
-        path.write_text(text, encoding="utf-8")
+    """Write the table."""
+    TABLE.write_text(render(), encoding="utf-8")
 
 
 if __name__ == "__main__":
