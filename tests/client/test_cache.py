@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Mapping
 from random import Random
 
 import pytest
@@ -14,6 +14,7 @@ from wherry.api.core.pods import PODS
 from wherry.client.api import Client
 from wherry.client.cache import Cache
 from wherry.client.informer import Shelf
+from wherry.client.transport import WatchEvent
 from wherry.kit.clock import FakeClock, settle
 from wherry.objects.errors import ApiError, service_unavailable
 from wherry.objects.meta import Object, name_of
@@ -215,3 +216,92 @@ def test_a_transform_decides_what_is_kept() -> None:
     kept = shelf.get("default/a")
     assert kept is not None
     assert "data" not in kept
+
+
+def test_a_failing_index_costs_the_others_nothing(caplog: pytest.LogCaptureFixture) -> None:
+    faults = [RuntimeError("no")]
+
+    def breaks_once(obj: Object) -> list[str]:
+        if faults:
+            raise faults.pop()
+        return ["x"]
+
+    shelf, seen = Shelf(), Seen()
+    shelf.add_index("broken", breaks_once)
+    shelf.on(seen)
+    shelf.put(pod("a"))
+    shelf.put(pod("b"))
+    assert seen.events == ["+a", "+b"]
+    assert [name_of(p) for p in shelf.by_index("broken", "x")] == ["b"]
+    assert "index broken failed on default/a" in caplog.text
+
+
+async def test_a_failing_follower_costs_the_others_nothing(
+    cache: Cache, client: Client, caplog: pytest.LogCaptureFixture
+) -> None:
+    def broken(version: str) -> None:
+        raise RuntimeError("no")
+
+    reached: list[str] = []
+    informer = cache.add(PODS)
+    informer.on_progress(broken)
+    informer.on_progress(reached.append)
+    await cache.start()
+    created = await client.create(PODS, pod("a"))
+    await settle()
+    assert reached[-1] == created["metadata"]["resourceVersion"]
+    assert "a follower of pods failed" in caplog.text
+
+
+async def test_whatever_breaks_a_watch_it_goes_on(
+    cache: Cache, client: Client, server: FakeTransport, clock: FakeClock
+) -> None:
+    cache.add(PODS)
+    server.fail(RuntimeError("no"), OSError("no descriptors"))
+    starting = asyncio.ensure_future(cache.start())
+    await settle()
+    await clock.advance(5)
+    await starting
+    server.fail(RuntimeError("no"), OSError("no descriptors"))
+    server.cut()
+    await settle()
+    await clock.advance(5)
+    await client.create(PODS, pod("a"))
+    await settle()
+    assert cache.get(PODS, "default/a") is not None
+
+
+async def test_watches_are_asked_to_end_after_five_to_ten_minutes(client: Client, clock: FakeClock) -> None:
+    asked: list[int] = []
+
+    class Noting(FakeTransport):
+        def watch(self, path: str, query: Mapping[str, str]) -> AsyncIterator[WatchEvent]:
+            asked.append(int(query["timeoutSeconds"]))
+            return super().watch(path, query)
+
+    server = Noting()
+    cache = Cache(Client(server), clock, random=Random(0))
+    cache.add(PODS)
+    await cache.start()
+    for _ in range(20):
+        await clock.advance(2)
+        server.cut()
+        await settle()
+    await cache.close()
+    assert len(asked) > 10
+    assert all(300 <= seconds < 600 for seconds in asked)
+    assert len(set(asked)) > 10
+
+
+async def test_one_that_is_removed_ends_nothing_else(cache: Cache, client: Client) -> None:
+    problems: list[str] = []
+    loop = asyncio.get_running_loop()
+    loop.set_exception_handler(lambda _, context: problems.append(context["message"]))
+    cache.add(PODS)
+    cache.add(NODES)
+    await cache.start()
+    await cache.remove(PODS)
+    await client.create(NODES, {"kind": "Node", "metadata": {"name": "n"}})
+    await settle()
+    assert cache.get(NODES, "n") is not None
+    assert problems == []

@@ -9,7 +9,7 @@ import pytest
 from tests.client.fake_transport import FakeTransport
 from wherry.client.api import Client
 from wherry.client.correlation import COMBINED, Correlator
-from wherry.client.events import NORMAL, WARNING, EventRecorder
+from wherry.client.events import NORMAL, QUEUE_LIMIT, WARNING, EventRecorder
 from wherry.kit.clock import FakeClock, settle
 from wherry.objects.errors import ApiError, service_unavailable
 from wherry.objects.meta import Object
@@ -159,3 +159,30 @@ def test_many_messages_of_one_reason_are_combined() -> None:
         (COMBINED + "try 10", 2),
         (COMBINED + "try 11", 3),
     ]
+
+
+async def test_an_event_that_breaks_the_writer_costs_no_other(
+    server: FakeTransport, recorder: EventRecorder
+) -> None:
+    server.fail(RuntimeError("broken"))
+    recorder.event(POD, NORMAL, "Pulled", "x")
+    recorder.event(POD, NORMAL, "Created", "y")
+    await settle()
+    recorder.event(POD, NORMAL, "Started", "z")
+    await settle()
+    assert [e["reason"] for e in stored(server)] == ["Created", "Started"]
+
+
+async def test_a_burst_of_drops_is_one_line_a_second(
+    server: FakeTransport, recorder: EventRecorder, clock: FakeClock, caplog: pytest.LogCaptureFixture
+) -> None:
+    for _ in range(QUEUE_LIMIT + 500):
+        recorder.event(POD, NORMAL, "Pulled", "x")
+    assert caplog.text.count("too many events wait, 1 dropped") == 1
+    assert len(caplog.records) == 1
+    clock_before = clock.monotonic()
+    await clock.advance(1)
+    assert clock.monotonic() == clock_before + 1
+    for _ in range(QUEUE_LIMIT + 1):
+        recorder.event(POD, NORMAL, "Pulled", "x")
+    assert "500 dropped" in caplog.text

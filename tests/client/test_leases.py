@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Mapping
 from random import Random
 
 import pytest
@@ -10,6 +11,7 @@ import pytest
 from tests.client.fake_transport import FakeTransport
 from wherry.client.api import Client
 from wherry.client.leases import ElectionConfig, LeaderElection, LeaseKeeper
+from wherry.client.transport import JSON
 from wherry.kit.clock import FakeClock, settle
 from wherry.objects.errors import service_unavailable
 from wherry.objects.meta import Object
@@ -105,3 +107,62 @@ async def test_a_released_lease_is_free_at_once(server: FakeTransport, clock: Fa
     await first.release()
     await second.acquire()
     assert lease(server)["spec"]["holderIdentity"] == "b"
+
+
+@pytest.mark.parametrize("fault", [RuntimeError("broken"), OSError("no descriptors"), KeyError("spec")])
+async def test_a_heartbeat_survives_any_fault(
+    server: FakeTransport, clock: FakeClock, fault: Exception
+) -> None:
+    keeper = LeaseKeeper(Client(server), clock, "n1")
+    keeper.start()
+    await settle()
+    server.fail(fault)
+    await clock.advance(11)
+    assert lease(server)["spec"]["renewTime"] == "2026-01-01T00:00:10.200000Z"
+    await keeper.close()
+
+
+async def test_a_connection_that_is_dead_costs_ten_seconds_not_the_lease(clock: FakeClock) -> None:
+    server = Hanging()
+    keeper = LeaseKeeper(Client(server), clock, "n1")
+    keeper.start()
+    await settle()
+    server.hangs = 1
+    await clock.advance(10)
+    await clock.advance(10)
+    await clock.advance(0.2)
+    assert lease(server)["spec"]["renewTime"] == "2026-01-01T00:00:20.200000Z"
+    await keeper.close()
+
+
+async def test_a_candidate_goes_on_after_a_fault(server: FakeTransport, clock: FakeClock) -> None:
+    server.fail(RuntimeError("broken"))
+    standing = candidate(server, clock, "a")
+    leading = asyncio.ensure_future(standing.acquire())
+    await settle()
+    await clock.advance(5)
+    await leading
+    server.fail(OSError("no descriptors"))
+    holding = asyncio.ensure_future(standing.hold())
+    await clock.advance(30)
+    assert leads(standing)
+    holding.cancel()
+
+
+class Hanging(FakeTransport):
+    """A server whose next `hangs` calls are never answered."""
+
+    hangs = 0
+
+    async def call(
+        self,
+        method: str,
+        path: str,
+        query: Mapping[str, str] | None = None,
+        body: Object | list[Object] | None = None,
+        content_type: str = JSON,
+    ) -> Object:
+        if self.hangs:
+            self.hangs -= 1
+            await asyncio.Event().wait()
+        return await super().call(method, path, query, body, content_type)

@@ -76,14 +76,19 @@ class Client:
         resource_version: str = "",
         label_selector: str = "",
         field_selector: str = "",
+        timeout_s: int = 0,
     ) -> AsyncIterator[WatchEvent]:
-        """Events from `resource_version` on, with bookmarks, until the server ends the watch."""
+        """Events from `resource_version` on, with bookmarks, until the server ends the watch.
+
+        It is asked to do so after `timeout_s` seconds; 0 leaves that to it.
+        """
         query = {
             "watch": "true",
             "allowWatchBookmarks": "true",
             "resourceVersion": resource_version,
             "labelSelector": label_selector,
             "fieldSelector": field_selector,
+            "timeoutSeconds": str(timeout_s) if timeout_s else "",
         }
         return self.transport.watch(
             resource.path(namespace), {key: value for key, value in query.items() if value}

@@ -39,8 +39,7 @@ class Cache:
         self._random = random or Random()  # noqa: S311 - spreads retries, guards nothing
         self._transform = transform
         self._informers: dict[Resource, Informer] = {}
-        self._running: dict[Resource, asyncio.Task[None]] = {}
-        self._tasks = Tasks("cache")
+        self._running: dict[Resource, Tasks] = {}
         self._started = False
 
     def add(
@@ -72,10 +71,9 @@ class Cache:
     async def remove(self, resource: Resource) -> None:
         """Stop following `resource` and forget its objects, without telling handlers."""
         self._informers.pop(resource, None)
-        task = self._running.pop(resource, None)
-        if task is not None:
-            task.cancel()
-            await asyncio.wait([task])
+        running = self._running.pop(resource, None)
+        if running is not None:
+            await running.close()
 
     def on(self, resource: Resource, handler: Handler) -> None:
         """Call `handler(old, new)` on the event loop for every change of `resource` (added if need be).
@@ -100,8 +98,8 @@ class Cache:
 
     async def close(self) -> None:
         """Stop following; what was known stays readable."""
+        await asyncio.gather(*(running.close() for running in self._running.values()))
         self._running.clear()
-        await self._tasks.close()
 
     def synced(self, resource: Resource) -> bool:
         """Whether the resource is followed and was listed once."""
@@ -140,4 +138,5 @@ class Cache:
         return self._informers.get(resource) or self.add(resource)
 
     def _run(self, informer: Informer) -> None:
-        self._running[informer.resource] = self._tasks.spawn(informer.run(), informer.resource.plural)
+        tasks = self._running[informer.resource] = Tasks("cache")
+        tasks.essential(informer.run(), informer.resource.plural)

@@ -28,6 +28,8 @@ QUEUE_LIMIT = 1000
 TRIES = 4
 RETRY_S = 1.0
 MESSAGE_LIMIT = 1024
+DROP_SILENCE_S = 1.0
+"""Dropped events are told of in one line, and in no other for so long."""
 
 
 class EventRecorder:
@@ -39,38 +41,50 @@ class EventRecorder:
         self._source = {"component": component, **({"host": host} if host else {})}
         self._correlator = Correlator()
         self._queue: deque[Object] = deque()
-        self._wake = asyncio.Event()
         self._resume = asyncio.Event()
         self._tasks = Tasks(f"events of {component}")
         self._writer: asyncio.Task[None] | None = None
         self._closing = False
         self._last_stamp = 0
+        self._dropped = 0
+        self._drop_told_at = -DROP_SILENCE_S
 
     def event(self, obj: Object, event_type: str, reason: str, message: str, *, field_path: str = "") -> None:
         """Say that `reason` happened to `obj`; returns at once.
 
         `event_type` is Normal or Warning, `reason` one CamelCase word, `field_path` the part meant
-        (`spec.containers{web}`). When too many wait already, the event is dropped and logged.
+        (`spec.containers{web}`). When too many wait already, the event is dropped (and counted in the log).
         """
         if self._closing:
             log.info("event after the end, dropped: %s %s: %s", key_of(obj), reason, message)
             return
         if len(self._queue) >= QUEUE_LIMIT:
-            log.warning("too many events wait, dropped: %s %s: %s", key_of(obj), reason, message)
+            self._drop(obj, reason, message)
             return
         self._queue.append(self._render(obj, event_type, reason, message, field_path))
-        self._wake.set()
-        if self._writer is None:
+        if self._writer is None or self._writer.done():
             self._writer = self._tasks.spawn(self._write_all(), "writer")
 
     async def close(self) -> None:
         """Write what waits, trying each once, and end."""
         self._closing = True
-        self._wake.set()
         self._resume.set()
         if self._writer is not None:
             await asyncio.wait([self._writer])
         await self._tasks.close()
+
+    def _drop(self, obj: Object, reason: str, message: str) -> None:
+        self._dropped += 1
+        now = self._clock.monotonic()
+        if now - self._drop_told_at >= DROP_SILENCE_S:
+            log.warning(
+                "too many events wait, %d dropped, such as %s %s: %s",
+                self._dropped,
+                key_of(obj),
+                reason,
+                message,
+            )
+            self._dropped, self._drop_told_at = 0, now
 
     def _render(self, obj: Object, event_type: str, reason: str, message: str, field_path: str) -> Object:
         about = object_reference(obj)
@@ -98,15 +112,15 @@ class EventRecorder:
         }
 
     async def _write_all(self) -> None:
-        while self._queue or not self._closing:
-            if not self._queue:
-                self._wake.clear()
-                await self._wake.wait()
-                continue
+        """Write until none waits; the next event makes another writer."""
+        while self._queue:
             event = self._queue.popleft()
-            occurrence = self._correlator.occur(event, self._clock.monotonic())
-            if occurrence is not None:
-                await self._write(event, occurrence)
+            try:
+                occurrence = self._correlator.occur(event, self._clock.monotonic())
+                if occurrence is not None:
+                    await self._write(event, occurrence)
+            except Exception:
+                log.exception("event %s not written", event["metadata"]["name"])
 
     async def _write(self, event: Object, occurrence: Occurrence) -> None:
         event["message"] = occurrence.message[:MESSAGE_LIMIT]

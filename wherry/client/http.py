@@ -19,11 +19,14 @@ import orjson
 from yarl import URL
 
 from wherry.client.transport import JSON, WatchEvent
+from wherry.kit.sockets import client_socket
 from wherry.objects.errors import ApiError, service_unavailable
 from wherry.objects.meta import Object
 
 CONNECT_TIMEOUT_S = 5.0
 CALL_TIMEOUT_S = 60.0
+WATCH_SILENCE_S = 90.0
+"""A watch that says nothing for so long is dead: API servers send a bookmark about every minute."""
 READ_CHUNK_BYTES = 1 << 16
 
 
@@ -53,7 +56,7 @@ class HttpTransport:
         if identity.token:
             headers["Authorization"] = f"Bearer {identity.token}"
         self._session = aiohttp.ClientSession(
-            connector=aiohttp.TCPConnector(ssl=identity.ssl_context(), limit=0),
+            connector=aiohttp.TCPConnector(ssl=identity.ssl_context(), limit=0, socket_factory=client_socket),
             headers=headers,
             timeout=aiohttp.ClientTimeout(total=CALL_TIMEOUT_S, sock_connect=CONNECT_TIMEOUT_S),
             auto_decompress=True,
@@ -81,7 +84,7 @@ class HttpTransport:
 
     async def watch(self, path: str, query: Mapping[str, str]) -> AsyncIterator[WatchEvent]:
         """See `Transport.watch`."""
-        timeout = aiohttp.ClientTimeout(total=None, sock_connect=CONNECT_TIMEOUT_S)
+        timeout = aiohttp.ClientTimeout(total=None, sock_connect=CONNECT_TIMEOUT_S, sock_read=WATCH_SILENCE_S)
         try:
             async with self._session.get(self._url(path), params=dict(query), timeout=timeout) as response:
                 if response.status != 200:

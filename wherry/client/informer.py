@@ -30,6 +30,9 @@ MAX_BACKOFF_S = 10.0
 SHORT_WATCH_S = 1.0
 """A watch that ends sooner than this, without an event, counts as a failure (no hot loop)."""
 
+SHORTEST_WATCH_S = 300.0
+"""A watch is asked to end after one to two times this (client-go's reflector, `minWatchTimeout`)."""
+
 Handler: TypeAlias = Callable[[Object | None, Object | None], None]
 """(old, new): old is None for an object that is new, new is None for one that is gone."""
 
@@ -94,7 +97,7 @@ class Shelf:
         index: dict[str, dict[str, Object]] = {}
         self._indexes[name] = index
         for key, obj in self._objects.items():
-            for value in function(obj):
+            for value in _values(name, function, obj):
                 index.setdefault(value, {})[key] = obj
 
     def on(self, handler: Handler) -> None:
@@ -141,8 +144,8 @@ class Shelf:
     def _index(self, key: str, old: Object | None, new: Object | None) -> None:
         for name, function in self._functions.items():
             index = self._indexes[name]
-            wanted = list(function(new)) if new is not None else []
-            for value in function(old) if old is not None else ():
+            wanted = _values(name, function, new) if new is not None else []
+            for value in _values(name, function, old) if old is not None else ():
                 entries = index.get(value)
                 if entries is None or value in wanted:
                     continue
@@ -164,6 +167,15 @@ def _call(handler: Handler, old: Object | None, new: Object | None) -> None:
     except Exception:
         # One reader's fault must not cost the others their events.
         log.exception("a handler failed on %s", key_of(new or old or {}))
+
+
+def _values(name: str, function: IndexFunction, obj: Object) -> list[str]:
+    """What `function` finds an object under; nothing where it fails, so that the others go on."""
+    try:
+        return list(function(obj))
+    except Exception:
+        log.exception("index %s failed on %s", name, key_of(obj))
+        return []
 
 
 class Informer:
@@ -237,6 +249,7 @@ class Informer:
             resource_version=self._version,
             label_selector=self.scope.label_selector,
             field_selector=self.scope.field_selector,
+            timeout_s=int(SHORTEST_WATCH_S * (1 + self._random.random())),
         )
         seen = 0
         async with aclosing(cast("AsyncGenerator[WatchEvent, None]", events)) as stream:
@@ -260,7 +273,10 @@ class Informer:
         if version:
             self._version = version
             for follower in self._followers:
-                follower(version)
+                try:
+                    follower(version)
+                except Exception:
+                    log.exception("a follower of %s failed at version %s", self.resource.plural, version)
 
     def _note(self, error: ApiError) -> None:
         if error.code == 410 or _is_from_the_future(error):

@@ -7,7 +7,6 @@ the candidate's own clock since it last saw it change, is up for taking (clocks 
 
 from __future__ import annotations
 
-import asyncio
 import copy
 import logging
 from collections.abc import Callable
@@ -17,6 +16,8 @@ from random import Random
 from wherry.api.coordination.leases import LEASES
 from wherry.client.api import Client
 from wherry.kit.clock import Clock
+from wherry.kit.deadline import within
+from wherry.kit.repeat import Repeater
 from wherry.kit.tasks import Tasks
 from wherry.objects.errors import ApiError
 from wherry.objects.meta import Object, format_micro_time
@@ -26,12 +27,14 @@ log = logging.getLogger(__name__)
 NODE_LEASE_NAMESPACE = "kube-node-lease"
 NODE_LEASE_DURATION_S = 40
 NODE_RENEW_S = 10.0
+CALL_DEADLINE_S = 10.0
+"""For one renewal, as the kubelet's heartbeat client: a dead connection must not use up the lease."""
 RETRY_S = 0.2
 MAX_RETRY_S = 7.0
 
 
 class LeaseKeeper:
-    """Renews the lease `name` every `renew_s` seconds.
+    """Renews the lease `name` every `renew_s` seconds, whatever went wrong the last time.
 
     `owner` gives the owner reference to put on the lease (the Node), None while it is not known.
     """
@@ -54,15 +57,25 @@ class LeaseKeeper:
         self._duration_s = duration_s
         self._renew_s = renew_s
         self._owner = owner
-        self._tasks = Tasks(f"lease {name}")
         self._lease: Object | None = None
+        self._tasks = Tasks(f"lease {name}")
+        self._renewing = Repeater(
+            f"renewing lease {namespace}/{name}",
+            self._renew_in_time,
+            self._tasks,
+            clock,
+            first_s=RETRY_S,
+            longest_s=MAX_RETRY_S,
+            expected=(ApiError, TimeoutError),
+        )
 
     def start(self) -> None:
         """Begin renewing, now."""
-        self._tasks.spawn(self._renew_for_ever(), "renew")
+        self._renewing.poke()
 
     async def close(self) -> None:
         """Stop renewing; the lease stays and runs out."""
+        await self._renewing.close()
         await self._tasks.close()
 
     async def renew(self) -> None:
@@ -97,18 +110,9 @@ class LeaseKeeper:
         }
         return {**lease, "metadata": meta, "spec": spec}
 
-    async def _renew_for_ever(self) -> None:
-        retry_s = RETRY_S
-        while True:
-            try:
-                await self.renew()
-            except ApiError as error:
-                log.warning("lease %s/%s not renewed: %s", self._namespace, self._name, error.message)
-                await self._clock.sleep(retry_s)
-                retry_s = min(retry_s * 2, MAX_RETRY_S)
-            else:
-                retry_s = RETRY_S
-                await self._clock.sleep(self._renew_s)
+    async def _renew_in_time(self) -> float:
+        await within(CALL_DEADLINE_S, self.renew(), self._clock)
+        return self._renew_s
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -153,7 +157,7 @@ class LeaderElection:
         while self._clock.monotonic() - renewed_at < self._config.renew_deadline_s:
             await self._clock.sleep(self._config.retry_s)
             left_s = self._config.renew_deadline_s - (self._clock.monotonic() - renewed_at)
-            if await self._try_within(left_s):
+            if await self._try(left_s):
                 renewed_at = self._clock.monotonic()
             elif self._is_held_by_another():
                 break
@@ -174,28 +178,15 @@ class LeaderElection:
         }
         await self._client.update(LEASES, lease)
 
-    async def _try_within(self, timeout_s: float) -> bool:
-        """`_try`, but a server that does not answer in time counts as a failure."""
-        attempt = asyncio.ensure_future(self._try())
-
-        def give_up() -> None:
-            attempt.cancel()
-
-        timer = self._clock.call_later(max(timeout_s, 0.0), give_up)
+    async def _try(self, timeout_s: float = CALL_DEADLINE_S) -> bool:
+        """Take or renew the lease if that is allowed now; no answer in time counts as a refusal."""
         try:
-            await asyncio.wait([attempt])
-            return not attempt.cancelled() and attempt.result()
-        finally:
-            timer.cancel()
-            attempt.cancel()
-
-    async def _try(self) -> bool:
-        """Take or renew the lease if that is allowed now."""
-        try:
-            return await self._take_or_renew()
-        except ApiError as error:
-            log.info("lease %s not taken: %s", self._config.name, error.message)
-            return False
+            return await within(timeout_s, self._take_or_renew(), self._clock)
+        except (ApiError, TimeoutError) as error:
+            log.info("lease %s not taken: %s", self._config.name, error)
+        except Exception:
+            log.exception("lease %s not taken", self._config.name)
+        return False
 
     async def _take_or_renew(self) -> bool:
         config = self._config
