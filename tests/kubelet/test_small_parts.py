@@ -10,6 +10,7 @@ from typing import Any
 
 import pytest
 
+from tests.kit.test_trees import make_deep
 from tests.kubelet.builders import ended, make_pod, running, sandbox
 from wherry.kit.clock import FakeClock
 from wherry.kubelet.backoff import BackOff
@@ -321,3 +322,14 @@ def test_spent_sandboxes_go() -> None:
     boxes = [sandbox(2), sandbox(1, ready=False), sandbox(0, ready=False)]
     found = plan_removals(boxes, [running("web", 1, sandbox_id="s2"), ended("web", 0, 0, sandbox_id="s0")])
     assert [s.id for s in found.sandboxes] == ["s1"]
+
+
+def test_cgroups_of_any_depth_go(tmp_path: Path) -> None:
+    """A privileged container makes cgroups as it likes."""
+    cgroups = PodCgroups(tmp_path, "/kubepods-a")
+    (tmp_path / "cpu").mkdir()
+    cgroups.create(make_pod(web()))
+    make_deep(tmp_path / "cpu/kubepods-a/besteffort/podu1/own", ["a"] * 2000)
+    (tmp_path / "cpu/kubepods-a/besteffort/podu1/cpu.shares").unlink()  # a real cgroup's files go with it
+    cgroups.remove("u1")
+    assert cgroups.uids() == set()

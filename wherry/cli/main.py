@@ -11,7 +11,7 @@ import sys
 import typer
 
 from wherry.cli.down import delete, down, stop
-from wherry.cli.failures import Failure
+from wherry.cli.failures import FAILED, Failure
 from wherry.cli.image import image
 from wherry.cli.kubeconfig import kubeconfig
 from wherry.cli.kubectl import become_kubectl, kubectl
@@ -22,6 +22,7 @@ from wherry.cli.status import status
 from wherry.cli.terminal import complain
 from wherry.cli.up import up
 from wherry.cli.version import version
+from wherry.cluster.lifecycle import EndFailed
 
 app = typer.Typer(
     name="wherry",
@@ -69,6 +70,9 @@ def main() -> None:
     except Failure as failure:
         complain(str(failure))
         sys.exit(failure.code)
+    except EndFailed as error:
+        complain(f"not everything of the cluster is gone: {error}; mend that, then run it again")
+        sys.exit(FAILED)
     except KeyboardInterrupt:
         complain("interrupted")
         sys.exit(130)

@@ -7,11 +7,11 @@ mounted, routed or filtered; deleting also forgets the data.
 
 from __future__ import annotations
 
-import shutil
 import socket
 import subprocess
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
@@ -25,6 +25,7 @@ from wherry.cluster.paths import ClusterPaths
 from wherry.cluster.process import ProcessRecord
 from wherry.cluster.state import States, current, follow
 from wherry.cluster.supervisor import STOP_GRACE_S
+from wherry.kit.trees import remove_tree
 
 SUPERVISOR_GRACE_S = 2 * STOP_GRACE_S + 5.0
 
@@ -35,6 +36,19 @@ class StartFailed(Exception):
 
 class NotReadyInTime(StartFailed):
     """The processes run, but something was not ready before the time was up."""
+
+
+class EndFailed(Exception):
+    """Something of the cluster could not be ended or removed; the message says what."""
+
+
+@contextmanager
+def _resisting() -> Iterator[None]:
+    try:
+        yield
+    except OSError as error:
+        where = f": {error.filename}" if error.filename else ""
+        raise EndFailed(f"{error.strerror or error}{where}") from error
 
 
 @dataclass(frozen=True, slots=True)
@@ -141,26 +155,39 @@ class Lifecycle:
                 record.terminate(STOP_GRACE_S)
 
     def tear_down(self) -> None:
-        """Stop, then end every container and take back mounts, interfaces, routes and rules."""
+        """Stop, then end every container and take back mounts, interfaces, routes and rules.
+
+        Raises EndFailed for what resists.
+        """
         self.stop()
         if self.exists():
             from wherry.cluster.teardown import detach_mounts, tear_down_node
 
-            tear_down_node(self.config, self.paths)
-            detach_mounts(self.paths)
-        shutil.rmtree(self.paths.run, ignore_errors=True)
+            with _resisting():
+                tear_down_node(self.config, self.paths)
+                detach_mounts(self.paths)
+        with _resisting():
+            remove_tree(self.paths.run)
 
     def delete(self) -> None:
-        """Tear down, then forget the data."""
+        """Stop, forget keys and store, tear down, then forget all other data. Raises EndFailed.
+
+        What is secret goes first, so that it is gone whatever resists afterwards.
+        """
+        self.stop()
+        with _resisting():
+            for secret in (self.paths.pki, self.paths.admin_kubeconfig, self.paths.store.parent):
+                remove_tree(secret)
         self.tear_down()
         home = self.machine.data_root / self.config.name
-        if home.is_symlink():
-            home.unlink()
-        if self.paths.data.exists():
-            from wherry.cluster.teardown import check_deletable
+        with _resisting():
+            if home.is_symlink():
+                home.unlink()
+            if self.paths.data.exists():
+                from wherry.cluster.teardown import check_deletable
 
-            check_deletable(self.paths.data)
-            shutil.rmtree(self.paths.data)
+                check_deletable(self.paths.data)
+                remove_tree(self.paths.data.resolve())
 
     def merge_kubeconfig(self, identities: Identities, path: Path) -> None:
         """Put the cluster's context into the user's kubeconfig and make it current."""

@@ -10,23 +10,30 @@ import asyncio
 from pathlib import Path
 
 from wherry.cluster.config import ClusterConfig
+from wherry.cluster.lifecycle import EndFailed
 from wherry.cluster.node import node_of
 from wherry.cluster.paths import ClusterPaths
 from wherry.kit.clock import SystemClock
+from wherry.kubelet.runtimes.containerd.daemon import DaemonFailed
 from wherry.kubelet.runtimes.containerd.facts import MachineFacts, MissingPrograms, read_facts
 from wherry.kubelet.runtimes.containerd.remains import mounts_below, unmount
+from wherry.network.tool import NetworkFailure
+from wherry.proxy.backends.base import BackendError
 
 
 def tear_down_node(config: ClusterConfig, paths: ClusterPaths) -> None:
     """End and remove everything of the cluster that the agent made on this machine.
 
-    Raises DaemonFailed, NetworkFailure, BackendError for what resists.
+    Raises EndFailed, OSError for what resists.
     """
     try:
         facts = read_facts(paths.containerd)
     except MissingPrograms:
         return  # it never ran: nothing can be there
-    asyncio.run(_tear_down(config, paths, facts))
+    try:
+        asyncio.run(_tear_down(config, paths, facts))
+    except (DaemonFailed, NetworkFailure, BackendError) as error:
+        raise EndFailed(str(error)) from error
 
 
 def detach_mounts(paths: ClusterPaths) -> None:

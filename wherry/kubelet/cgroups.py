@@ -13,6 +13,7 @@ from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
+from wherry.kit.trees import remove_directories
 from wherry.kubelet.pod import init_containers, is_sidecar, regular_containers, spec_of, status_of
 from wherry.kubelet.runtimes.base import Resources
 from wherry.objects.quantity import milli, whole
@@ -169,33 +170,32 @@ class PodCgroups:
     def remove(self, uid: str) -> None:
         """Remove what is left of a pod's cgroups; harmless when there is nothing."""
         for directory in self._find(uid):
-            for below in sorted(directory.rglob("*"), reverse=True):
-                if below.is_dir():
-                    _rmdir(below)
-            _rmdir(directory)
+            if not remove_directories(directory):
+                log.info("cgroup %s stays for now: it is in use", directory)
 
     def uids(self) -> set[str]:
         """The pods that have a cgroup."""
-        return {d.name.removeprefix("pod") for d in self._find("*")}
-
-    def remove_all(self) -> None:
-        """Remove every cgroup below the root, and the root."""
-        for base in self._bases():
-            top = base / self._root.strip("/")
-            for directory in sorted((d for d in top.rglob("*") if d.is_dir()), reverse=True):
-                _rmdir(directory)
-            _rmdir(top)
+        found: set[str] = set()
+        for parent in self._parents():
+            try:
+                names = [entry.name for entry in parent.iterdir()]
+            except (FileNotFoundError, NotADirectoryError):
+                continue
+            found.update(name.removeprefix("pod") for name in names if name.startswith("pod"))
+        return found
 
     def _bases(self) -> list[Path]:
         if self._unified:
             return [self._mount]
         return [d for d in self._mount.iterdir() if d.is_dir()] if self._mount.is_dir() else []
 
-    def _find(self, uid: str) -> Iterable[Path]:
+    def _parents(self) -> Iterable[Path]:
         for base in self._bases():
             top = base / self._root.strip("/")
-            for qos in ("", "burstable", "besteffort"):
-                yield from (top / qos).glob(f"pod{uid}")
+            yield from (top, top / "burstable", top / "besteffort")
+
+    def _find(self, uid: str) -> Iterable[Path]:
+        return (parent / f"pod{uid}" for parent in self._parents())
 
     def _create_v1(self, path: str, limits: Resources) -> None:
         for controller in V1_CONTROLLERS:
@@ -234,12 +234,3 @@ class PodCgroups:
 
 def _write(path: Path, value: int | str) -> None:
     path.write_text(str(value))
-
-
-def _rmdir(directory: Path) -> None:
-    try:
-        directory.rmdir()
-    except FileNotFoundError:
-        return
-    except OSError as error:
-        log.info("cgroup %s stays for now: %s", directory, error)

@@ -11,12 +11,12 @@ already as wanted. The layout is upstream's, which some programs rely on to noti
 from __future__ import annotations
 
 import os
-import shutil
 import stat
 import tempfile
 from datetime import datetime
 from pathlib import Path
 
+from wherry.kit.trees import remove_tree
 from wherry.kubelet.volumes.base import MountFailure
 from wherry.kubelet.volumes.payload import Payload
 
@@ -44,7 +44,7 @@ def write_atomically(directory: Path, payload: Payload, now: datetime, group: in
         new_link.unlink(missing_ok=True)
         new_link.symlink_to(version.name)
     except BaseException:
-        shutil.rmtree(version, ignore_errors=True)
+        remove_tree(version)
         raise
     new_link.rename(directory / DATA)
     _link_top(directory, payload)
@@ -117,4 +117,4 @@ def _remove_stale(directory: Path, payload: Payload, version: str) -> None:
         if entry.is_symlink():
             entry.unlink()
         elif entry.name.startswith("..") and entry.is_dir():
-            shutil.rmtree(entry, ignore_errors=True)
+            remove_tree(entry)

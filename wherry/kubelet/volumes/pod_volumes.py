@@ -8,13 +8,12 @@ from __future__ import annotations
 
 import asyncio
 import logging
-import os
-import shutil
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
 from wherry.kit.clock import Clock
+from wherry.kit.trees import remove_tree
 from wherry.kubelet.images import Recorder
 from wherry.kubelet.pod import all_containers, spec_of
 from wherry.kubelet.volumes.base import MountedVolume, MountFailure, Mounts, TokenSource, VolumeContext
@@ -91,7 +90,7 @@ class PodVolumes:
         # A file system bound there would be emptied: the node's own, as hostPath and subPath bind it.
         if left := self._mounts.below(directory):
             raise OSError(f"{left[0]} is still mounted, nothing below {directory} is deleted")
-        await asyncio.to_thread(_remove_tree, directory)
+        await asyncio.to_thread(remove_tree, directory)
 
     def uids(self) -> set[str]:
         """The pods that have something on disk."""
@@ -134,14 +133,3 @@ def _one_user(pod: Mapping[str, Any]) -> int | None:
     default = (spec_of(pod).get("securityContext") or {}).get("runAsUser")
     users = {(c.get("securityContext") or {}).get("runAsUser", default) for c in all_containers(pod)}
     return users.pop() if len(users) == 1 else None
-
-
-def _remove_tree(directory: Path) -> None:
-    """Delete a tree, refusing to enter another file system."""
-    device = directory.stat().st_dev
-    for folder, folders, _ in os.walk(directory):
-        for name in folders:
-            path = Path(folder) / name
-            if not path.is_symlink() and path.stat().st_dev != device:
-                raise OSError(f"{path} is still mounted, nothing below it is deleted")
-    shutil.rmtree(directory)

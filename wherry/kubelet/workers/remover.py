@@ -7,10 +7,10 @@ cgroup), `delete` (the API object), `forget` (what the runtime keeps of it, and 
 from __future__ import annotations
 
 import asyncio
-import shutil
 from collections.abc import Sequence
 
 from wherry.api.core.pods import PODS
+from wherry.kit.trees import remove_tree
 from wherry.kubelet.observation import Observation
 from wherry.kubelet.workers.context import WorkerContext
 from wherry.kubelet.workers.stopper import Stopper
@@ -67,5 +67,4 @@ class Remover:
             await context.runtime.remove_sandbox(sandbox.id)
         context.cgroups.remove(uid)
         logs = context.config.pod_log_dir(namespace_of(pod), name_of(pod), uid)
-        if logs.exists():
-            await asyncio.to_thread(shutil.rmtree, logs)
+        await asyncio.to_thread(remove_tree, logs)

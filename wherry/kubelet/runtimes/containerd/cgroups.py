@@ -5,7 +5,11 @@ With cgroup v1 the same path exists once below every controller, with v2 once.
 
 from __future__ import annotations
 
+import errno
+import os
 from pathlib import Path
+
+from wherry.kit.trees import remove_directories, walk
 
 CGROUPS = Path("/sys/fs/cgroup")
 
@@ -25,24 +29,26 @@ def cgroup_directories(path: str, root: Path = CGROUPS) -> list[Path]:
 def remove_cgroup(path: str, root: Path = CGROUPS) -> None:
     """Remove the cgroup `path` with all below it; those with processes in them stay."""
     for directory in cgroup_directories(path, root):
-        below = sorted(directory.rglob("*/"), reverse=True)
-        for child in (*below, directory):
-            try:
-                child.rmdir()
-            except FileNotFoundError:
-                continue
-            except OSError:
-                # Busy: a process is in it. Whoever ends that one comes by again.
-                break
+        # One that stays is busy: a process is in it. Whoever ends that one comes by again.
+        remove_directories(directory)
 
 
 def processes_in(path: str, root: Path = CGROUPS) -> set[int]:
     """The processes in the cgroup `path` and below it."""
     found: set[int] = set()
     for directory in cgroup_directories(path, root):
-        for file in (directory / "cgroup.procs", *directory.rglob("cgroup.procs")):
-            try:
-                found.update(int(line) for line in file.read_text().split())
-            except FileNotFoundError:
-                continue
+        for descriptor, _ in walk(directory):
+            found.update(_processes(descriptor))
     return found
+
+
+def _processes(cgroup: int) -> list[int]:
+    """The processes listed in the open cgroup; none in one that vanished (reading says ENODEV then)."""
+    try:
+        file = os.open("cgroup.procs", os.O_RDONLY | os.O_CLOEXEC, dir_fd=cgroup)
+        with os.fdopen(file) as lines:
+            return [int(line) for line in lines]
+    except OSError as error:
+        if error.errno not in (errno.ENOENT, errno.ENODEV):
+            raise
+        return []

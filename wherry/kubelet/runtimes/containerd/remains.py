@@ -7,9 +7,10 @@ from __future__ import annotations
 
 import ctypes
 import os
-import shutil
 from collections.abc import Iterable
 from pathlib import Path
+
+from wherry.kit.trees import remove_tree
 
 MOUNT_INFO = Path("/proc/self/mountinfo")
 SHIM_SOCKETS = Path("/run/containerd/s")
@@ -46,8 +47,7 @@ def shim_sockets(state: Path) -> list[Path]:
 def remove_trees(directories: Iterable[Path]) -> None:
     """Remove directories with everything in them; missing ones are fine. Raises OSError."""
     for directory in directories:
-        if directory.exists():
-            shutil.rmtree(directory)
+        remove_tree(directory)
 
 
 def _unescape(field: str) -> str:
