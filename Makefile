@@ -7,41 +7,60 @@ PACKAGES := containerd runc containernetworking-plugins iptables conntrack iprou
 TEST_PACKAGES := wrk
 # Each file's tests stay together, so that what a file makes once is made once. What measures, and what
 # drives the one machine's containers, runs alone: `make test`.
-QUICK := $(BIN)/pytest -m "not cluster and not slow" -n auto --dist loadfile
-STAMP := $(VENV)/.installed
+QUICK := -m "not cluster and not slow" -n auto --dist loadfile
+# What running needs, and what working on Wherry needs: both are installed from the locked files, and
+# again when one of these changed.
+RUN := $(VENV)/.run
+DEV := $(VENV)/.dev
+LATEST := .venv-latest
+COMPILE := $(BIN)/uv pip compile --quiet --upgrade --universal --generate-hashes --no-header --python-version 3.11
 
-.PHONY: help up down check test quick bench format tools packages test-packages clean
+.PHONY: help up down check test quick latest bench format lock audit tools packages test-packages clean
 
 help:  ## Show what can be made.
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*##/\t/' | expand -t 12
 
-up: packages $(STAMP) tools  ## Install what is missing, start a cluster, wait until its node is Ready.
+up: packages $(RUN) tools  ## Install what is missing, start a cluster, wait until its node is Ready.
 	@$(BIN)/wherry up
 
 down:  ## Stop all clusters; no process, container, mount, interface or rule stays.
 	@if [ -x $(BIN)/wherry ]; then $(BIN)/wherry down --all; fi
 
-check: $(STAMP)  ## Formatting, lint, types, import contracts.
+check: $(DEV)  ## Formatting, lint, types, import contracts.
 	$(BIN)/ruff format --check .
 	$(BIN)/ruff check .
 	$(BIN)/mypy
 	$(BIN)/lint-imports
 
-test: packages test-packages $(STAMP) tools  ## Every test, those with real containers too.
-	$(QUICK)
+test: packages test-packages $(DEV) tools  ## Every test, those with real containers too.
+	$(BIN)/pytest $(QUICK)
 	$(BIN)/pytest -m "cluster or slow"
 
-quick: $(STAMP)  ## The quick tests on all cores: no root, no containers, no processes.
-	$(QUICK)
+quick: $(DEV)  ## The quick tests on all cores: no root, no containers, no processes.
+	$(BIN)/pytest $(QUICK)
 
-bench: packages test-packages $(STAMP) tools  ## Measure start, memory, requests per second.
+latest: $(RUN)  ## The quick tests against the newest of every dependency: are the ranges in pyproject.toml honest?
+	$(PYTHON) -m venv --clear $(LATEST)
+	$(BIN)/uv pip install --quiet --python $(LATEST) --upgrade -e '.[dev]'
+	$(LATEST)/bin/pytest $(QUICK)
+
+bench: packages test-packages $(DEV) tools  ## Measure start, memory, requests per second.
 	$(BIN)/python -m bench
 
-format: $(STAMP)  ## Format the code.
+format: $(DEV)  ## Format the code.
 	$(BIN)/ruff check --fix .
 	$(BIN)/ruff format .
 
-tools: $(STAMP)  ## Fetch kubectl and helm into ~/.cache/wherry/tools.
+lock: $(RUN)  ## Lock the newest of every dependency that pyproject.toml allows, with hashes.
+	$(COMPILE) requirements/install.in -o requirements/install.txt
+	$(COMPILE) pyproject.toml -o requirements/run.txt
+	$(COMPILE) pyproject.toml --extra dev -c requirements/run.txt -o requirements/dev.txt
+	$(COMPILE) --no-deps requirements/clients.in -o requirements/clients.txt
+
+audit: $(RUN)  ## Look the locked versions up among known vulnerabilities; asks pypi.org.
+	$(BIN)/uvx --quiet pip-audit --disable-pip --require-hashes -r requirements/run.txt
+
+tools: $(RUN)  ## Fetch kubectl and helm into ~/.cache/wherry/tools.
 	@$(BIN)/python -m tools.fetch_clients
 
 packages:
@@ -50,13 +69,20 @@ packages:
 test-packages:
 	@tools/install_packages.sh $(TEST_PACKAGES)
 
-$(STAMP): pyproject.toml
+$(RUN): pyproject.toml requirements/install.txt requirements/run.txt
 	@command -v $(PYTHON) >/dev/null || tools/install_packages.sh python3
 	@$(PYTHON) -c 'import ensurepip, venv' 2>/dev/null || tools/install_packages.sh python3-venv
 	@test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
-	@echo "* Installing Wherry and its dependencies into $(VENV)"
-	@$(BIN)/pip install --quiet --disable-pip-version-check -e '.[dev]' 2>&1 | { grep -vE '^WARNING: ' || true; }
-	@touch $(STAMP)
+	@echo "* Installing Wherry and what it runs on into $(VENV)"
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-compile --require-hashes -r requirements/install.txt
+	@$(BIN)/uv pip install --quiet --python $(VENV) --require-hashes -r requirements/run.txt
+	@$(BIN)/uv pip install --quiet --python $(VENV) --no-deps --no-build-isolation -e .
+	@touch $@
+
+$(DEV): $(RUN) requirements/dev.txt
+	@echo "* Installing what checks and tests need into $(VENV)"
+	@$(BIN)/uv pip install --quiet --python $(VENV) --require-hashes -r requirements/dev.txt
+	@touch $@
 
 clean:  ## Remove what was built.
-	rm -rf $(VENV) dist build .mypy_cache .ruff_cache
+	rm -rf $(VENV) $(LATEST) dist build .mypy_cache .ruff_cache

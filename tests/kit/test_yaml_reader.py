@@ -61,7 +61,7 @@ def test_values(text: str, value: Any) -> None:
         ("!!binary ü", "cannot decode"),
         ("[" * 201 + "]" * 201, "exceeded max depth of 200"),
         ("a: &a [" + "x, " * 1000 + "]\nb: [" + "*a, " * 5000 + "]", "document contains excessive aliasing"),
-        (b"\xff", "unacceptable character"),
+        (b"\xff", "invalid leading UTF-8 octet"),
     ],
 )
 def test_what_is_refused(text: str | bytes, said: str) -> None:
@@ -78,11 +78,38 @@ def test_repeated_keys_are_told_and_the_last_counts() -> None:
 
 
 def test_deep_documents_do_not_touch_the_stack() -> None:
-    value = read("[" * 5000 + "]" * 5000, max_depth=5000).value
+    value = read("[" * 1000 + "]" * 1000, max_depth=1000).value
     depth = 0
     while value:
         value, depth = value[0], depth + 1
-    assert depth == 4999
+    assert depth == 999
+
+
+@pytest.mark.parametrize("depth", [1001, 5000, 100_000])
+def test_what_the_parser_itself_finds_too_deep_is_told_in_our_words(depth: int) -> None:
+    with pytest.raises(YamlError, match=r"^exceeded max depth of 10$"):
+        read("[" * depth + "]" * depth, max_depth=10)
+
+
+@pytest.mark.parametrize(
+    ("error", "said"),
+    [
+        (yaml.YAMLError("some words"), "not a YAML document"),
+        (yaml.MarkedYAMLError(problem="words of a newer library"), "not a YAML document"),
+        (yaml.MarkedYAMLError(problem="did not find expected key"), "did not find expected key"),
+        (yaml.MarkedYAMLError(problem="exceeded maximum nesting depth"), "exceeded max depth of 200"),
+    ],
+)
+def test_the_library_is_never_quoted_unknown(
+    error: yaml.YAMLError, said: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fail(*_: object, **__: object) -> None:
+        raise error
+
+    monkeypatch.setattr(yaml, "parse", fail)
+    with pytest.raises(YamlError) as refused:
+        read("a: 1")
+    assert str(refused.value) == said
 
 
 JSON = st.recursive(

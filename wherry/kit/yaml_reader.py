@@ -85,18 +85,46 @@ def read(text: bytes | str, *, max_depth: int = MAX_DEPTH, max_expanded: int = M
         # A surrogate escape becomes a text that cannot be encoded again; it is found where it is read.
         for event in yaml.parse(text, Loader=getattr(yaml, "CSafeLoader", yaml.SafeLoader)):
             builder.take(event)
-    except yaml.MarkedYAMLError as error:
-        raise YamlError(_problem(error)) from error
-    except (yaml.YAMLError, UnicodeError) as error:
-        raise YamlError(" ".join(str(error).split())) from error
+    except yaml.YAMLError as error:
+        raise YamlError(_problem(error, max_depth)) from error
+    except UnicodeError as error:
+        raise YamlError(UNREADABLE) from error
     return Document(builder.value, builder.repeated)
 
 
-def _problem(error: yaml.MarkedYAMLError) -> str:
-    """What is wrong and in which line, in the words of the parser upstream uses."""
-    mark = error.problem_mark or error.context_mark
+UNREADABLE = "not a YAML document"
+"""Said where the library's words are none of the parser upstream uses."""
+
+
+def _problem(error: yaml.YAMLError, max_depth: int) -> str:
+    """What is wrong and in which line, in the words of the parser upstream uses (a port of libyaml).
+
+    libyaml's own words are the same but for a few; whatever else a version of the library may say is
+    replaced, so that nobody's messages hang on it.
+    """
+    said = getattr(error, "problem", None) or getattr(error, "reason", None) or ""
+    mark = getattr(error, "problem_mark", None) or getattr(error, "context_mark", None)
     where = f"line {mark.line + 1}: " if mark is not None and mark.line else ""
-    return f"{where}{error.problem or error}"
+    if said == "exceeded maximum nesting depth":
+        return f"{where}exceeded max depth of {max_depth}"
+    return f"{where}{said if said.startswith(_SHARED_WORDS) else UNREADABLE}"
+
+
+_SHARED_WORDS = (
+    "block sequence entries are not allowed",
+    "control characters are not allowed",
+    "could not find expected",
+    "did not find",
+    "found ",
+    "incomplete UTF",
+    "invalid Unicode",
+    "invalid leading UTF-8 octet",
+    "invalid length of a UTF-8 sequence",
+    "invalid trailing UTF-8 octet",
+    "mapping keys are not allowed",
+    "mapping values are not allowed",
+)
+"""What problems that libyaml and its port tell alike begin with."""
 
 
 class _Builder:
