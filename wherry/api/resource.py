@@ -66,6 +66,11 @@ class Strategy:
     """Whether an update without resourceVersion is taken (upstream's AllowUnconditionalUpdate)."""
     orphans_by_default = False
     """Whether a deletion that does not say what becomes of dependents leaves them."""
+    status_resets: tuple[str, ...] = ("spec",)
+    """Fields a write of status leaves as they are stored, and nobody comes to own by it (GetResetFields).
+
+    Paths such as `spec` or `metadata.labels`; `metadata` means all of it a client may set.
+    """
 
     def default(self, obj: Object) -> None:
         """Fill what the user left out, as upstream's defaulting functions do."""
@@ -79,8 +84,12 @@ class Strategy:
             new["status"] = status
 
     def prepare_status(self, new: Object, old: Object) -> None:
-        """Keep everything but status as stored."""
-        keep_all_but_status(new, old)
+        """Put back what a write of status may not change (upstream's status strategy, PrepareForUpdate)."""
+        for path in self.status_resets:
+            restore(new, old, path)
+
+    def stamp(self, new: Object, old: Object | None, now: str) -> None:
+        """Set the times the server keeps, after `prepare` and `prepare_status`; `now` is in wire format."""
 
     def validate(self, new: Object, old: Object | None) -> list[FieldError]:
         """What is wrong with `new` (on update: also which immutable fields changed)."""
@@ -110,25 +119,26 @@ class Strategy:
         return [meta.get("name", ""), meta.get("creationTimestamp", "")]
 
 
-def keep_all_but_status(new: Object, old: Object) -> None:
-    """Make `new` the stored `old` with only `new`'s status (and managedFields), in place.
+_RESET_METADATA = ("labels", "annotations", "finalizers", "ownerReferences")
+"""What is put back of metadata (metav1.ResetObjectMetaForStatus); the rest is the server's anyway."""
 
-    Upstream resets spec, labels, annotations and the like on a status write; finalizers and owner
-    references of `new` are dropped too.
+
+def restore(new: Object, old: Object, path: str) -> None:
+    """Give the field at `path` its old value, in place.
+
+    `path` is as in `Strategy.status_resets`: `spec`, `metadata.labels`, `metadata` for all a client may set.
     """
-    status = new.get("status")
-    managed = (new.get("metadata") or {}).get("managedFields")
-    revision = (new.get("metadata") or {}).get("resourceVersion")
-    kept = {key: value for key, value in old.items() if key != "status"}
-    kept["metadata"] = dict(old.get("metadata") or {})
-    if managed is not None:
-        kept["metadata"]["managedFields"] = managed
-    if revision:
-        kept["metadata"]["resourceVersion"] = revision
-    new.clear()
-    new.update(kept)
-    if status is not None:
-        new["status"] = status
+    if path == "metadata":
+        for name in _RESET_METADATA:
+            restore(new, old, f"metadata.{name}")
+        return
+    parent, _, name = path.rpartition(".")
+    source = (old.get(parent) or {}) if parent else old
+    target = new.setdefault(parent, {}) if parent else new
+    if name in source:
+        target[name] = source[name]
+    else:
+        target.pop(name, None)
 
 
 NAME_AND_AGE = (

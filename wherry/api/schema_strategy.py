@@ -48,7 +48,7 @@ class SchemaStrategy(Strategy):
     `has_status` says that status has a subresource of its own; `tracks_generation` that
     metadata.generation counts changes. `defaults` fills an object, `prepares` adds to `prepare`,
     `rules` adds errors to those of the schema, `status_rules` those of a written status, `row` gives the
-    table's cells, `warns` texts for the client.
+    table's cells, `warns` texts for the client, `stamps` sets times. `status_resets` is as in `Strategy`.
     """
 
     schema: str
@@ -58,10 +58,12 @@ class SchemaStrategy(Strategy):
     tracks_generation: bool = False
     creates_on_update: bool = False
     unconditional_update: bool = True
+    status_resets: tuple[str, ...] = ("spec",)
     immutable: tuple[str, ...] = ()
     is_complete: bool = False
     defaults: Callable[[Object], None] | None = None
     prepares: Callable[[Object, Object | None], None] | None = None
+    stamps: Callable[[Object, Object | None, str], None] | None = None
     rules: Callable[[Object, Object | None], list[FieldError]] | None = None
     status_rules: Callable[[Object, Object], list[FieldError]] | None = None
     row: Callable[[Object, datetime], list[Any]] | None = field(default=None)
@@ -80,6 +82,11 @@ class SchemaStrategy(Strategy):
             self.prepares(new, old)
         if self.tracks_generation:
             bump_generation(new, old)
+
+    def stamp(self, new: Object, old: Object | None, now: str) -> None:
+        """Set times through `stamps`."""
+        if self.stamps is not None:
+            self.stamps(new, old, now)
 
     def validate(self, new: Object, old: Object | None) -> list[FieldError]:
         """Metadata, immutable fields, the kind's own rules, and the schema where these said nothing."""

@@ -51,6 +51,7 @@ class EarlierStrategy(Strategy):
         self.creates_on_update = modern.strategy.creates_on_update
         self.unconditional_update = modern.strategy.unconditional_update
         self.orphans_by_default = differences.orphans_by_default
+        self.status_resets = modern.strategy.status_resets
 
     def _up(self, obj: Object) -> Object:
         convert = self._differences.to_present
@@ -89,6 +90,11 @@ class EarlierStrategy(Strategy):
         """As the present version does."""
         before = self._up(old)
         self._change(new, lambda obj: self._modern.prepare_status(obj, before))
+
+    def stamp(self, new: Object, old: Object | None, now: str) -> None:
+        """As the present version does."""
+        before = self._up(old) if old is not None else None
+        self._change(new, lambda obj: self._modern.stamp(obj, before, now))
 
     def validate(self, new: Object, old: Object | None) -> list[FieldError]:
         """What the present version finds; fields are named as they are called there."""

@@ -70,16 +70,13 @@ def _version(core: Core, resource: Resource, api_version: str) -> Resource | Non
     return found if found is not None and found.is_version_of(resource) else None
 
 
-def _resets(call: Call, resource: Resource) -> frozenset[str] | None:
-    """Top-level fields the call cannot own; None for the usual ones.
+def track(
+    core: Core, call: Call, resource: Resource, old: Object | None, new: Object, resets: frozenset[str]
+) -> None:
+    """Record in `new` that this call's manager set what differs from `old`, but for the fields in `resets`.
 
-    Where status has no subresource of its own it is a field like any other.
+    It comes before the strategy puts anything into the object: what that fills in has no owner.
     """
-    return None if call.info.subresource or resource.has_status else frozenset()
-
-
-def track(core: Core, call: Call, resource: Resource, old: Object | None, new: Object) -> None:
-    """Record in `new` that this call's manager set what differs from `old`."""
     managed = track_update(
         old,
         new,
@@ -89,7 +86,7 @@ def track(core: Core, call: Call, resource: Resource, old: Object | None, new: O
         subresource=call.info.subresource,
         now=core.timestamp(),
         convert=converter(core, resource),
-        resets=_resets(call, resource),
+        resets=resets,
     )
     if managed:
         new["metadata"]["managedFields"] = managed
@@ -97,8 +94,13 @@ def track(core: Core, call: Call, resource: Resource, old: Object | None, new: O
         new["metadata"].pop("managedFields", None)
 
 
-def apply(core: Core, call: Call, resource: Resource, live: Object | None, applied: Object) -> Object:
-    """Server-side apply of `applied` on `live`. Raises ApiError (409) for conflicts not forced."""
+def apply(
+    core: Core, call: Call, resource: Resource, live: Object | None, applied: Object, resets: frozenset[str]
+) -> Object:
+    """Server-side apply of `applied` on `live`; nobody comes to own the fields in `resets`.
+
+    Raises ApiError (409) for conflicts not forced.
+    """
     merged, conflicts = merge_apply(
         live,
         applied,
@@ -109,7 +111,7 @@ def apply(core: Core, call: Call, resource: Resource, live: Object | None, appli
         subresource=call.info.subresource,
         now=core.timestamp(),
         convert=converter(core, resource),
-        resets=_resets(call, resource),
+        resets=resets,
     )
     if conflicts:
         raise conflict_error(conflicts)

@@ -8,15 +8,19 @@ from typing import Any
 import pytest
 
 from tests.api.certificates.material import encoded, pem, request_der
-from tests.apiserver.rig import Rig, account, pod
+from tests.apiserver.rig import Rig, account, pod, running
 from wherry.api.apps.deployments import DEPLOYMENTS
 from wherry.api.certificates.certificate_signing_requests import CERTIFICATE_SIGNING_REQUESTS
 from wherry.api.core.nodes import NODES
+from wherry.api.core.persistent_volumes import PERSISTENT_VOLUMES
 from wherry.api.core.pods import PODS
 from wherry.api.core.replication_controllers import REPLICATION_CONTROLLERS
 from wherry.api.core.service_accounts import SERVICE_ACCOUNTS
+from wherry.api.core.services import SERVICES
+from wherry.api.networking.ingresses import INGRESSES
 from wherry.api.policy.pod_disruption_budgets import POD_DISRUPTION_BUDGETS
 from wherry.apiserver.user import AUTHENTICATED, NODES_GROUP, User
+from wherry.kit.clock import FakeClock
 from wherry.objects.errors import ApiError
 from wherry.objects.meta import Object
 
@@ -224,6 +228,87 @@ async def test_approval_writes_only_the_decision(rig: Rig) -> None:
     approved["status"]["conditions"].append({"type": "Denied", "status": "True", "reason": "r"})
     with pytest.raises(ApiError, match="mutually exclusive"):
         await rig.admin.update(CERTIFICATE_SIGNING_REQUESTS, approved, "approval")
+
+
+async def test_a_request_keeps_decisions_but_takes_other_conditions_and_metadata(rig: Rig) -> None:
+    await rig.admin.create(
+        CERTIFICATE_SIGNING_REQUESTS,
+        {
+            "metadata": {"name": "c"},
+            "spec": {"request": REQUEST, "signerName": "example.com/s", "usages": ["client auth"]},
+        },
+    )
+    made = await rig.admin.get(CERTIFICATE_SIGNING_REQUESTS, "c")
+    made["status"] = {"conditions": [{"type": "Approved", "status": "True", "reason": "r"}]}
+    approved = await rig.admin.update(CERTIFICATE_SIGNING_REQUESTS, made, "approval")
+    decision = dict(approved["status"]["conditions"][0])
+    approved["metadata"]["annotations"] = {"seen": "yes"}
+    approved["status"]["conditions"][0]["reason"] = "other"
+    approved["status"]["conditions"].append({"type": "Mine", "status": "True"})
+    stored = await rig.admin.update_status(CERTIFICATE_SIGNING_REQUESTS, approved)
+    assert stored["metadata"]["annotations"] == {"seen": "yes"}
+    assert stored["status"]["conditions"][0] == decision
+    assert stored["status"]["conditions"][1]["lastTransitionTime"]
+    stored["status"]["conditions"].pop(0)
+    with pytest.raises(ApiError, match="may not remove a condition of type"):
+        await rig.admin.update_status(CERTIFICATE_SIGNING_REQUESTS, stored)
+
+
+async def test_annotations_are_patched_through_status_and_belong_to_who_did(rig: Rig) -> None:
+    backend = {"service": {"name": "s", "port": {"number": 80}}}
+    await rig.admin.create(
+        INGRESSES,
+        {"metadata": {"name": "i", "namespace": "default"}, "spec": {"defaultBackend": backend}},
+    )
+    patch = {"metadata": {"annotations": {"seen": "yes"}}, "spec": {"ingressClassName": "other"}}
+    stored = await rig.admin.patch(INGRESSES, "i", "default", patch, subresource="status")
+    assert stored["metadata"]["annotations"] == {"seen": "yes"}
+    assert "ingressClassName" not in stored["spec"]
+    (entry,) = [it for it in stored["metadata"]["managedFields"] if it.get("subresource") == "status"]
+    assert list(entry["fieldsV1"]) == ["f:metadata"]
+
+
+async def test_a_finalizer_may_go_by_a_write_of_status(rig: Rig) -> None:
+    made = await rig.admin.create(
+        SERVICES,
+        {
+            "metadata": {"name": "s", "namespace": "default", "finalizers": ["example.com/f"]},
+            "spec": {"ports": [{"port": 80}]},
+        },
+    )
+    await rig.admin.delete(SERVICES, "s", "default")
+    made["metadata"]["finalizers"] = []
+    made["metadata"].pop("resourceVersion")
+    await rig.admin.update_status(SERVICES, made)
+    with pytest.raises(ApiError, match="not found"):
+        await rig.admin.get(SERVICES, "s", "default")
+
+
+async def test_a_volume_tells_when_its_phase_changed() -> None:
+    clock = FakeClock()
+    async with running(clock) as rig:
+        spec = {
+            "capacity": {"storage": "1Gi"},
+            "accessModes": ["ReadWriteOnce"],
+            "hostPath": {"path": "/data"},
+        }
+        made = await rig.admin.create(PERSISTENT_VOLUMES, {"metadata": {"name": "v"}, "spec": spec})
+        assert made["status"] == {
+            "phase": "Pending",
+            "lastPhaseTransitionTime": made["metadata"]["creationTimestamp"],
+        }
+        await clock.advance(5)
+        same = await rig.admin.patch(
+            PERSISTENT_VOLUMES, "v", "", {"status": {"message": "m"}}, subresource="status"
+        )
+        assert same["status"]["lastPhaseTransitionTime"] == made["status"]["lastPhaseTransitionTime"]
+        bound = await rig.admin.patch(
+            PERSISTENT_VOLUMES, "v", "", {"status": {"phase": "Available"}}, subresource="status"
+        )
+        assert bound["status"]["lastPhaseTransitionTime"] > made["status"]["lastPhaseTransitionTime"]
+        own = {"status": {"phase": "Bound", "lastPhaseTransitionTime": "2001-01-01T00:00:00Z"}}
+        told = await rig.admin.patch(PERSISTENT_VOLUMES, "v", "", own, subresource="status")
+        assert told["status"]["lastPhaseTransitionTime"] == "2001-01-01T00:00:00Z"
 
 
 async def test_ephemeral_containers_join_and_resources_change(rig: Rig, running_pod: Object) -> None:

@@ -7,10 +7,12 @@ from typing import Any
 
 import pytest
 
-from tests.apiserver.rig import Rig, config_map
+from tests.apiserver.rig import Rig, config_map, running
+from wherry.api.batch.jobs import JOBS
 from wherry.api.core.config_maps import CONFIG_MAPS
 from wherry.api.core.namespaces import NAMESPACES
 from wherry.client.transport import APPLY_PATCH, JSON_PATCH, MERGE_PATCH
+from wherry.kit.clock import FakeClock
 from wherry.objects.errors import ApiError
 
 MAPS = "/api/v1/namespaces/default/configmaps"
@@ -215,6 +217,39 @@ async def test_apply_without_change_writes_nothing(rig: Rig) -> None:
     _, made, _ = await rig.http("PATCH", path, body, headers=headers)
     status, again, _ = await rig.http("PATCH", path, body, headers=headers)
     assert (status, again) == (200, made)
+
+
+async def test_an_identical_apply_of_a_secret_with_texts_writes_nothing() -> None:
+    clock = FakeClock()
+    async with running(clock) as rig:
+        headers = {"Content-Type": APPLY_PATCH}
+        path = "/api/v1/namespaces/default/secrets/a?fieldManager=one"
+        secret = {"apiVersion": "v1", "kind": "Secret", "metadata": {"name": "a"}, "stringData": {"x": "1"}}
+        _, made, _ = await rig.http("PATCH", path, json.dumps(secret), headers=headers)
+        await clock.advance(5)
+        status, again, _ = await rig.http("PATCH", path, json.dumps(secret), headers=headers)
+        assert (status, again) == (200, made)
+
+
+async def test_what_the_server_fills_in_has_no_owner(rig: Rig) -> None:
+    job = {
+        "apiVersion": "batch/v1",
+        "kind": "Job",
+        "metadata": {"name": "j"},
+        "spec": {
+            "template": {
+                "spec": {"restartPolicy": "Never", "containers": [{"name": "c", "image": "busybox:1"}]}
+            }
+        },
+    }
+    made = await rig.admin.create(JOBS, {**job, "metadata": {"name": "j", "namespace": "default"}})
+    owned = made["metadata"]["managedFields"][0]["fieldsV1"]
+    assert "f:selector" not in owned["f:spec"]
+    assert "f:metadata" not in owned["f:spec"]["f:template"]
+    headers = {"Content-Type": APPLY_PATCH}
+    path = "/apis/batch/v1/namespaces/default/jobs/j?fieldManager=two"
+    status, answer, _ = await rig.http("PATCH", path, json.dumps(job), headers=headers)
+    assert (status, answer["spec"]) == (200, made["spec"])
 
 
 async def test_invalid_objects_name_every_field(rig: Rig) -> None:

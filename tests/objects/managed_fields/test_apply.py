@@ -219,6 +219,7 @@ def test_status_belongs_to_its_subresource() -> None:
         "apps/v1",
         "status",
         "t",
+        frozenset(("spec",)),
     )
     assert obj["spec"] == {"replicas": 1}
     assert owners(obj)["ctl"] == {"f:status": {"f:replicas": {}}}

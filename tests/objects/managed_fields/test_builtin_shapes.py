@@ -46,7 +46,7 @@ def test_status_conditions_are_owned_one_by_one() -> None:
     old = pod()
     old["metadata"]["managedFields"] = track_update(None, old, "kubectl", POD, "v1", "", "s")
     new = {**old, "status": {"phase": "Running", "conditions": [{"type": "Ready", "status": "True"}]}}
-    entries = track_update(old, new, "kubelet", POD, "v1", "status", "t")
+    entries = track_update(old, new, "kubelet", POD, "v1", "status", "t", frozenset(("spec",)))
     (fields,) = (entry["fieldsV1"] for entry in entries if entry["manager"] == "kubelet")
     assert fields == {
         "f:status": {

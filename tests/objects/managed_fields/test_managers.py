@@ -3,7 +3,7 @@ from __future__ import annotations
 from typing import Any
 
 from tests.objects.shapes import DEPLOYMENT
-from wherry.objects.managed_fields import track_update
+from wherry.objects.managed_fields import STATUS, track_update
 from wherry.objects.managed_fields.managers import ANCIENT, MAX_UPDATE_MANAGERS
 
 
@@ -20,7 +20,8 @@ def write(
     version: str = "apps/v1",
 ) -> dict[str, Any]:
     """`new` as it would be stored: with its managedFields."""
-    entries = track_update(old, new, manager, DEPLOYMENT, version, subresource, now)
+    resets = frozenset(("spec",)) if subresource == "status" else STATUS
+    entries = track_update(old, new, manager, DEPLOYMENT, version, subresource, now, resets)
     meta = {**new["metadata"], "managedFields": entries}
     if not entries:
         del meta["managedFields"]

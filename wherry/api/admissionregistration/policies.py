@@ -54,6 +54,7 @@ def policy_resource(kind: str, plural: str, *, mutates: bool) -> Resource:
             schema=schema,
             namespaced=False,
             has_status=not mutates,
+            status_resets=("spec", "metadata"),
             tracks_generation=True,
             is_complete=True,
             defaults=_default,

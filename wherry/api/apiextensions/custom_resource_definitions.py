@@ -11,7 +11,7 @@ from typing import Any
 
 from wherry.api.apiextensions.definition_rules import definition_errors, status_errors
 from wherry.api.apiextensions.stored_definitions import from_v1beta1, to_v1beta1
-from wherry.api.resource import Resource, Subresource
+from wherry.api.resource import Resource, Subresource, restore
 from wherry.api.schema_strategy import SchemaStrategy
 from wherry.objects.conditions import with_condition
 from wherry.objects.meta import Object
@@ -60,6 +60,13 @@ def _prepare(new: Object, old: Object | None) -> None:
 class _Strategy(SchemaStrategy):
     """Beyond the schema: a deleted definition waits for its objects."""
 
+    def prepare_status(self, new: Object, old: Object) -> None:
+        """Put the spec back. Nobody comes to own metadata here, but upstream lets it through.
+
+        Its controller takes the cleanup finalizer away by a write of status.
+        """
+        restore(new, old, "spec")
+
     def prepare_deletion(self, obj: Object, now: str) -> None:
         """Hold the definition until its objects are deleted, and say so."""
         finalizers = obj["metadata"].setdefault("finalizers", [])
@@ -85,6 +92,7 @@ CUSTOM_RESOURCE_DEFINITIONS = Resource(
         schema=_SCHEMA,
         namespaced=False,
         has_status=True,
+        status_resets=("spec", "metadata"),
         is_complete=True,
         tracks_generation=True,
         defaults=_default,

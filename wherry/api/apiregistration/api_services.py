@@ -113,6 +113,7 @@ API_SERVICES = Resource(
         namespaced=False,
         name_rule=PATH_SEGMENT,
         has_status=True,
+        status_resets=("spec", "metadata"),
         defaults=_default,
         prepares=_prepare,
         rules=_rules,

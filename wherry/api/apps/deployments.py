@@ -51,6 +51,8 @@ _COUNTS = (
 class DeploymentStrategy(Strategy):
     """Defaults, checks and table row of deployments."""
 
+    status_resets = ("spec", "metadata.labels")
+
     def default(self, obj: Object) -> None:
         spec = obj.setdefault("spec", {})
         default_replicas(spec)
@@ -65,13 +67,6 @@ class DeploymentStrategy(Strategy):
         new.setdefault("status", {})
         # kubectl and the controller keep state in annotations, so these count as changes too.
         track_generation(new, old, ("spec", "metadata.annotations"))
-
-    def prepare_status(self, new: Object, old: Object) -> None:
-        # The controller writes the revision annotation together with the status, as upstream allows.
-        annotations = (new.get("metadata") or {}).get("annotations")
-        super().prepare_status(new, old)
-        if annotations:
-            new["metadata"]["annotations"] = annotations
 
     def validate(self, new: Object, old: Object | None) -> list[FieldError]:
         errors: Errors = (

@@ -9,9 +9,15 @@ from __future__ import annotations
 from datetime import datetime
 from typing import Any
 
-from wherry.api.certificates.signing import kept_errors, spec_errors, status_errors
+from wherry.api.certificates.signing import (
+    date_conditions,
+    keep_decisions,
+    kept_errors,
+    spec_errors,
+    status_errors,
+)
 from wherry.api.columns import AGE, NAME, NONE, age_of
-from wherry.api.resource import Column, Resource, Subresource
+from wherry.api.resource import Column, Resource, Subresource, restore
 from wherry.api.schema_strategy import SchemaStrategy
 from wherry.api.validation import NameRule
 from wherry.objects.durations import human_duration
@@ -36,6 +42,20 @@ def _rules(new: Object, old: Object | None) -> list[FieldError]:
 
 def _status_rules(new: Object, old: Object) -> list[FieldError]:
     return status_errors(new, old) + kept_errors(new, old, may_decide=False, may_issue=True)
+
+
+class _Strategy(SchemaStrategy):
+    """Beyond the schema: what a write of status does to decisions made, and when conditions changed."""
+
+    def prepare_status(self, new: Object, old: Object) -> None:
+        """Put back what was asked for, and decisions as they were made."""
+        restore(new, old, "spec")
+        keep_decisions(new, old)
+
+    def stamp(self, new: Object, old: Object | None, now: str) -> None:
+        """Date new conditions."""
+        if old is not None:
+            date_conditions(new, old, now)
 
 
 def csr_status_words(csr: Object) -> str:
@@ -77,11 +97,12 @@ CERTIFICATE_SIGNING_REQUESTS = Resource(
     namespaced=False,
     short_names=("csr",),
     subresources=(Subresource("approval"), Subresource("status")),
-    strategy=SchemaStrategy(
+    strategy=_Strategy(
         schema=_SCHEMA,
         namespaced=False,
         name_rule=_ANY_NAME,
         has_status=True,
+        status_resets=("spec", "status.conditions"),
         is_complete=True,
         prepares=_prepare,
         rules=_rules,

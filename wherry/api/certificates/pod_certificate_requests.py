@@ -65,6 +65,7 @@ POD_CERTIFICATE_REQUESTS = Resource(
         unconditional_update=False,
         namespaced=True,
         has_status=True,
+        status_resets=("spec", "metadata"),
         is_complete=True,
         immutable=("spec",),
         defaults=_default,

@@ -140,6 +140,32 @@ def _condition_errors(conditions: list[Fields], before: list[Fields]) -> list[Fi
     return errors
 
 
+def keep_decisions(new: Object, old: Object) -> None:
+    """Put approvals and denials back as stored, unless some were added or removed: that is refused."""
+    conditions = _conditions(new)
+    for kind in (APPROVED, DENIED):
+        stored = [condition for condition in _conditions(old) if condition.get("type") == kind]
+        places = [at for at, condition in enumerate(conditions) if condition.get("type") == kind]
+        if stored and len(stored) == len(places):
+            for at, condition in zip(places, stored, strict=True):
+                conditions[at] = condition
+            new["status"]["conditions"] = conditions
+
+
+def date_conditions(new: Object, old: Object, now: str) -> None:
+    """Give conditions without times the time `now`, or that of the stored one of that type and status."""
+    before = {
+        (c.get("type"), c.get("status")): c.get("lastTransitionTime") for c in reversed(_conditions(old))
+    }
+    dated: list[Object] = []
+    for condition in _conditions(new):
+        same = before.get((condition.get("type"), condition.get("status")))
+        given = {name: value for name, value in condition.items() if value}
+        dated.append({**condition, "lastUpdateTime": now, "lastTransitionTime": same or now, **given})
+    if dated:
+        new["status"]["conditions"] = dated
+
+
 def _wrong_certificate(text: str) -> str:
     found = list(blocks_of(text))
     for block in found:

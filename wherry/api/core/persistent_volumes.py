@@ -18,6 +18,7 @@ from wherry.objects.errors import FieldError
 from wherry.objects.meta import Object, annotations_of, is_deleting, name_of
 
 _SCHEMA = "io.k8s.api.core.v1.PersistentVolume"
+_TRANSITION = "lastPhaseTransitionTime"
 _MOUNT_OPTIONS = "volume.beta.kubernetes.io/mount-options"
 
 
@@ -34,6 +35,17 @@ def _default(obj: Object) -> None:
 def _prepare(new: Object, old: Object | None) -> None:
     if old is None:
         new["status"] = {"phase": "Pending"}
+
+
+def _stamp(new: Object, old: Object | None, now: str) -> None:
+    """When the phase last changed, unless the writer says so itself."""
+    status, before = new.setdefault("status", {}), (old or {}).get("status") or {}
+    given, stored = status.get(_TRANSITION), before.get(_TRANSITION)
+    if status.get("phase") == before.get("phase"):
+        if not given and stored:
+            status[_TRANSITION] = stored
+    elif given in (None, stored):
+        status[_TRANSITION] = now
 
 
 def _rules(new: Object, old: Object | None) -> list[FieldError]:
@@ -93,6 +105,7 @@ PERSISTENT_VOLUMES = Resource(
         has_status=True,
         defaults=_default,
         prepares=_prepare,
+        stamps=_stamp,
         rules=_rules,
         warns=_warns,
         row=_row,

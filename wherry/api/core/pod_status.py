@@ -32,6 +32,25 @@ def initial_status(pod: Object) -> dict[str, Any]:
     return status
 
 
+def keep_given(status: dict[str, Any], before: Mapping[str, Any]) -> None:
+    """Keep the quality of service and the observed generation where a report leaves them out.
+
+    Kubelets older than these fields drop them.
+    """
+    for name in ("qosClass", "observedGeneration"):
+        if not status.get(name) and before.get(name):
+            status[name] = before[name]
+    observed = {
+        c.get("type"): c["observedGeneration"]
+        for c in before.get("conditions") or ()
+        if c.get("observedGeneration")
+    }
+    for at, condition in enumerate(status.get("conditions") or ()):
+        if not condition.get("observedGeneration") and condition.get("type") in observed:
+            given = {**condition, "observedGeneration": observed[condition.get("type")]}
+            status["conditions"] = [*status["conditions"][:at], given, *status["conditions"][at + 1 :]]
+
+
 def _quality(pod: Object) -> str:
     try:
         return qos_class(pod)

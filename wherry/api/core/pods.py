@@ -15,7 +15,7 @@ from wherry.api.core.pod_spec.annotations import (
     validate_pod_annotations,
 )
 from wherry.api.core.pod_spec.rules import Errors
-from wherry.api.core.pod_status import initial_status, validate_pod_status
+from wherry.api.core.pod_status import initial_status, keep_given, validate_pod_status
 from wherry.api.core.pod_update import validate_ephemeral_changes, validate_pod_changes
 from wherry.api.core.pod_warnings import pod_warnings
 from wherry.api.equality import track_generation
@@ -31,6 +31,8 @@ _NOTHING: Mapping[str, Any] = {}
 class PodStrategy(Strategy):
     """Defaults, checks and table row of pods."""
 
+    status_resets = ("spec", "metadata.deletionTimestamp", "metadata.ownerReferences")
+
     def default(self, obj: Object) -> None:
         spec = obj.setdefault("spec", {})
         default_pod_spec(spec)
@@ -43,6 +45,10 @@ class PodStrategy(Strategy):
         else:
             new["status"] = old.get("status") or {}
         track_generation(new, old)
+
+    def prepare_status(self, new: Object, old: Object) -> None:
+        super().prepare_status(new, old)
+        keep_given(new.setdefault("status", {}), old.get("status") or _NOTHING)
 
     def validate(self, new: Object, old: Object | None) -> list[FieldError]:
         if old is None:

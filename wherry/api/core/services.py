@@ -22,7 +22,7 @@ from wherry.api.core.service_validation import (
     validate_service,
     validate_service_changes,
 )
-from wherry.api.resource import Column, Resource, Strategy, Subresource, keep_all_but_status
+from wherry.api.resource import Column, Resource, Strategy, Subresource
 from wherry.api.validation import DNS_LABEL, validate_object_meta, validate_object_meta_update
 from wherry.objects.errors import FieldError
 from wherry.objects.meta import Object, annotations_of, name_of
@@ -61,7 +61,7 @@ class ServiceStrategy(Strategy):
         prepare_fields(new, old)
 
     def prepare_status(self, new: Object, old: Object) -> None:
-        keep_all_but_status(new, old)
+        super().prepare_status(new, old)
         if (old.get("spec") or _NOTHING).get("type") == "LoadBalancer":
             _default_ingress(new)
 

@@ -52,6 +52,7 @@ DEVICE_TAINT_RULES = Resource(
         schema=_SCHEMA,
         namespaced=False,
         has_status=True,
+        status_resets=("spec", "metadata"),
         tracks_generation=True,
         prepares=_prepare,
         rules=_rules,

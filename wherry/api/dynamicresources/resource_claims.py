@@ -62,6 +62,7 @@ RESOURCE_CLAIMS = Resource(
         schema=_SCHEMA,
         namespaced=True,
         has_status=True,
+        status_resets=("spec", "metadata"),
         immutable=("spec",),
         defaults=_default,
         rules=_rules,

@@ -113,6 +113,7 @@ FLOW_SCHEMAS = Resource(
         schema=_SCHEMA,
         namespaced=False,
         has_status=True,
+        status_resets=("spec", "metadata"),
         tracks_generation=True,
         is_complete=True,
         defaults=_default,

@@ -165,6 +165,7 @@ PRIORITY_LEVEL_CONFIGURATIONS = Resource(
         schema=_SCHEMA,
         namespaced=False,
         has_status=True,
+        status_resets=("spec", "metadata"),
         tracks_generation=True,
         is_complete=True,
         defaults=_default,

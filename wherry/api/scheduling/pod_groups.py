@@ -44,6 +44,7 @@ POD_GROUPS = Resource(
         schema=_SCHEMA,
         namespaced=True,
         has_status=True,
+        status_resets=("spec", "metadata"),
         tracks_generation=True,
         defaults=_default,
         rules=_rules,

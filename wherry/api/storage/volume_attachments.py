@@ -84,6 +84,7 @@ VOLUME_ATTACHMENTS = Resource(
         is_complete=True,
         namespaced=False,
         has_status=True,
+        status_resets=("spec", "metadata"),
         immutable=("spec",),
         rules=_rules,
         status_rules=_status_rules,

@@ -74,6 +74,7 @@ STORAGE_VERSION_MIGRATIONS = Resource(
         unconditional_update=False,
         namespaced=False,
         has_status=True,
+        status_resets=("spec", "metadata"),
         immutable=("spec",),
         is_complete=True,
         rules=_rules,

@@ -6,7 +6,7 @@ from datetime import datetime
 from typing import Any
 
 from wherry.api.apiextensions.custom_kind import CustomKind, ScalePaths, value_at
-from wherry.api.resource import Strategy, keep_all_but_status
+from wherry.api.resource import Strategy, restore
 from wherry.api.validation import validate_object_meta, validate_object_meta_update
 from wherry.api.validation.object_meta import STANDARD_FINALIZERS
 from wherry.apiserver.customresources.columns import Cells
@@ -23,6 +23,7 @@ class CustomStrategy(Strategy):
     """Defaults, pruning and validation by schema; status apart if the version has that subresource."""
 
     unconditional_update = False
+    status_resets = ("spec", "metadata")
 
     def __init__(self, kind: CustomKind, cells: Cells, *, namespaced: bool, has_status: bool) -> None:
         self._kind = kind
@@ -47,8 +48,15 @@ class CustomStrategy(Strategy):
         meta["generation"] = (old["metadata"].get("generation") or 0) + (1 if changed else 0)
 
     def prepare_status(self, new: Object, old: Object) -> None:
-        """Keep everything but status as stored."""
-        keep_all_but_status(new, old)
+        """Keep everything but status as stored: whatever other top-level fields the kind has, too."""
+        metadata, status = new["metadata"], new.get("status")
+        new.clear()
+        new.update({**old, "metadata": metadata})
+        restore(new, old, "metadata")
+        if status is None:
+            new.pop("status", None)
+        else:
+            new["status"] = status
 
     def validate(self, new: Object, old: Object | None) -> list[FieldError]:
         """Metadata, then the schema, then its expression rules."""

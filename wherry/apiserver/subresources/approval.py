@@ -1,12 +1,13 @@
 """`certificatesigningrequests/approval`: somebody decides on a request.
 
-Only the conditions Approved and Denied can be written here; who may write them is also a matter of
-the signer, which is for admission to check.
+Only conditions can be written here; who may write them is also a matter of the signer, which is for
+admission to check. Rules: pkg/registry/certificates/certificates, csrApprovalStrategy.
 """
 
 from __future__ import annotations
 
-from wherry.api.certificates.signing import APPROVED, DENIED, kept_errors, status_errors
+from wherry.api.certificates.signing import kept_errors, status_errors
+from wherry.api.resource import restore
 from wherry.apiserver.call import Call, Outcome
 from wherry.apiserver.core import Core
 from wherry.apiserver.registry import Served
@@ -17,48 +18,26 @@ from wherry.apiserver.verbs.write import Rules
 from wherry.objects.errors import FieldError
 from wherry.objects.meta import Object
 
-DECISIONS = (APPROVED, DENIED)
+_RESETS = frozenset(("spec", "status.certificate"))
 
 
 async def approval(core: Core, call: Call, served: Served) -> Outcome:
     """GET, PUT or PATCH of the decision. Raises ApiError."""
     if call.info.verb == "get":
         return get(core, call, served)
-    rules = Rules(lambda new, old: _prepare(new, old, core.timestamp()), _validate)
+    rules = Rules(_prepare, _validate, resets=_RESETS)
     if call.info.verb == "update":
         return await replace(core, call, served, rules)
     return await patch_with(core, call, served, rules)
 
 
-def _prepare(new: Object, old: Object, now: str) -> None:
-    """Keep everything as stored but the decisions."""
-    sent = (new.get("status") or {}).get("conditions") or []
-    stored = (old.get("status") or {}).get("conditions") or []
-    kept = [item for item in stored if item.get("type") not in DECISIONS]
-    decisions = [_dated(item, stored, now) for item in sent if item.get("type") in DECISIONS]
-    revision = new["metadata"].get("resourceVersion")
-    managed = new["metadata"].get("managedFields")
-    status = {**(old.get("status") or {}), "conditions": [*kept, *decisions]}
-    if not status["conditions"]:
-        del status["conditions"]
-    new.clear()
-    new.update({**old, "metadata": dict(old["metadata"])})
-    if status:
-        new["status"] = status
-    if revision:
-        new["metadata"]["resourceVersion"] = revision
-    if managed is not None:
-        new["metadata"]["managedFields"] = managed
-
-
-def _dated(condition: Object, stored: list[Object], now: str) -> Object:
-    dated = dict(condition)
-    dated.setdefault("lastUpdateTime", now)
-    if not dated.get("lastTransitionTime"):
-        before = next((item for item in stored if item.get("type") == dated.get("type")), None)
-        same = before is not None and before.get("status") == dated.get("status")
-        dated["lastTransitionTime"] = before["lastTransitionTime"] if same and before else now
-    return dated
+def _prepare(new: Object, old: Object) -> None:
+    """Keep what was asked for and the certificate as stored: only conditions change."""
+    restore(new, old, "spec")
+    conditions = (new.get("status") or {}).get("conditions")
+    new["status"] = {name: value for name, value in (old.get("status") or {}).items() if name != "conditions"}
+    if conditions:
+        new["status"]["conditions"] = conditions
 
 
 def _validate(new: Object, old: Object) -> list[FieldError]:

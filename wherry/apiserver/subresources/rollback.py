@@ -37,7 +37,7 @@ async def rollback(core: Core, call: Call, served: Served) -> Outcome:
         deployment.setdefault("spec", {})["rollbackTo"] = order.get("rollbackTo") or {}
         return deployment
 
-    await update_object(core, call, served, produce, main_rules(served.resource.strategy))
+    await update_object(core, call, served, produce, main_rules(served.resource))
     done = {
         "kind": "Status",
         "apiVersion": "v1",

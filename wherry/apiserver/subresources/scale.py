@@ -21,6 +21,7 @@ from wherry.apiserver.verbs.get import check_reached
 from wherry.apiserver.verbs.patch import APPLY_PATCH, force_errors, patcher, read_applied
 from wherry.apiserver.verbs.write import Lens, main_rules, other_incarnation, update_object
 from wherry.objects.errors import bad_request, conflict, invalid, invalid_value, not_found
+from wherry.objects.managed_fields import STATUS
 from wherry.objects.meta import Object
 from wherry.objects.selectors import from_label_selector, from_map
 
@@ -63,7 +64,7 @@ async def scale(core: Core, call: Call, served: Served) -> Outcome:
         set_replicas(live, (after.get("spec") or {}).get("replicas") or 0, paths)
 
     lens = Lens(lambda live: scale_of(live, api_version, paths), take)
-    rules = replace(main_rules(resource.strategy), tracks_owners=False, lens=lens)
+    rules = replace(main_rules(resource), tracks_owners=False, lens=lens)
     outcome = await update_object(core, call, served, produce, rules)
     return Outcome(obj=scale_of(outcome.object, api_version, paths))
 
@@ -75,7 +76,7 @@ def _write(core: Core, call: Call, resource: Resource, scales: Resource) -> Call
         check_write_options(call.query, "PatchOptions", force_errors(call, kind))
         if kind == APPLY_PATCH:
             applied = read_applied(call, scales)
-            return lambda before: private_copy(ownership.apply(core, call, scales, before, applied))
+            return lambda before: private_copy(ownership.apply(core, call, scales, before, applied, STATUS))
         change = patcher(call, resource, is_own_kind=False)
     else:
         check_write_options(call.query, "UpdateOptions")
@@ -85,7 +86,7 @@ def _write(core: Core, call: Call, resource: Resource, scales: Resource) -> Call
     def write(before: Object) -> Object:
         after: Object = private_copy(change(before))
         if isinstance(after.get("metadata"), dict):
-            ownership.track(core, call, scales, before, after)
+            ownership.track(core, call, scales, before, after, STATUS)
         return after
 
     return write

@@ -53,7 +53,7 @@ TAKEN_BY_CUSTOM = (JSON_PATCH, MERGE_PATCH, APPLY_PATCH)
 
 async def patch(core: Core, call: Call, served: Served) -> Outcome:
     """Patch the object itself; 200, or 201 for an apply that created it. Raises ApiError."""
-    return await patch_with(core, call, served, main_rules(served.resource.strategy))
+    return await patch_with(core, call, served, main_rules(served.resource))
 
 
 async def patch_with(core: Core, call: Call, served: Served, rules: Rules) -> Outcome:
@@ -179,13 +179,16 @@ async def _apply_anew(core: Core, call: Call, served: Served, applied: Object) -
     if uid:
         why = f"uid mismatch: the provided object specified uid {uid}, and no existing object was found"
         raise conflict(resource.plural, resource.group, call.info.name, why)
-    merged = private_copy(ownership.apply(core, call, resource, None, applied))
+    resets = main_rules(resource).resets
+    merged = private_copy(ownership.apply(core, call, resource, None, applied, resets))
     return await create_object(core, call, served, merged, tracks_owners=False)
 
 
 async def _apply_over(core: Core, call: Call, served: Served, applied: Object, rules: Rules) -> Outcome:
     def produce(live: Object) -> Object:
-        merged: Object = private_copy(ownership.apply(core, call, served.resource, live, applied))
+        merged: Object = private_copy(
+            ownership.apply(core, call, served.resource, live, applied, rules.resets)
+        )
         if not applied["metadata"].get("resourceVersion"):
             merged["metadata"].pop("resourceVersion", None)
         return merged

@@ -31,7 +31,7 @@ async def update(core: Core, call: Call, served: Served) -> Outcome:
             if not is_taken(error, served, info):
                 raise
             # Somebody else created it meanwhile: then it is that which is replaced.
-    return await replace(core, call, served, main_rules(strategy))
+    return await replace(core, call, served, main_rules(served.resource))
 
 
 async def replace(core: Core, call: Call, served: Served, rules: Rules) -> Outcome:

@@ -33,6 +33,7 @@ from wherry.objects.errors import (
     invalid_value,
     not_found,
 )
+from wherry.objects.managed_fields import STATUS, forget_new_times
 from wherry.objects.meta import Object, is_deleting
 from wherry.store.base import KeyExists, KeyMissing, RevisionMismatch
 
@@ -54,13 +55,15 @@ class Rules:
     """How an update through one path (main, status, resize ...) treats the object.
 
     `tracks_owners` tells whether managedFields are to be tracked (an apply has done it already). `lens` is
-    set where clients, and with them admission, see the object as something else, such as a Scale.
+    set where clients, and with them admission, see the object as something else, such as a Scale. Nobody
+    comes to own the fields in `resets` (upstream's GetResetFields).
     """
 
     prepare: Callable[[Object, Object], None]
     validate: Callable[[Object, Object], list[FieldError]]
     tracks_owners: bool = True
     lens: Lens | None = None
+    resets: frozenset[str] = STATUS
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,14 +74,17 @@ class Lens:
     take: Callable[[Object, Object], None]
 
 
-def main_rules(strategy: Strategy) -> Rules:
-    """An update of the object itself."""
-    return Rules(strategy.prepare, strategy.validate)
+def main_rules(resource: Resource) -> Rules:
+    """An update of the object itself. Where status has no subresource it is a field like any other."""
+    strategy = resource.strategy
+    resets = STATUS if resource.has_status else frozenset[str]()
+    return Rules(strategy.prepare, strategy.validate, resets=resets)
 
 
 def status_rules(strategy: Strategy) -> Rules:
     """An update through the status subresource."""
-    return Rules(strategy.prepare_status, strategy.validate_status)
+    resets = frozenset(strategy.status_resets)
+    return Rules(strategy.prepare_status, strategy.validate_status, resets=resets)
 
 
 async def create_object(
@@ -113,13 +119,13 @@ async def create_object(
         call,
         has_generated_name=generates,
     )
-    strategy.prepare(obj, None)
     if tracks_owners:
-        ownership.track(core, call, resource, None, obj)
-    await core.admission.admit(attributes)  # what it adds has no owner
+        ownership.track(core, call, resource, None, obj, main_rules(resource).resets)
+    _prepare_new(core, strategy, obj)
+    await core.admission.admit(attributes)  # what it adds has no owner, nor what the strategy fills in
     if attributes.is_changed:
         set_namespace(call, resource, obj)
-        strategy.prepare(obj, None)
+        _prepare_new(core, strategy, obj)
         generates = generates and obj["metadata"]["name"] == attributes.name
         attributes.name = obj["metadata"].get("name") or ""
     drop_repeated_owners(obj, call.warnings, after_admission=True)
@@ -128,6 +134,11 @@ async def create_object(
     call.warnings.extend(strategy.warnings(obj, None))
     await core.admission.validate(attributes)
     return await _carry_out(attributes, _create_reserved(core, call, served, attributes, obj, generates))
+
+
+def _prepare_new(core: Core, strategy: Strategy, obj: Object) -> None:
+    strategy.prepare(obj, None)
+    strategy.stamp(obj, None, core.timestamp())
 
 
 async def _carry_out(attributes: Attributes, storing: Coroutine[Any, Any, Outcome]) -> Outcome:
@@ -294,9 +305,11 @@ async def write_over(
         call.warnings,
         call,
     )
-    rules.prepare(new, old)
     if rules.tracks_owners:
-        ownership.track(core, call, resource, old, new)
+        ownership.track(core, call, resource, old, new, rules.resets)
+    now = core.timestamp()
+    rules.prepare(new, old)
+    strategy.stamp(new, old, now)
     if rules.lens is not None:
         attributes.obj, attributes.old = rules.lens.show(new), rules.lens.show(old)
     await core.admission.admit(attributes)
@@ -305,11 +318,13 @@ async def write_over(
     elif attributes.is_changed:
         _keep_metadata(new["metadata"], old["metadata"])
         rules.prepare(new, old)
+        strategy.stamp(new, old, now)
     drop_repeated_owners(new, call.warnings, after_admission=True)
     new["metadata"]["resourceVersion"] = old["metadata"]["resourceVersion"]
     refuse_invalid(resource, new, rules.validate(new, old))
     call.warnings.extend(strategy.warnings(new, old))
     await core.admission.validate(attributes)
+    forget_new_times(new, old)
     if new == old:
         return Outcome(data=served.data(cached))
     if call.is_dry_run:

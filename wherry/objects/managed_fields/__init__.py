@@ -11,8 +11,18 @@ from __future__ import annotations
 
 from wherry.objects.managed_fields.apply import merge_apply
 from wherry.objects.managed_fields.conflicts import Conflict, conflict_error
+from wherry.objects.managed_fields.managers import STATUS, forget_new_times
 from wherry.objects.managed_fields.tracking import track_update
 from wherry.objects.managed_fields.versions import Convert
 from wherry.objects.managed_fields.walk import fields_of
 
-__all__ = ["Conflict", "Convert", "conflict_error", "fields_of", "merge_apply", "track_update"]
+__all__ = [
+    "STATUS",
+    "Conflict",
+    "Convert",
+    "conflict_error",
+    "fields_of",
+    "forget_new_times",
+    "merge_apply",
+    "track_update",
+]

@@ -14,11 +14,11 @@ from wherry.objects.managed_fields.conflicts import Conflict
 from wherry.objects.managed_fields.fieldsets import FieldSet, difference, intersection, paths, union
 from wherry.objects.managed_fields.managers import (
     APPLY,
+    STATUS,
     UPDATE,
     Managed,
     ManagerKey,
     Managers,
-    default_resets,
     encode,
     key_for,
     stored_managers,
@@ -48,7 +48,7 @@ def merge_apply(
     api_version: str,
     subresource: str,
     now: str,
-    resets: frozenset[str] | None = None,
+    resets: frozenset[str] = STATUS,
     convert: Convert | None = None,
 ) -> tuple[Object, list[Conflict]]:
     """The object after `manager` applied `applied` to `live` (None: it is created), and the conflicts.
@@ -57,7 +57,6 @@ def merge_apply(
     `track_update`; `force` takes fields over. Raises PatchFailed (400) for configuration that makes no
     sense. Neither object is changed; the result shares what stayed the same.
     """
-    resets = default_resets(subresource) if resets is None else resets
     if metadata(applied).get("managedFields"):
         raise PatchFailed("metadata.managedFields must be nil")
     wanted = {name: value for name, value in applied.items() if name not in resets}

@@ -18,6 +18,7 @@ MAX_UPDATE_MANAGERS = 10
 ANCIENT = "ancient-changes"
 
 Entry = dict[str, Any]
+_KEY = ("operation", "manager", "apiVersion", "subresource")
 
 
 class ManagerKey(NamedTuple):
@@ -40,9 +41,8 @@ class Managed(NamedTuple):
 Managers = dict[ManagerKey, Managed]
 
 
-def default_resets(subresource: str) -> frozenset[str]:
-    """The top-level fields a write does not own: status is written through its own subresource, alone."""
-    return frozenset(("spec", "metadata")) if subresource == "status" else frozenset(("status",))
+STATUS = frozenset(("status",))
+"""What a write of an object itself does not own, where status is written through its own subresource."""
 
 
 def key_for(manager: str, operation: str, api_version: str, subresource: str) -> ManagerKey:
@@ -88,6 +88,24 @@ def entry_of(key: ManagerKey, managed: Managed) -> Entry:
     if key.subresource:
         entry["subresource"] = key.subresource
     return entry
+
+
+def forget_new_times(new: Object, old: Object) -> None:
+    """Give `new` the entries of `old` where they differ in nothing but times and nothing else differs either.
+
+    So a write that changes nothing is none (upstream's IgnoreManagedFieldsTimestampsTransformer).
+    """
+    sent, stored = metadata(new).get("managedFields"), metadata(old).get("managedFields")
+    if not sent or not stored or sent == stored or _without_times(sent) != _without_times(stored):
+        return
+    if {**new, "metadata": {**new["metadata"], "managedFields": stored}} == old:
+        new["metadata"]["managedFields"] = stored
+
+
+def _without_times(entries: list[Entry]) -> list[Entry]:
+    """The entries without their times, in an order that does not depend on them."""
+    bare = [{name: value for name, value in entry.items() if name != "time"} for entry in entries]
+    return sorted(bare, key=lambda entry: tuple(str(entry.get(name)) for name in _KEY))
 
 
 def starting_entries(old: Object | None, new: Object) -> list[Entry] | None:

@@ -8,13 +8,13 @@ from __future__ import annotations
 
 from wherry.objects.managed_fields.fieldsets import difference, union
 from wherry.objects.managed_fields.managers import (
+    STATUS,
     UPDATE,
     Entry,
     Managed,
     ManagerKey,
     capped,
     decode,
-    default_resets,
     encode,
     entry_of,
     starting_entries,
@@ -33,17 +33,16 @@ def track_update(
     api_version: str,
     subresource: str,
     now: str,
-    resets: frozenset[str] | None = None,
+    resets: frozenset[str] = STATUS,
     convert: Convert | None = None,
 ) -> list[Entry]:
     """The managedFields `new` gets for a create (`old` is None), update or patch by `manager`.
 
-    `now` is the time in wire format; `resets` are top-level fields the write does not own (by default
-    status; for the status subresource spec and metadata). `convert` brings objects into the versions of
+    `now` is the time in wire format; `resets` are the fields the write does not own, as paths (`spec`,
+    `metadata.labels`). `convert` brings objects into the versions of
     other entries; without it all versions are taken to have the same fields. Neither object is changed.
     An unchanged list is returned as it is.
     """
-    resets = default_resets(subresource) if resets is None else resets
     if old is None and not metadata(new).get("managedFields"):
         fields = added_fields(ownable(new, resets), shape)
         if not fields:

@@ -40,15 +40,26 @@ class Change(NamedTuple):
 
 
 def ownable(obj: Mapping[str, Any], resets: frozenset[str]) -> dict[str, Any]:
-    """The part of an object fields can be owned in; `resets` are further top-level fields to leave out."""
+    """The part of an object fields can be owned in; `resets` are further fields to leave out.
+
+    They are paths of one or two names (`spec`, `metadata.labels`).
+    """
     part: dict[str, Any] = {}
     for name, value in obj.items():
+        if name in NOT_OWNED or name in resets:
+            continue
         if name == "metadata":
             rest = {key: item for key, item in (value or {}).items() if key not in NOT_OWNED_METADATA}
             if rest:
                 part[name] = rest
-        elif name not in NOT_OWNED and name not in resets:
+        else:
             part[name] = value
+    for path in resets:
+        outer, _, inner = path.partition(".")
+        if inner and inner in (part.get(outer) or ()):
+            part[outer] = {key: item for key, item in part[outer].items() if key != inner}
+            if not part[outer]:
+                del part[outer]
     return part
 
 
