@@ -36,11 +36,17 @@ def ca_bundle() -> str:
 
 
 @asynccontextmanager
-async def backing(handler: Handler) -> AsyncIterator[int]:
-    """Serve every path through `handler` while the block runs; gives the port."""
+async def backing(handler: Handler, clients_of: Path | None = None) -> AsyncIterator[int]:
+    """Serve every path through `handler` while the block runs; gives the port.
+
+    `clients_of` is the authority clients must have a certificate of, None for no certificates.
+    """
     context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
     pair = certificates()[1]
     context.load_cert_chain(str(pair.cert), str(pair.key))
+    if clients_of is not None:
+        context.load_verify_locations(str(clients_of))
+        context.verify_mode = ssl.CERT_REQUIRED
     app = web.Application()
     app.router.add_route("*", "/{tail:.*}", handler)
     runner = web.AppRunner(app)

@@ -20,7 +20,7 @@ from wherry.apiserver.config import ApiServerConfig
 from wherry.apiserver.user import User
 from wherry.client.api import Client
 from wherry.cluster.identities import KeyPair
-from wherry.cluster.pki import Pki, Subject
+from wherry.cluster.pki import FRONT_PROXY_AUTHORITY, Pki, Subject
 from wherry.kit.clock import Clock, FakeClock, SystemClock
 from wherry.objects.meta import Object
 from wherry.store.memory import MemoryStore
@@ -38,6 +38,8 @@ class Files:
     server: KeyPair
     admin: KeyPair
     kubelet_client: KeyPair
+    front_proxy_authority: KeyPair
+    front_proxy_client: KeyPair
     tokens_key: Path
 
 
@@ -49,7 +51,9 @@ def files() -> Files:
         pki.authority,
         pki.leaf("server", Subject(common_name="kube-apiserver", hosts=("127.0.0.1", "localhost"))),
         pki.leaf("admin", Subject(common_name="kubernetes-admin", organizations=("system:masters",))),
-        pki.leaf("kubelet-client", Subject(common_name="apiserver", organizations=("system:masters",))),
+        pki.leaf("kubelet-client", Subject(common_name="kubelet-client")),
+        pki.authority_called(FRONT_PROXY_AUTHORITY),
+        pki.leaf("front-proxy-client", Subject(common_name="front-proxy", authority=FRONT_PROXY_AUTHORITY)),
         pki.signing_key("sa"),
     )
 
@@ -65,6 +69,9 @@ def config(**changes: Any) -> ApiServerConfig:
         "service_account_key_file": found.tokens_key,
         "kubelet_client_cert_file": found.kubelet_client.cert,
         "kubelet_client_key_file": found.kubelet_client.key,
+        "proxy_client_cert_file": found.front_proxy_client.cert,
+        "proxy_client_key_file": found.front_proxy_client.key,
+        "requestheader_client_ca_file": found.front_proxy_authority.cert,
         "advertise_address": "10.0.0.1",
         "tokens": TOKENS,
     }

@@ -32,10 +32,11 @@ def who(cert: Path) -> User:
 
 
 def test_only_the_administrator_may_do_everything(identities: Identities) -> None:
-    """The kubelets' client is shown to nodes and extension servers: it must be nobody by itself."""
+    """What is shown to nodes and extension servers must be nobody by itself."""
     pairs = (
         identities.admin,
         identities.kubelet_client,
+        identities.front_proxy_client,
         identities.api_server,
         identities.node_client,
         identities.node_server,
@@ -49,3 +50,21 @@ def test_keys_are_their_owners_alone(identities: Identities) -> None:
     directory = identities.tokens_key.parent
     assert stat.S_IMODE(directory.stat().st_mode) == 0o700
     assert {stat.S_IMODE(key.stat().st_mode) for key in directory.glob("*.key")} == {0o600}
+
+
+def test_kubelets_and_extension_servers_are_shown_different_certificates(identities: Identities) -> None:
+    """Whoever the front proxy's authority signs may be anybody to extension servers: it signs one."""
+    from cryptography import x509
+
+    def load(cert: Path) -> x509.Certificate:
+        return x509.load_pem_x509_certificate(cert.read_bytes())
+
+    front, authority = load(identities.front_proxy_client.cert), load(identities.front_proxy_authority.cert)
+    front.verify_directly_issued_by(authority)
+    assert authority.subject != load(identities.authority.cert).subject
+    signed = [
+        cert.stem
+        for cert in identities.tokens_key.parent.glob("*.crt")
+        if load(cert).issuer == authority.subject
+    ]
+    assert sorted(signed) == ["front-proxy-ca", "front-proxy-client"]

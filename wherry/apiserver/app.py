@@ -28,7 +28,6 @@ from wherry.apiserver.authentication.service_accounts import SigningKeys, TokenI
 from wherry.apiserver.authorization.chain import Authorizer
 from wherry.apiserver.authorization.node import NodeAuthorizer
 from wherry.apiserver.authorization.rbac import RBAC_RESOURCES, RbacAuthorizer
-from wherry.apiserver.backends import Backends
 from wherry.apiserver.bootstrap.run import bootstrap
 from wherry.apiserver.config import ApiServerConfig
 from wherry.apiserver.core import Core
@@ -37,6 +36,7 @@ from wherry.apiserver.front import Front
 from wherry.apiserver.health import Health
 from wherry.apiserver.local import LocalTransport
 from wherry.apiserver.metrics import RequestMetrics
+from wherry.apiserver.outbound import Outbound
 from wherry.apiserver.paths import Paths
 from wherry.apiserver.registry import Registry
 from wherry.apiserver.sinks import LocalSink
@@ -46,7 +46,6 @@ from wherry.apiserver.start_hooks import (
     CUSTOM_RESOURCE_HOOKS,
     StartHooks,
 )
-from wherry.apiserver.subresources.gate import KubeletGate
 from wherry.apiserver.user import BOOTSTRAP, LOOPBACK, User
 from wherry.client.api import Client
 from wherry.client.transport import Transport
@@ -100,8 +99,7 @@ class ApiServer:
             ),
             services=ServiceAllocator(config.service_cidr, config.node_ports, rng),
             tokens=TokenIssuer(keys, config.service_account_issuer, clock, rng),
-            kubelets=KubeletGate(config),
-            backends=Backends(),
+            outbound=Outbound(),
             aggregator=Aggregator(),
         )
         self._hooks = StartHooks()
@@ -187,9 +185,8 @@ class ApiServer:
             await self._custom.close()
         await self.core.aggregator.close()
         self.core.admission.close()
-        await self.core.backends.close()
+        await self.core.outbound.close()
         self._rbac.close()
-        await self.core.kubelets.close()
         await self.core.registry.close()
 
     def _store_problem(self) -> str:

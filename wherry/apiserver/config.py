@@ -41,6 +41,11 @@ class ApiServerConfig:
     kubelet_client_cert_file: Path | None = None
     kubelet_client_key_file: Path | None = None
     kubelet_ca_file: Path | None = None
+    proxy_client_cert_file: Path | None = None
+    """Shown to extension API servers, which believe whoever shows it when it says whom it asks for."""
+    proxy_client_key_file: Path | None = None
+    requestheader_client_ca_file: Path | None = None
+    """Who signed it: an authority that signs nothing else, so that no other certificate is believed so."""
     tokens: Mapping[str, User] = field(default_factory=dict)
     anonymous: bool = True
     runtime_config: Mapping[str, bool] = field(default_factory=dict)

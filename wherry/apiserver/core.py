@@ -14,6 +14,7 @@ from datetime import datetime
 from typing import TYPE_CHECKING
 
 from wherry.apiserver.metrics import LocalCalls, StoreTimes
+from wherry.apiserver.outbound import Outbound
 from wherry.apiserver.registry import Registry
 from wherry.apiserver.turns import Turns
 from wherry.kit.clock import Clock
@@ -29,9 +30,7 @@ if TYPE_CHECKING:
     from wherry.apiserver.authentication.chain import Authenticator
     from wherry.apiserver.authentication.service_accounts import TokenIssuer
     from wherry.apiserver.authorization.chain import Authorizer
-    from wherry.apiserver.backends import Backends
     from wherry.apiserver.config import ApiServerConfig
-    from wherry.apiserver.subresources.gate import KubeletGate
 
 
 @dataclass(slots=True, kw_only=True)
@@ -48,8 +47,7 @@ class Core:
     admission: AdmissionChain
     services: ServiceAllocator
     tokens: TokenIssuer
-    kubelets: KubeletGate
-    backends: Backends
+    outbound: Outbound
     aggregator: Aggregator
     turns: Turns = field(default_factory=Turns)
     """Who may write which object now."""

@@ -17,6 +17,7 @@ from wherry.cluster.paths import ClusterPaths
 MASTERS = "system:masters"
 NODES = "system:nodes"
 KUBELET_CLIENT = "kube-apiserver-kubelet-client"
+FRONT_PROXY_CLIENT = "front-proxy-client"
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,6 +35,8 @@ class Identities:
     authority: KeyPair
     api_server: KeyPair
     kubelet_client: KeyPair
+    front_proxy_authority: KeyPair
+    front_proxy_client: KeyPair
     admin: KeyPair
     node_client: KeyPair
     node_server: KeyPair
@@ -75,6 +78,8 @@ def find_identities(config: ClusterConfig, paths: ClusterPaths) -> Identities:
         authority=pair("ca"),
         api_server=pair("apiserver"),
         kubelet_client=pair("apiserver-kubelet-client"),
+        front_proxy_authority=pair("front-proxy-ca"),
+        front_proxy_client=pair(FRONT_PROXY_CLIENT),
         admin=pair("admin"),
         node_client=pair(f"node-{config.node_name}"),
         node_server=pair(f"kubelet-{config.node_name}"),
@@ -85,7 +90,7 @@ def find_identities(config: ClusterConfig, paths: ClusterPaths) -> Identities:
 def ensure_identities(config: ClusterConfig, paths: ClusterPaths, node_ip: str, now: datetime) -> Identities:
     """Make what is missing or stale; `config.node_name` must be set."""
     # Imported here: whoever only reads certificates need not pay for the library that makes them.
-    from wherry.cluster.pki import Pki, Subject
+    from wherry.cluster.pki import FRONT_PROXY_AUTHORITY, Pki, Subject
 
     pki = Pki(paths.pki, now)
     node, found = config.node_name, find_identities(config, paths)
@@ -106,8 +111,13 @@ def ensure_identities(config: ClusterConfig, paths: ClusterPaths, node_ip: str, 
     kubelet = f"system:node:{node}"
     for pair, subject in (
         (found.api_server, Subject(common_name="kube-apiserver", hosts=server_names)),
-        # In no group: kubelets know it by name, and whom else it is shown to must not gain by it.
+        # In no group: kubelets know it by name.
         (found.kubelet_client, Subject(common_name=KUBELET_CLIENT)),
+        # To this API server, and to kubelets, it is nobody: another authority signs it.
+        (
+            found.front_proxy_client,
+            Subject(common_name=FRONT_PROXY_CLIENT, authority=FRONT_PROXY_AUTHORITY),
+        ),
         (found.admin, Subject(common_name="kubernetes-admin", organizations=(MASTERS,))),
         (found.node_client, Subject(common_name=kubelet, organizations=(NODES,))),
         (

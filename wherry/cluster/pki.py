@@ -1,9 +1,11 @@
 """Who trusts whom: the cluster's own certificate authority and what it signs.
 
-One ECDSA P-256 authority per cluster signs everybody: the API server, each node's kubelet (as
-server and as client), the API server as the kubelets' client, the components and the admin. Keys are
-0600, directories 0700. Leaves live a year and are signed anew at a start that finds less than a
-quarter of that left; names are checked too, so a changed address gets a fresh certificate.
+One ECDSA P-256 authority per cluster (`ca`) signs everybody: the API server, each node's kubelet (as
+server and as client), the API server as the kubelets' client, the components and the admin. A second one
+(`front-proxy-ca`) signs the API server as extension servers' front proxy and nobody else, for whoever it
+signs is believed when it says whom it asks for. A leaf is for servers or for clients, never both. Keys are
+0600, directories 0700. Leaves live a year and are signed anew at a start that finds less than a quarter of
+that left, or another name, use or authority in them: a cluster of an older version gets what it should have.
 """
 
 from __future__ import annotations
@@ -17,6 +19,7 @@ from datetime import datetime, timedelta
 from pathlib import Path
 
 from cryptography import x509
+from cryptography.exceptions import InvalidSignature
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
@@ -25,6 +28,7 @@ from wherry.cluster.identities import KeyPair
 
 AUTHORITY_LIFE = timedelta(days=3650)
 LEAF_LIFE = timedelta(days=365)
+CLUSTER_AUTHORITY, FRONT_PROXY_AUTHORITY = "ca", "front-proxy-ca"
 RENEW_BEFORE = LEAF_LIFE / 4
 CLOCK_SKEW = timedelta(minutes=5)
 
@@ -34,12 +38,19 @@ class Subject:
     """Whom a leaf certificate is for.
 
     `common_name` is the user name, `organizations` the groups. `hosts` are the DNS names and
-    addresses a server answers to; without any the certificate is for a client only.
+    addresses a server answers to; with any the certificate is for a server only, without for a client only.
+    `authority` is the file stem of who signs it.
     """
 
     common_name: str
     organizations: tuple[str, ...] = ()
     hosts: tuple[str, ...] = ()
+    authority: str = CLUSTER_AUTHORITY
+
+    @property
+    def usage(self) -> x509.ObjectIdentifier:
+        """What the certificate may be used for."""
+        return ExtendedKeyUsageOID.SERVER_AUTH if self.hosts else ExtendedKeyUsageOID.CLIENT_AUTH
 
 
 class Pki:
@@ -52,8 +63,12 @@ class Pki:
 
     @property
     def authority(self) -> KeyPair:
-        """The authority, `ca.crt` and `ca.key`."""
-        pair = self._pair("ca")
+        """The cluster's authority, `ca.crt` and `ca.key`."""
+        return self.authority_called(CLUSTER_AUTHORITY)
+
+    def authority_called(self, file_stem: str) -> KeyPair:
+        """The authority `file_stem`.crt and `file_stem`.key, made if missing."""
+        pair = self._pair(file_stem)
         if not (pair.cert.exists() and pair.key.exists()):
             self._make_authority(pair)
         return pair
@@ -77,7 +92,8 @@ class Pki:
 
     def _make_authority(self, pair: KeyPair) -> None:
         key = ec.generate_private_key(ec.SECP256R1())
-        name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, f"wherry-ca@{int(self._now.timestamp())}")])
+        made = f"wherry-{pair.cert.stem}@{int(self._now.timestamp())}"
+        name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, made)])
         certificate = (
             self._builder(name, name, key.public_key(), AUTHORITY_LIFE)
             .add_extension(x509.BasicConstraints(ca=True, path_length=None), critical=True)
@@ -89,20 +105,17 @@ class Pki:
         _write(pair.cert, certificate.public_bytes(serialization.Encoding.PEM), mode=0o644)
 
     def _sign(self, pair: KeyPair, subject: Subject) -> None:
-        authority = self.authority
+        authority = self.authority_called(subject.authority)
         ca_cert = x509.load_pem_x509_certificate(authority.cert.read_bytes())
         ca_key = serialization.load_pem_private_key(authority.key.read_bytes(), None)
         if not isinstance(ca_key, ec.EllipticCurvePrivateKey):
             raise TypeError(f"{authority.key}: not an ECDSA key; remove the pki directory to make a new one")
         key = ec.generate_private_key(ec.SECP256R1())
-        usages = [ExtendedKeyUsageOID.CLIENT_AUTH]
-        if subject.hosts:
-            usages.append(ExtendedKeyUsageOID.SERVER_AUTH)
         builder = (
             self._builder(_name(subject), ca_cert.subject, key.public_key(), LEAF_LIFE)
             .add_extension(x509.BasicConstraints(ca=False, path_length=None), critical=True)
             .add_extension(_key_usage(sign_certificates=False), critical=True)
-            .add_extension(x509.ExtendedKeyUsage(usages), critical=False)
+            .add_extension(x509.ExtendedKeyUsage([subject.usage]), critical=False)
             .add_extension(
                 x509.AuthorityKeyIdentifier.from_issuer_subject_key_identifier(
                     ca_cert.extensions.get_extension_for_class(x509.SubjectKeyIdentifier).value
@@ -138,12 +151,25 @@ class Pki:
             return False
         if certificate.subject != _name(subject):
             return False
+        if not self._is_signed(certificate, subject.authority):
+            return False
+        usages = certificate.extensions.get_extension_for_class(x509.ExtendedKeyUsage).value
+        if list(usages) != [subject.usage]:
+            return False
         try:
             extension = certificate.extensions.get_extension_for_class(x509.SubjectAlternativeName)
             names = list(extension.value)
         except x509.ExtensionNotFound:
             names = []
         return set(names) == set(_general_names(subject.hosts))
+
+    def _is_signed(self, certificate: x509.Certificate, authority: str) -> bool:
+        signer = x509.load_pem_x509_certificate(self.authority_called(authority).cert.read_bytes())
+        try:
+            certificate.verify_directly_issued_by(signer)
+        except (ValueError, InvalidSignature):
+            return False
+        return True
 
 
 def _name(subject: Subject) -> x509.Name:

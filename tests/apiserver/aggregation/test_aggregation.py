@@ -11,7 +11,7 @@ from aiohttp import web
 from tests.apiserver.backing import backing, ca_bundle, publish
 from tests.apiserver.customresources.established import condition, define, until
 from tests.apiserver.customresources.samples import definition
-from tests.apiserver.rig import Rig, running
+from tests.apiserver.rig import Rig, files, running
 from wherry.objects.meta import Object
 
 SERVICES = "/apis/apiregistration.k8s.io/v1/apiservices"
@@ -43,6 +43,14 @@ def api_service(**spec: Any) -> Object:
     }
 
 
+def _common_name(request: web.Request) -> str:
+    """Whom the client's certificate names."""
+    transport = request.transport
+    certificate = transport.get_extra_info("peercert") if transport is not None else None
+    names = [pair for part in (certificate or {}).get("subject", ()) for pair in part]
+    return str(dict(names).get("commonName", ""))
+
+
 async def answer(request: web.Request) -> web.Response:
     """The extension server: discovery, and an echo of who asks."""
     if request.path == ROOT:
@@ -68,6 +76,8 @@ async def answer(request: web.Request) -> web.Response:
         "groups": request.headers.getall("X-Remote-Group", []),
         "authorization": request.headers.get("Authorization"),
         "headers": list(request.headers.values()),
+        "types": request.headers.getall("Content-Type", []),
+        "certificate": _common_name(request),
     }
     return web.json_response({"kind": "NodeMetrics", "who": who, "path": request.path_qs})
 
@@ -129,6 +139,33 @@ async def test_requests_are_passed_on_with_who_asks(rig: Rig) -> None:
         assert body["kind"] == "NodeMetrics"
 
 
+@pytest.mark.parametrize("content_type", ["application/json", "application/x-own; a=b", ""])
+async def test_the_body_is_what_the_client_says_it_is(rig: Rig, content_type: str) -> None:
+    async with backing(answer) as port:
+        await publish(rig, port)
+        await rig.http("POST", SERVICES, api_service(caBundle=ca_bundle()))
+        await until(rig, f"{SERVICES}/{NAME}", lambda obj: reason(obj) == "Passed")
+        url = f"{rig.server.url}{ROOT}/nodes"
+        headers = {"Authorization": "Bearer admin-token"} | (
+            {"Content-Type": content_type} if content_type else {}
+        )
+        async with rig.session.post(
+            url, data=b"{}", headers=headers, skip_auto_headers=["Content-Type"]
+        ) as response:
+            body = await response.json()
+        assert body["who"]["types"] == ([content_type] if content_type else [])
+        await rig.http("POST", f"{ROOT}/nodes", {"kind": "NodeMetrics"})
+
+
+async def test_extension_servers_are_shown_the_front_proxys_certificate(rig: Rig) -> None:
+    async with backing(answer, clients_of=files().front_proxy_authority.cert) as port:
+        await publish(rig, port)
+        await rig.http("POST", SERVICES, api_service(caBundle=ca_bundle()))
+        await until(rig, f"{SERVICES}/{NAME}", lambda obj: reason(obj) == "Passed")
+        _, body, _ = await rig.http("GET", f"{ROOT}/nodes/n1")
+        assert body["who"]["certificate"] == "front-proxy"
+
+
 async def test_a_stranger_is_refused_before_anything_is_passed_on(rig: Rig) -> None:
     await rig.http("POST", SERVICES, api_service(insecureSkipTLSVerify=True))
     await until(rig, f"{SERVICES}/{NAME}", lambda obj: reason(obj) == "ServiceNotFound")
@@ -158,5 +195,7 @@ async def test_removal_ends_it(rig: Rig) -> None:
 async def test_extension_servers_are_told_whom_to_trust(rig: Rig) -> None:
     path = "/api/v1/namespaces/kube-system/configmaps/extension-apiserver-authentication"
     _, body, _ = await rig.http("GET", path)
-    assert body["data"]["requestheader-allowed-names"] == '["apiserver"]'
+    assert body["data"]["requestheader-allowed-names"] == '["front-proxy"]'
+    assert body["data"]["requestheader-client-ca-file"] == files().front_proxy_authority.cert.read_text()
+    assert body["data"]["requestheader-client-ca-file"] != body["data"]["client-ca-file"]
     assert body["data"]["client-ca-file"].startswith("-----BEGIN CERTIFICATE-----")

@@ -29,6 +29,7 @@ class FakeKubelet:
         self.more_log = asyncio.Event()
         self.pages: dict[str, tuple[bytes, str]] = {}
         """Bodies of HTML pages and how they are encoded, by path."""
+        self.page_type = "text/html"
 
     def handle(self, request: Request) -> Answer:
         """Answer by path."""
@@ -49,7 +50,7 @@ class FakeKubelet:
             )
         if request.path in self.pages:
             body, encoding = self.pages[request.path]
-            return Response(body, content_type="text/html", headers=(("Content-Encoding", encoding),))
+            return Response(body, content_type=self.page_type, headers=(("Content-Encoding", encoding),))
         if request.path == "/cut":
             return StreamResponse(self._cut, content_type="text/plain")
         return Response(b"hello", headers=(("X-Served-By", "kubelet"),), content_type="text/plain")
@@ -74,13 +75,13 @@ async def _echo(peer: Duplex) -> None:
 
 
 @asynccontextmanager
-async def kubelet() -> AsyncIterator[FakeKubelet]:
-    """A fake kubelet that demands the API server's client certificate."""
+async def kubelet(*, demands: bool = True) -> AsyncIterator[FakeKubelet]:
+    """A fake kubelet that demands the API server's client certificate, or only looks at it."""
     fake = FakeKubelet()
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     context.load_cert_chain(str(files().server.cert), str(files().server.key))
     context.load_verify_locations(str(files().authority.cert))
-    context.verify_mode = ssl.CERT_REQUIRED
+    context.verify_mode = ssl.CERT_REQUIRED if demands else ssl.CERT_OPTIONAL
     server = Server(fake.handle, ssl_context=context)
     fake.port = await server.start()
     try:

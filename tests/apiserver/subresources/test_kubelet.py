@@ -23,7 +23,8 @@ from wherry.api.discovery.endpoint_slices import ENDPOINT_SLICES
 from wherry.api.rbac.cluster_role_bindings import CLUSTER_ROLE_BINDINGS
 from wherry.api.rbac.cluster_roles import CLUSTER_ROLES
 from wherry.apiserver.encoding import decode, encode_stored
-from wherry.apiserver.subresources.proxies import PAGE_LIMIT_B, split_name
+from wherry.apiserver.subresources.pages import PAGE_LIMIT_B
+from wherry.apiserver.subresources.proxies import split_name
 from wherry.objects.errors import ApiError
 
 POD = "/api/v1/namespaces/default/pods/p"
@@ -271,13 +272,13 @@ async def test_services_are_proxied_to_a_ready_endpoint(rig: Rig, node: FakeKube
     ],
 )
 def test_names(text: str, expected: tuple[str, str, str]) -> None:
-    assert split_name(text) == expected
+    assert split_name(text, "pod") == expected
 
 
-@pytest.mark.parametrize("text", ["a:b:c", "https:a:b:c"])
+@pytest.mark.parametrize("text", ["a:b:c", "https:a:b:c", "", ":80", "https::443"])
 def test_names_that_make_no_sense(text: str) -> None:
     with pytest.raises(ApiError):
-        split_name(text)
+        split_name(text, "pod")
 
 
 async def read_page(rig: Rig, path: str) -> bytes:

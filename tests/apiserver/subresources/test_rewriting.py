@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import asyncio
+import time
+
 import pytest
 
 from wherry.apiserver.subresources.rewriting import Rewriter
@@ -45,5 +48,27 @@ def test_addresses(address: str, rewritten: str) -> None:
         ('<form action="/go" method="post">', f'<form action="{PREFIX}/go" method="post">'),
     ],
 )
-def test_pages(page: str, rewritten: str) -> None:
-    assert REWRITER.page(page) == rewritten
+async def test_pages(page: str, rewritten: str) -> None:
+    assert await REWRITER.page(page) == rewritten
+
+
+@pytest.mark.parametrize(
+    "unit", ['<a "', "<a \"' '\"", "\"<a '\"'", "<", "<a ", "<a x", " ", "<a =", '<a href="/x">', "<a href= "]
+)
+async def test_no_page_takes_longer_than_its_length(unit: str) -> None:
+    """Whatever a pod writes: others wait for a portion at most, and four times as much takes four times."""
+
+    async def longest_wait_s(characters: int) -> tuple[float, float]:
+        rewriting = asyncio.ensure_future(REWRITER.page((unit * characters)[:characters]))
+        began = last = time.perf_counter()
+        longest = 0.0
+        while not rewriting.done():
+            await asyncio.sleep(0)
+            now = time.perf_counter()
+            longest, last = max(longest, now - last), now
+        return longest, last - began
+
+    _, short = await longest_wait_s(250_000)
+    longest, long = await longest_wait_s(1_000_000)
+    assert long < 8 * short + 0.1
+    assert longest < 0.2, "measured on a busy machine: a portion is some milliseconds"

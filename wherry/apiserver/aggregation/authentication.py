@@ -43,14 +43,14 @@ def authentication_data(config: ApiServerConfig) -> dict[str, str]:
         return {}
     authority = config.client_ca_file.read_text()
     data = {"client-ca-file": authority}
-    if config.kubelet_client_cert_file is not None:
+    if config.proxy_client_cert_file is not None and config.requestheader_client_ca_file is not None:
         from cryptography import x509
         from cryptography.x509.oid import NameOID
 
-        certificate = x509.load_pem_x509_certificate(config.kubelet_client_cert_file.read_bytes())
+        certificate = x509.load_pem_x509_certificate(config.proxy_client_cert_file.read_bytes())
         names = [str(item.value) for item in certificate.subject.get_attributes_for_oid(NameOID.COMMON_NAME)]
         data |= {
-            "requestheader-client-ca-file": authority,
+            "requestheader-client-ca-file": config.requestheader_client_ca_file.read_text(),
             "requestheader-allowed-names": orjson.dumps(names).decode(),
             "requestheader-extra-headers-prefix": '["X-Remote-Extra-"]',
             "requestheader-group-headers": '["X-Remote-Group"]',

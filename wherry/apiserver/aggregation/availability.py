@@ -7,12 +7,13 @@ import orjson
 from wherry.api.core.services import SERVICES
 from wherry.api.discovery.endpoint_slices import ENDPOINT_SLICES
 from wherry.apiserver.aggregation.remote import PASSED, Remote, Verdict
-from wherry.apiserver.backends import Unreachable, service_backend
 from wherry.apiserver.core import Core
-from wherry.apiserver.subresources.proxies import ready_endpoints
+from wherry.apiserver.endpoints import ready_endpoints, service_backend
+from wherry.apiserver.outbound import Target, Unreachable, read_answer
 from wherry.objects.errors import ApiError
 
 TIMEOUT_S = 5.0
+DISCOVERY_LIMIT_B = 8 * 1024 * 1024
 
 
 async def check(core: Core, remote: Remote) -> Verdict:
@@ -21,19 +22,19 @@ async def check(core: Core, remote: Remote) -> Verdict:
     if problem is not None:
         return problem
     namespace, name, port = remote.service
-    url = f"https://{name}.{namespace}.svc:{port}{remote.path}"
+    url = Target("https", f"{name}.{namespace}.svc", port).shown(remote.path)
     try:
-        backend = await service_backend(core, namespace, name, port)
-        url = backend.base_url + remote.path
-        async with core.backends.request(
+        backend = await service_backend(core.registry, core.random, namespace, name, port)
+        url = backend.target.shown(remote.path)
+        async with core.outbound.request(
             "GET",
-            url,
-            trust=remote.trust(core.config),
-            server_name=backend.server_name,
+            backend.target,
+            remote.path,
+            trust=remote.trust(core.config, backend.server_name),
             headers=[("Accept", "application/json"), *MASTER_HEADERS],
             timeout_s=TIMEOUT_S,
         ) as response:
-            data = await response.read()
+            data = await read_answer(response, DISCOVERY_LIMIT_B)
             if not 200 <= response.status < 300:
                 why = f"bad status from {url}: {response.status}"
                 return _failed(f"failing or missing response from {url}: {why}")

@@ -6,8 +6,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
-from wherry.apiserver.backends import Trust, pem_of
 from wherry.apiserver.config import ApiServerConfig
+from wherry.apiserver.endpoints import pem_of
+from wherry.apiserver.outbound import Trust
 from wherry.objects.meta import Object
 
 
@@ -54,16 +55,17 @@ class Remote:
         service = self.spec["service"]
         return service.get("namespace") or "", service.get("name") or "", service.get("port") or 443
 
-    def trust(self, config: ApiServerConfig) -> Trust:
-        """How to talk to it: as the API server, and only to whom the caBundle vouches for.
+    def trust(self, config: ApiServerConfig, server_name: str) -> Trust:
+        """How to talk to it: as the front proxy, and only to whom the caBundle vouches for as `server_name`.
 
-        Raises backends.Unreachable when the caBundle is unreadable.
+        Raises Unreachable when the caBundle is unreadable.
         """
         return Trust(
             ca_pem=pem_of(self.spec.get("caBundle")),
             insecure=bool(self.spec.get("insecureSkipTLSVerify")),
-            cert_file=config.kubelet_client_cert_file,
-            key_file=config.kubelet_client_key_file,
+            server_name=server_name,
+            cert_file=config.proxy_client_cert_file,
+            key_file=config.proxy_client_key_file,
         )
 
     def discovered(self) -> Object:

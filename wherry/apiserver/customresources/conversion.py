@@ -20,9 +20,10 @@ import orjson
 from wherry.api.apiextensions.custom_kind import CustomKind
 from wherry.api.resource import Resource
 from wherry.apiserver import encoding
-from wherry.apiserver.backends import Backends, Trust, Unreachable, pem_of, read_answer, webhook_backend
 from wherry.apiserver.core import Core
 from wherry.apiserver.customresources.views import VersionView
+from wherry.apiserver.endpoints import webhook_backend, webhook_trust
+from wherry.apiserver.outbound import Unreachable, read_answer
 from wherry.apiserver.packing import Budget
 from wherry.apiserver.registry import Source
 from wherry.objects.errors import ApiError, internal
@@ -43,9 +44,8 @@ KEPT_METADATA = ("name", "namespace", "uid", "resourceVersion", "creationTimesta
 class ConversionWebhook:
     """The webhook of one definition."""
 
-    def __init__(self, core: Core, backends: Backends, kind: str, webhook: Mapping[str, Any]) -> None:
+    def __init__(self, core: Core, kind: str, webhook: Mapping[str, Any]) -> None:
         self._core = core
-        self._backends = backends
         self._kind = kind
         self._client_config = webhook.get("clientConfig") or {}
         offered = webhook.get("conversionReviewVersions") or ("v1",)
@@ -69,13 +69,14 @@ class ConversionWebhook:
 
     async def _ask(self, review: bytes) -> Object:
         """The response to a review. Raises Unreachable, ValueError, ApiError."""
-        backend = await webhook_backend(self._core, self._client_config)
-        trust = Trust(ca_pem=pem_of(self._client_config.get("caBundle")))
-        async with self._backends.request(
+        core = self._core
+        backend = await webhook_backend(core.registry, core.random, self._client_config)
+        async with core.outbound.request(
             "POST",
-            backend.base_url,
-            trust=trust,
-            server_name=backend.server_name,
+            backend.target,
+            backend.path,
+            backend.query,
+            trust=webhook_trust(self._client_config, backend),
             headers=(("Content-Type", "application/json"), ("Accept", "application/json")),
             body=review,
             timeout_s=TIMEOUT_S,

@@ -36,9 +36,7 @@ class Sources:
             ConvertedView,
         )
 
-        webhook = ConversionWebhook(
-            self._core, self._core.backends, resource.kind, conversion.get("webhook") or {}
-        )
+        webhook = ConversionWebhook(self._core, resource.kind, conversion.get("webhook") or {})
         return ConvertedSource(
             resource,
             ConvertedView(self._core.store, resource.custom, resource.api_version, stored, webhook),

@@ -11,13 +11,14 @@ from urllib.parse import parse_qsl, urlencode
 from wherry.api.core.nodes import NODES
 from wherry.apiserver.call import Call, Outcome, RawOutcome
 from wherry.apiserver.core import Core
+from wherry.apiserver.outbound import Target, Unreachable, foreign_error
+from wherry.apiserver.passing import passed_on
 from wherry.apiserver.registry import Served
 from wherry.apiserver.subresources.connecting import admit_connection
-from wherry.apiserver.subresources.gate import KubeletAddress, kubelet_address
+from wherry.apiserver.subresources.kubelet_address import kubelet_address, kubelet_trust
 from wherry.apiserver.subresources.log_options import log_options
-from wherry.apiserver.subresources.streams import passed_on
-from wherry.apiserver.subresources.tunnel import error_of, tunnel
-from wherry.objects.errors import bad_request, not_found
+from wherry.apiserver.subresources.tunnel import tunnel
+from wherry.objects.errors import ApiError, bad_request, not_found
 from wherry.objects.meta import Object
 
 TEXT = "text/plain"
@@ -33,14 +34,18 @@ async def logs(core: Core, call: Call, served: Served) -> Outcome | RawOutcome:
     container = _container(call, pod, call.query.get("container", ""))
     if not _node_name(pod):
         return Outcome(data=b"", content_type=TEXT)
-    address = _address(core, pod)
+    kubelet = _address(core, pod)
     path = f"/containerLogs/{call.info.namespace}/{call.info.name}/{container}"
-    url = f"https://{address.authority}{path}" + (f"?{urlencode(options)}" if options else "")
+    asked = core.outbound.request("GET", kubelet, path, urlencode(options), trust=kubelet_trust(core.config))
     held = AsyncExitStack()
     try:
-        response = await held.enter_async_context(core.kubelets.request("GET", url))
+        response = await held.enter_async_context(asked)
         if response.status != 200:
-            raise error_of(response.status, await response.content.read(REFUSAL_LIMIT))
+            raise foreign_error(response.status, await response.content.read(REFUSAL_LIMIT), "the node")
+    except Unreachable as error:
+        await held.aclose()
+        url = kubelet.shown(path, urlencode(options))
+        raise ApiError(500, "", f'Get "{url}": {error.why}') from error
     except BaseException:
         await held.aclose()
         raise
@@ -94,10 +99,15 @@ async def _tunnel(core: Core, call: Call, pod: Object, path: str, query: list[tu
         raise bad_request("streams need an HTTP connection")
     if not _node_name(pod):
         raise bad_request(f"pod {call.info.name} does not have a host assigned")
-    address = _address(core, pod)
-    target = path + (f"?{urlencode(query)}" if query else "")
-    where = (address.host, address.port)
-    return RawOutcome(await tunnel(core.kubelets, where, call.request.method, target, call.headers))
+    kubelet, trust = _address(core, pod), kubelet_trust(core.config)
+    try:
+        return RawOutcome(
+            await tunnel(
+                core.outbound, kubelet, call.request.method, path, urlencode(query), call.headers, trust
+            )
+        )
+    except Unreachable as error:
+        raise ApiError(500, "", f"error dialing backend: {error}") from error
 
 
 def _parameters(call: Call) -> list[tuple[str, str]]:
@@ -117,7 +127,7 @@ def _node_name(pod: Object) -> str:
     return name
 
 
-def _address(core: Core, pod: Object) -> KubeletAddress:
+def _address(core: Core, pod: Object) -> Target:
     node = core.registry.of(NODES).get("", _node_name(pod))
     if node is None:
         raise not_found("nodes", "", _node_name(pod))

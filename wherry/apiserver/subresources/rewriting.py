@@ -6,6 +6,7 @@ A page that links to `/style.css` means its own server; behind `.../services/web
 
 from __future__ import annotations
 
+import asyncio
 import re
 from dataclasses import dataclass
 from urllib.parse import SplitResult, urlsplit, urlunsplit
@@ -38,8 +39,15 @@ LINKS = {
     "video": ("poster", "src"),
 }
 """Which attributes of which HTML elements hold addresses."""
-_TAG = re.compile(r"""<([a-zA-Z][a-zA-Z0-9]*)((?:\s(?:[^<>"']|"[^"]*"|'[^']*')*)?)>""")
-_ATTRIBUTE = re.compile(r"""(\s([a-zA-Z-]+)\s*=\s*)("[^"]*"|'[^']*'|[^\s"'=<>`]+)""")
+_TAG = re.compile(
+    r"""<([a-zA-Z][a-zA-Z0-9]{0,32})"""
+    r"""((?:\s(?:[^<>"']{1,4096}+|"[^"]{0,65536}"|'[^']{0,65536}'){0,64}+)?+)(>?)"""
+)
+"""A tag, or the beginning of one (without ">"). Nothing is looked at twice and no tag is endless, so that a
+page takes linear time, and no tag longer than a portion: one of a hundred attributes may stay as it is.
+"""
+PORTION_CHARACTERS = 65536
+_ATTRIBUTE = re.compile(r"""(\s([a-zA-Z-]++)\s*+=\s*+)("[^"]*"|'[^']*'|[^\s"'=<>`]+)""")
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,13 +74,22 @@ class Rewriter:
         scheme, host = (self.scheme, self.host) if parts.netloc else ("", "")
         return urlunsplit(SplitResult(scheme, host, self.prefix + parts.path, parts.query, parts.fragment))
 
-    def page(self, html: str) -> str:
-        """An HTML page with its links rewritten."""
-        return _TAG.sub(self._tag, html)
+    async def page(self, html: str) -> str:
+        """An HTML page with its links rewritten; others have their turn after every portion of it."""
+        parts: list[str] = []
+        done, pause_at = 0, PORTION_CHARACTERS
+        for found in _TAG.finditer(html):
+            parts += (html[done : found.start()], self._tag(found))
+            done = found.end()
+            if done >= pause_at:
+                pause_at = done + PORTION_CHARACTERS
+                await asyncio.sleep(0)
+        parts.append(html[done:])
+        return "".join(parts)
 
     def _tag(self, found: re.Match[str]) -> str:
         names = LINKS.get(found.group(1).lower())
-        if names is None or not found.group(2):
+        if names is None or not found.group(2) or not found.group(3):
             return found.group(0)
 
         def attribute(pair: re.Match[str]) -> str:

@@ -11,7 +11,7 @@ from collections.abc import Mapping, Sequence
 
 import httptools
 
-from wherry.apiserver.subresources.gate import KubeletGate
+from wherry.apiserver.outbound import ANYBODY, Outbound, Target, Trust, foreign_error
 from wherry.kit.httpd.message import Duplex, UpgradeResponse
 from wherry.objects.errors import ApiError, bad_request
 
@@ -52,25 +52,24 @@ class _Head:
 
 
 async def tunnel(
-    gate: KubeletGate,
-    address: tuple[str, int],
+    outbound: Outbound,
+    target: Target,
     method: str,
-    target: str,
+    path: str,
+    query: str,
     headers: Mapping[str, str],
-    *,
-    use_tls: bool = True,
-    verify: bool = True,
+    trust: Trust = ANYBODY,
 ) -> UpgradeResponse:
-    """Ask `address` for the upgrade; once granted, the answer that joins both ends.
+    """Ask `target` for the upgrade; once granted, the answer that joins both ends.
 
-    Raises ApiError: 400 without an upgrade, 502 when nobody is there, else what the other end said.
+    Raises Unreachable; ApiError: 400 without an upgrade, else what the other end said.
     """
     if not is_upgrade(headers):
         raise bad_request("Upgrade request required")
-    host, port = address
-    reader, writer = await gate.connect(host, port, use_tls=use_tls, verify=verify)
+    head = _request_head(method, target, target.url(path, query).raw_path_qs, headers)
+    reader, writer = await outbound.connect(target, trust)
     try:
-        writer.write(_request_head(method, target, host, port, headers))
+        writer.write(head)
         await writer.drain()
         status, answered, rest = await _read_head(reader)
         if status != 101:
@@ -90,9 +89,8 @@ async def tunnel(
     return UpgradeResponse(run, answered)
 
 
-def _request_head(method: str, target: str, host: str, port: int, headers: Mapping[str, str]) -> bytes:
-    authority = f"{f'[{host}]' if ':' in host else host}:{port}"
-    lines = [f"{method} {target} HTTP/1.1", f"Host: {authority}"]
+def _request_head(method: str, target: Target, asked: str, headers: Mapping[str, str]) -> bytes:
+    lines = [f"{method} {asked} HTTP/1.1", f"Host: {target.authority}"]
     lines.extend(f"{name}: {headers[name]}" for name in PASSED_ON if name in headers)
     if method == "POST":
         lines.append("Content-Length: 0")
@@ -127,25 +125,7 @@ async def _refusal(status: int, rest: bytes, reader: asyncio.StreamReader) -> Ap
                 text += data
     except TimeoutError:
         pass  # a connection kept open after its answer: what came is what there is
-    return error_of(status, text)
-
-
-def error_of(status: int, body: bytes) -> ApiError:
-    """The error another server's refusal stands for: its own Status if it sent one, else its text."""
-    import orjson
-
-    try:
-        decoded = orjson.loads(body)
-    except orjson.JSONDecodeError:
-        decoded = None
-    if isinstance(decoded, dict) and decoded.get("kind") == "Status":
-        return ApiError.from_status({**decoded, "code": decoded.get("code") or status})
-    text = body.decode(errors="replace").strip() or f"the node answered {status}"
-    reasons = {400: "BadRequest", 403: "Forbidden", 404: "NotFound", 500: "InternalError"}
-    code = status if status >= 400 else 502
-    if code == 500:
-        text = f"Internal error occurred: {text}"
-    return ApiError(code, reasons.get(code, ""), text)
+    return foreign_error(status, text, "the node")
 
 
 async def _join(client: Duplex, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:

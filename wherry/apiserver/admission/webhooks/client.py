@@ -16,8 +16,9 @@ from wherry.api.resource import Resource
 from wherry.apiserver.admission.base import Attributes
 from wherry.apiserver.admission.webhooks.configuration import Webhook
 from wherry.apiserver.admission.webhooks.review import InvalidAnswer, Verdict, review_of, verdict
-from wherry.apiserver.backends import Trust, Unreachable, pem_of, read_answer, webhook_backend
 from wherry.apiserver.core import Core
+from wherry.apiserver.endpoints import webhook_backend, webhook_trust
+from wherry.apiserver.outbound import Unreachable, read_answer
 from wherry.objects.errors import ApiError
 from wherry.objects.meta import Object
 
@@ -66,27 +67,27 @@ def shown_url(client_config: Mapping[str, Any], timeout_s: int) -> str:
         service = client_config.get("service") or {}
         host = f"{service.get('name')}.{service.get('namespace')}.svc"
         url = f"https://{host}:{service.get('port') or 443}{_path(service.get('path'))}"
-    return _with_timeout(url, timeout_s)
+    return f"{url}{'&' if urlsplit(url).query else '?'}{_with_timeout('', timeout_s)}"
 
 
 def _path(path: str | None) -> str:
     return path if path and path.startswith("/") else f"/{path or ''}"
 
 
-def _with_timeout(url: str, timeout_s: int) -> str:
-    return f"{url}{'&' if urlsplit(url).query else '?'}timeout={timeout_s}s"
+def _with_timeout(query: str, timeout_s: int) -> str:
+    return f"{query}{'&' if query else ''}timeout={timeout_s}s"
 
 
 async def _post(core: Core, webhook: Webhook, body: bytes) -> Any:
     shown = f'failed to call webhook: Post "{shown_url(webhook.client_config, webhook.timeout_s)}"'
     try:
-        backend = await webhook_backend(core, webhook.client_config)
-        trust = Trust(ca_pem=pem_of(webhook.client_config.get("caBundle")))
-        async with core.backends.request(
+        backend = await webhook_backend(core.registry, core.random, webhook.client_config)
+        async with core.outbound.request(
             "POST",
-            _with_timeout(backend.base_url, webhook.timeout_s),
-            trust=trust,
-            server_name=backend.server_name,
+            backend.target,
+            backend.path,
+            _with_timeout(backend.query, webhook.timeout_s),
+            trust=webhook_trust(webhook.client_config, backend),
             headers=HEADERS,
             body=body,
             timeout_s=float(webhook.timeout_s),

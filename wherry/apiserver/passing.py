@@ -1,4 +1,4 @@
-"""Answers passed on from elsewhere, piece by piece."""
+"""Answers of other servers passed on to the client, piece by piece."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ import logging
 from contextlib import AsyncExitStack
 from typing import TYPE_CHECKING
 
+from wherry.apiserver.outbound import Unreachable, kept_headers
 from wherry.kit.httpd.message import StreamResponse, Writer
 from wherry.objects.errors import ApiError
 
@@ -13,21 +14,6 @@ if TYPE_CHECKING:
     import aiohttp
 
 log = logging.getLogger(__name__)
-
-HOP_BY_HOP = frozenset(
-    {
-        "connection",
-        "content-length",
-        "date",
-        "keep-alive",
-        "proxy-authenticate",
-        "proxy-authorization",
-        "te",
-        "trailer",
-        "transfer-encoding",
-        "upgrade",
-    }
-)
 
 
 def passed_on(response: aiohttp.ClientResponse, held: AsyncExitStack, begun: bytes = b"") -> StreamResponse:
@@ -43,14 +29,9 @@ def passed_on(response: aiohttp.ClientResponse, held: AsyncExitStack, begun: byt
                 async for piece in response.content.iter_any():
                     writer.write(piece)
                     await writer.drain()
-        except (ApiError, OSError, TimeoutError) as error:
+        except (ApiError, Unreachable, OSError, TimeoutError) as error:
             log.info("an answer passed on broke off: %s", error)
             writer.abort()
 
-    headers = [
-        (name, value)
-        for name, value in response.headers.items()
-        if name.lower() not in HOP_BY_HOP and name.lower() != "content-type"
-    ]
     content_type = response.headers.get("Content-Type", "application/octet-stream")
-    return StreamResponse(run, response.status, content_type, headers)
+    return StreamResponse(run, response.status, content_type, kept_headers(response))

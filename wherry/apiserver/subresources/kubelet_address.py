@@ -1,0 +1,33 @@
+"""Where a node's kubelet is, and how the API server talks to it."""
+
+from __future__ import annotations
+
+from wherry.apiserver.config import ApiServerConfig
+from wherry.apiserver.outbound import Target, Trust
+from wherry.objects.errors import service_unavailable
+from wherry.objects.meta import Object
+
+DEFAULT_KUBELET_PORT = 10250
+PREFERRED_ADDRESS_TYPES = ("InternalIP", "ExternalIP", "Hostname", "InternalDNS", "ExternalDNS")
+
+
+def kubelet_address(node: Object) -> Target:
+    """Where the node says its kubelet is. Raises ApiError (503) when it does not say."""
+    status = node.get("status") or {}
+    addresses = {item.get("type"): item.get("address") for item in status.get("addresses") or ()}
+    host = next((addresses[kind] for kind in PREFERRED_ADDRESS_TYPES if addresses.get(kind)), None)
+    if not host:
+        raise service_unavailable(
+            f"no preferred addresses found; known addresses: {status.get('addresses') or []}"
+        )
+    endpoint = (status.get("daemonEndpoints") or {}).get("kubeletEndpoint") or {}
+    return Target("https", str(host), int(endpoint.get("Port") or DEFAULT_KUBELET_PORT))
+
+
+def kubelet_trust(config: ApiServerConfig) -> Trust:
+    """As the kubelets' client; nodes are known by address, so the CA alone vouches for them."""
+    return Trust(
+        ca_file=config.kubelet_ca_file or config.client_ca_file,
+        cert_file=config.kubelet_client_cert_file,
+        key_file=config.kubelet_client_key_file,
+    )
