@@ -46,3 +46,25 @@ def test_simple_fields() -> None:
     for bad in ("spec.replicas", ".spec[0]", ".spec."):
         with pytest.raises(JsonPathError, match="simple"):
             simple_fields(bad)
+
+
+def test_what_is_reached_in_two_ways_is_walked_once() -> None:
+    deep: dict[str, object] = {}
+    for _ in range(200):
+        deep = {"a": deep}
+    assert len(parse_json_path("..a" * 12).find(deep)) == 189
+
+
+@pytest.mark.parametrize(
+    ("path", "why"),
+    [
+        ("[?(@.a" * 9 + ")]" * 9, "filters nest"),
+        ("[?(@" + " " * 600 + "x", "unterminated"),
+        ("[?(@.a =)]", "invalid filter"),
+        ("[?(.a)]", "invalid filter"),
+        ("[1:2:0]", "other than 0"),
+    ],
+)
+def test_more_paths_that_are_none(path: str, why: str) -> None:
+    with pytest.raises(JsonPathError, match=why):
+        parse_json_path(path)

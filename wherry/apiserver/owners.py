@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from wherry.objects.meta import Object, metadata
+from wherry.objects.repeats import repeated
 
 ADVICE = (
     "API server dedups owner references in 1.20+, and may reject such requests as early as 1.24; "
@@ -15,17 +16,10 @@ def drop_repeated_owners(obj: Object, warnings: list[str], *, after_admission: b
     owners = metadata(obj).get("ownerReferences")
     if not owners or len(owners) < 2:
         return
-    kept: list[Object] = []
-    repeated: dict[str, None] = {}
-    for owner in owners:
-        if owner in kept:
-            repeated[str(owner.get("uid", ""))] = None
-        else:
-            kept.append(owner)
-    if not repeated:
+    twice = dict(repeated(owners))
+    if not twice:
         return
-    obj["metadata"]["ownerReferences"] = kept
+    obj["metadata"]["ownerReferences"] = [o for index, o in enumerate(owners) if index not in twice]
+    uids = dict.fromkeys(str(owner.get("uid", "")) for owner in twice.values())
     when = " after mutating admission happens" if after_admission else ""
-    warnings.append(
-        f".metadata.ownerReferences contains duplicate entries{when}; {ADVICE}{', '.join(repeated)}"
-    )
+    warnings.append(f".metadata.ownerReferences contains duplicate entries{when}; {ADVICE}{', '.join(uids)}")

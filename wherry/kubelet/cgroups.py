@@ -44,7 +44,7 @@ def qos_class(pod: Mapping[str, Any]) -> str:
                 if quantity is not None and milli(quantity) > 0:
                     anything = True
                     requests.setdefault(name, set()).add(milli(quantity))
-            if limit is None or milli(limit) != milli(request):
+            if limit is None or request is None or milli(limit) != milli(request):
                 guaranteed = False
     if not anything:
         return "BestEffort"

@@ -17,6 +17,12 @@ from wherry.objects.meta import Object
 MOST_COMPLAINTS = 100
 """How many unknown and repeated fields of one body are told, as upstream tells them."""
 
+MOST_ERRORS = 256
+"""How many wrong fields of one object are told (upstream tells all, a hundred times what was sent)."""
+
+LONGEST_SHOWN = 4096
+"""Characters of a bad value that an error repeats."""
+
 
 class ApiError(Exception):
     """A failed request, convertible to and from a `v1.Status`.
@@ -77,14 +83,27 @@ class FieldError:
     message: str
 
     def __str__(self) -> str:
-        return f"{self.field}: {self.message}"
+        return f"{_cut(self.field)}: {self.message}"
 
 
 def show_value(value: Any) -> str:
     """A bad value as upstream prints it (Go's %q for strings, JSON for the rest)."""
     if value is None:
         return "null"
-    return json.dumps(value, ensure_ascii=False, separators=(",", ":"))
+    if isinstance(value, str):
+        return json.dumps(_cut(value), ensure_ascii=False)
+    return _cut(json.dumps(value, ensure_ascii=False, separators=(",", ":")))
+
+
+def _cut(text: str) -> str:
+    """The text, as long as an error may repeat it."""
+    return text if len(text) <= LONGEST_SHOWN else f"{text[:LONGEST_SHOWN]}..."
+
+
+def listed(names: Sequence[str]) -> str:
+    """The names one after another, the first `MOST_COMPLAINTS` of them."""
+    more = ", ..." if len(names) > MOST_COMPLAINTS else ""
+    return ", ".join(names[:MOST_COMPLAINTS]) + more
 
 
 def required(field: str, detail: str = "") -> FieldError:
@@ -188,10 +207,13 @@ def conflict(plural: str, group: str, name: str, why: str = STALE) -> ApiError:
 
 
 def invalid(kind: str, group: str, name: str, errors: Sequence[FieldError]) -> ApiError:
-    """422: the object breaks rules; every one of them is named in the causes."""
-    texts = [str(error) for error in errors]
+    """422: the object breaks rules; they are named in the causes, `MOST_ERRORS` of them."""
+    told = errors[:MOST_ERRORS]
+    texts = [str(error) for error in told]
+    if len(errors) > len(told):
+        texts.append(f"and {len(errors) - len(told)} more errors")
     joined = texts[0] if len(texts) == 1 else f"[{', '.join(texts)}]"
-    causes = [{"reason": e.type, "message": e.message, "field": e.field} for e in errors]
+    causes = [{"reason": e.type, "message": e.message, "field": _cut(e.field)} for e in told]
     return ApiError(
         422,
         "Invalid",

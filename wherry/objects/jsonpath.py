@@ -7,15 +7,20 @@ The subset of one path without text around it: `.spec.replicas`, `['a.b']`, `[0]
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterator
-from functools import lru_cache
+from collections.abc import Callable, Iterable
 from typing import Any
 
-_Step = Callable[[Any], Iterator[Any]]
+from wherry.kit.remembered import remembered
+
+MOST_NESTED_FILTERS = 8
+
+_Step = Callable[[list[Any]], list[Any]]
+"""From the values a path has led to, the values one step on."""
+
 _NAME = re.compile(r"(?:[^.\[\]\\'\"\s]|\\.)+")
 _NUMBER = re.compile(r"-?\d+")
 _SLICE = re.compile(r"(-?\d*):(-?\d*)(?::(-?\d*))?")
-_FILTER = re.compile(r"\?\(\s*@(?P<path>[^=!<>]*?)\s*(?:(?P<op>==|!=|<=|>=|<|>)\s*(?P<value>.+?))?\s*\)")
+_OPERATOR = re.compile(r"==|!=|<=|>=|<|>")
 
 
 class JsonPathError(ValueError):
@@ -35,7 +40,7 @@ class JsonPath:
         """Everything the path leads to; what is not there is left out."""
         found = [value]
         for step in self._steps:
-            found = [below for item in found for below in step(item)]
+            found = step(found)
         return found
 
     def first(self, value: Any) -> Any:
@@ -43,9 +48,14 @@ class JsonPath:
         return next(iter(self.find(value)), None)
 
 
-@lru_cache(2048)
+@remembered(2048)
 def parse_json_path(text: str) -> JsonPath:
     """Compile `text`, with or without braces and leading `$`. Raises JsonPathError."""
+    return _parse(text, 0)
+
+
+def _parse(text: str, depth: int) -> JsonPath:
+    """`depth` counts the filters around the path."""
     path = text.strip()
     if path.startswith("{") and path.endswith("}"):
         path = path[1:-1].strip()
@@ -53,7 +63,7 @@ def parse_json_path(text: str) -> JsonPath:
     steps: list[_Step] = []
     at = 0
     while at < len(path):
-        step, at = _step(path, at)
+        step, at = _step(path, at, depth)
         if step is not None:
             steps.append(step)
     return JsonPath(text, tuple(steps))
@@ -69,14 +79,14 @@ def simple_fields(text: str) -> tuple[str, ...]:
     return tuple(names)
 
 
-def _step(path: str, at: int) -> tuple[_Step | None, int]:
+def _step(path: str, at: int, depth: int) -> tuple[_Step | None, int]:
     if path.startswith("..", at):
         found = _NAME.match(path, at + 2)
         if found is None:
             raise JsonPathError(f"a name was expected after .. in {path!r}")
         return _descendants(_unescape(found[0])), found.end()
     if path[at] == "[":
-        return _bracket(path, at)
+        return _bracket(path, at, depth)
     start = at + 1 if path[at] == "." else at
     if start == len(path) and at == 0:
         return None, start
@@ -89,7 +99,7 @@ def _step(path: str, at: int) -> tuple[_Step | None, int]:
     return (_every if name == "*" else _field(name)), found.end()
 
 
-def _bracket(path: str, at: int) -> tuple[_Step, int]:
+def _bracket(path: str, at: int, depth: int) -> tuple[_Step, int]:
     end = _closing(path, at)
     inside = path[at + 1 : end].strip()
     if inside == "*":
@@ -100,8 +110,10 @@ def _bracket(path: str, at: int) -> tuple[_Step, int]:
         return _index(int(inside)), end + 1
     if found := _SLICE.fullmatch(inside):
         return _slice(*(int(part) if part else None for part in found.groups())), end + 1
-    if found := _FILTER.fullmatch(inside):
-        return _filter(found["path"], found["op"] or "", found["value"] or ""), end + 1
+    if inside.startswith("?(") and inside.endswith(")"):
+        if depth == MOST_NESTED_FILTERS:
+            raise JsonPathError(f"filters nest more than {MOST_NESTED_FILTERS} levels in {path!r}")
+        return _filter(inside[2:-1].strip(), depth + 1, path), end + 1
     raise JsonPathError(f"invalid array index {inside!r} in {path!r}")
 
 
@@ -127,68 +139,76 @@ def _unescape(name: str) -> str:
     return re.sub(r"\\(.)", r"\1", name)
 
 
-def _field(name: str) -> _Step:
-    def step(value: Any) -> Iterator[Any]:
-        if isinstance(value, dict) and name in value:
-            yield value[name]
+def _each(below: Callable[[Any], Iterable[Any]]) -> _Step:
+    """The step that leads from every value to what is `below` it."""
+    return lambda values: [item for value in values for item in below(value)]
 
-    return step
+
+def _field(name: str) -> _Step:
+    return lambda values: [value[name] for value in values if isinstance(value, dict) and name in value]
 
 
 def _index(index: int) -> _Step:
-    def step(value: Any) -> Iterator[Any]:
-        if isinstance(value, list) and -len(value) <= index < len(value):
-            yield value[index]
-
-    return step
+    return lambda values: [
+        value[index] for value in values if isinstance(value, list) and -len(value) <= index < len(value)
+    ]
 
 
 def _slice(start: int | None = None, end: int | None = None, stride: int | None = None) -> _Step:
-    def step(value: Any) -> Iterator[Any]:
-        if isinstance(value, list):
-            yield from value[start:end:stride]
-
-    return step
+    if stride == 0:
+        raise JsonPathError("a slice needs a step other than 0")
+    return _each(lambda value: value[start:end:stride] if isinstance(value, list) else ())
 
 
-def _every(value: Any) -> Iterator[Any]:
+def _below(value: Any) -> Iterable[Any]:
     if isinstance(value, list):
-        yield from value
-    elif isinstance(value, dict):
-        yield from value.values()
+        return value
+    return value.values() if isinstance(value, dict) else ()
+
+
+_every = _each(_below)
 
 
 def _descendants(name: str) -> _Step:
-    def step(value: Any) -> Iterator[Any]:
-        if isinstance(value, dict):
-            if name in value:
-                yield value[name]
-            for item in value.values():
-                yield from step(item)
-        elif isinstance(value, list):
-            for item in value:
-                yield from step(item)
+    """The field of that name of the values and of everything in them, in order, each once.
+
+    What was walked already is not walked again: `..a..a..a` on deep values would else never end.
+    """
+
+    def step(values: list[Any]) -> list[Any]:
+        found: list[Any] = []
+        walked: set[int] = set()
+        left = list(reversed(values))
+        while left:
+            value = left.pop()
+            if not isinstance(value, dict | list) or id(value) in walked:
+                continue
+            walked.add(id(value))
+            if isinstance(value, dict) and name in value:
+                found.append(value[name])
+            left.extend(reversed(list(_below(value))))
+        return found
 
     return step
 
 
-def _filter(left: str, operator: str, right: str) -> _Step:
-    path = parse_json_path(left)
-    wanted = _literal(right) if operator else None
+def _filter(text: str, depth: int, path: str) -> _Step:
+    """`text` is `@.name == "x"`, or `@.name` for whatever has it."""
+    operator = _OPERATOR.search(text)
+    left = text[: operator.start()] if operator is not None else text
+    right = text[operator.end() :].strip() if operator is not None else ""
+    if not left.startswith("@") or any(sign in left for sign in "=!") or (operator is not None and not right):
+        raise JsonPathError(f"invalid filter {text!r} in {path!r}")
+    here = _parse(left[1:], depth)
+    wanted = _literal(right) if operator is not None else None
 
     def holds(item: Any) -> bool:
-        found = path.find(item)
-        if not operator:
+        found = here.find(item)
+        if operator is None:
             return bool(found)
-        return bool(found) and _compare(found[0], operator, wanted)
+        return bool(found) and _compare(found[0], operator[0], wanted)
 
-    def step(value: Any) -> Iterator[Any]:
-        if isinstance(value, list):
-            yield from (item for item in value if holds(item))
-        elif isinstance(value, dict):
-            yield from (item for item in value.values() if holds(item))
-
-    return step
+    return _each(lambda value: [item for item in _below(value) if holds(item)])
 
 
 def _literal(text: str) -> Any:

@@ -9,8 +9,9 @@ from __future__ import annotations
 import ipaddress
 import re
 from collections.abc import Callable
-from functools import lru_cache
 from typing import TypeAlias
+
+from wherry.kit.remembered import remembered
 
 Check: TypeAlias = Callable[[str], list[str]]
 """What is wrong with a text; nothing if the list is empty."""
@@ -155,7 +156,7 @@ def fully_qualified_name_errors(value: str) -> list[str]:
     return []
 
 
-@lru_cache(4096)
+@remembered(4096)
 def _key_errors(value: str) -> tuple[str, ...]:
     parts = value.split("/")
     wrong = pattern_text(_KEY_WRONG, _KEY, "MyName", "my.name", "123-abc")
@@ -185,7 +186,7 @@ def qualified_name_errors(value: str) -> list[str]:
     return list(_key_errors(value))
 
 
-@lru_cache(4096)
+@remembered(4096)
 def _value_errors(value: str) -> tuple[str, ...]:
     errors = _length(value, LABEL_MAX)
     if not _is_value(value):

@@ -7,8 +7,9 @@ patterns from within this project may use `re`. This is the only module that imp
 
 from __future__ import annotations
 
-from functools import lru_cache
 from typing import Any
+
+from wherry.kit.remembered import remembered
 
 # The library's word for a mistake (a prefix of its text) and Go's, which clients see. Longer ones first.
 _GO_WORDS = (
@@ -59,7 +60,7 @@ class Pattern:
         return found
 
 
-@lru_cache(1024)
+@remembered(1024)
 def compile_pattern(text: str) -> Pattern:
     """The pattern. Raises PatternError."""
     import re2  # 2.5 MB; most servers never see a pattern

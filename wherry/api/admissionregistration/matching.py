@@ -23,6 +23,7 @@ from wherry.objects.errors import (
 )
 from wherry.objects.meta import Object
 from wherry.objects.names import qualified_name_errors
+from wherry.objects.repeats import repeated
 
 FAILURE_POLICIES = ("Fail", "Ignore")
 MATCH_POLICIES = ("Equivalent", "Exact")
@@ -70,10 +71,11 @@ def selector_errors(match: Fields, path: str, *, allows_odd_values: bool = False
 def _named_rule_errors(rule: Fields, path: str) -> list[FieldError]:
     errors: list[FieldError] = []
     names = rule.get("resourceNames") or ()
+    twice = dict(repeated(names))
     for index, name in enumerate(names):
         at = f"{path}.resourceNames[{index}]"
         errors += check_text(at, name, PATH_SEGMENT.check)
-        if name in names[:index]:
+        if index in twice:
             errors.append(duplicate_value(at, name))
     return errors + rule_errors(rule, path)
 

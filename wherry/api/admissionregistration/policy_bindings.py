@@ -21,6 +21,7 @@ from wherry.objects.errors import (
 )
 from wherry.objects.meta import Object, name_of
 from wherry.objects.names import dns1123_subdomain_errors
+from wherry.objects.repeats import repeated
 
 _ACTIONS = ("Audit", "Deny", "Warn")
 _NOT_FOUND_ACTIONS = ("Deny", "Allow")
@@ -105,10 +106,11 @@ def _param_ref_errors(ref: Mapping[str, Any], path: str) -> list[FieldError]:
 def _action_errors(actions: Sequence[str]) -> list[FieldError]:
     path = "spec.validationActions"
     errors: list[FieldError] = []
+    twice = dict(repeated(actions))
     for index, action in enumerate(actions):
         if action not in _ACTIONS:
             errors.append(not_supported(f"{path}[{index}]", action, _ACTIONS))
-        if action in actions[:index]:
+        if index in twice:
             errors.append(duplicate_value(f"{path}[{index}]", action))
     if {"Deny", "Warn"} <= set(actions):
         errors.append(invalid_value(path, list(actions), _TWICE))

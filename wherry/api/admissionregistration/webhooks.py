@@ -23,6 +23,7 @@ from wherry.api.validation.webhooks import webhook_client_errors
 from wherry.objects.errors import FieldError, duplicate_value, invalid_value, not_supported, required
 from wherry.objects.meta import Object, name_of
 from wherry.objects.names import dns1035_label_errors, fully_qualified_name_errors
+from wherry.objects.repeats import repeated
 
 REVIEW_VERSIONS = ("v1", "v1beta1")
 _EFFECTS = ("None", "NoneOnDryRun", "Some", "Unknown")
@@ -151,8 +152,9 @@ def _version_errors(versions: Sequence[str], path: str, lenient: _Leniency) -> l
     if not versions:
         return [required(at, f"must specify one of {known}")]
     errors: list[FieldError] = []
+    twice = dict(repeated(versions))
     for index, version in enumerate(versions):
-        if version in versions[:index]:
+        if index in twice:
             errors.append(invalid_value(f"{at}[{index}]", version, "duplicate version"))
         else:
             errors += check_text(f"{at}[{index}]", version, dns1035_label_errors)

@@ -13,6 +13,7 @@ from wherry.objects.conditions import is_true
 from wherry.objects.errors import FieldError, forbidden_value, invalid_value, required
 from wherry.objects.meta import Object, metadata, name_of
 from wherry.objects.names import dns1035_label_errors, dns1123_subdomain_errors
+from wherry.objects.repeats import repeated
 
 APPROVAL = "api-approved.kubernetes.io"
 """The annotation definitions in Kubernetes' own groups need."""
@@ -137,9 +138,10 @@ def _review_errors(versions: Sequence[str], path: str, *, must_know: bool) -> li
     if not versions:
         return [required(path)]
     errors: list[FieldError] = []
+    twice = dict(repeated(versions))
     for index, version in enumerate(versions):
         at = f"{path}[{index}]"
-        if version in versions[:index]:
+        if index in twice:
             errors.append(invalid_value(at, version, "duplicate version"))
         else:
             errors += check_text(at, version, dns1035_label_errors)

@@ -19,6 +19,7 @@ from wherry.objects.errors import (
     too_many,
 )
 from wherry.objects.names import qualified_name_errors
+from wherry.objects.repeats import repeated
 
 ACTIONS = ("Count", "FailIndex", "FailJob", "Ignore")
 OPERATORS = ("In", "NotIn")
@@ -94,10 +95,11 @@ def _exit_code_errors(codes: Fields, names: set[Any], path: str) -> list[FieldEr
         errors.append(invalid_value(at, values, "at least one value is required"))
     elif len(values) > MAX_EXIT_CODES:
         errors.append(too_many(at, len(values), MAX_EXIT_CODES))
+    twice = dict(repeated(values))
     for index, value in enumerate(values):
         if operator == "In" and value == 0:
             errors.append(invalid_value(f"{at}[{index}]", value, "must not be 0 for the In operator"))
-        if value in values[:index]:
+        if index in twice:
             errors.append(duplicate_value(f"{at}[{index}]", value))
     if any(left > right for left, right in pairwise(values)):
         errors.append(invalid_value(at, values, "must be ordered"))

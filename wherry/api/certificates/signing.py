@@ -30,6 +30,7 @@ from wherry.objects.errors import (
     show_value,
 )
 from wherry.objects.meta import Object
+from wherry.objects.repeats import repeated
 
 APPROVED, DENIED, FAILED = "Approved", "Denied", "Failed"
 SHORTEST_S = 600
@@ -73,10 +74,11 @@ def spec_errors(spec: Fields, was_taken: bool) -> list[FieldError]:
     if not usages:
         errors.append(required("spec.usages", "usages must be provided"))
     if not was_taken:
+        twice = dict(repeated(usages))
         for index, usage in enumerate(usages):
             if usage not in USAGES:
                 errors.append(not_supported(f"spec.usages[{index}]", usage, USAGES))
-            if usage in usages[:index]:
+            if index in twice:
                 errors.append(duplicate_value(f"spec.usages[{index}]", usage))
     signer = spec.get("signerName") or ""
     if signer == LEGACY_SIGNER and not was_taken:

@@ -34,6 +34,7 @@ from wherry.objects.names import (
     label_value_errors,
     qualified_name_errors,
 )
+from wherry.objects.repeats import repeated
 
 ROLE_PREFIX = "node-role.kubernetes.io/"
 ROLE_LABEL = "kubernetes.io/role"
@@ -153,11 +154,7 @@ def _resource_errors(node: Object) -> list[FieldError]:
 
 def _address_errors(node: Object) -> list[FieldError]:
     addresses = (node.get("status") or {}).get("addresses") or []
-    return [
-        duplicate_value(f"status.addresses[{index}]", address)
-        for index, address in enumerate(addresses)
-        if address in addresses[:index]
-    ]
+    return [duplicate_value(f"status.addresses[{index}]", address) for index, address in repeated(addresses)]
 
 
 def _pod_cidr_errors(spec: Mapping[str, Any]) -> list[FieldError]:
@@ -172,11 +169,7 @@ def _pod_cidr_errors(spec: Mapping[str, Any]) -> list[FieldError]:
     if len({ipaddress.ip_interface(text).version for text in ranges}) < len(ranges):
         why = "may specify no more than one CIDR for each IP family"
         errors.append(invalid_value(path, ranges, why))
-    return errors + [
-        duplicate_value(f"{path}[{index}]", text)
-        for index, text in enumerate(ranges)
-        if text in ranges[:index]
-    ]
+    return errors + [duplicate_value(f"{path}[{index}]", text) for index, text in repeated(ranges)]
 
 
 def _config_errors(source: Mapping[str, Any], path: str) -> list[FieldError]:

@@ -12,6 +12,7 @@ from wherry.api.validation import validate_immutable, validate_non_negative
 from wherry.objects.errors import FieldError, duplicate_value, forbidden_value, invalid_value
 from wherry.objects.meta import Object
 from wherry.objects.names import dns1123_subdomain_errors, ip_errors, user_or_group_id_errors
+from wherry.objects.repeats import repeated
 
 _SYSTEM_CONDITIONS = ("PodScheduled", "Ready", "Initialized")
 _NOTHING: Mapping[str, Any] = {}
@@ -108,12 +109,13 @@ def _validate_claim_statuses(statuses: Sequence[Fields], spec: Fields, errors: E
     """What became of the pod's claims, each once, by the names the spec gives them."""
     known = {claim.get("name") for claim in spec.get("resourceClaims") or ()}
     names = [entry.get("name") or "" for entry in statuses]
+    twice = dict(repeated(names))
     for index, entry in enumerate(statuses):
         at = f"status.resourceClaimStatuses[{index}]"
         if names[index] not in known:
             detail = "must match the name of an entry in `spec.resourceClaims`"
             errors.append(invalid_value(f"{at}.name", names[index], detail))
-        if names[index] in names[:index]:
+        if index in twice:
             errors.append(duplicate_value(f"{at}.name", names[index]))
         if (made := entry.get("resourceClaimName")) is not None:
             check(dns1123_subdomain_errors, made, f"{at}.name", errors)

@@ -17,6 +17,7 @@ from wherry.api.differences import show_differences
 from wherry.api.equality import is_same
 from wherry.objects.errors import forbidden_value, invalid_value, required
 from wherry.objects.names import range_text
+from wherry.objects.repeats import frozen
 
 _UPDATABLE = (
     "`spec.containers[*].image`",
@@ -78,8 +79,8 @@ def _validate_deadline(new: Fields, old: Fields, errors: Errors) -> bool:
 
 def _validate_tolerations(new: Fields, old: Fields, errors: Errors) -> None:
     after, before = new.get("tolerations") or (), old.get("tolerations") or ()
-    bare = [_without(toleration, "tolerationSeconds") for toleration in after]
-    if any(_without(toleration, "tolerationSeconds") not in bare for toleration in before):
+    bare = {frozen(_without(toleration, "tolerationSeconds")) for toleration in after}
+    if any(frozen(_without(toleration, "tolerationSeconds")) not in bare for toleration in before):
         detail = "existing toleration can not be modified except its tolerationSeconds"
         errors.append(forbidden_value("spec.tolerations", detail))
     else:

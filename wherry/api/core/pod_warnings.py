@@ -15,6 +15,7 @@ from wherry.api.core.deprecated_labels import (
 from wherry.api.core.pod_spec.affinity import PREFERRED, REQUIRED
 from wherry.api.core.volume_warnings import fraction_warning, source_warnings
 from wherry.objects.meta import annotations_of
+from wherry.objects.repeats import repeated
 
 _NO_SELECTOR = "a null labelSelector results in matching no pod"
 _SECCOMP = "seccomp.security.alpha.kubernetes.io/pod"
@@ -118,9 +119,7 @@ def _list_warnings(spec: Fields, path: str) -> list[str]:
     for field, name, what in (("hostAliases", "ip", "ip"), ("imagePullSecrets", "name", "name")):
         values = [entry.get(name) or "" for entry in spec.get(field) or ()]
         warnings += [
-            f'{path}.{field}[{index}].{name}: duplicate {what} "{value}"'
-            for index, value in enumerate(values)
-            if value in values[:index]
+            f'{path}.{field}[{index}].{name}: duplicate {what} "{value}"' for index, value in repeated(values)
         ]
     secrets = spec.get("imagePullSecrets") or ()
     return warnings + [

@@ -36,6 +36,7 @@ from wherry.objects.names import (
     port_number_errors,
     qualified_name_errors,
 )
+from wherry.objects.repeats import repeated
 
 TYPES = ("ClusterIP", "ExternalName", "LoadBalancer", "NodePort")
 AFFINITIES = ("ClientIP", "None")
@@ -187,11 +188,12 @@ def _validate_cluster_ips(spec: Fields, errors: Errors) -> None:
     elif ips:
         errors.append(invalid_value(path, ips, "must be empty when `clusterIP` is not specified"))
     families = spec.get("ipFamilies") or ()
+    twice = dict(repeated(families))
     for index, family in enumerate(families):
         at = f"spec.ipFamilies[{index}]"
         if family not in FAMILIES:
             errors.append(not_supported(at, family, FAMILIES))
-        if family in families[:index]:
+        if index in twice:
             errors.append(duplicate_value(at, family))
     policy = spec.get("ipFamilyPolicy")
     if policy is not None and policy not in FAMILY_POLICIES:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from wherry.objects.quantity import Quantity, canonical_quantity, parse_quantity
+from wherry.objects.quantity import Quantity, canonical_quantity, is_whole, parse_quantity
 
 _GONE = {
     "photonPersistentDisk": ("v1.11", "v1.16"),
@@ -34,6 +34,6 @@ def source_warnings(fields: Mapping[str, Any], path: str) -> list[str]:
 
 def fraction_warning(amount: Quantity | None, path: str) -> list[str]:
     """What is said of an amount of bytes at `path` that is not a whole one."""
-    if amount is None or parse_quantity(amount) % 1 == 0:
+    if amount is None or is_whole(parse_quantity(amount)):
         return []
     return [f'{path}: fractional byte value "{canonical_quantity(amount)}" is invalid, must be an integer']

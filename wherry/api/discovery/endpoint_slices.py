@@ -29,6 +29,7 @@ from wherry.objects.names import (
     label_value_errors,
     qualified_name_errors,
 )
+from wherry.objects.repeats import repeated
 
 ADDRESS_TYPES = ("FQDN", "IPv4", "IPv6")
 MAX_ADDRESSES = 100
@@ -144,8 +145,9 @@ def _validate_hints(hints: Fields, field: str, rule: Check, path: str, errors: E
         errors.append(too_many(at, len(entries), MAX_HINTS))
         return
     names = [entry.get("name") or "" for entry in entries]
+    twice = dict(repeated(names))
     for index, name in enumerate(names):
-        if name in names[:index]:
+        if index in twice:
             errors.append(duplicate_value(f"{at}[{index}].name", name))
         check(rule, name, f"{at}[{index}].name", errors)
 

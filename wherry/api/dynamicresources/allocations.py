@@ -30,6 +30,7 @@ from wherry.objects.errors import (
     too_long,
     too_many,
 )
+from wherry.objects.repeats import frozen
 
 RESERVATIONS_LIMIT = 256
 RESULTS_LIMIT = 32
@@ -65,8 +66,8 @@ def status_errors(status: Fields, old: Fields, names: Names, *, is_deleted: bool
         why = "may not be specified when `allocated` is not set"
         errors.append(forbidden_value("status.reservedFor", why))
     elif reserved and is_deleted:
-        before = old.get("reservedFor") or ()
-        if any(user not in before for user in reserved):
+        before = {frozen(user) for user in old.get("reservedFor") or ()}
+        if any(frozen(user) not in before for user in reserved):
             errors.append(forbidden_value("status.reservedFor", _DELETED))
     if allocation is None:
         return errors

@@ -8,7 +8,7 @@ from typing import Any
 
 from wherry.api.validation.collections import validate_set
 from wherry.objects.errors import FieldError, forbidden_value, invalid_value, required
-from wherry.objects.quantity import Quantity, canonical_quantity, parse_quantity
+from wherry.objects.quantity import Quantity, canonical_quantity, is_multiple, parse_quantity
 
 OPTIONS_LIMIT = 10
 _BOTH = 'exactly one policy can be specified, cannot specify "validValues" and "validRange" at the same time'
@@ -110,7 +110,7 @@ def _step_errors(default: Quantity, limits: Fields, most: Quantity, path: str) -
     if unsafe:
         return errors + unsafe
     for value in (default, high):
-        if value is not None and (parse_quantity(value) - least) % width:
+        if value is not None and not is_multiple(parse_quantity(value) - least, width):
             ladder = f"({canonical_quantity(step)}) from ({canonical_quantity(low)})"
             why = f"value is not a multiple of a given step {ladder}"
             errors.append(_told(f"{path}.step", value, why))

@@ -28,6 +28,7 @@ from wherry.objects.errors import (
 )
 from wherry.objects.names import dns1123_subdomain_errors
 from wherry.objects.quantity import canonical_quantity, parse_quantity
+from wherry.objects.repeats import repeated
 
 ATTRIBUTES_LIMIT = 32
 VALUES_LIMIT = 48
@@ -180,14 +181,16 @@ def binding_errors(holder: Fields, path: str) -> list[FieldError]:
     """Conditions a pod waits for before it is bound, and those that make it give up."""
     words = ("bindingConditions", "bindingFailureConditions")
     waits, fails = (list(holder.get(word) or ()) for word in words)
+    awaited = set(waits)
     errors: list[FieldError] = []
     for word, found in zip(words, (waits, fails), strict=True):
         errors += validate_list(found, f"{path}.{word}", validate_label_name, BINDING_LIMIT)
+        twice = dict(repeated(found))
         for index, condition in enumerate(found):
             at = f"{path}.{word}[{index}]"
-            if condition in found[:index]:
+            if index in twice:
                 errors.append(duplicate_value(at, condition))
-            if word == words[1] and condition in waits:
+            if word == words[1] and condition in awaited:
                 why = "bindingFailureConditions must not overlap with bindingConditions"
                 errors.append(invalid_value(at, condition, why))
     if fails and not waits:

@@ -15,6 +15,7 @@ from wherry.api.validation import check_text, validate_labels
 from wherry.objects.errors import FieldError, duplicate_value
 from wherry.objects.meta import Object, name_of
 from wherry.objects.names import dns1123_label_errors
+from wherry.objects.repeats import repeated
 
 _SCHEMA = "io.k8s.api.node.v1.RuntimeClass"
 _KEYS = ("key", "operator", "value", "effect")
@@ -30,9 +31,7 @@ def _rules(new: Object, _old: Object | None) -> list[FieldError]:
     validate_tolerations(tolerations, f"{path}.tolerations", errors)
     keys = [tuple(toleration.get(name) or "" for name in _KEYS) for toleration in tolerations]
     errors += [
-        duplicate_value(f"{path}.tolerations[{index}]", tolerations[index])
-        for index, key in enumerate(keys)
-        if key in keys[:index]
+        duplicate_value(f"{path}.tolerations[{index}]", tolerations[index]) for index, _ in repeated(keys)
     ]
     return errors
 

@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import struct
 from collections.abc import Iterable
-from functools import lru_cache
 from typing import Any
 
 from wherry.api.protobuf.encode import encoder
@@ -17,13 +16,14 @@ from wherry.api.protobuf.errors import ProtobufError
 from wherry.api.protobuf.messages import META, fields_of, message_of
 from wherry.api.protobuf.special_read import MAGIC
 from wherry.api.protobuf.wire import BYTES, delimited, heads, tag, varint
+from wherry.kit.remembered import remembered
 from wherry.objects.meta import Object
 
 _LENGTH = struct.Struct(">I").pack
 _WHAT_ODD_OBJECTS_RAISE = (AttributeError, TypeError, ValueError, KeyError, struct.error, RecursionError)
 
 
-@lru_cache(1024)
+@remembered(1024)
 def _type_meta(api_version: str, kind: str) -> bytes:
     return MAGIC + delimited(1, delimited(1, api_version.encode()) + delimited(2, kind.encode()))
 

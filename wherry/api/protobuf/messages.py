@@ -12,6 +12,8 @@ from typing import NamedTuple
 
 import orjson
 
+from wherry.kit.remembered import remembered
+
 TABLE = Path(__file__).with_name("messages.txt")
 
 META = "k8s.io.apimachinery.pkg.apis.meta.v1"
@@ -117,7 +119,7 @@ def _field(name: str, number: int, kind: str, flags: str, package: str) -> Field
     return Field(name, number, kind, shape, "i" in flags, keeps_zero, "z" in flags and "p" not in flags)
 
 
-@lru_cache(1024)
+@remembered(1024)
 def message_of(api_version: str, kind: str) -> str:
     """The message a kind travels as, "" when it has none (custom resources, Tables)."""
     group, _, version = api_version.rpartition("/")

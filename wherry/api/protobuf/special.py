@@ -9,7 +9,6 @@ from __future__ import annotations
 import re
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
-from functools import lru_cache
 from typing import Any
 
 import orjson
@@ -17,6 +16,7 @@ import orjson
 from wherry.api.protobuf.errors import ProtobufError
 from wherry.api.protobuf.messages import META
 from wherry.api.protobuf.wire import VARINT, delimited, tag, varint
+from wherry.kit.remembered import remembered
 from wherry.objects.meta import parse_time
 
 Encode = Callable[[Any], bytes]
@@ -54,7 +54,7 @@ def encode_quantity(value: Any) -> bytes:
     return delimited(1, (value if isinstance(value, str) else str(value)).encode())
 
 
-@lru_cache(4096)
+@remembered(4096)
 def encode_time(value: str) -> bytes:
     """A metav1.Time: whole seconds. Raises ValueError for what is no time."""
     return tag(1, VARINT) + varint((parse_time(value) - EPOCH) // _SECOND) + b"\x10\x00"

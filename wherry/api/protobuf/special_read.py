@@ -7,7 +7,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from datetime import timedelta
-from functools import lru_cache
 from typing import Any
 
 import orjson
@@ -26,6 +25,7 @@ from wherry.api.protobuf.special import (
     TIME,
 )
 from wherry.api.protobuf.wire import BYTES, VARINT, int32, int64, read_span, read_varint, skip
+from wherry.kit.remembered import remembered
 from wherry.objects.meta import Object, format_micro_time, format_time
 
 Read = Callable[[bytes, int, int, int], Any]
@@ -82,7 +82,7 @@ def read_time(data: bytes, pos: int, end: int, _depth: int) -> str | None:
     return _time(_seconds_and_nanos(data, pos, end)[0]) if pos != end else None
 
 
-@lru_cache(4096)
+@remembered(4096)
 def _time(seconds: int) -> str:
     try:
         return format_time(EPOCH + timedelta(seconds=seconds)).rjust(_TIME_WIDTH, "0")

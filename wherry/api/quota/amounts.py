@@ -10,13 +10,13 @@ from collections.abc import Collection, Iterable, Mapping
 from decimal import Decimal
 from typing import Any
 
-from wherry.objects.quantity import canonical_quantity, format_quantity, parse_quantity
+from wherry.objects.quantity import canonical_quantity, format_quantity, is_multiple, parse_quantity
 
 Amounts = dict[str, Decimal]
 
 ZERO = Decimal(0)
 ONE = Decimal(1)
-_BINARY_STEP = 1024
+_BINARY_STEP = Decimal(1024)
 
 
 def read_amounts(quantities: Mapping[str, Any] | None) -> Amounts:
@@ -51,7 +51,7 @@ def without_zeros(amounts: Mapping[str, Decimal]) -> Amounts:
 def spell(amount: Decimal, like: Any) -> str:
     """The canonical text of `amount`, in binary units when the quantity `like` is."""
     is_binary = isinstance(like, str) and like.rstrip().endswith("i")
-    fits = is_binary and amount == amount.to_integral_value() and amount % _BINARY_STEP == 0
+    fits = is_binary and is_multiple(amount, _BINARY_STEP)
     return format_quantity(amount, "binary" if fits else "decimal")
 
 

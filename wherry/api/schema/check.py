@@ -17,6 +17,7 @@ from typing import Any
 
 from wherry.api.schema.decode import CLEAN, Findings, decode
 from wherry.api.schema.definitions import Definition, Field
+from wherry.kit.remembered import remembered
 from wherry.objects.quantity import canonical_quantity
 
 __all__ = ["Findings", "check"]
@@ -161,7 +162,7 @@ def _is_base64(value: str) -> bool:
     return True
 
 
-@lru_cache(1024)
+@remembered(1024)
 def _is_time(value: str) -> bool:
     return _TIME.fullmatch(value) is not None and _is_on_the_calendar(value)
 

@@ -155,7 +155,7 @@ class _Walk:
             self.errors.append(FORMAT_WRONG)
             return value
         try:
-            return canonical_quantity(value)
+            return canonical_quantity(value.strip() if isinstance(value, str) else value)
         except ValueError as error:
             self.errors.append(str(error))
             return value

@@ -15,6 +15,7 @@ from wherry.api.validation import IMMUTABLE, check_text, validate_non_negative
 from wherry.objects.errors import FieldError, duplicate_value, invalid_value, required
 from wherry.objects.meta import Object, name_of
 from wherry.objects.names import qualified_name_errors
+from wherry.objects.repeats import repeated
 
 _SCHEMA = "io.k8s.api.storage.v1.CSINode"
 NODE_ID_LIMIT = 256
@@ -59,10 +60,11 @@ def _driver_errors(driver: Mapping[str, Any], path: str) -> list[FieldError]:
 
 def _key_errors(keys: Sequence[str], path: str) -> list[FieldError]:
     errors: list[FieldError] = []
+    twice = dict(repeated(keys))
     for index, key in enumerate(keys):
         if not key:
             errors.append(required(path))
-        if key in keys[:index]:
+        if index in twice:
             errors.append(duplicate_value(path, key))
         errors += check_text(path, key, qualified_name_errors)
     return errors

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Hashable, Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
@@ -14,6 +14,7 @@ from wherry.api.storage.provisioning import changed_errors, parameter_errors, pr
 from wherry.api.validation import validate_immutable, validate_label_name
 from wherry.objects.errors import FieldError, duplicate_value, not_supported, required
 from wherry.objects.meta import Object, annotations_of, name_of
+from wherry.objects.repeats import repeated
 
 _SCHEMA = "io.k8s.api.storage.v1.StorageClass"
 IS_DEFAULT = "storageclass.kubernetes.io/is-default-class"
@@ -47,29 +48,26 @@ def _rules(new: Object, old: Object | None) -> list[FieldError]:
 
 def _topology_errors(terms: Sequence[Mapping[str, Any]]) -> list[FieldError]:
     errors: list[FieldError] = []
-    seen: list[dict[str, set[str]]] = []
+    seen: set[Hashable] = set()
     for index, term in enumerate(terms):
         path = f"allowedTopologies[{index}].matchLabelExpressions"
-        wanted: dict[str, set[str]] = {}
+        wanted: dict[str, frozenset[str]] = {}
         for at, expression in enumerate(term.get("matchLabelExpressions") or ()):
             key, values = expression.get("key") or "", list(expression.get("values") or ())
             errors += _expression_errors(key, values, f"{path}[{at}]")
             if key in wanted:
                 errors.append(duplicate_value(f"{path}[{at}].key", key))
-            wanted[key] = set(values)
-        if wanted in seen:
+            wanted[key] = frozenset(values)
+        this = frozenset(wanted.items())
+        if this in seen:
             errors.append(duplicate_value(path, ""))
-        seen.append(wanted)
+        seen.add(this)
     return errors
 
 
 def _expression_errors(key: str, values: list[str], path: str) -> list[FieldError]:
     errors = [] if values else [required(f"{path}.values")]
-    errors += [
-        duplicate_value(f"{path}.values[{index}]", value)
-        for index, value in enumerate(values)
-        if value in values[:index]
-    ]
+    errors += [duplicate_value(f"{path}.values[{index}]", value) for index, value in repeated(values)]
     return errors + validate_label_name(key, f"{path}.key")
 
 

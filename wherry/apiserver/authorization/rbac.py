@@ -19,6 +19,7 @@ from wherry.apiserver.registry import Registry
 from wherry.apiserver.request import RequestInfo
 from wherry.apiserver.user import SERVICE_ACCOUNT_PREFIX, User
 from wherry.objects.meta import Object
+from wherry.objects.repeats import repeated
 from wherry.objects.selectors import from_label_selector
 from wherry.store.base import Subscription
 
@@ -125,8 +126,9 @@ class RbacAuthorizer:
             matches = from_label_selector(selector).matches
             for other in served.cacher.list(match=lambda c, m=matches: m(c.labels))[0]:  # type: ignore[misc]
                 if other.name != name:
-                    rules.extend(r for r in other.decode().get("rules") or () if r not in rules)
-        return rules
+                    rules.extend(other.decode().get("rules") or ())
+        twice = dict(repeated(rules))
+        return [rule for index, rule in enumerate(rules) if index not in twice]
 
 
 def _subject_key(subject: Object, namespace: str) -> Subject:

@@ -12,6 +12,7 @@ from typing import Any
 from wherry.apiserver.authorization.rules import uncovered
 from wherry.apiserver.bootstrap.policy import AUTOUPDATE
 from wherry.objects.meta import Object, annotations_of
+from wherry.objects.repeats import frozen
 
 
 def is_protected(present: Object) -> bool:
@@ -25,7 +26,8 @@ def plan_role(present: Object, wanted: Object) -> Object | None:
         return None
     new = _with_metadata(present, wanted)
     held_rules = present.get("rules") or ()
-    absent = [rule for rule in wanted.get("rules") or () if rule not in held_rules]
+    known = {frozen(rule) for rule in held_rules}
+    absent = [rule for rule in wanted.get("rules") or () if frozen(rule) not in known]
     if absent and (missing := uncovered(absent, held_rules)):
         new["rules"] = [*held_rules, *missing]
     selectors = _missing_selectors(present, wanted)
@@ -70,7 +72,8 @@ def _with_metadata(present: Object, wanted: Object) -> Object:
 def _missing_selectors(present: Object, wanted: Object) -> list[Any]:
     held = (present.get("aggregationRule") or {}).get("clusterRoleSelectors") or ()
     asked = (wanted.get("aggregationRule") or {}).get("clusterRoleSelectors") or ()
-    return [selector for selector in asked if selector not in held]
+    known = {frozen(selector) for selector in held}
+    return [selector for selector in asked if frozen(selector) not in known]
 
 
 def _subject(subject: Object) -> tuple[str, str, str, str]:

@@ -81,7 +81,8 @@ def _accept(wanted: Mapping[str, Any], had: Mapping[str, Any], taken: Taken) -> 
     claim("plural", taken.resources, "PluralConflict")
     claim("singular", taken.resources, "SingularConflict")
     short = list(wanted.get("shortNames") or ())
-    new = [name for name in short if name not in (had.get("shortNames") or ())]
+    held = set(had.get("shortNames") or ())
+    new = [name for name in short if name not in held]
     clashes = [f'"{name}" is already in use' for name in new if name in taken.resources]
     if clashes:
         text = clashes[0] if len(clashes) == 1 else f"[{', '.join(clashes)}]"

@@ -68,13 +68,15 @@ class CustomStrategy(Strategy):
 
     def warnings(self, new: Object, old: Object | None) -> list[str]:
         """Finalizers without a path are taken, but advised against."""
-        known = set((old["metadata"].get("finalizers") if old is not None else None) or ())
+        known = (
+            set((old["metadata"].get("finalizers") if old is not None else None) or ()) | STANDARD_FINALIZERS
+        )
         return [
             f'metadata.finalizers: "{name}": prefer a domain-qualified finalizer name '
             f"including a path (/) to "
             "avoid accidental conflicts with other finalizer writers"
             for name in new["metadata"].get("finalizers") or ()
-            if "/" not in name and name not in known | STANDARD_FINALIZERS
+            if "/" not in name and name not in known
         ]
 
     def validate_status(self, new: Object, old: Object) -> list[FieldError]:

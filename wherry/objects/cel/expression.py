@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Mapping
-from functools import cached_property, lru_cache
+from functools import cached_property
 from typing import Any
 
+from wherry.kit.remembered import remembered
 from wherry.objects.cel import library
 from wherry.objects.cel.constructors import constructed
 from wherry.objects.cel.cost import (
@@ -142,7 +143,7 @@ def check_patterns(source: str) -> None:
                 raise PatternError(f"program instantiation failed: {error}") from error
 
 
-@lru_cache(4096)
+@remembered(4096)
 def compile_expression(source: str) -> Expression:
     """Compile `source`. Raises CelError, with the place of the mistake as the parser tells it."""
     try:

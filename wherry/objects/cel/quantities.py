@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping
 from decimal import Decimal
 from typing import Any
 
-from wherry.objects.quantity import parse_quantity
+from wherry.objects.quantity import is_whole, parse_quantity
 
 TAG = "$quantity"
 
@@ -40,7 +40,7 @@ def _operand(value: Any) -> Decimal:
 
 def _is_integer(value: Mapping[str, str]) -> bool:
     found = number(value)
-    return found == found.to_integral_value() and -(1 << 63) <= found < (1 << 63)
+    return is_whole(found) and -(1 << 63) <= found < (1 << 63)
 
 
 def _as_integer(value: Mapping[str, str]) -> int:

@@ -19,9 +19,9 @@ an expression costs is counted by calls put into it (`cost`):
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from functools import lru_cache
 from itertools import count
 
+from wherry.kit.remembered import remembered
 from wherry.objects.cel.cost import COLLECTED, HOLDS, PUSH, RESERVED, STEP, WEIGHED
 from wherry.objects.cel.tokens import (
     CLOSING,
@@ -105,7 +105,7 @@ def is_loop(tokens: list[Token], index: int) -> bool:
     return tokens[index].kind == "name" and tokens[index].text in LOOPS and follows == "("
 
 
-@lru_cache(4096)
+@remembered(4096)
 def nesting(source: str) -> int:
     """How deep loops stand in one another; 0 without any, and for what is no CEL."""
     deepest = 0

@@ -8,9 +8,9 @@ an update did not change is not held against it.
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from functools import lru_cache
 from typing import TYPE_CHECKING, Any, NamedTuple
 
+from wherry.kit.remembered import remembered
 from wherry.objects.cel import Budget, CelCostError, CelError, compile_expression
 from wherry.objects.cel.cost import COST_LIMIT_OF_A_CALL, COST_LIMIT_OF_AN_OBJECT
 from wherry.objects.errors import FieldError, show_value
@@ -61,7 +61,7 @@ class Rule(NamedTuple):
     optional_old: bool
 
 
-@lru_cache(4096)
+@remembered(4096)
 def _compiled(
     rule: str, message: str, message_expression: str, reason: str, field_path: str, *, optional_old: bool
 ) -> Rule:

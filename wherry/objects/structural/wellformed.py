@@ -14,6 +14,7 @@ import orjson
 
 from wherry.objects.errors import FieldError, forbidden_value, invalid_value, not_supported, required
 from wherry.objects.regex import PatternError, compile_pattern
+from wherry.objects.repeats import repeated
 from wherry.objects.structural.node import (
     EMBEDDED,
     INT_OR_STRING,
@@ -198,9 +199,10 @@ def _map_list(items: Schema, keys: list[str], path: str) -> Iterator[FieldError]
         return
     if items.get("nullable"):
         yield forbidden_value(f"{path}.items.nullable", f"cannot be nullable when {LIST_TYPE} is map")
-    properties, needed = items.get("properties") or {}, items.get("required") or ()
+    properties, needed = items.get("properties") or {}, set(items.get("required") or ())
+    twice = dict(repeated(keys))
     for index, key in enumerate(keys):
-        if key in keys[:index]:
+        if index in twice:
             yield invalid_value(f"{path}.{LIST_MAP_KEYS}[{index}]", key, "key must be unique")
         found = properties.get(key)
         if found is None:

@@ -9,12 +9,12 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from decimal import ROUND_CEILING, Decimal
-from functools import lru_cache
 from typing import Any
 
 from wherry.api.core.pod_spec.images import default_pull_policy
 from wherry.api.core.pod_spec.pod_level import default_pod_level_resources
 from wherry.api.core.pod_spec.volume_defaults import default_field_ref, default_volume
+from wherry.kit.remembered import remembered
 from wherry.objects.quantity import Quantity, canonical_quantity, format_quantity, parse_quantity
 
 _MILLI = Decimal("0.001")
@@ -141,7 +141,7 @@ def canonize(quantities: Fields) -> None:
         quantities[name] = canonical_amount(quantity)
 
 
-@lru_cache(4096)
+@remembered(4096)
 def canonical_amount(quantity: Quantity) -> Quantity:
     """A resource amount, canonical and rounded up to thousandths; unchanged if it is no quantity.
 

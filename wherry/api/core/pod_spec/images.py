@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import re
-from functools import lru_cache
+
+from wherry.kit.remembered import remembered
 
 _REFERENCE = re.compile(
     r"(?:[A-Za-z0-9.-]+(?::[0-9]+)?/)?"  # host, or the first part of the path
@@ -14,7 +15,7 @@ _REFERENCE = re.compile(
 )
 
 
-@lru_cache(2048)
+@remembered(2048)
 def default_pull_policy(reference: str) -> str:
     """Always for `:latest` or nothing at all, IfNotPresent for any other tag or a digest."""
     match = _REFERENCE.fullmatch(reference)

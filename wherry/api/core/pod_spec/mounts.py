@@ -93,6 +93,7 @@ def _validate_devices(
 ) -> None:
     names: set[str] = set()
     places: set[str] = set()
+    mounted = set(mounts.values())
     for index, device in enumerate(devices):
         at = f"{path}[{index}]"
         name, place = device.get("name") or "", device.get("devicePath") or ""
@@ -116,7 +117,7 @@ def _validate_devices(
             places.add(place)
         if name in mounts:
             errors.append(invalid_value(f"{at}.name", name, "must not already exist in volumeMounts"))
-        if place in mounts.values():
+        if place in mounted:
             detail = "must not already exist as a path in volumeMounts"
             errors.append(invalid_value(f"{at}.devicePath", place, detail))
         if name:

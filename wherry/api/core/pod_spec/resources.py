@@ -2,22 +2,24 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from decimal import Decimal
-from functools import lru_cache
 
 from wherry.api.core.pod_spec.rules import NOT_INTEGER, Errors, Fields, check
 from wherry.api.validation.values import NEGATIVE
+from wherry.kit.remembered import remembered
 from wherry.objects.errors import (
     FieldError,
     duplicate_value,
     forbidden_value,
     invalid_value,
+    listed,
     not_supported,
     required,
     show_value,
 )
 from wherry.objects.names import dns1123_label_errors, qualified_name_errors
-from wherry.objects.quantity import Quantity, canonical_quantity, parse_quantity
+from wherry.objects.quantity import Quantity, canonical_quantity, is_multiple, is_whole, parse_quantity
 
 CONTAINER_RESOURCES = frozenset(("cpu", "memory", "ephemeral-storage"))
 POD_LEVEL_RESOURCES = ("cpu", "hugepages-", "memory")
@@ -44,13 +46,13 @@ _STANDARD = (
 )
 
 
-@lru_cache(1024)
+@remembered(1024)
 def is_native(name: str) -> bool:
     """Whether the resource is Kubernetes' own: unprefixed, or under kubernetes.io."""
     return "/" not in name or "kubernetes.io/" in name
 
 
-@lru_cache(1024)
+@remembered(1024)
 def is_extended(name: str) -> bool:
     """Whether the name can be that of somebody else's resource, as `nvidia.com/gpu`."""
     return (
@@ -60,7 +62,7 @@ def is_extended(name: str) -> bool:
     )
 
 
-@lru_cache(1024)
+@remembered(1024)
 def may_overcommit(name: str) -> bool:
     """Whether limits may exceed requests: not for huge pages and extended resources."""
     return is_native(name) and not name.startswith(HUGE_PAGES)
@@ -71,7 +73,7 @@ def is_standard(name: str) -> bool:
     return name in _STANDARD or name.startswith((HUGE_PAGES, f"requests.{HUGE_PAGES}"))
 
 
-@lru_cache(1024)
+@remembered(1024)
 def resource_name_errors(name: str) -> tuple[str, ...]:
     """What is wrong with the name of a resource of a container."""
     if wrong := qualified_name_errors(name):
@@ -87,7 +89,7 @@ def resource_name_errors(name: str) -> tuple[str, ...]:
     return tuple(errors)
 
 
-@lru_cache(4096)
+@remembered(4096)
 def quantity_errors(name: str, amount: Quantity) -> tuple[str, ...]:
     """What is wrong with an amount of a resource, wherever one stands."""
     try:
@@ -97,12 +99,12 @@ def quantity_errors(name: str, amount: Quantity) -> tuple[str, ...]:
     errors: list[str] = []
     if value < 0:
         errors.append(NEGATIVE)
-    if (name in COUNTED_RESOURCES or is_extended(name)) and value % 1:
+    if (name in COUNTED_RESOURCES or is_extended(name)) and not is_whole(value):
         errors.append(NOT_INTEGER)
     return tuple(errors)
 
 
-@lru_cache(4096)
+@remembered(4096)
 def _amount_errors(name: str, amount: Quantity) -> tuple[str, ...]:
     """What is wrong with an amount of a resource that a container asks for."""
     errors = quantity_errors(name, amount)
@@ -118,7 +120,7 @@ def _divides(name: str, value: Decimal) -> bool:
         size = parse_quantity(name.removeprefix(HUGE_PAGES))
     except ValueError:
         return False
-    return size > 0 and value % size == 0
+    return size > 0 and is_multiple(value, size)
 
 
 def validate_resources(
@@ -174,6 +176,8 @@ def _validate_request(name: str, amount: Quantity, limit: Quantity | None, path:
 def _validate_claims(used: list[Fields], path: str, claims: frozenset[str], errors: Errors) -> None:
     """Each use names a claim of the pod, and no claim or request of one twice."""
     seen: set[str] = set()
+    requests: Counter[str] = Counter()
+    known = f": {listed(sorted(claims))}" if claims else " which is empty"
     for index, claim in enumerate(used):
         at, name, request = f"{path}[{index}]", claim.get("name") or "", claim.get("request") or ""
         if not name:
@@ -188,11 +192,11 @@ def _validate_claims(used: list[Fields], path: str, claims: frozenset[str], erro
             if key in seen:
                 errors.append(duplicate_value(at, key))
             elif not request:
-                overlaps = [other for other in seen if other.startswith(f"{name}/")]
-                errors.extend([duplicate_value(at, name) for _ in overlaps])
+                errors.extend([duplicate_value(at, name) for _ in range(requests[name])])
+            else:
+                requests[name] += 1
             seen.add(key)
         if name not in claims:
-            known = f": {', '.join(sorted(claims))}" if claims else " which is empty"
             detail = f"must be one of the names in pod.spec.resourceClaims{known}"
             text = f"Not found: {show_value(name)}: {detail}"
             errors.append(FieldError("FieldValueNotFound", at, text))

@@ -73,19 +73,18 @@ def validate_gates(spec: Fields, path: str, errors: Errors) -> None:
 
 def validate_spread(constraints: Sequence[Fields], path: str, errors: Errors) -> None:
     """`topologySpreadConstraints`."""
+    places = [(c.get("topologyKey") or "", c.get("whenUnsatisfiable") or "") for c in constraints]
+    last = {place: index for index, place in enumerate(places)}
     for index, constraint in enumerate(constraints):
         at = f"{path}[{index}]"
-        key, when = constraint.get("topologyKey") or "", constraint.get("whenUnsatisfiable") or ""
+        key, when = places[index]
         skew = constraint.get("maxSkew") or 0
         if skew <= 0:
             errors.append(invalid_value(f"{at}.maxSkew", skew, NOT_POSITIVE))
         if not key:
             errors.append(required(f"{at}.topologyKey", "can not be empty"))
         check_choice(when, _WHEN, f"{at}.whenUnsatisfiable", errors)
-        if any(
-            (other.get("topologyKey") or "", other.get("whenUnsatisfiable") or "") == (key, when)
-            for other in constraints[index + 1 :]
-        ):
+        if last[key, when] > index:
             errors.append(duplicate_value(f"{at}.{{topologyKey, whenUnsatisfiable}}", f"{{{key}, {when}}}"))
         domains = constraint.get("minDomains")
         if domains is not None:
@@ -127,7 +126,7 @@ def validate_label_keys(term: Fields, fields: Sequence[str], path: str, errors: 
             detail = "exists in both matchLabelKeys and labelSelector"
             errors.append(invalid_value(f"{path}[{wanted[key]}]", key, detail))
         seen.add(key)
-    unwanted = term.get("mismatchLabelKeys") or ()
+    unwanted = set(term.get("mismatchLabelKeys") or ())
     for key, index in wanted.items():
         if key in unwanted:
             detail = "exists in both matchLabelKeys and mismatchLabelKeys"

@@ -1,0 +1,34 @@
+"""What a refusal says, and how much of it."""
+
+from __future__ import annotations
+
+import json
+
+from wherry.objects.errors import (
+    LONGEST_SHOWN,
+    MOST_COMPLAINTS,
+    MOST_ERRORS,
+    invalid,
+    invalid_value,
+    listed,
+    required,
+)
+
+
+def test_of_many_wrong_fields_the_first_are_told_and_the_rest_counted() -> None:
+    errors = [required(f"spec.list[{index}]") for index in range(MOST_ERRORS + 3)]
+    refusal = invalid("Pod", "", "a", errors)
+    assert len(refusal.details["causes"]) == MOST_ERRORS
+    assert refusal.message.endswith(", and 3 more errors]")
+    assert f"spec.list[{MOST_ERRORS - 1}]: Required value" in refusal.message
+
+
+def test_a_refusal_does_not_repeat_what_was_sent() -> None:
+    long = "x" * 2_000_000
+    errors = [invalid_value(f"metadata.labels[{long}]", value, "why") for value in (long, [long], {long: 1})]
+    assert len(json.dumps(invalid("Pod", "", "a", errors).status())) < 16 * LONGEST_SHOWN
+
+
+def test_a_long_list_of_names_is_cut() -> None:
+    assert listed(["a", "b"]) == "a, b"
+    assert listed(["a"] * (MOST_COMPLAINTS + 1)).endswith("a, ...")
