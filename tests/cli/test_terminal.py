@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import io
 import re
+import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 
-from wherry.cli.terminal import Steps
+from wherry.cli.terminal import Steps, complain, plain, say
 
 
 class Terminal(io.StringIO):
@@ -44,3 +46,41 @@ def test_a_step_that_failed_is_not_told_as_done(capsys: pytest.CaptureFixture[st
     with pytest.raises(OSError, match="full"), Steps().step("Packing"):
         raise OSError("full")
     assert capsys.readouterr().err == ""
+
+
+def test_a_reader_that_has_gone_stops_nothing(tmp_path: Path) -> None:
+    script = (
+        "import sys; from wherry.cli.terminal import Steps, complain, print_json, say\n"
+        "sys.stdin.read()\n"
+        "with Steps().step('x'): pass\n"
+        "complain('x')\n"
+        "heard = [say('x'), print_json({})]\n"
+        f"open({str(tmp_path / 'done')!r}, 'w').write(str(heard))\n"
+    )
+    child = subprocess.Popen(
+        [sys.executable, "-c", script], stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE
+    )
+    assert child.stdin is not None
+    for stream in (child.stdout, child.stderr):
+        assert stream is not None
+        stream.close()
+    child.stdin.close()
+    assert child.wait(20) == 0
+    assert (tmp_path / "done").read_text() == "[False, True]", "told once; then it leads nowhere"
+
+
+@pytest.mark.parametrize(
+    ("text", "shown"),
+    [
+        ("app:1\nnext\tcell ü", "app:1\nnext\tcell ü"),
+        ("\x1b[2Jx", "\\x1b[2Jx"),
+        ("a\rb\x9b\u202e", "a\\rb\\x9b\\u202e"),
+    ],
+)
+def test_nothing_printed_steers_the_terminal(
+    text: str, shown: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert plain(text) == shown
+    say(text)
+    complain(text)
+    assert capsys.readouterr() == (f"{shown}\n", f"wherry: {shown}\n")

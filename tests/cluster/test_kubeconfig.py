@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 
+from wherry.cluster.caller import Caller
 from wherry.cluster.kubeconfig import (
     Access,
     KubeconfigError,
@@ -72,5 +73,33 @@ def test_a_broken_file_is_left_alone(tmp_path: Path) -> None:
 
 
 def test_the_first_file_of_the_variable_is_used(tmp_path: Path) -> None:
-    assert user_kubeconfig({"KUBECONFIG": "/a/x:/b/y"}, tmp_path) == Path("/a/x")
-    assert user_kubeconfig({}, tmp_path) == tmp_path / ".kube" / "config"
+    caller = Caller(tmp_path, (1000, 1000))
+    assert user_kubeconfig({"KUBECONFIG": "/a/x:/b/y"}, caller).path == Path("/a/x")
+    assert user_kubeconfig({}, caller).path == tmp_path / ".kube" / "config"
+
+
+def test_only_what_lies_in_their_home_is_used_with_their_rights(tmp_path: Path) -> None:
+    caller = Caller(tmp_path, (1000, 1000))
+    assert user_kubeconfig({}, caller).caller == caller
+    assert user_kubeconfig({"KUBECONFIG": f"{tmp_path}/mine"}, caller).caller == caller
+    assert user_kubeconfig({"KUBECONFIG": "/etc/cluster"}, caller).caller.ids is None
+
+
+@pytest.mark.parametrize(
+    ("text", "why"),
+    [
+        ("a: [", "line 1 is not YAML"),
+        ("- a", "not a map"),
+        ("clusters: x", "clusters is not a list of maps"),
+        ("contexts: [x]", "contexts is not a list of maps"),
+        ("a: " + "[" * 3000 + "]" * 3000, "not YAML"),
+    ],
+)
+def test_what_is_no_kubeconfig_is_refused_in_one_line(tmp_path: Path, text: str, why: str) -> None:
+    path = tmp_path / "config"
+    path.write_text(text)
+    with pytest.raises(KubeconfigError) as refused:
+        read(path)
+    assert why in str(refused.value)
+    assert "\n" not in str(refused.value)
+    assert str(path) in str(refused.value)

@@ -11,8 +11,9 @@ import typer
 
 from wherry.cli.failures import NOT_PERMITTED, Failure
 from wherry.cli.options import DataDir, Name, machine, select, select_existing
-from wherry.cli.terminal import Steps, say
-from wherry.cluster.kubeconfig import user_kubeconfig
+from wherry.cli.terminal import Steps, complain, say
+from wherry.cluster.caller import find_caller
+from wherry.cluster.kubeconfig import KubeconfigError, user_kubeconfig
 from wherry.cluster.lifecycle import Lifecycle
 
 Every = Annotated[bool, typer.Option("--all", help="Every cluster of this machine.")]
@@ -57,8 +58,17 @@ def delete(name: Name = "default", data_dir: DataDir = None, every: Every = Fals
     for lifecycle in _chosen(name, data_dir, every):
         with Steps().step(f"Deleting {lifecycle.config.context}"):
             lifecycle.delete()
-            lifecycle.forget_kubeconfig(user_kubeconfig(os.environ, Path.home()))
+        _forget_context(lifecycle)
         say(f"Cluster {lifecycle.config.name} is deleted.")
+
+
+def _forget_context(lifecycle: Lifecycle) -> None:
+    """Take the context out of the user's kubeconfig; one that cannot be read holds up nothing else."""
+    theirs = user_kubeconfig(os.environ, find_caller(os.environ))
+    try:
+        lifecycle.forget_kubeconfig(theirs)
+    except KubeconfigError as error:
+        complain(f"context {lifecycle.config.context} was not taken out of the kubeconfig: {error}")
 
 
 def _chosen(name: str, data_dir: Path | None, every: bool) -> Iterator[Lifecycle]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from pathlib import Path
+from shutil import disk_usage
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -24,7 +25,9 @@ image = typer.Typer(
 
 @image.command()
 def load(
-    archives: Annotated[list[Path], typer.Argument(help="OCI layouts or `docker save` archives.")],
+    archives: Annotated[
+        list[Path], typer.Argument(help="OCI layouts or `docker save` archives, compressed or not.")
+    ],
     name: Name = "default",
     data_dir: DataDir = None,
 ) -> None:
@@ -37,10 +40,12 @@ def load(
     from wherry.images.load import ImportFailed, NotAnImage, load_image
 
     store = _store(name, data_dir)
+    # Half of what is free: containerd keeps the layers as they came, and unpacked.
+    room = disk_usage(select_existing(name, data_dir).paths.containerd).free // 2
     for archive in archives:
         try:
             with Steps().step(f"Loading {archive}"):
-                names = asyncio.run(load_image(store, archive))
+                names = asyncio.run(load_image(store, archive, room))
         except (NotAnImage, ImportFailed) as error:
             raise Failure(str(error), FAILED) from None
         for loaded in names:

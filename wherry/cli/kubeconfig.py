@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-from pathlib import Path
 from typing import Annotated
 
 import typer
@@ -11,6 +10,7 @@ import typer
 from wherry.cli.failures import Failure
 from wherry.cli.options import DataDir, Name, select_existing
 from wherry.cli.terminal import say
+from wherry.cluster.caller import find_caller
 from wherry.cluster.kubeconfig import KubeconfigError, user_kubeconfig
 
 
@@ -31,9 +31,9 @@ def kubeconfig(
     if not merge:
         say(lifecycle.paths.admin_kubeconfig.read_text().rstrip())
         return
-    path = user_kubeconfig(os.environ, Path.home())
+    theirs = user_kubeconfig(os.environ, find_caller(os.environ))
     try:
-        lifecycle.merge_kubeconfig(lifecycle.prepare(), path)
+        lifecycle.merge_kubeconfig(lifecycle.prepare(), theirs)
     except KubeconfigError as error:
         raise Failure(str(error)) from None
-    say(f"Context {lifecycle.config.context} is in {path}.")
+    say(f"Context {lifecycle.config.context} is in {theirs.path}.")

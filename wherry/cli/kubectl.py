@@ -12,6 +12,7 @@ import typer
 
 from wherry.cli.failures import MISSING_PROGRAM, Failure
 from wherry.cli.options import select_existing
+from wherry.cluster.config import ClusterConfig
 
 FETCHED = Path("wherry") / "tools" / "kubectl"
 
@@ -33,10 +34,13 @@ def kubectl(context: typer.Context) -> None:
 def become_kubectl(arguments: Sequence[str]) -> NoReturn:
     """Exchange this process for kubectl with `arguments`. Raises Failure when that cannot be."""
     name, arguments = split_name(list(arguments))
-    lifecycle = select_existing(name or os.environ.get("WHERRY_NAME") or "default")
-    program = find_kubectl()
-    environment = {**os.environ, "KUBECONFIG": str(lifecycle.paths.admin_kubeconfig)}
-    os.execve(program, ["kubectl", *arguments], environment)  # noqa: S606 - becomes kubectl, no shell
+    name = name or os.environ.get("WHERRY_NAME") or "default"
+    environment = dict(os.environ)
+    try:
+        environment["KUBECONFIG"] = str(select_existing(name).paths.admin_kubeconfig)
+    except PermissionError:  # not root: what `sudo wherry up` left in the user's own kubeconfig
+        arguments = ["--context", ClusterConfig(name=name).context, *arguments]
+    os.execve(find_kubectl(), ["kubectl", *arguments], environment)  # noqa: S606 - becomes kubectl, no shell
 
 
 def split_name(arguments: list[str]) -> tuple[str, list[str]]:

@@ -15,13 +15,14 @@ from wherry.cli.failures import FAILED, Failure
 from wherry.cli.image import image
 from wherry.cli.kubeconfig import kubeconfig
 from wherry.cli.kubectl import become_kubectl, kubectl
+from wherry.cli.list import list_
 from wherry.cli.logs import logs
 from wherry.cli.processes import agent, server
 from wherry.cli.start import start
 from wherry.cli.status import status
 from wherry.cli.terminal import complain
 from wherry.cli.up import up
-from wherry.cli.version import version
+from wherry.cli.version import version, wherry_
 from wherry.cluster.lifecycle import EndFailed
 
 app = typer.Typer(
@@ -32,8 +33,10 @@ app = typer.Typer(
     rich_markup_mode=None,
     pretty_exceptions_enable=False,
 )
+app.callback()(wherry_)
 for command in (up, down, stop, start, status, delete, kubeconfig, logs, server, agent, version):
     app.command()(command)
+app.command("list")(list_)
 app.command(
     context_settings={
         "allow_extra_args": True,
@@ -76,9 +79,6 @@ def main() -> None:
     except KeyboardInterrupt:
         complain("interrupted")
         sys.exit(130)
-    except BrokenPipeError:
-        sys.stderr.close()
-        sys.exit(141)
     except PermissionError as error:
         complain(f"{error.filename}: permission denied; run it again with sudo")
         sys.exit(77)

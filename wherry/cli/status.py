@@ -91,25 +91,27 @@ def _children(told: dict[str, object]) -> dict[str, int]:
 def _watch(lifecycle: Lifecycle, as_json: bool) -> None:
     try:
         for states in follow(lifecycle.paths, None):
-            _show(describe(lifecycle, states), as_json)
+            if not _show(describe(lifecycle, states), as_json):
+                return
     except ConnectionError:
         _show(describe(lifecycle), as_json)
     except KeyboardInterrupt:
         return
 
 
-def _show(facts: dict[str, Any], as_json: bool) -> None:
+def _show(facts: dict[str, Any], as_json: bool) -> bool:
+    """Whether somebody reads it."""
     if as_json:
-        print_json(facts)
-        return
+        return print_json(facts)
     word = "ready" if facts["ready"] else "running, not ready" if facts["running"] else "stopped"
     say(f"Cluster {facts['name']} is {word}.")
     say(f"  API server  {facts['server']}")
     say(f"  Node        {facts['node']}")
     say(f"  Data        {facts['dataDir']}")
-    say(f"  Version     {facts['version']}")
+    is_read = say(f"  Version     {facts['version']}")
     for component in facts["components"]:
         state = "ready" if component["ready"] else "not ready" if component["pid"] else "stopped"
         extra = f", {component['lastExit']}" if component.get("lastExit") else ""
         size = human_bytes(component["residentBytes"])
-        say(f"  {component['name']:<11} pid {component['pid'] or '-'}, {state}, {size}{extra}")
+        is_read = say(f"  {component['name']:<11} pid {component['pid'] or '-'}, {state}, {size}{extra}")
+    return is_read

@@ -7,27 +7,50 @@ stay readable.
 from __future__ import annotations
 
 import json
+import os
 import sys
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import Any
+from typing import Any, TextIO
 
 
-def print_json(value: Any) -> None:
-    """One JSON document, for scripts."""
-    sys.stdout.write(json.dumps(value, indent=2) + "\n")
+def print_json(value: Any) -> bool:
+    """One JSON document, for scripts. Whether somebody reads it."""
+    return _write(sys.stdout, json.dumps(value, indent=2) + "\n")
 
 
-def say(line: str = "") -> None:
-    """A line of the result."""
-    sys.stdout.write(line + "\n")
-    sys.stdout.flush()
+def say(line: str = "") -> bool:
+    """A line of the result. Whether somebody reads it."""
+    return _write(sys.stdout, plain(line) + "\n")
 
 
 def complain(line: str) -> None:
     """A line about something that went wrong."""
-    sys.stderr.write(f"wherry: {line}\n")
+    _write(sys.stderr, f"wherry: {plain(line)}\n")
+
+
+def plain(text: str) -> str:
+    """`text` with what would steer a terminal written out (`\\x1b`): names come from strangers' archives."""
+    if text.isprintable():
+        return text
+    return "".join(sign if sign.isprintable() or sign in "\n\t" else ascii(sign)[1:-1] for sign in text)
+
+
+def _write(stream: TextIO, text: str) -> bool:
+    """Write at once. A reader that has gone (`| head -1`) is no reason to stop what was asked for.
+
+    From then on the stream leads nowhere; whether it still led somewhere.
+    """
+    try:
+        stream.write(text)
+        stream.flush()
+    except BrokenPipeError:
+        nowhere = os.open(os.devnull, os.O_WRONLY)
+        os.dup2(nowhere, stream.fileno())
+        os.close(nowhere)
+        return False
+    return True
 
 
 class Steps:
@@ -53,7 +76,7 @@ class Steps:
             yield
         took_s = time.monotonic() - started
         mark = "\033[32m✓\033[0m" if self._moving else "*"
-        sys.stderr.write(f"{mark} {what} ({took_s:.1f} s)\n")
+        _write(sys.stderr, f"{mark} {plain(what)} ({took_s:.1f} s)\n")
 
 
 def human_bytes(count: int) -> str:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from pathlib import Path
+from contextlib import suppress
 from typing import Annotated
 
 import typer
@@ -19,6 +19,7 @@ from wherry.cli.failures import (
 from wherry.cli.options import ConfigFile, DataDir, Name, Output, RuntimeConfig, check_output, select
 from wherry.cli.status import describe
 from wherry.cli.terminal import Steps, print_json, say
+from wherry.cluster.caller import find_caller
 from wherry.cluster.config import ClusterConfig
 from wherry.cluster.kubeconfig import KubeconfigError, user_kubeconfig
 from wherry.cluster.lifecycle import Lifecycle, NotReadyInTime, StartFailed
@@ -79,14 +80,19 @@ def bring_up(lifecycle: Lifecycle, wait_s: float, steps: Steps) -> None:
     """
     fresh = not lifecycle.exists()
     running = lifecycle.is_running()
-    path = user_kubeconfig(os.environ, Path.home())
-    try:
+    theirs = user_kubeconfig(os.environ, find_caller(os.environ))
+    try:  # nothing is made yet, so nothing is to be taken back
         if not running:
             with steps.step("Checking this machine"):
                 _refuse(find_problems(lifecycle.config))
+                lifecycle.check_data_directory()
+        theirs.read()
+    except (StartFailed, KubeconfigError) as error:
+        raise Failure(str(error), BAD_SETTING) from None
+    try:
         with steps.step("Keys and certificates"):
             identities = lifecycle.prepare()
-            lifecycle.merge_kubeconfig(identities, path)
+            lifecycle.merge_kubeconfig(identities, theirs)
         with steps.step(f"Starting {lifecycle.config.context}"):
             lifecycle.start_supervisor()
             lifecycle.wait_ready(wait_s, lambda _: None)
@@ -96,7 +102,8 @@ def bring_up(lifecycle: Lifecycle, wait_s: float, steps: Steps) -> None:
         if not running:
             lifecycle.stop()
         if fresh:
-            lifecycle.forget_kubeconfig(path)
+            with suppress(KubeconfigError):  # it may be what failed: nothing of ours is in it then
+                lifecycle.forget_kubeconfig(theirs)
             lifecycle.delete()
         raise Failure(str(error), FAILED) from None
     except KeyboardInterrupt:
@@ -115,7 +122,8 @@ def _say_summary(lifecycle: Lifecycle) -> None:
     say(f"Cluster {config.name} is up: node {config.node_name} is Ready.")
     say(f"  API server  {config.server_url}")
     say(f"  Data        {lifecycle.paths.data}")
-    say(f"  Context     {config.context}, in {user_kubeconfig(os.environ, Path.home())}")
+    theirs = user_kubeconfig(os.environ, find_caller(os.environ))
+    say(f"  Context     {config.context}, in {theirs.path}")
     say("Try next:")
     suffix = "" if config.name == "default" else f" --name {config.name}"
     say(f"  wherry kubectl{suffix} get pods -A")

@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+from typing import Annotated
+
+import typer
+
 import wherry
 from wherry.cli.options import Output, check_output
 from wherry.cli.terminal import print_json, say
@@ -18,3 +22,17 @@ def version(output: Output = "text") -> None:
         print_json({"version": wherry.__version__, "kubernetes": wherry.KUBERNETES_VERSION})
     else:
         say(f"wherry {wherry.__version__} (Kubernetes API {wherry.KUBERNETES_VERSION})")
+
+
+def _show(is_wanted: bool) -> None:
+    if is_wanted:
+        version()
+        raise typer.Exit
+
+
+def wherry_(
+    show_version: Annotated[
+        bool, typer.Option("--version", callback=_show, help="Print the version and exit.", is_eager=True)
+    ] = False,
+) -> None:
+    """Kubernetes, whole, in Python: a real cluster on this machine."""

@@ -7,12 +7,14 @@ only the name.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 from wherry.cluster.config import (
+    LONGEST_NODE_NAME,
     ClusterConfig,
     ConfigError,
     from_environment,
@@ -102,4 +104,12 @@ def _refuse_moved_ranges(stored: ClusterConfig, wanted: ClusterConfig) -> None:
 
 def with_node_name(config: ClusterConfig, hostname: str) -> ClusterConfig:
     """`config` with the node called after the machine when the user gave it no name."""
-    return config if config.node_name else replace(config, node_name=hostname.split(".")[0].lower())
+    return config if config.node_name else replace(config, node_name=node_name_of(hostname))
+
+
+def node_name_of(hostname: str) -> str:
+    """A legal node name near the machine's: `My_Host.lan` gives `my-host`, no name at all gives `node`."""
+    if hostname == "(none)":  # what the kernel says before anybody named it
+        return "node"
+    legal = re.sub(r"[^a-z0-9]+", "-", hostname.split(".")[0].lower())[:LONGEST_NODE_NAME].strip("-")
+    return legal or "node"

@@ -21,6 +21,11 @@ API_VERSION = "wherry.dev/v1alpha1"
 KIND = "Cluster"
 NAME_PATTERN = re.compile(r"[a-z0-9]([-a-z0-9]{0,30}[a-z0-9])?")
 
+NODE_NAME_PATTERN = re.compile(r"[a-z0-9]([-a-z0-9]*[a-z0-9])?(\.[a-z0-9]([-a-z0-9]*[a-z0-9])?)*")
+"""DNS-1123 subdomain, as Node names are (pkg/apis/core/validation, ValidateNodeName)."""
+LONGEST_NODE_NAME = 63
+"""The name is the value of the label kubernetes.io/hostname too."""
+
 
 class ConfigError(Exception):
     """The configuration cannot be used; the message names the field and what to do."""
@@ -124,8 +129,10 @@ def read_config_file(path: Path, base: ClusterConfig) -> ClusterConfig:
         raise ConfigError(f"{path}: no such file; check --config") from None
     except OSError as error:
         raise ConfigError(f"{path}: cannot be read: {error.strerror}") from error
-    except yaml.YAMLError as error:
-        raise ConfigError(f"{path}: not valid YAML: {_one_line(error)}") from error
+    except (yaml.YAMLError, ValueError, RecursionError) as error:
+        mark = getattr(error, "problem_mark", None)
+        where = f" in line {mark.line + 1}" if mark else ""
+        raise ConfigError(f"{path}: not valid YAML{where}; repair it") from error
     if not isinstance(document, dict):
         raise ConfigError(f"{path}: must be a mapping with apiVersion: {API_VERSION}, kind: {KIND}")
     for field, wanted in (("apiVersion", API_VERSION), ("kind", KIND)):
@@ -197,6 +204,16 @@ def _name(value: Any) -> str:
     if not NAME_PATTERN.fullmatch(text):
         raise ValueError(
             f"{text!r} is no cluster name; use at most 32 lower case letters, digits and '-', such as dev-1"
+        )
+    return text
+
+
+def _node_name(value: Any) -> str:
+    text = str(value)
+    if text and (len(text) > LONGEST_NODE_NAME or not NODE_NAME_PATTERN.fullmatch(text)):
+        raise ValueError(
+            f"{text[:80]!r} is no node name; use at most {LONGEST_NODE_NAME} lower case letters, digits, "
+            "'-' and '.', such as node-1"
         )
     return text
 
@@ -285,7 +302,7 @@ _PARSERS: Mapping[str, Any] = {
     "pod_cidr": _cidr,
     "service_cidr": _cidr,
     "node_ports": _port_range,
-    "node_name": str,
+    "node_name": _node_name,
     "cluster_domain": str,
     "proxy_mode": _one_of(PROXY_MODES),
     "runtime_config": _switches,
@@ -317,7 +334,3 @@ def _check_plugins(config: ClusterConfig, source: str) -> None:
         check_choice(config.enable_admission_plugins, config.disable_admission_plugins)
     except ValueError as error:
         raise ConfigError(f"{source}: enable_admission_plugins, disable_admission_plugins: {error}") from None
-
-
-def _one_line(error: Exception) -> str:
-    return " ".join(str(error).split())

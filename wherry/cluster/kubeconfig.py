@@ -16,6 +16,8 @@ from typing import Any
 
 import yaml
 
+from wherry.cluster.caller import Caller
+
 
 class KubeconfigError(Exception):
     """A kubeconfig file that cannot be read or written; the message names it and the remedy."""
@@ -32,10 +34,33 @@ class Access:
     key_pem: bytes
 
 
-def user_kubeconfig(environ: Mapping[str, str], home: Path) -> Path:
-    """The file kubectl itself would write to: the first of `$KUBECONFIG`, else `~/.kube/config`."""
+@dataclass(frozen=True, slots=True)
+class UserKubeconfig:
+    """Somebody's kubeconfig, read and written with their rights."""
+
+    path: Path
+    caller: Caller
+
+    def read(self) -> dict[str, Any]:
+        """The file's content, empty when there is no file. Raises KubeconfigError."""
+        with self.caller.acting():
+            return read(self.path)
+
+    def write(self, content: Mapping[str, Any]) -> None:
+        """Replace the file whole. Raises KubeconfigError."""
+        with self.caller.acting():
+            write(self.path, content)
+
+
+def user_kubeconfig(environ: Mapping[str, str], caller: Caller) -> UserKubeconfig:
+    """The file kubectl itself would write to: the first of `$KUBECONFIG`, else `~/.kube/config`.
+
+    What lies in the caller's home is used with their rights, any other place that was named with our own.
+    """
     listed = [part for part in environ.get("KUBECONFIG", "").split(os.pathsep) if part]
-    return Path(listed[0]) if listed else home / ".kube" / "config"
+    path = Path(listed[0]) if listed else caller.home / ".kube" / "config"
+    is_theirs = path.absolute().is_relative_to(caller.home)
+    return UserKubeconfig(path, caller if is_theirs else Caller(caller.home))
 
 
 def render(access: Access) -> dict[str, Any]:
@@ -80,16 +105,24 @@ def read(path: Path) -> dict[str, Any]:
         content = yaml.safe_load(path.read_text())
     except FileNotFoundError:
         return {}
-    except (OSError, yaml.YAMLError) as error:
-        reason = " ".join(str(error).split())
-        raise KubeconfigError(
-            f"{path}: not a kubeconfig ({reason}); repair it or point KUBECONFIG elsewhere"
-        ) from error
+    except OSError as error:
+        raise _unusable(path, error.strerror or "cannot be read") from error
+    except (yaml.YAMLError, ValueError, RecursionError) as error:
+        mark = getattr(error, "problem_mark", None)
+        raise _unusable(path, f"line {mark.line + 1} is not YAML" if mark else "not YAML") from error
     if content is None:
         return {}
     if not isinstance(content, dict):
-        raise KubeconfigError(f"{path}: not a kubeconfig; repair it or point KUBECONFIG elsewhere")
+        raise _unusable(path, "not a map")
+    for section in ("clusters", "users", "contexts"):
+        entries = content.get(section) or []
+        if not isinstance(entries, list) or not all(isinstance(entry, dict) for entry in entries):
+            raise _unusable(path, f"{section} is not a list of maps")
     return content
+
+
+def _unusable(path: Path, why: str) -> KubeconfigError:
+    return KubeconfigError(f"{path}: not a kubeconfig ({why}); repair it or point KUBECONFIG elsewhere")
 
 
 def write(path: Path, content: Mapping[str, Any]) -> None:

@@ -19,8 +19,9 @@ from pathlib import Path
 from wherry.cluster import kubeconfig
 from wherry.cluster.clusters import Machine, with_node_name
 from wherry.cluster.components import COMPONENTS, ready_facts
-from wherry.cluster.config import ClusterConfig, dump_config
+from wherry.cluster.config import ClusterConfig, dump_config, read_config_file
 from wherry.cluster.identities import Identities, ensure_identities, node_address
+from wherry.cluster.kubeconfig import UserKubeconfig
 from wherry.cluster.paths import ClusterPaths
 from wherry.cluster.process import ProcessRecord
 from wherry.cluster.state import States, current, follow
@@ -73,8 +74,39 @@ class Lifecycle:
             state.pid is not None for state in self.states().values()
         )
 
+    def check_data_directory(self) -> None:
+        """Raises StartFailed unless the data directory is this cluster's, empty, or not there.
+
+        What is deleted with a cluster must have been made with it: a directory in which somebody keeps
+        other things never becomes a cluster's.
+        """
+        data = self.paths.data
+        home = self.machine.paths(self.config.name).data
+        if home.resolve() != data.resolve() and (home / self.paths.config.name).exists():
+            raise StartFailed(
+                f"cluster {self.config.name!r} lies in {home}, not in {data}; leave --data-dir out, "
+                f"or first run: wherry delete --name {self.config.name}"
+            )
+        if data.exists() and not data.is_dir():
+            raise StartFailed(f"{data} is not a directory; choose another --data-dir")
+        if not data.exists() or not any(data.iterdir()):
+            return
+        if not self.exists():
+            raise StartFailed(
+                f"{data} is not empty, and what is in it is no cluster; choose an empty or new --data-dir"
+            )
+        found = read_config_file(self.paths.config, ClusterConfig()).name
+        if found != self.config.name:
+            raise StartFailed(
+                f"{data} belongs to cluster {found!r}; choose another --data-dir, or --name {found}"
+            )
+
     def prepare(self) -> Identities:
-        """Make the directories, write the configuration, sign what is missing."""
+        """Make the directories, write the configuration, sign what is missing.
+
+        Raises StartFailed when the data directory is not one to use.
+        """
+        self.check_data_directory()
         for directory in (self.paths.data, self.paths.run):
             directory.mkdir(parents=True, exist_ok=True, mode=0o700)
         home = self.machine.data_root / self.config.name
@@ -187,18 +219,30 @@ class Lifecycle:
                 from wherry.cluster.teardown import check_deletable
 
                 check_deletable(self.paths.data)
-                remove_tree(self.paths.data.resolve())
+                self._remove_data()
 
-    def merge_kubeconfig(self, identities: Identities, path: Path) -> None:
-        """Put the cluster's context into the user's kubeconfig and make it current."""
-        kubeconfig.write(path, kubeconfig.merge(kubeconfig.read(path), self.access(identities)))
+    def _remove_data(self) -> None:
+        """Everything a cluster makes in its data directory, and the directory unless others use it too."""
+        data = self.paths.data.resolve()
+        for entry in self.paths.data_entries:
+            path = data / entry.name
+            if path.is_dir() and not path.is_symlink():
+                remove_tree(path)
+            else:
+                path.unlink(missing_ok=True)
+        if not any(data.iterdir()):
+            data.rmdir()
 
-    def forget_kubeconfig(self, path: Path) -> None:
-        """Take the cluster's context out of the user's kubeconfig, if it is there."""
-        content = kubeconfig.read(path)
+    def merge_kubeconfig(self, identities: Identities, theirs: UserKubeconfig) -> None:
+        """Put the context into the user's kubeconfig and make it current. Raises KubeconfigError."""
+        theirs.write(kubeconfig.merge(theirs.read(), self.access(identities)))
+
+    def forget_kubeconfig(self, theirs: UserKubeconfig) -> None:
+        """Take the cluster's context out of the user's kubeconfig, if it is there. Raises KubeconfigError."""
+        content = theirs.read()
         left = kubeconfig.without(content, self.config.context)
         if content and left != content:
-            kubeconfig.write(path, left)
+            theirs.write(left)
 
     def facts(self, component: str) -> dict[str, object]:
         """What a running, ready component told about itself."""

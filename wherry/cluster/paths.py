@@ -31,6 +31,15 @@ class ClusterPaths:
         return self.data / "cluster.yaml"
 
     @property
+    def data_entries(self) -> tuple[Path, ...]:
+        """Everything that is made directly in the data directory; nothing else there is the cluster's.
+
+        The configuration, by which the directory is known to be a cluster's, stands last.
+        """
+        directories = (self.store.parent, self.pki, self.logs, self.pod_logs, self.kubelet, self.containerd)
+        return (*directories, self.cni, self.admin_kubeconfig, self.config)
+
+    @property
     def store(self) -> Path:
         return self.data / "store" / "store.db"
 

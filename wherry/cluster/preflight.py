@@ -16,21 +16,9 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from wherry.cluster.config import ClusterConfig
+from wherry.kubelet.runtimes.containerd.facts import MissingPrograms, find_programs
 from wherry.network.cni import bridge_name
 
-CNI_DIRECTORIES = (Path("/usr/lib/cni"), Path("/opt/cni/bin"))
-CNI_PLUGINS = ("bridge", "host-local", "portmap", "loopback")
-PROGRAMS = {
-    "containerd": "containerd",
-    "containerd-shim-runc-v2": "containerd",
-    "ctr": "containerd",
-    "runc": "runc",
-    "iptables": "iptables",
-    "iptables-restore": "iptables",
-    "conntrack": "conntrack",
-    "ip": "iproute2",
-}
-"""Each program that is run, and the Debian package that has it."""
 RTF_REJECT = 0x200
 """Flag of a route that refuses (linux/route.h)."""
 
@@ -57,26 +45,11 @@ def find_problems(config: ClusterConfig, search_path: str | None = None) -> list
     return [*_missing_programs(search_path), *_taken_ports(config), *_taken_ranges(config)]
 
 
-def cni_directory() -> Path | None:
-    """Where the CNI plugins are installed, if all that are needed are."""
-    for directory in CNI_DIRECTORIES:
-        if all((directory / plugin).exists() for plugin in CNI_PLUGINS):
-            return directory
-    return None
-
-
 def _missing_programs(search_path: str | None) -> Iterator[Problem]:
-    missing = {program for program in PROGRAMS if shutil.which(program, path=search_path) is None}
-    packages = {PROGRAMS[program] for program in missing}
-    what = sorted(missing)
-    if cni_directory() is None:
-        packages.add("containernetworking-plugins")
-        what.append("CNI plugins")
-    if packages:
-        yield Problem(
-            "program",
-            f"not installed: {', '.join(what)}; run: apt-get install -y {' '.join(sorted(packages))}",
-        )
+    try:
+        find_programs(lambda program: shutil.which(program, path=search_path))
+    except MissingPrograms as error:
+        yield Problem("program", str(error))
 
 
 def _taken_ports(config: ClusterConfig) -> Iterator[Problem]:

@@ -2,21 +2,31 @@
 
 `ctr` does the import: it comes with containerd, speaks its content and lease services, and knows
 OCI layouts as well as Docker's format. An archive is looked at first, so that a wrong file is
-refused in words a person understands.
+refused in words a person understands, and given to it through a pipe: it may be compressed, and its
+name is nobody's option.
 """
 
 from __future__ import annotations
 
 import asyncio
-import json
 import tarfile
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import IO, Any, cast
+
+import orjson
+
+from wherry.images.archive import Damaged, TooLarge, open_archive
+from wherry.images.names import is_image_name
 
 NAMESPACE = "k8s.io"
 """containerd's namespace of everything made through CRI."""
+
+
+LARGEST = 1 << 40
+"""How many bytes an archive may hold where nobody knows how much room there is."""
+LARGEST_INDEX = 4 << 20
 
 
 class NotAnImage(Exception):
@@ -36,35 +46,80 @@ class ImageStore:
     snapshotter: str = "overlayfs"
 
 
-def read_names(archive: Path) -> list[str]:
-    """The image names in an archive, an OCI layout or Docker's format. Raises NotAnImage."""
+def read_names(archive: Path, limit: int = LARGEST) -> list[str]:
+    """The image names in an archive, an OCI layout or Docker's format. Raises NotAnImage.
+
+    `limit` is how many bytes it may hold once it is decompressed.
+    """
     try:
-        with tarfile.open(archive) as tar:
+        with (
+            open_archive(archive, limit) as content,
+            tarfile.open(fileobj=cast("IO[bytes]", content), mode="r|") as tar,
+        ):
             documents = _documents(tar)
     except FileNotFoundError:
         raise NotAnImage(f"{archive}: no such file") from None
     except IsADirectoryError:
         raise NotAnImage(f"{archive}: is a directory; give an archive as `docker save` writes it") from None
-    except (tarfile.TarError, EOFError, OSError) as error:
-        raise NotAnImage(f"{archive}: not an image archive: {error}") from error
+    except TooLarge:
+        raise NotAnImage(
+            f"{archive}: holds more than {limit >> 20} MiB, for which there is no room; free some disk space"
+        ) from None
+    except Damaged:
+        raise NotAnImage(f"{archive}: not an image archive: damaged, or cut off") from None
+    except (tarfile.TarError, EOFError) as error:
+        raise NotAnImage(f"{archive}: not an image archive: no tar file, or cut off") from error
+    except OSError as error:
+        raise NotAnImage(f"{archive}: cannot be read: {error.strerror or 'unknown reason'}") from error
     except ValueError as error:
-        raise NotAnImage(f"{archive}: not an image archive: damaged JSON: {error}") from error
+        raise NotAnImage(f"{archive}: not an image archive: damaged JSON") from error
     if not documents:
         raise NotAnImage(f"{archive}: not an image archive: has neither index.json nor manifest.json")
     try:
-        return _names(documents)
+        names = _names(documents)
+        wrong = next((name for name in names if not is_image_name(name)), None)
     except (AttributeError, TypeError) as error:
         raise NotAnImage(f"{archive}: not an image archive: its index has an unknown shape") from error
+    if wrong is not None:
+        raise NotAnImage(
+            f"{archive}: {wrong[:80]!a} in its index is no image name, such as example.com/app:1"
+        )
+    return names
 
 
-async def load_image(store: ImageStore, archive: Path) -> list[str]:
+async def load_image(store: ImageStore, archive: Path, limit: int = LARGEST) -> list[str]:
     """Import `archive` into `store`; the names of the images it holds.
 
-    Raises NotAnImage, ImportFailed.
+    `limit` is how many bytes it may hold once it is decompressed. Raises NotAnImage, ImportFailed.
     """
-    names = await asyncio.to_thread(read_names, archive)
-    await _ctr(store, "images", "import", "--snapshotter", store.snapshotter, str(archive))
+    names = await asyncio.to_thread(read_names, archive, limit)
+    arguments = ("images", "import", "--snapshotter", store.snapshotter, "-")
+    process = await _start_ctr(store, *arguments, stdin=asyncio.subprocess.PIPE)
+    feeding = asyncio.create_task(_feed(process, archive, limit))
+    try:
+        await _ended(process, *arguments)
+    finally:
+        feeding.cancel()
+        await asyncio.wait([feeding])
     return names
+
+
+async def _feed(process: asyncio.subprocess.Process, archive: Path, limit: int) -> None:
+    """Write the archive's bytes to the process, as it takes them."""
+    stdin = process.stdin
+    if stdin is None:
+        raise ImportFailed("ctr takes no input")
+    try:
+        with open_archive(archive, limit) as content:
+            while piece := await asyncio.to_thread(content.read):
+                stdin.write(piece)
+                await stdin.drain()
+    except (BrokenPipeError, ConnectionResetError):
+        pass  # it has ended, and says itself why
+    except (OSError, TooLarge, Damaged):
+        process.kill()  # the file changed since its names were read: what came so far is not the archive
+    finally:
+        stdin.close()
 
 
 async def list_images(store: ImageStore) -> list[str]:
@@ -74,18 +129,31 @@ async def list_images(store: ImageStore) -> list[str]:
 
 
 async def _ctr(store: ImageStore, *arguments: str) -> str:
-    process = await asyncio.create_subprocess_exec(
+    return await _ended(await _start_ctr(store, *arguments), *arguments)
+
+
+async def _start_ctr(
+    store: ImageStore, *arguments: str, stdin: int = asyncio.subprocess.DEVNULL
+) -> asyncio.subprocess.Process:
+    return await asyncio.create_subprocess_exec(
         store.ctr,
         "--address",
         str(store.socket),
         "--namespace",
         NAMESPACE,
         *arguments,
-        stdin=asyncio.subprocess.DEVNULL,
+        stdin=stdin,
         stdout=asyncio.subprocess.PIPE,
         stderr=asyncio.subprocess.PIPE,
     )
-    output, errors = await process.communicate()
+
+
+async def _ended(process: asyncio.subprocess.Process, *arguments: str) -> str:
+    """What it wrote. Raises ImportFailed when it failed."""
+    if process.stdout is None or process.stderr is None:
+        raise ImportFailed("ctr has no output")
+    output, errors = await asyncio.gather(process.stdout.read(), process.stderr.read())
+    await process.wait()
     if process.returncode:
         complaint = errors.decode(errors="replace").strip() or output.decode(errors="replace").strip()
         raise ImportFailed(f"ctr {' '.join(arguments[:2])}: {complaint}")
@@ -97,9 +165,11 @@ def _documents(tar: tarfile.TarFile) -> dict[str, Any]:
     for member in tar:
         name = member.name.removeprefix("./")
         if name in ("index.json", "manifest.json") and member.isfile():
+            if member.size > LARGEST_INDEX:
+                raise ValueError(name)
             stream = tar.extractfile(member)
             if stream is not None:
-                found[name] = json.load(stream)
+                found[name] = orjson.loads(stream.read())
     return found
 
 

@@ -11,6 +11,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 
 from wherry.images.debian import PackageError, PackageFiles, collect
+from wherry.images.names import is_image_name
 from wherry.images.oci import Entry, ImageConfig, UnsupportedMachine, write_image
 from wherry.images.recipes import MERGED, Recipe, base_entries, directory_entries, recipe_of
 
@@ -43,6 +44,9 @@ def pack_image(
     variables = {"PATH": SEARCH_PATH, **_variables(env)}
     with tempfile.TemporaryDirectory(prefix="wherry-pack-") as scratch:
         try:
+            reference = full_name(name)
+            if not is_image_name(reference):
+                raise PackFailed(f"{name[:80]!a} is no image name; use for example example.com/app:1")
             collected = collect(packages, Path(scratch))
             entries, recipes = _entries(collected, files)
             config = ImageConfig(
@@ -54,7 +58,7 @@ def pack_image(
                 ports=(*ports, *(port for recipe in recipes for port in recipe.ports)),
                 stop_signal=next((r.stop_signal for r in recipes if r.stop_signal), ""),
             )
-            return write_image(output, full_name(name), entries, config)
+            return write_image(output, reference, entries, config)
         except (PackageError, UnsupportedMachine) as error:
             raise PackFailed(str(error)) from error
         except OSError as error:
@@ -86,6 +90,8 @@ def _entries(
             # A package that brings the real program is not hidden by another's link to it.
             entries.update({path: entry for path, entry in recipe.entries.items() if path not in entries})
     for source, target in files:
+        if not target.startswith("/") or ".." in target.split("/"):
+            raise PackFailed(f"--file {source}:{target}: the target must be an absolute path without '..'")
         given = {merged_path(path): entry for path, entry in directory_entries(source, target).items()}
         # /bin and its like stay links into /usr, also where a whole root directory is given.
         entries.update({path: entry for path, entry in given.items() if path not in MERGED})

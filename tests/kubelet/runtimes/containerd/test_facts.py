@@ -62,5 +62,5 @@ def test_missing_programs_are_named_with_the_remedy(tmp_path: Path) -> None:
         )
     assert str(raised.value) == (
         "not installed: runc, CNI plugins bridge, host-local, portmap, loopback; "
-        "install with: apt-get install containernetworking-plugins runc"
+        "run: apt-get install -y containernetworking-plugins runc"
     )

@@ -22,8 +22,11 @@ PROGRAMS: Mapping[str, str] = {
     "ctr": "containerd",
     "runc": "runc",
     "iptables": "iptables",
+    "iptables-restore": "iptables",
+    "conntrack": "conntrack",
     "ip": "iproute2",
 }
+"""Each program that is run, and the Debian package that has it."""
 CNI_PLUGINS = ("bridge", "host-local", "portmap", "loopback")
 CNI_DIRECTORIES = (Path("/opt/cni/bin"), Path("/usr/lib/cni"), Path("/usr/libexec/cni"))
 CNI_PACKAGE = "containernetworking-plugins"
@@ -36,7 +39,7 @@ class MissingPrograms(Exception):
         self.programs = tuple(programs)
         self.packages = tuple(packages)
         super().__init__(
-            f"not installed: {', '.join(programs)}; install with: apt-get install {' '.join(packages)}"
+            f"not installed: {', '.join(programs)}; run: apt-get install -y {' '.join(packages)}"
         )
 
 
@@ -69,19 +72,11 @@ def read_facts(
     `root` stands before /proc and /sys, `which` finds programs, both for tests.
     Raises MissingPrograms.
     """
-    found = {program: which(program) for program in PROGRAMS}
-    cni_bin_dir = _cni_bin_dir(cni_directories)
-    missing = [program for program, path in found.items() if path is None]
-    packages = {PROGRAMS[program] for program in missing}
-    if cni_bin_dir is None:
-        missing.append(f"CNI plugins {', '.join(CNI_PLUGINS)}")
-        packages.add(CNI_PACKAGE)
-    if cni_bin_dir is None or missing:
-        raise MissingPrograms(missing, sorted(packages))
+    found, cni_bin_dir = find_programs(which, cni_directories)
     status = _fields(root / "proc/self/status")
     return MachineFacts(
-        containerd=found["containerd"] or "",
-        ctr=found["ctr"] or "",
+        containerd=found["containerd"],
+        ctr=found["ctr"],
         cni_bin_dir=cni_bin_dir,
         cgroup_version=2 if (root / "sys/fs/cgroup/cgroup.controllers").exists() else 1,
         systemd=(root / "run/systemd/system").is_dir(),
@@ -92,6 +87,22 @@ def read_facts(
         memory_bytes=_memory_bytes(root),
         cpus=os.cpu_count() or 1,
     )
+
+
+def find_programs(
+    which: Callable[[str], str | None] = shutil.which, cni_directories: Sequence[Path] = CNI_DIRECTORIES
+) -> tuple[dict[str, str], Path]:
+    """The path of every program that is run, and the directory of the CNI plugins. Raises MissingPrograms."""
+    found = {program: path for program in PROGRAMS if (path := which(program)) is not None}
+    cni_bin_dir = _cni_bin_dir(cni_directories)
+    missing = sorted(PROGRAMS.keys() - found.keys())
+    packages = {PROGRAMS[program] for program in missing}
+    if cni_bin_dir is None:
+        missing.append(f"CNI plugins {', '.join(CNI_PLUGINS)}")
+        packages.add(CNI_PACKAGE)
+    if cni_bin_dir is None or missing:
+        raise MissingPrograms(missing, sorted(packages))
+    return found, cni_bin_dir
 
 
 def can_overlay(directory: Path) -> bool:
