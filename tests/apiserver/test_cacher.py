@@ -325,12 +325,47 @@ async def test_a_failing_watcher_does_not_harm_others(
     def fail(events: Sequence[CachedEvent]) -> None:
         raise ValueError("no")
 
-    told = Told()
-    cacher.watch("", 0, None, fail)
+    told, failed = Told(), Told()
+    cacher.watch("", 0, None, fail, ended=failed.end)
     cacher.watch("", 0, None, told)
     await put(store, pod("ns", "a"))
     assert told.calls == 1
     assert "a watcher failed" in caplog.text
+    assert failed.ended, "a watch with a gap would go on as if nothing had been missed"
+
+
+async def test_a_watch_whose_selector_fails_ends_too(store: MemoryStore, cacher: Cacher) -> None:
+    def fail(cached: Cached) -> bool:
+        raise TypeError(cached.name)
+
+    told = Told()
+    cacher.watch("", 0, fail, told, ended=told.end)
+    await put(store, pod("ns", "a"))
+    assert (told.ended, told.calls) == (True, 0)
+
+
+async def test_a_cacher_out_of_step_ends_its_watches_and_can_be_started_again(
+    store: MemoryStore, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    lost = asyncio.Event()
+    cacher = Cacher(PODS, store, lost=lost.set)
+    await cacher.start()
+    await put(store, pod("ns", "a"))
+    told = Told()
+    cacher.watch("", 0, None, told, ended=told.end)
+    with monkeypatch.context() as patched:
+        patched.setattr(CachedEvent, "__init__", lambda *_: 1 / 0)
+        await put(store, pod("ns", "missed"))
+    assert lost.is_set()
+    assert told.ended
+    assert not cacher.started
+    assert "ns/a" in names(cacher.list()[0]), "who decides by the cache must not see it empty"
+    await put(store, pod("ns", "later"))
+    await cacher.start()
+    assert names(cacher.list()[0]) == ["ns/a", "ns/later", "ns/missed"]
+    await put(store, pod("ns", "z"))
+    assert len(cacher) == 4
+    await cacher.close()
 
 
 async def test_an_unreadable_value_is_reported_and_left_out(
@@ -342,8 +377,10 @@ async def test_an_unreadable_value_is_reported_and_left_out(
     await cacher.start()
     assert names(cacher.list()[0]) == ["ns/good"]
     assert "/registry/pods/ns/bad" in caplog.text
+    assert cacher.unreadable == {"/registry/pods/ns/bad": 2}
     await store.update("/registry/pods/ns/bad", encode_stored(pod("ns", "bad")), expected=2)
     assert names(cacher.list()[0]) == ["ns/bad", "ns/good"]
+    assert cacher.unreadable == {}
     await cacher.close()
 
 

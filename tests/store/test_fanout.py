@@ -62,3 +62,19 @@ def test_closed_watches_hear_nothing_even_in_the_middle_of_a_batch() -> None:
     fanout.close()
     fanout.publish([event("/a", 3)])
     assert heard.batches == []
+
+
+def test_a_sink_that_raises_is_closed_and_told_and_harms_nobody() -> None:
+    fanout = Fanout()
+    heard, lost = Heard(), list[str]()
+
+    def fail(events: Sequence[Event]) -> None:
+        raise RuntimeError(str(events))
+
+    fanout.add("/", fail, lost=lambda: lost.append("watch"))
+    fanout.add("/", fail)
+    fanout.add("/", heard)
+    fanout.publish([event("/a", 2)])
+    fanout.publish([event("/a", 3)])
+    assert heard.batches == [[2], [3]]
+    assert lost == ["watch"]

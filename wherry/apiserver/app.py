@@ -78,7 +78,7 @@ class ApiServer:
         self._store = store
         self._clock = clock
         rng = rng or random.SystemRandom()
-        registry = Registry(store)
+        registry = Registry(store, clock)
         registry.add(select_served(BUILTIN, config.runtime_config))
         self._rbac = RbacAuthorizer(registry)
         keys = SigningKeys(config.service_account_key_file, config.service_account_public_files)
@@ -142,7 +142,7 @@ class ApiServer:
         core, config = self.core, self._config
         await core.registry.open(OPENED_AT_START)
         services = core.registry.of(SERVICES)
-        core.services.load(item.decode() for item in services.cacher.list()[0])
+        services.each(lambda item: core.services.load([item.decode()]))
         self._rbac.start()
         await core.admission.start(core)
         self._server = Server(

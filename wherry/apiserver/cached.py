@@ -9,6 +9,7 @@ first who needs them.
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Callable, Mapping
 from sys import intern
 from typing import TYPE_CHECKING, Literal
@@ -22,6 +23,8 @@ from wherry.store.base import Entry
 
 if TYPE_CHECKING:
     from wherry.apiserver.packing import Packer
+
+log = logging.getLogger(__name__)
 
 EventType = Literal["ADDED", "MODIFIED", "DELETED"]
 Match = Callable[["Cached"], bool]
@@ -151,11 +154,18 @@ class Cached:
 
     def read(self) -> Mapping[str, str]:
         """Read labels and fields out of the bytes, to be kept; the labels."""
-        obj = self.decode()
-        found = labels_of(obj)
-        labels = self._facts.shared(found) if found else NO_LABELS
-        self._values = tuple(intern(reader(obj) or "") for _, reader in self._facts.readers)
-        self._labels = labels
+        labels: Mapping[str, str] = NO_LABELS
+        values = ("",) * len(self._facts.readers)
+        try:
+            obj = self.decode()
+            labels = self._facts.shared(found) if (found := labels_of(obj)) else NO_LABELS
+            values = tuple(intern(reader(obj) or "") for _, reader in self._facts.readers)
+        except Exception:
+            # Written past validation; it must not keep others from being listed and watched by selectors.
+            log.exception(
+                "the labels and fields of %s at revision %d cannot be read", self.key, self.revision
+            )
+        self._labels, self._values = labels, values
         return labels
 
     def decode(self) -> Object:

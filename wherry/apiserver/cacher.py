@@ -3,7 +3,8 @@
 Most requests are answered from here without decoding: GET hands out `data`, LIST joins it, a watch
 event wraps it. Beside the bytes stands only what selectors and keys need. A cacher is fed by one
 store subscription; since the store tells its sinks before it answers the writer, what a client was
-told was written is always here.
+told was written is always here. A cacher that failed over an event no longer knows what is stored: it
+ends its watches and has to be started again (`lost`).
 """
 
 from __future__ import annotations
@@ -47,8 +48,12 @@ class Cacher:
         budget: Budget | None = None,
         ring_events: int = RING_EVENTS,
         ring_bytes: int = RING_BYTES,
+        lost: Callable[[], None] | None = None,
     ) -> None:
         self.resource = resource
+        self.unreadable: dict[str, int] = {}
+        """Keys whose stored values nobody can read, and so are left out, with their revisions."""
+        self._lost = lost
         self._store = store
         self._facts = Facts(resource)
         self._budget = budget or Budget()
@@ -64,6 +69,7 @@ class Cacher:
         self._ring_held = 0
         self._floor = 0  # every event above this revision is in the ring
         self._feed: Subscription | None = None
+        self._is_broken = False
         self._starting: asyncio.Task[None] | None = None
         self._closed = False
 
@@ -74,6 +80,11 @@ class Cacher:
     def started(self) -> bool:
         """Whether the cacher holds what the store holds."""
         return self._feed is not None
+
+    @property
+    def is_closed(self) -> bool:
+        """Whether the resource is no longer served."""
+        return self._closed
 
     @property
     def revision(self) -> int:
@@ -228,28 +239,58 @@ class Cacher:
         while True:
             try:
                 self._floor = await self._read_all(prefix)
-                self._feed = await self._store.watch(prefix, self._floor, self._receive)
+                feed = await self._store.watch(prefix, self._floor, self._receive, lost=self._break_off)
             except Compacted:
                 continue  # the store forgot the moment that was being read; begin at a newer one
-            return
+            if not self._is_broken:
+                self._feed = feed
+                return
+
+    def _break_off(self) -> None:
+        """What is held may be wrong from here on: end the watches; `start` reads everything anew."""
+        self._is_broken = True
+        if self._feed is None:
+            return  # it is being read just now, and that begins again
+        log.error("the cacher of %s is out of step with the store and reads it anew", self.resource.plural)
+        self._feed = None
+        self._starting = None
+        self._watchers.end()
+        if self._lost is not None and not self._closed:
+            self._lost()
 
     async def _read_all(self, prefix: str) -> int:
         """Take over what is stored below `prefix`; the revision of which it is the state.
 
         Read in pages, as otherwise every object would be held twice while this runs, and the process
-        keep that much memory for ever.
+        keep that much memory for ever. What was held before is there until all is read: who decides by
+        the cache (as authorization does) must not see an empty one.
         """
-        self._drop_all()
+        self._is_broken = False
+        plain_before = self._plain_bytes
+        objects: dict[str, Cached] = {}
+        unreadable: dict[str, int] = {}
         revision, last = 0, ""
-        while True:
-            page = await self._store.list(prefix, revision=revision, limit=_PAGE, start_after=last)
-            for item in self._taken_over(page.entries):
-                self._hold(item)
-            revision = page.revision
-            if not page.remaining:
-                self._keys = list(self._objects)
-                return revision
-            last = page.entries[-1].key
+        try:
+            while True:
+                page = await self._store.list(prefix, revision=revision, limit=_PAGE, start_after=last)
+                for entry in page.entries:
+                    item = self._take_over(entry)
+                    if item is None:
+                        unreadable[entry.key] = entry.revision
+                    else:
+                        self._hold(item, objects)
+                revision = page.revision
+                if not page.remaining:
+                    break
+                last = page.entries[-1].key
+        except BaseException:
+            self._count_plain(plain_before - self._plain_bytes)
+            raise
+        self._count_plain(-plain_before)
+        self._objects, self._keys, self.unreadable = objects, list(objects), unreadable
+        self._ring.clear()
+        self._ring_held = 0
+        return revision
 
     def _taken_over(self, entries: Iterable[Entry]) -> CachedList:
         return [item for entry in entries if (item := self._take_over(entry)) is not None]
@@ -257,9 +298,10 @@ class Cacher:
     def _take_over(self, entry: Entry) -> Cached | None:
         try:
             return self._facts.cached(entry)
-        except ValueError:
-            # One value nobody can read must not take the whole resource away.
-            log.exception("the stored value of %s at revision %d cannot be read", entry.key, entry.revision)
+        except Exception as error:
+            message = "the stored value of %s at revision %d cannot be read and is left out: %s"
+            trace = None if isinstance(error, ValueError) else error
+            log.error(message, entry.key, entry.revision, error, exc_info=trace)
             return None
 
     def _receive(self, events: Sequence[Event]) -> None:
@@ -272,13 +314,17 @@ class Cacher:
     def _apply(self, event: Event) -> CachedEvent | None:
         key = event.entry.key
         current = None if event.deleted else self._take_over(event.entry)
+        if current is None and not event.deleted:
+            self.unreadable[key] = event.entry.revision
+        elif self.unreadable:
+            self.unreadable.pop(key, None)
         previous = self._objects.get(key)
         if current is not None:
             if previous is None:
                 insort(self._keys, key)
             else:
                 self._count_plain(-previous.plain_bytes)
-            self._hold(current)
+            self._hold(current, self._objects)
             change = CachedEvent("ADDED" if previous is None else "MODIFIED", current, previous)
         elif previous is not None:
             del self._objects[key]
@@ -290,33 +336,27 @@ class Cacher:
         self._remember(change)
         return change
 
-    def _hold(self, item: Cached) -> None:
-        """Keep an object, compressed if all cachers together hold enough already."""
-        self._objects[item.key] = item
+    def _hold(self, item: Cached, objects: dict[str, Cached]) -> None:
+        """Keep an object among `objects`, compressed if all cachers together hold enough already."""
+        objects[item.key] = item
         if self._budget.is_spent:
-            if self._packer is None or len(self._objects) > self._packer_until:
-                self._packer = self._make_packer()
+            if self._packer is None or len(objects) > self._packer_until:
+                self._packer = self._make_packer(objects)
             item.pack(self._packer)
         self._count_plain(item.plain_bytes)
 
-    def _make_packer(self) -> Packer:
+    def _make_packer(self, objects: dict[str, Cached]) -> Packer:
         """A packer for objects like those held now, and for some times as many.
 
         Its samples are from all over, since neighbours are more alike than the rest.
         """
-        count = len(self._objects)
-        self._packer_until = count * 4
-        step = max(count // _SAMPLES, 1)
-        return Packer(item.data for item in islice(self._objects.values(), 0, None, step))
+        self._packer_until = len(objects) * 4
+        step = max(len(objects) // _SAMPLES, 1)
+        return Packer(item.data for item in islice(objects.values(), 0, None, step))
 
     def _count_plain(self, change: int) -> None:
         self._plain_bytes += change
         self._budget.held += change
-
-    def _drop_all(self) -> None:
-        self._count_plain(-self._plain_bytes)
-        self._objects.clear()
-        self._keys.clear()
 
     def _remember(self, change: CachedEvent) -> None:
         self._ring.append(change)

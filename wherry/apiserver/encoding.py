@@ -83,7 +83,10 @@ def decode(data: bytes) -> Object:
 
 def _serve_foreign(value: bytes, revision: int) -> bytes:
     obj = decode(value)
-    meta = {field: item for field, item in (obj.get("metadata") or {}).items() if field not in _NOT_STORED}
+    found = obj.get("metadata") or {}
+    if not isinstance(found, dict):
+        raise ValueError(f"metadata should be a JSON object, not {type(found).__name__}")  # noqa: TRY004 - it is data
+    meta = {field: item for field, item in found.items() if field not in _NOT_STORED}
     ordered = {
         "apiVersion": obj.get("apiVersion", ""),
         "kind": obj.get("kind", ""),

@@ -171,6 +171,10 @@ def _manager_errors(manager: str) -> list[FieldError]:
     return errors
 
 
+IGNORE_READ_ERROR = "ignoreStoreReadErrorWithClusterBreakingPotential"
+_NOT_WITH_IGNORE = ("dryRun", "propagationPolicy", "orphanDependents", "gracePeriodSeconds", "preconditions")
+
+
 @dataclass(frozen=True, slots=True)
 class DeleteOptions:
     """`metav1.DeleteOptions`. `propagation` is "" when the client did not choose."""
@@ -181,6 +185,7 @@ class DeleteOptions:
     propagation: str = ""
     orphan_dependents: bool | None = None
     dry_run: bool = False
+    ignores_read_error: bool = False
 
 
 def delete_options(query: Mapping[str, str], body: Object | None) -> DeleteOptions:
@@ -193,6 +198,8 @@ def delete_options(query: Mapping[str, str], body: Object | None) -> DeleteOptio
             values["propagationPolicy"] = query["propagationPolicy"]
         if "orphanDependents" in query:
             values["orphanDependents"] = is_true(query["orphanDependents"])
+        if IGNORE_READ_ERROR in query:
+            values[IGNORE_READ_ERROR] = is_true(query[IGNORE_READ_ERROR])
         if query.get("dryRun"):
             values["dryRun"] = [query["dryRun"]]
     dry_run = values.get("dryRun") or []
@@ -206,6 +213,12 @@ def delete_options(query: Mapping[str, str], body: Object | None) -> DeleteOptio
         errors.append(not_supported("propagationPolicy", propagation, (*PROPAGATION_POLICIES, "nil")))
     if any(item != "All" for item in dry_run):
         errors.append(not_supported("dryRun", dry_run, ("All",)))
+    if values.get(IGNORE_READ_ERROR) is True:
+        errors += [
+            invalid_value(IGNORE_READ_ERROR, True, f"cannot be set together with .{other}")
+            for other in _NOT_WITH_IGNORE
+            if values.get(other) is not None and values.get(other) != []
+        ]
     if errors:
         raise invalid("DeleteOptions", META_GROUP, "", errors)
     grace = values.get("gracePeriodSeconds")
@@ -224,4 +237,5 @@ def delete_options(query: Mapping[str, str], body: Object | None) -> DeleteOptio
         propagation,
         orphan,
         bool(dry_run),
+        values.get(IGNORE_READ_ERROR) is True,
     )

@@ -8,39 +8,78 @@ cacher that has not read the store. Resources can be added and removed while the
 from __future__ import annotations
 
 import asyncio
+import logging
 from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass, field
 
 import orjson
 
 from wherry.api.resource import Resource
 from wherry.apiserver.cacher import Cached, CachedEvent, Cacher
 from wherry.apiserver.packing import Budget
-from wherry.objects.errors import service_unavailable
+from wherry.kit.clock import Clock
+from wherry.kit.repeat import Repeater
+from wherry.kit.tasks import Tasks
+from wherry.objects.errors import ApiError, corrupt_object, not_found, service_unavailable
 from wherry.objects.meta import Object
 from wherry.store.base import Store, StoreError, Subscription
 
+log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class Shared:
+    """What all sources of a server share: the clock, who owns their tasks, what they may hold plain."""
+
+    clock: Clock
+    tasks: Tasks = field(default_factory=lambda: Tasks("registry"))
+    budget: Budget = field(default_factory=Budget)
+
 
 class Source:
-    """The cacher of one storage prefix, started at most once, on demand."""
+    """The cacher of one storage prefix, started at most once, on demand.
 
-    def __init__(self, resource: Resource, store: Store, budget: Budget | None = None) -> None:
+    A cacher that came out of step with the store is not ready until it has read everything anew, which
+    begins at once: who decides by the cache does not ask whether it is open.
+    """
+
+    def __init__(self, resource: Resource, store: Store, shared: Shared) -> None:
         self.store = store
-        self.cacher = Cacher(resource, store, budget=budget)
+        self.cacher = Cacher(resource, store, budget=shared.budget, lost=self.lost)
         self.is_ready = False
+        self._shared = shared
+        self._reading: Repeater | None = None
 
     async def open(self) -> None:
         """Return once the cacher holds what the store holds. Raises ApiError (503) if it cannot."""
         if self.is_ready:
             return
-        try:
-            await self.cacher.start()
-        except StoreError as error:
-            raise service_unavailable(f"storage is not readable: {error}") from error
+        while not self.cacher.started:
+            try:
+                await self.cacher.start()
+            except StoreError as error:
+                raise service_unavailable(f"storage is not readable: {error}") from error
         self.is_ready = True
+
+    def lost(self) -> None:
+        """The cacher came out of step: read anew."""
+        self.is_ready = False
+        if self._reading is None:
+            name = f"reading {self.cacher.resource.plural} anew"
+            expected = (ApiError,)
+            self._reading = Repeater(
+                name, self._open_again, self._shared.tasks, self._shared.clock, expected=expected
+            )
+        self._reading.poke()
+
+    async def _open_again(self) -> None:
+        await self.open()
 
     async def close(self) -> None:
         """Stop following the store."""
         self.is_ready = False
+        if self._reading is not None:
+            await self._reading.close()
         await self.cacher.close()
 
 
@@ -76,10 +115,30 @@ class Served:
         """The stored object, None if there is none. The source must be ready."""
         return self.source.cacher.get(self.resource.key(namespace, name))
 
+    def absent(self, namespace: str, name: str) -> ApiError:
+        """Why `get` found nothing: there is nothing (404), or nobody can read what is stored (500)."""
+        resource = self.resource
+        key = resource.key(namespace, name)
+        if key in self.source.cacher.unreadable:
+            return corrupt_object(key)
+        return not_found(resource.plural, resource.group, name)
+
     def decode(self, cached: Cached) -> Object:
         """A private copy of the object in this resource's version."""
         obj = cached.decode()
         return self.from_storage(obj) if self.converts else obj
+
+    def each(self, use: Callable[[Cached], None], namespace: str = "") -> None:
+        """Call `use` with every object of a namespace ("" for all), for those who make something of each.
+
+        One that was written past validation, and makes `use` raise, is logged and left out: it must not
+        keep the server from starting, nor from deciding by the others.
+        """
+        for cached in self.cacher.list(namespace)[0]:
+            try:
+                use(cached)
+            except Exception:
+                log.exception("%s %s makes no sense and is left out", self.resource.kind, cached.key)
 
     def data(self, cached: Cached) -> bytes:
         """The object's JSON in this resource's version."""
@@ -105,6 +164,47 @@ class Served:
         return {**obj, "apiVersion": f"{group}/{version}" if group else version}
 
 
+class Following:
+    """A watch by the server itself, which begins anew when it ended; implements `Subscription`."""
+
+    def __init__(
+        self,
+        source: Source,
+        shared: Shared,
+        sink: Callable[[Sequence[CachedEvent]], None],
+        anew: Callable[[], None],
+    ) -> None:
+        self._source = source
+        self._sink = sink
+        self._anew = anew
+        name = f"following {source.cacher.resource.plural}"
+        self._beginning = Repeater(name, self._begin, shared.tasks, shared.clock, expected=(ApiError,))
+        self._is_open = True
+        self._watch: Subscription | None = self._subscribe()
+
+    def close(self) -> None:
+        """Follow no more."""
+        self._is_open = False
+        if self._watch is not None:
+            self._watch.close()
+            self._watch = None
+
+    def _subscribe(self) -> Subscription:
+        return self._source.cacher.watch("", 0, None, self._sink, ended=self._ended)
+
+    def _ended(self) -> None:
+        self._watch = None
+        if self._is_open and not self._source.cacher.is_closed:
+            self._beginning.poke()
+
+    async def _begin(self) -> None:
+        if not self._is_open or self._source.cacher.is_closed or self._watch is not None:
+            return
+        await self._source.open()
+        self._anew()
+        self._watch = self._subscribe()
+
+
 def _head(api_version: str) -> bytes:
     return b'{"apiVersion":%b,' % orjson.dumps(api_version)
 
@@ -112,10 +212,10 @@ def _head(api_version: str) -> bytes:
 class Registry:
     """All served resources, found by (group, version, plural)."""
 
-    def __init__(self, store: Store) -> None:
+    def __init__(self, store: Store, clock: Clock) -> None:
         self._store = store
-        self.budget = Budget()
-        """What all cachers may hold plain, together."""
+        self.shared = Shared(clock)
+        """What all sources share."""
         self._served: dict[tuple[str, str, str], Served] = {}
         self._sources: dict[str, Source] = {}
         self._order: dict[tuple[str, str, str], Resource] = {}
@@ -130,7 +230,7 @@ class Registry:
         for resource in sorted(resources, key=lambda r: r.storage_version != (r.group, r.version)):
             source = self._sources.get(resource.storage_key)
             if source is None:
-                source = Source(resource, self._store, self.budget)
+                source = Source(resource, self._store, self.shared)
                 self._sources[resource.storage_key] = source
             self._served[resource.group, resource.version, resource.plural] = Served(resource, source)
         self.generation += 1
@@ -207,15 +307,24 @@ class Registry:
         """Start the sources of `resources`, all at once. Raises ApiError (503)."""
         await asyncio.gather(*(self.of(resource).source.open() for resource in resources))
 
-    def follow(self, resource: Resource, sink: Callable[[Sequence[CachedEvent]], None]) -> Subscription:
-        """Hand `sink` every later change of a resource whose source is ready."""
-        cacher = self.of(resource).cacher
-        return cacher.watch("", cacher.revision, None, sink)
+    def follow(
+        self,
+        resource: Resource,
+        sink: Callable[[Sequence[CachedEvent]], None],
+        anew: Callable[[], None],
+    ) -> Subscription:
+        """Hand `sink` every later change of a resource whose source is ready.
+
+        `anew` is called when changes were missed (the sink raised, or the cacher came out of step):
+        whatever was made of the resource's objects has to be made again from those there are now.
+        """
+        return Following(self.of(resource).source, self.shared, sink, anew)
 
     async def close(self) -> None:
         """Close every source."""
         for source in {*self._sources.values(), *(served.source for served in self._served.values())}:
             await source.close()
+        await self.shared.tasks.close()
 
 
 def _place(resource: Resource) -> tuple[str, str, str]:

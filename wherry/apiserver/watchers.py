@@ -1,7 +1,8 @@
 """Who watches one resource, arranged so that a change costs only those it concerns.
 
 Watchers of everything get the very same list of events. Those of a namespace or of one object are
-found by a dict access; only watchers with a selector are asked one by one.
+found by a dict access; only watchers with a selector are asked one by one. A watcher that raises has
+missed something and would never know, so its watch ends: it begins anew from what it saw last.
 """
 
 from __future__ import annotations
@@ -14,7 +15,7 @@ from wherry.apiserver.cached import CachedEvent, Match
 log = logging.getLogger(__name__)
 
 EventSink = Callable[[Sequence[CachedEvent]], None]
-"""Receives events in revision order, on the event loop; must not block or raise."""
+"""Receives events in revision order, on the event loop; must not block. One that raises is ended."""
 
 Scope = tuple[str, str]
 """(namespace, name), "" for any."""
@@ -44,14 +45,14 @@ class Watcher:
         """Hand over those of `events`, all within the scope, that the watcher sees."""
         if not self.open:
             return
-        if self.match is not None:
-            events = [seen for event in events if (seen := event.seen_through(self.match)) is not None]
-            if not events:
-                return
         try:
-            self.sink(events)
+            if self.match is not None:
+                events = [seen for event in events if (seen := event.seen_through(self.match)) is not None]
+            if events:
+                self.sink(events)
         except Exception:
-            log.exception("a watcher failed over %d events", len(events))
+            log.exception("a watcher failed over %d events: its watch ends", len(events))
+            self.end()
 
     def end(self) -> None:
         """Close from the serving side, and tell the watcher."""

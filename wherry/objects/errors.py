@@ -289,6 +289,14 @@ def service_unavailable(message: str) -> ApiError:
     return ApiError(503, "ServiceUnavailable", message)
 
 
+def corrupt_object(key: str) -> ApiError:
+    """500: what is stored at `key` cannot be read (apiserver/pkg/storage, NewCorruptObjError)."""
+    return internal(
+        f"StorageError: corrupt object, Code: 7, Key: {key}, ResourceVersion: 0, AdditionalErrorMsg: "
+        "object not decodable"
+    )
+
+
 def internal(message: str) -> ApiError:
     """500: a fault of ours; the log has the rest."""
     return ApiError(

@@ -104,7 +104,10 @@ class Page:
 
 
 Sink = Callable[[Sequence[Event]], None]
-"""Receives committed events in revision order. Called on the event loop; must not block or raise."""
+"""Receives committed events in revision order. Called on the event loop; must not block.
+
+One that raises has a gap in what it knows, so its watch ends (see `Store.watch`).
+"""
 
 
 class Subscription(Protocol):
@@ -155,11 +158,14 @@ class Store(Protocol):
         """
         ...
 
-    async def watch(self, prefix: str, after: int, sink: Sink) -> Subscription:
+    async def watch(
+        self, prefix: str, after: int, sink: Sink, *, lost: Callable[[], None] | None = None
+    ) -> Subscription:
         """Hand `sink` every event below `prefix` with a revision above `after`, past ones first.
 
-        The past ones are handed over before this returns. Raises Compacted when `after` is older
-        than what is kept, FutureRevision when it has not been reached.
+        The past ones are handed over before this returns. A watch that cannot go on without a gap is
+        closed, and `lost` called: whoever watched has to read everything anew. Raises Compacted when
+        `after` is older than what is kept, FutureRevision when it has not been reached.
         """
         ...
 

@@ -2,12 +2,13 @@
 
 Looking a key up costs one dict access per distinct prefix length, however many watch. A watch that
 still reads its past is held: what happens meanwhile waits in it, so nothing is lost or seen twice.
+A sink that raises has missed something: its watch is over, and whoever opened it is told.
 """
 
 from __future__ import annotations
 
 import logging
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 from wherry.store.base import Event, Sink
 
@@ -17,11 +18,14 @@ log = logging.getLogger(__name__)
 class Watch:
     """One sink below one prefix; implements `base.Subscription`."""
 
-    __slots__ = ("_fanout", "_held", "_open", "_sink", "prefix")
+    __slots__ = ("_fanout", "_held", "_lost", "_open", "_sink", "prefix")
 
-    def __init__(self, fanout: Fanout, prefix: str, sink: Sink, held: bool) -> None:
+    def __init__(
+        self, fanout: Fanout, prefix: str, sink: Sink, held: bool, lost: Callable[[], None] | None
+    ) -> None:
         self._fanout = fanout
         self._sink = sink
+        self._lost = lost
         self._held: list[Event] | None = [] if held else None
         self._open = True
         self.prefix = prefix
@@ -36,7 +40,10 @@ class Watch:
         try:
             self._sink(events)
         except Exception:
-            log.exception("a watcher of %s failed over %d events", self.prefix, len(events))
+            log.exception("a watcher of %s failed over %d events: its watch ends", self.prefix, len(events))
+            self.close()
+            if self._lost is not None:
+                self._lost()
 
     def release(self, past: Sequence[Event]) -> None:
         """Hand over the `past`, then what happened while held; from now on live."""
@@ -59,9 +66,14 @@ class Fanout:
         self._watches: dict[str, list[Watch]] = {}
         self._lengths: list[int] = []
 
-    def add(self, prefix: str, sink: Sink, *, held: bool = False) -> Watch:
-        """Watch `prefix` from now on; a `held` watch delivers only after `release`."""
-        watch = Watch(self, prefix, sink, held)
+    def add(
+        self, prefix: str, sink: Sink, *, held: bool = False, lost: Callable[[], None] | None = None
+    ) -> Watch:
+        """Watch `prefix` from now on; a `held` watch delivers only after `release`.
+
+        `lost` is called when `sink` raised and the watch was closed for it.
+        """
+        watch = Watch(self, prefix, sink, held, lost)
         self._watches.setdefault(prefix, []).append(watch)
         self._note_lengths()
         return watch

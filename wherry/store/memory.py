@@ -8,6 +8,7 @@ from __future__ import annotations
 import heapq
 from bisect import bisect_left, bisect_right, insort
 from collections import deque
+from collections.abc import Callable
 
 from wherry.kit.clock import Clock
 from wherry.store.alarm import Alarm
@@ -98,7 +99,9 @@ class MemoryStore:
         """See `base.Store.delete`."""
         return self._write(Write(key, None, expected))
 
-    async def watch(self, prefix: str, after: int, sink: Sink) -> Subscription:
+    async def watch(
+        self, prefix: str, after: int, sink: Sink, *, lost: Callable[[], None] | None = None
+    ) -> Subscription:
         """See `base.Store.watch`."""
         self._check_open()
         self._check_kept(after)
@@ -109,7 +112,7 @@ class MemoryStore:
             if event.entry.key.startswith(prefix):
                 past.append(event)
         past.reverse()
-        watch = self._fanout.add(prefix, sink, held=True)
+        watch = self._fanout.add(prefix, sink, held=True, lost=lost)
         watch.release(past)
         return watch
 

@@ -12,7 +12,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import sqlite3
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TypeAlias
@@ -139,13 +139,15 @@ class SqliteStore:
         """See `base.Store.delete`."""
         return await self._write(Write(key, None, expected))
 
-    async def watch(self, prefix: str, after: int, sink: Sink) -> Subscription:
+    async def watch(
+        self, prefix: str, after: int, sink: Sink, *, lost: Callable[[], None] | None = None
+    ) -> Subscription:
         """See `base.Store.watch`."""
         self._check_open()
         upto = self._revision
         if after > upto:
             raise FutureRevision(after, upto)
-        watch = self._fanout.add(prefix, sink, held=True)
+        watch = self._fanout.add(prefix, sink, held=True, lost=lost)
         try:
             past = await self._files.readers.events(prefix, after, upto) if after < upto else []
         except sqlite3.Error as error:

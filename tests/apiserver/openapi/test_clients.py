@@ -27,7 +27,7 @@ BESIDE = ("/logs/", "/apis/{group}/")
 """A directory of log files upstream serves only where told to, and a client's way to custom resources."""
 NOT_SERVED_GROUPS = ("internal.apiserver.k8s.io", "lifecycle.k8s.io")
 NOT_SERVED = frozenset({"/apis/storage.k8s.io/v1/csinodes/{name}/status"})
-ALPHA_PARAMETERS = frozenset({"shardSelector", "ignoreStoreReadErrorWithClusterBreakingPotential"})
+ALPHA_PARAMETERS = frozenset({"shardSelector"})
 ALPHA_TYPES = frozenset({"application/cbor", "application/cbor-seq"})
 
 

@@ -6,7 +6,7 @@ from wherry.api.core.namespaces import NAMESPACES
 from wherry.api.resource import Resource
 from wherry.apiserver.admission.base import CONNECT, CREATE, DELETE, UPDATE, Attributes
 from wherry.apiserver.admission.matching.rules import kind_of
-from wherry.apiserver.options import META_GROUP, DeleteOptions
+from wherry.apiserver.options import IGNORE_READ_ERROR, META_GROUP, DeleteOptions
 from wherry.objects.meta import Object
 
 _OPTIONS = {CREATE: "CreateOptions", UPDATE: "UpdateOptions", DELETE: "DeleteOptions"}
@@ -72,4 +72,6 @@ def _deletion(options: DeleteOptions) -> Object:
         found["propagationPolicy"] = options.propagation
     if options.dry_run:
         found["dryRun"] = ["All"]
+    if options.ignores_read_error:
+        found[IGNORE_READ_ERROR] = True
     return found

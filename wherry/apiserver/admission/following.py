@@ -48,7 +48,7 @@ class Followed(Generic[Made]):
         def put(cached: Cached) -> None:
             try:
                 self._made[cached.name] = self._make(served.decode(cached))
-            except (ValueError, TypeError, AttributeError):
+            except Exception:
                 # Written past validation; it must not keep the others from being followed.
                 log.exception("%s %s makes no sense", self._resource.kind, cached.name)
                 self._made.pop(cached.name, None)
@@ -61,10 +61,14 @@ class Followed(Generic[Made]):
                     put(event.object)
             changed()
 
-        for cached in served.cacher.list()[0]:
-            put(cached)
-        self._feed = core.registry.follow(self._resource, receive)
-        changed()
+        def read() -> None:
+            self._made.clear()
+            for cached in served.cacher.list()[0]:
+                put(cached)
+            changed()
+
+        read()
+        self._feed = core.registry.follow(self._resource, receive, read)
 
     def close(self) -> None:
         """Follow no more."""

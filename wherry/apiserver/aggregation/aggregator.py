@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Awaitable, Sequence
+from collections.abc import Awaitable, Mapping, Sequence
 
 from wherry.api.apiregistration.api_services import API_SERVICES
 from wherry.api.core.services import SERVICES
@@ -18,7 +18,7 @@ from wherry.apiserver.aggregation.availability import check
 from wherry.apiserver.aggregation.local import ALWAYS, MANAGED, ON_START, local_services
 from wherry.apiserver.aggregation.remote import Remote, Verdict
 from wherry.apiserver.bootstrap.run import ensure
-from wherry.apiserver.cacher import CachedEvent
+from wherry.apiserver.cacher import Cached, CachedEvent
 from wherry.apiserver.core import Core
 from wherry.apiserver.discovery import version_priority
 from wherry.client.api import Client
@@ -53,7 +53,7 @@ class Aggregator:
         """
         await self._register(core, starter)
         await publish_authentication(core, starter)
-        self._feeds.append(core.registry.follow(API_SERVICES, self._wake))
+        self._feeds.append(core.registry.follow(API_SERVICES, self._wake, self._wake))
         self._tasks.spawn(self._run(core, client), "services")
         self._changed.set()
 
@@ -61,7 +61,7 @@ class Aggregator:
         """Make the APIServices of what is built in what they should be; one nobody manages stays."""
         wanted = {name_of(obj): obj for obj in local_services(core.registry.resources())}
         await ensure(core, client, API_SERVICES, list(wanted.values()))
-        for present in [item.decode() for item in core.registry.of(API_SERVICES).cacher.list()[0]]:
+        for present in _services(core):
             if labels_of(present).get(MANAGED) != ON_START:
                 continue
             obj = wanted.get(name_of(present))
@@ -112,7 +112,7 @@ class Aggregator:
         parts = path.strip("/").split("/")
         return self.remotes.get((parts[1], parts[2])) if len(parts) == 3 and parts[0] == "apis" else None
 
-    def _wake(self, _: Sequence[CachedEvent]) -> None:
+    def _wake(self, _: Sequence[CachedEvent] = ()) -> None:
         self._changed.set()
 
     async def _run(self, core: Core, client: Client) -> None:
@@ -127,7 +127,7 @@ class Aggregator:
                 self._changed.set()
 
     async def _sync(self, core: Core, client: Client) -> None:
-        present = [item.decode() for item in core.registry.of(API_SERVICES).cacher.list()[0]]
+        present = _services(core)
         await self._sync_local(core, client, present)
         wanted = {name_of(obj): obj for obj in present if (obj.get("spec") or {}).get("service")}
         if wanted and not self._watches_services:
@@ -167,7 +167,11 @@ class Aggregator:
         await core.registry.open([SERVICES, ENDPOINT_SLICES])
         self._watches_services = True
         for resource in (SERVICES, ENDPOINT_SLICES):
-            self._feeds.append(core.registry.follow(resource, self._wake_checks))
+            self._feeds.append(core.registry.follow(resource, self._wake_checks, self._wake_all_checks))
+
+    def _wake_all_checks(self) -> None:
+        for wake in self._wakes.values():
+            wake.set()
 
     def _wake_checks(self, events: Sequence[CachedEvent]) -> None:
         for remote in self.remotes.values():
@@ -200,6 +204,20 @@ class Aggregator:
             finally:
                 pause.cancel()
                 woken.cancel()
+
+
+def _services(core: Core) -> list[Object]:
+    """Every APIService there is."""
+    found: list[Object] = []
+
+    def add(cached: Cached) -> None:
+        obj = cached.decode()
+        if not isinstance(obj["spec"], dict) or not isinstance(labels_of(obj), Mapping) or not name_of(obj):
+            raise TypeError("spec and metadata.labels should be objects")
+        found.append(obj)
+
+    core.registry.of(API_SERVICES).each(add)
+    return found
 
 
 async def _tolerating(code: int, write: Awaitable[Object]) -> None:

@@ -6,7 +6,7 @@ rebuilt when it is next needed. Nothing here awaits: an authorized request costs
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 
 from wherry.api.rbac.cluster_role_bindings import CLUSTER_ROLE_BINDINGS
 from wherry.api.rbac.cluster_roles import CLUSTER_ROLES
@@ -14,7 +14,7 @@ from wherry.api.rbac.role_bindings import ROLE_BINDINGS
 from wherry.api.rbac.roles import ROLES
 from wherry.apiserver.authorization.base import ALLOWED, DENIED, Decision
 from wherry.apiserver.authorization.rules import rule_allows
-from wherry.apiserver.cacher import CachedEvent
+from wherry.apiserver.cacher import Cached, CachedEvent
 from wherry.apiserver.registry import Registry
 from wherry.apiserver.request import RequestInfo
 from wherry.apiserver.user import SERVICE_ACCOUNT_PREFIX, User
@@ -43,14 +43,14 @@ class RbacAuthorizer:
 
     def start(self) -> None:
         """Follow changes of roles and bindings."""
-        self._subscriptions = [self._registry.follow(r, self._forget) for r in RBAC_RESOURCES]
+        self._subscriptions = [self._registry.follow(r, self._forget, self._forget) for r in RBAC_RESOURCES]
 
     def close(self) -> None:
         """Stop following."""
         for subscription in self._subscriptions:
             subscription.close()
 
-    def _forget(self, _: Sequence[CachedEvent]) -> None:
+    def _forget(self, _: Sequence[CachedEvent] = ()) -> None:
         self._decisions.clear()
         self._rules.clear()
         self._grants = None
@@ -96,13 +96,16 @@ class RbacAuthorizer:
 
     def _index(self) -> dict[Subject, list[Grant]]:
         grants: dict[Subject, list[Grant]] = {}
+
+        def enter(cached: Cached) -> None:
+            binding = cached.decode()
+            ref = binding.get("roleRef") or {}
+            grant = (cached.namespace, ref.get("kind", ""), ref.get("name", ""))
+            for subject in binding.get("subjects") or ():
+                grants.setdefault(_subject_key(subject, cached.namespace), []).append(grant)
+
         for resource in (CLUSTER_ROLE_BINDINGS, ROLE_BINDINGS):
-            for cached in self._registry.of(resource).cacher.list()[0]:
-                binding = cached.decode()
-                ref = binding.get("roleRef") or {}
-                grant = (cached.namespace, ref.get("kind", ""), ref.get("name", ""))
-                for subject in binding.get("subjects") or ():
-                    grants.setdefault(_subject_key(subject, cached.namespace), []).append(grant)
+            self._registry.of(resource).each(enter)
         return grants
 
     def _rules_of(self, grant: Grant) -> Sequence[Object] | None:
@@ -124,9 +127,12 @@ class RbacAuthorizer:
         rules: list[Object] = list(role.get("rules") or ())
         for selector in (role.get("aggregationRule") or {}).get("clusterRoleSelectors") or ():
             matches = from_label_selector(selector).matches
-            for other in served.cacher.list(match=lambda c, m=matches: m(c.labels))[0]:  # type: ignore[misc]
-                if other.name != name:
+
+            def gather(other: Cached, matches: Callable[[Mapping[str, str]], bool] = matches) -> None:
+                if other.name != name and matches(other.labels):
                     rules.extend(other.decode().get("rules") or ())
+
+            served.each(gather)
         twice = dict(repeated(rules))
         return [rule for index, rule in enumerate(rules) if index not in twice]
 

@@ -71,9 +71,9 @@ class CustomResources:
     async def start(self) -> None:
         """Serve what is defined already, then follow. Raises ApiError (503)."""
         await self._core.registry.open([CUSTOM_RESOURCE_DEFINITIONS])
-        self._feed = self._core.registry.follow(CUSTOM_RESOURCE_DEFINITIONS, self._receive)
-        for crd in self._all():
-            await self._sync(name_of(crd))
+        self._feed = self._core.registry.follow(CUSTOM_RESOURCE_DEFINITIONS, self._receive, self._put_all)
+        for name in self._names():
+            await self._sync_or_retry(name)
         self._tasks.spawn(self._run(), "definitions")
 
     async def close(self) -> None:
@@ -85,6 +85,14 @@ class CustomResources:
     def _all(self) -> list[Object]:
         served = self._core.registry.of(CUSTOM_RESOURCE_DEFINITIONS)
         return [served.decode(item) for item in served.cacher.list()[0]]
+
+    def _names(self) -> list[str]:
+        served = self._core.registry.of(CUSTOM_RESOURCE_DEFINITIONS)
+        return [item.name for item in served.cacher.list()[0]]
+
+    def _put_all(self) -> None:
+        for name in {*self._names(), *self._kinds}:
+            self._put(name)
 
     def _receive(self, events: Sequence[CachedEvent]) -> None:
         for event in events:

@@ -11,7 +11,7 @@ import asyncio
 import logging
 import uuid
 from collections import deque
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from typing import Any, TypeAlias
 
@@ -21,11 +21,10 @@ from wherry.api.apiextensions.custom_kind import CustomKind
 from wherry.api.resource import Resource
 from wherry.apiserver import encoding
 from wherry.apiserver.core import Core
-from wherry.apiserver.customresources.views import VersionView
+from wherry.apiserver.customresources.views import UNREADABLE, VersionView, readable
 from wherry.apiserver.endpoints import webhook_backend, webhook_trust
 from wherry.apiserver.outbound import Unreachable, read_answer
-from wherry.apiserver.packing import Budget
-from wherry.apiserver.registry import Source
+from wherry.apiserver.registry import Shared, Source
 from wherry.objects.errors import ApiError, internal
 from wherry.objects.meta import Object
 from wherry.objects.nesting import MANAGED_DEPTH, MAX_DEPTH, TOO_DEEP, is_too_deep
@@ -37,6 +36,9 @@ TIMEOUT_S = 30.0
 ANSWER_LIMIT_B = 8 * 1024 * 1024
 GROWTH = 4
 """How many times as large as what is sent an answer may be, besides `ANSWER_LIMIT_B` bytes."""
+WAITING_BATCHES = 4096
+WAITING_BYTES = 16 * 1024 * 1024
+"""What may wait for a webhook that does not answer; past either it is read from the store again."""
 Entries: TypeAlias = list[Entry]
 KEPT_METADATA = ("name", "namespace", "uid", "resourceVersion", "creationTimestamp", "generation")
 
@@ -147,7 +149,8 @@ class ConvertedView(VersionView):
         super().__init__(store, kind, api_version, storage_api_version)
         self._webhook = webhook
         self._waiting: deque[Sequence[Event]] = deque()
-        self._sink: Sink | None = None
+        self._waiting_bytes = 0
+        self._feed: _Feed | None = None
         self._lock = asyncio.Lock()
         self._draining: asyncio.Task[None] | None = None
 
@@ -180,15 +183,48 @@ class ConvertedView(VersionView):
         """See `VersionView.shown`. Raises ApiError (500) when the webhook fails."""
         return await super().shown((await self._webhook.convert([obj], self._api_version))[0])
 
-    async def watch(self, prefix: str, after: int, sink: Sink) -> Subscription:
-        """See `Store.watch`; events come converted, in order, as soon as they are."""
-        self._sink = sink
-        return await self._store.watch(prefix, after, self._take)
+    async def watch(
+        self, prefix: str, after: int, sink: Sink, *, lost: Callable[[], None] | None = None
+    ) -> Subscription:
+        """See `Store.watch`; events come converted, in order, as soon as they are.
 
-    def _take(self, events: Sequence[Event]) -> None:
+        While the webhook does not answer they wait here. When more wait than is reasonable, the watch is
+        lost, and what they say is read from the store once the webhook answers again.
+        """
+        self._end_feed()
+        feed = self._feed = _Feed(self, sink, lost)
+        feed.inner = await self._store.watch(prefix, after, feed.take, lost=self._break_off)
+        return feed
+
+    def take(self, events: Sequence[Event]) -> None:
+        """Convert `events` and hand them on, after those that wait already."""
         self._waiting.append(events)
-        if self._draining is None or self._draining.done():
+        self._waiting_bytes += sum(len(event.entry.value) for event in events)
+        if len(self._waiting) > WAITING_BATCHES or self._waiting_bytes > WAITING_BYTES:
+            log.warning("too much waits for the conversion of %s: it is read anew", self._api_version)
+            self._break_off()
+        elif self._draining is None or self._draining.done():
             self._draining = asyncio.get_running_loop().create_task(self._drain_quietly())
+
+    def _end_feed(self) -> None:
+        self._waiting.clear()
+        self._waiting_bytes = 0
+        feed, self._feed = self._feed, None
+        if feed is not None:
+            feed.stop()
+
+    def closed(self, feed: _Feed) -> None:
+        """`feed` wants nothing more."""
+        if self._feed is feed:
+            self._end_feed()
+        else:
+            feed.stop()
+
+    def _break_off(self) -> None:
+        feed = self._feed
+        self._end_feed()
+        if feed is not None and feed.lost is not None:
+            feed.lost()
 
     async def _drain_quietly(self) -> None:
         try:
@@ -203,32 +239,43 @@ class ConvertedView(VersionView):
                 events = self._waiting[0]
                 live = [event.entry for event in events if not event.deleted]
                 converted = iter(await self._converted(live))
+                if not self._waiting or self._waiting[0] is not events:
+                    continue  # meanwhile the feed ended
                 shown = [e if e.deleted else replace(e, entry=next(converted)) for e in events]
                 self._waiting.popleft()
-                if self._sink is not None:
-                    self._sink(shown)
+                self._waiting_bytes -= sum(len(event.entry.value) for event in events)
+                self._hand_on(shown)
+
+    def _hand_on(self, events: Sequence[Event]) -> None:
+        if self._feed is None:
+            return
+        try:
+            self._feed.sink(events)
+        except Exception:
+            log.exception("a watcher of %s failed over %d events", self._api_version, len(events))
+            self._break_off()
 
     async def close(self) -> None:
         """Hand on nothing more."""
-        self._sink = None
+        self._end_feed()
         if self._draining is not None:
             self._draining.cancel()
             await asyncio.wait([self._draining])
 
     async def _converted(self, entries: Sequence[Entry]) -> Entries:
-        objects = [encoding.decode(entry.value) for entry in entries]
+        """The entries in this version; those nobody can read with a value no cacher can read."""
+        objects = [readable(entry) for entry in entries]
         foreign: dict[str, list[int]] = {}
         for index, obj in enumerate(objects):
-            if obj.get("apiVersion") != self._api_version:
-                foreign.setdefault(obj.get("apiVersion") or "", []).append(index)
+            if obj is not None and obj.get("apiVersion") != self._api_version:
+                foreign.setdefault(str(obj.get("apiVersion") or ""), []).append(index)
         for places in foreign.values():
-            found = await self._webhook.convert([objects[index] for index in places], self._api_version)
+            asked = [obj for index in places if (obj := objects[index]) is not None]
+            found = await self._webhook.convert(asked, self._api_version)
             for index, obj in zip(places, found, strict=True):
                 objects[index] = obj
-        for obj in objects:
-            self.fit(obj)
         return [
-            replace(entry, value=encoding.encode_stored(obj))
+            replace(entry, value=UNREADABLE) if obj is None else self._fitted(entry, obj, changed=True)
             for entry, obj in zip(entries, objects, strict=True)
         ]
 
@@ -239,21 +286,56 @@ class ConvertedView(VersionView):
         return encoding.encode_stored(found[0])
 
 
+class _Feed:
+    """Who is fed by a view, until it is closed; implements `Subscription`."""
+
+    __slots__ = ("_is_open", "_view", "inner", "lost", "sink")
+
+    def __init__(self, view: ConvertedView, sink: Sink, lost: Callable[[], None] | None) -> None:
+        self._view = view
+        self._is_open = True
+        self.sink = sink
+        self.lost = lost
+        self.inner: Subscription | None = None
+
+    def take(self, events: Sequence[Event]) -> None:
+        """Events from the store."""
+        if self._is_open:
+            self._view.take(events)
+
+    def stop(self) -> None:
+        """Take nothing more from the store."""
+        self._is_open = False
+        if self.inner is not None:
+            self.inner.close()
+
+    def close(self) -> None:
+        """Deliver nothing more."""
+        self._view.closed(self)
+
+
 class ConvertedSource(Source):
     """The source of a version whose objects come through a webhook: never simply ready."""
 
-    def __init__(self, resource: Resource, view: ConvertedView, budget: Budget) -> None:
-        super().__init__(resource, view, budget)
+    def __init__(self, resource: Resource, view: ConvertedView, shared: Shared) -> None:
+        super().__init__(resource, view, shared)
         self._view = view
 
     async def open(self) -> None:
         """Return once everything written so far is here. Raises ApiError (500, 503)."""
-        try:
-            await super().open()
-        except RuntimeError as error:
-            raise internal(str(error)) from error
-        self.is_ready = False  # so that the next request asks again
-        await self._view.drain()
+        while True:
+            try:
+                await super().open()
+            except RuntimeError as error:
+                raise internal(str(error)) from error
+            self.is_ready = False  # so that the next request asks again
+            await self._view.drain()
+            if self.cacher.started:
+                return
+
+    def lost(self) -> None:
+        """The next request reads anew: before that the webhook need not be asked."""
+        self.is_ready = False
 
     async def close(self) -> None:
         """Stop following the store and converting."""

@@ -29,7 +29,7 @@ class Sources:
         conversion = crd["spec"].get("conversion") or {}
         if conversion.get("strategy") != "Webhook":
             view = VersionView(self._core.store, resource.custom, resource.api_version, stored)
-            return Source(resource, view, self._core.registry.budget)
+            return Source(resource, view, self._core.registry.shared)
         from wherry.apiserver.customresources.conversion import (
             ConversionWebhook,
             ConvertedSource,
@@ -40,5 +40,5 @@ class Sources:
         return ConvertedSource(
             resource,
             ConvertedView(self._core.store, resource.custom, resource.api_version, stored, webhook),
-            self._core.registry.budget,
+            self._core.registry.shared,
         )

@@ -8,7 +8,8 @@ served version reads from a view, so nothing above it has to know.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import logging
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 
 import orjson
@@ -18,6 +19,20 @@ from wherry.apiserver import encoding
 from wherry.objects.meta import Object
 from wherry.objects.structural import apply_defaults, prune
 from wherry.store.base import Entry, Event, Page, Sink, Store, Subscription
+
+log = logging.getLogger(__name__)
+
+UNREADABLE = b""
+"""The value shown of an entry that cannot be read: no cacher can, so each leaves it out and says so."""
+
+
+def readable(entry: Entry) -> Object | None:
+    """The entry's object, None when it cannot be decoded or lacks what every object has."""
+    try:
+        obj = encoding.decode(entry.value)
+    except ValueError:
+        return None
+    return obj if isinstance(obj.get("metadata"), dict) else None
 
 
 class VersionView:
@@ -59,7 +74,9 @@ class VersionView:
         """See `Store.delete`."""
         return await self._store.delete(key, expected=expected)
 
-    async def watch(self, prefix: str, after: int, sink: Sink) -> Subscription:
+    async def watch(
+        self, prefix: str, after: int, sink: Sink, *, lost: Callable[[], None] | None = None
+    ) -> Subscription:
         """See `Store.watch`."""
 
         def show(events: Sequence[Event]) -> None:
@@ -70,7 +87,7 @@ class VersionView:
                 ]
             )
 
-        return await self._store.watch(prefix, after, show)
+        return await self._store.watch(prefix, after, show, lost=lost)
 
     async def compact(self, revision: int) -> None:
         """See `Store.compact`."""
@@ -80,14 +97,22 @@ class VersionView:
         """Nothing: the store belongs to the server."""
 
     def _shown(self, entry: Entry) -> Entry:
-        try:
-            obj = encoding.decode(entry.value)
-        except ValueError:
-            return entry  # whoever reads it next says which value it is
+        obj = readable(entry)
+        if obj is None:
+            return replace(entry, value=UNREADABLE)
         changed = obj.get("apiVersion") != self._api_version
         obj["apiVersion"] = self._api_version
-        changed |= self.fit(obj)
-        return replace(entry, value=encoding.encode_stored(obj)) if changed else entry
+        return self._fitted(entry, obj, changed=changed)
+
+    def _fitted(self, entry: Entry, obj: Object, *, changed: bool) -> Entry:
+        """`entry` with `obj`, which is of this view's version, as its value."""
+        try:
+            changed |= self.fit(obj)
+            return replace(entry, value=encoding.encode_stored(obj)) if changed else entry
+        except Exception:
+            # Written past validation; one value must not take the whole kind away.
+            log.exception("%s at revision %d does not fit its schema", entry.key, entry.revision)
+            return replace(entry, value=UNREADABLE)
 
     async def shown(self, obj: Object) -> Object:
         """An object of another version of the kind as this view shows it; a new object."""

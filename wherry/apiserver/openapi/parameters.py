@@ -54,6 +54,11 @@ DELETE = (
     *DRY_RUN,
     *_parameters(
         ("gracePeriodSeconds", "integer", "Seconds before the object is deleted; 0 means at once."),
+        (
+            "ignoreStoreReadErrorWithClusterBreakingPotential",
+            "boolean",
+            "Delete what is stored even if it cannot be read; nothing is checked then.",
+        ),
         ("orphanDependents", "boolean", "Deprecated: use propagationPolicy."),
         ("propagationPolicy", "string", "What becomes of dependents: Orphan, Background or Foreground."),
     ),

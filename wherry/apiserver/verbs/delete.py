@@ -17,8 +17,9 @@ from wherry.apiserver.call import Call, Outcome
 from wherry.apiserver.core import Core
 from wherry.apiserver.options import DeleteOptions, delete_options
 from wherry.apiserver.registry import Served
+from wherry.apiserver.verbs.delete_unreadable import delete_unreadable
 from wherry.apiserver.verbs.write import UPDATE_ATTEMPTS, Unfounded, finalizers_of, remove, swap
-from wherry.objects.errors import conflict, not_found
+from wherry.objects.errors import conflict
 from wherry.objects.meta import Object, format_time, parse_time
 
 ORPHAN, FOREGROUND = "orphan", "foregroundDeletion"
@@ -60,6 +61,8 @@ class Plan(NamedTuple):
 async def delete(core: Core, call: Call, served: Served) -> Outcome:
     """Delete the object; its last state, or a Status of success. Raises ApiError (404, 409, 422)."""
     options = delete_options(call.query, read_options(call))
+    if options.ignores_read_error:
+        return await delete_unreadable(core, call, served, options)
     return await delete_object(core, call, served, call.info.name, options)
 
 
@@ -74,7 +77,7 @@ async def delete_object(
     for _ in range(UPDATE_ATTEMPTS):
         cached = served.get(call.info.namespace, name)
         if cached is None:
-            raise not_found(resource.plural, resource.group, name)
+            raise served.absent(call.info.namespace, name)
         old = served.decode(cached)
         check_preconditions(served, cached, old, options)
         if not is_admitted:

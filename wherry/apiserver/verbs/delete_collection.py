@@ -9,11 +9,17 @@ from wherry.apiserver.body import read_options
 from wherry.apiserver.cacher import Cached
 from wherry.apiserver.call import Call, Outcome
 from wherry.apiserver.core import Core
-from wherry.apiserver.options import DeleteOptions, delete_options, list_options
+from wherry.apiserver.options import (
+    IGNORE_READ_ERROR,
+    META_GROUP,
+    DeleteOptions,
+    delete_options,
+    list_options,
+)
 from wherry.apiserver.registry import Served
 from wherry.apiserver.verbs.delete import delete_object
 from wherry.apiserver.verbs.list import page, render
-from wherry.objects.errors import ApiError
+from wherry.objects.errors import ApiError, invalid, invalid_value
 
 CONCURRENT_DELETIONS = 16
 
@@ -24,6 +30,9 @@ async def delete_collection(core: Core, call: Call, served: Served) -> Outcome:
     The first that cannot be deleted ends it: nothing more is begun then.
     """
     options = delete_options(call.query, read_options(call))
+    if options.ignores_read_error:
+        why = "is not allowed with DELETECOLLECTION, try again after removing the option"
+        raise invalid("DeleteOptions", META_GROUP, "", [invalid_value(IGNORE_READ_ERROR, True, why)])
     listed, meta = await page(core, call, served, list_options(call.query))
     left = deque(listed.items)
 

@@ -12,7 +12,7 @@ from wherry.apiserver.options import version_number
 from wherry.apiserver.presentation import wants_protobuf
 from wherry.apiserver.protobuf import object_in_protobuf
 from wherry.apiserver.registry import Served
-from wherry.objects.errors import not_found, server_timeout
+from wherry.objects.errors import server_timeout
 
 
 def get(core: Core, call: Call, served: Served) -> Outcome:
@@ -21,7 +21,7 @@ def get(core: Core, call: Call, served: Served) -> Outcome:
     check_reached(core, call.query.get("resourceVersion", ""))
     cached = served.get(info.namespace, info.name)
     if cached is None:
-        raise not_found(served.resource.plural, served.resource.group, info.name)
+        raise served.absent(info.namespace, info.name)
     if wants_protobuf(core, call):
         return object_in_protobuf(served, cached)
     return Outcome(data=served.data(cached))

@@ -270,7 +270,7 @@ async def update_object(
         for _ in range(UNORDERED_ATTEMPTS if asks else UPDATE_ATTEMPTS):
             cached = served.get(info.namespace, info.name)
             if cached is None:
-                raise not_found(resource.plural, resource.group, info.name)
+                raise served.absent(info.namespace, info.name)
             new = produce(served.decode(cached))
             try:
                 return await write_over(core, call, served, cached, new, rules)
