@@ -12,9 +12,9 @@ from pathlib import Path
 import pytest
 
 from wherry.cluster.paths import ClusterPaths
-from wherry.cluster.process import ProcessRecord
 from wherry.cluster.state import States, current, follow
 from wherry.cluster.supervisor import describe_exit, restart_delay_s
+from wherry.kit.processes import ProcessRecord
 
 STAND_IN = """
 import sys

@@ -10,8 +10,9 @@ import pytest
 
 from tests.kubelet.builders import NOW, ended, running
 from wherry.kit.clock import FakeClock
-from wherry.kubelet.logs import find_log, remove_log, rotate_log
-from wherry.kubelet.runtimes.base import RuntimeFailure
+from wherry.kubelet.config import KubeletConfig
+from wherry.kubelet.logs import LogRotation, find_log, remove_log, rotate_log
+from wherry.kubelet.runtimes.base import ContainerSpec, RuntimeFailure, SandboxSpec
 from wherry.kubelet.runtimes.fake import FakeRuntime
 from wherry.kubelet.termination_message import create_message_file, message_file, read_message
 
@@ -61,6 +62,44 @@ async def test_log_is_put_back_when_the_runtime_fails(tmp_path: Path) -> None:
     runtime.failures["reopen_log"].append(RuntimeFailure("no"))
     assert not await rotate_log(runtime, running("web"), path, NOW, 50, 3)
     assert path.read_text() == "x" * 100
+
+
+async def test_a_running_container_without_a_log_gets_one(tmp_path: Path) -> None:
+    """Killed between renaming and reopening: the runtime writes on into the renamed file."""
+    path = tmp_path / "0.log"
+    assert not await rotate_log(Reopener(path), running("web"), path, NOW, 50, 3)
+    assert path.exists()
+
+
+async def test_a_compression_cut_short_is_begun_anew(tmp_path: Path) -> None:
+    path = tmp_path / "0.log"
+    (tmp_path / "0.log.20250101-000000").write_text("older")
+    (tmp_path / "0.log.20250101-000000.tmp").write_text("half")
+    path.write_text("x" * 100)
+    assert await rotate_log(Reopener(path), running("web"), path, NOW, 50, 3)
+    names = {f.name for f in tmp_path.iterdir()}
+    assert "0.log.20250101-000000.gz" in names
+    assert not [name for name in names if name.endswith(".tmp")]
+
+
+async def test_one_log_that_fails_keeps_nobody_from_the_others(tmp_path: Path) -> None:
+    clock = FakeClock()
+    runtime = FakeRuntime(clock)
+    config = KubeletConfig(
+        node_name="n", node_ip="192.0.2.1", root_dir=tmp_path, log_dir=tmp_path / "logs", log_max_bytes=50
+    )
+    sandbox = SandboxSpec(name="p", namespace="default", uid="u", log_directory=str(tmp_path))
+    sandbox_id = await runtime.run_sandbox(sandbox)
+    for name in ("a", "b"):
+        spec = ContainerSpec(name=name, attempt=0, image="i", log_path=f"{name}/0.log")
+        await runtime.start_container(await runtime.create_container(sandbox_id, sandbox, spec))
+        (tmp_path / name).mkdir()
+        (tmp_path / name / "0.log").write_text("x" * 100)
+    # Listed last, looked at first: its older log cannot be compressed, as on a full disk.
+    (tmp_path / "b" / "0.log.20250101-000000").write_text("older")
+    (tmp_path / "b" / "0.log.20250101-000000.tmp").mkdir()
+    await LogRotation(runtime, config, clock).check()
+    assert len(runtime.reopened) == 2
 
 
 def test_where_logs_are() -> None:

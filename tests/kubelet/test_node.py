@@ -75,9 +75,14 @@ CONDITIONS: list[tuple[Callable[[NodeFacts], NodeFacts], str, tuple[str, str, st
         ("True", "KubeletHasDiskPressure", "kubelet has disk pressure"),
     ),
     (
-        lambda f: replace(f, runtime=None, runtime_error="gone"),
+        lambda f: replace(f, errors=["container runtime is down"]),
         "Ready",
-        ("False", "KubeletNotReady", "container runtime is down: gone"),
+        ("False", "KubeletNotReady", "container runtime is down"),
+    ),
+    (
+        lambda f: replace(f, errors=["PLEG is not healthy", "container runtime is down"]),
+        "Ready",
+        ("False", "KubeletNotReady", "[PLEG is not healthy, container runtime is down]"),
     ),
 ]
 
@@ -87,14 +92,6 @@ def test_conditions(
     change: Callable[[NodeFacts], NodeFacts], kind: str, expected: tuple[str, str, str]
 ) -> None:
     assert condition(change(FACTS), kind) == expected
-
-
-def test_network_that_is_not_ready() -> None:
-    facts = replace(FACTS, runtime=replace(GOOD, network_ready=False, message="cni plugin not initialized"))
-    assert condition(facts, "Ready")[2] == (
-        "container runtime network not ready: NetworkReady=false "
-        "reason:NetworkPluginNotReady message:cni plugin not initialized"
-    )
 
 
 def test_only_heartbeats_are_no_change() -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 from pathlib import Path
 
 import pytest
@@ -59,7 +60,11 @@ def test_leaked_addresses_are_given_back(network: PodNetwork) -> None:
     (network.addresses / "last_reserved_ip.0").write_text("10.199.0.3")
     (network.addresses / "lock").touch()
     assert given_addresses(network) == {"10.199.0.2": "alive", "10.199.0.3": "dead"}
-    assert release_leaked(network, {"alive"}) == ["10.199.0.3"]
+    (network.addresses / "10.199.0.4").write_text("new\r\neth0")
+    os.utime(network.addresses / "10.199.0.3", (99, 99))
+    os.utime(network.addresses / "10.199.0.4", (101, 101))
+    assert release_leaked(network, {"alive"}, before=100) == ["10.199.0.3"], "not one of a new sandbox"
+    (network.addresses / "10.199.0.4").unlink()
     assert sorted(file.name for file in network.addresses.iterdir()) == [
         "10.199.0.2",
         "last_reserved_ip.0",
@@ -68,4 +73,4 @@ def test_leaked_addresses_are_given_back(network: PodNetwork) -> None:
 
 
 def test_no_addresses_before_the_first_pod(network: PodNetwork) -> None:
-    assert release_leaked(network, set()) == []
+    assert release_leaked(network, set(), before=100) == []

@@ -9,7 +9,7 @@ from wherry.cli.failures import Failure
 from wherry.cli.options import DataDir, Name, RuntimeConfig, select_existing
 from wherry.cluster.components import TUNING, command_of
 from wherry.cluster.lifecycle import Lifecycle
-from wherry.cluster.process import ProcessRecord
+from wherry.kit.processes import ProcessRecord
 
 
 def server(name: Name = "default", data_dir: DataDir = None, runtime_config: RuntimeConfig = None) -> None:

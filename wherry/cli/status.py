@@ -11,8 +11,8 @@ from wherry.cli.failures import NOT_READY, NOT_RUNNING
 from wherry.cli.options import DataDir, Name, Output, check_output, select_existing
 from wherry.cli.terminal import human_bytes, print_json, say
 from wherry.cluster.lifecycle import Lifecycle
-from wherry.cluster.process import ProcessRecord
 from wherry.cluster.state import States, follow
+from wherry.kit.processes import ProcessRecord
 
 
 def status(

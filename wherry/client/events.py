@@ -10,6 +10,8 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections import deque
+from collections.abc import Mapping
+from typing import Protocol
 
 from wherry.api.core.events import EVENTS
 from wherry.client.api import Client
@@ -32,6 +34,21 @@ DROP_SILENCE_S = 1.0
 """Dropped events are told of in one line, and in no other for so long."""
 
 
+class Recorder(Protocol):
+    """What says that something happened (see `EventRecorder`)."""
+
+    def event(
+        self,
+        obj: Object,
+        event_type: str,
+        reason: str,
+        message: str,
+        *,
+        field_path: str = "",
+        annotations: Mapping[str, str] | None = None,
+    ) -> None: ...
+
+
 class EventRecorder:
     """Writes core/v1 Events as `component` (on `host`, for what runs on a node)."""
 
@@ -49,11 +66,21 @@ class EventRecorder:
         self._dropped = 0
         self._drop_told_at = -DROP_SILENCE_S
 
-    def event(self, obj: Object, event_type: str, reason: str, message: str, *, field_path: str = "") -> None:
+    def event(
+        self,
+        obj: Object,
+        event_type: str,
+        reason: str,
+        message: str,
+        *,
+        field_path: str = "",
+        annotations: Mapping[str, str] | None = None,
+    ) -> None:
         """Say that `reason` happened to `obj`; returns at once.
 
         `event_type` is Normal or Warning, `reason` one CamelCase word, `field_path` the part meant
-        (`spec.containers{web}`). When too many wait already, the event is dropped (and counted in the log).
+        (`spec.containers{web}`), `annotations` what programs may read. When too many wait already, the
+        event is dropped (and counted in the log).
         """
         if self._closing:
             log.info("event after the end, dropped: %s %s: %s", key_of(obj), reason, message)
@@ -61,7 +88,10 @@ class EventRecorder:
         if len(self._queue) >= QUEUE_LIMIT:
             self._drop(obj, reason, message)
             return
-        self._queue.append(self._render(obj, event_type, reason, message, field_path))
+        event = self._render(obj, event_type, reason, message, field_path)
+        if annotations:
+            event["metadata"]["annotations"] = dict(annotations)
+        self._queue.append(event)
         if self._writer is None or self._writer.done():
             self._writer = self._tasks.spawn(self._write_all(), "writer")
 

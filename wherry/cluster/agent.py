@@ -62,7 +62,7 @@ async def run_agent(config: ClusterConfig, paths: ClusterPaths, stop: asyncio.Ev
         raise PermanentError(str(error)) from error
     parts = _assemble(config, paths, identities, node, node_ip, facts, clock)
     tasks = Tasks("agent")
-    tasks.spawn(daemon.supervise(), "containerd")
+    tasks.essential(daemon.supervise(), "containerd")
     try:
         if await _unless_stopped(parts.start(config, clock), stop):
             tell_ready("agent", paths, {"node": config.node_name, "processes": _processes(daemon)})

@@ -23,9 +23,9 @@ from wherry.cluster.config import ClusterConfig, dump_config, read_config_file
 from wherry.cluster.identities import Identities, ensure_identities, node_address
 from wherry.cluster.kubeconfig import UserKubeconfig
 from wherry.cluster.paths import ClusterPaths
-from wherry.cluster.process import ProcessRecord
 from wherry.cluster.state import States, current, follow
 from wherry.cluster.supervisor import STOP_GRACE_S
+from wherry.kit.processes import ProcessRecord
 from wherry.kit.trees import remove_tree
 
 SUPERVISOR_GRACE_S = 2 * STOP_GRACE_S + 5.0

@@ -15,8 +15,8 @@ from typing import Any
 
 from wherry.cluster.components import COMPONENTS
 from wherry.cluster.paths import ClusterPaths
-from wherry.cluster.process import ProcessRecord
 from wherry.cluster.supervisor import socket_path
+from wherry.kit.processes import ProcessRecord
 
 
 @dataclass(frozen=True, slots=True)

@@ -35,8 +35,8 @@ from wherry.cluster.components import (
     ready_facts,
 )
 from wherry.cluster.paths import ClusterPaths
-from wherry.cluster.process import ProcessRecord
 from wherry.kit.log import set_up_logging
+from wherry.kit.processes import ProcessRecord
 
 log = logging.getLogger("supervisor")
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+from functools import partial
 from random import Random
 
 from wherry.api.core.pods import PODS
@@ -16,28 +17,24 @@ from wherry.api.core.services import SERVICES
 from wherry.client.api import Client
 from wherry.client.cache import Cache
 from wherry.client.events import EventRecorder
-from wherry.kit.clock import Clock, Timer
+from wherry.kit.clock import Clock
+from wherry.kit.repeat import Repeater, Work
 from wherry.kit.tasks import Tasks
 from wherry.kubelet.backoff import BackOff
 from wherry.kubelet.cgroups import PodCgroups
 from wherry.kubelet.config import KubeletConfig
 from wherry.kubelet.hooks import Hooks
 from wherry.kubelet.images import Images
-from wherry.kubelet.logs import find_log, rotate_log
+from wherry.kubelet.logs import LOG_CHECK_S, LogRotation
 from wherry.kubelet.machine import Machine, read_machine
 from wherry.kubelet.probes.http import HttpProber
 from wherry.kubelet.probes.prober import NetworkProber
 from wherry.kubelet.probes.runner import Prober, Probes
 from wherry.kubelet.references import References
 from wherry.kubelet.registration import Registration
-from wherry.kubelet.runtimes.base import (
-    POD_NAME,
-    POD_NAMESPACE,
-    POD_UID,
-    Phase,
-    Runtime,
-    RuntimeFailure,
-)
+from wherry.kubelet.relist import Relist
+from wherry.kubelet.runtime_state import CHECK_S, RuntimeState
+from wherry.kubelet.runtimes.base import Runtime, RuntimeFailure
 from wherry.kubelet.status_writer import StatusWriter
 from wherry.kubelet.volumes.base import Mounts
 from wherry.kubelet.volumes.mounts import SystemMounts
@@ -51,7 +48,6 @@ log = logging.getLogger(__name__)
 
 FIRST_RETRY_S = 0.1
 LONGEST_RETRY_S = 5.0
-LOG_CHECK_S = 10.0
 
 
 class Kubelet:
@@ -85,7 +81,9 @@ class Kubelet:
         self._recorder = EventRecorder(client, clock, "kubelet", config.node_name)
         self._cache = Cache(client, clock, random=random)
         self._tasks = Tasks("kubelet")
-        self._log_timer: Timer | None = None
+        self._repeaters: list[Repeater] = []
+        self._relist: Relist | None = None
+        self._state_check: Repeater | None = None
         self._context: WorkerContext | None = None
         self._workers: PodWorkers | None = None
         self._registration: Registration | None = None
@@ -93,25 +91,39 @@ class Kubelet:
     async def start(self) -> None:
         """Register the node and take its pods over; returns when every pod has a worker.
 
-        Waits for the API server. Raises ApiError when the node may not register, RuntimeFailure when
-        there is no runtime, OSError when the root directory cannot be used.
+        Waits for the API server. Raises ApiError when the node may not register, RuntimeFailure or
+        TimeoutError when there is no runtime, OSError when the root directory cannot be used.
         """
-        self.config.root_dir.mkdir(parents=True, exist_ok=True, mode=0o700)
-        self.config.log_dir.mkdir(parents=True, exist_ok=True)
-        machine = self._machine or read_machine(self.config.root_dir, self.config.proc_dir)
-        self._registration = Registration(
-            self.config, self._client, self._runtime, self._clock, self._recorder, machine
-        )
-        status = await self._runtime.status()
-        await self._registration.register()
-        self._context = self._make_context(machine, self._registration, status.name or "containerd")
-        self._workers = PodWorkers(self._context)
-        self._cache.add(PODS, field_selector=f"spec.nodeName={self.config.node_name}")
+        config = self.config
+        config.root_dir.mkdir(parents=True, exist_ok=True, mode=0o700)
+        config.log_dir.mkdir(parents=True, exist_ok=True)
+        machine = self._machine or read_machine(config.root_dir, config.proc_dir)
+        state = RuntimeState(self._runtime, self._clock, self._pleg_error, self._readiness_changed)
+        await state.check()
+        registration = Registration(config, self._client, state, self._clock, self._recorder, machine)
+        self._registration = registration
+        await registration.register()
+        runtime_name = state.status.name if state.status is not None else ""
+        self._context = self._make_context(machine, registration, runtime_name or "containerd")
+        self._workers = workers = PodWorkers(self._context)
+        self._relist = relist = Relist(self._runtime, workers, self._clock)
+        self._cache.add(PODS, field_selector=f"spec.nodeName={config.node_name}")
         self._cache.add(SERVICES)
         await self._cache.start()
-        self._cache.on(PODS, self._workers.changed)
-        self._tasks.spawn(self._follow_runtime(self._workers), "runtime events")
-        self._check_logs()
+        self._cache.on(PODS, workers.changed)
+        self._state_check = self._repeat("runtime check", state.check, longest_s=CHECK_S)
+        relisting = self._repeat("relist", relist.look, longest_s=LONGEST_RETRY_S)
+        follow = partial(self._follow_runtime, workers, relist, relisting)
+        self._repeat("runtime events", follow, longest_s=LONGEST_RETRY_S)
+        logs = LogRotation(self._runtime, config, self._clock)
+        self._repeat("log rotation", logs.check, longest_s=LOG_CHECK_S)
+
+    def _pleg_error(self) -> str:
+        return self._relist.error() if self._relist is not None else ""
+
+    def _readiness_changed(self) -> None:
+        if self._registration is not None:
+            self._registration.check()
 
     def pods(self) -> list[Object]:
         """The pods bound to this node, as the API server shows them."""
@@ -119,8 +131,8 @@ class Kubelet:
 
     async def close(self) -> None:
         """Stop; containers run on and the next agent adopts them."""
-        if self._log_timer is not None:
-            self._log_timer.cancel()
+        for repeater in self._repeaters:
+            await repeater.close()
         await self._tasks.close()
         await self._cache.close()
         context = self._context
@@ -170,62 +182,47 @@ class Kubelet:
         if self._workers is not None:
             self._workers.poke(pod_uid)
 
-    async def _follow_runtime(self, workers: PodWorkers) -> None:
-        """Hand the runtime's events on; whenever some may have been missed, look at everything."""
-        retry_s = FIRST_RETRY_S
-        while True:
-            try:
-                await self._follow_once(workers)
-                retry_s = FIRST_RETRY_S
-                log.warning("the runtime's events ended")
-            except (RuntimeFailure, OSError) as error:
-                log.warning("the runtime does not answer: %s", error)
-            if self._registration is not None:
-                self._registration.check()
-            await self._clock.sleep(retry_s * (0.5 + self._random.random()))
-            retry_s = min(retry_s * 2, LONGEST_RETRY_S)
+    def _repeat(self, name: str, work: Work, *, longest_s: float) -> Repeater:
+        """Begin doing `work`, and do it again whenever it says and whenever it failed."""
+        repeater = Repeater(
+            name,
+            work,
+            self._tasks,
+            self._clock,
+            first_s=FIRST_RETRY_S,
+            longest_s=longest_s,
+            expected=(RuntimeFailure, TimeoutError, OSError),
+            random=self._random,
+        )
+        self._repeaters.append(repeater)
+        repeater.poke()
+        return repeater
 
-    async def _follow_once(self, workers: PodWorkers) -> None:
-        """Follow until the runtime goes away. Events are asked for before everything is looked at."""
+    async def _follow_runtime(self, workers: PodWorkers, relist: Relist, relisting: Repeater) -> float:
+        """Hand the runtime's events on until they end; whenever some may be missing, look at everything.
+
+        Events are asked for before everything is looked at, so nothing happens unseen between the two.
+        Raises RuntimeFailure.
+        """
+        began = self._clock.monotonic()
         events = self._runtime.events()
         upcoming = asyncio.ensure_future(anext(events, None))
+        relist.everything()
+        relisting.hurry()
         try:
-            await workers.look_at_all()
             while (event := await upcoming) is not None:
                 upcoming = asyncio.ensure_future(anext(events, None))
                 if event.kind == "lost":
-                    await workers.look_at_all()
+                    relist.everything()
+                    relisting.hurry()
                 else:
                     workers.happened(event)
         finally:
             upcoming.cancel()
             await asyncio.wait([upcoming])
-
-    def _check_logs(self) -> None:
-        """Look at the sizes of logs now and then: nothing tells when a file grows."""
-        self._tasks.spawn(self._rotate_logs(), "logs")
-        self._log_timer = self._clock.call_later(LOG_CHECK_S, self._check_logs)
-
-    async def _rotate_logs(self) -> None:
-        config = self.config
-        try:
-            containers = await self._runtime.containers()
-        except RuntimeFailure as error:
-            log.info("logs not looked at: %s", error)
-            return
-        for container in containers:
-            if container.phase is not Phase.RUNNING:
-                continue
-            labels = container.labels
-            pod_dir = config.pod_log_dir(
-                labels.get(POD_NAMESPACE, ""), labels.get(POD_NAME, ""), labels.get(POD_UID, "")
-            )
-            path = find_log(container, pod_dir)
-            await rotate_log(
-                self._runtime,
-                container,
-                path,
-                self._clock.now(),
-                config.log_max_bytes,
-                config.log_max_files,
-            )
+        log.warning("the runtime's events ended")
+        if self._state_check is not None:
+            self._state_check.hurry()
+        if self._clock.monotonic() - began < LONGEST_RETRY_S:
+            raise RuntimeFailure("the runtime's events ended as soon as they began")
+        return FIRST_RETRY_S

@@ -10,8 +10,8 @@ import asyncio
 import re
 from collections.abc import Mapping
 from datetime import datetime
-from typing import Protocol
 
+from wherry.client.events import Recorder
 from wherry.kit.clock import Clock
 from wherry.kubelet.backoff import BackOff
 from wherry.kubelet.pod import field_path
@@ -25,14 +25,6 @@ _REFERENCE = re.compile(
     re.ASCII,
 )
 _IMAGE_ID = re.compile(r"(?:sha256:)?[0-9a-f]{64}")
-
-
-class Recorder(Protocol):
-    """What says that something happened (see `client.events.EventRecorder`)."""
-
-    def event(
-        self, obj: Object, event_type: str, reason: str, message: str, *, field_path: str = ""
-    ) -> None: ...
 
 
 class ImageFailure(Exception):

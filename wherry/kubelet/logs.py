@@ -6,15 +6,29 @@ renamed with a time stamp, the runtime begins a new one, older ones are compress
 
 from __future__ import annotations
 
+import asyncio
 import gzip
 import logging
 import shutil
 from datetime import datetime
 from pathlib import Path
 
-from wherry.kubelet.runtimes.base import Container, Runtime, RuntimeFailure
+from wherry.kit.clock import Clock
+from wherry.kubelet.config import KubeletConfig
+from wherry.kubelet.runtimes.base import (
+    POD_NAME,
+    POD_NAMESPACE,
+    POD_UID,
+    Container,
+    Phase,
+    Runtime,
+    RuntimeFailure,
+)
 
 log = logging.getLogger(__name__)
+
+LOG_CHECK_S = 10.0
+_PARTIAL = ".tmp"
 
 
 def log_name(container_name: str, attempt: int) -> str:
@@ -41,12 +55,15 @@ async def rotate_log(
 ) -> bool:
     """Rotate the log of a running container if it is larger than `max_bytes`; whether it was.
 
-    At most `max_files` files stay, the one in use among them.
+    At most `max_files` files stay, the one in use among them. A running container without a log is one
+    whose rotation was cut short (killed between renaming and reopening): the runtime begins a new file, or
+    it would write on into the renamed one, which nobody reads or bounds. Raises OSError, RuntimeFailure.
     """
     try:
         if path.stat().st_size < max_bytes:
             return False
     except FileNotFoundError:
+        await runtime.reopen_log(container.id)
         return False
     rotated = path.with_name(f"{path.name}.{now:%Y%m%d-%H%M%S}")
     path.rename(rotated)
@@ -57,18 +74,70 @@ async def rotate_log(
         if not path.exists():
             rotated.rename(path)
         return False
-    _tidy(path, rotated, max_files)
+    await asyncio.to_thread(_tidy, path, rotated, max_files)
     return True
 
 
+class LogRotation:
+    """Looks at the logs of all running containers now and then: nothing tells when a file grows."""
+
+    def __init__(self, runtime: Runtime, config: KubeletConfig, clock: Clock) -> None:
+        self._runtime = runtime
+        self._config = config
+        self._clock = clock
+
+    async def check(self) -> float:
+        """Rotate what grew too large; when to look again, in seconds. Raises RuntimeFailure.
+
+        What goes wrong with one log keeps nobody from the others: rotating those may be what frees the
+        disk the first one found full.
+        """
+        config = self._config
+        for container in await self._runtime.containers():
+            if container.phase is not Phase.RUNNING:
+                continue
+            labels = container.labels
+            pod_dir = config.pod_log_dir(
+                labels.get(POD_NAMESPACE, ""), labels.get(POD_NAME, ""), labels.get(POD_UID, "")
+            )
+            path = find_log(container, pod_dir)
+            try:
+                await rotate_log(
+                    self._runtime,
+                    container,
+                    path,
+                    self._clock.now(),
+                    config.log_max_bytes,
+                    config.log_max_files,
+                )
+            except (OSError, RuntimeFailure) as error:
+                log.warning("log %s is not rotated: %s", path, error)
+        return LOG_CHECK_S
+
+
 def _tidy(path: Path, newest: Path, max_files: int) -> None:
-    """Compress all rotated files but the newest and delete the oldest."""
-    older = sorted(f for f in path.parent.glob(f"{path.name}.*") if f != newest)
+    """Compress all rotated files but the newest and delete the oldest. Raises OSError."""
+    rotated = [f for f in path.parent.glob(f"{path.name}.*") if f != newest]
+    for file in rotated:
+        if file.suffix == _PARTIAL:  # compressing it was cut short
+            file.unlink(missing_ok=True)
+    older = sorted(f for f in rotated if f.suffix != _PARTIAL)
     surplus = max(0, len(older) - max(0, max_files - 2))
     for file in older[:surplus]:
         file.unlink(missing_ok=True)
     for file in older[surplus:]:
         if file.suffix != ".gz":
-            with file.open("rb") as source, gzip.open(f"{file}.gz", "wb") as target:
-                shutil.copyfileobj(source, target)
-            file.unlink()
+            _compress(file)
+
+
+def _compress(file: Path) -> None:
+    """Put `file.gz` in the place of `file`, whole or not at all. Raises OSError."""
+    partial = file.with_name(f"{file.name}{_PARTIAL}")
+    try:
+        with file.open("rb") as source, gzip.open(partial, "wb") as target:
+            shutil.copyfileobj(source, target)
+        partial.replace(file.with_name(f"{file.name}.gz"))
+    except OSError:
+        partial.unlink(missing_ok=True)
+        raise
+    file.unlink()

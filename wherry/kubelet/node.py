@@ -23,13 +23,17 @@ MIN_PIDS = 100
 
 @dataclass(frozen=True, slots=True)
 class NodeFacts:
-    """What a node's status is made from at one moment; `runtime` is None when it does not answer."""
+    """What a node's status is made from at one moment.
+
+    `runtime` is what the runtime last said, None before the first time; `errors` say why the node is not
+    Ready.
+    """
 
     machine: Machine
     pressure: Pressure
     runtime: RuntimeStatus | None
     images: Sequence[Image] = ()
-    runtime_error: str = ""
+    errors: Sequence[str] = ()
 
 
 def node_labels(config: KubeletConfig, machine: Machine) -> dict[str, str]:
@@ -153,7 +157,7 @@ def _conditions(
         left.disk_percent < config.eviction_disk_percent
         or left.inodes_percent < config.eviction_inodes_percent
     )
-    ready, why = _readiness(facts)
+    ready, why = _readiness(facts.errors)
     wanted = [
         _pressure("MemoryPressure", low_memory, "InsufficientMemory", "SufficientMemory", _MEMORY),
         _pressure("DiskPressure", low_disk, "DiskPressure", "NoDiskPressure", _DISK),
@@ -199,15 +203,7 @@ def _pressure(
     return kind, "True" if low else "False", f"KubeletHas{reason}", messages[0 if low else 1]
 
 
-def _readiness(facts: NodeFacts) -> tuple[bool, str]:
-    runtime = facts.runtime
-    if runtime is None:
-        return False, f"container runtime is down: {facts.runtime_error}".rstrip(": ")
-    if not runtime.ready:
-        return False, f"container runtime not ready: RuntimeReady=false message:{runtime.message}"
-    if not runtime.network_ready:
-        return False, (
-            "container runtime network not ready: NetworkReady=false "
-            f"reason:NetworkPluginNotReady message:{runtime.message or 'Network plugin returns error'}"
-        )
-    return True, "kubelet is posting ready status"
+def _readiness(errors: Sequence[str]) -> tuple[bool, str]:
+    if not errors:
+        return True, "kubelet is posting ready status"
+    return False, errors[0] if len(errors) == 1 else f"[{', '.join(errors)}]"

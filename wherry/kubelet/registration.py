@@ -6,16 +6,17 @@ changed is looked at with each heartbeat, and at once when the runtime comes or 
 
 from __future__ import annotations
 
-import logging
+import asyncio
 
 from wherry.api.core.nodes import NODES
 from wherry.client.api import Client
+from wherry.client.events import Recorder
 from wherry.client.leases import LeaseKeeper
 from wherry.client.transport import STRATEGIC_PATCH
-from wherry.kit.clock import Clock, Timer
+from wherry.kit.clock import Clock
+from wherry.kit.repeat import Repeater
 from wherry.kit.tasks import Tasks
 from wherry.kubelet.config import KubeletConfig
-from wherry.kubelet.images import Recorder
 from wherry.kubelet.machine import Machine, read_pressure
 from wherry.kubelet.node import (
     NodeFacts,
@@ -25,43 +26,58 @@ from wherry.kubelet.node import (
     new_node,
     node_status,
 )
-from wherry.kubelet.runtimes.base import Image, Runtime, RuntimeFailure, RuntimeStatus
+from wherry.kubelet.runtime_state import RuntimeState
 from wherry.objects.errors import ApiError
 from wherry.objects.meta import Object, format_time, uid_of
 
-log = logging.getLogger(__name__)
-
 FIRST_RETRY_S = 0.2
 LONGEST_RETRY_S = 7.0
+REFUSALS = (401, 403, 422)
+"""Answers to a registration that asking again does not change."""
 
 
 class Registration:
-    """Keeps the Node object of this machine."""
+    """Keeps the Node object of this machine. `state` is what is known of the runtime."""
 
     def __init__(
         self,
         config: KubeletConfig,
         client: Client,
-        runtime: Runtime,
+        state: RuntimeState,
         clock: Clock,
         recorder: Recorder,
         machine: Machine,
     ) -> None:
         self._config = config
         self._client = client
-        self._runtime = runtime
+        self._state = state
         self._clock = clock
         self._recorder = recorder
         self._machine = machine
         self._node: Object | None = None
         self._written_at = 0.0
         self._tasks = Tasks("node")
-        self._dirty = False
-        self._writing = False
-        self._timer: Timer | None = None
-        self._lease = LeaseKeeper(
-            client, clock, config.node_name, renew_s=config.lease_period_s, owner=self._owner
+        name = config.node_name
+        self._status = Repeater(
+            f"status of node {name}",
+            self._write,
+            self._tasks,
+            clock,
+            first_s=FIRST_RETRY_S,
+            longest_s=LONGEST_RETRY_S,
+            expected=(ApiError, OSError),
         )
+        self._registering = Repeater(
+            f"registration of node {name}",
+            self._register,
+            self._tasks,
+            clock,
+            first_s=FIRST_RETRY_S,
+            longest_s=LONGEST_RETRY_S,
+            expected=(ApiError, OSError),
+        )
+        self._registered: asyncio.Future[None] = asyncio.Future()
+        self._lease = LeaseKeeper(client, clock, name, renew_s=config.lease_period_s, owner=self._owner)
 
     @property
     def node(self) -> Object | None:
@@ -74,41 +90,36 @@ class Registration:
 
     async def register(self) -> None:
         """Make the Node exist, waiting for the API server if need be. Raises ApiError if forbidden."""
-        retry_s = FIRST_RETRY_S
-        while True:
-            try:
-                self._node = await self._register_once()
-                break
-            except ApiError as error:
-                if error.code in (401, 403, 422):
-                    raise
-                log.warning("node %s not registered yet: %s", self._config.node_name, error.message)
-                await self._clock.sleep(retry_s)
-                retry_s = min(retry_s * 2, LONGEST_RETRY_S)
+        self._registering.poke()
+        await self._registered
         self._lease.start()
         self._recorder.event(self._event_target(), "Normal", "Starting", "Starting kubelet.")
-        self._tick()
+        self._status.poke()
 
     def check(self) -> None:
         """Write the status soon if it changed."""
-        self._dirty = True
-        if not self._writing and self._node is not None:
-            self._writing = True
-            self._tasks.spawn(self._write(), "status")
+        if self._node is not None:
+            self._status.poke()
 
     async def close(self) -> None:
         """Stop telling about the node."""
-        if self._timer is not None:
-            self._timer.cancel()
+        await self._registering.close()
+        await self._status.close()
         await self._lease.close()
         await self._tasks.close()
 
-    def _tick(self) -> None:
-        self.check()
-        self._timer = self._clock.call_later(self._config.lease_period_s, self._tick)
+    async def _register(self) -> None:
+        try:
+            self._node = await self._register_once()
+        except ApiError as error:
+            if error.code not in REFUSALS:
+                raise
+            self._registered.set_exception(error)
+        else:
+            self._registered.set_result(None)
 
     async def _register_once(self) -> Object:
-        facts = await self._facts()
+        facts = self._facts()
         now = format_time(self._clock.now())
         wanted = new_node(self._config, facts, now)
         try:
@@ -126,27 +137,18 @@ class Registration:
         self._written_at = -self._config.status_period_s  # a status from before our time: write anew
         return node
 
-    async def _write(self) -> None:
-        retry_s = FIRST_RETRY_S
+    async def _write(self) -> float:
+        """Write the status if it changed or is due; when to look again, in seconds. Raises ApiError."""
         try:
-            while self._dirty:
-                self._dirty = False
-                try:
-                    await self._write_once()
-                    retry_s = FIRST_RETRY_S
-                except ApiError as error:
-                    log.warning("status of node %s not written: %s", self._config.node_name, error.message)
-                    if error.code == 404:
-                        self._node = await self._register_once()
-                    else:
-                        self._dirty = True
-                        await self._clock.sleep(retry_s)
-                        retry_s = min(retry_s * 2, LONGEST_RETRY_S)
-        finally:
-            self._writing = False
+            await self._write_once()
+        except ApiError as error:
+            if error.code != 404:
+                raise
+            self._node = await self._register_once()
+        return self._config.lease_period_s
 
     async def _write_once(self) -> None:
-        facts = await self._facts()
+        facts = self._facts()
         old = (self._node or {}).get("status") or {}
         status = node_status(self._config, facts, old, format_time(self._clock.now()))
         due = self._clock.monotonic() - self._written_at >= self._config.status_period_s
@@ -166,17 +168,10 @@ class Registration:
         )
         self._written_at = self._clock.monotonic()
 
-    async def _facts(self) -> NodeFacts:
-        status: RuntimeStatus | None = None
-        images: list[Image] = []
-        why = ""
-        try:
-            status = await self._runtime.status()
-            images = await self._runtime.images()
-        except RuntimeFailure as error:
-            why = str(error)
+    def _facts(self) -> NodeFacts:
         pressure = read_pressure(self._config.root_dir, self._config.proc_dir)
-        return NodeFacts(self._machine, pressure, status, images, why)
+        state = self._state
+        return NodeFacts(self._machine, pressure, state.status, state.images, state.errors())
 
     def _tell_of_changes(self, old: Object, new: Object) -> None:
         before = {c["type"]: c.get("status") for c in old.get("conditions") or ()}

@@ -8,6 +8,7 @@ a name derived from the cluster's, so that clusters live side by side and are re
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import ipaddress
 import json
@@ -120,17 +121,30 @@ def given_addresses(network: PodNetwork) -> dict[str, str]:
     except FileNotFoundError:
         return {}
     # The first line is the container's id, the second its interface.
-    return {file.name: file.read_text().split("\n", 1)[0].strip() for file in files}
+    given = {}
+    for file in files:
+        with contextlib.suppress(FileNotFoundError):  # given back meanwhile
+            given[file.name] = file.read_text().split("\n", 1)[0].strip()
+    return given
 
 
-def release_leaked(network: PodNetwork, sandbox_ids: Collection[str]) -> list[str]:
+def release_leaked(network: PodNetwork, sandbox_ids: Collection[str], before: float) -> list[str]:
     """Give back addresses of sandboxes that are not among `sandbox_ids`; which ones.
 
-    Only to be called while no sandbox is being made: a new one has its address before it is listed.
+    Only those given out before the time `before` (seconds since 1970): a sandbox that is just being made
+    has its address before it is listed, but not before the containerd that makes it was started.
     """
-    leaked = [ip for ip, owner in given_addresses(network).items() if owner not in sandbox_ids]
-    for address in leaked:
-        (network.addresses / address).unlink(missing_ok=True)
+    leaked = []
+    for address, owner in given_addresses(network).items():
+        if owner in sandbox_ids:
+            continue
+        file = network.addresses / address
+        try:
+            if file.stat().st_mtime < before:
+                file.unlink()
+                leaked.append(address)
+        except FileNotFoundError:
+            continue  # its owner gave it back meanwhile
     return sorted(leaked)
 
 

@@ -56,7 +56,7 @@ class Recorder:
     def __init__(self) -> None:
         self.messages: list[tuple[str, str]] = []
 
-    def event(self, obj: Object, event_type: str, reason: str, message: str, *, field_path: str = "") -> None:
+    def event(self, obj: Object, event_type: str, reason: str, message: str, **_: object) -> None:
         self.messages.append((reason, message))
 
 

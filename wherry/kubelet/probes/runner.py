@@ -14,9 +14,9 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Protocol
 
+from wherry.client.events import Recorder
 from wherry.kit.clock import Clock, Timer
 from wherry.kit.tasks import Tasks
-from wherry.kubelet.images import Recorder
 from wherry.kubelet.observation import Health
 from wherry.kubelet.pod import field_path
 from wherry.kubelet.probes.result import Outcome, ProbeResult

@@ -47,7 +47,7 @@ class FakeRuntime:
         self.sandbox_specs: dict[str, SandboxSpec] = {}
         self.container_specs: dict[str, ContainerSpec] = {}
         self.pullable: dict[str, Image] = {}
-        self.failures: dict[str, list[RuntimeFailure]] = defaultdict(list)
+        self.failures: dict[str, list[Exception]] = defaultdict(list)
         self.gates: dict[str, asyncio.Event] = {}
         self.calls: dict[str, int] = defaultdict(int)
         self.stopped: list[tuple[str, int]] = []

@@ -12,9 +12,9 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
+from wherry.client.events import Recorder
 from wherry.kit.clock import Clock
 from wherry.kit.trees import remove_tree
-from wherry.kubelet.images import Recorder
 from wherry.kubelet.pod import all_containers, spec_of
 from wherry.kubelet.volumes.base import MountedVolume, MountFailure, Mounts, TokenSource, VolumeContext
 from wherry.kubelet.volumes.catalog import find_plugin

@@ -8,12 +8,13 @@ from dataclasses import dataclass
 from typing import TypeVar
 
 from wherry.client.api import Client
+from wherry.client.events import Recorder
 from wherry.kit.clock import Clock
 from wherry.kubelet.backoff import BackOff
 from wherry.kubelet.cgroups import PodCgroups
 from wherry.kubelet.config import KubeletConfig
 from wherry.kubelet.hooks import Hooks
-from wherry.kubelet.images import Images, Recorder
+from wherry.kubelet.images import Images
 from wherry.kubelet.probes.runner import Probes
 from wherry.kubelet.references import References
 from wherry.kubelet.runtimes.base import Runtime

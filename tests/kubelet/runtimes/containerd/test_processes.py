@@ -1,46 +1,15 @@
-"""Knowing a process again, and hearing of its end."""
+"""What belongs to one containerd: its processes, mounts and cgroups."""
 
 from __future__ import annotations
 
-import asyncio
-import os
-import signal
 from pathlib import Path
 
+from tests.kit.proc import proc_entry
+from wherry.kit.processes import ProcessRecord
 from wherry.kubelet.runtimes.containerd.cgroups import processes_in, remove_cgroup
-from wherry.kubelet.runtimes.containerd.processes import Identity, end, shims_of, spawn, wait_gone
+from wherry.kubelet.runtimes.containerd.processes import containerd_of, shims_of
 from wherry.kubelet.runtimes.containerd.remains import mounts_below
 from wherry.kubelet.volumes.mounts import SystemMounts
-
-
-def proc_entry(proc: Path, pid: int, parent: int, arguments: list[str], state: str = "S") -> None:
-    (proc / str(pid)).mkdir(parents=True)
-    fields = [state, str(parent), *["0"] * 17, str(pid * 10)]
-    (proc / str(pid) / "stat").write_text(f"{pid} (a) b (c) {' '.join(fields)}\n")
-    (proc / str(pid) / "cmdline").write_bytes("".join(f"{word}\0" for word in arguments).encode())
-
-
-def test_a_reused_pid_is_another_process(tmp_path: Path) -> None:
-    proc_entry(tmp_path, 5, 1, ["x"])
-    first = Identity.of(5, tmp_path)
-    assert first == Identity(5, 50)
-    assert first.is_alive(tmp_path)
-    assert not Identity(5, 49).is_alive(tmp_path)
-    assert Identity.of(6, tmp_path) is None
-
-
-def test_zombies_do_not_live(tmp_path: Path) -> None:
-    proc_entry(tmp_path, 5, 1, ["x"], state="Z")
-    assert Identity.of(5, tmp_path) is None
-
-
-def test_pid_files(tmp_path: Path) -> None:
-    file = tmp_path / "pid"
-    assert Identity.read(file) is None
-    Identity(5, 50).write(file)
-    assert Identity.read(file) == Identity(5, 50)
-    file.write_text("garbage")
-    assert Identity.read(file) is None
 
 
 def test_shims_are_found_with_everything_below_them(tmp_path: Path) -> None:
@@ -54,21 +23,11 @@ def test_shims_are_found_with_everything_below_them(tmp_path: Path) -> None:
     assert sorted(process.pid for process in found) == [10, 11, 12]
 
 
-async def test_ends_are_heard_of(tmp_path: Path) -> None:
-    process = spawn(["/bin/sleep", "60"], tmp_path / "log")
-    assert os.getsid(process.pid) == process.pid
-    waiting = asyncio.ensure_future(wait_gone(process))
-    assert await end([process], signal.SIGTERM, 5) == []
-    await waiting
-    assert not process.is_alive()
-    await wait_gone(process)
-
-
-async def test_who_does_not_end_is_told(tmp_path: Path) -> None:
-    process = spawn(["/bin/sleep", "60"], tmp_path / "log")
-    # A signal that is ignored unless asked for.
-    assert await end([process], signal.SIGURG, 0.01) == [process]
-    assert await end([process], signal.SIGKILL, 5) == []
+def test_a_containerd_is_known_by_its_arguments(tmp_path: Path) -> None:
+    proc_entry(tmp_path, 10, 1, ["/usr/bin/containerd", "--config", "/run/b/config.toml"])
+    assert containerd_of(Path("/run/a/config.toml"), tmp_path) is None
+    proc_entry(tmp_path, 11, 1, ["/usr/bin/containerd", "--config", "/run/a/config.toml"])
+    assert containerd_of(Path("/run/a/config.toml"), tmp_path) == ProcessRecord(11, 110)
 
 
 def test_mounts_newest_first(tmp_path: Path) -> None:

@@ -13,7 +13,9 @@ from typing import Any
 import pytest
 
 from tests.kubelet.runtimes.containerd.conftest import CGROUP_ROOT, Machine, make_daemon, make_sandbox
+from wherry.kit.children import wait_gone
 from wherry.kit.clock import SystemClock
+from wherry.kit.processes import ProcessRecord
 from wherry.kubelet.runtimes.base import (
     ContainerSpec,
     NoSuchThing,
@@ -25,7 +27,7 @@ from wherry.kubelet.runtimes.base import (
 from wherry.kubelet.runtimes.containerd.cgroups import cgroup_directories
 from wherry.kubelet.runtimes.containerd.cri import ContainerdRuntime
 from wherry.kubelet.runtimes.containerd.daemon import ContainerdDaemon
-from wherry.kubelet.runtimes.containerd.processes import Identity, shims_of, wait_gone
+from wherry.kubelet.runtimes.containerd.processes import shims_of
 from wherry.kubelet.runtimes.containerd.remains import SHIM_SOCKETS, mounts_below
 from wherry.network.cni import given_addresses
 from wherry.network.rules import CNI_RESULTS, chain_name
@@ -183,7 +185,7 @@ async def test_containers_outlive_containerd_and_its_owner(machine: Machine) -> 
     again, _ = make_daemon(machine.directory)
     await again.start()
     assert again.pid == first
-    process = Identity.of(first)
+    process = ProcessRecord.of(first)
     assert process is not None
     supervision = asyncio.ensure_future(again.supervise())
     os.kill(first, signal.SIGKILL)
@@ -211,7 +213,7 @@ async def test_nothing_is_left_even_when_containerd_was_killed(tmp_path: Path, b
         assert len(given_addresses(network)) == 3
     finally:
         await runtime.close()
-        process = Identity.of(daemon.pid)
+        process = ProcessRecord.of(daemon.pid)
         assert process is not None
         os.kill(process.pid, signal.SIGKILL)
         await wait_gone(process)

@@ -1,7 +1,7 @@
 """`Runtime` by CRI v1 over containerd's socket, and by its event service.
 
-Every method is one or two calls; what they carry is converted elsewhere. Listings remember what
-cannot change (`statuses`). Nothing polls: `events` is containerd's own stream.
+Every method is one or two calls, each with a deadline (`deadlines`); what they carry is converted
+elsewhere. Listings remember what cannot change (`statuses`). `events` is containerd's own stream.
 """
 
 from __future__ import annotations
@@ -27,6 +27,7 @@ from wherry.kubelet.runtimes.containerd.convert import (
     to_image,
     to_usage,
 )
+from wherry.kubelet.runtimes.containerd.deadlines import REQUEST_S, Bounded
 from wherry.kubelet.runtimes.containerd.errors import translated
 from wherry.kubelet.runtimes.containerd.events import SUBSCRIBE, parse_envelope, subscribe_request
 from wherry.kubelet.runtimes.containerd.follow import Follower
@@ -44,8 +45,8 @@ class ContainerdRuntime:
         self._clock = clock
         self._profiles = seccomp_profiles
         self._channel = grpc.aio.insecure_channel(f"unix://{socket}", options=_OPTIONS)
-        self._service = api_pb2_grpc.RuntimeServiceStub(self._channel)
-        self._images = api_pb2_grpc.ImageServiceStub(self._channel)
+        self._service = Bounded(api_pb2_grpc.RuntimeServiceStub(self._channel))
+        self._images = Bounded(api_pb2_grpc.ImageServiceStub(self._channel))
         self._statuses = Statuses(self._service)
         self._followers: WeakSet[Follower] = WeakSet()
 
@@ -119,9 +120,10 @@ class ContainerdRuntime:
             await self._service.StartContainer(cri.StartContainerRequest(container_id=container_id))
 
     async def stop_container(self, container_id: str, grace_s: int) -> None:
-        request = cri.StopContainerRequest(container_id=container_id, timeout=max(grace_s, 0))
+        grace_s = max(grace_s, 0)
+        request = cri.StopContainerRequest(container_id=container_id, timeout=grace_s)
         with translated():
-            await self._unless_gone(self._service.StopContainer(request))
+            await self._unless_gone(self._service.StopContainer(request, timeout=grace_s + REQUEST_S))
 
     async def remove_container(self, container_id: str) -> None:
         request = cri.RemoveContainerRequest(container_id=container_id)

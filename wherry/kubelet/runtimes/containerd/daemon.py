@@ -13,18 +13,24 @@ import logging
 import re
 import signal
 import tempfile
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Callable, Coroutine
 from pathlib import Path
+from typing import Any
 
-from wherry.images.load import ImageStore, load_image
+from wherry.images.load import ImageStore, ImportFailed, load_image
 from wherry.images.pause import PAUSE_IMAGE, pack_pause
+from wherry.kit.children import end, spawn, wait_gone
 from wherry.kit.clock import Clock
+from wherry.kit.deadline import within
+from wherry.kit.processes import ProcessRecord
+from wherry.kit.repeat import Repeater
+from wherry.kit.tasks import Tasks
 from wherry.kubelet.runtimes.base import RuntimeFailure
 from wherry.kubelet.runtimes.containerd.cgroups import processes_in, remove_cgroup
 from wherry.kubelet.runtimes.containerd.config import ContainerdPaths, render_config
 from wherry.kubelet.runtimes.containerd.cri import ContainerdRuntime
 from wherry.kubelet.runtimes.containerd.facts import MachineFacts
-from wherry.kubelet.runtimes.containerd.processes import Identity, end, shims_of, spawn, wait_gone
+from wherry.kubelet.runtimes.containerd.processes import containerd_command, containerd_of, shims_of
 from wherry.kubelet.runtimes.containerd.remains import (
     mounts_below,
     remove_trees,
@@ -33,11 +39,14 @@ from wherry.kubelet.runtimes.containerd.remains import (
 )
 from wherry.network.cni import PodNetwork, release_leaked, write_conflist
 from wherry.network.rules import forget_results, install_rules, remove_bridge, remove_rules
+from wherry.network.tool import NetworkFailure
 
 log = logging.getLogger(__name__)
 
 START_TIMEOUT_S = 20.0
 END_TIMEOUT_S = 10.0
+TRY_TIMEOUT_S = 5.0
+"""How long one question to a containerd that is coming up may take."""
 _FIRST_DELAY_S = 0.002
 _LONGEST_DELAY_S = 0.1
 _RESTART_DELAY_S = 1.0
@@ -46,6 +55,10 @@ _COMPLAINT = re.compile(r"level=(error|fatal)|^containerd:")
 
 class DaemonFailed(Exception):
     """containerd did not come up or would not end; the text names the log and its last lines."""
+
+
+EXPECTED = (DaemonFailed, NetworkFailure, ImportFailed, RuntimeFailure, OSError)
+"""What may keep containerd from coming up, for a while."""
 
 
 class ContainerdDaemon:
@@ -69,12 +82,13 @@ class ContainerdDaemon:
         self._clock = clock
         self._network = network
         self._cgroup_root = cgroup_root
-        self._process: Identity | None = None
+        self._process: ProcessRecord | None = None
+        self._stopped = asyncio.Event()
 
     @property
     def pid(self) -> int:
         """The process of the running containerd, 0 when there is none."""
-        process = self._process or self._running()
+        process = self._process or ProcessRecord.read(self.paths.pid_file)
         return process.pid if process is not None else 0
 
     @property
@@ -92,30 +106,47 @@ class ContainerdDaemon:
         if self._network is not None:
             write_conflist(self._network)
             await install_rules(self._network)
+        self._stopped.clear()
         await self._run()
 
     async def supervise(self) -> None:
         """Start containerd again whenever it ends by itself; returns once `stop` was called.
 
-        Cancel it before `stop` if it may be starting containerd at that moment.
+        Whatever goes wrong while it starts is logged and tried again, later each time, for ever. Cancel
+        it before `stop`, which must not meet a containerd that is just being started.
         """
-        while (process := self._process) is not None:
-            await wait_gone(process)
-            if self._process is not process:
-                continue
-            log.error("containerd ended unexpectedly; starting it again, see %s", self.paths.log_file)
-            try:
-                await self._run()
-            except (DaemonFailed, OSError) as error:
-                log.error("containerd does not start: %s", error)
-                await self._clock.sleep(_RESTART_DELAY_S)
+        tasks = Tasks("containerd")
+        keeper = Repeater(
+            "containerd", self._keep, tasks, self._clock, first_s=_RESTART_DELAY_S, expected=EXPECTED
+        )
+        keeper.poke()
+        try:
+            await self._stopped.wait()
+        finally:
+            await keeper.close()
+            await tasks.close()
+
+    async def _keep(self) -> float | None:
+        """Have containerd run until it ends; then at once again."""
+        if self._stopped.is_set():
+            return None
+        process = self._process
+        if process is None or not process.is_alive():
+            process = await self._run()
+        began = self._clock.monotonic()
+        await wait_gone(process)
+        if self._stopped.is_set():
+            return None
+        log.error("containerd ended unexpectedly; starting it again, see %s", self.paths.log_file)
+        return 0.0 if self._clock.monotonic() - began > _RESTART_DELAY_S else _RESTART_DELAY_S
 
     async def stop(self, grace_s: int = 0, *, forget: bool = False) -> None:
         """End every container (`grace_s` seconds to leave by itself), then containerd.
 
         Images stay, and unless `forget` the containers' records. Raises DaemonFailed.
         """
-        process = self._running()
+        self._stopped.set()
+        process = await self._running()
         self._process = None
         if process is not None:
             try:
@@ -152,31 +183,33 @@ class ContainerdDaemon:
             await asyncio.to_thread(remove_trees, (self._network.conf_dir, self._network.data_dir))
         await asyncio.to_thread(remove_trees, (self.paths.state,))
 
-    async def _run(self) -> None:
+    async def _run(self) -> ProcessRecord:
+        """Find containerd or start it, wait until it can be used; its process."""
         paths = self.paths
         paths.root.mkdir(parents=True, exist_ok=True)
         paths.state.mkdir(parents=True, exist_ok=True, mode=0o711)
         text = render_config(paths, self._facts, PAUSE_IMAGE)
         fresh = paths.config.exists() and paths.config.read_text() == text
-        process = self._running()
+        process = await self._running()
         if process is not None and not fresh:
             log.info("exchanging containerd %d: its configuration is outdated", process.pid)
             await end([process], signal.SIGTERM, END_TIMEOUT_S)
-            process = self._running()
+            process = await self._running()
         if process is None:
             paths.config.write_text(text)
-            process = spawn([self._facts.containerd, "--config", str(paths.config)], paths.log_file)
-            process.write(paths.pid_file)
-        self._process = process
+            process = spawn(containerd_command(self._facts.containerd, paths.config), paths.log_file)
+        process.write(paths.pid_file)
         await self._until_answering(process)
-        await self._prepare()
+        await self._prepare(process)
+        self._process = process
+        return process
 
-    def _running(self) -> Identity | None:
-        """The containerd the pid file names, if it still runs."""
-        process = Identity.read(self.paths.pid_file)
-        return process if process is not None and process.is_alive() else None
+    async def _running(self) -> ProcessRecord | None:
+        """The containerd that runs, by its pid file or, if there is none, by its arguments."""
+        known = ProcessRecord.read(self.paths.pid_file)
+        return known or await asyncio.to_thread(containerd_of, self.paths.config)
 
-    async def _until_answering(self, process: Identity) -> None:
+    async def _until_answering(self, process: ProcessRecord) -> None:
         if not await self._retry(self._accepts, process):
             raise self._failed("does not answer")
         async with self._runtime() as runtime:
@@ -199,26 +232,28 @@ class ContainerdDaemon:
             await writer.wait_closed()
         return True
 
-    async def _retry(self, attempt: Callable[[], Awaitable[bool]], process: Identity) -> bool:
-        """Try until it works, the process ends or time is up.
+    async def _retry(self, attempt: Callable[[], Coroutine[Any, Any, bool]], process: ProcessRecord) -> bool:
+        """Try until it works, the process ends or time is up; a try that hangs has failed.
 
         containerd tells nobody when it is ready, so it is asked: soon at first, then less often.
         """
         deadline = self._clock.monotonic() + START_TIMEOUT_S
         delay_s = _FIRST_DELAY_S
-        while not await attempt():
+        while True:
+            with contextlib.suppress(TimeoutError):
+                if await within(TRY_TIMEOUT_S, attempt(), self._clock):
+                    return True
             if not process.is_alive() or self._clock.monotonic() > deadline:
                 return False
             await self._clock.sleep(delay_s)
             delay_s = min(delay_s * 1.5, _LONGEST_DELAY_S)
-        return True
 
-    async def _prepare(self) -> None:
+    async def _prepare(self, process: ProcessRecord) -> None:
         """Give back leaked addresses and have the pause image."""
         async with self._runtime() as runtime:
             if self._network is not None:
                 known = {sandbox.id for sandbox in await runtime.sandboxes()}
-                leaked = release_leaked(self._network, known)
+                leaked = release_leaked(self._network, known, self._started_at(process))
                 if leaked:
                     log.info("released addresses of sandboxes that are gone: %s", ", ".join(leaked))
             if await runtime.image(PAUSE_IMAGE) is not None:
@@ -231,10 +266,13 @@ class ContainerdDaemon:
             async def is_visible() -> bool:
                 return await runtime.image(PAUSE_IMAGE) is not None
 
-            process = self._process
             # CRI hears of an imported image by an event; before that it would try a registry.
-            if process is None or not await self._retry(is_visible, process):
+            if not await self._retry(is_visible, process):
                 raise self._failed("does not show the pause image it was given")
+
+    def _started_at(self, process: ProcessRecord) -> float:
+        """A time before which this containerd gave out nothing, also when the clock was set meanwhile."""
+        return min(process.started_at(), self.paths.pid_file.stat().st_mtime)
 
     async def _end_pods(self, grace_s: int, *, forget: bool) -> None:
         async with self._runtime() as runtime:
@@ -249,7 +287,7 @@ class ContainerdDaemon:
     async def _kill_rest(self) -> None:
         """Kill shims that outlived containerd, and what runs in the pods' cgroups."""
         left = shims_of(self.paths.socket)
-        left += [p for pid in processes_in(self._cgroup_root) if (p := Identity.of(pid)) is not None]
+        left += [p for pid in processes_in(self._cgroup_root) if (p := ProcessRecord.of(pid)) is not None]
         stubborn = await end(left, signal.SIGKILL, END_TIMEOUT_S)
         if stubborn:
             pids = ", ".join(str(process.pid) for process in stubborn)

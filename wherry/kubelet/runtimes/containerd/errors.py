@@ -18,6 +18,8 @@ RUN_CONTAINER_ERROR = "RunContainerError"
 def failure(error: grpc.RpcError, reason: str = "") -> RuntimeFailure:
     """The failure `error` means; the text is upstream's way of showing a gRPC status."""
     code, details = error.code(), error.details() or ""
+    if code is grpc.StatusCode.DEADLINE_EXCEEDED and details == "Deadline Exceeded":
+        details = "context deadline exceeded"  # gRPC's own words in Go
     text = f"rpc error: code = {_code_name(code)} desc = {details}"
     if code is grpc.StatusCode.NOT_FOUND:
         return NoSuchThing(text, reason)

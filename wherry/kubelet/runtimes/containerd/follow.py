@@ -9,6 +9,7 @@ up after a bounded time (then the event goes out as it is).
 from __future__ import annotations
 
 import asyncio
+import logging
 from collections.abc import AsyncIterator
 from typing import Any
 
@@ -18,8 +19,11 @@ from cri_api.v1 import api_pb2 as cri
 from wherry.kit.clock import Clock
 from wherry.kit.tasks import Tasks
 from wherry.kubelet.runtimes.base import RuntimeEvent
+from wherry.kubelet.runtimes.containerd.deadlines import LOOK_S
 from wherry.kubelet.runtimes.containerd.events import TaskEvent
 from wherry.kubelet.runtimes.containerd.statuses import Statuses
+
+log = logging.getLogger(__name__)
 
 _KINDS = {
     "/tasks/start": "started",
@@ -63,22 +67,27 @@ class Follower:
                 # Several containers' events wait for CRI side by side, not in a row.
                 self._tasks.spawn(self._hand_out(event), event.container_id)
         except grpc.RpcError as error:
-            self._out.put_nowait(RuntimeEvent("lost", str(error.details())))
-        else:
+            log.info("containerd's events end: %s", error.details())
+        finally:
+            # However reading ended (a message not to be understood as well), whoever follows must hear of
+            # it: the next follower asks anew and looks at everything.
             self._out.put_nowait(RuntimeEvent("lost"))
-        self._out.put_nowait(None)
+            self._out.put_nowait(None)
 
     async def _hand_out(self, event: TaskEvent) -> None:
         pod_uid = self._statuses.pod_of(event.container_id)
         kind = _KINDS[event.topic]
-        if event.topic == "/tasks/oom":
-            self._statuses.ran_out_of_memory(event.container_id)
-        elif kind == "deleted":
-            self._statuses.forget(event.container_id)
-        else:
-            await self._until_visible(event.container_id, started=kind == "started")
-            pod_uid = pod_uid or self._statuses.pod_of(event.container_id)
-        self._out.put_nowait(RuntimeEvent(kind, event.container_id, pod_uid))
+        try:
+            if event.topic == "/tasks/oom":
+                self._statuses.ran_out_of_memory(event.container_id)
+            elif kind == "deleted":
+                self._statuses.forget(event.container_id)
+            else:
+                await self._until_visible(event.container_id, started=kind == "started")
+                pod_uid = pod_uid or self._statuses.pod_of(event.container_id)
+        finally:
+            # An event whose waiting failed goes out as it is: to look in vain costs less than never to look.
+            self._out.put_nowait(RuntimeEvent(kind, event.container_id, pod_uid))
 
     async def _until_visible(self, container_id: str, *, started: bool) -> None:
         delay_s = _FIRST_DELAY_S
@@ -92,7 +101,7 @@ class Follower:
         """Whether CRI's view has caught up with the container having started, or ended."""
         request = cri.ContainerStatusRequest(container_id=container_id)
         try:
-            state = (await self._service.ContainerStatus(request)).status.state
+            state = (await self._service.ContainerStatus(request, timeout=LOOK_S)).status.state
         except grpc.RpcError as error:
             if error.code() is grpc.StatusCode.NOT_FOUND:
                 # CRI does not count sandboxes as containers.
@@ -105,7 +114,7 @@ class Follower:
     async def _sandbox_shows(self, sandbox_id: str, *, started: bool) -> bool:
         request = cri.PodSandboxStatusRequest(pod_sandbox_id=sandbox_id)
         try:
-            state = (await self._service.PodSandboxStatus(request)).status.state
+            state = (await self._service.PodSandboxStatus(request, timeout=LOOK_S)).status.state
         except grpc.RpcError as error:
             # A starting sandbox is not there yet, an ended one not any more.
             return error.code() is grpc.StatusCode.NOT_FOUND and not started

@@ -5,13 +5,13 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
+import time
 from pathlib import Path
 
 import pytest
 
-from wherry.cluster.process import ProcessRecord
-
-pytestmark = pytest.mark.slow
+from tests.kit.proc import proc_entry
+from wherry.kit.processes import ProcessRecord
 
 
 def start(script: str) -> subprocess.Popen[str]:
@@ -33,6 +33,7 @@ def test_another_start_time_is_another_process(tmp_path: Path) -> None:
     assert ProcessRecord.read(tmp_path / "pid") is None
 
 
+@pytest.mark.slow
 def test_terminate_asks_first_and_then_insists() -> None:
     with start("import signal; print(flush=True); signal.pause()") as polite:
         assert polite.stdout is not None
@@ -56,3 +57,23 @@ def test_terminate_asks_first_and_then_insists() -> None:
 def test_a_torn_file_names_nobody(tmp_path: Path, content: str) -> None:
     (tmp_path / "pid").write_text(content)
     assert ProcessRecord.read(tmp_path / "pid") is None
+
+
+def test_how_long_ago_a_process_started() -> None:
+    own = ProcessRecord.of(os.getpid())
+    assert own is not None
+    assert 0 < time.time() - own.started_at() < 3600 * 24
+
+
+def test_a_reused_pid_is_another_process(tmp_path: Path) -> None:
+    proc_entry(tmp_path, 5, 1, ["x"])
+    first = ProcessRecord.of(5, tmp_path)
+    assert first == ProcessRecord(5, 50)
+    assert first.is_alive(tmp_path)
+    assert not ProcessRecord(5, 49).is_alive(tmp_path)
+    assert ProcessRecord.of(6, tmp_path) is None
+
+
+def test_zombies_do_not_live(tmp_path: Path) -> None:
+    proc_entry(tmp_path, 5, 1, ["x"], state="Z")
+    assert ProcessRecord.of(5, tmp_path) is None

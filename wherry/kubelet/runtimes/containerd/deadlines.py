@@ -1,0 +1,34 @@
+"""How long each of CRI's calls may take: a containerd that hangs must not hang who asks it.
+
+The times are upstream's (`pkg/kubelet/apis/config/v1beta1` runtimeRequestTimeout, `cri-client/pkg`):
+two minutes, twice that for a sandbox, which has its network made; what a container is given to stop comes
+on top. Upstream leaves pulls to the runtime, which gives up one that makes no progress; here a bound stands
+behind that. Streams (events, exec) have none.
+"""
+
+from __future__ import annotations
+
+from functools import partial
+from typing import Any
+
+REQUEST_S = 120.0
+SANDBOX_S = 2 * REQUEST_S
+PULL_S = 3600.0
+LOOK_S = 10.0
+"""For questions that are asked again anyway."""
+_OTHERS = {"RunPodSandbox": SANDBOX_S, "StopPodSandbox": SANDBOX_S, "PullImage": PULL_S}
+
+
+class Bounded:
+    """A stub of a CRI service, each call of which ends in time, by DEADLINE_EXCEEDED if need be.
+
+    A call may be given another `timeout`, None for none.
+    """
+
+    def __init__(self, stub: Any) -> None:
+        self._stub = stub
+
+    def __getattr__(self, method: str) -> Any:
+        call = partial(getattr(self._stub, method), timeout=_OTHERS.get(method, REQUEST_S))
+        setattr(self, method, call)  # found at once the next time
+        return call
