@@ -5,10 +5,12 @@ from __future__ import annotations
 from dataclasses import replace
 from pathlib import Path
 
-from wherry.network.cni import PodNetwork
-from wherry.network.rules import chain_name, forget_results, jumps, render_rules, stale_rules
+import pytest
 
-NETWORK = PodNetwork.of("dev", "10.199.0.0/24", Path("/nowhere"))
+from wherry.network.cni import PodNetwork
+from wherry.network.rules import chain_name, chains, forget_results, plan_jump, render_rules, stale_rules
+
+NETWORK = PodNetwork.of("dev", "10.199.0.0/24", Path("/nowhere"), server_ports=(6443, 10250))
 
 SAVED = """\
 *nat
@@ -40,7 +42,38 @@ def test_clusters_have_chains_of_their_own() -> None:
     other = PodNetwork.of("other", "10.198.0.0/24", Path("/nowhere"))
     assert chain_name(NETWORK) != chain_name(other)
     assert len(chain_name(NETWORK)) <= 28
-    assert all(chain_name(NETWORK) in jump for jump in jumps(NETWORK))
+    assert not {c.name for c in chains(NETWORK)} & {c.name for c in chains(other)}
+    assert all(len(chain.name) <= 28 for chain in chains(NETWORK))
+
+
+def test_pods_reach_the_clusters_servers_and_nothing_else_of_the_node() -> None:
+    (inward,) = [chain for chain in chains(NETWORK) if chain.hook == "INPUT"]
+    assert inward.jump == f"-s 10.199.0.0/24 -i wh-dev -j {inward.name}"
+    assert inward.rules == (
+        "-m conntrack --ctstate RELATED,ESTABLISHED -j ACCEPT",
+        "-p tcp -m multiport --dports 6443,10250 -j ACCEPT",
+        "-p udp -m udp --dport 53 -j ACCEPT",
+        "-p tcp -m tcp --dport 53 -j ACCEPT",
+    )
+
+
+@pytest.mark.parametrize(
+    ("listing", "place"),
+    [
+        ([], 1),
+        (["-A FORWARD -s 10.0.0.1/32 -j DROP"], 2),
+        (["-A FORWARD -j LOG", "-A FORWARD -j REJECT --reject-with icmp-host-prohibited"], 2),
+        (["-A FORWARD -j ufw-user-forward", "-A FORWARD -j ufw-reject-forward"], 2),
+        (['-A FORWARD -m comment --comment "the rest" -j DROP', "-A FORWARD -j OURS"], 1),
+        (["-A FORWARD -m comment --comment rest -j DROP", "-A FORWARD -j OURS"], 1),
+        (["-A FORWARD -j OURS", "-A FORWARD -j DROP"], None),
+        (["-A FORWARD -p tcp -j DROP", "-A FORWARD -j OURS"], None),
+    ],
+)
+def test_a_jump_stands_after_what_others_refuse_and_before_a_refusal_of_all(
+    listing: list[str], place: int | None
+) -> None:
+    assert plan_jump(listing, "-j OURS") == place
 
 
 def test_only_the_networks_own_leftovers_are_removed() -> None:

@@ -15,7 +15,11 @@ from wherry.proxy.backends.iptables_rules import chain_prefix, render, restore_t
 from wherry.proxy.model import build_model
 
 NETWORK = NodeNetwork(
-    cluster="default", pod_cidr="10.244.0.0/24", service_cidr="10.96.0.0/16", bridge="wry-default"
+    cluster="default",
+    pod_cidr="10.244.0.0/24",
+    service_cidr="10.96.0.0/16",
+    bridge="wry-default",
+    server_ports=(6443, 10250),
 )
 TWO = [endpoint("10.244.0.2"), endpoint("10.244.0.3")]
 
@@ -80,3 +84,24 @@ def test_what_a_predecessor_left_is_found_and_nothing_else() -> None:
     assert removal_text(chains, jumps) == (
         f"*nat\n:{prefix}SERVICES - [0:0]\n-D PREROUTING -j {prefix}SERVICES\n-X {prefix}SERVICES\nCOMMIT\n"
     )
+
+
+def test_no_external_address_takes_over_anything_of_the_clusters() -> None:
+    thief = service(
+        "a-thief",
+        clusterIP="10.96.0.66",
+        externalIPs=["10.96.0.10", "10.244.0.2", "192.0.2.2"],
+        ports=[{"port": 10250, "protocol": "TCP"}],
+    )
+    slices = [endpoint_slice("a-thief", endpoint("10.244.0.9")), endpoint_slice("web", *TWO)]
+    rules = render(build_model([thief, service()], slices, "here"), NETWORK)
+    (services,) = [found for name, found in rules.nat.items() if name.endswith("-SERVICES")]
+    destinations = [rule.split()[1] for rule in services if rule.startswith("-d ")]
+    assert destinations == ["10.96.0.66/32", "10.96.0.10/32", "192.0.2.2/32"]
+    servers = "-p tcp -m addrtype --dst-type LOCAL -m multiport --dports 6443,10250"
+    order = [services.index(f"{servers} -j ACCEPT"), *map(services.index, services[:2])]
+    assert order[1:] == [0, 1], "ClusterIPs are looked at first"
+    assert order[0] == 2, "then the node's own servers, then what services would like to have"
+    refused = render(build_model([thief], [], "here"), NETWORK).filter
+    (refusals,) = [found for name, found in refused.items() if name.endswith("-REFUSE")]
+    assert refusals[0] == f"{servers} -j RETURN"

@@ -63,6 +63,8 @@ async def run_agent(config: ClusterConfig, paths: ClusterPaths, stop: asyncio.Ev
     parts = _assemble(config, paths, identities, node, node_ip, facts, clock)
     tasks = Tasks("agent")
     tasks.essential(daemon.supervise(), "containerd")
+    rules = node.rule_keeper(clock)
+    rules.start()
     try:
         if await _unless_stopped(parts.start(config, clock), stop):
             tell_ready("agent", paths, {"node": config.node_name, "processes": _processes(daemon)})
@@ -70,6 +72,7 @@ async def run_agent(config: ClusterConfig, paths: ClusterPaths, stop: asyncio.Ev
             await stop.wait()
     finally:
         await tasks.close()
+        await rules.close()
         await parts.close()
 
 

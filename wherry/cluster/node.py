@@ -16,6 +16,7 @@ from wherry.kubelet.runtimes.containerd.daemon import ContainerdDaemon
 from wherry.kubelet.runtimes.containerd.facts import MachineFacts
 from wherry.network.bridge import Bridge
 from wherry.network.cni import PodNetwork
+from wherry.network.keeper import RuleKeeper
 from wherry.proxy.backends.base import NodeNetwork
 from wherry.proxy.backends.iptables import IptablesBackend
 
@@ -36,6 +37,10 @@ class Node:
             self.containerd, facts, clock, network=self.network, cgroup_root=self.cgroup_root
         )
 
+    def rule_keeper(self, clock: Clock) -> RuleKeeper:
+        """Who puts the network's rules back when others took them away."""
+        return RuleKeeper(self.network, clock)
+
     def backend(self) -> IptablesBackend:
         """The cluster's rules for services."""
         return IptablesBackend(self.rules)
@@ -43,7 +48,8 @@ class Node:
 
 def node_of(config: ClusterConfig, paths: ClusterPaths) -> Node:
     """The node of the cluster `config`."""
-    network = PodNetwork.of(config.name, config.pod_cidr, paths.cni)
+    server_ports = (config.api_port, config.kubelet_port)
+    network = PodNetwork.of(config.name, config.pod_cidr, paths.cni, server_ports=server_ports)
     return Node(
         network=network,
         bridge=Bridge(network.bridge, config.pod_cidr, config.service_cidr),
@@ -58,6 +64,7 @@ def node_of(config: ClusterConfig, paths: ClusterPaths) -> Node:
             pod_cidr=config.pod_cidr,
             service_cidr=config.service_cidr,
             bridge=network.bridge,
+            server_ports=server_ports,
         ),
         cgroup_root=f"/kubepods-{config.name}",
     )

@@ -41,7 +41,8 @@ class PodNetwork:
 
     `pod_cidr` is this node's range, `cluster_cidr` that of all nodes (the node's by default);
     `conf_dir` is where containerd looks for configuration, `data_dir` where addresses given out
-    are written down; `mtu` 0 leaves it to the kernel.
+    are written down; `mtu` 0 leaves it to the kernel. `server_ports` are those TCP ports of the node
+    that pods must reach, whatever its firewall says.
     """
 
     name: str
@@ -51,15 +52,25 @@ class PodNetwork:
     data_dir: Path
     cluster_cidr: str = ""
     mtu: int = 0
+    server_ports: tuple[int, ...] = ()
 
     @classmethod
-    def of(cls, cluster: str, pod_cidr: str, directory: Path, *, cluster_cidr: str = "") -> PodNetwork:
+    def of(
+        cls,
+        cluster: str,
+        pod_cidr: str,
+        directory: Path,
+        *,
+        cluster_cidr: str = "",
+        server_ports: tuple[int, ...] = (),
+    ) -> PodNetwork:
         """The network of `cluster`, its files below `directory`."""
         return cls(
             name=network_name(cluster),
             bridge=bridge_name(cluster),
             pod_cidr=pod_cidr,
             cluster_cidr=cluster_cidr,
+            server_ports=server_ports,
             conf_dir=directory / "net.d",
             data_dir=directory / "addresses",
         )

@@ -1,60 +1,106 @@
 """The machine's side of a pod network: masquerading, forwarding, and taking it all down again.
 
 What leaves the pods' range gets the machine's address; what comes from or goes to the range may be
-forwarded (other software may have closed the FORWARD chain). The rules lie in chains of the
-cluster's own; `render_rules` and `stale_rules` are pure, the rest calls iptables and ip.
+forwarded, and pods reach the cluster's own servers on the node, whatever the policies of FORWARD and
+INPUT are (ufw and firewalld drop). The rules lie in chains of the cluster's own; `render_rules`,
+`plan_jump` and `stale_rules` are pure, the rest calls iptables and ip.
 """
 
 from __future__ import annotations
 
 import hashlib
+import re
 import shlex
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
 from wherry.network.cni import PodNetwork
-from wherry.network.tool import run_tool, tool_fails
+from wherry.network.tool import ToolRefused, run_tool, tool_fails
 
 CNI_RESULTS = Path("/var/lib/cni/results")
 """Where libcni remembers results; containerd 1.x cannot be told another place."""
+DNS_PORT = 53
+NO_SUCH_CHAIN = 1
+"""Exit code of `iptables` for a chain or rule that is not there."""
+REFUSES_ALL = re.compile(
+    r"-A \S+ (-m comment --comment (\"[^\"]*\"|\S+) )?-j (DROP|REJECT|ufw-reject-\S+)( --.*)?"
+)
+"""A rule after which nothing is looked at any more (or, of ufw's, may be)."""
 
 
-def chain_name(network: PodNetwork) -> str:
-    """The chain of a network, in each table it needs; within iptables' 28 characters."""
-    return "WHERRY-POD-" + hashlib.sha256(network.name.encode()).hexdigest()[:8].upper()
+@dataclass(frozen=True, slots=True)
+class Chain:
+    """A chain of ours, its rules, and what leads into it from the built-in chain `hook`."""
+
+    table: str
+    name: str
+    hook: str
+    match: str
+    rules: tuple[str, ...]
+
+    @property
+    def jump(self) -> str:
+        """The rule in the built-in chain, as `iptables -S` prints it without `-A <chain>`."""
+        return f"{self.match} -j {self.name}".strip()
+
+
+def chain_name(network: PodNetwork, kind: str = "POD") -> str:
+    """A chain of a network; within iptables' 28 characters."""
+    return f"WHERRY-{kind}-" + hashlib.sha256(network.name.encode()).hexdigest()[:8].upper()
+
+
+def chains(network: PodNetwork) -> tuple[Chain, ...]:
+    """Every chain of the network."""
+    name, pods = chain_name(network), network.pod_cidr
+    inside = network.cluster_cidr or pods
+    own = f"-p tcp -m multiport --dports {','.join(map(str, network.server_ports))} -j ACCEPT"
+    return (
+        Chain(
+            "nat",
+            name,
+            "POSTROUTING",
+            f"-s {pods}",
+            (f"-d {inside} -j RETURN", "-d 224.0.0.0/4 -j RETURN", f"-s {pods} -j MASQUERADE"),
+        ),
+        Chain("filter", name, "FORWARD", "", (f"-s {pods} -j ACCEPT", f"-d {pods} -j ACCEPT")),
+        Chain(
+            "filter",
+            chain_name(network, "IN"),
+            "INPUT",
+            f"-s {pods} -i {network.bridge}",
+            (
+                "-m conntrack --ctstate RELATED,ESTABLISHED -j ACCEPT",  # answers to probes, webhooks
+                *([own] if network.server_ports else []),
+                f"-p udp -m udp --dport {DNS_PORT} -j ACCEPT",
+                f"-p tcp -m tcp --dport {DNS_PORT} -j ACCEPT",
+            ),
+        ),
+    )
 
 
 def render_rules(network: PodNetwork) -> str:
     """Input for `iptables-restore --noflush` that makes the network's chains anew."""
-    chain = chain_name(network)
-    inside = network.cluster_cidr or network.pod_cidr
-    pods = network.pod_cidr
-    return "\n".join(
-        (
-            "*nat",
-            f":{chain} - [0:0]",
-            f"-A {chain} -d {inside} -j RETURN",
-            f"-A {chain} -d 224.0.0.0/4 -j RETURN",
-            f"-A {chain} -s {pods} -j MASQUERADE",
-            "COMMIT",
-            "*filter",
-            f":{chain} - [0:0]",
-            f"-A {chain} -s {pods} -j ACCEPT",
-            f"-A {chain} -d {pods} -j ACCEPT",
-            "COMMIT",
-            "",
-        )
-    )
+    lines: list[str] = []
+    for table in ("nat", "filter"):
+        lines.append(f"*{table}")
+        for chain in chains(network):
+            if chain.table == table:
+                lines.append(f":{chain.name} - [0:0]")
+                lines += [f"-A {chain.name} {rule}" for rule in chain.rules]
+        lines.append("COMMIT")
+    return "\n".join([*lines, ""])
 
 
-def jumps(network: PodNetwork) -> tuple[tuple[str, ...], tuple[str, ...]]:
-    """The two rules that lead into the chains, as iptables arguments without the verb."""
-    chain = chain_name(network)
-    return (
-        ("nat", "POSTROUTING", "-s", network.pod_cidr, "-j", chain),
-        # Appended, so that whoever wants to refuse traffic does so before.
-        ("filter", "FORWARD", "-j", chain),
-    )
+def plan_jump(listing: Sequence[str], jump: str) -> int | None:
+    """At which place (from 1) of a built-in chain `jump` must be put; None when it stands well.
+
+    `listing` are the chain's rules as `iptables -S` prints them. The place is the last but for what
+    refuses everything: whoever wants to refuse some traffic does so before, a policy does not.
+    """
+    end = next((i for i, rule in enumerate(listing) if REFUSES_ALL.fullmatch(rule)), len(listing))
+    stands = any(rule.split(" ", 2)[2] == jump for rule in listing[:end])
+    return None if stands else end + 1
 
 
 def stale_rules(saved: str, network: PodNetwork) -> str:
@@ -81,22 +127,50 @@ async def install_rules(network: PodNetwork) -> None:
     Raises NetworkFailure.
     """
     await run_tool("iptables-restore", "--wait", "--noflush", stdin=render_rules(network))
-    for table, chain, *rule in jumps(network):
-        if await tool_fails("iptables", "--wait", "-t", table, "-C", chain, *rule):
-            await run_tool("iptables", "--wait", "-t", table, "-A", chain, *rule)
+    for chain in chains(network):
+        place = plan_jump(await _rules(chain.table, chain.hook), chain.jump)
+        if place is not None:
+            await _remove_jumps(chain)
+            where = ["-t", chain.table, "-I", chain.hook, str(place)]
+            await run_tool("iptables", "--wait", *where, *chain.jump.split())
+
+
+async def are_rules_standing(network: PodNetwork) -> bool:
+    """Whether what `install_rules` made is still there and reached. Raises NetworkFailure."""
+    for chain in chains(network):
+        if len(await _rules(chain.table, chain.name)) != len(chain.rules):
+            return False
+        if plan_jump(await _rules(chain.table, chain.hook), chain.jump) is not None:
+            return False
+    return True
 
 
 async def remove_rules(network: PodNetwork) -> None:
     """Take the chains down, and what portmap left of the network. Raises NetworkFailure."""
-    for table, chain, *rule in jumps(network):
-        while not await tool_fails("iptables", "--wait", "-t", table, "-D", chain, *rule):
-            continue
-        own = chain_name(network)
-        if not await tool_fails("iptables", "--wait", "-t", table, "-F", own):
-            await run_tool("iptables", "--wait", "-t", table, "-X", own)
+    for chain in chains(network):
+        await _remove_jumps(chain)
+        if not await tool_fails("iptables", "--wait", "-t", chain.table, "-F", chain.name):
+            await run_tool("iptables", "--wait", "-t", chain.table, "-X", chain.name)
     stale = stale_rules(await run_tool("iptables-save", "-t", "nat"), network)
     if stale:
         await run_tool("iptables-restore", "--wait", "--noflush", stdin=stale)
+
+
+async def _rules(table: str, chain: str) -> list[str]:
+    """The rules of a chain as `iptables -S` prints them, none for a chain that is not there."""
+    try:
+        listing = await run_tool("iptables", "--wait", "-t", table, "-S", chain)
+    except ToolRefused as error:
+        if error.code == NO_SUCH_CHAIN:
+            return []
+        raise
+    return [line for line in listing.splitlines() if line.startswith("-A ")]
+
+
+async def _remove_jumps(chain: Chain) -> None:
+    rule = [chain.hook, *chain.jump.split()]
+    while not await tool_fails("iptables", "--wait", "-t", chain.table, "-D", *rule):
+        continue
 
 
 async def remove_bridge(network: PodNetwork) -> None:

@@ -6,10 +6,10 @@ entries of removed UDP endpoints (and of services that had none before) are dele
 
 from __future__ import annotations
 
-import asyncio
 import logging
 from collections.abc import Sequence
 
+from wherry.network.tool import ToolRefused, run_tool
 from wherry.proxy.model import ServicePort
 
 log = logging.getLogger(__name__)
@@ -44,20 +44,13 @@ def _addresses(port: ServicePort) -> tuple[str, ...]:
     return (port.cluster_ip, *port.external_ips, *port.load_balancer_ips)
 
 
-async def flush(calls: Sequence[list[str]]) -> None:
-    """Run the deletions. A failure is logged: the flows then end by their own timeout."""
-    for arguments in calls:
-        process = await asyncio.create_subprocess_exec(
-            "conntrack",
-            "-D",
-            "-p",
-            "udp",
-            *arguments,
-            stdout=asyncio.subprocess.DEVNULL,
-            stderr=asyncio.subprocess.PIPE,
-        )
-        _, complaint = await process.communicate()
-        if process.returncode != 0 and b"0 flow entries" not in complaint:
-            log.warning(
-                "conntrack -D %s: %s", " ".join(arguments), complaint.decode(errors="replace").strip()
-            )
+async def flush(arguments: Sequence[str]) -> None:
+    """Run one of the deletions. One that is refused is logged: the flows then end by their own timeout.
+
+    Raises NetworkFailure when conntrack could not be run.
+    """
+    try:
+        await run_tool("conntrack", "-D", "-p", "udp", *arguments)
+    except ToolRefused as error:
+        if "0 flow entries" not in error.complaint:
+            log.warning("%s", error)

@@ -6,11 +6,14 @@ those that still serve while terminating. A `Local` traffic policy leaves only t
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
 from wherry.objects.meta import Object, labels_of, name_of, namespace_of
+
+log = logging.getLogger(__name__)
 
 SERVICE_NAME_LABEL = "kubernetes.io/service-name"
 PROXY_NAME_LABEL = "service.kubernetes.io/service-proxy-name"
@@ -58,7 +61,10 @@ class ServicePort:
 def build_model(
     services: Iterable[Object], slices: Iterable[Object], node_name: str
 ) -> tuple[ServicePort, ...]:
-    """Every service port this node must handle, in order of name and protocol."""
+    """Every service port this node must handle, in order of name and protocol.
+
+    A service that cannot be understood is logged and left out, so that it costs the others nothing.
+    """
     by_service: dict[str, list[Object]] = {}
     for endpoint_slice in slices:
         owner = labels_of(endpoint_slice).get(SERVICE_NAME_LABEL)
@@ -66,9 +72,13 @@ def build_model(
             by_service.setdefault(f"{namespace_of(endpoint_slice)}/{owner}", []).append(endpoint_slice)
     ports: list[ServicePort] = []
     for service in services:
-        if is_handled(service):
-            key = f"{namespace_of(service)}/{name_of(service)}"
-            ports.extend(_service_ports(key, service["spec"], service, by_service.get(key, []), node_name))
+        key = f"{namespace_of(service)}/{name_of(service)}"
+        try:
+            if is_handled(service):
+                found = by_service.get(key, [])
+                ports.extend([*_service_ports(key, service["spec"], service, found, node_name)])
+        except Exception:
+            log.exception("service %s cannot be routed", key)
     return tuple(sorted(ports, key=lambda port: (port.name, port.protocol)))
 
 

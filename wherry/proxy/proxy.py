@@ -1,13 +1,12 @@
 """Keeps the kernel's rules in step with Services and EndpointSlices.
 
-Changes only mark the rules as stale; one task brings them up to date, as often as there was change
-since it last began, so a burst of changes costs one update. A failed update is repeated with
-growing delays until it succeeds.
+Changes only mark the rules as stale; one `Repeater` brings them up to date, so a burst of changes costs
+one update and a failed one is repeated, with growing delays. Now and then it looks whether the rules still
+stand, since other programs flush them. Flows that are to be forgotten are remembered until they are.
 """
 
 from __future__ import annotations
 
-import asyncio
 import logging
 
 from wherry.api.core.services import SERVICES
@@ -15,7 +14,9 @@ from wherry.api.discovery.endpoint_slices import ENDPOINT_SLICES
 from wherry.client.api import Client
 from wherry.client.cache import Cache
 from wherry.kit.clock import Clock
+from wherry.kit.repeat import Repeater
 from wherry.kit.tasks import Tasks
+from wherry.network.tool import NetworkFailure
 from wherry.objects.meta import Object
 from wherry.proxy.backends.base import Backend, BackendError
 from wherry.proxy.conntrack import flush, plan_flushes
@@ -25,6 +26,8 @@ log = logging.getLogger(__name__)
 
 FIRST_RETRY_S = 0.5
 LONGEST_RETRY_S = 30.0
+LOOK_EVERY_S = 30.0
+"""How often it is looked whether the rules still stand: kube-proxy's `syncPeriod`."""
 
 
 class Proxy:
@@ -36,45 +39,65 @@ class Proxy:
         self._clock = clock
         self._cache = Cache(client, clock)
         self._tasks = Tasks("proxy")
-        self._stale = asyncio.Event()
-        self._first_sync = asyncio.Event()
-        self._model: tuple[ServicePort, ...] = ()
+        self._model: tuple[ServicePort, ...] | None = None
+        self._look_at = 0.0
+        self._flows: dict[tuple[str, ...], None] = {}
+        """Arguments of the `conntrack -D` calls that are owed, in order."""
+        self._syncing = Repeater(
+            "updating rules",
+            self._sync,
+            self._tasks,
+            clock,
+            first_s=FIRST_RETRY_S,
+            longest_s=LONGEST_RETRY_S,
+            expected=(BackendError,),
+        )
+        self._forgetting = Repeater(
+            "forgetting flows", self._forget, self._tasks, clock, expected=(NetworkFailure,)
+        )
 
     async def start(self) -> None:
         """Begin; returns when the rules stand for the first time."""
         for resource in (SERVICES, ENDPOINT_SLICES):
             self._cache.on(resource, self._changed)
         await self._cache.start()
-        self._stale.set()
-        self._tasks.spawn(self._run(), "sync")
-        await self._first_sync.wait()
+        self._syncing.poke()
+        await self._syncing.succeeded.wait()
 
     async def close(self) -> None:
         """End; the rules stay, so that running pods go on being reached."""
+        await self._syncing.close()
+        await self._forgetting.close()
         await self._tasks.close()
         await self._cache.close()
 
     def _changed(self, old: Object | None, new: Object | None) -> None:
-        self._stale.set()
+        if self._cache.synced(SERVICES) and self._cache.synced(ENDPOINT_SLICES):
+            self._syncing.poke()
 
-    async def _run(self) -> None:
-        retry_s = FIRST_RETRY_S
-        while True:
-            await self._stale.wait()
-            self._stale.clear()
-            try:
-                await self._sync()
-                retry_s = FIRST_RETRY_S
-            except BackendError as error:
-                log.error("rules not updated, again in %.1f s: %s", retry_s, error)
-                await self._clock.sleep(retry_s)
-                retry_s = min(retry_s * 2, LONGEST_RETRY_S)
-                self._stale.set()
-
-    async def _sync(self) -> None:
+    async def _sync(self) -> float:
         model = build_model(self._cache.list(SERVICES), self._cache.list(ENDPOINT_SLICES), self._node_name)
-        if model != self._model or not self._first_sync.is_set():
+        if model != self._model or not await self._is_standing():
             await self._backend.apply(model)
-            await flush(plan_flushes(self._model, model))
+            self._flows |= dict.fromkeys(map(tuple, plan_flushes(self._model or (), model)))
             self._model = model
-        self._first_sync.set()
+            self._look_at = self._clock.monotonic() + LOOK_EVERY_S
+            if self._flows:
+                self._forgetting.poke()
+        return self._look_at - self._clock.monotonic()
+
+    async def _is_standing(self) -> bool:
+        """Whether the rules put there last still stand, as far as it is time to look."""
+        if self._clock.monotonic() < self._look_at:
+            return True
+        if await self._backend.is_intact():
+            self._look_at = self._clock.monotonic() + LOOK_EVERY_S
+            return True
+        log.warning("the rules of services were taken away by another program; putting them back")
+        return False
+
+    async def _forget(self) -> None:
+        while self._flows:
+            arguments = next(iter(self._flows))
+            await flush(arguments)
+            self._flows.pop(arguments, None)

@@ -19,12 +19,14 @@ class NodeNetwork:
     """The node's side of the cluster's network.
 
     `cluster` tells the rules of clusters on one machine apart; `bridge` is the pods' interface.
+    `server_ports` are TCP ports of the node that no service may take over, such as the kubelet's.
     """
 
     cluster: str
     pod_cidr: str
     service_cidr: str
     bridge: str
+    server_ports: tuple[int, ...] = ()
 
     @property
     def tag(self) -> str:
@@ -33,10 +35,17 @@ class NodeNetwork:
 
 
 class Backend(Protocol):
-    """Keeps the kernel's rules equal to a model. `apply` and `remove` raise BackendError."""
+    """Keeps the kernel's rules equal to a model. Every method raises BackendError."""
 
     async def apply(self, model: Sequence[ServicePort]) -> None:
         """Make the rules what `model` says, in one step: no packet sees half of it."""
+        ...
+
+    async def is_intact(self) -> bool:
+        """Whether what the last `apply` put there still stands; if not, the next one puts all anew.
+
+        To be cheap whatever the number of rules: it is asked again and again.
+        """
         ...
 
     async def remove(self) -> None:

@@ -1,20 +1,31 @@
 """Puts rendered rules into the kernel through `iptables-restore`, changing only what differs.
 
 One transaction per table. What stands there already is read once at the start (`iptables-save`), so
-the rules of a killed predecessor are taken over, and stale chains go away.
+the rules of a killed predecessor are taken over, and stale chains go away. Whether other programs have
+flushed them since shows in a canary chain per table (upstream's `pkg/util/iptables`, Monitor) and in the
+jumps of the built-in chains.
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 
-from wherry.network.tool import NetworkFailure, run_tool
+from wherry.network.tool import NetworkFailure, ToolRefused, run_tool
 from wherry.proxy.backends.base import BackendError, NodeNetwork
-from wherry.proxy.backends.iptables_rules import Chains, Ruleset, chain_prefix, render, restore_text
+from wherry.proxy.backends.iptables_rules import (
+    Chains,
+    Ruleset,
+    canary_name,
+    chain_prefix,
+    render,
+    restore_text,
+)
 from wherry.proxy.model import ServicePort
 
 LOCK_WAIT_S = 5
 TABLES = ("nat", "filter")
+NO_SUCH_CHAIN = 1
+"""Exit code of `iptables` for a chain that is not there."""
 UNKNOWN = ["?"]
 """The rules of a chain that was found, not written by us: differs from every rendered chain."""
 
@@ -34,7 +45,8 @@ class IptablesBackend:
         rules = render(model, self._network)
         if self._present is None:
             self._present, self._jumps = parse_saved(await _save(), chain_prefix(self._network))
-        missing = [jump for jump in wanted_jumps(rules) if jump not in self._jumps]
+        jumps = wanted_jumps(rules)
+        missing = [jump for jump in jumps if jump not in self._jumps]
         wanted = {"nat": rules.nat, "filter": rules.filter}
         text = restore_text(wanted, self._present, missing)
         if not text:
@@ -44,8 +56,23 @@ class IptablesBackend:
         except BackendError:
             self._present = None  # whatever is there now: look again
             raise
-        self._present = wanted
-        self._jumps.update(missing)
+        self._present, self._jumps = wanted, set(jumps)
+
+    async def is_intact(self) -> bool:
+        """See `Backend.is_intact`."""
+        if self._present is None:
+            return False
+        canary = canary_name(self._network)
+        expected: dict[tuple[str, str], set[str]] = {
+            (table, canary): set(self._present[table][canary]) for table in TABLES
+        }
+        for table, chain, rule in self._jumps:
+            expected.setdefault((table, chain), set()).add(rule)
+        for (table, chain), rules in expected.items():
+            if not rules <= await _rules_of(table, chain):
+                self._present = None
+                return False
+        return True
 
     async def remove(self) -> None:
         """See `Backend.remove`."""
@@ -104,11 +131,21 @@ async def _save() -> str:
     return await _run(["iptables-save"])
 
 
+async def _rules_of(table: str, chain: str) -> set[str]:
+    try:
+        listing = await run_tool("iptables", "-w", str(LOCK_WAIT_S), "-t", table, "-S", chain)
+    except ToolRefused as error:
+        if error.code == NO_SUCH_CHAIN:
+            return set()
+        raise BackendError(str(error)) from error
+    except NetworkFailure as error:
+        raise BackendError(str(error)) from error
+    return {line.split(" ", 2)[2] for line in listing.splitlines() if line.startswith("-A ")}
+
+
 async def _run(command: list[str], text: str = "") -> str:
     """Run a tool, with `text` on its standard input if any; what it printed. Raises BackendError."""
     try:
         return await run_tool(*command, stdin=text)
-    except FileNotFoundError:
-        raise BackendError(f"{command[0]} is not installed; run: apt-get install iptables") from None
     except NetworkFailure as error:
         raise BackendError(str(error)) from error

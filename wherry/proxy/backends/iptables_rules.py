@@ -5,13 +5,16 @@ The layout is kube-proxy's, so that people who know it find their way: a chain p
 on one machine never touch each other's, and nothing of other programs is ever matched.
 
 Beyond kube-proxy: whatever is still addressed to the service range after translation belongs to no
-service, and is refused here, so it cannot wander off by the uplink.
+service, and is refused here, so it cannot wander off by the uplink. And an external address takes over
+nothing of the cluster's (CVE-2020-8554): ClusterIPs come first, then the node's own servers, and external
+addresses inside the services' or pods' range are left out.
 """
 
 from __future__ import annotations
 
 import base64
 import hashlib
+import ipaddress
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
@@ -19,6 +22,8 @@ from wherry.proxy.backends.base import NodeNetwork
 from wherry.proxy.model import Endpoint, ServicePort
 
 MASQUERADE_MARK = "0x4000"
+
+_CANARY_RULE = "-j RETURN"
 
 Chains = dict[str, list[str]]
 """Chain name -> its rules, each without the leading `-A <chain>`."""
@@ -42,6 +47,11 @@ def chain_prefix(network: NodeNetwork) -> str:
     return f"WHR{network.tag}-"
 
 
+def canary_name(network: NodeNetwork) -> str:
+    """The chain in each table that shows whether others have flushed it."""
+    return f"{chain_prefix(network)}CANARY"
+
+
 def render(model: Sequence[ServicePort], network: NodeNetwork) -> Ruleset:
     """The rules for `model` on this node."""
     renderer = _Renderer(network)
@@ -58,13 +68,19 @@ class _Renderer:
         self._services, self._nodeports = f"{prefix}SERVICES", f"{prefix}NODEPORTS"
         self._mark, self._postrouting = f"{prefix}MARK", f"{prefix}POSTROUTING"
         self._refuse, self._forward, self._guard = f"{prefix}REFUSE", f"{prefix}FORWARD", f"{prefix}GUARD"
+        self._external: list[str] = []
+        """Rules of the services chain that come after those of all ClusterIPs."""
+        self._ranges = [ipaddress.ip_network(cidr) for cidr in (network.service_cidr, network.pod_cidr)]
+        canary = canary_name(network)
         self._nat: Chains = {
+            canary: [_CANARY_RULE],
             self._services: [],
             self._nodeports: [],
             self._mark: [f"-j MARK --or-mark {MASQUERADE_MARK}"],
             self._postrouting: self._postrouting_rules(),
         }
         self._filter: Chains = {
+            canary: [_CANARY_RULE],
             self._refuse: [],
             # Packets that belong to no connection any more would reach a client untranslated.
             self._forward: ["-m conntrack --ctstate INVALID -j DROP"],
@@ -88,7 +104,7 @@ class _Renderer:
             return
         target = self._external_chain(port) if port.external or port.cluster else ""
         for rules, refusals in self._entries(port, target):
-            self._nat[self._services].extend(rules)
+            self._external.extend(rules)
             self._filter[self._refuse].extend(refusals)
         if port.node_port:
             match_node = f"-p {port.protocol.lower()} --dport {port.node_port}"
@@ -100,7 +116,14 @@ class _Renderer:
 
     def finish(self) -> Ruleset:
         """Everything, with the rules that must come last."""
-        self._nat[self._services].append(f"-m addrtype --dst-type LOCAL -j {self._nodeports}")
+        services = self._nat[self._services]
+        if self._network.server_ports:
+            ports = ",".join(map(str, self._network.server_ports))
+            servers = f"-p tcp -m addrtype --dst-type LOCAL -m multiport --dports {ports}"
+            services.append(f"{servers} -j ACCEPT")  # ends the table: no external address, no host port
+            self._filter[self._refuse].insert(0, f"{servers} -j RETURN")
+        services.extend(self._external)
+        services.append(f"-m addrtype --dst-type LOCAL -j {self._nodeports}")
         self._filter[self._refuse].append(f"-d {self._network.service_cidr} -j REJECT")
         new = "-m conntrack --ctstate NEW"
         return Ruleset(
@@ -122,10 +145,10 @@ class _Renderer:
 
     def _entries(self, port: ServicePort, target: str) -> Iterator[tuple[list[str], list[str]]]:
         """(nat rules, refusals) per external address."""
-        for address in port.external_ips:
+        for address in self._foreign(port.external_ips):
             match = _match(port, address)
             yield ([f"{match} -j {target}"], []) if target else ([], [f"{match} -j REJECT"])
-        for address in port.load_balancer_ips:
+        for address in self._foreign(port.load_balancer_ips):
             match = _match(port, address)
             if not target:
                 yield [], [f"{match} -j REJECT"]
@@ -135,6 +158,12 @@ class _Renderer:
                 yield allowed, [f"{match} -j REJECT"]
             else:
                 yield [f"{match} -j {target}"], []
+
+    def _foreign(self, addresses: Sequence[str]) -> Iterator[str]:
+        """The addresses that are none of the cluster's own."""
+        for address in addresses:
+            if not any(ipaddress.ip_address(address) in network for network in self._ranges):
+                yield address
 
     def _external_chain(self, port: ServicePort) -> str:
         name = self._chain_name("EXT", port.name, port.protocol)

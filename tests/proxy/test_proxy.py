@@ -1,0 +1,156 @@
+"""The proxy's loop over a backend that fails, hangs behind and is flushed, under a clock moved by hand."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Sequence
+
+import pytest
+
+from tests.client.fake_transport import FakeTransport
+from tests.proxy.builders import endpoint, endpoint_slice, service
+from wherry.api.core.services import SERVICES
+from wherry.api.discovery.endpoint_slices import ENDPOINT_SLICES
+from wherry.client.api import Client
+from wherry.kit.clock import FakeClock, settle
+from wherry.network.tool import ToolNotRun
+from wherry.proxy import proxy as module
+from wherry.proxy.backends.base import BackendError
+from wherry.proxy.model import ServicePort
+from wherry.proxy.proxy import Proxy
+
+FAULTS = [
+    BackendError("the lock is held"),
+    OSError("no process to be had"),
+    RuntimeError("broken"),
+    KeyError("spec"),
+]
+
+
+class FakeBackend:
+    """Writes down what it is given; `faults` are raised first, one each."""
+
+    def __init__(self) -> None:
+        self.applied: list[list[str]] = []
+        self.faults: list[Exception] = []
+        self.intact = True
+
+    async def apply(self, model: Sequence[ServicePort]) -> None:
+        if self.faults:
+            raise self.faults.pop(0)
+        self.applied.append([port.name for port in model])
+        self.intact = True
+
+    async def is_intact(self) -> bool:
+        if self.faults:
+            raise self.faults.pop(0)
+        return self.intact
+
+    async def remove(self) -> None:
+        self.applied.clear()
+
+
+class Conntrack:
+    """Stands in for the tool: what it was told to forget; `faults` are raised first, one each."""
+
+    def __init__(self) -> None:
+        self.forgotten: list[Sequence[str]] = []
+        self.faults: list[Exception] = []
+
+    async def flush(self, arguments: Sequence[str]) -> None:
+        if self.faults:
+            raise self.faults.pop(0)
+        self.forgotten.append(arguments)
+
+
+@pytest.fixture
+def clock() -> FakeClock:
+    return FakeClock()
+
+
+@pytest.fixture
+def client() -> Client:
+    return Client(FakeTransport())
+
+
+@pytest.fixture
+def backend() -> FakeBackend:
+    return FakeBackend()
+
+
+@pytest.fixture
+def conntrack(monkeypatch: pytest.MonkeyPatch) -> Conntrack:
+    fake = Conntrack()
+    monkeypatch.setattr(module, "flush", fake.flush)
+    return fake
+
+
+@pytest.fixture
+async def proxy(
+    client: Client, backend: FakeBackend, clock: FakeClock, conntrack: Conntrack
+) -> AsyncIterator[Proxy]:
+    proxy = Proxy(client, backend, "here", clock)
+    yield proxy
+    await proxy.close()
+
+
+@pytest.mark.parametrize("fault", FAULTS)
+async def test_an_update_that_fails_once_is_made_again(
+    proxy: Proxy, client: Client, backend: FakeBackend, clock: FakeClock, fault: Exception
+) -> None:
+    await proxy.start()
+    backend.faults.append(fault)
+    await client.create(SERVICES, service())
+    await settle()
+    assert backend.applied == [[]]
+    await clock.advance(1)
+    assert backend.applied == [[], ["default/web"]]
+    await client.create(SERVICES, service("other", clusterIP="10.96.0.11"))
+    await settle()
+    assert backend.applied[-1] == ["default/other", "default/web"]
+
+
+@pytest.mark.parametrize("fault", [*FAULTS, None])
+async def test_rules_that_were_flushed_are_put_back_within_half_a_minute(
+    proxy: Proxy, client: Client, backend: FakeBackend, clock: FakeClock, fault: Exception | None
+) -> None:
+    await client.create(SERVICES, service())
+    await proxy.start()
+    assert backend.applied == [["default/web"]]
+    await clock.advance(120)
+    assert backend.applied == [["default/web"]], "nothing is done while they stand"
+    backend.intact = False
+    backend.faults += [fault] if fault else []
+    await clock.advance(31)
+    assert backend.applied == [["default/web"]] * 2
+    await clock.advance(120)
+    assert len(backend.applied) == 2
+
+
+@pytest.mark.parametrize("fault", [ToolNotRun("no process"), RuntimeError("broken")])
+async def test_flows_are_owed_until_they_are_forgotten(
+    proxy: Proxy, client: Client, conntrack: Conntrack, clock: FakeClock, fault: Exception
+) -> None:
+    udp = [{"port": 53, "protocol": "UDP"}]
+    slices = endpoint_slice("web", endpoint("10.244.0.2"), port=53)
+    slices["ports"][0]["protocol"] = "UDP"
+    await client.create(SERVICES, service(ports=udp))
+    stored = await client.create(ENDPOINT_SLICES, slices)
+    await proxy.start()
+    await settle()
+    assert conntrack.forgotten == [("--orig-dst", "10.96.0.10")]
+    conntrack.faults.append(fault)
+    await client.update(ENDPOINT_SLICES, {**stored, "endpoints": []})
+    await settle()
+    assert len(conntrack.forgotten) == 1
+    await clock.advance(1)
+    assert conntrack.forgotten[1:] == [("--orig-dst", "10.96.0.10", "--dst-nat", "10.244.0.2")]
+
+
+async def test_a_service_that_cannot_be_understood_costs_the_others_nothing(
+    proxy: Proxy, client: Client, backend: FakeBackend, caplog: pytest.LogCaptureFixture
+) -> None:
+    await client.create(SERVICES, service("odd", ports=[{"protocol": "TCP"}]))
+    await client.create(SERVICES, service())
+    await proxy.start()
+    assert backend.applied == [["default/web"]]
+    assert "service default/odd cannot be routed" in caplog.text
