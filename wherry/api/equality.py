@@ -10,6 +10,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from wherry.objects.meta import Object
+from wherry.objects.sameness import is_identical
 
 # Fields whose zero upstream's types drop; everywhere else `false` and 0 are values of their own.
 _PLAIN = frozenset(
@@ -34,7 +35,7 @@ _EMPTY: tuple[Any, ...] = (None, "", [], {})
 
 def is_same(left: Any, right: Any) -> bool:
     """Whether the two mean the same: equal but for what is empty or absent."""
-    return bool(left == right) or _trimmed(left) == _trimmed(right)
+    return is_identical(left, right) or is_identical(_trimmed(left), _trimmed(right))
 
 
 def _trimmed(value: Any) -> Any:

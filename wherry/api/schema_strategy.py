@@ -22,6 +22,7 @@ from wherry.api.validation import (
 )
 from wherry.objects.errors import FieldError
 from wherry.objects.meta import Object
+from wherry.objects.sameness import is_identical
 
 _APART = frozenset({"apiVersion", "kind", "metadata", "status"})
 
@@ -34,7 +35,7 @@ def bump_generation(new: Object, old: Object | None) -> None:
         return
     before = (old.get("metadata") or {}).get("generation") or 0
     names = (set(new) | set(old)) - _APART
-    changed = any(new.get(name) != old.get(name) for name in names)
+    changed = not all(is_identical(new.get(name), old.get(name)) for name in names)
     if changed or before:
         meta["generation"] = before + 1 if changed else before
 

@@ -11,6 +11,7 @@ from wherry.objects.errors import internal
 from wherry.objects.managed_fields.managers import entries_problem
 from wherry.objects.meta import Object
 from wherry.objects.nesting import MANAGED_DEPTH, MAX_DEPTH, TOO_DEEP, is_too_deep
+from wherry.objects.sameness import is_identical
 
 _NOT_YET = ("uid", "creationTimestamp", "generation")
 OUTDATED = (
@@ -53,7 +54,7 @@ async def take_over(attributes: Attributes, resource: Resource, changed: Object)
     if findings.errors:
         raise internal(findings.errors[0])
     if wanted.kind != resource.kind:  # a Scale, an Eviction, the options of a connection
-        differs = changed != before
+        differs = not is_identical(changed, before)
         _replace(before, changed)
         return differs
     if not isinstance(changed.get("metadata"), dict):
@@ -62,7 +63,7 @@ async def take_over(attributes: Attributes, resource: Resource, changed: Object)
         changed = await converted(attributes.core.registry, changed, resource, attributes.resource)
     _keep(attributes, before["metadata"], changed["metadata"])
     attributes.resource.strategy.default(changed)
-    if changed == before:
+    if is_identical(changed, before):
         return False
     _replace(before, changed)
     attributes.is_changed = True

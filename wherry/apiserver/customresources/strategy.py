@@ -12,6 +12,7 @@ from wherry.api.validation.object_meta import STANDARD_FINALIZERS
 from wherry.apiserver.customresources.columns import Cells
 from wherry.objects.errors import FieldError, invalid_value, required
 from wherry.objects.meta import Object
+from wherry.objects.sameness import is_identical
 from wherry.objects.structural import apply_defaults, value_errors
 from wherry.objects.structural.values import NOWHERE
 
@@ -44,7 +45,9 @@ class CustomStrategy(Strategy):
             meta["generation"] = 1
             return
         apart = _NOT_COUNTED | {"status"} if self._has_status else _NOT_COUNTED
-        changed = any(new.get(name) != old.get(name) for name in (new.keys() | old.keys()) - apart)
+        changed = not all(
+            is_identical(new.get(name), old.get(name)) for name in (new.keys() | old.keys()) - apart
+        )
         meta["generation"] = (old["metadata"].get("generation") or 0) + (1 if changed else 0)
 
     def prepare_status(self, new: Object, old: Object) -> None:

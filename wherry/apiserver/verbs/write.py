@@ -35,6 +35,7 @@ from wherry.objects.errors import (
 )
 from wherry.objects.managed_fields import STATUS, forget_new_times
 from wherry.objects.meta import Object, is_deleting
+from wherry.objects.sameness import is_identical
 from wherry.store.base import KeyExists, KeyMissing, RevisionMismatch
 
 GENERATED_NAME_ATTEMPTS = 8
@@ -325,7 +326,7 @@ async def write_over(
     call.warnings.extend(strategy.warnings(new, old))
     await core.admission.validate(attributes)
     forget_new_times(new, old)
-    if new == old:
+    if is_identical(new, old):
         return Outcome(data=served.data(cached))
     if call.is_dry_run:
         return Outcome(obj=new)

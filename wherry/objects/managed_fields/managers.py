@@ -9,6 +9,7 @@ from typing import Any, NamedTuple
 
 from wherry.objects.managed_fields.fieldsets import FieldSet, is_well_formed, union
 from wherry.objects.meta import Object, metadata
+from wherry.objects.sameness import is_identical
 
 APPLY, UPDATE = "Apply", "Update"
 
@@ -98,7 +99,7 @@ def forget_new_times(new: Object, old: Object) -> None:
     sent, stored = metadata(new).get("managedFields"), metadata(old).get("managedFields")
     if not sent or not stored or sent == stored or _without_times(sent) != _without_times(stored):
         return
-    if {**new, "metadata": {**new["metadata"], "managedFields": stored}} == old:
+    if is_identical({**new, "metadata": {**new["metadata"], "managedFields": stored}}, old):
         new["metadata"]["managedFields"] = stored
 
 

@@ -12,6 +12,7 @@ from typing import Any, NamedTuple
 import orjson
 
 from wherry.objects.managed_fields.fieldsets import MEMBER, FieldSet
+from wherry.objects.sameness import is_identical
 from wherry.objects.shape import Shape
 
 NOT_OWNED = frozenset(("apiVersion", "kind"))
@@ -202,7 +203,7 @@ def _compare_maps(
 ) -> None:
     for name, value in new.items():
         was = old.get(name)
-        if was is value or (type(was) is type(value) and was == value):
+        if is_identical(was, value):
             continue
         _compare_values(f"f:{name}", was, value, _child(shape, name), touched, removed, top=top)
     for name, was in old.items():
@@ -250,7 +251,7 @@ def _compare_lists(
     item_shape = shape.items()
     for key, item in after.items():
         old = before.get(key)
-        if old is not item and old != item:
+        if not is_identical(old, item):
             _compare_values(key, old, item, item_shape, touched, removed)
     for key, item in before.items():
         if key not in after:
