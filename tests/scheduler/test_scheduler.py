@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
+import asyncio
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager
+from itertools import pairwise
 from random import Random
 from typing import Any
 
@@ -16,24 +19,43 @@ from wherry.api.core.events import EVENTS
 from wherry.api.core.nodes import NODES
 from wherry.api.core.pods import PODS
 from wherry.api.core.service_accounts import SERVICE_ACCOUNTS
+from wherry.api.resource import Resource
 from wherry.client.api import Client
+from wherry.client.transport import Transport
+from wherry.kit.clock import Clock, FakeClock, settle
+from wherry.objects.errors import ApiError
 from wherry.objects.meta import Object
+from wherry.scheduler import scheduler as module
+from wherry.scheduler.cycle import decide
 from wherry.scheduler.scheduler import Scheduler, scheduling_view
+
+
+@asynccontextmanager
+async def scheduled(
+    clock: Clock, make: Callable[[Transport], Client] = Client
+) -> AsyncIterator[tuple[Client, Scheduler]]:
+    """A client of an API server whose pods are scheduled, by a scheduler with a client of its own."""
+    # Nobody here takes the taint of new nodes off again.
+    async with running(clock, disable_admission_plugins=("TaintNodesByCondition",)) as rig:
+        found = Client(rig.server.local_transport(ADMIN))
+        account = {"apiVersion": "v1", "kind": "ServiceAccount", "metadata": {"name": "default"}}
+        await found.create(SERVICE_ACCOUNTS, account, "default")
+        scheduler = Scheduler(make(rig.server.local_transport(ADMIN)), clock, Random(1))
+        await scheduler.start()
+        yield found, scheduler
+        await scheduler.close()
 
 
 @pytest.fixture
 async def client() -> AsyncIterator[Client]:
     """A client of an API server whose pods are scheduled."""
-    # Nobody here takes the taint of new nodes off again.
-    clock = HurriedClock()
-    async with running(clock, disable_admission_plugins=("TaintNodesByCondition",)) as rig:
-        found = Client(rig.server.local_transport(ADMIN))
-        account = {"apiVersion": "v1", "kind": "ServiceAccount", "metadata": {"name": "default"}}
-        await found.create(SERVICE_ACCOUNTS, account, "default")
-        scheduler = Scheduler(found, clock, Random(1))
-        await scheduler.start()
+    async with scheduled(HurriedClock()) as (found, _):
         yield found
-        await scheduler.close()
+
+
+def placed(scheduler: Scheduler) -> int:
+    """How many pods are accounted to nodes."""
+    return int(scheduler._nodes.column(scheduler._nodes.pod_count).sum())
 
 
 def typed(obj: Object, kind: str) -> Object:
@@ -134,3 +156,113 @@ def test_a_heartbeat_is_no_change() -> None:
     after = {**before, "status": {**before["status"], "conditions": [{"type": "Ready", "status": "True"}]}}
     assert scheduling_view(before) == scheduling_view(after)
     assert scheduling_view(before) != scheduling_view(node("a", cpu="8"))
+
+
+def binding_by(before: Callable[[Object], Awaitable[None]]) -> Callable[[Transport], Client]:
+    """Clients that do `before` with each binding they are to send; what it raises goes to the scheduler."""
+
+    class Binding(Client):
+        async def create_subresource(
+            self, resource: Resource, name: str, namespace: str, subresource: str, body: Object
+        ) -> Object:
+            if subresource == "binding":
+                await before(body)
+            return await super().create_subresource(resource, name, namespace, subresource, body)
+
+    return Binding
+
+
+@pytest.mark.parametrize("error", [ApiError(403, "Forbidden", "denied"), RuntimeError("broken")])
+async def test_a_refused_binding_is_tried_again_later_each_time(error: Exception) -> None:
+    clock = FakeClock()
+    tries: list[float] = []
+
+    async def refuse(body: Object) -> None:
+        tries.append(clock.monotonic())
+        if len(tries) < 4:
+            raise error
+
+    async with scheduled(clock, binding_by(refuse)) as (client, scheduler):
+        await make_node(client, "a")
+        await make_pod(client, "web")
+        for _ in range(100):
+            await settle()
+            await clock.advance(0.1)
+        waits = [later - sooner for sooner, later in pairwise(tries)]
+        assert waits == [pytest.approx(s, abs=0.2) for s in (1.0, 2.0, 4.0)]
+        assert await where(client, "web") == "a"
+        assert placed(scheduler) == 1
+        assert len(scheduler._queue) == 0
+
+
+async def test_a_failed_binding_takes_back_nothing_the_watch_confirmed() -> None:
+    """Another scheduler is faster: the pod is bound, and that was seen, before ours is refused."""
+    seen = asyncio.Event()
+    clients: list[Client] = []
+
+    async def overtake(body: Object) -> None:
+        other = "b" if body["target"]["name"] == "a" else "a"
+        theirs = {**body, "target": {"kind": "Node", "name": other}}
+        await clients[0].create_subresource(PODS, "web", "default", "binding", theirs)
+        await seen.wait()
+
+    def look(_: Object | None, new: Object | None) -> None:
+        if new is not None and new["spec"].get("nodeName"):
+            seen.set()
+
+    async with scheduled(HurriedClock(), binding_by(overtake)) as (client, scheduler):
+        clients.append(client)
+        scheduler._cache.on(PODS, look)
+        for name in "ab":
+            await make_node(client, name, cpu="1")
+        await make_pod(client, "web", requests={"cpu": "1"})
+
+        async def answered() -> bool:
+            return seen.is_set() and len(scheduler._tasks) == 1  # the loop itself
+
+        await eventually(answered)
+        assert placed(scheduler) == 1
+        assert len(scheduler._queue) == 0
+
+
+async def test_a_fault_about_one_pod_keeps_no_other_waiting(monkeypatch: pytest.MonkeyPatch) -> None:
+    failures = ["default/odd"]
+
+    def sometimes(pod: Any, *rest: Any) -> Any:
+        if pod.key in failures:
+            failures.remove(pod.key)
+            raise RuntimeError("a fault")
+        return decide(pod, *rest)
+
+    monkeypatch.setattr(module, "decide", sometimes)
+    async with scheduled(HurriedClock()) as (client, _):
+        await make_node(client, "a")
+        await make_pod(client, "odd")
+        await make_pod(client, "fine")
+
+        async def both() -> bool:
+            return [await where(client, name) for name in ("odd", "fine")] == ["a", "a"]
+
+        await eventually(both)
+        assert failures == []
+
+
+async def test_pods_of_a_node_that_comes_again_are_accounted_to_it() -> None:
+    async with scheduled(HurriedClock()) as (client, scheduler):
+        await make_node(client, "a", cpu="2")
+        for name in ("one", "two"):
+            await make_pod(client, name, requests={"cpu": "1"})
+
+        async def both() -> bool:
+            return placed(scheduler) == 2
+
+        await eventually(both)
+        await client.delete(NODES, "a")
+
+        async def none() -> bool:
+            return placed(scheduler) == 0
+
+        await eventually(none)
+        await make_node(client, "a", cpu="2")
+        await eventually(both)
+        assert scheduler._homeless == {}

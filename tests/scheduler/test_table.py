@@ -6,6 +6,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tests.scheduler.builders import facts, node, table
+from wherry.scheduler.table import ABSENT
 
 NAMES = st.sampled_from([f"n{i}" for i in range(12)])
 
@@ -44,3 +45,20 @@ def test_a_pod_is_accounted_once() -> None:
     nodes.remove_pod("a", pod.uid)
     assert nodes.requested["cpu"][0] == 0
     assert not nodes.add_pod("unknown", pod)
+
+
+def test_values_and_labels_nobody_has_any_more_are_forgotten() -> None:
+    """Names come and go with nodes: the columns stay as small as what is in them."""
+    nodes = table(node("stays", labels={"zone": "a"}))
+    for number in range(200):
+        taint = {"key": f"t{number}", "effect": "NoSchedule"}
+        nodes.set_node(node(f"n{number}", labels={f"label-{number}": "x", "zone": "b"}, taints=[taint]))
+        nodes.set_node(node(f"n{number}", labels={f"other-{number}": "x"}))
+        nodes.remove_node(f"n{number}")
+    assert set(nodes.labels) == {"zone", "field:metadata.name"}
+    assert all(len(interned.values) <= 2 for interned in (nodes.taints, *nodes.labels.values()))
+    found = nodes.label_codes("zone")
+    assert found is not None
+    codes, zones = found
+    assert [zones.values[code] for code in codes] == ["a"]
+    assert zones.known_code("b") == ABSENT - 1

@@ -9,6 +9,8 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from typing import Any
 
+from wherry.objects.integers import parse_integer
+
 Taint = tuple[str, str, str]
 
 
@@ -37,8 +39,7 @@ def tolerates_any(tolerations: Iterable[Mapping[str, Any]], taint: Taint) -> boo
 
 def _compares(operator: str, taint_value: str, limit: str) -> bool:
     """Numeric operators (KEP-5471): the taint's value against the toleration's, both integers."""
-    try:
-        found, bound = int(taint_value), int(limit)
-    except ValueError:
+    found, bound = parse_integer(taint_value), parse_integer(limit)
+    if found is None or bound is None:
         return False
     return found > bound if operator == "Gt" else found < bound

@@ -46,6 +46,8 @@ class Scheduler:
         self._nodes = NodeTable()
         self._placed: dict[str, tuple[str, PodFacts]] = {}
         """Pods with a node, assumed or confirmed, by uid."""
+        self._homeless: dict[str, set[str]] = {}
+        """Placed pods whose node is not known (yet): uids by its name."""
         self._tasks = Tasks(name)
 
     async def start(self) -> None:
@@ -53,7 +55,7 @@ class Scheduler:
         self._cache.on(NODES, self._node_changed)
         self._cache.on(PODS, self._pod_changed)
         await self._cache.start()
-        self._tasks.spawn(self._run(), "loop")
+        self._tasks.essential(self._run(), "loop")
 
     async def close(self) -> None:
         """End; bindings under way are cut off (and decided again by whoever comes next)."""
@@ -64,15 +66,21 @@ class Scheduler:
     async def _run(self) -> None:
         while True:
             facts = await self._queue.pop()
-            decision = decide(facts, self._nodes, FILTERS, SCORES, self._random)
-            if decision.node:
-                self._place(decision.node, facts)
-                self._queue.remove(facts.uid)
-                self._tasks.spawn(self._bind(facts, decision.node), f"bind {facts.key}")
-            else:
-                self._queue.failed(facts.uid)
-                self._tasks.spawn(self._report(facts, decision), f"report {facts.key}")
+            try:
+                self._schedule(facts)
+            except Exception:  # a fault about one pod must not keep the others waiting
+                log.exception("deciding on %s failed", facts.key)
+                self._queue.retry(facts.uid)
             await asyncio.sleep(0)  # let bindings and watches in between two decisions
+
+    def _schedule(self, facts: PodFacts) -> None:
+        decision = decide(facts, self._nodes, FILTERS, SCORES, self._random)
+        if decision.node:
+            self._place(decision.node, facts)
+            self._tasks.spawn(self._bind(facts, decision.node), f"bind {facts.key}")
+        else:
+            self._queue.failed(facts.uid, wants_room=decision.resolvable > 0)
+            self._tasks.spawn(self._report(facts, decision), f"report {facts.key}")
 
     async def _bind(self, facts: PodFacts, node: str) -> None:
         namespace, name = namespace_of(facts.pod), name_of(facts.pod)
@@ -85,18 +93,30 @@ class Scheduler:
         try:
             await self._client.create_subresource(PODS, name, namespace, "binding", binding)
         except ApiError as error:
-            self._take_back(facts, error)
+            log.info("binding %s failed: %s", facts.key, error)
+            self._take_back(facts, str(error))
             return
+        except Exception as error:  # the pod would stay assumed, and wait for ever
+            log.exception("binding %s failed", facts.key)
+            self._take_back(facts, repr(error))
+            return
+        self._queue.remove(facts.uid)
         self._events.event(facts.pod, "Normal", "Scheduled", f"Successfully assigned {facts.key} to {node}")
 
-    def _take_back(self, facts: PodFacts, error: ApiError) -> None:
-        """Undo an assumed placement and try again, unless the pod is gone or placed by another."""
-        log.info("binding %s failed: %s", facts.key, error)
-        self._displace(facts.uid)
+    def _take_back(self, facts: PodFacts, why: str) -> None:
+        """Undo an assumed placement and try again later, unless the pod is gone or placed by another.
+
+        What the watch has confirmed meanwhile (this binding, or another's) is no assumption any more.
+        """
+        placed = self._placed.get(facts.uid)
+        if placed is not None and placed[1] is facts:
+            self._displace(facts.uid)
         current = self._cache.get(PODS, facts.key)
         if current is not None and uid_of(current) == facts.uid and self._is_ours(current):
-            self._events.event(facts.pod, "Warning", "FailedScheduling", f"binding rejected: {error}")
-            self._queue.put(facts)
+            self._events.event(facts.pod, "Warning", "FailedScheduling", f"binding rejected: {why}")
+            self._queue.retry(facts.uid, read_pod(current))
+        else:
+            self._queue.remove(facts.uid)
 
     async def _report(self, facts: PodFacts, decision: Decision) -> None:
         message = decision.message()
@@ -145,7 +165,7 @@ class Scheduler:
         if new is None or is_finished(new):
             self._queue.remove(uid)
             if self._displace(uid):
-                self._queue.activate_all()  # there is room again
+                self._queue.room_made()
         elif node:
             self._queue.remove(uid)
             if old is None or uid not in self._placed or old.get("spec") != new.get("spec"):
@@ -158,27 +178,34 @@ class Scheduler:
     def _node_changed(self, old: Object | None, new: Object | None) -> None:
         if new is None:
             if old is not None:
-                self._nodes.remove_node(name_of(old))
+                name = name_of(old)
+                self._homeless.setdefault(name, set()).update(p.uid for p in self._nodes.remove_node(name))
             return
         if old is not None and scheduling_view(old) == scheduling_view(new):
             return  # a heartbeat
         self._nodes.set_node(new)
-        if old is None:  # pods may have been seen before their node
-            for node, facts in self._placed.values():
-                if node == name_of(new):
-                    self._nodes.add_pod(node, facts)
-        self._queue.activate_all()
+        for uid in self._homeless.pop(name_of(new), ()):  # pods may be seen before their node
+            node, facts = self._placed[uid]
+            self._nodes.add_pod(node, facts)
+        self._queue.nodes_changed()
 
     def _place(self, node: str, facts: PodFacts) -> None:
         self._displace(facts.uid)
         self._placed[facts.uid] = (node, facts)
-        self._nodes.add_pod(node, facts)
+        if not self._nodes.add_pod(node, facts):
+            self._homeless.setdefault(node, set()).add(facts.uid)
 
     def _displace(self, uid: str) -> bool:
         placed = self._placed.pop(uid, None)
-        if placed is not None:
-            self._nodes.remove_pod(placed[0], uid)
-        return placed is not None
+        if placed is None:
+            return False
+        self._nodes.remove_pod(placed[0], uid)
+        homeless = self._homeless.get(placed[0])
+        if homeless is not None:
+            homeless.discard(uid)
+            if not homeless:
+                del self._homeless[placed[0]]
+        return True
 
 
 def is_finished(pod: Object) -> bool:

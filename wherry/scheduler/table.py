@@ -29,28 +29,61 @@ _FIRST_CAPACITY = 8
 
 
 class Interned:
-    """A column of hashable values stored as codes; `values[code]` gives one back."""
+    """A column of hashable values stored as codes; `values[code]` gives one back.
+
+    A value no row has any more is forgotten: its code is free (None in `values`) until a new value takes it,
+    so the column is as large as the values in it, not as all that ever were.
+    """
 
     def __init__(self, capacity: int) -> None:
         self.codes: Ints = np.full(capacity, ABSENT, dtype=np.int64)
         self.values: list[Any] = []
+        self._uses: list[int] = []
+        self._free: list[int] = []
         self._code_of: dict[Any, int] = {}
+
+    @property
+    def is_empty(self) -> bool:
+        """Whether no row has a value."""
+        return not self._code_of
 
     def set(self, row: int, value: Any) -> None:
         """Put `value` in a row; None means absent."""
-        self.codes[row] = ABSENT if value is None else self.code(value)
+        before = int(self.codes[row])
+        code = ABSENT if value is None else self._taken_code(value)
+        self.codes[row] = code
+        if before != ABSENT:
+            self._release(before)
 
-    def code(self, value: Any) -> int:
-        """The code of a value, new if it was never seen."""
-        known = self._code_of.get(value)
-        if known is None:
-            known = self._code_of[value] = len(self.values)
-            self.values.append(value)
-        return known
+    def move(self, source: int, target: int) -> None:
+        """Put the value of the row `source` into `target`, and nothing into `source`."""
+        self.set(target, None)
+        self.codes[target], self.codes[source] = self.codes[source], ABSENT
 
     def known_code(self, value: Any) -> int:
-        """The code of a value; one that no row can have if it was never seen."""
+        """The code of a value; one that no row can have if no row has the value."""
         return self._code_of.get(value, ABSENT - 1)
+
+    def _taken_code(self, value: Any) -> int:
+        code = self._code_of.get(value)
+        if code is None:
+            if self._free:
+                code = self._free.pop()
+                self.values[code] = value
+            else:
+                code = len(self.values)
+                self.values.append(value)
+                self._uses.append(0)
+            self._code_of[value] = code
+        self._uses[code] += 1
+        return code
+
+    def _release(self, code: int) -> None:
+        self._uses[code] -= 1
+        if self._uses[code] == 0:
+            del self._code_of[self.values[code]]
+            self.values[code] = None
+            self._free.append(code)
 
 
 class NodeTable:
@@ -68,6 +101,8 @@ class NodeTable:
         self.unschedulable: Bools = np.zeros(self._capacity, dtype=np.bool_)
         self.taints = Interned(self._capacity)
         self.labels: dict[str, Interned] = {}
+        self._label_keys: list[set[str]] = []
+        """Which labels each row has."""
         self.pods: list[dict[str, PodFacts]] = []
         self.port_users: dict[tuple[str, int], dict[int, list[str]]] = {}
         """(protocol, port) -> row -> host addresses in use there."""
@@ -103,10 +138,10 @@ class NodeTable:
         self.unschedulable[row] = bool(spec.get("unschedulable"))
         self.taints.set(row, _frozen_taints(spec.get("taints") or ()))
         labels = {**labels_of(node), f"{FIELD_PREFIX}metadata.name": name_of(node)}
-        for key in labels.keys() - self.labels.keys():
-            self.labels[key] = Interned(self._capacity)
-        for key, interned in self.labels.items():
-            interned.set(row, labels.get(key))
+        for key in self._label_keys[row] - labels.keys():
+            self._set_label(row, key, None)
+        for key, value in labels.items():
+            self._set_label(row, key, value)
 
     def remove_node(self, name: str) -> list[PodFacts]:
         """Forget a node; the pods that were accounted to it."""
@@ -119,9 +154,10 @@ class NodeTable:
         last = len(self.names) - 1
         if row != last:
             self._move(last, row)
+        self._clear(last)
         self.names.pop()
         self.pods.pop()
-        self._clear(last)
+        self._label_keys.pop()
         return pods
 
     def add_pod(self, name: str, pod: PodFacts) -> bool:
@@ -168,12 +204,19 @@ class NodeTable:
             self._grow()
         self.names.append(name)
         self.pods.append({})
+        self._label_keys.append(set())
         self.row_of[name] = row
         return row
 
     def _move(self, source: int, target: int) -> None:
         for column in self._columns():
             column[target] = column[source]
+        self.taints.move(source, target)
+        for key in self._label_keys[target] - self._label_keys[source]:
+            self._set_label(target, key, None)
+        for key in self._label_keys[source]:
+            self.labels[key].move(source, target)
+        self._label_keys[target], self._label_keys[source] = self._label_keys[source], set()
         self.names[target], self.pods[target] = self.names[source], self.pods[source]
         self.row_of[self.names[target]] = target
         for users in self.port_users.values():
@@ -186,11 +229,25 @@ class NodeTable:
         for values in (self.pod_count, self.score_cpu, self.score_memory):
             values[row] = 0
         self.unschedulable[row] = False
-        for interned in (self.taints, *self.labels.values()):
-            interned.codes[row] = ABSENT
+        self.taints.set(row, None)
+        for key in list(self._label_keys[row]):
+            self._set_label(row, key, None)
+
+    def _set_label(self, row: int, key: str, value: str | None) -> None:
+        """Set or (None) take away a label of a row; a label no row has any more has no column."""
+        interned = self.labels.get(key)
+        if interned is None:
+            interned = self.labels[key] = Interned(self._capacity)
+        interned.set(row, value)
+        if value is not None:
+            self._label_keys[row].add(key)
+        else:
+            self._label_keys[row].discard(key)
+            if interned.is_empty:
+                del self.labels[key]
 
     def _columns(self) -> list[npt.NDArray[Any]]:
-        interned = (self.taints, *self.labels.values())
+        """All but the interned ones."""
         return [
             *self.allocatable.values(),
             *self.requested.values(),
@@ -198,7 +255,6 @@ class NodeTable:
             self.score_cpu,
             self.score_memory,
             self.unschedulable,
-            *(column.codes for column in interned),
         ]
 
     def _grow(self) -> None:

@@ -11,9 +11,10 @@ from typing import Any
 
 import numpy as np
 
+from wherry.objects.integers import parse_integer
 from wherry.scheduler.facts import PodFacts
 from wherry.scheduler.framework import Rejection, nobody, scaled
-from wherry.scheduler.table import FIELD_PREFIX, Bools, Ints, NodeTable
+from wherry.scheduler.table import ABSENT, FIELD_PREFIX, Bools, Ints, NodeTable
 
 
 class NodeAffinity:
@@ -69,33 +70,27 @@ def _rows(nodes: NodeTable, requirement: Mapping[str, Any]) -> Bools:
     if column is None:
         return np.full(len(nodes), absent_matches)
     codes, interned = column
+    if operator in ("In", "NotIn"):
+        wanted = [interned.known_code(value) for value in values]
+        found: Bools = codes == wanted[0] if len(wanted) == 1 else np.isin(codes, wanted)
+        return found if operator == "In" else ~found
+    if operator in ("Exists", "DoesNotExist"):
+        present: Bools = codes != ABSENT
+        return present if operator == "Exists" else ~present
     matches = _matcher(operator, values)
-    answers = np.array([*(matches(value) for value in interned.values), absent_matches], dtype=np.bool_)
+    answers = np.array([*map(matches, interned.values), absent_matches], dtype=np.bool_)
     rows: Bools = answers[codes]  # the code of an absent label is -1: the last answer
     return rows
 
 
-def _matcher(operator: str, values: Sequence[str]) -> Callable[[str], bool]:
-    """How a present value is judged. Unknown operators match nothing."""
-    match operator:
-        case "In":
-            return lambda value: value in values
-        case "NotIn":
-            return lambda value: value not in values
-        case "Exists":
-            return lambda _: True
-        case "Gt":
-            return lambda value: _compare(value, values) > 0
-        case "Lt":
-            return lambda value: _compare(value, values) < 0
-        case _:
-            return lambda _: False
+def _matcher(operator: str, values: Sequence[str]) -> Callable[[str | None], bool]:
+    """How a value is judged by an operator that compares numbers. Unknown operators match nothing."""
+    bound = parse_integer(values[0]) if values else None
+    if bound is None or operator not in ("Gt", "Lt"):
+        return lambda _: False
 
+    def matches(value: str | None) -> bool:
+        found = parse_integer(value) if value is not None else None
+        return found is not None and (found > bound if operator == "Gt" else found < bound)
 
-def _compare(value: str, bounds: Sequence[str]) -> int:
-    """-1, 0 or 1 as integers compare; 0 when either is no integer."""
-    try:
-        found, bound = int(value), int(bounds[0])
-    except (ValueError, IndexError):
-        return 0
-    return (found > bound) - (found < bound)
+    return matches

@@ -21,7 +21,7 @@ class TaintToleration:
         """See `FilterPlugin.filter`."""
         out = [
             any(taint[2] in HARD_EFFECTS and not tolerates_any(pod.tolerations, taint) for taint in taints)
-            for taints in nodes.taints.values
+            for taints in map(_known, nodes.taints.values)
         ]
         if not any(out):
             return []
@@ -31,12 +31,17 @@ class TaintToleration:
 
     def score(self, pod: PodFacts, nodes: NodeTable, feasible: Bools) -> Ints | None:
         """See `ScorePlugin.score`: fewer untolerated PreferNoSchedule taints are better."""
-        counts = [_untolerated_soft(pod, taints) for taints in nodes.taints.values]
+        counts = [_untolerated_soft(pod, taints) for taints in map(_known, nodes.taints.values)]
         if not any(counts):
             return None
         codes = nodes.column(nodes.taints.codes)
         raw: Ints = np.array([*counts, 0], dtype=np.int64)[codes]
         return scaled(raw, feasible, reverse=True)
+
+
+def _known(taints: tuple[Taint, ...] | None) -> tuple[Taint, ...]:
+    """The taints of a code; a free code (None) has none."""
+    return taints or ()
 
 
 def _untolerated_soft(pod: PodFacts, taints: tuple[Taint, ...]) -> int:
