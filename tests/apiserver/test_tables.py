@@ -6,10 +6,9 @@ from typing import Any
 import pytest
 
 from wherry.api.resource import Column, Resource, Strategy
-from wherry.apiserver.media_types import parse_accept
+from wherry.apiserver.media_types import PROTOBUF, parse_accept
 from wherry.apiserver.tables import (
     AS_IS,
-    PROTOBUF,
     EventForm,
     Form,
     negotiate,

@@ -12,8 +12,9 @@ import orjson
 
 from wherry.api.resource import Resource
 from wherry.apiserver import strictness
-from wherry.apiserver.call import JSON, Call
+from wherry.apiserver.call import Call
 from wherry.apiserver.json_problems import json_problem, summary
+from wherry.apiserver.media_types import JSON, PROTOBUF, YAML
 from wherry.apiserver.strictness import IGNORE, STRICT, WARN
 from wherry.objects.errors import ApiError, bad_request, unsupported_media_type
 from wherry.objects.meta import Object
@@ -22,8 +23,6 @@ from wherry.objects.nesting import MAX_DEPTH, TOO_DEEP, is_too_deep
 if TYPE_CHECKING:
     from wherry.api.schema import Findings
 
-YAML = "application/yaml"
-PROTOBUF = "application/vnd.kubernetes.protobuf"
 TAKEN = (JSON, YAML, PROTOBUF)
 OTHER_SCHEMAS = {
     ("autoscaling/v1", "Scale"): "io.k8s.api.autoscaling.v1.Scale",

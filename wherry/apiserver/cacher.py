@@ -120,6 +120,10 @@ class Cacher:
         """The object at a store key."""
         return self._objects.get(key)
 
+    def read(self, entry: Entry) -> Cached | None:
+        """A stored value as an object of this cacher, which it need not hold; None if nobody can read it."""
+        return self._take_over(entry)
+
     def list(
         self, namespace: str = "", *, start_after: str = "", limit: int = 0, match: Match | None = None
     ) -> tuple[CachedList, int]:

@@ -13,13 +13,13 @@ from typing import Any, Protocol
 import orjson
 
 from wherry.apiserver.cacher import Cached, CachedEvent
+from wherry.apiserver.media_types import JSON
 from wherry.apiserver.registry import Served
 from wherry.apiserver.request import RequestInfo
 from wherry.apiserver.user import User
 from wherry.kit.httpd.message import Answer, Request
 from wherry.objects.meta import Object
 
-JSON = "application/json"
 NO_HEADERS: Mapping[str, str] = {}
 
 

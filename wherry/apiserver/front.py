@@ -21,10 +21,11 @@ from wherry.apiserver.authentication.impersonation import impersonated
 from wherry.apiserver.call import AnyOutcome, Call, RawOutcome, WatchOutcome
 from wherry.apiserver.core import Core
 from wherry.apiserver.dispatch import dispatch
+from wherry.apiserver.media_types import JSON, PROTOBUF
 from wherry.apiserver.metrics import Key, RequestMetrics, metric_key
 from wherry.apiserver.paths import Paths
 from wherry.apiserver.presentation import FOR_PEOPLE, error_outcome, form_of, indented, present, watch_lens
-from wherry.apiserver.protobuf import PROTOBUF, WATCH_TYPE
+from wherry.apiserver.protobuf import WATCH_TYPE
 from wherry.apiserver.request import NO_QUERY, RequestInfo, parse_path, parse_query, request_info
 from wherry.apiserver.sinks import HttpSink, write_all
 from wherry.apiserver.subresources.catalog import LONG_RUNNING
@@ -43,7 +44,6 @@ from wherry.objects.errors import ApiError, internal, server_timeout, too_many_r
 
 log = logging.getLogger(__name__)
 
-JSON = "application/json"
 NO_CACHE = (("Cache-Control", "no-cache, private"),)
 WARNINGS_LIMIT, WARNING_LIMIT = 4096, 256
 """Characters of all warnings of an answer, and what is left of each when there are more."""

@@ -7,6 +7,8 @@ from functools import lru_cache
 from typing import NamedTuple
 
 JSON = "application/json"
+YAML = "application/yaml"
+PROTOBUF = "application/vnd.kubernetes.protobuf"
 
 
 class MediaType(NamedTuple):

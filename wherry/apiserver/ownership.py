@@ -7,7 +7,7 @@ from wherry.api.catalog import BUILTIN, by_kind
 from wherry.api.resource import Resource
 from wherry.api.versions import between
 from wherry.apiserver.call import Call
-from wherry.apiserver.core import Core
+from wherry.apiserver.parts import Parts
 from wherry.apiserver.request import is_set
 from wherry.objects.managed_fields import Convert, conflict_error, merge_apply, track_update
 from wherry.objects.meta import Object
@@ -32,7 +32,7 @@ def manager_of(call: Call) -> str:
     return agent[:MAX_MANAGER_CHARACTERS] or "unknown"
 
 
-def versions_of(core: Core, resource: Resource) -> list[Resource]:
+def versions_of(core: Parts, resource: Resource) -> list[Resource]:
     """Every version of the kind there is, whether served (built-in kinds) or not."""
     if resource.custom is not None:
         return [
@@ -43,7 +43,7 @@ def versions_of(core: Core, resource: Resource) -> list[Resource]:
     return [other for other in BUILTIN if other.is_version_of(resource)]
 
 
-def converter(core: Core, resource: Resource) -> Convert:
+def converter(core: Parts, resource: Resource) -> Convert:
     """Conversions between the versions of a kind, for field sets named in other versions.
 
     The versions of a custom kind are taken to have the same fields, also when a webhook converts them.
@@ -59,7 +59,7 @@ def converter(core: Core, resource: Resource) -> Convert:
     return convert
 
 
-def _version(core: Core, resource: Resource, api_version: str) -> Resource | None:
+def _version(core: Parts, resource: Resource, api_version: str) -> Resource | None:
     if api_version == resource.api_version:
         return resource
     if resource.custom is not None:
@@ -71,7 +71,7 @@ def _version(core: Core, resource: Resource, api_version: str) -> Resource | Non
 
 
 def track(
-    core: Core, call: Call, resource: Resource, old: Object | None, new: Object, resets: frozenset[str]
+    core: Parts, call: Call, resource: Resource, old: Object | None, new: Object, resets: frozenset[str]
 ) -> None:
     """Record in `new` that this call's manager set what differs from `old`, but for the fields in `resets`.
 
@@ -95,7 +95,7 @@ def track(
 
 
 def apply(
-    core: Core, call: Call, resource: Resource, live: Object | None, applied: Object, resets: frozenset[str]
+    core: Parts, call: Call, resource: Resource, live: Object | None, applied: Object, resets: frozenset[str]
 ) -> Object:
     """Server-side apply of `applied` on `live`; nobody comes to own the fields in `resets`.
 

@@ -12,15 +12,15 @@ import orjson
 from wherry.api.protobuf import ProtobufError, encode_watch_frame, wrap
 from wherry.apiserver import tables
 from wherry.apiserver.cacher import Cached, CachedEvent
-from wherry.apiserver.call import JSON, Call, Outcome
+from wherry.apiserver.call import Call, Outcome
 from wherry.apiserver.core import Core
-from wherry.apiserver.protobuf import PROTOBUF, error_frame, frame, in_protobuf
+from wherry.apiserver.media_types import JSON, PROTOBUF, YAML
+from wherry.apiserver.protobuf import error_frame, frame, in_protobuf
 from wherry.apiserver.registry import Served
 from wherry.apiserver.tables import AS_IS, Form
 from wherry.objects.errors import ApiError
 from wherry.objects.meta import Object
 
-YAML = "application/yaml"
 ANY_OR_JSON = frozenset({"", "*/*", JSON})
 PRETTY = frozenset({"1", "t", "T", "true", "True", "TRUE"})
 FOR_PEOPLE = ("curl", "Wget", "Mozilla/5.0")

@@ -13,11 +13,11 @@ from collections.abc import Sequence
 from wherry.api import protobuf
 from wherry.apiserver.cached import Cached
 from wherry.apiserver.call import Outcome
+from wherry.apiserver.media_types import PROTOBUF
 from wherry.apiserver.registry import Served
 from wherry.objects.errors import internal
 from wherry.objects.meta import Object
 
-PROTOBUF = protobuf.MEDIA_TYPE
 WATCH_TYPE = f"{PROTOBUF};stream=watch"
 ENCODED_TOGETHER = 100
 """So many objects are encoded before other requests get their turn: about 10 ms."""

@@ -22,7 +22,7 @@ from wherry.kit.repeat import Repeater
 from wherry.kit.tasks import Tasks
 from wherry.objects.errors import ApiError, corrupt_object, not_found, service_unavailable
 from wherry.objects.meta import Object
-from wherry.store.base import Store, StoreError, Subscription
+from wherry.store.base import Entry, Store, StoreError, Subscription
 
 log = logging.getLogger(__name__)
 
@@ -74,6 +74,13 @@ class Source:
 
     async def _open_again(self) -> None:
         await self.open()
+
+    def current(self, entry: Entry) -> Cached | None:
+        """What the store says stands at a key now, as the cacher shows it; None if that takes asking."""
+        cached = self.cacher.get(entry.key)
+        if cached is not None and cached.revision >= entry.revision:
+            return cached
+        return self.cacher.read(entry)
 
     async def close(self) -> None:
         """Stop following the store."""

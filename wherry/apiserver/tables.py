@@ -13,13 +13,12 @@ from functools import lru_cache
 from typing import Any, NamedTuple
 
 from wherry.api.resource import Resource
-from wherry.apiserver.media_types import JSON, parse_accept
+from wherry.apiserver.media_types import JSON, PROTOBUF, parse_accept
+from wherry.apiserver.options import META_GROUP
 from wherry.objects.errors import bad_request, not_acceptable
 from wherry.objects.meta import Object, metadata, revision_of
 
-META_GROUP = "meta.k8s.io"
 TABLE, PARTIAL, PARTIAL_LIST = "Table", "PartialObjectMetadata", "PartialObjectMetadataList"
-PROTOBUF = "application/vnd.kubernetes.protobuf"
 OFFERED = (JSON, "application/yaml")
 OFFERED_BUILT_IN = (*OFFERED, PROTOBUF)
 

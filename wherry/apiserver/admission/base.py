@@ -19,11 +19,15 @@ from wherry.apiserver.user import User
 from wherry.objects.meta import Object
 
 if TYPE_CHECKING:
+    from wherry.apiserver.cached import Cached
     from wherry.apiserver.call import Call
-    from wherry.apiserver.core import Core
     from wherry.apiserver.options import DeleteOptions
+    from wherry.apiserver.parts import Parts
+    from wherry.apiserver.registry import Served
 
 CREATE, UPDATE, DELETE, CONNECT = "CREATE", "UPDATE", "DELETE", "CONNECT"
+REVIEW_GROUPS = frozenset({"authentication.k8s.io", "authorization.k8s.io"})
+"""Kinds of these groups are questions, which are stored nowhere."""
 
 
 @dataclass(slots=True)
@@ -34,7 +38,7 @@ class Attributes:
     `has_generated_name` tells that the name was made up from metadata.generateName.
     """
 
-    core: Core
+    core: Parts
     operation: str
     resource: Resource
     subresource: str
@@ -54,6 +58,40 @@ class Attributes:
     """Who was asked what, kept by the plugins that may ask a second time."""
     settle: Callable[[bool], None] | None = None
     """What a plugin that reserved something wants called: with whether the write was stored."""
+
+    @classmethod
+    def of(
+        cls,
+        core: Parts,
+        call: Call,
+        served: Served,
+        operation: str,
+        obj: Object | None,
+        old: Object | None,
+        *,
+        cached: Cached | None = None,
+        name: str | None = None,
+        subresource: str | None = None,
+    ) -> Attributes:
+        """What the call does to one object, `cached` if it is stored already.
+
+        Name and subresource are the call's unless they are given.
+        """
+        info = call.info
+        return cls(
+            core,
+            operation,
+            served.resource,
+            info.subresource if subresource is None else subresource,
+            info.namespace if cached is None else cached.namespace,
+            (info.name if cached is None else cached.name) if name is None else name,
+            call.user,
+            obj,
+            old,
+            call.is_dry_run,
+            call.warnings,
+            call,
+        )
 
     def __enter__(self) -> None:
         """The write has been let pass and is being stored; the end of the block tells how that went."""
@@ -96,7 +134,7 @@ class Plugin(Protocol):
         """Whether it waits for servers that may themselves write what is being admitted."""
         ...
 
-    async def start(self, core: Core, changed: Callable[[], None]) -> None:
+    async def start(self, core: Parts, changed: Callable[[], None]) -> None:
         """Begin to follow what it needs; `changed` is to be called when `handles` says otherwise now."""
         ...
 
@@ -123,7 +161,7 @@ class BasePlugin:
     name = ""
     asks_outside = False
 
-    async def start(self, core: Core, changed: Callable[[], None]) -> None:
+    async def start(self, core: Parts, changed: Callable[[], None]) -> None:
         """Nothing to follow."""
 
     def close(self) -> None:
@@ -154,7 +192,7 @@ class AdmissionChain:
         self.plugins = tuple(plugins)
         self._concerned = Remembered(self._find_concerned)
 
-    async def start(self, core: Core) -> None:
+    async def start(self, core: Parts) -> None:
         """Let every plugin begin to follow what it needs. Raises ApiError (503)."""
         for plugin in self.plugins:
             await plugin.start(core, self._concerned.clear)
@@ -164,7 +202,7 @@ class AdmissionChain:
         for plugin in self.plugins:
             plugin.close()
 
-    def concerned(self, core: Core, resource: Resource, subresource: str, operation: str) -> Concerned:
+    def concerned(self, core: Parts, resource: Resource, subresource: str, operation: str) -> Concerned:
         """Who has something to say about such requests."""
         return self._concerned.about(core.registry, resource, subresource, operation)
 

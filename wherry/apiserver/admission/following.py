@@ -11,7 +11,7 @@ from typing import Generic, TypeVar
 
 from wherry.api.resource import Resource
 from wherry.apiserver.cacher import Cached, CachedEvent
-from wherry.apiserver.core import Core
+from wherry.apiserver.parts import Parts
 from wherry.objects.meta import Object
 from wherry.store.base import Subscription
 
@@ -38,7 +38,7 @@ class Followed(Generic[Made]):
         """Everything made, by the objects' names."""
         return [self._made[name] for name in sorted(self._made)]
 
-    async def start(self, core: Core, changed: Callable[[], None]) -> None:
+    async def start(self, core: Parts, changed: Callable[[], None]) -> None:
         """Read what is there, then call `changed` after every change. Raises ApiError (503)."""
         if core.registry.find(self._resource.group, self._resource.version, self._resource.plural) is None:
             return  # turned off in this server's configuration

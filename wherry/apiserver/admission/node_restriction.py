@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from wherry.api.coordination.leases import LEASES
 from wherry.api.core.nodes import NODES
+from wherry.api.core.pod_spec.annotations import MIRROR
 from wherry.api.core.pods import PODS
 from wherry.api.core.service_accounts import SERVICE_ACCOUNTS
 from wherry.api.resource import Resource
@@ -18,7 +19,6 @@ from wherry.apiserver.request import RequestInfo
 from wherry.objects.errors import ApiError, forbidden
 from wherry.objects.meta import Object, annotations_of, labels_of, uid_of
 
-MIRROR = "kubernetes.io/config.mirror"
 KUBERNETES_DOMAINS = ("kubernetes.io", "k8s.io")
 OPEN_LABEL_DOMAINS = ("kubelet.kubernetes.io", "node.kubernetes.io")
 OPEN_LABELS = frozenset(

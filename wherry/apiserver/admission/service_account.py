@@ -6,22 +6,22 @@ import asyncio
 import random
 from collections.abc import Sequence
 
+from wherry.api.core.pod_spec.annotations import MIRROR
 from wherry.api.core.pods import PODS
 from wherry.api.core.service_accounts import SERVICE_ACCOUNTS
 from wherry.api.resource import Resource
 from wherry.apiserver.admission.base import CREATE, Attributes, BasePlugin
 from wherry.apiserver.authorization.node import secret_names
 from wherry.apiserver.cacher import CachedEvent
-from wherry.apiserver.core import Core
+from wherry.apiserver.parts import Parts
 from wherry.objects.errors import forbidden
 from wherry.objects.meta import Object, annotations_of
+from wherry.objects.suffixes import random_suffix
 
 DEFAULT_ACCOUNT = "default"
 MOUNT_PATH = "/var/run/secrets/kubernetes.io/serviceaccount"
-MIRROR = "kubernetes.io/config.mirror"
 VOLUME_PREFIX = "kube-api-access-"
 TOKEN_SECONDS = 3607
-SUFFIX_ALPHABET = "bcdfghjklmnpqrstvwxz2456789"
 WAIT_FOR_DEFAULT_S = 3.0
 
 
@@ -73,7 +73,7 @@ def mirror_problem(pod: Object) -> str:
     return ""
 
 
-async def _account(core: Core, namespace: str, name: str) -> Object | None:
+async def _account(core: Parts, namespace: str, name: str) -> Object | None:
     """The account; the default one of a new namespace is waited for a moment, as it is on its way."""
     served = core.registry.of(SERVICE_ACCOUNTS)
     await served.source.open()
@@ -121,7 +121,7 @@ def mount_token(spec: Object, rng: random.Random) -> None:
     present = next((name for name in sorted(names) if name.startswith(VOLUME_PREFIX)), "")
     name = present
     while not name or (name in names and not present):
-        name = VOLUME_PREFIX + "".join(rng.choices(SUFFIX_ALPHABET, k=5))
+        name = VOLUME_PREFIX + random_suffix(rng)
     for container in without:
         mount = {"name": name, "readOnly": True, "mountPath": MOUNT_PATH}
         container["volumeMounts"] = [*(container.get("volumeMounts") or ()), mount]

@@ -17,10 +17,10 @@ from wherry.apiserver.aggregation.authentication import publish_authentication
 from wherry.apiserver.aggregation.availability import check
 from wherry.apiserver.aggregation.local import ALWAYS, MANAGED, ON_START, local_services
 from wherry.apiserver.aggregation.remote import Remote, Verdict
-from wherry.apiserver.bootstrap.run import ensure
 from wherry.apiserver.cacher import Cached, CachedEvent
-from wherry.apiserver.core import Core
 from wherry.apiserver.discovery import version_priority
+from wherry.apiserver.ensuring import ensure
+from wherry.apiserver.parts import Parts
 from wherry.client.api import Client
 from wherry.kit.tasks import Tasks
 from wherry.objects.conditions import with_condition
@@ -46,7 +46,7 @@ class Aggregator:
         self._changed = asyncio.Event()
         self._watches_services = False
 
-    async def start(self, core: Core, client: Client, starter: Client) -> None:
+    async def start(self, core: Parts, client: Client, starter: Client) -> None:
         """Register what is served here, then follow. Raises ApiError (503).
 
         `starter` is for the registration, which no webhook may keep from happening.
@@ -57,7 +57,7 @@ class Aggregator:
         self._tasks.spawn(self._run(core, client), "services")
         self._changed.set()
 
-    async def _register(self, core: Core, client: Client) -> None:
+    async def _register(self, core: Parts, client: Client) -> None:
         """Make the APIServices of what is built in what they should be; one nobody manages stays."""
         wanted = {name_of(obj): obj for obj in local_services(core.registry.resources())}
         await ensure(core, client, API_SERVICES, list(wanted.values()))
@@ -115,7 +115,7 @@ class Aggregator:
     def _wake(self, _: Sequence[CachedEvent] = ()) -> None:
         self._changed.set()
 
-    async def _run(self, core: Core, client: Client) -> None:
+    async def _run(self, core: Parts, client: Client) -> None:
         while True:
             await self._changed.wait()
             self._changed.clear()
@@ -126,7 +126,7 @@ class Aggregator:
                 await core.clock.sleep(1.0)
                 self._changed.set()
 
-    async def _sync(self, core: Core, client: Client) -> None:
+    async def _sync(self, core: Parts, client: Client) -> None:
         present = _services(core)
         await self._sync_local(core, client, present)
         wanted = {name_of(obj): obj for obj in present if (obj.get("spec") or {}).get("service")}
@@ -151,7 +151,7 @@ class Aggregator:
             self.remotes = remotes
             self.generation += 1
 
-    async def _sync_local(self, core: Core, client: Client, present: Sequence[Object]) -> None:
+    async def _sync_local(self, core: Parts, client: Client, present: Sequence[Object]) -> None:
         """Custom group versions come and go while the server runs; their APIServices follow."""
         wanted = {name_of(obj): obj for obj in local_services(core.registry.resources())}
         names = {name_of(obj) for obj in present}
@@ -163,7 +163,7 @@ class Aggregator:
             if is_ours and name_of(obj) not in wanted:
                 await _tolerating(404, client.delete(API_SERVICES, name_of(obj)))
 
-    async def _watch_services(self, core: Core) -> None:
+    async def _watch_services(self, core: Parts) -> None:
         await core.registry.open([SERVICES, ENDPOINT_SLICES])
         self._watches_services = True
         for resource in (SERVICES, ENDPOINT_SLICES):
@@ -182,7 +182,7 @@ class Aggregator:
                 if obj.namespace == namespace and name in (obj.name, owner):
                     self._wakes[remote.name].set()
 
-    async def _keep_checking(self, core: Core, client: Client, remote: Remote) -> None:
+    async def _keep_checking(self, core: Parts, client: Client, remote: Remote) -> None:
         wake = self._wakes[remote.name]
         while True:
             wake.clear()
@@ -206,7 +206,7 @@ class Aggregator:
                 woken.cancel()
 
 
-def _services(core: Core) -> list[Object]:
+def _services(core: Parts) -> list[Object]:
     """Every APIService there is."""
     found: list[Object] = []
 
@@ -228,7 +228,7 @@ async def _tolerating(code: int, write: Awaitable[Object]) -> None:
             raise
 
 
-async def _tell(core: Core, client: Client, name: str, verdict: Verdict) -> None:
+async def _tell(core: Parts, client: Client, name: str, verdict: Verdict) -> None:
     obj = await client.get(API_SERVICES, name)
     status = obj.get("status") or {}
     conditions = with_condition(

@@ -10,14 +10,14 @@ import orjson
 
 from wherry.api.core.config_maps import CONFIG_MAPS
 from wherry.apiserver.config import ApiServerConfig
-from wherry.apiserver.core import Core
+from wherry.apiserver.parts import Parts
 from wherry.client.api import Client
 from wherry.objects.meta import Object
 
 NAMESPACE, NAME = "kube-system", "extension-apiserver-authentication"
 
 
-async def publish_authentication(core: Core, client: Client) -> None:
+async def publish_authentication(core: Parts, client: Client) -> None:
     """Create the ConfigMap or make it say what holds now. Raises ApiError, OSError for unreadable files."""
     data = authentication_data(core.config)
     if not data:

@@ -7,16 +7,16 @@ import orjson
 from wherry.api.core.services import SERVICES
 from wherry.api.discovery.endpoint_slices import ENDPOINT_SLICES
 from wherry.apiserver.aggregation.remote import PASSED, Remote, Verdict
-from wherry.apiserver.core import Core
 from wherry.apiserver.endpoints import ready_endpoints, service_backend
 from wherry.apiserver.outbound import Target, Unreachable, read_answer
+from wherry.apiserver.parts import Parts
 from wherry.objects.errors import ApiError
 
 TIMEOUT_S = 5.0
 DISCOVERY_LIMIT_B = 8 * 1024 * 1024
 
 
-async def check(core: Core, remote: Remote) -> Verdict:
+async def check(core: Parts, remote: Remote) -> Verdict:
     """Look for service and endpoints, then ask for discovery; takes the resources over into `remote`."""
     problem = await _missing(core, remote)
     if problem is not None:
@@ -51,7 +51,7 @@ def _failed(message: str) -> Verdict:
     return Verdict("False", "FailedDiscoveryCheck", message)
 
 
-async def _missing(core: Core, remote: Remote) -> Verdict | None:
+async def _missing(core: Parts, remote: Remote) -> Verdict | None:
     """What of service, port and endpoints is not there; None if all is."""
     namespace, name, port = remote.service
     services, slices = core.registry.of(SERVICES), core.registry.of(ENDPOINT_SLICES)

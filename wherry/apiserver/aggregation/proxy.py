@@ -9,9 +9,9 @@ import orjson
 
 from wherry.apiserver.aggregation.remote import Remote
 from wherry.apiserver.call import Call, RawOutcome
-from wherry.apiserver.core import Core
 from wherry.apiserver.endpoints import service_backend
 from wherry.apiserver.outbound import Unreachable, foreign_error, passed_headers
+from wherry.apiserver.parts import Parts
 from wherry.apiserver.passing import passed_on
 from wherry.apiserver.user import User
 from wherry.kit.httpd.message import Response
@@ -26,7 +26,7 @@ METHODS = {
 }
 
 
-async def pass_on(core: Core, call: Call, remote: Remote) -> RawOutcome:
+async def pass_on(core: Parts, call: Call, remote: Remote) -> RawOutcome:
     """The answer of the extension API server. Raises ApiError (502, 503)."""
     if not remote.verdict.is_available:
         raise service_unavailable("service unavailable")

@@ -23,6 +23,7 @@ from wherry.api.resource import Resource
 from wherry.api.scheduling.priority_classes import PRIORITY_CLASSES
 from wherry.apiserver.bootstrap import endpoint, objects
 from wherry.apiserver.core import Core
+from wherry.apiserver.ensuring import create_if_missing, ensure
 from wherry.client.api import Client
 from wherry.objects.errors import ApiError
 from wherry.objects.meta import Object, name_of, namespace_of
@@ -40,22 +41,6 @@ async def bootstrap(core: Core, client: Client, address: str, port: int) -> None
         _roles(core, client),
         _endpoint(core, client, address, port),
     )
-
-
-async def ensure(core: Core, client: Client, resource: Resource, wanted: Sequence[Object]) -> None:
-    """Create those of `wanted` that are not there."""
-    served = core.registry.of(resource)
-    await served.source.open()
-    missing = [obj for obj in wanted if served.get(namespace_of(obj), name_of(obj)) is None]
-    await asyncio.gather(*(_create(client, resource, obj) for obj in missing))
-
-
-async def _create(client: Client, resource: Resource, obj: Object) -> None:
-    try:
-        await client.create(resource, obj)
-    except ApiError as error:
-        if error.reason != "AlreadyExists":
-            raise
 
 
 async def _roles(core: Core, client: Client) -> None:
@@ -77,7 +62,9 @@ async def _bring_in(
     present = await _present(core, resource, wanted)
     await asyncio.gather(
         *(
-            _create(client, resource, obj) if old is None else _reconcile(client, resource, old, obj, plan)
+            create_if_missing(client, resource, obj)
+            if old is None
+            else _reconcile(client, resource, old, obj, plan)
             for obj, old in zip(wanted, present, strict=True)
         )
     )
@@ -136,7 +123,7 @@ async def _put_right(
     await served.source.open()
     cached = served.get(namespace_of(wanted), name_of(wanted))
     if cached is None:
-        await _create(client, resource, wanted)
+        await create_if_missing(client, resource, wanted)
         return
     present = cached.decode()
     if all(present.get(field) == wanted.get(field) for field in fields):

@@ -20,6 +20,7 @@ import orjson
 from wherry.api.apiextensions.custom_kind import CustomKind
 from wherry.api.resource import Resource
 from wherry.apiserver import encoding
+from wherry.apiserver.cached import Cached
 from wherry.apiserver.core import Core
 from wherry.apiserver.customresources.views import UNREADABLE, VersionView, readable
 from wherry.apiserver.endpoints import webhook_backend, webhook_trust
@@ -336,6 +337,10 @@ class ConvertedSource(Source):
     def lost(self) -> None:
         """The next request reads anew: before that the webhook need not be asked."""
         self.is_ready = False
+
+    def current(self, entry: Entry) -> Cached | None:
+        """None: only the webhook knows, and `open` asks it."""
+        return None
 
     async def close(self) -> None:
         """Stop following the store and converting."""

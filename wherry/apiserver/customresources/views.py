@@ -18,7 +18,7 @@ from wherry.api.apiextensions.custom_kind import CustomKind
 from wherry.apiserver import encoding
 from wherry.objects.meta import Object
 from wherry.objects.structural import apply_defaults, prune
-from wherry.store.base import Entry, Event, Page, Sink, Store, Subscription
+from wherry.store.base import Entry, Event, Page, RevisionMismatch, Sink, Store, Subscription
 
 log = logging.getLogger(__name__)
 
@@ -68,11 +68,20 @@ class VersionView:
 
     async def update(self, key: str, value: bytes, *, expected: int, ttl_s: int | None = None) -> Entry:
         """See `Store.update`."""
-        return await self._store.update(key, self._stored(value), expected=expected, ttl_s=ttl_s)
+        try:
+            return await self._store.update(key, self._stored(value), expected=expected, ttl_s=ttl_s)
+        except RevisionMismatch as error:
+            raise self._overtaken(error) from error
 
     async def delete(self, key: str, *, expected: int) -> Entry:
         """See `Store.delete`."""
-        return await self._store.delete(key, expected=expected)
+        try:
+            return await self._store.delete(key, expected=expected)
+        except RevisionMismatch as error:
+            raise self._overtaken(error) from error
+
+    def _overtaken(self, error: RevisionMismatch) -> RevisionMismatch:
+        return RevisionMismatch(error.key, error.expected, self._shown(error.current))
 
     async def watch(
         self, prefix: str, after: int, sink: Sink, *, lost: Callable[[], None] | None = None

@@ -8,6 +8,7 @@ from http import HTTPStatus
 from wherry import KUBERNETES_VERSION
 from wherry.api.resource import Resource
 from wherry.apiserver.discovery import groups_of
+from wherry.apiserver.media_types import PROTOBUF
 from wherry.apiserver.openapi.operations import Operation, root_operations, version_operations
 from wherry.apiserver.openapi.parameters import Parameter
 from wherry.apiserver.openapi.schemas import GVK, CustomSchema, Schemas
@@ -15,7 +16,6 @@ from wherry.objects.meta import Object
 
 JSON_AND_YAML = ("application/json", "application/yaml")
 STREAM = "application/json;stream=watch"
-PROTOBUF = "application/vnd.kubernetes.protobuf"
 PROTOBUF_STREAM = f"{PROTOBUF};stream=watch"
 INFO: Object = {"title": "Kubernetes", "version": KUBERNETES_VERSION}
 BEARER: Object = {

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from wherry.apiserver.admission.base import CREATE, Attributes
+from wherry.apiserver.admission.base import CREATE, REVIEW_GROUPS, Attributes
 from wherry.apiserver.body import read_object
 from wherry.apiserver.call import AnyOutcome, Call, Result
 from wherry.apiserver.core import Core
 from wherry.apiserver.registry import Served
-from wherry.apiserver.reviews.catalog import REVIEW_GROUPS, review_of
+from wherry.apiserver.reviews.catalog import review_of
 from wherry.objects.meta import name_of
 
 
@@ -23,20 +23,7 @@ def review(core: Core, call: Call, served: Served) -> Result:
 
 async def _admitted(core: Core, call: Call, served: Served) -> AnyOutcome:
     obj = read_object(call, served.resource)
-    attributes = Attributes(
-        core,
-        CREATE,
-        served.resource,
-        "",
-        call.info.namespace,
-        name_of(obj),
-        call.user,
-        obj,
-        None,
-        call.is_dry_run,
-        call.warnings,
-        call,
-    )
+    attributes = Attributes.of(core, call, served, CREATE, obj, None, name=name_of(obj), subresource="")
     await core.admission.admit(attributes)
     await core.admission.validate(attributes)
     changed = Call(call.info, call.user, call.query, obj, call.content_type, call.headers, call.request)

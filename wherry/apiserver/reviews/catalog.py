@@ -11,7 +11,6 @@ from wherry.apiserver.core import Core
 from wherry.apiserver.registry import Served
 from wherry.objects.errors import path_not_found
 
-REVIEW_GROUPS = frozenset({"authentication.k8s.io", "authorization.k8s.io"})
 Review = Callable[[Core, Call, Served], Result]
 
 _PLACES = {

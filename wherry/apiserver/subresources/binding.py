@@ -5,15 +5,16 @@ from __future__ import annotations
 from wherry.api.core.pod_binding import bind, binding_refusal, validate_binding
 from wherry.apiserver.admission.base import CREATE, Attributes
 from wherry.apiserver.body import private_copy, read_object
+from wherry.apiserver.cached import Cached
 from wherry.apiserver.call import Call, Outcome
 from wherry.apiserver.core import Core
 from wherry.apiserver.options import check_write_options
 from wherry.apiserver.registry import Served
-from wherry.apiserver.verbs.write import Unfounded, other_incarnation, swap
-from wherry.objects.errors import conflict, invalid, not_found
+from wherry.apiserver.rewrite import rewrite, swap
+from wherry.apiserver.verbs.write import other_incarnation
+from wherry.objects.errors import conflict, invalid
 from wherry.objects.meta import uid_of
 
-ATTEMPTS = 16
 BOUND = {"kind": "Status", "apiVersion": "v1", "metadata": {}, "status": "Success", "code": 201}
 
 
@@ -22,29 +23,14 @@ async def binding(core: Core, call: Call, served: Served) -> Outcome:
     check_write_options(call.query, "CreateOptions")
     wanted = read_object(call, served.resource, "v1", "Binding")
     info = call.info
-    attributes = Attributes(
-        core,
-        CREATE,
-        served.resource,
-        "binding",
-        info.namespace,
-        info.name,
-        call.user,
-        wanted,
-        None,
-        call.is_dry_run,
-        call.warnings,
-        call,
-    )
+    attributes = Attributes.of(core, call, served, CREATE, wanted, None)
     await core.admission.admit(attributes)
     await core.admission.validate(attributes)
     errors = validate_binding(wanted)
     if errors:
         raise invalid("Binding", "", info.name, errors)
-    for _ in range(ATTEMPTS):
-        cached = served.get(info.namespace, info.name)
-        if cached is None:
-            raise not_found("pods", "", info.name)
+
+    async def attempt(cached: Cached) -> None:
         pod = cached.decode()
         uid = uid_of(wanted)
         if uid and uid != uid_of(pod):
@@ -52,13 +38,10 @@ async def binding(core: Core, call: Call, served: Served) -> Outcome:
         refusal = binding_refusal(pod)
         if refusal:
             raise conflict("pods/binding", "", info.name, refusal)
-        if call.is_dry_run:
-            break
-        try:
+        if not call.is_dry_run:
             await swap(core, served, cached, private_copy(bind(pod, wanted, core.timestamp())))
-        except Unfounded:
-            continue
-        break
-    else:
-        raise conflict("pods/binding", "", info.name)
+
+    await rewrite(
+        served, info.namespace, info.name, attempt, exhausted=conflict("pods/binding", "", info.name)
+    )
     return Outcome(obj=dict(BOUND), status=201)

@@ -25,20 +25,8 @@ async def admit_connection(core: Core, call: Call, served: Served) -> Object:
     concerned = core.admission.concerned(core, resource, info.subresource, CONNECT)
     if not concerned.admit and not concerned.validate:
         return options
-    attributes = Attributes(
-        core,
-        CONNECT,
-        resource,
-        info.subresource,
-        info.namespace,
-        info.name,
-        call.user,
-        options,
-        None,
-        False,
-        call.warnings,
-        call,
-    )
+    attributes = Attributes.of(core, call, served, CONNECT, options, None)
+    attributes.dry_run = False
     await core.admission.admit(attributes)
     await core.admission.validate(attributes)
     return options

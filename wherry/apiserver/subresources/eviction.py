@@ -11,11 +11,12 @@ from dataclasses import replace
 from wherry.api.policy.pod_disruption_budgets import POD_DISRUPTION_BUDGETS
 from wherry.apiserver.admission.base import CREATE, Attributes
 from wherry.apiserver.body import read_object
-from wherry.apiserver.cacher import Cached
+from wherry.apiserver.cached import Cached
 from wherry.apiserver.call import Call, Outcome
 from wherry.apiserver.core import Core
 from wherry.apiserver.options import DeleteOptions, delete_options
 from wherry.apiserver.registry import Served
+from wherry.apiserver.rewrite import Overtaken, rewrite, swap
 from wherry.apiserver.subresources.disruption import (
     RETRY_AFTER_S,
     lets_unhealthy_go,
@@ -26,12 +27,10 @@ from wherry.apiserver.subresources.disruption import (
     still_processed,
 )
 from wherry.apiserver.verbs.delete import check_preconditions, delete_object
-from wherry.apiserver.verbs.write import Unfounded, swap
-from wherry.objects.errors import ApiError, bad_request, conflict, not_found, server_timeout
+from wherry.objects.errors import ApiError, bad_request, not_found, server_timeout
 from wherry.objects.meta import Object, labels_of, name_of
 from wherry.objects.selectors import from_label_selector
 
-ATTEMPTS = 16
 EVICTED: Object = {"kind": "Status", "apiVersion": "v1", "metadata": {}, "status": "Success", "code": 201}
 MANY_BUDGETS = (
     "This pod has more than one PodDisruptionBudget, which the eviction subresource does not support."
@@ -51,20 +50,8 @@ async def eviction(core: Core, call: Call, served: Served) -> Outcome:
     pod = cached.decode()
     options = delete_options(call.query, wanted.get("deleteOptions"))
     dry_run = options.dry_run or call.is_dry_run
-    attributes = Attributes(
-        core,
-        CREATE,
-        served.resource,
-        "eviction",
-        info.namespace,
-        info.name,
-        call.user,
-        wanted,
-        pod,
-        dry_run,
-        call.warnings,
-        call,
-    )
+    attributes = Attributes.of(core, call, served, CREATE, wanted, pod)
+    attributes.dry_run = dry_run
     await core.admission.admit(attributes)
     await core.admission.validate(attributes)
     options = replace(delete_options(call.query, wanted.get("deleteOptions")), dry_run=dry_run)
@@ -74,10 +61,8 @@ async def eviction(core: Core, call: Call, served: Served) -> Outcome:
 
 async def _evict(core: Core, call: Call, served: Served, options: DeleteOptions) -> None:
     """Let the pod go if the budgets do. Raises ApiError (404, 409, 429, 500)."""
-    for _ in range(ATTEMPTS):
-        cached = served.get(call.info.namespace, call.info.name)
-        if cached is None:
-            raise not_found("pods", "", call.info.name)
+
+    async def attempt(cached: Cached) -> None:
         pod = cached.decode()
         if not needs_no_budget(pod):
             await _evict_by_budget(core, call, served, pod, options)
@@ -88,11 +73,12 @@ async def _evict(core: Core, call: Call, served: Served, options: DeleteOptions)
         try:
             await _remove(core, call, served, _as_seen(options, pod))
         except ApiError as error:
-            if error.code != 409 or served.get(call.info.namespace, call.info.name) is cached:
+            current = served.get(call.info.namespace, call.info.name)
+            if error.code != 409 or current is cached:
                 raise
-            continue  # it may have started meanwhile, and then the budgets are to be asked
-        return
-    raise conflict("pods", "", call.info.name)
+            raise Overtaken(current) from error  # it may have started meanwhile: then the budgets are asked
+
+    await rewrite(served, call.info.namespace, call.info.name, attempt)
 
 
 async def _evict_by_budget(
@@ -128,53 +114,47 @@ async def _take_room(core: Core, pod: Object, dry_run: bool) -> str:
     """
     budgets = core.registry.of(POD_DISRUPTION_BUDGETS)
     await budgets.source.open()
-    name = ""
-    for _ in range(ATTEMPTS):
-        found = _budgets_of(budgets, pod)
-        if not found:
-            return ""
-        if len(found) > 1:
-            raise ApiError(500, "", MANY_BUDGETS)
-        cached, budget = found[0]
-        name = name_of(budget)
+    found = _budgets_of(budgets, pod)
+    if not found:
+        return ""
+    if len(found) > 1:
+        raise ApiError(500, "", MANY_BUDGETS)
+    name = found[0].name
+
+    async def attempt(cached: Cached) -> str:
+        budget = cached.decode()
         if lets_unhealthy_go(budget, pod):
             return name
         changed = note_disruption(budget, name_of(pod), core.timestamp())
-        if dry_run:
-            return ""
-        try:
+        if not dry_run:
             await swap(core, budgets, cached, changed)
-        except Unfounded:
-            continue
         return ""
-    raise server_timeout(f'couldn\'t update PodDisruptionBudget "{name}" due to conflicts', RETRY_AFTER_S)
+
+    why = f'couldn\'t update PodDisruptionBudget "{name}" due to conflicts'
+    exhausted = server_timeout(why, RETRY_AFTER_S)
+    return await rewrite(budgets, found[0].namespace, name, attempt, exhausted=exhausted)
 
 
-def _budgets_of(budgets: Served, pod: Object) -> list[tuple[Cached, Object]]:
+def _budgets_of(budgets: Served, pod: Object) -> list[Cached]:
     found = []
     for cached in budgets.cacher.list(pod["metadata"]["namespace"])[0]:
-        budget = cached.decode()
-        selector = (budget.get("spec") or {}).get("selector")
+        selector = (cached.decode().get("spec") or {}).get("selector")
         if selector is not None and from_label_selector(selector).matches(labels_of(pod)):
-            found.append((cached, budget))
+            found.append(cached)
     return found
 
 
 async def _mark(core: Core, call: Call, served: Served, options: DeleteOptions) -> DeleteOptions:
     """Note on the pod why it goes; the options with the version that came of it, if they name one."""
     info = call.info
-    for _ in range(ATTEMPTS):
-        cached = served.get(info.namespace, info.name)
-        if cached is None:
-            raise not_found("pods", "", info.name)
+
+    async def attempt(cached: Cached) -> DeleteOptions:
         pod = cached.decode()
         check_preconditions(served, cached, pod, options)
         marked = marked_as_evicted(pod, core.timestamp())
-        try:
-            await swap(core, served, cached, marked)
-        except Unfounded:
-            continue
+        await swap(core, served, cached, marked)
         if options.resource_version:
             return replace(options, resource_version=marked["metadata"]["resourceVersion"])
         return options
-    raise conflict("pods", "", info.name)
+
+    return await rewrite(served, info.namespace, info.name, attempt)

@@ -40,20 +40,7 @@ async def token(core: Core, call: Call, served: Served) -> Outcome:
     lifetime_s = DEFAULT_LIFETIME_S if spec.get("expirationSeconds") is None else spec["expirationSeconds"]
     request["metadata"]["creationTimestamp"] = core.timestamp()
     _check_lifetime(lifetime_s)
-    attributes = Attributes(
-        core,
-        CREATE,
-        served.resource,
-        "token",
-        info.namespace,
-        info.name,
-        call.user,
-        request,
-        None,
-        call.is_dry_run,
-        call.warnings,
-        call,
-    )
+    attributes = Attributes.of(core, call, served, CREATE, request, None)
     await core.admission.admit(attributes)
     await core.admission.validate(attributes)
     spec = request.get("spec") or {}

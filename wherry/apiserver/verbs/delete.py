@@ -17,8 +17,9 @@ from wherry.apiserver.call import Call, Outcome
 from wherry.apiserver.core import Core
 from wherry.apiserver.options import DeleteOptions, delete_options
 from wherry.apiserver.registry import Served
+from wherry.apiserver.rewrite import remove, rewrite, swap
 from wherry.apiserver.verbs.delete_unreadable import delete_unreadable
-from wherry.apiserver.verbs.write import UPDATE_ATTEMPTS, Unfounded, finalizers_of, remove, swap
+from wherry.apiserver.verbs.write import finalizers_of
 from wherry.objects.errors import conflict
 from wherry.objects.meta import Object, format_time, parse_time
 
@@ -74,27 +75,23 @@ async def delete_object(
     `is_admitted` tells that whatever deletes it was admitted already, as an eviction is.
     """
     resource = served.resource
-    for _ in range(UPDATE_ATTEMPTS):
-        cached = served.get(call.info.namespace, name)
-        if cached is None:
-            raise served.absent(call.info.namespace, name)
+
+    async def attempt(cached: Cached) -> Outcome:
         old = served.decode(cached)
         check_preconditions(served, cached, old, options)
         if not is_admitted:
             await _admit(core, call, served, cached, old, options)
         plan = plan_deletion(served.decode(cached), options, resource.strategy, core.now())
-        try:
-            if plan.removes:
-                revision = cached.revision if options.dry_run else await remove(core, served, cached, old)
-                return _gone(served, old, revision)
-            if plan.changed is None:
-                return Outcome(obj=old)
-            if not options.dry_run:
-                await swap(core, served, cached, plan.changed)
-            return Outcome(obj=plan.changed, status=202 if options.orphan_dependents is False else 200)
-        except Unfounded:
-            await served.source.open()  # what overtook may still be on its way here
-    raise conflict(resource.plural, resource.group, name)
+        if plan.removes:
+            revision = cached.revision if options.dry_run else await remove(core, served, cached, old)
+            return _gone(served, old, revision)
+        if plan.changed is None:
+            return Outcome(obj=old)
+        if not options.dry_run:
+            await swap(core, served, cached, plan.changed)
+        return Outcome(obj=plan.changed, status=202 if options.orphan_dependents is False else 200)
+
+    return await rewrite(served, call.info.namespace, name, attempt)
 
 
 def check_preconditions(served: Served, cached: Cached, obj: Object, options: DeleteOptions) -> None:
@@ -118,21 +115,8 @@ def check_preconditions(served: Served, cached: Cached, obj: Object, options: De
 async def _admit(
     core: Core, call: Call, served: Served, cached: Cached, old: Object, options: DeleteOptions
 ) -> None:
-    attributes = Attributes(
-        core,
-        DELETE,
-        served.resource,
-        "",
-        cached.namespace,
-        cached.name,
-        call.user,
-        None,
-        old,
-        options.dry_run,
-        call.warnings,
-        call,
-        options,
-    )
+    attributes = Attributes.of(core, call, served, DELETE, None, old, cached=cached, subresource="")
+    attributes.dry_run, attributes.deletion = options.dry_run, options
     await core.admission.admit(attributes)
     await core.admission.validate(attributes)
 

@@ -19,10 +19,10 @@ from wherry.apiserver.call import Call, Outcome
 from wherry.apiserver.core import Core
 from wherry.apiserver.options import check_write_options
 from wherry.apiserver.registry import Served
+from wherry.apiserver.rewrite import ATTEMPTS
 from wherry.apiserver.verbs.patched import check_applied, check_patched, go_text
 from wherry.apiserver.verbs.update import check_name
 from wherry.apiserver.verbs.write import (
-    UPDATE_ATTEMPTS,
     Rules,
     create_object,
     is_gone,
@@ -158,7 +158,7 @@ async def _apply(core: Core, call: Call, served: Served, rules: Rules) -> Outcom
     """Create or update, whichever it is in the end: others may create or delete the object meanwhile."""
     resource, info = served.resource, call.info
     applied = read_applied(call, resource)
-    for _ in range(UPDATE_ATTEMPTS):
+    for _ in range(ATTEMPTS):
         is_there = served.get(info.namespace, info.name) is not None
         try:
             if is_there or info.subresource:

@@ -22,6 +22,7 @@ from wherry.apiserver.core import Core
 from wherry.apiserver.owners import drop_repeated_owners
 from wherry.apiserver.registry import Served
 from wherry.apiserver.request import RequestInfo
+from wherry.apiserver.rewrite import ATTEMPTS, remove, rewrite, swap
 from wherry.kit.tasks import to_the_end
 from wherry.objects.errors import (
     ApiError,
@@ -31,24 +32,17 @@ from wherry.objects.errors import (
     conflict,
     invalid,
     invalid_value,
-    not_found,
 )
 from wherry.objects.managed_fields import STATUS, forget_new_times
 from wherry.objects.meta import Object, is_deleting
 from wherry.objects.sameness import is_identical
-from wherry.store.base import KeyExists, KeyMissing, RevisionMismatch
+from wherry.objects.suffixes import LENGTH, random_suffix
+from wherry.store.base import KeyExists
 
 GENERATED_NAME_ATTEMPTS = 8
-RANDOM_SUFFIX_LENGTH = 5
-MAX_GENERATED_BASE = 63 - RANDOM_SUFFIX_LENGTH
-SUFFIX_ALPHABET = "bcdfghjklmnpqrstvwxz2456789"
-UPDATE_ATTEMPTS = 32
+MAX_GENERATED_BASE = 63 - LENGTH
 UNORDERED_ATTEMPTS = 1000
 """How often a write starts over where writers take no turns: each time somebody else has succeeded."""
-
-
-class Unfounded(Exception):
-    """The object was written between reading and writing; decide anew on what stands there now."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,21 +99,8 @@ async def create_object(
     if generates:
         meta["name"] = generate_name(core, served, meta["generateName"], call.info.namespace)
     strategy.default(obj)
-    attributes = Attributes(
-        core,
-        CREATE,
-        resource,
-        call.info.subresource,
-        call.info.namespace,
-        meta.get("name") or "",
-        call.user,
-        obj,
-        None,
-        call.is_dry_run,
-        call.warnings,
-        call,
-        has_generated_name=generates,
-    )
+    attributes = Attributes.of(core, call, served, CREATE, obj, None, name=meta.get("name") or "")
+    attributes.has_generated_name = generates
     if tracks_owners:
         ownership.track(core, call, resource, None, obj, main_rules(resource).resets)
     _prepare_new(core, strategy, obj)
@@ -224,8 +205,7 @@ def generate_name(core: Core, served: Served, base: str, namespace: str) -> str:
     """`base` with a random suffix, one that is free if a few attempts find it."""
     name = ""
     for _ in range(GENERATED_NAME_ATTEMPTS):
-        suffix = "".join(core.random.choices(SUFFIX_ALPHABET, k=RANDOM_SUFFIX_LENGTH))
-        name = base[:MAX_GENERATED_BASE] + suffix
+        name = base[:MAX_GENERATED_BASE] + random_suffix(core.random)
         if served.get(namespace, name) is None:
             break
     return name
@@ -268,22 +248,19 @@ async def update_object(
     # A webhook may itself write the object it is asked about: nobody may hold the turn meanwhile.
     asks = core.admission.concerned(core, resource, info.subresource, UPDATE).asks_outside
     async with nullcontext() if asks else core.turns.of(resource.key(info.namespace, info.name)):
-        for _ in range(UNORDERED_ATTEMPTS if asks else UPDATE_ATTEMPTS):
-            cached = served.get(info.namespace, info.name)
-            if cached is None:
-                raise served.absent(info.namespace, info.name)
-            new = produce(served.decode(cached))
-            try:
-                return await write_over(core, call, served, cached, new, rules)
-            except Unfounded:
-                await served.source.open()  # what overtook may still be on its way here
-    raise conflict(resource.plural, resource.group, info.name)
+        return await rewrite(
+            served,
+            info.namespace,
+            info.name,
+            lambda cached: write_over(core, call, served, cached, produce(served.decode(cached)), rules),
+            attempts=UNORDERED_ATTEMPTS if asks else ATTEMPTS,
+        )
 
 
 async def write_over(
     core: Core, call: Call, served: Served, cached: Cached, new: Object, rules: Rules
 ) -> Outcome:
-    """Replace the stored `cached` by `new`. Raises ApiError, and Unfounded when it was overtaken."""
+    """Replace the stored `cached` by `new`. Raises ApiError, and Overtaken when it was."""
     resource = served.resource
     strategy = resource.strategy
     old = served.decode(cached)
@@ -292,20 +269,7 @@ async def write_over(
     if call.info.verb == "update":
         drop_repeated_owners(new, call.warnings)
     strategy.default(new)
-    attributes = Attributes(
-        core,
-        UPDATE,
-        resource,
-        call.info.subresource,
-        cached.namespace,
-        cached.name,
-        call.user,
-        new,
-        old,
-        call.is_dry_run,
-        call.warnings,
-        call,
-    )
+    attributes = Attributes.of(core, call, served, UPDATE, new, old, cached=cached)
     if rules.tracks_owners:
         ownership.track(core, call, resource, old, new, rules.resets)
     now = core.timestamp()
@@ -347,44 +311,6 @@ async def _update_reserved(
             raise
         reservation.commit()
         return Outcome(obj=new)
-
-
-async def swap(core: Core, served: Served, cached: Cached, new: Object) -> None:
-    """Write `new` where `cached` stands; sets its resourceVersion. Raises Unfounded, ApiError (404).
-
-    A client that named the version its write is based on gets its conflict when that is decided anew.
-    """
-    resource = served.resource
-    data = encoding.encode_stored(served.to_storage(new))
-    try:
-        with core.storing("update", resource):
-            entry = await served.store.update(
-                cached.key, data, expected=cached.revision, ttl_s=resource.ttl_s
-            )
-    except RevisionMismatch as error:
-        raise Unfounded from error
-    except KeyMissing as error:
-        raise not_found(resource.plural, resource.group, cached.name) from error
-    new["metadata"]["resourceVersion"] = str(entry.revision)
-
-
-async def remove(core: Core, served: Served, cached: Cached, obj: Object) -> int:
-    """Delete `cached`; the revision of the deletion. Raises Unfounded, ApiError (404)."""
-    removing = _remove(core, served, cached, obj)
-    return await (to_the_end(removing) if core.services.concerns(served.resource) else removing)
-
-
-async def _remove(core: Core, served: Served, cached: Cached, obj: Object) -> int:
-    resource = served.resource
-    try:
-        with core.storing("delete", resource):
-            entry = await served.store.delete(cached.key, expected=cached.revision)
-    except RevisionMismatch as error:
-        raise Unfounded from error
-    except KeyMissing as error:
-        raise not_found(resource.plural, resource.group, cached.name) from error
-    core.services.release(resource, obj)
-    return entry.revision
 
 
 async def _finish(core: Core, served: Served, cached: Cached, new: Object) -> Outcome:

@@ -12,14 +12,14 @@ from typing import Any
 import orjson
 
 from wherry.objects.meta import Object
+from wherry.objects.suffixes import ALPHABET
 
 HASH_LABEL = "pod-template-hash"
-_ALPHABET = "bcdfghjklmnpqrstvwxz2456789"
 
 
 def safe_encode(text: str) -> str:
     """Each character mapped into the safe alphabet."""
-    return "".join(_ALPHABET[ord(character) % len(_ALPHABET)] for character in text)
+    return "".join(ALPHABET[ord(character) % len(ALPHABET)] for character in text)
 
 
 def template_hash(template: Object, collision_count: int | None) -> str:

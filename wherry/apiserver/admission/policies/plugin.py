@@ -6,7 +6,7 @@ from collections.abc import Callable
 from typing import NamedTuple
 
 from wherry.api.resource import Resource
-from wherry.apiserver.admission.base import Attributes, BasePlugin
+from wherry.apiserver.admission.base import REVIEW_GROUPS, Attributes, BasePlugin
 from wherry.apiserver.admission.following import Followed
 from wherry.apiserver.admission.matching.equivalents import equivalents
 from wherry.apiserver.admission.matching.rules import is_exempt
@@ -14,8 +14,7 @@ from wherry.apiserver.admission.policies.matching import Candidate, candidates
 from wherry.apiserver.admission.policies.params import ParamsProblem, params_of, params_resource
 from wherry.apiserver.admission.policies.policy import Binding, Policy, binding_of, policy_of
 from wherry.apiserver.admission.remembered import Remembered
-from wherry.apiserver.core import Core
-from wherry.apiserver.reviews.catalog import REVIEW_GROUPS
+from wherry.apiserver.parts import Parts
 from wherry.apiserver.user import BOOTSTRAP
 from wherry.objects.errors import ApiError
 from wherry.objects.meta import Object, name_of, namespace_of
@@ -51,9 +50,9 @@ class PolicyPlugin(BasePlugin):
         self._policies = Followed(policies, policy_of)
         self._bindings = Followed(bindings, binding_of)
         self._found = Remembered(self._find_candidates)
-        self._core: Core | None = None
+        self._core: Parts | None = None
 
-    async def start(self, core: Core, changed: Callable[[], None]) -> None:
+    async def start(self, core: Parts, changed: Callable[[], None]) -> None:
         """Follow policies and bindings. Raises ApiError (503)."""
         self._core = core
 

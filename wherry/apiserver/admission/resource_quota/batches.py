@@ -18,15 +18,15 @@ from math import inf
 from wherry.api.core.resource_quotas import RESOURCE_QUOTAS
 from wherry.api.quota.amounts import Amounts
 from wherry.apiserver.admission.resource_quota.plan import Demand, Refusal, reserve, taken_of, with_more
-from wherry.apiserver.core import Core
-from wherry.apiserver.verbs.write import Unfounded, swap
+from wherry.apiserver.cached import Cached
+from wherry.apiserver.parts import Parts
+from wherry.apiserver.rewrite import ATTEMPTS, Overtaken, rewrite, swap
 from wherry.kit.clock import Timer
 from wherry.objects.errors import ApiError, conflict, internal
 from wherry.objects.meta import Object, name_of
 
 log = logging.getLogger(__name__)
 
-ATTEMPTS = 16
 REMEMBERED_S = 2.0
 """Longer than a count takes from looking to writing down what it saw."""
 
@@ -64,7 +64,7 @@ class Batches:
         self._running: dict[str, asyncio.Task[None]] = {}
         self._timers: dict[str, Timer] = {}
 
-    async def reserve(self, core: Core, namespace: str, demand: Demand, *, dry_run: bool) -> Waiter:
+    async def reserve(self, core: Parts, namespace: str, demand: Demand, *, dry_run: bool) -> Waiter:
         """Return once the quotas have what `demand` adds. Raises Refusal, and ApiError (409, 503)."""
         waiter = Waiter(demand, dry_run, asyncio.get_running_loop().create_future())
         self._waiting.setdefault(namespace, []).append(waiter)
@@ -80,7 +80,7 @@ class Batches:
             raise answer
         return waiter
 
-    def settle(self, core: Core, namespace: str, waiter: Waiter, stored: bool) -> None:
+    def settle(self, core: Parts, namespace: str, waiter: Waiter, stored: bool) -> None:
         """The request ended: what it took is used now, or is given back."""
         now = core.clock.monotonic()
         if stored:
@@ -93,7 +93,7 @@ class Batches:
             self._ensure_running(core, namespace)
             self._forget(namespace, now)
 
-    def uncounted(self, core: Core, namespace: str, quota: str, revision: int) -> list[Amounts]:
+    def uncounted(self, core: Parts, namespace: str, quota: str, revision: int) -> list[Amounts]:
         """What was taken of a quota for objects a count may not have seen.
 
         These are the ones that are being stored, and those stored after `revision`, the quota's own that
@@ -111,7 +111,7 @@ class Batches:
         if kept:
             self._granted[namespace] = kept
 
-    def _forget_in(self, core: Core, namespace: str, delay_s: float) -> None:
+    def _forget_in(self, core: Parts, namespace: str, delay_s: float) -> None:
         """See to it that requests are forgotten in time, in namespaces too where no other ever comes."""
 
         def forget() -> None:
@@ -133,12 +133,12 @@ class Batches:
         for task in self._running.values():
             task.cancel()
 
-    def _ensure_running(self, core: Core, namespace: str) -> None:
+    def _ensure_running(self, core: Parts, namespace: str) -> None:
         if namespace not in self._running:
             # A task of its own: the request that happens to be first may be given up half-way.
             self._running[namespace] = asyncio.ensure_future(self._run(core, namespace))
 
-    async def _run(self, core: Core, namespace: str) -> None:
+    async def _run(self, core: Parts, namespace: str) -> None:
         try:
             while namespace in self._waiting or namespace in self._returned:
                 for taken in self._returned.pop(namespace, ()):
@@ -149,7 +149,7 @@ class Batches:
             for waiter in self._waiting.pop(namespace, ()):
                 self._tell(namespace, waiter, {})  # only when this was cut short
 
-    async def _decide_all(self, core: Core, namespace: str, batch: list[Waiter]) -> None:
+    async def _decide_all(self, core: Parts, namespace: str, batch: list[Waiter]) -> None:
         answers: Answers = {}
         # Remembered before their quotas are written: a count based on what is written then must know.
         self._granted.setdefault(namespace, []).extend(batch)
@@ -178,16 +178,16 @@ class Batches:
             self._returned.setdefault(namespace, []).append(waiter.taken)
 
 
-async def _decide(core: Core, namespace: str, batch: list[Waiter], answers: Answers) -> None:
+async def _decide(core: Parts, namespace: str, batch: list[Waiter], answers: Answers) -> None:
     """Put an answer for every request of the batch into `answers`, and what they took into the quotas.
 
     Raises ApiError when the quotas cannot be written.
     """
     served = core.registry.of(RESOURCE_QUOTAS)
     undecided, written = batch, set[str]()
+    present = {cached.name: cached for cached in served.cacher.list(namespace)[0]}
     for _ in range(ATTEMPTS):
-        # A quota that was written has what it needs, whatever became of the others.
-        stored = [cached for cached in served.cacher.list(namespace)[0] if cached.name not in written]
+        stored = list(present.values())
         before = [cached.decode() for cached in stored]
         after, undecided = _grant(before, undecided, answers)
         try:
@@ -195,7 +195,13 @@ async def _decide(core: Core, namespace: str, batch: list[Waiter], answers: Answ
                 if new is not old:
                     await swap(core, served, cached, new)
                     written.add(cached.name)
-        except Unfounded:
+        except Overtaken as error:
+            # A quota that was written has what it needs, whatever became of the others.
+            present = {
+                item.name: item for item in served.cacher.list(namespace)[0] if item.name not in written
+            }
+            if error.current is not None and error.current.name in present:
+                present[error.current.name] = error.current
             continue
         finally:
             for waiter in undecided:
@@ -226,22 +232,20 @@ def _grant(
     return quotas, granted
 
 
-async def _give_back(core: Core, namespace: str, taken: Mapping[str, Mapping[str, Decimal]]) -> None:
+async def _give_back(core: Parts, namespace: str, taken: Mapping[str, Mapping[str, Decimal]]) -> None:
     """Take the amounts off the quotas again; what cannot be written is left to the next count."""
     served = core.registry.of(RESOURCE_QUOTAS)
     for name, amounts in taken.items():
         less = {resource: -amount for resource, amount in amounts.items()}
-        for _ in range(ATTEMPTS):
-            cached = served.get(namespace, name)
-            if cached is None:
-                break
+
+        async def attempt(cached: Cached, less: Amounts = less) -> None:
             quota = cached.decode()
             changed = with_more(quota, less)
-            try:
-                if changed is not quota:
-                    await swap(core, served, cached, changed)
-            except Unfounded:
-                continue
-            except ApiError as error:
+            if changed is not quota:
+                await swap(core, served, cached, changed)
+
+        try:
+            await rewrite(served, namespace, name, attempt)
+        except ApiError as error:
+            if error.code != 404:
                 log.warning("quota %s/%s: nothing could be given back: %s", namespace, name, error.message)
-            break

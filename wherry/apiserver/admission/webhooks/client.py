@@ -16,9 +16,9 @@ from wherry.api.resource import Resource
 from wherry.apiserver.admission.base import Attributes
 from wherry.apiserver.admission.webhooks.configuration import Webhook
 from wherry.apiserver.admission.webhooks.review import InvalidAnswer, Verdict, review_of, verdict
-from wherry.apiserver.core import Core
 from wherry.apiserver.endpoints import webhook_backend, webhook_trust
 from wherry.apiserver.outbound import Unreachable, read_answer
+from wherry.apiserver.parts import Parts
 from wherry.objects.errors import ApiError
 from wherry.objects.meta import Object
 
@@ -78,7 +78,7 @@ def _with_timeout(query: str, timeout_s: int) -> str:
     return f"{query}{'&' if query else ''}timeout={timeout_s}s"
 
 
-async def _post(core: Core, webhook: Webhook, body: bytes) -> Any:
+async def _post(core: Parts, webhook: Webhook, body: bytes) -> Any:
     shown = f'failed to call webhook: Post "{shown_url(webhook.client_config, webhook.timeout_s)}"'
     try:
         backend = await webhook_backend(core.registry, core.random, webhook.client_config)

@@ -19,7 +19,7 @@ from wherry.apiserver.admission.remembered import Remembered
 from wherry.apiserver.admission.webhooks.client import CallFailed
 from wherry.apiserver.admission.webhooks.configuration import Webhook, webhooks_of
 from wherry.apiserver.admission.webhooks.review import Verdict, failure, no_dry_run
-from wherry.apiserver.core import Core
+from wherry.apiserver.parts import Parts
 from wherry.apiserver.user import BOOTSTRAP
 from wherry.objects.cel import Budget
 from wherry.objects.cel.cost import COST_LIMIT_OF_MATCH_CONDITIONS
@@ -47,9 +47,9 @@ class WebhookPlugin(BasePlugin):
         self._metrics = metrics
         self._webhooks: tuple[Webhook, ...] = ()
         self._invocations = Remembered(self._find_invocations)
-        self._core: Core | None = None
+        self._core: Parts | None = None
 
-    async def start(self, core: Core, changed: Callable[[], None]) -> None:
+    async def start(self, core: Parts, changed: Callable[[], None]) -> None:
         """Follow the configurations. Raises ApiError (503)."""
         self._core = core
 

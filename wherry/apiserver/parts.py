@@ -1,0 +1,79 @@
+"""What of an API server stands by itself: `Parts`, the bundle admission plugins and aggregation are given.
+
+`core.Core` adds what is made of such plugins. Nothing is global, so two API servers can live in one process.
+"""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import TYPE_CHECKING
+
+from wherry.apiserver.metrics import LocalCalls, StoreTimes
+from wherry.apiserver.outbound import Outbound
+from wherry.apiserver.registry import Registry
+from wherry.apiserver.turns import Turns
+from wherry.kit.clock import Clock
+from wherry.objects.errors import service_unavailable
+from wherry.objects.meta import format_time
+from wherry.store.base import KeyExists, KeyMissing, RevisionMismatch, Store, StoreError
+
+if TYPE_CHECKING:
+    from wherry.api.resource import Resource
+    from wherry.apiserver.allocation.services import ServiceAllocator
+    from wherry.apiserver.authentication.chain import Authenticator
+    from wherry.apiserver.authentication.service_accounts import TokenIssuer
+    from wherry.apiserver.authorization.chain import Authorizer
+    from wherry.apiserver.config import ApiServerConfig
+
+
+@dataclass(slots=True, kw_only=True)
+class Parts:
+    """The parts of one API server that know nothing of each other."""
+
+    config: ApiServerConfig
+    store: Store
+    clock: Clock
+    random: random.Random
+    registry: Registry
+    authenticator: Authenticator
+    authorizer: Authorizer
+    services: ServiceAllocator
+    tokens: TokenIssuer
+    outbound: Outbound
+    turns: Turns = field(default_factory=Turns)
+    """Who may write which object now."""
+    store_problem: str = ""
+    """Why the last write could not be stored, "" when it could: what the health check tells."""
+
+    local_calls: LocalCalls = field(default_factory=LocalCalls)
+    """Calls of this server's own clients."""
+    stored: StoreTimes = field(default_factory=StoreTimes)
+    """How long writes took."""
+
+    @contextmanager
+    def storing(self, operation: str, resource: Resource) -> Iterator[None]:
+        """Around a write to the store: a store that fails is told as ApiError (503), and remembered.
+
+        `operation` is create, update or delete, for the metrics.
+        """
+        try:
+            with self.stored.timing(operation, resource.group, resource.plural):
+                yield
+        except (KeyExists, KeyMissing, RevisionMismatch):
+            raise
+        except StoreError as error:
+            self.store_problem = str(error)
+            raise service_unavailable(f"the write could not be stored: {error}") from error
+        self.store_problem = ""
+
+    def now(self) -> datetime:
+        """The wall clock."""
+        return self.clock.now()
+
+    def timestamp(self) -> str:
+        """The wall clock as objects carry it."""
+        return format_time(self.clock.now())

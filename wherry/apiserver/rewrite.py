@@ -1,0 +1,102 @@
+"""Read, change, swap, and again if somebody was faster: `rewrite`, the one loop of its kind.
+
+It is upstream's GuaranteedUpdate (apiserver's storage.Interface): each attempt decides on one stored version
+and writes with a compare-and-swap on it, by `swap` or `remove`; one that was overtaken begins again with
+what stands there now, which the lost swap brings along.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable
+from typing import TypeVar
+
+from wherry.apiserver import encoding
+from wherry.apiserver.cached import Cached
+from wherry.apiserver.parts import Parts
+from wherry.apiserver.registry import Served
+from wherry.kit.tasks import to_the_end
+from wherry.objects.errors import ApiError, conflict, not_found
+from wherry.objects.meta import Object
+from wherry.store.base import KeyMissing, RevisionMismatch
+
+T = TypeVar("T")
+
+ATTEMPTS = 32
+
+
+class Overtaken(Exception):
+    """The object was written between reading and writing; `current` is what stands there now.
+
+    None where that is not known without asking somebody else.
+    """
+
+    def __init__(self, current: Cached | None) -> None:
+        super().__init__("the object was written meanwhile")
+        self.current = current
+
+
+async def rewrite(
+    served: Served,
+    namespace: str,
+    name: str,
+    attempt: Callable[[Cached], Awaitable[T]],
+    *,
+    attempts: int = ATTEMPTS,
+    exhausted: ApiError | None = None,
+) -> T:
+    """What `attempt` makes of the stored object, once nobody overtakes it.
+
+    Raises ApiError: 404 when there is none (any more), `exhausted` (409 if None) after so many attempts, each
+    of which somebody else's write has ended; and whatever `attempt` raises but `Overtaken`.
+    """
+    resource = served.resource
+    cached = served.get(namespace, name)
+    for _ in range(attempts):
+        if cached is None:
+            raise not_found(resource.plural, resource.group, name)
+        try:
+            return await attempt(cached)
+        except Overtaken as error:
+            cached = error.current
+        if cached is None:
+            await served.source.open()  # what overtook may still be on its way here
+            cached = served.get(namespace, name)
+    raise exhausted or conflict(resource.plural, resource.group, name)
+
+
+async def swap(parts: Parts, served: Served, cached: Cached, new: Object) -> None:
+    """Write `new` where `cached` stands; sets its resourceVersion. Raises Overtaken, ApiError (404, 503).
+
+    A client that named the version its write is based on gets its conflict when that is decided anew.
+    """
+    resource = served.resource
+    data = encoding.encode_stored(served.to_storage(new))
+    try:
+        with parts.storing("update", resource):
+            entry = await served.store.update(
+                cached.key, data, expected=cached.revision, ttl_s=resource.ttl_s
+            )
+    except RevisionMismatch as error:
+        raise Overtaken(served.source.current(error.current)) from error
+    except KeyMissing as error:
+        raise not_found(resource.plural, resource.group, cached.name) from error
+    new["metadata"]["resourceVersion"] = str(entry.revision)
+
+
+async def remove(parts: Parts, served: Served, cached: Cached, obj: Object) -> int:
+    """Delete `cached`; the revision of the deletion. Raises Overtaken, ApiError (404, 503)."""
+    removing = _remove(parts, served, cached, obj)
+    return await (to_the_end(removing) if parts.services.concerns(served.resource) else removing)
+
+
+async def _remove(parts: Parts, served: Served, cached: Cached, obj: Object) -> int:
+    resource = served.resource
+    try:
+        with parts.storing("delete", resource):
+            entry = await served.store.delete(cached.key, expected=cached.revision)
+    except RevisionMismatch as error:
+        raise Overtaken(served.source.current(error.current)) from error
+    except KeyMissing as error:
+        raise not_found(resource.plural, resource.group, cached.name) from error
+    parts.services.release(resource, obj)
+    return entry.revision
