@@ -310,6 +310,11 @@ def cidr_errors(value: str) -> list[str]:
     return []
 
 
+def is_loose_ip(value: str) -> bool:
+    """Whether some software reads the text as an address, leading zeros or not (Go's ParseIPSloppy)."""
+    return "%" not in value and _reads_as_ip(_without_zeros(value))
+
+
 def _reads_as_ip(value: str) -> bool:
     try:
         ipaddress.ip_address(value)

@@ -80,11 +80,24 @@ def test_stateful_set_defaults() -> None:
     claim = {"metadata": {"name": "data"}, "spec": {"accessModes": ["ReadWriteOnce"]}}
     spec = stored(STATEFUL_SETS, volumeClaimTemplates=[claim])["spec"]
     assert (spec["replicas"], spec["podManagementPolicy"]) == (1, "OrderedReady")
-    assert spec["updateStrategy"] == {"type": "RollingUpdate", "rollingUpdate": {"partition": 0}}
+    assert spec["updateStrategy"] == {
+        "type": "RollingUpdate",
+        "rollingUpdate": {"partition": 0, "maxUnavailable": 1},
+    }
     assert spec["persistentVolumeClaimRetentionPolicy"] == {"whenDeleted": "Retain", "whenScaled": "Retain"}
     (template,) = spec["volumeClaimTemplates"]
     assert (template["kind"], template["spec"]["volumeMode"]) == ("PersistentVolumeClaim", "Filesystem")
     assert template["status"] == {"phase": "Pending"}
+
+
+def test_a_stateful_set_that_names_its_strategy_gets_no_parameters() -> None:
+    said = {"type": "RollingUpdate"}
+    assert stored(STATEFUL_SETS, updateStrategy=said)["spec"]["updateStrategy"] == said
+    half = {"type": "RollingUpdate", "rollingUpdate": {"partition": 2}}
+    assert stored(STATEFUL_SETS, updateStrategy=half)["spec"]["updateStrategy"]["rollingUpdate"] == {
+        "partition": 2,
+        "maxUnavailable": 1,
+    }
 
 
 def test_stateful_set_changes() -> None:

@@ -1,11 +1,12 @@
 """Horizontal pod autoscalers in both versions."""
 
+import json
 from typing import Any
 
 import pytest
 
 from tests.api.objects import cells, create, make
-from wherry.api.autoscaling.conversion import to_v1, to_v2
+from wherry.api.autoscaling.conversion import BEHAVIOR, CURRENT_METRICS, METRICS, to_v1, to_v2
 from wherry.api.autoscaling.horizontal_pod_autoscalers import HORIZONTAL_POD_AUTOSCALERS as V2
 from wherry.api.autoscaling.horizontal_pod_autoscalers_v1 import HORIZONTAL_POD_AUTOSCALERS_V1 as V1
 
@@ -27,43 +28,188 @@ def test_defaults() -> None:
     assert obj["spec"]["metrics"][0]["resource"]["target"]["averageUtilization"] == 80
 
 
+def test_an_empty_behavior_is_one() -> None:
+    obj, errors = create(V2, make(V2, spec={"scaleTargetRef": TARGET, "maxReplicas": 3, "behavior": {}}))
+    assert errors == []
+    assert obj["spec"]["behavior"]["scaleDown"] == {
+        "selectPolicy": "Max",
+        "policies": [{"type": "Percent", "value": 100, "periodSeconds": 15}],
+    }
+
+
+def test_zero_replicas_need_a_metric_that_does_not_come_from_pods() -> None:
+    target = {"type": "Value", "value": "1"}
+    external = {"type": "External", "external": {"metric": {"name": "queue"}, "target": target}}
+    spec = {"scaleTargetRef": TARGET, "minReplicas": 0, "maxReplicas": 3, "metrics": [external]}
+    assert create(V2, make(V2, spec=spec))[1] == []
+
+
 def test_v1_becomes_v2_and_comes_back() -> None:
     spec = {"scaleTargetRef": TARGET, "maxReplicas": 3, "targetCPUUtilizationPercentage": 50}
-    old = make(V1, spec=spec, status={"currentCPUUtilizationPercentage": 10, "currentReplicas": 1})
+    old = make(V1, spec=spec, status={"currentReplicas": 1})
     new = to_v2(old)
     assert new["apiVersion"] == "autoscaling/v2"
     assert new["spec"]["metrics"] == [CPU]
-    assert new["status"]["currentMetrics"][0]["resource"]["current"] == {"averageUtilization": 10}
     assert to_v1(new) == old
 
 
+def test_v1_without_a_target_aims_at_what_v2_does() -> None:
+    obj, errors = create(V1, make(V1, spec={"scaleTargetRef": TARGET, "maxReplicas": 3}))
+    assert errors == []
+    assert obj["spec"]["targetCPUUtilizationPercentage"] == 80
+
+
+def test_current_cpu_utilization_is_in_the_field_and_the_annotation() -> None:
+    cpu = {"name": "cpu", "current": {"averageUtilization": 7, "averageValue": "70m"}}
+    current = [{"type": "Resource", "resource": cpu}]
+    new = make(V2, spec={"metrics": [CPU]}, status={"currentMetrics": current})
+    old = to_v1(new)
+    assert old["status"]["currentCPUUtilizationPercentage"] == 7
+    assert json.loads(old["metadata"]["annotations"][CURRENT_METRICS]) == [
+        {
+            "type": "Resource",
+            "resource": {"name": "cpu", "currentAverageUtilization": 7, "currentAverageValue": "70m"},
+        }
+    ]
+    assert to_v2(old) == new
+
+
+METRIC = {"name": "hits", "selector": {"matchLabels": {"a": "b"}}}
+REFERENCE = {"kind": "Service", "name": "s"}
+
+
+@pytest.mark.parametrize(
+    ("metric", "noted"),
+    [
+        (MEMORY, {"type": "Resource", "resource": {"name": "memory", "targetAverageValue": "1Gi"}}),
+        (
+            {
+                "type": "ContainerResource",
+                "containerResource": {
+                    "name": "cpu",
+                    "container": "c",
+                    "target": {"type": "Utilization", "averageUtilization": 5},
+                },
+            },
+            {
+                "type": "ContainerResource",
+                "containerResource": {"name": "cpu", "container": "c", "targetAverageUtilization": 5},
+            },
+        ),
+        (
+            {
+                "type": "Pods",
+                "pods": {"metric": METRIC, "target": {"type": "AverageValue", "averageValue": "5"}},
+            },
+            {
+                "type": "Pods",
+                "pods": {"metricName": "hits", "selector": METRIC["selector"], "targetAverageValue": "5"},
+            },
+        ),
+        (
+            {
+                "type": "Object",
+                "object": {
+                    "describedObject": REFERENCE,
+                    "metric": METRIC,
+                    "target": {"type": "Value", "value": "5"},
+                },
+            },
+            {
+                "type": "Object",
+                "object": {
+                    "target": REFERENCE,
+                    "metricName": "hits",
+                    "selector": METRIC["selector"],
+                    "targetValue": "5",
+                },
+            },
+        ),
+        (
+            {
+                "type": "Object",
+                "object": {
+                    "describedObject": REFERENCE,
+                    "metric": METRIC,
+                    "target": {"type": "AverageValue", "averageValue": "5"},
+                },
+            },
+            {
+                "type": "Object",
+                "object": {
+                    "target": REFERENCE,
+                    "metricName": "hits",
+                    "selector": METRIC["selector"],
+                    "targetValue": "0",
+                    "averageValue": "5",
+                },
+            },
+        ),
+        (
+            {"type": "External", "external": {"metric": METRIC, "target": {"type": "Value", "value": "5"}}},
+            {
+                "type": "External",
+                "external": {"metricName": "hits", "metricSelector": METRIC["selector"], "targetValue": "5"},
+            },
+        ),
+    ],
+)
+def test_metrics_travel_as_v1_spells_them(metric: dict[str, Any], noted: dict[str, Any]) -> None:
+    new = make(V2, spec={"scaleTargetRef": TARGET, "maxReplicas": 3, "metrics": [metric]})
+    old = to_v1(new)
+    assert json.loads(old["metadata"]["annotations"][METRICS]) == [noted]
+    assert to_v2(old) == new
+
+
 def test_v2_survives_v1() -> None:
+    policy = {"type": "Pods", "value": 4, "periodSeconds": 15}
     spec = {
         "scaleTargetRef": TARGET,
         "maxReplicas": 3,
-        "metrics": [CPU, MEMORY],
-        "behavior": {"scaleUp": {"stabilizationWindowSeconds": 5}},
+        "metrics": [MEMORY, CPU],
+        "behavior": {"scaleUp": {"stabilizationWindowSeconds": 5, "policies": [policy]}},
     }
     status = {"conditions": [{"type": "AbleToScale", "status": "True"}], "currentReplicas": 2}
     new = make(V2, spec=spec, status=status, metadata={"annotations": {"mine": "x"}})
     old = to_v1(new)
     assert old["spec"]["targetCPUUtilizationPercentage"] == 50
     assert "metrics" not in old["spec"]
-    assert "autoscaling.alpha.kubernetes.io/metrics" in old["metadata"]["annotations"]
+    assert json.loads(old["metadata"]["annotations"][BEHAVIOR]) == {
+        "ScaleUp": {
+            "StabilizationWindowSeconds": 5,
+            "SelectPolicy": None,
+            "Policies": [{"Type": "Pods", "Value": 4, "PeriodSeconds": 15}],
+            "Tolerance": None,
+        },
+        "ScaleDown": None,
+    }
     assert to_v2(old) == new
 
 
-def test_broken_annotations_are_no_metrics() -> None:
-    annotations = {"autoscaling.alpha.kubernetes.io/metrics": "{"}
-    obj = make(V1, spec={"scaleTargetRef": TARGET, "maxReplicas": 1}, metadata={"annotations": annotations})
-    assert "metrics" not in to_v2(obj)["spec"]
+@pytest.mark.parametrize("text", ["{", "3", "[1]", "{}"])
+def test_broken_annotations_are_no_metrics(text: str) -> None:
+    spec = {"scaleTargetRef": TARGET, "maxReplicas": 1}
+    obj = make(V1, spec=spec, metadata={"annotations": {METRICS: text}})
+    (metric,) = to_v2(obj)["spec"]["metrics"]
+    assert metric["resource"]["target"]["averageUtilization"] == 80
 
 
 @pytest.mark.parametrize(
     ("spec", "text"),
     [
         ({"maxReplicas": 0}, "spec.maxReplicas: Invalid value: 0: must be greater than 0"),
-        ({"minReplicas": 0}, "spec.minReplicas: Invalid value: 0: must be greater than or equal to 1"),
+        ({"minReplicas": -1}, "spec.minReplicas: Invalid value: -1: must be greater than or equal to 0"),
+        (
+            {"minReplicas": 0},
+            (
+                "spec.metrics: Forbidden: must specify at least one Object or External metric "
+                "to support scaling to zero replicas"
+            ),
+        ),
+        (
+            {"behavior": {"scaleUp": {"policies": []}}},
+            "spec.behavior.scaleUp.policies: Required value: must specify at least one Policy",
+        ),
         (
             {"minReplicas": 5},
             "spec.maxReplicas: Invalid value: 3: must be greater than or equal to `minReplicas`",
@@ -81,9 +227,11 @@ def test_refused(spec: dict[str, Any], text: str) -> None:
 
 def test_row() -> None:
     current = [{"type": "Resource", "resource": {"name": "cpu", "current": {"averageUtilization": 7}}}]
-    spec = {"scaleTargetRef": TARGET, "minReplicas": 1, "maxReplicas": 3, "metrics": [CPU, MEMORY]}
-    obj = make(V2, spec=spec, status={"currentMetrics": current, "currentReplicas": 2})
+    spec = {"scaleTargetRef": TARGET, "minReplicas": 1, "maxReplicas": 3, "metrics": [MEMORY, CPU]}
+    obj = make(
+        V2, spec=spec, status={"currentMetrics": [{"type": "Resource"}, *current], "currentReplicas": 2}
+    )
     row = cells(V2, obj)
     assert row["Reference"] == "Deployment/web"
-    assert row["Targets"] == "cpu: 7%/50%, memory: <unknown>/1Gi"
+    assert row["Targets"] == "memory: <unknown>/1Gi, cpu: 7%/50%"
     assert cells(V1, to_v1(obj)) == row

@@ -1,11 +1,12 @@
 """Jobs and cron jobs."""
 
+from copy import deepcopy
 from typing import Any
 
 import pytest
 
 from tests.api.objects import cells, create, make, update
-from wherry.api.batch.cron_jobs import CRON_JOBS, schedule_fault
+from wherry.api.batch.cron_jobs import CRON_JOBS
 from wherry.api.batch.jobs import JOBS
 from wherry.objects.meta import Object
 
@@ -73,6 +74,41 @@ def test_what_stays() -> None:
     assert update(JOBS, old, new)[1] == ["spec.completions: Invalid value: 5: field is immutable"]
 
 
+STARTED = {"startTime": "2026-01-01T00:01:00Z"}
+SUSPENDED = {"conditions": [{"type": "Suspended", "status": "True"}]}
+BIGGER = {"resources": {"requests": {"cpu": "2"}}}
+
+
+@pytest.mark.parametrize(
+    ("suspend", "status", "container", "is_taken"),
+    [
+        (True, {}, BIGGER, True),
+        (True, {**STARTED, **SUSPENDED}, BIGGER, True),
+        (True, STARTED, BIGGER, False),
+        (True, {"active": 1}, BIGGER, False),
+        (False, {}, BIGGER, False),
+        (True, {}, {"image": "other"}, False),
+    ],
+)
+def test_resources_of_a_job_at_rest_may_change(
+    suspend: bool, status: dict[str, Any], container: dict[str, Any], is_taken: bool
+) -> None:
+    old = {**stored(suspend=suspend), "status": status}
+    new = deepcopy(old)
+    new["spec"]["template"]["spec"]["containers"][0].update(container)
+    new["spec"]["template"]["spec"]["nodeSelector"] = {"zone": "a"} if is_taken else {}
+    errors = update(JOBS, old, new)[1]
+    assert bool(errors) is not is_taken, errors
+    assert all(error.startswith("spec.template: Invalid value") for error in errors)
+
+
+def test_an_empty_failure_policy_is_one() -> None:
+    template = {"spec": {"restartPolicy": "Never", "containers": [{"name": "c", "image": "i"}]}}
+    made, errors = create(JOBS, job(podFailurePolicy={}, template=template))
+    assert errors == []
+    assert made["spec"]["podReplacementPolicy"] == "Failed"
+
+
 @pytest.mark.parametrize(
     ("status", "status_word", "completions", "duration"),
     [
@@ -97,29 +133,6 @@ def test_row(status: dict[str, Any], status_word: str, completions: str, duratio
     seen = (row["Status"], row["Completions"], row["Duration"])
     assert seen == (status_word, completions, duration)
     assert (row["Containers"], row["Images"]) == ("c", "i")
-
-
-@pytest.mark.parametrize(
-    "schedule", ["* * * * *", "*/5 0-12 1,15 JAN-mar sun", "@hourly", "@every 5m", "0 0 * * 7", "0 0 ? * *"]
-)
-def test_good_schedules(schedule: str) -> None:
-    assert schedule_fault(schedule) == ""
-
-
-@pytest.mark.parametrize(
-    ("schedule", "fault"),
-    [
-        ("* * * *", "expected exactly 5 fields, found 4: [* * * *]"),
-        ("60 * * * *", "end of range (60) above maximum (59): 60"),
-        ("* * 0 * *", "beginning of range (0) below minimum (1): 0"),
-        ("5-1 * * * *", "beginning of range (5) beyond end of range (1): 5-1"),
-        ("*/0 * * * *", "step of range should be a positive number: */0"),
-        ("x * * * *", 'failed to parse int from x: strconv.Atoi: parsing "x": invalid syntax'),
-        ("@never", "unrecognized descriptor: @never"),
-    ],
-)
-def test_bad_schedules(schedule: str, fault: str) -> None:
-    assert schedule_fault(schedule) == fault
 
 
 def cron_job(**spec: Any) -> Object:

@@ -17,14 +17,11 @@ BEFORE = {"requests": {"cpu": "100m", "memory": "64Mi"}, "limits": {"cpu": "1", 
     ("changes", "expected"),
     [
         ({f"{R}.requests.cpu": "200m", f"{R}.limits.memory": "256Mi"}, []),
+        ({f"{R}.limits.memory": "100Mi"}, []),
+        ({f"{R}.requests.cpu": "200m", f"{R}.limits.cpu": "2"}, []),
         (
-            {f"{R}.limits.memory": "100Mi"},
-            [
-                (
-                    f"{R}.limits[memory]: Forbidden: "
-                    "memory limits cannot be decreased unless resizePolicy is RestartContainer"
-                )
-            ],
+            {f"{R}.requests": {"cpu": "100m", "memory": "64Mi", "ephemeral-storage": "1Gi"}},
+            ["spec: Forbidden: only cpu and memory resources are mutable"],
         ),
         (
             {f"{R}.limits": {"cpu": "1"}},
@@ -38,9 +35,10 @@ BEFORE = {"requests": {"cpu": "100m", "memory": "64Mi"}, "limits": {"cpu": "1", 
             {"spec.containers[0].command": ["sleep"]},
             ["spec: Forbidden: only cpu and memory resources are mutable"],
         ),
+        ({"spec.initContainers[0].resources.requests": {"cpu": "500m", "memory": "1Gi"}}, []),
         (
-            {"spec.initContainers[0].resources.requests": {"cpu": "500m", "memory": "1Gi"}},
-            ["spec: Forbidden: resources for non-sidecar init containers are immutable"],
+            {"spec.initContainers[0].image": "other"},
+            ["spec: Forbidden: only cpu and memory resources are mutable"],
         ),
     ],
 )
@@ -52,11 +50,25 @@ def test_resize(changes: dict[str, Any], expected: list[str]) -> None:
     assert [str(error) for error in validate_resize(new, old)] == expected
 
 
-def test_pods_with_resources_of_their_own_stay() -> None:
-    old = stored(PODS, pod(**{"spec.resources": {"requests": {"cpu": "1"}, "limits": {"cpu": "1"}}}))
-    assert [str(error) for error in validate_resize(deepcopy(old), old)] == [
-        ": Forbidden: pods with pod-level resources cannot be resized"
+def test_the_pod_as_a_whole_is_resized() -> None:
+    old = stored(PODS, pod(**{"spec.resources": {"requests": {"cpu": "1"}, "limits": {"cpu": "2"}}}))
+    new = deepcopy(old)
+    new["spec"]["resources"]["limits"]["cpu"] = "3"
+    prepare_resize(new, old)
+    assert new["spec"]["resources"]["limits"]["cpu"] == "3"
+    assert validate_resize(new, old) == []
+    del new["spec"]["resources"]["requests"]
+    assert [str(error) for error in validate_resize(new, old)] == [
+        "spec.resources.requests: Forbidden: resource requests cannot be removed"
     ]
+
+
+def test_memory_limits_may_be_added() -> None:
+    old = stored(PODS, pod(**{R: {"requests": {"cpu": "1"}}}))
+    new = changed(
+        deepcopy(old), {R: {"requests": {"cpu": "1", "memory": "1Gi"}, "limits": {"memory": "1Gi"}}}
+    )
+    assert validate_resize(new, old) == []
 
 
 def test_only_resources_get_through() -> None:

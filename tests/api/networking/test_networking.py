@@ -27,6 +27,10 @@ def rule(host: str = "a.example", **path: Any) -> dict[str, Any]:
         ({"defaultBackend": BACKEND}, []),
         ({}, ["spec: Invalid value: []: either `defaultBackend` or `rules` must be specified"]),
         (
+            {"rules": [rule("10.0.0.010")]},
+            ['spec.rules[0].host: Invalid value: "10.0.0.010": must be a DNS name, not an IP address'],
+        ),
+        (
             {"rules": [rule("10.0.0.1")]},
             ['spec.rules[0].host: Invalid value: "10.0.0.1": must be a DNS name, not an IP address'],
         ),
@@ -78,8 +82,15 @@ def test_network_policy_defaults_and_row() -> None:
             ),
         ),
         (
+            {"ports": [{"port": 80, "protocol": ""}]},
+            (
+                'spec.ingress[0].ports[0].protocol: Unsupported value: "": '
+                'supported values: "TCP", "UDP", "SCTP"'
+            ),
+        ),
+        (
             {"ports": [{"port": 80, "endPort": 70}]},
-            "spec.ingress[0].ports[0].endPort: Invalid value: 70: must be greater than or equal to `port`",
+            "spec.ingress[0].ports[0].endPort: Invalid value: 80: must be greater than or equal to `port`",
         ),
     ],
 )

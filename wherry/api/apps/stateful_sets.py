@@ -1,6 +1,7 @@
 """StatefulSet: pods with an identity and storage of their own.
 
 Only a few fields of a stateful set may change; the rest would need every pod and claim made anew.
+Rules: pkg/apis/apps/v1, SetDefaults_StatefulSet; pkg/apis/apps/validation, ValidateStatefulSetSpec.
 """
 
 from __future__ import annotations
@@ -61,8 +62,10 @@ def _default(obj: Object) -> None:
     strategy = spec.setdefault("updateStrategy", {})
     if not strategy.get("type"):
         strategy["type"] = "RollingUpdate"
-    if strategy["type"] == "RollingUpdate":
-        strategy.setdefault("rollingUpdate", {}).setdefault("partition", 0)
+        strategy.setdefault("rollingUpdate", {})
+    if strategy["type"] == "RollingUpdate" and (rolling := strategy.get("rollingUpdate")) is not None:
+        rolling.setdefault("partition", 0)
+        rolling.setdefault("maxUnavailable", 1)
     retention = spec.setdefault("persistentVolumeClaimRetentionPolicy", {})
     for event in ("whenDeleted", "whenScaled"):
         if not retention.get(event):

@@ -26,10 +26,7 @@ def default_behavior(behavior: dict[str, Any]) -> None:
 
 
 def _filled(given: Fields | None, rules: Fields, policies: list[dict[str, Any]]) -> dict[str, Any]:
-    found = {**rules, **(given or {})}
-    if not found.get("policies"):
-        found["policies"] = policies
-    return found
+    return {**rules, "policies": policies, **(given or {})}
 
 
 def behavior_errors(behavior: Fields, path: str) -> list[FieldError]:

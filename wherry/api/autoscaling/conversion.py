@@ -1,48 +1,48 @@
-"""The two versions of a HorizontalPodAutoscaler, made of one another without loss.
+"""The two versions of a HorizontalPodAutoscaler, made of one another.
 
 v1 knows one target, CPU utilization. Everything else v2 says travels in annotations of the v1 object,
-under upstream's keys, and comes back from there.
+under upstream's keys and in upstream's form, and comes back from there.
+Source: pkg/apis/autoscaling/v1, conversion.go.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import orjson
 
+from wherry.api.autoscaling.metrics_v1 import metric_from_v1, metric_to_v1, status_from_v1, status_to_v1
 from wherry.objects.meta import Object
 
 METRICS = "autoscaling.alpha.kubernetes.io/metrics"
 CURRENT_METRICS = "autoscaling.alpha.kubernetes.io/current-metrics"
 CONDITIONS = "autoscaling.alpha.kubernetes.io/conditions"
 BEHAVIOR = "autoscaling.alpha.kubernetes.io/behavior"
+CPU_TARGET_PERCENT = 80
+"""What an autoscaler aims at that names no metric at all."""
 _CARRIED = (METRICS, CURRENT_METRICS, CONDITIONS, BEHAVIOR)
+_RULES = ("stabilizationWindowSeconds", "selectPolicy", "policies", "tolerance")
 
-Items = Sequence[Mapping[str, Any]]
-
-
-def _is_cpu(metric: Mapping[str, Any], part: str) -> bool:
-    resource = metric.get("resource") or {}
-    if metric.get("type") != "Resource" or resource.get("name") != "cpu":
-        return False
-    return (resource.get(part) or {}).get("averageUtilization") is not None
+Fields = Mapping[str, Any]
 
 
 def to_v1(hpa: Object) -> Object:
     """The v1 form of a v2 object."""
     spec, status = dict(hpa.get("spec") or {}), dict(hpa.get("status") or {})
     annotations = dict((hpa.get("metadata") or {}).get("annotations") or {})
-    rest, cpu = _take_cpu(spec.pop("metrics", None) or (), "target")
-    if cpu is not None:
-        spec["targetCPUUtilizationPercentage"] = cpu
-    _carry(annotations, METRICS, rest)
-    _carry(annotations, BEHAVIOR, spec.pop("behavior", None))
-    current, cpu = _take_cpu(status.pop("currentMetrics", None) or (), "current")
-    if cpu is not None:
-        status["currentCPUUtilizationPercentage"] = cpu
-    _carry(annotations, CURRENT_METRICS, current)
+    metrics, current = spec.pop("metrics", None) or (), status.pop("currentMetrics", None) or ()
+    if (percent := _cpu_percent(metrics, "target")) is not None:
+        spec["targetCPUUtilizationPercentage"] = percent
+    if (percent := _cpu_percent(current, "current")) is not None:
+        status["currentCPUUtilizationPercentage"] = percent
+    others = [metric for metric in metrics if _cpu_percent([metric], "target") is None]
+    _carry(annotations, METRICS, [metric_to_v1(metric) for metric in others])
+    # The current CPU utilization goes there too: it may come with an amount v1 has no field for.
+    _carry(annotations, CURRENT_METRICS, [status_to_v1(metric) for metric in current])
     _carry(annotations, CONDITIONS, status.pop("conditions", None))
+    behavior = spec.pop("behavior", None)
+    _carry(annotations, BEHAVIOR, None if behavior is None else _behavior_text(behavior))
     return _remade(hpa, "autoscaling/v1", annotations, spec, status)
 
 
@@ -51,36 +51,76 @@ def to_v2(hpa: Object) -> Object:
     spec, status = dict(hpa.get("spec") or {}), dict(hpa.get("status") or {})
     annotations = dict((hpa.get("metadata") or {}).get("annotations") or {})
     carried = {key: _read(annotations.pop(key, None)) for key in _CARRIED}
-    metrics = list(carried[METRICS] or ())
+    metrics = _each(carried[METRICS], metric_from_v1)
     percent = spec.pop("targetCPUUtilizationPercentage", None)
+    if percent is None and not metrics:
+        percent = CPU_TARGET_PERCENT
     if percent is not None:
         target = {"type": "Utilization", "averageUtilization": percent}
-        metrics.insert(0, {"type": "Resource", "resource": {"name": "cpu", "target": target}})
-    current = list(carried[CURRENT_METRICS] or ())
+        metrics.append({"type": "Resource", "resource": {"name": "cpu", "target": target}})
+    current = _each(carried[CURRENT_METRICS], status_from_v1)
     percent = status.pop("currentCPUUtilizationPercentage", None)
-    if percent is not None:
+    if percent is not None and not current:
         resource = {"name": "cpu", "current": {"averageUtilization": percent}}
-        current.insert(0, {"type": "Resource", "resource": resource})
+        current.append({"type": "Resource", "resource": resource})
     for part, name, value in (
         (spec, "metrics", metrics),
-        (spec, "behavior", carried[BEHAVIOR]),
+        (spec, "behavior", _behavior(carried[BEHAVIOR])),
         (status, "currentMetrics", current),
-        (status, "conditions", carried[CONDITIONS]),
+        (status, "conditions", carried[CONDITIONS] if isinstance(carried[CONDITIONS], list) else None),
     ):
         if value:
             part[name] = value
     return _remade(hpa, "autoscaling/v2", annotations, spec, status)
 
 
-def _take_cpu(metrics: Items, part: str) -> tuple[list[Mapping[str, Any]], int | None]:
-    """All metrics but the first about CPU utilization, and that one's percentage."""
-    for index, metric in enumerate(metrics):
+def _cpu_percent(metrics: Sequence[Fields], part: str) -> int | None:
+    """The percentage of the first metric about CPU utilization."""
+    for metric in metrics:
         resource = metric.get("resource") or {}
-        alone = set(resource.get(part) or ()) <= {"type", "averageUtilization"}
-        if alone and _is_cpu(metric, part):
-            percent: int = resource[part]["averageUtilization"]
-            return [*metrics[:index], *metrics[index + 1 :]], percent
-    return list(metrics), None
+        if metric.get("type") == "Resource" and resource.get("name") == "cpu":
+            percent: int | None = (resource.get(part) or {}).get("averageUtilization")
+            if percent is not None:
+                return percent
+    return None
+
+
+def _each(found: Any, convert: Callable[[Fields], Object]) -> list[Object]:
+    """What an annotation carries, converted; nothing for one whose contents make no sense."""
+    if not isinstance(found, list) or not all(isinstance(item, dict) for item in found):
+        return []
+    return [convert(item) for item in found]
+
+
+def _behavior_text(behavior: Fields) -> dict[str, Any]:
+    """The behavior as upstream notes it: by the names the fields have in its internal type."""
+    return {
+        _capital(direction): None
+        if (rules := behavior.get(direction)) is None
+        else {
+            _capital(name): [{_capital(key): policy.get(key) for key in _POLICY} for policy in value]
+            if name == "policies" and (value := rules.get(name)) is not None
+            else rules.get(name)
+            for name in _RULES
+        }
+        for direction in ("scaleUp", "scaleDown")
+    }
+
+
+_POLICY = ("type", "value", "periodSeconds")
+
+
+def _behavior(found: Any) -> Any:
+    """The behavior an annotation carries, without what it does not say; names in whatever case."""
+    if isinstance(found, dict):
+        known = {name.lower(): name for name in ("scaleUp", "scaleDown", *_RULES, *_POLICY)}
+        given = ((name.lower(), value) for name, value in found.items() if value is not None)
+        return {known.get(name, name): _behavior(value) for name, value in given}
+    return [_behavior(item) for item in found] if isinstance(found, list) else found
+
+
+def _capital(name: str) -> str:
+    return name[0].upper() + name[1:]
 
 
 def _carry(annotations: dict[str, str], key: str, value: Any) -> None:

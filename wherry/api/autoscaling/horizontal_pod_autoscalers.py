@@ -1,4 +1,7 @@
-"""HorizontalPodAutoscaler: a number of replicas that follows metrics."""
+"""HorizontalPodAutoscaler: a number of replicas that follows metrics.
+
+Rules: pkg/apis/autoscaling/v2, SetDefaults_HorizontalPodAutoscaler; pkg/apis/autoscaling/validation.
+"""
 
 from __future__ import annotations
 
@@ -7,6 +10,7 @@ from datetime import datetime
 from typing import Any
 
 from wherry.api.autoscaling.behavior import behavior_errors, default_behavior
+from wherry.api.autoscaling.conversion import CPU_TARGET_PERCENT
 from wherry.api.autoscaling.metrics import SOURCES, metric_errors, reference_errors
 from wherry.api.columns import AGE, NAME, NONE, age_of
 from wherry.api.resource import Column, Resource, Subresource
@@ -16,7 +20,6 @@ from wherry.objects.errors import FieldError, forbidden_value, invalid_value
 from wherry.objects.meta import Object, name_of
 
 _SCHEMA = "io.k8s.api.autoscaling.v2.HorizontalPodAutoscaler"
-_CPU_TARGET_PERCENT = 80
 _UNKNOWN = "<unknown>"
 _SHOWN_METRICS = 2
 HPA_COLUMNS = (
@@ -36,23 +39,21 @@ def default_hpa(obj: Object) -> None:
     if spec.get("minReplicas") is None:
         spec["minReplicas"] = 1
     if not spec.get("metrics"):
-        target = {"type": "Utilization", "averageUtilization": _CPU_TARGET_PERCENT}
+        target = {"type": "Utilization", "averageUtilization": CPU_TARGET_PERCENT}
         spec["metrics"] = [{"type": "Resource", "resource": {"name": "cpu", "target": target}}]
-    if behavior := spec.get("behavior"):
+    if (behavior := spec.get("behavior")) is not None:
         default_behavior(behavior)
 
 
-def hpa_errors(new: Object, old: Object | None) -> list[FieldError]:
+def hpa_errors(new: Object, _old: Object | None) -> list[FieldError]:
     """What is wrong with a v2 object, apart from metadata."""
     spec = new.get("spec") or {}
     errors: list[FieldError] = []
     least, most = spec.get("minReplicas"), spec.get("maxReplicas") or 0
     metrics = spec.get("metrics") or ()
     scales_to_zero = any(metric.get("type") in ("Object", "External") for metric in metrics)
-    was_zero = old is not None and (old.get("spec") or {}).get("minReplicas") == 0
-    floor = 0 if scales_to_zero or was_zero else 1
-    if least is not None and least < floor:
-        errors.append(invalid_value("spec.minReplicas", least, f"must be greater than or equal to {floor}"))
+    if least is not None and least < 0:
+        errors.append(invalid_value("spec.minReplicas", least, "must be greater than or equal to 0"))
     if most < 1:
         errors.append(invalid_value("spec.maxReplicas", most, "must be greater than 0"))
     if least is not None and most < least:
@@ -60,7 +61,7 @@ def hpa_errors(new: Object, old: Object | None) -> list[FieldError]:
         errors.append(invalid_value("spec.maxReplicas", most, why))
     errors += reference_errors(spec.get("scaleTargetRef") or {}, "spec.scaleTargetRef")
     errors += metric_errors(metrics, "spec.metrics")
-    if least == 0 and was_zero and not scales_to_zero:
+    if least == 0 and not scales_to_zero:
         why = "must specify at least one Object or External metric to support scaling to zero replicas"
         errors.append(forbidden_value("spec.metrics", why))
     return errors + behavior_errors(spec.get("behavior") or {}, "spec.behavior")

@@ -24,6 +24,10 @@ def _default(obj: Object) -> None:
     spec = obj.setdefault("spec", {})
     if spec.get("minReplicas") is None:
         spec["minReplicas"] = 1
+    # Upstream fills it in on the way to v2 and back, where it sees what the annotations say.
+    target = to_v1(to_v2(obj))["spec"].get("targetCPUUtilizationPercentage")
+    if target is not None:
+        spec["targetCPUUtilizationPercentage"] = target
 
 
 def _rules(new: Object, old: Object | None) -> list[FieldError]:

@@ -1,11 +1,13 @@
-"""CronJob: jobs made on a schedule. Its name leaves room for the eleven signs a job's name adds."""
+"""CronJob: jobs made on a schedule. Its name leaves room for the eleven characters a job's name adds.
+
+Rules: pkg/apis/batch/v1, SetDefaults_CronJob; pkg/apis/batch/validation, ValidateCronJobSpec.
+"""
 
 from __future__ import annotations
 
 import re
 from datetime import datetime
 from typing import Any
-from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from wherry.api.batch.job_policies import default_failure_policy
 from wherry.api.batch.job_spec import job_spec_errors
@@ -26,6 +28,7 @@ from wherry.api.core.pod_warnings import pod_warnings
 from wherry.api.resource import Column, Resource, Subresource
 from wherry.api.schema_strategy import SchemaStrategy
 from wherry.api.validation import validate_all_non_negative
+from wherry.objects.cron import is_zone, schedule_error
 from wherry.objects.durations import age
 from wherry.objects.errors import FieldError, invalid_value, not_supported, required
 from wherry.objects.meta import Object, name_of
@@ -34,12 +37,6 @@ _SCHEMA = "io.k8s.api.batch.v1.CronJob"
 _NAME_MAX = 52
 _POLICIES = ("Allow", "Forbid", "Replace")
 _ZONE_PART = re.compile(r"[A-Za-z._0-9+-]{1,14}", re.ASCII)
-_MACRO = re.compile(r"@(yearly|annually|monthly|weekly|daily|midnight|hourly)|@every\s+\S+")
-_NAMES = {
-    3: ["JAN", "FEB", "MAR", "APR", "MAY", "JUN", "JUL", "AUG", "SEP", "OCT", "NOV", "DEC"],
-    4: ["SUN", "MON", "TUE", "WED", "THU", "FRI", "SAT"],
-}
-_RANGES = ((0, 59), (0, 23), (1, 31), (1, 12), (0, 7))
 
 
 def _default(obj: Object) -> None:
@@ -54,46 +51,6 @@ def _default(obj: Object) -> None:
     # Only the pods are filled in here; the job's own defaults come when the job is made.
     default_failure_policy(job)
     default_pod_template(job.setdefault("template", {}))
-
-
-def schedule_fault(schedule: str) -> str:
-    """What is wrong with a cron schedule of five fields or an `@` macro, "" if nothing is."""
-    text = schedule.strip()
-    if text.startswith("@"):
-        return "" if _MACRO.fullmatch(text) else f"unrecognized descriptor: {text}"
-    fields = text.split()
-    if len(fields) != len(_RANGES):
-        return f"expected exactly 5 fields, found {len(fields)}: [{' '.join(fields)}]"
-    faults = (_field_fault(text, index) for index, text in enumerate(fields))
-    return next((fault for fault in faults if fault), "")
-
-
-def _field_fault(text: str, index: int) -> str:
-    low, high = _RANGES[index]
-    for part in text.split(","):
-        span, slash, step = part.partition("/")
-        if slash and not (step.isdecimal() and int(step) > 0):
-            return f"step of range should be a positive number: {part}"
-        if span in ("*", "?"):
-            continue
-        ends = [_number(end, index) for end in span.split("-", 1)]
-        first, last = ends[0], ends[-1]
-        if first is None or last is None:
-            return f'failed to parse int from {span}: strconv.Atoi: parsing "{span}": invalid syntax'
-        if first < low:
-            return f"beginning of range ({first}) below minimum ({low}): {part}"
-        if last > high:
-            return f"end of range ({last}) above maximum ({high}): {part}"
-        if first > last:
-            return f"beginning of range ({first}) beyond end of range ({last}): {part}"
-    return ""
-
-
-def _number(text: str, index: int) -> int | None:
-    names = _NAMES.get(index, [])
-    if text.upper() in names:
-        return names.index(text.upper()) + _RANGES[index][0]
-    return int(text) if text.isdecimal() else None
 
 
 def _rules(new: Object, old: Object | None) -> list[FieldError]:
@@ -120,9 +77,8 @@ def _schedule_errors(spec: Object, before: Object | None) -> list[FieldError]:
     schedule, path = spec.get("schedule") or "", "spec.schedule"
     if not schedule:
         return [required(path)]
-    bare = schedule.partition(" ")[2].strip() if schedule.startswith(("TZ=", "CRON_TZ=")) else schedule
-    fault = schedule_fault(bare)
-    errors = [invalid_value(path, schedule, fault)] if fault else []
+    wrong = schedule_error(schedule)
+    errors = [invalid_value(path, schedule, wrong)] if wrong else []
     if "TZ" not in schedule:
         return errors
     if before is None or "TZ" not in (before.get("schedule") or ""):
@@ -147,15 +103,7 @@ def _zone_errors(zone: str | None) -> list[FieldError]:
     if zone.lower() == "local":
         why = "timeZone must be an explicit time zone as defined in https://www.iana.org/time-zones"
         return [invalid_value(path, zone, why)]
-    return [] if _is_zone(zone) else [invalid_value(path, zone, unknown)]
-
-
-def _is_zone(name: str) -> bool:
-    try:
-        ZoneInfo(name)
-    except (ZoneInfoNotFoundError, ValueError, OSError):
-        return False
-    return True
+    return [] if is_zone(zone) else [invalid_value(path, zone, unknown)]
 
 
 def _template_errors(template: Object) -> list[FieldError]:

@@ -1,4 +1,7 @@
-"""What a JobSpec may say, of a job itself or of a cron job's template: all but the selector."""
+"""What a JobSpec may say, of a job itself or of a cron job's template: all but the selector.
+
+Rules: pkg/apis/batch/v1, SetDefaults_Job; pkg/apis/batch/validation, validateJobSpec.
+"""
 
 from __future__ import annotations
 
@@ -40,16 +43,20 @@ def default_job_spec(spec: dict[str, Any]) -> None:
     if spec.get("backoffLimit") is None:
         per_index = spec.get("backoffLimitPerIndex") is not None
         spec["backoffLimit"] = 2**31 - 1 if per_index else 6
-    if not spec.get("completionMode"):
+    if spec.get("completionMode") is None:
         spec["completionMode"] = "NonIndexed"
     if spec.get("suspend") is None:
         spec["suspend"] = False
-    if not spec.get("podReplacementPolicy"):
-        spec["podReplacementPolicy"] = "Failed" if spec.get("podFailurePolicy") else "TerminatingOrFailed"
+    if spec.get("podReplacementPolicy") is None:
+        spec["podReplacementPolicy"] = _replacement(spec)
     if spec.get("manualSelector") is None:
         spec["manualSelector"] = False
     default_failure_policy(spec)
     default_pod_template(spec.setdefault("template", {}))
+
+
+def _replacement(spec: Fields) -> str:
+    return "TerminatingOrFailed" if spec.get("podFailurePolicy") is None else "Failed"
 
 
 def job_spec_errors(spec: Fields, path: str) -> list[FieldError]:

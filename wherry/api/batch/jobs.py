@@ -1,7 +1,8 @@
 """Job: pods that run until enough of them have succeeded.
 
 Unless `manualSelector` is set, the server makes the selector from the job's uid, so that two jobs never
-fight over pods.
+fight over pods. What may change of a suspended job: pkg/apis/batch/validation, validatePodTemplateUpdate, and
+KEP-5440.
 """
 
 from __future__ import annotations
@@ -136,11 +137,10 @@ def _name_errors(job: Object, spec: Mapping[str, Any]) -> list[FieldError]:
 def _change_errors(spec: Mapping[str, Any], old: Object) -> list[FieldError]:
     before = old.get("spec") or {}
     errors = _completions_errors(spec, before)
-    never_ran = before.get("suspend") and not (old.get("status") or {}).get("startTime")
     template = spec.get("template") or {}
     kept = before.get("template") or {}
-    if never_ran:
-        kept = _with_directives(kept, template)
+    if before.get("suspend") and _is_at_rest(old.get("status") or {}):
+        kept = _with_resources(_with_directives(kept, template), template)
     for name, value, stored in (
         ("selector", spec.get("selector"), before.get("selector")),
         ("template", template, kept),
@@ -161,7 +161,7 @@ def _completions_errors(spec: Mapping[str, Any], before: Mapping[str, Any]) -> l
 
 
 def _with_directives(old: Mapping[str, Any], new: Mapping[str, Any]) -> Mapping[str, Any]:
-    """The old template with what steers scheduling taken from the new: free until the job first starts."""
+    """The old template with what steers scheduling taken from the new."""
     after, before = new.get("spec") or {}, dict(old.get("spec") or {})
     affinity = dict(before.get("affinity") or {})
     affinity["nodeAffinity"] = (after.get("affinity") or {}).get("nodeAffinity")
@@ -172,6 +172,25 @@ def _with_directives(old: Mapping[str, Any], new: Mapping[str, Any]) -> Mapping[
     for name in ("labels", "annotations"):
         meta[name] = (new.get("metadata") or {}).get(name)
     return {**old, "metadata": meta, "spec": before}
+
+
+def _with_resources(old: Mapping[str, Any], new: Mapping[str, Any]) -> Mapping[str, Any]:
+    """The old template with the resources of its containers taken from the new, where both have the same."""
+    after, before = new.get("spec") or {}, dict(old.get("spec") or {})
+    for name in ("containers", "initContainers"):
+        then, now = before.get(name) or [], after.get(name) or []
+        if [c.get("name") for c in then] == [c.get("name") for c in now]:
+            before[name] = [
+                {**c, "resources": d.get("resources") or {}} for c, d in zip(then, now, strict=True)
+            ]
+    return {**old, "spec": before}
+
+
+def _is_at_rest(status: Mapping[str, Any]) -> bool:
+    """Whether a suspended job has no pods any more: it never started, or its controller says so."""
+    if status.get("active"):
+        return False
+    return not status.get("startTime") or is_true(status.get("conditions"), "Suspended")
 
 
 def _warns(new: Object, old: Object | None) -> list[str]:

@@ -1,6 +1,7 @@
 """PersistentVolumeClaim: a request for storage.
 
-Once made, a claim's spec stays: it may only be bound, grow, and change its attributes class.
+Once made, a claim's spec stays: it may only be bound, and then grow and change its attributes class.
+Rules: pkg/apis/core/validation, ValidatePersistentVolumeClaimUpdate.
 """
 
 from __future__ import annotations
@@ -99,7 +100,10 @@ def claim_change_errors(new: Object, old: Object) -> list[FieldError]:
 
 def _with_free_fields(spec: Mapping[str, Any], before: Mapping[str, Any], old: Object) -> dict[str, Any]:
     """The new spec with all that may have changed as it was before."""
-    kept = {**spec, "volumeAttributesClassName": before.get("volumeAttributesClassName")}
+    kept = dict(spec)
+    is_bound = (old.get("status") or {}).get("phase") == "Bound"
+    if is_bound:
+        kept["volumeAttributesClassName"] = before.get("volumeAttributesClassName")
     if not before.get("volumeName"):
         kept["volumeName"] = before.get("volumeName")
     had = annotations_of(old).get(STORAGE_CLASS_ANNOTATION)
@@ -107,7 +111,7 @@ def _with_free_fields(spec: Mapping[str, Any], before: Mapping[str, Any], old: O
     if before.get("storageClassName") is None and name is not None and had in (None, name):
         kept["storageClassName"] = None
     requests = (spec.get("resources") or {}).get("requests")
-    if (old.get("status") or {}).get("phase") == "Bound" and requests:
+    if is_bound and requests:
         asked = ((before.get("resources") or {}).get("requests") or {}).get("storage")
         kept["resources"] = {**spec["resources"], "requests": {**requests, "storage": asked}}
     return kept

@@ -1,4 +1,7 @@
-"""`pods/resize`: cpu and memory of containers that run, never the pod's quality of service."""
+"""`pods/resize`: cpu and memory of containers and of the pod as a whole, never its quality of service.
+
+Rules: pkg/apis/core/validation, ValidatePodResize; KEP-1287 (containers), KEP-5419 (the pod as a whole).
+"""
 
 from __future__ import annotations
 
@@ -14,19 +17,22 @@ from wherry.api.equality import is_same
 from wherry.api.validation import validate_object_meta_update
 from wherry.objects.errors import FieldError, forbidden_value, invalid_value
 from wherry.objects.meta import Object, annotations_of
-from wherry.objects.quantity import parse_quantity
 
 _RESIZED = ("cpu", "memory")
 _NOTHING: Mapping[str, Any] = {}
 
 
 def prepare_resize(new: Object, old: Object) -> None:
-    """Make `new` the stored `old` with only `new`'s container resources and resize policies, in place."""
+    """Make `new` the stored `old` with only `new`'s resources and resize policies, in place."""
     spec = dict(old["spec"])
     for field in ("containers", "initContainers"):
         asked = {c.get("name"): c for c in (new.get("spec") or {}).get(field) or ()}
         if old["spec"].get(field):
             spec[field] = [_resized(c, asked.get(c.get("name")) or c) for c in old["spec"][field]]
+    if (whole := (new.get("spec") or {}).get("resources")) is None:
+        spec.pop("resources", None)
+    else:
+        spec["resources"] = whole
     keep_all_but_spec(new, old, spec)
 
 
@@ -49,7 +55,7 @@ def validate_resize_update(new: Object, old: Object) -> list[FieldError]:
 
 def validate_resize(new: Fields, old: Fields) -> list[FieldError]:
     """What resizing the pod `old` to `new` (valid as a pod) may not do."""
-    if refusal := _refusal(new, old):
+    if refusal := _refusal(old):
         return [forbidden_value("", refusal)]
     errors: Errors = []
     after, before = new["spec"], old["spec"]
@@ -60,18 +66,14 @@ def validate_resize(new: Fields, old: Fields) -> list[FieldError]:
     for field in ("containers", "initContainers"):
         pairs = zip(after.get(field) or (), before.get(field) or (), strict=False)
         for index, (now, then) in enumerate(pairs):
-            if field == "containers" or then.get("restartPolicy") == "Always":
-                _validate_container(now, then, f"spec.{field}[{index}].resources", errors)
+            _validate_kept(now, then, f"spec.{field}[{index}].resources", errors)
+    _validate_kept(after, before, "spec.resources", errors)
     if not errors:
         _validate_rest(after, before, errors)
     return errors
 
 
-def _refusal(new: Fields, old: Fields) -> str:
-    for pod in (new, old):
-        whole = pod["spec"].get("resources") or _NOTHING
-        if whole.get("requests") or whole.get("limits"):
-            return "pods with pod-level resources cannot be resized"
+def _refusal(old: Fields) -> str:
     if MIRROR in annotations_of(old):
         return "static pods cannot be resized"
     if (old["spec"].get("os") or _NOTHING).get("name") == "windows":
@@ -79,65 +81,36 @@ def _refusal(new: Fields, old: Fields) -> str:
     return ""
 
 
-def _validate_container(new: Fields, old: Fields, path: str, errors: Errors) -> None:
+def _validate_kept(new: Fields, old: Fields, path: str, errors: Errors) -> None:
+    """What a container, or the pod as a whole, asks for may change but not go."""
     after, before = new.get("resources") or _NOTHING, old.get("resources") or _NOTHING
     for field in ("requests", "limits"):
         if (before.get(field) or {}).keys() - (after.get(field) or {}).keys():
             detail = f"resource {field} cannot be removed"
             errors.append(forbidden_value(f"{path}.{field}", detail))
-    if _restarts_for_memory(new):
-        return
-    now, then = ((part.get("limits") or _NOTHING).get("memory") for part in (after, before))
-    if now is None:
-        return
-    if then is None:
-        how = "added"
-    elif parse_quantity(now) < parse_quantity(then):
-        how = "decreased"
-    else:
-        return
-    detail = f"memory limits cannot be {how} unless resizePolicy is RestartContainer"
-    errors.append(forbidden_value(f"{path}.limits[memory]", detail))
-
-
-def _restarts_for_memory(container: Fields) -> bool:
-    policies = container.get("resizePolicy") or ()
-    return any(
-        policy.get("resourceName") == "memory" and policy.get("restartPolicy") == "RestartContainer"
-        for policy in policies
-    )
 
 
 def _validate_rest(new: Fields, old: Fields, errors: Errors) -> None:
-    """Everything but cpu and memory of containers that run must be as it was."""
+    """Everything but cpu and memory must be as it was."""
     kept = dict(new)
+    if "resources" in new or "resources" in old:
+        kept["resources"] = _with_old_sizes(new, old)
     for field in ("containers", "initContainers"):
         pairs = list(zip(new.get(field) or (), old.get(field) or (), strict=False))
-        if len(pairs) != len(new.get(field) or ()):
-            break
-        restored = []
-        for after, before in pairs:
-            if field == "initContainers" and before.get("restartPolicy") != "Always":
-                if not is_same(after, before):
-                    detail = "resources for non-sidecar init containers are immutable"
-                    errors.append(forbidden_value("spec", detail))
-                restored.append(before)
-            else:
-                restored.append({**after, "resources": _with_old_sizes(after, before)})
-        if pairs:
-            kept[field] = restored
-    if not errors and not is_same(kept, old):
+        if pairs and len(pairs) == len(new.get(field) or ()):
+            kept[field] = [{**after, "resources": _with_old_sizes(after, before)} for after, before in pairs]
+    if not is_same(kept, old):
         errors.append(forbidden_value("spec", "only cpu and memory resources are mutable"))
 
 
 def _with_old_sizes(new: Fields, old: Fields) -> dict[str, Any]:
+    """The new resources with the cpu and memory of the old."""
     after, before = new.get("resources") or _NOTHING, old.get("resources") or _NOTHING
     kept = dict(after)
     for field in ("limits", "requests"):
         amounts, previous = after.get(field) or {}, before.get(field) or {}
-        if not previous:
-            kept.pop(field, None)
-            continue
         sizes = {name: previous[name] for name in _RESIZED if name in previous}
         kept[field] = {**{n: q for n, q in amounts.items() if n not in _RESIZED}, **sizes}
+        if not kept[field]:
+            del kept[field]
     return kept

@@ -33,6 +33,7 @@ from wherry.objects.names import (
     dns1123_label_errors,
     dns1123_subdomain_errors,
     ip_errors,
+    is_loose_ip,
     port_number_errors,
     qualified_name_errors,
 )
@@ -348,6 +349,6 @@ def validate_load_balancer_status(status: Fields, kind: str, errors: Errors) -> 
             errors.append(not_supported(f"{at}.ipMode", mode, ("Proxy", "VIP")))
         if name:
             check(dns1123_subdomain_errors, name, f"{at}.hostname", errors)
-            if not ip_errors(name):
+            if is_loose_ip(name):
                 detail = "must be a DNS name, not an IP address"
                 errors.append(invalid_value(f"{at}.hostname", name, detail))

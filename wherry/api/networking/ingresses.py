@@ -17,6 +17,7 @@ from wherry.objects.names import (
     dns1123_label_errors,
     dns1123_subdomain_errors,
     ip_errors,
+    is_loose_ip,
     port_name_errors,
     port_number_errors,
     wildcard_dns1123_subdomain_errors,
@@ -70,7 +71,7 @@ def _host_errors(host: str, path: str) -> list[FieldError]:
 def _rule_errors(rule: Mapping[str, Any], path: str) -> list[FieldError]:
     host = rule.get("host")
     errors: list[FieldError] = []
-    if host and not ip_errors(host):
+    if host and is_loose_ip(host):
         errors.append(invalid_value(f"{path}.host", host, "must be a DNS name, not an IP address"))
     if host:
         errors += _host_errors(host, f"{path}.host")
@@ -147,7 +148,7 @@ def _status_rules(new: Object, _old: Object) -> list[FieldError]:
             errors += check_text(f"{path}.ip", ip, ip_errors)
         if name := point.get("hostname"):
             errors += check_text(f"{path}.hostname", name, dns1123_subdomain_errors)
-            if not ip_errors(name):
+            if is_loose_ip(name):
                 why = "must be a DNS name, not an IP address"
                 errors.append(invalid_value(f"{path}.hostname", name, why))
     return errors

@@ -1,4 +1,8 @@
-"""NetworkPolicy: which traffic pods take and send."""
+"""NetworkPolicy: which traffic pods take and send.
+
+Rules: pkg/apis/networking/v1, SetDefaults_NetworkPolicy; pkg/apis/networking/validation,
+ValidateNetworkPolicySpec.
+"""
 
 from __future__ import annotations
 
@@ -27,7 +31,7 @@ def _default(obj: Object) -> None:
     for direction in ("ingress", "egress"):
         for rule in spec.get(direction) or ():
             for port in rule.get("ports") or ():
-                if not port.get("protocol"):
+                if port.get("protocol") is None:
                     port["protocol"] = "TCP"
     if not spec.get("policyTypes"):
         spec["policyTypes"] = ["Ingress", "Egress"] if spec.get("egress") else ["Ingress"]
@@ -59,13 +63,13 @@ def _rules(new: Object, old: Object | None) -> list[FieldError]:
 def _port_errors(port: Mapping[str, Any], path: str) -> list[FieldError]:
     errors: list[FieldError] = []
     protocol, number, end = port.get("protocol"), port.get("port"), port.get("endPort")
-    if protocol and protocol not in _PROTOCOLS:
+    if protocol is not None and protocol not in _PROTOCOLS:
         errors.append(not_supported(f"{path}.protocol", protocol, _PROTOCOLS))
     if isinstance(number, int):
         errors += [invalid_value(f"{path}.port", number, text) for text in port_number_errors(number)]
         if end is not None and end < number:
             why = "must be greater than or equal to `port`"
-            errors.append(invalid_value(f"{path}.endPort", end, why))
+            errors.append(invalid_value(f"{path}.endPort", number, why))
         if end is not None:
             errors += [invalid_value(f"{path}.endPort", end, text) for text in port_number_errors(end)]
     elif isinstance(number, str):

@@ -8,7 +8,7 @@ the object in place and copies nothing.
 from __future__ import annotations
 
 from collections.abc import Iterable
-from decimal import ROUND_CEILING, Decimal
+from decimal import ROUND_CEILING, Context, Decimal, InvalidOperation
 from typing import Any
 
 from wherry.api.core.pod_spec.images import default_pull_policy
@@ -18,6 +18,7 @@ from wherry.kit.remembered import remembered
 from wherry.objects.quantity import Quantity, canonical_quantity, format_quantity, parse_quantity
 
 _MILLI = Decimal("0.001")
+_WIDE = Context(prec=100)
 
 Fields = dict[str, Any]
 
@@ -149,9 +150,9 @@ def canonical_amount(quantity: Quantity) -> Quantity:
     """
     try:
         value = parse_quantity(quantity)
-        thousandths = value.quantize(_MILLI, ROUND_CEILING) if abs(value) < 1 else value
+        thousandths = value.quantize(_MILLI, ROUND_CEILING, _WIDE)
         if thousandths != value:
             return format_quantity(thousandths)
         return canonical_quantity(quantity)
-    except ValueError:
+    except (ValueError, InvalidOperation):
         return quantity
