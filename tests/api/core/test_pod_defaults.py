@@ -6,6 +6,7 @@ import pytest
 
 from tests.api.core.examples import create, pod, template
 from wherry.api.core.pod_spec import default_pod_template
+from wherry.api.core.pod_spec.defaults import canonical_amount
 from wherry.api.core.pod_spec.images import default_pull_policy
 from wherry.api.core.pods import PODS
 
@@ -254,3 +255,11 @@ def test_label_keys_become_requirements() -> None:
             {"key": "tier", "operator": "NotIn", "values": ["x"]},
         ],
     }
+
+
+@pytest.mark.parametrize(
+    ("said", "kept"),
+    [("1.0001", "1001m"), ("0.0001", "1m"), ("1.5", "1500m"), ("1.0001Ki", "1024103m"), ("1e30", "1e30")],
+)
+def test_amounts_are_rounded_up_to_thousandths_at_any_size(said: str, kept: str) -> None:
+    assert canonical_amount(said) == kept

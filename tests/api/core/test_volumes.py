@@ -169,6 +169,15 @@ def test_a_claim_without_a_class_may_get_one() -> None:
     assert first.startswith("metadata.annotations[volume.beta.kubernetes.io/storage-class]: Invalid value")
 
 
+@pytest.mark.parametrize(("phase", "is_free"), [("Bound", True), ("Pending", False)])
+def test_the_attributes_class_of_a_bound_claim_may_change(phase: str, is_free: bool) -> None:
+    old = {**create(CLAIMS, make(CLAIMS, spec=CLAIM))[0], "status": {"phase": phase}}
+    new = {**old, "spec": {**old["spec"], "volumeAttributesClassName": "gold"}}
+    errors = update(CLAIMS, old, new)[1]
+    assert (errors == []) is is_free
+    assert all(error.startswith("spec: Forbidden: spec is immutable after creation") for error in errors)
+
+
 def test_claim_statuses() -> None:
     old = make(CLAIMS, spec=CLAIM)
     status = {

@@ -18,6 +18,7 @@ KEYS = frozenset(("cpu", "memory", "ssh-privatekey"))
 FORMER = frozenset(("webhookClientConfig",))
 """Fields of versions that are only read from the store any more."""
 OTHER_DOCUMENTS = (
+    "api/autoscaling/metrics_v1.py",  # metrics in annotations
     "api/certificates/signing.py",  # certificate extensions
     "api/core/pod_spec/images.py",  # parts of an image's name
     "api/schema/definitions.py",  # the schema itself
