@@ -1,7 +1,9 @@
 """Emptying namespaces that are going away, and letting them go when nothing is left.
 
 The API server keeps a deleted namespace until its `kubernetes` finalizer is gone; this controller
-removes that after it has deleted, and seen gone, every object of every resource in it.
+removes that after it has deleted, and seen gone, every object of every resource in it. Pods go first,
+and everything else once they are gone (KEP-5080): else they would run on without the network policies
+that held them.
 """
 
 from __future__ import annotations
@@ -125,7 +127,10 @@ class Namespaces(Controller):
         if FINALIZER not in (namespace.get("spec") or {}).get("finalizers", ()):
             return None
         remains = Remains()
-        await asyncio.gather(*(self._empty(key, resource, remains) for resource in self._contained()))
+        await self._empty(key, PODS, remains)
+        if remains.is_empty:  # as long as pods run, what holds them (policies, quotas, secrets) stays
+            others = [resource for resource in self._contained() if resource is not PODS]
+            await asyncio.gather(*(self._empty(key, resource, remains) for resource in others))
         if not remains.is_empty:
             await self._report(namespace, remains)
             if remains.failures:

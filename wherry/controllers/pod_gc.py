@@ -66,19 +66,24 @@ class PodGc(Controller):
     def __init__(self, environment: Environment) -> None:
         environment.cache.add_index(PODS, BY_NODE, node_name_of)
         self._missing_since: dict[str, float] = {}
+        self._ended: set[str] = set()
+        """Keys of the pods that have ended."""
         super().__init__(environment)
 
     def map_primary(self, cache: Cache, old: Object | None, new: Object | None) -> Iterable[str]:
         """See the module's description of keys."""
         if new is None:
+            self._ended.discard(key_of(old or {}))
             return
         nodes = node_name_of(new)
         if nodes and cache.get(NODES, nodes[0]) is None:
             yield f"node/{nodes[0]}"
         if not nodes and is_deleting(new):
             yield f"pod/{key_of(new)}"
-        if phase_of(new) in PHASES and phase_of(old) not in PHASES:
-            yield ENDED
+        if phase_of(new) in PHASES and key_of(new) not in self._ended:
+            self._ended.add(key_of(new))
+            if 0 < self.config.terminated_pod_threshold < len(self._ended):
+                yield ENDED
 
     async def sync(self, key: str) -> float | None:
         """Collect what the key names."""
@@ -90,7 +95,8 @@ class PodGc(Controller):
             if pod is not None and is_deleting(pod) and not node_name_of(pod):
                 await self._remove(pod, "")
             return None
-        for pod in plan_surplus(self.cache.list(PODS), self.config.terminated_pod_threshold):
+        ended = [pod for ended in self._ended if (pod := self.cache.get(PODS, ended)) is not None]
+        for pod in plan_surplus(ended, self.config.terminated_pod_threshold):
             await self._remove(pod, "")
         return None
 

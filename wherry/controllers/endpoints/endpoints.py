@@ -7,9 +7,8 @@ from typing import Any, ClassVar
 
 from wherry.api.core.endpoints import ENDPOINTS
 from wherry.api.core.pod_conditions import is_ready
-from wherry.api.core.pods import PODS
 from wherry.api.core.services import SERVICES
-from wherry.controllers.base import Controller, create_unless_present
+from wherry.controllers.base import create_unless_present
 from wherry.controllers.endpoints.members import (
     by_label,
     copied_labels,
@@ -18,12 +17,12 @@ from wherry.controllers.endpoints.members import (
     ip_of_family,
     is_headless,
     members_of,
-    pod_to_services,
     ports_for,
     publishes_unready,
     reference_to,
     selects,
 )
+from wherry.controllers.endpoints.service_controller import ServiceController
 from wherry.objects.meta import Object, annotations_of, labels_of, name_of, namespace_of
 
 MANAGED_BY = "endpoints.kubernetes.io/managed-by"
@@ -90,15 +89,15 @@ def truncate(subsets: list[Object], capacity: int = CAPACITY) -> bool:
     return cut
 
 
-class EndpointsController(Controller):
+class EndpointsController(ServiceController):
     """Keeps the Endpoints object of each service."""
 
     name = "endpoint"
-    primary = SERVICES
-    watches: ClassVar = {PODS: pod_to_services, ENDPOINTS: by_label("")}
+    watches: ClassVar = {ENDPOINTS: by_label("")}
 
     async def sync(self, key: str) -> float | None:
         """Write the service's Endpoints if they differ; remove those of a service that is gone."""
+        self.note_sync(key)
         service = self.cache.get(SERVICES, key)
         current = self.cache.get(ENDPOINTS, key)
         if service is None:
@@ -108,15 +107,15 @@ class EndpointsController(Controller):
             return None
         if not selects(service):
             return None
-        wanted = self._wanted(service)
+        wanted = self._wanted(service, await self.members.pods_of(service))
         if current is None:
             await create_unless_present(self, key, ENDPOINTS, wanted)
         elif not _same(current, wanted):
             await self.update(key, ENDPOINTS, _merged(current, wanted))
         return None
 
-    def _wanted(self, service: Object) -> Object:
-        subsets = plan_subsets(service, self.cache.list(PODS, namespace_of(service)))
+    def _wanted(self, service: Object, pods: Iterable[Object]) -> Object:
+        subsets = plan_subsets(service, pods)
         meta: Object = {
             "name": name_of(service),
             "namespace": namespace_of(service),

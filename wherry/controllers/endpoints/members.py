@@ -7,12 +7,10 @@ from ipaddress import ip_address
 from typing import Any
 
 from wherry.api.core.pod_conditions import is_ready
-from wherry.api.core.services import SERVICES
 from wherry.client.cache import Cache
 from wherry.objects.meta import (
     Object,
     is_deleting,
-    key_of,
     labels_of,
     metadata,
     name_of,
@@ -133,16 +131,9 @@ def _facts(pod: Object) -> tuple[Any, ...]:
     )
 
 
-def pod_to_services(cache: Cache, old: Object | None, new: Object | None) -> Iterable[str]:
-    """A pod's event concerns the services that select it, or did, if anything they show changed."""
-    if old is not None and new is not None and _facts(old) == _facts(new):
-        return
-    labels = [labels_of(pod).items() for pod in (old, new) if pod is not None]
-    for service in cache.list(SERVICES, namespace_of(new or old or {})):
-        if selects(service):
-            wanted = service["spec"]["selector"].items()
-            if any(wanted <= items for items in labels):
-                yield key_of(service)
+def is_same_to_endpoints(old: Object, new: Object) -> bool:
+    """Whether nothing that endpoints show of a pod has changed."""
+    return _facts(old) == _facts(new)
 
 
 def by_label(label: str) -> Callable[[Cache, Object | None, Object | None], Iterable[str]]:

@@ -6,13 +6,13 @@ from collections.abc import Iterable
 from typing import ClassVar
 
 from wherry.api.core.nodes import NODES
-from wherry.api.core.pods import PODS
 from wherry.api.core.services import SERVICES
 from wherry.api.discovery.endpoint_slices import ENDPOINT_SLICES
 from wherry.client.cache import Cache
 from wherry.client.events import WARNING
-from wherry.controllers.base import Controller, Environment, is_namespace_terminating
-from wherry.controllers.endpoints.members import by_label, pod_to_services, selects
+from wherry.controllers.base import Environment, is_namespace_terminating
+from wherry.controllers.endpoints.members import by_label, selects
+from wherry.controllers.endpoints.service_controller import ServiceController
 from wherry.controllers.endpoints.slices import MANAGED_BY, MANAGER, SERVICE_NAME, SlicePlan, plan_slices
 from wherry.objects.errors import ApiError
 from wherry.objects.meta import Object, is_deleting, key_of, labels_of, namespace_of
@@ -38,14 +38,12 @@ def zone_changed(cache: Cache, old: Object | None, new: Object | None) -> Iterab
     return [key_of(service) for service in cache.list(SERVICES) if selects(service)]
 
 
-class EndpointSlices(Controller):
+class EndpointSlices(ServiceController):
     """Keeps the EndpointSlices of each service."""
 
     name = "endpointslice"
     component = "endpoint-slice-controller"
-    primary = SERVICES
     watches: ClassVar = {
-        PODS: pod_to_services,
         ENDPOINT_SLICES: by_label(SERVICE_NAME),
         NODES: zone_changed,
     }
@@ -56,6 +54,7 @@ class EndpointSlices(Controller):
 
     async def sync(self, key: str) -> float | None:
         """Write what differs; the slices of a service that is gone are removed."""
+        self.note_sync(key)
         service = self.cache.get(SERVICES, key)
         existing = self.cache.by_index(ENDPOINT_SLICES, BY_SERVICE, key)
         if service is None:
@@ -64,7 +63,7 @@ class EndpointSlices(Controller):
             return None
         if not selects(service) or is_deleting(service):
             return None
-        pods = self.cache.list(PODS, namespace_of(service))
+        pods = await self.members.pods_of(service)
         plan = plan_slices(service, pods, existing, self._zone_of)
         try:
             await self._carry_out(key, plan)

@@ -49,6 +49,9 @@ class NodeLifecycle(Controller):
 
     def __init__(self, environment: Environment) -> None:
         self._heard: dict[str, float] = {}
+        self._ready: dict[str, bool] = {}
+        """Whether each node is ready, and below the names of those that are not: nobody counts them anew."""
+        self._silent: set[str] = set()
         self._evict_from = 0.0
         super().__init__(environment)
         self.cache.add_index(PODS, BY_NODE, node_name_of)
@@ -90,7 +93,8 @@ class NodeLifecycle(Controller):
         """Write the taints; seconds until an eviction that has to wait its turn may begin."""
         now = self.clock.monotonic()
         wants = needs_no_execute(node)
-        disrupted = wants and is_disrupted([*self._others(node), node])
+        silent = len(self._silent) + (name_of(node) not in self._silent)
+        disrupted = wants and is_disrupted(len(self._ready), silent)
         may_evict = wants and not disrupted and now >= self._evict_from
         taints = plan_taints(node, may_evict, self.clock.now())
         current = (node.get("spec") or {}).get("taints") or []
@@ -105,9 +109,6 @@ class NodeLifecycle(Controller):
         if not wants or may_evict or disrupted:
             return None
         return max(self._evict_from - now, 0.001)
-
-    def _others(self, node: Object) -> list[Object]:
-        return [other for other in self.cache.list(NODES) if name_of(other) != name_of(node)]
 
     async def _mark_pods(self, key: str, node: Object) -> None:
         """Take pods of a node that is not ready out of service."""
@@ -134,16 +135,22 @@ class NodeLifecycle(Controller):
             self._heard[name_of(new)] = self.clock.monotonic()
 
     def _node_changed(self, old: Object | None, new: Object | None) -> None:
+        was_disrupted = is_disrupted(len(self._ready), len(self._silent))
         if new is None:
-            self._heard.pop(name_of(old or {}), None)
-            return
-        if old is None or _heartbeat(old) != _heartbeat(new):
-            self._heard[name_of(new)] = self.clock.monotonic()
-        if old is not None and readiness(old) != readiness(new):
-            # Whether others may be evicted depends on how many are ready.
-            for node in self._others(new):
-                if readiness(node) != "True":
-                    self.queue.add(name_of(node))
+            name = name_of(old or {})
+            self._heard.pop(name, None)
+            self._ready.pop(name, None)
+            self._silent.discard(name)
+        else:
+            name = name_of(new)
+            if old is None or _heartbeat(old) != _heartbeat(new):
+                self._heard[name] = self.clock.monotonic()
+            self._ready[name] = readiness(new) == "True"
+            (self._silent.discard if self._ready[name] else self._silent.add)(name)
+        if was_disrupted and not is_disrupted(len(self._ready), len(self._silent)):
+            # The fault was not theirs, and is over: those that are still silent may be given up on.
+            for silent in self._silent:
+                self.queue.add(silent)
 
 
 def _heartbeat(node: Object) -> object:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from datetime import datetime
 
 from wherry.controllers.nodes.tolerations import Taint
@@ -107,17 +107,15 @@ def needs_no_execute(node: Object) -> bool:
     return key is not None and not any(t.get("key") == key and t.get("effect") == "NoExecute" for t in taints)
 
 
-def is_disrupted(nodes: Iterable[Object]) -> bool:
-    """Whether so many nodes are silent that the fault is likely not theirs: then nobody is evicted.
+def is_disrupted(nodes: int, silent: int) -> bool:
+    """Whether `silent` of so many nodes are too many for the fault to be theirs: then nobody is evicted.
 
     That is when none is ready, or, in a cluster of up to 50 nodes, when more than two and at least
     55 % of them are not.
     """
-    states = [readiness(node) == "True" for node in nodes]
-    silent = states.count(False)
-    if silent == len(states):
+    if silent >= nodes:
         return True
-    return len(states) <= SMALL_CLUSTER and silent > 2 and silent / len(states) >= PARTIAL_DISRUPTION
+    return nodes <= SMALL_CLUSTER and silent > 2 and silent / nodes >= PARTIAL_DISRUPTION
 
 
 def unready_pod_conditions(conditions: Sequence[Condition] | None, now: datetime) -> list[Condition] | None:

@@ -1,4 +1,4 @@
-"""Taints and tolerations, as eviction needs them: what is tolerated, and for how long."""
+"""Tolerations as eviction needs them: for how long a taint is borne (`objects/taints` says whether)."""
 
 from __future__ import annotations
 
@@ -7,25 +7,20 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from wherry.objects.meta import parse_time
+from wherry.objects.taints import tolerates
 
 Taint = dict[str, Any]
 Toleration = dict[str, Any]
 
 
-def tolerates(toleration: Toleration, taint: Taint) -> bool:
-    """Whether the toleration covers the taint: effect, key and value, each if it names one."""
-    if toleration.get("effect") and toleration["effect"] != taint.get("effect"):
-        return False
-    if toleration.get("key") and toleration["key"] != taint.get("key"):
-        return False
-    if (toleration.get("operator") or "Equal") == "Exists":
-        return True
-    return bool(toleration.get("key")) and (toleration.get("value") or "") == (taint.get("value") or "")
-
-
 def no_execute(taints: Sequence[Taint] | None) -> list[Taint]:
     """The taints that drive pods away."""
     return [taint for taint in taints or () if taint.get("effect") == "NoExecute"]
+
+
+def _key(taint: Taint) -> tuple[str, str, str]:
+    """The taint without the time it was set."""
+    return taint["key"], taint.get("value") or "", taint["effect"]
 
 
 def evict_at(taints: Sequence[Taint], tolerations: Sequence[Toleration], now: datetime) -> datetime | None:
@@ -36,7 +31,7 @@ def evict_at(taints: Sequence[Taint], tolerations: Sequence[Toleration], now: da
     """
     limits: list[int] = []
     for taint in taints:
-        used = [toleration for toleration in tolerations if tolerates(toleration, taint)]
+        used = [toleration for toleration in tolerations if tolerates(toleration, _key(taint))]
         if not used:
             return now
         limits += [int(t["tolerationSeconds"]) for t in used if t.get("tolerationSeconds") is not None]
