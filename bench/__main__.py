@@ -8,6 +8,7 @@ import sys
 from collections.abc import Callable
 
 from bench.cluster import NAME, BenchCluster
+from bench.fanout import measure_fanout
 from bench.figures import Figure, as_json, as_table
 from bench.http import measure_http
 from bench.idle import measure_idle
@@ -41,6 +42,7 @@ MEASUREMENTS: dict[str, Callable[[BenchCluster], list[Figure]]] = {
 ALONE: dict[str, Callable[[], list[Figure]]] = {
     "ready": measure_ready,
     "watch": measure_watch,
+    "fanout": measure_fanout,
     "stored": measure_stored,
 }
 """These need no cluster: they start an API server of their own."""

@@ -80,6 +80,11 @@ def test_the_schema_is_the_kinds(resource: Resource) -> None:
 
 
 @every
+def test_only_selectable_fields_are_indexed(resource: Resource) -> None:
+    assert resource.indexed <= set(resource.selectable)
+
+
+@every
 def test_verbs_and_subresources_are_known(resource: Resource) -> None:
     assert set(resource.verbs) <= set(ALL_VERBS)
     assert len({sub.name for sub in resource.subresources}) == len(resource.subresources)

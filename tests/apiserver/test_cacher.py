@@ -4,15 +4,18 @@ from __future__ import annotations
 
 import asyncio
 import json
-from collections.abc import AsyncIterator, Sequence
+import random
+from collections.abc import AsyncIterator, Callable, Sequence
 
 import pytest
 
 from wherry.api.resource import Resource
 from wherry.apiserver.cacher import Cached, CachedEvent, Cacher
 from wherry.apiserver.encoding import encode_stored
+from wherry.apiserver.selected import Selection
 from wherry.kit.clock import FakeClock
 from wherry.objects.meta import Object
+from wherry.objects.selectors import parse_field_selector, parse_label_selector
 from wherry.store.base import Compacted, FutureRevision, Page, StoreError
 from wherry.store.memory import MemoryStore
 
@@ -23,6 +26,7 @@ PODS = Resource(
     plural="pods",
     namespaced=True,
     selectable={"spec.nodeName": lambda obj: obj.get("spec", {}).get("nodeName", "")},
+    indexed=frozenset({"spec.nodeName"}),
 )
 NODES = Resource(group="", version="v1", kind="Node", plural="nodes", namespaced=False, storage_key="minions")
 
@@ -397,3 +401,127 @@ async def test_resources_of_the_cluster_have_no_namespace(store: MemoryStore) ->
     assert cached.fields == {"metadata.name": "n1", "metadata.namespace": ""}
     assert told.summary() == [("ADDED", "n1", 2)]
     await cacher.close()
+
+
+def by_node(node: str) -> Selection:
+    return Selection(fields=parse_field_selector(f"spec.nodeName={node}"))
+
+
+SELECTORS: dict[str, Callable[[int], tuple[Selection, str]]] = {
+    "field": lambda n: (Selection(fields=parse_field_selector(f"spec.nodeName=n{n}")), ""),
+    "label": lambda n: (Selection(labels=parse_label_selector(f"app=a{n},tier")), ""),
+    "label and namespace": lambda n: (Selection(labels=parse_label_selector(f"app=a{n}")), "ns"),
+    "name": lambda n: (Selection(fields=parse_field_selector(f"metadata.name=p{n}")), ""),
+    "namespace": lambda n: (Selection(fields=parse_field_selector(f"metadata.namespace=ns{n}")), ""),
+}
+
+
+@pytest.mark.parametrize("kind", SELECTORS)
+async def test_a_change_asks_only_the_watchers_it_may_concern(
+    store: MemoryStore, cacher: Cacher, kind: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked = 0
+    real = Selection.__call__
+
+    def count(self: Selection, cached: Cached) -> bool:
+        nonlocal asked
+        asked += 1
+        return real(self, cached)
+
+    monkeypatch.setattr(Selection, "__call__", count)
+    told = [Told() for _ in range(500)]
+    for number, sink in enumerate(told):
+        match, namespace = SELECTORS[kind](number)
+        cacher.watch(namespace, 0, match, sink)
+    await put(store, pod("ns", "p7", "n7", app="a7", tier="x"))
+    await put(store, pod("ns", "p7", "n8", app="a8", tier="x"))
+    await put(store, pod("ns7", "p7", "n8", app="a7", tier="x"))
+    await drop(store, "ns", "p7")
+    heard = {number: [event.type for event in sink.events] for number, sink in enumerate(told) if sink.events}
+    moved = {7: ["ADDED", "DELETED"], 8: ["ADDED", "DELETED"]}
+    assert (
+        heard
+        == {
+            "field": {7: ["ADDED", "DELETED"], 8: ["ADDED", "ADDED", "DELETED"]},
+            "label": {7: ["ADDED", "DELETED", "ADDED"], 8: ["ADDED", "DELETED"]},
+            "label and namespace": moved,
+            "name": {7: ["ADDED", "MODIFIED", "ADDED", "DELETED"]},
+            "namespace": {7: ["ADDED"]},
+        }[kind]
+    )
+    assert asked < 20
+
+
+async def test_watchers_found_by_value_hear_what_those_asked_one_by_one_hear(
+    store: MemoryStore, cacher: Cacher
+) -> None:
+    rng = random.Random(5)
+    texts = [
+        ("spec.nodeName=n1", ""),
+        ("spec.nodeName=", ""),
+        ("", "app=a"),
+        ("spec.nodeName!=n1", "app in (a)"),
+    ]
+    pairs = []
+    for fields, labels in texts:
+        for namespace in ("", "ns1"):
+            match = Selection(
+                labels=parse_label_selector(labels) if labels else None,
+                fields=parse_field_selector(fields) if fields else None,
+            )
+            found, asked = Told(), Told()
+            cacher.watch(namespace, 0, match, found)
+            cacher.watch(namespace, 0, lambda cached, m=match: m(cached), asked)  # type: ignore[misc]
+            pairs.append((found, asked))
+    for _ in range(400):
+        namespace, name = f"ns{rng.randrange(2)}", f"p{rng.randrange(5)}"
+        if rng.random() < 0.2 and cacher.get(PODS.key(namespace, name)):
+            await drop(store, namespace, name)
+            continue
+        app = rng.choice(({}, {"app": "a"}, {"app": "b"}))
+        await put(store, pod(namespace, name, rng.choice(("", "n1", "n2")), **app))
+    for found, asked in pairs:
+        assert found.summary() == asked.summary()
+        assert found.summary()
+
+
+async def test_an_index_finds_what_looking_through_all_finds(store: MemoryStore, cacher: Cacher) -> None:
+    rng = random.Random(6)
+    for number in range(1200):
+        await put(store, pod(f"ns{number % 3}", f"p{number:04}", f"n{number % 7}"))
+    indexing = asyncio.ensure_future(cacher.read_facts("", by_node("n1")))
+    for step in range(600):  # while it is made
+        name, namespace = f"p{rng.randrange(1300):04}", f"ns{rng.randrange(3)}"
+        if rng.random() < 0.3 and cacher.get(PODS.key(namespace, name)):
+            await drop(store, namespace, name)
+        else:
+            await put(store, pod(namespace, name, f"n{rng.randrange(7)}"))
+        if step % 200 == 0:
+            await asyncio.sleep(0)
+    assert cacher.by_value("spec.nodeName", "n1") is None, "nobody may rely on half an index"
+    await indexing
+    for node in ("n1", "n5", "none"):
+        for namespace in ("", "ns1"):
+            everything = [item for item in cacher.list(namespace)[0] if item.fields["spec.nodeName"] == node]
+            assert cacher.list(namespace, match=by_node(node)) == (everything, 0)
+            for limit in (1, 10):
+                page, more = cacher.list(namespace, match=by_node(node), limit=limit)
+                assert (page, more) == (everything[:limit], int(len(everything) > limit))
+            if len(everything) > 3:
+                after = cacher.list(namespace, match=by_node(node), start_after=everything[2].key)[0]
+                assert after == everything[3:]
+        found = cacher.by_value("spec.nodeName", node)
+        assert found is not None
+        assert {item.key for item in found} == {item.key for item in cacher.list(match=by_node(node))[0]}
+
+
+async def test_an_index_whose_making_was_cancelled_is_made_anew(store: MemoryStore, cacher: Cacher) -> None:
+    for number in range(600):
+        await put(store, pod("ns", f"p{number:04}", f"n{number % 7}"))
+    indexing = asyncio.ensure_future(cacher.read_facts("", by_node("n1")))
+    await asyncio.sleep(0)
+    indexing.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await indexing
+    await cacher.read_facts("", by_node("n1"))
+    assert len(cacher.by_value("spec.nodeName", "n1") or ()) == 86

@@ -35,7 +35,7 @@ _SHARED_LABELS = 4096
 class Facts:
     """How keys and selectable fields of one resource are read; shared by all its objects."""
 
-    __slots__ = ("_labels", "form", "namespaced", "prefix", "readers")
+    __slots__ = ("_labels", "form", "namespaced", "places", "prefix", "readers")
 
     def __init__(self, resource: Resource) -> None:
         self.prefix = resource.prefix()
@@ -43,6 +43,7 @@ class Facts:
         self._labels: dict[tuple[tuple[str, str], ...], Mapping[str, str]] = {}
         self.form = StoredForm(resource)
         self.readers: tuple[tuple[str, Callable[[Object], str]], ...] = tuple(resource.selectable.items())
+        self.places = {field: place for place, (field, _) in enumerate(self.readers)}
 
     def namespace_of(self, key: str) -> str:
         """The namespace a store key lies in, "" for an object of the cluster."""
@@ -151,6 +152,12 @@ class Cached:
             for (field, _), value in zip(self._facts.readers, self._values, strict=True):
                 fields[field] = value
         return fields
+
+    def value(self, field: str) -> str:
+        """The value of one of the resource's own selectable fields. Raises KeyError for any other."""
+        if self._labels is None:
+            self.read()
+        return self._values[self._facts.places[field]]
 
     def read(self) -> Mapping[str, str]:
         """Read labels and fields out of the bytes, to be kept; the labels."""

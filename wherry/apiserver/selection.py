@@ -2,19 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-
 from wherry.api.resource import Resource
-from wherry.apiserver.cacher import Cached
+from wherry.apiserver.cached import Match
 from wherry.apiserver.options import ListOptions
+from wherry.apiserver.selected import Selection
 from wherry.objects.errors import bad_request
 from wherry.objects.selectors import parse_field_selector, parse_label_selector
 
-Match = Callable[[Cached], bool]
+__all__ = ["Match", "Selection", "select"]
+
 ALWAYS_SELECTABLE = ("metadata.name", "metadata.namespace")
 
 
-def select(resource: Resource, options: ListOptions, name: str = "") -> Match | None:
+def select(resource: Resource, options: ListOptions, name: str = "") -> Selection | None:
     """What `options` (and `name`, if given) let through; None for everything.
 
     Raises ApiError (400) for a selector that cannot be read or a field the kind does not offer.
@@ -34,11 +34,9 @@ def select(resource: Resource, options: ListOptions, name: str = "") -> Match | 
         fields = None
     if name and fields is not None and len(fields.fields) == 1:
         fields = None  # the name says it all
-    return _match(
-        name,
-        None if labels is None else labels.matches,
-        None if fields is None else fields.matches,
-    )
+    if not name and labels is None and fields is None:
+        return None
+    return Selection(name, labels, fields)
 
 
 def _unsupported(resource: Resource, field: str) -> str:
@@ -50,22 +48,3 @@ def _unsupported(resource: Resource, field: str) -> str:
     if not resource.selectable and resource.custom is None:
         return f'"{field}" is not a known field selector: only "metadata.name", "metadata.namespace"'
     return f"field label not supported: {field}"
-
-
-def _match(name: str, labels: Callable[..., bool] | None, fields: Callable[..., bool] | None) -> Match | None:
-    if not name:
-        if labels is None and fields is None:
-            return None
-        if fields is None and labels is not None:
-            return lambda cached: labels(cached.labels)
-        if labels is None and fields is not None:
-            return lambda cached: fields(cached.fields)
-
-    def match(cached: Cached) -> bool:
-        return (
-            (not name or cached.name == name)
-            and (labels is None or labels(cached.labels))
-            and (fields is None or fields(cached.fields))
-        )
-
-    return match

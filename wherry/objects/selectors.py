@@ -68,7 +68,7 @@ class Selector:
     `nothing` makes one that matches no object at all, as an absent LabelSelector does.
     """
 
-    __slots__ = ("_exact", "_nothing", "_others", "requirements")
+    __slots__ = ("_nothing", "_others", "exact", "requirements")
 
     def __init__(self, requirements: Iterable[Requirement] = (), nothing: bool = False) -> None:
         self.requirements = tuple(sorted(requirements, key=lambda r: r.key))
@@ -78,7 +78,8 @@ class Selector:
                 exact.append((requirement.key, next(iter(requirement.values))))
             else:
                 others.append(requirement)
-        self._exact = tuple(exact)
+        self.exact = tuple(exact)
+        """The (label, value) pairs it demands."""
         self._others = tuple(others)
         self._nothing = nothing
 
@@ -93,14 +94,14 @@ class Selector:
             return False
         if labels is None:
             labels = {}
-        for key, value in self._exact:
+        for key, value in self.exact:
             if labels.get(key) != value:
                 return False
         return all(requirement.matches(labels) for requirement in self._others) if self._others else True
 
     def required_exact(self, key: str) -> str | None:
         """The one value the label must have, None if the selector does not demand one."""
-        return next((value for name, value in self._exact if name == key), None)
+        return next((value for name, value in self.exact if name == key), None)
 
     def __str__(self) -> str:
         return ",".join(map(str, self.requirements))
@@ -327,6 +328,10 @@ class FieldSelector:
     def required_exact(self, field: str) -> str | None:
         """The one value the field must have, None if the selector does not demand one."""
         return next((t.value for t in self.terms if t.field == field and t.operator == "="), None)
+
+    def exact(self) -> dict[str, str]:
+        """The values it demands, by field."""
+        return {term.field: term.value for term in self.terms if term.operator == "="}
 
     def __str__(self) -> str:
         return ",".join(map(str, self.terms))

@@ -170,5 +170,6 @@ PODS = Resource(
         "status.podIPs": _pod_ips,
         "status.nominatedNodeName": _status("nominatedNodeName"),
     },
+    indexed=frozenset({"spec.nodeName"}),
     schema="io.k8s.api.core.v1.Pod",
 )

@@ -84,7 +84,7 @@ async def _read(
     cacher = served.cacher
     limit = max(options.limit, 0)
     if match is not None:
-        await cacher.read_facts(namespace)
+        await cacher.read_facts(namespace, match)
     if options.continue_token:
         if options.resource_version not in ("", "0"):
             raise bad_request("specifying resource version is not allowed when using continue")

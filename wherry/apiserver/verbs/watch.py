@@ -41,7 +41,7 @@ def watch(core: Core, call: Call, served: Served) -> WatchOutcome:
 
     async def run(sink: EventSink) -> None:
         if match is not None:
-            await served.cacher.read_facts(call.info.namespace)
+            await served.cacher.read_facts(call.info.namespace, match)
         feed = _Feed(core, served, call.info, options, match, sink)
         try:
             async with asyncio.timeout(timeout_s):
