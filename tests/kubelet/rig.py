@@ -19,6 +19,15 @@ from wherry.client.api import Client
 from wherry.kit.clock import FakeClock
 from wherry.kubelet.agent import Kubelet
 from wherry.kubelet.config import KubeletConfig
+from wherry.kubelet.eviction.signals import (
+    MEMORY,
+    NODE_DISK,
+    NODE_INODES,
+    PIDS,
+    Observation,
+    Observations,
+    Signal,
+)
 from wherry.kubelet.machine import Machine
 from wherry.kubelet.probes.result import Outcome, ProbeResult
 from wherry.kubelet.runtimes.base import Image
@@ -40,6 +49,13 @@ MACHINE = Machine(
     os_image="Debian GNU/Linux 12 (bookworm)",
     architecture="amd64",
 )
+
+PLENTY: Observations = {
+    MEMORY: Observation(3 << 30, 4 << 30),
+    NODE_DISK: Observation(50 << 30, 100 << 30),
+    NODE_INODES: Observation(500_000, 1_000_000),
+    PIDS: Observation(30_000, 32_768),
+}
 
 
 @dataclass
@@ -91,6 +107,8 @@ class Node:
     kubelet: Kubelet
     mounts: FakeMounts
     prober: FakeProber
+    left: dict[Signal, Observation]
+    """What is left of the machine's resources."""
 
     @property
     def admin(self) -> Client:
@@ -192,7 +210,13 @@ def waiting(status: Object, index: int = 0, kind: str = "containerStatuses") -> 
 
 
 def make_kubelet(
-    rig: Rig, config: KubeletConfig, runtime: FakeRuntime, clock: FakeClock, mounts: Any, prober: Any
+    rig: Rig,
+    config: KubeletConfig,
+    runtime: FakeRuntime,
+    clock: FakeClock,
+    mounts: Any,
+    prober: Any,
+    left: Observations = PLENTY,
 ) -> Kubelet:
     user = User(f"system:node:{NODE}", ("system:nodes", "system:authenticated"))
     return Kubelet(
@@ -204,6 +228,7 @@ def make_kubelet(
         mounts=mounts,
         prober=prober,
         machine=MACHINE,
+        look=lambda *_: dict(left),
     )
 
 
@@ -225,8 +250,9 @@ async def node(tmp_path: Path, **changes: Any) -> AsyncIterator[Node]:
         )
         runtime = FakeRuntime(clock, [IMAGE])
         mounts, prober = FakeMounts(), FakeProber()
-        kubelet = make_kubelet(rig, config, runtime, clock, mounts, prober)
-        made = Node(rig, clock, runtime, config, kubelet, mounts, prober)
+        left = dict(PLENTY)
+        kubelet = make_kubelet(rig, config, runtime, clock, mounts, prober, left)
+        made = Node(rig, clock, runtime, config, kubelet, mounts, prober, left)
         try:
             await kubelet.start()
             yield made

@@ -427,6 +427,8 @@ async def test_annotations_reach_downward_files(made: Node) -> None:
 
 
 async def test_simple_start_is_cheap_and_then_quiet(made: Node) -> None:
+    await made.clock.advance(1)
+    made.runtime.calls.clear()
     await made.create("web")
     await made.ready("web")
     await settle()

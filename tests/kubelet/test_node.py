@@ -14,15 +14,14 @@ from wherry.api.coordination.leases import LEASES
 from wherry.api.core.nodes import NODES
 from wherry.client.api import Client
 from wherry.kubelet.config import KubeletConfig
-from wherry.kubelet.machine import Pressure, read_machine, read_pressure
+from wherry.kubelet.machine import read_machine
 from wherry.kubelet.node import NodeFacts, allocatable, is_same_status, missing_labels, new_node, node_status
 from wherry.kubelet.runtimes.base import Image, RuntimeStatus
 from wherry.objects.errors import ApiError
 
 CONFIG = KubeletConfig(node_name=NODE, node_ip="192.0.2.1", root_dir=Path("/r"), log_dir=Path("/l"))
-FINE = Pressure(8 * 1024**3, 50.0, 50.0, 30000)
 GOOD = RuntimeStatus(True, True, "", "containerd", "1.6.20")
-FACTS = NodeFacts(MACHINE, FINE, GOOD, [Image("1", ("a",), 5), Image("2", ("b",), 9), Image("3", (), 99)])
+FACTS = NodeFacts(MACHINE, (), GOOD, [Image("1", ("a",), 5), Image("2", ("b",), 9), Image("3", (), 99)])
 THEN, NOW = "2026-01-01T00:00:00Z", "2026-01-01T00:10:00Z"
 
 
@@ -60,19 +59,19 @@ CONDITIONS: list[tuple[Callable[[NodeFacts], NodeFacts], str, tuple[str, str, st
         ("False", "KubeletHasSufficientPID", "kubelet has sufficient PID available"),
     ),
     (
-        lambda f: replace(f, pressure=replace(FINE, memory_available=1)),
+        lambda f: replace(f, pressure=["MemoryPressure"]),
         "MemoryPressure",
         ("True", "KubeletHasInsufficientMemory", "kubelet has insufficient memory available"),
     ),
     (
-        lambda f: replace(f, pressure=replace(FINE, disk_percent=9.9)),
+        lambda f: replace(f, pressure=["DiskPressure"]),
         "DiskPressure",
         ("True", "KubeletHasDiskPressure", "kubelet has disk pressure"),
     ),
     (
-        lambda f: replace(f, pressure=replace(FINE, inodes_percent=4.9)),
-        "DiskPressure",
-        ("True", "KubeletHasDiskPressure", "kubelet has disk pressure"),
+        lambda f: replace(f, pressure=["PIDPressure"]),
+        "PIDPressure",
+        ("True", "KubeletHasInsufficientPID", "kubelet has insufficient PID available"),
     ),
     (
         lambda f: replace(f, errors=["container runtime is down"]),
@@ -100,7 +99,7 @@ def test_only_heartbeats_are_no_change() -> None:
     assert new["conditions"][0]["lastHeartbeatTime"] == NOW
     assert new["conditions"][0]["lastTransitionTime"] == THEN
     assert is_same_status(old, new)
-    pressed = replace(FACTS, pressure=replace(FINE, memory_available=1))
+    pressed = replace(FACTS, pressure=["MemoryPressure"])
     assert not is_same_status(old, node_status(CONFIG, pressed, old, NOW))
 
 
@@ -118,11 +117,10 @@ def test_labels_others_put_stay() -> None:
 
 
 def test_this_machine(tmp_path: Path) -> None:
-    machine, pressure = read_machine(tmp_path), read_pressure(tmp_path)
+    machine = read_machine(tmp_path)
     assert machine.cpus > 0
-    assert machine.memory_bytes > pressure.memory_available > 0
-    assert 0 <= pressure.disk_percent <= 100
-    assert pressure.pids_available > 0
+    assert machine.memory_bytes > 0
+    assert machine.disk_bytes > 0
     assert machine.kernel
 
 

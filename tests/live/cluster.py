@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import signal
 import subprocess
 import sys
 import time
@@ -13,6 +14,8 @@ from pathlib import Path
 from typing import Any
 
 from tools.fetch_clients import fetch, tools_directory
+from wherry.cluster.paths import ClusterPaths
+from wherry.cluster.state import follow
 
 WHERRY = Path(sys.executable).parent / "wherry"
 NGINX = "docker.io/library/nginx:1.22"
@@ -146,3 +149,16 @@ def until(look: Callable[[], Any], timeout_s: float = 60.0) -> Any:
         if found:
             return found
     raise AssertionError(f"nothing within {timeout_s} s")
+
+
+def kill_and_wait(cluster: LiveCluster, component: str) -> None:
+    """SIGKILL one component and wait until the supervisor says its successor is ready."""
+    killed = cluster.pid(component)
+    os.kill(killed, signal.SIGKILL)
+    paths = ClusterPaths.of(
+        cluster.name, cluster.directory / "data" / cluster.name, cluster.directory / "run"
+    )
+    for states in follow(paths, 60.0):
+        if states[component].ready and states[component].pid != killed:
+            return
+    raise AssertionError("the supervisor ended")

@@ -8,9 +8,7 @@ from typing import Any
 
 import pytest
 
-from tests.live.cluster import BUSYBOX, LiveCluster
-from wherry.cluster.paths import ClusterPaths
-from wherry.cluster.state import follow
+from tests.live.cluster import BUSYBOX, LiveCluster, kill_and_wait
 
 COUNTER = "trap exit TERM; i=0; while true; do echo $i; i=$((i+1)); sleep 0.2; done"
 
@@ -34,19 +32,6 @@ def containers(cluster: LiveCluster, namespace: str) -> Any:
         for pod in pods
         for status in pod["status"]["containerStatuses"]
     )
-
-
-def kill_and_wait(cluster: LiveCluster, component: str) -> None:
-    """SIGKILL one component and wait until the supervisor says its successor is ready."""
-    killed = cluster.pid(component)
-    os.kill(killed, signal.SIGKILL)
-    paths = ClusterPaths.of(
-        cluster.name, cluster.directory / "data" / cluster.name, cluster.directory / "run"
-    )
-    for states in follow(paths, 60.0):
-        if states[component].ready and states[component].pid != killed:
-            return
-    raise AssertionError("the supervisor ended")
 
 
 @pytest.mark.parametrize("component", ["server", "agent"])

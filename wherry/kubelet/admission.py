@@ -9,15 +9,28 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from wherry.kubelet.cgroups import pod_request
-from wherry.kubelet.pod import is_terminal
+from wherry.kubelet.cgroups import pod_request, qos_class
+from wherry.kubelet.eviction.messages import REASON, node_condition
+from wherry.kubelet.eviction.ranking import is_critical
+from wherry.kubelet.pod import is_terminal, spec_of
 from wherry.objects.quantity import milli, whole
+from wherry.objects.taints import tolerates_any
+
+MEMORY_PRESSURE = ("node.kubernetes.io/memory-pressure", "", "NoSchedule")
 
 
 def find_objection(
-    pod: Mapping[str, Any], others: Sequence[Mapping[str, Any]], allocatable: Mapping[str, str]
+    pod: Mapping[str, Any],
+    others: Sequence[Mapping[str, Any]],
+    allocatable: Mapping[str, str],
+    pressure: Sequence[str] = (),
 ) -> tuple[str, str] | None:
-    """(reason, message) why `pod` cannot run beside `others`, None when it can."""
+    """(reason, message) why `pod` cannot run beside `others`, None when it can.
+
+    `pressure` are the node's pressure conditions that are true.
+    """
+    if pressure and not _withstands(pod, pressure):
+        return REASON, f"Pod was rejected: {node_condition(pressure)}"
     beside = [other for other in others if not is_terminal(other)]
     limit = whole(allocatable.get("pods", "0"))
     if len(beside) + 1 > limit:
@@ -30,6 +43,16 @@ def find_objection(
         if asked > 0 and used + asked > capacity:
             return _short(name, asked, used, capacity)
     return None
+
+
+def _withstands(pod: Mapping[str, Any], pressure: Sequence[str]) -> bool:
+    """Whether the pod may come although the node is short (upstream's eviction manager, `Admit`)."""
+    if is_critical(pod):
+        return True
+    if list(pressure) != ["MemoryPressure"]:
+        return False
+    tolerations = spec_of(pod).get("tolerations") or ()
+    return qos_class(pod) != "BestEffort" or tolerates_any(tolerations, MEMORY_PRESSURE)
 
 
 def _short(name: str, asked: int, used: int, capacity: int) -> tuple[str, str]:

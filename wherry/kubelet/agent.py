@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+from collections.abc import Sequence
 from functools import partial
 from random import Random
 
@@ -23,10 +24,16 @@ from wherry.kit.tasks import Tasks
 from wherry.kubelet.backoff import BackOff
 from wherry.kubelet.cgroups import PodCgroups
 from wherry.kubelet.config import KubeletConfig
+from wherry.kubelet.eviction.manager import CHECK_S as EVICTION_CHECK_S
+from wherry.kubelet.eviction.manager import Eviction, Surroundings
+from wherry.kubelet.eviction.signals import Observe, observe
+from wherry.kubelet.gc import remove_all_dead
 from wherry.kubelet.hooks import Hooks
+from wherry.kubelet.image_gc import COLLECT_S, ImageGc
 from wherry.kubelet.images import Images
 from wherry.kubelet.logs import LOG_CHECK_S, LogRotation
 from wherry.kubelet.machine import Machine, read_machine
+from wherry.kubelet.node import node_reference
 from wherry.kubelet.probes.http import HttpProber
 from wherry.kubelet.probes.prober import NetworkProber
 from wherry.kubelet.probes.runner import Prober, Probes
@@ -53,8 +60,8 @@ LONGEST_RETRY_S = 5.0
 class Kubelet:
     """Runs the pods bound to one node.
 
-    `client` speaks as the node, `runtime` runs containers. `mounts`, `prober` and `machine` are the
-    real ones unless given.
+    `client` speaks as the node, `runtime` runs containers. `mounts`, `prober`, `machine` and
+    `look` (what is left of the machine's resources) are the real ones unless given.
     """
 
     def __init__(
@@ -68,6 +75,7 @@ class Kubelet:
         mounts: Mounts | None = None,
         prober: Prober | None = None,
         machine: Machine | None = None,
+        look: Observe = observe,
     ) -> None:
         self.config = config
         self._client = client
@@ -77,12 +85,14 @@ class Kubelet:
         self._mounts = mounts
         self._prober = prober
         self._machine = machine
+        self._look = look
         self._http = HttpProber()
         self._recorder = EventRecorder(client, clock, "kubelet", config.node_name)
         self._cache = Cache(client, clock, random=random)
         self._tasks = Tasks("kubelet")
         self._repeaters: list[Repeater] = []
         self._relist: Relist | None = None
+        self._eviction: Eviction | None = None
         self._state_check: Repeater | None = None
         self._context: WorkerContext | None = None
         self._workers: PodWorkers | None = None
@@ -100,7 +110,9 @@ class Kubelet:
         machine = self._machine or read_machine(config.root_dir, config.proc_dir)
         state = RuntimeState(self._runtime, self._clock, self._pleg_error, self._readiness_changed)
         await state.check()
-        registration = Registration(config, self._client, state, self._clock, self._recorder, machine)
+        registration = Registration(
+            config, self._client, state, self._clock, self._recorder, machine, self._pressure
+        )
         self._registration = registration
         await registration.register()
         runtime_name = state.status.name if state.status is not None else ""
@@ -117,6 +129,27 @@ class Kubelet:
         self._repeat("runtime events", follow, longest_s=LONGEST_RETRY_S)
         logs = LogRotation(self._runtime, config, self._clock)
         self._repeat("log rotation", logs.check, longest_s=LOG_CHECK_S)
+        self._defend(workers)
+
+    def _defend(self, workers: PodWorkers) -> None:
+        """Begin to remove what nobody uses, and to evict pods when the node runs short."""
+        config, runtime, clock, recorder = self.config, self._runtime, self._clock, self._recorder
+        node = node_reference(config.node_name)
+        images = ImageGc(runtime, config, clock, recorder, node)
+
+        async def reclaim() -> None:
+            await remove_all_dead(runtime)
+            await images.remove_unused()
+
+        around = Surroundings(
+            pods=self.pods, evict=workers.evict, reclaim=reclaim, on_change=self._readiness_changed
+        )
+        self._eviction = eviction = Eviction(config, runtime, clock, recorder, node, around, self._look)
+        self._repeat("image garbage collection", images.collect, longest_s=COLLECT_S)
+        self._repeat("eviction", eviction.check, longest_s=EVICTION_CHECK_S)
+
+    def _pressure(self) -> Sequence[str]:
+        return self._eviction.conditions() if self._eviction is not None else ()
 
     def _pleg_error(self) -> str:
         return self._relist.error() if self._relist is not None else ""
@@ -170,6 +203,7 @@ class Kubelet:
             statuses=StatusWriter(client, clock),
             services=lambda: self._cache.list(SERVICES),
             allocatable=registration.allocatable,
+            pressure=self._pressure,
             memory_bytes=machine.memory_bytes,
             runtime_name=runtime_name,
         )

@@ -20,7 +20,9 @@ class KubeletConfig:
     `root_dir` holds what pods need between restarts of the agent (volumes, hosts files, termination
     messages), `log_dir` the containers' logs. `cgroup_root` is the cgroup below which pods live,
     `/kubepods-<cluster>`; `cgroup_mount` is where the machine shows its cgroups. Times are in seconds,
-    sizes in bytes. `eviction_*` are the amounts below which the node reports pressure.
+    sizes in bytes. `eviction_*` are the amounts or shares of which at least so much must be left: with less
+    the node reports pressure and evicts pods. Unused images older than `image_least_age_s` go when the disk
+    is used to more than `image_gc_high_percent`, until it is to `image_gc_low_percent`.
     `restrict_oom_score` tells that the kernel does not let the agent protect processes from being killed.
     """
 
@@ -51,6 +53,11 @@ class KubeletConfig:
     eviction_memory_bytes: int = 100 * 1024 * 1024
     eviction_disk_percent: float = 10.0
     eviction_inodes_percent: float = 5.0
+    eviction_image_disk_percent: float = 15.0
+    eviction_pids: int = 100
+    image_gc_high_percent: float = 85.0
+    image_gc_low_percent: float = 80.0
+    image_least_age_s: float = 120.0
     reserved_cpu_millis: int = 0
     reserved_memory_bytes: int = 0
 

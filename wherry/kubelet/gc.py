@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections import defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -49,3 +50,14 @@ async def remove_dead(runtime: Runtime, removals: Removals) -> None:
             remove_log(Path(container.log_path))
     for sandbox in removals.sandboxes:
         await runtime.remove_sandbox(sandbox.id)
+
+
+async def remove_all_dead(runtime: Runtime) -> None:
+    """Remove what can go of all pods (upstream's `DeleteAllUnusedContainers`). Raises RuntimeFailure."""
+    sandboxes, containers = await asyncio.gather(runtime.sandboxes(), runtime.containers())
+    pods: dict[str, list[Sandbox]] = defaultdict(list)
+    for sandbox in sandboxes:
+        pods[sandbox.uid].append(sandbox)
+    for own in pods.values():
+        ids = {sandbox.id for sandbox in own}
+        await remove_dead(runtime, plan_removals(own, [c for c in containers if c.sandbox_id in ids]))

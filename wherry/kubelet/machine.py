@@ -42,13 +42,19 @@ class Machine:
 
 
 @dataclass(frozen=True, slots=True)
-class Pressure:
-    """What is left: memory in bytes, disk and inodes in percent, process ids."""
+class Memory:
+    """The machine's memory in bytes: all of it, and what can be had without swapping."""
 
-    memory_available: int
-    disk_percent: float
-    inodes_percent: float
-    pids_available: int
+    total_bytes: int
+    available_bytes: int
+
+
+@dataclass(frozen=True, slots=True)
+class Processes:
+    """How many processes and threads there are, and may be."""
+
+    now: int
+    most: int
 
 
 def read_machine(root_dir: Path, proc: Path = Path("/proc"), root: Path = Path("/")) -> Machine:
@@ -70,17 +76,17 @@ def read_machine(root_dir: Path, proc: Path = Path("/proc"), root: Path = Path("
     )
 
 
-def read_pressure(root_dir: Path, proc: Path = Path("/proc")) -> Pressure:
-    """Read what is left of memory, disk and process ids. Raises OSError."""
-    disk = os.statvfs(root_dir)
-    pid_max = int(_text(proc / "sys/kernel/pid_max") or 32768)
-    threads = int((_text(proc / "loadavg").split() or ["", "", "", "0/0"])[3].partition("/")[2])
-    return Pressure(
-        memory_available=_meminfo(proc).get("MemAvailable", 0) * 1024,
-        disk_percent=100.0 * disk.f_bavail / disk.f_blocks if disk.f_blocks else 100.0,
-        inodes_percent=100.0 * disk.f_favail / disk.f_files if disk.f_files else 100.0,
-        pids_available=pid_max - threads,
-    )
+def read_memory(proc: Path = Path("/proc")) -> Memory:
+    """Read what is left of memory. Raises OSError."""
+    found = _meminfo(proc)
+    return Memory(found.get("MemTotal", 0) * 1024, found.get("MemAvailable", 0) * 1024)
+
+
+def read_processes(proc: Path = Path("/proc")) -> Processes:
+    """Read how many processes there are and may be."""
+    most = int(_text(proc / "sys/kernel/pid_max") or 32768)
+    now = int((_text(proc / "loadavg").split() or ["", "", "", "0/0"])[3].partition("/")[2])
+    return Processes(now, most)
 
 
 def _meminfo(proc: Path) -> dict[str, int]:

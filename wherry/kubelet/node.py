@@ -6,34 +6,38 @@ node that is registered already keeps what others put on it (labels, taints, spe
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 from wherry.kubelet.config import KUBELET_VERSION, KubeletConfig
-from wherry.kubelet.machine import Machine, Pressure
+from wherry.kubelet.machine import Machine
 from wherry.kubelet.runtimes.base import Image, RuntimeStatus
 from wherry.objects.conditions import Condition
 from wherry.objects.meta import Object, labels_of
 from wherry.objects.quantity import canonical_quantity
 
 MAX_IMAGES = 50
-MIN_PIDS = 100
 
 
 @dataclass(frozen=True, slots=True)
 class NodeFacts:
     """What a node's status is made from at one moment.
 
-    `runtime` is what the runtime last said, None before the first time; `errors` say why the node is not
-    Ready.
+    `pressure` are the pressure conditions that are true. `runtime` is what the runtime last said, None
+    before the first time; `errors` say why the node is not Ready.
     """
 
     machine: Machine
-    pressure: Pressure
+    pressure: Collection[str]
     runtime: RuntimeStatus | None
     images: Sequence[Image] = ()
     errors: Sequence[str] = ()
+
+
+def node_reference(name: str) -> Object:
+    """What events about a node name: its name stands for its uid, as upstream has it."""
+    return {"apiVersion": "v1", "kind": "Node", "metadata": {"name": name, "uid": name}}
 
 
 def node_labels(config: KubeletConfig, machine: Machine) -> dict[str, str]:
@@ -109,7 +113,7 @@ def node_status(config: KubeletConfig, facts: NodeFacts, old: Mapping[str, Any],
     return {
         "capacity": capacity(config, machine),
         "allocatable": allocatable(config, machine),
-        "conditions": _conditions(config, facts, old.get("conditions") or (), now),
+        "conditions": _conditions(facts, old.get("conditions") or (), now),
         "addresses": [
             {"type": "InternalIP", "address": config.node_ip},
             {"type": "Hostname", "address": config.hostname or config.node_name},
@@ -148,20 +152,12 @@ def _images(images: Sequence[Image]) -> list[Object]:
     return [{"names": list(i.names)[:5], "sizeBytes": i.size_bytes} for i in largest if i.names]
 
 
-def _conditions(
-    config: KubeletConfig, facts: NodeFacts, old: Sequence[Mapping[str, Any]], now: str
-) -> list[Condition]:
-    left = facts.pressure
-    low_memory = left.memory_available < config.eviction_memory_bytes
-    low_disk = (
-        left.disk_percent < config.eviction_disk_percent
-        or left.inodes_percent < config.eviction_inodes_percent
-    )
+def _conditions(facts: NodeFacts, old: Sequence[Mapping[str, Any]], now: str) -> list[Condition]:
     ready, why = _readiness(facts.errors)
     wanted = [
-        _pressure("MemoryPressure", low_memory, "InsufficientMemory", "SufficientMemory", _MEMORY),
-        _pressure("DiskPressure", low_disk, "DiskPressure", "NoDiskPressure", _DISK),
-        _pressure("PIDPressure", left.pids_available < MIN_PIDS, "InsufficientPID", "SufficientPID", _PID),
+        _pressure(facts, "MemoryPressure", "InsufficientMemory", "SufficientMemory", _MEMORY),
+        _pressure(facts, "DiskPressure", "DiskPressure", "NoDiskPressure", _DISK),
+        _pressure(facts, "PIDPressure", "InsufficientPID", "SufficientPID", _PID),
         (
             "Ready",
             "True" if ready else "False",
@@ -193,12 +189,13 @@ _PID = ("kubelet has insufficient PID available", "kubelet has sufficient PID av
 
 
 def _pressure(
+    facts: NodeFacts,
     kind: str,
-    low: bool,
     reason_low: str,
     reason_fine: str,
     messages: tuple[str, str],
 ) -> tuple[str, str, str, str]:
+    low = kind in facts.pressure
     reason = reason_low if low else reason_fine
     return kind, "True" if low else "False", f"KubeletHas{reason}", messages[0 if low else 1]
 

@@ -7,6 +7,7 @@ changed is looked at with each heartbeat, and at once when the runtime comes or 
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Callable, Collection
 
 from wherry.api.core.nodes import NODES
 from wherry.client.api import Client
@@ -17,13 +18,14 @@ from wherry.kit.clock import Clock
 from wherry.kit.repeat import Repeater
 from wherry.kit.tasks import Tasks
 from wherry.kubelet.config import KubeletConfig
-from wherry.kubelet.machine import Machine, read_pressure
+from wherry.kubelet.machine import Machine
 from wherry.kubelet.node import (
     NodeFacts,
     allocatable,
     is_same_status,
     missing_labels,
     new_node,
+    node_reference,
     node_status,
 )
 from wherry.kubelet.runtime_state import RuntimeState
@@ -37,7 +39,10 @@ REFUSALS = (401, 403, 422)
 
 
 class Registration:
-    """Keeps the Node object of this machine. `state` is what is known of the runtime."""
+    """Keeps the Node object of this machine.
+
+    `state` is what is known of the runtime, `pressure` gives the pressure conditions that are true.
+    """
 
     def __init__(
         self,
@@ -47,6 +52,7 @@ class Registration:
         clock: Clock,
         recorder: Recorder,
         machine: Machine,
+        pressure: Callable[[], Collection[str]] = tuple,
     ) -> None:
         self._config = config
         self._client = client
@@ -54,6 +60,7 @@ class Registration:
         self._clock = clock
         self._recorder = recorder
         self._machine = machine
+        self._pressure = pressure
         self._node: Object | None = None
         self._written_at = 0.0
         self._tasks = Tasks("node")
@@ -93,7 +100,9 @@ class Registration:
         self._registering.poke()
         await self._registered
         self._lease.start()
-        self._recorder.event(self._event_target(), "Normal", "Starting", "Starting kubelet.")
+        self._recorder.event(
+            node_reference(self._config.node_name), "Normal", "Starting", "Starting kubelet."
+        )
         self._status.poke()
 
     def check(self) -> None:
@@ -169,9 +178,8 @@ class Registration:
         self._written_at = self._clock.monotonic()
 
     def _facts(self) -> NodeFacts:
-        pressure = read_pressure(self._config.root_dir, self._config.proc_dir)
         state = self._state
-        return NodeFacts(self._machine, pressure, state.status, state.images, state.errors())
+        return NodeFacts(self._machine, self._pressure(), state.status, state.images, state.errors())
 
     def _tell_of_changes(self, old: Object, new: Object) -> None:
         before = {c["type"]: c.get("status") for c in old.get("conditions") or ()}
@@ -186,12 +194,7 @@ class Registration:
             if before.get(kind) != status and status in names[kind]:
                 reason = names[kind][status]
                 message = f"Node {self._config.node_name} status is now: {reason}"
-                self._recorder.event(self._event_target(), "Normal", reason, message)
-
-    def _event_target(self) -> Object:
-        """Events about nodes name the node as their uid, as upstream's do."""
-        name = self._config.node_name
-        return {"apiVersion": "v1", "kind": "Node", "metadata": {"name": name, "uid": name}}
+                self._recorder.event(node_reference(self._config.node_name), "Normal", reason, message)
 
     def _owner(self) -> Object | None:
         if self._node is None or not uid_of(self._node):

@@ -26,6 +26,7 @@ from wherry.objects.meta import Object, metadata
 
 OWNED = ("PodReadyToStartContainers", "Initialized", "Ready", "ContainersReady")
 """The conditions the kubelet writes, in upstream's order."""
+DISRUPTION = "DisruptionTarget"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -34,7 +35,8 @@ class Facts:
 
     `now` is wire time. `waiting` maps container names to why they do not run. `ended` tells that
     nothing of the pod will run again, so its phase is terminal; `reason` and `message` then say why,
-    if it was not by its own doing, and `failed` that it counts as a failure whatever its exit codes.
+    if it was not by its own doing, and `failed` that it counts as a failure whatever its exit codes;
+    `is_disruption` that it goes for the node's sake.
     """
 
     now: str
@@ -46,6 +48,7 @@ class Facts:
     failed: bool = False
     reason: str = ""
     message: str = ""
+    is_disruption: bool = False
 
 
 def pod_status(pod: Object, seen: Observation, facts: Facts) -> Object:
@@ -127,7 +130,16 @@ def _conditions(
         conditions = with_condition(
             conditions, name, verdict.status, facts.now, verdict.reason, verdict.message, **more
         )
-    return sorted(conditions, key=lambda c: OWNED.index(c["type"]))
+    conditions = sorted(conditions, key=lambda c: OWNED.index(c["type"]))
+    return [*conditions, *_disruption(pod, facts, more)]
+
+
+def _disruption(pod: Object, facts: Facts, more: Mapping[str, Any]) -> list[Condition]:
+    """The condition that tells whoever made the pod that it was not the pod's fault (KEP-3329)."""
+    if not facts.is_disruption:
+        return []
+    known = [dict(c) for c in status_of(pod).get("conditions") or () if c.get("type") == DISRUPTION]
+    return with_condition(known, DISRUPTION, "True", facts.now, "TerminationByKubelet", facts.message, **more)
 
 
 def _initialized(pod: Object, phase: str, inits: list[Object], regular: list[Object]) -> _Verdict:

@@ -176,13 +176,17 @@ class Container:
 
 @dataclass(frozen=True, slots=True)
 class Image:
-    """An image on the node; `names` are its tags and digests, `user` what it runs as by default."""
+    """An image on the node; `names` are its tags and digests, `uid` or `username` what it runs as by default.
+
+    One that is `pinned` is the runtime's own and never removed.
+    """
 
     id: str
     names: Sequence[str]
     size_bytes: int
     uid: int | None = None
     username: str = ""
+    pinned: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -311,7 +315,13 @@ class Runtime(Protocol):
         """Fetch an image; its id. Raises RuntimeFailure with reason ErrImagePull or InvalidImageName."""
         ...
 
-    async def remove_image(self, reference: str) -> None: ...
+    async def remove_image(self, reference: str) -> None:
+        """Remove an image, by id with all its names. Harmless when it is gone."""
+        ...
+
+    async def image_filesystem(self) -> str:
+        """A directory on the file system that holds images, "" if the runtime does not tell."""
+        ...
 
     def events(self) -> AsyncIterator[RuntimeEvent]:
         """What happens to containers, as it happens; ends when the runtime goes away."""

@@ -16,6 +16,7 @@ from wherry.kit.clock import Clock
 from wherry.kubelet.runtimes.base import (
     Container,
     ContainerSpec,
+    ContainerUsage,
     ExecResult,
     Image,
     NoSuchThing,
@@ -34,7 +35,7 @@ class FakeRuntime:
     `failures` maps a method's name to errors it raises, one per call; `gates` to an event it waits for.
     `calls` counts calls by method. `pullable` holds what a registry would have. `stop_takes_s` is how
     long a container takes to stop when asked, by container name (it is killed after its grace). While
-    `silent`, events are lost.
+    `silent`, events are lost. `usages` holds figures of what `<pod>/<container>` uses.
     """
 
     def __init__(self, clock: Clock, images: Sequence[Image] = ()) -> None:
@@ -56,6 +57,8 @@ class FakeRuntime:
         self.stop_takes_s: dict[str, float] = {}
         self.auths: list[Mapping[str, str] | None] = []
         self.reopened: list[str] = []
+        self.image_directory = ""
+        self.usages: dict[str, dict[str, int]] = {}
         self.silent = False
         self.on_start: Callable[[ContainerSpec], int | None] = lambda _: None
         self.current_status = RuntimeStatus(True, True, "", "containerd", "1.0-fake")
@@ -195,6 +198,26 @@ class FakeRuntime:
         image = await self.image(reference)
         if image is not None:
             del self._images[image.id]
+
+    async def image_filesystem(self) -> str:
+        await self._enter("image_filesystem")
+        return self.image_directory
+
+    async def usage(self) -> list[ContainerUsage]:
+        await self._enter("usage")
+        return [self._usage_of(c) for c in self._containers.values() if c.phase is Phase.RUNNING]
+
+    def _usage_of(self, container: Container) -> ContainerUsage:
+        sandbox = self._sandboxes[container.sandbox_id]
+        return ContainerUsage(
+            container_id=container.id,
+            name=container.name,
+            pod_name=sandbox.name,
+            pod_namespace=sandbox.namespace,
+            pod_uid=sandbox.uid,
+            time=self._clock.now(),
+            **self.usages.get(f"{sandbox.name}/{container.name}", {}),
+        )
 
     async def events(self) -> AsyncIterator[RuntimeEvent]:
         while (event := await self._events.get()) is not None:

@@ -30,7 +30,8 @@ T = TypeVar("T")
 class WorkerContext:
     """The node's parts a worker uses.
 
-    `services` gives the cluster's Services as known, `allocatable` the node's allocatable resources.
+    `services` gives the cluster's Services as known, `allocatable` the node's allocatable resources,
+    `pressure` the pressure conditions that are true.
     """
 
     config: KubeletConfig
@@ -49,6 +50,7 @@ class WorkerContext:
     statuses: StatusWriter
     services: Callable[[], Sequence[Object]]
     allocatable: Callable[[], Mapping[str, str]]
+    pressure: Callable[[], Sequence[str]]
     memory_bytes: int
     runtime_name: str
 

@@ -10,6 +10,7 @@ import asyncio
 import logging
 
 from wherry.kubelet.admission import find_objection
+from wherry.kubelet.eviction.verdict import Verdict
 from wherry.kubelet.observation import GRACE
 from wherry.kubelet.pod import status_of
 from wherry.kubelet.runtimes.base import (
@@ -56,10 +57,18 @@ class PodWorkers:
         others = [other.pod for other in self._workers.values()]
         self._workers[uid_of(pod)] = worker
         was_admitted = bool(status_of(pod).get("startTime")) or is_deleting(pod)
-        objection = None if was_admitted else find_objection(pod, others, self._context.allocatable())
+        context = self._context
+        objection = (
+            None if was_admitted else find_objection(pod, others, context.allocatable(), context.pressure())
+        )
         if objection is not None:
             worker.reject(*objection)
         worker.poke()
+
+    def evict(self, pod: Object, verdict: Verdict) -> bool:
+        """End a pod for the node's sake; whether it was still up."""
+        worker = self._workers.get(uid_of(pod))
+        return worker is not None and worker.evict(verdict)
 
     def happened(self, event: RuntimeEvent) -> None:
         """Something happened to a container."""

@@ -19,6 +19,7 @@ from typing import Any
 from wherry.kit.clock import Timer
 from wherry.kit.tasks import Tasks
 from wherry.kubelet.container_status import Waiting
+from wherry.kubelet.eviction.verdict import Verdict
 from wherry.kubelet.logs import find_log
 from wherry.kubelet.observation import Observation
 from wherry.kubelet.plan import (
@@ -62,7 +63,9 @@ FIRST_RETRY_S = 0.5
 LONGEST_RETRY_S = 122.0
 EVERYTHING = ""
 """Key of the block that holds for the whole pod, beside those of single containers."""
-DEADLINE = ("DeadlineExceeded", "Pod was active on the node longer than the specified deadline")
+DEADLINE = Verdict(
+    reason="DeadlineExceeded", message="Pod was active on the node longer than the specified deadline"
+)
 
 
 class Mode(Enum):
@@ -91,7 +94,7 @@ class PodWorker:
         self._waiting: dict[str, Waiting] = {}
         self._backing_off: dict[str, int] = {}
         self._messages: dict[str, str] = {}
-        self._failure: tuple[str, str] | None = None
+        self._verdict: Verdict | None = None
         self._removed = False
         self._delete_sent = False
         self._grace_s: int | None = None
@@ -137,18 +140,22 @@ class PodWorker:
         self._blocked.clear()
         self.poke()
 
-    def evict(self, reason: str, message: str) -> None:
-        """End the pod as failed, for a reason that is the node's."""
-        if self._mode is Mode.UP and self._failure is None:
-            self._failure = (reason, message)
-            self._context.recorder.event(self.pod, "Warning", reason, message)
-            self._begin_end()
-            self.poke()
+    def evict(self, verdict: Verdict) -> bool:
+        """End the pod as failed, for a reason that is the node's; whether it was still up."""
+        if self._mode is not Mode.UP or self._verdict is not None:
+            return False
+        self._verdict = verdict
+        self._context.recorder.event(
+            self.pod, "Warning", verdict.reason, verdict.message, annotations=verdict.annotations
+        )
+        self._begin_end()
+        self.poke()
+        return True
 
     def reject(self, reason: str, message: str) -> None:
         """Refuse a pod nothing was started of, for a reason that is the node's."""
         self._rejected = True
-        self.evict(reason, message)
+        self.evict(Verdict(reason=reason, message=message))
 
     async def close(self) -> None:
         """Stop working; the pod's containers run on."""
@@ -170,7 +177,9 @@ class PodWorker:
     def _stop_grace_s(self) -> int:
         if self._removed:
             return max(1, min(grace_period_s(self.pod), self._grace_s or grace_period_s(self.pod)))
-        return max(1, grace_period_s(self.pod))
+        own_s = max(1, grace_period_s(self.pod))
+        told_s = self._verdict.grace_s if self._verdict is not None else None
+        return own_s if told_s is None else max(1, min(own_s, told_s))
 
     async def _look(self) -> None:
         try:
@@ -251,7 +260,7 @@ class PodWorker:
         if left_s is None:
             return
         if left_s <= 0:
-            self.evict(*DEADLINE)
+            self.evict(DEADLINE)
         else:
             self._look_again(left_s)
 
@@ -303,7 +312,8 @@ class PodWorker:
     def _publish(self, *, ended: bool) -> None:
         if self._keep_status or self._removed:
             return
-        reason, message = self._failure or ("", "")
+        verdict = self._verdict
+        reason, message = (verdict.reason, verdict.message) if verdict is not None else ("", "")
         now = format_time(self._context.clock.now())
         if self._rejected:
             self._context.statuses.put(self.pod, rejected_status(self.pod, reason, message, now))
@@ -315,9 +325,10 @@ class PodWorker:
             waiting=self._waiting,
             health=self._context.probes.health(self.uid),
             ended=ended,
-            failed=ended and self._failure is not None,
+            failed=ended and verdict is not None,
             reason=reason,
             message=message,
+            is_disruption=verdict is not None and verdict.is_disruption,
         )
         self._status = pod_status(self._pod_as_told(), self._seen, facts)
         self._context.statuses.put(self.pod, self._status)
@@ -327,7 +338,8 @@ class PodWorker:
         if self._status is None:
             return self.pod
         shown = status_of(self.pod)
-        others = [c for c in shown.get("conditions") or () if c.get("type") not in OWNED]
+        told = {condition["type"] for condition in self._status["conditions"]}
+        others = [c for c in shown.get("conditions") or () if c.get("type") not in told]
         status = {**shown, **self._status, "conditions": [*others, *self._status["conditions"]]}
         return {**self.pod, "status": status}
 

@@ -21,7 +21,7 @@ from wherry.kubelet.runtimes.base import RuntimeFailure
 from wherry.kubelet.runtimes.containerd.config import ContainerdPaths, render_config
 from wherry.kubelet.runtimes.containerd.daemon import ContainerdDaemon, DaemonFailed
 from wherry.kubelet.runtimes.containerd.facts import MachineFacts
-from wherry.kubelet.runtimes.containerd.processes import containerd_command
+from wherry.kubelet.runtimes.containerd.processes import containerd_command, containerd_of
 from wherry.network.tool import NetworkFailure
 
 FACTS = MachineFacts(
@@ -127,6 +127,8 @@ async def test_one_without_a_pid_file_is_not_started_twice(tmp_path: Path) -> No
     daemon.paths.config.write_text(render_config(daemon.paths, daemon._facts, PAUSE_IMAGE))
     orphan = spawn(containerd_command(str(program), daemon.paths.config), tmp_path / "log")
     try:
+        # The kernel shows a new process before it shows its arguments.
+        await eventually(lambda: containerd_of(daemon.paths.config) == orphan)
         await daemon.start()
         assert [process.pid for process in daemon.started] == [orphan.pid]
         assert ProcessRecord.read(daemon.paths.pid_file) == orphan

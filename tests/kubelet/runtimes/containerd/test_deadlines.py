@@ -35,6 +35,7 @@ CALLS: dict[str, Callable[[ContainerdRuntime], Awaitable[Any]]] = {
     "images": lambda r: r.images(),
     "pull_image": lambda r: r.pull_image("nginx"),
     "remove_image": lambda r: r.remove_image("nginx"),
+    "image_filesystem": lambda r: r.image_filesystem(),
     "usage": lambda r: r.usage(),
 }
 

@@ -24,6 +24,7 @@ from wherry.kubelet.runtimes.base import (
     RuntimeEvent,
     RuntimeFailure,
 )
+from wherry.kubelet.runtimes.containerd import deadlines
 from wherry.kubelet.runtimes.containerd.cgroups import cgroup_directories
 from wherry.kubelet.runtimes.containerd.cri import ContainerdRuntime
 from wherry.kubelet.runtimes.containerd.daemon import ContainerdDaemon
@@ -238,6 +239,36 @@ async def test_leaked_addresses_come_back_at_the_next_start(machine: Machine) ->
     leaked = machine.network.addresses / "10.199.7.77"
     leaked.parent.mkdir(parents=True, exist_ok=True)
     leaked.write_text("gone\r\neth0")
+    os.utime(leaked, (1, 1))
+    being_made = machine.network.addresses / "10.199.7.78"
+    being_made.write_text("not listed yet\r\neth0")
     again, _ = make_daemon(machine.directory)
     await again.start()
     assert not leaked.exists()
+    assert being_made.exists()
+
+
+async def test_a_stopped_containerd_ends_no_caller_for_ever(
+    machine: Machine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(deadlines, "REQUEST_S", 0.5)
+    process = ProcessRecord.of(machine.daemon.pid)
+    assert process is not None
+    process.send(signal.SIGSTOP)
+    runtime = ContainerdRuntime(machine.daemon.paths.socket, SystemClock())
+    try:
+        with pytest.raises(RuntimeFailure, match="DeadlineExceeded"):
+            await runtime.status()
+        process.send(signal.SIGCONT)
+        assert (await runtime.status()).ready
+    finally:
+        process.send(signal.SIGCONT)
+        await runtime.close()
+
+
+async def test_one_without_a_pid_file_is_adopted(machine: Machine) -> None:
+    first = machine.daemon.pid
+    machine.daemon.paths.pid_file.unlink()
+    again, _ = make_daemon(machine.directory)
+    await again.start()
+    assert again.pid == first

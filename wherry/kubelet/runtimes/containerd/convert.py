@@ -7,6 +7,7 @@ from pathlib import Path
 
 from cri_api.v1 import api_pb2 as cri
 
+from wherry.images.pause import PAUSE_IMAGE
 from wherry.kubelet.runtimes import base
 from wherry.kubelet.runtimes.containerd.security import container_security, sandbox_security
 
@@ -149,9 +150,12 @@ def to_container(sandbox_id: str, status: cri.ContainerStatus) -> base.Container
 
 
 def to_image(image: cri.Image) -> base.Image:
+    """An image; the sandboxes' own is pinned, which containerd says of it only from 1.7 on."""
+    names = (*image.repo_tags, *image.repo_digests)
     return base.Image(
         id=image.id,
-        names=(*image.repo_tags, *image.repo_digests),
+        names=names,
+        pinned=image.pinned or PAUSE_IMAGE in names,
         size_bytes=image.size,
         uid=image.uid.value if image.HasField("uid") else None,
         username=image.username,

@@ -192,6 +192,11 @@ class ContainerdRuntime:
         with translated():
             await self._unless_gone(self._images.RemoveImage(request))
 
+    async def image_filesystem(self) -> str:
+        with translated():
+            answer = await self._images.ImageFsInfo(cri.ImageFsInfoRequest())
+        return next((fs.fs_id.mountpoint for fs in answer.image_filesystems), "")
+
     async def usage(self) -> list[base.ContainerUsage]:
         """What running containers use. Raises RuntimeFailure."""
         with translated():

@@ -1,0 +1,165 @@
+"""Removing images nobody uses, when the disk they lie on fills up.
+
+Upstream's `pkg/kubelet/images/image_gc_manager.go` with its thresholds: past 85 % of the disk the images
+used longest ago go, until it is at 80 %. What is used, pinned or younger than two minutes stays. Choosing
+is pure (`plan_image_removals`).
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import os
+from collections.abc import Callable, Collection, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from wherry.client.events import Recorder
+from wherry.kit.clock import Clock
+from wherry.kubelet.config import KubeletConfig
+from wherry.kubelet.runtimes.base import Container, Image, Runtime, RuntimeFailure
+from wherry.objects.meta import Object
+
+log = logging.getLogger(__name__)
+
+COLLECT_S = 300.0
+
+
+@dataclass(frozen=True, slots=True)
+class Sighting:
+    """When an image was first seen and last found in use, by the monotonic clock."""
+
+    first_s: float
+    used_s: float = -1.0
+
+
+@dataclass(frozen=True, slots=True)
+class Disk:
+    """A file system's size and what is left of it, in bytes."""
+
+    capacity: int
+    available: int
+
+
+def read_disk(directory: Path) -> Disk:
+    """The file system `directory` is on. Raises OSError."""
+    found = os.statvfs(directory)
+    return Disk(found.f_blocks * found.f_frsize, found.f_bavail * found.f_frsize)
+
+
+def images_in_use(images: Sequence[Image], containers: Sequence[Container]) -> set[str]:
+    """The ids of the images some container, running or ended, was made from."""
+    named = {name for c in containers for name in (c.image, c.image_id) if name}
+    return {image.id for image in images if image.id in named or not named.isdisjoint(image.names)}
+
+
+def bytes_to_free(disk: Disk, high_percent: float, low_percent: float) -> int:
+    """How much has to go: nothing below the high mark, else what leads down to the low one."""
+    if disk.capacity <= 0 or 100 - disk.available * 100 / disk.capacity < high_percent:
+        return 0
+    return max(int(disk.capacity * (100 - low_percent) / 100) - disk.available, 0)
+
+
+def plan_image_removals(
+    images: Sequence[Image],
+    used: Collection[str],
+    seen: Mapping[str, Sighting],
+    now_s: float,
+    least_age_s: float,
+    to_free: int | None,
+) -> list[Image]:
+    """The images to remove, the one used longest ago first; all that can go if `to_free` is None."""
+    idle = [
+        image
+        for image in images
+        if image.id not in used and not image.pinned and now_s - seen[image.id].first_s >= least_age_s
+    ]
+    idle.sort(key=lambda image: (seen[image.id].used_s, seen[image.id].first_s))
+    if to_free is None:
+        return idle
+    chosen: list[Image] = []
+    freed = 0
+    for image in idle:
+        if freed >= to_free:
+            break
+        chosen.append(image)
+        freed += image.size_bytes
+    return chosen
+
+
+class ImageGc:
+    """Watches which images are used, and removes unused ones. `node` is what events are about."""
+
+    def __init__(
+        self,
+        runtime: Runtime,
+        config: KubeletConfig,
+        clock: Clock,
+        recorder: Recorder,
+        node: Object,
+        disk: Callable[[Path], Disk] = read_disk,
+    ) -> None:
+        self._runtime = runtime
+        self._config = config
+        self._clock = clock
+        self._recorder = recorder
+        self._node = node
+        self._disk = disk
+        self._seen: dict[str, Sighting] | None = None
+
+    async def collect(self) -> float:
+        """Look at the disk, remove images if it is too full; when to look again, in seconds.
+
+        Raises RuntimeFailure, OSError.
+        """
+        used = await self._look()
+        directory = await self._runtime.image_filesystem()
+        if directory:
+            config = self._config
+            disk = await asyncio.to_thread(self._disk, Path(directory))
+            to_free = bytes_to_free(disk, config.image_gc_high_percent, config.image_gc_low_percent)
+            if to_free:
+                freed = await self._remove(used, to_free)
+                if freed < to_free:
+                    self._complain(to_free, freed)
+        return COLLECT_S
+
+    async def remove_unused(self) -> None:
+        """Remove all images nobody uses. Raises RuntimeFailure."""
+        await self._remove(await self._look(), None)
+
+    async def _look(self) -> tuple[list[Image], set[str]]:
+        """The images, and the ids of those in use; remembers when each was last used."""
+        images, containers = await asyncio.gather(self._runtime.images(), self._runtime.containers())
+        used = images_in_use(images, containers)
+        now = self._clock.monotonic()
+        # What was there before us was not pulled just now.
+        first = -float("inf") if self._seen is None else now
+        before = self._seen or {}
+        self._seen = {}
+        for image in images:
+            known = before.get(image.id) or Sighting(first)
+            self._seen[image.id] = Sighting(known.first_s, now if image.id in used else known.used_s)
+        return images, used
+
+    async def _remove(self, found: tuple[list[Image], set[str]], to_free: int | None) -> int:
+        """Remove images; how many bytes went with them. One that resists stays."""
+        images, used = found
+        now, least_age_s = self._clock.monotonic(), self._config.image_least_age_s
+        freed = 0
+        for image in plan_image_removals(images, used, self._seen or {}, now, least_age_s, to_free):
+            try:
+                await self._runtime.remove_image(image.id)
+            except RuntimeFailure as error:
+                log.warning("image %s is not removed: %s", image.id, error)
+                continue
+            log.info("removed unused image %s (%s)", image.id, ", ".join(image.names))
+            freed += image.size_bytes
+        return freed
+
+    def _complain(self, wanted: int, freed: int) -> None:
+        message = (
+            "Failed to garbage collect required amount of images. "
+            f"Attempted to free {wanted} bytes, but only found {freed} bytes eligible to free."
+        )
+        self._recorder.event(self._node, "Warning", "FreeDiskSpaceFailed", message)
