@@ -28,6 +28,7 @@ from wherry.apiserver.authentication.service_accounts import SigningKeys, TokenI
 from wherry.apiserver.authorization.chain import Authorizer
 from wherry.apiserver.authorization.node import NodeAuthorizer
 from wherry.apiserver.authorization.rbac import RBAC_RESOURCES, RbacAuthorizer
+from wherry.apiserver.body_budgets import BodyBudgets
 from wherry.apiserver.bootstrap.run import bootstrap
 from wherry.apiserver.config import ApiServerConfig
 from wherry.apiserver.core import Core
@@ -102,6 +103,7 @@ class ApiServer:
             outbound=Outbound(),
             aggregator=Aggregator(),
         )
+        self.budgets = BodyBudgets(self.core.authenticator)
         self._hooks = StartHooks()
         health = Health(
             {"etcd": self._store_problem, **self._hooks.checks()},
@@ -150,6 +152,7 @@ class ApiServer:
             ssl_context=server_tls(config),
             body_limit=BODY_LIMIT_BYTES,
             refuse=refusal,
+            held_for=self.budgets.of,
             clock=self._clock,
         )
         self._port = await self._server.start(config.host, config.port)

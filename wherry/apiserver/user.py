@@ -35,6 +35,11 @@ class User:
         return MASTERS in self.groups
 
     @property
+    def is_anonymous(self) -> bool:
+        """Whether this is nobody in particular."""
+        return self.name == ANONYMOUS_NAME
+
+    @property
     def node_name(self) -> str:
         """The node this user is the kubelet of, "" for anybody else."""
         if NODES_GROUP in self.groups and self.name.startswith(NODE_PREFIX):
@@ -70,6 +75,16 @@ LOOPBACK = User("system:apiserver", (MASTERS, AUTHENTICATED))
 BOOTSTRAP = User("system:apiserver", (MASTERS, AUTHENTICATED))
 """The same in what nobody may stand in the way of, told apart by identity: no webhook is asked about what
 the server does to start, nor about what it does for definitions of custom resources."""
+
+
+SYSTEM_USERS = frozenset(
+    {"system:apiserver", "system:kube-controller-manager", "system:kube-scheduler", "system:kube-proxy"}
+)
+
+
+def is_system(user: User) -> bool:
+    """Whether the cluster itself does not go on without this user: what serves it, and who mends it."""
+    return user.is_master or NODES_GROUP in user.groups or user.name in SYSTEM_USERS
 
 
 def service_account_user(

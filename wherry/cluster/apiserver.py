@@ -19,6 +19,7 @@ from wherry.cluster.identities import Identities, ensure_identities, node_addres
 from wherry.cluster.launch import main
 from wherry.cluster.paths import ClusterPaths
 from wherry.kit.clock import Clock, SystemClock
+from wherry.kit.open_files import allow_open_files
 from wherry.store.base import StoreError
 from wherry.store.sqlite import SqliteStore
 
@@ -33,6 +34,7 @@ async def serving(
 
     Keys that are missing are made. Raises PermanentError when a restart would not help.
     """
+    allow_open_files()
     identities = ensure_identities(config, paths, node_address(), datetime.now(UTC))
     paths.store.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
     try:

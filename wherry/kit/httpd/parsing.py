@@ -1,12 +1,13 @@
 """From bytes to requests: httptools' callbacks, with the limits that keep a stranger from filling memory.
 
 One `RequestReader` reads one connection. It never answers anything itself: complete requests and
-refusals come out of it in the order they were asked, and the connection sees to the rest.
+refusals come out of it in the order they were asked, and the connection sees to the rest. What comes
+out does not depend on how the bytes were cut on their way here.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from urllib.parse import unquote
 
@@ -17,31 +18,58 @@ from wherry.kit.httpd.message import Connection, Request
 
 @dataclass(frozen=True, slots=True)
 class Limits:
-    """The most a request may have: bytes of body, bytes and number of headers (target included)."""
+    """The most a request may have: bytes of body, bytes and number of headers (target included).
+
+    What stands between names and values is not counted.
+    """
 
     body_bytes: int = 3 * 1024 * 1024
     head_bytes: int = 64 * 1024
     headers: int = 200
 
 
+_LINE_SLACK = 64
+"""What may stand in a line beside what is counted of it: colon, blanks."""
+
+
 class Held:
-    """Bytes of bodies that are not complete yet, of all connections together, and the most there may be."""
+    """Bytes of bodies that some peers sent and nobody has answered yet, and the most there may be.
 
-    __slots__ = ("bytes", "limit")
+    `within` holds the bytes of these and of others, and has a limit of its own.
+    """
 
-    def __init__(self, limit: int) -> None:
+    __slots__ = ("bytes", "limit", "within")
+
+    def __init__(self, limit: int, within: Held | None = None) -> None:
         self.bytes = 0
         self.limit = limit
+        self.within = within
+
+    def take(self, size: int) -> bool:
+        """Count `size` more bytes; False when that is too much for these or for the others around them."""
+        self.bytes += size
+        around = self.within is None or self.within.take(size)
+        return around and self.bytes <= self.limit
+
+    def give_back(self, size: int) -> None:
+        """`size` bytes less."""
+        self.bytes -= size
+        if self.within is not None:
+            self.within.give_back(size)
+
+
+HeldFor = Callable[[Connection, Mapping[str, str]], Held]
+"""Where the body of a request is counted, told from who sends it: the connection and the headers."""
 
 
 class Exchange:
     """A request and how its answer must be framed.
 
     `refusal` is the status code (0: none) with which the request is refused instead of handled;
-    after it nothing more is read.
+    after it nothing more is read. `held` counts `held_bytes` of the body until the answer is made.
     """
 
-    __slots__ = ("keep_alive", "old", "refusal", "request", "upgrade")
+    __slots__ = ("held", "held_bytes", "keep_alive", "old", "refusal", "request", "upgrade")
 
     def __init__(
         self, request: Request, *, keep_alive: bool, old: bool, upgrade: bool = False, refusal: int = 0
@@ -52,6 +80,14 @@ class Exchange:
         """The peer speaks HTTP/1.0: it knows no chunks."""
         self.upgrade = upgrade
         self.refusal = refusal
+        self.held: Held | None = None
+        self.held_bytes = 0
+
+    def let_go(self) -> None:
+        """The body is not held any more, or soon will not be."""
+        if self.held is not None:
+            self.held.give_back(self.held_bytes)
+            self.held = None
 
 
 class Refused(Exception):
@@ -61,20 +97,23 @@ class Refused(Exception):
 class RequestReader:
     """Reads requests off one connection and hands each to `arrived` the moment it is complete.
 
-    `wants_body` is called when the peer waits for `100 Continue` before it sends the body.
+    `wants_body` is called when the peer waits for `100 Continue` before it sends the body. A body that
+    does not come at once is counted where `held_for` says.
     """
 
     def __init__(
         self,
         connection: Connection,
         limits: Limits,
-        held: Held,
+        held_for: HeldFor,
         arrived: Callable[[Exchange], None],
         wants_body: Callable[[], None],
     ) -> None:
-        self._connection = connection
+        self.connection = connection
         self._limits = limits
-        self._held = held
+        self._held_for = held_for
+        self._held: Held | None = None
+        self._held_bytes = 0
         self.body_size = 0
         """Bytes of the body that is being read."""
         self._arrived = arrived
@@ -83,41 +122,69 @@ class RequestReader:
         self._refusal = 0
         self.broken = False
         """Nothing more can be read: a refusal was handed out."""
+        self.at_upgrade = False
+        """A request asked to upgrade; what follows is no HTTP, or `restart` says that it is."""
         self.in_head = False
         """A request has begun and its headers are not complete."""
         self.in_message = False
         """A request has begun and is not complete."""
+        self._count = self._size = self._line = 0
+        self.begun = 0
+        """How many requests have begun."""
         self.on_message_begin()
         self.in_head = self.in_message = False
 
-    def feed(self, data: bytes) -> bytes | None:
-        """Take bytes. Returns None, or, behind a request that asks to upgrade, what followed it.
+    def feed(self, data: bytes | memoryview) -> int:
+        """Take bytes; how many of them. Not all behind a request that asks to upgrade (`at_upgrade`).
 
         Then the connection decides: `restart` and feed the rest again, or hand it to the new protocol.
         """
         if self.broken:
-            return None
+            return len(data)
         try:
             self._parser.feed_data(data)
         except httptools.HttpParserUpgrade as upgrade:
-            return data[upgrade.args[0] :]
+            self.at_upgrade = True
+            taken: int = upgrade.args[0]
+            return taken
         except httptools.HttpParserError:
             self._refuse(self._refusal or 400)
-            return None
+            return len(data)
         if self.in_head:
-            self._fed += len(data)
-            if self._fed > self._limits.head_bytes:
-                self._refuse(431)
-        return None
+            self._count_line(bytes(data))
+        elif self.in_message and self.body_size > self._held_bytes:
+            self._hold()
+        return len(data)
+
+    def _count_line(self, data: bytes) -> None:
+        """Refuse a head whose last line, of which the parser has told nothing yet, is too long."""
+        end = data.rfind(b"\n")
+        self._line = len(data) - end - 1 if end >= 0 else self._line + len(data)
+        # The first line is the target's, of which the parser tells piece by piece.
+        told = self._size + len(self._url) if self._count else 0
+        if told + self._line > self._limits.head_bytes + _LINE_SLACK:
+            self._refuse(431)
+
+    def _hold(self) -> None:
+        """Count what is there of a body that does not come at once."""
+        if self._held is None:
+            self._held = self._held_for(self.connection, self._headers)
+        more = self.body_size - self._held_bytes
+        self._held_bytes = self.body_size
+        if not self._held.take(more):
+            self._refuse(429)
 
     def restart(self) -> None:
         """Go on reading requests behind one that asked to upgrade and was answered plainly."""
         self._parser = httptools.HttpRequestParser(self)
+        self.at_upgrade = False
 
     def let_go(self) -> None:
         """Forget the body that is being read; the connection is over."""
-        self._held.bytes -= self.body_size
-        self.body_size = 0
+        if self._held is not None:
+            self._held.give_back(self._held_bytes)
+            self._held = None
+        self.body_size = self._held_bytes = 0
         self._body.clear()
 
     def time_out(self) -> None:
@@ -128,11 +195,13 @@ class RequestReader:
         """A request begins."""
         self._url = b""
         self._headers: dict[str, str] = {}
-        self._count = self._size = self._fed = 0
+        self._count = self._size = self._line = 0
         self._body: list[bytes] = []
-        self.body_size = 0
+        self.body_size = self._held_bytes = 0
+        self._held = None
         self._version = ""
         self.in_head = self.in_message = True
+        self.begun += 1
 
     def on_url(self, url: bytes) -> None:
         """A part of the target."""
@@ -144,7 +213,7 @@ class RequestReader:
         """One header, or a trailer behind a chunked body, which is not kept."""
         self._count += 1
         self._size += len(name) + len(value)
-        if self._count > self._limits.headers or self._size > self._limits.head_bytes:
+        if self._count > self._limits.headers or self._size + len(self._url) > self._limits.head_bytes:
             self._stop(431)
         if not self.in_head:
             return
@@ -168,27 +237,25 @@ class RequestReader:
     def on_body(self, body: bytes) -> None:
         """A part of the body."""
         self.body_size += len(body)
-        self._held.bytes += len(body)
         if self.body_size > self._limits.body_bytes:
             self._stop(413)
-        if self._held.bytes > self._held.limit:
-            self._stop(429)
         self._body.append(body)
 
     def on_message_complete(self) -> None:
         """The request is complete."""
         self.in_message = False
-        self._held.bytes -= self.body_size
-        self.body_size = 0
         parser = self._parser
-        self._arrived(
-            Exchange(
-                self._request(parser.get_method().decode("ascii")),
-                keep_alive=parser.should_keep_alive(),
-                old=self._version == "1.0",
-                upgrade=parser.should_upgrade(),
-            )
+        exchange = Exchange(
+            self._request(parser.get_method().decode("ascii")),
+            keep_alive=parser.should_keep_alive(),
+            old=self._version == "1.0",
+            upgrade=parser.should_upgrade(),
         )
+        if self._held is not None:
+            exchange.held, exchange.held_bytes = self._held, self._held_bytes
+            self._held = None
+        self.body_size = self._held_bytes = 0
+        self._arrived(exchange)
 
     def _request(self, method: str) -> Request:
         target = self._url.decode("latin-1")
@@ -198,7 +265,7 @@ class RequestReader:
         path = unquote(raw_path, errors="strict") if "%" in raw_path else raw_path
         parts = self._body
         body = parts[0] if len(parts) == 1 else b"".join(parts)
-        return Request(method, path, raw_path, query, self._headers, body, self._connection)
+        return Request(method, path, raw_path, query, self._headers, body, self.connection)
 
     def _stop(self, refusal: int) -> None:
         self._refusal = refusal
@@ -208,7 +275,7 @@ class RequestReader:
         self.broken = True
         self.let_go()
         self.in_head = self.in_message = False
-        request = Request("", "", "", "", {}, b"", self._connection)
+        request = Request("", "", "", "", {}, b"", self.connection)
         self._arrived(Exchange(request, keep_alive=False, old=False, refusal=refusal))
 
 

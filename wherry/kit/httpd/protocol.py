@@ -3,8 +3,11 @@
 The fast path is a straight line: the parser completes a request, the handler returns a `Response`,
 one write sends head and body, and no task was made. Anything awaited gets one task, which is
 cancelled when the peer goes away; requests sent meanwhile (pipelining) wait, and past a few of them
-the connection is not read any more. One timer per connection covers idle and dawdling peers: it
-looks at a deadline that requests move, instead of being set anew for each.
+the connection is not read any more. No request begins while the peer has not taken the answers before
+it, and none in a pass of the loop in which many of this connection's did.
+
+One timer per connection covers peers that are idle, dawdle, or do not take what they are sent: it looks
+at a deadline that requests move, instead of being set anew for each.
 """
 
 from __future__ import annotations
@@ -15,6 +18,7 @@ from collections import deque
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
 from http import HTTPStatus
+from itertools import islice
 from typing import cast
 
 from wherry.kit.clock import Clock, Timer
@@ -26,15 +30,22 @@ from wherry.kit.httpd.message import (
     StreamResponse,
     UpgradeResponse,
 )
-from wherry.kit.httpd.parsing import Exchange, Held, Limits, RequestReader
+from wherry.kit.httpd.parsing import Exchange, HeldFor, Limits, RequestReader
 from wherry.kit.httpd.rendering import CONTINUE, DateLine, header_lines, status_lines, switching_head
-from wherry.kit.httpd.streams import SLICE_BYTES, DuplexStream, Flow, StreamWriter, send
+from wherry.kit.httpd.streams import SLICE_BYTES, DuplexStream, Flow, StreamWriter
 
 log = logging.getLogger(__name__)
 
 _PIPELINE_HIGH = 32
-_HELD_HIGH = 64 * 1024
+_UNREAD_HIGH = 64 * 1024
+_HEADS_BYTES, _BODY_BYTES = 8 * 1024, 64 * 1024
+"""How much is parsed at once where heads may come, so that few requests come out of it; and of bodies."""
+_TOGETHER = 64
+"""So many requests of one connection may begin in one pass of the event loop."""
+_TAKEN_BYTES = 256 * 1024
+"""What a peer must take in each `write_timeout_s`, unless that is everything: 4 KB a second are enough."""
 _LINGER_S = 1.0
+_LOOKED_AT = 64
 _NEVER = float("inf")
 
 
@@ -53,14 +64,37 @@ class Site:
     keepalive_timeout_s: float
     header_timeout_s: float
     body_timeout_s: float
-    held: Held
+    write_timeout_s: float
+    held_for: HeldFor
+    connection_limit: int
     refuse: Callable[[int], Response] = plain_refusal
     closing: bool = False
-    protocols: set[HttpProtocol] = field(default_factory=set)
+    protocols: dict[HttpProtocol, None] = field(default_factory=dict)
+    """All connections; those whose turn it is to go when there are too many stand first."""
     tasks: set[asyncio.Task[None]] = field(default_factory=set)
 
     def __post_init__(self) -> None:
         self.date = DateLine(self.clock)
+
+    def make_room(self) -> bool:
+        """Whether one more connection may be; one of a stranger ends for it, else one that is idle.
+
+        Only a few are looked at, others the next time.
+        """
+        if len(self.protocols) < self.connection_limit:
+            return True
+        spare = None
+        for protocol in list(islice(self.protocols, _LOOKED_AT)):
+            del self.protocols[protocol]
+            self.protocols[protocol] = None
+            if protocol.is_strangers:
+                spare = protocol
+                break
+            if spare is None and protocol.idle:
+                spare = protocol
+        if spare is not None:
+            spare.abort()
+        return spare is not None
 
 
 class HttpProtocol(asyncio.Protocol):
@@ -71,17 +105,33 @@ class HttpProtocol(asyncio.Protocol):
         self._pending: deque[Exchange] = deque()
         self._task: asyncio.Task[None] | None = None
         self._duplex: DuplexStream | None = None
-        self._held: bytearray | None = None  # sent behind an upgrade request that is not answered yet
+        self._unread: bytearray | None = None  # what cannot be parsed yet, for what came before it
         self._reading_paused = False
+        self._begun = 0  # requests, in this pass of the event loop
+        self._goes_on = False  # in the next one
+        self._taken = 0  # by the peer, when it was last looked at
         self._owes_continue = False
         self._discarding = False
-        self._deadline = self._body_deadline = _NEVER
+        self._deadline = self._body_deadline = self._write_deadline = _NEVER
+        self._looked_at = _NEVER
         self._timer: Timer | None = None
 
     @property
     def idle(self) -> bool:
         """Whether no request is being read, waiting or answered."""
-        return self._task is None and not self._pending and not self._reader.in_message
+        return not (
+            self._task
+            or self._pending
+            or self._unread
+            or self._reader.in_message
+            or self._flow.paused
+            or self._duplex
+        )
+
+    @property
+    def is_strangers(self) -> bool:
+        """Whether the peer showed no certificate and waits for no answer."""
+        return self._task is None and self._reader.connection.peer_certificate is None
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         # uvloop's TLS transport is one by behaviour, not by class.
@@ -94,17 +144,21 @@ class HttpProtocol(asyncio.Protocol):
         self._tls = tls is not None
         connection = Connection(peer, certificate)
         self._reader = RequestReader(
-            connection, self._site.limits, self._site.held, self._arrived, self._wants_body
+            connection, self._site.limits, self._site.held_for, self._arrived, self._wants_body
         )
-        self._site.protocols.add(self)
+        if not self._site.make_room():
+            self._discarding = True
+            self._transport.abort()
+            return
+        self._site.protocols[self] = None
         self._expect_within(self._site.header_timeout_s)
-        self._timer = self._site.clock.call_later(self._site.header_timeout_s, self._look_at_deadline)
+        self._look_again(self._site.header_timeout_s)
 
     def connection_lost(self, exc: Exception | None) -> None:
-        self._site.protocols.discard(self)
+        self._site.protocols.pop(self, None)
         if self._timer is not None:
             self._timer.cancel()
-        self._pending.clear()
+        self._forget_waiting()
         self._reader.let_go()
         self._flow.close()
         if self._duplex is not None:
@@ -114,9 +168,17 @@ class HttpProtocol(asyncio.Protocol):
 
     def pause_writing(self) -> None:
         self._flow.pause()
+        self._taken = self._flow.taken
+        self._write_deadline = self._site.clock.monotonic() + self._site.write_timeout_s
+        self._look_again(self._site.write_timeout_s)
 
     def resume_writing(self) -> None:
         self._flow.resume()
+        self._write_deadline = _NEVER
+        if self._deadline != _NEVER and not self._transport.is_closing():
+            self._expect_next()
+        if self._pending or self._unread:
+            self._go_on_soon()
 
     def eof_received(self) -> bool:
         if self._duplex is None:
@@ -127,9 +189,9 @@ class HttpProtocol(asyncio.Protocol):
     def data_received(self, data: bytes) -> None:
         if self._duplex is not None:
             self._duplex.feed(data)
-        elif self._held is not None:
-            self._held += data
-            self._hold_reading(len(self._held) > _HELD_HIGH)
+        elif self._unread is not None:
+            self._unread += data
+            self._hold_reading(True)
         elif not self._discarding:
             self._read_requests(data)
 
@@ -143,30 +205,41 @@ class HttpProtocol(asyncio.Protocol):
         self._transport.abort()
 
     def _read_requests(self, data: bytes) -> None:
-        reader = self._reader
-        began = not reader.in_message
-        rest = reader.feed(data)
-        while rest is not None:
-            if self._duplex is not None:
-                self._duplex.feed(rest)
-                return
-            if self._task is not None or self._pending:
-                self._held = bytearray(rest)
-                return
-            reader.restart()
-            rest = reader.feed(rest) if rest else None
-        if began:
-            self._body_deadline = self._site.clock.monotonic() + self._site.body_timeout_s
-        if self._task is None:
-            if reader.in_message and (began or not reader.in_head):
-                self._expect_within(self._site.header_timeout_s)
-                self._deadline = min(self._deadline, self._body_deadline)
-        elif self._read_ahead_bytes() > _HELD_HIGH:
-            self._hold_reading(True)  # large bodies wait in the kernel for the answers before them
+        reader, size, begun, at = self._reader, len(data), self._reader.begun, 0
+        if not self._goes_on:
+            self._begun = 0
+        while at < size:
+            if self._must_wait():
+                self._unread = bytearray(memoryview(data)[at:])
+                if self._task is None and not self._flow.paused:
+                    self._go_on_soon()
+                break
+            step = _BODY_BYTES if reader.in_message and not reader.in_head else _HEADS_BYTES
+            at += reader.feed(data if size <= step and not at else memoryview(data)[at : at + step])
+            if reader.at_upgrade and self._task is None and not self._pending:
+                reader.restart()  # it was answered plainly
+        if reader.in_message and self._task is None:
+            now = self._site.clock.monotonic()
+            if reader.begun != begun:
+                self._body_deadline = now + self._site.body_timeout_s
+            if reader.begun != begun or not reader.in_head:
+                self._deadline = min(now + self._site.header_timeout_s, self._body_deadline)
+        elif self._task is not None or self._pending or self._unread:
+            self._hold_reading(self._flow.paused or self._is_full())
 
-    def _read_ahead_bytes(self) -> int:
+    def _must_wait(self) -> bool:
+        """Whether what follows must not be parsed now."""
+        return self._flow.paused or self._begun >= _TOGETHER or self._is_full()
+
+    def _is_full(self) -> bool:
+        """Whether enough waits for the answer that is being made."""
+        if self._unread is not None or self._reader.at_upgrade or len(self._pending) >= _PIPELINE_HIGH:
+            return True
+        if self._task is None:
+            return False
+        # Large bodies wait in the kernel for the answers before them.
         waiting = sum(len(exchange.request.body) for exchange in self._pending)
-        return waiting + self._reader.body_size
+        return waiting + self._reader.body_size > _UNREAD_HIGH
 
     def _hold_reading(self, hold: bool) -> None:
         if hold != self._reading_paused and not self._transport.is_closing():
@@ -178,22 +251,42 @@ class HttpProtocol(asyncio.Protocol):
 
     def _wants_body(self) -> None:
         if self._task is None and not self._pending:
-            self._transport.write(CONTINUE)
+            self._flow.write(CONTINUE)
         else:
             self._owes_continue = True  # the answers before it come first
 
     def _arrived(self, exchange: Exchange) -> None:
         if self._transport.is_closing() or self._discarding:
+            exchange.let_go()
             return
         self._owes_continue = False
-        if self._task is None and not self._pending:
+        if self._may_begin() and not self._pending:
             self._begin(exchange)
         else:
             self._pending.append(exchange)
-            self._hold_reading(len(self._pending) >= _PIPELINE_HIGH)
+            if self._task is None:
+                self._hold_reading(True)
+                if not self._flow.paused:
+                    self._go_on_soon()
+
+    def _may_begin(self) -> bool:
+        return self._task is None and not self._flow.paused and self._begun < _TOGETHER
+
+    def _go_on_soon(self) -> None:
+        """Let others have their turn before the requests that wait."""
+        if not self._goes_on:
+            self._goes_on = True
+            asyncio.get_running_loop().call_soon(self._go_on)
+
+    def _go_on(self) -> None:
+        self._goes_on = False
+        self._begun = 0
+        if self._task is None:
+            self._advance()
 
     def _begin(self, exchange: Exchange) -> None:
         self._deadline = _NEVER
+        self._begun += 1
         if exchange.refusal:
             self._respond(exchange, self._site.refuse(exchange.refusal))
             return
@@ -203,6 +296,7 @@ class HttpProtocol(asyncio.Protocol):
             log.exception("the handler failed over %s %s", exchange.request.method, exchange.request.path)
             answer = self._site.refuse(500)
         if isinstance(answer, Response):
+            exchange.let_go()
             self._respond(exchange, answer)
             return
         task = asyncio.get_running_loop().create_task(self._answer(exchange, answer))
@@ -229,6 +323,8 @@ class HttpProtocol(asyncio.Protocol):
                 self._transport.abort()  # the head is out; only breaking off tells the peer
             else:
                 self._respond(exchange, self._site.refuse(500))
+        finally:
+            exchange.let_go()
 
     def _answered(self, task: asyncio.Task[None]) -> None:
         self._task = None
@@ -239,18 +335,25 @@ class HttpProtocol(asyncio.Protocol):
 
     def _advance(self) -> None:
         """Go on with what waited behind the answer that was just finished."""
-        while self._pending and self._task is None and not self._transport.is_closing():
+        while self._pending and self._may_begin() and not self._transport.is_closing():
             self._begin(self._pending.popleft())
         if self._task is not None or self._transport.is_closing():
             return
-        if self._held is not None:
-            held, self._held = bytes(self._held), None
+        if self._flow.paused:
+            self._hold_reading(bool(self._pending or self._unread))
+            return
+        if self._pending:
+            self._go_on_soon()
+            return
+        if self._reader.at_upgrade:
             self._reader.restart()
-            self._read_requests(held)
-        self._hold_reading(len(self._pending) >= _PIPELINE_HIGH)
-        if self._owes_continue:
+        if self._unread is not None:
+            unread, self._unread = bytes(self._unread), None
+            self._read_requests(unread)
+        self._hold_reading(self._is_full())
+        if self._owes_continue and self._task is None:
             self._owes_continue = False
-            self._transport.write(CONTINUE)
+            self._flow.write(CONTINUE)
 
     def _head(self, exchange: Exchange, status: int, content_type: str, headers: bytes) -> bytes:
         if not exchange.keep_alive or self._site.closing:
@@ -272,14 +375,14 @@ class HttpProtocol(asyncio.Protocol):
             body = answer.body
             head = self._head(exchange, answer.status, answer.content_type, b"")
         if answer.status in (204, 304) or answer.status < 200:
-            self._transport.write(head + b"\r\n")
+            self._flow.write(head + b"\r\n")
         elif exchange.request.method == "HEAD":
-            self._transport.write(b"%bContent-Length: %d\r\n\r\n" % (head, len(body)))
+            self._flow.write(b"%bContent-Length: %d\r\n\r\n" % (head, len(body)))
         elif len(body) <= SLICE_BYTES:
-            self._transport.write(b"%bContent-Length: %d\r\n\r\n%b" % (head, len(body), body))
+            self._flow.write(b"%bContent-Length: %d\r\n\r\n%b" % (head, len(body), body))
         else:
-            self._transport.write(b"%bContent-Length: %d\r\n\r\n" % (head, len(body)))
-            send(self._transport, body)
+            self._flow.write(b"%bContent-Length: %d\r\n\r\n" % (head, len(body)))
+            self._flow.write(body)
         self._ended(exchange)
 
     async def _stream(self, exchange: Exchange, answer: StreamResponse) -> None:
@@ -289,7 +392,7 @@ class HttpProtocol(asyncio.Protocol):
         headers = header_lines(answer.headers)
         if chunked:
             headers += b"Transfer-Encoding: chunked\r\n"
-        self._transport.write(self._head(exchange, answer.status, answer.content_type, headers) + b"\r\n")
+        self._flow.write(self._head(exchange, answer.status, answer.content_type, headers) + b"\r\n")
         if exchange.request.method != "HEAD":
             writer = StreamWriter(self._flow, chunked)
             await answer.run(writer)
@@ -300,12 +403,12 @@ class HttpProtocol(asyncio.Protocol):
         if not exchange.upgrade:
             raise RuntimeError("an upgrade was answered that the request did not ask for")
         duplex = DuplexStream(self._flow)
-        self._transport.write(switching_head(self._site.date.line(), answer.headers))
+        self._flow.write(switching_head(self._site.date.line(), answer.headers))
         self._hold_reading(False)
-        held, self._held = self._held, None
+        unread, self._unread = self._unread, None
         self._duplex = duplex
-        if held:
-            duplex.feed(bytes(held))
+        if unread:
+            duplex.feed(bytes(unread))
         try:
             await answer.run(duplex)
         finally:
@@ -315,27 +418,61 @@ class HttpProtocol(asyncio.Protocol):
         if exchange.refusal:
             self._linger()
         elif exchange.keep_alive and not self._site.closing:
-            self._expect_within(self._site.keepalive_timeout_s)
+            self._expect_next()
         else:
+            self._expect_within(self._site.write_timeout_s)
             self._transport.close()
 
     def _linger(self) -> None:
         """Close, but read on a little: closing on unread data would reset what was just sent."""
         self._discarding = True
-        self._pending.clear()
+        self._forget_waiting()
         if self._timer is not None:
             self._timer.cancel()
         self._timer = self._site.clock.call_later(_LINGER_S, self._transport.close)
 
+    def _expect_next(self) -> None:
+        """The peer has its answer: the next request may take its time to come."""
+        if self._reader.in_message:
+            self._expect_within(self._site.header_timeout_s)
+            self._body_deadline = self._site.clock.monotonic() + self._site.body_timeout_s
+        else:
+            self._expect_within(self._site.keepalive_timeout_s)
+
     def _expect_within(self, timeout_s: float) -> None:
         self._deadline = self._site.clock.monotonic() + timeout_s
 
+    def _forget_waiting(self) -> None:
+        for exchange in self._pending:
+            exchange.let_go()
+        self._pending.clear()
+        self._unread = None
+
+    def _look_again(self, wait_s: float) -> None:
+        """Look at the deadlines after `wait_s` seconds, if not before."""
+        at = self._site.clock.monotonic() + wait_s
+        if at < self._looked_at and not self._discarding:
+            if self._timer is not None:
+                self._timer.cancel()
+            self._looked_at = at
+            self._timer = self._site.clock.call_later(wait_s, self._look_at_deadline)
+
     def _look_at_deadline(self) -> None:
         now = self._site.clock.monotonic()
-        if now < self._deadline:
-            wait_s = min(self._deadline - now, self._site.keepalive_timeout_s)
-            self._timer = self._site.clock.call_later(wait_s, self._look_at_deadline)
+        self._looked_at = _NEVER
+        if now >= self._write_deadline:
+            if self._flow.taken - self._taken < _TAKEN_BYTES:
+                self._transport.abort()
+                return
+            self._taken = self._flow.taken
+            self._write_deadline = now + self._site.write_timeout_s
+        deadline = _NEVER if self._flow.paused else self._deadline
+        if now < deadline:
+            wait_s = min(deadline, self._write_deadline) - now
+            self._look_again(min(wait_s, self._site.keepalive_timeout_s))
         elif self._reader.in_message:
             self._reader.time_out()
+        elif self._transport.get_write_buffer_size():
+            self._transport.abort()  # to close would be to wait until the peer takes that
         else:
             self._transport.close()

@@ -1,12 +1,14 @@
 """The listening side: sockets, and an orderly end.
 
 One `Server` may listen on several addresses and Unix sockets; all share a handler, limits and the
-connections that a `close` has to see off.
+connections that a `close` has to see off. The kernel finds out which peers are gone without a word: it
+probes silent ones, and gives up what is not acknowledged (tcp(7)).
 """
 
 from __future__ import annotations
 
 import asyncio
+import resource
 import socket
 import ssl
 from collections.abc import Callable
@@ -14,15 +16,20 @@ from pathlib import Path
 
 from wherry.kit.clock import Clock, SystemClock
 from wherry.kit.httpd.message import Handler, Response
-from wherry.kit.httpd.parsing import Held, Limits
+from wherry.kit.httpd.parsing import Held, HeldFor, Limits
 from wherry.kit.httpd.protocol import HttpProtocol, Site, plain_refusal
 
 BODY_LIMIT = 3 * 1024 * 1024
 KEEPALIVE_TIMEOUT_S = 90.0
 HEADER_TIMEOUT_S = 32.0
 BODY_TIMEOUT_S = 60.0
+WRITE_TIMEOUT_S = 60.0
 HELD_LIMIT = 128 * 1024 * 1024
 BACKLOG = 1024
+HANDSHAKE_TIMEOUT_S = 10.0
+SILENT_S, PROBE_EVERY_S, PROBES = 30, 15, 3
+USER_TIMEOUT_MS = (SILENT_S + PROBE_EVERY_S * PROBES) * 1000
+MOST_CONNECTIONS = 16_384
 IP_FREEBIND = 15
 """Linux's socket option (ip(7)); the socket module names it only from Python 3.12 on."""
 
@@ -33,8 +40,11 @@ class Server:
     `body_limit` bounds bodies, `head_limit` target and headers, in bytes. What the server refuses by
     itself (400, 408, 413, 429, 431, 500) is answered with `refuse(status)`. A connection may be idle for
     `keepalive_timeout_s`; a request's head, or the next piece of its body, may take
-    `header_timeout_s`, and head and body together `body_timeout_s`. Bodies that are not complete may
-    have `held_limit` bytes, all connections together.
+    `header_timeout_s`, and head and body together `body_timeout_s`. A peer that takes next to nothing of
+    what it is sent for `write_timeout_s` is cut off. Bodies that do not come at once may have `held_limit`
+    bytes, all connections together, until they are answered; `held_for` tells whose they are instead.
+    Past `connection_limit` connections (0: what the open files the process may have leave room for) an
+    idle one ends for each new one.
     """
 
     def __init__(
@@ -47,12 +57,16 @@ class Server:
         keepalive_timeout_s: float = KEEPALIVE_TIMEOUT_S,
         header_timeout_s: float = HEADER_TIMEOUT_S,
         body_timeout_s: float = BODY_TIMEOUT_S,
+        write_timeout_s: float = WRITE_TIMEOUT_S,
         held_limit: int = HELD_LIMIT,
+        held_for: HeldFor | None = None,
+        connection_limit: int = 0,
         refuse: Callable[[int], Response] = plain_refusal,
         clock: Clock | None = None,
     ) -> None:
         self._ssl_context = ssl_context
         self._clock = clock or SystemClock()
+        self._held = Held(held_limit)
         self._site = Site(
             handler=handler,
             clock=self._clock,
@@ -60,7 +74,9 @@ class Server:
             keepalive_timeout_s=keepalive_timeout_s,
             header_timeout_s=header_timeout_s,
             body_timeout_s=body_timeout_s,
-            held=Held(held_limit),
+            write_timeout_s=write_timeout_s,
+            held_for=held_for or (lambda *_: self._held),
+            connection_limit=connection_limit or _most_connections(),
             refuse=refuse,
         )
         self._listeners: list[asyncio.AbstractServer] = []
@@ -73,8 +89,8 @@ class Server:
 
     @property
     def held_bytes(self) -> int:
-        """Bytes of bodies that are not complete yet."""
-        return self._site.held.bytes
+        """Bytes of bodies that did not come at once and are not answered yet; 0 with a `held_for`."""
+        return self._held.bytes
 
     async def start(self, host: str = "127.0.0.1", port: int = 0, *, freebind: bool = False) -> int:
         """Listen on an address; the port, chosen by the system when 0. Raises OSError.
@@ -84,14 +100,13 @@ class Server:
         if self._ssl_context is not None:
             _keep_read_buffers()
         loop = asyncio.get_running_loop()
-        if freebind:
-            listener = await loop.create_server(
-                self._protocol, sock=_freely_bound(host, port), ssl=self._ssl_context, backlog=BACKLOG
-            )
-        else:
-            listener = await loop.create_server(
-                self._protocol, host, port, ssl=self._ssl_context, backlog=BACKLOG, reuse_address=True
-            )
+        listener = await loop.create_server(
+            self._protocol,
+            sock=_bound(host, port, freebind=freebind),
+            ssl=self._ssl_context,
+            ssl_handshake_timeout=None if self._ssl_context is None else HANDSHAKE_TIMEOUT_S,
+            backlog=BACKLOG,
+        )
         self._listeners.append(listener)
         bound: int = listener.sockets[0].getsockname()[1]
         return bound
@@ -153,16 +168,33 @@ def _remove_socket(path: Path) -> None:
         path.unlink()
 
 
-def _freely_bound(host: str, port: int) -> socket.socket:
-    sock = socket.socket(socket.AF_INET, socket.SOCK_STREAM)
+def _bound(host: str, port: int, *, freebind: bool) -> socket.socket:
+    """A socket to listen on; what is set here holds for every connection it accepts. Raises OSError."""
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    sock = socket.socket(family, socket.SOCK_STREAM)
     try:
         sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        sock.setsockopt(socket.SOL_IP, IP_FREEBIND, 1)
+        sock.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)
+        sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_KEEPIDLE, SILENT_S)
+        sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_KEEPINTVL, PROBE_EVERY_S)
+        sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_KEEPCNT, PROBES)
+        sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT, USER_TIMEOUT_MS)
+        if family == socket.AF_INET6:
+            sock.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 1)
+        if freebind:
+            sock.setsockopt(socket.SOL_IP, IP_FREEBIND, 1)
         sock.bind((host, port))
     except OSError:
         sock.close()
         raise
     return sock
+
+
+def _most_connections() -> int:
+    """How many connections leave a quarter of the open files the process may have to everything else."""
+    soft, _ = resource.getrlimit(resource.RLIMIT_NOFILE)
+    room = MOST_CONNECTIONS if soft == resource.RLIM_INFINITY else soft * 3 // 4
+    return min(room, MOST_CONNECTIONS)
 
 
 def _keep_read_buffers() -> None:

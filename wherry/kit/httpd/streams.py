@@ -12,34 +12,44 @@ SLICE_BYTES = 128 * 1024
 _SLICES = LOG_THRESHOLD_FOR_CONNLOST_WRITES - 2  # besides them, what stands before and behind
 
 
-def send(transport: asyncio.Transport, data: bytes) -> None:
-    """Write `data`, what is large in slices.
-
-    TLS copies what it is given several times on its way out. Slices let the same few buffers serve
-    again and again; buffers of megabytes would be mapped anew for each copy, which takes longer than
-    the encryption. There are few of them, since a transport complains of every further write to a
-    peer that went away.
-    """
-    if len(data) <= SLICE_BYTES:
-        transport.write(data)
-        return
-    view = memoryview(data)
-    step = max(SLICE_BYTES, -(-len(data) // _SLICES))
-    for start in range(0, len(data), step):
-        transport.write(view[start : start + step])
-
-
 class Flow:
-    """Back-pressure and end of one connection, shared by whoever writes to it."""
+    """What is written to one connection: its back-pressure and its end, shared by whoever writes."""
 
-    __slots__ = ("_closed", "_room", "closed", "paused", "transport")
+    __slots__ = ("_closed", "_room", "closed", "paused", "transport", "written")
 
     def __init__(self, transport: asyncio.Transport) -> None:
         self.transport = transport
         self.paused = False
         self.closed = False
+        self.written = 0
+        """Bytes in all."""
         self._room: list[asyncio.Future[None]] = []
         self._closed: list[asyncio.Future[None]] = []
+
+    def write(self, data: bytes) -> None:
+        """Write `data`, what is large in slices.
+
+        TLS copies what it is given several times on its way out. Slices let the same few buffers serve
+        again and again; buffers of megabytes would be mapped anew for each copy, which takes longer than
+        the encryption. There are few of them, since a transport complains of every further write to a
+        peer that went away.
+        """
+        size = len(data)
+        if size <= SLICE_BYTES:
+            self.written += size
+            self.transport.write(data)
+            return
+        view = memoryview(data)
+        step = max(SLICE_BYTES, -(-size // _SLICES))
+        for start in range(0, size, step):
+            part = view[start : start + step]
+            self.written += len(part)
+            self.transport.write(part)
+
+    @property
+    def taken(self) -> int:
+        """Bytes the peer, or the kernel for it, has taken."""
+        return self.written - self.transport.get_write_buffer_size()
 
     def pause(self) -> None:
         """The transport has enough."""
@@ -97,15 +107,15 @@ class StreamWriter:
     def write(self, data: bytes) -> None:
         """See `message.Writer.write`."""
         if data and not self._ended and not self._flow.closed:
-            transport = self._flow.transport
+            flow = self._flow
             if not self._chunked:
-                send(transport, data)
+                flow.write(data)
             elif len(data) <= SLICE_BYTES:
-                transport.write(chunk(data))
+                flow.write(chunk(data))
             else:
-                transport.write(chunk_head(data))
-                send(transport, data)
-                transport.write(CHUNK_END)
+                flow.write(chunk_head(data))
+                flow.write(data)
+                flow.write(CHUNK_END)
 
     async def drain(self) -> None:
         """See `message.Writer.drain`."""
@@ -135,7 +145,7 @@ class StreamWriter:
         if not self._ended:
             self._ended = True
             if self._chunked and not self._flow.closed:
-                self._flow.transport.write(LAST_CHUNK)
+                self._flow.write(LAST_CHUNK)
 
 
 class DuplexStream(StreamWriter):

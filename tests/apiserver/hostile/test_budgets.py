@@ -1,0 +1,67 @@
+"""Memory is given by who asks: what strangers leave unfinished keeps nobody else from being heard."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import AsyncIterator
+from contextlib import AsyncExitStack
+
+import pytest
+
+from tests.apiserver.hostile.wire import CONFIG_MAPS, Peer, connected, head, request
+from tests.apiserver.rig import Rig, config_map
+from tests.conftest import eventually
+from wherry.apiserver.body_budgets import STRANGERS_BYTES, TOGETHER_BYTES, USER_BYTES
+
+BODY = 3_000_000
+NOBODY = {"Authorization": ""}
+ALICE = {"Authorization": "Bearer alice-token"}
+FORGED = {"Authorization": "Bearer nonsense"}
+
+
+@pytest.fixture
+async def stack() -> AsyncIterator[AsyncExitStack]:
+    async with AsyncExitStack() as made:
+        yield made
+
+
+async def unfinished(rig: Rig, stack: AsyncExitStack, who: dict[str, str], count: int) -> list[Peer]:
+    """Connections that sent nearly all of a body."""
+    peers = []
+    for _ in range(count):
+        peer = await stack.enter_async_context(connected(rig.server.port))
+        await peer.send(head("POST", CONFIG_MAPS, who, Content_Length=str(BODY + 1)) + b" " * BODY)
+        peers.append(peer)
+    return peers
+
+
+@pytest.mark.parametrize("who", [NOBODY, FORGED], ids=["nobody", "a forged token"])
+async def test_strangers_have_little_and_take_nothing_from_others(
+    rig: Rig, stack: AsyncExitStack, who: dict[str, str]
+) -> None:
+    peers = await unfinished(rig, stack, who, 6)
+    assert (await peers[-1].reply()).code == 429
+    body = json.dumps(config_map("a", text="x" * 500_000)).encode()
+    for token in (ALICE, {}):
+        async with connected(rig.server.port) as peer:
+            await peer.send(request("POST", CONFIG_MAPS, body, {**token, "Content-Type": "application/json"}))
+            assert (await peer.reply()).code == (403 if token else 201)
+
+
+async def test_a_user_has_a_budget_that_is_not_the_systems(rig: Rig, stack: AsyncExitStack) -> None:
+    peers = await unfinished(rig, stack, ALICE, USER_BYTES // BODY + 1)
+    assert (await peers[-1].reply()).code == 429
+    body = json.dumps(config_map("a", text="x" * 500_000)).encode()
+    async with connected(rig.server.port) as peer:
+        await peer.send(request("POST", CONFIG_MAPS, body, {"Content-Type": "application/json"}))
+        assert (await peer.reply()).code == 201
+
+
+async def test_what_is_given_up_is_given_back(rig: Rig) -> None:
+    count = STRANGERS_BYTES // BODY
+    for _ in range(3):
+        async with AsyncExitStack() as stack:
+            await unfinished(rig, stack, NOBODY, count)
+            await eventually(lambda: rig.server.budgets.together.bytes > (count - 1) * BODY)
+        await eventually(lambda: rig.server.budgets.together.bytes == 0)
+    assert STRANGERS_BYTES < USER_BYTES < TOGETHER_BYTES
