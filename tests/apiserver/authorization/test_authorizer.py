@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import time
+
 import pytest
 
 from tests.apiserver.rig import ADMIN, ALICE, Rig, account, config_map, pod
@@ -16,6 +18,7 @@ from wherry.api.rbac.cluster_roles import CLUSTER_ROLES
 from wherry.api.rbac.role_bindings import ROLE_BINDINGS
 from wherry.api.rbac.roles import ROLES
 from wherry.api.storage.csi_nodes import CSI_NODES
+from wherry.apiserver.cached import Cached
 from wherry.apiserver.user import AUTHENTICATED, NODES_GROUP, User, service_account_user
 from wherry.objects.errors import ApiError
 from wherry.objects.meta import Object
@@ -108,9 +111,24 @@ async def test_a_grant_cannot_exceed_what_the_granter_has(rig: Rig) -> None:
     ) as caught:
         await alice.create(ROLES, {"metadata": {"name": "more", "namespace": "default"}, "rules": more})
     assert caught.value.code == 403
+    assert caught.value.message.endswith(
+        'held:\n{APIGroups:["example.com"], Resources:["things"], Verbs:["get"]}'
+    )
     bound = binding("ClusterRole", "cluster-admin", ALICE_SUBJECT)
     with pytest.raises(ApiError, match="not currently held"):
         await alice.create(ROLE_BINDINGS, bound)
+
+
+async def test_a_rule_of_millions_of_permissions_is_refused_at_once(rig: Rig) -> None:
+    await rig.admin.create(ROLE_BINDINGS, binding("ClusterRole", "admin", ALICE_SUBJECT))
+    values = {field: [f"x{n}" for n in range(600)] for field in ("apiGroups", "resources", "verbs")}
+    role = {"metadata": {"name": "much", "namespace": "default"}, "rules": [values]}
+    began = time.perf_counter()
+    with pytest.raises(ApiError, match="not currently held") as caught:
+        await rig.client(ALICE).create(ROLES, role)
+    assert time.perf_counter() - began < 1.0
+    lines = caught.value.message.splitlines()
+    assert (len(lines), lines[-1]) == (102, "and more")
 
 
 async def test_a_label_gathers_no_role_into_another(rig: Rig) -> None:
@@ -359,3 +377,40 @@ async def test_what_a_stranger_hears_of_the_servers_health(rig: Rig, path: str, 
 def test_masters_are_masters() -> None:
     assert ADMIN.is_master
     assert not ALICE.is_master
+
+
+async def test_a_binding_that_changes_costs_itself(rig: Rig) -> None:
+    """However many others there are: none of them is read again."""
+    rules = [{"verbs": ["list"], "apiGroups": [""], "resources": ["pods"]}]
+    await rig.admin.create(ROLES, {"metadata": {"name": "r", "namespace": "default"}, "rules": rules})
+    alice = rig.client(ALICE)
+    others = [binding("Role", "r", {**ALICE_SUBJECT, "name": f"u{n}"}) for n in range(20)]
+    for number, other in enumerate(others):
+        other["metadata"]["name"] = f"other-{number}"
+        await rig.admin.create(ROLE_BINDINGS, other)
+    with pytest.raises(ApiError, match="cannot list"):
+        await alice.list(PODS, "default")
+    read: list[str] = []
+    grants = rig.server._rbac._grants
+    enter = grants.enter
+
+    def counted(cached: Cached) -> None:
+        read.append(cached.name)
+        enter(cached)
+
+    grants.enter = counted  # type: ignore[method-assign]
+    bound = binding("Role", "r", ALICE_SUBJECT)
+    bound["metadata"]["name"] = "hers"
+    await rig.admin.create(ROLE_BINDINGS, bound)
+    await alice.list(PODS, "default")
+    assert read == ["hers"]
+    present = await rig.admin.get(ROLE_BINDINGS, "hers", "default")
+    await rig.admin.update(ROLE_BINDINGS, {**present, "subjects": []})
+    with pytest.raises(ApiError, match="cannot list"):
+        await alice.list(PODS, "default")
+    await rig.admin.update(ROLE_BINDINGS, {**bound, "metadata": {"name": "hers", "namespace": "default"}})
+    await alice.list(PODS, "default")
+    await rig.admin.delete(ROLE_BINDINGS, "hers", "default")
+    with pytest.raises(ApiError, match="cannot list"):
+        await alice.list(PODS, "default")
+    assert read == ["hers"] * 3

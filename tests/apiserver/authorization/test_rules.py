@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from wherry.apiserver.authorization.rules import rule_allows, show_rule, uncovered
+from wherry.apiserver.authorization.rules import rule_allows, show_rule
 from wherry.apiserver.request import RequestInfo
 from wherry.objects.meta import Object
 
@@ -40,26 +40,6 @@ def asks(verb: str, resource: str, group: str = "", name: str = "") -> RequestIn
 )  # fmt: skip
 def test_rules(rule: Object, info: RequestInfo, allowed: bool) -> None:
     assert rule_allows(rule, info) is allowed
-
-
-@pytest.mark.parametrize(
-    ("wanted", "held", "missing"),
-    [
-        ([PODS_READER], [PODS_READER], 0),
-        ([PODS_READER], [{**PODS_READER, "verbs": ["get"]}], 1),
-        ([PODS_READER], [{**PODS_READER, "verbs": ["get"]}, {**PODS_READER, "verbs": ["list"]}], 0),
-        ([PODS_READER], [{**PODS_READER, "resourceNames": ["a"]}], 2),
-        ([{**PODS_READER, "resourceNames": ["a"]}], [PODS_READER], 0),
-        ([{**PODS_READER, "verbs": ["*"]}], [PODS_READER], 1),
-        (
-            [{"verbs": ["get"], "nonResourceURLs": ["/a/b"]}],
-            [{"verbs": ["*"], "nonResourceURLs": ["/a/*"]}],
-            0,
-        ),
-    ],
-)
-def test_cover(wanted: list[Object], held: list[Object], missing: int) -> None:
-    assert len(uncovered(wanted, held)) == missing
 
 
 def test_rules_are_shown_as_upstream_shows_them() -> None:

@@ -6,6 +6,7 @@ one must hold them too or have the verb `bind`. Upstream checks the same in its 
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Sequence
 
 from wherry.api.rbac.cluster_role_bindings import CLUSTER_ROLE_BINDINGS
@@ -14,9 +15,10 @@ from wherry.api.rbac.role_bindings import ROLE_BINDINGS
 from wherry.api.rbac.roles import ROLES
 from wherry.api.resource import Resource
 from wherry.apiserver.admission.base import CREATE, UPDATE, Attributes, BasePlugin
-from wherry.apiserver.authorization.rules import show_rule, uncovered
+from wherry.apiserver.authorization.coverage import Held, Missing, TooManyBlocks
+from wherry.apiserver.authorization.rules import show_rule
 from wherry.apiserver.request import RequestInfo
-from wherry.objects.errors import forbidden, not_found
+from wherry.objects.errors import ApiError, forbidden, not_found
 from wherry.objects.meta import Object
 
 API_GROUP = "rbac.authorization.k8s.io"
@@ -25,6 +27,11 @@ ROLE_KINDS = frozenset({ROLES.storage_key, CLUSTER_ROLES.storage_key})
 BINDING_KINDS = frozenset({ROLE_BINDINGS.storage_key, CLUSTER_ROLE_BINDINGS.storage_key})
 HOUSEKEEPING = frozenset({"ownerReferences", "finalizers", "managedFields", "resourceVersion"})
 """Metadata that is changed to get rid of an object, or by every write."""
+MOST_SHOWN = 100
+"""Lines of a refusal: upstream shows them all, however many."""
+RULES_AT_ONCE = 10
+"""Rules looked at before others have their turn."""
+ATTEMPT = "is attempting to grant RBAC permissions"
 EVERYTHING: list[Object] = [
     {"verbs": ["*"], "apiGroups": ["*"], "resources": ["*"]},
     {"verbs": ["*"], "nonResourceURLs": ["*"]},
@@ -49,7 +56,7 @@ class RbacEscalation(BasePlugin):
             if not _may(attributes, "escalate", attributes.resource.plural, attributes.name):
                 gathers = obj.get("aggregationRule") or old.get("aggregationRule")
                 rules = EVERYTHING if gathers else obj.get("rules") or []
-                _refuse_uncovered(attributes, rules)
+                await _refuse_uncovered(attributes, rules)
             return
         ref = obj.get("roleRef") or {}
         plural = "clusterroles" if ref.get("kind") == "ClusterRole" else "roles"
@@ -59,7 +66,7 @@ class RbacEscalation(BasePlugin):
         found = rbac.rules_of_role(ref.get("kind", ""), attributes.namespace, ref.get("name", ""))
         if found is None:
             raise not_found(plural, API_GROUP, ref.get("name", ""))
-        _refuse_uncovered(attributes, found)
+        await _refuse_uncovered(attributes, found)
 
 
 def _without_housekeeping(obj: Object) -> Object:
@@ -73,20 +80,40 @@ def _may(attributes: Attributes, verb: str, plural: str, name: str) -> bool:
     return attributes.core.authorizer.decide(attributes.user, info).allowed
 
 
-def _refuse_uncovered(attributes: Attributes, rules: Sequence[Object]) -> None:
+async def _refuse_uncovered(attributes: Attributes, rules: Sequence[Object]) -> None:
     """Raise ApiError (403) when the user does not hold all of `rules`."""
     user = attributes.user
-    held = attributes.core.authorizer.rules_for(user, attributes.namespace)
-    missing = uncovered(rules, held)
-    if not missing:
-        return
-    groups = " ".join(f'"{group}"' for group in user.groups)
-    lines = "\n".join(show_rule(rule) for rule in missing)
+    held = Held(attributes.core.authorizer.rules_for(user, attributes.namespace))
+    lines: list[str] = []
+    try:
+        lines = await _missing_lines(held, rules)
+    except TooManyBlocks:
+        raise _refused(
+            attributes, f"{ATTEMPT} that cannot be compared with those held: split the rules up"
+        ) from None
+    if lines:
+        groups = " ".join(f'"{group}"' for group in user.groups)
+        why = f'user "{user.name}" (groups=[{groups}]) {ATTEMPT} not currently held:\n'
+        raise _refused(attributes, why + "\n".join(lines))
+
+
+def _refused(attributes: Attributes, why: str) -> ApiError:
     resource = attributes.resource
-    raise forbidden(
-        resource.plural,
-        resource.group,
-        attributes.name,
-        f'user "{user.name}" (groups=[{groups}]) is attempting to grant RBAC permissions '
-        f"not currently held:\n{lines}",
-    )
+    return forbidden(resource.plural, resource.group, attributes.name, why)
+
+
+async def _missing_lines(held: Held, rules: Sequence[Object]) -> list[str]:
+    """What is not held, a line per resource or URL, sorted, `MOST_SHOWN` of them. Raises TooManyBlocks."""
+    verbs: dict[Missing, dict[str, None]] = {}
+    for number, rule in enumerate(rules, 1):
+        for part in held.missing(rule):
+            verbs.setdefault(part._replace(verbs=()), {}).update(dict.fromkeys(part.verbs))
+            if len(verbs) > MOST_SHOWN:
+                break
+        if len(verbs) > MOST_SHOWN:
+            break
+        if number % RULES_AT_ONCE == 0:
+            await asyncio.sleep(0)
+    shown = list(verbs.items())[:MOST_SHOWN]
+    lines = sorted(show_rule(part._replace(verbs=tuple(names)).rule()) for part, names in shown)
+    return [*lines, "and more"] if len(verbs) > MOST_SHOWN else lines

@@ -1,9 +1,8 @@
-"""RBAC's pure part: whether a PolicyRule allows a request, and whether rules cover other rules."""
+"""RBAC's pure part: whether a PolicyRule allows a request, and how one is shown."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
-from itertools import product
+from collections.abc import Sequence
 
 from wherry.apiserver.request import RequestInfo
 from wherry.objects.meta import Object
@@ -44,41 +43,6 @@ def path_matches(pattern: str, path: str) -> bool:
     if pattern in (ANY, path):
         return True
     return pattern.endswith(ANY) and path.startswith(pattern[:-1])
-
-
-def uncovered(rules: Iterable[Object], held: Sequence[Object]) -> list[Object]:
-    """Those of `rules`, broken into single permissions, that `held` does not grant."""
-    return [
-        single for rule in rules for single in _singles(rule) if not any(_covers(h, single) for h in held)
-    ]
-
-
-def _singles(rule: Object) -> Iterable[Object]:
-    verbs = rule.get("verbs") or ()
-    for verb, url in product(verbs, rule.get("nonResourceURLs") or ()):
-        yield {"verbs": [verb], "nonResourceURLs": [url]}
-    names = rule.get("resourceNames") or (None,)
-    for verb, group, resource, name in product(
-        verbs, rule.get("apiGroups") or (), rule.get("resources") or (), names
-    ):
-        single = {"verbs": [verb], "apiGroups": [group], "resources": [resource]}
-        if name is not None:
-            single["resourceNames"] = [name]
-        yield single
-
-
-def _covers(held: Object, single: Object) -> bool:
-    if not _has(held, "verbs", single["verbs"][0]):
-        return False
-    if "nonResourceURLs" in single:
-        return any(path_matches(p, single["nonResourceURLs"][0]) for p in held.get("nonResourceURLs") or ())
-    if not _has(held, "apiGroups", single["apiGroups"][0]):
-        return False
-    resource, _, subresource = single["resources"][0].partition("/")
-    if not resource_matches(held.get("resources") or (), resource, subresource):
-        return False
-    names = held.get("resourceNames")
-    return not names or (single.get("resourceNames") or [None])[0] in names
 
 
 def show_rule(rule: Object) -> str:

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from wherry.apiserver.authorization.rules import uncovered
+from wherry.apiserver.authorization.coverage import uncovered
 from wherry.apiserver.bootstrap.policy import AUTOUPDATE
 from wherry.objects.meta import Object, annotations_of
 from wherry.objects.repeats import frozen
