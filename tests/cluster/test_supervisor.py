@@ -19,13 +19,12 @@ from wherry.kit.processes import ProcessRecord
 STAND_IN = """
 import sys
 from pathlib import Path
-from wherry.cluster import components
-from wherry.cluster import supervisor
+from wherry.cluster import spawning, supervisor
 
 def command(component, name, paths):
     return [sys.executable, "-c", {body!r}.replace("COMPONENT", component), str(paths.run)]
 
-supervisor.command_of = command
+spawning.command_of = command
 supervisor.main()
 """
 READY = """

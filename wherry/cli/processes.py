@@ -9,7 +9,7 @@ from wherry.cli.failures import Failure
 from wherry.cli.options import DataDir, Name, RuntimeConfig, select_existing
 from wherry.cluster.components import TUNING, command_of
 from wherry.cluster.lifecycle import Lifecycle
-from wherry.kit.processes import ProcessRecord
+from wherry.kit.pid_files import holder, is_held
 
 
 def server(name: Name = "default", data_dir: DataDir = None, runtime_config: RuntimeConfig = None) -> None:
@@ -35,15 +35,11 @@ def agent(name: Name = "default", data_dir: DataDir = None) -> None:
 def _become(component: str, lifecycle: Lifecycle) -> None:
     lifecycle.prepare()
     pid_file = lifecycle.paths.component_pid(component)
-    other = ProcessRecord.read(pid_file)
-    if other is not None:
-        name = lifecycle.config.name
+    if is_held(pid_file):
+        name, other = lifecycle.config.name, holder(pid_file, wait_s=5.0)
         raise Failure(
-            f"the {component} of cluster {name!r} runs already (pid {other.pid}); "
+            f"the {component} of cluster {name!r} runs already (pid {other.pid if other else 'unknown'}); "
             f"end it with: wherry stop --name {name}"
         )
-    own = ProcessRecord.of(os.getpid())
-    assert own is not None, "this very process lives"
-    own.write(pid_file)  # so that `status` and `stop` find it
     command = command_of(component, lifecycle.config.name, lifecycle.paths)
     os.execve(sys.executable, command, {**os.environ, **TUNING})  # noqa: S606 - becomes it, no shell

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import Annotated, Any
 
 import typer
@@ -57,6 +58,11 @@ def describe(lifecycle: Lifecycle, states: States | None = None) -> dict[str, An
         component["restarts"] = state.restarts
         if state.failure or state.last_exit:
             component["lastExit"] = state.failure or state.last_exit
+        if state.restart_in_s is not None:
+            component["restartInSeconds"] = round(state.restart_in_s, 1)
+        if state.name == "server" and component["ready"]:
+            component["failingChecks"] = lifecycle.failing_checks()
+            component["ready"] = not component["failingChecks"]
         components.append(component)
         for child, pid in (_children(told) if state.pid else {}).items():
             components.append(_component(child, pid, True))
@@ -110,8 +116,17 @@ def _show(facts: dict[str, Any], as_json: bool) -> bool:
     say(f"  Data        {facts['dataDir']}")
     is_read = say(f"  Version     {facts['version']}")
     for component in facts["components"]:
+        extra = "".join(f", {remark}" for remark in _remarks(component))
         state = "ready" if component["ready"] else "not ready" if component["pid"] else "stopped"
-        extra = f", {component['lastExit']}" if component.get("lastExit") else ""
         size = human_bytes(component["residentBytes"])
         is_read = say(f"  {component['name']:<11} pid {component['pid'] or '-'}, {state}, {size}{extra}")
     return is_read
+
+
+def _remarks(component: dict[str, Any]) -> Iterator[str]:
+    if component.get("failingChecks"):
+        yield f"failing: {', '.join(component['failingChecks'])}"
+    if component.get("lastExit"):
+        yield component["lastExit"]
+    if "restartInSeconds" in component:
+        yield f"again in {component['restartInSeconds']:.0f} s"

@@ -40,6 +40,9 @@ def up(
     node_name: Annotated[str | None, typer.Option(help="Name of this machine's node.")] = None,
     runtime_config: RuntimeConfig = None,
     log_level: Annotated[str | None, typer.Option(help="DEBUG, INFO, WARNING or ERROR.")] = None,
+    watchdog_seconds: Annotated[
+        int | None, typer.Option(help="Start a component again that is stuck for so long; 0 for never.")
+    ] = None,
     wait: Annotated[float, typer.Option(help="Seconds to wait for the node to be Ready.")] = 60.0,
     output: Output = "text",
 ) -> None:
@@ -64,6 +67,7 @@ def up(
         "node_name": node_name,
         "runtime_config": runtime_config,
         "log_level": log_level,
+        "watchdog_seconds": watchdog_seconds,
     }
     lifecycle = select(name, data_dir, config, flags)
     bring_up(lifecycle, wait, Steps(not as_json))

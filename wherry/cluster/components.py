@@ -7,8 +7,10 @@ component tells it is ready by a file (for later commands) and by a byte on the 
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
+import signal
 import sys
 from collections.abc import Mapping
 from pathlib import Path
@@ -18,8 +20,15 @@ from wherry.cluster.paths import ClusterPaths
 
 COMPONENTS = ("server", "agent")
 READY_FD_VARIABLE = "WHERRY_READY_FD"
+LOCK_FD_VARIABLE = "WHERRY_LOCK_FD"
+"""Names the inherited descriptor that holds the lock of the component's pid file (`kit/pid_files`)."""
+DUMP_SIGNAL = signal.SIGUSR1
+"""Makes a component write into its log what all its threads are at, even while its loop is stuck."""
 EXIT_PERMANENT = 78
-"""Exit code of a component that must not be restarted (sysexits' EX_CONFIG)."""
+"""Exit code of a component that cannot run as things are (sysexits' EX_CONFIG).
+
+It is not started again unless it was ready once: then the trouble is of the machine's, and may pass.
+"""
 EXIT_BROKEN = 70
 """Exit code of a component in which something essential ended (sysexits' EX_SOFTWARE): start it again."""
 TUNING = {
@@ -56,6 +65,9 @@ def tell_ready(component: str, paths: ClusterPaths, facts: Mapping[str, Any]) ->
     temporary = path.with_name(f".{path.name}.{os.getpid()}")
     temporary.write_text(json.dumps({"pid": os.getpid(), **facts}))
     temporary.replace(path)
+    with contextlib.suppress(OSError):  # a full disk, say, keeps nobody from being ready
+        paths.been_ready.mkdir(parents=True, exist_ok=True, mode=0o700)
+        (paths.been_ready / component).touch()
     descriptor = os.environ.pop(READY_FD_VARIABLE, "")
     if descriptor:
         os.write(int(descriptor), b"\n")
@@ -69,6 +81,11 @@ def ready_facts(component: str, paths: ClusterPaths, pid: int) -> dict[str, Any]
     except (FileNotFoundError, ValueError):
         return None
     return facts if facts.get("pid") == pid else None
+
+
+def has_been_ready(component: str, paths: ClusterPaths) -> bool:
+    """Whether `component` was ever ready with this data."""
+    return (paths.been_ready / component).exists()
 
 
 def error_file(component: str, paths: ClusterPaths) -> Path:

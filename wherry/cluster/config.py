@@ -38,7 +38,8 @@ class ClusterConfig:
     `api_port` and `kubelet_port` are TCP ports; `api_host` is the address the API server listens
     on. Ranges are CIDRs. `node_ports` is an inclusive range. `proxy_mode` names a proxy backend.
     `runtime_config` turns API versions off and on, as `wherry.api.serving` says. The two lists of
-    admission plugins, by upstream's names, change which of them run.
+    admission plugins, by upstream's names, change which of them run. A component that has not
+    answered for `watchdog_seconds` is started again, 0 for never.
     """
 
     name: str = "default"
@@ -55,6 +56,7 @@ class ClusterConfig:
     enable_admission_plugins: tuple[str, ...] = ()
     disable_admission_plugins: tuple[str, ...] = ()
     log_level: str = "INFO"
+    watchdog_seconds: int = 30
 
     @property
     def server_url(self) -> str:
@@ -83,8 +85,10 @@ _YAML_FIELDS = {
     "enableAdmissionPlugins": "enable_admission_plugins",
     "disableAdmissionPlugins": "disable_admission_plugins",
     "logLevel": "log_level",
+    "watchdogSeconds": "watchdog_seconds",
 }
 PROXY_MODES = ("iptables",)
+SHORTEST_WATCHDOG_S, LONGEST_WATCHDOG_S = 5, 3600
 LOG_LEVELS = ("DEBUG", "INFO", "WARNING", "ERROR")
 
 
@@ -228,6 +232,20 @@ def _port(value: Any) -> int:
     return port
 
 
+def _seconds(value: Any) -> int:
+    try:
+        seconds = int(value)
+    except (TypeError, ValueError):
+        raise ValueError(
+            f"{value!r} is not a number of seconds; use for example 30, or 0 for never"
+        ) from None
+    if seconds and not SHORTEST_WATCHDOG_S <= seconds <= LONGEST_WATCHDOG_S:
+        raise ValueError(
+            f"{seconds} is out of range; use {SHORTEST_WATCHDOG_S}-{LONGEST_WATCHDOG_S}, or 0 for never"
+        )
+    return seconds
+
+
 def _address(value: Any) -> str:
     try:
         return str(ipaddress.ip_address(str(value)))
@@ -309,6 +327,7 @@ _PARSERS: Mapping[str, Any] = {
     "enable_admission_plugins": _names,
     "disable_admission_plugins": _names,
     "log_level": _one_of(LOG_LEVELS),
+    "watchdog_seconds": _seconds,
 }
 
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import argparse
 import asyncio
+import faulthandler
 import gc
 import logging
 import os
@@ -19,10 +20,20 @@ from typing import Any
 
 import uvloop
 
-from wherry.cluster.components import EXIT_BROKEN, EXIT_PERMANENT, PermanentError, tell_permanent
+from wherry.cluster.components import (
+    DUMP_SIGNAL,
+    EXIT_BROKEN,
+    EXIT_PERMANENT,
+    LOCK_FD_VARIABLE,
+    PermanentError,
+    tell_permanent,
+)
 from wherry.cluster.config import ClusterConfig, ConfigError, read_config_file
 from wherry.cluster.paths import ClusterPaths
+from wherry.cluster.pulse import answering
 from wherry.kit.log import set_up_logging
+from wherry.kit.pid_files import claim, holder, sign
+from wherry.kit.processes import ProcessRecord
 from wherry.kit.tasks import ESSENTIAL
 
 log = logging.getLogger(__name__)
@@ -39,11 +50,14 @@ Component = Callable[[ClusterConfig, ClusterPaths, asyncio.Event], Awaitable[Non
 def main(component: str, run: Component) -> None:
     """Run one component in the foreground until SIGTERM or SIGINT; ends the process."""
     paths, name = _parse(component)
+    _be_the_only_one(component, paths)
+    faulthandler.enable()
+    faulthandler.register(DUMP_SIGNAL, all_threads=True)
     gc.set_threshold(*GC_THRESHOLDS)
     try:
         config = read_config_file(paths.config, ClusterConfig(name=name))
         set_up_logging(config.log_level)
-        uvloop.run(_until_signalled(run, config, paths))
+        uvloop.run(_until_signalled(component, run, config, paths))
     except (PermanentError, ConfigError) as error:
         log.error("%s", error)
         paths.run.mkdir(parents=True, exist_ok=True, mode=0o700)
@@ -64,13 +78,33 @@ def _parse(component: str) -> tuple[ClusterPaths, str]:
     return ClusterPaths.of(arguments.name, arguments.data_dir, arguments.run_root), arguments.name
 
 
-async def _until_signalled(run: Component, config: ClusterConfig, paths: ClusterPaths) -> None:
+def _be_the_only_one(component: str, paths: ClusterPaths) -> None:
+    """Have the lock of the pid file, inherited or taken now, for as long as this process lives.
+
+    Ends the process when another of its kind runs.
+    """
+    inherited = os.environ.pop(LOCK_FD_VARIABLE, "")
+    path = paths.component_pid(component)
+    descriptor = int(inherited) if inherited else claim(path)
+    if descriptor is None:
+        other = holder(path, wait_s=5.0)
+        sys.exit(f"the {component} runs already (pid {other.pid if other else 'unknown'})")
+    os.set_inheritable(descriptor, False)  # not by programs it starts: some outlive it
+    own = ProcessRecord.of(os.getpid())
+    assert own is not None, "this very process lives"
+    sign(descriptor, own)
+
+
+async def _until_signalled(
+    component: str, run: Component, config: ClusterConfig, paths: ClusterPaths
+) -> None:
     stop = asyncio.Event()
     loop = asyncio.get_running_loop()
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, stop.set)
     loop.set_exception_handler(end_if_essential)
-    await run(config, paths, stop)
+    async with answering(paths.pulse_socket(component)):
+        await run(config, paths, stop)
 
 
 def end_if_essential(loop: asyncio.AbstractEventLoop, context: dict[str, Any]) -> None:

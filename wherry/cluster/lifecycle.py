@@ -11,7 +11,7 @@ import socket
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
@@ -23,11 +23,14 @@ from wherry.cluster.config import ClusterConfig, dump_config, read_config_file
 from wherry.cluster.identities import Identities, ensure_identities, node_address
 from wherry.cluster.kubeconfig import UserKubeconfig
 from wherry.cluster.paths import ClusterPaths
-from wherry.cluster.state import States, current, follow
+from wherry.cluster.state import States, current, follow, start_now
 from wherry.cluster.supervisor import STOP_GRACE_S
+from wherry.kit.pid_files import holder, is_held
 from wherry.kit.processes import ProcessRecord
 from wherry.kit.trees import remove_tree
 
+SIGNED_AFTER_S = 5.0
+"""How long a component that was just started may take to write down its pid."""
 SUPERVISOR_GRACE_S = 2 * STOP_GRACE_S + 5.0
 
 
@@ -130,13 +133,16 @@ class Lifecycle:
         )
 
     def start_supervisor(self) -> None:
-        """Start the supervisor in the background, unless it runs."""
-        if ProcessRecord.read(self.paths.supervisor_pid) is not None:
+        """Start the supervisor in the background; one that runs starts at once what it waits with."""
+        if is_held(self.paths.supervisor_pid):
+            with suppress(ConnectionError, TimeoutError):  # one that ends just now is seen in `wait_ready`
+                start_now(self.paths)
             return
         self.paths.logs.mkdir(parents=True, exist_ok=True, mode=0o700)
         command = [sys.executable, "-m", "wherry.cluster.supervisor"]
         command += ["--name", self.config.name, "--data-dir", str(self.paths.data)]
         command += ["--run-root", str(self.machine.run_root)]
+        command += ["--watchdog-seconds", str(self.config.watchdog_seconds)]
         reader, writer = socket.socketpair()
         with self.paths.log_file("supervisor").open("ab") as log, reader:
             # It holds our socket's other end until it listens; then its end of file wakes us.
@@ -168,9 +174,13 @@ class Lifecycle:
                 if all(state.ready for state in last.values()):
                     return
         except TimeoutError:
-            waiting = ", ".join(name for name in COMPONENTS if name not in last or not last[name].ready)
+            waiting = [name for name in COMPONENTS if name not in last or not last[name].ready]
+            named = ", ".join(
+                f"{name} ({last[name].last_exit})" if name in last and last[name].last_exit else name
+                for name in waiting
+            )
             raise NotReadyInTime(
-                f"not ready within {timeout_s:.0f} s: {waiting}; see: wherry logs --name {self.config.name}"
+                f"not ready within {timeout_s:.0f} s: {named}; see: wherry logs --name {self.config.name}"
             ) from None
         except ConnectionError:
             pass
@@ -182,7 +192,7 @@ class Lifecycle:
         if supervisor is not None:
             supervisor.terminate(SUPERVISOR_GRACE_S)
         for component in reversed(COMPONENTS):  # left behind by a supervisor that was killed
-            record = ProcessRecord.read(self.paths.component_pid(component))
+            record = holder(self.paths.component_pid(component), SIGNED_AFTER_S)
             if record is not None:
                 record.terminate(STOP_GRACE_S)
 
@@ -243,6 +253,12 @@ class Lifecycle:
         left = kubeconfig.without(content, self.config.context)
         if content and left != content:
             theirs.write(left)
+
+    def failing_checks(self) -> list[str]:
+        """What keeps the API server from being ready, by its own /readyz; empty when nothing does."""
+        from wherry.cluster.health import failing_checks
+
+        return failing_checks(self.config, self.paths)
 
     def facts(self, component: str) -> dict[str, object]:
         """What a running, ready component told about itself."""

@@ -37,7 +37,7 @@ class ClusterPaths:
         The configuration, by which the directory is known to be a cluster's, stands last.
         """
         directories = (self.store.parent, self.pki, self.logs, self.pod_logs, self.kubelet, self.containerd)
-        return (*directories, self.cni, self.admin_kubeconfig, self.config)
+        return (*directories, self.cni, self.been_ready, self.admin_kubeconfig, self.config)
 
     @property
     def store(self) -> Path:
@@ -80,11 +80,20 @@ class ClusterPaths:
         return self.data / "cni"
 
     @property
+    def been_ready(self) -> Path:
+        """A file per component that was ready here once: what it needs was there then."""
+        return self.data / "been-ready"
+
+    @property
     def supervisor_pid(self) -> Path:
         return self.run / "supervisor.pid"
 
     def component_pid(self, component: str) -> Path:
         return self.run / f"{component}.pid"
+
+    def pulse_socket(self, component: str) -> Path:
+        """Where a component answers as long as its event loop turns."""
+        return self.run / f"{component}.pulse"
 
     def ready_file(self, component: str) -> Path:
         """Written by a component once it is ready, with what it wants to tell (JSON)."""

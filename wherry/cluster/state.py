@@ -21,7 +21,10 @@ from wherry.kit.processes import ProcessRecord
 
 @dataclass(frozen=True, slots=True)
 class ComponentState:
-    """How one process is: `failure` is a sentence when it gave up for good."""
+    """How one process is: `failure` is a sentence when it gave up for good.
+
+    One that is not there and did not give up is started again in `restart_in_s` seconds.
+    """
 
     name: str
     pid: int | None = None
@@ -29,6 +32,7 @@ class ComponentState:
     restarts: int = 0
     last_exit: str = ""
     failure: str = ""
+    restart_in_s: float | None = None
 
 
 States = dict[str, ComponentState]
@@ -67,6 +71,25 @@ def follow(paths: ClusterPaths, timeout_s: float | None) -> Iterator[States]:
                 yield _parse(json.loads(line))
 
 
+def start_now(paths: ClusterPaths, timeout_s: float = 10.0) -> None:
+    """Have the supervisor start at once what waits to be started again or gave up.
+
+    Raises ConnectionError when no supervisor listens, TimeoutError when it does not do it in time.
+    """
+    with socket.socket(socket.AF_UNIX) as connection:
+        connection.settimeout(timeout_s)
+        try:
+            connection.connect(str(socket_path(paths)))
+        except FileNotFoundError as error:
+            raise ConnectionRefusedError("no supervisor listens") from error
+        connection.sendall(b"start\n")
+        with connection.makefile("rb") as answers:
+            for line in answers:
+                if "done" in json.loads(line):
+                    return
+    raise ConnectionResetError("the supervisor ended")
+
+
 def current(paths: ClusterPaths) -> States:
     """The present states, asked of the supervisor if there is one."""
     try:
@@ -84,6 +107,7 @@ def _parse(message: dict[str, Any]) -> States:
             int(told.get("restarts") or 0),
             told.get("lastExit") or "",
             told.get("failure") or "",
+            told.get("restartInSeconds"),
         )
         for name, told in message["components"].items()
     }

@@ -1,10 +1,11 @@
 """Keeps the server and the agent running: starts them, starts them again, tells how they are.
 
-A process of its own, and a small one: standard library only, no asyncio, asleep unless something
-happens (pidfds, pipes and one socket under one selector). It may be killed at any time: its
-successor finds the living components by their pid files and goes on watching them.
+A process of its own, and a small one: standard library only, no asyncio, asleep but for a look every ten
+seconds (pidfds, pipes and one socket under one selector). It may be killed at any time: its successor
+finds the living components by the locks on their pid files and goes on watching them.
 
-Whoever connects to the socket gets the state as one JSON line at once and again at every change.
+Whoever connects to the socket gets the state as one JSON line at once and again at every change; the line
+`start` has everything that waits or gave up started now, and is answered when that is done.
 """
 
 from __future__ import annotations
@@ -20,22 +21,25 @@ import socket
 import subprocess
 import sys
 import time
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 from wherry.cluster.components import (
     COMPONENTS,
+    DUMP_SIGNAL,
     EXIT_PERMANENT,
-    READY_FD_VARIABLE,
-    TUNING,
-    command_of,
-    error_file,
+    has_been_ready,
     permanent_error,
     ready_facts,
 )
 from wherry.cluster.paths import ClusterPaths
+from wherry.cluster.rotation import rotate
+from wherry.cluster.spawning import Spawned, spawn
+from wherry.cluster.watchdog import Watchdog, describe_process, period_s
 from wherry.kit.log import set_up_logging
+from wherry.kit.pid_files import claim, sign
 from wherry.kit.processes import ProcessRecord
 
 log = logging.getLogger("supervisor")
@@ -44,6 +48,11 @@ FIRST_DELAY_S = 0.2
 LONGEST_DELAY_S = 30.0
 SETTLED_AFTER_S = 60.0
 STOP_GRACE_S = 20.0
+DUMP_GRACE_S = 1.0
+"""How long a stuck component has to write down what it is at before it is ended."""
+FAULT_PAUSE_S = 0.1
+"""After a fault of our own: what caused it may be there at once again."""
+LOGS = (*COMPONENTS, "supervisor", "containerd")
 
 
 def restart_delay_s(restarts: int) -> float:
@@ -60,29 +69,39 @@ class Watched:
     record: ProcessRecord | None = None
     pidfd: int = -1
     popen: subprocess.Popen[bytes] | None = None
+    watchdog: Watchdog | None = None
     ready: bool = False
     restarts: int = 0
     started_at: float = 0.0
     restart_at: float | None = None
+    kill_at: float | None = None
+    verdict: str = ""
+    """Why we end it, while we do."""
     last_exit: str = ""
     failure: str = ""
 
     def state(self) -> dict[str, Any]:
+        waits_s = None if self.restart_at is None else max(self.restart_at - time.monotonic(), 0.0)
         return {
             "pid": self.record.pid if self.record else None,
             "ready": self.ready,
             "restarts": self.restarts,
             "lastExit": self.last_exit,
             "failure": self.failure,
+            "restartInSeconds": waits_s,
         }
 
 
 @dataclass
 class Supervisor:
-    """The loop. `run` returns when told to stop, after the components have ended."""
+    """The loop. `run` returns when told to stop, after the components have ended.
+
+    A component that has not answered for `watchdog_s` seconds is ended and started again, 0 for never.
+    """
 
     name: str
     paths: ClusterPaths
+    watchdog_s: float = 0.0
     stopping: bool = False
     components: dict[str, Watched] = field(default_factory=dict)
     listeners: set[socket.socket] = field(default_factory=set)
@@ -90,6 +109,7 @@ class Supervisor:
     def __post_init__(self) -> None:
         self._selector = selectors.DefaultSelector()
         self.components = {name: Watched(name) for name in COMPONENTS}
+        self._looked_at = time.monotonic()
 
     def run(self, listening_fd: int = -1) -> None:
         """Supervise until SIGTERM or SIGINT; `listening_fd` is closed once the socket listens."""
@@ -98,13 +118,10 @@ class Supervisor:
         if listening_fd >= 0:
             os.close(listening_fd)
         for component in self.components.values():
-            if not self._adopt(component):
-                self._start(component)
+            self._attend(component)
         self._tell_all()
         while not self.stopping:
-            for key, _ in self._selector.select(self._timeout_s()):
-                key.data()
-            self._restart_due()
+            self._turn()
         log.info("stopping")
         self._stop_components()
         for listener in list(self.listeners):
@@ -113,6 +130,29 @@ class Supervisor:
         wake.close()
         self._socket_path.unlink(missing_ok=True)
         self.paths.supervisor_pid.unlink(missing_ok=True)
+
+    def _turn(self) -> None:
+        """Wait for the next thing to happen, and do what it asks for. No fault ends the loop."""
+        for key, _ in self._selector.select(self._timeout_s()):
+            # Whatever came before in this batch may have closed what this one was about.
+            if self._selector.get_map().get(key.fd) is key:
+                self._safely(key.data)
+        self._safely(self._kill_due)
+        self._safely(self._restart_due)
+        self._safely(self._look_if_due)
+
+    def _safely(self, work: Callable[[], None]) -> None:
+        try:
+            work()
+        except Exception:
+            log.exception("a fault of the supervisor's own")
+            time.sleep(FAULT_PAUSE_S)
+
+    def _timeout_s(self) -> float:
+        due = [self._looked_at + period_s(self.watchdog_s)]
+        for component in self.components.values():
+            due += [at for at in (component.restart_at, component.kill_at) if at is not None]
+        return max(min(due) - time.monotonic(), 0.0)
 
     @property
     def _socket_path(self) -> Path:
@@ -127,6 +167,8 @@ class Supervisor:
         self._selector.register(receiver, selectors.EVENT_READ, lambda: receiver.recv(64))
         self._wakeup_sender = sender  # kept: the kernel writes to its descriptor
         return receiver
+
+    # Who listens
 
     def _listen(self) -> socket.socket:
         self._socket_path.unlink(missing_ok=True)
@@ -145,13 +187,19 @@ class Supervisor:
         self._tell(listener)
 
     def _hear(self, listener: socket.socket) -> None:
-        """Listeners say nothing; being readable means that one has gone."""
+        """A request, or, with nothing to read, that the listener has gone."""
+        said = b""
         with contextlib.suppress(OSError):
-            if listener.recv(1024):
-                return
-        self._drop(listener)
+            said = listener.recv(1024)
+        if not said:
+            self._drop(listener)
+        elif said.strip() == b"start":
+            self._start_all()
+            self._send(listener, {"done": "start"})
 
     def _drop(self, listener: socket.socket) -> None:
+        if listener not in self.listeners:
+            return
         self._selector.unregister(listener)
         self.listeners.discard(listener)
         listener.close()
@@ -163,8 +211,11 @@ class Supervisor:
                 facts = ready_facts(component.name, self.paths, component.record.pid)
                 component.ready = facts is not None
         states = {name: component.state() for name, component in self.components.items()}
+        self._send(listener, {"components": states})
+
+    def _send(self, listener: socket.socket, message: dict[str, Any]) -> None:
         try:
-            listener.sendall(json.dumps({"components": states}).encode() + b"\n")
+            listener.sendall(json.dumps(message).encode() + b"\n")
         except OSError:  # gone, or so far behind that its buffer is full: it may connect again
             self._drop(listener)
 
@@ -172,86 +223,161 @@ class Supervisor:
         for listener in list(self.listeners):
             self._tell(listener)
 
-    def _adopt(self, component: Watched) -> bool:
+    # Starting
+
+    def _attend(self, component: Watched) -> None:
+        """Have the component run: the one that runs already, or a new one. What fails is tried again."""
+        component.restart_at = None
+        try:
+            lock = claim(self.paths.component_pid(component.name))
+            if lock is None:
+                self._adopt(component)
+                return
+            try:
+                self._started(component, spawn(component.name, self.name, self.paths, lock))
+            finally:
+                os.close(lock)  # the child has it
+        except Exception as error:
+            is_expected = isinstance(error, OSError)  # no process, memory or descriptor to be had just now
+            log.warning("%s cannot be started", component.name, exc_info=None if is_expected else error)
+            component.last_exit = f"cannot be started: {getattr(error, 'strerror', '') or error}"
+            self._restart_later(component, restart_delay_s(component.restarts))
+
+    def _adopt(self, component: Watched) -> None:
         record = ProcessRecord.read(self.paths.component_pid(component.name))
         pidfd = record.open() if record is not None else None
-        if record is None or pidfd is None:
-            return False
-        component.record, component.popen = record, None
+        if record is None or pidfd is None:  # it has not signed yet, or ends just now
+            component.restart_at = time.monotonic() + FIRST_DELAY_S
+            return
+        component.popen = None
         component.ready = ready_facts(component.name, self.paths, record.pid) is not None
-        component.started_at = time.monotonic()
-        self._watch(component, pidfd)
+        self._watch(component, record, pidfd)
         log.info("%s runs already (pid %d)", component.name, record.pid)
-        return True
 
-    def _start(self, component: Watched) -> None:
-        reader, writer = os.pipe()
-        self.paths.logs.mkdir(parents=True, exist_ok=True, mode=0o700)
-        error_file(component.name, self.paths).unlink(missing_ok=True)
-        with self.paths.log_file(component.name).open("ab") as output:
-            popen = subprocess.Popen(
-                command_of(component.name, self.name, self.paths),
-                stdin=subprocess.DEVNULL,
-                stdout=output,
-                stderr=output,
-                pass_fds=(writer,),
-                start_new_session=True,
-                env={**os.environ, **TUNING, READY_FD_VARIABLE: str(writer)},
-            )
-        os.close(writer)
-        record = ProcessRecord.of(popen.pid)
-        component.popen, component.record = popen, record
-        component.ready, component.restart_at = False, None
-        component.started_at = time.monotonic()
-        if record is not None:
-            record.write(self.paths.component_pid(component.name))
+    def _started(self, component: Watched, spawned: Spawned) -> None:
+        popen = spawned.popen
+        component.popen, component.ready = popen, False
+        self._selector.register(
+            spawned.ready,
+            selectors.EVENT_READ,
+            lambda: self._became_ready(component, popen, spawned.ready),
+        )
+        self._watch(component, ProcessRecord.of(popen.pid), spawned.pidfd)
         log.info("%s started (pid %d)", component.name, popen.pid)
-        self._selector.register(reader, selectors.EVENT_READ, lambda: self._became_ready(component, reader))
-        self._watch(component, os.pidfd_open(popen.pid))
 
-    def _watch(self, component: Watched, pidfd: int) -> None:
-        component.pidfd = pidfd
+    def _watch(self, component: Watched, record: ProcessRecord | None, pidfd: int) -> None:
+        component.record, component.pidfd = record, pidfd
+        component.started_at = time.monotonic()
+        component.failure, component.verdict, component.kill_at = "", "", None
+        if record is not None:
+            pulse = self.paths.pulse_socket(component.name)
+            component.watchdog = Watchdog(pulse, record.pid, self.watchdog_s)
         self._selector.register(pidfd, selectors.EVENT_READ, lambda: self._ended(component))
 
-    def _became_ready(self, component: Watched, reader: int) -> None:
+    def _became_ready(self, component: Watched, popen: subprocess.Popen[bytes], reader: int) -> None:
         said = os.read(reader, 16)
         self._selector.unregister(reader)
         os.close(reader)
-        if said:  # an empty read: it ended without ever being ready
+        if said and component.popen is popen:  # an empty read: it ended without ever being ready
             component.ready = True
             self._tell_all()
+
+    # Starting again
 
     def _ended(self, component: Watched) -> None:
         self._selector.unregister(component.pidfd)
         os.close(component.pidfd)
         code = component.popen.wait() if component.popen is not None else None
-        component.last_exit = describe_exit(code)
+        component.last_exit = component.verdict or describe_exit(code)
         pid = component.record.pid if component.record is not None else 0
-        component.record, component.popen, component.ready = None, None, False
-        self.paths.component_pid(component.name).unlink(missing_ok=True)
+        if component.watchdog is not None:
+            component.watchdog.close()
+        component.record, component.popen, component.watchdog = None, None, None
+        component.ready, component.kill_at = False, None
+        if time.monotonic() - component.started_at > SETTLED_AFTER_S:
+            component.restarts = 0
+        delay_s = restart_delay_s(component.restarts)
         if code == EXIT_PERMANENT:
-            component.failure = permanent_error(component.name, self.paths) or component.last_exit
+            component.last_exit = permanent_error(component.name, self.paths) or component.last_exit
+            delay_s = LONGEST_DELAY_S
+        if code == EXIT_PERMANENT and not has_been_ready(component.name, self.paths):
+            component.failure = component.last_exit
             log.error("%s (pid %d) cannot run: %s", component.name, pid, component.failure)
         elif not self.stopping:
-            if time.monotonic() - component.started_at > SETTLED_AFTER_S:
-                component.restarts = 0
-            delay_s = restart_delay_s(component.restarts)
-            log.warning(
-                "%s (pid %d) ended: %s; again in %.1f s", component.name, pid, component.last_exit, delay_s
-            )
-            component.restart_at = time.monotonic() + delay_s
-            component.restarts += 1
+            log.warning("%s (pid %d) ended", component.name, pid)
+            self._restart_later(component, delay_s)
         self._tell_all()
 
-    def _timeout_s(self) -> float | None:
-        due = [c.restart_at for c in self.components.values() if c.restart_at is not None]
-        return max(min(due) - time.monotonic(), 0.0) if due else None
+    def _restart_later(self, component: Watched, delay_s: float) -> None:
+        log.warning("%s: %s; again in %.1f s", component.name, component.last_exit, delay_s)
+        component.restart_at = time.monotonic() + delay_s
+        component.restarts += 1
 
     def _restart_due(self) -> None:
         for component in self.components.values():
             if component.restart_at is not None and component.restart_at <= time.monotonic():
-                self._start(component)
+                self._attend(component)
                 self._tell_all()
+
+    def _start_all(self) -> None:
+        """Start everything that waits or gave up, now."""
+        for component in self.components.values():
+            if component.record is None:
+                log.info("%s: asked to start now", component.name)
+                component.restarts, component.failure = 0, ""
+                self._attend(component)
+        self._tell_all()
+
+    # Looking after
+
+    def _look_if_due(self) -> None:
+        """Now and then: whether the components answer, and whether logs have grown too large."""
+        now = time.monotonic()
+        elapsed_s = now - self._looked_at
+        if elapsed_s < period_s(self.watchdog_s):
+            return
+        self._looked_at = now
+        for component in self.components.values():
+            if component.watchdog is not None:
+                component.watchdog.look(elapsed_s, is_ready=component.ready)
+                self._judge(component, component.watchdog)
+        for name in LOGS:
+            rotate(self.paths.log_file(name))
+
+    def _judge(self, component: Watched, watchdog: Watchdog) -> None:
+        """Have one that is silent for too long write down what it is at, and end it a moment later."""
+        if watchdog.is_overdue and component.kill_at is None and component.record is not None:
+            pid = component.record.pid
+            component.verdict = (
+                f"did not answer for {watchdog.silent_s:.0f} s ({describe_process(pid)}), ended"
+            )
+            log.error(
+                "%s (pid %d) %s; it was asked to tell in its log what it is at",
+                component.name,
+                pid,
+                component.verdict,
+            )
+            component.kill_at = time.monotonic() + DUMP_GRACE_S
+            self._signal(component, DUMP_SIGNAL)
+
+    def _kill_due(self) -> None:
+        for component in self.components.values():
+            if component.kill_at is None or component.kill_at > time.monotonic():
+                continue
+            component.kill_at = None
+            if component.watchdog is not None:
+                component.watchdog.look(0.0, is_ready=component.ready)
+                if not component.watchdog.is_overdue:
+                    log.warning("%s answers again", component.name)
+                    component.verdict = ""
+                    continue
+            self._signal(component, signal.SIGKILL)
+
+    def _signal(self, component: Watched, number: signal.Signals) -> None:
+        with contextlib.suppress(ProcessLookupError):
+            signal.pidfd_send_signal(component.pidfd, number)
+
+    # Ending
 
     def _stop_components(self) -> None:
         """The agent first: it still has something to tell the server."""
@@ -262,7 +388,6 @@ class Supervisor:
             popen = self.components[name].popen
             if popen is not None:
                 popen.wait()
-            self.paths.component_pid(name).unlink(missing_ok=True)
             self.paths.ready_file(name).unlink(missing_ok=True)
 
 
@@ -284,17 +409,18 @@ def main() -> None:
     parser.add_argument("--name", required=True)
     parser.add_argument("--data-dir", type=Path, required=True)
     parser.add_argument("--run-root", type=Path, required=True)
+    parser.add_argument("--watchdog-seconds", type=float, default=0.0)
     parser.add_argument("--listening-fd", type=int, default=-1)
     arguments = parser.parse_args()
     paths = ClusterPaths.of(arguments.name, arguments.data_dir, arguments.run_root)
-    paths.run.mkdir(parents=True, exist_ok=True, mode=0o700)
     set_up_logging()
-    if ProcessRecord.read(paths.supervisor_pid) is not None:
+    lock = claim(paths.supervisor_pid)
+    if lock is None:
         sys.exit(f"cluster {arguments.name}: a supervisor runs already")
     own = ProcessRecord.of(os.getpid())
-    if own is not None:
-        own.write(paths.supervisor_pid)
-    Supervisor(arguments.name, paths).run(arguments.listening_fd)
+    assert own is not None, "this very process lives"
+    sign(lock, own)
+    Supervisor(arguments.name, paths, arguments.watchdog_seconds).run(arguments.listening_fd)
 
 
 if __name__ == "__main__":

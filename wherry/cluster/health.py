@@ -1,0 +1,37 @@
+"""What the API server says of itself: `/readyz`, asked as the cluster's admin."""
+
+from __future__ import annotations
+
+import http.client
+import ssl
+
+from wherry.cluster.config import ClusterConfig
+from wherry.cluster.identities import find_identities
+from wherry.cluster.paths import ClusterPaths
+
+TIMEOUT_S = 3.0
+FAILED = "[-]"
+"""What upstream begins the line of a failed check with (`k8s.io/apiserver/pkg/server/healthz`)."""
+
+
+def failing_checks(config: ClusterConfig, paths: ClusterPaths, timeout_s: float = TIMEOUT_S) -> list[str]:
+    """The names of the checks that fail, or one sentence when there is no answer; empty when all pass."""
+    identities = find_identities(config, paths)
+    try:
+        context = ssl.create_default_context(cafile=str(identities.authority.cert))
+        context.load_cert_chain(identities.admin.cert, identities.admin.key)
+        host = config.server_url.removeprefix("https://")
+        connection = http.client.HTTPSConnection(host, timeout=timeout_s, context=context)
+        try:
+            connection.request("GET", "/readyz?verbose")
+            response = connection.getresponse()
+            body = response.read().decode(errors="replace")
+        finally:
+            connection.close()
+    except (OSError, http.client.HTTPException) as error:
+        return [f"the API server does not answer: {getattr(error, 'strerror', '') or error}"]
+    if response.status == http.client.OK:
+        return []
+    lines = [line for line in body.splitlines() if line.startswith(FAILED)]
+    names = [line.removeprefix(FAILED).partition(" ")[0] for line in lines]
+    return names or [f"/readyz answers {response.status}"]
