@@ -8,6 +8,9 @@ from wherry.objects.errors import (
     LONGEST_SHOWN,
     MOST_COMPLAINTS,
     MOST_ERRORS,
+    MOST_MADE,
+    FieldError,
+    first_errors,
     invalid,
     invalid_value,
     listed,
@@ -27,6 +30,24 @@ def test_a_refusal_does_not_repeat_what_was_sent() -> None:
     long = "x" * 2_000_000
     errors = [invalid_value(f"metadata.labels[{long}]", value, "why") for value in (long, [long], {long: 1})]
     assert len(json.dumps(invalid("Pod", "", "a", errors).status())) < 16 * LONGEST_SHOWN
+
+
+def test_nobody_looks_for_more_than_so_many() -> None:
+    looked = 0
+
+    def judge() -> list[FieldError]:
+        nonlocal looked
+        errors: list[FieldError] = []
+        for index in range(100_000):
+            looked += 1
+            errors.append(required(f"list[{index}]"))
+        return errors
+
+    found = first_errors(judge)
+    assert [error.field for error in found] == [f"list[{index}]" for index in range(MOST_MADE)]
+    assert looked == MOST_MADE + 1
+    assert len(first_errors(lambda: [required("a")])) == 1
+    assert len([required("a") for _ in range(MOST_MADE + 1)]) > MOST_MADE  # only while an object is judged
 
 
 def test_a_long_list_of_names_is_cut() -> None:

@@ -8,7 +8,8 @@ that match on text keep working. Field-level complaints are `FieldError`s, gathe
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Mapping, Sequence
+import threading
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -20,7 +21,10 @@ MOST_COMPLAINTS = 100
 MOST_ERRORS = 256
 """How many wrong fields of one object are told (upstream tells all, a hundred times what was sent)."""
 
-LONGEST_SHOWN = 4096
+MOST_MADE = 2048
+"""After so many complaints about one object nobody looks for more: see `first_errors`."""
+
+LONGEST_SHOWN = 1024
 """Characters of a bad value that an error repeats."""
 
 
@@ -82,8 +86,43 @@ class FieldError:
     field: str
     message: str
 
+    def __post_init__(self) -> None:
+        made = _making.errors
+        if made is not None:
+            if len(made) == MOST_MADE:
+                raise _EnoughError
+            made.append(self)
+
     def __str__(self) -> str:
         return f"{_cut(self.field)}: {self.message}"
+
+
+class _EnoughError(Exception):
+    """`MOST_MADE` complaints were made."""
+
+
+class _Making(threading.local):
+    """The complaints made so far about the object this thread judges, None while it judges none."""
+
+    errors: list[FieldError] | None = None
+
+
+_making = _Making()
+
+
+def first_errors(judge: Callable[[], list[FieldError]]) -> list[FieldError]:
+    """What `judge` finds wrong with an object; it is stopped after `MOST_MADE` complaints, which then count.
+
+    A list of a million wrong names would else be a gigabyte of complaints, of which `invalid` tells a few.
+    """
+    before, made = _making.errors, list[FieldError]()
+    _making.errors = made
+    try:
+        return judge()
+    except _EnoughError:
+        return made
+    finally:
+        _making.errors = before
 
 
 def show_value(value: Any) -> str:

@@ -57,15 +57,15 @@ def versions_errors(versions: Sequence[Mapping[str, Any]]) -> list[FieldError]:
     is how upstream sees it.
     """
     errors: list[FieldError] = []
+    common = [part for part in _PARTS if _is_common(versions, part)]
     for index, version in enumerate(versions):
         path = f"spec.versions[{index}]"
         errors += _deprecation_errors(version, f"{path}.deprecationWarning")
         for part, judge in _PARTS.items():
-            if not _is_common(versions, part):
+            if part not in common:
                 errors += judge(version, _place(part, path))
-    for part, judge in _PARTS.items():
-        if _is_common(versions, part):
-            errors += judge(versions[0], _place(part, ""))
+    for part in common:
+        errors += _PARTS[part](versions[0], _place(part, ""))
     return errors
 
 

@@ -52,7 +52,8 @@ def _with_claims(template: Mapping[str, Any], claims: Sequence[Mapping[str, Any]
     if not names:
         return template
     spec = template.get("spec") or {}
-    own = [volume for volume in spec.get("volumes") or () if volume.get("name") not in names]
+    hidden = set(names)
+    own = [volume for volume in spec.get("volumes") or () if volume.get("name") not in hidden]
     made = [{"name": name, "persistentVolumeClaim": {"claimName": name}} for name in names if name]
     return {**template, "spec": {**spec, "volumes": [*own, *made]}}
 

@@ -30,6 +30,7 @@ from wherry.objects.errors import (
     already_exists,
     bad_request,
     conflict,
+    first_errors,
     invalid,
     invalid_value,
 )
@@ -111,7 +112,7 @@ async def create_object(
         generates = generates and obj["metadata"]["name"] == attributes.name
         attributes.name = obj["metadata"].get("name") or ""
     drop_repeated_owners(obj, call.warnings, after_admission=True)
-    refuse_invalid(resource, obj, strategy.validate(obj, None))
+    refuse_invalid(resource, obj, first_errors(lambda: strategy.validate(obj, None)))
     attributes.has_generated_name = False
     call.warnings.extend(strategy.warnings(obj, None))
     await core.admission.validate(attributes)
@@ -286,7 +287,7 @@ async def write_over(
         strategy.stamp(new, old, now)
     drop_repeated_owners(new, call.warnings, after_admission=True)
     new["metadata"]["resourceVersion"] = old["metadata"]["resourceVersion"]
-    refuse_invalid(resource, new, rules.validate(new, old))
+    refuse_invalid(resource, new, first_errors(lambda: rules.validate(new, old)))
     call.warnings.extend(strategy.warnings(new, old))
     await core.admission.validate(attributes)
     forget_new_times(new, old)

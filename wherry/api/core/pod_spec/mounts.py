@@ -15,7 +15,7 @@ def validate_mounts(container: Fields, path: str, context: PodContext, errors: E
     mounts = container.get("volumeMounts") or ()
     devices = container.get("volumeDevices") or ()
     if mounts:
-        taken = {device.get("name"): device.get("devicePath") for device in devices}
+        taken = {device.get("name") for device in devices}, {device.get("devicePath") for device in devices}
         seen: set[str] = set()
         for index, mount in enumerate(mounts):
             at = f"{path}.volumeMounts[{index}]"
@@ -31,10 +31,11 @@ def _validate_place(
     mount: Fields,
     path: str,
     seen: set[str],
-    devices: dict[str | None, str | None],
+    devices: tuple[set[str | None], set[str | None]],
     context: PodContext,
     errors: Errors,
 ) -> None:
+    """`devices` are the names and the places of the container's `volumeDevices`."""
     name, place = mount.get("name") or "", mount.get("mountPath") or ""
     if not name:
         errors.append(required(f"{path}.name"))
@@ -45,9 +46,9 @@ def _validate_place(
     if place in seen:
         errors.append(invalid_value(f"{path}.mountPath", place, "must be unique"))
     seen.add(place)
-    if name in devices:
+    if name in devices[0]:
         errors.append(invalid_value(f"{path}.name", name, "must not already exist in volumeDevices"))
-    if place in devices.values():
+    if place in devices[1]:
         detail = "must not already exist as a path in volumeDevices"
         errors.append(invalid_value(f"{path}.mountPath", place, detail))
 
