@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import time
 from typing import Any
 
 import pytest
@@ -15,7 +16,7 @@ from wherry.kubelet.environment import (
     references_of,
     service_environment,
 )
-from wherry.kubelet.expansion import expand, missing_references
+from wherry.kubelet.expansion import TooLong, expand, missing_references
 from wherry.kubelet.fields import UnknownField, format_map, read_field, read_resource
 from wherry.objects.meta import Object
 
@@ -144,10 +145,51 @@ def test_without_links_only_the_api_server_is_told() -> None:
         ("$A $", "$A $"),
         ("$(A", "$(A"),
         ("a$$b", "a$b"),
+        ("$$$", "$$"),
+        ("$($(A)", "$($(A)"),
+        ("$()", "$()"),
+        ("$(A)$(A$$", "1$(A$"),
     ],
 )
 def test_expansion(text: str, expected: str) -> None:
     assert expand(text, {"A": "1"}) == expected
+
+
+@pytest.mark.parametrize("piece", ["$(", "$", "$(A", "$(A)", "$$(A)", "x", "$()", "$((", "))$("])
+@pytest.mark.parametrize("end", ["", ")"])
+def test_expansion_takes_time_as_its_text(piece: str, end: str) -> None:
+    def spent_s(times: int) -> float:
+        text = piece * times + end
+        began = time.thread_time()
+        expand(text, {"A": ""})
+        missing_references(text, {})
+        return time.thread_time() - began
+
+    spent_s(1000)
+    # Quadratic, the first of these would take minutes.
+    assert min(spent_s(40_000) for _ in range(3)) < 12 * max(min(spent_s(10_000) for _ in range(3)), 1e-4)
+
+
+@pytest.mark.parametrize("letter", ["x", "\N{EURO SIGN}"])
+def test_what_is_expanded_is_bounded(letter: str) -> None:
+    entries = [{"name": "A0", "value": letter * 100}]
+    entries += [{"name": f"A{n}", "value": f"$(A{n - 1})" * 2} for n in range(1, 40)]
+    with pytest.raises(ConfigFailure, match=r"environment variable A(9|11): longer than 131071 bytes"):
+        environment({"env": entries})
+    with pytest.raises(TooLong):
+        expand("$(A)" * 250_000, {"A": letter * 60_000})
+
+
+def test_many_long_values_are_bounded_together() -> None:
+    entries = [{"name": "A", "value": "x" * 100_000}]
+    entries += [{"name": f"B{n}", "value": "$(A)"} for n in range(100)]
+    with pytest.raises(ConfigFailure, match="the environment is longer than"):
+        environment({"env": entries})
+
+
+def test_what_is_merely_long_is_left_to_the_kernel() -> None:
+    text = "x" * 200_000 + "$(A)"
+    assert expand(text, {"A": ""}) == "x" * 200_000
 
 
 def test_missing_references() -> None:

@@ -11,7 +11,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from wherry.kubelet.expansion import expand
+from wherry.kubelet.expansion import LONGEST_ALL, TooLong, expand, size_of
 from wherry.kubelet.fields import UnknownField, read_field, read_resource
 from wherry.kubelet.pod import spec_of
 from wherry.objects.meta import Object, name_of, namespace_of
@@ -62,10 +62,17 @@ def container_environment(
         around.services, namespace_of(pod), links=spec_of(pod).get("enableServiceLinks") is not False
     )
     own: dict[str, str] = {}
+    left = LONGEST_ALL
     for entry in container.get("env") or ():
-        value = _value(pod, container, entry, lookup, around, (own, variables, services))
+        try:
+            value = _value(pod, container, entry, lookup, around, (own, variables, services))
+        except TooLong as error:
+            raise ConfigFailure(f"environment variable {entry['name']}: {error}") from None
         if value is not None:
             own[entry["name"]] = value
+            left -= size_of(value)
+        if left < 0:
+            raise ConfigFailure(f"the environment is longer than {LONGEST_ALL} bytes")
     merged = {**variables, **own}
     result = list(merged.items())
     result.extend((key, value) for key, value in services.items() if key not in merged)

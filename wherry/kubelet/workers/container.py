@@ -9,7 +9,7 @@ from typing import Any
 
 from wherry.kubelet.cgroups import container_resources
 from wherry.kubelet.environment import ConfigFailure
-from wherry.kubelet.expansion import expand, missing_references
+from wherry.kubelet.expansion import LONGEST_ALL, TooLong, expand, missing_references, size_of
 from wherry.kubelet.logs import log_name
 from wherry.kubelet.observation import GRACE, HASH
 from wherry.kubelet.plan import Start
@@ -43,7 +43,8 @@ def container_spec(
 ) -> ContainerSpec:
     """What the runtime is to make.
 
-    Raises ConfigFailure when `runAsNonRoot` forbids it or the container to look into is not there.
+    Raises ConfigFailure when `runAsNonRoot` forbids it, the container to look into is not there, or
+    command and arguments are longer than a program can be given.
     """
     container = start.container
     target = container.get("targetContainerName")
@@ -59,8 +60,8 @@ def container_spec(
         name=container["name"],
         attempt=start.attempt,
         image=image.id,
-        command=tuple(expand(part, scope) for part in container.get("command") or ()),
-        args=tuple(expand(part, scope) for part in container.get("args") or ()),
+        command=_expanded(container, "command", scope),
+        args=_expanded(container, "args", scope),
         working_dir=container.get("workingDir") or "",
         env=tuple(env),
         mounts=tuple(mounts),
@@ -79,6 +80,20 @@ def container_spec(
         security=security,
         target_container_id=start.target_id,
     )
+
+
+def _expanded(container: Mapping[str, Any], name: str, scope: Mapping[str, str]) -> tuple[str, ...]:
+    parts = []
+    left = LONGEST_ALL
+    for index, part in enumerate(container.get(name) or ()):
+        try:
+            parts.append(expand(part, scope))
+        except TooLong as error:
+            raise ConfigFailure(f"{name}[{index}]: {error}") from None
+        left -= size_of(parts[-1])
+        if left < 0:
+            raise ConfigFailure(f"{name} is longer than {LONGEST_ALL} bytes")
+    return tuple(parts)
 
 
 def _annotations(pod: Object, container: Mapping[str, Any], attempt: int) -> dict[str, str]:
@@ -122,7 +137,10 @@ def container_mounts(
             missing = missing_references(mount["subPathExpr"], scope)
             if missing:
                 raise ConfigFailure(f"missing value for {missing[0]!r}")
-            sub_path = expand(mount["subPathExpr"], scope)
+            try:
+                sub_path = expand(mount["subPathExpr"], scope)
+            except TooLong as error:
+                raise ConfigFailure(f"subPathExpr of {mount['mountPath']}: {error}") from None
         if sub_path:
             target = sub_paths / mount["name"] / container["name"] / str(index)
             path = bind_sub_path(mounts, path, sub_path, target)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -40,6 +41,8 @@ from wherry.kubelet.workers.context import WorkerContext, uninterrupted
 from wherry.objects.meta import Object, namespace_of, uid_of
 
 HOSTS_PATH = "/etc/hosts"
+LARGE_TEXT_BYTES = 64 * 1024
+"""Text of variables and arguments from which on it is expanded beside the event loop."""
 RETRY_S = 10.0
 SHOW_PULL_ERROR_S = 1.0
 """How long a pull's error is shown before the container is said to be backing off."""
@@ -80,6 +83,11 @@ def pod_references(pod: Object, volume_references: set[tuple[str, str]]) -> set[
     return {(kind, namespace_of(pod), name) for kind, name in found}
 
 
+def _text_bytes(container: Mapping[str, Any]) -> int:
+    values = [entry.get("value") or "" for entry in container.get("env") or ()]
+    return sum(map(len, (*values, *(container.get("command") or ()), *(container.get("args") or ()))))
+
+
 class Starter:
     """Starts containers of any pod of the node."""
 
@@ -100,7 +108,7 @@ class Starter:
     async def start(self, pod: Object, start: Start, image: Image, home: Home) -> None:
         """Start the container and run its postStart hook. Raises StartFailure."""
         container = start.container
-        spec = self._configure(pod, start, image, home)
+        spec = await self._configure(pod, start, image, home)
         runtime = self._context.runtime
         try:
             container_id = await uninterrupted(runtime.create_container(home.sandbox.id, home.spec, spec))
@@ -136,31 +144,37 @@ class Starter:
     def _lookup(self, pod: Object, kind: str, name: str) -> Object | None:
         return self._context.references.get(kind, namespace_of(pod), name)
 
-    def _configure(self, pod: Object, start: Start, image: Image, home: Home) -> ContainerSpec:
+    async def _configure(self, pod: Object, start: Start, image: Image, home: Home) -> ContainerSpec:
         container = start.container
         context = self._context
+        around = Surroundings(
+            context.host_ips, home.ips(context.host_ips), context.allocatable(), context.services()
+        )
         try:
-            env = container_environment(
-                pod,
-                container,
-                lambda kind, name: self._lookup(pod, kind, name),
-                Surroundings(
-                    context.host_ips,
-                    home.ips(context.host_ips),
-                    context.allocatable(),
-                    context.services(),
-                ),
-            )
-            sub_paths = context.config.pod_dir(uid_of(pod)) / "volume-subpaths"
-            mounts = container_mounts(container, home.volumes, env, context.volumes.mounts, sub_paths)
-            mounts += self._own_mounts(pod, start, {m.container_path for m in mounts})
-            least_oom_score = 0 if context.config.restrict_oom_score else -1000
-            return container_spec(pod, start, image, env, mounts, context.memory_bytes, least_oom_score)
+            if _text_bytes(container) > LARGE_TEXT_BYTES:
+                return await asyncio.to_thread(self._render, pod, start, image, home, around)
+            return self._render(pod, start, image, home, around)
         except (ConfigFailure, MountFailure) as failure:
             raise self._failed(pod, container, "CreateContainerConfigError", str(failure)) from failure
         except OSError as error:
             message = f"{error.strerror or error}: {error.filename or ''}"
             raise self._failed(pod, container, "CreateContainerConfigError", message) from error
+
+    def _render(
+        self, pod: Object, start: Start, image: Image, home: Home, around: Surroundings
+    ) -> ContainerSpec:
+        """The container's spec, its files and sub-paths in place.
+
+        Raises ConfigFailure, MountFailure, OSError.
+        """
+        container = start.container
+        context = self._context
+        env = container_environment(pod, container, lambda kind, name: self._lookup(pod, kind, name), around)
+        sub_paths = context.config.pod_dir(uid_of(pod)) / "volume-subpaths"
+        mounts = container_mounts(container, home.volumes, env, context.volumes.mounts, sub_paths)
+        mounts += self._own_mounts(pod, start, {m.container_path for m in mounts})
+        least_oom_score = 0 if context.config.restrict_oom_score else -1000
+        return container_spec(pod, start, image, env, mounts, context.memory_bytes, least_oom_score)
 
     def _own_mounts(self, pod: Object, start: Start, taken: set[str]) -> list[Mount]:
         """The files the kubelet itself puts into every container."""
