@@ -60,15 +60,18 @@ PLENTY: Observations = {
 
 @dataclass
 class FakeMounts:
-    """A mount table on paper; a bind becomes a symbolic link."""
+    """A mount table on paper. A new memory file system has the mode the kernel's would have."""
 
     mounted: list[Path] = field(default_factory=list)
     sizes: dict[Path, int] = field(default_factory=dict)
 
-    def tmpfs(self, target: Path, size_bytes: int = 0) -> None:
-        if target not in self.mounted:
-            self.mounted.append(target)
-            self.sizes[target] = size_bytes
+    def tmpfs(self, target: Path, size_bytes: int = 0) -> bool:
+        if target in self.mounted:
+            return False
+        target.chmod(0o755)
+        self.mounted.append(target)
+        self.sizes[target] = size_bytes
+        return True
 
     def bind(self, source: Path, target: Path) -> None:
         self.mounted.append(target)

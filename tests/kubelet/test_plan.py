@@ -207,6 +207,11 @@ def test_durations_as_go_prints_them(seconds: float, text: str) -> None:
     assert show_duration(seconds) == text
 
 
+def test_deadline_when_the_clock_is_set_back() -> None:
+    pod = make_pod(activeDeadlineSeconds=5)
+    assert deadline_left_s(pod, NOW - timedelta(hours=1), NOW) == 5
+
+
 def test_deadline() -> None:
     pod = make_pod(WEB, activeDeadlineSeconds=30)
     assert deadline_left_s(pod, NOW, NOW - timedelta(seconds=10)) == 20

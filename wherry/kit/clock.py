@@ -109,6 +109,10 @@ class FakeClock:
         self._move_to(end)
         await settle()
 
+    def set_wall(self, now: datetime) -> None:
+        """Somebody sets the wall clock (or the machine slept): no timer notices."""
+        self._now = now
+
     def _move_to(self, monotonic: float) -> None:
         step = max(monotonic - self._monotonic, 0.0)
         self._monotonic += step

@@ -37,7 +37,8 @@ class BackOff:
         entry = self._entries.get(key)
         if entry is None or self._is_stale(entry, since):
             return 0.0
-        return max(0.0, entry.delay_s - (self._clock.now() - since).total_seconds())
+        # A clock that was set back makes nobody wait longer than the delay.
+        return min(max(0.0, entry.delay_s - (self._clock.now() - since).total_seconds()), entry.delay_s)
 
     def delay_s(self, key: str) -> float:
         """The whole delay in force for `key`, 0 without one."""

@@ -278,4 +278,5 @@ def deadline_left_s(pod: Object, now: datetime, started: datetime | None) -> flo
     limit = (pod.get("spec") or {}).get("activeDeadlineSeconds")
     if limit is None or started is None:
         return None
-    return float(limit) - (now - started).total_seconds()
+    # A clock that was set back gives nobody more than the limit.
+    return min(float(limit), float(limit) - (now - started).total_seconds())

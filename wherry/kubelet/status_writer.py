@@ -2,7 +2,9 @@
 
 One write per pod is under way at a time; what changes meanwhile is merged into the next. Only what
 differs is sent, as a strategic merge patch bound to the pod's uid, so conditions of other owners are
-never overwritten and a namesake is never touched.
+never overwritten and a namesake is never touched. Somebody else who writes over what the kubelet knows
+better (the node controller, while the agent could not be reached) is corrected (upstream's status
+manager, `needsReconcile`), though not at once: two who disagree must not keep each other busy.
 """
 
 from __future__ import annotations
@@ -10,16 +12,17 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 from wherry.api.core.pods import PODS
 from wherry.client.api import Client
 from wherry.client.transport import STRATEGIC_PATCH
 from wherry.kit.clock import Clock
+from wherry.kit.repeat import Repeater
 from wherry.kit.tasks import Tasks
 from wherry.objects.errors import ApiError
-from wherry.objects.meta import Object, key_of, name_of, namespace_of, uid_of
+from wherry.objects.meta import Object, key_of, metadata, name_of, namespace_of, uid_of
 
 log = logging.getLogger(__name__)
 
@@ -27,6 +30,8 @@ OPTIONAL = ("podIP", "podIPs", "reason", "message", "ephemeralContainerStatuses"
 """Fields to be removed when a new status no longer has them."""
 FIRST_RETRY_S = 0.2
 LONGEST_RETRY_S = 10.0
+CORRECT_AFTER_S = 1.0
+"""How long what somebody else wrote over the kubelet's own stands."""
 
 
 def diff_status(known: Mapping[str, Any], wanted: Mapping[str, Any]) -> Object:
@@ -60,10 +65,27 @@ def _diff_conditions(known: Any, wanted: Any) -> list[Object]:
 
 @dataclass(slots=True)
 class _Entry:
+    """One pod: as the API server is known to have it, and the status it is to have.
+
+    `refused` is what was written and not taken; it is not written again until something else differs.
+    """
+
     pod: Object
-    known: Object
     wanted: Object
-    writing: asyncio.Task[None] | None = None
+    refused: Object | None = None
+    written: asyncio.Event = field(default_factory=asyncio.Event)
+    writing: Repeater | None = None
+
+    @property
+    def patch(self) -> Object:
+        """What is left to be written."""
+        patch = diff_status(self.pod.get("status") or {}, self.wanted)
+        return {} if patch == self.refused else patch
+
+    def take(self, pod: Object) -> None:
+        """The pod as the API server shows it, unless something newer is known."""
+        if _version(pod) >= _version(self.pod):
+            self.pod = pod
 
 
 class StatusWriter:
@@ -77,54 +99,81 @@ class StatusWriter:
 
     def put(self, pod: Object, status: Object) -> None:
         """Let the API server know `status` of `pod` as soon as possible."""
-        uid = uid_of(pod)
-        entry = self._entries.get(uid)
+        entry = self._entries.get(uid_of(pod))
         if entry is None:
-            entry = self._entries[uid] = _Entry(pod, pod.get("status") or {}, status)
-        entry.pod, entry.wanted = pod, status
-        if entry.writing is None and diff_status(entry.known, status):
-            entry.writing = self._tasks.spawn(self._write(entry), f"write {key_of(pod)}")
+            entry = self._entries[uid_of(pod)] = self._begin(pod, status)
+        entry.take(pod)
+        entry.wanted = status
+        self._check(entry, 0.0)
 
     def seen(self, pod: Object) -> None:
         """The pod as the API server just showed it: what others changed is written over if need be."""
         entry = self._entries.get(uid_of(pod))
-        if entry is not None and entry.writing is None:
-            entry.pod, entry.known = pod, pod.get("status") or {}
+        if entry is not None:
+            entry.take(pod)
+            self._check(entry, CORRECT_AFTER_S)
 
     async def flush(self, pod_uid: str) -> None:
         """Return when nothing of the pod waits to be written."""
-        while (entry := self._entries.get(pod_uid)) is not None and entry.writing is not None:
-            await asyncio.wait([entry.writing])
+        entry = self._entries.get(pod_uid)
+        if entry is not None:
+            await entry.written.wait()
 
     def forget(self, pod_uid: str) -> None:
         """The pod is gone."""
         entry = self._entries.pop(pod_uid, None)
         if entry is not None and entry.writing is not None:
-            entry.writing.cancel()
+            entry.written.set()
+            self._tasks.spawn(entry.writing.close(), f"forget {key_of(entry.pod)}")
 
     async def close(self) -> None:
         """Stop writing."""
+        for entry in self._entries.values():
+            if entry.writing is not None:
+                await entry.writing.close()
         await self._tasks.close()
 
-    async def _write(self, entry: _Entry) -> None:
-        retry_s = FIRST_RETRY_S
-        try:
-            while patch := diff_status(entry.known, entry.wanted):
-                try:
-                    await self._patch(entry, patch)
-                    retry_s = FIRST_RETRY_S
-                except ApiError as error:
-                    if error.code == 404 or (error.code == 409 and "UID" in error.message):
-                        return  # gone: the watch will tell
-                    log.warning("status of pod %s not written: %s", key_of(entry.pod), error.message)
-                    await self._clock.sleep(retry_s)
-                    retry_s = min(retry_s * 2, LONGEST_RETRY_S)
-        finally:
-            entry.writing = None
+    def _begin(self, pod: Object, status: Object) -> _Entry:
+        entry = _Entry(pod, status)
+        entry.writing = Repeater(
+            f"status of pod {key_of(pod)}",
+            lambda: self._write(entry),
+            self._tasks,
+            self._clock,
+            first_s=FIRST_RETRY_S,
+            longest_s=LONGEST_RETRY_S,
+            expected=(ApiError,),
+        )
+        return entry
 
-    async def _patch(self, entry: _Entry, patch: Object) -> None:
-        pod = entry.pod
-        written = await self._client.patch(
+    def _check(self, entry: _Entry, delay_s: float) -> None:
+        if not entry.patch:
+            entry.written.set()
+            return
+        entry.written.clear()
+        if entry.writing is not None and delay_s:
+            entry.writing.within(delay_s)
+        elif entry.writing is not None:
+            entry.writing.poke()
+
+    async def _write(self, entry: _Entry) -> None:
+        while patch := entry.patch:
+            wanted = entry.wanted
+            try:
+                entry.take(await self._patch(entry.pod, patch))
+            except ApiError as error:
+                if not _is_gone(error):
+                    raise
+                break  # the watch will tell
+            if entry.wanted is wanted and (left := entry.patch):
+                log.warning(
+                    "the API server does not take all of pod %s's status: %s", key_of(entry.pod), left
+                )
+                entry.refused = left
+        entry.written.set()
+
+    async def _patch(self, pod: Object, patch: Object) -> Object:
+        return await self._client.patch(
             PODS,
             name_of(pod),
             namespace_of(pod),
@@ -132,4 +181,12 @@ class StatusWriter:
             content_type=STRATEGIC_PATCH,
             subresource="status",
         )
-        entry.known = written.get("status") or {}
+
+
+def _is_gone(error: ApiError) -> bool:
+    return error.code == 404 or (error.code == 409 and "UID" in error.message)
+
+
+def _version(pod: Object) -> int:
+    """Versions of one object can be compared (KEP-5504); 0 for one that was never stored."""
+    return int(metadata(pod).get("resourceVersion") or 0)

@@ -60,6 +60,10 @@ class Recorder:
         self.messages.append((reason, message))
 
 
+class Killed(BaseException):
+    """The agent is no more: nothing of it catches this."""
+
+
 class Fixture:
     """A `PodVolumes` below a temporary directory."""
 
@@ -144,6 +148,36 @@ async def test_memory_medium_is_limited(made: Fixture) -> None:
     path = await made.set_up({"emptyDir": {"medium": "Memory", "sizeLimit": "1Mi"}})
     assert made.mounts.sizes == {path: 1024 * 1024}
     assert path.stat().st_mode & 0o777 == 0o777
+
+
+async def test_memory_is_writable_again_after_a_reboot(made: Fixture) -> None:
+    """Mounts go with a reboot, the pod's directory does not."""
+    path = await made.set_up({"emptyDir": {"medium": "Memory"}})
+    made.mounts.mounted.clear()
+    assert await made.set_up({"emptyDir": {"medium": "Memory"}}) == path
+    assert path.stat().st_mode & 0o777 == 0o777
+
+
+@pytest.mark.parametrize("medium", ["", "Memory"])
+async def test_a_kill_before_the_mode_is_set(
+    made: Fixture, medium: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def killed(*_: object) -> None:
+        raise Killed
+
+    with monkeypatch.context() as patch:
+        patch.setattr(Path, "chmod", killed)
+        with pytest.raises(Killed):
+            await made.set_up({"emptyDir": {"medium": medium}})
+    path = await made.set_up({"emptyDir": {"medium": medium}})
+    assert path.stat().st_mode & 0o777 == 0o777
+
+
+async def test_a_mode_the_pod_chose_stays(made: Fixture) -> None:
+    path = await made.set_up({"emptyDir": {}})
+    path.chmod(0o700)
+    await made.set_up({"emptyDir": {}})
+    assert path.stat().st_mode & 0o777 == 0o700
 
 
 async def test_changes_are_followed(made: Fixture) -> None:

@@ -17,7 +17,14 @@ STATES = {0: "UNKNOWN", 1: "SERVING", 2: "NOT_SERVING", 3: "SERVICE_UNKNOWN"}
 def encode_request(service: str) -> bytes:
     """HealthCheckRequest: field 1, the service's name, left out when empty."""
     name = service.encode()
-    return b"\x0a" + bytes([len(name)]) + name if name else b""
+    if not name:
+        return b""
+    length, left = bytearray(), len(name)
+    while left > 0x7F:
+        length.append(left & 0x7F | 0x80)
+        left >>= 7
+    length.append(left)
+    return b"\x0a" + bytes(length) + name
 
 
 def decode_response(data: bytes) -> int:

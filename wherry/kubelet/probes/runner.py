@@ -162,7 +162,8 @@ class Probes:
     def _first_delay_s(self, probed: _Probed, probe: _Probe) -> float:
         initial = float(probe.config.get("initialDelaySeconds") or 0)
         began: datetime = probed.container.started or probed.container.created
-        return max(0.0, initial - (self._clock.now() - began).total_seconds())
+        left_s = initial - (self._clock.now() - began).total_seconds()
+        return min(max(0.0, left_s), initial)  # a clock that was set back makes nobody wait longer
 
     def _schedule(self, probed: _Probed, probe: _Probe, delay_s: float) -> None:
         if delay_s <= 0:
@@ -176,13 +177,26 @@ class Probes:
 
     async def _try(self, probed: _Probed, probe: _Probe) -> None:
         began = self._clock.monotonic()
-        result = await self._prober.probe(probe.config, probed.spec, probed.container.id, probed.ips)
-        probe.task = None
-        self._say(probed, probe, result)
+        try:
+            result = await self._ask(probed, probe)
+            self._say(probed, probe, result)
+            if result.outcome is not Outcome.UNKNOWN:
+                self._count(probed, probe, succeeded=result.succeeded)
+        finally:
+            # Whatever came of it, the next try is due; unless this one was cancelled: then nobody asks.
+            if probe.task is asyncio.current_task():
+                probe.task = None
+                self._schedule_next(probed, probe, self._clock.monotonic() - began)
+
+    async def _ask(self, probed: _Probed, probe: _Probe) -> ProbeResult:
+        try:
+            return await self._prober.probe(probe.config, probed.spec, probed.container.id, probed.ips)
+        except Exception as error:
+            log.exception("%s probe of container %s", probe.kind, probed.container.name)
+            return ProbeResult(Outcome.UNKNOWN, str(error) or type(error).__name__)
+
+    def _schedule_next(self, probed: _Probed, probe: _Probe, spent_s: float) -> None:
         period_s = float(probe.config.get("periodSeconds") or 10)
-        spent_s = self._clock.monotonic() - began
-        if result.outcome is not Outcome.UNKNOWN:
-            self._count(probed, probe, succeeded=result.succeeded)
         done = probe.kind == "startup" and probe.passed is not None
         if not done and not (probe.kind == "liveness" and probe.passed is False):
             self._schedule(probed, probe, max(0.0, period_s - spent_s))

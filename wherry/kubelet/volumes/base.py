@@ -24,8 +24,8 @@ class MountFailure(Exception):
 class Mounts(Protocol):
     """The mount table of the machine. Every method raises OSError when the kernel refuses."""
 
-    def tmpfs(self, target: Path, size_bytes: int = 0) -> None:
-        """Mount an empty memory file system, of at most `size_bytes` if not 0."""
+    def tmpfs(self, target: Path, size_bytes: int = 0) -> bool:
+        """Have a memory file system there, of at most `size_bytes` if not 0; whether it is a new one."""
         ...
 
     def bind(self, source: Path, target: Path) -> None:
@@ -80,6 +80,12 @@ class VolumeContext:
         """The volume's name in the pod."""
         name: str = self.volume["name"]
         return name
+
+    @property
+    def ready_file(self) -> Path:
+        """Beside the volume, for a plugin to note that it is complete (upstream's volumeutil.SetReady)."""
+        plugin = self.directory.parent
+        return plugin.parent.parent / "plugins" / plugin.name / self.directory.name / "ready"
 
 
 class VolumePlugin(Protocol):

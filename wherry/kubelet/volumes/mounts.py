@@ -22,12 +22,13 @@ class SystemMounts:
         self._mountinfo = mountinfo
         self._libc = ctypes.CDLL(ctypes.util.find_library("c") or "libc.so.6", use_errno=True)
 
-    def tmpfs(self, target: Path, size_bytes: int = 0) -> None:
-        """Mount a memory file system unless one is mounted there already. Raises OSError."""
+    def tmpfs(self, target: Path, size_bytes: int = 0) -> bool:
+        """Mount a memory file system unless one is mounted there already; whether it was. Raises OSError."""
         if self._is_mounted(target):
-            return
+            return False
         options = f"mode=0755,size={size_bytes}" if size_bytes else "mode=0755"
         self._mount("tmpfs", target, "tmpfs", MS_NOSUID | MS_NODEV, options)
+        return True
 
     def bind(self, source: Path, target: Path) -> None:
         """Bind `source` (with what is mounted below it) to `target`. Raises OSError."""

@@ -7,7 +7,7 @@ to be written again.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import TypeAlias
 
 from wherry.api.core.service_accounts import SERVICE_ACCOUNTS
@@ -26,8 +26,12 @@ _Key: TypeAlias = tuple[str, str, int]
 
 @dataclass(frozen=True, slots=True)
 class _Token:
+    """A token, and when to renew it: by the wall clock, which goes on while a machine sleeps, and by the
+    other, which nobody sets."""
+
     text: str
-    renew_at: float
+    renew_at: datetime
+    renew_at_s: float
 
 
 class Tokens:
@@ -42,7 +46,7 @@ class Tokens:
         """A token bound to the pod, good for a while yet. Raises MountFailure."""
         key = (uid_of(pod), audience, lifetime_s)
         known = self._tokens.get(key)
-        if known is not None and self._clock.monotonic() < known.renew_at:
+        if known is not None and self._left_s(known) > 0:
             return known.text
         try:
             fresh = await self._request(pod, audience, lifetime_s)
@@ -53,13 +57,21 @@ class Tokens:
 
     def refresh_in_s(self, pod_uid: str) -> float | None:
         """Seconds until a token of the pod is to be renewed, None without tokens."""
-        times = [t.renew_at for key, t in self._tokens.items() if key[0] == pod_uid]
-        return max(0.0, min(times) - self._clock.monotonic()) if times else None
+        left = [self._left_s(token) for key, token in self._tokens.items() if key[0] == pod_uid]
+        return max(0.0, min(left)) if left else None
+
+    def due(self) -> set[str]:
+        """The pods (by uid) a token of which is to be renewed now."""
+        return {key[0] for key, token in self._tokens.items() if self._left_s(token) <= 0}
 
     def forget(self, pod_uid: str) -> None:
         """The pod is gone."""
         for key in [key for key in self._tokens if key[0] == pod_uid]:
             del self._tokens[key]
+
+    def _left_s(self, token: _Token) -> float:
+        by_wall = (token.renew_at - self._clock.now()).total_seconds()
+        return min(by_wall, token.renew_at_s - self._clock.monotonic())
 
     async def _request(self, pod: Object, audience: str, lifetime_s: int) -> _Token:
         spec: Object = {
@@ -84,6 +96,7 @@ class Tokens:
             SERVICE_ACCOUNTS, account, namespace_of(pod), "token", body
         )
         status = answer["status"]
-        left: timedelta = parse_time(status["expirationTimestamp"]) - self._clock.now()
+        now = self._clock.now()
+        left: timedelta = parse_time(status["expirationTimestamp"]) - now
         good_s = min(left.total_seconds() * GOOD_FOR, LONGEST_S)
-        return _Token(status["token"], self._clock.monotonic() + good_s)
+        return _Token(status["token"], now + timedelta(seconds=good_s), self._clock.monotonic() + good_s)

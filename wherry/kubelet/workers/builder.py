@@ -60,6 +60,7 @@ class Builder:
         self._starter = Starter(context)
         self._stopper = Stopper(context)
         self._volumes: dict[str, MountedVolume] | None = None
+        self._changes = 0
 
     @property
     def is_stale(self) -> bool:
@@ -69,6 +70,7 @@ class Builder:
     def volumes_changed(self) -> None:
         """What the volumes show is out of date."""
         self._volumes = None
+        self._changes += 1
 
     async def build(
         self, pod: Object, seen: Observation, plan: Plan, release: Callable[[], None]
@@ -137,15 +139,19 @@ class Builder:
         return home
 
     async def _set_up_volumes(self, pod: Object) -> dict[str, MountedVolume]:
-        if self._volumes is None:
-            context = self._context
-            namespace = namespace_of(pod)
-            self._volumes = await context.volumes.set_up(
-                pod,
-                lambda kind, name: context.references.get(kind, namespace, name),
-                context.allocatable(),
-            )
-        return self._volumes
+        if self._volumes is not None:
+            return self._volumes
+        context = self._context
+        namespace = namespace_of(pod)
+        changes = self._changes
+        volumes = await context.volumes.set_up(
+            pod,
+            lambda kind, name: context.references.get(kind, namespace, name),
+            context.allocatable(),
+        )
+        if changes == self._changes:  # else what was read is out of date already: it is done again
+            self._volumes = volumes
+        return volumes
 
     def _sandbox_spec(self, pod: Object, fresh: Plan | None, seen: Observation) -> SandboxSpec:
         config = self._context.config

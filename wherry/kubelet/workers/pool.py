@@ -9,6 +9,8 @@ from __future__ import annotations
 import asyncio
 import logging
 
+from wherry.kit.repeat import Repeater
+from wherry.kit.tasks import Tasks
 from wherry.kubelet.admission import find_objection
 from wherry.kubelet.eviction.verdict import Verdict
 from wherry.kubelet.observation import GRACE
@@ -19,10 +21,14 @@ from wherry.kubelet.runtimes.base import (
     Sandbox,
 )
 from wherry.kubelet.workers.context import WorkerContext
+from wherry.kubelet.workers.remains import Remains
 from wherry.kubelet.workers.worker import PodWorker
 from wherry.objects.meta import Object, is_deleting, uid_of
 
 log = logging.getLogger(__name__)
+
+FIRST_RETRY_S = 1.0
+LONGEST_RETRY_S = 120.0
 
 
 class PodWorkers:
@@ -31,6 +37,19 @@ class PodWorkers:
     def __init__(self, context: WorkerContext) -> None:
         self._context = context
         self._workers: dict[str, PodWorker] = {}
+        self._tasks = Tasks("pod workers")
+        self._removing = Repeater(
+            "removing what is left of pods",
+            self._remove_orphans,
+            self._tasks,
+            context.clock,
+            first_s=FIRST_RETRY_S,
+            longest_s=LONGEST_RETRY_S,
+            expected=(OSError,),
+        )
+        self._renewing = Repeater("renewing tokens", self._renew_tokens, self._tasks, context.clock)
+        self._renewing.poke()
+        self._remains = Remains(context.config, context.volumes, context.cgroups)
         self._closed = False
 
     def __len__(self) -> int:
@@ -95,7 +114,7 @@ class PodWorkers:
         return pod_uid in self._workers
 
     async def look_at_all(self) -> None:
-        """Look at every pod, and for what is left of pods nobody knows. Raises RuntimeFailure, OSError."""
+        """Look at every pod, and for what is left of pods nobody knows. Raises RuntimeFailure."""
         for worker in list(self._workers.values()):
             worker.poke()
         await self._adopt_orphans()
@@ -110,13 +129,37 @@ class PodWorkers:
                 worker = PodWorker(_remembered_pod(sandbox, own), self._context, self._gone)
                 self._workers[sandbox.uid] = worker
                 worker.removed()
-        for uid in (self._context.volumes.uids() | self._context.cgroups.uids()) - self._workers.keys():
-            await self._context.volumes.tear_down(uid)
-            self._context.cgroups.remove(uid)
+        self._removing.hurry()
+
+    async def _remove_orphans(self) -> None:
+        """Remove volumes, cgroups and logs of pods nobody knows. One that resists holds up no other.
+
+        Raises OSError: to be tried again.
+        """
+        resisting: dict[str, OSError] = {}
+        for uid in sorted(await asyncio.to_thread(self._remains.uids)):
+            if self.knows(uid):
+                continue
+            try:
+                await self._remains.remove(uid)
+            except OSError as error:
+                resisting[uid] = error
+        if resisting:
+            told = "; ".join(f"pod {uid}: {error}" for uid, error in list(resisting.items())[:10])
+            raise OSError(f"{len(resisting)} cannot be removed: {told}")
+
+    async def _renew_tokens(self) -> float:
+        """Let those look whose tokens are due: timers stand still while a machine sleeps."""
+        for uid in self._context.tokens.due():
+            self.poke(uid)
+        return self._context.config.lease_period_s
 
     async def close(self) -> None:
         """Stop all workers; containers run on."""
         self._closed = True
+        await self._removing.close()
+        await self._renewing.close()
+        await self._tasks.close()
         await asyncio.gather(*(worker.close() for worker in self._workers.values()))
 
     def _gone(self, pod_uid: str) -> None:

@@ -10,9 +10,9 @@ import asyncio
 from collections.abc import Sequence
 
 from wherry.api.core.pods import PODS
-from wherry.kit.trees import remove_tree
 from wherry.kubelet.observation import Observation
 from wherry.kubelet.workers.context import WorkerContext
+from wherry.kubelet.workers.remains import Remains
 from wherry.kubelet.workers.stopper import Stopper
 from wherry.objects.errors import ApiError
 from wherry.objects.meta import Object, name_of, namespace_of, uid_of
@@ -24,6 +24,7 @@ class Remover:
     def __init__(self, context: WorkerContext) -> None:
         self._context = context
         self._stopper = Stopper(context)
+        self._remains = Remains(context.config, context.volumes, context.cgroups)
 
     async def stop(self, pod: Object, seen: Observation, ips: Sequence[str], grace_s: int) -> None:
         """Stop all containers within `grace_s` seconds, then the sandboxes. Raises RuntimeFailure."""
@@ -41,7 +42,7 @@ class Remover:
         context.images.forget(uid)
         context.back_off.forget(f"{uid}/")
         await context.volumes.tear_down(uid)
-        context.cgroups.remove(uid)
+        await asyncio.to_thread(context.cgroups.remove, uid)
 
     async def delete(self, pod: Object) -> None:
         """Delete the API object, once its last status is written. Raises ApiError."""
@@ -65,6 +66,4 @@ class Remover:
             if sandbox.ready:
                 await context.runtime.stop_sandbox(sandbox.id)
             await context.runtime.remove_sandbox(sandbox.id)
-        context.cgroups.remove(uid)
-        logs = context.config.pod_log_dir(namespace_of(pod), name_of(pod), uid)
-        await asyncio.to_thread(remove_tree, logs)
+        await self._remains.remove(uid)

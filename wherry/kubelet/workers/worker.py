@@ -1,6 +1,6 @@
 """One pod's worker: looks at the pod when something happened, tells its status, and acts.
 
-Looking and acting are apart. `_turn` looks (runtime, probes), publishes the status and, when no act is
+Looking and acting are apart. `_look` looks (runtime, probes), publishes the status and, when no act is
 under way, plans the next one; an act (start containers, stop everything) runs beside it and pokes the
 worker when done. A pod that is to end cancels the act that was building it up. Nothing here remembers
 what it could read from the runtime or the API server, so a new agent takes a pod over where it stands.
@@ -16,7 +16,7 @@ from dataclasses import replace
 from enum import Enum
 from typing import Any
 
-from wherry.kit.clock import Timer
+from wherry.kit.repeat import Repeater
 from wherry.kit.tasks import Tasks
 from wherry.kubelet.container_status import Waiting
 from wherry.kubelet.eviction.verdict import Verdict
@@ -98,21 +98,23 @@ class PodWorker:
         self._removed = False
         self._delete_sent = False
         self._grace_s: int | None = None
-        self._dirty = False
         self._held = False
-        self._looking: asyncio.Task[None] | None = None
+        self._looking = Repeater(
+            f"pod {key_of(pod)}",
+            self._look,
+            self._tasks,
+            context.clock,
+            first_s=FIRST_RETRY_S,
+            expected=(RuntimeFailure, OSError),
+        )
         self._act: asyncio.Task[None] | None = None
-        self._timer: tuple[float, Timer] | None = None
         self._failures = 0
         self._blocked: dict[str, float] = {}
-        self._closed = False
         self._rejected = False
 
     def poke(self) -> None:
         """Something about the pod may have changed: look as soon as possible."""
-        self._dirty = True
-        if self._looking is None and not self._closed:
-            self._looking = self._tasks.spawn(self._look(), "look")
+        self._looking.hurry()
 
     def update(self, pod: Object) -> None:
         """The API server has a new version of the pod."""
@@ -159,9 +161,7 @@ class PodWorker:
 
     async def close(self) -> None:
         """Stop working; the pod's containers run on."""
-        self._closed = True
-        if self._timer is not None:
-            self._timer[1].cancel()
+        await self._looking.close()
         await self._tasks.close()
 
     def _begin_end(self) -> None:
@@ -182,18 +182,11 @@ class PodWorker:
         return own_s if told_s is None else max(1, min(own_s, told_s))
 
     async def _look(self) -> None:
-        try:
-            while self._dirty and not self._held:
-                self._dirty = False
-                try:
-                    await self._turn()
-                except (RuntimeFailure, OSError, ApiError) as error:
-                    log.warning("pod %s: %s", key_of(self.pod), error)
-                    self._retry()
-        finally:
-            self._looking = None
-
-    async def _turn(self) -> None:
+        """Look, publish, and begin the next act. Raises RuntimeFailure, OSError: then it is done again."""
+        if self._held:
+            return  # the act that holds it will poke
+        if self._act is None and self._context.tokens.refresh_in_s(self.uid) == 0.0:
+            self._builder.volumes_changed()
         self._seen = await self._observe()
         if self._mode is Mode.UP:
             self._check_deadline()
@@ -207,8 +200,9 @@ class PodWorker:
         if self._mode is Mode.DOWN:
             if not self._is_blocked(EVERYTHING):
                 self._begin_act(self._take_down(), "take down")
-        elif self._mode is Mode.DONE and not self._is_blocked(EVERYTHING):
-            await self._settle_end()
+        elif self._mode is Mode.DONE:
+            if not self._is_settled() and not self._is_blocked(EVERYTHING):
+                self._begin_act(self._settle_end(), "settle")
         elif plan is not None and self._is_due(plan):
             self._held = plan.new_sandbox
             self._begin_act(self._build_up(plan), "build up")
@@ -225,7 +219,7 @@ class PodWorker:
             self._blocked.pop(what, None)
             return False
         if left_s != math.inf:
-            self._look_again(left_s)
+            self._looking.within(left_s)
         return True
 
     async def _observe(self) -> Observation:
@@ -262,7 +256,7 @@ class PodWorker:
         if left_s <= 0:
             self.evict(DEADLINE)
         else:
-            self._look_again(left_s)
+            self._looking.within(left_s)
 
     def _follow_probes(self) -> None:
         probes = self._context.probes
@@ -307,7 +301,7 @@ class PodWorker:
         if self._backing_off.get(name) != attempt:
             self._backing_off[name] = attempt
             self._context.recorder.event(self.pod, "Warning", "BackOff", back_off_event(self.pod, name))
-        self._look_again(left_s)
+        self._looking.within(left_s)
 
     def _publish(self, *, ended: bool) -> None:
         if self._keep_status or self._removed:
@@ -369,7 +363,7 @@ class PodWorker:
                 self._waiting.pop(start.container["name"], None)
         refresh_s = self._context.tokens.refresh_in_s(self.uid)
         if refresh_s is not None:
-            self._look_again(max(refresh_s, 1.0))
+            self._looking.within(max(refresh_s, 1.0))
 
     def _note(self, name: str, problem: Problem) -> None:
         self._waiting[name] = Waiting(problem.reason, problem.message)
@@ -399,42 +393,30 @@ class PodWorker:
         self._failures = 0
         self._mode = Mode.DONE
 
+    def _is_settled(self) -> bool:
+        """Whether all that is left is to be told that the API server has the pod no more."""
+        return not self._removed and (self._delete_sent or not is_deleting(self.pod))
+
     async def _settle_end(self) -> None:
         """Everything is down: let the API server forget the pod, then forget it here."""
-        if self._removed:
-            await self._remover.forget(self.pod)
-            if self._timer is not None:
-                self._timer[1].cancel()
-            self._on_gone(self.uid)
-        elif is_deleting(self.pod) and not self._delete_sent:
-            self._delete_sent = True
-            try:
+        try:
+            if self._removed:
+                await self._remover.forget(self.pod)
+                await self._looking.close()
+                self._on_gone(self.uid)
+            else:
                 await self._remover.delete(self.pod)
-            except ApiError:
-                self._delete_sent = False
-                raise
+                self._delete_sent = True
+        except (RuntimeFailure, OSError, ApiError) as error:
+            log.warning("pod %s is not forgotten yet: %s", key_of(self.pod), error)
+            self._retry()
 
     def _retry(self) -> None:
+        """The act failed: none is begun for a while, longer each time."""
         delay_s = min(FIRST_RETRY_S * 2.0 ** min(self._failures, 10), LONGEST_RETRY_S)
         self._failures += 1
         self._blocked[EVERYTHING] = self._context.clock.monotonic() + delay_s
-        self._look_again(delay_s)
-
-    def _look_again(self, delay_s: float) -> None:
-        """Look after `delay_s` seconds at the latest."""
-        clock = self._context.clock
-        due = clock.monotonic() + delay_s
-        if self._timer is not None:
-            if self._timer[0] <= due:
-                return
-            self._timer[1].cancel()
-        self._timer = (due, clock.call_later(delay_s, self._timer_fired))
-
-    def _timer_fired(self) -> None:
-        self._timer = None
-        if self._context.tokens.refresh_in_s(self.uid) == 0.0:
-            self._builder.volumes_changed()
-        self.poke()
+        self._looking.within(delay_s)
 
 
 def _shown(pod: Object) -> tuple[Any, ...]:

@@ -22,19 +22,25 @@ class EmptyDir:
         return set()
 
     async def set_up(self, context: VolumeContext) -> Path:
-        """Make the directory, writable for everyone, once. Raises MountFailure."""
+        """Make the directory, writable for everyone, once. Raises MountFailure.
+
+        Whether that was done is noted apart: that the directory exists tells nothing when the agent was
+        killed in between, or the memory behind it went with a reboot.
+        """
         source = context.volume.get("emptyDir") or {}
-        directory = context.directory
+        directory, ready = context.directory, context.ready_file
         try:
-            fresh = not directory.exists()
             directory.mkdir(parents=True, exist_ok=True)
+            fresh = not ready.exists()
             if str(source.get("medium") or "").startswith("Memory"):
                 limit = source.get("sizeLimit")
-                context.mounts.tmpfs(directory, whole(limit) if limit else 0)
+                fresh |= context.mounts.tmpfs(directory, whole(limit) if limit else 0)
             if fresh:
                 directory.chmod(0o777)
                 if context.fs_group is not None:
                     give_to_group(directory, context.fs_group)
+                ready.parent.mkdir(parents=True, exist_ok=True)
+                ready.touch()
         except OSError as error:
             raise MountFailure(f"{error.strerror or error}: {directory}") from error
         return directory

@@ -1,0 +1,52 @@
+"""What is left on the machine of pods that may be long gone: volumes, cgroups, logs.
+
+An agent that was killed leaves any part of it, so each is looked for by itself: a pod whose sandbox and
+volumes went may still have a directory of logs.
+"""
+
+from __future__ import annotations
+
+import asyncio
+
+from wherry.kit.trees import remove_tree
+from wherry.kubelet.cgroups import PodCgroups
+from wherry.kubelet.config import KubeletConfig
+from wherry.kubelet.volumes.pod_volumes import PodVolumes
+
+
+class Remains:
+    """Finds and removes by pod uid, without knowing the pod."""
+
+    def __init__(self, config: KubeletConfig, volumes: PodVolumes, cgroups: PodCgroups) -> None:
+        self._logs = config.log_dir
+        self._volumes = volumes
+        self._cgroups = cgroups
+
+    def uids(self) -> set[str]:
+        """The pods of which there is anything. Raises OSError."""
+        return self._volumes.uids() | self._cgroups.uids() | self._log_directories().keys()
+
+    async def remove(self, uid: str) -> None:
+        """Remove all there is of the pod, as far as possible. Raises OSError for what resists."""
+        resisting: OSError | None = None
+        try:
+            await self._volumes.tear_down(uid)
+        except OSError as error:
+            resisting = error
+        await asyncio.to_thread(self._cgroups.remove, uid)
+        for name in await asyncio.to_thread(lambda: self._log_directories().get(uid, ())):
+            await asyncio.to_thread(remove_tree, self._logs / name)
+        if resisting is not None:
+            raise resisting
+
+    def _log_directories(self) -> dict[str, list[str]]:
+        """Names of log directories (`<namespace>_<pod>_<uid>`) by uid."""
+        found: dict[str, list[str]] = {}
+        try:
+            for entry in self._logs.iterdir():
+                parts = entry.name.split("_")
+                if len(parts) == 3 and parts[2]:
+                    found.setdefault(parts[2], []).append(entry.name)
+        except FileNotFoundError:
+            return {}
+        return found
