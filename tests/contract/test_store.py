@@ -253,6 +253,29 @@ async def test_compaction_forgets_the_past_but_nothing_current(store: Store) -> 
         await store.compact(99)
 
 
+async def test_past_events_as_they_were_told(store: Store) -> None:
+    watched = Watched()
+    await store.watch("/a/", 1, watched)
+    one = await store.create("/a/1", b"1")
+    await store.create("/b/1", b"x")
+    two = await store.update("/a/1", b"22", expected=one.revision)
+    await store.create("/a/2", b"3")
+    await store.delete("/a/1", expected=two.revision)
+    last = store.revision
+    assert await store.events("/a/", 1, last, limit_bytes=1000) == watched.events
+    assert await store.events("/a/", one.revision, last - 1, limit_bytes=1000) == watched.events[1:-1]
+    assert await store.events("/a/", last, last, limit_bytes=1000) == []
+    with pytest.raises(Compacted):
+        await store.events("/a/", 1, last, limit_bytes=3)
+    with pytest.raises(FutureRevision):
+        await store.events("/a/", 1, last + 1, limit_bytes=3)
+    await store.compact(two.revision)
+    with pytest.raises(Compacted):
+        await store.events("/a/", one.revision, last, limit_bytes=1000)
+    assert store.oldest == two.revision
+    assert await store.events("/a/", two.revision, last, limit_bytes=1000) == watched.events[2:]
+
+
 async def test_watch_of_the_future(store: Store) -> None:
     with pytest.raises(FutureRevision):
         await store.watch("/", 2, Watched())

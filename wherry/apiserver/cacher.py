@@ -11,8 +11,8 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import time
 from bisect import bisect_left, bisect_right, insort
-from collections import deque
 from collections.abc import Callable, Iterable, Sequence
 from itertools import islice
 from typing import TypeAlias
@@ -21,6 +21,8 @@ from wherry.api.resource import Resource
 from wherry.apiserver.cached import Cached, CachedEvent, Facts, Match
 from wherry.apiserver.indexes import Index
 from wherry.apiserver.packing import Budget, Packer
+from wherry.apiserver.past import page_then, told_again
+from wherry.apiserver.ring import RING_BYTES, RING_EVENTS, Ring
 from wherry.apiserver.selected import Demand, Selection
 from wherry.apiserver.watchers import EVERYTHING, EventSink, Watchers, is_within, scope_of
 from wherry.store.base import Compacted, Entry, Event, FutureRevision, Store, Subscription
@@ -30,9 +32,10 @@ __all__ = ["Cached", "CachedEvent", "Cacher", "EventSink", "Match"]
 
 log = logging.getLogger(__name__)
 
-RING_EVENTS = 8192
-RING_BYTES = 16 * 1024 * 1024
 CachedList: TypeAlias = list[Cached]
+
+RECALLED_BYTES = RING_BYTES // 2
+"""How much of the past is read again from the store for watches that resume."""
 
 _PAGE = 2000  # entries read from the store at once when a cacher starts
 _READ_AT_ONCE = 250  # objects whose labels are read between two turns of the event loop
@@ -50,6 +53,7 @@ class Cacher:
         budget: Budget | None = None,
         ring_events: int = RING_EVENTS,
         ring_bytes: int = RING_BYTES,
+        now: Callable[[], float] = time.monotonic,
         lost: Callable[[], None] | None = None,
     ) -> None:
         self.resource = resource
@@ -65,11 +69,8 @@ class Cacher:
         self._objects: dict[str, Cached] = {}
         self._keys: list[str] = []
         self._watchers = Watchers()
-        self._ring: deque[CachedEvent] = deque()
-        self._ring_events = ring_events
-        self._ring_bytes = ring_bytes
-        self._ring_held = 0
-        self._floor = 0  # every event above this revision is in the ring
+        self._ring = Ring(now, ring_events, ring_bytes)
+        self._recalling = asyncio.Lock()
         self._indexes: dict[str, Index] = {}
         self._feed: Subscription | None = None
         self._is_broken = False
@@ -83,6 +84,15 @@ class Cacher:
     def started(self) -> bool:
         """Whether the cacher holds what the store holds."""
         return self._feed is not None
+
+    @property
+    def floor(self) -> int:
+        """The oldest revision `watch` can begin at without `recall`."""
+        return self._ring.floor
+
+    def trim(self) -> None:
+        """Let go of recent changes that became too old."""
+        self._ring.trim()
 
     @property
     def is_closed(self) -> bool:
@@ -219,10 +229,28 @@ class Cacher:
         limit: int = 0,
         match: Match | None = None,
     ) -> tuple[CachedList, int]:
-        """The same as of an earlier `revision`, from the store's history.
+        """The same as of an earlier `revision`: the present if nothing changed since, else with what did
+        change undone, and only beyond what is remembered here from the store's history.
 
         Raises Compacted or FutureRevision when that cannot be had.
         """
+        if self.revision < revision:
+            raise FutureRevision(revision, self.revision)
+        if revision < self._store.oldest:  # what was compacted is gone for all, as upstream's snapshots are
+            raise Compacted(revision, self._store.oldest)
+        if revision >= self._ring.newest:
+            return self.list(namespace, start_after=start_after, limit=limit, match=match)
+        if revision >= self._ring.floor:
+            prefix = self.resource.prefix(namespace if self._facts.namespaced else "")
+            undone = self._ring.undo(revision).items()
+            overlay = {key: was for key, was in undone if key > start_after and key.startswith(prefix)}
+            span = self._span(namespace, start_after)
+            return page_then(self._objects, self._keys, span, overlay, limit, match)
+        return await self._list_stored(revision, namespace, start_after, limit, match)
+
+    async def _list_stored(
+        self, revision: int, namespace: str, start_after: str, limit: int, match: Match | None
+    ) -> tuple[CachedList, int]:
         prefix = self.resource.prefix(namespace)
         found: CachedList = []
         while True:
@@ -237,6 +265,24 @@ class Cacher:
             if not page.remaining:
                 return found, 0
             start_after = page.entries[-1].key
+
+    async def recall(self, after: int) -> None:
+        """Make `watch` from revision `after` possible, if the store still knows what came since.
+
+        So those who watched the server before it was started again need not list everything anew.
+        Raises Compacted, StoreError.
+        """
+        ring = self._ring
+        if after >= ring.floor:
+            return
+        async with self._recalling:
+            floor = ring.floor
+            if after >= floor or not self.started:
+                return
+            prefix = self.resource.prefix()
+            events = await self._store.events(prefix, after, floor, limit_bytes=RECALLED_BYTES)
+            if ring.floor == floor:  # else it began anew, or let go of so much that this is no help
+                ring.recall(told_again(events, self._objects, self._take_over), after)
 
     def watch(
         self,
@@ -257,7 +303,9 @@ class Cacher:
         """
         if self._feed is None:
             raise RuntimeError(f"the cacher of {self.resource.plural} was not started")
-        past = self._since(after) if after else []
+        if after > self._store.revision:
+            raise FutureRevision(after, self._store.revision)
+        past: Sequence[CachedEvent] = self._ring.since(after) if after else ()
         scope = scope_of(namespace, name, match, namespaced=self._facts.namespaced)
         watcher = self._watchers.add(scope, match, sink, ended)
         if scope != EVERYTHING:
@@ -275,25 +323,12 @@ class Cacher:
             low = min(max(low, bisect_right(self._keys, start_after)), high)
         return low, high
 
-    def _since(self, after: int) -> Sequence[CachedEvent]:
-        if after < self._floor:
-            raise Compacted(after, self._floor)
-        if after > self._store.revision:
-            raise FutureRevision(after, self._store.revision)
-        past: list[CachedEvent] = []
-        for event in reversed(self._ring):
-            if event.object.revision <= after:
-                break
-            past.append(event)
-        past.reverse()
-        return past
-
     async def _load(self) -> None:
         prefix = self.resource.prefix()
         while True:
             try:
-                self._floor = await self._read_all(prefix)
-                feed = await self._store.watch(prefix, self._floor, self._receive, lost=self._break_off)
+                revision = await self._read_all(prefix)
+                feed = await self._store.watch(prefix, revision, self._receive, lost=self._break_off)
             except Compacted:
                 continue  # the store forgot the moment that was being read; begin at a newer one
             if not self._is_broken:
@@ -343,8 +378,7 @@ class Cacher:
         self._count_plain(-plain_before)
         self._objects, self._keys, self.unreadable = objects, list(objects), unreadable
         self._indexes.clear()
-        self._ring.clear()
-        self._ring_held = 0
+        self._ring.begin(revision)
         return revision
 
     def _taken_over(self, entries: Iterable[Entry]) -> CachedList:
@@ -390,7 +424,7 @@ class Cacher:
             return None
         for index in self._indexes.values():
             index.replace(previous, current)
-        self._remember(change)
+        self._ring.add(change)
         return change
 
     def _hold(self, item: Cached, objects: dict[str, Cached]) -> None:
@@ -414,13 +448,3 @@ class Cacher:
     def _count_plain(self, change: int) -> None:
         self._plain_bytes += change
         self._budget.held += change
-
-    def _remember(self, change: CachedEvent) -> None:
-        self._ring.append(change)
-        self._ring_held += change.object.held_bytes
-        while len(self._ring) > self._ring_events or (
-            self._ring_held > self._ring_bytes and len(self._ring) > 1
-        ):
-            oldest = self._ring.popleft()
-            self._ring_held -= oldest.object.held_bytes
-            self._floor = oldest.object.revision

@@ -26,6 +26,8 @@ from wherry.store.base import Entry, Store, StoreError, Subscription
 
 log = logging.getLogger(__name__)
 
+TRIM_EVERY_S = 30.0
+
 
 @dataclass(frozen=True, slots=True)
 class Shared:
@@ -45,7 +47,9 @@ class Source:
 
     def __init__(self, resource: Resource, store: Store, shared: Shared) -> None:
         self.store = store
-        self.cacher = Cacher(resource, store, budget=shared.budget, lost=self.lost)
+        self.cacher = Cacher(
+            resource, store, budget=shared.budget, now=shared.clock.monotonic, lost=self.lost
+        )
         self.is_ready = False
         self._shared = shared
         self._reading: Repeater | None = None
@@ -228,6 +232,7 @@ class Registry:
         self._order: dict[tuple[str, str, str], Resource] = {}
         self.generation = 0
         """Grows whenever a resource is added or removed, so that documents about them are remade."""
+        self._trimming = Repeater("forgetting old changes", self._trim, self.shared.tasks, clock)
 
     def add(self, resources: Iterable[Resource]) -> None:
         """Serve `resources`; one that is served already is replaced."""
@@ -312,7 +317,17 @@ class Registry:
 
     async def open(self, resources: Iterable[Resource]) -> None:
         """Start the sources of `resources`, all at once. Raises ApiError (503)."""
+        self._trimming.within(TRIM_EVERY_S)
         await asyncio.gather(*(self.of(resource).source.open() for resource in resources))
+
+    async def _trim(self) -> float:
+        """Where nothing is written any more, what was written last goes by itself."""
+        for source in self._all_sources():
+            source.cacher.trim()
+        return TRIM_EVERY_S
+
+    def _all_sources(self) -> set[Source]:
+        return {*self._sources.values(), *(served.source for served in self._served.values())}
 
     def follow(
         self,
@@ -329,7 +344,8 @@ class Registry:
 
     async def close(self) -> None:
         """Close every source."""
-        for source in {*self._sources.values(), *(served.source for served in self._served.values())}:
+        await self._trimming.close()
+        for source in self._all_sources():
             await source.close()
         await self.shared.tasks.close()
 

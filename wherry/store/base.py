@@ -131,6 +131,11 @@ class Store(Protocol):
         """The revision of the latest committed write (1 on a fresh store)."""
         ...
 
+    @property
+    def oldest(self) -> int:
+        """The oldest revision that can still be listed and watched from: the last one compacted."""
+        ...
+
     async def get(self, key: str) -> Entry | None:
         """The current version of `key`, None when there is none."""
         ...
@@ -166,6 +171,14 @@ class Store(Protocol):
         The past ones are handed over before this returns. A watch that cannot go on without a gap is
         closed, and `lost` called: whoever watched has to read everything anew. Raises Compacted when
         `after` is older than what is kept, FutureRevision when it has not been reached.
+        """
+        ...
+
+    async def events(self, prefix: str, after: int, upto: int, *, limit_bytes: int) -> Sequence[Event]:
+        """The past events below `prefix` with a revision above `after` and up to `upto`, in order.
+
+        Raises Compacted when they are no longer known, or when their values and those they replaced come
+        to more than `limit_bytes`; FutureRevision when `upto` has not been reached.
         """
         ...
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 import heapq
 from bisect import bisect_left, bisect_right, insort
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 from wherry.kit.clock import Clock
 from wherry.store.alarm import Alarm
@@ -25,7 +25,7 @@ from wherry.store.base import (
 from wherry.store.fanout import Fanout
 from wherry.store.keys import prefix_end
 from wherry.store.retention import History, Retention
-from wherry.store.writes import Write, apply_write, written
+from wherry.store.writes import Write, apply_write, size_of, written
 
 
 class MemoryStore:
@@ -63,6 +63,11 @@ class MemoryStore:
     def revision(self) -> int:
         """The revision of the latest write."""
         return self._revision
+
+    @property
+    def oldest(self) -> int:
+        """See `base.Store.oldest`."""
+        return self._compacted
 
     async def get(self, key: str) -> Entry | None:
         """See `base.Store.get`."""
@@ -105,16 +110,20 @@ class MemoryStore:
         """See `base.Store.watch`."""
         self._check_open()
         self._check_kept(after)
-        past: list[Event] = []
-        for event in reversed(self._log):
-            if event.entry.revision <= after:
-                break
-            if event.entry.key.startswith(prefix):
-                past.append(event)
-        past.reverse()
+        past = self._past(prefix, after)
         watch = self._fanout.add(prefix, sink, held=True, lost=lost)
         watch.release(past)
         return watch
+
+    async def events(self, prefix: str, after: int, upto: int, *, limit_bytes: int) -> Sequence[Event]:
+        """See `base.Store.events`."""
+        self._check_open()
+        self._check_kept(after)
+        self._check_kept(upto)
+        found = [event for event in self._past(prefix, after) if event.entry.revision <= upto]
+        if sum(size_of(event) for event in found) > limit_bytes:
+            raise Compacted(after, upto)
+        return found
 
     async def compact(self, revision: int) -> None:
         """See `base.Store.compact`."""
@@ -129,6 +138,16 @@ class MemoryStore:
         self._alarm.cancel()
         self._history.close()
         self._fanout.close()
+
+    def _past(self, prefix: str, after: int) -> Sequence[Event]:
+        past: list[Event] = []
+        for event in reversed(self._log):
+            if event.entry.revision <= after:
+                break
+            if event.entry.key.startswith(prefix):
+                past.append(event)
+        past.reverse()
+        return past
 
     def _check_open(self) -> None:
         if self._closed:

@@ -1,8 +1,9 @@
 """Reading the SQLite file: statements, rows to entries, and connections for long reads.
 
-All of it runs on the event loop, in slices. A read of one key takes about ten microseconds, far
-less than a trip to another thread; and a thread that fetches row by row has to win the interpreter
-lock back after each one, which under load makes a listing take seconds.
+A read of one key runs on the event loop: it takes about ten microseconds, far less than a trip to another
+thread. Longer reads begin in a thread, where SQLite finds, sorts or counts without the interpreter, however
+long that takes; their rows are then fetched on the loop in slices, as a thread that fetches row by row has
+to win the interpreter lock back after each one, which under load makes a listing take seconds.
 """
 
 from __future__ import annotations
@@ -10,6 +11,7 @@ from __future__ import annotations
 import asyncio
 import sqlite3
 from collections.abc import AsyncIterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any
@@ -17,6 +19,7 @@ from typing import Any
 from wherry.store.base import Compacted, Entry, Event, FutureRevision, Page
 from wherry.store.keys import prefix_end
 from wherry.store.schema import connect
+from wherry.store.writes import size_of
 
 _GET = """
 SELECT log.key, log.value, log.revision, log.created FROM current JOIN log USING (revision)
@@ -80,10 +83,12 @@ class Readers:
         self._path = path
         self._free: list[sqlite3.Connection] = []
         self._closed = False
+        self._threads = ThreadPoolExecutor(_POOL, thread_name_prefix="store-reader")
 
     def close(self) -> None:
         """Close those nobody uses now; the others close after use."""
         self._closed = True
+        self._threads.shutdown(wait=False)
         while self._free:
             self._free.pop().close()
 
@@ -109,23 +114,63 @@ class Readers:
             where, arguments = _range(prefix, start_after)
             keys = (_KEYS_THEN if 0 < revision < newest else _KEYS_NOW).format(range=where)
             arguments |= {"at": revision, "limit": limit or -1}
-            entries = [Entry(*row) async for row in _rows(connection, _LIST.format(keys=keys), arguments)]
+            rows = self._rows(connection, _LIST.format(keys=keys), arguments)
+            entries = [Entry(*row) async for row in rows]
             remaining = 0
             if limit and len(entries) == limit:
                 where, rest = _range(prefix, entries[-1].key)
                 keys = (_KEYS_THEN if 0 < revision < newest else _KEYS_NOW).format(range=where)
-                remaining = connection.execute(_COUNT.format(keys=keys), arguments | rest).fetchone()[0]
+                cursor = await self._execute(connection, _COUNT.format(keys=keys), arguments | rest)
+                remaining = cursor.fetchone()[0]
         return Page(entries, revision or newest, remaining)
 
-    async def events(self, prefix: str, after: int, upto: int) -> list[Event]:
-        """The events below `prefix` above revision `after`, up to `upto`. Raises Compacted."""
+    async def events(self, prefix: str, after: int, upto: int, limit_bytes: int = 0) -> list[Event]:
+        """The events below `prefix` above revision `after`, up to `upto`.
+
+        Raises Compacted, also when they hold more than `limit_bytes` (0: any number).
+        """
         async with self.snapshot() as connection:
             compacted, _ = read_state(connection)
             _check(after, compacted, upto)
             where, arguments = _range(prefix, "", "log.key")
             arguments |= {"after": after, "upto": upto}
-            statement = _EVENTS.format(range=where)
-            return [_event(row) async for row in _rows(connection, statement, arguments)]
+            found: list[Event] = []
+            size = 0
+            async for row in self._rows(connection, _EVENTS.format(range=where), arguments):
+                event = _event(row)
+                size += size_of(event)
+                if limit_bytes and size > limit_bytes:
+                    raise Compacted(after, upto)
+                found.append(event)
+            return found
+
+    async def _rows(
+        self, connection: sqlite3.Connection, statement: str, arguments: dict[str, Any]
+    ) -> AsyncIterator[Sequence[Any]]:
+        cursor = await self._execute(connection, statement, arguments)
+        try:
+            while rows := cursor.fetchmany(_SLICE):
+                for row in rows:
+                    yield row
+                if len(rows) == _SLICE:
+                    await asyncio.sleep(0)
+        finally:
+            cursor.close()
+
+    async def _execute(
+        self, connection: sqlite3.Connection, statement: str, arguments: dict[str, Any]
+    ) -> sqlite3.Cursor:
+        """The statement, as far as its first row. A reader that is cancelled interrupts it."""
+        loop = asyncio.get_running_loop()
+        execution = loop.run_in_executor(self._threads, connection.execute, statement, arguments)
+        try:
+            return await asyncio.shield(execution)
+        except asyncio.CancelledError:
+            connection.interrupt()
+            await asyncio.wait([execution])
+            if not execution.cancelled():
+                execution.exception()  # it was interrupted; nobody is left to hear of it
+            raise
 
 
 def _check(revision: int, compacted: int, newest: int) -> None:
@@ -151,17 +196,3 @@ def _event(row: Sequence[Any]) -> Event:
     key, value, revision, created, deleted, old_value, old_revision, old_created = row
     previous = None if old_revision is None else Entry(key, old_value, old_revision, old_created)
     return Event(Entry(key, value, revision, created), previous, bool(deleted))
-
-
-async def _rows(
-    connection: sqlite3.Connection, statement: str, arguments: dict[str, Any]
-) -> AsyncIterator[Sequence[Any]]:
-    cursor = connection.execute(statement, arguments)
-    try:
-        while rows := cursor.fetchmany(_SLICE):
-            for row in rows:
-                yield row
-            if len(rows) == _SLICE:
-                await asyncio.sleep(0)
-    finally:
-        cursor.close()

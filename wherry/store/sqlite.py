@@ -104,6 +104,11 @@ class SqliteStore:
         """The revision of the latest write that all watchers were told of."""
         return self._revision
 
+    @property
+    def oldest(self) -> int:
+        """See `base.Store.oldest`."""
+        return self._compacted
+
     async def get(self, key: str) -> Entry | None:
         """See `base.Store.get`."""
         self._check_open()
@@ -158,6 +163,16 @@ class SqliteStore:
             raise
         watch.release(past)
         return watch
+
+    async def events(self, prefix: str, after: int, upto: int, *, limit_bytes: int) -> Sequence[Event]:
+        """See `base.Store.events`."""
+        self._check_open()
+        if upto > self._revision:
+            raise FutureRevision(upto, self._revision)
+        try:
+            return await self._files.readers.events(prefix, after, upto, limit_bytes)
+        except sqlite3.Error as error:
+            raise _failed("read", error) from error
 
     async def compact(self, revision: int) -> None:
         """See `base.Store.compact`."""

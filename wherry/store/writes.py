@@ -47,3 +47,9 @@ def written(event: Event) -> Entry:
     if event.deleted and event.previous is not None:
         return Entry(event.entry.key, event.previous.value, event.entry.revision, event.entry.created)
     return event.entry
+
+
+def size_of(event: Event) -> int:
+    """How many bytes of values an event holds: the new one and the one it replaced."""
+    previous = event.previous
+    return len(event.entry.value) + (0 if previous is None else len(previous.value))

@@ -13,12 +13,13 @@ from typing import Any
 from tests.apiserver.hostile.conftest import DEEPS, is_served
 from tests.apiserver.hostile.wire import CONFIG_MAPS, ask, connected, head, refused, tls
 from tests.apiserver.rig import Rig, config, config_map, running
+from wherry.api.core.config_maps import CONFIG_MAPS as CONFIG_MAPS_KIND
 from wherry.apiserver.app import ApiServer
-from wherry.apiserver.cacher import RING_EVENTS
 from wherry.apiserver.encoding import encode_stored
 
 DEFINITION = "/apis/apiextensions.k8s.io/v1/customresourcedefinitions/deeps.x.io"
 SLOW_WATCHERS = 20
+REMEMBERED = 1000
 
 
 def lines(body: bytes) -> list[Any]:
@@ -55,12 +56,16 @@ async def expires(rig: Rig, port: int, version: int) -> None:
 
 
 async def test_a_version_older_than_what_is_remembered(rig: Rig) -> None:
+    cacher = rig.server.core.registry.of(CONFIG_MAPS_KIND).cacher
+    await cacher.start()
+    cacher._ring._most_events = REMEMBERED
     version = rig.store.revision
     key = "/registry/configmaps/default/busy"
     entry = await rig.store.create(key, encode_stored(config_map("busy")))
-    for number in range(RING_EVENTS + 10):
+    for number in range(REMEMBERED + 10):
         data = encode_stored(config_map("busy", n=str(number)))
         entry = await rig.store.update(key, data, expected=entry.revision)
+    await rig.store.compact(rig.store.revision)
     await expires(rig, rig.server.port, version)
     latest = rig.store.revision - 5
     reply = await ask(rig, "GET", f"{CONFIG_MAPS}?watch=1&timeoutSeconds=1&resourceVersion={latest}")
@@ -73,7 +78,17 @@ async def test_a_version_from_before_a_restart(rig: Rig) -> None:
     other = ApiServer(config(), rig.store, rig.server.core.clock)
     await other.start()
     try:
-        await expires(rig, other.port, version)
+        async with connected(other.port) as peer:
+            await peer.send(head("GET", f"{CONFIG_MAPS}?watch=1&timeoutSeconds=1&resourceVersion={version}"))
+            (event,) = lines((await peer.reply()).body)
+        assert (event["type"], event["object"]["metadata"]["name"]) == ("ADDED", "later")
+        await rig.store.compact(rig.store.revision)
+        third = ApiServer(config(), rig.store, rig.server.core.clock)
+        await third.start()
+        try:
+            await expires(rig, third.port, version)
+        finally:
+            await third.close()
     finally:
         await other.close()
 

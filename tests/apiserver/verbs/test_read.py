@@ -175,6 +175,7 @@ async def test_a_watch_with_a_selector_sees_objects_come_and_go(rig: Rig) -> Non
 
 async def test_a_watch_from_a_forgotten_version_gets_410(rig: Rig) -> None:
     await rig.admin.list(CONFIG_MAPS)  # opens the cacher now, so that version 1 is before its time
+    await rig.store.compact(rig.store.revision)
     watcher = Watcher(rig, resourceVersion="1")
     await watcher.ended()
     (event,) = watcher.events

@@ -197,6 +197,22 @@ class ConvertedView(VersionView):
         feed.inner = await self._store.watch(prefix, after, feed.take, lost=self._break_off)
         return feed
 
+    async def events(self, prefix: str, after: int, upto: int, *, limit_bytes: int) -> Sequence[Event]:
+        """See `Store.events`. Raises ApiError (500) when the webhook fails."""
+        found = await self._store.events(prefix, after, upto, limit_bytes=limit_bytes)
+        before = [event.previous for event in found if event.previous is not None]
+        live = [event.entry for event in found if not event.deleted]
+        shown = await self._converted([*before, *live])
+        previous, entries = iter(shown[: len(before)]), iter(shown[len(before) :])
+        return [
+            replace(
+                event,
+                previous=None if event.previous is None else next(previous),
+                entry=event.entry if event.deleted else next(entries),
+            )
+            for event in found
+        ]
+
     def take(self, events: Sequence[Event]) -> None:
         """Convert `events` and hand them on, after those that wait already."""
         self._waiting.append(events)

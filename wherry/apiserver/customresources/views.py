@@ -52,6 +52,11 @@ class VersionView:
         """See `Store.revision`."""
         return self._store.revision
 
+    @property
+    def oldest(self) -> int:
+        """See `Store.oldest`."""
+        return self._store.oldest
+
     async def get(self, key: str) -> Entry | None:
         """See `Store.get`."""
         entry = await self._store.get(key)
@@ -97,6 +102,16 @@ class VersionView:
             )
 
         return await self._store.watch(prefix, after, show, lost=lost)
+
+    async def events(self, prefix: str, after: int, upto: int, *, limit_bytes: int) -> Sequence[Event]:
+        """See `Store.events`."""
+        found = await self._store.events(prefix, after, upto, limit_bytes=limit_bytes)
+        return [self._told(event) for event in found]
+
+    def _told(self, event: Event) -> Event:
+        entry = event.entry if event.deleted else self._shown(event.entry)
+        previous = None if event.previous is None else self._shown(event.previous)
+        return replace(event, entry=entry, previous=previous)
 
     async def compact(self, revision: int) -> None:
         """See `Store.compact`."""

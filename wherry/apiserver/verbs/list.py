@@ -1,8 +1,8 @@
 """LIST: one page of a collection, joined from cached bytes.
 
 The first page shows the present. A continue token names the revision and the last key, so that
-later pages show the same moment: from the cache while the collection has not changed since, from
-the store's history after, and not at all (410) once that history was compacted away.
+later pages show the same moment: from the cache, with what changed since undone as far as that is
+remembered, from the store's history beyond, and not at all (410) once that was compacted away.
 """
 
 from __future__ import annotations
@@ -90,7 +90,7 @@ async def _read(
             raise bad_request("specifying resource version is not allowed when using continue")
         token = decode_token(options.continue_token)
         start = served.resource.prefix() + token.key
-        if token.revision > 0 and token.revision != cacher.revision:
+        if token.revision > 0:
             return await _read_past(served, namespace, token.revision, start, limit, match)
         items, remaining = cacher.list(namespace, start_after=start, limit=limit, match=match)
         return Listed(items, cacher.revision, remaining)
@@ -107,7 +107,7 @@ async def _read(
 async def _read_past(
     served: Served, namespace: str, revision: int, start: str, limit: int, match: Match | None
 ) -> Listed:
-    """A page as of an earlier revision, from the store's history."""
+    """A page as of an earlier revision."""
     try:
         items, remaining = await served.cacher.list_at(
             revision, namespace, start_after=start, limit=limit, match=match

@@ -7,6 +7,7 @@ writes the shared, once-encoded frame. Only starting and ending is this file's b
 from __future__ import annotations
 
 import asyncio
+import logging
 import math
 from collections.abc import Callable, Sequence
 
@@ -18,9 +19,11 @@ from wherry.apiserver.registry import Served
 from wherry.apiserver.request import RequestInfo
 from wherry.apiserver.selection import Match, select
 from wherry.apiserver.verbs.get import check_reached
-from wherry.objects.errors import expired
+from wherry.objects.errors import ApiError, expired
 from wherry.objects.meta import Object
-from wherry.store.base import Compacted
+from wherry.store.base import Compacted, StoreError
+
+log = logging.getLogger(__name__)
 
 BOOKMARK_INTERVAL_S = 60.0
 END_BOOKMARK_LEAD_S = 2.0
@@ -99,6 +102,8 @@ class _Feed:
         take: Callable[[Sequence[CachedEvent]], None] = self._sink.events
         if after > self._core.store.revision:
             take, after = self._later_than(after), 0
+        if after:
+            await self._recall(after)
         try:
             subscription = cacher.watch(
                 self._namespace, after, self._match, take, name=self._name, ended=self._sink.end
@@ -109,6 +114,15 @@ class _Feed:
             return False
         self._end = subscription.close
         return True
+
+    async def _recall(self, after: int) -> None:
+        """Have the cacher remember again what came since, if the store still knows it."""
+        try:
+            await self._served.cacher.recall(after)
+        except Compacted:
+            return  # the client is told so
+        except (StoreError, ApiError) as error:
+            log.warning("what %s were before revision %d: %s", self._served.resource.plural, after, error)
 
     def _later_than(self, revision: int) -> Callable[[Sequence[CachedEvent]], None]:
         """A watch from a version not reached yet is silent until then, as upstream's is."""
