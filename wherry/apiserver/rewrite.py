@@ -53,7 +53,7 @@ async def rewrite(
     cached = served.get(namespace, name)
     for _ in range(attempts):
         if cached is None:
-            raise not_found(resource.plural, resource.group, name)
+            raise served.absent(namespace, name)
         try:
             return await attempt(cached)
         except Overtaken as error:
