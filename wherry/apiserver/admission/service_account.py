@@ -10,15 +10,17 @@ from wherry.api.core.pod_spec.annotations import MIRROR
 from wherry.api.core.pods import PODS
 from wherry.api.core.service_accounts import SERVICE_ACCOUNTS
 from wherry.api.resource import Resource
-from wherry.apiserver.admission.base import CREATE, Attributes, BasePlugin
+from wherry.apiserver.admission.base import CREATE, UPDATE, Attributes, BasePlugin
+from wherry.apiserver.admission.mountable_secrets import ephemeral_problem, is_limited, pod_problem
 from wherry.apiserver.authorization.node import secret_names
 from wherry.apiserver.cacher import CachedEvent
 from wherry.apiserver.parts import Parts
-from wherry.objects.errors import forbidden
-from wherry.objects.meta import Object, annotations_of
+from wherry.objects.errors import ApiError, forbidden
+from wherry.objects.meta import Object, annotations_of, name_of
 from wherry.objects.suffixes import random_suffix
 
 DEFAULT_ACCOUNT = "default"
+EPHEMERAL_CONTAINERS = "ephemeralcontainers"
 MOUNT_PATH = "/var/run/secrets/kubernetes.io/serviceaccount"
 VOLUME_PREFIX = "kube-api-access-"
 TOKEN_SECONDS = 3607
@@ -31,46 +33,83 @@ class ServiceAccount(BasePlugin):
     name = "ServiceAccount"
 
     def handles(self, resource: Resource, subresource: str, operation: str) -> bool:
-        return resource is PODS and not subresource and operation == CREATE
+        if resource is not PODS:
+            return False
+        return (subresource, operation) in (("", CREATE), (EPHEMERAL_CONTAINERS, UPDATE))
 
     async def admit(self, attributes: Attributes) -> None:
         pod = attributes.obj
-        if pod is None or MIRROR in annotations_of(pod):
+        if pod is None or attributes.subresource:
+            return
+        if MIRROR in annotations_of(pod):
+            _check_mirror(attributes, pod)  # nothing is added to what its node runs already
             return
         spec = pod.setdefault("spec", {})
         name = spec.get("serviceAccountName") or spec.get("serviceAccount") or DEFAULT_ACCOUNT
         spec["serviceAccountName"] = spec["serviceAccount"] = name
-        account = await _account(attributes.core, attributes.namespace, name)
-        if account is None:
-            raise forbidden(
-                "pods",
-                "",
-                attributes.name,
-                f"error looking up service account {attributes.namespace}/{name}: "
-                f'serviceaccount "{name}" not found',
-            )
+        account = await _existing_account(attributes, name)
         if _mounts_token(spec, account):
             mount_token(spec, attributes.core.random)
         if not spec.get("imagePullSecrets") and account.get("imagePullSecrets"):
             spec["imagePullSecrets"] = account["imagePullSecrets"]
+        _check_secrets(attributes, pod, account)
 
     async def validate(self, attributes: Attributes) -> None:
-        """A mirror pod is run by its node whatever is said here: it must not get at anything that way."""
+        """Hold the pod, as it will be stored, to what its account lets it get at."""
         pod = attributes.obj or {}
-        why = mirror_problem(pod) if MIRROR in annotations_of(pod) else ""
-        if why:
-            raise forbidden("pods", "", attributes.name, f"a mirror pod may not {why}")
+        if not attributes.subresource and MIRROR in annotations_of(pod):
+            _check_mirror(attributes, pod)
+            return
+        name = (pod.get("spec") or {}).get("serviceAccountName") or ""
+        if not name:
+            shown = name_of(pod)
+            raise _refused(attributes, f"no service account specified for pod {attributes.namespace}/{shown}")
+        _check_secrets(attributes, pod, await _existing_account(attributes, name))
+
+
+def _check_mirror(attributes: Attributes, pod: Object) -> None:
+    if why := mirror_problem(pod):
+        raise _refused(attributes, f"a mirror pod may not {why}")
+
+
+def _check_secrets(attributes: Attributes, pod: Object, account: Object) -> None:
+    if is_limited(account):
+        problem = ephemeral_problem if attributes.subresource else pod_problem
+        if why := problem(account, pod):
+            raise _refused(attributes, why)
 
 
 def mirror_problem(pod: Object) -> str:
-    """What a mirror pod does that it may not, "" if nothing."""
+    """What a mirror pod does that it may not, "" if nothing.
+
+    Its node runs it whatever is said here: it must not get at anything that way.
+    """
     spec = pod.get("spec") or {}
     if spec.get("serviceAccountName"):
         return "reference service accounts"
-    if secret_names(pod) - {""}:
+    if secret_names(pod):
         return "reference secrets"
-    # Without an account it can have no token either, which validation sees to.
+    for volume in spec.get("volumes") or ():
+        sources = (volume.get("projected") or {}).get("sources") or ()
+        if any(source.get("serviceAccountToken") is not None for source in sources):
+            return "use ServiceAccountToken volume projections"
     return ""
+
+
+def _refused(attributes: Attributes, why: str) -> ApiError:
+    return forbidden("pods", "", attributes.name, why)
+
+
+async def _existing_account(attributes: Attributes, name: str) -> Object:
+    """The account. Raises ApiError (403) when there is none."""
+    account = await _account(attributes.core, attributes.namespace, name)
+    if account is None:
+        raise _refused(
+            attributes,
+            f"error looking up service account {attributes.namespace}/{name}: "
+            f'serviceaccount "{name}" not found',
+        )
+    return account
 
 
 async def _account(core: Parts, namespace: str, name: str) -> Object | None:

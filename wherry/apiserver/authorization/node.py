@@ -192,11 +192,26 @@ def _names_of(pod: Object, env_from: str, env_key: str, volume: str, field: str)
             yield (source.get(volume) or {}).get("name", "")
 
 
+_SECRET_REFS = (
+    *(
+        (source, "secretRef")
+        for source in ("cephfs", "cinder", "flexVolume", "iscsi", "rbd", "scaleIO", "storageos")
+    ),
+    ("csi", "nodePublishSecretRef"),
+)
+"""Volumes that name a secret of the pod's namespace, and in which field."""
+
+
 def secret_names(pod: Object) -> set[str]:
-    """Names of the secrets the pod refers to."""
+    """Names of the secrets the pod refers to (upstream's VisitPodSecretNames)."""
+    spec = pod.get("spec") or {}
     names = set(_names_of(pod, "secretRef", "secretKeyRef", "secret", "secretName"))
-    names.update(item.get("name", "") for item in (pod.get("spec") or {}).get("imagePullSecrets") or ())
-    return names
+    names.update(item.get("name", "") for item in spec.get("imagePullSecrets") or ())
+    for volume in spec.get("volumes") or ():
+        names.add((volume.get("azureFile") or {}).get("secretName", ""))
+        for source, field in _SECRET_REFS:
+            names.add(((volume.get(source) or {}).get(field) or {}).get("name", ""))
+    return names - {""}
 
 
 def config_map_names(pod: Object) -> set[str]:
