@@ -104,6 +104,14 @@ async def test_nothing_is_sent_but_what_the_caller_says(outbound: Outbound) -> N
     }
 
 
+async def test_a_large_body_goes_in_pieces(outbound: Outbound) -> None:
+    body = bytes(range(256)) * 10_000
+    async with serving() as (target, requests), outbound.request("PUT", target, "/", body=body) as response:
+        assert response.status == 200
+    assert (requests[0].body, requests[0].headers["content-length"]) == (body, str(len(body)))
+    assert "content-type" not in requests[0].headers
+
+
 async def test_redirects_are_not_followed(outbound: Outbound) -> None:
     elsewhere = (("Location", "http://127.0.0.1:1/"),)
     async with serving(headers=elsewhere) as (target, _), outbound.request("GET", target, "/") as response:

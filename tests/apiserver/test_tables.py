@@ -163,3 +163,11 @@ def test_watches_say_once_what_the_columns_are() -> None:
     assert events.transform("ERROR", status, NOW) is status
     assert EventForm(THINGS, Form("PartialObjectMetadata"), {}).transform("ADDED", THING, NOW) == PARTIAL
     assert EventForm(THINGS, AS_IS, {}).transform("ADDED", THING, NOW) is THING
+
+
+def test_there_is_no_table_of_what_is_only_asked() -> None:
+    table = "application/json;as=Table;v=v1;g=meta.k8s.io"
+    with pytest.raises(ApiError) as raised:
+        negotiate(table, has_table=False)
+    assert raised.value.code == 406
+    assert negotiate(f"{table},application/json", has_table=False) == AS_IS

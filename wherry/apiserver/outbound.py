@@ -8,6 +8,7 @@ files are read again when they change. What fails is one error, `Unreachable`, w
 from __future__ import annotations
 
 import asyncio
+import io
 import re
 import ssl
 from collections.abc import AsyncIterator, Mapping, Sequence
@@ -26,6 +27,8 @@ if TYPE_CHECKING:
 
 CONNECT_TIMEOUT_S = 10.0
 CONTEXTS_KEPT = 256
+LARGE_B = 1024 * 1024
+"""A body that is sent in pieces, so that nobody waits for it."""
 HOP_BY_HOP = frozenset(
     {
         "connection",
@@ -194,7 +197,7 @@ class Outbound:
                 method,
                 url,
                 headers=headers,
-                data=body,
+                data=io.BytesIO(body) if body is not None and len(body) > LARGE_B else body,
                 allow_redirects=False,
                 skip_auto_headers=MADE_UP,
                 ssl=context,

@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import hashlib
 import platform
 from collections.abc import Callable
+from functools import cache
 from typing import TYPE_CHECKING
 
 import orjson
 
+import wherry
+from wherry import KUBERNETES_VERSION
 from wherry.api.resource import Resource
 from wherry.apiserver.call import Call, Outcome, RawOutcome, Result
 from wherry.apiserver.core import Core
@@ -18,7 +22,6 @@ from wherry.objects.meta import Object
 
 DOCUMENTED = ("/api", "/apis", "/openapi")
 PUBLIC = (("Cache-Control", "public, max-age=3600"),)
-GIT_VERSION = "v1.37.0"
 if TYPE_CHECKING:
     from wherry.apiserver.discovery import Discovery
     from wherry.apiserver.openapi import OpenAPI
@@ -133,9 +136,15 @@ def custom_schema(resource: Resource) -> Object | None:
     return dict(resource.custom.document) if resource.custom is not None else None
 
 
+@cache
+def build_id() -> str:
+    """Forty hex digits, as clients expect of a commit, the same for all of one version of Wherry."""
+    return hashlib.sha1(f"wherry {wherry.__version__}".encode(), usedforsecurity=False).hexdigest()
+
+
 def version() -> Object:
     """What `kubectl version` shows of the server."""
-    major, minor = GIT_VERSION.removeprefix("v").split(".")[:2]
+    major, minor = KUBERNETES_VERSION.removeprefix("v").split(".")[:2]
     machine = {"x86_64": "amd64", "aarch64": "arm64"}.get(platform.machine(), platform.machine())
     return {
         "major": major,
@@ -144,8 +153,8 @@ def version() -> Object:
         "emulationMinor": minor,
         "minCompatibilityMajor": major,
         "minCompatibilityMinor": str(int(minor) - 1),
-        "gitVersion": GIT_VERSION,
-        "gitCommit": "",
+        "gitVersion": KUBERNETES_VERSION,
+        "gitCommit": build_id(),
         "gitTreeState": "clean",
         "buildDate": "1970-01-01T00:00:00Z",
         "goVersion": "none",

@@ -25,6 +25,8 @@ ANY_OR_JSON = frozenset({"", "*/*", JSON})
 PRETTY = frozenset({"1", "t", "T", "true", "True", "TRUE"})
 FOR_PEOPLE = ("curl", "Wget", "Mozilla/5.0")
 """How the User-Agents of programs begin that show an answer to somebody."""
+WITHOUT_TABLE = frozenset({"binding", "eviction", "token"})
+"""Subresources whose objects are questions: there is no table of them, as there is none of reviews."""
 IN_PROTOBUF = Form(media_type=PROTOBUF)
 
 
@@ -34,7 +36,13 @@ def form_of(core: Core, call: Call) -> Form:
     if call.accept in ANY_OR_JSON or not info.is_resource or info.subresource in ("log", "proxy"):
         return AS_IS  # these answer what they have, such as plain text
     served = core.registry.find(info.group, info.version, info.resource)
-    return tables.negotiate(call.accept, has_protobuf=served is None or served.resource.custom is None)
+    if served is None:
+        return tables.negotiate(call.accept, has_protobuf=True)
+    return tables.negotiate(
+        call.accept,
+        has_protobuf=served.resource.custom is None,
+        has_table=served.has_storage and info.subresource not in WITHOUT_TABLE,
+    )
 
 
 def wants_protobuf(core: Core, call: Call) -> bool:

@@ -43,10 +43,11 @@ AS_IS = Form()
 
 
 @lru_cache(256)
-def negotiate(accept: str, has_protobuf: bool = False) -> Form:
+def negotiate(accept: str, has_protobuf: bool = False, has_table: bool = True) -> Form:
     """The best form the client accepts and the server has. Raises ApiError (406) when there is none.
 
-    `has_protobuf` tells whether the objects themselves can be had in protobuf; bare metadata always can.
+    `has_protobuf` tells whether the objects themselves can be had in protobuf (bare metadata always can), and
+    `has_table` whether there are columns for them: not for reviews and the like.
     """
     for entry in parse_accept(accept):
         media_type = next((offered for offered in OFFERED_BUILT_IN if entry.accepts(offered)), None)
@@ -64,7 +65,7 @@ def negotiate(accept: str, has_protobuf: bool = False) -> Form:
             kind in (TABLE, PARTIAL, PARTIAL_LIST)
             and entry.parameters.get("g") == META_GROUP
             and version in ("v1", "v1beta1")
-            and not (kind == TABLE and media_type == PROTOBUF)
+            and not (kind == TABLE and (media_type == PROTOBUF or not has_table))
         ):
             return Form(kind, version, media_type)
     raise not_acceptable(OFFERED_BUILT_IN if has_protobuf else OFFERED)

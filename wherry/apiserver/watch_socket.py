@@ -18,24 +18,22 @@ def watch_socket(
     """The answer that lets `run` write its lines as messages; `is_text` tells that they are JSON."""
 
     async def serve(socket: WebSocket) -> None:
-        tasks = [
-            asyncio.ensure_future(_run(run, MessageWriter(socket, is_text=is_text))),
-            asyncio.ensure_future(_ignore_messages(socket)),
-        ]
-        try:
-            done, _ = await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
-        finally:
-            for task in tasks:
-                task.cancel()
-            await asyncio.wait(tasks)
-        for task in done:
-            task.result()
+        await until_closed(socket, run(MessageWriter(socket, is_text=is_text)))
 
     return accept(request, (), serve)
 
 
-async def _run(run: Callable[[Writer], Awaitable[None]], writer: Writer) -> None:
-    await run(writer)
+async def until_closed(socket: WebSocket, work: Awaitable[None]) -> None:
+    """Do the work while the client has not closed the socket; what it says meanwhile is not looked at."""
+    tasks = [asyncio.ensure_future(work), asyncio.ensure_future(_ignore_messages(socket))]
+    try:
+        done, _ = await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
+    finally:
+        for task in tasks:
+            task.cancel()
+        await asyncio.wait(tasks)
+    for task in done:
+        task.result()
 
 
 async def _ignore_messages(socket: WebSocket) -> None:

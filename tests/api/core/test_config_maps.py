@@ -18,7 +18,7 @@ LOCKED = "Forbidden: field is immutable when `immutable` is set"
             {"data": {"k": "x"}, "binaryData": {"k": "eA=="}},
             'data[k]: Invalid value: "k": duplicate of key present in binaryData',
         ),
-        ({"data": {"k": "x" * 1048577}}, ": Too long: may not be more than 1048576 bytes"),
+        ({"data": {"k": "x" * 1048577}}, "[]: Too long: may not be more than 1048576 bytes"),
     ],
 )
 def test_refused(parts: dict[str, Any], text: str) -> None:

@@ -8,6 +8,8 @@ import pytest
 
 from tests.apiserver.conformance.asking import MAPS, failure, refusal, warnings_of
 from tests.apiserver.rig import Rig, account, config_map, pod
+from wherry.api.core.config_maps import CONFIG_MAPS
+from wherry.objects.errors import ApiError
 
 
 @pytest.mark.parametrize(
@@ -122,12 +124,32 @@ async def test_a_name_is_required(rig: Rig) -> None:
 
 
 async def test_a_version_may_not_be_set(rig: Rig) -> None:
-    body = {"metadata": {"name": "a", "resourceVersion": "5"}}
+    body = {"metadata": {"name": "a", "resourceVersion": "05"}}
     assert await refusal(rig, "POST", MAPS, body) == (
         500,
         "",
         "resourceVersion should not be set on objects to be created",
     )
+
+
+@pytest.mark.parametrize(
+    "revision", ["0", "", "000", "x", "-5", "+5", "5 ", "1_0", "5.0", "9" * 40, "18446744073709551616"]
+)
+async def test_what_says_no_version_may_be_set(rig: Rig, revision: str) -> None:
+    """Upstream reads an unsigned number of 64 bits there; 0 and what is none are as good as nothing."""
+    body = {"metadata": {"name": "a", "resourceVersion": revision}}
+    status, answer, _ = await rig.http("POST", MAPS, body)
+    assert status == 201
+    assert answer["metadata"]["resourceVersion"].isdigit()
+    assert answer["metadata"]["resourceVersion"] != revision
+
+
+async def test_a_config_map_too_large(rig: Rig) -> None:
+    with pytest.raises(ApiError) as refused:
+        await rig.admin.create(CONFIG_MAPS, config_map("a", k="x" * 1048577))
+    text = 'ConfigMap "a" is invalid: []: Too long: may not be more than 1048576 bytes'
+    assert (refused.value.code, refused.value.message) == (422, text)
+    assert refused.value.details["causes"][0]["field"] == "[]"
 
 
 async def test_taken_names(rig: Rig) -> None:

@@ -31,6 +31,9 @@ async def test_version(rig: Rig) -> None:
     }
     assert all(isinstance(value, str) for value in answer.values())
     assert re.fullmatch(r"v1\.37\.\d+.*", answer["gitVersion"])
+    assert re.fullmatch(r"[0-9a-f]{40}", answer["gitCommit"]), "what clients take for a commit"
+    assert answer["gitTreeState"] == "clean"
+    assert (await rig.http("GET", "/version"))[1] == answer
     assert (answer["minCompatibilityMajor"], answer["minCompatibilityMinor"]) == ("1", "36")
     assert re.fullmatch(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ", answer["buildDate"])
 

@@ -6,7 +6,9 @@ from typing import Any
 
 import pytest
 
-from tests.apiserver.rig import Rig
+from tests.apiserver.rig import Rig, account
+from wherry.api.core.service_accounts import SERVICE_ACCOUNTS
+from wherry.objects.meta import Object
 
 ROOT = "/apis/authorization.k8s.io/v1"
 LIST_PODS = {"verb": "list", "resource": "pods", "namespace": "default"}
@@ -73,3 +75,20 @@ async def test_rules_of_the_caller(rig: Rig) -> None:
     rules = answer["status"]["resourceRules"]
     assert any("selfsubjectreviews" in rule["resources"] for rule in rules)
     assert any("/version" in rule["nonResourceURLs"] for rule in answer["status"]["nonResourceRules"])
+
+
+@pytest.mark.parametrize(
+    ("path", "body"),
+    [
+        ("/apis/authorization.k8s.io/v1/selfsubjectaccessreviews", {"spec": {"nonResourceAttributes": {}}}),
+        ("/apis/authentication.k8s.io/v1/selfsubjectreviews", {}),
+        ("/api/v1/namespaces/default/serviceaccounts/a/token", {"spec": {}}),
+    ],
+)
+async def test_a_review_is_no_table(rig: Rig, path: str, body: Object) -> None:
+    await rig.admin.create(SERVICE_ACCOUNTS, account(name="a"))
+    table = "application/json;as=Table;v=v1;g=meta.k8s.io"
+    status, answer, _ = await rig.http("POST", path, body, headers={"Accept": table})
+    assert (status, answer["reason"]) == (406, "NotAcceptable")
+    status, answer, _ = await rig.http("POST", path, body, headers={"Accept": f"{table},application/json"})
+    assert (status, answer["kind"]) != (406, "Status")

@@ -27,6 +27,7 @@ class FakeKubelet:
         self.requests: list[Request] = []
         self.port = 0
         self.more_log = asyncio.Event()
+        self.log_ended = asyncio.Event()
         self.pages: dict[str, tuple[bytes, str]] = {}
         """Bodies of HTML pages and how they are encoded, by path."""
         self.page_type = "text/html"
@@ -61,9 +62,12 @@ class FakeKubelet:
         writer.abort()
 
     async def _logs(self, writer: Writer) -> None:
-        writer.write(b"first\n")
-        await self.more_log.wait()
-        writer.write(b"second\n")
+        try:
+            writer.write(b"first\n")
+            await self.more_log.wait()
+            writer.write(b"second\n")
+        finally:
+            self.log_ended.set()
 
 
 async def _echo(peer: Duplex) -> None:

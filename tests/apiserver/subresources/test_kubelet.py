@@ -59,6 +59,53 @@ async def test_logs_come_as_they_are_written(rig: Rig, node: FakeKubelet) -> Non
     assert request.query == "follow=true&tailLines=5"
 
 
+@pytest.mark.parametrize(
+    ("protocol", "first", "second"),
+    [
+        ("", b"first\n", b"second\n"),
+        ("binary.k8s.io", b"first\n", b"second\n"),
+        ("base64.binary.k8s.io", "Zmlyc3QK", "c2Vjb25kCg=="),
+    ],
+)
+async def test_logs_over_a_websocket(
+    rig: Rig, node: FakeKubelet, protocol: str, first: bytes | str, second: bytes | str
+) -> None:
+    """Who follows sees by an empty message that the log is open."""
+    url = f"{rig.server.url}{POD}/log?follow=true"
+    protocols = [protocol] if protocol else []
+    async with rig.session.ws_connect(url, headers=TOKEN, protocols=protocols) as socket:
+        assert socket.protocol == (protocol or None)
+        opened = await socket.receive()
+        assert opened.data == ("" if isinstance(first, str) else b"")
+        assert (await socket.receive()).data == first
+        node.more_log.set()
+        assert (await socket.receive()).data == second
+        assert (await socket.receive()).type is aiohttp.WSMsgType.CLOSE
+
+
+async def test_a_log_that_is_not_followed_says_nothing_first(rig: Rig, node: FakeKubelet) -> None:
+    node.more_log.set()
+    async with rig.session.ws_connect(f"{rig.server.url}{POD}/log", headers=TOKEN) as socket:
+        told = b""
+        while (message := await socket.receive()).type is aiohttp.WSMsgType.BINARY:
+            assert message.data
+            told += message.data
+    assert told == b"first\nsecond\n"
+
+
+async def test_a_log_nobody_reads_any_more_ends(rig: Rig, node: FakeKubelet) -> None:
+    async with rig.session.ws_connect(f"{rig.server.url}{POD}/log?follow=true", headers=TOKEN) as socket:
+        assert (await socket.receive()).data == b""
+    await asyncio.wait_for(node.log_ended.wait(), 10)
+
+
+async def test_a_refusal_is_told_instead_of_a_websocket(rig: Rig, node: FakeKubelet) -> None:
+    url = f"{rig.server.url}/api/v1/namespaces/default/pods/broken/log"
+    with pytest.raises(aiohttp.WSServerHandshakeError) as refused:
+        await rig.session.ws_connect(url, headers=TOKEN)
+    assert refused.value.status == 400
+
+
 async def test_the_kubelets_refusal_is_told(rig: Rig, node: FakeKubelet) -> None:
     status, body, _ = await rig.http("GET", "/api/v1/namespaces/default/pods/broken/log")
     assert (status, body["reason"]) == (400, "BadRequest")

@@ -16,6 +16,9 @@ from wherry.api.validation import validate_object_meta, validate_object_meta_upd
 from wherry.objects.errors import FieldError, invalid_value, too_long
 from wherry.objects.meta import Object, name_of
 
+WHOLE = "[]"
+"""How upstream writes the path of the object itself."""
+
 
 class ConfigMapStrategy(Strategy):
     """Rules of config maps."""
@@ -40,7 +43,7 @@ class ConfigMapStrategy(Strategy):
         size_b = sum(len(value.encode()) for value in data.values())
         size_b += sum(len(value) * 3 // 4 for value in binary.values())
         if size_b > SIZE_LIMIT_B:
-            errors.append(too_long("", SIZE_LIMIT_B))
+            errors.append(too_long(WHOLE, SIZE_LIMIT_B))
         return errors
 
     def cells(self, obj: Object, now: datetime) -> list[Any]:

@@ -14,10 +14,13 @@ from wherry.apiserver.core import Core
 from wherry.apiserver.outbound import Target, Unreachable, foreign_error
 from wherry.apiserver.passing import passed_on
 from wherry.apiserver.registry import Served
+from wherry.apiserver.request import is_set
 from wherry.apiserver.subresources.connecting import admit_connection
 from wherry.apiserver.subresources.kubelet_address import kubelet_address, kubelet_trust
 from wherry.apiserver.subresources.log_options import log_options
-from wherry.apiserver.subresources.tunnel import tunnel
+from wherry.apiserver.subresources.log_socket import log_socket
+from wherry.apiserver.subresources.tunnel import is_upgrade, tunnel
+from wherry.kit.httpd.websocket import is_websocket
 from wherry.objects.errors import ApiError, bad_request, not_found
 from wherry.objects.meta import Object
 
@@ -49,6 +52,8 @@ async def logs(core: Core, call: Call, served: Served) -> Outcome | RawOutcome:
     except BaseException:
         await held.aclose()
         raise
+    if call.request is not None and is_upgrade(call.headers) and is_websocket(call.request):
+        return RawOutcome(log_socket(call.request, response, held, follows=is_set(call.query, "follow")))
     return RawOutcome(passed_on(response, held))
 
 

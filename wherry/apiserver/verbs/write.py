@@ -42,6 +42,8 @@ from wherry.store.base import KeyExists
 
 GENERATED_NAME_ATTEMPTS = 8
 MAX_GENERATED_BASE = 63 - LENGTH
+MOST_DIGITS = 20
+"""Of a number that fits into 64 bits."""
 UNORDERED_ATTEMPTS = 1000
 """How often a write starts over where writers take no turns: each time somebody else has succeeded."""
 
@@ -146,9 +148,17 @@ async def _create_reserved(
             raise
 
 
+def is_set_version(text: str | None) -> bool:
+    """Whether a resourceVersion says a version: "0" and what is no number (of Go's uint64) do not."""
+    digits = (text or "").lstrip("0")
+    if not digits.isascii() or not digits.isdigit() or len(digits) > MOST_DIGITS:
+        return False
+    return int(digits) < 1 << 64
+
+
 def _claim_metadata(core: Core, meta: Object) -> None:
     """Set what the server sets on creation, whatever the client wrote there."""
-    if meta.get("resourceVersion"):
+    if is_set_version(meta.get("resourceVersion")):
         raise ApiError(500, "", "resourceVersion should not be set on objects to be created")
     for field in (
         "deletionTimestamp",
