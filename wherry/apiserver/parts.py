@@ -17,9 +17,9 @@ from wherry.apiserver.outbound import Outbound
 from wherry.apiserver.registry import Registry
 from wherry.apiserver.turns import Turns
 from wherry.kit.clock import Clock
-from wherry.objects.errors import service_unavailable
+from wherry.objects.errors import insufficient_storage, service_unavailable
 from wherry.objects.meta import format_time
-from wherry.store.base import KeyExists, KeyMissing, RevisionMismatch, Store, StoreError
+from wherry.store.base import KeyExists, KeyMissing, OutOfSpace, RevisionMismatch, Store, StoreError
 
 if TYPE_CHECKING:
     from wherry.api.resource import Resource
@@ -58,13 +58,15 @@ class Parts:
     def storing(self, operation: str, resource: Resource) -> Iterator[None]:
         """Around a write to the store: a store that fails is told as ApiError (503), and remembered.
 
-        `operation` is create, update or delete, for the metrics.
+        One that is full is told as 507. `operation` is create, update or delete, for the metrics.
         """
         try:
             with self.stored.timing(operation, resource.group, resource.plural):
                 yield
         except (KeyExists, KeyMissing, RevisionMismatch):
             raise
+        except OutOfSpace as error:  # the store is well, and can be emptied
+            raise insufficient_storage(f"the write could not be stored: {error}") from error
         except StoreError as error:
             self.store_problem = str(error)
             raise service_unavailable(f"the write could not be stored: {error}") from error

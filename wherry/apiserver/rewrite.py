@@ -16,7 +16,7 @@ from wherry.apiserver.parts import Parts
 from wherry.apiserver.registry import Served
 from wherry.kit.tasks import to_the_end
 from wherry.objects.errors import ApiError, conflict, not_found
-from wherry.objects.meta import Object
+from wherry.objects.meta import Object, is_deleting
 from wherry.store.base import KeyMissing, RevisionMismatch
 
 T = TypeVar("T")
@@ -74,7 +74,11 @@ async def swap(parts: Parts, served: Served, cached: Cached, new: Object) -> Non
     try:
         with parts.storing("update", resource):
             entry = await served.store.update(
-                cached.key, data, expected=cached.revision, ttl_s=resource.ttl_s
+                cached.key,
+                data,
+                expected=cached.revision,
+                ttl_s=resource.ttl_s,
+                is_reserved=is_deleting(new),
             )
     except RevisionMismatch as error:
         raise Overtaken(served.source.current(error.current)) from error

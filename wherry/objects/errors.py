@@ -328,6 +328,11 @@ def service_unavailable(message: str) -> ApiError:
     return ApiError(503, "ServiceUnavailable", message)
 
 
+def insufficient_storage(message: str) -> ApiError:
+    """507: there is no room to write this; deleting makes room."""
+    return ApiError(507, "", f"{message}; delete what is not needed, or give the store more room")
+
+
 def corrupt_object(key: str) -> ApiError:
     """500: what is stored at `key` cannot be read (apiserver/pkg/storage, NewCorruptObjError)."""
     return internal(

@@ -61,6 +61,13 @@ class FutureRevision(StoreError):
         self.current = current
 
 
+class OutOfSpace(StoreError):
+    """The quota or the disk is used up but for what is kept for deletions; etcd's words."""
+
+    def __init__(self) -> None:
+        super().__init__("etcdserver: mvcc: database space exceeded")
+
+
 class StoreClosed(StoreError):
     """The store was closed, or its medium failed for good; nothing more is taken."""
 
@@ -149,11 +156,20 @@ class Store(Protocol):
         ...
 
     async def create(self, key: str, value: bytes, *, ttl_s: int | None = None) -> Entry:
-        """Store a new key; it is deleted by itself after `ttl_s` seconds if given. Raises KeyExists."""
+        """Store a new key; it is deleted by itself after `ttl_s` seconds if given.
+
+        Raises KeyExists, OutOfSpace.
+        """
         ...
 
-    async def update(self, key: str, value: bytes, *, expected: int, ttl_s: int | None = None) -> Entry:
-        """Replace the version made at revision `expected`. Raises KeyMissing, RevisionMismatch."""
+    async def update(
+        self, key: str, value: bytes, *, expected: int, ttl_s: int | None = None, is_reserved: bool = False
+    ) -> Entry:
+        """Replace the version made at revision `expected`.
+
+        With `is_reserved` it is a step of a deletion and may take what is kept for those. Raises
+        KeyMissing, RevisionMismatch, OutOfSpace.
+        """
         ...
 
     async def delete(self, key: str, *, expected: int) -> Entry:

@@ -7,12 +7,16 @@ kernel's, so it goes with the process, however that ends.
 from __future__ import annotations
 
 import fcntl
+import logging
 import os
 from pathlib import Path
 
 from wherry.store.base import StoreError
 from wherry.store.reading import Readers
 from wherry.store.schema import connect, prepare
+from wherry.store.space import Space
+
+log = logging.getLogger(__name__)
 
 _WRITER_CACHE_KIB = 8192
 _DECIDER_CACHE_KIB = 8192
@@ -46,6 +50,8 @@ class Files:
         """Open the file, made private to its user if it is new. Raises StoreError, sqlite3.Error, OSError."""
         self._lock = FileLock(path.with_name(f"{path.name}.lock"))
         try:
+            self.space = Space(path, quota_bytes)
+            self.space.yield_to_start()
             os.close(os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600))
             self.writer = connect(path, cache_kib=_WRITER_CACHE_KIB)
             prepare(self.writer, path, quota_bytes)
@@ -53,6 +59,10 @@ class Files:
         except BaseException:
             self._lock.release()
             raise
+        try:
+            self.space.keep()
+        except OSError as error:
+            log.warning("cannot lay by a reserve for deletions: %s", error)
         self.readers = Readers(path)
 
     def close(self) -> None:

@@ -96,7 +96,9 @@ class MemoryStore:
         """See `base.Store.create`."""
         return self._write(Write(key, value, None, self._expiry(ttl_s)))
 
-    async def update(self, key: str, value: bytes, *, expected: int, ttl_s: int | None = None) -> Entry:
+    async def update(
+        self, key: str, value: bytes, *, expected: int, ttl_s: int | None = None, is_reserved: bool = False
+    ) -> Entry:
         """See `base.Store.update`."""
         return self._write(Write(key, value, expected, self._expiry(ttl_s)))
 

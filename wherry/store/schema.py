@@ -17,6 +17,8 @@ from wherry.store.base import StoreError
 VERSION = 1
 _APPLICATION = 0x57485259  # "WHRY": lets file(1) and us tell the file from others
 PAGE_BYTES = 4096
+_OF_QUOTA = 20  # the part of a quota that is kept back, as a divisor
+_MOST_OF_QUOTA_BYTES = 16 * 1024 * 1024
 
 _TABLES = """
 CREATE TABLE log (
@@ -44,6 +46,11 @@ CREATE TRIGGER log_deletes AFTER INSERT ON log WHEN NEW.deleted BEGIN
     DELETE FROM current WHERE key = NEW.key;
 END;
 """
+
+
+def kept_back(quota_bytes: int) -> int:
+    """How much of a quota is for deletions alone."""
+    return min(max(quota_bytes // _OF_QUOTA, 16 * PAGE_BYTES), quota_bytes // 4, _MOST_OF_QUOTA_BYTES)
 
 
 def connect(path: Path, *, cache_kib: int) -> sqlite3.Connection:
@@ -80,4 +87,7 @@ def prepare(connection: sqlite3.Connection, path: Path, quota_bytes: int) -> Non
             f"PRAGMA user_version = {VERSION}; {_TABLES} COMMIT;"
         )
     if quota_bytes:
-        connection.execute(f"PRAGMA max_page_count = {max(quota_bytes // PAGE_BYTES, 1)}")
+        # Above what is there already some pages must be free to use, or nothing could be deleted.
+        there = connection.execute("PRAGMA page_count").fetchone()[0]
+        most = max(quota_bytes, there * PAGE_BYTES + kept_back(quota_bytes)) // PAGE_BYTES
+        connection.execute(f"PRAGMA max_page_count = {most}")

@@ -25,6 +25,7 @@ from wherry.store.base import (
     Event,
     FutureRevision,
     KeyMissing,
+    OutOfSpace,
     Page,
     RevisionMismatch,
     Sink,
@@ -35,6 +36,7 @@ from wherry.store.base import (
 from wherry.store.fanout import Fanout
 from wherry.store.files import Files
 from wherry.store.retention import History, Retention
+from wherry.store.space import is_full
 from wherry.store.writes import Write, apply_write, written
 from wherry.store.writing import WriterThread
 
@@ -55,6 +57,8 @@ class _Batch:
     rows: list[writing.Row] = field(default_factory=list)
     events: list[Event] = field(default_factory=list)
     outcomes: list[tuple[asyncio.Future[Entry], Entry | StoreError]] = field(default_factory=list)
+    deletions: _Queue = field(default_factory=list)
+    """Those of the writes that may be tried again with the reserve."""
 
 
 class SqliteStore:
@@ -64,10 +68,12 @@ class SqliteStore:
         self._clock = clock
         self._thread = thread
         self._files = files
+        self._space = files.space
         self._loop = asyncio.get_running_loop()
         self._compacted, self._revision = reading.read_state(files.decider)
         self._forget_upto = self._compacted
         self._shrinking = False
+        self._keeping = False  # whether the reserve on the disk is to be laid by again
         self._queue: _Queue = []
         self._pump_due = False
         self._batches_since_step = self._rows_since_step = 0
@@ -81,7 +87,7 @@ class SqliteStore:
     async def open(
         cls, path: Path | str, clock: Clock, *, quota_bytes: int = 0, retention: Retention | None = None
     ) -> SqliteStore:
-        """Open the file at `path`, made if it is not there. `quota_bytes` bounds its size (0: not).
+        """Open the file at `path`, made if it is not there. `quota_bytes` bounds its size (0: the disk does).
 
         Raises StoreError when another process has it open or it cannot be read.
         """
@@ -136,9 +142,11 @@ class SqliteStore:
         """See `base.Store.create`."""
         return await self._write(Write(key, value, None, self._expiry(ttl_s)))
 
-    async def update(self, key: str, value: bytes, *, expected: int, ttl_s: int | None = None) -> Entry:
+    async def update(
+        self, key: str, value: bytes, *, expected: int, ttl_s: int | None = None, is_reserved: bool = False
+    ) -> Entry:
         """See `base.Store.update`."""
-        return await self._write(Write(key, value, expected, self._expiry(ttl_s)))
+        return await self._write(Write(key, value, expected, self._expiry(ttl_s), is_reserved))
 
     async def delete(self, key: str, *, expected: int) -> Entry:
         """See `base.Store.delete`."""
@@ -193,7 +201,7 @@ class SqliteStore:
         self._alarm.cancel()
         self._history.close()
         self._forget_upto = self._compacted
-        self._shrinking = False
+        self._shrinking = self._keeping = False
         while self._queue or self._thread.busy:
             await self._change()
         self._fanout.close()
@@ -256,6 +264,8 @@ class SqliteStore:
             self._start_forgetting()
         elif self._shrinking:
             self._thread.run(lambda: writing.shrink(self._files.writer), self._shrank)
+        elif self._keeping:
+            self._thread.run(self._space.keep, self._kept)
 
     def _start_batch(self) -> None:
         taken, self._queue = self._queue[:_BATCH], self._queue[_BATCH:]
@@ -289,6 +299,11 @@ class SqliteStore:
             except StoreError as error:
                 batch.outcomes.append((future, error))
                 continue
+            if self._space.refuses(self._files.decider, event, is_reserved=write.is_reserved):
+                batch.outcomes.append((future, OutOfSpace()))
+                continue
+            if event.deleted:
+                batch.deletions.append((write, future))
             revision += 1
             pending[write.key] = None if event.deleted else event.entry
             batch.rows.append(writing.row_of(event, write.expires_at))
@@ -300,6 +315,8 @@ class SqliteStore:
         """The batch is on disk, or failed as a whole: tell watchers, then writers."""
         if error is not None:
             log.error("cannot write %d versions: %s", len(batch.rows), error)
+            if is_full(error):
+                error = self._make_room(batch)
         elif batch.rows:
             self._fanout.publish(batch.events)
             self._revision = batch.rows[-1].revision
@@ -308,13 +325,27 @@ class SqliteStore:
         for future, outcome in batch.outcomes:
             if future.done():
                 continue
-            if error is not None:
+            if isinstance(error, OutOfSpace):
+                future.set_exception(error)
+            elif error is not None:
                 future.set_exception(_failed("write", error))
             elif isinstance(outcome, Entry):
                 future.set_result(outcome)
             else:
                 future.set_exception(outcome)
+        if self._space.is_short:
+            self._forget(self._revision)
+        self._keeping = self._space.can_be_kept(self._files.decider) and not self._closing
         self._finished()
+
+    def _make_room(self, batch: _Batch) -> OutOfSpace:
+        """The disk is full, though it seemed to have room: the deletions of the batch get the reserve."""
+        self._space.forget()
+        if self._space.give_up():
+            again = {future for _, future in batch.deletions}
+            self._queue[:0] = batch.deletions
+            batch.outcomes = [outcome for outcome in batch.outcomes if outcome[0] not in again]
+        return OutOfSpace()
 
     def _finished(self) -> None:
         self._tell_change()
@@ -340,6 +371,7 @@ class SqliteStore:
             log.error("cannot compact the history up to revision %d: %s", upto, error)
             self._forget_upto = self._compacted  # the next writes ask again
         else:
+            self._space.forget()
             self._compacted = upto
             self._shrinking = self._compacted >= self._forget_upto and not self._closing
         self._finished()
@@ -348,6 +380,12 @@ class SqliteStore:
         if error is not None:
             log.error("cannot give free pages back: %s", error)
         self._shrinking = bool(more) and not self._closing
+        self._finished()
+
+    def _kept(self, _: None, error: Exception | None) -> None:
+        self._keeping = False
+        if error is not None:
+            log.error("cannot lay the reserve by again: %s", error)
         self._finished()
 
     # Expiry.

@@ -17,12 +17,14 @@ class Write:
 
     `value` None deletes. `expected` is the revision the key must be at, None that it must not
     exist. `expires_at` is the wall-clock time (Unix seconds) at which the key deletes itself.
+    `is_reserved` marks a step of a deletion (see `Store.update`).
     """
 
     key: str
     value: bytes | None
     expected: int | None
     expires_at: float | None = None
+    is_reserved: bool = False
 
 
 def apply_write(write: Write, current: Entry | None, revision: int) -> Event:

@@ -71,10 +71,14 @@ class VersionView:
         """See `Store.create`."""
         return await self._store.create(key, self._stored(value), ttl_s=ttl_s)
 
-    async def update(self, key: str, value: bytes, *, expected: int, ttl_s: int | None = None) -> Entry:
+    async def update(
+        self, key: str, value: bytes, *, expected: int, ttl_s: int | None = None, is_reserved: bool = False
+    ) -> Entry:
         """See `Store.update`."""
         try:
-            return await self._store.update(key, self._stored(value), expected=expected, ttl_s=ttl_s)
+            return await self._store.update(
+                key, self._stored(value), expected=expected, ttl_s=ttl_s, is_reserved=is_reserved
+            )
         except RevisionMismatch as error:
             raise self._overtaken(error) from error
 
