@@ -20,6 +20,7 @@ from wherry.api.core.pods import PODS
 from wherry.api.core.service_accounts import SERVICE_ACCOUNTS
 from wherry.api.core.services import SERVICES
 from wherry.api.discovery.endpoint_slices import ENDPOINT_SLICES
+from wherry.api.policy.pod_disruption_budgets import POD_DISRUPTION_BUDGETS
 from wherry.api.resource import Resource
 from wherry.apiserver.user import AUTHENTICATED, User
 from wherry.client.api import Client
@@ -125,6 +126,29 @@ async def test_a_deployment_with_its_service(cluster: Cluster) -> None:
     stored = await admin.get(DEPLOYMENTS, "web", "default")
     assert stored["metadata"]["annotations"] == {"deployment.kubernetes.io/revision": "1"}
     assert stored["metadata"]["generation"] == 1
+
+
+async def test_a_budget_lets_go_as_many_as_it_says(cluster: Cluster) -> None:
+    admin = cluster.admin
+    await admin.create(DEPLOYMENTS, deployment(3))
+    await eventually(lambda: _count(cluster, 3))
+    budget = {"minAvailable": 2, "selector": {"matchLabels": {"app": "web"}}}
+    meta = {"name": "web", "namespace": "default"}
+    await admin.create(POD_DISRUPTION_BUDGETS, {"metadata": meta, "spec": budget})
+    await cluster.ready(await cluster.pods())
+
+    async def allows(count: int) -> bool:
+        status = (await admin.get(POD_DISRUPTION_BUDGETS, "web", "default")).get("status") or {}
+        return status.get("disruptionsAllowed") == count and status.get("expectedPods") == 3
+
+    await eventually(lambda: allows(1))
+    first, second, _ = [name_of(pod) for pod in await cluster.pods()]
+    eviction = {"apiVersion": "policy/v1", "kind": "Eviction", "metadata": {"name": first}}
+    await admin.create_subresource(PODS, first, "default", "eviction", eviction)
+    eviction = {**eviction, "metadata": {"name": second}}
+    with pytest.raises(ApiError, match="Cannot evict pod") as refused:
+        await admin.create_subresource(PODS, second, "default", "eviction", eviction)
+    assert refused.value.code == 429
 
 
 @pytest.mark.parametrize("propagation", ["Background", "Foreground"])

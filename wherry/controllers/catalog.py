@@ -5,6 +5,7 @@ from __future__ import annotations
 from wherry.controllers.base import Controller
 from wherry.controllers.cluster_role_aggregation import ClusterRoleAggregation
 from wherry.controllers.deployment.controller import Deployments
+from wherry.controllers.disruption.controller import Disruption
 from wherry.controllers.endpoints.endpoints import EndpointsController
 from wherry.controllers.endpoints.slice_controller import EndpointSlices
 from wherry.controllers.garbage.collector import GarbageCollector
@@ -39,6 +40,7 @@ CONTROLLERS: tuple[type[Controller], ...] = (
     VolumeProtection,
     ClusterRoleAggregation,
     PolicyStatus,
+    Disruption,
     Namespaces,
     GarbageCollector,
 )

@@ -1,0 +1,126 @@
+"""Budgets follow their pods and workloads."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from tests.controllers.bench import Bench, running
+from wherry.api.apps.deployments import DEPLOYMENTS
+from wherry.api.apps.replica_sets import REPLICA_SETS
+from wherry.api.batch.jobs import JOBS
+from wherry.api.core.pods import PODS
+from wherry.api.policy.pod_disruption_budgets import POD_DISRUPTION_BUDGETS
+from wherry.controllers.disruption.controller import Disruption
+from wherry.objects.meta import Object
+
+READY = [{"type": "Ready", "status": "True"}]
+DEPLOYMENT: Object = {
+    "metadata": {"name": "web", "namespace": "default", "uid": "d"},
+    "spec": {"replicas": 4, "template": {"metadata": {"labels": {"app": "web"}}}},
+}
+
+
+def owned_by(kind: str, name: str, uid: str, api_version: str = "apps/v1") -> list[Object]:
+    return [{"apiVersion": api_version, "kind": kind, "name": name, "uid": uid, "controller": True}]
+
+
+def pod(name: str, owners: list[Object] | None = None) -> Object:
+    meta = {"name": name, "namespace": "default", "labels": {"app": "web"}, "ownerReferences": owners or []}
+    return {"metadata": meta, "spec": {}, "status": {"conditions": READY}}
+
+
+def budget(**spec: Any) -> Object:
+    selector = {"matchLabels": {"app": "web"}}
+    return {
+        "metadata": {"name": "b", "namespace": "default", "generation": 1},
+        "spec": {"selector": selector, **spec},
+    }
+
+
+async def counts(bench: Bench) -> tuple[int, int, int, int]:
+    status = (await bench.get(POD_DISRUPTION_BUDGETS, "b"))["status"]
+    names = ("expectedPods", "desiredHealthy", "currentHealthy", "disruptionsAllowed")
+    allowed, healthy, wanted, expected = (status[name] for name in reversed(names))
+    return expected, wanted, healthy, allowed
+
+
+async def test_a_number_is_held_against_the_pods_there_are() -> None:
+    async with running(Disruption) as bench:
+        await bench.create(POD_DISRUPTION_BUDGETS, budget(minAvailable=1))
+        assert await counts(bench) == (0, 1, 0, 0)
+        assert "NoPods: No matching pods found" in bench.events()
+        for name in ("one", "two"):
+            await bench.create(PODS, pod(name))
+        assert await counts(bench) == (2, 1, 2, 1)
+        stored = await bench.get(PODS, "two")
+        await bench.set_status(PODS, stored, conditions=[{"type": "Ready", "status": "False"}])
+        await bench.settle()
+        assert await counts(bench) == (2, 1, 1, 0)
+
+
+async def test_a_share_is_of_what_the_deployment_wants() -> None:
+    rs: Object = {
+        "metadata": {
+            "name": "web-1",
+            "namespace": "default",
+            "uid": "rs",
+            "ownerReferences": owned_by("Deployment", "web", "d"),
+        },
+        "spec": {"replicas": 3},
+    }
+    pods = [(PODS, pod(f"p{n}", owned_by("ReplicaSet", "web-1", "rs"))) for n in range(3)]
+    before = [(DEPLOYMENTS, DEPLOYMENT), (REPLICA_SETS, rs), *pods]
+    async with running(Disruption, before=before) as bench:
+        uids = {r: (await bench.all(r))[0]["metadata"]["uid"] for r in (DEPLOYMENTS, REPLICA_SETS)}
+        await bench.client.patch(
+            REPLICA_SETS,
+            "web-1",
+            "default",
+            {"metadata": {"ownerReferences": owned_by("Deployment", "web", uids[DEPLOYMENTS])}},
+        )
+        for number in range(3):
+            owners = owned_by("ReplicaSet", "web-1", uids[REPLICA_SETS])
+            await bench.client.patch(PODS, f"p{number}", "default", {"metadata": {"ownerReferences": owners}})
+        await bench.create(POD_DISRUPTION_BUDGETS, budget(minAvailable="50%"))
+        assert await counts(bench) == (4, 2, 3, 1)
+        await bench.client.patch(DEPLOYMENTS, "web", "default", {"spec": {"replicas": 6}})
+        await bench.settle()
+        assert await counts(bench) == (6, 3, 3, 0)
+
+
+async def test_pods_nobody_manages_are_told_of() -> None:
+    async with running(Disruption, before=[(PODS, pod("one"))]) as bench:
+        await bench.create(POD_DISRUPTION_BUDGETS, budget(maxUnavailable=1))
+        assert await counts(bench) == (0, 0, 1, 0)
+        (told,) = [event for event in bench.events() if event.startswith("UnmanagedPods")]
+        assert "(selector: app=web)" in told
+
+
+async def test_what_has_no_scale_fails_safe() -> None:
+    before = [
+        (JOBS, {"metadata": {"name": "j", "namespace": "default"}, "spec": {}}),
+        (PODS, pod("one", owned_by("Job", "j", "uid-j", "batch/v1"))),
+    ]
+    async with running(Disruption, before=before) as bench:
+        await bench.create(POD_DISRUPTION_BUDGETS, budget(maxUnavailable=1))
+        status = (await bench.get(POD_DISRUPTION_BUDGETS, "b"))["status"]
+        why = "jobs.batch does not implement the scale subresource"
+        assert (status["disruptionsAllowed"], status["conditions"][0]["message"]) == (0, why)
+        wanted = f"CalculateExpectedPodCountFailed: Failed to calculate the number of expected pods: {why}"
+        assert wanted in bench.events()
+
+
+async def test_an_eviction_that_comes_to_nothing_is_given_back() -> None:
+    async with running(Disruption, before=[(PODS, pod("one")), (PODS, pod("two"))]) as bench:
+        stored = await bench.create(POD_DISRUPTION_BUDGETS, budget(minAvailable=1))
+        stored = await bench.get(POD_DISRUPTION_BUDGETS, "b")
+        noted = {"one": "2026-01-01T00:00:00Z"}
+        await bench.set_status(POD_DISRUPTION_BUDGETS, stored, disruptedPods=noted, disruptionsAllowed=0)
+        await bench.settle()
+        assert await counts(bench) == (2, 1, 1, 0)
+        await bench.clock.advance(121)
+        await bench.settle()
+        assert await counts(bench) == (2, 1, 2, 1)
+        assert any(
+            event.startswith("NotDeleted: Pod was expected by PDB default/b") for event in bench.events()
+        )

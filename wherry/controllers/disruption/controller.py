@@ -1,0 +1,151 @@
+"""The controller of PodDisruptionBudgets: counts their pods and writes what that leaves room for."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Iterable
+from typing import ClassVar
+
+from wherry.api.core.pod_conditions import is_ready
+from wherry.api.core.pods import PODS
+from wherry.api.policy.pod_disruption_budgets import POD_DISRUPTION_BUDGETS
+from wherry.api.resource import Resource
+from wherry.client.cache import Cache
+from wherry.client.events import NORMAL, WARNING
+from wherry.controllers.base import Controller, Environment, Mapper
+from wherry.controllers.disruption.plan import (
+    count_healthy,
+    needs_scale,
+    plan_evictions,
+    plan_failed_status,
+    plan_status,
+    plan_wanted,
+)
+from wherry.controllers.disruption.scales import CACHED, NoScale, Scales
+from wherry.objects.errors import ApiError
+from wherry.objects.meta import (
+    Object,
+    controller_of,
+    is_deleting,
+    key_of,
+    labels_of,
+    namespace_of,
+)
+from wherry.objects.selectors import Selector, from_label_selector
+
+PORTION = 1000
+"""How many pods are held against a selector before others get their turn."""
+REST_PER_POD_S = 0.001
+LONGEST_REST_S = 1.0
+UNMANAGED = (
+    "Pods selected by this PodDisruptionBudget (selector: {}) were found to be unmanaged. As a result, the "
+    "status of the PDB cannot be calculated correctly, which may result in undefined behavior. "
+    'To account for these pods please set ".spec.minAvailable" field of the PDB to an integer value.'
+)
+
+
+def selector_of(budget: Object) -> Selector:
+    """The pods a budget is about: with an empty selector all of the namespace, without one none."""
+    return from_label_selector((budget.get("spec") or {}).get("selector"))
+
+
+def _facts(pod: Object) -> tuple[object, ...]:
+    """All of a pod a budget's status depends on."""
+    return labels_of(pod), is_ready(pod), is_deleting(pod), controller_of(pod)
+
+
+def pod_to_budgets(cache: Cache, old: Object | None, new: Object | None) -> Iterable[str]:
+    """A pod's event concerns the budgets that select it, or did."""
+    if old is not None and new is not None and _facts(old) == _facts(new):
+        return
+    labels = [labels_of(pod) for pod in (old, new) if pod is not None]
+    for budget in cache.list(POD_DISRUPTION_BUDGETS, namespace_of(new or old or {})):
+        selector = selector_of(budget)
+        if any(selector.matches(each) for each in labels):
+            yield key_of(budget)
+
+
+def workload_to_budgets(cache: Cache, old: Object | None, new: Object | None) -> Iterable[str]:
+    """A workload of another size concerns the budgets that select its pods (by its template)."""
+    before, after = ((obj or {}).get("spec") or {} for obj in (old, new))
+    if before.get("replicas") == after.get("replicas"):
+        return
+    template = (after or before).get("template") or {}
+    for budget in cache.list(POD_DISRUPTION_BUDGETS, namespace_of(new or old or {})):
+        if selector_of(budget).matches(labels_of(template)):
+            yield key_of(budget)
+
+
+class Disruption(Controller):
+    """Writes the status of budgets."""
+
+    name = "disruption"
+    component = "controllermanager"
+    primary = POD_DISRUPTION_BUDGETS
+    watches: ClassVar = {PODS: pod_to_budgets, **dict.fromkeys(CACHED, workload_to_budgets)}
+
+    def __init__(self, environment: Environment) -> None:
+        self._scales = Scales(environment.cache, environment.client, environment.config)
+        self._rest_until: dict[str, float] = {}
+        super().__init__(environment)
+
+    def map_event(self, resource: Resource, mapper: Mapper, old: Object | None, new: Object | None) -> None:
+        """Queue the budgets an event concerns; those of many pods after their rest."""
+        for key in mapper(self.cache, old, new):
+            self.queue.add_after(key, self._rest_until.get(key, 0.0) - self.clock.monotonic())
+
+    async def sync(self, key: str) -> float | None:
+        """Write the budget's status, or that it cannot be worked out."""
+        budget = self.cache.get(POD_DISRUPTION_BUDGETS, key)
+        if budget is None:
+            self._rest_until.pop(key, None)
+            return None
+        pods = await self._pods_of(budget)
+        rest_s = min(len(pods) * REST_PER_POD_S, LONGEST_REST_S)
+        self._rest_until[key] = self.clock.monotonic() + rest_s
+        try:
+            return await self._write(budget, pods)
+        except (NoScale, ValueError) as error:
+            message = f"Failed to calculate the number of expected pods: {error}"
+            self.events.event(budget, WARNING, "CalculateExpectedPodCountFailed", message)
+            await self.write_status(budget, plan_failed_status(budget, str(error), self.clock.now()))
+            raise
+        except ApiError as error:
+            if error.code != 409:
+                await self.write_status(budget, plan_failed_status(budget, str(error), self.clock.now()))
+            raise
+
+    async def _write(self, budget: Object, pods: list[Object]) -> float | None:
+        if not pods:
+            self.events.event(budget, NORMAL, "NoPods", "No matching pods found")
+        expected = len(pods)
+        if needs_scale(budget):
+            expected, unmanaged = await self._scales.expected(pods)
+            if unmanaged:
+                text = UNMANAGED.format(selector_of(budget))
+                self.events.event(budget, WARNING, "UnmanagedPods", text)
+        now = self.clock.now()
+        evictions = plan_evictions(budget, pods, now)
+        for pod in evictions.overdue:
+            message = f"Pod was expected by PDB {key_of(budget)} to be deleted but it wasn't"
+            self.events.event(pod, WARNING, "NotDeleted", message)
+        status = plan_status(
+            budget,
+            healthy=count_healthy(pods, evictions.pending),
+            wanted=plan_wanted(budget, expected),
+            expected=expected,
+            pending=evictions.pending,
+            now=now,
+        )
+        await self.write_status(budget, status)
+        return evictions.recheck_s
+
+    async def _pods_of(self, budget: Object) -> list[Object]:
+        selector = selector_of(budget)
+        found = []
+        for number, pod in enumerate(self.cache.list(PODS, namespace_of(budget))):
+            if number % PORTION == PORTION - 1:
+                await asyncio.sleep(0)
+            if selector.matches(labels_of(pod)):
+                found.append(pod)
+        return found
