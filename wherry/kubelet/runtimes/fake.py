@@ -80,7 +80,7 @@ class FakeRuntime:
             spec.attempt,
             True,
             self._clock.now(),
-            () if spec.host_network else (f"10.0.0.{number}",),
+            () if spec.host_network else (f"10.0.{number // 256}.{number % 256}",),
             spec.host_network,
         )
         self._tell("started", sandbox_id, spec.uid)
