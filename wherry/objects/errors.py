@@ -11,6 +11,7 @@ import json
 import threading
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from itertools import islice
 from typing import Any
 
 from wherry.objects.meta import Object
@@ -162,9 +163,9 @@ def invalid_state(field: str, detail: str) -> FieldError:
 
 def not_supported(field: str, value: Any, supported: Iterable[str]) -> FieldError:
     """The field takes one of a few values and this is none of them."""
-    listed = ", ".join(show_value(item) for item in supported)
+    shown = listed([show_value(item) for item in islice(supported, MOST_COMPLAINTS + 1)])
     return FieldError(
-        "FieldValueNotSupported", field, f"Unsupported value: {show_value(value)}: supported values: {listed}"
+        "FieldValueNotSupported", field, f"Unsupported value: {show_value(value)}: supported values: {shown}"
     )
 
 

@@ -12,15 +12,12 @@ T = TypeVar("T")
 
 
 def frozen(value: Any) -> Hashable:
-    """A hashable stand-in for a decoded JSON value: equal exactly for values Go holds equal.
-
-    Unlike in Python, true is not 1 and 1 is not 1.0 there, so scalars carry their type.
-    """
+    """A hashable stand-in for a decoded JSON value, equal for equal ones: 1 is 1.0, but true is not 1."""
     if isinstance(value, dict):
         return dict, frozenset((key, frozen(item)) for key, item in value.items())
     if isinstance(value, list | tuple):
         return list, tuple(frozen(item) for item in value)
-    return value if isinstance(value, str) else (type(value), value)
+    return (bool, value) if isinstance(value, bool) else value
 
 
 def repeated(values: Iterable[T]) -> Iterator[tuple[int, T]]:

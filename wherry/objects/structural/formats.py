@@ -146,3 +146,7 @@ def has_format(value: str, name: str) -> bool:
     """Whether `value` is of the format called `name`; True for formats that are not known."""
     test = _FORMATS.get(name)
     return test is None or test(value)
+
+
+NAMES = tuple(_FORMATS)
+"""The formats that are known."""

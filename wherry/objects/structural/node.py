@@ -7,10 +7,11 @@ allOf, anyOf, oneOf and not are nodes too.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Hashable, Mapping
 from functools import cached_property
 from typing import Any
 
+from wherry.objects.repeats import frozen
 from wherry.objects.shape import Shape
 
 PRESERVE = "x-kubernetes-preserve-unknown-fields"
@@ -60,6 +61,12 @@ class Node:
     def default(self) -> Any:
         """The default, shared: copy it before it goes into an object."""
         return self.source.get("default")
+
+    @cached_property
+    def allowed(self) -> frozenset[Hashable] | None:
+        """The values of `enum`, frozen; None where any value is allowed."""
+        values = self.source.get("enum")
+        return frozenset(frozen(value) for value in values) if values is not None else None
 
     @cached_property
     def all_of(self) -> tuple[Node, ...]:

@@ -23,6 +23,7 @@ from wherry.objects.errors import (
     too_many,
 )
 from wherry.objects.regex import PatternError, compile_pattern
+from wherry.objects.repeats import frozen
 from wherry.objects.structural.formats import has_format
 from wherry.objects.structural.node import Node
 
@@ -50,7 +51,7 @@ def _errors(value: Any, node: Node, path: str) -> Iterator[FieldError]:
         yield _type_error(value, node, path)
         return
     source = node.source
-    if "enum" in source and not any(_same(value, allowed) for allowed in source["enum"]):
+    if node.allowed is not None and frozen(value) not in node.allowed:
         yield not_supported(path, value, source["enum"])
     if type(value) is str:
         yield from _text_errors(value, source, path)
@@ -242,11 +243,6 @@ def _closest(value: Any, parts: tuple[Node, ...], path: str) -> list[FieldError]
 
 def _of_none(message: str) -> FieldError:
     return invalid_value(NOWHERE, "", message)
-
-
-def _same(value: Any, allowed: Any) -> bool:
-    """JSON equality: true is not 1, but 1.0 is."""
-    return value == allowed and isinstance(value, bool) == isinstance(allowed, bool)
 
 
 def _canonical(value: Any) -> bytes:
