@@ -91,7 +91,7 @@ class Controller(ABC):
     async def start(self) -> None:
         """Begin working; the cache has synced. Subclasses with timers of their own extend this."""
         for number in range(self.workers):
-            self.tasks.spawn(self._work(), f"worker-{number}")
+            self.tasks.essential(self._work(), f"worker-{number}")
 
     async def close(self) -> None:
         """Stop; a sync under way is cancelled."""
@@ -178,13 +178,14 @@ class Controller(ABC):
             except QueueClosed:
                 return
             try:
-                if not self._holds.must_wait(key):
-                    await self._sync_once(key)
+                await self._sync_once(key)
             finally:
                 self.queue.done(key)
 
     async def _sync_once(self, key: str) -> None:
         try:
+            if self._holds.must_wait(key):
+                return
             recheck_s = await self.sync(key)
         except ApiError as error:
             delay_s = self.queue.add_failed(key)

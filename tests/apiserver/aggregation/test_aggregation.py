@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from typing import Any
 
 import pytest
@@ -12,6 +12,12 @@ from tests.apiserver.backing import backing, ca_bundle, publish
 from tests.apiserver.customresources.established import condition, define, until
 from tests.apiserver.customresources.samples import definition
 from tests.apiserver.rig import Rig, files, running
+from wherry.api.resource import Resource
+from wherry.apiserver.aggregation import aggregator
+from wherry.apiserver.aggregation.availability import check
+from wherry.apiserver.aggregation.local import local_services
+from wherry.apiserver.aggregation.remote import Remote, Verdict
+from wherry.apiserver.parts import Parts
 from wherry.objects.meta import Object
 
 SERVICES = "/apis/apiregistration.k8s.io/v1/apiservices"
@@ -199,3 +205,38 @@ async def test_extension_servers_are_told_whom_to_trust(rig: Rig) -> None:
     assert body["data"]["requestheader-client-ca-file"] == files().front_proxy_authority.cert.read_text()
     assert body["data"]["requestheader-client-ca-file"] != body["data"]["client-ca-file"]
     assert body["data"]["client-ca-file"].startswith("-----BEGIN CERTIFICATE-----")
+
+
+@pytest.mark.parametrize("fault", [RuntimeError("broken"), OSError("no descriptors")], ids=repr)
+async def test_a_look_that_fails_is_taken_again(
+    rig: Rig, monkeypatch: pytest.MonkeyPatch, fault: Exception
+) -> None:
+    faults = [fault]
+
+    async def breaks_once(core: Parts, remote: Remote) -> Verdict:
+        if faults:
+            raise faults.pop()
+        return await check(core, remote)
+
+    monkeypatch.setattr(aggregator, "check", breaks_once)
+    await rig.http("POST", SERVICES, api_service(caBundle=ca_bundle()))
+    body = await until(rig, f"{SERVICES}/{NAME}", lambda obj: reason(obj) == "ServiceNotFound")
+    assert condition(body, "Available") == "False"
+    assert not faults
+
+
+async def test_definitions_and_services_are_followed_after_a_fault(
+    rig: Rig, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    faults: list[Exception] = [RuntimeError("broken"), OSError("no descriptors")]
+
+    def breaks(resources: Sequence[Resource]) -> list[Object]:
+        if faults:
+            raise faults.pop()
+        return local_services(resources)
+
+    monkeypatch.setattr(aggregator, "local_services", breaks)
+    await define(rig, definition())
+    body = await until(rig, f"{SERVICES}/v1.stable.example.com", lambda obj: obj["kind"] == "APIService")
+    assert condition(body, "Available") == "True"
+    assert not faults

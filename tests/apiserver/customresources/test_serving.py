@@ -11,6 +11,9 @@ import pytest
 from tests.apiserver.customresources.established import condition, define, until
 from tests.apiserver.customresources.samples import CRDS, ROOT, cron_tab, definition, version
 from tests.apiserver.rig import Rig
+from wherry.apiserver.customresources import controller
+from wherry.apiserver.customresources.controller import CustomResources
+from wherry.objects.meta import Object
 
 CRD = f"{CRDS}/crontabs.stable.example.com"
 
@@ -245,3 +248,21 @@ async def test_no_definition_takes_the_place_of_a_built_in_kind(
     await until(rig, f"{CRDS}/{plural}.{group}", lambda obj: obj.get("code") == 404)
     _, found, _ = await rig.http("GET", path)
     assert len(found["items"]) == len(before["items"]) > 0
+
+
+async def test_a_definition_that_could_not_be_served_is_tried_again(
+    rig: Rig, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    faults: list[Exception] = [RuntimeError("broken"), OSError("no descriptors")]
+    serve = CustomResources._serve
+
+    async def breaks(self: CustomResources, crd: Object) -> None:
+        if faults:
+            raise faults.pop()
+        await serve(self, crd)
+
+    monkeypatch.setattr(controller, "RETRY_S", 0.05)
+    monkeypatch.setattr(CustomResources, "_serve", breaks)
+    await define(rig, definition())
+    await until(rig, ROOT, lambda body: body.get("kind") == "CronTabList")
+    assert not faults

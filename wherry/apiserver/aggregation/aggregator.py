@@ -6,9 +6,9 @@ fail without any object changing. Group versions served here get an APIService o
 
 from __future__ import annotations
 
-import asyncio
 import logging
 from collections.abc import Awaitable, Mapping, Sequence
+from functools import partial
 
 from wherry.api.apiregistration.api_services import API_SERVICES
 from wherry.api.core.services import SERVICES
@@ -22,6 +22,7 @@ from wherry.apiserver.discovery import version_priority
 from wherry.apiserver.ensuring import ensure
 from wherry.apiserver.parts import Parts
 from wherry.client.api import Client
+from wherry.kit.repeat import Repeater
 from wherry.kit.tasks import Tasks
 from wherry.objects.conditions import with_condition
 from wherry.objects.errors import ApiError
@@ -41,9 +42,8 @@ class Aggregator:
         self.generation = 0
         self._feeds: list[Subscription] = []
         self._tasks = Tasks("aggregation")
-        self._wakes: dict[str, asyncio.Event] = {}
-        self._checks: dict[str, asyncio.Task[None]] = {}
-        self._changed = asyncio.Event()
+        self._checks: dict[str, Repeater] = {}
+        self._syncing: Repeater | None = None
         self._watches_services = False
 
     async def start(self, core: Parts, client: Client, starter: Client) -> None:
@@ -53,9 +53,15 @@ class Aggregator:
         """
         await self._register(core, starter)
         await publish_authentication(core, starter)
+        self._syncing = Repeater(
+            "bringing API services up to date",
+            partial(self._sync, core, client),
+            self._tasks,
+            core.clock,
+            expected=(ApiError,),
+        )
         self._feeds.append(core.registry.follow(API_SERVICES, self._wake, self._wake))
-        self._tasks.spawn(self._run(core, client), "services")
-        self._changed.set()
+        self._syncing.poke()
 
     async def _register(self, core: Parts, client: Client) -> None:
         """Make the APIServices of what is built in what they should be; one nobody manages stays."""
@@ -74,11 +80,15 @@ class Aggregator:
         """Follow and check no more."""
         for feed in self._feeds:
             feed.close()
+        if self._syncing is not None:
+            await self._syncing.close()
+        for checking in self._checks.values():
+            await checking.close()
         await self._tasks.close()
 
     def registry_changed(self) -> None:
         """Group versions served here came or went."""
-        self._changed.set()
+        self._wake()
 
     def discovered(self) -> list[Object]:
         """The other servers' groups, as aggregated discovery lists them, their versions best first."""
@@ -113,18 +123,8 @@ class Aggregator:
         return self.remotes.get((parts[1], parts[2])) if len(parts) == 3 and parts[0] == "apis" else None
 
     def _wake(self, _: Sequence[CachedEvent] = ()) -> None:
-        self._changed.set()
-
-    async def _run(self, core: Parts, client: Client) -> None:
-        while True:
-            await self._changed.wait()
-            self._changed.clear()
-            try:
-                await self._sync(core, client)
-            except ApiError as error:
-                log.warning("the API services could not be brought up to date: %s", error.message)
-                await core.clock.sleep(1.0)
-                self._changed.set()
+        if self._syncing is not None:
+            self._syncing.poke()
 
     async def _sync(self, core: Parts, client: Client) -> None:
         present = _services(core)
@@ -133,20 +133,26 @@ class Aggregator:
         if wanted and not self._watches_services:
             await self._watch_services(core)
         for name in set(self._checks) - set(wanted):
-            self._checks.pop(name).cancel()
-            self._wakes.pop(name, None)
+            await self._checks.pop(name).close()
         known = {remote.name: remote for remote in self.remotes.values()}
         remotes: dict[tuple[str, str], Remote] = {}
         for name, obj in wanted.items():
             remote = known.get(name)
             if remote is None or remote.spec != obj["spec"]:
                 remote = Remote(name, obj["spec"])
-                if (task := self._checks.pop(name, None)) is not None:
-                    task.cancel()
+                if (outdated := self._checks.pop(name, None)) is not None:
+                    await outdated.close()
             remotes[remote.place] = remote
             if name not in self._checks:
-                self._wakes[name] = asyncio.Event()
-                self._checks[name] = self._tasks.spawn(self._keep_checking(core, client, remote), name)
+                self._checks[name] = Repeater(
+                    f"checking API service {name}",
+                    partial(self._check, core, client, remote),
+                    self._tasks,
+                    core.clock,
+                    longest_s=CHECK_EVERY_S,
+                    expected=(ApiError,),
+                )
+                self._checks[name].poke()
         if remotes != self.remotes:
             self.remotes = remotes
             self.generation += 1
@@ -170,8 +176,8 @@ class Aggregator:
             self._feeds.append(core.registry.follow(resource, self._wake_checks, self._wake_all_checks))
 
     def _wake_all_checks(self) -> None:
-        for wake in self._wakes.values():
-            wake.set()
+        for checking in self._checks.values():
+            checking.poke()
 
     def _wake_checks(self, events: Sequence[CachedEvent]) -> None:
         for remote in self.remotes.values():
@@ -180,30 +186,19 @@ class Aggregator:
                 obj = event.object
                 owner = obj.labels.get("kubernetes.io/service-name")
                 if obj.namespace == namespace and name in (obj.name, owner):
-                    self._wakes[remote.name].set()
+                    self._checks[remote.name].poke()
 
-    async def _keep_checking(self, core: Parts, client: Client, remote: Remote) -> None:
-        wake = self._wakes[remote.name]
-        while True:
-            wake.clear()
-            before = remote.verdict, remote.resources
-            remote.verdict = await check(core, remote)
-            if (remote.verdict, remote.resources) != before:
-                self.generation += 1
-            try:
-                await _tell(core, client, remote.name, remote.verdict)
-            except ApiError as error:
-                if error.code == 404:
-                    return
-                log.warning("the status of APIService %s: %s", remote.name, error.message)
-            # Not every failure shows in an object: look again after a while even if none changed.
-            pause = asyncio.ensure_future(core.clock.sleep(CHECK_EVERY_S))
-            woken = asyncio.ensure_future(wake.wait())
-            try:
-                await asyncio.wait({pause, woken}, return_when=asyncio.FIRST_COMPLETED)
-            finally:
-                pause.cancel()
-                woken.cancel()
+    async def _check(self, core: Parts, client: Client, remote: Remote) -> float:
+        """Look once, and write down what was seen.
+
+        Not every failure shows in an object: it is looked again after a while even if none changed.
+        """
+        before = remote.verdict, remote.resources
+        remote.verdict = await check(core, remote)
+        if (remote.verdict, remote.resources) != before:
+            self.generation += 1
+        await _tolerating(404, _tell(core, client, remote.name, remote.verdict))
+        return CHECK_EVERY_S
 
 
 def _services(core: Parts) -> list[Object]:
@@ -220,7 +215,7 @@ def _services(core: Parts) -> list[Object]:
     return found
 
 
-async def _tolerating(code: int, write: Awaitable[Object]) -> None:
+async def _tolerating(code: int, write: Awaitable[object]) -> None:
     try:
         await write
     except ApiError as error:

@@ -40,6 +40,9 @@ async def clean_up(core: Core, client: Client, name: str) -> None:
                 continue
             log.warning("deleting the objects of %s: %s", name, error.message)
             await core.clock.sleep(RETRY_S)
+        except Exception:  # the definition would never go
+            log.exception("deleting the objects of %s", name)
+            await core.clock.sleep(RETRY_S)
         else:
             return
 

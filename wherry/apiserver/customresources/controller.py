@@ -74,7 +74,7 @@ class CustomResources:
         self._feed = self._core.registry.follow(CUSTOM_RESOURCE_DEFINITIONS, self._receive, self._put_all)
         for name in self._names():
             await self._sync_or_retry(name)
-        self._tasks.spawn(self._run(), "definitions")
+        self._tasks.essential(self._run(), "definitions")
 
     async def close(self) -> None:
         """Follow no more; what is served stays until the registry is closed."""
@@ -121,6 +121,7 @@ class CustomResources:
         except Exception:
             # One definition nobody foresaw must not keep the others from being served.
             log.exception("the definition %s cannot be served", name)
+            asyncio.get_running_loop().call_later(RETRY_S, self._put, name)
 
     async def _sync(self, name: str) -> None:
         served = self._core.registry.of(CUSTOM_RESOURCE_DEFINITIONS)

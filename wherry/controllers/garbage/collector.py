@@ -18,6 +18,7 @@ from wherry.client.events import WARNING
 from wherry.controllers.base import Controller, Environment
 from wherry.controllers.garbage.graph import FOREGROUND, ORPHAN, Graph, Item, metadata_only
 from wherry.controllers.garbage.plan import Owners, Reference, judge
+from wherry.kit.repeat import Repeater
 from wherry.objects.errors import ApiError
 from wherry.objects.meta import (
     Object,
@@ -63,6 +64,7 @@ class GarbageCollector(Controller):
         )
         self._absent: OrderedDict[str, None] = OrderedDict()
         super().__init__(environment)
+        self._beginning = Repeater("beginning to collect garbage", self._begin, self.tasks, self.clock)
 
     def watch_sources(self) -> None:
         """Custom resources come and go; everything else is found out by `refresh`."""
@@ -75,7 +77,7 @@ class GarbageCollector(Controller):
     async def start(self) -> None:
         """Begin following everything; collecting starts once all of it was listed."""
         await self._world.start()
-        self.tasks.spawn(self._begin(), "begin")
+        self._beginning.poke()
 
     async def _begin(self) -> None:
         await self.refresh()
@@ -84,6 +86,7 @@ class GarbageCollector(Controller):
 
     async def close(self) -> None:
         """Stop collecting, then following."""
+        await self._beginning.close()
         await super().close()
         await self._world.close()
 

@@ -1,0 +1,69 @@
+"""Every controller goes on after whatever fails once: its sync, its client, the memory of its writes."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from tests.controllers.bench import running
+from wherry.api.core.config_maps import CONFIG_MAPS
+from wherry.api.core.pods import PODS
+from wherry.controllers.base import Controller
+from wherry.controllers.catalog import CONTROLLERS
+from wherry.controllers.config import ControllerConfig, builtin_resources
+from wherry.controllers.garbage.collector import GarbageCollector
+
+FAULTS = [RuntimeError("broken"), OSError("no descriptors"), KeyError("spec")]
+
+
+@pytest.mark.parametrize("kind", CONTROLLERS, ids=lambda kind: kind.name)
+@pytest.mark.parametrize("place", ["sync", "holds"])
+async def test_no_fault_costs_a_worker_or_the_key(kind: type[Controller], place: str) -> None:
+    async with running(kind) as bench:
+        (controller,) = bench.controllers.controllers
+        before = len(controller.tasks)
+        faults: list[Exception] = [*FAULTS]
+        seen: list[str] = []
+        sync, must_wait = controller.sync, controller._holds.must_wait
+
+        async def breaking_sync(key: str) -> float | None:
+            if place == "sync" and faults:
+                raise faults.pop()
+            seen.append(key)
+            return await sync(key)
+
+        def breaking_wait(key: str) -> bool:
+            if place == "holds" and faults:
+                raise faults.pop()
+            return must_wait(key)
+
+        controller.sync = breaking_sync  # type: ignore[method-assign]
+        controller._holds.must_wait = breaking_wait  # type: ignore[method-assign]
+        controller.queue.add("default/absent")
+        await bench.settle()
+        await bench.clock.advance(1)
+        assert not faults
+        assert "default/absent" in seen
+        assert len(controller.tasks) == before
+
+
+@pytest.mark.parametrize("fault", FAULTS, ids=repr)
+async def test_the_collector_begins_although_the_first_look_failed(fault: Exception) -> None:
+    faults = [fault]
+
+    def resources() -> Any:
+        if faults:
+            raise faults.pop()
+        return builtin_resources()
+
+    async with running(GarbageCollector, config=ControllerConfig(resources=resources)) as bench:
+        await bench.clock.advance(1)
+        await bench.settle()
+        owner = await bench.create(CONFIG_MAPS, {"metadata": {"name": "o", "namespace": "default"}})
+        reference = {"apiVersion": "v1", "kind": "ConfigMap", "name": "o", "uid": owner["metadata"]["uid"]}
+        meta = {"name": "p", "namespace": "default", "ownerReferences": [reference]}
+        await bench.create(PODS, {"metadata": meta, "spec": {}})
+        await bench.client.delete(CONFIG_MAPS, "o", "default")
+        await bench.settle()
+        assert await bench.all(PODS) == []
