@@ -60,6 +60,10 @@ def test_what_is_dumped_is_read_back(tmp_path: Path) -> None:
             HEAD + "spec: {disableAdmissionPlugins: {a: b}}",
             "disable_admission_plugins: {'a': 'b'} is no list",
         ),
+        (
+            HEAD + "spec: {allowedUnsafeSysctls: [net.core.somaxconn, kernel.core_pattern]}",
+            "allowed_unsafe_sysctls: 'kernel.core_pattern' is set for the whole machine",
+        ),
         (HEAD + "spec: {logLevel: loud}", "use one of DEBUG, INFO"),
         (HEAD + "metadata: {name: Bad_Name}", "is no cluster name"),
     ],

@@ -120,7 +120,13 @@ class LiveCluster:
 
     def _run(self, command: list[str], stdin: str, timeout_s: float) -> Done:
         done = subprocess.run(
-            command, env=self.environment, input=stdin, capture_output=True, text=True, timeout=timeout_s
+            command,
+            env=self.environment,
+            input=stdin,
+            capture_output=True,
+            text=True,
+            timeout=timeout_s,
+            umask=0o077,  # the strictest: nothing may rely on a lax one
         )
         return Done(code=done.returncode, out=done.stdout, err=done.stderr)
 

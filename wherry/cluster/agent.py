@@ -132,6 +132,8 @@ def _assemble(
         cluster_domain=config.cluster_domain,
         cgroup_root=node.cgroup_root,
         restrict_oom_score=not facts.can_lower_oom_score,
+        apparmor=facts.apparmor,
+        allowed_unsafe_sysctls=config.allowed_unsafe_sysctls,
     )
     kubelet = Kubelet(kubelet_config, client, runtime, clock, random)
     server_config = KubeletServerConfig(

@@ -38,8 +38,9 @@ class ClusterConfig:
     `api_port` and `kubelet_port` are TCP ports; `api_host` is the address the API server listens
     on. Ranges are CIDRs. `node_ports` is an inclusive range. `proxy_mode` names a proxy backend.
     `runtime_config` turns API versions off and on, as `wherry.api.serving` says. The two lists of
-    admission plugins, by upstream's names, change which of them run. A component that has not
-    answered for `watchdog_seconds` is started again, 0 for never.
+    admission plugins, by upstream's names, change which of them run. Pods may set the kernel parameters
+    `allowed_unsafe_sysctls` (or all that begin like one ending in `*`) beside the safe ones. A component
+    that has not answered for `watchdog_seconds` is started again, 0 for never.
     """
 
     name: str = "default"
@@ -55,6 +56,7 @@ class ClusterConfig:
     runtime_config: Mapping[str, bool] = setting(default_factory=dict)
     enable_admission_plugins: tuple[str, ...] = ()
     disable_admission_plugins: tuple[str, ...] = ()
+    allowed_unsafe_sysctls: tuple[str, ...] = ()
     log_level: str = "INFO"
     watchdog_seconds: int = 30
 
@@ -84,6 +86,7 @@ _YAML_FIELDS = {
     "runtimeConfig": "runtime_config",
     "enableAdmissionPlugins": "enable_admission_plugins",
     "disableAdmissionPlugins": "disable_admission_plugins",
+    "allowedUnsafeSysctls": "allowed_unsafe_sysctls",
     "logLevel": "log_level",
     "watchdogSeconds": "watchdog_seconds",
 }
@@ -303,6 +306,19 @@ def _names(value: Any) -> tuple[str, ...]:
     return tuple(name for part in parts if (name := part.strip()))
 
 
+def _sysctls(value: Any) -> tuple[str, ...]:
+    from wherry.kubelet.sysctls import is_namespaced
+
+    names = _names(value)
+    for name in names:
+        if not is_namespaced(name):
+            raise ValueError(
+                f"{name!r} is set for the whole machine; use some of net.*, kernel.shm*, kernel.msg*, "
+                "kernel.sem, fs.mqueue.*"
+            )
+    return names
+
+
 def _one_of(choices: tuple[str, ...]) -> Any:
     def parse(value: Any) -> str:
         if str(value) not in choices:
@@ -326,6 +342,7 @@ _PARSERS: Mapping[str, Any] = {
     "runtime_config": _switches,
     "enable_admission_plugins": _names,
     "disable_admission_plugins": _names,
+    "allowed_unsafe_sysctls": _sysctls,
     "log_level": _one_of(LOG_LEVELS),
     "watchdog_seconds": _seconds,
 }

@@ -43,6 +43,10 @@ GC_THRESHOLDS = (50_000, 20, 100)
 would look at the whole heap again and again, a third of the time spent in writes (docs/performance.md).
 """
 
+UMASK = 0o022
+"""Whatever the shell's was: containers see files and directories that we and containerd make (resolv.conf,
+`/`); what is private has a mode of its own."""
+
 Component = Callable[[ClusterConfig, ClusterPaths, asyncio.Event], Awaitable[None]]
 """Runs until the event is set. Raises PermanentError for what cannot be mended by a restart."""
 
@@ -54,6 +58,7 @@ def main(component: str, run: Component) -> None:
     faulthandler.enable()
     faulthandler.register(DUMP_SIGNAL, all_threads=True)
     gc.set_threshold(*GC_THRESHOLDS)
+    os.umask(UMASK)
     try:
         config = read_config_file(paths.config, ClusterConfig(name=name))
         set_up_logging(config.log_level)

@@ -1,4 +1,4 @@
-"""Whether this node has room for a pod that was bound to it.
+"""Whether this node can take a pod that was bound to it, and has room for it.
 
 The scheduler sees to it, but a pod can be bound by hand, or two schedulers may both see the last place.
 Pure; texts are upstream's.
@@ -13,6 +13,9 @@ from wherry.kubelet.cgroups import pod_request, qos_class
 from wherry.kubelet.eviction.messages import REASON, node_condition
 from wherry.kubelet.eviction.ranking import is_critical
 from wherry.kubelet.pod import is_terminal, spec_of
+from wherry.kubelet.sysctls import REASON as SYSCTL_FORBIDDEN
+from wherry.kubelet.sysctls import find_forbidden
+from wherry.kubelet.unsupported import refuse_at_node
 from wherry.objects.quantity import milli, whole
 from wherry.objects.taints import tolerates_any
 
@@ -24,11 +27,21 @@ def find_objection(
     others: Sequence[Mapping[str, Any]],
     allocatable: Mapping[str, str],
     pressure: Sequence[str] = (),
+    *,
+    unsafe_sysctls: Sequence[str] = (),
+    apparmor: bool = True,
 ) -> tuple[str, str] | None:
     """(reason, message) why `pod` cannot run beside `others`, None when it can.
 
-    `pressure` are the node's pressure conditions that are true.
+    `pressure` are the node's pressure conditions that are true. `unsafe_sysctls` may be set beside the safe
+    ones. `apparmor` tells whether the machine enforces AppArmor profiles.
     """
+    forbidden = find_forbidden(pod, unsafe_sysctls)
+    if forbidden:
+        return SYSCTL_FORBIDDEN, forbidden
+    refusal = refuse_at_node(pod, apparmor=apparmor)
+    if refusal is not None:
+        return refusal
     if pressure and not _withstands(pod, pressure):
         return REASON, f"Pod was rejected: {node_condition(pressure)}"
     beside = [other for other in others if not is_terminal(other)]

@@ -131,6 +131,14 @@ def _amount(container: Mapping[str, Any], kind: str, name: str) -> int:
 
 
 def _pod_amount(pod: Mapping[str, Any], kind: str, name: str, *, all_of: bool) -> int:
+    amount = _own_amount(pod, kind, name, all_of=all_of)
+    overhead = (spec_of(pod).get("overhead") or {}).get(name)
+    if overhead is None or (all_of and not amount):
+        return amount
+    return amount + (milli(overhead) if name == "cpu" else whole(overhead))
+
+
+def _own_amount(pod: Mapping[str, Any], kind: str, name: str, *, all_of: bool) -> int:
     own = (spec_of(pod).get("resources") or {}).get(kind) or {}
     if name in own:
         return milli(own[name]) if name == "cpu" else whole(own[name])

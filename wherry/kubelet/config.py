@@ -23,7 +23,9 @@ class KubeletConfig:
     sizes in bytes. `eviction_*` are the amounts or shares of which at least so much must be left: with less
     the node reports pressure and evicts pods. Unused images older than `image_least_age_s` go when the disk
     is used to more than `image_gc_high_percent`, until it is to `image_gc_low_percent`.
-    `restrict_oom_score` tells that the kernel does not let the agent protect processes from being killed.
+    `apparmor` tells whether the machine enforces its profiles; `allowed_unsafe_sysctls` are parameters (or
+    beginnings, ending in `*`) pods may set beside the safe ones. `restrict_oom_score` tells that the kernel
+    does not let the agent protect processes from being killed.
     """
 
     node_name: str
@@ -45,6 +47,8 @@ class KubeletConfig:
     register_taints: Sequence[Mapping[str, str]] = ()
     provider_id: str = ""
     restrict_oom_score: bool = False
+    apparmor: bool = True
+    allowed_unsafe_sysctls: Sequence[str] = ()
     lease_period_s: float = 10.0
     status_period_s: float = 300.0
     parallel_pulls: int = 3

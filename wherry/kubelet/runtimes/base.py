@@ -80,6 +80,8 @@ class SandboxSpec:
     annotations: Mapping[str, str] = field(default_factory=dict)
     security: Mapping[str, object] = field(default_factory=dict)
     """The pod's `spec.securityContext`, as in the API."""
+    privileged: bool = False
+    """Whether any of its containers is: the runtime refuses privileged containers in other sandboxes."""
     runtime_handler: str = ""
 
 

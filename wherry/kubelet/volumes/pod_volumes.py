@@ -123,8 +123,9 @@ class PodVolumes:
 
 
 def _mounted(pod: Mapping[str, Any]) -> list[Mapping[str, Any]]:
-    """The pod's volumes that some container mounts."""
-    names = {m["name"] for c in all_containers(pod) for m in c.get("volumeMounts") or ()}
+    """The pod's volumes that some container mounts (or wants as a device: refused where it is set up)."""
+    kinds = ("volumeMounts", "volumeDevices")
+    names = {m["name"] for c in all_containers(pod) for kind in kinds for m in c.get(kind) or ()}
     return [v for v in spec_of(pod).get("volumes") or () if v["name"] in names]
 
 

@@ -9,20 +9,23 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
+from wherry.api.node.runtime_classes import RUNTIME_CLASSES
 from wherry.kubelet.dns import fall_back_message, falls_back, pod_resolver, read_resolv_conf
 from wherry.kubelet.gc import plan_removals, remove_dead
 from wherry.kubelet.observation import Observation
 from wherry.kubelet.plan import Kill, Plan, Start
-from wherry.kubelet.pod import container_hash, find_container, grace_period_s, uses_host_network
+from wherry.kubelet.pod import container_hash, find_container, grace_period_s, spec_of, uses_host_network
 from wherry.kubelet.runtimes.base import Image, RuntimeFailure, Sandbox, SandboxSpec
+from wherry.kubelet.unsupported import refuse_sandbox
 from wherry.kubelet.volumes.base import MountedVolume
 from wherry.kubelet.workers.context import WorkerContext, uninterrupted
 from wherry.kubelet.workers.sandbox import sandbox_spec
 from wherry.kubelet.workers.starter import Home, Starter, StartFailure, pod_references
 from wherry.kubelet.workers.stopper import Stopper
+from wherry.objects.errors import ApiError
 from wherry.objects.meta import Object, namespace_of, uid_of
 
 log = logging.getLogger(__name__)
@@ -123,7 +126,7 @@ class Builder:
         volumes = asyncio.ensure_future(self._set_up_volumes(pod))
         try:
             spec = self._sandbox_spec(pod, plan if plan.new_sandbox else None, seen)
-            sandbox = await self._run_sandbox(pod, spec) if plan.new_sandbox else seen.sandbox
+            sandbox = await self._make_sandbox(pod, spec) if plan.new_sandbox else seen.sandbox
             paths = await volumes
         finally:
             if not volumes.done():
@@ -170,16 +173,35 @@ class Builder:
             attempt = seen.sandbox.attempt
         return sandbox_spec(pod, attempt, config, resolver, parent)
 
-    async def _run_sandbox(self, pod: Object, spec: SandboxSpec) -> Sandbox:
-        runtime = self._context.runtime
-        Path(spec.log_directory).mkdir(parents=True, exist_ok=True)
+    async def _make_sandbox(self, pod: Object, spec: SandboxSpec) -> Sandbox:
         try:
-            sandbox_id = await uninterrupted(runtime.run_sandbox(spec))
-            sandboxes = await runtime.sandboxes(uid_of(pod))
+            refusal = refuse_sandbox(pod)
+            if refusal:
+                raise RuntimeFailure(refusal)
+            handler = await self._runtime_handler(pod)
+            return await self._run_sandbox(pod, replace(spec, runtime_handler=handler))
         except RuntimeFailure as error:
             message = f"Failed to create pod sandbox: {error}"
             self._context.recorder.event(pod, "Warning", "FailedCreatePodSandBox", message)
             raise
+
+    async def _runtime_handler(self, pod: Object) -> str:
+        """What the pod's RuntimeClass is called at the runtime, which refuses names it does not know."""
+        name = spec_of(pod).get("runtimeClassName")
+        if not name:
+            return ""
+        try:
+            found = await self._context.client.get(RUNTIME_CLASSES, name)
+        except ApiError as error:
+            raise RuntimeFailure(f"failed to lookup RuntimeClass {name}: {error.message}") from error
+        handler: str = found.get("handler") or ""
+        return handler
+
+    async def _run_sandbox(self, pod: Object, spec: SandboxSpec) -> Sandbox:
+        runtime = self._context.runtime
+        Path(spec.log_directory).mkdir(parents=True, exist_ok=True)
+        sandbox_id = await uninterrupted(runtime.run_sandbox(spec))
+        sandboxes = await runtime.sandboxes(uid_of(pod))
         found = next((s for s in sandboxes if s.id == sandbox_id), None)
         if found is None:
             raise RuntimeFailure(f"sandbox {sandbox_id} vanished after it was made")

@@ -25,6 +25,7 @@ from wherry.kubelet.runtimes.base import (
 )
 from wherry.kubelet.security import check_non_root, merge_security
 from wherry.kubelet.termination_message import DEFAULT_PATH
+from wherry.kubelet.unsupported import refuse_container
 from wherry.kubelet.volumes.base import MountedVolume, Mounts
 from wherry.kubelet.volumes.sub_path import bind_sub_path
 from wherry.objects.meta import Object, name_of, namespace_of, uid_of
@@ -50,6 +51,9 @@ def container_spec(
     target = container.get("targetContainerName")
     if target and not start.target_id:
         raise ConfigFailure(f"unable to find target container {target}")
+    refusal = refuse_container(container)
+    if refusal:
+        raise ConfigFailure(refusal)
     security = merge_security(pod, container)
     forbidden = check_non_root(pod, container, security, image)
     if forbidden:

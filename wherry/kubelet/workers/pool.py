@@ -77,9 +77,16 @@ class PodWorkers:
         self._workers[uid_of(pod)] = worker
         was_admitted = bool(status_of(pod).get("startTime")) or is_deleting(pod)
         context = self._context
-        objection = (
-            None if was_admitted else find_objection(pod, others, context.allocatable(), context.pressure())
-        )
+        objection = None
+        if not was_admitted:
+            objection = find_objection(
+                pod,
+                others,
+                context.allocatable(),
+                context.pressure(),
+                unsafe_sysctls=context.config.allowed_unsafe_sysctls,
+                apparmor=context.config.apparmor,
+            )
         if objection is not None:
             worker.reject(*objection)
         worker.poke()

@@ -8,7 +8,14 @@ from typing import Any
 from wherry.kubelet.config import KubeletConfig
 from wherry.kubelet.dns import Resolver
 from wherry.kubelet.hosts import pod_domain, pod_hostname
-from wherry.kubelet.pod import init_containers, is_sidecar, regular_containers, spec_of, uses_host_network
+from wherry.kubelet.pod import (
+    all_containers,
+    init_containers,
+    is_sidecar,
+    regular_containers,
+    spec_of,
+    uses_host_network,
+)
 from wherry.kubelet.runtimes.base import (
     POD_NAME,
     POD_NAMESPACE,
@@ -22,7 +29,7 @@ from wherry.objects.meta import annotations_of, labels_of, name_of, namespace_of
 def sandbox_spec(
     pod: Mapping[str, Any], attempt: int, config: KubeletConfig, resolver: Resolver, cgroup_parent: str
 ) -> SandboxSpec:
-    """What the runtime is to make for the pod."""
+    """What the runtime is to make for the pod, by its default handler."""
     spec = spec_of(pod)
     security = spec.get("securityContext") or {}
     name, namespace, uid = name_of(pod), namespace_of(pod), uid_of(pod)
@@ -48,8 +55,12 @@ def sandbox_spec(
         labels={**labels_of(pod), POD_NAME: name, POD_NAMESPACE: namespace, POD_UID: uid},
         annotations=dict(annotations_of(pod)),
         security=security,
-        runtime_handler="",
+        privileged=any(_is_privileged(container) for container in all_containers(pod)),
     )
+
+
+def _is_privileged(container: Mapping[str, Any]) -> bool:
+    return bool((container.get("securityContext") or {}).get("privileged"))
 
 
 def _hostname(pod: Mapping[str, Any], config: KubeletConfig) -> str:

@@ -28,11 +28,7 @@ _PHASES = {
 
 
 def sandbox_config(spec: base.SandboxSpec, profiles: Path) -> cri.PodSandboxConfig:
-    """The sandbox to run. `profiles` is the directory of the node's seccomp profiles.
-
-    The sandbox counts as privileged when the annotation-free `spec.security` says so: the pod
-    worker sets `privileged` there when one of the pod's containers is.
-    """
+    """The sandbox to run. `profiles` is the directory of the node's seccomp profiles."""
     labels = {
         base.POD_NAME: spec.name,
         base.POD_NAMESPACE: spec.namespace,
@@ -54,9 +50,7 @@ def sandbox_config(spec: base.SandboxSpec, profiles: Path) -> cri.PodSandboxConf
         linux=cri.LinuxPodSandboxConfig(
             cgroup_parent=spec.cgroup_parent,
             sysctls=dict(spec.sysctls),
-            security_context=sandbox_security(
-                spec, privileged=bool(spec.security.get("privileged")), profiles=profiles
-            ),
+            security_context=sandbox_security(spec, privileged=spec.privileged, profiles=profiles),
         ),
     )
     if spec.dns_servers or spec.dns_searches or spec.dns_options:

@@ -29,10 +29,13 @@ class EmptyDir:
         """
         source = context.volume.get("emptyDir") or {}
         directory, ready = context.directory, context.ready_file
+        medium = source.get("medium") or ""
+        if medium not in ("", "Memory"):
+            raise MountFailure(f'unknown storage medium "{medium}"')
         try:
             directory.mkdir(parents=True, exist_ok=True)
             fresh = not ready.exists()
-            if str(source.get("medium") or "").startswith("Memory"):
+            if medium:
                 limit = source.get("sizeLimit")
                 fresh |= context.mounts.tmpfs(directory, whole(limit) if limit else 0)
             if fresh:

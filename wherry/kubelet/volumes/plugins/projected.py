@@ -10,7 +10,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from wherry.kubelet.volumes.base import VolumeContext
+from wherry.kubelet.volumes.base import MountFailure, VolumeContext
 from wherry.kubelet.volumes.content import put_in_place
 from wherry.kubelet.volumes.payload import (
     File,
@@ -69,4 +69,4 @@ async def _part(context: VolumeContext, part: Mapping[str, Any], mode: int) -> P
         elif context.run_as_user is not None:
             return {source["path"]: File(token.encode(), 0o600, context.run_as_user)}
         return {source["path"]: File(token.encode(), mode)}
-    return {}
+    raise MountFailure(f"projected sources of type {', '.join(part)} are not supported by this node")

@@ -1,0 +1,185 @@
+"""Nothing a pod asks for is dropped silently: it is done, refused in upstream's words, or others' work."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import AsyncIterator, Iterator
+from pathlib import Path
+
+import pytest
+
+import wherry.kubelet
+from tests.kubelet.builders import make_pod
+from tests.kubelet.rig import Node, node
+from wherry.api.node.runtime_classes import RUNTIME_CLASSES
+from wherry.api.schema.definitions import source
+from wherry.kubelet.admission import find_objection
+from wherry.kubelet.sysctls import find_forbidden, is_namespaced
+from wherry.kubelet.unsupported import ELSEWHERE
+from wherry.objects.meta import Object
+
+ROOM = {"pods": "110", "cpu": "2", "memory": "4Gi"}
+CORE = "io.k8s.api.core.v1."
+OTHERS = {
+    *("Affinity", "TopologySpreadConstraint", "PodSchedulingGate", "PodSchedulingGroup", "Toleration"),
+    "WindowsSecurityContextOptions",
+    "Volume",  # by the catalog of plugins, which refuses what has none
+}
+"""Types whose insides the kubelet does not look into."""
+
+
+@pytest.fixture
+async def made(tmp_path: Path) -> AsyncIterator[Node]:
+    async with node(tmp_path) as running:
+        yield running
+
+
+def fields_of(start: str) -> Iterator[tuple[str, str]]:
+    """(type, field) of everything at and below a type."""
+    left, seen = [start], set()
+    while left:
+        name = left.pop()
+        if name in seen or name.removeprefix(CORE) in OTHERS:
+            continue
+        seen.add(name)
+        for field, body in (source(name).get("properties") or {}).items():
+            yield name.removeprefix(CORE), field
+            left += re.findall(r"'(io\.k8s\.api\.core[^']*)'", repr(body))
+
+
+def test_every_field_is_read_refused_or_somebody_elses() -> None:
+    package = Path(wherry.kubelet.__file__).parent
+    texts = [file.read_text() for file in package.rglob("*.py") if file.name != "fake.py"]
+    read = set(re.findall(r'"(\w+)"', "\n".join(texts)))
+    everything = set(fields_of(f"{CORE}PodSpec"))
+    assert len(everything) > 150
+    dropped = sorted(
+        f"{kind}.{field}"
+        for kind, field in everything
+        if field not in read and f"{kind}.{field}" not in ELSEWHERE
+    )
+    assert dropped == []
+    assert ELSEWHERE.keys() <= {f"{kind}.{field}" for kind, field in everything}, "nothing outlives its field"
+
+
+SYSCTLS: list[tuple[str, Object, str]] = [
+    ("net.ipv4.ping_group_range", {}, ""),
+    ("net/ipv4/ping_group_range", {}, ""),
+    ("kernel.shm_rmid_forced", {}, ""),
+    ("kernel.msgmax", {}, 'forbidden sysctl: "kernel.msgmax" not allowlisted'),
+    (
+        "net/ipv4/conf/all/route_localnet",
+        {},
+        'forbidden sysctl: "net.ipv4.conf.all.route_localnet" not allowlisted',
+    ),
+    (
+        "net.ipv4.tcp_syncookies",
+        {"hostNetwork": True},
+        'forbidden sysctl: "net.ipv4.tcp_syncookies" not allowed with host net enabled',
+    ),
+    (
+        "kernel.shm_rmid_forced",
+        {"hostIPC": True},
+        'forbidden sysctl: "kernel.shm_rmid_forced" not allowed with host ipc enabled',
+    ),
+]
+
+
+@pytest.mark.parametrize(("name", "spec", "message"), SYSCTLS)
+def test_sysctls(name: str, spec: Object, message: str) -> None:
+    pod = make_pod(**spec, securityContext={"sysctls": [{"name": name, "value": "1"}]})
+    assert find_forbidden(pod) == message
+    expected = ("SysctlForbidden", message) if message else None
+    assert find_objection(pod, [], ROOM) == expected
+
+
+def test_sysctls_that_are_allowed_beside() -> None:
+    pod = make_pod(securityContext={"sysctls": [{"name": "kernel.msgmax", "value": "1"}]})
+    assert find_forbidden(pod, ["kernel.msg*"]) == ""
+    assert find_forbidden(pod, ["kernel.msgmax"]) == ""
+    assert find_forbidden(pod, ["kernel.msg"]) != ""
+    assert is_namespaced("net.core.*")
+    assert is_namespaced("net/core/somaxconn")
+    assert not is_namespaced("kernel.*")
+
+
+@pytest.mark.parametrize(
+    ("spec", "reason"),
+    [
+        ({"os": {"name": "windows"}}, "PodOSNotSupported"),
+        ({"os": {"name": "linux"}}, ""),
+        (
+            {"securityContext": {"supplementalGroupsPolicy": "Strict"}},
+            "SupplementalGroupsPolicyNotSupported",
+        ),
+        ({"securityContext": {"supplementalGroupsPolicy": "Merge"}}, ""),
+        ({"securityContext": {"appArmorProfile": {"type": "RuntimeDefault"}}}, "AppArmor"),
+        ({"securityContext": {"appArmorProfile": {"type": "Unconfined"}}}, ""),
+    ],
+)
+def test_what_no_pod_gets_here(spec: Object, reason: str) -> None:
+    objection = find_objection(make_pod(**spec), [], ROOM, apparmor=False)
+    assert (objection or ("",))[0] == reason
+
+
+async def test_a_refused_pod_fails(made: Node) -> None:
+    await made.create("p", securityContext={"sysctls": [{"name": "kernel.msgmax", "value": "1"}]})
+    status = await made.until("p", lambda s: s.get("phase") == "Failed")
+    assert status["reason"] == "SysctlForbidden"
+    assert status["message"] == 'forbidden sysctl: "kernel.msgmax" not allowlisted'
+    assert made.runtime.calls["run_sandbox"] == 0
+
+
+async def test_no_user_namespace_is_no_pod(made: Node) -> None:
+    await made.create("p", hostUsers=False)
+    await made.said(
+        "FailedCreatePodSandBox",
+        'Failed to create pod sandbox: RuntimeClass handler "" does not support user namespaces',
+    )
+    assert made.runtime.calls["run_sandbox"] == 0
+
+
+async def test_read_only_all_the_way_down(made: Node) -> None:
+    mount = {"name": "v", "mountPath": "/v", "readOnly": True, "recursiveReadOnly": "Enabled"}
+    volumes = [{"name": "v", "emptyDir": {}}]
+    await made.create("p", {"volumeMounts": [mount]}, volumes=volumes)
+    status = await made.until(
+        "p",
+        lambda s: (
+            s.get("containerStatuses")
+            and s["containerStatuses"][0]["state"].get("waiting", {}).get("reason")
+            == "CreateContainerConfigError"
+        ),
+    )
+    assert "recursive read-only" in status["containerStatuses"][0]["state"]["waiting"]["message"]
+
+
+@pytest.mark.parametrize("where", ["containers", "initContainers"])
+async def test_privileged_containers_get_a_privileged_sandbox(made: Node, where: str) -> None:
+    container = {"name": "x", "image": "nginx:1.27", "securityContext": {"privileged": True}}
+    plain = {"name": "web", "image": "nginx:1.27"}
+    spec: Object = {"containers": [plain, container]} if where == "containers" else {where: [container]}
+    if where == "initContainers":
+        spec["containers"] = [plain]
+        made.runtime.on_start = lambda started: 0 if started.name == "x" else None
+    await made.create("p", **spec)
+    await made.ready("p")
+    assert [found.privileged for found in made.runtime.sandbox_specs.values()] == [True]
+
+
+async def test_the_class_chooses_the_handler(made: Node) -> None:
+    await made.admin.create(
+        RUNTIME_CLASSES,
+        {
+            "apiVersion": "node.k8s.io/v1",
+            "kind": "RuntimeClass",
+            "metadata": {"name": "sandboxed"},
+            "handler": "gvisor",
+        },
+    )
+    await made.create("p", runtimeClassName="sandboxed")
+    await made.create("plain")
+    await made.ready("p")
+    await made.ready("plain")
+    handlers = {spec.name: spec.runtime_handler for spec in made.runtime.sandbox_specs.values()}
+    assert handlers == {"p": "gvisor", "plain": ""}

@@ -1,0 +1,100 @@
+"""What pods may ask for and this node does not have: one table, so that nothing is dropped silently.
+
+Every field of a pod's spec is read by the kubelet, or refused here, or listed in `ELSEWHERE` with the
+reason why the kubelet need not read it; a test walks the schema and holds that. Refusals are upstream's, in
+their place: when the pod comes to the node (pkg/kubelet/lifecycle and the admit handlers), when its sandbox
+is made, when a container is configured. As a feature comes its row goes.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from wherry.kubelet.pod import all_containers, spec_of
+
+ELSEWHERE: Mapping[str, str] = {
+    "PodSpec.affinity": "the scheduler's",
+    "PodSpec.nodeSelector": "the scheduler's",
+    "PodSpec.topologySpreadConstraints": "the scheduler's",
+    "PodSpec.schedulerName": "the scheduler's",
+    "PodSpec.schedulingGates": "the scheduler's",
+    "PodSpec.schedulingGroup": "the scheduler's",
+    "PodSpec.preemptionPolicy": "the scheduler's",
+    "PodSpec.serviceAccount": "the old name of serviceAccountName, which the API server fills in",
+    "PodSpec.automountServiceAccountToken": "the API server's, which adds the volume",
+    "PodSecurityContext.fsGroupChangePolicy": "only for kinds of volumes that are not there yet",
+    "PodSecurityContext.seLinuxChangePolicy": "only for kinds of volumes that are not there yet",
+    "PodSecurityContext.windowsOptions": "ignored on Linux, as upstream does",
+    "SecurityContext.windowsOptions": "ignored on Linux, as upstream does",
+    "Container.resizePolicy": "only for a resize in place, which is refused at its subresource",
+    "EphemeralContainer.resizePolicy": "ephemeral containers are not resized",
+    "Lifecycle.stopSignal": "for runtimes that take one; upstream's kubelet passes it on to those alone",
+    "PodSpec.evictionResponders": "the eviction API's",
+    "SELinuxOptions.level": "passed on to the runtime with all of seLinuxOptions",
+    "SELinuxOptions.role": "passed on to the runtime with all of seLinuxOptions",
+    "EnvVarSource.fileKeyRef": "refused with its variable, like every source `environment` does not know",
+    "FileKeySelector.volumeName": "refused with fileKeyRef",
+    "VolumeDevice.devicePath": "refused with the whole volumeDevices",
+    "PodResourceClaim.resourceClaimName": "refused with the whole resourceClaims",
+    "PodResourceClaim.resourceClaimTemplateName": "refused with the whole resourceClaims",
+    "ResourceRequirements.claims": "names some of resourceClaims, refused with these",
+    "ResourceClaim.request": "names a part of one of resourceClaims, refused with these",
+    "ContainerResizePolicy.resourceName": "only for a resize in place",
+}
+"""Fields (by type) that concern others, each with the reason."""
+
+USER_NAMESPACES = 'RuntimeClass handler "" does not support user namespaces'
+DEVICES = "Failed to prepare dynamic resources: no driver for resource claims is registered on this node"
+
+
+def refuse_at_node(pod: Mapping[str, Any], *, apparmor: bool) -> tuple[str, str] | None:
+    """(reason, message) why the pod cannot come to this node at all, None when it can.
+
+    `apparmor` tells whether the machine enforces AppArmor profiles.
+    """
+    spec = spec_of(pod)
+    if ((spec.get("os") or {}).get("name") or "linux") != "linux":
+        return "PodOSNotSupported", "Failed to admit pod as the OS field doesn't match node OS"
+    security = spec.get("securityContext") or {}
+    if security.get("supplementalGroupsPolicy") == "Strict":
+        return (
+            "SupplementalGroupsPolicyNotSupported",
+            "SupplementalGroupsPolicy=Strict is not supported in this node",
+        )
+    if not apparmor and _wants_apparmor(pod):
+        return "AppArmor", "Cannot enforce AppArmor: AppArmor is not enabled on the host"
+    return None
+
+
+def refuse_sandbox(pod: Mapping[str, Any]) -> str:
+    """Why no sandbox can be made for the pod, "" when it can."""
+    spec = spec_of(pod)
+    if spec.get("hostUsers") is False:
+        return USER_NAMESPACES
+    if spec.get("resourceClaims"):
+        return DEVICES
+    return ""
+
+
+def refuse_container(container: Mapping[str, Any]) -> str:
+    """Why the container cannot be configured, "" when it can."""
+    for mount in container.get("volumeMounts") or ():
+        if mount.get("recursiveReadOnly") == "Enabled":
+            return (
+                f'failed to resolve recursive read-only mode: volume "{mount["name"]}" requested recursive '
+                "read-only mode, but it is not supported by the runtime"
+            )
+        if mount.get("bindMountOptions"):
+            return (
+                f'volume "{mount["name"]}" requested bind mount options, which the runtime does not support'
+            )
+    for device in container.get("volumeDevices") or ():
+        return f'cannot find volume "{device["name"]}" to pass into container "{container["name"]}"'
+    return ""
+
+
+def _wants_apparmor(pod: Mapping[str, Any]) -> bool:
+    asking = [spec_of(pod), *all_containers(pod)]
+    profiles = ((part.get("securityContext") or {}).get("appArmorProfile") or {} for part in asking)
+    return any(profile.get("type") in ("RuntimeDefault", "Localhost") for profile in profiles)
