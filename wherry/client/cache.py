@@ -81,7 +81,7 @@ class Cache:
         It is called at once for each object already known, as new. It must not block; what it
         raises is logged.
         """
-        self._found_or_added(resource).shelf.on(handler)
+        self.informer(resource).shelf.on(handler)
 
     async def start(self) -> None:
         """Begin following; returns when every informer added so far has listed once."""
@@ -128,13 +128,14 @@ class Cache:
 
     def add_index(self, resource: Resource, name: str, func: IndexFunction) -> None:
         """Index the resource (added if need be) by the values `func` gives for each object."""
-        self._found_or_added(resource).shelf.add_index(name, func)
+        self.informer(resource).shelf.add_index(name, func)
 
     def by_index(self, resource: Resource, name: str, value: str) -> Objects:
         """The objects index `name` holds under `value`."""
         return self._informers[resource].shelf.by_index(name, value)
 
-    def _found_or_added(self, resource: Resource) -> Informer:
+    def informer(self, resource: Resource) -> Informer:
+        """What follows `resource`, with whatever selection it was added; all of it if it was not."""
         return self._informers.get(resource) or self.add(resource)
 
     def _run(self, informer: Informer) -> None:

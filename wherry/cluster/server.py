@@ -25,6 +25,7 @@ from wherry.cluster.paths import ClusterPaths
 from wherry.controllers.config import ControllerConfig, builtin_resources
 from wherry.controllers.controllers import Controllers
 from wherry.kit.clock import SystemClock
+from wherry.objects.meta import Object
 from wherry.scheduler.scheduler import Scheduler
 
 log = logging.getLogger(__name__)
@@ -57,7 +58,7 @@ async def _run_clients(
         lambda _: client(CONTROLLER_MANAGER),
         clock,
         random,
-        controller_config(config, identities, api.core.registry.resources),
+        controller_config(config, identities, api.core.registry.resources, api.core.tokens.keys.sign),
     )
     scheduler = Scheduler(client(SCHEDULER), clock, random)
     tell_ready("server", paths, {"url": config.server_url})
@@ -71,11 +72,16 @@ def controller_config(
     config: ClusterConfig,
     identities: Identities,
     resources: Callable[[], Sequence[Resource]] = builtin_resources,
+    sign_token: Callable[[Object], str] | None = None,
 ) -> ControllerConfig:
-    """What the controllers of this cluster are told; `resources` gives what is served now."""
+    """What the controllers of this cluster are told.
+
+    `resources` gives what is served now, `sign_token` makes a service account's token of claims.
+    """
     return ControllerConfig(
         cluster_ca_pem=identities.authority.cert.read_text(),
         cluster_cidr=config.pod_cidr,
+        sign_token=sign_token,
         resources=resources,
     )
 

@@ -21,11 +21,13 @@ from wherry.controllers.replicas.controller import ReplicaSets, ReplicationContr
 from wherry.controllers.resourcequota.controller import ResourceQuotas
 from wherry.controllers.root_ca import RootCa
 from wherry.controllers.service_account import ServiceAccounts
+from wherry.controllers.service_account_tokens import ServiceAccountTokens
 
 CONTROLLERS: tuple[type[Controller], ...] = (
     # What pods need before they can start comes first.
     ServiceAccounts,
     RootCa,
+    ServiceAccountTokens,
     NodeIpam,
     Deployments,
     ReplicaSets,

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 from wherry.api.catalog import BUILTIN
 from wherry.api.resource import Resource
+from wherry.objects.meta import Object
 
 
 def builtin_resources() -> Sequence[Resource]:
@@ -18,12 +19,14 @@ def builtin_resources() -> Sequence[Resource]:
 class ControllerConfig:
     """Settings of all controllers.
 
-    `cluster_ca_pem` goes into every namespace's kube-root-ca.crt. `cluster_cidr` is the pod network,
+    `cluster_ca_pem` goes into every namespace's kube-root-ca.crt. `sign_token` makes a token of claims, with
+    the key of service accounts (None: tokens in Secrets are not made). `cluster_cidr` is the pod network,
     handed to nodes in blocks of /`node_cidr_mask`; "" hands out none. `resources` gives every
     resource that is served now, custom ones included; it is asked whenever the set may have changed.
     """
 
     cluster_ca_pem: str = ""
+    sign_token: Callable[[Object], str] | None = None
     cluster_cidr: str = ""
     node_cidr_mask: int = 24
     terminated_pod_threshold: int = 12500

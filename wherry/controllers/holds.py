@@ -44,7 +44,7 @@ class Holds:
             return
         self._followed.add(resource)
         self._versions[resource] = []
-        self._cache.add(resource).on_progress(lambda version: self._reached(resource, version))
+        self._cache.informer(resource).on_progress(lambda version: self._reached(resource, version))
         self._cache.on(resource, lambda old, new: self._changed(resource, old, new))
 
     def wrote(self, key: str, resource: Resource, written: Object) -> None:
@@ -52,7 +52,7 @@ class Holds:
         version = revision_of(written)
         if resource not in self._followed or not version.isdecimal():
             return
-        reached = self._cache.add(resource).resource_version
+        reached = self._cache.informer(resource).resource_version
         if reached.isdecimal() and int(reached) >= int(version):
             return
         heapq.heappush(self._versions[resource], (int(version), next(self._order), key))

@@ -8,6 +8,8 @@ from __future__ import annotations
 
 import base64
 import hashlib
+import hmac
+import math
 import random
 import uuid
 from collections.abc import Iterable, Mapping, Sequence
@@ -26,13 +28,19 @@ from wherry.apiserver.cacher import Cached
 from wherry.apiserver.registry import Registry, Served
 from wherry.apiserver.user import User, service_account_user
 from wherry.kit.clock import Clock
-from wherry.objects.meta import Object, parse_time, uid_of
+from wherry.objects import legacy_tokens
+from wherry.objects.meta import Object, labels_of, parse_time, uid_of
 
 if TYPE_CHECKING:
     from cryptography.hazmat.primitives.asymmetric.types import PublicKeyTypes
 
 PRIVATE_CLAIM = "kubernetes.io"
 LEEWAY_S = 60.0
+MARKED_INVALID = (
+    "the token in secret {} has been marked invalid. Use tokens from the TokenRequest API or manually "
+    f"created secret-based tokens, or remove the '{legacy_tokens.INVALID_SINCE}' label from the secret to "
+    "temporarily allow use of this token"
+)
 TOKENS_REMEMBERED = 4096
 POD_NAME, POD_UID = "authentication.kubernetes.io/pod-name", "authentication.kubernetes.io/pod-uid"
 NODE_NAME, NODE_UID = "authentication.kubernetes.io/node-name", "authentication.kubernetes.io/node-uid"
@@ -222,9 +230,11 @@ class TokenVerifier:
             issuer = orjson.loads(base64.urlsafe_b64decode(payload + "=" * (-len(payload) % 4))).get("iss")
         except (ValueError, AttributeError):
             return None
-        if issuer != self._issuer:
+        if issuer not in (self._issuer, legacy_tokens.ISSUER):
             return None
         import jwt
+
+        required = ["sub"] if issuer == legacy_tokens.ISSUER else ["exp", "nbf", "aud", "sub", PRIVATE_CLAIM]
 
         try:
             kid = jwt.get_unverified_header(token).get("kid", "")
@@ -238,14 +248,29 @@ class TokenVerifier:
                     "verify_nbf": False,
                     "verify_iat": False,
                     "verify_aud": False,
-                    "require": ["exp", "nbf", "aud", "sub", PRIVATE_CLAIM],
+                    "require": required,
                 },
             )
         except (jwt.PyJWTError, KeyError) as error:
             raise TokenRefused(f"invalid token: {error}") from error
+        if issuer == legacy_tokens.ISSUER:
+            return self._modern(claims, token)
         if isinstance(claims["aud"], str):
             claims["aud"] = [claims["aud"]]
         return claims
+
+    def _modern(self, claims: Object, token: str) -> Object:
+        """A legacy token's claims as if it were bound to its Secret, and good for this server for ever."""
+        try:
+            namespace, name, uid, secret = legacy_tokens.read_legacy_claims(claims)
+        except ValueError as error:
+            raise TokenRefused(f"invalid token: {error}") from None
+        private = {
+            "namespace": namespace,
+            "serviceaccount": {"name": name, "uid": uid},
+            "secret": {"name": secret, "token": token},
+        }
+        return {"aud": [self._issuer], "exp": math.inf, "nbf": 0, PRIVATE_CLAIM: private}
 
     def _user(self, claims: Object) -> tuple[User, tuple[_Witness, ...]]:
         """The user, and what it rests on. Raises TokenRefused when something of that is gone."""
@@ -271,9 +296,20 @@ class TokenVerifier:
         served = self._registry.of(resource)
         cached = served.get(namespace, named["name"]) if served.source.is_ready else None
         obj = cached.decode() if cached is not None else None
-        if cached is None or obj is None or uid_of(obj) != named["uid"]:
+        if cached is None or obj is None or not _is_named(obj, named):
             raise TokenRefused(f'{resource.singular} "{named["name"]}" of the token is gone')
         deleted = obj["metadata"].get("deletionTimestamp")
         if deleted and (self._clock.now() - parse_time(deleted)).total_seconds() > LEEWAY_S:
             raise TokenRefused(f'{resource.singular} "{named["name"]}" of the token has been deleted')
+        if "token" in named and legacy_tokens.INVALID_SINCE in labels_of(obj):
+            raise TokenRefused(MARKED_INVALID.format(f"{namespace}/{named['name']}"))
         return _Witness(served, cached, expires=bool(deleted))
+
+
+def _is_named(obj: Object, named: Object) -> bool:
+    """Whether this is the very object a claim names: by uid, a legacy token's Secret by holding the token."""
+    if "token" not in named:
+        uid: str = named["uid"]
+        return uid_of(obj) == uid
+    held: bytes = ((obj.get("data") or {}).get("token") or "").encode()
+    return hmac.compare_digest(held, base64.b64encode(named["token"].encode()))
