@@ -8,6 +8,7 @@ from collections.abc import AsyncIterator
 import orjson
 import pytest
 
+from tests.apiserver.customresources.established import until
 from tests.apiserver.rig import ADMIN, Rig, config, running
 from wherry.api.core.endpoints import ENDPOINTS
 from wherry.api.core.namespaces import NAMESPACES
@@ -18,7 +19,7 @@ from wherry.api.scheduling.priority_classes import PRIORITY_CLASSES
 from wherry.apiserver.app import ApiServer
 from wherry.client.api import Client
 from wherry.kit.clock import SystemClock
-from wherry.objects.meta import name_of
+from wherry.objects.meta import Object, name_of
 
 
 @pytest.fixture
@@ -50,6 +51,7 @@ async def test_a_restart_changes_nothing_but_the_address() -> None:
         await second.start()
         assert rig.store.revision == before
         await second.close()
+        await rig.server.close()
         moved = ApiServer(
             config(advertise_port=7443, advertise_address="10.0.0.2"),
             rig.store,
@@ -76,3 +78,47 @@ async def test_a_copied_store_holds_what_an_empty_one_is_given() -> None:
         assert len(roles) > 50
         for key in roles:
             assert orjson.loads(copy[key])["rules"] == orjson.loads(new[key])["rules"]
+
+
+SERVICE = "/api/v1/namespaces/default/services/kubernetes"
+ENDPOINTS_PATH = "/api/v1/namespaces/default/endpoints/kubernetes"
+SLICE = "/apis/discovery.k8s.io/v1/namespaces/default/endpointslices/kubernetes"
+
+
+@pytest.mark.parametrize("path", [SERVICE, ENDPOINTS_PATH, SLICE])
+async def test_the_api_servers_own_service_comes_back(rig: Rig, path: str) -> None:
+    """People type `kubectl delete all --all`, and pods find the API server by this Service."""
+    _, before, _ = await rig.http("GET", path)
+    assert (await rig.http("DELETE", path))[0] == 200
+    uid = before["metadata"]["uid"]
+    after = await until(rig, path, lambda obj: (obj.get("metadata") or {}).get("uid", uid) != uid)
+    for part in ("spec", "subsets", "endpoints", "ports"):
+        assert after.get(part) == before.get(part)
+
+
+@pytest.mark.parametrize(
+    ("path", "change"),
+    [
+        (ENDPOINTS_PATH, {"subsets": []}),
+        (SLICE, {"endpoints": [{"addresses": ["192.0.2.9"]}]}),
+        (SLICE, {"ports": []}),
+    ],
+)
+async def test_its_endpoints_are_put_right(rig: Rig, path: str, change: Object) -> None:
+    _, before, _ = await rig.http("GET", path)
+    headers = {"Content-Type": "application/merge-patch+json"}
+    assert (await rig.http("PATCH", path, change, headers=headers))[0] == 200
+    (part,) = change
+    await until(rig, path, lambda obj: obj.get(part) == before.get(part))
+
+
+async def test_what_is_one_s_own_about_it_stays(rig: Rig) -> None:
+    """Labels and ports of the Service are whoever's wrote them, until the next start looks at the ports."""
+    headers = {"Content-Type": "application/merge-patch+json"}
+    await rig.http("PATCH", SERVICE, {"metadata": {"labels": {"mine": "1"}}}, headers=headers)
+    await rig.http(
+        "PATCH", ENDPOINTS_PATH, {"metadata": {"labels": {"mine": "1"}}, "subsets": []}, headers=headers
+    )
+    found = await until(rig, ENDPOINTS_PATH, lambda obj: bool(obj.get("subsets")))
+    assert found["metadata"]["labels"]["mine"] == "1"
+    assert (await rig.http("GET", SERVICE))[1]["metadata"]["labels"]["mine"] == "1"

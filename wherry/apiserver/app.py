@@ -29,6 +29,7 @@ from wherry.apiserver.authorization.chain import Authorizer
 from wherry.apiserver.authorization.node import NodeAuthorizer
 from wherry.apiserver.authorization.rbac import RBAC_RESOURCES, RbacAuthorizer
 from wherry.apiserver.body_budgets import BodyBudgets
+from wherry.apiserver.bootstrap.kubernetes_service import KubernetesService
 from wherry.apiserver.bootstrap.run import bootstrap
 from wherry.apiserver.config import ApiServerConfig
 from wherry.apiserver.core import Core
@@ -117,6 +118,7 @@ class ApiServer:
         self._front = Front(self.core, self._paths, self.metrics)
         self._server: Server | None = None
         self._custom: CustomResources | None = None
+        self._kubernetes: KubernetesService | None = None
         self._port = 0
         self._ready = False
         self._closing = False
@@ -161,7 +163,9 @@ class ApiServer:
         port = config.advertise_port or self._port
         self._paths.listen_at(f"{config.advertise_address}:{port}")
         starter = Client(self.local_transport(BOOTSTRAP), field_manager="kube-apiserver")
-        await bootstrap(core, starter, config.advertise_address, port)
+        self._kubernetes = KubernetesService(core, starter, config.advertise_address, port)
+        await bootstrap(core, starter, self._kubernetes)
+        self._kubernetes.follow()
         client = Client(self.local_transport(LOOPBACK), field_manager="kube-apiserver")
         self._hooks.finish(BOOTSTRAP_HOOKS)
         self._custom = CustomResources(core, starter, core.aggregator.registry_changed)
@@ -184,6 +188,8 @@ class ApiServer:
             sink.end()
         if self._server is not None:
             await self._server.close(grace_s)
+        if self._kubernetes is not None:
+            await self._kubernetes.close()
         if self._custom is not None:
             await self._custom.close()
         await self.core.aggregator.close()

@@ -240,3 +240,14 @@ async def test_definitions_and_services_are_followed_after_a_fault(
     body = await until(rig, f"{SERVICES}/v1.stable.example.com", lambda obj: obj["kind"] == "APIService")
     assert condition(body, "Available") == "True"
     assert not faults
+
+
+async def test_one_deleted_and_made_again_is_checked_again(rig: Rig) -> None:
+    """Even where nobody saw it gone in between."""
+    async with backing(answer) as port:
+        await publish(rig, port)
+        service = api_service(caBundle=ca_bundle())
+        for _ in range(3):
+            await rig.http("POST", SERVICES, service)
+            await until(rig, f"{SERVICES}/{NAME}", lambda obj: reason(obj) == "Passed")
+            await rig.http("DELETE", f"{SERVICES}/{NAME}")

@@ -26,7 +26,7 @@ from wherry.kit.repeat import Repeater
 from wherry.kit.tasks import Tasks
 from wherry.objects.conditions import with_condition
 from wherry.objects.errors import ApiError
-from wherry.objects.meta import Object, labels_of, name_of
+from wherry.objects.meta import Object, labels_of, name_of, uid_of
 from wherry.store.base import Subscription
 
 log = logging.getLogger(__name__)
@@ -138,8 +138,8 @@ class Aggregator:
         remotes: dict[tuple[str, str], Remote] = {}
         for name, obj in wanted.items():
             remote = known.get(name)
-            if remote is None or remote.spec != obj["spec"]:
-                remote = Remote(name, obj["spec"])
+            if remote is None or remote.uid != uid_of(obj) or remote.spec != obj["spec"]:
+                remote = Remote(name, obj["spec"], uid_of(obj))
                 if (outdated := self._checks.pop(name, None)) is not None:
                     await outdated.close()
             remotes[remote.place] = remote

@@ -35,6 +35,8 @@ class Remote:
 
     name: str
     spec: Mapping[str, Any]
+    uid: str = ""
+    """The APIService's: one deleted and made again is another, even if it says the same."""
     verdict: Verdict = UNCHECKED
     resources: list[Object] = field(default_factory=list)
 

@@ -1,7 +1,4 @@
-"""The Service `default/kubernetes` and its endpoints: how pods reach the API server.
-
-The endpoints are rewritten at every start, since the server's address or port may have changed.
-"""
+"""The Service `default/kubernetes` and its endpoints: how pods reach the API server."""
 
 from __future__ import annotations
 

@@ -1,8 +1,8 @@
 """Bring the cluster's first objects in place: what is missing is created, the rest is left alone.
 
 Runs through the in-process transport, so that the objects are defaulted, validated and allocated
-like anybody's. Only the API's own endpoints, and roles and bindings that lack something (`reconcile`),
-are put right.
+like anybody's. Only the API's own Service and endpoints (`kubernetes_service`), and roles and bindings that
+lack something (`reconcile`), are put right.
 """
 
 from __future__ import annotations
@@ -11,17 +11,15 @@ import asyncio
 import logging
 from collections.abc import Callable, Sequence
 
-from wherry.api.core.endpoints import ENDPOINTS
 from wherry.api.core.namespaces import NAMESPACES
-from wherry.api.core.services import SERVICES
-from wherry.api.discovery.endpoint_slices import ENDPOINT_SLICES
 from wherry.api.rbac.cluster_role_bindings import CLUSTER_ROLE_BINDINGS
 from wherry.api.rbac.cluster_roles import CLUSTER_ROLES
 from wherry.api.rbac.role_bindings import ROLE_BINDINGS
 from wherry.api.rbac.roles import ROLES
 from wherry.api.resource import Resource
 from wherry.api.scheduling.priority_classes import PRIORITY_CLASSES
-from wherry.apiserver.bootstrap import endpoint, objects
+from wherry.apiserver.bootstrap import objects
+from wherry.apiserver.bootstrap.kubernetes_service import KubernetesService
 from wherry.apiserver.core import Core
 from wherry.apiserver.ensuring import create_if_missing, ensure
 from wherry.client.api import Client
@@ -33,13 +31,13 @@ log = logging.getLogger(__name__)
 Plan = Callable[[Object, Object], Object | None]
 
 
-async def bootstrap(core: Core, client: Client, address: str, port: int) -> None:
-    """Bring everything in place; `address` and `port` are where the API server is reached."""
+async def bootstrap(core: Core, client: Client, kubernetes: KubernetesService) -> None:
+    """Bring everything in place, `kubernetes` among it."""
     await ensure(core, client, NAMESPACES, objects.namespaces())
     await asyncio.gather(
         ensure(core, client, PRIORITY_CLASSES, objects.priority_classes()),
         _roles(core, client),
-        _endpoint(core, client, address, port),
+        kubernetes.bring_about(),
     )
 
 
@@ -100,36 +98,3 @@ async def _reconcile(client: Client, resource: Resource, present: Object, wanted
         )
         return
     log.info("brought %s %s up to date", resource.plural, name_of(wanted))
-
-
-async def _endpoint(core: Core, client: Client, address: str, port: int) -> None:
-    cluster_ip = core.services.addresses.first
-    await ensure(core, client, SERVICES, [endpoint.service(cluster_ip, port)])
-    await _put_right(core, client, ENDPOINTS, endpoint.endpoints(address, port), ("subsets",))
-    await _put_right(
-        core,
-        client,
-        ENDPOINT_SLICES,
-        endpoint.endpoint_slice(address, port),
-        ("addressType", "endpoints", "ports"),
-    )
-
-
-async def _put_right(
-    core: Core, client: Client, resource: Resource, wanted: Object, fields: tuple[str, ...]
-) -> None:
-    """Create the object, or make `fields` of the present one what they should be."""
-    served = core.registry.of(resource)
-    await served.source.open()
-    cached = served.get(namespace_of(wanted), name_of(wanted))
-    if cached is None:
-        await create_if_missing(client, resource, wanted)
-        return
-    present = cached.decode()
-    if all(present.get(field) == wanted.get(field) for field in fields):
-        return
-    if present.get("addressType") != wanted.get("addressType"):
-        await client.delete(resource, name_of(wanted), namespace_of(wanted))
-        await client.create(resource, wanted)
-        return
-    await client.update(resource, {**present, **{field: wanted[field] for field in fields}})
