@@ -11,6 +11,7 @@ import pytest
 from tests.kubelet.builders import NOW, ended, make_pod, running, sandbox, seen
 from wherry.kubelet.observation import HASH, Health, Observation
 from wherry.kubelet.plan import Plan, deadline_left_s, plan_pod, show_duration
+from wherry.kubelet.runtimes.base import Phase
 from wherry.objects.meta import Object
 
 WEB: Object = {"name": "web", "image": "i:1"}
@@ -205,6 +206,19 @@ def test_container_restart_rules(rules: list[Object], code: int, again: bool) ->
 @pytest.mark.parametrize(("seconds", "text"), [(10, "10s"), (160, "2m40s"), (300, "5m0s")])
 def test_durations_as_go_prints_them(seconds: float, text: str) -> None:
     assert show_duration(seconds) == text
+
+
+@pytest.mark.parametrize("policy", ["Always", "OnFailure", "Never"])
+@pytest.mark.parametrize("kind", ["containers", "initContainers", "ephemeralContainers"])
+def test_a_start_that_was_cut_off_is_made_up_for(kind: str, policy: str) -> None:
+    """Made and never started: the agent was killed in between. It is no restart, and no end."""
+    spec = {"containers": [WEB], kind: [{**WEB, "name": "cut"}], "restartPolicy": policy}
+    cut = replace(running("cut", 2), phase=Phase.CREATED, started=None)
+    others = [] if kind == "initContainers" else [running("web")]
+    found = plan(make_pod(**spec), seen(cut, *others))
+    assert not found.finish
+    (start,) = [s for s in found.start if s.container["name"] == "cut"]
+    assert (start.attempt, start.leftover) == (0 if kind == "ephemeralContainers" else 2, cut.id)
 
 
 def test_deadline_when_the_clock_is_set_back() -> None:

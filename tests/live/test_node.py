@@ -66,7 +66,7 @@ def test_trees_of_any_shape_go_with_their_pod(cluster: LiveCluster, namespace: s
     cluster.kubectl("delete", "pod", "p", "-n", namespace, "--timeout=60s")
     data = cluster.directory / "data" / cluster.name
     until(lambda: not (data / "kubelet" / "pods" / uid).exists())
-    assert not list((data / "pod-logs").glob(f"*_{uid}"))
+    until(lambda: not list((data / "pod-logs").glob(f"*_{uid}")))
 
 
 def test_unsafe_sysctls_are_refused(cluster: LiveCluster, namespace: str) -> None:

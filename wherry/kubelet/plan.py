@@ -36,6 +36,7 @@ class Start:
     """A container to start; `kind` is init, regular or ephemeral; `ended` when its last run ended.
 
     `target_id` is the container whose processes an ephemeral one asks to share, if it is there.
+    `leftover` was made for this very run and never started: the agent was killed in between.
     """
 
     container: Object
@@ -43,6 +44,7 @@ class Start:
     kind: str
     ended: datetime | None = None
     target_id: str = ""
+    leftover: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,12 +98,24 @@ def plan_pod(pod: Object, seen: Observation, health: Health, remaining_s: Remain
 
 
 def next_attempt(pod: Object, seen: Observation, name: str) -> int:
-    """The number of the container's next run, counting on from what the API server remembers."""
+    """The number of the container's next run, counting on from what the API server remembers.
+
+    One that was made and never started has not run: its number is still to be used.
+    """
     latest = seen.latest(name)
     if latest is not None:
-        return latest.attempt + 1
+        return latest.attempt + (not _never_ran(latest))
     status = container_status(pod, name)
     return int(status.get("restartCount") or 0) + 1 if status.get("containerID") else 0
+
+
+def _never_ran(latest: Container | None) -> bool:
+    return latest is not None and latest.phase is Phase.CREATED
+
+
+def _leftover(seen: Observation, name: str) -> str:
+    latest = seen.latest(name)
+    return latest.id if latest is not None and _never_ran(latest) else ""
 
 
 def _needs_sandbox(pod: Object, seen: Observation, plan: Plan) -> bool:
@@ -143,6 +157,7 @@ def _plan_fresh_start(pod: Object, seen: Observation, plan: Plan) -> None:
                 next_attempt(pod, seen, container["name"]),
                 kind,
                 ended.finished if ended is not None else None,
+                leftover=_leftover(seen, container["name"]),
             )
         )
 
@@ -158,11 +173,13 @@ def _is_done(pod: Object, seen: Observation, container: Object) -> bool:
 
 def _plan_ephemeral(pod: Object, seen: Observation, plan: Plan) -> None:
     for container in ephemeral_containers(pod):
-        if seen.latest(container["name"]) is None and not container_status(pod, container["name"]).get(
-            "containerID"
-        ):
+        name = container["name"]
+        leftover = _leftover(seen, name)
+        is_new = seen.latest(name) is None and not container_status(pod, name).get("containerID")
+        if is_new or leftover:
             target = seen.latest(container.get("targetContainerName") or "")
-            plan.start.append(Start(container, 0, "ephemeral", target_id=target.id if target else ""))
+            target_id = target.id if target else ""
+            plan.start.append(Start(container, 0, "ephemeral", target_id=target_id, leftover=leftover))
 
 
 def _plan_init(pod: Object, seen: Observation, health: Health, remaining_s: RemainingS, plan: Plan) -> bool:
@@ -180,7 +197,8 @@ def _plan_init(pod: Object, seen: Observation, health: Health, remaining_s: Rema
             return False
         if current is not None and current.phase is Phase.EXITED and current.exit_code == 0:
             continue
-        if current is not None and not should_restart(pod, container, current.exit_code):
+        has_ended = current is not None and current.phase is Phase.EXITED
+        if current is not None and has_ended and not should_restart(pod, container, current.exit_code):
             plan.finish = True
             plan.start.clear()
             return False
@@ -245,7 +263,8 @@ def _plan_start(
     if wait_s > 0:
         plan.backing_off[name] = wait_s
     else:
-        plan.start.append(Start(container, next_attempt(pod, seen, name), kind, ended))
+        attempt = next_attempt(pod, seen, name)
+        plan.start.append(Start(container, attempt, kind, ended, leftover=_leftover(seen, name)))
 
 
 def _only_sidecars(pod: Object, plan: Plan) -> bool:

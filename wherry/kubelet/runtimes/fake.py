@@ -133,7 +133,12 @@ class FakeRuntime:
         return container_id
 
     async def start_container(self, container_id: str) -> None:
-        await self._enter("start_container")
+        try:
+            await self._enter("start_container")
+        except RuntimeFailure:
+            if container_id in self._containers:  # as containerd leaves one that does not start
+                self.finish(container_id, 128, "StartError")
+            raise
         container = self._get(container_id)
         now = self._clock.now()
         self._containers[container_id] = replace(container, phase=Phase.RUNNING, started=now)

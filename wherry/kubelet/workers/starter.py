@@ -111,6 +111,8 @@ class Starter:
         spec = await self._configure(pod, start, image, home)
         runtime = self._context.runtime
         try:
+            if start.leftover:
+                await runtime.remove_container(start.leftover)
             container_id = await uninterrupted(runtime.create_container(home.sandbox.id, home.spec, spec))
         except RuntimeFailure as error:
             raise self._failed(pod, container, error.reason or "CreateContainerError", str(error)) from error

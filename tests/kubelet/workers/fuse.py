@@ -1,0 +1,71 @@
+"""An agent that is killed between two of its effects: everything it does to others counts down a fuse."""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Callable
+from typing import Any
+
+EFFECTS = (
+    *("run_sandbox", "stop_sandbox", "remove_sandbox"),
+    *("create_container", "start_container", "stop_container", "remove_container", "pull_image"),
+    *("patch", "delete"),
+    *("tmpfs", "bind", "unmount"),
+    *("set_up", "tear_down", "create", "remove"),
+)
+"""Methods that leave something behind: of the runtime, the API server, mounts, volumes, cgroups, remains."""
+
+
+class Killed(BaseException):
+    """The process is no more: no code of it handles this."""
+
+
+class Fuse:
+    """Lets `left` effects happen; whoever has the last of them, and everybody after, is killed."""
+
+    def __init__(self, left: int) -> None:
+        self.left = left
+        self.last = ""
+
+    @property
+    def is_blown(self) -> bool:
+        return self.left <= 0
+
+    def wrap(self, method: Callable[..., Any], name: str) -> Callable[..., Any]:
+        """`method`, counted if it is an effect. After the kill it is as if it had never been called."""
+
+        @functools.wraps(method)
+        def plain(*arguments: Any, **named: Any) -> Any:
+            self._check()
+            result = method(*arguments, **named)
+            return self._awaited(result, name) if hasattr(result, "__await__") else self._done(result, name)
+
+        return plain
+
+    async def _awaited(self, work: Any, name: str) -> Any:
+        return self._done(await work, name)
+
+    def _done(self, result: Any, name: str) -> Any:
+        if name in EFFECTS:
+            self.left -= 1
+            self.last = name
+        self._check()
+        return result
+
+    def _check(self) -> None:
+        if self.is_blown:
+            raise Killed
+
+
+class Fused:
+    """Another object, seen through a fuse."""
+
+    def __init__(self, real: Any, fuse: Fuse) -> None:
+        self._real = real
+        self._fuse = fuse
+
+    def __getattr__(self, name: str) -> Any:
+        found = getattr(self._real, name)
+        if name == "events" or not callable(found):
+            return found
+        return self._fuse.wrap(found, name)
