@@ -13,7 +13,7 @@ import copy
 import json
 from typing import Any
 
-from tools.generate_schema import INT_OR_STRING, PACKAGE
+from tools.generate_schema import INT_OR_STRING, PACKAGE, add_go_facts
 
 MODERN = PACKAGE / "schema" / "definitions.txt"
 TABLE = PACKAGE / "schema" / "legacy.txt"
@@ -193,6 +193,8 @@ def render() -> str:
     missing = {ref["$ref"] for node in made.values() for ref in _referring(node)} - known
     if missing:
         raise LookupError(f"definitions refer to unknown types: {sorted(missing)}")
+    for name, node in made.items():
+        add_go_facts(name, node)
     return "".join(
         f"{name} {json.dumps(_sorted(node), separators=(',', ':'))}\n" for name, node in made.items()
     )

@@ -1,9 +1,10 @@
 """Write the schema table from upstream's published definitions.
 
 Source: the definitions inside the package `kubernetes-validate` (one JSON document, every
-`x-kubernetes-*` extension kept). Product: `wherry/api/schema/definitions.txt`, one definition a line
-("name JSON"), so that a reader decodes only the lines it needs. Run `python -m tools.generate_schema`; a
-test compares the file with what this would write.
+`x-kubernetes-*` extension kept), and the table of protobuf messages, which knows what Go leaves out of
+JSON. Product: `wherry/api/schema/definitions.txt`, one definition a line ("name JSON"), so that a reader
+decodes only the lines it needs. Run `python -m tools.generate_schema` after `generate_protobuf`; a test
+compares the file with what this would write.
 """
 
 from __future__ import annotations
@@ -15,6 +16,8 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+from wherry.api.protobuf.messages import Field, fields_of
+
 API_LEVEL = "v1.37.0"
 PACKAGE = Path(__file__).resolve().parent.parent / "wherry" / "api"
 TABLE = PACKAGE / "schema" / "definitions.txt"
@@ -24,7 +27,24 @@ Json = dict[str, Any]
 _REF = "#/$defs/"
 _UNRELEASED = re.compile(r"\.v\d+alpha\d+\.")
 
+META = "io.k8s.apimachinery.pkg.apis.meta.v1."
 INT_OR_STRING = "io.k8s.apimachinery.pkg.util.intstr.IntOrString"
+
+OMITS, HAS = "x-omits", "x-has"
+"""Of a struct: fields whose zero Go's types cannot tell from nothing, and fields Go always writes."""
+_VALUES = (".Quantity", ".IntOrString", ".Time", ".MicroTime", ".Duration", ".RawExtension", ".FieldsV1")
+"""Structs that stand for a value of their own."""
+
+_ROOT = "io.k8s.api."
+# Elsewhere the table of messages does not tell pointers to structs from structs: these are structs.
+_STRUCTS = frozenset(("names", "acceptedNames"))
+_PARTS = frozenset(("metadata", "spec", "status"))
+
+# Lists that mean something else empty than absent, to upstream's defaults and to ownership.
+KEEPS_EMPTY = {
+    "io.k8s.api.autoscaling.v2.HPAScalingRules": {"policies"},
+    META + "ObjectMeta": {"managedFields"},
+}
 
 # Defaults the source leaves out, though patching needs them: keys of list items that may be absent.
 DEFAULTS: dict[str, dict[str, Any]] = {
@@ -138,9 +158,45 @@ def compact(name: str, definition: Json) -> Json:
             properties.get(field, {}).pop("enum", None)
     for field, default in DEFAULTS.get(name, {}).items():
         properties[field]["default"] = default
+    add_go_facts(name, found)
     for field, values in ENUMS.get(name.removeprefix("io.k8s.api."), {}).items():
         properties[field]["enum"] = values.split()
     return found
+
+
+def add_go_facts(name: str, definition: Json) -> None:
+    """Note in a definition what Go leaves out of its JSON form, and what it always writes, in place."""
+    declared = definition.get("properties", {}).keys()
+    omits, has = set[str](), set[str]()
+    for field in _go_fields("k8s.io." + name.replace("-", "_").removeprefix("io.k8s.")):
+        if field.is_pointer:
+            continue
+        if field.is_scalar or field.shape:
+            (has if field.keeps_zero else omits).add(field.name)
+            continue
+        is_kind, is_root = "apiVersion" in declared, name.startswith(_ROOT)
+        if field.omits_empty or not (is_root or field.name in (_PARTS if is_kind else _STRUCTS)):
+            continue
+        has.add(field.name)
+        if is_root and not is_kind and not field.type.endswith(_VALUES):
+            omits.add(field.name)
+    for key, names in ((OMITS, omits - KEEPS_EMPTY.get(name, set())), (HAS, has)):
+        definition.pop(key, None)
+        if names & declared:
+            definition[key] = sorted(names & declared)
+
+
+def _go_fields(message: str) -> Iterator[Field]:
+    """The fields a message has in JSON, those of inlined ones among them."""
+    try:
+        fields = fields_of(message)
+    except KeyError:
+        return
+    for field in fields:
+        if field.is_inline:
+            yield from _go_fields(field.type)
+        else:
+            yield field
 
 
 def _compact_node(node: Json) -> Json:

@@ -7,6 +7,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 from wherry.api.resource import Resource
+from wherry.api.schema import check, definition
 from wherry.objects.meta import Object
 
 NOW = datetime(2026, 1, 1, 0, 5, tzinfo=UTC)
@@ -22,9 +23,17 @@ def make(resource: Resource, name: str = "a", **parts: Any) -> Object:
     return {"apiVersion": resource.api_version, "kind": resource.kind, "metadata": meta, **parts}
 
 
+def read(resource: Resource, obj: Object) -> Object:
+    """A private copy of the object as the server's decoder leaves it."""
+    made = copy.deepcopy(obj)
+    if resource.schema:
+        check(made, definition(resource.schema))
+    return made
+
+
 def create(resource: Resource, obj: Object) -> tuple[Object, list[str]]:
     """The object as it would be stored, and what validation says of it."""
-    new = copy.deepcopy(obj)
+    new = read(resource, obj)
     resource.strategy.default(new)
     resource.strategy.prepare(new, None)
     return new, [str(error) for error in resource.strategy.validate(new, None)]
@@ -32,7 +41,7 @@ def create(resource: Resource, obj: Object) -> tuple[Object, list[str]]:
 
 def update(resource: Resource, old: Object, new: Object) -> tuple[Object, list[str]]:
     """`new` as it would replace `old`, and what validation says of it."""
-    changed, before = copy.deepcopy(new), copy.deepcopy(old)
+    changed, before = read(resource, new), copy.deepcopy(old)
     resource.strategy.default(changed)
     resource.strategy.prepare(changed, before)
     errors = [str(error) for error in resource.strategy.validate(changed, before)]

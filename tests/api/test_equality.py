@@ -12,13 +12,12 @@ from wherry.api.equality import is_same
     ("left", "right", "expected"),
     [
         ({"a": 1}, {"a": 1}, True),
-        ({"a": []}, {}, True),
-        ({"a": {"b": None}}, {"a": ""}, True),
-        ({"hostNetwork": False}, {}, True),
-        ({"hostNetwork": True}, {}, False),
+        ({"a": None}, {}, True),
+        ([{"a": {"b": None}}], [{"a": {}}], True),
+        ({"podSelector": {}}, {}, False),
+        ({"labels": {"gpu": ""}}, {}, False),
         ({"runAsNonRoot": False}, {}, False),
-        ({"runAsUser": 0}, {}, False),
-        ([{"tty": False}], [{}], True),
+        ({"runAsUser": 0}, {"runAsUser": False}, False),
         ([1, 2], [2, 1], False),
     ],
 )

@@ -2,28 +2,9 @@
 
 from typing import Any
 
-import pytest
-
 from tests.api.objects import create, make, update
 from wherry.api.networking.ingress_classes import INGRESS_CLASSES
 from wherry.api.policy.pod_disruption_budgets import POD_DISRUPTION_BUDGETS
-from wherry.api.schema_strategy import bump_generation
-from wherry.objects.meta import Object
-
-
-@pytest.mark.parametrize(
-    ("new", "old", "generation"),
-    [
-        ({"spec": 1}, None, 1),
-        ({"spec": 2}, {"metadata": {"generation": 4}, "spec": 1}, 5),
-        ({"spec": 1}, {"metadata": {"generation": 4}, "spec": 1}, 4),
-        ({"spec": 1, "status": 2}, {"metadata": {"generation": 4}, "spec": 1, "status": 1}, 4),
-        ({"data": 1}, {"metadata": {"generation": 1}}, 2),
-    ],
-)
-def test_the_generation_counts_changes(new: Object, old: Object | None, generation: int) -> None:
-    bump_generation(new, old)
-    assert new["metadata"]["generation"] == generation
 
 
 def test_status_is_kept_apart() -> None:

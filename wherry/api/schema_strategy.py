@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
+from wherry.api.generation import count_generation
 from wherry.api.resource import Strategy
 from wherry.api.schema import definition, required_and_enum_errors
 from wherry.api.validation import (
@@ -22,22 +23,6 @@ from wherry.api.validation import (
 )
 from wherry.objects.errors import FieldError
 from wherry.objects.meta import Object
-from wherry.objects.sameness import is_identical
-
-_APART = frozenset({"apiVersion", "kind", "metadata", "status"})
-
-
-def bump_generation(new: Object, old: Object | None) -> None:
-    """Count `metadata.generation`: 1 on create, one more whenever anything but metadata or status changed."""
-    meta = new.setdefault("metadata", {})
-    if old is None:
-        meta["generation"] = 1
-        return
-    before = (old.get("metadata") or {}).get("generation") or 0
-    names = (set(new) | set(old)) - _APART
-    changed = not all(is_identical(new.get(name), old.get(name)) for name in names)
-    if changed or before:
-        meta["generation"] = before + 1 if changed else before
 
 
 @dataclass(frozen=True, eq=False, kw_only=True)
@@ -82,7 +67,7 @@ class SchemaStrategy(Strategy):
         if self.prepares is not None:
             self.prepares(new, old)
         if self.tracks_generation:
-            bump_generation(new, old)
+            count_generation(new, old)
 
     def stamp(self, new: Object, old: Object | None, now: str) -> None:
         """Set times through `stamps`."""

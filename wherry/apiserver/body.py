@@ -185,9 +185,12 @@ def _check_kind(
     obj["apiVersion"], obj["kind"] = api_version, kind
 
 
-def findings_in(obj: Object, resource: Resource, api_version: str = "", kind: str = "") -> Findings:
-    """What decoding finds in `obj`: unknown fields and errors. Drops both nulls and unknown fields.
+def findings_in(
+    obj: Object, resource: Resource, api_version: str = "", kind: str = "", *, keeps_zeros: bool = False
+) -> Findings:
+    """What decoding finds in `obj`: unknown fields and errors.
 
+    Drops nulls, unknown fields, and zeros Go's types cannot tell from nothing unless it `keeps_zeros`.
     `api_version` and `kind` name what is read when it is not the resource itself.
     """
     from wherry.api import schema
@@ -198,7 +201,7 @@ def findings_in(obj: Object, resource: Resource, api_version: str = "", kind: st
     if resource.custom is not None:
         return resource.custom.check(obj)
     if resource.schema:
-        return schema.check(obj, schema.definition(resource.schema))
+        return schema.check(obj, schema.definition(resource.schema), keeps_zeros=keeps_zeros)
     return schema.Findings()
 
 

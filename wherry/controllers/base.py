@@ -16,6 +16,7 @@ from random import Random
 from typing import Any, ClassVar, TypeAlias, TypeVar
 
 from wherry.api.resource import Resource
+from wherry.api.schema import check, definition
 from wherry.client.api import Client
 from wherry.client.cache import Cache
 from wherry.client.events import EventRecorder
@@ -152,12 +153,13 @@ class Controller(ABC):
         `annotations` are set along, for kinds whose status subresource takes them (Deployments).
         Raises ApiError, 409 when the object changed meanwhile: the key comes again anyway.
         """
+        resource = resource or self.primary
+        status = _as_stored(status, resource)
         meta = obj["metadata"]
         if annotations is not None and not annotations.items() <= annotations_of(obj).items():
             meta = {**meta, "annotations": {**annotations_of(obj), **annotations}}
         elif obj.get("status") == status:
             return obj
-        resource = resource or self.primary
         updated = await self.client.update_status(resource, {**obj, "metadata": meta, "status": status})
         self._holds.wrote(key_of(obj), resource, updated)
         return updated
@@ -239,3 +241,12 @@ def is_namespace_terminating(error: ApiError) -> bool:
     """Whether a create was refused because the namespace is going away."""
     causes = error.details.get("causes") or ()
     return any(cause.get("reason") == "NamespaceTerminating" for cause in causes)
+
+
+def _as_stored(status: Object, resource: Resource) -> Object:
+    """The status as it is stored: without zeros that say nothing, which would differ at every look."""
+    found: Object = {"status": dict(status)}
+    if resource.schema:
+        check(found, definition(resource.schema))
+    stored: Object = found.get("status", {})
+    return stored

@@ -7,6 +7,7 @@ import re
 from typing import Any
 
 from wherry.api.resource import Resource
+from wherry.api.schema import check, definition
 from wherry.objects.meta import Object
 
 _STEP = re.compile(r"([^.\[\]]+)|\[(\d+)\]")
@@ -81,7 +82,8 @@ def changed(obj: Object, changes: dict[str, Any]) -> Object:
 
 
 def create(resource: Resource, obj: Object) -> list[str]:
-    """Default and prepare the object as on create; returns what validation says of it."""
+    """Decode, default and prepare the object as on create; returns what validation says of it."""
+    check(obj, definition(resource.schema))
     resource.strategy.default(obj)
     resource.strategy.prepare(obj, None)
     return [str(error) for error in resource.strategy.validate(obj, None)]
@@ -95,7 +97,8 @@ def stored(resource: Resource, obj: Object) -> Object:
 
 
 def update(resource: Resource, new: Object, old: Object) -> list[str]:
-    """Default and prepare the object as on update; returns what validation says of it."""
+    """Decode, default and prepare the object as on update; returns what validation says of it."""
+    check(new, definition(resource.schema))
     resource.strategy.default(new)
     resource.strategy.prepare(new, old)
     return [str(error) for error in resource.strategy.validate(new, old)]

@@ -30,14 +30,14 @@ def there_and_back(api_version: str, kind: str, **fields: Any) -> dict[str, Any]
 
 def test_the_table_holds_what_it_was_made_from() -> None:
     by_name = {field.name: field for field in fields_of("k8s.io.api.core.v1.Container")}
-    assert by_name["name"] == Field("name", 1, "string", "", False, True, False)
-    assert by_name["image"] == Field("image", 2, "string", "", False, False, False)
+    assert by_name["name"] == Field("name", 1, "string", "", False, True, False, False)
+    assert by_name["image"] == Field("image", 2, "string", "", False, False, False, False)
     assert by_name["ports"] == Field(
-        "ports", 6, "k8s.io.api.core.v1.ContainerPort", "list", False, False, False
+        "ports", 6, "k8s.io.api.core.v1.ContainerPort", "list", False, False, False, False
     )
     volume = {field.name: field for field in fields_of("k8s.io.api.core.v1.Volume")}
     assert volume["VolumeSource"] == Field(
-        "VolumeSource", 2, "k8s.io.api.core.v1.VolumeSource", "", True, True, False
+        "VolumeSource", 2, "k8s.io.api.core.v1.VolumeSource", "", True, True, False, False
     )
     labels = next(field for field in fields_of(f"{META}.ObjectMeta") if field.name == "labels")
     assert (labels.number, labels.type, labels.shape) == (11, "string", "map")

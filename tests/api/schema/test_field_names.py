@@ -13,7 +13,7 @@ from wherry.api.schema import definition_names, source
 WHERRY = Path(__file__).parents[3] / "wherry"
 PACKAGES = ("api", "controllers", "scheduler", "kubelet", "proxy")
 READERS = ("get", "pop", "setdefault")
-KEYS = frozenset(("cpu", "memory", "ssh-privatekey"))
+KEYS = frozenset(("ca.crt", "cpu", "memory", "ssh-privatekey"))
 """Keys of maps the API itself gives a meaning."""
 FORMER = frozenset(("webhookClientConfig",))
 """Fields of versions that are only read from the store any more."""

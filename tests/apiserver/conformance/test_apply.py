@@ -184,7 +184,7 @@ async def test_list_items_are_owned_by_their_keys(rig: Rig) -> None:
 
 
 async def test_sets_are_merged_and_atomics_replaced(rig: Rig) -> None:
-    body = maps()
+    body = maps(x="1")
     body["metadata"]["finalizers"] = ["example.com/a"]
     await apply(rig, f"{MAPS}/a", body, "first")
     body["metadata"]["finalizers"] = ["example.com/b"]

@@ -157,7 +157,7 @@ async def test_a_body_of_delete_options_counts_alone(rig: Rig) -> None:
 
 async def test_the_user_agent_names_the_manager(rig: Rig) -> None:
     _, answer, _ = await rig.http(
-        "POST", MAPS, config_map("a"), headers={"User-Agent": "kubectl/v1.37.0 (linux/amd64)"}
+        "POST", MAPS, config_map("a", x="1"), headers={"User-Agent": "kubectl/v1.37.0 (linux/amd64)"}
     )
     (entry,) = answer["metadata"]["managedFields"]
     assert (entry["manager"], entry["operation"]) == ("kubectl", "Update")

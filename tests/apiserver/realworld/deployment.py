@@ -203,7 +203,7 @@ def within(wanted: Any, found: Any) -> Any:
 
 def says_nothing(value: Any) -> bool:
     """Whether a field with that value may as well not be there."""
-    return value is None or value is False or value in ({}, [], "")
+    return value is None or value in ({}, [], "", 0)
 
 
 def without_empty(value: Any) -> Any:

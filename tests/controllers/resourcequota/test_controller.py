@@ -172,7 +172,7 @@ async def test_custom_resources_are_counted_as_they_come_and_go() -> None:
     config = ControllerConfig(resources=lambda: served)
     before = [(boats, named("one")), (RESOURCE_QUOTAS, quota(count__boats_example_com="5"))]
     async with running(ResourceQuotas, config=config, before=before) as bench:
-        assert (await status(bench))["used"] == {}
+        assert "used" not in await status(bench)
         served.append(boats)
         await bench.create(CUSTOM_RESOURCE_DEFINITIONS, {"metadata": {"name": "boats.example.com"}})
         await bench.clock.advance(1.1)

@@ -20,6 +20,7 @@ from wherry.api.columns import (
 )
 from wherry.api.core.pod_spec import default_pod_template
 from wherry.api.core.replicated import template_warnings
+from wherry.api.equality import is_same
 from wherry.api.resource import Column, Resource, Subresource
 from wherry.api.schema_strategy import SchemaStrategy
 from wherry.api.validation import validate_all_non_negative, validate_not_decremented
@@ -63,7 +64,7 @@ def _count_templates(new: Object, old: Object | None) -> None:
     count = int(text) if text.isdecimal() else 0
     if old is None:
         count = max(count, 1)
-    elif (new.get("spec") or {}).get("template") != (old.get("spec") or {}).get("template"):
+    elif not is_same((new.get("spec") or {}).get("template"), (old.get("spec") or {}).get("template")):
         count += 1
     meta["annotations"] = {**annotations, TEMPLATE_GENERATION: str(count)}
 

@@ -25,7 +25,7 @@ from wherry.api.core.replicated import (
     validate_selected_template,
     validate_selector,
 )
-from wherry.api.equality import track_generation
+from wherry.api.generation import count_generation
 from wherry.api.resource import Column, Resource, Strategy, Subresource
 from wherry.api.validation import (
     validate_immutable,
@@ -66,7 +66,7 @@ class DeploymentStrategy(Strategy):
         super().prepare(new, old)
         new.setdefault("status", {})
         # kubectl and the controller keep state in annotations, so these count as changes too.
-        track_generation(new, old, ("spec", "metadata.annotations"))
+        count_generation(new, old, ("spec", "metadata.annotations"))
 
     def validate(self, new: Object, old: Object | None) -> list[FieldError]:
         errors: Errors = (

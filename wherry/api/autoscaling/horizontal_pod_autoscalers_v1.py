@@ -24,10 +24,13 @@ def _default(obj: Object) -> None:
     spec = obj.setdefault("spec", {})
     if spec.get("minReplicas") is None:
         spec["minReplicas"] = 1
-    # Upstream fills it in on the way to v2 and back, where it sees what the annotations say.
-    target = to_v1(to_v2(obj))["spec"].get("targetCPUUtilizationPercentage")
-    if target is not None:
-        spec["targetCPUUtilizationPercentage"] = target
+    # Upstream fills in the rest on the way to v2 and back, where it sees what the annotations say.
+    made = to_v1(to_v2(obj))
+    if annotations := (made.get("metadata") or {}).get("annotations"):
+        obj["metadata"]["annotations"] = annotations
+    for name in ("spec", "status"):
+        if name in made:
+            obj[name] = made[name]
 
 
 def _rules(new: Object, old: Object | None) -> list[FieldError]:

@@ -163,9 +163,11 @@ def _completions_errors(spec: Mapping[str, Any], before: Mapping[str, Any]) -> l
 def _with_directives(old: Mapping[str, Any], new: Mapping[str, Any]) -> Mapping[str, Any]:
     """The old template with what steers scheduling taken from the new."""
     after, before = new.get("spec") or {}, dict(old.get("spec") or {})
-    affinity = dict(before.get("affinity") or {})
-    affinity["nodeAffinity"] = (after.get("affinity") or {}).get("nodeAffinity")
-    before["affinity"] = affinity
+    affinity = {name: rule for name, rule in (before.get("affinity") or {}).items() if name != "nodeAffinity"}
+    if after.get("affinity") is not None:
+        before["affinity"] = {**affinity, "nodeAffinity": after["affinity"].get("nodeAffinity")}
+    else:
+        before["affinity"] = affinity or None
     for name in ("nodeSelector", "tolerations", "schedulingGates"):
         before[name] = after.get(name)
     meta = dict(old.get("metadata") or {})
@@ -179,7 +181,7 @@ def _with_resources(old: Mapping[str, Any], new: Mapping[str, Any]) -> Mapping[s
     after, before = new.get("spec") or {}, dict(old.get("spec") or {})
     for name in ("containers", "initContainers"):
         then, now = before.get(name) or [], after.get(name) or []
-        if [c.get("name") for c in then] == [c.get("name") for c in now]:
+        if then and [c.get("name") for c in then] == [c.get("name") for c in now]:
             before[name] = [
                 {**c, "resources": d.get("resources") or {}} for c, d in zip(then, now, strict=True)
             ]

@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
-from wherry.api.equality import track_generation
+from wherry.api.generation import count_generation
 from wherry.objects.meta import Object
 
 
 def prepare_ephemeral(new: Object, old: Object) -> None:
     """Make `new` the stored `old` with only `new`'s ephemeral containers (and managedFields), in place."""
     containers = (new.get("spec") or {}).get("ephemeralContainers")
-    keep_all_but_spec(new, old, {**old["spec"], "ephemeralContainers": containers or []})
+    spec = {name: value for name, value in old["spec"].items() if name != "ephemeralContainers"}
+    if containers:
+        spec["ephemeralContainers"] = containers
+    keep_all_but_spec(new, old, spec)
 
 
 def keep_all_but_spec(new: Object, old: Object, spec: Object) -> None:
@@ -24,4 +27,4 @@ def keep_all_but_spec(new: Object, old: Object, spec: Object) -> None:
     kept = {**old, "metadata": meta, "spec": spec}
     new.clear()
     new.update(kept)
-    track_generation(new, old)
+    count_generation(new, old, ("spec",))

@@ -18,7 +18,7 @@ from wherry.api.core.pod_spec.rules import Errors
 from wherry.api.core.pod_status import initial_status, keep_given, validate_pod_status
 from wherry.api.core.pod_update import validate_ephemeral_changes, validate_pod_changes
 from wherry.api.core.pod_warnings import pod_warnings
-from wherry.api.equality import track_generation
+from wherry.api.generation import count_generation
 from wherry.api.resource import Resource, Strategy, Subresource
 from wherry.api.validation import validate_object_meta, validate_object_meta_update
 from wherry.objects.errors import FieldError, forbidden_value
@@ -44,7 +44,7 @@ class PodStrategy(Strategy):
             merge_label_keys(new["spec"], labels_of(new))
         else:
             new["status"] = old.get("status") or {}
-        track_generation(new, old)
+        count_generation(new, old, ("spec",))
 
     def prepare_status(self, new: Object, old: Object) -> None:
         super().prepare_status(new, old)

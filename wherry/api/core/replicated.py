@@ -15,7 +15,7 @@ from wherry.api.columns import age_of, template_cells
 from wherry.api.core.pod_spec import validate_pod_template
 from wherry.api.core.pod_spec.rules import Errors, Fields, check_nonnegative
 from wherry.api.core.pod_warnings import pod_warnings
-from wherry.api.equality import track_generation
+from wherry.api.generation import count_generation
 from wherry.api.resource import Column, Strategy
 from wherry.api.validation import (
     validate_label_selector,
@@ -40,7 +40,7 @@ class ReplicatedStrategy(Strategy, ABC):
 
     def prepare(self, new: Object, old: Object | None) -> None:
         new["status"] = {"replicas": 0} if old is None else old.get("status") or {"replicas": 0}
-        track_generation(new, old)
+        count_generation(new, old, ("spec",))
 
     def validate(self, new: Object, old: Object | None) -> list[FieldError]:
         errors: Errors = (

@@ -38,6 +38,8 @@ class ServiceStrategy(Strategy):
 
     def default(self, obj: Object) -> None:
         spec = obj.setdefault("spec", {})
+        if (status := obj.get("status")) is not None:
+            status.setdefault("loadBalancer", {})
         _default_affinity(spec)
         if not spec.get("type"):
             spec["type"] = "ClusterIP"

@@ -11,7 +11,7 @@ from wherry.api.columns import AGE, NAME, UNSET, age_of
 from wherry.api.core.address_warnings import ip_warnings
 from wherry.api.core.addresses import validate_unicast
 from wherry.api.core.pod_spec.rules import PROTOCOLS, Errors, Fields, check, check_given_choice
-from wherry.api.equality import track_generation
+from wherry.api.generation import count_generation
 from wherry.api.resource import Column, Resource, Strategy
 from wherry.api.validation import (
     validate_immutable,
@@ -57,7 +57,7 @@ class EndpointSliceStrategy(Strategy):
 
     def prepare(self, new: Object, old: Object | None) -> None:
         """Count changes; a slice has no status."""
-        track_generation(new, old, ("addressType", "endpoints", "ports", "metadata.labels"))
+        count_generation(new, old, ("addressType", "endpoints", "ports", "metadata.labels"))
 
     def validate(self, new: Object, old: Object | None) -> list[FieldError]:
         errors: Errors = (

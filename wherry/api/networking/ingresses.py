@@ -63,6 +63,11 @@ def _warns(new: Object, old: Object | None) -> list[str]:
     return [f"annotation \"{CLASS_ANNOTATION}\" is deprecated, please use 'spec.ingressClassName' instead"]
 
 
+def _default(obj: Object) -> None:
+    if (status := obj.get("status")) is not None:
+        status.setdefault("loadBalancer", {})
+
+
 def _host_errors(host: str, path: str) -> list[FieldError]:
     check = wildcard_dns1123_subdomain_errors if "*" in host else dns1123_subdomain_errors
     return check_text(path, host, check)
@@ -193,6 +198,7 @@ INGRESSES = Resource(
         namespaced=True,
         has_status=True,
         tracks_generation=True,
+        defaults=_default,
         rules=_rules,
         status_rules=_status_rules,
         row=_row,

@@ -65,7 +65,7 @@ class Field(NamedTuple):
     `shape` is "" for a single value, "list" or "map" (its keys are texts). `is_inline` says that the
     message's fields stand among those of its parent in JSON; `keeps_zero` that 0, "" and false are
     written there, because the field is a pointer or never left out; `omits_empty` that even a
-    message is left out when all of it is zero.
+    message is left out when all of it is zero; `is_pointer` that it may be nothing at all.
     """
 
     name: str
@@ -75,6 +75,7 @@ class Field(NamedTuple):
     is_inline: bool
     keeps_zero: bool
     omits_empty: bool
+    is_pointer: bool
 
     @property
     def is_scalar(self) -> bool:
@@ -116,7 +117,9 @@ def _field(name: str, number: int, kind: str, flags: str, package: str) -> Field
     if "." not in kind and kind not in _SCALARS:
         kind = f"{package}.{kind}"
     keeps_zero = "p" in flags or "o" not in flags
-    return Field(name, number, kind, shape, "i" in flags, keeps_zero, "z" in flags and "p" not in flags)
+    return Field(
+        name, number, kind, shape, "i" in flags, keeps_zero, "z" in flags and "p" not in flags, "p" in flags
+    )
 
 
 @remembered(1024)

@@ -1,9 +1,9 @@
 """Hold a decoded object against its type, as upstream's decoder would: `check`.
 
 Two passes. The quick one only asks "is everything as it should be?", with a dict look-up per field and
-no paths; nearly every object ends there. Otherwise the thorough one (`decode`) walks the object again,
-names what is wrong in upstream's words, and puts right what upstream's decoder would: unknown fields
-and nulls go, quantities and times take their canonical spelling.
+no paths; nearly every object ends there, rid of zeros that say nothing. Otherwise the thorough one
+(`decode`) walks the object again, names what is wrong in upstream's words, and puts right what upstream's
+decoder would: unknown fields, nulls and such zeros go, quantities and times take their canonical spelling.
 """
 
 from __future__ import annotations
@@ -28,49 +28,66 @@ _TIME = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ", re.ASCII)
 _MICRO_TIME = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{6}Z", re.ASCII)
 
 
-def check(obj: Any, definition: Definition) -> Findings:
+def check(obj: Any, definition: Definition, *, keeps_zeros: bool = False) -> Findings:
     """What upstream's strict decoding finds in `obj`, read as an instance of `definition`.
 
     The object is changed in place: nulls and unknown fields are removed, quantities and times are
-    spelt canonically. An object with `errors` is to be refused and may be half changed.
+    spelt canonically, and zeros that Go's types cannot tell from nothing go, unless it `keeps_zeros`. An
+    object with `errors` is to be refused and may be half changed.
     """
-    if type(obj) is dict and _plan(definition).fits(obj):
+    if type(obj) is dict and _plan(definition, keeps_zeros).fits(obj):
         return CLEAN
-    return decode(obj, definition)
+    return decode(obj, definition, keeps_zeros=keeps_zeros)
 
 
 @lru_cache(None)
-def _plan(definition: Definition) -> _Plan:
-    return _Plan(definition)
+def _plan(definition: Definition, keeps_zeros: bool) -> _Plan:
+    return _Plan(definition, keeps_zeros)
 
 
 class _Plan:
-    """A struct's fields, each with the exact Python type its value has and a further test."""
+    """A struct's fields: the exact Python type of each value, a further test, and whether its zero goes."""
 
-    __slots__ = ("_definition", "_fields")
+    __slots__ = ("_definition", "_fields", "_keeps_zeros")
 
-    def __init__(self, definition: Definition) -> None:
+    def __init__(self, definition: Definition, keeps_zeros: bool) -> None:
         self._definition = definition
-        self._fields: dict[str, tuple[type | None, _Test | None]] | None = None
+        self._keeps_zeros = keeps_zeros
+        self._fields: dict[str, tuple[type | None, _Test | None, bool]] | None = None
 
     def fits(self, obj: dict[str, Any]) -> bool:
-        """Whether every field is known and right."""
+        """Whether every field is known and right; zeros that say nothing are taken away."""
         fields = self._fields
         if fields is None:
-            fields = self._fields = {n: _test_of(f) for n, f in self._definition.fields().items()}
+            fields = self._fields = self._read()
+        zeros: list[str] | None = None
         for name, value in obj.items():
             known = fields.get(name)
             if known is None:
                 return False
-            expected, test = known
+            expected, test, goes = known
             if expected is not None and type(value) is not expected:
                 return False
-            if test is not None and not test(value):
+            if goes and not value:
+                if zeros is None:
+                    zeros = []
+                zeros.append(name)
+            elif test is not None and not test(value):
                 return False
+        if zeros is not None:
+            for name in zeros:
+                del obj[name]
         return True
 
+    def _read(self) -> dict[str, tuple[type | None, _Test | None, bool]]:
+        going = frozenset[str]() if self._keeps_zeros else self._definition.omits
+        return {
+            name: (*_test_of(field, self._keeps_zeros), name in going)
+            for name, field in self._definition.fields().items()
+        }
 
-def _test_of(field: Field) -> tuple[type | None, _Test | None]:
+
+def _test_of(field: Field, keeps_zeros: bool) -> tuple[type | None, _Test | None]:
     """The exact type a value of the field has (None: more than one) and what else it must fulfil."""
     target = field.definition
     match field.type:
@@ -90,18 +107,20 @@ def _test_of(field: Field) -> tuple[type | None, _Test | None]:
             micro = target is not None and target.short_name == "MicroTime"
             return str, _is_micro_time if micro else _is_time
         case "array":
-            return list, _all_items(field)
+            return list, _all_items(field, keeps_zeros)
         case "object":
-            return dict, _plan(target).fits if target is not None else _all_values(field)
+            if target is not None:
+                return dict, _plan(target, keeps_zeros).fits
+            return dict, _all_values(field, keeps_zeros)
         case _:
             return None, _is_given
 
 
-def _all_items(field: Field) -> _Test | None:
+def _all_items(field: Field, keeps_zeros: bool) -> _Test | None:
     items = field.items()
     if items is None:
         return None
-    expected, test = _test_of(items)
+    expected, test = _test_of(items, keeps_zeros)
 
     def test_items(values: list[Any]) -> bool:
         for value in values:
@@ -114,11 +133,11 @@ def _all_items(field: Field) -> _Test | None:
     return test_items
 
 
-def _all_values(field: Field) -> _Test | None:
+def _all_values(field: Field, keeps_zeros: bool) -> _Test | None:
     values = field.field("")
     if values is None:
         return None
-    expected, test = _test_of(values)
+    expected, test = _test_of(values, keeps_zeros)
 
     def test_values(found: dict[str, Any]) -> bool:
         for value in found.values():

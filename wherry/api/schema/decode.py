@@ -44,9 +44,9 @@ class Findings:
 CLEAN = Findings()
 
 
-def decode(obj: Any, definition: Definition) -> Findings:
+def decode(obj: Any, definition: Definition, *, keeps_zeros: bool = False) -> Findings:
     """What is wrong with `obj` as an instance of `definition`; changes it in place as `check` says."""
-    walk = _Walk()
+    walk = _Walk(keeps_zeros)
     if isinstance(obj, dict):
         walk.struct(obj, definition, "", "")
     else:
@@ -73,7 +73,8 @@ class _Place:
 class _Walk:
     """One walk over one object, gathering what is found."""
 
-    def __init__(self) -> None:
+    def __init__(self, keeps_zeros: bool) -> None:
+        self.keeps_zeros = keeps_zeros
         self.unknown: list[str] = []
         self.errors: list[str] = []
 
@@ -91,7 +92,9 @@ class _Walk:
                 here = f"{path}.{name}" if path else name
                 go_here = f"{go_path}.{name}" if go_path else name
                 place = _Place(here, go_here, definition.short_name)
-                obj[name] = self.value(obj[name], field, place)
+                obj[name] = value = self.value(obj[name], field, place)
+                if not value and name in definition.omits and not self.keeps_zeros:
+                    del obj[name]
 
     def value(self, value: Any, field: Field, place: _Place) -> Any:
         """The value as it is to be kept."""

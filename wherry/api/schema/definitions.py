@@ -45,8 +45,18 @@ def definition_names() -> tuple[str, ...]:
     return tuple(sorted(_lines()))
 
 
+_OMITS, _HAS = "x-omits", "x-has"
+
+
 def source(name: str) -> dict[str, Any]:
     """The definition as JSON Schema with bare names as `$ref`; a fresh copy. KeyError for an unknown name."""
+    body = _read(name)
+    for ours in (_OMITS, _HAS):
+        body.pop(ours, None)
+    return body
+
+
+def _read(name: str) -> dict[str, Any]:
     body: dict[str, Any] = orjson.loads(_lines()[name])
     return body
 
@@ -54,7 +64,7 @@ def source(name: str) -> dict[str, Any]:
 @lru_cache(None)
 def definition(name: str) -> Definition:
     """The type of that published name, always the same instance. KeyError for an unknown name."""
-    return Definition(name, source(name))
+    return Definition(name, _read(name))
 
 
 def _type_of(node: Mapping[str, Any]) -> str:
@@ -170,7 +180,12 @@ class Field:
 
 
 class Definition:
-    """A named type. `type` and `format` are as in `Field`; `required` the fields that must be given."""
+    """A named type. `type` and `format` are as in `Field`; `required` the fields that must be given.
+
+    `omits` are the fields of a struct whose zero, empty list or empty struct Go's types cannot tell from
+    nothing: those left out of JSON (omitempty, no pointer), and structs held as such but for the parts of a
+    whole object. `has` are the fields Go always writes, if only as zero.
+    """
 
     allows_unknown = False
     list_type = ""
@@ -184,6 +199,8 @@ class Definition:
         self.type: str = _SPECIAL.get(name) or _type_of(node)
         self.format: str = node.get("format") or ""
         self.required: frozenset[str] = frozenset(node.get("required") or ())
+        self.omits: frozenset[str] = frozenset(node.get(_OMITS) or ())
+        self.has: frozenset[str] = frozenset(node.get(_HAS) or ())
         self.kind: str = _kind_of(self.type, node)
         self.is_atomic_map: bool = node.get("x-kubernetes-map-type") == "atomic"
         self._fields = {field: Field(part) for field, part in (node.get("properties") or {}).items()}

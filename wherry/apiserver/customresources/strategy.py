@@ -6,17 +6,16 @@ from datetime import datetime
 from typing import Any
 
 from wherry.api.apiextensions.custom_kind import CustomKind, ScalePaths, value_at
+from wherry.api.generation import ABOUT, count_generation
 from wherry.api.resource import Strategy, restore
 from wherry.api.validation import validate_object_meta, validate_object_meta_update
 from wherry.api.validation.object_meta import STANDARD_FINALIZERS
 from wherry.apiserver.customresources.columns import Cells
 from wherry.objects.errors import FieldError, invalid_value, required
 from wherry.objects.meta import Object
-from wherry.objects.sameness import is_identical
 from wherry.objects.structural import apply_defaults, value_errors
 from wherry.objects.structural.values import NOWHERE
 
-_NOT_COUNTED = frozenset({"apiVersion", "kind", "metadata"})
 _REPLICAS_MAX = (1 << 31) - 1
 
 
@@ -40,15 +39,8 @@ class CustomStrategy(Strategy):
         """Keep status apart if it has a subresource, count the generation."""
         if self._has_status:
             super().prepare(new, old)
-        meta = new["metadata"]
-        if old is None:
-            meta["generation"] = 1
-            return
-        apart = _NOT_COUNTED | {"status"} if self._has_status else _NOT_COUNTED
-        changed = not all(
-            is_identical(new.get(name), old.get(name)) for name in (new.keys() | old.keys()) - apart
-        )
-        meta["generation"] = (old["metadata"].get("generation") or 0) + (1 if changed else 0)
+        apart = ABOUT | {"status"} if self._has_status else ABOUT
+        count_generation(new, old, apart=apart)
 
     def prepare_status(self, new: Object, old: Object) -> None:
         """Keep everything but status as stored: whatever other top-level fields the kind has, too."""

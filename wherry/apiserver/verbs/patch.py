@@ -14,7 +14,7 @@ import orjson
 
 from wherry.api.resource import Resource
 from wherry.apiserver import ownership
-from wherry.apiserver.body import NotAnObject, media_type, parse, private_copy
+from wherry.apiserver.body import NotAnObject, findings_in, media_type, parse, private_copy
 from wherry.apiserver.call import Call, Outcome
 from wherry.apiserver.core import Core
 from wherry.apiserver.options import check_write_options
@@ -180,20 +180,27 @@ async def _apply_anew(core: Core, call: Call, served: Served, applied: Object) -
         why = f"uid mismatch: the provided object specified uid {uid}, and no existing object was found"
         raise conflict(resource.plural, resource.group, call.info.name, why)
     resets = main_rules(resource).resets
-    merged = private_copy(ownership.apply(core, call, resource, None, applied, resets))
+    merged = _decoded(resource, ownership.apply(core, call, resource, None, applied, resets))
     return await create_object(core, call, served, merged, tracks_owners=False)
 
 
 async def _apply_over(core: Core, call: Call, served: Served, applied: Object, rules: Rules) -> Outcome:
     def produce(live: Object) -> Object:
-        merged: Object = private_copy(
-            ownership.apply(core, call, served.resource, live, applied, rules.resets)
-        )
+        merged = ownership.apply(core, call, served.resource, live, applied, rules.resets)
+        merged = _decoded(served.resource, merged)
         if not applied["metadata"].get("resourceVersion"):
             merged["metadata"].pop("resourceVersion", None)
         return merged
 
     return await update_object(core, call, served, produce, replace(rules, tracks_owners=False))
+
+
+def _decoded(resource: Resource, merged: Object) -> Object:
+    """A private copy of what an apply made, as the kind's types hold it: without zeros that say nothing."""
+    copied: Object = private_copy(merged)
+    if resource.custom is None:
+        findings_in(copied, resource)
+    return copied
 
 
 def read_applied(call: Call, resource: Resource) -> Object:

@@ -81,7 +81,7 @@ def check_applied(call: Call, resource: Resource, applied: Object) -> None:
 
     Raises ApiError (400, 500); without Strict, keys that stand twice are only warned of.
     """
-    findings = findings_in(applied, resource)
+    findings = findings_in(applied, resource, keeps_zeros=True)  # who applies a zero means to own it
     if findings or findings.errors:
         shape = ownership.shape_of(resource)
         problems = [
