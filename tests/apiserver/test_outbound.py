@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import asyncio
+import socket
 import ssl
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import Any
 
 import pytest
 
+from wherry.apiserver import outbound as outbound_module
 from wherry.apiserver.outbound import (
     ANYBODY,
     Outbound,
@@ -24,6 +27,7 @@ from wherry.apiserver.outbound import (
 from wherry.cluster.pki import Pki, Subject
 from wherry.kit.httpd.message import Request, Response
 from wherry.kit.httpd.server import Server
+from wherry.kit.sockets import client_socket
 
 SERVER = Subject(common_name="server", hosts=("127.0.0.1",))
 
@@ -132,6 +136,25 @@ async def test_nobody_there(outbound: Outbound) -> None:
             pass
     with pytest.raises(Unreachable, match=f"^dial tcp {target.authority}: "):
         await outbound.connect(target)
+
+
+async def test_a_peer_that_vanishes_is_noticed(outbound: Outbound, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Else an exec of a node that lost its power stays open for ever."""
+    made: list[socket.socket] = []
+
+    def recorded(address: tuple[Any, ...]) -> socket.socket:
+        made.append(client_socket(address))
+        return made[-1]
+
+    monkeypatch.setattr(outbound_module, "client_socket", recorded)
+    async with serving() as (target, _):
+        _, writer = await outbound.connect(target)
+        found = writer.get_extra_info("socket")
+        assert found.getsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE) == 1
+        writer.close()
+        async with outbound.request("GET", target, "/") as response:
+            assert response.status == 200
+            assert [item.getsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE) for item in made] == [1]
 
 
 def server_context(pki: Pki) -> ssl.SSLContext:

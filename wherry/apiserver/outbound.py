@@ -19,6 +19,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 import orjson
 
+from wherry.kit.sockets import client_socket, notice_dead_peer
 from wherry.objects.errors import ApiError, internal
 
 if TYPE_CHECKING:
@@ -217,18 +218,20 @@ class Outbound:
         name = trust.server_name or target.host if context is not None else None
         try:
             async with asyncio.timeout(CONNECT_TIMEOUT_S):
-                return await asyncio.open_connection(
+                reader, writer = await asyncio.open_connection(
                     target.host, target.port, ssl=context, server_hostname=name
                 )
         except (OSError, TimeoutError, UnicodeError) as error:
             raise Unreachable(str(error) or type(error).__name__, f"dial tcp {target.authority}") from error
+        notice_dead_peer(writer.get_extra_info("socket"))
+        return reader, writer
 
     def _opened(self) -> aiohttp.ClientSession:
         import aiohttp
 
         if self._session is None:
             self._session = aiohttp.ClientSession(
-                connector=aiohttp.TCPConnector(limit=0),
+                connector=aiohttp.TCPConnector(limit=0, socket_factory=client_socket),
                 # What one client was given must not be shown with another's request.
                 cookie_jar=aiohttp.DummyCookieJar(),
                 auto_decompress=False,

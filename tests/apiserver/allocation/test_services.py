@@ -12,6 +12,7 @@ import pytest
 from tests.apiserver.rig import ADMIN, Rig, config, running
 from wherry.api.core.services import SERVICES
 from wherry.apiserver.app import ApiServer
+from wherry.apiserver.encoding import decode, encode_stored
 from wherry.client.api import Client
 from wherry.kit.clock import SystemClock
 from wherry.objects.errors import ApiError
@@ -164,3 +165,32 @@ async def test_a_deleted_service_whose_client_went_away_gives_its_address_back(
     await create(rig, "a", clusterIP="10.96.0.77")
     await given_up(rig, monkeypatch, "delete", rig.admin.delete(SERVICES, "a", "default"))
     assert (await create(rig, "b", clusterIP="10.96.0.77"))["clusterIP"] == "10.96.0.77"
+
+
+@pytest.mark.parametrize("address", ["10.96.0.1", "10.96.200.7", "::ffff:10.96.0.1"])
+async def test_no_service_takes_over_anothers_address(rig: Rig, address: str) -> None:
+    """CVE-2020-8554: an external address is whoever's says so; those of services are not to be had so."""
+    with pytest.raises(ApiError) as caught:
+        await create(rig, "a", externalIPs=["192.0.2.1", address])
+    assert caught.value.code == 422
+    if address.startswith("10."):
+        assert caught.value.message == (
+            f'Service "a" is invalid: spec.externalIPs[1]: Invalid value: "{address}": '
+            "may not be in the service range, 10.96.0.0/16"
+        )
+    await create(rig, "a", externalIPs=["192.0.2.1", "10.97.0.1"])
+
+
+async def test_what_a_stored_service_has_already_stays(rig: Rig) -> None:
+    """It was let pass by an older version, or by another range."""
+    await create(rig, "a", externalIPs=["10.97.0.1"])
+    cached = await rig.store.get("/registry/services/specs/default/a")
+    assert cached is not None
+    stored = decode(cached.value)
+    stored["spec"]["externalIPs"] = ["10.96.0.9"]
+    await rig.store.update(
+        "/registry/services/specs/default/a", encode_stored(stored), expected=cached.revision
+    )
+    await rig.admin.patch(SERVICES, "a", "default", {"metadata": {"labels": {"a": "b"}}})
+    with pytest.raises(ApiError, match="may not be in the service range"):
+        await rig.admin.patch(SERVICES, "a", "default", {"spec": {"externalIPs": ["10.96.0.9", "10.96.0.8"]}})

@@ -49,6 +49,14 @@ class AddressPool:
         """The first usable address, which is the API server's own service."""
         return self._show(self._first)
 
+    def contains(self, address: str) -> bool:
+        """Whether an address, also an IPv4 one written as IPv6, is in the range."""
+        try:
+            parsed = ipaddress.ip_address(address)
+        except ValueError:
+            return False
+        return (getattr(parsed, "ipv4_mapped", None) or parsed) in self.network
+
     def take(self, address: str) -> None:
         """Take one address. Raises AddressInUse, OutOfRange."""
         number = self._number(address)

@@ -14,7 +14,7 @@ from wherry.api.resource import Resource
 from wherry.apiserver.allocation.addresses import AddressInUse, AddressPool, OutOfRange, RangeFull
 from wherry.apiserver.allocation.node_ports import PortInUse, PortOutOfRange, PortPool, PortsFull
 from wherry.objects.errors import ApiError, FieldError, internal, invalid, invalid_value
-from wherry.objects.meta import Object
+from wherry.objects.meta import Object, name_of
 
 HEADLESS = "None"
 TYPES_WITH_NODE_PORTS = ("NodePort", "LoadBalancer")
@@ -83,6 +83,7 @@ class ServiceAllocator:
         if resource is not SERVICES:
             return NOTHING
         reservation = Reservation()
+        self._check_external(new, old)
         try:
             self._reserve_addresses(new, old, reservation)
             self._reserve_ports(new, old, reservation)
@@ -100,6 +101,21 @@ class ServiceAllocator:
                 self.addresses.release(address)
             for port in node_ports(obj):
                 self.ports.release(port)
+
+    def _check_external(self, new: Object, old: Object | None) -> None:
+        """Refuse external addresses that belong to other services (upstream takes them, CVE-2020-8554).
+
+        Those a stored service has already may stay. Raises ApiError (422).
+        """
+        had = set(_external(old)) if old is not None else set[str]()
+        why = f"may not be in the service range, {self.addresses.network}"
+        errors = [
+            invalid_value(f"spec.externalIPs[{index}]", address, why)
+            for index, address in enumerate(_external(new))
+            if address not in had and self.addresses.contains(address)
+        ]
+        if errors:
+            raise invalid(SERVICES.kind, "", name_of(new), errors)
 
     def _reserve_addresses(self, new: Object, old: Object | None, reservation: Reservation) -> None:
         spec = new.setdefault("spec", {})
@@ -249,6 +265,10 @@ def _numbers_by_port(old: Object | None) -> dict[tuple[int, str], int]:
         return {}
     ports = (old.get("spec") or {}).get("ports") or ()
     return {(p.get("port", 0), p.get("protocol", "TCP")): p.get("nodePort") or 0 for p in ports}
+
+
+def _external(service: Object) -> list[str]:
+    return list((service.get("spec") or {}).get("externalIPs") or ())
 
 
 def _refused(service: Object, field: str, value: object, why: str) -> ApiError:
