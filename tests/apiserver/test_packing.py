@@ -103,6 +103,34 @@ async def test_the_budget_counts_what_is_held_plain_now(store: MemoryStore) -> N
     assert budget.held == 0
 
 
+async def test_the_budget_counts_messages_kept_beside_objects(store: MemoryStore) -> None:
+    budget = Budget(limit=10_000)
+    cacher = Cacher(PODS, store, budget=budget)
+    await put(store, pod("ns", "a"))
+    await cacher.start()
+    (item,) = cacher.list()[0]
+    plain = budget.held
+    message = item.message()
+    assert budget.held == plain + len(message)
+    assert item.message() is message
+    await put(store, pod("ns", "a"))
+    assert budget.held == plain, "what was replaced is held by nobody but those who look back"
+    assert item.message() == message
+    assert item.message() is not message
+    assert budget.held == plain
+    (item,) = cacher.list()[0]
+    item.message()
+    await drop(store, "ns", "a")
+    assert budget.held == 0
+    budget.held = budget.limit + 1
+    await put(store, pod("ns", "b"))
+    (item,) = cacher.list()[0]
+    held = budget.held
+    item.message()
+    assert budget.held == held
+    await cacher.close()
+
+
 async def test_reading_facts_of_many_objects_takes_turns(store: MemoryStore) -> None:
     for number in range(600):
         await put(store, pod("ns" if number % 2 else "other", f"p{number:03}", app="web"))

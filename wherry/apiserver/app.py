@@ -115,6 +115,7 @@ class ApiServer:
             },
         )
         self._paths = Paths(self.core, self.metrics, health)
+        registry.on_change += [self._paths.forget, self.metrics.forget, self.core.stored.forget]
         self._front = Front(self.core, self._paths, self.metrics)
         self._server: Server | None = None
         self._custom: CustomResources | None = None

@@ -35,9 +35,11 @@ _SHARED_LABELS = 4096
 class Facts:
     """How keys and selectable fields of one resource are read; shared by all its objects."""
 
-    __slots__ = ("_labels", "form", "namespaced", "places", "prefix", "readers")
+    __slots__ = ("_labels", "form", "may_keep", "namespaced", "places", "prefix", "readers")
 
-    def __init__(self, resource: Resource) -> None:
+    def __init__(self, resource: Resource, may_keep: Callable[[Cached, int], bool]) -> None:
+        self.may_keep = may_keep
+        """Whether so many more bytes may be kept beside an object; they count as held from then on."""
         self.prefix = resource.prefix()
         self.namespaced = resource.namespaced
         self._labels: dict[tuple[tuple[str, str], ...], Mapping[str, str]] = {}
@@ -118,8 +120,12 @@ class Cached:
 
     @property
     def plain_bytes(self) -> int:
-        """The same while it is not compressed, else 0."""
-        return len(self._data) if self._packer is None else 0
+        """The same, with the message kept beside it, while it is not compressed; else 0."""
+        return len(self._data) + len(self._message or b"") if self._packer is None else 0
+
+    def replaced(self) -> None:
+        """The object is no longer what is stored: keep of it only what is needed to tell what it was."""
+        self._message = None
 
     def pack(self, packer: Packer) -> None:
         """Hold the bytes compressed from now on, if that makes them smaller."""
@@ -184,7 +190,7 @@ class Cached:
         message = self._message
         if message is None:
             message = encode_message(self.decode())
-            if self._packer is None:  # else memory is dearer than making it again
+            if self._packer is None and self._facts.may_keep(self, len(message)):
                 self._message = message
         return message
 

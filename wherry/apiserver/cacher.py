@@ -61,7 +61,7 @@ class Cacher:
         """Keys whose stored values nobody can read, and so are left out, with their revisions."""
         self._lost = lost
         self._store = store
-        self._facts = Facts(resource)
+        self._facts = Facts(resource, self._may_keep)
         self._budget = budget or Budget()
         self._plain_bytes = 0  # this cacher's part of what the budget counts
         self._packer: Packer | None = None
@@ -412,12 +412,12 @@ class Cacher:
             if previous is None:
                 insort(self._keys, key)
             else:
-                self._count_plain(-previous.plain_bytes)
+                self._let_go(previous)
             self._hold(current, self._objects)
             change = CachedEvent("ADDED" if previous is None else "MODIFIED", current, previous)
         elif previous is not None:
             del self._objects[key]
-            self._count_plain(-previous.plain_bytes)
+            self._let_go(previous)
             del self._keys[bisect_left(self._keys, key)]
             change = CachedEvent("DELETED", previous.at(event.entry.revision), previous)
         else:
@@ -444,6 +444,17 @@ class Cacher:
         self._packer_until = len(objects) * 4
         step = max(len(objects) // _SAMPLES, 1)
         return Packer(item.data for item in islice(objects.values(), 0, None, step))
+
+    def _let_go(self, item: Cached) -> None:
+        self._count_plain(-item.plain_bytes)
+        item.replaced()
+
+    def _may_keep(self, item: Cached, more: int) -> bool:
+        """Whether a message may stay beside an object: while it is what is stored, and there is room."""
+        if self._feed is None or self._budget.is_spent or self._objects.get(item.key) is not item:
+            return False
+        self._count_plain(more)
+        return True
 
     def _count_plain(self, change: int) -> None:
         self._plain_bytes += change

@@ -6,11 +6,12 @@ A request costs one dict lookup and a few additions; what is counted is what ups
 from __future__ import annotations
 
 from bisect import bisect_left
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from time import perf_counter
 from typing import NamedTuple
 
+from wherry.api.resource import Resource
 from wherry.apiserver.admission.metrics import WebhookMetrics
 from wherry.apiserver.request import RequestInfo
 from wherry.objects.errors import ApiError
@@ -95,6 +96,14 @@ class RequestMetrics:
         """Where events sent to watchers of a resource are counted."""
         return self.watched.setdefault((group, version, resource), WatchCount())
 
+    def forget(self, gone: Iterable[Resource]) -> None:
+        """These resources are not served any more: their series would never be asked for again."""
+        names = {(resource.group, resource.plural) for resource in gone}
+        for key in [key for key in self.series if (key.group, key.resource) in names]:
+            del self.series[key]
+        for group, version, plural in [k for k in self.watched if (k[0], k[2]) in names]:
+            del self.watched[group, version, plural]
+
     @contextmanager
     def running(self, key: Key) -> Iterator[None]:
         """Around a long-running request being served."""
@@ -132,6 +141,12 @@ class StoreTimes:
 
     def __init__(self) -> None:
         self.series: dict[tuple[str, str, str], Series] = {}
+
+    def forget(self, gone: Iterable[Resource]) -> None:
+        """These resources are not served any more."""
+        names = {(resource.group, resource.plural) for resource in gone}
+        for key in [key for key in self.series if key[1:] in names]:
+            del self.series[key]
 
     @contextmanager
     def timing(self, operation: str, group: str, resource: str) -> Iterator[None]:

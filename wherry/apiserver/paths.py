@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import platform
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from functools import cache
 from typing import TYPE_CHECKING
 
@@ -69,6 +69,10 @@ class Paths:
         if call.info.verb not in ("get", "head"):
             raise method_not_allowed()
         return handler(call)
+
+    def forget(self, _: Sequence[Resource]) -> None:
+        """Other resources are served: the documents about those before are of no more use."""
+        self._discovery = self._open_api = None
 
     def _document(self, call: Call) -> Result:
         """Discovery and OpenAPI, made anew when other resources are served."""

@@ -232,6 +232,9 @@ class Registry:
         self._order: dict[tuple[str, str, str], Resource] = {}
         self.generation = 0
         """Grows whenever a resource is added or removed, so that documents about them are remade."""
+        self.on_change: list[Callable[[Sequence[Resource]], None]] = []
+        """Called with the resources of which no version is served any more, whenever others are served: what
+        was made of a kind goes with it."""
         self._trimming = Repeater("forgetting old changes", self._trim, self.shared.tasks, clock)
 
     def add(self, resources: Iterable[Resource]) -> None:
@@ -262,6 +265,7 @@ class Registry:
             self._order[_place(resource)] = resource
             self._served[_place(resource)] = Served(resource, source, converts=False)
         self.generation += 1
+        self._changed(old)
         for source in ended:
             await source.close()
 
@@ -278,6 +282,7 @@ class Registry:
         self._served.pop((resource.group, resource.version, resource.plural), None)
         self._order.pop((resource.group, resource.version, resource.plural), None)
         self.generation += 1
+        self._changed([resource])
         if not any(served.resource.is_version_of(resource) for served in self._served.values()):
             source = self._sources.pop(resource.storage_key, None)
             if source is not None:
@@ -319,6 +324,12 @@ class Registry:
         """Start the sources of `resources`, all at once. Raises ApiError (503)."""
         self._trimming.within(TRIM_EVERY_S)
         await asyncio.gather(*(self.of(resource).source.open() for resource in resources))
+
+    def _changed(self, old: Sequence[Resource]) -> None:
+        served = {(group, plural) for group, _, plural in self._served}
+        gone = [resource for resource in old if (resource.group, resource.plural) not in served]
+        for tell in self.on_change:
+            tell(gone)
 
     async def _trim(self) -> float:
         """Where nothing is written any more, what was written last goes by itself."""

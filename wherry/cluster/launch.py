@@ -31,10 +31,12 @@ from wherry.cluster.components import (
 from wherry.cluster.config import ClusterConfig, ConfigError, read_config_file
 from wherry.cluster.paths import ClusterPaths
 from wherry.cluster.pulse import answering
+from wherry.kit.clock import SystemClock
 from wherry.kit.log import set_up_logging
+from wherry.kit.memory import GivingBack
 from wherry.kit.pid_files import claim, holder, sign
 from wherry.kit.processes import ProcessRecord
-from wherry.kit.tasks import ESSENTIAL
+from wherry.kit.tasks import ESSENTIAL, Tasks
 
 log = logging.getLogger(__name__)
 
@@ -108,8 +110,11 @@ async def _until_signalled(
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, stop.set)
     loop.set_exception_handler(end_if_essential)
+    tasks = Tasks(component)
+    GivingBack(tasks, SystemClock()).start()
     async with answering(paths.pulse_socket(component)):
         await run(config, paths, stop)
+    await tasks.close()
 
 
 def end_if_essential(loop: asyncio.AbstractEventLoop, context: dict[str, Any]) -> None:

@@ -1,0 +1,23 @@
+"""After any churn the server is as small as when it was fresh, or nearly."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+
+import pytest
+
+AGAIN = 1.5
+GROWTH_PER_TURN_BYTES = 3_000_000
+
+
+@pytest.mark.parametrize("kind", ["namespaces", "definitions"])
+@pytest.mark.parametrize("backend", ["memory", "sqlite"])
+def test_memory_comes_back_within_a_minute(backend: str, kind: str) -> None:
+    command = [sys.executable, "-m", "tests.apiserver.churning", backend, kind]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=240)
+    assert done.returncode == 0, done.stderr
+    fresh, *later = json.loads(done.stdout)
+    assert max(later) < AGAIN * fresh, (fresh, later)
+    assert later[-1] - later[-2] < GROWTH_PER_TURN_BYTES, ("it grows", fresh, later)

@@ -1,0 +1,71 @@
+"""Memory goes back to the system after a load: `GivingBack`.
+
+What was freed stays with glibc's allocator, between what is still in use: a server that once held hundreds
+of megabytes would seem to hold them for ever. `malloc_trim` gives back every free page.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import ctypes
+import logging
+import os
+from collections.abc import Callable
+from pathlib import Path
+
+from wherry.kit.clock import Clock
+from wherry.kit.repeat import Repeater
+from wherry.kit.tasks import Tasks
+
+log = logging.getLogger(__name__)
+
+EVERY_S = 20.0
+SELDOM_S = 60.0
+"""The same after a try that was in vain: it takes some ten milliseconds per hundred megabytes."""
+WORTH_BYTES = 8 * 1024 * 1024
+"""How much larger than it ever was after giving back a process must be for another try."""
+
+_PAGE_BYTES = os.sysconf("SC_PAGESIZE")
+
+
+def resident_bytes() -> int:
+    """How much memory of this process is resident."""
+    return int(Path("/proc/self/statm").read_text().split()[1]) * _PAGE_BYTES
+
+
+def trimmer() -> Callable[[int], int] | None:
+    """glibc's malloc_trim; None where another C library is."""
+    try:
+        found: Callable[[int], int] = ctypes.CDLL(None).malloc_trim
+    except (OSError, AttributeError):
+        return None
+    return found
+
+
+class GivingBack:
+    """Gives free memory back every now and then while the process is larger than it need be.
+
+    What is freed later does not show in its size, so it tries again as long as it is larger than it was at
+    its smallest; in a thread, and without the interpreter.
+    """
+
+    def __init__(self, tasks: Tasks, clock: Clock) -> None:
+        self._trim = trimmer()
+        self._least = resident_bytes()
+        self._repeater = Repeater("giving memory back", self._give_back, tasks, clock)
+
+    def start(self) -> None:
+        """Look from now on; ends with the tasks."""
+        if self._trim is not None:
+            self._repeater.within(EVERY_S)
+
+    async def _give_back(self) -> float:
+        before = resident_bytes()
+        self._least = min(self._least, before)
+        if self._trim is not None and before > self._least + WORTH_BYTES:
+            await asyncio.to_thread(self._trim, 0)
+            after = resident_bytes()
+            self._least = min(self._least, after)
+            log.debug("gave %d of %d KiB back", (before - after) >> 10, before >> 10)
+            return EVERY_S if after < before - WORTH_BYTES // 8 else SELDOM_S
+        return EVERY_S
