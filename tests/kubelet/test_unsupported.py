@@ -16,6 +16,7 @@ from wherry.api.schema.definitions import source
 from wherry.kubelet.admission import find_objection
 from wherry.kubelet.sysctls import find_forbidden, is_namespaced
 from wherry.kubelet.unsupported import ELSEWHERE
+from wherry.kubelet.volumes.catalog import PLUGINS
 from wherry.objects.meta import Object
 
 ROOM = {"pods": "110", "cpu": "2", "memory": "4Gi"}
@@ -24,6 +25,7 @@ OTHERS = {
     *("Affinity", "TopologySpreadConstraint", "PodSchedulingGate", "PodSchedulingGroup", "Toleration"),
     "WindowsSecurityContextOptions",
     "Volume",  # by the catalog of plugins, which refuses what has none
+    *("ClusterTrustBundleProjection", "PodCertificateProjection"),
 }
 """Types whose insides the kubelet does not look into."""
 
@@ -51,7 +53,8 @@ def test_every_field_is_read_refused_or_somebody_elses() -> None:
     package = Path(wherry.kubelet.__file__).parent
     texts = [file.read_text() for file in package.rglob("*.py") if file.name != "fake.py"]
     read = set(re.findall(r'"(\w+)"', "\n".join(texts)))
-    everything = set(fields_of(f"{CORE}PodSpec"))
+    volumes = [f"{plugin.source[0].upper()}{plugin.source[1:]}VolumeSource" for plugin in PLUGINS]
+    everything = {found for kind in ("PodSpec", *volumes) for found in fields_of(f"{CORE}{kind}")}
     assert len(everything) > 150
     dropped = sorted(
         f"{kind}.{field}"

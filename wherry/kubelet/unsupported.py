@@ -30,6 +30,12 @@ ELSEWHERE: Mapping[str, str] = {
     "Container.resizePolicy": "only for a resize in place, which is refused at its subresource",
     "EphemeralContainer.resizePolicy": "ephemeral containers are not resized",
     "Lifecycle.stopSignal": "for runtimes that take one; upstream's kubelet passes it on to those alone",
+    **{
+        f"{kind}VolumeSource.defaultUser": "alpha: off upstream unless its feature gate is on"
+        for kind in ("ConfigMap", "DownwardAPI", "Projected", "Secret")
+    },
+    "VolumeProjection.clusterTrustBundle": "refused by the projected volume, as what it does not know",
+    "VolumeProjection.podCertificate": "refused by the projected volume, as what it does not know",
     "PodSpec.evictionResponders": "the eviction API's",
     "SELinuxOptions.level": "passed on to the runtime with all of seLinuxOptions",
     "SELinuxOptions.role": "passed on to the runtime with all of seLinuxOptions",

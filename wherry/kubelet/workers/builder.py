@@ -13,6 +13,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from wherry.api.node.runtime_classes import RUNTIME_CLASSES
+from wherry.kit.tasks import to_the_end
 from wherry.kubelet.dns import fall_back_message, falls_back, pod_resolver, read_resolv_conf
 from wherry.kubelet.gc import plan_removals, remove_dead
 from wherry.kubelet.observation import Observation
@@ -21,7 +22,7 @@ from wherry.kubelet.pod import container_hash, find_container, grace_period_s, s
 from wherry.kubelet.runtimes.base import Image, RuntimeFailure, Sandbox, SandboxSpec
 from wherry.kubelet.unsupported import refuse_sandbox
 from wherry.kubelet.volumes.base import MountedVolume
-from wherry.kubelet.workers.context import WorkerContext, uninterrupted
+from wherry.kubelet.workers.context import WorkerContext
 from wherry.kubelet.workers.sandbox import sandbox_spec
 from wherry.kubelet.workers.starter import Home, Starter, StartFailure, pod_references
 from wherry.kubelet.workers.stopper import Stopper
@@ -200,7 +201,7 @@ class Builder:
     async def _run_sandbox(self, pod: Object, spec: SandboxSpec) -> Sandbox:
         runtime = self._context.runtime
         Path(spec.log_directory).mkdir(parents=True, exist_ok=True)
-        sandbox_id = await uninterrupted(runtime.run_sandbox(spec))
+        sandbox_id = await to_the_end(runtime.run_sandbox(spec))
         sandboxes = await runtime.sandboxes(uid_of(pod))
         found = next((s for s in sandboxes if s.id == sandbox_id), None)
         if found is None:

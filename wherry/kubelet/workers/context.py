@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import asyncio
-from collections.abc import Callable, Coroutine, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import TypeVar
 
 from wherry.client.api import Client
 from wherry.client.events import Recorder
@@ -22,8 +20,6 @@ from wherry.kubelet.status_writer import StatusWriter
 from wherry.kubelet.volumes.pod_volumes import PodVolumes
 from wherry.kubelet.volumes.tokens import Tokens
 from wherry.objects.meta import Object
-
-T = TypeVar("T")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -58,18 +54,3 @@ class WorkerContext:
     def host_ips(self) -> list[str]:
         """The node's addresses."""
         return [self.config.node_ip]
-
-
-async def uninterrupted(work: Coroutine[object, object, T]) -> T:
-    """Await `work` to its end even when the caller is cancelled meanwhile.
-
-    For calls that leave something behind at the runtime: whoever cleans up afterwards must see it.
-    """
-    task = asyncio.get_running_loop().create_task(work)
-    try:
-        return await asyncio.shield(task)
-    except asyncio.CancelledError:
-        await asyncio.wait([task])
-        if not task.cancelled():
-            task.exception()
-        raise

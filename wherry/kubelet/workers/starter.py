@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from wherry.kit.tasks import to_the_end
 from wherry.kubelet.credentials import find_credentials
 from wherry.kubelet.environment import (
     ConfigFailure,
@@ -37,7 +38,7 @@ from wherry.kubelet.runtimes.base import (
 from wherry.kubelet.termination_message import DEFAULT_PATH, create_message_file, message_file
 from wherry.kubelet.volumes.base import MountedVolume, MountFailure
 from wherry.kubelet.workers.container import container_mounts, container_spec
-from wherry.kubelet.workers.context import WorkerContext, uninterrupted
+from wherry.kubelet.workers.context import WorkerContext
 from wherry.objects.meta import Object, namespace_of, uid_of
 
 HOSTS_PATH = "/etc/hosts"
@@ -113,12 +114,12 @@ class Starter:
         try:
             if start.leftover:
                 await runtime.remove_container(start.leftover)
-            container_id = await uninterrupted(runtime.create_container(home.sandbox.id, home.spec, spec))
+            container_id = await to_the_end(runtime.create_container(home.sandbox.id, home.spec, spec))
         except RuntimeFailure as error:
             raise self._failed(pod, container, error.reason or "CreateContainerError", str(error)) from error
         self._say(pod, container, "Normal", "Created", "Container created")
         try:
-            await uninterrupted(runtime.start_container(container_id))
+            await to_the_end(runtime.start_container(container_id))
         except RuntimeFailure as error:
             self._failed(pod, container, "RunContainerError", str(error))
             raise StartFailure("RunContainerError", str(error), 0.0) from error
