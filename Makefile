@@ -15,7 +15,7 @@ DEV := $(VENV)/.dev
 LATEST := .venv-latest
 COMPILE := $(BIN)/uv pip compile --quiet --upgrade --universal --generate-hashes --no-header --python-version 3.11
 
-.PHONY: help up down check test quick latest bench format lock audit tools packages test-packages clean
+.PHONY: help up down check test quick latest chaos bench format lock audit tools packages test-packages clean
 
 help:  ## Show what can be made.
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*##/\t/' | expand -t 12
@@ -43,6 +43,9 @@ latest: $(RUN)  ## The quick tests against the newest of every dependency: are t
 	$(PYTHON) -m venv --clear $(LATEST)
 	$(BIN)/uv pip install --quiet --python $(LATEST) --upgrade -e '.[dev]'
 	$(LATEST)/bin/pytest $(QUICK)
+
+chaos: packages test-packages $(DEV) tools  ## Half an hour of random faults under load on a real cluster.
+	$(BIN)/python -m tests.chaos --minutes $(or $(MINUTES),30)
 
 bench: packages test-packages $(DEV) tools  ## Measure start, memory, requests per second.
 	$(BIN)/python -m bench
