@@ -29,16 +29,22 @@ def main() -> None:
     with own_disk(directory / "data"):
         archive = directory / "busybox.tar"
         cluster.wherry("image", "pack", "busybox-static", "--name", BUSYBOX, "--output", str(archive))
-        cluster.up()
-        cluster.wherry("image", "load", str(archive))
-        prepare(cluster)
-        report = torment(cluster, duration_s=arguments.minutes * 60, seed=arguments.seed)
+        try:
+            cluster.up()
+            cluster.wherry("image", "load", str(archive))
+            prepare(cluster)
+            report = torment(cluster, duration_s=arguments.minutes * 60, seed=arguments.seed)
+        except BaseException:
+            cluster.try_wherry("down")  # the disk below it goes, so nothing may run on
+            raise
         for name, count in sorted(report.faults.items()):
             print(f"{count:5} times: {name}")
         print("writes by answer:", dict(sorted(report.answers.items())))
         if report.complaints:
             print("\n".join(report.complaints))
-            print(f"the cluster is left as it is, below {directory}; end it with: wherry down --name chaos")
+            shutil.copytree(directory / "data" / cluster.name / "logs", directory / "logs")
+            cluster.try_wherry("down")
+            print(f"the logs are in {directory / 'logs'}")
             sys.exit(1)
         cluster.wherry("delete")
         left = traces(Victim(cluster))

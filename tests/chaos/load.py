@@ -38,9 +38,8 @@ class Api:
             config["clusters"][0]["cluster"]["server"].removeprefix("https://").partition(":")
         )
         self._port = int(port)
-        self._context = ssl.create_default_context(
-            cadata=b64decode(config["clusters"][0]["cluster"]["certificate-authority-data"]).decode()
-        )
+        authority = b64decode(config["clusters"][0]["cluster"]["certificate-authority-data"]).decode()
+        self._context = ssl.create_default_context(cadata=authority)
         cert, key = scratch / "chaos.crt", scratch / "chaos.key"
         user = config["users"][0]["user"]
         for path, name in ((cert, "client-certificate-data"), (key, "client-key-data")):
