@@ -35,7 +35,7 @@ def secrets(made: Lifecycle) -> list[str]:
 
 
 def test_delete_leaves_nothing_whatever_containers_wrote(made: Lifecycle) -> None:
-    make_deep(made.paths.kubelet, ["a"] * 1200)
+    make_deep(made.paths.kubelet, ["a"] * 1100)
     make_deep(made.paths.containerd, ["n" * 200] * 20)
     made.delete()
     assert not made.paths.data.exists()

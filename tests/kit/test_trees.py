@@ -29,7 +29,7 @@ def make_deep(top: Path, names: Iterator[str] | list[str], *, file: str = "") ->
 
 
 @pytest.mark.parametrize(
-    "names", [["a"] * 1500, ["n" * 200] * 40, ["n" * 255] * 20], ids=["deep", "long", "longest"]
+    "names", [["a"] * 1100, ["n" * 200] * 25, ["n" * 255] * 20], ids=["deep", "long", "longest"]
 )
 def test_no_depth_and_no_length_is_too_much(tmp_path: Path, names: list[str]) -> None:
     top = tmp_path / "volume"

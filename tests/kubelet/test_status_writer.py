@@ -154,3 +154,33 @@ async def test_a_ready_pod_stays_quiet(made: Node) -> None:
     pod = await made.pod("web")
     assert pod["metadata"]["resourceVersion"] == revision
     assert is_ready(pod["status"])
+
+
+@pytest.mark.parametrize("empty", [{}, None, []])
+async def test_a_field_that_says_nothing_is_no_difference(empty: object) -> None:
+    """Whether the server keeps it (Go's omitempty) is its own business: one write is enough."""
+    server, clock = Server(), FakeClock()
+    statuses = writer(server, clock)
+    wanted: Object = {"phase": "Running", "containerStatuses": [{"name": "web", "lastState": empty}]}
+    server.write({"phase": "Running", "containerStatuses": [{"name": "web"}]})
+    statuses.put(server.pod, wanted)
+    statuses.seen(server.write({}))
+    await clock.advance(60)
+    assert server.patches == []
+    await statuses.close()
+
+
+async def test_each_state_is_written_once(made: Node, caplog: pytest.LogCaptureFixture) -> None:
+    await made.create("web", {"readinessProbe": {"tcpSocket": {"port": 80}}})
+    await made.ready("web")
+    before = (await made.pod("web"))["metadata"]["resourceVersion"]
+    container = made.runtime.find("web").id
+    made.runtime.finish(container, 1)
+    await made.until("web", lambda s: s["containerStatuses"][0]["restartCount"] == 1 and is_ready(s))
+    await made.clock.advance(5)
+    await settle()
+    after = (await made.pod("web"))["metadata"]["resourceVersion"]
+    await made.clock.advance(60)
+    await settle()
+    assert before != after == (await made.pod("web"))["metadata"]["resourceVersion"]
+    assert "does not take all" not in caplog.text

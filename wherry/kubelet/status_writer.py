@@ -42,7 +42,7 @@ def diff_status(known: Mapping[str, Any], wanted: Mapping[str, Any]) -> Object:
             changed = _diff_conditions(known.get(key) or (), value)
             if changed:
                 patch[key] = changed
-        elif known.get(key) != value:
+        elif _said(known.get(key)) != _said(value):
             replaces = key in ("podIPs", "hostIPs") and known.get(key)
             patch[key] = [{"$patch": "replace"}, *value] if replaces else value
     for key in OPTIONAL:
@@ -51,12 +51,19 @@ def diff_status(known: Mapping[str, Any], wanted: Mapping[str, Any]) -> Object:
     return patch
 
 
+def _said(value: Any) -> Any:
+    """The value without fields that say nothing: whether one that is empty is written is the encoder's."""
+    if isinstance(value, Mapping):
+        return {name: _said(part) for name, part in value.items() if part not in (None, {}, [])}
+    return [_said(part) for part in value] if isinstance(value, list | tuple) else value
+
+
 def _diff_conditions(known: Any, wanted: Any) -> list[Object]:
     before = {c["type"]: c for c in known}
     changed = []
     for condition in wanted:
         old = before.get(condition["type"]) or {}
-        if {k: v for k, v in old.items() if v is not None} == condition:
+        if _said(old) == _said(condition):
             continue
         gone = {k: None for k in ("reason", "message") if k in old and k not in condition}
         changed.append({**condition, **gone})
