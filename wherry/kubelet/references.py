@@ -37,6 +37,12 @@ class _Watched:
         self.cache.add(self.resource, namespace=namespace, field_selector=f"metadata.name={name}")
         self.listed: asyncio.Task[None] | None = None
 
+    @property
+    def has_failed(self) -> bool:
+        """Whether it could not even begin, and is to be begun anew."""
+        listed = self.listed
+        return listed is not None and listed.done() and (listed.cancelled() or bool(listed.exception()))
+
 
 class References:
     """Watches of single objects, counted by holder (a pod's uid)."""
@@ -52,8 +58,8 @@ class References:
         """Follow these objects for `holder`, and return when each was read once."""
         for reference in references:
             watched = self._watched.get(reference)
-            if watched is None:
-                watched = self._begin(reference)
+            if watched is None or watched.has_failed:
+                watched = self._begin(reference, watched)
             watched.holders.add(holder)
         waits = [w.listed for r in references if (w := self._watched[r]).listed is not None]
         if waits:
@@ -83,9 +89,12 @@ class References:
         for one in watched:
             await one.cache.close()
 
-    def _begin(self, reference: Reference) -> _Watched:
+    def _begin(self, reference: Reference, failed: _Watched | None) -> _Watched:
         watched = _Watched(self._client, self._clock, reference)
         self._watched[reference] = watched
+        if failed is not None:
+            watched.holders |= failed.holders
+            self._tasks.spawn(self._end(failed), f"give up {failed.key}")
 
         def changed(_old: Object | None, _new: Object | None) -> None:
             if watched.listed is not None and watched.listed.done():

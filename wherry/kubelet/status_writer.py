@@ -42,7 +42,7 @@ def diff_status(known: Mapping[str, Any], wanted: Mapping[str, Any]) -> Object:
             changed = _diff_conditions(known.get(key) or (), value)
             if changed:
                 patch[key] = changed
-        elif _said(known.get(key)) != _said(value):
+        elif not _is_same(known.get(key), value):
             replaces = key in ("podIPs", "hostIPs") and known.get(key)
             patch[key] = [{"$patch": "replace"}, *value] if replaces else value
     for key in OPTIONAL:
@@ -51,8 +51,13 @@ def diff_status(known: Mapping[str, Any], wanted: Mapping[str, Any]) -> Object:
     return patch
 
 
+def _is_same(one: Any, other: Any) -> bool:
+    """Whether two values say the same: a field that is empty and one that is not there do."""
+    return one == other or bool(_said(one) == _said(other))
+
+
 def _said(value: Any) -> Any:
-    """The value without fields that say nothing: whether one that is empty is written is the encoder's."""
+    """The value without fields that say nothing."""
     if isinstance(value, Mapping):
         return {name: _said(part) for name, part in value.items() if part not in (None, {}, [])}
     return [_said(part) for part in value] if isinstance(value, list | tuple) else value
@@ -63,7 +68,7 @@ def _diff_conditions(known: Any, wanted: Any) -> list[Object]:
     changed = []
     for condition in wanted:
         old = before.get(condition["type"]) or {}
-        if _said(old) == _said(condition):
+        if _is_same(old, condition):
             continue
         gone = {k: None for k in ("reason", "message") if k in old and k not in condition}
         changed.append({**condition, **gone})

@@ -13,8 +13,10 @@ import pytest
 from tests.conftest import eventually
 from tests.kubelet.rig import Node, is_ready, node
 from tests.kubelet.workers.test_kill_points import remains
+from wherry.api.core.config_maps import CONFIG_MAPS
 from wherry.api.core.pods import PODS
 from wherry.client.api import Client
+from wherry.client.cache import Cache
 from wherry.client.events import EventRecorder
 from wherry.kit.clock import FakeClock
 from wherry.kubelet.backoff import BackOff
@@ -127,4 +129,18 @@ async def test_on_the_way_down(made: Node, monkeypatch: pytest.MonkeyPatch, owne
         return await made.gone("p") and remains(made, pod["metadata"]["uid"]) == []
 
     await eventually(gone, 8.0)
+    assert once.raised
+
+
+async def test_an_object_that_could_not_be_followed_is_followed_later(
+    made: Node, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    meta = {"name": "c", "namespace": "default"}
+    await made.admin.create(
+        CONFIG_MAPS, {"apiVersion": "v1", "kind": "ConfigMap", "metadata": meta, "data": {"k": "v"}}
+    )
+    once = Once(monkeypatch, Cache, "start")
+    volumes = [{"name": "v", "configMap": {"name": "c"}}]
+    await made.create("p", {"volumeMounts": [{"name": "v", "mountPath": "/v"}]}, volumes=volumes)
+    await eventually(lambda: ready(made), 8.0)
     assert once.raised

@@ -33,11 +33,14 @@ class Remains:
             await self._volumes.tear_down(uid)
         except OSError as error:
             resisting = error
-        await asyncio.to_thread(self._cgroups.remove, uid)
-        for name in await asyncio.to_thread(lambda: self._log_directories().get(uid, ())):
-            await asyncio.to_thread(remove_tree, self._logs / name)
+        await asyncio.to_thread(self._remove_others, uid)
         if resisting is not None:
             raise resisting
+
+    def _remove_others(self, uid: str) -> None:
+        self._cgroups.remove(uid)
+        for name in self._log_directories().get(uid, ()):
+            remove_tree(self._logs / name)
 
     def _log_directories(self) -> dict[str, list[str]]:
         """Names of log directories (`<namespace>_<pod>_<uid>`) by uid."""
