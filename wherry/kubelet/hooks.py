@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -10,6 +11,8 @@ from wherry.kit.clock import Clock
 from wherry.kubelet.probes.http import HttpProber, HttpTarget
 from wherry.kubelet.probes.target import NoSuchPort, http_target
 from wherry.kubelet.runtimes.base import Runtime, RuntimeFailure
+
+log = logging.getLogger(__name__)
 
 HOOK_TIMEOUT_S = 60.0
 EXEC_LIMIT_S = 24 * 3600.0
@@ -34,7 +37,23 @@ class Hooks:
         container_id: str,
         pod_ips: Sequence[str],
     ) -> None:
-        """Do what `hook` says and wait for its end. Raises HookFailure."""
+        """Do what `hook` says and wait for its end. Raises HookFailure, whatever went wrong."""
+        try:
+            await self._run(hook, container, container_id, pod_ips)
+        except HookFailure:
+            raise
+        except Exception as error:
+            # Nobody thought of this; but a container that cannot be stopped for it would be worse.
+            log.exception("hook of container %s", container.get("name"))
+            raise HookFailure(str(error) or type(error).__name__) from error
+
+    async def _run(
+        self,
+        hook: Mapping[str, Any],
+        container: Mapping[str, Any],
+        container_id: str,
+        pod_ips: Sequence[str],
+    ) -> None:
         if hook.get("exec"):
             await self._exec(container_id, hook["exec"].get("command") or [])
         elif hook.get("httpGet"):

@@ -144,3 +144,37 @@ async def test_an_object_that_could_not_be_followed_is_followed_later(
     await made.create("p", {"volumeMounts": [{"name": "v", "mountPath": "/v"}]}, volumes=volumes)
     await eventually(lambda: ready(made), 8.0)
     assert once.raised
+
+
+@pytest.mark.parametrize("kind", ["postStart", "preStop"])
+async def test_a_hook_that_always_raises_stops_no_pod_from_ending(
+    made: Node, monkeypatch: pytest.MonkeyPatch, kind: str
+) -> None:
+    async def raise_always(*_: Any) -> None:
+        raise RuntimeError("nobody thought of this")
+
+    monkeypatch.setattr(FakeRuntime, "exec_sync", raise_always)
+    pod = await made.create("p", {"lifecycle": {kind: {"exec": {"command": ["x"]}}}})
+    if kind == "preStop":
+        await eventually(lambda: ready(made), 8.0)
+    else:
+        await made.said("FailedPostStartHook", "PostStartHook failed")
+    for file in (made.config.cgroup_mount / "cpu").rglob("*.*"):
+        file.unlink()
+    await made.admin.delete(PODS, "p", "default")
+
+    async def gone() -> bool:
+        await made.clock.advance(0.5)
+        return await made.gone("p") and remains(made, pod["metadata"]["uid"]) == []
+
+    await eventually(gone, 8.0)
+
+
+async def test_a_pod_that_cannot_even_be_judged_fails(made: Node, monkeypatch: pytest.MonkeyPatch) -> None:
+    def raise_always(*_: Any, **__: Any) -> None:
+        raise RuntimeError("nobody thought of this")
+
+    monkeypatch.setattr("wherry.kubelet.workers.pool.find_objection", raise_always)
+    await made.create("p")
+    status = await made.until("p", lambda s: s.get("phase") == "Failed")
+    assert status["reason"] == "UnexpectedAdmissionError"

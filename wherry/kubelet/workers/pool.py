@@ -23,7 +23,7 @@ from wherry.kubelet.runtimes.base import (
 from wherry.kubelet.workers.context import WorkerContext
 from wherry.kubelet.workers.remains import Remains
 from wherry.kubelet.workers.worker import PodWorker
-from wherry.objects.meta import Object, is_deleting, uid_of
+from wherry.objects.meta import Object, is_deleting, key_of, uid_of
 
 log = logging.getLogger(__name__)
 
@@ -76,10 +76,15 @@ class PodWorkers:
         others = [other.pod for other in self._workers.values()]
         self._workers[uid_of(pod)] = worker
         was_admitted = bool(status_of(pod).get("startTime")) or is_deleting(pod)
+        objection = None if was_admitted else self._objection(pod, others)
+        if objection is not None:
+            worker.reject(*objection)
+        worker.poke()
+
+    def _objection(self, pod: Object, others: list[Object]) -> tuple[str, str] | None:
         context = self._context
-        objection = None
-        if not was_admitted:
-            objection = find_objection(
+        try:
+            return find_objection(
                 pod,
                 others,
                 context.allocatable(),
@@ -87,9 +92,10 @@ class PodWorkers:
                 unsafe_sysctls=context.config.allowed_unsafe_sysctls,
                 apparmor=context.config.apparmor,
             )
-        if objection is not None:
-            worker.reject(*objection)
-        worker.poke()
+        except Exception as error:
+            log.exception("admitting pod %s", key_of(pod))
+            why = str(error) or type(error).__name__
+            return "UnexpectedAdmissionError", f"Pod was rejected: unexpected error: {why}"
 
     def evict(self, pod: Object, verdict: Verdict) -> bool:
         """End a pod for the node's sake; whether it was still up."""
