@@ -12,8 +12,15 @@ AGAIN = 1.5
 GROWTH_PER_TURN_BYTES = 3_000_000
 
 
-@pytest.mark.parametrize("kind", ["namespaces", "definitions"])
-@pytest.mark.parametrize("backend", ["memory", "sqlite"])
+@pytest.mark.parametrize(
+    ("backend", "kind"),
+    [
+        ("sqlite", "namespaces"),
+        pytest.param("sqlite", "definitions", marks=pytest.mark.slow),
+        pytest.param("memory", "namespaces", marks=pytest.mark.slow),
+        pytest.param("memory", "definitions", marks=pytest.mark.slow),
+    ],
+)
 def test_memory_comes_back_within_a_minute(backend: str, kind: str) -> None:
     command = [sys.executable, "-m", "tests.apiserver.churning", backend, kind]
     done = subprocess.run(command, capture_output=True, text=True, timeout=240)
