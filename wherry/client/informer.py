@@ -17,7 +17,7 @@ from random import Random
 from typing import TypeAlias, cast
 
 from wherry.api.resource import Resource
-from wherry.client.api import Client
+from wherry.client.api import Client, Listing
 from wherry.client.transport import WatchEvent
 from wherry.kit.clock import Clock
 from wherry.objects.errors import ApiError
@@ -30,6 +30,8 @@ MAX_BACKOFF_S = 10.0
 SHORT_WATCH_S = 1.0
 """A watch that ends sooner than this, without an event, counts as a failure (no hot loop)."""
 
+LISTED_AT_ONCE = 500
+"""Objects asked for at once; as many as client-go's pager does."""
 SHORTEST_WATCH_S = 300.0
 """A watch is asked to end after one to two times this (client-go's reflector, `minWatchTimeout`)."""
 
@@ -231,15 +233,35 @@ class Informer:
                 await self._back_off()
 
     async def _list(self) -> None:
-        listing = await self._client.list(
+        """Take over what there is, in portions (client-go's pager): read at once a hundred thousand objects
+        would be held twice, and hold up everybody else of the process, or of the server, for seconds.
+        """
+        first = listing = await self._page()
+        items = listing.items
+        while listing.continue_token:
+            await asyncio.sleep(0)  # within one process no page waits for anything
+            try:
+                listing = await self._page(listing.continue_token)
+            except ApiError as error:
+                if error.code != 410:
+                    raise
+                # The first page's moment was forgotten meanwhile: all at once is of one moment for sure.
+                first = listing = await self._page(limit=0)
+                items = []
+            items += listing.items
+        self.shelf.replace(items)
+        self._synced.set()
+        self._reach(first.resource_version)
+
+    async def _page(self, continue_token: str = "", limit: int = LISTED_AT_ONCE) -> Listing:
+        return await self._client.list(
             self.resource,
             self.scope.namespace,
             label_selector=self.scope.label_selector,
             field_selector=self.scope.field_selector,
+            limit=limit,
+            continue_token=continue_token,
         )
-        self.shelf.replace(listing.items)
-        self._synced.set()
-        self._reach(listing.resource_version)
 
     async def _watch(self) -> None:
         began = self._clock.monotonic()
