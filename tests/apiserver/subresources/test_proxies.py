@@ -73,41 +73,35 @@ async def bystander() -> AsyncIterator[tuple[int, list[Request]]]:
         await server.close()
 
 
+TAILS = (
+    ("%2f@127.0.0.1:{port}/x", "/@127.0.0.1:{port}/x"),
+    ("%2F%40127.0.0.1:{port}/x", "/@127.0.0.1:{port}/x"),
+    ("%2f%2f@127.0.0.1:{port}/x", "//@127.0.0.1:{port}/x"),
+    ("%2f:x@127.0.0.1:{port}/x", "/:x@127.0.0.1:{port}/x"),
+    ("%2f.127.0.0.1:{port}/x", "/.127.0.0.1:{port}/x"),
+    ("/@127.0.0.1:{port}/x", "/@127.0.0.1:{port}/x"),
+    ("//127.0.0.1:{port}/x", "//127.0.0.1:{port}/x"),
+    ("/http://127.0.0.1:{port}/x", "/http://127.0.0.1:{port}/x"),
+    ("/%5c@127.0.0.1:{port}/x", "/\\@127.0.0.1:{port}/x"),
+)
+"""What stands behind `proxy` in a path, and the path the server behind it is asked for."""
+
+
 @pytest.mark.parametrize("kind", KINDS)
 @pytest.mark.parametrize("upgraded", [False, True])
-@pytest.mark.parametrize(
-    ("tail", "arrives"),
-    [
-        ("%2f@127.0.0.1:{port}/x", "/@127.0.0.1:{port}/x"),
-        ("%2F%40127.0.0.1:{port}/x", "/@127.0.0.1:{port}/x"),
-        ("%2f%2f@127.0.0.1:{port}/x", "//@127.0.0.1:{port}/x"),
-        ("%2f:x@127.0.0.1:{port}/x", "/:x@127.0.0.1:{port}/x"),
-        ("%2f.127.0.0.1:{port}/x", "/.127.0.0.1:{port}/x"),
-        ("/@127.0.0.1:{port}/x", "/@127.0.0.1:{port}/x"),
-        ("//127.0.0.1:{port}/x", "//127.0.0.1:{port}/x"),
-        ("/http://127.0.0.1:{port}/x", "/http://127.0.0.1:{port}/x"),
-        ("/%5c@127.0.0.1:{port}/x", "/\\@127.0.0.1:{port}/x"),
-    ],
-)
 async def test_no_path_leads_past_the_server(
-    rig: Rig,
-    backend: FakeKubelet,
-    bystander: tuple[int, list[Request]],
-    kind: str,
-    upgraded: bool,
-    tail: str,
-    arrives: str,
+    rig: Rig, backend: FakeKubelet, bystander: tuple[int, list[Request]], kind: str, upgraded: bool
 ) -> None:
     port, reached = bystander
-    path = f"/api/v1/{kind.format(port=backend.port)}/proxy{tail.format(port=port)}"
     headers = {**TOKEN, **({"Connection": "Upgrade", "Upgrade": "SPDY/3.1"} if upgraded else {})}
-    async with rig.session.get(URL(rig.server.url + path, encoded=True), headers=headers) as response:
-        assert response.status == (101 if upgraded else 200)
-        response.close()
+    for tail, _ in TAILS:
+        path = f"/api/v1/{kind.format(port=backend.port)}/proxy{tail.format(port=port)}"
+        async with rig.session.get(URL(rig.server.url + path, encoded=True), headers=headers) as response:
+            assert response.status == (101 if upgraded else 200), tail
+            response.close()
     assert reached == []
-    (request,) = backend.requests
-    assert request.path == arrives.format(port=port)
-    assert request.headers["host"] == f"127.0.0.1:{backend.port}"
+    assert [request.path for request in backend.requests] == [path.format(port=port) for _, path in TAILS]
+    assert {request.headers["host"] for request in backend.requests} == {f"127.0.0.1:{backend.port}"}
 
 
 @pytest.mark.parametrize("kind", ["pods/p:99999", "pods/https:p:99999", "pods/p:0", f"pods/p:{'9' * 5000}"])
