@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import itertools
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from functools import partial
 from pathlib import Path
@@ -21,6 +21,7 @@ from wherry.kubelet.runtimes.base import Phase
 from wherry.kubelet.volumes.pod_volumes import PodVolumes
 from wherry.objects.meta import Object
 
+Check = Callable[[], Awaitable[bool]]
 INIT = {"name": "init", "image": "nginx:1.27"}
 POD: Object = {
     "restartPolicy": "Always",
@@ -77,14 +78,23 @@ def remains(made: Node, uid: str) -> list[str]:
     return found + [str(path) for path in paths if path.exists()]
 
 
-async def until_blown(made: Node, fuse: Fuse, over: Any) -> bool:
+async def until_over(made: Node, over: Check) -> None:
+    """Return when `over` holds, while time passes."""
+
+    async def holds() -> bool:
+        await made.clock.advance(0.5)
+        return await over()
+
+    await eventually(holds, 5.0)
+
+
+async def until_blown(made: Node, fuse: Fuse, over: Check) -> bool:
     """Return when the agent was killed, or when it came to its end (`over`) before; whether it was killed."""
 
     async def either() -> bool:
-        await made.clock.advance(0.5)
-        return fuse.is_blown or bool(await over())
+        return fuse.is_blown or await over()
 
-    await eventually(either, 5.0)
+    await until_over(made, either)
     await settle()
     return fuse.is_blown
 
@@ -129,7 +139,7 @@ async def test_on_the_way_down(tmp_path: Path) -> None:
             points.append(fuse.last)
             await exchange(made, None, pytest.MonkeyPatch())
             try:
-                await until_blown(made, Fuse(1), partial(gone, made, uid))
+                await until_over(made, partial(gone, made, uid))
             except AssertionError:
                 raise AssertionError(f"killed after {points}: {remains(made, uid)}") from None
         if not killed:
