@@ -7,7 +7,6 @@ of megabytes would seem to hold them for ever. `malloc_trim` gives back every fr
 from __future__ import annotations
 
 import asyncio
-import ctypes
 import logging
 import os
 from collections.abc import Callable
@@ -35,6 +34,8 @@ def resident_bytes() -> int:
 
 def trimmer() -> Callable[[int], int] | None:
     """glibc's malloc_trim; None where another C library is."""
+    import ctypes  # only a process that grew needs it
+
     try:
         found: Callable[[int], int] = ctypes.CDLL(None).malloc_trim
     except (OSError, AttributeError):
@@ -50,20 +51,21 @@ class GivingBack:
     """
 
     def __init__(self, tasks: Tasks, clock: Clock) -> None:
-        self._trim = trimmer()
         self._least = resident_bytes()
         self._repeater = Repeater("giving memory back", self._give_back, tasks, clock)
 
     def start(self) -> None:
         """Look from now on; ends with the tasks."""
-        if self._trim is not None:
-            self._repeater.within(EVERY_S)
+        self._repeater.within(EVERY_S)
 
-    async def _give_back(self) -> float:
+    async def _give_back(self) -> float | None:
         before = resident_bytes()
         self._least = min(self._least, before)
-        if self._trim is not None and before > self._least + WORTH_BYTES:
-            await asyncio.to_thread(self._trim, 0)
+        if before > self._least + WORTH_BYTES:
+            trim = trimmer()
+            if trim is None:
+                return None
+            await asyncio.to_thread(trim, 0)
             after = resident_bytes()
             self._least = min(self._least, after)
             log.debug("gave %d of %d KiB back", (before - after) >> 10, before >> 10)
