@@ -41,6 +41,7 @@ from wherry.apiserver.metrics import RequestMetrics
 from wherry.apiserver.outbound import Outbound
 from wherry.apiserver.paths import Paths
 from wherry.apiserver.registry import Registry
+from wherry.apiserver.seats import Seats
 from wherry.apiserver.sinks import LocalSink
 from wherry.apiserver.start_hooks import (
     AGGREGATION_HOOKS,
@@ -85,7 +86,7 @@ class ApiServer:
         self._rbac = RbacAuthorizer(registry)
         keys = SigningKeys(config.service_account_key_file, config.service_account_public_files)
         verifier = TokenVerifier(keys, config.service_account_issuer, clock, registry)
-        self.metrics = RequestMetrics()
+        self.metrics = RequestMetrics(Seats(config.max_reading_in_flight, config.max_mutating_in_flight))
         self.core = Core(
             config=config,
             store=store,

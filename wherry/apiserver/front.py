@@ -17,7 +17,7 @@ from itertools import accumulate
 from time import perf_counter
 
 from wherry.apiserver.authentication.chain import without_token
-from wherry.apiserver.authentication.impersonation import impersonated
+from wherry.apiserver.authentication.impersonation import impersonated, is_impersonating
 from wherry.apiserver.call import AnyOutcome, Call, RawOutcome, WatchOutcome
 from wherry.apiserver.core import Core
 from wherry.apiserver.dispatch import dispatch
@@ -27,7 +27,8 @@ from wherry.apiserver.paths import Paths
 from wherry.apiserver.presentation import FOR_PEOPLE, error_outcome, form_of, indented, present, watch_lens
 from wherry.apiserver.protobuf import WATCH_TYPE
 from wherry.apiserver.request import NO_QUERY, RequestInfo, parse_path, parse_query, request_info
-from wherry.apiserver.sinks import HttpSink, write_all
+from wherry.apiserver.seats import Seated
+from wherry.apiserver.sinks import HttpSink, WatchBudget, write_all
 from wherry.apiserver.subresources.catalog import LONG_RUNNING
 from wherry.apiserver.tables import Form
 from wherry.kit.httpd.message import (
@@ -40,14 +41,13 @@ from wherry.kit.httpd.message import (
     Writer,
 )
 from wherry.kit.httpd.websocket import is_websocket
-from wherry.objects.errors import ApiError, internal, server_timeout, too_many_requests
+from wherry.objects.errors import ApiError, internal, server_timeout
 
 log = logging.getLogger(__name__)
 
 NO_CACHE = (("Cache-Control", "no-cache, private"),)
 WARNINGS_LIMIT, WARNING_LIMIT = 4096, 256
 """Characters of all warnings of an answer, and what is left of each when there are more."""
-MUTATING = frozenset({"create", "update", "patch", "delete", "deletecollection"})
 PLAIN_ACCEPTS = frozenset({"", "*/*", JSON, "application/json, */*"})
 
 
@@ -59,9 +59,14 @@ class Front:
         self._paths = paths
         self._metrics = metrics
         self._sinks: set[HttpSink] = set()
+        self._watch_budget = WatchBudget(core.config.watch_buffers_bytes)
 
     def handle(self, request: Request) -> Answer | Awaitable[Answer]:
-        """Answer one request; never raises."""
+        """Answer one request; never raises.
+
+        Everything up to the verb is decided at once, without waiting: who it is, as whom, whether they may,
+        whether there is a seat for it. The verb answers at once as well, or is waited for with a time limit.
+        """
         started = perf_counter()
         try:
             user = self._core.authenticator.authenticate(request.connection, request.headers)
@@ -73,7 +78,7 @@ class Front:
             query = parse_query(request.query)
             info = request_info(request.method, request.path, query)
             headers = request.headers
-            if any(name.startswith("impersonate-") for name in headers):
+            if is_impersonating(headers):
                 user = impersonated(user, headers, self._core.authorizer.check)
             self._core.authorizer.check(user, info)
             call = Call(info, user, query, request.body, headers.get("content-type", JSON), headers, request)
@@ -91,7 +96,7 @@ class Front:
     def _cached_object(self, request: Request, is_master: bool, started: float) -> Response | None:
         """The straight line: one object, as JSON, for somebody who may read everything."""
         headers = request.headers
-        if not is_master or headers.get("accept", "") not in PLAIN_ACCEPTS or "impersonate-user" in headers:
+        if not is_master or headers.get("accept", "") not in PLAIN_ACCEPTS or is_impersonating(headers):
             return None
         if headers.get("user-agent", "").startswith(FOR_PEOPLE):
             return None
@@ -122,30 +127,22 @@ class Front:
                 return self._later(call, form, result, started)
             return self._answer(call, form, result, started)
         else:
-            self._check_room(info.verb)
-            result = dispatch(self._core, call)
+            room = self._metrics.seats.room(info.verb)
+            room.take(call.user, info)
+            try:
+                result = dispatch(self._core, call)
+            except BaseException:
+                room.give_back()
+                raise
+            if isawaitable(result):
+                return Seated(self._limited(call, form, result, started), room)
+            room.give_back()
         if isawaitable(result):
             return self._limited(call, form, result, started)
         return self._answer(call, form, result, started)
 
-    def _check_room(self, verb: str) -> None:
-        metrics, config = self._metrics, self._core.config
-        if verb in MUTATING:
-            full, kind = metrics.mutating >= config.max_mutating_in_flight, "mutating"
-        else:
-            full, kind = metrics.reading >= config.max_reading_in_flight, "readOnly"
-        if full:
-            metrics.refused[kind] += 1
-            raise too_many_requests("Too many requests, please try again later.")
-
     async def _limited(self, call: Call, form: Form, result: Awaitable[AnyOutcome], started: float) -> Answer:
-        """Await a verb that counts as in flight, and may not take for ever."""
-        metrics = self._metrics
-        is_write = call.info.verb in MUTATING
-        if is_write:
-            metrics.mutating += 1
-        else:
-            metrics.reading += 1
+        """Await a verb that may not take for ever."""
         try:
             async with asyncio.timeout(self._core.config.request_timeout_s):
                 return self._answer(call, form, await result, started)
@@ -159,11 +156,6 @@ class Front:
         except Exception:
             log.exception("%s %s failed", call.info.verb, call.info.path)
             return self._failed(internal("see the server's log"), call.info, started, call)
-        finally:
-            if is_write:
-                metrics.mutating -= 1
-            else:
-                metrics.reading -= 1
 
     async def _later(self, call: Call, form: Form, result: Awaitable[AnyOutcome], started: float) -> Answer:
         """Await a verb that may take as long as its client stays."""
@@ -200,13 +192,15 @@ class Front:
         count = self._metrics.watch_count(key.group, key.version, key.resource)
 
         async def run(writer: Writer) -> None:
-            sink = HttpSink(self._core.clock, writer, self._core.config.watch_buffer_bytes, lens, count)
+            limit = self._core.config.watch_buffer_bytes
+            sink = HttpSink(self._core.clock, writer, limit, lens, count, self._watch_budget)
             self._sinks.add(sink)
             try:
                 with self._metrics.running(key):
                     await outcome.run(sink)
             finally:
                 self._sinks.discard(sink)
+                self._watch_budget.forget(sink)
 
         if "upgrade" in call.headers and call.request is not None and is_websocket(call.request):
             from wherry.apiserver.watch_socket import watch_socket
@@ -251,9 +245,21 @@ class Front:
         return Response(outcome.data, error.code, outcome.content_type, headers)
 
     def _observe(self, info: RequestInfo, code: int, started: float, call: Call | None) -> Key:
-        key = metric_key(info, NO_QUERY) if call is None else metric_key(info, call.query, call.content_type)
+        if not self._is_counted_by_name(info):
+            key = metric_key(info._replace(is_resource=False), NO_QUERY)
+        elif call is None:
+            key = metric_key(info, NO_QUERY)
+        else:
+            key = metric_key(info, call.query, call.content_type)
         self._metrics.observe(key, code, perf_counter() - started)
         return key
+
+    def _is_counted_by_name(self, info: RequestInfo) -> bool:
+        """Whether what is asked for is served: whatever else strangers ask for is counted without a name."""
+        served = self._core.registry.find(info.group, info.version, info.resource)
+        return served is not None and (
+            not info.subresource or any(sub.name == info.subresource for sub in served.resource.subresources)
+        )
 
     def close(self) -> None:
         """End every watch, so that connections can close."""

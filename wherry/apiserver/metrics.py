@@ -14,6 +14,7 @@ from typing import NamedTuple
 from wherry.api.resource import Resource
 from wherry.apiserver.admission.metrics import WebhookMetrics
 from wherry.apiserver.request import RequestInfo
+from wherry.apiserver.seats import Seats
 from wherry.objects.errors import ApiError
 
 BUCKETS_S = (
@@ -21,6 +22,12 @@ BUCKETS_S = (
     *(15.0, 20.0, 30.0, 45.0, 60.0),
 )
 VERBS = {"create": "POST", "update": "PUT"}
+KNOWN_VERBS = frozenset(
+    {
+        *("GET", "LIST", "WATCH", "POST", "PUT", "PATCH", "DELETE", "DELETECOLLECTION"),
+        *("CONNECT", "APPLY", "HEAD", "OPTIONS"),
+    }
+)
 CONNECTING = frozenset({"exec", "attach", "portforward", "proxy"})
 APPLY_TYPE = "application/apply-patch+yaml"
 
@@ -67,17 +74,14 @@ class WatchCount:
 class RequestMetrics:
     """Counters of one server."""
 
-    def __init__(self) -> None:
+    def __init__(self, seats: Seats) -> None:
         self.series: dict[Key, Series] = {}
-        self.reading = 0
-        """Requests being answered right now that do not write, long-running ones apart."""
-        self.mutating = 0
-        """The same for those that write."""
+        self.seats = seats
+        """Requests being answered right now, long-running ones apart."""
         self.long_running: dict[Key, int] = {}
         """Watches, logs, exec and the like being served right now."""
         self.watched: dict[tuple[str, str, str], WatchCount] = {}
         """By group, version and resource."""
-        self.refused = {"readOnly": 0, "mutating": 0}
         self.webhooks = WebhookMetrics()
         """What is counted about webhooks of admission."""
 
@@ -163,6 +167,8 @@ class StoreTimes:
 def metric_key(info: RequestInfo, query: Mapping[str, str], content_type: str = "") -> Key:
     """What a request is counted under."""
     verb = VERBS.get(info.verb) or info.verb.upper()
+    if verb not in KNOWN_VERBS:
+        verb = "other"  # upstream's word for methods that are none
     if not info.is_resource:
         return Key(verb)
     if info.subresource in CONNECTING:

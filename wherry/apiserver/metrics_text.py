@@ -85,8 +85,8 @@ def _gauges(metrics: RequestMetrics) -> Iterator[str]:
         "[STABLE] Maximal number of currently used inflight request limit of this apiserver per request "
         "kind in last second.",
     )
-    yield f'{name}{{request_kind="mutating"}} {metrics.mutating}'
-    yield f'{name}{{request_kind="readOnly"}} {metrics.reading}'
+    yield f'{name}{{request_kind="mutating"}} {metrics.seats.mutating.taken}'
+    yield f'{name}{{request_kind="readOnly"}} {metrics.seats.reading.taken}'
     name = "apiserver_longrunning_requests"
     yield from _metric(
         name,
@@ -98,7 +98,9 @@ def _gauges(metrics: RequestMetrics) -> Iterator[str]:
         yield f"{name}{{{_labels(key, with_dry_run=False)}}} {number}"
     name = "apiserver_dropped_requests_total"
     yield from _metric(name, "counter", "[ALPHA] Number of requests dropped with 'Try again later' response")
-    for kind, number in metrics.refused.items():
+    for kind, number in (
+        (room.kind, room.refused) for room in (metrics.seats.reading, metrics.seats.mutating)
+    ):
         yield f'{name}{{request_kind="{kind}"}} {number}'
 
 

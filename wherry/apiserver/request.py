@@ -7,9 +7,10 @@ query only decide the verb, which is cheap.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from functools import lru_cache
 from typing import NamedTuple
 from urllib.parse import parse_qsl
+
+from wherry.kit.remembered import remembered
 
 NAMESPACE_SUBRESOURCES = frozenset({"status", "finalize"})
 METHOD_VERBS = {
@@ -64,7 +65,7 @@ class RequestInfo(NamedTuple):
 NO_RESOURCE = Target(False)
 
 
-@lru_cache(maxsize=PATHS_REMEMBERED)
+@remembered(PATHS_REMEMBERED)
 def parse_path(path: str) -> Target:
     """What `path` (percent-decoded, without query) points at."""
     parts = path.strip("/").split("/")

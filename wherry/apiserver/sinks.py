@@ -74,9 +74,16 @@ class HttpSink(Sink):
     """Writes lines to a streamed answer, and cuts off a client that leaves too many bytes waiting."""
 
     def __init__(
-        self, clock: Clock, writer: Writer, limit_bytes: int, lens: Lens, count: WatchCount | None = None
+        self,
+        clock: Clock,
+        writer: Writer,
+        limit_bytes: int,
+        lens: Lens,
+        count: WatchCount | None = None,
+        budget: WatchBudget | None = None,
     ) -> None:
         super().__init__(clock)
+        self._budget = budget
         self._count = count or WatchCount()
         self._writer = writer
         self._limit_bytes = limit_bytes
@@ -90,9 +97,21 @@ class HttpSink(Sink):
         self._count.events += len(events)
         self._count.sent_b += len(lines)
         self._writer.write(lines)
-        if self._writer.buffered > self._limit_bytes:
-            self.end()
-            self._writer.abort()
+        buffered = self._writer.buffered
+        if buffered > self._limit_bytes:
+            self.cut_off()
+        elif self._budget is not None:
+            self._budget.note(self, buffered)
+
+    @property
+    def buffered(self) -> int:
+        """How many bytes wait for the client."""
+        return self._writer.buffered
+
+    def cut_off(self) -> None:
+        """Let go of a client that does not take what is written, and of what waits for it."""
+        self.end()
+        self._writer.abort()
 
     def control(self, event_type: str, obj: Object) -> None:
         """See `EventSink.control`."""
@@ -103,9 +122,9 @@ class HttpSink(Sink):
         """See `EventSink.initial`. Only one portion at a time waits for the client to take it."""
         is_first = True
         for portion in portions(items):
-            if not is_first:
-                await self._writer.drain()
-                await asyncio.sleep(0)  # a client that takes all at once must not keep others waiting
+            if not is_first and not await _taken(self._writer):
+                self.end()
+                return
             is_first = False
             if self.ended or self._writer.closed:
                 return
@@ -113,6 +132,50 @@ class HttpSink(Sink):
             self._count.events += len(portion)
             self._count.sent_b += len(lines)
             self._writer.write(lines)
+
+
+class WatchBudget:
+    """What may wait for all watchers together; past it the slowest are cut off, and watch again.
+
+    Only those that lag are known here, by what waited when they were last written to; so an event costs a
+    dict access more, however many watchers there are.
+    """
+
+    LAGGING_BYTES = 64 * 1024
+    RELIEF = 0.75
+
+    def __init__(self, limit_bytes: int) -> None:
+        self._limit_bytes = limit_bytes
+        self._lagging: dict[HttpSink, int] = {}
+        self.total = 0
+        """Bytes that wait for those that lag."""
+
+    def note(self, sink: HttpSink, buffered: int) -> None:
+        """This much waits for the client of `sink` now."""
+        if buffered < self.LAGGING_BYTES:
+            if sink in self._lagging:
+                self.forget(sink)
+            return
+        self.total += buffered - self._lagging.get(sink, 0)
+        self._lagging[sink] = buffered
+        if self.total > self._limit_bytes:
+            self._relieve()
+
+    def forget(self, sink: HttpSink) -> None:
+        """The watch is over, or has caught up."""
+        self.total -= self._lagging.pop(sink, 0)
+
+    def _relieve(self) -> None:
+        """Look what really waits, and cut off the slowest until there is room again."""
+        self._lagging = {sink: sink.buffered for sink in self._lagging}
+        self.total = sum(self._lagging.values())
+        if self.total <= self._limit_bytes:
+            return
+        for sink in sorted(self._lagging, key=self._lagging.__getitem__, reverse=True):
+            sink.cut_off()
+            self.forget(sink)
+            if self.total <= self._limit_bytes * self.RELIEF:
+                return
 
 
 async def write_all(pieces: Iterable[bytes], writer: Writer) -> bool:
@@ -123,18 +186,24 @@ async def write_all(pieces: Iterable[bytes], writer: Writer) -> bool:
     """
     is_first = True
     for piece in pieces:
-        if not is_first:
-            try:
-                async with asyncio.timeout(PATIENCE_S):
-                    await writer.drain()
-            except TimeoutError:
-                writer.abort()
-                return False
-            await asyncio.sleep(0)  # a client that takes all at once must not keep others waiting
+        if not is_first and not await _taken(writer):
+            return False
         is_first = False
         if writer.closed:
             return False
         writer.write(piece)
+    return True
+
+
+async def _taken(writer: Writer) -> bool:
+    """Wait until the client has taken what was written; one that does not is dropped, and False is said."""
+    try:
+        async with asyncio.timeout(PATIENCE_S):
+            await writer.drain()
+    except TimeoutError:
+        writer.abort()
+        return False
+    await asyncio.sleep(0)  # a client that takes all at once must not keep others waiting
     return True
 
 

@@ -73,10 +73,15 @@ class Authenticator:
 
 
 def bearer_token(headers: Mapping[str, str]) -> str:
-    """The bearer token of a request, from its Authorization header or a WebSocket subprotocol."""
+    """The bearer token of a request, from its Authorization header, or a WebSocket subprotocol of an upgrade.
+
+    Source: apiserver/pkg/authentication/request/websocket: only requests to upgrade may say it there.
+    """
     header = headers.get("authorization", "")
     if header[: len(BEARER)].lower() == BEARER:
         return header[len(BEARER) :].strip()
+    if "upgrade" not in headers:
+        return ""
     for protocol in headers.get("sec-websocket-protocol", "").split(","):
         protocol = protocol.strip()
         if protocol.startswith(WEBSOCKET_TOKEN):

@@ -9,6 +9,7 @@ from wherry.apiserver.request import RequestInfo
 from wherry.apiserver.user import ANONYMOUS_NAME, AUTHENTICATED, UNAUTHENTICATED, User
 from wherry.objects.errors import internal
 
+PREFIX = "impersonate-"
 USER, GROUP, UID, EXTRA = "impersonate-user", "impersonate-group", "impersonate-uid", "impersonate-extra-"
 AUTHENTICATION_GROUP = "authentication.k8s.io"
 
@@ -66,3 +67,8 @@ def _permissions(user: User) -> list[RequestInfo]:
 def _ask(group: str, resource: str, name: str, namespace: str = "", subresource: str = "") -> RequestInfo:
     version = "v1"
     return RequestInfo("impersonate", "", True, group, version, namespace, resource, name, subresource)
+
+
+def is_impersonating(headers: Mapping[str, str]) -> bool:
+    """Whether somebody asks to act as another, however incompletely."""
+    return any(name.startswith(PREFIX) for name in headers)

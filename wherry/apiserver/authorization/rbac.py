@@ -30,6 +30,16 @@ RBAC_RESOURCES = (*ALL_ROLES, *BINDINGS)
 DECISIONS_REMEMBERED = 16384
 
 
+LONGEST_REMEMBERED = 1024
+
+
+def is_short(info: RequestInfo) -> bool:
+    """Whether a decision about this is worth its memory: not what somebody wrote to fill it."""
+    names = len(info.name) + len(info.namespace) + len(info.resource) + len(info.subresource) + len(info.tail)
+    texts = len(info.path) + len(info.group) + len(info.version) + len(info.verb) + len(info.pods_of)
+    return names + texts <= LONGEST_REMEMBERED
+
+
 class RbacAuthorizer:
     """Decides by (Cluster)Roles and their bindings, whose sources must be ready."""
 
@@ -73,9 +83,10 @@ class RbacAuthorizer:
         known = self._decisions.get(key)
         if known is None:
             known = self._evaluate(user, info)
-            if len(self._decisions) >= DECISIONS_REMEMBERED:
-                self._decisions.clear()
-            self._decisions[key] = known
+            if not user.is_anonymous and is_short(info):
+                if len(self._decisions) >= DECISIONS_REMEMBERED:
+                    self._decisions.clear()
+                self._decisions[key] = known
         return known
 
     def _evaluate(self, user: User, info: RequestInfo) -> Decision:

@@ -104,6 +104,8 @@ class HttpProtocol(asyncio.Protocol):
         self._site = site
         self._pending: deque[Exchange] = deque()
         self._task: asyncio.Task[None] | None = None
+        self._unawaited: Answer | Awaitable[Answer] | None = None
+        """The answer the task is to wait for, until it does."""
         self._duplex: DuplexStream | None = None
         self._unread: bytearray | None = None  # what cannot be parsed yet, for what came before it
         self._reading_paused = False
@@ -300,13 +302,14 @@ class HttpProtocol(asyncio.Protocol):
             self._respond(exchange, answer)
             return
         task = asyncio.get_running_loop().create_task(self._answer(exchange, answer))
-        self._task = task
+        self._task, self._unawaited = task, answer
         self._site.tasks.add(task)
         task.add_done_callback(self._answered)
 
     async def _answer(self, exchange: Exchange, answer: Answer | Awaitable[Answer]) -> None:
         request = exchange.request
         begun = False
+        self._unawaited = None
         try:
             if not isinstance(answer, (Response, StreamResponse, UpgradeResponse)):
                 answer = await answer
@@ -328,6 +331,11 @@ class HttpProtocol(asyncio.Protocol):
 
     def _answered(self, task: asyncio.Task[None]) -> None:
         self._task = None
+        if self._unawaited is not None:  # cancelled before it began: what it holds is given back
+            close = getattr(self._unawaited, "close", None)
+            self._unawaited = None
+            if close is not None:
+                close()
         self._site.tasks.discard(task)
         if task.cancelled() and not self._flow.closed:
             self._transport.abort()
