@@ -55,5 +55,6 @@ def _other_values(spec: dict[str, Any]) -> dict[str, Any]:
             {**variable, "value": secrets.token_hex(20)} if place % 4 == 0 else variable
             for place, variable in enumerate(container.get("env", ()))
         ]
-        containers.append({**container, "env": variables})
+        # Without variables there is no list of them either: a server would not have stored an empty one.
+        containers.append({**container, "env": variables} if variables else container)
     return {**spec, "containers": containers}
