@@ -241,7 +241,7 @@ class Supervisor:
             is_expected = isinstance(error, OSError)  # no process, memory or descriptor to be had just now
             log.warning("%s cannot be started", component.name, exc_info=None if is_expected else error)
             component.last_exit = f"cannot be started: {getattr(error, 'strerror', '') or error}"
-            self._restart_later(component, restart_delay_s(component.restarts))
+            self._restart_later(component, restart_delay_s(component.restarts), component.name)
 
     def _adopt(self, component: Watched) -> None:
         record = ProcessRecord.read(self.paths.component_pid(component.name))
@@ -304,12 +304,11 @@ class Supervisor:
             component.failure = component.last_exit
             log.error("%s (pid %d) cannot run: %s", component.name, pid, component.failure)
         elif not self.stopping:
-            log.warning("%s (pid %d) ended", component.name, pid)
-            self._restart_later(component, delay_s)
+            self._restart_later(component, delay_s, f"{component.name} (pid {pid}) ended")
         self._tell_all()
 
-    def _restart_later(self, component: Watched, delay_s: float) -> None:
-        log.warning("%s: %s; again in %.1f s", component.name, component.last_exit, delay_s)
+    def _restart_later(self, component: Watched, delay_s: float, what: str) -> None:
+        log.warning("%s: %s; again in %.1f s", what, component.last_exit, delay_s)
         component.restart_at = time.monotonic() + delay_s
         component.restarts += 1
 
