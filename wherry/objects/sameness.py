@@ -21,6 +21,8 @@ def is_identical(left: Any, right: Any) -> bool:
     # Equality is cheap and finds nearly every difference; what is equal is nearly always in the same order.
     if left != right:
         return False
+    if not isinstance(left, dict | list):
+        return type(left) is type(right)
     if orjson.dumps(left) == orjson.dumps(right):
         return True
     return orjson.dumps(left, option=orjson.OPT_SORT_KEYS) == orjson.dumps(right, option=orjson.OPT_SORT_KEYS)

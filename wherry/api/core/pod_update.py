@@ -79,6 +79,8 @@ def _validate_deadline(new: Fields, old: Fields, errors: Errors) -> bool:
 
 def _validate_tolerations(new: Fields, old: Fields, errors: Errors) -> None:
     after, before = new.get("tolerations") or (), old.get("tolerations") or ()
+    if after == before:  # as in nearly every update; what stands there was found right when it came
+        return
     bare = {frozen(_without(toleration, "tolerationSeconds")) for toleration in after}
     if any(frozen(_without(toleration, "tolerationSeconds")) not in bare for toleration in before):
         detail = "existing toleration can not be modified except its tolerationSeconds"

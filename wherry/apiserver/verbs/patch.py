@@ -139,7 +139,8 @@ def _check_patched(call: Call, resource: Resource, patched: Object, live: Object
         )
     if not isinstance(patched.get("metadata"), dict):
         raise bad_request("the patch removes the object's metadata")
-    if is_too_deep(patched, MAX_DEPTH + MANAGED_DEPTH):
+    # What a merge makes is no deeper than the object and the patch were; a copy can be put below anything.
+    if kind == JSON_PATCH and is_too_deep(patched, MAX_DEPTH + MANAGED_DEPTH):
         raise bad_request(f"the patch makes the object too deep: {TOO_DEEP}")
 
     def shown() -> str:
