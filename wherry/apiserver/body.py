@@ -5,6 +5,8 @@ Unknown and repeated fields are what `fieldValidation` is about; `strictness` sa
 
 from __future__ import annotations
 
+import asyncio
+import re
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any
 
@@ -12,16 +14,17 @@ import orjson
 
 from wherry.api.resource import Resource
 from wherry.apiserver import strictness
-from wherry.apiserver.call import Call
+from wherry.apiserver.call import BodyRead, Call
 from wherry.apiserver.json_problems import json_problem, summary
 from wherry.apiserver.media_types import JSON, PROTOBUF, YAML
 from wherry.apiserver.strictness import IGNORE, STRICT, WARN
-from wherry.objects.errors import ApiError, bad_request, unsupported_media_type
+from wherry.objects.errors import MOST_COMPLAINTS, ApiError, bad_request, unsupported_media_type
 from wherry.objects.meta import Object
 from wherry.objects.nesting import MAX_DEPTH, TOO_DEEP, is_too_deep
 
 if TYPE_CHECKING:
     from wherry.api.schema import Findings
+    from wherry.kit.yaml_reader import Document
 
 TAKEN = (JSON, YAML, PROTOBUF)
 OTHER_SCHEMAS = {
@@ -33,6 +36,13 @@ OTHER_SCHEMAS = {
 """What bodies of subresources look like that are of another kind than the resource."""
 DELETE_OPTIONS = "io.k8s.apimachinery.pkg.apis.meta.v1.DeleteOptions"
 INCONSISTENT = "the API version in the data ({found}) does not match the expected API version ({wanted})"
+
+
+LARGE = 256 * 1024
+LARGE_YAML = 16 * 1024
+"""From so many bytes on a body is read beside the loop; YAML and protobuf, read by Python, much sooner."""
+QUICK = frozenset({JSON, "application/json-patch+json", "application/merge-patch+json"})
+_FRACTION = re.compile(rb"[0-9][.eE]")
 
 
 class NotAnObject(Exception):
@@ -49,13 +59,72 @@ def private_copy(obj: Any) -> Any:
     return orjson.loads(orjson.dumps(obj))
 
 
+def is_large(call: Call) -> bool:
+    """Whether reading the body would take so long that it is to be read beside the loop (`read_beside`)."""
+    body = call.body
+    if not isinstance(body, bytes) or len(body) < LARGE_YAML:
+        return False
+    return len(body) >= LARGE or media_type(call.content_type) not in QUICK
+
+
+async def read_beside(call: Call) -> None:
+    """Read a large body in a thread, which shares the interpreter with the loop but never keeps it."""
+    call.body_read = await asyncio.to_thread(_read, call.body, call.content_type)
+
+
+def _read(body: bytes, content_type: str) -> BodyRead:
+    try:
+        if is_yaml(content_type) and not is_plain_json(body):
+            document = _read_yaml(body)
+            return BodyRead(private_copy(document.value), repeats=document.repeated[:MOST_COMPLAINTS])
+        return BodyRead(parse(body, content_type))
+    except (ApiError, NotAnObject) as error:
+        return BodyRead(refusal=error)
+
+
+def body_of(call: Call) -> Any:
+    """The decoded body of a call that has bytes. Raises ApiError (415) and NotAnObject."""
+    known = call.body_read
+    if known is None:
+        return parse(call.body, call.content_type)
+    if known.refusal is not None:
+        raise known.refusal
+    return known.value
+
+
+def yaml_repeats(call: Call) -> Sequence[str]:
+    """Texts about keys that stand twice in a YAML body."""
+    if call.body_read is not None:
+        return call.body_read.repeats
+    return strictness.yaml_repeats(call.body)
+
+
+def is_yaml(content_type: str) -> bool:
+    """Whether a body of this type is to be read as YAML."""
+    kind = media_type(content_type)
+    return kind == YAML or kind.endswith("+yaml")
+
+
+def is_plain_json(body: bytes) -> bool:
+    """Whether a YAML body is JSON that means the same either way, without a key that stands twice.
+
+    Fractions are left to YAML, to which `5.0` is a whole number.
+    """
+    if body.lstrip()[:1] != b"{" or _FRACTION.search(body):
+        return False
+    try:
+        return not strictness.has_repeats(body)
+    except orjson.JSONDecodeError:
+        return False
+
+
 def parse(body: bytes, content_type: str) -> Any:
     """Decode bytes by content type. Raises ApiError (415) and NotAnObject."""
     kind = media_type(content_type)
     if kind == JSON or kind.endswith("+json"):
         return _parse_json(body)
     if kind == YAML or kind.endswith("+yaml"):
-        return _parse_yaml(body)
+        return _parse_json(body) if is_plain_json(body) else _parse_yaml(body)
     if kind == PROTOBUF:
         return _parse_protobuf(body)
     raise unsupported_media_type(TAKEN)
@@ -83,11 +152,15 @@ def _parse_json(body: bytes) -> Any:
 
 
 def _parse_yaml(body: bytes) -> Any:
+    # A copy, so that what an alias names does not stand in two places as one object.
+    return private_copy(_read_yaml(body).value)
+
+
+def _read_yaml(body: bytes) -> Document:
     from wherry.kit.yaml_reader import YamlError, read
 
     try:
-        # A copy, so that what an alias names does not stand in two places as one object.
-        return private_copy(read(body, max_depth=MAX_DEPTH).value)
+        return read(body, max_depth=MAX_DEPTH)
     except YamlError as error:
         raise NotAnObject(f"error converting YAML to JSON: yaml: {error}") from error
 
@@ -101,7 +174,7 @@ def read_options(call: Call) -> Object | None:
     if media_type(call.content_type) not in TAKEN:
         raise unsupported_media_type(TAKEN)
     try:
-        options = parse(call.body, call.content_type)
+        options = body_of(call)
     except NotAnObject as error:
         raise bad_request(f"unable to decode DeleteOptions: {error}") from error
     if not isinstance(options, dict):
@@ -136,7 +209,7 @@ def read_object(
         if media_type(call.content_type) not in taken:
             raise unsupported_media_type(taken)
         try:
-            obj = parse(call.body, call.content_type)
+            obj = body_of(call)
         except NotAnObject as error:
             raise _unrecognized(kind, str(error), call.body) from error
     else:
@@ -232,7 +305,7 @@ def _complaints(call: Call, resource: Resource, unknown: Sequence[str]) -> tuple
         return [], list(unknown)
     kind = media_type(call.content_type)
     if kind == YAML:
-        return strictness.yaml_repeats(call.body), strictness.converted_complaints((), unknown)
+        return list(yaml_repeats(call)), strictness.converted_complaints((), unknown)
     if kind != JSON:
         return [], list(unknown)
     if resource.custom is not None:

@@ -23,18 +23,32 @@ from wherry.objects.meta import Object
 NO_HEADERS: Mapping[str, str] = {}
 
 
+@dataclass(frozen=True, slots=True)
+class BodyRead:
+    """What reading a large body came to, done beside the loop: its value, or what refuses it.
+
+    `repeats` are the sentences about keys that stood twice in YAML.
+    """
+
+    value: Any = None
+    refusal: Exception | None = None
+    repeats: Sequence[str] = ()
+
+
 class Call:
     """A request as the verbs see it.
 
     `body` is what the client sent (bytes over HTTP; an object from the local transport, which must
     not be changed). `headers` has lower-case names. `warnings` collects texts for the client.
-    `request` is the HTTP request behind it, None for a local call. `annotations` are notes for the audit
+    `request` is the HTTP request behind it, None for a local call. `body_read` is the body as it was read
+    already, None if it was not. `annotations` are notes for the audit
     log, None while there are none.
     """
 
     __slots__ = (
         "annotations",
         "body",
+        "body_read",
         "content_type",
         "headers",
         "info",
@@ -58,6 +72,7 @@ class Call:
         self.user = user
         self.query = query
         self.body = body
+        self.body_read: BodyRead | None = None
         self.content_type = content_type
         self.headers = headers
         self.request = request
@@ -88,7 +103,7 @@ class Outcome:
     whoever asks for `data` or `object` all the same gets it whole.
     """
 
-    __slots__ = ("_data", "_object", "content_type", "headers", "pieces", "status")
+    __slots__ = ("_data", "_object", "content_type", "headers", "is_formed", "pieces", "status")
 
     def __init__(
         self,
@@ -99,7 +114,10 @@ class Outcome:
         status: int = 200,
         content_type: str = JSON,
         headers: tuple[tuple[str, str], ...] = (),
+        is_formed: bool = False,
     ) -> None:
+        self.is_formed = is_formed
+        """Whether it is in the form the client asked for already."""
         self._data = data
         self._object = obj
         self.pieces = pieces

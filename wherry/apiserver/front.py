@@ -18,6 +18,7 @@ from time import perf_counter
 
 from wherry.apiserver.authentication.chain import without_token
 from wherry.apiserver.authentication.impersonation import impersonated, is_impersonating
+from wherry.apiserver.body import is_large, read_beside
 from wherry.apiserver.call import AnyOutcome, Call, RawOutcome, WatchOutcome
 from wherry.apiserver.core import Core
 from wherry.apiserver.dispatch import dispatch
@@ -130,7 +131,7 @@ class Front:
             room = self._metrics.seats.room(info.verb)
             room.take(call.user, info)
             try:
-                result = dispatch(self._core, call)
+                result = self._read_and_dispatch(call) if is_large(call) else dispatch(self._core, call)
             except BaseException:
                 room.give_back()
                 raise
@@ -140,6 +141,12 @@ class Front:
         if isawaitable(result):
             return self._limited(call, form, result, started)
         return self._answer(call, form, result, started)
+
+    async def _read_and_dispatch(self, call: Call) -> AnyOutcome:
+        """A call whose body takes too long to read on the loop."""
+        await read_beside(call)
+        result = dispatch(self._core, call)
+        return await result if isawaitable(result) else result
 
     async def _limited(self, call: Call, form: Form, result: Awaitable[AnyOutcome], started: float) -> Answer:
         """Await a verb that may not take for ever."""

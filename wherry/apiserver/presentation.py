@@ -64,31 +64,29 @@ def error_outcome(error: ApiError, accept: str) -> Outcome:
 
 def present(core: Core, call: Call, form: Form, outcome: Outcome) -> Outcome:
     """The outcome in the form asked for. Raises ApiError (400, 406)."""
-    if outcome.content_type != JSON:
+    if outcome.is_formed or outcome.content_type != JSON:
         return outcome
     if form.kind and call.info.is_resource:
         outcome = _transformed(core, call, form, outcome)
     if form.media_type == PROTOBUF:
         return in_protobuf(outcome)
     if form.media_type == YAML:
-        return Outcome(data=_yaml(outcome.object), status=outcome.status, content_type=YAML)
+        return Outcome(data=as_yaml(outcome.object), status=outcome.status, content_type=YAML)
     return indented(call, outcome)
 
 
 def indented(call: Call, outcome: Outcome) -> Outcome:
-    """The outcome for human eyes, if the client wants that: it says so, or is a program for people.
-
-    Such a program gets a list too large to be held as a whole as it is.
-    """
-    asked = call.query.get("pretty", "")
-    if asked:
-        wanted = asked in PRETTY
-    else:
-        wanted = call.headers.get("user-agent", "").startswith(FOR_PEOPLE) and outcome.pieces is None
-    if not wanted or outcome.content_type != JSON:
+    """The outcome for human eyes, if the client wants that."""
+    if outcome.content_type != JSON or not is_for_people(call):
         return outcome
     data = orjson.dumps(outcome.object, option=orjson.OPT_INDENT_2 | orjson.OPT_APPEND_NEWLINE)
     return Outcome(data=data, status=outcome.status, headers=outcome.headers)
+
+
+def is_for_people(call: Call) -> bool:
+    """Whether somebody is to read the answer: the client says so, or is a program that shows it."""
+    asked = call.query.get("pretty", "")
+    return asked in PRETTY if asked else call.headers.get("user-agent", "").startswith(FOR_PEOPLE)
 
 
 def _transformed(core: Core, call: Call, form: Form, outcome: Outcome) -> Outcome:
@@ -108,7 +106,8 @@ def _transformed(core: Core, call: Call, form: Form, outcome: Outcome) -> Outcom
     return Outcome(obj=shown, status=outcome.status, headers=outcome.headers)
 
 
-def _yaml(obj: Object) -> bytes:
+def as_yaml(obj: Object | list[Object]) -> bytes:
+    """One YAML document."""
     import yaml
 
     dumper = getattr(yaml, "CSafeDumper", yaml.SafeDumper)

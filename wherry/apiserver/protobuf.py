@@ -8,7 +8,8 @@ another version than they are stored in are encoded each time.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from time import perf_counter
 
 from wherry.api import protobuf
 from wherry.apiserver.cached import Cached
@@ -19,8 +20,8 @@ from wherry.objects.errors import internal
 from wherry.objects.meta import Object
 
 WATCH_TYPE = f"{PROTOBUF};stream=watch"
-ENCODED_TOGETHER = 100
-"""So many objects are encoded before other requests get their turn: about 10 ms."""
+ENCODED_TOGETHER_S = 0.005
+"""How long objects are encoded before other requests get their turn."""
 
 
 def in_protobuf(outcome: Outcome) -> Outcome:
@@ -51,12 +52,28 @@ def object_in_protobuf(served: Served, cached: Cached) -> Outcome:
 async def list_in_protobuf(served: Served, items: Sequence[Cached], list_meta: Object) -> Outcome:
     """A List of stored objects, giving other requests their turn on the way. Raises ApiError (500)."""
     resource = served.resource
+    return await list_of_messages(
+        resource.api_version, resource.list_kind, list_meta, items, lambda item: message_of(served, item)
+    )
+
+
+async def list_of_messages(
+    api_version: str,
+    kind: str,
+    list_meta: Object,
+    items: Sequence[Cached],
+    message: Callable[[Cached], bytes],
+) -> Outcome:
+    """A List of what `message` makes of each item, likewise. Raises ApiError (500)."""
     messages: list[bytes] = []
     try:
-        for start in range(0, len(items), ENCODED_TOGETHER):
-            messages.extend([message_of(served, item) for item in items[start : start + ENCODED_TOGETHER]])
-            await asyncio.sleep(0)
-        data = protobuf.encode_list(resource.api_version, resource.list_kind, list_meta, messages)
+        end = perf_counter() + ENCODED_TOGETHER_S
+        for item in items:
+            messages.append(message(item))
+            if perf_counter() >= end:
+                await asyncio.sleep(0)
+                end = perf_counter() + ENCODED_TOGETHER_S
+        data = protobuf.encode_list(api_version, kind, list_meta, messages)
     except protobuf.ProtobufError as error:
         raise internal(str(error)) from error
     return Outcome(data=data, content_type=PROTOBUF)

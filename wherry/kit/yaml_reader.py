@@ -27,6 +27,8 @@ from yaml.events import (
 )
 
 MAX_DEPTH = 200
+MAX_VALUES = 200_000
+"""The most values (scalars, lists, maps) a document may be written with: each takes microseconds to read."""
 MAX_EXPANDED = 4 * 1024 * 1024
 """The most characters and values a document may have with its aliases written out."""
 
@@ -138,16 +140,19 @@ class _Builder:
         self._open: list[_Open] = []
         self._anchors: dict[str, tuple[Any, int]] = {}
         self._size = 0
+        self._values = 0
         self._documents = 0
 
     def take(self, event: Event) -> None:
         """One event of the parser. Raises YamlError."""
         if isinstance(event, ScalarEvent):
+            self._count(event)
             value = _scalar(event)
             self._grow(len(event.value) + 1, event)
             self._anchor(event.anchor, value, len(event.value) + 1)
             self._put(value, event)
         elif isinstance(event, MappingStartEvent | SequenceStartEvent):
+            self._count(event)
             if len(self._open) >= self._max_depth:
                 raise YamlError(f"{_line(event)}exceeded max depth of {self._max_depth}")
             if event.anchor:
@@ -167,6 +172,11 @@ class _Builder:
             self._documents += 1
             if self._documents > 1:
                 raise YamlError(f"{_line(event)}expected a single document, but found another one")
+
+    def _count(self, event: Event) -> None:
+        self._values += 1
+        if self._values > MAX_VALUES:
+            raise YamlError(f"{_line(event)}document has more than {MAX_VALUES} values; send it as JSON")
 
     def _grow(self, size: int, event: Event) -> None:
         self._size += size

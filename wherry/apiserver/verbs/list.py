@@ -17,8 +17,10 @@ import orjson
 from wherry.apiserver.cacher import Cached
 from wherry.apiserver.call import Call, Outcome
 from wherry.apiserver.core import Core
+from wherry.apiserver.list_forms import bare_list_in_protobuf, has_to_be_made, made_list
+from wherry.apiserver.media_types import PROTOBUF
 from wherry.apiserver.options import ListOptions, list_options
-from wherry.apiserver.presentation import wants_protobuf
+from wherry.apiserver.presentation import form_of
 from wherry.apiserver.protobuf import list_in_protobuf
 from wherry.apiserver.registry import Served
 from wherry.apiserver.selection import Match, select
@@ -58,8 +60,13 @@ async def list_(core: Core, call: Call, served: Served) -> Outcome:
     """A page of the collection as a List object. Raises ApiError (400, 410, 422, 504)."""
     options = list_options(call.query)
     listed, meta = await page(core, call, served, options)
-    if wants_protobuf(core, call):
+    form = form_of(core, call)
+    if form.media_type == PROTOBUF:
+        if form.kind:
+            return await bare_list_in_protobuf(served, listed.items, meta, form)
         return await list_in_protobuf(served, listed.items, meta)
+    if has_to_be_made(call, served, form):
+        return made_list(core, call, served, listed.items, meta, form)
     rest = pieces(served, listed, meta)
     first, second = next(rest), next(rest, None)
     return Outcome(data=first) if second is None else Outcome(pieces=chain((first, second), rest))

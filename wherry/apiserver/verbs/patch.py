@@ -14,7 +14,7 @@ import orjson
 
 from wherry.api.resource import Resource
 from wherry.apiserver import ownership
-from wherry.apiserver.body import NotAnObject, findings_in, media_type, parse, private_copy
+from wherry.apiserver.body import NotAnObject, body_of, findings_in, media_type, private_copy
 from wherry.apiserver.call import Call, Outcome
 from wherry.apiserver.core import Core
 from wherry.apiserver.options import check_write_options
@@ -115,7 +115,7 @@ def _read_patch(call: Call) -> Any:
     if not isinstance(call.body, bytes):
         return private_copy(call.body)
     try:
-        return parse(call.body, call.content_type)
+        return body_of(call)
     except NotAnObject as error:
         raise bad_request(str(error)) from error
 

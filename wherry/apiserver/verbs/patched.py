@@ -12,7 +12,7 @@ from typing import Any
 
 from wherry.api.resource import Resource
 from wherry.apiserver import ownership, strictness
-from wherry.apiserver.body import findings_in
+from wherry.apiserver.body import findings_in, yaml_repeats
 from wherry.apiserver.call import Call
 from wherry.apiserver.strictness import IGNORE, STRICT, WARN
 from wherry.objects.errors import ApiError, bad_request, invalid, invalid_value
@@ -95,7 +95,7 @@ def check_applied(call: Call, resource: Resource, applied: Object) -> None:
     wanted = call.query.get("fieldValidation") or WARN
     if wanted == IGNORE or not isinstance(call.body, bytes):
         return
-    repeats = strictness.yaml_repeats(call.body)
+    repeats = yaml_repeats(call)
     if repeats and wanted == STRICT:
         problem = f"error converting YAML to JSON: {strictness.yaml_strict_error(repeats)}"
         raise bad_request(f"error strict decoding YAML: {problem}")

@@ -1,0 +1,161 @@
+"""While somebody's heavy request is worked on, others are answered: no request holds the loop.
+
+A ticker asks for one object again and again; how long it waits at most is what a heavy request does to
+others. Wall time is the measure, as it is for whoever waits; a busy machine is given two more
+chances, since what holds the loop does so every time.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import io
+import json
+from collections.abc import AsyncIterator, Callable
+from contextlib import AsyncExitStack, asynccontextmanager, suppress
+from time import perf_counter
+from typing import Any, NamedTuple
+
+import pytest
+
+from tests.apiserver.hostile.wire import connected, request
+from tests.apiserver.rig import Rig, config_map, running
+from wherry.api.core.config_maps import CONFIG_MAPS
+from wherry.api.core.pods import PODS
+from wherry.api.core.service_accounts import SERVICE_ACCOUNTS
+from wherry.objects.errors import ApiError
+from wherry.objects.meta import Object
+
+pytestmark = pytest.mark.slow
+
+LONGEST_WAIT_S = 0.1
+PODS_STORED = 2000
+TABLE = "application/json;as=Table;v=v1;g=meta.k8s.io"
+BARE = "application/json;as=PartialObjectMetadataList;v=v1;g=meta.k8s.io"
+BARE_PROTOBUF = "application/vnd.kubernetes.protobuf;as=PartialObjectMetadataList;v=v1;g=meta.k8s.io"
+PROTOBUF = "application/vnd.kubernetes.protobuf"
+YAML = "application/yaml"
+REVIEW = "/apis/authentication.k8s.io/v1/selfsubjectreviews"
+ACCESS = "/apis/authorization.k8s.io/v1/selfsubjectaccessreviews"
+DEFAULT = "/api/v1/namespaces/default"
+
+
+class Heavy(NamedTuple):
+    """A request that takes long, whatever comes of it."""
+
+    method: str
+    path: str
+    body: bytes = b""
+    content_type: str = "application/json"
+    accept: str = "*/*"
+
+
+def pod(name: str, **spec: Any) -> Object:
+    env = [{"name": f"VARIABLE_{number}", "value": "x" * 100} for number in range(24)]
+    container = {"name": "c", "image": "i", "env": env}
+    return {
+        "apiVersion": "v1",
+        "kind": "Pod",
+        "metadata": {"name": name, "namespace": "default"},
+        "spec": {"containers": [container], **spec},
+    }
+
+
+def owners(count: int) -> list[Object]:
+    return [{"apiVersion": "v1", "kind": "X", "name": f"n{i}", "uid": f"u{i}"} for i in range(count)]
+
+
+def role(count: int) -> Object:
+    words = [f"w{number}" for number in range(count)]
+    rule = {"apiGroups": words, "resources": words, "verbs": words}
+    return {"metadata": {"name": "r", "namespace": "default"}, "rules": [rule]}
+
+
+def spread(count: int) -> Object:
+    constraint = {"maxSkew": 1, "whenUnsatisfiable": "DoNotSchedule", "labelSelector": {}}
+    return pod("s", topologySpreadConstraints=[{**constraint, "topologyKey": f"k{i}"} for i in range(count)])
+
+
+def heavy() -> dict[str, Heavy]:
+    made: dict[str, Heavy] = {}
+    for name, accept in (
+        ("table", TABLE),
+        ("yaml", YAML),
+        ("bare", BARE),
+        ("bare protobuf", BARE_PROTOBUF),
+        ("protobuf", PROTOBUF),
+        ("json", "application/json"),
+    ):
+        made[f"list as {name}"] = Heavy("GET", f"{DEFAULT}/pods", accept=accept)
+    made["list for people"] = Heavy("GET", f"{DEFAULT}/pods?pretty=true")
+    made["list by labels"] = Heavy("GET", f"{DEFAULT}/pods?labelSelector=a%3Db")
+    junk = b"{a: b}," * 400_000
+    made["review in yaml"] = Heavy("POST", REVIEW, b"a: [" + junk + b"]", YAML)
+    made["access review in yaml"] = Heavy("POST", ACCESS, b"junk: [" + b"1," * 300_000 + b"]", YAML)
+    made["review in json"] = Heavy("POST", REVIEW, b'{"a":[' + b'{"a":"b"},' * 300_000 + b"1]}")
+    made["text in yaml"] = Heavy("POST", f"{DEFAULT}/configmaps", b"data:\n  a: " + b"x" * 2_000_000, YAML)
+    many = json.dumps({**config_map("m"), "data": {f"k{i}": "v" for i in range(60_000)}}).encode()
+    made["many keys"] = Heavy("POST", f"{DEFAULT}/configmaps", many)
+    owned = {**config_map("o"), "metadata": {"name": "o", "ownerReferences": owners(15_000)}}
+    made["owners"] = Heavy("POST", f"{DEFAULT}/configmaps", json.dumps(owned).encode())
+    made["spread"] = Heavy("POST", f"{DEFAULT}/pods?dryRun=All", json.dumps(spread(4000)).encode())
+    path = "/apis/rbac.authorization.k8s.io/v1/namespaces/default/roles?dryRun=All"
+    made["role"] = Heavy("POST", path, json.dumps(role(600)).encode())
+    quantity = pod("q")
+    quantity["spec"]["containers"][0]["resources"] = {"limits": {"cpu": "1" * 500_000 + "x"}}
+    made["quantity"] = Heavy("POST", f"{DEFAULT}/pods?dryRun=All", json.dumps(quantity).encode())
+    return made
+
+
+HEAVY = heavy()
+
+
+@asynccontextmanager
+async def filled() -> AsyncIterator[Rig]:
+    async with running() as rig:
+        account = {"metadata": {"name": "default", "namespace": "default"}}
+        with suppress(ApiError):  # it may be there already
+            await rig.admin.create(SERVICE_ACCOUNTS, account)
+        await rig.admin.create(CONFIG_MAPS, config_map("tick"))
+        for number in range(PODS_STORED):
+            await rig.admin.create(PODS, pod(f"p{number}"))
+        yield rig
+
+
+async def ask(rig: Rig, what: Heavy) -> int:
+    """Send it, take the whole answer; its status."""
+    url = f"{rig.server.url}{what.path}"
+    headers = {"Authorization": "Bearer admin-token", "Accept": what.accept, "User-Agent": "heavy"}
+    if what.body:
+        headers["Content-Type"] = what.content_type
+    async with rig.session.request(
+        what.method, url, data=io.BytesIO(what.body) if what.body else None, headers=headers
+    ) as answer:
+        async for _ in answer.content.iter_chunked(1 << 16):
+            await asyncio.sleep(0)  # taking it must not keep the ticker from looking
+        return answer.status
+
+
+async def longest_wait(rig: Rig, work: Callable[[], Any]) -> float:
+    """The longest a ticker waits for one object while `work` goes on."""
+    async with AsyncExitStack() as stack:
+        peer = await stack.enter_async_context(connected(rig.server.port))
+        longest, working = 0.0, asyncio.ensure_future(work())
+        while not working.done():
+            started = perf_counter()
+            peer.writer.write(request("GET", f"{DEFAULT}/configmaps/tick"))
+            assert (await peer.reply()).code == 200
+            longest = max(longest, perf_counter() - started)
+            await asyncio.sleep(0.001)
+        await working
+        return longest
+
+
+async def test_nobody_waits_for_a_heavy_request() -> None:
+    waits: dict[str, float] = {}
+    async with filled() as rig:
+        for name, what in HEAVY.items():
+            waits[name] = min(
+                [await longest_wait(rig, lambda what=what: ask(rig, what)) for _ in range(3)]  # type: ignore[misc]
+            )
+    slow = {name: f"{wait * 1000:.0f} ms" for name, wait in waits.items() if wait > LONGEST_WAIT_S}
+    assert slow == {}, waits
