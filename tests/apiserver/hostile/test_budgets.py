@@ -9,14 +9,22 @@ from contextlib import AsyncExitStack
 import pytest
 
 from tests.apiserver.hostile.wire import CONFIG_MAPS, Peer, connected, head, request
-from tests.apiserver.rig import Rig, config_map
+from tests.apiserver.rig import Rig, config_map, running
 from tests.conftest import eventually
 from wherry.apiserver.body_budgets import STRANGERS_BYTES, TOGETHER_BYTES, USER_BYTES
+from wherry.kit.clock import FakeClock
 
 BODY = 3_000_000
 NOBODY = {"Authorization": ""}
 ALICE = {"Authorization": "Bearer alice-token"}
 FORGED = {"Authorization": "Bearer nonsense"}
+
+
+@pytest.fixture
+async def rig() -> AsyncIterator[Rig]:
+    """A server whose time stands still: what is unfinished stays so, however slow the machine."""
+    async with running(FakeClock()) as found:
+        yield found
 
 
 @pytest.fixture
