@@ -288,6 +288,6 @@ def _aggregated_version(accept: str) -> str:
 
 
 def _response(document: Object, content_type: str) -> Response:
-    body = orjson.dumps(document)
+    body = orjson.dumps(document, option=orjson.OPT_APPEND_NEWLINE)
     tag = hashlib.sha256(body).hexdigest().upper()
     return Response(body, content_type=content_type, headers=(("ETag", f'"{tag}"'), ("Vary", "Accept")))

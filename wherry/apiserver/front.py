@@ -19,7 +19,7 @@ from time import perf_counter
 from wherry.apiserver.authentication.chain import without_token
 from wherry.apiserver.authentication.impersonation import impersonated, is_impersonating
 from wherry.apiserver.body import is_large, read_beside
-from wherry.apiserver.call import AnyOutcome, Call, RawOutcome, WatchOutcome
+from wherry.apiserver.call import AnyOutcome, Call, Outcome, RawOutcome, WatchOutcome
 from wherry.apiserver.core import Core
 from wherry.apiserver.dispatch import dispatch
 from wherry.apiserver.media_types import JSON, PROTOBUF
@@ -115,7 +115,7 @@ class Front:
             return None
         key = Key("GET", target.group, target.version, target.resource, "", "resource")
         self._metrics.observe(key, 200, perf_counter() - started)
-        return Response(cached.data, headers=NO_CACHE)
+        return Response(cached.data + b"\n", headers=NO_CACHE)
 
     def _serve(self, call: Call, started: float) -> Answer | Awaitable[Answer]:
         info = call.info
@@ -191,7 +191,7 @@ class Front:
         if outcome.pieces is not None:
             run = partial(_send, outcome.pieces)
             return StreamResponse(run, outcome.status, outcome.content_type, headers)
-        return Response(outcome.data, outcome.status, outcome.content_type, headers)
+        return Response(ended(outcome), outcome.status, outcome.content_type, headers)
 
     def _watching(self, call: Call, form: Form, outcome: WatchOutcome, started: float) -> Answer:
         lens = watch_lens(self._core, call, form, outcome.served)
@@ -249,7 +249,7 @@ class Front:
         outcome = error_outcome(error, accept)
         if call is not None:
             outcome = indented(call, outcome)
-        return Response(outcome.data, error.code, outcome.content_type, headers)
+        return Response(ended(outcome), error.code, outcome.content_type, headers)
 
     def _observe(self, info: RequestInfo, code: int, started: float, call: Call | None) -> Key:
         if not self._is_counted_by_name(info):
@@ -272,6 +272,12 @@ class Front:
         """End every watch, so that connections can close."""
         for sink in list(self._sinks):
             sink.end()
+
+
+def ended(outcome: Outcome) -> bytes:
+    """The answer's bytes; JSON ends with a newline, as Go's encoder writes it."""
+    data = outcome.data
+    return data if outcome.content_type != JSON or data.endswith(b"\n") else data + b"\n"
 
 
 async def _send(pieces: Iterable[bytes], writer: Writer) -> None:

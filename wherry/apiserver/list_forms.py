@@ -96,7 +96,7 @@ def _in_json(head: Object, field: str, items: Iterable[Object]) -> Iterator[byte
     for some in _portions(items, orjson.dumps):
         yield before + b",".join(some)
         before = b","
-    yield (b"" if before == b"," else before) + b"]}"
+    yield (b"" if before == b"," else before) + b"]}\n"
 
 
 def _indented(head: Object, field: str, items: Iterable[Object]) -> Iterator[bytes]:

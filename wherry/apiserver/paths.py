@@ -17,6 +17,8 @@ from wherry.apiserver.call import Call, Outcome, RawOutcome, Result
 from wherry.apiserver.core import Core
 from wherry.apiserver.health import Health
 from wherry.apiserver.metrics import RequestMetrics
+from wherry.apiserver.presentation import is_for_people
+from wherry.kit.httpd.message import Response
 from wherry.objects.errors import method_not_allowed, path_not_found
 from wherry.objects.meta import Object
 
@@ -107,6 +109,8 @@ class Paths:
                     registry.resources(), self._address, aggregator.discovered(), aggregator.priorities()
                 )
             response = self._discovery.answer(path, call.accept, tag)
+            if response is not None and response.body and is_for_people(call):
+                response = _indented(response)
         if response is None:
             raise path_not_found()
         return RawOutcome(response)
@@ -165,3 +169,9 @@ def version() -> Object:
         "compiler": platform.python_implementation(),
         "platform": f"linux/{machine}",
     }
+
+
+def _indented(response: Response) -> Response:
+    """A document for human eyes."""
+    body = orjson.dumps(orjson.loads(response.body), option=orjson.OPT_INDENT_2 | orjson.OPT_APPEND_NEWLINE)
+    return Response(body, response.status, response.content_type, response.headers)

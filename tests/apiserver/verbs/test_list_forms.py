@@ -14,6 +14,7 @@ from tests.apiserver.rig import Rig, config_map, running
 from wherry.api.core.config_maps import CONFIG_MAPS
 from wherry.api.protobuf import decode
 from wherry.apiserver import list_forms
+from wherry.kit.clock import FakeClock
 
 PATH = "/api/v1/namespaces/default/configmaps"
 TABLE = "application/json;as=Table;v=v1;g=meta.k8s.io"
@@ -23,7 +24,7 @@ ODD = 'line\nbreak: {x} - "quoted" \\ ü # no comment'
 
 @pytest.fixture(params=[0, 3])
 async def rig(request: pytest.FixtureRequest) -> AsyncIterator[Rig]:
-    async with running() as found:
+    async with running(FakeClock()) as found:  # so that no age changes between two lists
         for number in range(request.param):
             made = config_map(f"c{number}")
             await found.admin.create(CONFIG_MAPS, {**made, "data": {"text": ODD, "number": f"{number}"}})

@@ -189,10 +189,10 @@ def pieces(served: Served, listed: Listed, meta: Object) -> Iterator[bytes]:
             yield b",".join(some)
             before, some, size = b",", [], 0
     if some:
-        some[-1] += b"]}"
+        some[-1] += b"]}\n"
         yield b",".join(some)
     else:
-        yield b"]}" if listed.items else before + b"]}"
+        yield b"]}\n" if listed.items else before + b"]}\n"
 
 
 def _data(cached: Cached) -> bytes:
