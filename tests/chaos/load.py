@@ -62,9 +62,14 @@ class Api:
             response = self._connection.getresponse()
             return response.status, json.loads(response.read())
         except (OSError, http.client.HTTPException, ValueError):
+            self.close()
+            return 0, None
+
+    def close(self) -> None:
+        """Leave the connection; the next call makes another."""
+        if self._connection is not None:
             self._connection.close()
             self._connection = None
-            return 0, None
 
 
 @dataclass
@@ -140,6 +145,7 @@ class Load:
                 made = {"metadata": {"name": name}, **patch}
                 code, _ = api.call("POST", base, made)
             ledger.sent(name, value, code)
+        api.close()
 
     def _scale(self, random: Random) -> None:
         api = self.api("scale")
@@ -147,3 +153,4 @@ class Load:
         while not self._stop.wait(random.uniform(2.0, 6.0)):
             patch = {"spec": {"replicas": random.randrange(1, 5)}}
             api.call("PATCH", path, patch, "application/merge-patch+json")
+        api.close()

@@ -40,7 +40,9 @@ def recovered(victim: Victim) -> str:
 
 def lost(load: Load) -> list[str]:
     """Objects that are not what was acknowledged last, nor anything sent since."""
-    code, answer = load.api("verdict").call("GET", f"/api/v1/namespaces/{NAMESPACE}/configmaps")
+    api = load.api("verdict")
+    code, answer = api.call("GET", f"/api/v1/namespaces/{NAMESPACE}/configmaps")
+    api.close()
     if code != 200:
         return [f"the list was answered {code}"]
     found = {

@@ -57,7 +57,7 @@ def processes_of(paths: ClusterPaths) -> list[int]:
 def test_one_whose_loop_stands_still_is_started_again(
     paths: ClusterPaths, number: signal.Signals, words: str
 ) -> None:
-    with supervised(paths, watchdog_s=1):
+    with supervised(paths, watchdog_s=3):
         before = until(paths, all_ready)
         stuck, other = before["server"].pid, before["agent"].pid
         assert stuck is not None
@@ -70,7 +70,7 @@ def test_one_whose_loop_stands_still_is_started_again(
 
 
 def test_a_loop_that_is_blocked_tells_where_before_it_is_ended(paths: ClusterPaths) -> None:
-    with supervised(paths, watchdog_s=1):
+    with supervised(paths, watchdog_s=3):
         stuck = until(paths, all_ready)["server"].pid
         assert stuck is not None
         os.kill(stuck, signal.SIGUSR2)
@@ -85,7 +85,7 @@ def test_a_successor_watches_over_those_it_finds(paths: ClusterPaths) -> None:
         before = until(paths, all_ready)
         first.kill()
         first.wait()
-        with supervised(paths, watchdog_s=1):
+        with supervised(paths, watchdog_s=3):
             found = until(paths, all_ready)["agent"].pid
             assert found == before["agent"].pid
             assert found is not None

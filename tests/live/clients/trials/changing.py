@@ -166,10 +166,11 @@ def patch_subresource(bench: Bench) -> None:
     stated = sleeping_pod("stated", BUSYBOX)
     stated["spec"]["nodeSelector"] = {"example.com/is": "nowhere"}
     bench.apply(stated)
-    change = {"status": {"message": "said from outside"}, "metadata": {"labels": {"app": "no"}}}
+    change = {"status": {"message": "said from outside"}, "spec": {"activeDeadlineSeconds": 7}}
     bench.run("patch", "pod", "stated", "--subresource=status", "-p", json.dumps(change))
     pod = bench.get("pod", "stated")
-    assert (pod["status"]["message"], pod["metadata"]["labels"]["app"]) == ("said from outside", "stated")
+    assert pod["status"]["message"] == "said from outside"
+    assert "activeDeadlineSeconds" not in pod["spec"]
     bench.run("delete", "pod", "stated")
     bench.run("delete", "deployment", "sub")
 
