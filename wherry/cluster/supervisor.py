@@ -345,7 +345,8 @@ class Supervisor:
 
     def _judge(self, component: Watched, watchdog: Watchdog) -> None:
         """Have one that is silent for too long write down what it is at, and end it a moment later."""
-        if watchdog.is_overdue and component.kill_at is None and component.record is not None:
+        is_judged = bool(component.verdict)  # its end may not have been noticed yet
+        if watchdog.is_overdue and not is_judged and component.record is not None:
             pid = component.record.pid
             component.verdict = (
                 f"did not answer for {watchdog.silent_s:.0f} s ({describe_process(pid)}), ended"
