@@ -16,6 +16,7 @@ from typing import Any
 from wherry.api.resource import Resource, Strategy
 from wherry.apiserver import encoding, ownership
 from wherry.apiserver.admission.base import CREATE, UPDATE, Attributes
+from wherry.apiserver.body import findings_in
 from wherry.apiserver.cacher import Cached
 from wherry.apiserver.call import Call, Outcome
 from wherry.apiserver.core import Core
@@ -268,13 +269,29 @@ async def update_object(
         )
 
 
+_ZEROS = (b"[]", b"{}", b'""', b":false", b":0,", b":0}")
+
+
+def stored_object(served: Served, cached: Cached) -> Object:
+    """The stored object as what is sent today would be read: rid of zeros, and with its defaults.
+
+    Who wrote it may have kept zeros (an earlier version of this server, another API server): held against a
+    new object that says the same, they would look like changes. Upstream decodes both alike, too.
+    """
+    old, resource = served.decode(cached), served.resource
+    if resource.custom is None and any(zero in cached.data for zero in _ZEROS):
+        findings_in(old, resource)
+        resource.strategy.default(old)
+    return old
+
+
 async def write_over(
     core: Core, call: Call, served: Served, cached: Cached, new: Object, rules: Rules
 ) -> Outcome:
     """Replace the stored `cached` by `new`. Raises ApiError, and Overtaken when it was."""
     resource = served.resource
     strategy = resource.strategy
-    old = served.decode(cached)
+    old = stored_object(served, cached)
     _check_preconditions(resource, cached, old, new, is_put=call.info.verb == "update")
     _keep_metadata(new["metadata"], old["metadata"])
     if call.info.verb == "update":
