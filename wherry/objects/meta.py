@@ -116,12 +116,12 @@ def object_reference(obj: Mapping[str, Any]) -> dict[str, str]:
 
 def format_time(moment: datetime) -> str:
     """`metav1.Time` on the wire: RFC 3339 in UTC, whole seconds (`2026-01-02T03:04:05Z`)."""
-    return moment.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+    return moment.astimezone(UTC).replace(tzinfo=None).isoformat(timespec="seconds") + "Z"
 
 
 def format_micro_time(moment: datetime) -> str:
     """`metav1.MicroTime` on the wire: RFC 3339 in UTC with six fractional digits."""
-    return moment.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%S.%fZ")
+    return moment.astimezone(UTC).replace(tzinfo=None).isoformat(timespec="microseconds") + "Z"
 
 
 def parse_time(text: str) -> datetime:

@@ -47,6 +47,16 @@ def test_defaults() -> None:
             ['endpoints[0].addresses[0]: Invalid value: "fd00::1": must be a valid IPv4 address'],
         ),
         (
+            {"addressType": "IPv6", "endpoints": [{"addresses": ["::ffff:127.0.0.1"]}]},
+            [
+                'endpoints[0].addresses[0]: Invalid value: "::ffff:127.0.0.1": must be a valid IPv6 address',
+                (
+                    'endpoints[0].addresses[0]: Invalid value: "::ffff:127.0.0.1": '
+                    "may not be in the loopback range (127.0.0.0/8, ::1/128)"
+                ),
+            ],
+        ),
+        (
             {"ports": [{"name": "a", "port": 80}, {"name": "a", "port": 81}]},
             ['ports[1].name: Duplicate value: "a"'],
         ),

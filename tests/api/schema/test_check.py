@@ -127,9 +127,21 @@ def test_quantities_and_times_are_spelt_canonically() -> None:
 
 def test_micro_times() -> None:
     lease = definition("io.k8s.api.coordination.v1.Lease")
-    obj = {"spec": {"renewTime": "2026-01-01T00:00:00Z"}}
+    obj = {"spec": {"renewTime": "2026-01-01T01:00:00.000000+01:00"}}
     assert not check(obj, lease)
     assert obj["spec"]["renewTime"] == "2026-01-01T00:00:00.000000Z"
+    assert check({"spec": {"renewTime": "2026-01-01T00:00:00Z"}}, lease).errors == (
+        (
+            'parsing time "2026-01-01T00:00:00Z" as "2006-01-02T15:04:05.000000Z07:00": '
+            'cannot parse "Z" as ".000000"'
+        ),
+    )
+
+
+@pytest.mark.parametrize("time", ["9999-12-31T23:59:59-23:59", "0001-01-01T00:00:00+23:59"])
+def test_times_no_calendar_has_are_refused_in_words(time: str) -> None:
+    managed = definition("io.k8s.apimachinery.pkg.apis.meta.v1.ManagedFieldsEntry")
+    assert check({"time": time}, managed).errors == (f'parsing time "{time}": year out of range',)
 
 
 def test_secrets_are_base64() -> None:

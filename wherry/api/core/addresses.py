@@ -17,6 +17,8 @@ def validate_unicast(ip: str, path: str, errors: Errors) -> None:
     except ValueError:
         errors.append(invalid_value(path, ip, "must be a valid IP address"))
         return
+    if isinstance(address, ipaddress.IPv6Address) and address.ipv4_mapped is not None:
+        address = address.ipv4_mapped  # the kernel sends to this one
     if address.is_unspecified:
         errors.append(invalid_value(path, ip, f"may not be unspecified ({ip})"))
     if address.is_loopback:

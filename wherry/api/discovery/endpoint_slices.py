@@ -163,9 +163,12 @@ def _validate_address(address: str, kind: str, path: str, errors: Errors) -> Non
 
 def _is_of_family(address: str, kind: str) -> bool:
     try:
-        return f"IPv{ipaddress.ip_address(address).version}" == kind
+        found = ipaddress.ip_address(address)
     except ValueError:
         return False
+    if isinstance(found, ipaddress.IPv6Address) and (found.ipv4_mapped is not None or found.scope_id):
+        return False  # one family written as the other, or an address on one machine's link
+    return f"IPv{found.version}" == kind
 
 
 def _validate_ports(ports: Sequence[Fields], errors: Errors) -> None:

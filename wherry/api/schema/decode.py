@@ -11,17 +11,14 @@ import base64
 import binascii
 import re
 from dataclasses import dataclass
-from datetime import datetime
 from typing import Any
 
 from wherry.api.schema.definitions import Definition, Field
 from wherry.objects.errors import MOST_COMPLAINTS
+from wherry.objects.go_times import parse_go_time
 from wherry.objects.meta import format_micro_time, format_time
 from wherry.objects.quantity import FORMAT_WRONG, canonical_quantity
 
-_LAYOUT = "2006-01-02T15:04:05Z07:00"
-_MICRO_LAYOUT = "2006-01-02T15:04:05.000000Z07:00"
-_RFC3339 = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d([.,]\d+)?(Z|[+-]\d\d:\d\d)", re.ASCII)
 _INTEGERS = {"int32": 31, "int64": 63}
 
 
@@ -178,17 +175,10 @@ class _Walk:
         if not isinstance(value, str):
             self.errors.append(f"json: cannot unmarshal {_go_value(value)} into Go value of type string")
             return value
-        layout = _MICRO_LAYOUT if micro else _LAYOUT
-        if _RFC3339.fullmatch(value) is None:
-            rest = _unreadable(value)
-            self.errors.append(
-                f'parsing time "{value}" as "{layout}": cannot parse "{rest[0]}" as "{rest[1]}"'
-            )
-            return value
         try:
-            moment = datetime.fromisoformat(value)
+            moment = parse_go_time(value, is_micro=micro)
         except ValueError as error:
-            self.errors.append(f'parsing time "{value}": {error}')
+            self.errors.append(str(error))
             return value
         return format_micro_time(moment) if micro else format_time(moment)
 
@@ -200,34 +190,6 @@ class _Walk:
             self.errors.append(f"illegal base64 data at input byte {_first_bad_byte(value)}")
             return value
         return base64.b64encode(data).decode()
-
-
-_TIME_PARTS = (
-    (r"\d{4}", "2006"),
-    ("-", "-"),
-    (r"\d\d", "01"),
-    ("-", "-"),
-    (r"\d\d", "02"),
-    ("T", "T"),
-    (r"\d\d", "15"),
-    (":", ":"),
-    (r"\d\d", "04"),
-    (":", ":"),
-    (r"\d\d", "05"),
-    (r"([.,]\d+)?", ""),
-    (r"Z|[+-]\d\d:\d\d", "Z07:00"),
-)
-
-
-def _unreadable(value: str) -> tuple[str, str]:
-    """The rest of a time text that cannot be read, and the part of the layout it should have been."""
-    rest = value
-    for pattern, layout in _TIME_PARTS:
-        found = re.match(pattern, rest, re.ASCII)
-        if found is None:
-            return rest, layout
-        rest = rest[found.end() :]
-    return rest, ""
 
 
 def _first_bad_byte(value: str) -> int:
