@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 
+from tests.growth.meter import time_growth
 from wherry.objects.errors import (
     LONGEST_SHOWN,
     MOST_COMPLAINTS,
@@ -48,6 +49,14 @@ def test_nobody_looks_for_more_than_so_many() -> None:
     assert looked == MOST_MADE + 1
     assert len(first_errors(lambda: [required("a")])) == 1
     assert len([required("a") for _ in range(MOST_MADE + 1)]) > MOST_MADE  # only while an object is judged
+
+
+def test_a_list_shown_for_each_of_its_items_is_not_written_out_each_time() -> None:
+    def judge(size: int) -> object:
+        values = list(range(size))
+        return [invalid_value("list", values, "why") for _ in values]
+
+    assert not time_growth(judge, lambda size: size, 4000)
 
 
 def test_a_long_list_of_names_is_cut() -> None:

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import json
 import threading
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import islice
 from typing import Any
@@ -27,6 +27,9 @@ MOST_MADE = 2048
 
 LONGEST_SHOWN = 1024
 """Characters of a bad value that an error repeats."""
+
+
+_ENCODER = json.JSONEncoder(ensure_ascii=False, separators=(",", ":"))
 
 
 class ApiError(Exception):
@@ -132,7 +135,17 @@ def show_value(value: Any) -> str:
         return "null"
     if isinstance(value, str):
         return json.dumps(_cut(value), ensure_ascii=False)
-    return _cut(json.dumps(value, ensure_ascii=False, separators=(",", ":")))
+    return _cut("".join(_first_parts(value)))
+
+
+def _first_parts(value: Any) -> Iterator[str]:
+    """The JSON of a value, as far as it is shown: a long list may be shown once for each of its items."""
+    left = LONGEST_SHOWN
+    for part in _ENCODER.iterencode(value):
+        yield part
+        left -= len(part)
+        if left < 0:
+            return
 
 
 def _cut(text: str) -> str:
