@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 import logging
+import weakref
 from collections.abc import AsyncIterator
 from random import Random
 
@@ -186,3 +188,21 @@ async def test_closing_cancels_a_run_and_forgets_what_was_owed(
     await clock.advance(10.0)
     assert work.runs == 1
     await repeater.close()
+
+
+async def test_a_closed_one_keeps_nobody_alive() -> None:
+    class Holder:
+        def __init__(self) -> None:
+            self.repeater = Repeater("work", self.work, Tasks("test"), FakeClock())
+
+        async def work(self) -> None: ...
+
+    holder = Holder()
+    await holder.repeater.close()
+    gone = weakref.ref(holder)
+    gc.disable()
+    try:
+        del holder
+        assert gone() is None
+    finally:
+        gc.enable()

@@ -21,6 +21,10 @@ Work = Callable[[], Awaitable[float | None]]
 """Done once; answers after how many seconds it wants to be done again at the latest, None for never."""
 
 
+async def _nothing() -> None:
+    """What a closed repeater does."""
+
+
 class Repeater:
     """Does `work` whenever poked, never twice at once; what fails is tried again, later each time.
 
@@ -101,6 +105,8 @@ class Repeater:
         if run is not None:
             run.cancel()
             await asyncio.wait([run])
+        # Mostly a method of whoever holds this repeater: the two would keep each other in memory.
+        self._work = _nothing
 
     async def _until_done(self) -> None:
         try:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Mapping
+from functools import partial
 from typing import TypeAlias
 
 from wherry.api.core.config_maps import CONFIG_MAPS
@@ -95,15 +96,15 @@ class References:
         if failed is not None:
             watched.holders |= failed.holders
             self._tasks.spawn(self._end(failed), f"give up {failed.key}")
-
-        def changed(_old: Object | None, _new: Object | None) -> None:
-            if watched.listed is not None and watched.listed.done():
-                for holder in list(watched.holders):
-                    self._on_change(holder)
-
-        watched.cache.on(watched.resource, changed)
+        watched.cache.on(watched.resource, partial(self._changed, reference))
         watched.listed = self._tasks.spawn(watched.cache.start(), f"list {watched.key}")
         return watched
+
+    def _changed(self, reference: Reference, _old: Object | None, _new: Object | None) -> None:
+        watched = self._watched.get(reference)
+        if watched is not None and watched.listed is not None and watched.listed.done():
+            for holder in list(watched.holders):
+                self._on_change(holder)
 
     async def _end(self, watched: _Watched) -> None:
         if watched.listed is not None:
