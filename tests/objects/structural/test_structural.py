@@ -322,3 +322,30 @@ def test_values_of_objects_are_not_shown() -> None:
     part = {"type": "object", "properties": {"x": {"type": "integer"}}, "x-kubernetes-validations": [rule]}
     told = [str(error) for error in rule_errors({"a": {"x": 1}}, None, spec_of(a=part))]
     assert told == ["a: Invalid value: more"]
+
+
+@pytest.mark.parametrize("kind", ["object", "array", "string", "boolean"])
+def test_unknown_fields_may_be_kept_beside_any_type(kind: str) -> None:
+    field: Any = {"type": kind, KEEP: True}
+    if kind == "array":
+        field["items"] = {"type": "object", KEEP: True}
+    schema = {"type": "object", "properties": {"a": field}}
+    assert list(schema_errors(schema, "schema")) == []
+
+
+@pytest.mark.parametrize(
+    ("value", "is_one"),
+    [
+        (2**63 - 1, True),
+        (-(2**63), True),
+        (2**63, False),
+        (3.0, True),
+        (2.0**53, False),
+        (1e20, False),
+        (1.5, False),
+        (True, False),
+    ],
+)
+def test_integers_have_64_bits(value: Any, is_one: bool) -> None:
+    errors = list(value_errors({"a": value}, spec_of(a={"type": "integer"})))
+    assert (errors == []) is is_one

@@ -79,7 +79,10 @@ def _is_type(value: Any, node: Node) -> bool:
         case "boolean":
             return type(value) is bool
         case "integer":
-            return type(value) is int or (type(value) is float and value.is_integer())
+            if type(value) is int:
+                return -(2**63) <= value < 2**63
+            # As kube-openapi's IsFloat64AJSONInteger: whole, and no larger than a float can count to.
+            return type(value) is float and value.is_integer() and abs(value) < 2**53
         case "number":
             return type(value) in (int, float)
     return True

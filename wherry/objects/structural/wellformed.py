@@ -155,8 +155,6 @@ def _extensions(schema: Schema, path: str, kind: str) -> Iterator[FieldError]:
         if not schema.get(PRESERVE) and not schema.get("properties"):
             why = f"must not be empty if {EMBEDDED} is true without {PRESERVE}"
             yield required(f"{path}.properties", why)
-    if schema.get(PRESERVE) and kind not in ("object", ""):
-        yield invalid_value(f"{path}.type", kind, f"must be object if {PRESERVE} is true")
     map_type = schema.get(MAP_TYPE)
     if map_type is not None and map_type not in ("atomic", "granular"):
         yield not_supported(f"{path}.{MAP_TYPE}", map_type, ("atomic", "granular"))
