@@ -150,6 +150,7 @@ def test_server_and_agent_in_the_foreground(stopped: LiveCluster) -> None:
     with running(stopped, "server") as server, running(stopped, "agent") as agent:
         until(lambda: stopped.try_kubectl("get", "--raw", "/readyz").out == "ok")
         stopped.kubectl("wait", "node/live", "--for=condition=Ready", "--timeout=30s")
+        until(lambda: stopped.try_wherry("status").code == 0)  # the node may be Ready from before
         assert {stopped.pid("server"), stopped.pid("agent")} == {server.pid, agent.pid}
         for process in (agent, server):
             process.terminate()
