@@ -162,6 +162,11 @@ class Kubelet:
         """The pods bound to this node, as the API server shows them."""
         return list(self._cache.list(PODS)) if self._workers is not None else []
 
+    @property
+    def workers(self) -> int:
+        """How many pods have a worker: those that run, and those of which something is still to be removed."""
+        return len(self._workers) if self._workers is not None else 0
+
     async def close(self) -> None:
         """Stop; containers run on and the next agent adopts them."""
         for repeater in self._repeaters:
