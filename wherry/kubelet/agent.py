@@ -164,7 +164,7 @@ class Kubelet:
 
     @property
     def workers(self) -> int:
-        """How many pods have a worker: those that run, and those of which something is still to be removed."""
+        """How many pods have a worker: those that run, and those that are still being removed."""
         return len(self._workers) if self._workers is not None else 0
 
     async def close(self) -> None:
