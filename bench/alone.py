@@ -25,9 +25,10 @@ from typing import Any
 
 from bench.cluster import ENVIRONMENT
 from bench.objects import NAMESPACE
+from wherry.cluster.addresses import node_ip
 from wherry.cluster.components import READY_FD_VARIABLE, command_of
 from wherry.cluster.config import ClusterConfig, dump_config
-from wherry.cluster.identities import KeyPair, ensure_identities, node_address
+from wherry.cluster.identities import KeyPair, ensure_identities
 from wherry.cluster.paths import ClusterPaths
 
 NAME = "bench-alone"
@@ -64,7 +65,7 @@ class Alone:
         self.paths.data.mkdir(parents=True)
         self.paths.run.mkdir(parents=True)
         self.paths.config.write_text(dump_config(config))
-        identities = ensure_identities(config, self.paths, node_address(), datetime.now(UTC))
+        identities = ensure_identities(config, self.paths, node_ip(config), datetime.now(UTC))
         self.access = Access(port, identities.authority.cert, identities.admin)
         self._process: subprocess.Popen[bytes] | None = None
 

@@ -8,7 +8,8 @@ from pathlib import Path
 import pytest
 
 from tests.conftest import eventually
-from tests.kubelet.rig import Node, node, state, waiting
+from tests.kubelet.rig import NODE, Node, node, state, waiting
+from wherry.api.core.nodes import NODES
 from wherry.api.core.pods import PODS
 
 
@@ -76,3 +77,24 @@ async def test_pod_that_is_done_succeeds(made: Node) -> None:
 
 async def _none_ready(made: Node) -> bool:
     return not any(s.ready for s in await made.runtime.sandboxes())
+
+
+async def test_a_node_that_moves_takes_its_pods_along(made: Node) -> None:
+    """Another address of the node is told of node and pods; no container is touched."""
+    await made.create("web")
+    await made.create("own", hostNetwork=True)
+    before = [await made.ready(name) for name in ("web", "own")]
+    assert before[1]["podIP"] == "192.0.2.1"
+    made.kubelet.move_to("198.51.100.7")
+    web = await made.until("web", lambda s: s["hostIP"] == "198.51.100.7")
+    own = await made.until("own", lambda s: s["podIP"] == "198.51.100.7")
+    assert web["podIP"] == before[0]["podIP"]
+    assert own["hostIPs"] == own["podIPs"] == [{"ip": "198.51.100.7"}]
+    for old, new in zip(before, (web, own), strict=True):
+        assert new["containerStatuses"] == old["containerStatuses"]
+
+    async def told() -> bool:
+        addresses = (await made.admin.get(NODES, NODE))["status"]["addresses"]
+        return [a["address"] for a in addresses if a["type"] == "InternalIP"] == ["198.51.100.7"]
+
+    await eventually(told)

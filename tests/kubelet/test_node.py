@@ -21,7 +21,9 @@ from wherry.objects.errors import ApiError
 
 CONFIG = KubeletConfig(node_name=NODE, node_ip="192.0.2.1", root_dir=Path("/r"), log_dir=Path("/l"))
 GOOD = RuntimeStatus(True, True, "", "containerd", "1.6.20")
-FACTS = NodeFacts(MACHINE, (), GOOD, [Image("1", ("a",), 5), Image("2", ("b",), 9), Image("3", (), 99)])
+FACTS = NodeFacts(
+    MACHINE, (), GOOD, "192.0.2.1", [Image("1", ("a",), 5), Image("2", ("b",), 9), Image("3", (), 99)]
+)
 THEN, NOW = "2026-01-01T00:00:00Z", "2026-01-01T00:10:00Z"
 
 

@@ -49,13 +49,17 @@ class Done:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class LiveCluster:
-    """One cluster below `directory`; `flags` are given to `up`, `program` is the `wherry` to run."""
+    """One cluster below `directory`; `flags` are given to `up`, `program` is the `wherry` to run.
+
+    `inside` is what a command is run with to have it run in other surroundings (`tests.live.surroundings`).
+    """
 
     directory: Path
     name: str = f"live{SLOT}"
     flags: tuple[str, ...] = field(default_factory=lambda: slot_flags(SLOT))
     variables: Mapping[str, str] = field(default_factory=dict)
     program: Path = WHERRY
+    inside: tuple[str, ...] = ()
 
     @property
     def marks(self) -> tuple[str, ...]:
@@ -120,7 +124,7 @@ class LiveCluster:
 
     def _run(self, command: list[str], stdin: str, timeout_s: float) -> Done:
         done = subprocess.run(
-            command,
+            [*self.inside, *command],
             env=self.environment,
             input=stdin,
             capture_output=True,

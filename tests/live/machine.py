@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import subprocess
 from collections.abc import Collection, Iterable
 from dataclasses import dataclass
@@ -26,17 +27,17 @@ class Footprint:
         return {name: items for name, items in sorts.items() if items}
 
 
-def footprint(marks: Collection[str]) -> Footprint:
+def footprint(marks: Collection[str], inside: tuple[str, ...] = ()) -> Footprint:
     """Whatever on the machine carries one of `marks`: the cluster's name, directory, ranges.
 
-    Interfaces of pods have random names; one that is left behind hangs on no bridge any more.
+    `inside` is the command that leads into the surroundings where to look, () for the machine's own.
     """
     return Footprint(
-        interfaces=frozenset(_interfaces(marks)),
-        namespaces=frozenset(_marked(_lines("ip", "netns", "list"), marks)),
-        rules=frozenset(_marked(_lines("iptables-save"), marks)),
-        mounts=frozenset(_marked(Path("/proc/self/mountinfo").read_text().splitlines(), marks)),
-        routes=frozenset(_marked(_lines("ip", "route", "show"), marks)),
+        interfaces=frozenset(_interfaces(marks, inside)),
+        namespaces=frozenset(_marked(_lines(*inside, "ip", "netns", "list"), marks)),
+        rules=frozenset(_marked(_lines(*inside, "iptables-save"), marks)),
+        mounts=frozenset(_marked(_lines(*inside, "cat", "/proc/self/mountinfo"), marks)),
+        routes=frozenset(_marked(_lines(*inside, "ip", "route", "show"), marks)),
         cgroups=frozenset(_marked((str(path) for path in _cgroups()), marks)),
         processes=frozenset(_processes(marks)),
     )
@@ -46,10 +47,12 @@ def _marked(lines: Iterable[str], marks: Collection[str]) -> list[str]:
     return [line for line in lines if any(mark in line for mark in marks)]
 
 
-def _interfaces(marks: Collection[str]) -> list[str]:
-    root = Path("/sys/class/net")
-    orphans = [entry.name for entry in root.glob("veth*") if not (entry / "master").exists()]
-    return orphans + _marked((entry.name for entry in root.iterdir()), marks)
+def _interfaces(marks: Collection[str], inside: tuple[str, ...]) -> list[str]:
+    """Interfaces of pods have random names; one that is left behind hangs on no bridge any more."""
+    links = json.loads("".join(_lines(*inside, "ip", "-j", "link", "show")))
+    names = [link["ifname"] for link in links]
+    orphans = [link["ifname"] for link in links if link["ifname"].startswith("veth") and "master" not in link]
+    return orphans + _marked(names, marks)
 
 
 def _cgroups() -> list[Path]:

@@ -6,6 +6,7 @@ objects in place, listen. Everything else is opened when first asked for.
 
 from __future__ import annotations
 
+import logging
 import random
 import ssl
 
@@ -52,11 +53,14 @@ from wherry.apiserver.start_hooks import (
 from wherry.apiserver.user import BOOTSTRAP, LOOPBACK, User
 from wherry.client.api import Client
 from wherry.client.transport import Transport
+from wherry.kit.certificates import ServedCertificate
 from wherry.kit.clock import Clock
 from wherry.kit.httpd.message import Response
 from wherry.kit.httpd.server import Server
 from wherry.objects.errors import ApiError, bad_request, internal, too_large, too_many_requests
 from wherry.store.base import Store
+
+log = logging.getLogger(__name__)
 
 BODY_LIMIT_BYTES = 3 * 1024 * 1024
 OPENED_AT_START = (
@@ -119,6 +123,7 @@ class ApiServer:
         registry.on_change += [self._paths.forget, self.metrics.forget, self.core.stored.forget]
         self._front = Front(self.core, self._paths, self.metrics)
         self._server: Server | None = None
+        self._certificate: ServedCertificate | None = None
         self._custom: CustomResources | None = None
         self._kubernetes: KubernetesService | None = None
         self._port = 0
@@ -151,9 +156,11 @@ class ApiServer:
         services.each(lambda item: core.services.load([item.decode()]))
         self._rbac.start()
         await core.admission.start(core)
+        tls = server_tls(config)
+        self._certificate = ServedCertificate(tls, config.tls_cert_file, config.tls_key_file)
         self._server = Server(
             self._front.handle,
-            ssl_context=server_tls(config),
+            ssl_context=tls,
             body_limit=BODY_LIMIT_BYTES,
             refuse=refusal,
             held_for=self.budgets.of,
@@ -176,6 +183,11 @@ class ApiServer:
         await core.aggregator.start(core, client, starter)
         self._hooks.finish(AGGREGATION_HOOKS)
         self._ready = True
+
+    def reload_certificate(self) -> None:
+        """Show the certificate that lies there now. Raises OSError while it cannot be used."""
+        if self._certificate is not None and self._certificate.reload():
+            log.info("a new serving certificate is shown")
 
     def local_transport(self, user: User) -> Transport:
         """A transport that acts as `user` without HTTP; usable once the server has started."""
@@ -211,10 +223,9 @@ class ApiServer:
 
 
 def server_tls(config: ApiServerConfig) -> ssl.SSLContext:
-    """TLS for the listening side: client certificates are asked for, and checked when shown."""
+    """TLS for the listening side, its own certificate apart: clients' are asked for and checked."""
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     context.minimum_version = ssl.TLSVersion.TLSv1_2
-    context.load_cert_chain(str(config.tls_cert_file), str(config.tls_key_file))
     context.set_alpn_protocols(["http/1.1"])
     if config.client_ca_file is not None:
         context.load_verify_locations(str(config.client_ca_file))

@@ -11,6 +11,7 @@ import logging
 import secrets
 from collections.abc import Coroutine
 from dataclasses import dataclass
+from functools import partial
 from random import Random
 from typing import Any
 
@@ -18,9 +19,10 @@ from wherry.api.core.nodes import NODES
 from wherry.client.api import Client
 from wherry.client.cache import Cache
 from wherry.client.http import HttpIdentity, HttpTransport
+from wherry.cluster.addresses import AddressKeeper, node_ip
 from wherry.cluster.components import PermanentError, tell_ready
 from wherry.cluster.config import ClusterConfig
-from wherry.cluster.identities import KUBELET_CLIENT, Identities, find_identities, node_address
+from wherry.cluster.identities import KUBELET_CLIENT, Identities, find_identities
 from wherry.cluster.launch import main
 from wherry.cluster.node import Node, node_of
 from wherry.cluster.paths import ClusterPaths
@@ -48,7 +50,7 @@ async def run_agent(config: ClusterConfig, paths: ClusterPaths, stop: asyncio.Ev
         facts = read_facts(paths.containerd)
     except MissingPrograms as error:
         raise PermanentError(str(error)) from error
-    node_ip = node_address()
+    address = node_ip(config)
     identities = find_identities(config, paths)
     if not identities.node_client.cert.exists():
         raise PermanentError(
@@ -60,17 +62,20 @@ async def run_agent(config: ClusterConfig, paths: ClusterPaths, stop: asyncio.Ev
         await asyncio.gather(node.bridge.ensure(), daemon.start())
     except (NetworkFailure, DaemonFailed) as error:
         raise PermanentError(str(error)) from error
-    parts = _assemble(config, paths, identities, node, node_ip, facts, clock)
+    parts = _assemble(config, paths, identities, node, address, facts, clock)
     tasks = Tasks("agent")
     tasks.essential(daemon.supervise(), "containerd")
     rules = node.rule_keeper(clock)
     rules.start()
+    keeper = parts.address_keeper(config, address, clock)
     try:
         if await _unless_stopped(parts.start(config, clock), stop):
             tell_ready("agent", paths, {"node": config.node_name, "processes": _processes(daemon)})
             log.info("node %s is ready", config.node_name)
+            keeper.start()
             await stop.wait()
     finally:
+        await keeper.close()
         await tasks.close()
         await rules.close()
         await parts.close()
@@ -96,6 +101,14 @@ class _Parts:
         await self.kubelet.start()
         await asyncio.gather(self.proxy.start(), _until_ready(self.client, config.node_name, clock))
 
+    def address_keeper(self, config: ClusterConfig, address: str, clock: Clock) -> AddressKeeper:
+        """Who lets the kubelet go by the machine's address, wherever the machine goes."""
+
+        async def move(moved_to: str) -> None:
+            self.kubelet.move_to(moved_to)
+
+        return AddressKeeper(partial(node_ip, config), address, move, self.server.reload_certificate, clock)
+
     async def close(self) -> None:
         """Stop in the reverse order; containers and rules stay."""
         await self.proxy.close()
@@ -110,7 +123,7 @@ def _assemble(
     paths: ClusterPaths,
     identities: Identities,
     node: Node,
-    node_ip: str,
+    address: str,
     facts: MachineFacts,
     clock: Clock,
 ) -> _Parts:
@@ -124,7 +137,7 @@ def _assemble(
     runtime = ContainerdRuntime(node.containerd.socket, clock)
     kubelet_config = KubeletConfig(
         node_name=config.node_name,
-        node_ip=node_ip,
+        node_ip=address,
         hostname=config.node_name,
         root_dir=paths.kubelet,
         log_dir=paths.pod_logs,

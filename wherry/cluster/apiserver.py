@@ -10,12 +10,14 @@ import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from datetime import UTC, datetime
+from functools import partial
 
 from wherry.apiserver.app import ApiServer
 from wherry.apiserver.config import ApiServerConfig
+from wherry.cluster.addresses import AddressKeeper, node_ip, pod_gateway
 from wherry.cluster.components import PermanentError, tell_ready
 from wherry.cluster.config import ClusterConfig
-from wherry.cluster.identities import Identities, ensure_identities, node_address, pod_gateway
+from wherry.cluster.identities import Identities, ensure_identities
 from wherry.cluster.launch import main
 from wherry.cluster.paths import ClusterPaths
 from wherry.kit.clock import Clock, SystemClock
@@ -35,7 +37,8 @@ async def serving(
     Keys that are missing are made. Raises PermanentError when a restart would not help.
     """
     allow_open_files()
-    identities = ensure_identities(config, paths, node_address(), datetime.now(UTC))
+    address = node_ip(config)
+    identities = ensure_identities(config, paths, address, datetime.now(UTC))
     paths.store.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
     try:
         store = await SqliteStore.open(paths.store, clock)
@@ -50,12 +53,26 @@ async def serving(
             raise PermanentError(
                 f"the API server cannot listen on {where}: {error.strerror or error}; choose with --api-port"
             ) from error
+        keeper = _address_keeper(config, paths, address, api, clock)
+        keeper.start()
         try:
             yield api, identities
         finally:
+            await keeper.close()
             await api.close(STOP_GRACE_S)
     finally:
         await store.close()
+
+
+def _address_keeper(
+    config: ClusterConfig, paths: ClusterPaths, address: str, api: ApiServer, clock: Clock
+) -> AddressKeeper:
+    """Who signs certificates anew that are to cover an address the machine has come to."""
+
+    async def sign(moved_to: str) -> None:
+        await asyncio.to_thread(ensure_identities, config, paths, moved_to, datetime.now(UTC))
+
+    return AddressKeeper(partial(node_ip, config), address, sign, api.reload_certificate, clock)
 
 
 async def run_api_server(config: ClusterConfig, paths: ClusterPaths, stop: asyncio.Event) -> None:

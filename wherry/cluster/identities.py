@@ -6,11 +6,11 @@ Upstream's user and group names throughout, so that its RBAC rules and other peo
 from __future__ import annotations
 
 import ipaddress
-import socket
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 
+from wherry.cluster.addresses import pod_gateway
 from wherry.cluster.config import ClusterConfig
 from wherry.cluster.paths import ClusterPaths
 
@@ -43,26 +43,6 @@ class Identities:
     tokens_key: Path
 
 
-def pod_gateway(config: ClusterConfig) -> str:
-    """The node's address on the pods' bridge, where pods reach the API server."""
-    return str(next(ipaddress.ip_network(config.pod_cidr).hosts()))
-
-
-def node_address() -> str:
-    """The address of this machine that others would use: the source of its default route.
-
-    Connecting a datagram socket sends nothing; it only asks the routing table. Without a route the
-    node is known by its loopback address.
-    """
-    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as probe:
-        try:
-            probe.connect(("192.0.2.1", 9))  # TEST-NET-1, never assigned (RFC 5737)
-            address: str = probe.getsockname()[0]
-        except OSError:
-            return "127.0.0.1"
-    return address
-
-
 def first_service_ip(config: ClusterConfig) -> str:
     """The ClusterIP of the `kubernetes` service."""
     return str(next(ipaddress.ip_network(config.service_cidr).hosts()))
@@ -88,7 +68,7 @@ def find_identities(config: ClusterConfig, paths: ClusterPaths) -> Identities:
 
 
 def ensure_identities(config: ClusterConfig, paths: ClusterPaths, node_ip: str, now: datetime) -> Identities:
-    """Make what is missing or stale; `config.node_name` must be set."""
+    """Make what is missing or stale; `config.node_name` must be set. `node_ip` is the node's address now."""
     # Imported here: whoever only reads certificates need not pay for the library that makes them.
     from wherry.cluster.pki import FRONT_PROXY_AUTHORITY, Pki, Subject
 

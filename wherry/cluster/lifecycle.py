@@ -17,10 +17,11 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from wherry.cluster import kubeconfig
+from wherry.cluster.addresses import node_ip
 from wherry.cluster.clusters import Machine, with_node_name
 from wherry.cluster.components import COMPONENTS, ready_facts
 from wherry.cluster.config import ClusterConfig, dump_config, read_config_file
-from wherry.cluster.identities import Identities, ensure_identities, node_address
+from wherry.cluster.identities import Identities, ensure_identities
 from wherry.cluster.kubeconfig import UserKubeconfig
 from wherry.cluster.paths import ClusterPaths
 from wherry.cluster.state import States, current, follow, start_now
@@ -118,7 +119,7 @@ class Lifecycle:
             home.symlink_to(self.paths.data)
         config = with_node_name(self.config, socket.gethostname())
         _write_whole(self.paths.config, dump_config(config))
-        identities = ensure_identities(config, self.paths, node_address(), datetime.now(UTC))
+        identities = ensure_identities(config, self.paths, node_ip(config), datetime.now(UTC))
         kubeconfig.write(self.paths.admin_kubeconfig, kubeconfig.render(self.access(identities)))
         return identities
 

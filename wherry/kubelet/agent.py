@@ -162,6 +162,13 @@ class Kubelet:
         """The pods bound to this node, as the API server shows them."""
         return list(self._cache.list(PODS)) if self._workers is not None else []
 
+    def move_to(self, node_ip: str) -> None:
+        """The node goes by another address from now on; containers are left as they are."""
+        if self._registration is not None:
+            self._registration.move_to(node_ip)
+        if self._workers is not None:
+            self._workers.poke_all()
+
     @property
     def workers(self) -> int:
         """How many pods have a worker: those that run, and those that are still being removed."""
@@ -209,6 +216,7 @@ class Kubelet:
             services=lambda: self._cache.list(SERVICES),
             allocatable=registration.allocatable,
             pressure=self._pressure,
+            node_ip=lambda: registration.node_ip,
             memory_bytes=machine.memory_bytes,
             runtime_name=runtime_name,
         )

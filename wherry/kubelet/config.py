@@ -17,6 +17,7 @@ KUBELET_VERSION = "v1.37.0"
 class KubeletConfig:
     """A node agent's settings.
 
+    `node_ip` is the node's address when the agent starts; it may move later (`Kubelet.move_to`).
     `root_dir` holds what pods need between restarts of the agent (volumes, hosts files, termination
     messages), `log_dir` the containers' logs. `cgroup_root` is the cgroup below which pods live,
     `/kubepods-<cluster>`; `cgroup_mount` is where the machine shows its cgroups. Times are in seconds,

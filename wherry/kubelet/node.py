@@ -25,12 +25,13 @@ class NodeFacts:
     """What a node's status is made from at one moment.
 
     `pressure` are the pressure conditions that are true. `runtime` is what the runtime last said, None
-    before the first time; `errors` say why the node is not Ready.
+    before the first time; `errors` say why the node is not Ready. `node_ip` is the node's address now.
     """
 
     machine: Machine
     pressure: Collection[str]
     runtime: RuntimeStatus | None
+    node_ip: str
     images: Sequence[Image] = ()
     errors: Sequence[str] = ()
 
@@ -115,7 +116,7 @@ def node_status(config: KubeletConfig, facts: NodeFacts, old: Mapping[str, Any],
         "allocatable": allocatable(config, machine),
         "conditions": _conditions(facts, old.get("conditions") or (), now),
         "addresses": [
-            {"type": "InternalIP", "address": config.node_ip},
+            {"type": "InternalIP", "address": facts.node_ip},
             {"type": "Hostname", "address": config.hostname or config.node_name},
         ],
         "daemonEndpoints": {"kubeletEndpoint": {"Port": config.port}},

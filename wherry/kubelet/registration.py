@@ -54,6 +54,7 @@ class Registration:
         machine: Machine,
         pressure: Callable[[], Collection[str]] = tuple,
     ) -> None:
+        self.node_ip = config.node_ip
         self._config = config
         self._client = client
         self._state = state
@@ -94,6 +95,11 @@ class Registration:
     def allocatable(self) -> dict[str, str]:
         """What pods may use of the machine."""
         return allocatable(self._config, self._machine)
+
+    def move_to(self, node_ip: str) -> None:
+        """The node has another address now."""
+        self.node_ip = node_ip
+        self.check()
 
     async def register(self) -> None:
         """Make the Node exist, waiting for the API server if need be. Raises ApiError if forbidden."""
@@ -179,7 +185,9 @@ class Registration:
 
     def _facts(self) -> NodeFacts:
         state = self._state
-        return NodeFacts(self._machine, self._pressure(), state.status, state.images, state.errors())
+        return NodeFacts(
+            self._machine, self._pressure(), state.status, self.node_ip, state.images, state.errors()
+        )
 
     def _tell_of_changes(self, old: Object, new: Object) -> None:
         before = {c["type"]: c.get("status") for c in old.get("conditions") or ()}

@@ -15,10 +15,9 @@ MASTERS = "system:masters"
 
 
 def ssl_context(config: KubeletServerConfig) -> ssl.SSLContext:
-    """TLS for the server's side. Raises OSError (ssl.SSLError among them)."""
+    """TLS for the server's side, but for its own certificate. Raises OSError (ssl.SSLError among them)."""
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     context.minimum_version = ssl.TLSVersion.TLSv1_2
-    context.load_cert_chain(config.cert_file, config.key_file)
     context.load_verify_locations(config.client_ca_file)
     context.verify_mode = ssl.CERT_REQUIRED
     return context

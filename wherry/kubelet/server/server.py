@@ -12,6 +12,7 @@ import logging
 from collections.abc import Awaitable, Callable
 from typing import Any
 
+from wherry.kit.certificates import ServedCertificate
 from wherry.kit.clock import Clock
 from wherry.kit.httpd.message import Answer, Request, Response
 from wherry.kit.httpd.server import Server
@@ -53,6 +54,7 @@ class KubeletServer:
         self._rates = Rates()
         self._doors = ContainerDoors(runtime, pods, clock, config.log_dir)
         self._server: Server | None = None
+        self._certificate: ServedCertificate | None = None
         self._requests: dict[tuple[str, int], int] = {}
         self._pages: dict[str, Page] = {
             "healthz": self._healthz,
@@ -68,8 +70,16 @@ class KubeletServer:
 
     async def start(self) -> int:
         """Listen; the port. Raises OSError, also for certificates that cannot be used."""
-        self._server = Server(self.answer, ssl_context=ssl_context(self._config), clock=self._clock)
-        return await self._server.start(self._config.host, self._config.port)
+        config = self._config
+        context = ssl_context(config)
+        self._certificate = ServedCertificate(context, config.cert_file, config.key_file)
+        self._server = Server(self.answer, ssl_context=context, clock=self._clock)
+        return await self._server.start(config.host, config.port)
+
+    def reload_certificate(self) -> None:
+        """Show the certificate that lies there now. Raises OSError while it cannot be used."""
+        if self._certificate is not None and self._certificate.reload():
+            log.info("a new serving certificate is shown")
 
     async def close(self) -> None:
         """Stop listening and cut off what is under way."""

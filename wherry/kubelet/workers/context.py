@@ -27,7 +27,7 @@ class WorkerContext:
     """The node's parts a worker uses.
 
     `services` gives the cluster's Services as known, `allocatable` the node's allocatable resources,
-    `pressure` the pressure conditions that are true.
+    `pressure` the pressure conditions that are true, `node_ip` the node's address as it is now.
     """
 
     config: KubeletConfig
@@ -47,10 +47,11 @@ class WorkerContext:
     services: Callable[[], Sequence[Object]]
     allocatable: Callable[[], Mapping[str, str]]
     pressure: Callable[[], Sequence[str]]
+    node_ip: Callable[[], str]
     memory_bytes: int
     runtime_name: str
 
     @property
     def host_ips(self) -> list[str]:
         """The node's addresses."""
-        return [self.config.node_ip]
+        return [self.node_ip()]

@@ -107,8 +107,12 @@ class PodWorkers:
         if event.pod_uid:
             self.poke(event.pod_uid)
         else:
-            for worker in list(self._workers.values()):
-                worker.poke()
+            self.poke_all()
+
+    def poke_all(self) -> None:
+        """Let every pod's worker look."""
+        for worker in list(self._workers.values()):
+            worker.poke()
 
     def poke(self, pod_uid: str) -> None:
         """Let the pod's worker look, if there is one."""
@@ -128,8 +132,7 @@ class PodWorkers:
 
     async def look_at_all(self) -> None:
         """Look at every pod, and for what is left of pods nobody knows. Raises RuntimeFailure."""
-        for worker in list(self._workers.values()):
-            worker.poke()
+        self.poke_all()
         await self._adopt_orphans()
 
     async def _adopt_orphans(self) -> None:

@@ -1,0 +1,73 @@
+"""A network of a test's own for a whole cluster: uplink, firewall and mounts apart from the machine's.
+
+A process that sleeps holds the namespaces; `inside` leads commands into them. Cgroups and processes are
+the machine's.
+"""
+
+from __future__ import annotations
+
+import subprocess
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+UPLINK = "wlan0"
+"""As a laptop has it. Its other end, `air`, lies in the same namespace and answers nobody."""
+SETUP = f"""
+set -e
+mount --rbind /sys/fs/cgroup "$0"
+mount -t sysfs sysfs /sys
+mount --rbind "$0" /sys/fs/cgroup
+umount -R "$0" || true
+mkdir -p /run/netns
+mount -t tmpfs tmpfs /run/netns
+ip link set lo up
+ip link add {UPLINK} type veth peer name air
+ip link set {UPLINK} up
+ip link set air up
+echo ready
+exec sleep infinity
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class Surroundings:
+    """Namespaces held by the process `pid`."""
+
+    pid: int
+
+    @property
+    def inside(self) -> tuple[str, ...]:
+        """What to put before a command."""
+        return ("nsenter", f"--target={self.pid}", "--net", "--mount")
+
+    def run(self, *command: str, stdin: str = "") -> str:
+        """Run a command inside, which must succeed; what it printed."""
+        done = subprocess.run([*self.inside, *command], input=stdin, capture_output=True, text=True)
+        assert done.returncode == 0, f"{' '.join(command)}: {done.stderr}"
+        return done.stdout
+
+    def connect(self, address: str) -> None:
+        """Be in the network of `address`, a /24 whose first address is the way out, and in no other."""
+        self.disconnect()
+        self.run("ip", "addr", "add", f"{address}/24", "dev", UPLINK)
+        self.run("ip", "route", "add", "default", "via", f"{address.rpartition('.')[0]}.1")
+
+    def disconnect(self) -> None:
+        """Be in no network."""
+        self.run("ip", "addr", "flush", "dev", UPLINK)
+
+
+@contextmanager
+def surroundings(directory: Path) -> Iterator[Surroundings]:
+    """New and empty surroundings while the block lasts; `directory` is one to mount on for a moment."""
+    command = ["unshare", "--net", "--mount", "--propagation=private", "sh", "-c", SETUP, str(directory)]
+    holder = subprocess.Popen(command, stdout=subprocess.PIPE, text=True)
+    try:
+        assert holder.stdout is not None
+        assert holder.stdout.readline() == "ready\n"
+        yield Surroundings(holder.pid)
+    finally:
+        holder.kill()
+        holder.communicate()
