@@ -1,0 +1,226 @@
+"""Simulated time: an event loop whose clock stands still until somebody moves it.
+
+`loop.time()` is what every timer of asyncio goes by, so with this loop `asyncio.sleep`, `asyncio.timeout`,
+`call_later` and a `LoopClock` agree: a day passes in the time it takes to run what falls due in it, in order.
+Time moves only in `advance` and `run_until`, from one timer to the next, and only when nothing is ready,
+no thread of the loop's pool works, and nobody `hold`s the loop since it waits for a program outside.
+
+Once it is told to `follow_real_time`, it goes on by the machine's clock from where it stands, and `advance`
+jumps ahead.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import math
+import selectors
+import time
+from collections.abc import Callable, Iterator
+from concurrent.futures import Executor
+from contextlib import contextmanager
+from datetime import UTC, datetime, timedelta
+from typing import Any, NamedTuple, TypeVar, cast
+
+from wherry.kit.clock import Timer
+
+START = datetime(2026, 1, 1, tzinfo=UTC)
+"""When simulated time begins, unless told otherwise."""
+_T = TypeVar("_T")
+_RESOLUTION_S = 1e-6
+"""Timers no further apart than this fire together. It must not vanish beside the seconds of a century,
+or a timer that is due exactly now would never be before the end of now."""
+
+
+class BackwardsError(ValueError):
+    """Time was to be moved backwards; it only runs forwards."""
+
+
+class _IdleSelector:
+    """A selector that tells the loop when it would wait with nothing left to do."""
+
+    def __init__(self, inner: selectors.BaseSelector) -> None:
+        self.inner = inner
+        self.loop: SimulatedLoop | None = None
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self.inner, name)
+
+    def select(self, timeout: float | None = None) -> list[tuple[selectors.SelectorKey, int]]:
+        """Events, as a selector's. `timeout` is 0 when something is ready, else until the next timer."""
+        if timeout == 0 or self.loop is None:
+            return self.inner.select(timeout)
+        found = self.inner.select(0)
+        if found:
+            return found
+        wait_s = self.loop.before_waiting(timeout)
+        found = self.inner.select(wait_s)
+        if not found:
+            self.loop.waited_in_vain(wait_s)
+        return found
+
+
+class _Target(NamedTuple):
+    """A moment somebody wants to reach; of a step, whichever timer comes before it will do."""
+
+    moment: float
+    is_step: bool
+    reached: asyncio.Future[None]
+
+
+class SimulatedLoop(asyncio.SelectorEventLoop):
+    """An event loop in simulated time, which begins at `start`."""
+
+    def __init__(self, start: datetime = START) -> None:
+        self._began = start
+        self._elapsed_s = 0.0
+        self._real_since: float | None = None
+        """What the machine's clock said at elapsed 0, once it is followed."""
+        self._targets: list[_Target] = []
+        self._idlers: list[asyncio.Future[None]] = []
+        self._held = 0
+        selector = _IdleSelector(selectors.DefaultSelector())
+        super().__init__(cast("selectors.BaseSelector", selector))
+        self._clock_resolution = _RESOLUTION_S
+        selector.loop = self
+
+    def time(self) -> float:
+        """Seconds since simulated time began."""
+        if self._real_since is None:
+            return self._elapsed_s
+        return time.monotonic() - self._real_since
+
+    @property
+    def is_simulated(self) -> bool:
+        """Whether time stands still unless it is moved."""
+        return self._real_since is None
+
+    def wall(self) -> datetime:
+        """The wall clock: an aware datetime in UTC."""
+        return self._began + timedelta(seconds=self.time())
+
+    def follow_real_time(self) -> None:
+        """Go on by the machine's clock from here, for whoever is outside and cannot be simulated."""
+        if self._real_since is None:
+            self._real_since = time.monotonic() - self._elapsed_s
+
+    @contextmanager
+    def hold(self) -> Iterator[None]:
+        """Something outside works for us: simulated time waits for it."""
+        self._held += 1
+        try:
+            yield
+        finally:
+            self._held -= 1
+
+    def run_in_executor(  # type: ignore[override]  # typeshed's has a parameter per argument
+        self, executor: Executor | None, func: Callable[..., _T], *args: Any
+    ) -> asyncio.Future[_T]:
+        """See `asyncio.loop.run_in_executor`; simulated time waits for the thread."""
+        future = cast("asyncio.Future[_T]", super().run_in_executor(executor, func, *args))
+        self._held += 1
+        future.add_done_callback(self._release)
+        return future
+
+    def _release(self, _: asyncio.Future[Any]) -> None:
+        self._held -= 1
+
+    async def idle(self) -> None:
+        """Return when everything has happened that needs no time."""
+        waiter = self.create_future()
+        self._idlers.append(waiter)
+        await waiter
+
+    async def advance(self, seconds: float) -> None:
+        """Move on by `seconds`, and return when everything that fell due has happened.
+
+        Raises BackwardsError.
+        """
+        if not seconds >= 0:
+            raise BackwardsError(f"time cannot be moved by {seconds} s: it only runs forwards")
+        await self._reach(self.time() + seconds)
+        await self.idle()
+
+    async def run_until(self, condition: Callable[[], bool], timeout_s: float) -> bool:
+        """Move on, timer by timer, until `condition` holds; whether it did within `timeout_s` seconds.
+
+        It is asked each time when nothing is left that needs no time.
+        """
+        end = self.time() + timeout_s
+        await self.idle()
+        while not condition():
+            if self.time() >= end:
+                return False
+            await self._reach(end, is_step=True)
+            await self.idle()
+        return True
+
+    async def _reach(self, moment: float, *, is_step: bool = False) -> None:
+        target = _Target(moment, is_step, self.create_future())
+        self._targets.append(target)
+        try:
+            await target.reached
+        finally:
+            if target in self._targets:
+                self._targets.remove(target)
+
+    def before_waiting(self, timeout: float | None) -> float | None:
+        """Nothing is ready, and the next timer is `timeout` seconds away (None: there is none).
+
+        Returns how long to wait for what comes from outside, in seconds of the machine's clock.
+        """
+        if self._held:
+            return timeout
+        if self._idlers:
+            idlers, self._idlers = self._idlers, []
+            for idler in idlers:
+                if not idler.done():
+                    idler.set_result(None)
+            return 0
+        if self._targets:
+            self._step(timeout)
+            return 0
+        return None if self._real_since is None else timeout
+
+    def waited_in_vain(self, timeout: float | None) -> None:
+        """Nothing came from outside for `timeout` seconds of the machine's clock."""
+        if timeout and self._real_since is None:
+            self._move_to(self._elapsed_s + timeout)
+
+    def _step(self, timeout: float | None) -> None:
+        """Go to the next timer, or to the nearest moment somebody wants to reach if that comes first."""
+        now = self.time()
+        timer = math.inf if timeout is None else now + timeout
+        moment = min(timer, min(target.moment for target in self._targets))
+        if moment > now:
+            self._move_to(moment)
+        reached = [target for target in self._targets if target.is_step or target.moment < timer]
+        for target in reached:
+            if target.moment <= moment or target.is_step:
+                self._targets.remove(target)
+                if not target.reached.done():
+                    target.reached.set_result(None)
+
+    def _move_to(self, moment: float) -> None:
+        if self._real_since is None:
+            self._elapsed_s = moment
+        else:
+            self._real_since -= moment - self.time()
+
+
+class LoopClock:
+    """The time of a `SimulatedLoop`, as a `kit.clock.Clock`."""
+
+    def __init__(self, loop: SimulatedLoop) -> None:
+        self._loop = loop
+
+    def now(self) -> datetime:
+        return self._loop.wall()
+
+    def monotonic(self) -> float:
+        return self._loop.time()
+
+    async def sleep(self, delay_s: float) -> None:
+        await asyncio.sleep(delay_s)
+
+    def call_later(self, delay_s: float, callback: Callable[[], None]) -> Timer:
+        return self._loop.call_later(delay_s, callback)
