@@ -12,19 +12,15 @@ from tests.conftest import eventually
 from wherry.api.apps.deployments import DEPLOYMENTS
 from wherry.api.core.nodes import NODES
 from wherry.api.core.pods import PODS
-from wherry.apiserver.app import ApiServer
-from wherry.apiserver.user import MASTERS, User
 from wherry.client.api import Client
 from wherry.client.http import HttpIdentity, HttpTransport
-from wherry.cluster.apiserver import api_server_config
+from wherry.cluster.apiserver import control_plane_config
+from wherry.cluster.assembly import ControlPlane
 from wherry.cluster.config import ClusterConfig, index_defaults, overlay
 from wherry.cluster.identities import ensure_identities
 from wherry.cluster.paths import ClusterPaths
-from wherry.cluster.server import controller_config
-from wherry.controllers.controllers import Controllers
 from wherry.kit.clock import SystemClock
 from wherry.objects.meta import Object
-from wherry.scheduler.scheduler import Scheduler
 from wherry.store.memory import MemoryStore
 
 DEPLOYMENT: Object = {
@@ -45,29 +41,21 @@ DEPLOYMENT: Object = {
 @asynccontextmanager
 async def control_plane(config: ClusterConfig, directory: Path) -> AsyncIterator[Client]:
     """API server, controllers and scheduler of one cluster; a client over HTTPS as its admin."""
-    clock, random = SystemClock(), Random(1)
+    clock = SystemClock()
     paths = ClusterPaths.of(config.name, directory / config.name, directory / "run")
     identities = ensure_identities(config, paths, "127.0.0.1", datetime.now(UTC))
-    api_config = api_server_config(config, identities)
     store = MemoryStore(clock)
-    api = ApiServer(api_config, store, clock)
-    await api.start()
-    master = Client(api.local_transport(User("test", (MASTERS,))))
-    controllers = Controllers(lambda _: master, clock, random, controller_config(config, identities))
-    scheduler = Scheduler(master, clock, random)
-    await controllers.start()
-    await scheduler.start()
+    plane = ControlPlane(control_plane_config(config, identities), store, clock, Random(1))
+    await plane.start()
     identity = HttpIdentity(
         ca_file=identities.authority.cert, cert_file=identities.admin.cert, key_file=identities.admin.key
     )
-    client = Client(HttpTransport(api.url, identity))
+    client = Client(HttpTransport(plane.api.url, identity))
     try:
         yield client
     finally:
         await client.close()
-        await scheduler.close()
-        await controllers.close()
-        await api.close()
+        await plane.close()
         await store.close()
 
 

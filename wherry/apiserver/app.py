@@ -63,6 +63,8 @@ from wherry.store.base import Store
 log = logging.getLogger(__name__)
 
 BODY_LIMIT_BYTES = 3 * 1024 * 1024
+USUAL_PORT = 6443
+"""Upstream's, told to pods of a server that listens nowhere."""
 OPENED_AT_START = (
     NAMESPACES,
     NODES,
@@ -144,11 +146,13 @@ class ApiServer:
         """The port the server listens on, once started."""
         return self._port
 
-    async def start(self) -> None:
+    async def start(self, *, listens: bool = True, is_founded: bool = False) -> None:
         """Return when every request can be answered.
 
-        Raises OSError when the address cannot be bound or a key file not be read, ApiError when the
-        store cannot.
+        Unless it `listens`, only `local_transport` reaches the server, until `listen` is called, and no
+        certificate is needed. `is_founded` says that the store holds what a first start leaves: it is not
+        looked for again. Raises OSError when the address cannot be bound or a key file not be read, ApiError
+        when the store cannot.
         """
         core, config = self.core, self._config
         await core.registry.open(OPENED_AT_START)
@@ -156,6 +160,27 @@ class ApiServer:
         services.each(lambda item: core.services.load([item.decode()]))
         self._rbac.start()
         await core.admission.start(core)
+        if listens:
+            await self.listen()
+        port = config.advertise_port or self._port or config.port or USUAL_PORT
+        self._paths.listen_at(f"{config.advertise_address}:{port}")
+        starter = Client(self.local_transport(BOOTSTRAP), field_manager="kube-apiserver")
+        self._kubernetes = KubernetesService(core, starter, config.advertise_address, port)
+        if not is_founded:
+            await bootstrap(core, starter, self._kubernetes)
+        self._kubernetes.follow()
+        client = Client(self.local_transport(LOOPBACK), field_manager="kube-apiserver")
+        self._hooks.finish(BOOTSTRAP_HOOKS)
+        self._custom = CustomResources(core, starter, core.aggregator.registry_changed)
+        await self._custom.start()
+        self._hooks.finish(CUSTOM_RESOURCE_HOOKS)
+        await core.aggregator.start(core, client, starter)
+        self._hooks.finish(AGGREGATION_HOOKS)
+        self._ready = True
+
+    async def listen(self) -> None:
+        """Answer over HTTPS too. Raises OSError: the address cannot be bound, or a file not be read."""
+        config = self._config
         tls = server_tls(config)
         self._certificate = ServedCertificate(tls, config.tls_cert_file, config.tls_key_file)
         self._server = Server(
@@ -169,20 +194,6 @@ class ApiServer:
         self._port = await self._server.start(config.host, config.port)
         if config.listen_on_advertised:
             await self._server.start(config.advertise_address, self._port, freebind=True)
-        port = config.advertise_port or self._port
-        self._paths.listen_at(f"{config.advertise_address}:{port}")
-        starter = Client(self.local_transport(BOOTSTRAP), field_manager="kube-apiserver")
-        self._kubernetes = KubernetesService(core, starter, config.advertise_address, port)
-        await bootstrap(core, starter, self._kubernetes)
-        self._kubernetes.follow()
-        client = Client(self.local_transport(LOOPBACK), field_manager="kube-apiserver")
-        self._hooks.finish(BOOTSTRAP_HOOKS)
-        self._custom = CustomResources(core, starter, core.aggregator.registry_changed)
-        await self._custom.start()
-        self._hooks.finish(CUSTOM_RESOURCE_HOOKS)
-        await core.aggregator.start(core, client, starter)
-        self._hooks.finish(AGGREGATION_HOOKS)
-        self._ready = True
 
     def reload_certificate(self) -> None:
         """Show the certificate that lies there now. Raises OSError while it cannot be used."""

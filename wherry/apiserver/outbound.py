@@ -11,8 +11,8 @@ import asyncio
 import io
 import re
 import ssl
-from collections.abc import AsyncIterator, Mapping, Sequence
-from contextlib import asynccontextmanager
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+from contextlib import AbstractContextManager, asynccontextmanager, nullcontext
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
@@ -167,6 +167,8 @@ class Outbound:
     """The connections of one API server, kept for reuse."""
 
     def __init__(self) -> None:
+        self.waiting: Callable[[], AbstractContextManager[None]] = nullcontext
+        """Entered while somebody is waited for who has a deadline: simulated time stands still then."""
         self._session: aiohttp.ClientSession | None = None
         self._contexts: dict[Trust, tuple[object, ssl.SSLContext]] = {}
 
@@ -193,19 +195,21 @@ class Outbound:
         url = target.url(path, query)
         timeout = aiohttp.ClientTimeout(total=timeout_s, sock_connect=CONNECT_TIMEOUT_S)
         context = self._tls(trust, target) if target.scheme == "https" else False
+        patience = nullcontext() if timeout_s is None else self.waiting()
         try:
-            async with self._opened().request(
-                method,
-                url,
-                headers=headers,
-                data=io.BytesIO(body) if body is not None and len(body) > LARGE_B else body,
-                allow_redirects=False,
-                skip_auto_headers=MADE_UP,
-                ssl=context,
-                server_hostname=None if trust.insecure else trust.server_name or None,
-                timeout=timeout,
-            ) as response:
-                yield response
+            with patience:
+                async with self._opened().request(
+                    method,
+                    url,
+                    headers=headers,
+                    data=io.BytesIO(body) if body is not None and len(body) > LARGE_B else body,
+                    allow_redirects=False,
+                    skip_auto_headers=MADE_UP,
+                    ssl=context,
+                    server_hostname=None if trust.insecure else trust.server_name or None,
+                    timeout=timeout,
+                ) as response:
+                    yield response
         except (aiohttp.ClientError, TimeoutError, UnicodeError) as error:  # the last for impossible hosts
             raise Unreachable(str(error) or type(error).__name__, f"{method} {url}") from error
 

@@ -7,19 +7,23 @@ API server and nothing else, for whoever brings controllers and nodes of another
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from datetime import UTC, datetime
 from functools import partial
+from random import SystemRandom
 
 from wherry.apiserver.app import ApiServer
 from wherry.apiserver.config import ApiServerConfig
 from wherry.cluster.addresses import AddressKeeper, node_ip, pod_gateway
+from wherry.cluster.assembly import ControlPlane, ControlPlaneConfig
 from wherry.cluster.components import PermanentError, tell_ready
 from wherry.cluster.config import ClusterConfig
 from wherry.cluster.identities import Identities, ensure_identities
 from wherry.cluster.launch import main
 from wherry.cluster.paths import ClusterPaths
+from wherry.controllers.base import Controller
+from wherry.controllers.config import ControllerConfig
 from wherry.kit.clock import Clock, SystemClock
 from wherry.kit.open_files import allow_open_files
 from wherry.store.base import StoreError
@@ -30,9 +34,9 @@ STOP_GRACE_S = 5.0
 
 @asynccontextmanager
 async def serving(
-    config: ClusterConfig, paths: ClusterPaths, clock: Clock
-) -> AsyncIterator[tuple[ApiServer, Identities]]:
-    """The cluster's API server, ready to answer, and the keys it was given.
+    config: ClusterConfig, paths: ClusterPaths, clock: Clock, *, is_alone: bool = False
+) -> AsyncIterator[ControlPlane]:
+    """The cluster's control plane, whose API server is ready to answer; with no controllers if it `is_alone`.
 
     Keys that are missing are made. Raises PermanentError when a restart would not help.
     """
@@ -45,21 +49,22 @@ async def serving(
     except StoreError as error:
         raise PermanentError(str(error)) from error
     try:
-        api = ApiServer(api_server_config(config, identities), store, clock)
+        told = control_plane_config(config, identities, is_alone=is_alone)
+        plane = ControlPlane(told, store, clock, SystemRandom())
         try:
-            await api.start()
+            await plane.api.start()
         except OSError as error:
             where = f"{config.api_host}:{config.api_port}"
             raise PermanentError(
                 f"the API server cannot listen on {where}: {error.strerror or error}; choose with --api-port"
             ) from error
-        keeper = _address_keeper(config, paths, address, api, clock)
+        keeper = _address_keeper(config, paths, address, plane.api, clock)
         keeper.start()
         try:
-            yield api, identities
+            yield plane
         finally:
             await keeper.close()
-            await api.close(STOP_GRACE_S)
+            await plane.api.close(STOP_GRACE_S)
     finally:
         await store.close()
 
@@ -78,9 +83,31 @@ def _address_keeper(
 async def run_api_server(config: ClusterConfig, paths: ClusterPaths, stop: asyncio.Event) -> None:
     """Serve until `stop` is set. Raises PermanentError when a restart would not help."""
     paths.run.mkdir(parents=True, exist_ok=True, mode=0o700)
-    async with serving(config, paths, SystemClock()):
+    async with serving(config, paths, SystemClock(), is_alone=True):
         tell_ready("apiserver", paths, {"url": config.server_url})
         await stop.wait()
+
+
+def control_plane_config(
+    config: ClusterConfig, identities: Identities, *, is_alone: bool = False
+) -> ControlPlaneConfig:
+    """What the control plane of this cluster is told."""
+    controllers = ControllerConfig(
+        cluster_ca_pem=identities.authority.cert.read_text(), cluster_cidr=config.pod_cidr
+    )
+    return ControlPlaneConfig(
+        api=api_server_config(config, identities),
+        controllers=controllers,
+        kinds=() if is_alone else all_controllers(),
+        has_scheduler=not is_alone,
+    )
+
+
+def all_controllers() -> Sequence[type[Controller]]:
+    """Every controller there is; asking for them loads their code."""
+    from wherry.controllers.catalog import CONTROLLERS
+
+    return CONTROLLERS
 
 
 def api_server_config(config: ClusterConfig, identities: Identities) -> ApiServerConfig:

@@ -1,0 +1,103 @@
+"""A control plane put together of its parts, without a process around it: `ControlPlane`.
+
+The server process, `wherry.testing` and the tests are thin users of it, and nothing else wires these parts.
+Everything they depend on is an argument: the store, the clock, and the one source of random choices.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Sequence
+from dataclasses import dataclass, field, replace
+from random import Random
+from typing import TYPE_CHECKING
+
+from wherry.apiserver.app import ApiServer
+from wherry.apiserver.config import ApiServerConfig
+from wherry.apiserver.user import AUTHENTICATED, User
+from wherry.client.api import Client
+from wherry.controllers.base import Controller
+from wherry.controllers.config import ControllerConfig
+from wherry.controllers.controllers import Controllers
+from wherry.kit.clock import Clock
+from wherry.store.base import Store
+
+if TYPE_CHECKING:
+    from wherry.scheduler.scheduler import Scheduler
+
+log = logging.getLogger(__name__)
+
+SCHEDULER = "system:kube-scheduler"
+CONTROLLER_MANAGER = "system:kube-controller-manager"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ControlPlaneConfig:
+    """What a control plane is told.
+
+    `controllers` need not say what the API server knows (the resources served, how tokens are signed).
+    `kinds` are the controllers that run (`controllers.catalog` has all). Without `has_scheduler` pods stay
+    where they are put.
+    """
+
+    api: ApiServerConfig
+    controllers: ControllerConfig = field(default_factory=ControllerConfig)
+    kinds: Sequence[type[Controller]] = ()
+    has_scheduler: bool = True
+
+
+class ControlPlane:
+    """API server, controllers and scheduler over one store, which it does not close.
+
+    Controllers and scheduler talk to the API server through its local transport: no HTTP, no encoding, but
+    each as its own user and with the same authorization as anybody.
+    """
+
+    def __init__(self, config: ControlPlaneConfig, store: Store, clock: Clock, random: Random) -> None:
+        self.api = ApiServer(config.api, store, clock, random)
+        core = self.api.core
+        told = replace(
+            config.controllers, resources=core.registry.resources, sign_token=core.tokens.keys.sign
+        )
+        self._controllers = Controllers(
+            lambda _: self.client(CONTROLLER_MANAGER),
+            clock,
+            Random(random.getrandbits(64)),  # noqa: S311 - spreads retries, guards nothing
+            told,
+            config.kinds,
+        )
+        self._scheduler = self._make_scheduler(clock, random) if config.has_scheduler else None
+
+    def _make_scheduler(self, clock: Clock, random: Random) -> Scheduler:
+        # Imported here: an API server alone need not pay for the scheduler's columns.
+        from wherry.scheduler.scheduler import Scheduler
+
+        own = Random(random.getrandbits(64))  # noqa: S311 - breaks ties, guards nothing
+        return Scheduler(self.client(SCHEDULER), clock, own)
+
+    def client(self, user_name: str, groups: Sequence[str] = (AUTHENTICATED,)) -> Client:
+        """A client in this process that acts as that user, and writes under the last part of its name."""
+        transport = self.api.local_transport(User(user_name, tuple(groups)))
+        return Client(transport, field_manager=user_name.rpartition(":")[2])
+
+    async def start(self, *, listens: bool = True, is_founded: bool = False) -> None:
+        """Start everything; see `ApiServer.start`."""
+        await self.api.start(listens=listens, is_founded=is_founded)
+        await self.start_clients()
+
+    async def start_clients(self) -> None:
+        """Start controllers and scheduler; the API server runs already."""
+        scheduler = self._scheduler.start() if self._scheduler is not None else asyncio.sleep(0)
+        await asyncio.gather(self._controllers.start(), scheduler)
+        log.info("controllers and scheduler run")
+
+    async def close_clients(self) -> None:
+        """Stop controllers and scheduler."""
+        scheduler = self._scheduler.close() if self._scheduler is not None else asyncio.sleep(0)
+        await asyncio.gather(self._controllers.close(), scheduler)
+
+    async def close(self, grace_s: float = 0.0) -> None:
+        """Stop everything; requests under way have `grace_s` seconds to finish."""
+        await self.close_clients()
+        await self.api.close(grace_s)
