@@ -48,6 +48,10 @@ class Surroundings:
         assert done.returncode == 0, f"{' '.join(command)}: {done.stderr}"
         return done.stdout
 
+    def attempt(self, *command: str) -> str:
+        """What a command printed, whatever became of it."""
+        return subprocess.run([*self.inside, *command], capture_output=True, text=True, check=False).stdout
+
     def connect(self, address: str) -> None:
         """Be in the network of `address`, a /24 whose first address is the way out, and in no other."""
         self.disconnect()

@@ -83,7 +83,9 @@ def test_policies_and_last_refusals_of_others_stay_and_ours_goes_whole() -> None
 @pytest.mark.parametrize(
     "fault", [ToolNotRun("no process"), OSError("no descriptor"), RuntimeError("broken")]
 )
-async def test_a_look_that_fails_is_taken_again(monkeypatch: pytest.MonkeyPatch, fault: Exception) -> None:
+async def test_a_look_that_fails_is_taken_again(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, fault: Exception
+) -> None:
     done: list[str] = []
     faults = [fault]
 
@@ -97,9 +99,14 @@ async def test_a_look_that_fails_is_taken_again(monkeypatch: pytest.MonkeyPatch,
         done.append("installed")
 
     monkeypatch.setattr(module, "are_rules_standing", stand)
+
+    async def restore(*_: object) -> list[str]:
+        return []
+
     monkeypatch.setattr(module, "install_rules", install)
+    monkeypatch.setattr(module, "restore_ports", restore)
     clock = FakeClock()
-    keeper = RuleKeeper(NETWORK, clock)
+    keeper = RuleKeeper(NETWORK, tmp_path, clock)
     keeper.start()
     await settle()
     assert done == []

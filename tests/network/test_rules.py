@@ -97,9 +97,10 @@ def test_results_of_others_stay(tmp_path: Path) -> None:
         "wherry-dev-abc-eth0",
         "cni-loopback-abc-lo",
         "wherry-dev2-def-eth0",
+        "wherry-dev-b-def-eth0",
         "cni-loopback-def-lo",
     ):
         (tmp_path / name).touch()
     forget_results(NETWORK, tmp_path)
     left = sorted(file.name for file in tmp_path.iterdir())
-    assert left == ["cni-loopback-def-lo", "wherry-dev2-def-eth0"]
+    assert left == ["cni-loopback-def-lo", "wherry-dev-b-def-eth0", "wherry-dev2-def-eth0"]

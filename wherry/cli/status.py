@@ -76,6 +76,7 @@ def describe(lifecycle: Lifecycle, states: States | None = None) -> dict[str, An
         "running": any(component["pid"] for component in main),
         "ready": all(component["ready"] for component in main),
         "components": components,
+        "warnings": lifecycle.warnings() if supervisor is not None else [],
     }
 
 
@@ -120,6 +121,8 @@ def _show(facts: dict[str, Any], as_json: bool) -> bool:
         state = "ready" if component["ready"] else "not ready" if component["pid"] else "stopped"
         size = human_bytes(component["residentBytes"])
         is_read = say(f"  {component['name']:<11} pid {component['pid'] or '-'}, {state}, {size}{extra}")
+    for warning in facts["warnings"]:
+        is_read = say(f"  Warning     {warning}")
     return is_read
 
 

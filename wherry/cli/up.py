@@ -128,6 +128,8 @@ def _say_summary(lifecycle: Lifecycle) -> None:
     say(f"  Data        {lifecycle.paths.data}")
     theirs = user_kubeconfig(os.environ, find_caller(os.environ))
     say(f"  Context     {config.context}, in {theirs.path}")
+    for warning in lifecycle.warnings():
+        say(f"  Warning     {warning}")
     say("Try next:")
     suffix = "" if config.name == "default" else f" --name {config.name}"
     say(f"  wherry kubectl{suffix} get pods -A")

@@ -17,7 +17,7 @@ from wherry.cluster.config import ClusterConfig
 from wherry.kit.clock import Clock
 from wherry.kit.repeat import Repeater
 from wherry.kit.tasks import Tasks
-from wherry.network.changes import AddressChanges
+from wherry.network.changes import address_news
 
 log = logging.getLogger(__name__)
 
@@ -104,7 +104,7 @@ class AddressKeeper:
         self._looking = Repeater(
             "looking after the node's address", self._look, self._tasks, clock, expected=(OSError,)
         )
-        self._changes = AddressChanges(lambda: self._looking.within(SETTLE_S))
+        self._changes = address_news(lambda: self._looking.within(SETTLE_S))
 
     def start(self) -> None:
         """Begin; the first look comes soon, since the machine may have moved since `known` was found."""

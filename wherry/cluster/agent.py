@@ -65,7 +65,7 @@ async def run_agent(config: ClusterConfig, paths: ClusterPaths, stop: asyncio.Ev
     parts = _assemble(config, paths, identities, node, address, facts, clock)
     tasks = Tasks("agent")
     tasks.essential(daemon.supervise(), "containerd")
-    rules = node.rule_keeper(clock)
+    rules = node.rule_keeper(facts, clock, parts.proxy.rules_removed)
     rules.start()
     keeper = parts.address_keeper(config, address, clock)
     try:

@@ -261,6 +261,15 @@ class Lifecycle:
 
         return failing_checks(self.config, self.paths)
 
+    def warnings(self) -> list[str]:
+        """What of this machine is in pods' way and cannot be mended from here, each with its remedy."""
+        import asyncio
+
+        from wherry.cluster.node import node_of
+        from wherry.network.firewalls import look_for_droppers
+
+        return asyncio.run(look_for_droppers(node_of(self.config, self.paths).network))
+
     def facts(self, component: str) -> dict[str, object]:
         """What a running, ready component told about itself."""
         record = ProcessRecord.read(self.paths.component_pid(component))

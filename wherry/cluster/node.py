@@ -6,6 +6,7 @@ makes the other finds, also after the maker was killed.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
 from wherry.cluster.config import ClusterConfig
@@ -37,9 +38,9 @@ class Node:
             self.containerd, facts, clock, network=self.network, cgroup_root=self.cgroup_root
         )
 
-    def rule_keeper(self, clock: Clock) -> RuleKeeper:
-        """Who puts the network's rules back when others took them away."""
-        return RuleKeeper(self.network, clock)
+    def rule_keeper(self, facts: MachineFacts, clock: Clock, on_removed: Callable[[], None]) -> RuleKeeper:
+        """Who puts the network's rules back when others took them away, and tells `on_removed` of it."""
+        return RuleKeeper(self.network, facts.cni_bin_dir, clock, on_removed)
 
     def backend(self) -> IptablesBackend:
         """The cluster's rules for services."""

@@ -181,12 +181,18 @@ async def remove_bridge(network: PodNetwork) -> None:
 
 def forget_results(network: PodNetwork, directory: Path = CNI_RESULTS) -> None:
     """Remove what libcni remembers of the network's sandboxes."""
-    for file in directory.glob(f"{network.name}-*"):
+    for file in result_files(network, directory):
         # containerd's own loopback network is remembered beside every pod's.
         sandbox_id = file.name.removeprefix(f"{network.name}-").partition("-")[0]
         for loopback in directory.glob(f"cni-loopback-{sandbox_id}-*"):
             loopback.unlink(missing_ok=True)
         file.unlink(missing_ok=True)
+
+
+def result_files(network: PodNetwork, directory: Path = CNI_RESULTS) -> list[Path]:
+    """libcni's results of the network, and not of one whose name begins the same."""
+    pattern = re.compile(re.escape(network.name) + "-[0-9a-zA-Z]+-[^-]+")
+    return [file for file in directory.glob(f"{network.name}-*") if pattern.fullmatch(file.name)]
 
 
 def _names_network(word: str, network: PodNetwork) -> bool:

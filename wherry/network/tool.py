@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Mapping
 
 TOOL_TIMEOUT_S = 60.0
 """Longer than any of them takes, the wait for iptables' lock included."""
@@ -27,11 +28,15 @@ class ToolRefused(NetworkFailure):
         self.complaint = complaint
 
 
-async def run_tool(*command: str, stdin: str = "") -> str:
-    """What a command printed; `stdin` is given to it if not empty. Raises NetworkFailure."""
-    code, output, errors = await _call(*command, stdin=stdin)
+async def run_tool(*command: str, stdin: str = "", variables: Mapping[str, str] | None = None) -> str:
+    """What a command printed. Raises NetworkFailure.
+
+    `stdin` is given to it if not empty; `variables` are its environment, ours if None.
+    """
+    code, output, errors = await _call(*command, stdin=stdin, variables=variables)
     if code:
-        raise ToolRefused(command, code, errors.strip())
+        # CNI plugins complain in what they print.
+        raise ToolRefused(command, code, errors.strip() or output.strip()[:500])
     return output
 
 
@@ -41,10 +46,13 @@ async def tool_fails(*command: str) -> bool:
     return code != 0
 
 
-async def _call(*command: str, stdin: str = "") -> tuple[int, str, str]:
+async def _call(
+    *command: str, stdin: str = "", variables: Mapping[str, str] | None = None
+) -> tuple[int, str, str]:
     try:
         process = await asyncio.create_subprocess_exec(
             *command,
+            env=variables,
             stdin=asyncio.subprocess.PIPE if stdin else asyncio.subprocess.DEVNULL,
             stdout=asyncio.subprocess.PIPE,
             stderr=asyncio.subprocess.PIPE,

@@ -26,6 +26,8 @@ log = logging.getLogger(__name__)
 
 FIRST_RETRY_S = 0.5
 LONGEST_RETRY_S = 30.0
+SETTLE_S = 0.5
+"""Whoever takes rules away is mostly not done with the first."""
 LOOK_EVERY_S = 30.0
 """How often it is looked whether the rules still stand: kube-proxy's `syncPeriod`."""
 
@@ -70,6 +72,12 @@ class Proxy:
         await self._forgetting.close()
         await self._tasks.close()
         await self._cache.close()
+
+    def rules_removed(self) -> None:
+        """Rules were taken away by somebody, ours perhaps: see soon whether they stand."""
+        if self._model is not None:
+            self._look_at = self._clock.monotonic()
+            self._syncing.within(SETTLE_S)
 
     def _changed(self, old: Object | None, new: Object | None) -> None:
         if self._cache.synced(SERVICES) and self._cache.synced(ENDPOINT_SLICES):
