@@ -5,12 +5,13 @@ from __future__ import annotations
 import copy
 import ipaddress
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from itertools import pairwise
 from typing import Any
 
 from tests.growth.meter import Counted
+from wherry.api.resource import Resource
 from wherry.api.schema import Definition, Field, definition
 from wherry.objects.meta import Object
 
@@ -34,17 +35,26 @@ class Place:
         return ".".join(map(str, self.path))
 
     @property
+    def key(self) -> tuple[str, str]:
+        """The type and its field, the same wherever the type is used."""
+        return self.struct, next(step for step in reversed(self.path) if isinstance(step, str))
+
+    @property
     def is_text(self) -> bool:
         """Whether a long text fits there."""
         return self.field.type in _LEAVES
 
     def with_text(self, obj: Object, text: str) -> Object:
         """A copy of the object with the text there."""
-        return _put(obj, self.path, text)
+        return self.with_value(obj, text)
+
+    def with_value(self, obj: Object, value: Any) -> Object:
+        """A copy of the object with the value there."""
+        return _put(obj, self.path, value)
 
     def with_many(self, obj: Object, size: int) -> Object:
         """A copy of the object with `size` different items there."""
-        return _put(obj, self.path, many(self.field, _at(obj, self.path), size))
+        return self.with_value(obj, many(self.field, _at(obj, self.path), size))
 
 
 def many(field: Field, held: Any, size: int) -> Any:
@@ -83,6 +93,23 @@ def places(schema: str, obj: Object, skipped: frozenset[str] = frozenset()) -> I
             target = field.definition
             if target is not None and target.kind == "struct":
                 left.append((here, target, below))
+
+
+def first_of_each(
+    kinds: Iterable[Resource], object_of: Callable[[Resource], Object]
+) -> dict[Resource, list[Place]]:
+    """The places of each kind whose field of that type no kind before has.
+
+    `object_of` gives the legal object of a kind.
+    """
+    found: dict[Resource, list[Place]] = {}
+    seen: set[tuple[str, str]] = set()
+    for resource in kinds:
+        for place in places(resource.schema, object_of(resource)):
+            if place.key not in seen:
+                found.setdefault(resource, []).append(place)
+        seen |= {place.key for place in found.get(resource, ())}
+    return found
 
 
 def everything(type_: Definition, held: Any, size: int, depth: int = 0) -> Any:

@@ -17,7 +17,7 @@ import pytest
 from tests.api.every_kind.facts import FACTS
 from tests.api.every_kind.judge import created
 from tests.growth.meter import step_growth, time_growth
-from tests.growth.places import Place, everything, places
+from tests.growth.places import Place, everything, first_of_each, places
 from tests.growth.texts import FEW_SHAPES, SHAPES, Shape, long_text
 from wherry.api.quota.catalog import evaluator_for
 from wherry.api.resource import Resource
@@ -87,7 +87,7 @@ def _show(resource: Resource, obj: Object) -> None:
 @lru_cache(None)
 def _stored(resource: Resource) -> Object:
     """The kind's legal object, as it is stored."""
-    return created(resource, _fresh(resource)())
+    return created(resource, fresh(resource)())
 
 
 def _copy(value: Any) -> Any:
@@ -97,7 +97,8 @@ def _copy(value: Any) -> Any:
     return [_copy(item) for item in value] if isinstance(value, list) else value
 
 
-def _fresh(resource: Resource) -> Callable[[], Object]:
+def fresh(resource: Resource) -> Callable[[], Object]:
+    """What makes a private copy of the kind's legal object."""
     facts = FACTS[resource]
     assert facts is not None
     sent = orjson.dumps(facts.object)
@@ -106,19 +107,7 @@ def _fresh(resource: Resource) -> Callable[[], Object]:
 
 @lru_cache(1)
 def _first_of_each() -> dict[Resource, list[Place]]:
-    """The places of each kind whose field of that type no kind before has."""
-    found: dict[Resource, list[Place]] = {}
-    seen: set[tuple[str, Any]] = set()
-    for resource in KINDS:
-        for place in places(resource.schema, _fresh(resource)()):
-            key = (place.struct, next(step for step in reversed(place.path) if isinstance(step, str)))
-            if key not in seen:
-                found.setdefault(resource, []).append(place)
-        seen |= {
-            (p.struct, next(s for s in reversed(p.path) if isinstance(s, str)))
-            for p in found.get(resource, ())
-        }
-    return found
+    return first_of_each(KINDS, lambda resource: fresh(resource)())
 
 
 def _name(resource: Resource) -> str:
@@ -147,15 +136,15 @@ def _list_faults(resource: Resource, chosen: list[Place]) -> list[str]:
 
 
 def _with_text(resource: Resource, place: Place, shape: Shape, size: int) -> Object:
-    return place.with_text(_fresh(resource)(), long_text(shape, size))
+    return place.with_text(fresh(resource)(), long_text(shape, size))
 
 
 def _with_many(resource: Resource, place: Place, size: int) -> Object:
-    return place.with_many(_fresh(resource)(), size)
+    return place.with_many(fresh(resource)(), size)
 
 
 def _all_places(resource: Resource) -> list[Place]:
-    return list(places(resource.schema, _fresh(resource)()))
+    return list(places(resource.schema, fresh(resource)()))
 
 
 @pytest.mark.parametrize("resource", _first_of_each(), ids=_name)
@@ -170,9 +159,9 @@ def test_lists_cost_what_they_weigh(resource: Resource) -> None:
 
 @pytest.mark.parametrize("resource", [kind for kind in KINDS if "beta" not in kind.version], ids=_name)
 def test_lists_together_cost_what_they_weigh(resource: Resource) -> None:
-    type_, fresh = definition(resource.schema), _fresh(resource)
+    type_, made = definition(resource.schema), fresh(resource)
     judge = partial(handle, resource, must_decode=True)
-    assert not step_growth(judge, lambda size: everything(type_, fresh(), size), SMALL_LISTS)
+    assert not step_growth(judge, lambda size: everything(type_, made(), size), SMALL_LISTS)
 
 
 @pytest.mark.slow

@@ -222,6 +222,7 @@ class ApiServer:
         await self.core.outbound.close()
         self._rbac.close()
         await self.core.registry.close()
+        self.core.threads.close()
 
     def _store_problem(self) -> str:
         return "the server is stopping" if self._closing else self.core.store_problem

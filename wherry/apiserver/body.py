@@ -5,15 +5,16 @@ Unknown and repeated fields are what `fieldValidation` is about; `strictness` sa
 
 from __future__ import annotations
 
-import asyncio
 import re
 from collections.abc import Callable, Sequence
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import orjson
 
 from wherry.api.resource import Resource
 from wherry.apiserver import strictness
+from wherry.apiserver.beside import LARGE, beside
 from wherry.apiserver.call import BodyRead, Call
 from wherry.apiserver.json_problems import json_problem, summary
 from wherry.apiserver.media_types import JSON, PROTOBUF, YAML
@@ -24,6 +25,7 @@ from wherry.objects.nesting import MAX_DEPTH, TOO_DEEP, is_too_deep
 
 if TYPE_CHECKING:
     from wherry.api.schema import Findings
+    from wherry.apiserver.parts import Parts
     from wherry.kit.yaml_reader import Document
 
 TAKEN = (JSON, YAML, PROTOBUF)
@@ -38,9 +40,8 @@ DELETE_OPTIONS = "io.k8s.apimachinery.pkg.apis.meta.v1.DeleteOptions"
 INCONSISTENT = "the API version in the data ({found}) does not match the expected API version ({wanted})"
 
 
-LARGE = 256 * 1024
-LARGE_YAML = 16 * 1024
-"""From so many bytes on a body is read beside the loop; YAML and protobuf, read by Python, much sooner."""
+LARGE_JSON = 256 * 1024
+"""From so many bytes on JSON is read beside the loop; what Python reads, YAML and protobuf, when `LARGE`."""
 QUICK = frozenset({JSON, "application/json-patch+json", "application/merge-patch+json"})
 _FRACTION = re.compile(rb"[0-9][.eE]")
 
@@ -62,14 +63,14 @@ def private_copy(obj: Any) -> Any:
 def is_large(call: Call) -> bool:
     """Whether reading the body would take so long that it is to be read beside the loop (`read_beside`)."""
     body = call.body
-    if not isinstance(body, bytes) or len(body) < LARGE_YAML:
+    if not isinstance(body, bytes) or len(body) < LARGE:
         return False
-    return len(body) >= LARGE or media_type(call.content_type) not in QUICK
+    return len(body) >= LARGE_JSON or media_type(call.content_type) not in QUICK
 
 
-async def read_beside(call: Call) -> None:
+async def read_beside(core: Parts, call: Call) -> None:
     """Read a large body in a thread, which shares the interpreter with the loop but never keeps it."""
-    call.body_read = await asyncio.to_thread(_read, call.body, call.content_type)
+    call.body_read = await beside(core, call, partial(_read, call.body, call.content_type))
 
 
 def _read(body: bytes, content_type: str) -> BodyRead:
@@ -83,12 +84,13 @@ def _read(body: bytes, content_type: str) -> BodyRead:
 
 
 def body_of(call: Call) -> Any:
-    """The decoded body of a call that has bytes. Raises ApiError (415) and NotAnObject."""
+    """The decoded body of a call that has bytes, private each time. Raises ApiError (415) and NotAnObject."""
     known = call.body_read
-    if known is None:
+    if known is None or known.is_taken:
         return parse(call.body, call.content_type)
     if known.refusal is not None:
         raise known.refusal
+    call.body_read = BodyRead(repeats=known.repeats, is_taken=True)
     return known.value
 
 
@@ -188,13 +190,29 @@ def read_options(call: Call) -> Object | None:
     return options
 
 
-def read_object(
+async def read_object(
+    core: Parts,
     call: Call,
     resource: Resource,
     api_version: str = "",
     kind: str = "",
     also: tuple[str, ...] = (),
     is_known: Callable[[str, str], bool] | None = None,
+) -> Object:
+    """The call's body as an object, as `_object_in` says; read beside the loop when it is large."""
+    return await beside(
+        core, call, lambda: _object_in(call, resource, api_version, kind, also=also, is_known=is_known)
+    )
+
+
+def _object_in(
+    call: Call,
+    resource: Resource,
+    api_version: str,
+    kind: str,
+    *,
+    also: tuple[str, ...],
+    is_known: Callable[[str, str], bool] | None,
 ) -> Object:
     """The call's body as an object of `kind` (the resource's own if not given), checked field by field.
 
@@ -213,11 +231,10 @@ def read_object(
         except NotAnObject as error:
             raise _unrecognized(kind, str(error), call.body) from error
     else:
-        obj = private_copy(call.body)
+        obj = orjson.loads(call.encoded)
     if not isinstance(obj, dict):
-        body = call.body if isinstance(call.body, bytes) else orjson.dumps(obj)
         problem = json_problem(orjson.dumps(obj))
-        raise _unrecognized(kind, f"couldn't get version/kind; json parse error: {problem}", body)
+        raise _unrecognized(kind, f"couldn't get version/kind; json parse error: {problem}", call.encoded)
     if obj.get("apiVersion") in also:
         obj["apiVersion"] = api_version
     _check_kind(obj, api_version, kind, is_known if resource.custom is None else None)

@@ -27,12 +27,14 @@ NO_HEADERS: Mapping[str, str] = {}
 class BodyRead:
     """What reading a large body came to, done beside the loop: its value, or what refuses it.
 
-    `repeats` are the sentences about keys that stood twice in YAML.
+    `repeats` are the sentences about keys that stood twice in YAML. Once it `is_taken` the value is
+    somebody's, who may change it.
     """
 
     value: Any = None
     refusal: Exception | None = None
     repeats: Sequence[str] = ()
+    is_taken: bool = False
 
 
 class Call:
@@ -41,11 +43,12 @@ class Call:
     `body` is what the client sent (bytes over HTTP; an object from the local transport, which must
     not be changed). `headers` has lower-case names. `warnings` collects texts for the client.
     `request` is the HTTP request behind it, None for a local call. `body_read` is the body as it was read
-    already, None if it was not. `annotations` are notes for the audit
-    log, None while there are none.
+    already, None if it was not. `stored_bytes` says how large the stored object is that a write is about, 0
+    while that is not known. `annotations` are notes for the audit log, None while there are none.
     """
 
     __slots__ = (
+        "_encoded",
         "annotations",
         "body",
         "body_read",
@@ -54,6 +57,7 @@ class Call:
         "info",
         "query",
         "request",
+        "stored_bytes",
         "user",
         "warnings",
     )
@@ -73,6 +77,8 @@ class Call:
         self.query = query
         self.body = body
         self.body_read: BodyRead | None = None
+        self.stored_bytes = 0
+        self._encoded: bytes | None = None
         self.content_type = content_type
         self.headers = headers
         self.request = request
@@ -84,6 +90,20 @@ class Call:
         if self.annotations is None:
             self.annotations = {}
         self.annotations.setdefault(key, value)
+
+    @property
+    def encoded(self) -> bytes:
+        """The body as bytes; a local call's in JSON."""
+        if isinstance(self.body, bytes):
+            return self.body
+        if self._encoded is None:
+            self._encoded = orjson.dumps(self.body)
+        return self._encoded
+
+    @property
+    def weight(self) -> int:
+        """How many bytes are worked on: what was sent, and what is stored already."""
+        return len(self.encoded) + self.stored_bytes
 
     @property
     def accept(self) -> str:

@@ -144,7 +144,7 @@ class Front:
 
     async def _read_and_dispatch(self, call: Call) -> AnyOutcome:
         """A call whose body takes too long to read on the loop."""
-        await read_beside(call)
+        await read_beside(self._core, call)
         result = dispatch(self._core, call)
         return await result if isawaitable(result) else result
 

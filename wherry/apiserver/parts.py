@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING
 from wherry.apiserver.metrics import LocalCalls, StoreTimes
 from wherry.apiserver.outbound import Outbound
 from wherry.apiserver.registry import Registry
+from wherry.apiserver.threads import Threads
 from wherry.apiserver.turns import Turns
 from wherry.kit.clock import Clock
 from wherry.objects.errors import insufficient_storage, service_unavailable
@@ -44,6 +45,7 @@ class Parts:
     services: ServiceAllocator
     tokens: TokenIssuer
     outbound: Outbound
+    threads: Threads = field(default_factory=Threads)
     turns: Turns = field(default_factory=Turns)
     """Who may write which object now."""
     store_problem: str = ""

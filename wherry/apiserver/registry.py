@@ -16,6 +16,7 @@ import orjson
 
 from wherry.api.resource import Resource
 from wherry.apiserver.cacher import Cached, CachedEvent, Cacher
+from wherry.apiserver.encoding import decode
 from wherry.apiserver.packing import Budget
 from wherry.kit.clock import Clock
 from wherry.kit.repeat import Repeater
@@ -136,7 +137,11 @@ class Served:
 
     def decode(self, cached: Cached) -> Object:
         """A private copy of the object in this resource's version."""
-        obj = cached.decode()
+        return self.read(cached.data)
+
+    def read(self, data: bytes) -> Object:
+        """The same, of the bytes a `Cached` holds."""
+        obj = decode(data)
         return self.from_storage(obj) if self.converts else obj
 
     def each(self, use: Callable[[Cached], None], namespace: str = "") -> None:
@@ -298,7 +303,7 @@ class Registry:
 
     def of_kind(self, api_version: str, kind: str) -> Served | None:
         """The resource whose objects are of that kind, None if none is served."""
-        for served in self._served.values():
+        for served in list(self._served.values()):  # threads ask, too
             if served.resource.kind == kind and served.resource.api_version == api_version:
                 return served
         return None

@@ -28,6 +28,9 @@ MOST_DIGITS = 1000
 
 # Possessive: no run of digits is ever given back and matched again. Upstream scans by hand.
 _TEXT = re.compile(r"([+-]?)([0-9]*+)(?:\.([0-9]*+))?([eEinumkKMGTP]*+[-+]?[0-9]*+)")
+_PLAIN_DIGITS = 18
+"""Whole numbers of so few digits need no pattern to be read."""
+_IS_SPELT = re.compile(r"(?!0.)(?!.*000$)")  # no zero in front, no thousands to be shortened
 _EXPONENT = re.compile(r"[eE]([-+]?[0-9]{1,9})", re.ASCII)
 _DECIMAL = {"n": -9, "u": -6, "m": -3, "": 0, "k": 3, "M": 6, "G": 9, "T": 12, "P": 15, "E": 18}
 _BINARY = {"Ki": 10, "Mi": 20, "Gi": 30, "Ti": 40, "Pi": 50, "Ei": 60}
@@ -47,6 +50,8 @@ class _Parsed(NamedTuple):
 
 @remembered(_CACHED)
 def _parse(text: str) -> _Parsed:
+    if len(text) <= _PLAIN_DIGITS and text.isascii() and text.isdigit():
+        return _Parsed(Decimal(int(text)), "decimal")
     match = _TEXT.fullmatch(text)
     if match is None or not text:
         raise ValueError(FORMAT_WRONG)
@@ -101,7 +106,10 @@ def canonical_quantity(quantity: Quantity) -> str:
 
     Raises ValueError like `parse_quantity`.
     """
-    value, form = _parse(_text(quantity))
+    text = _text(quantity)
+    if len(text) <= _PLAIN_DIGITS and text.isascii() and text.isdigit() and _IS_SPELT.match(text):
+        return text
+    value, form = _parse(text)
     return format_quantity(value, form)
 
 

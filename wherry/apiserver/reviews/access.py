@@ -21,16 +21,16 @@ from wherry.objects.meta import Object
 WRONG_NAMESPACE = "the namespace of the provided object does not match the namespace sent on the request"
 
 
-def subject_access_review(core: Core, call: Call, served: Served) -> Outcome:
+async def subject_access_review(core: Core, call: Call, served: Served) -> Outcome:
     """May the user in the spec do what is in the spec? 201. Raises ApiError (400, 422)."""
-    review = _read(call, served, subject_review_errors)
+    review = await _read(core, call, served, subject_review_errors)
     spec = review.get("spec") or {}
     return _answer(core, review, _user(spec), _asked(spec))
 
 
-def local_subject_access_review(core: Core, call: Call, served: Served) -> Outcome:
+async def local_subject_access_review(core: Core, call: Call, served: Served) -> Outcome:
     """The same within the request's namespace. Raises ApiError (400, 422)."""
-    review = read_object(call, served.resource)
+    review = await read_object(core, call, served.resource)
     found, namespace = review["metadata"].setdefault("namespace", call.info.namespace), call.info.namespace
     if found != namespace:
         raise bad_request(WRONG_NAMESPACE)
@@ -39,15 +39,15 @@ def local_subject_access_review(core: Core, call: Call, served: Served) -> Outco
     return _answer(core, review, _user(spec), _asked(spec))
 
 
-def self_subject_access_review(core: Core, call: Call, served: Served) -> Outcome:
+async def self_subject_access_review(core: Core, call: Call, served: Served) -> Outcome:
     """May the caller do what is in the spec? 201. Raises ApiError (400, 422)."""
-    review = _read(call, served, self_review_errors)
+    review = await _read(core, call, served, self_review_errors)
     return _answer(core, review, call.user, _asked(review.get("spec") or {}))
 
 
-def self_subject_rules_review(core: Core, call: Call, served: Served) -> Outcome:
+async def self_subject_rules_review(core: Core, call: Call, served: Served) -> Outcome:
     """What may the caller do in a namespace? 201. Raises ApiError (400)."""
-    review = read_object(call, served.resource)
+    review = await read_object(core, call, served.resource)
     namespace = (review.get("spec") or {}).get("namespace")
     if not namespace:
         raise bad_request("no namespace on request")
@@ -73,9 +73,11 @@ def _answer(core: Core, review: Object, user: User, info: RequestInfo) -> Outcom
     return Outcome(obj=review, status=201)
 
 
-def _read(call: Call, served: Served, errors_of: Callable[[Object], list[FieldError]]) -> Object:
+async def _read(
+    core: Core, call: Call, served: Served, errors_of: Callable[[Object], list[FieldError]]
+) -> Object:
     """The review in the call's body. Raises ApiError (400, 415, 422)."""
-    review = read_object(call, served.resource)
+    review = await read_object(core, call, served.resource)
     _judge(review, served, errors_of)
     return review
 

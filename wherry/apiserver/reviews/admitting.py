@@ -22,7 +22,7 @@ def review(core: Core, call: Call, served: Served) -> Result:
 
 
 async def _admitted(core: Core, call: Call, served: Served) -> AnyOutcome:
-    obj = read_object(call, served.resource)
+    obj = await read_object(core, call, served.resource)
     attributes = Attributes.of(core, call, served, CREATE, obj, None, name=name_of(obj), subresource="")
     await core.admission.admit(attributes)
     await core.admission.validate(attributes)

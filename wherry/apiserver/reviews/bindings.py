@@ -14,7 +14,7 @@ from wherry.objects.meta import name_of
 
 async def create_binding(core: Core, call: Call, served: Served) -> Outcome:
     """Bind the pod the binding is named after. Raises ApiError."""
-    body = read_object(call, served.resource)
+    body = await read_object(core, call, served.resource)
     if not name_of(body):
         raise bad_request("metadata.name must name the pod")
     pods = core.registry.of(PODS)

@@ -9,9 +9,9 @@ from wherry.apiserver.registry import Served
 from wherry.objects.errors import bad_request
 
 
-def token_review(core: Core, call: Call, served: Served) -> Outcome:
+async def token_review(core: Core, call: Call, served: Served) -> Outcome:
     """Authenticate the token in the spec; 201. Raises ApiError (400)."""
-    review = read_object(call, served.resource)
+    review = await read_object(core, call, served.resource)
     spec = review.get("spec") or {}
     if not spec.get("token"):
         raise bad_request("token is required for TokenReview in authentication")
@@ -24,9 +24,9 @@ def token_review(core: Core, call: Call, served: Served) -> Outcome:
     return Outcome(obj=review, status=201)
 
 
-def self_subject_review(core: Core, call: Call, served: Served) -> Outcome:
+async def self_subject_review(core: Core, call: Call, served: Served) -> Outcome:
     """Tell the caller who they are; 201. Raises ApiError (400)."""
-    review = read_object(call, served.resource)
+    review = await read_object(core, call, served.resource)
     review["metadata"]["creationTimestamp"] = core.timestamp()
     review["status"] = {"userInfo": call.user.user_info()}
     return Outcome(obj=review, status=201)

@@ -21,7 +21,7 @@ BOUND = {"kind": "Status", "apiVersion": "v1", "metadata": {}, "status": "Succes
 async def binding(core: Core, call: Call, served: Served) -> Outcome:
     """Bind the pod; 201. Raises ApiError (404, 409, 422)."""
     check_write_options(call.query, "CreateOptions")
-    wanted = read_object(call, served.resource, "v1", "Binding")
+    wanted = await read_object(core, call, served.resource, "v1", "Binding")
     info = call.info
     attributes = Attributes.of(core, call, served, CREATE, wanted, None)
     await core.admission.admit(attributes)

@@ -39,7 +39,7 @@ MANY_BUDGETS = (
 
 async def eviction(core: Core, call: Call, served: Served) -> Outcome:
     """Evict the pod; 201. Raises ApiError (404, 429, 500)."""
-    wanted = read_object(call, served.resource, "policy/v1", "Eviction", also=("policy/v1beta1",))
+    wanted = await read_object(core, call, served.resource, "policy/v1", "Eviction", also=("policy/v1beta1",))
     info = call.info
     name = name_of(wanted)
     if name and name != info.name:

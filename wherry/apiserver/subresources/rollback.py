@@ -20,7 +20,7 @@ KIND = "DeploymentRollback"
 async def rollback(core: Core, call: Call, served: Served) -> Outcome:
     """Note the order in the deployment; 201 with a Status. Raises ApiError (400, 404, 409, 422)."""
     check_write_options(call.query, "CreateOptions")
-    order = read_object(call, served.resource, kind=KIND)
+    order = await read_object(core, call, served.resource, kind=KIND)
     name = order.get("name") or ""
     if name != call.info.name:
         raise bad_request("name in URL does not match name in DeploymentRollback object")

@@ -41,7 +41,7 @@ async def scale(core: Core, call: Call, served: Served) -> Outcome:
         return Outcome(obj=scale_of(served.decode(cached), api_version, paths))
     scales = _scales(resource, api_version)
     replicas_at = _replica_paths(core, resource)
-    write = _write(core, call, resource, scales)
+    write = await _write(core, call, resource, scales)
 
     def produce(live: Object) -> Object:
         before = scale_of(live, api_version, paths)
@@ -69,7 +69,7 @@ async def scale(core: Core, call: Call, served: Served) -> Outcome:
     return Outcome(obj=scale_of(outcome.object, api_version, paths))
 
 
-def _write(core: Core, call: Call, resource: Resource, scales: Resource) -> Callable[[Object], Object]:
+async def _write(core: Core, call: Call, resource: Resource, scales: Resource) -> Callable[[Object], Object]:
     """What the call makes of a Scale, its managedFields kept. Raises ApiError (400, 409, 415, 422)."""
     if call.info.verb == "patch":
         kind = media_type(call.content_type)
@@ -80,7 +80,7 @@ def _write(core: Core, call: Call, resource: Resource, scales: Resource) -> Call
         change = patcher(call, resource, is_own_kind=False)
     else:
         check_write_options(call.query, "UpdateOptions")
-        sent = read_object(call, resource, scales.api_version, KIND)
+        sent = await read_object(core, call, resource, scales.api_version, KIND)
         change = lambda _: sent  # noqa: E731 - the counterpart of a patch
 
     def write(before: Object) -> Object:

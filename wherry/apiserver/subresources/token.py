@@ -31,7 +31,7 @@ async def token(core: Core, call: Call, served: Served) -> Outcome:
     """Issue a token for the service account; 201. Raises ApiError (404, 409, 422)."""
     check_write_options(call.query, "CreateOptions")
     info = call.info
-    request = read_object(call, served.resource, f"{GROUP}/v1", KIND)
+    request = await read_object(core, call, served.resource, f"{GROUP}/v1", KIND)
     cached = served.get(info.namespace, info.name)
     if cached is None:
         raise not_found("serviceaccounts", "", info.name)

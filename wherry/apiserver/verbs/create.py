@@ -13,5 +13,5 @@ from wherry.apiserver.verbs.write import create_object
 async def create(core: Core, call: Call, served: Served) -> Outcome:
     """Store the body as a new object; 201. Raises ApiError (400, 403, 404, 409, 415, 422)."""
     check_write_options(call.query, "CreateOptions")
-    obj = read_object(call, served.resource, is_known=core.registry.knows)
+    obj = await read_object(core, call, served.resource, is_known=core.registry.knows)
     return await create_object(core, call, served, obj)

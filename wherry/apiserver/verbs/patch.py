@@ -14,6 +14,7 @@ import orjson
 
 from wherry.api.resource import Resource
 from wherry.apiserver import ownership
+from wherry.apiserver.beside import beside
 from wherry.apiserver.body import NotAnObject, body_of, findings_in, media_type, private_copy
 from wherry.apiserver.call import Call, Outcome
 from wherry.apiserver.core import Core
@@ -113,7 +114,7 @@ def patcher(call: Call, resource: Resource, *, is_own_kind: bool = True) -> Call
 
 def _read_patch(call: Call) -> Any:
     if not isinstance(call.body, bytes):
-        return private_copy(call.body)
+        return orjson.loads(call.encoded)
     try:
         return body_of(call)
     except NotAnObject as error:
@@ -158,7 +159,7 @@ def _check_patched(call: Call, resource: Resource, patched: Object, live: Object
 async def _apply(core: Core, call: Call, served: Served, rules: Rules) -> Outcome:
     """Create or update, whichever it is in the end: others may create or delete the object meanwhile."""
     resource, info = served.resource, call.info
-    applied = read_applied(call, resource)
+    applied = await beside(core, call, lambda: read_applied(call, resource))
     for _ in range(ATTEMPTS):
         is_there = served.get(info.namespace, info.name) is not None
         try:
@@ -181,7 +182,11 @@ async def _apply_anew(core: Core, call: Call, served: Served, applied: Object) -
         why = f"uid mismatch: the provided object specified uid {uid}, and no existing object was found"
         raise conflict(resource.plural, resource.group, call.info.name, why)
     resets = main_rules(resource).resets
-    merged = _decoded(resource, ownership.apply(core, call, resource, None, applied, resets))
+    merged = await beside(
+        core,
+        call,
+        lambda: _decoded(resource, ownership.apply(core, call, resource, None, applied, resets)),
+    )
     return await create_object(core, call, served, merged, tracks_owners=False)
 
 

@@ -24,7 +24,7 @@ async def update(core: Core, call: Call, served: Served) -> Outcome:
     strategy = served.resource.strategy
     info = call.info
     if strategy.creates_on_update and served.get(info.namespace, info.name) is None:
-        obj = read_replacement(core, call, served)
+        obj = await read_replacement(core, call, served)
         try:
             return await create_object(core, call, served, obj)
         except ApiError as error:
@@ -37,13 +37,13 @@ async def update(core: Core, call: Call, served: Served) -> Outcome:
 async def replace(core: Core, call: Call, served: Served, rules: Rules) -> Outcome:
     """Replace the object by the body under `rules` (main, status ...). Raises ApiError."""
     check_write_options(call.query, "UpdateOptions")
-    body = read_replacement(core, call, served)
+    body = await read_replacement(core, call, served)
     return await update_object(core, call, served, lambda _: private_copy(body), rules)
 
 
-def read_replacement(core: Core, call: Call, served: Served) -> Object:
+async def read_replacement(core: Core, call: Call, served: Served) -> Object:
     """The body, which must name what the path names. Raises ApiError (400)."""
-    obj = read_object(call, served.resource, is_known=core.registry.knows)
+    obj = await read_object(core, call, served.resource, is_known=core.registry.knows)
     set_namespace(call, served.resource, obj)
     check_name(obj, call.info.name)
     return obj

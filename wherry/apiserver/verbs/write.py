@@ -16,6 +16,7 @@ from typing import Any
 from wherry.api.resource import Resource, Strategy
 from wherry.apiserver import encoding, ownership
 from wherry.apiserver.admission.base import CREATE, UPDATE, Attributes
+from wherry.apiserver.beside import beside
 from wherry.apiserver.body import findings_in
 from wherry.apiserver.cacher import Cached
 from wherry.apiserver.call import Call, Outcome
@@ -97,27 +98,35 @@ async def create_object(
     strategy = resource.strategy
     set_namespace(call, resource, obj)
     meta = obj["metadata"]
-    drop_repeated_owners(obj, call.warnings)
     generates = not meta.get("name") and bool(meta.get("generateName")) and strategy.generates_names
     _claim_metadata(core, meta)
     if generates:
         meta["name"] = generate_name(core, served, meta["generateName"], call.info.namespace)
-    strategy.default(obj)
+
+    def prepare() -> None:
+        drop_repeated_owners(obj, call.warnings)
+        strategy.default(obj)
+        if tracks_owners:
+            ownership.track(core, call, resource, None, obj, main_rules(resource).resets)
+        _prepare_new(core, strategy, obj)
+
+    await beside(core, call, prepare)
     attributes = Attributes.of(core, call, served, CREATE, obj, None, name=meta.get("name") or "")
     attributes.has_generated_name = generates
-    if tracks_owners:
-        ownership.track(core, call, resource, None, obj, main_rules(resource).resets)
-    _prepare_new(core, strategy, obj)
     await core.admission.admit(attributes)  # what it adds has no owner, nor what the strategy fills in
     if attributes.is_changed:
         set_namespace(call, resource, obj)
-        _prepare_new(core, strategy, obj)
+        await beside(core, call, lambda: _prepare_new(core, strategy, obj))
         generates = generates and obj["metadata"]["name"] == attributes.name
         attributes.name = obj["metadata"].get("name") or ""
-    drop_repeated_owners(obj, call.warnings, after_admission=True)
-    refuse_invalid(resource, obj, first_errors(lambda: strategy.validate(obj, None)))
+
+    def judge() -> None:
+        drop_repeated_owners(obj, call.warnings, after_admission=True)
+        refuse_invalid(resource, obj, first_errors(lambda: strategy.validate(obj, None)))
+        call.warnings.extend(strategy.warnings(obj, None))
+
+    await beside(core, call, judge)
     attributes.has_generated_name = False
-    call.warnings.extend(strategy.warnings(obj, None))
     await core.admission.validate(attributes)
     return await _carry_out(attributes, _create_reserved(core, call, served, attributes, obj, generates))
 
@@ -183,7 +192,7 @@ async def _store_new(core: Core, call: Call, served: Served, obj: Object, genera
             if call.is_dry_run:
                 return Outcome(obj=obj, status=201)
             try:
-                data = encoding.encode_stored(served.to_storage(obj))
+                data = await beside(core, call, lambda: encoding.encode_stored(served.to_storage(obj)))
                 with core.storing("create", resource):
                     entry = await served.store.create(key, data, ttl_s=resource.ttl_s)
             except KeyExists:
@@ -259,12 +268,17 @@ async def update_object(
     resource, info = served.resource, call.info
     # A webhook may itself write the object it is asked about: nobody may hold the turn meanwhile.
     asks = core.admission.concerned(core, resource, info.subresource, UPDATE).asks_outside
+
+    async def attempt(cached: Cached) -> Outcome:
+        call.stored_bytes = cached.served_bytes
+        return await write_over(core, call, served, cached, produce, rules)
+
     async with nullcontext() if asks else core.turns.of(resource.key(info.namespace, info.name)):
         return await rewrite(
             served,
             info.namespace,
             info.name,
-            lambda cached: write_over(core, call, served, cached, produce(served.decode(cached)), rules),
+            attempt,
             attempts=UNORDERED_ATTEMPTS if asks else ATTEMPTS,
         )
 
@@ -272,53 +286,70 @@ async def update_object(
 _ZEROS = (b"[]", b"{}", b'""', b":false", b":0,", b":0}")
 
 
-def stored_object(served: Served, cached: Cached) -> Object:
+def stored_object(served: Served, data: bytes) -> Object:
     """The stored object as what is sent today would be read: rid of zeros, and with its defaults.
 
     Who wrote it may have kept zeros (an earlier version of this server, another API server): held against a
     new object that says the same, they would look like changes. Upstream decodes both alike, too.
     """
-    old, resource = served.decode(cached), served.resource
-    if resource.custom is None and any(zero in cached.data for zero in _ZEROS):
+    old, resource = served.read(data), served.resource
+    if resource.custom is None and any(zero in data for zero in _ZEROS):
         findings_in(old, resource)
         resource.strategy.default(old)
     return old
 
 
 async def write_over(
-    core: Core, call: Call, served: Served, cached: Cached, new: Object, rules: Rules
+    core: Core,
+    call: Call,
+    served: Served,
+    cached: Cached,
+    produce: Callable[[Object], Object],
+    rules: Rules,
 ) -> Outcome:
-    """Replace the stored `cached` by `new`. Raises ApiError, and Overtaken when it was."""
+    """Replace the stored `cached` by what `produce` makes of it. Raises ApiError, Overtaken when it was."""
     resource = served.resource
     strategy = resource.strategy
-    old = stored_object(served, cached)
-    _check_preconditions(resource, cached, old, new, is_put=call.info.verb == "update")
-    _keep_metadata(new["metadata"], old["metadata"])
-    if call.info.verb == "update":
-        drop_repeated_owners(new, call.warnings)
-    strategy.default(new)
+    data, now = cached.data, core.timestamp()
+
+    def prepare() -> tuple[Object, Object]:
+        new, old = produce(served.read(data)), stored_object(served, data)
+        _check_preconditions(resource, cached, old, new, is_put=call.info.verb == "update")
+        _keep_metadata(new["metadata"], old["metadata"])
+        if call.info.verb == "update":
+            drop_repeated_owners(new, call.warnings)
+        strategy.default(new)
+        if rules.tracks_owners:
+            ownership.track(core, call, resource, old, new, rules.resets)
+        rules.prepare(new, old)
+        strategy.stamp(new, old, now)
+        return new, old
+
+    new, old = await beside(core, call, prepare)
     attributes = Attributes.of(core, call, served, UPDATE, new, old, cached=cached)
-    if rules.tracks_owners:
-        ownership.track(core, call, resource, old, new, rules.resets)
-    now = core.timestamp()
-    rules.prepare(new, old)
-    strategy.stamp(new, old, now)
     if rules.lens is not None:
         attributes.obj, attributes.old = rules.lens.show(new), rules.lens.show(old)
     await core.admission.admit(attributes)
     if rules.lens is not None:
         rules.lens.take(new, attributes.obj or {})
-    elif attributes.is_changed:
-        _keep_metadata(new["metadata"], old["metadata"])
-        rules.prepare(new, old)
-        strategy.stamp(new, old, now)
-    drop_repeated_owners(new, call.warnings, after_admission=True)
-    new["metadata"]["resourceVersion"] = old["metadata"]["resourceVersion"]
-    refuse_invalid(resource, new, first_errors(lambda: rules.validate(new, old)))
-    call.warnings.extend(strategy.warnings(new, old))
+
+    def judge() -> None:
+        if rules.lens is None and attributes.is_changed:
+            _keep_metadata(new["metadata"], old["metadata"])
+            rules.prepare(new, old)
+            strategy.stamp(new, old, now)
+        drop_repeated_owners(new, call.warnings, after_admission=True)
+        new["metadata"]["resourceVersion"] = old["metadata"]["resourceVersion"]
+        refuse_invalid(resource, new, first_errors(lambda: rules.validate(new, old)))
+        call.warnings.extend(strategy.warnings(new, old))
+
+    def is_the_same() -> bool:
+        forget_new_times(new, old)
+        return is_identical(new, old)
+
+    await beside(core, call, judge)
     await core.admission.validate(attributes)
-    forget_new_times(new, old)
-    if is_identical(new, old):
+    if await beside(core, call, is_the_same):
         return Outcome(data=served.data(cached))
     if call.is_dry_run:
         return Outcome(obj=new)

@@ -34,6 +34,11 @@ _OF_A_FUNCTION = re.compile(
     r"Check function arguments and their types\.",
     re.DOTALL,
 )
+_CALLED = {
+    name: [pair for pair in FUNCTIONS.items() if pair[0].rpartition(".")[2] == name]
+    for name in {full.rpartition(".")[2] for full in FUNCTIONS}
+}
+"""The functions by the name they are called by, which some share."""
 _FAILURES = (ValueError, TypeError, KeyError, IndexError, RuntimeError, ArithmeticError)
 
 
@@ -91,7 +96,7 @@ class _Form:
         self.rewritten = rewritten
         self.program = library.compile(rewritten.text)
         self.functions = frozenset(self.program.functions())
-        self._used = [pair for pair in FUNCTIONS.items() if pair[0].rpartition(".")[2] in self.functions]
+        self._used = [pair for name in self.functions for pair in _CALLED.get(name, ())]
 
     def called(self, budget: Budget, more: Mapping[str, Callable[..., Any]]) -> dict[str, Callable[..., Any]]:
         """What the expression calls, each function paying from `budget`."""

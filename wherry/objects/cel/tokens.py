@@ -5,6 +5,8 @@ from __future__ import annotations
 import re
 from typing import NamedTuple
 
+from wherry.kit.remembered import remembered
+
 _TOKEN = re.compile(
     r"""(?P<space>\s+|//[^\n]*)
     |(?P<string>(?:[rR][bB]?|[bB][rR]?)?(?:\"\"\"(?:\\.|[^\\])*?\"\"\"|'''(?:\\.|[^\\])*?'''
@@ -40,6 +42,12 @@ class Token(NamedTuple):
 
 def tokens_of(source: str) -> list[Token]:
     """All tokens, spaces too. Raises TokenError."""
+    return list(_tokens_of(source))
+
+
+@remembered(64)
+def _tokens_of(source: str) -> tuple[Token, ...]:
+    """The same: whoever compiles an expression looks at its tokens several times."""
     found: list[Token] = []
     at = 0
     while at < len(source):
@@ -48,7 +56,7 @@ def tokens_of(source: str) -> list[Token]:
             raise TokenError(syntax_error(source, at, f"token recognition error at: '{source[at]}'"))
         found.append(Token(match.lastgroup, match[0], at))
         at = match.end()
-    return found
+    return tuple(found)
 
 
 def syntax_error(source: str, at: int, what: str) -> str:

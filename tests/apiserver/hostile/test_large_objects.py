@@ -1,0 +1,170 @@
+"""The largest objects of every kind, legal and just illegal: while they are judged, others are answered.
+
+Each list and map of each type is grown to what a store takes, where judging costs most to what a body may be;
+in a second, smaller one the last item is spoilt, which is found when all before it were looked at. How long a
+ticker waits meanwhile is measured as in `test_ticker`. The quick test takes those that cost most, a tenth as
+large.
+"""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Iterator
+from contextlib import asynccontextmanager, suppress
+from functools import lru_cache, partial
+from typing import Any
+
+import orjson
+import pytest
+
+from tests.apiserver.hostile.test_ticker import LONGEST_WAIT_S, Heavy, ask, longest_wait
+from tests.apiserver.rig import Rig, config_map, running
+from tests.growth.places import Place, first_of_each
+from tests.growth.test_kinds import KINDS, fresh
+from wherry.api.core.config_maps import CONFIG_MAPS
+from wherry.api.core.namespaces import NAMESPACES
+from wherry.api.core.service_accounts import SERVICE_ACCOUNTS
+from wherry.api.resource import Resource
+from wherry.objects.errors import ApiError
+from wherry.objects.meta import Object
+
+LARGEST_BODY, LARGEST_STORED = 3_000_000, 1_500_000
+"""A little less than the limit of bodies, 3 MiB, and than what etcd takes."""
+QUICK = LARGEST_BODY // 10
+SPOILT = 2
+"""The spoilt object is so many times smaller: what is refused costs no more than what is taken."""
+TRIES = 3
+DEAR = (
+    "spec.versions.0.schema.openAPIV3Schema.x-kubernetes-validations",
+    "spec.versions.0.schema.openAPIV3Schema.allOf",
+    "spec.variables",
+    "status.capacity",
+    "spec.podCIDRs",
+    "aggregationRule.clusterRoleSelectors",
+    "spec.ingress.0.from",
+    "spec.limits.0.max",
+)
+"""Places that took a second and more each when they were judged on the loop."""
+_UNMET = (
+    "runtimeClassName",
+    "priorityClassName",
+    "priority",
+    "preemptionPolicy",
+    "serviceAccountName",
+    "serviceAccount",
+)
+"""Fields that name what is not there: admission would refuse the pod before much is done."""
+
+
+def grown(resource: Resource, place: Place, size: int) -> Object:
+    """The kind's object with so many different items there that it weighs about `size` bytes."""
+    few = 200
+    start = len(orjson.dumps(fresh(resource)()))
+    each = (len(orjson.dumps(place.with_many(fresh(resource)(), few))) - start) / few
+    obj = place.with_many(fresh(resource)(), max(1, int((size - start) / max(each, 1))))
+    obj.update(apiVersion=resource.api_version, kind=resource.kind)
+    if isinstance(spec := obj.get("spec"), dict) and resource.kind == "Pod":
+        for field in _UNMET:
+            spec.pop(field, None)
+    return obj
+
+
+def spoilt(obj: Object, place: Place) -> Object:
+    """The same object, with every text of the last item there made one no rule lets pass."""
+    held: Any = obj
+    for step in place.path[:-1]:
+        held = held[step]
+    many = held[place.path[-1]]
+    if isinstance(many, list):
+        return place.with_value(obj, [*many[:-1], _wrong(many[-1])])
+    *_, last = many
+    return place.with_value(obj, {**many, last: _wrong(many[last]), "-\n": _wrong(many[last])})
+
+
+def _wrong(value: Any) -> Any:
+    match value:
+        case dict():
+            return {key: _wrong(item) for key, item in value.items()}
+        case list():
+            return [_wrong(item) for item in value]
+        case str():
+            return "-\n"
+    return value
+
+
+def path_of(resource: Resource, namespace: str) -> str:
+    """Where objects of the kind are created."""
+    start = f"/apis/{resource.group}/{resource.version}" if resource.group else f"/api/{resource.version}"
+    return (
+        f"{start}/namespaces/{namespace}/{resource.plural}"
+        if resource.namespaced
+        else f"{start}/{resource.plural}"
+    )
+
+
+def requests(resource: Resource, place: Place, size: int) -> Iterator[tuple[str, Heavy]]:
+    """The requests with the largest objects of one place."""
+    legal = grown(resource, place, size)
+    path = path_of(resource, legal["metadata"].get("namespace") or "default")
+    smaller = grown(resource, place, size // SPOILT)
+    for name, obj in (("legal", legal), ("spoilt", spoilt(smaller, place))):
+        yield f"{place} {name}", Heavy("POST", f"{path}?dryRun=All", orjson.dumps(obj))
+
+
+@asynccontextmanager
+async def prepared(resource: Resource) -> AsyncIterator[Rig]:
+    """A server with what the kind's object needs around it."""
+    namespace = fresh(resource)()["metadata"].get("namespace") or "default"
+    async with running() as rig:
+        for kind, obj in (
+            (NAMESPACES, {"metadata": {"name": namespace}}),
+            (SERVICE_ACCOUNTS, {"metadata": {"name": "default", "namespace": namespace}}),
+        ):
+            with suppress(ApiError):  # it may be there already
+                await rig.admin.create(kind, obj)
+        await rig.admin.create(CONFIG_MAPS, config_map("tick"))
+        yield rig
+
+
+async def waits_over(resource: Resource, chosen: list[Place], size: int | None = None) -> dict[str, str]:
+    """Which of the requests kept a ticker waiting too long; without a `size` the largest are sent."""
+    long: dict[str, str] = {}
+    async with prepared(resource) as rig:
+        for place in chosen:
+            largest = LARGEST_BODY if str(place) in DEAR else LARGEST_STORED
+            for name, what in requests(resource, place, size or largest):
+                for _ in range(TRIES):  # a busy machine is given two more chances
+                    wait = await longest_wait(rig, partial(ask, rig, what))
+                    if wait <= LONGEST_WAIT_S:
+                        break
+                else:
+                    long[name] = f"{wait * 1000:.0f} ms"
+    return long
+
+
+@lru_cache(1)
+def all_places() -> dict[Resource, list[Place]]:
+    """Every list and map, each field of each type once, by the kind they are looked at in."""
+    found = first_of_each(KINDS, lambda resource: fresh(resource)())
+    lists = {
+        resource: [place for place in chosen if not place.is_text]
+        for resource, chosen in found.items()
+        if "create" in resource.verbs
+    }
+    return {resource: chosen for resource, chosen in lists.items() if chosen}
+
+
+def _name(resource: Resource) -> str:
+    return f"{resource.api_version} {resource.kind}"
+
+
+async def test_nobody_waits_for_the_dearest_objects() -> None:
+    for resource, chosen in all_places().items():
+        dear = [place for place in chosen if str(place) in DEAR and "beta" not in resource.version]
+        if dear:
+            assert await waits_over(resource, dear, QUICK) == {}
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("resource", all_places(), ids=_name)
+async def test_nobody_waits_for_a_largest_object(resource: Resource) -> None:
+    assert await waits_over(resource, all_places()[resource]) == {}
