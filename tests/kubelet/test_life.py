@@ -103,7 +103,16 @@ async def test_lost_sandbox_is_made_anew(made: Node) -> None:
     status = await made.until("web", lambda s: s.get("podIP") not in (None, first["podIP"]))
     await made.ready("web")
     assert len(status["podIPs"]) == 1
+    assert len(made.runtime.networks) == 1, "the lost one's address is given back"
     await made.said("SandboxChanged", "Pod sandbox changed, it will be killed and re-created.")
+
+
+async def test_a_pod_that_ends_with_its_sandbox_lost_keeps_no_address(made: Node) -> None:
+    await made.create("web", restartPolicy="Never")
+    await made.ready("web")
+    made.runtime.lose_sandbox((await made.runtime.sandboxes())[0].id)
+    await made.until("web", lambda s: s["phase"] == "Failed")
+    await eventually(lambda: made.runtime.networks == set())
 
 
 async def test_failing_pull_backs_off_then_succeeds(made: Node) -> None:

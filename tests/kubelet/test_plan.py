@@ -118,7 +118,7 @@ CASES: list[tuple[str, Object, Observation, dict[str, Any]]] = [
         "sandbox lost",
         make_pod(WEB),
         seen(ended("web", 137), boxes=(sandbox(ready=False),)),
-        {"new": True, "start": [("web", 1)]},
+        {"new": True, "stale": ["s0"], "start": [("web", 1)]},
     ),
     (
         "sandbox without address",

@@ -1,7 +1,7 @@
 """A network of a test's own for a whole cluster: uplink, firewall and mounts apart from the machine's.
 
-A process that sleeps holds the namespaces; `inside` leads commands into them. Cgroups and processes are
-the machine's.
+A process that sleeps holds the namespaces; `inside` leads commands into them. Cgroups are the
+machine's, and processes unless asked for otherwise.
 """
 
 from __future__ import annotations
@@ -36,11 +36,13 @@ class Surroundings:
     """Namespaces held by the process `pid`."""
 
     pid: int
+    has_processes: bool = False
 
     @property
     def inside(self) -> tuple[str, ...]:
         """What to put before a command."""
-        return ("nsenter", f"--target={self.pid}", "--net", "--mount")
+        more = ("--pid",) if self.has_processes else ()
+        return ("nsenter", f"--target={self.pid}", "--net", "--mount", *more)
 
     def run(self, *command: str, stdin: str = "") -> str:
         """Run a command inside, which must succeed; what it printed."""
@@ -64,14 +66,21 @@ class Surroundings:
 
 
 @contextmanager
-def surroundings(directory: Path) -> Iterator[Surroundings]:
-    """New and empty surroundings while the block lasts; `directory` is one to mount on for a moment."""
-    command = ["unshare", "--net", "--mount", "--propagation=private", "sh", "-c", SETUP, str(directory)]
+def surroundings(directory: Path, *, own_processes: bool = False) -> Iterator[Surroundings]:
+    """New and empty surroundings while the block lasts; `directory` is one to mount on for a moment.
+
+    With `own_processes` those inside are numbered apart, and all of them are killed at the end.
+    """
+    options = ["--net", "--mount", "--propagation=private"]
+    if own_processes:
+        options += ["--pid", "--fork", "--mount-proc", "--kill-child"]
+    command = ["unshare", *options, "sh", "-c", SETUP, str(directory)]
     holder = subprocess.Popen(command, stdout=subprocess.PIPE, text=True)
     try:
         assert holder.stdout is not None
         assert holder.stdout.readline() == "ready\n"
-        yield Surroundings(holder.pid)
+        children = Path(f"/proc/{holder.pid}/task/{holder.pid}/children").read_text().split()
+        yield Surroundings(int(children[0]) if own_processes else holder.pid, own_processes)
     finally:
         holder.kill()
         holder.communicate()

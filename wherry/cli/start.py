@@ -8,7 +8,7 @@ import typer
 
 from wherry.cli.options import DataDir, Name, select_existing
 from wherry.cli.terminal import Steps, say
-from wherry.cli.up import bring_up
+from wherry.cli.up import bring_up, start_at_boot
 
 
 def start(
@@ -25,3 +25,4 @@ def start(
     lifecycle = select_existing(name, data_dir)
     bring_up(lifecycle, wait, Steps())
     say(f"Cluster {name} is up: {lifecycle.config.server_url}")
+    say(f"  At boot     {start_at_boot(lifecycle)}")

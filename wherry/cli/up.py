@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shlex
 from contextlib import suppress
 from typing import Annotated
 
@@ -19,6 +20,7 @@ from wherry.cli.failures import (
 from wherry.cli.options import ConfigFile, DataDir, Name, Output, RuntimeConfig, check_output, select
 from wherry.cli.status import describe
 from wherry.cli.terminal import Steps, print_json, say
+from wherry.cluster.boot import BootFailure, start_command
 from wherry.cluster.caller import find_caller
 from wherry.cluster.config import ClusterConfig
 from wherry.cluster.kubeconfig import KubeconfigError, user_kubeconfig
@@ -72,6 +74,7 @@ def up(
     lifecycle = select(name, data_dir, config, flags)
     bring_up(lifecycle, wait, Steps(not as_json))
     if as_json:
+        start_at_boot(lifecycle)
         print_json(describe(lifecycle))
     else:
         _say_summary(lifecycle)
@@ -116,6 +119,19 @@ def bring_up(lifecycle: Lifecycle, wait_s: float, steps: Steps) -> None:
         raise
 
 
+def start_at_boot(lifecycle: Lifecycle) -> str:
+    """Have a cluster that runs started at boot; in one line, how that stands."""
+    boot = lifecycle.boot
+    if not boot.is_possible():
+        command = shlex.join(start_command(lifecycle.config.name, lifecycle.paths))
+        return f"not started (no systemd); with cron: @reboot {command}"
+    try:
+        boot.install(os.environ)
+    except BootFailure as error:
+        return f"not started: {error}"
+    return f"started by {boot.unit}"
+
+
 def _refuse(problems: list[Problem]) -> None:
     if problems:
         raise Failure("; ".join(problem.message for problem in problems), EXIT_CODES[problems[0].kind])
@@ -128,6 +144,7 @@ def _say_summary(lifecycle: Lifecycle) -> None:
     say(f"  Data        {lifecycle.paths.data}")
     theirs = user_kubeconfig(os.environ, find_caller(os.environ))
     say(f"  Context     {config.context}, in {theirs.path}")
+    say(f"  At boot     {start_at_boot(lifecycle)}")
     for warning in lifecycle.warnings():
         say(f"  Warning     {warning}")
     say("Try next:")

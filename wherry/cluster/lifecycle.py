@@ -18,6 +18,7 @@ from pathlib import Path
 
 from wherry.cluster import kubeconfig
 from wherry.cluster.addresses import node_ip
+from wherry.cluster.boot import BootFailure, BootUnit
 from wherry.cluster.clusters import Machine, with_node_name
 from wherry.cluster.components import COMPONENTS, ready_facts
 from wherry.cluster.config import ClusterConfig, dump_config, read_config_file
@@ -51,6 +52,8 @@ class EndFailed(Exception):
 def _resisting() -> Iterator[None]:
     try:
         yield
+    except BootFailure as error:
+        raise EndFailed(str(error)) from error
     except OSError as error:
         where = f": {error.filename}" if error.filename else ""
         raise EndFailed(f"{error.strerror or error}{where}") from error
@@ -63,6 +66,13 @@ class Lifecycle:
     machine: Machine
     config: ClusterConfig
     paths: ClusterPaths
+    root: Path = Path("/")
+    """What stands before `/etc` and `/run` of systemd."""
+
+    @property
+    def boot(self) -> BootUnit:
+        """What starts the cluster when the machine boots."""
+        return BootUnit(name=self.config.name, paths=self.paths, root=self.root)
 
     def exists(self) -> bool:
         """Whether the cluster was made already."""
@@ -198,7 +208,7 @@ class Lifecycle:
                 record.terminate(STOP_GRACE_S)
 
     def tear_down(self) -> None:
-        """Stop, then end every container and take back mounts, interfaces, routes and rules.
+        """Stop, then end every container and take back mounts, interfaces, routes, rules and the boot unit.
 
         Raises EndFailed for what resists.
         """
@@ -211,6 +221,7 @@ class Lifecycle:
                 detach_mounts(self.paths)
         with _resisting():
             remove_tree(self.paths.run)
+            self.boot.remove()
 
     def delete(self) -> None:
         """Stop, forget keys and store, tear down, then forget all other data. Raises EndFailed.

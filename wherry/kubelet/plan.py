@@ -132,8 +132,8 @@ def _needs_sandbox(pod: Object, seen: Observation, plan: Plan) -> bool:
     )
     if not broken:
         return False
-    if newest.ready:
-        plan.stale_sandboxes.insert(0, newest.id)
+    # One that died by itself still has its address and host ports: they are given back when it is stopped.
+    plan.stale_sandboxes = [sandbox.id for sandbox in seen.sandboxes]
     plan.new_sandbox = True
     return True
 
@@ -141,11 +141,11 @@ def _needs_sandbox(pod: Object, seen: Observation, plan: Plan) -> bool:
 def _plan_fresh_start(pod: Object, seen: Observation, plan: Plan) -> None:
     """Everything starts over in a new sandbox, unless the pod has done its work."""
     if restart_policy(pod) == "Never" and plan.sandbox_attempt > 0 and seen.containers:
-        plan.new_sandbox, plan.finish = False, True
+        plan.new_sandbox, plan.stale_sandboxes, plan.finish = False, [], True
         return
     wanted = [c for c in regular_containers(pod) if not _is_done(pod, seen, c)]
     if not wanted:
-        plan.new_sandbox, plan.finish = False, True
+        plan.new_sandbox, plan.stale_sandboxes, plan.finish = False, [], True
         return
     first = init_containers(pod)[:1]
     kind = "init" if first else "regular"

@@ -59,6 +59,8 @@ class FakeRuntime:
         self.reopened: list[str] = []
         self.image_directory = ""
         self.usages: dict[str, dict[str, int]] = {}
+        self.networks: set[str] = set()
+        """The sandboxes that have an address; one that dies keeps it until it is stopped."""
         self.silent = False
         self.on_start: Callable[[ContainerSpec], int | None] = lambda _: None
         self.current_status = RuntimeStatus(True, True, "", "containerd", "1.0-fake")
@@ -72,6 +74,7 @@ class FakeRuntime:
         number = next(self._ids)
         sandbox_id = f"sandbox{number}"
         self.sandbox_specs[sandbox_id] = spec
+        self.networks.add(sandbox_id)
         self._sandboxes[sandbox_id] = Sandbox(
             sandbox_id,
             spec.name,
@@ -89,6 +92,7 @@ class FakeRuntime:
     async def stop_sandbox(self, sandbox_id: str) -> None:
         await self._enter("stop_sandbox")
         self.lose_sandbox(sandbox_id)
+        self.networks.discard(sandbox_id)
 
     async def remove_sandbox(self, sandbox_id: str) -> None:
         await self._enter("remove_sandbox")
@@ -100,6 +104,7 @@ class FakeRuntime:
         for container in [c for c in self._containers.values() if c.sandbox_id == sandbox_id]:
             del self._containers[container.id]
         del self._sandboxes[sandbox_id]
+        self.networks.discard(sandbox_id)
         self._tell("deleted", sandbox_id, sandbox.uid)
 
     async def sandboxes(self, pod_uid: str = "") -> list[Sandbox]:

@@ -27,11 +27,13 @@ class Remover:
         self._remains = Remains(context.config, context.volumes, context.cgroups)
 
     async def stop(self, pod: Object, seen: Observation, ips: Sequence[str], grace_s: int) -> None:
-        """Stop all containers within `grace_s` seconds, then the sandboxes. Raises RuntimeFailure."""
+        """Stop all containers within `grace_s` seconds, then the sandboxes. Raises RuntimeFailure.
+
+        Sandboxes that died by themselves too: they still have addresses and host ports.
+        """
         await self._stopper.stop_all(pod, seen.running(), ips, grace_s)
         for sandbox in seen.sandboxes:
-            if sandbox.ready:
-                await self._context.runtime.stop_sandbox(sandbox.id)
+            await self._context.runtime.stop_sandbox(sandbox.id)
 
     async def free(self, pod: Object) -> None:
         """Give volumes, watches and the cgroup back. Raises OSError."""
