@@ -186,3 +186,15 @@ async def test_a_burst_of_drops_is_one_line_a_second(
     for _ in range(QUEUE_LIMIT + 1):
         recorder.event(POD, NORMAL, "Pulled", "x")
     assert "500 dropped" in caplog.text
+
+
+async def test_two_components_may_speak_in_the_same_nanosecond(
+    server: FakeTransport, clock: FakeClock
+) -> None:
+    recorders = [EventRecorder(Client(server), clock, component) for component in ("scheduler", "kubelet")]
+    for recorder in recorders:
+        recorder.event(POD, NORMAL, "Happened", "something happened")
+    await settle()
+    assert {event["source"]["component"] for event in stored(server)} == {"scheduler", "kubelet"}
+    for recorder in recorders:
+        await recorder.close()

@@ -168,7 +168,7 @@ class ApiServer:
         self._kubernetes = KubernetesService(core, starter, config.advertise_address, port)
         if not is_founded:
             await bootstrap(core, starter, self._kubernetes)
-        self._kubernetes.follow()
+        await self._kubernetes.follow()
         client = Client(self.local_transport(LOOPBACK), field_manager="kube-apiserver")
         self._hooks.finish(BOOTSTRAP_HOOKS)
         self._custom = CustomResources(core, starter, core.aggregator.registry_changed)

@@ -27,6 +27,7 @@ NORMAL = "Normal"
 WARNING = "Warning"
 
 QUEUE_LIMIT = 1000
+NAMES_TRIED = 10
 TRIES = 4
 RETRY_S = 1.0
 MESSAGE_LIMIT = 1024
@@ -189,6 +190,22 @@ class EventRecorder:
                     raise
             else:
                 return occurrence.name
-        created = await self._client.create(EVENTS, event)
-        name: str = created["metadata"]["name"]
-        return name
+        return await self._create(event)
+
+    async def _create(self, event: Object) -> str:
+        """Create the event; the name it has. Another component's may have been made in the same nanosecond,
+
+        which simulated time makes likely: then the next name is taken.
+        """
+        about, _, stamp = event["metadata"]["name"].rpartition(".")
+        for later in range(NAMES_TRIED):
+            name = f"{about}.{int(stamp, 16) + later:x}"
+            event["metadata"]["name"] = name
+            try:
+                await self._client.create(EVENTS, event)
+            except ApiError as error:
+                if error.reason != "AlreadyExists" or later == NAMES_TRIED - 1:
+                    raise
+            else:
+                return name
+        raise AssertionError("unreachable")

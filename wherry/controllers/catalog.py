@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from wherry.controllers.base import Controller
 from wherry.controllers.cluster_role_aggregation import ClusterRoleAggregation
 from wherry.controllers.deployment.controller import Deployments
@@ -22,6 +24,31 @@ from wherry.controllers.resourcequota.controller import ResourceQuotas
 from wherry.controllers.root_ca import RootCa
 from wherry.controllers.service_account import ServiceAccounts
 from wherry.controllers.service_account_tokens import ServiceAccountTokens
+
+EVERY = "*"
+OFF = "-"
+
+
+def choose_controllers(names: Sequence[str]) -> tuple[type[Controller], ...]:
+    """The controllers of these names (with or without "-controller"), as upstream's `--controllers` has it.
+
+    "*" stands for all, "-name" takes one out. Raises ValueError for a name that is none.
+    """
+    known = {spelt: kind for kind in CONTROLLERS for spelt in _spellings(kind.name)}
+    for name in names:
+        if name != EVERY and name.removeprefix(OFF) not in known:
+            listed = ", ".join(sorted(kind.name for kind in CONTROLLERS))
+            raise ValueError(f"{name.removeprefix(OFF)!r} is not a known controller; known: {listed}")
+    off = {known[name.removeprefix(OFF)] for name in names if name.startswith(OFF)}
+    on = {known[name] for name in names if name != EVERY and not name.startswith(OFF)}
+    wanted = set(CONTROLLERS) if EVERY in names else on
+    return tuple(kind for kind in CONTROLLERS if kind in wanted - off or kind in on)
+
+
+def _spellings(name: str) -> tuple[str, str]:
+    bare = name.removesuffix("-controller")
+    return bare, f"{bare}-controller"
+
 
 CONTROLLERS: tuple[type[Controller], ...] = (
     # What pods need before they can start comes first.

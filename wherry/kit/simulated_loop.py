@@ -98,6 +98,10 @@ class SimulatedLoop(asyncio.SelectorEventLoop):
         """The wall clock: an aware datetime in UTC."""
         return self._began + timedelta(seconds=self.time())
 
+    def set_wall(self, now: datetime) -> None:
+        """Somebody sets the wall clock; no timer notices."""
+        self._began = now - timedelta(seconds=self.time())
+
     def follow_real_time(self) -> None:
         """Go on by the machine's clock from here, for whoever is outside and cannot be simulated."""
         if self._real_since is None:
@@ -150,9 +154,13 @@ class SimulatedLoop(asyncio.SelectorEventLoop):
         while not condition():
             if self.time() >= end:
                 return False
-            await self._reach(end, is_step=True)
-            await self.idle()
+            await self.step(end)
         return True
+
+    async def step(self, end: float) -> None:
+        """Move on to the next timer, but not past `end` (as `time` counts), and let happen what falls due."""
+        await self._reach(end, is_step=True)
+        await self.idle()
 
     async def _reach(self, moment: float, *, is_step: bool = False) -> None:
         target = _Target(moment, is_step, self.create_future())

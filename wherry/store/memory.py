@@ -8,7 +8,8 @@ from __future__ import annotations
 import heapq
 from bisect import bisect_left, bisect_right, insort
 from collections import deque
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
 
 from wherry.kit.clock import Clock
 from wherry.store.alarm import Alarm
@@ -28,6 +29,19 @@ from wherry.store.retention import History, Retention
 from wherry.store.writes import Write, apply_write, size_of, written
 
 
+@dataclass(frozen=True, slots=True)
+class Image:
+    """What a store held at one moment. Entries are shared, never copied: they do not change."""
+
+    retention: Retention
+    current: Mapping[str, Entry]
+    keys: Sequence[str]
+    log: Sequence[Event]
+    expiries: Sequence[tuple[float, str, int]]
+    revision: int
+    compacted: int
+
+
 class MemoryStore:
     """A `base.Store` over dicts. `retention` says how much history stays."""
 
@@ -45,19 +59,35 @@ class MemoryStore:
         self._retention = retention or Retention()
         self._history = History(self._retention, clock, self._forget)
 
-    def copy(self, clock: Clock) -> MemoryStore:
-        """A store of its own under `clock`, with what this one holds and remembers; watches stay here."""
-        made = MemoryStore(clock, retention=self._retention)
-        made._current = dict(self._current)
-        made._keys = list(self._keys)
-        made._log = deque(self._log)
-        made._revision = self._revision
-        made._compacted = self._compacted
-        made._expiries = list(self._expiries)
+    def image(self) -> Image:
+        """What this store holds and remembers now."""
+        return Image(
+            self._retention,
+            dict(self._current),
+            tuple(self._keys),
+            tuple(self._log),
+            tuple(self._expiries),
+            self._revision,
+            self._compacted,
+        )
+
+    @classmethod
+    def from_image(cls, image: Image, clock: Clock) -> MemoryStore:
+        """A store of its own under `clock` that begins with `image`."""
+        made = cls(clock, retention=image.retention)
+        made._current = dict(image.current)
+        made._keys = list(image.keys)
+        made._log = deque(image.log)
+        made._expiries = list(image.expiries)
+        made._revision, made._compacted = image.revision, image.compacted
         if made._expiries:
             made._alarm.set_in(made._expiries[0][0] - clock.now().timestamp())
         made._history.start(made._compacted, made._revision)
         return made
+
+    def copy(self, clock: Clock) -> MemoryStore:
+        """A store of its own under `clock`, with what this one holds and remembers; watches stay here."""
+        return self.from_image(self.image(), clock)
 
     @property
     def revision(self) -> int:

@@ -49,8 +49,9 @@ class KubernetesService:
         await self._put_right(SERVICES, wanted, {"spec": lambda spec: {**spec, **_ports(wanted)}})
         await self._reconcile_endpoints()
 
-    def follow(self) -> None:
+    async def follow(self) -> None:
         """From now on do so again whenever one of the objects changes."""
+        await self._parts.registry.open(FOLLOWED)
         self._feeds = [
             self._parts.registry.follow(resource, self._changed, self._repeater.poke) for resource in FOLLOWED
         ]

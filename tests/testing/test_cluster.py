@@ -1,0 +1,267 @@
+"""A cluster in a test does what a cluster does, in simulated time."""
+
+from __future__ import annotations
+
+import ssl
+import threading
+import urllib.request
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+
+from wherry.objects.errors import ApiError
+from wherry.testing import (
+    AsyncCluster,
+    BackwardsError,
+    ClosedError,
+    Cluster,
+    ManifestError,
+    SettingsError,
+    UnknownKindError,
+    WaitTimeoutError,
+    WrongThreadError,
+)
+
+WEB = """
+apiVersion: apps/v1
+kind: Deployment
+metadata: {name: web}
+spec:
+  replicas: 2
+  selector: {matchLabels: {app: web}}
+  template:
+    metadata: {labels: {app: web}}
+    spec:
+      containers: [{name: c, image: nginx}]
+"""
+WIDGETS = """
+apiVersion: apiextensions.k8s.io/v1
+kind: CustomResourceDefinition
+metadata: {name: widgets.example.org}
+spec:
+  group: example.org
+  scope: Namespaced
+  names: {plural: widgets, singular: widget, kind: Widget}
+  versions:
+  - name: v1
+    served: true
+    storage: true
+    schema:
+      openAPIV3Schema:
+        type: object
+        properties: {spec: {type: object, properties: {size: {type: integer}}}}
+"""
+WIDGET = {"apiVersion": "example.org/v1", "kind": "Widget", "metadata": {"name": "w"}, "spec": {"size": 1}}
+
+
+def test_what_follows_has_happened_when_a_call_returns() -> None:
+    with Cluster() as c:
+        c.apply(WEB)
+        pods = c.client.list("pods")
+        assert len(pods) == 2
+        assert {pod["metadata"]["ownerReferences"][0]["kind"] for pod in pods} == {"ReplicaSet"}
+        c.client.delete("deploy", "web")
+        assert c.client.list("pods") == []
+
+
+def test_a_namespace_goes_with_all_that_is_in_it() -> None:
+    with Cluster() as c:
+        c.apply([{"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": "shop"}}])
+        c.apply(WEB, "shop")
+        assert c.client.get("serviceaccounts", "default", "shop")
+        c.client.delete("namespace", "shop")
+        c.wait("namespace/shop", "deleted")
+        assert c.client.list("pods", "shop") == []
+
+
+def test_kinds_of_ones_own_are_served_at_once() -> None:
+    with Cluster(crds=[WIDGETS], objects=[WIDGET]) as c:
+        assert c.client.get("widget", "w")["spec"] == {"size": 1}
+        with pytest.raises(ApiError, match="must be of type integer"):
+            c.apply({**WIDGET, "spec": {"size": "large"}})
+
+
+def test_time_stands_still_until_it_is_moved() -> None:
+    start = datetime(2030, 5, 1, tzinfo=UTC)
+    with Cluster(start=start) as c:
+        assert c.clock.now() == start
+        c.apply({"apiVersion": "v1", "kind": "ConfigMap", "metadata": {"name": "m"}})
+        assert c.client.get("cm", "m")["metadata"]["creationTimestamp"] == "2030-05-01T00:00:00Z"
+        assert c.clock.advance("1d12h") == start + timedelta(days=1.5)
+        with pytest.raises(BackwardsError):
+            c.clock.advance(-1)
+
+
+def test_a_condition_may_ask_the_cluster() -> None:
+    with Cluster() as c:
+        event = {
+            "apiVersion": "v1",
+            "kind": "Event",
+            "metadata": {"name": "e"},
+            "involvedObject": {"namespace": "default"},
+        }
+        c.client.create(event)
+        moment = c.clock.run_until(lambda: not c.client.list("events"))
+        assert moment - c.settings.start == timedelta(hours=1)
+
+
+def test_waiting_says_what_stands_there_instead() -> None:
+    with Cluster() as c:
+        c.apply(WEB)
+        with pytest.raises(WaitTimeoutError) as caught:
+            c.wait("deployment/web", "Available", timeout="5m")
+        text = str(caught.value)
+        assert "deployment/web is not Available after 300 s" in text
+        assert "MinimumReplicasUnavailable" in text
+        assert "ScalingReplicaSet" in text
+        with pytest.raises(WaitTimeoutError, match="pod/nobody is not Ready after 60 s: there is none"):
+            c.wait("pod/nobody", "Ready")
+
+
+def test_users_may_do_what_rbac_says() -> None:
+    with Cluster() as c:
+        with pytest.raises(ApiError, match='User "jane" cannot list resource "pods"'):
+            c.as_user("jane").list("pods")
+        assert c.as_user("jane", ["system:masters"]).list("pods") == []
+
+
+def test_watches() -> None:
+    with Cluster() as c, c.client.watch("configmaps", "default") as watch:
+        c.apply({"apiVersion": "v1", "kind": "ConfigMap", "metadata": {"name": "m"}, "data": {"a": "1"}})
+        c.client.patch("cm", "m", {"data": {"a": "2"}})
+        seen = [(e.type, e.object.get("data")) for e in watch.take() if e.object["metadata"]["name"] == "m"]
+        assert seen == [("ADDED", {"a": "1"}), ("MODIFIED", {"a": "2"})]
+        with pytest.raises(WaitTimeoutError):
+            watch.next("10s")
+        c.client.delete("cm", "m")
+        assert watch.next().type == "DELETED"
+
+
+def test_snapshots_forks_and_restores() -> None:
+    with Cluster() as c:
+        c.apply(WEB)
+        c.clock.advance("1h")
+        taken = c.snapshot()
+        with c.fork() as other:
+            other.client.delete("deploy", "web")
+            assert other.client.list("pods") == []
+            assert other.clock.now() == c.clock.now()
+        assert len(c.client.list("pods")) == 2
+        c.client.delete("deploy", "web")
+        c.clock.advance("1h")
+        c.restore(taken)
+        assert len(c.client.list("pods")) == 2
+        assert c.clock.now() == c.settings.start + timedelta(hours=1)
+        c.client.patch("deploy", "web", {"spec": {"replicas": 3}})
+        assert len(c.client.list("pods")) == 3
+    assert len(taken.fork().client.list("pods")) == 2
+
+
+def test_others_reach_it_by_the_kubeconfig() -> None:
+    with Cluster() as c:
+        c.apply(WEB)
+        config = yaml.safe_load(c.kubeconfig.read_text())
+        assert c.kubeconfig.stat().st_mode & 0o777 == 0o600
+        context = _tls(config)
+        with urllib.request.urlopen(
+            config["clusters"][0]["cluster"]["server"] + "/apis/apps/v1/deployments", context=context
+        ) as answer:
+            assert b'"web"' in answer.read()
+        path = c.kubeconfig
+    assert not path.exists()
+
+
+def _tls(config: Any) -> ssl.SSLContext:
+    import base64
+    import tempfile
+
+    user, cluster = config["users"][0]["user"], config["clusters"][0]["cluster"]
+    context = ssl.create_default_context(
+        cadata=base64.b64decode(cluster["certificate-authority-data"]).decode()
+    )
+    with tempfile.NamedTemporaryFile() as file:
+        file.write(base64.b64decode(user["client-certificate-data"]))
+        file.write(base64.b64decode(user["client-key-data"]))
+        file.flush()
+        context.load_cert_chain(file.name)
+    return context
+
+
+async def test_for_tests_with_a_loop_of_their_own() -> None:
+    async with AsyncCluster() as c:
+        await c.apply(WEB)
+        assert len(await c.client.list("pods")) == 2
+        assert "ScalingReplicaSet" in [line.reason for line in await c.events()]
+        await c.advance("2h")
+        assert "ScalingReplicaSet" not in [line.reason for line in await c.events()]
+        await c.client.delete("deploy", "web")
+        await c.wait("deployment/web", "deleted")
+
+
+def test_many_do_not_touch_each_other() -> None:
+    clusters = [Cluster(seed=number).start() for number in range(5)]
+    for number, c in enumerate(clusters):
+        c.apply({"apiVersion": "v1", "kind": "ConfigMap", "metadata": {"name": f"m{number}"}})
+    for number, c in enumerate(clusters):
+        names = [m["metadata"]["name"] for m in c.client.list("cm", "default")]
+        assert [name for name in names if name.startswith("m")] == [f"m{number}"]
+        c.close()
+
+
+def test_controllers_are_chosen_by_name() -> None:
+    with Cluster(controllers=["deployment"]) as c:
+        c.apply(WEB)
+        assert len(c.client.list("replicasets")) == 1
+        assert c.client.list("pods") == []
+    with Cluster(controllers="none") as c:
+        c.apply(WEB)
+        assert c.client.list("replicasets") == []
+
+
+def test_nothing_stays_of_a_closed_cluster() -> None:
+    with Cluster():
+        pass  # what a process keeps for all its clusters is made with the first
+    before = threading.active_count(), len(list(Path("/proc/self/fd").iterdir()))
+    for _ in range(20):
+        with Cluster() as c:
+            c.apply(WEB)
+    assert (threading.active_count(), len(list(Path("/proc/self/fd").iterdir()))) == before
+
+
+def test_what_cannot_be_is_refused_clearly(tmp_path: Path) -> None:
+    with pytest.raises(SettingsError, match="'deploymnt' is not a known controller; known: "):
+        Cluster(controllers=["deploymnt"]).start()
+    with pytest.raises(SettingsError, match="nodes: -1 is negative"):
+        Cluster(nodes=-1)
+    closed = Cluster()
+    with pytest.raises(ClosedError, match="does not run"):
+        closed.client.list("pods")
+    with closed as c:
+        with pytest.raises(UnknownKindError, match='doesn\'t have a resource type "widgets"'):
+            c.client.list("widgets")
+        with pytest.raises(ManifestError, match="kind is missing"):
+            c.apply("apiVersion: v1\n")
+        with pytest.raises(ManifestError, match="No such file"):
+            c.apply(tmp_path / "nothing.yaml")
+        with pytest.raises(WrongThreadError):
+            c.wait("namespace/default", lambda _: c.client.list("pods"))
+        with pytest.raises(ValueError, match="no span of time"):
+            c.clock.advance("soon")
+    with pytest.raises(ClosedError, match="does not run"):
+        c.fork()
+
+
+def test_the_same_test_gives_the_same_each_time() -> None:
+    def run() -> list[Any]:
+        with Cluster(seed=3) as c:
+            c.apply(WEB)
+            c.clock.advance("10m")
+            c.client.patch("deploy", "web", {"spec": {"replicas": 5}})
+            c.clock.advance("10m")
+            kinds = ("deployments", "replicasets", "pods", "events")
+            return [c.client.list(kind) for kind in kinds]
+
+    assert run() == run()

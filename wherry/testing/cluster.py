@@ -1,0 +1,327 @@
+"""A whole cluster inside a test: `Cluster`, for `with`; `AsyncCluster`, for `async with`."""
+
+from __future__ import annotations
+
+import asyncio
+import threading
+from collections.abc import Callable, Mapping, Sequence
+from datetime import datetime
+from functools import partial
+from pathlib import Path
+from types import TracebackType
+from typing import Any
+
+import yaml
+
+from wherry.apiserver.user import AUTHENTICATED, User
+from wherry.client.transport import Transport
+from wherry.cluster.kubeconfig import Access, render
+from wherry.objects.meta import Object
+from wherry.testing import keys
+from wherry.testing.client import AsyncClient, SyncClient
+from wherry.testing.conditions import WaitTimeoutError, Wanted
+from wherry.testing.loop_thread import ClosedError, LoopThread
+from wherry.testing.moments import Span, seconds
+from wherry.testing.report import EventLine, event_lines
+from wherry.testing.settings import Settings
+from wherry.testing.snapshot import Snapshot
+from wherry.testing.verbs import FIELD_MANAGER, Objects, Verbs
+from wherry.testing.waiting import target_of, wait_for
+from wherry.testing.world import ADMIN, MASTERS, Moment, World
+
+PATIENCE = "60s"
+"""How long a wait lasts unless told otherwise; in simulated time that costs next to nothing."""
+
+
+class _Hosted:
+    """What both kinds of cluster are: a world on a thread of its own."""
+
+    def __init__(self, settings: Settings, moment: Moment | None = None) -> None:
+        self.settings = settings
+        self._moment = moment
+        self._thread: LoopThread | None = None
+        self._world: World | None = None
+        self._kubeconfig: Path | None = None
+        self._lock = threading.Lock()
+
+    @property
+    def _running(self) -> LoopThread:
+        if self._thread is None:
+            raise ClosedError("the cluster does not run; use it in a `with`, or call start()")
+        return self._thread
+
+    @property
+    def _at(self) -> World:
+        if self._world is None:
+            raise ClosedError("the cluster does not run; use it in a `with`, or call start()")
+        return self._world
+
+    def _start(self) -> None:
+        if self._thread is not None:
+            return
+        thread = LoopThread("wherry cluster", self.settings.start)
+        world = World(self.settings, thread.loop)
+        try:
+            thread.call(lambda: world.open(self._moment))
+            self._thread, self._world = thread, world
+            if self._moment is None:
+                self._bring_in()
+            if self.settings.real_time:
+                thread.loop.call_soon_threadsafe(thread.loop.follow_real_time)
+        except BaseException:
+            self._thread = self._world = None
+            thread.call(world.close)
+            thread.close()
+            raise
+
+    def _bring_in(self) -> None:
+        verbs = self._verbs()
+        for source in (*self.settings.crds, *self.settings.objects):
+            self._running.call(partial(verbs.apply, source, "", FIELD_MANAGER))
+
+    def _close(self) -> None:
+        thread, world = self._thread, self._world
+        if thread is None or world is None:
+            return
+        self._thread = self._world = None
+        try:
+            thread.call(world.close)
+        finally:
+            thread.close()
+            if self._kubeconfig is not None:
+                self._kubeconfig.unlink(missing_ok=True)
+                self._kubeconfig = None
+
+    def _verbs(self, user: str = ADMIN, groups: Sequence[str] = (MASTERS,)) -> Verbs:
+        world = self._at
+
+        def connect() -> Transport:
+            return world.running.api.local_transport(User(user, (*groups, AUTHENTICATED)))
+
+        return Verbs(connect, lambda: world.running.api.core.registry.resources())
+
+    async def _read_events(self) -> list[EventLine]:
+        return event_lines(self._at)
+
+    async def _take_moment(self) -> Moment:
+        return self._at.moment()
+
+    def _write_kubeconfig(self) -> Path:
+        with self._lock:
+            if self._kubeconfig is None:
+                self._running.call(self._at.listen)
+                path = keys.scratch() / f"kubeconfig-{id(self):x}"
+                path.touch(mode=0o600)
+                path.write_text(yaml.safe_dump(render(self._access()), sort_keys=False))
+                self._kubeconfig = path
+            return self._kubeconfig
+
+    def _access(self) -> Access:
+        made = keys.make()
+        return Access(
+            context="wherry-test",
+            server=self._at.url,
+            authority_pem=made.authority.cert.read_bytes(),
+            cert_pem=made.admin.cert.read_bytes(),
+            key_pem=made.admin.key.read_bytes(),
+        )
+
+
+class Cluster(_Hosted):
+    """A control plane with controllers, scheduler and simulated nodes, in this process.
+
+        with Cluster(nodes=3) as c:
+            c.apply("deployment.yaml")
+            c.wait("deployment/web", "Available")
+
+    Arguments are those of `Settings`. Each call returns once everything has happened that follows from it
+    and needs no time; time stands still unless `wait`, `clock` or a watch moves it. Once `kubeconfig` was
+    asked for, others can reach the cluster, and time is the machine's.
+    """
+
+    def __init__(self, nodes: int = 0, **settings: Any) -> None:
+        super().__init__(Settings(nodes=nodes, **settings))
+
+    def start(self) -> Cluster:
+        """Start it, if it does not run. Raises SettingsError, ManifestError, ApiError."""
+        self._start()
+        return self
+
+    def close(self) -> None:
+        """End it; nothing of it stays. Does nothing the second time."""
+        self._close()
+
+    def __enter__(self) -> Cluster:
+        return self.start()
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+    @property
+    def client(self) -> SyncClient:
+        """The cluster's objects, as its administrator."""
+        return SyncClient(self._running, self._verbs())
+
+    def as_user(self, name: str, groups: Sequence[str] = ()) -> SyncClient:
+        """The cluster's objects, as somebody else, with what RBAC lets them do."""
+        return SyncClient(self._running, self._verbs(name, groups))
+
+    @property
+    def kubeconfig(self) -> Path:
+        """A kubeconfig for clients of any language; from the first time on time is the machine's."""
+        return self._write_kubeconfig()
+
+    @property
+    def clock(self) -> ClusterClock:
+        """The cluster's time."""
+        return ClusterClock(self._running)
+
+    def apply(self, source: Any, namespace: str = "", *, field_manager: str = FIELD_MANAGER) -> Objects:
+        """See `SyncClient.apply`."""
+        return self.client.apply(source, namespace, field_manager=field_manager)
+
+    def wait(
+        self,
+        target: str | Mapping[str, Any],
+        wanted: Wanted = "exists",
+        *,
+        namespace: str = "",
+        timeout: Span = PATIENCE,
+    ) -> Object:
+        """The object ("deployment/web", or one applied) once it is as wanted; see `conditions.check_of`.
+
+        Raises WaitTimeoutError, an AssertionError that says what stands there instead.
+        """
+        verbs, world, limit_s = self._verbs(), self._at, seconds(timeout)
+        return self._running.call(
+            lambda: wait_for(world, target_of(verbs, target, namespace), wanted, limit_s)
+        )
+
+    def events(self) -> list[EventLine]:
+        """All events, oldest first."""
+        return self._running.call(self._read_events)
+
+    def snapshot(self) -> Snapshot:
+        """What stands now, to go back to or to fork from."""
+        return Snapshot(self.settings, self._running.call(self._take_moment))
+
+    def restore(self, snapshot: Snapshot) -> None:
+        """Go on from `snapshot`, its time included, at the same address. Raises SnapshotError."""
+        moment, world = snapshot.checked(), self._at
+        self._running.call(lambda: world.swap(moment))
+
+    def fork(self, snapshot: Snapshot | None = None) -> Cluster:
+        """A cluster of its own that goes on from here (or from `snapshot`). Raises ClosedError."""
+        return (snapshot or self.snapshot()).fork()
+
+
+class AsyncCluster(_Hosted):
+    """The same for tests with a loop of their own: `async with AsyncCluster(nodes=3) as c`.
+
+    The cluster lives on a thread of its own all the same: what the test's loop does takes real time.
+    """
+
+    def __init__(self, nodes: int = 0, **settings: Any) -> None:
+        super().__init__(Settings(nodes=nodes, **settings))
+
+    async def start(self) -> AsyncCluster:
+        """See `Cluster.start`."""
+        await asyncio.to_thread(self._start)
+        return self
+
+    async def close(self) -> None:
+        """See `Cluster.close`."""
+        await asyncio.to_thread(self._close)
+
+    async def __aenter__(self) -> AsyncCluster:
+        return await self.start()
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        await self.close()
+
+    @property
+    def client(self) -> AsyncClient:
+        """See `Cluster.client`."""
+        return AsyncClient(self._running, self._verbs())
+
+    def as_user(self, name: str, groups: Sequence[str] = ()) -> AsyncClient:
+        """See `Cluster.as_user`."""
+        return AsyncClient(self._running, self._verbs(name, groups))
+
+    async def kubeconfig(self) -> Path:
+        """See `Cluster.kubeconfig`."""
+        return await asyncio.to_thread(self._write_kubeconfig)
+
+    async def apply(self, source: Any, namespace: str = "", *, field_manager: str = FIELD_MANAGER) -> Objects:
+        """See `SyncClient.apply`."""
+        return await self.client.apply(source, namespace, field_manager=field_manager)
+
+    async def wait(
+        self,
+        target: str | Mapping[str, Any],
+        wanted: Wanted = "exists",
+        *,
+        namespace: str = "",
+        timeout: Span = PATIENCE,
+    ) -> Object:
+        """See `Cluster.wait`."""
+        verbs, world, limit_s = self._verbs(), self._at, seconds(timeout)
+        return await self._running.acall(
+            lambda: wait_for(world, target_of(verbs, target, namespace), wanted, limit_s)
+        )
+
+    async def advance(self, span: Span) -> datetime:
+        """See `ClusterClock.advance`."""
+        thread, span_s = self._running, seconds(span)
+        await thread.acall(lambda: thread.loop.advance(span_s))
+        return thread.loop.wall()
+
+    async def events(self) -> list[EventLine]:
+        """See `Cluster.events`."""
+        return await self._running.acall(self._read_events)
+
+    async def snapshot(self) -> Snapshot:
+        """See `Cluster.snapshot`."""
+        return Snapshot(self.settings, await self._running.acall(self._take_moment))
+
+    async def restore(self, snapshot: Snapshot) -> None:
+        """See `Cluster.restore`."""
+        moment, world = snapshot.checked(), self._at
+        await self._running.acall(lambda: world.swap(moment))
+
+
+class ClusterClock:
+    """A cluster's time, for tests that wait."""
+
+    def __init__(self, thread: LoopThread) -> None:
+        self._thread = thread
+
+    def now(self) -> datetime:
+        """The wall clock."""
+        return self._thread.loop.wall()
+
+    def advance(self, span: Span) -> datetime:
+        """Move time on ("2h"), and return when everything that fell due has happened.
+
+        Raises BackwardsError for a negative span.
+        """
+        span_s = seconds(span)
+        self._thread.call(lambda: self._thread.loop.advance(span_s))
+        return self.now()
+
+    def run_until(self, condition: Callable[[], Any], timeout: Span = "1d") -> datetime:
+        """Move time on, from timer to timer, until `condition` holds; it may use the cluster.
+
+        Raises WaitTimeoutError.
+        """
+        loop = self._thread.loop
+        end = loop.time() + seconds(timeout)
+        while not condition():
+            if loop.time() >= end:
+                raise WaitTimeoutError(f"the condition does not hold after {seconds(timeout):g} s")
+            self._thread.call(lambda: loop.step(end))
+        return self.now()

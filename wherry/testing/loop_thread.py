@@ -1,0 +1,99 @@
+"""A thread of its own with a loop in simulated time, into which others call: `LoopThread`.
+
+While nobody calls, nothing happens in there: a call returns when its work is done *and* everything that
+follows from it has happened that needs no time. So callers who take turns see the same each time.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import threading
+from collections.abc import Awaitable, Callable
+from concurrent.futures import Future
+from datetime import datetime
+from typing import Any, TypeVar
+
+from wherry.kit.simulated_loop import SimulatedLoop
+
+T = TypeVar("T")
+Work = Callable[[], Awaitable[T]]
+"""Makes what is awaited in the loop; it is called there."""
+
+
+class ClosedError(RuntimeError):
+    """The cluster is closed, or was never started."""
+
+
+class WrongThreadError(RuntimeError):
+    """The cluster was called from inside itself, where it cannot be waited for."""
+
+
+class LoopThread:
+    """Runs a `SimulatedLoop` until it is closed."""
+
+    def __init__(self, name: str, start: datetime) -> None:
+        self.loop = SimulatedLoop(start)
+        self._thread = threading.Thread(target=self._run, name=name, daemon=True)
+        self._is_open = True
+        self._thread.start()
+
+    def call(self, work: Work[T]) -> T:
+        """Do `work` in the loop and return what it returns (or raise what it raises), once all is quiet."""
+        future = self._submit(work)
+        try:
+            return future.result()
+        except BaseException:
+            future.cancel()
+            raise
+
+    async def acall(self, work: Work[T]) -> T:
+        """The same for a caller with a loop of its own, which goes on meanwhile."""
+        return await asyncio.wrap_future(self._submit(work))
+
+    def close(self) -> None:
+        """End the loop and its thread; what still runs in it is cancelled. Does nothing the second time."""
+        if not self._is_open:
+            return
+        self._check_thread()
+        self._is_open = False
+        self.loop.call_soon_threadsafe(self.loop.stop)
+        self._thread.join()
+
+    def _submit(self, work: Work[T]) -> Future[T]:
+        if not self._is_open:
+            raise ClosedError("the cluster is closed; make a new one")
+        self._check_thread()
+        return asyncio.run_coroutine_threadsafe(self._until_quiet(work), self.loop)
+
+    def _check_thread(self) -> None:
+        if threading.get_ident() == self._thread.ident:
+            raise WrongThreadError(
+                "called from inside the cluster's own loop (in a condition, say), which would wait for itself"
+            )
+
+    async def _until_quiet(self, work: Work[T]) -> T:
+        try:
+            return await work()
+        finally:
+            if self.loop.is_simulated:
+                await self.loop.idle()
+
+    def _run(self) -> None:
+        asyncio.set_event_loop(self.loop)
+        try:
+            self.loop.run_forever()
+            self.loop.run_until_complete(self._cancel_what_is_left())
+            self.loop.run_until_complete(self.loop.shutdown_asyncgens())
+            self.loop.run_until_complete(self.loop.shutdown_default_executor())
+        finally:
+            asyncio.set_event_loop(None)
+            self.loop.close()
+
+    async def _cancel_what_is_left(self) -> None:
+        left: list[asyncio.Task[Any]] = [t for t in asyncio.all_tasks() if t is not asyncio.current_task()]
+        for task in left:
+            task.cancel()
+        for task in left:
+            with contextlib.suppress(asyncio.CancelledError, Exception):
+                await task

@@ -1,0 +1,102 @@
+"""Manifests as tests give them: YAML text, files, folders, objects, or lists of these."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import orjson
+import yaml
+
+from wherry.kit.yaml_reader import YamlError, read
+from wherry.objects.meta import Object
+
+SUFFIXES = (".yaml", ".yml", ".json")
+FIRST = ("CustomResourceDefinition", "Namespace", "PriorityClass", "ServiceAccount")
+"""Kinds others depend on; of several manifests they are applied first."""
+
+
+class ManifestError(ValueError):
+    """What was given is no manifest; the message says where and why."""
+
+
+def read_manifests(source: Any) -> list[Object]:
+    """The objects in `source`, lists taken apart. Raises ManifestError."""
+    found = list(_read(source))
+    return sorted(found, key=lambda obj: FIRST.index(obj["kind"]) if obj["kind"] in FIRST else len(FIRST))
+
+
+def _read(source: Any) -> Iterator[Object]:
+    if isinstance(source, Path):
+        yield from _read_path(source)
+    elif isinstance(source, str):
+        if "\n" not in source and source.endswith(SUFFIXES):
+            yield from _read_path(Path(source))
+        else:
+            yield from _read_text(source, "the YAML given")
+    elif isinstance(source, Mapping):
+        yield from _take_apart(source, "the object given")
+    elif isinstance(source, Sequence):
+        for part in source:
+            yield from _read(part)
+    else:
+        raise ManifestError(f"{type(source).__name__} is no manifest; give YAML, a path, an object or a list")
+
+
+def _read_path(path: Path) -> Iterator[Object]:
+    if path.is_dir():
+        for part in sorted(path.iterdir()):
+            if part.suffix in SUFFIXES:
+                yield from _read_path(part)
+        return
+    try:
+        text = path.read_text()
+    except OSError as error:
+        raise ManifestError(f"{path}: {error.strerror}; give the path of a manifest or a folder") from error
+    yield from _read_text(text, str(path))
+
+
+def _read_text(text: str, where: str) -> Iterator[Object]:
+    for number, part in enumerate(_documents(text, where), 1):
+        place = f"{where}, document {number}"
+        try:
+            value = read(part).value
+        except YamlError as error:
+            raise ManifestError(f"{place}: {error}") from error
+        if value is not None:
+            if not isinstance(value, dict):
+                raise ManifestError(f"{place}: a {type(value).__name__} is no object")
+            yield from _take_apart(value, place)
+
+
+def _documents(text: str, where: str) -> Iterator[str]:
+    """The texts of the YAML documents in `text`."""
+    begin = 0
+    try:
+        for event in yaml.parse(text, Loader=getattr(yaml, "CSafeLoader", yaml.SafeLoader)):
+            if isinstance(event, yaml.DocumentEndEvent):
+                end = event.end_mark.index if event.end_mark is not None else len(text)
+                yield text[begin:end]
+                begin = end
+    except yaml.YAMLError as error:
+        mark = getattr(error, "problem_mark", None)
+        line = f" in line {mark.line + 1}" if mark else ""
+        raise ManifestError(f"{where}: not valid YAML{line}") from error
+
+
+def _take_apart(value: Mapping[str, Any], where: str) -> Iterator[Object]:
+    for field in ("apiVersion", "kind"):
+        if not isinstance(value.get(field), str) or not value[field]:
+            raise ManifestError(f"{where}: {field} is missing")
+    if value["kind"].endswith("List") and isinstance(value.get("items"), list):
+        for number, item in enumerate(value["items"]):
+            if not isinstance(item, Mapping):
+                raise ManifestError(f"{where}: items[{number}] is no object")
+            yield from _take_apart(item, f"{where}, items[{number}]")
+        return
+    try:
+        copied: Object = orjson.loads(orjson.dumps(value))
+    except TypeError as error:
+        raise ManifestError(f"{where}: {error}") from error
+    yield copied

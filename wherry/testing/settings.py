@@ -1,0 +1,68 @@
+"""What a test says about its cluster: `Settings`."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+
+from wherry.kit.simulated_loop import START
+
+ALL = "all"
+NONE = "none"
+
+
+class SettingsError(ValueError):
+    """A cluster cannot be made as it was asked for; the message names the argument and the remedy."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Settings:
+    """A cluster as a test wants it.
+
+    `nodes` is how many simulated nodes there are. `controllers` are the names of those that run (as in
+    `kube-controller-manager --controllers`), or "all" or "none". `runtime_config` turns API versions on and
+    off ("batch/v1": False). `crds` and `objects` are manifests (files, YAML, objects), applied at the start.
+    One `seed` decides every random choice. Time begins at `start` and stands still unless the test moves it;
+    with `real_time` it is the machine's.
+    """
+
+    nodes: int = 0
+    controllers: Sequence[str] | str = ALL
+    scheduler: bool = True
+    enable_admission_plugins: Sequence[str] = ()
+    disable_admission_plugins: Sequence[str] = ()
+    runtime_config: Mapping[str, bool] = field(default_factory=dict)
+    crds: Sequence[Any] = ()
+    objects: Sequence[Any] = ()
+    seed: int = 0
+    start: datetime = START
+    real_time: bool = False
+    port: int = 0
+    node_template: Mapping[str, Any] = field(default_factory=dict)
+    stages: Sequence[Path] = ()
+
+    def __post_init__(self) -> None:
+        if self.nodes < 0:
+            raise SettingsError(f"nodes: {self.nodes} is negative; use 0 or more")
+        if isinstance(self.controllers, str) and self.controllers not in (ALL, NONE):
+            raise SettingsError(
+                f"controllers: {self.controllers!r} is neither 'all' nor 'none'; give a list of names"
+            )
+        if self.start.tzinfo is None:
+            raise SettingsError(f"start: {self.start} has no time zone; use datetime(..., tzinfo=UTC)")
+        if not 0 <= self.port <= 65535:
+            raise SettingsError(f"port: {self.port} is no port; use 0 (any) to 65535")
+
+    @property
+    def founding(self) -> tuple[Any, ...]:
+        """What the first objects of a cluster depend on: those of equal ones are made once."""
+        return (
+            self.controllers if isinstance(self.controllers, str) else tuple(self.controllers),
+            tuple(self.enable_admission_plugins),
+            tuple(self.disable_admission_plugins),
+            tuple(sorted(self.runtime_config.items())),
+            self.start,
+        )

@@ -1,0 +1,76 @@
+"""Waiting for an object to be as wanted, in the cluster's own loop."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Mapping
+from typing import Any, NamedTuple
+
+from wherry.api.resource import Resource
+from wherry.objects.meta import Object
+from wherry.testing.conditions import WaitTimeoutError, Wanted, check_of, shown
+from wherry.testing.report import describe
+from wherry.testing.verbs import DEFAULT_NAMESPACE, Verbs
+from wherry.testing.world import World
+
+
+class Target(NamedTuple):
+    """The object that is waited for."""
+
+    resource: Resource
+    namespace: str
+    name: str
+
+    def __str__(self) -> str:
+        return f"{self.resource.singular}/{self.name}"
+
+
+def target_of(verbs: Verbs, target: str | Mapping[str, Any], namespace: str) -> Target:
+    """What "deployment/web" or an object means. Raises ValueError, UnknownKindError."""
+    if isinstance(target, str):
+        kind, slash, name = target.partition("/")
+        if not (kind and slash and name):
+            raise ValueError(f"{target!r} is no object; write it as kind/name, such as deployment/web")
+        resource, own = verbs.kind(kind), ""
+    else:
+        resource, meta = verbs.kind_of(target), target.get("metadata") or {}
+        name, own = str(meta.get("name")), str(meta.get("namespace") or "")
+    return Target(resource, (namespace or own or DEFAULT_NAMESPACE) if resource.namespaced else "", name)
+
+
+async def wait_for(world: World, target: Target, wanted: Wanted, timeout_s: float) -> Object:
+    """The object once it is as wanted ({} when it was to be gone). Raises WaitTimeoutError."""
+    served = world.running.api.core.registry.of(target.resource)
+    await served.source.open()
+    check = check_of(wanted)
+
+    def look() -> Object | None:
+        cached = served.get(target.namespace, target.name)
+        return served.decode(cached) if cached is not None else None
+
+    if not await until(world, lambda: check(look()), timeout_s):
+        obj = look()
+        what = f"{target} is not {shown(wanted)} after {timeout_s:g} s"
+        raise WaitTimeoutError(f"{what}: there is none" if obj is None else f"{what}\n{describe(world, obj)}")
+    return look() or {}
+
+
+async def until(world: World, condition: Callable[[], bool], timeout_s: float) -> bool:
+    """Whether `condition`, which depends on what is stored, comes to hold within that time.
+
+    Simulated time moves on from timer to timer; real time passes, and each write lets it be asked again.
+    """
+    if world.loop.is_simulated:
+        return await world.loop.run_until(condition, timeout_s)
+    changed = asyncio.Event()
+    watch = await world.store.watch("", world.store.revision, lambda _: changed.set())
+    try:
+        async with asyncio.timeout(timeout_s):
+            while not condition():
+                changed.clear()
+                await changed.wait()
+        return True
+    except TimeoutError:
+        return condition()
+    finally:
+        watch.close()

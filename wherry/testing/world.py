@@ -1,0 +1,183 @@
+"""A whole cluster on one event loop: store, control plane, simulated nodes. All of it runs in that loop."""
+
+from __future__ import annotations
+
+import asyncio
+import threading
+from dataclasses import dataclass
+from datetime import datetime
+from random import Random
+from typing import Any
+
+from wherry.apiserver.config import ApiServerConfig
+from wherry.cluster.apiserver import all_controllers
+from wherry.cluster.assembly import ControlPlane, ControlPlaneConfig
+from wherry.controllers.base import Controller
+from wherry.controllers.catalog import choose_controllers
+from wherry.controllers.config import ControllerConfig
+from wherry.kit.simulated_loop import LoopClock, SimulatedLoop
+from wherry.store.memory import Image, MemoryStore
+from wherry.testing import keys
+from wherry.testing.settings import ALL, NONE, Settings, SettingsError
+
+ADMIN = "kubernetes-admin"
+MASTERS = "system:masters"
+FOUNDING_SEED = "the first objects"
+"""No test's seed, which is a number: what is made later must not have the same uids."""
+POD_CIDR = "10.244.0.0/16"
+ADVERTISED = "192.0.2.1"
+"""Where pods would reach the API server: an address for documentation (RFC 5737), since none of them runs."""
+
+
+@dataclass(frozen=True, slots=True)
+class Moment:
+    """A cluster's state at one moment: everything that a cluster can begin from."""
+
+    store: Image
+    wall: datetime
+    random: Any
+
+
+class World:
+    """One cluster. `open` starts it, `close` ends it; `swap` puts another moment in its place."""
+
+    def __init__(self, settings: Settings, loop: SimulatedLoop) -> None:
+        self.settings = settings
+        self.loop = loop
+        self.clock = LoopClock(loop)
+        self.random = Random(settings.seed)  # noqa: S311 - the same choices each time are wanted
+        self.store = MemoryStore(self.clock)
+        self.plane: ControlPlane | None = None
+        self._port = settings.port
+
+    @property
+    def running(self) -> ControlPlane:
+        """The control plane."""
+        assert self.plane is not None, "the cluster was started"
+        return self.plane
+
+    @property
+    def url(self) -> str:
+        """Where the API server listens."""
+        return self.running.api.url
+
+    async def open(self, moment: Moment | None = None) -> None:
+        """Start from `moment`, or as a new cluster. Raises SettingsError."""
+        if moment is None:
+            self.store = MemoryStore.from_image(await _founded(self.settings), self.clock)
+        else:
+            self.loop.set_wall(moment.wall)
+            self.store = MemoryStore.from_image(moment.store, self.clock)
+            self.random.setstate(moment.random)
+        plane = ControlPlane(_config(self.settings, self._port), self.store, self.clock, self.random)
+        plane.api.core.outbound.waiting = self.loop.hold
+        await plane.start(listens=False, is_founded=True)
+        self.plane = plane
+
+    async def listen(self) -> None:
+        """Be reachable from outside; from now on time is the machine's. Raises OSError."""
+        self.loop.follow_real_time()
+        await self.running.api.listen()
+        self._port = self.running.api.port
+
+    def moment(self) -> Moment:
+        """What stands now."""
+        return Moment(self.store.image(), self.clock.now(), self.random.getstate())
+
+    async def swap(self, moment: Moment) -> None:
+        """Go on from `moment`, at the same address."""
+        is_reachable = bool(self.running.api.port)
+        await self.close()
+        await self.open(moment)
+        if is_reachable:
+            await self.running.api.listen()
+
+    async def close(self) -> None:
+        """End everything."""
+        if self.plane is not None:
+            await self.plane.close()
+            self.plane = None
+        await self.store.close()
+
+
+def _config(settings: Settings, port: int) -> ControlPlaneConfig:
+    found = keys.make()
+    api = ApiServerConfig(
+        port=port,
+        tls_cert_file=found.api_server.cert,
+        tls_key_file=found.api_server.key,
+        client_ca_file=found.authority.cert,
+        service_account_key_file=found.tokens_key,
+        advertise_address=ADVERTISED,
+        kubelet_client_cert_file=found.kubelet_client.cert,
+        kubelet_client_key_file=found.kubelet_client.key,
+        kubelet_ca_file=found.authority.cert,
+        proxy_client_cert_file=found.front_proxy_client.cert,
+        proxy_client_key_file=found.front_proxy_client.key,
+        requestheader_client_ca_file=found.front_proxy_authority.cert,
+        enable_admission_plugins=tuple(settings.enable_admission_plugins),
+        disable_admission_plugins=tuple(settings.disable_admission_plugins),
+        runtime_config=settings.runtime_config,
+        cluster_name=keys.CONFIG.name,
+    )
+    return ControlPlaneConfig(
+        api=api,
+        controllers=ControllerConfig(cluster_ca_pem=found.authority.cert.read_text(), cluster_cidr=POD_CIDR),
+        kinds=_kinds(settings),
+        has_scheduler=settings.scheduler,
+    )
+
+
+def _kinds(settings: Settings) -> tuple[type[Controller], ...]:
+    if settings.controllers == NONE:
+        return ()
+    if settings.controllers == ALL:
+        return tuple(all_controllers())
+    try:
+        return choose_controllers(settings.controllers)
+    except ValueError as error:
+        raise SettingsError(f"controllers: {error}") from None
+
+
+_foundings: dict[tuple[Any, ...], Image] = {}
+_founding = threading.Lock()
+
+
+async def _founded(settings: Settings) -> Image:
+    """What such a cluster holds when all is quiet after its first start; only to be copied.
+
+    Made once for all clusters of a process that begin alike, always with the same seed, so that it does not
+    matter which cluster was first.
+    """
+    key = settings.founding
+    store = _foundings.get(key)
+    if store is None:
+        store = await asyncio.to_thread(_found, settings, key)
+    return store
+
+
+def _found(settings: Settings, key: tuple[Any, ...]) -> Image:
+    with _founding:
+        store = _foundings.get(key)
+        if store is None:
+            loop = SimulatedLoop(settings.start)
+            try:
+                store = loop.run_until_complete(_first_start(settings, loop))
+            finally:
+                loop.run_until_complete(loop.shutdown_default_executor())
+                loop.close()
+            _foundings[key] = store
+        return store
+
+
+async def _first_start(settings: Settings, loop: SimulatedLoop) -> Image:
+    clock = LoopClock(loop)
+    store = MemoryStore(clock)
+    random = Random(FOUNDING_SEED)  # noqa: S311 - as above
+    plane = ControlPlane(_config(settings, 0), store, clock, random)
+    await plane.start(listens=False)
+    await loop.idle()
+    image = store.image()
+    await plane.close()
+    await store.close()
+    return image
