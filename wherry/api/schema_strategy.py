@@ -20,6 +20,7 @@ from wherry.api.validation import (
     validate_immutable,
     validate_object_meta,
     validate_object_meta_update,
+    value_at,
 )
 from wherry.objects.errors import FieldError
 from wherry.objects.meta import Object
@@ -81,7 +82,7 @@ class SchemaStrategy(Strategy):
         else:
             errors = validate_object_meta_update(new, old)
             for path in self.immutable:
-                errors += validate_immutable(path, _at(new, path), _at(old, path))
+                errors += validate_immutable(path, value_at(new, path), value_at(old, path))
         if self.rules is not None:
             errors += self.rules(new, old)
         if self.is_complete:
@@ -102,11 +103,3 @@ class SchemaStrategy(Strategy):
     def cells(self, obj: Object, now: datetime) -> list[Any]:
         """The row, name and age unless `row` knows better."""
         return self.row(obj, now) if self.row is not None else super().cells(obj, now)
-
-
-def _at(obj: Object, path: str) -> Any:
-    """The value at a dotted path, None when anything on the way is absent."""
-    here: Any = obj
-    for step in path.split("."):
-        here = here.get(step) if isinstance(here, dict) else None
-    return here

@@ -187,9 +187,9 @@ def duplicate_value(field: str, value: Any) -> FieldError:
     return FieldError("FieldValueDuplicate", field, f"Duplicate value: {show_value(value)}")
 
 
-def forbidden_value(field: str, detail: str) -> FieldError:
+def forbidden_value(field: str, detail: str = "") -> FieldError:
     """The field may not be set (or changed) here."""
-    return FieldError("FieldValueForbidden", field, f"Forbidden: {detail}")
+    return FieldError("FieldValueForbidden", field, f"Forbidden: {detail}" if detail else "Forbidden")
 
 
 def value_not_found(field: str, value: Any) -> FieldError:

@@ -5,10 +5,11 @@ from typing import Any
 
 import pytest
 
-from tests.api.objects import cells, create, make
+from tests.api.objects import cells, create, make, update
 from wherry.api.autoscaling.conversion import BEHAVIOR, CURRENT_METRICS, METRICS, to_v1, to_v2
 from wherry.api.autoscaling.horizontal_pod_autoscalers import HORIZONTAL_POD_AUTOSCALERS as V2
 from wherry.api.autoscaling.horizontal_pod_autoscalers_v1 import HORIZONTAL_POD_AUTOSCALERS_V1 as V1
+from wherry.api.resource import Resource
 
 TARGET = {"apiVersion": "apps/v1", "kind": "Deployment", "name": "web"}
 CPU = {
@@ -235,3 +236,30 @@ def test_row() -> None:
     assert row["Reference"] == "Deployment/web"
     assert row["Targets"] == "memory: <unknown>/1Gi, cpu: 7%/50%"
     assert cells(V1, to_v1(obj)) == row
+
+
+@pytest.mark.parametrize(
+    ("reference", "text"),
+    [
+        ({"kind": "Deployment"}, 'Invalid value: "": apiVersion must specify API group'),
+        (
+            {"kind": "Deployment", "apiVersion": "v1"},
+            'Invalid value: "v1": apiVersion must specify API group',
+        ),
+        (
+            {"kind": "Deployment", "apiVersion": "a/b/c"},
+            'Invalid value: "a/b/c": unexpected GroupVersion string: a/b/c',
+        ),
+        ({"kind": "ReplicationController", "apiVersion": "v1"}, ""),
+    ],
+)
+@pytest.mark.parametrize("resource", [V1, V2], ids=["v1", "v2"])
+def test_what_is_scaled_has_an_api_group(resource: Resource, reference: dict[str, Any], text: str) -> None:
+    target = {"name": "web", **reference}
+    _, errors = create(resource, make(resource, spec={"scaleTargetRef": target, "maxReplicas": 3}))
+    assert errors == ([f"spec.scaleTargetRef.apiVersion: {text}"] if text else [])
+
+
+def test_an_api_version_that_was_wrong_may_stay() -> None:
+    old = make(V2, spec={"scaleTargetRef": {"kind": "Deployment", "name": "web"}, "maxReplicas": 3})
+    assert update(V2, old, {**old, "spec": {**old["spec"], "maxReplicas": 4}})[1] == []

@@ -7,7 +7,7 @@ import pytest
 from tests.api.objects import create, make
 from wherry.api.autoscaling.horizontal_pod_autoscalers import HORIZONTAL_POD_AUTOSCALERS as HPAS
 
-SPEC = {"scaleTargetRef": {"kind": "Deployment", "name": "web"}, "maxReplicas": 3}
+SPEC = {"scaleTargetRef": {"apiVersion": "apps/v1", "kind": "Deployment", "name": "web"}, "maxReplicas": 3}
 CPU: dict[str, Any] = {"name": "cpu", "target": {"type": "Utilization", "averageUtilization": 50}}
 AT = "spec.metrics[0]"
 

@@ -172,3 +172,12 @@ def test_cron_job_names_leave_room() -> None:
     assert create(CRON_JOBS, obj)[1] == [
         f'metadata.name: Invalid value: "{"a" * 53}": must be no more than 52 characters'
     ]
+
+
+def test_scheduling_is_off() -> None:
+    scheduling: Object = {"schedulingPolicy": {"basic": {}}}
+    _, errors = create(JOBS, job(scheduling=scheduling))
+    assert errors == ["spec.scheduling: Forbidden"]
+    old = stored()
+    old["spec"]["scheduling"] = scheduling  # by a server that has it
+    assert update(JOBS, old, deepcopy(old))[1] == []

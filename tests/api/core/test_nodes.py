@@ -124,3 +124,8 @@ def test_statuses(status: dict[str, Any], text: str) -> None:
 def test_old_fields_warn() -> None:
     obj = make(NODES, spec={"externalID": "x", "configSource": {}})
     assert len(NODES.strategy.warnings(obj, None)) == 2
+
+
+def test_a_preemption_policy_is_off() -> None:
+    obj = make(NODES, spec={"podPreemptionPolicy": {"disableResizePreemption": ["a"]}})
+    assert create(NODES, obj)[1] == ["spec.podPreemptionPolicy: Forbidden"]

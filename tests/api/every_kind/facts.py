@@ -164,6 +164,13 @@ def _facts_of(resource: Resource, entries: Mapping[tuple[str, str], dict[str, An
 _ENTRIES = _read()
 FACTS: dict[Resource, Facts | None] = {resource: _facts_of(resource, _ENTRIES) for resource in BUILTIN}
 """The facts about each built-in kind, None where they are missing."""
+
+
+def is_judged_elsewhere(resource: Resource) -> bool:
+    """Whether the kind is judged outside its strategy."""
+    return bool(_ENTRIES.get((resource.api_version, resource.kind), {}).get("elsewhere"))
+
+
 UNKNOWN_KINDS = set(_ENTRIES) - {(resource.api_version, resource.kind) for resource in BUILTIN}
 """Entries about kinds that are not served."""
 

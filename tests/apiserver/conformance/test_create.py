@@ -95,7 +95,10 @@ async def test_a_version_that_is_known_but_not_this_one(rig: Rig) -> None:
         "apiVersion": "autoscaling/v2",
         "kind": "HorizontalPodAutoscaler",
         "metadata": {"name": "a"},
-        "spec": {"maxReplicas": 2, "scaleTargetRef": {"kind": "Deployment", "name": "a"}},
+        "spec": {
+            "maxReplicas": 2,
+            "scaleTargetRef": {"apiVersion": "apps/v1", "kind": "Deployment", "name": "a"},
+        },
     }
     assert await refusal(rig, "POST", path, body) == (
         400,

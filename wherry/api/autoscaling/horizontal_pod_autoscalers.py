@@ -11,7 +11,13 @@ from typing import Any
 
 from wherry.api.autoscaling.behavior import behavior_errors, default_behavior
 from wherry.api.autoscaling.conversion import CPU_TARGET_PERCENT
-from wherry.api.autoscaling.metrics import SOURCES, metric_errors, reference_errors
+from wherry.api.autoscaling.metrics import (
+    SOURCES,
+    api_version_errors,
+    described_errors,
+    metric_errors,
+    reference_errors,
+)
 from wherry.api.columns import AGE, NAME, NONE, age_of
 from wherry.api.resource import Column, Resource, Subresource
 from wherry.api.schema_strategy import SchemaStrategy
@@ -45,7 +51,7 @@ def default_hpa(obj: Object) -> None:
         default_behavior(behavior)
 
 
-def hpa_errors(new: Object, _old: Object | None) -> list[FieldError]:
+def hpa_errors(new: Object, old: Object | None) -> list[FieldError]:
     """What is wrong with a v2 object, apart from metadata."""
     spec = new.get("spec") or {}
     errors: list[FieldError] = []
@@ -61,10 +67,23 @@ def hpa_errors(new: Object, _old: Object | None) -> list[FieldError]:
         errors.append(invalid_value("spec.maxReplicas", most, why))
     errors += reference_errors(spec.get("scaleTargetRef") or {}, "spec.scaleTargetRef")
     errors += metric_errors(metrics, "spec.metrics")
+    errors += _version_errors(spec, (old or {}).get("spec"))
     if least == 0 and not scales_to_zero:
         why = "must specify at least one Object or External metric to support scaling to zero replicas"
         errors.append(forbidden_value("spec.metrics", why))
     return errors + behavior_errors(spec.get("behavior") or {}, "spec.behavior")
+
+
+def _version_errors(spec: Mapping[str, Any], before: Mapping[str, Any] | None) -> list[FieldError]:
+    """API versions of what is scaled and measured; those that were wrong before stay allowed."""
+    target, was = spec.get("scaleTargetRef") or {}, (before or {}).get("scaleTargetRef") or {}
+    errors: list[FieldError] = []
+    if before is None or any(target.get(name) != was.get(name) for name in ("apiVersion", "kind")):
+        needs_group = target.get("kind") != "ReplicationController"
+        errors += api_version_errors(target, "spec.scaleTargetRef", needs_group=needs_group)
+    if not described_errors((before or {}).get("metrics") or (), ""):
+        errors += described_errors(spec.get("metrics") or (), "spec.metrics")
+    return errors
 
 
 def hpa_status_errors(new: Object, _old: Object) -> list[FieldError]:

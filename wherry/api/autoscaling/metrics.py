@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any
 
 from wherry.api.core.pod_spec.resources import resource_name_errors
@@ -41,6 +41,30 @@ def reference_errors(reference: Fields, path: str) -> list[FieldError]:
         value, at = reference.get(name) or "", f"{path}.{name}"
         errors += check_text(at, value, path_segment_errors) if value else [required(at)]
     return errors
+
+
+def api_version_errors(reference: Fields, path: str, *, needs_group: bool) -> list[FieldError]:
+    """The apiVersion of a `CrossVersionObjectReference`; rules: upstream's ValidateAPIVersion."""
+    version = reference.get("apiVersion") or ""
+    if version.count("/") > 1:
+        why = f"unexpected GroupVersion string: {version}"
+    elif needs_group and not version.partition("/")[1]:
+        why = "apiVersion must specify API group"
+    else:
+        return []
+    return [invalid_value(f"{path}.apiVersion", version, why)]
+
+
+def described_errors(metrics: Iterable[Fields], path: str) -> list[FieldError]:
+    """The API versions of the objects that metrics are about."""
+    return [
+        error
+        for index, metric in enumerate(metrics)
+        if metric.get("type") == "Object" and (source := metric.get("object")) is not None
+        for error in api_version_errors(
+            source.get("describedObject") or {}, f"{path}[{index}].object.describedObject", needs_group=False
+        )
+    ]
 
 
 def _one_errors(metric: Fields, path: str) -> list[FieldError]:

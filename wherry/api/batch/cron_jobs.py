@@ -27,7 +27,7 @@ from wherry.api.core.pod_spec import default_pod_template
 from wherry.api.core.pod_warnings import pod_warnings
 from wherry.api.resource import Column, Resource, Subresource
 from wherry.api.schema_strategy import SchemaStrategy
-from wherry.api.validation import validate_all_non_negative
+from wherry.api.validation import validate_all_non_negative, validate_off
 from wherry.objects.cron import is_zone, schedule_error
 from wherry.objects.durations import age
 from wherry.objects.errors import FieldError, invalid_value, not_supported, required
@@ -70,6 +70,7 @@ def _rules(new: Object, old: Object | None) -> list[FieldError]:
         errors.append(required("spec.concurrencyPolicy"))
     elif policy not in _POLICIES:
         errors.append(not_supported("spec.concurrencyPolicy", policy, _POLICIES))
+    errors += validate_off(new, old, "spec.jobTemplate.spec.scheduling")
     return errors + _template_errors(spec.get("jobTemplate") or {})
 
 

@@ -32,7 +32,7 @@ from wherry.api.core.replicated import template_warnings
 from wherry.api.equality import is_same
 from wherry.api.resource import Column, Resource, Subresource
 from wherry.api.schema_strategy import SchemaStrategy
-from wherry.api.validation import IMMUTABLE, validate_label_selector
+from wherry.api.validation import IMMUTABLE, validate_label_selector, validate_off
 from wherry.objects.conditions import is_true
 from wherry.objects.durations import human_duration
 from wherry.objects.errors import FieldError, invalid_value, required
@@ -89,6 +89,7 @@ def _own_labels(job: Object) -> dict[str, str]:
 def _rules(new: Object, old: Object | None) -> list[FieldError]:
     spec = new.get("spec") or {}
     errors = _generated_errors(new, spec) if old is None else []
+    errors += validate_off(new, old, "spec.scheduling")
     errors += job_spec_errors(spec, "spec")
     selector = spec.get("selector")
     if selector is None:

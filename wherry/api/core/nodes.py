@@ -14,7 +14,12 @@ from typing import Any
 from wherry.api.columns import AGE, NAME, NONE, age_of
 from wherry.api.core.pod_spec.resources import quantity_errors
 from wherry.api.resource import Column, Resource, Strategy, Subresource
-from wherry.api.validation import check_text, validate_object_meta, validate_object_meta_update
+from wherry.api.validation import (
+    check_text,
+    validate_object_meta,
+    validate_object_meta_update,
+    validate_off,
+)
 from wherry.objects.conditions import find_condition
 from wherry.objects.errors import (
     FieldError,
@@ -65,6 +70,7 @@ class NodeStrategy(Strategy):
         """Metadata, pod ranges, taints, and what never changes."""
         spec = new.get("spec") or {}
         errors = taint_errors(spec.get("taints") or (), "metadata.taints")  # upstream names it so
+        errors += validate_off(new, old, "spec.podPreemptionPolicy")
         if old is None:
             errors = validate_object_meta(new, namespaced=False) + errors
             return errors + _resource_errors(new) + _pod_cidr_errors(spec)

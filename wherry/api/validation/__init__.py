@@ -31,9 +31,11 @@ from wherry.api.validation.values import (
     validate_immutable,
     validate_non_negative,
     validate_not_decremented,
+    validate_off,
     validate_one_of,
     validate_positive,
     validate_quantity,
+    value_at,
 )
 
 __all__ = [
@@ -58,7 +60,9 @@ __all__ = [
     "validate_not_decremented",
     "validate_object_meta",
     "validate_object_meta_update",
+    "validate_off",
     "validate_one_of",
     "validate_positive",
     "validate_quantity",
+    "value_at",
 ]

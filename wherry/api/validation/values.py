@@ -9,7 +9,7 @@ import re
 from collections.abc import Collection, Iterable, Mapping
 from typing import Any
 
-from wherry.objects.errors import FieldError, invalid_value, not_supported, required
+from wherry.objects.errors import FieldError, forbidden_value, invalid_value, not_supported, required
 from wherry.objects.names import Check, dns1123_subdomain_errors, pattern_text
 from wherry.objects.quantity import parse_quantity
 
@@ -18,6 +18,25 @@ NEGATIVE = "must be greater than or equal to 0"
 NOT_POSITIVE = "must be greater than 0"
 _HTTP_PATH = r"[A-Za-z0-9/\-._~%!$&'()*+,;=:]+"
 _is_http_path = re.compile(_HTTP_PATH, re.ASCII).fullmatch
+
+
+def value_at(obj: Mapping[str, Any], path: str) -> Any:
+    """The value at a dotted path, None when anything on the way is absent."""
+    here: Any = obj
+    for step in path.split("."):
+        here = here.get(step) if isinstance(here, Mapping) else None
+    return here
+
+
+def validate_off(new: Mapping[str, Any], old: Mapping[str, Any] | None, path: str) -> list[FieldError]:
+    """A field of a feature that is off, at a dotted path: it may stay as it is stored, and else not be set.
+
+    (`+k8s:ifDisabled(...)=+k8s:forbidden` in upstream's types.)
+    """
+    value = value_at(new, path)
+    if value is None or (old is not None and value == value_at(old, path)):
+        return []
+    return [forbidden_value(path)]
 
 
 def check_text(path: str, value: str, check: Check) -> list[FieldError]:

@@ -44,7 +44,7 @@ def validate_containers(containers: Sequence[Fields], path: str, context: PodCon
         if name in names:
             errors.append(duplicate_value(f"{at}.name", name))
         names.add(name)
-        validate_probes(container, at, context.grace_s, errors)
+        validate_probes(container, at, context, errors)
         validate_restarts(container, at, errors)
     validate_host_ports(containers, path, errors)
 
@@ -69,7 +69,7 @@ def validate_init_containers(
             names.add(name)
         validate_host_ports((container,), path, errors)
         if container.get("restartPolicy") == "Always":
-            validate_probes(container, at, context.grace_s, errors)
+            validate_probes(container, at, context, errors)
             continue
         detail = "may not be set for init containers without restartPolicy=Always"
         for hook in _HOOKS:

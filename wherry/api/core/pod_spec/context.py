@@ -12,7 +12,8 @@ class PodContext:
     """The pod around a container.
 
     `volumes` are the valid volumes by name, `claims` the names of its resource claims, `grace_s` its
-    termination grace period. `is_pod` tells a real pod from a controller's template.
+    termination grace period. `system` is what `spec.os` names, "" for nothing.
+    `is_pod` tells a real pod from a controller's template.
     """
 
     is_pod: bool
@@ -21,3 +22,4 @@ class PodContext:
     grace_s: int | None
     restart_policy: str
     host_users: bool
+    system: str

@@ -4,9 +4,17 @@ from __future__ import annotations
 
 from wherry.api.core.pod_spec.context import PodContext
 from wherry.api.core.pod_spec.rules import Errors, Fields, check_choice, check_descending_path
-from wherry.objects.errors import forbidden_value, invalid_value, not_supported, required, value_not_found
+from wherry.objects.errors import (
+    duplicate_value,
+    forbidden_value,
+    invalid_value,
+    not_supported,
+    required,
+    value_not_found,
+)
 
 _PROPAGATIONS = ("Bidirectional", "HostToContainer", "None")
+_OPTIONS = ("nodev", "noexec", "nosuid")
 _RECURSIVE = ("Disabled", "Enabled", "IfPossible")
 
 
@@ -22,6 +30,7 @@ def validate_mounts(container: Fields, path: str, context: PodContext, errors: E
             _validate_place(mount, at, seen, taken, context, errors)
             _validate_sub_path(mount, f"{path}.volumeMounts", at, errors)
             _validate_propagation(mount, container, f"{path}.volumeMounts", errors)
+            _validate_options(mount, f"{at}.bindMountOptions", context, errors)
     if devices:
         used = {mount.get("name"): mount.get("mountPath") for mount in mounts}
         _validate_devices(devices, f"{path}.volumeDevices", used, context, errors)
@@ -83,6 +92,20 @@ def _validate_propagation(mount: Fields, container: Fields, base: str, errors: E
             errors.append(forbidden_value(at, detail))
     elif recursive not in (None, "Disabled"):
         errors.append(not_supported(at, recursive, _RECURSIVE))
+
+
+def _validate_options(mount: Fields, path: str, context: PodContext, errors: Errors) -> None:
+    """`bindMountOptions` (alpha upstream), each once, and none for images."""
+    options = mount.get("bindMountOptions") or ()
+    seen: set[str] = set()
+    for index, option in enumerate(options):
+        check_choice(option, _OPTIONS, f"{path}[{index}]", errors)
+        if option in seen:
+            errors.append(duplicate_value(f"{path}[{index}]", option))
+        seen.add(option)
+    volume = context.volumes.get(mount.get("name") or "")
+    if options and volume is not None and volume.get("image") is not None:
+        errors.append(forbidden_value(path, "may not be specified for image volumes"))
 
 
 def _validate_devices(

@@ -17,6 +17,7 @@ from wherry.objects.names import (
 
 DNS_POLICIES = ("ClusterFirstWithHostNet", "ClusterFirst", "Default", "None")
 MAX_NAMESERVERS = 3
+MAX_HOSTNAME = 64
 MAX_SEARCHES = 32
 MAX_SEARCH_CHARACTERS = 2048
 
@@ -47,7 +48,12 @@ def validate_network(spec: Fields, path: str, errors: Errors) -> None:
         for inner, name in enumerate(alias.get("hostnames") or ()):
             check(dns1123_subdomain_errors, name, f"{at}.hostnames[{inner}]", errors)
     if (override := spec.get("hostnameOverride")) is not None:
-        check(dns1123_subdomain_errors, override, f"{path}.hostnameOverride", errors)
+        at = f"{path}.hostnameOverride"
+        if len(override.encode()) > MAX_HOSTNAME:
+            errors.append(invalid_value(at, override, too_long_text(MAX_HOSTNAME)))
+        check(dns1123_subdomain_errors, override, at, errors)
+        if spec.get("hostNetwork"):
+            errors.append(forbidden_value(at, "may not be specified when hostNetwork is true"))
         if spec.get("setHostnameAsFQDN"):
             detail = "cannot be set when hostnameOverride is set"
             errors.append(forbidden_value(f"{path}.setHostnameAsFQDN", detail))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
+from wherry.api.core.pod_spec.context import PodContext
 from wherry.api.core.pod_spec.rules import (
     Errors,
     Fields,
@@ -12,6 +13,7 @@ from wherry.api.core.pod_spec.rules import (
     check_nonnegative,
     check_port,
 )
+from wherry.api.core.pod_spec.signals import validate_stop_signal
 from wherry.objects.errors import forbidden_value, invalid_value, required
 from wherry.objects.names import http_header_name_errors
 
@@ -23,11 +25,15 @@ _COUNTS = (
     "failureThreshold",
 )
 _SCHEMES = ("HTTP", "HTTPS")
+_PROTOCOLS = ("HTTP1", "HTTP2")
+_GRPC_MODES = ("Plaintext", "TLS")
 
 
-def validate_probes(container: Fields, path: str, grace_s: int | None, errors: Errors) -> None:
+def validate_probes(container: Fields, path: str, context: PodContext, errors: Errors) -> None:
     """The three probes and the lifecycle hooks of a container that may have them."""
+    grace_s = context.grace_s
     if lifecycle := container.get("lifecycle"):
+        validate_stop_signal(lifecycle, f"{path}.lifecycle", context.system, errors)
         for name in ("postStart", "preStop"):
             if (hook := lifecycle.get(name)) is not None:
                 _validate_handler(hook, f"{path}.lifecycle.{name}", grace_s, errors)
@@ -82,12 +88,20 @@ def _validate_http(action: Fields, path: str, _grace_s: int | None, errors: Erro
         errors.append(required(f"{path}.path"))
     check_port(action.get("port"), f"{path}.port", errors)
     check_choice(action.get("scheme") or "", _SCHEMES, f"{path}.scheme", errors)
+    if (protocol := action.get("protocol")) is not None:
+        check_choice(protocol, _PROTOCOLS, f"{path}.protocol", errors)
     for header in action.get("httpHeaders") or ():
         check(http_header_name_errors, header.get("name") or "", f"{path}.httpHeaders", errors)
 
 
 def _validate_port(action: Fields, path: str, _grace_s: int | None, errors: Errors) -> None:
     check_port(action.get("port"), f"{path}.port", errors)
+
+
+def _validate_grpc(action: Fields, path: str, grace_s: int | None, errors: Errors) -> None:
+    _validate_port(action, path, grace_s, errors)
+    if (mode := action.get("mode")) is not None:
+        check_choice(mode, _GRPC_MODES, f"{path}.mode", errors)
 
 
 def _validate_sleep(action: Fields, path: str, grace_s: int | None, errors: Errors) -> None:
@@ -106,6 +120,6 @@ _HANDLERS: dict[str, Callable[[Fields, str, int | None, Errors], None]] = {
     "exec": _validate_exec,
     "httpGet": _validate_http,
     "tcpSocket": _validate_port,
-    "grpc": _validate_port,
+    "grpc": _validate_grpc,
     "sleep": _validate_sleep,
 }

@@ -4,9 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from wherry.api.core.pod_spec.rules import Errors, Fields, check_local_path, check_mode
+from wherry.api.core.pod_spec.certificates import (
+    CERTIFICATE_PATHS,
+    validate_pod_certificate,
+    validate_trust_bundle,
+)
+from wherry.api.core.pod_spec.rules import Errors, Fields, check_local_path, check_mode, check_owner
 from wherry.api.core.pod_spec.volume_files import validate_downward_files, validate_key_file
-from wherry.api.validation import validate_label_selector
 from wherry.objects.errors import forbidden_value, invalid_value, required
 
 SHORTEST_TOKEN_S = 600
@@ -31,6 +35,7 @@ def validate_items(source: Fields, path: str, errors: Errors) -> None:
 def validate_projected(source: Fields, path: str, errors: Errors) -> None:
     """A `ProjectedVolumeSource`."""
     check_mode(source, "defaultMode", path, errors)
+    check_owner(source, "defaultUser", path, errors)
     taken: set[str] = set()
     for index, part in enumerate(source.get("sources") or ()):
         at = f"{path}.sources[{index}]"
@@ -59,14 +64,13 @@ def _validate_part(
         case "serviceAccountToken":
             _validate_token(part, volume_path, path, errors)
         case "clusterTrustBundle":
-            _validate_bundle(part, path, errors)
+            validate_trust_bundle(part, path, errors)
+            check_owner(part, "user", path, errors)
             _take([part.get("path")], taken, volume_path, errors)
         case _:
-            names = ("credentialBundlePath", "keyPath", "certificateChainPath")
-            for name in names:
-                if part.get(name):
-                    check_local_path(part[name], f"{path}.{name}", errors)
-            _take([part.get(name) for name in names], taken, volume_path, errors)
+            validate_pod_certificate(part, path, errors)
+            check_owner(part, "user", path, errors)
+            _take([part.get(name) for name in CERTIFICATE_PATHS], taken, volume_path, errors)
 
 
 def _take(files: Iterable[str | None], taken: set[str], path: str, errors: Errors, shown: str = "") -> None:
@@ -79,6 +83,7 @@ def _take(files: Iterable[str | None], taken: set[str], path: str, errors: Error
 
 
 def _validate_token(token: Fields, volume_path: str, path: str, errors: Errors) -> None:
+    check_owner(token, "user", path, errors)
     life_s = token.get("expirationSeconds") or 0
     at = f"{path}.expirationSeconds"
     if life_s < SHORTEST_TOKEN_S:
@@ -89,25 +94,3 @@ def _validate_token(token: Fields, volume_path: str, path: str, errors: Errors) 
         errors.append(required(f"{volume_path}.path"))
     else:
         check_local_path(token["path"], f"{volume_path}.path", errors)
-
-
-def _validate_bundle(bundle: Fields, path: str, errors: Errors) -> None:
-    name, signer = bundle.get("name"), bundle.get("signerName")
-    selector = bundle.get("labelSelector")
-    if name is not None and signer is not None:
-        errors.append(invalid_value(path, bundle, "only one of name and signerName may be used"))
-    elif name is not None:
-        if not name:
-            errors.append(required(f"{path}.name", "must be a valid object name"))
-        if selector is not None:
-            detail = "labelSelector must be unset if name is specified"
-            errors.append(invalid_value(f"{path}.labelSelector", selector, detail))
-    elif signer is not None:
-        if not signer:
-            errors.append(required(f"{path}.signerName", "must be a valid signer name"))
-        errors.extend(validate_label_selector(selector, f"{path}.labelSelector"))
-    else:
-        errors.append(required(path, "either name or signerName must be specified"))
-    if not bundle.get("path"):
-        errors.append(required(f"{path}.path"))
-    check_local_path(bundle.get("path") or "", f"{path}.path", errors)

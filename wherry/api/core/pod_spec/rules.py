@@ -11,7 +11,13 @@ from typing import Any, TypeAlias
 
 from wherry.api.validation.values import NEGATIVE
 from wherry.objects.errors import FieldError, forbidden_value, invalid_value, not_supported, required
-from wherry.objects.names import Check, port_name_errors, port_number_errors, qualified_name_errors
+from wherry.objects.names import (
+    Check,
+    port_name_errors,
+    port_number_errors,
+    qualified_name_errors,
+    user_or_group_id_errors,
+)
 
 Errors: TypeAlias = list[FieldError]
 Fields: TypeAlias = Mapping[str, Any]
@@ -69,6 +75,13 @@ def check_mode(fields: Fields, name: str, path: str, errors: Errors) -> None:
     mode = fields.get(name)
     if mode is not None and not 0 <= mode <= 0o777:
         errors.append(invalid_value(f"{path}.{name}", mode, FILE_MODE))
+
+
+def check_owner(fields: Fields, name: str, path: str, errors: Errors) -> None:
+    """The named number, if given, must be a user's id."""
+    user = fields.get(name)
+    if user is not None:
+        errors.extend([invalid_value(f"{path}.{name}", user, text) for text in user_or_group_id_errors(user)])
 
 
 def check_port(value: int | str | None, path: str, errors: Errors) -> None:

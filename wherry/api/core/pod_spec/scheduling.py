@@ -20,7 +20,7 @@ from wherry.objects.errors import (
     not_supported,
     required,
 )
-from wherry.objects.names import label_value_errors, qualified_name_errors
+from wherry.objects.names import dns1123_subdomain_errors, label_value_errors, qualified_name_errors
 
 EFFECTS = ("NoSchedule", "PreferNoSchedule", "NoExecute")
 
@@ -69,6 +69,18 @@ def validate_gates(spec: Fields, path: str, errors: Errors) -> None:
     for index, gate in enumerate(spec.get("readinessGates") or ()):
         at = f"{path}.readinessGates[{index}].conditionType"
         check_label_key(gate.get("conditionType") or "", at, errors)
+
+
+def validate_group(spec: Fields, path: str, errors: Errors) -> None:
+    """`schedulingGroup`: the pod group a pod belongs to."""
+    group = spec.get("schedulingGroup")
+    if group is None:
+        return
+    name, at = group.get("podGroupName"), f"{path}.schedulingGroup"
+    if name is None:
+        errors.append(required(at, "must specify one of: `podGroupName`"))
+    else:
+        check(dns1123_subdomain_errors, name, f"{at}.podGroupName", errors)
 
 
 def validate_spread(constraints: Sequence[Fields], path: str, errors: Errors) -> None:

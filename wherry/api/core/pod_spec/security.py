@@ -6,6 +6,7 @@ import re
 from collections.abc import Sequence
 
 from wherry.api.core.pod_spec.rules import Errors, Fields, check_choice, check_descending_path
+from wherry.api.core.pod_spec.windows import validate_windows_options
 from wherry.objects.errors import (
     duplicate_value,
     forbidden_value,
@@ -48,6 +49,7 @@ def validate_pod_security(spec: Fields, path: str, errors: Errors) -> None:
                 check_choice(context[name], choices, f"{at}.{name}", errors)
         validate_seccomp(context.get("seccompProfile"), f"{at}.seccompProfile", errors)
         validate_apparmor(context.get("appArmorProfile"), f"{at}.appArmorProfile", errors)
+        validate_windows_options(context, at, errors)
     if spec.get("shareProcessNamespace") and spec.get("hostPID"):
         detail = "ShareProcessNamespace and HostPID cannot both be enabled"
         errors.append(invalid_value(f"{at}.shareProcessNamespace", True, detail))
@@ -76,6 +78,7 @@ def validate_container_security(context: Fields | None, path: str, host_users: b
         if "CAP_SYS_ADMIN" in ((context.get("capabilities") or {}).get("add") or ()):
             errors.append(invalid_value(path, context, f"{refused} `capabilities.Add` CAP_SYS_ADMIN"))
     validate_apparmor(context.get("appArmorProfile"), f"{path}.appArmorProfile", errors)
+    validate_windows_options(context, path, errors)
 
 
 def _validate_ids(context: Fields, names: tuple[str, ...], path: str, errors: Errors) -> None:

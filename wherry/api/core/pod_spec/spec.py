@@ -12,15 +12,22 @@ from wherry.api.core.pod_spec.containers import (
     validate_init_containers,
 )
 from wherry.api.core.pod_spec.context import PodContext
+from wherry.api.core.pod_spec.eviction import validate_eviction
 from wherry.api.core.pod_spec.network import validate_network
 from wherry.api.core.pod_spec.operating_system import validate_operating_system
 from wherry.api.core.pod_spec.pod_level import validate_pod_level_resources
 from wherry.api.core.pod_spec.ports import validate_host_network_ports
 from wherry.api.core.pod_spec.resources import validate_resources
 from wherry.api.core.pod_spec.rules import MAX_INT32, Errors, Fields, check, check_given_choice
-from wherry.api.core.pod_spec.scheduling import validate_gates, validate_spread, validate_tolerations
+from wherry.api.core.pod_spec.scheduling import (
+    validate_gates,
+    validate_group,
+    validate_spread,
+    validate_tolerations,
+)
 from wherry.api.core.pod_spec.security import validate_pod_security
 from wherry.api.core.pod_spec.volumes import validate_volumes
+from wherry.api.core.pod_spec.windows import validate_host_processes
 from wherry.api.validation import validate_annotations, validate_labels
 from wherry.objects.errors import FieldError, duplicate_value, forbidden_value, invalid_value, required
 from wherry.objects.meta import annotations_of, labels_of
@@ -62,6 +69,7 @@ def validate_pod_spec(
         grace_s=grace_s,
         restart_policy=spec.get("restartPolicy") or "",
         host_users=spec.get("hostUsers") is not False,
+        system=(spec.get("os") or {}).get("name") or "",
     )
     _validate_all_containers(spec, path, context, errors)
     check_given_choice(spec.get("restartPolicy"), RESTART_POLICIES, f"{path}.restartPolicy", errors)
@@ -71,6 +79,7 @@ def validate_pod_spec(
     validate_affinity(spec.get("affinity"), f"{path}.affinity", errors)
     validate_network(spec, path, errors)
     validate_gates(spec, path, errors)
+    validate_group(spec, path, errors)
     if constraints := spec.get("topologySpreadConstraints"):
         validate_spread(constraints, f"{path}.topologySpreadConstraints", errors)
     if tolerations := spec.get("tolerations"):
@@ -79,6 +88,8 @@ def validate_pod_spec(
     if overhead := spec.get("overhead"):
         validate_resources({"limits": overhead}, f"{path}.overhead", claims, errors)
     validate_operating_system(spec, path, errors)
+    validate_host_processes(spec, path, errors)
+    validate_eviction(spec, path, errors)
 
 
 def _validate_all_containers(spec: Fields, path: str, context: PodContext, errors: Errors) -> None:

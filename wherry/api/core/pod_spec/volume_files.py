@@ -5,7 +5,14 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from wherry.api.core.pod_spec.downward import validate_field_ref, validate_resource_ref
-from wherry.api.core.pod_spec.rules import Errors, Fields, check_local_path, check_mode, check_present
+from wherry.api.core.pod_spec.rules import (
+    Errors,
+    Fields,
+    check_local_path,
+    check_mode,
+    check_owner,
+    check_present,
+)
 from wherry.objects.errors import invalid_value, required
 
 FIELD_PATHS = (
@@ -22,6 +29,7 @@ def validate_key_file(item: Fields, path: str, errors: Errors) -> None:
     check_present(item, ("key", "path"), path, errors)
     check_local_path(item.get("path") or "", f"{path}.path", errors)
     check_mode(item, "mode", path, errors)
+    check_owner(item, "user", path, errors)
 
 
 def validate_downward_files(files: Sequence[Fields], path: str, errors: Errors) -> None:
@@ -40,3 +48,4 @@ def validate_downward_files(files: Sequence[Fields], path: str, errors: Errors) 
         else:
             errors.append(required(path, "one of fieldRef and resourceFieldRef is required"))
         check_mode(file, "mode", path, errors)
+        check_owner(file, "user", path, errors)

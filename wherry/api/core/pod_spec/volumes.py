@@ -20,6 +20,7 @@ from wherry.api.core.pod_spec.rules import (
     check_mode,
     check_name,
     check_no_backsteps,
+    check_owner,
 )
 from wherry.api.core.pod_spec.volume_files import validate_downward_files
 from wherry.api.core.volume_terms import driver_name_errors
@@ -39,6 +40,7 @@ HOST_PATH_TYPES = (
     "Socket",
 )
 
+_DIRECTORY_MODE = "must be a number between 0 and 01777 (octal), both inclusive"
 _PULL_POLICIES = ("Always", "IfNotPresent", "Never")
 
 
@@ -104,6 +106,9 @@ def _validate_source(volume: Fields, path: str, is_pod: bool, errors: Errors) ->
 
 
 def _validate_empty_dir(source: Fields, path: str, errors: Errors) -> None:
+    mode = source.get("mode")
+    if mode is not None and not 0 <= mode <= 0o1777:
+        errors.append(invalid_value(f"{path}.mode", mode, _DIRECTORY_MODE))
     limit = source.get("sizeLimit")
     if limit is None:
         return
@@ -129,6 +134,7 @@ def _validate_secret(source: Fields, path: str, errors: Errors) -> None:
     if not source.get("secretName"):
         errors.append(required(f"{path}.secretName"))
     check_mode(source, "defaultMode", path, errors)
+    check_owner(source, "defaultUser", path, errors)
     validate_items(source, path, errors)
 
 
@@ -136,11 +142,13 @@ def _validate_config_map(source: Fields, path: str, errors: Errors) -> None:
     if not source.get("name"):
         errors.append(required(f"{path}.name"))
     check_mode(source, "defaultMode", path, errors)
+    check_owner(source, "defaultUser", path, errors)
     validate_items(source, path, errors)
 
 
 def _validate_downward(source: Fields, path: str, errors: Errors) -> None:
     check_mode(source, "defaultMode", path, errors)
+    check_owner(source, "defaultUser", path, errors)
     validate_downward_files(source.get("items") or (), path, errors)
 
 
