@@ -22,7 +22,7 @@ from wherry.testing.client import AsyncClient, SyncClient
 from wherry.testing.conditions import WaitTimeoutError, Wanted
 from wherry.testing.loop_thread import ClosedError, LoopThread
 from wherry.testing.moments import Span, seconds
-from wherry.testing.report import EventLine, event_lines
+from wherry.testing.report import EventLine, event_lines, failure_report
 from wherry.testing.settings import Settings
 from wherry.testing.snapshot import Snapshot
 from wherry.testing.verbs import FIELD_MANAGER, Objects, Verbs
@@ -33,7 +33,7 @@ PATIENCE = "60s"
 """How long a wait lasts unless told otherwise; in simulated time that costs next to nothing."""
 
 
-class _Hosted:
+class Hosted:
     """What both kinds of cluster are: a world on a thread of its own."""
 
     def __init__(self, settings: Settings, moment: Moment | None = None) -> None:
@@ -56,7 +56,8 @@ class _Hosted:
             raise ClosedError("the cluster does not run; use it in a `with`, or call start()")
         return self._world
 
-    def _start(self) -> None:
+    def open(self) -> None:
+        """Start it, if it does not run, and wait. Raises SettingsError, ManifestError, ApiError."""
         if self._thread is not None:
             return
         thread = LoopThread("wherry cluster", self.settings.start)
@@ -79,7 +80,8 @@ class _Hosted:
         for source in (*self.settings.crds, *self.settings.objects):
             self._running.call(partial(verbs.apply, source, "", FIELD_MANAGER))
 
-    def _close(self) -> None:
+    def shut(self) -> None:
+        """End it and wait; nothing of it stays. Does nothing the second time."""
         thread, world = self._thread, self._world
         if thread is None or world is None:
             return
@@ -91,6 +93,14 @@ class _Hosted:
             if self._kubeconfig is not None:
                 self._kubeconfig.unlink(missing_ok=True)
                 self._kubeconfig = None
+
+    def report(self) -> str:
+        """What stands in the cluster, in lines for people who look into a failed test."""
+
+        async def tell() -> str:
+            return failure_report(self._at)
+
+        return self._running.call(tell)
 
     def _verbs(self, user: str = ADMIN, groups: Sequence[str] = (MASTERS,)) -> Verbs:
         world = self._at
@@ -127,7 +137,7 @@ class _Hosted:
         )
 
 
-class Cluster(_Hosted):
+class Cluster(Hosted):
     """A control plane with controllers, scheduler and simulated nodes, in this process.
 
         with Cluster(nodes=3) as c:
@@ -144,12 +154,12 @@ class Cluster(_Hosted):
 
     def start(self) -> Cluster:
         """Start it, if it does not run. Raises SettingsError, ManifestError, ApiError."""
-        self._start()
+        self.open()
         return self
 
     def close(self) -> None:
         """End it; nothing of it stays. Does nothing the second time."""
-        self._close()
+        self.shut()
 
     def __enter__(self) -> Cluster:
         return self.start()
@@ -217,7 +227,7 @@ class Cluster(_Hosted):
         return (snapshot or self.snapshot()).fork()
 
 
-class AsyncCluster(_Hosted):
+class AsyncCluster(Hosted):
     """The same for tests with a loop of their own: `async with AsyncCluster(nodes=3) as c`.
 
     The cluster lives on a thread of its own all the same: what the test's loop does takes real time.
@@ -228,12 +238,12 @@ class AsyncCluster(_Hosted):
 
     async def start(self) -> AsyncCluster:
         """See `Cluster.start`."""
-        await asyncio.to_thread(self._start)
+        await asyncio.to_thread(self.open)
         return self
 
     async def close(self) -> None:
         """See `Cluster.close`."""
-        await asyncio.to_thread(self._close)
+        await asyncio.to_thread(self.shut)
 
     async def __aenter__(self) -> AsyncCluster:
         return await self.start()

@@ -1,0 +1,133 @@
+"""Wherry's pytest plug-in: clusters as fixtures, and what stood in them when a test failed.
+
+- `wherry`: a cluster of its own for each test; `@pytest.mark.wherry(nodes=3, objects=["app.yaml"])` says
+  which.
+- `wherry_async`: the same for tests with a loop of their own.
+- `wherry_session`: one cluster for all tests of a session (per worker with pytest-xdist).
+- `wherry_namespace`: a namespace of that cluster's for each test, gone after it.
+
+Nothing of Wherry is loaded unless one of them is used.
+"""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Generator, Iterator
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+if TYPE_CHECKING:
+    from wherry.objects.meta import Object
+    from wherry.testing.client import SyncClient
+    from wherry.testing.cluster import AsyncCluster, Cluster, Hosted
+
+MARKER = "wherry"
+_HOSTS = pytest.StashKey[list["Hosted"]]()
+_names = itertools.count()
+
+
+class Namespace:
+    """A namespace of a shared cluster."""
+
+    def __init__(self, cluster: Cluster, name: str) -> None:
+        self.cluster = cluster
+        self.name = name
+
+    @property
+    def client(self) -> SyncClient:
+        """The shared cluster's objects; give `namespace=...name` to stay in this namespace."""
+        return self.cluster.client
+
+    def apply(self, source: Any) -> list[Object]:
+        """Apply manifests into the namespace."""
+        return self.cluster.apply(source, self.name)
+
+    def wait(self, target: Any, wanted: Any = "exists", **options: Any) -> Object:
+        """See `Cluster.wait`."""
+        return self.cluster.wait(target, wanted, namespace=self.name, **options)
+
+    def list(self, kind: str, **selectors: str) -> list[Object]:
+        """The namespace's objects of a kind."""
+        return self.cluster.client.list(kind, self.name, **selectors)
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """Make the marker known."""
+    config.addinivalue_line(
+        "markers",
+        f"{MARKER}(nodes=0, crds=(), objects=(), ...): the cluster a test wants (wherry.testing.Settings)",
+    )
+
+
+@pytest.fixture
+def wherry(request: pytest.FixtureRequest) -> Iterator[Cluster]:
+    """A cluster of this test's own, in simulated time."""
+    from wherry.testing.cluster import Cluster
+
+    with Cluster(**_settings(request.node)) as cluster:
+        _note(request.node, cluster)
+        yield cluster
+
+
+@pytest.fixture
+def wherry_async(request: pytest.FixtureRequest) -> Iterator[AsyncCluster]:
+    """The same for a test with a loop of its own."""
+    from wherry.testing.cluster import AsyncCluster
+
+    cluster = AsyncCluster(**_settings(request.node))
+    cluster.open()
+    _note(request.node, cluster)
+    try:
+        yield cluster
+    finally:
+        cluster.shut()
+
+
+@pytest.fixture(scope="session")
+def wherry_session() -> Iterator[Cluster]:
+    """One cluster for all tests, with a node; what a test leaves there the next one finds."""
+    from wherry.testing.cluster import Cluster
+
+    with Cluster(nodes=1) as cluster:
+        yield cluster
+
+
+@pytest.fixture
+def wherry_namespace(request: pytest.FixtureRequest, wherry_session: Cluster) -> Iterator[Namespace]:
+    """A namespace of the session's cluster, for this test alone."""
+    name = f"test-{next(_names)}"
+    wherry_session.apply({"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": name}})
+    _note(request.node, wherry_session)
+    yield Namespace(wherry_session, name)
+    wherry_session.client.delete("namespace", name)
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_makereport(item: pytest.Item) -> Generator[None, pytest.TestReport, pytest.TestReport]:
+    """To the report of a failed test goes what stood in its clusters."""
+    report = yield
+    if report.when == "call" and report.failed:
+        for cluster in item.stash.get(_HOSTS, []):
+            try:
+                text = cluster.report()
+            except Exception as error:  # noqa: BLE001 - the test's own failure is what counts
+                text = f"cannot be told: {error!r}"
+            report.sections.append(("Wherry cluster", text))
+    return report
+
+
+def _settings(item: pytest.Item) -> dict[str, Any]:
+    """What the markers of a test say; the nearest counts."""
+    found: dict[str, Any] = {}
+    for marker in reversed(list(item.iter_markers(MARKER))):
+        if marker.args:
+            raise pytest.UsageError(
+                f"@pytest.mark.{MARKER} takes keywords, such as nodes=3, not {marker.args}"
+            )
+        found |= marker.kwargs
+    return found
+
+
+def _note(item: pytest.Item, cluster: Hosted) -> None:
+    item.stash.setdefault(_HOSTS, []).append(cluster)
