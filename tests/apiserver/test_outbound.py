@@ -20,7 +20,6 @@ from wherry.apiserver.outbound import (
     Target,
     Trust,
     Unreachable,
-    foreign_error,
     passed_headers,
     read_answer,
 )
@@ -240,18 +239,3 @@ def test_what_goes_on_of_a_clients_headers() -> None:
         "x-remote-extra-a": "b", "transfer-encoding": "chunked", "content-length": "3", "te": "trailers",
     }  # fmt: skip
     assert passed_headers({**kept, **dropped}) == kept
-
-
-@pytest.mark.parametrize(
-    ("status", "body", "code", "reason", "message"),
-    [
-        (404, b'{"kind":"Status","reason":"NotFound","message":"no p"}', 404, "NotFound", "no p"),
-        (500, b"boom\n", 500, "InternalError", "Internal error occurred: boom"),
-        (418, b"", 418, "", "the pot answered 418"),
-        (302, b"", 502, "", "the pot answered 302"),
-        (403, b'["x"]', 403, "Forbidden", '["x"]'),
-    ],
-)
-def test_refusals_of_other_servers(status: int, body: bytes, code: int, reason: str, message: str) -> None:
-    error = foreign_error(status, body, "the pot")
-    assert (error.code, error.reason, error.message) == (code, reason, message)

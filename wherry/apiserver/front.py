@@ -238,10 +238,20 @@ class Front:
         call: Call | None = None,
         accept: str = "",
     ) -> Response:
+        """The error's answer; another's if it cannot be told (half a character in its message, say)."""
+        try:
+            return self._refusal(error, info, started, call, accept)
+        except Exception:
+            log.exception("%s %s failed, and its error cannot be told", info.verb, info.path)
+            return self._refusal(internal("see the server's log"), info, started, None, accept)
+
+    def _refusal(
+        self, error: ApiError, info: RequestInfo, started: float, call: Call | None, accept: str
+    ) -> Response:
         self._observe(info, error.code, started, call)
         headers: Headers = NO_CACHE
         retry_after = error.details.get("retryAfterSeconds")
-        if retry_after:
+        if isinstance(retry_after, int) and retry_after > 0:
             headers = (*headers, ("Retry-After", str(retry_after)))
         if call is not None:
             headers = (*headers, *warning_headers(call.warnings))

@@ -17,10 +17,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
-import orjson
-
 from wherry.kit.sockets import client_socket, notice_dead_peer
-from wherry.objects.errors import ApiError, internal
+from wherry.objects.errors import internal
 
 if TYPE_CHECKING:
     import aiohttp
@@ -271,7 +269,7 @@ def passed_headers(headers: Mapping[str, str]) -> dict[str, str]:
     """
     about_connection = {name.strip().lower() for name in headers.get("connection", "").split(",")}
     return {
-        name: value
+        name: header_text(value)
         for name, value in headers.items()
         if name not in HOP_BY_HOP
         and name not in SECRET
@@ -281,32 +279,28 @@ def passed_headers(headers: Mapping[str, str]) -> dict[str, str]:
     }
 
 
+def header_bytes(value: str) -> str:
+    """A header's value as aiohttp read it (UTF-8), as this server writes it: a character for each byte."""
+    return value if value.isascii() else value.encode("utf-8", "surrogateescape").decode("latin-1")
+
+
+def header_text(value: str) -> str:
+    """The other way round, for what is sent on; bytes that are no UTF-8 stay the characters of Latin-1."""
+    if value.isascii():
+        return value
+    try:
+        return value.encode("latin-1").decode("utf-8")
+    except UnicodeError:
+        return value
+
+
 def kept_headers(response: aiohttp.ClientResponse) -> list[tuple[str, str]]:
     """Of an answer's headers what may go on to the client; its Content-Type is told apart."""
     return [
-        (name, value)
+        (name, header_bytes(value))
         for name, value in response.headers.items()
         if name.lower() not in HOP_BY_HOP and name.lower() != "content-type"
     ]
-
-
-def foreign_error(status: int, body: bytes, by: str) -> ApiError:
-    """The error another server's refusal stands for: its own Status if it sent one, else its text.
-
-    `by` names the server where it said nothing.
-    """
-    try:
-        decoded = orjson.loads(body)
-    except orjson.JSONDecodeError:
-        decoded = None
-    if isinstance(decoded, dict) and decoded.get("kind") == "Status":
-        return ApiError.from_status({**decoded, "code": decoded.get("code") or status})
-    text = body.decode(errors="replace").strip() or f"{by} answered {status}"
-    reasons = {400: "BadRequest", 403: "Forbidden", 404: "NotFound", 500: "InternalError"}
-    code = status if status >= 400 else 502
-    if code == 500:
-        text = f"Internal error occurred: {text}"
-    return ApiError(code, reasons.get(code, ""), text)
 
 
 async def read_answer(response: aiohttp.ClientResponse, limit_b: int) -> bytes:

@@ -18,6 +18,7 @@ import aiohttp
 import orjson
 from yarl import URL
 
+from wherry.api.foreign import status_error
 from wherry.client.transport import JSON, WatchEvent
 from wherry.kit.sockets import client_socket
 from wherry.objects.errors import ApiError, service_unavailable
@@ -134,7 +135,5 @@ def _decode(status: int, payload: bytes) -> Object:
             status if status >= 400 else 502, "", f"not JSON from the API server: {text}"
         ) from error
     if status >= 400:
-        if body.get("kind") == "Status":
-            raise ApiError.from_status({**body, "code": body.get("code") or status})
-        raise ApiError(status, "", f"the API server answered {status}")
+        raise status_error(body, status, f"the API server answered {status}")
     return body

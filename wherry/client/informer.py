@@ -16,6 +16,7 @@ from dataclasses import dataclass
 from random import Random
 from typing import TypeAlias, cast
 
+from wherry.api.foreign import status_error
 from wherry.api.resource import Resource
 from wherry.client.api import Client, Listing
 from wherry.client.transport import WatchEvent
@@ -284,7 +285,7 @@ class Informer:
 
     def _take(self, event: WatchEvent) -> None:
         if event.type == "ERROR":
-            raise ApiError.from_status(event.object)
+            raise status_error(event.object, 500)
         if event.type in ("ADDED", "MODIFIED"):
             self.shelf.put(event.object)
         elif event.type == "DELETED":

@@ -33,7 +33,7 @@ _ENCODER = json.JSONEncoder(ensure_ascii=False, separators=(",", ":"))
 
 
 class ApiError(Exception):
-    """A failed request, convertible to and from a `v1.Status`.
+    """A failed request, convertible to a `v1.Status` (and from one by `api/foreign`).
 
     Arguments: HTTP `code`; `reason` (a metav1.StatusReason such as "NotFound", "" if none);
     human `message`; `details` (a metav1.StatusDetails dict) if there is something to point at.
@@ -63,16 +63,6 @@ class ApiError(Exception):
             body["details"] = self.details
         body["code"] = self.code
         return body
-
-    @classmethod
-    def from_status(cls, status: Mapping[str, Any]) -> ApiError:
-        """The error a received `v1.Status` stands for."""
-        return cls(
-            int(status.get("code") or 500),
-            status.get("reason") or "",
-            status.get("message") or "unknown error",
-            status.get("details"),
-        )
 
     def __repr__(self) -> str:
         return f"ApiError({self.code}, {self.reason!r}, {self.message!r})"

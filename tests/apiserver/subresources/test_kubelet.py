@@ -23,7 +23,6 @@ from wherry.api.discovery.endpoint_slices import ENDPOINT_SLICES
 from wherry.api.rbac.cluster_role_bindings import CLUSTER_ROLE_BINDINGS
 from wherry.api.rbac.cluster_roles import CLUSTER_ROLES
 from wherry.apiserver.encoding import decode, encode_stored
-from wherry.apiserver.subresources.pages import PAGE_LIMIT_B
 from wherry.apiserver.subresources.proxies import split_name
 from wherry.objects.errors import ApiError
 
@@ -336,17 +335,25 @@ async def read_page(rig: Rig, path: str) -> bytes:
         return await response.read()
 
 
-async def test_pages_too_large_to_be_held_are_passed_on_as_they_are(rig: Rig, node: FakeKubelet) -> None:
+@pytest.mark.parametrize("encoding", ["identity", "gzip"])
+async def test_pages_of_any_length_are_rewritten(rig: Rig, node: FakeKubelet, encoding: str) -> None:
     link = b'<a href="/x">there</a>'
-    large = link + b" " * PAGE_LIMIT_B
-    node.pages = {
-        "/small": (gzip.compress(link), "gzip"),
-        "/large": (large, "identity"),
-        "/bomb": (gzip.compress(large), "gzip"),
-    }
-    assert b'href="/api/v1/nodes/n/proxy/x"' in await read_page(rig, "/small")
-    assert await read_page(rig, "/large") == large
-    assert await read_page(rig, "/bomb") == node.pages["/bomb"][0]
+    page = (link + b" " * 1_000_000) * 10
+    node.pages = {"/large": (gzip.compress(page) if encoding == "gzip" else page, encoding)}
+    found = await read_page(rig, "/large")
+    assert found == page.replace(b'"/x"', b'"/api/v1/nodes/n/proxy/x"')
+
+
+async def test_packed_pages_may_follow_one_another(rig: Rig, node: FakeKubelet) -> None:
+    node.pages = {"/two": (gzip.compress(b"<a href=") + gzip.compress(b"/x>"), "gzip")}
+    assert await read_page(rig, "/two") == b"<a href=/api/v1/nodes/n/proxy/x>"
+
+
+@pytest.mark.parametrize("page", [b"no gzip", gzip.compress(b"x" * 1000)[:-9]])
+async def test_a_page_that_cannot_be_unpacked_breaks_off(rig: Rig, node: FakeKubelet, page: bytes) -> None:
+    node.pages = {"/bad": (page, "gzip")}
+    with pytest.raises(aiohttp.ClientPayloadError):
+        await read_page(rig, "/bad")
 
 
 async def test_an_answer_that_breaks_off_is_no_fault_of_the_server(

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import asyncio
 import time
 
 import pytest
 
-from wherry.apiserver.subresources.rewriting import Rewriter
+from wherry.apiserver.subresources.pages import PORTION_B
+from wherry.apiserver.subresources.rewriting import LONGEST_TAG, Page, Rewriter
 
 PREFIX = "/api/v1/namespaces/default/services/web/proxy"
 REWRITER = Rewriter("https", "api.example:6443", PREFIX, "10.0.0.7:8080")
@@ -48,27 +48,50 @@ def test_addresses(address: str, rewritten: str) -> None:
         ('<form action="/go" method="post">', f'<form action="{PREFIX}/go" method="post">'),
     ],
 )
-async def test_pages(page: str, rewritten: str) -> None:
-    assert await REWRITER.page(page) == rewritten
+@pytest.mark.parametrize("portion", [1, 2, 3, 7, 1000])
+def test_pages(page: str, rewritten: str, portion: int) -> None:
+    """However a page is cut on its way."""
+    assert rewritten_page(page, portion) == rewritten
+
+
+def rewritten_page(html: str, portion: int = PORTION_B) -> str:
+    """A page that comes in portions of so many characters."""
+    page = Page(REWRITER)
+    parts = [page.feed(html[start : start + portion]) for start in range(0, len(html), portion)]
+    return "".join([*parts, page.end()])
+
+
+def test_what_is_no_tag_yet_is_told_on_as_it_comes() -> None:
+    page = Page(REWRITER)
+    assert page.feed("hello <a hr") == "hello "
+    assert page.feed('ef="/x">there') == f'<a href="{PREFIX}/x">there'
+
+
+def test_little_of_a_page_is_held() -> None:
+    page = Page(REWRITER)
+    told = sum(len(page.feed('<a "' + "x" * 1000)) for _ in range(1000))
+    assert told > 1000 * 1004 - 2 * LONGEST_TAG
 
 
 @pytest.mark.parametrize(
     "unit", ['<a "', "<a \"' '\"", "\"<a '\"'", "<", "<a ", "<a x", " ", "<a =", '<a href="/x">', "<a href= "]
 )
-async def test_no_page_takes_longer_than_its_length(unit: str) -> None:
+@pytest.mark.parametrize("portion", [64, PORTION_B])
+def test_no_page_takes_longer_than_its_length(unit: str, portion: int) -> None:
     """Whatever a pod writes: others wait for a portion at most, and four times as much takes four times."""
 
-    async def longest_wait_s(characters: int) -> tuple[float, float]:
-        rewriting = asyncio.ensure_future(REWRITER.page((unit * characters)[:characters]))
+    def longest_wait_s(characters: int) -> tuple[float, float]:
+        html = (unit * characters)[:characters]
+        page = Page(REWRITER)
         began = last = time.thread_time()
         longest = 0.0
-        while not rewriting.done():
-            await asyncio.sleep(0)
+        for start in range(0, len(html), portion):
+            page.feed(html[start : start + portion])
             now = time.thread_time()
             longest, last = max(longest, now - last), now
         return longest, last - began
 
-    _, short = await longest_wait_s(250_000)
-    longest, long = await longest_wait_s(1_000_000)
+    _, short = longest_wait_s(250_000)
+    longest, long = longest_wait_s(1_000_000)
     assert long < 8 * short + 0.1
-    assert longest < 0.2, "a portion is some milliseconds"
+    assert longest < 0.1, "a portion is some milliseconds"

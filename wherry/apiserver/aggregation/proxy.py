@@ -7,16 +7,19 @@ from urllib.parse import quote, urlencode
 
 import orjson
 
+from wherry.api.foreign import answered_error
 from wherry.apiserver.aggregation.remote import Remote
 from wherry.apiserver.call import Call, RawOutcome
 from wherry.apiserver.endpoints import service_backend
-from wherry.apiserver.outbound import Unreachable, foreign_error, passed_headers
+from wherry.apiserver.outbound import Unreachable, passed_headers, read_answer
 from wherry.apiserver.parts import Parts
 from wherry.apiserver.passing import passed_on
 from wherry.apiserver.user import User
 from wherry.kit.httpd.message import Response
 from wherry.objects.errors import ApiError, service_unavailable
 
+ANSWER_LIMIT_B = 64 * 1024 * 1024
+"""What one of our own components takes of an extension server: a list of a few ten thousand objects."""
 METHODS = {
     "create": "POST",
     "update": "PUT",
@@ -56,7 +59,7 @@ async def pass_on(core: Parts, call: Call, remote: Remote) -> RawOutcome:
         )
         if request is not None:
             return RawOutcome(passed_on(response, held))
-        data = await response.read()
+        data = await read_answer(response, ANSWER_LIMIT_B)
         await held.aclose()
     except Unreachable as error:
         await held.aclose()
@@ -65,7 +68,7 @@ async def pass_on(core: Parts, call: Call, remote: Remote) -> RawOutcome:
         await held.aclose()
         raise
     if response.status >= 400:
-        raise foreign_error(response.status, data, "the extension server")
+        raise answered_error(response.status, data, "the extension server")
     return RawOutcome(Response(data, response.status))
 
 

@@ -18,6 +18,7 @@ from typing import Any, TypeAlias
 import orjson
 
 from wherry.api.apiextensions.custom_kind import CustomKind
+from wherry.api.foreign import status_error
 from wherry.api.resource import Resource
 from wherry.apiserver import encoding
 from wherry.apiserver.cached import Cached
@@ -104,7 +105,7 @@ def _checked(response: Object, review_id: str, sent: list[Object], api_version: 
     if not isinstance(result, dict):
         raise ValueError("the webhook did not say whether it could convert")  # noqa: TRY004 - it is data
     if result.get("status") != "Success":
-        raise ValueError(result.get("message") or "the webhook refused without saying why")
+        raise ValueError(status_error(result, 500, "the webhook refused without saying why").message)
     converted = response.get("convertedObjects") or []
     if not isinstance(converted, list) or not all(isinstance(item, dict) for item in converted):
         raise ValueError("returned something that is no list of objects")

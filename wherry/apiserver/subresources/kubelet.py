@@ -9,9 +9,10 @@ from contextlib import AsyncExitStack
 from urllib.parse import parse_qsl, urlencode
 
 from wherry.api.core.nodes import NODES
+from wherry.api.foreign import answered_error
 from wherry.apiserver.call import Call, Outcome, RawOutcome
 from wherry.apiserver.core import Core
-from wherry.apiserver.outbound import Target, Unreachable, foreign_error
+from wherry.apiserver.outbound import Target, Unreachable
 from wherry.apiserver.passing import passed_on
 from wherry.apiserver.registry import Served
 from wherry.apiserver.request import is_set
@@ -44,7 +45,7 @@ async def logs(core: Core, call: Call, served: Served) -> Outcome | RawOutcome:
     try:
         response = await held.enter_async_context(asked)
         if response.status != 200:
-            raise foreign_error(response.status, await response.content.read(REFUSAL_LIMIT), "the node")
+            raise answered_error(response.status, await response.content.read(REFUSAL_LIMIT), "the node")
     except Unreachable as error:
         await held.aclose()
         url = kubelet.shown(path, urlencode(options))

@@ -1,23 +1,26 @@
-"""What a proxied server answers, with redirects and the links of its pages leading back through the proxy."""
+"""What a proxied server answers, with redirects and the links of its pages leading back through the proxy.
+
+Pages go through as they come, like everything else: none is held, whatever its length.
+"""
 
 from __future__ import annotations
 
 import asyncio
 import zlib
+from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack
 from typing import TYPE_CHECKING
 
-from wherry.apiserver.outbound import Unreachable
 from wherry.apiserver.passing import passed_on
-from wherry.apiserver.subresources.rewriting import Rewriter
-from wherry.kit.httpd.message import Response, StreamResponse
-from wherry.objects.errors import ApiError
+from wherry.apiserver.subresources.rewriting import Page, Rewriter
+from wherry.kit.httpd.message import StreamResponse
 
 if TYPE_CHECKING:
     import aiohttp
 
-PAGE_LIMIT_B = 8 * 1024 * 1024
-"""A larger page is passed on as it is: to have its links lead back here, it has to be held as a whole."""
+PORTION_B = 32 * 1024
+"""How much of a page is looked at at once: a millisecond or two."""
+GZIP = zlib.MAX_WBITS | 16
 CHARSETS = frozenset({"utf-8", "utf8", "iso-8859-1", "latin-1", "latin1", "us-ascii", "ascii"})
 """Where a page says one of these (or nothing), links are bytes of ASCII; the rest is not even looked at.
 
@@ -25,35 +28,25 @@ What a pod names as its charset is never handed to Python's codecs, of which som
 """
 
 
-async def led_back(
-    response: aiohttp.ClientResponse, held: AsyncExitStack, rewriter: Rewriter
-) -> Response | StreamResponse:
-    """The answer for the client; `held` is closed at its end. Raises ApiError (502) when it breaks off."""
-    answer = passed_on(response, held)
-    headers = [
+def led_back(response: aiohttp.ClientResponse, held: AsyncExitStack, rewriter: Rewriter) -> StreamResponse:
+    """The answer for the client; `held` is closed at its end.
+
+    Raises ApiError (502), with `held` not closed, for a status no answer may have.
+    """
+    is_page = "Location" not in response.headers and _is_page(response)
+    is_packed = is_page and _encoding(response) == "gzip"
+
+    def rewritten(pieces: AsyncIterator[bytes]) -> AsyncIterator[bytes]:
+        return _rewritten(_unpacked(pieces) if is_packed else _portions(pieces), rewriter)
+
+    answer = passed_on(response, held, rewritten) if is_page else passed_on(response, held)
+    answer.headers = [
         (name, rewriter.address(value) if name.lower() == "location" else value)
         for name, value in answer.headers
         if not name.lower().startswith("access-control-")  # it is not the server's to open the API to others
+        and not (is_packed and name.lower() == "content-encoding")
     ]
-    answer.headers = headers
-    if "Location" in response.headers or not _is_page(response):
-        return answer
-    body = await _beginning(response, held)
-    if len(body) > PAGE_LIMIT_B:
-        answer = passed_on(response, held, body)
-        answer.headers = headers
-        return answer
-    await held.aclose()
-    page = body
-    if response.headers.get("Content-Encoding", "identity").lower() == "gzip":
-        try:
-            page = await asyncio.to_thread(_unpacked, body)
-        except zlib.error:
-            return Response(body, response.status, answer.content_type, headers)  # not what it says it is
-        headers = [pair for pair in headers if pair[0].lower() != "content-encoding"]
-    # Latin-1 has a character for every byte: what is no link comes out as it went in, whatever it meant.
-    rewritten = (await rewriter.page(page.decode("latin-1"))).encode("latin-1")
-    return Response(rewritten, response.status, answer.content_type, headers)
+    return answer
 
 
 def _is_page(response: aiohttp.ClientResponse) -> bool:
@@ -67,30 +60,44 @@ def _is_page(response: aiohttp.ClientResponse) -> bool:
         ),
         "utf-8",
     )
-    encoding = response.headers.get("Content-Encoding", "identity").lower()
-    return content_type.strip() == "text/html" and charset in CHARSETS and encoding in ("identity", "gzip")
+    is_readable = charset in CHARSETS and _encoding(response) in ("identity", "gzip")
+    return content_type.strip() == "text/html" and is_readable
 
 
-async def _beginning(response: aiohttp.ClientResponse, held: AsyncExitStack) -> bytes:
-    """The body, or somewhat more of it than `PAGE_LIMIT_B` bytes. Raises ApiError when it breaks off."""
-    body = bytearray()
-    try:
-        async with AsyncExitStack() as unless_read:
-            unless_read.push_async_exit(held)
-            async for piece in response.content.iter_any():
-                body += piece
-                if len(body) > PAGE_LIMIT_B:
-                    break
-            unless_read.pop_all()
-    except Unreachable as error:
-        raise ApiError(502, "", f"error trying to reach service: {error.why}") from error
-    return bytes(body)
+def _encoding(response: aiohttp.ClientResponse) -> str:
+    return response.headers.get("Content-Encoding", "identity").lower()
 
 
-def _unpacked(body: bytes) -> bytes:
-    """A compressed page. Raises zlib.error for what is none, or is larger than `PAGE_LIMIT_B` bytes."""
-    unpacking = zlib.decompressobj(wbits=zlib.MAX_WBITS | 16)
-    page = unpacking.decompress(body, PAGE_LIMIT_B)
-    if not unpacking.eof or unpacking.unused_data:
-        raise zlib.error("the page is cut off, too large, or followed by more")
-    return page
+async def _rewritten(portions: AsyncIterator[bytes], rewriter: Rewriter) -> AsyncIterator[bytes]:
+    """A page with its links rewritten as it comes; others have their turn after every portion of it."""
+    page = Page(rewriter)
+    async for portion in portions:
+        # Latin-1 has a character for every byte: what is no link comes out as it went in, whatever it meant.
+        yield page.feed(portion.decode("latin-1")).encode("latin-1")
+        await asyncio.sleep(0)
+    yield page.end().encode("latin-1")
+
+
+async def _portions(pieces: AsyncIterator[bytes]) -> AsyncIterator[bytes]:
+    async for piece in pieces:
+        for start in range(0, len(piece), PORTION_B):
+            yield piece[start : start + PORTION_B]
+
+
+async def _unpacked(pieces: AsyncIterator[bytes]) -> AsyncIterator[bytes]:
+    """What gzip packed, in portions. Raises zlib.error for what is none, or is cut off."""
+    unpacking = zlib.decompressobj(wbits=GZIP)
+    async for piece in pieces:
+        left = piece
+        while left:
+            if unpacking.eof:  # one packed text may follow another (RFC 1952, 2.2)
+                unpacking = zlib.decompressobj(wbits=GZIP)
+                await asyncio.sleep(0)
+            portion = unpacking.decompress(left, PORTION_B)
+            while portion:
+                yield portion
+                left = unpacking.unconsumed_tail
+                portion = unpacking.decompress(left, PORTION_B) if not unpacking.eof else b""
+            left = unpacking.unused_data if unpacking.eof else unpacking.unconsumed_tail
+    if not unpacking.eof:
+        raise zlib.error("the page is cut off")

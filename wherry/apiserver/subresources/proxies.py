@@ -202,6 +202,7 @@ async def _exchange(core: Core, request: Request, target: Target, asked: Asked, 
         "x-forwarded-host": host,
         "x-forwarded-proto": "https",
     }
+    rewriter = Rewriter("https", host, asked.prefix, target.authority)
     held = AsyncExitStack()
     try:
         response = await held.enter_async_context(
@@ -215,8 +216,7 @@ async def _exchange(core: Core, request: Request, target: Target, asked: Asked, 
                 body=request.body or None,
             )
         )
+        return RawOutcome(led_back(response, held, rewriter))
     except BaseException:
         await held.aclose()
         raise
-    rewriter = Rewriter("https", host, asked.prefix, target.authority)
-    return RawOutcome(await led_back(response, held, rewriter))

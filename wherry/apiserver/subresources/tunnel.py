@@ -1,19 +1,24 @@
 """Upgraded connections, passed through: the request's head goes on, then bytes go both ways.
 
 What is spoken (SPDY/3.1 or WebSocket) is a matter between the client and whoever answers; nothing
-of it is looked at here.
+of it is looked at here. A refusal that is an error is passed on as it is; one that is none (a redirect)
+becomes an error (apimachinery's util/proxy, UpgradeAwareHandler).
 """
 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Mapping, Sequence
+import logging
+from collections.abc import Mapping
 
 import httptools
 
-from wherry.apiserver.outbound import ANYBODY, Outbound, Target, Trust, foreign_error
-from wherry.kit.httpd.message import Duplex, UpgradeResponse
+from wherry.apiserver.outbound import ANYBODY, HOP_BY_HOP, Outbound, Target, Trust
+from wherry.apiserver.passing import check_status
+from wherry.kit.httpd.message import Duplex, StreamResponse, UpgradeResponse, Writer
 from wherry.objects.errors import ApiError, bad_request
+
+log = logging.getLogger(__name__)
 
 PASSED_ON = (
     "connection",
@@ -29,7 +34,7 @@ PASSED_ON = (
 )
 HEAD_LIMIT = 64 * 1024
 READ_BYTES = 64 * 1024
-REFUSAL_LIMIT = 16 * 1024
+REFUSAL_TIMEOUT_S = 10.0
 
 
 def is_upgrade(headers: Mapping[str, str]) -> bool:
@@ -37,17 +42,49 @@ def is_upgrade(headers: Mapping[str, str]) -> bool:
     return bool(headers.get("upgrade")) and "upgrade" in headers.get("connection", "").lower()
 
 
-class _Head:
-    """The head of a response, as httptools reports it."""
+class _Answer:
+    """A response, as httptools reports it: its head, and what came of its body and was not taken."""
 
     def __init__(self) -> None:
         self.headers: list[tuple[str, str]] = []
+        self.body: list[bytes] = []
         self.is_complete = False
+        self._parser = httptools.HttpResponseParser(self)
+
+    @property
+    def status(self) -> int:
+        code: int = self._parser.get_status_code()
+        return code
+
+    def header(self, name: str) -> str:
+        return next((value for key, value in self.headers if key.lower() == name), "")
+
+    @property
+    def has_length(self) -> bool:
+        """Whether the body's end can be told from the connection's."""
+        return bool(self.header("content-length") or self.header("transfer-encoding"))
+
+    def feed(self, data: bytes) -> None:
+        """Raises ApiError (502)."""
+        try:
+            self._parser.feed_data(data)
+        except httptools.HttpParserUpgrade:
+            pass  # what an upgrade looks like to the parser
+        except httptools.HttpParserError as error:
+            raise ApiError(502, "", f"error dialing backend: {error}") from error
+
+    def taken(self) -> bytes:
+        """What came of the body since the last time."""
+        body, self.body = b"".join(self.body), []
+        return body
 
     def on_header(self, name: bytes, value: bytes) -> None:
         self.headers.append((name.decode("latin-1"), value.decode("latin-1")))
 
-    def on_headers_complete(self) -> None:
+    def on_body(self, body: bytes) -> None:
+        self.body.append(body)
+
+    def on_message_complete(self) -> None:
         self.is_complete = True
 
 
@@ -59,10 +96,10 @@ async def tunnel(
     query: str,
     headers: Mapping[str, str],
     trust: Trust = ANYBODY,
-) -> UpgradeResponse:
-    """Ask `target` for the upgrade; once granted, the answer that joins both ends.
+) -> UpgradeResponse | StreamResponse:
+    """Ask `target` for the upgrade; once granted, the answer that joins both ends, else the refusal.
 
-    Raises Unreachable; ApiError: 400 without an upgrade, else what the other end said.
+    Raises Unreachable; ApiError: 400 without an upgrade, 500 and 502 for answers that are neither.
     """
     if not is_upgrade(headers):
         raise bad_request("Upgrade request required")
@@ -71,9 +108,9 @@ async def tunnel(
     try:
         writer.write(head)
         await writer.drain()
-        status, answered, rest = await _read_head(reader)
-        if status != 101:
-            raise await _refusal(status, rest, reader)
+        answer, rest = await _read_head(reader)
+        if answer.status != 101:
+            return _refusal(method, answer, rest, reader, writer)
     except BaseException:
         writer.close()
         raise
@@ -86,7 +123,7 @@ async def tunnel(
         finally:
             writer.close()
 
-    return UpgradeResponse(run, answered)
+    return UpgradeResponse(run, answer.headers)
 
 
 def _request_head(method: str, target: Target, asked: str, headers: Mapping[str, str]) -> bytes:
@@ -97,35 +134,55 @@ def _request_head(method: str, target: Target, asked: str, headers: Mapping[str,
     return "\r\n".join([*lines, "", ""]).encode("latin-1")
 
 
-async def _read_head(reader: asyncio.StreamReader) -> tuple[int, Sequence[tuple[str, str]], bytes]:
-    """Status, headers, and the first bytes behind them. Raises ApiError (502)."""
-    received = b""
-    while b"\r\n\r\n" not in received:
+async def _read_head(reader: asyncio.StreamReader) -> tuple[_Answer, bytes]:
+    """The answer as far as its head, and the first bytes behind that. Raises ApiError (502)."""
+    received = bytearray()
+    end = -1
+    while end < 0:
         data = await reader.read(READ_BYTES)
+        searched = max(0, len(received) - 3)
         received += data
-        if not data or len(received) > HEAD_LIMIT:
+        end = received.find(b"\r\n\r\n", searched)
+        if not data or (end if end >= 0 else len(received)) > HEAD_LIMIT:
             raise ApiError(502, "", "error dialing backend: the answer is no HTTP response")
-    end = received.index(b"\r\n\r\n") + 4
-    head = _Head()
-    parser = httptools.HttpResponseParser(head)
-    try:
-        parser.feed_data(received[:end])
-    except httptools.HttpParserUpgrade:
-        pass  # what an upgrade looks like to the parser
-    except httptools.HttpParserError as error:
-        raise ApiError(502, "", f"error dialing backend: {error}") from error
-    return parser.get_status_code(), head.headers, received[end:]
+    answer = _Answer()
+    answer.feed(bytes(received[: end + 4]))
+    return answer, bytes(received[end + 4 :])
 
 
-async def _refusal(status: int, rest: bytes, reader: asyncio.StreamReader) -> ApiError:
-    text = rest
-    try:
-        async with asyncio.timeout(1.0):
-            while len(text) < REFUSAL_LIMIT and (data := await reader.read(READ_BYTES)):
-                text += data
-    except TimeoutError:
-        pass  # a connection kept open after its answer: what came is what there is
-    return foreign_error(status, text, "the node")
+def _refusal(
+    method: str, answer: _Answer, rest: bytes, reader: asyncio.StreamReader, writer: asyncio.StreamWriter
+) -> StreamResponse:
+    """An error passed on as it is. Raises ApiError (500, 502), for what is none."""
+    if answer.status < 400:
+        raise ApiError(500, "", f"invalid upgrade response: status code {answer.status}")
+    check_status(answer.status)
+    if method == "HEAD":
+        writer.close()  # it has no body, and nobody will run for one
+
+    async def run(client: Writer) -> None:
+        try:
+            async with asyncio.timeout(REFUSAL_TIMEOUT_S):
+                data = rest
+                while not answer.is_complete and (data or (data := await reader.read(READ_BYTES))):
+                    answer.feed(data)
+                    client.write(answer.taken())
+                    await client.drain()
+                    data = b""
+            if not answer.is_complete and answer.has_length:
+                raise ConnectionError("the other end closed before the end of its answer")
+        except (ApiError, OSError, TimeoutError) as error:
+            log.info("a refusal passed on broke off: %s", error)
+            client.abort()
+        finally:
+            writer.close()
+
+    headers = [
+        (name, value)
+        for name, value in answer.headers
+        if name.lower() not in HOP_BY_HOP and name.lower() != "content-type"
+    ]
+    return StreamResponse(run, answer.status, answer.header("content-type"), headers)
 
 
 async def _join(client: Duplex, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:

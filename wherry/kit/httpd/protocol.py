@@ -398,10 +398,11 @@ class HttpProtocol(asyncio.Protocol):
         if not chunked:
             exchange.keep_alive = False  # only the connection's end tells the body's end
         headers = header_lines(answer.headers)
-        if chunked:
+        has_body = answer.status not in (204, 304)
+        if chunked and has_body:
             headers += b"Transfer-Encoding: chunked\r\n"
         self._flow.write(self._head(exchange, answer.status, answer.content_type, headers) + b"\r\n")
-        if exchange.request.method != "HEAD":
+        if has_body and exchange.request.method != "HEAD":
             writer = StreamWriter(self._flow, chunked)
             await answer.run(writer)
             writer.finish()

@@ -8,6 +8,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from wherry.api.foreign import status_error
 from wherry.api.resource import Resource
 from wherry.apiserver.admission.base import Attributes
 from wherry.apiserver.admission.facts import request_facts
@@ -17,7 +18,6 @@ from wherry.objects.meta import Object
 
 KIND, GROUP = "AdmissionReview", "admission.k8s.io"
 JSON_PATCH = "JSONPatch"
-HIGHEST_CODE = 999  # what HTTP can say
 
 
 class InvalidAnswer(Exception):
@@ -101,16 +101,12 @@ def _check_v1(answer: Mapping[str, Any], response: Mapping[str, Any], *, is_muta
 
 def denial(name: str, result: Mapping[str, Any] | None) -> ApiError:
     """The error a client gets for a webhook's refusal, with the webhook's own status."""
-    result = result or {}
-    code, reason = result.get("code"), result.get("reason")
-    reason = reason if isinstance(reason, str) else ""
-    said = result.get("message") or reason
+    error = status_error(result, 400, "")
+    said = error.message or error.reason
     text = f'admission webhook "{name}" denied the request' + (
         f": {said}" if said else " without explanation"
     )
-    details = result.get("details")
-    code = code if isinstance(code, int) and 400 <= code <= HIGHEST_CODE else 400
-    return ApiError(code, reason, text, details if isinstance(details, dict) else None)
+    return ApiError(error.code, error.reason, text, error.details)
 
 
 def no_dry_run(name: str) -> ApiError:
