@@ -305,3 +305,16 @@ async def test_one_that_is_removed_ends_nothing_else(cache: Cache, client: Clien
     await settle()
     assert cache.get(NODES, "n") is not None
     assert problems == []
+
+
+async def test_a_list_that_others_cancel_is_tried_again(
+    cache: Cache, server: FakeTransport, clock: FakeClock
+) -> None:
+    server.fail(asyncio.CancelledError())  # type: ignore[arg-type]
+    cache.add(PODS)
+    starting = asyncio.ensure_future(cache.start())
+    await settle()
+    assert not cache.synced(PODS)
+    await clock.advance(1)
+    await starting
+    assert cache.synced(PODS)

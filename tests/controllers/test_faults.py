@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from typing import Any
 
 import pytest
@@ -13,6 +14,7 @@ from wherry.controllers.base import Controller
 from wherry.controllers.catalog import CONTROLLERS
 from wherry.controllers.config import ControllerConfig, builtin_resources
 from wherry.controllers.garbage.collector import GarbageCollector
+from wherry.controllers.pod_gc import PodGc
 
 FAULTS = [RuntimeError("broken"), OSError("no descriptors"), KeyError("spec")]
 
@@ -67,3 +69,27 @@ async def test_the_collector_begins_although_the_first_look_failed(fault: Except
         await bench.client.delete(CONFIG_MAPS, "o", "default")
         await bench.settle()
         assert await bench.all(PODS) == []
+
+
+async def test_a_sync_whose_wait_others_cancelled_comes_again(caplog: pytest.LogCaptureFixture) -> None:
+    async with running(PodGc) as bench:
+        (controller,) = bench.controllers.controllers
+        before = len(controller.tasks)
+        awaited = asyncio.get_running_loop().create_future()
+        seen: list[str] = []
+
+        async def sync(key: str) -> float | None:
+            seen.append(key)
+            if len(seen) == 1:
+                await awaited
+            return None
+
+        controller.sync = sync  # type: ignore[method-assign]
+        controller.queue.add("default/absent")
+        await bench.settle()
+        awaited.cancel()
+        await bench.settle()
+        await bench.clock.advance(1)
+        assert seen == ["default/absent"] * 2
+        assert len(controller.tasks) == before
+        assert "given up by somebody else" in caplog.text

@@ -8,6 +8,7 @@ import pytest
 
 from wherry.kit.clock import FakeClock, settle
 from wherry.kit.deadline import within
+from wherry.kit.tasks import Abandoned
 
 
 async def test_what_is_in_time_gives_its_result_or_its_error() -> None:
@@ -62,3 +63,16 @@ async def test_a_cancelled_caller_takes_the_work_along() -> None:
     with pytest.raises(asyncio.CancelledError):
         await waiting
     assert ended.is_set()
+
+
+async def test_work_whose_own_wait_others_cancelled_has_failed() -> None:
+    awaited = asyncio.get_running_loop().create_future()
+
+    async def work() -> None:
+        await awaited
+
+    waiting = asyncio.ensure_future(within(5, work(), FakeClock()))
+    await settle()
+    awaited.cancel()
+    with pytest.raises(Abandoned):
+        await waiting

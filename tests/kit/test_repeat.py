@@ -206,3 +206,26 @@ async def test_a_closed_one_keeps_nobody_alive() -> None:
         assert gone() is None
     finally:
         gc.enable()
+
+
+async def test_work_whose_wait_others_cancelled_is_tried_again(
+    tasks: Tasks, clock: FakeClock, caplog: pytest.LogCaptureFixture
+) -> None:
+    awaited = asyncio.get_running_loop().create_future()
+    runs = 0
+
+    async def work() -> None:
+        nonlocal runs
+        runs += 1
+        if runs == 1:
+            await awaited
+
+    repeater = Repeater("work", work, tasks, clock, first_s=1.0)
+    repeater.poke()
+    await settle()
+    awaited.cancel()
+    await settle()
+    assert "given up by somebody else" in caplog.text
+    await clock.advance(1)
+    assert runs == 2
+    assert repeater.succeeded.is_set()

@@ -8,7 +8,7 @@ from collections.abc import Callable, Coroutine
 import pytest
 
 from wherry.kit.clock import settle
-from wherry.kit.tasks import ESSENTIAL, Tasks, to_the_end
+from wherry.kit.tasks import ESSENTIAL, Abandoned, Tasks, others_end, shared, to_the_end
 
 
 async def test_closing_cancels_and_waits_for_the_cleaning_up() -> None:
@@ -128,3 +128,45 @@ async def test_closing_essential_tasks_is_no_failure() -> None:
     await settle()
     await tasks.close()
     assert heard == []
+
+
+async def test_a_task_ended_by_what_others_cancelled_is_reported(caplog: pytest.LogCaptureFixture) -> None:
+    awaited = asyncio.get_running_loop().create_future()
+
+    async def work() -> None:
+        await awaited
+
+    failures: list[str] = []
+    tasks = Tasks("test", lambda name, error: failures.append(name))
+    tasks.spawn(work(), "waiting")
+    await settle()
+    awaited.cancel()
+    await settle()
+    assert failures == ["test/waiting"]
+    assert "given up by somebody else" in caplog.text
+    await tasks.close()
+
+
+async def test_shared_work_that_others_cancel_is_a_fault_and_ones_own_end_is_not() -> None:
+    work = asyncio.get_running_loop().create_task(asyncio.Event().wait())
+    waiting = [asyncio.ensure_future(shared(work, "the work")) for _ in range(3)]
+    await settle()
+    waiting[0].cancel()
+    await settle()
+    assert waiting[0].cancelled()
+    assert not work.done()
+    work.cancel()
+    await settle()
+    for one in waiting[1:]:
+        with pytest.raises(Abandoned, match="the work was given up"):
+            await one
+
+
+async def test_a_time_limit_within_which_others_cancel_is_still_one() -> None:
+    async def work() -> None:
+        async with asyncio.timeout(0):
+            with others_end("the work"):
+                await asyncio.Event().wait()
+
+    with pytest.raises(TimeoutError):
+        await work()

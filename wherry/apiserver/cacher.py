@@ -25,6 +25,8 @@ from wherry.apiserver.past import page_then, told_again
 from wherry.apiserver.ring import RING_BYTES, RING_EVENTS, Ring
 from wherry.apiserver.selected import Demand, Selection
 from wherry.apiserver.watchers import EVERYTHING, EventSink, Watchers, is_within, scope_of
+from wherry.kit.tasks import Abandoned, shared
+from wherry.objects.errors import ApiError, service_unavailable
 from wherry.store.base import Compacted, Entry, Event, FutureRevision, Store, Subscription
 from wherry.store.keys import prefix_end
 
@@ -107,15 +109,19 @@ class Cacher:
     async def start(self) -> None:
         """Load the resource and follow it. May be called again, also while it runs.
 
-        Raises StoreError when the store cannot be read; then another call tries again.
+        Raises StoreError when the store cannot be read; then another call tries again. Raises ApiError (503)
+        when the cacher is closed, also while it loads.
         """
         if self._feed is not None:
             return
         if self._closed:
-            raise RuntimeError(f"the cacher of {self.resource.plural} is closed")
+            raise _stopped()
         if self._starting is None or self._starting.done():
             self._starting = asyncio.get_running_loop().create_task(self._load())
-        await asyncio.shield(self._starting)
+        try:
+            await shared(self._starting, f"loading {self.resource.plural}")
+        except Abandoned as error:
+            raise _stopped() from error
 
     async def close(self) -> None:
         """Stop following; every watch is told its end."""
@@ -459,3 +465,8 @@ class Cacher:
     def _count_plain(self, change: int) -> None:
         self._plain_bytes += change
         self._budget.held += change
+
+
+def _stopped() -> ApiError:
+    """The resource is served no longer, or from elsewhere: who tries again finds out (upstream's words)."""
+    return service_unavailable("apiserver cacher is stopped")

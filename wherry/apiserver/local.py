@@ -20,6 +20,7 @@ from wherry.apiserver.sinks import LocalSink
 from wherry.apiserver.user import User
 from wherry.client.transport import JSON, WatchEvent
 from wherry.kit.httpd.message import Response
+from wherry.kit.tasks import others_end
 from wherry.objects.errors import bad_request, service_unavailable
 from wherry.objects.meta import Object
 
@@ -45,7 +46,7 @@ class LocalTransport:
         content_type: str = JSON,
     ) -> Object:
         """See `Transport.call`."""
-        with self._core.local_calls.counting(method):
+        with self._core.local_calls.counting(method), others_end(f"{method} {path}"):
             return await self._call(method, path, query, body, content_type)
 
     async def _call(

@@ -9,6 +9,8 @@ from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any, TypeVar
 
+from wherry.kit.tasks import shared
+
 T = TypeVar("T")
 
 THREADS = 2
@@ -33,7 +35,7 @@ class Threads:
         running: asyncio.Future[Any] = asyncio.get_running_loop().run_in_executor(self._started(), work)
         running.add_done_callback(self._ended)
         # Who goes away leaves the thread at work, which is not free before it has ended.
-        result: T = await asyncio.shield(running)
+        result: T = await shared(running, "work beside the loop")
         return result
 
     def close(self) -> None:

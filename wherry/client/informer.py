@@ -21,6 +21,7 @@ from wherry.api.resource import Resource
 from wherry.client.api import Client, Listing
 from wherry.client.transport import WatchEvent
 from wherry.kit.clock import Clock
+from wherry.kit.tasks import others_end
 from wherry.objects.errors import ApiError
 from wherry.objects.meta import Object, controller_of, key_of, namespace_of, revision_of, uid_of
 
@@ -223,9 +224,10 @@ class Informer:
         """Follow the resource until cancelled; whatever fails is logged and tried again."""
         while True:
             try:
-                if not self._version:
-                    await self._list()
-                await self._watch()
+                with others_end("the list or watch"):
+                    if not self._version:
+                        await self._list()
+                    await self._watch()
             except ApiError as error:
                 self._note(error)
                 await self._back_off()

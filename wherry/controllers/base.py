@@ -23,7 +23,7 @@ from wherry.client.events import EventRecorder
 from wherry.controllers.config import ControllerConfig
 from wherry.controllers.holds import Holds
 from wherry.kit.clock import Clock
-from wherry.kit.tasks import Tasks
+from wherry.kit.tasks import Tasks, others_end
 from wherry.kit.workqueue import QueueClosed, WorkQueue
 from wherry.objects.errors import ApiError
 from wherry.objects.meta import Object, annotations_of, key_of, name_of, namespace_of, uid_of
@@ -188,7 +188,8 @@ class Controller(ABC):
         try:
             if self._holds.must_wait(key):
                 return
-            recheck_s = await self.sync(key)
+            with others_end("what it waited for"):
+                recheck_s = await self.sync(key)
         except ApiError as error:
             delay_s = self.queue.add_failed(key)
             # A conflict only says that the cache is behind; every controller meets them daily.

@@ -7,6 +7,7 @@ from collections.abc import Coroutine
 from typing import Any, TypeVar
 
 from wherry.kit.clock import Clock
+from wherry.kit.tasks import others_end
 
 T = TypeVar("T")
 
@@ -14,7 +15,8 @@ T = TypeVar("T")
 async def within(timeout_s: float, work: Coroutine[Any, Any, T], clock: Clock) -> T:
     """What comes of `work`, which may take `timeout_s` seconds.
 
-    Raises TimeoutError when it takes longer; it was cancelled then and has ended.
+    Raises TimeoutError when it takes longer; it was cancelled then and has ended. Raises Abandoned when
+    somebody else cancelled it, or what it waited for.
     """
     task = asyncio.get_running_loop().create_task(work)
     is_late = False
@@ -34,4 +36,5 @@ async def within(timeout_s: float, work: Coroutine[Any, Any, T], clock: Clock) -
             await asyncio.wait([task])
     if task.cancelled() and is_late:
         raise TimeoutError(f"took longer than {timeout_s:g} s")
-    return task.result()
+    with others_end("work with a deadline"):
+        return task.result()

@@ -13,7 +13,7 @@ from collections.abc import Awaitable, Callable
 from random import Random
 
 from wherry.kit.clock import Clock, Timer
-from wherry.kit.tasks import Tasks
+from wherry.kit.tasks import Tasks, others_end
 
 log = logging.getLogger(__name__)
 
@@ -120,7 +120,8 @@ class Repeater:
     async def _once(self) -> bool:
         """One run; whether it may be followed by another at once."""
         try:
-            again_s = await self._work()
+            with others_end("what it waited for"):
+                again_s = await self._work()
         except self._expected as error:
             self._rest("%s failed, again in %.1f s: %s", error)
             return False

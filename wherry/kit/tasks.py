@@ -6,13 +6,18 @@ tasks, reports a failure the moment it happens (log, and the `on_failure` callba
 A task without which the process is of no use is `essential`: when it ends, the loop's exception handler
 hears of it under `ESSENTIAL`, and a process whose handler is `cluster/launch`'s ends, to be started again.
 `to_the_end` is for the step that must not stop half-way.
+
+A CancelledError that a task meets without having been asked to end is not its own: what it waited for was
+cancelled by somebody else. Taken for an order to end it would end loops for good, and unlogged. `others_end`
+turns it into `Abandoned`, a fault like any other, and `shared` waits for work that others wait for as well.
 """
 
 from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Callable, Coroutine
+from collections.abc import Callable, Coroutine, Iterator
+from contextlib import contextmanager
 from typing import Any, TypeVar
 
 log = logging.getLogger(__name__)
@@ -23,6 +28,36 @@ ESSENTIAL = "essential"
 """Key of the context an event loop's exception handler gets when an essential task has ended."""
 
 
+class Abandoned(RuntimeError):
+    """What was waited for was cancelled by somebody else."""
+
+
+def is_asked_to_end() -> bool:
+    """Whether the running task itself was cancelled, so that a CancelledError it meets is its own."""
+    task = asyncio.current_task()
+    return task is not None and task.cancelling() > 0
+
+
+@contextmanager
+def others_end(what: str) -> Iterator[None]:
+    """Within it the end of what others cancelled raises `Abandoned`, which names `what`."""
+    try:
+        yield
+    except asyncio.CancelledError as error:
+        if is_asked_to_end():
+            raise
+        raise Abandoned(f"{what} was given up by somebody else") from error
+
+
+async def shared(work: asyncio.Future[T], what: str) -> T:
+    """What comes of `work`, which others wait for too, and which goes on if this caller is cancelled.
+
+    Raises Abandoned when somebody else cancelled it.
+    """
+    with others_end(what):
+        return await asyncio.shield(work)
+
+
 async def to_the_end(work: Coroutine[Any, Any, T]) -> T:
     """What comes of `work`, which goes on to its end even if whoever waits for it is cancelled.
 
@@ -31,7 +66,7 @@ async def to_the_end(work: Coroutine[Any, Any, T]) -> T:
     """
     task = asyncio.get_running_loop().create_task(work)
     try:
-        return await asyncio.shield(task)
+        return await shared(task, "what had to be finished")
     except asyncio.CancelledError:
         await asyncio.wait([task])
         error = None if task.cancelled() else task.exception()
@@ -74,6 +109,8 @@ class Tasks:
         is_essential = task in self._essential
         self._essential.discard(task)
         error = None if task.cancelled() else task.exception()
+        if task.cancelled() and not task.cancelling():
+            error = Abandoned("what it waited for was given up by somebody else")
         if error is not None:
             log.error("task %s failed", task.get_name(), exc_info=error)
             if self._on_failure is not None:

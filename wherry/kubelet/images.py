@@ -13,6 +13,7 @@ from datetime import datetime
 
 from wherry.client.events import Recorder
 from wherry.kit.clock import Clock
+from wherry.kit.tasks import shared
 from wherry.kubelet.backoff import BackOff
 from wherry.kubelet.pod import field_path
 from wherry.kubelet.runtimes.base import Image, NoSuchThing, Runtime, RuntimeFailure
@@ -154,7 +155,7 @@ class Images:
             task = asyncio.get_running_loop().create_task(self._fetch(reference, auth))
             self._pulls[key] = task
             task.add_done_callback(lambda done: self._pulled(key, done))
-        return await asyncio.shield(task)
+        return await shared(task, f"the pull of {reference}")
 
     def _pulled(self, key: tuple[str, str], task: asyncio.Task[Image]) -> None:
         self._pulls.pop(key, None)

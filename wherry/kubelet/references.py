@@ -17,7 +17,7 @@ from wherry.api.resource import Resource
 from wherry.client.api import Client
 from wherry.client.cache import Cache
 from wherry.kit.clock import Clock
-from wherry.kit.tasks import Tasks
+from wherry.kit.tasks import Tasks, shared
 from wherry.objects.meta import Object
 
 Reference: TypeAlias = tuple[str, str, str]
@@ -64,7 +64,7 @@ class References:
             watched.holders.add(holder)
         waits = [w.listed for r in references if (w := self._watched[r]).listed is not None]
         if waits:
-            await asyncio.gather(*(asyncio.shield(task) for task in waits))
+            await asyncio.gather(*(shared(task, "the first read") for task in waits))
 
     def get(self, kind: str, namespace: str, name: str) -> Object | None:
         """The object as last seen, None when there is none.

@@ -16,6 +16,7 @@ from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any
 
+from wherry.kit.tasks import shared
 from wherry.store.base import Compacted, Entry, Event, FutureRevision, Page
 from wherry.store.keys import prefix_end
 from wherry.store.schema import connect
@@ -164,7 +165,7 @@ class Readers:
         loop = asyncio.get_running_loop()
         execution = loop.run_in_executor(self._threads, connection.execute, statement, arguments)
         try:
-            return await asyncio.shield(execution)
+            return await shared(execution, "reading")
         except asyncio.CancelledError:
             connection.interrupt()
             await asyncio.wait([execution])

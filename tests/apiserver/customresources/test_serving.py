@@ -11,11 +11,18 @@ import pytest
 from tests.apiserver.customresources.established import condition, define, until
 from tests.apiserver.customresources.samples import CRDS, ROOT, cron_tab, definition, version
 from tests.apiserver.rig import Rig
+from wherry.api.resource import Resource
 from wherry.apiserver.customresources import controller
 from wherry.apiserver.customresources.controller import CustomResources
+from wherry.client.cache import Cache
+from wherry.kit.clock import SystemClock
 from wherry.objects.meta import Object
+from wherry.store.base import Page
 
 CRD = f"{CRDS}/crontabs.stable.example.com"
+CRON_TABS = Resource(
+    group="stable.example.com", version="v1", kind="CronTab", plural="crontabs", namespaced=True
+)
 
 
 async def test_a_definition_is_established_at_once(rig: Rig) -> None:
@@ -266,3 +273,35 @@ async def test_a_definition_that_could_not_be_served_is_tried_again(
     await define(rig, definition())
     await until(rig, ROOT, lambda body: body.get("kind") == "CronTabList")
     assert not faults
+
+
+async def test_a_definition_that_changes_while_its_objects_load_ends_nobody(
+    crons: Rig, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    ended: list[object] = []
+    asyncio.get_running_loop().set_exception_handler(lambda _, context: ended.append(context))
+    loading, read = asyncio.Event(), crons.store.list
+
+    async def list_(prefix: str, **options: Any) -> Page:
+        if "crontabs" in prefix and not loading.is_set():
+            loading.set()
+            await asyncio.Event().wait()
+        return await read(prefix, **options)
+
+    monkeypatch.setattr(crons.store, "list", list_)
+    cache = Cache(crons.admin, SystemClock())
+    informer = cache.add(CRON_TABS)
+    starting = asyncio.ensure_future(cache.start())
+    await loading.wait()
+    listing = asyncio.ensure_future(crons.http("GET", ROOT))
+    changed = definition(version(additionalPrinterColumns=[]), version("v2", storage=False))
+    _, stored, _ = await crons.http("GET", CRD)
+    changed["metadata"]["resourceVersion"] = stored["metadata"]["resourceVersion"]
+    assert (await crons.http("PUT", CRD, changed))[0] == 200
+    status, body, _ = await listing
+    assert (status, body.get("message")) in ((200, None), (503, "apiserver cacher is stopped"))
+    async with asyncio.timeout(5):
+        await starting
+    assert informer.synced
+    assert ended == []
+    await cache.close()

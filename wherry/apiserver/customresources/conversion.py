@@ -27,7 +27,7 @@ from wherry.apiserver.customresources.views import UNREADABLE, VersionView, read
 from wherry.apiserver.endpoints import webhook_backend, webhook_trust
 from wherry.apiserver.outbound import Unreachable, read_answer
 from wherry.apiserver.registry import Shared, Source
-from wherry.objects.errors import ApiError, internal
+from wherry.objects.errors import ApiError
 from wherry.objects.meta import Object
 from wherry.objects.nesting import MANAGED_DEPTH, MAX_DEPTH, TOO_DEEP, is_too_deep
 from wherry.store.base import Entry, Event, Page, Sink, Store, Subscription
@@ -346,10 +346,7 @@ class ConvertedSource(Source):
     async def open(self) -> None:
         """Return once everything written so far is here. Raises ApiError (500, 503)."""
         while True:
-            try:
-                await super().open()
-            except RuntimeError as error:
-                raise internal(str(error)) from error
+            await super().open()
             self.is_ready = False  # so that the next request asks again
             await self._view.drain()
             if self.cacher.started:

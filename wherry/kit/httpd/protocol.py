@@ -33,6 +33,7 @@ from wherry.kit.httpd.message import (
 from wherry.kit.httpd.parsing import Exchange, HeldFor, Limits, RequestReader
 from wherry.kit.httpd.rendering import CONTINUE, DateLine, header_lines, status_lines, switching_head
 from wherry.kit.httpd.streams import SLICE_BYTES, DuplexStream, Flow, StreamWriter
+from wherry.kit.tasks import others_end
 
 log = logging.getLogger(__name__)
 
@@ -311,15 +312,16 @@ class HttpProtocol(asyncio.Protocol):
         begun = False
         self._unawaited = None
         try:
-            if not isinstance(answer, (Response, StreamResponse, UpgradeResponse)):
-                answer = await answer
-            begun = not isinstance(answer, Response)
-            if isinstance(answer, Response):
-                self._respond(exchange, answer)
-            elif isinstance(answer, StreamResponse):
-                await self._stream(exchange, answer)
-            else:
-                await self._upgrade(exchange, answer)
+            with others_end(f"the answer to {request.path}"):
+                if not isinstance(answer, (Response, StreamResponse, UpgradeResponse)):
+                    answer = await answer
+                begun = not isinstance(answer, Response)
+                if isinstance(answer, Response):
+                    self._respond(exchange, answer)
+                elif isinstance(answer, StreamResponse):
+                    await self._stream(exchange, answer)
+                else:
+                    await self._upgrade(exchange, answer)
         except Exception:
             log.exception("the handler failed over %s %s", request.method, request.path)
             if begun:
