@@ -17,6 +17,7 @@ from wherry.api.core.service_accounts import SERVICE_ACCOUNTS
 from wherry.apiserver.user import User
 from wherry.client.api import Client
 from wherry.kit.clock import FakeClock
+from wherry.kit.disk import DirectDisk, Disk, DiskThreads
 from wherry.kubelet.agent import Kubelet
 from wherry.kubelet.config import KubeletConfig
 from wherry.kubelet.eviction.signals import (
@@ -220,6 +221,7 @@ def make_kubelet(
     mounts: Any,
     prober: Any,
     left: Observations = PLENTY,
+    disk: Disk | None = None,
 ) -> Kubelet:
     user = User(f"system:node:{NODE}", ("system:nodes", "system:authenticated"))
     return Kubelet(
@@ -232,12 +234,15 @@ def make_kubelet(
         prober=prober,
         machine=MACHINE,
         look=lambda *_: dict(left),
+        disk=DirectDisk() if disk is None else disk,
     )
 
 
 @asynccontextmanager
-async def node(tmp_path: Path, **changes: Any) -> AsyncIterator[Node]:
-    """An agent that runs while the block does."""
+async def node(
+    tmp_path: Path, *, mounts: FakeMounts | None = None, threads: bool = False, **changes: Any
+) -> AsyncIterator[Node]:
+    """An agent that runs while the block does; with `threads` its files are written in threads."""
     clock = FakeClock()
     async with running(clock) as rig:
         await rig.admin.create(SERVICE_ACCOUNTS, account())
@@ -252,9 +257,10 @@ async def node(tmp_path: Path, **changes: Any) -> AsyncIterator[Node]:
             **changes,
         )
         runtime = FakeRuntime(clock, [IMAGE])
-        mounts, prober = FakeMounts(), FakeProber()
+        mounts, prober = mounts or FakeMounts(), FakeProber()
         left = dict(PLENTY)
-        kubelet = make_kubelet(rig, config, runtime, clock, mounts, prober, left)
+        disk = DiskThreads(clock) if threads else None
+        kubelet = make_kubelet(rig, config, runtime, clock, mounts, prober, left, disk)
         made = Node(rig, clock, runtime, config, kubelet, mounts, prober, left)
         try:
             await kubelet.start()

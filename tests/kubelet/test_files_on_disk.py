@@ -10,6 +10,7 @@ import pytest
 
 from tests.kubelet.builders import NOW, ended, running
 from wherry.kit.clock import FakeClock
+from wherry.kit.disk import DirectDisk
 from wherry.kubelet.config import KubeletConfig
 from wherry.kubelet.logs import LogRotation, find_log, remove_log, rotate_log
 from wherry.kubelet.runtimes.base import ContainerSpec, RuntimeFailure, SandboxSpec
@@ -39,7 +40,9 @@ async def test_rotation_keeps_few_files(tmp_path: Path) -> None:
     now = datetime(2026, 1, 1, tzinfo=UTC)
     for turn in range(6):
         path.write_text(f"turn {turn} " * 10)
-        assert await rotate_log(runtime, running("web"), path, now + timedelta(minutes=turn), 50, 3)
+        assert await rotate_log(
+            runtime, DirectDisk(), running("web"), path, now + timedelta(minutes=turn), 50, 3
+        )
     names = sorted(f.name for f in tmp_path.iterdir())
     assert names == ["0.log", "0.log.20260101-000400.gz", "0.log.20260101-000500"]
     with gzip.open(tmp_path / names[1], "rt") as file:
@@ -51,8 +54,8 @@ async def test_rotation_keeps_few_files(tmp_path: Path) -> None:
 async def test_small_logs_stay(tmp_path: Path) -> None:
     path = tmp_path / "0.log"
     path.write_text("x")
-    assert not await rotate_log(Reopener(path), running("web"), path, NOW, 50, 3)
-    assert not await rotate_log(Reopener(path), running("web"), tmp_path / "none", NOW, 50, 3)
+    assert not await rotate_log(Reopener(path), DirectDisk(), running("web"), path, NOW, 50, 3)
+    assert not await rotate_log(Reopener(path), DirectDisk(), running("web"), tmp_path / "none", NOW, 50, 3)
 
 
 async def test_log_is_put_back_when_the_runtime_fails(tmp_path: Path) -> None:
@@ -60,14 +63,14 @@ async def test_log_is_put_back_when_the_runtime_fails(tmp_path: Path) -> None:
     path.write_text("x" * 100)
     runtime = Reopener(path)
     runtime.failures["reopen_log"].append(RuntimeFailure("no"))
-    assert not await rotate_log(runtime, running("web"), path, NOW, 50, 3)
+    assert not await rotate_log(runtime, DirectDisk(), running("web"), path, NOW, 50, 3)
     assert path.read_text() == "x" * 100
 
 
 async def test_a_running_container_without_a_log_gets_one(tmp_path: Path) -> None:
     """Killed between renaming and reopening: the runtime writes on into the renamed file."""
     path = tmp_path / "0.log"
-    assert not await rotate_log(Reopener(path), running("web"), path, NOW, 50, 3)
+    assert not await rotate_log(Reopener(path), DirectDisk(), running("web"), path, NOW, 50, 3)
     assert path.exists()
 
 
@@ -76,7 +79,7 @@ async def test_a_compression_cut_short_is_begun_anew(tmp_path: Path) -> None:
     (tmp_path / "0.log.20250101-000000").write_text("older")
     (tmp_path / "0.log.20250101-000000.tmp").write_text("half")
     path.write_text("x" * 100)
-    assert await rotate_log(Reopener(path), running("web"), path, NOW, 50, 3)
+    assert await rotate_log(Reopener(path), DirectDisk(), running("web"), path, NOW, 50, 3)
     names = {f.name for f in tmp_path.iterdir()}
     assert "0.log.20250101-000000.gz" in names
     assert not [name for name in names if name.endswith(".tmp")]
@@ -98,7 +101,7 @@ async def test_one_log_that_fails_keeps_nobody_from_the_others(tmp_path: Path) -
     # Listed last, looked at first: its older log cannot be compressed, as on a full disk.
     (tmp_path / "b" / "0.log.20250101-000000").write_text("older")
     (tmp_path / "b" / "0.log.20250101-000000.tmp").mkdir()
-    await LogRotation(runtime, config, clock).check()
+    await LogRotation(runtime, config, clock, DirectDisk()).check()
     assert len(runtime.reopened) == 2
 
 

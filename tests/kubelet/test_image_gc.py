@@ -9,6 +9,7 @@ import pytest
 
 from tests.kubelet.builders import running
 from wherry.kit.clock import FakeClock
+from wherry.kit.disk import DirectDisk
 from wherry.kubelet.config import KubeletConfig
 from wherry.kubelet.image_gc import (
     Disk,
@@ -78,7 +79,9 @@ class Setting:
         self.events = Events()
         recorder: Any = self.events
         node = node_reference("n")
-        self.gc = ImageGc(self.runtime, CONFIG, self.clock, recorder, node, lambda _: self.disk())
+        self.gc = ImageGc(
+            self.runtime, CONFIG, self.clock, recorder, node, DirectDisk(), lambda _: self.disk()
+        )
 
     def disk(self) -> Disk:
         return Disk(1000, self.available)

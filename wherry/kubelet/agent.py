@@ -19,6 +19,7 @@ from wherry.client.api import Client
 from wherry.client.cache import Cache
 from wherry.client.events import EventRecorder
 from wherry.kit.clock import Clock
+from wherry.kit.disk import Disk, DiskThreads
 from wherry.kit.repeat import Repeater, Work
 from wherry.kit.tasks import Tasks
 from wherry.kubelet.backoff import BackOff
@@ -60,8 +61,8 @@ LONGEST_RETRY_S = 5.0
 class Kubelet:
     """Runs the pods bound to one node.
 
-    `client` speaks as the node, `runtime` runs containers. `mounts`, `prober`, `machine` and
-    `look` (what is left of the machine's resources) are the real ones unless given.
+    `client` speaks as the node, `runtime` runs containers. `mounts`, `prober`, `machine`, `look`
+    (what is left of the machine's resources) and `disk` are the real ones unless given.
     """
 
     def __init__(
@@ -76,6 +77,7 @@ class Kubelet:
         prober: Prober | None = None,
         machine: Machine | None = None,
         look: Observe = observe,
+        disk: Disk | None = None,
     ) -> None:
         self.config = config
         self._client = client
@@ -86,6 +88,7 @@ class Kubelet:
         self._prober = prober
         self._machine = machine
         self._look = look
+        self._disk: Disk = DiskThreads(clock) if disk is None else disk
         self._http = HttpProber()
         self._recorder = EventRecorder(client, clock, "kubelet", config.node_name)
         self._cache = Cache(client, clock, random=random)
@@ -127,7 +130,7 @@ class Kubelet:
         relisting = self._repeat("relist", relist.look, longest_s=LONGEST_RETRY_S)
         follow = partial(self._follow_runtime, workers, relist, relisting)
         self._repeat("runtime events", follow, longest_s=LONGEST_RETRY_S)
-        logs = LogRotation(self._runtime, config, self._clock)
+        logs = LogRotation(self._runtime, config, self._clock, self._disk)
         self._repeat("log rotation", logs.check, longest_s=LOG_CHECK_S)
         self._defend(workers)
 
@@ -135,7 +138,7 @@ class Kubelet:
         """Begin to remove what nobody uses, and to evict pods when the node runs short."""
         config, runtime, clock, recorder = self.config, self._runtime, self._clock, self._recorder
         node = node_reference(config.node_name)
-        images = ImageGc(runtime, config, clock, recorder, node)
+        images = ImageGc(runtime, config, clock, recorder, node, self._disk)
 
         async def reclaim() -> None:
             await remove_all_dead(runtime)
@@ -144,7 +147,9 @@ class Kubelet:
         around = Surroundings(
             pods=self.pods, evict=workers.evict, reclaim=reclaim, on_change=self._readiness_changed
         )
-        self._eviction = eviction = Eviction(config, runtime, clock, recorder, node, around, self._look)
+        self._eviction = eviction = Eviction(
+            config, runtime, clock, recorder, node, around, self._disk, self._look
+        )
         self._repeat("image garbage collection", images.collect, longest_s=COLLECT_S)
         self._repeat("eviction", eviction.check, longest_s=EVICTION_CHECK_S)
 
@@ -205,7 +210,8 @@ class Kubelet:
             clock=clock,
             recorder=self._recorder,
             images=Images(self._runtime, clock, self._recorder, config.parallel_pulls),
-            volumes=PodVolumes(config.root_dir, mounts, tokens, self._recorder, clock),
+            volumes=PodVolumes(config.root_dir, mounts, tokens, self._recorder, clock, self._disk),
+            disk=self._disk,
             tokens=tokens,
             references=References(client, clock, self._object_changed),
             probes=Probes(clock, prober, self._recorder, self._probe_changed),

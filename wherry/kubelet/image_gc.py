@@ -12,10 +12,12 @@ import logging
 import os
 from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 from wherry.client.events import Recorder
 from wherry.kit.clock import Clock
+from wherry.kit.disk import Disk as DiskWork
 from wherry.kubelet.config import KubeletConfig
 from wherry.kubelet.runtimes.base import Container, Image, Runtime, RuntimeFailure
 from wherry.objects.meta import Object
@@ -23,6 +25,7 @@ from wherry.objects.meta import Object
 log = logging.getLogger(__name__)
 
 COLLECT_S = 300.0
+LOOK_TIMEOUT_S = 10.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,6 +100,7 @@ class ImageGc:
         clock: Clock,
         recorder: Recorder,
         node: Object,
+        files: DiskWork,
         disk: Callable[[Path], Disk] = read_disk,
     ) -> None:
         self._runtime = runtime
@@ -104,6 +108,7 @@ class ImageGc:
         self._clock = clock
         self._recorder = recorder
         self._node = node
+        self._files = files
         self._disk = disk
         self._seen: dict[str, Sighting] | None = None
 
@@ -116,7 +121,9 @@ class ImageGc:
         directory = await self._runtime.image_filesystem()
         if directory:
             config = self._config
-            disk = await asyncio.to_thread(self._disk, Path(directory))
+            disk = await self._files.run(
+                "disk of images", partial(self._disk, Path(directory)), LOOK_TIMEOUT_S
+            )
             to_free = bytes_to_free(disk, config.image_gc_high_percent, config.image_gc_low_percent)
             if to_free:
                 freed = await self._remove(used, to_free)

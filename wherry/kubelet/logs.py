@@ -6,14 +6,15 @@ renamed with a time stamp, the runtime begins a new one, older ones are compress
 
 from __future__ import annotations
 
-import asyncio
 import gzip
 import logging
 import shutil
 from datetime import datetime
+from functools import partial
 from pathlib import Path
 
 from wherry.kit.clock import Clock
+from wherry.kit.disk import Disk
 from wherry.kubelet.config import KubeletConfig
 from wherry.kubelet.runtimes.base import (
     POD_NAME,
@@ -28,6 +29,9 @@ from wherry.kubelet.runtimes.base import (
 log = logging.getLogger(__name__)
 
 LOG_CHECK_S = 10.0
+LOOK_TIMEOUT_S = 10.0
+TIDY_TIMEOUT_S = 300.0
+"""Compressing a log of some megabytes on a slow disk."""
 _PARTIAL = ".tmp"
 
 
@@ -51,7 +55,13 @@ def remove_log(path: Path) -> None:
 
 
 async def rotate_log(
-    runtime: Runtime, container: Container, path: Path, now: datetime, max_bytes: int, max_files: int
+    runtime: Runtime,
+    disk: Disk,
+    container: Container,
+    path: Path,
+    now: datetime,
+    max_bytes: int,
+    max_files: int,
 ) -> bool:
     """Rotate the log of a running container if it is larger than `max_bytes`; whether it was.
 
@@ -59,32 +69,45 @@ async def rotate_log(
     whose rotation was cut short (killed between renaming and reopening): the runtime begins a new file, or
     it would write on into the renamed one, which nobody reads or bounds. Raises OSError, RuntimeFailure.
     """
+    key = f"log {path}"
+    rotated = path.with_name(f"{path.name}.{now:%Y%m%d-%H%M%S}")
     try:
-        if path.stat().st_size < max_bytes:
+        if not await disk.run(key, partial(_move_if_large, path, rotated, max_bytes), LOOK_TIMEOUT_S):
             return False
     except FileNotFoundError:
         await runtime.reopen_log(container.id)
         return False
-    rotated = path.with_name(f"{path.name}.{now:%Y%m%d-%H%M%S}")
-    path.rename(rotated)
     try:
         await runtime.reopen_log(container.id)
     except RuntimeFailure as error:
         log.warning("log %s: the runtime did not begin a new file: %s", path, error)
-        if not path.exists():
-            rotated.rename(path)
+        await disk.run(key, partial(_move_back, path, rotated), LOOK_TIMEOUT_S)
         return False
-    await asyncio.to_thread(_tidy, path, rotated, max_files)
+    await disk.run(key, partial(_tidy, path, rotated, max_files), TIDY_TIMEOUT_S)
     return True
+
+
+def _move_if_large(path: Path, rotated: Path, max_bytes: int) -> bool:
+    """Whether the log was as large as that, and lies at `rotated` now. Raises OSError."""
+    if path.stat().st_size < max_bytes:
+        return False
+    path.rename(rotated)
+    return True
+
+
+def _move_back(path: Path, rotated: Path) -> None:
+    if not path.exists():
+        rotated.rename(path)
 
 
 class LogRotation:
     """Looks at the logs of all running containers now and then: nothing tells when a file grows."""
 
-    def __init__(self, runtime: Runtime, config: KubeletConfig, clock: Clock) -> None:
+    def __init__(self, runtime: Runtime, config: KubeletConfig, clock: Clock, disk: Disk) -> None:
         self._runtime = runtime
         self._config = config
         self._clock = clock
+        self._disk = disk
 
     async def check(self) -> float:
         """Rotate what grew too large; when to look again, in seconds. Raises RuntimeFailure.
@@ -104,6 +127,7 @@ class LogRotation:
             try:
                 await rotate_log(
                     self._runtime,
+                    self._disk,
                     container,
                     path,
                     self._clock.now(),

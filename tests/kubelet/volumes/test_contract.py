@@ -11,6 +11,7 @@ import pytest
 from tests.kubelet.builders import make_pod
 from tests.kubelet.rig import FakeMounts
 from wherry.kit.clock import FakeClock
+from wherry.kit.disk import DirectDisk
 from wherry.kubelet.volumes.base import MountFailure, VolumePlugin
 from wherry.kubelet.volumes.catalog import PLUGINS, find_plugin
 from wherry.kubelet.volumes.pod_volumes import PodVolumes
@@ -72,7 +73,7 @@ class Fixture:
         self.mounts = FakeMounts()
         self.recorder = Recorder()
         self.objects = dict(OBJECTS)
-        self.volumes = PodVolumes(self.root, self.mounts, Tokens(), self.recorder, FakeClock())
+        self.volumes = PodVolumes(self.root, self.mounts, Tokens(), self.recorder, FakeClock(), DirectDisk())
 
     async def set_up(self, source: Object, **spec: Any) -> Path:
         mount = {"name": "v", "mountPath": "/v"}

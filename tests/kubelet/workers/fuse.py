@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+import inspect
 from collections.abc import Callable
 from typing import Any
 
@@ -34,16 +35,19 @@ class Fuse:
     def wrap(self, method: Callable[..., Any], name: str) -> Callable[..., Any]:
         """`method`, counted if it is an effect. After the kill it is as if it had never been called."""
 
+        is_awaited = inspect.iscoroutinefunction(inspect.unwrap(method))
+
         @functools.wraps(method)
         def plain(*arguments: Any, **named: Any) -> Any:
             self._check()
-            result = method(*arguments, **named)
-            return self._awaited(result, name) if hasattr(result, "__await__") else self._done(result, name)
+            work = functools.partial(method, *arguments, **named)
+            return self._awaited(work, name) if is_awaited else self._done(work(), name)
 
         return plain
 
-    async def _awaited(self, work: Any, name: str) -> Any:
-        return self._done(await work, name)
+    async def _awaited(self, work: Callable[[], Any], name: str) -> Any:
+        """The work begins when it is waited for: who is cancelled before has not begun any."""
+        return self._done(await work(), name)
 
     def _done(self, result: Any, name: str) -> Any:
         if name in EFFECTS:

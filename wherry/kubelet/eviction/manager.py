@@ -6,14 +6,15 @@ system calls; what pods use is measured only when something runs short, or of po
 
 from __future__ import annotations
 
-import asyncio
 import logging
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 from wherry.client.events import Recorder
 from wherry.kit.clock import Clock
+from wherry.kit.disk import Disk
 from wherry.kubelet.config import KubeletConfig
 from wherry.kubelet.eviction.limits import find_excess, is_limited
 from wherry.kubelet.eviction.messages import REASON, eviction_message
@@ -37,6 +38,7 @@ from wherry.objects.meta import Object, is_deleting, key_of, uid_of
 log = logging.getLogger(__name__)
 
 CHECK_S = 10.0
+LOOK_TIMEOUT_S = 10.0
 CLEAN_UP_S = 30.0
 """How long an evicted pod is waited for before another one goes."""
 GRACE_S = 1
@@ -68,6 +70,7 @@ class Eviction:
         recorder: Recorder,
         node: Object,
         around: Surroundings,
+        disk: Disk,
         look: Observe = observe,
     ) -> None:
         self._config = config
@@ -76,9 +79,10 @@ class Eviction:
         self._recorder = recorder
         self._node = node
         self._around = around
+        self._disk = disk
         self._look = look
         self._limits = thresholds(config)
-        self._gauge = Gauge(runtime, config, clock)
+        self._gauge = Gauge(runtime, config, clock, disk)
         self._pressure = Pressure()
         self._shown: list[str] = []
         self._image_dir: Path | None = None
@@ -108,7 +112,8 @@ class Eviction:
             except RuntimeFailure as error:
                 log.info("the disk of images is not known yet: %s", error)
         config = self._config
-        seen = await asyncio.to_thread(self._look, config.root_dir, self._image_dir, config.proc_dir)
+        look = partial(self._look, config.root_dir, self._image_dir, config.proc_dir)
+        seen = await self._disk.run("signals of eviction", look, LOOK_TIMEOUT_S)
         return crossed(self._limits, seen), seen
 
     async def _enforce_limits(self, active: Sequence[Object]) -> bool:

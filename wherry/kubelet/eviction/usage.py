@@ -6,13 +6,14 @@ counted until then is the least it can be), and a tree that took long is left al
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 from wherry.kit.clock import Clock
+from wherry.kit.disk import Disk
 from wherry.kit.disk_usage import Usage, disk_usage
 from wherry.kubelet.cgroups import pod_cgroup
 from wherry.kubelet.config import KubeletConfig
@@ -23,6 +24,8 @@ from wherry.objects.meta import Object, name_of, namespace_of, uid_of
 
 LOOK_S = 1.0
 """How long one tree may be looked at."""
+MEASURE_TIMEOUT_S = 60.0
+"""All trees of a pod, on a disk that hardly answers."""
 REST = 200
 """A tree is left alone for so many times as long as looking at it took: half a percent of a processor."""
 
@@ -78,16 +81,17 @@ def local_volumes(pod: Mapping[str, Any]) -> list[Object]:
 class Gauge:
     """Measures what pods use."""
 
-    def __init__(self, runtime: Runtime, config: KubeletConfig, clock: Clock) -> None:
+    def __init__(self, runtime: Runtime, config: KubeletConfig, clock: Clock, disk: Disk) -> None:
         self._runtime = runtime
         self._config = config
         self._clock = clock
+        self._disk = disk
         self._known: dict[Path, tuple[Usage, float]] = {}
 
     async def measure(self, pods: Sequence[Object], *, disk_of: Iterable[str], pids: bool = False) -> Uses:
         """What `pods` use; disk only of those whose uid is in `disk_of`, process ids if asked for.
 
-        Raises RuntimeFailure.
+        Raises RuntimeFailure, OSError.
         """
         if not isinstance(self._runtime, Meter):
             raise RuntimeFailure("the runtime does not tell what containers use")
@@ -100,9 +104,8 @@ class Gauge:
         uses = {}
         for pod in running:
             uid = uid_of(pod)
-            uses[uid] = await asyncio.to_thread(
-                self._measure, pod, reported[uid], disk=uid in wanted, pids=pids
-            )
+            measure = partial(self._measure, pod, reported[uid], disk=uid in wanted, pids=pids)
+            uses[uid] = await self._disk.run(f"usage of pod {uid}", measure, MEASURE_TIMEOUT_S)
         return uses
 
     def _measure(self, pod: Object, reported: Sequence[ContainerUsage], *, disk: bool, pids: bool) -> PodUse:

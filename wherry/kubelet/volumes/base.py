@@ -14,7 +14,11 @@ from pathlib import Path
 from typing import Any, Protocol
 
 from wherry.kit.clock import Clock
-from wherry.objects.meta import Object
+from wherry.kit.disk import Disk
+from wherry.objects.meta import Object, uid_of
+
+SET_UP_TIMEOUT_S = 120.0
+"""How long a volume may take (upstream's `podAttachAndMountTimeout`, about)."""
 
 
 class MountFailure(Exception):
@@ -71,9 +75,17 @@ class VolumeContext:
     tokens: TokenSource
     mounts: Mounts
     clock: Clock
+    disk: Disk
     allocatable: Mapping[str, str] = field(default_factory=dict)
     fs_group: int | None = None
     run_as_user: int | None = None
+
+    async def on_disk(self, work: Callable[[], Path]) -> Path:
+        """Make the volume's files by `work`, beside the event loop. Raises MountFailure."""
+        try:
+            return await self.disk.run(uid_of(self.pod), work, SET_UP_TIMEOUT_S)
+        except TimeoutError as error:
+            raise MountFailure(f"the file system does not answer: {error}") from error
 
     @property
     def name(self) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from pathlib import Path
 
 from wherry.kubelet.volumes.atomic_writer import write_atomically
@@ -9,11 +10,15 @@ from wherry.kubelet.volumes.base import MountFailure, VolumeContext
 from wherry.kubelet.volumes.payload import Payload
 
 
-def put_in_place(context: VolumeContext, payload: Payload, *, in_memory: bool) -> Path:
+async def put_in_place(context: VolumeContext, payload: Payload, *, in_memory: bool) -> Path:
     """Write the payload below the volume's directory; `in_memory` keeps it off the disk.
 
     Raises MountFailure.
     """
+    return await context.on_disk(partial(_put, context, payload, in_memory))
+
+
+def _put(context: VolumeContext, payload: Payload, in_memory: bool) -> Path:
     directory = context.directory
     try:
         directory.mkdir(parents=True, exist_ok=True)

@@ -9,11 +9,13 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import Callable, Mapping
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 from wherry.client.events import Recorder
 from wherry.kit.clock import Clock
+from wherry.kit.disk import Disk
 from wherry.kit.trees import remove_tree
 from wherry.kubelet.pod import all_containers, spec_of
 from wherry.kubelet.volumes.base import MountedVolume, MountFailure, Mounts, TokenSource, VolumeContext
@@ -22,6 +24,9 @@ from wherry.objects.meta import Object, uid_of
 
 log = logging.getLogger(__name__)
 
+TEAR_DOWN_TIMEOUT_S = 600.0
+"""A large tree takes its time; after it the removal goes on, and the next try waits for its end."""
+
 Lookup = Callable[[str, str], Object | None]
 
 
@@ -29,13 +34,20 @@ class PodVolumes:
     """Volumes of the pods below one root directory."""
 
     def __init__(
-        self, root_dir: Path, mounts: Mounts, tokens: TokenSource, recorder: Recorder, clock: Clock
+        self,
+        root_dir: Path,
+        mounts: Mounts,
+        tokens: TokenSource,
+        recorder: Recorder,
+        clock: Clock,
+        disk: Disk,
     ) -> None:
         self._pods = root_dir / "pods"
         self._mounts = mounts
         self._tokens = tokens
         self._recorder = recorder
         self._clock = clock
+        self._disk = disk
 
     @property
     def mounts(self) -> Mounts:
@@ -82,7 +94,9 @@ class PodVolumes:
 
     async def tear_down(self, pod_uid: str) -> None:
         """Unmount and delete everything of a pod; harmless when there is nothing. Raises OSError."""
-        directory = self._pods / pod_uid
+        await self._disk.run(pod_uid, partial(self._remove, self._pods / pod_uid), TEAR_DOWN_TIMEOUT_S)
+
+    def _remove(self, directory: Path) -> None:
         if not directory.exists():
             return
         for point in self._mounts.below(directory):
@@ -90,7 +104,7 @@ class PodVolumes:
         # A file system bound there would be emptied: the node's own, as hostPath and subPath bind it.
         if left := self._mounts.below(directory):
             raise OSError(f"{left[0]} is still mounted, nothing below {directory} is deleted")
-        await asyncio.to_thread(remove_tree, directory)
+        remove_tree(directory)
 
     def uids(self) -> set[str]:
         """The pods that have something on disk."""
@@ -114,6 +128,7 @@ class PodVolumes:
                 tokens=self._tokens,
                 mounts=self._mounts,
                 clock=self._clock,
+                disk=self._disk,
                 allocatable=allocatable,
                 fs_group=security.get("fsGroup"),
                 run_as_user=_one_user(pod),

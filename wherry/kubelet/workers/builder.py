@@ -10,11 +10,13 @@ import asyncio
 import logging
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
+from functools import partial
 from pathlib import Path
+from typing import TypeVar
 
 from wherry.api.node.runtime_classes import RUNTIME_CLASSES
 from wherry.kit.tasks import to_the_end
-from wherry.kubelet.dns import fall_back_message, falls_back, pod_resolver, read_resolv_conf
+from wherry.kubelet.dns import Resolver, fall_back_message, falls_back, pod_resolver, read_resolv_conf
 from wherry.kubelet.gc import plan_removals, remove_dead
 from wherry.kubelet.observation import Observation
 from wherry.kubelet.plan import Kill, Plan, Start
@@ -24,12 +26,14 @@ from wherry.kubelet.unsupported import refuse_sandbox
 from wherry.kubelet.volumes.base import MountedVolume
 from wherry.kubelet.workers.context import WorkerContext
 from wherry.kubelet.workers.sandbox import sandbox_spec
-from wherry.kubelet.workers.starter import Home, Starter, StartFailure, pod_references
+from wherry.kubelet.workers.starter import FILES_TIMEOUT_S, Home, Starter, StartFailure, pod_references
 from wherry.kubelet.workers.stopper import Stopper
 from wherry.objects.errors import ApiError
 from wherry.objects.meta import Object, namespace_of, uid_of
 
 log = logging.getLogger(__name__)
+
+T = TypeVar("T")
 
 
 @dataclass(frozen=True, slots=True)
@@ -126,7 +130,7 @@ class Builder:
         """The sandbox with its volumes, both made if need be, at the same time."""
         volumes = asyncio.ensure_future(self._set_up_volumes(pod))
         try:
-            spec = self._sandbox_spec(pod, plan if plan.new_sandbox else None, seen)
+            spec = await self._sandbox_spec(pod, plan if plan.new_sandbox else None, seen)
             sandbox = await self._make_sandbox(pod, spec) if plan.new_sandbox else seen.sandbox
             paths = await volumes
         finally:
@@ -139,7 +143,7 @@ class Builder:
             raise RuntimeFailure("the pod's sandbox is gone")
         home = Home(sandbox, spec, paths)
         if plan.new_sandbox:
-            self._starter.write_hosts(pod, home)
+            await self._on_disk(pod, partial(self._starter.write_hosts, pod, home))
         return home
 
     async def _set_up_volumes(self, pod: Object) -> dict[str, MountedVolume]:
@@ -157,16 +161,20 @@ class Builder:
             self._volumes = volumes
         return volumes
 
-    def _sandbox_spec(self, pod: Object, fresh: Plan | None, seen: Observation) -> SandboxSpec:
+    async def _on_disk(self, pod: Object, work: Callable[[], T]) -> T:
+        """Do some work on the pod's own files, beside the event loop. Raises OSError."""
+        return await self._context.disk.run(uid_of(pod), work, FILES_TIMEOUT_S)
+
+    async def _sandbox_spec(self, pod: Object, fresh: Plan | None, seen: Observation) -> SandboxSpec:
         config = self._context.config
         cgroups = self._context.cgroups
-        parent = cgroups.create(pod) if fresh is not None else cgroups.path(pod)
-        resolver = pod_resolver(
-            pod,
-            read_resolv_conf(config.resolv_conf),
-            config.cluster_dns,
-            config.cluster_domain,
-        )
+
+        def prepare() -> tuple[str, Resolver]:
+            parent = cgroups.create(pod) if fresh is not None else cgroups.path(pod)
+            return parent, read_resolv_conf(config.resolv_conf)
+
+        parent, host = await self._on_disk(pod, prepare)
+        resolver = pod_resolver(pod, host, config.cluster_dns, config.cluster_domain)
         if fresh is not None and falls_back(pod, config.cluster_dns):
             self._context.recorder.event(pod, "Warning", "MissingClusterDNS", fall_back_message(pod))
         attempt = fresh.sandbox_attempt if fresh is not None else 0
@@ -200,7 +208,8 @@ class Builder:
 
     async def _run_sandbox(self, pod: Object, spec: SandboxSpec) -> Sandbox:
         runtime = self._context.runtime
-        Path(spec.log_directory).mkdir(parents=True, exist_ok=True)
+        logs = Path(spec.log_directory)
+        await self._on_disk(pod, partial(logs.mkdir, parents=True, exist_ok=True))
         sandbox_id = await to_the_end(runtime.run_sandbox(spec))
         sandboxes = await runtime.sandboxes(uid_of(pod))
         found = next((s for s in sandboxes if s.id == sandbox_id), None)

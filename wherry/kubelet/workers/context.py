@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from wherry.client.api import Client
 from wherry.client.events import Recorder
 from wherry.kit.clock import Clock
+from wherry.kit.disk import Disk
 from wherry.kubelet.backoff import BackOff
 from wherry.kubelet.cgroups import PodCgroups
 from wherry.kubelet.config import KubeletConfig
@@ -26,8 +27,9 @@ from wherry.objects.meta import Object
 class WorkerContext:
     """The node's parts a worker uses.
 
-    `services` gives the cluster's Services as known, `allocatable` the node's allocatable resources,
-    `pressure` the pressure conditions that are true, `node_ip` the node's address as it is now.
+    `disk` is where work on a pod's files is done, by the pod's uid. `services` gives the cluster's Services
+    as known, `allocatable` the node's allocatable resources, `pressure` the pressure conditions that are
+    true, `node_ip` the node's address as it is now.
     """
 
     config: KubeletConfig
@@ -37,6 +39,7 @@ class WorkerContext:
     recorder: Recorder
     images: Images
     volumes: PodVolumes
+    disk: Disk
     tokens: Tokens
     references: References
     probes: Probes

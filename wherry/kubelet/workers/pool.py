@@ -49,7 +49,7 @@ class PodWorkers:
         )
         self._renewing = Repeater("renewing tokens", self._renew_tokens, self._tasks, context.clock)
         self._renewing.poke()
-        self._remains = Remains(context.config, context.volumes, context.cgroups)
+        self._remains = Remains(context.config, context.volumes, context.cgroups, context.disk)
         self._closed = False
 
     def __len__(self) -> int:
@@ -153,7 +153,7 @@ class PodWorkers:
         Raises OSError: to be tried again.
         """
         resisting: dict[str, OSError] = {}
-        for uid in sorted(await asyncio.to_thread(self._remains.uids)):
+        for uid in sorted(await self._remains.uids()):
             if self.knows(uid):
                 continue
             try:

@@ -6,24 +6,29 @@ volumes went may still have a directory of logs.
 
 from __future__ import annotations
 
-import asyncio
+from functools import partial
 
+from wherry.kit.disk import Disk
 from wherry.kit.trees import remove_tree
 from wherry.kubelet.cgroups import PodCgroups
 from wherry.kubelet.config import KubeletConfig
-from wherry.kubelet.volumes.pod_volumes import PodVolumes
+from wherry.kubelet.volumes.pod_volumes import TEAR_DOWN_TIMEOUT_S, PodVolumes
 
 
 class Remains:
     """Finds and removes by pod uid, without knowing the pod."""
 
-    def __init__(self, config: KubeletConfig, volumes: PodVolumes, cgroups: PodCgroups) -> None:
+    def __init__(self, config: KubeletConfig, volumes: PodVolumes, cgroups: PodCgroups, disk: Disk) -> None:
+        self._disk = disk
         self._logs = config.log_dir
         self._volumes = volumes
         self._cgroups = cgroups
 
-    def uids(self) -> set[str]:
+    async def uids(self) -> set[str]:
         """The pods of which there is anything. Raises OSError."""
+        return await self._disk.run("remains of pods", self._find, TEAR_DOWN_TIMEOUT_S)
+
+    def _find(self) -> set[str]:
         return self._volumes.uids() | self._cgroups.uids() | self._log_directories().keys()
 
     async def remove(self, uid: str) -> None:
@@ -33,7 +38,7 @@ class Remains:
             await self._volumes.tear_down(uid)
         except OSError as error:
             resisting = error
-        await asyncio.to_thread(self._remove_others, uid)
+        await self._disk.run(uid, partial(self._remove_others, uid), TEAR_DOWN_TIMEOUT_S)
         if resisting is not None:
             raise resisting
 

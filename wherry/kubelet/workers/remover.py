@@ -6,11 +6,12 @@ cgroup), `delete` (the API object), `forget` (what the runtime keeps of it, and 
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import Sequence
+from functools import partial
 
 from wherry.api.core.pods import PODS
 from wherry.kubelet.observation import Observation
+from wherry.kubelet.volumes.pod_volumes import TEAR_DOWN_TIMEOUT_S
 from wherry.kubelet.workers.context import WorkerContext
 from wherry.kubelet.workers.remains import Remains
 from wherry.kubelet.workers.stopper import Stopper
@@ -24,7 +25,7 @@ class Remover:
     def __init__(self, context: WorkerContext) -> None:
         self._context = context
         self._stopper = Stopper(context)
-        self._remains = Remains(context.config, context.volumes, context.cgroups)
+        self._remains = Remains(context.config, context.volumes, context.cgroups, context.disk)
 
     async def stop(self, pod: Object, seen: Observation, ips: Sequence[str], grace_s: int) -> None:
         """Stop all containers within `grace_s` seconds, then the sandboxes. Raises RuntimeFailure.
@@ -44,7 +45,7 @@ class Remover:
         context.images.forget(uid)
         context.back_off.forget(f"{uid}/")
         await context.volumes.tear_down(uid)
-        await asyncio.to_thread(context.cgroups.remove, uid)
+        await context.disk.run(uid, partial(context.cgroups.remove, uid), TEAR_DOWN_TIMEOUT_S)
 
     async def delete(self, pod: Object) -> None:
         """Delete the API object, once its last status is written. Raises ApiError."""

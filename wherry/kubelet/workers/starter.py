@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -36,14 +36,14 @@ from wherry.kubelet.runtimes.base import (
     SandboxSpec,
 )
 from wherry.kubelet.termination_message import DEFAULT_PATH, create_message_file, message_file
-from wherry.kubelet.volumes.base import MountedVolume, MountFailure
+from wherry.kubelet.volumes.base import SET_UP_TIMEOUT_S, MountedVolume, MountFailure
 from wherry.kubelet.workers.container import container_mounts, container_spec
 from wherry.kubelet.workers.context import WorkerContext
 from wherry.objects.meta import Object, namespace_of, uid_of
 
 HOSTS_PATH = "/etc/hosts"
-LARGE_TEXT_BYTES = 64 * 1024
-"""Text of variables and arguments from which on it is expanded beside the event loop."""
+FILES_TIMEOUT_S = SET_UP_TIMEOUT_S + 60.0
+"""How long the few files the kubelet itself makes may take. They wait for volumes, which say so first."""
 RETRY_S = 10.0
 SHOW_PULL_ERROR_S = 1.0
 """How long a pull's error is shown before the container is said to be backing off."""
@@ -82,11 +82,6 @@ def pod_references(pod: Object, volume_references: set[tuple[str, str]]) -> set[
         found |= references_of(container)
     found |= {("Secret", s["name"]) for s in spec_of(pod).get("imagePullSecrets") or () if s.get("name")}
     return {(kind, namespace_of(pod), name) for kind, name in found}
-
-
-def _text_bytes(container: Mapping[str, Any]) -> int:
-    values = [entry.get("value") or "" for entry in container.get("env") or ()]
-    return sum(map(len, (*values, *(container.get("command") or ()), *(container.get("args") or ()))))
 
 
 class Starter:
@@ -154,9 +149,8 @@ class Starter:
             context.host_ips, home.ips(context.host_ips), context.allocatable(), context.services()
         )
         try:
-            if _text_bytes(container) > LARGE_TEXT_BYTES:
-                return await asyncio.to_thread(self._render, pod, start, image, home, around)
-            return self._render(pod, start, image, home, around)
+            render = partial(self._render, pod, start, image, home, around)
+            return await context.disk.run(uid_of(pod), render, FILES_TIMEOUT_S)
         except (ConfigFailure, MountFailure) as failure:
             raise self._failed(pod, container, "CreateContainerConfigError", str(failure)) from failure
         except OSError as error:

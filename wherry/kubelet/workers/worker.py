@@ -14,6 +14,7 @@ import math
 from collections.abc import Callable, Coroutine
 from dataclasses import replace
 from enum import Enum
+from functools import partial
 from typing import Any
 
 from wherry.kit.repeat import Repeater
@@ -61,6 +62,7 @@ log = logging.getLogger(__name__)
 
 FIRST_RETRY_S = 0.5
 LONGEST_RETRY_S = 122.0
+MESSAGE_TIMEOUT_S = 10.0
 EVERYTHING = ""
 """Key of the block that holds for the whole pod, beside those of single containers."""
 DEADLINE = Verdict(
@@ -227,24 +229,31 @@ class PodWorker:
         sandboxes, containers = await asyncio.gather(
             runtime.sandboxes(self.uid), runtime.containers(self.uid)
         )
-        return Observation(sandboxes, [self._with_message(c) for c in containers])
+        return Observation(sandboxes, [await self._with_message(c) for c in containers])
 
-    def _with_message(self, container: Container) -> Container:
+    async def _with_message(self, container: Container) -> Container:
         if container.phase is not Phase.EXITED:
             return container
         message = self._messages.get(container.id)
         if message is None:
-            config = self._context.config
-            spec = find_container(self.pod, container.name) or {}
-            log_dir = config.pod_log_dir(namespace_of(self.pod), name_of(self.pod), self.uid)
-            message = read_message(
-                spec,
-                container,
-                message_file(config.pod_dir(self.uid), container.name, container.attempt),
-                find_log(container, log_dir),
-            )
-            self._messages[container.id] = message
-        return replace(container, message=message or container.message) if message else container
+            message = self._messages[container.id] = await self._read_message(container)
+        return replace(container, message=message) if message else container
+
+    async def _read_message(self, container: Container) -> str:
+        context, config = self._context, self._context.config
+        log_dir = config.pod_log_dir(namespace_of(self.pod), name_of(self.pod), self.uid)
+        read = partial(
+            read_message,
+            find_container(self.pod, container.name) or {},
+            container,
+            message_file(config.pod_dir(self.uid), container.name, container.attempt),
+            find_log(container, log_dir),
+        )
+        try:
+            return await context.disk.run(f"messages of pod {self.uid}", read, MESSAGE_TIMEOUT_S)
+        except TimeoutError as error:
+            log.warning("pod %s: the message of %s is left out: %s", key_of(self.pod), container.name, error)
+            return ""
 
     def _check_deadline(self) -> None:
         started = (self._status or status_of(self.pod)).get("startTime")

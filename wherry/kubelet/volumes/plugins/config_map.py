@@ -25,4 +25,4 @@ class ConfigMapVolume:
         """Write the files. Raises MountFailure."""
         source = context.volume["configMap"]
         payload = config_map_payload(source.get("name") or "", source, context.lookup, default_mode(source))
-        return put_in_place(context, payload, in_memory=False)
+        return await put_in_place(context, payload, in_memory=False)

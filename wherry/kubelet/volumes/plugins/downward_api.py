@@ -27,4 +27,4 @@ class DownwardApiVolume:
         payload = downward_payload(
             context.pod, source.get("items") or (), default_mode(source), context.allocatable
         )
-        return put_in_place(context, payload, in_memory=True)
+        return await put_in_place(context, payload, in_memory=True)

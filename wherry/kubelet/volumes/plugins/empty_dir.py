@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -27,23 +28,27 @@ class EmptyDir:
         Whether that was done is noted apart: that the directory exists tells nothing when the agent was
         killed in between, or the memory behind it went with a reboot.
         """
-        source = context.volume.get("emptyDir") or {}
-        directory, ready = context.directory, context.ready_file
-        medium = source.get("medium") or ""
-        if medium not in ("", "Memory"):
-            raise MountFailure(f'unknown storage medium "{medium}"')
-        try:
-            directory.mkdir(parents=True, exist_ok=True)
-            fresh = not ready.exists()
-            if medium:
-                limit = source.get("sizeLimit")
-                fresh |= context.mounts.tmpfs(directory, whole(limit) if limit else 0)
-            if fresh:
-                directory.chmod(0o777)
-                if context.fs_group is not None:
-                    give_to_group(directory, context.fs_group)
-                ready.parent.mkdir(parents=True, exist_ok=True)
-                ready.touch()
-        except OSError as error:
-            raise MountFailure(f"{error.strerror or error}: {directory}") from error
-        return directory
+        return await context.on_disk(partial(_make, context))
+
+
+def _make(context: VolumeContext) -> Path:
+    source = context.volume.get("emptyDir") or {}
+    directory, ready = context.directory, context.ready_file
+    medium = source.get("medium") or ""
+    if medium not in ("", "Memory"):
+        raise MountFailure(f'unknown storage medium "{medium}"')
+    try:
+        directory.mkdir(parents=True, exist_ok=True)
+        fresh = not ready.exists()
+        if medium:
+            limit = source.get("sizeLimit")
+            fresh |= context.mounts.tmpfs(directory, whole(limit) if limit else 0)
+        if fresh:
+            directory.chmod(0o777)
+            if context.fs_group is not None:
+                give_to_group(directory, context.fs_group)
+            ready.parent.mkdir(parents=True, exist_ok=True)
+            ready.touch()
+    except OSError as error:
+        raise MountFailure(f"{error.strerror or error}: {directory}") from error
+    return directory

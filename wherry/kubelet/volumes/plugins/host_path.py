@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import stat
 from collections.abc import Callable, Mapping
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -30,28 +31,31 @@ class HostPath:
 
     async def set_up(self, context: VolumeContext) -> Path:
         """Check the path against its type. Raises MountFailure."""
-        source = context.volume["hostPath"]
-        path = Path(source["path"])
-        kind = source.get("type") or ""
+        return await context.on_disk(partial(_check, context.volume["hostPath"]))
+
+
+def _check(source: Mapping[str, Any]) -> Path:
+    path = Path(source["path"])
+    kind = source.get("type") or ""
+    try:
+        if kind == "DirectoryOrCreate" and not path.exists():
+            path.mkdir(mode=0o755, parents=True)
+        elif kind == "FileOrCreate" and not path.exists():
+            path.touch(mode=0o644)
+    except OSError as error:
+        raise MountFailure(f"hostPath type check failed: {path}: {error.strerror}") from error
+    wanted = kind.removesuffix("OrCreate")
+    if wanted in _CHECKS:
+        is_kind, name = _CHECKS[wanted]
         try:
-            if kind == "DirectoryOrCreate" and not path.exists():
-                path.mkdir(mode=0o755, parents=True)
-            elif kind == "FileOrCreate" and not path.exists():
-                path.touch(mode=0o644)
-        except OSError as error:
-            raise MountFailure(f"hostPath type check failed: {path}: {error.strerror}") from error
-        wanted = kind.removesuffix("OrCreate")
-        if wanted in _CHECKS:
-            is_kind, name = _CHECKS[wanted]
-            try:
-                right = is_kind(path.stat().st_mode)
-            except OSError:
-                right = False
-            if not right:
-                raise MountFailure(f"hostPath type check failed: {path} is not {name}")
-        elif not path.exists():
-            _make_directory(path)
-        return path
+            right = is_kind(path.stat().st_mode)
+        except OSError:
+            right = False
+        if not right:
+            raise MountFailure(f"hostPath type check failed: {path} is not {name}")
+    elif not path.exists():
+        _make_directory(path)
+    return path
 
 
 def _make_directory(path: Path) -> None:

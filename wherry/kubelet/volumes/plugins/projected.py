@@ -47,7 +47,7 @@ class ProjectedVolume:
         payload: Payload = {}
         for part in source.get("sources") or ():
             payload.update(await _part(context, part, mode))
-        return put_in_place(context, payload, in_memory=True)
+        return await put_in_place(context, payload, in_memory=True)
 
 
 async def _part(context: VolumeContext, part: Mapping[str, Any], mode: int) -> Payload:

@@ -25,4 +25,4 @@ class SecretVolume:
         """Write the files. Raises MountFailure."""
         source = context.volume["secret"]
         payload = secret_payload(source.get("secretName") or "", source, context.lookup, default_mode(source))
-        return put_in_place(context, payload, in_memory=True)
+        return await put_in_place(context, payload, in_memory=True)

@@ -1,0 +1,111 @@
+"""A file system that hangs: the loop turns, other pods come and go, and the pod in question says so."""
+
+from __future__ import annotations
+
+import asyncio
+import threading
+import time
+from collections.abc import AsyncIterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.conftest import eventually
+from tests.kubelet.rig import FakeMounts, Node, node
+from wherry.api.core.pods import PODS
+from wherry.kubelet.volumes.base import SET_UP_TIMEOUT_S
+
+HUNG: dict[str, Any] = {
+    "volumes": [{"name": "hung", "emptyDir": {"medium": "Memory"}}],
+    "containers": [
+        {"name": "web", "image": "nginx:1.27", "volumeMounts": [{"name": "hung", "mountPath": "/v"}]}
+    ],
+}
+
+
+class HangingMounts(FakeMounts):
+    """Mounting a volume called `hung` waits until the server is back, then fails if told so."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.asked = threading.Event()
+        self.back = threading.Event()
+        self.error: OSError | None = None
+
+    def tmpfs(self, target: Path, size_bytes: int = 0) -> bool:
+        if target.name == "hung":
+            self.asked.set()
+            assert self.back.wait(5)
+            if self.error is not None:
+                raise self.error
+        return super().tmpfs(target, size_bytes)
+
+
+@pytest.fixture
+def mounts() -> HangingMounts:
+    return HangingMounts()
+
+
+@pytest.fixture
+async def made(tmp_path: Path, mounts: HangingMounts) -> AsyncIterator[Node]:
+    async with node(tmp_path, mounts=mounts, threads=True) as running:
+        yield running
+        mounts.back.set()
+
+
+async def test_the_loop_turns_and_others_start(made: Node, mounts: HangingMounts) -> None:
+    await made.create("hung", **HUNG)
+    await eventually(mounts.asked.is_set)
+    before, turns = time.monotonic(), 0
+    while turns < 100:
+        await asyncio.sleep(0)
+        turns += 1
+    assert time.monotonic() - before < 1.0
+    await made.create("other")
+    await made.ready("other")
+    mounts.back.set()
+    await made.ready("hung")
+
+
+async def test_it_is_said_and_tried_again(made: Node, mounts: HangingMounts) -> None:
+    await made.create("hung", **HUNG)
+    await eventually(mounts.asked.is_set)
+    await made.clock.advance(SET_UP_TIMEOUT_S)
+    await made.said(
+        "FailedMount",
+        'MountVolume.SetUp failed for volume "hung" : the file system does not answer: '
+        f"took longer than {SET_UP_TIMEOUT_S:g} s",
+    )
+    mounts.back.set()
+    await made.ready_in_time("hung")
+
+
+async def test_a_mount_that_fails_late_is_tried_again(made: Node, mounts: HangingMounts) -> None:
+    mounts.error = OSError(5, "Input/output error")
+    await made.create("hung", **HUNG)
+    await eventually(mounts.asked.is_set)
+    mounts.back.set()
+
+    async def told() -> bool:
+        return any("Input/output error" in message for _, message in await made.events())
+
+    await eventually(told)
+    mounts.error = None
+    await made.ready_in_time("hung")
+
+
+async def test_a_deleted_pod_goes_when_the_disk_is_back_and_leaves_nothing(
+    made: Node, mounts: HangingMounts
+) -> None:
+    """Its volume is mounted while it is being removed: the removal comes after, not between."""
+    uid = (await made.create("hung", **HUNG))["metadata"]["uid"]
+    await eventually(mounts.asked.is_set)
+    await made.admin.delete(PODS, "hung", "default", grace_period_s=1)
+    await made.create("other")
+    await made.ready("other")
+    assert not await made.gone("hung")
+    mounts.back.set()
+    await eventually(lambda: made.gone("hung"))
+    await eventually(lambda: not (made.config.root_dir / "pods" / uid).exists())
+    assert not [path for path in mounts.mounted if uid in str(path)]
