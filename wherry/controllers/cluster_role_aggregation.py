@@ -37,12 +37,14 @@ class ClusterRoleAggregation(Controller):
 
     def map_primary(self, cache: Cache, _: Object | None, __: Object | None) -> Iterable[str]:
         """Any role may be part of any aggregated one, labels that went away included."""
-        return [name_of(role) for role in cache.list(CLUSTER_ROLES) if role.get("aggregationRule")]
+        return [
+            name_of(role) for role in cache.list(CLUSTER_ROLES) if role.get("aggregationRule") is not None
+        ]
 
     async def sync(self, key: str) -> float | None:
         """Bring the rules of one aggregated role up to date."""
         role = self.cache.get(CLUSTER_ROLES, key)
-        if role is None or not role.get("aggregationRule"):
+        if role is None or role.get("aggregationRule") is None:
             return None
         rules = gather_rules(role, self.cache.list(CLUSTER_ROLES))
         if rules != (role.get("rules") or []):

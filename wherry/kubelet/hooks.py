@@ -58,7 +58,7 @@ class Hooks:
             await self._exec(container_id, hook["exec"].get("command") or [])
         elif hook.get("httpGet"):
             await self._get(hook["httpGet"], container, pod_ips)
-        elif hook.get("sleep"):
+        elif hook.get("sleep") is not None:
             await self._clock.sleep(float(hook["sleep"].get("seconds") or 0))
         elif hook.get("tcpSocket"):
             raise HookFailure("tcpSocket hooks are not supported")

@@ -101,6 +101,7 @@ APPROVED = "metadata.annotations[api-approved.kubernetes.io]"
                 "should not be set when strategy is not set to Webhook"
             ),
         ),
+        (crd(conversion={}), "spec.conversion.strategy: Required value"),
         (crd(conversion={"strategy": "Webhook", "webhook": HOOK}), ""),
         (
             crd(conversion={"strategy": "Webhook", "webhook": {**HOOK, "conversionReviewVersions": ["v9"]}}),

@@ -233,6 +233,17 @@ CASES: dict[str, tuple[dict[str, Any], list[str]]] = {
             )
         ],
     ),
+    # what stands behind a pointer
+    "a hook of an ephemeral container, if an empty one": (
+        {"spec.ephemeralContainers": [{"name": "e", "image": "i", "lifecycle": {}, "restartPolicy": ""}]},
+        [
+            *(
+                f"spec.ephemeralContainers[0].{field}: Forbidden: cannot be set for an Ephemeral Container"
+                for field in ("lifecycle", "restartPolicy")
+            ),
+            "spec.ephemeralContainers: Forbidden: cannot be set on create",
+        ],
+    ),
     # eviction
     "responders": (responders({"name": "example.com/a", "priority": 10000}), []),
     "a responder without anything": (

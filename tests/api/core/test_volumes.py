@@ -134,6 +134,8 @@ def test_data_sources_are_told_twice(spec: Any, source: Any, reference: Any) -> 
     ("spec", "text"),
     [
         ({"dataSourceRef": {"kind": "Pod", "name": "p"}}, 'spec.dataSource: Invalid value: "Pod": must be'),
+        ({"dataSourceRef": {}}, "spec.dataSource.name: Required value"),
+        ({"volumeMode": ""}, 'spec.volumeMode: Unsupported value: ""'),
         ({"storageClassName": "A"}, 'spec.storageClassName: Invalid value: "A": '),
         (
             {"resources": {"requests": {"storage": "0"}}},

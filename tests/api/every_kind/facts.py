@@ -166,9 +166,21 @@ FACTS: dict[Resource, Facts | None] = {resource: _facts_of(resource, _ENTRIES) f
 """The facts about each built-in kind, None where they are missing."""
 
 
-def is_judged_elsewhere(resource: Resource) -> bool:
-    """Whether the kind is judged outside its strategy."""
-    return bool(_ENTRIES.get((resource.api_version, resource.kind), {}).get("elsewhere"))
+def walked() -> Iterator[Facts]:
+    """Every kind that is judged by its strategy, in its stable versions, or in those it has."""
+    stable = {resource.kind for resource in FACTS if "beta" not in resource.version}
+    for resource, facts in FACTS.items():
+        is_older = "beta" in resource.version and resource.kind in stable
+        is_elsewhere = _ENTRIES.get((resource.api_version, resource.kind), {}).get("elsewhere")
+        if facts is not None and resource.schema and not is_older and not is_elsewhere:
+            yield facts
+
+
+def closed_types(resource: Resource) -> frozenset[str]:
+    """Types a walk over the kind's schema need not enter: pod templates are all treated by one function."""
+    if (resource.api_version, resource.kind) in (("v1", "Pod"), ("apps/v1", "Deployment")):
+        return frozenset()
+    return frozenset({"io.k8s.api.core.v1.PodTemplateSpec"})
 
 
 UNKNOWN_KINDS = set(_ENTRIES) - {(resource.api_version, resource.kind) for resource in BUILTIN}

@@ -12,11 +12,18 @@ import json
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass
-from itertools import pairwise
 from typing import Any
 
+from tests.api.every_kind.fields import (
+    Path,
+    fields_of,
+    plain_value,
+    surroundings,
+    with_at,
+    without_at,
+)
 from wherry.api.resource import Resource
-from wherry.api.schema import Definition, Field, check, definition
+from wherry.api.schema import Field, check, definition
 from wherry.objects.errors import FieldError
 from wherry.objects.meta import Object
 
@@ -26,27 +33,7 @@ NO_NAME = "-../ A\n_"
 A_WAY_UP = "a way up"
 """What is said of a path that leaves where it starts."""
 
-_NOT_THE_USERS = frozenset({"apiVersion", "kind", "metadata", "status"})
-_PLAIN = {"string": "a", "integer": 1, "number": 1.0, "boolean": True, "quantity": "1", "int-or-string": 1}
-_TIME, _MICRO_TIME = "2026-01-01T00:00:00Z", "2026-01-01T00:00:00.000000Z"
-
-_LEGAL: dict[str, Any] = {
-    "IPBlock.cidr": "10.0.0.0/8",
-    "IPBlock.except": ["10.1.0.0/16"],
-    "ObjectFieldSelector.apiVersion": "v1",
-    "ObjectFieldSelector.fieldPath": "metadata.name",
-    "ResourceFieldSelector.containerName": "c",
-    "ResourceFieldSelector.resource": "limits.cpu",
-    "ResourceQuotaSpec.hard": {"pods": "1"},
-    "KeyToPath.path": "a",
-    "CustomResourceDefinitionVersion.schema": {"openAPIV3Schema": {"type": "object"}},
-    "CustomResourceColumnDefinition.type": "string",
-    "CustomResourceColumnDefinition.jsonPath": ".spec.a",
-}
-"""Values of fields others are judged by."""
-
 _INDEX = re.compile(r"\[\d+\]")
-_Path = tuple[str | int, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,7 +41,7 @@ class Spoilt:
     """One field of a kind with a value that is to be refused; `type_field` is `PodSpec.hostname`."""
 
     resource: Resource
-    path: _Path
+    path: Path
     type_field: str
     what: str
     plain: tuple[Object, ...]
@@ -89,44 +76,19 @@ class Spoilt:
         return error.type == "FieldValueNotSupported" and json.dumps(self.value) in told
 
 
-def shown(path: _Path) -> str:
-    """A path as errors write it."""
-    text = "".join(f"[{step}]" if isinstance(step, int) else f".{step}" for step in path)
-    return text.removeprefix(".")
-
-
 def spoilt_fields(resource: Resource, base: Object, closed: frozenset[str]) -> Iterator[Spoilt]:
     """Every field of the kind spoilt, in the kind's legal object `base`; `closed` types are not entered."""
     root = definition(resource.schema)
-    for path, type_, field in _fields(root, (), (), closed):
+    for path, type_, field in fields_of(root, (), (), closed):
         name = f"{type_.short_name}.{path[-1] if isinstance(path[-1], str) else path[-2]}"
-        around = _surroundings(base, path, root)
-        plain = tuple(_put(parent, path, _plain(field, name)) for parent in around)
+        around = surroundings(base, path, root)
+        plain = tuple(with_at(parent, path, plain_value(field, name)) for parent in around)
         for what, value in _bad_values(field, str(path[-1])):
-            spoilt = tuple(_put(obj, path, value) for obj in plain)
+            spoilt = tuple(with_at(obj, path, value) for obj in plain)
             yield Spoilt(resource, path, name, what, plain, spoilt, value)
         if isinstance(path[-1], str) and path[-1] in type_.required:
-            spoilt = tuple(_drop(obj, path) for obj in plain)
+            spoilt = tuple(without_at(obj, path) for obj in plain)
             yield Spoilt(resource, path, name, "nothing", plain, spoilt, None)
-
-
-def _fields(
-    type_: Definition, path: _Path, above: tuple[str, ...], closed: frozenset[str]
-) -> Iterator[tuple[_Path, Definition, Field]]:
-    if type_.name in above or type_.name in closed:
-        return
-    for name, field in type_.fields().items():
-        if not path and name in _NOT_THE_USERS:
-            continue
-        here: _Path = (*path, name)
-        yield here, type_, field
-        while (items := field.items()) is not None:
-            here, field = (*here, 0), items
-            if field.definition is None or field.definition.kind == "scalar":
-                yield here, type_, field
-        target = field.definition
-        if target is not None and target.kind == "struct":
-            yield from _fields(target, here, (*above, type_.name), closed)
 
 
 def _bad_values(field: Field, name: str) -> Iterator[tuple[str, Any]]:
@@ -143,95 +105,8 @@ def _bad_values(field: Field, name: str) -> Iterator[tuple[str, Any]]:
         case "quantity":
             yield "negative", "-1"
         case "object" if field.field("") is not None and field.kind == "map":
-            value = _plain(field.field(""))
+            value = plain_value(field.field(""))
             yield "a key that is no name", {NO_NAME: value}
-
-
-def _plain(field: Field | None, name: str = "") -> Any:
-    """A value of the field (`name` says which) that has whatever is required."""
-    if field is None:
-        return {}
-    if name in _LEGAL:
-        return _LEGAL[name]
-    if field.enum:
-        return field.enum[0]
-    target = field.definition
-    if target is not None and target.kind == "struct":
-        return _plain_struct(target)
-    if field.format == "byte":
-        return "YQ=="
-    if field.type == "time":
-        return _MICRO_TIME if target is not None and target.short_name == "MicroTime" else _TIME
-    if field.kind == "list":
-        return [_plain(field.items())]
-    if field.kind == "map":
-        return {"a": _plain(field.field(""))}
-    return _PLAIN.get(field.type, {})
-
-
-def _plain_struct(type_: Definition) -> dict[str, Any]:
-    names = type_.required | ({"name"} & type_.fields().keys())
-    names |= {name for name in type_.fields() if f"{type_.short_name}.{name}" in _LEGAL}
-    return {name: _plain(type_.fields()[name], f"{type_.short_name}.{name}") for name in sorted(names)}
-
-
-def _surroundings(base: Object, path: _Path, root: Definition) -> Iterator[Object]:
-    """Objects in which everything above `path` is there.
-
-    Of some fields only one may be set (the sources of a volume), so some lack what stands beside those on the
-    way; and an item of a list is the one there is, or a plain one.
-    """
-    for is_alone in (False, True):
-        for is_fresh in (False, True):
-            yield _with_parents(base, path, root, is_alone, is_fresh)
-
-
-def _with_parents(base: Object, path: _Path, root: Definition, is_alone: bool, is_fresh: bool) -> Object:
-    made = copy.deepcopy(base)
-    here: Any = made
-    type_: Definition | None = root
-    field: Field | None = None
-    for step, following in pairwise((*path, None)):
-        if isinstance(step, int):
-            field = field.items() if field is not None else None
-            if not here or (is_fresh and isinstance(following, str) and following not in here[0]):
-                here.insert(0, _plain(field))
-        else:
-            assert type_ is not None
-            field = type_.fields()[str(step)]
-            if is_alone and here is not made and step not in here:
-                for rival in [name for name in here if name not in type_.required and name != "name"]:
-                    del here[rival]
-            if here.get(step) is None:
-                here[step] = [] if field.kind == "list" else _plain(field, f"{type_.short_name}.{step}")
-        if following is None:
-            return made
-        here = here[step]
-        type_ = field.definition if field is not None else None
-    return made
-
-
-def _holder(obj: Object, path: _Path) -> Any:
-    here: Any = obj
-    for step in path[:-1]:
-        here = here[step]
-    return here
-
-
-def _put(obj: Object, path: _Path, value: Any) -> Object:
-    made = copy.deepcopy(obj)
-    holder, last = _holder(made, path), path[-1]
-    if isinstance(last, int):
-        holder[:] = [value]
-    else:
-        holder[last] = value
-    return made
-
-
-def _drop(obj: Object, path: _Path) -> Object:
-    made = copy.deepcopy(obj)
-    _holder(made, path).pop(path[-1], None)
-    return made
 
 
 def _errors(resource: Resource, obj: Object) -> list[FieldError]:

@@ -32,9 +32,7 @@ def _default(obj: Object) -> None:
         names["singular"] = kind.lower()
     if kind and not names.get("listKind"):
         names["listKind"] = f"{kind}List"
-    conversion = spec.setdefault("conversion", {})
-    if not conversion.get("strategy"):
-        conversion["strategy"] = "None"
+    conversion = spec.setdefault("conversion", {"strategy": "None"})
     service = ((conversion.get("webhook") or {}).get("clientConfig") or {}).get("service")
     if service is not None and service.get("port") is None:
         service["port"] = 443

@@ -74,8 +74,7 @@ def _default(obj: Object) -> None:
     spec.setdefault("revisionHistoryLimit", 10)
     default_pod_template(spec.setdefault("template", {}))
     for claim in spec.get("volumeClaimTemplates") or ():
-        claim.setdefault("apiVersion", "v1")
-        claim.setdefault("kind", "PersistentVolumeClaim")
+        claim["apiVersion"], claim["kind"] = "v1", "PersistentVolumeClaim"
         default_claim(claim)
         claim.setdefault("status", {}).setdefault("phase", "Pending")
 

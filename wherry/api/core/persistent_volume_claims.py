@@ -47,7 +47,7 @@ _IMMUTABLE = (
 def default_claim(obj: Object) -> None:
     """Default a claim, or a template of one, in place."""
     spec = obj.setdefault("spec", {})
-    if not spec.get("volumeMode"):
+    if spec.get("volumeMode") is None:
         spec["volumeMode"] = "Filesystem"
 
 
@@ -55,12 +55,12 @@ def _prepare(new: Object, old: Object | None) -> None:
     spec = new.setdefault("spec", {})
     if old is None:
         new["status"] = {"phase": "Pending"}
-        if not spec.get("dataSourceRef") and not _may_copy(spec.get("dataSource") or {}):
+        if spec.get("dataSourceRef") is None and not _may_copy(spec.get("dataSource") or {}):
             spec.pop("dataSource", None)
     source, reference = spec.get("dataSource"), spec.get("dataSourceRef")
-    if reference and not reference.get("namespace") and not source:
+    if reference is not None and not reference.get("namespace") and source is None:
         spec["dataSource"] = {name: reference[name] for name in SOURCE_FIELDS if name in reference}
-    elif source and not reference:
+    elif source is not None and reference is None:
         spec["dataSourceRef"] = dict(source)
 
 

@@ -26,7 +26,7 @@ def _default(obj: Object) -> None:
     spec = obj.setdefault("spec", {})
     if not spec.get("persistentVolumeReclaimPolicy"):
         spec["persistentVolumeReclaimPolicy"] = "Retain"
-    if not spec.get("volumeMode"):
+    if spec.get("volumeMode") is None:
         spec["volumeMode"] = "Filesystem"
     for name in sources_of(spec):
         default_source(name, spec[name])

@@ -124,7 +124,7 @@ def validate_selected_template(
     template: Fields | None, selector: Selector, path: str, kind: str, errors: Errors
 ) -> None:
     """A template whose pods the selector finds again, and which run until they are deleted."""
-    if not template:
+    if template is None:
         errors.append(required(path))
         return
     labels = labels_of(template)

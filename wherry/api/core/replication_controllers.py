@@ -29,7 +29,7 @@ class ReplicationControllerStrategy(ReplicatedStrategy):
         spec = obj.setdefault("spec", {})
         default_replicas(spec)
         template = spec.get("template")
-        if not template:
+        if template is None:
             return
         default_pod_template(template)
         if labels := labels_of(template):

@@ -80,7 +80,12 @@ def inline_volume_errors(spec: Fields, path: str) -> list[FieldError]:
     """What is wrong with a spec that stands inside an attachment: only a CSI source, and little else."""
     errors = [
         forbidden_value(f"{path}.{name}", _NOT_INLINE)
-        for name in ("claimRef", "capacity", "nodeAffinity", "storageClassName")
+        for name in ("claimRef", "nodeAffinity")
+        if spec.get(name) is not None
+    ]
+    errors += [
+        forbidden_value(f"{path}.{name}", _NOT_INLINE)
+        for name in ("capacity", "storageClassName")
         if spec.get(name)
     ]
     if spec.get("csi") is None:
@@ -90,10 +95,11 @@ def inline_volume_errors(spec: Fields, path: str) -> list[FieldError]:
         ("persistentVolumeReclaimPolicy", "Retain", "may only be Retain"),
         ("volumeMode", "Filesystem", "may not specify volumeMode other than Filesystem"),
     ):
-        if spec.get(name) not in (None, "", only):
+        absent = (None, "") if name == "persistentVolumeReclaimPolicy" else (None,)
+        if spec.get(name) not in (*absent, only):
             errors.append(forbidden_value(f"{path}.{name}", f"{words} in the context of inline volumes"))
     validate_volume_source(spec, path, "", errors)
-    return errors
+    return errors + _attributes_errors(spec, path)
 
 
 def volume_change_errors(spec: Fields, before: Fields) -> list[FieldError]:

@@ -41,7 +41,7 @@ def _state(obj: Object) -> str:
     words: list[str] = []
     if (obj.get("metadata") or {}).get("deletionTimestamp"):
         words.append("deleted")
-    if status.get("allocation"):
+    if status.get("allocation") is not None:
         words.append("allocated")
         words += ["reserved"] if status.get("reservedFor") else []
     return ",".join(words) or "pending"

@@ -23,7 +23,7 @@ IS_DEFAULT = "ingressclass.kubernetes.io/is-default-class"
 
 def _default(obj: Object) -> None:
     parameters = (obj.get("spec") or {}).get("parameters")
-    if parameters and not parameters.get("scope"):
+    if parameters is not None and parameters.get("scope") is None:
         parameters["scope"] = "Cluster"
 
 

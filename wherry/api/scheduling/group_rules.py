@@ -108,7 +108,7 @@ def _claim_errors(path: str, group: Mapping[str, Any]) -> list[FieldError]:
         at = f"{path}[{index}]"
         errors += exactly_one(at, claim, ("resourceClaimName", "resourceClaimTemplateName"))
         for field in ("resourceClaimName", "resourceClaimTemplateName"):
-            if claim.get(field):
+            if claim.get(field) is not None:
                 errors += check_text(f"{at}.{field}", claim[field], dns1123_subdomain_errors)
     return errors
 

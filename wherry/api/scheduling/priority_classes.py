@@ -24,7 +24,7 @@ SYSTEM_PRIORITIES = {
 
 
 def _default(obj: Object) -> None:
-    if not obj.get("preemptionPolicy"):
+    if obj.get("preemptionPolicy") is None:
         obj["preemptionPolicy"] = "PreemptLowerPriority"
 
 

@@ -24,9 +24,9 @@ _MODES = ("Immediate", WAIT_FOR_CONSUMER)
 
 
 def _default(obj: Object) -> None:
-    if not obj.get("reclaimPolicy"):
+    if obj.get("reclaimPolicy") is None:
         obj["reclaimPolicy"] = "Delete"
-    if not obj.get("volumeBindingMode"):
+    if obj.get("volumeBindingMode") is None:
         obj["volumeBindingMode"] = "Immediate"
 
 

@@ -54,7 +54,7 @@ class RbacEscalation(BasePlugin):
             return
         if attributes.resource.storage_key in ROLE_KINDS:
             if not _may(attributes, "escalate", attributes.resource.plural, attributes.name):
-                gathers = obj.get("aggregationRule") or old.get("aggregationRule")
+                gathers = any(role.get("aggregationRule") is not None for role in (obj, old))
                 rules = EVERYTHING if gathers else obj.get("rules") or []
                 await _refuse_uncovered(attributes, rules)
             return

@@ -116,9 +116,9 @@ def _most(node: Node, named: frozenset[str]) -> int:
     Only fields a rule names (`named`) can be what it loops over.
     """
     if node.type == "array":
-        return int(node.source.get("maxItems") or _UNBOUNDED_ITEMS)
+        return int(node.source.get("maxItems", _UNBOUNDED_ITEMS))
     if node.values is not None:
-        return int(node.source.get("maxProperties") or _UNBOUNDED_ITEMS)
+        return int(node.source.get("maxProperties", _UNBOUNDED_ITEMS))
     parts = (part for name, part in node.properties.items() if escape(name) in named)
     return max((_most(part, named) for part in parts), default=1)
 

@@ -29,6 +29,7 @@ _MESSAGE_POLICIES = ("File", "FallbackToLogsOnError")
 _RESIZE_POLICIES = ("NotRequired", "RestartContainer")
 _HOOKS = ("lifecycle", "livenessProbe", "readinessProbe", "startupProbe")
 _NOT_EPHEMERAL = ("ports", "resources", *_HOOKS, "resizePolicy", "restartPolicy", "restartPolicyRules")
+_POINTERS = frozenset((*_HOOKS, "restartPolicy"))
 
 
 def validate_containers(containers: Sequence[Fields], path: str, context: PodContext, errors: Errors) -> None:
@@ -100,7 +101,8 @@ def validate_ephemeral_containers(spec: Fields, path: str, context: PodContext, 
             errors.append(value_not_found(f"{at}.targetContainerName", target))
         refused = "cannot be set for an Ephemeral Container"
         for field in _NOT_EPHEMERAL:
-            if container.get(field):
+            value = container.get(field)
+            if value or (value is not None and field in _POINTERS):
                 errors.append(forbidden_value(f"{at}.{field}", refused))
         for inner, mount in enumerate(container.get("volumeMounts") or ()):
             for field in ("subPath", "subPathExpr"):

@@ -110,7 +110,8 @@ def _validate_quobyte(source: Fields, path: str, errors: Errors) -> None:
 
 def _validate_iscsi(source: Fields, path: str, volume: str, errors: Errors) -> None:
     for field, shown in (("iqn", "iqn"), ("initiatorName", "initiatorname")):
-        if name := source.get(field):
+        name = source.get(field)
+        if name or (name is not None and field == "initiatorName"):
             _validate_initiator(name, f"{path}.{shown}", errors)
     lun = source.get("lun") or 0
     if not 0 <= lun <= 255:
@@ -118,7 +119,7 @@ def _validate_iscsi(source: Fields, path: str, volume: str, errors: Errors) -> N
     chap = source.get("chapAuthDiscovery") or source.get("chapAuthSession")
     if chap and source.get("secretRef") is None:
         errors.append(required(f"{path}.secretRef"))
-    if source.get("initiatorName") and len(f"{volume}:{source.get('targetPortal') or ''}") > 64:
+    if source.get("initiatorName") is not None and len(f"{volume}:{source.get('targetPortal') or ''}") > 64:
         detail = (
             "Total length of <volume name>:<iscsi.targetPortal> must be under 64 characters "
             "if iscsi.initiatorName is specified."

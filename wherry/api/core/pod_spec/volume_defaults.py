@@ -65,8 +65,7 @@ def default_source(kind: str, source: Fields) -> None:
                 _default(spec, "volumeMode", "Filesystem")
         case _:
             for name, value in _FIXED.get(kind, {}).items():
-                if source.get(name) in (None, ""):
-                    source[name] = value
+                _default(source, name, value)
 
 
 def _default_files(source: Fields) -> None:

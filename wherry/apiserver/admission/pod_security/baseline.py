@@ -114,7 +114,9 @@ def host_namespaces(_meta: Fields, spec: Fields) -> Finding | None:
 
 def host_path_volumes(_meta: Fields, spec: Fields) -> Finding | None:
     """No directories of the node."""
-    names = [volume.get("name", "") for volume in spec.get("volumes") or () if volume.get("hostPath")]
+    names = [
+        volume.get("name", "") for volume in spec.get("volumes") or () if volume.get("hostPath") is not None
+    ]
     return Finding("hostPath volumes", f"{plural('volume', names)} {quoted(names)}") if names else None
 
 
