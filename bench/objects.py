@@ -29,3 +29,15 @@ def pod(number: int, variables: int = 24) -> dict[str, Any]:
         "metadata": {"name": f"p{number}", "namespace": NAMESPACE, "labels": {"app": "bench"}},
         "spec": {"schedulerName": "nobody", "containers": [container]},
     }
+
+
+def deployment(number: int) -> dict[str, Any]:
+    """A Deployment of such pods, as it is stored."""
+    labels = {"app": "bench"}
+    template = {"metadata": {"labels": labels}, "spec": pod(number)["spec"]}
+    return {
+        "apiVersion": "apps/v1",
+        "kind": "Deployment",
+        "metadata": {"name": f"d{number}", "namespace": NAMESPACE, "labels": labels},
+        "spec": {"replicas": 1, "selector": {"matchLabels": labels}, "template": template},
+    }

@@ -16,7 +16,7 @@ from tests.apiserver.rig import ALICE, Rig, config_map, running
 from tests.conftest import eventually
 from wherry.api.coordination.leases import LEASES
 from wherry.apiserver.request import request_info
-from wherry.apiserver.seats import Room, Seated, seats_beside
+from wherry.apiserver.seats import Room, seats_beside
 from wherry.apiserver.user import AUTHENTICATED, MASTERS, NODES_GROUP, User
 from wherry.objects.errors import ApiError
 
@@ -43,26 +43,16 @@ def test_who_finds_seats_beside_everybodys(user: User, path: str, beside: int) -
     assert seats_beside(user, request_info("PUT", path, {}), 200) == beside
 
 
-async def test_a_seat_is_given_back_whatever_becomes_of_the_work() -> None:
+def test_a_seat_is_given_back_whatever_becomes_of_the_work() -> None:
     room, info = Room("mutating", 1), request_info("PUT", POD, {})
-
-    async def work(fails: bool = False) -> str:
-        await asyncio.sleep(0)
-        if fails:
-            raise ValueError("broken")
-        return "done"
-
-    room.take(ALICE, info)
-    assert await Seated(work(), room) == "done"
-    room.take(ALICE, info)
-    with pytest.raises(ValueError, match="broken"):
-        await Seated(work(fails=True), room)
-    room.take(ALICE, info)
-    Seated(work(), room).close()
+    with room.seat(ALICE, info):
+        assert room.taken == 1
+    with pytest.raises(ValueError, match="broken"), room.seat(ALICE, info):
+        raise ValueError("broken")
     assert room.taken == 0
     room.take(ALICE, info)
-    with pytest.raises(ApiError) as refused:
-        room.take(ALICE, info)
+    with pytest.raises(ApiError) as refused, room.seat(ALICE, info):
+        pass
     assert (refused.value.code, room.refused, room.taken) == (429, 1, 1)
 
 

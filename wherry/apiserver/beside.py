@@ -25,11 +25,11 @@ LARGE = 16 * 1024
 """From so many bytes on an object is worked on beside the loop: the slowest steps take 5 ms for them."""
 
 
-async def beside(core: Parts, call: Call, work: Callable[[], T]) -> T:
-    """What `work` returns or raises, done in a thread if what `call` is about is large.
+async def beside(core: Parts, call: Call, work: Callable[[], T], size: int = 0) -> T:
+    """What `work` returns or raises, done in a thread if what `call` is about, or of `size` bytes, is large.
 
     It may change what belongs to the call alone, and nothing else.
     """
-    if call.weight < LARGE:
+    if call.weight < LARGE and size < LARGE:
         return work()
     return await core.threads.run(call.user.name, work)

@@ -10,9 +10,9 @@ first who needs them.
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Hashable, Mapping
 from sys import intern
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Any, Literal, TypeVar
 
 from wherry.api.protobuf import encode_message, encode_watch_frame, wrap
 from wherry.api.resource import Resource
@@ -25,6 +25,8 @@ if TYPE_CHECKING:
     from wherry.apiserver.packing import Packer
 
 log = logging.getLogger(__name__)
+
+T = TypeVar("T")
 
 EventType = Literal["ADDED", "MODIFIED", "DELETED"]
 Match = Callable[["Cached"], bool]
@@ -215,6 +217,7 @@ class CachedEvent:
         "_appeared",
         "_decoded",
         "_frame",
+        "_made",
         "_protobuf_frame",
         "_vanished",
         "object",
@@ -229,6 +232,7 @@ class CachedEvent:
         self._frame: bytes | None = None
         self._protobuf_frame: bytes | None = None
         self._decoded: Object | None = None
+        self._made: dict[Hashable, Any] | None = None
         self._appeared: CachedEvent | None = None
         self._vanished: CachedEvent | None = None
 
@@ -256,9 +260,19 @@ class CachedEvent:
             decoded = self._decoded = self.object.decode()
         return decoded
 
+    def made(self, key: Hashable, make: Callable[[CachedEvent], T]) -> T:
+        """What `make` makes of the event, once for all watchers who name the same `key` (form, version)."""
+        if self._made is None:
+            self._made = {}
+        try:
+            found: T = self._made[key]
+        except KeyError:
+            found = self._made[key] = make(self)
+        return found
+
     def forget(self) -> None:
         """Let go of what was made for watchers: all have it now, and who resumes later has it made again."""
-        self._frame = self._protobuf_frame = self._decoded = None
+        self._frame = self._protobuf_frame = self._decoded = self._made = None
         self._appeared = self._vanished = None
 
     def seen_through(self, match: Match) -> CachedEvent | None:

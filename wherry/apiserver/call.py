@@ -6,7 +6,7 @@ outcomes into what their client wants, so every rule in between holds for both.
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Coroutine, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol
 
@@ -49,6 +49,7 @@ class Call:
 
     __slots__ = (
         "_encoded",
+        "_size",
         "annotations",
         "body",
         "body_read",
@@ -79,6 +80,7 @@ class Call:
         self.body_read: BodyRead | None = None
         self.stored_bytes = 0
         self._encoded: bytes | None = None
+        self._size = len(body) if isinstance(body, bytes) else -1
         self.content_type = content_type
         self.headers = headers
         self.request = request
@@ -103,7 +105,9 @@ class Call:
     @property
     def weight(self) -> int:
         """How many bytes are worked on: what was sent, and what is stored already."""
-        return len(self.encoded) + self.stored_bytes
+        if self._size < 0:
+            self._size = len(self.encoded)
+        return self._size + self.stored_bytes
 
     @property
     def accept(self) -> str:
@@ -154,6 +158,11 @@ class Outcome:
         return self._data
 
     @property
+    def known_bytes(self) -> int:
+        """How long the answer is, as far as it has been made."""
+        return len(self._data or b"")
+
+    @property
     def object(self) -> Object:
         """The answer, decoded; private to the caller."""
         if self._object is None:
@@ -202,4 +211,4 @@ class RawOutcome:
 
 
 AnyOutcome = Outcome | WatchOutcome | RawOutcome
-Result = AnyOutcome | Awaitable[AnyOutcome]
+Result = AnyOutcome | Coroutine[Any, Any, AnyOutcome]

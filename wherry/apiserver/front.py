@@ -1,37 +1,41 @@
 """The HTTP side of the server: the filter chain around the verbs, in the order a request passes it.
 
-    who (401) - as whom (403) - may they (403) - room for it (429) - the verb - counted, answered
+    who (401) - here audit begins - as whom (403) - room for it (429) - may they (403) - the verb - presented
 
-Reading one cached object passes all of this in one synchronous line, without a task, without
-decoding anything; whatever has to wait for something becomes a coroutine at that point.
+`Front.chain` is that line: a coroutine in which every filter may wait, with one place for whatever goes
+wrong. It begins without a task (`kit.eager`) and has one from where it waits; a filter that waits awaits
+`IN_A_TASK` first. Reading one object that is held needs none of it: `Front.fast` answers in one synchronous
+line, without decoding anything, and leaves to the chain what it does not know at once.
 """
 
 from __future__ import annotations
 
-import asyncio
 import logging
-from collections.abc import Awaitable, Iterable
+from collections.abc import Awaitable, Coroutine, Iterable
+from contextlib import AbstractContextManager, nullcontext
 from functools import partial
-from inspect import isawaitable
 from itertools import accumulate
 from time import perf_counter
+from typing import Any
 
 from wherry.apiserver.authentication.chain import without_token
 from wherry.apiserver.authentication.impersonation import impersonated, is_impersonating
 from wherry.apiserver.body import is_large, read_beside
-from wherry.apiserver.call import AnyOutcome, Call, Outcome, RawOutcome, WatchOutcome
+from wherry.apiserver.call import AnyOutcome, Call, Outcome, RawOutcome, Result, WatchOutcome
 from wherry.apiserver.core import Core
-from wherry.apiserver.dispatch import dispatch
+from wherry.apiserver.dispatch import dispatch, settle
 from wherry.apiserver.media_types import JSON, PROTOBUF
 from wherry.apiserver.metrics import Key, RequestMetrics, metric_key
 from wherry.apiserver.paths import Paths
 from wherry.apiserver.presentation import FOR_PEOPLE, error_outcome, form_of, indented, present, watch_lens
 from wherry.apiserver.protobuf import WATCH_TYPE
 from wherry.apiserver.request import NO_QUERY, RequestInfo, parse_path, parse_query, request_info
-from wherry.apiserver.seats import Seated
 from wherry.apiserver.sinks import HttpSink, WatchBudget, write_all
-from wherry.apiserver.subresources.catalog import LONG_RUNNING
+from wherry.apiserver.subresources.catalog import is_long_running
 from wherry.apiserver.tables import Form
+from wherry.apiserver.user import User
+from wherry.kit.deadlines import Deadlines
+from wherry.kit.eager import IN_A_TASK, begin
 from wherry.kit.httpd.message import (
     Answer,
     Headers,
@@ -49,6 +53,10 @@ log = logging.getLogger(__name__)
 NO_CACHE = (("Cache-Control", "no-cache, private"),)
 WARNINGS_LIMIT, WARNING_LIMIT = 4096, 256
 """Characters of all warnings of an answer, and what is left of each when there are more."""
+TIMED_OUT = "request did not complete within requested timeout - context deadline exceeded"
+NO_SEAT = NO_LIMIT = nullcontext()
+AT_ONCE = (Outcome, RawOutcome, WatchOutcome)
+"""What a verb answers that had nothing to wait for."""
 PLAIN_ACCEPTS = frozenset({"", "*/*", JSON, "application/json, */*"})
 
 
@@ -59,57 +67,47 @@ class Front:
         self._core = core
         self._paths = paths
         self._metrics = metrics
+        self._deadlines = Deadlines(core.config.request_timeout_s)
         self._sinks: set[HttpSink] = set()
         self._watch_budget = WatchBudget(core.config.watch_buffers_bytes)
 
     def handle(self, request: Request) -> Answer | Awaitable[Answer]:
-        """Answer one request; never raises.
-
-        Everything up to the verb is decided at once, without waiting: who it is, as whom, whether they may,
-        whether there is a seat for it. The verb answers at once as well, or is waited for with a time limit.
-        """
+        """Answer one request, at once if nothing has to be waited for."""
         started = perf_counter()
-        try:
-            user = self._core.authenticator.authenticate(request.connection, request.headers)
-            request.headers = without_token(request.headers)
-            if request.method == "GET" and not request.query:
-                answer = self._cached_object(request, user.is_master, started)
-                if answer is not None:
-                    return answer
-            query = parse_query(request.query)
-            info = request_info(request.method, request.path, query)
-            headers = request.headers
-            if is_impersonating(headers):
-                user = impersonated(user, headers, self._core.authorizer.check)
-            self._core.authorizer.check(user, info)
-            call = Call(info, user, query, request.body, headers.get("content-type", JSON), headers, request)
-            try:
-                return self._serve(call, started)
-            except ApiError as error:
-                return self._failed(error, info, started, call)
-        except ApiError as error:
-            accept = request.headers.get("accept", "")
-            return self._failed(error, _unknown_info(request), started, accept=accept)
-        except Exception:
-            log.exception("%s %s failed", request.method, request.path)
-            return self._failed(internal("see the server's log"), _unknown_info(request), started)
+        answer = self.fast(request, started)
+        return begin(self.chain(request, started)) if answer is None else answer
 
-    def _cached_object(self, request: Request, is_master: bool, started: float) -> Response | None:
-        """The straight line: one object, as JSON, for somebody who may read everything."""
+    def fast(self, request: Request, started: float) -> Response | None:
+        """The straight line: one object as it is held, in JSON, for somebody who may read it.
+
+        None for everything else, and for whatever is not known without waiting: the chain looks at it anew.
+        """
+        if request.method != "GET" or request.query:
+            return None
         headers = request.headers
-        if not is_master or headers.get("accept", "") not in PLAIN_ACCEPTS or is_impersonating(headers):
+        if headers.get("accept", "") not in PLAIN_ACCEPTS or is_impersonating(headers):
             return None
         if headers.get("user-agent", "").startswith(FOR_PEOPLE):
             return None
-        target = parse_path(request.path)
+        core, target = self._core, parse_path(request.path)
         if not target.name or target.subresource or target.is_watch_path:
             return None
-        served = self._core.registry.find(target.group, target.version, target.resource)
-        if served is None or not served.source.is_ready or served.converts:
+        served = core.registry.find(target.group, target.version, target.resource)
+        if served is None or not served.source.is_ready or served.converts or "get" not in served.verbs:
             return None
         resource = served.resource
+        if resource.deprecation or (target.group, target.version) in core.aggregator.remotes:
+            return None
         if resource.namespaced != bool(target.namespace) and resource.plural != "namespaces":
             return None
+        try:
+            user = core.authenticator.authenticate(request.connection, headers)
+        except ApiError:
+            return None  # the chain says so
+        if not user.is_master:
+            info = request_info("GET", request.path, NO_QUERY)
+            if not core.authorizer.decide(user, info).allowed:
+                return None
         cached = served.get(target.namespace, target.name)
         if cached is None:
             return None
@@ -117,71 +115,61 @@ class Front:
         self._metrics.observe(key, 200, perf_counter() - started)
         return Response(cached.data + b"\n", headers=NO_CACHE)
 
-    def _serve(self, call: Call, started: float) -> Answer | Awaitable[Answer]:
-        info = call.info
-        form = form_of(self._core, call)
-        if not info.is_resource:
-            result = self._paths.serve(call)
-        elif info.verb == "watch" or info.subresource in LONG_RUNNING:
-            result = dispatch(self._core, call)
-            if isawaitable(result):
-                return self._later(call, form, result, started)
-            return self._answer(call, form, result, started)
-        else:
-            room = self._metrics.seats.room(info.verb)
-            room.take(call.user, info)
-            try:
-                result = self._read_and_dispatch(call) if is_large(call) else dispatch(self._core, call)
-            except BaseException:
-                room.give_back()
-                raise
-            if isawaitable(result):
-                return Seated(self._limited(call, form, result, started), room)
-            room.give_back()
-        if isawaitable(result):
-            return self._limited(call, form, result, started)
-        return self._answer(call, form, result, started)
+    async def chain(self, request: Request, started: float) -> Answer:
+        """All filters, one after another; what any of them raises is the answer."""
+        call: Call | None = None
+        try:
+            user = self._core.authenticator.authenticate(request.connection, request.headers)
+            call = _call_of(request, user)  # from here on is known who asks for what: audit begins
+            call.user = impersonated(user, call.headers, self._core.authorizer.check)
+            with self._seat(call):
+                self._core.authorizer.check(call.user, call.info)
+                form = form_of(self._core, call)
+                result = self._carry_out(call)
+                outcome = result if isinstance(result, AT_ONCE) else await self._in_time(call, result)
+                return await self._answer(call, form, outcome, started)
+        except TimeoutError:
+            return self._failed(server_timeout(TIMED_OUT, 0), request, call, started)
+        except ApiError as error:
+            return self._failed(error, request, call, started)
+        except Exception:
+            log.exception("%s %s failed", request.method, request.path)
+            return self._failed(internal("see the server's log"), request, call, started)
+
+    def _seat(self, call: Call) -> AbstractContextManager[None]:
+        """Room for the request while it is worked on. Raises ApiError (429) when there is none."""
+        if not call.info.is_resource or is_long_running(call.info):
+            return NO_SEAT
+        return self._metrics.seats.room(call.info.verb).seat(call.user, call.info)
+
+    async def _in_time(self, call: Call, work: Coroutine[Any, Any, AnyOutcome]) -> AnyOutcome:
+        """What `work` comes to within the time a request has. Raises ApiError, TimeoutError."""
+        try:
+            await IN_A_TASK
+            with NO_LIMIT if is_long_running(call.info) else self._deadlines.within():
+                return await work
+        finally:
+            work.close()  # if nobody waits for it any more
+
+    def _carry_out(self, call: Call) -> Result:
+        if not call.info.is_resource:
+            return self._paths.serve(call)
+        return self._read_and_dispatch(call) if is_large(call) else dispatch(self._core, call)
 
     async def _read_and_dispatch(self, call: Call) -> AnyOutcome:
         """A call whose body takes too long to read on the loop."""
         await read_beside(self._core, call)
-        result = dispatch(self._core, call)
-        return await result if isawaitable(result) else result
+        return await settle(dispatch(self._core, call))
 
-    async def _limited(self, call: Call, form: Form, result: Awaitable[AnyOutcome], started: float) -> Answer:
-        """Await a verb that may not take for ever."""
-        try:
-            async with asyncio.timeout(self._core.config.request_timeout_s):
-                return self._answer(call, form, await result, started)
-        except TimeoutError:
-            timeout = server_timeout(
-                "request did not complete within requested timeout - context deadline exceeded", 0
-            )
-            return self._failed(timeout, call.info, started, call)
-        except ApiError as error:
-            return self._failed(error, call.info, started, call)
-        except Exception:
-            log.exception("%s %s failed", call.info.verb, call.info.path)
-            return self._failed(internal("see the server's log"), call.info, started, call)
-
-    async def _later(self, call: Call, form: Form, result: Awaitable[AnyOutcome], started: float) -> Answer:
-        """Await a verb that may take as long as its client stays."""
-        try:
-            return self._answer(call, form, await result, started)
-        except ApiError as error:
-            return self._failed(error, call.info, started, call)
-        except Exception:
-            log.exception("%s %s failed", call.info.verb, call.info.path)
-            return self._failed(internal("see the server's log"), call.info, started, call)
-
-    def _answer(self, call: Call, form: Form, result: AnyOutcome, started: float) -> Answer:
+    async def _answer(self, call: Call, form: Form, result: AnyOutcome, started: float) -> Answer:
+        """What was done, in the form asked for. Raises ApiError."""
         if isinstance(result, WatchOutcome):
             return self._watching(call, form, result, started)
         if isinstance(result, RawOutcome):
             return self._counted(
                 result.answer, self._observe(call.info, _status_of(result.answer), started, call)
             )
-        outcome = present(self._core, call, form, result)
+        outcome = await present(self._core, call, form, result)
         self._observe(call.info, outcome.status, started, call)
         headers: Headers = outcome.headers
         if not any(name == "Cache-Control" for name, _ in headers):
@@ -230,24 +218,17 @@ class Front:
             answer.run = counting
         return answer
 
-    def _failed(
-        self,
-        error: ApiError,
-        info: RequestInfo,
-        started: float,
-        call: Call | None = None,
-        accept: str = "",
-    ) -> Response:
+    def _failed(self, error: ApiError, request: Request, call: Call | None, started: float) -> Response:
         """The error's answer; another's if it cannot be told (half a character in its message, say)."""
         try:
-            return self._refusal(error, info, started, call, accept)
+            return self._refusal(error, request, call, started)
         except Exception:
-            log.exception("%s %s failed, and its error cannot be told", info.verb, info.path)
-            return self._refusal(internal("see the server's log"), info, started, None, accept)
+            log.exception("%s %s failed, and its error cannot be told", request.method, request.path)
+            return self._refusal(internal("see the server's log"), request, None, started)
 
-    def _refusal(
-        self, error: ApiError, info: RequestInfo, started: float, call: Call | None, accept: str
-    ) -> Response:
+    def _refusal(self, error: ApiError, request: Request, call: Call | None, started: float) -> Response:
+        """An error as its client wants it told; `call` is None when it was not even known who asks."""
+        info = call.info if call is not None else request_info(request.method, request.path, NO_QUERY)
         self._observe(info, error.code, started, call)
         headers: Headers = NO_CACHE
         retry_after = error.details.get("retryAfterSeconds")
@@ -255,8 +236,7 @@ class Front:
             headers = (*headers, ("Retry-After", str(retry_after)))
         if call is not None:
             headers = (*headers, *warning_headers(call.warnings))
-            accept = call.accept
-        outcome = error_outcome(error, accept)
+        outcome = error_outcome(error, request.headers.get("accept", ""))
         if call is not None:
             outcome = indented(call, outcome)
         return Response(ended(outcome), error.code, outcome.content_type, headers)
@@ -318,8 +298,12 @@ def _quoted(text: str) -> str:
     return ascii_text.replace("\\", "\\\\").replace('"', '\\"')
 
 
-def _unknown_info(request: Request) -> RequestInfo:
-    return request_info(request.method, request.path, NO_QUERY)
+def _call_of(request: Request, user: User) -> Call:
+    """The request as the verbs see it, without what proved who it is. Raises ApiError (400)."""
+    headers = request.headers = without_token(request.headers)
+    query = parse_query(request.query)
+    info = request_info(request.method, request.path, query)
+    return Call(info, user, query, request.body, headers.get("content-type", JSON), headers, request)
 
 
 def _status_of(answer: Answer) -> int:

@@ -7,7 +7,7 @@ they are: nothing is encoded that is not stored, and watchers share one decoded 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Callable, Mapping
+from collections.abc import AsyncIterator, Mapping
 
 import orjson
 
@@ -75,7 +75,7 @@ class LocalTransport:
         outcome = await settle(dispatch(self._core, call))
         if isinstance(outcome, Outcome | RawOutcome):
             raise bad_request(f"{path} cannot be watched")
-        sink = LocalSink(self._core.clock, _conversion(outcome))
+        sink = LocalSink(self._core.clock, outcome.served if outcome.served.converts else None)
         self._sinks.add(sink)
         self._all_sinks.add(sink)
         running = asyncio.ensure_future(_run(outcome, sink))
@@ -117,7 +117,3 @@ async def _run(outcome: WatchOutcome, sink: LocalSink) -> None:
         await outcome.run(sink)
     finally:
         sink.end()
-
-
-def _conversion(outcome: WatchOutcome) -> Callable[[Object], Object] | None:
-    return outcome.served.from_storage if outcome.served.converts else None

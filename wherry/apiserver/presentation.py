@@ -5,12 +5,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from datetime import datetime
 
 import orjson
 
 from wherry.api.protobuf import ProtobufError, encode_watch_frame, wrap
 from wherry.apiserver import tables
+from wherry.apiserver.beside import beside
 from wherry.apiserver.cacher import Cached, CachedEvent
 from wherry.apiserver.call import Call, Outcome
 from wherry.apiserver.core import Core
@@ -62,10 +64,16 @@ def error_outcome(error: ApiError, accept: str) -> Outcome:
     return in_protobuf(outcome) if form.media_type == PROTOBUF else outcome
 
 
-def present(core: Core, call: Call, form: Form, outcome: Outcome) -> Outcome:
-    """The outcome in the form asked for. Raises ApiError (400, 406)."""
+async def present(core: Core, call: Call, form: Form, outcome: Outcome) -> Outcome:
+    """The outcome in the form asked for, made beside the loop if large. Raises ApiError (400, 406)."""
     if outcome.is_formed or outcome.content_type != JSON:
         return outcome
+    if form == AS_IS and not is_for_people(call):
+        return outcome
+    return await beside(core, call, lambda: _formed(core, call, form, outcome), outcome.known_bytes)
+
+
+def _formed(core: Core, call: Call, form: Form, outcome: Outcome) -> Outcome:
     if form.kind and call.info.is_resource:
         outcome = _transformed(core, call, form, outcome)
     if form.media_type == PROTOBUF:
@@ -134,16 +142,16 @@ class PlainLens:
 
 
 class FormLens(PlainLens):
-    """Events in another form or version, made for one watcher alone."""
+    """Events in another form or version, made once for all watchers who see them so."""
 
-    def __init__(self, core: Core, served: Served, form: tables.EventForm) -> None:
-        self._core = core
+    def __init__(self, now: Callable[[], datetime], served: Served, form: tables.EventForm) -> None:
+        self._now = now
         self._served = served
         self._form = form
 
     def events(self, events: Sequence[CachedEvent]) -> bytes:
         """Lines of some events."""
-        return b"".join([self._line(event.type, event.object) for event in events])
+        return b"".join([self._shared_line(event) for event in events])
 
     def initial(self, items: Sequence[Cached]) -> bytes:
         """ADDED lines of objects."""
@@ -151,10 +159,15 @@ class FormLens(PlainLens):
 
     def control(self, event_type: str, obj: Object) -> bytes:
         """The line of a BOOKMARK or ERROR."""
-        return self._encode(event_type, self._form.transform(event_type, obj, self._core.now()))
+        return self._encode(event_type, self._form.transform(event_type, obj, self._now()))
+
+    def _shared_line(self, event: CachedEvent) -> bytes:
+        line = event.made((type(self), self._form.key), lambda event: self._line(event.type, event.object))
+        self._form.shown()
+        return line
 
     def _line(self, event_type: str, cached: Cached) -> bytes:
-        obj = self._form.transform(event_type, self._served.decode(cached), self._core.now())
+        obj = self._form.transform(event_type, self._served.decode(cached), self._now())
         return self._encode(event_type, obj)
 
     def _encode(self, event_type: str, obj: Object) -> bytes:
@@ -204,4 +217,4 @@ def watch_lens(core: Core, call: Call, form: Form, served: Served) -> PlainLens:
     if not form.kind and not served.converts:
         return PLAIN if form.media_type != PROTOBUF else ProtobufLens(served)
     kind = ProtobufFormLens if form.media_type == PROTOBUF else FormLens
-    return kind(core, served, tables.EventForm(served.resource, form, call.query))
+    return kind(core.now, served, tables.EventForm(served.resource, form, call.query))

@@ -7,14 +7,11 @@ then `system`, the rest `global-default`): no crowd of clients keeps a node from
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Coroutine, Generator
-from typing import Any, Generic, TypeVar
+from types import TracebackType
 
 from wherry.apiserver.request import RequestInfo
 from wherry.apiserver.user import User, is_system
 from wherry.objects.errors import too_many_requests
-
-T = TypeVar("T")
 
 MUTATING = frozenset({"create", "update", "patch", "delete", "deletecollection"})
 LEASES = ("coordination.k8s.io", "leases")
@@ -34,6 +31,23 @@ def seats_beside(user: User, info: RequestInfo, limit: int) -> int:
     return 0 if user.is_master else share  # administrators are many programs, too
 
 
+class Seat:
+    """A seat that was taken; the end of the block gives it back."""
+
+    __slots__ = ("_room",)
+
+    def __init__(self, room: Room) -> None:
+        self._room = room
+
+    def __enter__(self) -> None:
+        """The work begins."""
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._room.give_back()
+
+
 class Room:
     """The seats of one kind, reads or writes."""
 
@@ -42,6 +56,11 @@ class Room:
         self.limit = limit
         self.taken = 0
         self.refused = 0
+
+    def seat(self, user: User, info: RequestInfo) -> Seat:
+        """A seat for as long as the block lasts. Raises ApiError (429) when there is none for this user."""
+        self.take(user, info)
+        return Seat(self)
 
     def take(self, user: User, info: RequestInfo) -> None:
         """Take a seat. Raises ApiError (429) when there is none for this user."""
@@ -65,27 +84,3 @@ class Seats:
     def room(self, verb: str) -> Room:
         """Where requests of a verb sit."""
         return self.mutating if verb in MUTATING else self.reading
-
-
-class Seated(Awaitable[T], Generic[T]):
-    """Work that has a seat until it ends, or until it is closed without ever having begun."""
-
-    def __init__(self, work: Coroutine[Any, Any, T], room: Room) -> None:
-        self._work = work
-        self._room: Room | None = room
-
-    def __await__(self) -> Generator[Any, Any, T]:
-        try:
-            return (yield from self._work.__await__())
-        finally:
-            self._leave()
-
-    def close(self) -> None:
-        """Nobody will wait for it."""
-        self._work.close()
-        self._leave()
-
-    def _leave(self) -> None:
-        room, self._room = self._room, None
-        if room is not None:
-            room.give_back()

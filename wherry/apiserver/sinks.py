@@ -8,11 +8,12 @@ from __future__ import annotations
 
 import asyncio
 from collections import deque
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from typing import Protocol
 
 from wherry.apiserver.cacher import Cached, CachedEvent
 from wherry.apiserver.metrics import WatchCount
+from wherry.apiserver.registry import Served
 from wherry.client.transport import WatchEvent
 from wherry.kit.clock import Clock
 from wherry.kit.httpd.message import Writer
@@ -220,20 +221,23 @@ def portions(items: Sequence[Cached]) -> Iterator[Sequence[Cached]]:
 
 
 class LocalSink(Sink):
-    """Hands events over to a task of the same process; the decoded objects are shared."""
+    """Hands events over to a task of the same process; the decoded objects are shared.
 
-    def __init__(self, clock: Clock, convert: Callable[[Object], Object] | None = None) -> None:
+    `served` is the version they are shown in, None for that they are stored in.
+    """
+
+    def __init__(self, clock: Clock, served: Served | None = None) -> None:
         super().__init__(clock)
         self._waiting: deque[WatchEvent] = deque()
-        self._convert = convert
+        self._served = served
         self._reader: asyncio.Future[None] | None = None
 
     def events(self, events: Sequence[CachedEvent]) -> None:
         """See `EventSink.events`."""
-        convert = self._convert
+        served = self._served
         for event in events:
-            obj = event.decoded
-            self._waiting.append(WatchEvent(event.type, obj if convert is None else convert(obj)))
+            obj = event.decoded if served is None else event.made(served, lambda e: served.decode(e.object))
+            self._waiting.append(WatchEvent(event.type, obj))
         if len(self._waiting) > BUFFERED_EVENTS:
             self.end()
         self._arrived()
@@ -245,13 +249,14 @@ class LocalSink(Sink):
 
     async def initial(self, items: Sequence[Cached]) -> None:
         """See `EventSink.initial`."""
-        convert = self._convert
+        served = self._served
         for number, item in enumerate(items, 1):
             if number % WRITE_TOGETHER == 0:
                 self._arrived()
                 await asyncio.sleep(0)
-            obj = item.decode()
-            self._waiting.append(WatchEvent("ADDED", obj if convert is None else convert(obj)))
+            self._waiting.append(
+                WatchEvent("ADDED", item.decode() if served is None else served.decode(item))
+            )
         self._arrived()
 
     def end(self) -> None:

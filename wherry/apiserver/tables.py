@@ -7,7 +7,7 @@ objects out, shared and never changed.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Hashable, Mapping, Sequence
 from datetime import datetime
 from functools import lru_cache
 from typing import Any, NamedTuple
@@ -177,6 +177,16 @@ class EventForm:
         self._form = form
         self._policy = include_object(query) if form.kind == TABLE else ""
         self._columns = True
+
+    @property
+    def key(self) -> Hashable:
+        """The same for all whom `transform` would make the same of an event now."""
+        resource = self._resource
+        return resource.api_version, resource.plural, self._form, self._policy, self._columns
+
+    def shown(self) -> None:
+        """An event was sent, made by this form or one of the same key."""
+        self._columns = False
 
     def transform(self, event_type: str, obj: Object, now: datetime) -> Object:
         """The event's object as it is sent; errors are sent as they are, bookmarks without rows."""

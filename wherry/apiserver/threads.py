@@ -9,6 +9,7 @@ from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any, TypeVar
 
+from wherry.kit.eager import IN_A_TASK
 from wherry.kit.tasks import shared
 
 T = TypeVar("T")
@@ -31,6 +32,7 @@ class Threads:
 
     async def run(self, user: str, work: Callable[[], T]) -> T:
         """What `work` returns or raises; its turn comes after one of each other user's who waits."""
+        await IN_A_TASK
         await self._take(user)
         running: asyncio.Future[Any] = asyncio.get_running_loop().run_in_executor(self._started(), work)
         running.add_done_callback(self._ended)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack
@@ -43,12 +44,21 @@ async def unfinished(rig: Rig, stack: AsyncExitStack, who: dict[str, str], count
     return peers
 
 
+async def first_code(peers: list[Peer]) -> int:
+    """The status of the first answer: which body was one too many depends on how fast each arrived."""
+    replies = [asyncio.ensure_future(peer.reply()) for peer in peers]
+    done, waiting = await asyncio.wait(replies, return_when=asyncio.FIRST_COMPLETED)
+    for reply in waiting:
+        reply.cancel()
+    return next(iter(done)).result().code
+
+
 @pytest.mark.parametrize("who", [NOBODY, FORGED], ids=["nobody", "a forged token"])
 async def test_strangers_have_little_and_take_nothing_from_others(
     rig: Rig, stack: AsyncExitStack, who: dict[str, str]
 ) -> None:
     peers = await unfinished(rig, stack, who, 6)
-    assert (await peers[-1].reply()).code == 429
+    assert await first_code(peers) == 429
     body = json.dumps(config_map("a", text="x" * 500_000)).encode()
     for token in (ALICE, {}):
         async with connected(rig.server.port) as peer:
@@ -58,7 +68,7 @@ async def test_strangers_have_little_and_take_nothing_from_others(
 
 async def test_a_user_has_a_budget_that_is_not_the_systems(rig: Rig, stack: AsyncExitStack) -> None:
     peers = await unfinished(rig, stack, ALICE, USER_BYTES // BODY + 1)
-    assert (await peers[-1].reply()).code == 429
+    assert await first_code(peers) == 429
     body = json.dumps(config_map("a", text="x" * 500_000)).encode()
     async with connected(rig.server.port) as peer:
         await peer.send(request("POST", CONFIG_MAPS, body, {"Content-Type": "application/json"}))

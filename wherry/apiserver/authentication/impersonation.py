@@ -19,6 +19,8 @@ Check = Callable[[User, RequestInfo], None]
 
 def impersonated(user: User, headers: Mapping[str, str], check: Check) -> User:
     """The user to go on as: `user`, unless headers ask for another. Raises ApiError (403, 500)."""
+    if not is_impersonating(headers):
+        return user
     name = headers.get(USER, "")
     groups = tuple(item.strip() for item in headers.get(GROUP, "").split(",") if item.strip())
     uid = headers.get(UID, "")

@@ -12,6 +12,7 @@ from importlib import import_module
 from wherry.apiserver.call import Call, Result
 from wherry.apiserver.core import Core
 from wherry.apiserver.registry import Served
+from wherry.apiserver.request import RequestInfo
 
 Handler = Callable[[Core, Call, Served], Result]
 
@@ -51,3 +52,8 @@ def handler_of(plural: str, subresource: str) -> Handler | None:
             _loaded[name] = handler
             return handler
     return None
+
+
+def is_long_running(info: RequestInfo) -> bool:
+    """Whether a request takes as long as its client stays: it has no time limit, and takes no seat."""
+    return info.is_resource and (info.verb == "watch" or info.subresource in LONG_RUNNING)
