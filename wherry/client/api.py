@@ -124,11 +124,16 @@ class Client:
         *,
         content_type: str = "",
         subresource: str = "",
+        force: bool = False,
     ) -> Object:
-        """Patch one object: a merge patch if `patch` is a dict, a JSON patch if it is a list."""
+        """Patch one object: a merge patch if `patch` is a dict, a JSON patch if it is a list.
+
+        With `force` an apply patch takes fields from other managers.
+        """
         kind = content_type or (JSON_PATCH if isinstance(patch, list) else MERGE_PATCH)
         path = resource.path(namespace, name, subresource)
-        return await self.transport.call("PATCH", path, self._write_query, patch, kind)
+        query = {**self._write_query, "force": "true"} if force else self._write_query
+        return await self.transport.call("PATCH", path, query, patch, kind)
 
     async def delete(
         self,

@@ -1,0 +1,68 @@
+"""Thousands of nodes and pods: what they cost, with room for a busy machine."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from random import Random
+
+import pytest
+
+from tests.apiserver.rig import running
+from tests.hollow.rig import HOLLOW, allow
+from wherry.api.core.pods import PODS
+from wherry.hollow.hollow import HollowNodes
+from wherry.hollow.machines import NodeTemplate
+from wherry.kit.clock import FakeClock, settle
+
+pytestmark = pytest.mark.slow
+
+
+async def test_a_minute_of_heartbeats_of_five_thousand_nodes() -> None:
+    clock = FakeClock()
+    async with running(clock) as api:
+        await allow(api.admin)
+        hollow = HollowNodes(api.client(HOLLOW), clock, Random(1), NodeTemplate(count=5000))
+        await hollow.start()
+        while hollow.heartbeats.renewed < 5000:
+            await settle()
+        began = time.process_time()
+        for _ in range(60):
+            await clock.advance(1)
+            while not hollow.heartbeats.is_idle:
+                await settle()
+        spent_s = time.process_time() - began
+        renewed = hollow.heartbeats.renewed - 5000
+        await hollow.close()
+    assert 29_000 <= renewed <= 31_000
+    assert spent_s / renewed < 0.001, "seconds of CPU per renewal, the API server's part included"
+
+
+async def test_twenty_thousand_pods_are_made_running() -> None:
+    clock = FakeClock()
+    async with running(clock) as api:
+        await allow(api.admin)
+        hollow = HollowNodes(api.client(HOLLOW), clock, Random(1), NodeTemplate(count=200))
+        await hollow.start()
+        numbers = iter(range(20_000))
+
+        async def create() -> None:
+            for number in numbers:
+                meta = {"name": f"p{number}", "namespace": "default"}
+                spec = {
+                    "nodeName": f"hollow-{number % 200}",
+                    "containers": [{"name": "web", "image": "nginx"}],
+                }
+                await api.admin.create(
+                    PODS, {"apiVersion": "v1", "kind": "Pod", "metadata": meta, "spec": spec}
+                )
+
+        began = time.process_time()
+        await asyncio.gather(*(create() for _ in range(16)))
+        while not hollow.is_idle:
+            await settle()
+        spent_s = time.process_time() - began
+        listing = await api.admin.list(PODS, "default", field_selector="status.phase=Running")
+        await hollow.close()
+    assert len(listing.items) == 20_000
+    assert spent_s / 20_000 < 0.005, "seconds of CPU per pod, creation and the API server's part included"

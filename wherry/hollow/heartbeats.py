@@ -1,0 +1,150 @@
+"""The leases of all simulated nodes: a quarter of the lease's time apart, a slice of the nodes at a time.
+
+What each kubelet does by itself (`client/leases.LeaseKeeper`), done for thousands: no task and no timer per
+node, one request per renewal, nothing read but once at the beginning. Source: upstream's
+component-helpers/apimachinery/lease (KEP-589): kube-node-lease, holder and owner the node, renewed at a
+quarter of its duration.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections import deque
+from collections.abc import Iterator
+
+from wherry.api.coordination.leases import LEASES
+from wherry.client.api import Client
+from wherry.client.leases import NODE_LEASE_NAMESPACE
+from wherry.kit.clock import Clock
+from wherry.kit.repeat import Repeater
+from wherry.kit.tasks import Tasks
+from wherry.objects.errors import ApiError
+from wherry.objects.meta import Object, format_micro_time, name_of, uid_of
+
+log = logging.getLogger(__name__)
+
+SLICES = 20
+"""In how many turns all nodes are renewed once."""
+WORKERS = 16
+
+
+class Heartbeats:
+    """Renews leases of `lease_s` seconds for the nodes added, until they are removed."""
+
+    def __init__(self, client: Client, clock: Clock, lease_s: int) -> None:
+        self.renewed = 0
+        self._client = client
+        self._clock = clock
+        self._lease_s = lease_s
+        self._slices: list[dict[str, Object]] = [{} for _ in range(SLICES)]
+        self._slice_of: dict[str, int] = {}
+        self._leases: dict[str, Object] = {}
+        self._new: deque[str] = deque()
+        self._turn = 0
+        self._tasks = Tasks("simulated heartbeats")
+        self._beating = Repeater("renewing simulated nodes' leases", self._beat, self._tasks, clock)
+        self._turn_due = clock.monotonic()
+
+    def __len__(self) -> int:
+        return len(self._slice_of)
+
+    @property
+    def is_idle(self) -> bool:
+        """Whether nothing is being renewed, or due now."""
+        return self._beating.is_idle
+
+    async def start(self) -> None:
+        """Learn which leases there are, and begin. Raises ApiError."""
+        listing = await self._client.list(LEASES, NODE_LEASE_NAMESPACE)
+        self._leases = {name_of(lease): lease for lease in listing.items}
+        self._turn_due = self._clock.monotonic()
+        if self._lease_s:
+            self._beating.poke()
+
+    async def close(self) -> None:
+        """Renew no more; the leases run out."""
+        await self._beating.close()
+        await self._tasks.close()
+
+    def add(self, node: Object) -> None:
+        """The node lives: its lease is renewed now, and from now on."""
+        name = name_of(node)
+        if name in self._slice_of:
+            self._slices[self._slice_of[name]][name] = node
+            return
+        at = len(self._slice_of) % SLICES
+        self._slice_of[name] = at
+        self._slices[at][name] = node
+        if self._lease_s:
+            self._new.append(name)
+            self._beating.poke()
+
+    def remove(self, name: str) -> None:
+        """The node is gone or lost: its lease is left alone."""
+        at = self._slice_of.pop(name, None)
+        if at is not None:
+            del self._slices[at][name]
+        self._leases.pop(name, None)
+
+    async def _beat(self) -> float:
+        """Renew what is new and the slices whose turn has come; seconds until the next turn."""
+        now = self._clock.monotonic()
+        period_s = self._lease_s / 4 / SLICES
+        due: dict[str, Object] = {}
+        while self._new:
+            name = self._new.popleft()
+            if name in self._slice_of:
+                due[name] = self._slices[self._slice_of[name]][name]
+        turns = 0
+        while self._turn_due <= now and turns < SLICES:
+            due |= self._slices[self._turn]
+            self._turn = (self._turn + 1) % SLICES
+            self._turn_due += period_s
+            turns += 1
+        if self._turn_due <= now:  # the machine slept, or time was moved far: once round is enough
+            self._turn_due = now + period_s
+        names = iter(due.items())
+        await asyncio.gather(*(self._renew_some(names) for _ in range(min(WORKERS, len(due)))))
+        return max(self._turn_due - self._clock.monotonic(), 0.0)
+
+    async def _renew_some(self, names: Iterator[tuple[str, Object]]) -> None:
+        for name, node in names:
+            if name in self._slice_of:
+                await self._renew(name, node)
+
+    async def _renew(self, name: str, node: Object) -> None:
+        lease = self._leases.get(name)
+        try:
+            if lease is None:
+                made = await self._create(name, node)
+            else:
+                made = await self._client.update(LEASES, self._renewed(lease))
+        except ApiError as error:
+            # Read it before the next turn writes it: somebody else wrote or removed it, or nobody answers.
+            self._leases.pop(name, None)
+            log.warning("lease of node %s not renewed: %s", name, error.message)
+            return
+        self.renewed += 1
+        if name in self._slice_of:
+            self._leases[name] = made
+
+    async def _create(self, name: str, node: Object) -> Object:
+        owner = {"apiVersion": "v1", "kind": "Node", "name": name, "uid": uid_of(node)}
+        meta = {"name": name, "namespace": NODE_LEASE_NAMESPACE, "ownerReferences": [owner]}
+        fresh: Object = {"apiVersion": LEASES.api_version, "kind": LEASES.kind, "metadata": meta}
+        try:
+            return await self._client.create(LEASES, self._renewed(fresh))
+        except ApiError as error:
+            if error.code != 409:
+                raise
+        lease = await self._client.get(LEASES, name, NODE_LEASE_NAMESPACE)
+        return await self._client.update(LEASES, self._renewed(lease))
+
+    def _renewed(self, lease: Object) -> Object:
+        spec = {
+            "holderIdentity": name_of(lease),
+            "leaseDurationSeconds": self._lease_s,
+            "renewTime": format_micro_time(self._clock.now()),
+        }
+        return {**lease, "spec": spec}

@@ -1,0 +1,247 @@
+"""Playing stages: for each object of one resource the next stage is chosen, waited for, and carried out.
+
+One timer heap and a fixed number of workers serve all objects. An object is in at most one worker's hands;
+what its stage wrote is waited for in the watch before the next is chosen, so that nothing is played twice.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections import deque
+from collections.abc import Callable, Sequence
+from random import Random
+
+from wherry.api.resource import Resource
+from wherry.hollow.performing import Performer
+from wherry.hollow.stages import Stage, StageBlocked, StageFailed, choose, is_still_possible
+from wherry.hollow.timers import Alarm, Timers
+from wherry.kit.clock import Clock
+from wherry.kit.tasks import Tasks
+from wherry.objects.errors import ApiError
+from wherry.objects.meta import Object, key_of, revision_of, uid_of
+
+log = logging.getLogger(__name__)
+
+WORKERS = 32
+FIRST_RETRY_S = 1.0
+LONGEST_RETRY_S = 30.0
+
+
+class _Part:
+    """What is known of one object while a stage is waited for or played."""
+
+    __slots__ = (
+        "alarm",
+        "awaited",
+        "failures",
+        "fraction",
+        "is_playing",
+        "not_before",
+        "obj",
+        "since",
+        "stage",
+        "step",
+    )
+
+    def __init__(self, obj: Object) -> None:
+        self.obj = obj
+        self.stage: Stage | None = None
+        self.since = 0.0
+        self.fraction = 0.0
+        """How far between the least and the most delay; drawn once per stage."""
+        self.step = 0
+        self.failures = 0
+        self.not_before = 0.0
+        """When what failed may be tried again."""
+        self.alarm: Alarm | None = None
+        self.is_playing = False
+        self.awaited = 0
+        """The version a stage wrote: anything older is the past."""
+
+    def begin(self, stage: Stage | None, now: float, random: Random) -> None:
+        """This stage is next."""
+        self.stage = stage
+        self.since, self.step, self.failures, self.not_before = now, 0, 0, 0.0
+        self.fraction = random.random() if stage is not None else 0.0
+
+
+class Player:
+    """Plays `stages_of` each object it is told of; `Performer` says how steps are carried out."""
+
+    def __init__(
+        self,
+        resource: Resource,
+        stages_of: Callable[[Object], Sequence[Stage]],
+        performer: Performer,
+        timers: Timers,
+        clock: Clock,
+        random: Random,
+    ) -> None:
+        self.resource = resource
+        self.played = 0
+        self._stages_of = stages_of
+        self._performer = performer
+        self._timers = timers
+        self._clock = clock
+        self._random = random
+        self._parts: dict[str, _Part] = {}
+        self._due: deque[tuple[str, _Part]] = deque()
+        self._tasks = Tasks(f"simulated {resource.plural}")
+        self._workers = 0
+        self._is_closed = False
+
+    def __len__(self) -> int:
+        return len(self._parts)
+
+    @property
+    def is_idle(self) -> bool:
+        """Whether nothing is being written or due (what waits for its time is neither)."""
+        return not self._workers and not self._due
+
+    def take(self, obj: Object) -> None:
+        """The object is new, or has changed."""
+        key = key_of(obj)
+        part = self._parts.get(key)
+        if part is not None and uid_of(part.obj) != uid_of(obj):
+            self.drop(part.obj)
+            part = None
+        if part is None:
+            part = self._parts[key] = _Part(obj)
+        part.obj = obj
+        if not part.is_playing and _version(obj) >= part.awaited:
+            self._consider(key, part)
+
+    def drop(self, obj: Object) -> None:
+        """The object is gone, or no longer ours."""
+        part = self._parts.pop(key_of(obj), None)
+        if part is not None and part.alarm is not None:
+            part.alarm.cancel()
+
+    async def close(self) -> None:
+        """Play nothing any more; what is being written may or may not be."""
+        self._is_closed = True
+        for part in self._parts.values():
+            if part.alarm is not None:
+                part.alarm.cancel()
+        self._due.clear()
+        await self._tasks.close()
+
+    def _consider(self, key: str, part: _Part) -> None:
+        """Choose what is next for an object, unless what was chosen may still come."""
+        now = self._clock.monotonic()
+        try:
+            stages = self._stages_of(part.obj)
+            if part.stage is None or not is_still_possible(part.stage, part.obj, stages):
+                stage = choose(stages, part.obj, self._performer.moment(0), self._random)
+                if stage is not part.stage:
+                    part.begin(stage, now, self._random)
+            if part.stage is None:
+                delay_s = 0.0
+            else:
+                waited = now - part.since
+                delay_s = (
+                    part.stage.delay(part.obj, self._performer.moment(waited)).at(part.fraction) - waited
+                )
+        except StageFailed as error:
+            log.warning("%s %s: %s", self.resource.kind, key, error)
+            part.stage = None
+        if part.stage is None:
+            if part.alarm is not None:
+                part.alarm.cancel()
+                part.alarm = None
+        else:
+            self._wait(key, part, max(now + delay_s, part.not_before))
+
+    def _wait(self, key: str, part: _Part, due: float) -> None:
+        if part.alarm is not None:
+            if part.alarm.callback is not None and part.alarm.due == due:
+                return
+            part.alarm.cancel()
+        if due <= self._clock.monotonic():
+            part.alarm = None
+            self._ready(key, part)
+        else:
+            part.alarm = self._timers.at(due, lambda: self._ready(key, part))
+
+    def _ready(self, key: str, part: _Part) -> None:
+        if self._is_closed or self._parts.get(key) is not part or part.is_playing:
+            return
+        part.is_playing = True
+        part.alarm = None
+        self._due.append((key, part))
+        if self._workers < WORKERS:
+            self._workers += 1
+            self._tasks.spawn(self._work(), "player")
+
+    async def _work(self) -> None:
+        try:
+            while self._due:
+                key, part = self._due.popleft()
+                if self._parts.get(key) is part:
+                    await self._play(key, part)
+        finally:
+            self._workers -= 1
+
+    async def _play(self, key: str, part: _Part) -> None:
+        stage, obj = part.stage, part.obj
+        assert stage is not None
+        written: Object | None = None
+        try:
+            for step in stage.steps(obj)[part.step :]:
+                written = await self._performer.perform(stage, step, obj, written)
+                part.step += 1
+        except (ApiError, StageBlocked) as error:
+            part.is_playing = False
+            self._failed(key, part, error)
+            return
+        except StageFailed as error:
+            # Nothing to try again: the object has to change first.
+            log.warning("%s %s: %s", self.resource.kind, key, error)
+            part.is_playing, part.awaited = False, _version(obj) + 1
+            return
+        part.is_playing = False
+        part.stage = None
+        self.played += 1
+        self._go_on(key, part, stage, obj, written)
+
+    def _go_on(self, key: str, part: _Part, stage: Stage, played: Object, written: Object | None) -> None:
+        """Choose the next stage, if the newest version is here; else the watch will bring it."""
+        if self._parts.get(key) is not part:
+            return
+        version = _version(written) if written is not None else _version(played)
+        if version == _version(played) and _version(part.obj) <= version:
+            # Nothing was changed: what was just played would match again, for ever. A new version is awaited.
+            is_repeated = stage.immediate and stage.delay(part.obj, self._performer.moment(0)).least > 0
+            part.awaited = version + (0 if is_repeated else 1)
+            if is_repeated:
+                self._consider(key, part)
+            return
+        part.awaited = version
+        if stage.immediate and written is not None and _version(part.obj) < version:
+            part.obj = written
+        if _version(part.obj) >= version:
+            self._consider(key, part)
+
+    def _failed(self, key: str, part: _Part, error: ApiError | StageBlocked) -> None:
+        if self._parts.get(key) is not part:
+            return
+        stage = part.stage.name if part.stage is not None else ""
+        delay_s = min(FIRST_RETRY_S * 2.0 ** min(part.failures, 16), LONGEST_RETRY_S)
+        part.failures += 1
+        part.not_before = self._clock.monotonic() + delay_s
+        is_gone = isinstance(error, ApiError) and error.code == 404  # mostly deleted meanwhile
+        log.log(
+            logging.INFO if is_gone else logging.WARNING,
+            "%s %s: stage %s failed, again in %.0f s: %s",
+            self.resource.kind,
+            key,
+            stage,
+            delay_s,
+            error,
+        )
+        self._wait(key, part, part.not_before)
+
+
+def _version(obj: Object) -> int:
+    """The object's version as a number: versions can be compared (KEP-5504)."""
+    return int(revision_of(obj) or 0)
