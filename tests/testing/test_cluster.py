@@ -265,3 +265,20 @@ def test_the_same_test_gives_the_same_each_time() -> None:
             return [c.client.list(kind) for kind in kinds]
 
     assert run() == run()
+
+
+def test_what_is_owned_goes_though_its_owners_kind_was_just_defined() -> None:
+    with Cluster() as c:
+        c.apply(WIDGETS)
+        widget = c.apply({**WIDGET, "metadata": {"name": "w", "finalizers": ["example.org/held"]}})[0]
+        owner = {
+            "apiVersion": "example.org/v1",
+            "kind": "Widget",
+            "name": "w",
+            "uid": widget["metadata"]["uid"],
+        }
+        owned = {"name": "owned", "ownerReferences": [owner]}
+        c.apply({"apiVersion": "v1", "kind": "ConfigMap", "metadata": owned})
+        c.client.delete("widget", "w")
+        c.client.patch("widget", "w", {"metadata": {"finalizers": None}})
+        c.wait("cm/owned", "deleted", timeout="5s")

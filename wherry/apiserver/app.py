@@ -26,6 +26,7 @@ from wherry.apiserver.aggregation.aggregator import Aggregator
 from wherry.apiserver.allocation.services import ServiceAllocator
 from wherry.apiserver.authentication.chain import Authenticator
 from wherry.apiserver.authentication.service_accounts import SigningKeys, TokenIssuer, TokenVerifier
+from wherry.apiserver.authorization.always_allow import AlwaysAllow
 from wherry.apiserver.authorization.chain import Authorizer
 from wherry.apiserver.authorization.node import NodeAuthorizer
 from wherry.apiserver.authorization.rbac import RBAC_RESOURCES, RbacAuthorizer
@@ -102,7 +103,9 @@ class ApiServer:
             authenticator=Authenticator(
                 verifier, config.tokens, config.api_audiences, anonymous=config.anonymous
             ),
-            authorizer=Authorizer(self._rbac, [NodeAuthorizer(registry)]),
+            authorizer=Authorizer(
+                self._rbac, [NodeAuthorizer(registry), *([AlwaysAllow()] if config.always_allow else ())]
+            ),
             admission=built_in_chain(
                 self.metrics.webhooks, config.enable_admission_plugins, config.disable_admission_plugins
             ),

@@ -48,6 +48,8 @@ class ApiServerConfig:
     """Who signed it: an authority that signs nothing else, so that no other certificate is believed so."""
     tokens: Mapping[str, User] = field(default_factory=dict)
     anonymous: bool = True
+    always_allow: bool = False
+    """Everybody may do anything (upstream's authorization mode AlwaysAllow): for tests."""
     runtime_config: Mapping[str, bool] = field(default_factory=dict)
     """API versions turned off and on, as `wherry.api.serving` says."""
     cluster_name: str = "default"

@@ -21,6 +21,7 @@ from wherry.cli.processes import agent, server
 from wherry.cli.start import start
 from wherry.cli.status import status
 from wherry.cli.terminal import complain
+from wherry.cli.testing import envtest_assets, serve_tests
 from wherry.cli.up import up
 from wherry.cli.version import version, wherry_
 from wherry.cluster.lifecycle import EndFailed
@@ -37,6 +38,8 @@ app.callback()(wherry_)
 for command in (up, down, stop, start, status, delete, kubeconfig, logs, server, agent, version):
     app.command()(command)
 app.command("list")(list_)
+app.command("test-server")(serve_tests)
+app.command("envtest-assets")(envtest_assets)
 app.command(
     context_settings={
         "allow_extra_args": True,

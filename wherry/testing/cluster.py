@@ -94,6 +94,11 @@ class Hosted:
                 self._kubeconfig.unlink(missing_ok=True)
                 self._kubeconfig = None
 
+    @property
+    def url(self) -> str:
+        """Where the API server listens, once a kubeconfig was asked for."""
+        return self._at.url
+
     def report(self) -> str:
         """What stands in the cluster, in lines for people who look into a failed test."""
 

@@ -72,11 +72,11 @@ class SigningKeys:
         self._kid = ""
 
     def _load(self) -> None:
-        from cryptography.hazmat.primitives.serialization import load_pem_private_key, load_pem_public_key
+        from cryptography.hazmat.primitives.serialization import load_pem_private_key
 
         private = load_pem_private_key(self._private_file.read_bytes(), None)
         public = {}
-        for key in (private.public_key(), *(load_pem_public_key(f.read_bytes()) for f in self._public_files)):
+        for key in (private.public_key(), *(_public_key(file.read_bytes()) for file in self._public_files)):
             public[key_id(key)] = (_algorithm(key), key)
         self._private, self._public = private, public
         self._kid = key_id(private.public_key())
@@ -95,6 +95,16 @@ class SigningKeys:
         if self._public is None:
             self._load()
         return self._public or {}
+
+
+def _public_key(pem: bytes) -> PublicKeyTypes:
+    """The key in a file that holds it, or a certificate for it (client-go, keyutil.PublicKeysFromFile)."""
+    from cryptography.hazmat.primitives.serialization import load_pem_public_key
+    from cryptography.x509 import load_pem_x509_certificate
+
+    if b"BEGIN CERTIFICATE" in pem:
+        return load_pem_x509_certificate(pem).public_key()
+    return load_pem_public_key(pem)
 
 
 def key_id(key: PublicKeyTypes) -> str:

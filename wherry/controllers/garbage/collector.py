@@ -37,6 +37,7 @@ REFRESH = "resources"
 """The key that means: look which resources there are now."""
 REFRESH_DELAY_S = 1.0
 UNSYNCED_RETRY_S = 0.5
+FIRST_LOOK_AGAIN_S, LONGEST_LOOK_AGAIN_S = 1.0, 300.0
 REMEMBERED_ABSENT = 1000
 FOLLOWED_VERBS = {"list", "watch", "delete"}
 
@@ -63,6 +64,8 @@ class GarbageCollector(Controller):
             environment.client, environment.clock, random=environment.random, transform=metadata_only
         )
         self._absent: OrderedDict[str, None] = OrderedDict()
+        self._unobserved: dict[str, int] = {}
+        """How often objects were looked at whose owners no watch has shown, by uid."""
         super().__init__(environment)
         self._beginning = Repeater("beginning to collect garbage", self._begin, self.tasks, self.clock)
 
@@ -115,6 +118,7 @@ class GarbageCollector(Controller):
             return None
         item = self.graph.get(key)
         if item is None:
+            self._unobserved.pop(key, None)
             return None
         if item.waits(ORPHAN) or item.waits(FOREGROUND):
             if not all(self._world.synced(resource) for resource in self._world.resources):
@@ -125,7 +129,22 @@ class GarbageCollector(Controller):
                 await self._finish_foreground(item)
         elif item.owners and not is_deleting(item.obj) and self.graph.is_in_doubt(item):
             await self._judge(item)
+            return self._look_again_in_s(item)
         return None
+
+    def _look_again_in_s(self, item: Item) -> float | None:
+        """When to ask again for owners that are there, but that no watch has shown yet.
+
+        One that goes before its kind is followed (a definition was just made) would never be missed.
+        Source: garbagecollector.go, attemptToDeleteItem, which tries unobserved owners again too.
+        """
+        if self.graph.get(item.uid) is None or all(
+            self.graph.get(ref["uid"]) is not None or ref["uid"] in self._absent for ref in item.owners
+        ):
+            self._unobserved.pop(item.uid, None)
+            return None
+        tries = self._unobserved[item.uid] = self._unobserved.get(item.uid, 0) + 1
+        return float(min(FIRST_LOOK_AGAIN_S * 2.0 ** min(tries - 1, 20), LONGEST_LOOK_AGAIN_S))
 
     async def _finish_foreground(self, item: Item) -> None:
         """Let the owner go when nothing blocks it, else send its dependents on their way."""

@@ -1,0 +1,80 @@
+"""The programs envtest starts, started as it starts them."""
+
+from __future__ import annotations
+
+import os
+import socket
+import subprocess
+import time
+import urllib.error
+import urllib.request
+from pathlib import Path
+
+import pytest
+
+from wherry.testing.envtest.assets import write_assets
+
+pytestmark = pytest.mark.slow
+
+
+@pytest.fixture(scope="module")
+def assets(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return write_assets(tmp_path_factory.mktemp("assets"))
+
+
+def free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        found: int = probe.getsockname()[1]
+        return found
+
+
+@pytest.mark.parametrize(
+    ("program", "flag", "is_there"),
+    [
+        ("etcd", "unsafe-no-fsync", True),
+        ("kube-apiserver", "insecure-port", False),
+        ("kube-apiserver", "secure-port", True),
+    ],
+)
+def test_help_names_the_flags(assets: Path, program: str, flag: str, is_there: bool) -> None:
+    """envtest asks the help which flags there are, before each start."""
+    ran = subprocess.run([assets / program, "--help"], capture_output=True, text=True, check=True)
+    assert any(line.strip().startswith(f"--{flag}") for line in ran.stdout.splitlines()) is is_there
+
+
+def test_etcd_is_well_until_it_is_ended(assets: Path) -> None:
+    url = f"http://127.0.0.1:{free_port()}"
+    process = subprocess.Popen([assets / "etcd", f"--listen-client-urls={url}", "--data-dir=/nowhere"])
+    try:
+        deadline = time.monotonic() + 20
+        while True:
+            try:
+                with urllib.request.urlopen(f"{url}/health", timeout=5) as answer:
+                    assert answer.status == 200
+                    break
+            except urllib.error.URLError:
+                assert time.monotonic() < deadline
+                assert process.poll() is None
+                time.sleep(0.05)  # as envtest asks: it has nothing to wait for but the answer
+        with pytest.raises(urllib.error.HTTPError, match="404"):
+            urllib.request.urlopen(f"{url}/v3/kv", timeout=5)
+    finally:
+        process.terminate()
+        assert process.wait(10) == 0
+
+
+def test_a_wrong_flag_ends_it_with_upstreams_words(assets: Path) -> None:
+    ran = subprocess.run(
+        [assets / "kube-apiserver", "--no-such"], capture_output=True, text=True, check=False
+    )
+    assert (ran.returncode, ran.stderr.strip().splitlines()[-1]) == (1, "Error: unknown flag: --no-such")
+
+
+def test_names_of_controllers_are_checked(assets: Path) -> None:
+    environment = {**os.environ, "WHERRY_ENVTEST_CONTROLLERS": "nobody"}
+    ran = subprocess.run(
+        [assets / "kube-apiserver"], capture_output=True, text=True, check=False, env=environment
+    )
+    assert ran.returncode == 1
+    assert "WHERRY_ENVTEST_CONTROLLERS: 'nobody' is not a known controller" in ran.stderr

@@ -1,0 +1,69 @@
+"""`wherry test-server`: one process, which says where its kubeconfig is and ends with its parent."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+import yaml
+
+from wherry.kit.processes import ProcessRecord
+
+pytestmark = pytest.mark.slow
+COMMAND = [sys.executable, "-m", "wherry.cli.main", "test-server"]
+
+
+def test_it_serves_until_it_is_ended(tmp_path: Path) -> None:
+    config = tmp_path / "kubeconfig"
+    command = [*COMMAND, "-o", "json", "--kubeconfig", str(config), "--controllers", "none"]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process:
+        assert process.stdout is not None
+        said = json.loads(process.stdout.readline())
+        assert said["kubeconfig"] == str(config)
+        assert config.stat().st_mode & 0o777 == 0o600
+        assert yaml.safe_load(config.read_text())["clusters"][0]["cluster"]["server"] == said["server"]
+        process.terminate()
+        assert process.wait(20) == 0
+    assert not config.exists()
+
+
+def test_it_ends_with_its_parent(tmp_path: Path) -> None:
+    parent = subprocess.Popen(
+        [sys.executable, "-c", f"import subprocess, sys; subprocess.run({COMMAND!r} + ['-o', 'json'])"],
+        stdout=subprocess.PIPE,
+        text=True,
+    )
+    assert parent.stdout is not None
+    said = json.loads(parent.stdout.readline())
+    descriptor = os.pidfd_open(said["pid"])
+    try:
+        parent.kill()
+        parent.wait()
+        import select
+
+        assert select.select([descriptor], [], [], 20)[0], "it lives on"
+    finally:
+        os.close(descriptor)
+        parent.stdout.close()
+    assert ProcessRecord.of(said["pid"]) is None
+    assert not Path(said["kubeconfig"]).exists()
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["--controllers", "nobody"], "'nobody' is not a known controller"),
+        (["--apply", "/no/such/file.yaml"], "/no/such/file.yaml: No such file or directory"),
+        (["--nodes", "-1"], "nodes: -1 is negative"),
+        (["-o", "xml"], "no output 'xml'; use text or json"),
+    ],
+)
+def test_what_cannot_be_is_refused_in_one_line(arguments: list[str], message: str) -> None:
+    ran = subprocess.run([*COMMAND, *arguments], capture_output=True, text=True, check=False, timeout=60)
+    assert ran.returncode == 2
+    assert message in ran.stderr
+    assert len(ran.stderr.strip().splitlines()) == 1

@@ -1,0 +1,23 @@
+"""Upstream's authorization mode AlwaysAllow: everybody may do anything."""
+
+from __future__ import annotations
+
+from wherry.apiserver.authorization.base import ALLOWED, Decision
+from wherry.apiserver.request import RequestInfo
+from wherry.apiserver.user import User
+from wherry.objects.meta import Object
+
+
+class AlwaysAllow:
+    """A `SubAuthorizer` for test servers."""
+
+    def decide(self, user: User, info: RequestInfo) -> Decision:
+        """Yes."""
+        return ALLOWED
+
+    def rules_for(self, user: User, namespace: str) -> list[Object]:
+        """One rule for everything."""
+        return [
+            {"verbs": ["*"], "apiGroups": ["*"], "resources": ["*"]},
+            {"verbs": ["*"], "nonResourceURLs": ["*"]},
+        ]

@@ -1,0 +1,92 @@
+"""A stand-in for kube-apiserver, objects in memory; with controllers and scheduler when asked.
+
+`WHERRY_ENVTEST_CONTROLLERS` is "" (none, what envtest has), "all", or names as
+`kube-controller-manager --controllers` takes them.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import gc
+import logging
+import os
+import signal
+import sys
+from collections.abc import Sequence
+from random import SystemRandom
+from typing import NoReturn
+
+from wherry.cluster.assembly import ControlPlane, ControlPlaneConfig
+from wherry.controllers.base import Controller
+from wherry.controllers.config import ControllerConfig
+from wherry.kit.clock import SystemClock
+from wherry.kit.log import set_up_logging
+from wherry.kit.open_files import allow_open_files
+from wherry.store.memory import MemoryStore
+from wherry.testing.envtest.flags import FlagError, Flags, api_server_config, parse
+
+CONTROLLERS = "WHERRY_ENVTEST_CONTROLLERS"
+log = logging.getLogger("kube-apiserver")
+
+
+def main() -> NoReturn:
+    """Serve until a signal comes; ends the process."""
+    from wherry.cluster.launch import GC_THRESHOLDS
+
+    gc.set_threshold(*GC_THRESHOLDS)
+    set_up_logging("WARNING")
+    try:
+        flags = parse(sys.argv[1:])
+        config = plane_config(flags, os.environ.get(CONTROLLERS, ""))
+        asyncio.run(_serve(config))
+    except (FlagError, OSError) as error:
+        sys.exit(f"Error: {error}")
+    sys.stdout.flush()
+    os._exit(0)  # what is left is only memory
+
+
+def plane_config(flags: Flags, controllers: str) -> ControlPlaneConfig:
+    """The control plane that flags and variable describe. Raises FlagError, OSError."""
+    for name in flags.without_effect:
+        log.warning("--%s changes nothing here", name)
+    kinds = _kinds(controllers)
+    api = api_server_config(flags)
+    pem = api.client_ca_file.read_text() if api.client_ca_file is not None else ""
+    return ControlPlaneConfig(
+        api=api,
+        controllers=ControllerConfig(cluster_ca_pem=pem),
+        kinds=kinds,
+        has_scheduler=bool(kinds),
+    )
+
+
+def _kinds(controllers: str) -> Sequence[type[Controller]]:
+    if not controllers or controllers == "none":
+        return ()
+    from wherry.controllers.catalog import CONTROLLERS as KNOWN
+    from wherry.controllers.catalog import choose_controllers
+
+    if controllers == "all":
+        return KNOWN
+    try:
+        return choose_controllers([name.strip() for name in controllers.split(",")])
+    except ValueError as error:
+        raise FlagError(f"{CONTROLLERS}: {error}") from None
+
+
+async def _serve(config: ControlPlaneConfig) -> None:
+    allow_open_files()
+    stop = asyncio.Event()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        asyncio.get_running_loop().add_signal_handler(number, stop.set)
+    clock = SystemClock()
+    store = MemoryStore(clock)
+    plane = ControlPlane(config, store, clock, SystemRandom())
+    await plane.start()
+    await stop.wait()
+    await plane.close()
+    await store.close()
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,66 @@
+"""`wherry test-server`: a cluster for tests in any language, in one process that ends with its parent."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import os
+import signal
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from wherry.testing.cluster import AsyncCluster
+
+
+async def serve(settings: dict[str, Any], kubeconfig: Path | None, *, as_json: bool) -> None:
+    """Start the cluster, say where its kubeconfig is, and serve until a signal comes or the parent is gone.
+
+    `settings` are those of `Settings`; with `kubeconfig` the file is written there too. Raises OSError.
+    """
+    stop = asyncio.Event()
+    loop = asyncio.get_running_loop()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        loop.add_signal_handler(number, stop.set)
+    parent = _watch_parent(loop, stop)
+    try:
+        async with AsyncCluster(**settings, real_time=True) as cluster:
+            path = await cluster.kubeconfig()
+            if kubeconfig is not None:
+                await asyncio.to_thread(_copy, path, kubeconfig)
+                path = kubeconfig
+            facts = {"kubeconfig": str(path), "server": cluster.url, "pid": os.getpid()}
+            print(json.dumps(facts) if as_json else path, flush=True)
+            await stop.wait()
+    finally:
+        if kubeconfig is not None:
+            kubeconfig.unlink(missing_ok=True)
+        if parent is not None:
+            loop.remove_reader(parent)
+            os.close(parent)
+
+
+def _watch_parent(loop: asyncio.AbstractEventLoop, stop: asyncio.Event) -> int | None:
+    """Have `stop` set when the process that started this one is gone; a descriptor of it, if it lives."""
+    try:
+        parent = os.pidfd_open(os.getppid())
+    except ProcessLookupError:
+        stop.set()
+        return None
+    loop.add_reader(parent, stop.set)
+    return parent
+
+
+def _copy(source: Path, target: Path) -> None:
+    target.touch(mode=0o600)
+    target.write_bytes(source.read_bytes())
+
+
+def run(settings: dict[str, Any], kubeconfig: Path | None = None, *, as_json: bool = False) -> None:
+    """Do so in this process."""
+    asyncio.run(serve(settings, kubeconfig, as_json=as_json))
+
+
+def names(text: str) -> Sequence[str] | str:
+    """`--controllers`: "all", "none", or a list."""
+    return text if text in ("all", "none") else [part.strip() for part in text.split(",") if part.strip()]
