@@ -14,9 +14,9 @@ from wherry.cluster.lifecycle import EndFailed
 from wherry.cluster.node import node_of
 from wherry.cluster.paths import ClusterPaths
 from wherry.kit.clock import SystemClock
+from wherry.kit.mounts import detach_all, mounts_below
 from wherry.kubelet.runtimes.containerd.daemon import DaemonFailed
 from wherry.kubelet.runtimes.containerd.facts import MachineFacts, MissingPrograms, read_facts
-from wherry.kubelet.runtimes.containerd.remains import mounts_below, unmount
 from wherry.network.tool import NetworkFailure
 from wherry.proxy.backends.base import BackendError
 
@@ -38,7 +38,7 @@ def tear_down_node(config: ClusterConfig, paths: ClusterPaths) -> None:
 
 def detach_mounts(paths: ClusterPaths) -> None:
     """Unmount what pods left mounted, also where the programs that mounted it are gone. Raises OSError."""
-    unmount(mounts_below((paths.kubelet, paths.run)))
+    detach_all(mounts_below((paths.kubelet, paths.run)))
 
 
 def check_deletable(directory: Path) -> None:
@@ -50,6 +50,6 @@ def check_deletable(directory: Path) -> None:
 async def _tear_down(config: ClusterConfig, paths: ClusterPaths, facts: MachineFacts) -> None:
     node = node_of(config, paths)
     await node.daemon(facts, SystemClock()).take_down()
-    await asyncio.to_thread(unmount, mounts_below((paths.kubelet,)))
+    await asyncio.to_thread(detach_all, mounts_below((paths.kubelet,)))
     await node.backend().remove()
     await node.bridge.remove()

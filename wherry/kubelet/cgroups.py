@@ -9,11 +9,11 @@ still run, with the runtime's per-container limits alone.
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from wherry.kit.trees import remove_directories
+from wherry.kit.cgroups import cgroup_directories, remove_cgroup
 from wherry.kubelet.pod import init_containers, is_sidecar, regular_containers, spec_of, status_of
 from wherry.kubelet.runtimes.base import Resources
 from wherry.objects.quantity import milli, whole
@@ -156,6 +156,7 @@ class PodCgroups:
     def __init__(self, mount: Path, root: str, pids_limit: int = -1) -> None:
         self._mount = mount
         self._root = root
+        self._parents = (root, f"{root}/burstable", f"{root}/besteffort")
         self._pids_limit = pids_limit
         self._unified = (mount / "cgroup.controllers").exists()
 
@@ -177,33 +178,22 @@ class PodCgroups:
 
     def remove(self, uid: str) -> None:
         """Remove what is left of a pod's cgroups; harmless when there is nothing."""
-        for directory in self._find(uid):
-            if not remove_directories(directory):
-                log.info("cgroup %s stays for now: it is in use", directory)
+        for parent in self._parents:
+            path = f"{parent}/pod{uid}"
+            if not remove_cgroup(path, self._mount):
+                log.info("cgroup %s stays for now: it is in use", path)
 
     def uids(self) -> set[str]:
         """The pods that have a cgroup."""
         found: set[str] = set()
-        for parent in self._parents():
-            try:
-                names = [entry.name for entry in parent.iterdir()]
-            except (FileNotFoundError, NotADirectoryError):
-                continue
-            found.update(name.removeprefix("pod") for name in names if name.startswith("pod"))
+        for parent in self._parents:
+            for directory in cgroup_directories(parent, self._mount):
+                try:
+                    names = [entry.name for entry in directory.iterdir()]
+                except FileNotFoundError:
+                    continue
+                found.update(name.removeprefix("pod") for name in names if name.startswith("pod"))
         return found
-
-    def _bases(self) -> list[Path]:
-        if self._unified:
-            return [self._mount]
-        return [d for d in self._mount.iterdir() if d.is_dir()] if self._mount.is_dir() else []
-
-    def _parents(self) -> Iterable[Path]:
-        for base in self._bases():
-            top = base / self._root.strip("/")
-            yield from (top, top / "burstable", top / "besteffort")
-
-    def _find(self, uid: str) -> Iterable[Path]:
-        return (parent / f"pod{uid}" for parent in self._parents())
 
     def _create_v1(self, path: str, limits: Resources) -> None:
         for controller in V1_CONTROLLERS:

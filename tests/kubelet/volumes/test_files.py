@@ -106,19 +106,6 @@ def test_group_gets_everything(tmp_path: Path) -> None:
     assert Path("/etc/passwd").stat() == before
 
 
-def test_mount_points_are_read_deepest_first(tmp_path: Path) -> None:
-    info = tmp_path / "mountinfo"
-    lines = [
-        "1 0 0:1 / / rw",
-        "2 1 0:2 / /pods/a rw",
-        "3 1 0:2 / /pods/a/with\\040space rw",
-        "4 1 0:2 / /pods/ab rw",
-    ]
-    info.write_text("\n".join(lines))
-    found = SystemMounts(info).below(Path("/pods/a"))
-    assert found == [Path("/pods/a/with space"), Path("/pods/a")]
-
-
 @pytest.mark.cluster
 def test_real_mounts(tmp_path: Path) -> None:
     mounts = SystemMounts()

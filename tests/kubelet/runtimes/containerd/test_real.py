@@ -13,8 +13,10 @@ from typing import Any
 import pytest
 
 from tests.kubelet.runtimes.containerd.conftest import CGROUP_ROOT, Machine, make_daemon, make_sandbox
+from wherry.kit.cgroups import cgroup_directories
 from wherry.kit.children import wait_gone
 from wherry.kit.clock import SystemClock
+from wherry.kit.mounts import mounts_below
 from wherry.kit.processes import ProcessRecord
 from wherry.kubelet.runtimes.base import (
     ContainerSpec,
@@ -25,11 +27,10 @@ from wherry.kubelet.runtimes.base import (
     RuntimeFailure,
 )
 from wherry.kubelet.runtimes.containerd import deadlines
-from wherry.kubelet.runtimes.containerd.cgroups import cgroup_directories
 from wherry.kubelet.runtimes.containerd.cri import ContainerdRuntime
 from wherry.kubelet.runtimes.containerd.daemon import ContainerdDaemon
 from wherry.kubelet.runtimes.containerd.processes import shims_of
-from wherry.kubelet.runtimes.containerd.remains import SHIM_SOCKETS, mounts_below
+from wherry.kubelet.runtimes.containerd.remains import SHIM_SOCKETS
 from wherry.network.cni import given_addresses
 from wherry.network.rules import CNI_RESULTS, chain_name
 

@@ -16,10 +16,10 @@ import grpc
 from cri_api.v1 import api_pb2 as cri
 from cri_api.v1 import api_pb2_grpc
 
+from wherry.kit.cgroups import remove_cgroup
 from wherry.kit.clock import Clock
 from wherry.kubelet.runtimes import base
 from wherry.kubelet.runtimes.containerd import errors
-from wherry.kubelet.runtimes.containerd.cgroups import remove_cgroup
 from wherry.kubelet.runtimes.containerd.convert import (
     CGROUP_PARENT,
     container_config,

@@ -19,23 +19,22 @@ from typing import Any
 
 from wherry.images.load import ImageStore, ImportFailed, load_image
 from wherry.images.pause import PAUSE_IMAGE, pack_pause
+from wherry.kit.cgroups import processes_in, remove_cgroup
 from wherry.kit.children import end, spawn, wait_gone
 from wherry.kit.clock import Clock
 from wherry.kit.deadline import within
+from wherry.kit.mounts import detach_all, mounts_below
 from wherry.kit.processes import ProcessRecord
 from wherry.kit.repeat import Repeater
 from wherry.kit.tasks import Tasks
 from wherry.kubelet.runtimes.base import RuntimeFailure
-from wherry.kubelet.runtimes.containerd.cgroups import processes_in, remove_cgroup
 from wherry.kubelet.runtimes.containerd.config import ContainerdPaths, render_config
 from wherry.kubelet.runtimes.containerd.cri import ContainerdRuntime
 from wherry.kubelet.runtimes.containerd.facts import MachineFacts
 from wherry.kubelet.runtimes.containerd.processes import containerd_command, containerd_of, shims_of
 from wherry.kubelet.runtimes.containerd.remains import (
-    mounts_below,
     remove_trees,
     shim_sockets,
-    unmount,
 )
 from wherry.network.cni import PodNetwork, release_leaked, write_conflist
 from wherry.network.rules import forget_results, install_rules, remove_bridge, remove_rules
@@ -171,7 +170,7 @@ class ContainerdDaemon:
         """
         await self.stop(forget=True)
         sockets = shim_sockets(self.paths.state)
-        await asyncio.to_thread(unmount, mounts_below((self.paths.root, self.paths.state)))
+        await asyncio.to_thread(detach_all, mounts_below((self.paths.root, self.paths.state)))
         for socket in sockets:
             socket.unlink(missing_ok=True)
         if self._cgroup_root:

@@ -7,13 +7,14 @@ brings them, so that the remedy is one command.
 
 from __future__ import annotations
 
-import ctypes
 import os
 import shutil
 import tempfile
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+
+from wherry.kit.mounts import mount, unmount
 
 CAP_SYS_RESOURCE = 24
 PROGRAMS: Mapping[str, str] = {
@@ -120,12 +121,11 @@ def can_overlay(directory: Path) -> bool:
 
 
 def _mount_once(target: Path, options: str) -> bool:
-    libc = ctypes.CDLL(None, use_errno=True)
-    path = os.fsencode(target)
-    if libc.mount(b"overlay", path, b"overlay", ctypes.c_ulong(0), os.fsencode(options)) != 0:
-        return False
-    if libc.umount2(path, 0) != 0:
-        raise OSError(ctypes.get_errno(), f"cannot unmount {target}")
+    try:
+        mount("overlay", target, "overlay", options=options)
+    except OSError:
+        return False  # that it cannot is the answer
+    unmount(target)
     return True
 
 

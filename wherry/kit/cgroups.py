@@ -1,4 +1,4 @@
-"""Cgroups that containers leave: the pods' own, above runc's, which runc does not remove.
+"""Cgroups by their path: where one exists, who is in it, and its removal with all below it.
 
 With cgroup v1 the same path exists once below every controller, with v2 once.
 """
@@ -17,7 +17,7 @@ CGROUPS = Path("/sys/fs/cgroup")
 def cgroup_directories(path: str, root: Path = CGROUPS) -> list[Path]:
     """Where the cgroup `path` (as in a pod's cgroup parent) exists."""
     relative = path.strip("/")
-    if not relative:
+    if not relative or not root.is_dir():
         return []
     if (root / "cgroup.controllers").exists():
         candidates = [root / relative]
@@ -26,11 +26,13 @@ def cgroup_directories(path: str, root: Path = CGROUPS) -> list[Path]:
     return [directory for directory in candidates if directory.is_dir()]
 
 
-def remove_cgroup(path: str, root: Path = CGROUPS) -> None:
-    """Remove the cgroup `path` with all below it; those with processes in them stay."""
-    for directory in cgroup_directories(path, root):
-        # One that stays is busy: a process is in it. Whoever ends that one comes by again.
-        remove_directories(directory)
+def remove_cgroup(path: str, root: Path = CGROUPS) -> bool:
+    """Remove the cgroup `path` with all below it; whether it is gone.
+
+    Those with processes in them stay: whoever ends these comes by again. Raises OSError.
+    """
+    gone = [remove_directories(directory) for directory in cgroup_directories(path, root)]
+    return all(gone)
 
 
 def processes_in(path: str, root: Path = CGROUPS) -> set[int]:
