@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.live.cluster import BUSYBOX, SERVICE_RANGE, LiveCluster, kubectl_program
+from tests.live.cluster import BUSYBOX, SERVICE_RANGE, Done, LiveCluster, kubectl_program
 from tests.live.terminal import on_a_terminal
 
 POD = {
@@ -131,6 +131,42 @@ def test_an_old_kubectl_gets_creates_and_deletes(
     assert "configmap/old created" in old("create", "-n", namespace, "-f", "-", stdin=manifest)
     assert "old" in old("get", "configmaps", "-n", namespace)
     assert 'configmap "old" deleted' in old("delete", "configmap", "old", "-n", namespace)
+
+
+def test_an_old_kubectl_lets_custom_kinds_be_as_open_as_they_are(
+    cluster: LiveCluster, namespace: str, old_kubectl: str
+) -> None:
+    """It checks objects itself, by the document of version 2."""
+    anything: dict[str, object] = {"type": "object", "x-kubernetes-preserve-unknown-fields": True}
+    size = {"x-kubernetes-int-or-string": True}
+    spec = {"type": "object", "properties": {"any": anything, "size": size}}
+
+    def created(kind: str, schema: dict[str, object], **parts: object) -> Done:
+        plural = f"{kind.lower()}s"
+        names = {"plural": plural, "kind": kind}
+        version = {"name": "v1", "served": True, "storage": True, "schema": {"openAPIV3Schema": schema}}
+        crd = {
+            "apiVersion": "apiextensions.k8s.io/v1",
+            "kind": "CustomResourceDefinition",
+            "metadata": {"name": f"{plural}.old.example.com"},
+            "spec": {
+                "group": "old.example.com",
+                "scope": "Namespaced",
+                "names": names,
+                "versions": [version],
+            },
+        }
+        cluster.kubectl("apply", "-f", "-", stdin=json.dumps(crd))
+        cluster.kubectl("wait", "--for=condition=Established", f"crd/{plural}.old.example.com")
+        obj = {"apiVersion": "old.example.com/v1", "kind": kind, "metadata": {"name": "a"}, **parts}
+        arguments = ("create", "--validate", "-n", namespace, "-f", "-")
+        return cluster.try_kubectl(*arguments, stdin=json.dumps(obj), program=old_kubectl)
+
+    half: dict[str, object] = {"type": "object", "properties": {"spec": spec}}
+    assert created("Open", anything, spec={"x": 1}, more=[1]).code == 0
+    assert created("Half", half, spec={"any": {"x": {"y": 1}}, "size": "10%"}).code == 0
+    odd = created("Half", half, spec={"odd": 1})
+    assert (odd.code, 'unknown field "odd" in com.example.old.v1.Half.spec' in odd.err) == (1, True)
 
 
 @pytest.fixture(scope="session")

@@ -140,8 +140,9 @@ class Paths:
 
 
 def custom_schema(resource: Resource) -> Object | None:
-    """The schema of a kind defined at run time."""
-    return dict(resource.custom.document) if resource.custom is not None else None
+    """The schema of a kind defined at run time, None for one that has none."""
+    document = resource.custom.document if resource.custom is not None else None
+    return None if document is None else dict(document)
 
 
 @cache

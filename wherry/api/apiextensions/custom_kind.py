@@ -38,17 +38,24 @@ def value_at(obj: Object, path: tuple[str, ...]) -> Any:
     return here
 
 
-class CustomKind:
-    """One version of a custom kind, from its `openAPIV3Schema`."""
+_ANYTHING: Mapping[str, Any] = {"type": "object", "x-kubernetes-preserve-unknown-fields": True}
 
-    def __init__(self, document: Mapping[str, Any], scale: ScalePaths | None = None) -> None:
+
+class CustomKind:
+    """One version of a custom kind, from its `openAPIV3Schema`, None for one without a schema."""
+
+    def __init__(self, document: Mapping[str, Any] | None, scale: ScalePaths | None = None) -> None:
         self.document = document
         self.scale = scale
 
     @cached_property
     def root(self) -> Node:
         """The structural schema."""
-        return Node(self.document, schema.definition(_OBJECT_META), is_root=True)
+        return Node(
+            _ANYTHING if self.document is None else self.document,
+            schema.definition(_OBJECT_META),
+            is_root=True,
+        )
 
     @property
     def shape(self) -> Shape:

@@ -15,7 +15,6 @@ from wherry.objects.conditions import is_true
 from wherry.objects.jsonpath import parse_json_path, simple_fields
 from wherry.objects.meta import Object, is_deleting
 
-ANYTHING: Mapping[str, Any] = {"type": "object", "x-kubernetes-preserve-unknown-fields": True}
 VERBS_WHILE_TERMINATING = tuple(verb for verb in ALL_VERBS if verb != "create")
 
 
@@ -78,7 +77,7 @@ def resource_of(crd: Object, version: Mapping[str, Any]) -> Resource:
 
 def custom_kind(version: Mapping[str, Any]) -> CustomKind:
     """The schema of one version."""
-    document = (version.get("schema") or {}).get("openAPIV3Schema") or ANYTHING
+    document = (version.get("schema") or {}).get("openAPIV3Schema")
     scale = (version.get("subresources") or {}).get("scale")
     return CustomKind(document, scale_paths(scale) if scale else None)
 

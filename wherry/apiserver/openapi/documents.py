@@ -9,9 +9,10 @@ from wherry import KUBERNETES_VERSION
 from wherry.api.resource import Resource
 from wherry.apiserver.discovery import groups_of
 from wherry.apiserver.media_types import PROTOBUF
+from wherry.apiserver.openapi.custom_schemas import GVK
 from wherry.apiserver.openapi.operations import Operation, root_operations, version_operations
 from wherry.apiserver.openapi.parameters import Parameter
-from wherry.apiserver.openapi.schemas import GVK, CustomSchema, Schemas
+from wherry.apiserver.openapi.schemas import CustomSchema, Schemas
 from wherry.objects.meta import Object
 
 JSON_AND_YAML = ("application/json", "application/yaml")

@@ -16,13 +16,20 @@ import orjson
 
 from wherry.api import schema
 from wherry.api.resource import Resource
+from wherry.apiserver.openapi.custom_schemas import (
+    GVK,
+    LIST_META,
+    META,
+    OBJECT_META,
+    custom_list,
+    custom_object,
+)
 from wherry.objects.meta import Object
 
 APIMACHINERY = "io.k8s.apimachinery.pkg"
-META = f"{APIMACHINERY}.apis.meta.v1"
-OBJECT_META, LIST_META = f"{META}.ObjectMeta", f"{META}.ListMeta"
 QUANTITY = "io.k8s.apimachinery.pkg.api.resource.Quantity"
 INT_OR_STRING = "io.k8s.apimachinery.pkg.util.intstr.IntOrString"
+_EVERY_OBJECT, _EVERY_LIST = "io.k8s.api.core.v1.ConfigMap", "io.k8s.api.core.v1.ConfigMapList"
 DESCRIBED_IN = "kubernetes-json-schema/v1.37.0-local/_definitions.json"
 
 PRESENT = tuple(
@@ -79,7 +86,13 @@ def _name_of_kind(group: str, version: str, kind: str) -> str:
     return ""
 
 
-GVK = "x-kubernetes-group-version-kind"
+def _told(properties: Mapping[str, Object], name: str) -> Object:
+    """The properties with the descriptions they have in the definition `name`, as far as these are known."""
+    parts = description_of(name).get("properties") or {}
+    texts = {key: (parts.get(key) or {}).get("description") for key in properties}
+    return {
+        key: {**node, "description": texts[key]} if texts[key] else node for key, node in properties.items()
+    }
 
 
 class Schemas:
@@ -110,8 +123,10 @@ class Schemas:
         domain = ".".join(reversed(resource.group.split(".")))
         name = f"{domain}.{resource.version}.{resource.kind}"
         given = custom(resource) if custom is not None else None
-        self._own[name] = _custom_object(resource, given or {"type": "object", PRESERVE: True})
-        self._own[f"{name}List"] = _custom_list(resource, name)
+        common = {"apiVersion": {"type": "string"}, "kind": {"type": "string"}}
+        one, many = {**common, "metadata": {"$ref": OBJECT_META}}, {**common, "metadata": {"$ref": LIST_META}}
+        self._own[name] = custom_object(resource, given, self._version, _told(one, _EVERY_OBJECT))
+        self._own[f"{name}List"] = custom_list(resource, name, _told(many, _EVERY_LIST))
         self._names[key], self._names[listed] = name, f"{name}List"
 
     def reference(self, key: tuple[str, str, str]) -> Object:
@@ -165,7 +180,7 @@ class Schemas:
             elif key in ("allOf", "anyOf", "oneOf"):
                 if self._version == 3:
                     result[key] = [self._convert(part, {}) for part in value]
-            elif key not in ("description", *_V3_ONLY) or self._version == 3:
+            elif key != "description" and (key != "default" or self._version == 3):
                 result[key] = value
         if "$ref" in node:
             self._refer(node["$ref"], result)
@@ -178,37 +193,3 @@ class Schemas:
             result.update(reference)
         else:
             result["allOf"] = [reference]
-
-
-PRESERVE = "x-kubernetes-preserve-unknown-fields"
-_V3_ONLY = ("nullable", "x-kubernetes-validations")
-
-
-def _custom_object(resource: Resource, given: Mapping[str, Any]) -> Object:
-    properties = {
-        **(given.get("properties") or {}),
-        "apiVersion": {"type": "string"},
-        "kind": {"type": "string"},
-        "metadata": {"$ref": OBJECT_META},
-    }
-    return {
-        **given,
-        "type": "object",
-        "properties": properties,
-        GVK: [{"group": resource.group, "version": resource.version, "kind": resource.kind}],
-    }
-
-
-def _custom_list(resource: Resource, item: str) -> Object:
-    return {
-        "type": "object",
-        "description": f"{resource.list_kind} is a list of {resource.kind}",
-        "required": ["items"],
-        "properties": {
-            "apiVersion": {"type": "string"},
-            "kind": {"type": "string"},
-            "metadata": {"$ref": LIST_META},
-            "items": {"type": "array", "items": {"$ref": item}},
-        },
-        GVK: [{"group": resource.group, "version": resource.version, "kind": resource.list_kind}],
-    }

@@ -124,7 +124,15 @@ class OpenAPI:
             custom = self._custom(resource) if self._custom is not None and not resource.schema else None
             subresources = [[sub.name, *sub.verbs, sub.kind] for sub in resource.subresources]
             facts.append(
-                [resource.plural, resource.kind, resource.schema, *resource.verbs, subresources, custom]
+                [
+                    resource.plural,
+                    resource.kind,
+                    resource.schema,
+                    *resource.verbs,
+                    subresources,
+                    custom,
+                    list(resource.selectable),
+                ]
             )
         return hashlib.sha256(orjson.dumps(facts)).hexdigest().upper()
 
