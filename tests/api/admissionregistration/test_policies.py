@@ -123,8 +123,10 @@ NOTHING = "Required value: validations or auditAnnotations must contain at least
             checks("object.name.matches('(')"),
             [
                 (
-                    "spec.validations[0].expression: Invalid value: \"object.name.matches('(')\": program "
-                    "instantiation failed: error parsing regexp: missing closing ): `(`"
+                    "spec.validations[0].expression: Invalid value: \"object.name.matches('(')\": "
+                    "compilation failed: ERROR: <input>:1:21: invalid matches argument\n"
+                    " | object.name.matches('(')\n"
+                    " | ....................^"
                 )
             ],
         ),
@@ -201,7 +203,7 @@ def test_policies_that_are_refused(obj: dict[str, Any], texts: list[str]) -> Non
         checks("request.userInfo.username != '' && namespaceObject.metadata.name != 'kube-system'"),
         checks("oldObject == null ? true : object.spec == oldObject.spec"),
         checks("object.spec.?replicas.orValue(1) > 0"),
-        checks("cel.bind(n, object.spec.replicas, n > 1 && n < 9)"),
+        checks("[object.spec.replicas].all(n, n > 1 && n < 9)"),
         checks("quantity(object.x).isLessThan(quantity('1Gi')) && ip.isCanonical('10.0.0.1')"),
         checks("true", messageExpression="'got %d'.format([object.spec.replicas])"),
         policy(
@@ -211,7 +213,7 @@ def test_policies_that_are_refused(obj: dict[str, Any], texts: list[str]) -> Non
                 {"name": "prod", "expression": "variables.env == 'prod'"},
             ],
             validations=[{"expression": "variables.prod || object.spec.replicas <= params.maxReplicas"}],
-            auditAnnotations=[{"key": "high", "valueExpression": "variables.prod ? 'yes' : null"}],
+            auditAnnotations=[{"key": "high", "valueExpression": "variables.prod ? 'yes' : dyn(null)"}],
             matchConditions=[{"name": "not-us", "expression": "request.userInfo.username != params.who"}],
         ),
     ],

@@ -28,7 +28,7 @@ def policy(expression: str, *resources: str, group: str = "apps", **more: str) -
         ("object.metadata.labels.anything == 'x'", ""),
         ("object.metadata.labels['a'].size() > 0", ""),
         ("object.spec.template.spec.containers[0].imag == ''", "imag"),
-        ("object.spec.template.spec.containers.all(c, c.imag == '')", ""),
+        ("object.spec.template.spec.containers.all(c, c.imag == '')", "imag"),
         ("object.?spec.?replicass.orValue(1) > 0", "replicass"),
         ("params.object.x == 1", ""),
         ("object.", ""),

@@ -7,7 +7,6 @@ from typing import Any
 import pytest
 
 from wherry.objects.cel import CelError, compile_expression
-from wherry.objects.cel.rewrite import nesting
 
 SELF: Any = {"a": 1, "l": [1, 2, 3], "m": {"x": "1", "y": "2"}, "s": "abc", "o": {"p": {"q": 5}}}
 
@@ -26,7 +25,6 @@ SELF: Any = {"a": 1, "l": [1, 2, 3], "m": {"x": "1", "y": "2"}, "s": "abc", "o":
         ("self.?z.optMap(x, x + 1).orValue(0)", 0),
         ("self.?o.optFlatMap(x, x.?p).hasValue()", True),
         ("self.?o.optFlatMap(x, x.?z).hasValue()", False),
-        ("cel.bind(x, self.a + 1, x * x)", 4),
         ("self.m.all(k, v, k != v)", True),
         ("self.l.exists(i, v, i == 0 && v == 1)", True),
         ("self.l.transformList(i, v, i * v)", [0, 2, 6]),
@@ -79,7 +77,6 @@ def test_sizes_are_told_in_characters() -> None:
     [
         ("self.nope", "no such key: nope"),
         ("timestamp('2026-01-01T00:00:00Z').getHours('Mars/Base')", "unknown time zone Mars/Base"),
-        ("timestamp('2026-01-01T00:00:00Z').getHours('99:00')", "unknown time zone 99:00"),
         ("boom(self)", "undeclared reference to 'boom'"),
         ("self.a + 'x' == 'y'", "no such overload"),
         ("self.a / 0", "division by zero"),
@@ -98,9 +95,9 @@ def test_failures(source: str, text: str) -> None:
     [
         ("self.a", 0),
         ("self.all(x, x)", 1),
-        ("self.all(x, x.map(y, y))", 2),
-        ("self.all(x, x) || l.map(x, x)", 1),
+        ("self.all(x, x.exists(y, y))", 2),
+        ("self.all(x, x) || l.exists(x, x)", 1),
     ],
 )
 def test_nesting_of_loops(source: str, depth: int) -> None:
-    assert nesting(source) == depth
+    assert compile_expression(source).nesting == depth

@@ -11,14 +11,14 @@ from typing import Any, NamedTuple
 
 from wherry.api import schema
 from wherry.api.resource import Resource
-from wherry.objects.cel.tokens import Token, TokenError, closing, syntax_error, tokens_of
+from wherry.objects.cel import CelError
+from wherry.objects.cel.checker import TYPE_NAMES, Environment
+from wherry.objects.cel.types import DYN, STRING, Type, list_of, map_of
 from wherry.objects.meta import Object
 from wherry.objects.shape import Shape
 
 TYPES_LIMIT = 10
 """So many types are looked at for one policy."""
-_OBJECTS = frozenset({"object", "oldObject"})
-_OPENING = {"[": "", "[?": ""}
 
 
 class _Type(NamedTuple):
@@ -63,46 +63,44 @@ def _types(match: Mapping[str, Any], resources: Sequence[Resource]) -> Iterator[
 
 
 def undefined_fields(source: str, shape: Shape) -> str:
-    """The compiler's errors for fields that an object of this shape cannot have, "" without any."""
+    """The compiler's errors for what an object of this shape cannot have, "" without any."""
+    from wherry.objects.cel.expression import compile_checked, compile_expression  # loads the library
+
+    seen = _type_of(shape)
     try:
-        tokens = [token for token in tokens_of(source) if token.kind != "space"]
-        errors = [
-            syntax_error(source, wrong.at, f"undefined field '{name}'")
-            for wrong, name in _wrong_fields(tokens, shape)
-        ]
-    except TokenError:
+        compile_expression(source)
+    except CelError:
         return ""  # nothing that compiles; whoever writes such a policy is told
-    return "\n".join(errors)
+    try:
+        compile_checked(source, Environment(_Typed({"object": seen, "oldObject": seen})))
+    except CelError as error:
+        return str(error)
+    return ""
 
 
-def _wrong_fields(tokens: list[Token], shape: Shape) -> Iterator[tuple[Token, str]]:
-    """The dots before fields nobody declared, and those fields' names."""
-    for index, token in enumerate(tokens):
-        is_member = index > 0 and tokens[index - 1].text in (".", ".?")
-        if token.text in _OBJECTS and token.kind == "name" and not is_member:
-            wrong = _wrong_field(tokens, index + 1, shape)
-            if wrong is not None:
-                yield wrong
+class _Typed(dict[str, Type]):
+    """The variables whose types are known; all others may be anything."""
+
+    def __contains__(self, name: object) -> bool:
+        return name not in TYPE_NAMES
+
+    def __missing__(self, _name: str) -> Type:
+        return DYN
 
 
-def _wrong_field(tokens: list[Token], index: int, start: Shape) -> tuple[Token, str] | None:
-    """Follow a chain of fields and indices as far as types are known."""
-    shape: Shape | None = start
-    while shape is not None and index + 1 < len(tokens):
-        sign, follows = tokens[index], tokens[index + 1]
-        if sign.text in _OPENING:
-            index = closing(tokens, index) + 1
-            shape = (
-                shape.items() if shape.kind == "list" else shape.field("") if shape.kind == "map" else None
-            )
-        elif sign.text in (".", ".?") and follows.kind == "name":
-            is_call = index + 2 < len(tokens) and tokens[index + 2].text == "("
-            if is_call or shape.kind not in ("struct", "map"):
-                return None
-            field = shape.field(follows.text.strip("`"))
-            if field is None and shape.kind == "struct":
-                return sign, follows.text
-            shape, index = field, index + 2
-        else:
-            return None
-    return None
+def _type_of(shape: Shape | None) -> Type:
+    """What is known of the type: its fields, as deep as they are asked for."""
+    if shape is None:
+        return DYN
+    if shape.kind == "list":
+        return list_of(_type_of(shape.items()))
+    if shape.kind == "map":
+        return map_of(STRING, _type_of(shape.field("")))
+    if shape.kind != "struct":
+        return DYN
+
+    def field(name: str) -> Type | None:
+        found = shape.field(name)
+        return None if found is None and not shape.allows_unknown else _type_of(found)
+
+    return Type("object", field=field)

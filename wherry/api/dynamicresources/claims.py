@@ -165,7 +165,7 @@ def _selector_errors(selector: Fields, path: str) -> list[FieldError]:
     if len(source.encode()) > EXPRESSION_LIMIT_B:
         return [too_long(at, EXPRESSION_LIMIT_B)]
     wrong = "must evaluate to bool or the unknown type, not {kind}"
-    return expression_errors(at, source, ("device",), ("bool",), wrong_kind=wrong)
+    return expression_errors(at, source, ("device",), ("bool",), wrong_kind=wrong, binds=True)
 
 
 def _derived_errors(derived: Fields, path: str, request: str, names: Names) -> list[FieldError]:
@@ -182,7 +182,7 @@ def _derived_errors(derived: Fields, path: str, request: str, names: Names) -> l
         return [*errors, required(f"{path}.expression")]
     if len(source.encode()) > EXPRESSION_LIMIT_B:
         return [*errors, too_long(f"{path}.expression", EXPRESSION_LIMIT_B)]
-    return errors + expression_errors(f"{path}.expression", source, ("device",))
+    return errors + expression_errors(f"{path}.expression", source, ("device",), binds=True)
 
 
 def request_name_errors(name: str, path: str, names: Names) -> list[FieldError]:

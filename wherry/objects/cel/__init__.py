@@ -1,7 +1,10 @@
 """Kubernetes' CEL: expressions compiled once, evaluated often, bounded in what they may cost.
 
-The library `common-expression-language` parses and evaluates; `rewrite` puts what it does not know
-(optional fields, `cel.bind`, macros of two variables) into what it can; `functions` are the additions.
+    lexer, parser     text to a tree of `nodes`
+    types, checker    what type each part has, and what cannot be
+    planner, loops    the tree as functions that evaluate it
+    library           every function there is, declared with its types and its cost
+
 It is loaded with the first expression: a server that sees none does without its memory.
 """
 
@@ -19,7 +22,7 @@ __all__ = ["Budget", "CelCostError", "CelError", "compile_expression"]
 
 
 def compile_expression(source: str) -> Expression:
-    """Compile `source`. Raises CelError, with the place of the mistake as the parser tells it."""
+    """Compile `source`, which may name any variable. Raises CelError with all mistakes."""
     from wherry.objects.cel.expression import compile_expression as compile_now
 
     return compile_now(source)

@@ -1,84 +1,28 @@
-"""`Object{...}` and `JSONPatch{...}` in expressions: put into calls, as the CEL library knows no types.
-
-    Object{spec: Object.spec{replicas: 3}}   __object__("Object", {"spec": __object__("Object.spec", ...)})
-    Object{?spec: optional.none()}           __object__("Object", {"?spec": optional.none()})
-
-What comes of it is a map that remembers its type's name in an entry of its own, see `TYPE`.
-"""
+"""What `Object{...}` and `JSONPatch{...}` make: a map that keeps its type's name in an entry of its own."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Iterable
 from typing import Any
 
-from wherry.objects.cel.tokens import Token, arguments, closing, tokens_of
+from wherry.objects.cel.errors import CelError
+from wherry.objects.cel.times import duration_text, timestamp_text
+from wherry.objects.cel.values import Duration, Optional, Timestamp
 
-OBJECT = "__object__"
 TYPE = "$type"
-TYPES = frozenset({"Object", "JSONPatch"})
 
 
-def constructed(source: str) -> str:
-    """The source with constructors as calls. Raises TokenError."""
-    if not any(name in source for name in TYPES):
-        return source
-    return _rewritten([token for token in tokens_of(source) if token.kind != "space"])
-
-
-def _rewritten(tokens: list[Token]) -> str:
-    parts: list[str] = []
-    index = 0
-    while index < len(tokens):
-        end = _type_name_end(tokens, index)
-        if end:
-            stop = closing(tokens, end)
-            name = "".join(token.text for token in tokens[index:end])
-            fields = [_field(part) for part in arguments(tokens, end, stop) if part]
-            parts.append(f'{OBJECT}("{name}", {{{", ".join(fields)}}})')
-            index = stop + 1
-        else:
-            parts.append(tokens[index].text)
-            index += 1
-    return " ".join(parts)
-
-
-def _type_name_end(tokens: list[Token], start: int) -> int:
-    """Where the brace of the constructor that begins at `start` is; 0 when none begins there."""
-    if tokens[start].text not in TYPES or (start and tokens[start - 1].text in (".", ".?")):
-        return 0
-    index = start + 1
-    while index + 1 < len(tokens) and tokens[index].text == "." and tokens[index + 1].kind == "name":
-        index += 2
-    return index if index < len(tokens) and tokens[index].text == "{" else 0
-
-
-def _field(part: list[Token]) -> str:
-    """`name: value` of a constructor as an entry of a map."""
-    is_optional = part[0].text == "?"
-    name, *rest = part[1:] if is_optional else part
-    return f'"{"?" if is_optional else ""}{name.text.strip("`")}" {_rewritten(rest)}'
-
-
-def _object(name: str, fields: Mapping[str, Any]) -> dict[str, Any]:
-    from wherry.objects.cel.library import OptionalValue
-
+def make_object(name: str, fields: Iterable[tuple[str, Any, bool]]) -> dict[str, Any]:
+    """An object of that type; of its fields (name, value, is optional) those that are there."""
     made: dict[str, Any] = {TYPE: name}
-    for field, value in fields.items():
-        if not field.startswith("?"):
+    for field, value, is_optional in fields:
+        if not is_optional:
             made[field] = value
-        elif isinstance(value, OptionalValue):
-            if value.has_value():
-                made[field[1:]] = value.value()
-        else:
-            raise ValueError(f"cannot initialize optional entry '{field[1:]}' from non-optional value")
+        elif not isinstance(value, Optional):
+            raise CelError(f"cannot initialize optional entry '{field}' from non-optional value")
+        elif value.is_there:
+            made[field] = value.value
     return made
-
-
-def _escape_key(text: str) -> str:
-    return text.replace("~", "~0").replace("/", "~1")
-
-
-CONSTRUCTORS: Mapping[str, Callable[..., Any]] = {OBJECT: _object, "jsonpatch.escapeKey": _escape_key}
 
 
 def plain(value: Any) -> Any:
@@ -88,6 +32,10 @@ def plain(value: Any) -> Any:
             return {name: plain(item) for name, item in value.items() if name != TYPE}
         case list():
             return [plain(item) for item in value]
+        case Timestamp():
+            return timestamp_text(value)
+        case Duration():
+            return duration_text(value)
     return value
 
 

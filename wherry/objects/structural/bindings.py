@@ -5,9 +5,10 @@ from __future__ import annotations
 import base64
 import binascii
 import re
-from datetime import UTC, datetime, timedelta
 from typing import Any
 
+from wherry.objects.cel.times import duration_ns, timestamp_parts
+from wherry.objects.cel.values import Duration, Timestamp
 from wherry.objects.structural.node import Node
 
 _KEYWORDS = frozenset(
@@ -17,8 +18,6 @@ _KEYWORDS = frozenset(
 _ESCAPES = {"__": "__underscores__", ".": "__dot__", "-": "__dash__", "/": "__slash__"}
 _SPECIAL = re.compile(r"__|[./-]")
 _IDENTIFIER = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
-_DURATION = re.compile(r"(\d+(?:\.\d+)?)(ns|us|µs|ms|s|m|h)")
-_UNITS_S = {"ns": 1e-9, "us": 1e-6, "µs": 1e-6, "ms": 1e-3, "s": 1.0, "m": 60.0, "h": 3600.0}
 _RESOURCE_FIELDS = ("apiVersion", "kind")
 _META_FIELDS = ("name", "generateName")
 
@@ -71,19 +70,13 @@ def _text(value: str, form: str) -> Any:
     try:
         match form:
             case "date-time" | "datetime":
-                return datetime.fromisoformat(value)
+                return Timestamp(*timestamp_parts(value))
             case "date":
-                return datetime.fromisoformat(value).replace(tzinfo=UTC)
+                return Timestamp(timestamp_parts(f"{value}T00:00:00Z")[0])
             case "duration":
-                return _duration(value)
+                return Duration(duration_ns(value))
             case "byte":
                 return base64.b64decode(value, validate=True)
     except (ValueError, binascii.Error):
         return value  # the format's own complaint says so
     return value
-
-
-def _duration(text: str) -> timedelta:
-    parts = _DURATION.findall(text)
-    seconds = sum(float(amount) * _UNITS_S[unit] for amount, unit in parts)
-    return timedelta(seconds=-seconds if text.startswith("-") else seconds)

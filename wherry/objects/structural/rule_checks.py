@@ -6,14 +6,14 @@ import re
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from wherry.objects.cel import CelError, compile_expression
+from wherry.objects.cel import CelError
+from wherry.objects.cel.checker import Environment
 from wherry.objects.cel.cost import COST_LIMIT_OF_A_CALL
-from wherry.objects.cel.kinds import kind_of
-from wherry.objects.cel.rewrite import nesting
-from wherry.objects.cel.tokens import Token, syntax_error, tokens_of
+from wherry.objects.cel.types import optional_of
 from wherry.objects.errors import FieldError, invalid_value, not_supported, required
 from wherry.objects.structural.bindings import escape
 from wherry.objects.structural.node import RULES, Node
+from wherry.objects.structural.rule_types import type_of
 
 REASONS = ("FieldValueDuplicate", "FieldValueForbidden", "FieldValueInvalid", "FieldValueRequired")
 _PATH = re.compile(r"(?:\.[A-Za-z_$][\w$-]*+|\['[^']+'\])++")
@@ -80,18 +80,19 @@ def _field_path(where: str, node: Node, path: str) -> Iterator[FieldError]:
 def _expression(
     declared: Mapping[str, Any], which: str, node: Node, path: str, *, is_correlated: bool
 ) -> Iterator[FieldError]:
+    from wherry.objects.cel.expression import compile_checked  # loads the library
+
     source = declared[which]
     try:
-        expression = compile_expression(source)
+        expression = compile_checked(source, _environment(declared, node))
     except CelError as error:
-        yield invalid_value(f"{path}.{which}", dict(declared), f"compilation failed: {error}")
+        text = str(error)
+        told = text if text.startswith("program instantiation failed") else f"compilation failed: {text}"
+        yield invalid_value(f"{path}.{which}", dict(declared), told)
         return
-    kind, wanted = kind_of(source), "bool" if which == "rule" else "string"
-    if kind and kind != wanted:
+    kind, wanted = expression.kind.name, "bool" if which == "rule" else "string"
+    if kind not in (wanted, "dyn"):
         yield invalid_value(f"{path}.{which}", dict(declared), _WRONG_KIND[which])
-        return
-    if unknown := _unknown_field(source, node):
-        yield invalid_value(f"{path}.{which}", dict(declared), f"compilation failed: {unknown}")
         return
     if "oldSelf" in expression.names and not is_correlated:
         why = (
@@ -99,8 +100,7 @@ def _expression(
             f"{path.rpartition('.')[0]}"
         )
         yield invalid_value(f"{path}.{which}", source, why)
-    named = frozenset(token.text for token in tokens_of(source) if token.kind == "name")
-    cost = _most(node, named) ** nesting(source)
+    cost = _most(node, expression.fields) ** expression.nesting
     if cost > COST_LIMIT_OF_A_CALL * 10_000_000:
         factor = f"{cost / COST_LIMIT_OF_A_CALL:.1f}x" if cost < 1e8 else "more than 100x"
         why = (
@@ -123,32 +123,8 @@ def _most(node: Node, named: frozenset[str]) -> int:
     return max((_most(part, named) for part in parts), default=1)
 
 
-def _unknown_field(source: str, node: Node) -> str:
-    """The compiler's error for the first chain from self or oldSelf that leaves the schema, "" if none."""
-    tokens = [token for token in tokens_of(source) if token.kind != "space"]
-    for index, token in enumerate(tokens):
-        is_root = token.kind == "name" and token.text in ("self", "oldSelf")
-        if is_root and (index == 0 or tokens[index - 1].text not in (".", ".?")):
-            wrong = _chain(tokens, index + 1, node)
-            if wrong is not None:
-                return syntax_error(source, wrong.at - 1, f"undefined field '{wrong.text}'")
-    return ""
-
-
-def _chain(tokens: list[Token], index: int, node: Node) -> Token | None:
-    here = node
-    while index + 1 < len(tokens) and tokens[index].text in (".", ".?"):
-        name = tokens[index + 1]
-        is_call = index + 2 < len(tokens) and tokens[index + 2].text == "("
-        is_open = here.preserves or here.values is not None or here.allows_any
-        if is_call or is_open or here.is_int_or_string:
-            return None
-        if (here.is_root or here.is_embedded) and name.text in ("apiVersion", "kind", "metadata"):
-            return None
-        if here.type != "object":
-            return None
-        found = next((part for field, part in here.properties.items() if escape(field) == name.text), None)
-        if found is None:
-            return name
-        here, index = found, index + 2
-    return None
+def _environment(declared: Mapping[str, Any], node: Node) -> Environment:
+    """What a rule at this schema may name."""
+    seen = type_of(node)
+    old = optional_of(seen) if declared.get("optionalOldSelf") else seen
+    return Environment({"self": seen, "oldSelf": old}, objects=False)

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from wherry.kit.remembered import remembered
 from wherry.objects.cel import Budget, CelCostError, CelError, compile_expression
 from wherry.objects.cel.cost import COST_LIMIT_OF_A_CALL, COST_LIMIT_OF_AN_OBJECT
+from wherry.objects.cel.values import NO_OVERLOAD, NOTHING, Optional
 from wherry.objects.errors import FieldError, show_value
 from wherry.objects.meta import Object
 from wherry.objects.structural.bindings import to_cel
@@ -31,7 +32,7 @@ MESSAGE_TOO_EXPENSIVE = (
     "no further validation rules will be run due to call cost exceeds limit for messageExpression: "
 )
 MESSAGE_LIMIT_B = 5 * 1024
-NO_OVERLOAD = "call arguments did not match a supported operator, function or macro signature for rule: "
+CALLED_WRONGLY = "call arguments did not match a supported operator, function or macro signature for rule: "
 UNCHECKED = (
     "some validation rules were not checked because the object was invalid; "
     "correct the existing errors to complete validation"
@@ -151,11 +152,11 @@ class _Check:
             return
         except CelError as error:
             self._left -= budget.spent
-            is_overload = str(error) == "no such overload"
+            is_overload = str(error).startswith(NO_OVERLOAD)
             yield _failed(
                 node,
                 path,
-                f"'{error}': {NO_OVERLOAD}{told}" if is_overload else f"{error} evaluating rule: {told}",
+                f"'{error}': {CALLED_WRONGLY}{told}" if is_overload else f"{error} evaluating rule: {told}",
             )
             return
         self._left -= budget.spent
@@ -197,9 +198,7 @@ def _is_message(text: str) -> bool:
 def _old(old: Any, node: Node, rule: Rule) -> Any:
     if not rule.optional_old:
         return to_cel(old, node)
-    from wherry.objects.cel.functions import optional
-
-    return optional(None if old is ABSENT else to_cel(old, node), is_there=old is not ABSENT)
+    return NOTHING if old is ABSENT else Optional(to_cel(old, node))
 
 
 def _failed(node: Node, path: str, text: str) -> FieldError:

@@ -1,55 +1,55 @@
 """What the expressions of one webhook or policy can name about one request: `Scope`.
 
 Objects are seen as they are on the wire, without types. Variables of a policy are evaluated when an
-expression first asks for them: `variables.x` becomes a call of a function before it is compiled.
+expression first asks for them.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from copy import copy
-from functools import cached_property, lru_cache
-from typing import TYPE_CHECKING, Any
+from functools import cached_property
+from typing import Any
 
 from wherry.api.resource import Resource
 from wherry.apiserver.admission.base import Attributes
 from wherry.apiserver.admission.expressions.authorizer import authorizer_functions, authorizer_value
 from wherry.apiserver.admission.facts import request_facts
 from wherry.objects.cel import Budget, CelCostError, CelError, compile_expression
-from wherry.objects.cel.constructors import CONSTRUCTORS
 from wherry.objects.cel.cost import COST_LIMIT_OF_AN_OBJECT
-from wherry.objects.cel.tokens import TokenError, tokens_of
 from wherry.objects.meta import Object
 
-if TYPE_CHECKING:
-    from wherry.objects.cel.expression import Expression
-
-VARIABLE = "__variable__"
 OUT_OF_BUDGET = "validation failed due to running out of cost budget, no further validation rules will be run"
 
 
-@lru_cache(4096)
-def compiled(source: str) -> Expression:
-    """An expression of a webhook or policy. Raises CelError."""
-    try:
-        return compile_expression(_with_calls(source))
-    except TokenError as error:
-        raise CelError(str(error)) from error
+class _Variables(Mapping[str, Any]):
+    """A policy's own variables, each evaluated when it is first asked for."""
 
+    def __init__(self, sources: Mapping[str, str], evaluate: Callable[[str], Any]) -> None:
+        self._sources = sources
+        self._evaluate = evaluate
+        self._values: dict[str, Any] = {}
 
-def _with_calls(source: str) -> str:
-    """The source with `variables.x` as a call."""
-    if "variables" not in source:
-        return source
-    tokens = tokens_of(source)
-    words = [index for index, token in enumerate(tokens) if token.kind != "space"]
-    replaced: dict[int, str] = {}
-    for place, index in enumerate(words[:-2]):
-        dot, name = tokens[words[place + 1]], tokens[words[place + 2]]
-        is_field = place and tokens[words[place - 1]].text in (".", ".?")
-        if tokens[index].text == "variables" and dot.text == "." and name.kind == "name" and not is_field:
-            replaced |= {index: f'{VARIABLE}("{name.text}")', words[place + 1]: "", words[place + 2]: ""}
-    return "".join(replaced.get(index, token.text) for index, token in enumerate(tokens))
+    def __getitem__(self, name: str) -> Any:
+        if name not in self._sources:
+            raise CelError(f"undefined field '{name}'")
+        if name not in self._values:
+            try:
+                self._values[name] = self._evaluate(self._sources[name])
+            except CelCostError:
+                raise
+            except CelError as error:
+                raise CelError(f'composited variable "{name}" fails to evaluate: {error}') from error
+        return self._values[name]
+
+    def __contains__(self, name: object) -> bool:
+        return name in self._sources
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._sources)
+
+    def __len__(self) -> int:
+        return len(self._sources)
 
 
 class Scope:
@@ -72,7 +72,7 @@ class Scope:
         self._attributes = attributes
         self._resource = resource
         self._sources = variables or {}
-        self._values: dict[str, Any] = {}
+        self._variables = _Variables(self._sources, self._evaluate)
         self._budget = budget or Budget(COST_LIMIT_OF_AN_OBJECT)
         self._more = {"object": obj, "oldObject": old, **more}
 
@@ -80,6 +80,7 @@ class Scope:
         """The same names, evaluated on another budget."""
         other = copy(self)
         other._budget = budget
+        other._variables = _Variables(self._sources, other._evaluate)
         return other
 
     @cached_property
@@ -93,7 +94,7 @@ class Scope:
 
     @cached_property
     def _functions(self) -> Mapping[str, Callable[..., Any]]:
-        return {**authorizer_functions(self._attributes), **CONSTRUCTORS, VARIABLE: self._variable}
+        return authorizer_functions(self._attributes)
 
     def evaluate(self, source: str) -> Any:
         """The value of an expression. Raises CelError, with the expression in its text."""
@@ -105,16 +106,8 @@ class Scope:
             raise CelError(f"expression '{source}' resulted in error: {error}") from error
 
     def _evaluate(self, source: str) -> Any:
-        expression = compiled(source)
+        expression = compile_expression(source)
         names = {name: self.names[name] for name in expression.names if name in self.names}
+        if "variables" in expression.names:
+            names["variables"] = self._variables
         return expression.evaluate(names, self._budget, self._functions)
-
-    def _variable(self, name: str) -> Any:
-        if name not in self._sources:
-            raise ValueError(f"undefined field '{name}'")
-        if name not in self._values:
-            try:
-                self._values[name] = self._evaluate(self._sources[name])
-            except CelError as error:
-                raise ValueError(f'composited variable "{name}" fails to evaluate: {error}') from error
-        return self._values[name]
