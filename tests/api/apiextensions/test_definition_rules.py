@@ -140,7 +140,14 @@ def test_the_root_of_a_schema_with_a_status_is_plain() -> None:
         (
             {"rule": "self.matches('*')"},
             (
-                "compilation failed: program instantiation failed: error parsing regexp: "
+                "compilation failed: ERROR: <input>:1:14: invalid matches argument\n"
+                " | self.matches('*')\n | .............^"
+            ),
+        ),
+        (
+            {"rule": "self.find('*') == ''"},
+            (
+                "program instantiation failed: error parsing regexp: "
                 "missing argument to repetition operator: `*`"
             ),
         ),
