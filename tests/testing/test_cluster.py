@@ -282,3 +282,63 @@ def test_what_is_owned_goes_though_its_owners_kind_was_just_defined() -> None:
         c.client.delete("widget", "w")
         c.client.patch("widget", "w", {"metadata": {"finalizers": None}})
         c.wait("cm/owned", "deleted", timeout="5s")
+
+
+def test_nodes_run_pods() -> None:
+    with Cluster(nodes=3) as c:
+        c.apply(WEB)
+        deployment = c.wait("deployment/web", "Available")
+        assert deployment["status"]["readyReplicas"] == 2
+        assert {pod["spec"]["nodeName"] for pod in c.client.list("pods")} <= set(c.nodes.names())
+        assert c.nodes.add(2) == ["node-3", "node-4"]
+        c.clock.advance("1h")
+        assert all(_is_ready(node) for node in c.client.list("nodes"))
+
+
+def test_a_lost_nodes_pods_go_elsewhere() -> None:
+    with Cluster(nodes=2) as c:
+        c.apply(WEB)
+        c.wait("deployment/web", "Available")
+        (lost,) = {pod["spec"]["nodeName"] for pod in c.client.list("pods")[:1]}
+        c.nodes.lose(lost)
+        c.wait(f"node/{lost}", "Ready=Unknown", timeout="2m")
+        c.clock.advance("10m")
+        left = [p for p in c.client.list("pods") if not p["metadata"].get("deletionTimestamp")]
+        assert lost not in {pod["spec"]["nodeName"] for pod in left}
+        assert c.wait("deployment/web", "Available")["status"]["readyReplicas"] == 2
+        c.nodes.recover(lost)
+        c.wait(f"node/{lost}", "Ready")
+        c.clock.advance("1m")
+        assert not [p for p in c.client.list("pods") if p["metadata"].get("deletionTimestamp")]
+
+
+def test_outcomes_are_data() -> None:
+    crashes = """
+apiVersion: hollow.wherry.dev/v1
+kind: Outcome
+metadata: {name: crashes}
+spec:
+  pods: {matchLabels: {app: web}}
+  exits: {code: 3, after: 2s}
+"""
+    with Cluster(nodes=1, outcomes=[crashes]) as c:
+        c.apply(WEB)
+        c.clock.advance("1m")
+        state = c.client.list("pods")[0]["status"]["containerStatuses"][0]
+        assert state["lastState"]["terminated"]["exitCode"] == 3
+        assert state["restartCount"] >= 2
+
+
+def test_a_fork_keeps_its_nodes() -> None:
+    with Cluster(nodes=2) as c:
+        c.apply(WEB)
+        c.wait("deployment/web", "Available")
+        with c.fork() as other:
+            other.client.patch("deploy", "web", {"spec": {"replicas": 4}})
+            other.clock.advance("1m")
+            assert other.wait("deployment/web", "Available")["status"]["readyReplicas"] == 4
+            assert other.nodes.names() == ["node-0", "node-1"]
+
+
+def _is_ready(node: dict[str, Any]) -> bool:
+    return any(c["type"] == "Ready" and c["status"] == "True" for c in node["status"]["conditions"])

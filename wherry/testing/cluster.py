@@ -4,18 +4,19 @@ from __future__ import annotations
 
 import asyncio
 import threading
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from datetime import datetime
 from functools import partial
 from pathlib import Path
 from types import TracebackType
-from typing import Any
+from typing import Any, TypeVar
 
 import yaml
 
 from wherry.apiserver.user import AUTHENTICATED, User
 from wherry.client.transport import Transport
 from wherry.cluster.kubeconfig import Access, render
+from wherry.hollow.hollow import HollowNodes
 from wherry.objects.meta import Object
 from wherry.testing import keys
 from wherry.testing.client import AsyncClient, SyncClient
@@ -29,6 +30,7 @@ from wherry.testing.verbs import FIELD_MANAGER, Objects, Verbs
 from wherry.testing.waiting import target_of, wait_for
 from wherry.testing.world import ADMIN, MASTERS, Moment, World
 
+T = TypeVar("T")
 PATIENCE = "60s"
 """How long a wait lasts unless told otherwise; in simulated time that costs next to nothing."""
 
@@ -193,6 +195,11 @@ class Cluster(Hosted):
         """The cluster's time."""
         return ClusterClock(self._running)
 
+    @property
+    def nodes(self) -> SimulatedNodes:
+        """The simulated nodes."""
+        return SimulatedNodes(self._running, self._at)
+
     def apply(self, source: Any, namespace: str = "", *, field_manager: str = FIELD_MANAGER) -> Objects:
         """See `SyncClient.apply`."""
         return self.client.apply(source, namespace, field_manager=field_manager)
@@ -230,6 +237,44 @@ class Cluster(Hosted):
     def fork(self, snapshot: Snapshot | None = None) -> Cluster:
         """A cluster of its own that goes on from here (or from `snapshot`). Raises ClosedError."""
         return (snapshot or self.snapshot()).fork()
+
+
+class SimulatedNodes:
+    """A cluster's simulated nodes, for tests that wait. Raises ApiError for a node that is none of them."""
+
+    def __init__(self, thread: LoopThread, world: World) -> None:
+        self._thread = thread
+        self._world = world
+
+    def names(self) -> list[str]:
+        """Those that are not lost, sorted."""
+        return self._do(lambda hollow: _made(hollow.names))
+
+    def add(self, count: int = 1) -> list[str]:
+        """Make more; their names."""
+        return self._do(lambda hollow: hollow.add(count))
+
+    def remove(self, name: str) -> None:
+        """Delete a node."""
+        self._do(lambda hollow: hollow.remove(name))
+
+    def lose(self, name: str) -> None:
+        """Let a node stop: no heartbeats any more, and its pods do nothing."""
+        self._do(lambda hollow: hollow.lose(name))
+
+    def recover(self, name: str) -> None:
+        """Let a lost node go on."""
+        self._do(lambda hollow: hollow.recover(name))
+
+    def _do(self, work: Callable[[HollowNodes], Awaitable[T]]) -> T:
+        async def run() -> T:
+            return await work(await self._world.hollow())
+
+        return self._thread.call(run)
+
+
+async def _made(value: T) -> T:
+    return value
 
 
 class AsyncCluster(Hosted):

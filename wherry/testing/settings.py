@@ -8,10 +8,16 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any
 
+from wherry.hollow.machines import NodeTemplate
+from wherry.hollow.outcomes import NodeOutcome, Outcome
 from wherry.kit.simulated_loop import START
 
 ALL = "all"
 NONE = "none"
+
+
+NODES = NodeTemplate(pool="test", name="node-{index}")
+"""What nodes are made of unless a test says otherwise."""
 
 
 class SettingsError(ValueError):
@@ -26,7 +32,8 @@ class Settings:
     `kube-controller-manager --controllers`), or "all" or "none". `runtime_config` turns API versions on and
     off ("batch/v1": False). `crds` and `objects` are manifests (files, YAML, objects), applied at the start.
     One `seed` decides every random choice. Time begins at `start` and stands still unless the test moves it;
-    with `real_time` it is the machine's.
+    with `real_time` it is the machine's. `node_template` says what the nodes are made of, `outcomes` (files,
+    YAML, `hollow.outcomes.Outcome`s) what becomes of chosen pods and nodes, `stages` are KWOK's files.
     """
 
     nodes: int = 0
@@ -41,8 +48,11 @@ class Settings:
     start: datetime = START
     real_time: bool = False
     port: int = 0
-    node_template: Mapping[str, Any] = field(default_factory=dict)
-    stages: Sequence[Path] = ()
+    node_template: NodeTemplate = field(
+        default_factory=lambda: NodeTemplate(pool="test", name="node-{index}")
+    )
+    outcomes: Sequence[Outcome | NodeOutcome | Path | str] = ()
+    stages: Sequence[Path | str] = ()
 
     def __post_init__(self) -> None:
         if self.nodes < 0:

@@ -4,17 +4,27 @@ from __future__ import annotations
 
 import asyncio
 import threading
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
+from pathlib import Path
 from random import Random
 from typing import Any
 
+from wherry.api.core.nodes import NODES
+from wherry.api.rbac.cluster_role_bindings import CLUSTER_ROLE_BINDINGS
+from wherry.api.rbac.cluster_roles import CLUSTER_ROLES
 from wherry.apiserver.config import ApiServerConfig
 from wherry.cluster.apiserver import all_controllers
 from wherry.cluster.assembly import ControlPlane, ControlPlaneConfig
 from wherry.controllers.base import Controller
 from wherry.controllers.catalog import choose_controllers
 from wherry.controllers.config import ControllerConfig
+from wherry.hollow import rights
+from wherry.hollow.hollow import HollowNodes
+from wherry.hollow.machines import is_simulated
+from wherry.hollow.outcomes import NodeOutcome, Outcome, read_outcome_files, read_outcomes
+from wherry.hollow.stage_files import read_stage_files, read_stages
+from wherry.hollow.stages import Stage
 from wherry.kit.simulated_loop import LoopClock, SimulatedLoop
 from wherry.store.memory import Image, MemoryStore
 from wherry.testing import keys
@@ -48,6 +58,7 @@ class World:
         self.random = Random(settings.seed)  # noqa: S311 - the same choices each time are wanted
         self.store = MemoryStore(self.clock)
         self.plane: ControlPlane | None = None
+        self._hollow: HollowNodes | None = None
         self._port = settings.port
 
     @property
@@ -73,6 +84,30 @@ class World:
         plane.api.core.outbound.waiting = self.loop.hold
         await plane.start(listens=False, is_founded=True)
         self.plane = plane
+        settings = self.settings
+        if settings.nodes or settings.outcomes or settings.stages or self._has_simulated_nodes():
+            await self.hollow()
+
+    async def hollow(self) -> HollowNodes:
+        """Those who play the simulated nodes, started when first asked for."""
+        if self._hollow is None:
+            plane, settings = self.running, self.settings
+            made = HollowNodes(
+                plane.client(rights.USER),
+                self.clock,
+                Random(self.random.getrandbits(64)),  # noqa: S311 - the same choices each time are wanted
+                replace(settings.node_template, count=settings.nodes),
+                [stage for source in settings.stages for stage in _stages(source)],
+                [outcome for source in settings.outcomes for outcome in _outcomes(source)],
+                plane.client,
+            )
+            await made.start()
+            self._hollow = made
+        return self._hollow
+
+    def _has_simulated_nodes(self) -> bool:
+        served = self.running.api.core.registry.of(NODES)
+        return any(is_simulated(served.decode(cached)) for cached in served.cacher.list("")[0])
 
     async def listen(self) -> None:
         """Be reachable from outside; from now on time is the machine's. Raises OSError."""
@@ -94,6 +129,9 @@ class World:
 
     async def close(self) -> None:
         """End everything."""
+        if self._hollow is not None:
+            await self._hollow.close()
+            self._hollow = None
         if self.plane is not None:
             await self.plane.close()
             self.plane = None
@@ -139,6 +177,16 @@ def _kinds(settings: Settings) -> tuple[type[Controller], ...]:
         raise SettingsError(f"controllers: {error}") from None
 
 
+def _stages(source: Path | str) -> list[Stage]:
+    return read_stage_files([source]) if isinstance(source, Path) else read_stages(source, "stages")
+
+
+def _outcomes(source: Outcome | NodeOutcome | Path | str) -> list[Outcome | NodeOutcome]:
+    if isinstance(source, Path):
+        return read_outcome_files([source])
+    return read_outcomes(source, "outcomes") if isinstance(source, str) else [source]
+
+
 _foundings: dict[tuple[Any, ...], Image] = {}
 _founding = threading.Lock()
 
@@ -176,6 +224,9 @@ async def _first_start(settings: Settings, loop: SimulatedLoop) -> Image:
     random = Random(FOUNDING_SEED)  # noqa: S311 - as above
     plane = ControlPlane(_config(settings, 0), store, clock, random)
     await plane.start(listens=False)
+    for obj in rights.rights():
+        resource = CLUSTER_ROLES if obj["kind"] == CLUSTER_ROLES.kind else CLUSTER_ROLE_BINDINGS
+        await plane.client(ADMIN, (MASTERS,)).create(resource, obj)
     await loop.idle()
     image = store.image()
     await plane.close()
