@@ -10,10 +10,8 @@ from __future__ import annotations
 
 import asyncio
 import logging
-import math
 from collections.abc import Callable, Coroutine
 from dataclasses import replace
-from enum import Enum
 from functools import partial
 from typing import Any
 
@@ -34,8 +32,6 @@ from wherry.kubelet.pod import (
     container_hash,
     container_status,
     find_container,
-    grace_period_s,
-    is_terminal,
     status_of,
     uses_host_network,
 )
@@ -45,6 +41,8 @@ from wherry.kubelet.termination_message import message_file, read_message
 from wherry.kubelet.volumes.base import MountFailure
 from wherry.kubelet.workers.builder import Builder, Problem
 from wherry.kubelet.workers.context import WorkerContext
+from wherry.kubelet.workers.ending import Ending, Mode, Step
+from wherry.kubelet.workers.memory import EVERYTHING, FIRST_RETRY_S, Memory, Rests
 from wherry.kubelet.workers.remover import Remover
 from wherry.objects.errors import ApiError
 from wherry.objects.meta import (
@@ -60,22 +58,10 @@ from wherry.objects.meta import (
 
 log = logging.getLogger(__name__)
 
-FIRST_RETRY_S = 0.5
-LONGEST_RETRY_S = 122.0
 MESSAGE_TIMEOUT_S = 10.0
-EVERYTHING = ""
-"""Key of the block that holds for the whole pod, beside those of single containers."""
 DEADLINE = Verdict(
     reason="DeadlineExceeded", message="Pod was active on the node longer than the specified deadline"
 )
-
-
-class Mode(Enum):
-    """What the worker is after: keep the pod up, take it down, or nothing any more."""
-
-    UP = "up"
-    DOWN = "down"
-    DONE = "done"
 
 
 class PodWorker:
@@ -89,17 +75,9 @@ class PodWorker:
         self._tasks = Tasks(f"pod {key_of(pod)}")
         self._builder = Builder(context)
         self._remover = Remover(context)
-        self._mode = Mode.DOWN if is_terminal(pod) or is_deleting(pod) else Mode.UP
-        self._keep_status = is_terminal(pod)
+        self._ending = Ending.of(pod)
+        self._memory = Memory()
         self._seen = Observation()
-        self._status: Object | None = None
-        self._waiting: dict[str, Waiting] = {}
-        self._backing_off: dict[str, int] = {}
-        self._messages: dict[str, str] = {}
-        self._verdict: Verdict | None = None
-        self._removed = False
-        self._delete_sent = False
-        self._grace_s: int | None = None
         self._held = False
         self._looking = Repeater(
             f"pod {key_of(pod)}",
@@ -110,9 +88,7 @@ class PodWorker:
             expected=(RuntimeFailure, OSError),
         )
         self._act: asyncio.Task[None] | None = None
-        self._failures = 0
-        self._blocked: dict[str, float] = {}
-        self._rejected = False
+        self._rests = Rests(context.clock, self._looking.within)
 
     def poke(self) -> None:
         """Something about the pod may have changed: look as soon as possible."""
@@ -126,29 +102,28 @@ class PodWorker:
             return
         if _shown(old) != _shown(pod):
             self._builder.volumes_changed()
-            self._blocked.clear()
+            self._rests.end()
         if is_deleting(pod):
             self._begin_end()
         self.poke()
 
     def removed(self) -> None:
         """The API server has the pod no more."""
-        self._removed = True
+        self._ending.is_removed = True
         self._begin_end()
         self.poke()
 
     def volumes_changed(self) -> None:
         """An object the pod uses changed."""
         self._builder.volumes_changed()
-        self._failures = 0
-        self._blocked.clear()
+        self._rests.succeeded()
+        self._rests.end()
         self.poke()
 
-    def evict(self, verdict: Verdict) -> bool:
+    def evict(self, verdict: Verdict, *, rejected: bool = False) -> bool:
         """End the pod as failed, for a reason that is the node's; whether it was still up."""
-        if self._mode is not Mode.UP or self._verdict is not None:
+        if not self._ending.condemn(verdict, rejected=rejected):
             return False
-        self._verdict = verdict
         self._context.recorder.event(
             self.pod, "Warning", verdict.reason, verdict.message, annotations=verdict.annotations
         )
@@ -158,8 +133,7 @@ class PodWorker:
 
     def reject(self, reason: str, message: str) -> None:
         """Refuse a pod nothing was started of, for a reason that is the node's."""
-        self._rejected = True
-        self.evict(Verdict(reason=reason, message=message))
+        self.evict(Verdict(reason=reason, message=message), rejected=True)
 
     async def close(self) -> None:
         """Stop working; the pod's containers run on."""
@@ -167,21 +141,10 @@ class PodWorker:
         await self._tasks.close()
 
     def _begin_end(self) -> None:
-        grace_s = self._stop_grace_s()
-        if self._mode is Mode.UP:
-            self._mode = Mode.DOWN
-        elif not (self._mode is Mode.DOWN and self._grace_s is not None and grace_s < self._grace_s):
-            return
-        self._blocked.clear()
-        if self._act is not None:
-            self._act.cancel()
-
-    def _stop_grace_s(self) -> int:
-        if self._removed:
-            return max(1, min(grace_period_s(self.pod), self._grace_s or grace_period_s(self.pod)))
-        own_s = max(1, grace_period_s(self.pod))
-        told_s = self._verdict.grace_s if self._verdict is not None else None
-        return own_s if told_s is None else max(1, min(own_s, told_s))
+        if self._ending.begin(self.pod):
+            self._rests.end()
+            if self._act is not None:
+                self._act.cancel()
 
     async def _look(self) -> None:
         """Look, publish, and begin the next act. Raises RuntimeFailure, OSError: then it is done again."""
@@ -190,39 +153,28 @@ class PodWorker:
         if self._act is None and self._context.tokens.refresh_in_s(self.uid) == 0.0:
             self._builder.volumes_changed()
         self._seen = await self._observe()
-        if self._mode is Mode.UP:
+        ending = self._ending
+        if ending.mode is Mode.UP:
             self._check_deadline()
         self._follow_probes()
-        plan = self._plan() if self._mode is Mode.UP and self._act is None else None
-        if plan is not None and plan.finish and not plan.new_sandbox:
-            self._mode = Mode.DOWN
-        self._publish(ended=self._mode is Mode.DONE)
-        if self._act is not None:
+        plan = self._plan() if ending.mode is Mode.UP and self._act is None else None
+        ending.take(plan)
+        self._publish(ended=ending.mode is Mode.DONE)
+        if self._act is not None or self._rests.is_resting(EVERYTHING):
             return
-        if self._mode is Mode.DOWN:
-            if not self._is_blocked(EVERYTHING):
-                self._begin_act(self._take_down(), "take down")
-        elif self._mode is Mode.DONE:
-            if not self._is_settled() and not self._is_blocked(EVERYTHING):
-                self._begin_act(self._settle_end(), "settle")
-        elif plan is not None and self._is_due(plan):
+        step = ending.step(self.pod, has_work=plan is not None and self._has_work(plan))
+        if step is Step.TAKE_DOWN:
+            self._begin_act(self._take_down(), step.value)
+        elif step is Step.SETTLE:
+            self._begin_act(self._settle_end(), step.value)
+        elif step is Step.BUILD_UP and plan is not None:
             self._held = plan.new_sandbox
-            self._begin_act(self._build_up(plan), "build up")
+            self._begin_act(self._build_up(plan), step.value)
 
-    def _is_due(self, plan: Plan) -> bool:
+    def _has_work(self, plan: Plan) -> bool:
         """Drop from the plan what failed a moment ago; whether there is something to do now."""
-        plan.start = [s for s in plan.start if not self._is_blocked(s.container["name"])]
-        return not self._is_blocked(EVERYTHING) and (not plan.is_idle or self._builder.is_stale)
-
-    def _is_blocked(self, what: str) -> bool:
-        until = self._blocked.get(what)
-        left_s = 0.0 if until is None else until - self._context.clock.monotonic()
-        if left_s <= 0:
-            self._blocked.pop(what, None)
-            return False
-        if left_s != math.inf:
-            self._looking.within(left_s)
-        return True
+        plan.start = [s for s in plan.start if not self._rests.is_resting(s.container["name"])]
+        return not plan.is_idle or self._builder.is_stale
 
     async def _observe(self) -> Observation:
         runtime = self._context.runtime
@@ -234,9 +186,9 @@ class PodWorker:
     async def _with_message(self, container: Container) -> Container:
         if container.phase is not Phase.EXITED:
             return container
-        message = self._messages.get(container.id)
+        message = self._memory.messages.get(container.id)
         if message is None:
-            message = self._messages[container.id] = await self._read_message(container)
+            message = self._memory.messages[container.id] = await self._read_message(container)
         return replace(container, message=message) if message else container
 
     async def _read_message(self, container: Container) -> str:
@@ -256,7 +208,7 @@ class PodWorker:
             return ""
 
     def _check_deadline(self) -> None:
-        started = (self._status or status_of(self.pod)).get("startTime")
+        started = (self._memory.told or status_of(self.pod)).get("startTime")
         left_s = deadline_left_s(
             self.pod, self._context.clock.now(), parse_time(started) if started else None
         )
@@ -269,14 +221,14 @@ class PodWorker:
 
     def _follow_probes(self) -> None:
         probes = self._context.probes
-        if self._mode is Mode.DONE:
+        if self._ending.mode is Mode.DONE:
             probes.forget(self.uid)
             return
         running = []
         for container in self._seen.running():
             spec = find_container(self.pod, container.name)
-            if spec is not None and (self._mode is Mode.UP or spec.get("readinessProbe")):
-                spec = spec if self._mode is Mode.UP else {**spec, "livenessProbe": None}
+            if spec is not None and (self._ending.mode is Mode.UP or spec.get("readinessProbe")):
+                spec = spec if self._ending.mode is Mode.UP else {**spec, "livenessProbe": None}
                 running.append((spec, container))
         probes.follow(self.pod, running, self._ips(), healthy_before=self._healthy_before)
 
@@ -304,28 +256,28 @@ class PodWorker:
 
     def _wait_for_back_off(self, name: str, left_s: float) -> None:
         delay_s = self._context.back_off.delay_s(self._back_off_key(name))
-        self._waiting[name] = Waiting("CrashLoopBackOff", back_off_message(self.pod, name, delay_s))
+        self._memory.waiting[name] = Waiting("CrashLoopBackOff", back_off_message(self.pod, name, delay_s))
         latest = self._seen.latest(name)
         attempt = latest.attempt if latest is not None else 0
-        if self._backing_off.get(name) != attempt:
-            self._backing_off[name] = attempt
+        if self._memory.is_first_back_off(name, attempt):
             self._context.recorder.event(self.pod, "Warning", "BackOff", back_off_event(self.pod, name))
         self._looking.within(left_s)
 
     def _publish(self, *, ended: bool) -> None:
-        if self._keep_status or self._removed:
+        ending, memory = self._ending, self._memory
+        if ending.keeps_status or ending.is_removed:
             return
-        verdict = self._verdict
+        verdict = ending.verdict
         reason, message = (verdict.reason, verdict.message) if verdict is not None else ("", "")
         now = format_time(self._context.clock.now())
-        if self._rejected:
+        if ending.is_rejected:
             self._context.statuses.put(self.pod, rejected_status(self.pod, reason, message, now))
             return
         facts = Facts(
             now=now,
             host_ips=self._context.host_ips,
             runtime_name=self._context.runtime_name,
-            waiting=self._waiting,
+            waiting=memory.waiting,
             health=self._context.probes.health(self.uid),
             ended=ended,
             failed=ended and verdict is not None,
@@ -333,18 +285,8 @@ class PodWorker:
             message=message,
             is_disruption=verdict is not None and verdict.is_disruption,
         )
-        self._status = pod_status(self._pod_as_told(), self._seen, facts)
-        self._context.statuses.put(self.pod, self._status)
-
-    def _pod_as_told(self) -> Object:
-        """The pod with the status last told, which the API server may not show yet."""
-        if self._status is None:
-            return self.pod
-        shown = status_of(self.pod)
-        told = {condition["type"] for condition in self._status["conditions"]}
-        others = [c for c in shown.get("conditions") or () if c.get("type") not in told]
-        status = {**shown, **self._status, "conditions": [*others, *self._status["conditions"]]}
-        return {**self.pod, "status": status}
+        memory.told = pod_status(memory.as_told(self.pod), self._seen, facts)
+        self._context.statuses.put(self.pod, memory.told)
 
     def _begin_act(self, work: Coroutine[Any, Any, None], name: str) -> None:
         self._act = self._tasks.spawn(work, name)
@@ -354,7 +296,7 @@ class PodWorker:
         self._act = None
         self._held = False
         if not task.cancelled() and task.exception() is not None:
-            self._retry()
+            self._rests.failed()
         self.poke()
 
     async def _build_up(self, plan: Plan) -> None:
@@ -362,22 +304,21 @@ class PodWorker:
             problems = await self._builder.build(self.pod, self._seen, plan, self._release)
         except (MountFailure, RuntimeFailure, OSError, ApiError) as error:
             log.info("pod %s: %s", key_of(self.pod), error)
-            self._retry()
+            self._rests.failed()
             return
-        self._failures = 0
+        self._rests.succeeded()
         for name, problem in problems.items():
             self._note(name, problem)
         for start in plan.start:
             if start.container["name"] not in problems:
-                self._waiting.pop(start.container["name"], None)
+                self._memory.waiting.pop(start.container["name"], None)
         refresh_s = self._context.tokens.refresh_in_s(self.uid)
         if refresh_s is not None:
             self._looking.within(max(refresh_s, 1.0))
 
     def _note(self, name: str, problem: Problem) -> None:
-        self._waiting[name] = Waiting(problem.reason, problem.message)
-        wait_s = math.inf if problem.retry_s is None else problem.retry_s
-        self._blocked[name] = self._context.clock.monotonic() + wait_s
+        self._memory.waiting[name] = Waiting(problem.reason, problem.message)
+        self._rests.rest(name, problem.retry_s)
 
     def _release(self) -> None:
         """The act takes longer: what it did so far may be shown."""
@@ -386,46 +327,35 @@ class PodWorker:
             self.poke()
 
     async def _take_down(self) -> None:
-        self._grace_s = self._stop_grace_s()
+        grace_s = self._ending.stopping(self.pod)
         for container in self._seen.running():
             self._context.probes.stop_container(self.uid, container.id)
         try:
-            await self._remover.stop(self.pod, self._seen, self._ips(), self._grace_s)
+            await self._remover.stop(self.pod, self._seen, self._ips(), grace_s)
             self._seen = await self._observe()
             self._publish(ended=True)
             self._context.probes.forget(self.uid)
             await self._remover.free(self.pod)
         except (RuntimeFailure, OSError) as error:
             log.warning("pod %s does not stop: %s", key_of(self.pod), error)
-            self._retry()
+            self._rests.failed()
             return
-        self._failures = 0
-        self._mode = Mode.DONE
-
-    def _is_settled(self) -> bool:
-        """Whether all that is left is to be told that the API server has the pod no more."""
-        return not self._removed and (self._delete_sent or not is_deleting(self.pod))
+        self._rests.succeeded()
+        self._ending.taken_down()
 
     async def _settle_end(self) -> None:
         """Everything is down: let the API server forget the pod, then forget it here."""
         try:
-            if self._removed:
+            if self._ending.is_removed:
                 await self._remover.forget(self.pod)
                 await self._looking.close()
                 self._on_gone(self.uid)
             else:
                 await self._remover.delete(self.pod)
-                self._delete_sent = True
+                self._ending.is_delete_sent = True
         except (RuntimeFailure, OSError, ApiError) as error:
             log.warning("pod %s is not forgotten yet: %s", key_of(self.pod), error)
-            self._retry()
-
-    def _retry(self) -> None:
-        """The act failed: none is begun for a while, longer each time."""
-        delay_s = min(FIRST_RETRY_S * 2.0 ** min(self._failures, 10), LONGEST_RETRY_S)
-        self._failures += 1
-        self._blocked[EVERYTHING] = self._context.clock.monotonic() + delay_s
-        self._looking.within(delay_s)
+            self._rests.failed()
 
 
 def _shown(pod: Object) -> tuple[Any, ...]:
