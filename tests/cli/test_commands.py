@@ -84,7 +84,7 @@ def started(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     for name in ("KUBECONFIG", "SUDO_UID"):
         monkeypatch.delenv(name, raising=False)
     monkeypatch.setattr(os, "geteuid", lambda: 0)
-    monkeypatch.setattr("wherry.cli.up.find_problems", lambda config: [])
+    monkeypatch.setattr("wherry.cli.up.find_problems", lambda config, spelling: [])
 
     def fail(self: Lifecycle) -> None:
         raise StartFailed("the machine is on fire")

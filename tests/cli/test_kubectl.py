@@ -6,21 +6,23 @@ from pathlib import Path
 
 import pytest
 
+from tests.cli.conftest import wherry
 from wherry.cli.failures import Failure
 from wherry.cli.kubectl import find_kubectl, split_name
+from wherry.cluster.lifecycle import Lifecycle
 
 
 @pytest.mark.parametrize(
     ("given", "name", "rest"),
     [
-        (["get", "pods"], "", ["get", "pods"]),
+        (["get", "pods"], None, ["get", "pods"]),
         (["--name", "dev", "exec", "p", "--", "ls"], "dev", ["exec", "p", "--", "ls"]),
         (["--name=dev", "get"], "dev", ["get"]),
-        (["get", "--name", "x"], "", ["get", "--name", "x"]),
-        (["--name"], "", ["--name"]),
+        (["get", "--name", "x"], None, ["get", "--name", "x"]),
+        (["--name"], None, ["--name"]),
     ],
 )
-def test_only_a_leading_name_is_ours(given: list[str], name: str, rest: list[str]) -> None:
+def test_only_a_leading_name_is_ours(given: list[str], name: str | None, rest: list[str]) -> None:
     assert split_name(given) == (name, rest)
 
 
@@ -34,3 +36,13 @@ def test_the_variable_wins_and_nothing_found_is_told(tmp_path: Path, monkeypatch
     own.touch()
     monkeypatch.setenv("WHERRY_KUBECTL", str(own))
     assert find_kubectl() == str(own)
+
+
+def test_a_stopped_cluster_is_told_with_the_way_to_start_it(
+    stopped: Lifecycle, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("WHERRY_KUBECTL", "/bin/echo")
+    done = wherry("kubectl", "get", "pods")
+    assert done.returncode == 3
+    assert done.stderr == "wherry: cluster 'default' is stopped; start it with: wherry start\n"
+    assert wherry("kubectl", "config", "view").stdout == "config view\n", "which needs no server"

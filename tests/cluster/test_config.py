@@ -16,13 +16,14 @@ from wherry.cluster.config import (
     overlay,
     read_config_file,
 )
+from wherry.cluster.settings import FLAGS
 
 HEAD = "apiVersion: wherry.dev/v1alpha1\nkind: Cluster\n"
 
 
 def test_what_is_dumped_is_read_back(tmp_path: Path) -> None:
     plugins = {"disable_admission_plugins": "PodSecurity, ResourceQuota"}
-    config = overlay(index_defaults("dev", 3), plugins, "test")
+    config = overlay(index_defaults("dev", 3), plugins, FLAGS)
     assert config.disable_admission_plugins == ("PodSecurity", "ResourceQuota")
     path = tmp_path / "cluster.yaml"
     path.write_text(dump_config(config))
@@ -37,15 +38,15 @@ def test_what_is_dumped_is_read_back(tmp_path: Path) -> None:
         ("kind: Cluster", "apiVersion must be wherry.dev/v1alpha1, is None"),
         (HEAD + "port: 1", "unknown field 'port'; settings belong below spec"),
         (HEAD + "spec: {port: 1}", "unknown field spec.port; known: apiHost, apiPort"),
-        (HEAD + "spec: {apiPort: 99999}", "api_port: 99999 is not a port; use 1-65535"),
+        (HEAD + "spec: {apiPort: 99999}", "apiPort: 99999 is not a port; use 1-65535"),
         (HEAD + "spec: {podCIDR: 10.244.0.1/24}", "is not an IPv4 range"),
         (HEAD + "spec: {podCIDR: 10.244.0.0/30}", "too small"),
         (HEAD + "spec: {nodePorts: 5}", "write it as 30000-32767"),
-        (HEAD + "spec: {podCIDR: 10.96.0.0/24}", "overlaps service_cidr"),
-        (HEAD + "spec: {apiPort: 30001}", "api_port lies in node_ports"),
+        (HEAD + "spec: {podCIDR: 10.96.0.0/24}", "podCIDR 10.96.0.0/24 overlaps serviceCIDR 10.96.0.0/16"),
+        (HEAD + "spec: {apiPort: 30001}", "apiPort 30001 lies in nodePorts 30000-32767"),
         (
             HEAD + "spec: {runtimeConfig: {apps/v9: true}}",
-            "runtime_config: 'apps/v9' is not known; use api/all",
+            "runtimeConfig: 'apps/v9' is not known; use api/all",
         ),
         (HEAD + "spec: {runtimeConfig: {apps/v1beta1/pods: true}}", "'apps/v1beta1/pods' is not known"),
         (HEAD + "spec: {runtimeConfig: {apps/v1: false}}", "the cluster's own parts use apps/v1"),
@@ -58,11 +59,11 @@ def test_what_is_dumped_is_read_back(tmp_path: Path) -> None:
         ),
         (
             HEAD + "spec: {disableAdmissionPlugins: {a: b}}",
-            "disable_admission_plugins: {'a': 'b'} is no list",
+            "disableAdmissionPlugins: {'a': 'b'} is no list",
         ),
         (
             HEAD + "spec: {allowedUnsafeSysctls: [net.core.somaxconn, kernel.core_pattern]}",
-            "allowed_unsafe_sysctls: 'kernel.core_pattern' is set for the whole machine",
+            "allowedUnsafeSysctls: 'kernel.core_pattern' is set for the whole machine",
         ),
         (HEAD + "spec: {logLevel: loud}", "use one of DEBUG, INFO"),
         (HEAD + "metadata: {name: Bad_Name}", "is no cluster name"),
@@ -93,11 +94,11 @@ def machine(tmp_path: Path, *made: ClusterConfig) -> Machine:
 
 
 def resolve(on: Machine, name: str, *, environ: dict[str, str] | None = None, **flags: Any) -> ClusterConfig:
-    return effective_config(on, name, config_file=None, environ=environ or {}, flags=flags)
+    return effective_config(on, name, environ=environ or {}, flags=flags).config
 
 
 def test_flags_win_over_environment_over_stored(tmp_path: Path) -> None:
-    on = machine(tmp_path, overlay(ClusterConfig(), {"api_port": 7000, "log_level": "ERROR"}, "test"))
+    on = machine(tmp_path, overlay(ClusterConfig(), {"api_port": 7000, "log_level": "ERROR"}, FLAGS))
     environ = {"WHERRY_API_PORT": "7001", "WHERRY_KUBELET_PORT": "7002"}
     config = resolve(on, "default", environ=environ, api_port=7003)
     assert (config.api_port, config.kubelet_port, config.log_level) == (7003, 7002, "ERROR")
@@ -116,7 +117,7 @@ def test_a_second_cluster_collides_with_nothing(tmp_path: Path) -> None:
 def test_ranges_of_an_existing_cluster_do_not_move(tmp_path: Path) -> None:
     on = machine(tmp_path, ClusterConfig())
     with pytest.raises(
-        ConfigError, match=r"pod_cidr of the existing cluster .* wherry delete --name default"
+        ConfigError, match=r"--pod-cidr '10.9.0.0/24': cluster 'default' was made with .* cannot change"
     ):
         resolve(on, "default", pod_cidr="10.9.0.0/24")
 

@@ -9,7 +9,8 @@ import pytest
 
 from wherry.apiserver.admission.catalog import OFF_BY_DEFAULT, plugin_names
 from wherry.cli import failures
-from wherry.cluster.config import ClusterConfig, config_fields, environment_variable, read_config_file
+from wherry.cluster.config import ClusterConfig, config_fields, read_config_file
+from wherry.cluster.settings import environment_variable
 
 PAGE = (Path(__file__).parents[2] / "docs" / "cli.md").read_text()
 

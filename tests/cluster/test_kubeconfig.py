@@ -56,7 +56,7 @@ def test_taking_out_is_the_inverse() -> None:
 
 
 def test_written_file_is_private_and_keeps_its_mode(tmp_path: Path) -> None:
-    path = tmp_path / "new" / "config"
+    path = tmp_path / "config"
     write(path, render(OURS))
     assert path.stat().st_mode & 0o777 == 0o600
     path.chmod(0o640)
@@ -83,6 +83,20 @@ def test_only_what_lies_in_their_home_is_used_with_their_rights(tmp_path: Path) 
     assert user_kubeconfig({}, caller).caller == caller
     assert user_kubeconfig({"KUBECONFIG": f"{tmp_path}/mine"}, caller).caller == caller
     assert user_kubeconfig({"KUBECONFIG": "/etc/cluster"}, caller).caller.ids is None
+
+
+def test_only_dot_kube_at_home_is_ever_made(tmp_path: Path) -> None:
+    home = tmp_path / "home"
+    home.mkdir()
+    theirs = user_kubeconfig({}, Caller(home))
+    theirs.check_place()
+    theirs.write(render(OURS))
+    assert theirs.has_context(OURS.context)
+    assert not theirs.has_context("other")
+    mistyped = user_kubeconfig({"KUBECONFIG": str(tmp_path / "typo" / "config")}, Caller(home))
+    with pytest.raises(KubeconfigError, match=r"typo/config: there is no directory .*typo; make it"):
+        mistyped.write(render(OURS))
+    assert not (tmp_path / "typo").exists()
 
 
 @pytest.mark.parametrize(

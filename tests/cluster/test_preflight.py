@@ -9,12 +9,14 @@ from pathlib import Path
 
 import pytest
 
+from wherry.cluster.advice import as_root
 from wherry.cluster.config import ClusterConfig, overlay
 from wherry.cluster.preflight import find_problems, overlapping_route
+from wherry.cluster.settings import FLAGS
 
 
 @pytest.fixture
-def as_root(monkeypatch: pytest.MonkeyPatch) -> None:
+def root(monkeypatch: pytest.MonkeyPatch) -> None:
     """Look for what is only looked for as root, whoever runs the tests."""
     monkeypatch.setattr(os, "geteuid", lambda: 0)
 
@@ -23,10 +25,10 @@ def test_without_root_nothing_else_is_looked_at(monkeypatch: pytest.MonkeyPatch)
     monkeypatch.setattr(os, "geteuid", lambda: 1000)
     (problem,) = find_problems(ClusterConfig())
     assert problem.kind == "permission"
-    assert "run it again with sudo" in problem.message
+    assert problem.message.endswith(f"run it again {as_root()}")
 
 
-@pytest.mark.usefixtures("as_root")
+@pytest.mark.usefixtures("root")
 def test_a_missing_program_names_its_package(tmp_path: Path) -> None:
     problems = find_problems(ClusterConfig(), search_path=str(tmp_path))
     (missing,) = [problem for problem in problems if problem.kind == "program"]
@@ -34,14 +36,14 @@ def test_a_missing_program_names_its_package(tmp_path: Path) -> None:
     assert "apt-get install -y conntrack containerd" in missing.message
 
 
-@pytest.mark.usefixtures("as_root")
+@pytest.mark.usefixtures("root")
 def test_a_port_in_use_names_the_flag() -> None:
     with socket.socket() as taken:
         taken.bind(("127.0.0.1", 0))
         taken.listen()
         port = taken.getsockname()[1]
         # Node ports far from what the kernel gives out, so that the port is in use and nothing else.
-        problems = find_problems(overlay(ClusterConfig(node_ports=(1024, 1024)), {"api_port": port}, "test"))
+        problems = find_problems(overlay(ClusterConfig(node_ports=(1024, 1024)), {"api_port": port}, FLAGS))
     messages = [problem.message for problem in problems if "--api-port" in problem.message]
     assert messages == [
         f"the API server cannot listen on 127.0.0.1:{port}: the port is in use; choose with --api-port"

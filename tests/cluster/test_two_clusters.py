@@ -19,6 +19,7 @@ from wherry.cluster.assembly import ControlPlane
 from wherry.cluster.config import ClusterConfig, index_defaults, overlay
 from wherry.cluster.identities import ensure_identities
 from wherry.cluster.paths import ClusterPaths
+from wherry.cluster.settings import FLAGS
 from wherry.kit.clock import SystemClock
 from wherry.objects.meta import Object
 from wherry.store.memory import MemoryStore
@@ -62,7 +63,7 @@ async def control_plane(config: ClusterConfig, directory: Path) -> AsyncIterator
 async def test_what_happens_in_one_does_not_happen_in_the_other(tmp_path: Path) -> None:
     def config(index: int) -> ClusterConfig:
         base = index_defaults(f"c{index}", index)
-        return overlay(base, {"node_name": f"n{index}", "api_port": 26400 + index}, "test")
+        return overlay(base, {"node_name": f"n{index}", "api_port": 26400 + index}, FLAGS)
 
     async with AsyncExitStack() as stack:
         one = await stack.enter_async_context(control_plane(config(1), tmp_path))

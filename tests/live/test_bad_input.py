@@ -12,6 +12,7 @@ from typing import Any
 import pytest
 
 from tests.live.cluster import BUSYBOX, WHERRY, LiveCluster
+from wherry.cluster.advice import as_root
 
 
 def pod(**changes: Any) -> str:
@@ -99,14 +100,15 @@ def test_without_root(tmp_path: Path) -> None:
         text=True,
     )
     assert done.returncode == 77, done.stderr
-    assert done.stderr.strip().endswith("run it again with sudo")
+    assert done.stderr.strip().endswith(f"run it again {as_root()}")
 
 
 @pytest.mark.parametrize(
     ("arguments", "code", "complaint"),
     [
         (("status", "--name", "absent"), 3, "there is no cluster 'absent'"),
-        (("up", "--name", "Bad_Name"), 78, "is no cluster name"),
+        (("up", "--name", "Bad_Name"), 78, "--name: 'Bad_Name' is no cluster name"),
+        (("up", "--wait", "0"), 2, "use a number of seconds above 0"),
         (("up", "--config", "/does/not/exist"), 78, "no such file; check --config"),
         (("status", "-o", "xml"), 2, "not a format; use text or json"),
         (("image", "load", "/does/not/exist.tar"), 1, "/does/not/exist.tar"),

@@ -98,7 +98,7 @@ def test_logs_are_printed_and_followed(cluster: LiveCluster) -> None:
         agent = cluster.pid("agent")
         os.kill(agent, signal.SIGKILL)
         assert following.stdout is not None
-        assert f"W supervisor: agent (pid {agent}) ended: " in following.stdout.readline()
+        assert f"W wherry.cluster.supervisor: agent (pid {agent}) ended: " in following.stdout.readline()
     cluster.kubectl("wait", "node/live", "--for=condition=Ready", "--timeout=30s")
 
 

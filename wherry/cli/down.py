@@ -3,23 +3,28 @@
 from __future__ import annotations
 
 import os
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
-from wherry.cli.failures import NOT_PERMITTED, Failure
-from wherry.cli.options import DataDir, Name, machine, select, select_existing
-from wherry.cli.terminal import Steps, complain, say
+from wherry.cli.failures import NOT_PERMITTED, USAGE, Failure
+from wherry.cli.options import DataDir, Name, asked, look_for, machine, select_existing
+from wherry.cli.terminal import Steps, complain, say, tell
+from wherry.cluster.advice import as_root
 from wherry.cluster.caller import find_caller
 from wherry.cluster.kubeconfig import KubeconfigError, user_kubeconfig
 from wherry.cluster.lifecycle import Lifecycle
 
-Every = Annotated[bool, typer.Option("--all", help="Every cluster of this machine.")]
+Every = Annotated[
+    bool, typer.Option("--all", help="Every cluster of this machine, whoever made it; not with --name.")
+]
+Yes = Annotated[bool, typer.Option("--yes", "-y", help="Do not ask.")]
 
 
-def stop(name: Name = "default", data_dir: DataDir = None) -> None:
+def stop(name: Name = None, data_dir: DataDir = None) -> None:
     """Stop the cluster's processes; its pods go on running.
 
     Example:
@@ -30,15 +35,20 @@ def stop(name: Name = "default", data_dir: DataDir = None) -> None:
     lifecycle = select_existing(name, data_dir)
     with Steps().step(f"Stopping {lifecycle.config.context}"):
         lifecycle.stop()
-    say(f"Cluster {name} is stopped; its pods still run. Start it again with: wherry start --name {name}")
+    called = lifecycle.config.name
+    say(f"Cluster {called} is stopped; its pods still run. Start it again with: {lifecycle.command('start')}")
 
 
-def down(name: Name = "default", data_dir: DataDir = None, every: Every = False) -> None:
-    """Stop everything: no process, container, mount, interface or rule stays. Data is kept.
+def down(name: Name = None, data_dir: DataDir = None, every: Every = False) -> None:
+    """End everything, pods too; the data is kept.
 
-    Example:
+    No process, container, mount, interface or rule stays. --all ends every cluster of the machine.
+
+    Examples:
 
       wherry down
+
+      wherry down --all
     """
     _require_root()
     for lifecycle in _chosen(name, data_dir, every):
@@ -47,19 +57,36 @@ def down(name: Name = "default", data_dir: DataDir = None, every: Every = False)
         say(f"Cluster {lifecycle.config.name} is down; its data stays in {lifecycle.paths.data}.")
 
 
-def delete(name: Name = "default", data_dir: DataDir = None, every: Every = False) -> None:
-    """Take the cluster down and delete its data and its kubeconfig context.
+def delete(name: Name = None, data_dir: DataDir = None, every: Every = False, yes: Yes = False) -> None:
+    """End everything and delete the data.
 
-    Example:
+    The cluster is taken down, and its data and its kubeconfig context are deleted. --all deletes every
+    cluster of the machine. On a terminal it asks first.
+
+    Examples:
 
       wherry delete --name dev
+
+      wherry delete --all --yes
     """
     _require_root()
-    for lifecycle in _chosen(name, data_dir, every):
+    chosen = list(_chosen(name, data_dir, every))
+    for lifecycle in chosen:
+        tell(f"To be deleted: cluster {lifecycle.config.name} with all its data in {lifecycle.paths.data}")
+    if chosen and not yes and sys.stdin is not None and sys.stdin.isatty():
+        _ask("Delete it?" if len(chosen) == 1 else f"Delete all {len(chosen)}?")
+    for lifecycle in chosen:
         with Steps().step(f"Deleting {lifecycle.config.context}"):
             lifecycle.delete()
         _forget_context(lifecycle)
         say(f"Cluster {lifecycle.config.name} is deleted.")
+
+
+def _ask(question: str) -> None:
+    """Raises Failure unless somebody says yes."""
+    tell(f"{question} [y/N] ", end="")
+    if sys.stdin.readline().strip().lower() not in ("y", "yes"):
+        raise Failure("nothing was deleted; --yes deletes without asking")
 
 
 def _forget_context(lifecycle: Lifecycle) -> None:
@@ -71,16 +98,28 @@ def _forget_context(lifecycle: Lifecycle) -> None:
         complain(f"context {lifecycle.config.context} was not taken out of the kubeconfig: {error}")
 
 
-def _chosen(name: str, data_dir: Path | None, every: bool) -> Iterator[Lifecycle]:
-    """The clusters to end; one that was never made is told and passed over."""
-    for each in machine().names() if every else [name]:
-        lifecycle = select(each, None if every else data_dir)
+def _chosen(name: str | None, data_dir: Path | None, every: bool) -> Iterator[Lifecycle]:
+    """The clusters to end; one that was never made is told and passed over. Raises Failure."""
+    if every and (name is not None or data_dir is not None):
+        given = "--name" if name is not None else "--data-dir (WHERRY_DATA_DIR)"
+        raise Failure(f"--all means every cluster, {given} only one; leave one of them out", USAGE)
+    if every and not machine().names():
+        say("There are no clusters; nothing to do.")
+    failures = []
+    for each in machine().names() if every else [asked(name).name]:
+        try:
+            lifecycle = look_for(each, data_dir)
+        except Failure as failure:  # one that cannot be read keeps no other from its end
+            failures.append(failure)
+            continue
         if lifecycle.exists() or lifecycle.is_running():
             yield lifecycle
         else:
             say(f"There is no cluster {each}; nothing to do.")
+    if failures:
+        raise failures[0]
 
 
 def _require_root() -> None:
     if os.geteuid() != 0:
-        raise Failure("a cluster is ended by root: run it again with sudo", NOT_PERMITTED)
+        raise Failure(f"a cluster is ended by root: run it again {as_root()}", NOT_PERMITTED)

@@ -16,8 +16,19 @@ from wherry.cli.terminal import Steps, print_json, say
 if TYPE_CHECKING:
     from wherry.images.load import ImageStore
 
+HELP = """Make, load and list container images, without a registry.
+
+Examples:
+
+  wherry image pack busybox-static --name docker.io/library/busybox:1.35 --output busybox.tar
+
+  wherry image load busybox.tar
+
+  wherry image list
+"""
 image = typer.Typer(
-    help="Make, load and list container images, without a registry.",
+    help=HELP,
+    context_settings={"help_option_names": ["-h", "--help"]},
     no_args_is_help=True,
     rich_markup_mode=None,
 )
@@ -28,7 +39,7 @@ def load(
     archives: Annotated[
         list[Path], typer.Argument(help="OCI layouts or `docker save` archives, compressed or not.")
     ],
-    name: Name = "default",
+    name: Name = None,
     data_dir: DataDir = None,
 ) -> None:
     """Load image archives into the cluster's node.
@@ -39,6 +50,11 @@ def load(
     """
     from wherry.images.load import ImportFailed, NotAnImage, load_image
 
+    for archive in archives:
+        if not archive.is_file():
+            raise Failure(
+                f"{archive}: no such file; give an archive such as `wherry image pack` writes", FAILED
+            )
     store = _store(name, data_dir)
     # Half of what is free: containerd keeps the layers as they came, and unpacked.
     room = disk_usage(select_existing(name, data_dir).paths.containerd).free // 2
@@ -53,7 +69,7 @@ def load(
 
 
 @image.command("list")
-def list_(name: Name = "default", data_dir: DataDir = None, output: Output = "text") -> None:
+def list_(name: Name = None, data_dir: DataDir = None, output: Output = "text") -> None:
     """List the images on the cluster's node.
 
     Example:
@@ -80,7 +96,11 @@ def pack(
         list[str] | None, typer.Argument(help="Debian packages whose files the image gets.")
     ] = None,
     name: Annotated[str, typer.Option("--name", help="The image's name, such as example.com/app:1.")] = "",
-    output: Annotated[Path, typer.Option("--output", "-o", help="The archive to write.")] = Path("image.tar"),
+    output: Annotated[
+        Path | None,
+        typer.Option("--output", "-o", help="The archive to write; APP.tar for example.com/APP:1."),
+    ] = None,
+    force: Annotated[bool, typer.Option("--force", help="Replace an archive that is there.")] = False,
     file: Annotated[
         list[str] | None, typer.Option("--file", "-f", help="SOURCE:TARGET, a file or directory to add.")
     ] = None,
@@ -91,7 +111,9 @@ def pack(
     workdir: Annotated[str, typer.Option(help="Working directory.")] = "",
     port: Annotated[list[str] | None, typer.Option(help="A port such as 80/tcp; repeat.")] = None,
 ) -> None:
-    """Make an image from files and Debian packages, with the libraries they need.
+    """Make an image from files and Debian packages.
+
+    Packages bring the libraries they need along.
 
     Examples:
 
@@ -103,10 +125,15 @@ def pack(
 
     if not name:
         raise Failure("an image needs a name; give --name, for example --name example.com/app:1", USAGE)
+    if not packages and not file:
+        raise Failure("there is nothing to pack; give Debian packages, or --file SOURCE:/TARGET", USAGE)
+    archive = output or Path(f"{name.rpartition('/')[2].partition(':')[0].partition('@')[0]}.tar")
+    if archive.exists() and not force:
+        raise Failure(f"{archive} is there already; give another --output, or --force to replace it")
     try:
         with Steps().step(f"Packing {name}"):
             pack_image(
-                output,
+                archive,
                 name,
                 packages=packages or [],
                 files=[_split_file(item) for item in file or []],
@@ -119,7 +146,7 @@ def pack(
             )
     except PackFailed as error:
         raise Failure(str(error), FAILED) from None
-    say(str(output))
+    say(str(archive))
 
 
 def _split_file(item: str) -> tuple[Path, str]:
@@ -129,7 +156,7 @@ def _split_file(item: str) -> tuple[Path, str]:
     return Path(source), target
 
 
-def _store(name: str, data_dir: Path | None) -> ImageStore:
+def _store(name: str | None, data_dir: Path | None) -> ImageStore:
     """The image store of a running node. Raises Failure when it does not run."""
     from wherry.cluster.node import node_of
     from wherry.kit.clock import SystemClock
@@ -138,8 +165,9 @@ def _store(name: str, data_dir: Path | None) -> ImageStore:
     lifecycle = select_existing(name, data_dir)
     node = node_of(lifecycle.config, lifecycle.paths)
     if not node.containerd.socket.exists():
+        called = lifecycle.config.name
         raise Failure(
-            f"cluster {name!r} does not run; start it with: wherry start --name {name}", NOT_RUNNING
+            f"cluster {called!r} is stopped; start it with: {lifecycle.command('start')}", NOT_RUNNING
         )
     try:
         facts = read_facts(lifecycle.paths.containerd)

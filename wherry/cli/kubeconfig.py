@@ -15,7 +15,7 @@ from wherry.cluster.kubeconfig import KubeconfigError, user_kubeconfig
 
 
 def kubeconfig(
-    name: Name = "default",
+    name: Name = None,
     data_dir: DataDir = None,
     merge: Annotated[bool, typer.Option("--merge", help="Merge it into the user's kubeconfig.")] = False,
 ) -> None:

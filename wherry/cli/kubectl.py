@@ -10,17 +10,30 @@ from typing import NoReturn
 
 import typer
 
-from wherry.cli.failures import MISSING_PROGRAM, Failure
-from wherry.cli.options import select_existing
+from wherry.cli.failures import MISSING_PROGRAM, NOT_PERMITTED, NOT_RUNNING, Failure
+from wherry.cli.options import asked, look_for, machine, require_existing
+from wherry.cli.terminal import say
+from wherry.cluster.advice import as_root, command
+from wherry.cluster.caller import find_caller
 from wherry.cluster.config import ClusterConfig
+from wherry.cluster.kubeconfig import user_kubeconfig
 
 FETCHED = Path("wherry") / "tools" / "kubectl"
 
 
-def kubectl(context: typer.Context) -> None:
-    """Run kubectl against the cluster; give --name first for another than the default one.
+WITHOUT_SERVER = ("completion", "config", "help", "kuberc", "kustomize", "options", "plugin", "version")
+"""Commands of kubectl that do without a server."""
+ABOUT_NAME = """\
+wherry kubectl [--name NAME] ... runs a real kubectl against a Wherry cluster: `default` (or $WHERRY_NAME)
+unless --name is the very first option. Everything after it is kubectl's own.
+"""
 
-    Uses $WHERRY_KUBECTL, else the kubectl that `make tools` fetched, else the one on PATH.
+
+def kubectl(context: typer.Context) -> None:
+    """Run a real kubectl against the cluster.
+
+    --name, given first, chooses another cluster than the default one. The kubectl is the one that
+    $WHERRY_KUBECTL names, else the one that `make tools` fetched, else the one on PATH.
 
     Examples:
 
@@ -33,23 +46,52 @@ def kubectl(context: typer.Context) -> None:
 
 def become_kubectl(arguments: Sequence[str]) -> NoReturn:
     """Exchange this process for kubectl with `arguments`. Raises Failure when that cannot be."""
-    name, arguments = split_name(list(arguments))
-    name = name or os.environ.get("WHERRY_NAME") or "default"
+    name, rest = split_name(list(arguments))
+    program = find_kubectl()
     environment = dict(os.environ)
+    if not rest or rest[0] in ("-h", "--help"):
+        say(ABOUT_NAME)
+    else:
+        rest = _pointed_at(asked(name).name, rest, environment)
+    os.execve(program, ["kubectl", *rest], environment)  # noqa: S606 - becomes kubectl, no shell
+
+
+def _pointed_at(name: str, arguments: list[str], environment: dict[str, str]) -> list[str]:
+    """kubectl's arguments for the cluster `name`; `environment` is changed with them.
+
+    Raises Failure when the cluster cannot be reached.
+    """
     try:
-        environment["KUBECONFIG"] = str(select_existing(name).paths.admin_kubeconfig)
-    except PermissionError:  # not root: what `sudo wherry up` left in the user's own kubeconfig
-        arguments = ["--context", ClusterConfig(name=name).context, *arguments]
-    os.execve(find_kubectl(), ["kubectl", *arguments], environment)  # noqa: S606 - becomes kubectl, no shell
+        lifecycle = look_for(name)
+    except Failure as failure:
+        if failure.code != NOT_PERMITTED:
+            raise
+        # Not root: what `sudo wherry up` left in the user's own kubeconfig has to do.
+        context = ClusterConfig(name=name).context
+        if not user_kubeconfig(environment, find_caller(environment)).has_context(context):
+            merge = command("kubeconfig --merge", name)
+            raise Failure(
+                f"cluster {name!r} is {machine().owner(name)}'s, and your kubeconfig has no context "
+                f"{context}; run {as_root()}: {merge}",
+                NOT_PERMITTED,
+            ) from None
+        return ["--context", context, *arguments]
+    require_existing(lifecycle)
+    if arguments[0] not in WITHOUT_SERVER and not lifecycle.is_running():
+        raise Failure(
+            f"cluster {name!r} is stopped; start it with: {lifecycle.command('start')}", NOT_RUNNING
+        )
+    environment["KUBECONFIG"] = str(lifecycle.paths.admin_kubeconfig)
+    return arguments
 
 
-def split_name(arguments: list[str]) -> tuple[str, list[str]]:
+def split_name(arguments: list[str]) -> tuple[str | None, list[str]]:
     """Take our own leading `--name X` (or `--name=X`) off kubectl's arguments."""
     if arguments[:1] == ["--name"] and len(arguments) > 1:
         return arguments[1], arguments[2:]
     if arguments and arguments[0].startswith("--name="):
         return arguments[0].removeprefix("--name="), arguments[1:]
-    return "", arguments
+    return None, arguments
 
 
 def find_kubectl() -> str:
@@ -58,4 +100,4 @@ def find_kubectl() -> str:
     for candidate in (os.environ.get("WHERRY_KUBECTL"), cache / FETCHED, shutil.which("kubectl")):
         if candidate and Path(candidate).exists():
             return str(candidate)
-    raise Failure("no kubectl found; run: make tools (or set WHERRY_KUBECTL)", MISSING_PROGRAM)
+    raise Failure("no kubectl found; install one, run `make tools`, or set WHERRY_KUBECTL", MISSING_PROGRAM)

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from typing import Any
-
-from wherry.cli.options import Output, check_output, machine, select
+from wherry.cli.failures import NOT_PERMITTED, Failure
+from wherry.cli.options import Output, check_output, look_for, machine
 from wherry.cli.status import describe
 from wherry.cli.terminal import print_json, say
 
@@ -21,7 +20,7 @@ def list_(output: Output = "text") -> None:
       wherry list -o json
     """
     as_json = check_output(output)
-    clusters = [_summary(describe(select(name))) for name in machine().names()]
+    clusters = [_summary(name) for name in machine().names()]
     if as_json:
         print_json(clusters)
         return
@@ -34,6 +33,13 @@ def list_(output: Output = "text") -> None:
         say("  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip())
 
 
-def _summary(facts: dict[str, Any]) -> dict[str, str]:
+def _summary(name: str) -> dict[str, str]:
+    """One cluster in a few words; one that cannot be looked into keeps no other from being listed."""
+    try:
+        facts = describe(look_for(name))
+    except Failure as failure:
+        what = "not readable" if failure.code == NOT_PERMITTED else "broken settings"
+        state = f"{what} ({machine().owner(name)}'s)" if failure.code == NOT_PERMITTED else what
+        return {"name": name, "state": state, "server": "-", "dataDir": str(machine().paths(name).data)}
     state = "ready" if facts["ready"] else "not ready" if facts["running"] else "stopped"
     return {**{key: facts[key] for key in COLUMNS if key != "state"}, "state": state}

@@ -8,19 +8,26 @@ from typing import Annotated
 import typer
 
 from wherry.cli.failures import USAGE, Failure
-from wherry.cli.options import DataDir, Name, select_existing
+from wherry.cli.options import DataDir, Name, one_that_begins, select_existing
 
 SOURCES = ("server", "agent", "supervisor", "containerd")
 
 
 def logs(
-    component: Annotated[str, typer.Argument(help="server, agent, supervisor or containerd.")] = "server",
-    name: Name = "default",
+    component: Annotated[
+        str,
+        typer.Argument(
+            help="server, agent, supervisor or containerd.", autocompletion=one_that_begins(SOURCES)
+        ),
+    ] = "server",
+    name: Name = None,
     data_dir: DataDir = None,
     follow: Annotated[bool, typer.Option("--follow", "-f", help="Go on as more is written.")] = False,
     lines: Annotated[int, typer.Option("--lines", "-n", help="How many of the last lines.")] = 100,
 ) -> None:
-    """Print the log of one of the cluster's processes (pods: wherry kubectl logs).
+    """Print the log of one of the cluster's processes.
+
+    Logs of pods: wherry kubectl logs.
 
     Examples:
 

@@ -6,12 +6,14 @@ a bug. Each command's module is small, what it does lies in `wherry.cluster`.
 
 from __future__ import annotations
 
+import os
 import sys
 
 import typer
 
+from wherry.cli.completion import completion, is_completion
 from wherry.cli.down import delete, down, stop
-from wherry.cli.failures import FAILED, Failure
+from wherry.cli.failures import FAILED, INTERRUPTED, NOT_PERMITTED, Failure
 from wherry.cli.image import image
 from wherry.cli.kubeconfig import kubeconfig
 from wherry.cli.kubectl import become_kubectl, kubectl
@@ -20,22 +22,25 @@ from wherry.cli.logs import logs
 from wherry.cli.processes import agent, server
 from wherry.cli.start import start
 from wherry.cli.status import status
-from wherry.cli.terminal import complain
+from wherry.cli.terminal import complain, open_what_is_closed, results_written
 from wherry.cli.testing import envtest_assets, serve_tests
 from wherry.cli.up import up
 from wherry.cli.version import version, wherry_
+from wherry.cluster.advice import as_root
 from wherry.cluster.lifecycle import EndFailed
+from wherry.cluster.settings import unknown_variables
 
+HELP = {"help_option_names": ["-h", "--help"]}
 app = typer.Typer(
     name="wherry",
-    help="Kubernetes, whole, in Python: a real cluster on this machine.",
+    context_settings=HELP,
     no_args_is_help=True,
     add_completion=False,
     rich_markup_mode=None,
     pretty_exceptions_enable=False,
 )
 app.callback()(wherry_)
-for command in (up, down, stop, start, status, delete, kubeconfig, logs, server, agent, version):
+for command in (up, status, stop, start, down, delete, kubeconfig, logs, completion, version, server, agent):
     app.command()(command)
 app.command("list")(list_)
 app.command("test-server")(serve_tests)
@@ -50,29 +55,12 @@ app.command(
 app.add_typer(image, name="image")
 
 
-@app.command()
-def completion(shell: str = typer.Argument(help="bash, zsh or fish.")) -> None:
-    """Print a completion script.
-
-    Example:
-
-      source <(wherry completion bash)
-    """
-    from typer._completion_shared import get_completion_script
-
-    if shell not in ("bash", "zsh", "fish"):
-        raise Failure(f"no completion for {shell!r}; use bash, zsh or fish", 2)
-    sys.stdout.write(
-        get_completion_script(prog_name="wherry", complete_var="_WHERRY_COMPLETE", shell=shell) + "\n"
-    )
-
-
 def main() -> None:
     """Run the command line; ends the process with a documented exit code."""
+    open_what_is_closed()
     try:
-        if sys.argv[1:2] == ["kubectl"] and sys.argv[2:3] != ["--wherry-help"]:
-            become_kubectl(sys.argv[2:])  # past click, which would take the "--" of `exec POD -- ls`
-        app()
+        with results_written():
+            _run()
     except Failure as failure:
         complain(str(failure))
         sys.exit(failure.code)
@@ -81,10 +69,24 @@ def main() -> None:
         sys.exit(FAILED)
     except KeyboardInterrupt:
         complain("interrupted")
-        sys.exit(130)
+        sys.exit(INTERRUPTED)
     except PermissionError as error:
-        complain(f"{error.filename}: permission denied; run it again with sudo")
-        sys.exit(77)
+        complain(f"{error.filename}: permission denied; run it again {as_root()}")
+        sys.exit(NOT_PERMITTED)
+    except OSError as error:
+        where = f"{error.filename}: " if error.filename else ""
+        complain(f"{where}{error.strerror or error}")
+        sys.exit(FAILED)
+
+
+def _run() -> None:
+    if not is_completion():
+        for name, near in unknown_variables(os.environ).items():
+            hint = f"; did you mean {near}?" if near else "; docs/cli.md lists those there are"
+            complain(f"warning: {name} is set, but there is no such variable{hint}")
+    if sys.argv[1:2] == ["kubectl"] and sys.argv[2:3] != ["--wherry-help"]:
+        become_kubectl(sys.argv[2:])  # past click, which would take the "--" of `exec POD -- ls`
+    app(prog_name="wherry")
 
 
 if __name__ == "__main__":

@@ -1,24 +1,55 @@
 """The options several commands share, declared once, and what they select.
 
-`Selection` is the answer to "which cluster": its name, where its data lies, its settings after
-defaults, file, environment and flags were laid over each other.
+The name of the cluster comes from `--name`, else WHERRY_NAME, else the file given with `--config`. Only
+commands that start something lay settings over what a cluster was made with (`select`); all others take the
+cluster as it is (`select_existing`), so that no variable can make them speak of ports nobody listens on.
 """
 
 from __future__ import annotations
 
+import math
 import os
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
 from pathlib import Path
 from typing import Annotated, Any
 
 import typer
 
-from wherry.cli.failures import BAD_SETTING, NOT_RUNNING, Failure
-from wherry.cluster.clusters import Machine, effective_config
-from wherry.cluster.config import ClusterConfig, ConfigError, overlay
+from wherry.cli.failures import BAD_SETTING, NOT_PERMITTED, NOT_RUNNING, Failure
+from wherry.cluster.advice import as_root, command
+from wherry.cluster.clusters import Asked, Machine, asked_name, effective_config
+from wherry.cluster.config import ClusterConfig, ConfigError
 from wherry.cluster.lifecycle import Lifecycle, open_lifecycle
 from wherry.cluster.paths import DATA_ROOT, RUN_ROOT
 
-Name = Annotated[str, typer.Option("--name", envvar="WHERRY_NAME", help="The cluster.", show_envvar=True)]
+
+def _check_wait(seconds: float) -> float:
+    if not (math.isfinite(seconds) and seconds > 0):
+        raise typer.BadParameter(f"{seconds:g} is no time to wait; use a number of seconds above 0")
+    return seconds
+
+
+def one_that_begins(choices: Sequence[str]) -> Callable[[str], list[str]]:
+    """For completion: those of `choices` that begin as what was typed."""
+    return lambda incomplete: [choice for choice in choices if choice.startswith(incomplete)]
+
+
+def _cluster_names(incomplete: str) -> list[str]:
+    """For completion: nobody wants to hear of errors while they type."""
+    with suppress(OSError):
+        return [name for name in machine().names() if name.startswith(incomplete)]
+    return []
+
+
+Name = Annotated[
+    str | None,
+    typer.Option(
+        "--name",
+        help="The cluster; $WHERRY_NAME, else default, if not given.",
+        autocompletion=_cluster_names,
+    ),
+]
 DataDir = Annotated[
     Path | None,
     typer.Option(
@@ -34,6 +65,7 @@ RuntimeConfig = Annotated[
     typer.Option(help="API versions to turn off and on, such as api/beta=false,apps/v1beta1=true."),
 ]
 Output = Annotated[str, typer.Option("--output", "-o", help="text or json.")]
+Wait = Annotated[float, typer.Option(help="Seconds to wait for the node to be Ready.", callback=_check_wait)]
 
 
 def machine() -> Machine:
@@ -44,33 +76,69 @@ def machine() -> Machine:
     )
 
 
+def asked(name: str | None) -> Asked:
+    """Which cluster is meant by `--name` and WHERRY_NAME. Raises Failure for what is no name."""
+    try:
+        return asked_name(name, os.environ)
+    except ConfigError as error:
+        raise Failure(str(error), BAD_SETTING) from None
+
+
 def select(
-    name: str,
+    name: str | None,
     data_dir: Path | None = None,
     config_file: Path | None = None,
-    flags: dict[str, Any] | None = None,
+    flags: Mapping[str, Any] | None = None,
 ) -> Lifecycle:
-    """The cluster the options mean, existing or to be made. Raises Failure for bad settings."""
+    """The cluster the options mean, existing or to be made, with the settings they give it.
+
+    Raises Failure for bad settings.
+    """
+    data_dir = data_dir.resolve() if data_dir else None
     try:
-        checked = overlay(ClusterConfig(), {"name": name}, "--name").name
-        config = effective_config(
-            machine(), checked, config_file=config_file, environ=os.environ, flags=flags or {}
+        wanted = effective_config(
+            machine(), name, data_dir=data_dir, config_file=config_file, environ=os.environ, flags=flags or {}
         )
     except ConfigError as error:
         raise Failure(str(error), BAD_SETTING) from None
-    return open_lifecycle(machine(), config, data_dir.resolve() if data_dir else None)
+    return open_lifecycle(machine(), wanted.config, data_dir, wanted.spelling)
 
 
-def select_existing(
-    name: str, data_dir: Path | None = None, flags: dict[str, Any] | None = None
-) -> Lifecycle:
-    """Like `select`, but the cluster must have been made. Raises Failure if not."""
-    lifecycle = select(name, data_dir, flags=flags)
-    if not lifecycle.exists():
-        known = ", ".join(machine().names())
-        hint = f"there are: {known}" if known else "make one with: wherry up"
-        raise Failure(f"there is no cluster {name!r}; {hint}", NOT_RUNNING)
+def select_existing(name: str | None, data_dir: Path | None = None) -> Lifecycle:
+    """The cluster the options mean as it was made. Raises Failure if there is none."""
+    lifecycle = look_for(asked(name).name, data_dir)
+    require_existing(lifecycle)
     return lifecycle
+
+
+def look_for(name: str, data_dir: Path | None = None) -> Lifecycle:
+    """The cluster `name` as it was made; with the defaults if it was not.
+
+    Raises Failure for one that is somebody else's, or whose configuration cannot be read.
+    """
+    data_dir = data_dir.resolve() if data_dir else None
+    try:
+        config = machine().load(name, data_dir)
+    except PermissionError:
+        owner = machine().owner(name)
+        raise Failure(f"cluster {name!r} is {owner}'s; run it again {as_root()}", NOT_PERMITTED) from None
+    except ConfigError as error:
+        raise Failure(str(error), BAD_SETTING) from None
+    if config is not None and config.name != name:
+        raise Failure(f"{data_dir} belongs to cluster {config.name!r}, not to {name!r}", BAD_SETTING)
+    return open_lifecycle(machine(), config or ClusterConfig(name=name), data_dir)
+
+
+def require_existing(lifecycle: Lifecycle) -> None:
+    """Raises Failure unless the cluster was made."""
+    if not lifecycle.exists():
+        raise _absent(lifecycle.config.name)
+
+
+def _absent(name: str) -> Failure:
+    known = machine().names()
+    there = f"; there are: {', '.join(known)}" if known else ""
+    return Failure(f"there is no cluster {name!r}{there}; make it with: {command('up', name)}", NOT_RUNNING)
 
 
 def check_output(output: str) -> bool:

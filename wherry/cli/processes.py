@@ -6,40 +6,45 @@ import os
 import sys
 
 from wherry.cli.failures import Failure
-from wherry.cli.options import DataDir, Name, RuntimeConfig, select_existing
+from wherry.cli.options import DataDir, Name, RuntimeConfig, require_existing, select
 from wherry.cluster.components import TUNING, command_of
 from wherry.cluster.lifecycle import Lifecycle
 from wherry.kit.pid_files import holder, is_held
 
 
-def server(name: Name = "default", data_dir: DataDir = None, runtime_config: RuntimeConfig = None) -> None:
-    """Run API server, controllers and scheduler in the foreground (normally `up` starts them).
+def server(name: Name = None, data_dir: DataDir = None, runtime_config: RuntimeConfig = None) -> None:
+    """Run the cluster's server in the foreground.
+
+    That is API server, controllers and scheduler; normally `up` starts them.
 
     Example:
 
       wherry server --name dev
     """
-    _become("server", select_existing(name, data_dir, {"runtime_config": runtime_config}))
+    _become("server", select(name, data_dir, flags={"runtime_config": runtime_config}))
 
 
-def agent(name: Name = "default", data_dir: DataDir = None) -> None:
-    """Run kubelet and proxy in the foreground (normally `up` starts them).
+def agent(name: Name = None, data_dir: DataDir = None) -> None:
+    """Run the cluster's agent in the foreground.
+
+    That is kubelet and proxy; normally `up` starts them.
 
     Example:
 
       wherry agent --name dev
     """
-    _become("agent", select_existing(name, data_dir))
+    _become("agent", select(name, data_dir))
 
 
 def _become(component: str, lifecycle: Lifecycle) -> None:
+    require_existing(lifecycle)
     lifecycle.prepare()
     pid_file = lifecycle.paths.component_pid(component)
     if is_held(pid_file):
         name, other = lifecycle.config.name, holder(pid_file, wait_s=5.0)
         raise Failure(
             f"the {component} of cluster {name!r} runs already (pid {other.pid if other else 'unknown'}); "
-            f"end it with: wherry stop --name {name}"
+            f"end it with: {lifecycle.command('stop')}"
         )
     command = command_of(component, lifecycle.config.name, lifecycle.paths)
     os.execve(sys.executable, command, {**os.environ, **TUNING})  # noqa: S606 - becomes it, no shell

@@ -2,27 +2,24 @@
 
 from __future__ import annotations
 
-from typing import Annotated
-
-import typer
-
-from wherry.cli.options import DataDir, Name, select_existing
+from wherry.cli.options import DataDir, Name, Wait, require_existing, select
 from wherry.cli.terminal import Steps, say
 from wherry.cli.up import bring_up, start_at_boot
 
 
 def start(
-    name: Name = "default",
+    name: Name = None,
     data_dir: DataDir = None,
-    wait: Annotated[float, typer.Option(help="Seconds to wait for the node to be Ready.")] = 60.0,
+    wait: Wait = 60.0,
 ) -> None:
-    """Start a cluster that exists; running pods are found again, not restarted.
+    """Start a cluster that was stopped; its pods are found again.
 
     Example:
 
       wherry start --name dev
     """
-    lifecycle = select_existing(name, data_dir)
-    bring_up(lifecycle, wait, Steps())
-    say(f"Cluster {name} is up: {lifecycle.config.server_url}")
+    lifecycle = select(name, data_dir)
+    require_existing(lifecycle)
+    brought = bring_up(lifecycle, wait, Steps())
+    say(f"Cluster {lifecycle.config.name} {brought}: {lifecycle.config.server_url}")
     say(f"  At boot     {start_at_boot(lifecycle)}")

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Iterator
+from contextlib import suppress
+from datetime import UTC, datetime
 from typing import Annotated, Any
 
 import typer
@@ -10,19 +13,26 @@ import typer
 import wherry
 from wherry.cli.failures import NOT_READY, NOT_RUNNING
 from wherry.cli.options import DataDir, Name, Output, check_output, select_existing
-from wherry.cli.terminal import human_bytes, print_json, say
+from wherry.cli.terminal import human_bytes, print_json, say, tell
+from wherry.cluster.advice import command
 from wherry.cluster.lifecycle import Lifecycle
 from wherry.cluster.state import States, follow
+from wherry.kit.pid_files import is_held
 from wherry.kit.processes import ProcessRecord
+
+LOOK_EVERY_S = 1.0
+"""How often a cluster that is stopped is looked at: its directory may be gone, so nothing tells."""
 
 
 def status(
-    name: Name = "default",
+    name: Name = None,
     data_dir: DataDir = None,
     output: Output = "text",
     watch: Annotated[bool, typer.Option("--watch", "-w", help="Show every change until Ctrl-C.")] = False,
 ) -> None:
-    """Show the cluster's address, version and processes. Exits 3 if it does not run, 4 if not ready.
+    """Show the cluster's address, version and processes.
+
+    Exits with 3 if it does not run, with 4 if it is not ready.
 
     Examples:
 
@@ -58,6 +68,10 @@ def describe(lifecycle: Lifecycle, states: States | None = None) -> dict[str, An
         component["restarts"] = state.restarts
         if state.failure or state.last_exit:
             component["lastExit"] = state.failure or state.last_exit
+        if state.last_exit_at is not None:
+            component["lastExitAt"] = datetime.fromtimestamp(state.last_exit_at, UTC).isoformat(
+                timespec="seconds"
+            )
         if state.restart_in_s is not None:
             component["restartInSeconds"] = round(state.restart_in_s, 1)
         if state.name == "server" and component["ready"]:
@@ -96,14 +110,19 @@ def _children(told: dict[str, object]) -> dict[str, int]:
 
 
 def _watch(lifecycle: Lifecycle, as_json: bool) -> None:
-    try:
-        for states in follow(lifecycle.paths, None):
-            if not _show(describe(lifecycle, states), as_json):
+    """Show every change until Ctrl-C, or until the cluster is deleted or nobody reads."""
+    with suppress(KeyboardInterrupt):
+        while lifecycle.exists():
+            with suppress(ConnectionError):
+                for states in follow(lifecycle.paths, None):
+                    if not _show(describe(lifecycle, states), as_json):
+                        return
+            # Nobody supervises it: it was stopped, or ends just now.
+            if not _show(describe(lifecycle), as_json):
                 return
-    except ConnectionError:
-        _show(describe(lifecycle), as_json)
-    except KeyboardInterrupt:
-        return
+            while lifecycle.exists() and not is_held(lifecycle.paths.supervisor_pid):
+                time.sleep(LOOK_EVERY_S)
+        tell(f"Cluster {lifecycle.config.name} is deleted; there is nothing to watch any more.")
 
 
 def _show(facts: dict[str, Any], as_json: bool) -> bool:
@@ -118,18 +137,33 @@ def _show(facts: dict[str, Any], as_json: bool) -> bool:
     is_read = say(f"  Version     {facts['version']}")
     for component in facts["components"]:
         extra = "".join(f", {remark}" for remark in _remarks(component))
-        state = "ready" if component["ready"] else "not ready" if component["pid"] else "stopped"
-        size = human_bytes(component["residentBytes"])
-        is_read = say(f"  {component['name']:<11} pid {component['pid'] or '-'}, {state}, {size}{extra}")
+        is_read = say(f"  {component['name']:<11} {_state(component)}{extra}")
     for warning in facts["warnings"]:
         is_read = say(f"  Warning     {warning}")
+    if not facts["running"]:
+        is_read = say(f"Start it with: {command('start', facts['name'])}")
     return is_read
+
+
+def _state(component: dict[str, Any]) -> str:
+    if not component["pid"]:
+        return "stopped"
+    state = "ready" if component["ready"] else "not ready"
+    return f"pid {component['pid']}, {state}, {human_bytes(component['residentBytes'])}"
 
 
 def _remarks(component: dict[str, Any]) -> Iterator[str]:
     if component.get("failingChecks"):
         yield f"failing: {', '.join(component['failingChecks'])}"
     if component.get("lastExit"):
-        yield component["lastExit"]
+        ended = component["lastExit"]
+        if "lastExitAt" in component:
+            at = datetime.fromisoformat(component["lastExitAt"]).astimezone()
+            ended += f" at {at:%Y-%m-%d %H:%M:%S}"
+        times = component.get("restarts", 0)
+        again = (
+            f"restarted {times} time{'' if times == 1 else 's'}, last: " if component["pid"] and times else ""
+        )
+        yield again + ended
     if "restartInSeconds" in component:
         yield f"again in {component['restartInSeconds']:.0f} s"

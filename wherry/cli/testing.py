@@ -24,7 +24,9 @@ def serve_tests(
     ] = None,
     output: Annotated[str, typer.Option("--output", "-o", help="text, or json.")] = "text",
 ) -> None:
-    """Run a whole control plane in memory for a test; it prints its kubeconfig and ends with its parent.
+    """Run a whole control plane in memory for a test.
+
+    It prints its kubeconfig and ends with its parent.
 
     Examples:
 
@@ -52,9 +54,10 @@ def serve_tests(
 def envtest_assets(
     directory: Annotated[Path | None, typer.Option(help="Where to write them; else below ~/.cache.")] = None,
 ) -> None:
-    """Print a directory for KUBEBUILDER_ASSETS: envtest then starts Wherry, and suites run unchanged.
+    """Print a directory for KUBEBUILDER_ASSETS.
 
-    Set WHERRY_ENVTEST_CONTROLLERS=all to have controllers and scheduler too.
+    envtest then starts Wherry, and suites run unchanged. Set WHERRY_ENVTEST_CONTROLLERS=all to have
+    controllers and scheduler too.
 
     Example:
 

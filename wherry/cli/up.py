@@ -12,26 +12,28 @@ import typer
 from wherry.cli.failures import (
     BAD_SETTING,
     FAILED,
+    INTERRUPTED,
     MISSING_PROGRAM,
     NOT_PERMITTED,
     NOT_READY,
     Failure,
 )
-from wherry.cli.options import ConfigFile, DataDir, Name, Output, RuntimeConfig, check_output, select
+from wherry.cli.options import ConfigFile, DataDir, Name, Output, RuntimeConfig, Wait, check_output, select
 from wherry.cli.status import describe
 from wherry.cli.terminal import Steps, print_json, say
 from wherry.cluster.boot import BootFailure, start_command
 from wherry.cluster.caller import find_caller
 from wherry.cluster.config import ClusterConfig
-from wherry.cluster.kubeconfig import KubeconfigError, user_kubeconfig
+from wherry.cluster.kubeconfig import KubeconfigError, UserKubeconfig, user_kubeconfig
 from wherry.cluster.lifecycle import Lifecycle, NotReadyInTime, StartFailed
-from wherry.cluster.preflight import Problem, find_problems
+from wherry.cluster.preflight import Problem, find_problems, find_problems_of_change
+from wherry.cluster.settings import spell
 
 EXIT_CODES = {"permission": NOT_PERMITTED, "program": MISSING_PROGRAM, "setting": BAD_SETTING}
 
 
 def up(
-    name: Name = "default",
+    name: Name = None,
     data_dir: DataDir = None,
     config: ConfigFile = None,
     api_host: Annotated[str | None, typer.Option(help="Address the API server listens on.")] = None,
@@ -45,19 +47,21 @@ def up(
     watchdog_seconds: Annotated[
         int | None, typer.Option(help="Start a component again that is stuck for so long; 0 for never.")
     ] = None,
-    wait: Annotated[float, typer.Option(help="Seconds to wait for the node to be Ready.")] = 60.0,
+    wait: Wait = 60.0,
     output: Output = "text",
 ) -> None:
-    """Start a cluster in the background and wait until its node is Ready.
+    """Start a cluster and wait until its node is Ready.
 
-    Running it again is harmless. Settings are taken from, weakest first: defaults, what the
-    cluster was made with, --config, WHERRY_* variables, flags.
+    Running it again is harmless: what runs goes on, and settings that changed are applied. Settings are
+    taken from, weakest first: defaults, what the cluster was made with, --config, WHERRY_* variables, flags.
 
     Examples:
 
       wherry up
 
       wherry up --name dev --api-port 7443
+
+      wherry up --config dev.yaml
     """
     as_json = check_output(output)
     flags = {
@@ -72,31 +76,37 @@ def up(
         "watchdog_seconds": watchdog_seconds,
     }
     lifecycle = select(name, data_dir, config, flags)
-    bring_up(lifecycle, wait, Steps(not as_json))
+    brought = bring_up(lifecycle, wait, Steps(not as_json))
     if as_json:
         start_at_boot(lifecycle)
         print_json(describe(lifecycle))
     else:
-        _say_summary(lifecycle)
+        _say_summary(lifecycle, brought)
 
 
-def bring_up(lifecycle: Lifecycle, wait_s: float, steps: Steps) -> None:
-    """Start the cluster unless it runs; a first start that fails leaves nothing behind.
+def bring_up(lifecycle: Lifecycle, wait_s: float, steps: Steps) -> str:
+    """Have the cluster run with its settings; a first start that fails leaves nothing behind.
 
-    Raises Failure.
+    Gives the words for what became of it: that it `is up`, or `runs already`. Raises Failure.
     """
     fresh = not lifecycle.exists()
     running = lifecycle.is_running()
     theirs = user_kubeconfig(os.environ, find_caller(os.environ))
     try:  # nothing is made yet, so nothing is to be taken back
-        if not running:
+        if running:
+            changed = {attribute for found in lifecycle.outdated().values() for attribute in found}
+            _refuse(find_problems_of_change(lifecycle.config, changed))
+        else:
             with steps.step("Checking this machine"):
-                _refuse(find_problems(lifecycle.config))
-                lifecycle.check_data_directory()
+                _refuse(find_problems(lifecycle.config, lifecycle.spelling))
+        lifecycle.check_data_directory()
         theirs.read()
+        theirs.check_place()
     except (StartFailed, KubeconfigError) as error:
         raise Failure(str(error), BAD_SETTING) from None
     try:
+        if running:
+            return _keep_up(lifecycle, theirs, wait_s, steps)
         with steps.step("Keys and certificates"):
             identities = lifecycle.prepare()
             lifecycle.merge_kubeconfig(identities, theirs)
@@ -116,7 +126,39 @@ def bring_up(lifecycle: Lifecycle, wait_s: float, steps: Steps) -> None:
     except KeyboardInterrupt:
         if not running:
             lifecycle.stop()
-        raise
+        raise Failure(_interrupted(lifecycle, running=running), INTERRUPTED) from None
+    return "is up"
+
+
+def _keep_up(lifecycle: Lifecycle, theirs: UserKubeconfig, wait_s: float, steps: Steps) -> str:
+    """Have a cluster that runs go by its settings, and be ready."""
+    was_ready = lifecycle.is_ready()
+    lifecycle.merge_kubeconfig(lifecycle.prepare(), theirs)
+    lifecycle.start_supervisor()
+    outdated = lifecycle.outdated()
+    for component, changed in outdated.items():
+        names = ", ".join(spell(lifecycle.spelling, attribute) for attribute in changed)
+        steps.tell(f"The {component} is started again with another {names}; pods go on running")
+    lifecycle.apply_settings()
+    if was_ready and not outdated:
+        lifecycle.wait_ready(wait_s, lambda _: None)
+        return "runs already"
+    with steps.step(f"Waiting for {lifecycle.config.context}"):
+        lifecycle.wait_ready(wait_s, lambda _: None)
+    return "is up"
+
+
+def _interrupted(lifecycle: Lifecycle, *, running: bool) -> str:
+    """What state an interrupted `up` left the cluster in, and what to do."""
+    name = lifecycle.config.name
+    if running:
+        return f"interrupted; cluster {name!r} runs on: see {lifecycle.command('status')}"
+    if lifecycle.exists():
+        return (
+            f"interrupted; cluster {name!r} is made and stopped: go on with {lifecycle.command('start')}, "
+            f"or take it away with {lifecycle.command('delete')}"
+        )
+    return "interrupted; nothing was made"
 
 
 def start_at_boot(lifecycle: Lifecycle) -> str:
@@ -137,9 +179,9 @@ def _refuse(problems: list[Problem]) -> None:
         raise Failure("; ".join(problem.message for problem in problems), EXIT_CODES[problems[0].kind])
 
 
-def _say_summary(lifecycle: Lifecycle) -> None:
+def _say_summary(lifecycle: Lifecycle, brought: str) -> None:
     config: ClusterConfig = lifecycle.config
-    say(f"Cluster {config.name} is up: node {config.node_name} is Ready.")
+    say(f"Cluster {config.name} {brought}: node {config.node_name} is Ready.")
     say(f"  API server  {config.server_url}")
     say(f"  Data        {lifecycle.paths.data}")
     theirs = user_kubeconfig(os.environ, find_caller(os.environ))
@@ -148,6 +190,5 @@ def _say_summary(lifecycle: Lifecycle) -> None:
     for warning in lifecycle.warnings():
         say(f"  Warning     {warning}")
     say("Try next:")
-    suffix = "" if config.name == "default" else f" --name {config.name}"
-    say(f"  wherry kubectl{suffix} get pods -A")
-    say(f"  wherry status{suffix}")
+    say(f"  {lifecycle.command('kubectl get pods -A')}")
+    say(f"  {lifecycle.command('status')}")

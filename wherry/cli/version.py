@@ -35,4 +35,16 @@ def wherry_(
         bool, typer.Option("--version", callback=_show, help="Print the version and exit.", is_eager=True)
     ] = False,
 ) -> None:
-    """Kubernetes, whole, in Python: a real cluster on this machine."""
+    """Kubernetes, whole, in Python: a real cluster on this machine.
+
+    Examples:
+
+      wherry up
+
+      wherry kubectl get pods -A
+
+      wherry down
+
+    `wherry COMMAND --help` shows each command with examples. Commands act on the cluster `default`
+    unless --name (or $WHERRY_NAME) gives another.
+    """

@@ -27,6 +27,7 @@ from wherry.cluster.launch import main
 from wherry.cluster.node import Node, node_of
 from wherry.cluster.paths import ClusterPaths
 from wherry.kit.clock import Clock, SystemClock
+from wherry.kit.log import module_name
 from wherry.kit.tasks import Tasks
 from wherry.kubelet.agent import Kubelet
 from wherry.kubelet.config import KubeletConfig
@@ -40,7 +41,7 @@ from wherry.objects.conditions import is_true
 from wherry.objects.meta import Object
 from wherry.proxy.proxy import Proxy
 
-log = logging.getLogger(__name__)
+log = logging.getLogger(module_name(__name__, __spec__))
 
 
 async def run_agent(config: ClusterConfig, paths: ClusterPaths, stop: asyncio.Event) -> None:

@@ -7,22 +7,35 @@ only the name.
 
 from __future__ import annotations
 
+import ipaddress
+import pwd
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
 from wherry.cluster.config import (
-    LONGEST_NODE_NAME,
     ClusterConfig,
     ConfigError,
-    from_environment,
+    ConfigFile,
+    check_together,
     index_defaults,
-    overlay,
+    load_config_file,
     read_config_file,
+    set_values,
 )
 from wherry.cluster.paths import RUN_ROOT, ClusterPaths
+from wherry.cluster.settings import (
+    ENVIRONMENT,
+    FLAGS,
+    SETTINGS,
+    Source,
+    Spelling,
+    from_environment,
+    spell,
+)
+from wherry.cluster.values import LONGEST_NODE_NAME, name_of
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -40,65 +53,169 @@ class Machine:
         return ClusterPaths.of(name, data_dir or home, self.run_root)
 
     def names(self) -> list[str]:
-        """Every cluster that was made and not deleted, by name."""
+        """Every cluster that was made and not deleted, by name; those too that we may not look into."""
         if not self.data_root.is_dir():
             return []
-        return sorted(entry.name for entry in self.data_root.iterdir() if (entry / "cluster.yaml").exists())
+        return sorted(entry.name for entry in self.data_root.iterdir() if _may_be_cluster(entry))
 
-    def load(self, name: str) -> ClusterConfig | None:
-        """The configuration a cluster was made with, None when there is no such cluster."""
-        path = self.paths(name).config
-        return read_config_file(path, ClusterConfig(name=name)) if path.exists() else None
+    def load(self, name: str, data_dir: Path | None = None) -> ClusterConfig | None:
+        """The configuration a cluster was made with, None when there is no such cluster.
+
+        Raises PermissionError for somebody else's, ConfigError for one that cannot be read.
+        """
+        path = self.paths(name, data_dir).config
+        return read_config_file(path, ClusterConfig(name=name)) if _is_there(path) else None
+
+    def owner(self, name: str) -> str:
+        """The user whose cluster `name` is, or whose all clusters are where we may not even look."""
+        try:
+            uid = (self.data_root / name).lstat().st_uid
+        except PermissionError:
+            uid = self.data_root.lstat().st_uid
+        try:
+            return pwd.getpwuid(uid).pw_name
+        except KeyError:
+            return str(uid)
+
+    def others(self, name: str) -> list[ClusterConfig]:
+        """The configurations of all other clusters that can be read."""
+        found = []
+        for other in self.names():
+            try:
+                config = self.load(other) if other != name else None
+            except (
+                PermissionError,
+                ConfigError,
+            ):  # it is theirs, or broken: what it takes shows when it runs
+                continue
+            if config is not None:
+                found.append(config)
+        return found
+
+
+def _may_be_cluster(entry: Path) -> bool:
+    try:
+        return _is_there(entry / "cluster.yaml")
+    except PermissionError:
+        return True
+
+
+def _is_there(path: Path) -> bool:
+    """Raises PermissionError where we may not look (`Path.exists` does so in some versions of Python)."""
+    try:
+        path.stat()
+    except (FileNotFoundError, NotADirectoryError):
+        return False
+    return True
+
+
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """The name of the cluster that is meant, and how it was given; by nobody if `spelled` is empty."""
+
+    name: str = "default"
+    spelled: str = ""
+
+
+def asked_name(flag: str | None, environ: Mapping[str, str], file: ConfigFile | None = None) -> Asked:
+    """Which cluster is meant: by `--name`, else WHERRY_NAME, else the file's metadata.name, else `default`.
+
+    Raises ConfigError for what is no name, and where a file is about another cluster.
+    """
+    given = [(flag, FLAGS), (environ.get("WHERRY_NAME") or None, ENVIRONMENT)]
+    if file is not None:
+        given.append((file.name, file.source))
+    asked = [
+        Asked(_checked_name(name, source), source.spell("name")) for name, source in given if name is not None
+    ]
+    if not asked:
+        return Asked()
+    if file is not None and file.name is not None and asked[0].name != asked[-1].name:
+        raise ConfigError(
+            f"{asked[-1].spelled} is {asked[-1].name!r}, but {asked[0].spelled} says {asked[0].name!r}; "
+            "make them the same, or leave one out"
+        )
+    return asked[0]
+
+
+def _checked_name(name: Any, source: Source) -> str:
+    try:
+        return name_of(name)
+    except ValueError as error:
+        raise ConfigError(f"{source.spell('name')}: {error}") from None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Wanted:
+    """The settings of a cluster after all sources were laid over each other, and how the user wrote them."""
+
+    config: ClusterConfig
+    spelling: Spelling = field(default_factory=dict)
 
 
 def effective_config(
     machine: Machine,
-    name: str,
+    name: str | None,
     *,
-    config_file: Path | None,
+    data_dir: Path | None = None,
+    config_file: Path | None = None,
     environ: Mapping[str, str],
     flags: Mapping[str, Any],
-) -> ClusterConfig:
-    """The settings of the cluster `name` after all sources were laid over each other.
+) -> Wanted:
+    """The settings of the cluster that is meant; `name` is what `--name` says, None without it.
 
     An existing cluster keeps what it was made with as its base; a new one gets the first defaults
     that collide with no other cluster. Raises ConfigError.
     """
-    stored = machine.load(name)
-    config = stored or _free_defaults(machine, name)
-    if config_file is not None:
-        config = read_config_file(config_file, config)
-        if config.name != name and name != "default":
-            raise ConfigError(f"{config_file}: metadata.name is {config.name!r} but --name says {name!r}")
-    config = overlay(config, from_environment(environ), "environment (WHERRY_*)")
-    config = overlay(config, flags, "flags")
+    file = load_config_file(config_file) if config_file is not None else None
+    asked = asked_name(name, environ, file)
+    stored = machine.load(asked.name, data_dir)
+    if stored is not None and stored.name != asked.name:
+        raise ConfigError(
+            f"{data_dir} belongs to cluster {stored.name!r}; "
+            f"choose another --data-dir, or --name {stored.name}"
+        )
+    config = stored or free_defaults(machine, asked.name)
+    spelling: dict[str, str] = {}
+    layers = [(from_environment(environ), ENVIRONMENT), (flags, FLAGS)]
+    if file is not None:
+        layers.insert(0, (file.values, file.source))
+    for values, source in layers:
+        config = set_values(config, values, source)
+        spelling |= {name: source.spell(name) for name, value in values.items() if value is not None}
+    check_together(config, spelling)
     if stored is not None:
-        _refuse_moved_ranges(stored, config)
-    return config
+        _refuse_what_is_fixed(stored, config, spelling)
+    return Wanted(config=config, spelling=spelling)
 
 
-def _free_defaults(machine: Machine, name: str) -> ClusterConfig:
-    others = [config for other in machine.names() if (config := machine.load(other)) is not None]
-    taken = {port for config in others for port in (config.api_port, config.kubelet_port)}
-    ranges = {text for config in others for text in (config.pod_cidr, config.service_cidr)}
+def free_defaults(machine: Machine, name: str) -> ClusterConfig:
+    """The first defaults that collide with no other cluster of the machine."""
+    others = machine.others(name)
+    ports = {port for config in others for port in (config.api_port, config.kubelet_port)}
+    ranges = [range_ for config in others for range_ in _ranges(config)]
     # The very first defaults belong to the cluster called "default", made or not.
     index = 0 if name == "default" else 1
     while True:
-        config = overlay(index_defaults(name, index), {"name": name}, "--name")
-        if not taken & {config.api_port, config.kubelet_port} and not ranges & {
-            config.pod_cidr,
-            config.service_cidr,
-        }:
+        config = index_defaults(name, index)
+        is_free = not any(one.overlaps(other) for one in _ranges(config) for other in ranges)
+        if is_free and not ports & {config.api_port, config.kubelet_port}:
             return config
         index += 1
 
 
-def _refuse_moved_ranges(stored: ClusterConfig, wanted: ClusterConfig) -> None:
-    for field in ("pod_cidr", "service_cidr", "cluster_domain", "node_name"):
-        if getattr(stored, field) != getattr(wanted, field):
+def _ranges(config: ClusterConfig) -> list[ipaddress.IPv4Network]:
+    return [ipaddress.IPv4Network(text) for text in (config.pod_cidr, config.service_cidr)]
+
+
+def _refuse_what_is_fixed(stored: ClusterConfig, wanted: ClusterConfig, spelling: Spelling) -> None:
+    for attribute, setting in SETTINGS.items():
+        before, after = getattr(stored, attribute), getattr(wanted, attribute)
+        if setting.is_fixed and before != after:
             raise ConfigError(
-                f"{field} of the existing cluster {stored.name!r} is {getattr(stored, field)!r} and cannot "
-                f"change to {getattr(wanted, field)!r}; first run: wherry delete --name {stored.name}"
+                f"{spell(spelling, attribute)} {after!r}: cluster {stored.name!r} was made with {before!r}, "
+                "which cannot change; leave it out, or make another cluster beside it: "
+                "wherry up --name ANOTHER"
             )
 
 

@@ -83,6 +83,23 @@ def ready_facts(component: str, paths: ClusterPaths, pid: int) -> dict[str, Any]
     return facts if facts.get("pid") == pid else None
 
 
+def tell_settings(component: str, paths: ClusterPaths, settings: Mapping[str, Any]) -> None:
+    """Leave what `component` goes by, so that `up` knows whether it has to be started again."""
+    path = paths.settings_file(component)
+    temporary = path.with_name(f".{path.name}.{os.getpid()}")
+    temporary.write_text(json.dumps({"pid": os.getpid(), "settings": dict(settings)}))
+    temporary.replace(path)
+
+
+def told_settings(component: str, paths: ClusterPaths, pid: int) -> dict[str, Any] | None:
+    """The settings the process `pid` goes by; None when it has not said so."""
+    try:
+        told: dict[str, Any] = json.loads(paths.settings_file(component).read_text())
+    except (FileNotFoundError, ValueError):
+        return None
+    return told["settings"] if told.get("pid") == pid else None
+
+
 def has_been_ready(component: str, paths: ClusterPaths) -> bool:
     """Whether `component` was ever ready with this data."""
     return (paths.been_ready / component).exists()

@@ -48,8 +48,23 @@ class UserKubeconfig:
 
     def write(self, content: Mapping[str, Any]) -> None:
         """Replace the file whole. Raises KubeconfigError."""
+        self.check_place()
         with self.caller.acting():
+            _make_directory(self.path)
             write(self.path, content)
+
+    def has_context(self, context: str) -> bool:
+        """Whether the file has that context. Raises KubeconfigError."""
+        return any(entry.get("name") == context for entry in self.read().get("contexts") or [])
+
+    def check_place(self) -> None:
+        """Raises KubeconfigError where the file cannot be: only `.kube` in one's home is ever made for it."""
+        with self.caller.acting():
+            directory = self.path.absolute().parent
+            if not directory.is_dir() and directory != self.caller.home / ".kube":
+                raise KubeconfigError(
+                    f"{self.path}: there is no directory {directory}; make it, or point KUBECONFIG elsewhere"
+                )
 
 
 def user_kubeconfig(environ: Mapping[str, str], caller: Caller) -> UserKubeconfig:
@@ -128,13 +143,19 @@ def _unusable(path: Path, why: str) -> KubeconfigError:
 def write(path: Path, content: Mapping[str, Any]) -> None:
     """Replace the file whole. Raises KubeconfigError."""
     try:
-        path.parent.mkdir(parents=True, exist_ok=True)
         mode = path.stat().st_mode & 0o777 if path.exists() else 0o600
         descriptor, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
         with os.fdopen(descriptor, "w") as file:
             yaml.safe_dump(dict(content), file, sort_keys=False)
         Path(temporary).chmod(mode)
         Path(temporary).replace(path.resolve())
+    except OSError as error:
+        raise KubeconfigError(f"{path}: cannot be written ({error.strerror}); check KUBECONFIG") from error
+
+
+def _make_directory(path: Path) -> None:
+    try:
+        path.parent.mkdir(exist_ok=True)
     except OSError as error:
         raise KubeconfigError(f"{path}: cannot be written ({error.strerror}); check KUBECONFIG") from error
 

@@ -27,8 +27,9 @@ from wherry.cluster.components import (
     LOCK_FD_VARIABLE,
     PermanentError,
     tell_permanent,
+    tell_settings,
 )
-from wherry.cluster.config import ClusterConfig, ConfigError, read_config_file
+from wherry.cluster.config import ClusterConfig, ConfigError, read_config_file, spec_of
 from wherry.cluster.paths import ClusterPaths
 from wherry.cluster.pulse import answering
 from wherry.kit.clock import SystemClock
@@ -64,6 +65,7 @@ def main(component: str, run: Component) -> None:
     try:
         config = read_config_file(paths.config, ClusterConfig(name=name))
         set_up_logging(config.log_level)
+        tell_settings(component, paths, spec_of(config))
         uvloop.run(_until_signalled(component, run, config, paths))
     except (PermanentError, ConfigError) as error:
         log.error("%s", error)

@@ -12,20 +12,22 @@ import subprocess
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
 
 from wherry.cluster import kubeconfig
 from wherry.cluster.addresses import node_ip
+from wherry.cluster.advice import command
 from wherry.cluster.boot import BootFailure, BootUnit
 from wherry.cluster.clusters import Machine, with_node_name
-from wherry.cluster.components import COMPONENTS, ready_facts
-from wherry.cluster.config import ClusterConfig, dump_config, read_config_file
+from wherry.cluster.components import COMPONENTS, ready_facts, told_settings
+from wherry.cluster.config import ClusterConfig, dump_config, read_config_file, spec_of
 from wherry.cluster.identities import Identities, ensure_identities
 from wherry.cluster.kubeconfig import UserKubeconfig
 from wherry.cluster.paths import ClusterPaths
-from wherry.cluster.state import States, current, follow, start_now
+from wherry.cluster.settings import SETTINGS, Spelling
+from wherry.cluster.state import States, current, follow, restart, set_watchdog, start_now
 from wherry.cluster.supervisor import STOP_GRACE_S
 from wherry.kit.pid_files import holder, is_held
 from wherry.kit.processes import ProcessRecord
@@ -68,6 +70,8 @@ class Lifecycle:
     paths: ClusterPaths
     root: Path = Path("/")
     """What stands before `/etc` and `/run` of systemd."""
+    spelling: Spelling = field(default_factory=dict)
+    """How the user wrote the settings they gave."""
 
     @property
     def boot(self) -> BootUnit:
@@ -88,6 +92,11 @@ class Lifecycle:
             state.pid is not None for state in self.states().values()
         )
 
+    def is_ready(self) -> bool:
+        """Whether the supervisor looks after components that are all ready."""
+        states = self.states().values()
+        return is_held(self.paths.supervisor_pid) and all(state.ready for state in states)
+
     def check_data_directory(self) -> None:
         """Raises StartFailed unless the data directory is this cluster's, empty, or not there.
 
@@ -99,7 +108,7 @@ class Lifecycle:
         if home.resolve() != data.resolve() and (home / self.paths.config.name).exists():
             raise StartFailed(
                 f"cluster {self.config.name!r} lies in {home}, not in {data}; leave --data-dir out, "
-                f"or first run: wherry delete --name {self.config.name}"
+                "or give another cluster a name of its own with --name"
             )
         if data.exists() and not data.is_dir():
             raise StartFailed(f"{data} is not a directory; choose another --data-dir")
@@ -143,6 +152,45 @@ class Lifecycle:
             key_pem=identities.admin.key.read_bytes(),
         )
 
+    def outdated(self) -> dict[str, list[str]]:
+        """The settings that running components do not go by yet, by component.
+
+        One that has not said what it goes by may have been started with what was there before.
+        """
+        wanted = spec_of(self.config)
+        found = {}
+        for component in COMPONENTS:
+            record = ProcessRecord.read(self.paths.component_pid(component))
+            if record is None:
+                continue
+            told = told_settings(component, self.paths, record.pid) or {}
+            changed = [
+                setting.attribute
+                for setting in SETTINGS.values()
+                if component in setting.read_by and told.get(setting.field) != wanted[setting.field]
+            ]
+            if changed:
+                found[component] = changed
+        return found
+
+    def apply_settings(self) -> None:
+        """Have what runs go by the settings that `prepare` wrote: components it matters to start again.
+
+        Raises StartFailed when there is nobody to do it.
+        """
+        try:
+            set_watchdog(self.paths, self.config.watchdog_seconds)
+            if outdated := self.outdated():
+                restart(self.paths, outdated)
+        except (ConnectionError, TimeoutError) as error:
+            raise StartFailed(
+                f"the supervisor does not answer ({error}); run: {self.command('stop')}"
+            ) from error
+
+    def command(self, verb: str) -> str:
+        """The command line that does `verb` to this cluster."""
+        return command(verb, self.config.name)
+
     def start_supervisor(self) -> None:
         """Start the supervisor in the background; one that runs starts at once what it waits with."""
         if is_held(self.paths.supervisor_pid):
@@ -150,15 +198,15 @@ class Lifecycle:
                 start_now(self.paths)
             return
         self.paths.logs.mkdir(parents=True, exist_ok=True, mode=0o700)
-        command = [sys.executable, "-m", "wherry.cluster.supervisor"]
-        command += ["--name", self.config.name, "--data-dir", str(self.paths.data)]
-        command += ["--run-root", str(self.machine.run_root)]
-        command += ["--watchdog-seconds", str(self.config.watchdog_seconds)]
+        program = [sys.executable, "-m", "wherry.cluster.supervisor"]
+        program += ["--name", self.config.name, "--data-dir", str(self.paths.data)]
+        program += ["--run-root", str(self.machine.run_root)]
+        program += ["--watchdog-seconds", str(self.config.watchdog_seconds)]
         reader, writer = socket.socketpair()
         with self.paths.log_file("supervisor").open("ab") as log, reader:
             # It holds our socket's other end until it listens; then its end of file wakes us.
             subprocess.Popen(
-                [*command, "--listening-fd", str(writer.fileno())],
+                [*program, "--listening-fd", str(writer.fileno())],
                 stdin=subprocess.DEVNULL,
                 stdout=log,
                 stderr=log,
@@ -191,7 +239,7 @@ class Lifecycle:
                 for name in waiting
             )
             raise NotReadyInTime(
-                f"not ready within {timeout_s:.0f} s: {named}; see: wherry logs --name {self.config.name}"
+                f"not ready within {timeout_s:g} s: {named}; see: {self.command(f'logs {waiting[0]}')}"
             ) from None
         except ConnectionError:
             pass
@@ -287,10 +335,12 @@ class Lifecycle:
         return (record and ready_facts(component, self.paths, record.pid)) or {}
 
 
-def open_lifecycle(machine: Machine, config: ClusterConfig, data_dir: Path | None = None) -> Lifecycle:
+def open_lifecycle(
+    machine: Machine, config: ClusterConfig, data_dir: Path | None = None, spelling: Spelling | None = None
+) -> Lifecycle:
     """The lifecycle of the cluster `config` describes."""
     named = with_node_name(config, socket.gethostname())
-    return Lifecycle(machine, replace(named), machine.paths(config.name, data_dir))
+    return Lifecycle(machine, named, machine.paths(config.name, data_dir), spelling=spelling or {})
 
 
 def _write_whole(path: Path, text: str) -> None:

@@ -99,5 +99,9 @@ class ClusterPaths:
         """Written by a component once it is ready, with what it wants to tell (JSON)."""
         return self.run / f"{component}.ready"
 
+    def settings_file(self, component: str) -> Path:
+        """Written by a component when it starts: the settings it goes by (JSON)."""
+        return self.run / f"{component}.settings"
+
     def log_file(self, component: str) -> Path:
         return self.logs / f"{component}.log"

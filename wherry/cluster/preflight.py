@@ -11,11 +11,13 @@ import ipaddress
 import os
 import shutil
 import socket
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from wherry.cluster.advice import as_root
 from wherry.cluster.config import ClusterConfig
+from wherry.cluster.settings import Spelling, flag_of, spell
 from wherry.kubelet.runtimes.containerd.facts import MissingPrograms, find_programs
 from wherry.network.cni import bridge_name
 
@@ -31,18 +33,32 @@ class Problem:
     message: str
 
 
-def find_problems(config: ClusterConfig, search_path: str | None = None) -> list[Problem]:
+def find_problems(
+    config: ClusterConfig, spelling: Spelling | None = None, search_path: str | None = None
+) -> list[Problem]:
     """Everything in the way of starting the cluster, the most basic first.
 
-    `search_path` replaces $PATH.
+    `spelling` is how the user wrote settings; `search_path` replaces $PATH.
     """
     if os.geteuid() != 0:
         return [
             Problem(
-                "permission", "containers, interfaces and firewall rules need root: run it again with sudo"
+                "permission", f"containers, interfaces and firewall rules need root: run it again {as_root()}"
             )
         ]
-    return [*_missing_programs(search_path), *_taken_ports(config), *_taken_ranges(config)]
+    ports = _taken_ports(config, ("api_port", "kubelet_port"))
+    return [*_missing_programs(search_path), *ports, *_taken_ranges(config, spelling or {})]
+
+
+def find_problems_of_change(config: ClusterConfig, changed: Collection[str]) -> list[Problem]:
+    """What is in the way of a running cluster's going by other values of the settings `changed`."""
+    if os.geteuid() != 0:
+        return [Problem("permission", f"settings are changed by root: run it again {as_root()}")]
+    problems = list(_taken_ports(config, changed))
+    # Our own server has the port at another address: is the address this machine's?
+    if "api_host" in changed and (why := _why_not_bindable(config.api_host, 0)):
+        problems.append(Problem("setting", f"the API server cannot listen on {config.api_host}: {why}"))
+    return problems
 
 
 def _missing_programs(search_path: str | None) -> Iterator[Problem]:
@@ -52,14 +68,18 @@ def _missing_programs(search_path: str | None) -> Iterator[Problem]:
         yield Problem("program", str(error))
 
 
-def _taken_ports(config: ClusterConfig) -> Iterator[Problem]:
-    for field, flag, host, port in (
-        ("API server", "--api-port", config.api_host, config.api_port),
-        ("kubelet", "--kubelet-port", "0.0.0.0", config.kubelet_port),  # noqa: S104 - asks, does not serve
+def _taken_ports(config: ClusterConfig, asked: Collection[str]) -> Iterator[Problem]:
+    """Ports that cannot be had, of those the settings `asked` are about."""
+    for attribute, field, host, port in (
+        ("api_port", "API server", config.api_host, config.api_port),
+        ("kubelet_port", "kubelet", "0.0.0.0", config.kubelet_port),  # noqa: S104 - asks, does not serve
     ):
-        why = _why_not_bindable(host, port)
+        why = _why_not_bindable(host, port) if attribute in asked else ""
         if why:
-            yield Problem("setting", f"the {field} cannot listen on {host}:{port}: {why}; choose with {flag}")
+            yield Problem(
+                "setting",
+                f"the {field} cannot listen on {host}:{port}: {why}; choose with {flag_of(attribute)}",
+            )
 
 
 def _why_not_bindable(host: str, port: int) -> str:
@@ -75,15 +95,15 @@ def _why_not_bindable(host: str, port: int) -> str:
     return ""
 
 
-def _taken_ranges(config: ClusterConfig) -> Iterator[Problem]:
+def _taken_ranges(config: ClusterConfig, spelling: Spelling) -> Iterator[Problem]:
     routes = [route for route in _routes() if route[0] != bridge_name(config.name)]
-    for field, text in (("pod_cidr", config.pod_cidr), ("service_cidr", config.service_cidr)):
+    for attribute, text in (("pod_cidr", config.pod_cidr), ("service_cidr", config.service_cidr)):
         taken = overlapping_route(ipaddress.IPv4Network(text), routes)
         if taken:
-            flag = "--" + field.replace("_", "-")
             yield Problem(
                 "setting",
-                f"{field} {text} overlaps {taken}, which this machine already reaches; choose with {flag}",
+                f"{spell(spelling, attribute)} {text} overlaps {taken}, which this machine already reaches; "
+                f"choose with {flag_of(attribute)}",
             )
 
 

@@ -13,7 +13,7 @@ import os
 import shutil
 from pathlib import Path
 
-log = logging.getLogger("supervisor")
+log = logging.getLogger(__name__)
 
 LIMIT_BYTES = 10 << 20
 KEPT = 2

@@ -9,7 +9,7 @@ from __future__ import annotations
 import json
 import socket
 import time
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from typing import Any
 
@@ -33,6 +33,8 @@ class ComponentState:
     last_exit: str = ""
     failure: str = ""
     restart_in_s: float | None = None
+    last_exit_at: float | None = None
+    """When it last ended, in seconds since 1970."""
 
 
 States = dict[str, ComponentState]
@@ -71,8 +73,23 @@ def follow(paths: ClusterPaths, timeout_s: float | None) -> Iterator[States]:
                 yield _parse(json.loads(line))
 
 
-def start_now(paths: ClusterPaths, timeout_s: float = 10.0) -> None:
-    """Have the supervisor start at once what waits to be started again or gave up.
+def start_now(paths: ClusterPaths) -> None:
+    """Have the supervisor start at once what waits to be started again or gave up."""
+    _ask(paths, "start")
+
+
+def restart(paths: ClusterPaths, components: Iterable[str]) -> None:
+    """Have the supervisor end components and start them again, so that they read their settings anew."""
+    _ask(paths, " ".join(["restart", *components]))
+
+
+def set_watchdog(paths: ClusterPaths, seconds: float) -> None:
+    """Tell the supervisor how long a component may be silent, 0 for ever."""
+    _ask(paths, f"watchdog {seconds}")
+
+
+def _ask(paths: ClusterPaths, request: str, timeout_s: float = 10.0) -> None:
+    """Have the supervisor do something.
 
     Raises ConnectionError when no supervisor listens, TimeoutError when it does not do it in time.
     """
@@ -82,7 +99,7 @@ def start_now(paths: ClusterPaths, timeout_s: float = 10.0) -> None:
             connection.connect(str(socket_path(paths)))
         except FileNotFoundError as error:
             raise ConnectionRefusedError("no supervisor listens") from error
-        connection.sendall(b"start\n")
+        connection.sendall(request.encode() + b"\n")
         with connection.makefile("rb") as answers:
             for line in answers:
                 if "done" in json.loads(line):
@@ -108,6 +125,7 @@ def _parse(message: dict[str, Any]) -> States:
             told.get("lastExit") or "",
             told.get("failure") or "",
             told.get("restartInSeconds"),
+            told.get("lastExitAt"),
         )
         for name, told in message["components"].items()
     }

@@ -4,8 +4,10 @@ A process of its own, and a small one: standard library only, no asyncio, asleep
 seconds (pidfds, pipes and one socket under one selector). It may be killed at any time: its successor
 finds the living components by the locks on their pid files and goes on watching them.
 
-Whoever connects to the socket gets the state as one JSON line at once and again at every change; the line
-`start` has everything that waits or gave up started now, and is answered when that is done.
+Whoever connects to the socket gets the state as one JSON line at once and again at every change. A line asks
+for something and is answered when that is under way: `start` has everything that waits or gave up started
+now, `restart NAME ...` ends and starts components again, as changed settings need it, and `watchdog SECONDS`
+sets how long a component may be silent.
 """
 
 from __future__ import annotations
@@ -38,11 +40,11 @@ from wherry.cluster.paths import ClusterPaths
 from wherry.cluster.rotation import rotate
 from wherry.cluster.spawning import Spawned, spawn
 from wherry.cluster.watchdog import Watchdog, describe_process, period_s
-from wherry.kit.log import set_up_logging
+from wherry.kit.log import module_name, set_up_logging
 from wherry.kit.pid_files import claim, sign
 from wherry.kit.processes import ProcessRecord
 
-log = logging.getLogger("supervisor")
+log = logging.getLogger(module_name(__name__, __spec__))
 
 FIRST_DELAY_S = 0.2
 LONGEST_DELAY_S = 30.0
@@ -72,12 +74,19 @@ class Watched:
     watchdog: Watchdog | None = None
     ready: bool = False
     restarts: int = 0
+    """How often it was started again after it had ended by itself."""
+    in_a_row: int = 0
+    """How many of those came one soon after the other."""
     started_at: float = 0.0
     restart_at: float | None = None
     kill_at: float | None = None
     verdict: str = ""
     """Why we end it, while we do."""
+    is_asked: bool = False
+    """Whether it ends because somebody asked for its restart."""
     last_exit: str = ""
+    last_exit_at: float | None = None
+    """By the wall clock, in seconds since 1970."""
     failure: str = ""
 
     def state(self) -> dict[str, Any]:
@@ -87,6 +96,7 @@ class Watched:
             "ready": self.ready,
             "restarts": self.restarts,
             "lastExit": self.last_exit,
+            "lastExitAt": self.last_exit_at,
             "failure": self.failure,
             "restartInSeconds": waits_s,
         }
@@ -193,9 +203,17 @@ class Supervisor:
             said = listener.recv(1024)
         if not said:
             self._drop(listener)
-        elif said.strip() == b"start":
+            return
+        wanted, *arguments = said.decode(errors="replace").split() or [""]
+        if wanted == "start":
             self._start_all()
-            self._send(listener, {"done": "start"})
+        elif wanted == "restart":
+            self._restart_all(arguments)
+        elif wanted == "watchdog":
+            self._set_watchdog(float(arguments[0]))
+        else:
+            return
+        self._send(listener, {"done": wanted})
 
     def _drop(self, listener: socket.socket) -> None:
         if listener not in self.listeners:
@@ -207,7 +225,7 @@ class Supervisor:
     def _tell(self, listener: socket.socket) -> None:
         for component in self.components.values():
             # An adopted component's pipe went to our predecessor: its file tells as well.
-            if component.record is not None and not component.ready:
+            if component.record is not None and not component.ready and not component.is_asked:
                 facts = ready_facts(component.name, self.paths, component.record.pid)
                 component.ready = facts is not None
         states = {name: component.state() for name, component in self.components.items()}
@@ -241,7 +259,8 @@ class Supervisor:
             is_expected = isinstance(error, OSError)  # no process, memory or descriptor to be had just now
             log.warning("%s cannot be started", component.name, exc_info=None if is_expected else error)
             component.last_exit = f"cannot be started: {getattr(error, 'strerror', '') or error}"
-            self._restart_later(component, restart_delay_s(component.restarts), component.name)
+            component.last_exit_at = time.time()
+            self._restart_later(component, restart_delay_s(component.in_a_row), component.name)
 
     def _adopt(self, component: Watched) -> None:
         record = ProcessRecord.read(self.paths.component_pid(component.name))
@@ -268,7 +287,7 @@ class Supervisor:
     def _watch(self, component: Watched, record: ProcessRecord | None, pidfd: int) -> None:
         component.record, component.pidfd = record, pidfd
         component.started_at = time.monotonic()
-        component.failure, component.verdict, component.kill_at = "", "", None
+        component.failure, component.verdict, component.kill_at, component.is_asked = "", "", None, False
         if record is not None:
             pulse = self.paths.pulse_socket(component.name)
             component.watchdog = Watchdog(pulse, record.pid, self.watchdog_s)
@@ -278,7 +297,9 @@ class Supervisor:
         said = os.read(reader, 16)
         self._selector.unregister(reader)
         os.close(reader)
-        if said and component.popen is popen:  # an empty read: it ended without ever being ready
+        if (
+            said and component.popen is popen and not component.is_asked
+        ):  # an empty read: it ended without ever being ready
             component.ready = True
             self._tell_all()
 
@@ -288,15 +309,22 @@ class Supervisor:
         self._selector.unregister(component.pidfd)
         os.close(component.pidfd)
         code = component.popen.wait() if component.popen is not None else None
-        component.last_exit = component.verdict or describe_exit(code)
         pid = component.record.pid if component.record is not None else 0
         if component.watchdog is not None:
             component.watchdog.close()
         component.record, component.popen, component.watchdog = None, None, None
         component.ready, component.kill_at = False, None
+        if component.is_asked and not self.stopping:
+            log.info("%s (pid %d) ended, as asked", component.name, pid)
+            component.is_asked = False
+            self._attend(component)
+            self._tell_all()
+            return
+        component.last_exit = component.verdict or describe_exit(code)
+        component.last_exit_at = time.time()
         if time.monotonic() - component.started_at > SETTLED_AFTER_S:
-            component.restarts = 0
-        delay_s = restart_delay_s(component.restarts)
+            component.in_a_row = 0
+        delay_s = restart_delay_s(component.in_a_row)
         if code == EXIT_PERMANENT:
             component.last_exit = permanent_error(component.name, self.paths) or component.last_exit
             delay_s = LONGEST_DELAY_S
@@ -311,6 +339,7 @@ class Supervisor:
         log.warning("%s: %s; again in %.1f s", what, component.last_exit, delay_s)
         component.restart_at = time.monotonic() + delay_s
         component.restarts += 1
+        component.in_a_row += 1
 
     def _restart_due(self) -> None:
         for component in self.components.values():
@@ -323,9 +352,36 @@ class Supervisor:
         for component in self.components.values():
             if component.record is None:
                 log.info("%s: asked to start now", component.name)
-                component.restarts, component.failure = 0, ""
+                component.in_a_row, component.failure = 0, ""
                 self._attend(component)
         self._tell_all()
+
+    def _restart_all(self, names: list[str]) -> None:
+        """End these and start them again at once; one that does not run is started now."""
+        for component in self.components.values():
+            if component.name not in names:
+                continue
+            if component.record is None:
+                component.in_a_row, component.failure = 0, ""
+                self._attend(component)
+                continue
+            log.info("%s (pid %d) is asked to end and to start again", component.name, component.record.pid)
+            component.is_asked, component.ready = True, False
+            component.kill_at = time.monotonic() + STOP_GRACE_S
+            self.paths.ready_file(component.name).unlink(missing_ok=True)
+            self._signal(component, signal.SIGTERM)
+        self._tell_all()
+
+    def _set_watchdog(self, seconds: float) -> None:
+        if seconds == self.watchdog_s:
+            return
+        self.watchdog_s = seconds
+        for component in self.components.values():
+            if component.record is not None and component.watchdog is not None:
+                component.watchdog.close()
+                pulse = self.paths.pulse_socket(component.name)
+                component.watchdog = Watchdog(pulse, component.record.pid, seconds)
+        log.info("a component may be silent for %g s now (0: for ever)", seconds)
 
     # Looking after
 
@@ -345,7 +401,7 @@ class Supervisor:
 
     def _judge(self, component: Watched, watchdog: Watchdog) -> None:
         """Have one that is silent for too long write down what it is at, and end it a moment later."""
-        is_judged = bool(component.verdict)  # its end may not have been noticed yet
+        is_judged = bool(component.verdict) or component.is_asked  # its end may not have been noticed yet
         if watchdog.is_overdue and not is_judged and component.record is not None:
             pid = component.record.pid
             component.verdict = (
@@ -365,7 +421,7 @@ class Supervisor:
             if component.kill_at is None or component.kill_at > time.monotonic():
                 continue
             component.kill_at = None
-            if component.watchdog is not None:
+            if component.watchdog is not None and not component.is_asked:
                 component.watchdog.look(0.0, is_ready=component.ready)
                 if not component.watchdog.is_overdue:
                     log.warning("%s answers again", component.name)

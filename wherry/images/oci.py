@@ -13,6 +13,7 @@ import json
 import platform
 import tarfile
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import IO
@@ -106,11 +107,21 @@ def write_image(
     files["index.json"] = _json({"schemaVersion": 2, "mediaType": INDEX, "manifests": [top]})
     files["manifest.json"] = _json(docker)
     files["oci-layout"] = _json({"imageLayoutVersion": "1.0.0"})
-    partial = output.with_name(output.name + ".partial")
-    with partial.open("wb") as stream:
-        _write_tar(stream, {path: Entry(mode=0o644, data=data) for path, data in files.items()})
-    partial.replace(output)
+    _write_archive(output, {path: Entry(mode=0o644, data=data) for path, data in files.items()})
     return _digest(manifest)
+
+
+def _write_archive(output: Path, entries: Mapping[str, Entry]) -> None:
+    """Write `output` whole or not at all. Raises OSError that names it, whatever file failed."""
+    partial = output.with_name(output.name + ".partial")
+    try:
+        with partial.open("wb") as stream:
+            _write_tar(stream, entries)
+        partial.replace(output)
+    except OSError as error:
+        with suppress(OSError):
+            partial.unlink(missing_ok=True)
+        raise OSError(error.errno, error.strerror, str(output)) from error
 
 
 def _config_document(config: ImageConfig, architecture: str, diff_id: str) -> dict[str, object]:

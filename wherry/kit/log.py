@@ -7,9 +7,18 @@ from __future__ import annotations
 
 import logging
 import sys
+from importlib.machinery import ModuleSpec
 from typing import TextIO
 
 FORMAT = "%(asctime)s.%(msecs)03d %(levelname).1s %(name)s: %(message)s"
+
+
+def module_name(name: str, spec: ModuleSpec | None) -> str:
+    """The name of a module's logger, from its `__name__` and `__spec__`.
+
+    One that runs as a program (`python -m`) is called `__main__`, which tells nobody where a line comes from.
+    """
+    return spec.name if spec is not None else name
 
 
 def set_up_logging(level: str = "INFO", stream: TextIO | None = None) -> None:

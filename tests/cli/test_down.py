@@ -1,0 +1,121 @@
+"""Ending clusters: the one that is meant, or all, never more; deletion asks a person first."""
+
+from __future__ import annotations
+
+import os
+import pty
+import subprocess
+from pathlib import Path
+
+import pytest
+
+from tests.cli.conftest import WHERRY, make, run_main, wherry
+from wherry.cluster.clusters import Machine
+
+
+@pytest.fixture
+def root(monkeypatch: pytest.MonkeyPatch) -> None:
+    """End clusters as whoever runs the tests; there is nothing of them on the machine."""
+    monkeypatch.setattr(os, "geteuid", lambda: 0)
+    monkeypatch.setattr("wherry.cluster.teardown.tear_down_node", lambda config, paths: None)
+
+
+@pytest.mark.usefixtures("root")
+@pytest.mark.parametrize("command", ["down", "delete"])
+@pytest.mark.parametrize("one", [("--name", "dev"), ("--data-dir", "/x")])
+def test_all_and_one_are_not_the_same(
+    machine: Machine,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+    command: str,
+    one: tuple[str, str],
+) -> None:
+    make(machine, name="dev")
+    assert run_main(monkeypatch, command, "--all", *one) == 2
+    said = capsys.readouterr().err
+    assert said.startswith(f"wherry: --all means every cluster, {one[0]}")
+    assert machine.names() == ["dev"]
+
+
+@pytest.mark.usefixtures("root")
+def test_delete_says_what_it_deletes(
+    machine: Machine, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    for name in ("default", "dev", "kept"):
+        make(machine, name=name)
+    assert run_main(monkeypatch, "delete", "--name", "dev") == 0
+    assert machine.names() == ["default", "kept"]
+    home = machine.data_root
+    assert (
+        capsys.readouterr().err.splitlines()[0]
+        == f"To be deleted: cluster dev with all its data in {home / 'dev'}"
+    )
+    assert run_main(monkeypatch, "delete", "--all") == 0
+    assert [line for line in capsys.readouterr().err.splitlines() if line.startswith("To be")] == [
+        f"To be deleted: cluster {name} with all its data in {home / name}" for name in ("default", "kept")
+    ]
+    assert machine.names() == []
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="clusters are ended by root")
+@pytest.mark.parametrize(
+    ("answer", "flags", "code"), [(b"n\n", (), 1), (b"\n", (), 1), (b"yes\n", (), 0), (b"", ("--yes",), 0)]
+)
+def test_on_a_terminal_delete_asks(
+    machine: Machine, answer: bytes, flags: tuple[str, ...], code: int
+) -> None:
+    # Data alone, so that nothing of the machine is touched: no node was ever set up.
+    home = machine.data_root / "x"
+    make(machine, name="x")
+    ours, theirs = pty.openpty()
+    os.write(ours, answer)
+    done = subprocess.run(
+        [*WHERRY, "delete", "--name", "x", *flags], stdin=theirs, capture_output=True, text=True, timeout=60
+    )
+    os.close(ours)
+    os.close(theirs)
+    assert done.returncode == code, done.stderr
+    assert ("Delete it? [y/N]" in done.stderr) == (not flags)
+    assert home.exists() == (code != 0)
+    if code:
+        assert "nothing was deleted" in done.stderr
+
+
+@pytest.mark.usefixtures("root")
+def test_one_that_cannot_be_read_keeps_no_other_running(
+    machine: Machine, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    make(machine, name="a").paths.config.write_text("a: [")
+    make(machine, name="b")
+    assert run_main(monkeypatch, "down", "--all") == 78
+    said = capsys.readouterr()
+    assert "Cluster b is down" in said.out
+    assert "not valid YAML" in said.err
+
+
+@pytest.mark.parametrize("command", ["stop", "down", "delete", "status", "logs", "kubeconfig"])
+def test_a_missing_cluster_is_told_with_its_own_name(machine: Machine, command: str) -> None:
+    if os.geteuid() != 0 and command in ("stop", "down", "delete"):
+        pytest.skip("clusters are ended by root")
+    make(machine)
+    done = wherry(command, "--name", "absent")
+    if command in ("down", "delete"):
+        assert done.stdout == "There is no cluster absent; nothing to do.\n"
+    else:
+        assert done.returncode == 3
+        assert done.stderr == (
+            "wherry: there is no cluster 'absent'; there are: default; "
+            "make it with: wherry up --name absent\n"
+        )
+    assert machine.names() == ["default"]
+
+
+def test_settings_of_the_moment_do_not_keep_a_cluster_from_its_end(
+    machine: Machine, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setattr(os, "geteuid", lambda: 0)
+    monkeypatch.setattr("wherry.cluster.teardown.tear_down_node", lambda config, paths: None)
+    make(machine)
+    monkeypatch.setenv("WHERRY_POD_CIDR", "10.9.0.0/24")
+    assert run_main(monkeypatch, "delete") == 0
+    assert machine.names() == []

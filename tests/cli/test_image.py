@@ -1,0 +1,60 @@
+"""`wherry image`: wrong usage is told before anything is done, and nothing is overwritten unasked."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from tests.cli.conftest import wherry
+from wherry.cluster.lifecycle import Lifecycle
+
+
+@pytest.fixture
+def source(tmp_path: Path) -> str:
+    file = tmp_path / "app.sh"
+    file.write_text("#!/bin/sh\n")
+    return f"{file}:/app.sh"
+
+
+def test_nothing_to_pack_is_wrong_usage(tmp_path: Path) -> None:
+    done = wherry("image", "pack", "--name", "app:1", cwd=tmp_path)
+    assert done.returncode == 2
+    assert done.stderr == "wherry: there is nothing to pack; give Debian packages, or --file SOURCE:/TARGET\n"
+    assert not list(tmp_path.iterdir())
+
+
+def test_the_archive_is_called_after_the_image_and_kept(tmp_path: Path, source: str) -> None:
+    directory = tmp_path / "here"
+    directory.mkdir()
+    pack = ("image", "pack", "--name", "example.com/team/app:1", "--file", source)
+    assert wherry(*pack, cwd=directory).stdout == "app.tar\n"
+    made = (directory / "app.tar").read_bytes()
+    (directory / "app.tar").write_text("mine")
+    again = wherry(*pack, cwd=directory)
+    assert again.returncode == 1
+    assert again.stderr == (
+        "wherry: app.tar is there already; give another --output, or --force to replace it\n"
+    )
+    assert (directory / "app.tar").read_text() == "mine"
+    assert wherry(*pack, "--force", cwd=directory).returncode == 0
+    assert (directory / "app.tar").read_bytes() == made
+
+
+def test_an_error_names_the_path_that_was_given(tmp_path: Path, source: str) -> None:
+    target = str(tmp_path / "absent" / "app.tar")
+    done = wherry("image", "pack", "--name", "app:1", "--file", source, "--output", target)
+    assert done.returncode == 1
+    assert done.stderr.splitlines()[-1] == f"wherry: {target}: No such file or directory"
+
+
+def test_a_missing_archive_is_told_before_the_cluster_is_looked_at(stopped: Lifecycle) -> None:
+    done = wherry("image", "load", "absent.tar", "--name", "nosuch")
+    assert done.returncode == 1
+    assert done.stderr.startswith("wherry: absent.tar: no such file; give an archive")
+
+
+def test_a_stopped_cluster_is_told_with_the_way_to_start_it(stopped: Lifecycle) -> None:
+    done = wherry("image", "list")
+    assert done.returncode == 3
+    assert done.stderr == "wherry: cluster 'default' is stopped; start it with: wherry start\n"

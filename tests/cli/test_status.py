@@ -1,0 +1,113 @@
+"""What `wherry status` says in words: what runs, what ended how and when, and what to do next."""
+
+from __future__ import annotations
+
+import signal
+import subprocess
+from typing import Any
+
+import pytest
+
+from tests.cli.conftest import WHERRY, make, wherry
+from tests.cluster.supervised import all_ready, supervised, until
+from wherry.cli.status import _remarks, _state
+from wherry.cluster.clusters import Machine
+from wherry.cluster.lifecycle import Lifecycle
+
+AT = "2026-03-01T10:00:00+00:00"
+RUNS: dict[str, Any] = {"name": "server", "pid": 7, "ready": True, "residentBytes": 1 << 20}
+
+
+def words(component: dict[str, Any]) -> str:
+    return ", ".join([_state(component), *_remarks(component)])
+
+
+@pytest.mark.parametrize(
+    ("component", "said"),
+    [
+        (RUNS, "pid 7, ready, 1.0 MB"),
+        ({**RUNS, "restarts": 0}, "pid 7, ready, 1.0 MB"),
+        (
+            {
+                **RUNS,
+                "restarts": 1,
+                "lastExit": "killed by SIGKILL",
+                "lastExitAt": AT,
+            },
+            "pid 7, ready, 1.0 MB, restarted 1 time, last: killed by SIGKILL at 2026-03-01 10:00:00",
+        ),
+        (
+            {**RUNS, "restarts": 3, "lastExit": "exit code 1", "lastExitAt": AT},
+            "pid 7, ready, 1.0 MB, restarted 3 times, last: exit code 1 at 2026-03-01 10:00:00",
+        ),
+        (
+            {
+                **RUNS,
+                "pid": None,
+                "ready": False,
+                "restarts": 3,
+                "lastExit": "exit code 1",
+                "lastExitAt": AT,
+                "restartInSeconds": 4.2,
+            },
+            "stopped, exit code 1 at 2026-03-01 10:00:00, again in 4 s",
+        ),
+        ({"name": "server", "pid": None, "ready": False, "residentBytes": 0}, "stopped"),
+    ],
+)
+def test_a_component_in_words(component: dict[str, Any], said: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("TZ", "UTC")
+    assert words(component) == said
+
+
+def test_a_stopped_cluster_says_how_to_go_on(stopped: Lifecycle) -> None:
+    done = wherry("status")
+    assert done.returncode == 3
+    assert done.stdout.splitlines()[-3:] == [
+        "  server      stopped",
+        "  agent       stopped",
+        "Start it with: wherry start",
+    ]
+
+
+def test_variables_do_not_change_what_a_cluster_is_said_to_be(
+    stopped: Lifecycle, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("WHERRY_API_PORT", "7443")
+    assert "https://127.0.0.1:6443" in wherry("status").stdout
+
+
+@pytest.mark.slow
+def test_watching_goes_on_through_a_stop(machine: Machine) -> None:
+    paths = make(machine, name="t").paths  # as `supervised` calls it
+    paths.run.mkdir(parents=True, exist_ok=True)
+    watching = subprocess.Popen(
+        [*WHERRY, "status", "--name", "t", "--watch"], stdout=subprocess.PIPE, text=True
+    )
+    try:
+        assert watching.stdout is not None
+        heads = (line for line in watching.stdout if line.startswith("Cluster"))
+        assert next(heads) == "Cluster t is stopped.\n"
+        for _ in range(2):
+            with supervised(paths) as supervisor:
+                until(paths, all_ready)
+                assert next(head for head in heads if "stopped" not in head)
+                supervisor.send_signal(signal.SIGTERM)
+                assert next(head for head in heads if "stopped" in head) == "Cluster t is stopped.\n"
+        watching.send_signal(signal.SIGINT)
+        assert watching.wait(20) == 0
+    finally:
+        watching.kill()
+        watching.communicate()
+
+
+@pytest.mark.slow
+def test_watching_ends_with_the_cluster(stopped: Lifecycle) -> None:
+    watching = subprocess.Popen(
+        [*WHERRY, "status", "--watch"], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+    )
+    assert watching.stdout is not None
+    assert watching.stdout.readline() == "Cluster default is stopped.\n"
+    stopped.paths.config.unlink()
+    assert "is deleted; there is nothing to watch any more" in watching.communicate(timeout=20)[1]
+    assert watching.returncode == 0

@@ -1,0 +1,141 @@
+"""What a setting may be: each parser takes a text or what YAML made of it, and gives the value with its type.
+
+They raise ValueError with the remedy; who calls them says which setting it is about.
+"""
+
+from __future__ import annotations
+
+import ipaddress
+import re
+from collections.abc import Mapping
+from typing import Any
+
+NAME_PATTERN = re.compile(r"[a-z0-9]([-a-z0-9]{0,30}[a-z0-9])?")
+
+NODE_NAME_PATTERN = re.compile(r"[a-z0-9]([-a-z0-9]*[a-z0-9])?(\.[a-z0-9]([-a-z0-9]*[a-z0-9])?)*")
+"""DNS-1123 subdomain, as Node names are (pkg/apis/core/validation, ValidateNodeName)."""
+LONGEST_NODE_NAME = 63
+"""The name is the value of the label kubernetes.io/hostname too."""
+SHORTEST_WATCHDOG_S, LONGEST_WATCHDOG_S = 5, 3600
+
+
+def name_of(value: Any) -> str:
+    text = str(value)
+    if not NAME_PATTERN.fullmatch(text):
+        raise ValueError(
+            f"{text!r} is no cluster name; use at most 32 lower case letters, digits and '-', such as dev-1"
+        )
+    return text
+
+
+def node_name_of(value: Any) -> str:
+    text = str(value)
+    if text and (len(text) > LONGEST_NODE_NAME or not NODE_NAME_PATTERN.fullmatch(text)):
+        raise ValueError(
+            f"{text[:80]!r} is no node name; use at most {LONGEST_NODE_NAME} lower case letters, digits, "
+            "'-' and '.', such as node-1"
+        )
+    return text
+
+
+def port_of(value: Any) -> int:
+    try:
+        port = int(value)
+    except (TypeError, ValueError):
+        raise ValueError(f"{value!r} is not a port number") from None
+    if not 1 <= port <= 65535:
+        raise ValueError(f"{port} is not a port; use 1-65535")
+    return port
+
+
+def seconds_of(value: Any) -> int:
+    try:
+        seconds = int(value)
+    except (TypeError, ValueError):
+        raise ValueError(
+            f"{value!r} is not a number of seconds; use for example 30, or 0 for never"
+        ) from None
+    if seconds and not SHORTEST_WATCHDOG_S <= seconds <= LONGEST_WATCHDOG_S:
+        raise ValueError(
+            f"{seconds} is out of range; use {SHORTEST_WATCHDOG_S}-{LONGEST_WATCHDOG_S}, or 0 for never"
+        )
+    return seconds
+
+
+def address_of(value: Any) -> str:
+    try:
+        return str(ipaddress.ip_address(str(value)))
+    except ValueError:
+        raise ValueError(f"{value!r} is not an IP address; use for example 127.0.0.1 or 0.0.0.0") from None
+
+
+def cidr_of(value: Any) -> str:
+    try:
+        network = ipaddress.IPv4Network(str(value))
+    except ValueError as error:
+        raise ValueError(f"{value!r} is not an IPv4 range ({error}); use for example 10.244.0.0/24") from None
+    if network.prefixlen > 28:
+        raise ValueError(f"{value} is too small; use a /28 or larger")
+    return str(network)
+
+
+def port_range_of(value: Any) -> tuple[int, int]:
+    if isinstance(value, tuple):
+        low, high = value
+    else:
+        low_text, dash, high_text = str(value).partition("-")
+        if not dash:
+            raise ValueError(f"{value!r} is not a range; write it as 30000-32767")
+        low, high = port_of(low_text), port_of(high_text)
+    if low > high:
+        raise ValueError(f"{low}-{high} is empty; the first port must not be above the last")
+    return low, high
+
+
+def switches_of(value: Any) -> dict[str, bool]:
+    if not value:
+        return {}
+    from wherry.api.catalog import BUILTIN
+    from wherry.api.serving import check_switches, parse_switches
+
+    if isinstance(value, Mapping):
+        # YAML knows booleans; upstream writes them as texts.
+        wrong = [key for key, on in value.items() if str(on).lower() not in ("true", "false")]
+        if wrong:
+            raise ValueError(f"{wrong[0]} must be true or false, is {value[wrong[0]]!r}")
+        switches = {str(key): str(on).lower() == "true" for key, on in value.items()}
+    elif isinstance(value, str):
+        switches = parse_switches(value)
+    else:
+        raise ValueError(f"{value!r} is no map; write for example api/beta: false")  # noqa: TRY004 - a user's mistake
+    check_switches(BUILTIN, switches)
+    return switches
+
+
+def names_of(value: Any) -> tuple[str, ...]:
+    parts = value.split(",") if isinstance(value, str) else value
+    if not isinstance(parts, list | tuple) or not all(isinstance(part, str) for part in parts):
+        raise ValueError(f"{value!r} is no list of names; write it as PodSecurity,AlwaysPullImages")
+    return tuple(name for part in parts if (name := part.strip()))
+
+
+def sysctls_of(value: Any) -> tuple[str, ...]:
+    from wherry.kubelet.sysctls import is_namespaced
+
+    names = names_of(value)
+    for name in names:
+        if not is_namespaced(name):
+            raise ValueError(
+                f"{name!r} is set for the whole machine; use some of net.*, kernel.shm*, kernel.msg*, "
+                "kernel.sem, fs.mqueue.*"
+            )
+    return names
+
+
+def one_of(choices: tuple[str, ...]) -> Any:
+    def parse(value: Any) -> str:
+        if str(value) not in choices:
+            raise ValueError(f"{value!r} is not known; use one of {', '.join(choices)}")
+        return str(value)
+
+    return parse
