@@ -19,12 +19,16 @@ class FakeShape:
     fields: dict[str, FakeShape] = field(default_factory=dict)
     element: FakeShape | None = None
     defaults: dict[str, object] = field(default_factory=dict)
+    held: tuple[str, ...] = ()
 
     def field(self, name: str) -> FakeShape | None:
         return self.element if self.kind == "map" else self.fields.get(name)
 
     def items(self) -> FakeShape | None:
         return self.element
+
+    def holds(self, name: str) -> bool:
+        return name in self.held
 
     def default_of(self, name: str) -> object:
         return self.defaults.get(name)
@@ -35,9 +39,12 @@ ANY = FakeShape("any")
 
 
 def struct(
-    strategies: tuple[str, ...] = (), defaults: dict[str, object] | None = None, **fields: FakeShape
+    strategies: tuple[str, ...] = (),
+    defaults: dict[str, object] | None = None,
+    held: tuple[str, ...] = (),
+    **fields: FakeShape,
 ) -> FakeShape:
-    return FakeShape("struct", fields=fields, patch_strategies=strategies, defaults=defaults or {})
+    return FakeShape("struct", fields=fields, patch_strategies=strategies, defaults=defaults or {}, held=held)
 
 
 def mapping(element: FakeShape = SCALAR, atomic: bool = False) -> FakeShape:
@@ -87,6 +94,7 @@ META = struct(
     generation=SCALAR,
 )
 POD_SPEC = struct(
+    held=("containers",),
     containers=map_list(CONTAINER, "name"),
     nodeName=SCALAR,
     restartPolicy=SCALAR,
@@ -95,17 +103,19 @@ POD_SPEC = struct(
     volumes=map_list(struct(name=SCALAR, emptyDir=struct(medium=SCALAR)), "name"),
 )
 DEPLOYMENT = struct(
+    held=("metadata", "spec", "status"),
     apiVersion=SCALAR,
     kind=SCALAR,
     metadata=META,
     spec=struct(
+        held=("strategy", "template"),
         replicas=SCALAR,
         paused=SCALAR,
         selector=FakeShape("struct", is_atomic_map=True),
         strategy=struct(
             ("retainKeys",), type=SCALAR, rollingUpdate=struct(maxSurge=SCALAR, maxUnavailable=SCALAR)
         ),
-        template=struct(metadata=META, spec=POD_SPEC),
+        template=struct(held=("metadata", "spec"), metadata=META, spec=POD_SPEC),
         data=mapping(),
         blob=ANY,
     ),

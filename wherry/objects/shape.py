@@ -58,6 +58,13 @@ class Shape(Protocol):
         """The shape of a list's items."""
         ...
 
+    def holds(self, name: str) -> bool:
+        """Of a struct: whether the field is there in every object, if only as a zero nobody wrote.
+
+        So it is in Go for what is neither behind a pointer nor left out of JSON.
+        """
+        ...
+
     def default_of(self, name: str) -> object:
         """The schema's default of a struct's field, None without one (list map keys need it)."""
         ...

@@ -173,6 +173,11 @@ class Field:
             found = self._parts[which] = Field(node)
         return found
 
+    def holds(self, name: str) -> bool:
+        """Whether a struct always has the field, if only as a zero nobody wrote."""
+        target = self.definition
+        return target is not None and name in target.has
+
     def default_of(self, name: str) -> object:
         """The schema's default of a struct's field."""
         target = self.definition
@@ -216,6 +221,10 @@ class Definition:
     def items(self) -> Shape | None:
         """None: no named type is a list."""
         return None
+
+    def holds(self, name: str) -> bool:
+        """Whether a struct always has the field, if only as a zero nobody wrote."""
+        return name in self.has
 
     def default_of(self, name: str) -> object:
         """The schema's default of a field, None without one."""

@@ -1,7 +1,9 @@
 """Reading field sets off objects: what an object has, and what changed between two of them.
 
 This runs on every write, so it decides by the value first and asks the shape only about containers.
-The top-level fields of an object (metadata, spec) lead to members but are none: every object has them.
+What every object of a type has (`Shape.holds`: the spec, a template, the list of containers) leads to members
+but is none, whoever fills it: to upstream it was there before, as an empty struct or null. So the rules are
+those of structured-merge-diff (typed/compare.go, tofieldset.go) over objects as Go writes them in JSON.
 """
 
 from __future__ import annotations
@@ -80,19 +82,31 @@ def added_fields(obj: Mapping[str, Any], shape: Shape | None) -> FieldSet:
     """The set of fields that came into being with a new object: containers included."""
     result: FieldSet = {}
     for name, value in obj.items():
-        if type(value) is dict and value:
-            sub = _child(shape, name)
-            if sub is not None and sub.is_atomic_map:
-                result[f"f:{name}"] = MEMBER
-                continue
-            below = _fields(value, sub, added=True)
-            if below:
-                result[f"f:{name}"] = below
-        else:
-            node = _node(value, _child(shape, name), added=True, dot=False)
-            if node is not None:
-                result[f"f:{name}"] = node
+        node = _added(name, value, shape, is_held=name == "metadata" or _is_held(shape, name))
+        if node is not None:
+            result[f"f:{name}"] = node
     return result
+
+
+def _is_held(shape: Shape | None, name: str) -> bool:
+    return shape is not None and shape.holds(name)
+
+
+def _added(name: str, value: Any, shape: Shape | None, *, is_held: bool) -> FieldSet | None:
+    """The node of a field of the struct `shape` that was not there, or (`is_held`) only as its zero."""
+    sub = _child(shape, name)
+    if not is_held:
+        return _node(value, sub, added=True, dot=True)
+    if not value and type(value) is not list:
+        return None  # the zero that was there
+    if type(value) is not dict or not is_granular(value, sub):
+        return _node(value, sub, added=True, dot=False)
+    below: FieldSet = {}
+    for key, item in value.items():
+        node = _added(key, item, sub, is_held=_is_held(sub, key))
+        if node is not None:
+            below[f"f:{key}"] = node
+    return below or None
 
 
 def _child(shape: Shape | None, name: str) -> Shape | None:
@@ -188,8 +202,12 @@ def compare(old: Mapping[str, Any], new: Mapping[str, Any], shape: Shape | None)
     """How `new` differs from `old`."""
     touched: FieldSet = {}
     removed: FieldSet = {}
-    _compare_maps(old, new, shape, touched, removed, top=True)
+    _compare_maps(old, new, shape, touched, removed, always=_METADATA)
     return Change(touched, removed)
+
+
+_METADATA = frozenset(("metadata",))
+_NOTHING: frozenset[str] = frozenset()
 
 
 def _compare_maps(
@@ -199,34 +217,31 @@ def _compare_maps(
     touched: FieldSet,
     removed: FieldSet,
     *,
-    top: bool = False,
+    always: frozenset[str] = _NOTHING,
 ) -> None:
+    """`always` are fields that count as there in every object, beside those the shape knows."""
     for name, value in new.items():
         was = old.get(name)
         if is_identical(was, value):
             continue
-        _compare_values(f"f:{name}", was, value, _child(shape, name), touched, removed, top=top)
+        if was is None or value is None:
+            is_held = name in always or _is_held(shape, name)
+            node = _added(name, value if was is None else was, shape, is_held=is_held)
+            if node is not None:
+                (touched if was is None else removed)[f"f:{name}"] = node
+        else:
+            _compare_values(f"f:{name}", was, value, _child(shape, name), touched, removed)
     for name, was in old.items():
         if was is not None and name not in new:
-            _compare_values(f"f:{name}", was, None, _child(shape, name), touched, removed, top=top)
+            node = _added(name, was, shape, is_held=name in always or _is_held(shape, name))
+            if node is not None:
+                removed[f"f:{name}"] = node
 
 
 def _compare_values(
-    key: str,
-    was: Any,
-    value: Any,
-    shape: Shape | None,
-    touched: FieldSet,
-    removed: FieldSet,
-    *,
-    top: bool = False,
+    key: str, was: Any, value: Any, shape: Shape | None, touched: FieldSet, removed: FieldSet
 ) -> None:
-    """Sort one difference into the sets under `key`."""
-    if was is None or value is None:
-        node = _node(value if was is None else was, shape, added=True, dot=not top)
-        if node is not None:
-            (touched if was is None else removed)[key] = node
-        return
+    """Sort one difference of two values into the sets under `key`."""
     kind = type(value)
     if type(was) is not kind or kind not in (dict, list) or not is_granular(value, shape):
         touched[key] = MEMBER
@@ -251,8 +266,18 @@ def _compare_lists(
     item_shape = shape.items()
     for key, item in after.items():
         old = before.get(key)
-        if not is_identical(old, item):
+        if is_identical(old, item):
+            continue
+        if old is None or item is None:
+            _keep(touched if old is None else removed, key, item if old is None else old, item_shape)
+        else:
             _compare_values(key, old, item, item_shape, touched, removed)
     for key, item in before.items():
         if key not in after:
-            _compare_values(key, item, None, item_shape, touched, removed)
+            _keep(removed, key, item, item_shape)
+
+
+def _keep(fields: FieldSet, key: str, item: Any, shape: Shape | None) -> None:
+    node = _node(item, shape, added=True, dot=True)
+    if node is not None:
+        fields[key] = node

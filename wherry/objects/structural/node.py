@@ -136,6 +136,10 @@ class Node:
             return self._meta_shape
         return self.properties.get(name) or self.values
 
+    def holds(self, name: str) -> bool:
+        """False: objects of custom kinds have what was written."""
+        return False
+
     def items(self) -> Shape | None:
         """The shape of a list's items."""
         return self.item
