@@ -44,6 +44,12 @@ OF_COLLECTIONS = frozenset({"list", "watch", "create", "deletecollection"})
 
 def dispatch(core: Core, call: Call) -> Result:
     """Run what the call asks for. Raises ApiError, at once or when awaited."""
+    if core.interceptor is not None:
+        return core.interceptor(call, lambda: _dispatch(core, call))
+    return _dispatch(core, call)
+
+
+def _dispatch(core: Core, call: Call) -> Result:
     info, request = call.info, call.request
     if info.verb == "watch" and request is not None and request.method not in ("GET", "HEAD"):
         raise method_not_allowed()  # below /watch/ every method is authorized as a watch

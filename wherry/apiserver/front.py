@@ -90,7 +90,7 @@ class Front:
         if headers.get("user-agent", "").startswith(FOR_PEOPLE):
             return None
         core, target = self._core, parse_path(request.path)
-        if not target.name or target.subresource or target.is_watch_path:
+        if core.interceptor is not None or not target.name or target.subresource or target.is_watch_path:
             return None
         served = core.registry.find(target.group, target.version, target.resource)
         if served is None or not served.source.is_ready or served.converts or "get" not in served.verbs:

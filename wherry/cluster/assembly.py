@@ -56,25 +56,30 @@ class ControlPlane:
 
     def __init__(self, config: ControlPlaneConfig, store: Store, clock: Clock, random: Random) -> None:
         self.api = ApiServer(config.api, store, clock, random)
+        self._config = config
+        self._clock = clock
+        self._random = random
+        self._controllers: Controllers | None = None
+        self._scheduler: Scheduler | None = None
+
+    def _make_controllers(self) -> Controllers:
         core = self.api.core
         told = replace(
-            config.controllers, resources=core.registry.resources, sign_token=core.tokens.keys.sign
+            self._config.controllers, resources=core.registry.resources, sign_token=core.tokens.keys.sign
         )
-        self._controllers = Controllers(
-            lambda _: self.client(CONTROLLER_MANAGER),
-            clock,
-            Random(random.getrandbits(64)),  # noqa: S311 - spreads retries, guards nothing
-            told,
-            config.kinds,
+        own = Random(self._random.getrandbits(64))  # noqa: S311 - spreads retries, guards nothing
+        return Controllers(
+            lambda _: self.client(CONTROLLER_MANAGER), self._clock, own, told, self._config.kinds
         )
-        self._scheduler = self._make_scheduler(clock, random) if config.has_scheduler else None
 
-    def _make_scheduler(self, clock: Clock, random: Random) -> Scheduler:
+    def _make_scheduler(self) -> Scheduler | None:
+        if not self._config.has_scheduler:
+            return None
         # Imported here: an API server alone need not pay for the scheduler's columns.
         from wherry.scheduler.scheduler import Scheduler
 
-        own = Random(random.getrandbits(64))  # noqa: S311 - breaks ties, guards nothing
-        return Scheduler(self.client(SCHEDULER), clock, own)
+        own = Random(self._random.getrandbits(64))  # noqa: S311 - breaks ties, guards nothing
+        return Scheduler(self.client(SCHEDULER), self._clock, own)
 
     def client(self, user_name: str, groups: Sequence[str] = (AUTHENTICATED,)) -> Client:
         """A client in this process that acts as that user, and writes under the last part of its name."""
@@ -87,15 +92,17 @@ class ControlPlane:
         await self.start_clients()
 
     async def start_clients(self) -> None:
-        """Start controllers and scheduler; the API server runs already."""
+        """Start controllers and scheduler (anew, if they were closed); the API server runs already."""
+        self._controllers, self._scheduler = self._make_controllers(), self._make_scheduler()
         scheduler = self._scheduler.start() if self._scheduler is not None else asyncio.sleep(0)
         await asyncio.gather(self._controllers.start(), scheduler)
         log.info("controllers and scheduler run")
 
     async def close_clients(self) -> None:
-        """Stop controllers and scheduler."""
-        scheduler = self._scheduler.close() if self._scheduler is not None else asyncio.sleep(0)
-        await asyncio.gather(self._controllers.close(), scheduler)
+        """Stop controllers and scheduler, if they run."""
+        running = (self._controllers, self._scheduler)
+        self._controllers = self._scheduler = None
+        await asyncio.gather(*(part.close() for part in running if part is not None))
 
     async def close(self, grace_s: float = 0.0) -> None:
         """Stop everything; requests under way have `grace_s` seconds to finish."""

@@ -21,6 +21,7 @@ from wherry.objects.meta import Object
 from wherry.testing import keys
 from wherry.testing.client import AsyncClient, SyncClient
 from wherry.testing.conditions import WaitTimeoutError, Wanted
+from wherry.testing.faults.faults import Faults
 from wherry.testing.loop_thread import ClosedError, LoopThread
 from wherry.testing.moments import Span, seconds
 from wherry.testing.report import EventLine, event_lines, failure_report
@@ -100,6 +101,11 @@ class Hosted:
     def url(self) -> str:
         """Where the API server listens, once a kubeconfig was asked for."""
         return self._at.url
+
+    @property
+    def faults(self) -> Faults:
+        """What the cluster's clients have to live with."""
+        return Faults(self._running, self._at, self if isinstance(self, Cluster) else None)
 
     def report(self) -> str:
         """What stands in the cluster, in lines for people who look into a failed test."""

@@ -48,9 +48,7 @@ class Settings:
     start: datetime = START
     real_time: bool = False
     port: int = 0
-    node_template: NodeTemplate = field(
-        default_factory=lambda: NodeTemplate(pool="test", name="node-{index}")
-    )
+    node_template: NodeTemplate = NODES
     outcomes: Sequence[Outcome | NodeOutcome | Path | str] = ()
     stages: Sequence[Path | str] = ()
 

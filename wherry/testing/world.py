@@ -15,7 +15,7 @@ from wherry.api.rbac.cluster_role_bindings import CLUSTER_ROLE_BINDINGS
 from wherry.api.rbac.cluster_roles import CLUSTER_ROLES
 from wherry.apiserver.config import ApiServerConfig
 from wherry.cluster.apiserver import all_controllers
-from wherry.cluster.assembly import ControlPlane, ControlPlaneConfig
+from wherry.cluster.assembly import CONTROLLER_MANAGER, SCHEDULER, ControlPlane, ControlPlaneConfig
 from wherry.controllers.base import Controller
 from wherry.controllers.catalog import choose_controllers
 from wherry.controllers.config import ControllerConfig
@@ -26,12 +26,15 @@ from wherry.hollow.outcomes import NodeOutcome, Outcome, read_outcome_files, rea
 from wherry.hollow.stage_files import read_stage_files, read_stages
 from wherry.hollow.stages import Stage
 from wherry.kit.simulated_loop import LoopClock, SimulatedLoop
+from wherry.kit.tasks import Tasks
 from wherry.store.memory import Image, MemoryStore
 from wherry.testing import keys
+from wherry.testing.faults.plan import FaultPlan
 from wherry.testing.settings import ALL, NONE, Settings, SettingsError
 
 ADMIN = "kubernetes-admin"
 MASTERS = "system:masters"
+OWN_CLIENTS = (CONTROLLER_MANAGER, SCHEDULER)
 FOUNDING_SEED = "the first objects"
 """No test's seed, which is a number: what is made later must not have the same uids."""
 POD_CIDR = "10.244.0.0/16"
@@ -59,6 +62,8 @@ class World:
         self.store = MemoryStore(self.clock)
         self.plane: ControlPlane | None = None
         self._hollow: HollowNodes | None = None
+        self._faults: FaultPlan | None = None
+        self._tasks = Tasks("test cluster")
         self._port = settings.port
 
     @property
@@ -82,6 +87,7 @@ class World:
             self.random.setstate(moment.random)
         plane = ControlPlane(_config(self.settings, self._port), self.store, self.clock, self.random)
         plane.api.core.outbound.waiting = self.loop.hold
+        plane.api.core.interceptor = self._faults
         await plane.start(listens=False, is_founded=True)
         self.plane = plane
         settings = self.settings
@@ -115,6 +121,29 @@ class World:
         await self.running.api.listen()
         self._port = self.running.api.port
 
+    def fault_plan(self) -> FaultPlan:
+        """The faults that clients meet, from the first time it is asked for."""
+        if self._faults is None:
+            self._faults = FaultPlan(self._crashed)
+            self.running.api.core.interceptor = self._faults
+        return self._faults
+
+    def _crashed(self, user: str) -> None:
+        if user in OWN_CLIENTS:
+            self._tasks.spawn(self._start_anew(user), f"starting {user} anew")
+
+    async def _start_anew(self, user: str) -> None:
+        await self.running.close_clients()
+        if self._faults is not None:
+            self._faults.revive(user)
+        await self.running.start_clients()
+
+    async def restart(self) -> None:
+        """The API server and its own clients end and start anew, with no history left."""
+        moment = self.moment()
+        image = replace(moment.store, log=(), compacted=moment.store.revision)
+        await self.swap(replace(moment, store=image))
+
     def moment(self) -> Moment:
         """What stands now."""
         return Moment(self.store.image(), self.clock.now(), self.random.getstate())
@@ -129,6 +158,8 @@ class World:
 
     async def close(self) -> None:
         """End everything."""
+        await self._tasks.close()
+        self._tasks = Tasks("test cluster")
         if self._hollow is not None:
             await self._hollow.close()
             self._hollow = None

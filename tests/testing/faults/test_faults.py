@@ -1,0 +1,135 @@
+"""Faults meet the calls they are to meet, and no others; what holds for a client is what a bad day brings."""
+
+from __future__ import annotations
+
+import pytest
+
+from tests.testing.test_cluster import WEB
+from wherry.objects.errors import ApiError
+from wherry.testing import Cluster
+from wherry.testing.faults.fault import Fault, What
+
+MAP = {"apiVersion": "v1", "kind": "ConfigMap", "metadata": {"name": "m"}, "data": {"a": "1"}}
+CONTROLLERS = "system:kube-controller-manager"
+
+
+@pytest.mark.parametrize(
+    ("code", "message"),
+    [
+        (409, "Operation cannot be fulfilled on configmaps"),
+        (429, "Too many requests"),
+        (500, "Internal error"),
+        (503, "currently unable"),
+        (504, "did not complete"),
+    ],
+)
+def test_the_nth_call_is_refused(code: int, message: str) -> None:
+    with Cluster() as c:
+        c.apply(MAP)
+        c.faults.refuse(code, "configmaps", verbs=["patch"], nth=2)
+        patch = {"data": {"a": "2"}}
+        c.client.patch("cm", "m", patch)
+        with pytest.raises(ApiError, match=message) as caught:
+            c.client.patch("cm", "m", {"data": {"a": "3"}})
+        assert caught.value.code == code
+        assert c.client.get("cm", "m")["data"] == {"a": "2"}
+        c.client.patch("cm", "m", patch)
+        assert [met for _, met in c.faults.met()] == [1]
+
+
+def test_only_those_it_names() -> None:
+    with Cluster() as c:
+        c.faults.refuse(500, "configmaps", user="jane", times=0)
+        c.apply(MAP)
+        jane = c.as_user("jane", ["system:masters"])
+        for _ in range(3):
+            with pytest.raises(ApiError):
+                jane.patch("cm", "m", {"data": {"a": "2"}})
+        c.faults.clear()
+        jane.patch("cm", "m", {"data": {"a": "2"}})
+
+
+def test_a_write_may_happen_though_its_answer_is_lost() -> None:
+    with Cluster() as c:
+        c.faults.leave_unanswered("configmaps")
+        with pytest.raises(ApiError) as caught:
+            c.client.create(MAP)
+        assert caught.value.code == 504
+        assert c.client.get("cm", "m")["data"] == {"a": "1"}
+
+
+def test_a_connection_is_dropped_and_nothing_done() -> None:
+    with Cluster() as c:
+        c.faults.drop("configmaps")
+        with pytest.raises(ApiError, match="the connection was closed"):
+            c.client.create(MAP)
+        assert c.client.list("cm", "default", field_selector="metadata.name=m") == []
+
+
+def test_a_watch_lags_until_it_is_released() -> None:
+    with Cluster() as c:
+        c.faults.lag("configmaps", user="kubernetes-admin")
+        with c.client.watch("cm", "default", field_selector="metadata.name=m") as watch:
+            c.apply(MAP)
+            assert watch.take() == []
+            c.faults.release()
+            c.client.patch("cm", "m", {"data": {"a": "2"}})
+            assert [event.type for event in watch.take()] == ["ADDED", "MODIFIED"]
+
+
+def test_a_watch_is_cut_and_one_says_everything_twice() -> None:
+    with Cluster() as c:
+        c.faults.cut("configmaps", user="kubernetes-admin", events=1)
+        c.faults.repeat("configmaps", user="kubernetes-admin", nth=2)
+        selector = "metadata.name=m"
+        with (
+            c.client.watch("cm", "default", field_selector=selector) as cut,
+            c.client.watch("cm", "default", field_selector=selector) as repeated,
+        ):
+            c.apply(MAP)
+            c.client.delete("cm", "m")
+            assert [event.type for event in cut.take()] == ["ADDED"]
+            assert [event.type for event in repeated.take()] == ["ADDED", "ADDED", "DELETED", "DELETED"]
+
+
+def test_controllers_that_crash_are_started_anew() -> None:
+    with Cluster(nodes=1) as c:
+        crash = c.faults.crash("pods", user=CONTROLLERS)
+        c.apply(WEB)
+        assert c.wait("deployment/web", "Available")["status"]["readyReplicas"] == 2
+        assert c.faults.met() == [(crash, 1)]
+        assert len(c.client.list("pods")) == 2
+
+
+def test_anybody_else_who_crashed_is_gone_until_revived() -> None:
+    with Cluster() as c:
+        jane = c.as_user("jane", ["system:masters"])
+        c.faults.crash("configmaps", user="jane")
+        with pytest.raises(ApiError):
+            jane.create(MAP)
+        with pytest.raises(ApiError, match="jane has crashed"):
+            jane.get("cm", "m")
+        c.faults.revive("jane")
+        assert jane.get("cm", "m")["data"] == {"a": "1"}
+
+
+def test_a_restart_forgets_the_history() -> None:
+    with Cluster(nodes=1) as c:
+        c.apply(WEB)
+        c.wait("deployment/web", "Available")
+        old = c.client.get("deploy", "web")["metadata"]["resourceVersion"]
+        c.faults.restart_api_server()
+        path = "/apis/apps/v1/namespaces/default/deployments?limit=1&resourceVersionMatch=Exact"
+        with pytest.raises(ApiError) as caught:
+            c.client.request("GET", f"{path}&resourceVersion={int(old) - 1}")
+        assert caught.value.code == 410
+        c.client.patch("deploy", "web", {"spec": {"replicas": 3}})
+        c.clock.advance("5s")
+        assert c.wait("deployment/web", "Available")["status"]["readyReplicas"] == 3
+
+
+def test_what_is_no_fault_is_refused() -> None:
+    with pytest.raises(ValueError, match="code 404 is no refusal that can be asked for"):
+        Fault(what=What.REFUSED, code=404)
+    with pytest.raises(ValueError, match="nth counts from 1"):
+        Fault(what=What.DROPPED, nth=0)

@@ -1,0 +1,137 @@
+"""A cluster's faults, for tests: `Faults`."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable, Sequence
+from typing import TYPE_CHECKING, TypeVar
+
+from wherry.testing.faults.fault import WRITES, Fault, What
+from wherry.testing.faults.plan import FaultPlan, Seen
+from wherry.testing.faults.sweep import Report, Scenario, sweep
+from wherry.testing.loop_thread import LoopThread
+from wherry.testing.world import World
+
+if TYPE_CHECKING:
+    from wherry.testing.cluster import Cluster
+
+T = TypeVar("T")
+
+
+class Faults:
+    """What the cluster's clients have to live with. Each method arms one fault, which is returned.
+
+    `resource` is a plural ("pods", "pods/status"; "" for any), `user` a pattern for user name or User-Agent
+    ("system:serviceaccount:shop:*", "my-operator/*"), `nth` the first call met, `times` how many (0: all).
+    """
+
+    def __init__(self, thread: LoopThread, world: World, cluster: Cluster | None = None) -> None:
+        self._thread = thread
+        self._world = world
+        self._cluster = cluster
+
+    def refuse(
+        self,
+        code: int,
+        resource: str = "",
+        *,
+        verbs: Sequence[str] = WRITES,
+        user: str = "*",
+        name: str = "*",
+        nth: int = 1,
+        times: int = 1,
+    ) -> Fault:
+        """Calls are answered with 403, 409, 410, 429, 500, 503 or 504, and nothing is done."""
+        return self.arm(
+            Fault(
+                what=What.REFUSED,
+                code=code,
+                verbs=tuple(verbs),
+                resource=resource,
+                user=user,
+                name=name,
+                nth=nth,
+                times=times,
+            )
+        )
+
+    def leave_unanswered(self, resource: str = "", *, user: str = "*", nth: int = 1, times: int = 1) -> Fault:
+        """Writes are done, but answered with a time-out."""
+        return self._on_writes(What.UNANSWERED, resource, user, nth, times)
+
+    def drop(self, resource: str = "", *, user: str = "*", nth: int = 1, times: int = 1) -> Fault:
+        """Connections of writes are closed, and nothing is done."""
+        return self._on_writes(What.DROPPED, resource, user, nth, times)
+
+    def crash(self, resource: str = "", *, user: str, nth: int = 1) -> Fault:
+        """The client's `nth` write is the last thing it does.
+
+        The cluster's own controllers and scheduler are started anew at once; somebody else's client is
+        answered 503 until `revive`.
+        """
+        return self._on_writes(What.CRASHED, resource, user, nth, 1)
+
+    def lag(self, resource: str, *, user: str = "*", events: int = 0, nth: int = 1) -> Fault:
+        """A watch is behind by that many events (0: by all, until `release`)."""
+        return self._on_watch(What.STALE, resource, user, events, nth)
+
+    def cut(self, resource: str, *, user: str = "*", events: int = 1, nth: int = 1) -> Fault:
+        """A watch ends after that many events."""
+        return self._on_watch(What.CUT, resource, user, events, nth)
+
+    def repeat(self, resource: str, *, user: str = "*", nth: int = 1) -> Fault:
+        """A watch says each event twice."""
+        return self._on_watch(What.REPEATED, resource, user, 0, nth)
+
+    def arm(self, fault: Fault) -> Fault:
+        """Arm a fault made elsewhere."""
+        self._do(lambda plan: plan.arm(fault))
+        return fault
+
+    def begin(self) -> None:
+        """Write down calls from now on; arming a fault does so too."""
+        self._do(lambda _: None)
+
+    def seen(self) -> list[Seen]:
+        """Writes and watches since the first fault was armed."""
+        return self._do(lambda plan: list(plan.seen))
+
+    def met(self) -> list[tuple[Fault, int]]:
+        """Each armed fault with how many calls it met."""
+        return self._do(lambda plan: plan.met)
+
+    def release(self) -> None:
+        """Let watches that lag catch up."""
+        self._do(lambda plan: plan.release())
+
+    def revive(self, user: str) -> None:
+        """A client that crashed was started anew."""
+        self._do(lambda plan: plan.revive(user))
+
+    def clear(self) -> None:
+        """No fault any more."""
+        self._do(lambda plan: plan.clear())
+
+    def restart_api_server(self) -> None:
+        """The API server ends and starts anew, and its history is forgotten: watches have to begin anew."""
+        self._thread.call(self._world.restart)
+
+    def sweep(self, scenario: Scenario, *, user: str = "*", faults: Sequence[Fault] | None = None) -> Report:
+        """See `faults.sweep.sweep`."""
+        if self._cluster is None:
+            raise TypeError("a sweep needs a Cluster, not an AsyncCluster")
+        return sweep(self._cluster, scenario, user, faults)
+
+    def _on_writes(self, what: What, resource: str, user: str, nth: int, times: int) -> Fault:
+        return self.arm(Fault(what=what, verbs=WRITES, resource=resource, user=user, nth=nth, times=times))
+
+    def _on_watch(self, what: What, resource: str, user: str, events: int, nth: int) -> Fault:
+        return self.arm(
+            Fault(what=what, verbs=("watch",), resource=resource, user=user, events=events, nth=nth)
+        )
+
+    def _do(self, work: Callable[[FaultPlan], T]) -> T:
+        async def run() -> T:
+            return work(self._world.fault_plan())
+
+        made: Callable[[], Awaitable[T]] = run
+        return self._thread.call(made)
