@@ -7,6 +7,7 @@ patterns from within this project may use `re`. This is the only module that imp
 
 from __future__ import annotations
 
+import re
 from typing import Any
 
 from wherry.kit.remembered import remembered
@@ -27,6 +28,7 @@ _GO_WORDS = (
     ("unexpected )", "unexpected )"),
     ("invalid UTF-8", "invalid UTF-8"),
 )
+_ONE_BYTE = re.compile(r"(?:[^\\]|\\[^C])*+\\C", re.DOTALL)  # the library has it, Go has not
 _TRAILING = "trailing backslash at end of expression: ``"
 
 
@@ -63,6 +65,8 @@ class Pattern:
 @remembered(1024)
 def compile_pattern(text: str) -> Pattern:
     """The pattern. Raises PatternError."""
+    if "\\C" in text and _ONE_BYTE.match(text):
+        raise PatternError("error parsing regexp: invalid escape sequence: `\\C`")
     import re2  # 2.5 MB; most servers never see a pattern
 
     options = re2.Options()

@@ -40,6 +40,7 @@ from wherry.objects.cel.types import (
     assignable,
     list_of,
     map_of,
+    more_general,
     optional_of,
     signature,
     substituted,
@@ -94,7 +95,7 @@ class _Check:
         self._environment = environment
         self._scopes: list[dict[str, Type]] = []
         self._numbers = count()
-        self._aggregates: list[tuple[Node, Type, Type]] = []
+        self._aggregates: list[tuple[Node, Node, Type, Type]] = []
         self._exempt = 0
         self._done: dict[int, tuple[Node, Type]] = {}
         self.found: Bindings = {}
@@ -116,10 +117,14 @@ class _Check:
     def aggregates(self) -> list[tuple[int, str]]:
         """Lists and maps whose parts are not of one type."""
         errors = []
-        for node, first, other in self._aggregates:
+        told: set[int] = set()
+        for whole, node, first, other in self._aggregates:
+            if id(whole) in told:
+                continue
             first, other = (substituted(part, self.found, free=True) for part in (first, other))
             if first == other:
                 continue
+            told.add(id(whole))
             errors.append((node.at, f"expected type '{first}' but found '{other}'"))
         return errors
 
@@ -255,8 +260,6 @@ class _Check:
             elif result.name != "dyn" and not _same(result, made):
                 result = DYN
         if result is None:
-            if any(part.name == "!error!" for part in given):
-                return ERROR
             shown = signature([self._shown(part) for part in given], is_member=node.is_member)
             return self._wrong(node.at, f"found no matching overload for '{name}' applied to '{shown}'")
         return result
@@ -270,7 +273,7 @@ class _Check:
             found = self.of(part)
             if index in node.optional:
                 found = self._unwrapped(part, found)
-            first = self._alike(part, first, found)
+            first = self._alike(node, part, first, found)
             item = self._joined(item, found)
         return list_of(item if item is not None else self._fresh())
 
@@ -281,11 +284,11 @@ class _Check:
         first: Type | None = None
         for name, part, is_optional in node.entries:
             named = self.of(name)
-            first_key, key = self._alike(name, first_key, named), self._joined(key, named)
+            first_key, key = self._alike(node, name, first_key, named), self._joined(key, named)
             found = self.of(part)
             if is_optional:
                 found = self._unwrapped(part, found)
-            first, value = self._alike(part, first, found), self._joined(value, found)
+            first, value = self._alike(node, part, first, found), self._joined(value, found)
         return map_of(
             key if key is not None else self._fresh(), value if value is not None else self._fresh()
         )
@@ -299,19 +302,19 @@ class _Check:
         wanted = optional_of(self._shown(found))
         return self._wrong(node.at, f"expected type '{wanted}' but found '{self._shown(found)}'")
 
-    def _alike(self, node: Node, first: Type | None, found: Type) -> Type:
+    def _alike(self, whole: Node, node: Node, first: Type | None, found: Type) -> Type:
         """Remember that all parts of a list or map should be of the first one's type."""
         if first is None:
             return found
         if not self._exempt:
-            self._aggregates.append((node, first, found))
+            self._aggregates.append((whole, node, first, found))
         return first
 
     def _joined(self, known: Type | None, found: Type) -> Type:
         if known is None:
             return found
         if self._fits(known, found):
-            return DYN if "dyn" in (known.name, found.name) else known
+            return more_general(self._now(known), self._now(found))
         return DYN
 
     def _make_object(self, node: MakeObject) -> Type:

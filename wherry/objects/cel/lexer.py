@@ -70,9 +70,7 @@ def _not_a_word(source: str, at: int) -> int:
             elif source[here] == "\\":
                 started = _STARTED.match(source, here)
                 return min(len(source), (started.end() if started else here) + 1)
-            elif source[here] in "\n\r":
-                return here
-            elif source[here] == quote:
+            elif source[here] in "\n\r" or source[here] == quote:
                 return here + 1
             else:
                 here += 1

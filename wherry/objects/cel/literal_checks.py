@@ -25,7 +25,7 @@ def _of_call(node: Call) -> Iterator[tuple[int, str]]:
                 (duration_from if node.function == "duration" else timestamp_from)(argument.value)
             except CelError:
                 yield argument.at, f"invalid {node.function} argument"
-        case "matches", [_, Const(value=str() as text) as argument]:
+        case "matches", [_, Const(value=str() as text) as argument] if node.is_member:
             try:
                 compile_pattern(text)
             except PatternError:

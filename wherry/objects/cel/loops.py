@@ -17,9 +17,11 @@ if TYPE_CHECKING:
     from wherry.objects.cel.planner import Frame, Plan, Planned, Step
 
 _ROUND = {
-    "all": 3, "exists": 3, "exists_one": 2, "map": 12, "filter": 1,
-    "transformList": 12, "transformMap": 2, "transformMapEntry": 2, "sortBy": 12,
+    "all": 3, "exists": 3, "exists_one": 2, "map": 12, "filter": 12,
+    "transformList": 12, "transformMap": 3, "transformMapEntry": 2, "sortBy": 12,
 }  # fmt: skip
+_PASSED_OVER = 1
+"""What a round costs whose condition does not hold."""
 
 
 def _pairs(value: Any) -> Iterable[tuple[Any, Any]]:
@@ -45,8 +47,11 @@ class _Rounds:
         assert body is not None
         self.body: Step = body.run
         self.condition: Step | None = condition.run if condition is not None else None
-        self.charge = _ROUND[node.macro] + (condition.cost if condition is not None else body.cost)
-        self.body_cost = body.cost
+        self.chosen = _ROUND[node.macro] + body.cost
+        self.charge = self.chosen if condition is None else condition.cost
+        self.result = 1 if condition is None else 0
+        if node.macro == "filter":  # whose body is the condition
+            self.charge = body.cost + _PASSED_OVER
         self.first = places[0]
         self.second = places[1] if len(places) == 2 else None
 
@@ -74,10 +79,9 @@ class _Rounds:
         """Whether the condition holds in this round."""
         if self.condition is None:
             return True
-        if truth(self.condition(frame)):
-            frame[0].spent += self.body_cost
-            return True
-        return False
+        holds = truth(self.condition(frame))
+        frame[0].spent += self.chosen if holds else _PASSED_OVER
+        return holds
 
 
 def truth(value: Any) -> bool:
@@ -131,15 +135,14 @@ def _exists_one(plan: Plan, node: Loop) -> Planned:
 
 def _mapped(plan: Plan, node: Loop) -> Planned:
     rounds = _Rounds(plan, node)
-    body, charge = rounds.body, 0
+    body = rounds.body
     if node.condition is not None:
-        charge = 0
 
         def chosen(frame: Frame) -> list[Any]:
             return [body(frame) for _ in rounds.each(frame) if rounds.holds(frame)]
 
-        return _planned(chosen, rounds.cost + 11 + charge)
-    return _planned(lambda frame: [body(frame) for _ in rounds.each(frame)], rounds.cost + 11)
+        return _planned(chosen, rounds.cost + rounds.result)
+    return _planned(lambda frame: [body(frame) for _ in rounds.each(frame)], rounds.cost + rounds.result)
 
 
 def _filtered(plan: Plan, node: Loop) -> Planned:
@@ -150,11 +153,11 @@ def _filtered(plan: Plan, node: Loop) -> Planned:
         made = []
         for item in rounds.each(frame):
             if truth(body(frame)):
-                frame[0].spent += 12
+                frame[0].spent += _ROUND["filter"]
                 made.append(item)
         return made
 
-    return _planned(run, rounds.cost + 11)
+    return _planned(run, rounds.cost)
 
 
 def _transformed_map(plan: Plan, node: Loop) -> Planned:
@@ -164,7 +167,7 @@ def _transformed_map(plan: Plan, node: Loop) -> Planned:
     def run(frame: Frame) -> dict[Any, Any]:
         return {key: body(frame) for key in rounds.each(frame) if rounds.holds(frame)}
 
-    return _planned(run, rounds.cost + 31)
+    return _planned(run, rounds.cost + rounds.result)
 
 
 def _transformed_entries(plan: Plan, node: Loop) -> Planned:
@@ -185,7 +188,7 @@ def _transformed_entries(plan: Plan, node: Loop) -> Planned:
                 made[key] = value
         return made
 
-    return _planned(run, rounds.cost + 31)
+    return _planned(run, rounds.cost + rounds.result)
 
 
 def _sorted_by(plan: Plan, node: Loop) -> Planned:

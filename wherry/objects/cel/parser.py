@@ -129,7 +129,7 @@ class _Parser:
             tree = self._expression()
             if self._now.kind != "end":
                 follows = self._words[self._index + 1]
-                how = "extraneous" if follows.kind == "end" or self._now.kind in _VALUES else "mismatched"
+                how = "extraneous" if follows.kind == "end" else "mismatched"
                 if self._now.text in (":", ".", "("):
                     how = "mismatched"
                 self._wrong(self._now, f"{how} input '{self._now.text}' expecting <EOF>")
@@ -287,6 +287,10 @@ class _Parser:
     def _arguments(self) -> list[Node]:
         """Up to the closing bracket."""
         if self._takes(")"):
+            return []
+        if self._is(",") and self._words[self._index + 1].text == ")":
+            self._wrong(self._next(), f"extraneous input ',' expecting {_EXPECTED_ARGUMENT}")
+            self._next()
             return []
         found = [self._expression(_EXPECTED_ARGUMENT)]
         while self._takes(","):

@@ -35,7 +35,6 @@ from wherry.objects.cel.values import (
     Optional,
     TypeValue,
     equal,
-    find,
     kind,
     no_overload,
 )
@@ -45,7 +44,9 @@ Step = Callable[[Frame], Any]
 ABSENT = object()
 _BUDGET, _FUNCTIONS, _FIRST = 0, 1, 2
 _SHORT = 10  # characters that cost no more than one operation
-_FOLDED = frozenset({"bool", "bytes", "double", "duration", "int", "string", "timestamp", "uint"})
+_FOLDED = frozenset(
+    {"bool", "bytes", "double", "duration", "dyn", "int", "string", "timestamp", "type", "uint"}
+)
 _FAILURES = (ValueError, TypeError, KeyError, IndexError, ArithmeticError, RecursionError)
 
 
@@ -215,8 +216,6 @@ class Plan:
                     if not value.is_there:
                         continue
                     value = value.value
-                if key in made and find(made, key)[0]:
-                    raise CelError(f"Failed with repeated key: {operators.shown_key(key)}")
                 made[key] = value
             return made
 
@@ -489,7 +488,7 @@ def _folded(node: Call) -> Planned:
         value = overload.call(argument.value) if overload.call is not None else None
     except _FAILURES as error:
         raise CelError(f"program instantiation failed: {error}") from error
-    return Planned(lambda _frame: value, 1)
+    return Planned(lambda _frame: value, 0)
 
 
 def _is_flat(node: Call) -> bool:

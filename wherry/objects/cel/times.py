@@ -5,7 +5,6 @@ from __future__ import annotations
 import re
 from datetime import UTC, datetime, timedelta, timezone, tzinfo
 from typing import Any
-from zoneinfo import ZoneInfo
 
 from wherry.objects.cel.errors import CelError
 from wherry.objects.cel.operators import moment
@@ -49,6 +48,36 @@ def duration_ns(text: str) -> int:
     if total > MAX_INT and not (sign < 0 and total == MAX_INT + 1):
         raise wrong
     return sign * total
+
+
+_LONG_PART = re.compile(r"([0-9]+)\s*([A-Za-zµ]+)")
+_LONG_UNITS = (
+    (1, ("ns",), "nano"), (1_000, ("us", "µs"), "micro"), (1_000_000, ("ms",), "milli"),
+    (_SECOND, ("s",), "sec"), (60 * _SECOND, ("m",), "min"), (3600 * _SECOND, ("h", "hr"), "hour"),
+    (24 * 3600 * _SECOND, ("d",), "day"), (7 * 24 * 3600 * _SECOND, ("w", "wk"), "week"),
+)  # fmt: skip
+
+
+def long_duration_ns(text: str) -> int:
+    """As `duration_ns`, or else all that reads like "2 days" in the text, added up. Raises ValueError.
+
+    Source: kube-openapi's strfmt, ParseDuration.
+    """
+    try:
+        return duration_ns(text)
+    except ValueError:
+        found = list(_LONG_PART.finditer(text))
+    total, is_one = 0, False
+    for part in found:
+        if len(part[1]) > 19 or int(part[1]) > MAX_INT:
+            raise ValueError(f"invalid duration {text!r}")
+        unit = part[2].lower()
+        for ns, names, start in _LONG_UNITS:
+            if unit in names or unit.startswith(start):
+                total, is_one = total + int(part[1]) * ns, True
+    if not is_one:
+        raise ValueError(f"invalid duration {text!r}")
+    return (total + MAX_INT + 1) % (1 << 64) - MAX_INT - 1  # as 64 bits hold it
 
 
 def duration_of(text: str) -> Duration:
@@ -159,6 +188,8 @@ def _zone(name: str) -> tzinfo:
     try:
         if name == name.lower():
             raise KeyError(name)
+        from zoneinfo import ZoneInfo  # for those who ask for zones alone
+
         return ZoneInfo(name)
     except (KeyError, ValueError, OSError) as error:
         raise CelError(f"unknown time zone {name}") from error

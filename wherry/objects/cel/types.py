@@ -122,7 +122,12 @@ def assignable(target: Type, given: Type, found: Bindings) -> bool:
     if "dyn" in (target.name, given.name) or "!error!" in (target.name, given.name):
         return True
     if given.name == "null_type" and target.name != "null_type":
-        return target.field is not None or target.name in _NULLABLE or "." in target.name
+        return (
+            target.field is not None
+            or target.name in _NULLABLE
+            or "." in target.name
+            or target.name == "optional_type"
+        )
     if target.name != given.name or len(target.parameters) != len(given.parameters):
         return False
     if target.name == "type":
@@ -131,6 +136,16 @@ def assignable(target: Type, given: Type, found: Bindings) -> bool:
         assignable(wanted, part, found)
         for wanted, part in zip(target.parameters, given.parameters, strict=True)
     )
+
+
+def more_general(one: Type, other: Type) -> Type:
+    """Of two types that fit each other the one that says less."""
+    if "dyn" in (one.name, other.name):
+        return DYN
+    if one.name != other.name or len(one.parameters) != len(other.parameters) or not one.parameters:
+        return one
+    pairs = zip(one.parameters, other.parameters, strict=True)
+    return Type(one.name, tuple(more_general(mine, yours) for mine, yours in pairs), field=one.field)
 
 
 def _bound(target: Type, given: Type, found: Bindings) -> bool:

@@ -7,7 +7,7 @@ import binascii
 import re
 from typing import Any
 
-from wherry.objects.cel.times import duration_ns, timestamp_parts
+from wherry.objects.cel.times import long_duration_ns, timestamp_parts
 from wherry.objects.cel.values import Duration, Timestamp
 from wherry.objects.structural.node import Node
 
@@ -74,7 +74,7 @@ def _text(value: str, form: str) -> Any:
             case "date":
                 return Timestamp(timestamp_parts(f"{value}T00:00:00Z")[0])
             case "duration":
-                return Duration(duration_ns(value))
+                return Duration(long_duration_ns(value))
             case "byte":
                 return base64.b64decode(value, validate=True)
     except (ValueError, binascii.Error):

@@ -31,6 +31,11 @@ class Format(Opaque):
         self.pattern_size = pattern_size
 
 
+def _in_characters(errors: Callable[[str], list[str]]) -> Callable[[str], list[str]]:
+    """Of names that are too long upstream says here how many characters, and elsewhere how many bytes."""
+    return lambda text: [why.replace(" bytes", " characters") for why in errors(text)]
+
+
 def _prefix(errors: Callable[[str], list[str]]) -> Callable[[str], list[str]]:
     """For the start of a name: a dash at its end may be followed by something."""
 
@@ -53,13 +58,15 @@ def _of(name: str, wrong: str) -> Callable[[str], list[str]]:
 
 
 _FORMATS = {
-    "dns1123Label": Format("DNS1123Label", dns1123_label_errors, 30),
-    "dns1123Subdomain": Format("DNS1123Subdomain", dns1123_subdomain_errors, 60),
-    "dns1035Label": Format("DNS1035Label", dns1035_label_errors, 30),
+    "dns1123Label": Format("DNS1123Label", _in_characters(dns1123_label_errors), 30),
+    "dns1123Subdomain": Format("DNS1123Subdomain", _in_characters(dns1123_subdomain_errors), 60),
+    "dns1035Label": Format("DNS1035Label", _in_characters(dns1035_label_errors), 30),
     "qualifiedName": Format("QualifiedName", qualified_name_errors, 60),
-    "dns1123LabelPrefix": Format("DNS1123LabelPrefix", _prefix(dns1123_label_errors), 30),
-    "dns1123SubdomainPrefix": Format("DNS1123SubdomainPrefix", _prefix(dns1123_subdomain_errors), 60),
-    "dns1035LabelPrefix": Format("DNS1035LabelPrefix", _prefix(dns1035_label_errors), 30),
+    "dns1123LabelPrefix": Format("DNS1123LabelPrefix", _prefix(_in_characters(dns1123_label_errors)), 30),
+    "dns1123SubdomainPrefix": Format(
+        "DNS1123SubdomainPrefix", _prefix(_in_characters(dns1123_subdomain_errors)), 60
+    ),
+    "dns1035LabelPrefix": Format("DNS1035LabelPrefix", _prefix(_in_characters(dns1035_label_errors)), 30),
     "labelValue": Format("LabelValue", label_value_errors, 40),
     "uri": Format("URI", _uri_errors, 2000),
     "uuid": Format("uuid", _of("uuid", "does not match the UUID format"), 100),
@@ -70,7 +77,7 @@ _FORMATS = {
 
 
 def _validate(form: Format, text: str) -> Optional:
-    found = [why.replace(" bytes", " characters") for why in form.errors(text)]
+    found = form.errors(text)
     return Optional(found) if found else NOTHING
 
 

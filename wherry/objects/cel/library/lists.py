@@ -12,23 +12,23 @@ from wherry.objects.cel.declarations import declare
 from wherry.objects.cel.errors import CelError
 from wherry.objects.cel.loops import sorted_values
 from wherry.objects.cel.operators import add
-from wherry.objects.cel.values import NOTHING, Duration, Optional, UInt, compare, equal
+from wherry.objects.cel.values import NO_OVERLOAD, NOTHING, Duration, Optional, UInt, compare, equal, kind
 
 _SUMMED: dict[str, Any] = {"int": 0, "uint": UInt(0), "double": 0.0, "duration": Duration(0)}
 _COMPARED = ("int", "uint", "double", "bool", "string", "bytes", "duration", "timestamp")
 
 
-def _order(one: Any, other: Any, function: str) -> int:
+def _order(one: Any, other: Any) -> int:
     found = compare(one, other)
     if found is None:
-        raise CelError(f"no such overload: {function}(list)")
+        raise CelError(NO_OVERLOAD)
     return found
 
 
 def _is_sorted(items: list[Any]) -> bool:
     if items and compare(items[0], items[0]) is None:
         raise CelError("no such overload: isSorted(list)")
-    return all(_order(one, other, "isSorted") <= 0 for one, other in pairwise(items))
+    return all(_order(one, other) <= 0 for one, other in pairwise(items))
 
 
 def _extreme(function: str, sign: int) -> Any:
@@ -37,7 +37,7 @@ def _extreme(function: str, sign: int) -> Any:
             raise CelError(f"{function} called on empty list")
         if compare(items[0], items[0]) is None:
             raise CelError(f"no such overload: {function}(list)")
-        return reduce(lambda best, item: item if _order(item, best, function) * sign > 0 else best, items)
+        return reduce(lambda best, item: item if _order(item, best) * sign > 0 else best, items)
 
     return find
 
@@ -46,7 +46,7 @@ def _sum(items: list[Any]) -> Any:
     if not items:
         return 0
     total = items[0]
-    if compare(total, total) is None:
+    if kind(total).rpartition(".")[2].lower() not in _SUMMED:
         raise CelError("no such overload: sum(list)")
     for item in items[1:]:
         total = add(total, item)
