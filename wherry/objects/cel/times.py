@@ -50,7 +50,7 @@ def duration_ns(text: str) -> int:
     return sign * total
 
 
-_LONG_PART = re.compile(r"([0-9]+)\s*([A-Za-zµ]+)")
+_LONG_PART = re.compile(r"(?<![0-9])([0-9]++)\s*+([A-Za-zµ]++)")
 _LONG_UNITS = (
     (1, ("ns",), "nano"), (1_000, ("us", "µs"), "micro"), (1_000_000, ("ms",), "milli"),
     (_SECOND, ("s",), "sec"), (60 * _SECOND, ("m",), "min"), (3600 * _SECOND, ("h", "hr"), "hour"),
