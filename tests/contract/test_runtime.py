@@ -201,6 +201,30 @@ async def test_a_sandbox_takes_its_containers_with_it(trial: Trial) -> None:
     assert await trial.runtime.containers() == []
 
 
+async def test_privileged_containers_run_in_privileged_sandboxes_alone(trial: Trial) -> None:
+    """Who forgets to say it of the sandbox never gets the container."""
+    privileged = ContainerSpec(
+        name="c",
+        attempt=0,
+        image=IMAGE,
+        command=["sh", "-c", FOREVER],
+        log_path="c/0.log",
+        security={"privileged": True},
+    )
+    plain, wide = trial.sandbox_spec("u1"), replace(trial.sandbox_spec("u2"), privileged=True)
+    sandboxes = [await trial.runtime.run_sandbox(spec) for spec in (plain, wide)]
+    with pytest.raises(RuntimeFailure, match="no privileged container allowed in sandbox"):
+        await trial.runtime.create_container(sandboxes[0], plain, privileged)
+    assert await trial.runtime.containers("u1") == []
+    await trial.runtime.start_container(await trial.runtime.create_container(sandboxes[1], wide, privileged))
+    assert (await trial.only("u2")).phase is Phase.RUNNING
+    unprivileged = replace(privileged, name="d", log_path="d/0.log", security={})
+    await trial.runtime.start_container(
+        await trial.runtime.create_container(sandboxes[1], wide, unprivileged)
+    )
+    assert [c.phase for c in await trial.runtime.containers("u2")] == [Phase.RUNNING, Phase.RUNNING]
+
+
 async def test_nothing_is_made_in_a_sandbox_that_is_gone(trial: Trial) -> None:
     sandbox_id = await trial.sandbox("u1")
     await trial.runtime.stop_sandbox(sandbox_id)

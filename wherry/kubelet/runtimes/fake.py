@@ -120,6 +120,8 @@ class FakeRuntime:
         await self._enter("create_container")
         if not (found := self._sandboxes.get(sandbox_id)) or not found.ready:
             raise NoSuchThing(f"sandbox {sandbox_id} not found")
+        if spec.security.get("privileged") and not self.sandbox_specs[sandbox_id].privileged:
+            raise RuntimeFailure("no privileged container allowed in sandbox")
         container_id = f"container{next(self._ids)}"
         self.container_specs[container_id] = spec
         self._containers[container_id] = Container(

@@ -7,13 +7,15 @@ import os
 import signal
 import subprocess
 from contextlib import aclosing
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from tests.conftest import eventually
 from tests.kubelet.runtimes.containerd.conftest import CGROUP_ROOT, Machine, make_daemon, make_sandbox
-from wherry.kit.cgroups import cgroup_directories
+from wherry.kit.cgroups import cgroup_directories, processes_in
 from wherry.kit.children import wait_gone
 from wherry.kit.clock import SystemClock
 from wherry.kit.mounts import mounts_below
@@ -99,6 +101,52 @@ async def test_life_of_a_container(machine: Machine) -> None:
     assert await runtime.sandboxes() == []
     assert given_addresses(machine.network) == {}
     assert cgroup_directories(f"{CGROUP_ROOT}/besteffort/podu1") == []
+
+
+async def test_what_privileged_means(machine: Machine) -> None:
+    """Every capability, the machine's devices, and nothing of /proc and /sys read-only."""
+    script = "grep CapEff /proc/self/status; echo $(ls /dev); "
+    script += "touch /proc/sys/kernel/hostname && echo writable"
+    found: list[tuple[int, set[str], bool]] = []
+    for uid, privileged in (("u1", False), ("u2", True)):
+        sandbox = replace(machine.sandbox(uid), privileged=privileged)
+        sandbox_id = await machine.runtime.run_sandbox(sandbox)
+        spec = ContainerSpec(
+            name="c",
+            attempt=0,
+            image="busybox",
+            command=["sh", "-c", FOREVER],
+            log_path="c/0.log",
+            security={"privileged": privileged},
+        )
+        container_id = await machine.runtime.create_container(sandbox_id, sandbox, spec)
+        await machine.runtime.start_container(container_id)
+        result = await machine.runtime.exec_sync(container_id, ["sh", "-c", script], 10)
+        lines = result.stdout.decode().split("\n")
+        found.append((int(lines[0].split()[1], 16), set(lines[1].split()), "writable" in lines))
+    (plain_caps, _, plain_writes), (caps, devices, writes) = found
+    own = next(line for line in Path("/proc/self/status").read_text().splitlines() if "CapBnd" in line)
+    assert caps == int(own.split()[1], 16)
+    assert plain_caps != caps
+    nodes = {e.name for e in Path("/dev").iterdir() if e.is_char_device() or e.is_block_device()}
+    assert nodes - {"console"} <= devices, "that one is of the container's own terminal"
+    assert (plain_writes, writes) == (False, True)
+
+
+async def test_a_sandbox_that_died_keeps_its_address_until_it_is_stopped(machine: Machine) -> None:
+    """Nobody else is given it meanwhile, and nobody keeps it afterwards."""
+    sandbox_id, _ = await machine.run("u1", FOREVER)
+    address = (await machine.runtime.sandboxes("u1"))[0].ips[0]
+    for pid in processes_in(f"{CGROUP_ROOT}/besteffort/podu1"):
+        os.kill(pid, signal.SIGKILL)
+
+    async def is_dead() -> bool:
+        return not (await machine.runtime.sandboxes("u1"))[0].ready
+
+    await eventually(is_dead)
+    assert list(given_addresses(machine.network)) == [address]
+    await machine.runtime.stop_sandbox(sandbox_id)
+    assert given_addresses(machine.network) == {}
 
 
 async def test_an_event_comes_when_the_end_can_be_seen(machine: Machine) -> None:
