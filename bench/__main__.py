@@ -7,11 +7,13 @@ import os
 import sys
 from collections.abc import Callable
 
+from bench.churn import measure_churn
 from bench.cluster import NAME, BenchCluster
 from bench.fanout import measure_fanout
 from bench.figures import Figure, as_json, as_table
 from bench.http import measure_http
 from bench.idle import measure_idle
+from bench.lists import measure_lists
 from bench.ready import measure_ready
 from bench.stored import measure_stored
 from bench.watch import measure_watch
@@ -44,6 +46,8 @@ ALONE: dict[str, Callable[[], list[Figure]]] = {
     "watch": measure_watch,
     "fanout": measure_fanout,
     "stored": measure_stored,
+    "lists": measure_lists,
+    "churn": measure_churn,
 }
 """These need no cluster: they start an API server of their own."""
 

@@ -27,9 +27,9 @@ def measure_stored() -> list[Figure]:
         server.start()
         server.make_namespace()
         empty_mb = server.resident_mb()
-        samples = _samples(server)
+        few = samples(server)
         server.stop()
-        fill(server.paths.store, f"/registry/pods/{NAMESPACE}/", samples, PODS)
+        fill(server.paths.store, f"/registry/pods/{NAMESPACE}/", few, PODS)
         start_s = server.start()
         started_mb = server.resident_mb()
         api = Api(server.access)
@@ -61,16 +61,16 @@ def measure_stored() -> list[Figure]:
         ]
 
 
-def _samples(server: Alone) -> list[dict[str, object]]:
+def samples(server: Alone) -> list[dict[str, object]]:
     """Pods as the server stored them, from few variables to many."""
     api = Api(server.access)
     for number, variables in enumerate(VARIABLES):
         api.send("POST", COLLECTION, pod(number, variables))
-    samples = [json.loads(api.send("GET", f"{COLLECTION}/p{number}")) for number in range(len(VARIABLES))]
+    found = [json.loads(api.send("GET", f"{COLLECTION}/p{number}")) for number in range(len(VARIABLES))]
     for number in range(len(VARIABLES)):
         api.send("DELETE", f"{COLLECTION}/p{number}?gracePeriodSeconds=0")
     api.close()
-    return samples
+    return found
 
 
 def _list_all(api: Api) -> tuple[float, list[str], int]:

@@ -192,9 +192,18 @@ class Cached:
         message = self._message
         if message is None:
             message = encode_message(self.decode())
-            if self._packer is None and self._facts.may_keep(self, len(message)):
-                self._message = message
+            self.keep_message(message)
         return message
+
+    @property
+    def has_message(self) -> bool:
+        """Whether the message was made already."""
+        return self._message is not None
+
+    def keep_message(self, message: bytes) -> None:
+        """Keep the message, made elsewhere, for others who ask, if there is room for it."""
+        if self._packer is None and self._facts.may_keep(self, len(message)):
+            self._message = message
 
     def at(self, revision: int) -> Cached:
         """The same state with another revision in its bytes, as a DELETED event shows it."""

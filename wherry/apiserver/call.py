@@ -212,3 +212,8 @@ class RawOutcome:
 
 AnyOutcome = Outcome | WatchOutcome | RawOutcome
 Result = AnyOutcome | Coroutine[Any, Any, AnyOutcome]
+
+
+async def settle(result: Result) -> AnyOutcome:
+    """Wait for a result that may not be there yet."""
+    return await result if isinstance(result, Coroutine) else result

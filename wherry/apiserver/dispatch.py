@@ -8,9 +8,8 @@ they wait for it.
 from __future__ import annotations
 
 from collections.abc import Callable
-from inspect import isawaitable
 
-from wherry.apiserver.call import AnyOutcome, Call, Result
+from wherry.apiserver.call import AnyOutcome, Call, Result, settle
 from wherry.apiserver.core import Core
 from wherry.apiserver.registry import Served
 from wherry.apiserver.reviews.admitting import review
@@ -72,10 +71,7 @@ def _dispatch(core: Core, call: Call) -> Result:
 
 async def _when_ready(core: Core, call: Call, served: Served, verb: Verb) -> AnyOutcome:
     await served.source.open()
-    result = verb(core, call, served)
-    if isawaitable(result):
-        return await result
-    return result
+    return await settle(verb(core, call, served))
 
 
 def _verb_of(call: Call, served: Served) -> Verb:
@@ -102,8 +98,3 @@ def _verb_of(call: Call, served: Served) -> Verb:
     if not info.name and info.verb not in OF_COLLECTIONS:
         raise method_not_allowed()
     return VERBS[info.verb] if served.has_storage else review
-
-
-async def settle(result: Result) -> AnyOutcome:
-    """Wait for a result that may not be there yet."""
-    return await result if isawaitable(result) else result

@@ -21,9 +21,9 @@ from typing import Any
 from wherry.apiserver.authentication.chain import without_token
 from wherry.apiserver.authentication.impersonation import impersonated, is_impersonating
 from wherry.apiserver.body import is_large, read_beside
-from wherry.apiserver.call import AnyOutcome, Call, Outcome, RawOutcome, Result, WatchOutcome
+from wherry.apiserver.call import AnyOutcome, Call, Outcome, RawOutcome, Result, WatchOutcome, settle
 from wherry.apiserver.core import Core
-from wherry.apiserver.dispatch import dispatch, settle
+from wherry.apiserver.dispatch import dispatch
 from wherry.apiserver.media_types import JSON, PROTOBUF
 from wherry.apiserver.metrics import Key, RequestMetrics, metric_key
 from wherry.apiserver.paths import Paths

@@ -11,9 +11,9 @@ from collections.abc import AsyncIterator, Mapping
 
 import orjson
 
-from wherry.apiserver.call import Call, Outcome, RawOutcome, WatchOutcome
+from wherry.apiserver.call import Call, Outcome, RawOutcome, WatchOutcome, settle
 from wherry.apiserver.core import Core
-from wherry.apiserver.dispatch import dispatch, settle
+from wherry.apiserver.dispatch import dispatch
 from wherry.apiserver.paths import Paths
 from wherry.apiserver.request import NO_QUERY, request_info
 from wherry.apiserver.sinks import LocalSink

@@ -9,11 +9,14 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Sequence
+from itertools import chain
 from time import perf_counter
 
 from wherry.api import protobuf
+from wherry.apiserver.beside import LARGE, beside
 from wherry.apiserver.cached import Cached
-from wherry.apiserver.call import Outcome
+from wherry.apiserver.call import Call, Outcome
+from wherry.apiserver.core import Core
 from wherry.apiserver.media_types import PROTOBUF
 from wherry.apiserver.registry import Served
 from wherry.objects.errors import internal
@@ -49,6 +52,23 @@ def object_in_protobuf(served: Served, cached: Cached) -> Outcome:
     return Outcome(data=data, content_type=PROTOBUF)
 
 
+async def large_in_protobuf(core: Core, call: Call, served: Served, cached: Cached) -> Outcome:
+    """One stored object that is too large to be encoded on the loop. Raises ApiError (500)."""
+    data, resource = cached.data, served.resource
+    try:
+        message = await beside(core, call, lambda: protobuf.encode_message(served.read(data)), len(data))
+    except protobuf.ProtobufError as error:
+        raise internal(str(error)) from error
+    if not served.converts:
+        cached.keep_message(message)
+    return Outcome(data=protobuf.wrap(message, resource.api_version, resource.kind), content_type=PROTOBUF)
+
+
+def is_large(served: Served, cached: Cached) -> bool:
+    """Whether encoding the object would hold the loop: it is large, and was not encoded before."""
+    return cached.served_bytes >= LARGE and (served.converts or not cached.has_message)
+
+
 async def list_in_protobuf(served: Served, items: Sequence[Cached], list_meta: Object) -> Outcome:
     """A List of stored objects, giving other requests their turn on the way. Raises ApiError (500)."""
     resource = served.resource
@@ -73,10 +93,13 @@ async def list_of_messages(
             if perf_counter() >= end:
                 await asyncio.sleep(0)
                 end = perf_counter() + ENCODED_TOGETHER_S
-        data = protobuf.encode_list(api_version, kind, list_meta, messages)
+        pieces = protobuf.list_pieces(api_version, kind, list_meta, messages)
     except protobuf.ProtobufError as error:
         raise internal(str(error)) from error
-    return Outcome(data=data, content_type=PROTOBUF)
+    first, second = next(pieces), next(pieces, None)
+    if second is None:
+        return Outcome(data=first, content_type=PROTOBUF)
+    return Outcome(pieces=chain((first, second), pieces), content_type=PROTOBUF)
 
 
 def message_of(served: Served, cached: Cached) -> bytes:

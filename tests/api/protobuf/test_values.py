@@ -152,7 +152,7 @@ def test_packed_numbers_are_understood() -> None:
 
 
 def test_an_empty_list_has_items() -> None:
-    listed = protobuf.encode_list("v1", "PodList", {"resourceVersion": "9"}, [])
+    (listed,) = protobuf.list_pieces("v1", "PodList", {"resourceVersion": "9"}, [])
     assert protobuf.decode(listed) == {
         "apiVersion": "v1",
         "kind": "PodList",
@@ -160,7 +160,15 @@ def test_an_empty_list_has_items() -> None:
         "items": [],
     }
     with pytest.raises(protobuf.ProtobufError):
-        protobuf.encode_list("v1", "Pod", {}, [])
+        protobuf.list_pieces("v1", "Pod", {}, [])
+
+
+def test_a_long_list_comes_in_pieces() -> None:
+    maps = [{"metadata": {"name": f"m{number}"}, "data": {"k": "x" * 700_000}} for number in range(4)]
+    messages = [protobuf.encode_message(obj, "v1", "ConfigMap") for obj in maps]
+    pieces = list(protobuf.list_pieces("v1", "ConfigMapList", {"resourceVersion": "9"}, messages))
+    assert len(pieces) == 2
+    assert protobuf.decode(b"".join(pieces))["items"] == maps
 
 
 def test_secrets_are_base64_in_json_and_bytes_on_the_wire() -> None:

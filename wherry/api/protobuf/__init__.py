@@ -2,17 +2,17 @@
 
 Objects are converted between their JSON form (plain dicts) and Kubernetes' wire form by functions
 compiled from a generated table (`messages.txt`), each kind's when it is first met. `encode` and
-`decode` treat whole objects; `encode_message`, `wrap` and `encode_list` let a server keep an
+`decode` treat whole objects; `encode_message`, `wrap` and `list_pieces` let a server keep an
 object's message and use it for reads, lists and watches alike.
 """
 
 from wherry.api.protobuf.decode import decode, read_frame
 from wherry.api.protobuf.envelope import (
     encode,
-    encode_list,
     encode_message,
     encode_watch_frame,
     has_protobuf,
+    list_pieces,
     wrap,
 )
 from wherry.api.protobuf.errors import ProtobufError
@@ -25,10 +25,10 @@ __all__ = [
     "ProtobufError",
     "decode",
     "encode",
-    "encode_list",
     "encode_message",
     "encode_watch_frame",
     "has_protobuf",
+    "list_pieces",
     "read_frame",
     "wrap",
 ]

@@ -8,7 +8,7 @@ frames: a length of four bytes (the highest first) and a WatchEvent, whose objec
 from __future__ import annotations
 
 import struct
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator, Sequence
 from typing import Any
 
 from wherry.api.protobuf.encode import encoder
@@ -19,6 +19,8 @@ from wherry.api.protobuf.wire import BYTES, delimited, heads, tag, varint
 from wherry.kit.remembered import remembered
 from wherry.objects.meta import Object
 
+PIECE_BYTES = 1024 * 1024
+_TAIL = b"\x1a\x00\x22\x00"  # no encoding, no content type
 _LENGTH = struct.Struct(">I").pack
 _WHAT_ODD_OBJECTS_RAISE = (AttributeError, TypeError, ValueError, KeyError, struct.error, RecursionError)
 
@@ -30,9 +32,7 @@ def _type_meta(api_version: str, kind: str) -> bytes:
 
 def wrap(message: bytes, api_version: str, kind: str) -> bytes:
     """A message as an object on its own: magic bytes, type, content."""
-    return b"".join(
-        (_type_meta(api_version, kind), tag(2, BYTES), varint(len(message)), message, b"\x1a\x00\x22\x00")
-    )
+    return b"".join((_type_meta(api_version, kind), tag(2, BYTES), varint(len(message)), message, _TAIL))
 
 
 def has_protobuf(api_version: str, kind: str) -> bool:
@@ -64,22 +64,35 @@ def encode(obj: Object, api_version: str = "", kind: str = "") -> bytes:
     return wrap(encode_message(obj, api_version, kind), api_version, kind)
 
 
-def encode_list(api_version: str, kind: str, metadata: dict[str, Any], items: Iterable[bytes]) -> bytes:
+def list_pieces(
+    api_version: str, kind: str, metadata: dict[str, Any], items: Sequence[bytes]
+) -> Iterator[bytes]:
     """A List of `kind` (`PodList`) from its ListMeta and the bare messages of its items.
 
-    Raises ProtobufError like `encode_message`.
+    It comes in pieces of some `PIECE_BYTES` each, at least one, joined when they are asked for. Raises
+    ProtobufError like `encode_message`, at once.
     """
     message = message_of(api_version, kind)
     numbers = {field.name: field.number for field in fields_of(message)} if message else {}
     if "items" not in numbers:
         raise ProtobufError(f"{kind} of {api_version} is no list with a protobuf form")
     short, long = heads(numbers["items"]), tag(numbers["items"], BYTES)
-    out = [delimited(numbers["metadata"], encoder(f"{META}.ListMeta")(metadata))]
-    for item in items:
-        size = len(item)
-        out.append(short[size] if size < 128 else long + varint(size))
-        out.append(item)
-    return wrap(b"".join(out), api_version, kind)
+    meta = delimited(numbers["metadata"], encoder(f"{META}.ListMeta")(metadata))
+    fronts = [short[size] if size < 128 else long + varint(size) for size in map(len, items)]
+    length = len(meta) + sum(map(len, fronts)) + sum(map(len, items))
+    head = b"".join((_type_meta(api_version, kind), tag(2, BYTES), varint(length), meta))
+    return _joined(head, zip(fronts, items, strict=True))
+
+
+def _joined(head: bytes, items: Iterable[tuple[bytes, bytes]]) -> Iterator[bytes]:
+    some, size = [head], len(head)
+    for front, item in items:
+        if size >= PIECE_BYTES:
+            yield b"".join(some)
+            some, size = [], 0
+        some += (front, item)
+        size += len(front) + len(item)
+    yield b"".join((*some, _TAIL))
 
 
 def encode_watch_frame(event_type: str, obj: bytes) -> bytes:

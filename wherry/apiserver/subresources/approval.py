@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from wherry.api.certificates.signing import kept_errors, status_errors
 from wherry.api.resource import restore
-from wherry.apiserver.call import Call, Outcome
+from wherry.apiserver.call import AnyOutcome, Call, settle
 from wherry.apiserver.core import Core
 from wherry.apiserver.registry import Served
 from wherry.apiserver.verbs.get import get
@@ -21,10 +21,10 @@ from wherry.objects.meta import Object
 _RESETS = frozenset(("spec", "status.certificate"))
 
 
-async def approval(core: Core, call: Call, served: Served) -> Outcome:
+async def approval(core: Core, call: Call, served: Served) -> AnyOutcome:
     """GET, PUT or PATCH of the decision. Raises ApiError."""
     if call.info.verb == "get":
-        return get(core, call, served)
+        return await settle(get(core, call, served))
     rules = Rules(_prepare, _validate, resets=_RESETS)
     if call.info.verb == "update":
         return await replace(core, call, served, rules)

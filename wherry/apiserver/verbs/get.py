@@ -6,16 +6,16 @@ is satisfied at once; one from the future is refused as upstream refuses it afte
 
 from __future__ import annotations
 
-from wherry.apiserver.call import Call, Outcome
+from wherry.apiserver.call import Call, Outcome, Result
 from wherry.apiserver.core import Core
 from wherry.apiserver.options import version_number
 from wherry.apiserver.presentation import wants_protobuf
-from wherry.apiserver.protobuf import object_in_protobuf
+from wherry.apiserver.protobuf import is_large, large_in_protobuf, object_in_protobuf
 from wherry.apiserver.registry import Served
 from wherry.objects.errors import server_timeout
 
 
-def get(core: Core, call: Call, served: Served) -> Outcome:
+def get(core: Core, call: Call, served: Served) -> Result:
     """The object named in the call. Raises ApiError (400, 404, 504)."""
     info = call.info
     check_reached(core, call.query.get("resourceVersion", ""))
@@ -23,6 +23,8 @@ def get(core: Core, call: Call, served: Served) -> Outcome:
     if cached is None:
         raise served.absent(info.namespace, info.name)
     if wants_protobuf(core, call):
+        if is_large(served, cached):
+            return large_in_protobuf(core, call, served, cached)
         return object_in_protobuf(served, cached)
     return Outcome(data=served.data(cached))
 

@@ -6,8 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
-from wherry.apiserver.call import AnyOutcome, Call, RawOutcome, Result, WatchOutcome
-from wherry.apiserver.dispatch import settle
+from wherry.apiserver.call import AnyOutcome, Call, RawOutcome, Result, WatchOutcome, settle
 from wherry.kit.httpd.message import StreamResponse, Writer
 from wherry.objects.errors import ApiError, service_unavailable
 from wherry.testing.faults.fault import WRITES, Fault, What, refusal
