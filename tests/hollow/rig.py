@@ -95,12 +95,11 @@ def ready(status: Any) -> str:
 
 
 async def allow(client: Client, more: Sequence[Object] = ()) -> None:
-    """Give the simulated nodes' user its rights (and `more`), and the default namespace its account."""
+    """Give the simulated nodes' user its rights, and `more`."""
     role, binding = rights()
     role = {**role, "rules": [*role["rules"], *more]}
     await client.create(CLUSTER_ROLES, role)
     await client.create(CLUSTER_ROLE_BINDINGS, binding)
-    await client.create(SERVICE_ACCOUNTS, account())
 
 
 @asynccontextmanager
@@ -117,6 +116,7 @@ async def simulated(
     clock = FakeClock()
     async with api_running(clock) as api:
         await allow(api.admin, more_rights)
+        await api.admin.create(SERVICE_ACCOUNTS, account())
         hollow = HollowNodes(
             api.client(HOLLOW), clock, Random(seed), template, stages, outcomes, client_as=client_as
         )

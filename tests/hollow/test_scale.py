@@ -8,9 +8,10 @@ from random import Random
 
 import pytest
 
-from tests.apiserver.rig import running
+from tests.apiserver.rig import account, running
 from tests.hollow.rig import HOLLOW, allow
 from wherry.api.core.pods import PODS
+from wherry.api.core.service_accounts import SERVICE_ACCOUNTS
 from wherry.hollow.hollow import HollowNodes
 from wherry.hollow.machines import NodeTemplate
 from wherry.kit.clock import FakeClock, settle
@@ -42,6 +43,7 @@ async def test_twenty_thousand_pods_are_made_running() -> None:
     clock = FakeClock()
     async with running(clock) as api:
         await allow(api.admin)
+        await api.admin.create(SERVICE_ACCOUNTS, account())
         hollow = HollowNodes(api.client(HOLLOW), clock, Random(1), NodeTemplate(count=200))
         await hollow.start()
         numbers = iter(range(20_000))

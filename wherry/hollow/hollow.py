@@ -1,7 +1,7 @@
 """All simulated nodes of a cluster: `HollowNodes`.
 
 One cache of pods and nodes serves all of them, whoever made them: a node is simulated when it says so
-(`machines.SIMULATED`). Everything acts as one user, `rights.USER`: an identity per node would need a client,
+(`api/core/simulated`). Everything acts as one user, `rights.USER`: an identity per node would need a client,
 and a certificate, for each, and guards nothing where no machine is behind them.
 """
 
@@ -15,6 +15,7 @@ from random import Random
 
 from wherry.api.core.nodes import NODES
 from wherry.api.core.pods import PODS
+from wherry.api.core.simulated import is_simulated
 from wherry.api.resource import Resource
 from wherry.client.api import Client
 from wherry.client.cache import Cache
@@ -23,7 +24,7 @@ from wherry.client.transport import MERGE_PATCH
 from wherry.hollow.addresses import NODE_RANGE, POD_RANGE, Pools
 from wherry.hollow.behaviour import Behaviour
 from wherry.hollow.heartbeats import Heartbeats
-from wherry.hollow.machines import NodeTemplate, is_lost, is_simulated, lost_patch
+from wherry.hollow.machines import NodeTemplate, is_lost, lost_patch
 from wherry.hollow.outcomes import NodeOutcome, Outcome
 from wherry.hollow.performing import Performer
 from wherry.hollow.player import Player
@@ -136,6 +137,14 @@ class HollowNodes:
     def is_idle(self) -> bool:
         """Whether nothing is being written, or due now."""
         return all(player.is_idle for player in self._players.values())
+
+    def played(self, resource: Resource) -> int:
+        """How many stages of objects of that resource were played to their end."""
+        return self._players[resource].played
+
+    def known(self, resource: Resource) -> int:
+        """How many objects of that resource are looked after."""
+        return len(self._players[resource])
 
     async def add(self, count: int = 1) -> list[str]:
         """Make that many more nodes of the template; their names. Raises ApiError."""

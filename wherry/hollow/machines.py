@@ -10,6 +10,7 @@ from typing import Any
 
 import wherry
 from wherry.api.core.nodes import NODES
+from wherry.api.core.simulated import SIMULATED
 from wherry.client.transport import STRATEGIC_PATCH
 from wherry.hollow.conditions import NODE_CONDITIONS
 from wherry.hollow.documents import Fields, StageError, documents
@@ -19,8 +20,6 @@ from wherry.objects.conditions import find_condition, is_true, with_condition
 from wherry.objects.meta import Object, annotations_of, format_time, metadata, name_of, parse_time
 from wherry.objects.quantity import parse_quantity
 
-SIMULATED = "kwok.x-k8s.io/node"
-"""The annotation of simulated nodes, with the value "fake": KWOK's, so that Nodes written for it work."""
 LOST = "hollow.wherry.dev/lost"
 """The annotation, "true", of a simulated node that has stopped: no heartbeats, and its pods do nothing."""
 POOL = "hollow.wherry.dev/pool"
@@ -33,11 +32,6 @@ STATUS_S = 300.0
 LEASE_S = 40
 """A lease's duration; it is renewed four times in that (kubelet's nodeLeaseDurationSeconds)."""
 MOST_NODES = 100_000
-
-
-def is_simulated(node: Object) -> bool:
-    """Whether the node is ours."""
-    return annotations_of(node).get(SIMULATED) == "fake"
 
 
 def is_lost(node: Object) -> bool:

@@ -199,6 +199,12 @@ class Player:
             log.warning("%s %s: %s", self.resource.kind, key, error)
             part.is_playing, part.awaited = False, _version(obj) + 1
             return
+        except Exception as error:
+            # One object's fault must not cost the others their worker, nor itself its next try.
+            log.exception("%s %s: stage %s failed", self.resource.kind, key, stage.name)
+            part.is_playing = False
+            self._failed(key, part, error)
+            return
         part.is_playing = False
         part.stage = None
         self.played += 1
@@ -222,7 +228,7 @@ class Player:
         if _version(part.obj) >= version:
             self._consider(key, part)
 
-    def _failed(self, key: str, part: _Part, error: ApiError | StageBlocked) -> None:
+    def _failed(self, key: str, part: _Part, error: Exception) -> None:
         if self._parts.get(key) is not part:
             return
         stage = part.stage.name if part.stage is not None else ""

@@ -11,6 +11,7 @@ from random import Random
 from typing import Any
 
 from wherry.api.core.nodes import NODES
+from wherry.api.core.simulated import is_simulated
 from wherry.api.rbac.cluster_role_bindings import CLUSTER_ROLE_BINDINGS
 from wherry.api.rbac.cluster_roles import CLUSTER_ROLES
 from wherry.apiserver.config import ApiServerConfig
@@ -21,7 +22,6 @@ from wherry.controllers.catalog import choose_controllers
 from wherry.controllers.config import ControllerConfig
 from wherry.hollow import rights
 from wherry.hollow.hollow import HollowNodes
-from wherry.hollow.machines import is_simulated
 from wherry.hollow.outcomes import NodeOutcome, Outcome, read_outcome_files, read_outcomes
 from wherry.hollow.stage_files import read_stage_files, read_stages
 from wherry.hollow.stages import Stage

@@ -2,17 +2,26 @@
 
 from __future__ import annotations
 
+from wherry.api.core.simulated import is_simulated
 from wherry.apiserver.config import ApiServerConfig
 from wherry.apiserver.outbound import Target, Trust
-from wherry.objects.errors import service_unavailable
-from wherry.objects.meta import Object
+from wherry.objects.errors import bad_request, service_unavailable
+from wherry.objects.meta import Object, name_of
 
 DEFAULT_KUBELET_PORT = 10250
 PREFERRED_ADDRESS_TYPES = ("InternalIP", "ExternalIP", "Hostname", "InternalDNS", "ExternalDNS")
 
 
 def kubelet_address(node: Object) -> Target:
-    """Where the node says its kubelet is. Raises ApiError (503) when it does not say."""
+    """Where the node says its kubelet is.
+
+    Raises ApiError: 400 for a simulated node, which has none; 503 when the node does not say.
+    """
+    if is_simulated(node):
+        raise bad_request(
+            f'node "{name_of(node)}" is simulated: nothing runs there, so its pods have no logs or metrics, '
+            "and neither exec, attach nor port-forward"
+        )
     status = node.get("status") or {}
     addresses = {item.get("type"): item.get("address") for item in status.get("addresses") or ()}
     host = next((addresses[kind] for kind in PREFERRED_ADDRESS_TYPES if addresses.get(kind)), None)
