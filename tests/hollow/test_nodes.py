@@ -2,19 +2,25 @@
 
 from __future__ import annotations
 
+import asyncio
 from pathlib import Path
 from random import Random
 
 import pytest
 
-from tests.hollow.rig import HOLLOW, ready, simulated
+from tests.apiserver.rig import ALICE
+from tests.apiserver.rig import running as api_running
+from tests.hollow.rig import HOLLOW, allow, ready, simulated
 from wherry.api.coordination.leases import LEASES
 from wherry.api.core.nodes import NODES
+from wherry.api.rbac.cluster_roles import CLUSTER_ROLES
 from wherry.client.leases import NODE_LEASE_NAMESPACE
 from wherry.hollow.documents import StageError
 from wherry.hollow.hollow import HollowNodes
 from wherry.hollow.machines import NodeTemplate, read_template, read_template_file
 from wherry.hollow.outcomes import Outcome
+from wherry.hollow.rights import USER
+from wherry.kit.clock import FakeClock, settle
 from wherry.objects.conditions import find_condition
 from wherry.objects.errors import ApiError
 from wherry.objects.meta import Object, name_of
@@ -185,6 +191,30 @@ async def test_whoever_starts_next_goes_on_where_the_one_before_stood() -> None:
         assert (await s.status("a"))["phase"] == "Running"
         await s.advance(1)
         assert (await s.status("a"))["phase"] == "Succeeded", "measured from when its container began"
+
+
+async def test_when_the_api_refuses_nothing_is_left_running() -> None:
+    async with api_running(FakeClock()) as api:
+        before = asyncio.all_tasks()
+        hollow = HollowNodes(api.client(ALICE), FakeClock(), Random(1), NodeTemplate(count=1))
+        starting = asyncio.create_task(hollow.start())
+        await settle()
+        assert not starting.done(), "the informers wait until they may"
+        starting.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await starting
+        assert not asyncio.all_tasks() - before
+        readers = {"apiGroups": [""], "resources": ["nodes", "pods"], "verbs": ["list", "watch"]}
+        leases = {"apiGroups": ["coordination.k8s.io"], "resources": ["leases"], "verbs": ["list"]}
+        await allow(api.admin)
+        role = await api.admin.get(CLUSTER_ROLES, USER)
+        await api.admin.update(CLUSTER_ROLES, {**role, "rules": [readers, leases]})
+        hollow = HollowNodes(api.client(HOLLOW), FakeClock(), Random(1), NodeTemplate(count=1))
+        with pytest.raises(ApiError, match='cannot create resource "nodes"'):
+            await hollow.start()
+        await settle()
+        names = {task.get_name() for task in asyncio.all_tasks()}
+        assert not {name for name in names if name.startswith(("cache/", "simulated "))}
 
 
 def test_templates_are_read(tmp_path: Path) -> None:

@@ -97,8 +97,16 @@ class HollowNodes:
     async def start(self) -> None:
         """Take over the simulated nodes there are, and make those missing to the template's count.
 
-        Raises ApiError when the API refuses what is needed.
+        Raises ApiError when the API refuses what is needed; nothing runs then.
         """
+        try:
+            await self._start()
+        except BaseException:
+            await self.close()
+            raise
+        log.info("%d simulated nodes", len(self._live))
+
+    async def _start(self) -> None:
         self._cache.add(PODS, field_selector="spec.nodeName!=")
         self._cache.add_index(PODS, BY_NODE, _node_of)
         self._cache.add(NODES)
@@ -116,7 +124,6 @@ class HollowNodes:
         for resource in self._others:
             self._cache.on(resource, self._other_changed(self._players[resource]))
         await self._make(self._missing())
-        log.info("%d simulated nodes", len(self._live))
 
     async def close(self) -> None:
         """Stop; nodes and pods stay as they are, and whoever starts next takes over."""

@@ -349,7 +349,7 @@ async def test_packed_pages_may_follow_one_another(rig: Rig, node: FakeKubelet) 
     assert await read_page(rig, "/two") == b"<a href=/api/v1/nodes/n/proxy/x>"
 
 
-@pytest.mark.parametrize("page", [b"no gzip", gzip.compress(b"x" * 1000)[:-9]])
+@pytest.mark.parametrize("page", [b"no gzip", gzip.compress(b"x" * 1000)[:-9]], ids=["none", "half"])
 async def test_a_page_that_cannot_be_unpacked_breaks_off(rig: Rig, node: FakeKubelet, page: bytes) -> None:
     node.pages = {"/bad": (page, "gzip")}
     with pytest.raises(aiohttp.ClientPayloadError):
