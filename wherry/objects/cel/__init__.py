@@ -2,7 +2,7 @@
 
     lexer, parser     text to a tree of `nodes`
     types, checker    what type each part has, and what cannot be
-    planner, loops    the tree as functions that evaluate it
+    planner, loops    the tree as functions that evaluate it (`planned_operators`: its operators)
     library           every function there is, declared with its types and its cost
 
 It is loaded with the first expression: a server that sees none does without its memory.

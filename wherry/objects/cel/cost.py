@@ -56,3 +56,14 @@ def tenth(count: int) -> int:
 def quarter(count: int) -> int:
     """What a pattern of so many characters multiplies the cost of a text with."""
     return -(-count // 4)
+
+
+def weight(value: Any) -> int:
+    """The length of all texts and lists in a value."""
+    if isinstance(value, (str, bytes)):
+        return len(value)
+    if isinstance(value, dict):
+        return len(value) + sum(map(weight, value.values()))
+    if isinstance(value, list):
+        return len(value) + sum(map(weight, value))
+    return 0

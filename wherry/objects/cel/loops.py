@@ -11,10 +11,11 @@ from typing import TYPE_CHECKING, Any
 from wherry.objects.cel.cost import EXCEEDED, Budget
 from wherry.objects.cel.errors import CelCostError, CelError
 from wherry.objects.cel.nodes import Loop
+from wherry.objects.cel.planned import BUDGET, Frame, Planned, Step
 from wherry.objects.cel.values import NO_OVERLOAD, NOTHING, Optional, compare, find, go_name, sort_key
 
 if TYPE_CHECKING:
-    from wherry.objects.cel.planner import Frame, Plan, Planned, Step
+    from wherry.objects.cel.planner import Plan
 
 _ROUND = {
     "all": 3, "exists": 3, "exists_one": 2, "map": 12, "filter": 12,
@@ -57,7 +58,7 @@ class _Rounds:
 
     def each(self, frame: Frame) -> Iterable[Any]:
         """Bind the names for each round, and pay for it; yields what the first name stands for."""
-        budget: Budget = frame[0]
+        budget: Budget = frame[BUDGET]
         charge, first, second = self.charge, self.first, self.second
         value = self.over(frame)
         if second is None:
@@ -80,7 +81,7 @@ class _Rounds:
         if self.condition is None:
             return True
         holds = truth(self.condition(frame))
-        frame[0].spent += self.chosen if holds else _PASSED_OVER
+        frame[BUDGET].spent += self.chosen if holds else _PASSED_OVER
         return holds
 
 
@@ -89,12 +90,6 @@ def truth(value: Any) -> bool:
     if value.__class__ is bool:
         return bool(value)
     raise CelError(NO_OVERLOAD)
-
-
-def _planned(run: Step, cost: int) -> Planned:
-    from wherry.objects.cel.planner import Planned
-
-    return Planned(run, cost)
 
 
 def _quantified(plan: Plan, node: Loop) -> Planned:
@@ -120,7 +115,7 @@ def _quantified(plan: Plan, node: Loop) -> Planned:
             raise failed
         return not stop
 
-    return _planned(run, rounds.cost + 1)
+    return Planned(run, rounds.cost + 1)
 
 
 def _exists_one(plan: Plan, node: Loop) -> Planned:
@@ -130,7 +125,7 @@ def _exists_one(plan: Plan, node: Loop) -> Planned:
     def run(frame: Frame) -> bool:
         return sum(1 for _ in rounds.each(frame) if truth(body(frame))) == 1
 
-    return _planned(run, rounds.cost + 2)
+    return Planned(run, rounds.cost + 2)
 
 
 def _mapped(plan: Plan, node: Loop) -> Planned:
@@ -141,8 +136,8 @@ def _mapped(plan: Plan, node: Loop) -> Planned:
         def chosen(frame: Frame) -> list[Any]:
             return [body(frame) for _ in rounds.each(frame) if rounds.holds(frame)]
 
-        return _planned(chosen, rounds.cost + rounds.result)
-    return _planned(lambda frame: [body(frame) for _ in rounds.each(frame)], rounds.cost + rounds.result)
+        return Planned(chosen, rounds.cost + rounds.result)
+    return Planned(lambda frame: [body(frame) for _ in rounds.each(frame)], rounds.cost + rounds.result)
 
 
 def _filtered(plan: Plan, node: Loop) -> Planned:
@@ -153,11 +148,11 @@ def _filtered(plan: Plan, node: Loop) -> Planned:
         made = []
         for item in rounds.each(frame):
             if truth(body(frame)):
-                frame[0].spent += _ROUND["filter"]
+                frame[BUDGET].spent += _ROUND["filter"]
                 made.append(item)
         return made
 
-    return _planned(run, rounds.cost)
+    return Planned(run, rounds.cost)
 
 
 def _transformed_map(plan: Plan, node: Loop) -> Planned:
@@ -167,7 +162,7 @@ def _transformed_map(plan: Plan, node: Loop) -> Planned:
     def run(frame: Frame) -> dict[Any, Any]:
         return {key: body(frame) for key in rounds.each(frame) if rounds.holds(frame)}
 
-    return _planned(run, rounds.cost + rounds.result)
+    return Planned(run, rounds.cost + rounds.result)
 
 
 def _transformed_entries(plan: Plan, node: Loop) -> Planned:
@@ -188,7 +183,7 @@ def _transformed_entries(plan: Plan, node: Loop) -> Planned:
                 made[key] = value
         return made
 
-    return _planned(run, rounds.cost + rounds.result)
+    return Planned(run, rounds.cost + rounds.result)
 
 
 def _sorted_by(plan: Plan, node: Loop) -> Planned:
@@ -199,7 +194,7 @@ def _sorted_by(plan: Plan, node: Loop) -> Planned:
         keyed = [(body(frame), item) for item in rounds.each(frame)]
         return [item for _, item in sorted_values(keyed, of=lambda pair: pair[0])]
 
-    return _planned(run, rounds.cost + 11)
+    return Planned(run, rounds.cost + 11)
 
 
 def sorted_values(values: list[Any], of: Callable[[Any], Any]) -> list[Any]:
@@ -227,11 +222,11 @@ def _into_optional(plan: Plan, node: Loop) -> Planned:
         if not value.is_there:
             return NOTHING
         frame[place] = value.value
-        frame[0].spent += body_cost
+        frame[BUDGET].spent += body_cost
         made = body(frame)
         return Optional(made) if wraps else made
 
-    return _planned(run, cost + 2)
+    return Planned(run, cost + 2)
 
 
 def _bound(plan: Plan, node: Loop) -> Planned:
@@ -242,7 +237,7 @@ def _bound(plan: Plan, node: Loop) -> Planned:
         frame[place] = value(frame)
         return body(frame)
 
-    return _planned(run, cost + body_cost + 10)
+    return Planned(run, cost + body_cost + 10)
 
 
 PLANNERS: Mapping[str, Callable[[Any, Loop], Any]] = {

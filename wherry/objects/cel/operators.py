@@ -15,6 +15,7 @@ from wherry.objects.cel.values import (
     MAX_UINT,
     MIN_INT,
     NO_OVERLOAD,
+    NOTHING,
     Duration,
     Optional,
     Timestamp,
@@ -22,6 +23,7 @@ from wherry.objects.cel.values import (
     compare,
     equal,
     find,
+    go_shortest,
     kind,
 )
 
@@ -220,8 +222,6 @@ def _place(key: Any) -> int:
 
 def shown_key(key: Any) -> str:
     """A key as errors show it."""
-    from wherry.objects.cel.values import go_shortest
-
     match key:
         case bool():
             return "true" if key else "false"
@@ -246,8 +246,6 @@ def select(value: Any, field: str) -> Any:
 
 def select_optional(value: Any, key: Any) -> Optional:
     """`value.?key` and `value[?key]`: empty where there is nothing."""
-    from wherry.objects.cel.values import NOTHING
-
     if isinstance(value, Optional):
         return select_optional(value.value, key) if value.is_there else value
     if isinstance(value, Mapping):

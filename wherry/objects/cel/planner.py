@@ -8,14 +8,13 @@ evaluated at all is summed up beforehand and spent where its evaluation begins.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from typing import Any, NamedTuple
+from typing import Any
 
-from wherry.objects.cel import loops, operators
+from wherry.objects.cel import loops, operators, planned_operators
 from wherry.objects.cel.checker import TYPE_NAMES, dotted
 from wherry.objects.cel.constructors import make_object
-from wherry.objects.cel.cost import tenth
 from wherry.objects.cel.declarations import Overload
-from wherry.objects.cel.errors import CelCostError, CelError
+from wherry.objects.cel.errors import CelError
 from wherry.objects.cel.nodes import (
     Call,
     Const,
@@ -28,33 +27,20 @@ from wherry.objects.cel.nodes import (
     Select,
     operands_first,
 )
+from wherry.objects.cel.planned import BUDGET, FIRST, FUNCTIONS, Frame, Planned, Step
 from wherry.objects.cel.values import (
-    MAX_INT,
-    MIN_INT,
     NO_OVERLOAD,
     Optional,
     TypeValue,
-    equal,
     kind,
     no_overload,
 )
 
-Frame = list[Any]
-Step = Callable[[Frame], Any]
 ABSENT = object()
-_BUDGET, _FUNCTIONS, _FIRST = 0, 1, 2
-_SHORT = 10  # characters that cost no more than one operation
 _FOLDED = frozenset(
     {"bool", "bytes", "double", "duration", "dyn", "int", "string", "timestamp", "type", "uint"}
 )
 _FAILURES = (ValueError, TypeError, KeyError, IndexError, ArithmeticError, RecursionError)
-
-
-class Planned(NamedTuple):
-    """What evaluates a part of the tree, and what it costs at least."""
-
-    run: Step
-    cost: int
 
 
 class Plan:
@@ -64,7 +50,7 @@ class Plan:
         self.names: dict[str, int] = {}
         self.functions: set[str] = set()
         self._scopes: list[dict[str, int]] = []
-        self._size = _FIRST
+        self._size = FIRST
         self._done: dict[int, tuple[Node, Planned]] = {}
         made = self.of(tree)
         self.run, self.cost = made.run, made.cost
@@ -73,7 +59,7 @@ class Plan:
     def frame(self, budget: Any, functions: Mapping[str, Any], variables: Mapping[str, Any]) -> Frame:
         """What `run` is to be given."""
         made: Frame = [None] * self._size
-        made[_BUDGET], made[_FUNCTIONS] = budget, functions
+        made[BUDGET], made[FUNCTIONS] = budget, functions
         for name, place in self._names:
             made[place] = variables.get(name, ABSENT)
         return made
@@ -157,7 +143,7 @@ class Plan:
         return Planned(run, cost + 1)
 
     def _call(self, node: Call) -> Planned:
-        special = _SPECIAL.get(node.function)
+        special = planned_operators.PLANNERS.get(node.function)
         if special is not None:
             return special(self, node)
         parts = [self.of(argument) for argument in node.arguments]
@@ -235,172 +221,6 @@ class Plan:
         made: Planned = loops.PLANNERS[node.macro](self, node)
         return made
 
-    # -- operators
-
-    def _logic(self, node: Call) -> Planned:
-        stop = node.function == "_||_"
-        parts = [self.of(argument) for argument in node.arguments]
-        first, first_cost = parts[0]
-        rest = [(part.run, part.cost) for part in parts[1:]]
-
-        def run(frame: Frame) -> bool:
-            failed: CelError | None = None
-            try:
-                value = first(frame)
-                if value is stop:
-                    return value is True
-                if value.__class__ is not bool:
-                    failed = CelError(NO_OVERLOAD)
-            except CelCostError:
-                raise
-            except CelError as error:
-                failed = error
-            for part, cost in rest:
-                frame[_BUDGET].spent += cost
-                try:
-                    value = part(frame)
-                    if value is stop:
-                        return value is True
-                    if value.__class__ is not bool and failed is None:
-                        failed = CelError(NO_OVERLOAD)
-                except CelCostError:
-                    raise
-                except CelError as error:
-                    failed = failed or error
-            if failed is not None:
-                raise failed
-            return not stop
-
-        return Planned(run, first_cost)
-
-    def _conditional(self, node: Call) -> Planned:
-        (condition, cost), first, second = (self.of(argument) for argument in node.arguments)
-        (yes, yes_cost), (no, no_cost) = first, second
-
-        def run(frame: Frame) -> Any:
-            value = condition(frame)
-            if value is True:
-                frame[_BUDGET].spent += yes_cost
-                return yes(frame)
-            if value is False:
-                frame[_BUDGET].spent += no_cost
-                return no(frame)
-            raise CelError(NO_OVERLOAD)
-
-        return Planned(run, cost)
-
-    def _not(self, node: Call) -> Planned:
-        inner, cost = self.of(node.arguments[0])
-
-        def run(frame: Frame) -> bool:
-            value = inner(frame)
-            if value.__class__ is bool:
-                return not value
-            raise CelError(NO_OVERLOAD)
-
-        return Planned(run, cost + 1)
-
-    def _negate(self, node: Call) -> Planned:
-        inner, cost = self.of(node.arguments[0])
-        return Planned(lambda frame: operators.negate(inner(frame)), cost + 1)
-
-    def _equals(self, node: Call) -> Planned:
-        (left, cost), (right, more) = (self.of(argument) for argument in node.arguments)
-        wanted = node.function == "_==_"
-
-        def run(frame: Frame) -> bool:
-            one, other = left(frame), right(frame)
-            if one.__class__ is str and other.__class__ is str:
-                shorter = min(len(one), len(other))
-                if shorter > _SHORT:
-                    frame[_BUDGET].spend(tenth(shorter) - 1)
-                return (one == other) is wanted
-            if one.__class__ is int and other.__class__ is int:
-                return (one == other) is wanted
-            _pay_for_equality(frame, one, other)
-            return equal(one, other) is wanted
-
-        return Planned(run, cost + more + 1)
-
-    def _ordered(self, node: Call) -> Planned:
-        (left, cost), (right, more) = (self.of(argument) for argument in node.arguments)
-        function = node.function
-        holds = _HOLDS[function]
-
-        def run(frame: Frame) -> bool:
-            one, other = left(frame), right(frame)
-            if one.__class__ is int and other.__class__ is int:
-                return holds(one - other)
-            if one.__class__ is str and other.__class__ is str:
-                frame[_BUDGET].spend(max(0, tenth(min(len(one), len(other))) - 1))
-            return holds(operators.order(one, other, function))
-
-        return Planned(run, cost + more + 1)
-
-    def _add(self, node: Call) -> Planned:
-        (left, cost), (right, more) = (self.of(argument) for argument in node.arguments)
-
-        def run(frame: Frame) -> Any:
-            one, other = left(frame), right(frame)
-            if one.__class__ is int and other.__class__ is int:
-                made = one + other
-                if MIN_INT <= made <= MAX_INT:
-                    return made
-            if one.__class__ is str and other.__class__ is str:
-                total = len(one) + len(other)
-                if total > _SHORT:
-                    frame[_BUDGET].spend(tenth(total) - 1)
-                return one + other
-            if isinstance(one, (bytes, list)) and isinstance(other, (bytes, list)):
-                frame[_BUDGET].spend(max(0, tenth(len(one) + len(other)) - 1))
-            return operators.add(one, other)
-
-        return Planned(run, cost + more + 1)
-
-    def _arithmetic(self, node: Call) -> Planned:
-        (left, cost), (right, more) = (self.of(argument) for argument in node.arguments)
-        apply = _ARITHMETIC[node.function]
-        return Planned(lambda frame: apply(left(frame), right(frame)), cost + more + 1)
-
-    def _in(self, node: Call) -> Planned:
-        (value, cost), (among, more) = (self.of(argument) for argument in node.arguments)
-        listed = node.arguments[1]
-        if isinstance(listed, MakeList) and all(
-            isinstance(item, Const) and isinstance(item.value, str) for item in listed.items
-        ):
-            known = frozenset(item.value for item in listed.items if isinstance(item, Const))
-            many = len(listed.items)
-            return Planned(
-                lambda frame: (found := value(frame)).__class__ is str and found in known, cost + many
-            )
-
-        def run(frame: Frame) -> bool:
-            found, within = value(frame), among(frame)
-            if isinstance(within, list):
-                frame[_BUDGET].spend(len(within))
-                if found.__class__ is str and found in within:
-                    return True
-            return operators.is_in(found, within)
-
-        return Planned(run, cost + more + 1)
-
-    def _index(self, node: Call) -> Planned:
-        (operand, cost), (key, more) = (self.of(argument) for argument in node.arguments)
-
-        def run(frame: Frame) -> Any:
-            value, at = operand(frame), key(frame)
-            if value.__class__ is list and at.__class__ is int and 0 <= at < len(value):
-                return value[at]
-            if value.__class__ is dict and at.__class__ is str and at in value:
-                return value[at]
-            return operators.index(value, at)
-
-        return Planned(run, cost + more + 1)
-
-    def _optional_index(self, node: Call) -> Planned:
-        (operand, cost), (key, more) = (self.of(argument) for argument in node.arguments)
-        return Planned(lambda frame: operators.select_optional(operand(frame), key(frame)), cost + more + 1)
-
 
 _KEYS = frozenset({"string", "int", "uint", "bool", "double", "null_type"})
 _BY_CLASS: Mapping[type, Callable[[Plan, Any], Planned]] = {
@@ -412,39 +232,6 @@ _BY_CLASS: Mapping[type, Callable[[Plan, Any], Planned]] = {
     MakeMap: Plan._make_map,
     MakeObject: Plan._make_object,
     Loop: Plan._loop,
-}
-_SPECIAL: Mapping[str, Callable[[Plan, Call], Planned]] = {
-    "_&&_": Plan._logic,
-    "_||_": Plan._logic,
-    "_?_:_": Plan._conditional,
-    "!_": Plan._not,
-    "-_": Plan._negate,
-    "_==_": Plan._equals,
-    "_!=_": Plan._equals,
-    "_<_": Plan._ordered,
-    "_<=_": Plan._ordered,
-    "_>_": Plan._ordered,
-    "_>=_": Plan._ordered,
-    "_+_": Plan._add,
-    "_-_": Plan._arithmetic,
-    "_*_": Plan._arithmetic,
-    "_/_": Plan._arithmetic,
-    "_%_": Plan._arithmetic,
-    "@in": Plan._in,
-    "_[_]": Plan._index,
-    "_[?_]": Plan._optional_index,
-}
-_ARITHMETIC = {
-    "_-_": operators.subtract,
-    "_*_": operators.multiply,
-    "_/_": operators.divide,
-    "_%_": operators.modulo,
-}
-_HOLDS: dict[str, Callable[[int], bool]] = {
-    "_<_": lambda order: order < 0,
-    "_<=_": lambda order: order <= 0,
-    "_>_": lambda order: order > 0,
-    "_>=_": lambda order: order >= 0,
 }
 
 
@@ -461,22 +248,6 @@ def _tested(operand: Step, field: str, *, is_optional: bool) -> Step:
         return field in value if value.__class__ is dict else operators.has(value, field)
 
     return run
-
-
-def _pay_for_equality(frame: Frame, one: Any, other: Any) -> None:
-    if isinstance(one, (str, bytes, list, dict)) and isinstance(other, (str, bytes, list, dict)):
-        frame[_BUDGET].spend(max(0, tenth(min(weight(one), weight(other))) - 1))
-
-
-def weight(value: Any) -> int:
-    """The length of all texts and lists in a value."""
-    if isinstance(value, (str, bytes)):
-        return len(value)
-    if isinstance(value, dict):
-        return len(value) + sum(map(weight, value.values()))
-    if isinstance(value, list):
-        return len(value) + sum(map(weight, value))
-    return 0
 
 
 def _folded(node: Call) -> Planned:
@@ -521,7 +292,7 @@ def _called(node: Call, runs: list[Step]) -> Step:
     def run(frame: Frame) -> Any:
         arguments = [part(frame) for part in runs]
         if is_bound_late:
-            overload, call = node.overloads[0], frame[_FUNCTIONS].get(name)
+            overload, call = node.overloads[0], frame[FUNCTIONS].get(name)
             if call is None:
                 raise CelError(f"{NO_OVERLOAD}: {name}")
         else:
@@ -532,7 +303,7 @@ def _called(node: Call, runs: list[Step]) -> Step:
             overload, call = found, found.call
         try:
             if overload.cost is not None:
-                frame[_BUDGET].spend(overload.cost(arguments))
+                frame[BUDGET].spend(overload.cost(arguments))
             return call(*arguments)
         except CelError:
             raise

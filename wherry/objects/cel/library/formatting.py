@@ -5,10 +5,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from wherry.objects.cel.cost import tenth
+from wherry.objects.cel.cost import tenth, weight
 from wherry.objects.cel.declarations import declare
 from wherry.objects.cel.formatting import format_text
-from wherry.objects.cel.planner import weight
 
 
 def _cost(arguments: Sequence[Any]) -> int:
