@@ -16,9 +16,9 @@ from wherry.api.schema.check import check
 from wherry.api.schema.definitions import definition
 from wherry.apiserver import strictness
 from wherry.apiserver.media_types import parse_accept
-from wherry.kit import yaml_reader
+from wherry.kit import integers, yaml_reader
 from wherry.kubelet.expansion import expand, missing_references
-from wherry.objects import cron, go_durations, integers, intstr, jsonpath, names, quantity, regex, selectors
+from wherry.objects import cron, go_durations, intstr, jsonpath, names, quantity, regex, selectors
 from wherry.objects.cel import compile_expression
 from wherry.objects.cel.declarations import FUNCTIONS
 from wherry.objects.cel.values import kind

@@ -17,6 +17,7 @@ from wherry.api.priorities import group_priority
 from wherry.api.resource import Resource, Subresource
 from wherry.apiserver.media_types import JSON, parse_accept
 from wherry.kit.httpd.message import Response
+from wherry.kit.integers import parse_integer
 from wherry.objects.meta import Object
 
 AGGREGATED = "application/json;g=apidiscovery.k8s.io;v={version};as=APIGroupDiscoveryList"
@@ -31,7 +32,10 @@ def version_priority(version: str) -> tuple[int, int, int, int]:
     match = _VERSION.fullmatch(version)
     if match is None:
         return (1, 0, 0, 0)
-    return (0, -_MATURITY[match[2]], -int(match[1]), -int(match[3] or 0))
+    major, minor = parse_integer(match[1]), parse_integer(match[3] or "0")
+    if major is None or minor is None:
+        return (1, 0, 0, 0)
+    return (0, -_MATURITY[match[2]], -major, -minor)
 
 
 def groups_of(resources: Sequence[Resource]) -> dict[str, list[str]]:

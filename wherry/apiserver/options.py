@@ -12,6 +12,7 @@ from typing import Any
 
 from wherry.apiserver.json_problems import json_type
 from wherry.apiserver.request import is_set, is_true
+from wherry.kit.integers import go_integer, go_unsigned
 from wherry.objects.errors import (
     FieldError,
     bad_request,
@@ -19,7 +20,6 @@ from wherry.objects.errors import (
     invalid,
     invalid_value,
     not_supported,
-    show_value,
     too_long,
 )
 from wherry.objects.meta import Object
@@ -79,14 +79,11 @@ def version_number(text: str) -> int:
     """A resourceVersion as a number, 0 for none. Raises ApiError (400)."""
     if not text:
         return 0
-    problem = "invalid syntax"
-    if text.isascii() and text.isdigit():
-        number = int(text) if len(text) <= _LONGEST_NUMBER else _UINT64
-        if number < _UINT64:
-            return number
-        problem = "value out of range"
-    why = f"strconv.ParseUint: parsing {show_value(text)}: {problem}"
-    raise bad_request(f"invalid resource version: {invalid_value('resourceVersion', text, why)}")
+    try:
+        return go_unsigned(text)
+    except ValueError as error:
+        why = invalid_value("resourceVersion", text, str(error))
+        raise bad_request(f"invalid resource version: {why}") from error
 
 
 def _list_errors(options: ListOptions, is_watch: bool) -> list[FieldError]:
@@ -131,13 +128,10 @@ def _integer(query: Mapping[str, str], name: str) -> int:
     text = query.get(name, "")
     if not text:
         return 0
-    problem = "invalid syntax"
-    if _INTEGER.fullmatch(text):
-        number = int(text) if len(text) <= _LONGEST_NUMBER else _UINT64
-        if -_INT64 <= number < _INT64:
-            return number
-        problem = "value out of range"
-    raise bad_request(f"strconv.ParseInt: parsing {show_value(text)}: {problem}")
+    try:
+        return go_integer(text)
+    except ValueError as error:
+        raise bad_request(str(error)) from error
 
 
 def check_write_options(query: Mapping[str, str], kind: str, first: Sequence[FieldError] = ()) -> None:

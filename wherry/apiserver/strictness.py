@@ -16,6 +16,7 @@ from typing import Any
 
 import orjson
 
+from wherry.kit.integers import parse_unsigned
 from wherry.objects.errors import MOST_COMPLAINTS
 
 STRICT, WARN, IGNORE = "Strict", "Warn", "Ignore"
@@ -164,4 +165,5 @@ def _path_of(text: str) -> str:
 
 
 def _by_path(text: str) -> list[tuple[int, str]]:
-    return [(int(index), name) if index else (0, name) for index, name in _TOKEN.findall(_path_of(text))]
+    found = _TOKEN.findall(_path_of(text))
+    return [((parse_unsigned(index) or 0) if index else 0, name) for index, name in found]

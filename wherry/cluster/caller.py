@@ -13,6 +13,8 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
+from wherry.kit.integers import parse_unsigned
+
 
 @dataclass(frozen=True, slots=True)
 class Caller:
@@ -42,10 +44,10 @@ class Caller:
 
 def find_caller(environ: Mapping[str, str]) -> Caller:
     """The user sudo was called by (`SUDO_UID`), if root got here that way; else whoever runs this."""
-    uid = environ.get("SUDO_UID", "")
-    if os.geteuid() == 0 and uid.isdecimal() and int(uid) != 0:
+    uid = parse_unsigned(environ.get("SUDO_UID", ""), 32)
+    if os.geteuid() == 0 and uid:
         try:
-            user = pwd.getpwuid(int(uid))
+            user = pwd.getpwuid(uid)
         except KeyError:  # no entry: there is no home to write to
             return Caller(Path.home())
         return Caller(Path(user.pw_dir), (user.pw_uid, user.pw_gid))

@@ -15,6 +15,7 @@ from collections.abc import Callable
 from wherry.api.resource import Resource
 from wherry.client.cache import Cache
 from wherry.kit.clock import Clock, Timer
+from wherry.kit.integers import parse_unsigned
 from wherry.objects.meta import Object, is_deleting, key_of, revision_of, uid_of
 
 log = logging.getLogger(__name__)
@@ -49,13 +50,13 @@ class Holds:
 
     def wrote(self, key: str, resource: Resource, written: Object) -> None:
         """`written` is the server's answer to a create, update or patch done for `key`."""
-        version = revision_of(written)
-        if resource not in self._followed or not version.isdecimal():
+        version = parse_unsigned(revision_of(written))
+        if resource not in self._followed or version is None:
             return
-        reached = self._cache.informer(resource).resource_version
-        if reached.isdecimal() and int(reached) >= int(version):
+        reached = parse_unsigned(self._cache.informer(resource).resource_version)
+        if reached is not None and reached >= version:
             return
-        heapq.heappush(self._versions[resource], (int(version), next(self._order), key))
+        heapq.heappush(self._versions[resource], (version, next(self._order), key))
         self._hold(key)
 
     def deleted(self, key: str, resource: Resource, obj: Object) -> None:
@@ -87,8 +88,8 @@ class Holds:
             self._timers[key] = self._clock.call_later(HOLD_LIMIT_S, lambda: self._expire(key))
 
     def _reached(self, resource: Resource, version: str) -> None:
-        waiting = self._versions[resource]
-        while waiting and int(version) >= waiting[0][0]:
+        waiting, reached = self._versions[resource], parse_unsigned(version)
+        while reached is not None and waiting and reached >= waiting[0][0]:
             self._settle(heapq.heappop(waiting)[2])
 
     def _changed(self, resource: Resource, old: Object | None, new: Object | None) -> None:

@@ -16,6 +16,7 @@ from wherry.hollow.performing import Performer
 from wherry.hollow.stages import Stage, StageBlocked, StageFailed, choose, is_still_possible
 from wherry.hollow.timers import Alarm, Timers
 from wherry.kit.clock import Clock
+from wherry.kit.integers import parse_unsigned
 from wherry.kit.tasks import Tasks
 from wherry.objects.errors import ApiError
 from wherry.objects.meta import Object, key_of, revision_of, uid_of
@@ -250,4 +251,4 @@ class Player:
 
 def _version(obj: Object) -> int:
     """The object's version as a number: versions can be compared (KEP-5504)."""
-    return int(revision_of(obj) or 0)
+    return parse_unsigned(revision_of(obj)) or 0

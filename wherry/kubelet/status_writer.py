@@ -19,6 +19,7 @@ from wherry.api.core.pods import PODS
 from wherry.client.api import Client
 from wherry.client.transport import STRATEGIC_PATCH
 from wherry.kit.clock import Clock
+from wherry.kit.integers import parse_unsigned
 from wherry.kit.repeat import Repeater
 from wherry.kit.tasks import Tasks
 from wherry.objects.errors import ApiError
@@ -201,4 +202,4 @@ def _is_gone(error: ApiError) -> bool:
 
 def _version(pod: Object) -> int:
     """Versions of one object can be compared (KEP-5504); 0 for one that was never stored."""
-    return int(metadata(pod).get("resourceVersion") or 0)
+    return parse_unsigned(metadata(pod).get("resourceVersion") or "") or 0

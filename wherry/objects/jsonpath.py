@@ -8,8 +8,10 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterable
+from math import isfinite
 from typing import Any
 
+from wherry.kit.integers import parse_integer
 from wherry.kit.remembered import remembered
 
 MOST_NESTED_FILTERS = 8
@@ -18,8 +20,11 @@ _Step = Callable[[list[Any]], list[Any]]
 """From the values a path has led to, the values one step on."""
 
 _NAME = re.compile(r"(?:[^.\[\]\\'\"\s]|\\.)+")
-_NUMBER = re.compile(r"-?\d+")
-_SLICE = re.compile(r"(-?\d*):(-?\d*)(?::(-?\d*))?")
+_SHOWN = 64
+"""Characters of a wrong number that are told."""
+_NUMBER = re.compile(r"-?[0-9]+")
+_SLICE = re.compile(r"(-?[0-9]*):(-?[0-9]*)(?::(-?[0-9]*))?")
+_FLOAT = re.compile(r"[-+]?(?:[0-9]+(?:\.[0-9]*)?|\.[0-9]+)(?:[eE][-+]?[0-9]+)?")
 _OPERATOR = re.compile(r"==|!=|<=|>=|<|>")
 
 
@@ -107,14 +112,22 @@ def _bracket(path: str, at: int, depth: int) -> tuple[_Step, int]:
     if len(inside) > 1 and inside[0] in "'\"" and inside[-1] == inside[0]:
         return _field(inside[1:-1].replace("\\", "")), end + 1
     if _NUMBER.fullmatch(inside):
-        return _index(int(inside)), end + 1
+        return _index(_position(inside)), end + 1
     if found := _SLICE.fullmatch(inside):
-        return _slice(*(int(part) if part else None for part in found.groups())), end + 1
+        return _slice(*(_position(part) if part else None for part in found.groups())), end + 1
     if inside.startswith("?(") and inside.endswith(")"):
         if depth == MOST_NESTED_FILTERS:
             raise JsonPathError(f"filters nest more than {MOST_NESTED_FILTERS} levels in {path!r}")
         return _filter(inside[2:-1].strip(), depth + 1, path), end + 1
     raise JsonPathError(f"invalid array index {inside!r} in {path!r}")
+
+
+def _position(text: str) -> int:
+    """A place in a list. Raises JsonPathError for what is none a list could have."""
+    number = parse_integer(text)
+    if number is None:
+        raise JsonPathError(f"array index {text[:_SHOWN]} is not a number")
+    return number
 
 
 def _closing(path: str, at: int) -> int:
@@ -216,10 +229,12 @@ def _literal(text: str) -> Any:
         return text[1:-1]
     if text in ("true", "false"):
         return text == "true"
-    try:
-        return float(text) if "." in text else int(text)
-    except ValueError:
-        raise JsonPathError(f"unrecognized literal {text!r} in a filter") from None
+    number: float | None = parse_integer(text)
+    if number is None and _FLOAT.fullmatch(text):
+        number = float(text)
+    if number is None or not isfinite(number):
+        raise JsonPathError(f"unrecognized literal {text[:_SHOWN]!r} in a filter")
+    return number
 
 
 def _compare(left: Any, operator: str, right: Any) -> bool:

@@ -11,6 +11,7 @@ import re
 from collections.abc import Callable
 from typing import TypeAlias
 
+from wherry.kit.integers import is_digits
 from wherry.kit.remembered import remembered
 
 Check: TypeAlias = Callable[[str], list[str]]
@@ -294,14 +295,14 @@ def ip_errors(value: str) -> list[str]:
 def cidr_errors(value: str) -> list[str]:
     """An IPv4 or IPv6 network with a prefix length, that all software reads the same."""
     address, slash, length = value.partition("/")
-    if not slash or not (length.isascii() and length.isdecimal()) or "%" in address:
+    if not slash or not is_digits(length) or "%" in address:
         return [_NO_CIDR]
     plain = _without_zeros(address)
     try:
-        interface = ipaddress.ip_interface(f"{plain}/{int(length)}")
+        interface = ipaddress.ip_interface(f"{plain}/{length.lstrip('0') or '0'}")
     except ValueError:
         return [_NO_CIDR]
-    if plain != address or length != str(int(length)):
+    if plain != address or (length[0] == "0" and length != "0"):
         return ["must not have leading 0s in IP or prefix length"]
     if _is_mapped(interface.ip):
         return ["must not have an IPv4-mapped IPv6 address"]
@@ -326,8 +327,8 @@ def _reads_as_ip(value: str) -> bool:
 def _without_zeros(value: str) -> str:
     """An IPv4 address without the zeros some software takes for the mark of an octal number."""
     parts = value.split(".")
-    is_v4 = len(parts) == 4 and all(part.isascii() and part.isdecimal() for part in parts)
-    return ".".join(str(int(part)) for part in parts) if is_v4 else value
+    is_v4 = len(parts) == 4 and all(map(is_digits, parts))
+    return ".".join(part.lstrip("0") or "0" for part in parts) if is_v4 else value
 
 
 def _is_mapped(address: ipaddress.IPv4Address | ipaddress.IPv6Address) -> bool:

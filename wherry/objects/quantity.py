@@ -14,6 +14,7 @@ import re
 from decimal import ROUND_CEILING, ROUND_UP, Context, Decimal
 from typing import NamedTuple
 
+from wherry.kit.integers import is_digits
 from wherry.kit.remembered import remembered
 
 FORMAT_WRONG = "quantities must match the regular expression '^([+-]?[0-9.]+)([eEinumkKMGTP]*[-+]?[0-9]*)$'"
@@ -50,7 +51,7 @@ class _Parsed(NamedTuple):
 
 @remembered(_CACHED)
 def _parse(text: str) -> _Parsed:
-    if len(text) <= _PLAIN_DIGITS and text.isascii() and text.isdigit():
+    if len(text) <= _PLAIN_DIGITS and is_digits(text):
         return _Parsed(Decimal(int(text)), "decimal")
     match = _TEXT.fullmatch(text)
     if match is None or not text:
@@ -107,7 +108,7 @@ def canonical_quantity(quantity: Quantity) -> str:
     Raises ValueError like `parse_quantity`.
     """
     text = _text(quantity)
-    if len(text) <= _PLAIN_DIGITS and text.isascii() and text.isdigit() and _IS_SPELT.match(text):
+    if len(text) <= _PLAIN_DIGITS and is_digits(text) and _IS_SPELT.match(text):
         return text
     value, form = _parse(text)
     return format_quantity(value, form)

@@ -12,6 +12,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from wherry.kit.integers import parse_integer
 from wherry.objects.errors import show_value
 from wherry.objects.names import label_value_errors, qualified_name_errors
 
@@ -45,9 +46,8 @@ class Requirement:
                 return found is None
         if found is None:
             return False
-        try:
-            number, limit = int(found), int(next(iter(self.values)))
-        except ValueError:
+        number, limit = parse_integer(found), parse_integer(next(iter(self.values)))
+        if number is None or limit is None:
             return False
         return number > limit if self.operator == ">" else number < limit
 

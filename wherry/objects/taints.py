@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from typing import Any
 
-from wherry.objects.integers import parse_integer
+from wherry.kit.integers import parse_integer
 
 Taint = tuple[str, str, str]
 

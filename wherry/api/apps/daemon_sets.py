@@ -24,7 +24,8 @@ from wherry.api.equality import is_same
 from wherry.api.resource import Column, Resource, Subresource
 from wherry.api.schema_strategy import SchemaStrategy
 from wherry.api.validation import validate_all_non_negative, validate_not_decremented
-from wherry.objects.errors import FieldError, required
+from wherry.kit.integers import go_integer, parse_integer
+from wherry.objects.errors import FieldError, bad_request, required
 from wherry.objects.meta import Object, annotations_of, name_of
 
 TEMPLATE_GENERATION = "deprecated.daemonset.template.generation"
@@ -60,8 +61,13 @@ def _count_templates(new: Object, old: Object | None) -> None:
     meta = new.setdefault("metadata", {})
     annotations = meta.get("annotations") or {}
     before = annotations if old is None else annotations_of(old)
-    text = before.get(TEMPLATE_GENERATION) or ""
-    count = int(text) if text.isdecimal() else 0
+    if TEMPLATE_GENERATION in annotations:
+        try:
+            go_integer(annotations[TEMPLATE_GENERATION])
+        except ValueError as error:
+            kind = 'DaemonSet in version "v1" cannot be handled as a DaemonSet'
+            raise bad_request(f"{kind}: {error}") from error
+    count = parse_integer(before.get(TEMPLATE_GENERATION) or "") or 0
     if old is None:
         count = max(count, 1)
     elif not is_same((new.get("spec") or {}).get("template"), (old.get("spec") or {}).get("template")):

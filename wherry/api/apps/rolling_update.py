@@ -11,6 +11,7 @@ from typing import Any
 from wherry.api.core.pod_spec.rules import Errors, Fields
 from wherry.api.validation.values import NEGATIVE
 from wherry.objects.errors import FieldError, invalid_value, not_supported, required
+from wherry.objects.intstr import percent_of
 from wherry.objects.names import percent_errors
 
 IntOrPercent = int | str
@@ -42,14 +43,14 @@ def validate_int_or_percent(value: IntOrPercent, path: str, errors: Errors) -> N
 
 def validate_at_most_all(value: IntOrPercent, path: str, errors: Errors) -> None:
     """A percentage may not be above 100."""
-    if isinstance(value, str) and not percent_errors(value) and int(value[:-1]) > 100:
+    if isinstance(value, str) and not percent_errors(value) and percent_of(value) > 100:
         errors.append(invalid_value(path, value, "must not be greater than 100%"))
 
 
 def is_zero(value: IntOrPercent) -> bool:
     """Whether the value is none at all, of any number."""
     if isinstance(value, str):
-        return percent_errors(value) != [] or int(value[:-1]) == 0
+        return percent_errors(value) != [] or percent_of(value) == 0
     return value == 0
 
 

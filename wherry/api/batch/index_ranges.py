@@ -4,6 +4,9 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
+from wherry.kit.integers import parse_unsigned
+from wherry.objects.errors import show_value
+
 
 class Interval(NamedTuple):
     """Indexes from `first` to `last`, both included."""
@@ -68,8 +71,9 @@ def _parse_interval(text: str, completions: int) -> Interval:
 
 
 def _parse_index(text: str, completions: int) -> int:
-    if not (text.isascii() and text.isdecimal()):
-        raise ValueError(f'cannot convert string to integer for index: "{text}"')
-    if int(text) >= completions:
+    index = parse_unsigned(text, 63)
+    if index is None:
+        raise ValueError(f"cannot convert string to integer for index: {show_value(text)}")
+    if index >= completions:
         raise ValueError(f'too large index: "{text}"')
-    return int(text)
+    return index

@@ -11,6 +11,7 @@ from wherry.api.columns import AGE, NAME, age_of
 from wherry.api.resource import Column, Resource
 from wherry.api.schema_strategy import SchemaStrategy
 from wherry.api.validation import NameRule
+from wherry.kit.integers import go_unsigned, is_digits
 from wherry.objects.errors import FieldError, invalid_value, not_supported, required
 from wherry.objects.meta import Object, name_of
 from wherry.objects.names import config_key_errors, qualified_name_errors
@@ -36,13 +37,16 @@ def precedence(version: str) -> Precedence | None:
     if match is None:
         return None
     words = match[4].split(".") if match[4] else []
-    return (
-        int(match[1]),
-        int(match[2]),
-        int(match[3]),
-        not words,
-        tuple((not word.isdigit(), int(word) if word.isdigit() else 0, word) for word in words),
-    )
+    try:
+        return (
+            go_unsigned(match[1]),
+            go_unsigned(match[2]),
+            go_unsigned(match[3]),
+            not words,
+            tuple((not is_digits(word), go_unsigned(word) if is_digits(word) else 0, word) for word in words),
+        )
+    except ValueError:
+        return None
 
 
 def _rules(new: Object, _old: Object | None) -> list[FieldError]:

@@ -21,6 +21,7 @@ from wherry.api.dynamicresources.taints import TOLERATIONS_LIMIT, toleration_err
 from wherry.api.validation import validate_immutable
 from wherry.api.validation.collections import validate_list, validate_set
 from wherry.api.validation.conditions import validate_conditions
+from wherry.kit.integers import is_digits
 from wherry.objects.errors import (
     FieldError,
     forbidden_value,
@@ -125,7 +126,7 @@ def interface_address_errors(value: str, path: str) -> list[FieldError]:
     """An address with the length of its network's prefix, in canonical form."""
     address, slash, length = value.partition("/")
     try:
-        if not slash or not length.isdecimal() or "%" in address:
+        if not slash or not is_digits(length) or "%" in address:
             raise ValueError(value)
         canonical = str(ipaddress.ip_interface(value))
     except ValueError:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from wherry.kit.integers import parse_integer
 from wherry.objects.meta import Object
 
 ROLLBACK_TO = "deprecated.deployment.rollback.to"
@@ -9,12 +10,7 @@ ROLLBACK_TO = "deprecated.deployment.rollback.to"
 
 def number_in(text: str | None) -> int | None:
     """The number an annotation carries, None for one that carries nothing that could be written again."""
-    if text is None:
-        return None
-    try:
-        number = int(text)
-    except ValueError:
-        return None
+    number = None if text is None else parse_integer(text)
     return number if str(number) == text else None
 
 

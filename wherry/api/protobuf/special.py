@@ -17,6 +17,7 @@ from wherry.api.protobuf.errors import ProtobufError
 from wherry.api.protobuf.messages import META
 from wherry.api.protobuf.wire import VARINT, delimited, tag, varint
 from wherry.kit.remembered import remembered
+from wherry.objects.go_durations import parse_go_duration
 from wherry.objects.meta import parse_time
 
 Encode = Callable[[Any], bytes]
@@ -68,15 +69,11 @@ def encode_micro_time(value: str) -> bytes:
 
 def encode_duration(value: str) -> bytes:
     """A metav1.Duration (`1m30s`) in nanoseconds. Raises ProtobufError for what is no duration."""
-    sign, text = (-1, value[1:]) if value.startswith("-") else (1, value)
-    parts = list(_DURATION.finditer(text))
-    if text != "0" and (not parts or "".join(part[0] for part in parts) != text):
-        raise ProtobufError(f"{value!r} is no duration, such as 1m30s")
-    total = 0
-    for part in parts:
-        unit, fraction = _NANOSECONDS[part[3]], part[2] or ""
-        total += int(part[1]) * unit + int(fraction or "0") * unit // 10 ** len(fraction)
-    return tag(1, VARINT) + varint(sign * total)
+    try:
+        total = parse_go_duration(value)
+    except ValueError as error:
+        raise ProtobufError(f"{value[:64]!r} is no duration, such as 1m30s") from error
+    return tag(1, VARINT) + varint(total)
 
 
 def encode_int_or_string(value: int | str) -> bytes:

@@ -6,6 +6,7 @@ from wherry.api.resource import Resource, Subresource
 from wherry.api.schema_strategy import SchemaStrategy
 from wherry.api.validation import IMMUTABLE
 from wherry.api.validation.conditions import validate_conditions
+from wherry.kit.integers import is_digits
 from wherry.objects.conditions import is_true
 from wherry.objects.errors import FieldError, invalid_value, required
 from wherry.objects.meta import Object
@@ -57,7 +58,7 @@ def _wrong_revision(revision: str) -> str:
         return "resource version is empty"
     if revision.startswith("0"):
         return f"resource version is not well formed: {revision}"
-    if not (revision.isascii() and revision.isdigit()):
+    if not is_digits(revision):
         return f"resource version is not well formed: {revision}"
     return ""
 

@@ -71,12 +71,17 @@ def cell(found: Sequence[Any], kind: str, now: datetime) -> Any:
         case "date":
             return _age(value, now)
         case "integer":
-            return int(value) if isinstance(value, int | float) and not isinstance(value, bool) else None
+            return _whole(value) if isinstance(value, int | float) and not isinstance(value, bool) else None
         case "number":
             return float(value) if isinstance(value, int | float) and not isinstance(value, bool) else None
         case "boolean":
             return value if isinstance(value, bool) else None
     return _text(value)
+
+
+def _whole(value: float) -> int:
+    """A number as Go's int64 has it: what is beyond becomes the lowest one."""
+    return int(value) if -(2.0**63) <= value < 2.0**63 else -(2**63)
 
 
 def _age(value: Any, now: datetime) -> Any:

@@ -13,6 +13,8 @@ from wherry.apiserver.call import Call
 from wherry.apiserver.core import Core
 from wherry.apiserver.registry import Served
 from wherry.apiserver.request import is_set
+from wherry.kit.integers import go_unsigned
+from wherry.objects.errors import bad_request
 from wherry.objects.meta import Object
 
 _FLAGS = ("stdin", "stdout", "stderr", "tty")
@@ -41,8 +43,7 @@ def connect_options(call: Call, served: Served) -> Object:
             if call.info.tail:
                 options["path"] = f"/{call.info.tail}"
         case "portforward":
-            ports = [int(value) for value in _values(call, "ports") if value.isdigit()]
-            if ports:
+            if ports := _ports(call):
                 options["ports"] = ports
         case _:
             options |= {name: True for name in _FLAGS if is_set(call.query, name)}
@@ -51,6 +52,14 @@ def connect_options(call: Call, served: Served) -> Object:
             if commands := _values(call, "command"):
                 options["command"] = commands
     return options
+
+
+def _ports(call: Call) -> list[int]:
+    """The ports to forward. Raises ApiError (400), as apimachinery's Convert_Slice_string_To_Slice_int32."""
+    try:
+        return [go_unsigned(port, 16) for value in _values(call, "ports") for port in value.split(",")]
+    except ValueError as error:
+        raise bad_request(f"cannot convert to []int32: {error}") from error
 
 
 def _values(call: Call, name: str) -> list[str]:

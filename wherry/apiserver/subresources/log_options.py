@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from wherry.apiserver.call import Call
+from wherry.kit.integers import go_integer
 from wherry.objects.errors import (
     FieldError,
     bad_request,
@@ -30,9 +31,9 @@ def log_options(call: Call) -> dict[str, str]:
 
 def _integer(text: str) -> int:
     try:
-        return int(text)
-    except ValueError:
-        raise bad_request(f'strconv.ParseInt: parsing "{text}": invalid syntax') from None
+        return go_integer(text)
+    except ValueError as error:
+        raise bad_request(str(error)) from error
 
 
 def _errors(asked: Mapping[str, str], numbers: Mapping[str, int]) -> list[FieldError]:

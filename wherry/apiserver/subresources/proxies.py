@@ -27,11 +27,13 @@ from wherry.apiserver.subresources.pages import led_back
 from wherry.apiserver.subresources.rewriting import Rewriter
 from wherry.apiserver.subresources.tunnel import is_upgrade, tunnel
 from wherry.kit.httpd.message import Request, Response
+from wherry.kit.integers import is_digits, parse_unsigned
 from wherry.objects.errors import bad_request, not_found, service_unavailable
 from wherry.objects.meta import Object
 
 PATH_CHARACTERS = "/:@!$&'()*+,;="
 """What stands for itself in a path."""
+NO_PORT = 1 << 16
 DEFAULT_PORTS = {"http": 80, "https": 443}
 
 
@@ -78,10 +80,10 @@ async def node_proxy(core: Core, call: Call, served: Served) -> RawOutcome:
     if port in ("", str(kubelet.port)):
         return await _pass_on(core, call, served, kubelet, kubelet_trust(core.config))
     # Something else on that machine, which has to do without the certificate that is for kubelets.
-    if not port.isdecimal():
+    if not is_digits(port):
         raise bad_request(f'invalid node request "{call.info.name}"')
     address = await _checked_host(kubelet.host)
-    return await _pass_on(core, call, served, Target(scheme, address, int(port)))
+    return await _pass_on(core, call, served, Target(scheme, address, _number(port)))
 
 
 async def _checked_host(host: str) -> str:
@@ -124,9 +126,14 @@ def split_name(text: str, what: str) -> tuple[str, str, str]:
     return scheme or "http", name, port
 
 
+def _number(port: str) -> int:
+    """A port in digits; none at all (`Target.check` says so) where they are too many."""
+    return parse_unsigned(port, 16) or NO_PORT
+
+
 def _pod_port(pod: Object, scheme: str, port: str) -> int:
-    if port.isdecimal():
-        return int(port[:6])  # as many digits are too many already
+    if is_digits(port):
+        return _number(port)
     for container in (pod.get("spec") or {}).get("containers") or ():
         for declared in container.get("ports") or ():
             if not port or declared.get("name") == port:

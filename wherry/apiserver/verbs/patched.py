@@ -15,6 +15,7 @@ from wherry.apiserver import ownership, strictness
 from wherry.apiserver.body import findings_in, yaml_repeats
 from wherry.apiserver.call import Call
 from wherry.apiserver.strictness import IGNORE, STRICT, WARN
+from wherry.kit.integers import parse_unsigned
 from wherry.objects.errors import ApiError, bad_request, invalid, invalid_value
 from wherry.objects.managed_fields.fieldsets import path_element
 from wherry.objects.managed_fields.merge import check_applied as check_ownable
@@ -24,7 +25,7 @@ from wherry.objects.patches.failure import PatchFailed
 from wherry.objects.shape import Shape
 
 UNTYPED = "failed to create typed patch object"
-_STEP = re.compile(r"\[(\d+)\]|([^.\[]+)")
+_STEP = re.compile(r"\[([0-9]{1,9})\]|([^.\[]+)")
 _PATH = re.compile(r'unknown field "(.*)"')
 
 
@@ -119,7 +120,8 @@ def _typed_path(text: str, applied: Object, shape: Shape | None) -> str:
     path = ""
     for index, name in _STEP.findall(found.group(1) if found is not None else text):
         if index:
-            item = value[int(index)] if isinstance(value, list) and int(index) < len(value) else None
+            at = parse_unsigned(index) or 0
+            item = value[at] if isinstance(value, list) and at < len(value) else None
             keyed = shape is not None and shape.list_type in ("map", "set")
             key = item_key(item, shape) if keyed and shape is not None else f"i:{index}"
             path += path_element(key)

@@ -25,6 +25,7 @@ from wherry.apiserver.owners import drop_repeated_owners
 from wherry.apiserver.registry import Served
 from wherry.apiserver.request import RequestInfo
 from wherry.apiserver.rewrite import ATTEMPTS, remove, rewrite, swap
+from wherry.kit.integers import parse_unsigned
 from wherry.kit.tasks import to_the_end
 from wherry.objects.errors import (
     ApiError,
@@ -44,7 +45,6 @@ from wherry.store.base import KeyExists
 
 GENERATED_NAME_ATTEMPTS = 8
 MAX_GENERATED_BASE = 63 - LENGTH
-MOST_DIGITS = 20
 """Of a number that fits into 64 bits."""
 UNORDERED_ATTEMPTS = 1000
 """How often a write starts over where writers take no turns: each time somebody else has succeeded."""
@@ -160,10 +160,7 @@ async def _create_reserved(
 
 def is_set_version(text: str | None) -> bool:
     """Whether a resourceVersion says a version: "0" and what is no number (of Go's uint64) do not."""
-    digits = (text or "").lstrip("0")
-    if not digits.isascii() or not digits.isdigit() or len(digits) > MOST_DIGITS:
-        return False
-    return int(digits) < 1 << 64
+    return bool(parse_unsigned((text or "").lstrip("0")))
 
 
 def _claim_metadata(core: Core, meta: Object) -> None:

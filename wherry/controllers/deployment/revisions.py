@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 
+from wherry.kit.integers import parse_integer
 from wherry.objects.meta import Object, annotations_of
 
 REVISION = "deployment.kubernetes.io/revision"
@@ -23,14 +24,7 @@ HISTORY_LIMIT = 2000
 
 def revision_number(obj: Object) -> int:
     """The revision annotation as a number, 0 when absent or not a number."""
-    return _number(annotations_of(obj).get(REVISION, ""))
-
-
-def _number(text: str) -> int:
-    try:
-        return int(text)
-    except ValueError:
-        return 0
+    return parse_integer(annotations_of(obj).get(REVISION, "")) or 0
 
 
 def next_revision(old_replica_sets: Iterable[Object]) -> int:
@@ -52,7 +46,7 @@ def replica_set_annotations(deployment: Object, current: Mapping[str, str], revi
     copied = {k: v for k, v in annotations_of(deployment).items() if k not in NOT_COPIED}
     result = {**current, **copied}
     old = current.get(REVISION, "")
-    if _number(old) < revision:
+    if (parse_integer(old) or 0) < revision:
         result[REVISION] = str(revision)
         if old:
             result[HISTORY] = _append(current.get(HISTORY, ""), old)

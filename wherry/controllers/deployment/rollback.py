@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from wherry.client.events import NORMAL, WARNING
 from wherry.controllers.deployment.hashing import HASH_LABEL, same_template
 from wherry.controllers.deployment.revisions import NOT_COPIED, revision_number
+from wherry.kit.integers import parse_integer
 from wherry.objects.meta import Object, annotations_of, name_of
 
 ROLLBACK_TO = "deprecated.deployment.rollback.to"
@@ -36,12 +37,7 @@ class Rollback:
 def ordered_revision(deployment: Object) -> int | None:
     """The revision to go back to, 0 for the one before the present; None without an order."""
     text = annotations_of(deployment).get(ROLLBACK_TO)
-    if text is None:
-        return None
-    try:
-        return int(text)
-    except ValueError:
-        return None
+    return None if text is None else parse_integer(text)
 
 
 def plan_rollback(deployment: Object, replica_sets: Sequence[Object], revision: int) -> Rollback:

@@ -12,6 +12,7 @@ from math import floor
 
 from wherry.controllers.deployment.family import Family, Fence, age_order, replicas, reported, total
 from wherry.controllers.deployment.revisions import DESIRED, MAX_REPLICAS
+from wherry.kit.integers import parse_unsigned
 from wherry.objects.meta import Object, annotations_of, is_deleting, metadata
 
 
@@ -140,7 +141,7 @@ def _share(rs: Object, deployment: Object, allowed: int, to_add: int, added: int
         fraction = -size
     else:
         noted = annotations_of(rs).get(MAX_REPLICAS, "")
-        before = int(noted) if noted.isdecimal() and int(noted) else reported([deployment], "replicas")
+        before = parse_unsigned(noted, 31) or reported([deployment], "replicas")
         fraction = floor(size * allowed / before + 0.5) - size if before else 0
     return min(fraction, left) if to_add > 0 else max(fraction, left)
 

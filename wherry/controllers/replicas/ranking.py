@@ -14,6 +14,7 @@ from datetime import datetime
 from math import log2
 from typing import Any
 
+from wherry.kit.integers import parse_integer
 from wherry.objects.conditions import find_condition
 from wherry.objects.meta import Object, annotations_of, metadata, parse_time, uid_of
 
@@ -53,10 +54,7 @@ def _rank(pod: Object, crowd: Counter[str], now: datetime) -> tuple[Any, ...]:
 
 
 def _cost(pod: Object) -> int:
-    try:
-        return int(annotations_of(pod).get(DELETION_COST, "0"))
-    except ValueError:
-        return 0
+    return parse_integer(annotations_of(pod).get(DELETION_COST, ""), 32) or 0
 
 
 def _age_rank(since: str | None, now: datetime) -> int:

@@ -14,6 +14,7 @@ from urllib.parse import unquote
 import httptools
 
 from wherry.kit.httpd.message import Connection, Request
+from wherry.kit.integers import parse_unsigned
 
 
 @dataclass(frozen=True, slots=True)
@@ -228,8 +229,8 @@ class RequestReader:
         self._version = self._parser.get_http_version()
         if self._version not in ("1.1", "1.0"):
             self._stop(400)
-        length = self._headers.get("content-length", "")
-        if length.isdecimal() and int(length) > self._limits.body_bytes:
+        length = parse_unsigned(self._headers.get("content-length", ""))
+        if length is not None and length > self._limits.body_bytes:
             self._stop(413)
         if self._headers.get("expect", "").lower() == "100-continue":
             self._wants_body()

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from wherry.kit.integers import parse_integer
 from wherry.kubelet.probes.http import HttpTarget
 
 
@@ -14,9 +15,8 @@ class NoSuchPort(Exception):
 
 def resolve_port(port: int | str, container: Mapping[str, Any]) -> int:
     """The number of a port given by number or name. Raises NoSuchPort."""
-    if isinstance(port, int) or str(port).isdigit():
-        number = int(port)
-    else:
+    number = port if isinstance(port, int) else parse_integer(port)
+    if number is None:
         named = [p for p in container.get("ports") or () if p.get("name") == port]
         if not named:
             raise NoSuchPort(f"couldn't find port: {port}")

@@ -21,6 +21,7 @@ from wherry.kit.httpd.message import (
     Writer,
 )
 from wherry.kit.httpd.websocket import WebSocket, accept, is_websocket
+from wherry.kit.integers import go_unsigned
 from wherry.kubelet.runtimes.base import Container, Phase, Runtime
 from wherry.kubelet.server.bridge import PROTOCOL, Wanted, bridge, dial
 from wherry.kubelet.server.exits import Exits
@@ -28,6 +29,7 @@ from wherry.kubelet.server.follow import send_log
 from wherry.kubelet.server.logs import BadLogOptions, parse_options
 from wherry.kubelet.server.ports import PORT_FORWARD_TUNNEL, dial_ports, tunnel_frames
 from wherry.kubelet.server.tunnel import UpgradeRefused, connect, pump
+from wherry.objects.errors import show_value
 from wherry.objects.meta import Object
 
 _SPEC_FIELDS = ("initContainers", "containers", "ephemeralContainers")
@@ -105,8 +107,13 @@ class ContainerDoors:
             raise NotServed(f'not found ("{name}_{namespace}")', 500)
         query = parse_qs(request.query)
         ports = [p for text in (*query.get("port", ()), *query.get("ports", ())) for p in text.split(",")]
-        if not all(port.isdigit() and 0 < int(port) < 65536 for port in ports):
-            raise NotServed(f"invalid ports {','.join(ports)}", 400)
+        for port in ports:
+            try:
+                number = go_unsigned(port, 16)
+            except ValueError as error:
+                raise NotServed(f"unable to parse {show_value(port)} as a port: {error}", 400) from error
+            if number < 1:
+                raise NotServed(f'port "{number}" must be > 0', 400)
         url = await self._runtime.streaming_url("port-forward", ready[0].id, {"ports": ports})
         if PORT_FORWARD_TUNNEL not in request.headers.get("sec-websocket-protocol", ""):
             return await _let_through(request, url)

@@ -11,6 +11,9 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import BinaryIO
 
+from wherry.kit.integers import parse_integer
+from wherry.objects.errors import show_value
+
 _BLOCK = 64 * 1024
 _TIME = re.compile(r"(\d{4}-\d\d-\d\d[Tt]\d\d:\d\d:\d\d)(\.\d+)?([Zz]|[+-]\d\d:\d\d)")
 _STREAMS = {"All": b"", "Stdout": b"stdout", "Stderr": b"stderr"}
@@ -149,10 +152,9 @@ def _count(query: Mapping[str, str], name: str, least: int) -> int | None:
     text = query.get(name) or ""
     if not text:
         return None
-    try:
-        value = int(text)
-    except ValueError:
-        raise BadLogOptions(f'{name}: Invalid value: "{text}": must be an integer') from None
+    value = parse_integer(text)
+    if value is None:
+        raise BadLogOptions(f"{name}: Invalid value: {show_value(text)}: must be an integer")
     if value < least:
         raise BadLogOptions(f"{name}: Invalid value: {value}: must be greater than or equal to {least}")
     return value

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from urllib.parse import urlsplit
 
 from wherry.kit.httpd.message import Duplex
+from wherry.kit.integers import parse_unsigned
 from wherry.kit.tasks import Tasks
 
 _CHUNK = 64 * 1024
@@ -98,4 +99,5 @@ async def _outward(reader: asyncio.StreamReader, duplex: Duplex) -> None:
 def _parse_head(head: bytes) -> tuple[int, list[tuple[str, str]]]:
     first, *rest = head.decode("latin-1").split("\r\n")
     pairs = (line.partition(":") for line in rest if line)
-    return int(first.split(" ", 2)[1]), [(name.strip(), value.strip()) for name, _, value in pairs]
+    status = parse_unsigned(first.split(" ", 2)[1] if " " in first else "", 16) or 0
+    return status, [(name.strip(), value.strip()) for name, _, value in pairs]

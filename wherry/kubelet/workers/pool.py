@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 import logging
 
+from wherry.kit.integers import parse_unsigned
 from wherry.kit.repeat import Repeater
 from wherry.kit.tasks import Tasks
 from wherry.kubelet.admission import find_objection
@@ -186,7 +187,8 @@ class PodWorkers:
 
 def _remembered_pod(sandbox: Sandbox, containers: list[Container]) -> Object:
     """As much of a pod as its containers remember: enough to stop it."""
-    graces = [int(c.annotations[GRACE]) for c in containers if c.annotations.get(GRACE, "").isdigit()]
+    found = [parse_unsigned(container.annotations.get(GRACE, "")) for container in containers]
+    graces = [grace for grace in found if grace is not None]
     return {
         "apiVersion": "v1",
         "kind": "Pod",

@@ -11,7 +11,7 @@ from typing import Any
 
 import numpy as np
 
-from wherry.objects.integers import parse_integer
+from wherry.kit.integers import parse_integer
 from wherry.scheduler.facts import PodFacts
 from wherry.scheduler.framework import Rejection, nobody, scaled
 from wherry.scheduler.table import ABSENT, FIELD_PREFIX, Bools, Ints, NodeTable

@@ -6,13 +6,13 @@ import re
 from collections.abc import Mapping
 
 from wherry.api.core.pod_spec.rules import Errors, Fields
+from wherry.kit.integers import parse_integer
 from wherry.objects.errors import forbidden_value, invalid_value
 
 MIRROR = "kubernetes.io/config.mirror"
 DELETION_COST = "controller.kubernetes.io/pod-deletion-cost"
 
 _INTEGER = re.compile(r"0|-?[1-9][0-9]*", re.ASCII)
-_INT32 = 2**31
 
 
 def validate_pod_annotations(annotations: Mapping[str, str], spec: Fields, path: str, errors: Errors) -> None:
@@ -22,7 +22,7 @@ def validate_pod_annotations(annotations: Mapping[str, str], spec: Fields, path:
         detail = "must set spec.nodeName if mirror pod annotation is set"
         errors.append(invalid_value(f"{path}[{MIRROR}]", mirror, detail))
     cost = annotations.get(DELETION_COST)
-    if cost is not None and not (_INTEGER.fullmatch(cost) and -_INT32 <= int(cost) < _INT32):
+    if cost is not None and (not _INTEGER.fullmatch(cost) or parse_integer(cost, 32) is None):
         errors.append(invalid_value(f"{path}[{DELETION_COST}]", cost, "must be a 32bit integer"))
 
 

@@ -10,6 +10,7 @@ import re
 from collections.abc import Mapping
 from typing import NamedTuple
 
+from wherry.kit.integers import parse_unsigned
 from wherry.objects.errors import FieldError, invalid_value
 
 PRIVILEGED, BASELINE, RESTRICTED = LEVELS = ("privileged", "baseline", "restricted")
@@ -56,9 +57,10 @@ def _read_mode(labels: Mapping[str, str], mode: str, errors: list[FieldError]) -
     key = f"{PREFIX}{mode}-version"
     version = labels.get(key, "latest")
     match = _VERSION.fullmatch(version)
-    if version != "latest" and match is None:
+    number = parse_unsigned(match[1], 63) if match is not None else None
+    if version != "latest" and number is None:
         errors.append(_wrong(key, version, 'must be "latest" or "v1.x"'))
-    return Standard(level, int(match[1]) if match is not None else LATEST)
+    return Standard(level, LATEST if number is None else number)
 
 
 def _wrong(key: str, value: str, why: str) -> FieldError:

@@ -22,8 +22,9 @@ from wherry.apiserver.cached import Cached
 from wherry.apiserver.parts import Parts
 from wherry.apiserver.rewrite import ATTEMPTS, Overtaken, rewrite, swap
 from wherry.kit.clock import Timer
+from wherry.kit.integers import parse_unsigned
 from wherry.objects.errors import ApiError, conflict, internal
-from wherry.objects.meta import Object, name_of
+from wherry.objects.meta import Object, name_of, revision_of
 
 log = logging.getLogger(__name__)
 
@@ -84,7 +85,7 @@ class Batches:
         """The request ended: what it took is used now, or is given back."""
         now = core.clock.monotonic()
         if stored:
-            waiter.revision = int(waiter.demand.obj["metadata"].get("resourceVersion") or 0)
+            waiter.revision = parse_unsigned(revision_of(waiter.demand.obj)) or 0
             waiter.forgotten_at = now + REMEMBERED_S
             self._forget_in(core, namespace, REMEMBERED_S)
         else:

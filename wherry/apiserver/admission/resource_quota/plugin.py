@@ -12,6 +12,7 @@ from wherry.api.resource import Resource
 from wherry.apiserver.admission.base import UPDATE, Attributes, BasePlugin
 from wherry.apiserver.admission.resource_quota.batches import Batches
 from wherry.apiserver.admission.resource_quota.plan import Demand, Refusal, with_more
+from wherry.kit.integers import parse_unsigned
 from wherry.objects.errors import forbidden
 from wherry.objects.meta import revision_of
 
@@ -47,7 +48,7 @@ class ResourceQuota(BasePlugin):
         quota = attributes.obj
         if attributes.resource is not RESOURCE_QUOTAS or not attributes.subresource or quota is None:
             return
-        revision = int(revision_of(attributes.old or {}) or 0)
+        revision = parse_unsigned(revision_of(attributes.old or {})) or 0
         core, namespace = attributes.core, attributes.namespace
         for taken in self._batches.uncounted(core, namespace, attributes.name, revision):
             quota["status"] = with_more(quota, taken).get("status")

@@ -93,7 +93,7 @@ def _normal(text: str) -> str:
     for index, part in enumerate(parts):
         if len(part) > 1:
             stripped = part.lstrip("0")
-            parts[index] = stripped if stripped[:1].isdigit() else f"0{stripped}"
+            parts[index] = stripped if "0" <= stripped[:1] <= "9" else f"0{stripped}"
     if len(parts) < 3:
         if any(mark in parts[-1] for mark in "+-"):
             raise CelError("short version cannot contain PreRelease/Build meta data")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from wherry.objects.integers import parse_integer
+from wherry.kit.integers import parse_integer
 
 
 @pytest.mark.parametrize(
