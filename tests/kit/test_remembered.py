@@ -4,7 +4,7 @@ import ast
 from pathlib import Path
 
 import wherry
-from wherry.kit.remembered import LONGEST, remembered
+from wherry.kit.remembered import LONGEST, Recent, remembered
 
 
 def test_short_texts_are_worked_out_once_and_long_ones_never_kept() -> None:
@@ -36,3 +36,18 @@ def test_what_judges_texts_of_clients_keeps_no_long_ones() -> None:
         and ast.unparse(node.args[0]) not in ("None", "1")
     ]
     assert not wrong
+
+
+def test_recent_values_are_kept_by_their_bytes() -> None:
+    recent = Recent[str, int](100)
+    for number in range(50):
+        recent.put(str(number), number, 10)
+    assert [recent.get(str(number)) for number in (39, 40, 49)] == [None, 40, 49]
+    assert recent.bytes == 100
+    recent.put("49", 5, 95)
+    assert (recent.get("48"), recent.get("49"), recent.bytes) == (None, 5, 95)
+    recent.put("all", 1, 101)
+    assert (recent.get("all"), recent.get("49")) == (None, 5)
+    recent.forget("49")
+    recent.forget("none")
+    assert recent.bytes == 0

@@ -1,7 +1,7 @@
 """Remember what was answered for short texts: `remembered`, an `lru_cache` that is bounded in bytes too.
 
 A cache that counts entries only holds whatever strangers send, megabytes each. What is longer than
-`LONGEST` characters comes by once, and is worked out each time.
+`LONGEST` characters comes by once, and is worked out each time. What has keys of its own is kept in `Recent`.
 """
 
 from __future__ import annotations
@@ -9,10 +9,12 @@ from __future__ import annotations
 from collections.abc import Callable
 from functools import lru_cache, wraps
 from inspect import signature
-from typing import Any, ParamSpec, TypeVar
+from typing import Any, Generic, ParamSpec, TypeVar
 
 P = ParamSpec("P")
 R = TypeVar("R")
+K = TypeVar("K")
+V = TypeVar("V")
 
 LONGEST = 512
 
@@ -43,3 +45,33 @@ def remembered(entries: int) -> Callable[[Callable[P, R]], Callable[P, R]]:
         return answer
 
     return decorate
+
+
+class Recent(Generic[K, V]):
+    """Values by key, `limit_b` bytes of them by their keepers' count: the oldest go for new ones."""
+
+    def __init__(self, limit_b: int) -> None:
+        self._limit_b = limit_b
+        self._values: dict[K, tuple[V, int]] = {}
+        self.bytes = 0
+
+    def get(self, key: K) -> V | None:
+        """The value of `key`, None for one that is not remembered."""
+        found = self._values.get(key)
+        return None if found is None else found[0]
+
+    def put(self, key: K, value: V, size_b: int) -> None:
+        """Remember `value`, which has `size_b` bytes; one larger than all there is room for is not."""
+        self.forget(key)
+        if size_b > self._limit_b:
+            return
+        self._values[key] = (value, size_b)
+        self.bytes += size_b
+        while self.bytes > self._limit_b:
+            self.forget(next(iter(self._values)))
+
+    def forget(self, key: K) -> None:
+        """Remember `key` no more."""
+        found = self._values.pop(key, None)
+        if found is not None:
+            self.bytes -= found[1]

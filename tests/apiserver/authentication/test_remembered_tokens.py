@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import AsyncIterator
 from datetime import UTC, datetime
 from typing import Any
@@ -11,7 +12,7 @@ import pytest
 from tests.apiserver.rig import Rig, account, pod, running
 from wherry.api.core.pods import PODS
 from wherry.api.core.service_accounts import SERVICE_ACCOUNTS
-from wherry.apiserver.authentication.service_accounts import Bound
+from wherry.apiserver.authentication.service_accounts import Bound, TokenRefused, TokenVerifier
 from wherry.apiserver.user import User
 from wherry.kit.clock import FakeClock
 from wherry.objects.meta import Object, uid_of
@@ -97,3 +98,46 @@ async def test_a_remembered_token_expires(rig: Rig, clock: FakeClock) -> None:
     assert user_of(rig, token) is not None
     await clock.advance(3601)
     assert user_of(rig, token) is None
+
+
+async def test_tokens_are_remembered_by_their_bytes(rig: Rig, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Many that name thousands of audiences would else be a gigabyte."""
+    core = rig.server.core
+    stored = await rig.admin.get(SERVICE_ACCOUNTS, "default", "default")
+    audiences = [*core.config.api_audiences, *(f"{number:030}" for number in range(1000))]
+    token = core.tokens.issue(stored, audiences, 3600)[0]
+    before = memory_of(rig)
+    assert user_of(rig, token) is not None
+    assert memory_of(rig) == before, "what is too long is checked each time"
+    for _ in range(5):
+        assert user_of(rig, await issue(rig)) is not None
+    assert memory_of(rig) > before
+
+
+def verifier_of(rig: Rig) -> TokenVerifier:
+    parts = vars(rig.server.core.authenticator).values()
+    return next(part for part in parts if isinstance(part, TokenVerifier))
+
+
+def memory_of(rig: Rig) -> int:
+    return verifier_of(rig)._known.bytes
+
+
+async def test_audiences_that_fit_no_token(rig: Rig) -> None:
+    path = "/api/v1/namespaces/default/serviceaccounts/default/token"
+    for audiences in (["x" * 40_000], ["x"] * 10_000):
+        status, body, _ = await rig.http("POST", path, {"spec": {"audiences": audiences}})
+        assert (status, body["reason"]) == (422, "Invalid")
+        assert "spec.audiences: Too long: may not be more than 32768 bytes" in body["message"]
+
+
+async def test_many_audiences_are_compared_at_once_and_told_in_part(rig: Rig) -> None:
+    stored = await rig.admin.get(SERVICE_ACCOUNTS, "default", "default")
+    token = rig.server.core.tokens.issue(stored, [f"a{number}" for number in range(3000)], 3600)[0]
+    wanted = [f"b{number}" for number in range(30_000)]
+    began = time.thread_time()
+    with pytest.raises(TokenRefused) as refused:
+        verifier_of(rig).verify(token, wanted)
+    assert time.thread_time() - began < 0.5
+    assert len(str(refused.value)) < 5000
+    assert '["a0" "a1" ' in str(refused.value)

@@ -225,6 +225,25 @@ async def test_watches_over_http_and_as_tables(rig: Rig) -> None:
         assert not line["object"]["columnDefinitions"]
 
 
+@pytest.mark.parametrize("timeout_s", ["-5", "-9223372036854775808"])
+async def test_a_watch_that_lasts_less_than_no_time_is_over_as_it_begins(rig: Rig, timeout_s: str) -> None:
+    await fill(rig, "a")
+    async with asyncio.timeout(10):
+        for query in ("", "&resourceVersion=1", "&allowWatchBookmarks=1"):
+            status, text, _ = await rig.http("GET", f"{MAPS}?watch=1&timeoutSeconds={timeout_s}{query}")
+            assert (status, text or "") == (200, "")
+
+
+async def test_a_watch_of_zero_seconds_lasts_as_long_as_any(rig: Rig) -> None:
+    await fill(rig, "a")
+    url = f"{rig.server.url}{MAPS}?watch=1&timeoutSeconds=0"
+    async with rig.session.get(url, headers={"Authorization": "Bearer admin-token"}) as watch:
+        for name in ("a", "b"):
+            assert json.loads(await watch.content.readline())["object"]["metadata"]["name"] == name
+            if name == "a":
+                await fill(rig, "b")
+
+
 async def test_a_watcher_that_does_not_read_is_cut_off() -> None:
     async with running(watch_buffer_bytes=64 * 1024) as rig:
         await fill(rig, "a")

@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
+import logging
+import socket
 import ssl
 from collections.abc import AsyncIterator, Awaitable, Callable
 from pathlib import Path
 
 import pytest
+import uvloop
 
 from tests.conftest import eventually
 from tests.kit.httpd.conftest import Dial
@@ -185,6 +189,57 @@ async def test_a_stream_ends_when_the_peer_goes(serve: Serve, dial: Dial) -> Non
     writers[0].write(b"nobody hears")
     await writers[0].drain()
     assert writers[0].buffered == 0
+
+
+@pytest.mark.parametrize("is_encrypted", [False, True])
+async def test_writing_to_a_peer_that_left_is_quiet(
+    tmp_path: Path, clock: FakeClock, caplog: pytest.LogCaptureFixture, is_encrypted: bool
+) -> None:
+    """Also when the loop had no time to hear of it: watchers leave by the hundred."""
+    if is_encrypted and not isinstance(asyncio.get_running_loop(), uvloop.Loop):
+        pytest.skip("asyncio's TLS does not tell that its peer left; servers run on uvloop")
+    context, trusting = None, None
+    if is_encrypted:
+        certificate, key = self_signed(tmp_path, "server")
+        context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+        context.load_cert_chain(certificate, key)
+        trusting = ssl.create_default_context(cafile=str(certificate))
+    writers: list[Writer] = []
+
+    async def run(writer: Writer) -> None:
+        writer.write(b"begun")
+        writers.append(writer)
+        await writer.wait_closed()
+
+    server = Server(answering(StreamResponse(run)), ssl_context=context, clock=clock)
+    port = await server.start()
+
+    def watch() -> socket.socket:
+        peer = socket.create_connection(("127.0.0.1", port))
+        if trusting is not None:
+            peer = trusting.wrap_socket(peer, server_hostname="localhost")
+        peer.sendall(b"GET / HTTP/1.1\r\nHost: x\r\n\r\n")
+        while b"begun" not in peer.recv(4096):
+            pass
+        return peer
+
+    watchers = [await asyncio.to_thread(watch) for _ in range(10)]
+    await eventually(lambda: len(writers) == 10)
+    for number, watcher in enumerate(watchers):
+        if number % 2 and isinstance(watcher, ssl.SSLSocket):
+            with contextlib.suppress(OSError):
+                watcher.setblocking(False)
+                watcher.unwrap()  # says that it goes
+        watcher.close()
+    for turn in range(20):
+        for writer in writers:
+            for _ in range(20):
+                writer.write(b"event")
+        if turn > 10:
+            await asyncio.sleep(0)
+    await eventually(lambda: server.connections == 0)
+    await server.close()
+    assert [record.message for record in caplog.records if record.levelno >= logging.WARNING] == []
 
 
 async def test_a_slow_reader_holds_the_writer_up(serve: Serve, dial: Dial) -> None:

@@ -76,7 +76,7 @@ async def test_no_request_begins_while_answers_wait_to_be_taken(server_of: Made,
     sock = greedy(port)
     loop = asyncio.get_running_loop()
     count = 400
-    sending = asyncio.ensure_future(loop.sock_sendall(sock, b"GET / HTTP/1.1\r\n\r\n" * count))
+    sending = asyncio.ensure_future(loop.sock_sendall(sock, b"GET / HTTP/1.1\r\nHost: x\r\n\r\n" * count))
     begun = await settled(lambda: answered)
     assert begun < 100, "the kernel takes some; the rest waits"
     got = 0
@@ -104,7 +104,7 @@ async def test_many_pipelined_requests_leave_others_their_turn(server_of: Made, 
 
     peer = await dial(await server_of(handle).start())
     counting = asyncio.ensure_future(count())
-    peer.send(b"GET / HTTP/1.1\r\n\r\n" * 1000)
+    peer.send(b"GET / HTTP/1.1\r\nHost: x\r\n\r\n" * 1000)
     for _ in range(1000):
         assert (await peer.reply()).status == 200
     counting.cancel()
@@ -123,7 +123,7 @@ async def test_who_does_not_take_the_answer_is_cut_off(
     unix.connect(str(path))
     peers = [unix, greedy(port)]
     for peer in peers:
-        peer.send(b"GET / HTTP/1.1\r\n\r\n")
+        peer.send(b"GET / HTTP/1.1\r\nHost: x\r\n\r\n")
     await eventually(lambda: server.connections == 2)
     await asyncio.sleep(0.05)
     await clock.advance(59)
@@ -137,7 +137,7 @@ async def test_who_does_not_take_the_answer_is_cut_off(
 async def test_who_takes_a_little_is_not_cut_off(server_of: Made, clock: FakeClock) -> None:
     server = server_of(lambda request: Response(bytes(20_000_000)), write_timeout_s=60)
     sock = greedy(await server.start())
-    sock.send(b"GET / HTTP/1.1\r\n\r\n")
+    sock.send(b"GET / HTTP/1.1\r\nHost: x\r\n\r\n")
     loop = asyncio.get_running_loop()
     got = 0
     for _ in range(10):
@@ -167,7 +167,7 @@ async def test_a_stream_nobody_takes_is_cut_off(server_of: Made, clock: FakeCloc
 
     server = server_of(lambda request: StreamResponse(run), write_timeout_s=60)
     sock = greedy(await server.start())
-    sock.send(b"GET / HTTP/1.1\r\n\r\n")
+    sock.send(b"GET / HTTP/1.1\r\nHost: x\r\n\r\n")
     await eventually(lambda: server.connections == 1)
     await asyncio.sleep(0.05)
     await clock.advance(61)
@@ -183,7 +183,7 @@ async def test_a_last_answer_nobody_takes(server_of: Made, clock: FakeClock, tmp
     await server.start_unix(path)
     peer = socket.socket(socket.AF_UNIX)
     peer.connect(str(path))
-    peer.send(b"GET / HTTP/1.1\r\nConnection: close\r\n\r\n")
+    peer.send(b"GET / HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n")
     await eventually(lambda: server.connections == 1)
     await asyncio.sleep(0.05)
     for _ in range(3):
@@ -251,7 +251,7 @@ async def test_connections_that_all_wait_for_answers_leave_no_room(server_of: Ma
         assert (await peer.reply()).status == 200
 
 
-HEAD = "POST /a HTTP/1.1\r\nX-Who: %s\r\nContent-Length: 90000\r\n\r\n"
+HEAD = "POST /a HTTP/1.1\r\nHost: x\r\nX-Who: %s\r\nContent-Length: 90000\r\n\r\n"
 
 
 async def test_bodies_are_counted_by_who_sends_them(server_of: Made, dial: Dial) -> None:

@@ -124,8 +124,9 @@ async def test_chunked_bodies_and_their_trailers(desk: Desk, peer: Peer) -> None
 
 async def test_pipelined_requests_are_answered_in_order(desk: Desk, peer: Peer) -> None:
     peer.send(
-        "GET /1 HTTP/1.1\r\n\r\nGET /later HTTP/1.1\r\n\r\nGET /3 HTTP/1.1\r\n\r\n"
-        + "GET /4 HTTP/1.1\r\n\r\n" * 200
+        "GET /1 HTTP/1.1\r\nHost: x\r\n\r\n"
+        "GET /later HTTP/1.1\r\nHost: x\r\n\r\n"
+        "GET /3 HTTP/1.1\r\nHost: x\r\n\r\n" + "GET /4 HTTP/1.1\r\nHost: x\r\n\r\n" * 200
     )
     assert (await peer.reply()).body == b"/1 "
     assert len(desk.requests) == 2, "the third waits for the second's answer"
@@ -177,13 +178,17 @@ async def test_too_large_a_body_is_refused_by_the_application(desk: Desk, peer: 
         ("nonsense\r\n\r\n", 400),
         ("GET / HTTP/9.9\r\n\r\n", 400),
         ("GET / HTTP/1.1\r\nno colon\r\n\r\n", 400),
-        ("GET /%ff HTTP/1.1\r\n\r\n", 400),
-        ("POST / HTTP/1.1\r\nContent-Length: 1\r\nTransfer-Encoding: chunked\r\n\r\n", 400),
-        ("POST / HTTP/1.1\r\nContent-Length: -1\r\n\r\n", 400),
+        ("GET /%ff HTTP/1.1\r\nHost: x\r\n\r\n", 400),
+        ("POST / HTTP/1.1\r\nHost: x\r\nContent-Length: 1\r\nTransfer-Encoding: chunked\r\n\r\n", 400),
+        ("POST / HTTP/1.1\r\nHost: x\r\nContent-Length: -1\r\n\r\n", 400),
         ("GET / HTTP/1.1\r\n" + "A: b\r\n" * 201 + "\r\n", 431),
         ("GET / HTTP/1.1\r\nA: " + "b" * 4100, 431),
         ("GET / HTTP/1.1\r\n" + f"A: {'b' * 999}\r\n" * 5 + "\r\n", 431),
-        ("GET /" + "a" * 4001 + " HTTP/1.1\r\n\r\n", 431),
+        ("GET /" + "a" * 4001 + " HTTP/1.1\r\nHost: x\r\n\r\n", 431),
+        ("GET / HTTP/1.1\r\n\r\n", 400),
+        ("GET / HTTP/1.1\r\nHost: a\r\nHost: a\r\n\r\n", 400),
+        ("GET / HTTP/1.0\r\nHost: a\r\nHost: b\r\n\r\n", 400),
+        ("GET / HTTP/1.1\r\nHost: a/b\r\n\r\n", 400),
     ],
 )
 async def test_refusals(desk: Desk, peer: Peer, sent: str, status: int) -> None:
@@ -194,8 +199,20 @@ async def test_refusals(desk: Desk, peer: Peer, sent: str, status: int) -> None:
     assert desk.requests == []
 
 
+@pytest.mark.parametrize("host", ["", "a.b:80", "[::1]:80", "a_b"])
+async def test_hosts(desk: Desk, peer: Peer, host: str) -> None:
+    peer.send(f"GET / HTTP/1.1\r\nHost: {host}\r\n\r\n")
+    assert (await peer.reply()).status == 200
+    assert desk.requests[0].headers["host"] == host
+
+
+async def test_old_requests_need_no_host(desk: Desk, peer: Peer) -> None:
+    peer.send("GET / HTTP/1.0\r\n\r\n")
+    assert (await peer.reply()).status == 200
+
+
 async def test_a_refusal_comes_behind_the_answers_before_it(desk: Desk, peer: Peer) -> None:
-    peer.send("GET /later HTTP/1.1\r\n\r\nnonsense\r\n\r\n")
+    peer.send("GET /later HTTP/1.1\r\nHost: x\r\n\r\nnonsense\r\n\r\n")
     await asyncio.sleep(0.01)
     desk.release.set()
     assert (await peer.reply()).body == b"later"
@@ -247,7 +264,7 @@ async def test_a_handler_that_raises_is_answered_for(
 
 async def test_a_body_that_trickles_is_given_up(desk: Desk, peer: Peer) -> None:
     """Each piece comes in time, but not the whole."""
-    peer.send(b"POST /a HTTP/1.1\r\nContent-Length: 100\r\n\r\n")
+    peer.send(b"POST /a HTTP/1.1\r\nHost: x\r\nContent-Length: 100\r\n\r\n")
     for _ in range(8):
         peer.send(b"x")
         await settle()
@@ -259,7 +276,7 @@ async def test_a_body_that_trickles_is_given_up(desk: Desk, peer: Peer) -> None:
 async def test_bodies_of_all_connections_together(desk: Desk, dial: Dial) -> None:
     """Nobody fills memory by sending most of a body on many connections."""
     port = await desk.server.start()
-    head = b"POST /a HTTP/1.1\r\nContent-Length: 9000\r\n\r\n"
+    head = b"POST /a HTTP/1.1\r\nHost: x\r\nContent-Length: 9000\r\n\r\n"
     first, second = await dial(port), await dial(port)
     first.send(head + b"x" * 8000)
     await settle()
@@ -280,10 +297,10 @@ async def test_bodies_of_all_connections_together(desk: Desk, dial: Dial) -> Non
 async def test_large_bodies_wait_for_the_answers_before_them(roomy: Desk, dial: Dial) -> None:
     desk = roomy
     peer = await dial(await desk.server.start())
-    peer.send(b"GET /later HTTP/1.1\r\n\r\n")
+    peer.send(b"GET /later HTTP/1.1\r\nHost: x\r\n\r\n")
     await settle()
     size = 8_000_000
-    peer.send(b"POST /big HTTP/1.1\r\nContent-Length: %d\r\n\r\n" % size + b"x" * size)
+    peer.send(b"POST /big HTTP/1.1\r\nHost: x\r\nContent-Length: %d\r\n\r\n" % size + b"x" * size)
     await settle()
     assert desk.server.held_bytes < 1_000_000
     desk.release.set()

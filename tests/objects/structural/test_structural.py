@@ -349,3 +349,51 @@ def test_unknown_fields_may_be_kept_beside_any_type(kind: str) -> None:
 def test_integers_have_64_bits(value: Any, is_one: bool) -> None:
     errors = list(value_errors({"a": value}, spec_of(a={"type": "integer"})))
     assert (errors == []) is is_one
+
+
+EXTREMES = (
+    0, 1, -1, 2**53, 2**63 - 1, -(2**63), 0.0, -0.0, 0.01, 1e-300, 5e-324, -5e-324, 1e308, -1e308, 10**9,
+)  # fmt: skip
+
+
+@pytest.mark.parametrize("kind", ["number", "integer"])
+def test_any_number_is_judged_against_any_number(kind: str) -> None:
+    for bound in EXTREMES:
+        for constraint in ("minimum", "maximum", "multipleOf"):
+            node = spec_of(a={"type": kind, "format": "int32", constraint: bound, "exclusiveMinimum": True})
+            for value in EXTREMES:
+                for error in value_errors({"a": value}, node):
+                    assert error.message
+
+
+@pytest.mark.parametrize(
+    ("value", "step", "is_one"),
+    [
+        (0.3, 0.1, True),
+        (5, 2.5, True),
+        (-3, 1.5, True),
+        (7, 2, False),
+        (2**63 - 1, 1, True),
+        (2**53 + 1, 2, False),
+        (0.0, 0.01, True),
+        (-0.0, 3, True),
+        (1e308, 0.01, False),
+        (10**9, 1e-300, False),
+        (1, 5e-324, False),
+        (1, 1e308, False),
+        (1e308, 1e308, True),
+        (0, 0, False),
+        (1.5, 0, False),
+    ],
+)
+def test_multiples_are_those_of_kube_openapi(value: float, step: float, is_one: bool) -> None:
+    errors = value_errors({"a": value}, spec_of(a={"type": "number", "multipleOf": step}))
+    assert [str(error) for error in errors if "should be a multiple of" in error.message] == [
+        str(error) for error in errors
+    ]
+    assert (errors == []) is is_one
+
+
+def test_no_number_is_a_multiple_of_a_negative_one() -> None:
+    (error,) = value_errors({"a": 4}, spec_of(a={"type": "number", "multipleOf": -2}))
+    assert "factor MultipleOf declared for a must be positive: -2" in error.message

@@ -28,7 +28,9 @@ from wherry.apiserver.cacher import Cached
 from wherry.apiserver.registry import Registry, Served
 from wherry.apiserver.user import User, service_account_user
 from wherry.kit.clock import Clock
+from wherry.kit.remembered import Recent
 from wherry.objects import legacy_tokens
+from wherry.objects.errors import show_value
 from wherry.objects.meta import Object, labels_of, parse_time, uid_of
 
 if TYPE_CHECKING:
@@ -41,7 +43,12 @@ MARKED_INVALID = (
     f"created secret-based tokens, or remove the '{legacy_tokens.INVALID_SINCE}' label from the secret to "
     "temporarily allow use of this token"
 )
-TOKENS_REMEMBERED = 4096
+REMEMBERED_B = 32 * 1024 * 1024
+LONGEST_REMEMBERED = 8 * 1024
+"""Characters of a token that is remembered; the signature of a longer one is checked each time."""
+CLAIMS_GROWTH, KNOWN_B = 10, 2048
+"""What is known of a token takes so many bytes for each of its characters, and so many besides."""
+MOST_SHOWN = 100
 POD_NAME, POD_UID = "authentication.kubernetes.io/pod-name", "authentication.kubernetes.io/pod-uid"
 NODE_NAME, NODE_UID = "authentication.kubernetes.io/node-name", "authentication.kubernetes.io/node-uid"
 CREDENTIAL_ID = "authentication.kubernetes.io/credential-id"
@@ -182,10 +189,11 @@ class _Known:
     Nor does it read the objects the token names, as long as they are the versions read before.
     """
 
-    __slots__ = ("claims", "user", "witnesses")
+    __slots__ = ("audiences", "claims", "user", "witnesses")
 
     def __init__(self, claims: Object) -> None:
         self.claims = claims
+        self.audiences = frozenset(claims["aud"])
         self.user: User | None = None
         self.witnesses: tuple[_Witness, ...] = ()
 
@@ -203,30 +211,32 @@ class TokenVerifier:
         self._issuer = issuer
         self._clock = clock
         self._registry = registry
-        self._known: dict[str, _Known] = {}
+        self._known: Recent[bytes, _Known] = Recent(REMEMBERED_B)
 
     def verify(self, token: str, audiences: Iterable[str]) -> tuple[User, list[str]] | None:
         """The token's user and which of `audiences` it is for; None when it is not one of ours.
 
         Raises TokenRefused when it is ours but expired, for others, or what it names is gone.
         """
-        known = self._known.get(token)
+        digest = hashlib.sha256(token.encode(errors="surrogateescape")).digest()
+        known = self._known.get(digest)
         if known is None:
             found = self._read(token)
             if found is None:
                 return None
-            if len(self._known) >= TOKENS_REMEMBERED:
-                self._known.clear()
-            known = self._known[token] = _Known(found)
+            known = _Known(found)
+            if len(token) <= LONGEST_REMEMBERED:
+                self._known.put(digest, known, len(token) * CLAIMS_GROWTH + KNOWN_B)
         claims = known.claims
         now = self._clock.now().timestamp()
         if now > claims["exp"] or now + LEEWAY_S < claims["nbf"]:
             raise TokenRefused("service account token has expired or is not valid yet")
         wanted = list(audiences)
-        shared = [audience for audience in wanted if audience in claims["aud"]]
+        shared = [audience for audience in wanted if audience in known.audiences]
         if not shared:
             raise TokenRefused(
-                f"token audiences {claims['aud']} is invalid for the target audiences {wanted}"
+                f"token audiences {_shown(claims['aud'])} is invalid for the target audiences "
+                f"{_shown(wanted)}"
             )
         if known.user is None or not known.stands:
             known.user, known.witnesses = self._user(claims)
@@ -314,6 +324,12 @@ class TokenVerifier:
         if "token" in named and legacy_tokens.INVALID_SINCE in labels_of(obj):
             raise TokenRefused(MARKED_INVALID.format(f"{namespace}/{named['name']}"))
         return _Witness(served, cached, expires=bool(deleted))
+
+
+def _shown(audiences: Sequence[str]) -> str:
+    """Audiences as Go's %q shows them, the first of them."""
+    more = " ..." if len(audiences) > MOST_SHOWN else ""
+    return f"[{' '.join(map(show_value, audiences[:MOST_SHOWN]))}{more}]"
 
 
 def _is_named(obj: Object, named: Object) -> bool:

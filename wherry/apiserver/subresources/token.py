@@ -18,6 +18,7 @@ from wherry.objects.errors import (
     invalid,
     invalid_value,
     not_found,
+    too_long,
 )
 from wherry.objects.meta import Object, format_time, uid_of
 
@@ -25,6 +26,10 @@ GROUP, KIND = "authentication.k8s.io", "TokenRequest"
 MIN_LIFETIME_S, MAX_LIFETIME_S, DEFAULT_LIFETIME_S = 600, 1 << 32, 3600
 LONGEST_LIFETIME_S = 365 * 24 * 3600
 """What a longer request is cut down to."""
+
+
+AUDIENCES_B = 32 * 1024
+"""What all audiences of a token may have, with quotes and commas: a longer token fits no request's head."""
 
 
 async def token(core: Core, call: Call, served: Served) -> Outcome:
@@ -48,6 +53,8 @@ async def token(core: Core, call: Call, served: Served) -> Outcome:
     _check_lifetime(lifetime_s)
     bound = await _bound(core, info.namespace, info.name, spec.get("boundObjectRef"))
     audiences = spec.get("audiences") or list(core.authenticator.audiences)
+    if sum(len(audience.encode()) + 3 for audience in audiences) > AUDIENCES_B:
+        raise invalid(KIND, GROUP, "", [too_long("spec.audiences", AUDIENCES_B)])
     if lifetime_s > LONGEST_LIFETIME_S:
         call.warnings.append(
             f"requested expiration of {lifetime_s} seconds shortened to {LONGEST_LIFETIME_S} seconds"

@@ -39,7 +39,7 @@ def watch(core: Core, call: Call, served: Served) -> WatchOutcome:
     else:
         after = version_number(options.resource_version)
     timeout_s = float(options.timeout_s)
-    if timeout_s <= 0:
+    if not timeout_s:  # one below zero is over as it begins (apiserver's endpoints/handlers/get.go)
         timeout_s = core.config.min_watch_timeout_s * (1.0 + core.random.random())
 
     async def run(sink: EventSink) -> None:
@@ -48,7 +48,7 @@ def watch(core: Core, call: Call, served: Served) -> WatchOutcome:
         feed = _Feed(core, served, call.info, options, match, sink)
         try:
             async with asyncio.timeout(timeout_s):
-                begun = await feed.begin(after)
+                begun = timeout_s > 0 and await feed.begin(after)
         except TimeoutError:
             return  # the client did not take the state in all the time its watch was to last
         if begun:

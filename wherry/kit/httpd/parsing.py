@@ -7,6 +7,7 @@ out does not depend on how the bytes were cut on their way here.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from urllib.parse import unquote
@@ -29,6 +30,7 @@ class Limits:
     headers: int = 200
 
 
+_HOST = re.compile(r"[A-Za-z0-9!$%&'()*+,\-.:;=\[\]_~]*")
 _LINE_SLACK = 64
 """What may stand in a line beside what is counted of it: colon, blanks."""
 
@@ -196,6 +198,7 @@ class RequestReader:
         """A request begins."""
         self._url = b""
         self._headers: dict[str, str] = {}
+        self._hosts = 0
         self._count = self._size = self._line = 0
         self._body: list[bytes] = []
         self.body_size = self._held_bytes = 0
@@ -220,6 +223,8 @@ class RequestReader:
             return
         key = name.decode("latin-1").lower()
         text = value.decode("latin-1")
+        if key == "host":
+            self._hosts += 1
         known = self._headers.get(key)
         self._headers[key] = text if known is None else f"{known}, {text}"
 
@@ -229,11 +234,18 @@ class RequestReader:
         self._version = self._parser.get_http_version()
         if self._version not in ("1.1", "1.0"):
             self._stop(400)
+        self._check_host()
         length = parse_unsigned(self._headers.get("content-length", ""))
         if length is not None and length > self._limits.body_bytes:
             self._stop(413)
         if self._headers.get("expect", "").lower() == "100-continue":
             self._wants_body()
+
+    def _check_host(self) -> None:
+        """Refuse a head as Go's net/http does: HTTP/1.1 has one Host, none has two, or what is no host."""
+        is_missed = self._hosts == 0 and self._version == "1.1" and self._parser.get_method() != b"CONNECT"
+        if is_missed or self._hosts > 1 or not _HOST.fullmatch(self._headers.get("host", "")):
+            self._stop(400)
 
     def on_body(self, body: bytes) -> None:
         """A part of the body."""

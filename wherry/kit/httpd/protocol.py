@@ -185,6 +185,7 @@ class HttpProtocol(asyncio.Protocol):
 
     def eof_received(self) -> bool:
         if self._duplex is None:
+            self._flow.close()
             return False  # like Go's server: who stops sending is gone
         self._duplex.feed_eof()
         return not self._tls

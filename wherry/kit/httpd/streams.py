@@ -27,13 +27,15 @@ class Flow:
         self._closed: list[asyncio.Future[None]] = []
 
     def write(self, data: bytes) -> None:
-        """Write `data`, what is large in slices.
+        """Write `data`, what is large in slices; nothing to a peer that went away: transports log each try.
 
         TLS copies what it is given several times on its way out. Slices let the same few buffers serve
         again and again; buffers of megabytes would be mapped anew for each copy, which takes longer than
         the encryption. There are few of them, since a transport complains of every further write to a
         peer that went away.
         """
+        if self.closed or self.transport.is_closing():
+            return
         size = len(data)
         if size <= SLICE_BYTES:
             self.written += size

@@ -7,8 +7,8 @@ failed anyOf, oneOf, allOf or not has no field of its own; upstream reports it a
 
 from __future__ import annotations
 
-import math
 from collections.abc import Iterator, Mapping
+from math import isfinite
 from typing import Any
 
 import orjson
@@ -28,6 +28,7 @@ from wherry.objects.structural.formats import has_format
 from wherry.objects.structural.node import Node
 
 NOWHERE = "<nil>"
+_EPSILON, _COUNTED = 1e-9, 2.0**53
 _RANGES = {"int32": 1 << 31, "int64": 1 << 63}
 
 
@@ -152,13 +153,35 @@ def _number_errors(value: float, source: Mapping[str, Any], path: str) -> Iterat
             yield _told(path, value, f"should be greater than {_plain(least)}")
         elif value < least:
             yield _told(path, value, f"should be greater than or equal to {_plain(least)}")
-    if step:
-        times = value / step
-        if not math.isclose(times, round(times), rel_tol=1e-12, abs_tol=1e-12):
-            yield _told(path, value, f"should be a multiple of {_plain(step)}")
+    if step is not None and step < 0:
+        why = f"factor MultipleOf declared for {path or NOWHERE} must be positive: {_plain(step)}"
+        yield invalid_value(path or NOWHERE, value, why)
+    elif step is not None and not _is_multiple(value, step):
+        yield _told(path, value, f"should be a multiple of {_plain(step)}")
     limit = _RANGES.get(source.get("format") or "")
     if limit is not None and not -limit <= value < limit:
         yield _told(path, value, f"must be of type {source['format']}: {_plain(value)}")
+
+
+def _is_multiple(value: float, step: float) -> bool:
+    """Whether a number is a multiple of another, as kube-openapi's MultipleOf and MultipleOfInt judge.
+
+    Upstream divides by zero where a whole number is held against a step below 1: here it counts as a float.
+    """
+    if step == 0:
+        return False
+    if isinstance(value, int) and float(step).is_integer():
+        return value % int(step) == 0
+    try:
+        times = 1.0 / step * value if step < 1 else value / step
+    except OverflowError:  # of a whole number that is none a float could be
+        return False
+    if not isfinite(times) or abs(times) >= _COUNTED:
+        return False
+    whole = float(int(times))
+    if times == whole:
+        return True
+    return times > 1 and (times - whole) / (times + whole) < _EPSILON
 
 
 def _plain(number: float) -> str:
