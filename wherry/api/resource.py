@@ -157,7 +157,9 @@ class Resource:
     `to_storage` makes the stored form of an object and `from_storage` the served form of a stored one
     (both return a new object, apiVersion included; without them only apiVersion differs).
     `selectable` maps the field selectors the kind takes beyond metadata.name and metadata.namespace to
-    readers; objects are kept by the values of those in `indexed` (upstream's Indexers).
+    readers; objects are kept by the values of those in `indexed` (upstream's Indexers). `also_read` are
+    fields that only other versions of the kind can be selected by, read from this one's objects: built-in
+    versions share one cache, which is that of the stored one.
     `ttl_s` makes the store forget objects that long after their last write. `deprecation` is the
     warning every answer about the kind in this version carries, "" for none. `custom` is set for kinds
     defined at run time.
@@ -176,6 +178,7 @@ class Resource:
     strategy: Strategy = field(default_factory=Strategy)
     columns: tuple[Column, ...] = NAME_AND_AGE
     selectable: Mapping[str, Callable[[Object], str]] = field(default_factory=dict)
+    also_read: Mapping[str, Callable[[Object], str]] = field(default_factory=dict)
     indexed: frozenset[str] = frozenset()
     schema: str = ""
     storage_key: str = ""

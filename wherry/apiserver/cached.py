@@ -46,7 +46,9 @@ class Facts:
         self.namespaced = resource.namespaced
         self._labels: dict[tuple[tuple[str, str], ...], Mapping[str, str]] = {}
         self.form = StoredForm(resource)
-        self.readers: tuple[tuple[str, Callable[[Object], str]], ...] = tuple(resource.selectable.items())
+        self.readers: tuple[tuple[str, Callable[[Object], str]], ...] = tuple(
+            {**resource.selectable, **resource.also_read}.items()
+        )
         self.places = {field: place for place, (field, _) in enumerate(self.readers)}
 
     def namespace_of(self, key: str) -> str:

@@ -122,6 +122,19 @@ async def test_selectable_fields_select(crons: Rig) -> None:
     assert status == 400
 
 
+async def test_each_version_has_its_own_selectable_fields(rig: Rig) -> None:
+    by_image = [{"jsonPath": ".spec.image"}]
+    await define(rig, definition(version("v1"), version("v2", storage=False, selectableFields=by_image)))
+    await rig.http("POST", ROOT, cron_tab("a", color="red"))
+    await rig.http("POST", ROOT, cron_tab("b", image="x"))
+    other = ROOT.replace("/v1/", "/v2/")
+    _, body, _ = await rig.http("GET", f"{other}?fieldSelector=spec.image%3Dx")
+    assert [item["metadata"]["name"] for item in body["items"]] == ["b"]
+    for path, field in ((ROOT, "spec.image"), (other, "spec.color")):
+        status, body, _ = await rig.http("GET", f"{path}?fieldSelector={field}%3Dx")
+        assert (status, body["message"]) == (400, f"field label not supported: {field}")
+
+
 async def test_apply_merges_lists_by_their_keys(crons: Rig) -> None:
     async def apply(manager: str, ports: list[Any]) -> Any:
         body = json.dumps(cron_tab(ports=ports))

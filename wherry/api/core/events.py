@@ -159,6 +159,10 @@ EVENTS = Resource(
         "source": _source_name,
         "type": _own("type"),
     },
+    also_read={
+        **{f"regarding.{field}": _about(field) for field in _ABOUT},
+        "reportingController": _own("reportingComponent"),
+    },
     schema="io.k8s.api.core.v1.Event",
     ttl_s=TTL_S,
 )

@@ -112,12 +112,16 @@ def _series_errors(event: Object) -> list[FieldError]:
 
 
 def _about(field: str) -> Callable[[Object], str]:
-    # Selectors are asked of stored objects as well as of served ones.
-    return lambda obj: (obj.get("regarding") or obj.get("involvedObject") or {}).get(field) or ""
+    return lambda obj: (obj.get("regarding") or {}).get(field) or ""
 
 
 def _own(field: str) -> Callable[[Object], str]:
-    return lambda obj: obj.get(field) or obj.get(_RENAMED.get(field, field)) or ""
+    return lambda obj: obj.get(field) or ""
+
+
+def _source_name(obj: Object) -> str:
+    found: str = (obj.get("deprecatedSource") or {}).get("component") or obj.get("reportingController") or ""
+    return found
 
 
 _ABOUT = ("kind", "namespace", "name", "uid", "apiVersion", "resourceVersion", "fieldPath")
@@ -135,6 +139,7 @@ EVENTS = Resource(
         **{f"regarding.{field}": _about(field) for field in _ABOUT},
         "reason": _own("reason"),
         "reportingController": _own("reportingController"),
+        "source": _source_name,
         "type": _own("type"),
     },
     schema="io.k8s.api.events.v1.Event",
