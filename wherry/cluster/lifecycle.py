@@ -324,10 +324,11 @@ class Lifecycle:
         """What of this machine is in pods' way and cannot be mended from here, each with its remedy."""
         import asyncio
 
-        from wherry.cluster.node import node_of
+        from wherry.network.cni import PodNetwork
         from wherry.network.firewalls import look_for_droppers
 
-        return asyncio.run(look_for_droppers(node_of(self.config, self.paths).network))
+        network = PodNetwork.of(self.config.name, self.config.pod_cidr, self.paths.cni)
+        return asyncio.run(look_for_droppers(network))
 
     def facts(self, component: str) -> dict[str, object]:
         """What a running, ready component told about itself."""
