@@ -229,3 +229,18 @@ async def test_work_whose_wait_others_cancelled_is_tried_again(
     await clock.advance(1)
     assert runs == 2
     assert repeater.succeeded.is_set()
+
+
+async def test_what_starts_beside_others_is_quiet_about_it_for_a_while(
+    work: Work, tasks: Tasks, clock: FakeClock, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level(logging.INFO)
+    work.failures = [Expected("not there yet"), Expected("still not"), Expected("gone again")]
+    repeater = Repeater("work", work, tasks, clock, first_s=1.0, expected=(Expected,), quiet_s=0.5)
+    repeater.poke()
+    await settle()
+    for _ in range(2):
+        await clock.advance(2.0)
+        await settle()
+    assert [record.levelname for record in caplog.records] == ["INFO", "WARNING", "WARNING"]
+    await repeater.close()

@@ -107,7 +107,10 @@ class ApiServer:
                 self._rbac, [NodeAuthorizer(registry), *([AlwaysAllow()] if config.always_allow else ())]
             ),
             admission=built_in_chain(
-                self.metrics.webhooks, config.enable_admission_plugins, config.disable_admission_plugins
+                self.metrics.webhooks,
+                config.enable_admission_plugins,
+                config.disable_admission_plugins,
+                config.unattended,
             ),
             services=ServiceAllocator(config.service_cidr, config.node_ports, rng),
             tokens=TokenIssuer(keys, config.service_account_issuer, clock, rng),

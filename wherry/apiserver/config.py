@@ -5,8 +5,12 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from wherry.apiserver.user import User
+
+if TYPE_CHECKING:
+    from wherry.apiserver.admission.unattended import Unattended
 
 DEFAULT_ISSUER = "https://kubernetes.default.svc.cluster.local"
 
@@ -57,6 +61,8 @@ class ApiServerConfig:
     """Plugins that run beside the default ones."""
     disable_admission_plugins: tuple[str, ...] = ()
     """Default plugins that do not run."""
+    unattended: tuple[Unattended, ...] = ()
+    """Kinds nobody in the cluster acts on, of which whoever creates one is warned."""
     max_mutating_in_flight: int = 200
     max_reading_in_flight: int = 400
     request_timeout_s: float = 60.0

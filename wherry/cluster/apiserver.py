@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
+from dataclasses import replace
 from datetime import UTC, datetime
 from functools import partial
 from random import SystemRandom
@@ -22,6 +23,7 @@ from wherry.cluster.config import ClusterConfig
 from wherry.cluster.identities import Identities, ensure_identities
 from wherry.cluster.launch import main
 from wherry.cluster.paths import ClusterPaths
+from wherry.cluster.unattended import unattended
 from wherry.controllers.base import Controller
 from wherry.controllers.config import ControllerConfig
 from wherry.kit.clock import Clock, SystemClock
@@ -95,10 +97,12 @@ def control_plane_config(
     controllers = ControllerConfig(
         cluster_ca_pem=identities.authority.cert.read_text(), cluster_cidr=config.pod_cidr
     )
+    kinds = () if is_alone else all_controllers()
+    told = () if is_alone else unattended(kind.name for kind in kinds)
     return ControlPlaneConfig(
-        api=api_server_config(config, identities),
+        api=replace(api_server_config(config, identities), unattended=told),
         controllers=controllers,
-        kinds=() if is_alone else all_controllers(),
+        kinds=kinds,
         has_scheduler=not is_alone,
     )
 

@@ -31,7 +31,8 @@ class Repeater:
     `tasks` owns the runs. The first retry comes after `first_s` seconds, each further one after twice as
     long, up to `longest_s`; with `random` each delay is cut by up to a half, so that many do not come
     together. Exceptions in `expected` are part of life and logged as one line; any other is a fault,
-    logged with its trace and counted in `faults`, and tried again all the same.
+    logged with its trace and counted in `faults`, and tried again all the same. Until the first success,
+    for `quiet_s` seconds, an expected one is no more than news: what it waits for may be starting too.
     """
 
     def __init__(
@@ -45,6 +46,7 @@ class Repeater:
         longest_s: float = 30.0,
         expected: tuple[type[Exception], ...] = (),
         random: Random | None = None,
+        quiet_s: float = 0.0,
     ) -> None:
         self.name = name
         self.faults = 0
@@ -57,6 +59,7 @@ class Repeater:
         self._longest_s = longest_s
         self._expected = expected
         self._random = random
+        self._quiet_until = clock.monotonic() + quiet_s
         self._delay_s = first_s
         self._is_stale = False
         self._is_closed = False
@@ -140,7 +143,8 @@ class Repeater:
         if self._random is not None:
             delay_s *= 1 - self._random.random() / 2
         self._delay_s = min(self._delay_s * 2, self._longest_s)
-        level = logging.ERROR if trace else logging.WARNING
+        is_starting = not self.succeeded.is_set() and self._clock.monotonic() < self._quiet_until
+        level = logging.ERROR if trace else logging.INFO if is_starting else logging.WARNING
         log.log(level, message, self.name, delay_s, error, exc_info=error if trace else None)
         self._retry = self._clock.call_later(delay_s, self._try_again)
 

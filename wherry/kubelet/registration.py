@@ -34,6 +34,8 @@ from wherry.objects.meta import Object, format_time, uid_of
 
 FIRST_RETRY_S = 0.2
 LONGEST_RETRY_S = 7.0
+STARTING_S = 15.0
+"""How long nobody need be warned of a server that does not answer: both are started at once."""
 REFUSALS = (401, 403, 422)
 """Answers to a registration that asking again does not change."""
 
@@ -83,6 +85,7 @@ class Registration:
             first_s=FIRST_RETRY_S,
             longest_s=LONGEST_RETRY_S,
             expected=(ApiError, OSError),
+            quiet_s=STARTING_S,
         )
         self._registered: asyncio.Future[None] = asyncio.Future()
         self._lease = LeaseKeeper(client, clock, name, renew_s=config.lease_period_s, owner=self._owner)

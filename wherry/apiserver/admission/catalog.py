@@ -5,7 +5,7 @@ Webhooks come after the built-in ones, and quotas last: they count what all othe
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from functools import partial
 
 from wherry.apiserver.admission.always_pull_images import AlwaysPullImages
@@ -39,6 +39,7 @@ from wherry.apiserver.admission.runtime_class import RuntimeClass
 from wherry.apiserver.admission.service_account import ServiceAccount
 from wherry.apiserver.admission.storage_protection import StorageObjectInUseProtection
 from wherry.apiserver.admission.taint_nodes_by_condition import TaintNodesByCondition
+from wherry.apiserver.admission.unattended import Unattended, UnattendedKinds
 from wherry.apiserver.admission.webhooks.mutating import MutatingAdmissionWebhook
 from wherry.apiserver.admission.webhooks.validating import ValidatingAdmissionWebhook
 
@@ -119,7 +120,14 @@ def built_in_plugins(
 
 
 def built_in_chain(
-    metrics: WebhookMetrics, enabled: Iterable[str] = (), disabled: Iterable[str] = ()
+    metrics: WebhookMetrics,
+    enabled: Iterable[str] = (),
+    disabled: Iterable[str] = (),
+    unattended: Sequence[Unattended] = (),
 ) -> AdmissionChain:
-    """The chain an API server runs with. Raises ValueError like `built_in_plugins`."""
-    return AdmissionChain(built_in_plugins(metrics, enabled, disabled))
+    """The chain an API server runs with; it warns of kinds that are `unattended`.
+
+    Raises ValueError like `built_in_plugins`.
+    """
+    told: tuple[Plugin, ...] = (UnattendedKinds(unattended),) if unattended else ()
+    return AdmissionChain((*built_in_plugins(metrics, enabled, disabled), *told))
