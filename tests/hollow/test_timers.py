@@ -6,7 +6,7 @@ from collections.abc import Callable
 
 import pytest
 
-from wherry.hollow.timers import PORTION, Timers
+from wherry.hollow.timers import PORTION, SWEEP, Timers
 from wherry.kit.clock import FakeClock, Timer
 
 
@@ -42,6 +42,18 @@ async def test_many_of_one_moment_go_off_in_portions(monkeypatch: pytest.MonkeyP
     await clock.advance(1)
     assert heard == list(range(3 * PORTION))
     assert portions == [PORTION, 2 * PORTION]
+
+
+async def test_what_is_called_off_is_not_kept_until_its_time() -> None:
+    clock = FakeClock()
+    timers = Timers(clock)
+    heard: list[str] = []
+    timers.at(1, lambda: heard.append("kept"))
+    for _ in range(10 * SWEEP):
+        timers.at(1e6, lambda: heard.append("never")).cancel()
+    assert timers.size <= 2 * SWEEP
+    await clock.advance(1)
+    assert heard == ["kept"]
 
 
 async def test_one_that_fails_does_not_hold_up_the_others(caplog: pytest.LogCaptureFixture) -> None:

@@ -14,6 +14,9 @@ log = logging.getLogger(__name__)
 PORTION = 200
 """Callbacks in one go; others have their turn between."""
 
+SWEEP = 1000
+"""Entries beyond twice those that wait before alarms called off are looked for."""
+
 
 class Alarm:
     """A callback that waits for its time and can be called off."""
@@ -39,14 +42,22 @@ class Timers:
         self._timer: Timer | None = None
         self._timer_due = 0.0
         self._is_closed = False
+        self._sweep_at = SWEEP
 
     def __len__(self) -> int:
         return sum(alarm.callback is not None for _, _, alarm in self._heap)
+
+    @property
+    def size(self) -> int:
+        """Entries kept, those called off included."""
+        return len(self._heap)
 
     def at(self, due: float, callback: Callable[[], None]) -> Alarm:
         """Call `callback` when the clock's `monotonic` has reached `due`, from the event loop."""
         alarm = Alarm(due, callback)
         heapq.heappush(self._heap, (due, next(self._order), alarm))
+        if len(self._heap) >= self._sweep_at:
+            self._sweep()
         self._arm()
         return alarm
 
@@ -57,6 +68,12 @@ class Timers:
         if self._timer is not None:
             self._timer.cancel()
             self._timer = None
+
+    def _sweep(self) -> None:
+        """Let go of alarms called off long before their time, so that the heap is as large as what waits."""
+        self._heap = [entry for entry in self._heap if entry[2].callback is not None]
+        heapq.heapify(self._heap)
+        self._sweep_at = 2 * len(self._heap) + SWEEP
 
     def _arm(self) -> None:
         while self._heap and self._heap[0][2].callback is None:
