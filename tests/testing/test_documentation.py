@@ -1,0 +1,29 @@
+"""Every example of docs/testing.md runs, as it stands there."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+import pytest
+
+pytestmark = pytest.mark.slow  # each runs a pytest of its own
+pytest_plugins = ["pytester"]
+
+TEXT = (Path(__file__).parents[2] / "docs" / "testing.md").read_text()
+BLOCKS = dict(re.findall(r"^```python title=(\S+)\n(.*?)^```", TEXT, re.DOTALL | re.MULTILINE))
+EXPECTED = {"first": 2, "time": 2, "forks": 3, "operator": 1, "reconciler": 1, "sweep": 1}
+
+
+def test_every_block_has_a_name() -> None:
+    assert TEXT.count("```python") == len(BLOCKS)
+    assert {name for name in BLOCKS if name.startswith("test_")} == {f"test_{name}.py" for name in EXPECTED}
+
+
+@pytest.mark.parametrize(("name", "tests"), EXPECTED.items())
+def test_an_example(pytester: pytest.Pytester, name: str, tests: int) -> None:
+    for file, text in BLOCKS.items():
+        if not file.startswith("test_"):
+            pytester.path.joinpath(file).write_text(text)
+    pytester.path.joinpath(f"test_{name}.py").write_text(BLOCKS[f"test_{name}.py"])
+    pytester.runpytest_subprocess("-p", "no:cacheprovider", "-q").assert_outcomes(passed=tests)
