@@ -14,7 +14,7 @@ from random import Random
 import numpy as np
 
 from wherry.scheduler.facts import PodFacts
-from wherry.scheduler.framework import FilterPlugin, ScorePlugin
+from wherry.scheduler.framework import FilterPlugin, Refusal, ScorePlugin
 from wherry.scheduler.table import Bools, Ints, NodeTable
 
 NO_NODES = "no nodes available to schedule pods"
@@ -31,20 +31,33 @@ class Decision:
     nodes: int = 0
     reasons: Counter[str] = field(default_factory=Counter)
     resolvable: int = 0
+    refusal: str = ""
+    """Why no node can take the pod, whatever it is."""
 
     def message(self) -> str:
         """The text of FailedScheduling and of the PodScheduled condition, in upstream's words."""
         if self.nodes == 0:
             return NO_NODES
-        listed = ", ".join(sorted(f"{count} {reason}" for reason, count in self.reasons.items()))
+        listed = self.refusal or ", ".join(
+            sorted(f"{count} {reason}" for reason, count in self.reasons.items())
+        )
         helpless = self.nodes - self.resolvable
         parts = {
             "No preemption victims found for incoming pod": self.resolvable,
             "Preemption is not helpful for scheduling": helpless,
         }
         preemption = ", ".join(f"{count} {text}" for text, count in parts.items() if count)
+        if self.refusal:
+            preemption = "Preemption is not helpful for scheduling"
         start = f"0/{self.nodes} nodes are available"
         return f"{start}: {listed}. no new claims to deallocate, preemption: {start}: {preemption}."
+
+
+def refused(refusal: Refusal, nodes: int) -> Decision:
+    """The decision about a pod that none of the `nodes` can take."""
+    if refusal.of_each_node:
+        return Decision(nodes=nodes, reasons=Counter({refusal.reason: nodes}))
+    return Decision(nodes=nodes, refusal=refusal.reason)
 
 
 def decide(

@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from wherry.api.core.pod_resources import pod_requests
-from wherry.objects.meta import Object, key_of, uid_of
+from wherry.objects.meta import Object, key_of, name_of, uid_of
 
 DEFAULT_CPU_MILLI = 100
 DEFAULT_MEMORY_BYTES = 200 * 1024 * 1024
@@ -42,6 +42,8 @@ class PodFacts:
     required_terms: tuple[Mapping[str, Any], ...] | None
     preferred_terms: tuple[Mapping[str, Any], ...]
     tolerations: tuple[Mapping[str, Any], ...]
+    claims: tuple[tuple[str, bool], ...]
+    """Names of its PersistentVolumeClaims, and whether each is made for the pod alone (ephemeral)."""
     pod: Object = field(repr=False)
 
 
@@ -68,8 +70,20 @@ def read_pod(pod: Object) -> PodFacts:
         required_terms=None if required is None else tuple(required.get("nodeSelectorTerms") or ()),
         preferred_terms=tuple(affinity.get("preferredDuringSchedulingIgnoredDuringExecution") or ()),
         tolerations=tuple(spec.get("tolerations") or ()),
+        claims=_claims(pod),
         pod=pod,
     )
+
+
+def _claims(pod: Object) -> tuple[tuple[str, bool], ...]:
+    found = []
+    for volume in (pod.get("spec") or {}).get("volumes") or ():
+        if volume.get("persistentVolumeClaim") is not None:
+            found.append((volume["persistentVolumeClaim"].get("claimName") or "", False))
+        elif volume.get("ephemeral") is not None:
+            # As upstream's controller calls it (component-helpers/storage/ephemeral, VolumeClaimName).
+            found.append((f"{name_of(pod)}-{volume['name']}", True))
+    return tuple(found)
 
 
 def _host_ports(spec: Mapping[str, Any]) -> tuple[HostPort, ...]:

@@ -1,4 +1,4 @@
-"""What a scheduling plugin is: a filter, a score, or both, over all nodes at once.
+"""What a scheduling plugin is: a filter, a score, or both, over all nodes at once; or a look before.
 
 A filter answers with the reasons why nodes are out (an empty answer passes all); a score with a
 number from 0 to 100 per row. Plugins are stateless and never know each other; `catalog` puts them
@@ -12,6 +12,7 @@ from typing import Protocol, runtime_checkable
 
 import numpy as np
 
+from wherry.objects.meta import Object
 from wherry.scheduler.facts import PodFacts
 from wherry.scheduler.table import Bools, Ints, NodeTable
 
@@ -36,6 +37,34 @@ class Plugin(Protocol):
 
     @property
     def name(self) -> str: ...
+
+
+class Storage(Protocol):
+    """What is known of claims and classes."""
+
+    def claim(self, key: str) -> Object | None:
+        """The PersistentVolumeClaim `namespace/name`."""
+        ...
+
+    def storage_class(self, name: str) -> Object | None:
+        """The StorageClass `name`."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class Refusal:
+    """Why a pod goes nowhere; `of_each_node` if upstream finds it out node by node."""
+
+    reason: str
+    of_each_node: bool = False
+
+
+class PreFilterPlugin(Plugin, Protocol):
+    """Refuses a pod before any node is looked at."""
+
+    def refuse(self, pod: PodFacts, storage: Storage) -> Refusal | None:
+        """Why no node can take the pod whatever it is, None if some may."""
+        ...
 
 
 @runtime_checkable

@@ -51,6 +51,8 @@ class PodQueue:
         """Unschedulable pods that any node with more room could take."""
         self._want_nodes: dict[str, _Waiting] = {}
         """Unschedulable pods that only other nodes could take."""
+        self._want_claims: dict[str, _Waiting] = {}
+        """Unschedulable pods that no node could take before their claims are bound."""
         self._moved: deque[dict[str, _Waiting]] = deque()
         """Groups of which each pod is to be tried again after its back-off."""
 
@@ -90,12 +92,15 @@ class PodQueue:
             self._available.clear()
             await self._available.wait()
 
-    def failed(self, uid: str, *, wants_room: bool = True) -> None:
-        """No node fits: wait for a change; with `wants_room` the end of some pod is one."""
+    def failed(self, uid: str, *, wants_room: bool = True, wants_claims: bool = False) -> None:
+        """No node fits: wait for a change; with `wants_room` the end of some pod is one.
+
+        With `wants_claims` only a change of claims is.
+        """
         waiting = self._resting(uid)
         if waiting is None:
             return
-        group = self._want_room if wants_room else self._want_nodes
+        group = self._want_claims if wants_claims else self._want_room if wants_room else self._want_nodes
         group[uid] = waiting
         waiting.group = group
         waiting.timer = self._clock.call_later(FLUSH_AFTER_S, partial(self._activate, waiting))
@@ -112,6 +117,10 @@ class PodQueue:
         """A node came or became another: try all again, each after its back-off."""
         self._want_nodes = self._move(self._want_nodes)
         self.room_made()
+
+    def claims_changed(self) -> None:
+        """A claim (or a class of storage) came or became another: try those again that wait for one."""
+        self._want_claims = self._move(self._want_claims)
 
     def room_made(self) -> None:
         """A pod has gone from a node: try those again that could fit there, each after its back-off."""

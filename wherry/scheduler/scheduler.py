@@ -12,7 +12,9 @@ import logging
 from random import Random
 
 from wherry.api.core.nodes import NODES
+from wherry.api.core.persistent_volume_claims import PERSISTENT_VOLUME_CLAIMS
 from wherry.api.core.pods import PODS
+from wherry.api.storage.storage_classes import STORAGE_CLASSES
 from wherry.client.api import Client
 from wherry.client.cache import Cache
 from wherry.client.events import EventRecorder
@@ -21,9 +23,10 @@ from wherry.kit.clock import Clock
 from wherry.kit.tasks import Tasks
 from wherry.objects.errors import ApiError
 from wherry.objects.meta import Object, format_time, is_deleting, name_of, namespace_of, uid_of
-from wherry.scheduler.catalog import FILTERS, SCORES
-from wherry.scheduler.cycle import Decision, decide
+from wherry.scheduler.catalog import FILTERS, PRE_FILTERS, SCORES
+from wherry.scheduler.cycle import Decision, decide, refused
 from wherry.scheduler.facts import PodFacts, read_pod
+from wherry.scheduler.framework import Refusal
 from wherry.scheduler.queue import PodQueue
 from wherry.scheduler.table import NodeTable
 
@@ -48,12 +51,15 @@ class Scheduler:
         """Pods with a node, assumed or confirmed, by uid."""
         self._homeless: dict[str, set[str]] = {}
         """Placed pods whose node is not known (yet): uids by its name."""
+        self._storage = KnownStorage(self._cache)
         self._tasks = Tasks(name)
 
     async def start(self) -> None:
         """Begin; returns when pods and nodes are known."""
         self._cache.on(NODES, self._node_changed)
         self._cache.on(PODS, self._pod_changed)
+        for resource in (PERSISTENT_VOLUME_CLAIMS, STORAGE_CLASSES):
+            self._cache.on(resource, self._storage_changed)
         await self._cache.start()
         self._tasks.essential(self._run(), "loop")
 
@@ -74,13 +80,24 @@ class Scheduler:
             await asyncio.sleep(0)  # let bindings and watches in between two decisions
 
     def _schedule(self, facts: PodFacts) -> None:
-        decision = decide(facts, self._nodes, FILTERS, SCORES, self._random)
+        refusal = self._refusal(facts)
+        if refusal is not None:
+            decision = refused(refusal, len(self._nodes))
+        else:
+            decision = decide(facts, self._nodes, FILTERS, SCORES, self._random)
         if decision.node:
             self._place(decision.node, facts)
             self._tasks.spawn(self._bind(facts, decision.node), f"bind {facts.key}")
         else:
-            self._queue.failed(facts.uid, wants_room=decision.resolvable > 0)
+            self._queue.failed(
+                facts.uid, wants_room=decision.resolvable > 0, wants_claims=refusal is not None
+            )
             self._tasks.spawn(self._report(facts, decision), f"report {facts.key}")
+
+    def _refusal(self, facts: PodFacts) -> Refusal | None:
+        """Why no node can take the pod, whatever it is."""
+        found = (plugin.refuse(facts, self._storage) for plugin in PRE_FILTERS)
+        return next((refusal for refusal in found if refusal is not None), None)
 
     async def _bind(self, facts: PodFacts, node: str) -> None:
         namespace, name = namespace_of(facts.pod), name_of(facts.pod)
@@ -175,6 +192,9 @@ class Scheduler:
         elif uid not in self._placed and (uid not in self._queue or _spec_of(old) != _spec_of(new)):
             self._queue.put(read_pod(new))
 
+    def _storage_changed(self, _old: Object | None, _new: Object | None) -> None:
+        self._queue.claims_changed()
+
     def _node_changed(self, old: Object | None, new: Object | None) -> None:
         if new is None:
             if old is not None:
@@ -206,6 +226,21 @@ class Scheduler:
             if not homeless:
                 del self._homeless[placed[0]]
         return True
+
+
+class KnownStorage:
+    """Claims and classes as the cache has them."""
+
+    def __init__(self, cache: Cache) -> None:
+        self._cache = cache
+
+    def claim(self, key: str) -> Object | None:
+        """See `framework.Storage`."""
+        return self._cache.get(PERSISTENT_VOLUME_CLAIMS, key)
+
+    def storage_class(self, name: str) -> Object | None:
+        """See `framework.Storage`."""
+        return self._cache.get(STORAGE_CLASSES, name)
 
 
 def is_finished(pod: Object) -> bool:
