@@ -1,4 +1,7 @@
-"""Pass a request on to the API server that serves its group version, with who is asking in headers."""
+"""Pass a request on to the API server that serves its group version, with who is asking in headers.
+
+Upgraded connections (WebSockets, SPDY) are passed through.
+"""
 
 from __future__ import annotations
 
@@ -14,6 +17,7 @@ from wherry.apiserver.endpoints import service_backend
 from wherry.apiserver.outbound import Unreachable, passed_headers, read_answer
 from wherry.apiserver.parts import Parts
 from wherry.apiserver.passing import passed_on
+from wherry.apiserver.tunnel import is_upgrade, tunnel
 from wherry.apiserver.user import User
 from wherry.kit.httpd.message import Response
 from wherry.objects.errors import ApiError, service_unavailable
@@ -46,13 +50,19 @@ async def pass_on(core: Parts, call: Call, remote: Remote) -> RawOutcome:
     held = AsyncExitStack()
     try:
         backend = await service_backend(core.registry, core.random, namespace, name, port)
+        trust = remote.trust(core.config, backend.server_name)
+        if request is not None and is_upgrade(request.headers):
+            asked = request.headers
+            return RawOutcome(
+                await tunnel(core.outbound, backend.target, method, path, query, asked, trust, headers)
+            )
         response = await held.enter_async_context(
             core.outbound.request(
                 method,
                 backend.target,
                 path,
                 query,
-                trust=remote.trust(core.config, backend.server_name),
+                trust=trust,
                 headers=headers,
                 body=body or None,
             )

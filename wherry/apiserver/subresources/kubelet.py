@@ -20,7 +20,7 @@ from wherry.apiserver.subresources.connecting import admit_connection
 from wherry.apiserver.subresources.kubelet_address import kubelet_address, kubelet_trust
 from wherry.apiserver.subresources.log_options import log_options
 from wherry.apiserver.subresources.log_socket import log_socket
-from wherry.apiserver.subresources.tunnel import is_upgrade, tunnel
+from wherry.apiserver.tunnel import is_upgrade, tunnel
 from wherry.kit.httpd.websocket import is_websocket
 from wherry.objects.errors import ApiError, bad_request, not_found
 from wherry.objects.meta import Object

@@ -25,7 +25,7 @@ from wherry.apiserver.subresources.connecting import admit_connection
 from wherry.apiserver.subresources.kubelet_address import kubelet_address, kubelet_trust
 from wherry.apiserver.subresources.pages import led_back
 from wherry.apiserver.subresources.rewriting import Rewriter
-from wherry.apiserver.subresources.tunnel import is_upgrade, tunnel
+from wherry.apiserver.tunnel import is_upgrade, tunnel
 from wherry.kit.httpd.message import Request, Response
 from wherry.kit.integers import is_digits, parse_unsigned
 from wherry.objects.errors import bad_request, not_found, service_unavailable

@@ -9,11 +9,12 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Mapping
+import re
+from collections.abc import Mapping, Sequence
 
 import httptools
 
-from wherry.apiserver.outbound import ANYBODY, HOP_BY_HOP, Outbound, Target, Trust
+from wherry.apiserver.outbound import ANYBODY, HOP_BY_HOP, Outbound, Target, Trust, Unreachable, header_bytes
 from wherry.apiserver.passing import check_status
 from wherry.kit.httpd.message import Duplex, StreamResponse, UpgradeResponse, Writer
 from wherry.objects.errors import ApiError, bad_request
@@ -32,6 +33,8 @@ PASSED_ON = (
     "content-type",
     "origin",
 )
+_ENDS_A_LINE = re.compile(r"[\r\n\0]")
+_SENT_ANYWAY = frozenset((*PASSED_ON, "host", "content-length"))
 HEAD_LIMIT = 64 * 1024
 READ_BYTES = 64 * 1024
 REFUSAL_TIMEOUT_S = 10.0
@@ -96,14 +99,16 @@ async def tunnel(
     query: str,
     headers: Mapping[str, str],
     trust: Trust = ANYBODY,
+    told: Sequence[tuple[str, str]] = (),
 ) -> UpgradeResponse | StreamResponse:
     """Ask `target` for the upgrade; once granted, the answer that joins both ends, else the refusal.
 
+    Of the client's `headers` those the upgrade needs are sent; `told` are further ones (who asks).
     Raises Unreachable; ApiError: 400 without an upgrade, 500 and 502 for answers that are neither.
     """
     if not is_upgrade(headers):
         raise bad_request("Upgrade request required")
-    head = _request_head(method, target, target.url(path, query).raw_path_qs, headers)
+    head = _request_head(method, target, target.url(path, query).raw_path_qs, headers, told)
     reader, writer = await outbound.connect(target, trust)
     try:
         writer.write(head)
@@ -126,9 +131,16 @@ async def tunnel(
     return UpgradeResponse(run, answer.headers)
 
 
-def _request_head(method: str, target: Target, asked: str, headers: Mapping[str, str]) -> bytes:
+def _request_head(
+    method: str, target: Target, asked: str, headers: Mapping[str, str], told: Sequence[tuple[str, str]]
+) -> bytes:
     lines = [f"{method} {asked} HTTP/1.1", f"Host: {target.authority}"]
     lines.extend(f"{name}: {headers[name]}" for name in PASSED_ON if name in headers)
+    for name, value in told:
+        if _ENDS_A_LINE.search(value):  # a name out of a certificate may have anything in it
+            raise Unreachable(f"the value of {name} cannot be sent")
+        if name.lower() not in _SENT_ANYWAY:
+            lines.append(f"{name}: {header_bytes(value)}")
     if method == "POST":
         lines.append("Content-Length: 0")
     return "\r\n".join([*lines, "", ""]).encode("latin-1")
