@@ -44,7 +44,8 @@ class Call:
     not be changed). `headers` has lower-case names. `warnings` collects texts for the client.
     `request` is the HTTP request behind it, None for a local call. `body_read` is the body as it was read
     already, None if it was not. `stored_bytes` says how large the stored object is that a write is about, 0
-    while that is not known. `annotations` are notes for the audit log, None while there are none.
+    while that is not known, `grown_bytes` how much admission added to what was sent.
+    `annotations` are notes for the audit log, None while there are none.
     """
 
     __slots__ = (
@@ -54,6 +55,7 @@ class Call:
         "body",
         "body_read",
         "content_type",
+        "grown_bytes",
         "headers",
         "info",
         "query",
@@ -79,6 +81,7 @@ class Call:
         self.body = body
         self.body_read: BodyRead | None = None
         self.stored_bytes = 0
+        self.grown_bytes = 0
         self._encoded: bytes | None = None
         self._size = len(body) if isinstance(body, bytes) else -1
         self.content_type = content_type
@@ -104,10 +107,10 @@ class Call:
 
     @property
     def weight(self) -> int:
-        """How many bytes are worked on: what was sent, and what is stored already."""
+        """How many bytes are worked on: what was sent, what is stored already, and what was added."""
         if self._size < 0:
             self._size = len(self.encoded)
-        return self._size + self.stored_bytes
+        return self._size + self.stored_bytes + self.grown_bytes
 
     @property
     def accept(self) -> str:

@@ -11,7 +11,8 @@ from wherry.api.core.limit_ranges import LIMIT_RANGES
 from wherry.api.core.persistent_volume_claims import PERSISTENT_VOLUME_CLAIMS
 from wherry.api.core.pods import PODS
 from wherry.api.core.service_accounts import SERVICE_ACCOUNTS
-from wherry.apiserver.admission.limit_ranger import ANNOTATION, claim_problems, pod_problems, set_defaults
+from wherry.apiserver.admission.limit_bounds import Bounds
+from wherry.apiserver.admission.limit_ranger import ANNOTATION, MOST_NOTED, set_defaults
 from wherry.objects.errors import ApiError
 from wherry.objects.meta import Object
 
@@ -31,7 +32,7 @@ def test_what_is_not_said_is_filled_in_and_noted() -> None:
         initContainers=[{"name": "i", "resources": {"requests": {"cpu": "1", "memory": "1"}}}],
     )
     given = limit_range(default={"cpu": "2", "memory": "1Gi"}, defaultRequest={"cpu": "1", "memory": "1Mi"})
-    set_defaults(obj, given)
+    set_defaults(obj, Bounds(given))
     first, second = obj["spec"]["containers"]
     assert first["resources"] == {
         "limits": {"cpu": "9", "memory": "1Gi"},
@@ -72,7 +73,7 @@ def test_what_is_not_said_is_filled_in_and_noted() -> None:
     ],
 )  # fmt: skip
 def test_bounds(kind: str, item: Object, resources: Object, problems: list[str]) -> None:
-    assert list(pod_problems(with_resources(**resources), limit_range(kind, **item))) == problems
+    assert Bounds(limit_range(kind, **item)).pod_problems(with_resources(**resources)) == problems
 
 
 @pytest.mark.parametrize(
@@ -87,13 +88,13 @@ def test_bounds(kind: str, item: Object, resources: Object, problems: list[str])
 )  # fmt: skip
 def test_claims(item: Object, asked: str, problems: list[str]) -> None:
     claim: Object = {"spec": {"resources": {"requests": {"storage": asked}}}}
-    assert list(claim_problems(claim, limit_range("PersistentVolumeClaim", **item))) == problems
+    assert Bounds(limit_range("PersistentVolumeClaim", **item)).claim_problems(claim) == problems
 
 
 def test_a_pod_as_a_whole_is_held_against_pod_bounds() -> None:
     obj = with_resources(limits={"cpu": "1"})
     obj["spec"]["resources"] = {"limits": {"cpu": "3"}}
-    assert list(pod_problems(obj, limit_range("Pod", max={"cpu": "2"}))) == [
+    assert Bounds(limit_range("Pod", max={"cpu": "2"})).pod_problems(obj) == [
         "maximum cpu usage per Pod is 2, but limit is 3"
     ]
 
@@ -142,3 +143,37 @@ async def test_what_grows_is_held_against_the_bounds_too(rig: Rig) -> None:
     assert caught.value.message == (
         'pods "p" is forbidden: maximum cpu usage per Container is 300m, but limit is 400m'
     )
+
+
+def test_a_name_left_unsaid_by_many_is_told_once_and_what_others_say_is_judged() -> None:
+    bounds = Bounds(limit_range(max={"cpu": "1", "memory": "1Gi"}))
+    containers = [
+        {"name": "a", "resources": {"limits": {"memory": "2Gi"}}},
+        {"name": "b", "resources": {"limits": {"cpu": "2"}}},
+        {"name": "c"},
+    ]
+    assert bounds.pod_problems(pod("p", containers=containers)) == [
+        "maximum cpu usage per Container is 1.  No limit is specified",
+        "maximum memory usage per Container is 1Gi, but limit is 2Gi",
+        "maximum memory usage per Container is 1Gi.  No limit is specified",
+        "maximum cpu usage per Container is 1, but limit is 2",
+    ]
+
+
+def test_nothing_is_filled_in_beyond_what_can_be_noted() -> None:
+    names = {f"example.com/resource-{number}": "1" for number in range(1000)}
+    obj = pod("p", containers=[{"name": f"c{number}"} for number in range(1000)])
+    set_defaults(obj, Bounds(limit_range(default=names)))
+    filled = sum("resources" in container for container in obj["spec"]["containers"])
+    assert filled < 20
+    assert len(obj["metadata"]["annotations"][ANNOTATION]) > MOST_NOTED
+
+
+async def test_a_changed_range_is_read_anew(rig: Rig) -> None:
+    await rig.admin.create(SERVICE_ACCOUNTS, account())
+    made = await rig.admin.create(LIMIT_RANGES, limit_range(max={"cpu": "1"}))
+    with pytest.raises(ApiError, match="but limit is 2"):
+        await rig.admin.create(PODS, with_resources(limits={"cpu": "2"}))
+    made["spec"]["limits"][0]["max"] = {"cpu": "2"}
+    await rig.admin.update(LIMIT_RANGES, made)
+    await rig.admin.create(PODS, with_resources(limits={"cpu": "2"}))

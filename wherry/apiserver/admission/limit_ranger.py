@@ -1,34 +1,41 @@
 """LimitRanger: what containers leave unsaid is filled in from the namespace's LimitRanges, and what
 they, their pods and claims ask for has to lie within the ranges.
 
-The rules are pure functions of one LimitRange item; all complaints of one LimitRange are told together.
+A LimitRange is read once per version (`limit_bounds`); all complaints of one are told together. Where ranges
+or object are large, each range is held against the object beside the event loop.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
-from decimal import Decimal
+from collections.abc import Callable, Mapping
 from typing import Any
 
 from wherry.api.core.limit_ranges import LIMIT_RANGES
-from wherry.api.core.pod_resources import pod_limits, pod_requests
-from wherry.api.quota.amounts import read_amounts, spell
 from wherry.api.resource import Resource
 from wherry.apiserver.admission.base import CREATE, UPDATE, Attributes, BasePlugin
+from wherry.apiserver.admission.limit_bounds import Bounds
+from wherry.apiserver.beside import beside
+from wherry.apiserver.cached import Cached
+from wherry.kit.remembered import Recent
 from wherry.objects.errors import forbidden
 from wherry.objects.meta import Object
-from wherry.objects.quantity import canonical_quantity, parse_quantity
 
 ANNOTATION = "kubernetes.io/limit-ranger"
-CONTAINER, POD, CLAIM = "Container", "Pod", "PersistentVolumeClaim"
+MOST_NOTED = 256 * 1024
+"""Annotations that are longer have the pod refused, so nothing more is filled in beyond them."""
+_TIMES_NOTED = 2
+"""What is filled in is written down where it belongs, and in the note."""
+REMEMBERED_BYTES = 16 * 1024 * 1024
 _CONTAINER_FIELDS = (("containers", "container"), ("initContainers", "init container"))
-_NOTHING: Mapping[str, Any] = {}
 
 
 class LimitRanger(BasePlugin):
     """See the module."""
 
     name = "LimitRanger"
+
+    def __init__(self) -> None:
+        self._read: Recent[str, tuple[int, Bounds]] = Recent(REMEMBERED_BYTES)
 
     def handles(self, resource: Resource, subresource: str, operation: str) -> bool:
         if resource.group:
@@ -40,64 +47,92 @@ class LimitRanger(BasePlugin):
         )
 
     async def admit(self, attributes: Attributes) -> None:
-        if attributes.resource.plural == "pods" and attributes.obj is not None:
-            for limit_range in await _limit_ranges(attributes):
-                set_defaults(attributes.obj, limit_range)
+        obj = attributes.obj
+        if attributes.resource.plural != "pods" or obj is None:
+            return
+
+        def fill_in(bounds: Bounds) -> None:
+            grown = set_defaults(obj, bounds)
+            if attributes.call is not None:
+                attributes.call.grown_bytes += grown
+
+        await self._each(attributes, fill_in)
 
     async def validate(self, attributes: Attributes) -> None:
-        if attributes.obj is None:
+        obj, resource = attributes.obj, attributes.resource
+        if obj is None:
             return
-        find = pod_problems if attributes.resource.plural == "pods" else claim_problems
-        for limit_range in await _limit_ranges(attributes):
-            problems = list(dict.fromkeys(find(attributes.obj, limit_range)))
+
+        def judge(bounds: Bounds) -> None:
+            problems = bounds.pod_problems(obj) if resource.plural == "pods" else bounds.claim_problems(obj)
             if problems:
                 why = problems[0] if len(problems) == 1 else f"[{', '.join(problems)}]"
-                resource = attributes.resource
                 raise forbidden(resource.plural, resource.group, attributes.name, why)
 
+        await self._each(attributes, judge)
 
-async def _limit_ranges(attributes: Attributes) -> list[Object]:
+    async def _each(self, attributes: Attributes, work: Callable[[Bounds], None]) -> None:
+        """Do `work` with each of the namespace's LimitRanges. Raises what it raises."""
+        ranges = await _limit_ranges(attributes)
+        size = sum(cached.served_bytes for cached in ranges)
+        for cached in ranges:
+            await self._with_bounds(attributes, cached, work, size)
+
+    async def _with_bounds(
+        self, attributes: Attributes, cached: Cached, work: Callable[[Bounds], None], size: int
+    ) -> None:
+        known = self._read.get(cached.key)
+        bounds = known[1] if known is not None and known[0] == cached.revision else None
+
+        def read_and_work() -> Bounds:
+            read = Bounds(cached.decode()) if bounds is None else bounds
+            work(read)
+            return read
+
+        call = attributes.call
+        read = read_and_work() if call is None else await beside(attributes.core, call, read_and_work, size)
+        if bounds is None:
+            self._read.put(cached.key, (cached.revision, read), cached.served_bytes)
+
+
+async def _limit_ranges(attributes: Attributes) -> list[Cached]:
     """The namespace's LimitRanges; none for an object that is going away."""
     served = attributes.core.registry.of(LIMIT_RANGES)
     if not served.source.is_ready:
         await served.source.open()
     if not len(served.cacher) or ((attributes.old or {}).get("metadata") or {}).get("deletionTimestamp"):
         return []
-    return [cached.decode() for cached in served.cacher.list(attributes.namespace)[0]]
+    return served.cacher.list(attributes.namespace)[0]
 
 
-def _items(limit_range: Object, *kinds: str) -> Iterator[Mapping[str, Any]]:
-    for item in (limit_range.get("spec") or {}).get("limits") or ():
-        if item.get("type") in kinds:
-            yield item
+def set_defaults(pod: Object, bounds: Bounds) -> int:
+    """Give the pod's containers the requests and limits they leave unsaid, and note which.
 
-
-def set_defaults(pod: Object, limit_range: Object) -> None:
-    """Give the pod's containers the requests and limits they leave unsaid, and note which."""
-    requests: dict[str, Any] = {}
-    limits: dict[str, Any] = {}
-    for item in _items(limit_range, CONTAINER):
-        requests |= item.get("defaultRequest") or {}
-        limits |= item.get("default") or {}
+    Returns about how many bytes were added.
+    """
+    requests, limits = bounds.default_requests, bounds.default_limits
     if not requests and not limits:
-        return
+        return 0
     notes: list[str] = []
+    room = MOST_NOTED
     spec = pod.get("spec") or {}
     for field, words in _CONTAINER_FIELDS:
         for container in spec.get(field) or ():
+            if room < 0:
+                break
             resources = dict(container.get("resources") or {})
             added = {kind: _fill(resources, f"{kind}s", given)
                      for kind, given in (("request", requests), ("limit", limits))}  # fmt: skip
             container["resources"] = resources
-            notes += [
-                f"{', '.join(names)} {kind} for {words} {container.get('name', '')}"
-                for kind, names in added.items()
-                if names
-            ]
+            for kind, names in added.items():
+                if names:
+                    notes.append(f"{', '.join(names)} {kind} for {words} {container.get('name', '')}")
+                    room -= len(notes[-1])
     if notes:
         meta = pod["metadata"]
         text = f"LimitRanger plugin set: {'; '.join(notes)}"
         meta["annotations"] = {**(meta.get("annotations") or {}), ANNOTATION: text}
+    return _TIMES_NOTED * (MOST_NOTED - room)
 
 
 def _fill(resources: dict[str, Any], field: str, given: Mapping[str, Any]) -> list[str]:
@@ -107,79 +142,3 @@ def _fill(resources: dict[str, Any], field: str, given: Mapping[str, Any]) -> li
     if added:
         resources[field] = {**own, **{name: given[name] for name in added}}
     return added
-
-
-def pod_problems(pod: Object, limit_range: Object) -> Iterator[str]:
-    """What of the pod lies outside the range."""
-    spec = pod.get("spec") or _NOTHING
-    for item in _items(limit_range, CONTAINER, POD):
-        if item["type"] == POD:
-            yield from _problems(item, pod_requests(pod), pod_limits(pod))
-            continue
-        for field, _ in _CONTAINER_FIELDS:
-            for container in spec.get(field) or ():
-                resources = container.get("resources") or _NOTHING
-                requests, limits = (
-                    read_amounts(resources.get("requests")),
-                    read_amounts(resources.get("limits")),
-                )
-                yield from _problems(item, requests, limits)
-
-
-def claim_problems(claim: Object, limit_range: Object) -> Iterator[str]:
-    """What of the claim lies outside the range; only its requests count."""
-    resources = (claim.get("spec") or _NOTHING).get("resources") or _NOTHING
-    requests = read_amounts(resources.get("requests"))
-    for item in _items(limit_range, CLAIM):
-        for name, least in (item.get("min") or _NOTHING).items():
-            yield from _too_little(item["type"], name, least, requests, {})
-        for name, most in (item.get("max") or _NOTHING).items():
-            words = _bound_words("maximum", name, item["type"], most)
-            if name not in requests:
-                yield f"{words}.  No request is specified"
-            elif requests[name] > parse_quantity(most):
-                yield f"{words}, but request is {spell(requests[name], most)}"
-
-
-Numbers = Mapping[str, Decimal]
-
-
-def _problems(item: Mapping[str, Any], requests: Numbers, limits: Numbers) -> Iterator[str]:
-    kind = item["type"]
-    for name, least in (item.get("min") or _NOTHING).items():
-        yield from _too_little(kind, name, least, requests, limits)
-    for name, most in (item.get("max") or _NOTHING).items():
-        words = _bound_words("maximum", name, kind, most)
-        if name not in limits:
-            yield f"{words}.  No limit is specified"
-        elif limits[name] > parse_quantity(most):
-            yield f"{words}, but limit is {spell(limits[name], most)}"
-        elif name in requests and requests[name] > parse_quantity(most):
-            yield f"{words}, but request is {spell(requests[name], most)}"
-    for name, ratio in (item.get("maxLimitRequestRatio") or _NOTHING).items():
-        yield from _too_wide(kind, name, ratio, requests, limits)
-
-
-def _too_little(kind: str, name: str, least: Any, requests: Numbers, limits: Numbers) -> Iterator[str]:
-    words = _bound_words("minimum", name, kind, least)
-    bound = parse_quantity(least)
-    if name not in requests:
-        yield f"{words}.  No request is specified"
-    elif requests[name] < bound:
-        yield f"{words}, but request is {spell(requests[name], least)}"
-    elif name in limits and limits[name] < bound:
-        yield f"{words}, but limit is {spell(limits[name], least)}"
-
-
-def _too_wide(kind: str, name: str, ratio: Any, requests: Numbers, limits: Numbers) -> Iterator[str]:
-    words = f"{name} max limit to request ratio per {kind} is {canonical_quantity(ratio)}"
-    if not requests.get(name):
-        yield f"{words}, but no request is specified or request is 0"
-    elif not limits.get(name):
-        yield f"{words}, but no limit is specified or limit is 0"
-    elif limits[name] / requests[name] > parse_quantity(ratio):
-        yield f"{words}, but provided ratio is {limits[name] / requests[name]:.6f}"
-
-
-def _bound_words(which: str, name: str, kind: str, bound: Any) -> str:
-    return f"{which} {name} usage per {kind} is {canonical_quantity(bound)}"

@@ -1,0 +1,87 @@
+"""What the cluster holds and what is asked of it: n and 4n on both sides cost no product of the two."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from datetime import UTC, datetime
+from typing import Any
+
+import pytest
+
+from tests.growth.meter import Counted, step_growth
+from wherry.api.core.pods import PODS
+from wherry.api.quota.catalog import evaluator_for
+from wherry.apiserver.admission.limit_bounds import Bounds
+from wherry.apiserver.admission.limit_ranger import set_defaults
+from wherry.apiserver.admission.resource_quota.plan import Demand, Refusal, reserve
+from wherry.objects.meta import Object
+
+SMALL = 20
+Pair = tuple[Any, Any]
+
+
+def _names(size: int, start: int = 0) -> list[str]:
+    return [Counted(f"example.com/r{index}") for index in range(start, start + size)]
+
+
+def _amounts(size: int, start: int = 0, value: str = "1") -> dict[str, str]:
+    return dict.fromkeys(_names(size, start), value)
+
+
+def _pod(size: int, resources: Callable[[int], Object]) -> Object:
+    containers = [{"name": f"c{index}", "image": "i", "resources": resources(index)} for index in range(size)]
+    return {"metadata": {"name": "p", "namespace": "default"}, "spec": {"containers": containers}}
+
+
+def _silent(size: int) -> Object:
+    return _pod(size, lambda _index: {})
+
+
+def _speaking(size: int) -> Object:
+    """Each container says something else, and only the first all."""
+    first = {"requests": _amounts(size), "limits": _amounts(size)}
+    return _pod(size, lambda index: first if not index else {"limits": _amounts(2, index, "9")})
+
+
+def _limit_range(size: int, *fields: str) -> Object:
+    return {"spec": {"limits": [{"type": "Container", **{field: _amounts(size) for field in fields}}]}}
+
+
+def _judge_pod(pair: Pair) -> object:
+    return Bounds(pair[0]).pod_problems(pair[1])
+
+
+def _fill_in(pair: Pair) -> object:
+    return set_defaults(pair[1], Bounds(pair[0]))
+
+
+def _reserve(pair: Pair) -> object:
+    evaluator = evaluator_for(PODS)
+    assert evaluator is not None
+    try:
+        return reserve([pair[0]], Demand(evaluator, pair[1], None, datetime.now(UTC)))
+    except Refusal as refusal:
+        return refusal
+
+
+def _quota(size: int) -> Object:
+    hard = {f"requests.{name}": "1" for name in _names(size)} | {"pods": "9"}
+    status = {"hard": hard, "used": dict.fromkeys(hard, "0")}
+    return {"metadata": {"name": "q", "namespace": "default"}, "status": status}
+
+
+CASES: dict[str, tuple[Callable[[Pair], object], Callable[[int], Pair]]] = {
+    "bounds, silent containers": (
+        _judge_pod, lambda n: (_limit_range(n, "min", "max", "maxLimitRequestRatio"), _silent(n))),
+    "bounds, speaking containers": (
+        _judge_pod, lambda n: (_limit_range(n, "min", "max", "maxLimitRequestRatio"), _speaking(n))),
+    "defaults beyond what can be noted": (
+        _fill_in, lambda n: (_limit_range(8000, "default"), _silent(n))),
+    "quota": (_reserve, lambda n: (_quota(n), _speaking(n))),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("case", CASES)
+def test_no_product(case: str) -> None:
+    call, make = CASES[case]
+    assert step_growth(call, make, SMALL) == ""
