@@ -231,9 +231,11 @@ class Outbound:
     def _opened(self) -> aiohttp.ClientSession:
         import aiohttp
 
+        from wherry.apiserver.heads import bounded
+
         if self._session is None:
             self._session = aiohttp.ClientSession(
-                connector=aiohttp.TCPConnector(limit=0, socket_factory=client_socket),
+                connector=bounded(aiohttp.TCPConnector(limit=0, socket_factory=client_socket)),
                 # What one client was given must not be shown with another's request.
                 cookie_jar=aiohttp.DummyCookieJar(),
                 auto_decompress=False,

@@ -142,3 +142,28 @@ async def test_pages_that_do_not_end_are_told_as_they_come(rig: Rig, wild: WildS
             assert await response.content.readexactly(100_000) == b"x" * 100_000
         ended.set()
         response.close()
+
+
+@pytest.mark.parametrize("upgrade", [False, True])
+async def test_nobody_waits_for_informational_answers_without_end(
+    rig: Rig, wild: WildServer, upgrade: bool
+) -> None:
+    """Five are read, as by Go's net/http."""
+
+    async def flood(writer: asyncio.StreamWriter) -> None:
+        while True:
+            writer.write(b"HTTP/1.1 100 Continue\r\n\r\n" * 10_000)
+            await writer.drain()
+
+    wild.then = flood
+    async with asyncio.timeout(10):
+        reply = await ask(rig, wild.path, upgrade)
+    assert reply.code == (500 if upgrade else 503)
+    told = "invalid upgrade response: status code 100" if upgrade else "too many 1xx informational responses"
+    assert told in reply.json["message"]
+
+
+async def test_a_few_informational_answers_are_read(rig: Rig, wild: WildServer) -> None:
+    wild.answer = b"HTTP/1.1 103 Early Hints\r\nLink: x\r\n\r\n" * 5 + answered("200 OK", b"hello")
+    reply = await ask(rig, wild.path, upgrade=False)
+    assert (reply.code, reply.body) == (200, b"hello")
