@@ -36,6 +36,8 @@ log = logging.getLogger(__name__)
 
 TIMEOUT_S = 30.0
 ANSWER_LIMIT_B = 8 * 1024 * 1024
+LONGEST_WHY = 4096
+"""Characters of a failure that are told: it may repeat what the webhook said."""
 GROWTH = 4
 """How many times as large as what is sent an answer may be, besides `ANSWER_LIMIT_B` bytes."""
 WAITING_BATCHES = 4096
@@ -69,7 +71,8 @@ class ConversionWebhook:
             return _checked(await self._ask(orjson.dumps(review)), review_id, objects, api_version)
         except (Unreachable, ValueError) as error:
             gvk = f"{objects[0].get('apiVersion')}, Kind={self._kind}"
-            raise ApiError(500, "", f"conversion webhook for {gvk} failed: {error}") from error
+            why = str(error)[:LONGEST_WHY]
+            raise ApiError(500, "", f"conversion webhook for {gvk} failed: {why}") from error
 
     async def _ask(self, review: bytes) -> Object:
         """The response to a review. Raises Unreachable, ValueError, ApiError."""

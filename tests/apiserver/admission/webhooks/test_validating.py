@@ -395,6 +395,18 @@ async def test_a_code_http_cannot_say_is_400(rig: Rig, hook: Hooks, code: Any) -
     assert (status, body["code"]) == (400, 400)
 
 
+async def test_of_what_a_webhook_says_wrongly_a_part_is_told(
+    rig: Rig, hook: Hooks, caplog: pytest.LogCaptureFixture
+) -> None:
+    hook.answers["/v"] = lambda _: allowed(uid="x" * 1_000_000)
+    await hook.configure("Validating", "v", hook.webhook("/v"))
+    status, body, _ = await rig.http("POST", MAPS, config_map("a"))
+    assert status == 500
+    assert "expected response.uid=" in body["message"]
+    assert len(body["message"]) < 10_000
+    assert len(caplog.text) < 20_000
+
+
 async def test_notes_of_a_collections_deletions_reach_its_own_request(rig: Rig, hook: Hooks) -> None:
     for name in ("a", "b"):
         await rig.http("POST", MAPS, config_map(name))

@@ -32,11 +32,18 @@ ANSWER_LIMIT_B = 8 * 1024 * 1024
 _SHOWN_CHARACTERS = 1024
 
 
+LONGEST_WHY = 4096
+"""Characters of a failure that are told and logged."""
+
+
 class CallFailed(Exception):
-    """A webhook could not be asked, or gave no sensible answer. `code` is what it amounts to."""
+    """A webhook could not be asked, or gave no sensible answer. `code` is what it amounts to.
+
+    `why` may repeat what the webhook said, of which a part is told.
+    """
 
     def __init__(self, why: str, code: int = 503) -> None:
-        super().__init__(why)
+        super().__init__(why if len(why) <= LONGEST_WHY else f"{why[:LONGEST_WHY]}...")
         self.code = code
 
 
