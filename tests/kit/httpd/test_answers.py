@@ -302,7 +302,7 @@ async def test_an_upgrade_hands_over_the_connection(serve: Serve, dial: Dial) ->
 
     for handler in (answering(UpgradeResponse(echo, [("Upgrade", "echo")])), later):
         peer = await dial(await serve(handler))
-        lines = "".join(f"{line}\r\n" for line in ("GET / HTTP/1.1", *UPGRADE))
+        lines = "".join(f"{line}\r\n" for line in ("GET / HTTP/1.1", "Host: x", *UPGRADE))
         peer.send(lines + "\r\nfirst")
         assert (await peer.head()).status == 101
         assert await peer.reader.readexactly(7) == b"<first>"
