@@ -9,6 +9,8 @@ from hypothesis import strategies as st
 from wherry.objects.selectors import (
     EVERYTHING,
     NOTHING,
+    Requirement,
+    Selector,
     from_label_selector,
     from_map,
     parse_field_selector,
@@ -195,3 +197,39 @@ def test_any_text_parses_or_is_refused(text: str) -> None:
     except ValueError:
         return
     assert parse_label_selector(str(selector)) == selector
+
+
+KEYS, VALUES = ("a", "b", "c"), ("1", "2", "x")
+REQUIREMENTS = st.builds(
+    Requirement,
+    st.sampled_from(KEYS),
+    st.sampled_from(["=", "==", "!=", "in", "notin", "exists", "!", ">", "<"]),
+    st.frozensets(st.sampled_from(VALUES), min_size=1, max_size=1),
+) | st.builds(
+    Requirement,
+    st.sampled_from(KEYS),
+    st.sampled_from(["in", "notin"]),
+    st.frozensets(st.sampled_from(VALUES), min_size=1),
+)
+
+
+@given(st.lists(REQUIREMENTS, max_size=20), st.dictionaries(st.sampled_from(KEYS), st.sampled_from(VALUES)))
+def test_a_selector_is_all_of_its_requirements(
+    requirements: list[Requirement], labels: dict[str, str]
+) -> None:
+    expected = all(requirement.matches(labels) for requirement in requirements)
+    assert Selector(requirements).matches(labels) is expected
+
+
+@pytest.mark.parametrize("term", ["!k{}", "k{}!=x", "a!=v{}", "a notin (v{})", "a=b,a!=v{}"])
+def test_objects_pay_for_their_labels_not_for_the_terms_of_a_selector(term: str) -> None:
+    class Counted(dict[str, str]):
+        asked = 0
+
+        def get(self, key: str, default: Any = None) -> Any:
+            Counted.asked += 1
+            return super().get(key, default)
+
+    selector = parse_label_selector(",".join(term.format(number) for number in range(2000)))
+    assert selector.matches(Counted({"a": "b", "b": "c"}))
+    assert Counted.asked < 20

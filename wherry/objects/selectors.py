@@ -18,6 +18,10 @@ from wherry.objects.names import label_value_errors, qualified_name_errors
 
 _EQUALITY = ("=", "==")
 _OPERATORS = {"=", "==", "!=", "in", "notin", ">", "<"}
+FEW = 8
+"""So many requirements are asked one by one."""
+_OF_ABSENT = frozenset({"!=", "notin", "!"})
+"""What holds of a label that is not there."""
 _FROM_API = {"In": "in", "NotIn": "notin", "Exists": "exists", "DoesNotExist": "!"}
 
 
@@ -68,7 +72,7 @@ class Selector:
     `nothing` makes one that matches no object at all, as an absent LabelSelector does.
     """
 
-    __slots__ = ("_nothing", "_others", "exact", "requirements")
+    __slots__ = ("_few", "_many", "_nothing", "_wanted", "exact", "requirements")
 
     def __init__(self, requirements: Iterable[Requirement] = (), nothing: bool = False) -> None:
         self.requirements = tuple(sorted(requirements, key=lambda r: r.key))
@@ -78,9 +82,12 @@ class Selector:
                 exact.append((requirement.key, next(iter(requirement.values))))
             else:
                 others.append(requirement)
-        self.exact = tuple(exact)
+        self.exact = tuple(dict.fromkeys(exact))
         """The (label, value) pairs it demands."""
-        self._others = tuple(others)
+        self._few = tuple(others) if len(others) <= FEW else ()
+        self._many = _by_key(others) if len(others) > FEW else {}
+        self._wanted = frozenset(r.key for r in others if r.operator not in _OF_ABSENT)
+        """The labels that must be there, besides the exact ones."""
         self._nothing = nothing
 
     @property
@@ -97,7 +104,14 @@ class Selector:
         for key, value in self.exact:
             if labels.get(key) != value:
                 return False
-        return all(requirement.matches(labels) for requirement in self._others) if self._others else True
+        many = self._many
+        if not many:
+            return all(requirement.matches(labels) for requirement in self._few) if self._few else True
+        if not self._wanted <= labels.keys():
+            return False
+        # Whichever is less: a selector may have thousands of requirements, most of labels nobody has.
+        keys = many.keys() & labels.keys() if len(many) > len(labels) else many
+        return all(requirement.matches(labels) for key in keys for requirement in many[key])
 
     def required_exact(self, key: str) -> str | None:
         """The one value the label must have, None if the selector does not demand one."""
@@ -116,6 +130,21 @@ class Selector:
 
     def __hash__(self) -> int:
         return hash((self.requirements, self._nothing))
+
+
+def _by_key(requirements: Iterable[Requirement]) -> dict[str, tuple[Requirement, ...]]:
+    """The requirements of each label; those that exclude values of one label are one."""
+    excluded: dict[str, set[str]] = {}
+    found: dict[str, dict[Requirement, None]] = {}
+    for requirement in requirements:
+        of_key = found.setdefault(requirement.key, {})
+        if requirement.operator in ("!=", "notin"):
+            excluded.setdefault(requirement.key, set()).update(requirement.values)
+        else:
+            of_key[requirement] = None
+    for key, values in excluded.items():
+        found[key][Requirement(key, "notin", frozenset(values))] = None
+    return {key: tuple(of_key) for key, of_key in found.items()}
 
 
 EVERYTHING = Selector()
