@@ -8,15 +8,15 @@ from __future__ import annotations
 
 import base64
 import os
-import tempfile
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO
 
 import yaml
 
 from wherry.cluster.caller import Caller
+from wherry.kit.user_files import replace_file
 
 
 class KubeconfigError(Exception):
@@ -142,15 +142,15 @@ def _unusable(path: Path, why: str) -> KubeconfigError:
 
 def write(path: Path, content: Mapping[str, Any]) -> None:
     """Replace the file whole. Raises KubeconfigError."""
+    text = yaml.safe_dump(dict(content), sort_keys=False)
     try:
-        mode = path.stat().st_mode & 0o777 if path.exists() else 0o600
-        descriptor, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
-        with os.fdopen(descriptor, "w") as file:
-            yaml.safe_dump(dict(content), file, sort_keys=False)
-        Path(temporary).chmod(mode)
-        Path(temporary).replace(path.resolve())
+        replace_file(path, lambda file: _put(file, text))
     except OSError as error:
         raise KubeconfigError(f"{path}: cannot be written ({error.strerror}); check KUBECONFIG") from error
+
+
+def _put(file: BinaryIO, text: str) -> None:
+    file.write(text.encode())
 
 
 def _make_directory(path: Path) -> None:

@@ -13,10 +13,11 @@ import json
 import platform
 import tarfile
 from collections.abc import Mapping, Sequence
-from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import IO
+
+from wherry.kit.user_files import replace_file
 
 MANIFEST = "application/vnd.oci.image.manifest.v1+json"
 CONFIG = "application/vnd.oci.image.config.v1+json"
@@ -113,15 +114,7 @@ def write_image(
 
 def _write_archive(output: Path, entries: Mapping[str, Entry]) -> None:
     """Write `output` whole or not at all. Raises OSError that names it, whatever file failed."""
-    partial = output.with_name(output.name + ".partial")
-    try:
-        with partial.open("wb") as stream:
-            _write_tar(stream, entries)
-        partial.replace(output)
-    except OSError as error:
-        with suppress(OSError):
-            partial.unlink(missing_ok=True)
-        raise OSError(error.errno, error.strerror, str(output)) from error
+    replace_file(output, lambda stream: _write_tar(stream, entries), mode=0o644)
 
 
 def _config_document(config: ImageConfig, architecture: str, diff_id: str) -> dict[str, object]:
