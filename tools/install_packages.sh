@@ -22,6 +22,10 @@ if [ ! -e "$policy" ]; then
 fi
 log=$(mktemp)
 # shellcheck disable=SC2086 -- the list is meant to be split
+if ! command -v apt-get >/dev/null; then
+    echo "not installed:$missing; there is no apt-get here, so install them the way of this system" >&2
+    exit 1
+fi
 if ! { apt-get update -qq && apt-get install -y -qq --no-install-recommends $missing; } >"$log" 2>&1; then
     tail -n 20 "$log" >&2
     rm -f "$log"

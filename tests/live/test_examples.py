@@ -1,4 +1,4 @@
-"""The examples in the README do what they say."""
+"""The examples in the README and the pages do what they say."""
 
 from __future__ import annotations
 
@@ -11,9 +11,14 @@ import pytest
 from tests.live.cluster import LiveCluster
 
 README = Path(__file__).parents[2] / "README.md"
-EXAMPLES = dict(
-    re.findall(r"<!-- example: ([\w-]+) -->\n```sh\n(.*?)```", README.read_text(), flags=re.DOTALL)
-)
+PAGES = (README, README.parent / "docs" / "troubleshooting.md")
+EXAMPLES = {
+    name: script
+    for page in PAGES
+    for name, script in re.findall(
+        r"<!-- example: ([\w-]+) -->\n```sh\n(.*?)```", page.read_text(), flags=re.DOTALL
+    )
+}
 
 
 @pytest.mark.parametrize("name", EXAMPLES)
@@ -34,4 +39,4 @@ def test_example(cluster: LiveCluster, name: str, tmp_path: Path) -> None:
 
 
 def test_there_are_examples() -> None:
-    assert set(EXAMPLES) == {"deploy", "replication-controller"}
+    assert set(EXAMPLES) == {"deploy", "replication-controller", "look-around", "missing-image"}

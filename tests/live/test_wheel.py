@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import subprocess
 import sys
 import sysconfig
@@ -16,18 +17,18 @@ from tests.live.cluster import SLOT, LiveCluster, slot_flags
 from tests.live.machine import footprint
 
 ROOT = Path(__file__).parents[2]
+(README_BUILD,) = re.findall(
+    r"<!-- build: wheel -->\n```sh\n(.*?)```", (ROOT / "README.md").read_text(), flags=re.DOTALL
+)
 PIP = (sys.executable, "-m", "pip", "--quiet", "--disable-pip-version-check")
 
 
 @pytest.fixture(scope="module")
 def wheel(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The wheel, built from this checkout."""
+    """The wheel, built from this checkout as the README says."""
+    assert "make wheel\n" in README_BUILD
     directory = tmp_path_factory.mktemp("wheel")
-    subprocess.run(
-        [*PIP, "wheel", "--no-deps", "--wheel-dir", str(directory), str(ROOT)],
-        check=True,
-        capture_output=True,
-    )
+    subprocess.run(["make", "-C", str(ROOT), "wheel", f"DIST={directory}"], check=True, capture_output=True)
     (found,) = directory.glob("wherry-*.whl")
     return found
 

@@ -126,7 +126,7 @@ CREATING: tuple[Trial, ...] = (
     ),
     _generator(
         "cronjob",
-        "A schedule",
+        "A schedule; stored, not acted on yet",
         "cronjob",
         f"cronjob nightly --image={BUSYBOX} --schedule=@daily -- true",
         {"spec.schedule": "@daily", "spec.jobTemplate.spec.template.spec.containers.0.command": ["true"]},
@@ -140,14 +140,14 @@ CREATING: tuple[Trial, ...] = (
     ),
     _generator(
         "ingress",
-        "A rule with a host",
+        "A rule with a host; stored, not acted on yet",
         "ingress",
         "ingress front --rule=example.invalid/*=web:80",
         {"spec.rules.0.host": "example.invalid", "spec.rules.0.http.paths.0.pathType": "Prefix"},
     ),
     _generator(
         "job",
-        "A Job with a command",
+        "A Job with a command; stored, not acted on yet",
         "job",
         f"job once --image={BUSYBOX} -- true",
         {"spec.completions": 1, "spec.template.spec.restartPolicy": "Never"},
@@ -197,7 +197,7 @@ CREATING: tuple[Trial, ...] = (
     ),
     _generator(
         "service loadbalancer",
-        "A Service of type LoadBalancer",
+        "A Service of type LoadBalancer; stored, not acted on yet",
         "service",
         "service loadbalancer balanced --tcp=80",
         {"spec.type": "LoadBalancer", "spec.allocateLoadBalancerNodePorts": True},

@@ -100,7 +100,7 @@ def events(bench: Bench) -> None:
 
 
 def explain(bench: Bench) -> None:
-    """A field, and all fields below one."""
+    """A field, and all fields below one; descriptions where the extra `docs` is installed."""
     assert re.search(r"FIELD: replicas <integer>", bench.run("explain", "deployment.spec.replicas"))
     tree = bench.run("explain", "pod.spec", "--recursive")
     assert re.search(r"containers\s+<\[\]Container> -required-", tree)
