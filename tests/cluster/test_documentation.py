@@ -9,8 +9,8 @@ import pytest
 
 from wherry.apiserver.admission.catalog import OFF_BY_DEFAULT, plugin_names
 from wherry.cli import failures
-from wherry.cluster.config import ClusterConfig, config_fields, read_config_file
-from wherry.cluster.settings import environment_variable
+from wherry.cluster.config import ClusterConfig, read_config_file
+from wherry.cluster.settings import SETTINGS, environment_variable
 
 PAGE = (Path(__file__).parents[2] / "docs" / "cli.md").read_text()
 
@@ -23,7 +23,7 @@ def test_the_example_file_is_taken(tmp_path: Path) -> None:
     assert (config.name, config.api_port, config.pod_cidr) == ("dev", 7443, "10.50.0.0/24")
 
 
-@pytest.mark.parametrize("field", config_fields())
+@pytest.mark.parametrize("field", SETTINGS)
 def test_every_setting_is_described(field: str) -> None:
     assert f"`{environment_variable(field)}`" in PAGE
 

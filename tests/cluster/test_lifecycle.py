@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -10,8 +11,9 @@ from tests.kit.test_trees import make_deep
 from wherry.cluster import teardown
 from wherry.cluster.clusters import Machine
 from wherry.cluster.config import ClusterConfig
-from wherry.cluster.lifecycle import EndFailed, Lifecycle
+from wherry.cluster.lifecycle import EndFailed, Lifecycle, NotReadyInTime
 from wherry.cluster.paths import ClusterPaths
+from wherry.cluster.state import ComponentState, States
 
 
 @pytest.fixture
@@ -68,3 +70,19 @@ def test_data_behind_a_link_goes_too(made: Lifecycle, tmp_path: Path) -> None:
     machine = Machine(data_root=tmp_path / "other", run_root=tmp_path / "run")
     Lifecycle(machine, made.config, made.paths).delete()
     assert not elsewhere.exists()
+
+
+@pytest.mark.parametrize(("given", "said"), [(0.5, "0.5"), (60.0, "60"), (1234567.5, "1234567.5")])
+def test_what_was_waited_is_said_exactly(
+    made: Lifecycle, monkeypatch: pytest.MonkeyPatch, given: float, said: str
+) -> None:
+    def nothing_in_time(_: ClusterPaths, timeout_s: float) -> Iterator[States]:
+        assert timeout_s == given
+        yield {"server": ComponentState("server", 7, ready=True), "agent": ComponentState("agent", 8)}
+        raise TimeoutError
+
+    monkeypatch.setattr("wherry.cluster.lifecycle.follow", nothing_in_time)
+    monkeypatch.delenv("WHERRY_NAME", raising=False)
+    with pytest.raises(NotReadyInTime) as late:
+        made.wait_ready(given, lambda _: None)
+    assert str(late.value) == f"not ready within {said} s: agent; see: wherry logs --name x agent"

@@ -68,6 +68,30 @@ def test_up_again_changes_nothing(cluster: LiveCluster) -> None:
     assert [(item["name"], item["pid"]) for item in cluster.status()["components"]] == before
 
 
+def test_changed_settings_reach_a_cluster_that_runs(stopped: LiveCluster) -> None:
+    """What `up` and `start` say is there is there: the ports answer, the node is Ready."""
+    flags = dict(flag.split("=") for flag in stopped.flags)
+    port, kubelet = int(flags["--api-port"]) + 100, int(flags["--kubelet-port"]) + 100
+    stopped.wherry("start")
+    said = stopped.try_wherry("up", f"--api-port={port}", f"--kubelet-port={kubelet}", "--log-level=DEBUG")
+    assert said.code == 0, said.err
+    assert f"https://127.0.0.1:{port}" in said.out
+    assert "is started again with another --api-port" in said.err
+    assert stopped.kubectl("get", "--raw", "/readyz") == "ok"
+    node = stopped.get("node", "live")
+    assert node["status"]["daemonEndpoints"]["kubeletEndpoint"]["Port"] == kubelet
+    again = stopped.try_wherry("up")
+    assert "runs already" in again.out
+    assert "*" not in again.err
+
+
+def test_a_normal_start_warns_of_nothing(stopped: LiveCluster) -> None:
+    before = stopped.wherry("logs", "agent", "-n", "100000")
+    stopped.wherry("start")
+    after = stopped.wherry("logs", "agent", "-n", "100000").removeprefix(before)
+    assert [line for line in after.splitlines() if " W " in line or " E " in line] == []
+
+
 def test_version_tells_the_api_level(cluster: LiveCluster) -> None:
     told = json.loads(cluster.wherry("version", "-o", "json"))
     assert told["kubernetes"] == json.loads(cluster.kubectl("get", "--raw", "/version"))["gitVersion"]

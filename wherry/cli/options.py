@@ -16,7 +16,7 @@ from typing import Annotated, Any
 
 import typer
 
-from wherry.cli.failures import BAD_SETTING, NOT_PERMITTED, NOT_RUNNING, Failure
+from wherry.cli.failures import BAD_SETTING, NOT_PERMITTED, NOT_RUNNING, USAGE, Failure
 from wherry.cluster.advice import as_root, command
 from wherry.cluster.clusters import Asked, Machine, asked_name, effective_config
 from wherry.cluster.config import ClusterConfig, ConfigError
@@ -26,7 +26,7 @@ from wherry.cluster.paths import DATA_ROOT, RUN_ROOT
 
 def _check_wait(seconds: float) -> float:
     if not (math.isfinite(seconds) and seconds > 0):
-        raise typer.BadParameter(f"{seconds:g} is no time to wait; use a number of seconds above 0")
+        raise Failure(f"--wait {seconds:g} is no time to wait; use a number of seconds above 0", USAGE)
     return seconds
 
 
@@ -144,5 +144,5 @@ def _absent(name: str) -> Failure:
 def check_output(output: str) -> bool:
     """Whether JSON was asked for. Raises Failure for a format nobody knows."""
     if output not in ("text", "json"):
-        raise Failure(f"-o {output}: not a format; use text or json", 2)
+        raise Failure(f"-o {output}: not a format; use text or json", USAGE)
     return output == "json"

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import ipaddress
 from collections.abc import Mapping
-from dataclasses import dataclass, field, fields, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -64,11 +64,6 @@ class ClusterConfig:
     def context(self) -> str:
         """The kubeconfig context of this cluster."""
         return f"wherry-{self.name}"
-
-
-def config_fields() -> list[str]:
-    """Every setting's attribute name but the cluster's name, in order."""
-    return [one.name for one in fields(ClusterConfig) if one.name != "name"]
 
 
 def index_defaults(name: str, index: int) -> ClusterConfig:

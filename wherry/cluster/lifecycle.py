@@ -239,7 +239,7 @@ class Lifecycle:
                 for name in waiting
             )
             raise NotReadyInTime(
-                f"not ready within {timeout_s:g} s: {named}; see: {self.command(f'logs {waiting[0]}')}"
+                f"not ready within {timeout_s:.10g} s: {named}; see: {self.command(f'logs {waiting[0]}')}"
             ) from None
         except ConnectionError:
             pass
