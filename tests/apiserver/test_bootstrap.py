@@ -10,6 +10,8 @@ import pytest
 
 from tests.apiserver.customresources.established import until
 from tests.apiserver.rig import ADMIN, Rig, config, running
+from tests.conftest import eventually
+from wherry.api.core.config_maps import CONFIG_MAPS
 from wherry.api.core.endpoints import ENDPOINTS
 from wherry.api.core.namespaces import NAMESPACES
 from wherry.api.core.services import SERVICES
@@ -18,7 +20,7 @@ from wherry.api.rbac.cluster_roles import CLUSTER_ROLES
 from wherry.api.scheduling.priority_classes import PRIORITY_CLASSES
 from wherry.apiserver.app import ApiServer
 from wherry.client.api import Client
-from wherry.kit.clock import SystemClock
+from wherry.kit.clock import FakeClock, SystemClock
 from wherry.objects.meta import Object, name_of
 
 
@@ -122,3 +124,31 @@ async def test_what_is_one_s_own_about_it_stays(rig: Rig) -> None:
     found = await until(rig, ENDPOINTS_PATH, lambda obj: bool(obj.get("subsets")))
     assert found["metadata"]["labels"]["mine"] == "1"
     assert (await rig.http("GET", SERVICE))[1]["metadata"]["labels"]["mine"] == "1"
+
+
+TRACKING = "kube-apiserver-legacy-service-account-token-tracking"
+
+
+async def test_since_when_legacy_tokens_are_tracked_is_told_for_good() -> None:
+    async with running(FakeClock()) as rig:
+
+        async def since() -> str:
+            found = await rig.admin.list(CONFIG_MAPS, "kube-system")
+            return next((obj["data"].get("since", "") for obj in found.items if name_of(obj) == TRACKING), "")
+
+        assert await since() == "2026-01-01"
+        meta = {"name": TRACKING, "namespace": "kube-system"}
+        for wrong in ("2026-02-01", "yesterday", None):
+            if wrong is None:
+                await rig.admin.delete(CONFIG_MAPS, TRACKING, "kube-system")
+            else:
+                await rig.admin.patch(CONFIG_MAPS, TRACKING, "kube-system", {"data": {"since": wrong}})
+
+            async def is_right() -> bool:
+                return await since() == "2026-01-01"
+
+            await eventually(is_right)
+        older = {"apiVersion": "v1", "kind": "ConfigMap", "metadata": meta, "data": {"since": "2025-06-01"}}
+        await rig.admin.update(CONFIG_MAPS, older)
+        await rig.admin.patch(CONFIG_MAPS, TRACKING, "kube-system", {"metadata": {"labels": {"a": "b"}}})
+        assert await since() == "2025-06-01"

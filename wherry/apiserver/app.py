@@ -25,6 +25,7 @@ from wherry.apiserver.admission.catalog import built_in_chain
 from wherry.apiserver.aggregation.aggregator import Aggregator
 from wherry.apiserver.allocation.services import ServiceAllocator
 from wherry.apiserver.authentication.chain import Authenticator
+from wherry.apiserver.authentication.legacy_use import LegacyTokenUse
 from wherry.apiserver.authentication.service_accounts import SigningKeys, TokenIssuer, TokenVerifier
 from wherry.apiserver.authorization.always_allow import AlwaysAllow
 from wherry.apiserver.authorization.chain import Authorizer
@@ -33,6 +34,7 @@ from wherry.apiserver.authorization.rbac import RBAC_RESOURCES, RbacAuthorizer
 from wherry.apiserver.body_budgets import BodyBudgets
 from wherry.apiserver.bootstrap.kubernetes_service import KubernetesService
 from wherry.apiserver.bootstrap.run import bootstrap
+from wherry.apiserver.bootstrap.token_tracking import TokenTracking
 from wherry.apiserver.config import ApiServerConfig
 from wherry.apiserver.core import Core
 from wherry.apiserver.customresources.controller import CustomResources
@@ -58,12 +60,16 @@ from wherry.kit.certificates import ServedCertificate
 from wherry.kit.clock import Clock
 from wherry.kit.httpd.message import Response
 from wherry.kit.httpd.server import Server
+from wherry.kit.repeat import Repeater
+from wherry.kit.tasks import Tasks
 from wherry.objects.errors import ApiError, bad_request, internal, too_large, too_many_requests
 from wherry.store.base import Store
 
 log = logging.getLogger(__name__)
 
 BODY_LIMIT_BYTES = 3 * 1024 * 1024
+CERTIFICATE_LOOKED_AT_S = 60.0
+"""How often the files of the serving certificate are looked at (dynamiccertificates.FileRefreshDuration)."""
 USUAL_PORT = 6443
 """Upstream's, told to pods of a server that listens nowhere."""
 OPENED_AT_START = (
@@ -92,7 +98,7 @@ class ApiServer:
         registry.add(select_served(BUILTIN, config.runtime_config))
         self._rbac = RbacAuthorizer(registry)
         keys = SigningKeys(config.service_account_key_file, config.service_account_public_files)
-        verifier = TokenVerifier(keys, config.service_account_issuer, clock, registry)
+        self._verifier = verifier = TokenVerifier(keys, config.service_account_issuer, clock, registry)
         self.metrics = RequestMetrics(Seats(config.max_reading_in_flight, config.max_mutating_in_flight))
         self.core = Core(
             config=config,
@@ -134,6 +140,12 @@ class ApiServer:
         self._certificate: ServedCertificate | None = None
         self._custom: CustomResources | None = None
         self._kubernetes: KubernetesService | None = None
+        self._token_use: LegacyTokenUse | None = None
+        self._token_tracking: TokenTracking | None = None
+        self._tasks = Tasks("api server")
+        self._reloading = Repeater(
+            "the serving certificate", self._reload, self._tasks, clock, expected=(OSError,)
+        )
         self._port = 0
         self._ready = False
         self._closing = False
@@ -172,10 +184,14 @@ class ApiServer:
         self._paths.listen_at(f"{config.advertise_address}:{port}")
         starter = Client(self.local_transport(BOOTSTRAP), field_manager="kube-apiserver")
         self._kubernetes = KubernetesService(core, starter, config.advertise_address, port)
+        self._token_tracking = TokenTracking(core, starter)
         if not is_founded:
-            await bootstrap(core, starter, self._kubernetes)
+            await bootstrap(core, starter, self._kubernetes, self._token_tracking)
         await self._kubernetes.follow()
         client = Client(self.local_transport(LOOPBACK), field_manager="kube-apiserver")
+        self._token_use = LegacyTokenUse(client, self._clock)
+        self._verifier.used = self._token_use.note
+        self._token_tracking.start()
         self._hooks.finish(BOOTSTRAP_HOOKS)
         self._custom = CustomResources(core, starter, core.aggregator.registry_changed)
         await self._custom.start()
@@ -189,6 +205,7 @@ class ApiServer:
         config = self._config
         tls = server_tls(config)
         self._certificate = ServedCertificate(tls, config.tls_cert_file, config.tls_key_file)
+        self._reloading.poke()
         self._server = Server(
             self._front.handle,
             ssl_context=tls,
@@ -206,6 +223,10 @@ class ApiServer:
         if self._certificate is not None and self._certificate.reload():
             log.info("a new serving certificate is shown")
 
+    async def _reload(self) -> float:
+        self.reload_certificate()
+        return CERTIFICATE_LOOKED_AT_S
+
     def local_transport(self, user: User) -> Transport:
         """A transport that acts as `user` without HTTP; usable once the server has started."""
         return LocalTransport(self.core, self._paths, user, sinks=self._local_sinks)
@@ -219,8 +240,11 @@ class ApiServer:
             sink.end()
         if self._server is not None:
             await self._server.close(grace_s)
-        if self._kubernetes is not None:
-            await self._kubernetes.close()
+        await self._reloading.close()
+        await self._tasks.close()
+        for part in (self._kubernetes, self._token_use, self._token_tracking):
+            if part is not None:
+                await part.close()
         if self._custom is not None:
             await self._custom.close()
         await self.core.aggregator.close()

@@ -14,6 +14,8 @@ ACCOUNT_UID = "kubernetes.io/service-account.uid"
 """The annotations by which a Secret names its account."""
 INVALID_SINCE = "kubernetes.io/legacy-token-invalid-since"
 """The label that turns a token off while its Secret stays."""
+LAST_USED = "kubernetes.io/legacy-token-last-used"
+"""The label that tells the day (UTC) a token was last used."""
 _NAMESPACE = "kubernetes.io/serviceaccount/namespace"
 _SECRET = "kubernetes.io/serviceaccount/secret.name"  # noqa: S105 - a claim's name
 _NAME = "kubernetes.io/serviceaccount/service-account.name"

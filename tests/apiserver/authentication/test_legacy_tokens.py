@@ -4,13 +4,16 @@ from __future__ import annotations
 
 import base64
 from collections.abc import AsyncIterator
+from datetime import UTC, datetime
 
 import pytest
 
 from tests.apiserver.rig import Rig, running
+from tests.conftest import eventually
 from wherry.api.core.secrets import SECRETS
 from wherry.api.core.service_accounts import SERVICE_ACCOUNTS
-from wherry.objects.legacy_tokens import INVALID_SINCE, legacy_claims
+from wherry.kit.clock import FakeClock
+from wherry.objects.legacy_tokens import INVALID_SINCE, LAST_USED, legacy_claims
 from wherry.objects.meta import Object
 
 REVIEW = "/apis/authentication.k8s.io/v1/selfsubjectreviews"
@@ -86,3 +89,38 @@ async def test_claims_at_odds_are_refused(rig: Rig, change: Object) -> None:
     account = await rig.admin.get(SERVICE_ACCOUNTS, "robot", "default")
     token = rig.server.core.tokens.keys.sign({**legacy_claims(account, "robot-token"), **change})
     assert (await whoami(rig, token))[0] == 401
+
+
+async def label_of(rig: Rig) -> str:
+    secret = await rig.admin.get(SECRETS, "robot-token", "default")
+    return str((secret["metadata"].get("labels") or {}).get(LAST_USED, ""))
+
+
+async def test_the_day_it_was_last_used_is_on_its_secret() -> None:
+    clock = FakeClock()
+    async with running(clock) as rig:
+        token = await made(rig)
+        assert await label_of(rig) == ""
+        for day in ("2026-01-01", "2026-01-02"):
+
+            async def is_noted(day: str = day) -> bool:
+                return await label_of(rig) == day
+
+            assert (await whoami(rig, token))[0] == 201
+            await eventually(is_noted)
+            revision = rig.server.core.registry.of(SECRETS).cacher.revision
+            assert (await whoami(rig, token))[0] == 201  # once a day will do
+            assert rig.server.core.registry.of(SECRETS).cacher.revision == revision
+            await clock.advance(86400)
+
+
+async def test_the_use_of_one_marked_invalid_is_noted_too(rig: Rig) -> None:
+    token = await made(rig)
+    label = {"metadata": {"labels": {INVALID_SINCE: "2026-01-01"}}}
+    await rig.admin.patch(SECRETS, "robot-token", "default", label)
+    assert (await whoami(rig, token))[0] == 401
+
+    async def is_noted() -> bool:
+        return await label_of(rig) == datetime.now(UTC).strftime("%Y-%m-%d")
+
+    await eventually(is_noted)

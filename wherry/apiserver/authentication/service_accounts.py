@@ -12,7 +12,7 @@ import hmac
 import math
 import random
 import uuid
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -212,6 +212,8 @@ class TokenVerifier:
         self._clock = clock
         self._registry = registry
         self._known: Recent[bytes, _Known] = Recent(REMEMBERED_B)
+        self.used: Callable[[Cached], None] | None = None
+        """Told the Secret of a legacy token that is used."""
 
     def verify(self, token: str, audiences: Iterable[str]) -> tuple[User, list[str]] | None:
         """The token's user and which of `audiences` it is for; None when it is not one of ours.
@@ -240,6 +242,10 @@ class TokenVerifier:
             )
         if known.user is None or not known.stands:
             known.user, known.witnesses = self._user(claims)
+        if self.used is not None and claims["exp"] == math.inf:
+            for witness in known.witnesses:
+                if witness.served.resource is SECRETS:
+                    self.used(witness.cached)
         return known.user, shared
 
     def _read(self, token: str) -> Object | None:
@@ -322,6 +328,8 @@ class TokenVerifier:
         if deleted and (self._clock.now() - parse_time(deleted)).total_seconds() > LEEWAY_S:
             raise TokenRefused(f'{resource.singular} "{named["name"]}" of the token has been deleted')
         if "token" in named and legacy_tokens.INVALID_SINCE in labels_of(obj):
+            if self.used is not None:
+                self.used(cached)
             raise TokenRefused(MARKED_INVALID.format(f"{namespace}/{named['name']}"))
         return _Witness(served, cached, expires=bool(deleted))
 
