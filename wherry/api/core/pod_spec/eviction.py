@@ -16,11 +16,13 @@ RESERVED_PRIORITY = 1000
 
 def validate_eviction(spec: Fields, path: str, errors: Errors) -> None:
     """The responders of the pod's spec at `path`."""
-    responders = spec.get("evictionResponders") or ()
+    responders = spec.get("evictionResponders")
+    if not responders:
+        return
     at = f"{path}.evictionResponders"
     if len(responders) > MAX_RESPONDERS:
         errors.append(too_many(at, len(responders), MAX_RESPONDERS))
-    if responders and spec.get("schedulingGroup") is not None:
+    if spec.get("schedulingGroup") is not None:
         errors.append(forbidden_value(at, "may not be specified when `schedulingGroup` is specified"))
     seen: set[str] = set()
     for index, responder in enumerate(responders):

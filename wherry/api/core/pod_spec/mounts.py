@@ -30,7 +30,8 @@ def validate_mounts(container: Fields, path: str, context: PodContext, errors: E
             _validate_place(mount, at, seen, taken, context, errors)
             _validate_sub_path(mount, f"{path}.volumeMounts", at, errors)
             _validate_propagation(mount, container, f"{path}.volumeMounts", errors)
-            _validate_options(mount, f"{at}.bindMountOptions", context, errors)
+            if options := mount.get("bindMountOptions"):
+                _validate_options(options, mount, f"{at}.bindMountOptions", context, errors)
     if devices:
         used = {mount.get("name"): mount.get("mountPath") for mount in mounts}
         _validate_devices(devices, f"{path}.volumeDevices", used, context, errors)
@@ -94,9 +95,10 @@ def _validate_propagation(mount: Fields, container: Fields, base: str, errors: E
         errors.append(not_supported(at, recursive, _RECURSIVE))
 
 
-def _validate_options(mount: Fields, path: str, context: PodContext, errors: Errors) -> None:
+def _validate_options(
+    options: list[str], mount: Fields, path: str, context: PodContext, errors: Errors
+) -> None:
     """`bindMountOptions` (alpha upstream), each once, and none for images."""
-    options = mount.get("bindMountOptions") or ()
     seen: set[str] = set()
     for index, option in enumerate(options):
         check_choice(option, _OPTIONS, f"{path}[{index}]", errors)
@@ -104,7 +106,7 @@ def _validate_options(mount: Fields, path: str, context: PodContext, errors: Err
             errors.append(duplicate_value(f"{path}[{index}]", option))
         seen.add(option)
     volume = context.volumes.get(mount.get("name") or "")
-    if options and volume is not None and volume.get("image") is not None:
+    if volume is not None and volume.get("image") is not None:
         errors.append(forbidden_value(path, "may not be specified for image volumes"))
 
 

@@ -19,6 +19,7 @@ _CONTROL = re.compile(r"[\x00-\x1f\x7f]")
 _NETBIOS = re.compile(r"""[^\\/:*?"<>|.][^\\/:*?"<>|]{0,14}""")
 _LABEL = "[a-zA-Z0-9](?:[a-zA-Z0-9-]{0,61}[a-zA-Z0-9])?"
 _DNS = re.compile(rf"{_LABEL}(?:\.{_LABEL})*", re.ASCII)
+_CONTAINERS = ("initContainers", "containers", "ephemeralContainers")
 _NOT_IN_USERS = frozenset('"/\\:;|=,+*?<>@[]')
 
 
@@ -70,9 +71,11 @@ def _user_errors(name: str) -> list[str]:
 
 def validate_host_processes(spec: Fields, path: str, errors: Errors) -> None:
     """Either all containers are host processes or none; such a pod is in the host's network."""
+    if not _names_windows(spec):
+        return
     whole = _host_process(spec)
     count = processes = 0
-    for field in ("initContainers", "containers", "ephemeralContainers"):
+    for field in _CONTAINERS:
         for index, container in enumerate(spec.get(field) or ()):
             own = _host_process(container)
             count += 1
@@ -93,6 +96,17 @@ def validate_host_processes(spec: Fields, path: str, errors: Errors) -> None:
     if not spec.get("hostNetwork"):
         detail = "hostNetwork must be true if pod contains any hostProcess containers"
         errors.append(invalid_value(f"{path}.hostNetwork", False, detail))
+
+
+def _names_windows(spec: Fields) -> bool:
+    """Whether the pod has any Windows options, which nearly none has."""
+    if "windowsOptions" in (spec.get("securityContext") or ()):
+        return True
+    for field in _CONTAINERS:
+        for container in spec.get(field) or ():
+            if "windowsOptions" in (container.get("securityContext") or ()):
+                return True
+    return False
 
 
 def _host_process(part: Fields) -> bool | None:
