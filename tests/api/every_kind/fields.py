@@ -27,6 +27,8 @@ _LEGAL: dict[str, Any] = {
     "ResourceQuotaSpec.hard": {"pods": "1"},
     "KeyToPath.path": "a",
     "CustomResourceDefinitionVersion.schema": {"openAPIV3Schema": {"type": "object"}},
+    "ValidationRule.rule": "true",
+    "ValidationRule.messageExpression": "'a'",
     "CustomResourceColumnDefinition.type": "string",
     "CustomResourceColumnDefinition.jsonPath": ".spec.a",
 }
