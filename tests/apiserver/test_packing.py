@@ -148,7 +148,7 @@ async def test_reading_facts_of_many_objects_takes_turns(store: MemoryStore) -> 
 
 
 async def test_a_watchs_first_portions_are_cut_by_what_is_sent_not_by_what_is_held(
-    store: MemoryStore, monkeypatch: pytest.MonkeyPatch
+    store: MemoryStore,
 ) -> None:
     cacher = Cacher(PODS, store, budget=Budget(limit=0))
     await cacher.start()
@@ -157,5 +157,4 @@ async def test_a_watchs_first_portions_are_cut_by_what_is_sent_not_by_what_is_he
     items = cacher.list()[0][4:]
     shortest = min(len(item.data) for item in items)
     assert sum(item.held_bytes for item in items) < 2 * shortest
-    monkeypatch.setattr("wherry.apiserver.sinks.WRITE_TOGETHER_BYTES", 2 * shortest)
-    assert [len(portion) for portion in portions(items)] == [2, 2, 2, 2]
+    assert [len(portion) for portion in portions(items, lambda: 2 * shortest)] == [2, 2, 2, 2]

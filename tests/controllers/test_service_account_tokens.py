@@ -84,3 +84,42 @@ async def test_a_secret_that_goes_is_taken_out_of_its_account() -> None:
         await bench.client.delete(SECRETS, "robot-token", "default")
         await bench.settle()
         assert (await bench.get(SERVICE_ACCOUNTS, "robot"))["secrets"] == [{"name": "other"}]
+
+
+def behind(bench: Bench, **meta: str) -> None:
+    """Have the cache show the account as it was, or as one before of its name."""
+    stale = account(secrets=[{"name": "robot-token"}])
+    stale["metadata"] |= {"uid": "before", "resourceVersion": "0", **meta}
+    bench.controllers.cache.informer(SERVICE_ACCOUNTS).shelf.put(stale)
+
+
+async def test_a_secret_of_a_new_account_stays_while_the_cache_shows_the_old_one() -> None:
+    async with running(ServiceAccountTokens, config=CONFIG, before=[(SERVICE_ACCOUNTS, account())]) as bench:
+        uid = uid_of(await bench.get(SERVICE_ACCOUNTS, "robot"))
+        behind(bench)
+        await bench.create(SECRETS, secret(**{UID: uid}))
+        assert annotations_of(await bench.get(SECRETS, "robot-token"))[UID] == uid
+        assert "token" in (await bench.get(SECRETS, "robot-token"))["data"]
+
+
+async def test_a_gone_secret_is_not_taken_out_of_another_account_of_the_name() -> None:
+    listed = account(secrets=[{"name": "robot-token"}])
+    async with running(ServiceAccountTokens, config=CONFIG, before=[(SERVICE_ACCOUNTS, listed)]) as bench:
+        uid = uid_of(await bench.get(SERVICE_ACCOUNTS, "robot"))
+        await bench.create(SECRETS, secret(**{UID: uid}))
+        stored = next(obj for key, obj in bench.server.objects.items() if key[0].endswith("accounts"))
+        stored["metadata"]["uid"] = "another"  # which the cache has not heard of
+        await bench.client.delete(SECRETS, "robot-token", "default")
+        await bench.settle()
+        assert (await bench.get(SERVICE_ACCOUNTS, "robot"))["secrets"] == [{"name": "robot-token"}]
+
+
+async def test_what_is_taken_out_of_the_account_is_of_its_present_list() -> None:
+    listed = account(secrets=[{"name": "robot-token"}, {"name": "newer"}])
+    async with running(
+        ServiceAccountTokens, config=CONFIG, before=[(SERVICE_ACCOUNTS, listed), (SECRETS, secret())]
+    ) as bench:
+        behind(bench, uid=uid_of(await bench.get(SERVICE_ACCOUNTS, "robot")))
+        await bench.client.delete(SECRETS, "robot-token", "default")
+        await bench.settle()
+        assert (await bench.get(SERVICE_ACCOUNTS, "robot"))["secrets"] == [{"name": "newer"}]

@@ -7,6 +7,7 @@ import os
 import sqlite3
 import subprocess
 from collections.abc import AsyncIterator, Iterator
+from errno import ENOSPC
 from pathlib import Path
 
 import pytest
@@ -139,6 +140,39 @@ async def test_the_reserve_is_for_deletions_alone(path: Path, monkeypatch: pytes
         while not reserve.exists():
             await store._change()
     await store.close()
+
+
+@pytest.mark.parametrize(
+    ("code", "name"),
+    [(sqlite3.SQLITE_IOERR_WRITE, "SQLITE_IOERR_WRITE"), (sqlite3.SQLITE_CANTOPEN, "SQLITE_CANTOPEN")],
+)
+async def test_a_disk_that_fails_is_not_told_to_be_full(
+    path: Path, monkeypatch: pytest.MonkeyPatch, code: int, name: str
+) -> None:
+    store = await SqliteStore.open(path, FakeClock())
+    reserve = path.with_name("store.db.reserve")
+
+    def commit(*_: object) -> None:
+        error = sqlite3.OperationalError("disk I/O error")
+        error.sqlite_errorcode, error.sqlite_errorname = code, name
+        raise error
+
+    with monkeypatch.context() as patch:
+        patch.setattr(writing, "commit", commit)
+        with pytest.raises(StoreError, match=f"disk or file system fails: disk I/O error .{name}.") as told:
+            await store.create("/new", b"")
+        assert not isinstance(told.value, OutOfSpace)
+        assert reserve.exists(), "the reserve is of no help there"
+        monkeypatch.setattr(os, "posix_fallocate", full)
+        with pytest.raises(OutOfSpace):
+            await store.create("/new", b"")
+    monkeypatch.undo()
+    await store.create("/new", b"")
+    await store.close()
+
+
+def full(*_: object) -> None:
+    raise OSError(ENOSPC, "No space left on device")
 
 
 def fill_disk(ballast: Path) -> None:

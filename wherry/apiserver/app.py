@@ -60,6 +60,7 @@ from wherry.kit.certificates import ServedCertificate
 from wherry.kit.clock import Clock
 from wherry.kit.httpd.message import Response
 from wherry.kit.httpd.server import Server
+from wherry.kit.httpd.waiting import WaitingBudget
 from wherry.kit.repeat import Repeater
 from wherry.kit.tasks import Tasks
 from wherry.objects.errors import ApiError, bad_request, internal, too_large, too_many_requests
@@ -121,6 +122,7 @@ class ApiServer:
             services=ServiceAllocator(config.service_cidr, config.node_ports, rng),
             tokens=TokenIssuer(keys, config.service_account_issuer, clock, rng),
             outbound=Outbound(),
+            waiting=WaitingBudget(config.waiting_bytes, config.waiting_bytes_per_user),
             aggregator=Aggregator(),
         )
         self.budgets = BodyBudgets(self.core.authenticator)
@@ -212,6 +214,7 @@ class ApiServer:
             body_limit=BODY_LIMIT_BYTES,
             refuse=refusal,
             held_for=self.budgets.of,
+            waiting=self.core.waiting,
             clock=self._clock,
         )
         self._port = await self._server.start(config.host, config.port)

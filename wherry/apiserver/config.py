@@ -69,8 +69,10 @@ class ApiServerConfig:
     min_watch_timeout_s: float = 1800.0
     watch_buffer_bytes: int = 8 * 1024 * 1024
     """A watcher that lets more than this pile up is cut off."""
-    watch_buffers_bytes: int = 256 * 1024 * 1024
-    """When more than this waits for all watchers together, those that are furthest behind are cut off."""
+    waiting_bytes: int = 256 * 1024 * 1024
+    """When more than this waits for all clients together, those that are furthest behind are cut off."""
+    waiting_bytes_per_user: int = 64 * 1024 * 1024
+    """The same, for the clients of one user."""
 
     @property
     def api_audiences(self) -> tuple[str, ...]:

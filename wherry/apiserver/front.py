@@ -30,7 +30,7 @@ from wherry.apiserver.paths import Paths
 from wherry.apiserver.presentation import FOR_PEOPLE, error_outcome, form_of, indented, present, watch_lens
 from wherry.apiserver.protobuf import WATCH_TYPE
 from wherry.apiserver.request import NO_QUERY, RequestInfo, parse_path, parse_query, request_info
-from wherry.apiserver.sinks import HttpSink, WatchBudget, write_all
+from wherry.apiserver.sinks import HttpSink, write_all
 from wherry.apiserver.subresources.catalog import is_long_running
 from wherry.apiserver.tables import Form
 from wherry.apiserver.user import User
@@ -69,7 +69,6 @@ class Front:
         self._metrics = metrics
         self._deadlines = Deadlines(core.config.request_timeout_s)
         self._sinks: set[HttpSink] = set()
-        self._watch_budget = WatchBudget(core.config.watch_buffers_bytes)
 
     def handle(self, request: Request) -> Answer | Awaitable[Answer]:
         """Answer one request, at once if nothing has to be waited for."""
@@ -101,7 +100,7 @@ class Front:
         if resource.namespaced != bool(target.namespace) and resource.plural != "namespaces":
             return None
         try:
-            user = core.authenticator.authenticate(request.connection, headers)
+            user = self._who(request)
         except ApiError:
             return None  # the chain says so
         if not user.is_master:
@@ -119,7 +118,7 @@ class Front:
         """All filters, one after another; what any of them raises is the answer."""
         call: Call | None = None
         try:
-            user = self._core.authenticator.authenticate(request.connection, request.headers)
+            user = self._who(request)
             call = _call_of(request, user)  # from here on is known who asks for what: audit begins
             call.user = impersonated(user, call.headers, self._core.authorizer.check)
             with self._seat(call):
@@ -135,6 +134,12 @@ class Front:
         except Exception:
             log.exception("%s %s failed", request.method, request.path)
             return self._failed(internal("see the server's log"), request, call, started)
+
+    def _who(self, request: Request) -> User:
+        """Whose request it is, and whose what waits for that connection's peer. Raises ApiError (401)."""
+        user = self._core.authenticator.authenticate(request.connection, request.headers)
+        request.connection.identity = user.name
+        return user
 
     def _seat(self, call: Call) -> AbstractContextManager[None]:
         """Room for the request while it is worked on. Raises ApiError (429) when there is none."""
@@ -188,14 +193,13 @@ class Front:
 
         async def run(writer: Writer) -> None:
             limit = self._core.config.watch_buffer_bytes
-            sink = HttpSink(self._core.clock, writer, limit, lens, count, self._watch_budget)
+            sink = HttpSink(self._core.clock, writer, limit, lens, count)
             self._sinks.add(sink)
             try:
                 with self._metrics.running(key):
                     await outcome.run(sink)
             finally:
                 self._sinks.discard(sink)
-                self._watch_budget.forget(sink)
 
         if "upgrade" in call.headers and call.request is not None and is_websocket(call.request):
             from wherry.apiserver.watch_socket import watch_socket

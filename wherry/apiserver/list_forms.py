@@ -54,13 +54,19 @@ def made_list(
     return Outcome(pieces=chain((first, second), pieces), content_type=content_type, is_formed=True)
 
 
-async def bare_list_in_protobuf(served: Served, items: Sequence[Cached], meta: Object, form: Form) -> Outcome:
+async def bare_list_in_protobuf(
+    served: Served,
+    items: Sequence[Cached],
+    meta: Object,
+    form: Form,
+    piece_bytes: Callable[[], int],
+) -> Outcome:
     """A list of bare metadata in protobuf. Raises ApiError (500)."""
 
     def message(item: Cached) -> bytes:
         return protobuf.encode_message(tables.partial_metadata(served.decode(item), form))
 
-    return await list_of_messages(form.api_version, PARTIAL_LIST, meta, items, message)
+    return await list_of_messages(form.api_version, PARTIAL_LIST, meta, items, message, piece_bytes)
 
 
 def _frame(core: Core, call: Call, served: Served, meta: Object, form: Form) -> tuple[Object, str, Show]:

@@ -85,8 +85,8 @@ def _gauges(metrics: RequestMetrics) -> Iterator[str]:
         "[STABLE] Maximal number of currently used inflight request limit of this apiserver per request "
         "kind in last second.",
     )
-    yield f'{name}{{request_kind="mutating"}} {metrics.seats.mutating.taken}'
-    yield f'{name}{{request_kind="readOnly"}} {metrics.seats.reading.taken}'
+    yield f'{name}{{request_kind="mutating"}} {metrics.seats.mutating.in_flight}'
+    yield f'{name}{{request_kind="readOnly"}} {metrics.seats.reading.in_flight}'
     name = "apiserver_longrunning_requests"
     yield from _metric(
         name,

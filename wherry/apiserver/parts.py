@@ -18,6 +18,7 @@ from wherry.apiserver.registry import Registry
 from wherry.apiserver.threads import Threads
 from wherry.apiserver.turns import Turns
 from wherry.kit.clock import Clock
+from wherry.kit.httpd.waiting import WaitingBudget
 from wherry.objects.errors import insufficient_storage, service_unavailable
 from wherry.objects.meta import format_time
 from wherry.store.base import KeyExists, KeyMissing, OutOfSpace, RevisionMismatch, Store, StoreError
@@ -45,6 +46,8 @@ class Parts:
     services: ServiceAllocator
     tokens: TokenIssuer
     outbound: Outbound
+    waiting: WaitingBudget
+    """What waits to be taken by clients."""
     threads: Threads = field(default_factory=Threads)
     turns: Turns = field(default_factory=Turns)
     """Who may write which object now."""

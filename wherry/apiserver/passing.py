@@ -55,4 +55,4 @@ def passed_on(
             writer.abort()
 
     content_type = header_bytes(response.headers.get("Content-Type", "application/octet-stream"))
-    return StreamResponse(run, response.status, content_type, kept_headers(response))
+    return StreamResponse(run, response.status, content_type, kept_headers(response), is_followed=True)

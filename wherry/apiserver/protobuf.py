@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Sequence
-from itertools import chain
 from time import perf_counter
 
 from wherry.api import protobuf
@@ -69,11 +68,21 @@ def is_large(served: Served, cached: Cached) -> bool:
     return cached.served_bytes >= LARGE and (served.converts or not cached.has_message)
 
 
-async def list_in_protobuf(served: Served, items: Sequence[Cached], list_meta: Object) -> Outcome:
-    """A List of stored objects, giving other requests their turn on the way. Raises ApiError (500)."""
+async def list_in_protobuf(
+    served: Served, items: Sequence[Cached], list_meta: Object, piece_bytes: Callable[[], int]
+) -> Outcome:
+    """A List of stored objects, giving other requests their turn on the way. Raises ApiError (500).
+
+    One that is longer than `piece_bytes()` is sent in pieces.
+    """
     resource = served.resource
     return await list_of_messages(
-        resource.api_version, resource.list_kind, list_meta, items, lambda item: message_of(served, item)
+        resource.api_version,
+        resource.list_kind,
+        list_meta,
+        items,
+        lambda item: message_of(served, item),
+        piece_bytes,
     )
 
 
@@ -83,23 +92,35 @@ async def list_of_messages(
     list_meta: Object,
     items: Sequence[Cached],
     message: Callable[[Cached], bytes],
+    piece_bytes: Callable[[], int],
 ) -> Outcome:
-    """A List of what `message` makes of each item, likewise. Raises ApiError (500)."""
+    """A List of what `message` makes of each item, likewise. Raises ApiError (500).
+
+    What is sent in pieces is made twice, unless it is kept beside the objects: a List begins with its length,
+    and a client that takes its time must not have all of it wait in memory.
+    """
+    sizes: list[int] = []
     messages: list[bytes] = []
+    size, is_long, most = 0, False, piece_bytes()
     try:
         end = perf_counter() + ENCODED_TOGETHER_S
         for item in items:
-            messages.append(message(item))
+            data = message(item)
+            sizes.append(len(data))
+            size += len(data)
+            if not is_long:
+                messages.append(data)
+                is_long = size > most
             if perf_counter() >= end:
                 await asyncio.sleep(0)
                 end = perf_counter() + ENCODED_TOGETHER_S
-        pieces = protobuf.list_pieces(api_version, kind, list_meta, messages)
+        written = map(message, items) if is_long else messages
+        pieces = protobuf.list_pieces(api_version, kind, list_meta, sizes, written, piece_bytes)
     except protobuf.ProtobufError as error:
         raise internal(str(error)) from error
-    first, second = next(pieces), next(pieces, None)
-    if second is None:
-        return Outcome(data=first, content_type=PROTOBUF)
-    return Outcome(pieces=chain((first, second), pieces), content_type=PROTOBUF)
+    if is_long:
+        return Outcome(pieces=pieces, content_type=PROTOBUF)
+    return Outcome(data=b"".join(pieces), content_type=PROTOBUF)
 
 
 def message_of(served: Served, cached: Cached) -> bytes:

@@ -2,7 +2,9 @@
 
 Reads and writes are counted apart (upstream's --max-requests-inflight). What the cluster itself lives by has
 seats beside everybody's, as upstream's priority levels give it (KEP-1040: `node-high` and `leader-election`,
-then `system`, the rest `global-default`): no crowd of clients keeps a node from renewing its lease.
+then `system`, the rest `global-default`): no crowd of clients keeps a node from renewing its lease. Who is in
+`system:masters` is never refused, and takes nobody's seat: upstream's priority level and flow schema `exempt`
+(pkg/apis/flowcontrol/bootstrap).
 """
 
 from __future__ import annotations
@@ -26,18 +28,17 @@ def seats_beside(user: User, info: RequestInfo, limit: int) -> int:
         return 0
     share = max(limit // SHARE, LEAST_SHARE)
     is_heartbeat = (info.group, info.resource) == LEASES or info.full_resource == "nodes/status"
-    if is_heartbeat:
-        return 2 * share
-    return 0 if user.is_master else share  # administrators are many programs, too
+    return 2 * share if is_heartbeat else share
 
 
 class Seat:
     """A seat that was taken; the end of the block gives it back."""
 
-    __slots__ = ("_room",)
+    __slots__ = ("_is_exempt", "_room")
 
-    def __init__(self, room: Room) -> None:
+    def __init__(self, room: Room, *, is_exempt: bool) -> None:
         self._room = room
+        self._is_exempt = is_exempt
 
     def __enter__(self) -> None:
         """The work begins."""
@@ -45,7 +46,10 @@ class Seat:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        self._room.give_back()
+        if self._is_exempt:
+            self._room.exempt -= 1
+        else:
+            self._room.give_back()
 
 
 class Room:
@@ -55,12 +59,22 @@ class Room:
         self.kind = kind
         self.limit = limit
         self.taken = 0
+        self.exempt = 0
+        """How many requests are worked on that need no seat."""
         self.refused = 0
+
+    @property
+    def in_flight(self) -> int:
+        """How many requests are worked on."""
+        return self.taken + self.exempt
 
     def seat(self, user: User, info: RequestInfo) -> Seat:
         """A seat for as long as the block lasts. Raises ApiError (429) when there is none for this user."""
+        if user.is_master:
+            self.exempt += 1
+            return Seat(self, is_exempt=True)
         self.take(user, info)
-        return Seat(self)
+        return Seat(self, is_exempt=False)
 
     def take(self, user: User, info: RequestInfo) -> None:
         """Take a seat. Raises ApiError (429) when there is none for this user."""

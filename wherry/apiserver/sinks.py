@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import asyncio
 from collections import deque
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import Protocol
 
 from wherry.apiserver.cacher import Cached, CachedEvent
@@ -21,7 +21,6 @@ from wherry.objects.meta import Object
 
 BUFFERED_EVENTS = 50_000
 WRITE_TOGETHER = 500
-WRITE_TOGETHER_BYTES = 4 * 1024 * 1024
 PATIENCE_S = 60.0
 
 
@@ -81,10 +80,8 @@ class HttpSink(Sink):
         limit_bytes: int,
         lens: Lens,
         count: WatchCount | None = None,
-        budget: WatchBudget | None = None,
     ) -> None:
         super().__init__(clock)
-        self._budget = budget
         self._count = count or WatchCount()
         self._writer = writer
         self._limit_bytes = limit_bytes
@@ -98,16 +95,8 @@ class HttpSink(Sink):
         self._count.events += len(events)
         self._count.sent_b += len(lines)
         self._writer.write(lines)
-        buffered = self._writer.buffered
-        if buffered > self._limit_bytes:
+        if self._writer.buffered > self._limit_bytes:
             self.cut_off()
-        elif self._budget is not None:
-            self._budget.note(self, buffered)
-
-    @property
-    def buffered(self) -> int:
-        """How many bytes wait for the client."""
-        return self._writer.buffered
 
     def cut_off(self) -> None:
         """Let go of a client that does not take what is written, and of what waits for it."""
@@ -122,7 +111,7 @@ class HttpSink(Sink):
     async def initial(self, items: Sequence[Cached]) -> None:
         """See `EventSink.initial`. Only one portion at a time waits for the client to take it."""
         is_first = True
-        for portion in portions(items):
+        for portion in portions(items, lambda: self._writer.piece_bytes):
             if not is_first and not await _taken(self._writer):
                 self.end()
                 return
@@ -135,64 +124,18 @@ class HttpSink(Sink):
             self._writer.write(lines)
 
 
-class WatchBudget:
-    """What may wait for all watchers together; past it the slowest are cut off, and watch again.
-
-    Only those that lag are known here, by what waited when they were last written to; so an event costs a
-    dict access more, however many watchers there are.
-    """
-
-    LAGGING_BYTES = 64 * 1024
-    RELIEF = 0.75
-
-    def __init__(self, limit_bytes: int) -> None:
-        self._limit_bytes = limit_bytes
-        self._lagging: dict[HttpSink, int] = {}
-        self.total = 0
-        """Bytes that wait for those that lag."""
-
-    def note(self, sink: HttpSink, buffered: int) -> None:
-        """This much waits for the client of `sink` now."""
-        if buffered < self.LAGGING_BYTES:
-            if sink in self._lagging:
-                self.forget(sink)
-            return
-        self.total += buffered - self._lagging.get(sink, 0)
-        self._lagging[sink] = buffered
-        if self.total > self._limit_bytes:
-            self._relieve()
-
-    def forget(self, sink: HttpSink) -> None:
-        """The watch is over, or has caught up."""
-        self.total -= self._lagging.pop(sink, 0)
-
-    def _relieve(self) -> None:
-        """Look what really waits, and cut off the slowest until there is room again."""
-        self._lagging = {sink: sink.buffered for sink in self._lagging}
-        self.total = sum(self._lagging.values())
-        if self.total <= self._limit_bytes:
-            return
-        for sink in sorted(self._lagging, key=self._lagging.__getitem__, reverse=True):
-            sink.cut_off()
-            self.forget(sink)
-            if self.total <= self._limit_bytes * self.RELIEF:
-                return
-
-
 async def write_all(pieces: Iterable[bytes], writer: Writer) -> bool:
-    """Send pieces, made one ahead of what the client takes; whether it took them.
+    """Send pieces, each made when the client has taken the one before; whether it took them.
 
     A client that takes nothing for `PATIENCE_S` seconds is dropped: what it is to be sent may be a
     state of long ago, which nobody else needs in memory.
     """
-    is_first = True
     for piece in pieces:
-        if not is_first and not await _taken(writer):
-            return False
-        is_first = False
         if writer.closed:
             return False
         writer.write(piece)
+        if not await _taken(writer):
+            return False
     return True
 
 
@@ -208,14 +151,15 @@ async def _taken(writer: Writer) -> bool:
     return True
 
 
-def portions(items: Sequence[Cached]) -> Iterator[Sequence[Cached]]:
-    """`items` in order, cut where `WRITE_TOGETHER` of them or `WRITE_TOGETHER_BYTES` are reached."""
+def portions(items: Sequence[Cached], piece_bytes: Callable[[], int]) -> Iterator[Sequence[Cached]]:
+    """`items` in order, cut at `WRITE_TOGETHER` of them, or at the bytes `piece_bytes` then asks for."""
     start = size = 0
+    most = piece_bytes()
     for end, item in enumerate(items, 1):
         size += item.served_bytes
-        if end - start >= WRITE_TOGETHER or size >= WRITE_TOGETHER_BYTES:
+        if end - start >= WRITE_TOGETHER or size >= most:
             yield items[start:end]
-            start, size = end, 0
+            start, size, most = end, 0, piece_bytes()
     if start < len(items):
         yield items[start:]
 

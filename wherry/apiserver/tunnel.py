@@ -17,6 +17,7 @@ import httptools
 from wherry.apiserver.outbound import ANYBODY, HOP_BY_HOP, Outbound, Target, Trust, Unreachable, header_bytes
 from wherry.apiserver.passing import check_status
 from wherry.kit.httpd.message import Duplex, StreamResponse, UpgradeResponse, Writer
+from wherry.kit.sockets import let_pause
 from wherry.objects.errors import ApiError, bad_request
 
 log = logging.getLogger(__name__)
@@ -116,6 +117,7 @@ async def tunnel(
         answer, rest = await _read_head(reader)
         if answer.status != 101:
             return _refusal(method, answer, rest, reader, writer)
+        let_pause(writer.get_extra_info("socket"))  # a command may leave its input unread
     except BaseException:
         writer.close()
         raise

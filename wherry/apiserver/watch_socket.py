@@ -67,6 +67,11 @@ class MessageWriter:
         return self._socket.buffered
 
     @property
+    def piece_bytes(self) -> int:
+        """See `Writer.piece_bytes`."""
+        return self._socket.piece_bytes
+
+    @property
     def closed(self) -> bool:
         """See `Writer.closed`."""
         return self._socket.closed

@@ -11,7 +11,7 @@ import asyncio
 import logging
 from abc import ABC, abstractmethod
 from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from random import Random
 from typing import Any, ClassVar, TypeAlias, TypeVar
 
@@ -46,6 +46,15 @@ class Environment:
     random: Random
     config: ControllerConfig
     events: EventRecorder
+    kept: dict[Any, Any] = field(default_factory=dict)
+    """What `shared` made so far; one for all controllers over a cache."""
+
+    def shared(self, kind: Callable[[Cache], T]) -> T:
+        """What `kind` makes of the cache: made when it is first asked for, the same for all controllers."""
+        if kind not in self.kept:
+            self.kept[kind] = kind(self.cache)
+        made: T = self.kept[kind]
+        return made
 
 
 class Controller(ABC):

@@ -6,6 +6,7 @@ import asyncio
 import logging
 from collections.abc import Callable, Sequence
 from random import Random
+from typing import Any
 
 from wherry.client.api import Client
 from wherry.client.cache import Cache
@@ -38,6 +39,7 @@ class Controllers:
     ) -> None:
         self.cache = Cache(client_for(CACHE_IDENTITY), clock, random=random)
         self._recorders: list[EventRecorder] = []
+        self._kept: dict[Any, Any] = {}
         self.controllers = [self._make(kind, client_for(kind.name), clock, random, config) for kind in kinds]
 
     def _make(
@@ -50,7 +52,7 @@ class Controllers:
     ) -> Controller:
         events = EventRecorder(client, clock, kind.component or f"{kind.name}-controller")
         self._recorders.append(events)
-        return kind(Environment(client, self.cache, clock, random, config, events))
+        return kind(Environment(client, self.cache, clock, random, config, events, self._kept))
 
     async def start(self) -> None:
         """Fill the cache, then let every controller work; returns when all do."""

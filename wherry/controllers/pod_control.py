@@ -24,6 +24,7 @@ from wherry.objects.meta import (
     key_of,
     name_of,
     namespace_of,
+    revision_of,
     uid_of,
 )
 
@@ -62,6 +63,19 @@ async def report_disruption(
         "lastTransitionTime": format_time(clock.now()),
     }
     patch: Object = {"metadata": {"uid": uid_of(pod)}, "status": {**status, "conditions": [condition]}}
+    await client.patch(
+        PODS, name_of(pod), namespace_of(pod), patch, content_type=STRATEGIC_PATCH, subresource="status"
+    )
+
+
+async def say_no_disruption(client: Client, clock: Clock, pod: Object) -> None:
+    """Say on the pod that it is not to be disrupted any more. Raises ApiError (409 if it has changed)."""
+    now = format_time(clock.now())
+    condition: Object = {"type": "DisruptionTarget", "status": "False", "lastTransitionTime": now}
+    # A null takes a field away in a merge by type, which would else keep why it was to be disrupted.
+    condition |= {"reason": None, "message": None}
+    meta = {"uid": uid_of(pod), "resourceVersion": revision_of(pod)}
+    patch: Object = {"metadata": meta, "status": {"conditions": [condition]}}
     await client.patch(
         PODS, name_of(pod), namespace_of(pod), patch, content_type=STRATEGIC_PATCH, subresource="status"
     )

@@ -58,18 +58,20 @@ class ServiceAccountTokens(Controller):
         # These Secrets only: all the others are nobody's business here.
         environment.cache.add(SECRETS, field_selector=f"type={SERVICE_ACCOUNT_TOKEN}")
         environment.cache.add_index(SECRETS, BY_ACCOUNT, account_of)
-        self._gone: dict[str, str] = {}
-        """Accounts by the gone Secrets that they still name."""
+        self._gone: dict[str, Object] = {}
+        """The gone Secrets whose accounts still name them, as they were last."""
         super().__init__(environment)
 
     def map_primary(self, cache: Cache, old: Object | None, new: Object | None) -> Iterable[str]:
-        """The Secret's own key; one that is gone matters while its account names it."""
+        """The Secret's own key; one that is gone matters while its account is there, which may name it."""
         if new is not None:
             return (key_of(new),)
-        for account_key in account_of(old or {}):
-            if _names(cache.get(SERVICE_ACCOUNTS, account_key), name_of(old or {})):
-                self._gone[key_of(old or {})] = account_key
-                return (key_of(old or {}),)
+        if old is None:
+            return ()
+        for account_key in account_of(old):
+            if _is_named(cache.get(SERVICE_ACCOUNTS, account_key), old):
+                self._gone[key_of(old)] = old
+                return (key_of(old),)
         return ()
 
     async def sync(self, key: str) -> float | None:
@@ -90,8 +92,9 @@ class ServiceAccountTokens(Controller):
         return None
 
     async def _forget(self, key: str) -> None:
-        """Take a gone Secret out of the list in its account."""
-        account = self.cache.get(SERVICE_ACCOUNTS, self._gone.get(key, ""))
+        """Take a gone Secret out of the list in its account (removeSecretReference), as that is now."""
+        secret = self._gone.get(key)
+        account = await self._live_account(secret) if secret is not None else None
         name = split_key(key)[1]
         if account is not None and _names(account, name):
             left = [entry for entry in account["secrets"] if entry.get("name") != name]
@@ -99,22 +102,26 @@ class ServiceAccountTokens(Controller):
         self._gone.pop(key, None)
 
     async def _account(self, secret: Object) -> Object | None:
-        """The account the Secret names, by its uid if it says one; the server decides that there is none."""
+        """The account the Secret names (getServiceAccount); the server decides that there is none.
+
+        A cache that is behind may hold the one before of that name.
+        """
         (key,) = account_of(secret) or [""]
-        if not key:
-            return None
         account = self.cache.get(SERVICE_ACCOUNTS, key)
-        if account is None:
-            try:
-                account = await self.client.get(
-                    SERVICE_ACCOUNTS, annotations_of(secret)[ACCOUNT_NAME], namespace_of(secret)
-                )
-            except ApiError as error:
-                if error.code != 404:
-                    raise
-                return None
-        uid = annotations_of(secret).get(ACCOUNT_UID)
-        return account if not uid or uid == uid_of(account) else None
+        return account if _is_named(account, secret) else await self._live_account(secret)
+
+    async def _live_account(self, secret: Object) -> Object | None:
+        """The same, as the server has it."""
+        name = annotations_of(secret).get(ACCOUNT_NAME)
+        if not name:
+            return None
+        try:
+            account = await self.client.get(SERVICE_ACCOUNTS, name, namespace_of(secret))
+        except ApiError as error:
+            if error.code != 404:
+                raise
+            return None
+        return account if _is_named(account, secret) else None
 
     def _filled_in(self, secret: Object, account: Object) -> Object:
         data = dict(secret.get("data") or {})
@@ -130,6 +137,12 @@ class ServiceAccountTokens(Controller):
             ACCOUNT_UID: uid_of(account),
         }
         return {**secret, "metadata": {**metadata(secret), "annotations": annotations}, "data": data}
+
+
+def _is_named(account: Object | None, secret: Object) -> bool:
+    """Whether it is the account the Secret means, by the uid if it says one."""
+    uid = annotations_of(secret).get(ACCOUNT_UID)
+    return account is not None and (not uid or uid == uid_of(account))
 
 
 def _names(account: Object | None, secret_name: str) -> bool:

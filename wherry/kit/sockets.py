@@ -26,6 +26,17 @@ def notice_dead_peer(connection: socket.socket) -> None:
     connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT, GIVE_UP_S * 1000)
 
 
+def let_pause(connection: socket.socket) -> int:
+    """Let the peer of a TCP socket take nothing for as long as it likes; the milliseconds it had before.
+
+    With a TCP_USER_TIMEOUT the kernel gives up a peer whose window stays closed, although it answers every
+    probe (tcp(7)). Without one a peer that is gone is noticed as late as the kernel stops sending again.
+    """
+    before = connection.getsockopt(socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT)
+    connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT, 0)
+    return before
+
+
 def client_socket(address: tuple[Any, ...]) -> socket.socket:
     """A socket for `address` (an entry of `getaddrinfo`) that notices: aiohttp's `socket_factory`."""
     family, kind, protocol = address[0], address[1], address[2]

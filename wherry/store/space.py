@@ -11,7 +11,9 @@ from __future__ import annotations
 import logging
 import os
 import sqlite3
+from errno import EDQUOT, ENOSPC
 from pathlib import Path
+from tempfile import TemporaryFile
 
 from wherry.store.base import Event
 from wherry.store.schema import PAGE_BYTES, kept_back
@@ -33,10 +35,15 @@ def weight(value: bytes | None) -> int:
     return size if size < PAGE_BYTES // 4 else size + PAGE_BYTES
 
 
-def is_full(error: Exception) -> bool:
-    """Whether SQLite failed for want of space. Where it cannot make its small files it says so otherwise."""
-    code = getattr(error, "sqlite_errorcode", 0) & 0xFF
-    return code in (sqlite3.SQLITE_FULL, sqlite3.SQLITE_IOERR, sqlite3.SQLITE_CANTOPEN)
+def code_of(error: Exception) -> int:
+    """SQLite's primary result code, 0 for other errors."""
+    code: int = getattr(error, "sqlite_errorcode", 0)
+    return code & 0xFF
+
+
+def is_of_disk(error: Exception) -> bool:
+    """Whether a file could not be read, written or made: the disk fails, unless it is full."""
+    return code_of(error) in (sqlite3.SQLITE_IOERR, sqlite3.SQLITE_CANTOPEN)
 
 
 class Space:
@@ -116,6 +123,21 @@ class Space:
         if self._left > 0 and self.is_full:
             log.info("the store has room again")
             self.is_full = False
+
+    def is_lacking(self, error: Exception) -> bool:
+        """Whether SQLite failed for want of space, on the disk or of a quota on it; asked on the thread.
+
+        Where SQLite cannot make or grow its small files it says only that a file failed, so it is tried.
+        """
+        return code_of(error) == sqlite3.SQLITE_FULL or (is_of_disk(error) and self._is_disk_full())
+
+    def _is_disk_full(self) -> bool:
+        try:
+            with TemporaryFile(dir=self._folder) as probe:
+                os.posix_fallocate(probe.fileno(), 0, _TO_START_BYTES)
+        except OSError as error:
+            return error.errno in (ENOSPC, EDQUOT)
+        return False
 
     # The reserve on the disk. Called from the writer thread, as both may take a moment.
 

@@ -36,7 +36,7 @@ from wherry.store.base import (
 from wherry.store.fanout import Fanout
 from wherry.store.files import Files
 from wherry.store.retention import History, Retention
-from wherry.store.space import is_full
+from wherry.store.space import is_of_disk
 from wherry.store.writes import Write, apply_write, written
 from wherry.store.writing import WriterThread
 
@@ -276,9 +276,18 @@ class SqliteStore:
         self._batches_since_step += 1
         self._rows_since_step += len(batch.rows)
         self._thread.run(
-            lambda: writing.commit(self._files.writer, batch.rows),
+            lambda: self._commit(batch),
             lambda _, error: self._finish(batch, error),
         )
+
+    def _commit(self, batch: _Batch) -> None:
+        """Write the batch, on the thread. Raises OutOfSpace, sqlite3.Error."""
+        try:
+            writing.commit(self._files.writer, batch.rows)
+        except sqlite3.Error as error:
+            if self._space.is_lacking(error):
+                raise OutOfSpace from error
+            raise
 
     def _decide(self, writes: _Queue) -> _Batch:
         """What the writes come to, one after the other."""
@@ -315,7 +324,7 @@ class SqliteStore:
         """The batch is on disk, or failed as a whole: tell watchers, then writers."""
         if error is not None:
             log.error("cannot write %d versions: %s", len(batch.rows), error)
-            if is_full(error):
+            if isinstance(error, OutOfSpace):
                 error = self._make_room(batch)
         elif batch.rows:
             self._fanout.publish(batch.events)
@@ -432,4 +441,7 @@ def _is_failure(deletion: asyncio.Future[Entry]) -> bool:
 
 
 def _failed(what: str, error: Exception) -> StoreError:
+    if is_of_disk(error):
+        name = getattr(error, "sqlite_errorname", "")
+        return StoreError(f"cannot {what} the store, its disk or file system fails: {error} ({name})")
     return StoreError(f"cannot {what} the store: {error}")

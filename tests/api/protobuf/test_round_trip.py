@@ -47,7 +47,11 @@ def test_a_list_is_joined_from_messages_encoded_before(resource: Resource) -> No
     items = [build(resource, Random(seed), 0.3) for seed in range(3)]
     meta = {"resourceVersion": "7", "continue": "token", "remainingItemCount": 5}
     messages = [protobuf.encode_message(item) for item in items]
-    data = b"".join(protobuf.list_pieces(resource.api_version, resource.list_kind, meta, messages))
+    data = b"".join(
+        protobuf.list_pieces(
+            resource.api_version, resource.list_kind, meta, [*map(len, messages)], messages, lambda: 1 << 20
+        )
+    )
     for item in items:
         del item["apiVersion"], item["kind"]
     expected = {

@@ -152,7 +152,7 @@ def test_packed_numbers_are_understood() -> None:
 
 
 def test_an_empty_list_has_items() -> None:
-    (listed,) = protobuf.list_pieces("v1", "PodList", {"resourceVersion": "9"}, [])
+    (listed,) = protobuf.list_pieces("v1", "PodList", {"resourceVersion": "9"}, [], [], lambda: 1)
     assert protobuf.decode(listed) == {
         "apiVersion": "v1",
         "kind": "PodList",
@@ -160,13 +160,14 @@ def test_an_empty_list_has_items() -> None:
         "items": [],
     }
     with pytest.raises(protobuf.ProtobufError):
-        protobuf.list_pieces("v1", "Pod", {}, [])
+        protobuf.list_pieces("v1", "Pod", {}, [], [], lambda: 1)
 
 
 def test_a_long_list_comes_in_pieces() -> None:
     maps = [{"metadata": {"name": f"m{number}"}, "data": {"k": "x" * 700_000}} for number in range(4)]
     messages = [protobuf.encode_message(obj, "v1", "ConfigMap") for obj in maps]
-    pieces = list(protobuf.list_pieces("v1", "ConfigMapList", {"resourceVersion": "9"}, messages))
+    meta, sizes = {"resourceVersion": "9"}, [*map(len, messages)]
+    pieces = list(protobuf.list_pieces("v1", "ConfigMapList", meta, sizes, iter(messages), lambda: 1 << 20))
     assert len(pieces) == 2
     assert protobuf.decode(b"".join(pieces))["items"] == maps
 

@@ -13,8 +13,7 @@ from tests.apiserver.rig import Rig, config_map, running
 from wherry.api.core.config_maps import CONFIG_MAPS
 from wherry.apiserver.call import Outcome
 from wherry.apiserver.sinks import portions, write_all
-from wherry.apiserver.verbs import list as list_verb
-from wherry.apiserver.verbs.list import Listed, pieces, render
+from wherry.apiserver.verbs.list import Listed, Pieces
 from wherry.kit.clock import FakeClock
 
 MAPS = "/api/v1/namespaces/default/configmaps"
@@ -28,13 +27,10 @@ async def listed(rig: Rig, count: int) -> Listed:
     return Listed(items, rig.store.revision, 0)
 
 
-@pytest.mark.parametrize(("size", "expected"), [(1, 6), (1100, 6), (2500, 3), (6000, 2), (1_000_000, 1)])
-async def test_pieces_join_to_the_list(
-    rig: Rig, monkeypatch: pytest.MonkeyPatch, size: int, expected: int
-) -> None:
-    monkeypatch.setattr(list_verb, "PIECE_BYTES", size)
+@pytest.mark.parametrize(("size", "expected"), [(1, 5), (1100, 5), (2500, 3), (6000, 1), (1_000_000, 1)])
+async def test_pieces_join_to_the_list(rig: Rig, size: int, expected: int) -> None:
     served, some = rig.server.core.registry.of(CONFIG_MAPS), await listed(rig, 5)
-    found = list(pieces(served, some, {"resourceVersion": "7"}))
+    found = list(Pieces(served, some, {"resourceVersion": "7"}, lambda: size))
     assert len(found) == expected
     decoded = orjson.loads(b"".join(found))
     assert decoded == {
@@ -43,12 +39,11 @@ async def test_pieces_join_to_the_list(
         "metadata": {"resourceVersion": "7"},
         "items": [item.decode() for item in some.items],
     }
-    assert render(served, some, {"resourceVersion": "7"}) == b"".join(found)
 
 
 async def test_an_empty_list_is_one_piece(rig: Rig) -> None:
     served = rig.server.core.registry.of(CONFIG_MAPS)
-    found = list(pieces(served, Listed([], 1, 0), {"resourceVersion": "1"}))
+    found = list(Pieces(served, Listed([], 1, 0), {"resourceVersion": "1"}, lambda: 1))
     assert [orjson.loads(piece)["items"] for piece in found] == [[]]
 
 
@@ -81,7 +76,7 @@ async def compare(rig: Rig, monkeypatch: pytest.MonkeyPatch, headers: dict[str, 
 
     await listed(rig, 5)
     small = await read()
-    monkeypatch.setattr(list_verb, "PIECE_BYTES", 1500)
+    monkeypatch.setattr(rig.server.core.waiting, "piece_bytes", lambda identity: 1500)
     assert await read() == small
     local: Any = await rig.admin.raw(MAPS)
     assert [item["metadata"]["name"] for item in local["items"]] == [f"m{number}" for number in range(5)]
@@ -98,6 +93,7 @@ class Slow:
     """A writer whose client takes nothing until told to."""
 
     buffered = 0
+    piece_bytes = 1 << 20
 
     def __init__(self) -> None:
         self.written: list[bytes] = []
@@ -122,12 +118,12 @@ def counted(made: list[int]) -> Iterator[bytes]:
         yield b"%d" % number
 
 
-async def test_pieces_are_made_one_ahead_of_what_the_client_takes() -> None:
+async def test_a_piece_is_made_when_the_client_has_taken_the_one_before() -> None:
     made: list[int] = []
     writer = Slow()
     running = asyncio.ensure_future(write_all(counted(made), writer))
     await asyncio.sleep(0)
-    assert made == [0, 1]
+    assert made == [0]
     assert writer.written == [b"0"]
     writer.takes.set()
     assert await running
@@ -142,9 +138,8 @@ async def test_a_client_that_takes_nothing_is_dropped(monkeypatch: pytest.Monkey
     assert writer.written == [b"0"]
 
 
-async def test_portions_are_cut_by_count_and_by_size(rig: Rig, monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_portions_are_cut_by_count_and_by_size(rig: Rig) -> None:
     items = (await listed(rig, 1)).items
-    assert [len(portion) for portion in portions([*items] * 1200)] == [500, 500, 200]
-    monkeypatch.setattr("wherry.apiserver.sinks.WRITE_TOGETHER_BYTES", 2000)
-    assert [len(portion) for portion in portions([*items] * 5)] == [2, 2, 1]
-    assert list(portions([])) == []
+    assert [len(portion) for portion in portions([*items] * 1200, lambda: 1 << 30)] == [500, 500, 200]
+    assert [len(portion) for portion in portions([*items] * 5, lambda: 2000)] == [2, 2, 1]
+    assert list(portions([], lambda: 1)) == []

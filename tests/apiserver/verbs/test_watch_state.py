@@ -24,6 +24,8 @@ STATE = {"watch": "1", "sendInitialEvents": "true", "resourceVersionMatch": "Not
 class Gate:
     """A writer whose client takes something only when told to."""
 
+    piece_bytes = 1 << 20
+
     def __init__(self) -> None:
         self.written: list[bytes] = []
         self.buffered = 0

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import asyncio
 from typing import Any
+
+import pytest
 
 from tests.controllers.bench import Bench, running
 from wherry.api.apps.deployments import DEPLOYMENTS
@@ -10,7 +13,9 @@ from wherry.api.apps.replica_sets import REPLICA_SETS
 from wherry.api.batch.jobs import JOBS
 from wherry.api.core.pods import PODS
 from wherry.api.policy.pod_disruption_budgets import POD_DISRUPTION_BUDGETS
+from wherry.controllers.disruption import controller
 from wherry.controllers.disruption.controller import Disruption
+from wherry.objects import selectors
 from wherry.objects.meta import Object
 
 READY = [{"type": "Ready", "status": "True"}]
@@ -124,3 +129,84 @@ async def test_an_eviction_that_comes_to_nothing_is_given_back() -> None:
         assert any(
             event.startswith("NotDeleted: Pod was expected by PDB default/b") for event in bench.events()
         )
+
+
+def disrupted(reason: str = "EvictionByEvictionAPI", **more: Any) -> Object:
+    """A pod that is said to be about to go."""
+    made = pod("going")
+    target = {"type": "DisruptionTarget", "status": "True", "reason": reason, "message": "why"}
+    target["lastTransitionTime"] = "2026-01-01T00:00:00Z"
+    return {**made, "status": {"conditions": [*READY, target], **more}}
+
+
+async def target_of(bench: Bench) -> Object:
+    conditions = (await bench.get(PODS, "going"))["status"]["conditions"]
+    found: Object = next(condition for condition in conditions if condition["type"] == "DisruptionTarget")
+    return found
+
+
+async def test_a_disruption_that_never_came_is_taken_back_after_two_minutes() -> None:
+    async with running(Disruption) as bench:
+        await bench.create(PODS, disrupted())
+        await bench.clock.advance(110)
+        assert (await target_of(bench))["status"] == "True"
+        await bench.clock.advance(15)
+        await bench.settle()
+        target = await target_of(bench)
+        assert target["status"] == "False"
+        assert not target.get("reason")
+        assert not target.get("message")
+        assert target["lastTransitionTime"] > "2026-01-01T00:01:59Z"
+        ready = (await bench.get(PODS, "going"))["status"]["conditions"]
+        assert {"type": "Ready", "status": "True"} in ready
+
+
+@pytest.mark.parametrize(
+    "made", [disrupted("TerminationByKubelet"), disrupted(phase="Failed")], ids=["by its kubelet", "ended"]
+)
+async def test_what_may_take_its_time_or_has_gone_is_left_alone(made: Object) -> None:
+    async with running(Disruption) as bench:
+        await bench.create(PODS, made)
+        await bench.clock.advance(300)
+        await bench.settle()
+        assert (await target_of(bench))["status"] == "True"
+
+
+async def test_selectors_are_read_once_per_version_of_a_budget(monkeypatch: pytest.MonkeyPatch) -> None:
+    read: list[Any] = []
+    real = selectors.from_label_selector
+
+    def counted(selector: Any) -> Any:
+        read.append(selector)
+        return real(selector)
+
+    monkeypatch.setattr(controller, "from_label_selector", counted)
+    async with running(Disruption) as bench:
+        await bench.create(POD_DISRUPTION_BUDGETS, budget(minAvailable=1))
+        known = bench.controllers.controllers[0]._selectors  # type: ignore[attr-defined]
+        read.clear()
+        for _ in range(50):
+            assert [*known.of_labels("default", [{"app": "web"}])] == ["default/b"]
+            assert [*known.of_labels("default", [{"app": "other"}])] == []
+        assert read == []
+        other = budget(minAvailable=1, selector={"matchLabels": {"app": "other"}})
+        other["metadata"] = (await bench.get(POD_DISRUPTION_BUDGETS, "b"))["metadata"]
+        await bench.client.update(POD_DISRUPTION_BUDGETS, other)
+        await bench.settle()
+        assert [*known.of_labels("default", [{"app": "other"}])] == ["default/b"]
+        await bench.client.delete(POD_DISRUPTION_BUDGETS, "b", "default")
+        await bench.settle()
+        assert [*known.of_labels("default", [{"app": "other"}])] == []
+
+
+async def test_a_pod_relabelled_while_pods_are_counted_is_counted_as_it_is() -> None:
+    before = [(PODS, pod(f"p{number:04}")) for number in range(controller.PORTION + 5)]
+    async with running(Disruption, before=before) as bench:
+        (made,) = bench.controllers.controllers
+        counting = asyncio.create_task(made._pods_of(budget(minAvailable=1)))  # type: ignore[attr-defined]
+        await asyncio.sleep(0)
+        last = {**before[-1][1], "metadata": {**before[-1][1]["metadata"], "labels": {}, "uid": "else"}}
+        last["metadata"]["resourceVersion"] = "999999"
+        made.cache.informer(PODS).shelf.put(last)
+        assert not counting.done()
+        assert len(await counting) == controller.PORTION + 4

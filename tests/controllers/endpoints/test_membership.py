@@ -10,12 +10,14 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tests.client.fake_transport import FakeTransport
+from tests.controllers.bench import running
 from wherry.api.core.pods import PODS
 from wherry.api.core.services import SERVICES
 from wherry.client.api import Client
 from wherry.client.cache import Cache
+from wherry.controllers.catalog import CONTROLLERS
 from wherry.controllers.endpoints.membership import PORTION, Membership
-from wherry.controllers.endpoints.service_controller import rest_s
+from wherry.controllers.endpoints.service_controller import ServiceController, rest_s
 from wherry.kit.clock import FakeClock
 from wherry.objects.meta import Object, name_of
 
@@ -127,6 +129,41 @@ async def test_a_new_selector_is_held_against_the_namespace_in_portions() -> Non
     names = {name_of(p) for p in await looking}
     assert len(names) == 2 * PORTION - 1
     assert "new" in names
+
+
+async def test_a_pod_relabelled_while_the_namespace_is_looked_through_is_judged_as_it_is() -> None:
+    shelves = Shelves()
+    for number in range(2 * PORTION):
+        shelves.put(PODS, pod(f"p{number}", app="a" if number else "b"))
+    shelves.put(SERVICES, service("s", app="a"))
+    found = shelves.cache.get(SERVICES, "n/s")
+    assert found is not None
+    looking = asyncio.create_task(shelves.members.pods_of(found))
+    await asyncio.sleep(0)
+    shelves.put(PODS, pod(f"p{2 * PORTION - 1}", app="other"))
+    shelves.put(PODS, pod("p0", app="a"))
+    assert not looking.done()
+    names = {name_of(p) for p in await looking}
+    assert names == {f"p{number}" for number in range(2 * PORTION - 1)}
+
+
+async def test_a_selector_that_changes_while_it_is_looked_for_is_looked_for_anew() -> None:
+    shelves = Shelves()
+    for number in range(2 * PORTION):
+        shelves.put(PODS, pod(f"p{number}", app="b"))
+    shelves.put(SERVICES, service("s", app="a"))
+    found = shelves.cache.get(SERVICES, "n/s")
+    assert found is not None
+    looking = asyncio.create_task(shelves.members.pods_of(found))
+    await asyncio.sleep(0)
+    shelves.put(SERVICES, service("s", app="b"))
+    assert len(await looking) == 2 * PORTION
+
+
+async def test_the_controllers_of_endpoints_share_one() -> None:
+    async with running(*(kind for kind in CONTROLLERS if issubclass(kind, ServiceController))) as bench:
+        kept = {id(controller.members) for controller in bench.controllers.controllers}  # type: ignore[attr-defined]
+        assert (len(bench.controllers.controllers), len(kept)) == (2, 1)
 
 
 @pytest.mark.parametrize(("pods", "seconds"), [(0, 0.0), (99, 0.0), (100, 0.1), (500, 0.5), (50_000, 1.0)])

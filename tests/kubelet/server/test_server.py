@@ -36,6 +36,7 @@ class Sink:
     """Where a streamed answer goes."""
 
     buffered = 0
+    piece_bytes = 1 << 20
     closed = False
 
     def __init__(self) -> None:

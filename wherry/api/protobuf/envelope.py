@@ -8,7 +8,8 @@ frames: a length of four bytes (the highest first) and a WatchEvent, whose objec
 from __future__ import annotations
 
 import struct
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from time import perf_counter
 from typing import Any
 
 from wherry.api.protobuf.encode import encoder
@@ -19,7 +20,8 @@ from wherry.api.protobuf.wire import BYTES, delimited, heads, tag, varint
 from wherry.kit.remembered import remembered
 from wherry.objects.meta import Object
 
-PIECE_BYTES = 1024 * 1024
+PIECE_S = 0.005
+"""How long the items of one piece may take to make."""
 _TAIL = b"\x1a\x00\x22\x00"  # no encoding, no content type
 _LENGTH = struct.Struct(">I").pack
 _WHAT_ODD_OBJECTS_RAISE = (AttributeError, TypeError, ValueError, KeyError, struct.error, RecursionError)
@@ -65,11 +67,17 @@ def encode(obj: Object, api_version: str = "", kind: str = "") -> bytes:
 
 
 def list_pieces(
-    api_version: str, kind: str, metadata: dict[str, Any], items: Sequence[bytes]
+    api_version: str,
+    kind: str,
+    metadata: dict[str, Any],
+    sizes: Sequence[int],
+    items: Iterable[bytes],
+    piece_bytes: Callable[[], int],
 ) -> Iterator[bytes]:
     """A List of `kind` (`PodList`) from its ListMeta and the bare messages of its items.
 
-    It comes in pieces of some `PIECE_BYTES` each, at least one, joined when they are asked for. Raises
+    `sizes` are those of the items, which are asked for as they are needed: the List begins with its length.
+    It comes in pieces of some `piece_bytes()` each, at least one, or less if making that takes long. Raises
     ProtobufError like `encode_message`, at once.
     """
     message = message_of(api_version, kind)
@@ -78,18 +86,22 @@ def list_pieces(
         raise ProtobufError(f"{kind} of {api_version} is no list with a protobuf form")
     short, long = heads(numbers["items"]), tag(numbers["items"], BYTES)
     meta = delimited(numbers["metadata"], encoder(f"{META}.ListMeta")(metadata))
-    fronts = [short[size] if size < 128 else long + varint(size) for size in map(len, items)]
-    length = len(meta) + sum(map(len, fronts)) + sum(map(len, items))
+    fronts = [short[size] if size < 128 else long + varint(size) for size in sizes]
+    length = len(meta) + sum(map(len, fronts)) + sum(sizes)
     head = b"".join((_type_meta(api_version, kind), tag(2, BYTES), varint(length), meta))
-    return _joined(head, zip(fronts, items, strict=True))
+    return _joined(head, zip(fronts, items, strict=True), piece_bytes)
 
 
-def _joined(head: bytes, items: Iterable[tuple[bytes, bytes]]) -> Iterator[bytes]:
+def _joined(
+    head: bytes, items: Iterable[tuple[bytes, bytes]], piece_bytes: Callable[[], int]
+) -> Iterator[bytes]:
     some, size = [head], len(head)
+    most, end = piece_bytes(), perf_counter() + PIECE_S
     for front, item in items:
-        if size >= PIECE_BYTES:
+        if size >= most or perf_counter() >= end:
             yield b"".join(some)
             some, size = [], 0
+            most, end = piece_bytes(), perf_counter() + PIECE_S
         some += (front, item)
         size += len(front) + len(item)
     yield b"".join((*some, _TAIL))

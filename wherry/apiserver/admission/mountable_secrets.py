@@ -1,7 +1,7 @@
 """`kubernetes.io/enforce-mountable-secrets`: a pod gets at its service account's secrets only.
 
-Upstream's texts (plugin/pkg/admission/serviceaccount). Secrets of projected volumes count as well: upstream
-leaves them out, which makes the rest of no use.
+Upstream's rule and texts (plugin/pkg/admission/serviceaccount, limitSecretReferences). As there, secrets of
+projected volumes and of other volume sources pass.
 """
 
 from __future__ import annotations
@@ -53,9 +53,6 @@ def _volume_secrets(spec: Object) -> Iterator[str]:
     for volume in spec.get("volumes") or ():
         if volume.get("secret") is not None:
             yield volume["secret"].get("secretName") or ""
-        for source in (volume.get("projected") or {}).get("sources") or ():
-            if source.get("secret") is not None:
-                yield source["secret"].get("name") or ""
 
 
 def _container_problem(account: Object, spec: Object, kinds: tuple[tuple[str, str], ...]) -> str:

@@ -18,7 +18,7 @@ from wherry.apiserver.options import (
 )
 from wherry.apiserver.registry import Served
 from wherry.apiserver.verbs.delete import delete_object
-from wherry.apiserver.verbs.list import page, render
+from wherry.apiserver.verbs.list import page, piece_bytes_for, whole_or_pieces
 from wherry.objects.errors import ApiError, invalid, invalid_value
 
 CONCURRENT_DELETIONS = 16
@@ -45,7 +45,7 @@ async def delete_collection(core: Core, call: Call, served: Served) -> Outcome:
             raise
 
     await asyncio.gather(*(work() for _ in range(min(CONCURRENT_DELETIONS, len(left)))))
-    return Outcome(data=render(served, listed, meta))
+    return whole_or_pieces(served, listed, meta, piece_bytes_for(core, call))
 
 
 async def _delete_one(core: Core, call: Call, served: Served, cached: Cached, options: DeleteOptions) -> None:

@@ -8,7 +8,7 @@ remembered, from the store's history beyond, and not at all (410) once that was 
 from __future__ import annotations
 
 import base64
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from itertools import chain
 from typing import NamedTuple
 
@@ -29,8 +29,6 @@ from wherry.objects.errors import ApiError, bad_request, expired, show_value
 from wherry.objects.meta import Object
 from wherry.store.base import Compacted, FutureRevision
 
-PIECE_BYTES = 4 * 1024 * 1024
-"""Larger lists are sent in pieces of this size. A page of 500 pods, as clients ask for, is smaller."""
 TOKEN_VERSION = "meta.k8s.io/v1"  # noqa: S105 - a format's name
 TOO_OLD = (
     "The provided continue parameter is too old to display a consistent list result. You can start a new "
@@ -61,15 +59,24 @@ async def list_(core: Core, call: Call, served: Served) -> Outcome:
     options = list_options(call.query)
     listed, meta = await page(core, call, served, options)
     form = form_of(core, call)
+    together = piece_bytes_for(core, call)
     if form.media_type == PROTOBUF:
         if form.kind:
-            return await bare_list_in_protobuf(served, listed.items, meta, form)
-        return await list_in_protobuf(served, listed.items, meta)
+            return await bare_list_in_protobuf(served, listed.items, meta, form, together)
+        return await list_in_protobuf(served, listed.items, meta, together)
     if has_to_be_made(call, served, form):
         return made_list(core, call, served, listed.items, meta, form)
-    rest = pieces(served, listed, meta)
-    first, second = next(rest), next(rest, None)
-    return Outcome(data=first) if second is None else Outcome(pieces=chain((first, second), rest))
+    return whole_or_pieces(served, listed, meta, together)
+
+
+def piece_bytes_for(core: Core, call: Call) -> Callable[[], int]:
+    """How large the next piece of a list is; longer lists are sent in pieces, as the client takes them.
+
+    Mostly a page of 500 pods, as clients ask for, is one piece (`WaitingBudget.piece_bytes`).
+    """
+    connection = call.request.connection if call.request is not None else None
+    identity = connection.identity if connection is not None else call.user.name
+    return lambda: core.waiting.piece_bytes(identity)
 
 
 async def page(core: Core, call: Call, served: Served, options: ListOptions) -> tuple[Listed, Object]:
@@ -167,32 +174,52 @@ def _bad_token(why: str) -> ApiError:
     return bad_request(f"invalid continue token: {why}")
 
 
-def render(served: Served, listed: Listed, meta: Object) -> bytes:
-    """The List object's JSON, joined from what the cache holds."""
-    return b"".join(pieces(served, listed, meta))
+def whole_or_pieces(served: Served, listed: Listed, meta: Object, piece_bytes: Callable[[], int]) -> Outcome:
+    """The List object: whole when it is one piece, else in pieces."""
+    rest = Pieces(served, listed, meta, piece_bytes)
+    first = next(rest)
+    return Outcome(data=first) if rest.is_over else Outcome(pieces=chain((first,), rest))
 
 
-def pieces(served: Served, listed: Listed, meta: Object) -> Iterator[bytes]:
-    """The same in pieces of some `PIECE_BYTES` each, at least one, made when they are asked for."""
-    head = orjson.dumps(
-        {"kind": served.resource.list_kind, "apiVersion": served.resource.api_version, "metadata": meta}
-    )
-    # What stands before the items, and then between pieces, goes into the item behind it, so that
-    # everything is copied only once.
-    before = b'%b,"items":[' % head[:-1]
-    data_of, some, size = served.data if served.converts else _data, list[bytes](), 0
-    for item in listed.items:
-        data = data_of(item)
-        size += len(data)
-        some.append(data if some else before + data)
-        if size >= PIECE_BYTES:
-            yield b",".join(some)
-            before, some, size = b",", [], 0
-    if some:
+class Pieces(Iterator[bytes]):
+    """A List object's JSON, joined from what the cache holds, in pieces made when they are asked for.
+
+    There is at least one; each has some `piece_bytes()`, which is asked when it is made.
+    """
+
+    def __init__(self, served: Served, listed: Listed, meta: Object, piece_bytes: Callable[[], int]) -> None:
+        head = orjson.dumps(
+            {"kind": served.resource.list_kind, "apiVersion": served.resource.api_version, "metadata": meta}
+        )
+        # What stands before the items, and then between pieces, goes into the item behind it, so that
+        # everything is copied only once.
+        self._before = b'%b,"items":[' % head[:-1]
+        self._data_of = served.data if served.converts else _data
+        self._rest = iter(listed.items)
+        self._left = len(listed.items)
+        self._piece_bytes = piece_bytes
+        self.is_over = False
+        """Whether that was the last piece."""
+
+    def __next__(self) -> bytes:
+        """The next piece."""
+        if self.is_over:
+            raise StopIteration
+        most, size, some = self._piece_bytes(), 0, list[bytes]()
+        before, data_of = self._before, self._data_of
+        for item in self._rest:
+            data = data_of(item)
+            size += len(data)
+            some.append(data if some else before + data)
+            self._left -= 1
+            if size >= most and self._left:
+                self._before = b","
+                return b",".join(some)
+        self.is_over = True
+        if not some:
+            return before + b"]}\n"
         some[-1] += b"]}\n"
-        yield b",".join(some)
-    else:
-        yield b"]}\n" if listed.items else before + b"]}\n"
+        return b",".join(some)
 
 
 def _data(cached: Cached) -> bytes:

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Iterable
-from typing import ClassVar
+import logging
+from collections.abc import Iterable, Mapping, Sequence
 
 from wherry.api.core.pod_conditions import is_ready
 from wherry.api.core.pods import PODS
@@ -22,6 +22,8 @@ from wherry.controllers.disruption.plan import (
     plan_wanted,
 )
 from wherry.controllers.disruption.scales import CACHED, NoScale, Scales
+from wherry.controllers.disruption.stale import stale_in_s
+from wherry.controllers.pod_control import say_no_disruption
 from wherry.objects.errors import ApiError
 from wherry.objects.meta import (
     Object,
@@ -31,7 +33,9 @@ from wherry.objects.meta import (
     labels_of,
     namespace_of,
 )
-from wherry.objects.selectors import Selector, from_label_selector
+from wherry.objects.selectors import NOTHING, Selector, from_label_selector
+
+log = logging.getLogger(__name__)
 
 PORTION = 1000
 """How many pods are held against a selector before others get their turn."""
@@ -44,8 +48,51 @@ UNMANAGED = (
 )
 
 
+POD = "pod "
+"""What the keys of pods begin with; those of budgets have no blank."""
+
+
+class Selectors:
+    """What each budget selects, by namespace, read once per version of a budget.
+
+    A budget whose selector nobody can read selects nothing for events; its own sync says what is wrong.
+    """
+
+    def __init__(self, cache: Cache) -> None:
+        self._by_namespace: dict[str, dict[str, tuple[str, Selector]]] = {}
+        cache.on(POD_DISRUPTION_BUDGETS, self._changed)
+
+    def of_labels(self, namespace: str, labels: Sequence[Mapping[str, str]]) -> Iterable[str]:
+        """The keys of the namespace's budgets that select any of these labels."""
+        for key, (_, selector) in self._by_namespace.get(namespace, {}).items():
+            if any(selector.matches(each) for each in labels):
+                yield key
+
+    def _changed(self, old: Object | None, new: Object | None) -> None:
+        obj = new if new is not None else old
+        if obj is None:
+            return
+        namespace, key = namespace_of(obj), key_of(obj)
+        known = self._by_namespace.setdefault(namespace, {})
+        if new is None:
+            known.pop(key, None)
+            if not known:
+                del self._by_namespace[namespace]
+            return
+        wanted = repr((new.get("spec") or {}).get("selector"))
+        if key not in known or known[key][0] != wanted:
+            try:
+                known[key] = wanted, selector_of(new)
+            except ValueError as error:
+                log.warning("the selector of budget %s cannot be read: %s", key, error)
+                known[key] = wanted, NOTHING
+
+
 def selector_of(budget: Object) -> Selector:
-    """The pods a budget is about: with an empty selector all of the namespace, without one none."""
+    """The pods a budget is about: with an empty selector all of the namespace, without one none.
+
+    Raises ValueError.
+    """
     return from_label_selector((budget.get("spec") or {}).get("selector"))
 
 
@@ -54,37 +101,15 @@ def _facts(pod: Object) -> tuple[object, ...]:
     return labels_of(pod), is_ready(pod), is_deleting(pod), controller_of(pod)
 
 
-def pod_to_budgets(cache: Cache, old: Object | None, new: Object | None) -> Iterable[str]:
-    """A pod's event concerns the budgets that select it, or did."""
-    if old is not None and new is not None and _facts(old) == _facts(new):
-        return
-    labels = [labels_of(pod) for pod in (old, new) if pod is not None]
-    for budget in cache.list(POD_DISRUPTION_BUDGETS, namespace_of(new or old or {})):
-        selector = selector_of(budget)
-        if any(selector.matches(each) for each in labels):
-            yield key_of(budget)
-
-
-def workload_to_budgets(cache: Cache, old: Object | None, new: Object | None) -> Iterable[str]:
-    """A workload of another size concerns the budgets that select its pods (by its template)."""
-    before, after = ((obj or {}).get("spec") or {} for obj in (old, new))
-    if before.get("replicas") == after.get("replicas"):
-        return
-    template = (after or before).get("template") or {}
-    for budget in cache.list(POD_DISRUPTION_BUDGETS, namespace_of(new or old or {})):
-        if selector_of(budget).matches(labels_of(template)):
-            yield key_of(budget)
-
-
 class Disruption(Controller):
-    """Writes the status of budgets."""
+    """Writes the status of budgets, and takes back what pods say of disruptions that never came."""
 
     name = "disruption"
     component = "controllermanager"
     primary = POD_DISRUPTION_BUDGETS
-    watches: ClassVar = {PODS: pod_to_budgets, **dict.fromkeys(CACHED, workload_to_budgets)}
 
     def __init__(self, environment: Environment) -> None:
+        self._selectors = Selectors(environment.cache)
         self._scales = Scales(environment.cache, environment.client, environment.config)
         self._rest_until: dict[str, float] = {}
         super().__init__(environment)
@@ -94,8 +119,44 @@ class Disruption(Controller):
         for key in mapper(self.cache, old, new):
             self.queue.add_after(key, self._rest_until.get(key, 0.0) - self.clock.monotonic())
 
+    def watch_sources(self) -> None:
+        """Beside budgets: pods and the workloads whose size counts, through the budgets that select them."""
+        super().watch_sources()
+        self._watch(PODS, self._pod_to_keys)
+        for resource in CACHED:
+            self._watch(resource, self._workload_to_budgets)
+
+    def _pod_to_keys(self, _: Cache, old: Object | None, new: Object | None) -> Iterable[str]:
+        """A pod's event concerns the budgets that select it, or did, and the pod if it is to be disrupted."""
+        if new is not None and stale_in_s(new, self.clock.now()) is not None:
+            yield POD + key_of(new)
+        if old is not None and new is not None and _facts(old) == _facts(new):
+            return
+        labels = [labels_of(pod) for pod in (old, new) if pod is not None]
+        yield from self._selectors.of_labels(namespace_of(new or old or {}), labels)
+
+    def _workload_to_budgets(self, _: Cache, old: Object | None, new: Object | None) -> Iterable[str]:
+        """A workload of another size concerns the budgets that select its pods (by its template)."""
+        before, after = ((obj or {}).get("spec") or {} for obj in (old, new))
+        if before.get("replicas") != after.get("replicas"):
+            template = (after or before).get("template") or {}
+            yield from self._selectors.of_labels(namespace_of(new or old or {}), [labels_of(template)])
+
     async def sync(self, key: str) -> float | None:
-        """Write the budget's status, or that it cannot be worked out."""
+        """Write the budget's status, or that it cannot be worked out; or look at a pod's condition."""
+        if key.startswith(POD):
+            return await self._sync_pod(key.removeprefix(POD))
+        return await self._sync_budget(key)
+
+    async def _sync_pod(self, key: str) -> float | None:
+        pod = self.cache.get(PODS, key)
+        left_s = stale_in_s(pod, self.clock.now()) if pod is not None else None
+        if pod is None or left_s is None or left_s > 0:
+            return left_s
+        await say_no_disruption(self.client, self.clock, pod)
+        return None
+
+    async def _sync_budget(self, key: str) -> float | None:
         budget = self.cache.get(POD_DISRUPTION_BUDGETS, key)
         if budget is None:
             self._rest_until.pop(key, None)
@@ -143,9 +204,10 @@ class Disruption(Controller):
     async def _pods_of(self, budget: Object) -> list[Object]:
         selector = selector_of(budget)
         found = []
-        for number, pod in enumerate(self.cache.list(PODS, namespace_of(budget))):
+        for number, listed in enumerate(self.cache.list(PODS, namespace_of(budget))):
             if number % PORTION == PORTION - 1:
                 await asyncio.sleep(0)
-            if selector.matches(labels_of(pod)):
+            pod = self.cache.get(PODS, key_of(listed))  # as it is now
+            if pod is not None and selector.matches(labels_of(pod)):
                 found.append(pod)
         return found

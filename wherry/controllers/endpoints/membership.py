@@ -23,7 +23,10 @@ Selector = frozenset[tuple[str, str]]
 
 
 class Membership:
-    """Follows pods and services through `cache`; make it before anybody maps their events by it."""
+    """Follows pods and services through `cache`; make it before anybody maps their events by it.
+
+    Both controllers of endpoints share one (`Environment.shared`).
+    """
 
     def __init__(self, cache: Cache) -> None:
         self._cache = cache
@@ -50,7 +53,7 @@ class Membership:
     async def pods_of(self, service: Object) -> list[Object]:
         """The pods the service selects, ended and deleted ones too, in no order."""
         key = key_of(service)
-        if key not in self._complete:
+        while key in self._selectors and key not in self._complete:
             await self._look_through(key, namespace_of(service))
         pods = (self._cache.get(PODS, member) for member in self._members.get(key, ()))
         return [pod for pod in pods if pod is not None]
@@ -61,15 +64,14 @@ class Membership:
 
     async def _look_through(self, key: str, namespace: str) -> None:
         """Hold the service's selector against all pods of its namespace."""
-        selector = self._selectors.get(key)
-        if selector is None:
-            return
-        for number, pod in enumerate(self._cache.list(PODS, namespace)):
+        selector = self._selectors[key]
+        for number, listed in enumerate(self._cache.list(PODS, namespace)):
             if number % PORTION == PORTION - 1:
                 await asyncio.sleep(0)
                 if self._selectors.get(key) is not selector:
-                    return  # changed or gone meanwhile: whoever needs it looks again
-            if selector <= labels_of(pod).items() and self._cache.get(PODS, key_of(pod)) is not None:
+                    return  # changed or gone meanwhile: it is looked through anew
+            pod = self._cache.get(PODS, key_of(listed))  # as it is now: events told of it already
+            if pod is not None and selector <= labels_of(pod).items():
                 self._members[key].add(key_of(pod))
         self._complete.add(key)
 

@@ -35,7 +35,7 @@ class ServiceController(Controller):
     primary: ClassVar = SERVICES
 
     def __init__(self, environment: Environment) -> None:
-        self.members = Membership(environment.cache)
+        self.members = environment.shared(Membership)
         self._synced_at: dict[str, float] = {}
         super().__init__(environment)
 

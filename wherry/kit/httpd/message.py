@@ -15,15 +15,17 @@ class Connection:
 
     `peer_certificate` is the client's verified certificate in DER, None without one; `peer` its
     address (host, port), None over a Unix socket; `memo` is free for the application to remember
-    things about the connection, such as who its certificate says it is.
+    things about the connection, such as who its certificate says it is. `identity` is who asked last, as the
+    application says it: what waits for that peer is counted under it.
     """
 
-    __slots__ = ("memo", "peer", "peer_certificate")
+    __slots__ = ("identity", "memo", "peer", "peer_certificate")
 
     def __init__(self, peer: tuple[str, int] | None, peer_certificate: bytes | None) -> None:
         self.peer = peer
         self.peer_certificate = peer_certificate
         self.memo: dict[str, Any] = {}
+        self.identity = ""
 
 
 class Request:
@@ -92,6 +94,11 @@ class Writer(Protocol):
         ...
 
     @property
+    def piece_bytes(self) -> int:
+        """How many bytes to write at once of what is long: fewer where much waits for many peers."""
+        ...
+
+    @property
     def closed(self) -> bool:
         """Whether the peer is gone or `abort` was called."""
         ...
@@ -108,10 +115,12 @@ class Writer(Protocol):
 class StreamResponse:
     """An answer sent piece by piece, chunked: `run(writer)` writes it and returns at its end.
 
-    When the peer goes away the task running `run` is cancelled.
+    When the peer goes away the task running `run` is cancelled. What `is_followed` comes when it comes (a
+    log, another server's answer): its peer may pause for as long as it likes, and `run` awaits `drain`, so
+    that little waits meanwhile. Upstream has no time limit for writing there.
     """
 
-    __slots__ = ("content_type", "headers", "run", "status")
+    __slots__ = ("content_type", "headers", "is_followed", "run", "status")
 
     def __init__(
         self,
@@ -119,8 +128,11 @@ class StreamResponse:
         status: int = 200,
         content_type: str = "application/json",
         headers: Headers = (),
+        *,
+        is_followed: bool = False,
     ) -> None:
         self.run = run
+        self.is_followed = is_followed
         self.status = status
         self.content_type = content_type
         self.headers = headers

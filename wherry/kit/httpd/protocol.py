@@ -7,13 +7,15 @@ the connection is not read any more. No request begins while the peer has not ta
 it, and none in a pass of the loop in which many of this connection's did.
 
 One timer per connection covers peers that are idle, dawdle, or do not take what they are sent: it looks
-at a deadline that requests move, instead of being set anew for each.
+at a deadline that requests move, instead of being set anew for each. Peers of streams that are followed, and
+of connections that left HTTP, may pause: those are bounded by the bytes that wait (`waiting`).
 """
 
 from __future__ import annotations
 
 import asyncio
 import logging
+import socket
 from collections import deque
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
@@ -33,6 +35,8 @@ from wherry.kit.httpd.message import (
 from wherry.kit.httpd.parsing import Exchange, HeldFor, Limits, RequestReader
 from wherry.kit.httpd.rendering import CONTINUE, DateLine, header_lines, status_lines, switching_head
 from wherry.kit.httpd.streams import SLICE_BYTES, DuplexStream, Flow, StreamWriter
+from wherry.kit.httpd.waiting import WaitingBudget
+from wherry.kit.sockets import let_pause
 from wherry.kit.tasks import others_end
 
 log = logging.getLogger(__name__)
@@ -67,6 +71,7 @@ class Site:
     body_timeout_s: float
     write_timeout_s: float
     held_for: HeldFor
+    waiting: WaitingBudget
     connection_limit: int
     refuse: Callable[[int], Response] = plain_refusal
     closing: bool = False
@@ -113,6 +118,8 @@ class HttpProtocol(asyncio.Protocol):
         self._begun = 0  # requests, in this pass of the event loop
         self._goes_on = False  # in the next one
         self._taken = 0  # by the peer, when it was last looked at
+        self._user_timeout_ms = 0
+        self._may_pause = False  # what is written comes as it comes, and is written as it is taken
         self._owes_continue = False
         self._discarding = False
         self._deadline = self._body_deadline = self._write_deadline = _NEVER
@@ -139,13 +146,15 @@ class HttpProtocol(asyncio.Protocol):
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         # uvloop's TLS transport is one by behaviour, not by class.
         self._transport = cast(asyncio.Transport, transport)
-        self._flow = Flow(self._transport)
         tls = transport.get_extra_info("ssl_object")
         address = transport.get_extra_info("peername")
         peer = (address[0], address[1]) if isinstance(address, tuple) else None
         certificate = tls.getpeercert(binary_form=True) if tls is not None else None
         self._tls = tls is not None
         connection = Connection(peer, certificate)
+        self._flow = Flow(
+            self._transport, connection, self._site.waiting, self._writing_paused, self._writing_resumed
+        )
         self._reader = RequestReader(
             connection, self._site.limits, self._site.held_for, self._arrived, self._wants_body
         )
@@ -171,14 +180,19 @@ class HttpProtocol(asyncio.Protocol):
 
     def pause_writing(self) -> None:
         self._flow.pause()
-        self._taken = self._flow.taken
-        self._write_deadline = self._site.clock.monotonic() + self._site.write_timeout_s
-        self._look_again(self._site.write_timeout_s)
 
     def resume_writing(self) -> None:
         self._flow.resume()
+
+    def _writing_paused(self) -> None:
+        """The peer does not take what is written as fast as that is."""
+        if not self._may_pause:
+            self._expect_taking()
+
+    def _writing_resumed(self) -> None:
+        """It has taken everything but what the transport holds."""
         self._write_deadline = _NEVER
-        if self._deadline != _NEVER and not self._transport.is_closing():
+        if self._deadline != _NEVER and not self._flow.is_ending:
             self._expect_next()
         if self._pending or self._unread:
             self._go_on_soon()
@@ -196,17 +210,17 @@ class HttpProtocol(asyncio.Protocol):
         elif self._unread is not None:
             self._unread += data
             self._hold_reading(True)
-        elif not self._discarding:
+        elif not self._discarding and not self._flow.is_ending:
             self._read_requests(data)
 
     def finish(self) -> None:
         """The server closes: end now if idle, else with the answer under way."""
         if self.idle:
-            self._transport.close()
+            self._flow.finish()
 
     def abort(self) -> None:
         """Drop the connection at once."""
-        self._transport.abort()
+        self._flow.cut_off()
 
     def _read_requests(self, data: bytes) -> None:
         reader, size, begun, at = self._reader, len(data), self._reader.begun, 0
@@ -260,7 +274,7 @@ class HttpProtocol(asyncio.Protocol):
             self._owes_continue = True  # the answers before it come first
 
     def _arrived(self, exchange: Exchange) -> None:
-        if self._transport.is_closing() or self._discarding:
+        if self._flow.is_ending or self._discarding:
             exchange.let_go()
             return
         self._owes_continue = False
@@ -326,7 +340,7 @@ class HttpProtocol(asyncio.Protocol):
         except Exception:
             log.exception("the handler failed over %s %s", request.method, request.path)
             if begun:
-                self._transport.abort()  # the head is out; only breaking off tells the peer
+                self._flow.cut_off()  # the head is out; only breaking off tells the peer
             else:
                 self._respond(exchange, self._site.refuse(500))
         finally:
@@ -341,14 +355,14 @@ class HttpProtocol(asyncio.Protocol):
                 close()
         self._site.tasks.discard(task)
         if task.cancelled() and not self._flow.closed:
-            self._transport.abort()
+            self._flow.cut_off()
         self._advance()
 
     def _advance(self) -> None:
         """Go on with what waited behind the answer that was just finished."""
-        while self._pending and self._may_begin() and not self._transport.is_closing():
+        while self._pending and self._may_begin() and not self._flow.is_ending:
             self._begin(self._pending.popleft())
-        if self._task is not None or self._transport.is_closing():
+        if self._task is not None or self._flow.is_ending:
             return
         if self._flow.paused:
             self._hold_reading(bool(self._pending or self._unread))
@@ -407,14 +421,18 @@ class HttpProtocol(asyncio.Protocol):
         self._flow.write(self._head(exchange, answer.status, answer.content_type, headers) + b"\r\n")
         if has_body and exchange.request.method != "HEAD":
             writer = StreamWriter(self._flow, chunked)
+            self._let_pause(answer.is_followed)
             await answer.run(writer)
             writer.finish()
+            if not self._flow.closed:
+                self._let_pause(False)
         self._ended(exchange)
 
     async def _upgrade(self, exchange: Exchange, answer: UpgradeResponse) -> None:
         if not exchange.upgrade:
             raise RuntimeError("an upgrade was answered that the request did not ask for")
         duplex = DuplexStream(self._flow)
+        self._let_pause(True)
         self._flow.write(switching_head(self._site.date.line(), answer.headers))
         self._hold_reading(False)
         unread, self._unread = self._unread, None
@@ -424,7 +442,9 @@ class HttpProtocol(asyncio.Protocol):
         try:
             await answer.run(duplex)
         finally:
-            self._transport.close()
+            if not self._flow.closed:
+                self._let_pause(False)
+            self._flow.finish()
 
     def _ended(self, exchange: Exchange) -> None:
         if exchange.refusal:
@@ -433,7 +453,7 @@ class HttpProtocol(asyncio.Protocol):
             self._expect_next()
         else:
             self._expect_within(self._site.write_timeout_s)
-            self._transport.close()
+            self._flow.finish()
 
     def _linger(self) -> None:
         """Close, but read on a little: closing on unread data would reset what was just sent."""
@@ -441,7 +461,7 @@ class HttpProtocol(asyncio.Protocol):
         self._forget_waiting()
         if self._timer is not None:
             self._timer.cancel()
-        self._timer = self._site.clock.call_later(_LINGER_S, self._transport.close)
+        self._timer = self._site.clock.call_later(_LINGER_S, self._flow.finish)
 
     def _expect_next(self) -> None:
         """The peer has its answer: the next request may take its time to come."""
@@ -450,6 +470,27 @@ class HttpProtocol(asyncio.Protocol):
             self._body_deadline = self._site.clock.monotonic() + self._site.body_timeout_s
         else:
             self._expect_within(self._site.keepalive_timeout_s)
+
+    def _expect_taking(self) -> None:
+        """The peer has to take what was written, at some speed."""
+        self._taken = self._flow.taken
+        self._write_deadline = self._site.clock.monotonic() + self._site.write_timeout_s
+        self._look_again(self._site.write_timeout_s)
+
+    def _let_pause(self, may_pause: bool) -> None:
+        """Whether the peer may take nothing for as long as it likes, as far as we and the kernel go."""
+        if may_pause == self._may_pause:
+            return
+        self._may_pause = may_pause
+        sock = self._transport.get_extra_info("socket")
+        if sock is not None and sock.family in (socket.AF_INET, socket.AF_INET6):
+            if may_pause:
+                self._user_timeout_ms = let_pause(sock)
+            else:
+                sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT, self._user_timeout_ms)
+        self._write_deadline = _NEVER
+        if self._flow.paused and not may_pause:
+            self._expect_taking()
 
     def _expect_within(self, timeout_s: float) -> None:
         self._deadline = self._site.clock.monotonic() + timeout_s
@@ -474,7 +515,7 @@ class HttpProtocol(asyncio.Protocol):
         self._looked_at = _NEVER
         if now >= self._write_deadline:
             if self._flow.taken - self._taken < _TAKEN_BYTES:
-                self._transport.abort()
+                self._flow.cut_off()
                 return
             self._taken = self._flow.taken
             self._write_deadline = now + self._site.write_timeout_s
@@ -484,7 +525,7 @@ class HttpProtocol(asyncio.Protocol):
             self._look_again(min(wait_s, self._site.keepalive_timeout_s))
         elif self._reader.in_message:
             self._reader.time_out()
-        elif self._transport.get_write_buffer_size():
-            self._transport.abort()  # to close would be to wait until the peer takes that
+        elif self._flow.waiting:
+            self._flow.cut_off()  # to close would be to wait until the peer takes that
         else:
             self._transport.close()

@@ -18,6 +18,7 @@ from wherry.kit.clock import Clock, SystemClock
 from wherry.kit.httpd.message import Handler, Response
 from wherry.kit.httpd.parsing import Held, HeldFor, Limits
 from wherry.kit.httpd.protocol import HttpProtocol, Site, plain_refusal
+from wherry.kit.httpd.waiting import WaitingBudget
 
 BODY_LIMIT = 3 * 1024 * 1024
 KEEPALIVE_TIMEOUT_S = 90.0
@@ -43,6 +44,7 @@ class Server:
     `header_timeout_s`, and head and body together `body_timeout_s`. A peer that takes next to nothing of
     what it is sent for `write_timeout_s` is cut off. Bodies that do not come at once may have `held_limit`
     bytes, all connections together, until they are answered; `held_for` tells whose they are instead.
+    What peers do not take is bounded by `waiting`, all together and by identity.
     Past `connection_limit` connections (0: what the open files the process may have leave room for) an
     idle one ends for each new one.
     """
@@ -60,6 +62,7 @@ class Server:
         write_timeout_s: float = WRITE_TIMEOUT_S,
         held_limit: int = HELD_LIMIT,
         held_for: HeldFor | None = None,
+        waiting: WaitingBudget | None = None,
         connection_limit: int = 0,
         refuse: Callable[[int], Response] = plain_refusal,
         clock: Clock | None = None,
@@ -76,6 +79,7 @@ class Server:
             body_timeout_s=body_timeout_s,
             write_timeout_s=write_timeout_s,
             held_for=held_for or (lambda *_: self._held),
+            waiting=waiting or WaitingBudget(),
             connection_limit=connection_limit or _most_connections(),
             refuse=refuse,
         )

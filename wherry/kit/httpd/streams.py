@@ -3,68 +3,186 @@
 from __future__ import annotations
 
 import asyncio
-from asyncio.constants import LOG_THRESHOLD_FOR_CONNLOST_WRITES
+from collections import deque
+from collections.abc import Callable
 
+from wherry.kit.httpd.message import Connection
 from wherry.kit.httpd.rendering import CHUNK_END, LAST_CHUNK, chunk, chunk_head
+from wherry.kit.httpd.waiting import WaitingBudget
 
 READ_HIGH = 256 * 1024
 SLICE_BYTES = 128 * 1024
-_SLICES = LOG_THRESHOLD_FOR_CONNLOST_WRITES - 2  # besides them, what stands before and behind
+WRITE_HIGH, WRITE_LOW = 128 * 1024, 32 * 1024
+"""Between these the transport is full: TLS holds what it is given encrypted, in buffers that never shrink."""
+_SLICES = 8
+"""So many go out in one pass of the event loop."""
+_SHARED_BYTES = 4 * 1024
 
 
 class Flow:
-    """What is written to one connection: its back-pressure and its end, shared by whoever writes."""
+    """What is written to one connection: its back-pressure and its end, shared by whoever writes.
 
-    __slots__ = ("_closed", "_room", "closed", "paused", "transport", "written")
+    The transport is given a slice at a time, and no more once it is full: the rest waits here as it came,
+    shared with other connections that are sent the same. What waits for a peer that lags is told to `budget`,
+    under the identity of `connection`.
+    """
 
-    def __init__(self, transport: asyncio.Transport) -> None:
+    __slots__ = (
+        "_budget",
+        "_closed",
+        "_connection",
+        "_goes_on",
+        "_is_finishing",
+        "_is_full",
+        "_queue",
+        "_queued",
+        "_room",
+        "_tell_paused",
+        "_tell_resumed",
+        "closed",
+        "paused",
+        "transport",
+        "written",
+    )
+
+    def __init__(
+        self,
+        transport: asyncio.Transport,
+        connection: Connection,
+        budget: WaitingBudget,
+        paused: Callable[[], None],
+        resumed: Callable[[], None],
+    ) -> None:
         self.transport = transport
+        transport.set_write_buffer_limits(WRITE_HIGH, WRITE_LOW)
+        self._connection = connection
+        self._budget = budget
+        self._tell_paused = paused
+        self._tell_resumed = resumed
         self.paused = False
+        """Whether something waits that the transport did not take."""
         self.closed = False
         self.written = 0
         """Bytes in all."""
+        self._queue: deque[bytes | memoryview] = deque()
+        self._queued = 0
+        self._is_full = False
+        self._goes_on = False
+        self._is_finishing = False
         self._room: list[asyncio.Future[None]] = []
         self._closed: list[asyncio.Future[None]] = []
 
     def write(self, data: bytes) -> None:
-        """Write `data`, what is large in slices; nothing to a peer that went away: transports log each try.
-
-        TLS copies what it is given several times on its way out. Slices let the same few buffers serve
-        again and again; buffers of megabytes would be mapped anew for each copy, which takes longer than
-        the encryption. There are few of them, since a transport complains of every further write to a
-        peer that went away.
-        """
-        if self.closed or self.transport.is_closing():
+        """Write `data`, in slices; nothing to a peer that went away: transports log each try."""
+        if self.closed or self.is_ending:
             return
         size = len(data)
-        if size <= SLICE_BYTES:
-            self.written += size
+        self.written += size
+        if size <= SLICE_BYTES and not self.paused:
             self.transport.write(data)
+            if self._is_full:  # now
+                self._budget.note(self, self.waiting)
             return
-        view = memoryview(data)
-        step = max(SLICE_BYTES, -(-size // _SLICES))
-        for start in range(0, size, step):
-            part = view[start : start + step]
-            self.written += len(part)
-            self.transport.write(part)
+        self._queue.append(data)
+        self._queued += size
+        if self.paused:
+            self._budget.note(self, self.waiting)
+        else:
+            self._go_on()
+
+    def _go_on(self) -> None:
+        """Give the transport what it takes, and tell who waits for that."""
+        self._goes_on = False
+        if self.closed:
+            return
+        for _ in range(_SLICES):
+            if self._is_full or not self._queue or self.transport.is_closing():
+                break
+            self.transport.write(self._slice())
+        else:
+            if self._queue and not self._is_full:  # others have their turn first
+                self._goes_on = True
+                asyncio.get_running_loop().call_soon(self._go_on)
+        was, self.paused = self.paused, self._is_full or bool(self._queue)
+        if self.paused:
+            self._budget.note(self, self.waiting)
+            return
+        self._budget.forget(self)
+        if self._is_finishing:
+            self.transport.close()
+        _wake(self._room)
+        if was:
+            self._tell_resumed()
+
+    def _slice(self) -> bytes | memoryview:
+        """The next bytes of the queue: what is small together, what is large in parts."""
+        parts, size = list[bytes | memoryview](), 0
+        queue = self._queue
+        while queue and size < SLICE_BYTES:
+            part = queue.popleft()
+            room = SLICE_BYTES - size
+            if len(part) > room:
+                view = memoryview(part)
+                queue.appendleft(view[room:])
+                part = view[:room]
+            parts.append(part)
+            size += len(part)
+        self._queued -= size
+        return parts[0] if len(parts) == 1 else b"".join(parts)
+
+    def pause(self) -> None:
+        """The transport is full."""
+        self._is_full = self.paused = True
+        self._tell_paused()
+
+    def resume(self) -> None:
+        """The transport takes more."""
+        self._is_full = False
+        if not self._goes_on:
+            self._go_on()
+
+    @property
+    def identity(self) -> str:
+        """Who the peer is."""
+        return self._connection.identity
+
+    @property
+    def waiting(self) -> int:
+        """Bytes the peer, or the kernel for it, has not taken."""
+        return self._queued + self.transport.get_write_buffer_size()
+
+    @property
+    def piece_bytes(self) -> int:
+        """How much to write at once of what is long."""
+        return self._budget.piece_bytes(self._connection.identity)
 
     @property
     def taken(self) -> int:
         """Bytes the peer, or the kernel for it, has taken."""
-        return self.written - self.transport.get_write_buffer_size()
+        return self.written - self.waiting
 
-    def pause(self) -> None:
-        """The transport has enough."""
-        self.paused = True
+    @property
+    def is_ending(self) -> bool:
+        """Whether nothing more is written, nor read."""
+        return self._is_finishing or self.transport.is_closing()
 
-    def resume(self) -> None:
-        """The transport takes more."""
-        self.paused = False
-        _wake(self._room)
+    def finish(self) -> None:
+        """End the connection when its peer has taken what was written."""
+        if not self._queue:
+            self.transport.close()
+        self._is_finishing = True
+
+    def cut_off(self) -> None:
+        """Drop the connection at once, and what waits for its peer."""
+        self.close()
+        self.transport.abort()
 
     def close(self) -> None:
         """The peer is gone."""
         self.closed = True
+        self._queue.clear()
+        self._queued = 0
+        self._budget.forget(self)
         _wake(self._room)
         _wake(self._closed)
 
@@ -112,7 +230,7 @@ class StreamWriter:
             flow = self._flow
             if not self._chunked:
                 flow.write(data)
-            elif len(data) <= SLICE_BYTES:
+            elif len(data) <= (_SHARED_BYTES if flow.paused else SLICE_BYTES):
                 flow.write(chunk(data))
             else:
                 flow.write(chunk_head(data))
@@ -126,12 +244,17 @@ class StreamWriter:
     @property
     def buffered(self) -> int:
         """See `message.Writer.buffered`."""
-        return 0 if self._flow.closed else self._flow.transport.get_write_buffer_size()
+        return 0 if self._flow.closed else self._flow.waiting
+
+    @property
+    def piece_bytes(self) -> int:
+        """See `message.Writer.piece_bytes`."""
+        return self._flow.piece_bytes
 
     @property
     def closed(self) -> bool:
         """See `message.Writer.closed`."""
-        return self._flow.closed or self._flow.transport.is_closing()
+        return self._flow.closed or self._flow.is_ending
 
     async def wait_closed(self) -> None:
         """See `message.Writer.wait_closed`."""
@@ -140,7 +263,7 @@ class StreamWriter:
     def abort(self) -> None:
         """See `message.Writer.abort`."""
         self._ended = True
-        self._flow.transport.abort()
+        self._flow.cut_off()
 
     def finish(self) -> None:
         """The body is complete; what is written later goes nowhere."""

@@ -101,6 +101,11 @@ class WebSocket:
         """Bytes sent and not yet taken by the kernel."""
         return self._duplex.buffered
 
+    @property
+    def piece_bytes(self) -> int:
+        """How many bytes to send at once of what is long."""
+        return self._duplex.piece_bytes
+
     async def receive(self) -> bytes | str | None:
         """The next message, bytes or text as it was sent; None at the end."""
         while not self._ready:

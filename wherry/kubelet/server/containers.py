@@ -87,7 +87,7 @@ class ContainerDoors:
         async def run(writer: Writer) -> None:
             await send_log(path, options, writer, ended())
 
-        return StreamResponse(run, content_type="text/plain")
+        return StreamResponse(run, content_type="text/plain", is_followed=options.follow)
 
     async def execute(self, request: Request) -> Answer:
         """`/exec/{namespace}/{pod}[/{uid}]/{container}`. Raises NotServed, RuntimeFailure, OSError."""
