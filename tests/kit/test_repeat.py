@@ -244,3 +244,34 @@ async def test_what_starts_beside_others_is_quiet_about_it_for_a_while(
         await settle()
     assert [record.levelname for record in caplog.records] == ["INFO", "WARNING", "WARNING"]
     await repeater.close()
+
+
+async def test_one_whose_tasks_were_closed_first_begins_nothing_more(
+    repeater: Repeater, work: Work, tasks: Tasks, clock: FakeClock, caplog: pytest.LogCaptureFixture
+) -> None:
+    work.failures = [Expected("once")]
+    repeater.within(5.0)
+    repeater.poke()
+    await settle()
+    await tasks.close()
+    repeater.poke()
+    repeater.hurry()
+    repeater.within(1.0)
+    await clock.advance(10)
+    assert work.runs == 1
+    assert "Traceback" not in caplog.text
+    await repeater.close()
+
+
+async def test_one_that_is_stopped_gives_up_its_run_and_its_timers(
+    repeater: Repeater, work: Work, tasks: Tasks, clock: FakeClock
+) -> None:
+    work.gate.clear()
+    repeater.within(5.0)
+    repeater.poke()
+    await settle()
+    repeater.stop()
+    await settle()
+    assert (work.running, len(tasks)) == (0, 0)
+    await clock.advance(10)
+    assert work.runs == 1

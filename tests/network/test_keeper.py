@@ -115,3 +115,20 @@ async def test_a_look_that_fails_is_taken_again(
     await clock.advance(30)
     assert done == ["looked", "installed", "looked"]
     await keeper.close()
+
+
+@pytest.mark.slow
+@needs_root
+def test_a_rule_that_was_exchanged_for_another_is_put_back() -> None:
+    async def work() -> None:
+        for ports in ((6443,), (6443, 10250)):
+            network = PodNetwork.of("dev", "10.199.0.0/24", Path("/nowhere"), server_ports=ports)
+            await install_rules(network)
+            assert await are_rules_standing(network), "as iptables words them"
+            for chain in chains(network):
+                await run_tool("iptables", "-t", chain.table, "-R", chain.name, "1", "-j", "RETURN")
+                assert not await are_rules_standing(network)
+                await install_rules(network)
+                assert await are_rules_standing(network)
+
+    run_apart(work)

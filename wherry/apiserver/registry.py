@@ -201,6 +201,7 @@ class Following:
     def close(self) -> None:
         """Follow no more."""
         self._is_open = False
+        self._beginning.stop()
         if self._watch is not None:
             self._watch.close()
             self._watch = None

@@ -71,7 +71,7 @@ class Repeater:
     def poke(self) -> None:
         """Do the work soon: now, or after the run under way, or when the wait after a failure is over."""
         self._is_stale = True
-        if self._run is None and self._retry is None and not self._is_closed:
+        if self._run is None and self._retry is None and not self._is_over:
             self._run = self._tasks.spawn(self._until_done(), self.name)
 
     def hurry(self) -> None:
@@ -85,7 +85,7 @@ class Repeater:
     def within(self, delay_s: float) -> None:
         """`poke` in at most `delay_s` seconds; of several such wishes the earliest holds."""
         at = self._clock.monotonic() + delay_s
-        if self._is_closed or (self._again is not None and self._again_at <= at):
+        if self._is_over or (self._again is not None and self._again_at <= at):
             return
         if self._again is not None:
             self._again.cancel()
@@ -97,23 +97,33 @@ class Repeater:
         """Whether nothing is under way or owed (a wish for later is neither)."""
         return self._run is None and self._retry is None
 
-    async def close(self) -> None:
-        """Stop; a run under way is cancelled and has ended when this returns. May be called twice."""
+    @property
+    def _is_over(self) -> bool:
+        """Whether nothing is begun any more: it was closed, or the tasks that own the runs were."""
+        return self._is_closed or self._tasks.is_closed
+
+    def stop(self) -> None:
+        """Begin nothing more; a run under way is cancelled, which its `tasks` see to the end of."""
         self._is_closed = True
         for timer in (self._retry, self._again):
             if timer is not None:
                 timer.cancel()
         self._retry = self._again = None
-        run = self._run
-        if run is not None:
-            run.cancel()
-            await asyncio.wait([run])
+        if self._run is not None:
+            self._run.cancel()
         # Mostly a method of whoever holds this repeater: the two would keep each other in memory.
         self._work = _nothing
 
+    async def close(self) -> None:
+        """Stop; a run under way has ended when this returns. May be called twice."""
+        run = self._run
+        self.stop()
+        if run is not None:
+            await asyncio.wait([run])
+
     async def _until_done(self) -> None:
         try:
-            while self._is_stale and not self._is_closed:
+            while self._is_stale and not self._is_over:
                 self._is_stale = False
                 if not await self._once():
                     return

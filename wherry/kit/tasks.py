@@ -119,6 +119,11 @@ class Tasks:
             message = f"essential task {task.get_name()} ended"
             task.get_loop().call_exception_handler({"message": message, "exception": error, ESSENTIAL: True})
 
+    @property
+    def is_closed(self) -> bool:
+        """Whether nothing more can be started."""
+        return self._closed
+
     def __len__(self) -> int:
         return len(self._tasks)
 

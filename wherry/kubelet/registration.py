@@ -172,7 +172,6 @@ class Registration:
         due = self._clock.monotonic() - self._written_at >= self._config.status_period_s
         if not due and is_same_status({k: old.get(k) for k in status}, status):
             return
-        self._tell_of_changes(old, status)
         addresses: list[Object] = status["addresses"]
         if old.get("addresses") and old["addresses"] != addresses:
             status["addresses"] = [{"$patch": "replace"}, *addresses]
@@ -185,6 +184,7 @@ class Registration:
             subresource="status",
         )
         self._written_at = self._clock.monotonic()
+        self._tell_of_changes(old, status)  # now that it is so: what failed is written again, and told once
 
     def _facts(self) -> NodeFacts:
         state = self._state

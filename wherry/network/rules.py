@@ -31,7 +31,10 @@ REFUSES_ALL = re.compile(
 
 @dataclass(frozen=True, slots=True)
 class Chain:
-    """A chain of ours, its rules, and what leads into it from the built-in chain `hook`."""
+    """A chain of ours, its rules, and what leads into it from the built-in chain `hook`.
+
+    Rules are worded as `iptables -S` prints them, so that those that stand can be compared.
+    """
 
     table: str
     name: str
@@ -99,7 +102,7 @@ def plan_jump(listing: Sequence[str], jump: str) -> int | None:
     refuses everything: whoever wants to refuse some traffic does so before, a policy does not.
     """
     end = next((i for i, rule in enumerate(listing) if REFUSES_ALL.fullmatch(rule)), len(listing))
-    stands = any(rule.split(" ", 2)[2] == jump for rule in listing[:end])
+    stands = any(_rule_of(line) == jump for line in listing[:end])
     return None if stands else end + 1
 
 
@@ -138,7 +141,7 @@ async def install_rules(network: PodNetwork) -> None:
 async def are_rules_standing(network: PodNetwork) -> bool:
     """Whether what `install_rules` made is still there and reached. Raises NetworkFailure."""
     for chain in chains(network):
-        if len(await _rules(chain.table, chain.name)) != len(chain.rules):
+        if tuple(map(_rule_of, await _rules(chain.table, chain.name))) != chain.rules:
             return False
         if plan_jump(await _rules(chain.table, chain.hook), chain.jump) is not None:
             return False
@@ -165,6 +168,11 @@ async def _rules(table: str, chain: str) -> list[str]:
             return []
         raise
     return [line for line in listing.splitlines() if line.startswith("-A ")]
+
+
+def _rule_of(line: str) -> str:
+    """A rule as `iptables -S` prints it, without the chain it is in."""
+    return line.split(" ", 2)[2]
 
 
 async def _remove_jumps(chain: Chain) -> None:

@@ -160,6 +160,17 @@ async def test_a_selector_that_changes_while_it_is_looked_for_is_looked_for_anew
     assert len(await looking) == 2 * PORTION
 
 
+async def test_a_pod_that_went_with_other_labels_and_came_back_is_judged_anew() -> None:
+    shelves = Shelves()
+    shelves.put(SERVICES, service("s", app="a"))
+    shelves.put(PODS, pod("p", app="a"))
+    assert await shelves.of("s") == ["p"]
+    shelves.remove(PODS, pod("p"))
+    shelves.put(PODS, pod("p"))
+    assert await shelves.of("s") == []
+    assert shelves.members.count("n/s") == 0
+
+
 async def test_the_controllers_of_endpoints_share_one() -> None:
     async with running(*(kind for kind in CONTROLLERS if issubclass(kind, ServiceController))) as bench:
         kept = {id(controller.members) for controller in bench.controllers.controllers}  # type: ignore[attr-defined]

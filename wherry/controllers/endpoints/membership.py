@@ -55,8 +55,16 @@ class Membership:
         key = key_of(service)
         while key in self._selectors and key not in self._complete:
             await self._look_through(key, namespace_of(service))
-        pods = (self._cache.get(PODS, member) for member in self._members.get(key, ()))
-        return [pod for pod in pods if pod is not None]
+        selector, members = self._selectors.get(key, frozenset()), self._members.get(key, set())
+        found: list[Object] = []
+        for member in [*members]:
+            pod = self._cache.get(PODS, member)
+            # The last state of one that is gone may have had other labels than those it was found by.
+            if pod is None or not selector <= labels_of(pod).items():
+                members.discard(member)
+            else:
+                found.append(pod)
+        return found
 
     def count(self, key: str) -> int:
         """How many pods the service is known to select."""
