@@ -140,9 +140,12 @@ class World:
 
     async def restart(self) -> None:
         """The API server and its own clients end and start anew, with no history left."""
+        is_reachable = bool(self.running.api.port)
+        await self.close()
+        # Only now: what was answered before the end has to be in it.
         moment = self.moment()
         image = replace(moment.store, log=(), compacted=moment.store.revision)
-        await self.swap(replace(moment, store=image))
+        await self._go_on(replace(moment, store=image), is_reachable)
 
     def moment(self) -> Moment:
         """What stands now."""
@@ -152,6 +155,9 @@ class World:
         """Go on from `moment`, at the same address."""
         is_reachable = bool(self.running.api.port)
         await self.close()
+        await self._go_on(moment, is_reachable)
+
+    async def _go_on(self, moment: Moment, is_reachable: bool) -> None:
         await self.open(moment)
         if is_reachable:
             await self.running.api.listen()

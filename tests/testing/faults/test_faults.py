@@ -133,3 +133,17 @@ def test_what_is_no_fault_is_refused() -> None:
         Fault(what=What.REFUSED, code=404)
     with pytest.raises(ValueError, match="nth counts from 1"):
         Fault(what=What.DROPPED, nth=0)
+
+
+def test_a_restart_loses_no_write_that_was_answered(monkeypatch: pytest.MonkeyPatch) -> None:
+    with Cluster() as c:
+        plane, verbs = c._at.running, c._verbs()
+        close = plane.close
+
+        async def answer_the_last_request_first() -> None:
+            await verbs.create(MAP, "")
+            await close()
+
+        monkeypatch.setattr(plane, "close", answer_the_last_request_first)
+        c.faults.restart_api_server()
+        assert c.client.get("cm", "m")["data"] == {"a": "1"}
