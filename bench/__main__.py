@@ -16,6 +16,7 @@ from bench.idle import measure_idle
 from bench.lists import measure_lists
 from bench.ready import measure_ready
 from bench.stored import measure_stored
+from bench.testing import measure_testing
 from bench.watch import measure_watch
 from bench.workload import measure_deployment
 
@@ -48,6 +49,7 @@ ALONE: dict[str, Callable[[], list[Figure]]] = {
     "stored": measure_stored,
     "lists": measure_lists,
     "churn": measure_churn,
+    "testing": measure_testing,
 }
 """These need no cluster: they start an API server of their own."""
 

@@ -7,9 +7,11 @@ of megabytes would seem to hold them for ever. `malloc_trim` gives back every fr
 from __future__ import annotations
 
 import asyncio
+import gc
 import logging
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 from wherry.kit.clock import Clock
@@ -71,3 +73,17 @@ class GivingBack:
             log.debug("gave %d of %d KiB back", (before - after) >> 10, before >> 10)
             return EVERY_S if after < before - WORTH_BYTES // 8 else SELDOM_S
         return EVERY_S
+
+
+@contextmanager
+def uncollected() -> Iterator[None]:
+    """No garbage collector while the block runs, for work that only builds up: else half its time is the
+    collector's, which looks at all there is again and again. It is a whole process's: keep such blocks short.
+    """
+    was_enabled = gc.isenabled()
+    gc.disable()
+    try:
+        yield
+    finally:
+        if was_enabled:
+            gc.enable()

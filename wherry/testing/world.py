@@ -15,16 +15,16 @@ from wherry.api.core.simulated import is_simulated
 from wherry.api.rbac.cluster_role_bindings import CLUSTER_ROLE_BINDINGS
 from wherry.api.rbac.cluster_roles import CLUSTER_ROLES
 from wherry.apiserver.config import ApiServerConfig
-from wherry.cluster.apiserver import all_controllers
 from wherry.cluster.assembly import CONTROLLER_MANAGER, SCHEDULER, ControlPlane, ControlPlaneConfig
 from wherry.controllers.base import Controller
-from wherry.controllers.catalog import choose_controllers
+from wherry.controllers.catalog import CONTROLLERS, choose_controllers
 from wherry.controllers.config import ControllerConfig
 from wherry.hollow import rights
 from wherry.hollow.hollow import HollowNodes
 from wherry.hollow.outcomes import NodeOutcome, Outcome, read_outcome_files, read_outcomes
 from wherry.hollow.stage_files import read_stage_files, read_stages
 from wherry.hollow.stages import Stage
+from wherry.kit.memory import uncollected
 from wherry.kit.simulated_loop import LoopClock, SimulatedLoop
 from wherry.kit.tasks import Tasks
 from wherry.store.memory import Image, MemoryStore
@@ -79,6 +79,10 @@ class World:
 
     async def open(self, moment: Moment | None = None) -> None:
         """Start from `moment`, or as a new cluster. Raises SettingsError."""
+        with uncollected():
+            await self._open(moment)
+
+    async def _open(self, moment: Moment | None) -> None:
         if moment is None:
             self.store = MemoryStore.from_image(await _founded(self.settings), self.clock)
         else:
@@ -207,7 +211,7 @@ def _kinds(settings: Settings) -> tuple[type[Controller], ...]:
     if settings.controllers == NONE:
         return ()
     if settings.controllers == ALL:
-        return tuple(all_controllers())
+        return CONTROLLERS
     try:
         return choose_controllers(settings.controllers)
     except ValueError as error:
