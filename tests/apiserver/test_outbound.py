@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from yarl import URL
 
 from wherry.apiserver import outbound as outbound_module
 from wherry.apiserver.outbound import (
@@ -239,3 +240,22 @@ def test_what_goes_on_of_a_clients_headers() -> None:
         "x-remote-extra-a": "b", "transfer-encoding": "chunked", "content-length": "3", "te": "trailers",
     }  # fmt: skip
     assert passed_headers({**kept, **dropped}) == kept
+
+
+@pytest.mark.parametrize(
+    "elsewhere",
+    [
+        "https://10.0.0.1:80/x",
+        "http://10.0.0.2:80/x",
+        "http://10.0.0.1:81/x",
+        "http://who@10.0.0.1:80/x",
+        "http://10.0.0.1:80/y",
+    ],
+)
+def test_a_url_that_came_out_otherwise_is_not_asked_for(
+    monkeypatch: pytest.MonkeyPatch, elsewhere: str
+) -> None:
+    """Whatever the library that makes URLs makes of one."""
+    monkeypatch.setattr(URL, "build", lambda **_: URL(elsewhere, encoded=True))
+    with pytest.raises(Unreachable, match=r"leads elsewhere than to 10\.0\.0\.1:80"):
+        Target("http", "10.0.0.1", 80).url("/x")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import random
 from collections.abc import AsyncIterator
+from typing import Any
 
 import pytest
 
@@ -149,6 +150,38 @@ async def test_what_is_recalled_is_what_was_told(store: Reading, cacher: Cacher)
         ]
     shared = [event.object for event in again.events if later.get(event.object.key) is event.object]
     assert len(shared) == len(later), "what is held already is not held twice"
+    await later.close()
+
+
+async def test_what_was_let_go_of_while_the_past_was_read_is_not_passed_over(
+    store: Reading, cacher: Cacher, clock: FakeClock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for number in range(300):
+        await put(store, pod("ns", f"p{number}"))
+    later = Cacher(PODS, store, now=clock.monotonic)
+    await later.start()
+    first = later.floor
+    for number in range(200):
+        await put(store, pod("ns", f"q{number}"))
+    real = store.events
+
+    async def slowly(*arguments: Any, **more: Any) -> Any:
+        found = await real(*arguments, **more)
+        await clock.advance(ring.FRESH_S + 1)
+        later.trim()
+        return found
+
+    monkeypatch.setattr(store, "events", slowly)
+    await later.recall(first - 100)
+    assert later.floor > first
+    with pytest.raises(Compacted):
+        later.watch("", first - 100, None, Told())
+    monkeypatch.undo()
+    await later.recall(first - 100)
+    told = Told()
+    later.watch("", first - 100, None, told)
+    revisions = [event.object.revision for event in told.events]
+    assert revisions == list(range(first - 99, store.revision + 1)), "without a gap"
     await later.close()
 
 

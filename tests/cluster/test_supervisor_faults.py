@@ -6,11 +6,13 @@ import errno
 import os
 import re
 import select
+import selectors
 import signal
 import socket
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -196,7 +198,34 @@ def connect(to: Supervisor) -> socket.socket:
     return client
 
 
-def test_a_listener_that_leaves_as_a_component_ends_costs_nobody_the_supervisor(alone: Supervisor) -> None:
+def test_an_event_about_something_closed_before_it_in_the_batch_is_dropped(
+    alone: Supervisor, caplog: pytest.LogCaptureFixture
+) -> None:
+    """Also where its descriptor is already somebody else's, who has nothing to read."""
+    pairs = [socket.socketpair() for _ in range(2)]
+    quiet, quiet_end = socket.socketpair()
+    called: list[str] = []
+
+    def close_the_other(which: int) -> None:
+        called.append("event")
+        other = pairs[1 - which][0]
+        alone._selector.unregister(other)
+        os.dup2(quiet.fileno(), other.fileno())  # the next to be opened gets the number that came free
+        alone._selector.register(other, selectors.EVENT_READ, lambda: called.append("stranger"))
+
+    for number, (here, there) in enumerate(pairs):
+        alone._selector.register(here, selectors.EVENT_READ, partial(close_the_other, number))
+        there.send(b"x")
+    alone._turn()
+    assert called == ["event"]
+    assert "a fault of the supervisor's own" not in caplog.text
+    for one in (quiet, quiet_end, *(there for _, there in pairs)):
+        one.close()
+
+
+def test_a_listener_that_leaves_as_a_component_ends_costs_nobody_the_supervisor(
+    alone: Supervisor, caplog: pytest.LogCaptureFixture
+) -> None:
     alone._listen()
     server = alone.components["server"]
     alone._attend(server)
@@ -211,6 +240,7 @@ def test_a_listener_that_leaves_as_a_component_ends_costs_nobody_the_supervisor(
     assert server.restarts == 1
     assert len(alone.listeners) == 1
     assert b'"restarts": 1' in staying.recv(65536)
+    assert "a fault of the supervisor's own" not in caplog.text
     staying.close()
 
 

@@ -251,3 +251,24 @@ async def test_one_deleted_and_made_again_is_checked_again(rig: Rig) -> None:
             await rig.http("POST", SERVICES, service)
             await until(rig, f"{SERVICES}/{NAME}", lambda obj: reason(obj) == "Passed")
             await rig.http("DELETE", f"{SERVICES}/{NAME}")
+
+
+async def test_one_that_was_exchanged_before_anybody_looked_is_checked_again(
+    rig: Rig, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Deleted and made again within one batch: the same but for its uid."""
+    async with backing(answer) as port:
+        await publish(rig, port)
+        service = api_service(caBundle=ca_bundle())
+        await rig.http("POST", SERVICES, service)
+        await until(rig, f"{SERVICES}/{NAME}", lambda obj: reason(obj) == "Passed")
+        syncing = rig.server.core.aggregator._syncing
+        assert syncing is not None
+        with monkeypatch.context() as patch:
+            patch.setattr(syncing, "poke", lambda: None)
+            await rig.http("DELETE", f"{SERVICES}/{NAME}")
+            _, made, _ = await rig.http("POST", SERVICES, service)
+        syncing.poke()
+        await until(rig, f"{SERVICES}/{NAME}", lambda obj: reason(obj) == "Passed")
+        (remote,) = rig.server.core.aggregator.remotes.values()
+        assert remote.uid == made["metadata"]["uid"]

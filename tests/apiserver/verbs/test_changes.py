@@ -9,7 +9,8 @@ import pytest
 
 from tests.apiserver.customresources.established import define
 from tests.apiserver.customresources.samples import CRDS, ROOT, cron_tab, definition
-from tests.apiserver.rig import Rig
+from tests.apiserver.rig import Rig, running
+from wherry.kit.clock import FakeClock
 
 PAIRS = [(True, 1), (1, True), (False, 0), (0, False), ([1], [True]), ({"a": {"b": 0}}, {"a": {"b": False}})]
 
@@ -86,3 +87,24 @@ async def test_a_definition_whose_default_changes_its_type_alone(rig: Rig) -> No
     assert changed["metadata"]["generation"] == live["metadata"]["generation"] + 1
     _, made, _ = await rig.http("POST", ROOT, cron_tab("b"))
     assert json.dumps(made["spec"]["free"]) == '{"on": 1}'
+
+
+async def test_a_change_of_type_alone_within_a_second_by_the_same_client() -> None:
+    """Of a status: nothing else differs there, neither a generation nor the time somebody owns it from."""
+    crd = definition()
+    schema = crd["spec"]["versions"][0]["schema"]["openAPIV3Schema"]["properties"]
+    schema["status"]["x-kubernetes-preserve-unknown-fields"] = True
+    async with running(FakeClock()) as rig:
+        await define(rig, crd)
+        await rig.http("POST", ROOT, cron_tab("a"))
+        for before, after in PAIRS:
+            versions = []
+            for value in (before, after, after):
+                _, live, _ = await rig.http("GET", f"{ROOT}/a")
+                live["status"] = {"value": value}
+                status, stored, _ = await rig.http("PUT", f"{ROOT}/a/status", live)
+                assert status == 200, stored
+                assert json.dumps(stored["status"]["value"]) == json.dumps(value)
+                versions.append(stored["metadata"]["resourceVersion"])
+            assert versions[0] != versions[1], (before, after)
+            assert versions[1] == versions[2], "and what is the same is not stored"

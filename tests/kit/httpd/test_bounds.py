@@ -87,6 +87,35 @@ async def test_no_request_begins_while_answers_wait_to_be_taken(server_of: Made,
     sock.close()
 
 
+async def test_what_waited_behind_an_answer_waits_for_it_to_be_taken(server_of: Made) -> None:
+    """Of a whole pipeline that came while the first answer was made."""
+    answered, release = 0, asyncio.Event()
+
+    def handle(request: Request) -> Answer | Awaitable[Answer]:
+        nonlocal answered
+        answered += 1
+        return later() if request.path == "/first" else Response(bytes(4_000_000))
+
+    async def later() -> Answer:
+        await release.wait()
+        return Response(bytes(4_000_000))
+
+    server = server_of(handle)
+    sock = greedy(await server.start())
+    loop = asyncio.get_running_loop()
+    sent = b"GET /first HTTP/1.1\r\nHost: x\r\n\r\n" + b"GET / HTTP/1.1\r\nHost: x\r\n\r\n" * 32
+    await loop.sock_sendall(sock, sent)
+    await eventually(lambda: any(len(protocol._pending) == 32 for protocol in server._site.protocols))
+    release.set()
+    await eventually(lambda: answered > 0 and any(p._flow.paused for p in server._site.protocols))
+    assert await settled(lambda: answered) <= 2
+    got = 0
+    while got < 33 * 4_000_000:
+        got += len(await loop.sock_recv(sock, 1 << 20))
+    await eventually(lambda: answered == 33)
+    sock.close()
+
+
 async def test_many_pipelined_requests_leave_others_their_turn(server_of: Made, dial: Dial) -> None:
     """However many requests one piece holds, the loop comes round after some of them."""
     turns: list[int] = []

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Any
@@ -84,6 +85,37 @@ async def test_one_pod_at_a_time_goes_when_memory_runs_short(made: Node) -> None
         return not await is_under(made, "MemoryPressure")
 
     await eventually(gone)
+
+
+async def test_the_next_pod_stays_while_the_one_evicted_takes_its_time_to_end(made: Node) -> None:
+    await running(made, "small", "large")
+    made.runtime.usages["large/web"] = {"memory_working_set_bytes": 300 * MI}
+    made.runtime.usages["small/web"] = {"memory_working_set_bytes": 10 * MI}
+    stop, asked, go = made.runtime.stop_container, asyncio.Event(), asyncio.Event()
+
+    async def slowly(container_id: str, grace_s: int) -> None:
+        asked.set()
+        await go.wait()
+        await stop(container_id, grace_s)
+
+    made.runtime.stop_container = slowly  # type: ignore[method-assign]
+    made.left[MEMORY] = LOW_MEMORY
+
+    async def is_asked() -> bool:
+        await made.clock.advance(1)
+        return asked.is_set()
+
+    await eventually(is_asked)
+    for _ in range(25):  # two rounds, and less than it is waited for
+        await made.clock.advance(1)
+    said = (await made.admin.list(EVENTS)).items
+    evicted = [event["involvedObject"]["name"] for event in said if event["reason"] == "Evicted"]
+    assert evicted == ["large"]
+    assert await phases(made, "small") == ["Running"]
+    made.left[MEMORY] = PLENTY[MEMORY]
+    go.set()
+    await in_time(made, "large")
+    assert await phases(made, "small") == ["Running"]
 
 
 async def test_pods_that_come_under_pressure_are_turned_away(made: Node) -> None:
