@@ -188,6 +188,25 @@ async def test_list_in_store_order_by_namespace_and_page(store: MemoryStore, cac
     assert names(cacher.list("a")[0]) == ["a/2"]
 
 
+async def test_a_long_list_by_selector_is_of_one_moment_and_lets_others_in(
+    store: MemoryStore, cacher: Cacher, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("wherry.apiserver.cacher._MATCHED_AT_ONCE", 2)
+    for number in range(9):
+        await put(store, pod("ns", str(number), app=str(number % 2)))
+    then = store.revision
+    even = lambda item: item.labels["app"] == "0"  # noqa: E731
+    listing = asyncio.ensure_future(cacher.chosen("ns", match=even))
+    limited = asyncio.ensure_future(cacher.chosen("ns", match=even, limit=2, start_after=PODS.key("ns", "1")))
+    await asyncio.sleep(0)
+    await drop(store, "ns", "8")
+    await put(store, pod("ns", "9", app="0"))
+    found, more, revision = await listing
+    assert (names(found), more, revision) == (["ns/0", "ns/2", "ns/4", "ns/6", "ns/8"], 0, then)
+    found, more, revision = await limited
+    assert (names(found), more, revision) == (["ns/2", "ns/4"], 1, then)
+
+
 async def test_list_of_an_earlier_revision(store: MemoryStore, cacher: Cacher) -> None:
     for number in range(6):
         await put(store, pod("ns", str(number), app="even" if number % 2 == 0 else "odd"))

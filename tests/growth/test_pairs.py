@@ -15,6 +15,7 @@ from wherry.apiserver.admission.limit_bounds import Bounds
 from wherry.apiserver.admission.limit_ranger import set_defaults
 from wherry.apiserver.admission.resource_quota.plan import Demand, Refusal, reserve
 from wherry.objects.meta import Object
+from wherry.objects.selectors import FieldSelector, Selector, parse_field_selector, parse_label_selector
 
 SMALL = 20
 Pair = tuple[Any, Any]
@@ -70,6 +71,29 @@ def _quota(size: int) -> Object:
     return {"metadata": {"name": "q", "namespace": "default"}, "status": status}
 
 
+def _selector(size: int) -> Selector:
+    """Requirements of every sort, of which the first is the last to fail."""
+    texts = [f"!a{i},b{i}!=c,d{i} notin (e,f),g!=h{i},i>{i},j in (k,l{i})" for i in range(size)]
+    return parse_label_selector(",".join(texts))
+
+
+def _match(pair: Pair) -> object:
+    selector, several = pair
+    return [selector.matches(labels) for labels in several]
+
+
+def _labels(size: int) -> list[dict[str, str]]:
+    return [{"i": "1000000", "j": "k", "n": str(index)} for index in range(size)]
+
+
+def _field_terms(size: int) -> FieldSelector:
+    return parse_field_selector(",".join(f"metadata.name!=a{index}" for index in range(size)))
+
+
+def _fields(size: int) -> list[dict[str, str]]:
+    return [{"metadata.name": f"b{index}"} for index in range(size)]
+
+
 CASES: dict[str, tuple[Callable[[Pair], object], Callable[[int], Pair]]] = {
     "bounds, silent containers": (
         _judge_pod, lambda n: (_limit_range(n, "min", "max", "maxLimitRequestRatio"), _silent(n))),
@@ -77,6 +101,8 @@ CASES: dict[str, tuple[Callable[[Pair], object], Callable[[int], Pair]]] = {
         _judge_pod, lambda n: (_limit_range(n, "min", "max", "maxLimitRequestRatio"), _speaking(n))),
     "defaults beyond what can be noted": (
         _fill_in, lambda n: (_limit_range(8000, "default"), _silent(n))),
+    "label selector, objects": (_match, lambda n: (_selector(n), _labels(n))),
+    "field selector, objects": (_match, lambda n: (_field_terms(n), _fields(n))),
     "quota": (_reserve, lambda n: (_quota(n), _speaking(n))),
 }  # fmt: skip
 

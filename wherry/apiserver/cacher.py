@@ -41,6 +41,7 @@ RECALLED_BYTES = RING_BYTES // 2
 
 _PAGE = 2000  # entries read from the store at once when a cacher starts
 _READ_AT_ONCE = 250  # objects whose labels are read between two turns of the event loop
+_MATCHED_AT_ONCE = 2000  # objects held against a selector between two turns of the event loop
 _SAMPLES = 32
 
 
@@ -164,6 +165,30 @@ class Cacher:
                     return found, 1
                 found.append(candidate)
         return found, 0
+
+    async def chosen(
+        self, namespace: str = "", *, start_after: str = "", limit: int = 0, match: Match | None = None
+    ) -> tuple[CachedList, int, int]:
+        """What `list` gives, and the revision it is of; everybody else has their turn while `match` is asked.
+
+        All of it is of one moment: objects are never changed, so what is there at first is looked through.
+        """
+        revision = self.revision
+        if match is None:
+            return (*self.list(namespace, start_after=start_after, limit=limit), revision)
+        keys = iter(self._candidates(namespace, start_after, match))
+        objects = self._objects
+        found = [item for key in islice(keys, _MATCHED_AT_ONCE) if match(item := objects[key])]
+        if not limit or len(found) <= limit:
+            left = [objects[key] for key in keys]
+            for start in range(0, len(left), _MATCHED_AT_ONCE):
+                await asyncio.sleep(0)
+                found += filter(match, left[start : start + _MATCHED_AT_ONCE])
+                if limit and len(found) > limit:
+                    break
+        if limit and len(found) > limit:
+            return found[:limit], 1, revision
+        return found, 0, revision
 
     def _candidates(self, namespace: str, start_after: str, match: Match) -> Iterable[str]:
         """The keys, in order, of all objects that can match, and perhaps of others."""

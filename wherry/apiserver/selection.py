@@ -3,15 +3,27 @@
 from __future__ import annotations
 
 from wherry.api.resource import Resource
+from wherry.apiserver.beside import LARGE, beside
 from wherry.apiserver.cached import Match
+from wherry.apiserver.call import Call
 from wherry.apiserver.options import ListOptions
+from wherry.apiserver.parts import Parts
 from wherry.apiserver.selected import Selection
 from wherry.objects.errors import bad_request
 from wherry.objects.selectors import parse_field_selector, parse_label_selector
 
-__all__ = ["Match", "Selection", "select"]
+__all__ = ["Match", "Selection", "select", "selected"]
 
+LONG = 2048
+"""A selector of more characters takes some milliseconds to read, and is read beside the loop."""
 ALWAYS_SELECTABLE = ("metadata.name", "metadata.namespace")
+
+
+async def selected(core: Parts, call: Call, resource: Resource, options: ListOptions) -> Selection | None:
+    """What the list or watch `call` asks for lets through; see `select`. Raises ApiError (400)."""
+    length = len(options.label_selector) + len(options.field_selector)
+    size = LARGE if length > LONG else 0
+    return await beside(core, call, lambda: select(resource, options, call.info.name), size)
 
 
 def select(resource: Resource, options: ListOptions, name: str = "") -> Selection | None:

@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import logging
 from collections import Counter
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 
 from wherry.apiserver.cached import Cached, CachedEvent, Match
 from wherry.apiserver.selected import Selection
@@ -137,8 +137,9 @@ class Watchers:
         found = {(NAME, "", name)}
         for field in self._fields:
             found |= {(FIELD, field, state.value(field)) for state in states}
-        for label in self._labels:
-            found |= {(LABEL, label, value) for s in states if (value := s.labels.get(label)) is not None}
+        if self._labels:
+            for state in states:
+                found |= {(LABEL, label, state.labels[label]) for label in _both(state.labels, self._labels)}
         if namespace:
             yield namespace, "", "", ""
         for kind, attribute, value in found:
@@ -151,6 +152,12 @@ class Watchers:
         for watchers in list(self._scopes.values()):
             for watcher in tuple(watchers):
                 watcher.end()
+
+
+def _both(one: Mapping[str, object], other: Mapping[str, object]) -> Iterator[str]:
+    """The keys both have, at one look-up for each of the shorter: an object's labels are few."""
+    few, many = (one, other) if len(one) <= len(other) else (other, one)
+    return (key for key in few if key in many)
 
 
 def scope_of(namespace: str, name: str, match: Match | None, *, namespaced: bool) -> Scope:

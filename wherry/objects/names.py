@@ -159,6 +159,8 @@ def fully_qualified_name_errors(value: str) -> list[str]:
 
 @remembered(4096)
 def _key_errors(value: str) -> tuple[str, ...]:
+    if len(value) <= LABEL_MAX and _is_key(value):
+        return ()  # nearly always
     parts = value.split("/")
     wrong = pattern_text(_KEY_WRONG, _KEY, "MyName", "my.name", "123-abc")
     if len(parts) > 2:

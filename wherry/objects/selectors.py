@@ -2,14 +2,17 @@
 
 The grammar and the error texts are upstream's (apimachinery's labels and fields packages), because
 kubectl shows them to people. A selector is immutable and cheap to match: the equality terms, which
-are nearly all there ever are, come first as plain pairs.
+are nearly all there ever are, come first as plain pairs, and what is said of one key is one test. A
+selector of thousands of requirements costs no more than the object has labels, and one of thousands of
+field terms no more than the kind has fields.
 """
 
 from __future__ import annotations
 
+import math
 import re
-from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
 from typing import Any
 
 from wherry.kit.integers import parse_integer
@@ -18,10 +21,6 @@ from wherry.objects.names import label_value_errors, qualified_name_errors
 
 _EQUALITY = ("=", "==")
 _OPERATORS = {"=", "==", "!=", "in", "notin", ">", "<"}
-FEW = 8
-"""So many requirements are asked one by one."""
-_OF_ABSENT = frozenset({"!=", "notin", "!"})
-"""What holds of a label that is not there."""
 _FROM_API = {"In": "in", "NotIn": "notin", "Exists": "exists", "DoesNotExist": "!"}
 
 
@@ -66,28 +65,86 @@ class Requirement:
         return f"{self.key}{self.operator}{joined}"
 
 
+class _Others:
+    """Requirements that demand no single value, with all that is said of one key in one place.
+
+    Those that want a label fail at the first it is missing, so they cost as many steps as there are labels;
+    of those about absent ones only what the object has is looked at.
+    """
+
+    __slots__ = ("_absent", "_among", "_between", "_not_among", "_present")
+
+    def __init__(self, requirements: Iterable[Requirement]) -> None:
+        present: set[str] = set()
+        absent: set[str] = set()
+        among: dict[str, frozenset[str]] = {}
+        not_among: dict[str, set[str]] = {}
+        between: dict[str, tuple[float, float]] = {}
+        for one in requirements:
+            match one.operator:
+                case "exists":
+                    present.add(one.key)
+                case "!":
+                    absent.add(one.key)
+                case "!=" | "notin":
+                    not_among.setdefault(one.key, set()).update(one.values)
+                case ">" | "<":
+                    between[one.key] = _narrowed(between.get(one.key, (-math.inf, math.inf)), one)
+                case _:
+                    among[one.key] = among[one.key] & one.values if one.key in among else one.values
+        self._present = frozenset(present)
+        self._absent = frozenset(absent)
+        self._among = among
+        self._not_among = not_among
+        self._between = between
+
+    def match(self, labels: Mapping[str, str]) -> bool:
+        keys = labels.keys()
+        if not self._absent.isdisjoint(labels) or len(self._present) > len(labels):
+            return False
+        for key, values in self._among.items():
+            if labels.get(key) not in values:
+                return False
+        if not keys >= self._present:
+            return False
+        for key, (low, high) in self._between.items():
+            number = parse_integer(labels.get(key, ""))
+            if number is None or not low < number < high:
+                return False
+        if not self._not_among:
+            return True
+        return all(labels[key] not in self._not_among[key] for key in keys & self._not_among.keys())
+
+
+def _narrowed(bounds: tuple[float, float], requirement: Requirement) -> tuple[float, float]:
+    """The bounds of a number with one more; one that is no number of Go's lets nothing through."""
+    low, high = bounds
+    limit = parse_integer(next(iter(requirement.values)))
+    if limit is None:
+        return math.inf, -math.inf
+    return (max(low, limit), high) if requirement.operator == ">" else (low, min(high, limit))
+
+
 class Selector:
     """A conjunction of requirements on labels; without any it matches everything.
 
     `nothing` makes one that matches no object at all, as an absent LabelSelector does.
     """
 
-    __slots__ = ("_few", "_many", "_nothing", "_wanted", "exact", "requirements")
+    __slots__ = ("_nothing", "_others", "exact", "requirements")
 
     def __init__(self, requirements: Iterable[Requirement] = (), nothing: bool = False) -> None:
         self.requirements = tuple(sorted(requirements, key=lambda r: r.key))
-        exact, others = [], []
+        exact: dict[tuple[str, str], None] = {}
+        others = []
         for requirement in self.requirements:
             if requirement.operator in (*_EQUALITY, "in") and len(requirement.values) == 1:
-                exact.append((requirement.key, next(iter(requirement.values))))
+                exact[requirement.key, next(iter(requirement.values))] = None
             else:
                 others.append(requirement)
-        self.exact = tuple(dict.fromkeys(exact))
+        self.exact = tuple(exact)
         """The (label, value) pairs it demands."""
-        self._few = tuple(others) if len(others) <= FEW else ()
-        self._many = _by_key(others) if len(others) > FEW else {}
-        self._wanted = frozenset(r.key for r in others if r.operator not in _OF_ABSENT)
-        """The labels that must be there, besides the exact ones."""
+        self._others = _Others(others) if others else None
         self._nothing = nothing
 
     @property
@@ -104,14 +161,7 @@ class Selector:
         for key, value in self.exact:
             if labels.get(key) != value:
                 return False
-        many = self._many
-        if not many:
-            return all(requirement.matches(labels) for requirement in self._few) if self._few else True
-        if not self._wanted <= labels.keys():
-            return False
-        # Whichever is less: a selector may have thousands of requirements, most of labels nobody has.
-        keys = many.keys() & labels.keys() if len(many) > len(labels) else many
-        return all(requirement.matches(labels) for key in keys for requirement in many[key])
+        return self._others is None or self._others.match(labels)
 
     def required_exact(self, key: str) -> str | None:
         """The one value the label must have, None if the selector does not demand one."""
@@ -130,21 +180,6 @@ class Selector:
 
     def __hash__(self) -> int:
         return hash((self.requirements, self._nothing))
-
-
-def _by_key(requirements: Iterable[Requirement]) -> dict[str, tuple[Requirement, ...]]:
-    """The requirements of each label; those that exclude values of one label are one."""
-    excluded: dict[str, set[str]] = {}
-    found: dict[str, dict[Requirement, None]] = {}
-    for requirement in requirements:
-        of_key = found.setdefault(requirement.key, {})
-        if requirement.operator in ("!=", "notin"):
-            excluded.setdefault(requirement.key, set()).update(requirement.values)
-        else:
-            of_key[requirement] = None
-    for key, values in excluded.items():
-        found[key][Requirement(key, "notin", frozenset(values))] = None
-    return {key: tuple(of_key) for key, of_key in found.items()}
 
 
 EVERYTHING = Selector()
@@ -178,14 +213,15 @@ def from_label_selector(selector: Mapping[str, Any] | None) -> Selector:
 def _checked(key: str, operator: str, values: Sequence[str]) -> Requirement:
     """A requirement that makes sense. Raises ValueError with every complaint, as upstream joins them."""
     faults = [f"key: {fault}" for fault in _key_faults(key)]
-    listed = show_value(list(values))
     if operator in ("in", "notin") and not values:
         faults.append(
-            f"values: Invalid value: {listed}: for 'in', 'notin' operators, values set can't be empty"
+            f"values: Invalid value: {show_value(list(values))}: "
+            "for 'in', 'notin' operators, values set can't be empty"
         )
     elif operator in ("exists", "!") and values:
         faults.append(
-            f"values: Invalid value: {listed}: values set must be empty for exists and does not exist"
+            f"values: Invalid value: {show_value(list(values))}: "
+            "values set must be empty for exists and does not exist"
         )
     elif operator in (">", "<"):
         faults += [
@@ -195,9 +231,8 @@ def _checked(key: str, operator: str, values: Sequence[str]) -> Requirement:
             if not re.fullmatch(r"[-+]?[0-9]+", value, re.ASCII)
         ]
     for i, value in enumerate(values):
-        wrong = "; ".join(label_value_errors(value))
-        if wrong:
-            faults.append(f"values[{i}][{key}]: Invalid value: {show_value(value)}: {wrong}")
+        if wrong := label_value_errors(value):
+            faults.append(f"values[{i}][{key}]: Invalid value: {show_value(value)}: {'; '.join(wrong)}")
     if faults:
         raise ValueError(faults[0] if len(faults) == 1 else f"[{', '.join(faults)}]")
     return Requirement(key, operator, frozenset(values))
@@ -339,6 +374,19 @@ class FieldSelector:
     """A conjunction of conditions on the selectable fields of an object."""
 
     terms: tuple[FieldTerm, ...] = ()
+    _wanted: tuple[tuple[str, str], ...] = field(init=False, repr=False, compare=False)
+    _unwanted: Mapping[str, Collection[str]] = field(init=False, repr=False, compare=False)
+
+    def __post_init__(self) -> None:
+        wanted: dict[tuple[str, str], None] = {}
+        unwanted: dict[str, set[str]] = {}
+        for term in self.terms:
+            if term.operator == "=":
+                wanted[term.field, term.value] = None
+            else:
+                unwanted.setdefault(term.field, set()).add(term.value)
+        object.__setattr__(self, "_wanted", tuple(wanted))
+        object.__setattr__(self, "_unwanted", unwanted)
 
     @property
     def is_empty(self) -> bool:
@@ -352,7 +400,10 @@ class FieldSelector:
 
     def matches(self, fields: Mapping[str, str]) -> bool:
         """Whether the fields' values fulfil every term; an absent field reads as ""."""
-        return all((fields.get(t.field, "") == t.value) == (t.operator == "=") for t in self.terms)
+        for name, value in self._wanted:
+            if fields.get(name, "") != value:
+                return False
+        return all(fields.get(name, "") not in values for name, values in self._unwanted.items())
 
     def required_exact(self, field: str) -> str | None:
         """The one value the field must have, None if the selector does not demand one."""

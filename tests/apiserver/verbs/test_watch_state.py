@@ -114,7 +114,9 @@ async def test_what_is_written_while_the_state_is_sent_comes_after_it(rig: Rig) 
     await items_of(rig, 2)
     sink, query = SlowSink(), {**STATE, "allowWatchBookmarks": "true"}
     core = rig.server.core
-    outcome = watch(core, Call(request_info("GET", MAPS, query), ADMIN, query), core.registry.of(CONFIG_MAPS))
+    outcome = await watch(
+        core, Call(request_info("GET", MAPS, query), ADMIN, query), core.registry.of(CONFIG_MAPS)
+    )
     before = rig.store.revision
     running = asyncio.ensure_future(outcome.run(sink))
     await sink.asked.wait()
@@ -139,6 +141,8 @@ async def test_a_client_slower_than_its_watch_may_last_is_given_up(rig: Rig) -> 
     await items_of(rig, 1)
     sink, query = SlowSink(), {**STATE, "timeoutSeconds": "1"}
     core = rig.server.core
-    outcome = watch(core, Call(request_info("GET", MAPS, query), ADMIN, query), core.registry.of(CONFIG_MAPS))
+    outcome = await watch(
+        core, Call(request_info("GET", MAPS, query), ADMIN, query), core.registry.of(CONFIG_MAPS)
+    )
     await asyncio.wait_for(outcome.run(sink), 5)
     assert sink.told == ["STATE m0000"]

@@ -23,7 +23,7 @@ from wherry.apiserver.options import ListOptions, list_options
 from wherry.apiserver.presentation import form_of
 from wherry.apiserver.protobuf import list_in_protobuf
 from wherry.apiserver.registry import Served
-from wherry.apiserver.selection import Match, select
+from wherry.apiserver.selection import Match, selected
 from wherry.apiserver.verbs.get import check_reached
 from wherry.objects.errors import ApiError, bad_request, expired, show_value
 from wherry.objects.meta import Object
@@ -81,7 +81,7 @@ def piece_bytes_for(core: Core, call: Call) -> Callable[[], int]:
 
 async def page(core: Core, call: Call, served: Served, options: ListOptions) -> tuple[Listed, Object]:
     """One page and its ListMeta. Raises ApiError."""
-    match = select(served.resource, options, call.info.name)
+    match = await selected(core, call, served.resource, options)
     listed = await _read(core, served, call.info.namespace, options, match)
     meta: Object = {"resourceVersion": str(listed.revision)}
     if listed.remaining and options.limit and listed.items:
@@ -106,16 +106,16 @@ async def _read(
         start = served.resource.prefix() + token.key
         if token.revision > 0:
             return await _read_past(served, namespace, token.revision, start, limit, match)
-        items, remaining = cacher.list(namespace, start_after=start, limit=limit, match=match)
-        return Listed(items, cacher.revision, remaining)
+        items, remaining, at = await cacher.chosen(namespace, start_after=start, limit=limit, match=match)
+        return Listed(items, at, remaining)
     wanted = check_reached(core, options.resource_version)
     exact = options.resource_version_match == "Exact" or (
         limit and wanted and not options.resource_version_match
     )
     if exact and wanted != cacher.revision:
         return await _read_past(served, namespace, wanted, "", limit, match)
-    items, remaining = cacher.list(namespace, limit=limit, match=match)
-    return Listed(items, cacher.revision, remaining)
+    items, remaining, at = await cacher.chosen(namespace, limit=limit, match=match)
+    return Listed(items, at, remaining)
 
 
 async def _read_past(

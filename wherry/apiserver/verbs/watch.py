@@ -17,7 +17,7 @@ from wherry.apiserver.core import Core
 from wherry.apiserver.options import ListOptions, list_options, version_number
 from wherry.apiserver.registry import Served
 from wherry.apiserver.request import RequestInfo
-from wherry.apiserver.selection import Match, select
+from wherry.apiserver.selection import Match, selected
 from wherry.apiserver.verbs.get import check_reached
 from wherry.objects.errors import ApiError, expired
 from wherry.objects.meta import Object
@@ -30,10 +30,10 @@ END_BOOKMARK_LEAD_S = 2.0
 INITIAL_EVENTS_END = "k8s.io/initial-events-end"
 
 
-def watch(core: Core, call: Call, served: Served) -> WatchOutcome:
+async def watch(core: Core, call: Call, served: Served) -> WatchOutcome:
     """A watch over the collection, ready to run. Raises ApiError (400, 422, 504)."""
     options = list_options({**call.query, "watch": "1"})
-    match = select(served.resource, options, call.info.name)
+    match = await selected(core, call, served.resource, options)
     if options.send_initial_events:
         after = check_reached(core, options.resource_version)
     else:
@@ -89,8 +89,7 @@ class _Feed:
         if wants_state is None:
             wants_state = self._options.resource_version in ("", "0")
         if wants_state:
-            items, _ = cacher.list(self._namespace, match=self._match)
-            after = cacher.revision
+            items, _, after = await cacher.chosen(self._namespace, match=self._match)
             await self._sink.initial(items)
             if not cacher.started:
                 self._sink.end()  # meanwhile the resource went away
