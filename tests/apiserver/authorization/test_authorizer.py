@@ -414,3 +414,29 @@ async def test_a_binding_that_changes_costs_itself(rig: Rig) -> None:
     with pytest.raises(ApiError, match="cannot list"):
         await alice.list(PODS, "default")
     assert read == ["hers"] * 3
+
+
+async def test_a_role_that_changes_leaves_others_as_they_were_read(rig: Rig) -> None:
+    rbac = rig.server._rbac
+    reader: Object = {"metadata": {"name": "reader"}, "rules": [
+        {"verbs": ["get"], "apiGroups": [""], "resources": ["pods"]}]}  # fmt: skip
+    await rig.admin.create(CLUSTER_ROLES, reader)
+    made = await rig.admin.create(CLUSTER_ROLES, {**reader, "metadata": {"name": "other"}})
+    gathering: Object = {
+        "metadata": {"name": "gathering"},
+        "aggregationRule": {"clusterRoleSelectors": [{"matchLabels": {"gathered": "yes"}}]},
+    }
+    await rig.admin.create(CLUSTER_ROLES, gathering)
+    assert rbac.rules_of_role("ClusterRole", "", "gathering") == ()
+    before = rbac.rules_of_role("ClusterRole", "", "reader")
+    made["rules"][0]["verbs"] = ["list"]
+    made["metadata"]["labels"] = {"gathered": "yes"}
+    await rig.admin.update(CLUSTER_ROLES, made)
+    assert rbac.rules_of_role("ClusterRole", "", "reader") is before
+    for name in ("other", "gathering"):
+        rules = rbac.rules_of_role("ClusterRole", "", name)
+        assert rules is not None
+        assert [rule["verbs"] for rule in rules] == [["list"]]
+    await rig.admin.delete(CLUSTER_ROLES, "other")
+    assert rbac.rules_of_role("ClusterRole", "", "other") is None
+    assert rbac.rules_of_role("ClusterRole", "", "gathering") == ()

@@ -116,3 +116,14 @@ def test_what_is_cut_up_in_too_many_ways_is_not_compared(monkeypatch: pytest.Mon
     monkeypatch.setattr(coverage, "MOST_STEPS", 100)
     with pytest.raises(TooManyBlocks):
         list(Held(held).missing(wanted))
+
+
+def test_what_comparing_costs_is_counted_over_all_rules() -> None:
+    held = Held([{"verbs": ["get"], "apiGroups": [f"g{n}"], "resources": [f"r{n}"]} for n in range(10_000)])
+    counted = []
+    for number in range(3):
+        wanted = {"verbs": ["get"], "apiGroups": [f"g{n}" for n in range(100)], "resources": [f"r{number}"]}
+        list(held.missing(wanted))
+        counted.append(held.steps)
+    assert counted[0] >= 100
+    assert counted[0] < counted[1] < counted[2]

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import random
+
 import pytest
 
-from wherry.apiserver.authorization.rules import rule_allows, show_rule
+from wherry.apiserver.authorization.rules import Rules, rule_allows, show_rule
 from wherry.apiserver.request import RequestInfo
 from wherry.objects.meta import Object
 
@@ -44,3 +46,37 @@ def test_rules(rule: Object, info: RequestInfo, allowed: bool) -> None:
 
 def test_rules_are_shown_as_upstream_shows_them() -> None:
     assert show_rule(PODS_READER) == '{APIGroups:[""], Resources:["pods"], Verbs:["get" "list"]}'
+
+
+def test_rules_together_allow_what_one_of_them_does() -> None:
+    choose = random.Random(5)
+
+    def some(values: list[str]) -> list[str]:
+        return choose.sample(values, choose.randint(1, len(values)))
+
+    def rule() -> Object:
+        if choose.random() < 0.2:
+            return {"verbs": some(["get", "*"]), "nonResourceURLs": some(["/a", "/b/*", "*"])}
+        resources = ["pods", "pods/log", "*/scale", "deployments/scale", "*"]
+        return {
+            "verbs": some(["get", "list", "*"]),
+            "apiGroups": some(["", "apps"]),
+            "resources": some(resources),
+        }
+
+    asked = [
+        *(asks(verb, resource, group) for verb in ("get", "delete") for group in ("", "apps", "batch")
+          for resource in ("pods", "pods/log", "deployments", "deployments/scale", "jobs/scale")),
+        *(RequestInfo("get", path, False) for path in ("/a", "/b/c", "/d")),
+    ]  # fmt: skip
+    for _ in range(200):
+        rules = [rule() for _ in range(choose.randint(0, 3))]
+        together = Rules(rules)
+        for info in asked:
+            assert together.allow(info) == any(rule_allows(one, info) for one in rules)
+
+
+def test_a_rule_that_stands_twice_is_held_once() -> None:
+    other = {**PODS_READER, "verbs": ["delete"]}
+    swapped = dict(reversed(PODS_READER.items()))
+    assert Rules([PODS_READER, other, swapped]).every == (PODS_READER, other)

@@ -17,6 +17,7 @@ from wherry.api.resource import Resource
 from wherry.apiserver.admission.base import CREATE, UPDATE, Attributes, BasePlugin
 from wherry.apiserver.authorization.coverage import Held, Missing, TooManyBlocks
 from wherry.apiserver.authorization.rules import show_rule
+from wherry.apiserver.beside import LARGE, beside
 from wherry.apiserver.request import RequestInfo
 from wherry.objects.errors import ApiError, forbidden, not_found
 from wherry.objects.meta import Object
@@ -27,6 +28,10 @@ ROLE_KINDS = frozenset({ROLES.storage_key, CLUSTER_ROLES.storage_key})
 BINDING_KINDS = frozenset({ROLE_BINDINGS.storage_key, CLUSTER_ROLE_BINDINGS.storage_key})
 HOUSEKEEPING = frozenset({"ownerReferences", "finalizers", "managedFields", "resourceVersion"})
 """Metadata that is changed to get rid of an object, or by every write."""
+INDEXED_AT_ONCE = 500
+"""More held rules than these take some milliseconds to index."""
+STEPS_AT_ONCE = 20_000
+"""Comparisons between two turns of the event loop."""
 MOST_SHOWN = 100
 """Lines of a refusal: upstream shows them all, however many."""
 RULES_AT_ONCE = 10
@@ -83,7 +88,8 @@ def _may(attributes: Attributes, verb: str, plural: str, name: str) -> bool:
 async def _refuse_uncovered(attributes: Attributes, rules: Sequence[Object]) -> None:
     """Raise ApiError (403) when the user does not hold all of `rules`."""
     user = attributes.user
-    held = Held(attributes.core.authorizer.rules_for(user, attributes.namespace))
+    rules_held = attributes.core.authorizer.rules_for(user, attributes.namespace)
+    held = await _indexed(attributes, rules_held)
     lines: list[str] = []
     try:
         lines = await _missing_lines(held, rules)
@@ -97,6 +103,13 @@ async def _refuse_uncovered(attributes: Attributes, rules: Sequence[Object]) -> 
         raise _refused(attributes, why + "\n".join(lines))
 
 
+async def _indexed(attributes: Attributes, rules: Sequence[Object]) -> Held:
+    """The rules ready to be compared; many are made so beside the loop."""
+    if attributes.call is None or len(rules) <= INDEXED_AT_ONCE:
+        return Held(rules)
+    return await beside(attributes.core, attributes.call, lambda: Held(rules), LARGE)
+
+
 def _refused(attributes: Attributes, why: str) -> ApiError:
     resource = attributes.resource
     return forbidden(resource.plural, resource.group, attributes.name, why)
@@ -105,6 +118,7 @@ def _refused(attributes: Attributes, why: str) -> ApiError:
 async def _missing_lines(held: Held, rules: Sequence[Object]) -> list[str]:
     """What is not held, a line per resource or URL, sorted, `MOST_SHOWN` of them. Raises TooManyBlocks."""
     verbs: dict[Missing, dict[str, None]] = {}
+    paused_at = held.steps
     for number, rule in enumerate(rules, 1):
         for part in held.missing(rule):
             verbs.setdefault(part._replace(verbs=()), {}).update(dict.fromkeys(part.verbs))
@@ -112,7 +126,8 @@ async def _missing_lines(held: Held, rules: Sequence[Object]) -> list[str]:
                 break
         if len(verbs) > MOST_SHOWN:
             break
-        if number % RULES_AT_ONCE == 0:
+        if number % RULES_AT_ONCE == 0 or held.steps - paused_at > STEPS_AT_ONCE:
+            paused_at = held.steps
             await asyncio.sleep(0)
     shown = list(verbs.items())[:MOST_SHOWN]
     lines = sorted(show_rule(part._replace(verbs=tuple(names)).rule()) for part, names in shown)

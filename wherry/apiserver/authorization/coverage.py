@@ -8,7 +8,7 @@ number, a block is covered if some bit is set for all of it, and missing if none
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from functools import reduce
 from itertools import product
 from operator import and_
@@ -19,6 +19,9 @@ from wherry.objects.meta import Object
 
 MOST_STEPS = 50_000
 """Comparisons for one rule, some milliseconds. It takes as many different held rules to need more."""
+
+MASK_BITS = 4096
+"""So many held rules more make each comparison cost as much again."""
 
 Classes = list[tuple[int, list[str]]]
 """Which held rules accept them (a bit each), and the values."""
@@ -50,15 +53,21 @@ class Missing(NamedTuple):
 
 
 class Held:
-    """The rules somebody holds, indexed once to be compared with many others."""
+    """The rules somebody holds, indexed once to be compared with many others.
+
+    `steps` counts what all comparisons have cost so far, some 100 ns each: who compares many
+    rules pauses by it.
+    """
 
     def __init__(self, rules: Sequence[Object]) -> None:
+        self.steps = 0
+        self._weight = 1 + len(rules) // MASK_BITS
         self._verbs = _index(rules, "verbs")
         self._groups = _index(rules, "apiGroups")
         self._resources = _index(rules, "resources")
         self._names = _index(rules, "resourceNames")
         self._urls = _index(rules, "nonResourceURLs")
-        self._unnamed = sum(1 << bit for bit, rule in enumerate(rules) if not rule.get("resourceNames"))
+        self._unnamed = _mask(bit for bit, rule in enumerate(rules) if not rule.get("resourceNames"))
         prefixes = [url[:-1] for url in self._urls if url.endswith(ANY)]
         self._prefix_lengths = sorted({len(prefix) for prefix in prefixes})
 
@@ -76,9 +85,13 @@ class Held:
             _classes(rule.get("resources") or (), self._resource),
             named,
         )
-        for groups, resources, chosen, lacking in _blocks(dimensions, verbs):
+        self.steps += self._weight * (len(verbs) + sum(map(len, dimensions)))
+        for groups, resources, chosen, lacking in _blocks(dimensions, verbs, self._count):
             for group, resource, name in product(groups, resources, chosen):
                 yield Missing(group, resource, name if names else None, (), lacking)
+
+    def _count(self, steps: int) -> None:
+        self.steps += self._weight * steps
 
     def _verb(self, verb: str) -> int:
         return self._verbs.get(verb, 0) | self._verbs.get(ANY, 0)
@@ -105,11 +118,22 @@ class Held:
 
 def _index(rules: Sequence[Object], field: str) -> dict[str, int]:
     """By value, the rules that have it in `field`, a bit for each."""
-    found: dict[str, int] = {}
+    bits: dict[str, list[int]] = {}
     for bit, rule in enumerate(rules):
         for value in rule.get(field) or ():
-            found[value] = found.get(value, 0) | 1 << bit
-    return found
+            bits.setdefault(value, []).append(bit)
+    return {value: _mask(found) for value, found in bits.items()}
+
+
+def _mask(bits: Iterable[int]) -> int:
+    """The number with these bits, some of them perhaps told twice, set: made at once, not bit by bit."""
+    several = list(bits)
+    if len(several) == 1:
+        return 1 << several[0]
+    made = bytearray(max(several, default=0) // 8 + 1)
+    for bit in several:
+        made[bit >> 3] |= 1 << (bit & 7)
+    return int.from_bytes(made, "little")
 
 
 def _classes(values: Sequence[str], mask_of: Callable[[str], int]) -> Classes:
@@ -125,7 +149,7 @@ def _lacking(mask: int, verbs: Classes) -> tuple[str, ...]:
 
 
 def _blocks(
-    dimensions: tuple[Classes, Classes, Classes], verbs: Classes
+    dimensions: tuple[Classes, Classes, Classes], verbs: Classes, count: Callable[[int], None]
 ) -> Iterator[tuple[list[str], list[str], list[str], tuple[str, ...]]]:
     """The blocks (groups, resources, names) and the verbs missing in all of each. Raises TooManyBlocks."""
     groups, resources, names = dimensions
@@ -138,14 +162,17 @@ def _blocks(
             continue  # one rule accepts all that follows
         for resource_mask, some_resources in resources:
             steps += 1
+            count(1)
             held = group_mask & resource_mask
             if held & every_name:
                 continue
             for name_mask, some_names in names:
                 steps += 1
+                count(1)
                 if held & name_mask & every_verb:
                     continue
                 steps += len(verbs)
+                count(len(verbs))
                 if steps > MOST_STEPS:
                     raise TooManyBlocks
                 lacking = _lacking(held & name_mask, verbs)

@@ -15,13 +15,12 @@ from wherry.api.rbac.role_bindings import ROLE_BINDINGS
 from wherry.api.rbac.roles import ROLES
 from wherry.apiserver.authorization.base import ALLOWED, DENIED, Decision
 from wherry.apiserver.authorization.grants import Grant, Grants
-from wherry.apiserver.authorization.rules import rule_allows
+from wherry.apiserver.authorization.rules import Rules
 from wherry.apiserver.cacher import Cached, CachedEvent
 from wherry.apiserver.registry import Registry
 from wherry.apiserver.request import RequestInfo
 from wherry.apiserver.user import User
 from wherry.objects.meta import Object
-from wherry.objects.repeats import repeated
 from wherry.objects.selectors import from_label_selector
 from wherry.store.base import Subscription
 
@@ -48,7 +47,8 @@ class RbacAuthorizer:
         self._decisions: dict[tuple[object, ...], Decision] = {}
         self._grants = Grants()
         self._is_indexed = False
-        self._rules: dict[tuple[str, str, str], Sequence[Object]] = {}
+        self._rules: dict[tuple[str, str, str], Rules] = {}
+        self._gathered: set[tuple[str, str, str]] = set()  # those of them that rest on other roles, too
         self._subscriptions: list[Subscription] = []
 
     def start(self) -> None:
@@ -63,9 +63,16 @@ class RbacAuthorizer:
         for subscription in self._subscriptions:
             subscription.close()
 
-    def _roles_changed(self, _: Sequence[CachedEvent]) -> None:
+    def _roles_changed(self, events: Sequence[CachedEvent]) -> None:
+        """Read anew what changed, and what is gathered from others; all else stays as it was read."""
         self._decisions.clear()
-        self._rules.clear()
+        for event in events:
+            item = event.object
+            kind = "Role" if item.namespace else "ClusterRole"
+            self._rules.pop((item.namespace, kind, item.name), None)
+        for key in self._gathered:
+            self._rules.pop(key, None)
+        self._gathered.clear()
 
     def _bindings_changed(self, events: Sequence[CachedEvent]) -> None:
         self._decisions.clear()
@@ -75,6 +82,7 @@ class RbacAuthorizer:
     def _forget(self) -> None:
         self._decisions.clear()
         self._rules.clear()
+        self._gathered.clear()
         self._is_indexed = False
 
     def decide(self, user: User, info: RequestInfo) -> Decision:
@@ -96,17 +104,19 @@ class RbacAuthorizer:
             if rules is None:
                 broken = f'clusterrole.rbac.authorization.k8s.io "{grant[2]}" not found'
                 continue
-            if any(rule_allows(rule, info) for rule in rules):
+            if rules.allow(info):
                 return ALLOWED
         return Decision(False, f"RBAC: {broken}") if broken else DENIED
 
     def rules_for(self, user: User, namespace: str) -> list[Object]:
         """See `SubAuthorizer.rules_for`."""
-        return [rule for grant in self._grants_of(user, namespace) for rule in self._rules_of(grant) or ()]
+        held = (self._rules_of(grant) for grant in self._grants_of(user, namespace))
+        return [rule for rules in held if rules is not None for rule in rules.every]
 
     def rules_of_role(self, kind: str, namespace: str, name: str) -> Sequence[Object] | None:
         """The rules of a Role or ClusterRole, None if there is no such role."""
-        return self._rules_of(Grant(namespace, kind, name))
+        found = self._rules_of(Grant(namespace, kind, name))
+        return None if found is None else found.every
 
     def _grants_of(self, user: User, namespace: str) -> Iterator[Grant]:
         if not self._is_indexed:
@@ -116,7 +126,7 @@ class RbacAuthorizer:
             self._is_indexed = True
         return self._grants.of(user, namespace)
 
-    def _rules_of(self, grant: Grant) -> Sequence[Object] | None:
+    def _rules_of(self, grant: Grant) -> Rules | None:
         namespace, kind, name = grant
         key = ("" if kind == "ClusterRole" else namespace, kind, name)
         known = self._rules.get(key)
@@ -126,14 +136,17 @@ class RbacAuthorizer:
                 self._rules[key] = known
         return known
 
-    def _read_rules(self, namespace: str, kind: str, name: str) -> Sequence[Object] | None:
+    def _read_rules(self, namespace: str, kind: str, name: str) -> Rules | None:
         served = self._registry.of(CLUSTER_ROLES if kind == "ClusterRole" else ROLES)
         cached = served.get(namespace, name)
         if cached is None:
             return None
         role = cached.decode()
         rules: list[Object] = list(role.get("rules") or ())
-        for selector in (role.get("aggregationRule") or {}).get("clusterRoleSelectors") or ():
+        selectors = (role.get("aggregationRule") or {}).get("clusterRoleSelectors") or ()
+        if selectors:
+            self._gathered.add((namespace, kind, name))
+        for selector in selectors:
             matches = from_label_selector(selector).matches
 
             def gather(other: Cached, matches: Callable[[Mapping[str, str]], bool] = matches) -> None:
@@ -141,5 +154,4 @@ class RbacAuthorizer:
                     rules.extend(other.decode().get("rules") or ())
 
             served.each(gather)
-        twice = dict(repeated(rules))
-        return [rule for index, rule in enumerate(rules) if index not in twice]
+        return Rules(rules)

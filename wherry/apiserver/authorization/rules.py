@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
+from itertools import chain
+
+import orjson
 
 from wherry.apiserver.request import RequestInfo
 from wherry.objects.meta import Object
@@ -22,6 +25,33 @@ def rule_allows(rule: Object, info: RequestInfo) -> bool:
         return False
     names = rule.get("resourceNames")
     return not names or info.name in names
+
+
+class Rules:
+    """Rules held together, each once, found by the resource a request is about: a role may have thousands."""
+
+    __slots__ = ("_by_resource", "_of_urls", "every")
+
+    def __init__(self, rules: Iterable[Object]) -> None:
+        once: dict[bytes, Object] = {}
+        for rule in rules:
+            once.setdefault(orjson.dumps(rule, option=orjson.OPT_SORT_KEYS), rule)
+        self.every = tuple(once.values())
+        """All of them, in order."""
+        self._by_resource: dict[str, list[Object]] = {}
+        for rule in self.every:
+            for resource in dict.fromkeys(rule.get("resources") or ()):
+                self._by_resource.setdefault(resource, []).append(rule)
+        self._of_urls = [rule for rule in self.every if rule.get("nonResourceURLs")]
+
+    def allow(self, info: RequestInfo) -> bool:
+        """Whether one of them allows the request."""
+        if not info.is_resource:
+            return any(rule_allows(rule, info) for rule in self._of_urls)
+        named = f"{info.resource}/{info.subresource}" if info.subresource else info.resource
+        rules = self._by_resource.get
+        anywhere = rules(f"*/{info.subresource}", ()) if info.subresource else ()
+        return any(rule_allows(rule, info) for rule in chain(rules(ANY, ()), rules(named, ()), anywhere))
 
 
 def _has(rule: Object, field: str, value: str) -> bool:
