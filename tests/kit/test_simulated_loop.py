@@ -177,3 +177,15 @@ def test_real_time_once_it_is_followed(loop: SimulatedLoop) -> None:
 def test_time_runs_forwards_only(loop: SimulatedLoop, seconds: float) -> None:
     with pytest.raises(BackwardsError, match="only runs forwards"):
         loop.run_until_complete(loop.advance(seconds))
+
+
+def test_timers_of_one_moment_fire_in_the_order_they_were_set(loop: SimulatedLoop) -> None:
+    async def main() -> None:
+        fired: list[int] = []
+        for number in range(50):
+            loop.call_at(10.0, fired.append, number)
+            loop.call_at(float(number % 7), lambda: None)
+        await loop.advance(10)
+        assert fired == list(range(50))
+
+    loop.run_until_complete(main())

@@ -43,7 +43,7 @@ class Scheduler:
         self._client = client
         self._clock = clock
         self._random = random
-        self._cache = Cache(client, clock)
+        self._cache = Cache(client, clock, random=Random(random.getrandbits(64)))  # noqa: S311 - as above
         self._events = EventRecorder(client, clock, name)
         self._queue = PodQueue(clock)
         self._nodes = NodeTable()
