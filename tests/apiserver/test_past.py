@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import random
 from collections.abc import AsyncIterator
 from typing import Any
@@ -13,7 +14,7 @@ from tests.apiserver.test_cacher import PODS, Told, drop, names, pod, put
 from wherry.api.core.config_maps import CONFIG_MAPS
 from wherry.apiserver import ring
 from wherry.apiserver.app import ApiServer
-from wherry.apiserver.cacher import Cached, Cacher
+from wherry.apiserver.cacher import Cached, CachedEvent, Cacher
 from wherry.apiserver.selected import Selection
 from wherry.client.api import Client
 from wherry.kit.clock import FakeClock
@@ -87,6 +88,56 @@ async def test_pages_of_the_past_are_what_the_store_says(store: Reading, cacher:
             assert (served(found), more) == (served(right), left)
             store.reads = 0
     await old.close()
+
+
+async def test_a_page_of_the_past_lets_others_write_and_is_of_its_moment(
+    store: Reading, cacher: Cacher, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("wherry.apiserver.cacher._MATCHED_AT_ONCE", 5)
+    rng = random.Random(4)
+    await scramble(store, cacher, rng, 60)
+    old = Cacher(PODS, store)
+    await old.start()
+    match = Selection(labels=parse_label_selector("app=a"))
+    passes = 0
+    for _ in range(30):
+        revision = rng.randrange(2, store.revision - 10)
+        for selection in (None, match):
+            listing = asyncio.ensure_future(cacher.list_at(revision, limit=3, match=selection))
+            while True:
+                await asyncio.sleep(0)
+                if listing.done():
+                    break
+                passes += 1
+                await scramble(store, cacher, rng, 1)
+            found, more = await listing
+            right, left = await old._list_stored(revision, "", "", 3, selection)
+            assert (served(found), more) == (served(right), left)
+    assert passes > 30
+    await old.close()
+
+
+async def test_the_past_is_told_again_in_portions(
+    store: Reading, cacher: Cacher, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("wherry.apiserver.cacher._READ_AT_ONCE", 2)
+    for number in range(20):
+        await put(store, pod("ns", f"p{number % 7}"))
+    late = Cacher(PODS, store)
+    await late.start()
+    recalling = asyncio.ensure_future(late.recall(3))
+    passes = 0
+    while not recalling.done():
+        await asyncio.sleep(0)
+        passes += 1
+    await recalling
+    assert passes >= 8
+    told: list[CachedEvent] = []
+    late.watch("", 3, None, told.extend)
+    right: list[CachedEvent] = []
+    cacher.watch("", 3, None, right.extend)
+    assert [event.frame for event in told] == [event.frame for event in right]
+    await late.close()
 
 
 async def test_writes_to_other_kinds_leave_the_present_the_past(store: Reading, cacher: Cacher) -> None:

@@ -273,10 +273,20 @@ class Cacher:
             return self.list(namespace, start_after=start_after, limit=limit, match=match)
         if revision >= self._ring.floor:
             prefix = self.resource.prefix(namespace if self._facts.namespaced else "")
-            undone = self._ring.undo(revision).items()
-            overlay = {key: was for key, was in undone if key > start_after and key.startswith(prefix)}
+            undone = self._ring.since(revision)
+            objects, keys = self._objects, self._keys
             span = self._span(namespace, start_after)
-            return page_then(self._objects, self._keys, span, overlay, limit, match)
+            if len(undone) > _MATCHED_AT_ONCE:  # others write meanwhile; this goes on with what is there now
+                objects, keys, span = dict(objects), keys[slice(*span)], (0, span[1] - span[0])
+            overlay: dict[str, Cached | None] = {}
+            for start in range(0, len(undone), _MATCHED_AT_ONCE):
+                if start:
+                    await asyncio.sleep(0)
+                for event in undone[start : start + _MATCHED_AT_ONCE]:
+                    key = event.object.key
+                    if key > start_after and key.startswith(prefix):
+                        overlay.setdefault(key, event.previous)
+            return page_then(objects, keys, span, overlay, limit, match)
         return await self._list_stored(revision, namespace, start_after, limit, match)
 
     async def _list_stored(
@@ -312,8 +322,13 @@ class Cacher:
                 return
             prefix = self.resource.prefix()
             events = await self._store.events(prefix, after, floor, limit_bytes=RECALLED_BYTES)
+            made: list[CachedEvent] = []
+            for event in told_again(events, self._objects, self._take_over):
+                made.append(event)
+                if len(made) % _READ_AT_ONCE == 0:
+                    await asyncio.sleep(0)
             if ring.floor == floor:  # else it began anew, or let go of so much that this is no help
-                ring.recall(told_again(events, self._objects, self._take_over), after)
+                ring.recall(made, after)
 
     def watch(
         self,

@@ -48,10 +48,11 @@ def page_then(
 
 def told_again(
     events: Iterable[Event], objects: Mapping[str, Cached], read: Callable[[Entry], Cached | None]
-) -> list[CachedEvent]:
+) -> Iterator[CachedEvent]:
     """Stored events as they were told when they happened; what `objects` holds already is shared.
 
-    `read` makes an object of what is stored, None when nobody can read it.
+    `read` makes an object of what is stored, None when nobody can read it. Each is made when it is taken, and
+    `objects` may have changed until then.
     """
     known: dict[int, Cached] = {}
 
@@ -63,12 +64,10 @@ def told_again(
             known[entry.revision] = item
         return item
 
-    made = []
     for event in events:
         previous = None if event.previous is None else held(event.previous)
         current = None if event.deleted else held(event.entry)
         if current is not None:
-            made.append(CachedEvent("MODIFIED" if previous else "ADDED", current, previous))
+            yield CachedEvent("MODIFIED" if previous else "ADDED", current, previous)
         elif previous is not None:
-            made.append(CachedEvent("DELETED", previous.at(event.entry.revision), previous))
-    return made
+            yield CachedEvent("DELETED", previous.at(event.entry.revision), previous)

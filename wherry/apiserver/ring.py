@@ -8,10 +8,11 @@ bound it before that. What it no longer holds the store may still know.
 
 from __future__ import annotations
 
+from bisect import bisect_right
 from collections import deque
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 
-from wherry.apiserver.cached import Cached, CachedEvent
+from wherry.apiserver.cached import CachedEvent
 from wherry.store.base import Compacted
 
 RING_EVENTS = 102_400
@@ -81,22 +82,10 @@ class Ring:
         """The events above `revision`, in order. Raises Compacted when some of them are no longer here."""
         if revision < self.floor:
             raise Compacted(revision, self.floor)
-        found = list(self._later(revision))
-        found.reverse()
-        return found
+        events = list(self._events)
+        first = bisect_right(events, revision, key=_revision)
+        return [event for _, event in events[first:]]
 
-    def undo(self, revision: int) -> Mapping[str, Cached | None]:
-        """What the objects written since `revision` were then, by key; None for one that was not there.
 
-        Raises Compacted when some of the writes are no longer here.
-        """
-        if revision < self.floor:
-            raise Compacted(revision, self.floor)
-        return {event.object.key: event.previous for event in self._later(revision)}
-
-    def _later(self, revision: int) -> Iterable[CachedEvent]:
-        """The events above `revision`, the newest first."""
-        for _, event in reversed(self._events):
-            if event.object.revision <= revision:
-                return
-            yield event
+def _revision(entry: tuple[float, CachedEvent]) -> int:
+    return entry[1].object.revision

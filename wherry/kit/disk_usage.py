@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import os
+import stat
 import time
 from dataclasses import dataclass
 from pathlib import Path
 
-from wherry.kit.trees import walk
+from wherry.kit.trees import descend
 
 _LOOK_EVERY = 256
 """So many entries are counted between two looks at the clock."""
@@ -34,35 +35,57 @@ def disk_usage(path: Path, limit_s: float) -> tuple[Usage, float]:
     with several names counts once; what vanishes meanwhile or cannot be read counts nothing.
     """
     began = time.monotonic()
-    deadline = began + limit_s
     try:
         own = os.lstat(path)
     except OSError:
         return Usage(), time.monotonic() - began
-    total, inodes, is_least = own.st_blocks * _BLOCK, 1, False
-    several: set[tuple[int, int]] = set()
-    count = 0
+    count = _Count(began + limit_s, own.st_blocks * _BLOCK)
     try:
-        for directory, _ in walk(path):
+        descend(path, count.look)
+    except OSError:
+        count.is_least = True
+    return Usage(count.bytes, count.inodes, count.is_least), time.monotonic() - began
+
+
+class _Count:
+    """What has been counted so far; each directory is read once, and the clock is looked at meanwhile."""
+
+    def __init__(self, deadline: float, own_bytes: int) -> None:
+        self.bytes = own_bytes
+        self.inodes = 1
+        self.is_least = False
+        self._deadline = deadline
+        self._seen = 0
+        self._several: set[tuple[int, int]] = set()
+
+    def look(self, directory: int) -> list[str] | None:
+        """Count what is in a directory; its subdirectories, None when the time is over."""
+        names: list[str] = []
+        try:
             with os.scandir(directory) as entries:
                 for entry in entries:
-                    count += 1
-                    if count % _LOOK_EVERY == 0 and time.monotonic() > deadline:
-                        break
-                    try:
-                        found = entry.stat(follow_symlinks=False)
-                    except OSError:
-                        continue
-                    if found.st_nlink > 1 and not entry.is_dir(follow_symlinks=False):
-                        name = (found.st_dev, found.st_ino)
-                        if name in several:
-                            continue
-                        several.add(name)
-                    total += found.st_blocks * _BLOCK
-                    inodes += 1
-            if time.monotonic() > deadline:
-                is_least = True
-                break
-    except OSError:
-        is_least = True
-    return Usage(total, inodes, is_least), time.monotonic() - began
+                    self._seen += 1
+                    if self._seen % _LOOK_EVERY == 0 and time.monotonic() > self._deadline:
+                        self.is_least = True
+                        return None
+                    if self._add(entry):
+                        names.append(entry.name)
+        except FileNotFoundError:
+            return []  # it was removed while it was open
+        return names
+
+    def _add(self, entry: os.DirEntry[str]) -> bool:
+        """Count one entry; whether it is a directory."""
+        try:
+            found = entry.stat(follow_symlinks=False)
+        except OSError:
+            return False
+        is_directory = stat.S_ISDIR(found.st_mode)
+        if found.st_nlink > 1 and not is_directory:
+            name = (found.st_dev, found.st_ino)
+            if name in self._several:
+                return False
+            self._several.add(name)
+        self.bytes += found.st_blocks * _BLOCK
+        self.inodes += 1
+        return is_directory

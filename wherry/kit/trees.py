@@ -12,7 +12,7 @@ from __future__ import annotations
 
 import errno
 import os
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from itertools import islice
 from pathlib import Path
 from typing import NamedTuple, TypeAlias
@@ -114,6 +114,50 @@ def walk(path: Path) -> Iterator[tuple[int, Sequence[str]]]:
                 return
             directory = _leave(directory, way[-1])
             way.pop()
+    except OSError as error:
+        raise _located(error, path, way) from error
+    finally:
+        os.close(directory)
+
+
+def descend(path: Path, look: Callable[[int], Sequence[str] | None]) -> None:
+    """Go through the directories at and below `path`, each before those in it, until `look` has seen enough.
+
+    `look` is given a directory's descriptor and names those of its subdirectories that are to be gone into;
+    None ends it. What vanishes meanwhile is left out; mounts are not entered. Raises OSError for what
+    cannot be read.
+    """
+    try:
+        directory = os.open(path, _OPEN)
+    except (FileNotFoundError, NotADirectoryError):
+        return
+    way: list[_Step] = []
+    left: list[list[str]] = []
+    pending = 0  # names in `left`
+    try:
+        mount = _mount_of(directory)
+        while True:
+            names = look(directory)
+            if names is None:
+                return
+            left.append(list(names))
+            pending += len(names)
+            while True:
+                if not pending:
+                    return
+                if not left[-1]:
+                    left.pop()
+                    directory = _leave(directory, way[-1])
+                    way.pop()
+                    continue
+                pending -= 1
+                step = _Step(left[-1].pop(), _identity(directory))
+                try:
+                    directory = _enter(directory, step.name, mount)
+                except (FileNotFoundError, NotADirectoryError, TreeFailure):
+                    continue
+                way.append(step)
+                break
     except OSError as error:
         raise _located(error, path, way) from error
     finally:
