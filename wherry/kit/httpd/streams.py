@@ -12,7 +12,7 @@ from wherry.kit.httpd.waiting import WaitingBudget
 
 READ_HIGH = 256 * 1024
 SLICE_BYTES = 128 * 1024
-WRITE_HIGH, WRITE_LOW = 128 * 1024, 32 * 1024
+WRITE_HIGH, WRITE_LOW = 256 * 1024, 32 * 1024
 """Between these the transport is full: TLS holds what it is given encrypted, in buffers that never shrink."""
 _SLICES = 8
 """So many go out in one pass of the event loop."""
