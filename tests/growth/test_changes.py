@@ -11,6 +11,7 @@ import pytest
 from tests.growth.meter import Counted, step_growth
 from wherry.api.schema import definition
 from wherry.objects.managed_fields import merge_apply, track_update
+from wherry.objects.managed_fields.conflicts import Conflict, conflict_message
 from wherry.objects.patches import apply_json_patch, apply_merge_patch, apply_strategic_patch
 from wherry.objects.structural.defaults import apply_defaults
 from wherry.objects.structural.node import Node
@@ -239,3 +240,12 @@ def _custom(pair: tuple[dict[str, Any], dict[str, Any]]) -> None:
 @pytest.mark.parametrize("name", SCHEMAS)
 def test_custom_objects_cost_what_they_weigh(name: str) -> None:
     assert not step_growth(_custom, SCHEMAS[name], SMALL)
+
+
+def _conflicts(size: int) -> list[Conflict]:
+    """One field of each of many managers."""
+    return [Conflict(Counted(f"m{i}"), "Update", "v1", "", f".data.k{i}") for i in range(size)]
+
+
+def test_conflicts_with_many_managers() -> None:
+    assert step_growth(conflict_message, _conflicts, SMALL) == ""

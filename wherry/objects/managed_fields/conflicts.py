@@ -32,10 +32,13 @@ def conflict_message(conflicts: Sequence[Conflict]) -> str:
     """Upstream's sentence (or list) about the conflicts."""
     if len(conflicts) == 1:
         return f"Apply failed with 1 conflict: conflict with {conflicts[0].owner}: {conflicts[0].path}"
+    paths: dict[str, list[str]] = {}
+    for conflict in conflicts:
+        paths.setdefault(conflict.owner, []).append(conflict.path)
     lines: list[str] = []
-    for owner in sorted({conflict.owner for conflict in conflicts}):
+    for owner in sorted(paths):
         lines.append(f"conflicts with {owner}:")
-        lines += [f"- {conflict.path}" for conflict in conflicts if conflict.owner == owner]
+        lines += [f"- {path}" for path in paths[owner]]
     return f"Apply failed with {len(conflicts)} conflicts: " + "\n".join(lines)
 
 
