@@ -9,6 +9,7 @@ from tests.live.clients.page import Page
 from tests.live.clients.trials import TRIALS
 
 CLIENTS = {
+    "test_client_go.py": "client-go 0.37.2",
     "test_helm.py": "Helm 4",
     "test_kopf.py": "kopf",
     "test_kopf_admission.py": "kopf",
