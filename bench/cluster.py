@@ -42,10 +42,10 @@ class BenchCluster:
             raise RuntimeError(f"wherry {' '.join(arguments)}: {done.stderr.strip()}")
         return done.stdout
 
-    def up_s(self) -> float:
+    def up_s(self, *options: str) -> float:
         """Seconds `wherry up` takes, from its start to its end."""
         started = time.monotonic()
-        self.run("up", "--name", NAME)
+        self.run("up", "--name", NAME, *options)
         return time.monotonic() - started
 
     def status(self) -> dict[str, Any]:

@@ -28,6 +28,9 @@ from wherry.kit.processes import ProcessRecord
 
 HEAD = "apiVersion: wherry.dev/v1alpha1\nkind: Cluster\n"
 OTHER: dict[str, Any] = {
+    "runtime": "simulated",
+    "simulated_nodes": 7,
+    "simulation": ("/nodes.yaml",),
     "api_host": "0.0.0.0",
     "api_port": 7000,
     "kubelet_port": 7001,

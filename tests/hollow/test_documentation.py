@@ -31,7 +31,7 @@ def test_every_block_is_one_the_tests_know() -> None:
 def test_the_template() -> None:
     template = read_template(block("Nodes"), "docs")
     assert (template.pool, template.count, template.node_name(2)) == ("workers", 3, "worker-2")
-    assert (template.lease_s, template.status_s) == (NodeTemplate().lease_s, NodeTemplate().status_s)
+    assert (template.lease_s, template.status_s) == (NodeTemplate().lease_duration_s, NodeTemplate().status_s)
 
 
 async def test_the_outcomes() -> None:

@@ -22,8 +22,8 @@ async def test_a_pod_bound_to_a_simulated_node_is_running_and_ready() -> None:
         await s.pod()
         status = await s.status()
         assert (status["phase"], ready(status)) == ("Running", "True")
-        assert status["podIP"] == "100.64.0.1"
-        assert status["podIPs"] == [{"ip": "100.64.0.1"}]
+        assert status["podIP"] == "100.96.0.1"
+        assert status["podIPs"] == [{"ip": "100.96.0.1"}]
         assert status["hostIP"] == "198.18.0.1"
         (container,) = status["containerStatuses"]
         assert container["state"] == {"running": {"startedAt": "2026-01-01T00:00:00Z"}}

@@ -164,7 +164,7 @@ async def test_pods_go_through_the_stages_of_a_file(tmp_path: Path) -> None:
         assert status["startTime"] == "2026-01-01T00:00:00Z"
         assert status["containerStatuses"][0]["state"]["running"] == {"startedAt": "2026-01-01T00:00:01Z"}
         assert {c["type"] for c in status["conditions"]} == {"Ready", "example.com/gate"}
-        assert (status["hostIP"], status["podIP"]) == ("198.18.0.1", "100.64.0.1")
+        assert (status["hostIP"], status["podIP"]) == ("198.18.0.1", "100.96.0.1")
         assert "Created: Created container" in await s.events()
         assert (await s.status("job"))["phase"] == "Succeeded"
         assert (await s.status("slow"))["phase"] == "Pending"

@@ -11,12 +11,13 @@ from typing import Annotated
 import typer
 
 from wherry.cli.failures import NOT_PERMITTED, USAGE, Failure
-from wherry.cli.options import DataDir, Name, asked, look_for, machine, select_existing
+from wherry.cli.options import DataDir, Name, asked, look_for, select_existing
 from wherry.cli.terminal import Steps, complain, say, tell
 from wherry.cluster.advice import as_root
 from wherry.cluster.caller import find_caller
 from wherry.cluster.kubeconfig import KubeconfigError, user_kubeconfig
 from wherry.cluster.lifecycle import Lifecycle
+from wherry.cluster.machines import all_machines
 
 Every = Annotated[
     bool, typer.Option("--all", help="Every cluster of this machine, whoever made it; not with --name.")
@@ -31,8 +32,8 @@ def stop(name: Name = None, data_dir: DataDir = None) -> None:
 
       wherry stop && wherry start
     """
-    _require_root()
     lifecycle = select_existing(name, data_dir)
+    _require_root(lifecycle)
     with Steps().step(f"Stopping {lifecycle.config.context}"):
         lifecycle.stop()
     called = lifecycle.config.name
@@ -50,8 +51,8 @@ def down(name: Name = None, data_dir: DataDir = None, every: Every = False) -> N
 
       wherry down --all
     """
-    _require_root()
     for lifecycle in _chosen(name, data_dir, every):
+        _require_root(lifecycle)
         with Steps().step(f"Taking {lifecycle.config.context} down"):
             lifecycle.tear_down()
         say(f"Cluster {lifecycle.config.name} is down; its data stays in {lifecycle.paths.data}.")
@@ -69,9 +70,9 @@ def delete(name: Name = None, data_dir: DataDir = None, every: Every = False, ye
 
       wherry delete --all --yes
     """
-    _require_root()
     chosen = list(_chosen(name, data_dir, every))
     for lifecycle in chosen:
+        _require_root(lifecycle)
         tell(f"To be deleted: cluster {lifecycle.config.name} with all its data in {lifecycle.paths.data}")
     if chosen and not yes and sys.stdin is not None and sys.stdin.isatty():
         _ask("Delete it?" if len(chosen) == 1 else f"Delete all {len(chosen)}?")
@@ -103,10 +104,10 @@ def _chosen(name: str | None, data_dir: Path | None, every: bool) -> Iterator[Li
     if every and (name is not None or data_dir is not None):
         given = "--name" if name is not None else "--data-dir (WHERRY_DATA_DIR)"
         raise Failure(f"--all means every cluster, {given} only one; leave one of them out", USAGE)
-    if every and not machine().names():
+    if every and not _all_names():
         say("There are no clusters; nothing to do.")
     failures = []
-    for each in machine().names() if every else [asked(name).name]:
+    for each in _all_names() if every else [asked(name).name]:
         try:
             lifecycle = look_for(each, data_dir)
         except Failure as failure:  # one that cannot be read keeps no other from its end
@@ -120,6 +121,11 @@ def _chosen(name: str | None, data_dir: Path | None, every: bool) -> Iterator[Li
         raise failures[0]
 
 
-def _require_root() -> None:
-    if os.geteuid() != 0:
+def _all_names() -> list[str]:
+    """Root's clusters, or one's own."""
+    return all_machines(os.environ)[0].names()
+
+
+def _require_root(lifecycle: Lifecycle) -> None:
+    if os.geteuid() != 0 and not lifecycle.config.is_simulated:
         raise Failure(f"a cluster is ended by root: run it again {as_root()}", NOT_PERMITTED)

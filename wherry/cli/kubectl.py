@@ -71,7 +71,7 @@ def _pointed_at(name: str, arguments: list[str], environment: dict[str, str]) ->
         if not user_kubeconfig(environment, find_caller(environment)).has_context(context):
             merge = command("kubeconfig --merge", name)
             raise Failure(
-                f"cluster {name!r} is {machine().owner(name)}'s, and your kubeconfig has no context "
+                f"cluster {name!r} is {machine(name).owner(name)}'s, and your kubeconfig has no context "
                 f"{context}; run {as_root()}: {merge}",
                 NOT_PERMITTED,
             ) from None

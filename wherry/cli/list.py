@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from wherry.cli.failures import NOT_PERMITTED, Failure
-from wherry.cli.options import Output, check_output, look_for, machine
+from wherry.cli.options import Output, check_output, known_names, look_for, machine
 from wherry.cli.status import describe
 from wherry.cli.terminal import print_json, say
 
@@ -20,7 +20,7 @@ def list_(output: Output = "text") -> None:
       wherry list -o json
     """
     as_json = check_output(output)
-    clusters = [_summary(name) for name in machine().names()]
+    clusters = [_summary(name) for name in known_names()]
     if as_json:
         print_json(clusters)
         return
@@ -39,7 +39,7 @@ def _summary(name: str) -> dict[str, str]:
         facts = describe(look_for(name))
     except Failure as failure:
         what = "not readable" if failure.code == NOT_PERMITTED else "broken settings"
-        state = f"{what} ({machine().owner(name)}'s)" if failure.code == NOT_PERMITTED else what
-        return {"name": name, "state": state, "server": "-", "dataDir": str(machine().paths(name).data)}
+        state = f"{what} ({machine(name).owner(name)}'s)" if failure.code == NOT_PERMITTED else what
+        return {"name": name, "state": state, "server": "-", "dataDir": str(machine(name).paths(name).data)}
     state = "ready" if facts["ready"] else "not ready" if facts["running"] else "stopped"
     return {**{key: facts[key] for key in COLUMNS if key != "state"}, "state": state}

@@ -19,9 +19,9 @@ import typer
 from wherry.cli.failures import BAD_SETTING, NOT_PERMITTED, NOT_RUNNING, USAGE, Failure
 from wherry.cluster.advice import as_root, command
 from wherry.cluster.clusters import Asked, Machine, asked_name, effective_config
-from wherry.cluster.config import ClusterConfig, ConfigError
+from wherry.cluster.config import ClusterConfig, ConfigError, load_config_file
 from wherry.cluster.lifecycle import Lifecycle, open_lifecycle
-from wherry.cluster.paths import DATA_ROOT, RUN_ROOT
+from wherry.cluster.machines import all_machines, default_runtime, machine_of
 
 
 def _check_wait(seconds: float) -> float:
@@ -38,7 +38,7 @@ def one_that_begins(choices: Sequence[str]) -> Callable[[str], list[str]]:
 def _cluster_names(incomplete: str) -> list[str]:
     """For completion: nobody wants to hear of errors while they type."""
     with suppress(OSError):
-        return [name for name in machine().names() if name.startswith(incomplete)]
+        return [name for name in known_names() if name.startswith(incomplete)]
     return []
 
 
@@ -68,12 +68,14 @@ Output = Annotated[str, typer.Option("--output", "-o", help="text or json.")]
 Wait = Annotated[float, typer.Option(help="Seconds to wait for the node to be Ready.", callback=_check_wait)]
 
 
-def machine() -> Machine:
-    """This machine; WHERRY_DATA_ROOT and WHERRY_RUN_ROOT move the roots (tests do)."""
-    return Machine(
-        data_root=Path(os.environ.get("WHERRY_DATA_ROOT") or DATA_ROOT),
-        run_root=Path(os.environ.get("WHERRY_RUN_ROOT") or RUN_ROOT),
-    )
+def machine(name: str) -> Machine:
+    """Where the cluster `name` lives, or would: a user without root has their own."""
+    return machine_of(name, os.environ)
+
+
+def known_names() -> list[str]:
+    """The clusters there are: one's own, and root's."""
+    return sorted({name for each in all_machines(os.environ) for name in each.names()})
 
 
 def asked(name: str | None) -> Asked:
@@ -96,12 +98,22 @@ def select(
     """
     data_dir = data_dir.resolve() if data_dir else None
     try:
+        file = load_config_file(config_file) if config_file is not None else None
+        on = machine(asked_name(name, os.environ, file).name)
         wanted = effective_config(
-            machine(), name, data_dir=data_dir, config_file=config_file, environ=os.environ, flags=flags or {}
+            on,
+            name,
+            data_dir=data_dir,
+            config_file=config_file,
+            environ=os.environ,
+            flags=flags or {},
+            runtime=default_runtime()[0],
         )
+    except PermissionError:
+        raise _somebody_elses(on, asked(name).name) from None
     except ConfigError as error:
         raise Failure(str(error), BAD_SETTING) from None
-    return open_lifecycle(machine(), wanted.config, data_dir, wanted.spelling)
+    return open_lifecycle(on, wanted.config, data_dir, wanted.spelling)
 
 
 def select_existing(name: str | None, data_dir: Path | None = None) -> Lifecycle:
@@ -118,15 +130,22 @@ def look_for(name: str, data_dir: Path | None = None) -> Lifecycle:
     """
     data_dir = data_dir.resolve() if data_dir else None
     try:
-        config = machine().load(name, data_dir)
+        config = machine(name).load(name, data_dir)
     except PermissionError:
-        owner = machine().owner(name)
-        raise Failure(f"cluster {name!r} is {owner}'s; run it again {as_root()}", NOT_PERMITTED) from None
+        raise _somebody_elses(machine(name), name) from None
     except ConfigError as error:
         raise Failure(str(error), BAD_SETTING) from None
     if config is not None and config.name != name:
         raise Failure(f"{data_dir} belongs to cluster {config.name!r}, not to {name!r}", BAD_SETTING)
-    return open_lifecycle(machine(), config or ClusterConfig(name=name), data_dir)
+    return open_lifecycle(machine(name), config or ClusterConfig(name=name), data_dir)
+
+
+def _somebody_elses(on: Machine, name: str) -> Failure:
+    return Failure(
+        f"cluster {name!r} is {on.owner(name)}'s; run it again {as_root()}, "
+        "or have a simulated one of your own by another --name",
+        NOT_PERMITTED,
+    )
 
 
 def require_existing(lifecycle: Lifecycle) -> None:
@@ -136,7 +155,7 @@ def require_existing(lifecycle: Lifecycle) -> None:
 
 
 def _absent(name: str) -> Failure:
-    known = machine().names()
+    known = known_names()
     there = f"; there are: {', '.join(known)}" if known else ""
     return Failure(f"there is no cluster {name!r}{there}; make it with: {command('up', name)}", NOT_RUNNING)
 

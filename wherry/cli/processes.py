@@ -38,6 +38,8 @@ def agent(name: Name = None, data_dir: DataDir = None) -> None:
 
 def _become(component: str, lifecycle: Lifecycle) -> None:
     require_existing(lifecycle)
+    if component not in lifecycle.components:
+        raise Failure(f"cluster {lifecycle.config.name!r} has simulated nodes only, and no {component}")
     lifecycle.prepare()
     pid_file = lifecycle.paths.component_pid(component)
     if is_held(pid_file):

@@ -16,6 +16,7 @@ from wherry.cli.options import DataDir, Name, Output, check_output, select_exist
 from wherry.cli.terminal import human_bytes, print_json, say, tell
 from wherry.cluster.advice import command
 from wherry.cluster.lifecycle import Lifecycle
+from wherry.cluster.settings import SIMULATED
 from wherry.cluster.state import States, follow
 from wherry.kit.pid_files import is_held
 from wherry.kit.processes import ProcessRecord
@@ -86,7 +87,9 @@ def describe(lifecycle: Lifecycle, states: States | None = None) -> dict[str, An
         "dataDir": str(lifecycle.paths.data),
         "server": lifecycle.config.server_url,
         "version": wherry.__version__,
-        "node": lifecycle.config.node_name,
+        "node": "" if lifecycle.config.is_simulated else lifecycle.config.node_name,
+        "runtime": lifecycle.config.runtime,
+        "simulatedNodes": lifecycle.config.simulated_nodes,
         "running": any(component["pid"] for component in main),
         "ready": all(component["ready"] for component in main),
         "components": components,
@@ -132,7 +135,10 @@ def _show(facts: dict[str, Any], as_json: bool) -> bool:
     word = "ready" if facts["ready"] else "running, not ready" if facts["running"] else "stopped"
     say(f"Cluster {facts['name']} is {word}.")
     say(f"  API server  {facts['server']}")
-    say(f"  Node        {facts['node']}")
+    if facts["node"]:
+        say(f"  Node        {facts['node']}")
+    if facts["runtime"] == SIMULATED or facts["simulatedNodes"]:
+        say(f"  Simulated   {facts['simulatedNodes'] or 'as its files say'}")
     say(f"  Data        {facts['dataDir']}")
     is_read = say(f"  Version     {facts['version']}")
     for component in facts["components"]:

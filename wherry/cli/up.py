@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import shlex
 from contextlib import suppress
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
@@ -21,11 +21,13 @@ from wherry.cli.failures import (
 from wherry.cli.options import ConfigFile, DataDir, Name, Output, RuntimeConfig, Wait, check_output, select
 from wherry.cli.status import describe
 from wherry.cli.terminal import Steps, print_json, say
+from wherry.cluster.advice import as_root
 from wherry.cluster.boot import BootFailure, start_command
 from wherry.cluster.caller import find_caller
 from wherry.cluster.config import ClusterConfig
 from wherry.cluster.kubeconfig import KubeconfigError, UserKubeconfig, user_kubeconfig
 from wherry.cluster.lifecycle import Lifecycle, NotReadyInTime, StartFailed
+from wherry.cluster.machines import default_runtime
 from wherry.cluster.preflight import Problem, find_problems, find_problems_of_change
 from wherry.cluster.settings import spell
 
@@ -36,6 +38,15 @@ def up(
     name: Name = None,
     data_dir: DataDir = None,
     config: ConfigFile = None,
+    runtime: Annotated[
+        str | None,
+        typer.Option(help="containerd, or simulated: nodes and pods in the API only; needs no root."),
+    ] = None,
+    nodes: Annotated[int | None, typer.Option(help="How many simulated nodes there are.")] = None,
+    simulation: Annotated[
+        list[str] | None,
+        typer.Option(help="A file of kind Nodes, Outcome or KWOK's Stage; may be given again."),
+    ] = None,
     api_host: Annotated[str | None, typer.Option(help="Address the API server listens on.")] = None,
     api_port: Annotated[int | None, typer.Option(help="Port of the API server.")] = None,
     kubelet_port: Annotated[int | None, typer.Option(help="Port of the kubelet.")] = None,
@@ -52,6 +63,9 @@ def up(
 ) -> None:
     """Start a cluster and wait until its node is Ready.
 
+    Who is not root, or has no containerd, gets a cluster of simulated nodes: all of the API and the
+    controllers, and no containers.
+
     Running it again is harmless: what runs goes on, and settings that changed are applied. Settings are
     taken from, weakest first: defaults, what the cluster was made with, --config, WHERRY_* variables, flags.
 
@@ -62,9 +76,14 @@ def up(
       wherry up --name dev --api-port 7443
 
       wherry up --config dev.yaml
+
+      wherry up --runtime simulated --nodes 5000
     """
     as_json = check_output(output)
-    flags = {
+    flags: dict[str, Any] = {
+        "runtime": runtime,
+        "simulated_nodes": nodes,
+        "simulation": tuple(simulation) if simulation else None,
         "api_host": api_host,
         "api_port": api_port,
         "kubelet_port": kubelet_port,
@@ -90,6 +109,11 @@ def bring_up(lifecycle: Lifecycle, wait_s: float, steps: Steps) -> str:
     Gives the words for what became of it: that it `is up`, or `runs already`. Raises Failure.
     """
     fresh = not lifecycle.exists()
+    if fresh and lifecycle.config.is_simulated and "runtime" not in lifecycle.spelling:
+        steps.tell(
+            f"Nodes and pods are simulated, no container runs ({default_runtime()[1]}); "
+            f"for real ones: wherry up --runtime containerd, {as_root()}"
+        )
     running = lifecycle.is_running()
     theirs = user_kubeconfig(os.environ, find_caller(os.environ))
     try:  # nothing is made yet, so nothing is to be taken back
@@ -164,14 +188,26 @@ def _interrupted(lifecycle: Lifecycle, *, running: bool) -> str:
 def start_at_boot(lifecycle: Lifecycle) -> str:
     """Have a cluster that runs started at boot; in one line, how that stands."""
     boot = lifecycle.boot
-    if not boot.is_possible():
+    if os.geteuid() != 0 or not boot.is_possible():
+        why = "no systemd" if os.geteuid() == 0 else "only root's clusters are"
         command = shlex.join(start_command(lifecycle.config.name, lifecycle.paths))
-        return f"not started (no systemd); with cron: @reboot {command}"
+        return f"not started ({why}); with cron: @reboot {command}"
     try:
         boot.install(os.environ)
     except BootFailure as error:
         return f"not started: {error}"
     return f"started by {boot.unit}"
+
+
+def nodes_of(config: ClusterConfig) -> str:
+    """Which nodes there are, in words."""
+    many = f"{config.simulated_nodes} simulated nodes" if config.simulated_nodes != 1 else "1 simulated node"
+    if not config.simulated_nodes:
+        many = "simulated nodes, as its files say" if config.simulation else "no simulated nodes"
+    if config.is_simulated:
+        return many
+    real = f"node {config.node_name} is Ready"
+    return f"{real}; {many}" if config.simulated_nodes or config.simulation else real
 
 
 def _refuse(problems: list[Problem]) -> None:
@@ -181,7 +217,7 @@ def _refuse(problems: list[Problem]) -> None:
 
 def _say_summary(lifecycle: Lifecycle, brought: str) -> None:
     config: ClusterConfig = lifecycle.config
-    say(f"Cluster {config.name} {brought}: node {config.node_name} is Ready.")
+    say(f"Cluster {config.name} {brought}: {nodes_of(config)}.")
     say(f"  API server  {config.server_url}")
     say(f"  Data        {lifecycle.paths.data}")
     theirs = user_kubeconfig(os.environ, find_caller(os.environ))

@@ -25,7 +25,8 @@ from wherry.cluster.launch import main
 from wherry.cluster.paths import ClusterPaths
 from wherry.cluster.unattended import unattended
 from wherry.controllers.base import Controller
-from wherry.controllers.config import ControllerConfig
+from wherry.controllers.config import NODE_MONITOR_GRACE_S, ControllerConfig
+from wherry.hollow.addresses import NODE_BLOCK_MASK, NODE_BLOCKS
 from wherry.kit.clock import Clock, SystemClock
 from wherry.kit.open_files import allow_open_files
 from wherry.store.base import StoreError
@@ -36,11 +37,17 @@ STOP_GRACE_S = 5.0
 
 @asynccontextmanager
 async def serving(
-    config: ClusterConfig, paths: ClusterPaths, clock: Clock, *, is_alone: bool = False
+    config: ClusterConfig,
+    paths: ClusterPaths,
+    clock: Clock,
+    *,
+    is_alone: bool = False,
+    monitor_grace_s: float = NODE_MONITOR_GRACE_S,
 ) -> AsyncIterator[ControlPlane]:
     """The cluster's control plane, whose API server is ready to answer; with no controllers if it `is_alone`.
 
-    Keys that are missing are made. Raises PermanentError when a restart would not help.
+    `monitor_grace_s` is how long the controllers wait for a node's heartbeat. Keys that are missing are made.
+    Raises PermanentError when a restart would not help.
     """
     allow_open_files()
     address = node_ip(config)
@@ -51,7 +58,7 @@ async def serving(
     except StoreError as error:
         raise PermanentError(str(error)) from error
     try:
-        told = control_plane_config(config, identities, is_alone=is_alone)
+        told = control_plane_config(config, identities, monitor_grace_s, is_alone=is_alone)
         plane = ControlPlane(told, store, clock, SystemRandom())
         try:
             await plane.api.start()
@@ -91,11 +98,19 @@ async def run_api_server(config: ClusterConfig, paths: ClusterPaths, stop: async
 
 
 def control_plane_config(
-    config: ClusterConfig, identities: Identities, *, is_alone: bool = False
+    config: ClusterConfig,
+    identities: Identities,
+    monitor_grace_s: float = NODE_MONITOR_GRACE_S,
+    *,
+    is_alone: bool = False,
 ) -> ControlPlaneConfig:
     """What the control plane of this cluster is told."""
     controllers = ControllerConfig(
-        cluster_ca_pem=identities.authority.cert.read_text(), cluster_cidr=config.pod_cidr
+        cluster_ca_pem=identities.authority.cert.read_text(),
+        cluster_cidr=config.pod_cidr,
+        simulated_cidr=NODE_BLOCKS,
+        simulated_cidr_mask=NODE_BLOCK_MASK,
+        node_monitor_grace_s=monitor_grace_s,
     )
     kinds = () if is_alone else all_controllers()
     told = () if is_alone else unattended(kind.name for kind in kinds)
@@ -127,7 +142,9 @@ def api_server_config(config: ClusterConfig, identities: Identities) -> ApiServe
         service_cidr=config.service_cidr,
         node_ports=config.node_ports,
         advertise_address=pod_gateway(config),
-        listen_on_advertised=config.api_host not in ("0.0.0.0", pod_gateway(config)),  # noqa: S104
+        # Where no pods run there is no such address.
+        listen_on_advertised=not config.is_simulated
+        and config.api_host not in ("0.0.0.0", pod_gateway(config)),  # noqa: S104
         kubelet_client_cert_file=identities.kubelet_client.cert,
         kubelet_client_key_file=identities.kubelet_client.key,
         kubelet_ca_file=identities.authority.cert,

@@ -8,9 +8,12 @@ only the name.
 from __future__ import annotations
 
 import ipaddress
+import os
 import pwd
 import re
+import stat
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
@@ -27,15 +30,18 @@ from wherry.cluster.config import (
 )
 from wherry.cluster.paths import RUN_ROOT, ClusterPaths
 from wherry.cluster.settings import (
+    CONTAINERD,
     ENVIRONMENT,
     FLAGS,
     SETTINGS,
+    SIMULATED,
     Source,
     Spelling,
     from_environment,
     spell,
 )
 from wherry.cluster.values import LONGEST_NODE_NAME, name_of
+from wherry.kit.ports import why_not_bindable
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -44,6 +50,8 @@ class Machine:
 
     data_root: Path
     run_root: Path = RUN_ROOT
+    is_users: bool = False
+    """Whether its clusters are those of a user without root."""
 
     def paths(self, name: str, data_dir: Path | None = None) -> ClusterPaths:
         """The paths of the cluster `name`, following the link of one that lives elsewhere."""
@@ -52,9 +60,21 @@ class Machine:
             data_dir = home.resolve()
         return ClusterPaths.of(name, data_dir or home, self.run_root)
 
+    def prepare(self) -> None:
+        """Have the run directory there, of a user's clusters private. Raises ConfigError."""
+        if not self.is_users:
+            return
+        with suppress(FileExistsError):
+            self.run_root.mkdir(mode=0o700)
+        found = self.run_root.lstat()  # somebody else may have made it first: /tmp is everybody's
+        if not stat.S_ISDIR(found.st_mode) or found.st_uid != os.geteuid() or found.st_mode & 0o077:
+            raise ConfigError(
+                f"{self.run_root} is not yours alone; remove it, or set XDG_RUNTIME_DIR to one that is"
+            )
+
     def names(self) -> list[str]:
         """Every cluster that was made and not deleted, by name; those too that we may not look into."""
-        if not self.data_root.is_dir():
+        if not is_there(self.data_root):
             return []
         return sorted(entry.name for entry in self.data_root.iterdir() if _may_be_cluster(entry))
 
@@ -64,7 +84,7 @@ class Machine:
         Raises PermissionError for somebody else's, ConfigError for one that cannot be read.
         """
         path = self.paths(name, data_dir).config
-        return read_config_file(path, ClusterConfig(name=name)) if _is_there(path) else None
+        return read_config_file(path, ClusterConfig(name=name)) if is_there(path) else None
 
     def owner(self, name: str) -> str:
         """The user whose cluster `name` is, or whose all clusters are where we may not even look."""
@@ -95,12 +115,12 @@ class Machine:
 
 def _may_be_cluster(entry: Path) -> bool:
     try:
-        return _is_there(entry / "cluster.yaml")
+        return is_there(entry / "cluster.yaml")
     except PermissionError:
         return True
 
 
-def _is_there(path: Path) -> bool:
+def is_there(path: Path) -> bool:
     """Raises PermissionError where we may not look (`Path.exists` does so in some versions of Python)."""
     try:
         path.stat()
@@ -161,11 +181,12 @@ def effective_config(
     config_file: Path | None = None,
     environ: Mapping[str, str],
     flags: Mapping[str, Any],
+    runtime: str = CONTAINERD,
 ) -> Wanted:
     """The settings of the cluster that is meant; `name` is what `--name` says, None without it.
 
     An existing cluster keeps what it was made with as its base; a new one gets the first defaults
-    that collide with no other cluster. Raises ConfigError.
+    that collide with no other cluster, and `runtime` if nobody says another. Raises ConfigError.
     """
     file = load_config_file(config_file) if config_file is not None else None
     asked = asked_name(name, environ, file)
@@ -175,22 +196,29 @@ def effective_config(
             f"{data_dir} belongs to cluster {stored.name!r}; "
             f"choose another --data-dir, or --name {stored.name}"
         )
-    config = stored or free_defaults(machine, asked.name)
     spelling: dict[str, str] = {}
     layers = [(from_environment(environ), ENVIRONMENT), (flags, FLAGS)]
     if file is not None:
         layers.insert(0, (file.values, file.source))
+    given = [values["runtime"] for values, _ in layers if values.get("runtime") is not None]
+    config = stored or free_defaults(machine, asked.name, [runtime, *given][-1])
     for values, source in layers:
         config = set_values(config, values, source)
         spelling |= {name: source.spell(name) for name, value in values.items() if value is not None}
+    if stored is None and config.is_simulated and not config.simulation and "simulated_nodes" not in spelling:
+        config = replace(config, simulated_nodes=1)
     check_together(config, spelling)
     if stored is not None:
         _refuse_what_is_fixed(stored, config, spelling)
     return Wanted(config=config, spelling=spelling)
 
 
-def free_defaults(machine: Machine, name: str) -> ClusterConfig:
-    """The first defaults that collide with no other cluster of the machine."""
+def free_defaults(machine: Machine, name: str, runtime: str = CONTAINERD) -> ClusterConfig:
+    """The first defaults that collide with no other cluster of the machine.
+
+    A simulated one need not care for others' addresses, but others' clusters cannot all be looked into: a
+    port that is in use is passed over.
+    """
     others = machine.others(name)
     ports = {port for config in others for port in (config.api_port, config.kubelet_port)}
     ranges = [range_ for config in others for range_ in _ranges(config)]
@@ -199,6 +227,9 @@ def free_defaults(machine: Machine, name: str) -> ClusterConfig:
     while True:
         config = index_defaults(name, index)
         is_free = not any(one.overlaps(other) for one in _ranges(config) for other in ranges)
+        if runtime == SIMULATED:
+            config = replace(config, runtime=runtime)
+            is_free = is_free and not why_not_bindable(config.api_host, config.api_port)
         if is_free and not ports & {config.api_port, config.kubelet_port}:
             return config
         index += 1

@@ -19,6 +19,9 @@ from typing import Any
 from wherry.cluster.paths import ClusterPaths
 
 COMPONENTS = ("server", "agent")
+"""All there are, in the order they are started in."""
+WITHOUT_NODE = ("server",)
+"""Those of a cluster whose nodes are all simulated."""
 READY_FD_VARIABLE = "WHERRY_READY_FD"
 LOCK_FD_VARIABLE = "WHERRY_LOCK_FD"
 """Names the inherited descriptor that holds the lock of the component's pid file (`kit/pid_files`)."""

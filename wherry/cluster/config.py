@@ -15,7 +15,16 @@ from typing import Any
 
 import yaml
 
-from wherry.cluster.settings import ATTRIBUTES, SETTINGS, Source, Spelling, parse, spell
+from wherry.cluster.settings import (
+    ATTRIBUTES,
+    CONTAINERD,
+    SETTINGS,
+    SIMULATED,
+    Source,
+    Spelling,
+    parse,
+    spell,
+)
 
 API_VERSION = "wherry.dev/v1alpha1"
 KIND = "Cluster"
@@ -29,6 +38,9 @@ class ConfigError(Exception):
 class ClusterConfig:
     """A cluster as its user wants it.
 
+    `runtime` says what pods of this machine run in; with "simulated" it is no node, and nothing needs root.
+    `simulated_nodes` stand beside it (0: as many as a template of `simulation` says); `simulation` are files
+    of what they are and do (`hollow/files`).
     `api_port` and `kubelet_port` are TCP ports; `api_host` is the address the API server listens
     on. Ranges are CIDRs. `node_ports` is an inclusive range. `proxy_mode` names a proxy backend.
     `runtime_config` turns API versions off and on, as `wherry.api.serving` says. The two lists of
@@ -53,6 +65,14 @@ class ClusterConfig:
     allowed_unsafe_sysctls: tuple[str, ...] = ()
     log_level: str = "INFO"
     watchdog_seconds: int = 30
+    runtime: str = CONTAINERD
+    simulated_nodes: int = 0
+    simulation: tuple[str, ...] = ()
+
+    @property
+    def is_simulated(self) -> bool:
+        """Whether all of its nodes are simulated: nothing of it concerns this machine but its processes."""
+        return self.runtime == SIMULATED
 
     @property
     def server_url(self) -> str:

@@ -89,6 +89,13 @@ def ensure_identities(config: ClusterConfig, paths: ClusterPaths, node_ip: str, 
         *extra,
     )
     kubelet = f"system:node:{node}"
+    of_node = (
+        (found.node_client, Subject(common_name=kubelet, organizations=(NODES,))),
+        (
+            found.node_server,
+            Subject(common_name=kubelet, organizations=(NODES,), hosts=(*local, node, node_ip)),
+        ),
+    )
     for pair, subject in (
         (found.api_server, Subject(common_name="kube-apiserver", hosts=server_names)),
         # In no group: kubelets know it by name.
@@ -99,11 +106,7 @@ def ensure_identities(config: ClusterConfig, paths: ClusterPaths, node_ip: str, 
             Subject(common_name=FRONT_PROXY_CLIENT, authority=FRONT_PROXY_AUTHORITY),
         ),
         (found.admin, Subject(common_name="kubernetes-admin", organizations=(MASTERS,))),
-        (found.node_client, Subject(common_name=kubelet, organizations=(NODES,))),
-        (
-            found.node_server,
-            Subject(common_name=kubelet, organizations=(NODES,), hosts=(*local, node, node_ip)),
-        ),
+        *(() if config.is_simulated else of_node),
     ):
         pki.leaf(pair.cert.stem, subject)
     pki.signing_key(found.tokens_key.stem)

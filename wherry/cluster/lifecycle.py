@@ -7,6 +7,7 @@ mounted, routed or filtered; deleting also forgets the data.
 
 from __future__ import annotations
 
+import os
 import socket
 import subprocess
 import sys
@@ -21,7 +22,7 @@ from wherry.cluster.addresses import node_ip
 from wherry.cluster.advice import command
 from wherry.cluster.boot import BootFailure, BootUnit
 from wherry.cluster.clusters import Machine, with_node_name
-from wherry.cluster.components import COMPONENTS, ready_facts, told_settings
+from wherry.cluster.components import COMPONENTS, WITHOUT_NODE, ready_facts, told_settings
 from wherry.cluster.config import ClusterConfig, dump_config, read_config_file, spec_of
 from wherry.cluster.identities import Identities, ensure_identities
 from wherry.cluster.kubeconfig import UserKubeconfig
@@ -78,13 +79,18 @@ class Lifecycle:
         """What starts the cluster when the machine boots."""
         return BootUnit(name=self.config.name, paths=self.paths, root=self.root)
 
+    @property
+    def components(self) -> tuple[str, ...]:
+        """The processes the cluster is made of."""
+        return WITHOUT_NODE if self.config.is_simulated else COMPONENTS
+
     def exists(self) -> bool:
         """Whether the cluster was made already."""
         return self.paths.config.exists()
 
     def states(self) -> States:
         """How its processes are now."""
-        return current(self.paths)
+        return current(self.paths, self.components)
 
     def is_running(self) -> bool:
         """Whether the supervisor or any component lives."""
@@ -130,6 +136,7 @@ class Lifecycle:
         Raises StartFailed when the data directory is not one to use.
         """
         self.check_data_directory()
+        self.machine.prepare()
         for directory in (self.paths.data, self.paths.run):
             directory.mkdir(parents=True, exist_ok=True, mode=0o700)
         home = self.machine.data_root / self.config.name
@@ -159,7 +166,7 @@ class Lifecycle:
         """
         wanted = spec_of(self.config)
         found = {}
-        for component in COMPONENTS:
+        for component in self.components:
             record = ProcessRecord.read(self.paths.component_pid(component))
             if record is None:
                 continue
@@ -202,6 +209,7 @@ class Lifecycle:
         program += ["--name", self.config.name, "--data-dir", str(self.paths.data)]
         program += ["--run-root", str(self.machine.run_root)]
         program += ["--watchdog-seconds", str(self.config.watchdog_seconds)]
+        program += ["--components", ",".join(self.components)]
         reader, writer = socket.socketpair()
         with self.paths.log_file("supervisor").open("ab") as log, reader:
             # It holds our socket's other end until it listens; then its end of file wakes us.
@@ -233,7 +241,7 @@ class Lifecycle:
                 if all(state.ready for state in last.values()):
                     return
         except TimeoutError:
-            waiting = [name for name in COMPONENTS if name not in last or not last[name].ready]
+            waiting = [name for name in self.components if name not in last or not last[name].ready]
             named = ", ".join(
                 f"{name} ({last[name].last_exit})" if name in last and last[name].last_exit else name
                 for name in waiting
@@ -261,7 +269,7 @@ class Lifecycle:
         Raises EndFailed for what resists.
         """
         self.stop()
-        if self.exists():
+        if self.exists() and not self.config.is_simulated:
             from wherry.cluster.teardown import detach_mounts, tear_down_node
 
             with _resisting():
@@ -269,7 +277,8 @@ class Lifecycle:
                 detach_mounts(self.paths)
         with _resisting():
             remove_tree(self.paths.run)
-            self.boot.remove()
+            if os.geteuid() == 0:  # one of the same name may be root's, with a unit
+                self.boot.remove()
 
     def delete(self) -> None:
         """Stop, forget keys and store, tear down, then forget all other data. Raises EndFailed.
@@ -286,9 +295,10 @@ class Lifecycle:
             if home.is_symlink():
                 home.unlink()
             if self.paths.data.exists():
-                from wherry.cluster.teardown import check_deletable
+                if not self.config.is_simulated:
+                    from wherry.cluster.teardown import check_deletable
 
-                check_deletable(self.paths.data)
+                    check_deletable(self.paths.data)
                 self._remove_data()
 
     def _remove_data(self) -> None:
@@ -322,6 +332,8 @@ class Lifecycle:
 
     def warnings(self) -> list[str]:
         """What of this machine is in pods' way and cannot be mended from here, each with its remedy."""
+        if self.config.is_simulated:
+            return []
         import asyncio
 
         from wherry.network.cni import PodNetwork

@@ -6,11 +6,9 @@ command line which exit code to use.
 
 from __future__ import annotations
 
-import errno
 import ipaddress
 import os
 import shutil
-import socket
 from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -18,6 +16,7 @@ from pathlib import Path
 from wherry.cluster.advice import as_root
 from wherry.cluster.config import ClusterConfig
 from wherry.cluster.settings import Spelling, flag_of, spell
+from wherry.kit.ports import why_not_bindable
 from wherry.kubelet.runtimes.containerd.facts import MissingPrograms, find_programs
 from wherry.network.cni import bridge_name
 
@@ -40,6 +39,8 @@ def find_problems(
 
     `spelling` is how the user wrote settings; `search_path` replaces $PATH.
     """
+    if config.is_simulated:
+        return [*_taken_ports(config, ("api_port",)), *_broken_simulation(config)]
     if os.geteuid() != 0:
         return [
             Problem(
@@ -47,18 +48,33 @@ def find_problems(
             )
         ]
     ports = _taken_ports(config, ("api_port", "kubelet_port"))
-    return [*_missing_programs(search_path), *ports, *_taken_ranges(config, spelling or {})]
+    ranges = _taken_ranges(config, spelling or {})
+    return [*_missing_programs(search_path), *ports, *ranges, *_broken_simulation(config)]
 
 
 def find_problems_of_change(config: ClusterConfig, changed: Collection[str]) -> list[Problem]:
     """What is in the way of a running cluster's going by other values of the settings `changed`."""
-    if os.geteuid() != 0:
+    if os.geteuid() != 0 and not config.is_simulated:
         return [Problem("permission", f"settings are changed by root: run it again {as_root()}")]
     problems = list(_taken_ports(config, changed))
     # Our own server has the port at another address: is the address this machine's?
-    if "api_host" in changed and (why := _why_not_bindable(config.api_host, 0)):
+    if "api_host" in changed and (why := why_not_bindable(config.api_host, 0)):
         problems.append(Problem("setting", f"the API server cannot listen on {config.api_host}: {why}"))
+    if "simulation" in changed:
+        problems += _broken_simulation(config)
     return problems
+
+
+def _broken_simulation(config: ClusterConfig) -> Iterator[Problem]:
+    if not config.simulation:
+        return
+    # Imported here: few clusters have such files.
+    from wherry.hollow.files import StageError, read_simulation
+
+    try:
+        read_simulation([Path(name) for name in config.simulation])
+    except StageError as error:
+        yield Problem("setting", f"simulation: {error}")
 
 
 def _missing_programs(search_path: str | None) -> Iterator[Problem]:
@@ -74,25 +90,12 @@ def _taken_ports(config: ClusterConfig, asked: Collection[str]) -> Iterator[Prob
         ("api_port", "API server", config.api_host, config.api_port),
         ("kubelet_port", "kubelet", "0.0.0.0", config.kubelet_port),  # noqa: S104 - asks, does not serve
     ):
-        why = _why_not_bindable(host, port) if attribute in asked else ""
+        why = why_not_bindable(host, port) if attribute in asked else ""
         if why:
             yield Problem(
                 "setting",
                 f"the {field} cannot listen on {host}:{port}: {why}; choose with {flag_of(attribute)}",
             )
-
-
-def _why_not_bindable(host: str, port: int) -> str:
-    family = socket.AF_INET6 if ":" in host else socket.AF_INET
-    with socket.socket(family) as probe:
-        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        try:
-            probe.bind((host, port))
-        except OSError as error:
-            if error.errno == errno.EADDRINUSE:
-                return "the port is in use"
-            return error.strerror or str(error)
-    return ""
 
 
 def _taken_ranges(config: ClusterConfig, spelling: Spelling) -> Iterator[Problem]:

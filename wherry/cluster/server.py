@@ -1,27 +1,63 @@
-"""`wherry server`: API server, controllers and scheduler in one process.
+"""`wherry server`: API server, controllers, scheduler and simulated nodes in one process.
 
-The API server is ready first; the others follow. How they are wired is `assembly`.
+The API server is ready first; the others follow. A cluster of simulated nodes is ready when these are. How
+they are wired is `assembly`.
 """
 
 from __future__ import annotations
 
 import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 
+from wherry.api.core.nodes import NODES
+from wherry.api.core.simulated import is_simulated
 from wherry.cluster.apiserver import serving
+from wherry.cluster.assembly import CONTROLLER_MANAGER, ControlPlane
 from wherry.cluster.components import tell_ready
 from wherry.cluster.config import ClusterConfig
 from wherry.cluster.launch import main
 from wherry.cluster.paths import ClusterPaths
-from wherry.kit.clock import SystemClock
+from wherry.controllers.config import NODE_MONITOR_GRACE_S
+from wherry.kit.clock import Clock, SystemClock
 
 
 async def run_server(config: ClusterConfig, paths: ClusterPaths, stop: asyncio.Event) -> None:
     """Serve until `stop` is set. Raises PermanentError when a restart would not help."""
-    async with serving(config, paths, SystemClock()) as plane:
-        tell_ready("server", paths, {"url": config.server_url})
+    clock = SystemClock()
+    grace_s = NODE_MONITOR_GRACE_S
+    if _is_wanted(config):
+        from wherry.cluster.simulation import monitor_grace_s, simulation_of
+
+        grace_s = monitor_grace_s(simulation_of(config).template)
+    async with serving(config, paths, clock, monitor_grace_s=grace_s) as plane:
+        if not config.is_simulated:  # else its nodes are waited for
+            tell_ready("server", paths, {"url": config.server_url})
         await plane.start_clients()
-        await stop.wait()
+        async with _simulated_nodes(config, plane, clock):
+            if config.is_simulated:
+                tell_ready("server", paths, {"url": config.server_url})
+            await stop.wait()
         await plane.close_clients()
+
+
+@asynccontextmanager
+async def _simulated_nodes(config: ClusterConfig, plane: ControlPlane, clock: Clock) -> AsyncIterator[None]:
+    """Simulated nodes for the time of the block, if there are any or shall be."""
+    if not _is_wanted(config):
+        nodes = await plane.client(CONTROLLER_MANAGER).list(NODES)
+        if not any(is_simulated(node) for node in nodes.items):
+            yield
+            return
+    # Imported here: most clusters have none, and need not pay for the code.
+    from wherry.cluster.simulation import simulating, simulation_of
+
+    async with simulating(simulation_of(config), plane, clock):
+        yield
+
+
+def _is_wanted(config: ClusterConfig) -> bool:
+    return bool(config.is_simulated or config.simulated_nodes or config.simulation)
 
 
 if __name__ == "__main__":

@@ -14,6 +14,8 @@ from typing import Any
 from wherry.cluster.values import (
     address_of,
     cidr_of,
+    count_of,
+    files_of,
     name_of,
     names_of,
     node_name_of,
@@ -26,6 +28,8 @@ from wherry.cluster.values import (
 )
 
 PROXY_MODES = ("iptables",)
+CONTAINERD, SIMULATED = "containerd", "simulated"
+RUNTIMES = (CONTAINERD, SIMULATED)
 LOG_LEVELS = ("DEBUG", "INFO", "WARNING", "ERROR")
 SERVER, AGENT, SUPERVISOR = "server", "agent", "supervisor"
 
@@ -51,6 +55,8 @@ class Setting:
     parse: Callable[[Any], Any]
     read_by: tuple[str, ...]
     is_fixed: bool = False
+    flag: str = ""
+    """Where it is not the attribute's name."""
 
 
 SETTINGS = {
@@ -71,6 +77,9 @@ SETTINGS = {
         Setting("allowed_unsafe_sysctls", "allowedUnsafeSysctls", sysctls_of, (AGENT,)),
         Setting("log_level", "logLevel", one_of(LOG_LEVELS), (SERVER, AGENT)),
         Setting("watchdog_seconds", "watchdogSeconds", seconds_of, (SUPERVISOR,)),
+        Setting("runtime", "runtime", one_of(RUNTIMES), (SERVER,), is_fixed=True),
+        Setting("simulated_nodes", "simulatedNodes", count_of, (SERVER,), flag="--nodes"),
+        Setting("simulation", "simulation", files_of, (SERVER,)),
     )
 }
 ATTRIBUTES = {setting.field: setting.attribute for setting in SETTINGS.values()}
@@ -93,7 +102,8 @@ def environment_variable(attribute: str) -> str:
 
 def flag_of(attribute: str) -> str:
     """`--api-port` for `api_port`."""
-    return f"--{attribute.replace('_', '-')}"
+    setting = SETTINGS.get(attribute)
+    return setting.flag if setting and setting.flag else f"--{attribute.replace('_', '-')}"
 
 
 @dataclass(frozen=True, slots=True)

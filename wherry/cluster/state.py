@@ -9,7 +9,7 @@ from __future__ import annotations
 import json
 import socket
 import time
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -40,10 +40,10 @@ class ComponentState:
 States = dict[str, ComponentState]
 
 
-def stopped_states(paths: ClusterPaths) -> States:
+def stopped_states(paths: ClusterPaths, components: Sequence[str] = COMPONENTS) -> States:
     """The states when no supervisor runs: components may still live on their own."""
     states: States = {}
-    for name in COMPONENTS:
+    for name in components:
         record = ProcessRecord.read(paths.component_pid(name))
         states[name] = ComponentState(name, record.pid if record else None)
     return states
@@ -107,12 +107,12 @@ def _ask(paths: ClusterPaths, request: str, timeout_s: float = 10.0) -> None:
     raise ConnectionResetError("the supervisor ended")
 
 
-def current(paths: ClusterPaths) -> States:
+def current(paths: ClusterPaths, components: Sequence[str] = COMPONENTS) -> States:
     """The present states, asked of the supervisor if there is one."""
     try:
-        return next(follow(paths, timeout_s=2.0), stopped_states(paths))
+        return next(follow(paths, timeout_s=2.0), stopped_states(paths, components))
     except (ConnectionError, TimeoutError):
-        return stopped_states(paths)
+        return stopped_states(paths, components)
 
 
 def _parse(message: dict[str, Any]) -> States:

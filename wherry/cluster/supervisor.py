@@ -112,13 +112,15 @@ class Supervisor:
     name: str
     paths: ClusterPaths
     watchdog_s: float = 0.0
+    names: tuple[str, ...] = COMPONENTS
+    """The components that are looked after."""
     stopping: bool = False
     components: dict[str, Watched] = field(default_factory=dict)
     listeners: set[socket.socket] = field(default_factory=set)
 
     def __post_init__(self) -> None:
         self._selector = selectors.DefaultSelector()
-        self.components = {name: Watched(name) for name in COMPONENTS}
+        self.components = {name: Watched(name) for name in self.names}
         self._looked_at = time.monotonic()
 
     def run(self, listening_fd: int = -1) -> None:
@@ -437,7 +439,7 @@ class Supervisor:
 
     def _stop_components(self) -> None:
         """The agent first: it still has something to tell the server."""
-        for name in reversed(COMPONENTS):
+        for name in reversed(self.names):
             record = self.components[name].record
             if record is not None:
                 record.terminate(STOP_GRACE_S)
@@ -466,6 +468,7 @@ def main() -> None:
     parser.add_argument("--data-dir", type=Path, required=True)
     parser.add_argument("--run-root", type=Path, required=True)
     parser.add_argument("--watchdog-seconds", type=float, default=0.0)
+    parser.add_argument("--components", type=lambda text: tuple(text.split(",")), default=COMPONENTS)
     parser.add_argument("--listening-fd", type=int, default=-1)
     arguments = parser.parse_args()
     paths = ClusterPaths.of(arguments.name, arguments.data_dir, arguments.run_root)
@@ -476,7 +479,8 @@ def main() -> None:
     own = ProcessRecord.of(os.getpid())
     assert own is not None, "this very process lives"
     sign(lock, own)
-    Supervisor(arguments.name, paths, arguments.watchdog_seconds).run(arguments.listening_fd)
+    supervisor = Supervisor(arguments.name, paths, arguments.watchdog_seconds, arguments.components)
+    supervisor.run(arguments.listening_fd)
 
 
 if __name__ == "__main__":

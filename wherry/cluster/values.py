@@ -8,6 +8,7 @@ from __future__ import annotations
 import ipaddress
 import re
 from collections.abc import Mapping
+from pathlib import Path
 from typing import Any
 
 NAME_PATTERN = re.compile(r"[a-z0-9]([-a-z0-9]{0,30}[a-z0-9])?")
@@ -17,6 +18,8 @@ NODE_NAME_PATTERN = re.compile(r"[a-z0-9]([-a-z0-9]*[a-z0-9])?(\.[a-z0-9]([-a-z0
 LONGEST_NODE_NAME = 63
 """The name is the value of the label kubernetes.io/hostname too."""
 SHORTEST_WATCHDOG_S, LONGEST_WATCHDOG_S = 5, 3600
+MOST_SIMULATED = 8192
+"""As many as there are ranges for their pods (`hollow/addresses.NODE_BLOCKS`)."""
 
 
 def name_of(value: Any) -> str:
@@ -60,6 +63,21 @@ def seconds_of(value: Any) -> int:
             f"{seconds} is out of range; use {SHORTEST_WATCHDOG_S}-{LONGEST_WATCHDOG_S}, or 0 for never"
         )
     return seconds
+
+
+def count_of(value: Any) -> int:
+    try:
+        count = int(value)
+    except (TypeError, ValueError):
+        raise ValueError(f"{value!r} is not a number of nodes; use for example 100") from None
+    if not 0 <= count <= MOST_SIMULATED:
+        raise ValueError(f"{count} is out of range; use 0-{MOST_SIMULATED}")
+    return count
+
+
+def files_of(value: Any) -> tuple[str, ...]:
+    """Paths, made absolute: the processes that read the files have another working directory."""
+    return tuple(str(Path(name).expanduser().absolute()) for name in names_of(value))
 
 
 def address_of(value: Any) -> str:

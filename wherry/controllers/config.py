@@ -9,6 +9,9 @@ from wherry.api.catalog import BUILTIN
 from wherry.api.resource import Resource
 from wherry.objects.meta import Object
 
+NODE_MONITOR_GRACE_S = 50.0
+"""upstream's node-monitor-grace-period."""
+
 
 def builtin_resources() -> Sequence[Resource]:
     """The resources of a cluster without custom ones."""
@@ -21,7 +24,8 @@ class ControllerConfig:
 
     `cluster_ca_pem` goes into every namespace's kube-root-ca.crt. `sign_token` makes a token of claims, with
     the key of service accounts (None: tokens in Secrets are not made). `cluster_cidr` is the pod network,
-    handed to nodes in blocks of /`node_cidr_mask`; "" hands out none. `resources` gives every
+    handed to nodes in blocks of /`node_cidr_mask`; "" hands out none. Simulated nodes have theirs of
+    `simulated_cidr`, where that is not "". `resources` gives every
     resource that is served now, custom ones included; it is asked whenever the set may have changed.
     """
 
@@ -29,8 +33,10 @@ class ControllerConfig:
     sign_token: Callable[[Object], str] | None = None
     cluster_cidr: str = ""
     node_cidr_mask: int = 24
+    simulated_cidr: str = ""
+    simulated_cidr_mask: int = 24
     terminated_pod_threshold: int = 12500
-    node_monitor_grace_s: float = 50.0
+    node_monitor_grace_s: float = NODE_MONITOR_GRACE_S
     node_startup_grace_s: float = 60.0
     node_monitor_period_s: float = 5.0
     pod_gc_period_s: float = 20.0

@@ -11,6 +11,7 @@ from ipaddress import IPv4Network, IPv6Network, ip_network
 from typing import ClassVar
 
 from wherry.api.core.nodes import NODES
+from wherry.api.core.simulated import is_simulated
 from wherry.client.events import NORMAL
 from wherry.controllers.base import Controller, Environment
 from wherry.objects.meta import Object, is_deleting, name_of
@@ -26,6 +27,9 @@ class Blocks:
         self._count = 1 << max(mask - cluster.prefixlen, 0)
         self._uses: Counter[int] = Counter()
         self._next = 0
+
+    def __str__(self) -> str:
+        return f"/{self._mask} of {self._cluster}"
 
     def take(self, text: str) -> None:
         """Note that `text`, a network of any size, is in use once more."""
@@ -78,28 +82,27 @@ class NodeIpam(Controller):
         self._given: dict[str, str] = {}
         """Blocks given to nodes whose objects do not show them yet."""
         config = environment.config
-        self._blocks = (
-            Blocks(ip_network(config.cluster_cidr), config.node_cidr_mask) if config.cluster_cidr else None
-        )
+        self._blocks = _blocks(config.cluster_cidr, config.node_cidr_mask)
+        simulated = _blocks(config.simulated_cidr, config.simulated_cidr_mask)
+        self._of_simulated = self._blocks if simulated is None else simulated
         super().__init__(environment)
         self.cache.on(NODES, self._node_changed)
 
     async def sync(self, key: str) -> float | None:
         """Give the node a block."""
         node = self.cache.get(NODES, key)
-        if node is None or is_deleting(node) or self._blocks is None or blocks_of(node):
+        blocks = self._of_simulated if node is not None and is_simulated(node) else self._blocks
+        if node is None or is_deleting(node) or blocks is None or blocks_of(node):
             self._forget_given(key)
             return None
-        block = self._given.get(key) or self._blocks.free()
+        block = self._given.get(key) or blocks.free()
         if block is None:
             message = f"Node {name_of(node)} status is now: CIDRNotAvailable"
             self.events.event(node, NORMAL, "CIDRNotAvailable", message)
-            raise RuntimeError(
-                f"no block of /{self.config.node_cidr_mask} is left in {self.config.cluster_cidr}"
-            )
+            raise RuntimeError(f"no block is left: {blocks}")
         if key not in self._given:
             self._given[key] = block
-            self._blocks.take(block)
+            blocks.take(block)
         try:
             await self.patch(key, NODES, node, {"spec": {"podCIDR": block, "podCIDRs": [block]}})
         except BaseException:
@@ -109,16 +112,24 @@ class NodeIpam(Controller):
 
     def _forget_given(self, key: str) -> None:
         block = self._given.pop(key, None)
-        if block is not None and self._blocks is not None:
-            self._blocks.give_back(block)
+        if block is not None:
+            for blocks in self._all():
+                blocks.give_back(block)
 
     def _node_changed(self, old: Object | None, new: Object | None) -> None:
-        if self._blocks is None:
-            return
         before, after = (blocks_of(node) if node is not None else [] for node in (old, new))
         if before == after:
             return
-        for block in after:
-            self._blocks.take(block)
-        for block in before:
-            self._blocks.give_back(block)
+        for blocks in self._all():
+            for block in after:
+                blocks.take(block)
+            for block in before:
+                blocks.give_back(block)
+
+    def _all(self) -> set[Blocks]:
+        """Every range there is: a block of another one is passed over by each."""
+        return {blocks for blocks in (self._blocks, self._of_simulated) if blocks is not None}
+
+
+def _blocks(cidr: str, mask: int) -> Blocks | None:
+    return Blocks(ip_network(cidr), mask) if cidr else None

@@ -1,7 +1,8 @@
 """Addresses for simulated nodes and pods: unique, and known again from the API after a restart.
 
 Pods have theirs from their node's `spec.podCIDRs`; nodes and pods without a range from ranges nobody routes:
-198.18.0.0/15 (RFC 2544, for measuring) and 100.64.0.0/10 (RFC 6598, shared address space).
+198.18.0.0/15 (RFC 2544, for measuring) and the upper half of 100.64.0.0/10 (RFC 6598, shared address space),
+whose lower half is for nodes' ranges.
 """
 
 from __future__ import annotations
@@ -9,7 +10,10 @@ from __future__ import annotations
 import ipaddress
 
 NODE_RANGE = "198.18.0.0/15"
-POD_RANGE = "100.64.0.0/10"
+POD_RANGE = "100.96.0.0/11"
+NODE_BLOCKS = "100.64.0.0/11"
+"""Of which a cluster gives simulated nodes their ranges, /`NODE_BLOCK_MASK` each: 8,192."""
+NODE_BLOCK_MASK = 24
 
 
 class RangeFull(Exception):

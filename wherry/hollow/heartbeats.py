@@ -16,6 +16,7 @@ from collections.abc import Iterator
 from wherry.api.coordination.leases import LEASES
 from wherry.client.api import Client
 from wherry.client.leases import NODE_LEASE_NAMESPACE
+from wherry.hollow.machines import RENEWALS_OF_LEASE
 from wherry.kit.clock import Clock
 from wherry.kit.repeat import Repeater
 from wherry.kit.tasks import Tasks
@@ -90,7 +91,7 @@ class Heartbeats:
     async def _beat(self) -> float:
         """Renew what is new and the slices whose turn has come; seconds until the next turn."""
         now = self._clock.monotonic()
-        period_s = self._lease_s / 4 / SLICES
+        period_s = self._lease_s / RENEWALS_OF_LEASE / SLICES
         due: dict[str, Object] = {}
         while self._new:
             name = self._new.popleft()

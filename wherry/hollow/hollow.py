@@ -24,7 +24,7 @@ from wherry.client.transport import MERGE_PATCH
 from wherry.hollow.addresses import NODE_RANGE, POD_RANGE, Pools
 from wherry.hollow.behaviour import Behaviour
 from wherry.hollow.heartbeats import Heartbeats
-from wherry.hollow.machines import NodeTemplate, is_lost, lost_patch
+from wherry.hollow.machines import POOL, NodeTemplate, is_lost, lost_patch
 from wherry.hollow.outcomes import NodeOutcome, Outcome
 from wherry.hollow.performing import Performer
 from wherry.hollow.player import Player
@@ -33,7 +33,7 @@ from wherry.hollow.stages import Stage
 from wherry.hollow.timers import Timers
 from wherry.kit.clock import Clock
 from wherry.objects.errors import ApiError
-from wherry.objects.meta import Object, metadata, name_of, uid_of
+from wherry.objects.meta import Object, labels_of, metadata, name_of, uid_of
 
 log = logging.getLogger(__name__)
 
@@ -82,7 +82,7 @@ class HollowNodes:
         self._timers = Timers(clock)
         self._recorder = EventRecorder(client, clock, "kubelet")
         self._addresses = Pools()
-        self.heartbeats = Heartbeats(client, clock, self.template.lease_s)
+        self.heartbeats = Heartbeats(client, clock, self.template.lease_duration_s)
         self._behaviour = Behaviour(stages, outcomes, self.template.status_s)
         performer = Performer(client, clock, self._recorder, self, client_as)
         self._players: dict[Resource, Player] = {}
@@ -139,6 +139,11 @@ class HollowNodes:
     def names(self) -> list[str]:
         """The simulated nodes that are known and not lost, sorted."""
         return sorted(self._live)
+
+    def of_pool(self) -> list[str]:
+        """The names of simulated nodes that are labelled as the template's, lost ones too."""
+        nodes = [node for node in self._cache.list(NODES) if is_simulated(node)]
+        return [name_of(node) for node in nodes if labels_of(node).get(POOL) == self.template.pool]
 
     @property
     def is_idle(self) -> bool:

@@ -30,7 +30,11 @@ CAPACITY = {"cpu": "32", "ephemeral-storage": "1Ti", "memory": "256Gi", "pods": 
 STATUS_S = 300.0
 """How often an unchanged status is written anew (kubelet's nodeStatusReportFrequency)."""
 LEASE_S = 40
-"""A lease's duration; it is renewed four times in that (kubelet's nodeLeaseDurationSeconds)."""
+"""A lease's duration (kubelet's nodeLeaseDurationSeconds)."""
+RENEWALS_OF_LEASE = 4
+"""How often a lease is renewed in its duration, as kubelets do."""
+MOST_RENEWALS_PER_S = 100
+"""Of all nodes together, unless a template says how long its leases last."""
 MOST_NODES = 100_000
 
 
@@ -44,8 +48,8 @@ class NodeTemplate:
     """What nodes are made of.
 
     `name` has `{index}` in it, which counts from 0; `zones` go round. `allocatable` is as `capacity` where it
-    says nothing else. `lease_s` is how long a lease lasts (0: no leases), `status_s` how often an unchanged
-    status is written anew (0: never).
+    says nothing else. `lease_s` is how long a lease lasts (0: no leases, None: `LEASE_S`, or longer with many
+    nodes), `status_s` how often an unchanged status is written anew (0: never).
     """
 
     pool: str = "hollow"
@@ -58,7 +62,7 @@ class NodeTemplate:
     taints: Sequence[Mapping[str, str]] = ()
     region: str = ""
     zones: Sequence[str] = ()
-    lease_s: int = LEASE_S
+    lease_s: int | None = None
     status_s: float = STATUS_S
 
     def __post_init__(self) -> None:
@@ -66,6 +70,13 @@ class NodeTemplate:
             raise ValueError(f"name {self.name!r}: must contain {INDEX}, or all nodes had the same")
         if not 0 <= self.count <= MOST_NODES:
             raise ValueError(f"count {self.count}: must be between 0 and {MOST_NODES}")
+
+    @property
+    def lease_duration_s(self) -> int:
+        """How long a lease lasts, in seconds; 0 for no leases."""
+        if self.lease_s is not None:
+            return self.lease_s
+        return max(LEASE_S, -(-RENEWALS_OF_LEASE * self.count // MOST_RENEWALS_PER_S))
 
     def node_name(self, index: int) -> str:
         """The name of the node of that number."""
@@ -256,7 +267,11 @@ def read_template(text: str, file: str) -> NodeTemplate:
     found = documents(text, file, {(API_VERSION, "Nodes")})
     if len(found) != 1:
         raise StageError(f"{file}: has {len(found)} documents of kind Nodes; write one")
-    fields = found[0]
+    return template_from(found[0])
+
+
+def template_from(fields: Fields) -> NodeTemplate:
+    """One Nodes. Raises StageError."""
     fields.known("apiVersion", "kind", "metadata", "spec")
     spec = fields.map("spec")
     spec.known(*_FIELDS)

@@ -2,7 +2,14 @@
 
 from __future__ import annotations
 
-from wherry.objects.meta import Object
+from collections.abc import Iterable
+
+from wherry.api.rbac.cluster_role_bindings import CLUSTER_ROLE_BINDINGS
+from wherry.api.rbac.cluster_roles import CLUSTER_ROLES
+from wherry.client.api import Client
+from wherry.hollow.stages import Stage
+from wherry.objects.errors import ApiError
+from wherry.objects.meta import Object, name_of
 
 USER = "system:hollow-nodes"
 _RBAC = "rbac.authorization.k8s.io"
@@ -16,15 +23,20 @@ _RULES = (
 )
 
 
-def rights() -> list[Object]:
-    """The ClusterRole and its binding to `USER`.
-
-    Stages for other kinds than pods and nodes need more: list, watch and patch of these, and create for
-    `apply`.
-    """
+def rights(stages: Iterable[Stage] = ()) -> list[Object]:
+    """The ClusterRole and its binding to `USER`; `stages` for other kinds than pods and nodes need more."""
+    more = sorted({(stage.resource.group, stage.resource.plural) for stage in stages})
+    rules_of_stages = [
+        rule
+        for group, resource in more
+        for rule in (
+            (group, resource, ("get", "list", "watch", "create", "delete", "patch")),
+            (group, f"{resource}/status", ("patch",)),
+        )
+    ]
     rules = [
         {"apiGroups": [group], "resources": [resource], "verbs": list(verbs)}
-        for group, resource, verbs in _RULES
+        for group, resource, verbs in (*_RULES, *rules_of_stages)
     ]
     version = f"{_RBAC}/v1"
     return [
@@ -37,3 +49,17 @@ def rights() -> list[Object]:
             "subjects": [{"apiGroup": _RBAC, "kind": "User", "name": USER}],
         },
     ]
+
+
+async def ensure_rights(client: Client, stages: Iterable[Stage] = ()) -> None:
+    """Have the role and its binding there as `rights` says. Raises ApiError."""
+    for wanted in rights(stages):
+        resource = CLUSTER_ROLES if wanted["kind"] == CLUSTER_ROLES.kind else CLUSTER_ROLE_BINDINGS
+        try:
+            await client.create(resource, wanted)
+        except ApiError as error:
+            if error.reason != "AlreadyExists":
+                raise
+            found = await client.get(resource, name_of(wanted))
+            if any(found.get(part) != wanted[part] for part in wanted if part != "metadata"):
+                await client.update(resource, {**wanted, "metadata": found["metadata"]})

@@ -12,8 +12,6 @@ from typing import Any
 
 from wherry.api.core.nodes import NODES
 from wherry.api.core.simulated import is_simulated
-from wherry.api.rbac.cluster_role_bindings import CLUSTER_ROLE_BINDINGS
-from wherry.api.rbac.cluster_roles import CLUSTER_ROLES
 from wherry.apiserver.config import ApiServerConfig
 from wherry.cluster.assembly import CONTROLLER_MANAGER, SCHEDULER, ControlPlane, ControlPlaneConfig
 from wherry.controllers.base import Controller
@@ -265,9 +263,7 @@ async def _first_start(settings: Settings, loop: SimulatedLoop) -> Image:
     random = Random(FOUNDING_SEED)  # noqa: S311 - as above
     plane = ControlPlane(_config(settings, 0), store, clock, random)
     await plane.start(listens=False)
-    for obj in rights.rights():
-        resource = CLUSTER_ROLES if obj["kind"] == CLUSTER_ROLES.kind else CLUSTER_ROLE_BINDINGS
-        await plane.client(ADMIN, (MASTERS,)).create(resource, obj)
+    await rights.ensure_rights(plane.client(ADMIN, (MASTERS,)))
     await loop.idle()
     image = store.image()
     await plane.close()

@@ -1,0 +1,79 @@
+"""The simulated nodes of a cluster, in the process of its server: `simulating`.
+
+Their pods have addresses of `hollow.addresses.NODE_BLOCKS`, which nobody routes, a block per node: the
+cluster's own pod range is the real node's. What is written for heartbeats is bounded: with many nodes their
+leases last longer, and the controllers wait so much longer before they take a node for lost.
+"""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Iterable
+from contextlib import asynccontextmanager
+from dataclasses import replace
+from pathlib import Path
+from random import Random, SystemRandom
+
+from wherry.apiserver.user import AUTHENTICATED
+from wherry.cluster.assembly import ControlPlane
+from wherry.cluster.components import PermanentError
+from wherry.cluster.config import ClusterConfig
+from wherry.cluster.identities import MASTERS
+from wherry.controllers.config import NODE_MONITOR_GRACE_S
+from wherry.hollow.files import Simulation, StageError, read_simulation
+from wherry.hollow.hollow import HollowNodes
+from wherry.hollow.machines import INDEX, NodeTemplate
+from wherry.hollow.rights import USER, ensure_rights
+from wherry.kit.clock import Clock
+
+FOUNDER = "kubernetes-admin"
+GRACE_OF_LEASE = 1.25
+"""How much longer than a lease the controllers wait (upstream's 50 s over the kubelet's 40 s)."""
+
+
+def simulation_of(config: ClusterConfig) -> Simulation:
+    """What the settings and their files say. Raises PermanentError."""
+    try:
+        found = read_simulation([Path(name) for name in config.simulation])
+    except StageError as error:
+        raise PermanentError(f"simulation: {error}") from error
+    if not config.simulated_nodes:
+        return found
+    return replace(found, template=replace(found.template, count=config.simulated_nodes))
+
+
+def monitor_grace_s(template: NodeTemplate) -> float:
+    """How long the controllers wait for a node's heartbeat, in seconds."""
+    return max(template.lease_duration_s * GRACE_OF_LEASE, NODE_MONITOR_GRACE_S)
+
+
+@asynccontextmanager
+async def simulating(simulation: Simulation, plane: ControlPlane, clock: Clock) -> AsyncIterator[None]:
+    """Simulated nodes for the time of the block.
+
+    Those of the template that are missing are made, those above its count deleted. Raises ApiError.
+    """
+    await ensure_rights(plane.client(FOUNDER, (AUTHENTICATED, MASTERS)), simulation.stages)
+    random = Random(SystemRandom().getrandbits(64))  # noqa: S311 - spreads what happens, guards nothing
+    told = (simulation.template, simulation.stages, simulation.outcomes)
+    nodes = HollowNodes(plane.client(USER), clock, random, *told, plane.client)
+    await nodes.start()
+    try:
+        for name in surplus(simulation.template, nodes.of_pool()):
+            await nodes.remove(name)
+        yield
+    finally:
+        await nodes.close()
+
+
+def surplus(template: NodeTemplate, names: Iterable[str]) -> list[str]:
+    """The `names`, of nodes of the template's pool, that were given when its count was larger."""
+    wanted = {template.node_name(index) for index in range(template.count)}
+    before, _, after = template.name.partition(INDEX)
+    return [
+        name
+        for name in names
+        if name not in wanted
+        and name.startswith(before)
+        and name.endswith(after)
+        and name[len(before) : len(name) - len(after)].isdecimal()
+    ]
