@@ -7,7 +7,7 @@ import sys
 
 import pytest
 
-LATER = {"aiohttp", "cel", "cryptography", "jwt", "prompt_toolkit", "re2", "rich", "typer", "zstandard"}
+LATER = {"aiohttp", "cryptography", "jwt", "re2", "rich", "typer", "zstandard"}
 """Packages that are imported when something first asks for what they do."""
 
 
@@ -20,15 +20,3 @@ def test_nothing_is_loaded_that_may_never_be_needed(component: str) -> None:
     assert f"wherry.cluster.{component}" in loaded
     needed_by_agents = {"aiohttp"} if component == "agent" else set()
     assert loaded & LATER == needed_by_agents
-
-
-@pytest.mark.slow
-def test_the_command_line_of_the_cel_library_is_not_loaded_with_it() -> None:
-    script = (
-        "import sys; from wherry.objects.cel import compile_expression as c; "
-        "assert c('1 + 1').evaluate({}) == 2; print(*sys.modules)"
-    )
-    done = subprocess.run([sys.executable, "-c", script], check=True, capture_output=True, text=True)
-    loaded = set(done.stdout.split())
-    assert "cel.cel" in loaded
-    assert not {"prompt_toolkit", "rich", "typer"} & loaded
