@@ -189,3 +189,23 @@ def test_timers_of_one_moment_fire_in_the_order_they_were_set(loop: SimulatedLoo
         assert fired == list(range(50))
 
     loop.run_until_complete(main())
+
+
+@pytest.mark.parametrize("already_s", [300.99999999999994, 0.1 + 0.2, 3.1e9 + 0.3])
+def test_who_waits_for_the_rest_of_a_time_comes_to_its_end(loop: SimulatedLoop, already_s: float) -> None:
+    """A timer that fired a rounding error too early would set itself anew for ever, and time stand still."""
+    fired: list[float] = []
+
+    def look(due: float) -> None:
+        fired.append(loop.time())
+        if loop.time() < due:
+            loop.call_later(due - loop.time(), look, due)
+
+    async def main() -> None:
+        await loop.advance(already_s)
+        for beyond_s in (5.7e-14, 3e-7, 0.2, 1.0000004):
+            look(loop.time() + beyond_s)
+        await loop.advance(2)
+
+    loop.run_until_complete(asyncio.wait_for(main(), 10_000_000_000))
+    assert len(fired) <= 12

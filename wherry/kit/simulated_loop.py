@@ -29,8 +29,11 @@ from wherry.kit.clock import Timer
 START = datetime(2026, 1, 1, tzinfo=UTC)
 """When simulated time begins, unless told otherwise."""
 _T = TypeVar("_T")
-_RESOLUTION_S = 1e-6
-"""Timers no further apart than this fire together. It must not vanish beside the seconds of a century,
+_STEPS_PER_S = 1_000_000
+"""Simulated time goes in whole microseconds, so that a timer finds exactly the time it was set for: one that
+fires a rounding error too early, and sets itself for the rest, would do so for ever."""
+_RESOLUTION_S = 0.5 / _STEPS_PER_S
+"""Less than a step: no timer fires before its time. It must not vanish beside the seconds of a century,
 or a timer that is due exactly now would never be before the end of now."""
 
 
@@ -103,9 +106,13 @@ class SimulatedLoop(asyncio.SelectorEventLoop):
     ) -> asyncio.TimerHandle:
         """See `asyncio.loop.call_at`; timers of one moment fire in the order they were set.
 
-        asyncio leaves that to how its heap happens to lie, which every other timer has a part in.
+        asyncio leaves that to how its heap happens to lie, which every other timer has a part in. What is
+        later than now by less than a step waits for one.
         """
-        timer = _Timer(when, callback, args, self, context)
+        rounded, now = _on_step(when), self.time()
+        if when > now >= rounded:
+            rounded = _on_step(now + 1 / _STEPS_PER_S)
+        timer = _Timer(rounded, callback, args, self, context)
         timer.order = next(self._order)
         heapq.heappush(self._scheduled, timer)  # type: ignore[attr-defined]  # BaseEventLoop's heap
         timer._scheduled = True  # type: ignore[attr-defined]  # as its own call_at notes it
@@ -238,9 +245,13 @@ class SimulatedLoop(asyncio.SelectorEventLoop):
 
     def _move_to(self, moment: float) -> None:
         if self._real_since is None:
-            self._elapsed_s = moment
+            self._elapsed_s = _on_step(moment)
         else:
             self._real_since -= moment - self.time()
+
+
+def _on_step(moment: float) -> float:
+    return round(moment * _STEPS_PER_S) / _STEPS_PER_S
 
 
 class LoopClock:
