@@ -113,7 +113,7 @@ async def test_without_anonymous_access_everything_needs_credentials() -> None:
 async def test_too_many_requests_at_once_are_refused() -> None:
     async with running(max_mutating_in_flight=0) as rig:
         status, body, headers = await rig.http(
-            "POST", "/api/v1/namespaces/default/configmaps", {"metadata": {"name": "a"}}
+            "POST", "/api/v1/namespaces/default/configmaps", {"metadata": {"name": "a"}}, token="alice-token"
         )
         assert (status, body["reason"], headers["Retry-After"]) == (429, "TooManyRequests", "1")
         assert (await rig.http("GET", "/api/v1/namespaces"))[0] == 200

@@ -24,6 +24,7 @@ from wherry.hollow.hollow import HollowNodes
 from wherry.hollow.machines import INDEX, NodeTemplate
 from wherry.hollow.rights import USER, ensure_rights
 from wherry.kit.clock import Clock
+from wherry.kit.integers import is_digits
 
 FOUNDER = "kubernetes-admin"
 GRACE_OF_LEASE = 1.25
@@ -75,5 +76,5 @@ def surplus(template: NodeTemplate, names: Iterable[str]) -> list[str]:
         if name not in wanted
         and name.startswith(before)
         and name.endswith(after)
-        and name[len(before) : len(name) - len(after)].isdecimal()
+        and is_digits(name[len(before) : len(name) - len(after)])
     ]
