@@ -80,7 +80,7 @@ def test_a_missing_containerd_names_the_package(tmp_path: Path) -> None:
         flags=("--api-port=16543", "--kubelet-port=16550"),
         variables={"PATH": str(tmp_path)},
     )
-    done = other.try_wherry("up", *other.flags)
+    done = other.try_wherry("up", "--runtime=containerd", *other.flags)
     assert done.code == 69
     assert "apt-get install -y conntrack containerd containernetworking-plugins" in done.err or (
         "apt-get install -y conntrack containerd" in done.err
@@ -94,7 +94,7 @@ def test_without_root(tmp_path: Path) -> None:
     nobody = ["setpriv", "--reuid=65534", "--regid=65534", "--clear-groups"]
     reader = ["--inh-caps=+dac_read_search", "--ambient-caps=+dac_read_search"]
     done = subprocess.run(
-        [*nobody, *reader, str(WHERRY), "up", "--name", "other"],
+        [*nobody, *reader, str(WHERRY), "up", "--name", "other", "--runtime", "containerd"],
         env={**os.environ, "HOME": str(tmp_path), "WHERRY_DATA_ROOT": str(tmp_path / "d")},
         capture_output=True,
         text=True,
