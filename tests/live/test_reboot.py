@@ -56,7 +56,10 @@ def directory() -> Iterator[Path]:
 
 
 def cluster_in(directory: Path, around: Surroundings) -> LiveCluster:
-    return LiveCluster(directory=directory, name=f"boot{SLOT}", flags=slot_flags(SLOT), inside=around.inside)
+    # With ranges of its own: what it left on the machine is looked for while the session's cluster runs there.
+    return LiveCluster(
+        directory=directory, name=f"boot{SLOT}", flags=slot_flags(SLOT + 11), inside=around.inside
+    )
 
 
 def ready_pods(cluster: LiveCluster) -> list[dict[str, Any]]:
