@@ -56,7 +56,7 @@ def directory() -> Iterator[Path]:
 
 
 def cluster_in(directory: Path, around: Surroundings) -> LiveCluster:
-    # With ranges of its own: what it left on the machine is looked for while the session's cluster runs there.
+    # With ranges of its own: its leavings are looked for while the cluster of the session runs.
     return LiveCluster(
         directory=directory, name=f"boot{SLOT}", flags=slot_flags(SLOT + 11), inside=around.inside
     )
