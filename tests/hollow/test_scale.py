@@ -21,9 +21,10 @@ pytestmark = pytest.mark.slow
 
 async def test_a_minute_of_heartbeats_of_five_thousand_nodes() -> None:
     clock = FakeClock()
+    template = NodeTemplate(count=5000, lease_s=40)
     async with running(clock) as api:
         await allow(api.admin)
-        hollow = HollowNodes(api.client(HOLLOW), clock, Random(1), NodeTemplate(count=5000))
+        hollow = HollowNodes(api.client(HOLLOW), clock, Random(1), template)
         await hollow.start()
         while hollow.heartbeats.renewed < 5000:
             await settle()

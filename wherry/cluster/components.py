@@ -73,7 +73,8 @@ def tell_ready(component: str, paths: ClusterPaths, facts: Mapping[str, Any]) ->
         (paths.been_ready / component).touch()
     descriptor = os.environ.pop(READY_FD_VARIABLE, "")
     if descriptor:
-        os.write(int(descriptor), b"\n")
+        with contextlib.suppress(BrokenPipeError):  # who started us was killed: its successor reads the file
+            os.write(int(descriptor), b"\n")
         os.close(int(descriptor))
 
 

@@ -89,6 +89,11 @@ class Watched:
     """By the wall clock, in seconds since 1970."""
     failure: str = ""
 
+    @property
+    def is_adopted_unready(self) -> bool:
+        """Whether our predecessor, who is gone, had its pipe: only the ready file can tell us."""
+        return self.record is not None and self.popen is None and not (self.ready or self.is_asked)
+
     def state(self) -> dict[str, Any]:
         waits_s = None if self.restart_at is None else max(self.restart_at - time.monotonic(), 0.0)
         return {
@@ -151,6 +156,7 @@ class Supervisor:
                 self._safely(key.data)
         self._safely(self._kill_due)
         self._safely(self._restart_due)
+        self._safely(self._look_at_adopted)
         self._safely(self._look_if_due)
 
     def _safely(self, work: Callable[[], None]) -> None:
@@ -164,6 +170,8 @@ class Supervisor:
         due = [self._looked_at + period_s(self.watchdog_s)]
         for component in self.components.values():
             due += [at for at in (component.restart_at, component.kill_at) if at is not None]
+            if component.is_adopted_unready:
+                due.append(time.monotonic() + FIRST_DELAY_S)
         return max(min(due) - time.monotonic(), 0.0)
 
     @property
@@ -225,11 +233,6 @@ class Supervisor:
         listener.close()
 
     def _tell(self, listener: socket.socket) -> None:
-        for component in self.components.values():
-            # An adopted component's pipe went to our predecessor: its file tells as well.
-            if component.record is not None and not component.ready and not component.is_asked:
-                facts = ready_facts(component.name, self.paths, component.record.pid)
-                component.ready = facts is not None
         states = {name: component.state() for name, component in self.components.items()}
         self._send(listener, {"components": states})
 
@@ -304,6 +307,15 @@ class Supervisor:
         ):  # an empty read: it ended without ever being ready
             component.ready = True
             self._tell_all()
+
+    def _look_at_adopted(self) -> None:
+        """See whether one we adopted while it started has become ready."""
+        for component in self.components.values():
+            if component.is_adopted_unready and component.record is not None:
+                facts = ready_facts(component.name, self.paths, component.record.pid)
+                if facts is not None:
+                    component.ready = True
+                    self._tell_all()
 
     # Starting again
 
