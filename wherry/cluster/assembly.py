@@ -8,14 +8,14 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field, replace
 from random import Random
 from typing import TYPE_CHECKING
 
 from wherry.apiserver.app import ApiServer
 from wherry.apiserver.config import ApiServerConfig
-from wherry.apiserver.user import AUTHENTICATED, User
+from wherry.apiserver.user import AUTHENTICATED, User, service_account_user
 from wherry.client.api import Client
 from wherry.controllers.base import Controller
 from wherry.controllers.config import ControllerConfig
@@ -30,6 +30,20 @@ log = logging.getLogger(__name__)
 
 SCHEDULER = "system:kube-scheduler"
 CONTROLLER_MANAGER = "system:kube-controller-manager"
+MANAGER = "kube-controller-manager"
+"""Whose fields they are that controllers write: the process's, whatever account it acts as."""
+
+
+def controller_user(account: str) -> User:
+    """Who the controllers with that service account are; "" is for the controller manager itself."""
+    if not account:
+        return User(CONTROLLER_MANAGER, (AUTHENTICATED,))
+    return service_account_user("kube-system", account)
+
+
+def controller_users(kinds: Iterable[type[Controller]]) -> frozenset[str]:
+    """The names of all users that controllers of these kinds are, in one process."""
+    return frozenset(controller_user(account).name for account in ("", *(kind.account for kind in kinds)))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -68,9 +82,12 @@ class ControlPlane:
             self._config.controllers, resources=core.registry.resources, sign_token=core.tokens.keys.sign
         )
         own = Random(self._random.getrandbits(64))  # noqa: S311 - spreads retries, guards nothing
-        return Controllers(
-            lambda _: self.client(CONTROLLER_MANAGER), self._clock, own, told, self._config.kinds
-        )
+        return Controllers(self._controller_client, self._clock, own, told, self._config.kinds)
+
+    def _controller_client(self, account: str) -> Client:
+        """As upstream's `--use-service-account-credentials`: no controller may more than it needs."""
+        user = controller_user(account)
+        return Client(self.api.local_transport(user), field_manager=MANAGER)
 
     def _make_scheduler(self) -> Scheduler | None:
         if not self._config.has_scheduler:

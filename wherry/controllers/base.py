@@ -60,10 +60,13 @@ class Environment:
 class Controller(ABC):
     """Subclasses set `name` and `primary`, usually `watches`, and implement `sync`.
 
-    `component` is the name events carry; `workers` how many keys are synced at once.
+    `component` is the name events carry; `workers` how many keys are synced at once. `account` is the service
+    account in kube-system it acts as, whose rights are its own (upstream's `bootstrappolicy`); one without
+    acts as the controller manager itself.
     """
 
     name: ClassVar[str]
+    account: ClassVar[str] = ""
     primary: ClassVar[Resource]
     watches: ClassVar[Mapping[Resource, Mapper]] = {}
     component: ClassVar[str] = ""

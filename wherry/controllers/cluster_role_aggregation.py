@@ -32,6 +32,7 @@ class ClusterRoleAggregation(Controller):
     """Writes the rules of aggregated roles. Keys are their names."""
 
     name = "clusterrole-aggregation"
+    account = "clusterrole-aggregation-controller"
     primary = CLUSTER_ROLES
     workers: ClassVar = 1
 

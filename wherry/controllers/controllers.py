@@ -18,15 +18,14 @@ from wherry.kit.clock import Clock
 
 log = logging.getLogger(__name__)
 
-CACHE_IDENTITY = "controller-manager"
-
 
 class Controllers:
     """All controllers of one cluster.
 
-    `client_for(name)` gives the client a controller acts with, by the controller's name; whether
-    they all are one user or each its own service account is the caller's choice. It is asked once
-    more with "controller-manager", for the cache they share. `kinds` are the controllers to run.
+    `client_for(account)` gives the client a controller acts with, by its service account in kube-system: the
+    caller's choice is whether they are that (upstream's `--use-service-account-credentials`) or all one user.
+    "" asks for the controller manager itself, whose is the cache they share. `kinds` are the controllers to
+    run.
     """
 
     def __init__(
@@ -37,10 +36,12 @@ class Controllers:
         config: ControllerConfig,
         kinds: Sequence[type[Controller]] = CONTROLLERS,
     ) -> None:
-        self.cache = Cache(client_for(CACHE_IDENTITY), clock, random=random)
+        self.cache = Cache(client_for(""), clock, random=random)
         self._recorders: list[EventRecorder] = []
         self._kept: dict[Any, Any] = {}
-        self.controllers = [self._make(kind, client_for(kind.name), clock, random, config) for kind in kinds]
+        self.controllers = [
+            self._make(kind, client_for(kind.account), clock, random, config) for kind in kinds
+        ]
 
     def _make(
         self,

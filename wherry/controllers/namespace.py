@@ -116,6 +116,7 @@ class Namespaces(Controller):
     """Deletes the content of namespaces that are going away."""
 
     name = "namespace"
+    account = "namespace-controller"
     primary = NAMESPACES
     watches: ClassVar = {PODS: pod_gone}
 

@@ -74,6 +74,7 @@ class NodeIpam(Controller):
     """Gives `spec.podCIDR` to nodes that have none."""
 
     name = "node-ipam"
+    account = "node-controller"
     component = "cidrAllocator"
     primary = NODES
     workers: ClassVar = 1  # two nodes must not be given the same block

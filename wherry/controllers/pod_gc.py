@@ -59,6 +59,7 @@ class PodGc(Controller):
     """Deletes such pods at once, without waiting for a kubelet that will never answer."""
 
     name = "pod-garbage-collector"
+    account = "pod-garbage-collector"
     primary = PODS
     watches: ClassVar = {NODES: node_gone}
     workers: ClassVar = 1

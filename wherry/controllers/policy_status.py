@@ -14,6 +14,7 @@ class PolicyStatus(Controller):
     """Writes typeChecking and observedGeneration. Keys are the policies' names."""
 
     name = "validatingadmissionpolicy-status"
+    account = "validatingadmissionpolicy-status-controller"
     primary = VALIDATING_ADMISSION_POLICIES
     workers: ClassVar = 1
 

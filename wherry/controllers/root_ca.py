@@ -32,6 +32,7 @@ class RootCa(Controller):
     """Keeps the bundle in each namespace as it should be."""
 
     name = "root-ca-cert-publisher"
+    account = "root-ca-cert-publisher"
     component = "root-ca-cert-publisher"
     primary = NAMESPACES
     watches: ClassVar = {CONFIG_MAPS: bundle_changed}

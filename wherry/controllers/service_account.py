@@ -24,6 +24,7 @@ class ServiceAccounts(Controller):
     """Creates `default` in each namespace."""
 
     name = "service-account"
+    account = "service-account-controller"
     primary = NAMESPACES
     watches: ClassVar = {SERVICE_ACCOUNTS: default_account_gone}
 

@@ -13,7 +13,7 @@ from typing import Any
 from wherry.api.core.nodes import NODES
 from wherry.api.core.simulated import is_simulated
 from wherry.apiserver.config import ApiServerConfig
-from wherry.cluster.assembly import CONTROLLER_MANAGER, SCHEDULER, ControlPlane, ControlPlaneConfig
+from wherry.cluster.assembly import SCHEDULER, ControlPlane, ControlPlaneConfig, controller_users
 from wherry.controllers.base import Controller
 from wherry.controllers.catalog import CONTROLLERS, choose_controllers
 from wherry.controllers.config import ControllerConfig
@@ -32,7 +32,8 @@ from wherry.testing.settings import ALL, NONE, Settings, SettingsError
 
 ADMIN = "kubernetes-admin"
 MASTERS = "system:masters"
-OWN_CLIENTS = (CONTROLLER_MANAGER, SCHEDULER)
+OWN_PROCESSES = (controller_users(CONTROLLERS), frozenset({SCHEDULER}))
+"""The users each of our own processes acts as: what crashes is a process, all its users at once."""
 FOUNDING_SEED = "the first objects"
 """No test's seed, which is a number: what is made later must not have the same uids."""
 POD_CIDR = "10.244.0.0/16"
@@ -126,12 +127,12 @@ class World:
     def fault_plan(self) -> FaultPlan:
         """The faults that clients meet, from the first time it is asked for."""
         if self._faults is None:
-            self._faults = FaultPlan(self._crashed)
+            self._faults = FaultPlan(self._crashed, _process_of)
             self.running.api.core.interceptor = self._faults
         return self._faults
 
     def _crashed(self, user: str) -> None:
-        if user in OWN_CLIENTS:
+        if any(user in process for process in OWN_PROCESSES):
             self._tasks.spawn(self._start_anew(user), f"starting {user} anew")
 
     async def _start_anew(self, user: str) -> None:
@@ -175,6 +176,11 @@ class World:
             await self.plane.close()
             self.plane = None
         await self.store.close()
+
+
+def _process_of(user: str) -> frozenset[str]:
+    """All users of the process that acts as `user`, which is one by itself unless it is one of ours."""
+    return next((process for process in OWN_PROCESSES if user in process), frozenset({user}))
 
 
 def _config(settings: Settings, port: int) -> ControlPlaneConfig:

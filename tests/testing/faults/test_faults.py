@@ -10,7 +10,7 @@ from wherry.testing import Cluster
 from wherry.testing.faults.fault import Fault, What
 
 MAP = {"apiVersion": "v1", "kind": "ConfigMap", "metadata": {"name": "m"}, "data": {"a": "1"}}
-CONTROLLERS = "system:kube-controller-manager"
+ACCOUNTS = "system:serviceaccount:kube-system:"
 
 
 @pytest.mark.parametrize(
@@ -92,9 +92,10 @@ def test_a_watch_is_cut_and_one_says_everything_twice() -> None:
             assert [event.type for event in repeated.take()] == ["ADDED", "ADDED", "DELETED", "DELETED"]
 
 
-def test_controllers_that_crash_are_started_anew() -> None:
+@pytest.mark.parametrize("who", ["replicaset-controller", "*"])
+def test_controllers_that_crash_are_started_anew(who: str) -> None:
     with Cluster(nodes=1) as c:
-        crash = c.faults.crash("pods", user=CONTROLLERS)
+        crash = c.faults.crash("pods", user=ACCOUNTS + who)
         c.apply(WEB)
         assert c.wait("deployment/web", "Available")["status"]["readyReplicas"] == 2
         assert c.faults.met() == [(crash, 1)]

@@ -67,6 +67,10 @@ def test_our_own_controllers_come_to_the_same_end_under_every_fault() -> None:
         c.clock.advance("5m")
 
     with Cluster(nodes=2, controllers=["service-account", "deployment", "replicaset"]) as c:
-        report = c.faults.sweep(scenario, user="system:kube-*")
+        report = c.faults.sweep(scenario, user="system:*kube-*")
+    crashed = {run.fault.user for run in report.runs if run.fault.what is What.CRASHED and run.met}
+    assert crashed >= {
+        f"system:serviceaccount:kube-system:{name}-controller" for name in ("deployment", "replicaset")
+    }
     assert len(report.runs) > 20
     report.check()

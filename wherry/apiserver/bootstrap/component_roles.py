@@ -1,12 +1,12 @@
 """Roles of the cluster's parts and of common add-ons: scheduler, proxy, nodes, DNS, provisioners.
 
-Most are upstream's as they are. The scheduler's and the controllers' have what these parts need here on
-top: all controllers run as one user, where upstream gives each an account of its own (`controller_roles`).
+Most are upstream's as they are; the scheduler's has what that needs here on top. The controller manager reads
+everything for its controllers, and each of them writes as an account of its own (`controller_roles`).
 """
 
 from __future__ import annotations
 
-from wherry.apiserver.bootstrap.policy import EVENTS, cluster_role, lines, urls
+from wherry.apiserver.bootstrap.policy import EVENTS, cluster_role, lines
 from wherry.objects.meta import Object
 
 _REVIEWS = (
@@ -33,11 +33,17 @@ SCHEDULER = (
     "patch,update resource.k8s.io resourceclaims/status",
     *_REVIEWS,
 )
-CONTROLLERS = (
+CONTROLLER_MANAGER = (
     EVENTS,
-    "read * *",
-    "create,delete,deletecollection,patch,update * *",
-    "escalate rbac.authorization.k8s.io clusterroles",
+    "create coordination.k8s.io leases",
+    "get,update coordination.k8s.io leases kube-controller-manager",
+    "create core secrets,serviceaccounts",
+    "delete core secrets",
+    "get core configmaps,namespaces,secrets,serviceaccounts",
+    "update core secrets,serviceaccounts",
+    *_REVIEWS,
+    "list,watch * *",
+    "create core serviceaccounts/token",
 )
 NODE = (
     "create authentication.k8s.io tokenreviews",
@@ -90,6 +96,7 @@ PARTS: dict[str, tuple[str, ...]] = {
     ),
     "system:heapster": ("read core events,namespaces,nodes,pods", "read extensions deployments"),
     "system:kube-aggregator": ("read core endpoints,services",),
+    "system:kube-controller-manager": CONTROLLER_MANAGER,
     "system:kube-dns": ("list,watch core endpoints,services",),
     "system:kube-scheduler": SCHEDULER,
     "system:kubelet-api-admin": (
@@ -124,8 +131,4 @@ PARTS: dict[str, tuple[str, ...]] = {
 
 def component_roles() -> list[Object]:
     """The ClusterRoles of the cluster's parts."""
-    discovered = urls("/api", "/api/*", "/apis", "/apis/*", "/version")
-    return [
-        *(cluster_role(name, lines(*texts)) for name, texts in PARTS.items()),
-        cluster_role("system:kube-controller-manager", [*lines(*CONTROLLERS), discovered]),
-    ]
+    return [cluster_role(name, lines(*texts)) for name, texts in PARTS.items()]

@@ -1,7 +1,7 @@
 """A role for each of upstream's controllers, `system:controller:<name>`, bound to an account of that name.
 
-The controllers here run as one user and need none of them; whoever runs upstream's beside or instead of
-these does, and so do tools that look for them.
+The controllers here act as these accounts and may nothing more; roles without a controller here are for those
+who run upstream's beside these. From plugin/pkg/auth/authorizer/rbac/bootstrappolicy, buildControllerRoles.
 """
 
 from __future__ import annotations

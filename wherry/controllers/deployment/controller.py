@@ -75,6 +75,7 @@ class Deployments(Controller):
     """The controller of Deployments."""
 
     name = "deployment"
+    account = "deployment-controller"
     primary = DEPLOYMENTS
     watches: ClassVar = {REPLICA_SETS: owner_key(DEPLOYMENTS), PODS: pod_to_deployment}
 

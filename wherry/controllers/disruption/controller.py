@@ -105,6 +105,7 @@ class Disruption(Controller):
     """Writes the status of budgets, and takes back what pods say of disruptions that never came."""
 
     name = "disruption"
+    account = "disruption-controller"
     component = "controllermanager"
     primary = POD_DISRUPTION_BUDGETS
 

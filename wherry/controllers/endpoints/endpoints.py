@@ -93,6 +93,7 @@ class EndpointsController(ServiceController):
     """Keeps the Endpoints object of each service."""
 
     name = "endpoint"
+    account = "endpoint-controller"
     watches: ClassVar = {ENDPOINTS: by_label("")}
 
     async def sync(self, key: str) -> float | None:

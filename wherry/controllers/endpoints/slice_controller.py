@@ -42,6 +42,7 @@ class EndpointSlices(ServiceController):
     """Keeps the EndpointSlices of each service."""
 
     name = "endpointslice"
+    account = "endpointslice-controller"
     component = "endpoint-slice-controller"
     watches: ClassVar = {
         ENDPOINT_SLICES: by_label(SERVICE_NAME),

@@ -55,6 +55,7 @@ class GarbageCollector(Controller):
     """Deletes dependents, holds back owners, cuts orphans loose. Keys are uids."""
 
     name = "generic-garbage-collector"
+    account = "generic-garbage-collector"
     component = "garbage-collector-controller"
     workers: ClassVar = 10
 

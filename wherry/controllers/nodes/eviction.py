@@ -36,6 +36,7 @@ class TaintEviction(Controller):
     """Deletes what its node's taints drive away."""
 
     name = "taint-eviction"
+    account = "node-controller"
     component = "taint-eviction-controller"
     primary = PODS
     watches: ClassVar = {NODES: pods_of_tainted}

@@ -43,6 +43,7 @@ class NodeLifecycle(Controller):
     """Conditions and taints of nodes."""
 
     name = "node"
+    account = "node-controller"
     component = "node-controller"
     primary = NODES
     workers: ClassVar = 1

@@ -73,6 +73,7 @@ class ClaimProtection(Controller):
     """Takes the finalizer off deleted claims nobody uses."""
 
     name = "persistentvolumeclaim-protection-controller"
+    account = "pvc-protection-controller"
     primary = PERSISTENT_VOLUME_CLAIMS
     watches: ClassVar = {PODS: freed_claims}
     workers: ClassVar = 2

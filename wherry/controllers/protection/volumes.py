@@ -15,6 +15,7 @@ class VolumeProtection(Controller):
     """Takes the finalizer off deleted volumes that are not bound."""
 
     name = "persistentvolume-protection-controller"
+    account = "pv-protection-controller"
     primary = PERSISTENT_VOLUMES
     workers: ClassVar = 1
 

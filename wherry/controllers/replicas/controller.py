@@ -90,6 +90,7 @@ class ReplicaSets(ReplicaController):
     """The controller of ReplicaSets."""
 
     name = "replicaset"
+    account = "replicaset-controller"
     primary = REPLICA_SETS
     watches: ClassVar = {PODS: owner_key(REPLICA_SETS)}
 
@@ -98,5 +99,6 @@ class ReplicationControllers(ReplicaController):
     """The controller of ReplicationControllers."""
 
     name = "replication"
+    account = "replication-controller"
     primary = REPLICATION_CONTROLLERS
     watches: ClassVar = {PODS: owner_key(REPLICATION_CONTROLLERS)}

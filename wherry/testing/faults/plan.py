@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
@@ -33,15 +33,17 @@ class _Armed:
 class FaultPlan:
     """Meets calls with the faults that are armed; `crashed(user)` is called when a client is to be gone.
 
-    An `apiserver.dispatch.Interceptor`.
+    `process_of(user)` gives all users that are one process: they are gone together. An
+    `apiserver.dispatch.Interceptor`.
     """
 
-    def __init__(self, crashed: Callable[[str], None]) -> None:
+    def __init__(self, crashed: Callable[[str], None], process_of: Callable[[str], Collection[str]]) -> None:
         self.seen: list[Seen] = []
         """Writes and watches since the plan was made."""
         self._armed: list[_Armed] = []
         self._gone: set[str] = set()
         self._crashed = crashed
+        self._process_of = process_of
         self._stale: list[StaleSink] = []
         self._watches: dict[int, tuple[str, PassingSink]] = {}
 
@@ -63,7 +65,7 @@ class FaultPlan:
 
     def revive(self, user: str) -> None:
         """A client that crashed was started anew."""
-        self._gone.discard(user)
+        self._gone.difference_update(self._process_of(user))
 
     @property
     def met(self) -> list[tuple[Fault, int]]:
@@ -102,9 +104,10 @@ class FaultPlan:
         await settle(go_on())
         if fault.what is What.CRASHED:
             user = call.user.name
-            self._gone.add(user)
+            gone = self._process_of(user)
+            self._gone.update(gone)
             for owner, sink in list(self._watches.values()):
-                if owner == user:
+                if owner in gone:
                     sink.end()
             self._crashed(user)
             raise service_unavailable(f"{user} has crashed")

@@ -1,0 +1,237 @@
+"""Controllers act as their own service accounts, and none ever wants more than upstream gives it."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Mapping
+from typing import Any
+
+import pytest
+
+from wherry.apiserver.bootstrap.controller_roles import CONTROLLERS as ROLES
+from wherry.apiserver.local import LocalTransport
+from wherry.client.transport import JSON, WatchEvent
+from wherry.cluster.assembly import controller_user, controller_users
+from wherry.controllers.catalog import CONTROLLERS
+from wherry.objects.errors import ApiError
+from wherry.objects.meta import Object
+from wherry.testing import Cluster
+
+USERS = controller_users(CONTROLLERS)
+TOKEN = "kubernetes.io/service-account-token"
+
+
+class Recorder:
+    """What the controllers asked for, and what they were refused."""
+
+    def __init__(self) -> None:
+        self.writers: set[str] = set()
+        self.refused: list[str] = []
+
+    def met(self, user: str, what: str, error: ApiError) -> None:
+        if user in USERS and f'User "{user}" cannot' in error.message:
+            self.refused.append(f"{user} {what}: {error.message}")
+
+
+@pytest.fixture
+def recorder(monkeypatch: pytest.MonkeyPatch) -> Recorder:
+    found = Recorder()
+    call, watch = LocalTransport.call, LocalTransport.watch
+
+    async def recorded_call(
+        self: LocalTransport,
+        method: str,
+        path: str,
+        query: Mapping[str, str] | None = None,
+        body: Object | list[Object] | None = None,
+        content_type: str = JSON,
+    ) -> Object:
+        user = self._user.name
+        try:
+            answer = await call(self, method, path, query, body, content_type)
+        except ApiError as error:
+            found.met(user, f"{method} {path}", error)
+            raise
+        if method != "GET" and "/events" not in path:
+            found.writers.add(user)
+        return answer
+
+    async def recorded_watch(
+        self: LocalTransport, path: str, query: Mapping[str, str]
+    ) -> AsyncIterator[WatchEvent]:
+        try:
+            async for event in watch(self, path, query):
+                yield event
+        except ApiError as error:
+            found.met(self._user.name, f"WATCH {path}", error)
+            raise
+
+    monkeypatch.setattr(LocalTransport, "call", recorded_call)
+    monkeypatch.setattr(LocalTransport, "watch", recorded_watch)
+    return found
+
+
+def workload(kind: str, name: str, replicas: int, version: str = "apps/v1") -> Object:
+    container = {"name": "c", "image": "nginx", "ports": [{"name": "http", "containerPort": 80}]}
+    template = {"metadata": {"labels": {"app": name}}, "spec": {"containers": [container]}}
+    selector: Any = {"app": name} if version == "v1" else {"matchLabels": {"app": name}}
+    spec = {"replicas": replicas, "selector": selector, "template": template}
+    return {"apiVersion": version, "kind": kind, "metadata": {"name": name}, "spec": spec}
+
+
+WIDGETS = {
+    "apiVersion": "apiextensions.k8s.io/v1",
+    "kind": "CustomResourceDefinition",
+    "metadata": {"name": "widgets.example.com"},
+    "spec": {
+        "group": "example.com",
+        "names": {"plural": "widgets", "kind": "Widget"},
+        "scope": "Namespaced",
+        "versions": [
+            {
+                "name": "v1",
+                "served": True,
+                "storage": True,
+                "schema": {
+                    "openAPIV3Schema": {"type": "object", "x-kubernetes-preserve-unknown-fields": True}
+                },
+                "subresources": {
+                    "status": {},
+                    "scale": {"specReplicasPath": ".spec.replicas", "statusReplicasPath": ".status.replicas"},
+                },
+            }
+        ],
+    },
+}
+
+
+OBJECTS = """
+apiVersion: v1
+kind: ResourceQuota
+metadata: {name: counts}
+spec: {hard: {pods: "20", count/widgets.example.com: "3"}}
+---
+apiVersion: v1
+kind: Service
+metadata: {name: web}
+spec:
+  selector: {app: web}
+  ports: [{name: http, port: 80, targetPort: http}]
+---
+apiVersion: policy/v1
+kind: PodDisruptionBudget
+metadata: {name: web}
+spec: {minAvailable: 1, selector: {matchLabels: {app: web}}}
+---
+apiVersion: v1
+kind: PersistentVolumeClaim
+metadata: {name: data}
+spec: {accessModes: [ReadWriteOnce], resources: {requests: {storage: 1Gi}}}
+---
+apiVersion: v1
+kind: PersistentVolume
+metadata: {name: v}
+spec: {capacity: {storage: 1Gi}, accessModes: [ReadWriteOnce], hostPath: {path: /tmp/v}}
+---
+apiVersion: v1
+kind: ServiceAccount
+metadata: {name: robot}
+---
+apiVersion: v1
+kind: Secret
+type: kubernetes.io/service-account-token
+metadata: {name: robot, annotations: {kubernetes.io/service-account.name: robot}}
+---
+apiVersion: rbac.authorization.k8s.io/v1
+kind: ClusterRole
+metadata: {name: more, labels: {rbac.authorization.k8s.io/aggregate-to-view: "true"}}
+rules: [{apiGroups: [""], resources: [pods], verbs: [get]}]
+---
+apiVersion: admissionregistration.k8s.io/v1
+kind: ValidatingAdmissionPolicy
+metadata: {name: p}
+spec:
+  matchConstraints:
+    resourceRules:
+    - {apiGroups: [""], apiVersions: [v1], operations: [CREATE], resources: [configmaps]}
+  validations: [{expression: "object.metadata.name != 'never'"}]
+---
+apiVersion: v1
+kind: Namespace
+metadata: {name: shop}
+"""
+
+
+def own_a_pod(c: Cluster) -> None:
+    """A pod of a custom kind with a scale, which a budget counts and the garbage collector takes along."""
+    meta = {"name": "w", "namespace": "default"}
+    widget = c.client.create(
+        {"apiVersion": "example.com/v1", "kind": "Widget", "metadata": meta, "spec": {"replicas": 1}}
+    )
+    owner = {"apiVersion": "example.com/v1", "kind": "Widget", "name": "w", "uid": widget["metadata"]["uid"]}
+    owned = {"name": "owned", "labels": {"app": "web"}, "ownerReferences": [{**owner, "controller": True}]}
+    spec = {"containers": [{"name": "c", "image": "nginx"}]}
+    c.apply({"apiVersion": "v1", "kind": "Pod", "metadata": owned, "spec": spec})
+
+
+def live_a_little(c: Cluster) -> None:
+    """A life with something of every controller in it."""
+    c.apply(WIDGETS)
+    c.wait("crd/widgets.example.com", "Established")
+    c.apply(OBJECTS)
+    c.apply(workload("Deployment", "web", 3))
+    c.apply(workload("ReplicationController", "old", 2, "v1"))
+    c.apply(workload("Deployment", "web", 2), "shop")
+    c.wait("deployment/web", "Available")
+    own_a_pod(c)
+    c.clock.advance("5m")
+    c.client.patch("deploy", "web", {"spec": {"template": {"metadata": {"labels": {"v": "2"}}}}})
+    c.clock.advance("2m")
+    lost = next(pod["spec"]["nodeName"] for pod in c.client.list("pods", "shop"))
+    c.nodes.lose(lost)
+    c.clock.advance("15m")
+    c.client.delete("node", lost)
+    c.clock.advance("5m")
+    for kind, name, namespace in (
+        ("namespace", "shop", ""),
+        ("deploy", "web", "default"),
+        ("rc", "old", "default"),
+        ("widgets", "w", "default"),
+        ("pvc", "data", "default"),
+        ("pv", "v", ""),
+        ("secret", "robot", "default"),
+        ("sa", "robot", "default"),
+        ("svc", "web", "default"),
+        ("crd", "widgets.example.com", ""),
+    ):
+        c.client.delete(kind, name, namespace)
+    c.clock.advance("20m")
+
+
+def test_every_account_has_a_role() -> None:
+    assert {kind.account for kind in CONTROLLERS} - {""} <= set(ROLES)
+
+
+def test_an_account_is_in_the_groups_of_its_kind() -> None:
+    user = controller_user("deployment-controller")
+    assert user.name == "system:serviceaccount:kube-system:deployment-controller"
+    assert user.groups == (
+        "system:serviceaccounts",
+        "system:serviceaccounts:kube-system",
+        "system:authenticated",
+    )
+
+
+def test_no_controller_wants_more_than_it_may(recorder: Recorder) -> None:
+    with Cluster(nodes=4) as c:
+        conflict = c.faults.refuse(409, "resourcequotas/status", verbs=["update"])  # it then looks again
+        live_a_little(c)
+        assert c.faults.met() == [(conflict, 1)]
+        assert c.client.list("pods") == []
+        managers = {
+            entry["manager"]
+            for account in c.client.list("sa")
+            for entry in account["metadata"].get("managedFields") or ()
+        }
+    assert recorder.refused == []
+    assert recorder.writers >= USERS
+    assert "deployment-controller" not in managers
