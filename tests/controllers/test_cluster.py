@@ -22,8 +22,8 @@ from wherry.api.core.services import SERVICES
 from wherry.api.discovery.endpoint_slices import ENDPOINT_SLICES
 from wherry.api.policy.pod_disruption_budgets import POD_DISRUPTION_BUDGETS
 from wherry.api.resource import Resource
-from wherry.apiserver.user import AUTHENTICATED, User
 from wherry.client.api import Client
+from wherry.cluster.assembly import controller_user
 from wherry.controllers.config import ControllerConfig
 from wherry.controllers.controllers import Controllers
 from wherry.kit.clock import SystemClock
@@ -67,8 +67,9 @@ async def eventually(check: Callable[[], Awaitable[bool]], timeout_s: float = 5.
 async def cluster() -> AsyncIterator[Cluster]:
     config = ControllerConfig(cluster_ca_pem="PEM", cluster_cidr="10.1.0.0/16")
     async with rig.running() as made:
-        client = made.client(User("system:kube-controller-manager", (AUTHENTICATED,)))
-        controllers = Controllers(lambda _: client, SystemClock(), Random(0), config)
+        controllers = Controllers(
+            lambda account: made.client(controller_user(account)), SystemClock(), Random(0), config
+        )
         await controllers.start()
         cluster = Cluster(made.admin, controllers)
         await eventually(lambda: exists(cluster, SERVICE_ACCOUNTS, "default"))
