@@ -65,7 +65,10 @@ class Strategy:
     unconditional_update = True
     """Whether an update without resourceVersion is taken (upstream's AllowUnconditionalUpdate)."""
     orphans_by_default = False
-    """Whether a deletion that does not say what becomes of dependents leaves them."""
+    """Whether a deletion that does not say what becomes of dependents leaves them.
+
+    Kinds older than the garbage collector do (upstream's DefaultGarbageCollectionPolicy).
+    """
     status_resets: tuple[str, ...] = ("spec",)
     """Fields a write of status leaves as they are stored, and nobody comes to own by it (GetResetFields).
 

@@ -35,7 +35,8 @@ class SchemaStrategy(Strategy):
     `has_status` says that status has a subresource of its own; `tracks_generation` that
     metadata.generation counts changes. `defaults` fills an object, `prepares` adds to `prepare`,
     `rules` adds errors to those of the schema, `status_rules` those of a written status, `row` gives the
-    table's cells, `warns` texts for the client, `stamps` sets times. `status_resets` is as in `Strategy`.
+    table's cells, `warns` texts for the client, `stamps` sets times. `status_resets` and
+    `orphans_by_default` are as in `Strategy`.
     """
 
     schema: str
@@ -45,6 +46,7 @@ class SchemaStrategy(Strategy):
     tracks_generation: bool = False
     creates_on_update: bool = False
     unconditional_update: bool = True
+    orphans_by_default: bool = False
     status_resets: tuple[str, ...] = ("spec",)
     immutable: tuple[str, ...] = ()
     is_complete: bool = False

@@ -56,9 +56,9 @@ class SyncClient:
         namespace: str = "",
         *,
         grace_period_s: int | None = None,
-        propagation: str = "",
+        propagation: str = "Background",
     ) -> Object:
-        """Delete an object; `propagation` is Background, Foreground or Orphan."""
+        """Delete an object; `propagation` is Background (as kubectl has it), Foreground or Orphan."""
         return self._thread.call(
             lambda: self._verbs.delete(kind, name, namespace, grace_period_s, propagation)
         )
@@ -122,7 +122,7 @@ class AsyncClient:
         namespace: str = "",
         *,
         grace_period_s: int | None = None,
-        propagation: str = "",
+        propagation: str = "Background",
     ) -> Object:
         """See `SyncClient.delete`."""
         return await self._thread.acall(

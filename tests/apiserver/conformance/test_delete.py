@@ -211,3 +211,34 @@ async def test_what_is_not_there(rig: Rig) -> None:
     assert await refusal(rig, "DELETE", f"{MAPS}/a") == (404, "NotFound", 'configmaps "a" not found')
     status, answer, _ = await rig.http("DELETE", MAPS)
     assert (status, answer["items"]) == (200, [])
+
+
+JOBS = "/apis/batch/v1/namespaces/default/jobs"
+CONTROLLERS = "/api/v1/namespaces/default/replicationcontrollers"
+
+
+def job() -> dict[str, Any]:
+    spec = {"restartPolicy": "Never", "containers": [{"name": "c", "image": "i"}]}
+    return {"metadata": {"name": "web"}, "spec": {"template": {"spec": spec}}}
+
+
+def replication_controller() -> dict[str, Any]:
+    made = deployment()
+    template = made["spec"]["template"]
+    return {"metadata": {"name": "web"}, "spec": {"template": template}}
+
+
+@pytest.mark.parametrize(("path", "made"), [(JOBS, job()), (CONTROLLERS, replication_controller())])
+@pytest.mark.parametrize("query", ["", "?propagationPolicy=Background"])
+async def test_kinds_older_than_the_garbage_collector_leave_their_pods(
+    rig: Rig, path: str, made: dict[str, Any], query: str
+) -> None:
+    """DefaultGarbageCollectionPolicy of pkg/registry/{batch/job,core/replicationcontroller}/strategy.go."""
+    created, answer, _ = await rig.http("POST", path, made)
+    assert created == 201, answer
+    await rig.http("DELETE", f"{path}/web{query}")
+    status, answer, _ = await rig.http("GET", f"{path}/web")
+    if query:
+        assert status == 404
+    else:
+        assert answer["metadata"]["finalizers"] == ["orphan"]

@@ -273,6 +273,7 @@ JOBS = Resource(
         namespaced=True,
         has_status=True,
         tracks_generation=True,
+        orphans_by_default=True,
         defaults=_default,
         prepares=_prepare,
         rules=_rules,

@@ -25,6 +25,8 @@ from wherry.objects.selectors import from_map
 class ReplicationControllerStrategy(ReplicatedStrategy):
     """Pods found by plain labels, the template's own if nothing else was said."""
 
+    orphans_by_default = True
+
     def default(self, obj: Object) -> None:
         spec = obj.setdefault("spec", {})
         default_replicas(spec)
