@@ -4,9 +4,13 @@ from __future__ import annotations
 
 import subprocess
 import sys
+import tempfile
+from pathlib import Path
 from time import perf_counter
 
+from bench.cluster import ENVIRONMENT
 from bench.figures import Figure
+from bench.fixture_suite import TESTS, WORKERS, run_suite
 from wherry.kit.memory import resident_bytes
 
 FIRST = """
@@ -38,7 +42,11 @@ def measure_testing() -> list[Figure]:
 
     ms = 1000.0
     first = min(
-        float(subprocess.run([sys.executable, "-c", FIRST], capture_output=True, check=True).stdout)
+        float(
+            subprocess.run(
+                [sys.executable, "-c", FIRST], env=ENVIRONMENT, capture_output=True, check=True
+            ).stdout
+        )
         for _ in range(TRIES)
     )
     starts, ends, available = [], [], []
@@ -61,6 +69,7 @@ def measure_testing() -> list[Figure]:
         Figure(f"fork of a test cluster of {OBJECTS} objects", _fork_s() * ms, "ms", "< 10"),
         Figure(f"{CLUSTERS} test clusters in one process", _memory_mb(), "MB", "< 400"),
         Figure("a simulated hour of 100 idle nodes", _hour_s(), "s"),
+        Figure(f"{TESTS} tests with the `wherry` fixture under -n {WORKERS}", _suite_s(), "s"),
     ]
 
 
@@ -91,6 +100,11 @@ def _memory_mb() -> float:
     for c in clusters:
         c.close()
     return found
+
+
+def _suite_s() -> float:
+    with tempfile.TemporaryDirectory(prefix="wherry-bench-") as directory:
+        return run_suite(Path(directory)).seconds
 
 
 def _hour_s() -> float:

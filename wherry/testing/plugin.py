@@ -13,6 +13,7 @@ from __future__ import annotations
 
 import itertools
 from collections.abc import Generator, Iterator
+from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -65,8 +66,7 @@ def wherry(request: pytest.FixtureRequest) -> Iterator[Cluster]:
     """A cluster of this test's own, in simulated time."""
     from wherry.testing.cluster import Cluster
 
-    with Cluster(**_settings(request.node)) as cluster:
-        _note(request.node, cluster)
+    with Cluster(**_settings(request.node)) as cluster, _told_of(request.node, cluster):
         yield cluster
 
 
@@ -77,9 +77,9 @@ def wherry_async(request: pytest.FixtureRequest) -> Iterator[AsyncCluster]:
 
     cluster = AsyncCluster(**_settings(request.node))
     cluster.open()
-    _note(request.node, cluster)
     try:
-        yield cluster
+        with _told_of(request.node, cluster):
+            yield cluster
     finally:
         cluster.shut()
 
@@ -98,8 +98,8 @@ def wherry_namespace(request: pytest.FixtureRequest, wherry_session: Cluster) ->
     """A namespace of the session's cluster, for this test alone."""
     name = f"test-{next(_names)}"
     wherry_session.apply({"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": name}})
-    _note(request.node, wherry_session)
-    yield Namespace(wherry_session, name)
+    with _told_of(request.node, wherry_session):
+        yield Namespace(wherry_session, name)
     wherry_session.client.delete("namespace", name)
 
 
@@ -129,5 +129,15 @@ def _settings(item: pytest.Item) -> dict[str, Any]:
     return found
 
 
-def _note(item: pytest.Item, cluster: Hosted) -> None:
-    item.stash.setdefault(_HOSTS, []).append(cluster)
+@contextmanager
+def _told_of(item: pytest.Item, cluster: Hosted) -> Iterator[None]:
+    """For the time of the block a failure's report tells of `cluster`.
+
+    Not longer: pytest keeps every test to the end of the session, and would keep every cluster with it.
+    """
+    hosts = item.stash.setdefault(_HOSTS, [])
+    hosts.append(cluster)
+    try:
+        yield
+    finally:
+        hosts.remove(cluster)
