@@ -51,6 +51,26 @@ async def test_what_is_there(container: Container) -> None:
     assert await rest_of(container.read(LogOptions(limit_bytes=3))) == b"a\nb"
 
 
+@pytest.mark.parametrize("follow", [False, True])
+async def test_others_have_their_turn_while_nothing_is_found(container: Container, follow: bool) -> None:
+    """Whoever asks for what came since tomorrow has the whole log looked at, and is sent nothing."""
+    size = container.path.write_text(record("a") * 25_000)
+    turns = 0
+
+    async def others() -> None:
+        nonlocal turns
+        while True:
+            await asyncio.sleep(0)
+            turns += 1
+
+    ticking = asyncio.ensure_future(others())
+    container.end.set()
+    wanted = LogOptions(since="2026-01-02T00:00:00.000000000Z", follow=follow)
+    assert await rest_of(container.read(wanted)) == b""
+    ticking.cancel()
+    assert turns >= size // (64 * 1024)
+
+
 async def test_growth_until_the_end(container: Container) -> None:
     container.log(record("a"))
     stream = container.read(LogOptions(follow=True))

@@ -158,6 +158,22 @@ async def test_a_broken_connection_is_no_success() -> None:
     assert json.loads(outcome[1:])["status"] == "Failure"
 
 
+@pytest.mark.parametrize("kind", [2, 3])
+@pytest.mark.parametrize("body", [b"", b"\0\0\1"])
+async def test_a_frame_without_a_stream_breaks_the_connection(kind: int, body: bytes) -> None:
+    async def behave(runtime: Runtime) -> None:
+        await runtime.accept(2)
+        runtime.writer.write(struct.pack(">II", 0x80030000 | kind, 1 << 24 | len(body)) + body)
+        assert await runtime.reader.read() == b"", "the client hangs up"
+
+    client = Client()
+    async with serving(behave) as url:
+        await bridge(client, await dial(url), Wanted(stdout=True))
+    (outcome,) = client.sent
+    assert outcome[0] == ERROR
+    assert json.loads(outcome[1:])["status"] == "Failure"
+
+
 async def test_the_client_leaving_ends_it() -> None:
     left = asyncio.Event()
 

@@ -17,7 +17,8 @@ from wherry.kit.httpd.message import Writer
 from wherry.kubelet.server.inotify import DirectoryWatch
 from wherry.kubelet.server.logs import LogOptions, Selector, tail_offset
 
-_READ = 256 * 1024
+_READ = 64 * 1024
+"""Bytes read at a time: the records in them are looked at in one go, and then others have their turn."""
 
 
 async def send_log(path: Path, options: LogOptions, writer: Writer, ended: Awaitable[None]) -> None:
@@ -37,10 +38,12 @@ async def read_log(path: Path, options: LogOptions, ended: Awaitable[None]) -> A
     try:
         with LogFile(path) as file:
             if options.tail_lines is not None:
-                file.skip_to_tail(options.tail_lines)
+                # In a thread: as many lines may be asked for as a log has.
+                await asyncio.to_thread(file.skip_to_tail, options.tail_lines)
             if not options.follow:
                 while not selector.is_full() and (piece := file.read()):
                     yield _selected(piece, selector)
+                    await asyncio.sleep(0)  # where nothing is selected, whoever takes it does not wait either
                 return
             with DirectoryWatch(path.parent) as watch:
                 async for piece in _followed(file, watch, end, selector):
@@ -57,6 +60,7 @@ async def _followed(
         is_last = end.done()
         while piece := file.read():
             yield _selected(piece, selector)
+            await asyncio.sleep(0)
             if selector.is_full():
                 return
         if file.is_replaced():

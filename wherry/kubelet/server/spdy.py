@@ -17,6 +17,8 @@ _SYN_STREAM, _SYN_REPLY, _RST_STREAM, _PING, _GOAWAY = 1, 2, 3, 6, 7
 _CONTROL = 0x80030000
 _FIN = 0x01
 _MAX_DATA = 64 * 1024
+_NUMBER = 4
+"""How many bytes a stream's number takes."""
 
 # fmt: off
 _NAMES = (
@@ -83,7 +85,8 @@ class SpdyClient:
     async def frames(self) -> AsyncIterator[Data]:
         """What the peer sends on streams, until it closes the connection or says goodbye.
 
-        A stream that is reset has ended like any other.
+        A stream that is reset has ended like any other. A frame too short to name its stream is no SPDY: what
+        follows means nothing either, and the connection counts as broken.
         """
         while True:
             try:
@@ -95,13 +98,13 @@ class SpdyClient:
                 yield Data(head, body, bool(size >> 24 & _FIN))
                 continue
             kind = head & 0xFFFF
-            if kind == _SYN_REPLY and size >> 24 & _FIN:
-                yield Data(struct.unpack(">I", body[:4])[0], b"", True)
+            if kind in (_SYN_REPLY, _RST_STREAM) and len(body) < _NUMBER:
+                return
+            # A reset is how containerd ends streams it has no more use for.
+            if kind == _RST_STREAM or (kind == _SYN_REPLY and size >> 24 & _FIN):
+                yield Data(int.from_bytes(body[:_NUMBER], "big"), b"", True)
             elif kind == _PING:
                 self._write_control(_PING, 0, body)
-            elif kind == _RST_STREAM:
-                # How containerd ends streams it has no more use for.
-                yield Data(struct.unpack(">I", body[:4])[0], b"", True)
             elif kind == _GOAWAY:
                 return
 
