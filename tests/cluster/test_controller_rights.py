@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 
 from wherry.apiserver.bootstrap.controller_roles import CONTROLLERS as ROLES
+from wherry.apiserver.bootstrap.roles import cluster_role_bindings, role_bindings
 from wherry.apiserver.local import LocalTransport
 from wherry.client.transport import JSON, WatchEvent
 from wherry.cluster.assembly import controller_user, controller_users
@@ -215,6 +216,18 @@ def test_every_account_has_a_role() -> None:
 def test_only_the_tokens_controller_acts_as_the_controller_manager() -> None:
     # It makes the accounts' tokens, so it cannot wait for one of its own (newServiceAccountTokenController).
     assert [kind.name for kind in CONTROLLERS if not kind.account] == [ServiceAccountTokens.name]
+
+
+def test_an_account_has_its_own_role_and_no_other() -> None:
+    bindings = [*cluster_role_bindings(), *role_bindings()]
+    for account in sorted({kind.account for kind in CONTROLLERS} - {""}):
+        found = [
+            binding["roleRef"]["name"]
+            for binding in bindings
+            for subject in binding.get("subjects") or ()
+            if subject["kind"] == "ServiceAccount" and subject["name"] == account
+        ]
+        assert found == [f"system:controller:{account}"]
 
 
 def test_an_account_is_in_the_groups_of_its_kind() -> None:

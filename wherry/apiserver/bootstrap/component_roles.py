@@ -1,7 +1,7 @@
 """Roles of the cluster's parts and of common add-ons: scheduler, proxy, nodes, DNS, provisioners.
 
-Most are upstream's as they are; the scheduler's has what that needs here on top. The controller manager reads
-everything for its controllers, and each of them writes as an account of its own (`controller_roles`).
+They are upstream's as they are. The controller manager reads everything for its controllers, and each of them
+writes as an account of its own (`controller_roles`).
 """
 
 from __future__ import annotations
@@ -16,7 +16,8 @@ _REVIEWS = (
 
 SCHEDULER = (
     EVENTS,
-    "create,read,update,patch coordination.k8s.io leases",
+    "create coordination.k8s.io leases",
+    "get,update coordination.k8s.io leases kube-scheduler",
     "read core namespaces,nodes,persistentvolumes,replicationcontrollers,services",
     "delete,read core pods",
     "create core bindings,pods/binding",
@@ -26,7 +27,7 @@ SCHEDULER = (
     "read apps,extensions replicasets",
     "read apps statefulsets",
     "read policy poddisruptionbudgets",
-    "read scheduling.k8s.io podgroups,priorityclasses,workloads",
+    "read scheduling.k8s.io podgroups,workloads",
     "read storage.k8s.io csidrivers,csinodes,csistoragecapacities,storageclasses,volumeattachments",
     "read resource.k8s.io deviceclasses,devicetaintrules,resourceclaims,resourceslices",
     "create,delete,patch,update resource.k8s.io resourceclaims",
