@@ -27,7 +27,7 @@ from bench.cluster import ENVIRONMENT
 from bench.objects import NAMESPACE
 from wherry.cluster.addresses import node_ip
 from wherry.cluster.components import READY_FD_VARIABLE, command_of
-from wherry.cluster.config import ClusterConfig, dump_config
+from wherry.cluster.config import Setup, dump_config
 from wherry.cluster.identities import KeyPair, ensure_identities
 from wherry.cluster.paths import ClusterPaths
 
@@ -61,11 +61,11 @@ class Alone:
         self._directory = Path(tempfile.mkdtemp(prefix="wherry-alone-"))
         self.paths = ClusterPaths.of(NAME, self._directory / "data", self._directory / "run")
         port = _free_port()
-        config = ClusterConfig(name=NAME, api_port=port, node_name="bench", log_level="WARNING")
+        setup = Setup.of(NAME, api_port=port, node_name="bench", log_level="WARNING")
         self.paths.data.mkdir(parents=True)
         self.paths.run.mkdir(parents=True)
-        self.paths.config.write_text(dump_config(config))
-        identities = ensure_identities(config, self.paths, node_ip(config), datetime.now(UTC))
+        self.paths.config.write_text(dump_config(setup))
+        identities = ensure_identities(setup, self.paths, node_ip(setup.cluster), datetime.now(UTC))
         self.access = Access(port, identities.authority.cert, identities.admin)
         self._process: subprocess.Popen[bytes] | None = None
 

@@ -9,7 +9,7 @@ import pytest
 from bench import ready, stored, watch
 from bench.alone import Alone, Api
 from bench.figures import Figure
-from wherry.cluster.config import ClusterConfig, read_config_file
+from wherry.cluster.config import Setup, read_config_file
 
 pytestmark = pytest.mark.slow
 
@@ -35,7 +35,7 @@ def test_an_api_server_runs_alone_and_keeps_its_store() -> None:
         api.close()
         assert "bench" in names
         assert 10 < server.resident_mb() <= server.peak_mb()
-        config = read_config_file(server.paths.config, ClusterConfig())
+        config = read_config_file(server.paths.config, Setup.of()).cluster
         assert config.api_port == server.access.port
 
 

@@ -13,7 +13,7 @@ import pytest
 
 from wherry.cli.main import main
 from wherry.cluster.clusters import Machine
-from wherry.cluster.config import ClusterConfig
+from wherry.cluster.config import Setup
 from wherry.cluster.lifecycle import Lifecycle, open_lifecycle
 
 WHERRY = (sys.executable, "-m", "wherry.cli.main")
@@ -43,7 +43,7 @@ def stopped(machine: Machine) -> Lifecycle:
 
 def make(machine: Machine, **settings: Any) -> Lifecycle:
     """A cluster that was made and does not run."""
-    lifecycle = open_lifecycle(machine, ClusterConfig(node_name="n", **settings))
+    lifecycle = open_lifecycle(machine, Setup.of(node_name="n", **settings))
     lifecycle.prepare()
     return lifecycle
 

@@ -14,7 +14,7 @@ from typer.testing import CliRunner
 
 from wherry.cli.main import app, main
 from wherry.cluster.clusters import Machine
-from wherry.cluster.config import ClusterConfig
+from wherry.cluster.config import Setup
 from wherry.cluster.lifecycle import Lifecycle, StartFailed, open_lifecycle
 
 GROUP: Any = typer.main.get_command(app)  # a click group, of the click that typer carries
@@ -64,7 +64,7 @@ def test_clusters_are_listed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) ->
     monkeypatch.setenv("WHERRY_RUN_ROOT", str(tmp_path / "run"))
     machine = Machine(data_root=tmp_path / "data", run_root=tmp_path / "run")
     for name, port in (("default", 6443), ("dev", 7443)):
-        open_lifecycle(machine, ClusterConfig(name=name, node_name="n", api_port=port)).prepare()
+        open_lifecycle(machine, Setup.of(name, node_name="n", api_port=port)).prepare()
     head, first, second = CliRunner().invoke(app, ["list"]).output.splitlines()
     assert head.split() == ["NAME", "STATE", "API", "SERVER", "DATA"]
     assert first.split() == ["default", "stopped", "https://127.0.0.1:6443", str(tmp_path / "data/default")]
@@ -141,7 +141,7 @@ def test_a_cluster_is_deleted_whatever_became_of_the_kubeconfig(
     started: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     machine = Machine(data_root=tmp_path / "data", run_root=tmp_path / "run")
-    open_lifecycle(machine, ClusterConfig(node_name="n")).prepare()
+    open_lifecycle(machine, Setup.of(node_name="n")).prepare()
     config = started / ".kube" / "config"
     config.parent.mkdir()
     config.write_text("clusters: 7")

@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
 from wherry.cluster.components import COMPONENTS
-from wherry.cluster.config import ClusterConfig, dump_config
+from wherry.cluster.config import Setup, dump_config
 from wherry.cluster.paths import ClusterPaths
 from wherry.cluster.state import States, follow
 from wherry.kit.pid_files import holder
@@ -57,7 +57,7 @@ def supervise(
     Returns once it listens, or has ended.
     """
     paths.data.mkdir(parents=True, exist_ok=True)
-    paths.config.write_text(dump_config(ClusterConfig(name="t")))
+    paths.config.write_text(dump_config(Setup.of("t")))
     reader, writer = os.pipe()
     process = subprocess.Popen(
         [

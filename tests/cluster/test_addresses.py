@@ -12,7 +12,7 @@ import pytest
 from tests.conftest import eventually
 from tests.network.namespaces import needs_root, run_apart
 from wherry.cluster.addresses import LOOK_EVERY_S, AddressKeeper, choose_node_ip, node_ip
-from wherry.cluster.config import ClusterConfig
+from wherry.cluster.config import Setup
 from wherry.cluster.identities import ensure_identities
 from wherry.cluster.paths import ClusterPaths
 from wherry.kit.clock import FakeClock, SystemClock
@@ -36,14 +36,14 @@ GATEWAY = "10.244.0.1"
     ],
 )
 def test_the_address(api_host: str, uplink: str, known: str, is_known_ours: bool, expected: str) -> None:
-    config = ClusterConfig(api_host=api_host)
+    config = Setup.of(api_host=api_host).node
     assert choose_node_ip(config, uplink, known, is_known_ours=is_known_ours) == expected
 
 
 def test_serving_certificates_cover_it(tmp_path: Path) -> None:
     from cryptography import x509
 
-    config = ClusterConfig(node_name="a", api_host="0.0.0.0")
+    config = Setup.of(node_name="a", api_host="0.0.0.0")
     paths = ClusterPaths(tmp_path / "data", tmp_path / "run")
     for address in ("192.0.2.7", "198.51.100.7"):
         found = ensure_identities(config, paths, address, datetime.now(UTC))
@@ -96,7 +96,7 @@ def test_the_kernel_tells_when_the_machine_moves() -> None:
     """From one network to another, and to none: heard of, not found at the next look."""
 
     async def work() -> None:
-        config = ClusterConfig(api_host="0.0.0.0")
+        config = Setup.of(api_host="0.0.0.0").node
         applied: list[str] = []
 
         async def apply(address: str) -> None:

@@ -15,7 +15,7 @@ import pytest
 
 from wherry.cluster.boot import BootFailure, BootUnit, render_unit, start_command
 from wherry.cluster.clusters import Machine
-from wherry.cluster.config import ClusterConfig
+from wherry.cluster.config import Setup
 from wherry.cluster.lifecycle import EndFailed, Lifecycle
 from wherry.cluster.paths import ClusterPaths
 
@@ -181,7 +181,7 @@ def test_it_goes_where_systemd_is_no_more(booted: Booted) -> None:
 
 def test_down_and_delete_take_it_away(booted: Booted) -> None:
     machine = Machine(data_root=booted.root / "clusters", run_root=booted.root / "run/wherry")
-    config = ClusterConfig(name="dev-1", node_name="n")
+    config = Setup.of("dev-1", node_name="n")
     lifecycle = Lifecycle(machine, config, booted.paths, booted.root)
     lifecycle.boot.install({})
     booted.calls()

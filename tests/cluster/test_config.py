@@ -9,8 +9,8 @@ import pytest
 
 from wherry.cluster.clusters import Machine, effective_config
 from wherry.cluster.config import (
-    ClusterConfig,
     ConfigError,
+    Setup,
     dump_config,
     index_defaults,
     overlay,
@@ -24,10 +24,10 @@ HEAD = "apiVersion: wherry.dev/v1alpha1\nkind: Cluster\n"
 def test_what_is_dumped_is_read_back(tmp_path: Path) -> None:
     plugins = {"disable_admission_plugins": "PodSecurity, ResourceQuota"}
     config = overlay(index_defaults("dev", 3), plugins, FLAGS)
-    assert config.disable_admission_plugins == ("PodSecurity", "ResourceQuota")
+    assert config.cluster.disable_admission_plugins == ("PodSecurity", "ResourceQuota")
     path = tmp_path / "cluster.yaml"
     path.write_text(dump_config(config))
-    assert read_config_file(path, ClusterConfig()) == config
+    assert read_config_file(path, Setup.of()) == config
 
 
 @pytest.mark.parametrize(
@@ -73,7 +73,7 @@ def test_wrong_settings_are_named(tmp_path: Path, text: str, complaint: str) -> 
     path = tmp_path / "c.yaml"
     path.write_text(text)
     with pytest.raises(ConfigError) as caught:
-        read_config_file(path, ClusterConfig())
+        read_config_file(path, Setup.of())
     assert complaint in str(caught.value)
     assert str(path) in str(caught.value)
     assert "\n" not in str(caught.value)
@@ -81,41 +81,43 @@ def test_wrong_settings_are_named(tmp_path: Path, text: str, complaint: str) -> 
 
 def test_a_missing_file_is_named(tmp_path: Path) -> None:
     with pytest.raises(ConfigError, match="no such file; check --config"):
-        read_config_file(tmp_path / "absent.yaml", ClusterConfig())
+        read_config_file(tmp_path / "absent.yaml", Setup.of())
 
 
-def machine(tmp_path: Path, *made: ClusterConfig) -> Machine:
+def machine(tmp_path: Path, *made: Setup) -> Machine:
     found = Machine(data_root=tmp_path / "data", run_root=tmp_path / "run")
     for config in made:
-        path = found.paths(config.name).config
+        path = found.paths(config.cluster.name).config
         path.parent.mkdir(parents=True)
         path.write_text(dump_config(config))
     return found
 
 
-def resolve(on: Machine, name: str, *, environ: dict[str, str] | None = None, **flags: Any) -> ClusterConfig:
-    return effective_config(on, name, environ=environ or {}, flags=flags).config
+def resolve(on: Machine, name: str, *, environ: dict[str, str] | None = None, **flags: Any) -> Setup:
+    return effective_config(on, name, environ=environ or {}, flags=flags).setup
 
 
 def test_flags_win_over_environment_over_stored(tmp_path: Path) -> None:
-    on = machine(tmp_path, overlay(ClusterConfig(), {"api_port": 7000, "log_level": "ERROR"}, FLAGS))
+    on = machine(tmp_path, overlay(Setup.of(), {"api_port": 7000, "log_level": "ERROR"}, FLAGS))
     environ = {"WHERRY_API_PORT": "7001", "WHERRY_KUBELET_PORT": "7002"}
     config = resolve(on, "default", environ=environ, api_port=7003)
-    assert (config.api_port, config.kubelet_port, config.log_level) == (7003, 7002, "ERROR")
+    found = [config.value(name) for name in ("api_port", "kubelet_port", "log_level")]
+    assert found == [7003, 7002, "ERROR"]
 
 
 def test_a_second_cluster_collides_with_nothing(tmp_path: Path) -> None:
-    first = ClusterConfig()
+    first = Setup.of()
     second = resolve(machine(tmp_path, first), "dev")
-    assert {first.api_port, first.kubelet_port}.isdisjoint({second.api_port, second.kubelet_port})
-    assert first.pod_cidr != second.pod_cidr
-    assert first.service_cidr != second.service_cidr
+    ports = [{setup.cluster.api_port, setup.node.kubelet_port} for setup in (first, second)]
+    assert ports[0].isdisjoint(ports[1])
+    assert first.cluster.pod_cidr != second.cluster.pod_cidr
+    assert first.cluster.service_cidr != second.cluster.service_cidr
     third = resolve(machine(tmp_path / "more", first, second), "test")
-    assert third.api_port not in (first.api_port, second.api_port)
+    assert third.cluster.api_port not in (first.cluster.api_port, second.cluster.api_port)
 
 
 def test_ranges_of_an_existing_cluster_do_not_move(tmp_path: Path) -> None:
-    on = machine(tmp_path, ClusterConfig())
+    on = machine(tmp_path, Setup.of())
     with pytest.raises(
         ConfigError, match=r"--pod-cidr '10.9.0.0/24': cluster 'default' was made with .* cannot change"
     ):
@@ -125,14 +127,14 @@ def test_ranges_of_an_existing_cluster_do_not_move(tmp_path: Path) -> None:
 def test_versions_are_turned_off_from_everywhere(tmp_path: Path) -> None:
     path = tmp_path / "c.yaml"
     path.write_text(HEAD + 'spec: {runtimeConfig: {api/beta: false, apps/v1beta1: "true"}}')
-    config = read_config_file(path, ClusterConfig())
-    assert config.runtime_config == {"api/beta": False, "apps/v1beta1": True}
+    config = read_config_file(path, Setup.of())
+    assert config.cluster.runtime_config == {"api/beta": False, "apps/v1beta1": True}
     path.write_text(dump_config(config))
-    assert read_config_file(path, ClusterConfig()) == config
+    assert read_config_file(path, Setup.of()) == config
     on = machine(tmp_path, config)
     environ = {"WHERRY_RUNTIME_CONFIG": "api/all=false,extensions/v1beta1/ingresses"}
-    found = resolve(on, "default", environ=environ).runtime_config
+    found = resolve(on, "default", environ=environ).cluster.runtime_config
     assert found == {"api/all": False, "extensions/v1beta1/ingresses": True}
-    assert resolve(on, "default", runtime_config="").runtime_config == {}
+    assert resolve(on, "default", runtime_config="").cluster.runtime_config == {}
     with pytest.raises(ConfigError, match="has an empty key"):
         resolve(on, "default", runtime_config=",")

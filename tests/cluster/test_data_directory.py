@@ -7,10 +7,10 @@ from pathlib import Path
 import pytest
 
 from wherry.cluster.clusters import Machine
-from wherry.cluster.config import ClusterConfig
+from wherry.cluster.config import Setup
 from wherry.cluster.lifecycle import Lifecycle, StartFailed, open_lifecycle
 
-CONFIG = ClusterConfig(name="mine", node_name="n")
+CONFIG = Setup.of("mine", node_name="n")
 
 
 @pytest.fixture
@@ -18,8 +18,8 @@ def machine(tmp_path: Path) -> Machine:
     return Machine(data_root=tmp_path / "data", run_root=tmp_path / "run")
 
 
-def cluster(machine: Machine, data_dir: Path | None = None, config: ClusterConfig = CONFIG) -> Lifecycle:
-    return open_lifecycle(machine, config, data_dir)
+def cluster(machine: Machine, data_dir: Path | None = None, setup: Setup = CONFIG) -> Lifecycle:
+    return open_lifecycle(machine, setup, data_dir)
 
 
 def test_a_directory_with_other_things_in_it_is_never_a_clusters(machine: Machine, tmp_path: Path) -> None:
@@ -64,7 +64,7 @@ def test_what_somebody_put_beside_it_stays(machine: Machine, tmp_path: Path) -> 
 def test_one_directory_is_one_clusters(machine: Machine, tmp_path: Path) -> None:
     data = tmp_path / "elsewhere"
     cluster(machine, data).prepare()
-    other = ClusterConfig(name="other", node_name="n")
+    other = Setup.of("other", node_name="n")
     with pytest.raises(
         StartFailed, match="elsewhere belongs to cluster 'mine'; choose another --data-dir, or --name mine"
     ):

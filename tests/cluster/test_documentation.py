@@ -9,7 +9,7 @@ import pytest
 
 from wherry.apiserver.admission.catalog import OFF_BY_DEFAULT, plugin_names
 from wherry.cli import failures
-from wherry.cluster.config import ClusterConfig, read_config_file
+from wherry.cluster.config import Setup, read_config_file
 from wherry.cluster.settings import SETTINGS, environment_variable
 
 PAGE = (Path(__file__).parents[2] / "docs" / "cli.md").read_text()
@@ -19,7 +19,7 @@ def test_the_example_file_is_taken(tmp_path: Path) -> None:
     (example,) = re.findall(r"```yaml\n(.*?)```", PAGE, flags=re.DOTALL)
     path = tmp_path / "cluster.yaml"
     path.write_text(example)
-    config = read_config_file(path, ClusterConfig())
+    config = read_config_file(path, Setup.of()).cluster
     assert (config.name, config.api_port, config.pod_cidr) == ("dev", 7443, "10.50.0.0/24")
 
 

@@ -7,13 +7,12 @@ import socket
 import ssl
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
-from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
 
-from wherry.cluster.config import ClusterConfig
+from wherry.cluster.config import Setup
 from wherry.cluster.health import failing_checks
 from wherry.cluster.identities import ensure_identities
 from wherry.cluster.paths import ClusterPaths
@@ -33,9 +32,9 @@ def paths(tmp_path: Path) -> ClusterPaths:
 
 
 @asynccontextmanager
-async def api_server(paths: ClusterPaths, status: int, body: str) -> AsyncIterator[ClusterConfig]:
+async def api_server(paths: ClusterPaths, status: int, body: str) -> AsyncIterator[Setup]:
     """Something that answers /readyz like that, over TLS; gives the configuration that leads there."""
-    config = ClusterConfig(name="t", node_name="t")
+    config = Setup.of("t", node_name="t")
     identities = ensure_identities(config, paths, "127.0.0.1", datetime.now(UTC))
     context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH, cafile=str(identities.authority.cert))
     context.load_cert_chain(identities.api_server.cert, identities.api_server.key)
@@ -50,7 +49,7 @@ async def api_server(paths: ClusterPaths, status: int, body: str) -> AsyncIterat
         await writer.wait_closed()
 
     async with await asyncio.start_server(serve, "127.0.0.1", 0, ssl=context) as server:
-        yield replace(config, api_port=server.sockets[0].getsockname()[1])
+        yield config.having({"api_port": server.sockets[0].getsockname()[1]})
 
 
 @pytest.mark.parametrize(
@@ -69,14 +68,14 @@ async def test_the_checks_that_fail_are_named(
 
 
 def test_no_answer_is_one_sentence(paths: ClusterPaths) -> None:
-    config = ClusterConfig(name="t", node_name="t", api_port=1)
+    config = Setup.of("t", node_name="t", api_port=1)
     ensure_identities(config, paths, "127.0.0.1", datetime.now(UTC))
     assert failing_checks(config, paths) == ["the API server does not answer: Connection refused"]
 
 
 def test_one_that_hangs_is_not_waited_for(paths: ClusterPaths) -> None:
-    config = ClusterConfig(name="t", node_name="t")
+    config = Setup.of("t", node_name="t")
     ensure_identities(config, paths, "127.0.0.1", datetime.now(UTC))
     with socket.create_server(("127.0.0.1", 0)) as nobody:
-        (said,) = failing_checks(replace(config, api_port=nobody.getsockname()[1]), paths, 0.2)
+        (said,) = failing_checks(config.having({"api_port": nobody.getsockname()[1]}), paths, 0.2)
     assert "timed out" in said

@@ -10,7 +10,7 @@ import pytest
 
 from wherry.apiserver.authentication.certificates import read_certificate
 from wherry.apiserver.user import User
-from wherry.cluster.config import ClusterConfig
+from wherry.cluster.config import Setup
 from wherry.cluster.identities import Identities, ensure_identities
 from wherry.cluster.paths import ClusterPaths
 
@@ -18,7 +18,7 @@ from wherry.cluster.paths import ClusterPaths
 @pytest.fixture
 def identities(tmp_path: Path) -> Identities:
     paths = ClusterPaths(tmp_path / "data", tmp_path / "run")
-    return ensure_identities(ClusterConfig(node_name="a"), paths, "192.0.2.1", datetime.now(UTC))
+    return ensure_identities(Setup.of(node_name="a"), paths, "192.0.2.1", datetime.now(UTC))
 
 
 def who(cert: Path) -> User:

@@ -10,7 +10,7 @@ import pytest
 from tests.kit.test_trees import make_deep
 from wherry.cluster import teardown
 from wherry.cluster.clusters import Machine
-from wherry.cluster.config import ClusterConfig
+from wherry.cluster.config import Setup
 from wherry.cluster.lifecycle import EndFailed, Lifecycle, NotReadyInTime
 from wherry.cluster.paths import ClusterPaths
 from wherry.cluster.state import ComponentState, States
@@ -27,7 +27,7 @@ def made(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Lifecycle:
     paths.run.mkdir(parents=True)
     paths.config.write_text("")
     monkeypatch.setattr(teardown, "tear_down_node", lambda *_: None)
-    return Lifecycle(machine, ClusterConfig(name="x", node_name="n"), paths)
+    return Lifecycle(machine, Setup.of("x", node_name="n"), paths)
 
 
 def secrets(made: Lifecycle) -> list[str]:
@@ -68,7 +68,7 @@ def test_data_behind_a_link_goes_too(made: Lifecycle, tmp_path: Path) -> None:
     made.paths.data.rename(elsewhere)
     made.paths.data.symlink_to(elsewhere)
     machine = Machine(data_root=tmp_path / "other", run_root=tmp_path / "run")
-    Lifecycle(machine, made.config, made.paths).delete()
+    Lifecycle(machine, made.setup, made.paths).delete()
     assert not elsewhere.exists()
 
 

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from wherry.cluster.clusters import Machine, free_defaults
-from wherry.cluster.config import ClusterConfig, ConfigError, dump_config
+from wherry.cluster.config import ConfigError, Setup, dump_config
 from wherry.cluster.machines import default_runtime, machine_of, own_machine
 
 UID = os.geteuid()
@@ -18,7 +18,7 @@ UID = os.geteuid()
 def make(machine: Machine, name: str) -> None:
     path = machine.paths(name).config
     path.parent.mkdir(parents=True)
-    path.write_text(dump_config(ClusterConfig(name=name)))
+    path.write_text(dump_config(Setup.of(name)))
 
 
 @pytest.fixture
@@ -78,6 +78,6 @@ def test_the_runtime_where_there_is_no_root_or_no_containerd(monkeypatch: pytest
 
 def test_a_port_of_somebody_elses_cluster_is_passed_over(tmp_path: Path) -> None:
     machine = Machine(data_root=tmp_path / "data")
-    free = free_defaults(machine, "one", "simulated")
+    free = free_defaults(machine, "one", "simulated").cluster
     with socket.create_server(("127.0.0.1", free.api_port)):
-        assert free_defaults(machine, "one", "simulated").api_port > free.api_port
+        assert free_defaults(machine, "one", "simulated").cluster.api_port > free.api_port

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from wherry.cluster.clusters import node_name_of
-from wherry.cluster.config import ClusterConfig, ConfigError, overlay
+from wherry.cluster.config import ConfigError, Setup, overlay
 from wherry.cluster.settings import FLAGS
 from wherry.objects.names import dns1123_subdomain_errors
 
@@ -31,8 +31,8 @@ def test_host_names_are_made_legal(hostname: str, name: str) -> None:
 @pytest.mark.parametrize("name", ["My_Host", "(none)", "-a", "a..b", "a" * 64, "a\n", "a/../b"])
 def test_names_that_were_given_are_refused_clearly(name: str) -> None:
     with pytest.raises(ConfigError, match=r"--node-name: .* is no node name; use at most 63"):
-        overlay(ClusterConfig(), {"node_name": name}, FLAGS)
+        overlay(Setup.of(), {"node_name": name}, FLAGS)
 
 
 def test_legal_names_are_taken() -> None:
-    assert overlay(ClusterConfig(), {"node_name": "node-1.example"}, FLAGS).node_name == "node-1.example"
+    assert overlay(Setup.of(), {"node_name": "node-1.example"}, FLAGS).node.name == "node-1.example"

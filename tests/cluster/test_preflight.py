@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from wherry.cluster.advice import as_root
-from wherry.cluster.config import ClusterConfig, overlay
+from wherry.cluster.config import Setup, overlay
 from wherry.cluster.preflight import find_problems, overlapping_route
 from wherry.cluster.settings import FLAGS
 
@@ -23,14 +23,14 @@ def root(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def test_without_root_nothing_else_is_looked_at(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(os, "geteuid", lambda: 1000)
-    (problem,) = find_problems(ClusterConfig())
+    (problem,) = find_problems(Setup.of())
     assert problem.kind == "permission"
     assert problem.message.endswith(f"run it again {as_root()}")
 
 
 @pytest.mark.usefixtures("root")
 def test_a_missing_program_names_its_package(tmp_path: Path) -> None:
-    problems = find_problems(ClusterConfig(), search_path=str(tmp_path))
+    problems = find_problems(Setup.of(), search_path=str(tmp_path))
     (missing,) = [problem for problem in problems if problem.kind == "program"]
     assert "containerd" in missing.message
     assert "apt-get install -y conntrack containerd" in missing.message
@@ -43,7 +43,7 @@ def test_a_port_in_use_names_the_flag() -> None:
         taken.listen()
         port = taken.getsockname()[1]
         # Node ports far from what the kernel gives out, so that the port is in use and nothing else.
-        problems = find_problems(overlay(ClusterConfig(node_ports=(1024, 1024)), {"api_port": port}, FLAGS))
+        problems = find_problems(overlay(Setup.of(node_ports=(1024, 1024)), {"api_port": port}, FLAGS))
     messages = [problem.message for problem in problems if "--api-port" in problem.message]
     assert messages == [
         f"the API server cannot listen on 127.0.0.1:{port}: the port is in use; choose with --api-port"

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import re
-from dataclasses import fields, replace
+from dataclasses import fields
 from pathlib import Path
 from typing import Any
 
@@ -16,11 +16,13 @@ from wherry.cluster.components import COMPONENTS, tell_settings
 from wherry.cluster.config import (
     ClusterConfig,
     ConfigError,
+    Setup,
     dump_config,
     load_config_file,
     spec_of,
 )
 from wherry.cluster.lifecycle import Lifecycle, open_lifecycle
+from wherry.cluster.node_config import NodeConfig
 from wherry.cluster.preflight import find_problems_of_change
 from wherry.cluster.settings import SETTINGS, environment_variable, unknown_variables
 from wherry.kit.pid_files import claim, sign
@@ -55,21 +57,26 @@ def machine(tmp_path: Path) -> Machine:
     return Machine(data_root=tmp_path / "data", run_root=tmp_path / "run")
 
 
-def make(machine: Machine, config: ClusterConfig) -> Lifecycle:
-    path = machine.paths(config.name).config
+def make(machine: Machine, setup: Setup) -> Lifecycle:
+    path = machine.paths(setup.cluster.name).config
     path.parent.mkdir(parents=True, exist_ok=True)
-    path.write_text(dump_config(config))
-    return open_lifecycle(machine, config)
+    path.write_text(dump_config(setup))
+    return open_lifecycle(machine, setup)
 
 
 def test_every_setting_has_its_row() -> None:
-    assert [one.name for one in fields(ClusterConfig)] == ["name", *SETTINGS]
+    of_cluster = [name for name, setting in SETTINGS.items() if not setting.of_node]
+    assert [one.name for one in fields(ClusterConfig)] == ["name", *of_cluster]
+    of_node = {setting.of_node for setting in SETTINGS.values() if setting.of_node}
+    told = {"cluster", "server", "server_address", "is_for_this_machine", "cluster_cidr"}
+    told |= {"service_cidr", "cluster_domain", "log_level"}
+    assert {one.name for one in fields(NodeConfig)} == of_node | told
     assert set(OTHER) == set(SETTINGS)
 
 
 @pytest.mark.parametrize("attribute", SETTINGS)
 def test_who_goes_by_a_setting_is_started_again_when_it_changes(machine: Machine, attribute: str) -> None:
-    before = ClusterConfig(node_name="n")
+    before = Setup.of(node_name="n")
     paths = make(machine, before).paths
     paths.run.mkdir(parents=True)
     own = ProcessRecord.of(os.getpid())
@@ -83,7 +90,7 @@ def test_who_goes_by_a_setting_is_started_again_when_it_changes(machine: Machine
         tell_settings(component, paths, spec_of(before))
     try:
         assert open_lifecycle(machine, before).outdated() == {}
-        after = open_lifecycle(machine, replace(before, **{attribute: OTHER[attribute]}))
+        after = open_lifecycle(machine, before.having({attribute: OTHER[attribute]}))
         restarted = [component for component in COMPONENTS if component in SETTINGS[attribute].read_by]
         assert after.outdated() == {component: [attribute] for component in restarted}
     finally:
@@ -92,21 +99,21 @@ def test_who_goes_by_a_setting_is_started_again_when_it_changes(machine: Machine
 
 
 def test_what_another_process_said_counts_for_nothing(machine: Machine) -> None:
-    lifecycle = make(machine, ClusterConfig(node_name="n"))
+    lifecycle = make(machine, Setup.of(node_name="n"))
     lifecycle.paths.run.mkdir(parents=True)
     lock = claim(lifecycle.paths.component_pid("server"))
     parent = ProcessRecord.of(os.getppid())
     assert lock is not None
     assert parent is not None
     sign(lock, parent)
-    tell_settings("server", lifecycle.paths, spec_of(lifecycle.config))
+    tell_settings("server", lifecycle.paths, spec_of(lifecycle.setup))
     assert set(lifecycle.outdated()) == {"server"}
     os.close(lock)
 
 
 @pytest.mark.parametrize("attribute", [name for name, setting in SETTINGS.items() if setting.is_fixed])
 def test_what_is_fixed_is_refused_in_the_words_of_its_user(machine: Machine, attribute: str) -> None:
-    make(machine, ClusterConfig(node_name="n"))
+    make(machine, Setup.of(node_name="n"))
     variable = environment_variable(attribute)
     with pytest.raises(ConfigError, match=rf"{variable} '{OTHER[attribute]}': cluster 'default' was made"):
         effective_config(machine, None, environ={variable: OTHER[attribute]}, flags={})
@@ -114,7 +121,7 @@ def test_what_is_fixed_is_refused_in_the_words_of_its_user(machine: Machine, att
 
 def test_a_taken_port_is_seen_before_anything_changes(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(os, "geteuid", lambda: 0)
-    config = ClusterConfig(api_host="192.0.2.77", api_port=6443)
+    config = Setup.of(api_host="192.0.2.77", api_port=6443)
     (problem,) = find_problems_of_change(config, {"api_host"})
     assert problem.message.startswith("the API server cannot listen on 192.0.2.77: ")
     assert find_problems_of_change(config, {"log_level"}) == []
@@ -161,25 +168,23 @@ def test_a_name_that_is_none_is_told_with_where_it_was_given() -> None:
 
 
 def test_a_file_that_names_a_cluster_never_means_the_default_one(machine: Machine, tmp_path: Path) -> None:
-    make(machine, ClusterConfig(node_name="n"))
+    make(machine, Setup.of(node_name="n"))
     path = tmp_path / "c.yaml"
     path.write_text(HEAD + "metadata: {name: dev}")
-    found = effective_config(machine, None, config_file=path, environ={}, flags={}).config
-    assert found.name == "dev"
-    first = ClusterConfig()
-    assert found.api_port != first.api_port
-    assert found.kubelet_port != first.kubelet_port
-    assert found.pod_cidr != first.pod_cidr
-    assert found.service_cidr != first.service_cidr
+    found = effective_config(machine, None, config_file=path, environ={}, flags={}).setup
+    assert found.cluster.name == "dev"
+    first = Setup.of()
+    for attribute in ("api_port", "kubelet_port", "pod_cidr", "service_cidr"):
+        assert found.value(attribute) != first.value(attribute)
 
 
 def test_a_slot_that_overlaps_a_wide_range_is_passed_over(machine: Machine) -> None:
-    make(machine, ClusterConfig(node_name="n", pod_cidr="10.244.0.0/16", service_cidr="10.96.0.0/15"))
+    make(machine, Setup.of(node_name="n", pod_cidr="10.244.0.0/16", service_cidr="10.96.0.0/15"))
     with pytest.raises(ConfigError, match="give podCIDR, serviceCIDR and ports yourself"):
         effective_config(machine, "dev", environ={}, flags={})
-    make(machine, ClusterConfig(node_name="n", pod_cidr="10.244.0.0/23"))
-    found = effective_config(machine, "dev", environ={}, flags={}).config
-    assert (found.pod_cidr, found.api_port) == ("10.244.2.0/24", 6445)
+    make(machine, Setup.of(node_name="n", pod_cidr="10.244.0.0/23"))
+    found = effective_config(machine, "dev", environ={}, flags={}).setup
+    assert (found.cluster.pod_cidr, found.cluster.api_port) == ("10.244.2.0/24", 6445)
 
 
 @pytest.mark.parametrize(

@@ -11,7 +11,7 @@ import pytest
 from tests.cluster.supervised import all_ready, supervised, until
 from wherry.cluster.clusters import Machine
 from wherry.cluster.components import told_settings
-from wherry.cluster.config import ClusterConfig, dump_config
+from wherry.cluster.config import Setup, dump_config
 from wherry.cluster.lifecycle import open_lifecycle
 from wherry.cluster.paths import ClusterPaths
 from wherry.cluster.state import States, restart, set_watchdog
@@ -60,7 +60,7 @@ def test_changed_settings_reach_who_goes_by_them(paths: ClusterPaths, tmp_path: 
     machine = Machine(data_root=tmp_path / "data", run_root=tmp_path / "r")
     with supervised(paths):
         before = until(paths, all_ready)
-        changed = ClusterConfig(name="t", kubelet_port=7777)
+        changed = Setup.of("t", kubelet_port=7777)
         paths.config.write_text(dump_config(changed))
         lifecycle = open_lifecycle(machine, changed)
         assert lifecycle.outdated()["agent"] == ["kubelet_port", "node_name"], "the test's cluster has none"

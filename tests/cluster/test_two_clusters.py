@@ -16,7 +16,7 @@ from wherry.client.api import Client
 from wherry.client.http import HttpIdentity, HttpTransport
 from wherry.cluster.apiserver import control_plane_config
 from wherry.cluster.assembly import ControlPlane
-from wherry.cluster.config import ClusterConfig, index_defaults, overlay
+from wherry.cluster.config import Setup, index_defaults, overlay
 from wherry.cluster.identities import ensure_identities
 from wherry.cluster.paths import ClusterPaths
 from wherry.cluster.settings import FLAGS
@@ -40,13 +40,13 @@ DEPLOYMENT: Object = {
 
 
 @asynccontextmanager
-async def control_plane(config: ClusterConfig, directory: Path) -> AsyncIterator[Client]:
+async def control_plane(setup: Setup, directory: Path) -> AsyncIterator[Client]:
     """API server, controllers and scheduler of one cluster; a client over HTTPS as its admin."""
     clock = SystemClock()
-    paths = ClusterPaths.of(config.name, directory / config.name, directory / "run")
-    identities = ensure_identities(config, paths, "127.0.0.1", datetime.now(UTC))
+    paths = ClusterPaths.of(setup.cluster.name, directory / setup.cluster.name, directory / "run")
+    identities = ensure_identities(setup, paths, "127.0.0.1", datetime.now(UTC))
     store = MemoryStore(clock)
-    plane = ControlPlane(control_plane_config(config, identities), store, clock, Random(1))
+    plane = ControlPlane(control_plane_config(setup.cluster, identities), store, clock, Random(1))
     await plane.start()
     identity = HttpIdentity(
         ca_file=identities.authority.cert, cert_file=identities.admin.cert, key_file=identities.admin.key
@@ -61,7 +61,7 @@ async def control_plane(config: ClusterConfig, directory: Path) -> AsyncIterator
 
 
 async def test_what_happens_in_one_does_not_happen_in_the_other(tmp_path: Path) -> None:
-    def config(index: int) -> ClusterConfig:
+    def config(index: int) -> Setup:
         base = index_defaults(f"c{index}", index)
         return overlay(base, {"node_name": f"n{index}", "api_port": 26400 + index}, FLAGS)
 

@@ -9,7 +9,7 @@ import pytest
 
 from wherry.api.catalog import BUILTIN
 from wherry.cluster.apiserver import control_plane_config
-from wherry.cluster.config import ClusterConfig
+from wherry.cluster.config import Setup
 from wherry.cluster.identities import ensure_identities
 from wherry.cluster.paths import ClusterPaths
 from wherry.cluster.unattended import ACTED_ON, unattended
@@ -49,8 +49,8 @@ def test_a_controller_that_acts_on_a_kind_is_the_one_its_row_names() -> None:
 
 def test_an_api_server_alone_says_nothing(tmp_path: Path) -> None:
     paths = ClusterPaths.of("t", tmp_path / "t", tmp_path / "run")
-    config = ClusterConfig(name="t", node_name="n")
+    config = Setup.of("t", node_name="n")
     identities = ensure_identities(config, paths, "127.0.0.1", datetime.now(UTC))
-    assert control_plane_config(config, identities, is_alone=True).api.unattended == ()
-    told = control_plane_config(config, identities).api.unattended
+    assert control_plane_config(config.cluster, identities, is_alone=True).api.unattended == ()
+    told = control_plane_config(config.cluster, identities).api.unattended
     assert told == unattended(kind.name for kind in CONTROLLERS)

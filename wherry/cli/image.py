@@ -163,7 +163,7 @@ def _store(name: str | None, data_dir: Path | None) -> ImageStore:
     from wherry.kubelet.runtimes.containerd.facts import MissingPrograms, read_facts
 
     lifecycle = select_existing(name, data_dir)
-    node = node_of(lifecycle.config, lifecycle.paths)
+    node = node_of(lifecycle.setup.node, lifecycle.paths)
     if not node.containerd.socket.exists():
         called = lifecycle.config.name
         raise Failure(

@@ -19,7 +19,7 @@ import typer
 from wherry.cli.failures import BAD_SETTING, NOT_PERMITTED, NOT_RUNNING, USAGE, Failure
 from wherry.cluster.advice import as_root, command
 from wherry.cluster.clusters import Asked, Machine, asked_name, effective_config
-from wherry.cluster.config import ClusterConfig, ConfigError, load_config_file
+from wherry.cluster.config import ConfigError, Setup, load_config_file
 from wherry.cluster.lifecycle import Lifecycle, open_lifecycle
 from wherry.cluster.machines import all_machines, default_runtime, machine_of
 
@@ -113,7 +113,7 @@ def select(
         raise _somebody_elses(on, asked(name).name) from None
     except ConfigError as error:
         raise Failure(str(error), BAD_SETTING) from None
-    return open_lifecycle(on, wanted.config, data_dir, wanted.spelling)
+    return open_lifecycle(on, wanted.setup, data_dir, wanted.spelling)
 
 
 def select_existing(name: str | None, data_dir: Path | None = None) -> Lifecycle:
@@ -130,14 +130,14 @@ def look_for(name: str, data_dir: Path | None = None) -> Lifecycle:
     """
     data_dir = data_dir.resolve() if data_dir else None
     try:
-        config = machine(name).load(name, data_dir)
+        setup = machine(name).load(name, data_dir)
     except PermissionError:
         raise _somebody_elses(machine(name), name) from None
     except ConfigError as error:
         raise Failure(str(error), BAD_SETTING) from None
-    if config is not None and config.name != name:
-        raise Failure(f"{data_dir} belongs to cluster {config.name!r}, not to {name!r}", BAD_SETTING)
-    return open_lifecycle(machine(name), config or ClusterConfig(name=name), data_dir)
+    if setup is not None and setup.cluster.name != name:
+        raise Failure(f"{data_dir} belongs to cluster {setup.cluster.name!r}, not to {name!r}", BAD_SETTING)
+    return open_lifecycle(machine(name), setup or Setup.of(name), data_dir)
 
 
 def _somebody_elses(on: Machine, name: str) -> Failure:

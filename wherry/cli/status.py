@@ -87,7 +87,7 @@ def describe(lifecycle: Lifecycle, states: States | None = None) -> dict[str, An
         "dataDir": str(lifecycle.paths.data),
         "server": lifecycle.config.server_url,
         "version": wherry.__version__,
-        "node": "" if lifecycle.config.is_simulated else lifecycle.config.node_name,
+        "node": "" if lifecycle.config.is_simulated else lifecycle.setup.node.name,
         "runtime": lifecycle.config.runtime,
         "simulatedNodes": lifecycle.config.simulated_nodes,
         "running": any(component["pid"] for component in main),

@@ -24,7 +24,7 @@ from wherry.cli.terminal import Steps, print_json, say
 from wherry.cluster.advice import as_root
 from wherry.cluster.boot import BootFailure, start_command
 from wherry.cluster.caller import find_caller
-from wherry.cluster.config import ClusterConfig
+from wherry.cluster.config import Setup
 from wherry.cluster.kubeconfig import KubeconfigError, UserKubeconfig, user_kubeconfig
 from wherry.cluster.lifecycle import Lifecycle, NotReadyInTime, StartFailed
 from wherry.cluster.machines import default_runtime
@@ -119,10 +119,10 @@ def bring_up(lifecycle: Lifecycle, wait_s: float, steps: Steps) -> str:
     try:  # nothing is made yet, so nothing is to be taken back
         if running:
             changed = {attribute for found in lifecycle.outdated().values() for attribute in found}
-            _refuse(find_problems_of_change(lifecycle.config, changed))
+            _refuse(find_problems_of_change(lifecycle.setup, changed))
         else:
             with steps.step("Checking this machine"):
-                _refuse(find_problems(lifecycle.config, lifecycle.spelling))
+                _refuse(find_problems(lifecycle.setup, lifecycle.spelling))
         lifecycle.check_data_directory()
         theirs.read()
         theirs.check_place()
@@ -199,14 +199,15 @@ def start_at_boot(lifecycle: Lifecycle) -> str:
     return f"started by {boot.unit}"
 
 
-def nodes_of(config: ClusterConfig) -> str:
+def nodes_of(setup: Setup) -> str:
     """Which nodes there are, in words."""
+    config = setup.cluster
     many = f"{config.simulated_nodes} simulated nodes" if config.simulated_nodes != 1 else "1 simulated node"
     if not config.simulated_nodes:
         many = "simulated nodes, as its files say" if config.simulation else "no simulated nodes"
     if config.is_simulated:
         return many
-    real = f"node {config.node_name} is Ready"
+    real = f"node {setup.node.name} is Ready"
     return f"{real}; {many}" if config.simulated_nodes or config.simulation else real
 
 
@@ -216,8 +217,8 @@ def _refuse(problems: list[Problem]) -> None:
 
 
 def _say_summary(lifecycle: Lifecycle, brought: str) -> None:
-    config: ClusterConfig = lifecycle.config
-    say(f"Cluster {config.name} {brought}: {nodes_of(config)}.")
+    config = lifecycle.config
+    say(f"Cluster {config.name} {brought}: {nodes_of(lifecycle.setup)}.")
     say(f"  API server  {config.server_url}")
     say(f"  Data        {lifecycle.paths.data}")
     theirs = user_kubeconfig(os.environ, find_caller(os.environ))

@@ -12,8 +12,8 @@ import ipaddress
 import logging
 import socket
 from collections.abc import Awaitable, Callable
+from typing import Protocol
 
-from wherry.cluster.config import ClusterConfig
 from wherry.kit.clock import Clock
 from wherry.kit.repeat import Repeater
 from wherry.kit.tasks import Tasks
@@ -26,17 +26,17 @@ SETTLE_S = 0.2
 """A network that comes changes several things at once."""
 
 
-def pod_gateway(config: ClusterConfig) -> str:
-    """The node's address on the pods' bridge, where pods reach the API server."""
-    return str(next(ipaddress.ip_network(config.pod_cidr).hosts()))
+class Reached(Protocol):
+    """What says where the API server is reached from: `ClusterConfig`, and `NodeConfig` after it."""
+
+    @property
+    def server_address(self) -> str: ...
+
+    @property
+    def is_for_this_machine(self) -> bool: ...
 
 
-def is_for_this_machine(config: ClusterConfig) -> bool:
-    """Whether the API server can be reached from this machine (and its pods) alone."""
-    return ipaddress.ip_address(config.api_host).is_loopback
-
-
-def choose_node_ip(config: ClusterConfig, uplink: str, known: str, *, is_known_ours: bool) -> str:
+def choose_node_ip(config: Reached, uplink: str, known: str, *, is_known_ours: bool) -> str:
     """The address the node goes by.
 
     `uplink` is the source of the default route, "" without one; `known` the address the node went by so
@@ -44,8 +44,8 @@ def choose_node_ip(config: ClusterConfig, uplink: str, known: str, *, is_known_o
     that is still there is kept, else the gateway serves until a network comes. Never a loopback address:
     endpoints of Services may not have one, and nothing is proxied there.
     """
-    gateway = pod_gateway(config)
-    if is_for_this_machine(config):
+    gateway = config.server_address
+    if config.is_for_this_machine:
         return gateway
     if uplink and not ipaddress.ip_address(uplink).is_loopback:
         return uplink
@@ -76,7 +76,7 @@ def is_ours(address: str) -> bool:
     return True
 
 
-def node_ip(config: ClusterConfig, known: str = "") -> str:
+def node_ip(config: Reached, known: str = "") -> str:
     """The address the node goes by as the machine is now; `known` is the one before."""
     return choose_node_ip(config, uplink_address(), known, is_known_ours=bool(known) and is_ours(known))
 

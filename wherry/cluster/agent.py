@@ -21,10 +21,11 @@ from wherry.client.cache import Cache
 from wherry.client.http import HttpIdentity, HttpTransport
 from wherry.cluster.addresses import AddressKeeper, node_ip
 from wherry.cluster.components import PermanentError, tell_ready
-from wherry.cluster.config import ClusterConfig
+from wherry.cluster.config import Setup
 from wherry.cluster.identities import KUBELET_CLIENT, Identities, find_identities
 from wherry.cluster.launch import main
 from wherry.cluster.node import Node, node_of
+from wherry.cluster.node_config import NodeConfig
 from wherry.cluster.paths import ClusterPaths
 from wherry.kit.clock import Clock, SystemClock
 from wherry.kit.log import module_name
@@ -44,18 +45,18 @@ from wherry.proxy.proxy import Proxy
 log = logging.getLogger(module_name(__name__, __spec__))
 
 
-async def run_agent(config: ClusterConfig, paths: ClusterPaths, stop: asyncio.Event) -> None:
+async def run_agent(setup: Setup, paths: ClusterPaths, stop: asyncio.Event) -> None:
     """Run the node until `stop` is set. Raises PermanentError when a restart would not help."""
-    clock = SystemClock()
+    clock, config = SystemClock(), setup.node
     try:
         facts = read_facts(paths.containerd)
     except MissingPrograms as error:
         raise PermanentError(str(error)) from error
     address = node_ip(config)
-    identities = find_identities(config, paths)
+    identities = find_identities(setup, paths)
     if not identities.node_client.cert.exists():
         raise PermanentError(
-            f"{identities.node_client.cert} is missing; run: wherry start --name {config.name}"
+            f"{identities.node_client.cert} is missing; run: wherry start --name {config.cluster}"
         )
     node = node_of(config, paths)
     daemon = node.daemon(facts, clock)
@@ -71,8 +72,8 @@ async def run_agent(config: ClusterConfig, paths: ClusterPaths, stop: asyncio.Ev
     keeper = parts.address_keeper(config, address, clock)
     try:
         if await _unless_stopped(parts.start(config, clock), stop):
-            tell_ready("agent", paths, {"node": config.node_name, "processes": _processes(daemon)})
-            log.info("node %s is ready", config.node_name)
+            tell_ready("agent", paths, {"node": config.name, "processes": _processes(daemon)})
+            log.info("node %s is ready", config.name)
             keeper.start()
             await stop.wait()
     finally:
@@ -90,7 +91,7 @@ class _Parts:
     server: KubeletServer
     proxy: Proxy
 
-    async def start(self, config: ClusterConfig, clock: Clock) -> None:
+    async def start(self, config: NodeConfig, clock: Clock) -> None:
         """Start everything; returns once the node is Ready and the services' rules stand."""
         try:
             await self.server.start()
@@ -100,9 +101,9 @@ class _Parts:
                 "choose with --kubelet-port"
             ) from error
         await self.kubelet.start()
-        await asyncio.gather(self.proxy.start(), _until_ready(self.client, config.node_name, clock))
+        await asyncio.gather(self.proxy.start(), _until_ready(self.client, config.name, clock))
 
-    def address_keeper(self, config: ClusterConfig, address: str, clock: Clock) -> AddressKeeper:
+    def address_keeper(self, config: NodeConfig, address: str, clock: Clock) -> AddressKeeper:
         """Who lets the kubelet go by the machine's address, wherever the machine goes."""
 
         async def move(moved_to: str) -> None:
@@ -120,7 +121,7 @@ class _Parts:
 
 
 def _assemble(
-    config: ClusterConfig,
+    config: NodeConfig,
     paths: ClusterPaths,
     identities: Identities,
     node: Node,
@@ -134,12 +135,12 @@ def _assemble(
         cert_file=identities.node_client.cert,
         key_file=identities.node_client.key,
     )
-    client = Client(HttpTransport(config.server_url, identity, user_agent="wherry-agent"))
+    client = Client(HttpTransport(config.server, identity, user_agent="wherry-agent"))
     runtime = ContainerdRuntime(node.containerd.socket, clock)
     kubelet_config = KubeletConfig(
-        node_name=config.node_name,
+        node_name=config.name,
         node_ip=address,
-        hostname=config.node_name,
+        hostname=config.name,
         root_dir=paths.kubelet,
         log_dir=paths.pod_logs,
         port=config.kubelet_port,
@@ -151,7 +152,7 @@ def _assemble(
     )
     kubelet = Kubelet(kubelet_config, client, runtime, clock, random)
     server_config = KubeletServerConfig(
-        node_name=config.node_name,
+        node_name=config.name,
         port=config.kubelet_port,
         cert_file=identities.node_server.cert,
         key_file=identities.node_server.key,
@@ -160,7 +161,7 @@ def _assemble(
         log_dir=paths.pod_logs,
     )
     server = KubeletServer(runtime, kubelet.pods, server_config, clock)
-    proxy = Proxy(client, node.backend(), config.node_name, clock)
+    proxy = Proxy(client, node.backend(), config.name, clock)
     return _Parts(client, runtime, kubelet, server, proxy)
 
 

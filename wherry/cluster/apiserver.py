@@ -16,10 +16,10 @@ from random import SystemRandom
 
 from wherry.apiserver.app import ApiServer
 from wherry.apiserver.config import ApiServerConfig
-from wherry.cluster.addresses import AddressKeeper, node_ip, pod_gateway
+from wherry.cluster.addresses import AddressKeeper, node_ip
 from wherry.cluster.assembly import ControlPlane, ControlPlaneConfig
 from wherry.cluster.components import PermanentError, tell_ready
-from wherry.cluster.config import ClusterConfig
+from wherry.cluster.config import ClusterConfig, Setup
 from wherry.cluster.identities import Identities, ensure_identities
 from wherry.cluster.launch import main
 from wherry.cluster.paths import ClusterPaths
@@ -37,7 +37,7 @@ STOP_GRACE_S = 5.0
 
 @asynccontextmanager
 async def serving(
-    config: ClusterConfig,
+    setup: Setup,
     paths: ClusterPaths,
     clock: Clock,
     *,
@@ -50,8 +50,9 @@ async def serving(
     Raises PermanentError when a restart would not help.
     """
     allow_open_files()
+    config = setup.cluster
     address = node_ip(config)
-    identities = ensure_identities(config, paths, address, datetime.now(UTC))
+    identities = ensure_identities(setup, paths, address, datetime.now(UTC))
     paths.store.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
     try:
         store = await SqliteStore.open(paths.store, clock)
@@ -67,7 +68,7 @@ async def serving(
             raise PermanentError(
                 f"the API server cannot listen on {where}: {error.strerror or error}; choose with --api-port"
             ) from error
-        keeper = _address_keeper(config, paths, address, plane.api, clock)
+        keeper = _address_keeper(setup, paths, address, plane.api, clock)
         keeper.start()
         try:
             yield plane
@@ -79,21 +80,21 @@ async def serving(
 
 
 def _address_keeper(
-    config: ClusterConfig, paths: ClusterPaths, address: str, api: ApiServer, clock: Clock
+    setup: Setup, paths: ClusterPaths, address: str, api: ApiServer, clock: Clock
 ) -> AddressKeeper:
     """Who signs certificates anew that are to cover an address the machine has come to."""
 
     async def sign(moved_to: str) -> None:
-        await asyncio.to_thread(ensure_identities, config, paths, moved_to, datetime.now(UTC))
+        await asyncio.to_thread(ensure_identities, setup, paths, moved_to, datetime.now(UTC))
 
-    return AddressKeeper(partial(node_ip, config), address, sign, api.reload_certificate, clock)
+    return AddressKeeper(partial(node_ip, setup.cluster), address, sign, api.reload_certificate, clock)
 
 
-async def run_api_server(config: ClusterConfig, paths: ClusterPaths, stop: asyncio.Event) -> None:
+async def run_api_server(setup: Setup, paths: ClusterPaths, stop: asyncio.Event) -> None:
     """Serve until `stop` is set. Raises PermanentError when a restart would not help."""
     paths.run.mkdir(parents=True, exist_ok=True, mode=0o700)
-    async with serving(config, paths, SystemClock(), is_alone=True):
-        tell_ready("apiserver", paths, {"url": config.server_url})
+    async with serving(setup, paths, SystemClock(), is_alone=True):
+        tell_ready("apiserver", paths, {"url": setup.cluster.server_url})
         await stop.wait()
 
 
@@ -141,10 +142,10 @@ def api_server_config(config: ClusterConfig, identities: Identities) -> ApiServe
         service_account_issuer=f"https://kubernetes.default.svc.{config.cluster_domain}",
         service_cidr=config.service_cidr,
         node_ports=config.node_ports,
-        advertise_address=pod_gateway(config),
+        advertise_address=config.server_address,
         # Where no pods run there is no such address.
         listen_on_advertised=not config.is_simulated
-        and config.api_host not in ("0.0.0.0", pod_gateway(config)),  # noqa: S104
+        and config.api_host not in ("0.0.0.0", config.server_address),  # noqa: S104
         kubelet_client_cert_file=identities.kubelet_client.cert,
         kubelet_client_key_file=identities.kubelet_client.key,
         kubelet_ca_file=identities.authority.cert,

@@ -14,14 +14,14 @@ import re
 import stat
 from collections.abc import Mapping
 from contextlib import suppress
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 from wherry.cluster.config import (
-    ClusterConfig,
     ConfigError,
     ConfigFile,
+    Setup,
     check_together,
     index_defaults,
     load_config_file,
@@ -78,13 +78,13 @@ class Machine:
             return []
         return sorted(entry.name for entry in self.data_root.iterdir() if _may_be_cluster(entry))
 
-    def load(self, name: str, data_dir: Path | None = None) -> ClusterConfig | None:
+    def load(self, name: str, data_dir: Path | None = None) -> Setup | None:
         """The configuration a cluster was made with, None when there is no such cluster.
 
         Raises PermissionError for somebody else's, ConfigError for one that cannot be read.
         """
         path = self.paths(name, data_dir).config
-        return read_config_file(path, ClusterConfig(name=name)) if is_there(path) else None
+        return read_config_file(path, Setup.of(name)) if is_there(path) else None
 
     def owner(self, name: str) -> str:
         """The user whose cluster `name` is, or whose all clusters are where we may not even look."""
@@ -97,19 +97,19 @@ class Machine:
         except KeyError:
             return str(uid)
 
-    def others(self, name: str) -> list[ClusterConfig]:
+    def others(self, name: str) -> list[Setup]:
         """The configurations of all other clusters that can be read."""
         found = []
         for other in self.names():
             try:
-                config = self.load(other) if other != name else None
+                setup = self.load(other) if other != name else None
             except (
                 PermissionError,
                 ConfigError,
             ):  # it is theirs, or broken: what it takes shows when it runs
                 continue
-            if config is not None:
-                found.append(config)
+            if setup is not None:
+                found.append(setup)
         return found
 
 
@@ -169,7 +169,7 @@ def _checked_name(name: Any, source: Source) -> str:
 class Wanted:
     """The settings of a cluster after all sources were laid over each other, and how the user wrote them."""
 
-    config: ClusterConfig
+    setup: Setup
     spelling: Spelling = field(default_factory=dict)
 
 
@@ -191,68 +191,74 @@ def effective_config(
     file = load_config_file(config_file) if config_file is not None else None
     asked = asked_name(name, environ, file)
     stored = machine.load(asked.name, data_dir)
-    if stored is not None and stored.name != asked.name:
+    if stored is not None and stored.cluster.name != asked.name:
+        found = stored.cluster.name
         raise ConfigError(
-            f"{data_dir} belongs to cluster {stored.name!r}; "
-            f"choose another --data-dir, or --name {stored.name}"
+            f"{data_dir} belongs to cluster {found!r}; choose another --data-dir, or --name {found}"
         )
     spelling: dict[str, str] = {}
     layers = [(from_environment(environ), ENVIRONMENT), (flags, FLAGS)]
     if file is not None:
         layers.insert(0, (file.values, file.source))
     given = [values["runtime"] for values, _ in layers if values.get("runtime") is not None]
-    config = stored or free_defaults(machine, asked.name, [runtime, *given][-1])
+    setup = stored or free_defaults(machine, asked.name, [runtime, *given][-1])
     for values, source in layers:
-        config = set_values(config, values, source)
+        setup = set_values(setup, values, source)
         spelling |= {name: source.spell(name) for name, value in values.items() if value is not None}
-    if stored is None and config.is_simulated and not config.simulation and "simulated_nodes" not in spelling:
-        config = replace(config, simulated_nodes=1)
-    check_together(config, spelling)
+    wanted = setup.cluster
+    if stored is None and wanted.is_simulated and not wanted.simulation and "simulated_nodes" not in spelling:
+        setup = setup.having({"simulated_nodes": 1})
+    check_together(setup, spelling)
     if stored is not None:
-        _refuse_what_is_fixed(stored, config, spelling)
-    return Wanted(config=config, spelling=spelling)
+        _refuse_what_is_fixed(stored, setup, spelling)
+    return Wanted(setup=setup, spelling=spelling)
 
 
-def free_defaults(machine: Machine, name: str, runtime: str = CONTAINERD) -> ClusterConfig:
+def free_defaults(machine: Machine, name: str, runtime: str = CONTAINERD) -> Setup:
     """The first defaults that collide with no other cluster of the machine.
 
     A simulated one need not care for others' addresses, but others' clusters cannot all be looked into: a
     port that is in use is passed over.
     """
     others = machine.others(name)
-    ports = {port for config in others for port in (config.api_port, config.kubelet_port)}
-    ranges = [range_ for config in others for range_ in _ranges(config)]
+    ports = {port for other in others for port in _ports(other)}
+    ranges = [range_ for other in others for range_ in _ranges(other)]
     # The very first defaults belong to the cluster called "default", made or not.
     index = 0 if name == "default" else 1
     while True:
-        config = index_defaults(name, index)
-        is_free = not any(one.overlaps(other) for one in _ranges(config) for other in ranges)
+        setup = index_defaults(name, index)
+        is_free = not any(one.overlaps(other) for one in _ranges(setup) for other in ranges)
         if runtime == SIMULATED:
-            config = replace(config, runtime=runtime)
-            is_free = is_free and not why_not_bindable(config.api_host, config.api_port)
-        if is_free and not ports & {config.api_port, config.kubelet_port}:
-            return config
+            setup = setup.having({"runtime": runtime})
+            is_free = is_free and not why_not_bindable(setup.cluster.api_host, setup.cluster.api_port)
+        if is_free and not ports & _ports(setup):
+            return setup
         index += 1
 
 
-def _ranges(config: ClusterConfig) -> list[ipaddress.IPv4Network]:
-    return [ipaddress.IPv4Network(text) for text in (config.pod_cidr, config.service_cidr)]
+def _ranges(setup: Setup) -> list[ipaddress.IPv4Network]:
+    return [ipaddress.IPv4Network(text) for text in (setup.cluster.pod_cidr, setup.cluster.service_cidr)]
 
 
-def _refuse_what_is_fixed(stored: ClusterConfig, wanted: ClusterConfig, spelling: Spelling) -> None:
+def _ports(setup: Setup) -> set[int]:
+    return {setup.cluster.api_port, setup.node.kubelet_port}
+
+
+def _refuse_what_is_fixed(stored: Setup, wanted: Setup, spelling: Spelling) -> None:
     for attribute, setting in SETTINGS.items():
-        before, after = getattr(stored, attribute), getattr(wanted, attribute)
+        before, after = stored.value(attribute), wanted.value(attribute)
         if setting.is_fixed and before != after:
+            name = stored.cluster.name
             raise ConfigError(
-                f"{spell(spelling, attribute)} {after!r}: cluster {stored.name!r} was made with {before!r}, "
+                f"{spell(spelling, attribute)} {after!r}: cluster {name!r} was made with {before!r}, "
                 "which cannot change; leave it out, or make another cluster beside it: "
                 "wherry up --name ANOTHER"
             )
 
 
-def with_node_name(config: ClusterConfig, hostname: str) -> ClusterConfig:
-    """`config` with the node called after the machine when the user gave it no name."""
-    return config if config.node_name else replace(config, node_name=node_name_of(hostname))
+def with_node_name(setup: Setup, hostname: str) -> Setup:
+    """`setup` with the node called after the machine when the user gave it no name."""
+    return setup if setup.node.name else setup.having({"node_name": node_name_of(hostname)})
 
 
 def node_name_of(hostname: str) -> str:

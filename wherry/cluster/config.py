@@ -1,7 +1,9 @@
-"""What a user may decide about a cluster: `ClusterConfig`, and where its values come from.
+"""What a user may decide: about a cluster (`ClusterConfig`), and about this machine's node (`NodeConfig`).
 
-From weakest to strongest: built-in defaults, the configuration a cluster was made with, the file
-given by `--config` (`apiVersion: wherry.dev/v1alpha1, kind: Cluster`), `WHERRY_*` variables, flags.
+The two make a `Setup`. Only who sets both up (`Lifecycle`, the command line) has both: the server goes by the
+one, an agent by the other. Where the values come from, from weakest to strongest: built-in defaults, the
+configuration a cluster was made with, the file given by `--config` (`apiVersion: wherry.dev/v1alpha1, kind:
+Cluster`), `WHERRY_*` variables, flags.
 Every value is checked when it is read, and a complaint names its field and the remedy.
 """
 
@@ -15,6 +17,7 @@ from typing import Any
 
 import yaml
 
+from wherry.cluster.node_config import NodeConfig
 from wherry.cluster.settings import (
     ATTRIBUTES,
     CONTAINERD,
@@ -36,33 +39,28 @@ class ConfigError(Exception):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ClusterConfig:
-    """A cluster as its user wants it.
+    """A cluster as its user wants it: what lies where the server is.
 
     `runtime` says what pods of this machine run in; with "simulated" it is no node, and nothing needs root.
     `simulated_nodes` stand beside it (0: as many as a template of `simulation` says); `simulation` are files
     of what they are and do (`hollow/files`).
-    `api_port` and `kubelet_port` are TCP ports; `api_host` is the address the API server listens
-    on. Ranges are CIDRs. `node_ports` is an inclusive range. `proxy_mode` names a proxy backend.
+    `api_port` is a TCP port; `api_host` is the address the API server listens on. Ranges are CIDRs;
+    the pods of all nodes have their addresses of `pod_cidr`. `node_ports` is an inclusive range.
     `runtime_config` turns API versions off and on, as `wherry.api.serving` says. The two lists of
-    admission plugins, by upstream's names, change which of them run. Pods may set the kernel parameters
-    `allowed_unsafe_sysctls` (or all that begin like one ending in `*`) beside the safe ones. A component
-    that has not answered for `watchdog_seconds` is started again, 0 for never.
+    admission plugins, by upstream's names, change which of them run. A component that has not
+    answered for `watchdog_seconds` is started again, 0 for never.
     """
 
     name: str = "default"
     api_host: str = "127.0.0.1"
     api_port: int = 6443
-    kubelet_port: int = 10250
     pod_cidr: str = "10.244.0.0/24"
     service_cidr: str = "10.96.0.0/16"
     node_ports: tuple[int, int] = (30000, 32767)
-    node_name: str = ""
     cluster_domain: str = "cluster.local"
-    proxy_mode: str = "iptables"
     runtime_config: Mapping[str, bool] = field(default_factory=dict)
     enable_admission_plugins: tuple[str, ...] = ()
     disable_admission_plugins: tuple[str, ...] = ()
-    allowed_unsafe_sysctls: tuple[str, ...] = ()
     log_level: str = "INFO"
     watchdog_seconds: int = 30
     runtime: str = CONTAINERD
@@ -81,12 +79,70 @@ class ClusterConfig:
         return f"https://{f'[{host}]' if ':' in host else host}:{self.api_port}"
 
     @property
+    def server_address(self) -> str:
+        """Where pods reach the API server, on whichever node they are: the first address of all pods' range.
+
+        It is the gateway of the first node's pods. No pod is ever given it.
+        """
+        return str(next(ipaddress.ip_network(self.pod_cidr).hosts()))
+
+    @property
+    def is_for_this_machine(self) -> bool:
+        """Whether the API server can be reached from this machine (and its pods) alone."""
+        return ipaddress.ip_address(self.api_host).is_loopback
+
+    @property
     def context(self) -> str:
         """The kubeconfig context of this cluster."""
         return f"wherry-{self.name}"
 
 
-def index_defaults(name: str, index: int) -> ClusterConfig:
+@dataclass(frozen=True, slots=True)
+class Setup:
+    """A cluster, and this machine's node in it, which goes by the cluster."""
+
+    cluster: ClusterConfig
+    node: NodeConfig = field(default_factory=NodeConfig)
+
+    def __post_init__(self) -> None:
+        """Tell the node what it has to know of the cluster."""
+        cluster = self.cluster
+        joined = replace(
+            self.node,
+            cluster=cluster.name,
+            server=cluster.server_url,
+            server_address=cluster.server_address,
+            is_for_this_machine=cluster.is_for_this_machine,
+            cluster_cidr=cluster.pod_cidr,
+            service_cidr=cluster.service_cidr,
+            cluster_domain=cluster.cluster_domain,
+            log_level=cluster.log_level,
+        )
+        object.__setattr__(self, "node", joined)
+
+    @classmethod
+    def of(cls, name: str = "default", **values: Any) -> Setup:
+        """The setup of the cluster `name` with `values` (by attribute of `SETTINGS`) and defaults."""
+        return cls(ClusterConfig(name=name)).having(values)
+
+    def value(self, attribute: str) -> Any:
+        """The value of a setting, by its attribute in `SETTINGS`, or the cluster's `name`."""
+        if attribute == "name":
+            return self.cluster.name
+        setting = SETTINGS[attribute]
+        return getattr(self.node, setting.of_node) if setting.of_node else getattr(self.cluster, attribute)
+
+    def having(self, values: Mapping[str, Any]) -> Setup:
+        """The same with other `values` (by attribute, typed)."""
+        cluster: dict[str, Any] = {}
+        node: dict[str, Any] = {}
+        for attribute, value in values.items():
+            of_node = SETTINGS[attribute].of_node if attribute in SETTINGS else ""
+            (node if of_node else cluster)[of_node or attribute] = value
+        return Setup(replace(self.cluster, **cluster), replace(self.node, **node))
+
+
+def index_defaults(name: str, index: int) -> Setup:
     """The defaults of the `index`th cluster of a machine: ports and ranges that do not collide.
 
     Raises ConfigError past the 50th, where the ranges run out.
@@ -95,17 +151,18 @@ def index_defaults(name: str, index: int) -> ClusterConfig:
         raise ConfigError(
             "more than 50 clusters on one machine: give podCIDR, serviceCIDR and ports yourself"
         )
-    base = ClusterConfig(name=name)
+    base = Setup.of(name)
     if index == 0:
         return base
-    return replace(
-        base,
-        api_port=base.api_port + index,
-        kubelet_port=base.kubelet_port + 10 * index,
-        pod_cidr=f"10.244.{index}.0/24",
-        service_cidr=f"10.{96 + index}.0.0/16",
-        node_name=f"{name}",
-        node_ports=(30000 + 50 * index, 30049 + 50 * index),
+    return base.having(
+        {
+            "api_port": base.cluster.api_port + index,
+            "kubelet_port": base.node.kubelet_port + 10 * index,
+            "pod_cidr": f"10.244.{index}.0/24",
+            "service_cidr": f"10.{96 + index}.0.0/16",
+            "node_name": name,
+            "node_ports": (30000 + 50 * index, 30049 + 50 * index),
+        }
     )
 
 
@@ -161,23 +218,23 @@ def _from_document(path: Path, document: Mapping[str, Any]) -> ConfigFile:
     return ConfigFile(path, metadata.get("name"), values)
 
 
-def read_config_file(path: Path, base: ClusterConfig) -> ClusterConfig:
+def read_config_file(path: Path, base: Setup) -> Setup:
     """`base` overlaid with the file, name included. Raises ConfigError naming file, field and remedy."""
     file = load_config_file(path)
     return overlay(base, {"name": file.name, **file.values}, file.source)
 
 
-def overlay(base: ClusterConfig, values: Mapping[str, Any], source: Source) -> ClusterConfig:
+def overlay(base: Setup, values: Mapping[str, Any], source: Source) -> Setup:
     """`base` with `values` (by attribute name, as text or typed) set, all checked. Raises ConfigError.
 
     `source` says in complaints how the user wrote them.
     """
-    config = set_values(base, values, source)
-    check_together(config, {attribute: source.spell(attribute) for attribute in values})
-    return config
+    setup = set_values(base, values, source)
+    check_together(setup, {attribute: source.spell(attribute) for attribute in values})
+    return setup
 
 
-def set_values(base: ClusterConfig, values: Mapping[str, Any], source: Source) -> ClusterConfig:
+def set_values(base: Setup, values: Mapping[str, Any], source: Source) -> Setup:
     """`base` with `values` set, each checked for itself. Raises ConfigError."""
     parsed: dict[str, Any] = {}
     for attribute, value in values.items():
@@ -187,14 +244,14 @@ def set_values(base: ClusterConfig, values: Mapping[str, Any], source: Source) -
             parsed[attribute] = parse(attribute, value)
         except (ValueError, TypeError) as error:
             raise ConfigError(f"{source.spell(attribute)}: {error}") from None
-    return replace(base, **parsed)
+    return base.having(parsed)
 
 
-def spec_of(config: ClusterConfig) -> dict[str, Any]:
+def spec_of(setup: Setup) -> dict[str, Any]:
     """Every setting as it is written in a file."""
     spec: dict[str, Any] = {}
     for attribute, setting in SETTINGS.items():
-        value = getattr(config, attribute)
+        value = setup.value(attribute)
         if attribute == "node_ports":
             value = f"{value[0]}-{value[1]}"
         elif isinstance(value, tuple):
@@ -203,28 +260,29 @@ def spec_of(config: ClusterConfig) -> dict[str, Any]:
     return spec
 
 
-def dump_config(config: ClusterConfig) -> str:
+def dump_config(setup: Setup) -> str:
     """The configuration as a file that `read_config_file` takes."""
-    named = {"metadata": {"name": config.name}, "spec": spec_of(config)}
+    named = {"metadata": {"name": setup.cluster.name}, "spec": spec_of(setup)}
     text: str = yaml.safe_dump({"apiVersion": API_VERSION, "kind": KIND, **named}, sort_keys=False)
     return text
 
 
-def check_together(config: ClusterConfig, spelling: Spelling) -> None:
+def check_together(setup: Setup, spelling: Spelling) -> None:
     """Whether the settings go with each other. Raises ConfigError."""
+    config = setup.cluster
     pods, services = ipaddress.ip_network(config.pod_cidr), ipaddress.ip_network(config.service_cidr)
     if pods.overlaps(services):
         names = _pair(spelling, "pod_cidr", "service_cidr")
         raise ConfigError(f"{names[0]} {pods} overlaps {names[1]} {services}; choose another range")
     low, high = config.node_ports
     for attribute in ("api_port", "kubelet_port"):
-        port = getattr(config, attribute)
+        port = setup.value(attribute)
         if low <= port <= high:
             names = _pair(spelling, attribute, "node_ports")
             raise ConfigError(f"{names[0]} {port} lies in {names[1]} {low}-{high}; choose another port")
     if config.enable_admission_plugins or config.disable_admission_plugins:
         _check_plugins(config, spelling)
-    if config.api_port == config.kubelet_port:
+    if config.api_port == setup.node.kubelet_port:
         names = _pair(spelling, "api_port", "kubelet_port")
         raise ConfigError(f"{names[0]} and {names[1]} are both {config.api_port}; they must differ")
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import http.client
 import ssl
 
-from wherry.cluster.config import ClusterConfig
+from wherry.cluster.config import Setup
 from wherry.cluster.identities import find_identities
 from wherry.cluster.paths import ClusterPaths
 
@@ -14,13 +14,13 @@ FAILED = "[-]"
 """What upstream begins the line of a failed check with (`k8s.io/apiserver/pkg/server/healthz`)."""
 
 
-def failing_checks(config: ClusterConfig, paths: ClusterPaths, timeout_s: float = TIMEOUT_S) -> list[str]:
+def failing_checks(setup: Setup, paths: ClusterPaths, timeout_s: float = TIMEOUT_S) -> list[str]:
     """The names of the checks that fail, or one sentence when there is no answer; empty when all pass."""
-    identities = find_identities(config, paths)
+    identities = find_identities(setup, paths)
     try:
         context = ssl.create_default_context(cafile=str(identities.authority.cert))
         context.load_cert_chain(identities.admin.cert, identities.admin.key)
-        host = config.server_url.removeprefix("https://")
+        host = setup.cluster.server_url.removeprefix("https://")
         connection = http.client.HTTPSConnection(host, timeout=timeout_s, context=context)
         try:
             connection.request("GET", "/readyz?verbose")

@@ -10,8 +10,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 
-from wherry.cluster.addresses import pod_gateway
-from wherry.cluster.config import ClusterConfig
+from wherry.cluster.config import ClusterConfig, Setup
 from wherry.cluster.paths import ClusterPaths
 
 MASTERS = "system:masters"
@@ -48,7 +47,7 @@ def first_service_ip(config: ClusterConfig) -> str:
     return str(next(ipaddress.ip_network(config.service_cidr).hosts()))
 
 
-def find_identities(config: ClusterConfig, paths: ClusterPaths) -> Identities:
+def find_identities(setup: Setup, paths: ClusterPaths) -> Identities:
     """Where they lie, whether they are there or not."""
 
     def pair(stem: str) -> KeyPair:
@@ -61,19 +60,19 @@ def find_identities(config: ClusterConfig, paths: ClusterPaths) -> Identities:
         front_proxy_authority=pair("front-proxy-ca"),
         front_proxy_client=pair(FRONT_PROXY_CLIENT),
         admin=pair("admin"),
-        node_client=pair(f"node-{config.node_name}"),
-        node_server=pair(f"kubelet-{config.node_name}"),
+        node_client=pair(f"node-{setup.node.name}"),
+        node_server=pair(f"kubelet-{setup.node.name}"),
         tokens_key=paths.pki / "service-accounts.key",
     )
 
 
-def ensure_identities(config: ClusterConfig, paths: ClusterPaths, node_ip: str, now: datetime) -> Identities:
-    """Make what is missing or stale; `config.node_name` must be set. `node_ip` is the node's address now."""
+def ensure_identities(setup: Setup, paths: ClusterPaths, node_ip: str, now: datetime) -> Identities:
+    """Make what is missing or stale; The node must have its name. `node_ip` is the node's address now."""
     # Imported here: whoever only reads certificates need not pay for the library that makes them.
     from wherry.cluster.pki import FRONT_PROXY_AUTHORITY, Pki, Subject
 
     pki = Pki(paths.pki, now)
-    node, found = config.node_name, find_identities(config, paths)
+    config, node, found = setup.cluster, setup.node.name, find_identities(setup, paths)
     local = ("localhost", "127.0.0.1")
     extra = () if config.api_host in ("0.0.0.0", "::") else (config.api_host,)  # noqa: S104
     server_names = (
@@ -85,7 +84,7 @@ def ensure_identities(config: ClusterConfig, paths: ClusterPaths, node_ip: str, 
         node,
         node_ip,
         first_service_ip(config),
-        pod_gateway(config),
+        config.server_address,
         *extra,
     )
     kubelet = f"system:node:{node}"

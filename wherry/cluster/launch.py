@@ -29,7 +29,7 @@ from wherry.cluster.components import (
     tell_permanent,
     tell_settings,
 )
-from wherry.cluster.config import ClusterConfig, ConfigError, read_config_file, spec_of
+from wherry.cluster.config import ConfigError, Setup, read_config_file, spec_of
 from wherry.cluster.paths import ClusterPaths
 from wherry.cluster.pulse import answering
 from wherry.kit.clock import SystemClock
@@ -50,7 +50,7 @@ UMASK = 0o022
 """Whatever the shell's was: containers see files and directories that we and containerd make (resolv.conf,
 `/`); what is private has a mode of its own."""
 
-Component = Callable[[ClusterConfig, ClusterPaths, asyncio.Event], Awaitable[None]]
+Component = Callable[[Setup, ClusterPaths, asyncio.Event], Awaitable[None]]
 """Runs until the event is set. Raises PermanentError for what cannot be mended by a restart."""
 
 
@@ -63,10 +63,10 @@ def main(component: str, run: Component) -> None:
     gc.set_threshold(*GC_THRESHOLDS)
     os.umask(UMASK)
     try:
-        config = read_config_file(paths.config, ClusterConfig(name=name))
-        set_up_logging(config.log_level)
-        tell_settings(component, paths, spec_of(config))
-        uvloop.run(_until_signalled(component, run, config, paths))
+        setup = read_config_file(paths.config, Setup.of(name))
+        set_up_logging(setup.cluster.log_level)
+        tell_settings(component, paths, spec_of(setup))
+        uvloop.run(_until_signalled(component, run, setup, paths))
     except (PermanentError, ConfigError) as error:
         log.error("%s", error)
         paths.run.mkdir(parents=True, exist_ok=True, mode=0o700)
@@ -104,9 +104,7 @@ def _be_the_only_one(component: str, paths: ClusterPaths) -> None:
     sign(descriptor, own)
 
 
-async def _until_signalled(
-    component: str, run: Component, config: ClusterConfig, paths: ClusterPaths
-) -> None:
+async def _until_signalled(component: str, run: Component, setup: Setup, paths: ClusterPaths) -> None:
     stop = asyncio.Event()
     loop = asyncio.get_running_loop()
     for number in (signal.SIGTERM, signal.SIGINT):
@@ -115,7 +113,7 @@ async def _until_signalled(
     tasks = Tasks(component)
     GivingBack(tasks, SystemClock()).start()
     async with answering(paths.pulse_socket(component)):
-        await run(config, paths, stop)
+        await run(setup, paths, stop)
     await tasks.close()
 
 

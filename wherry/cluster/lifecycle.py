@@ -23,7 +23,7 @@ from wherry.cluster.advice import command
 from wherry.cluster.boot import BootFailure, BootUnit
 from wherry.cluster.clusters import Machine, with_node_name
 from wherry.cluster.components import COMPONENTS, WITHOUT_NODE, ready_facts, told_settings
-from wherry.cluster.config import ClusterConfig, dump_config, read_config_file, spec_of
+from wherry.cluster.config import ClusterConfig, Setup, dump_config, read_config_file, spec_of
 from wherry.cluster.identities import Identities, ensure_identities
 from wherry.cluster.kubeconfig import UserKubeconfig
 from wherry.cluster.paths import ClusterPaths
@@ -67,12 +67,17 @@ class Lifecycle:
     """One cluster of a machine, by its effective configuration."""
 
     machine: Machine
-    config: ClusterConfig
+    setup: Setup
     paths: ClusterPaths
     root: Path = Path("/")
     """What stands before `/etc` and `/run` of systemd."""
     spelling: Spelling = field(default_factory=dict)
     """How the user wrote the settings they gave."""
+
+    @property
+    def config(self) -> ClusterConfig:
+        """The cluster's half of the configuration."""
+        return self.setup.cluster
 
     @property
     def boot(self) -> BootUnit:
@@ -124,7 +129,7 @@ class Lifecycle:
             raise StartFailed(
                 f"{data} is not empty, and what is in it is no cluster; choose an empty or new --data-dir"
             )
-        found = read_config_file(self.paths.config, ClusterConfig()).name
+        found = read_config_file(self.paths.config, Setup.of()).cluster.name
         if found != self.config.name:
             raise StartFailed(
                 f"{data} belongs to cluster {found!r}; choose another --data-dir, or --name {found}"
@@ -143,9 +148,9 @@ class Lifecycle:
         if home != self.paths.data and not home.exists():
             home.parent.mkdir(parents=True, exist_ok=True)
             home.symlink_to(self.paths.data)
-        config = with_node_name(self.config, socket.gethostname())
-        _write_whole(self.paths.config, dump_config(config))
-        identities = ensure_identities(config, self.paths, node_ip(config), datetime.now(UTC))
+        setup = with_node_name(self.setup, socket.gethostname())
+        _write_whole(self.paths.config, dump_config(setup))
+        identities = ensure_identities(setup, self.paths, node_ip(setup.cluster), datetime.now(UTC))
         kubeconfig.write(self.paths.admin_kubeconfig, kubeconfig.render(self.access(identities)))
         return identities
 
@@ -164,7 +169,7 @@ class Lifecycle:
 
         One that has not said what it goes by may have been started with what was there before.
         """
-        wanted = spec_of(self.config)
+        wanted = spec_of(self.setup)
         found = {}
         for component in self.components:
             record = ProcessRecord.read(self.paths.component_pid(component))
@@ -273,7 +278,7 @@ class Lifecycle:
             from wherry.cluster.teardown import detach_mounts, tear_down_node
 
             with _resisting():
-                tear_down_node(self.config, self.paths)
+                tear_down_node(self.setup.node, self.paths)
                 detach_mounts(self.paths)
         with _resisting():
             remove_tree(self.paths.run)
@@ -328,7 +333,7 @@ class Lifecycle:
         """What keeps the API server from being ready, by its own /readyz; empty when nothing does."""
         from wherry.cluster.health import failing_checks
 
-        return failing_checks(self.config, self.paths)
+        return failing_checks(self.setup, self.paths)
 
     def warnings(self) -> list[str]:
         """What of this machine is in pods' way and cannot be mended from here, each with its remedy."""
@@ -349,11 +354,11 @@ class Lifecycle:
 
 
 def open_lifecycle(
-    machine: Machine, config: ClusterConfig, data_dir: Path | None = None, spelling: Spelling | None = None
+    machine: Machine, setup: Setup, data_dir: Path | None = None, spelling: Spelling | None = None
 ) -> Lifecycle:
-    """The lifecycle of the cluster `config` describes."""
-    named = with_node_name(config, socket.gethostname())
-    return Lifecycle(machine, named, machine.paths(config.name, data_dir), spelling=spelling or {})
+    """The lifecycle of the cluster `setup` describes."""
+    named = with_node_name(setup, socket.gethostname())
+    return Lifecycle(machine, named, machine.paths(setup.cluster.name, data_dir), spelling=spelling or {})
 
 
 def _write_whole(path: Path, text: str) -> None:

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from wherry.cluster.config import ClusterConfig
+from wherry.cluster.node_config import NodeConfig
 from wherry.cluster.paths import ClusterPaths
 from wherry.kit.clock import Clock
 from wherry.kubelet.runtimes.containerd.config import ContainerdPaths
@@ -47,13 +47,12 @@ class Node:
         return IptablesBackend(self.rules)
 
 
-def node_of(config: ClusterConfig, paths: ClusterPaths) -> Node:
-    """The node of the cluster `config`."""
-    server_ports = (config.api_port, config.kubelet_port)
-    network = PodNetwork.of(config.name, config.pod_cidr, paths.cni, server_ports=server_ports)
+def node_of(config: NodeConfig, paths: ClusterPaths) -> Node:
+    """The node `config`."""
+    network = PodNetwork.of(config.cluster, config.cluster_cidr, paths.cni, server_ports=config.server_ports)
     return Node(
         network=network,
-        bridge=Bridge(network.bridge, config.pod_cidr, config.service_cidr),
+        bridge=Bridge(network.bridge, config.cluster_cidr, config.service_cidr),
         containerd=ContainerdPaths(
             root=paths.containerd,
             state=paths.containerd_run,
@@ -61,11 +60,11 @@ def node_of(config: ClusterConfig, paths: ClusterPaths) -> Node:
             log_file=paths.log_file("containerd"),
         ),
         rules=NodeNetwork(
-            cluster=config.name,
-            pod_cidr=config.pod_cidr,
+            cluster=config.cluster,
+            pod_cidr=config.cluster_cidr,
             service_cidr=config.service_cidr,
             bridge=network.bridge,
-            server_ports=server_ports,
+            server_ports=config.server_ports,
         ),
-        cgroup_root=f"/kubepods-{config.name}",
+        cgroup_root=f"/kubepods-{config.cluster}",
     )

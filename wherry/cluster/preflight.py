@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from wherry.cluster.advice import as_root
-from wherry.cluster.config import ClusterConfig
+from wherry.cluster.config import ClusterConfig, Setup
 from wherry.cluster.settings import Spelling, flag_of, spell
 from wherry.kit.ports import why_not_bindable
 from wherry.kubelet.runtimes.containerd.facts import MissingPrograms, find_programs
@@ -33,30 +33,32 @@ class Problem:
 
 
 def find_problems(
-    config: ClusterConfig, spelling: Spelling | None = None, search_path: str | None = None
+    setup: Setup, spelling: Spelling | None = None, search_path: str | None = None
 ) -> list[Problem]:
     """Everything in the way of starting the cluster, the most basic first.
 
     `spelling` is how the user wrote settings; `search_path` replaces $PATH.
     """
+    config = setup.cluster
     if config.is_simulated:
-        return [*_taken_ports(config, ("api_port",)), *_broken_simulation(config)]
+        return [*_taken_ports(setup, ("api_port",)), *_broken_simulation(config)]
     if os.geteuid() != 0:
         return [
             Problem(
                 "permission", f"containers, interfaces and firewall rules need root: run it again {as_root()}"
             )
         ]
-    ports = _taken_ports(config, ("api_port", "kubelet_port"))
+    ports = _taken_ports(setup, ("api_port", "kubelet_port"))
     ranges = _taken_ranges(config, spelling or {})
     return [*_missing_programs(search_path), *ports, *ranges, *_broken_simulation(config)]
 
 
-def find_problems_of_change(config: ClusterConfig, changed: Collection[str]) -> list[Problem]:
+def find_problems_of_change(setup: Setup, changed: Collection[str]) -> list[Problem]:
     """What is in the way of a running cluster's going by other values of the settings `changed`."""
+    config = setup.cluster
     if os.geteuid() != 0 and not config.is_simulated:
         return [Problem("permission", f"settings are changed by root: run it again {as_root()}")]
-    problems = list(_taken_ports(config, changed))
+    problems = list(_taken_ports(setup, changed))
     # Our own server has the port at another address: is the address this machine's?
     if "api_host" in changed and (why := why_not_bindable(config.api_host, 0)):
         problems.append(Problem("setting", f"the API server cannot listen on {config.api_host}: {why}"))
@@ -84,11 +86,11 @@ def _missing_programs(search_path: str | None) -> Iterator[Problem]:
         yield Problem("program", str(error))
 
 
-def _taken_ports(config: ClusterConfig, asked: Collection[str]) -> Iterator[Problem]:
+def _taken_ports(setup: Setup, asked: Collection[str]) -> Iterator[Problem]:
     """Ports that cannot be had, of those the settings `asked` are about."""
     for attribute, field, host, port in (
-        ("api_port", "API server", config.api_host, config.api_port),
-        ("kubelet_port", "kubelet", "0.0.0.0", config.kubelet_port),  # noqa: S104 - asks, does not serve
+        ("api_port", "API server", setup.cluster.api_host, setup.cluster.api_port),
+        ("kubelet_port", "kubelet", "0.0.0.0", setup.node.kubelet_port),  # noqa: S104 - asks, does not serve
     ):
         why = why_not_bindable(host, port) if attribute in asked else ""
         if why:

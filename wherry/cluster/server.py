@@ -15,22 +15,22 @@ from wherry.api.core.simulated import is_simulated
 from wherry.cluster.apiserver import serving
 from wherry.cluster.assembly import CONTROLLER_MANAGER, ControlPlane
 from wherry.cluster.components import tell_ready
-from wherry.cluster.config import ClusterConfig
+from wherry.cluster.config import ClusterConfig, Setup
 from wherry.cluster.launch import main
 from wherry.cluster.paths import ClusterPaths
 from wherry.controllers.config import NODE_MONITOR_GRACE_S
 from wherry.kit.clock import Clock, SystemClock
 
 
-async def run_server(config: ClusterConfig, paths: ClusterPaths, stop: asyncio.Event) -> None:
+async def run_server(setup: Setup, paths: ClusterPaths, stop: asyncio.Event) -> None:
     """Serve until `stop` is set. Raises PermanentError when a restart would not help."""
-    clock = SystemClock()
+    clock, config = SystemClock(), setup.cluster
     grace_s = NODE_MONITOR_GRACE_S
     if _is_wanted(config):
         from wherry.cluster.simulation import monitor_grace_s, simulation_of
 
         grace_s = monitor_grace_s(simulation_of(config).template)
-    async with serving(config, paths, clock, monitor_grace_s=grace_s) as plane:
+    async with serving(setup, paths, clock, monitor_grace_s=grace_s) as plane:
         if not config.is_simulated:  # else its nodes are waited for
             tell_ready("server", paths, {"url": config.server_url})
         await plane.start_clients()

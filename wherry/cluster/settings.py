@@ -1,6 +1,7 @@
 """The settings of a cluster as data: how each is written and checked, and how a change reaches a cluster.
 
-One row per setting: adding one means a field in `ClusterConfig`, a row here, and a row in docs/cli.md.
+One row per setting: adding one means a field in `ClusterConfig` or `NodeConfig`, a row here, and one in
+docs/cli.md.
 """
 
 from __future__ import annotations
@@ -45,6 +46,8 @@ FOR_TESTS = ("LIVE_SLOT",)
 class Setting:
     """One setting: its attribute in `ClusterConfig`, its field in a file, and how a value is read.
 
+    With `of_node` it is that attribute of `NodeConfig` instead.
+
     `read_by` names the processes that go by it. A change reaches `server` and `agent` when they are started
     again (pods go on running), the supervisor when it is told. With `is_fixed` a cluster keeps for good what
     it was made with, since objects, addresses or containers depend on it.
@@ -57,6 +60,7 @@ class Setting:
     is_fixed: bool = False
     flag: str = ""
     """Where it is not the attribute's name."""
+    of_node: str = ""
 
 
 SETTINGS = {
@@ -64,17 +68,23 @@ SETTINGS = {
     for setting in (
         Setting("api_host", "apiHost", address_of, (SERVER, AGENT)),
         Setting("api_port", "apiPort", port_of, (SERVER, AGENT)),
-        Setting("kubelet_port", "kubeletPort", port_of, (AGENT,)),
+        Setting("kubelet_port", "kubeletPort", port_of, (AGENT,), of_node="kubelet_port"),
         Setting("pod_cidr", "podCIDR", cidr_of, (SERVER, AGENT), is_fixed=True),
         Setting("service_cidr", "serviceCIDR", cidr_of, (SERVER, AGENT), is_fixed=True),
         Setting("node_ports", "nodePorts", port_range_of, (SERVER,)),
-        Setting("node_name", "nodeName", node_name_of, (AGENT,), is_fixed=True),
+        Setting("node_name", "nodeName", node_name_of, (AGENT,), is_fixed=True, of_node="name"),
         Setting("cluster_domain", "clusterDomain", str, (SERVER, AGENT), is_fixed=True),
-        Setting("proxy_mode", "proxyMode", one_of(PROXY_MODES), (AGENT,)),
+        Setting("proxy_mode", "proxyMode", one_of(PROXY_MODES), (AGENT,), of_node="proxy_mode"),
         Setting("runtime_config", "runtimeConfig", switches_of, (SERVER,)),
         Setting("enable_admission_plugins", "enableAdmissionPlugins", names_of, (SERVER,)),
         Setting("disable_admission_plugins", "disableAdmissionPlugins", names_of, (SERVER,)),
-        Setting("allowed_unsafe_sysctls", "allowedUnsafeSysctls", sysctls_of, (AGENT,)),
+        Setting(
+            "allowed_unsafe_sysctls",
+            "allowedUnsafeSysctls",
+            sysctls_of,
+            (AGENT,),
+            of_node="allowed_unsafe_sysctls",
+        ),
         Setting("log_level", "logLevel", one_of(LOG_LEVELS), (SERVER, AGENT)),
         Setting("watchdog_seconds", "watchdogSeconds", seconds_of, (SUPERVISOR,)),
         Setting("runtime", "runtime", one_of(RUNTIMES), (SERVER,), is_fixed=True),

@@ -9,9 +9,9 @@ from __future__ import annotations
 import asyncio
 from pathlib import Path
 
-from wherry.cluster.config import ClusterConfig
 from wherry.cluster.lifecycle import EndFailed
 from wherry.cluster.node import node_of
+from wherry.cluster.node_config import NodeConfig
 from wherry.cluster.paths import ClusterPaths
 from wherry.kit.clock import SystemClock
 from wherry.kit.mounts import detach_all, mounts_below
@@ -21,7 +21,7 @@ from wherry.network.tool import NetworkFailure
 from wherry.proxy.backends.base import BackendError
 
 
-def tear_down_node(config: ClusterConfig, paths: ClusterPaths) -> None:
+def tear_down_node(config: NodeConfig, paths: ClusterPaths) -> None:
     """End and remove everything of the cluster that the agent made on this machine.
 
     Raises EndFailed, OSError for what resists.
@@ -47,7 +47,7 @@ def check_deletable(directory: Path) -> None:
         raise OSError(f"{left[0]} is still mounted; unmount it, then delete the cluster again")
 
 
-async def _tear_down(config: ClusterConfig, paths: ClusterPaths, facts: MachineFacts) -> None:
+async def _tear_down(config: NodeConfig, paths: ClusterPaths, facts: MachineFacts) -> None:
     node = node_of(config, paths)
     await node.daemon(facts, SystemClock()).take_down()
     await asyncio.to_thread(detach_all, mounts_below((paths.kubelet,)))

@@ -8,12 +8,12 @@ import threading
 from datetime import UTC, datetime
 from pathlib import Path
 
-from wherry.cluster.config import ClusterConfig
+from wherry.cluster.config import Setup
 from wherry.cluster.identities import Identities, ensure_identities
 from wherry.cluster.paths import ClusterPaths
 from wherry.kit.trees import remove_tree
 
-CONFIG = ClusterConfig(name="test", node_name="node-0")
+SETUP = Setup.of("test", node_name="node-0")
 """Whom the certificates are for."""
 _lock = threading.RLock()
 _made: list[Path] = []
@@ -34,6 +34,6 @@ def make() -> Identities:
     with _lock:
         if not _found:
             directory = scratch()
-            paths = ClusterPaths.of(CONFIG.name, directory / "data", directory / "run")
-            _found.append(ensure_identities(CONFIG, paths, "127.0.0.1", datetime.now(UTC)))
+            paths = ClusterPaths.of(SETUP.cluster.name, directory / "data", directory / "run")
+            _found.append(ensure_identities(SETUP, paths, "127.0.0.1", datetime.now(UTC)))
         return _found[0]

@@ -201,7 +201,7 @@ def _config(settings: Settings, port: int) -> ControlPlaneConfig:
         enable_admission_plugins=tuple(settings.enable_admission_plugins),
         disable_admission_plugins=tuple(settings.disable_admission_plugins),
         runtime_config=settings.runtime_config,
-        cluster_name=keys.CONFIG.name,
+        cluster_name=keys.SETUP.cluster.name,
     )
     return ControlPlaneConfig(
         api=api,
