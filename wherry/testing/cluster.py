@@ -23,13 +23,14 @@ from wherry.testing.client import AsyncClient, SyncClient
 from wherry.testing.conditions import WaitTimeoutError, Wanted
 from wherry.testing.faults.faults import Faults
 from wherry.testing.loop_thread import ClosedError, LoopThread
-from wherry.testing.moments import Span, seconds
+from wherry.testing.moment import Moment
 from wherry.testing.report import EventLine, event_lines, failure_report
 from wherry.testing.settings import Settings
 from wherry.testing.snapshot import Snapshot
+from wherry.testing.spans import Span, seconds
 from wherry.testing.verbs import FIELD_MANAGER, Objects, Verbs
 from wherry.testing.waiting import target_of, wait_for
-from wherry.testing.world import ADMIN, MASTERS, Moment, World
+from wherry.testing.world import ADMIN, MASTERS, World
 
 T = TypeVar("T")
 PATIENCE = "60s"
@@ -358,6 +359,13 @@ class AsyncCluster(Hosted):
         """See `Cluster.restore`."""
         moment, world = snapshot.checked(), self._at
         await self._running.acall(lambda: world.swap(moment))
+
+    async def fork(self, snapshot: Snapshot | None = None) -> AsyncCluster:
+        """See `Cluster.fork`."""
+        snapshot = snapshot or await self.snapshot()
+        forked = AsyncCluster.__new__(AsyncCluster)
+        Hosted.__init__(forked, snapshot.settings, snapshot.checked())
+        return await forked.start()
 
 
 class ClusterClock:

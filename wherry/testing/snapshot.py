@@ -1,20 +1,24 @@
-"""A cluster's state at one moment: `Snapshot`."""
+"""A cluster's state at one moment, to go back to or to fork from: `Snapshot`."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import wherry
+from wherry.testing.moment import Moment
 from wherry.testing.settings import Settings
-from wherry.testing.world import Moment
+from wherry.testing.snapshot_file import SnapshotError, other_version, read_snapshot, write_snapshot
 
 if TYPE_CHECKING:
     from wherry.testing.cluster import Cluster
 
+__all__ = ["Snapshot", "SnapshotError"]
 
-class SnapshotError(ValueError):
-    """The snapshot cannot be used here; the message says why."""
+
+def _version() -> str:
+    return wherry.__version__
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,7 +27,7 @@ class Snapshot:
 
     settings: Settings
     moment: Moment
-    version: str = wherry.__version__
+    version: str = field(default_factory=_version)
 
     def fork(self) -> Cluster:
         """A cluster of its own that goes on from here."""
@@ -35,8 +39,23 @@ class Snapshot:
 
     def checked(self) -> Moment:
         """The moment, if this version can go on from it. Raises SnapshotError."""
-        if self.version != wherry.__version__:
-            raise SnapshotError(
-                f"the snapshot was taken by Wherry {self.version}, this is {wherry.__version__}: take it anew"
-            )
+        if self.version != _version():
+            raise SnapshotError(other_version("the snapshot", self.version, _version()))
         return self.moment
+
+    def save(self, path: Path | str) -> None:
+        """Write it to a file, whole or not at all. Raises OSError.
+
+        Its owner alone may read it: Secrets are in it.
+        """
+        write_snapshot(Path(path), self.settings, self.moment, self.version)
+
+    @classmethod
+    def load(cls, path: Path | str) -> Snapshot:
+        """What `save` wrote, for this process or another. Raises SnapshotError; OSError when it is not there.
+
+        Keys are never in a file: tokens and certificates that were signed before are not accepted by clusters
+        that go on from it in another process.
+        """
+        settings, moment = read_snapshot(Path(path), _version())
+        return cls(settings, moment)

@@ -12,7 +12,7 @@ from wherry.client.transport import WatchEvent
 from wherry.kit.simulated_loop import SimulatedLoop
 from wherry.testing.conditions import WaitTimeoutError
 from wherry.testing.loop_thread import LoopThread
-from wherry.testing.moments import Span, seconds
+from wherry.testing.spans import Span, seconds
 from wherry.testing.verbs import Verbs
 
 

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+import os
 import threading
-from dataclasses import dataclass, replace
-from datetime import datetime
+from dataclasses import replace
 from pathlib import Path
 from random import Random
 from typing import Any
@@ -28,6 +28,7 @@ from wherry.kit.tasks import Tasks
 from wherry.store.memory import Image, MemoryStore
 from wherry.testing import keys
 from wherry.testing.faults.plan import FaultPlan
+from wherry.testing.moment import Moment
 from wherry.testing.settings import ALL, NONE, Settings, SettingsError
 
 ADMIN = "kubernetes-admin"
@@ -39,15 +40,6 @@ FOUNDING_SEED = "the first objects"
 POD_CIDR = "10.244.0.0/16"
 ADVERTISED = "192.0.2.1"
 """Where pods would reach the API server: an address for documentation (RFC 5737), since none of them runs."""
-
-
-@dataclass(frozen=True, slots=True)
-class Moment:
-    """A cluster's state at one moment: everything that a cluster can begin from."""
-
-    store: Image
-    wall: datetime
-    random: Any
 
 
 class World:
@@ -91,7 +83,7 @@ class World:
         plane = ControlPlane(_config(self.settings, self._port), self.store, self.clock, self.random)
         plane.api.core.outbound.waiting = self.loop.hold
         plane.api.core.interceptor = self._faults
-        await plane.start(listens=False, is_founded=True)
+        await plane.start(listens=False, is_founded=moment is None or moment.is_founded)
         self.plane = plane
         settings = self.settings
         if settings.nodes or settings.outcomes or settings.stages or self._has_simulated_nodes():
@@ -119,9 +111,16 @@ class World:
         return any(is_simulated(served.decode(cached)) for cached in served.cacher.list("")[0])
 
     async def listen(self) -> None:
-        """Be reachable from outside; from now on time is the machine's. Raises OSError."""
+        """Be reachable from outside; from now on time is the machine's. Raises OSError (a port in use)."""
+        try:
+            await self.running.api.listen()
+        except OSError as error:
+            raise OSError(
+                error.errno,
+                f"the cluster cannot listen on port {self._port}: {os.strerror(error.errno or 0)}; "
+                "choose another port=, or 0 for any",
+            ) from error
         self.loop.follow_real_time()
-        await self.running.api.listen()
         self._port = self.running.api.port
 
     def fault_plan(self) -> FaultPlan:

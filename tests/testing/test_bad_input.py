@@ -1,0 +1,142 @@
+"""What a test asks for and cannot have: one clear exception, nothing damaged and nothing left running."""
+
+from __future__ import annotations
+
+import socket
+import threading
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+import pytest
+
+from wherry.hollow.documents import StageError
+from wherry.testing import (
+    BackwardsError,
+    ClosedError,
+    Cluster,
+    ManifestError,
+    SettingsError,
+    UnknownKindError,
+    WrongThreadError,
+)
+from wherry.testing.client import SyncClient
+
+STAGE = """
+apiVersion: kwok.x-k8s.io/v1alpha1
+kind: Stage
+metadata: {name: odd}
+spec:
+  resourceRef: {apiGroup: v1, kind: Pod}
+  slector: {}
+  next: {}
+"""
+OUTCOME = """
+apiVersion: hollow.wherry.dev/v1
+kind: Outcome
+metadata: {name: odd}
+spec: {exit: {code: 3}}
+"""
+
+
+@pytest.fixture(autouse=True)
+def nothing_is_left_running() -> Iterator[None]:
+    Cluster(controllers="none", scheduler=False).start().close()  # what a process keeps is there from now on
+    before = threading.active_count()
+    yield
+    assert threading.active_count() == before
+
+
+@pytest.mark.parametrize(
+    ("settings", "error", "message"),
+    [
+        ({"controllers": ["deploymnt"]}, SettingsError, "'deploymnt' is not a known controller; known: "),
+        ({"controllers": "some"}, SettingsError, "controllers: 'some' is neither 'all' nor 'none'"),
+        ({"nodes": -1}, SettingsError, "nodes: -1 is negative"),
+        ({"port": 70000}, SettingsError, "port: 70000 is no port"),
+        ({"stages": [STAGE]}, StageError, "stages: spec.slector: unknown field; known: delay, "),
+        ({"outcomes": [OUTCOME]}, StageError, "outcomes: spec.exit: unknown field; known: completesAfter, "),
+        ({"stages": [Path("/no/such/file")]}, StageError, "/no/such/file: cannot be read"),
+        ({"crds": ["kind: Nothing\n"]}, ManifestError, "apiVersion is missing"),
+        ({"objects": [{"apiVersion": "v1", "kind": "Podd"}]}, UnknownKindError, "Podd"),
+    ],
+)
+def test_a_cluster_that_cannot_be_made(
+    settings: dict[str, object], error: type[Exception], message: str
+) -> None:
+    with pytest.raises(error, match=message):
+        Cluster(**settings).start()  # type: ignore[arg-type]  # wrong on purpose
+
+
+def test_a_closed_cluster() -> None:
+    c = Cluster(controllers="none", scheduler=False)
+    uses: list[Callable[[], object]] = [
+        c.fork,
+        c.snapshot,
+        c.events,
+        c.report,
+        lambda: c.client.list("pods"),
+        lambda: c.apply("kind: x\n"),
+        lambda: c.clock.advance(1),
+        lambda: c.wait("pod/p"),
+        lambda: c.kubeconfig,
+        lambda: c.faults,
+        lambda: c.nodes,
+    ]
+
+    def refused() -> None:
+        for use in uses:
+            with pytest.raises(ClosedError, match="does not run"):
+                use()
+
+    refused()
+    with c:
+        client, watch = c.client, c.client.watch("pods")
+    refused()
+    with pytest.raises(ClosedError, match="is closed"):
+        client.list("pods")
+    with pytest.raises(ClosedError, match="is closed"):
+        watch.next("1s")
+    c.close()
+
+
+def test_time_moved_backwards() -> None:
+    with Cluster(controllers="none", scheduler=False) as c:
+        now = c.clock.now()
+        for span in (-1, "-1s"):
+            with pytest.raises((BackwardsError, ValueError), match=r"only runs forwards|no span of time"):
+                c.clock.advance(span)
+        assert c.clock.now() == now
+
+
+def test_a_port_in_use() -> None:
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        port = taken.getsockname()[1]
+        with Cluster(port=port, controllers="none", scheduler=False) as c:
+            with pytest.raises(OSError, match=f"on port {port}: Address already in use; choose"):
+                _ = c.kubeconfig
+            begun = c.clock.now()
+            assert c.client.list("namespaces"), "the cluster goes on"
+            assert c.clock.now() == begun, "and its time stands still"
+            taken.close()
+            assert f"127.0.0.1:{port}" in c.kubeconfig.read_text()
+
+
+def test_a_cluster_called_from_inside_itself() -> None:
+    with Cluster(controllers="none", scheduler=False) as c:
+        with pytest.raises(WrongThreadError, match="which would wait for itself"):
+            c.wait("namespace/default", lambda _: c.client.list("pods"))
+        assert c.client.list("namespaces")
+
+
+def test_threads_may_use_one_cluster_at_once() -> None:
+    def make(client: SyncClient, number: int) -> str:
+        body = {"apiVersion": "v1", "kind": "ConfigMap", "metadata": {"name": f"m{number}"}}
+        name: str = client.create(body)["metadata"]["name"]
+        return name
+
+    with Cluster(controllers="none", scheduler=False) as c:
+        with ThreadPoolExecutor(8) as pool:
+            made = list(pool.map(lambda number: make(c.client, number), range(40)))
+        assert {m["metadata"]["name"] for m in c.client.list("cm", "default")} >= set(made)
+        assert len(set(made)) == 40

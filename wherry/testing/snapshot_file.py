@@ -1,0 +1,169 @@
+"""Snapshots as files: one line that says what it is and of which format, then compressed JSON.
+
+A file holds all that a cluster needs to go on, and nothing else of where it was taken: the texts of outcome
+and stage files are in it, and manifests (`crds`, `objects`) are not, as what they made is in the store. Keys
+are the process's own, so a loaded snapshot's cluster publishes its own authority as it starts.
+"""
+
+from __future__ import annotations
+
+import base64
+import zlib
+from collections.abc import Mapping, Sequence
+from dataclasses import fields, is_dataclass
+from datetime import datetime
+from pathlib import Path
+from typing import Any, BinaryIO
+
+import orjson
+
+from wherry.hollow.machines import NodeTemplate
+from wherry.hollow.outcomes import Chosen, Evicted, Exits, NodeOutcome, Outcome
+from wherry.kit.user_files import replace_file
+from wherry.store.base import Entry, Event
+from wherry.store.memory import Image
+from wherry.store.retention import Retention
+from wherry.testing.moment import Moment
+from wherry.testing.settings import Settings
+
+MAGIC = b"wherry-snapshot "
+FORMAT = 1
+_QUICK = 1
+_KINDS = {kind.__name__: kind for kind in (NodeTemplate, Outcome, NodeOutcome, Chosen, Exits, Evicted)}
+_KIND = "kind of settings"
+
+
+class SnapshotError(ValueError):
+    """The snapshot cannot be used here; the message says why."""
+
+
+def write_snapshot(path: Path, settings: Settings, moment: Moment, version: str) -> None:
+    """Write the file, whole or not at all. Raises OSError, also for an outcome file that is gone."""
+    document = {
+        "version": version,
+        "settings": _settings_document(settings),
+        "wall": moment.wall.isoformat(),
+        "random": moment.random,
+        "store": _store_document(moment.store),
+    }
+    text = MAGIC + b"%d\n" % FORMAT + zlib.compress(orjson.dumps(document), _QUICK)
+
+    def write(file: BinaryIO) -> None:
+        file.write(text)
+
+    replace_file(path, write)
+
+
+def read_snapshot(path: Path, version: str) -> tuple[Settings, Moment]:
+    """What the file holds. Raises SnapshotError; OSError when it cannot be read."""
+    first, _, rest = path.read_bytes().partition(b"\n")
+    if not first.startswith(MAGIC):
+        raise SnapshotError(f"{path} is no snapshot; Snapshot.save makes one")
+    if first != MAGIC + b"%d" % FORMAT:
+        written = first.removeprefix(MAGIC)[:20].decode(errors="replace")
+        raise SnapshotError(
+            f"{path} is a snapshot of format {written}, this Wherry reads format {FORMAT}: take it anew"
+        )
+    try:
+        document = orjson.loads(zlib.decompress(rest))
+        taken_by = str(document["version"])
+        if taken_by == version:
+            return _settings(document["settings"]), _moment(document)
+    except (zlib.error, orjson.JSONDecodeError, LookupError, TypeError, ValueError, AttributeError) as error:
+        raise SnapshotError(f"{path} is damaged ({error}): take the snapshot anew") from error
+    raise SnapshotError(other_version(str(path), taken_by, version))
+
+
+def other_version(name: str, taken_by: str, version: str) -> str:
+    """The message about a snapshot of another version."""
+    return f"{name} was taken by Wherry {taken_by}, this is {version}: take it anew"
+
+
+def _settings_document(settings: Settings) -> dict[str, Any]:
+    document = {field.name: _plain(getattr(settings, field.name)) for field in fields(settings)}
+    return {**document, "crds": [], "objects": []}
+
+
+def _settings(document: Mapping[str, Any]) -> Settings:
+    values = {name: _made(value) for name, value in document.items()}
+    return Settings(**{**values, "start": datetime.fromisoformat(values["start"])})
+
+
+def _plain(value: Any) -> Any:
+    """A setting as JSON; a path becomes the text that stands there."""
+    if is_dataclass(value):
+        inner = {field.name: _plain(getattr(value, field.name)) for field in fields(value)}
+        return {**inner, _KIND: type(value).__name__}
+    if isinstance(value, Mapping):
+        return {key: _plain(inner) for key, inner in value.items()}
+    if isinstance(value, Path):
+        return value.read_text()
+    if isinstance(value, datetime):
+        return value.isoformat()
+    if isinstance(value, Sequence) and not isinstance(value, str):
+        return [_plain(inner) for inner in value]
+    return value
+
+
+def _made(value: Any) -> Any:
+    if isinstance(value, dict):
+        inner = {key: _made(part) for key, part in value.items() if key != _KIND}
+        return _KINDS[value[_KIND]](**inner) if _KIND in value else inner
+    return tuple(_made(part) for part in value) if isinstance(value, list) else value
+
+
+def _store_document(image: Image) -> dict[str, Any]:
+    """The image, in which every version of an object stands once, however often it is meant."""
+    numbers: dict[int, int] = {}
+    entries: list[Entry] = []
+
+    def number(entry: Entry) -> int:
+        if id(entry) not in numbers:
+            numbers[id(entry)] = len(entries)
+            entries.append(entry)
+        return numbers[id(entry)]
+
+    log = [
+        (number(event.entry), None if event.previous is None else number(event.previous), event.deleted)
+        for event in image.log
+    ]
+    current = [number(image.current[key]) for key in image.keys]
+    return {
+        "retention": (image.retention.age_s, image.retention.revisions),
+        "current": current,
+        "log": log,
+        "entries": [
+            (entry.key, base64.b64encode(entry.value).decode(), entry.revision, entry.created)
+            for entry in entries
+        ],
+        "expiries": image.expiries,
+        "revision": image.revision,
+        "compacted": image.compacted,
+    }
+
+
+def _moment(document: Mapping[str, Any]) -> Moment:
+    version, numbers, drawn = document["random"]
+    state = (version, tuple(numbers), drawn)
+    wall = datetime.fromisoformat(document["wall"])
+    return Moment(_image(document["store"]), wall, state, is_founded=False)
+
+
+def _image(document: Mapping[str, Any]) -> Image:
+    entries = [
+        Entry(key, base64.b64decode(value), revision, created)
+        for key, value, revision, created in document["entries"]
+    ]
+    current = {entries[number].key: entries[number] for number in document["current"]}
+    return Image(
+        Retention(*document["retention"]),
+        current,
+        tuple(current),
+        tuple(
+            Event(entries[entry], None if previous is None else entries[previous], deleted)
+            for entry, previous, deleted in document["log"]
+        ),
+        tuple((moment, key, revision) for moment, key, revision in document["expiries"]),
+        document["revision"],
+        document["compacted"],
+    )
