@@ -12,8 +12,8 @@ import pytest
 
 from tests.kit.test_trees import make_deep
 from tests.kubelet.builders import ended, make_pod, running, sandbox
+from wherry.kit.backoff import BackOff
 from wherry.kit.clock import FakeClock
-from wherry.kubelet.backoff import BackOff
 from wherry.kubelet.cgroups import (
     PodCgroups,
     container_resources,

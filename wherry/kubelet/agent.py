@@ -18,11 +18,11 @@ from wherry.api.core.services import SERVICES
 from wherry.client.api import Client
 from wherry.client.cache import Cache
 from wherry.client.events import EventRecorder
+from wherry.kit.backoff import BackOff
 from wherry.kit.clock import Clock
 from wherry.kit.disk import Disk, DiskThreads
 from wherry.kit.repeat import Repeater, Work
 from wherry.kit.tasks import Tasks
-from wherry.kubelet.backoff import BackOff
 from wherry.kubelet.cgroups import PodCgroups
 from wherry.kubelet.config import KubeletConfig
 from wherry.kubelet.eviction.manager import CHECK_S as EVICTION_CHECK_S

@@ -12,9 +12,9 @@ from collections.abc import Mapping
 from datetime import datetime
 
 from wherry.client.events import Recorder
+from wherry.kit.backoff import BackOff
 from wherry.kit.clock import Clock
 from wherry.kit.tasks import shared
-from wherry.kubelet.backoff import BackOff
 from wherry.kubelet.pod import field_path
 from wherry.kubelet.runtimes.base import Image, NoSuchThing, Runtime, RuntimeFailure
 from wherry.objects.meta import Object

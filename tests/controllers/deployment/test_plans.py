@@ -8,7 +8,6 @@ from typing import Any
 import pytest
 
 from wherry.controllers.deployment.family import Family, Fence, fence_of
-from wherry.controllers.deployment.hashing import safe_encode, same_template, template_hash
 from wherry.controllers.deployment.revisions import (
     DESIRED,
     HISTORY,
@@ -25,6 +24,7 @@ from wherry.controllers.deployment.scaling import (
     surplus_history,
 )
 from wherry.controllers.deployment.status import plan_rollout_status
+from wherry.controllers.hashing import safe_encode, same_template, template_hash
 from wherry.kit.clock import FakeClock
 from wherry.objects.conditions import find_condition
 from wherry.objects.meta import Object, format_time, name_of

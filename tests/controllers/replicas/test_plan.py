@@ -7,8 +7,9 @@ from typing import Any
 
 import pytest
 
-from wherry.controllers.replicas.plan import next_available_s, plan_replicas, plan_status
+from wherry.controllers.replicas.plan import plan_replicas, plan_status
 from wherry.controllers.replicas.ranking import DELETION_COST, choose_victims
+from wherry.controllers.workload import next_available_s
 from wherry.kit.clock import FakeClock
 from wherry.objects.meta import Object, format_time, name_of
 

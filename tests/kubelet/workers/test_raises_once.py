@@ -18,8 +18,8 @@ from wherry.api.core.pods import PODS
 from wherry.client.api import Client
 from wherry.client.cache import Cache
 from wherry.client.events import EventRecorder
+from wherry.kit.backoff import BackOff
 from wherry.kit.clock import FakeClock
-from wherry.kubelet.backoff import BackOff
 from wherry.kubelet.cgroups import PodCgroups
 from wherry.kubelet.images import Images
 from wherry.kubelet.probes.runner import Probes

@@ -22,10 +22,10 @@ from wherry.controllers.deployment.family import (
     sort_family,
     with_new,
 )
-from wherry.controllers.deployment.hashing import same_template
 from wherry.controllers.deployment.revisions import REVISION, scale_annotations
 from wherry.controllers.deployment.rollback import ordered_revision, plan_rollback
 from wherry.controllers.deployment.scaling import Resize, new_size, surplus_history
+from wherry.controllers.hashing import same_template
 from wherry.controllers.ownership import (
     ORPHANS,
     candidates_for,

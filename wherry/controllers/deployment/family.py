@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from wherry.api.apps.deployment_math import resolve_fenceposts
 from wherry.api.apps.deployments import DEPLOYMENTS
 from wherry.api.apps.replica_sets import REPLICA_SETS
-from wherry.controllers.deployment.hashing import HASH_LABEL, same_template, template_hash
+from wherry.controllers.hashing import HASH_LABEL, same_template, template_hash
 from wherry.objects.meta import Object, controller_ref, metadata, name_of, namespace_of, uid_of
 
 

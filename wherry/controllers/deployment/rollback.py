@@ -11,8 +11,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from wherry.client.events import NORMAL, WARNING
-from wherry.controllers.deployment.hashing import HASH_LABEL, same_template
 from wherry.controllers.deployment.revisions import NOT_COPIED, revision_number
+from wherry.controllers.hashing import HASH_LABEL, same_template
 from wherry.kit.integers import parse_integer
 from wherry.objects.meta import Object, annotations_of, name_of
 

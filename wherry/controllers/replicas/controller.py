@@ -17,12 +17,8 @@ from wherry.controllers.ownership import (
     selector_of,
 )
 from wherry.controllers.pod_control import create_pods, delete_pods, is_active, pod_from_template
-from wherry.controllers.replicas.plan import (
-    ReplicaPlan,
-    next_available_s,
-    plan_replicas,
-    plan_status,
-)
+from wherry.controllers.replicas.plan import ReplicaPlan, plan_replicas, plan_status
+from wherry.controllers.workload import min_ready_s, next_available_s
 from wherry.objects.errors import ApiError
 from wherry.objects.meta import Object, controller_of
 
@@ -47,8 +43,7 @@ class ReplicaController(Controller):
         await self.write_status(owner, status)
         if failure is not None:
             raise failure
-        min_ready_s = owner["spec"].get("minReadySeconds") or 0
-        return next_available_s(active, min_ready_s, self.clock.now())
+        return next_available_s(active, min_ready_s(owner), self.clock.now())
 
     async def _pods_of(self, owner: Object) -> list[Object]:
         candidates = candidates_for(self.cache, PODS, owner)

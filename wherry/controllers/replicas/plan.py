@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
-from datetime import datetime, timedelta
+from datetime import datetime
 
 from wherry.api.core.pod_conditions import is_available, is_ready
 from wherry.controllers.pod_control import is_active
 from wherry.controllers.replicas.ranking import choose_victims
+from wherry.controllers.workload import min_ready_s, wanted_replicas
 from wherry.objects.conditions import find_condition, with_condition, without_condition
-from wherry.objects.meta import Object, format_time, is_deleting, labels_of, metadata, parse_time
+from wherry.objects.meta import Object, format_time, is_deleting, labels_of, metadata
 
 BURST = 500
 """Never more creations or deletions in one go; the rest follows in the next sync."""
@@ -38,24 +39,17 @@ def plan_replicas(
     return ReplicaPlan()
 
 
-def wanted_replicas(owner: Object) -> int:
-    """`spec.replicas`, 1 when absent."""
-    replicas = owner["spec"].get("replicas")
-    return 1 if replicas is None else int(replicas)
-
-
 def plan_status(
     owner: Object, pods: Sequence[Object], failure: BaseException | None, now: datetime
 ) -> Object:
     """The status of `owner` with all its `pods`, after `failure` (if any) to create or delete some."""
     active = [pod for pod in pods if is_active(pod)]
     wanted_labels = ((owner["spec"].get("template") or {}).get("metadata") or {}).get("labels") or {}
-    min_ready_s = owner["spec"].get("minReadySeconds") or 0
     old = owner.get("status") or {}
     counts = {
         "fullyLabeledReplicas": sum(wanted_labels.items() <= labels_of(pod).items() for pod in active),
         "readyReplicas": sum(is_ready(pod) for pod in active),
-        "availableReplicas": sum(is_available(pod, min_ready_s, now) for pod in active),
+        "availableReplicas": sum(is_available(pod, min_ready_s(owner), now) for pod in active),
     }
     status: Object = {"replicas": len(active), **{name: n for name, n in counts.items() if n}}
     if owner.get("kind") == "ReplicaSet":
@@ -86,18 +80,3 @@ def is_terminating(pod: Object) -> bool:
     """Whether the pod is on its way out and has not ended yet."""
     phase = (pod.get("status") or {}).get("phase")
     return is_deleting(pod) and phase not in ("Succeeded", "Failed")
-
-
-def next_available_s(pods: Iterable[Object], min_ready_s: int, now: datetime) -> float | None:
-    """Seconds until the next ready pod has been ready for `min_ready_s`; None when none waits."""
-    if min_ready_s <= 0:
-        return None
-    waits = []
-    for pod in pods:
-        ready = find_condition((pod.get("status") or {}).get("conditions"), "Ready")
-        if ready is None or ready.get("status") != "True" or not ready.get("lastTransitionTime"):
-            continue
-        due = parse_time(ready["lastTransitionTime"]) + timedelta(seconds=min_ready_s)
-        if due > now:
-            waits.append((due - now).total_seconds())
-    return min(waits, default=None)

@@ -7,9 +7,9 @@ from dataclasses import dataclass
 
 from wherry.client.api import Client
 from wherry.client.events import Recorder
+from wherry.kit.backoff import BackOff
 from wherry.kit.clock import Clock
 from wherry.kit.disk import Disk
-from wherry.kubelet.backoff import BackOff
 from wherry.kubelet.cgroups import PodCgroups
 from wherry.kubelet.config import KubeletConfig
 from wherry.kubelet.hooks import Hooks

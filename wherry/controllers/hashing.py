@@ -1,4 +1,4 @@
-"""Naming a pod template: the pod-template-hash label, and when two templates are the same.
+"""Naming a pod template: the hash in labels and names, and when two templates are the same.
 
 The hash only has to be stable and unlikely to collide (a collision count takes care of the rest);
 its alphabet is upstream's, without vowels, so that it never spells a word.
@@ -35,16 +35,17 @@ def same_template(one: Object, other: Object) -> bool:
 
 def bare_template(template: Object) -> Object:
     """The template without its hash label and without nulls, which mean absent."""
-    bare: Object = _without_nulls(template)
+    bare: Object = without_nulls(template)
     meta = dict(bare.get("metadata") or {})
     labels = {key: value for key, value in (meta.get("labels") or {}).items() if key != HASH_LABEL}
     meta["labels"] = labels
     return {**bare, "metadata": {key: value for key, value in meta.items() if value}}
 
 
-def _without_nulls(value: Any) -> Any:
+def without_nulls(value: Any) -> Any:
+    """The value without what is null in it, at any depth."""
     if isinstance(value, dict):
-        return {key: _without_nulls(item) for key, item in value.items() if item is not None}
+        return {key: without_nulls(item) for key, item in value.items() if item is not None}
     if isinstance(value, list):
-        return [_without_nulls(item) for item in value]
+        return [without_nulls(item) for item in value]
     return value

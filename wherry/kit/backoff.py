@@ -40,6 +40,11 @@ class BackOff:
         # A clock that was set back makes nobody wait longer than the delay.
         return min(max(0.0, entry.delay_s - (self._clock.now() - since).total_seconds()), entry.delay_s)
 
+    def remaining_since_tried_s(self, key: str) -> float:
+        """Seconds still to wait since it was last tried (`advance`): for failures without a time."""
+        entry = self._entries.get(key)
+        return self.remaining_s(key, entry.updated) if entry is not None else 0.0
+
     def delay_s(self, key: str) -> float:
         """The whole delay in force for `key`, 0 without one."""
         entry = self._entries.get(key)
