@@ -175,6 +175,30 @@ def own_a_pod(c: Cluster) -> None:
     c.apply({"apiVersion": "v1", "kind": "Pod", "metadata": owned, "spec": spec})
 
 
+def roll_a_stateful_set(c: Cluster) -> None:
+    """One that is updated, and one whose claims change owners; pods and revisions are adopted."""
+    c.apply(workload("StatefulSet", "db", 2))
+    kept = workload("StatefulSet", "kept", 2)
+    claim = {"accessModes": ["ReadWriteOnce"], "resources": {"requests": {"storage": "1Gi"}}}
+    kept["spec"] |= {
+        "podManagementPolicy": "Parallel",
+        "volumeClaimTemplates": [{"metadata": {"name": "data"}, "spec": claim}],
+        "persistentVolumeClaimRetentionPolicy": {"whenScaled": "Delete", "whenDeleted": "Delete"},
+    }
+    c.apply(kept)
+    c.clock.advance("1m")
+    c.client.patch("sts", "db", {"spec": {"template": {"metadata": {"labels": {"v": "2"}}}}})
+    c.client.patch("sts", "db", {"spec": {"revisionHistoryLimit": 0}})
+    c.client.patch("sts", "kept", {"spec": {"persistentVolumeClaimRetentionPolicy": None}})
+    c.clock.advance("2m")
+    c.client.patch("sts", "kept", {"spec": {"replicas": 1}})
+    c.client.patch("pod", "db-0", {"metadata": {"labels": {"statefulset.kubernetes.io/pod-name": None}}})
+    c.clock.advance("1m")
+    c.client.delete("sts", "db", propagation="Orphan")
+    c.apply(workload("StatefulSet", "db", 1))
+    c.clock.advance("1m")
+
+
 def live_a_little(c: Cluster) -> None:
     """A life with something of every controller in it."""
     c.apply(WIDGETS)
@@ -185,6 +209,7 @@ def live_a_little(c: Cluster) -> None:
     c.apply(workload("Deployment", "web", 2), "shop")
     c.wait("deployment/web", "Available")
     own_a_pod(c)
+    roll_a_stateful_set(c)
     c.clock.advance("5m")
     c.client.patch("deploy", "web", {"spec": {"template": {"metadata": {"labels": {"v": "2"}}}}})
     c.clock.advance("2m")
@@ -197,6 +222,8 @@ def live_a_little(c: Cluster) -> None:
         ("namespace", "shop", ""),
         ("deploy", "web", "default"),
         ("rc", "old", "default"),
+        ("sts", "db", "default"),
+        ("sts", "kept", "default"),
         ("widgets", "w", "default"),
         ("pvc", "data", "default"),
         ("pv", "v", ""),

@@ -24,6 +24,7 @@ from wherry.controllers.resourcequota.controller import ResourceQuotas
 from wherry.controllers.root_ca import RootCa
 from wherry.controllers.service_account import ServiceAccounts
 from wherry.controllers.service_account_tokens import ServiceAccountTokens
+from wherry.controllers.statefulset.controller import StatefulSets
 
 EVERY = "*"
 OFF = "-"
@@ -59,6 +60,7 @@ CONTROLLERS: tuple[type[Controller], ...] = (
     Deployments,
     ReplicaSets,
     ReplicationControllers,
+    StatefulSets,
     EndpointsController,
     EndpointSlices,
     NodeLifecycle,

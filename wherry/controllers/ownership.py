@@ -7,7 +7,7 @@ controller; it never touches what another controller owns. A deleting owner only
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -43,12 +43,25 @@ class Claims:
     release: list[Object] = field(default_factory=list)
 
 
-def plan_claims(owner: Object, selector: Selector, candidates: Iterable[Object]) -> Claims:
-    """Sort objects of the owner's namespace by what is to become of them; strangers are left out."""
+def anything(_: Object) -> bool:
+    """Whatever the selector matches is the owner's."""
+    return True
+
+
+def plan_claims(
+    owner: Object,
+    selector: Selector,
+    candidates: Iterable[Object],
+    is_member: Callable[[Object], bool] = anything,
+) -> Claims:
+    """Sort objects of the owner's namespace by what is to become of them; strangers are left out.
+
+    Beside matching the selector, an object has to be one `is_member` says yes to.
+    """
     claims = Claims()
     for obj in candidates:
         ref = controller_of(obj)
-        matches = selector.matches(labels_of(obj))
+        matches = selector.matches(labels_of(obj)) and is_member(obj)
         if ref is not None:
             if ref.get("uid") != uid_of(owner):
                 continue
@@ -91,12 +104,13 @@ async def claim(
     resource: Resource,
     selector: Selector,
     candidates: Sequence[Object],
+    is_member: Callable[[Object], bool] = anything,
 ) -> list[Object]:
     """Adopt and release as `plan_claims` says; what belongs to the owner now.
 
     Raises ApiError. Objects that are gone by then are passed over.
     """
-    claims = plan_claims(owner, selector, candidates)
+    claims = plan_claims(owner, selector, candidates, is_member)
     owned = claims.kept
     if claims.adopt:
         await _check_may_adopt(controller, owner)
