@@ -28,7 +28,7 @@ from bench.objects import NAMESPACE
 from wherry.cluster.addresses import node_ip
 from wherry.cluster.components import READY_FD_VARIABLE, command_of
 from wherry.cluster.config import Setup, dump_config
-from wherry.cluster.identities import KeyPair, ensure_identities
+from wherry.cluster.identities import ADMIN, KeyPair, ensure_identities
 from wherry.cluster.paths import ClusterPaths
 
 NAME = "bench-alone"
@@ -66,7 +66,7 @@ class Alone:
         self.paths.run.mkdir(parents=True)
         self.paths.config.write_text(dump_config(setup))
         identities = ensure_identities(setup, self.paths, node_ip(setup.cluster), datetime.now(UTC))
-        self.access = Access(port, identities.authority.cert, identities.admin)
+        self.access = Access(port, identities.authority.cert, identities.of(ADMIN))
         self._process: subprocess.Popen[bytes] | None = None
 
     def __enter__(self) -> Alone:

@@ -19,8 +19,8 @@ from wherry.apiserver.app import ApiServer
 from wherry.apiserver.config import ApiServerConfig
 from wherry.apiserver.user import User
 from wherry.client.api import Client
-from wherry.cluster.identities import KeyPair
-from wherry.cluster.pki import FRONT_PROXY_AUTHORITY, Pki, Subject
+from wherry.cluster.identities import FRONT_PROXY_AUTHORITY, KeyPair
+from wherry.cluster.pki import Pki, Subject
 from wherry.kit.clock import Clock, FakeClock, SystemClock
 from wherry.objects.meta import Object
 from wherry.store.memory import MemoryStore

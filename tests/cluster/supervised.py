@@ -8,7 +8,7 @@ import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
-from wherry.cluster.components import COMPONENTS
+from wherry.cluster.catalog import SUPERVISED
 from wherry.cluster.config import Setup, dump_config
 from wherry.cluster.paths import ClusterPaths
 from wherry.cluster.state import States, follow
@@ -95,7 +95,7 @@ def supervised(
         if process.poll() is None:
             process.terminate()
         process.wait(60)
-        for component in COMPONENTS:
+        for component in SUPERVISED:
             record = holder(paths.component_pid(component), 5.0)
             if record is not None:
                 record.terminate(5.0)

@@ -13,7 +13,7 @@ from tests.conftest import eventually
 from tests.network.namespaces import needs_root, run_apart
 from wherry.cluster.addresses import LOOK_EVERY_S, AddressKeeper, choose_node_ip, node_ip
 from wherry.cluster.config import Setup
-from wherry.cluster.identities import ensure_identities
+from wherry.cluster.identities import API_SERVER, KUBELET_SERVER, ensure_identities
 from wherry.cluster.paths import ClusterPaths
 from wherry.kit.clock import FakeClock, SystemClock
 
@@ -47,7 +47,7 @@ def test_serving_certificates_cover_it(tmp_path: Path) -> None:
     paths = ClusterPaths(tmp_path / "data", tmp_path / "run")
     for address in ("192.0.2.7", "198.51.100.7"):
         found = ensure_identities(config, paths, address, datetime.now(UTC))
-        for pair in (found.api_server, found.node_server):
+        for pair in (found.of(API_SERVER), found.of(KUBELET_SERVER)):
             certificate = x509.load_pem_x509_certificate(pair.cert.read_bytes())
             names = certificate.extensions.get_extension_for_class(x509.SubjectAlternativeName).value
             assert address in {str(ip) for ip in names.get_values_for_type(x509.IPAddress)}

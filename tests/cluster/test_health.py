@@ -14,7 +14,7 @@ import pytest
 
 from wherry.cluster.config import Setup
 from wherry.cluster.health import failing_checks
-from wherry.cluster.identities import ensure_identities
+from wherry.cluster.identities import API_SERVER, ensure_identities
 from wherry.cluster.paths import ClusterPaths
 
 FAILING = """\
@@ -37,7 +37,8 @@ async def api_server(paths: ClusterPaths, status: int, body: str) -> AsyncIterat
     config = Setup.of("t", node_name="t")
     identities = ensure_identities(config, paths, "127.0.0.1", datetime.now(UTC))
     context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH, cafile=str(identities.authority.cert))
-    context.load_cert_chain(identities.api_server.cert, identities.api_server.key)
+    pair = identities.of(API_SERVER)
+    context.load_cert_chain(pair.cert, pair.key)
     context.verify_mode = ssl.CERT_REQUIRED
 
     async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:

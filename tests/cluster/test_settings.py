@@ -11,8 +11,9 @@ from typing import Any
 import pytest
 
 import wherry
+from wherry.cluster.catalog import SUPERVISED
 from wherry.cluster.clusters import Asked, Machine, asked_name, effective_config
-from wherry.cluster.components import COMPONENTS, tell_settings
+from wherry.cluster.components import tell_settings
 from wherry.cluster.config import (
     ClusterConfig,
     ConfigError,
@@ -82,7 +83,7 @@ def test_who_goes_by_a_setting_is_started_again_when_it_changes(machine: Machine
     own = ProcessRecord.of(os.getpid())
     assert own is not None
     locks = []
-    for component in COMPONENTS:
+    for component in SUPERVISED:
         lock = claim(paths.component_pid(component))
         assert lock is not None
         sign(lock, own)
@@ -91,7 +92,7 @@ def test_who_goes_by_a_setting_is_started_again_when_it_changes(machine: Machine
     try:
         assert open_lifecycle(machine, before).outdated() == {}
         after = open_lifecycle(machine, before.having({attribute: OTHER[attribute]}))
-        restarted = [component for component in COMPONENTS if component in SETTINGS[attribute].read_by]
+        restarted = [component for component in SUPERVISED if component in SETTINGS[attribute].read_by]
         assert after.outdated() == {component: [attribute] for component in restarted}
     finally:
         for lock in locks:

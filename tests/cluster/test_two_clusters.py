@@ -17,7 +17,7 @@ from wherry.client.http import HttpIdentity, HttpTransport
 from wherry.cluster.apiserver import control_plane_config
 from wherry.cluster.assembly import ControlPlane
 from wherry.cluster.config import Setup, index_defaults, overlay
-from wherry.cluster.identities import ensure_identities
+from wherry.cluster.identities import ADMIN, ensure_identities
 from wherry.cluster.paths import ClusterPaths
 from wherry.cluster.settings import FLAGS
 from wherry.kit.clock import SystemClock
@@ -48,9 +48,8 @@ async def control_plane(setup: Setup, directory: Path) -> AsyncIterator[Client]:
     store = MemoryStore(clock)
     plane = ControlPlane(control_plane_config(setup.cluster, identities), store, clock, Random(1))
     await plane.start()
-    identity = HttpIdentity(
-        ca_file=identities.authority.cert, cert_file=identities.admin.cert, key_file=identities.admin.key
-    )
+    admin = identities.of(ADMIN)
+    identity = HttpIdentity(ca_file=identities.authority.cert, cert_file=admin.cert, key_file=admin.key)
     client = Client(HttpTransport(plane.api.url, identity))
     try:
         yield client

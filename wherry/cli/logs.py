@@ -9,17 +9,18 @@ import typer
 
 from wherry.cli.failures import USAGE, Failure
 from wherry.cli.options import DataDir, Name, one_that_begins, select_existing
+from wherry.cluster.catalog import SERVER, SUPERVISED, logs_of
 
-SOURCES = ("server", "agent", "supervisor", "containerd")
+SOURCES = logs_of(SUPERVISED)
 
 
 def logs(
     component: Annotated[
         str,
         typer.Argument(
-            help="server, agent, supervisor or containerd.", autocompletion=one_that_begins(SOURCES)
+            help=f"{', '.join(SOURCES[:-1])} or {SOURCES[-1]}.", autocompletion=one_that_begins(SOURCES)
         ),
-    ] = "server",
+    ] = SERVER,
     name: Name = None,
     data_dir: DataDir = None,
     follow: Annotated[bool, typer.Option("--follow", "-f", help="Go on as more is written.")] = False,
@@ -38,6 +39,9 @@ def logs(
     if component not in SOURCES:
         raise Failure(f"{component!r} has no log; use one of {', '.join(SOURCES)}", USAGE)
     lifecycle = select_existing(name, data_dir)
+    if component not in lifecycle.logs:
+        name = lifecycle.config.name
+        raise Failure(f"cluster {name!r} has simulated nodes only, and no {component}")
     path = lifecycle.paths.log_file(component)
     if not path.exists():
         raise Failure(f"{component} has written no log yet ({path})")

@@ -7,6 +7,7 @@ import sys
 
 from wherry.cli.failures import Failure
 from wherry.cli.options import DataDir, Name, RuntimeConfig, require_existing, select
+from wherry.cluster.catalog import AGENT, SERVER
 from wherry.cluster.components import TUNING, command_of
 from wherry.cluster.lifecycle import Lifecycle
 from wherry.kit.pid_files import holder, is_held
@@ -21,7 +22,7 @@ def server(name: Name = None, data_dir: DataDir = None, runtime_config: RuntimeC
 
       wherry server --name dev
     """
-    _become("server", select(name, data_dir, flags={"runtime_config": runtime_config}))
+    _become(SERVER, select(name, data_dir, flags={"runtime_config": runtime_config}))
 
 
 def agent(name: Name = None, data_dir: DataDir = None) -> None:
@@ -33,7 +34,7 @@ def agent(name: Name = None, data_dir: DataDir = None) -> None:
 
       wherry agent --name dev
     """
-    _become("agent", select(name, data_dir))
+    _become(AGENT, select(name, data_dir))
 
 
 def _become(component: str, lifecycle: Lifecycle) -> None:

@@ -15,6 +15,7 @@ from wherry.cli.failures import NOT_READY, NOT_RUNNING
 from wherry.cli.options import DataDir, Name, Output, check_output, select_existing
 from wherry.cli.terminal import human_bytes, print_json, say, tell
 from wherry.cluster.advice import command
+from wherry.cluster.catalog import APISERVER, SUPERVISOR, component_called
 from wherry.cluster.lifecycle import Lifecycle
 from wherry.cluster.settings import SIMULATED
 from wherry.cluster.state import States, follow
@@ -62,7 +63,7 @@ def describe(lifecycle: Lifecycle, states: States | None = None) -> dict[str, An
     components = []
     supervisor = ProcessRecord.read(lifecycle.paths.supervisor_pid)
     if supervisor is not None:
-        components.append(_component("supervisor", supervisor.pid, True))
+        components.append(_component(SUPERVISOR, supervisor.pid, True))
     for state in found.values():
         told = lifecycle.facts(state.name)
         component = _component(state.name, state.pid, state.ready or bool(told))
@@ -75,7 +76,7 @@ def describe(lifecycle: Lifecycle, states: States | None = None) -> dict[str, An
             )
         if state.restart_in_s is not None:
             component["restartInSeconds"] = round(state.restart_in_s, 1)
-        if state.name == "server" and component["ready"]:
+        if APISERVER in component_called(state.name).runs and component["ready"]:
             component["failingChecks"] = lifecycle.failing_checks()
             component["ready"] = not component["failingChecks"]
         components.append(component)

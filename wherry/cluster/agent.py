@@ -22,7 +22,15 @@ from wherry.client.http import HttpIdentity, HttpTransport
 from wherry.cluster.addresses import AddressKeeper, node_ip
 from wherry.cluster.components import PermanentError, tell_ready
 from wherry.cluster.config import Setup
-from wherry.cluster.identities import KUBELET_CLIENT, Identities, find_identities
+from wherry.cluster.identities import (
+    KUBELET,
+    KUBELET_CLIENT,
+    KUBELET_SERVER,
+    PROXY,
+    Identities,
+    Identity,
+    find_identities,
+)
 from wherry.cluster.launch import main
 from wherry.cluster.node import Node, node_of
 from wherry.cluster.node_config import NodeConfig
@@ -54,10 +62,10 @@ async def run_agent(setup: Setup, paths: ClusterPaths, stop: asyncio.Event) -> N
         raise PermanentError(str(error)) from error
     address = node_ip(config)
     identities = find_identities(setup, paths)
-    if not identities.node_client.cert.exists():
-        raise PermanentError(
-            f"{identities.node_client.cert} is missing; run: wherry start --name {config.cluster}"
-        )
+    for identity in (KUBELET, KUBELET_SERVER, PROXY):
+        cert = identities.of(identity).cert
+        if not cert.exists():
+            raise PermanentError(f"{cert} is missing; run: wherry start --name {config.cluster}")
     node = node_of(config, paths)
     daemon = node.daemon(facts, clock)
     try:
@@ -85,7 +93,8 @@ async def run_agent(setup: Setup, paths: ClusterPaths, stop: asyncio.Event) -> N
 
 @dataclass(frozen=True, slots=True)
 class _Parts:
-    client: Client
+    clients: tuple[Client, Client]
+    """The kubelet's and the proxy's."""
     runtime: ContainerdRuntime
     kubelet: Kubelet
     server: KubeletServer
@@ -101,7 +110,7 @@ class _Parts:
                 "choose with --kubelet-port"
             ) from error
         await self.kubelet.start()
-        await asyncio.gather(self.proxy.start(), _until_ready(self.client, config.name, clock))
+        await asyncio.gather(self.proxy.start(), _until_ready(self.clients[0], config.name, clock))
 
     def address_keeper(self, config: NodeConfig, address: str, clock: Clock) -> AddressKeeper:
         """Who lets the kubelet go by the machine's address, wherever the machine goes."""
@@ -117,7 +126,8 @@ class _Parts:
         await self.server.close()
         await self.kubelet.close()
         await self.runtime.close()
-        await self.client.close()
+        for client in self.clients:
+            await client.close()
 
 
 def _assemble(
@@ -130,12 +140,7 @@ def _assemble(
     clock: Clock,
 ) -> _Parts:
     random = Random(secrets.randbits(64))  # noqa: S311 - spreads retries, guards nothing
-    identity = HttpIdentity(
-        ca_file=identities.authority.cert,
-        cert_file=identities.node_client.cert,
-        key_file=identities.node_client.key,
-    )
-    client = Client(HttpTransport(config.server, identity, user_agent="wherry-agent"))
+    client = _client(config, identities, KUBELET)
     runtime = ContainerdRuntime(node.containerd.socket, clock)
     kubelet_config = KubeletConfig(
         node_name=config.name,
@@ -154,15 +159,23 @@ def _assemble(
     server_config = KubeletServerConfig(
         node_name=config.name,
         port=config.kubelet_port,
-        cert_file=identities.node_server.cert,
-        key_file=identities.node_server.key,
+        cert_file=identities.of(KUBELET_SERVER).cert,
+        key_file=identities.of(KUBELET_SERVER).key,
         client_ca_file=identities.authority.cert,
         allowed_names=(KUBELET_CLIENT,),
         log_dir=paths.pod_logs,
     )
     server = KubeletServer(runtime, kubelet.pods, server_config, clock)
-    proxy = Proxy(client, node.backend(), config.name, clock)
-    return _Parts(client, runtime, kubelet, server, proxy)
+    proxy_client = _client(config, identities, PROXY)
+    proxy = Proxy(proxy_client, node.backend(), config.name, clock)
+    return _Parts((client, proxy_client), runtime, kubelet, server, proxy)
+
+
+def _client(config: NodeConfig, identities: Identities, who: Identity) -> Client:
+    """A client of the API server that is `who`."""
+    pair = identities.of(who)
+    identity = HttpIdentity(ca_file=identities.authority.cert, cert_file=pair.cert, key_file=pair.key)
+    return Client(HttpTransport(config.server, identity, user_agent=f"wherry-{who.name}"))
 
 
 async def _until_ready(client: Client, name: str, clock: Clock) -> None:

@@ -20,7 +20,13 @@ from wherry.cluster.addresses import AddressKeeper, node_ip
 from wherry.cluster.assembly import ControlPlane, ControlPlaneConfig
 from wherry.cluster.components import PermanentError, tell_ready
 from wherry.cluster.config import ClusterConfig, Setup
-from wherry.cluster.identities import Identities, ensure_identities
+from wherry.cluster.identities import (
+    API_SERVER,
+    API_SERVER_TO_KUBELETS,
+    FRONT_PROXY,
+    Identities,
+    ensure_identities,
+)
 from wherry.cluster.launch import main
 from wherry.cluster.paths import ClusterPaths
 from wherry.cluster.unattended import unattended
@@ -135,8 +141,8 @@ def api_server_config(config: ClusterConfig, identities: Identities) -> ApiServe
     return ApiServerConfig(
         host=config.api_host,
         port=config.api_port,
-        tls_cert_file=identities.api_server.cert,
-        tls_key_file=identities.api_server.key,
+        tls_cert_file=identities.of(API_SERVER).cert,
+        tls_key_file=identities.of(API_SERVER).key,
         client_ca_file=identities.authority.cert,
         service_account_key_file=identities.tokens_key,
         service_account_issuer=f"https://kubernetes.default.svc.{config.cluster_domain}",
@@ -146,11 +152,11 @@ def api_server_config(config: ClusterConfig, identities: Identities) -> ApiServe
         # Where no pods run there is no such address.
         listen_on_advertised=not config.is_simulated
         and config.api_host not in ("0.0.0.0", config.server_address),  # noqa: S104
-        kubelet_client_cert_file=identities.kubelet_client.cert,
-        kubelet_client_key_file=identities.kubelet_client.key,
+        kubelet_client_cert_file=identities.of(API_SERVER_TO_KUBELETS).cert,
+        kubelet_client_key_file=identities.of(API_SERVER_TO_KUBELETS).key,
         kubelet_ca_file=identities.authority.cert,
-        proxy_client_cert_file=identities.front_proxy_client.cert,
-        proxy_client_key_file=identities.front_proxy_client.key,
+        proxy_client_cert_file=identities.of(FRONT_PROXY).cert,
+        proxy_client_key_file=identities.of(FRONT_PROXY).key,
         requestheader_client_ca_file=identities.front_proxy_authority.cert,
         cluster_name=config.name,
         enable_admission_plugins=config.enable_admission_plugins,

@@ -1,4 +1,4 @@
-"""The processes of a cluster, and what one says when it starts or fails.
+"""The processes of a cluster's components: how one is started, and what it says when it is ready or fails.
 
 `server` and `agent` run apart so that either can be killed or replaced without the other. A
 component tells it is ready by a file (for later commands) and by a byte on the pipe it inherited
@@ -16,12 +16,9 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from wherry.cluster.catalog import component_called
 from wherry.cluster.paths import ClusterPaths
 
-COMPONENTS = ("server", "agent")
-"""All there are, in the order they are started in."""
-WITHOUT_NODE = ("server",)
-"""Those of a cluster whose nodes are all simulated."""
 READY_FD_VARIABLE = "WHERRY_READY_FD"
 LOCK_FD_VARIABLE = "WHERRY_LOCK_FD"
 """Names the inherited descriptor that holds the lock of the component's pid file (`kit/pid_files`)."""
@@ -52,7 +49,7 @@ def command_of(component: str, name: str, paths: ClusterPaths) -> list[str]:
     return [
         sys.executable,
         "-m",
-        f"wherry.cluster.{component}",
+        component_called(component).module,
         "--name",
         name,
         "--data-dir",

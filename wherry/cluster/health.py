@@ -6,7 +6,7 @@ import http.client
 import ssl
 
 from wherry.cluster.config import Setup
-from wherry.cluster.identities import find_identities
+from wherry.cluster.identities import ADMIN, find_identities
 from wherry.cluster.paths import ClusterPaths
 
 TIMEOUT_S = 3.0
@@ -17,9 +17,10 @@ FAILED = "[-]"
 def failing_checks(setup: Setup, paths: ClusterPaths, timeout_s: float = TIMEOUT_S) -> list[str]:
     """The names of the checks that fail, or one sentence when there is no answer; empty when all pass."""
     identities = find_identities(setup, paths)
+    admin = identities.of(ADMIN)
     try:
         context = ssl.create_default_context(cafile=str(identities.authority.cert))
-        context.load_cert_chain(identities.admin.cert, identities.admin.key)
+        context.load_cert_chain(admin.cert, admin.key)
         host = setup.cluster.server_url.removeprefix("https://")
         connection = http.client.HTTPSConnection(host, timeout=timeout_s, context=context)
         try:

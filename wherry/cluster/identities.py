@@ -1,22 +1,28 @@
 """Every certificate of a cluster, by whom it is for: the one list of who may claim to be what.
 
-Upstream's user and group names throughout, so that its RBAC rules and other people's tools fit.
+Upstream's user and group names throughout, so that its RBAC rules and other people's tools fit. Each part
+has an identity of its own with upstream's least rights (`apiserver/bootstrap`); only the administrator's may
+do everything. Those of clients are written as kubeconfigs, too: with one a part runs alone, here or
+elsewhere.
 """
 
 from __future__ import annotations
 
 import ipaddress
+from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 
+from wherry.cluster.catalog import Scope
 from wherry.cluster.config import ClusterConfig, Setup
 from wherry.cluster.paths import ClusterPaths
 
 MASTERS = "system:masters"
 NODES = "system:nodes"
 KUBELET_CLIENT = "kube-apiserver-kubelet-client"
-FRONT_PROXY_CLIENT = "front-proxy-client"
+CLUSTER_AUTHORITY, FRONT_PROXY_AUTHORITY = "ca", "front-proxy-ca"
+LOCAL = ("localhost", "127.0.0.1")
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,86 +33,162 @@ class KeyPair:
     key: Path
 
 
-@dataclass(frozen=True, slots=True)
-class Identities:
-    """The key pairs of one cluster; `tokens_key` signs service-account tokens."""
-
-    authority: KeyPair
-    api_server: KeyPair
-    kubelet_client: KeyPair
-    front_proxy_authority: KeyPair
-    front_proxy_client: KeyPair
-    admin: KeyPair
-    node_client: KeyPair
-    node_server: KeyPair
-    tokens_key: Path
-
-
 def first_service_ip(config: ClusterConfig) -> str:
     """The ClusterIP of the `kubernetes` service."""
     return str(next(ipaddress.ip_network(config.service_cidr).hosts()))
 
 
-def find_identities(setup: Setup, paths: ClusterPaths) -> Identities:
-    """Where they lie, whether they are there or not."""
-
-    def pair(stem: str) -> KeyPair:
-        return KeyPair(paths.pki / f"{stem}.crt", paths.pki / f"{stem}.key")
-
-    return Identities(
-        authority=pair("ca"),
-        api_server=pair("apiserver"),
-        kubelet_client=pair("apiserver-kubelet-client"),
-        front_proxy_authority=pair("front-proxy-ca"),
-        front_proxy_client=pair(FRONT_PROXY_CLIENT),
-        admin=pair("admin"),
-        node_client=pair(f"node-{setup.node.name}"),
-        node_server=pair(f"kubelet-{setup.node.name}"),
-        tokens_key=paths.pki / "service-accounts.key",
-    )
-
-
-def ensure_identities(setup: Setup, paths: ClusterPaths, node_ip: str, now: datetime) -> Identities:
-    """Make what is missing or stale; The node must have its name. `node_ip` is the node's address now."""
-    # Imported here: whoever only reads certificates need not pay for the library that makes them.
-    from wherry.cluster.pki import FRONT_PROXY_AUTHORITY, Pki, Subject
-
-    pki = Pki(paths.pki, now)
-    config, node, found = setup.cluster, setup.node.name, find_identities(setup, paths)
-    local = ("localhost", "127.0.0.1")
+def server_names(setup: Setup, node_ip: str) -> tuple[str, ...]:
+    """The names and addresses the API server answers to."""
+    config = setup.cluster
     extra = () if config.api_host in ("0.0.0.0", "::") else (config.api_host,)  # noqa: S104
-    server_names = (
+    return (
         "kubernetes",
         "kubernetes.default",
         "kubernetes.default.svc",
         f"kubernetes.default.svc.{config.cluster_domain}",
-        *local,
-        node,
+        *LOCAL,
+        setup.node.name,
         node_ip,
         first_service_ip(config),
         config.server_address,
         *extra,
     )
-    kubelet = f"system:node:{node}"
-    of_node = (
-        (found.node_client, Subject(common_name=kubelet, organizations=(NODES,))),
-        (
-            found.node_server,
-            Subject(common_name=kubelet, organizations=(NODES,), hosts=(*local, node, node_ip)),
-        ),
-    )
-    for pair, subject in (
-        (found.api_server, Subject(common_name="kube-apiserver", hosts=server_names)),
-        # In no group: kubelets know it by name.
-        (found.kubelet_client, Subject(common_name=KUBELET_CLIENT)),
-        # To this API server, and to kubelets, it is nobody: another authority signs it.
-        (
-            found.front_proxy_client,
-            Subject(common_name=FRONT_PROXY_CLIENT, authority=FRONT_PROXY_AUTHORITY),
-        ),
-        (found.admin, Subject(common_name="kubernetes-admin", organizations=(MASTERS,))),
-        *(() if config.is_simulated else of_node),
-    ):
-        pki.leaf(pair.cert.stem, subject)
+
+
+def node_names(setup: Setup, node_ip: str) -> tuple[str, ...]:
+    """The names and addresses the node's kubelet answers to."""
+    return (*LOCAL, setup.node.name, node_ip)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Identity:
+    """Who a certificate is for.
+
+    `user` is the user name and `groups` the groups, `stem` the file's name without its ending; in both
+    `{node}` stands for the node's name. `hosts` gives the names and addresses a server answers to, from setup
+    and the node's address; without it the certificate is for a client only. `authority` signs it. A client of
+    the API server `has_kubeconfig`.
+    """
+
+    name: str
+    stem: str
+    user: str
+    groups: tuple[str, ...] = ()
+    scope: Scope = Scope.CLUSTER
+    hosts: Callable[[Setup, str], tuple[str, ...]] | None = None
+    authority: str = CLUSTER_AUTHORITY
+    has_kubeconfig: bool = False
+
+
+API_SERVER = Identity(name="apiserver", stem="apiserver", user="kube-apiserver", hosts=server_names)
+API_SERVER_TO_KUBELETS = Identity(
+    # In no group: kubelets know it by name.
+    name="apiserver-kubelet-client",
+    stem="apiserver-kubelet-client",
+    user=KUBELET_CLIENT,
+)
+FRONT_PROXY = Identity(
+    # To this API server, and to kubelets, it is nobody: another authority signs it.
+    name="front-proxy-client",
+    stem="front-proxy-client",
+    user="front-proxy-client",
+    authority=FRONT_PROXY_AUTHORITY,
+)
+ADMIN = Identity(name="admin", stem="admin", user="kubernetes-admin", groups=(MASTERS,))
+CONTROLLERS = Identity(
+    name="controllers", stem="controllers", user="system:kube-controller-manager", has_kubeconfig=True
+)
+SCHEDULER = Identity(name="scheduler", stem="scheduler", user="system:kube-scheduler", has_kubeconfig=True)
+KUBELET = Identity(
+    name="kubelet",
+    stem="node-{node}",
+    user="system:node:{node}",
+    groups=(NODES,),
+    scope=Scope.NODE,
+    has_kubeconfig=True,
+)
+KUBELET_SERVER = Identity(
+    name="kubelet-server",
+    stem="kubelet-{node}",
+    user="system:node:{node}",
+    groups=(NODES,),
+    scope=Scope.NODE,
+    hosts=node_names,
+)
+PROXY = Identity(name="proxy", stem="proxy", user="system:kube-proxy", scope=Scope.NODE, has_kubeconfig=True)
+
+IDENTITIES = (
+    API_SERVER,
+    API_SERVER_TO_KUBELETS,
+    FRONT_PROXY,
+    ADMIN,
+    CONTROLLERS,
+    SCHEDULER,
+    KUBELET,
+    KUBELET_SERVER,
+    PROXY,
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Identities:
+    """Where the keys of one cluster lie, whether they are there or not."""
+
+    directory: Path
+    node: str
+
+    def of(self, identity: Identity) -> KeyPair:
+        """The key pair of one identity."""
+        return self._pair(self.stem(identity))
+
+    def stem(self, identity: Identity) -> str:
+        """The name of its files, without their endings."""
+        return identity.stem.format(node=self.node)
+
+    @property
+    def authority(self) -> KeyPair:
+        """The cluster's authority."""
+        return self._pair(CLUSTER_AUTHORITY)
+
+    @property
+    def front_proxy_authority(self) -> KeyPair:
+        """Who signs what the API server shows to extension servers."""
+        return self._pair(FRONT_PROXY_AUTHORITY)
+
+    @property
+    def tokens_key(self) -> Path:
+        """What signs service-account tokens."""
+        return self.directory / "service-accounts.key"
+
+    def _pair(self, stem: str) -> KeyPair:
+        return KeyPair(self.directory / f"{stem}.crt", self.directory / f"{stem}.key")
+
+
+def find_identities(setup: Setup, paths: ClusterPaths) -> Identities:
+    """Where they lie, whether they are there or not."""
+    return Identities(paths.pki, setup.node.name)
+
+
+def wanted_identities(setup: Setup) -> tuple[Identity, ...]:
+    """Those the cluster needs: without a node with containers none of its."""
+    scopes = (Scope.CLUSTER,) if setup.cluster.is_simulated else (Scope.CLUSTER, Scope.NODE)
+    return tuple(identity for identity in IDENTITIES if identity.scope in scopes)
+
+
+def ensure_identities(setup: Setup, paths: ClusterPaths, node_ip: str, now: datetime) -> Identities:
+    """Make what is missing or stale. The node must have its name; `node_ip` is its address now."""
+    # Imported here: whoever only reads certificates need not pay for the library that makes them.
+    from wherry.cluster.pki import Pki, Subject
+
+    pki, found = Pki(paths.pki, now), find_identities(setup, paths)
+    for identity in wanted_identities(setup):
+        subject = Subject(
+            common_name=identity.user.format(node=setup.node.name),
+            organizations=identity.groups,
+            hosts=identity.hosts(setup, node_ip) if identity.hosts is not None else (),
+            authority=identity.authority,
+        )
+        pki.leaf(found.stem(identity), subject)
     pki.signing_key(found.tokens_key.stem)
     return found

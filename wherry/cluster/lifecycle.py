@@ -21,10 +21,11 @@ from wherry.cluster import kubeconfig
 from wherry.cluster.addresses import node_ip
 from wherry.cluster.advice import command
 from wherry.cluster.boot import BootFailure, BootUnit
+from wherry.cluster.catalog import SUPERVISED, logs_of, supervised
 from wherry.cluster.clusters import Machine, with_node_name
-from wherry.cluster.components import COMPONENTS, WITHOUT_NODE, ready_facts, told_settings
+from wherry.cluster.components import ready_facts, told_settings
 from wherry.cluster.config import ClusterConfig, Setup, dump_config, read_config_file, spec_of
-from wherry.cluster.identities import Identities, ensure_identities
+from wherry.cluster.identities import ADMIN, Identities, Identity, ensure_identities, wanted_identities
 from wherry.cluster.kubeconfig import UserKubeconfig
 from wherry.cluster.paths import ClusterPaths
 from wherry.cluster.settings import SETTINGS, Spelling
@@ -86,8 +87,13 @@ class Lifecycle:
 
     @property
     def components(self) -> tuple[str, ...]:
-        """The processes the cluster is made of."""
-        return WITHOUT_NODE if self.config.is_simulated else COMPONENTS
+        """The processes the cluster is made of, in the order they are started in."""
+        return supervised(has_node=not self.config.is_simulated)
+
+    @property
+    def logs(self) -> tuple[str, ...]:
+        """The names of the logs its processes write."""
+        return logs_of(self.components)
 
     def exists(self) -> bool:
         """Whether the cluster was made already."""
@@ -152,16 +158,22 @@ class Lifecycle:
         _write_whole(self.paths.config, dump_config(setup))
         identities = ensure_identities(setup, self.paths, node_ip(setup.cluster), datetime.now(UTC))
         kubeconfig.write(self.paths.admin_kubeconfig, kubeconfig.render(self.access(identities)))
+        self.paths.kubeconfigs.mkdir(exist_ok=True, mode=0o700)
+        for identity in wanted_identities(setup):
+            if identity.has_kubeconfig:
+                access = self.access(identities, identity)
+                kubeconfig.write(self.paths.kubeconfig(identity.name), kubeconfig.render(access))
         return identities
 
-    def access(self, identities: Identities) -> kubeconfig.Access:
-        """What the admin's kubeconfig holds."""
+    def access(self, identities: Identities, identity: Identity = ADMIN) -> kubeconfig.Access:
+        """What the kubeconfig of an identity holds."""
+        pair = identities.of(identity)
         return kubeconfig.Access(
             context=self.config.context,
             server=self.config.server_url,
             authority_pem=identities.authority.cert.read_bytes(),
-            cert_pem=identities.admin.cert.read_bytes(),
-            key_pem=identities.admin.key.read_bytes(),
+            cert_pem=pair.cert.read_bytes(),
+            key_pem=pair.key.read_bytes(),
         )
 
     def outdated(self) -> dict[str, list[str]]:
@@ -263,7 +275,7 @@ class Lifecycle:
         supervisor = ProcessRecord.read(self.paths.supervisor_pid)
         if supervisor is not None:
             supervisor.terminate(SUPERVISOR_GRACE_S)
-        for component in reversed(COMPONENTS):  # left behind by a supervisor that was killed
+        for component in reversed(SUPERVISED):  # left behind by a supervisor that was killed
             record = holder(self.paths.component_pid(component), SIGNED_AFTER_S)
             if record is not None:
                 record.terminate(STOP_GRACE_S)
@@ -292,7 +304,12 @@ class Lifecycle:
         """
         self.stop()
         with _resisting():
-            for secret in (self.paths.pki, self.paths.admin_kubeconfig, self.paths.store.parent):
+            for secret in (
+                self.paths.pki,
+                self.paths.admin_kubeconfig,
+                self.paths.kubeconfigs,
+                self.paths.store.parent,
+            ):
                 remove_tree(secret)
         self.tear_down()
         home = self.machine.data_root / self.config.name

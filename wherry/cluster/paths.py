@@ -37,7 +37,8 @@ class ClusterPaths:
         The configuration, by which the directory is known to be a cluster's, stands last.
         """
         directories = (self.store.parent, self.pki, self.logs, self.pod_logs, self.kubelet, self.containerd)
-        return (*directories, self.cni, self.been_ready, self.admin_kubeconfig, self.config)
+        files = (self.admin_kubeconfig, self.config)
+        return (*directories, self.cni, self.been_ready, self.kubeconfigs, *files)
 
     @property
     def store(self) -> Path:
@@ -51,6 +52,14 @@ class ClusterPaths:
     def admin_kubeconfig(self) -> Path:
         """A kubeconfig of the cluster's own, beside the one merged into the user's."""
         return self.data / "admin.kubeconfig"
+
+    @property
+    def kubeconfigs(self) -> Path:
+        """A kubeconfig for each part of the cluster that is a client, by its identity's name."""
+        return self.data / "kubeconfigs"
+
+    def kubeconfig(self, identity: str) -> Path:
+        return self.kubeconfigs / f"{identity}.kubeconfig"
 
     @property
     def logs(self) -> Path:

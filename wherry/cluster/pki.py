@@ -24,11 +24,10 @@ from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
 
-from wherry.cluster.identities import KeyPair
+from wherry.cluster.identities import CLUSTER_AUTHORITY, KeyPair
 
 AUTHORITY_LIFE = timedelta(days=3650)
 LEAF_LIFE = timedelta(days=365)
-CLUSTER_AUTHORITY, FRONT_PROXY_AUTHORITY = "ca", "front-proxy-ca"
 RENEW_BEFORE = LEAF_LIFE / 4
 CLOCK_SKEW = timedelta(minutes=5)
 

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from wherry.cluster.catalog import AGENT, SERVER, SUPERVISOR
 from wherry.cluster.values import (
     address_of,
     cidr_of,
@@ -32,7 +33,6 @@ PROXY_MODES = ("iptables",)
 CONTAINERD, SIMULATED = "containerd", "simulated"
 RUNTIMES = (CONTAINERD, SIMULATED)
 LOG_LEVELS = ("DEBUG", "INFO", "WARNING", "ERROR")
-SERVER, AGENT, SUPERVISOR = "server", "agent", "supervisor"
 
 FOR_COMMANDS = (
     *("NAME", "DATA_DIR", "CONFIG", "DATA_ROOT", "RUN_ROOT", "KUBECTL", "READY_FD", "LOCK_FD"),

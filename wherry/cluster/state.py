@@ -13,7 +13,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from wherry.cluster.components import COMPONENTS
+from wherry.cluster.catalog import SUPERVISED
 from wherry.cluster.paths import ClusterPaths
 from wherry.cluster.supervisor import socket_path
 from wherry.kit.processes import ProcessRecord
@@ -40,7 +40,7 @@ class ComponentState:
 States = dict[str, ComponentState]
 
 
-def stopped_states(paths: ClusterPaths, components: Sequence[str] = COMPONENTS) -> States:
+def stopped_states(paths: ClusterPaths, components: Sequence[str] = SUPERVISED) -> States:
     """The states when no supervisor runs: components may still live on their own."""
     states: States = {}
     for name in components:
@@ -107,7 +107,7 @@ def _ask(paths: ClusterPaths, request: str, timeout_s: float = 10.0) -> None:
     raise ConnectionResetError("the supervisor ended")
 
 
-def current(paths: ClusterPaths, components: Sequence[str] = COMPONENTS) -> States:
+def current(paths: ClusterPaths, components: Sequence[str] = SUPERVISED) -> States:
     """The present states, asked of the supervisor if there is one."""
     try:
         return next(follow(paths, timeout_s=2.0), stopped_states(paths, components))

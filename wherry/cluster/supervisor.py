@@ -1,4 +1,4 @@
-"""Keeps the server and the agent running: starts them, starts them again, tells how they are.
+"""Keeps a cluster's components running: starts them, starts them again, tells how they are.
 
 A process of its own, and a small one: standard library only, no asyncio, asleep but for a look every ten
 seconds (pidfds, pipes and one socket under one selector). It may be killed at any time: its successor
@@ -28,8 +28,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from wherry.cluster.catalog import SUPERVISED, logs_of
 from wherry.cluster.components import (
-    COMPONENTS,
     DUMP_SIGNAL,
     EXIT_PERMANENT,
     has_been_ready,
@@ -54,7 +54,6 @@ DUMP_GRACE_S = 1.0
 """How long a stuck component has to write down what it is at before it is ended."""
 FAULT_PAUSE_S = 0.1
 """After a fault of our own: what caused it may be there at once again."""
-LOGS = (*COMPONENTS, "supervisor", "containerd")
 
 
 def restart_delay_s(restarts: int) -> float:
@@ -117,8 +116,8 @@ class Supervisor:
     name: str
     paths: ClusterPaths
     watchdog_s: float = 0.0
-    names: tuple[str, ...] = COMPONENTS
-    """The components that are looked after."""
+    names: tuple[str, ...] = SUPERVISED
+    """The components that are looked after, in the order they are started in."""
     stopping: bool = False
     components: dict[str, Watched] = field(default_factory=dict)
     listeners: set[socket.socket] = field(default_factory=set)
@@ -410,7 +409,7 @@ class Supervisor:
             if component.watchdog is not None:
                 component.watchdog.look(elapsed_s, is_ready=component.ready)
                 self._judge(component, component.watchdog)
-        for name in LOGS:
+        for name in logs_of(self.names):
             rotate(self.paths.log_file(name))
 
     def _judge(self, component: Watched, watchdog: Watchdog) -> None:
@@ -450,7 +449,7 @@ class Supervisor:
     # Ending
 
     def _stop_components(self) -> None:
-        """The agent first: it still has something to tell the server."""
+        """Those first that others do not need: an agent still has something to tell the server."""
         for name in reversed(self.names):
             record = self.components[name].record
             if record is not None:
@@ -480,7 +479,7 @@ def main() -> None:
     parser.add_argument("--data-dir", type=Path, required=True)
     parser.add_argument("--run-root", type=Path, required=True)
     parser.add_argument("--watchdog-seconds", type=float, default=0.0)
-    parser.add_argument("--components", type=lambda text: tuple(text.split(",")), default=COMPONENTS)
+    parser.add_argument("--components", type=lambda text: tuple(text.split(",")), default=SUPERVISED)
     parser.add_argument("--listening-fd", type=int, default=-1)
     arguments = parser.parse_args()
     paths = ClusterPaths.of(arguments.name, arguments.data_dir, arguments.run_root)

@@ -15,6 +15,7 @@ import yaml
 
 from wherry.apiserver.user import AUTHENTICATED, User
 from wherry.client.transport import Transport
+from wherry.cluster import identities
 from wherry.cluster.kubeconfig import Access, render
 from wherry.hollow.hollow import HollowNodes
 from wherry.objects.meta import Object
@@ -146,8 +147,8 @@ class Hosted:
             context="wherry-test",
             server=self._at.url,
             authority_pem=made.authority.cert.read_bytes(),
-            cert_pem=made.admin.cert.read_bytes(),
-            key_pem=made.admin.key.read_bytes(),
+            cert_pem=made.of(identities.ADMIN).cert.read_bytes(),
+            key_pem=made.of(identities.ADMIN).key.read_bytes(),
         )
 
 

@@ -13,7 +13,7 @@ from wherry.cluster.identities import Identities, ensure_identities
 from wherry.cluster.paths import ClusterPaths
 from wherry.kit.trees import remove_tree
 
-SETUP = Setup.of("test", node_name="node-0")
+SETUP = Setup.of("test", node_name="node-0", runtime="simulated")
 """Whom the certificates are for."""
 _lock = threading.RLock()
 _made: list[Path] = []

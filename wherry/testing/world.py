@@ -14,6 +14,7 @@ from wherry.api.core.nodes import NODES
 from wherry.api.core.simulated import is_simulated
 from wherry.apiserver.config import ApiServerConfig
 from wherry.cluster.assembly import SCHEDULER, ControlPlane, ControlPlaneConfig, controller_users
+from wherry.cluster.identities import API_SERVER, API_SERVER_TO_KUBELETS, FRONT_PROXY
 from wherry.controllers.base import Controller
 from wherry.controllers.catalog import CONTROLLERS, choose_controllers
 from wherry.controllers.config import ControllerConfig
@@ -186,16 +187,16 @@ def _config(settings: Settings, port: int) -> ControlPlaneConfig:
     found = keys.make()
     api = ApiServerConfig(
         port=port,
-        tls_cert_file=found.api_server.cert,
-        tls_key_file=found.api_server.key,
+        tls_cert_file=found.of(API_SERVER).cert,
+        tls_key_file=found.of(API_SERVER).key,
         client_ca_file=found.authority.cert,
         service_account_key_file=found.tokens_key,
         advertise_address=ADVERTISED,
-        kubelet_client_cert_file=found.kubelet_client.cert,
-        kubelet_client_key_file=found.kubelet_client.key,
+        kubelet_client_cert_file=found.of(API_SERVER_TO_KUBELETS).cert,
+        kubelet_client_key_file=found.of(API_SERVER_TO_KUBELETS).key,
         kubelet_ca_file=found.authority.cert,
-        proxy_client_cert_file=found.front_proxy_client.cert,
-        proxy_client_key_file=found.front_proxy_client.key,
+        proxy_client_cert_file=found.of(FRONT_PROXY).cert,
+        proxy_client_key_file=found.of(FRONT_PROXY).key,
         requestheader_client_ca_file=found.front_proxy_authority.cert,
         enable_admission_plugins=tuple(settings.enable_admission_plugins),
         disable_admission_plugins=tuple(settings.disable_admission_plugins),
