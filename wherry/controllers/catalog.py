@@ -16,6 +16,7 @@ from wherry.controllers.node_ipam import NodeIpam
 from wherry.controllers.nodes.eviction import TaintEviction
 from wherry.controllers.nodes.lifecycle import NodeLifecycle
 from wherry.controllers.pod_gc import PodGc
+from wherry.controllers.podautoscaler.controller import HorizontalPodAutoscalers
 from wherry.controllers.policy_status import PolicyStatus
 from wherry.controllers.protection.claims import ClaimProtection
 from wherry.controllers.protection.volumes import VolumeProtection
@@ -66,6 +67,7 @@ CONTROLLERS: tuple[type[Controller], ...] = (
     NodeLifecycle,
     TaintEviction,
     PodGc,
+    HorizontalPodAutoscalers,
     ResourceQuotas,
     ClaimProtection,
     VolumeProtection,

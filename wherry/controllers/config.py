@@ -42,4 +42,9 @@ class ControllerConfig:
     pod_gc_period_s: float = 20.0
     orphan_quarantine_s: float = 40.0
     quota_resync_s: float = 300.0
+    hpa_sync_period_s: float = 15.0
+    hpa_downscale_stabilization_s: float = 300.0
+    hpa_tolerance: float = 0.1
+    hpa_cpu_initialization_s: float = 300.0
+    hpa_initial_readiness_s: float = 30.0
     resources: Callable[[], Sequence[Resource]] = builtin_resources

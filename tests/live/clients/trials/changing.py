@@ -218,7 +218,7 @@ def scale(bench: Bench) -> None:
 
 
 def autoscale(bench: Bench) -> None:
-    """A HorizontalPodAutoscaler for a Deployment; stored, not acted on yet."""
+    """A HorizontalPodAutoscaler for a Deployment."""
     bench.run("autoscale", "deployment", WEB, "--min=2", "--max=4", "--cpu=80%")
     found = bench.get("hpa", WEB)["spec"]
     assert (found["minReplicas"], found["maxReplicas"]) == (2, 4)

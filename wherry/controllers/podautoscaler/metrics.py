@@ -1,0 +1,162 @@
+"""Reading `metrics.k8s.io`, `custom.metrics.k8s.io` and `external.metrics.k8s.io`, whoever serves them.
+
+Source: pkg/controller/podautoscaler/metrics/client.go; staging/src/k8s.io/metrics. Numbers are in
+thousandths (milli) everywhere.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Any
+from urllib.parse import quote
+
+from wherry.api.resource import Resource
+from wherry.client.api import Client
+from wherry.objects.errors import ApiError
+from wherry.objects.go_durations import parse_go_duration
+from wherry.objects.meta import Object, parse_time
+from wherry.objects.quantity import milli
+
+RESOURCE_API = "/apis/metrics.k8s.io/v1beta1"
+CUSTOM_API = "/apis/custom.metrics.k8s.io"
+CUSTOM_VERSIONS = ("v1beta2", "v1beta1")
+EXTERNAL_API = "/apis/external.metrics.k8s.io/v1beta1"
+DEFAULT_WINDOW_S = 60.0
+"""What a sample covers that does not say so."""
+NEVER = datetime.fromtimestamp(0, UTC)
+GENERIC = {
+    404: "the server could not find the requested resource",
+    503: "the server is currently unable to handle the request",
+}
+PLAIN = ("404 page not found", "service unavailable")
+"""Answers without a Status, for which client-go has words of its own, with what was asked for."""
+
+
+class MetricsError(Exception):
+    """No metric could be had; the text says which and why."""
+
+
+@dataclass(frozen=True, slots=True)
+class Sample:
+    """What was measured of one pod, in thousandths, over `window_s` seconds until `taken`."""
+
+    value: int
+    taken: datetime = NEVER
+    window_s: float = DEFAULT_WINDOW_S
+
+
+Samples = dict[str, Sample]
+"""By the pod's name."""
+
+
+class Metrics:
+    """Asks for metrics as the identity of `client`. All methods raise MetricsError."""
+
+    def __init__(self, client: Client) -> None:
+        self._client = client
+
+    async def of_resource(self, namespace: str, selector: str, resource: str, container: str) -> Samples:
+        """Each pod's use of a resource: of its `container`, or of all if that is ""."""
+        path = f"{RESOURCE_API}/namespaces/{quote(namespace)}/pods"
+        items = await self._items(path, {"labelSelector": selector}, "resource", "get pods.metrics.k8s.io")
+        found: Samples = {}
+        for item in items:
+            values = [
+                (one.get("usage") or {}).get(resource)
+                for one in item.get("containers") or ()
+                if not container or one.get("name") == container
+            ]
+            if values and None not in values:
+                name = (item.get("metadata") or {}).get("name") or ""
+                total = sum(milli(value) for value in values if value is not None)
+                found[name] = Sample(total, _taken(item), _window_s(item))
+        if not found:
+            raise MetricsError("no metrics returned from resource metrics API")
+        return found
+
+    async def of_pods(self, namespace: str, selector: str, metric: str, metric_selector: str) -> Samples:
+        """Each pod's value of a custom metric."""
+        path = f"namespaces/{quote(namespace)}/pods/*/{quote(metric, safe='')}"
+        items = await self._custom(path, selector, metric_selector)
+        return {
+            (item.get("describedObject") or {}).get("name") or "": Sample(
+                milli(item.get("value") or "0"),
+                _taken(item),
+                float(item.get("windowSeconds") or DEFAULT_WINDOW_S),
+            )
+            for item in items
+        }
+
+    async def of_object(
+        self, resource: Resource, namespace: str, name: str, metric: str, metric_selector: str
+    ) -> int:
+        """The value of a custom metric of one object."""
+        metric = quote(metric, safe="")
+        if (resource.group, resource.kind) == ("", "Namespace"):
+            path = f"namespaces/{quote(name)}/metrics/{metric}"
+        else:
+            plural = f"{resource.plural}.{resource.group}" if resource.group else resource.plural
+            start = f"namespaces/{quote(namespace)}/" if resource.namespaced else ""
+            path = f"{start}{plural}/{quote(name)}/{metric}"
+        items = await self._custom(path, "", metric_selector)
+        return milli(items[0].get("value") or "0")
+
+    async def of_external(self, namespace: str, metric: str, selector: str) -> list[int]:
+        """The values of an external metric, one for each series the selector finds."""
+        name = quote(metric, safe="")
+        path = f"{EXTERNAL_API}/namespaces/{quote(namespace)}/{name}"
+        what = f"get {metric}.external.metrics.k8s.io"
+        items = await self._items(path, {"labelSelector": selector}, "external", what)
+        return [milli(item.get("value") or "0") for item in items]
+
+    async def _custom(self, path: str, selector: str, metric_selector: str) -> list[Object]:
+        query = {"labelSelector": selector, "metricLabelSelector": metric_selector}
+        metric = path.rpartition("/")[2]
+        version = await self._custom_version()
+        what = f"get {metric}.custom.metrics.k8s.io"
+        return await self._items(f"{CUSTOM_API}/{version}/{path}", query, "custom", what)
+
+    async def _custom_version(self) -> str:
+        """The newest version of the custom metrics API that is served."""
+        try:
+            group = await self._client.raw(CUSTOM_API)
+        except ApiError as error:
+            if error.code != 404:
+                raise MetricsError(error.message) from error
+            group = {}
+        served = {version.get("version") for version in group.get("versions") or ()}
+        for version in CUSTOM_VERSIONS:
+            if version in served:
+                return version
+        raise MetricsError("no known available metric versions found")
+
+    async def _items(self, path: str, query: Mapping[str, str], api: str, what: str) -> list[Object]:
+        try:
+            answer = await self._client.raw(path, {key: value for key, value in query.items() if value})
+            items = answer.get("items") or []
+        except ApiError as error:
+            raise MetricsError(
+                f"unable to fetch metrics from {api} metrics API: {_told(error, what)}"
+            ) from error
+        if not isinstance(items, list) or not all(isinstance(item, dict) for item in items):
+            raise MetricsError(f"unable to fetch metrics from {api} metrics API: its answer is no list")
+        if not items:
+            raise MetricsError(f"no metrics returned from {api} metrics API")
+        return items
+
+
+def _told(error: ApiError, what: str) -> str:
+    generic = GENERIC.get(error.code, "")
+    return f"{generic} ({what})" if generic and error.message in (generic, *PLAIN) else error.message
+
+
+def _taken(item: Mapping[str, Any]) -> datetime:
+    text = item.get("timestamp")
+    return parse_time(text) if text else NEVER
+
+
+def _window_s(item: Mapping[str, Any]) -> float:
+    text = item.get("window")
+    return parse_go_duration(text) / 1e9 if text else DEFAULT_WINDOW_S
