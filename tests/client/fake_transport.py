@@ -73,8 +73,13 @@ def merge(target: Object, patch: Object) -> Object:
     return result
 
 
-def with_merged_conditions(old: Object, patch: Object) -> Object:
-    """The one list strategic patches are used for here: status.conditions, merged by type."""
+def as_merge_patch(old: Object, patch: Object) -> Object:
+    """What a strategic patch comes to, of the two things it is used for here: conditions and finalizers."""
+    meta = dict(patch.get("metadata") or {})
+    gone = meta.pop("$deleteFromPrimitiveList/finalizers", None)
+    if gone is not None:
+        left = [f for f in old["metadata"].get("finalizers") or [] if f not in gone]
+        return {**patch, "metadata": {**meta, "finalizers": left or None}}
     status = patch["status"]
     sent = {condition["type"]: condition for condition in status["conditions"]}
     kept = [c for c in old.get("status", {}).get("conditions", []) if c["type"] not in sent]
@@ -217,7 +222,7 @@ class FakeTransport:
     def _patch(self, target: Target, call: Call) -> Object:
         assert isinstance(call.body, dict), "the fake knows no JSON patches"
         old = self._stored(target)
-        patch = with_merged_conditions(old, call.body) if call.content_type == STRATEGIC_PATCH else call.body
+        patch = as_merge_patch(old, call.body) if call.content_type == STRATEGIC_PATCH else call.body
         sent = (call.body.get("metadata") or {}).get("resourceVersion")
         uid = (call.body.get("metadata") or {}).get("uid")
         if (sent and sent != old["metadata"]["resourceVersion"]) or (uid and uid != old["metadata"]["uid"]):

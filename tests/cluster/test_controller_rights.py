@@ -162,6 +162,13 @@ spec:
     - {apiGroups: [""], apiVersions: [v1], operations: [CREATE], resources: [configmaps]}
   validations: [{expression: "object.metadata.name != 'never'"}]
 ---
+apiVersion: batch/v1
+kind: Job
+metadata: {name: pi}
+spec:
+  completions: 3
+  template: {spec: {restartPolicy: Never, containers: [{name: pi, image: perl}]}}
+---
 apiVersion: v1
 kind: Namespace
 metadata: {name: shop}
@@ -229,6 +236,7 @@ def live_a_little(c: Cluster) -> None:
         ("rc", "old", "default"),
         ("sts", "db", "default"),
         ("sts", "kept", "default"),
+        ("job", "pi", "default"),
         ("widgets", "w", "default"),
         ("pvc", "data", "default"),
         ("pv", "v", ""),

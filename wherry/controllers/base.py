@@ -20,11 +20,12 @@ from wherry.api.schema import check, definition
 from wherry.client.api import Client
 from wherry.client.cache import Cache
 from wherry.client.events import EventRecorder
+from wherry.client.transport import MERGE_PATCH
 from wherry.controllers.config import ControllerConfig
 from wherry.controllers.holds import Holds
 from wherry.kit.clock import Clock
 from wherry.kit.tasks import Tasks, others_end
-from wherry.kit.workqueue import QueueClosed, WorkQueue
+from wherry.kit.workqueue import BASE_DELAY_S, MAX_DELAY_S, QueueClosed, WorkQueue
 from wherry.objects.errors import ApiError
 from wherry.objects.meta import Object, annotations_of, key_of, name_of, namespace_of, uid_of
 
@@ -62,7 +63,8 @@ class Controller(ABC):
 
     `component` is the name events carry; `workers` how many keys are synced at once. `account` is the service
     account in kube-system it acts as, whose rights are its own (upstream's `bootstrappolicy`); one without
-    acts as the controller manager itself.
+    acts as the controller manager itself. A key whose sync failed comes again after `first_retry_s`, then
+    twice as long each time, up to `longest_retry_s`.
     """
 
     name: ClassVar[str]
@@ -71,6 +73,8 @@ class Controller(ABC):
     watches: ClassVar[Mapping[Resource, Mapper]] = {}
     component: ClassVar[str] = ""
     workers: ClassVar[int] = 5
+    first_retry_s: ClassVar[float] = BASE_DELAY_S
+    longest_retry_s: ClassVar[float] = MAX_DELAY_S
 
     def __init__(self, environment: Environment) -> None:
         self.client = environment.client
@@ -79,7 +83,7 @@ class Controller(ABC):
         self.random = environment.random
         self.config = environment.config
         self.events = environment.events
-        self.queue: WorkQueue[str] = WorkQueue(self.clock)
+        self.queue: WorkQueue[str] = WorkQueue(self.clock, self.first_retry_s, self.longest_retry_s)
         self.tasks = Tasks(self.name)
         self._holds = Holds(self.cache, self.clock, self.queue.add)
         self.watch_sources()
@@ -127,12 +131,24 @@ class Controller(ABC):
         return updated
 
     async def patch(
-        self, key: str, resource: Resource, obj: Object, patch: Object, *, subresource: str = ""
+        self,
+        key: str,
+        resource: Resource,
+        obj: Object,
+        patch: Object,
+        *,
+        subresource: str = "",
+        content_type: str = MERGE_PATCH,
     ) -> Object:
         """Merge-patch this very object (its uid is a precondition), as stored. Raises ApiError."""
         meta = {"uid": uid_of(obj), **(patch.get("metadata") or {})}
         patched = await self.client.patch(
-            resource, name_of(obj), namespace_of(obj), {**patch, "metadata": meta}, subresource=subresource
+            resource,
+            name_of(obj),
+            namespace_of(obj),
+            {**patch, "metadata": meta},
+            subresource=subresource,
+            content_type=content_type,
         )
         self._holds.wrote(key, resource, patched)
         return patched

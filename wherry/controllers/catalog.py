@@ -11,6 +11,7 @@ from wherry.controllers.disruption.controller import Disruption
 from wherry.controllers.endpoints.endpoints import EndpointsController
 from wherry.controllers.endpoints.slice_controller import EndpointSlices
 from wherry.controllers.garbage.collector import GarbageCollector
+from wherry.controllers.job.controller import Jobs
 from wherry.controllers.namespace import Namespaces
 from wherry.controllers.node_ipam import NodeIpam
 from wherry.controllers.nodes.eviction import TaintEviction
@@ -62,6 +63,7 @@ CONTROLLERS: tuple[type[Controller], ...] = (
     ReplicaSets,
     ReplicationControllers,
     StatefulSets,
+    Jobs,
     EndpointsController,
     EndpointSlices,
     NodeLifecycle,

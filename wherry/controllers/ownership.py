@@ -22,6 +22,7 @@ from wherry.objects.meta import (
     is_deleting,
     key_of,
     labels_of,
+    metadata,
     name_of,
     namespace_of,
     owners_of,
@@ -105,10 +106,13 @@ async def claim(
     selector: Selector,
     candidates: Sequence[Object],
     is_member: Callable[[Object], bool] = anything,
+    *,
+    finalizer: str = "",
 ) -> list[Object]:
     """Adopt and release as `plan_claims` says; what belongs to the owner now.
 
-    Raises ApiError. Objects that are gone by then are passed over.
+    What is adopted gets `finalizer`, what is released loses it. Objects that are gone by then are passed
+    over. Raises ApiError.
     """
     claims = plan_claims(owner, selector, candidates, is_member)
     owned = claims.kept
@@ -118,12 +122,12 @@ async def claim(
     key = key_of(owner)
     for orphan in claims.adopt:
         refs = [*owners_of(orphan), controller_ref(owner, kind.api_version, kind.kind)]
-        adopted = await _patch_owners(controller, key, resource, orphan, refs)
+        adopted = await _patch_owners(controller, key, resource, orphan, refs, _with(finalizer, orphan))
         if adopted is not None:
             owned.append(adopted)
     for stranger in claims.release:
         refs = [ref for ref in owners_of(stranger) if ref.get("uid") != uid_of(owner)]
-        await _patch_owners(controller, key, resource, stranger, refs)
+        await _patch_owners(controller, key, resource, stranger, refs, _without(finalizer, stranger))
     return owned
 
 
@@ -135,11 +139,27 @@ async def _check_may_adopt(controller: Controller, owner: Object) -> None:
         raise conflict(controller.primary.plural, controller.primary.group, name_of(owner), why)
 
 
+def _with(finalizer: str, obj: Object) -> Object:
+    present = metadata(obj).get("finalizers") or []
+    return {"finalizers": [*present, finalizer]} if finalizer and finalizer not in present else {}
+
+
+def _without(finalizer: str, obj: Object) -> Object:
+    present = metadata(obj).get("finalizers") or []
+    return {"finalizers": [f for f in present if f != finalizer] or None} if finalizer in present else {}
+
+
 async def _patch_owners(
-    controller: Controller, key: str, resource: Resource, obj: Object, refs: list[dict[str, Any]]
+    controller: Controller,
+    key: str,
+    resource: Resource,
+    obj: Object,
+    refs: list[dict[str, Any]],
+    finalizers: Object,
 ) -> Object | None:
     # A merge patch replaces the whole list, so it must be based on the version it was made from.
-    patch: Object = {"metadata": {"ownerReferences": refs or None, "resourceVersion": revision_of(obj)}}
+    meta = {"ownerReferences": refs or None, "resourceVersion": revision_of(obj), **finalizers}
+    patch: Object = {"metadata": meta}
     try:
         return await controller.patch(key, resource, obj, patch)
     except ApiError as error:

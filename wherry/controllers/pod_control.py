@@ -6,7 +6,8 @@ Shared by every controller that owns pods; wording and reasons are upstream's.
 from __future__ import annotations
 
 import copy
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from functools import partial
 
 from wherry.api.core.pods import PODS
@@ -87,15 +88,46 @@ def is_active(pod: Object) -> bool:
     return phase not in ("Succeeded", "Failed") and not is_deleting(pod)
 
 
+def most_restarts(pod: Object) -> tuple[int, int]:
+    """The most restarts of any container, and of any restartable init container."""
+    status, spec = pod.get("status") or {}, pod.get("spec") or {}
+    sidecars = {c["name"] for c in spec.get("initContainers") or () if c.get("restartPolicy") == "Always"}
+    regular = [c.get("restartCount") or 0 for c in status.get("containerStatuses") or ()]
+    initial = [
+        c.get("restartCount") or 0
+        for c in status.get("initContainerStatuses") or ()
+        if c.get("name") in sidecars
+    ]
+    return max(regular, default=0), max(initial, default=0)
+
+
+@dataclass(frozen=True, slots=True)
+class Done:
+    """How many of several writes were done, and the first failure."""
+
+    count: int
+    failure: BaseException | None = None
+
+
 async def create_pods(controller: Controller, owner: Object, pods: Sequence[Object]) -> None:
     """Create pods for `owner` in slow-start batches, saying so in events. Raises the first failure."""
-    work = [partial(_create, controller, owner, pod) for pod in pods]
-    _, failures = await slow_start(work)
-    if failures:
-        raise failures[0]
+    done = await try_to_create(controller, owner, [partial(_same, pod) for pod in pods])
+    if done.failure is not None:
+        raise done.failure
 
 
-async def _create(controller: Controller, owner: Object, pod: Object) -> None:
+async def try_to_create(controller: Controller, owner: Object, pods: Sequence[Callable[[], Object]]) -> Done:
+    """The same, with how many were created before something failed; each pod is made when its turn comes."""
+    created, failures = await slow_start([partial(_create, controller, owner, make) for make in pods])
+    return Done(len(created), failures[0] if failures else None)
+
+
+def _same(pod: Object) -> Object:
+    return pod
+
+
+async def _create(controller: Controller, owner: Object, make: Callable[[], Object]) -> None:
+    pod = make()
     try:
         created = await controller.create(key_of(owner), PODS, pod)
     except ApiError as error:
@@ -108,13 +140,14 @@ async def _create(controller: Controller, owner: Object, pod: Object) -> None:
 
 async def delete_pods(controller: Controller, owner: Object, pods: Sequence[Object]) -> None:
     """Delete pods of `owner`, all at once, saying so in events. Raises the first failure."""
-    work = [partial(_delete, controller, owner, pod) for pod in pods]
+    work = [partial(delete_pod, controller, owner, pod) for pod in pods]
     _, failures = await slow_start(work, first_batch=max(len(work), 1))
     if failures:
         raise failures[0]
 
 
-async def _delete(controller: Controller, owner: Object, pod: Object) -> None:
+async def delete_pod(controller: Controller, owner: Object, pod: Object) -> None:
+    """Delete a pod of `owner`, saying so in an event; that it was gone is as well. Raises ApiError."""
     try:
         was_there = await controller.delete(key_of(owner), PODS, pod)
     except ApiError as error:

@@ -14,6 +14,7 @@ from datetime import datetime
 from math import log2
 from typing import Any
 
+from wherry.controllers.pod_control import most_restarts
 from wherry.kit.integers import parse_integer
 from wherry.objects.conditions import find_condition
 from wherry.objects.meta import Object, annotations_of, metadata, parse_time, uid_of
@@ -38,7 +39,7 @@ def _rank(pod: Object, crowd: Counter[str], now: datetime) -> tuple[Any, ...]:
     ready = find_condition(status.get("conditions"), "Ready")
     is_ready = ready is not None and ready.get("status") == "True"
     since = ready.get("lastTransitionTime") if ready is not None and is_ready else None
-    regular, sidecars = _restarts(pod)
+    regular, sidecars = most_restarts(pod)
     return (
         bool(node),
         _PHASES.get(status.get("phase") or "", 0),
@@ -63,16 +64,3 @@ def _age_rank(since: str | None, now: datetime) -> int:
         return -1
     age_s = (now - parse_time(since)).total_seconds()
     return int(log2(age_s * 1e9)) if age_s > 0 else -1
-
-
-def _restarts(pod: Object) -> tuple[int, int]:
-    """The most restarts of any container, and of any restartable init container."""
-    status, spec = pod.get("status") or {}, pod.get("spec") or {}
-    sidecars = {c["name"] for c in spec.get("initContainers") or () if c.get("restartPolicy") == "Always"}
-    regular = [c.get("restartCount") or 0 for c in status.get("containerStatuses") or ()]
-    initial = [
-        c.get("restartCount") or 0
-        for c in status.get("initContainerStatuses") or ()
-        if c.get("name") in sidecars
-    ]
-    return max(regular, default=0), max(initial, default=0)

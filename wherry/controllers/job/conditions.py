@@ -1,0 +1,52 @@
+"""The conditions of a Job, each with when it was last set. Source: ensureJobConditionStatus."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from datetime import datetime
+from typing import Any
+
+from wherry.api.batch.job_status import COMPLETE, FAILED
+from wherry.objects.conditions import Condition, find_condition
+from wherry.objects.meta import format_time
+
+SUSPENDED = "Suspended"
+
+
+def new_condition(kind: str, status: str, reason: str, message: str, now: datetime) -> Condition:
+    """A condition that was set now."""
+    moment = format_time(now)
+    condition: Condition = {
+        "type": kind,
+        "status": status,
+        "lastProbeTime": moment,
+        "lastTransitionTime": moment,
+        "reason": reason,
+        "message": message,
+    }
+    return {name: value for name, value in condition.items() if value}
+
+
+def with_condition(conditions: Sequence[Condition], new: Condition) -> list[Condition]:
+    """The conditions with `new` in them, as they were if it says nothing new: false is only what was true."""
+    old = find_condition(conditions, new["type"])
+    if old is None:
+        return [*conditions, new] if new["status"] != "False" else list(conditions)
+    if all(old.get(name) == new.get(name) for name in ("status", "reason", "message")):
+        return list(conditions)
+    return [new if condition is old else condition for condition in conditions]
+
+
+def end_of(job: Mapping[str, Any]) -> Mapping[str, Any] | None:
+    """The condition that says how the job ended ("Complete" or "Failed"), None while it has not."""
+    conditions = (job.get("status") or {}).get("conditions")
+    for condition in conditions or ():
+        if condition.get("type") in (COMPLETE, FAILED) and condition.get("status") == "True":
+            found: Mapping[str, Any] = condition
+            return found
+    return None
+
+
+def is_finished(job: Mapping[str, Any]) -> bool:
+    """Whether the job has ended."""
+    return end_of(job) is not None
