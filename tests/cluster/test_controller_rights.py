@@ -7,12 +7,14 @@ from typing import Any
 
 import pytest
 
+from tests.controllers.certificates.asking import csr
 from wherry.apiserver.bootstrap.controller_roles import CONTROLLERS as ROLES
 from wherry.apiserver.bootstrap.roles import cluster_role_bindings, role_bindings
 from wherry.apiserver.local import LocalTransport
 from wherry.client.transport import JSON, WatchEvent
 from wherry.cluster.assembly import controller_user, controller_users
 from wherry.controllers.catalog import CONTROLLERS
+from wherry.controllers.certificates.requests import KUBELET_CLIENT
 from wherry.controllers.service_account_tokens import ServiceAccountTokens
 from wherry.objects.errors import ApiError
 from wherry.objects.meta import Object
@@ -222,6 +224,7 @@ def live_a_little(c: Cluster) -> None:
     c.wait("deployment/web", "Available")
     own_a_pod(c)
     roll_a_stateful_set(c)
+    c.client.create(csr(KUBELET_CLIENT))
     c.clock.advance("5m")
     c.client.patch("deploy", "web", {"spec": {"template": {"metadata": {"labels": {"v": "2"}}}}})
     c.clock.advance("2m")

@@ -16,6 +16,10 @@ from wherry.cluster.unattended import ACTED_ON, unattended
 from wherry.controllers.catalog import CONTROLLERS
 
 BESIDE = {
+    "certificatesigningrequests": {
+        "certificatesigningrequest-approving",
+        "certificatesigningrequest-cleaner",
+    },
     "persistentvolumeclaims": {"persistentvolumeclaim-protection-controller"},
     "services": {"endpoint", "endpointslice"},
 }

@@ -31,6 +31,7 @@ from wherry.cluster.launch import main
 from wherry.cluster.paths import ClusterPaths
 from wherry.cluster.unattended import unattended
 from wherry.controllers.base import Controller
+from wherry.controllers.certificates.authority import CertificateAuthority
 from wherry.controllers.config import NODE_MONITOR_GRACE_S, ControllerConfig
 from wherry.hollow.addresses import NODE_BLOCK_MASK, NODE_BLOCKS
 from wherry.kit.clock import Clock, SystemClock
@@ -118,6 +119,7 @@ def control_plane_config(
         simulated_cidr=NODE_BLOCKS,
         simulated_cidr_mask=NODE_BLOCK_MASK,
         node_monitor_grace_s=monitor_grace_s,
+        signing_authority=CertificateAuthority(identities.authority.cert, identities.authority.key),
     )
     kinds = () if is_alone else all_controllers()
     told = () if is_alone else unattended(kind.name for kind in kinds)

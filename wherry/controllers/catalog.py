@@ -5,6 +5,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from wherry.controllers.base import Controller
+from wherry.controllers.certificates.approving import CertificateApproving
+from wherry.controllers.certificates.cleaning import CertificateCleaning
+from wherry.controllers.certificates.signing import CertificateSigning
 from wherry.controllers.cluster_role_aggregation import ClusterRoleAggregation
 from wherry.controllers.deployment.controller import Deployments
 from wherry.controllers.disruption.controller import Disruption
@@ -71,6 +74,9 @@ CONTROLLERS: tuple[type[Controller], ...] = (
     PodGc,
     HorizontalPodAutoscalers,
     ResourceQuotas,
+    CertificateApproving,
+    CertificateSigning,
+    CertificateCleaning,
     ClaimProtection,
     VolumeProtection,
     ClusterRoleAggregation,

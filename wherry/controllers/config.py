@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 from wherry.api.catalog import BUILTIN
 from wherry.api.resource import Resource
+from wherry.controllers.certificates.authority import CertificateAuthority
 from wherry.objects.meta import Object
 
 NODE_MONITOR_GRACE_S = 50.0
@@ -25,7 +26,8 @@ class ControllerConfig:
     `cluster_ca_pem` goes into every namespace's kube-root-ca.crt. `sign_token` makes a token of claims, with
     the key of service accounts (None: tokens in Secrets are not made). `cluster_cidr` is the pod network,
     handed to nodes in blocks of /`node_cidr_mask`; "" hands out none. Simulated nodes have theirs of
-    `simulated_cidr`, where that is not "". `resources` gives every
+    `simulated_cidr`, where that is not "". `signing_authority` signs what Kubernetes' signers are asked
+    for, for `signing_duration_s` seconds at most (None: nothing is signed). `resources` gives every
     resource that is served now, custom ones included; it is asked whenever the set may have changed.
     """
 
@@ -35,6 +37,8 @@ class ControllerConfig:
     node_cidr_mask: int = 24
     simulated_cidr: str = ""
     simulated_cidr_mask: int = 24
+    signing_authority: CertificateAuthority | None = None
+    signing_duration_s: int = 31_536_000
     terminated_pod_threshold: int = 12500
     node_monitor_grace_s: float = NODE_MONITOR_GRACE_S
     node_startup_grace_s: float = 60.0

@@ -17,6 +17,7 @@ from wherry.cluster.assembly import SCHEDULER, ControlPlane, ControlPlaneConfig,
 from wherry.cluster.identities import API_SERVER, API_SERVER_TO_KUBELETS, FRONT_PROXY
 from wherry.controllers.base import Controller
 from wherry.controllers.catalog import CONTROLLERS, choose_controllers
+from wherry.controllers.certificates.authority import CertificateAuthority
 from wherry.controllers.config import ControllerConfig
 from wherry.hollow import rights
 from wherry.hollow.hollow import HollowNodes
@@ -205,7 +206,11 @@ def _config(settings: Settings, port: int) -> ControlPlaneConfig:
     )
     return ControlPlaneConfig(
         api=api,
-        controllers=ControllerConfig(cluster_ca_pem=found.authority.cert.read_text(), cluster_cidr=POD_CIDR),
+        controllers=ControllerConfig(
+            cluster_ca_pem=found.authority.cert.read_text(),
+            cluster_cidr=POD_CIDR,
+            signing_authority=CertificateAuthority(found.authority.cert, found.authority.key),
+        ),
         kinds=_kinds(settings),
         has_scheduler=settings.scheduler,
     )
