@@ -213,6 +213,24 @@ def roll_a_stateful_set(c: Cluster) -> None:
     c.clock.advance("1m")
 
 
+def roll_a_daemon_set(c: Cluster) -> None:
+    """One that is updated and adopted, whose revision is double for a while."""
+    daemons = workload("DaemonSet", "log", 1)
+    del daemons["spec"]["replicas"]
+    c.apply(daemons)
+    c.clock.advance("1m")
+    c.client.patch("ds", "log", {"spec": {"template": {"metadata": {"labels": {"v": "2"}}}}})
+    c.client.patch("ds", "log", {"spec": {"revisionHistoryLimit": 0}})
+    c.clock.advance("1m")
+    present = max(c.client.list("controllerrevisions"), key=lambda revision: revision["revision"])
+    twin = {"name": "twin", "namespace": "default", "labels": {"app": "log"}}
+    c.client.create({**present, "metadata": twin, "revision": 9})
+    c.clock.advance("1m")
+    c.client.delete("ds", "log", propagation="Orphan")
+    c.apply(daemons)
+    c.clock.advance("1m")
+
+
 def live_a_little(c: Cluster) -> None:
     """A life with something of every controller in it."""
     c.apply(WIDGETS)
@@ -225,6 +243,7 @@ def live_a_little(c: Cluster) -> None:
     own_a_pod(c)
     roll_a_stateful_set(c)
     c.client.create(csr(KUBELET_CLIENT))
+    roll_a_daemon_set(c)
     c.clock.advance("5m")
     c.client.patch("deploy", "web", {"spec": {"template": {"metadata": {"labels": {"v": "2"}}}}})
     c.clock.advance("2m")
@@ -240,6 +259,7 @@ def live_a_little(c: Cluster) -> None:
         ("sts", "db", "default"),
         ("sts", "kept", "default"),
         ("job", "pi", "default"),
+        ("ds", "log", "default"),
         ("widgets", "w", "default"),
         ("pvc", "data", "default"),
         ("pv", "v", ""),

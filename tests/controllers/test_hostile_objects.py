@@ -5,8 +5,10 @@ from __future__ import annotations
 from typing import Any
 
 from tests.controllers.bench import Bench, running
+from wherry.api.apps.daemon_sets import DAEMON_SETS
 from wherry.api.apps.deployments import DEPLOYMENTS
 from wherry.api.apps.replica_sets import REPLICA_SETS
+from wherry.api.apps.stateful_sets import STATEFUL_SETS
 from wherry.api.core.config_maps import CONFIG_MAPS
 from wherry.api.core.namespaces import NAMESPACES
 from wherry.api.core.nodes import NODES
@@ -63,6 +65,23 @@ async def make_absurd_workloads(bench: Bench) -> None:
         )
 
 
+async def make_absurd_sets(bench: Bench) -> None:
+    for number, text in enumerate(TEXTS):
+        counted = {"deprecated.daemonset.template.generation": text}
+        await bench.create(DAEMON_SETS, workload(f"g{number}", counted))
+    rolling = {"maxSurge": f"{MANY}%", "maxUnavailable": 0}
+    updating = {"type": "RollingUpdate", "rollingUpdate": rolling}
+    await bench.create(DAEMON_SETS, workload("many", updateStrategy=updating, minReadySeconds=2**31 - 1))
+    # two of one selector: only what each made itself is its own
+    await bench.create(DAEMON_SETS, workload("twin", selector={"matchLabels": {"n": "many"}}))
+    rolling = {"partition": 2**31 - 1, "maxUnavailable": f"{MANY}%"}
+    huge: dict[str, Any] = {"replicas": 2**31 - 1, "ordinals": {"start": 2**31 - 1}}
+    updating = {"type": "RollingUpdate", "rollingUpdate": rolling}
+    claims = [{"metadata": {"name": f"c{number}"}, "spec": {}} for number in range(100)]
+    await bench.create(STATEFUL_SETS, workload("huge", **huge, updateStrategy=updating))
+    await bench.create(STATEFUL_SETS, workload("claims", volumeClaimTemplates=claims, replicas=2**31 - 1))
+
+
 async def make_owners_in_circles(bench: Bench) -> None:
     first = await bench.create(CONFIG_MAPS, {"metadata": meta("first")})
     ref = owner("ConfigMap", "first", uid_of(first), blockOwnerDeletion=True)
@@ -98,6 +117,7 @@ async def test_no_controller_stops_or_works_without_end() -> None:
         tasks = [len(controller.tasks) for controller in bench.controllers.controllers]
         await bench.create(NAMESPACES, {"metadata": {"name": "default"}})
         await make_absurd_workloads(bench)
+        await make_absurd_sets(bench)
         await make_owners_in_circles(bench)
         await make_the_rest(bench)
         for _ in range(6):

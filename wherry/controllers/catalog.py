@@ -9,6 +9,7 @@ from wherry.controllers.certificates.approving import CertificateApproving
 from wherry.controllers.certificates.cleaning import CertificateCleaning
 from wherry.controllers.certificates.signing import CertificateSigning
 from wherry.controllers.cluster_role_aggregation import ClusterRoleAggregation
+from wherry.controllers.daemonset.controller import DaemonSets
 from wherry.controllers.deployment.controller import Deployments
 from wherry.controllers.disruption.controller import Disruption
 from wherry.controllers.endpoints.endpoints import EndpointsController
@@ -67,6 +68,7 @@ CONTROLLERS: tuple[type[Controller], ...] = (
     ReplicationControllers,
     StatefulSets,
     Jobs,
+    DaemonSets,
     EndpointsController,
     EndpointSlices,
     NodeLifecycle,

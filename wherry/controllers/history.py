@@ -43,7 +43,7 @@ def template_of(revision: Object) -> Object:
 
 def is_same_data(one: Object, other: Object) -> bool:
     """Whether both hold the same, however it is written (releases differ in nulls)."""
-    return bool(without_nulls(one) == without_nulls(other))
+    return bool(one == other or without_nulls(one) == without_nulls(other))
 
 
 def data_hash(data: Object, collision_count: int) -> str:

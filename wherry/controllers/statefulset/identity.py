@@ -15,7 +15,8 @@ from wherry.objects.meta import Object, labels_of, name_of
 
 POD_NAME_LABEL = "statefulset.kubernetes.io/pod-name"
 POD_INDEX_LABEL = "apps.kubernetes.io/pod-index"
-HIGHEST_ORDINAL = 2**31 - 1
+HIGHEST_ORDINAL = 2**32
+"""Start and number have 31 bits each, so no pod we make has a higher one."""
 _NAME = re.compile(r"(.*)-([0-9]+)")
 
 

@@ -1,0 +1,232 @@
+"""The controller of DaemonSets: carries out what was decided, and says so."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from functools import partial
+
+from wherry.api.apps.controller_revisions import CONTROLLER_REVISIONS
+from wherry.api.apps.daemon_sets import DAEMON_SETS
+from wherry.api.core.nodes import NODES
+from wherry.api.core.pods import PODS
+from wherry.client.cache import Cache
+from wherry.client.events import NORMAL, WARNING
+from wherry.controllers.base import Controller, Environment
+from wherry.controllers.daemonset.fleet import Fleet
+from wherry.controllers.daemonset.judgement import Judge
+from wherry.controllers.daemonset.placement import make_pod, target_node, template_generation
+from wherry.controllers.daemonset.revisions import Revisions
+from wherry.controllers.daemonset.rollout import plan_rollout
+from wherry.controllers.daemonset.status import plan_status
+from wherry.controllers.ownership import (
+    ORPHANS,
+    candidates_for,
+    claim,
+    orphan_namespace,
+    owner_key,
+    selector_of,
+)
+from wherry.controllers.pod_control import create_pods, delete_pods
+from wherry.kit.backoff import BackOff
+from wherry.objects.errors import ApiError
+from wherry.objects.meta import (
+    Object,
+    controller_of,
+    is_deleting,
+    key_of,
+    labels_of,
+    metadata,
+    name_of,
+    uid_of,
+)
+from wherry.objects.selectors import Selector
+
+DAEMONS = "daemons by set and node"
+"""The index of DaemonSets' pods: by the set's uid and the node they are on or for."""
+BURST = 250
+"""Never more pods made or deleted in one go; the rest follows in the next sync."""
+FIRST_BACK_OFF_S = 1.0
+LONGEST_BACK_OFF_S = 15 * 60.0
+
+
+def daemon_of(pod: Object) -> list[str]:
+    """The `DAEMONS` index function."""
+    owner = controller_of(pod)
+    if owner is None or owner.get("kind") != DAEMON_SETS.kind:
+        return []
+    return [f"{owner.get('uid')}/{target_node(pod)}"]
+
+
+class DaemonSets(Controller):
+    """The controller of DaemonSets."""
+
+    name = "daemonset"
+    account = "daemon-set-controller"
+    primary = DAEMON_SETS
+
+    def __init__(self, environment: Environment) -> None:
+        self._fleets: dict[str, Fleet] = {}
+        self._pod_owners = owner_key(DAEMON_SETS)
+        self._back_off = BackOff(environment.clock, FIRST_BACK_OFF_S, LONGEST_BACK_OFF_S)
+        super().__init__(environment)
+        self.cache.add_index(PODS, ORPHANS, orphan_namespace)
+        self.cache.add_index(PODS, DAEMONS, daemon_of)
+        self.cache.add_index(CONTROLLER_REVISIONS, ORPHANS, orphan_namespace)
+
+    def watch_sources(self) -> None:
+        """Beside the sets: their pods and revisions, and the nodes."""
+        super().watch_sources()
+        self._watch(PODS, self._pod_changed)
+        self._watch(CONTROLLER_REVISIONS, owner_key(DAEMON_SETS))
+        self._watch(NODES, self._node_changed)
+
+    def _pod_changed(self, cache: Cache, old: Object | None, new: Object | None) -> Iterable[str]:
+        """A pod concerns its set, there the nodes it is or was for."""
+        for key in self._pod_owners(cache, old, new):
+            if (fleet := self._fleets.get(key)) is not None:
+                nodes = [target_node(pod) for pod in (old, new) if pod is not None]
+                fleet.touch_pod(key_of(new or old or {}), *nodes)
+            yield key
+
+    def _node_changed(self, _: Cache, old: Object | None, new: Object | None) -> Iterable[str]:
+        """A node concerns the sets which see it otherwise than before; its heartbeats concern nobody."""
+        if old is not None and new is not None and _placing(old) == _placing(new):
+            return
+        name = name_of(new or old or {})
+        for key, fleet in self._fleets.items():
+            judge = fleet.judge
+            if old is None or new is None or judge is None:
+                is_other = True
+            else:
+                is_other = judge.placement.verdict(old) != judge.placement.verdict(new)
+            if is_other:
+                fleet.touch(name)
+                yield key
+
+    async def sync(self, key: str) -> float | None:
+        """Make and delete pods, go on with an update, report, and delete revisions nobody needs."""
+        daemon_set = self.cache.get(DAEMON_SETS, key)
+        if daemon_set is None or is_deleting(daemon_set):
+            # One that is going reports no more: its revisions may be gone or orphaned already.
+            self._drop(key)
+            return None
+        selector = selector_of(daemon_set)
+        if not selector.requirements:
+            text = "This daemon set is selecting all pods. A non-empty selector is required."
+            self.events.event(daemon_set, WARNING, "SelectingAll", text)
+            return None
+        fleet = self._fleet(key, daemon_set)
+        await self._claim(daemon_set, selector, fleet)
+        if self._holds.must_wait(key):
+            return None  # nodes are found by the pods the cache shows: what was adopted is not there yet
+        revisions = await Revisions(self, daemon_set).settle(selector)
+        await self._judge(daemon_set, fleet, revisions.hash)
+        failure, wait_s = await self._manage(daemon_set, fleet, revisions)
+        await self.write_status(daemon_set, plan_status(daemon_set, fleet.counts))
+        if failure is not None:
+            raise failure
+        await revisions.prune(fleet.revisions)
+        waits = (wait_s, fleet.due_in_s(self.clock.now()))
+        return min((wait for wait in waits if wait is not None), default=None)
+
+    # What is known
+
+    def _fleet(self, key: str, daemon_set: Object) -> Fleet:
+        fleet = self._fleets.get(key)
+        if fleet is None or fleet.uid != uid_of(daemon_set):
+            self._drop(key)
+            pods = candidates_for(self.cache, PODS, daemon_set)
+            fleet = Fleet(uid_of(daemon_set), filter(None, map(target_node, pods)), map(key_of, pods))
+            self._fleets[key] = fleet
+        return fleet
+
+    def _drop(self, key: str) -> None:
+        fleet = self._fleets.pop(key, None)
+        if fleet is not None:
+            self._back_off.forget(f"{fleet.uid}/")
+
+    async def _claim(self, daemon_set: Object, selector: Selector, fleet: Fleet) -> None:
+        """Adopt and release pods, of those that are other than they were."""
+        keys = list(fleet.pods)
+        found = [pod for key in keys if (pod := self.cache.get(PODS, key)) is not None]
+        await claim(self, daemon_set, PODS, selector, found)
+        fleet.pods.difference_update(keys)
+
+    async def _judge(self, daemon_set: Object, fleet: Fleet, revision: str) -> None:
+        basis = (metadata(daemon_set).get("generation"), template_generation(daemon_set), revision)
+        if fleet.judge_by(basis, partial(Judge, daemon_set, revision), self._node_names):
+            self._back_off.forget(f"{fleet.uid}/")
+
+        def find(node: str) -> tuple[Object | None, list[Object]]:
+            return self.cache.get(NODES, node), self.cache.by_index(PODS, DAEMONS, f"{fleet.uid}/{node}")
+
+        await fleet.catch_up(find, self.clock.now())
+
+    def _node_names(self) -> list[str]:
+        return [name_of(node) for node in self.cache.list(NODES)]
+
+    # What is done
+
+    async def _manage(
+        self, daemon_set: Object, fleet: Fleet, revisions: Revisions
+    ) -> tuple[ApiError | None, float | None]:
+        """Make and delete pods; what went wrong, if anything, and after how many seconds to look again."""
+        create: list[str] = []
+        delete: list[Object] = []
+        waits: list[float] = []
+        for node in fleet.work:
+            judged = fleet[node]
+            if judged.needs_pod:
+                create.append(node)
+            delete += [*judged.excess, *self._ended(daemon_set, node, judged.ended)]
+            for pod in judged.failed:
+                wait_s = self._failed(daemon_set, node, pod)
+                if wait_s > 0:
+                    waits.append(wait_s)
+                else:
+                    delete.append(pod)
+            if len(create) >= BURST or len(delete) >= BURST:
+                break
+        if not create and not delete:
+            rollout = plan_rollout(daemon_set, fleet, BURST)
+            create, delete = rollout.create, rollout.delete
+        failure = await self._carry_out(daemon_set, create, delete, revisions.hash)
+        return failure, min(waits, default=None)
+
+    def _ended(self, daemon_set: Object, node: str, pods: list[Object]) -> list[Object]:
+        for pod in pods:
+            text = f"Found succeeded daemon pod {key_of(pod)} on node {node}, will try to delete it"
+            self.events.event(daemon_set, NORMAL, "SucceededDaemonPod", text)
+        return pods
+
+    def _failed(self, daemon_set: Object, node: str, pod: Object) -> float:
+        """Seconds until the failed pod may be deleted; 0: now, which counts."""
+        key = f"{uid_of(daemon_set)}/{node}"
+        wait_s = self._back_off.remaining_since_tried_s(key)
+        if wait_s > 0:
+            return wait_s
+        self._back_off.advance(key, self.clock.now())
+        text = f"Found failed daemon pod {key_of(pod)} on node {node}, will try to kill it"
+        self.events.event(daemon_set, WARNING, "FailedDaemonPod", text)
+        return 0.0
+
+    async def _carry_out(
+        self, daemon_set: Object, create: list[str], delete: list[Object], revision: str
+    ) -> ApiError | None:
+        failure: ApiError | None = None
+        try:
+            await create_pods(
+                self, daemon_set, [make_pod(daemon_set, node, revision) for node in create[:BURST]]
+            )
+        except ApiError as error:
+            failure = error
+        try:
+            await delete_pods(self, daemon_set, delete[:BURST])
+        except ApiError as error:
+            failure = failure or error
+        return failure
+
+
+def _placing(node: Object) -> tuple[object, object]:
+    """All of a node that decides who may be on it."""
+    return labels_of(node), (node.get("spec") or {}).get("taints")
