@@ -16,7 +16,6 @@ from pathlib import Path
 from random import Random
 
 from tests.live.cluster import LiveCluster
-from wherry.cluster.paths import ClusterPaths
 from wherry.kit.processes import ProcessRecord
 
 SPARE = 24 << 20
@@ -30,8 +29,7 @@ class Victim:
 
     def __init__(self, cluster: LiveCluster) -> None:
         self.cluster = cluster
-        data = cluster.directory / "data" / cluster.name
-        self.paths = ClusterPaths.of(cluster.name, data, cluster.directory / "run")
+        self.paths = cluster.paths
         self.api_port = next(f.partition("=")[2] for f in cluster.flags if f.startswith("--api-port="))
 
     def process(self, component: str) -> ProcessRecord | None:
@@ -39,7 +37,7 @@ class Victim:
         if component == "supervisor":
             return ProcessRecord.read(self.paths.supervisor_pid)
         if component == "containerd":
-            return ProcessRecord.read(self.paths.containerd_run / "containerd.pid")
+            return ProcessRecord.read(self.cluster.node_paths.containerd_run / "containerd.pid")
         return ProcessRecord.read(self.paths.component_pid(component))
 
 

@@ -62,12 +62,13 @@ def left_behind(victim: Victim) -> list[str]:
     uids = {pod["metadata"]["uid"] for pod in pods}
     addresses = {pod["status"].get("podIP") for pod in pods if not pod["spec"].get("hostNetwork")}
     complaints = []
-    for root, uid_at in ((victim.paths.pod_logs, 2), (victim.paths.kubelet / "pods", 0)):
+    paths = victim.cluster.node_paths
+    for root, uid_at in ((paths.pod_logs, 2), (paths.kubelet / "pods", 0)):
         for entry in root.iterdir() if root.is_dir() else ():
             uid = entry.name.split("_")[uid_at] if uid_at else entry.name
             if uid not in uids:
                 complaints.append(f"{entry} is of no pod")
-    given = _addresses(victim.paths.cni)
+    given = _addresses(paths.cni)
     complaints += [f"address {address} is of no pod" for address in given - addresses]
     return complaints
 

@@ -90,7 +90,7 @@ def started(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
         raise StartFailed("the machine is on fire")
 
     monkeypatch.setattr(Lifecycle, "start_supervisor", fail)
-    monkeypatch.setattr("wherry.cluster.teardown.tear_down_node", lambda config, paths: None)
+    monkeypatch.setattr("wherry.cluster.teardown.tear_down_nodes", lambda setup, paths: None)
     return home
 
 

@@ -17,7 +17,7 @@ from wherry.cluster.clusters import Machine
 def root(monkeypatch: pytest.MonkeyPatch) -> None:
     """End clusters as whoever runs the tests; there is nothing of them on the machine."""
     monkeypatch.setattr(os, "geteuid", lambda: 0)
-    monkeypatch.setattr("wherry.cluster.teardown.tear_down_node", lambda config, paths: None)
+    monkeypatch.setattr("wherry.cluster.teardown.tear_down_nodes", lambda setup, paths: None)
 
 
 @pytest.mark.usefixtures("root")
@@ -114,7 +114,7 @@ def test_settings_of_the_moment_do_not_keep_a_cluster_from_its_end(
     machine: Machine, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     monkeypatch.setattr(os, "geteuid", lambda: 0)
-    monkeypatch.setattr("wherry.cluster.teardown.tear_down_node", lambda config, paths: None)
+    monkeypatch.setattr("wherry.cluster.teardown.tear_down_nodes", lambda setup, paths: None)
     make(machine)
     monkeypatch.setenv("WHERRY_POD_CIDR", "10.9.0.0/24")
     assert run_main(monkeypatch, "delete") == 0

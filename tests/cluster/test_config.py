@@ -85,7 +85,7 @@ def test_a_missing_file_is_named(tmp_path: Path) -> None:
 
 
 def machine(tmp_path: Path, *made: Setup) -> Machine:
-    found = Machine(data_root=tmp_path / "data", run_root=tmp_path / "run")
+    found = Machine(data_root=tmp_path / "data", run_root=tmp_path / "run", routes=list)
     for config in made:
         path = found.paths(config.cluster.name).config
         path.parent.mkdir(parents=True)

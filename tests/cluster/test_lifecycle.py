@@ -26,7 +26,7 @@ def made(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Lifecycle:
         secret.write_text("secret")
     paths.run.mkdir(parents=True)
     paths.config.write_text("")
-    monkeypatch.setattr(teardown, "tear_down_node", lambda *_: None)
+    monkeypatch.setattr(teardown, "tear_down_nodes", lambda *_: None)
     return Lifecycle(machine, Setup.of("x", node_name="n"), paths)
 
 
@@ -37,8 +37,9 @@ def secrets(made: Lifecycle) -> list[str]:
 
 
 def test_delete_leaves_nothing_whatever_containers_wrote(made: Lifecycle) -> None:
-    make_deep(made.paths.kubelet, ["a"] * 1100)
-    make_deep(made.paths.containerd, ["n" * 200] * 20)
+    made.node_paths.data.mkdir(parents=True)
+    make_deep(made.node_paths.kubelet, ["a"] * 1100)
+    make_deep(made.node_paths.containerd, ["n" * 200] * 20)
     made.delete()
     assert not made.paths.data.exists()
     assert not made.paths.run.exists()
@@ -49,7 +50,7 @@ def test_keys_are_gone_even_if_the_rest_resists(made: Lifecycle, monkeypatch: py
     def resist(*_: object) -> None:
         raise OSError(16, "Device or resource busy", "/some/mount")
 
-    monkeypatch.setattr(teardown, "tear_down_node", resist)
+    monkeypatch.setattr(teardown, "tear_down_nodes", resist)
     with pytest.raises(EndFailed, match="Device or resource busy: /some/mount"):
         made.delete()
     assert secrets(made) == []
@@ -57,7 +58,9 @@ def test_keys_are_gone_even_if_the_rest_resists(made: Lifecycle, monkeypatch: py
 
 
 def test_a_mount_keeps_the_data_but_no_keys(made: Lifecycle, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(teardown, "mounts_below", lambda d: [made.paths.kubelet] if len(d) == 1 else [])
+    monkeypatch.setattr(
+        teardown, "mounts_below", lambda d: [made.paths.nodes] if d == (made.paths.data,) else []
+    )
     with pytest.raises(EndFailed, match="still mounted"):
         made.delete()
     assert secrets(made) == []

@@ -78,6 +78,6 @@ def test_the_runtime_where_there_is_no_root_or_no_containerd(monkeypatch: pytest
 
 def test_a_port_of_somebody_elses_cluster_is_passed_over(tmp_path: Path) -> None:
     machine = Machine(data_root=tmp_path / "data")
-    free = free_defaults(machine, "one", "simulated").cluster
+    free = free_defaults(machine, "one", "simulated").setup.cluster
     with socket.create_server(("127.0.0.1", free.api_port)):
-        assert free_defaults(machine, "one", "simulated").cluster.api_port > free.api_port
+        assert free_defaults(machine, "one", "simulated").setup.cluster.api_port > free.api_port

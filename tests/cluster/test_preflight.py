@@ -11,8 +11,9 @@ import pytest
 
 from wherry.cluster.advice import as_root
 from wherry.cluster.config import Setup, overlay
-from wherry.cluster.preflight import find_problems, overlapping_route
+from wherry.cluster.preflight import find_problems
 from wherry.cluster.settings import FLAGS
+from wherry.network.routes import overlapping_route
 
 
 @pytest.fixture

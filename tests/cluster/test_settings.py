@@ -55,7 +55,7 @@ OTHER: dict[str, Any] = {
 
 @pytest.fixture
 def machine(tmp_path: Path) -> Machine:
-    return Machine(data_root=tmp_path / "data", run_root=tmp_path / "run")
+    return Machine(data_root=tmp_path / "data", run_root=tmp_path / "run", routes=list)
 
 
 def make(machine: Machine, setup: Setup) -> Lifecycle:
@@ -180,12 +180,13 @@ def test_a_file_that_names_a_cluster_never_means_the_default_one(machine: Machin
 
 
 def test_a_slot_that_overlaps_a_wide_range_is_passed_over(machine: Machine) -> None:
-    make(machine, Setup.of(node_name="n", pod_cidr="10.244.0.0/16", service_cidr="10.96.0.0/15"))
+    make(machine, Setup.of(node_name="n", service_cidr="10.96.0.0/15"))
+    found = effective_config(machine, "dev", environ={}, flags={}).setup.cluster
+    assert (found.pod_cidr, found.service_cidr) == ("10.242.0.0/16", "10.98.0.0/16")
+    assert found.api_port == 6444, "its ports are free"
+    make(machine, Setup.of(node_name="n", pod_cidr="10.0.0.0/9", service_cidr="10.128.0.0/9"))
     with pytest.raises(ConfigError, match="give podCIDR, serviceCIDR and ports yourself"):
         effective_config(machine, "dev", environ={}, flags={})
-    make(machine, Setup.of(node_name="n", pod_cidr="10.244.0.0/23"))
-    found = effective_config(machine, "dev", environ={}, flags={}).setup
-    assert (found.cluster.pod_cidr, found.cluster.api_port) == ("10.244.2.0/24", 6445)
 
 
 @pytest.mark.parametrize(

@@ -15,7 +15,12 @@ from pathlib import Path
 import pytest
 
 from tests.conftest import eventually
-from tests.kubelet.runtimes.containerd.conftest import busybox, make_daemon  # noqa: F401 - a fixture
+from tests.kubelet.runtimes.containerd.conftest import (
+    PLAN,
+    busybox,  # noqa: F401 - a fixture
+    make_daemon,
+    make_ground,
+)
 from wherry.images.load import load_image
 from wherry.kit.clock import FakeClock, SystemClock
 from wherry.kubelet.runtimes.base import (
@@ -113,7 +118,10 @@ async def trial(
         await runtime.close()
         return
     daemon, _ = make_daemon(directory)
+    ground = make_ground(directory)
+    await ground.lay(PLAN)
     await daemon.start()
+    assert await daemon.until_networked()
     real = ContainerdRuntime(daemon.paths.socket, SystemClock())
     try:
         await load_image(daemon.image_store, request.getfixturevalue("busybox"))
@@ -126,6 +134,7 @@ async def trial(
     finally:
         await real.close()
         await daemon.cleanup()
+        await ground.take_up()
 
 
 async def test_it_is_ready_and_empty(trial: Trial) -> None:

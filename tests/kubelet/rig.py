@@ -29,6 +29,7 @@ from wherry.kubelet.eviction.signals import (
     Observations,
     Signal,
 )
+from wherry.kubelet.host import Host
 from wherry.kubelet.machine import Machine
 from wherry.kubelet.probes.result import Outcome, ProbeResult
 from wherry.kubelet.runtimes.base import Image
@@ -230,11 +231,13 @@ def make_kubelet(
         runtime,
         clock,
         Random(1),
-        mounts=mounts,
-        prober=prober,
-        machine=MACHINE,
-        look=lambda *_: dict(left),
-        disk=DirectDisk() if disk is None else disk,
+        Host(
+            mounts=mounts,
+            prober=prober,
+            machine=MACHINE,
+            look=lambda *_: dict(left),
+            disk=DirectDisk() if disk is None else disk,
+        ),
     )
 
 

@@ -14,7 +14,8 @@ from pathlib import Path
 from typing import Any
 
 from tools.fetch_clients import fetch, tools_directory
-from wherry.cluster.paths import ClusterPaths
+from wherry.cluster.names import NodeNames
+from wherry.cluster.paths import ClusterPaths, NodePaths
 from wherry.cluster.state import follow
 
 WHERRY = Path(sys.executable).parent / "wherry"
@@ -68,6 +69,18 @@ class LiveCluster:
         networks = [cidr.rpartition(".0/")[0] + "." for cidr in ranges]
         own = [f"/{self.name}/", f"wh-{self.name}", f"kubepods-{self.name}", f"wherry-{self.name}"]
         return (*networks, *own)
+
+    @property
+    def paths(self) -> ClusterPaths:
+        """Where the cluster keeps its things."""
+        data = self.directory / "data" / self.name
+        return ClusterPaths.of(self.name, data, self.directory / "run")
+
+    @property
+    def node_paths(self) -> NodePaths:
+        """Where its only node keeps its things."""
+        (node,) = self.paths.nodes.iterdir()
+        return self.paths.node(NodeNames(self.name, node.name))
 
     @property
     def environment(self) -> dict[str, str]:
@@ -165,10 +178,7 @@ def kill_and_wait(cluster: LiveCluster, component: str) -> None:
     """SIGKILL one component and wait until the supervisor says its successor is ready."""
     killed = cluster.pid(component)
     os.kill(killed, signal.SIGKILL)
-    paths = ClusterPaths.of(
-        cluster.name, cluster.directory / "data" / cluster.name, cluster.directory / "run"
-    )
-    for states in follow(paths, 60.0):
+    for states in follow(cluster.paths, 60.0):
         if states[component].ready and states[component].pid != killed:
             return
     raise AssertionError("the supervisor ended")

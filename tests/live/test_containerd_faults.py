@@ -9,18 +9,13 @@ from typing import Any
 import pytest
 
 from tests.live.cluster import BUSYBOX, LiveCluster, kill_and_wait, until
-from wherry.cluster.paths import ClusterPaths
 from wherry.kit.processes import ProcessRecord, running
 from wherry.objects.conditions import find_condition
 
 
-def paths_of(cluster: LiveCluster) -> ClusterPaths:
-    return ClusterPaths.of(cluster.name, cluster.directory / "data" / cluster.name, cluster.directory / "run")
-
-
 def containerds(cluster: LiveCluster) -> list[ProcessRecord]:
     """The cluster's containerds; there must never be two."""
-    state = str(paths_of(cluster).containerd_run)
+    state = str(cluster.node_paths.containerd_run)
     return [
         process
         for process, _, words in running()
@@ -82,7 +77,7 @@ def test_a_containerd_killed_twice_comes_back_twice(cluster: LiveCluster, namesp
 
 def test_an_agent_killed_before_it_wrote_the_pid_file(cluster: LiveCluster, namespace: str) -> None:
     before = the_containerd(cluster)
-    (paths_of(cluster).containerd_run / "containerd.pid").unlink()
+    (cluster.node_paths.containerd_run / "containerd.pid").unlink()
     kill_and_wait(cluster, "agent")
     run_to_the_end(cluster, namespace, "after")
     assert containerds(cluster) == [before]

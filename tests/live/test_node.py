@@ -64,9 +64,9 @@ def test_trees_of_any_shape_go_with_their_pod(cluster: LiveCluster, namespace: s
     said(cluster, namespace, "p")
     uid = cluster.get("pod", "p", "-n", namespace)["metadata"]["uid"]
     cluster.kubectl("delete", "pod", "p", "-n", namespace, "--timeout=60s")
-    data = cluster.directory / "data" / cluster.name
-    until(lambda: not (data / "kubelet" / "pods" / uid).exists())
-    until(lambda: not list((data / "pod-logs").glob(f"*_{uid}")))
+    paths = cluster.node_paths
+    until(lambda: not (paths.kubelet / "pods" / uid).exists())
+    until(lambda: not list(paths.pod_logs.glob(f"*_{uid}")))
 
 
 def test_unsafe_sysctls_are_refused(cluster: LiveCluster, namespace: str) -> None:

@@ -102,7 +102,7 @@ def test_pods_are_back_after_the_power_failed(images: dict[str, Path], directory
             name = pod["metadata"]["name"]
             starts = cluster.kubectl("exec", name, "--", "cat", "/kept/starts").splitlines()
             assert len(starts) == 2, "an emptyDir on the disk is kept"
-        addresses = directory / "data" / cluster.name / "cni" / "addresses" / f"wherry-{cluster.name}"
+        (addresses,) = (cluster.node_paths.cni / "addresses").glob(f"wherry-{cluster.name}.*")
         until(
             lambda: {p.name for p in addresses.glob("10.*")} == {pod["status"]["podIP"] for pod in pods}, 30
         )

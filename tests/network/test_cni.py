@@ -10,7 +10,6 @@ import pytest
 
 from wherry.network.cni import (
     PodNetwork,
-    bridge_name,
     given_addresses,
     release_leaked,
     render_conflist,
@@ -20,16 +19,7 @@ from wherry.network.cni import (
 
 @pytest.fixture
 def network(tmp_path: Path) -> PodNetwork:
-    return PodNetwork.of("dev", "10.199.0.0/24", tmp_path)
-
-
-@pytest.mark.parametrize("cluster", ["default", "a", "a-cluster-with-a-long-name", "x" * 60])
-def test_bridge_names_fit_the_kernel(cluster: str) -> None:
-    assert len(bridge_name(cluster)) <= 15
-
-
-def test_long_names_stay_apart() -> None:
-    assert bridge_name("testing-cluster-1") != bridge_name("testing-cluster-2")
+    return PodNetwork.of("wherry-dev", "wh-dev", "10.199.0.0/24", tmp_path)
 
 
 def test_configuration(network: PodNetwork, tmp_path: Path) -> None:
@@ -59,11 +49,13 @@ def test_leaked_addresses_are_given_back(network: PodNetwork) -> None:
     (network.addresses / "10.199.0.3").write_text("dead\r\neth0")
     (network.addresses / "last_reserved_ip.0").write_text("10.199.0.3")
     (network.addresses / "lock").touch()
-    assert given_addresses(network) == {"10.199.0.2": "alive", "10.199.0.3": "dead"}
+    assert given_addresses(network.addresses) == {"10.199.0.2": "alive", "10.199.0.3": "dead"}
     (network.addresses / "10.199.0.4").write_text("new\r\neth0")
     os.utime(network.addresses / "10.199.0.3", (99, 99))
     os.utime(network.addresses / "10.199.0.4", (101, 101))
-    assert release_leaked(network, {"alive"}, before=100) == ["10.199.0.3"], "not one of a new sandbox"
+    assert release_leaked(network.addresses, {"alive"}, before=100) == ["10.199.0.3"], (
+        "not one of a new sandbox"
+    )
     (network.addresses / "10.199.0.4").unlink()
     assert sorted(file.name for file in network.addresses.iterdir()) == [
         "10.199.0.2",
@@ -73,4 +65,4 @@ def test_leaked_addresses_are_given_back(network: PodNetwork) -> None:
 
 
 def test_no_addresses_before_the_first_pod(network: PodNetwork) -> None:
-    assert release_leaked(network, set(), before=100) == []
+    assert release_leaked(network.addresses, set(), before=100) == []

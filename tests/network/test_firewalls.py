@@ -14,7 +14,7 @@ from tests.network.namespaces import needs_root, run_apart
 from wherry.network.cni import PodNetwork
 from wherry.network.firewalls import find_droppers, look_for_droppers
 
-NETWORK = PodNetwork.of("dev", "10.199.0.0/24", Path("/nowhere"))
+NETWORK = PodNetwork.of("wherry-dev", "wh-dev", "10.199.0.0/24", Path("/nowhere"))
 RULESETS = Path(__file__).parent / "rulesets"
 FIREWALLD: dict[str, Any] = json.loads((RULESETS / "firewalld.json").read_text())
 

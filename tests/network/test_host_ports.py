@@ -16,7 +16,7 @@ from wherry.network.cni import PodNetwork, render_conflist
 from wherry.network.host_ports import missing_ports, read_sandboxes, restore_ports
 from wherry.network.tool import NetworkFailure, run_tool
 
-NETWORK = PodNetwork.of("dev", "10.199.0.0/24", Path("/nowhere"))
+NETWORK = PodNetwork.of("wherry-dev", "wh-dev", "10.199.0.0/24", Path("/nowhere"))
 ID = "ec5eb1f1da994fc9f04329c29482d815d39914741d1d1ee3c7954894da3ebf48"
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -14,7 +15,7 @@ from wherry.network.keeper import RuleKeeper
 from wherry.network.rules import are_rules_standing, chains, install_rules, remove_rules
 from wherry.network.tool import ToolNotRun, run_tool
 
-NETWORK = PodNetwork.of("dev", "10.199.0.0/24", Path("/nowhere"), server_ports=(6443, 10250))
+NETWORK = PodNetwork.of("wherry-dev", "wh-dev", "10.199.0.0/24", Path("/nowhere"), server_ports=(6443, 10250))
 
 
 async def saved(table: str = "filter") -> str:
@@ -122,7 +123,7 @@ async def test_a_look_that_fails_is_taken_again(
 def test_a_rule_that_was_exchanged_for_another_is_put_back() -> None:
     async def work() -> None:
         for ports in ((6443,), (6443, 10250)):
-            network = PodNetwork.of("dev", "10.199.0.0/24", Path("/nowhere"), server_ports=ports)
+            network = replace(NETWORK, server_ports=ports)
             await install_rules(network)
             assert await are_rules_standing(network), "as iptables words them"
             for chain in chains(network):

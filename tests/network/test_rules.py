@@ -10,7 +10,7 @@ import pytest
 from wherry.network.cni import PodNetwork
 from wherry.network.rules import chain_name, chains, forget_results, plan_jump, render_rules, stale_rules
 
-NETWORK = PodNetwork.of("dev", "10.199.0.0/24", Path("/nowhere"), server_ports=(6443, 10250))
+NETWORK = PodNetwork.of("wherry-dev", "wh-dev", "10.199.0.0/24", Path("/nowhere"), server_ports=(6443, 10250))
 
 SAVED = """\
 *nat
@@ -39,7 +39,7 @@ def test_other_nodes_pods_are_inside() -> None:
 
 
 def test_clusters_have_chains_of_their_own() -> None:
-    other = PodNetwork.of("other", "10.198.0.0/24", Path("/nowhere"))
+    other = PodNetwork.of("wherry-other", "wh-other", "10.198.0.0/24", Path("/nowhere"))
     assert chain_name(NETWORK) != chain_name(other)
     assert len(chain_name(NETWORK)) <= 28
     assert not {c.name for c in chains(NETWORK)} & {c.name for c in chains(other)}

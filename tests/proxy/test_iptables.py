@@ -12,10 +12,9 @@ from wherry.proxy.backends.iptables import IptablesBackend
 from wherry.proxy.model import build_model
 
 NETWORK = NodeNetwork(
-    cluster="t",
-    pod_cidr="10.244.0.0/24",
+    owner="t",
+    cluster_cidr="10.244.0.0/24",
     service_cidr="10.96.0.0/16",
-    bridge="wh-t",
     server_ports=(6443, 10250),
 )
 MODEL = build_model([service()], [endpoint_slice("web", endpoint("10.244.0.2"))], "here")

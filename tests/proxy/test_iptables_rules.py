@@ -15,10 +15,9 @@ from wherry.proxy.backends.iptables_rules import chain_prefix, render, restore_t
 from wherry.proxy.model import build_model
 
 NETWORK = NodeNetwork(
-    cluster="default",
-    pod_cidr="10.244.0.0/24",
+    owner="default",
+    cluster_cidr="10.244.0.0/24",
     service_cidr="10.96.0.0/16",
-    bridge="wry-default",
     server_ports=(6443, 10250),
 )
 TWO = [endpoint("10.244.0.2"), endpoint("10.244.0.3")]

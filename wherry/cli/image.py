@@ -57,7 +57,7 @@ def load(
             )
     store = _store(name, data_dir)
     # Half of what is free: containerd keeps the layers as they came, and unpacked.
-    room = disk_usage(select_existing(name, data_dir).paths.containerd).free // 2
+    room = disk_usage(select_existing(name, data_dir).node_paths.containerd).free // 2
     for archive in archives:
         try:
             with Steps().step(f"Loading {archive}"):
@@ -158,19 +158,19 @@ def _split_file(item: str) -> tuple[Path, str]:
 
 def _store(name: str | None, data_dir: Path | None) -> ImageStore:
     """The image store of a running node. Raises Failure when it does not run."""
-    from wherry.cluster.node import node_of
+    from wherry.cluster.node import Node
     from wherry.kit.clock import SystemClock
     from wherry.kubelet.runtimes.containerd.facts import MissingPrograms, read_facts
 
     lifecycle = select_existing(name, data_dir)
-    node = node_of(lifecycle.setup.node, lifecycle.paths)
+    node = Node.of(lifecycle.config.name, lifecycle.setup.node.name, lifecycle.paths)
     if not node.containerd.socket.exists():
         called = lifecycle.config.name
         raise Failure(
             f"cluster {called!r} is stopped; start it with: {lifecycle.command('start')}", NOT_RUNNING
         )
     try:
-        facts = read_facts(lifecycle.paths.containerd)
+        facts = read_facts(node.paths.containerd)
     except MissingPrograms as error:
         raise Failure(str(error), MISSING_PROGRAM) from None
     return node.daemon(facts, SystemClock()).image_store

@@ -42,7 +42,7 @@ def logs(
     if component not in lifecycle.logs:
         name = lifecycle.config.name
         raise Failure(f"cluster {name!r} has simulated nodes only, and no {component}")
-    path = lifecycle.paths.log_file(component)
+    path = lifecycle.log_file(component)
     if not path.exists():
         raise Failure(f"{component} has written no log yet ({path})")
     options = ["-n", str(lines), *(["-F"] if follow else [])]

@@ -113,7 +113,7 @@ def select(
         raise _somebody_elses(on, asked(name).name) from None
     except ConfigError as error:
         raise Failure(str(error), BAD_SETTING) from None
-    return open_lifecycle(on, wanted.setup, data_dir, wanted.spelling)
+    return open_lifecycle(on, wanted.setup, data_dir, wanted.spelling, wanted.note)
 
 
 def select_existing(name: str | None, data_dir: Path | None = None) -> Lifecycle:

@@ -41,6 +41,9 @@ def _become(component: str, lifecycle: Lifecycle) -> None:
     require_existing(lifecycle)
     if component not in lifecycle.components:
         raise Failure(f"cluster {lifecycle.config.name!r} has simulated nodes only, and no {component}")
+    if lifecycle.is_old():
+        called = lifecycle.config.name
+        raise Failure(f"cluster {called!r} was made by an earlier version; run: {lifecycle.command('up')}")
     lifecycle.prepare()
     pid_file = lifecycle.paths.component_pid(component)
     if is_held(pid_file):

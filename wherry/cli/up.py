@@ -114,13 +114,18 @@ def bring_up(lifecycle: Lifecycle, wait_s: float, steps: Steps) -> str:
             f"Nodes and pods are simulated, no container runs ({default_runtime()[1]}); "
             f"for real ones: wherry up --runtime containerd, {as_root()}"
         )
-    running = lifecycle.is_running()
+    if lifecycle.note:
+        steps.tell(lifecycle.note)
+    running = lifecycle.is_running() and not lifecycle.is_old()
     theirs = user_kubeconfig(os.environ, find_caller(os.environ))
     try:  # nothing is made yet, so nothing is to be taken back
         if running:
             changed = {attribute for found in lifecycle.outdated().values() for attribute in found}
             _refuse(find_problems_of_change(lifecycle.setup, changed))
         else:
+            if lifecycle.is_old():
+                with steps.step(f"Converting {lifecycle.config.context}"):
+                    lifecycle.convert()
             with steps.step("Checking this machine"):
                 _refuse(find_problems(lifecycle.setup, lifecycle.spelling))
         lifecycle.check_data_directory()

@@ -1,23 +1,19 @@
-"""`wherry agent`: the node half in one process, wired together: kubelet, its server, and the proxy.
+"""`wherry agent`: the node half in one process: the parts of `node_assembly`, over containerd and iptables.
 
-It owns a containerd that outlives it. Containerd, the network and the first contact with the API
-server are brought up side by side, since each takes a while and none needs the others.
+It owns a containerd that outlives it. The machine's own network and containerd are brought up side by side,
+since each takes a while and none needs the other.
 """
 
 from __future__ import annotations
 
 import asyncio
 import logging
-import secrets
 from collections.abc import Coroutine
-from dataclasses import dataclass
 from functools import partial
-from random import Random
+from random import Random, SystemRandom
 from typing import Any
 
-from wherry.api.core.nodes import NODES
 from wherry.client.api import Client
-from wherry.client.cache import Cache
 from wherry.client.http import HttpIdentity, HttpTransport
 from wherry.cluster.addresses import AddressKeeper, node_ip
 from wherry.cluster.components import PermanentError, tell_ready
@@ -31,24 +27,21 @@ from wherry.cluster.identities import (
     Identity,
     find_identities,
 )
+from wherry.cluster.land import MachineLand
 from wherry.cluster.launch import main
-from wherry.cluster.node import Node, node_of
+from wherry.cluster.node import Node
+from wherry.cluster.node_assembly import NodeClients, NodeParts, NodePartsConfig
 from wherry.cluster.node_config import NodeConfig
-from wherry.cluster.paths import ClusterPaths
+from wherry.cluster.paths import ClusterPaths, NodePaths, has_old_node
 from wherry.kit.clock import Clock, SystemClock
 from wherry.kit.log import module_name
 from wherry.kit.tasks import Tasks
-from wherry.kubelet.agent import Kubelet
 from wherry.kubelet.config import KubeletConfig
 from wherry.kubelet.runtimes.containerd.cri import ContainerdRuntime
 from wherry.kubelet.runtimes.containerd.daemon import ContainerdDaemon, DaemonFailed
 from wherry.kubelet.runtimes.containerd.facts import MachineFacts, MissingPrograms, read_facts
 from wherry.kubelet.server.config import KubeletServerConfig
-from wherry.kubelet.server.server import KubeletServer
 from wherry.network.tool import NetworkFailure
-from wherry.objects.conditions import is_true
-from wherry.objects.meta import Object
-from wherry.proxy.proxy import Proxy
 
 log = logging.getLogger(module_name(__name__, __spec__))
 
@@ -56,8 +49,15 @@ log = logging.getLogger(module_name(__name__, __spec__))
 async def run_agent(setup: Setup, paths: ClusterPaths, stop: asyncio.Event) -> None:
     """Run the node until `stop` is set. Raises PermanentError when a restart would not help."""
     clock, config = SystemClock(), setup.node
+    if has_old_node(paths):  # its pods still run below the containerd they had
+        raise PermanentError(
+            f"cluster {config.cluster!r} was made by an earlier version; "
+            f"run: wherry up --name {config.cluster}"
+        )
+    node = Node.of(config.cluster, config.name, paths)
+    node.paths.containerd_log.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
     try:
-        facts = read_facts(paths.containerd)
+        facts = read_facts(node.paths.containerd)
     except MissingPrograms as error:
         raise PermanentError(str(error)) from error
     address = node_ip(config)
@@ -66,20 +66,31 @@ async def run_agent(setup: Setup, paths: ClusterPaths, stop: asyncio.Event) -> N
         cert = identities.of(identity).cert
         if not cert.exists():
             raise PermanentError(f"{cert} is missing; run: wherry start --name {config.cluster}")
-    node = node_of(config, paths)
     daemon = node.daemon(facts, clock)
-    try:
-        await asyncio.gather(node.bridge.ensure(), daemon.start())
-    except (NetworkFailure, DaemonFailed) as error:
-        raise PermanentError(str(error)) from error
-    parts = _assemble(config, paths, identities, node, address, facts, clock)
+    clients = NodeClients(
+        kubelet=_client(config, identities, KUBELET), proxy=_client(config, identities, PROXY)
+    )
+    runtime = ContainerdRuntime(node.containerd.socket, clock)
+    parts = NodeParts(
+        _parts_config(config, node, identities, address, facts),
+        clients,
+        runtime,
+        lambda removed: MachineLand(node, config, daemon, facts.cni_bin_dir, clock, removed),
+        node.backend(config.cluster_cidr, config.service_cidr, config.server_ports),
+        clock,
+        Random(SystemRandom().getrandbits(64)),  # noqa: S311 - spreads retries, guards nothing
+    )
     tasks = Tasks("agent")
-    tasks.essential(daemon.supervise(), "containerd")
-    rules = node.rule_keeper(facts, clock, parts.proxy.rules_removed)
-    rules.start()
-    keeper = parts.address_keeper(config, address, clock)
+    keeper = _address_keeper(config, parts, address, clock)
     try:
-        if await _unless_stopped(parts.start(config, clock), stop):
+        try:
+            await asyncio.gather(daemon.start(), parts.prepare())
+            await _listen(config, parts)
+            tasks.essential(daemon.supervise(), "containerd")
+            has_started = await _unless_stopped(parts.start(), stop)
+        except (NetworkFailure, DaemonFailed) as error:
+            raise PermanentError(str(error)) from error
+        if has_started:
             tell_ready("agent", paths, {"node": config.name, "processes": _processes(daemon)})
             log.info("node %s is ready", config.name)
             keeper.start()
@@ -87,88 +98,28 @@ async def run_agent(setup: Setup, paths: ClusterPaths, stop: asyncio.Event) -> N
     finally:
         await keeper.close()
         await tasks.close()
-        await rules.close()
         await parts.close()
+        await runtime.close()
+        await clients.close()
 
 
-@dataclass(frozen=True, slots=True)
-class _Parts:
-    clients: tuple[Client, Client]
-    """The kubelet's and the proxy's."""
-    runtime: ContainerdRuntime
-    kubelet: Kubelet
-    server: KubeletServer
-    proxy: Proxy
-
-    async def start(self, config: NodeConfig, clock: Clock) -> None:
-        """Start everything; returns once the node is Ready and the services' rules stand."""
-        try:
-            await self.server.start()
-        except OSError as error:
-            raise PermanentError(
-                f"the kubelet cannot listen on port {config.kubelet_port}: {error.strerror or error}; "
-                "choose with --kubelet-port"
-            ) from error
-        await self.kubelet.start()
-        await asyncio.gather(self.proxy.start(), _until_ready(self.clients[0], config.name, clock))
-
-    def address_keeper(self, config: NodeConfig, address: str, clock: Clock) -> AddressKeeper:
-        """Who lets the kubelet go by the machine's address, wherever the machine goes."""
-
-        async def move(moved_to: str) -> None:
-            self.kubelet.move_to(moved_to)
-
-        return AddressKeeper(partial(node_ip, config), address, move, self.server.reload_certificate, clock)
-
-    async def close(self) -> None:
-        """Stop in the reverse order; containers and rules stay."""
-        await self.proxy.close()
-        await self.server.close()
-        await self.kubelet.close()
-        await self.runtime.close()
-        for client in self.clients:
-            await client.close()
+async def _listen(config: NodeConfig, parts: NodeParts) -> None:
+    try:
+        await parts.listen()
+    except OSError as error:
+        raise PermanentError(
+            f"the kubelet cannot listen on port {config.kubelet_port}: {error.strerror or error}; "
+            "choose with --kubelet-port"
+        ) from error
 
 
-def _assemble(
-    config: NodeConfig,
-    paths: ClusterPaths,
-    identities: Identities,
-    node: Node,
-    address: str,
-    facts: MachineFacts,
-    clock: Clock,
-) -> _Parts:
-    random = Random(secrets.randbits(64))  # noqa: S311 - spreads retries, guards nothing
-    client = _client(config, identities, KUBELET)
-    runtime = ContainerdRuntime(node.containerd.socket, clock)
-    kubelet_config = KubeletConfig(
-        node_name=config.name,
-        node_ip=address,
-        hostname=config.name,
-        root_dir=paths.kubelet,
-        log_dir=paths.pod_logs,
-        port=config.kubelet_port,
-        cluster_domain=config.cluster_domain,
-        cgroup_root=node.cgroup_root,
-        restrict_oom_score=not facts.can_lower_oom_score,
-        apparmor=facts.apparmor,
-        allowed_unsafe_sysctls=config.allowed_unsafe_sysctls,
-    )
-    kubelet = Kubelet(kubelet_config, client, runtime, clock, random)
-    server_config = KubeletServerConfig(
-        node_name=config.name,
-        port=config.kubelet_port,
-        cert_file=identities.of(KUBELET_SERVER).cert,
-        key_file=identities.of(KUBELET_SERVER).key,
-        client_ca_file=identities.authority.cert,
-        allowed_names=(KUBELET_CLIENT,),
-        log_dir=paths.pod_logs,
-    )
-    server = KubeletServer(runtime, kubelet.pods, server_config, clock)
-    proxy_client = _client(config, identities, PROXY)
-    proxy = Proxy(proxy_client, node.backend(), config.name, clock)
-    return _Parts((client, proxy_client), runtime, kubelet, server, proxy)
+def _address_keeper(config: NodeConfig, parts: NodeParts, address: str, clock: Clock) -> AddressKeeper:
+    """Who lets the kubelet go by the machine's address, wherever the machine goes."""
+
+    async def move(moved_to: str) -> None:
+        parts.kubelet.move_to(moved_to)
+
+    return AddressKeeper(partial(node_ip, config), address, move, parts.reload_certificate, clock)
 
 
 def _client(config: NodeConfig, identities: Identities, who: Identity) -> Client:
@@ -178,20 +129,33 @@ def _client(config: NodeConfig, identities: Identities, who: Identity) -> Client
     return Client(HttpTransport(config.server, identity, user_agent=f"wherry-{who.name}"))
 
 
-async def _until_ready(client: Client, name: str, clock: Clock) -> None:
-    """Return once the Node's Ready condition is true, as the API server shows it."""
-    ready = asyncio.Event()
-
-    def changed(_: Object | None, node: Object | None) -> None:
-        if node is not None and is_true((node.get("status") or {}).get("conditions"), "Ready"):
-            ready.set()
-
-    cache = Cache(client, clock)
-    cache.add(NODES, field_selector=f"metadata.name={name}")
-    cache.on(NODES, changed)
-    await cache.start()
-    await ready.wait()
-    await cache.close()
+def _parts_config(
+    config: NodeConfig, node: Node, identities: Identities, address: str, facts: MachineFacts
+) -> NodePartsConfig:
+    paths: NodePaths = node.paths
+    kubelet = KubeletConfig(
+        node_name=config.name,
+        node_ip=address,
+        hostname=config.name,
+        root_dir=paths.kubelet,
+        log_dir=paths.pod_logs,
+        port=config.kubelet_port,
+        cluster_domain=config.cluster_domain,
+        cgroup_root=node.names.cgroup_root,
+        restrict_oom_score=not facts.can_lower_oom_score,
+        apparmor=facts.apparmor,
+        allowed_unsafe_sysctls=config.allowed_unsafe_sysctls,
+    )
+    server = KubeletServerConfig(
+        node_name=config.name,
+        port=config.kubelet_port,
+        cert_file=identities.of(KUBELET_SERVER).cert,
+        key_file=identities.of(KUBELET_SERVER).key,
+        client_ca_file=identities.authority.cert,
+        allowed_names=(KUBELET_CLIENT,),
+        log_dir=paths.pod_logs,
+    )
+    return NodePartsConfig(kubelet=kubelet, server=server)
 
 
 async def _unless_stopped(start: Coroutine[Any, Any, None], stop: asyncio.Event) -> bool:

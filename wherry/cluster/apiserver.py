@@ -116,6 +116,7 @@ def control_plane_config(
     controllers = ControllerConfig(
         cluster_ca_pem=identities.authority.cert.read_text(),
         cluster_cidr=config.pod_cidr,
+        node_cidr_mask=config.node_cidr_mask,
         simulated_cidr=NODE_BLOCKS,
         simulated_cidr_mask=NODE_BLOCK_MASK,
         node_monitor_grace_s=monitor_grace_s,

@@ -7,28 +7,29 @@ only the name.
 
 from __future__ import annotations
 
-import ipaddress
 import os
 import pwd
 import re
 import stat
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from wherry.cluster import ranges
 from wherry.cluster.config import (
     ConfigError,
     ConfigFile,
     Setup,
     check_together,
-    index_defaults,
     load_config_file,
     read_config_file,
     set_values,
 )
-from wherry.cluster.paths import RUN_ROOT, ClusterPaths
+from wherry.cluster.names import NodeNames, OldNames
+from wherry.cluster.paths import RUN_ROOT, ClusterPaths, has_old_node
+from wherry.cluster.ranges import Choice
 from wherry.cluster.settings import (
     CONTAINERD,
     ENVIRONMENT,
@@ -42,6 +43,7 @@ from wherry.cluster.settings import (
 )
 from wherry.cluster.values import LONGEST_NODE_NAME, name_of
 from wherry.kit.ports import why_not_bindable
+from wherry.network.routes import Route, read_routes
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -52,6 +54,8 @@ class Machine:
     run_root: Path = RUN_ROOT
     is_users: bool = False
     """Whether its clusters are those of a user without root."""
+    routes: Callable[[], Sequence[Route]] = read_routes
+    """Which networks the machine reaches."""
 
     def paths(self, name: str, data_dir: Path | None = None) -> ClusterPaths:
         """The paths of the cluster `name`, following the link of one that lives elsewhere."""
@@ -112,6 +116,12 @@ class Machine:
                 found.append(setup)
         return found
 
+    def taken(self, name: str) -> ranges.Taken:
+        """What a cluster `name` cannot have: others' settings, and the machine's networks but for its own."""
+        own = (NodeNames(name, "").bridge.rpartition("-")[0] + "-", OldNames(name, "").bridge)
+        routes = [route for route in self.routes() if not route[0].startswith(own)]
+        return ranges.Taken(self.others(name), routes)
+
 
 def _may_be_cluster(entry: Path) -> bool:
     try:
@@ -167,10 +177,14 @@ def _checked_name(name: Any, source: Source) -> str:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Wanted:
-    """The settings of a cluster after all sources were laid over each other, and how the user wrote them."""
+    """The settings of a cluster after all sources were laid over each other, and how the user wrote them.
+
+    `note` is what the user is to be told about them, in one line, "" if nothing.
+    """
 
     setup: Setup
     spelling: Spelling = field(default_factory=dict)
+    note: str = ""
 
 
 def effective_config(
@@ -201,7 +215,17 @@ def effective_config(
     if file is not None:
         layers.insert(0, (file.values, file.source))
     given = [values["runtime"] for values, _ in layers if values.get("runtime") is not None]
-    setup = stored or free_defaults(machine, asked.name, [runtime, *given][-1])
+    note = ""
+    if stored is None:
+        choice = free_defaults(machine, asked.name, [runtime, *given][-1])
+        setup, note = choice.setup, choice.note
+    elif has_old_node(machine.paths(asked.name, data_dir)):
+        asks = any(values.get("pod_cidr") for values, _ in layers)
+        setup = stored if asks else ranges.widened(stored, machine.taken(asked.name))
+        note = ranges.conversion_note(stored, setup)
+        stored = setup
+    else:
+        setup = stored
     for values, source in layers:
         setup = set_values(setup, values, source)
         spelling |= {name: source.spell(name) for name, value in values.items() if value is not None}
@@ -211,37 +235,22 @@ def effective_config(
     check_together(setup, spelling)
     if stored is not None:
         _refuse_what_is_fixed(stored, setup, spelling)
-    return Wanted(setup=setup, spelling=spelling)
+    if stored is None and "pod_cidr" in spelling:
+        note = ""
+    return Wanted(setup=setup, spelling=spelling, note=note)
 
 
-def free_defaults(machine: Machine, name: str, runtime: str = CONTAINERD) -> Setup:
-    """The first defaults that collide with no other cluster of the machine.
+def free_defaults(machine: Machine, name: str, runtime: str = CONTAINERD) -> Choice:
+    """The first defaults that collide with no other cluster of the machine, nor with its networks.
 
     A simulated one need not care for others' addresses, but others' clusters cannot all be looked into: a
     port that is in use is passed over.
     """
-    others = machine.others(name)
-    ports = {port for other in others for port in _ports(other)}
-    ranges = [range_ for other in others for range_ in _ranges(other)]
-    # The very first defaults belong to the cluster called "default", made or not.
-    index = 0 if name == "default" else 1
-    while True:
-        setup = index_defaults(name, index)
-        is_free = not any(one.overlaps(other) for one in _ranges(setup) for other in ranges)
-        if runtime == SIMULATED:
-            setup = setup.having({"runtime": runtime})
-            is_free = is_free and not why_not_bindable(setup.cluster.api_host, setup.cluster.api_port)
-        if is_free and not ports & _ports(setup):
-            return setup
-        index += 1
 
+    def is_usable(setup: Setup) -> bool:
+        return runtime != SIMULATED or not why_not_bindable(setup.cluster.api_host, setup.cluster.api_port)
 
-def _ranges(setup: Setup) -> list[ipaddress.IPv4Network]:
-    return [ipaddress.IPv4Network(text) for text in (setup.cluster.pod_cidr, setup.cluster.service_cidr)]
-
-
-def _ports(setup: Setup) -> set[int]:
-    return {setup.cluster.api_port, setup.node.kubelet_port}
+    return ranges.free_defaults(name, machine.taken(name), runtime, is_usable)
 
 
 def _refuse_what_is_fixed(stored: Setup, wanted: Setup, spelling: Spelling) -> None:

@@ -31,6 +31,7 @@ from wherry.cluster.settings import (
 
 API_VERSION = "wherry.dev/v1alpha1"
 KIND = "Cluster"
+NODE_CIDR_MASK = 24
 
 
 class ConfigError(Exception):
@@ -54,7 +55,7 @@ class ClusterConfig:
     name: str = "default"
     api_host: str = "127.0.0.1"
     api_port: int = 6443
-    pod_cidr: str = "10.244.0.0/24"
+    pod_cidr: str = "10.244.0.0/16"
     service_cidr: str = "10.96.0.0/16"
     node_ports: tuple[int, int] = (30000, 32767)
     cluster_domain: str = "cluster.local"
@@ -85,6 +86,11 @@ class ClusterConfig:
         It is the gateway of the first node's pods. No pod is ever given it.
         """
         return str(next(ipaddress.ip_network(self.pod_cidr).hosts()))
+
+    @property
+    def node_cidr_mask(self) -> int:
+        """How long the prefix of a node's part of the pods' range is; upstream's `--node-cidr-mask-size`."""
+        return max(NODE_CIDR_MASK, ipaddress.ip_network(self.pod_cidr).prefixlen)
 
     @property
     def is_for_this_machine(self) -> bool:
@@ -158,7 +164,7 @@ def index_defaults(name: str, index: int) -> Setup:
         {
             "api_port": base.cluster.api_port + index,
             "kubelet_port": base.node.kubelet_port + 10 * index,
-            "pod_cidr": f"10.244.{index}.0/24",
+            "pod_cidr": f"10.{244 - index}.0.0/16",
             "service_cidr": f"10.{96 + index}.0.0/16",
             "node_name": name,
             "node_ports": (30000 + 50 * index, 30049 + 50 * index),

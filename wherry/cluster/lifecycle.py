@@ -27,7 +27,8 @@ from wherry.cluster.components import ready_facts, told_settings
 from wherry.cluster.config import ClusterConfig, Setup, dump_config, read_config_file, spec_of
 from wherry.cluster.identities import ADMIN, Identities, Identity, ensure_identities, wanted_identities
 from wherry.cluster.kubeconfig import UserKubeconfig
-from wherry.cluster.paths import ClusterPaths
+from wherry.cluster.names import NodeNames
+from wherry.cluster.paths import ClusterPaths, NodePaths, has_old_node
 from wherry.cluster.settings import SETTINGS, Spelling
 from wherry.cluster.state import States, current, follow, restart, set_watchdog, start_now
 from wherry.cluster.supervisor import STOP_GRACE_S
@@ -74,6 +75,8 @@ class Lifecycle:
     """What stands before `/etc` and `/run` of systemd."""
     spelling: Spelling = field(default_factory=dict)
     """How the user wrote the settings they gave."""
+    note: str = ""
+    """What the user is to be told about the settings, in one line."""
 
     @property
     def config(self) -> ClusterConfig:
@@ -94,6 +97,15 @@ class Lifecycle:
     def logs(self) -> tuple[str, ...]:
         """The names of the logs its processes write."""
         return logs_of(self.components)
+
+    @property
+    def node_paths(self) -> NodePaths:
+        """The paths of this machine's own node."""
+        return self.paths.node(NodeNames(self.config.name, self.setup.node.name))
+
+    def log_file(self, source: str) -> Path:
+        """What a component, the supervisor or the node's containerd writes."""
+        return self.node_paths.containerd_log if source == "containerd" else self.paths.log_file(source)
 
     def exists(self) -> bool:
         """Whether the cluster was made already."""
@@ -140,6 +152,25 @@ class Lifecycle:
             raise StartFailed(
                 f"{data} belongs to cluster {found!r}; choose another --data-dir, or --name {found}"
             )
+
+    def is_old(self) -> bool:
+        """Whether the cluster was made when a cluster and its node were one, and is to be converted."""
+        return has_old_node(self.paths)
+
+    def convert(self) -> None:
+        """Stop the cluster, and make one of an earlier version what it would be now; its pods start again.
+
+        Raises StartFailed for what resists.
+        """
+        from wherry.cluster.conversion import convert
+
+        self.stop()
+        before = with_node_name(read_config_file(self.paths.config, Setup.of()), socket.gethostname())
+        try:
+            with _resisting():
+                convert(before, self.setup, self.paths)
+        except EndFailed as error:
+            raise StartFailed(f"the cluster cannot be converted: {error}") from error
 
     def prepare(self) -> Identities:
         """Make the directories, write the configuration, sign what is missing.
@@ -287,11 +318,11 @@ class Lifecycle:
         """
         self.stop()
         if self.exists() and not self.config.is_simulated:
-            from wherry.cluster.teardown import detach_mounts, tear_down_node
+            from wherry.cluster.teardown import detach_mounts, tear_down_nodes
 
             with _resisting():
-                tear_down_node(self.setup.node, self.paths)
-                detach_mounts(self.paths)
+                tear_down_nodes(self.setup, self.paths)
+                detach_mounts(self.config.name, self.paths)
         with _resisting():
             remove_tree(self.paths.run)
             if os.geteuid() == 0:  # one of the same name may be root's, with a unit
@@ -358,11 +389,13 @@ class Lifecycle:
             return []
         import asyncio
 
-        from wherry.network.cni import PodNetwork
+        from wherry.cluster.node import nodes_here
         from wherry.network.firewalls import look_for_droppers
 
-        network = PodNetwork.of(self.config.name, self.config.pod_cidr, self.paths.cni)
-        return asyncio.run(look_for_droppers(network))
+        grounds = [node.ground for node in nodes_here(self.config.name, self.paths)]
+        laid = [(ground, plan) for ground in grounds if (plan := ground.laid()) is not None]
+        found = (asyncio.run(look_for_droppers(ground.network(plan))) for ground, plan in laid)
+        return [warning for warnings in found for warning in warnings]
 
     def facts(self, component: str) -> dict[str, object]:
         """What a running, ready component told about itself."""
@@ -371,11 +404,16 @@ class Lifecycle:
 
 
 def open_lifecycle(
-    machine: Machine, setup: Setup, data_dir: Path | None = None, spelling: Spelling | None = None
+    machine: Machine,
+    setup: Setup,
+    data_dir: Path | None = None,
+    spelling: Spelling | None = None,
+    note: str = "",
 ) -> Lifecycle:
     """The lifecycle of the cluster `setup` describes."""
     named = with_node_name(setup, socket.gethostname())
-    return Lifecycle(machine, named, machine.paths(setup.cluster.name, data_dir), spelling=spelling or {})
+    paths = machine.paths(setup.cluster.name, data_dir)
+    return Lifecycle(machine, named, paths, spelling=spelling or {}, note=note)
 
 
 def _write_whole(path: Path, text: str) -> None:

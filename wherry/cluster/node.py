@@ -1,4 +1,4 @@
-"""The node half of a cluster by its configuration: which containerd, network and rules are its own.
+"""What of this machine belongs to one node: its containerd, network and rules, by its names.
 
 Both who runs it (`agent`) and who takes it down (`teardown`) derive everything from here, so what one
 makes the other finds, also after the maker was killed.
@@ -9,14 +9,15 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 
+from wherry.cluster.names import NodeNames, OldNames
 from wherry.cluster.node_config import NodeConfig
-from wherry.cluster.paths import ClusterPaths
+from wherry.cluster.paths import ClusterPaths, NodePaths, has_old_node, old_node_paths
 from wherry.kit.clock import Clock
 from wherry.kubelet.runtimes.containerd.config import ContainerdPaths
 from wherry.kubelet.runtimes.containerd.daemon import ContainerdDaemon
 from wherry.kubelet.runtimes.containerd.facts import MachineFacts
-from wherry.network.bridge import Bridge
 from wherry.network.cni import PodNetwork
+from wherry.network.ground import Ground, Plan
 from wherry.network.keeper import RuleKeeper
 from wherry.proxy.backends.base import NodeNetwork
 from wherry.proxy.backends.iptables import IptablesBackend
@@ -24,47 +25,83 @@ from wherry.proxy.backends.iptables import IptablesBackend
 
 @dataclass(frozen=True, slots=True)
 class Node:
-    """The parts of this machine that belong to one cluster."""
+    """The parts of this machine that belong to one node."""
 
-    network: PodNetwork
-    bridge: Bridge
-    containerd: ContainerdPaths
-    rules: NodeNetwork
-    cgroup_root: str
+    names: NodeNames
+    paths: NodePaths
 
-    def daemon(self, facts: MachineFacts, clock: Clock) -> ContainerdDaemon:
-        """The cluster's containerd."""
-        return ContainerdDaemon(
-            self.containerd, facts, clock, network=self.network, cgroup_root=self.cgroup_root
+    @classmethod
+    def of(cls, cluster: str, name: str, paths: ClusterPaths) -> Node:
+        """The node `name` of the cluster with these paths."""
+        names = NodeNames(cluster, name)
+        return cls(names, paths.node(names))
+
+    @property
+    def ground(self) -> Ground:
+        """Where its pods' network is laid."""
+        return Ground(
+            name=self.names.network,
+            bridge=self.names.bridge,
+            metric=self.names.metric,
+            last_metric=self.names.last_metric,
+            directory=self.paths.cni,
+            record=self.paths.network,
         )
 
-    def rule_keeper(self, facts: MachineFacts, clock: Clock, on_removed: Callable[[], None]) -> RuleKeeper:
+    @property
+    def containerd(self) -> ContainerdPaths:
+        """Where its containerd keeps its things."""
+        return ContainerdPaths(
+            root=self.paths.containerd,
+            state=self.paths.containerd_run,
+            cni_conf_dir=self.ground.conf_dir,
+            log_file=self.paths.containerd_log,
+        )
+
+    def daemon(self, facts: MachineFacts, clock: Clock) -> ContainerdDaemon:
+        """Its containerd."""
+        ground = self.ground
+        return ContainerdDaemon(
+            self.containerd, facts, clock, addresses=ground.addresses, cgroup_root=self.names.cgroup_root
+        )
+
+    def rule_keeper(
+        self, network: PodNetwork, facts: MachineFacts, clock: Clock, on_removed: Callable[[], None]
+    ) -> RuleKeeper:
         """Who puts the network's rules back when others took them away, and tells `on_removed` of it."""
-        return RuleKeeper(self.network, facts.cni_bin_dir, clock, on_removed)
+        return RuleKeeper(network, facts.cni_bin_dir, clock, on_removed)
 
-    def backend(self) -> IptablesBackend:
-        """The cluster's rules for services."""
-        return IptablesBackend(self.rules)
+    def backend(self, cluster_cidr: str, service_cidr: str, server_ports: tuple[int, ...]) -> IptablesBackend:
+        """Its rules for services."""
+        return IptablesBackend(
+            NodeNetwork(
+                owner=self.names.owner,
+                cluster_cidr=cluster_cidr,
+                service_cidr=service_cidr,
+                server_ports=server_ports,
+            )
+        )
 
 
-def node_of(config: NodeConfig, paths: ClusterPaths) -> Node:
-    """The node `config`."""
-    network = PodNetwork.of(config.cluster, config.cluster_cidr, paths.cni, server_ports=config.server_ports)
-    return Node(
-        network=network,
-        bridge=Bridge(network.bridge, config.cluster_cidr, config.service_cidr),
-        containerd=ContainerdPaths(
-            root=paths.containerd,
-            state=paths.containerd_run,
-            cni_conf_dir=network.conf_dir,
-            log_file=paths.log_file("containerd"),
-        ),
-        rules=NodeNetwork(
-            cluster=config.cluster,
-            pod_cidr=config.cluster_cidr,
-            service_cidr=config.service_cidr,
-            bridge=network.bridge,
-            server_ports=config.server_ports,
-        ),
-        cgroup_root=f"/kubepods-{config.cluster}",
+def plan_of(config: NodeConfig, pod_cidr: str) -> Plan:
+    """How the network of the node `config` is laid when its part of the pods' range is `pod_cidr`."""
+    return Plan(
+        pod_cidr=pod_cidr,
+        cluster_cidr=config.cluster_cidr,
+        service_cidr=config.service_cidr,
+        server_address=config.server_address,
+        server_ports=config.server_ports,
     )
+
+
+def old_node(cluster: str, paths: ClusterPaths) -> Node:
+    """The only node of a cluster that was made when a cluster and its node were one."""
+    return Node(OldNames(cluster, ""), old_node_paths(paths))
+
+
+def nodes_here(cluster: str, paths: ClusterPaths) -> list[Node]:
+    """Every node of the cluster that was made on this machine."""
+    found = [old_node(cluster, paths)] if has_old_node(paths) else []
+    if paths.nodes.is_dir():
+        found += [Node.of(cluster, entry.name, paths) for entry in sorted(paths.nodes.iterdir())]
+    return found

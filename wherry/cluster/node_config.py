@@ -26,7 +26,7 @@ class NodeConfig:
     server: str = "https://127.0.0.1:6443"
     server_address: str = "10.244.0.1"
     is_for_this_machine: bool = True
-    cluster_cidr: str = "10.244.0.0/24"
+    cluster_cidr: str = "10.244.0.0/16"
     service_cidr: str = "10.96.0.0/16"
     cluster_domain: str = "cluster.local"
     kubelet_port: int = 10250

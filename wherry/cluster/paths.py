@@ -1,4 +1,4 @@
-"""Where a cluster keeps its things: one object that names every path, derived from two roots.
+"""Where a cluster and each of its nodes keep their things: every path, derived from two roots.
 
 The data directory survives reboots (store, keys, containers' root); the run directory does not
 (sockets, pid files). Nothing else in the package spells out a path.
@@ -8,6 +8,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
+
+from wherry.cluster.names import NodeNames
 
 DATA_ROOT = Path("/var/lib/wherry")
 RUN_ROOT = Path("/run/wherry")
@@ -36,9 +38,8 @@ class ClusterPaths:
 
         The configuration, by which the directory is known to be a cluster's, stands last.
         """
-        directories = (self.store.parent, self.pki, self.logs, self.pod_logs, self.kubelet, self.containerd)
-        files = (self.admin_kubeconfig, self.config)
-        return (*directories, self.cni, self.been_ready, self.kubeconfigs, *files)
+        directories = (self.store.parent, self.pki, self.logs, self.nodes, self.been_ready, self.kubeconfigs)
+        return (*directories, *old_node_paths(self).entries, self.admin_kubeconfig, self.config)
 
     @property
     def store(self) -> Path:
@@ -66,27 +67,13 @@ class ClusterPaths:
         return self.data / "logs"
 
     @property
-    def pod_logs(self) -> Path:
-        return self.data / "pod-logs"
+    def nodes(self) -> Path:
+        """A directory for each node of the cluster that is on this machine, of the node's name."""
+        return self.data / "nodes"
 
-    @property
-    def kubelet(self) -> Path:
-        """The kubelet's root: pods' volumes and plugin state."""
-        return self.data / "kubelet"
-
-    @property
-    def containerd(self) -> Path:
-        """containerd's persistent root: images, snapshots, metadata."""
-        return self.data / "containerd"
-
-    @property
-    def containerd_run(self) -> Path:
-        return self.run / "containerd"
-
-    @property
-    def cni(self) -> Path:
-        """CNI configuration and the addresses given out."""
-        return self.data / "cni"
+    def node(self, names: NodeNames) -> NodePaths:
+        """The paths of one node."""
+        return NodePaths(self.nodes / names.node, self.run / "nodes" / names.directory)
 
     @property
     def been_ready(self) -> Path:
@@ -114,3 +101,58 @@ class ClusterPaths:
 
     def log_file(self, component: str) -> Path:
         return self.logs / f"{component}.log"
+
+
+@dataclass(frozen=True, slots=True)
+class NodePaths:
+    """The files and directories of one node, on the machine it runs on."""
+
+    data: Path
+    run: Path
+
+    @property
+    def kubelet(self) -> Path:
+        """The kubelet's root: pods' volumes and plugin state."""
+        return self.data / "kubelet"
+
+    @property
+    def pod_logs(self) -> Path:
+        return self.data / "pod-logs"
+
+    @property
+    def containerd(self) -> Path:
+        """containerd's persistent root: images, snapshots, metadata."""
+        return self.data / "containerd"
+
+    @property
+    def containerd_run(self) -> Path:
+        return self.run / "containerd"
+
+    @property
+    def containerd_log(self) -> Path:
+        return self.data / "logs" / "containerd.log"
+
+    @property
+    def cni(self) -> Path:
+        """CNI configuration and the addresses given out."""
+        return self.data / "cni"
+
+    @property
+    def network(self) -> Path:
+        """The pod network as it was laid last: written before anything of it is made."""
+        return self.data / "network.json"
+
+    @property
+    def entries(self) -> tuple[Path, ...]:
+        """The directories directly in the node's data directory, but for logs."""
+        return (self.kubelet, self.pod_logs, self.containerd, self.cni)
+
+
+def has_old_node(paths: ClusterPaths) -> bool:
+    """Whether the cluster's node still lies where it did when a cluster and its node were one."""
+    return any(path.exists() for path in old_node_paths(paths).entries)
+
+
+def old_node_paths(paths: ClusterPaths) -> NodePaths:
+    """Where a cluster's only node lay when a cluster and its node were one: in the cluster's directories."""
+    return NodePaths(paths.data, paths.run)

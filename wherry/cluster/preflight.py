@@ -9,19 +9,17 @@ from __future__ import annotations
 import ipaddress
 import os
 import shutil
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Collection, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
 from wherry.cluster.advice import as_root
 from wherry.cluster.config import ClusterConfig, Setup
+from wherry.cluster.names import NodeNames, OldNames
 from wherry.cluster.settings import Spelling, flag_of, spell
 from wherry.kit.ports import why_not_bindable
 from wherry.kubelet.runtimes.containerd.facts import MissingPrograms, find_programs
-from wherry.network.cni import bridge_name
-
-RTF_REJECT = 0x200
-"""Flag of a route that refuses (linux/route.h)."""
+from wherry.network.routes import overlapping_route, read_routes
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,7 +47,7 @@ def find_problems(
             )
         ]
     ports = _taken_ports(setup, ("api_port", "kubelet_port"))
-    ranges = _taken_ranges(config, spelling or {})
+    ranges = _taken_ranges(setup, spelling or {})
     return [*_missing_programs(search_path), *ports, *ranges, *_broken_simulation(config)]
 
 
@@ -100,8 +98,11 @@ def _taken_ports(setup: Setup, asked: Collection[str]) -> Iterator[Problem]:
             )
 
 
-def _taken_ranges(config: ClusterConfig, spelling: Spelling) -> Iterator[Problem]:
-    routes = [route for route in _routes() if route[0] != bridge_name(config.name)]
+def _taken_ranges(setup: Setup, spelling: Spelling) -> Iterator[Problem]:
+    config = setup.cluster
+    names = (NodeNames(config.name, setup.node.name), OldNames(config.name, ""))
+    own = {one.bridge for one in names}
+    routes = [route for route in read_routes() if route[0] not in own]
     for attribute, text in (("pod_cidr", config.pod_cidr), ("service_cidr", config.service_cidr)):
         taken = overlapping_route(ipaddress.IPv4Network(text), routes)
         if taken:
@@ -110,26 +111,3 @@ def _taken_ranges(config: ClusterConfig, spelling: Spelling) -> Iterator[Problem
                 f"{spell(spelling, attribute)} {text} overlaps {taken}, which this machine already reaches; "
                 f"choose with {flag_of(attribute)}",
             )
-
-
-def _routes() -> list[tuple[str, ipaddress.IPv4Network]]:
-    """The machine's IPv4 routes as (interface, network), those that only refuse left out."""
-    routes = []
-    for line in Path("/proc/net/route").read_text().splitlines()[1:]:
-        interface, destination, _, flags, _, _, _, mask, *_ = line.split()
-        if int(flags, 16) & RTF_REJECT:
-            continue
-        address = int.from_bytes(bytes.fromhex(destination)[::-1])
-        length = int.from_bytes(bytes.fromhex(mask)[::-1]).bit_count()
-        routes.append((interface, ipaddress.IPv4Network((address, length))))
-    return routes
-
-
-def overlapping_route(
-    wanted: ipaddress.IPv4Network, routes: Sequence[tuple[str, ipaddress.IPv4Network]]
-) -> str:
-    """The first route (not the default one) that overlaps `wanted`, as `network on interface`."""
-    for interface, network in routes:
-        if network.prefixlen > 0 and network.overlaps(wanted):
-            return f"{network} on {interface}"
-    return ""

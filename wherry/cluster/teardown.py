@@ -1,18 +1,19 @@
-"""Taking a node down: every container, mount, interface, route and rule of one cluster, nobody else's.
+"""Taking nodes down: every container, mount, interface, route and rule of one cluster, nobody else's.
 
-Works from the configuration alone, so it also cleans up after an agent that was killed. Images and
+Works from names and what was written down, so it also cleans up after an agent that was killed. Images and
 the pods' data stay; `delete` removes them with the data directory.
 """
 
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Sequence
 from pathlib import Path
 
+from wherry.cluster.config import Setup
 from wherry.cluster.lifecycle import EndFailed
-from wherry.cluster.node import node_of
-from wherry.cluster.node_config import NodeConfig
-from wherry.cluster.paths import ClusterPaths
+from wherry.cluster.node import Node, nodes_here, old_node, plan_of
+from wherry.cluster.paths import ClusterPaths, has_old_node
 from wherry.kit.clock import SystemClock
 from wherry.kit.mounts import detach_all, mounts_below
 from wherry.kubelet.runtimes.containerd.daemon import DaemonFailed
@@ -21,24 +22,23 @@ from wherry.network.tool import NetworkFailure
 from wherry.proxy.backends.base import BackendError
 
 
-def tear_down_node(config: NodeConfig, paths: ClusterPaths) -> None:
-    """End and remove everything of the cluster that the agent made on this machine.
+def tear_down_nodes(setup: Setup, paths: ClusterPaths) -> None:
+    """End and remove everything the agents of the cluster `setup` made on this machine.
 
     Raises EndFailed, OSError for what resists.
     """
-    try:
-        facts = read_facts(paths.containerd)
-    except MissingPrograms:
-        return  # it never ran: nothing can be there
-    try:
-        asyncio.run(_tear_down(config, paths, facts))
-    except (DaemonFailed, NetworkFailure, BackendError) as error:
-        raise EndFailed(str(error)) from error
+    _tear_down(nodes_here(setup.cluster.name, paths), setup, paths)
 
 
-def detach_mounts(paths: ClusterPaths) -> None:
+def tear_down_old_node(setup: Setup, paths: ClusterPaths) -> None:
+    """The same for the node of a cluster that was made when the two were one; raises the same."""
+    _tear_down([old_node(setup.cluster.name, paths)], setup, paths)
+
+
+def detach_mounts(cluster: str, paths: ClusterPaths) -> None:
     """Unmount what pods left mounted, also where the programs that mounted it are gone. Raises OSError."""
-    detach_all(mounts_below((paths.kubelet, paths.run)))
+    kubelets = [node.paths.kubelet for node in nodes_here(cluster, paths)]
+    detach_all(mounts_below((*kubelets, paths.run)))
 
 
 def check_deletable(directory: Path) -> None:
@@ -47,9 +47,24 @@ def check_deletable(directory: Path) -> None:
         raise OSError(f"{left[0]} is still mounted; unmount it, then delete the cluster again")
 
 
-async def _tear_down(config: NodeConfig, paths: ClusterPaths, facts: MachineFacts) -> None:
-    node = node_of(config, paths)
+def _tear_down(nodes: Sequence[Node], setup: Setup, paths: ClusterPaths) -> None:
+    try:
+        facts = read_facts(paths.data)
+    except MissingPrograms:
+        return  # it never ran: nothing can be there
+    if has_old_node(paths):
+        # It laid what its cluster's configuration said, and wrote nothing down.
+        ground = old_node(setup.cluster.name, paths).ground
+        ground.note(plan_of(setup.node, setup.cluster.pod_cidr))
+    try:
+        for node in nodes:
+            asyncio.run(_take_down(node, facts))
+    except (DaemonFailed, NetworkFailure, BackendError) as error:
+        raise EndFailed(str(error)) from error
+
+
+async def _take_down(node: Node, facts: MachineFacts) -> None:
     await node.daemon(facts, SystemClock()).take_down()
-    await asyncio.to_thread(detach_all, mounts_below((paths.kubelet,)))
-    await node.backend().remove()
-    await node.bridge.remove()
+    await asyncio.to_thread(detach_all, mounts_below((node.paths.kubelet,)))
+    await node.backend("", "", ()).remove()  # by its name alone
+    await node.ground.take_up()

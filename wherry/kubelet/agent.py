@@ -27,9 +27,9 @@ from wherry.kubelet.cgroups import PodCgroups
 from wherry.kubelet.config import KubeletConfig
 from wherry.kubelet.eviction.manager import CHECK_S as EVICTION_CHECK_S
 from wherry.kubelet.eviction.manager import Eviction, Surroundings
-from wherry.kubelet.eviction.signals import Observe, observe
 from wherry.kubelet.gc import remove_all_dead
 from wherry.kubelet.hooks import Hooks
+from wherry.kubelet.host import Host
 from wherry.kubelet.image_gc import COLLECT_S, ImageGc
 from wherry.kubelet.images import Images
 from wherry.kubelet.logs import LOG_CHECK_S, LogRotation
@@ -37,14 +37,13 @@ from wherry.kubelet.machine import Machine, read_machine
 from wherry.kubelet.node import node_reference
 from wherry.kubelet.probes.http import HttpProber
 from wherry.kubelet.probes.prober import NetworkProber
-from wherry.kubelet.probes.runner import Prober, Probes
+from wherry.kubelet.probes.runner import Probes
 from wherry.kubelet.references import References
 from wherry.kubelet.registration import Registration
 from wherry.kubelet.relist import Relist
 from wherry.kubelet.runtime_state import CHECK_S, RuntimeState
 from wherry.kubelet.runtimes.base import Runtime, RuntimeFailure
 from wherry.kubelet.status_writer import StatusWriter
-from wherry.kubelet.volumes.base import Mounts
 from wherry.kubelet.volumes.mounts import SystemMounts
 from wherry.kubelet.volumes.pod_volumes import PodVolumes
 from wherry.kubelet.volumes.tokens import Tokens
@@ -61,8 +60,7 @@ LONGEST_RETRY_S = 5.0
 class Kubelet:
     """Runs the pods bound to one node.
 
-    `client` speaks as the node, `runtime` runs containers. `mounts`, `prober`, `machine`, `look`
-    (what is left of the machine's resources) and `disk` are the real ones unless given.
+    `client` speaks as the node, `runtime` runs containers. The `host` is the real one unless given.
     """
 
     def __init__(
@@ -72,23 +70,19 @@ class Kubelet:
         runtime: Runtime,
         clock: Clock,
         random: Random,
-        *,
-        mounts: Mounts | None = None,
-        prober: Prober | None = None,
-        machine: Machine | None = None,
-        look: Observe = observe,
-        disk: Disk | None = None,
+        host: Host | None = None,
     ) -> None:
+        host = host or Host()
         self.config = config
         self._client = client
         self._runtime = runtime
         self._clock = clock
         self._random = random
-        self._mounts = mounts
-        self._prober = prober
-        self._machine = machine
-        self._look = look
-        self._disk: Disk = DiskThreads(clock) if disk is None else disk
+        self._mounts = host.mounts
+        self._prober = host.prober
+        self._machine = host.machine
+        self._look = host.look
+        self._disk: Disk = DiskThreads(clock) if host.disk is None else host.disk
         self._http = HttpProber()
         self._recorder = EventRecorder(client, clock, "kubelet", config.node_name)
         self._cache = Cache(client, clock, random=random)
@@ -166,6 +160,11 @@ class Kubelet:
     def pods(self) -> list[Object]:
         """The pods bound to this node, as the API server shows them."""
         return list(self._cache.list(PODS)) if self._workers is not None else []
+
+    def network_changed(self) -> None:
+        """The runtime has another network for pods, or its first: ask it at once how it is."""
+        if self._state_check is not None:
+            self._state_check.hurry()
 
     def move_to(self, node_ip: str) -> None:
         """The node goes by another address from now on; containers are left as they are."""

@@ -1,15 +1,14 @@
-"""The pods' network on one machine: a bridge of the cluster's own, described for CNI.
+"""The pods' network of one node: a bridge of the node's own, described for CNI.
 
-Containers get their address from `host-local`, whose state lies in the cluster's directory, and
-are joined by `bridge`; `portmap` serves host ports. Masquerading is one pair of rules per cluster
+Containers get their address from `host-local`, whose state lies in the node's directory, and
+are joined by `bridge`; `portmap` serves host ports. Masquerading is one pair of rules per node
 rather than `bridge`'s pair per pod: starting a pod then costs no iptables call. Everything carries
-a name derived from the cluster's, so that clusters live side by side and are removed one by one.
+a name of the node's own, so that nodes live side by side on a machine and are removed one by one.
 """
 
 from __future__ import annotations
 
 import contextlib
-import hashlib
 import ipaddress
 import json
 from collections.abc import Collection
@@ -17,27 +16,12 @@ from dataclasses import dataclass
 from pathlib import Path
 
 CNI_VERSION = "0.4.0"
-IFNAMSIZ = 15
 _BOOKKEEPING = ("last_reserved_ip", "lock")
-
-
-def bridge_name(cluster: str) -> str:
-    """The bridge of a cluster; within the 15 characters the kernel allows an interface."""
-    name = f"wh-{cluster}"
-    if len(name) <= IFNAMSIZ:
-        return name
-    digest = hashlib.sha256(cluster.encode()).hexdigest()[:5]
-    return f"wh-{cluster[:6]}-{digest}"
-
-
-def network_name(cluster: str) -> str:
-    """The name of a cluster's CNI network, which marks its rules and its address records."""
-    return f"wherry-{cluster}"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PodNetwork:
-    """One cluster's pod network on this machine.
+    """One node's pod network: its name and its bridge are no other's on the machine.
 
     `pod_cidr` is this node's range, `cluster_cidr` that of all nodes (the node's by default);
     `conf_dir` is where containerd looks for configuration, `data_dir` where addresses given out
@@ -57,17 +41,18 @@ class PodNetwork:
     @classmethod
     def of(
         cls,
-        cluster: str,
+        name: str,
+        bridge: str,
         pod_cidr: str,
         directory: Path,
         *,
         cluster_cidr: str = "",
         server_ports: tuple[int, ...] = (),
     ) -> PodNetwork:
-        """The network of `cluster`, its files below `directory`."""
+        """The network `name`, its files below `directory`."""
         return cls(
-            name=network_name(cluster),
-            bridge=bridge_name(cluster),
+            name=name,
+            bridge=bridge,
             pod_cidr=pod_cidr,
             cluster_cidr=cluster_cidr,
             server_ports=server_ports,
@@ -82,7 +67,7 @@ class PodNetwork:
     @property
     def addresses(self) -> Path:
         """Where host-local keeps one file per address given out."""
-        return self.data_dir / self.name
+        return addresses_of(self.name, self.data_dir)
 
     @property
     def gateway(self) -> str:
@@ -125,10 +110,15 @@ def write_conflist(network: PodNetwork) -> None:
     partial.replace(network.conflist)
 
 
-def given_addresses(network: PodNetwork) -> dict[str, str]:
-    """Addresses given out, with the id of the sandbox each was given to."""
+def addresses_of(name: str, data_dir: Path) -> Path:
+    """Where host-local keeps one file per address given out of the network `name`."""
+    return data_dir / name
+
+
+def given_addresses(addresses: Path) -> dict[str, str]:
+    """Addresses given out by the files in `addresses`, with the id of the sandbox each was given to."""
     try:
-        files = [file for file in network.addresses.iterdir() if _is_address(file.name)]
+        files = [file for file in addresses.iterdir() if _is_address(file.name)]
     except FileNotFoundError:
         return {}
     # The first line is the container's id, the second its interface.
@@ -139,17 +129,17 @@ def given_addresses(network: PodNetwork) -> dict[str, str]:
     return given
 
 
-def release_leaked(network: PodNetwork, sandbox_ids: Collection[str], before: float) -> list[str]:
+def release_leaked(addresses: Path, sandbox_ids: Collection[str], before: float) -> list[str]:
     """Give back addresses of sandboxes that are not among `sandbox_ids`; which ones.
 
     Only those given out before the time `before` (seconds since 1970): a sandbox that is just being made
     has its address before it is listed, but not before the containerd that makes it was started.
     """
     leaked = []
-    for address, owner in given_addresses(network).items():
+    for address, owner in given_addresses(addresses).items():
         if owner in sandbox_ids:
             continue
-        file = network.addresses / address
+        file = addresses / address
         try:
             if file.stat().st_mtime < before:
                 file.unlink()

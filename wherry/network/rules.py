@@ -181,12 +181,6 @@ async def _remove_jumps(chain: Chain) -> None:
         continue
 
 
-async def remove_bridge(network: PodNetwork) -> None:
-    """Remove the bridge, if it is there. Raises NetworkFailure."""
-    if Path("/sys/class/net", network.bridge).exists():
-        await run_tool("ip", "link", "delete", network.bridge)
-
-
 def forget_results(network: PodNetwork, directory: Path = CNI_RESULTS) -> None:
     """Remove what libcni remembers of the network's sandboxes."""
     for file in result_files(network, directory):

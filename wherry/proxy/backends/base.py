@@ -18,20 +18,20 @@ class BackendError(Exception):
 class NodeNetwork:
     """The node's side of the cluster's network.
 
-    `cluster` tells the rules of clusters on one machine apart; `bridge` is the pods' interface.
-    `server_ports` are TCP ports of the node that no service may take over, such as the kubelet's.
+    `owner` tells the rules of nodes on one machine apart; the pods of all nodes have addresses of
+    `cluster_cidr`. `server_ports` are TCP ports of the node that no service may take over, such as the
+    kubelet's.
     """
 
-    cluster: str
-    pod_cidr: str
+    owner: str
+    cluster_cidr: str
     service_cidr: str
-    bridge: str
     server_ports: tuple[int, ...] = ()
 
     @property
     def tag(self) -> str:
-        """Six letters or digits that stand for the cluster in names of chains and tables."""
-        return hashlib.sha256(self.cluster.encode()).hexdigest()[:6].upper()
+        """Six letters or digits that stand for the owner in names of chains and tables."""
+        return hashlib.sha256(self.owner.encode()).hexdigest()[:6].upper()
 
 
 class Backend(Protocol):
@@ -49,5 +49,5 @@ class Backend(Protocol):
         ...
 
     async def remove(self) -> None:
-        """Take back every rule of this cluster, also those of a process that was killed."""
+        """Take back every rule of this node, also those of a process that was killed."""
         ...

@@ -70,7 +70,7 @@ class _Renderer:
         self._refuse, self._forward, self._guard = f"{prefix}REFUSE", f"{prefix}FORWARD", f"{prefix}GUARD"
         self._external: list[str] = []
         """Rules of the services chain that come after those of all ClusterIPs."""
-        self._ranges = [ipaddress.ip_network(cidr) for cidr in (network.service_cidr, network.pod_cidr)]
+        self._ranges = [ipaddress.ip_network(cidr) for cidr in (network.service_cidr, network.cluster_cidr)]
         canary = canary_name(network)
         self._nat: Chains = {
             canary: [_CANARY_RULE],
@@ -96,7 +96,7 @@ class _Renderer:
             kind = "SVC" if port.internal == port.cluster else "SVI"
             service = self._service_chain(kind, port, port.internal)
             # Clients that are no pods are masqueraded, else the answer would not come back here.
-            self._nat[service].insert(0, f"{match_cluster} ! -s {self._network.pod_cidr} -j {self._mark}")
+            self._nat[service].insert(0, f"{match_cluster} ! -s {self._network.cluster_cidr} -j {self._mark}")
             self._nat[self._services].append(f"{match_cluster} -j {service}")
         else:
             self._filter[self._refuse].append(f"{match_cluster} -j REJECT")
@@ -173,7 +173,7 @@ class _Renderer:
             return name
         local = "-m addrtype --src-type LOCAL"
         rules = [
-            f"-s {self._network.pod_cidr} -j {cluster}",  # pods may take the short way
+            f"-s {self._network.cluster_cidr} -j {cluster}",  # pods may take the short way
             f"{local} -j {self._mark}",
             f"{local} -j {cluster}",
         ]

@@ -17,9 +17,9 @@ from wherry.kubelet.runtimes.containerd.cri import ContainerdRuntime
 from wherry.kubelet.runtimes.containerd.daemon import ContainerdDaemon
 from wherry.kubelet.runtimes.containerd.facts import read_facts
 from wherry.network.cni import PodNetwork
+from wherry.network.ground import Ground, Plan
 
-CLUSTER = "rtest"
-POD_CIDR = "10.199.7.0/24"
+PLAN = Plan(pod_cidr="10.199.7.0/24", cluster_cidr="10.199.7.0/24", service_cidr="10.198.7.0/24")
 CGROUP_ROOT = "/kubepods-rtest"
 
 
@@ -64,12 +64,26 @@ def make_sandbox(directory: Path, uid: str) -> SandboxSpec:
 
 
 def make_daemon(directory: Path) -> tuple[ContainerdDaemon, PodNetwork]:
-    network = PodNetwork.of(CLUSTER, POD_CIDR, directory / "cni")
+    network = make_ground(directory).network(PLAN)
     paths = ContainerdPaths(
         directory / "data", directory / "run", network.conf_dir, directory / "containerd.log"
     )
     facts = read_facts(paths.root)
-    return ContainerdDaemon(paths, facts, SystemClock(), network=network, cgroup_root=CGROUP_ROOT), network
+    daemon = ContainerdDaemon(
+        paths, facts, SystemClock(), addresses=network.addresses, cgroup_root=CGROUP_ROOT
+    )
+    return daemon, network
+
+
+def make_ground(directory: Path) -> Ground:
+    return Ground(
+        name="wherry-rtest",
+        bridge="wh-rtest",
+        metric=7,
+        last_metric=4294967200,
+        directory=directory / "cni",
+        record=directory / "network.json",
+    )
 
 
 @pytest.fixture(scope="session")
@@ -83,7 +97,10 @@ def busybox(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture
 async def machine(tmp_path: Path, busybox: Path) -> AsyncIterator[Machine]:
     daemon, network = make_daemon(tmp_path)
+    ground = make_ground(tmp_path)
+    await ground.lay(PLAN)
     await daemon.start()
+    assert await daemon.until_networked()
     runtime = ContainerdRuntime(daemon.paths.socket, SystemClock())
     try:
         await load_image(daemon.image_store, busybox)
@@ -91,3 +108,4 @@ async def machine(tmp_path: Path, busybox: Path) -> AsyncIterator[Machine]:
     finally:
         await runtime.close()
         await daemon.cleanup()
+        await ground.take_up()

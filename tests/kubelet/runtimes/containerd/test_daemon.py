@@ -44,7 +44,7 @@ class Sleeper(ContainerdDaemon):
 
     def __init__(self, directory: Path, clock: FakeClock, program: str = "/bin/sleep") -> None:
         paths = ContainerdPaths(directory / "data", directory / "run", directory / "cni", directory / "log")
-        super().__init__(paths, replace(FACTS, containerd=program), clock, network=None)
+        super().__init__(paths, replace(FACTS, containerd=program), clock)
         self.failures: list[Exception] = []
         self.started: list[ProcessRecord] = []
 

@@ -14,7 +14,14 @@ from typing import Any
 import pytest
 
 from tests.conftest import eventually
-from tests.kubelet.runtimes.containerd.conftest import CGROUP_ROOT, Machine, make_daemon, make_sandbox
+from tests.kubelet.runtimes.containerd.conftest import (
+    CGROUP_ROOT,
+    PLAN,
+    Machine,
+    make_daemon,
+    make_ground,
+    make_sandbox,
+)
 from wherry.kit.cgroups import cgroup_directories, processes_in
 from wherry.kit.children import wait_gone
 from wherry.kit.clock import SystemClock
@@ -83,7 +90,7 @@ async def test_life_of_a_container(machine: Machine) -> None:
         sandbox_id, container_id = await machine.run("u1", "echo out; echo err >&2; " + FOREVER)
         (sandbox,) = await runtime.sandboxes("u1")
         assert sandbox.ready
-        assert list(given_addresses(machine.network)) == list(sandbox.ips)
+        assert list(given_addresses(machine.network.addresses)) == list(sandbox.ips)
         (container,) = await runtime.containers("u1")
         assert container.phase is Phase.RUNNING
         assert container.started is not None
@@ -99,7 +106,7 @@ async def test_life_of_a_container(machine: Machine) -> None:
     await runtime.stop_sandbox(sandbox_id)
     await runtime.remove_sandbox(sandbox_id)
     assert await runtime.sandboxes() == []
-    assert given_addresses(machine.network) == {}
+    assert given_addresses(machine.network.addresses) == {}
     assert cgroup_directories(f"{CGROUP_ROOT}/besteffort/podu1") == []
 
 
@@ -144,9 +151,9 @@ async def test_a_sandbox_that_died_keeps_its_address_until_it_is_stopped(machine
         return not (await machine.runtime.sandboxes("u1"))[0].ready
 
     await eventually(is_dead)
-    assert list(given_addresses(machine.network)) == [address]
+    assert list(given_addresses(machine.network.addresses)) == [address]
     await machine.runtime.stop_sandbox(sandbox_id)
-    assert given_addresses(machine.network) == {}
+    assert given_addresses(machine.network.addresses) == {}
 
 
 async def test_an_event_comes_when_the_end_can_be_seen(machine: Machine) -> None:
@@ -256,11 +263,13 @@ async def test_nothing_is_left_even_when_containerd_was_killed(tmp_path: Path, b
     daemon, network = make_daemon(tmp_path)
     sockets = set(SHIM_SOCKETS.glob("*")) if SHIM_SOCKETS.exists() else set()
     loopbacks = set(CNI_RESULTS.glob("cni-loopback-*"))
+    await make_ground(tmp_path).lay(PLAN)
     await daemon.start()
+    assert await daemon.until_networked()
     runtime = ContainerdRuntime(daemon.paths.socket, SystemClock())
     try:
         await asyncio.gather(*(runtime.run_sandbox(make_sandbox(tmp_path, uid)) for uid in ("a", "b", "c")))
-        assert len(given_addresses(network)) == 3
+        assert len(given_addresses(network.addresses)) == 3
     finally:
         await runtime.close()
         process = ProcessRecord.of(daemon.pid)
@@ -269,6 +278,7 @@ async def test_nothing_is_left_even_when_containerd_was_killed(tmp_path: Path, b
         await wait_gone(process)
         again, _ = make_daemon(tmp_path)
         await again.cleanup()
+        await make_ground(tmp_path).take_up()
     assert shims_of(daemon.paths.socket) == []
     assert mounts_below([tmp_path]) == []
     assert not Path("/sys/class/net", network.bridge).exists()

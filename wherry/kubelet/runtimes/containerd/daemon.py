@@ -36,9 +36,7 @@ from wherry.kubelet.runtimes.containerd.remains import (
     remove_trees,
     shim_sockets,
 )
-from wherry.network.cni import PodNetwork, release_leaked, write_conflist
-from wherry.network.rules import forget_results, install_rules, remove_bridge, remove_rules
-from wherry.network.tool import NetworkFailure
+from wherry.network.cni import release_leaked
 
 log = logging.getLogger(__name__)
 
@@ -56,14 +54,14 @@ class DaemonFailed(Exception):
     """containerd did not come up or would not end; the text names the log and its last lines."""
 
 
-EXPECTED = (DaemonFailed, NetworkFailure, ImportFailed, RuntimeFailure, OSError)
+EXPECTED = (DaemonFailed, ImportFailed, RuntimeFailure, OSError)
 """What may keep containerd from coming up, for a while."""
 
 
 class ContainerdDaemon:
     """One containerd and what belongs to it.
 
-    `network` is the pods' network, None for a containerd whose pods are all on the host's.
+    `addresses` is where those given to pods are written down (`network/cni`), None where none are.
     `cgroup_root` is the cgroup below which all pods' cgroups lie, "" when there is no such one.
     """
 
@@ -73,13 +71,13 @@ class ContainerdDaemon:
         facts: MachineFacts,
         clock: Clock,
         *,
-        network: PodNetwork | None,
+        addresses: Path | None = None,
         cgroup_root: str = "",
     ) -> None:
         self.paths = paths
         self._facts = facts
         self._clock = clock
-        self._network = network
+        self._addresses = addresses
         self._cgroup_root = cgroup_root
         self._process: ProcessRecord | None = None
         self._stopped = asyncio.Event()
@@ -97,16 +95,27 @@ class ContainerdDaemon:
         return ImageStore(self._facts.ctr, self.paths.socket, snapshotter)
 
     async def start(self) -> None:
-        """Have containerd run and answer, with network configuration and pause image in place.
+        """Have containerd run and answer, with the pause image in place; networked or not.
 
         One that runs already is adopted; if its configuration is outdated it is exchanged under
-        its containers, which run on. Raises DaemonFailed, NetworkFailure, ImportFailed.
+        its containers, which run on. Raises DaemonFailed, ImportFailed.
         """
-        if self._network is not None:
-            write_conflist(self._network)
-            await install_rules(self._network)
         self._stopped.clear()
         await self._run()
+
+    async def until_networked(self) -> bool:
+        """Wait until containerd has read the pod network's configuration; whether it has in time."""
+        process = await self._running()
+        if process is None:
+            return False
+        async with self._runtime() as runtime:
+
+            async def is_networked() -> bool:
+                with contextlib.suppress(RuntimeFailure):
+                    return (await runtime.status()).network_ready
+                return False
+
+            return await self._retry(is_networked, process)
 
     async def supervise(self) -> None:
         """Start containerd again whenever it ends by itself; returns once `stop` was called.
@@ -163,10 +172,10 @@ class ContainerdDaemon:
         await asyncio.to_thread(remove_trees, (self.paths.root,))
 
     async def take_down(self) -> None:
-        """Stop, then remove containers, mounts, cgroups, bridge, rules and state; images stay.
+        """Stop, then remove containers, mounts, cgroups and state; images stay.
 
         Works too when containerd and whoever started it were killed.
-        Raises DaemonFailed, NetworkFailure, OSError for what resists.
+        Raises DaemonFailed, OSError for what resists.
         """
         await self.stop(forget=True)
         sockets = shim_sockets(self.paths.state)
@@ -175,11 +184,6 @@ class ContainerdDaemon:
             socket.unlink(missing_ok=True)
         if self._cgroup_root:
             await asyncio.to_thread(remove_cgroup, self._cgroup_root)
-        if self._network is not None:
-            await remove_bridge(self._network)
-            await remove_rules(self._network)
-            forget_results(self._network)
-            await asyncio.to_thread(remove_trees, (self._network.conf_dir, self._network.data_dir))
         await asyncio.to_thread(remove_trees, (self.paths.state,))
 
     async def _run(self) -> ProcessRecord:
@@ -250,9 +254,9 @@ class ContainerdDaemon:
     async def _prepare(self, process: ProcessRecord) -> None:
         """Give back leaked addresses and have the pause image."""
         async with self._runtime() as runtime:
-            if self._network is not None:
+            if self._addresses is not None:
                 known = {sandbox.id for sandbox in await runtime.sandboxes()}
-                leaked = release_leaked(self._network, known, self._started_at(process))
+                leaked = release_leaked(self._addresses, known, self._started_at(process))
                 if leaked:
                     log.info("released addresses of sandboxes that are gone: %s", ", ".join(leaked))
             if await runtime.image(PAUSE_IMAGE) is not None:

@@ -1,0 +1,22 @@
+"""What of the machine a kubelet touches beside its runtime, so that a test can put something else there."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from wherry.kit.disk import Disk
+from wherry.kubelet.eviction.signals import Observe, observe
+from wherry.kubelet.machine import Machine
+from wherry.kubelet.probes.runner import Prober
+from wherry.kubelet.volumes.base import Mounts
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Host:
+    """Each is the real one where None. `look` tells what is left of the machine's resources."""
+
+    mounts: Mounts | None = None
+    prober: Prober | None = None
+    machine: Machine | None = None
+    look: Observe = observe
+    disk: Disk | None = None
