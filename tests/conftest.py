@@ -10,10 +10,17 @@ from pathlib import Path
 
 import pytest
 
+from wherry.kit.memory import collect_seldom
+
 
 def pytest_addoption(parser: pytest.Parser) -> None:
     """`--update-golden` rewrites the files that rendered output is compared with."""
     parser.addoption("--update-golden", action="store_true", help="rewrite golden files")
+
+
+def pytest_configure() -> None:
+    """The garbage collector does as it does in every program of ours: how long things take hangs on it."""
+    collect_seldom()
 
 
 def pytest_collection_finish() -> None:

@@ -30,7 +30,7 @@ FAKES = "wherry.kubelet.runtimes."
 def uncollected() -> Iterator[None]:
     """No garbage collector: what is kept alive by a cycle stays to be seen.
 
-    The agent's own runs seldom (`cluster.launch.GC_THRESHOLDS`), and hardly ever over what is old.
+    The agent's own runs seldom (`kit.memory.GC_THRESHOLDS`), and hardly ever over what is old.
     """
     gc.collect()
     gc.disable()

@@ -19,7 +19,7 @@ from wherry.apiserver.call import BodyRead, Call
 from wherry.apiserver.json_problems import json_problem, summary
 from wherry.apiserver.media_types import JSON, PROTOBUF, YAML
 from wherry.apiserver.strictness import IGNORE, STRICT, WARN
-from wherry.objects.errors import MOST_COMPLAINTS, ApiError, bad_request, unsupported_media_type
+from wherry.objects.errors import MOST_COMPLAINTS, ApiError, bad_request, too_large, unsupported_media_type
 from wherry.objects.meta import Object
 from wherry.objects.nesting import MAX_DEPTH, TOO_DEEP, is_too_deep
 
@@ -43,6 +43,10 @@ INCONSISTENT = "the API version in the data ({found}) does not match the expecte
 LARGE_JSON = 256 * 1024
 """From so many bytes on JSON is read beside the loop; what Python reads, YAML and protobuf, when `LARGE`."""
 QUICK = frozenset({JSON, "application/json-patch+json", "application/merge-patch+json"})
+MOST_CONTAINERS = 200_000
+"""The most lists and maps a JSON body may have: making so many holds everybody up for some 40 ms, and takes
+50 MiB. It is as many as YAML may have values, and more than the largest object that is stored could use."""
+_TEXT = re.compile(rb'"(?:[^"\\]++|\\.?)*+"?', re.DOTALL)
 _FRACTION = re.compile(rb"[0-9][.eE]")
 
 
@@ -107,12 +111,29 @@ def is_yaml(content_type: str) -> bool:
     return kind == YAML or kind.endswith("+yaml")
 
 
+def has_too_many(body: bytes) -> bool:
+    """Whether a JSON body has more lists and maps than `MOST_CONTAINERS`; those in texts do not count."""
+    if len(body) <= 2 * MOST_CONTAINERS or _brackets(body, 0, len(body)) <= MOST_CONTAINERS:
+        return False
+    found = end = 0
+    for text in _TEXT.finditer(body):
+        found += _brackets(body, end, text.start())
+        if found > MOST_CONTAINERS:
+            return True
+        end = text.end()
+    return found + _brackets(body, end, len(body)) > MOST_CONTAINERS
+
+
+def _brackets(body: bytes, start: int, end: int) -> int:
+    return body.count(b"{", start, end) + body.count(b"[", start, end)
+
+
 def is_plain_json(body: bytes) -> bool:
     """Whether a YAML body is JSON that means the same either way, without a key that stands twice.
 
-    Fractions are left to YAML, to which `5.0` is a whole number.
+    Fractions are left to YAML, to which `5.0` is a whole number, and so is what has too much of anything.
     """
-    if body.lstrip()[:1] != b"{" or _FRACTION.search(body):
+    if body.lstrip()[:1] != b"{" or _FRACTION.search(body) or has_too_many(body):
         return False
     try:
         return not strictness.has_repeats(body)
@@ -142,6 +163,8 @@ def _parse_protobuf(body: bytes) -> Object:
 
 
 def _parse_json(body: bytes) -> Any:
+    if has_too_many(body):
+        raise too_large(MOST_CONTAINERS, "lists and maps")
     try:
         value = orjson.loads(body)
     except orjson.JSONDecodeError as error:

@@ -116,11 +116,9 @@ def _transformed(core: Core, call: Call, form: Form, outcome: Outcome) -> Outcom
 
 def as_yaml(obj: Object | list[Object]) -> bytes:
     """One YAML document."""
-    import yaml
+    from wherry.kit.yaml_writer import write
 
-    dumper = getattr(yaml, "CSafeDumper", yaml.SafeDumper)
-    text: str = yaml.dump(obj, Dumper=dumper, sort_keys=False)
-    return text.encode()
+    return write(obj)
 
 
 class PlainLens:

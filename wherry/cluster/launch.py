@@ -9,7 +9,6 @@ from __future__ import annotations
 import argparse
 import asyncio
 import faulthandler
-import gc
 import logging
 import os
 import signal
@@ -34,17 +33,12 @@ from wherry.cluster.paths import ClusterPaths
 from wherry.cluster.pulse import answering
 from wherry.kit.clock import SystemClock
 from wherry.kit.log import set_up_logging
-from wherry.kit.memory import GivingBack
+from wherry.kit.memory import GivingBack, collect_seldom
 from wherry.kit.pid_files import claim, holder, sign
 from wherry.kit.processes import ProcessRecord
 from wherry.kit.tasks import ESSENTIAL, Tasks
 
 log = logging.getLogger(__name__)
-
-GC_THRESHOLDS = (50_000, 20, 100)
-"""Every decoded object is hundreds of containers and no cycle: with Python's own 700 the collector
-would look at the whole heap again and again, a third of the time spent in writes (docs/performance.md).
-"""
 
 UMASK = 0o022
 """Whatever the shell's was: containers see files and directories that we and containerd make (resolv.conf,
@@ -60,7 +54,7 @@ def main(component: str, run: Component) -> None:
     _be_the_only_one(component, paths)
     faulthandler.enable()
     faulthandler.register(DUMP_SIGNAL, all_threads=True)
-    gc.set_threshold(*GC_THRESHOLDS)
+    collect_seldom()
     os.umask(UMASK)
     try:
         setup = read_config_file(paths.config, Setup.of(name))

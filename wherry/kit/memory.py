@@ -1,4 +1,4 @@
-"""Memory goes back to the system after a load: `GivingBack`.
+"""When a process looks for garbage (`collect_seldom`), and giving memory back to the system: `GivingBack`.
 
 What was freed stays with glibc's allocator, between what is still in use: a server that once held hundreds
 of megabytes would seem to hold them for ever. `malloc_trim` gives back every free page.
@@ -20,6 +20,12 @@ from wherry.kit.tasks import Tasks
 
 log = logging.getLogger(__name__)
 
+GC_THRESHOLDS = (20_000, 1, 2_500)
+"""Every decoded object is hundreds of containers and no cycle: with Python's own 700 the collector would look
+at the whole heap again and again, a third of the time spent in writes (docs/performance.md). Nobody else runs
+while it looks: what is new is looked at 20,000 containers at a time and once more with the next 20,000, some
+milliseconds each; everything there is, so seldom that it does not matter."""
+
 EVERY_S = 20.0
 SELDOM_S = 60.0
 """The same after a try that was in vain: it takes some ten milliseconds per hundred megabytes."""
@@ -27,6 +33,11 @@ WORTH_BYTES = 8 * 1024 * 1024
 """How much larger than it ever was after giving back a process must be for another try."""
 
 _PAGE_BYTES = os.sysconf("SC_PAGESIZE")
+
+
+def collect_seldom() -> None:
+    """Have the garbage collector of this process look seldom, and at little."""
+    gc.set_threshold(*GC_THRESHOLDS)
 
 
 def resident_bytes() -> int:

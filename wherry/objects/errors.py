@@ -305,9 +305,10 @@ def unsupported_media_type(taken: Sequence[str]) -> ApiError:
     )
 
 
-def too_large(limit: int) -> ApiError:
-    """413: the body is larger than `limit` bytes."""
-    return ApiError(413, "RequestEntityTooLarge", f"Request entity too large: limit is {limit}")
+def too_large(limit: int, what: str = "") -> ApiError:
+    """413: the body is larger than `limit` bytes, or has more of `what` than that."""
+    said = f"limit is {limit} {what}" if what else f"limit is {limit}"
+    return ApiError(413, "RequestEntityTooLarge", f"Request entity too large: {said}")
 
 
 def expired(message: str) -> ApiError:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+from math import isfinite
 from typing import Any
 
 import pytest
@@ -21,6 +22,8 @@ from tests.apiserver.hostile.wire import (
     request,
 )
 from tests.apiserver.rig import Rig, pod
+from tests.growth.meter import seconds_of
+from wherry.apiserver.body import MOST_CONTAINERS, has_too_many
 
 LIMIT = 3 * 1024 * 1024
 TOO_LARGE = (413, "RequestEntityTooLarge", f"Request entity too large: limit is {LIMIT}")
@@ -61,6 +64,30 @@ async def test_a_body_as_large_as_it_may_be_is_read(rig: Rig) -> None:
     body = config_map(data={"a": ""})
     reply = await ask(rig, "POST", CONFIG_MAPS, body + b" " * (LIMIT - len(body)))
     assert reply.code == 201
+
+
+@pytest.mark.parametrize("content_type", ["application/json", "application/merge-patch+json"])
+async def test_more_lists_and_maps_than_anybody_needs_are_refused(rig: Rig, content_type: str) -> None:
+    body = config_map(data={"a": []}).replace(b"[]", b"[" + b"{}," * MOST_CONTAINERS + b"1]")
+    path, method = (
+        (CONFIG_MAPS, "POST") if content_type == "application/json" else (f"{CONFIG_MAPS}/a", "PATCH")
+    )
+    if method == "PATCH":
+        assert (await ask(rig, "POST", CONFIG_MAPS, config_map())).code == 201
+    reply = await ask(rig, method, path, body, content_type)
+    said = f"Request entity too large: limit is {MOST_CONTAINERS} lists and maps"
+    refused(reply, 413, "RequestEntityTooLarge", said)
+
+
+@pytest.mark.parametrize("text", ["[{" * MOST_CONTAINERS, '\\"[' * MOST_CONTAINERS])
+async def test_brackets_in_texts_are_no_lists(rig: Rig, text: str) -> None:
+    assert (await ask(rig, "POST", CONFIG_MAPS, config_map(data={"a": text}))).code == 201
+
+
+@pytest.mark.parametrize("piece", [b'"', b'\\"', b"[", b'"["', b'"\\"[', b"{ "])
+def test_counting_takes_time_as_the_body(piece: bytes) -> None:
+    body = piece * (MOST_CONTAINERS * 4 // len(piece))
+    assert isfinite(seconds_of(lambda: has_too_many(body))), "squares of this take minutes"
 
 
 async def test_a_body_cut_short_leaves_nothing(rig: Rig) -> None:

@@ -11,6 +11,7 @@ from typing import NamedTuple
 
 from wherry.api.resource import Resource, Strategy
 from wherry.apiserver.admission.base import DELETE, Attributes
+from wherry.apiserver.beside import beside
 from wherry.apiserver.body import read_options
 from wherry.apiserver.cacher import Cached
 from wherry.apiserver.call import Call, Outcome
@@ -77,11 +78,16 @@ async def delete_object(
     resource = served.resource
 
     async def attempt(cached: Cached) -> Outcome:
-        old = served.decode(cached)
+        call.stored_bytes = cached.served_bytes
+        old = await beside(core, call, lambda: served.decode(cached))
         check_preconditions(served, cached, old, options)
         if not is_admitted:
             await _admit(core, call, served, cached, old, options)
-        plan = plan_deletion(served.decode(cached), options, resource.strategy, core.now())
+        plan = await beside(
+            core,
+            call,
+            lambda: plan_deletion(served.decode(cached), options, resource.strategy, core.now()),
+        )
         if plan.removes:
             revision = cached.revision if options.dry_run else await remove(core, served, cached, old)
             return _gone(served, old, revision)

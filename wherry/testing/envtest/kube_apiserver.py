@@ -7,7 +7,6 @@
 from __future__ import annotations
 
 import asyncio
-import gc
 import logging
 import os
 import signal
@@ -21,6 +20,7 @@ from wherry.controllers.base import Controller
 from wherry.controllers.config import ControllerConfig
 from wherry.kit.clock import SystemClock
 from wherry.kit.log import set_up_logging
+from wherry.kit.memory import collect_seldom
 from wherry.kit.open_files import allow_open_files
 from wherry.store.memory import MemoryStore
 from wherry.testing.envtest.flags import FlagError, Flags, api_server_config, parse
@@ -31,9 +31,7 @@ log = logging.getLogger("kube-apiserver")
 
 def main() -> NoReturn:
     """Serve until a signal comes; ends the process."""
-    from wherry.cluster.launch import GC_THRESHOLDS
-
-    gc.set_threshold(*GC_THRESHOLDS)
+    collect_seldom()
     set_up_logging("WARNING")
     try:
         flags = parse(sys.argv[1:])
