@@ -209,3 +209,25 @@ def test_who_waits_for_the_rest_of_a_time_comes_to_its_end(loop: SimulatedLoop, 
 
     loop.run_until_complete(asyncio.wait_for(main(), 10_000_000_000))
     assert len(fired) <= 12
+
+
+def test_time_goes_on_while_somebody_has_to_wait(loop: SimulatedLoop) -> None:
+    async def main() -> None:
+        with loop.moving():
+            await asyncio.sleep(3600)
+        assert loop.time() == 3600
+        ours, theirs = socket.socketpair()
+        ours.setblocking(False)
+        with ours, theirs, loop.moving():  # nothing but what is outside: it is waited for, and no time passes
+            threading.Timer(0.05, theirs.send, [b"x"]).start()
+            used = time.process_time()
+            assert await loop.sock_recv(ours, 1) == b"x"
+            assert time.process_time() - used < 0.04
+        assert loop.time() == 3600
+        loop.follow_real_time()
+        with loop.moving():
+            began = time.monotonic()
+            await asyncio.sleep(0.05)
+            assert time.monotonic() - began >= 0.04
+
+    loop.run_until_complete(main())

@@ -6,11 +6,13 @@ import socket
 import threading
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
+from datetime import timedelta
 from pathlib import Path
 
 import pytest
 
 from wherry.hollow.documents import StageError
+from wherry.objects.errors import ApiError
 from wherry.testing import (
     BackwardsError,
     ClosedError,
@@ -127,6 +129,16 @@ def test_a_cluster_called_from_inside_itself() -> None:
         with pytest.raises(WrongThreadError, match="which would wait for itself"):
             c.wait("namespace/default", lambda _: c.client.list("pods"))
         assert c.client.list("namespaces")
+
+
+def test_a_request_that_waits_in_vain_is_answered() -> None:
+    spec = {"containers": [{"name": "c", "image": "nginx"}]}
+    pod = {"apiVersion": "v1", "kind": "Pod", "metadata": {"name": "p"}, "spec": spec}
+    with Cluster(controllers="none", scheduler=False) as c:
+        before = c.clock.now()
+        with pytest.raises(ApiError, match='serviceaccount "default" not found'):
+            c.apply(pod)  # which the server looks for again and again
+        assert timedelta() < c.clock.now() - before < timedelta(seconds=5)
 
 
 def test_threads_may_use_one_cluster_at_once() -> None:

@@ -109,7 +109,7 @@ class Call:
     def weight(self) -> int:
         """How many bytes are worked on: what was sent, what is stored already, and what was added."""
         if self._size < 0:
-            self._size = len(self.encoded)
+            self._size = 0 if self.body is None else len(self.encoded)
         return self._size + self.stored_bytes + self.grown_bytes
 
     @property

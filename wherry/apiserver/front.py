@@ -45,7 +45,7 @@ from wherry.kit.httpd.message import (
     UpgradeResponse,
     Writer,
 )
-from wherry.kit.httpd.websocket import is_websocket
+from wherry.kit.httpd.upgrades import is_websocket
 from wherry.objects.errors import ApiError, internal, server_timeout
 
 log = logging.getLogger(__name__)

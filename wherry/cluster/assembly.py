@@ -17,6 +17,7 @@ from wherry.apiserver.app import ApiServer
 from wherry.apiserver.config import ApiServerConfig
 from wherry.apiserver.user import AUTHENTICATED, User, service_account_user
 from wherry.client.api import Client
+from wherry.cluster.standby import Standby
 from wherry.controllers.base import Controller
 from wherry.controllers.config import ControllerConfig
 from wherry.controllers.controllers import Controllers
@@ -52,13 +53,14 @@ class ControlPlaneConfig:
 
     `controllers` need not say what the API server knows (the resources served, how tokens are signed).
     `kinds` are the controllers that run (`controllers.catalog` has all). Without `has_scheduler` pods stay
-    where they are put.
+    where they are put; with `scheduler_waits` it is started with the first pod (see `standby`).
     """
 
     api: ApiServerConfig
     controllers: ControllerConfig = field(default_factory=ControllerConfig)
     kinds: Sequence[type[Controller]] = ()
     has_scheduler: bool = True
+    scheduler_waits: bool = False
 
 
 class ControlPlane:
@@ -74,7 +76,7 @@ class ControlPlane:
         self._clock = clock
         self._random = random
         self._controllers: Controllers | None = None
-        self._scheduler: Scheduler | None = None
+        self._scheduler: Scheduler | Standby | None = None
 
     def _make_controllers(self) -> Controllers:
         core = self.api.core
@@ -89,14 +91,20 @@ class ControlPlane:
         user = controller_user(account)
         return Client(self.api.local_transport(user), field_manager=MANAGER)
 
-    def _make_scheduler(self) -> Scheduler | None:
+    def _make_scheduler(self) -> Scheduler | Standby | None:
         if not self._config.has_scheduler:
             return None
-        # Imported here: an API server alone need not pay for the scheduler's columns.
-        from wherry.scheduler.scheduler import Scheduler
-
         own = Random(self._random.getrandbits(64))  # noqa: S311 - breaks ties, guards nothing
-        return Scheduler(self.client(SCHEDULER), self._clock, own)
+
+        def make() -> Scheduler:
+            # Imported here: an API server alone need not pay for the scheduler's columns.
+            from wherry.scheduler.scheduler import Scheduler
+
+            return Scheduler(self.client(SCHEDULER), self._clock, own)
+
+        if not self._config.scheduler_waits:
+            return make()
+        return Standby(self.client(SCHEDULER), self._clock, Random(own.getrandbits(64)), make)  # noqa: S311
 
     def client(self, user_name: str, groups: Sequence[str] = (AUTHENTICATED,)) -> Client:
         """A client in this process that acts as that user, and writes under the last part of its name."""

@@ -176,12 +176,17 @@ def wanted_identities(setup: Setup) -> tuple[Identity, ...]:
     return tuple(identity for identity in IDENTITIES if identity.scope in scopes)
 
 
-def ensure_identities(setup: Setup, paths: ClusterPaths, node_ip: str, now: datetime) -> Identities:
-    """Make what is missing or stale. The node must have its name; `node_ip` is its address now."""
+def ensure_identities(
+    setup: Setup, paths: ClusterPaths, node_ip: str, now: datetime, *, lasts: bool = True
+) -> Identities:
+    """Make what is missing or stale. The node must have its name; `node_ip` is its address now.
+
+    Unless they shall `last` longer than this process, nothing waits for the disk.
+    """
     # Imported here: whoever only reads certificates need not pay for the library that makes them.
     from wherry.cluster.pki import Pki, Subject
 
-    pki, found = Pki(paths.pki, now), find_identities(setup, paths)
+    pki, found = Pki(paths.pki, now, lasts=lasts), find_identities(setup, paths)
     for identity in wanted_identities(setup):
         subject = Subject(
             common_name=identity.user.format(node=setup.node.name),

@@ -53,11 +53,15 @@ class Subject:
 
 
 class Pki:
-    """The keys and certificates in one directory, made when missing."""
+    """The keys and certificates in one directory, made when missing.
 
-    def __init__(self, directory: Path, now: datetime) -> None:
+    Unless it `lasts` longer than the process, nothing waits for the disk.
+    """
+
+    def __init__(self, directory: Path, now: datetime, *, lasts: bool = True) -> None:
         self._directory = directory
         self._now = now
+        self._lasts = lasts
         directory.mkdir(parents=True, exist_ok=True, mode=0o700)
 
     @property
@@ -83,7 +87,7 @@ class Pki:
         """A bare ECDSA P-256 private key (`file_stem`.key), for signing service-account tokens."""
         path = self._directory / f"{file_stem}.key"
         if not path.exists():
-            _write(path, _pem_key(ec.generate_private_key(ec.SECP256R1())))
+            self._write(path, _pem_key(ec.generate_private_key(ec.SECP256R1())))
         return path
 
     def _pair(self, file_stem: str) -> KeyPair:
@@ -100,8 +104,8 @@ class Pki:
             .add_extension(x509.SubjectKeyIdentifier.from_public_key(key.public_key()), critical=False)
             .sign(key, hashes.SHA256())
         )
-        _write(pair.key, _pem_key(key))
-        _write(pair.cert, certificate.public_bytes(serialization.Encoding.PEM), mode=0o644)
+        self._write(pair.key, _pem_key(key))
+        self._write(pair.cert, certificate.public_bytes(serialization.Encoding.PEM), mode=0o644)
 
     def _sign(self, pair: KeyPair, subject: Subject) -> None:
         authority = self.authority_called(subject.authority)
@@ -126,8 +130,8 @@ class Pki:
             names = x509.SubjectAlternativeName(_general_names(subject.hosts))
             builder = builder.add_extension(names, critical=False)
         certificate = builder.sign(ca_key, hashes.SHA256())
-        _write(pair.key, _pem_key(key))
-        _write(pair.cert, certificate.public_bytes(serialization.Encoding.PEM), mode=0o644)
+        self._write(pair.key, _pem_key(key))
+        self._write(pair.cert, certificate.public_bytes(serialization.Encoding.PEM), mode=0o644)
 
     def _builder(
         self, subject: x509.Name, issuer: x509.Name, key: ec.EllipticCurvePublicKey, life: timedelta
@@ -141,6 +145,21 @@ class Pki:
             .not_valid_before(self._now - CLOCK_SKEW)
             .not_valid_after(self._now + life)
         )
+
+    def _write(self, path: Path, content: bytes, mode: int = 0o600) -> None:
+        """Put the file there whole or not at all, so that a crash leaves no half key."""
+        descriptor, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
+        try:
+            with os.fdopen(descriptor, "wb") as file:
+                file.write(content)
+                file.flush()
+                if self._lasts:
+                    os.fsync(file.fileno())
+            Path(temporary).chmod(mode)
+            Path(temporary).replace(path)
+        except BaseException:
+            Path(temporary).unlink(missing_ok=True)
+            raise
 
     def _is_current(self, pair: KeyPair, subject: Subject) -> bool:
         if not (pair.cert.exists() and pair.key.exists()):
@@ -206,18 +225,3 @@ def _pem_key(key: ec.EllipticCurvePrivateKey) -> bytes:
     return key.private_bytes(
         serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
     )
-
-
-def _write(path: Path, content: bytes, mode: int = 0o600) -> None:
-    """Put the file there whole or not at all, so that a crash leaves no half key."""
-    descriptor, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
-    try:
-        with os.fdopen(descriptor, "wb") as file:
-            file.write(content)
-            file.flush()
-            os.fsync(file.fileno())
-        Path(temporary).chmod(mode)
-        Path(temporary).replace(path)
-    except BaseException:
-        Path(temporary).unlink(missing_ok=True)
-        raise

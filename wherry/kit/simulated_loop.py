@@ -2,8 +2,8 @@
 
 `loop.time()` is what every timer of asyncio goes by, so with this loop `asyncio.sleep`, `asyncio.timeout`,
 `call_later` and a `LoopClock` agree: a day passes in the time it takes to run what falls due in it, in order.
-Time moves only in `advance` and `run_until`, from one timer to the next, and only when nothing is ready,
-no thread of the loop's pool works, and nobody `hold`s the loop since it waits for a program outside.
+Time moves only in `advance`, `run_until` and `moving`, from one timer to the next, and only when nothing is
+ready, no thread of the loop's pool works, and nobody `hold`s the loop since it waits for a program outside.
 
 Once it is told to `follow_real_time`, it goes on by the machine's clock from where it stands, and `advance`
 jumps ahead.
@@ -163,6 +163,16 @@ class SimulatedLoop(asyncio.SelectorEventLoop):
     def _release(self, _: asyncio.Future[Any]) -> None:
         self._held -= 1
 
+    @contextmanager
+    def moving(self) -> Iterator[None]:
+        """While the block waits for something that takes time, simulated time goes on, timer by timer."""
+        target = _Target(math.inf, False, self.create_future())
+        self._targets.append(target)
+        try:
+            yield
+        finally:
+            self._targets.remove(target)
+
     async def idle(self) -> None:
         """Return when everything has happened that needs no time."""
         waiter = self.create_future()
@@ -219,10 +229,16 @@ class SimulatedLoop(asyncio.SelectorEventLoop):
                 if not idler.done():
                     idler.set_result(None)
             return 0
-        if self._targets:
+        if self._has_target(timeout):
             self._step(timeout)
             return 0
         return None if self._real_since is None else timeout
+
+    def _has_target(self, timeout: float | None) -> bool:
+        """Whether there is a moment to go to: one that is wanted, or the next timer of who just goes on."""
+        if any(target.moment < math.inf for target in self._targets):
+            return True
+        return bool(self._targets) and self._real_since is None and timeout is not None
 
     def waited_in_vain(self, timeout: float | None) -> None:
         """Nothing came from outside for `timeout` seconds of the machine's clock."""

@@ -56,6 +56,14 @@ def __getattr__(name: str) -> Any:
     """What is asked for, loaded now: a test plug-in must not slow down tests that do not use it."""
     if name not in _PLACES:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    import gc
     from importlib import import_module
 
-    return getattr(import_module(_PLACES[name]), name)
+    # Hundreds of modules only build up: the collector would look at all of them again and again.
+    was_enabled = gc.isenabled()
+    gc.disable()
+    try:
+        return getattr(import_module(_PLACES[name]), name)
+    finally:
+        if was_enabled:
+            gc.enable()

@@ -9,20 +9,14 @@ from datetime import datetime
 from functools import partial
 from pathlib import Path
 from types import TracebackType
-from typing import Any, TypeVar
-
-import yaml
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from wherry.apiserver.user import AUTHENTICATED, User
 from wherry.client.transport import Transport
-from wherry.cluster import identities
-from wherry.cluster.kubeconfig import Access, render
-from wherry.hollow.hollow import HollowNodes
 from wherry.objects.meta import Object
 from wherry.testing import keys
 from wherry.testing.client import AsyncClient, SyncClient
 from wherry.testing.conditions import WaitTimeoutError, Wanted
-from wherry.testing.faults.faults import Faults
 from wherry.testing.loop_thread import ClosedError, LoopThread
 from wherry.testing.moment import Moment
 from wherry.testing.report import EventLine, event_lines, failure_report
@@ -32,6 +26,10 @@ from wherry.testing.spans import Span, seconds
 from wherry.testing.verbs import FIELD_MANAGER, Objects, Verbs
 from wherry.testing.waiting import target_of, wait_for
 from wherry.testing.world import ADMIN, MASTERS, World
+
+if TYPE_CHECKING:
+    from wherry.hollow.hollow import HollowNodes
+    from wherry.testing.faults.faults import Faults
 
 T = TypeVar("T")
 PATIENCE = "60s"
@@ -107,6 +105,8 @@ class Hosted:
     @property
     def faults(self) -> Faults:
         """What the cluster's clients have to live with."""
+        from wherry.testing.faults.faults import Faults
+
         return Faults(self._running, self._at, self if isinstance(self, Cluster) else None)
 
     def report(self) -> str:
@@ -132,24 +132,16 @@ class Hosted:
         return self._at.moment()
 
     def _write_kubeconfig(self) -> Path:
+        from wherry.testing.access import kubeconfig_text
+
         with self._lock:
             if self._kubeconfig is None:
                 self._running.call(self._at.listen)
                 path = keys.scratch() / f"kubeconfig-{id(self):x}"
                 path.touch(mode=0o600)
-                path.write_text(yaml.safe_dump(render(self._access()), sort_keys=False))
+                path.write_text(kubeconfig_text(self._at.url))
                 self._kubeconfig = path
             return self._kubeconfig
-
-    def _access(self) -> Access:
-        made = keys.make()
-        return Access(
-            context="wherry-test",
-            server=self._at.url,
-            authority_pem=made.authority.cert.read_bytes(),
-            cert_pem=made.of(identities.ADMIN).cert.read_bytes(),
-            key_pem=made.of(identities.ADMIN).key.read_bytes(),
-        )
 
 
 class Cluster(Hosted):

@@ -35,5 +35,5 @@ def make() -> Identities:
         if not _found:
             directory = scratch()
             paths = ClusterPaths.of(SETUP.cluster.name, directory / "data", directory / "run")
-            _found.append(ensure_identities(SETUP, paths, "127.0.0.1", datetime.now(UTC)))
+            _found.append(ensure_identities(SETUP, paths, "127.0.0.1", datetime.now(UTC), lasts=False))
         return _found[0]

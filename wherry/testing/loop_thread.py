@@ -1,7 +1,8 @@
 """A thread of its own with a loop in simulated time, into which others call: `LoopThread`.
 
 While nobody calls, nothing happens in there: a call returns when its work is done *and* everything that
-follows from it has happened that needs no time. So callers who take turns see the same each time.
+follows from it has happened that needs no time. So callers who take turns see the same each time. Time goes
+on only if the work itself has to wait, as a request does that is tried again.
 """
 
 from __future__ import annotations
@@ -74,7 +75,8 @@ class LoopThread:
 
     async def _until_quiet(self, work: Work[T]) -> T:
         try:
-            return await work()
+            with self.loop.moving():
+                return await work()
         finally:
             if self.loop.is_simulated:
                 await self.loop.idle()

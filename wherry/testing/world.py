@@ -6,9 +6,8 @@ import asyncio
 import os
 import threading
 from dataclasses import replace
-from pathlib import Path
 from random import Random
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from wherry.api.core.nodes import NODES
 from wherry.api.core.simulated import is_simulated
@@ -19,19 +18,17 @@ from wherry.controllers.base import Controller
 from wherry.controllers.catalog import CONTROLLERS, choose_controllers
 from wherry.controllers.certificates.authority import CertificateAuthority
 from wherry.controllers.config import ControllerConfig
-from wherry.hollow import rights
-from wherry.hollow.hollow import HollowNodes
-from wherry.hollow.outcomes import NodeOutcome, Outcome, read_outcome_files, read_outcomes
-from wherry.hollow.stage_files import read_stage_files, read_stages
-from wherry.hollow.stages import Stage
 from wherry.kit.memory import uncollected
 from wherry.kit.simulated_loop import LoopClock, SimulatedLoop
 from wherry.kit.tasks import Tasks
 from wherry.store.memory import Image, MemoryStore
 from wherry.testing import keys
-from wherry.testing.faults.plan import FaultPlan
 from wherry.testing.moment import Moment
 from wherry.testing.settings import ALL, NONE, Settings, SettingsError
+
+if TYPE_CHECKING:
+    from wherry.hollow.hollow import HollowNodes
+    from wherry.testing.faults.plan import FaultPlan
 
 ADMIN = "kubernetes-admin"
 MASTERS = "system:masters"
@@ -94,16 +91,11 @@ class World:
     async def hollow(self) -> HollowNodes:
         """Those who play the simulated nodes, started when first asked for."""
         if self._hollow is None:
-            plane, settings = self.running, self.settings
-            made = HollowNodes(
-                plane.client(rights.USER),
-                self.clock,
-                Random(self.random.getrandbits(64)),  # noqa: S311 - the same choices each time are wanted
-                replace(settings.node_template, count=settings.nodes),
-                [stage for source in settings.stages for stage in _stages(source)],
-                [outcome for source in settings.outcomes for outcome in _outcomes(source)],
-                plane.client,
-            )
+            # Imported here, as with all that not every test needs: it would wait for it to be loaded.
+            from wherry.testing.nodes import simulated_nodes
+
+            own = Random(self.random.getrandbits(64))  # noqa: S311 - the same choices each time are wanted
+            made = simulated_nodes(self.settings, self.running, self.clock, own)
             await made.start()
             self._hollow = made
         return self._hollow
@@ -128,6 +120,8 @@ class World:
     def fault_plan(self) -> FaultPlan:
         """The faults that clients meet, from the first time it is asked for."""
         if self._faults is None:
+            from wherry.testing.faults.plan import FaultPlan
+
             self._faults = FaultPlan(self._crashed, _process_of)
             self.running.api.core.interceptor = self._faults
         return self._faults
@@ -213,6 +207,7 @@ def _config(settings: Settings, port: int) -> ControlPlaneConfig:
         ),
         kinds=_kinds(settings),
         has_scheduler=settings.scheduler,
+        scheduler_waits=True,
     )
 
 
@@ -225,16 +220,6 @@ def _kinds(settings: Settings) -> tuple[type[Controller], ...]:
         return choose_controllers(settings.controllers)
     except ValueError as error:
         raise SettingsError(f"controllers: {error}") from None
-
-
-def _stages(source: Path | str) -> list[Stage]:
-    return read_stage_files([source]) if isinstance(source, Path) else read_stages(source, "stages")
-
-
-def _outcomes(source: Outcome | NodeOutcome | Path | str) -> list[Outcome | NodeOutcome]:
-    if isinstance(source, Path):
-        return read_outcome_files([source])
-    return read_outcomes(source, "outcomes") if isinstance(source, str) else [source]
 
 
 _foundings: dict[tuple[Any, ...], Image] = {}
@@ -269,6 +254,8 @@ def _found(settings: Settings, key: tuple[Any, ...]) -> Image:
 
 
 async def _first_start(settings: Settings, loop: SimulatedLoop) -> Image:
+    from wherry.hollow import rights
+
     clock = LoopClock(loop)
     store = MemoryStore(clock)
     random = Random(FOUNDING_SEED)  # noqa: S311 - as above

@@ -19,9 +19,8 @@ from wherry.apiserver.request import is_set
 from wherry.apiserver.subresources.connecting import admit_connection
 from wherry.apiserver.subresources.kubelet_address import kubelet_address, kubelet_trust
 from wherry.apiserver.subresources.log_options import log_options
-from wherry.apiserver.subresources.log_socket import log_socket
 from wherry.apiserver.tunnel import is_upgrade, tunnel
-from wherry.kit.httpd.websocket import is_websocket
+from wherry.kit.httpd.upgrades import is_websocket
 from wherry.objects.errors import ApiError, bad_request, not_found
 from wherry.objects.meta import Object
 
@@ -54,6 +53,9 @@ async def logs(core: Core, call: Call, served: Served) -> Outcome | RawOutcome:
         await held.aclose()
         raise
     if call.request is not None and is_upgrade(call.headers) and is_websocket(call.request):
+        # Imported here, as WebSockets are: few ever ask for logs so.
+        from wherry.apiserver.subresources.log_socket import log_socket
+
         return RawOutcome(log_socket(call.request, response, held, follows=is_set(call.query, "follow")))
     return RawOutcome(passed_on(response, held))
 

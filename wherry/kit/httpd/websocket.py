@@ -17,17 +17,12 @@ from wsproto.utilities import LocalProtocolError, RemoteProtocolError, generate_
 
 from wherry.kit.clock import Clock, SystemClock
 from wherry.kit.httpd.message import Duplex, Request, Response, UpgradeResponse
+from wherry.kit.httpd.upgrades import is_websocket
 
 MESSAGE_LIMIT = 16 * 1024 * 1024
 CLOSE_TIMEOUT_S = 5.0
 
 NORMAL, GOING_AWAY, PROTOCOL_ERROR, TOO_BIG, INTERNAL = 1000, 1001, 1002, 1009, 1011
-
-
-def is_websocket(request: Request) -> bool:
-    """Whether the request asks to speak WebSocket."""
-    upgrades = request.headers.get("upgrade", "").lower().split(",")
-    return "websocket" in [upgrade.strip() for upgrade in upgrades]
 
 
 def accept(

@@ -20,7 +20,8 @@ from wherry.kit.httpd.message import (
     UpgradeResponse,
     Writer,
 )
-from wherry.kit.httpd.websocket import WebSocket, accept, is_websocket
+from wherry.kit.httpd.upgrades import is_websocket
+from wherry.kit.httpd.websocket import WebSocket, accept
 from wherry.kit.integers import go_unsigned
 from wherry.kubelet.runtimes.base import Container, Phase, Runtime
 from wherry.kubelet.server.bridge import PROTOCOL, Wanted, bridge, dial
