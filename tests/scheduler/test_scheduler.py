@@ -25,9 +25,11 @@ from wherry.client.transport import Transport
 from wherry.kit.clock import Clock, FakeClock, settle
 from wherry.objects.errors import ApiError
 from wherry.objects.meta import Object
-from wherry.scheduler import scheduler as module
-from wherry.scheduler.cycle import decide
-from wherry.scheduler.scheduler import Scheduler, scheduling_view
+from wherry.scheduler.decisions import Decisions
+from wherry.scheduler.facts import PodFacts
+from wherry.scheduler.feed import scheduling_view
+from wherry.scheduler.profiles import Profile
+from wherry.scheduler.scheduler import Scheduler
 
 
 @asynccontextmanager
@@ -55,7 +57,8 @@ async def client() -> AsyncIterator[Client]:
 
 def placed(scheduler: Scheduler) -> int:
     """How many pods are accounted to nodes."""
-    return int(scheduler._nodes.column(scheduler._nodes.pod_count).sum())
+    nodes = scheduler._world.nodes
+    return int(nodes.column(nodes.pod_count).sum())
 
 
 def typed(obj: Object, kind: str) -> Object:
@@ -228,13 +231,15 @@ async def test_a_failed_binding_takes_back_nothing_the_watch_confirmed() -> None
 async def test_a_fault_about_one_pod_keeps_no_other_waiting(monkeypatch: pytest.MonkeyPatch) -> None:
     failures = ["default/odd"]
 
-    def sometimes(pod: Any, *rest: Any) -> Any:
+    choose = Decisions.choose
+
+    def sometimes(decisions: Decisions, profile: Profile, pod: PodFacts) -> str:
         if pod.key in failures:
             failures.remove(pod.key)
             raise RuntimeError("a fault")
-        return decide(pod, *rest)
+        return choose(decisions, profile, pod)
 
-    monkeypatch.setattr(module, "decide", sometimes)
+    monkeypatch.setattr(Decisions, "choose", sometimes)
     async with scheduled(HurriedClock()) as (client, _):
         await make_node(client, "a")
         await make_pod(client, "odd")
@@ -265,4 +270,4 @@ async def test_pods_of_a_node_that_comes_again_are_accounted_to_it() -> None:
         await eventually(none)
         await make_node(client, "a", cpu="2")
         await eventually(both)
-        assert scheduler._homeless == {}
+        assert scheduler._world._homeless == {}

@@ -9,13 +9,13 @@ import pytest
 
 from tests.conftest import eventually
 from tests.hurried_clock import HurriedClock
-from tests.scheduler.builders import facts
+from tests.scheduler.builders import facts, node, world
+from tests.scheduler.test_decisions import PROFILE, message
 from tests.scheduler.test_scheduler import make_node, make_pod, messages, scheduled, where
 from wherry.api.core.persistent_volume_claims import PERSISTENT_VOLUME_CLAIMS
 from wherry.client.api import Client
 from wherry.objects.meta import Object
-from wherry.scheduler.cycle import refused
-from wherry.scheduler.framework import Refusal
+from wherry.scheduler.evaluation import Evaluation
 from wherry.scheduler.plugins.volume_binding import BIND_COMPLETED, NO_VOLUMES, UNBOUND, VolumeBinding
 
 CLAIM: dict[str, Any] = {"name": "v", "persistentVolumeClaim": {"claimName": "c"}}
@@ -80,18 +80,20 @@ OWNED = {"ownerReferences": [{"controller": True, "uid": "uid-web"}]}
     ],
 )
 def test_which_pods_are_refused(volume: Object, storage: Known, refusal: str) -> None:
-    found = VolumeBinding().refuse(facts(volumes=[volume]), storage)
+    found = VolumeBinding().prepare(facts(volumes=[volume]), world(claims=storage))
     assert (found.reason if found is not None else "") == refusal
 
 
 def test_the_words() -> None:
-    assert refused(Refusal(UNBOUND), 2).message() == (
-        f"0/2 nodes are available: {UNBOUND}. no new claims to deallocate, preemption: "
-        "0/2 nodes are available: Preemption is not helpful for scheduling."
+    tail = "no new claims to deallocate, preemption: 0/2 nodes are available: 2 Preemption is not helpful"
+    where = world(node("a"), node("b"), claims=Known(claim()))
+    assert message(facts(volumes=[CLAIM]), where) == (
+        f"0/2 nodes are available: {UNBOUND}. {tail} for scheduling."
     )
-    assert refused(Refusal(NO_VOLUMES, of_each_node=True), 2).message() == (
-        f"0/2 nodes are available: 2 {NO_VOLUMES}. no new claims to deallocate, preemption: "
-        "0/2 nodes are available: 2 Preemption is not helpful for scheduling."
+    assert Evaluation(PROFILE, facts(volumes=[CLAIM]), where).trace().rejecting() == ("VolumeBinding",)
+    where = world(node("a"), node("b"), claims=Known(claim(storageClassName="later"), classes=LATER))
+    assert message(facts(volumes=[CLAIM]), where) == (
+        f"0/2 nodes are available: 2 {NO_VOLUMES}. {tail} for scheduling."
     )
 
 

@@ -1,83 +1,204 @@
-"""What the scheduler wants to know of a pod, read once from the API object.
+"""What the scheduler wants to know of a pod, read once for all pods that ask for the same.
 
-Quantities become whole numbers: CPU in millicores, everything else rounded up to units. Pods that
-ask for nothing count with upstream's 100m and 200 MB when nodes are compared (never when it is
-checked whether they fit), so that many small pods still spread.
+Pods made from one template differ in nothing a decision depends on: they share a `Template` (upstream's pod
+signature, KEP-5598), found again by the bytes it was read from. Quantities become whole numbers: CPU in
+millicores, everything else rounded up to units. Containers that ask for nothing count with upstream's 100m
+and 200 MiB when nodes are compared (never when it is checked whether they fit), so that many small pods
+still spread.
 """
 
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
+from weakref import WeakValueDictionary
+
+import orjson
 
 from wherry.api.core.pod_resources import pod_requests
-from wherry.objects.meta import Object, key_of, name_of, uid_of
+from wherry.objects.meta import Object, controller_of, is_deleting, key_of, labels_of, name_of, uid_of
+from wherry.scheduler.terms import PodTerms, SpreadConstraint, read_spread, read_terms
 
-DEFAULT_CPU_MILLI = 100
-DEFAULT_MEMORY_BYTES = 200 * 1024 * 1024
+DEFAULT_REQUESTS = {"cpu": "100m", "memory": "200Mi"}
+LARGEST_AMOUNT = 1 << 55
+"""More of anything is as good as this: sums and hundredfolds of it still fit 64 bits."""
 
 HostPort = tuple[str, str, int]
 """(host address or 0.0.0.0, protocol, port)."""
+DEFAULT_SCHEDULER = "default-scheduler"
 
 
-@dataclass(frozen=True, slots=True)
-class PodFacts:
-    """One pod as the plugins see it.
+@dataclass(frozen=True, slots=True, eq=False, weakref_slot=True)
+class Template:
+    """What pods ask of a node and of each other. Equal ones are the same object.
 
-    `requests` has CPU in millicores under "cpu", bytes or counts under the other names.
-    `score_cpu` and `score_memory` are the requests with upstream's defaults for absent ones.
+    `requests` has CPU in millicores under "cpu", bytes or counts under the other names; `score_requests` the
+    same with upstream's defaults for containers that ask for none. `ports` are those of the host.
     """
 
-    key: str
-    uid: str
+    namespace: str
+    labels: Mapping[str, str]
+    label_set: frozenset[tuple[str, str]]
+    """The same, to compare by."""
     priority: int
+    may_preempt: bool
+    scheduler_name: str
+    owner: Mapping[str, Any] | None
+    """The reference to its controller."""
     requests: Mapping[str, int]
-    score_cpu: int
-    score_memory: int
+    score_requests: Mapping[str, int]
     host_ports: tuple[HostPort, ...]
-    node_name: str
+    images: tuple[str, ...]
     node_selector: Mapping[str, str]
     required_terms: tuple[Mapping[str, Any], ...] | None
     preferred_terms: tuple[Mapping[str, Any], ...]
     tolerations: tuple[Mapping[str, Any], ...]
+    terms: PodTerms
+    """Affinity to pods."""
+    spread: tuple[SpreadConstraint, ...]
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class PodFacts:
+    """One pod as the plugins see it: what it asks for is in `template`."""
+
+    key: str
+    uid: str
+    template: Template
+    node_name: str
+    nominated_node: str
+    is_deleting: bool
     claims: tuple[tuple[str, bool], ...]
     """Names of its PersistentVolumeClaims, and whether each is made for the pod alone (ephemeral)."""
     pod: Object = field(repr=False)
 
+    @property
+    def priority(self) -> int:
+        """`spec.priority`, 0 if unset."""
+        return self.template.priority
 
-def read_pod(pod: Object) -> PodFacts:
-    """The facts of a pod."""
-    spec: Mapping[str, Any] = pod.get("spec") or {}
-    requests = {
-        name: math.ceil(amount * 1000) if name == "cpu" else math.ceil(amount)
-        for name, amount in pod_requests(pod).items()
-    }
-    affinity = (spec.get("affinity") or {}).get("nodeAffinity") or {}
-    required = affinity.get("requiredDuringSchedulingIgnoredDuringExecution")
-    containers = len(spec.get("containers") or ())
-    return PodFacts(
-        key=key_of(pod),
-        uid=uid_of(pod),
-        priority=spec.get("priority") or 0,
-        requests=requests,
-        score_cpu=requests.get("cpu") or DEFAULT_CPU_MILLI * containers,
-        score_memory=requests.get("memory") or DEFAULT_MEMORY_BYTES * containers,
-        host_ports=_host_ports(spec),
-        node_name=spec.get("nodeName") or "",
-        node_selector=spec.get("nodeSelector") or {},
-        required_terms=None if required is None else tuple(required.get("nodeSelectorTerms") or ()),
-        preferred_terms=tuple(affinity.get("preferredDuringSchedulingIgnoredDuringExecution") or ()),
-        tolerations=tuple(spec.get("tolerations") or ()),
-        claims=_claims(pod),
-        pod=pod,
+
+class PodReader:
+    """Reads pods; remembers the templates somebody holds."""
+
+    def __init__(self) -> None:
+        self._templates: WeakValueDictionary[bytes, Template] = WeakValueDictionary()
+
+    def read(self, pod: Object) -> PodFacts:
+        """The facts of a pod. Raises ValueError for quantities or selectors that are none."""
+        spec: Mapping[str, Any] = pod.get("spec") or {}
+        status: Mapping[str, Any] = pod.get("status") or {}
+        key = _template_key(pod, spec)
+        template = self._templates.get(key)
+        if template is None:
+            template = self._templates[key] = read_template(pod)
+        return PodFacts(
+            key=key_of(pod),
+            uid=uid_of(pod),
+            template=template,
+            node_name=spec.get("nodeName") or "",
+            nominated_node=status.get("nominatedNodeName") or "",
+            is_deleting=is_deleting(pod),
+            claims=_claims(pod, spec) if spec.get("volumes") else (),
+            pod=pod,
+        )
+
+
+_CONTAINER = ("image", "resources", "ports", "restartPolicy")
+_SPEC = (
+    "schedulerName",
+    "priority",
+    "preemptionPolicy",
+    "nodeSelector",
+    "affinity",
+    "tolerations",
+    "topologySpreadConstraints",
+    "overhead",
+    "resources",
+)
+
+
+def _template_key(pod: Object, spec: Mapping[str, Any]) -> bytes:
+    """The bytes of everything `read_template` looks at."""
+    owner = controller_of(pod) or {}
+    return orjson.dumps(
+        (
+            (pod.get("metadata") or {}).get("namespace"),
+            labels_of(pod),
+            owner.get("kind"),
+            owner.get("name"),
+            [[c.get(name) for name in _CONTAINER] for c in spec.get("containers") or ()],
+            [[c.get(name) for name in _CONTAINER] for c in spec.get("initContainers") or ()],
+            [spec.get(name) for name in _SPEC],
+            [volume["image"] for volume in spec.get("volumes") or () if volume.get("image")],
+        )
     )
 
 
-def _claims(pod: Object) -> tuple[tuple[str, bool], ...]:
+def read_template(pod: Object) -> Template:
+    """What a pod asks for."""
+    spec: Mapping[str, Any] = pod.get("spec") or {}
+    affinity = spec.get("affinity") or {}
+    to_nodes = affinity.get("nodeAffinity") or {}
+    required = to_nodes.get("requiredDuringSchedulingIgnoredDuringExecution")
+    namespace = (pod.get("metadata") or {}).get("namespace") or ""
+    return Template(
+        namespace=namespace,
+        labels=labels_of(pod),
+        label_set=frozenset(labels_of(pod).items()),
+        priority=spec.get("priority") or 0,
+        may_preempt=spec.get("preemptionPolicy") != "Never",
+        scheduler_name=spec.get("schedulerName") or DEFAULT_SCHEDULER,
+        owner=controller_of(pod),
+        requests=_amounts(spec),
+        score_requests=_amounts({**spec, **_with_defaults(spec)}),
+        host_ports=_host_ports(spec),
+        images=tuple(_images(spec)),
+        node_selector=spec.get("nodeSelector") or {},
+        required_terms=None if required is None else tuple(required.get("nodeSelectorTerms") or ()),
+        preferred_terms=tuple(to_nodes.get("preferredDuringSchedulingIgnoredDuringExecution") or ()),
+        tolerations=tuple(spec.get("tolerations") or ()),
+        terms=read_terms(affinity, namespace),
+        spread=read_spread(spec.get("topologySpreadConstraints") or (), labels_of(pod)),
+    )
+
+
+def _images(spec: Mapping[str, Any]) -> Iterator[str]:
+    for kind in ("initContainers", "containers"):
+        for container in spec.get(kind) or ():
+            yield container.get("image") or ""
+    for volume in spec.get("volumes") or ():
+        if volume.get("image"):
+            yield volume["image"].get("reference") or ""
+
+
+def _amounts(spec: Mapping[str, Any]) -> dict[str, int]:
+    return {
+        name: min(math.ceil(amount * 1000 if name == "cpu" else amount), LARGEST_AMOUNT)
+        for name, amount in pod_requests({"spec": spec}).items()
+    }
+
+
+def _with_defaults(spec: Mapping[str, Any]) -> dict[str, Any]:
+    """The containers of a spec, each asking for something (upstream's NonMissingContainerRequests)."""
+    return {
+        kind: [
+            {**container, "resources": {"requests": {**DEFAULT_REQUESTS, **_requests_of(container)}}}
+            for container in spec.get(kind) or ()
+        ]
+        for kind in ("containers", "initContainers")
+    }
+
+
+def _requests_of(container: Mapping[str, Any]) -> Mapping[str, Any]:
+    return (container.get("resources") or {}).get("requests") or {}
+
+
+def _claims(pod: Object, spec: Mapping[str, Any]) -> tuple[tuple[str, bool], ...]:
     found = []
-    for volume in (pod.get("spec") or {}).get("volumes") or ():
+    for volume in spec["volumes"]:
         if volume.get("persistentVolumeClaim") is not None:
             found.append((volume["persistentVolumeClaim"].get("claimName") or "", False))
         elif volume.get("ephemeral") is not None:

@@ -1,27 +1,31 @@
-"""What a scheduling plugin is: a filter, a score, or both, over all nodes at once; or a look before.
+"""What a scheduling plugin is (upstream's scheduling framework, pkg/scheduler/framework), over all nodes at
+once.
 
-A filter answers with the reasons why nodes are out (an empty answer passes all); a score with a
-number from 0 to 100 per row. Plugins are stateless and never know each other; `catalog` puts them
-in order and gives the weights.
+A plugin overrides the hooks it has something to say in; `Profile` finds out which these are. `prepare`
+looks at a pod once; what it returns (its state) is handed to `filter` and `score`, which answer for the
+rows they are asked about. When a pod comes or goes, a plugin is asked again as far as its `reach` goes.
+Plugins keep nothing between two pods and never know each other.
 """
 
 from __future__ import annotations
 
+from collections.abc import Hashable
 from dataclasses import dataclass
-from typing import Protocol, runtime_checkable
+from enum import Enum, IntEnum, auto
+from typing import Any, ClassVar
 
 import numpy as np
 
-from wherry.objects.meta import Object
 from wherry.scheduler.facts import PodFacts
-from wherry.scheduler.table import Bools, Ints, NodeTable
+from wherry.scheduler.interned import Bools, Ints, Rows
+from wherry.scheduler.world import World
 
 TOP_SCORE = 100
 
 
 @dataclass(frozen=True, slots=True)
 class Rejection:
-    """The rows in `rows` cannot take the pod, because of `reason` (upstream's wording).
+    """Of the rows asked about, those in `rows` cannot take the pod because of `reason` (upstream's wording).
 
     `resolvable` tells whether evicting pods there could help (upstream's Unschedulable as against
     UnschedulableAndUnresolvable).
@@ -32,25 +36,6 @@ class Rejection:
     resolvable: bool = False
 
 
-class Plugin(Protocol):
-    """A named plugin."""
-
-    @property
-    def name(self) -> str: ...
-
-
-class Storage(Protocol):
-    """What is known of claims and classes."""
-
-    def claim(self, key: str) -> Object | None:
-        """The PersistentVolumeClaim `namespace/name`."""
-        ...
-
-    def storage_class(self, name: str) -> Object | None:
-        """The StorageClass `name`."""
-        ...
-
-
 @dataclass(frozen=True, slots=True)
 class Refusal:
     """Why a pod goes nowhere; `of_each_node` if upstream finds it out node by node."""
@@ -59,33 +44,118 @@ class Refusal:
     of_each_node: bool = False
 
 
-class PreFilterPlugin(Plugin, Protocol):
-    """Refuses a pod before any node is looked at."""
+class Reach(IntEnum):
+    """How far the answers of a plugin change when a pod comes to a node or leaves it."""
 
-    def refuse(self, pod: PodFacts, storage: Storage) -> Refusal | None:
-        """Why no node can take the pod whatever it is, None if some may."""
-        ...
-
-
-@runtime_checkable
-class FilterPlugin(Plugin, Protocol):
-    """Rules nodes out."""
-
-    def filter(self, pod: PodFacts, nodes: NodeTable) -> list[Rejection]:
-        """Why nodes cannot take the pod, one rejection per reason."""
-        ...
+    NOWHERE = 0
+    NODE = 1
+    CLUSTER = 2
 
 
-@runtime_checkable
-class ScorePlugin(Plugin, Protocol):
-    """Prefers some nodes to others."""
+class Kind(Enum):
+    """What kind of thing changed (upstream's ClusterEvent)."""
 
-    def score(self, pod: PodFacts, nodes: NodeTable, feasible: Bools) -> Ints | None:
-        """0 to 100 for every row, the higher the better; None when all are alike.
+    NODE = auto()
+    POD_PLACED = auto()
+    POD_GONE = auto()
+    POD_LABELS = auto()
+    CLAIMS = auto()
+    NAMESPACES = auto()
 
-        Rows that are not `feasible` may hold anything.
+
+@dataclass(slots=True)
+class Change:
+    """Something that may help pods that wait: changes of one kind, taken together while nobody looked.
+
+    `names` are those of nodes that came, changed, or from which `pods` went, or of claims and classes; `pods`
+    those that came or went.
+    """
+
+    kind: Kind
+    names: dict[str, None]
+    pods: dict[str, PodFacts]
+
+    def rows(self, world: World) -> Ints:
+        """The rows of its nodes that are still there."""
+        row_of = world.nodes.row_of
+        return np.array([row_of[name] for name in self.names if name in row_of], dtype=np.int64)
+
+
+class Plugin:
+    """A named plugin that has nothing to say; see the module for when each hook is asked."""
+
+    name: ClassVar[str] = ""
+    reach: ClassVar[Reach] = Reach.NOWHERE
+    scales: ClassVar[bool] = False
+    """Whether a score depends on which nodes are feasible at all (upstream's NormalizeScore)."""
+    changes: ClassVar[frozenset[Kind]] = frozenset()
+    """The kinds of change after which a pod this plugin rejected may fit (upstream's EventsToRegister)."""
+
+    def prepare(self, pod: PodFacts, world: World) -> Any:
+        """What the plugin has to remember about the pod, a `Refusal`, or None for nothing to say (Skip)."""
+        return True
+
+    def only(self, state: Any, world: World) -> Bools | None:
+        """The rows that are looked at at all, None for all (upstream's PreFilterResult)."""
+        return None
+
+    def filter(self, state: Any, world: World, rows: Rows) -> list[Rejection]:
+        """Why nodes cannot take the pod, one rejection per reason; an empty answer passes all."""
+        return []
+
+    def score(self, state: Any, world: World, rows: Rows, feasible: Bools) -> Ints | None:
+        """0 to 100 for each of `rows`, the higher the better; None when all are alike.
+
+        `feasible` is about all rows; those that are not may get anything. Plugins that scale are asked
+        about all rows, always.
         """
-        ...
+        return None
+
+    def moved(self, state: Any, world: World, pod: PodFacts, row: int, sign: int) -> bool:
+        """Take into `state` that a pod came (1) or went (-1); whether answers changed. Asked if reach is
+        CLUSTER.
+        """
+        return False
+
+    def signature(self, pod: PodFacts) -> Hashable:
+        """What the answers depend on beside the pod's template (upstream's SignPlugin)."""
+        return None
+
+    def concerned(self, pod: PodFacts, change: Change, world: World) -> bool:
+        """Whether the change may help a pod this plugin rejected (upstream's QueueingHintFn).
+
+        As it stands: whether the plugin now passes one of the changed nodes.
+        """
+        rows = change.rows(world)
+        if not len(rows):
+            return False
+        state = self.prepare(pod, world)
+        if state is None:
+            return True
+        if isinstance(state, Refusal):
+            return False
+        rejected = np.zeros(len(rows), dtype=np.bool_)
+        for rejection in self.filter(state, world, rows):
+            rejected |= rejection.rows
+        return not rejected.all()
+
+    async def reserve(self, pod: PodFacts, node: str) -> None:
+        """Take what the pod needs beside the node. Raises SchedulingError; then nothing may be taken."""
+
+    async def pre_bind(self, pod: PodFacts, node: str) -> None:
+        """What must be done before the binding. Raises SchedulingError."""
+
+    async def unreserve(self, pod: PodFacts, node: str) -> None:
+        """Give back what `reserve` took; asked in reverse order when a pod is not bound after all."""
+
+
+class SchedulingError(Exception):
+    """A pod cannot be bound where it was to go, in words for its event."""
+
+
+def overrides(plugin: Plugin, hook: str) -> bool:
+    """Whether a plugin has something to say in a hook."""
+    return getattr(type(plugin), hook) is not getattr(Plugin, hook)
 
 
 def scaled(raw: Ints, feasible: Bools, *, reverse: bool = False) -> Ints | None:
@@ -95,11 +165,16 @@ def scaled(raw: Ints, feasible: Bools, *, reverse: bool = False) -> Ints | None:
     """
     highest = int(raw[feasible].max(initial=0))
     if highest == 0:
-        return None
+        return np.full(len(raw), TOP_SCORE) if reverse else None
     shares: Ints = raw * TOP_SCORE // highest
     return TOP_SCORE - shares if reverse else shares
 
 
-def nobody(nodes: NodeTable) -> Bools:
+def nobody(world: World) -> Bools:
     """A mask without any row."""
-    return np.zeros(len(nodes), dtype=np.bool_)
+    return np.zeros(len(world.nodes), dtype=np.bool_)
+
+
+def every(world: World) -> slice:
+    """All rows."""
+    return slice(0, len(world.nodes))

@@ -1,9 +1,10 @@
-"""Who is scheduled next: by priority, then by age; who failed waits for a reason to try again.
+"""Who is scheduled next, and when those are tried again that fit nowhere (pkg/scheduler/backend/queue).
 
-upstream's scheduling queue (pkg/scheduler/backend/queue): active (a heap), backing off (failed lately, a
-timer brings them back), unschedulable (nothing that matters has changed since), and under way (a binding
-was sent and has not been answered). An event moves whole groups of unschedulable pods in one step, however
-many they are; they are looked through in portions by whoever asks for the next pod.
+A pod is active (in the heap: by priority, then by how long it waits), under way (handed out, and not
+answered yet), backing off (a timer brings it back), or it rests because it fits nowhere. Resting pods that
+ask for the same are one group: a change is held against the group, and if it may help, one pod of it is
+tried; each that finds a place brings two more. So ten thousand pods that wait for the same cost what one
+does.
 """
 
 from __future__ import annotations
@@ -11,56 +12,98 @@ from __future__ import annotations
 import asyncio
 import heapq
 import itertools
-from collections import deque
+from collections.abc import Callable, Hashable, Iterable, Iterator
 from dataclasses import dataclass, field
 from functools import partial
 
 from wherry.kit.clock import Clock, Timer
 from wherry.scheduler.facts import PodFacts
+from wherry.scheduler.framework import Change, Kind
 
 FIRST_BACKOFF_S = 1.0
 LONGEST_BACKOFF_S = 10.0
 FLUSH_AFTER_S = 300.0
-"""After so long an unschedulable pod is tried again whatever happened (upstream's five minutes)."""
-PORTION = 500
-"""How many moved pods are looked at before others get their turn."""
+"""After so long a resting pod is tried again whatever happened (upstream's five minutes)."""
+LONGEST_BATCH = 128
+PORTION = 20
+"""How many groups a change is held against before others get their turn."""
+
+Concern = Callable[[PodFacts, Iterable[str], Change], bool]
+"""Whether a change may help a pod that the plugins of these names rejected."""
 
 
-@dataclass(eq=False)
+@dataclass(eq=False, slots=True)
 class _Waiting:
     facts: PodFacts
     order: int
     attempts: int = 0
+    timer: Timer | None = None
+    is_active: bool = False
+    is_out: bool = False
+    """Handed out, and not answered yet."""
+    group: _Group | None = None
+    """The resting pods it is one of, if it rests."""
+
+
+@dataclass(eq=False, slots=True)
+class _Group:
+    """Resting pods that ask for the same; the first is tried next."""
+
+    key: Hashable
+    kinds: frozenset[Kind] = frozenset()
+    rejected_by: tuple[str, ...] = ()
+    pods: dict[str, _Waiting] = field(default_factory=dict)
+    attempts: int = 0
     failed_at: float = 0.0
     timer: Timer | None = None
-    active: bool = field(default=False)
-    group: dict[str, _Waiting] | None = None
-    """The unschedulable pods it is one of, if it is."""
+    """Brings the first pod back: after the back-off if something changed, at the latest with the flush."""
+    is_awake: bool = False
 
 
 class PodQueue:
-    """Pods that wait for a node, by uid."""
+    """Pods that wait for a node, by uid. `concern` tells whom a change may help."""
 
-    def __init__(self, clock: Clock) -> None:
+    def __init__(
+        self,
+        clock: Clock,
+        concern: Concern,
+        *,
+        first_backoff_s: float = FIRST_BACKOFF_S,
+        longest_backoff_s: float = LONGEST_BACKOFF_S,
+    ) -> None:
         self._clock = clock
+        self._concern = concern
+        self._first_backoff_s = first_backoff_s
+        self._longest_backoff_s = longest_backoff_s
         self._pods: dict[str, _Waiting] = {}
         self._heap: list[tuple[int, int, str]] = []
         self._order = itertools.count()
         self._available = asyncio.Event()
-        self._want_room: dict[str, _Waiting] = {}
-        """Unschedulable pods that any node with more room could take."""
-        self._want_nodes: dict[str, _Waiting] = {}
-        """Unschedulable pods that only other nodes could take."""
-        self._want_claims: dict[str, _Waiting] = {}
-        """Unschedulable pods that no node could take before their claims are bound."""
-        self._moved: deque[dict[str, _Waiting]] = deque()
-        """Groups of which each pod is to be tried again after its back-off."""
+        self._groups: dict[Hashable, _Group] = {}
+        self._by_kind: dict[Kind, dict[Hashable, _Group]] = {kind: {} for kind in Kind}
+        self._news: dict[Kind, Change] = {}
+        """Changes that no group was held against."""
+        self._looking: Iterator[None] | None = None
+        self.changes = 0
+        """How many changes there were; whoever is under way remembers the number."""
+        self._recent: list[tuple[int, Change]] = []
+        """The latest of them, for pods that are under way."""
 
     def __len__(self) -> int:
         return len(self._pods)
 
     def __contains__(self, uid: str) -> bool:
         return uid in self._pods
+
+    def is_under_way(self, uid: str) -> bool:
+        """Whether a pod was handed out, and neither left nor asks for something else since."""
+        waiting = self._pods.get(uid)
+        return waiting is not None and waiting.is_out
+
+    @property
+    def active(self) -> int:
+        """How many are to be tried now."""
+        return len(self._heap)
 
     def put(self, facts: PodFacts) -> None:
         """Add a pod, or take over its new spec and try it at once."""
@@ -70,110 +113,215 @@ class PodQueue:
         waiting.facts = facts
         self._activate(waiting)
 
+    def renew(self, facts: PodFacts) -> None:
+        """Take over the newer state of a pod that asks for the same."""
+        waiting = self._pods.get(facts.uid)
+        if waiting is not None:
+            waiting.facts = facts
+
     def remove(self, uid: str) -> None:
         """Forget a pod: it has a node, or is gone."""
         waiting = self._pods.pop(uid, None)
         if waiting is not None:
-            _leave(waiting)
+            self._leave(waiting)
 
-    async def pop(self) -> PodFacts:
-        """The next pod to try; it stays known until `remove`, and rests from `failed` or `retry` on."""
+    async def pop(self) -> list[PodFacts]:
+        """The next pods to try, all of one template; they stay known until `remove`."""
         while True:
-            while self._moved:
-                self._move_portion()
+            if self._look():
                 await asyncio.sleep(0)
-            while self._heap:
-                _, _, uid = heapq.heappop(self._heap)
-                waiting = self._pods.get(uid)
-                if waiting is not None and waiting.active:
-                    waiting.active = False
-                    waiting.attempts += 1
-                    return waiting.facts
-            self._available.clear()
-            await self._available.wait()
+            batch = self._take()
+            if batch:
+                return batch
+            if self._looking is None and not self._news:
+                self._available.clear()
+                await self._available.wait()
 
-    def failed(self, uid: str, *, wants_room: bool = True, wants_claims: bool = False) -> None:
-        """No node fits: wait for a change; with `wants_room` the end of some pod is one.
+    def _take(self) -> list[PodFacts]:
+        batch: list[PodFacts] = []
+        while self._heap and len(batch) < LONGEST_BATCH:
+            waiting = self._pods.get(self._heap[0][2])
+            if waiting is not None and waiting.is_active:
+                if batch and waiting.facts.template is not batch[0].template:
+                    break
+                waiting.is_active, waiting.is_out = False, True
+                waiting.attempts += 1
+                batch.append(waiting.facts)
+            heapq.heappop(self._heap)
+        return batch
 
-        With `wants_claims` only a change of claims is.
-        """
-        waiting = self._resting(uid)
-        if waiting is None:
+    def placed(self, uid: str) -> None:
+        """A pod that was tried has found a place: others of its group may."""
+        waiting = self._pods.get(uid)
+        group = waiting.group if waiting is not None else None
+        if waiting is None or group is None:
             return
-        group = self._want_claims if wants_claims else self._want_room if wants_room else self._want_nodes
-        group[uid] = waiting
+        group.attempts = 0
+        self._drop(group, waiting)
+        self._try_some(group, 2)
+
+    def failed(
+        self,
+        uid: str,
+        key: Hashable,
+        rejected_by: Iterable[str],
+        kinds: frozenset[Kind],
+        since: int | None = None,
+    ) -> None:
+        """A pod fits nowhere: it rests until a change of one of the `kinds` may help, with those of equal
+        `key`.
+
+        `since` is the number of changes when that was decided, if others may have come meanwhile.
+        """
+        waiting = self._pods.get(uid)
+        if waiting is None or waiting.is_active:
+            return
+        waiting.is_out = False
+        if waiting.group is not None and waiting.group.key != key:
+            self._drop(waiting.group, waiting)
+        group = self._groups.get(key)
+        if group is None:
+            group = self._groups[key] = _Group(key)
+        was_tried = waiting.group is group or not group.pods
+        group.pods.pop(uid, None)
+        group.pods[uid] = waiting  # now the last
         waiting.group = group
-        waiting.timer = self._clock.call_later(FLUSH_AFTER_S, partial(self._activate, waiting))
+        group.rejected_by = tuple(rejected_by)
+        self._listen(group, kinds)
+        if was_tried:
+            group.attempts += 1
+            group.failed_at = self._clock.monotonic()
+            group.is_awake = False
+            self._set_timer(group, FLUSH_AFTER_S)
+        if since is not None and self._missed(group, since):
+            self._wake(group)
 
     def retry(self, uid: str, facts: PodFacts | None = None) -> None:
         """The try came to nothing for another reason: again after the back-off, with `facts` if given."""
-        waiting = self._resting(uid)
-        if waiting is None:
-            return
-        waiting.facts = facts or waiting.facts
-        waiting.timer = self._clock.call_later(self._backoff_s(waiting), partial(self._activate, waiting))
-
-    def nodes_changed(self) -> None:
-        """A node came or became another: try all again, each after its back-off."""
-        self._want_nodes = self._move(self._want_nodes)
-        self.room_made()
-
-    def claims_changed(self) -> None:
-        """A claim (or a class of storage) came or became another: try those again that wait for one."""
-        self._want_claims = self._move(self._want_claims)
-
-    def room_made(self) -> None:
-        """A pod has gone from a node: try those again that could fit there, each after its back-off."""
-        self._want_room = self._move(self._want_room)
-
-    def _resting(self, uid: str) -> _Waiting | None:
-        """The pod, if it is under way and nothing has activated it meanwhile."""
         waiting = self._pods.get(uid)
-        if waiting is None or waiting.active:
-            return None
-        _leave(waiting)
-        waiting.failed_at = self._clock.monotonic()
-        return waiting
+        if waiting is None or waiting.is_active:
+            return
+        waiting.is_out = False
+        self._leave(waiting)
+        waiting.facts = facts or waiting.facts
+        delay_s = self._backoff_s(waiting.attempts)
+        waiting.timer = self._clock.call_later(delay_s, partial(self._activate, waiting))
 
-    def _move(self, group: dict[str, _Waiting]) -> dict[str, _Waiting]:
-        """Have `group` tried again; the empty one in its place."""
-        if not group:
-            return group
-        self._moved.append(group)
+    def changed(self, change: Change) -> None:
+        """Something changed: resting pods it may help are tried again, each after its back-off."""
+        self.changes += 1
+        if not self._by_kind[change.kind]:
+            return
+        known = self._news.get(change.kind)
+        if known is None:
+            self._news[change.kind] = Change(change.kind, dict(change.names), dict(change.pods))
+        else:
+            known.names.update(change.names)
+            known.pods.update(change.pods)
         self._available.set()
-        return {}
 
-    def _move_portion(self) -> None:
-        """Give the next pods of the oldest moved group their back-off."""
-        group = self._moved[0]
-        for _ in range(min(PORTION, len(group))):
-            _, waiting = group.popitem()
-            _leave(waiting)
-            left_s = waiting.failed_at + self._backoff_s(waiting) - self._clock.monotonic()
-            if left_s > 0:
-                waiting.timer = self._clock.call_later(left_s, partial(self._activate, waiting))
-            else:
-                self._activate(waiting)
-        if not group:
-            self._moved.popleft()
+    def remember(self, change: Change) -> None:
+        """Keep a change for those that are under way (only where somebody is for long)."""
+        self._recent.append((self.changes, change))
+        del self._recent[:-64]
 
-    def _backoff_s(self, waiting: _Waiting) -> float:
-        delay: float = min(FIRST_BACKOFF_S * 2.0 ** min(waiting.attempts - 1, 20), LONGEST_BACKOFF_S)
-        return delay
+    def _missed(self, group: _Group, since: int) -> bool:
+        """Whether anything happened since then that may help the group."""
+        if self.changes == since:
+            return False
+        recent = [change for number, change in self._recent if number > since]
+        if len(recent) < self.changes - since:
+            return True  # more than is remembered
+        return any(change.kind in group.kinds and self._is_concerned(group, change) for change in recent)
+
+    def _is_concerned(self, group: _Group, change: Change) -> bool:
+        first = next(iter(group.pods.values()))
+        return self._concern(first.facts, group.rejected_by, change)
+
+    def _look(self) -> bool:
+        """Hold the news against a portion of the groups; whether there was anything to do."""
+        if self._looking is None:
+            if not self._news:
+                return False
+            news, self._news = list(self._news.values()), {}
+            self._looking = self._through(news)
+        if next(self._looking, self) is self:
+            self._looking = None
+        return True
+
+    def _through(self, news: list[Change]) -> Iterator[None]:
+        looked = 0
+        for change in news:
+            for group in list(self._by_kind[change.kind].values()):
+                if group.is_awake or not group.pods:
+                    continue
+                if self._is_concerned(group, change):
+                    self._wake(group)
+                looked += 1
+                if looked % PORTION == 0:
+                    yield
+
+    def _wake(self, group: _Group) -> None:
+        """Try the first of the group when its back-off is over."""
+        group.is_awake = True
+        left_s = group.failed_at + self._backoff_s(group.attempts) - self._clock.monotonic()
+        if left_s > 0:
+            self._set_timer(group, left_s)
+        else:
+            self._try_some(group, 1)
+
+    def _try_some(self, group: _Group, count: int) -> None:
+        """Try the first of those that rest."""
+        group.is_awake = False  # what changes from here on is not seen by them for sure
+        if not group.pods:
+            return
+        self._set_timer(group, FLUSH_AFTER_S)
+        resting = (other for other in group.pods.values() if not other.is_active and not other.is_out)
+        for waiting in list(itertools.islice(resting, count)):
+            self._push(waiting)
+
+    def _set_timer(self, group: _Group, delay_s: float) -> None:
+        if group.timer is not None:
+            group.timer.cancel()
+        group.timer = self._clock.call_later(delay_s, partial(self._try_some, group, 1))
+
+    def _listen(self, group: _Group, kinds: frozenset[Kind]) -> None:
+        if kinds == group.kinds:
+            return
+        for kind in group.kinds - kinds:
+            del self._by_kind[kind][group.key]
+        for kind in kinds - group.kinds:
+            self._by_kind[kind][group.key] = group
+        group.kinds = kinds
+
+    def _backoff_s(self, attempts: int) -> float:
+        delay: float = self._first_backoff_s * 2.0 ** min(max(attempts - 1, 0), 20)
+        return min(delay, self._longest_backoff_s)
 
     def _activate(self, waiting: _Waiting) -> None:
-        _leave(waiting)
-        if not waiting.active:
-            waiting.active = True
+        self._leave(waiting)
+        self._push(waiting)
+
+    def _push(self, waiting: _Waiting) -> None:
+        if not waiting.is_active:
+            waiting.is_active, waiting.is_out = True, False
+            waiting.order = next(self._order)
             heapq.heappush(self._heap, (-waiting.facts.priority, waiting.order, waiting.facts.uid))
         self._available.set()
 
+    def _leave(self, waiting: _Waiting) -> None:
+        """Take a pod from where it waits."""
+        if waiting.timer is not None:
+            waiting.timer.cancel()
+            waiting.timer = None
+        if waiting.group is not None:
+            self._drop(waiting.group, waiting)
 
-def _leave(waiting: _Waiting) -> None:
-    """Take a pod from where it waits."""
-    if waiting.timer is not None:
-        waiting.timer.cancel()
-        waiting.timer = None
-    if waiting.group is not None:
-        waiting.group.pop(waiting.facts.uid, None)
+    def _drop(self, group: _Group, waiting: _Waiting) -> None:
+        group.pods.pop(waiting.facts.uid, None)
         waiting.group = None
+        if not group.pods:
+            if group.timer is not None:
+                group.timer.cancel()
+            self._listen(group, frozenset())
+            self._groups.pop(group.key, None)

@@ -1,65 +1,70 @@
-"""The scheduler's loop: watch pods and nodes, decide one pod at a time, bind in the background.
+"""The scheduler's loop: take pods that ask for the same, decide about one after the other, bind in the
+background.
 
-A decided pod is accounted to its node at once ("assumed"), so the next decision sees it; the watch
-confirms it, a failed binding takes it back. Nothing is polled: the queue sleeps until a pod comes or
-something changes that could make a waiting one fit.
+A decided pod counts to its node at once ("assumed"), so the next decision sees it; the watch confirms it, a
+failed binding takes it back. Nothing is polled: the queue sleeps until a pod comes or something changes
+that could make a waiting one fit.
 """
 
 from __future__ import annotations
 
 import asyncio
 import logging
+from collections.abc import Iterable, Sequence
 from random import Random
+from time import perf_counter
 
-from wherry.api.core.nodes import NODES
-from wherry.api.core.persistent_volume_claims import PERSISTENT_VOLUME_CLAIMS
 from wherry.api.core.pods import PODS
-from wherry.api.storage.storage_classes import STORAGE_CLASSES
 from wherry.client.api import Client
 from wherry.client.cache import Cache
-from wherry.client.events import EventRecorder
-from wherry.client.transport import STRATEGIC_PATCH
 from wherry.kit.clock import Clock
 from wherry.kit.tasks import Tasks
 from wherry.objects.errors import ApiError
-from wherry.objects.meta import Object, format_time, is_deleting, name_of, namespace_of, uid_of
-from wherry.scheduler.catalog import FILTERS, PRE_FILTERS, SCORES
-from wherry.scheduler.cycle import Decision, decide, refused
-from wherry.scheduler.facts import PodFacts, read_pod
-from wherry.scheduler.framework import Refusal
+from wherry.objects.meta import Object, uid_of
+from wherry.scheduler.binding import Binder
+from wherry.scheduler.catalog import default_profile
+from wherry.scheduler.decisions import Decisions
+from wherry.scheduler.eviction import Evictor
+from wherry.scheduler.facts import PodFacts
+from wherry.scheduler.feed import Feed
+from wherry.scheduler.framework import Change, Kind
+from wherry.scheduler.known import RESOURCES, KnownSelectors, KnownStorage, known_budgets
+from wherry.scheduler.preemption import Candidate, ineligible
+from wherry.scheduler.profiles import Profile
 from wherry.scheduler.queue import PodQueue
-from wherry.scheduler.table import NodeTable
+from wherry.scheduler.reporting import SCHEDULER_ERROR, Reporter
+from wherry.scheduler.trace import NO_NODES, Trace
+from wherry.scheduler.world import World
 
 log = logging.getLogger(__name__)
 
-DEFAULT_NAME = "default-scheduler"
+PORTION_S = 0.005
+"""So long it decides at a stretch before others get the event loop."""
 
 
 class Scheduler:
-    """Schedules the pods whose `spec.schedulerName` is `name`."""
+    """Schedules the pods whose `spec.schedulerName` is that of one of the profiles."""
 
-    def __init__(self, client: Client, clock: Clock, random: Random, name: str = DEFAULT_NAME) -> None:
-        self.name = name
-        self._client = client
+    def __init__(
+        self, client: Client, clock: Clock, random: Random, profiles: Sequence[Profile] | None = None
+    ) -> None:
+        self._profiles = {profile.name: profile for profile in profiles or (default_profile(),)}
         self._clock = clock
-        self._random = random
-        self._cache = Cache(client, clock, random=Random(random.getrandbits(64)))  # noqa: S311 - as above
-        self._events = EventRecorder(client, clock, name)
-        self._queue = PodQueue(clock)
-        self._nodes = NodeTable()
-        self._placed: dict[str, tuple[str, PodFacts]] = {}
-        """Pods with a node, assumed or confirmed, by uid."""
-        self._homeless: dict[str, set[str]] = {}
-        """Placed pods whose node is not known (yet): uids by its name."""
-        self._storage = KnownStorage(self._cache)
-        self._tasks = Tasks(name)
+        self._cache = Cache(client, clock, random=Random(random.getrandbits(64)))  # noqa: S311 - spreads retries
+        self._world = World(KnownStorage(self._cache), KnownSelectors(self._cache))
+        self._queue = PodQueue(clock, self._is_concerned)
+        self._feed = Feed(self._world, self._queue, self._profiles)
+        self._decisions = Decisions(self._world, random)
+        self._reporters = {name: Reporter(client, clock, name, self._current) for name in self._profiles}
+        self._binder = Binder(client, self)
+        self._evictor = Evictor(client, self._world, self._decisions, random)
+        self._tasks = Tasks("scheduler")
 
     async def start(self) -> None:
         """Begin; returns when pods and nodes are known."""
-        self._cache.on(NODES, self._node_changed)
-        self._cache.on(PODS, self._pod_changed)
-        for resource in (PERSISTENT_VOLUME_CLAIMS, STORAGE_CLASSES):
-            self._cache.on(resource, self._storage_changed)
+        for resource in RESOURCES:
+            self._cache.add(resource)
+        self._feed.follow(self._cache)
         await self._cache.start()
         self._tasks.essential(self._run(), "loop")
 
@@ -67,193 +72,146 @@ class Scheduler:
         """End; bindings under way are cut off (and decided again by whoever comes next)."""
         await self._tasks.close()
         await self._cache.close()
-        await self._events.close()
+        await asyncio.gather(*(reporter.close() for reporter in self._reporters.values()))
+
+    def trace_of(self, uid: str) -> Trace | None:
+        """What the last decision about a pod was made of, if that is remembered."""
+        return self._decisions.trace_of(uid)
 
     async def _run(self) -> None:
         while True:
-            facts = await self._queue.pop()
+            batch = await self._queue.pop()
+            profile = self._profiles[batch[0].template.scheduler_name]
+            # Who was promised room has none against pods of higher priority.
+            promised = self._world.nominated_below(batch[0].priority)
+            for placement in promised:
+                self._world.displace(placement.pod.uid)
             try:
-                self._schedule(facts)
-            except Exception:  # a fault about one pod must not keep the others waiting
-                log.exception("deciding on %s failed", facts.key)
-                self._queue.retry(facts.uid)
-            await asyncio.sleep(0)  # let bindings and watches in between two decisions
+                await self._schedule_all(profile, batch)
+            finally:
+                for placement in promised:
+                    if placement.pod.uid in self._queue and placement.pod.uid not in self._world.placed:
+                        self._world.place(placement.pod, placement.node, is_nominated=True)
+            await asyncio.sleep(0)  # let bindings and watches in between two batches
 
-    def _schedule(self, facts: PodFacts) -> None:
-        refusal = self._refusal(facts)
-        if refusal is not None:
-            decision = refused(refusal, len(self._nodes))
-        else:
-            decision = decide(facts, self._nodes, FILTERS, SCORES, self._random)
-        if decision.node:
-            self._place(decision.node, facts)
-            self._tasks.spawn(self._bind(facts, decision.node), f"bind {facts.key}")
-        else:
-            self._queue.failed(
-                facts.uid, wants_room=decision.resolvable > 0, wants_claims=refusal is not None
-            )
-            self._tasks.spawn(self._report(facts, decision), f"report {facts.key}")
+    async def _schedule_all(self, profile: Profile, batch: Iterable[PodFacts]) -> None:
+        until = perf_counter() + PORTION_S
+        for pod in batch:
+            if perf_counter() > until:
+                await asyncio.sleep(0)
+                until = perf_counter() + PORTION_S
+            if not self._queue.is_under_way(pod.uid):
+                continue  # it has gone, or asks for something else by now
+            try:
+                await self._schedule(profile, pod)
+            except Exception as error:  # a fault about one pod must not keep the others waiting
+                log.exception("deciding on %s failed", pod.key)
+                self._queue.retry(pod.uid)
+                self._tell(pod, repr(error), SCHEDULER_ERROR)
 
-    def _refusal(self, facts: PodFacts) -> Refusal | None:
-        """Why no node can take the pod, whatever it is."""
-        found = (plugin.refuse(facts, self._storage) for plugin in PRE_FILTERS)
-        return next((refusal for refusal in found if refusal is not None), None)
+    async def _schedule(self, profile: Profile, pod: PodFacts) -> None:
+        promised = self._world.placed.get(pod.uid)
+        if promised is not None:
+            self._world.displace(pod.uid)  # what is promised to it is not in its own way
+        node = self._decisions.choose(profile, pod)
+        if node:
+            self._world.place(pod, node, is_assumed=True)
+            self._queue.placed(pod.uid)
+            self._feed.assumed(pod, node)
+            await self._binder.room()
+            self._tasks.spawn(self._binder.bind(profile, pod, node), f"bind {pod.key}")
+            return
+        if promised is not None:
+            self._world.place(pod, promised.node, is_nominated=True)
+        trace = self._decisions.evaluation(profile, pod).trace()
+        self._decisions.keep(pod, trace)
+        await self._not_placed(profile, pod, trace)
 
-    async def _bind(self, facts: PodFacts, node: str) -> None:
-        namespace, name = namespace_of(facts.pod), name_of(facts.pod)
-        binding: Object = {
-            "apiVersion": "v1",
-            "kind": "Binding",
-            "metadata": {"name": name, "namespace": namespace, "uid": facts.uid},
-            "target": {"kind": "Node", "name": node},
-        }
+    async def _not_placed(self, profile: Profile, pod: PodFacts, trace: Trace) -> None:
+        """See whether others can be evicted for the pod, tell it, and let it wait."""
+        since = self._queue.changes
+        if not trace.nodes:
+            self._rest(profile, pod, trace, since)
+            self._tell(pod, NO_NODES)
+            return
+        why = ineligible(pod, trace, self._world) if profile.preempts else ""
+        if not profile.preempts or why:
+            self._rest(profile, pod, trace, since)
+            self._tell(pod, trace.message(why))
+            return
+        candidate, text = await self._evictor.find(profile, pod, trace, known_budgets(self._cache))
+        if candidate is None:
+            if self._world.is_nominated(pod.uid):
+                self._world.displace(pod.uid)
+            self._rest(profile, pod, trace, since)
+            self._tell(pod, trace.message(text), nominated="")
+            return
+        self._world.place(pod, candidate.node, is_nominated=True)
+        self._tell(pod, trace.message(), nominated=candidate.node)
+        self._tasks.spawn(self._make_room(profile, pod, trace, candidate, since), f"preempt for {pod.key}")
+
+    async def _make_room(
+        self, profile: Profile, pod: PodFacts, trace: Trace, candidate: Candidate, since: int
+    ) -> None:
+        """Evict the victims; the pod waits for their end, or is tried again if one could not be evicted."""
+        reporter = self._reporters[profile.name]
         try:
-            await self._client.create_subresource(PODS, name, namespace, "binding", binding)
+            await self._evictor.evict(pod, candidate, reporter)
         except ApiError as error:
-            log.info("binding %s failed: %s", facts.key, error)
-            self._take_back(facts, str(error))
-            return
-        except Exception as error:  # the pod would stay assumed, and wait for ever
-            log.exception("binding %s failed", facts.key)
-            self._take_back(facts, repr(error))
-            return
-        self._queue.remove(facts.uid)
-        self._events.event(facts.pod, "Normal", "Scheduled", f"Successfully assigned {facts.key} to {node}")
+            log.info("making room for %s on %s failed: %s", pod.key, candidate.node, error)
+            self._queue.retry(pod.uid)
+        except Exception:
+            log.exception("making room for %s on %s failed", pod.key, candidate.node)
+            self._queue.retry(pod.uid)
+        else:
+            self._rest(profile, pod, trace, since)
 
-    def _take_back(self, facts: PodFacts, why: str) -> None:
+    def _rest(self, profile: Profile, pod: PodFacts, trace: Trace, since: int) -> None:
+        rejected_by = trace.rejecting()
+        kinds: frozenset[Kind] = frozenset({Kind.NODE}) if not rejected_by else frozenset()
+        for name in rejected_by:
+            kinds |= profile.plugins[name].changes
+        key = self._decisions.key(profile, pod)
+        if self._world.is_nominated(pod.uid):
+            key = (key, pod.uid)  # what it waits for is its own
+        self._queue.failed(pod.uid, key, rejected_by, kinds, since)
+
+    def _is_concerned(self, pod: PodFacts, rejected_by: Iterable[str], change: Change) -> bool:
+        """See `queue.Concern`."""
+        plugins = self._profiles[pod.template.scheduler_name].plugins
+        asked = [plugins[name] for name in rejected_by]
+        if not asked:
+            return True
+        return any(change.kind in p.changes and p.concerned(pod, change, self._world) for p in asked)
+
+    def bound(self, pod: PodFacts, node: str) -> None:
+        """See `binding.Outcome`."""
+        self._queue.remove(pod.uid)
+        self._reporters[pod.template.scheduler_name].scheduled(pod, node)
+
+    def not_bound(self, pod: PodFacts, why: str) -> None:
         """Undo an assumed placement and try again later, unless the pod is gone or placed by another.
 
         What the watch has confirmed meanwhile (this binding, or another's) is no assumption any more.
         """
-        placed = self._placed.get(facts.uid)
-        if placed is not None and placed[1] is facts:
-            self._displace(facts.uid)
-        current = self._cache.get(PODS, facts.key)
-        if current is not None and uid_of(current) == facts.uid and self._is_ours(current):
-            self._events.event(facts.pod, "Warning", "FailedScheduling", f"binding rejected: {why}")
-            self._queue.retry(facts.uid, read_pod(current))
+        placed = self._world.placed.get(pod.uid)
+        if placed is not None and placed.is_assumed and placed.pod is pod:
+            self._world.displace(pod.uid)
+            self._queue.changed(Change(Kind.POD_GONE, {placed.node: None}, {pod.uid: pod}))
+        current = self._current(pod)
+        if current is not None and self._feed.is_ours(current):
+            self._tell(pod, why, SCHEDULER_ERROR)
+            self._queue.retry(pod.uid, self._feed.read(current))
         else:
-            self._queue.remove(facts.uid)
+            self._queue.remove(pod.uid)
 
-    async def _report(self, facts: PodFacts, decision: Decision) -> None:
-        message = decision.message()
-        self._events.event(facts.pod, "Warning", "FailedScheduling", message)
-        current = self._cache.get(PODS, facts.key)
-        found = ((current or {}).get("status") or {}).get("conditions") or ()
-        if any(c["type"] == "PodScheduled" and c.get("message") == message for c in found):
-            return
-        condition = {
-            "type": "PodScheduled",
-            "status": "False",
-            "reason": "Unschedulable",
-            "message": message,
-            "lastProbeTime": None,
-            "lastTransitionTime": format_time(self._clock.now()),
-        }
-        try:
-            await self._client.patch(
-                PODS,
-                name_of(facts.pod),
-                namespace_of(facts.pod),
-                {"status": {"conditions": [condition]}},
-                content_type=STRATEGIC_PATCH,
-                subresource="status",
-            )
-        except ApiError as error:
-            if error.code != 404:
-                log.warning("status of %s not written: %s", facts.key, error)
+    def _current(self, pod: PodFacts) -> Object | None:
+        """The pod as it was last seen; None if it is gone."""
+        found = self._cache.get(PODS, pod.key)
+        return found if found is not None and uid_of(found) == pod.uid else None
 
-    def _is_ours(self, pod: Object) -> bool:
-        spec = pod.get("spec") or {}
-        return (
-            not spec.get("nodeName")
-            and spec.get("schedulerName", DEFAULT_NAME) == self.name
-            and not spec.get("schedulingGates")
-            and not is_deleting(pod)
-            and not is_finished(pod)
-        )
-
-    def _pod_changed(self, old: Object | None, new: Object | None) -> None:
-        pod = new if new is not None else old
-        if pod is None:
-            return
-        uid = uid_of(pod)
-        node = (pod.get("spec") or {}).get("nodeName")
-        if new is None or is_finished(new):
-            self._queue.remove(uid)
-            if self._displace(uid):
-                self._queue.room_made()
-        elif node:
-            self._queue.remove(uid)
-            if old is None or uid not in self._placed or old.get("spec") != new.get("spec"):
-                self._place(node, read_pod(new))
-        elif not self._is_ours(new):
-            self._queue.remove(uid)
-        elif uid not in self._placed and (uid not in self._queue or _spec_of(old) != _spec_of(new)):
-            self._queue.put(read_pod(new))
-
-    def _storage_changed(self, _old: Object | None, _new: Object | None) -> None:
-        self._queue.claims_changed()
-
-    def _node_changed(self, old: Object | None, new: Object | None) -> None:
-        if new is None:
-            if old is not None:
-                name = name_of(old)
-                self._homeless.setdefault(name, set()).update(p.uid for p in self._nodes.remove_node(name))
-            return
-        if old is not None and scheduling_view(old) == scheduling_view(new):
-            return  # a heartbeat
-        self._nodes.set_node(new)
-        for uid in self._homeless.pop(name_of(new), ()):  # pods may be seen before their node
-            node, facts = self._placed[uid]
-            self._nodes.add_pod(node, facts)
-        self._queue.nodes_changed()
-
-    def _place(self, node: str, facts: PodFacts) -> None:
-        self._displace(facts.uid)
-        self._placed[facts.uid] = (node, facts)
-        if not self._nodes.add_pod(node, facts):
-            self._homeless.setdefault(node, set()).add(facts.uid)
-
-    def _displace(self, uid: str) -> bool:
-        placed = self._placed.pop(uid, None)
-        if placed is None:
-            return False
-        self._nodes.remove_pod(placed[0], uid)
-        homeless = self._homeless.get(placed[0])
-        if homeless is not None:
-            homeless.discard(uid)
-            if not homeless:
-                del self._homeless[placed[0]]
-        return True
-
-
-class KnownStorage:
-    """Claims and classes as the cache has them."""
-
-    def __init__(self, cache: Cache) -> None:
-        self._cache = cache
-
-    def claim(self, key: str) -> Object | None:
-        """See `framework.Storage`."""
-        return self._cache.get(PERSISTENT_VOLUME_CLAIMS, key)
-
-    def storage_class(self, name: str) -> Object | None:
-        """See `framework.Storage`."""
-        return self._cache.get(STORAGE_CLASSES, name)
-
-
-def is_finished(pod: Object) -> bool:
-    """Whether the pod has ended and uses nothing any more."""
-    return (pod.get("status") or {}).get("phase") in ("Succeeded", "Failed")
-
-
-def scheduling_view(node: Object) -> tuple[object, ...]:
-    """The parts of a node that decide who fits: a change elsewhere wakes nobody."""
-    spec, status = node.get("spec") or {}, node.get("status") or {}
-    labels = (node.get("metadata") or {}).get("labels")
-    return (spec.get("taints"), spec.get("unschedulable"), labels, status.get("allocatable"))
-
-
-def _spec_of(pod: Object | None) -> object:
-    return None if pod is None else pod.get("spec")
+    def _tell(
+        self, pod: PodFacts, message: str, reason: str = "Unschedulable", nominated: str | None = None
+    ) -> None:
+        reporter = self._reporters[pod.template.scheduler_name]
+        self._tasks.spawn(reporter.failed(pod, message, reason, nominated), f"report {pod.key}")

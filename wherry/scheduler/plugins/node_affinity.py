@@ -1,96 +1,111 @@
-"""NodeAffinity: node selectors and node affinity, required and preferred.
+"""NodeAffinity: node selectors and node affinity, required and preferred, the pod's own and added ones.
 
-A requirement is decided once per distinct label value; nodes only look the answer up. Terms are
-alternatives, requirements within a term must all hold (core/v1's NodeSelectorTerm).
+Added affinity (NodeAffinityArgs.addedAffinity) holds for all pods of a profile.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 
-from wherry.kit.integers import parse_integer
 from wherry.scheduler.facts import PodFacts
-from wherry.scheduler.framework import Rejection, nobody, scaled
-from wherry.scheduler.table import ABSENT, FIELD_PREFIX, Bools, Ints, NodeTable
+from wherry.scheduler.framework import Kind, Plugin, Refusal, Rejection, scaled
+from wherry.scheduler.interned import Bools, Ints, Rows
+from wherry.scheduler.matching import any_term_rows, preference_rows, required_rows
+from wherry.scheduler.world import World
+
+NOT_MATCHED = "node(s) didn't match Pod's node affinity/selector"
+NOT_ENFORCED = "node(s) didn't match scheduler-enforced node affinity"
+CONFLICT = "pod affinity terms conflict"
 
 
-class NodeAffinity:
+@dataclass(frozen=True, slots=True)
+class _Affinity:
+    """Rows that are out by the added affinity and by the pod's own, rows that are named, and the raw
+    scores.
+    """
+
+    not_enforced: Bools | None
+    not_matched: Bools | None
+    named: Bools | None
+    raw: Ints | None
+
+
+class NodeAffinity(Plugin):
     """`spec.nodeSelector` and `spec.affinity.nodeAffinity`."""
 
     name = "NodeAffinity"
+    scales = True
+    changes = frozenset({Kind.NODE})
 
-    def filter(self, pod: PodFacts, nodes: NodeTable) -> list[Rejection]:
-        """See `FilterPlugin.filter`."""
-        if not pod.node_selector and pod.required_terms is None:
-            return []
-        wanted = np.ones(len(nodes), dtype=np.bool_)
-        for key, value in pod.node_selector.items():
-            wanted &= _rows(nodes, {"key": key, "operator": "In", "values": [value]})
-        if pod.required_terms is not None:
-            any_term = nobody(nodes)
-            for term in pod.required_terms:
-                any_term |= _term_rows(nodes, term)
-            wanted &= any_term
-        if wanted.all():
-            return []
-        return [Rejection(~wanted, "node(s) didn't match Pod's node affinity/selector")]
+    def __init__(self, added: Mapping[str, Any] | None = None) -> None:
+        added = added or {}
+        required = added.get("requiredDuringSchedulingIgnoredDuringExecution")
+        self._added = None if required is None else tuple(required.get("nodeSelectorTerms") or ())
+        self._preferred = tuple(added.get("preferredDuringSchedulingIgnoredDuringExecution") or ())
 
-    def score(self, pod: PodFacts, nodes: NodeTable, feasible: Bools) -> Ints | None:
-        """See `ScorePlugin.score`: the summed weights of the preferred terms that match."""
-        if not pod.preferred_terms:
+    def prepare(self, pod: PodFacts, world: World) -> _Affinity | Refusal | None:
+        """See `Plugin.prepare`."""
+        template, nodes = pod.template, world.nodes
+        preferred = (*self._preferred, *template.preferred_terms)
+        own = required_rows(nodes, template)
+        if own is None and self._added is None and not preferred:
             return None
-        raw: Ints = np.zeros(len(nodes), dtype=np.int64)
-        for preference in pod.preferred_terms:
-            raw += preference["weight"] * _term_rows(nodes, preference.get("preference") or {})
-        return scaled(raw, feasible)
+        names = _names(template.required_terms or ())
+        if names is not None and not names:
+            return Refusal(CONFLICT)
+        return _Affinity(
+            not_enforced=None if self._added is None else ~any_term_rows(nodes, self._added),
+            not_matched=None if own is None else ~own,
+            named=None if names is None else _rows_named(names, world),
+            raw=preference_rows(nodes, preferred) if preferred else None,
+        )
+
+    def only(self, state: _Affinity, world: World) -> Bools | None:
+        """See `Plugin.only`: the nodes a pod names are all that is looked at."""
+        return state.named
+
+    def filter(self, state: _Affinity, world: World, rows: Rows) -> list[Rejection]:
+        """See `Plugin.filter`."""
+        found = []
+        if state.not_enforced is not None:
+            found.append(Rejection(state.not_enforced[rows], NOT_ENFORCED))
+        if state.not_matched is not None:
+            out = state.not_matched[rows]
+            if state.not_enforced is not None:
+                out = out & ~state.not_enforced[rows]
+            found.append(Rejection(out, NOT_MATCHED))
+        return found
+
+    def score(self, state: _Affinity, world: World, rows: Rows, feasible: Bools) -> Ints | None:
+        """See `Plugin.score`: the summed weights of the preferred terms that match."""
+        return None if state.raw is None else scaled(state.raw, feasible)
 
 
-def _term_rows(nodes: NodeTable, term: Mapping[str, Any]) -> Bools:
-    """The rows one term matches; an empty term matches none."""
-    expressions = term.get("matchExpressions") or ()
-    fields = term.get("matchFields") or ()
-    if not expressions and not fields:
-        return nobody(nodes)
-    rows = np.ones(len(nodes), dtype=np.bool_)
-    for requirement in expressions:
-        rows &= _rows(nodes, requirement)
-    for requirement in fields:
-        rows &= _rows(nodes, {**requirement, "key": FIELD_PREFIX + requirement["key"]})
+def _names(terms: Sequence[Mapping[str, Any]]) -> set[str] | None:
+    """The names of the only nodes the terms allow, None if they do not name any."""
+    if not terms:
+        return None
+    found: set[str] = set()
+    for term in terms:
+        named: set[str] | None = None
+        for requirement in term.get("matchFields") or ():
+            if requirement["key"] == "metadata.name" and requirement["operator"] == "In":
+                values = set(requirement.get("values") or ())
+                named = values if named is None else named & values
+        if named is None:
+            return None
+        found |= named
+    return found
+
+
+def _rows_named(names: set[str], world: World) -> Bools:
+    rows = np.zeros(len(world.nodes), dtype=np.bool_)
+    for name in names:
+        row = world.nodes.row_of.get(name)
+        if row is not None:
+            rows[row] = True
     return rows
-
-
-def _rows(nodes: NodeTable, requirement: Mapping[str, Any]) -> Bools:
-    """The rows one requirement matches."""
-    operator, values = requirement["operator"], requirement.get("values") or ()
-    column = nodes.label_codes(requirement["key"])
-    absent_matches = operator in ("NotIn", "DoesNotExist")
-    if column is None:
-        return np.full(len(nodes), absent_matches)
-    codes, interned = column
-    if operator in ("In", "NotIn"):
-        wanted = [interned.known_code(value) for value in values]
-        found: Bools = codes == wanted[0] if len(wanted) == 1 else np.isin(codes, wanted)
-        return found if operator == "In" else ~found
-    if operator in ("Exists", "DoesNotExist"):
-        present: Bools = codes != ABSENT
-        return present if operator == "Exists" else ~present
-    matches = _matcher(operator, values)
-    answers = np.array([*map(matches, interned.values), absent_matches], dtype=np.bool_)
-    rows: Bools = answers[codes]  # the code of an absent label is -1: the last answer
-    return rows
-
-
-def _matcher(operator: str, values: Sequence[str]) -> Callable[[str | None], bool]:
-    """How a value is judged by an operator that compares numbers. Unknown operators match nothing."""
-    bound = parse_integer(values[0]) if values else None
-    if bound is None or operator not in ("Gt", "Lt"):
-        return lambda _: False
-
-    def matches(value: str | None) -> bool:
-        found = parse_integer(value) if value is not None else None
-        return found is not None and (found > bound if operator == "Gt" else found < bound)
-
-    return matches

@@ -2,48 +2,44 @@
 
 from __future__ import annotations
 
+from typing import NamedTuple
+
 import numpy as np
 
-from wherry.objects.taints import Taint, tolerates_any
 from wherry.scheduler.facts import PodFacts
-from wherry.scheduler.framework import Rejection, scaled
-from wherry.scheduler.table import Bools, Ints, NodeTable
+from wherry.scheduler.framework import Kind, Plugin, Rejection, scaled
+from wherry.scheduler.interned import Bools, Ints, Rows
+from wherry.scheduler.matching import soft_taints, untolerated_rows
+from wherry.scheduler.world import World
 
-HARD_EFFECTS = ("NoSchedule", "NoExecute")
+
+class _Taints(NamedTuple):
+    """The rows the pod is kept from, and how many soft taints each row has that it does not tolerate."""
+
+    out: Bools | None
+    soft: Ints | None
 
 
-class TaintToleration:
-    """Decides once per distinct set of taints, then looks the answer up for every node."""
+class TaintToleration(Plugin):
+    """Decides once per distinct set of taints."""
 
     name = "TaintToleration"
+    scales = True
+    changes = frozenset({Kind.NODE})
 
-    def filter(self, pod: PodFacts, nodes: NodeTable) -> list[Rejection]:
-        """See `FilterPlugin.filter`."""
-        out = [
-            any(taint[2] in HARD_EFFECTS and not tolerates_any(pod.tolerations, taint) for taint in taints)
-            for taints in map(_known, nodes.taints.values)
-        ]
-        if not any(out):
-            return []
-        codes = nodes.column(nodes.taints.codes)
-        rows: Bools = np.array([*out, False])[codes]  # an absent code is -1: the last answer
-        return [Rejection(rows, "node(s) had untolerated taint(s)")]
-
-    def score(self, pod: PodFacts, nodes: NodeTable, feasible: Bools) -> Ints | None:
-        """See `ScorePlugin.score`: fewer untolerated PreferNoSchedule taints are better."""
-        counts = [_untolerated_soft(pod, taints) for taints in map(_known, nodes.taints.values)]
-        if not any(counts):
+    def prepare(self, pod: PodFacts, world: World) -> _Taints | None:
+        """See `Plugin.prepare`."""
+        if world.nodes.taints.is_empty:
             return None
-        codes = nodes.column(nodes.taints.codes)
-        raw: Ints = np.array([*counts, 0], dtype=np.int64)[codes]
-        return scaled(raw, feasible, reverse=True)
+        tolerations = pod.template.tolerations
+        found = _Taints(untolerated_rows(world.nodes, tolerations), soft_taints(world.nodes, tolerations))
+        return None if found.out is None and found.soft is None else found
 
+    def filter(self, state: _Taints, world: World, rows: Rows) -> list[Rejection]:
+        """See `Plugin.filter`."""
+        return [] if state.out is None else [Rejection(state.out[rows], "node(s) had untolerated taint(s)")]
 
-def _known(taints: tuple[Taint, ...] | None) -> tuple[Taint, ...]:
-    """The taints of a code; a free code (None) has none."""
-    return taints or ()
-
-
-def _untolerated_soft(pod: PodFacts, taints: tuple[Taint, ...]) -> int:
-    soft = [t for t in pod.tolerations if t.get("effect") in (None, "", "PreferNoSchedule")]
-    return sum(taint[2] == "PreferNoSchedule" and not tolerates_any(soft, taint) for taint in taints)
+    def score(self, state: _Taints, world: World, rows: Rows, feasible: Bools) -> Ints | None:
+        """See `Plugin.score`: fewer untolerated PreferNoSchedule taints are better."""
+        soft = np.zeros(len(feasible), dtype=np.int64) if state.soft is None else state.soft
+        return scaled(soft, feasible, reverse=True)

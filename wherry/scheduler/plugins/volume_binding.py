@@ -6,23 +6,28 @@ bound by whoever provisions it, once the pod has a node; that is not done here, 
 
 from __future__ import annotations
 
+from collections.abc import Hashable
+
 from wherry.api.storage.storage_classes import WAIT_FOR_CONSUMER
 from wherry.objects.meta import Object, annotations_of, is_deleting, name_of, namespace_of, uid_of
 from wherry.scheduler.facts import PodFacts
-from wherry.scheduler.framework import Refusal, Storage
+from wherry.scheduler.framework import Change, Kind, Plugin, Refusal
+from wherry.scheduler.world import Storage, World
 
 BIND_COMPLETED = "pv.kubernetes.io/bind-completed"
 UNBOUND = "pod has unbound immediate PersistentVolumeClaims"
 NO_VOLUMES = "node(s) didn't find available persistent volumes to bind"
 
 
-class VolumeBinding:
+class VolumeBinding(Plugin):
     """Refuses pods that need volumes which are not there, on whatever node."""
 
     name = "VolumeBinding"
+    changes = frozenset({Kind.CLAIMS})
 
-    def refuse(self, pod: PodFacts, storage: Storage) -> Refusal | None:
-        """See `PreFilterPlugin.refuse`."""
+    def prepare(self, pod: PodFacts, world: World) -> Refusal | None:
+        """See `Plugin.prepare`."""
+        storage = world.claims
         waits = False
         for name, is_ephemeral in pod.claims:
             claim = storage.claim(f"{namespace_of(pod.pod)}/{name}")
@@ -35,6 +40,16 @@ class VolumeBinding:
                 return Refusal(UNBOUND)
             waits = True
         return Refusal(NO_VOLUMES, of_each_node=True) if waits else None
+
+    def signature(self, pod: PodFacts) -> Hashable:
+        """See `Plugin.signature`: claims may be made for one pod alone."""
+        return pod.claims and (pod.uid if any(alone for _, alone in pod.claims) else pod.claims)
+
+    def concerned(self, pod: PodFacts, change: Change, world: World) -> bool:
+        """See `Plugin.concerned`: its claims matter, and classes whatever they are called."""
+        namespace = pod.template.namespace
+        own = {f"{namespace}/{name}" for name, _ in pod.claims}
+        return any(name in own or "/" not in name for name in change.names)
 
 
 def _trouble(pod: PodFacts, name: str, claim: Object | None, *, is_ephemeral: bool) -> str:

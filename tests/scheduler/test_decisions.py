@@ -7,16 +7,31 @@ from typing import Any
 
 import pytest
 
-from tests.scheduler.builders import facts, node, table
+from tests.scheduler.builders import facts, node, world
 from wherry.objects.meta import Object
-from wherry.scheduler.catalog import FILTERS, SCORES
-from wherry.scheduler.cycle import Decision, decide
+from wherry.scheduler.catalog import default_profile
+from wherry.scheduler.decisions import Decisions
+from wherry.scheduler.evaluation import Evaluation
 from wherry.scheduler.facts import PodFacts
-from wherry.scheduler.table import NodeTable
+from wherry.scheduler.preemption import Search, look_at, reasons_on, rows_to_try
+from wherry.scheduler.trace import preemption_text
+from wherry.scheduler.world import World
+
+PROFILE = default_profile()
 
 
-def decision(pod: PodFacts, nodes: NodeTable) -> Decision:
-    return decide(pod, nodes, FILTERS, SCORES, Random(1))
+def choice(pod: PodFacts, where: World) -> str:
+    return Decisions(where, Random(1)).choose(PROFILE, pod)
+
+
+def message(pod: PodFacts, where: World) -> str:
+    """What a pod that fits nowhere is told, after nobody was found to be evicted."""
+    evaluation, search = Evaluation(PROFILE, pod, where), Search()
+    trace = evaluation.trace()
+    rows = rows_to_try(trace, search, Random(1))
+    assert not [row for row in rows if look_at(evaluation, search, row, pod, where, ())]
+    counts = reasons_on(search, [where.nodes.names[row] for row in rows])
+    return trace.message(preemption_text(len(where.nodes), counts))
 
 
 GPU = {"key": "gpu", "effect": "NoSchedule", "value": "yes"}
@@ -32,6 +47,10 @@ def affinity(*terms: dict[str, Any]) -> dict[str, Any]:
 
 def expression(key: str, operator: str, *values: str) -> dict[str, Any]:
     return {"matchExpressions": [{"key": key, "operator": operator, "values": list(values)}]}
+
+
+def named(name: str) -> dict[str, Any]:
+    return {"matchFields": [{"key": "metadata.name", "operator": "In", "values": [name]}]}
 
 
 @pytest.mark.parametrize(
@@ -83,7 +102,7 @@ def expression(key: str, operator: str, *values: str) -> dict[str, Any]:
     ],
 )
 def test_goes_to(pod: PodFacts, nodes: list[Object], goes_to: str) -> None:
-    assert decision(pod, table(*nodes)).node == goes_to
+    assert choice(pod, world(*nodes)) == goes_to
 
 
 NOT_HELPFUL = (
@@ -93,7 +112,7 @@ NOT_HELPFUL = (
 
 
 @pytest.mark.parametrize(
-    ("pod", "nodes", "message"),
+    ("pod", "nodes", "text"),
     [
         pytest.param(facts(), [], "no nodes available to schedule pods", id="no nodes"),
         pytest.param(
@@ -108,6 +127,21 @@ NOT_HELPFUL = (
             "0/1 nodes are available: 1 Too many pods. no new claims to deallocate, preemption: "
             "0/1 nodes are available: 1 No preemption victims found for incoming pod.",
             id="too many pods",
+        ),
+        pytest.param(
+            facts(affinity=affinity(named("a"))),
+            [node("a", unschedulable=True), node("b"), node("c", taints=[GPU])],
+            "0/3 nodes are available: 1 node(s) were unschedulable, "
+            "2 node(s) didn't satisfy plugin(s) [NodeAffinity]. " + NOT_HELPFUL.format(3),
+            id="a node that is named",
+        ),
+        pytest.param(
+            facts(
+                affinity=affinity({"matchFields": [*named("a")["matchFields"], *named("b")["matchFields"]]})
+            ),
+            [node("a"), node("b")],
+            "0/2 nodes are available: pod affinity terms conflict. " + NOT_HELPFUL.format(2),
+            id="two nodes at once",
         ),
         pytest.param(
             facts(requests={"example.com/gpu": "1"}),
@@ -125,27 +159,25 @@ NOT_HELPFUL = (
         ),
     ],
 )
-def test_nowhere(pod: PodFacts, nodes: list[Object], message: str) -> None:
-    found = decision(pod, table(*nodes))
-    assert found.node == ""
-    assert found.message() == message
+def test_nowhere(pod: PodFacts, nodes: list[Object], text: str) -> None:
+    assert choice(pod, world(*nodes)) == ""
+    assert message(pod, world(*nodes)) == text
 
 
 def test_host_ports_collide_on_one_node_only() -> None:
-    nodes = table(node("a"), node("b"))
-    nodes.add_pod("a", facts("first", port=80))
-    assert decision(facts("second", port=80), nodes).node == "b"
-    nodes.add_pod("b", facts("second", port=80))
-    assert (
-        decision(facts("third", port=80), nodes)
-        .message()
-        .startswith("0/2 nodes are available: 2 node(s) didn't have free ports for the requested pod ports.")
+    where = world(node("a"), node("b"))
+    where.place(facts("first", port=80), "a")
+    assert choice(facts("second", port=80), where) == "b"
+    where.place(facts("second", port=80), "b")
+    assert message(facts("third", port=80), where).startswith(
+        "0/2 nodes are available: 2 node(s) didn't have free ports for the requested pod ports."
     )
 
 
 def test_pods_spread_over_equal_nodes() -> None:
-    nodes = table(*(node(name) for name in "abc"))
+    where = world(*(node(name) for name in "abc"))
+    decisions = Decisions(where, Random(1))
     for index in range(9):
         pod = facts(f"p{index}", requests={"cpu": "100m"})
-        nodes.add_pod(decision(pod, nodes).node, pod)
-    assert [int(count) for count in nodes.column(nodes.pod_count)] == [3, 3, 3]
+        where.place(pod, decisions.choose(PROFILE, pod))
+    assert [int(count) for count in where.nodes.column(where.nodes.pod_count)] == [3, 3, 3]

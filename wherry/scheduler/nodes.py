@@ -1,4 +1,4 @@
-"""All nodes as columns, so that one NumPy operation answers a question for every node at once.
+"""All nodes as columns (`NodeTable`), so that one NumPy operation answers a question for every node at once.
 
 A row is a node. Free rows are kept at the end: removing a node moves the last row into its place,
 so the columns stay dense. What repeats over nodes (taints, label values) is interned to small
@@ -16,74 +16,12 @@ import numpy.typing as npt
 
 from wherry.objects.meta import Object, labels_of, name_of
 from wherry.objects.quantity import parse_quantity
-from wherry.scheduler.facts import HostPort, PodFacts
+from wherry.scheduler.facts import LARGEST_AMOUNT, HostPort, PodFacts
+from wherry.scheduler.interned import ABSENT, Bools, Interned, Ints
 
-Ints = npt.NDArray[np.int64]
-Bools = npt.NDArray[np.bool_]
-
-ABSENT = -1
-"""The code of a missing value: as an index it means the last element."""
 FIELD_PREFIX = "field:"
 """Sets fields apart from labels among the label columns; no label key has a colon."""
 _FIRST_CAPACITY = 8
-
-
-class Interned:
-    """A column of hashable values stored as codes; `values[code]` gives one back.
-
-    A value no row has any more is forgotten: its code is free (None in `values`) until a new value takes it,
-    so the column is as large as the values in it, not as all that ever were.
-    """
-
-    def __init__(self, capacity: int) -> None:
-        self.codes: Ints = np.full(capacity, ABSENT, dtype=np.int64)
-        self.values: list[Any] = []
-        self._uses: list[int] = []
-        self._free: list[int] = []
-        self._code_of: dict[Any, int] = {}
-
-    @property
-    def is_empty(self) -> bool:
-        """Whether no row has a value."""
-        return not self._code_of
-
-    def set(self, row: int, value: Any) -> None:
-        """Put `value` in a row; None means absent."""
-        before = int(self.codes[row])
-        code = ABSENT if value is None else self._taken_code(value)
-        self.codes[row] = code
-        if before != ABSENT:
-            self._release(before)
-
-    def move(self, source: int, target: int) -> None:
-        """Put the value of the row `source` into `target`, and nothing into `source`."""
-        self.set(target, None)
-        self.codes[target], self.codes[source] = self.codes[source], ABSENT
-
-    def known_code(self, value: Any) -> int:
-        """The code of a value; one that no row can have if no row has the value."""
-        return self._code_of.get(value, ABSENT - 1)
-
-    def _taken_code(self, value: Any) -> int:
-        code = self._code_of.get(value)
-        if code is None:
-            if self._free:
-                code = self._free.pop()
-                self.values[code] = value
-            else:
-                code = len(self.values)
-                self.values.append(value)
-                self._uses.append(0)
-            self._code_of[value] = code
-        self._uses[code] += 1
-        return code
-
-    def _release(self, code: int) -> None:
-        self._uses[code] -= 1
-        if self._uses[code] == 0:
-            del self._code_of[self.values[code]]
-            self.values[code] = None
-            self._free.append(code)
 
 
 class NodeTable:
@@ -91,24 +29,37 @@ class NodeTable:
 
     def __init__(self) -> None:
         self.names: list[str] = []
+        self._names_now: tuple[str, ...] | None = None
         self.row_of: dict[str, int] = {}
         self.allocatable: dict[str, Ints] = {}
         self.requested: dict[str, Ints] = {}
-        self._capacity = _FIRST_CAPACITY
+        self.capacity = _FIRST_CAPACITY
+        """How many rows the columns have; those past the last node are zero."""
         self.pod_count = self._ints()
         self.score_cpu = self._ints()
         self.score_memory = self._ints()
-        self.unschedulable: Bools = np.zeros(self._capacity, dtype=np.bool_)
-        self.taints = Interned(self._capacity)
+        self.unschedulable: Bools = np.zeros(self.capacity, dtype=np.bool_)
+        self.taints = Interned(self.capacity)
         self.labels: dict[str, Interned] = {}
         self._label_keys: list[set[str]] = []
         """Which labels each row has."""
         self.pods: list[dict[str, PodFacts]] = []
         self.port_users: dict[tuple[str, int], dict[int, list[str]]] = {}
         """(protocol, port) -> row -> host addresses in use there."""
+        self.images: dict[str, dict[int, int]] = {}
+        """Name of an image -> row -> its size there, in bytes."""
+        self._images_of: list[tuple[str, ...]] = []
+        """The names of each row's images."""
 
     def __len__(self) -> int:
         return len(self.names)
+
+    @property
+    def names_now(self) -> tuple[str, ...]:
+        """The names by row, to be kept."""
+        if self._names_now is None:
+            self._names_now = tuple(self.names)
+        return self._names_now
 
     def column(self, values: Ints) -> Ints:
         """The rows in use of a column."""
@@ -134,7 +85,7 @@ class NodeTable:
         for name in {*self.allocatable, *allocatable}:
             amount = parse_quantity(allocatable[name]) if name in allocatable else 0
             units = math.floor(amount * 1000) if name == "cpu" else math.floor(amount)
-            self._ensure(self.allocatable, name)[row] = units
+            self._ensure(self.allocatable, name)[row] = min(units, LARGEST_AMOUNT)
         self.unschedulable[row] = bool(spec.get("unschedulable"))
         self.taints.set(row, _frozen_taints(spec.get("taints") or ()))
         labels = {**labels_of(node), f"{FIELD_PREFIX}metadata.name": name_of(node)}
@@ -142,15 +93,12 @@ class NodeTable:
             self._set_label(row, key, None)
         for key, value in labels.items():
             self._set_label(row, key, value)
+        self._set_images(row, status.get("images") or ())
 
-    def remove_node(self, name: str) -> list[PodFacts]:
-        """Forget a node; the pods that were accounted to it."""
-        row = self.row_of.pop(name, None)
-        if row is None:
-            return []
-        pods = list(self.pods[row].values())
-        for pod in pods:
-            self._account(row, pod, -1)
+    def remove_node(self, name: str) -> None:
+        """Forget a node, from whose account all pods were taken. The last row moves into its place."""
+        row = self.row_of.pop(name)
+        self._names_now = None
         last = len(self.names) - 1
         if row != last:
             self._move(last, row)
@@ -158,33 +106,40 @@ class NodeTable:
         self.names.pop()
         self.pods.pop()
         self._label_keys.pop()
-        return pods
+        self._images_of.pop()
 
-    def add_pod(self, name: str, pod: PodFacts) -> bool:
-        """Account a pod to a node; False when the node is unknown (yet)."""
-        row = self.row_of.get(name)
-        if row is None:
-            return False
-        self.remove_pod(name, pod.uid)
+    def add_pod(self, row: int, pod: PodFacts) -> None:
+        """Account a pod to a node that does not have it."""
         self.pods[row][pod.uid] = pod
         self._account(row, pod, 1)
-        return True
 
-    def remove_pod(self, name: str, uid: str) -> None:
-        """Take a pod off a node's account, if it is on it."""
-        row = self.row_of.get(name)
-        pod = self.pods[row].pop(uid, None) if row is not None else None
-        if row is not None and pod is not None:
-            self._account(row, pod, -1)
+    def remove_pod(self, row: int, pod: PodFacts) -> None:
+        """Take a pod off the account of the node that has it."""
+        del self.pods[row][pod.uid]
+        self._account(row, pod, -1)
 
     def _account(self, row: int, pod: PodFacts, sign: int) -> None:
-        for name, amount in pod.requests.items():
+        template = pod.template
+        for name, amount in template.requests.items():
             self._ensure(self.requested, name)[row] += sign * amount
         self.pod_count[row] += sign
-        self.score_cpu[row] += sign * pod.score_cpu
-        self.score_memory[row] += sign * pod.score_memory
-        for port in pod.host_ports:
+        self.score_cpu[row] += sign * template.score_requests.get("cpu", 0)
+        self.score_memory[row] += sign * template.score_requests.get("memory", 0)
+        for port in template.host_ports:
             self._account_port(row, port, sign)
+
+    def _set_images(self, row: int, images: Any) -> None:
+        for name in self._images_of[row]:
+            rows = self.images[name]
+            rows.pop(row, None)
+            if not rows:
+                del self.images[name]
+        names: dict[str, None] = {}
+        for image in images:
+            for name in image.get("names") or ():
+                self.images.setdefault(name, {})[row] = image.get("sizeBytes") or 0
+                names[name] = None
+        self._images_of[row] = tuple(names)
 
     def _account_port(self, row: int, port: HostPort, sign: int) -> None:
         address, protocol, number = port
@@ -200,11 +155,13 @@ class NodeTable:
 
     def _new_row(self, name: str) -> int:
         row = len(self.names)
-        if row == self._capacity:
+        if row == self.capacity:
             self._grow()
+        self._names_now = None
         self.names.append(name)
         self.pods.append({})
         self._label_keys.append(set())
+        self._images_of.append(())
         self.row_of[name] = row
         return row
 
@@ -222,6 +179,11 @@ class NodeTable:
         for users in self.port_users.values():
             if source in users:
                 users[target] = users.pop(source)
+        for image in self._images_of[target]:
+            self.images[image].pop(target, None)
+        for image in self._images_of[source]:
+            self.images[image][target] = self.images[image].pop(source)
+        self._images_of[target], self._images_of[source] = self._images_of[source], ()
 
     def _clear(self, row: int) -> None:
         for values in (*self.allocatable.values(), *self.requested.values()):
@@ -230,6 +192,7 @@ class NodeTable:
             values[row] = 0
         self.unschedulable[row] = False
         self.taints.set(row, None)
+        self._set_images(row, ())
         for key in list(self._label_keys[row]):
             self._set_label(row, key, None)
 
@@ -237,7 +200,7 @@ class NodeTable:
         """Set or (None) take away a label of a row; a label no row has any more has no column."""
         interned = self.labels.get(key)
         if interned is None:
-            interned = self.labels[key] = Interned(self._capacity)
+            interned = self.labels[key] = Interned(self.capacity)
         interned.set(row, value)
         if value is not None:
             self._label_keys[row].add(key)
@@ -258,16 +221,16 @@ class NodeTable:
         ]
 
     def _grow(self) -> None:
-        self._capacity *= 2
+        self.capacity *= 2
         for kind in (self.allocatable, self.requested):
             for name, values in kind.items():
-                kind[name] = _longer(values, self._capacity, 0)
-        self.pod_count = _longer(self.pod_count, self._capacity, 0)
-        self.score_cpu = _longer(self.score_cpu, self._capacity, 0)
-        self.score_memory = _longer(self.score_memory, self._capacity, 0)
-        self.unschedulable = _longer(self.unschedulable, self._capacity, False)
+                kind[name] = _longer(values, self.capacity, 0)
+        self.pod_count = _longer(self.pod_count, self.capacity, 0)
+        self.score_cpu = _longer(self.score_cpu, self.capacity, 0)
+        self.score_memory = _longer(self.score_memory, self.capacity, 0)
+        self.unschedulable = _longer(self.unschedulable, self.capacity, False)
         for interned in (self.taints, *self.labels.values()):
-            interned.codes = _longer(interned.codes, self._capacity, ABSENT)
+            interned.codes = _longer(interned.codes, self.capacity, ABSENT)
 
     def _ensure(self, kind: dict[str, Ints], name: str) -> Ints:
         if name not in kind:
@@ -275,7 +238,7 @@ class NodeTable:
         return kind[name]
 
     def _ints(self) -> Ints:
-        return np.zeros(self._capacity, dtype=np.int64)
+        return np.zeros(self.capacity, dtype=np.int64)
 
 
 def _longer(values: npt.NDArray[Any], capacity: int, fill: Any) -> npt.NDArray[Any]:

@@ -1,0 +1,243 @@
+"""Pods bound per second through the API, in the form of upstream's scheduler_perf workloads.
+
+API server, SQLite store and scheduler on one event loop, nodes that are only objects; pods are made by
+clients of the same process, as fast as they are taken. Counted is from the first creation to the last
+binding, creation included. Upstream's floors (`test/integration/scheduler_perf`, 5,000 nodes) are told
+beside.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import tempfile
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from random import Random
+from time import perf_counter
+from typing import Any
+
+import uvloop
+
+from bench.figures import Figure
+from wherry.api.core.namespaces import NAMESPACES
+from wherry.api.core.nodes import NODES
+from wherry.api.core.pods import PODS
+from wherry.api.core.service_accounts import SERVICE_ACCOUNTS
+from wherry.api.scheduling.priority_classes import PRIORITY_CLASSES
+from wherry.apiserver.config import ApiServerConfig
+from wherry.client.api import Client
+from wherry.cluster.assembly import ControlPlane, ControlPlaneConfig
+from wherry.kit.clock import SystemClock
+from wherry.objects.meta import Object
+from wherry.store.sqlite import SqliteStore
+from wherry.testing import keys
+
+NAMESPACE = "bench"
+WRITERS = 64
+ZONES = 10
+
+
+@dataclass(frozen=True, slots=True)
+class Workload:
+    """What is measured: `first` pods stand on the nodes, then `pods` are to be placed."""
+
+    name: str
+    nodes: int
+    pods: int
+    make: Callable[[int], Object]
+    first: int = 0
+    make_first: Callable[[int], Object] | None = None
+    floor: int = 0
+    goal: int = 0
+
+
+def node(number: int) -> Object:
+    """A node of scheduler_perf: 4 cores, 32 GiB, 110 pods."""
+    name = f"node-{number}"
+    labels = {
+        "kubernetes.io/hostname": name,
+        "topology.kubernetes.io/zone": f"zone-{number % ZONES}",
+        "disk": "ssd" if number % 2 else "hdd",
+    }
+    amounts = {"cpu": "4", "memory": "32Gi", "pods": "110"}
+    return {
+        "apiVersion": "v1",
+        "kind": "Node",
+        "metadata": {"name": name, "labels": labels},
+        "status": {
+            "capacity": amounts,
+            "allocatable": amounts,
+            "conditions": [{"type": "Ready", "status": "True", "reason": "KubeletReady"}],
+        },
+    }
+
+
+def pod(name: str, *, cpu: str = "100m", labels: dict[str, str] | None = None, **spec: Any) -> Object:
+    """A pod of scheduler_perf: 100m and 500 Mi."""
+    container = {
+        "name": "pause",
+        "image": "registry.k8s.io/pause:3.10",
+        "ports": [{"containerPort": 80}],
+        "resources": {"requests": {"cpu": cpu, "memory": "500Mi"}},
+    }
+    return {
+        "apiVersion": "v1",
+        "kind": "Pod",
+        "metadata": {"name": name, "namespace": NAMESPACE, "labels": labels or {"app": "bench"}},
+        "spec": {"containers": [container], **spec},
+    }
+
+
+def _basic(number: int) -> Object:
+    return pod(f"p{number}")
+
+
+def _first(number: int) -> Object:
+    return pod(f"first{number}")
+
+
+def _node_affinity(number: int) -> Object:
+    term = {"matchExpressions": [{"key": "disk", "operator": "In", "values": ["ssd", "nvme"]}]}
+    rules = {"requiredDuringSchedulingIgnoredDuringExecution": {"nodeSelectorTerms": [term]}}
+    return pod(f"p{number}", affinity={"nodeAffinity": rules})
+
+
+def _term(key: str, colour: str) -> Object:
+    return {"topologyKey": key, "labelSelector": {"matchLabels": {"color": colour}}}
+
+
+def _anti_affinity(number: int) -> Object:
+    rules = {"requiredDuringSchedulingIgnoredDuringExecution": [_term("kubernetes.io/hostname", "green")]}
+    return pod(f"p{number}", labels={"color": "green"}, affinity={"podAntiAffinity": rules})
+
+
+def _affinity(number: int) -> Object:
+    rules = {"requiredDuringSchedulingIgnoredDuringExecution": [_term("topology.kubernetes.io/zone", "blue")]}
+    return pod(f"p{number}", labels={"color": "blue"}, affinity={"podAffinity": rules})
+
+
+def _preferred_affinity(number: int) -> Object:
+    weighted = {"weight": 1, "podAffinityTerm": _term("kubernetes.io/hostname", "red")}
+    rules = {"preferredDuringSchedulingIgnoredDuringExecution": [weighted]}
+    return pod(f"p{number}", labels={"color": "red"}, affinity={"podAffinity": rules})
+
+
+def _spread(number: int) -> Object:
+    constraint = {
+        "maxSkew": 5,
+        "topologyKey": "topology.kubernetes.io/zone",
+        "whenUnsatisfiable": "DoNotSchedule",
+        "labelSelector": {"matchLabels": {"color": "spread"}},
+    }
+    return pod(f"p{number}", labels={"color": "spread"}, topologySpreadConstraints=[constraint])
+
+
+def _small(number: int) -> Object:
+    return pod(f"first{number}", cpu="900m")
+
+
+def _preemptor(number: int) -> Object:
+    return pod(f"p{number}", cpu="3", priorityClassName="bench-high")
+
+
+def workloads(nodes: int) -> Iterator[Workload]:
+    """The workloads for a cluster of so many nodes."""
+    many = min(2 * nodes, 10_000)
+    yield Workload("basic", nodes, many, _basic, floor=680, goal=3000 if nodes == 100 else 1500)
+    yield Workload("node affinity", nodes, many, _node_affinity, floor=220, goal=1000)
+    yield Workload("required pod anti-affinity", nodes, min(nodes, 2000), _anti_affinity, floor=60, goal=600)
+    yield Workload("required pod affinity", nodes, many, _affinity, floor=35, goal=600)
+    yield Workload("preferred pod affinity", nodes, many, _preferred_affinity, floor=90, goal=600)
+    yield Workload("topology spread", nodes, many, _spread, floor=85, goal=600)
+    yield Workload("preemption", nodes, min(nodes, 2000), _preemptor, 4 * nodes, _small, floor=0, goal=600)
+
+
+def measure_scheduling(sizes: tuple[int, ...] = (100, 1000, 5000), only: str = "") -> list[Figure]:
+    """All workloads (or those whose name has `only` in it) at each number of nodes."""
+    return [_measured(workload) for size in sizes for workload in workloads(size) if only in workload.name]
+
+
+def _measured(workload: Workload) -> Figure:
+    took_s = uvloop.run(_run(workload))
+    goal = f"≥ {workload.goal:,}" + (f" (upstream's floor {workload.floor})" if workload.floor else "")
+    return Figure(f"{workload.nodes:,} nodes, {workload.name}", workload.pods / took_s, "pods/s", goal)
+
+
+async def _run(workload: Workload) -> float:
+    clock = SystemClock()
+    with tempfile.TemporaryDirectory() as directory:
+        store = await SqliteStore.open(Path(directory) / "store.db", clock)
+        plane = ControlPlane(ControlPlaneConfig(api=_api()), store, clock, Random(7))
+        await plane.start(listens=False)
+        try:
+            return await _measure(workload, plane.client("kubernetes-admin", ("system:masters",)))
+        finally:
+            await plane.close()
+            await store.close()
+
+
+def _api() -> ApiServerConfig:
+    found = keys.make()
+    return ApiServerConfig(
+        port=0,
+        advertise_address="192.0.2.1",
+        tls_cert_file=found.api_server.cert,
+        tls_key_file=found.api_server.key,
+        client_ca_file=found.authority.cert,
+        service_account_key_file=found.tokens_key,
+        kubelet_client_cert_file=found.kubelet_client.cert,
+        kubelet_client_key_file=found.kubelet_client.key,
+        kubelet_ca_file=found.authority.cert,
+        proxy_client_cert_file=found.front_proxy_client.cert,
+        proxy_client_key_file=found.front_proxy_client.key,
+        requestheader_client_ca_file=found.front_proxy_authority.cert,
+        disable_admission_plugins=("TaintNodesByCondition",),
+    )
+
+
+async def _measure(workload: Workload, client: Client) -> float:
+    await client.create(
+        NAMESPACES, {"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": NAMESPACE}}
+    )
+    account = {"apiVersion": "v1", "kind": "ServiceAccount", "metadata": {"name": "default"}}
+    await client.create(SERVICE_ACCOUNTS, account, NAMESPACE)
+    high = {"apiVersion": "scheduling.k8s.io/v1", "kind": "PriorityClass", "metadata": {"name": "bench-high"}}
+    await client.create(PRIORITY_CLASSES, {**high, "value": 1000})
+    await _write(workload.nodes, lambda number: client.create(NODES, node(number)))
+    if workload.make_first is not None:
+        first = workload.make_first
+        done = asyncio.create_task(_bound(client, "first", workload.first))
+        await _write(workload.first, lambda number: client.create(PODS, first(number)))
+        await done
+    done = asyncio.create_task(_bound(client, "p", workload.pods))
+    await asyncio.sleep(0)
+    started = perf_counter()
+    await _write(workload.pods, lambda number: client.create(PODS, workload.make(number)))
+    await done
+    return perf_counter() - started
+
+
+async def _write(count: int, write: Callable[[int], Any]) -> None:
+    """Do `write` for each number, some at a time."""
+    numbers = iter(range(count))
+
+    async def some() -> None:
+        for number in numbers:
+            await write(number)
+
+    await asyncio.gather(*(some() for _ in range(WRITERS)))
+
+
+async def _bound(client: Client, prefix: str, count: int) -> None:
+    """Return when so many pods whose name begins with `prefix` and a number are bound."""
+    found: set[str] = set()
+    version = (await client.list(PODS, NAMESPACE, limit=1)).resource_version
+    async for event in client.watch(PODS, NAMESPACE, resource_version=version):
+        if event.type not in ("ADDED", "MODIFIED") or not event.object["spec"].get("nodeName"):
+            continue
+        name = event.object["metadata"]["name"]
+        if name.startswith(prefix) and name[len(prefix) :].isdecimal():
+            found.add(name)
+            if len(found) == count:
+                return

@@ -1,0 +1,90 @@
+"""The binding cycle: a decided pod is reserved for, prepared, and bound; a failure undoes it all
+(`Binder`).
+
+The pod counts to its node from the decision on ("assumed", upstream's cache); the watch confirms it.
+Binding writes the node's name only if the pod has none, so whatever other schedulers do beside, no pod is
+bound twice.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from typing import Protocol
+
+from wherry.api.core.pods import PODS
+from wherry.client.api import Client
+from wherry.objects.errors import ApiError
+from wherry.objects.meta import Object, name_of, namespace_of
+from wherry.scheduler.facts import PodFacts
+from wherry.scheduler.framework import Plugin, SchedulingError
+from wherry.scheduler.profiles import Profile
+
+log = logging.getLogger(__name__)
+
+MOST_UNDER_WAY = 64
+"""So many bindings wait for the API server at most: others want something of it too."""
+
+
+class Outcome(Protocol):
+    """Whom the binder tells."""
+
+    def bound(self, pod: PodFacts, node: str) -> None:
+        """It is done."""
+        ...
+
+    def not_bound(self, pod: PodFacts, why: str) -> None:
+        """It is undone."""
+        ...
+
+
+class Binder:
+    """Binds pods, so many at a time."""
+
+    def __init__(self, client: Client, outcome: Outcome) -> None:
+        self._client = client
+        self._outcome = outcome
+        self._room = asyncio.Semaphore(MOST_UNDER_WAY)
+
+    async def room(self) -> None:
+        """Return when one more binding may begin."""
+        await self._room.acquire()
+
+    async def bind(self, profile: Profile, pod: PodFacts, node: str) -> None:
+        """Bind one pod, for which `room` was waited; whatever fails is told, not raised."""
+        reserved: list[Plugin] = []
+        try:
+            for plugin in profile.binding:
+                reserved.append(plugin)
+                await plugin.reserve(pod, node)
+            for plugin in profile.binding:
+                await plugin.pre_bind(pod, node)
+            await self._send(pod, node)
+        except (ApiError, SchedulingError) as error:
+            log.info("binding %s failed: %s", pod.key, error)
+            await self._undo(reserved, pod, node, f"binding rejected: {error}")
+        except Exception as error:  # the pod would stay assumed, and wait for ever
+            log.exception("binding %s failed", pod.key)
+            await self._undo(reserved, pod, node, f"binding rejected: {error!r}")
+        else:
+            self._outcome.bound(pod, node)
+        finally:
+            self._room.release()
+
+    async def _send(self, pod: PodFacts, node: str) -> None:
+        namespace, name = namespace_of(pod.pod), name_of(pod.pod)
+        binding: Object = {
+            "apiVersion": "v1",
+            "kind": "Binding",
+            "metadata": {"name": name, "namespace": namespace, "uid": pod.uid},
+            "target": {"kind": "Node", "name": node},
+        }
+        await self._client.create_subresource(PODS, name, namespace, "binding", binding)
+
+    async def _undo(self, reserved: list[Plugin], pod: PodFacts, node: str, why: str) -> None:
+        for plugin in reversed(reserved):
+            try:
+                await plugin.unreserve(pod, node)
+            except Exception:
+                log.exception("%s did not give back what it reserved for %s", plugin.name, pod.key)
+        self._outcome.not_bound(pod, why)

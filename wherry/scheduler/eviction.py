@@ -1,0 +1,92 @@
+"""Making room: finding whom to evict, in portions, and evicting them (`Evictor`)."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Sequence
+from random import Random
+from time import perf_counter
+
+from wherry.api.core.pods import PODS
+from wherry.client.api import Client
+from wherry.objects.errors import ApiError
+from wherry.objects.meta import name_of, namespace_of
+from wherry.scheduler.decisions import Decisions
+from wherry.scheduler.facts import PodFacts
+from wherry.scheduler.preemption import (
+    Budget,
+    Candidate,
+    candidates_wanted,
+    look_at,
+    reasons_on,
+    rows_to_try,
+)
+from wherry.scheduler.profiles import Profile
+from wherry.scheduler.reporting import Reporter
+from wherry.scheduler.trace import Trace, preemption_text
+from wherry.scheduler.world import World
+
+log = logging.getLogger(__name__)
+
+PORTION_S = 0.005
+
+
+class Evictor:
+    """Finds victims and evicts them."""
+
+    def __init__(self, client: Client, world: World, decisions: Decisions, random: Random) -> None:
+        self._client = client
+        self._world = world
+        self._decisions = decisions
+        self._random = random
+
+    async def find(
+        self, profile: Profile, pod: PodFacts, trace: Trace, budgets: Sequence[Budget]
+    ) -> tuple[Candidate | None, str]:
+        """The best node to make room on, or None and why there is none."""
+        search = self._decisions.search(profile, pod)
+        rows = rows_to_try(trace, search, self._random)
+        names = [trace.nodes[row] for row in rows]
+        wanted = candidates_wanted(profile, len(rows))
+        found: list[Candidate] = []
+        has_harmless = False
+        until = perf_counter() + PORTION_S
+        for name in names:
+            if perf_counter() > until:
+                await asyncio.sleep(0)
+                until = perf_counter() + PORTION_S
+            row = self._world.nodes.row_of.get(name)
+            if row is None:
+                continue
+            evaluation = self._decisions.evaluation(profile, pod)
+            candidate = look_at(evaluation, search, row, pod, self._world, budgets)
+            if candidate is None:
+                continue
+            found.append(candidate)
+            has_harmless = has_harmless or not candidate.violations
+            if has_harmless and len(found) >= wanted:
+                break
+        if not found:
+            return None, preemption_text(len(trace.nodes), reasons_on(search, names))
+        return min(found, key=Candidate.key), ""
+
+    async def evict(self, pod: PodFacts, candidate: Candidate, reporter: Reporter) -> None:
+        """Evict the victims who do not go already. Raises ApiError when one cannot be."""
+        for lower in self._world.nominated_on(candidate.node):
+            if lower.priority < pod.priority:
+                # It may not fit there any more: it looks for another place at once.
+                self._world.displace(lower.uid)
+                await reporter.clear_nomination(lower)
+        waiting = [victim for victim in candidate.victims if not victim.is_deleting]
+        await asyncio.gather(*(self._evict_one(victim, pod, candidate.node, reporter) for victim in waiting))
+
+    async def _evict_one(self, victim: PodFacts, pod: PodFacts, node: str, reporter: Reporter) -> None:
+        try:
+            await reporter.doom(victim)
+            await self._client.delete(PODS, name_of(victim.pod), namespace_of(victim.pod), uid=victim.uid)
+        except ApiError as error:
+            if error.code in (404, 409):  # gone, or another of that name
+                return
+            raise
+        reporter.preempted(victim, pod, node)
