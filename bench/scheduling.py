@@ -28,6 +28,7 @@ from wherry.api.scheduling.priority_classes import PRIORITY_CLASSES
 from wherry.apiserver.config import ApiServerConfig
 from wherry.client.api import Client
 from wherry.cluster.assembly import ControlPlane, ControlPlaneConfig
+from wherry.cluster.identities import API_SERVER, API_SERVER_TO_KUBELETS, FRONT_PROXY
 from wherry.kit.clock import SystemClock
 from wherry.objects.meta import Object
 from wherry.store.sqlite import SqliteStore
@@ -182,15 +183,15 @@ def _api() -> ApiServerConfig:
     return ApiServerConfig(
         port=0,
         advertise_address="192.0.2.1",
-        tls_cert_file=found.api_server.cert,
-        tls_key_file=found.api_server.key,
+        tls_cert_file=found.of(API_SERVER).cert,
+        tls_key_file=found.of(API_SERVER).key,
         client_ca_file=found.authority.cert,
         service_account_key_file=found.tokens_key,
-        kubelet_client_cert_file=found.kubelet_client.cert,
-        kubelet_client_key_file=found.kubelet_client.key,
+        kubelet_client_cert_file=found.of(API_SERVER_TO_KUBELETS).cert,
+        kubelet_client_key_file=found.of(API_SERVER_TO_KUBELETS).key,
         kubelet_ca_file=found.authority.cert,
-        proxy_client_cert_file=found.front_proxy_client.cert,
-        proxy_client_key_file=found.front_proxy_client.key,
+        proxy_client_cert_file=found.of(FRONT_PROXY).cert,
+        proxy_client_key_file=found.of(FRONT_PROXY).key,
         requestheader_client_ca_file=found.front_proxy_authority.cert,
         disable_admission_plugins=("TaintNodesByCondition",),
     )
