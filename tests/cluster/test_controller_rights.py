@@ -171,6 +171,21 @@ spec:
   completions: 3
   template: {spec: {restartPolicy: Never, containers: [{name: pi, image: perl}]}}
 ---
+apiVersion: batch/v1
+kind: Job
+metadata: {name: brief}
+spec:
+  ttlSecondsAfterFinished: 60
+  template: {spec: {restartPolicy: Never, containers: [{name: c, image: busybox}]}}
+---
+apiVersion: batch/v1
+kind: CronJob
+metadata: {name: hello}
+spec:
+  schedule: "* * * * *"
+  concurrencyPolicy: Replace
+  jobTemplate: {spec: {template: {spec: {restartPolicy: Never, containers: [{name: c, image: busybox}]}}}}
+---
 apiVersion: v1
 kind: Namespace
 metadata: {name: shop}
@@ -260,6 +275,7 @@ def live_a_little(c: Cluster) -> None:
         ("sts", "kept", "default"),
         ("job", "pi", "default"),
         ("ds", "log", "default"),
+        ("cronjob", "hello", "default"),
         ("widgets", "w", "default"),
         ("pvc", "data", "default"),
         ("pv", "v", ""),

@@ -22,6 +22,7 @@ BESIDE = {
     },
     "persistentvolumeclaims": {"persistentvolumeclaim-protection-controller"},
     "services": {"endpoint", "endpointslice"},
+    "jobs": {"ttl-after-finished"},
 }
 """Controllers of a kind in the table that do something else for it than what the table is about."""
 

@@ -9,6 +9,7 @@ from wherry.controllers.certificates.approving import CertificateApproving
 from wherry.controllers.certificates.cleaning import CertificateCleaning
 from wherry.controllers.certificates.signing import CertificateSigning
 from wherry.controllers.cluster_role_aggregation import ClusterRoleAggregation
+from wherry.controllers.cronjob.controller import CronJobs
 from wherry.controllers.daemonset.controller import DaemonSets
 from wherry.controllers.deployment.controller import Deployments
 from wherry.controllers.disruption.controller import Disruption
@@ -31,6 +32,7 @@ from wherry.controllers.root_ca import RootCa
 from wherry.controllers.service_account import ServiceAccounts
 from wherry.controllers.service_account_tokens import ServiceAccountTokens
 from wherry.controllers.statefulset.controller import StatefulSets
+from wherry.controllers.ttl_after_finished import TtlAfterFinished
 
 EVERY = "*"
 OFF = "-"
@@ -69,6 +71,8 @@ CONTROLLERS: tuple[type[Controller], ...] = (
     StatefulSets,
     Jobs,
     DaemonSets,
+    CronJobs,
+    TtlAfterFinished,
     EndpointsController,
     EndpointSlices,
     NodeLifecycle,

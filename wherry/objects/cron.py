@@ -11,9 +11,19 @@ from collections.abc import Mapping
 from typing import NamedTuple
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
+from wherry.kit.remembered import remembered
 from wherry.objects.go_durations import parse_go_duration
+from wherry.objects.schedules import EverySchedule, FieldSchedule, Schedule
 
-DESCRIPTORS = ("@yearly", "@annually", "@monthly", "@weekly", "@daily", "@midnight", "@hourly")
+DESCRIPTORS = {
+    "@yearly": "0 0 1 1 *",
+    "@annually": "0 0 1 1 *",
+    "@monthly": "0 0 1 * *",
+    "@weekly": "0 0 * * 0",
+    "@daily": "0 0 * * *",
+    "@midnight": "0 0 * * *",
+    "@hourly": "0 * * * *",
+}
 EVERY = "@every "
 _ZONES = ("TZ=", "CRON_TZ=")
 _NUMBER = re.compile(r"[+-]?\d+", re.ASCII)
@@ -44,10 +54,42 @@ _FIELDS = (
 def schedule_error(text: str) -> str:
     """What is wrong with a schedule, "" if nothing is. A time zone may stand in front (`TZ=Asia/Tokyo`)."""
     try:
-        _check(text)
+        parse_schedule(text)
     except ValueError as error:
         return str(error)
     return ""
+
+
+@remembered(4096)
+def parse_schedule(text: str) -> Schedule:
+    """The schedule a text says. Without a time zone in front it is meant in UTC.
+
+    Raises ValueError, in robfig's words.
+    """
+    if not text:
+        raise ValueError("empty spec string")
+    zone: ZoneInfo | None = None
+    if text.startswith(_ZONES):
+        name, blank, rest = text.partition("=")[2].partition(" ")
+        if not blank:
+            raise ValueError("a schedule is missing after the time zone")
+        if name not in ("", "Local"):
+            if not is_zone(name):
+                raise ValueError(f"provided bad location {name}: unknown time zone {name}")
+            zone = ZoneInfo(name)
+        text = rest.strip()
+    if text.startswith(EVERY):
+        return _every(text)
+    if text.startswith("@"):
+        if text not in DESCRIPTORS:
+            raise ValueError(f"unrecognized descriptor: {text}")
+        text = DESCRIPTORS[text]
+    fields = text.split()
+    if len(fields) != len(_FIELDS):
+        raise ValueError(f"expected exactly {len(_FIELDS)} fields, found {len(fields)}: [{' '.join(fields)}]")
+    sets = [_read_field(field, bounds) for field, bounds in zip(fields, _FIELDS, strict=True)]
+    minutes, hours, days, months, weekdays = (numbers for numbers, _ in sets)
+    return FieldSchedule(minutes, hours, days, months, weekdays, sets[2][1] or sets[4][1], zone)
 
 
 def is_zone(name: str) -> bool:
@@ -59,41 +101,26 @@ def is_zone(name: str) -> bool:
     return True
 
 
-def _check(text: str) -> None:
-    if not text:
-        raise ValueError("empty spec string")
-    if text.startswith(_ZONES):
-        zone, blank, rest = text.partition("=")[2].partition(" ")
-        if not blank:
-            raise ValueError("a schedule is missing after the time zone")
-        if zone not in ("", "Local") and not is_zone(zone):
-            raise ValueError(f"provided bad location {zone}: unknown time zone {zone}")
-        text = rest.strip()
-    if text.startswith("@"):
-        _check_descriptor(text)
-        return
-    fields = text.split()
-    if len(fields) != len(_FIELDS):
-        raise ValueError(f"expected exactly {len(_FIELDS)} fields, found {len(fields)}: [{' '.join(fields)}]")
-    for field, bounds in zip(fields, _FIELDS, strict=True):
-        for part in field.split(","):
-            if part:
-                _check_range(part, bounds)
-
-
-def _check_descriptor(text: str) -> None:
-    if text in DESCRIPTORS:
-        return
-    if not text.startswith(EVERY):
-        raise ValueError(f"unrecognized descriptor: {text}")
+def _every(text: str) -> Schedule:
     try:
-        parse_go_duration(text.removeprefix(EVERY))
+        delay_ns = parse_go_duration(text.removeprefix(EVERY))
     except ValueError as error:
         raise ValueError(f"failed to parse duration {text}: {error}") from error
+    return EverySchedule(max(delay_ns // 10**9, 1))
 
 
-def _check_range(text: str, bounds: _Bounds) -> None:
-    """One of the parts of a field: `*`, `5`, `1-5`, each with `/2` or without."""
+def _read_field(text: str, bounds: _Bounds) -> tuple[int, bool]:
+    """A field's numbers as bits, and whether it says `*`; one without parts (",") has none."""
+    numbers, is_any = 0, False
+    for part in text.split(","):
+        if part:
+            found = _read_range(part, bounds)
+            numbers, is_any = numbers | found[0], is_any or found[1]
+    return numbers, is_any
+
+
+def _read_range(text: str, bounds: _Bounds) -> tuple[int, bool]:
+    """One of the parts of a field: `*`, `5`, `1-5`, each with `/2` or without; see `_read_field`."""
     span, *steps = text.split("/")
     ends = span.split("-")
     if ends[0] in ("*", "?"):
@@ -116,6 +143,9 @@ def _check_range(text: str, bounds: _Bounds) -> None:
         raise ValueError(f"beginning of range ({first}) beyond end of range ({last}): {text}")
     if step == 0:
         raise ValueError(f"step of range should be a positive number: {text}")
+    # A step takes the star away: `*/2` days are days that have to fit like any other.
+    is_any = ends[0] in ("*", "?") and step == 1
+    return sum(1 << number for number in range(first, last + 1, min(step, last + 1))), is_any
 
 
 def _number_or_name(text: str, bounds: _Bounds) -> int:

@@ -44,6 +44,15 @@ def job_status_errors(new: Object, old: Object) -> list[FieldError]:
     return errors + _progress_errors(spec, status, before)
 
 
+def end_of(job: Fields) -> Fields | None:
+    """The condition that says how the job ended ("Complete" or "Failed"), None while it has not."""
+    for condition in (job.get("status") or {}).get("conditions") or ():
+        if condition.get("type") in (COMPLETE, FAILED) and condition.get("status") == "True":
+            found: Fields = condition
+            return found
+    return None
+
+
 def _has(status: Fields, condition: str) -> bool:
     return is_true(status.get("conditions"), condition)
 

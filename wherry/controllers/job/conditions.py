@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from datetime import datetime
-from typing import Any
 
-from wherry.api.batch.job_status import COMPLETE, FAILED
 from wherry.objects.conditions import Condition, find_condition
 from wherry.objects.meta import format_time
 
@@ -35,18 +33,3 @@ def with_condition(conditions: Sequence[Condition], new: Condition) -> list[Cond
     if all(old.get(name) == new.get(name) for name in ("status", "reason", "message")):
         return list(conditions)
     return [new if condition is old else condition for condition in conditions]
-
-
-def end_of(job: Mapping[str, Any]) -> Mapping[str, Any] | None:
-    """The condition that says how the job ended ("Complete" or "Failed"), None while it has not."""
-    conditions = (job.get("status") or {}).get("conditions")
-    for condition in conditions or ():
-        if condition.get("type") in (COMPLETE, FAILED) and condition.get("status") == "True":
-            found: Mapping[str, Any] = condition
-            return found
-    return None
-
-
-def is_finished(job: Mapping[str, Any]) -> bool:
-    """Whether the job has ended."""
-    return end_of(job) is not None

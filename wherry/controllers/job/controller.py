@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from functools import partial
 from typing import Any, ClassVar
 
-from wherry.api.batch.job_status import COMPLETE
+from wherry.api.batch.job_status import COMPLETE, end_of
 from wherry.api.batch.jobs import JOBS
 from wherry.api.core.pod_conditions import is_ready
 from wherry.api.core.pods import PODS
@@ -18,7 +18,7 @@ from wherry.client.events import NORMAL, WARNING
 from wherry.client.transport import STRATEGIC_PATCH
 from wherry.controllers.base import Controller, Environment, Mapper
 from wherry.controllers.job.backoff import Backoff
-from wherry.controllers.job.conditions import SUSPENDED, is_finished, new_condition, with_condition
+from wherry.controllers.job.conditions import SUSPENDED, new_condition, with_condition
 from wherry.controllers.job.facts import FINALIZER, Facts, PodFacts, is_ours, is_tracked, look
 from wherry.controllers.job.plan import PodPlan, plan_pods, to_replace
 from wherry.controllers.job.pods import make_pod
@@ -108,7 +108,7 @@ class Jobs(Controller):
             await self._free(key)
             return None
         job = self.cache.get(JOBS, key)
-        if job is None or is_finished(job):
+        if job is None or end_of(job) is not None:
             self._memories.pop(key, None)
             return None
         if not is_ours(job):

@@ -7,10 +7,10 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
+from wherry.api.batch.job_status import end_of
 from wherry.api.batch.jobs import CONTROLLER_UID, JOBS, OLD_CONTROLLER_UID
 from wherry.api.core.pods import PODS
 from wherry.client.cache import Cache
-from wherry.controllers.job.conditions import is_finished
 from wherry.controllers.job.facts import is_ours, is_tracked
 from wherry.controllers.ownership import ORPHANS, selector_of
 from wherry.objects.meta import (
@@ -66,7 +66,7 @@ def pod_keys(cache: Cache, old: Object | None, new: Object | None) -> Iterable[s
 def left_behind(cache: Cache, old: Object | None, new: Object | None) -> Iterable[str]:
     """The keys of the pods that a job which ended or went leaves with a finalizer."""
     job = new or old or {}
-    if new is not None and (not is_finished(new) or (old is not None and is_finished(old))):
+    if new is not None and (end_of(new) is None or (old is not None and end_of(old) is not None)):
         return ()
     return [f"{ORPHAN}{key_of(pod)}" for pod in cache.owned(PODS, uid_of(job)) if is_tracked(pod)]
 
@@ -83,7 +83,7 @@ def is_abandoned(cache: Cache, pod: Object) -> bool:
     job = cache.get(JOBS, f"{namespace_of(pod)}/{ref['name']}")
     if job is None or uid_of(job) != ref.get("uid"):
         return True
-    return is_ours(job) and is_finished(job)
+    return is_ours(job) and end_of(job) is not None
 
 
 def job_key(pod: Object) -> str:
