@@ -44,7 +44,7 @@ def test_what_was_laid_is_known_afterwards(tmp_path: Path) -> None:
 async def test_it_is_written_down_before_anything_is_made(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    async def fail(*_: object) -> str:
+    async def fail(*_: object, **__: object) -> str:
         raise NetworkFailure("no")
 
     monkeypatch.setattr(module, "install_rules", fail)

@@ -50,17 +50,17 @@ class Bridge:
 
     async def ensure(self) -> None:
         """Make bridge, address and routes, as far as they are missing. Raises NetworkFailure."""
-        if not _is_there(self.name):
-            await _ip("link", "add", self.name, "type", "bridge")
-        await _ip("addr", "replace", self.gateway, "dev", self.name)
-        await _ip("link", "set", self.name, "up")
-        metric = ("metric", str(self.metric))
-        await _ip("route", "replace", self.service_cidr, "dev", self.name, *metric)
+        name, metric = self.name, self.metric
+        steps = [] if _is_there(name) else [f"link add {name} type bridge"]
+        steps += [f"addr replace {self.gateway} dev {name}", f"link set {name} up"]
+        steps.append(f"route replace {self.service_cidr} dev {name} metric {metric}")
         if self.server_address and self.server_address != self.gateway.partition("/")[0]:
             # Not an address of the bridge: the CNI plugin wants no second one there.
-            await _ip("route", "replace", "local", self.server_address, "dev", self.name, *metric)
-        for network in self._refused:
-            await _ip("route", "replace", "unreachable", network, "metric", str(self.last_metric))
+            steps.append(f"route replace local {self.server_address} dev {name} metric {metric}")
+        steps += [
+            f"route replace unreachable {network} metric {self.last_metric}" for network in self._refused
+        ]
+        await run_tool("ip", "-batch", "-", stdin="\n".join([*steps, ""]))
         self._set_switches()
 
     async def remove(self) -> None:

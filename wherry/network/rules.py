@@ -8,6 +8,7 @@ INPUT are (ufw and firewalld drop). The rules lie in chains of the cluster's own
 
 from __future__ import annotations
 
+import asyncio
 import hashlib
 import re
 import shlex
@@ -130,12 +131,19 @@ async def install_rules(network: PodNetwork) -> None:
     Raises NetworkFailure.
     """
     await run_tool("iptables-restore", "--wait", "--noflush", stdin=render_rules(network))
-    for chain in chains(network):
-        place = plan_jump(await _rules(chain.table, chain.hook), chain.jump)
-        if place is not None:
-            await _remove_jumps(chain)
-            where = ["-t", chain.table, "-I", chain.hook, str(place)]
-            await run_tool("iptables", "--wait", *where, *chain.jump.split())
+    await asyncio.gather(*map(_ensure_jump, chains(network)))
+
+
+async def _ensure_jump(chain: Chain) -> None:
+    """Lead traffic into a chain, from the right place of its built-in one."""
+    listing = await _rules(chain.table, chain.hook)
+    place = plan_jump(listing, chain.jump)
+    if place is None:
+        return
+    if any(_rule_of(line) == chain.jump for line in listing):  # where nothing reaches it
+        await _remove_jumps(chain)
+    where = ["-t", chain.table, "-I", chain.hook, str(place)]
+    await run_tool("iptables", "--wait", *where, *chain.jump.split())
 
 
 async def are_rules_standing(network: PodNetwork) -> bool:
