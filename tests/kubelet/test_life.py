@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -204,6 +205,25 @@ async def test_failing_sandbox_is_tried_again(made: Node) -> None:
     assert waiting(await made.until("web", lambda s: s.get("containerStatuses"))) == "ContainerCreating"
     assert made.runtime.calls["run_sandbox"] == 1
     await made.ready_in_time("web")
+
+
+async def test_without_a_network_only_the_hosts_pods_start(made: Node) -> None:
+    fine = made.runtime.current_status
+    message = "Network plugin returns error: cni plugin not initialized"
+    made.runtime.current_status = replace(fine, network_ready=False, message=message)
+    made.kubelet.network_changed()
+    await settle()
+    await made.create("web")
+    await made.create("host", hostNetwork=True)
+    why = "container runtime network not ready: NetworkReady=false reason:NetworkPluginNotReady"
+    await made.said("NetworkNotReady", f"network is not ready: {why} message:{message}")
+    await made.ready("host")
+    assert made.runtime.calls["run_sandbox"] == 1
+    for _ in range(20):
+        await made.clock.advance(30)
+    made.runtime.current_status = fine
+    made.kubelet.network_changed()
+    await made.ready("web")  # at once, however long it has waited
 
 
 async def test_liveness_failure_restarts(made: Node) -> None:

@@ -90,6 +90,8 @@ class Kubelet:
         self._repeaters: list[Repeater] = []
         self._relist: Relist | None = None
         self._eviction: Eviction | None = None
+        self._state: RuntimeState | None = None
+        self._lacks_network = False
         self._state_check: Repeater | None = None
         self._context: WorkerContext | None = None
         self._workers: PodWorkers | None = None
@@ -107,13 +109,13 @@ class Kubelet:
         machine = self._machine or read_machine(config.root_dir, config.proc_dir)
         state = RuntimeState(self._runtime, self._clock, self._pleg_error, self._readiness_changed)
         await state.check()
+        self._state, self._lacks_network = state, bool(state.network_error())
         registration = Registration(
             config, self._client, state, self._clock, self._recorder, machine, self._pressure
         )
         self._registration = registration
         await registration.register()
-        runtime_name = state.status.name if state.status is not None else ""
-        self._context = self._make_context(machine, registration, runtime_name or "containerd")
+        self._context = self._make_context(machine, registration, state)
         self._workers = workers = PodWorkers(self._context)
         self._relist = relist = Relist(self._runtime, workers, self._clock)
         self._cache.add(PODS, field_selector=f"spec.nodeName={config.node_name}")
@@ -156,6 +158,11 @@ class Kubelet:
     def _readiness_changed(self) -> None:
         if self._registration is not None:
             self._registration.check()
+        if self._state is None or self._workers is None:
+            return
+        lacked, self._lacks_network = self._lacks_network, bool(self._state.network_error())
+        if lacked and not self._lacks_network:
+            self._workers.try_again_all()
 
     def pods(self) -> list[Object]:
         """The pods bound to this node, as the API server shows them."""
@@ -197,7 +204,9 @@ class Kubelet:
         await self._http.close()
         await self._recorder.close()
 
-    def _make_context(self, machine: Machine, registration: Registration, runtime_name: str) -> WorkerContext:
+    def _make_context(
+        self, machine: Machine, registration: Registration, state: RuntimeState
+    ) -> WorkerContext:
         config, client, clock = self.config, self._client, self._clock
         tokens = Tokens(client, clock)
         mounts = self._mounts or SystemMounts()
@@ -222,8 +231,9 @@ class Kubelet:
             allocatable=registration.allocatable,
             pressure=self._pressure,
             node_ip=lambda: registration.node_ip,
+            network_error=state.network_error,
             memory_bytes=machine.memory_bytes,
-            runtime_name=runtime_name,
+            runtime_name=(state.status.name if state.status is not None else "") or "containerd",
         )
 
     def _object_changed(self, pod_uid: str) -> None:

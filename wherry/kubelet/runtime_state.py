@@ -62,13 +62,20 @@ class RuntimeState:
             found.append("container runtime is down")
         elif not self.status.ready:
             found.append(f"container runtime not ready: RuntimeReady=false message:{self.status.message}")
-        elif not self.status.network_ready:
-            why = self.status.message or "Network plugin returns error"
-            found.append(
-                "container runtime network not ready: NetworkReady=false "
-                f"reason:NetworkPluginNotReady message:{why}"
-            )
+        else:
+            found.append(self.network_error())
         return [error for error in found if error]
+
+    def network_error(self) -> str:
+        """Why pods with a network of their own cannot start, "" when nothing is known to be in their way."""
+        status = self.status
+        if status is None or not status.ready or status.network_ready:
+            return ""
+        why = status.message or "Network plugin returns error"
+        return (
+            "container runtime network not ready: NetworkReady=false "
+            f"reason:NetworkPluginNotReady message:{why}"
+        )
 
     def _show(self) -> None:
         errors = self.errors()

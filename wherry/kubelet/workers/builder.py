@@ -87,6 +87,7 @@ class Builder:
 
         `release` is called when it takes longer. Raises MountFailure, RuntimeFailure, OSError.
         """
+        self._require_network(pod)
         volume_references = self._context.volumes.references(pod)
         references = pod_references(pod, volume_references)
         if references:
@@ -108,6 +109,14 @@ class Builder:
         if plan.sandbox_attempt > 0 or any(start.attempt > 0 for start in plan.start):
             await self._tidy(pod)
         return problems
+
+    def _require_network(self, pod: Object) -> None:
+        """Raises RuntimeFailure while no pod can be networked (`SyncPod` of upstream's `pkg/kubelet`)."""
+        why = "" if uses_host_network(pod) else self._context.network_error()
+        if why:
+            message = f"network is not ready: {why}"
+            self._context.recorder.event(pod, "Warning", "NetworkNotReady", message)
+            raise RuntimeFailure(message)
 
     async def _kill(self, pod: Object, seen: Observation, kill: Kill) -> None:
         context = self._context

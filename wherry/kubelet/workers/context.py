@@ -29,7 +29,8 @@ class WorkerContext:
 
     `disk` is where work on a pod's files is done, by the pod's uid. `services` gives the cluster's Services
     as known, `allocatable` the node's allocatable resources, `pressure` the pressure conditions that are
-    true, `node_ip` the node's address as it is now.
+    true, `node_ip` the node's address as it is now, `network_error` why pods cannot be networked ("" if
+    they can).
     """
 
     config: KubeletConfig
@@ -51,6 +52,7 @@ class WorkerContext:
     allocatable: Callable[[], Mapping[str, str]]
     pressure: Callable[[], Sequence[str]]
     node_ip: Callable[[], str]
+    network_error: Callable[[], str]
     memory_bytes: int
     runtime_name: str
 

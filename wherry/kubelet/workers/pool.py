@@ -115,6 +115,11 @@ class PodWorkers:
         for worker in list(self._workers.values()):
             worker.poke()
 
+    def try_again_all(self) -> None:
+        """What kept pods from starting may be over."""
+        for worker in list(self._workers.values()):
+            worker.try_again()
+
     def poke(self, pod_uid: str) -> None:
         """Let the pod's worker look, if there is one."""
         worker = self._workers.get(pod_uid)

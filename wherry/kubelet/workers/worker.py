@@ -116,6 +116,10 @@ class PodWorker:
     def volumes_changed(self) -> None:
         """An object the pod uses changed."""
         self._builder.volumes_changed()
+        self.try_again()
+
+    def try_again(self) -> None:
+        """What kept the pod from starting may be over."""
         self._rests.succeeded()
         self._rests.end()
         self.poke()
