@@ -11,7 +11,7 @@ from datetime import timedelta
 
 import pytest
 
-from wherry.kit.simulated_loop import START, BackwardsError, LoopClock, SimulatedLoop
+from wherry.kit.simulated_loop import START, BackwardsError, LoopClock, SimulatedLoop, StalledError
 
 
 @pytest.fixture
@@ -209,6 +209,77 @@ def test_who_waits_for_the_rest_of_a_time_comes_to_its_end(loop: SimulatedLoop, 
 
     loop.run_until_complete(asyncio.wait_for(main(), 10_000_000_000))
     assert len(fired) <= 12
+
+
+@pytest.mark.parametrize("works_s", [0.0, 0.05])
+def test_a_thread_takes_no_time_and_what_follows_keeps_its_order(loop: SimulatedLoop, works_s: float) -> None:
+    ended: list[int] = []
+
+    async def work(number: int) -> None:
+        await asyncio.to_thread(time.sleep, works_s if number == 0 else 0.0)
+        ended.append(number)
+
+    async def main() -> None:
+        loop.call_later(0.01, ended.append, -1)
+        await asyncio.gather(*(work(number) for number in range(4)))
+        assert loop.time() == 0
+
+    loop.run_until_complete(main())
+    assert ended == [0, 1, 2, 3]
+
+
+def test_what_fails_in_a_thread_fails_for_who_waits(loop: SimulatedLoop) -> None:
+    with pytest.raises(ZeroDivisionError):
+        loop.run_until_complete(asyncio.to_thread(divmod, 1, 0))
+
+
+def test_time_goes_on_for_who_has_to_wait(loop: SimulatedLoop) -> None:
+    async def main() -> None:
+        with loop.moving():
+            await asyncio.sleep(3600)
+        assert loop.time() == 3600
+        await loop.advance(10)
+        with pytest.raises(StalledError, match="60 s of simulated time"), loop.moving(60):
+            await asyncio.sleep(3600)
+        assert loop.time() == 3670
+        with loop.moving(60):  # what moves it for itself is no waiting
+            await loop.advance(3600)
+        current = asyncio.current_task()
+        assert current is not None
+        assert not current.cancelling()
+
+    loop.run_until_complete(main())
+
+
+def test_what_is_cancelled_while_time_goes_on_for_it_is_cancelled(loop: SimulatedLoop) -> None:
+    async def wait() -> None:
+        with loop.moving(60):
+            await asyncio.sleep(3600)
+
+    async def main() -> None:
+        task = asyncio.create_task(wait())
+        loop.call_later(5, task.cancel)
+        with pytest.raises(asyncio.CancelledError):
+            await task
+        assert loop.time() == 5
+
+    loop.run_until_complete(main())
+
+
+def test_who_waits_on_though_told_to_end_is_told_again(loop: SimulatedLoop) -> None:
+    async def stubborn() -> None:
+        with loop.moving(60):
+            try:
+                await asyncio.sleep(3600)
+            finally:
+                await asyncio.sleep(3600)
+
+    async def main() -> None:
+        with pytest.raises(StalledError):
+            await stubborn()
+        assert loop.time() == 120
+
+    loop.run_until_complete(main())
 
 
 def test_time_goes_on_while_somebody_has_to_wait(loop: SimulatedLoop) -> None:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import asyncio
+import itertools
 import ssl
 import threading
 import urllib.request
@@ -20,6 +22,7 @@ from wherry.testing import (
     ManifestError,
     UnknownKindError,
     WaitTimeoutError,
+    WatchEndedError,
 )
 
 WEB = """
@@ -137,6 +140,47 @@ def test_watches() -> None:
         assert watch.next().type == "DELETED"
 
 
+@pytest.mark.parametrize("is_real", [False, True])
+def test_a_watch_that_ended_says_so_at_once(is_real: bool) -> None:
+    with Cluster(controllers="none", scheduler=False) as c, c.client.watch("cm", "nowhere") as watch:
+        if is_real:
+            c._running.call(c._at.listen)
+        begun = c.clock.now()
+        c.faults.restart_api_server()
+        with pytest.raises(WatchEndedError, match="watch of cm has ended"):
+            watch.next("1h")
+        assert watch.take() == []
+        assert c.clock.now() - begun < timedelta(minutes=10)
+
+
+def test_waiting_for_an_event_in_real_time_leaves_nothing_behind() -> None:
+    async def tasks() -> int:
+        return len(asyncio.all_tasks())
+
+    with Cluster(controllers="none", scheduler=False) as c, c.client.watch("cm", "nowhere") as watch:
+        c._running.call(c._at.listen)
+        before = c._running.call(tasks)
+        for _ in range(5):
+            with pytest.raises(WaitTimeoutError):
+                watch.next(0.001)
+        assert c._running.call(tasks) == before
+
+
+def test_real_time_is_waited_for() -> None:
+    with Cluster(controllers="none", scheduler=False) as c:
+        c._running.call(c._at.listen)
+        asked = itertools.count(1)
+
+        def is_enough() -> bool:
+            return next(asked) > 3
+
+        begun = c.clock.now()
+        c.clock.run_until(is_enough, "1h")
+        assert c.clock.now() - begun < timedelta(minutes=1)
+        with pytest.raises(WaitTimeoutError, match=r"does not hold after 0\.01 s"):
+            c.clock.run_until(lambda: False, 0.01)
+
+
 def test_snapshots_forks_and_restores() -> None:
     with Cluster() as c:
         c.apply(WEB)
@@ -154,7 +198,8 @@ def test_snapshots_forks_and_restores() -> None:
         assert c.clock.now() == c.settings.start + timedelta(hours=1)
         c.client.patch("deploy", "web", {"spec": {"replicas": 3}})
         assert len(c.client.list("pods")) == 3
-    assert len(taken.fork().client.list("pods")) == 2
+    with taken.fork() as other:
+        assert len(other.client.list("pods")) == 2
 
 
 def test_others_reach_it_by_the_kubeconfig() -> None:

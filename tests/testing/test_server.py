@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 import os
+import signal
 import subprocess
 import sys
 from pathlib import Path
@@ -12,6 +14,9 @@ import pytest
 import yaml
 
 from wherry.kit.processes import ProcessRecord
+from wherry.testing.moment import Moment
+from wherry.testing.server import serve
+from wherry.testing.world import World
 
 pytestmark = pytest.mark.slow
 COMMAND = [sys.executable, "-m", "wherry.cli.main", "test-server"]
@@ -29,6 +34,25 @@ def test_it_serves_until_it_is_ended(tmp_path: Path) -> None:
         process.terminate()
         assert process.wait(20) == 0
     assert not config.exists()
+
+
+def test_what_it_applies_may_take_its_time(tmp_path: Path) -> None:
+    """A pod waits for its service account, which nobody makes: upstream's answer comes after a while."""
+    manifest = tmp_path / "pod.yaml"
+    pod = {"apiVersion": "v1", "kind": "Pod", "metadata": {"name": "p"}}
+    manifest.write_text(yaml.safe_dump({**pod, "spec": {"containers": [{"name": "c", "image": "i"}]}}))
+    command = [*COMMAND, "--controllers", "none", "--apply", str(manifest)]
+    ran = subprocess.run(command, capture_output=True, text=True, check=False, timeout=60)
+    assert "service account default/default" in ran.stderr
+
+
+def test_it_can_be_ended_while_it_starts(monkeypatch: pytest.MonkeyPatch) -> None:
+    async def endless(world: World, moment: Moment | None = None) -> None:
+        os.kill(os.getpid(), signal.SIGTERM)
+        await asyncio.get_running_loop().create_future()
+
+    monkeypatch.setattr(World, "open", endless)
+    asyncio.run(asyncio.wait_for(serve({}, None, as_json=True), 20))
 
 
 def test_it_ends_with_its_parent(tmp_path: Path) -> None:

@@ -3,10 +3,12 @@
 `loop.time()` is what every timer of asyncio goes by, so with this loop `asyncio.sleep`, `asyncio.timeout`,
 `call_later` and a `LoopClock` agree: a day passes in the time it takes to run what falls due in it, in order.
 Time moves only in `advance`, `run_until` and `moving`, from one timer to the next, and only when nothing is
-ready, no thread of the loop's pool works, and nobody `hold`s the loop since it waits for a program outside.
+ready and nobody `hold`s the loop since it waits for a program outside: while somebody does, time is the
+machine's, so that a deadline passes. A thread takes no time at all: the loop stands still until it is done,
+and what follows happens in the order in which the threads' work was begun.
 
-Once it is told to `follow_real_time`, it goes on by the machine's clock from where it stands, and `advance`
-jumps ahead.
+Once it is told to `follow_real_time`, it goes on by the machine's clock from where it stands, threads work
+beside it, and `advance` jumps ahead.
 """
 
 from __future__ import annotations
@@ -18,7 +20,7 @@ import math
 import selectors
 import time
 from collections.abc import Callable, Iterator
-from concurrent.futures import Executor
+from concurrent.futures import Executor, ThreadPoolExecutor
 from contextlib import contextmanager
 from contextvars import Context
 from datetime import UTC, datetime, timedelta
@@ -39,6 +41,10 @@ or a timer that is due exactly now would never be before the end of now."""
 
 class BackwardsError(ValueError):
     """Time was to be moved backwards; it only runs forwards."""
+
+
+class StalledError(RuntimeError):
+    """What was waited for did not come, however far simulated time went."""
 
 
 class _IdleSelector:
@@ -73,6 +79,23 @@ class _Target(NamedTuple):
     reached: asyncio.Future[None]
 
 
+class _Mover:
+    """A task for which time goes on while it waits, `left_s` seconds at most."""
+
+    def __init__(self, task: asyncio.Task[Any], limit_s: float) -> None:
+        self.task = task
+        self.limit_s = limit_s
+        self.left_s = limit_s
+        self.given_up = 0
+        """How often it was told that what it waits for does not come."""
+
+    def give_up(self) -> None:
+        """The task is to end; should it go on waiting, it is told so again after as long a time."""
+        self.left_s = self.limit_s
+        self.given_up += 1
+        self.task.cancel()
+
+
 class _Timer(asyncio.TimerHandle):
     """A timer that knows how many were set before it."""
 
@@ -93,6 +116,7 @@ class SimulatedLoop(asyncio.SelectorEventLoop):
         self._real_since: float | None = None
         """What the machine's clock said at elapsed 0, once it is followed."""
         self._targets: list[_Target] = []
+        self._movers: list[_Mover] = []
         self._idlers: list[asyncio.Future[None]] = []
         self._held = 0
         self._order = itertools.count()
@@ -154,24 +178,63 @@ class SimulatedLoop(asyncio.SelectorEventLoop):
     def run_in_executor(  # type: ignore[override]  # typeshed's has a parameter per argument
         self, executor: Executor | None, func: Callable[..., _T], *args: Any
     ) -> asyncio.Future[_T]:
-        """See `asyncio.loop.run_in_executor`; simulated time waits for the thread."""
+        """See `asyncio.loop.run_in_executor`; in simulated time it returns when the work is done.
+
+        Else what follows would happen in the order in which the machine's threads happen to end. `func` must
+        not wait for this loop.
+        """
+        if self.is_simulated:
+            return self._run_now(executor or self._own_executor(), func, *args)
         future = cast("asyncio.Future[_T]", super().run_in_executor(executor, func, *args))
         self._held += 1
         future.add_done_callback(self._release)
         return future
 
+    def _run_now(self, executor: Executor, func: Callable[..., _T], *args: Any) -> asyncio.Future[_T]:
+        future: asyncio.Future[_T] = self.create_future()
+        running = executor.submit(func, *args)
+        error = running.exception()
+        if error is None:
+            future.set_result(running.result())
+        else:
+            future.set_exception(error)
+        return future
+
+    def _own_executor(self) -> Executor:
+        """The one that is used when none is named: asyncio makes it in a `run_in_executor` of its own."""
+        found: Executor | None = self._default_executor  # type: ignore[attr-defined]  # BaseEventLoop's
+        if found is None:
+            made = ThreadPoolExecutor(thread_name_prefix="asyncio")
+            self.set_default_executor(made)
+            return made
+        return found
+
     def _release(self, _: asyncio.Future[Any]) -> None:
         self._held -= 1
 
     @contextmanager
-    def moving(self) -> Iterator[None]:
-        """While the block waits for something that takes time, simulated time goes on, timer by timer."""
-        target = _Target(math.inf, False, self.create_future())
-        self._targets.append(target)
+    def moving(self, limit_s: float = math.inf) -> Iterator[None]:
+        """While the running task waits in the block, and nothing else is to be done, time goes on.
+
+        It goes from timer to timer. Raises StalledError when time went on by `limit_s` seconds for nobody but
+        who waits so, and what is waited for has not come. Real time goes on by itself, without such a limit.
+        """
+        task = asyncio.current_task(self)
+        assert task is not None, "a task waits"
+        mover = _Mover(task, limit_s)
+        self._movers.append(mover)
         try:
             yield
+        except asyncio.CancelledError:
+            if mover.given_up and task.cancelling() == mover.given_up:
+                raise StalledError(
+                    f"{limit_s:g} s of simulated time have passed, and what is waited for has not come"
+                ) from None
+            raise
         finally:
-            self._targets.remove(target)
+            self._movers.remove(mover)
+            for _ in range(mover.given_up):
+                task.uncancel()
 
     async def idle(self) -> None:
         """Return when everything has happened that needs no time."""
@@ -229,16 +292,24 @@ class SimulatedLoop(asyncio.SelectorEventLoop):
                 if not idler.done():
                     idler.set_result(None)
             return 0
-        if self._has_target(timeout):
+        if self._targets:
             self._step(timeout)
             return 0
-        return None if self._real_since is None else timeout
+        if self._real_since is not None:
+            return timeout
+        if self._movers and timeout is not None:
+            self._move_for_those_who_wait(timeout)
+            return 0
+        return None
 
-    def _has_target(self, timeout: float | None) -> bool:
-        """Whether there is a moment to go to: one that is wanted, or the next timer of who just goes on."""
-        if any(target.moment < math.inf for target in self._targets):
-            return True
-        return bool(self._targets) and self._real_since is None and timeout is not None
+    def _move_for_those_who_wait(self, timeout: float) -> None:
+        """Go to the next timer, unless somebody waits no longer than that."""
+        span_s = max(0.0, min(timeout, *(mover.left_s for mover in self._movers)))
+        self._move_to(self._elapsed_s + span_s)
+        for mover in self._movers:
+            mover.left_s -= span_s
+            if mover.left_s <= 0:
+                mover.give_up()
 
     def waited_in_vain(self, timeout: float | None) -> None:
         """Nothing came from outside for `timeout` seconds of the machine's clock."""

@@ -14,7 +14,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from wherry.kit.simulated_loop import BackwardsError
+    from wherry.kit.simulated_loop import BackwardsError, StalledError
     from wherry.testing.cluster import AsyncCluster, Cluster
     from wherry.testing.conditions import WaitTimeoutError
     from wherry.testing.kinds import UnknownKindError
@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from wherry.testing.manifests import ManifestError
     from wherry.testing.settings import SettingsError
     from wherry.testing.snapshot import Snapshot, SnapshotError
+    from wherry.testing.watch import WatchEndedError
 
 _PLACES = {
     "AsyncCluster": "wherry.testing.cluster",
@@ -32,8 +33,10 @@ _PLACES = {
     "SettingsError": "wherry.testing.settings",
     "Snapshot": "wherry.testing.snapshot",
     "SnapshotError": "wherry.testing.snapshot",
+    "StalledError": "wherry.kit.simulated_loop",
     "UnknownKindError": "wherry.testing.kinds",
     "WaitTimeoutError": "wherry.testing.conditions",
+    "WatchEndedError": "wherry.testing.watch",
     "WrongThreadError": "wherry.testing.loop_thread",
 }
 
@@ -46,8 +49,10 @@ __all__ = [
     "SettingsError",
     "Snapshot",
     "SnapshotError",
+    "StalledError",
     "UnknownKindError",
     "WaitTimeoutError",
+    "WatchEndedError",
     "WrongThreadError",
 ]
 

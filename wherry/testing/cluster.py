@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import threading
 from collections.abc import Awaitable, Callable, Mapping, Sequence
+from concurrent.futures import CancelledError
 from datetime import datetime
 from functools import partial
 from pathlib import Path
@@ -13,6 +14,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 from wherry.apiserver.user import AUTHENTICATED, User
 from wherry.client.transport import Transport
+from wherry.kit.tasks import to_the_end
 from wherry.objects.meta import Object
 from wherry.testing import keys
 from wherry.testing.client import AsyncClient, SyncClient
@@ -24,7 +26,7 @@ from wherry.testing.settings import Settings
 from wherry.testing.snapshot import Snapshot
 from wherry.testing.spans import Span, seconds
 from wherry.testing.verbs import FIELD_MANAGER, Objects, Verbs
-from wherry.testing.waiting import target_of, wait_for
+from wherry.testing.waiting import target_of, until_written, wait_for
 from wherry.testing.world import ADMIN, MASTERS, World
 
 if TYPE_CHECKING:
@@ -34,6 +36,8 @@ if TYPE_CHECKING:
 T = TypeVar("T")
 PATIENCE = "60s"
 """How long a wait lasts unless told otherwise; in simulated time that costs next to nothing."""
+ASKED_AGAIN_S = 0.25
+"""How long real time passes until a condition is asked again that may depend on something outside."""
 
 
 class Hosted:
@@ -45,7 +49,10 @@ class Hosted:
         self._thread: LoopThread | None = None
         self._world: World | None = None
         self._kubeconfig: Path | None = None
-        self._lock = threading.Lock()
+        self._lock = threading.RLock()
+        """One at a time opens it, ends it, or makes it reachable."""
+        self._is_given_up = False
+        """Whether nobody waits any more for it to be open."""
 
     @property
     def _running(self) -> LoopThread:
@@ -60,42 +67,70 @@ class Hosted:
         return self._world
 
     def open(self) -> None:
-        """Start it, if it does not run, and wait. Raises SettingsError, ManifestError, ApiError."""
-        if self._thread is not None:
-            return
-        thread = LoopThread("wherry cluster", self.settings.start)
+        """Start it, if it does not run, and wait.
+
+        Raises SettingsError, ManifestError, ApiError; ClosedError when it was given up meanwhile.
+        """
+        with self._lock:
+            if self._thread is None:
+                self._open()
+
+    def _open(self) -> None:
+        thread = self._thread = LoopThread("wherry cluster", self.settings.start)
         world = World(self.settings, thread.loop)
+        if self.settings.real_time:
+            thread.loop.call_soon_threadsafe(thread.loop.follow_real_time)
         try:
-            thread.call(lambda: world.open(self._moment))
-            self._thread, self._world = thread, world
-            if self._moment is None:
-                self._bring_in()
-            if self.settings.real_time:
-                thread.loop.call_soon_threadsafe(thread.loop.follow_real_time)
-        except BaseException:
+            thread.call(partial(self._begin, world))
+        except BaseException as error:
             self._thread = self._world = None
-            thread.call(world.close)
-            thread.close()
+            try:
+                thread.call(world.close)
+            finally:
+                thread.close()
+            if isinstance(error, CancelledError):
+                raise ClosedError("the start of the cluster was given up") from None
             raise
 
-    def _bring_in(self) -> None:
+    async def _begin(self, world: World) -> None:
+        if self._is_given_up:
+            raise ClosedError("the start of the cluster was given up")
+        await world.open(self._moment)
+        self._world = world
+        if self._moment is not None:
+            return
         verbs = self._verbs()
         for source in (*self.settings.crds, *self.settings.objects):
-            self._running.call(partial(verbs.apply, source, "", FIELD_MANAGER))
+            await world.quiet()
+            await verbs.apply(source, "", FIELD_MANAGER)
+
+    def give_up(self) -> None:
+        """Nobody waits any more for `open`, which another thread does: it fails soon, or has ended."""
+        self._is_given_up = True
+        thread = self._thread
+        if thread is not None:
+            thread.interrupt()
 
     def shut(self) -> None:
-        """End it and wait; nothing of it stays. Does nothing the second time."""
-        thread, world = self._thread, self._world
-        if thread is None or world is None:
-            return
-        self._thread = self._world = None
-        try:
-            thread.call(world.close)
-        finally:
-            thread.close()
-            if self._kubeconfig is not None:
-                self._kubeconfig.unlink(missing_ok=True)
-                self._kubeconfig = None
+        """End it and wait; nothing of it stays. Does nothing the second time.
+
+        Raises WrongThreadError (in a condition, say), and then it goes on.
+        """
+        thread = self._thread
+        if thread is not None:
+            thread.check_thread()
+        with self._lock:
+            thread, world = self._thread, self._world
+            if thread is None or world is None:
+                return
+            self._thread = self._world = None
+            try:
+                thread.call(world.close)
+            finally:
+                thread.close()
+                if self._kubeconfig is not None:
+                    self._kubeconfig.unlink(missing_ok=True)
+                    self._kubeconfig = None
 
     @property
     def url(self) -> str:
@@ -193,7 +228,7 @@ class Cluster(Hosted):
     @property
     def clock(self) -> ClusterClock:
         """The cluster's time."""
-        return ClusterClock(self._running)
+        return ClusterClock(self._running, self._at)
 
     @property
     def nodes(self) -> SimulatedNodes:
@@ -287,13 +322,25 @@ class AsyncCluster(Hosted):
         super().__init__(Settings(nodes=nodes, **settings))
 
     async def start(self) -> AsyncCluster:
-        """See `Cluster.start`."""
-        await asyncio.to_thread(self.open)
+        """See `Cluster.start`. Whoever is cancelled meanwhile leaves nothing that runs."""
+        self._is_given_up = False
+        opening = asyncio.ensure_future(asyncio.to_thread(self.open))
+        try:
+            await asyncio.shield(opening)
+        except asyncio.CancelledError:
+            self.give_up()
+            await to_the_end(self._close_what_opened(opening))
+            raise
         return self
+
+    async def _close_what_opened(self, opening: asyncio.Future[None]) -> None:
+        await asyncio.wait([opening])
+        if opening.exception() is None:  # it was open before it heard of it
+            await asyncio.to_thread(self.shut)
 
     async def close(self) -> None:
         """See `Cluster.close`."""
-        await asyncio.to_thread(self.shut)
+        await to_the_end(asyncio.to_thread(self.shut))
 
     async def __aenter__(self) -> AsyncCluster:
         return await self.start()
@@ -364,8 +411,9 @@ class AsyncCluster(Hosted):
 class ClusterClock:
     """A cluster's time, for tests that wait."""
 
-    def __init__(self, thread: LoopThread) -> None:
+    def __init__(self, thread: LoopThread, world: World) -> None:
         self._thread = thread
+        self._world = world
 
     def now(self) -> datetime:
         """The wall clock."""
@@ -374,7 +422,7 @@ class ClusterClock:
     def advance(self, span: Span) -> datetime:
         """Move time on ("2h"), and return when everything that fell due has happened.
 
-        Raises BackwardsError for a negative span.
+        Real time jumps ahead. Raises BackwardsError for a negative span.
         """
         span_s = seconds(span)
         self._thread.call(lambda: self._thread.loop.advance(span_s))
@@ -383,12 +431,17 @@ class ClusterClock:
     def run_until(self, condition: Callable[[], Any], timeout: Span = "1d") -> datetime:
         """Move time on, from timer to timer, until `condition` holds; it may use the cluster.
 
+        Real time passes by itself: the condition is asked again after each write, and a few times a second.
         Raises WaitTimeoutError.
         """
-        loop = self._thread.loop
+        loop, world = self._thread.loop, self._world
         end = loop.time() + seconds(timeout)
         while not condition():
             if loop.time() >= end:
                 raise WaitTimeoutError(f"the condition does not hold after {seconds(timeout):g} s")
-            self._thread.call(lambda: loop.step(end))
+            if loop.is_simulated:
+                self._thread.call(lambda: loop.step(end))
+            else:
+                within_s = min(end - loop.time(), ASKED_AGAIN_S)
+                self._thread.call(partial(until_written, world, within_s))
         return self.now()

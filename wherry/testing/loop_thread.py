@@ -1,8 +1,8 @@
 """A thread of its own with a loop in simulated time, into which others call: `LoopThread`.
 
 While nobody calls, nothing happens in there: a call returns when its work is done *and* everything that
-follows from it has happened that needs no time. So callers who take turns see the same each time. Time goes
-on only if the work itself has to wait, as a request does that is tried again.
+follows from it has happened that needs no time. So callers who take turns see the same each time. Only when
+the work itself has to wait, as a request does that is tried again, time goes on as far as that takes.
 """
 
 from __future__ import annotations
@@ -20,6 +20,8 @@ from wherry.kit.simulated_loop import SimulatedLoop
 T = TypeVar("T")
 Work = Callable[[], Awaitable[T]]
 """Makes what is awaited in the loop; it is called there."""
+LONGEST_WAIT_S = 300.0
+"""How far simulated time goes on for a call that waits: longer than requests and most retries."""
 
 
 class ClosedError(RuntimeError):
@@ -37,10 +39,14 @@ class LoopThread:
         self.loop = SimulatedLoop(start)
         self._thread = threading.Thread(target=self._run, name=name, daemon=True)
         self._is_open = True
+        self._calls: set[asyncio.Task[Any]] = set()
         self._thread.start()
 
     def call(self, work: Work[T]) -> T:
-        """Do `work` in the loop and return what it returns (or raise what it raises), once all is quiet."""
+        """Do `work` in the loop and return what it returns (or raise what it raises), once all is quiet.
+
+        Raises StalledError when the work does not end however far simulated time goes.
+        """
         future = self._submit(work)
         try:
             return future.result()
@@ -56,7 +62,7 @@ class LoopThread:
         """End the loop and its thread; what still runs in it is cancelled. Does nothing the second time."""
         if not self._is_open:
             return
-        self._check_thread()
+        self.check_thread()
         self._is_open = False
         self.loop.call_soon_threadsafe(self.loop.stop)
         self._thread.join()
@@ -64,20 +70,34 @@ class LoopThread:
     def _submit(self, work: Work[T]) -> Future[T]:
         if not self._is_open:
             raise ClosedError("the cluster is closed; make a new one")
-        self._check_thread()
+        self.check_thread()
         return asyncio.run_coroutine_threadsafe(self._until_quiet(work), self.loop)
 
-    def _check_thread(self) -> None:
+    def interrupt(self) -> None:
+        """Cancel the calls that are under way; from any thread. Does nothing when it is closed."""
+        with contextlib.suppress(RuntimeError):  # the loop is closed
+            self.loop.call_soon_threadsafe(self._cancel_calls)
+
+    def _cancel_calls(self) -> None:
+        for task in self._calls:
+            task.cancel()
+
+    def check_thread(self) -> None:
+        """Raise WrongThreadError if this is the loop's own thread."""
         if threading.get_ident() == self._thread.ident:
             raise WrongThreadError(
                 "called from inside the cluster's own loop (in a condition, say), which would wait for itself"
             )
 
     async def _until_quiet(self, work: Work[T]) -> T:
+        task = asyncio.current_task()
+        assert task is not None, "a call is a task"
+        self._calls.add(task)
         try:
-            with self.loop.moving():
+            with self.loop.moving(LONGEST_WAIT_S):
                 return await work()
         finally:
+            self._calls.discard(task)
             if self.loop.is_simulated:
                 await self.loop.idle()
 

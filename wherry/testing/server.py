@@ -23,8 +23,9 @@ async def serve(settings: dict[str, Any], kubeconfig: Path | None, *, as_json: b
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, stop.set)
     parent = _watch_parent(loop, stop)
+    cluster = AsyncCluster(**settings, real_time=True)
     try:
-        async with AsyncCluster(**settings, real_time=True) as cluster:
+        if await _is_started(cluster, stop):
             path = await cluster.kubeconfig()
             if kubeconfig is not None:
                 await asyncio.to_thread(_copy, path, kubeconfig)
@@ -33,11 +34,27 @@ async def serve(settings: dict[str, Any], kubeconfig: Path | None, *, as_json: b
             print(json.dumps(facts) if as_json else path, flush=True)
             await stop.wait()
     finally:
+        await cluster.close()
         if kubeconfig is not None:
             kubeconfig.unlink(missing_ok=True)
         if parent is not None:
             loop.remove_reader(parent)
             os.close(parent)
+
+
+async def _is_started(cluster: AsyncCluster, stop: asyncio.Event) -> bool:
+    """Start the cluster, which may take long, until `stop` is set; whether it runs. Raises as its `start`."""
+    starting, stopping = asyncio.ensure_future(cluster.start()), asyncio.ensure_future(stop.wait())
+    try:
+        await asyncio.wait([starting, stopping], return_when=asyncio.FIRST_COMPLETED)
+        if not starting.done():
+            return False
+        await starting
+        return True
+    finally:
+        for task in (starting, stopping):
+            task.cancel()
+        await asyncio.gather(starting, stopping, return_exceptions=True)
 
 
 def _watch_parent(loop: asyncio.AbstractEventLoop, stop: asyncio.Event) -> int | None:

@@ -62,15 +62,23 @@ async def until(world: World, condition: Callable[[], bool], timeout_s: float) -
     """
     if world.loop.is_simulated:
         return await world.loop.run_until(condition, timeout_s)
+    end = world.loop.time() + timeout_s
+    while not condition():
+        left_s = end - world.loop.time()
+        if left_s <= 0:
+            return False
+        await until_written(world, left_s)
+    return True
+
+
+async def until_written(world: World, timeout_s: float) -> None:
+    """Return after the next write of real time, or after that many seconds."""
     changed = asyncio.Event()
     watch = await world.store.watch("", world.store.revision, lambda _: changed.set())
     try:
         async with asyncio.timeout(timeout_s):
-            while not condition():
-                changed.clear()
-                await changed.wait()
-        return True
+            await changed.wait()
     except TimeoutError:
-        return condition()
+        return
     finally:
         watch.close()

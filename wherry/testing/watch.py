@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 from types import TracebackType
 from typing import Any
 
@@ -14,6 +15,10 @@ from wherry.testing.conditions import WaitTimeoutError
 from wherry.testing.loop_thread import LoopThread
 from wherry.testing.spans import Span, seconds
 from wherry.testing.verbs import Verbs
+
+
+class WatchEndedError(AssertionError):
+    """Nothing more comes of a watch."""
 
 
 class Watching:
@@ -38,25 +43,43 @@ class Watching:
         self._task = asyncio.create_task(self._collect(stream), name=f"watch of {resource.plural}")
 
     async def take(self) -> list[WatchEvent]:
-        """What came since the last time."""
+        """What came since the last time. Raises ApiError when nothing came and the watch was refused."""
         taken, self._events = self._events, []
         self._more.clear()
-        if not taken and self._task is not None and self._task.done() and not self._task.cancelled():
-            self._task.result()
+        if not taken:
+            self._raise_its_error()
         return taken
 
     async def next(self, timeout_s: float) -> WatchEvent:
-        """The next event; time moves on until it comes. Raises WaitTimeoutError."""
+        """The next event; time moves on until it comes.
+
+        Raises WaitTimeoutError; WatchEndedError, ApiError when nothing more can come.
+        """
         loop = asyncio.get_running_loop()
         assert isinstance(loop, SimulatedLoop)
         if loop.is_simulated:
-            await loop.run_until(lambda: bool(self._events), timeout_s)
-        elif not self._events:
+            await loop.run_until(lambda: bool(self._events) or self._has_ended, timeout_s)
+        elif not self._events and not self._has_ended:
             self._more.clear()
-            await asyncio.wait([asyncio.ensure_future(self._more.wait())], timeout=timeout_s)
-        if not self._events:
-            raise WaitTimeoutError(f"no event about {self._kind} within {timeout_s:g} s")
-        return self._events.pop(0)
+            with contextlib.suppress(TimeoutError):
+                async with asyncio.timeout(timeout_s):
+                    await self._more.wait()
+        if self._events:
+            return self._events.pop(0)
+        self._raise_its_error()
+        if self._has_ended:
+            raise WatchEndedError(
+                f"the watch of {self._kind} has ended, and nothing more comes; begin another"
+            )
+        raise WaitTimeoutError(f"no event about {self._kind} within {timeout_s:g} s")
+
+    @property
+    def _has_ended(self) -> bool:
+        return self._task is None or self._task.done()
+
+    def _raise_its_error(self) -> None:
+        if self._task is not None and self._task.done() and not self._task.cancelled():
+            self._task.result()
 
     async def end(self) -> None:
         """Stop."""
@@ -70,7 +93,10 @@ class Watching:
                 self._events.append(WatchEvent(event.type, orjson.loads(orjson.dumps(event.object))))
                 self._more.set()
         finally:
-            await stream.aclose()
+            try:
+                await stream.aclose()
+            finally:
+                self._more.set()  # whoever waits learns that nothing more comes
 
 
 class Watch:
@@ -81,11 +107,14 @@ class Watch:
         self._watching = watching
 
     def take(self) -> list[WatchEvent]:
-        """The events that came since the last time, without waiting."""
+        """The events that came since the last time, without waiting. Raises ApiError."""
         return self._thread.call(self._watching.take)
 
     def next(self, timeout: Span = 60.0) -> WatchEvent:
-        """The next event; simulated time moves on until it comes. Raises WaitTimeoutError."""
+        """The next event; simulated time moves on until it comes.
+
+        Raises WaitTimeoutError; WatchEndedError, ApiError when nothing more can come.
+        """
         limit_s = seconds(timeout)
         return self._thread.call(lambda: self._watching.next(limit_s))
 

@@ -23,6 +23,7 @@ from wherry.kit.simulated_loop import LoopClock, SimulatedLoop
 from wherry.kit.tasks import Tasks
 from wherry.store.memory import Image, MemoryStore
 from wherry.testing import keys
+from wherry.testing.loop_thread import LONGEST_WAIT_S, ClosedError
 from wherry.testing.moment import Moment
 from wherry.testing.settings import ALL, NONE, Settings, SettingsError
 
@@ -59,7 +60,8 @@ class World:
     @property
     def running(self) -> ControlPlane:
         """The control plane."""
-        assert self.plane is not None, "the cluster was started"
+        if self.plane is None:
+            raise ClosedError("the cluster's control plane does not run, since it could not be started again")
         return self.plane
 
     @property
@@ -82,8 +84,8 @@ class World:
         plane = ControlPlane(_config(self.settings, self._port), self.store, self.clock, self.random)
         plane.api.core.outbound.waiting = self.loop.hold
         plane.api.core.interceptor = self._faults
+        self.plane = plane  # also when its start fails: `close` ends what had started
         await plane.start(listens=False, is_founded=moment is None or moment.is_founded)
-        self.plane = plane
         settings = self.settings
         if settings.nodes or settings.outcomes or settings.stages or self._has_simulated_nodes():
             await self.hollow()
@@ -144,6 +146,11 @@ class World:
         moment = self.moment()
         image = replace(moment.store, log=(), compacted=moment.store.revision)
         await self._go_on(replace(moment, store=image), is_reachable)
+
+    async def quiet(self) -> None:
+        """Return when everything has happened that needs no time; at once in real time."""
+        if self.loop.is_simulated:
+            await self.loop.idle()
 
     def moment(self) -> Moment:
         """What stands now."""
@@ -260,8 +267,9 @@ async def _first_start(settings: Settings, loop: SimulatedLoop) -> Image:
     store = MemoryStore(clock)
     random = Random(FOUNDING_SEED)  # noqa: S311 - as above
     plane = ControlPlane(_config(settings, 0), store, clock, random)
-    await plane.start(listens=False)
-    await rights.ensure_rights(plane.client(ADMIN, (MASTERS,)))
+    with loop.moving(LONGEST_WAIT_S):
+        await plane.start(listens=False)
+        await rights.ensure_rights(plane.client(ADMIN, (MASTERS,)))
     await loop.idle()
     image = store.image()
     await plane.close()
