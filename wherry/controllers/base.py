@@ -23,6 +23,7 @@ from wherry.client.events import EventRecorder
 from wherry.client.transport import MERGE_PATCH
 from wherry.controllers.config import ControllerConfig
 from wherry.controllers.holds import Holds
+from wherry.controllers.rests import Rests
 from wherry.kit.clock import Clock
 from wherry.kit.tasks import Tasks, others_end
 from wherry.kit.workqueue import BASE_DELAY_S, MAX_DELAY_S, QueueClosed, WorkQueue
@@ -64,7 +65,8 @@ class Controller(ABC):
     `component` is the name events carry; `workers` how many keys are synced at once. `account` is the service
     account in kube-system it acts as, whose rights are its own (upstream's `bootstrappolicy`); one without
     acts as the controller manager itself. A key whose sync failed comes again after `first_retry_s`, then
-    twice as long each time, up to `longest_retry_s`.
+    twice as long each time, up to `longest_retry_s`. One whose sync said with `rests.note` that it looks at
+    many objects rests for `rest_per_object_s` each before events bring it again.
     """
 
     name: ClassVar[str]
@@ -75,6 +77,7 @@ class Controller(ABC):
     workers: ClassVar[int] = 5
     first_retry_s: ClassVar[float] = BASE_DELAY_S
     longest_retry_s: ClassVar[float] = MAX_DELAY_S
+    rest_per_object_s: ClassVar[float] = 0.001
 
     def __init__(self, environment: Environment) -> None:
         self.client = environment.client
@@ -85,6 +88,7 @@ class Controller(ABC):
         self.events = environment.events
         self.queue: WorkQueue[str] = WorkQueue(self.clock, self.first_retry_s, self.longest_retry_s)
         self.tasks = Tasks(self.name)
+        self.rests = Rests(self.clock, self.rest_per_object_s)
         self._holds = Holds(self.cache, self.clock, self.queue.add)
         self.watch_sources()
 
@@ -193,9 +197,9 @@ class Controller(ABC):
         return updated
 
     def map_event(self, resource: Resource, mapper: Mapper, old: Object | None, new: Object | None) -> None:
-        """Queue the keys an event concerns."""
+        """Queue the keys an event concerns, after their rest."""
         for key in mapper(self.cache, old, new):
-            self.queue.add(key)
+            self.queue.add_after(key, self.rests.left_s(key))
 
     def _watch(self, resource: Resource, mapper: Mapper) -> None:
         self._holds.follow(resource)

@@ -17,7 +17,7 @@ from wherry.client.api import Client
 from wherry.client.cache import Cache
 from wherry.controllers.catalog import CONTROLLERS
 from wherry.controllers.endpoints.membership import PORTION, Membership
-from wherry.controllers.endpoints.service_controller import ServiceController, rest_s
+from wherry.controllers.endpoints.service_controller import ServiceController
 from wherry.kit.clock import FakeClock
 from wherry.objects.meta import Object, name_of
 
@@ -175,8 +175,3 @@ async def test_the_controllers_of_endpoints_share_one() -> None:
     async with running(*(kind for kind in CONTROLLERS if issubclass(kind, ServiceController))) as bench:
         kept = {id(controller.members) for controller in bench.controllers.controllers}  # type: ignore[attr-defined]
         assert (len(bench.controllers.controllers), len(kept)) == (2, 1)
-
-
-@pytest.mark.parametrize(("pods", "seconds"), [(0, 0.0), (99, 0.0), (100, 0.1), (500, 0.5), (50_000, 1.0)])
-def test_large_services_rest_between_syncs(pods: int, seconds: float) -> None:
-    assert rest_s(pods) == pytest.approx(seconds)

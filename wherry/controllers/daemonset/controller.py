@@ -45,6 +45,8 @@ DAEMONS = "daemons by set and node"
 """The index of DaemonSets' pods: by the set's uid and the node they are on or for."""
 BURST = 250
 """Never more pods made or deleted in one go; the rest follows in the next sync."""
+REST_PER_NODE_S = 0.00005
+"""A sync costs what has changed; the rest makes one status of what changes on many nodes at once."""
 FIRST_BACK_OFF_S = 1.0
 LONGEST_BACK_OFF_S = 15 * 60.0
 
@@ -63,6 +65,7 @@ class DaemonSets(Controller):
     name = "daemonset"
     account = "daemon-set-controller"
     primary = DAEMON_SETS
+    rest_per_object_s = REST_PER_NODE_S
 
     def __init__(self, environment: Environment) -> None:
         self._fleets: dict[str, Fleet] = {}
@@ -121,6 +124,7 @@ class DaemonSets(Controller):
             return None  # nodes are found by the pods the cache shows: what was adopted is not there yet
         revisions = await Revisions(self, daemon_set).settle(selector)
         await self._judge(daemon_set, fleet, revisions.hash)
+        self.rests.note(key, fleet.counts["desiredNumberScheduled"])
         failure, wait_s = await self._manage(daemon_set, fleet, revisions)
         await self.write_status(daemon_set, plan_status(daemon_set, fleet.counts))
         if failure is not None:
@@ -141,6 +145,7 @@ class DaemonSets(Controller):
         return fleet
 
     def _drop(self, key: str) -> None:
+        self.rests.note(key, 0)
         fleet = self._fleets.pop(key, None)
         if fleet is not None:
             self._back_off.forget(f"{fleet.uid}/")

@@ -9,10 +9,9 @@ from collections.abc import Iterable, Mapping, Sequence
 from wherry.api.core.pod_conditions import is_ready
 from wherry.api.core.pods import PODS
 from wherry.api.policy.pod_disruption_budgets import POD_DISRUPTION_BUDGETS
-from wherry.api.resource import Resource
 from wherry.client.cache import Cache
 from wherry.client.events import NORMAL, WARNING
-from wherry.controllers.base import Controller, Environment, Mapper
+from wherry.controllers.base import Controller, Environment
 from wherry.controllers.disruption.plan import (
     count_healthy,
     needs_scale,
@@ -39,8 +38,6 @@ log = logging.getLogger(__name__)
 
 PORTION = 1000
 """How many pods are held against a selector before others get their turn."""
-REST_PER_POD_S = 0.001
-LONGEST_REST_S = 1.0
 UNMANAGED = (
     "Pods selected by this PodDisruptionBudget (selector: {}) were found to be unmanaged. As a result, the "
     "status of the PDB cannot be calculated correctly, which may result in undefined behavior. "
@@ -112,13 +109,7 @@ class Disruption(Controller):
     def __init__(self, environment: Environment) -> None:
         self._selectors = Selectors(environment.cache)
         self._scales = Scales(environment.cache, environment.client, environment.config)
-        self._rest_until: dict[str, float] = {}
         super().__init__(environment)
-
-    def map_event(self, resource: Resource, mapper: Mapper, old: Object | None, new: Object | None) -> None:
-        """Queue the budgets an event concerns; those of many pods after their rest."""
-        for key in mapper(self.cache, old, new):
-            self.queue.add_after(key, self._rest_until.get(key, 0.0) - self.clock.monotonic())
 
     def watch_sources(self) -> None:
         """Beside budgets: pods and the workloads whose size counts, through the budgets that select them."""
@@ -160,11 +151,10 @@ class Disruption(Controller):
     async def _sync_budget(self, key: str) -> float | None:
         budget = self.cache.get(POD_DISRUPTION_BUDGETS, key)
         if budget is None:
-            self._rest_until.pop(key, None)
+            self.rests.note(key, 0)
             return None
         pods = await self._pods_of(budget)
-        rest_s = min(len(pods) * REST_PER_POD_S, LONGEST_REST_S)
-        self._rest_until[key] = self.clock.monotonic() + rest_s
+        self.rests.note(key, len(pods))
         try:
             return await self._write(budget, pods)
         except (NoScale, ValueError) as error:

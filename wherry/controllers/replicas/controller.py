@@ -18,13 +18,15 @@ from wherry.controllers.ownership import (
 )
 from wherry.controllers.pod_control import create_pods, delete_pods, is_active, pod_from_template
 from wherry.controllers.replicas.plan import ReplicaPlan, plan_replicas, plan_status
-from wherry.controllers.workload import min_ready_s, next_available_s
+from wherry.controllers.workload import REST_PER_POD_S, min_ready_s, next_available_s
 from wherry.objects.errors import ApiError
 from wherry.objects.meta import Object, controller_of
 
 
 class ReplicaController(Controller):
     """What both kinds do."""
+
+    rest_per_object_s = REST_PER_POD_S
 
     def __init__(self, environment: Environment) -> None:
         super().__init__(environment)
@@ -34,8 +36,10 @@ class ReplicaController(Controller):
         """Create or delete pods until there are as many as wanted, and report."""
         owner = self.cache.get(self.primary, key)
         if owner is None:
+            self.rests.note(key, 0)
             return None
         pods = await self._pods_of(owner)
+        self.rests.note(key, len(pods))
         active = [pod for pod in pods if is_active(pod)]
         plan = plan_replicas(owner, active, self._related_pods(owner, active), self.clock.now())
         failure = await self._carry_out(owner, plan)

@@ -44,7 +44,7 @@ from wherry.controllers.statefulset.plan import (
 )
 from wherry.controllers.statefulset.status import plan_status
 from wherry.controllers.statefulset.storage import claim_names, make_claims
-from wherry.controllers.workload import min_ready_s, next_available_s
+from wherry.controllers.workload import REST_PER_POD_S, min_ready_s, next_available_s
 from wherry.objects.errors import ApiError, conflict
 from wherry.objects.meta import Object, is_deleting, key_of, name_of, namespace_of
 from wherry.objects.selectors import Selector
@@ -78,6 +78,7 @@ class StatefulSets(Controller):
     name = "statefulset"
     account = "statefulset-controller"
     primary = STATEFUL_SETS
+    rest_per_object_s = REST_PER_POD_S
     watches: ClassVar = {
         PODS: owner_key(STATEFUL_SETS),
         CONTROLLER_REVISIONS: owner_key(STATEFUL_SETS),
@@ -93,6 +94,7 @@ class StatefulSets(Controller):
         """Take the next steps, report, and delete revisions nobody needs."""
         stateful_set = self.cache.get(STATEFUL_SETS, key)
         if stateful_set is None:
+            self.rests.note(key, 0)
             return None
         selector = selector_of(stateful_set)
         revisions = await self._revisions(stateful_set, selector)
@@ -104,6 +106,7 @@ class StatefulSets(Controller):
             candidates_for(self.cache, PODS, stateful_set),
             partial(is_member, stateful_set),
         )
+        self.rests.note(key, len(pods))
         if revisions is None:
             return None
         failure = await self._roll(stateful_set, pods, revisions)

@@ -100,6 +100,7 @@ class View:
         self.is_ordered = stateful_set["spec"].get("podManagementPolicy") != "Parallel"
         self.wanted = ordinals(stateful_set)
         self._min_ready_s = min_ready_s(stateful_set)
+        self._seen: dict[int, tuple[bool, bool]] = {}
         by_ordinal = sorted(((ordinal_of(pod), pod) for pod in pods), key=lambda each: each[0])
         self.replicas = {ordinal: pod for ordinal, pod in by_ordinal if ordinal in self.wanted}
         self.condemned = [
@@ -108,11 +109,20 @@ class View:
 
     def is_ready(self, pod: Object) -> bool:
         """Whether the pod runs and is ready."""
-        return (pod.get("status") or {}).get("phase") == "Running" and is_ready(pod)
+        return self._look(pod)[0]
 
     def is_available(self, pod: Object) -> bool:
         """Whether the pod has been ready for long enough."""
-        return is_available(pod, self._min_ready_s, self.now)
+        return self._look(pod)[1]
+
+    def _look(self, pod: Object) -> tuple[bool, bool]:
+        """(is_ready, is_available), worked out once for each pod."""
+        seen = self._seen.get(id(pod))
+        if seen is None:
+            runs = (pod.get("status") or {}).get("phase") == "Running"
+            seen = runs and is_ready(pod), is_available(pod, self._min_ready_s, self.now)
+            self._seen[id(pod)] = seen
+        return seen
 
     def is_unavailable(self, pod: Object) -> bool:
         """Whether the pod is not available, or about to go."""

@@ -30,6 +30,8 @@ def claim_templates(stateful_set: Object) -> list[Object]:
 
 def claim_names(stateful_set: Object, ordinal: int) -> dict[str, str]:
     """The claims of the pod of that ordinal: by the name of their template."""
+    if not claim_templates(stateful_set):
+        return {}
     owner = name_of(stateful_set)
     return {
         name_of(template): f"{name_of(template)}-{owner}-{ordinal}"
@@ -96,7 +98,7 @@ def unsettled(
 
     `is_wanted`: the pod's ordinal is one the set wants. Claims others control are left to them.
     """
-    changed = []
+    changed: list[Object] = []
     for claim in existing_claims(stateful_set, ordinal, find):
         wanted = _wanted_references(stateful_set, pod, is_wanted, claim)
         if wanted is not None:
