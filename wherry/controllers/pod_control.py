@@ -118,7 +118,7 @@ async def create_pods(controller: Controller, owner: Object, pods: Sequence[Obje
 
 async def try_to_create(controller: Controller, owner: Object, pods: Sequence[Callable[[], Object]]) -> Done:
     """The same, with how many were created before something failed; each pod is made when its turn comes."""
-    created, failures = await slow_start([partial(_create, controller, owner, make) for make in pods])
+    created, failures = await slow_start([partial(create_pod, controller, owner, make) for make in pods])
     return Done(len(created), failures[0] if failures else None)
 
 
@@ -126,7 +126,8 @@ def _same(pod: Object) -> Object:
     return pod
 
 
-async def _create(controller: Controller, owner: Object, make: Callable[[], Object]) -> None:
+async def create_pod(controller: Controller, owner: Object, make: Callable[[], Object]) -> None:
+    """Create the pod `make` gives for `owner`, saying so in an event. Raises ApiError."""
     pod = make()
     try:
         created = await controller.create(key_of(owner), PODS, pod)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from tests.client.fake_transport import Call
 from tests.controllers.bench import Bench, running
 from tests.controllers.daemonset.sets import daemon_set, node, taint, template
 from wherry.api.apps.controller_revisions import CONTROLLER_REVISIONS
@@ -268,6 +269,28 @@ async def test_a_refusal_is_said_once_and_the_rest_waits() -> None:
         await bench.clock.advance(30)
         await bench.settle()
         assert len(await bench.all(PODS)) == BURST + 50
+
+
+async def test_pods_that_are_always_refused_hold_up_no_others() -> None:
+    def refuse(call: Call) -> ApiError | None:
+        is_pod = call.method == "POST" and call.path.endswith("/pods")
+        if not is_pod or not isinstance(call.body, dict) or target_node(call.body) >= "n2":
+            return None
+        return ApiError(403, "Forbidden", "not there")
+
+    async with running(DaemonSets, before=nodes(40)) as bench:
+        bench.server.refuse = refuse
+        await bench.create(DAEMON_SETS, a_set())
+        await bench.clock.advance(5)
+        await bench.settle()
+        every = {f"n{number}" for number in range(40)}
+        refused = {name for name in every if name < "n2"}
+        assert len(refused) == 12
+        assert set(await where(bench)) == every - refused
+        bench.server.refuse = lambda call: None
+        await bench.clock.advance(100)
+        await bench.settle()
+        assert len(await where(bench)) == 40
 
 
 async def test_one_that_selects_everything_is_told_so() -> None:

@@ -11,7 +11,7 @@ from wherry.api.core.nodes import NODES
 from wherry.api.core.pods import PODS
 from wherry.client.cache import Cache
 from wherry.client.events import NORMAL, WARNING
-from wherry.controllers.base import Controller, Environment
+from wherry.controllers.base import Controller, Environment, slow_start
 from wherry.controllers.daemonset.fleet import Fleet
 from wherry.controllers.daemonset.judgement import Judge
 from wherry.controllers.daemonset.placement import make_pod, target_node, template_generation
@@ -26,7 +26,7 @@ from wherry.controllers.ownership import (
     owner_key,
     selector_of,
 )
-from wherry.controllers.pod_control import create_pods, delete_pods
+from wherry.controllers.pod_control import create_pod, delete_pods
 from wherry.kit.backoff import BackOff
 from wherry.objects.errors import ApiError
 from wherry.objects.meta import (
@@ -174,7 +174,7 @@ class DaemonSets(Controller):
 
     async def _manage(
         self, daemon_set: Object, fleet: Fleet, revisions: Revisions
-    ) -> tuple[ApiError | None, float | None]:
+    ) -> tuple[BaseException | None, float | None]:
         """Make and delete pods; what went wrong, if anything, and after how many seconds to look again."""
         create: list[str] = []
         delete: list[Object] = []
@@ -190,13 +190,18 @@ class DaemonSets(Controller):
                     waits.append(wait_s)
                 else:
                     delete.append(pod)
-            if len(create) >= BURST or len(delete) >= BURST:
+            if len(delete) >= BURST:
                 break
         if not create and not delete:
             rollout = plan_rollout(daemon_set, fleet, BURST)
             create, delete = rollout.create, rollout.delete
-        failure = await self._carry_out(daemon_set, create, delete, revisions.hash)
-        return failure, min(waits, default=None)
+        self.random.shuffle(create)  # so that the same few, refused each time, are not the first each time
+        failures = await self._create(daemon_set, fleet, fleet.least_refused(create, BURST), revisions.hash)
+        try:
+            await delete_pods(self, daemon_set, delete[:BURST])
+        except ApiError as error:
+            failures.append(error)
+        return next(iter(failures), None), min(waits, default=None)
 
     def _ended(self, daemon_set: Object, node: str, pods: list[Object]) -> list[Object]:
         for pod in pods:
@@ -215,21 +220,22 @@ class DaemonSets(Controller):
         self.events.event(daemon_set, WARNING, "FailedDaemonPod", text)
         return 0.0
 
-    async def _carry_out(
-        self, daemon_set: Object, create: list[str], delete: list[Object], revision: str
-    ) -> ApiError | None:
-        failure: ApiError | None = None
+    async def _create(
+        self, daemon_set: Object, fleet: Fleet, nodes: list[str], revision: str
+    ) -> list[BaseException]:
+        """Make the pods of these nodes, in batches that double while all goes well; what went wrong."""
+        work = [partial(self._create_on, daemon_set, fleet, node, revision) for node in nodes]
+        created, failures = await slow_start(work)
+        if created:
+            self.queue.forget(key_of(daemon_set))  # what goes on is tried again soon
+        return failures
+
+    async def _create_on(self, daemon_set: Object, fleet: Fleet, node: str, revision: str) -> None:
         try:
-            await create_pods(
-                self, daemon_set, [make_pod(daemon_set, node, revision) for node in create[:BURST]]
-            )
-        except ApiError as error:
-            failure = error
-        try:
-            await delete_pods(self, daemon_set, delete[:BURST])
-        except ApiError as error:
-            failure = failure or error
-        return failure
+            await create_pod(self, daemon_set, partial(make_pod, daemon_set, node, revision))
+        except ApiError:
+            fleet.note_refusal(node)
+            raise
 
 
 def _placing(node: Object) -> tuple[object, object]:

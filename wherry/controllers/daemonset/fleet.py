@@ -8,7 +8,7 @@ from __future__ import annotations
 import asyncio
 import heapq
 from collections import Counter
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from datetime import datetime
 
 from wherry.controllers.daemonset.judgement import NOTHING, Judge, Judgement, Stage
@@ -35,6 +35,7 @@ class Fleet:
         self._dues: list[tuple[datetime, str]] = []
         self._due_of: dict[str, datetime] = {}
         self._basis: object = None
+        self._refusals: dict[str, int] = {}
 
     def __getitem__(self, node: str) -> Judgement:
         return self._judged.get(node, NOTHING)
@@ -53,9 +54,20 @@ class Fleet:
         if self.judge is not None and basis == self._basis:
             return False
         self.judge, self._basis = judge(), basis
+        self._refusals.clear()
         self._touched.update(dict.fromkeys(nodes()))
         self._touched.update(dict.fromkeys(self._judged))
         return True
+
+    def note_refusal(self, node: str) -> None:
+        """A pod for the node was refused: others are tried before it from now on."""
+        self._refusals[node] = self._refusals.get(node, 0) + 1
+
+    def least_refused(self, nodes: Sequence[str], most: int) -> list[str]:
+        """At most so many of these nodes, those whose pods were refused less often first."""
+        if not self._refusals:
+            return [*nodes[:most]]
+        return sorted(nodes, key=lambda node: self._refusals.get(node, 0))[:most]
 
     async def catch_up(
         self, find: Callable[[str], tuple[Object | None, list[Object]]], now: datetime
@@ -85,6 +97,8 @@ class Fleet:
 
     def _keep(self, node: str, found: Judgement) -> None:
         self._forget(node)
+        if not found.needs_pod:
+            self._refusals.pop(node, None)
         if found == NOTHING:
             return
         self._judged[node] = found
@@ -106,6 +120,7 @@ class Fleet:
                 heapq.heapify(self._dues)
 
     def _forget(self, node: str) -> None:
+        """Take the node out of all sums."""
         before = self._judged.pop(node, None)
         if before is None:
             return
