@@ -25,7 +25,8 @@ from wherry.cluster.config import (
 from wherry.cluster.lifecycle import Lifecycle, open_lifecycle
 from wherry.cluster.node_config import NodeConfig
 from wherry.cluster.preflight import find_problems_of_change
-from wherry.cluster.settings import SETTINGS, environment_variable, unknown_variables
+from wherry.cluster.settings import SETTINGS, environment_variable, parse, unknown_variables
+from wherry.cluster.values import taint_of
 from wherry.kit.pid_files import claim, sign
 from wherry.kit.processes import ProcessRecord
 
@@ -41,6 +42,8 @@ OTHER: dict[str, Any] = {
     "service_cidr": "10.8.0.0/16",
     "node_ports": (31000, 31999),
     "node_name": "other",
+    "node_labels": {"tier": "gold"},
+    "node_taints": ("only=tests:NoSchedule",),
     "cluster_domain": "example.org",
     "proxy_mode": "another",
     "runtime_config": {"api/beta": False},
@@ -219,3 +222,17 @@ def test_every_variable_the_code_knows_is_known() -> None:
     used = {word for file in files for word in words.findall(file.read_text())}
     assert "WHERRY_NAME" in used
     assert unknown_variables(used) == {}
+
+
+def test_labels_and_taints_are_written_as_people_write_them() -> None:
+    assert parse("node_labels", "tier=gold,example.com/rack=7,bare") == {
+        "tier": "gold",
+        "example.com/rack": "7",
+        "bare": "",
+    }
+    assert parse("node_taints", "only=tests:NoSchedule, gone:NoExecute") == (
+        "only=tests:NoSchedule",
+        "gone:NoExecute",
+    )
+    assert taint_of("only=tests:NoSchedule") == {"key": "only", "value": "tests", "effect": "NoSchedule"}
+    assert taint_of("gone:NoExecute") == {"key": "gone", "effect": "NoExecute"}

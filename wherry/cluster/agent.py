@@ -33,6 +33,7 @@ from wherry.cluster.node import Node
 from wherry.cluster.node_assembly import NodeClients, NodeParts, NodePartsConfig
 from wherry.cluster.node_config import NodeConfig
 from wherry.cluster.paths import ClusterPaths, NodePaths, has_old_node
+from wherry.cluster.values import taint_of
 from wherry.kit.clock import Clock, SystemClock
 from wherry.kit.log import module_name
 from wherry.kit.tasks import Tasks
@@ -145,6 +146,8 @@ def _parts_config(
         restrict_oom_score=not facts.can_lower_oom_score,
         apparmor=facts.apparmor,
         allowed_unsafe_sysctls=config.allowed_unsafe_sysctls,
+        register_labels=config.labels,
+        register_taints=[taint_of(text) for text in config.taints],
     )
     server = KubeletServerConfig(
         node_name=config.name,

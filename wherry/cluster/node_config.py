@@ -6,7 +6,8 @@ It lies where the agent runs and holds nothing only a server knows. What an agen
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from urllib.parse import urlsplit
 
 
@@ -17,7 +18,8 @@ class NodeConfig:
     `name` is the Node's ("" until one is chosen). `server` is the URL of the API server, which stands at
     `server_address` among the pods' addresses; with `is_for_this_machine` no other machine reaches it.
     `cluster_cidr` is the range of all nodes' pods. `kubelet_port` is a TCP port, `proxy_mode` names a proxy
-    backend. Pods may set the kernel parameters `allowed_unsafe_sysctls` (or all that begin like one ending in
+    backend. The node registers with `labels` and `taints` (written as `key=value:effect`). Pods may set the
+    kernel parameters `allowed_unsafe_sysctls` (or all that begin like one ending in
     `*`) beside the safe ones.
     """
 
@@ -30,6 +32,8 @@ class NodeConfig:
     service_cidr: str = "10.96.0.0/16"
     cluster_domain: str = "cluster.local"
     kubelet_port: int = 10250
+    labels: Mapping[str, str] = field(default_factory=dict)
+    taints: tuple[str, ...] = ()
     proxy_mode: str = "iptables"
     allowed_unsafe_sysctls: tuple[str, ...] = ()
     log_level: str = "INFO"

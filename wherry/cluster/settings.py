@@ -18,6 +18,7 @@ from wherry.cluster.values import (
     cidr_of,
     count_of,
     files_of,
+    labels_of,
     name_of,
     names_of,
     node_name_of,
@@ -27,6 +28,7 @@ from wherry.cluster.values import (
     seconds_of,
     switches_of,
     sysctls_of,
+    taints_of,
 )
 
 PROXY_MODES = ("iptables",)
@@ -73,6 +75,8 @@ SETTINGS = {
         Setting("service_cidr", "serviceCIDR", cidr_of, (SERVER, AGENT), is_fixed=True),
         Setting("node_ports", "nodePorts", port_range_of, (SERVER,)),
         Setting("node_name", "nodeName", node_name_of, (AGENT,), is_fixed=True, of_node="name"),
+        Setting("node_labels", "nodeLabels", labels_of, (AGENT,), of_node="labels"),
+        Setting("node_taints", "nodeTaints", taints_of, (AGENT,), of_node="taints"),
         Setting("cluster_domain", "clusterDomain", str, (SERVER, AGENT), is_fixed=True),
         Setting("proxy_mode", "proxyMode", one_of(PROXY_MODES), (AGENT,), of_node="proxy_mode"),
         Setting("runtime_config", "runtimeConfig", switches_of, (SERVER,)),

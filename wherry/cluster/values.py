@@ -150,6 +150,45 @@ def sysctls_of(value: Any) -> tuple[str, ...]:
     return names
 
 
+def labels_of(value: Any) -> dict[str, str]:
+    """Labels of a node, as a map or as `key=value,...`; only those a kubelet may give its own node."""
+    from wherry.apiserver.admission.node_restriction import is_closed_label
+    from wherry.objects.names import label_value_errors, qualified_name_errors
+
+    if isinstance(value, Mapping):
+        labels = {str(key): str(text) for key, text in value.items()}
+    else:
+        parts = [part.partition("=") for part in names_of(value)]
+        labels = {key: text for key, _, text in parts}
+    for key, text in labels.items():
+        if errors := [*qualified_name_errors(key), *label_value_errors(text)]:
+            raise ValueError(f"{key}={text} is no label: {errors[0]}")
+        if is_closed_label(key):
+            raise ValueError(
+                f"{key} is not for a node to give itself; use a domain of your own, or kubectl label node"
+            )
+    return labels
+
+
+def taints_of(value: Any) -> tuple[str, ...]:
+    """Taints of a node, each written as kubelet's `--register-with-taints` and kubectl have it."""
+    from wherry.api.core.nodes import taint_errors
+
+    taints = names_of(value)
+    for text in taints:
+        if errors := taint_errors([taint_of(text)], "taint"):
+            why = f"{errors[0].field}: {errors[0].message}"
+            raise ValueError(f"{text!r} is no taint ({why}); write it as key=value:NoSchedule")
+    return taints
+
+
+def taint_of(text: str) -> dict[str, str]:
+    """A taint as the API has it, from `key=value:effect` or `key:effect`."""
+    what, _, effect = text.rpartition(":")
+    key, _, value = what.partition("=")
+    return {"key": key, "effect": effect, **({"value": value} if value else {})}
+
+
 def one_of(choices: tuple[str, ...]) -> Any:
     def parse(value: Any) -> str:
         if str(value) not in choices:

@@ -134,7 +134,7 @@ def _node_problem(node: str, attributes: Attributes) -> str:
     if attributes.name != node:
         return f'node "{node}" is not allowed to modify node "{attributes.name}"'
     if attributes.operation == CREATE:
-        labels = sorted(filter(_is_closed, labels_of(attributes.obj or {})))
+        labels = sorted(filter(is_closed_label, labels_of(attributes.obj or {})))
         return (
             f'node "{node}" is not allowed to set the following labels: {", ".join(labels)}' if labels else ""
         )
@@ -151,14 +151,14 @@ def _node_problem(node: str, attributes: Attributes) -> str:
         changed = sorted(
             label
             for label in {*before, *after}
-            if _is_closed(label) and before.get(label) != after.get(label)
+            if is_closed_label(label) and before.get(label) != after.get(label)
         )
         if changed:
             return f"is not allowed to modify labels: {', '.join(changed)}"
     return ""
 
 
-def _is_closed(label: str) -> bool:
+def is_closed_label(label: str) -> bool:
     """Whether a node may not put this label on itself."""
     domain, slash, _ = label.partition("/")
     if not slash or not _is_below(domain, KUBERNETES_DOMAINS):
