@@ -6,6 +6,7 @@ import asyncio
 import json
 import os
 import signal
+import socket
 import subprocess
 import sys
 from pathlib import Path
@@ -14,6 +15,7 @@ import pytest
 import yaml
 
 from wherry.kit.processes import ProcessRecord
+from wherry.testing.kubeconfig_file import MARK
 from wherry.testing.moment import Moment
 from wherry.testing.server import serve
 from wherry.testing.world import World
@@ -77,12 +79,44 @@ def test_it_ends_with_its_parent(tmp_path: Path) -> None:
     assert not Path(said["kubeconfig"]).exists()
 
 
+def test_nobody_elses_file_is_replaced_or_removed(tmp_path: Path) -> None:
+    own = tmp_path / "config"
+    own.write_text("mine")
+    link = tmp_path / "link"
+    link.symlink_to(own)
+    for path in (own, link):
+        ran = subprocess.run(
+            [*COMMAND, "--kubeconfig", str(path)], capture_output=True, text=True, check=False, timeout=60
+        )
+        told = f"{path} is there already; name another file with --kubeconfig"
+        assert (ran.returncode, told in ran.stderr) == (2, True)
+    assert own.read_text() == "mine"
+
+
+def test_a_port_in_use_takes_no_file_along(tmp_path: Path) -> None:
+    config = tmp_path / "kubeconfig"
+    config.write_bytes(MARK)
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        port = str(taken.getsockname()[1])
+        ran = subprocess.run(
+            [*COMMAND, "--port", port, "--kubeconfig", str(config)],
+            capture_output=True,
+            text=True,
+            check=False,
+            timeout=60,
+        )
+    assert ran.returncode == 1
+    assert "--port" in ran.stderr
+    assert config.read_bytes() == MARK
+
+
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
         (["--controllers", "nobody"], "'nobody' is not a known controller"),
         (["--apply", "/no/such/file.yaml"], "/no/such/file.yaml: No such file or directory"),
         (["--nodes", "-1"], "nodes: -1 is negative"),
+        (["--kubeconfig", "/no/such/place/kc"], "/no/such/place is no directory; make it first"),
         (["-o", "xml"], "no output 'xml'; use text or json"),
     ],
 )
@@ -90,4 +124,14 @@ def test_what_cannot_be_is_refused_in_one_line(arguments: list[str], message: st
     ran = subprocess.run([*COMMAND, *arguments], capture_output=True, text=True, check=False, timeout=60)
     assert ran.returncode == 2
     assert message in ran.stderr
+    assert len(ran.stderr.strip().splitlines()) == 1
+
+
+def test_manifests_the_server_refuses_are_told_in_one_line(tmp_path: Path) -> None:
+    manifest = tmp_path / "wrong.yaml"
+    manifest.write_text("{apiVersion: v1, kind: ConfigMap, metadata: {name: UPPER}}")
+    command = [*COMMAND, "--apply", str(manifest)]
+    ran = subprocess.run(command, capture_output=True, text=True, check=False, timeout=60)
+    assert ran.returncode == 2
+    assert 'ConfigMap "UPPER" is invalid: metadata.name' in ran.stderr
     assert len(ran.stderr.strip().splitlines()) == 1

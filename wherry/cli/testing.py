@@ -34,6 +34,8 @@ def serve_tests(
 
       wherry test-server --controllers none --apply config/crd --kubeconfig /tmp/kc
     """
+    from wherry.objects.errors import ApiError
+    from wherry.testing.kubeconfig_file import KubeconfigError
     from wherry.testing.manifests import ManifestError
     from wherry.testing.server import names, run
     from wherry.testing.settings import SettingsError
@@ -43,8 +45,10 @@ def serve_tests(
     settings = {"nodes": nodes, "controllers": names(controllers), "objects": apply or (), "port": port}
     try:
         run(settings, kubeconfig, as_json=output == "json")
-    except (SettingsError, ManifestError) as error:
+    except (SettingsError, ManifestError, KubeconfigError) as error:
         raise Failure(str(error), 2) from error
+    except ApiError as error:
+        raise Failure(f"--apply: {error.message}", 2) from error
     except OSError as error:
         raise Failure(
             f"cannot serve on port {port}: {error.strerror or error}; choose with --port"

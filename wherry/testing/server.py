@@ -11,13 +11,18 @@ from pathlib import Path
 from typing import Any
 
 from wherry.testing.cluster import AsyncCluster
+from wherry.testing.kubeconfig_file import KubeconfigFile
 
 
 async def serve(settings: dict[str, Any], kubeconfig: Path | None, *, as_json: bool) -> None:
     """Start the cluster, say where its kubeconfig is, and serve until a signal comes or the parent is gone.
 
-    `settings` are those of `Settings`; with `kubeconfig` the file is written there too. Raises OSError.
+    `settings` are those of `Settings`; with `kubeconfig` the file is written there too. Raises OSError,
+    KubeconfigError.
     """
+    target = KubeconfigFile(kubeconfig) if kubeconfig is not None else None
+    if target is not None:
+        target.check()
     stop = asyncio.Event()
     loop = asyncio.get_running_loop()
     for number in (signal.SIGTERM, signal.SIGINT):
@@ -27,16 +32,16 @@ async def serve(settings: dict[str, Any], kubeconfig: Path | None, *, as_json: b
     try:
         if await _is_started(cluster, stop):
             path = await cluster.kubeconfig()
-            if kubeconfig is not None:
-                await asyncio.to_thread(_copy, path, kubeconfig)
-                path = kubeconfig
+            if target is not None:
+                target.write(path.read_bytes())
+                path = target.path
             facts = {"kubeconfig": str(path), "server": cluster.url, "pid": os.getpid()}
             print(json.dumps(facts) if as_json else path, flush=True)
             await stop.wait()
     finally:
         await cluster.close()
-        if kubeconfig is not None:
-            kubeconfig.unlink(missing_ok=True)
+        if target is not None:
+            target.remove()
         if parent is not None:
             loop.remove_reader(parent)
             os.close(parent)
@@ -66,11 +71,6 @@ def _watch_parent(loop: asyncio.AbstractEventLoop, stop: asyncio.Event) -> int |
         return None
     loop.add_reader(parent, stop.set)
     return parent
-
-
-def _copy(source: Path, target: Path) -> None:
-    target.touch(mode=0o600)
-    target.write_bytes(source.read_bytes())
 
 
 def run(settings: dict[str, Any], kubeconfig: Path | None = None, *, as_json: bool = False) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 
 import pytest
@@ -55,6 +56,7 @@ def test_other_forms_and_what_changes_nothing(tmp_path: Path) -> None:
     )
     config = api_server_config(flags)
     assert config.always_allow
+    assert not config.anonymous, "nobody in particular may not do everything"
     assert config.runtime_config == {"batch/v1": False}
     assert config.tokens["secret"].name == "jane"
     assert config.tokens["secret"].groups[:2] == ("dev", "ops")
@@ -70,9 +72,32 @@ def test_other_forms_and_what_changes_nothing(tmp_path: Path) -> None:
         ([*PASSED, "--anonymous-auth=perhaps"], "strconv.ParseBool"),
         ([*PASSED, "--authorization-mode=Webhook"], "'Webhook' is not served here"),
         ([*PASSED, "--runtime-config==x"], "runtime-config: "),
+        ([*PASSED, "--service-node-port-range=abc"], "unable to parse port range: abc"),
+        ([*PASSED, "--service-node-port-range=9-1"], "end port cannot be less than start port: 9-1"),
+        ([*PASSED, "--service-node-port-range=60000+6000"], "cannot be greater than 65535"),
+        ([*PASSED, "--secure-port"], "flag needs an argument: --secure-port"),
         (["--secure-port=1"], "service-account-signing-key-file is a required flag"),
     ],
 )
 def test_what_cannot_be_followed(arguments: list[str], message: str) -> None:
-    with pytest.raises(FlagError, match=message.replace("(", r"\(")):
+    with pytest.raises(FlagError, match=re.escape(message)):
         api_server_config(parse(arguments))
+
+
+@pytest.mark.parametrize(
+    ("text", "ports"),
+    [
+        ("30000-30005", (30000, 30005)),
+        ("30000+10", (30000, 30010)),
+        ("30000", (30000, 30000)),
+        ("", (30000, 32767)),
+    ],
+)
+def test_ranges_of_ports(text: str, ports: tuple[int, int]) -> None:
+    assert api_server_config(parse([*PASSED, f"--service-node-port-range={text}"])).node_ports == ports
+
+
+@pytest.mark.parametrize(("text", "is_on"), [("1", True), ("T", True), ("0", False), ("False", False)])
+def test_booleans_as_go_reads_them(text: str, is_on: bool) -> None:
+    passed = [*PASSED, "--authorization-mode=RBAC", f"--anonymous-auth={text}"]
+    assert api_server_config(parse(passed)).anonymous is is_on

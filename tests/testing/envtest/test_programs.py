@@ -22,6 +22,25 @@ def assets(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return write_assets(tmp_path_factory.mktemp("assets"))
 
 
+def test_a_link_that_leads_nowhere_is_made_anew(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    kubectl = tmp_path / "bin" / "kubectl"
+    kubectl.parent.mkdir()
+    kubectl.write_text("#!/bin/sh\n")
+    kubectl.chmod(0o755)
+    monkeypatch.setenv("PATH", str(kubectl.parent))
+    place = tmp_path / "assets"
+    place.mkdir()
+    (place / "kubectl").symlink_to(tmp_path / "gone")
+    assert (write_assets(place) / "kubectl").resolve() == kubectl
+
+
+def test_modules_of_the_tested_package_are_none_of_ours(assets: Path, tmp_path: Path) -> None:
+    (tmp_path / "logging.py").write_text("raise SystemExit('not this one')\n")
+    command = [str(assets / "kube-apiserver"), "--no-such-flag"]
+    ran = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, check=False, timeout=60)
+    assert ran.stderr == "Error: unknown flag: --no-such-flag\n"
+
+
 def free_port() -> int:
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))

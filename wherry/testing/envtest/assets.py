@@ -36,7 +36,7 @@ def write_assets(directory: Path | None = None) -> Path:
     kubectl = shutil.which("kubectl")
     target = place / "kubectl"
     if kubectl and not target.exists():
-        target.symlink_to(kubectl)
+        _link(target, kubectl)
     return place
 
 
@@ -46,7 +46,8 @@ def _script(module: str, text: str) -> str:
     return (
         "#!/bin/sh\n"
         f"if [ \"$*\" = --help ]; then cat <<'END'\n{text}END\nexit 0\nfi\n"
-        f'exec {python} -m {module} "$@"\n'
+        # -P: a suite runs in the tested package's directory, whose modules are none of ours.
+        f'exec {python} -P -m {module} "$@"\n'
     )
 
 
@@ -57,6 +58,14 @@ def _write(path: Path, content: str) -> None:
     temporary.write_text(content)
     temporary.chmod(0o755)
     temporary.replace(path)  # another suite may be starting it right now
+
+
+def _link(path: Path, target: str) -> None:
+    """Make or replace a link in one step: the old one may lead nowhere, and another suite may do the same."""
+    temporary = path.with_name(f".{path.name}.{os.getpid()}")
+    temporary.unlink(missing_ok=True)
+    temporary.symlink_to(target)
+    temporary.replace(path)
 
 
 def _cache() -> Path:

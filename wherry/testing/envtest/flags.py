@@ -105,6 +105,9 @@ WITHOUT_EFFECT = (
 BOOLEAN = frozenset(
     {"allow-privileged", "anonymous-auth", "contention-profiling", "profiling", "watch-cache"}
 )
+TRUE, FALSE = ("1", "t", "T", "TRUE", "true", "True"), ("0", "f", "F", "FALSE", "false", "False")
+"""What Go's strconv.ParseBool takes."""
+MOST_PORT = 65535
 MODES = ("RBAC", "Node", "AlwaysAllow")
 HELP = (
     "Stands in for kube-apiserver where a test starts one. WHERRY_ENVTEST_CONTROLLERS=all (or names, as of\n"
@@ -126,12 +129,12 @@ class Flags:
 
     def is_on(self, name: str, *, default: bool) -> bool:
         """A boolean flag's value. Raises FlagError."""
-        text = self.values.get(name, str(default))
-        if text.lower() not in ("true", "false"):
-            raise FlagError(
-                f'invalid argument "{text}" for "--{name}" flag: strconv.ParseBool: parsing "{text}"'
-            )
-        return text.lower() == "true"
+        text = self.values.get(name)
+        if text is None:
+            return default
+        if text not in TRUE + FALSE:
+            raise _invalid(name, text, "ParseBool")
+        return text in TRUE
 
     def number(self, name: str, default: int) -> int:
         """A number. Raises FlagError."""
@@ -139,10 +142,22 @@ class Flags:
         if text is None:
             return default
         if not (text.isascii() and text.isdigit() and len(text) < 10):
-            raise FlagError(
-                f'invalid argument "{text}" for "--{name}" flag: strconv.ParseInt: parsing "{text}"'
-            )
+            raise _invalid(name, text, "ParseInt")
         return int(text)
+
+    def ports(self, name: str, default: tuple[int, int]) -> tuple[int, int]:
+        """The first and last port of a range: "1-9", "1+8" or "1" (util/net.PortRange). Raises FlagError."""
+        text = self.values.get(name, "").strip()
+        if not text:
+            return default
+        first, sign, rest = text.partition("+") if "+" in text else text.partition("-")
+        low = _port(name, text, first)
+        high = low if not sign else _port(name, text, rest) + (low if sign == "+" else 0)
+        if high > MOST_PORT:
+            raise _wrong(name, text, f"the port range cannot be greater than {MOST_PORT}: {text}")
+        if high < low:
+            raise _wrong(name, text, f"end port cannot be less than start port: {text}")
+        return low, high
 
     def names(self, name: str) -> tuple[str, ...]:
         """A list."""
@@ -154,10 +169,18 @@ class Flags:
         return [name for name in self.values if name in WITHOUT_EFFECT and name not in ("v", "vmodule")]
 
 
+def _wrong(name: str, text: str, why: str) -> FlagError:
+    return FlagError(f'invalid argument "{text}" for "--{name}" flag: {why}')
+
+
 def _invalid(name: str, text: str, parser: str) -> FlagError:
-    return FlagError(
-        f'invalid argument "{text}" for "--{name}" flag: strconv.{parser}: parsing "{text}": invalid syntax'
-    )
+    return _wrong(name, text, f'strconv.{parser}: parsing "{text}": invalid syntax')
+
+
+def _port(name: str, text: str, part: str) -> int:
+    if not (part.isascii() and part.isdigit() and len(part) < 10):
+        raise _wrong(name, text, f"unable to parse port range: {text}")
+    return int(part)
 
 
 def parse(arguments: Sequence[str]) -> Flags:
@@ -171,8 +194,9 @@ def parse(arguments: Sequence[str]) -> Flags:
         if name not in USED and name not in WITHOUT_EFFECT:
             raise FlagError(f"unknown flag: --{name}")
         if not equals:
-            is_bare = name in BOOLEAN or not left or left[0].startswith("--")
-            value = "true" if is_bare else left.pop(0)
+            if name not in BOOLEAN and not left:
+                raise FlagError(f"flag needs an argument: --{name}")
+            value = "true" if name in BOOLEAN else left.pop(0)
         flags.values[name] = value
     return flags
 
@@ -194,7 +218,6 @@ def api_server_config(flags: Flags) -> ApiServerConfig:
         switches = parse_switches(flags.get("runtime-config")) if flags.get("runtime-config") else {}
     except ValueError as error:
         raise FlagError(f"runtime-config: {error}") from None
-    low, _, high = flags.get("service-node-port-range", "30000-32767").partition("-")
     return ApiServerConfig(
         host=address,
         port=flags.number("secure-port", 6443),
@@ -207,14 +230,15 @@ def api_server_config(flags: Flags) -> ApiServerConfig:
         service_cidr=flags.names("service-cluster-ip-range")[0]
         if flags.get("service-cluster-ip-range")
         else "10.0.0.0/24",
-        node_ports=(int(low), int(high)),
+        node_ports=flags.ports("service-node-port-range", (30000, 32767)),
         # Endpoints must not be on loopback, where tests listen; nobody goes there.
         advertise_address=_advertised(flags.get("advertise-address")),
         requestheader_client_ca_file=_path(flags, "requestheader-client-ca-file"),
         proxy_client_cert_file=_path(flags, "proxy-client-cert-file"),
         proxy_client_key_file=_path(flags, "proxy-client-key-file"),
         tokens=_tokens(flags.get("token-auth-file")),
-        anonymous=flags.is_on("anonymous-auth", default=True),
+        # Who may do everything is not to be nobody: BuiltInAuthenticationOptions.ApplyAuthorization.
+        anonymous=flags.is_on("anonymous-auth", default=True) and "AlwaysAllow" not in modes,
         always_allow="AlwaysAllow" in modes,
         runtime_config=switches,
         enable_admission_plugins=flags.names("enable-admission-plugins"),
