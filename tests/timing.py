@@ -34,6 +34,17 @@ def slowness() -> float:
     return max(1.0, taken / REFERENCE_S)
 
 
+def recent_slowness() -> float:
+    """The same, measured once a second at most, for those who measure thousands of things."""
+    now = time.monotonic()
+    if now > _recent[0] + 1:
+        _recent[:] = [now, slowness()]
+    return _recent[1]
+
+
+_recent = [-1e9, 1.0]
+
+
 def _thread_seconds(work: Callable[[], object]) -> float:
     began = time.thread_time()
     work()
@@ -67,13 +78,6 @@ def spent() -> Iterator[Spent]:
     found.wall_s, found.thread_s, found.process_s = (
         seconds / found.slowness for seconds in (wall, thread, process)
     )
-
-
-def thread_seconds(work: Callable[[], object]) -> float:
-    """Processor time `work` takes, on the machine the limits were chosen on."""
-    with spent() as found:
-        work()
-    return found.thread_s
 
 
 def least(measure: Callable[[], float], limit_s: float, tries: int = TRIES) -> float:

@@ -16,6 +16,8 @@ from math import inf, isfinite
 from types import FrameType
 from typing import Any, ClassVar, TypeVar
 
+from tests.timing import recent_slowness
+
 T = TypeVar("T")
 
 MOST_STEP_GROWTH = 5.6
@@ -25,8 +27,9 @@ MOST_PER_ITEM = 20
 MOST_GROWTH = 8.0
 """The same of times, which are never exact; n squared takes sixteen times as long."""
 FLOOR_S = 0.03
-"""Below this much processor time nobody asks how it grew."""
+"""Below this much processor time (as `tests.timing` tells it) nobody asks how it grew."""
 DEADLINE_S = 0.6
+"""Where the limits were chosen; longer on a slower machine."""
 
 
 class DoesNotEndError(Exception):
@@ -95,17 +98,18 @@ def _grows(nothing: int, few: int, many: int, small: int) -> bool:
 
 
 def seconds_of(call: Callable[[], object]) -> float:
-    """The processor time `call` takes; infinite for what had to be stopped."""
+    """The processor time `call` takes (`tests.timing`); infinite for what had to be stopped."""
+    slower = recent_slowness()
 
     def stop(_signal: int, _frame: FrameType | None) -> None:
         raise DoesNotEndError
 
     before = signal.signal(signal.SIGVTALRM, stop)
-    signal.setitimer(signal.ITIMER_VIRTUAL, DEADLINE_S)
+    signal.setitimer(signal.ITIMER_VIRTUAL, DEADLINE_S * slower)
     started = time.thread_time()
     try:
         call()
-        return time.thread_time() - started
+        return (time.thread_time() - started) / slower
     except DoesNotEndError:
         return inf
     finally:

@@ -7,12 +7,12 @@ import json
 import socket
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager
-from time import perf_counter
 from typing import Any
 
 from tests.apiserver.hostile.conftest import DEEPS, is_served
 from tests.apiserver.hostile.wire import CONFIG_MAPS, ask, connected, head, refused, tls
 from tests.apiserver.rig import Rig, config, config_map, running
+from tests.timing import spent
 from wherry.api.core.config_maps import CONFIG_MAPS as CONFIG_MAPS_KIND
 from wherry.apiserver.app import ApiServer
 from wherry.apiserver.encoding import encode_stored
@@ -124,14 +124,14 @@ async def test_clients_that_do_not_read_hold_up_nobody() -> None:
                 await deafs.enter_async_context(deaf(rig.server.port, f"{CONFIG_MAPS}?watch=1"))
             slowest = 0.0
             for number in range(40):
-                begun = perf_counter()
-                change = config_map("a", x=f"{number:03}" * 60_000)
-                assert (await rig.http("PUT", f"{CONFIG_MAPS}/a", change))[0] == 200
-                event = b""
-                while not event.endswith(b"\n\r\n"):
-                    event += await good.reader.readuntil(b"\r\n")
-                assert f"{number:03}{number:03}".encode() in event
-                slowest = max(slowest, perf_counter() - begun)
+                with spent() as took:
+                    change = config_map("a", x=f"{number:03}" * 60_000)
+                    assert (await rig.http("PUT", f"{CONFIG_MAPS}/a", change))[0] == 200
+                    event = b""
+                    while not event.endswith(b"\n\r\n"):
+                        event += await good.reader.readuntil(b"\r\n")
+                    assert f"{number:03}{number:03}".encode() in event
+                slowest = max(slowest, took.wall_s)
             assert slowest < 2, "seconds from a write to its event"
             async with asyncio.timeout(10):
                 while sum(rig.server.metrics.long_running.values()) > 1:  # noqa: ASYNC110 - nothing tells from outside

@@ -1,0 +1,75 @@
+"""What tests say of times holds on slower machines, and still tells what is too slow from what is not."""
+
+from __future__ import annotations
+
+import re
+import time
+from pathlib import Path
+
+import pytest
+
+from tests import timing
+from tests.timing import LongestTurn, least, least_awaited, slowness, spent
+
+CLOCKS = re.compile(r"\b(perf_counter|thread_time|process_time)(_ns)?\(")
+WITH_CLOCKS = frozenset({"tests/timing.py", "tests/test_timing.py", "tests/growth/meter.py"})
+
+
+def busy(seconds: float) -> None:
+    """Work for so long."""
+    end = time.thread_time() + seconds
+    while time.thread_time() < end:
+        pass
+
+
+def test_a_slower_machine_is_given_longer(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(timing, "REFERENCE_S", 1e-4)
+    assert slowness() > 5
+    with spent() as took:
+        busy(0.02)
+    assert 0 < took.thread_s < 0.01
+    assert took.process_s < 0.01
+
+
+def test_a_faster_one_is_not(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(timing, "REFERENCE_S", 10.0)
+    assert slowness() == 1
+    with spent() as took:
+        busy(0.02)
+    assert took.wall_s >= took.thread_s >= 0.02
+
+
+def test_waiting_is_no_work_and_a_turn_counts_work_alone(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(timing, "REFERENCE_S", 10.0)
+    turn = LongestTurn()
+    with spent() as took:
+        time.sleep(0.1)
+    turn.end()
+    assert took.wall_s >= 0.1
+    assert turn.longest_s < 0.1
+    turn.begin()
+    busy(0.15)
+    turn.end()
+    assert turn.longest_s >= 0.15
+
+
+async def test_the_least_of_several_tries_counts() -> None:
+    taken = iter([0.3, 0.2, 0.4, 0.0])
+    assert least(lambda: next(taken), 0.1) == 0.2
+    assert least(lambda: next(taken), 0.1) == 0.0
+
+    async def measure() -> float:
+        return next(more)
+
+    more = iter([0.3, 0.05, 0.0])
+    assert await least_awaited(measure, 0.1) == 0.05
+
+
+def test_no_other_test_holds_a_clock_against_a_limit() -> None:
+    root = Path(__file__).parent.parent
+    found = {
+        str(path.relative_to(root))
+        for path in root.glob("tests/**/*.py")
+        if CLOCKS.search(path.read_text(encoding="utf-8"))
+    }
+    assert found <= WITH_CLOCKS, "measure with tests.timing"
