@@ -109,21 +109,13 @@ class Done:
     failure: BaseException | None = None
 
 
-async def create_pods(controller: Controller, owner: Object, pods: Sequence[Object]) -> None:
-    """Create pods for `owner` in slow-start batches, saying so in events. Raises the first failure."""
-    done = await try_to_create(controller, owner, [partial(_same, pod) for pod in pods])
-    if done.failure is not None:
-        raise done.failure
-
-
 async def try_to_create(controller: Controller, owner: Object, pods: Sequence[Callable[[], Object]]) -> Done:
-    """The same, with how many were created before something failed; each pod is made when its turn comes."""
+    """Create pods for `owner` in slow-start batches, saying so in events: how many, before something failed.
+
+    Each pod is made when its turn comes.
+    """
     created, failures = await slow_start([partial(create_pod, controller, owner, make) for make in pods])
     return Done(len(created), failures[0] if failures else None)
-
-
-def _same(pod: Object) -> Object:
-    return pod
 
 
 async def create_pod(controller: Controller, owner: Object, make: Callable[[], Object]) -> None:

@@ -13,7 +13,7 @@ from wherry.api.apps.stateful_sets import STATEFUL_SETS
 from wherry.api.core.persistent_volume_claims import PERSISTENT_VOLUME_CLAIMS
 from wherry.api.core.pods import PODS
 from wherry.controllers import history
-from wherry.controllers.statefulset.controller import StatefulSets
+from wherry.controllers.statefulset.controller import StatefulSets, claim_gone
 from wherry.objects.errors import ApiError
 from wherry.objects.meta import Object, controller_of, is_deleting, labels_of, name_of, owners_of
 
@@ -131,6 +131,26 @@ async def test_a_pod_waits_for_the_claim_of_its_predecessor_to_go() -> None:
         )
         await bench.settle()  # without a back-off: it was told that the claim is gone
         assert await names(bench) == ["web-0"]
+
+
+@pytest.mark.parametrize(
+    ("claim", "keys"),
+    [
+        ("www-web-0", ["default/web"]),
+        ("www-my-web-3", ["default/my-web"]),  # of "www" and of "www-my": only one has such a template
+        ("www-web-x", []),
+        ("other-web-0", []),
+        ("web-0", []),
+        ("0", []),
+    ],
+)
+async def test_a_claim_that_goes_concerns_its_set(claim: str, keys: list[str]) -> None:
+    sets = [a_set(0, volumeClaimTemplates=[claim_template()]) for _ in range(2)]
+    sets[1]["metadata"]["name"] = "my-web"
+    async with running(StatefulSets, before=[(STATEFUL_SETS, owner) for owner in sets]) as bench:
+        gone: Object = {"metadata": {"name": claim, "namespace": "default"}}
+        assert [*claim_gone(bench.controllers.cache, gone, None)] == keys
+        assert [*claim_gone(bench.controllers.cache, None, gone)] == []
 
 
 async def test_an_update_rolls_from_the_highest_to_the_partition() -> None:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import asyncio
+from functools import partial
 from typing import ClassVar
 
 from wherry.api.apps.replica_sets import REPLICA_SETS
@@ -16,7 +18,7 @@ from wherry.controllers.ownership import (
     owner_key,
     selector_of,
 )
-from wherry.controllers.pod_control import create_pods, delete_pods, is_active, pod_from_template
+from wherry.controllers.pod_control import delete_pods, is_active, pod_from_template, try_to_create
 from wherry.controllers.replicas.plan import ReplicaPlan, plan_replicas, plan_status
 from wherry.controllers.workload import REST_PER_POD_S, min_ready_s, next_available_s
 from wherry.objects.errors import ApiError
@@ -40,9 +42,11 @@ class ReplicaController(Controller):
             return None
         pods = await self._pods_of(owner)
         self.rests.note(key, len(pods))
+        await asyncio.sleep(0)  # of many pods each of these steps takes a while, so others have turns between
         active = [pod for pod in pods if is_active(pod)]
         plan = plan_replicas(owner, active, self._related_pods(owner, active), self.clock.now())
         failure = await self._carry_out(owner, plan)
+        await asyncio.sleep(0)
         status = plan_status(owner, pods, failure, self.clock.now())
         await self.write_status(owner, status)
         if failure is not None:
@@ -56,16 +60,15 @@ class ReplicaController(Controller):
             self, owner, PODS, selector_of(owner), [p for p in candidates if _has_not_ended(p)]
         )
 
-    async def _carry_out(self, owner: Object, plan: ReplicaPlan) -> ApiError | None:
+    async def _carry_out(self, owner: Object, plan: ReplicaPlan) -> BaseException | None:
         template = owner["spec"].get("template") or {}
         kind = self.primary
         try:
             if plan.create:
-                pods = [
-                    pod_from_template(owner, kind.api_version, kind.kind, template)
-                    for _ in range(plan.create)
-                ]
-                await create_pods(self, owner, pods)
+                make = partial(pod_from_template, owner, kind.api_version, kind.kind, template)
+                done = await try_to_create(self, owner, [make] * plan.create)
+                if done.failure is not None:
+                    return done.failure
             if plan.delete:
                 await delete_pods(self, owner, plan.delete)
         except ApiError as error:

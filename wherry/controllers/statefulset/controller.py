@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Awaitable, Callable, Iterable, Sequence
 from dataclasses import dataclass
 from functools import partial
@@ -53,13 +54,18 @@ COLLISIONS_LIMIT = 100
 
 
 def claim_gone(cache: Cache, old: Object | None, new: Object | None) -> Iterable[str]:
-    """A claim that is gone concerns the set a pod of which may be waiting for that."""
-    if new is not None or old is None:
+    """A claim that is gone concerns the set a pod of which may be waiting for that.
+
+    Its name is the template's, the set's and the ordinal, with dashes between and perhaps within them.
+    """
+    if new is not None or old is None or (ordinal := ordinal_of(old)) < 0:
         return
-    for stateful_set in cache.list(STATEFUL_SETS, namespace_of(old)):
-        ordinal = ordinal_of(old)
-        if ordinal >= 0 and name_of(old) in claim_names(stateful_set, ordinal).values():
-            yield key_of(stateful_set)
+    names = name_of(old).split("-")[1:-1]
+    for first in range(len(names)):
+        key = f"{namespace_of(old)}/{'-'.join(names[first:])}"
+        stateful_set = cache.get(STATEFUL_SETS, key)
+        if stateful_set is not None and name_of(old) in claim_names(stateful_set, ordinal).values():
+            yield key
 
 
 @dataclass(frozen=True, slots=True)
@@ -124,11 +130,13 @@ class StatefulSets(Controller):
         def find_claim(name: str) -> Object | None:
             return self.cache.get(PERSISTENT_VOLUME_CLAIMS, f"{namespace}/{name}")
 
+        await asyncio.sleep(0)  # of many pods each of these steps takes a while, so others have turns between
         view = View(stateful_set, pods, find_claim, self.clock.now())
         current, update = name_of(revisions.current), name_of(revisions.update)
         planned = Plan() if is_deleting(stateful_set) else plan(view, current, update)
         failure = await self._carry_out(stateful_set, planned, revisions, view.is_ordered)
         outdated = planned.outdated if failure is None else 0
+        await asyncio.sleep(0)
         status = plan_status(view, pods, current, update, revisions.collisions, outdated)
         await self.write_status(stateful_set, status)
         return failure

@@ -25,6 +25,7 @@ from wherry.controllers.statefulset.identity import (
 from wherry.controllers.statefulset.storage import (
     FindClaim,
     claim_names,
+    claim_templates,
     existing_claims,
     has_storage,
     is_stale,
@@ -97,6 +98,7 @@ class View:
         self.stateful_set = stateful_set
         self.find_claim = find_claim
         self.now = now
+        self.has_claims = bool(claim_templates(stateful_set))
         self.is_ordered = stateful_set["spec"].get("podManagementPolicy") != "Parallel"
         self.wanted = ordinals(stateful_set)
         self._min_ready_s = min_ready_s(stateful_set)
@@ -193,7 +195,7 @@ def _replacement(pod: Object) -> list[Step]:
 
 
 def _claims_missing(view: View, ordinal: int, pod: Object) -> list[Step]:
-    if (pod.get("status") or {}).get("phase") != "Pending":
+    if not view.has_claims or (pod.get("status") or {}).get("phase") != "Pending":
         return []
     found = existing_claims(view.stateful_set, ordinal, view.find_claim)
     is_complete = len(found) == len(claim_names(view.stateful_set, ordinal))
@@ -202,7 +204,7 @@ def _claims_missing(view: View, ordinal: int, pod: Object) -> list[Step]:
 
 def _repairs(view: View, ordinal: int, pod: Object) -> list[Step]:
     steps: list[Step] = []
-    if not has_identity(pod) or not has_storage(view.stateful_set, pod, ordinal):
+    if not has_identity(pod) or (view.has_claims and not has_storage(view.stateful_set, pod, ordinal)):
         steps.append(Mend(pod))
     if claims := _unsettled(view, ordinal, pod):
         steps.append(Settle(claims))
@@ -210,6 +212,8 @@ def _repairs(view: View, ordinal: int, pod: Object) -> list[Step]:
 
 
 def _unsettled(view: View, ordinal: int, pod: Object) -> list[Object]:
+    if not view.has_claims:
+        return []
     return unsettled(view.stateful_set, pod, ordinal, ordinal in view.wanted, view.find_claim)
 
 

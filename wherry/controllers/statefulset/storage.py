@@ -30,8 +30,6 @@ def claim_templates(stateful_set: Object) -> list[Object]:
 
 def claim_names(stateful_set: Object, ordinal: int) -> dict[str, str]:
     """The claims of the pod of that ordinal: by the name of their template."""
-    if not claim_templates(stateful_set):
-        return {}
     owner = name_of(stateful_set)
     return {
         name_of(template): f"{name_of(template)}-{owner}-{ordinal}"
