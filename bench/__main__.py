@@ -15,6 +15,7 @@ from bench.http import measure_http
 from bench.idle import measure_idle
 from bench.lists import measure_lists
 from bench.ready import measure_ready
+from bench.scheduling import measure_scheduling
 from bench.simulated import measure_simulated
 from bench.stored import measure_stored
 from bench.testing import measure_testing
@@ -51,6 +52,7 @@ ALONE: dict[str, Callable[[], list[Figure]]] = {
     "lists": measure_lists,
     "churn": measure_churn,
     "testing": measure_testing,
+    "scheduling": measure_scheduling,
     "simulated": measure_simulated,
 }
 """These need no cluster: they start an API server of their own."""

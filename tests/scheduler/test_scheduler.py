@@ -25,6 +25,7 @@ from wherry.client.transport import Transport
 from wherry.kit.clock import Clock, FakeClock, settle
 from wherry.objects.errors import ApiError
 from wherry.objects.meta import Object
+from wherry.scheduler.configuration import SchedulerConfiguration, read_configuration
 from wherry.scheduler.decisions import Decisions
 from wherry.scheduler.facts import PodFacts
 from wherry.scheduler.feed import scheduling_view
@@ -34,7 +35,9 @@ from wherry.scheduler.scheduler import Scheduler
 
 @asynccontextmanager
 async def scheduled(
-    clock: Clock, make: Callable[[Transport], Client] = Client
+    clock: Clock,
+    make: Callable[[Transport], Client] = Client,
+    configuration: SchedulerConfiguration | None = None,
 ) -> AsyncIterator[tuple[Client, Scheduler]]:
     """A client of an API server whose pods are scheduled, by a scheduler with a client of its own."""
     # Nobody here takes the taint of new nodes off again.
@@ -42,7 +45,7 @@ async def scheduled(
         found = Client(rig.server.local_transport(ADMIN))
         account = {"apiVersion": "v1", "kind": "ServiceAccount", "metadata": {"name": "default"}}
         await found.create(SERVICE_ACCOUNTS, account, "default")
-        scheduler = Scheduler(make(rig.server.local_transport(ADMIN)), clock, Random(1))
+        scheduler = Scheduler(make(rig.server.local_transport(ADMIN)), clock, Random(1), configuration)
         await scheduler.start()
         yield found, scheduler
         await scheduler.close()
@@ -271,3 +274,96 @@ async def test_pods_of_a_node_that_comes_again_are_accounted_to_it() -> None:
         await make_node(client, "a", cpu="2")
         await eventually(both)
         assert scheduler._world._homeless == {}
+
+
+async def test_profiles_by_scheduler_name() -> None:
+    """One scheduler with two profiles; the pods of a third name are left alone."""
+    packed = read_configuration(
+        """
+        apiVersion: kubescheduler.config.k8s.io/v1
+        kind: KubeSchedulerConfiguration
+        profiles:
+        - schedulerName: default-scheduler
+        - schedulerName: packer
+          pluginConfig:
+          - name: NodeResourcesFit
+            args: {scoringStrategy: {type: MostAllocated}}
+          plugins: {score: {disabled: [{name: NodeResourcesBalancedAllocation}]}}
+        """
+    )
+    async with scheduled(HurriedClock(), configuration=packed) as (client, _):
+        for name in "ab":
+            await make_node(client, name)
+        await make_pod(client, "first", requests={"cpu": "1"})
+
+        async def bound(*names: str) -> bool:
+            return all([await where(client, name) for name in names])
+
+        await eventually(lambda: bound("first"))
+        other = {"a": "b", "b": "a"}[await where(client, "first")]
+        await make_pod(client, "packed", requests={"cpu": "1"}, schedulerName="packer")
+        await make_pod(client, "theirs", schedulerName="nobody")
+        await eventually(lambda: bound("packed"))
+        assert await where(client, "packed") == await where(client, "first")
+        await make_pod(client, "spread", requests={"cpu": "1"})
+        await eventually(lambda: bound("spread"))
+        assert await where(client, "spread") == other
+        assert await where(client, "theirs") == ""
+        sources = {event["source"]["component"] for event in (await client.list(EVENTS, "default")).items}
+        assert sources == {"default-scheduler", "packer"}
+
+
+async def test_two_schedulers_beside_each_other_bind_each_pod_once() -> None:
+    """Both want all pods; each loses some races, and in the end both know the same."""
+    async with scheduled(HurriedClock()) as (client, one):
+        other = Scheduler(Client(client.transport), HurriedClock(), Random(2))
+        await other.start()
+        for number in range(8):
+            await make_node(client, f"n{number}", cpu="2")
+        bindings: set[tuple[str, str]] = set()
+
+        async def count() -> None:
+            async for event in client.watch(PODS, "default", resource_version="0"):
+                node_name = event.object["spec"].get("nodeName")
+                if node_name:
+                    bindings.add((event.object["metadata"]["name"], node_name))
+
+        counting = asyncio.create_task(count())
+        await asyncio.gather(*(make_pod(client, f"p{n}", requests={"cpu": "1"}) for n in range(16)))
+
+        async def settled() -> bool:
+            pods = (await client.list(PODS, "default")).items
+            is_done = all(pod["spec"].get("nodeName") for pod in pods)
+            return is_done and placed(one) == placed(other) == 16 and not one._queue and not other._queue
+
+        await eventually(settled)
+        counting.cancel()
+        assert len(bindings) == 16, "bound once each"
+        for item in (await client.list(PODS, "default")).items:
+            (condition,) = (c for c in item["status"]["conditions"] if c["type"] == "PodScheduled")
+            assert condition["status"] == "True", "whoever lost the race says nothing against it"
+        for scheduler in (one, other):
+            assert not [placement for placement in scheduler._world.placed.values() if placement.is_assumed]
+            used = scheduler._world.nodes.requested["cpu"][:8]
+            assert int(used.sum()) == 16_000
+        assert (one._world.nodes.requested["cpu"][:8] == other._world.nodes.requested["cpu"][:8]).all()
+        await other.close()
+
+
+async def test_a_gated_pod_waits_for_its_gates() -> None:
+    async with scheduled(HurriedClock()) as (client, _):
+        await make_node(client, "a")
+        await make_pod(client, "gated", schedulingGates=[{"name": "example.com/gate"}])
+        await make_pod(client, "free")
+
+        async def is_bound(name: str) -> bool:
+            return await where(client, name) == "a"
+
+        await eventually(lambda: is_bound("free"))
+        assert await where(client, "gated") == ""
+        assert "gated" not in str(await messages(client, "FailedScheduling"))
+        (condition,) = (await client.get(PODS, "gated", "default"))["status"]["conditions"]
+        assert condition["reason"] == "SchedulingGated"
+        assert condition["message"] == "Scheduling is blocked due to non-empty scheduling gates"
+        await client.patch(PODS, "gated", "default", {"spec": {"schedulingGates": None}})
+        await eventually(lambda: is_bound("gated"))

@@ -34,7 +34,7 @@ class Outcome(Protocol):
         ...
 
     def not_bound(self, pod: PodFacts, why: str) -> None:
-        """It is undone."""
+        """It is undone; `why` is "" when others were faster, and the watch will say so."""
         ...
 
 
@@ -62,7 +62,8 @@ class Binder:
             await self._send(pod, node)
         except (ApiError, SchedulingError) as error:
             log.info("binding %s failed: %s", pod.key, error)
-            await self._undo(reserved, pod, node, f"binding rejected: {error}")
+            is_overtaken = isinstance(error, ApiError) and error.code in (404, 409)
+            await self._undo(reserved, pod, node, "" if is_overtaken else f"binding rejected: {error}")
         except Exception as error:  # the pod would stay assumed, and wait for ever
             log.exception("binding %s failed", pod.key)
             await self._undo(reserved, pod, node, f"binding rejected: {error!r}")

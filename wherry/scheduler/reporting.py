@@ -14,7 +14,7 @@ from wherry.client.events import NORMAL, WARNING, EventRecorder
 from wherry.client.transport import STRATEGIC_PATCH
 from wherry.kit.clock import Clock
 from wherry.objects.errors import ApiError
-from wherry.objects.meta import Object, format_time, metadata, name_of, namespace_of
+from wherry.objects.meta import Object, format_time, metadata, name_of, namespace_of, revision_of
 from wherry.scheduler.facts import PodFacts
 from wherry.scheduler.preemption import BY_SCHEDULER
 
@@ -53,14 +53,16 @@ class Reporter:
         """
         self._events.event(pod.pod, WARNING, FAILED, message)
         current = self._current(pod)
-        if current is None:
+        if current is None or (current.get("spec") or {}).get("nodeName"):
             return
         status = self._failure(current, message, reason)
         before = (current.get("status") or {}).get("nominatedNodeName") or ""
         if nominated is not None and nominated != before:
             status["nominatedNodeName"] = nominated or None
+        # A binding that failed may have been done all the same, or by others: nothing is said against it.
+        version = revision_of(current) if reason == SCHEDULER_ERROR else ""
         if status:
-            await self._patch(pod, status)
+            await self._patch(pod, status, version)
 
     async def clear_nomination(self, pod: PodFacts) -> None:
         """The pod may not hope for its nominated node any more."""
@@ -110,19 +112,21 @@ class Reporter:
             **({"observedGeneration": generation} if generation else {}),
         }
 
-    async def _patch(self, pod: PodFacts, status: dict[str, Any]) -> None:
+    async def _patch(self, pod: PodFacts, status: dict[str, Any], version: str = "") -> None:
+        """Write a status, with `version` only if that is still the pod's."""
         try:
-            await self._write(pod, status)
+            await self._write(pod, status, version)
         except ApiError as error:
             log.warning("status of %s not written: %s", pod.key, error)
 
-    async def _write(self, pod: PodFacts, status: dict[str, Any]) -> None:
+    async def _write(self, pod: PodFacts, status: dict[str, Any], version: str = "") -> None:
+        only = {"resourceVersion": version} if version else {}
         try:
             await self._client.patch(
                 PODS,
                 name_of(pod.pod),
                 namespace_of(pod.pod),
-                {"metadata": {"uid": pod.uid}, "status": status},
+                {"metadata": {"uid": pod.uid, **only}, "status": status},
                 content_type=STRATEGIC_PATCH,
                 subresource="status",
             )

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from random import Random
 from time import perf_counter
 
@@ -22,7 +22,7 @@ from wherry.kit.tasks import Tasks
 from wherry.objects.errors import ApiError
 from wherry.objects.meta import Object, uid_of
 from wherry.scheduler.binding import Binder
-from wherry.scheduler.catalog import default_profile
+from wherry.scheduler.configuration import SchedulerConfiguration, default_configuration
 from wherry.scheduler.decisions import Decisions
 from wherry.scheduler.eviction import Evictor
 from wherry.scheduler.facts import PodFacts
@@ -46,13 +46,23 @@ class Scheduler:
     """Schedules the pods whose `spec.schedulerName` is that of one of the profiles."""
 
     def __init__(
-        self, client: Client, clock: Clock, random: Random, profiles: Sequence[Profile] | None = None
+        self,
+        client: Client,
+        clock: Clock,
+        random: Random,
+        configuration: SchedulerConfiguration | None = None,
     ) -> None:
-        self._profiles = {profile.name: profile for profile in profiles or (default_profile(),)}
+        configuration = configuration or default_configuration()
+        self._profiles = {profile.name: profile for profile in configuration.profiles}
         self._clock = clock
         self._cache = Cache(client, clock, random=Random(random.getrandbits(64)))  # noqa: S311 - spreads retries
         self._world = World(KnownStorage(self._cache), KnownSelectors(self._cache))
-        self._queue = PodQueue(clock, self._is_concerned)
+        self._queue = PodQueue(
+            clock,
+            self._is_concerned,
+            first_backoff_s=configuration.first_backoff_s,
+            longest_backoff_s=configuration.longest_backoff_s,
+        )
         self._feed = Feed(self._world, self._queue, self._profiles)
         self._decisions = Decisions(self._world, random)
         self._reporters = {name: Reporter(client, clock, name, self._current) for name in self._profiles}
@@ -200,7 +210,8 @@ class Scheduler:
             self._queue.changed(Change(Kind.POD_GONE, {placed.node: None}, {pod.uid: pod}))
         current = self._current(pod)
         if current is not None and self._feed.is_ours(current):
-            self._tell(pod, why, SCHEDULER_ERROR)
+            if why:
+                self._tell(pod, why, SCHEDULER_ERROR)
             self._queue.retry(pod.uid, self._feed.read(current))
         else:
             self._queue.remove(pod.uid)

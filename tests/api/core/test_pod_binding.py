@@ -13,6 +13,7 @@ NOW = "2026-01-01T00:00:00Z"
 
 def test_binding_sets_node_and_condition() -> None:
     old = stored(PODS, pod())
+    old["status"]["nominatedNodeName"] = "n2"
     binding = {"metadata": {"annotations": {"a": "b"}}, "target": {"kind": "Node", "name": "n1"}}
     new = bind(old, binding, NOW)
     assert new["spec"]["nodeName"] == "n1"
@@ -23,6 +24,7 @@ def test_binding_sets_node_and_condition() -> None:
         "True",
         NOW,
     )
+    assert "nominatedNodeName" not in new["status"]
     assert "nodeName" not in old["spec"]
     assert "conditions" not in old["status"]
 

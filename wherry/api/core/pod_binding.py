@@ -45,6 +45,7 @@ def bind(pod: Object, binding: Mapping[str, Any], now: str) -> Object:
     if given := labels_of(binding):
         meta["labels"] = {**given, **labels_of(pod)}  # what the pod says of itself stays
     status = dict(pod.get("status") or {})
+    status.pop("nominatedNodeName", None)  # a hope for a node, and now it has one (KEP-5278)
     generation = meta.get("generation")
     more = {"observedGeneration": generation} if generation else {}
     status["conditions"] = with_condition(
