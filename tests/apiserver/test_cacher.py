@@ -191,7 +191,7 @@ async def test_list_in_store_order_by_namespace_and_page(store: MemoryStore, cac
 async def test_a_long_list_by_selector_is_of_one_moment_and_lets_others_in(
     store: MemoryStore, cacher: Cacher, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("wherry.apiserver.cacher._MATCHED_AT_ONCE", 2)
+    monkeypatch.setattr("wherry.apiserver.past.MATCHED_AT_ONCE", 2)
     for number in range(9):
         await put(store, pod("ns", str(number), app=str(number % 2)))
     then = store.revision

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import random
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Awaitable
 from typing import Any
 
 import pytest
@@ -93,7 +93,8 @@ async def test_pages_of_the_past_are_what_the_store_says(store: Reading, cacher:
 async def test_a_page_of_the_past_lets_others_write_and_is_of_its_moment(
     store: Reading, cacher: Cacher, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("wherry.apiserver.cacher._MATCHED_AT_ONCE", 5)
+    monkeypatch.setattr("wherry.apiserver.cacher.MATCHED_AT_ONCE", 5)
+    monkeypatch.setattr("wherry.apiserver.past.MATCHED_AT_ONCE", 5)
     rng = random.Random(4)
     await scramble(store, cacher, rng, 60)
     old = Cacher(PODS, store)
@@ -115,6 +116,43 @@ async def test_a_page_of_the_past_lets_others_write_and_is_of_its_moment(
             assert (served(found), more) == (served(right), left)
     assert passes > 30
     await old.close()
+
+
+async def turns_during(listing: Awaitable[tuple[list[Cached], int]]) -> tuple[list[bytes], int, int]:
+    """What a list gives, what follows, and how many turns others had meanwhile."""
+    running = asyncio.ensure_future(listing)
+    turns = 0
+    while not running.done():
+        await asyncio.sleep(0)
+        turns += 1
+    found, more = await running
+    return served(found), more, turns
+
+
+@pytest.mark.parametrize("limit", [0, 8, 70])
+async def test_pages_that_go_on_let_others_have_their_turn(
+    store: Reading, cacher: Cacher, monkeypatch: pytest.MonkeyPatch, limit: int
+) -> None:
+    for number in range(100):
+        await put(store, pod("ns", f"p{number:03}", app="a" if number % 2 else "b"))
+    then = store.revision
+    match = Selection(labels=parse_label_selector("app=a"))
+    right, after, _ = await cacher.chosen(limit=limit, match=match)
+    monkeypatch.setattr("wherry.apiserver.past.MATCHED_AT_ONCE", 5)
+    monkeypatch.setattr("wherry.apiserver.cacher._READ_AT_ONCE", 5)
+    looked_at = (2 * limit if 0 < limit < 50 else 100) // 5
+    found, more, turns = await turns_during(cacher.list_at(then, limit=limit, match=match))
+    assert (found, more) == (served(right), after)
+    assert turns >= looked_at - 1
+    await put(store, pod("ns", "p000", app="a"))
+    found, more, turns = await turns_during(cacher.list_at(then, limit=limit, match=match))
+    assert (found, more) == (served(right), after)
+    assert turns >= looked_at - 1
+    for selection in (match, None):
+        right, after = await cacher.list_at(then, limit=limit, match=selection)
+        found, more, turns = await turns_during(cacher._list_stored(then, "", "", limit, selection))
+        assert (found, more) == (served(right), after)
+        assert turns >= (looked_at if selection else (limit or 100) // 5) - 1
 
 
 async def test_the_past_is_told_again_in_portions(

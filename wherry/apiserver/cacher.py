@@ -21,7 +21,7 @@ from wherry.api.resource import Resource
 from wherry.apiserver.cached import Cached, CachedEvent, Facts, Match
 from wherry.apiserver.indexes import Index
 from wherry.apiserver.packing import Budget, Packer
-from wherry.apiserver.past import page_then, told_again
+from wherry.apiserver.past import MATCHED_AT_ONCE, items_then, matching, page_then, told_again
 from wherry.apiserver.ring import RING_BYTES, RING_EVENTS, Ring
 from wherry.apiserver.selected import Demand, Selection
 from wherry.apiserver.watchers import EVERYTHING, EventSink, Watchers, is_within, scope_of
@@ -41,7 +41,6 @@ RECALLED_BYTES = RING_BYTES // 2
 
 _PAGE = 2000  # entries read from the store at once when a cacher starts
 _READ_AT_ONCE = 250  # objects whose labels are read between two turns of the event loop
-_MATCHED_AT_ONCE = 2000  # objects held against a selector between two turns of the event loop
 _SAMPLES = 32
 
 
@@ -176,19 +175,9 @@ class Cacher:
         revision = self.revision
         if match is None:
             return (*self.list(namespace, start_after=start_after, limit=limit), revision)
-        keys = iter(self._candidates(namespace, start_after, match))
         objects = self._objects
-        found = [item for key in islice(keys, _MATCHED_AT_ONCE) if match(item := objects[key])]
-        if not limit or len(found) <= limit:
-            left = [objects[key] for key in keys]
-            for start in range(0, len(left), _MATCHED_AT_ONCE):
-                await asyncio.sleep(0)
-                found += filter(match, left[start : start + _MATCHED_AT_ONCE])
-                if limit and len(found) > limit:
-                    break
-        if limit and len(found) > limit:
-            return found[:limit], 1, revision
-        return found, 0, revision
+        items = (objects[key] for key in self._candidates(namespace, start_after, match))
+        return (*await matching(items, match, limit), revision)
 
     def _candidates(self, namespace: str, start_after: str, match: Match) -> Iterable[str]:
         """The keys, in order, of all objects that can match, and perhaps of others."""
@@ -270,23 +259,28 @@ class Cacher:
         if revision < self._store.oldest:  # what was compacted is gone for all, as upstream's snapshots are
             raise Compacted(revision, self._store.oldest)
         if revision >= self._ring.newest:
-            return self.list(namespace, start_after=start_after, limit=limit, match=match)
+            found, remaining, _ = await self.chosen(
+                namespace, start_after=start_after, limit=limit, match=match
+            )
+            return found, remaining
         if revision >= self._ring.floor:
             prefix = self.resource.prefix(namespace if self._facts.namespaced else "")
             undone = self._ring.since(revision)
             objects, keys = self._objects, self._keys
             span = self._span(namespace, start_after)
-            if len(undone) > _MATCHED_AT_ONCE:  # others write meanwhile; this goes on with what is there now
+            if len(undone) > MATCHED_AT_ONCE:  # others write meanwhile; this goes on with what is there now
                 objects, keys, span = dict(objects), keys[slice(*span)], (0, span[1] - span[0])
             overlay: dict[str, Cached | None] = {}
-            for start in range(0, len(undone), _MATCHED_AT_ONCE):
+            for start in range(0, len(undone), MATCHED_AT_ONCE):
                 if start:
                     await asyncio.sleep(0)
-                for event in undone[start : start + _MATCHED_AT_ONCE]:
+                for event in undone[start : start + MATCHED_AT_ONCE]:
                     key = event.object.key
                     if key > start_after and key.startswith(prefix):
                         overlay.setdefault(key, event.previous)
-            return page_then(objects, keys, span, overlay, limit, match)
+            if match is not None:
+                return await matching(items_then(objects, keys, span, overlay), match, limit)
+            return page_then(objects, keys, span, overlay, limit)
         return await self._list_stored(revision, namespace, start_after, limit, match)
 
     async def _list_stored(
@@ -295,17 +289,19 @@ class Cacher:
         prefix = self.resource.prefix(namespace)
         found: CachedList = []
         while True:
-            page = await self._store.list(prefix, revision=revision, limit=limit, start_after=start_after)
+            room = limit - len(found) if limit else _READ_AT_ONCE
+            size = min(room, _READ_AT_ONCE) if match is None else _READ_AT_ONCE
+            page = await self._store.list(prefix, revision=revision, limit=size, start_after=start_after)
             kept = [item for item in self._taken_over(page.entries) if match is None or match(item)]
-            room = limit - len(found) if limit else len(kept)
-            found += kept[:room]
-            if match is None or not limit:
-                return found, page.remaining
-            if len(kept) > room:
-                return found, 1
+            if limit and len(kept) > room:
+                return [*found, *kept[:room]], 1
+            found += kept
             if not page.remaining:
                 return found, 0
+            if limit and match is None and len(found) >= limit:
+                return found, page.remaining
             start_after = page.entries[-1].key
+            await asyncio.sleep(0)
 
     async def recall(self, after: int) -> None:
         """Make `watch` from revision `after` possible, if the store still knows what came since.

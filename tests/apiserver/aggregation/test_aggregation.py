@@ -120,6 +120,21 @@ async def test_a_missing_service_is_told_and_503(rig: Rig) -> None:
     assert (status, body["message"]) == (503, "service unavailable")
 
 
+async def test_a_service_may_change_while_its_check_is_taken_away(
+    rig: Rig, caplog: pytest.LogCaptureFixture
+) -> None:
+    await rig.http("POST", SERVICES, api_service(caBundle=ca_bundle()))
+    await until(rig, f"{SERVICES}/{NAME}", lambda obj: reason(obj) == "ServiceNotFound")
+    checks = rig.server.core.aggregator._checks
+    taken = checks.pop(NAME)  # whoever takes it away waits for its end before the rest is brought up to date
+    async with backing(answer) as port:
+        await publish(rig, port)
+        checks[NAME] = taken
+        taken.poke()
+        await until(rig, f"{SERVICES}/{NAME}", lambda obj: reason(obj) == "Passed")
+    assert "KeyError" not in caplog.text
+
+
 async def test_requests_are_passed_on_with_who_asks(rig: Rig) -> None:
     async with backing(answer) as port:
         await publish(rig, port)

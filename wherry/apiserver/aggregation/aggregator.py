@@ -181,12 +181,15 @@ class Aggregator:
 
     def _wake_checks(self, events: Sequence[CachedEvent]) -> None:
         for remote in self.remotes.values():
+            checking = self._checks.get(remote.name)
+            if checking is None:  # it is being taken away, or exchanged, just now
+                continue
             namespace, name, _ = remote.service
             for event in events:
                 obj = event.object
                 owner = obj.labels.get("kubernetes.io/service-name")
                 if obj.namespace == namespace and name in (obj.name, owner):
-                    self._checks[remote.name].poke()
+                    checking.poke()
 
     async def _check(self, core: Parts, client: Client, remote: Remote) -> float:
         """Look once, and write down what was seen.

@@ -45,7 +45,6 @@ from wherry.store.base import KeyExists
 
 GENERATED_NAME_ATTEMPTS = 8
 MAX_GENERATED_BASE = 63 - LENGTH
-"""Of a number that fits into 64 bits."""
 UNORDERED_ATTEMPTS = 1000
 """How often a write starts over where writers take no turns: each time somebody else has succeeded."""
 
