@@ -13,6 +13,7 @@ from wherry.api.apps.replica_sets import REPLICA_SETS
 from wherry.api.batch.jobs import JOBS
 from wherry.api.core.pods import PODS
 from wherry.api.policy.pod_disruption_budgets import POD_DISRUPTION_BUDGETS
+from wherry.controllers import selected_pods
 from wherry.controllers.disruption import controller
 from wherry.controllers.disruption.controller import Disruption
 from wherry.objects import selectors
@@ -183,7 +184,7 @@ async def test_selectors_are_read_once_per_version_of_a_budget(monkeypatch: pyte
     monkeypatch.setattr(controller, "from_label_selector", counted)
     async with running(Disruption) as bench:
         await bench.create(POD_DISRUPTION_BUDGETS, budget(minAvailable=1))
-        known = bench.controllers.controllers[0]._selectors  # type: ignore[attr-defined]
+        known = bench.controllers.controllers[0]._selected  # type: ignore[attr-defined]
         read.clear()
         for _ in range(50):
             assert [*known.of_labels("default", [{"app": "web"}])] == ["default/b"]
@@ -200,13 +201,14 @@ async def test_selectors_are_read_once_per_version_of_a_budget(monkeypatch: pyte
 
 
 async def test_a_pod_relabelled_while_pods_are_counted_is_counted_as_it_is() -> None:
-    before = [(PODS, pod(f"p{number:04}")) for number in range(controller.PORTION + 5)]
+    before = [(PODS, pod(f"p{number:04}")) for number in range(selected_pods.PORTION + 5)]
     async with running(Disruption, before=before) as bench:
         (made,) = bench.controllers.controllers
-        counting = asyncio.create_task(made._pods_of(budget(minAvailable=1)))  # type: ignore[attr-defined]
+        made._selected._changed(None, budget(minAvailable=1))  # type: ignore[attr-defined]
+        counting = asyncio.create_task(made._selected.pods_of(budget(minAvailable=1)))  # type: ignore[attr-defined]
         await asyncio.sleep(0)
         last = {**before[-1][1], "metadata": {**before[-1][1]["metadata"], "labels": {}, "uid": "else"}}
         last["metadata"]["resourceVersion"] = "999999"
         made.cache.informer(PODS).shelf.put(last)
         assert not counting.done()
-        assert len(await counting) == controller.PORTION + 4
+        assert len(await counting) == selected_pods.PORTION + 4

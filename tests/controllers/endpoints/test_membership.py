@@ -16,8 +16,9 @@ from wherry.api.core.services import SERVICES
 from wherry.client.api import Client
 from wherry.client.cache import Cache
 from wherry.controllers.catalog import CONTROLLERS
-from wherry.controllers.endpoints.membership import PORTION, Membership
+from wherry.controllers.endpoints.membership import Membership
 from wherry.controllers.endpoints.service_controller import ServiceController
+from wherry.controllers.selected_pods import PORTION
 from wherry.kit.clock import FakeClock
 from wherry.objects.meta import Object, name_of
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import logging
 from collections.abc import Iterable, Mapping, Sequence
 
@@ -23,6 +22,7 @@ from wherry.controllers.disruption.plan import (
 from wherry.controllers.disruption.scales import CACHED, NoScale, Scales
 from wherry.controllers.disruption.stale import stale_in_s
 from wherry.controllers.pod_control import say_no_disruption
+from wherry.controllers.selected_pods import SelectedPods
 from wherry.objects.errors import ApiError
 from wherry.objects.meta import (
     Object,
@@ -36,8 +36,6 @@ from wherry.objects.selectors import NOTHING, Selector, from_label_selector
 
 log = logging.getLogger(__name__)
 
-PORTION = 1000
-"""How many pods are held against a selector before others get their turn."""
 UNMANAGED = (
     "Pods selected by this PodDisruptionBudget (selector: {}) were found to be unmanaged. As a result, the "
     "status of the PDB cannot be calculated correctly, which may result in undefined behavior. "
@@ -49,40 +47,41 @@ POD = "pod "
 """What the keys of pods begin with; those of budgets have no blank."""
 
 
-class Selectors:
-    """What each budget selects, by namespace, read once per version of a budget.
+class Selected:
+    """The pods each budget selects; its selector is read once per version of it.
 
-    A budget whose selector nobody can read selects nothing for events; its own sync says what is wrong.
+    A budget whose selector nobody can read selects nothing; its own sync says what is wrong.
     """
 
     def __init__(self, cache: Cache) -> None:
-        self._by_namespace: dict[str, dict[str, tuple[str, Selector]]] = {}
+        self._pods = SelectedPods(cache)
+        self._read: dict[str, str] = {}
         cache.on(POD_DISRUPTION_BUDGETS, self._changed)
 
     def of_labels(self, namespace: str, labels: Sequence[Mapping[str, str]]) -> Iterable[str]:
         """The keys of the namespace's budgets that select any of these labels."""
-        for key, (_, selector) in self._by_namespace.get(namespace, {}).items():
-            if any(selector.matches(each) for each in labels):
-                yield key
+        return {key for each in labels for key in self._pods.selecting(namespace, each)}
+
+    async def pods_of(self, budget: Object) -> list[Object]:
+        """The pods the budget selects. Raises ValueError for a selector nobody can read."""
+        selector_of(budget)
+        return await self._pods.pods_of(key_of(budget))
 
     def _changed(self, old: Object | None, new: Object | None) -> None:
-        obj = new if new is not None else old
-        if obj is None:
-            return
-        namespace, key = namespace_of(obj), key_of(obj)
-        known = self._by_namespace.setdefault(namespace, {})
         if new is None:
-            known.pop(key, None)
-            if not known:
-                del self._by_namespace[namespace]
+            self._read.pop(key_of(old or {}), None)
+            self._pods.forget(key_of(old or {}))
             return
-        wanted = repr((new.get("spec") or {}).get("selector"))
-        if key not in known or known[key][0] != wanted:
-            try:
-                known[key] = wanted, selector_of(new)
-            except ValueError as error:
-                log.warning("the selector of budget %s cannot be read: %s", key, error)
-                known[key] = wanted, NOTHING
+        key, wanted = key_of(new), repr((new.get("spec") or {}).get("selector"))
+        if self._read.get(key) == wanted:
+            return
+        self._read[key] = wanted
+        try:
+            selector = selector_of(new)
+        except ValueError as error:
+            log.warning("the selector of budget %s cannot be read: %s", key, error)
+            selector = NOTHING
+        self._pods.follow(key, namespace_of(new), selector)
 
 
 def selector_of(budget: Object) -> Selector:
@@ -107,7 +106,7 @@ class Disruption(Controller):
     primary = POD_DISRUPTION_BUDGETS
 
     def __init__(self, environment: Environment) -> None:
-        self._selectors = Selectors(environment.cache)
+        self._selected = Selected(environment.cache)
         self._scales = Scales(environment.cache, environment.client, environment.config)
         super().__init__(environment)
 
@@ -125,14 +124,14 @@ class Disruption(Controller):
         if old is not None and new is not None and _facts(old) == _facts(new):
             return
         labels = [labels_of(pod) for pod in (old, new) if pod is not None]
-        yield from self._selectors.of_labels(namespace_of(new or old or {}), labels)
+        yield from self._selected.of_labels(namespace_of(new or old or {}), labels)
 
     def _workload_to_budgets(self, _: Cache, old: Object | None, new: Object | None) -> Iterable[str]:
         """A workload of another size concerns the budgets that select its pods (by its template)."""
         before, after = ((obj or {}).get("spec") or {} for obj in (old, new))
         if before.get("replicas") != after.get("replicas"):
             template = (after or before).get("template") or {}
-            yield from self._selectors.of_labels(namespace_of(new or old or {}), [labels_of(template)])
+            yield from self._selected.of_labels(namespace_of(new or old or {}), [labels_of(template)])
 
     async def sync(self, key: str) -> float | None:
         """Write the budget's status, or that it cannot be worked out; or look at a pod's condition."""
@@ -153,7 +152,7 @@ class Disruption(Controller):
         if budget is None:
             self.rests.note(key, 0)
             return None
-        pods = await self._pods_of(budget)
+        pods = await self._selected.pods_of(budget)
         self.rests.note(key, len(pods))
         try:
             return await self._write(budget, pods)
@@ -191,14 +190,3 @@ class Disruption(Controller):
         )
         await self.write_status(budget, status)
         return evictions.recheck_s
-
-    async def _pods_of(self, budget: Object) -> list[Object]:
-        selector = selector_of(budget)
-        found = []
-        for number, listed in enumerate(self.cache.list(PODS, namespace_of(budget))):
-            if number % PORTION == PORTION - 1:
-                await asyncio.sleep(0)
-            pod = self.cache.get(PODS, key_of(listed))  # as it is now
-            if pod is not None and selector.matches(labels_of(pod)):
-                found.append(pod)
-        return found

@@ -6,13 +6,11 @@ autoscaler is looked at once at once, and not only when its first 15 seconds are
 
 from __future__ import annotations
 
-import asyncio
 import logging
 from collections.abc import Iterable
 from typing import Any
 
 from wherry.api.autoscaling.horizontal_pod_autoscalers import HORIZONTAL_POD_AUTOSCALERS
-from wherry.api.core.pods import PODS
 from wherry.api.resource import Resource
 from wherry.client.cache import Cache
 from wherry.client.events import NORMAL, WARNING
@@ -22,17 +20,16 @@ from wherry.controllers.podautoscaler.metrics import Metrics, MetricsError
 from wherry.controllers.podautoscaler.pods import Patience
 from wherry.controllers.podautoscaler.proposals import Tolerances
 from wherry.controllers.podautoscaler.sources import Target, UnknownMetric, ask
+from wherry.controllers.selected_pods import SelectedPods
 from wherry.objects.conditions import with_condition
 from wherry.objects.errors import ApiError
-from wherry.objects.meta import Object, format_time, key_of, labels_of, namespace_of, split_key, uid_of
+from wherry.objects.meta import Object, format_time, key_of, namespace_of, split_key, uid_of
 from wherry.objects.quantity import milli
-from wherry.objects.selectors import Selector, parse_label_selector
+from wherry.objects.selectors import parse_label_selector
 
 log = logging.getLogger(__name__)
 
 ABLE, ACTIVE, LIMITED = "AbleToScale", "ScalingActive", "ScalingLimited"
-PORTION = 1000
-"""How many pods are held against a selector before others get their turn."""
 
 
 class Unmeasured(Exception):
@@ -72,9 +69,8 @@ class HorizontalPodAutoscalers(Controller):
         super().__init__(environment)
         self._metrics = Metrics(self.client)
         self._histories: dict[str, History] = {}
-        self._selectors: dict[str, dict[str, Selector]] = {}
+        self._selected = SelectedPods(environment.cache)
         self._due: dict[str, float] = {}
-        environment.cache.add(PODS)
 
     def map_primary(self, cache: Cache, old: Object | None, new: Object | None) -> Iterable[str]:
         """A change of what is wanted is looked at now; our own writes of status are not."""
@@ -115,12 +111,7 @@ class HorizontalPodAutoscalers(Controller):
     def _forget(self, key: str) -> None:
         self._histories.pop(key, None)
         self._due.pop(key, None)
-        namespace = split_key(key)[0]
-        selectors = self._selectors.get(namespace)
-        if selectors is not None:
-            selectors.pop(key, None)
-            if not selectors:
-                del self._selectors[namespace]
+        self._selected.forget(key)
 
     async def _look(self, key: str, look: Look) -> None:
         reference = look.spec.get("scaleTargetRef") or {}
@@ -263,19 +254,14 @@ class HorizontalPodAutoscalers(Controller):
         except ValueError as error:
             message = f"couldn't convert selector into a corresponding internal selector object: {error}"
             raise self._bad_selector(look, "InvalidSelector", message) from error
-        namespace = namespace_of(look.hpa)
-        known = self._selectors.setdefault(namespace, {})
-        known[key] = selector
-        others = {other: one for other, one in known.items() if other != key}
-        pods: list[Object] = []
+        self._selected.follow(key, namespace_of(look.hpa), selector)
+        pods = await self._selected.pods_of(key)
         rivals: set[str] = set()
-        for number, pod in enumerate(self.cache.list(PODS, namespace)):
-            if number % PORTION == PORTION - 1:
-                await asyncio.sleep(0)
-            if selector.matches(labels_of(pod)):
-                pods.append(pod)
-                if not rivals:
-                    rivals.update(other for other, one in others.items() if one.matches(labels_of(pod)))
+        for pod in pods:
+            rivals |= self._selected.selecting_pod(pod)
+            if len(rivals) > 1:
+                break
+        rivals.discard(key)
         if rivals:
             listed = " ".join(sorted({key, *rivals}))
             message = f"pods by selector {text} are controlled by multiple HPAs: [{listed}]"
