@@ -198,6 +198,30 @@ def test_a_replaced_object_of_the_same_name_is_told_as_gone_and_new() -> None:
     assert seen.events == ["+a", "-a", "+a"]
 
 
+async def test_a_long_list_is_taken_in_portions(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("wherry.client.informer.TAKEN_AT_ONCE", 5)
+    shelf, seen = Shelf(), Seen()
+    shelf.on(seen)
+    told: list[int] = []
+
+    async def replaced(objects: list[Object]) -> None:
+        replacing = asyncio.ensure_future(shelf.replace(objects))
+        while not replacing.done():
+            before = len(seen.events)
+            await asyncio.sleep(0)
+            told.append(len(seen.events) - before)
+        await replacing
+
+    listed = [pod(f"p{number}", resourceVersion="1") for number in range(20)]
+    await replaced(listed)
+    assert seen.events == [f"+p{number}" for number in range(20)]
+    seen.events.clear()
+    await replaced(listed[:3])
+    assert seen.events == [f"-p{number}" for number in range(3, 20)]
+    assert max(told) == 5
+    assert len(shelf) == 3
+
+
 def test_a_failing_handler_costs_the_others_nothing(caplog: pytest.LogCaptureFixture) -> None:
     def broken(old: Object | None, new: Object | None) -> None:
         raise RuntimeError("no")

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import AsyncGenerator, Callable, Iterable
+from collections.abc import AsyncGenerator, Callable, Iterable, Sequence
 from contextlib import aclosing
 from dataclasses import dataclass
 from random import Random
@@ -34,6 +34,8 @@ SHORT_WATCH_S = 1.0
 
 LISTED_AT_ONCE = 500
 """Objects asked for at once; as many as client-go's pager does."""
+TAKEN_AT_ONCE = 100
+"""Objects of a list that are taken in, with all handlers told, between two turns of the event loop."""
 SHORTEST_WATCH_S = 300.0
 """A watch is asked to end after one to two times this (client-go's reflector, `minWatchTimeout`)."""
 
@@ -131,14 +133,22 @@ class Shelf:
         if key in self._objects:
             self._drop(key, obj)
 
-    def replace(self, objects: Iterable[Object]) -> None:
-        """Become exactly `objects`, telling handlers of each difference."""
+    async def replace(self, objects: Sequence[Object]) -> None:
+        """Become exactly `objects`, telling handlers of each difference.
+
+        Others have their turn every so often, since each object is told to every handler: until it is done
+        some objects are as they are now, and some as they were.
+        """
         present = set()
-        for obj in objects:
+        for number, obj in enumerate(objects, 1):
             present.add(key_of(obj))
             self.put(obj)
-        for key in [key for key in self._objects if key not in present]:
+            if not number % TAKEN_AT_ONCE:
+                await asyncio.sleep(0)
+        for number, key in enumerate([key for key in self._objects if key not in present], 1):
             self._drop(key, self._objects[key])
+            if not number % TAKEN_AT_ONCE:
+                await asyncio.sleep(0)
 
     def _drop(self, key: str, last: Object) -> None:
         old = self._objects.pop(key)
@@ -252,7 +262,7 @@ class Informer:
                 first = listing = await self._page(limit=0)
                 items = []
             items += listing.items
-        self.shelf.replace(items)
+        await self.shelf.replace(items)
         self._synced.set()
         self._reach(first.resource_version)
 
