@@ -214,7 +214,8 @@ async def test_whoever_holds_a_deleted_pod_by_a_finalizer_sees_it_end() -> None:
         await s.client.delete(PODS, "web", "default")
         await s.settle()
         pod = await s.get()
-        assert pod["status"]["phase"] == "Succeeded"
+        assert pod["status"]["phase"] == "Failed"  # a job whose pod is deleted has not succeeded
+        assert [c["state"]["terminated"]["exitCode"] for c in pod["status"]["containerStatuses"]] == [143]
         before = pod["metadata"]["resourceVersion"]
         await s.advance(120)
         assert (await s.get())["metadata"]["resourceVersion"] == before, "nothing is written again and again"

@@ -36,6 +36,8 @@ from wherry.hollow.restarts import exit_stages
 from wherry.hollow.stages import Delay, Delete, Patch, Say, Stage, Step, Surroundings
 from wherry.objects.meta import Object, format_time, is_deleting, metadata, owners_of, uid_of
 
+BY_SIGTERM = 143
+
 
 def pod_stages(outcome: Outcome) -> tuple[Stage, ...]:
     """The stages pods of that outcome go through. At most one of them fits a pod at any time."""
@@ -70,15 +72,21 @@ def _delete(outcome: Outcome) -> Stage:
     def steps(pod: Object) -> Sequence[Step]:
         # Whoever holds the pod by a finalizer sees it end first; to all others it is gone at once.
         if metadata(pod).get("finalizers") and not is_terminal(pod):
-            return status_patch(_ended), Delete()
+            return status_patch(_terminated), Delete()
         return (Delete(),)
 
     return Stage(name="pod-delete", resource=PODS, matches=matches, steps=steps, delay=delay, is_ordered=True)
 
 
 def _ended(pod: Object, now: str) -> Object:
-    """All containers have ended as they were told to; the phase is what the kubelet makes of that."""
+    """All containers have done what they were to do."""
     return pod_status(pod, "Succeeded", now, containers=_all_ended(pod, 0, now), inits=_inits_ended(pod, now))
+
+
+def _terminated(pod: Object, now: str) -> Object:
+    """SIGTERM ended all containers before they had done; the phase is what the kubelet makes of that."""
+    containers = _all_ended(pod, BY_SIGTERM, now)
+    return pod_status(pod, "Failed", now, containers=containers, inits=_inits_ended(pod, now))
 
 
 def _all_ended(pod: Object, code: int, now: str) -> list[Object]:

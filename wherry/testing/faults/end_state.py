@@ -15,11 +15,14 @@ LEFT_OUT_KINDS = ("/registry/events/", "/registry/leases/", "/registry/apiregist
 """Kinds that tell what happened, not where it ended."""
 LEFT_OUT = frozenset(
     {
+        "completionTime",
         "creationTimestamp",
         "deletionTimestamp",
+        "finishedAt",
         "generation",
         "lastHeartbeatTime",
         "lastProbeTime",
+        "lastSuccessfulTime",
         "lastTransitionTime",
         "lastUpdateTime",
         "managedFields",
@@ -39,6 +42,9 @@ LEFT_OUT = frozenset(
 """Fields that say when, in which order, or where by chance."""
 _SUFFIX = re.compile(r"-[bcdfghjklmnpqrstvwxz2456789]{5}$")
 """What the API server puts behind a generateName (apimachinery, pkg/util/rand)."""
+
+_UID = re.compile(r"[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}")
+"""A uid that stands elsewhere than in `uid`: in the labels of a Job's pods, say."""
 
 EndState = Mapping[str, Any]
 
@@ -93,4 +99,6 @@ def _bare(value: Any) -> Any:
         return {name: _bare(part) for name, part in value.items() if name not in LEFT_OUT}
     if isinstance(value, list):
         return [_bare(part) for part in value]
-    return _SUFFIX.sub("-*", value) if isinstance(value, str) else value
+    if not isinstance(value, str):
+        return value
+    return "*" if _UID.fullmatch(value) else _SUFFIX.sub("-*", value)
