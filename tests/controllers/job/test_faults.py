@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 
 from wherry.testing import Cluster
@@ -34,7 +36,7 @@ metadata: {name: runs}
 spec: {completesAfter: 30s}
 """
 PER_INDEX = "{completionMode: Indexed, completions: 3, parallelism: 3, backoffLimitPerIndex: 1}"
-CASES = {
+CASES: dict[str, tuple[str, str, dict[str, Any]]] = {
     "completes": ("{completions: 3, parallelism: 2}", RUNS, {"succeeded": 3}),
     "per index": (PER_INDEX, FAILS_FIRST, {"succeeded": 3, "failed": 3, "completedIndexes": "0-2"}),
     "deadline": ("{completions: 2, parallelism: 2, activeDeadlineSeconds: 10}", RUNS, {"failed": 2}),
