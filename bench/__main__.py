@@ -13,6 +13,7 @@ from bench.fanout import measure_fanout
 from bench.figures import Figure, as_json, as_table
 from bench.http import measure_http
 from bench.idle import measure_idle
+from bench.jobs import measure_jobs
 from bench.lists import measure_lists
 from bench.ready import measure_ready
 from bench.scheduling import measure_scheduling
@@ -54,6 +55,7 @@ ALONE: dict[str, Callable[[], list[Figure]]] = {
     "testing": measure_testing,
     "scheduling": measure_scheduling,
     "simulated": measure_simulated,
+    "jobs": measure_jobs,
 }
 """These need no cluster: they start an API server of their own."""
 

@@ -86,6 +86,16 @@ async def test_leases_are_renewed_every_ten_seconds() -> None:
         assert lease["spec"]["renewTime"] >= "2026-01-01T00:00:50"
 
 
+async def test_a_single_node_wakes_nobody_between_its_renewals() -> None:
+    async with simulated() as s:
+        turns = {s.hollow.heartbeats._turn_due}
+        for _ in range(600):
+            await s.advance(1)
+            turns.add(s.hollow.heartbeats._turn_due)
+        assert 58 <= len(turns) <= 62
+        assert s.hollow.heartbeats.renewed == 61
+
+
 async def test_a_lease_somebody_else_wrote_or_removed_is_renewed_all_the_same() -> None:
     async with simulated() as s:
         lease = await s.client.get(LEASES, "hollow-0", NODE_LEASE_NAMESPACE)

@@ -12,7 +12,16 @@ pytest_plugins = ["pytester"]
 
 TEXT = (Path(__file__).parents[2] / "docs" / "testing.md").read_text()
 BLOCKS = dict(re.findall(r"^```python title=(\S+)\n(.*?)^```", TEXT, re.DOTALL | re.MULTILINE))
-EXPECTED = {"first": 2, "time": 2, "forks": 3, "files": 1, "operator": 1, "reconciler": 1, "sweep": 1}
+EXPECTED = {
+    "first": 2,
+    "time": 2,
+    "month": 1,
+    "forks": 3,
+    "files": 1,
+    "operator": 1,
+    "reconciler": 1,
+    "sweep": 1,
+}
 
 
 def test_every_block_has_a_name() -> None:

@@ -105,9 +105,16 @@ class Heartbeats:
             turns += 1
         if self._turn_due <= now:  # the machine slept, or time was moved far: once round is enough
             self._turn_due = now + period_s
+        self._pass_empty_slices(period_s)
         names = iter(due.items())
         await asyncio.gather(*(self._renew_some(names) for _ in range(min(WORKERS, len(due)))))
         return max(self._turn_due - self._clock.monotonic(), 0.0)
+
+    def _pass_empty_slices(self, period_s: float) -> None:
+        """Few nodes leave most slices empty: nobody is to be woken for those."""
+        while self._slice_of and not self._slices[self._turn]:
+            self._turn = (self._turn + 1) % SLICES
+            self._turn_due += period_s
 
     async def _renew_some(self, names: Iterator[tuple[str, Object]]) -> None:
         for name, node in names:

@@ -12,11 +12,10 @@ from wherry.api.batch.job_status import COMPLETE, end_of
 from wherry.api.batch.jobs import JOBS
 from wherry.api.core.pod_conditions import is_ready
 from wherry.api.core.pods import PODS
-from wherry.api.resource import Resource
 from wherry.client.cache import Cache
 from wherry.client.events import NORMAL, WARNING
 from wherry.client.transport import STRATEGIC_PATCH
-from wherry.controllers.base import Controller, Environment, Mapper
+from wherry.controllers.base import Controller, Environment
 from wherry.controllers.job.backoff import Backoff
 from wherry.controllers.job.conditions import SUSPENDED, new_condition, with_condition
 from wherry.controllers.job.facts import FINALIZER, Facts, PodFacts, is_ours, is_tracked, look
@@ -40,14 +39,6 @@ from wherry.controllers.pod_control import Done, delete_pod, try_to_create
 from wherry.objects.errors import ApiError
 from wherry.objects.meta import Object, format_time, is_deleting, key_of, uid_of
 
-FEW_PODS = 20
-"""A job with so few pods is looked at whenever one changes."""
-BATCH_S = 1.0
-"""Events of a larger job's pods are taken together for a millisecond for each pod, and so long at most
-
-(upstream's syncJobBatchPeriod): else a thousand pods would be gone through a thousand times.
-"""
-
 
 @dataclass(slots=True)
 class _Memory:
@@ -57,7 +48,6 @@ class _Memory:
     backoff: Backoff = field(default_factory=Backoff)
     released: set[str] = field(default_factory=set)
     """Pods whose finalizer was taken away while the cache still shows it."""
-    size: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,16 +82,6 @@ class Jobs(Controller):
         """Its own key, and those of the pods it leaves behind."""
         return (key_of(new or old or {}), *left_behind(cache, old, new))
 
-    def map_event(self, resource: Resource, mapper: Mapper, old: Object | None, new: Object | None) -> None:
-        """Queue the keys an event concerns, those of large jobs for a little later."""
-        for key in mapper(self.cache, old, new):
-            memory = self._memories.get(key)
-            is_new_spec = resource is JOBS and (old is None or _generation(old) != _generation(new))
-            if memory is None or memory.size <= FEW_PODS or is_new_spec:
-                self.queue.add(key)
-            else:
-                self.queue.add_after(key, min(BATCH_S, memory.size / 1000))
-
     async def sync(self, key: str) -> float | None:
         """Bring a job nearer to its end, or free a pod that no job counts any more."""
         if key.startswith(ORPHAN):
@@ -110,6 +90,7 @@ class Jobs(Controller):
         job = self.cache.get(JOBS, key)
         if job is None or end_of(job) is not None:
             self._memories.pop(key, None)
+            self.rests.note(key, 0)
             return None
         if not is_ours(job):
             return None
@@ -155,7 +136,7 @@ class Jobs(Controller):
         memory = self._memories.get(key)
         if memory is None or memory.uid != uid_of(job):
             memory = self._memories[key] = _Memory(uid_of(job))
-        memory.size = len(pods)
+        self.rests.note(key, len(pods))
         if memory.released:
             memory.released &= {uid_of(pod) for pod in pods if is_tracked(pod)}
         return memory
@@ -305,7 +286,3 @@ def _finish(status: dict[str, Any], verdict: Verdict, facts: Facts) -> None:
 
 def _pods(pods: Iterable[PodFacts]) -> list[Object]:
     return [pod.pod for pod in pods]
-
-
-def _generation(job: Object | None) -> Any:
-    return ((job or {}).get("metadata") or {}).get("generation")

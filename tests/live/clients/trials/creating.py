@@ -126,7 +126,7 @@ CREATING: tuple[Trial, ...] = (
     ),
     _generator(
         "cronjob",
-        "A schedule; stored, not acted on yet",
+        "A schedule",
         "cronjob",
         f"cronjob nightly --image={BUSYBOX} --schedule=@daily -- true",
         {"spec.schedule": "@daily", "spec.jobTemplate.spec.template.spec.containers.0.command": ["true"]},
@@ -147,7 +147,7 @@ CREATING: tuple[Trial, ...] = (
     ),
     _generator(
         "job",
-        "A Job with a command; stored, not acted on yet",
+        "A Job with a command",
         "job",
         f"job once --image={BUSYBOX} -- true",
         {"spec.completions": 1, "spec.template.spec.restartPolicy": "Never"},
