@@ -105,6 +105,17 @@ def test_its_data_is_where_the_node_looks_for_it(machine: Machine, taken_down: l
     assert sorted(entry.name for entry in data.iterdir()) == ["cluster.yaml", "logs", "nodes", "store"]
 
 
+def test_it_can_be_deleted_as_it_is(machine: Machine, taken_down: list[str]) -> None:
+    made = machine.load("default")
+    assert made is not None
+    lifecycle = open_lifecycle(machine, made)
+    lifecycle.tear_down()
+    assert taken_down == ["wh-default 10.244.0.0/24"]
+    assert not (lifecycle.paths.data / "network.json").exists()
+    lifecycle.delete()
+    assert not lifecycle.paths.data.exists()
+
+
 @pytest.mark.parametrize("moved", range(6))
 def test_one_that_was_interrupted_is_finished(
     machine: Machine, taken_down: list[str], monkeypatch: pytest.MonkeyPatch, moved: int

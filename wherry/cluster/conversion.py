@@ -28,7 +28,6 @@ def convert(before: Setup, after: Setup, paths: ClusterPaths) -> None:
     if not new.paths.network.exists():
         new.ground.note(plan_of(after.node, before.cluster.pod_cidr))
     _move(paths.log_file("containerd"), new.paths.containerd_log)
-    old.paths.network.unlink(missing_ok=True)
     for entry in old.paths.entries:
         _move(entry, new.paths.data / entry.name)
 

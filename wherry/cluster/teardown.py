@@ -61,6 +61,7 @@ def _tear_down(nodes: Sequence[Node], setup: Setup, paths: ClusterPaths) -> None
             asyncio.run(_take_down(node, facts))
     except (DaemonFailed, NetworkFailure, BackendError) as error:
         raise EndFailed(str(error)) from error
+    old_node(setup.cluster.name, paths).paths.network.unlink(missing_ok=True)
 
 
 async def _take_down(node: Node, facts: MachineFacts) -> None:

@@ -4,11 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 from wherry.api.catalog import BUILTIN
 from wherry.api.resource import Resource
-from wherry.controllers.certificates.authority import CertificateAuthority
 from wherry.objects.meta import Object
+
+if TYPE_CHECKING:
+    # Whoever never signs need not pay for the library that does.
+    from wherry.controllers.certificates.authority import CertificateAuthority
 
 NODE_MONITOR_GRACE_S = 50.0
 """upstream's node-monitor-grace-period."""
