@@ -124,6 +124,45 @@ def test_a_daemon_set_under_a_quota_that_grows() -> None:
         assert len({pod["spec"]["nodeName"] for pod in pods(c)}) == 5
 
 
+HOOK = {
+    "apiVersion": "admissionregistration.k8s.io/v1",
+    "kind": "ValidatingWebhookConfiguration",
+    "metadata": {"name": "broken"},
+    "webhooks": [
+        {
+            "name": "broken.example.org",
+            "clientConfig": {"url": "https://127.0.0.1:9/"},
+            "rules": [
+                {"apiGroups": [""], "apiVersions": ["v1"], "operations": ["CREATE"], "resources": ["pods"]}
+            ],
+            "admissionReviewVersions": ["v1"],
+            "sideEffects": "None",
+        }
+    ],
+}
+
+
+def test_a_webhook_that_breaks_in_between() -> None:
+    with Cluster(nodes=3) as c:
+        c.apply(STATEFUL_SET.replace("POLICY", "OrderedReady"))
+        c.apply(DAEMON_SET)
+        c.clock.advance("10s")
+        c.apply(HOOK)
+        c.client.patch("sts", "web", {"spec": {"replicas": 4}})
+        c.nodes.add(1)
+        c.clock.advance("5m")
+        assert len(pods(c)) == 2 + 3
+        said = [line for line in c.events() if line.reason == "FailedCreate"]
+        assert {line.message.partition(":")[0] for line in said} == {
+            "create Pod web-2 in StatefulSet web failed error",
+            "Error creating",
+        }
+        assert all('failed calling webhook "broken.example.org"' in line.message for line in said)
+        c.client.delete("validatingwebhookconfigurations", "broken")
+        c.clock.advance("20m")
+        assert len(pods(c)) == 4 + 4
+
+
 def test_of_two_of_one_selector_each_keeps_its_own() -> None:
     with Cluster(nodes=2) as c:
         for manifest in (DAEMON_SET, DAEMON_SET.replace("name: log}\nspec", "name: twin}\nspec")):

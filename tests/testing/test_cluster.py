@@ -298,6 +298,13 @@ def test_the_same_test_gives_the_same_each_time() -> None:
     assert run() == run()
 
 
+def test_hundreds_of_nodes_have_a_range_each() -> None:
+    with Cluster(nodes=300, controllers=["node-ipam"], scheduler=False) as c:
+        ranges = {node["spec"].get("podCIDR") for node in c.client.list("nodes")}
+    assert len(ranges) == 300
+    assert None not in ranges
+
+
 def test_what_is_owned_goes_though_its_owners_kind_was_just_defined() -> None:
     with Cluster() as c:
         c.apply(WIDGETS)

@@ -18,6 +18,7 @@ from wherry.controllers.base import Controller
 from wherry.controllers.catalog import CONTROLLERS, choose_controllers
 from wherry.controllers.certificates.authority import CertificateAuthority
 from wherry.controllers.config import ControllerConfig
+from wherry.hollow.addresses import NODE_BLOCK_MASK, NODE_BLOCKS
 from wherry.kit.memory import uncollected
 from wherry.kit.simulated_loop import LoopClock, SimulatedLoop
 from wherry.kit.tasks import Tasks
@@ -213,6 +214,8 @@ def _config(settings: Settings, port: int) -> ControlPlaneConfig:
         controllers=ControllerConfig(
             cluster_ca_pem=found.authority.cert.read_text(),
             cluster_cidr=POD_CIDR,
+            simulated_cidr=NODE_BLOCKS,
+            simulated_cidr_mask=NODE_BLOCK_MASK,
             signing_authority=CertificateAuthority(found.authority.cert, found.authority.key),
         ),
         kinds=_kinds(settings),
