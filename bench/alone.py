@@ -14,6 +14,7 @@ import shutil
 import socket
 import ssl
 import subprocess
+import sys
 import tempfile
 import time
 from collections.abc import Mapping
@@ -26,7 +27,8 @@ from typing import Any
 from bench.cluster import ENVIRONMENT
 from bench.objects import NAMESPACE
 from wherry.cluster.addresses import node_ip
-from wherry.cluster.components import READY_FD_VARIABLE, command_of
+from wherry.cluster.catalog import APISERVER, component_called
+from wherry.cluster.components import READY_FD_VARIABLE
 from wherry.cluster.config import Setup, dump_config
 from wherry.cluster.identities import ADMIN, KeyPair, ensure_identities
 from wherry.cluster.paths import ClusterPaths
@@ -91,7 +93,7 @@ class Alone:
         reader, writer = os.pipe()
         started = time.monotonic()
         self._process = subprocess.Popen(
-            command_of("apiserver", NAME, self.paths),
+            [sys.executable, "-m", component_called(APISERVER).module, f"--data-dir={self.paths.data}"],
             env={**ENVIRONMENT, READY_FD_VARIABLE: str(writer)},
             pass_fds=(writer,),
         )

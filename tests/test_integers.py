@@ -33,7 +33,6 @@ EXCEPTIONS = {
     "kubelet/runtimes/containerd/facts.py": KERNEL,
     "kit/mounts.py": KERNEL,
     "hollow/expressions.py": OWN,
-    "testing/envtest/flags.py": OWN,
     "cluster/preflight.py": KERNEL,
     "objects/gotemplate/functions.py": OWN,
     "objects/gotemplate/parser.py": OWN,

@@ -52,10 +52,9 @@ def test_a_controller_that_acts_on_a_kind_is_the_one_its_row_names() -> None:
             assert controller.name.removesuffix("-controller") == row.controller
 
 
-def test_an_api_server_alone_says_nothing(tmp_path: Path) -> None:
+def test_a_cluster_says_what_nobody_acts_on(tmp_path: Path) -> None:
     paths = ClusterPaths.of("t", tmp_path / "t", tmp_path / "run")
     config = Setup.of("t", node_name="n")
     identities = ensure_identities(config, paths, "127.0.0.1", datetime.now(UTC))
-    assert control_plane_config(config.cluster, identities, is_alone=True).api.unattended == ()
     told = control_plane_config(config.cluster, identities).api.unattended
     assert told == unattended(kind.name for kind in CONTROLLERS)

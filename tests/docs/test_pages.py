@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib
 import re
 import shlex
 from pathlib import Path
@@ -12,6 +13,7 @@ import typer.main
 
 import wherry
 from wherry.cli.main import app
+from wherry.cluster.catalog import COMPONENTS
 
 TOP = Path(__file__).parents[2]
 PAGES = [TOP / "README.md", *sorted((TOP / "docs").glob("*.md"))]
@@ -47,6 +49,14 @@ def test_symptoms_are_what_the_code_says(symptom: str) -> None:
     assert text in CODE or symptom in statuses, f"nothing says {symptom!r} any more"
 
 
+def flags_alone(command: str) -> set[str]:
+    """The flags of a component that reads its command line itself; none for any other command."""
+    for component in COMPONENTS:
+        if component.name == command and component.upstream:
+            return {flag.name for flag in importlib.import_module(component.module).FLAGS}
+    return set()
+
+
 def is_command(text: str) -> bool:
     """Whether it is a whole command, not a pattern for some."""
     return text.startswith("wherry ") and not any(sign in text for sign in ("$(", "...", "COMMAND"))
@@ -79,5 +89,6 @@ def test_commands_that_are_told_are_there(page: str, words: list[str]) -> None:
     if command.name == "kubectl":
         return
     options = {name for parameter in command.params for name in parameter.opts} | {"--help", "-h"}
+    options |= {f"--{flag}" for flag in flags_alone(words[0])}
     given = {word.partition("=")[0] for word in rest if word.startswith("-")}
     assert given <= options, f"{page}: wherry {' '.join(words)}"

@@ -11,6 +11,7 @@ import sys
 
 import typer
 
+from wherry.cli import components
 from wherry.cli.completion import completion, is_completion
 from wherry.cli.down import delete, down, stop
 from wherry.cli.failures import FAILED, INTERRUPTED, NOT_PERMITTED, Failure
@@ -53,6 +54,7 @@ app.command(
     }
 )(kubectl)
 app.add_typer(image, name="image")
+components.register(app)
 
 
 def main() -> None:

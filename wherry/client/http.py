@@ -8,11 +8,12 @@ reached, so callers have one thing to catch and retry.
 from __future__ import annotations
 
 import asyncio
+import copy
 import ssl
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
 import aiohttp
 import orjson
@@ -31,14 +32,25 @@ WATCH_SILENCE_S = 90.0
 READ_CHUNK_BYTES = 1 << 16
 
 
+class Identity(Protocol):
+    """How a client proves who it is, and how it knows the server."""
+
+    def ssl_context(self) -> ssl.SSLContext:
+        """Whom it trusts, and the certificate it shows. Raises OSError or ssl.SSLError."""
+        ...
+
+    async def token(self) -> str:
+        """The bearer token for a request now, "" for none. Raises OSError or ApiError."""
+        ...
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class HttpIdentity:
-    """How a client proves who it is, and how it knows the server: paths of PEM files, or a token."""
+    """How a client proves who it is, and how it knows the server: paths of PEM files."""
 
     ca_file: Path
     cert_file: Path | None = None
     key_file: Path | None = None
-    token: str = ""
 
     def ssl_context(self) -> ssl.SSLContext:
         """A context that trusts `ca_file` alone. Raises OSError or ssl.SSLError for unusable files."""
@@ -47,21 +59,33 @@ class HttpIdentity:
             context.load_cert_chain(str(self.cert_file), str(self.key_file or self.cert_file))
         return context
 
+    async def token(self) -> str:
+        """None: the certificate says it."""
+        return ""
+
 
 class HttpTransport:
     """A `Transport` over HTTPS. Make it on the event loop that uses it."""
 
-    def __init__(self, server: str, identity: HttpIdentity, *, user_agent: str = "wherry") -> None:
+    def __init__(self, server: str, identity: Identity, *, user_agent: str = "wherry") -> None:
         self._server = server.rstrip("/")
-        headers = {"User-Agent": user_agent, "Accept": JSON}
-        if identity.token:
-            headers["Authorization"] = f"Bearer {identity.token}"
+        self._is_owner = True
+        self._token: Callable[[], Awaitable[str]] = identity.token
         self._session = aiohttp.ClientSession(
             connector=aiohttp.TCPConnector(ssl=identity.ssl_context(), limit=0, socket_factory=client_socket),
-            headers=headers,
+            headers={"User-Agent": user_agent, "Accept": JSON},
             timeout=aiohttp.ClientTimeout(total=CALL_TIMEOUT_S, sock_connect=CONNECT_TIMEOUT_S),
             auto_decompress=True,
         )
+
+    def acting(self, token: Callable[[], Awaitable[str]]) -> HttpTransport:
+        """The same connections, as whom the tokens are for. They are closed with this transport.
+
+        Only for an identity without a certificate: that would be believed before the token.
+        """
+        other = copy.copy(self)
+        other._token, other._is_owner = token, False
+        return other
 
     async def call(
         self,
@@ -73,7 +97,9 @@ class HttpTransport:
     ) -> Object:
         """See `Transport.call`."""
         data = None if body is None else orjson.dumps(body)
-        headers = {"Content-Type": content_type} if data is not None else None
+        headers = await self._headers()
+        if data is not None:
+            headers["Content-Type"] = content_type
         try:
             async with self._session.request(
                 method, self._url(path), params=query or None, data=data, headers=headers
@@ -86,8 +112,11 @@ class HttpTransport:
     async def watch(self, path: str, query: Mapping[str, str]) -> AsyncIterator[WatchEvent]:
         """See `Transport.watch`."""
         timeout = aiohttp.ClientTimeout(total=None, sock_connect=CONNECT_TIMEOUT_S, sock_read=WATCH_SILENCE_S)
+        headers = await self._headers()
         try:
-            async with self._session.get(self._url(path), params=dict(query), timeout=timeout) as response:
+            async with self._session.get(
+                self._url(path), params=dict(query), headers=headers, timeout=timeout
+            ) as response:
                 if response.status != 200:
                     _decode(response.status, await response.read())
                     return
@@ -99,9 +128,15 @@ class HttpTransport:
 
     async def close(self) -> None:
         """Close all connections."""
+        if not self._is_owner:
+            return
         await self._session.close()
         # aiohttp closes TLS transports one loop turn later; without it the loop warns of open ones.
         await asyncio.sleep(0)
+
+    async def _headers(self) -> dict[str, str]:
+        token = await self._token()
+        return {"Authorization": f"Bearer {token}"} if token else {}
 
     def _url(self, path: str) -> URL:
         return URL(self._server + path, encoded=True)

@@ -7,7 +7,7 @@ API server and nothing else, for whoever brings controllers and nodes of another
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import replace
 from datetime import UTC, datetime
@@ -18,7 +18,7 @@ from wherry.apiserver.app import ApiServer
 from wherry.apiserver.config import ApiServerConfig
 from wherry.cluster.addresses import AddressKeeper, node_ip
 from wherry.cluster.assembly import ControlPlane, ControlPlaneConfig
-from wherry.cluster.components import PermanentError, tell_ready
+from wherry.cluster.components import PermanentError
 from wherry.cluster.config import ClusterConfig, Setup
 from wherry.cluster.identities import (
     API_SERVER,
@@ -27,14 +27,13 @@ from wherry.cluster.identities import (
     Identities,
     ensure_identities,
 )
-from wherry.cluster.launch import main
 from wherry.cluster.paths import ClusterPaths
 from wherry.cluster.unattended import unattended
 from wherry.controllers.base import Controller
 from wherry.controllers.certificates.authority import CertificateAuthority
 from wherry.controllers.config import NODE_MONITOR_GRACE_S, ControllerConfig
 from wherry.hollow.addresses import NODE_BLOCK_MASK, NODE_BLOCKS
-from wherry.kit.clock import Clock, SystemClock
+from wherry.kit.clock import Clock
 from wherry.kit.open_files import allow_open_files
 from wherry.store.base import StoreError
 from wherry.store.sqlite import SqliteStore
@@ -47,14 +46,13 @@ async def serving(
     setup: Setup,
     paths: ClusterPaths,
     clock: Clock,
-    *,
-    is_alone: bool = False,
-    monitor_grace_s: float = NODE_MONITOR_GRACE_S,
+    configure: Callable[[Identities], ControlPlaneConfig],
+    port_flag: str = "--api-port",
 ) -> AsyncIterator[ControlPlane]:
-    """The cluster's control plane, whose API server is ready to answer; with no controllers if it `is_alone`.
+    """A control plane over the store of `paths`, whose API server is ready to answer.
 
-    `monitor_grace_s` is how long the controllers wait for a node's heartbeat. Keys that are missing are made.
-    Raises PermanentError when a restart would not help.
+    Keys that are missing are made; by where they lie `configure` says what the control plane is told.
+    `port_flag` chooses another port. Raises PermanentError when a restart would not help.
     """
     allow_open_files()
     config = setup.cluster
@@ -66,14 +64,13 @@ async def serving(
     except StoreError as error:
         raise PermanentError(str(error)) from error
     try:
-        told = control_plane_config(config, identities, monitor_grace_s, is_alone=is_alone)
-        plane = ControlPlane(told, store, clock, SystemRandom())
+        plane = ControlPlane(configure(identities), store, clock, SystemRandom())
         try:
             await plane.api.start()
         except OSError as error:
             where = f"{config.api_host}:{config.api_port}"
             raise PermanentError(
-                f"the API server cannot listen on {where}: {error.strerror or error}; choose with --api-port"
+                f"the API server cannot listen on {where}: {error.strerror or error}; choose with {port_flag}"
             ) from error
         keeper = _address_keeper(setup, paths, address, plane.api, clock)
         keeper.start()
@@ -97,20 +94,11 @@ def _address_keeper(
     return AddressKeeper(partial(node_ip, setup.cluster), address, sign, api.reload_certificate, clock)
 
 
-async def run_api_server(setup: Setup, paths: ClusterPaths, stop: asyncio.Event) -> None:
-    """Serve until `stop` is set. Raises PermanentError when a restart would not help."""
-    paths.run.mkdir(parents=True, exist_ok=True, mode=0o700)
-    async with serving(setup, paths, SystemClock(), is_alone=True):
-        tell_ready("apiserver", paths, {"url": setup.cluster.server_url})
-        await stop.wait()
-
-
 def control_plane_config(
     config: ClusterConfig,
     identities: Identities,
-    monitor_grace_s: float = NODE_MONITOR_GRACE_S,
     *,
-    is_alone: bool = False,
+    monitor_grace_s: float = NODE_MONITOR_GRACE_S,
 ) -> ControlPlaneConfig:
     """What the control plane of this cluster is told."""
     controllers = ControllerConfig(
@@ -122,13 +110,12 @@ def control_plane_config(
         node_monitor_grace_s=monitor_grace_s,
         signing_authority=CertificateAuthority(identities.authority.cert, identities.authority.key),
     )
-    kinds = () if is_alone else all_controllers()
-    told = () if is_alone else unattended(kind.name for kind in kinds)
+    kinds = all_controllers()
+    told = unattended(kind.name for kind in kinds)
     return ControlPlaneConfig(
         api=replace(api_server_config(config, identities), unattended=told),
         controllers=controllers,
         kinds=kinds,
-        has_scheduler=not is_alone,
     )
 
 
@@ -166,7 +153,3 @@ def api_server_config(config: ClusterConfig, identities: Identities) -> ApiServe
         disable_admission_plugins=config.disable_admission_plugins,
         runtime_config=config.runtime_config,
     )
-
-
-if __name__ == "__main__":
-    main("apiserver", run_api_server)

@@ -25,7 +25,8 @@ class Component:
     started before it and end after it. `identity` is who it is to the API server (`identities.IDENTITIES`),
     "" for nobody. One with `runs` has these others in its process, each still under its own identity, and is
     what a supervisor looks after; one without runs alone for whoever starts it. `children` are programs it
-    starts that outlive it, each with a log of its name.
+    starts that outlive it, each with a log of its name. `upstream` is the program whose flags it takes when
+    it runs alone, `example` a command line.
     """
 
     name: str
@@ -36,6 +37,8 @@ class Component:
     identity: str = ""
     runs: tuple[str, ...] = ()
     children: tuple[str, ...] = ()
+    upstream: str = ""
+    example: str = ""
 
 
 SUPERVISOR = "supervisor"
@@ -68,7 +71,29 @@ COMPONENTS = (
         name=APISERVER,
         scope=Scope.CLUSTER,
         summary="the API server alone",
-        module="wherry.cluster.apiserver",
+        module="wherry.cluster.alone.apiserver",
+        upstream="kube-apiserver",
+        example="wherry apiserver --data-dir=/var/lib/kube",
+    ),
+    Component(
+        name=CONTROLLERS,
+        scope=Scope.CLUSTER,
+        summary="the controllers alone",
+        module="wherry.cluster.alone.controllers",
+        needs=(APISERVER,),
+        identity="controllers",
+        upstream="kube-controller-manager",
+        example="wherry controllers --kubeconfig=controllers.kubeconfig",
+    ),
+    Component(
+        name=SCHEDULER,
+        scope=Scope.CLUSTER,
+        summary="the scheduler alone",
+        module="wherry.cluster.alone.scheduler",
+        needs=(APISERVER,),
+        identity="scheduler",
+        upstream="kube-scheduler",
+        example="wherry scheduler --kubeconfig=scheduler.kubeconfig",
     ),
 )
 

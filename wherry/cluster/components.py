@@ -68,6 +68,11 @@ def tell_ready(component: str, paths: ClusterPaths, facts: Mapping[str, Any]) ->
     with contextlib.suppress(OSError):  # a full disk, say, keeps nobody from being ready
         paths.been_ready.mkdir(parents=True, exist_ok=True, mode=0o700)
         (paths.been_ready / component).touch()
+    announce()
+
+
+def announce() -> None:
+    """Tell whoever started this process that it is ready: by a byte on the pipe it inherited, if any."""
     descriptor = os.environ.pop(READY_FD_VARIABLE, "")
     if descriptor:
         with contextlib.suppress(BrokenPipeError):  # who started us was killed: its successor reads the file

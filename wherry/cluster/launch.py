@@ -14,6 +14,8 @@ import os
 import signal
 import sys
 from collections.abc import Awaitable, Callable
+from contextlib import nullcontext
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -52,15 +54,13 @@ def main(component: str, run: Component) -> None:
     """Run one component in the foreground until SIGTERM or SIGINT; ends the process."""
     paths, name = _parse(component)
     _be_the_only_one(component, paths)
-    faulthandler.enable()
-    faulthandler.register(DUMP_SIGNAL, all_threads=True)
-    collect_seldom()
-    os.umask(UMASK)
+    settle_process()
     try:
         setup = read_config_file(paths.config, Setup.of(name))
         set_up_logging(setup.cluster.log_level)
         tell_settings(component, paths, spec_of(setup))
-        uvloop.run(_until_signalled(component, run, setup, paths))
+        work = partial(run, setup, paths)
+        uvloop.run(until_signalled(component, work, paths.pulse_socket(component)))
     except (PermanentError, ConfigError) as error:
         log.error("%s", error)
         paths.run.mkdir(parents=True, exist_ok=True, mode=0o700)
@@ -70,6 +70,14 @@ def main(component: str, run: Component) -> None:
     sys.stdout.flush()
     sys.stderr.flush()
     os._exit(0)
+
+
+def settle_process() -> None:
+    """What every component's process does before anything else."""
+    faulthandler.enable()
+    faulthandler.register(DUMP_SIGNAL, all_threads=True)
+    collect_seldom()
+    os.umask(UMASK)
 
 
 def _parse(component: str) -> tuple[ClusterPaths, str]:
@@ -98,7 +106,10 @@ def _be_the_only_one(component: str, paths: ClusterPaths) -> None:
     sign(descriptor, own)
 
 
-async def _until_signalled(component: str, run: Component, setup: Setup, paths: ClusterPaths) -> None:
+async def until_signalled(
+    component: str, work: Callable[[asyncio.Event], Awaitable[None]], pulse: Path | None = None
+) -> None:
+    """Do `work`, which ends when its event is set: by SIGTERM or SIGINT. A watchdog asks at `pulse`."""
     stop = asyncio.Event()
     loop = asyncio.get_running_loop()
     for number in (signal.SIGTERM, signal.SIGINT):
@@ -106,8 +117,8 @@ async def _until_signalled(component: str, run: Component, setup: Setup, paths: 
     loop.set_exception_handler(end_if_essential)
     tasks = Tasks(component)
     GivingBack(tasks, SystemClock()).start()
-    async with answering(paths.pulse_socket(component)):
-        await run(setup, paths, stop)
+    async with answering(pulse) if pulse is not None else nullcontext():
+        await work(stop)
     await tasks.close()
 
 

@@ -25,8 +25,9 @@ from wherry.cluster.catalog import SUPERVISED, logs_of, supervised
 from wherry.cluster.clusters import Machine, with_node_name
 from wherry.cluster.components import ready_facts, told_settings
 from wherry.cluster.config import ClusterConfig, Setup, dump_config, read_config_file, spec_of
-from wherry.cluster.identities import ADMIN, Identities, Identity, ensure_identities, wanted_identities
+from wherry.cluster.identities import Identities, ensure_identities
 from wherry.cluster.kubeconfig import UserKubeconfig
+from wherry.cluster.kubeconfigs import access_of, write_kubeconfigs
 from wherry.cluster.names import NodeNames
 from wherry.cluster.paths import ClusterPaths, NodePaths, has_old_node
 from wherry.cluster.settings import SETTINGS, Spelling
@@ -188,24 +189,8 @@ class Lifecycle:
         setup = with_node_name(self.setup, socket.gethostname())
         _write_whole(self.paths.config, dump_config(setup))
         identities = ensure_identities(setup, self.paths, node_ip(setup.cluster), datetime.now(UTC))
-        kubeconfig.write(self.paths.admin_kubeconfig, kubeconfig.render(self.access(identities)))
-        self.paths.kubeconfigs.mkdir(exist_ok=True, mode=0o700)
-        for identity in wanted_identities(setup):
-            if identity.has_kubeconfig:
-                access = self.access(identities, identity)
-                kubeconfig.write(self.paths.kubeconfig(identity.name), kubeconfig.render(access))
+        write_kubeconfigs(setup, self.paths, identities)
         return identities
-
-    def access(self, identities: Identities, identity: Identity = ADMIN) -> kubeconfig.Access:
-        """What the kubeconfig of an identity holds."""
-        pair = identities.of(identity)
-        return kubeconfig.Access(
-            context=self.config.context,
-            server=self.config.server_url,
-            authority_pem=identities.authority.cert.read_bytes(),
-            cert_pem=pair.cert.read_bytes(),
-            key_pem=pair.key.read_bytes(),
-        )
 
     def outdated(self) -> dict[str, list[str]]:
         """The settings that running components do not go by yet, by component.
@@ -368,7 +353,7 @@ class Lifecycle:
 
     def merge_kubeconfig(self, identities: Identities, theirs: UserKubeconfig) -> None:
         """Put the context into the user's kubeconfig and make it current. Raises KubeconfigError."""
-        theirs.write(kubeconfig.merge(theirs.read(), self.access(identities)))
+        theirs.write(kubeconfig.merge(theirs.read(), access_of(self.setup, identities)))
 
     def forget_kubeconfig(self, theirs: UserKubeconfig) -> None:
         """Take the cluster's context out of the user's kubeconfig, if it is there. Raises KubeconfigError."""

@@ -9,10 +9,11 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from functools import partial
 
 from wherry.api.core.nodes import NODES
 from wherry.api.core.simulated import is_simulated
-from wherry.cluster.apiserver import serving
+from wherry.cluster.apiserver import control_plane_config, serving
 from wherry.cluster.assembly import CONTROLLER_MANAGER, ControlPlane
 from wherry.cluster.components import tell_ready
 from wherry.cluster.config import ClusterConfig, Setup
@@ -30,7 +31,8 @@ async def run_server(setup: Setup, paths: ClusterPaths, stop: asyncio.Event) -> 
         from wherry.cluster.simulation import monitor_grace_s, simulation_of
 
         grace_s = monitor_grace_s(simulation_of(config).template)
-    async with serving(setup, paths, clock, monitor_grace_s=grace_s) as plane:
+    configure = partial(control_plane_config, config, monitor_grace_s=grace_s)
+    async with serving(setup, paths, clock, configure) as plane:
         if not config.is_simulated:  # else its nodes are waited for
             tell_ready("server", paths, {"url": config.server_url})
         await plane.start_clients()

@@ -56,3 +56,5 @@ class ControllerConfig:
     hpa_cpu_initialization_s: float = 300.0
     hpa_initial_readiness_s: float = 30.0
     resources: Callable[[], Sequence[Resource]] = builtin_resources
+    resources_period_s: float | None = None
+    """How often it is looked which resources there are, where nobody tells of every change."""

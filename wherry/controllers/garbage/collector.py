@@ -87,6 +87,8 @@ class GarbageCollector(Controller):
         await self.refresh()
         await self._world.wait_synced()
         await super().start()
+        if self.config.resources_period_s is not None:
+            self.queue.add_after(REFRESH, self.config.resources_period_s)
 
     async def close(self) -> None:
         """Stop collecting, then following."""
@@ -116,7 +118,7 @@ class GarbageCollector(Controller):
         """Deal with one object, or with the set of resources."""
         if key == REFRESH:
             await self.refresh()
-            return None
+            return self.config.resources_period_s
         item = self.graph.get(key)
         if item is None:
             self._unobserved.pop(key, None)

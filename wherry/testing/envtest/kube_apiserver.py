@@ -15,6 +15,8 @@ from collections.abc import Sequence
 from random import SystemRandom
 from typing import NoReturn
 
+from wherry.cluster.alone.apiserver_flags import PROGRAM, api_server_config
+from wherry.cluster.alone.flags import FlagError, Values, parse
 from wherry.cluster.assembly import ControlPlane, ControlPlaneConfig
 from wherry.controllers.base import Controller
 from wherry.controllers.config import ControllerConfig
@@ -23,10 +25,9 @@ from wherry.kit.log import set_up_logging
 from wherry.kit.memory import collect_seldom
 from wherry.kit.open_files import allow_open_files
 from wherry.store.memory import MemoryStore
-from wherry.testing.envtest.flags import FlagError, Flags, api_server_config, parse
+from wherry.testing.envtest.flags import CONTROLLERS, FLAGS
 
-CONTROLLERS = "WHERRY_ENVTEST_CONTROLLERS"
-log = logging.getLogger("kube-apiserver")
+log = logging.getLogger(PROGRAM)
 
 
 def main() -> NoReturn:
@@ -34,8 +35,7 @@ def main() -> NoReturn:
     collect_seldom()
     set_up_logging("WARNING")
     try:
-        flags = parse(sys.argv[1:])
-        config = plane_config(flags, os.environ.get(CONTROLLERS, ""))
+        config = plane_config(parse(PROGRAM, FLAGS, sys.argv[1:]), os.environ.get(CONTROLLERS, ""))
         asyncio.run(_serve(config))
     except (FlagError, OSError) as error:
         sys.exit(f"Error: {error}")
@@ -43,9 +43,9 @@ def main() -> NoReturn:
     os._exit(0)  # what is left is only memory
 
 
-def plane_config(flags: Flags, controllers: str) -> ControlPlaneConfig:
+def plane_config(flags: Values, controllers: str) -> ControlPlaneConfig:
     """The control plane that flags and variable describe. Raises FlagError, OSError."""
-    for name in flags.without_effect:
+    for name in flags.idle:
         log.warning("--%s changes nothing here", name)
     kinds = _kinds(controllers)
     api = api_server_config(flags)

@@ -7,7 +7,9 @@ from pathlib import Path
 
 import pytest
 
-from wherry.testing.envtest.flags import FlagError, api_server_config, parse
+from wherry.cluster.alone.apiserver_flags import FLAGS, FOR_TESTS, api_server_config
+from wherry.cluster.alone.flags import FlagError, Values
+from wherry.cluster.alone.flags import parse as parse_flags
 
 PASSED = [
     "--allow-privileged=true",
@@ -24,6 +26,10 @@ PASSED = [
     "--service-cluster-ip-range=10.0.0.0/24",
 ]
 """What controller-runtime v0.25 passes by default."""
+
+
+def parse(arguments: list[str]) -> Values:
+    return parse_flags("kube-apiserver", FOR_TESTS, arguments)
 
 
 def test_what_envtest_passes() -> None:
@@ -60,7 +66,7 @@ def test_other_forms_and_what_changes_nothing(tmp_path: Path) -> None:
     assert config.runtime_config == {"batch/v1": False}
     assert config.tokens["secret"].name == "jane"
     assert config.tokens["secret"].groups[:2] == ("dev", "ops")
-    assert flags.without_effect == ["feature-gates"]
+    assert flags.idle == ["feature-gates"]
 
 
 @pytest.mark.parametrize(
@@ -101,3 +107,16 @@ def test_ranges_of_ports(text: str, ports: tuple[int, int]) -> None:
 def test_booleans_as_go_reads_them(text: str, is_on: bool) -> None:
     passed = [*PASSED, "--authorization-mode=RBAC", f"--anonymous-auth={text}"]
     assert api_server_config(parse(passed)).anonymous is is_on
+
+
+@pytest.mark.parametrize(
+    ("flag", "message"),
+    [
+        ("etcd-servers", "--etcd-servers: objects are kept in SQLite below --data-dir, there is no etcd"),
+        ("encryption-provider-config", "--encryption-provider-config: objects are stored as they are"),
+        ("audit-log-path", "--audit-log-path: there are no audit logs yet"),
+    ],
+)
+def test_what_would_be_missed_is_refused_by_a_server_that_keeps_objects(flag: str, message: str) -> None:
+    with pytest.raises(FlagError, match=message):
+        parse_flags("kube-apiserver", FLAGS, [f"--{flag}=x"])

@@ -1,0 +1,82 @@
+"""Where a component alone finds its API server, and what is said when it cannot be read."""
+
+from __future__ import annotations
+
+import base64
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+
+from wherry.cluster.alone import access
+from wherry.cluster.alone.access import FLAGS, Access, find_access, read_access
+from wherry.cluster.alone.flags import FlagError, parse
+
+
+def kubeconfig(path: Path, cluster: dict[str, Any] | None = None, user: dict[str, Any] | None = None) -> Path:
+    content = {
+        "clusters": [{"name": "c", "cluster": {"server": "https://127.0.0.1:6443", **(cluster or {})}}],
+        "users": [{"name": "u", "user": user or {}}],
+        "contexts": [{"name": "x", "context": {"cluster": "c", "user": "u"}}],
+        "current-context": "x",
+    }
+    file = path / "kubeconfig"
+    file.write_text(yaml.safe_dump(content))
+    return file
+
+
+async def test_what_is_in_it_and_what_it_names(tmp_path: Path) -> None:
+    (tmp_path / "ca.pem").write_text("CA")
+    (tmp_path / "token").write_text("first\n")
+    cert = base64.b64encode(b"CERT").decode()
+    user = {"client-certificate-data": cert, "client-key": "key.pem", "tokenFile": "token"}
+    (tmp_path / "key.pem").write_text("KEY")
+    found = read_access(kubeconfig(tmp_path, {"certificate-authority": "ca.pem"}, user))
+    assert (found.server, found.authority_pem) == ("https://127.0.0.1:6443", "CA")
+    assert (found.cert_pem, found.key_pem) == ("CERT", "KEY")
+    assert await found.token() == "first"
+    (tmp_path / "token").write_text("second")
+    assert await found.token() == "second"
+    assert found.nobody() == Access(server=found.server, authority_pem="CA")
+    assert read_access(tmp_path / "kubeconfig", "https://other:1").server == "https://other:1"
+
+
+@pytest.mark.parametrize(
+    ("cluster", "user", "message"),
+    [
+        ({"server": "ftp://x"}, {}, "server must be an https:// URL, is 'ftp://x'"),
+        ({}, {"exec": {"command": "x"}}, "users of 'exec' are not known here"),
+        ({"certificate-authority-data": "?"}, {}, "certificate-authority-data is not base64 of a PEM text"),
+        ({"certificate-authority": "gone"}, {}, "certificate-authority: .*/gone: No such file or directory"),
+    ],
+)
+def test_what_cannot_be_followed(
+    tmp_path: Path, cluster: dict[str, Any], user: dict[str, Any], message: str
+) -> None:
+    with pytest.raises(FlagError, match=message):
+        read_access(kubeconfig(tmp_path, cluster, user))
+
+
+def test_contexts_that_lead_nowhere(tmp_path: Path) -> None:
+    with pytest.raises(FlagError, match="no such file; check --kubeconfig"):
+        read_access(tmp_path / "none")
+    file = tmp_path / "kubeconfig"
+    file.write_text("current-context: x")
+    with pytest.raises(FlagError, match="current-context means the context 'x', which is not among its"):
+        read_access(file)
+
+
+async def test_a_pod_needs_no_kubeconfig(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(access, "POD_SECRETS", tmp_path)
+    values = parse("p", FLAGS, [])
+    with pytest.raises(FlagError, match="--kubeconfig is missing, and this is no pod"):
+        find_access(values, {})
+    pod = {"KUBERNETES_SERVICE_HOST": "fd00::1", "KUBERNETES_SERVICE_PORT": "443"}
+    with pytest.raises(FlagError, match=r"ca\.crt: No such file or directory; give --kubeconfig"):
+        find_access(values, pod)
+    (tmp_path / "ca.crt").write_text("CA")
+    (tmp_path / "token").write_text("t")
+    found = find_access(values, pod)
+    assert (found.server, found.authority_pem, await found.token()) == ("https://[fd00::1]:443", "CA", "t")
+    assert find_access(parse("p", FLAGS, ["--master=https://m"]), {}).server == "https://m"

@@ -1,0 +1,76 @@
+"""Command lines are read as pflag reads them, and complained about in its words."""
+
+from __future__ import annotations
+
+import pytest
+
+from wherry.cluster.alone.flags import (
+    DURATION,
+    NAMES,
+    NUMBER,
+    SWITCH,
+    Flag,
+    FlagError,
+    help_text,
+    idle,
+    parse,
+)
+
+NO_NUMBER = 'strconv.ParseInt: parsing "x": invalid syntax'
+NO_SWITCH = 'strconv.ParseBool: parsing "maybe": invalid syntax'
+FLAGS = (
+    Flag("leader-elect", "Whether to stand for election.", SWITCH, "true"),
+    Flag("retry", "How often to try.", DURATION, "2s"),
+    Flag("port", "Where to listen.", NUMBER, "10257"),
+    Flag("controllers", "Which run.", NAMES, "*"),
+    Flag("name", "Who it is."),
+    Flag("v", "How much is logged.", NUMBER, short="v", is_idle=True),
+    Flag("cloud", refused="there are no clouds here; leave it out"),
+    *idle("profiling", kind=SWITCH),
+)
+
+
+def test_values_and_defaults() -> None:
+    values = parse("p", FLAGS, ["--retry", "1m30s", "--controllers=a, -b", "--leader-elect=F", "-v", "4"])
+    assert values.seconds("retry") == 90
+    assert values.names("controllers") == ("a", "-b")
+    assert not values.is_on("leader-elect")
+    assert (values.number("port"), values.text("name"), values.path("name")) == (10257, "", None)
+    assert parse("p", FLAGS, []).is_on("leader-elect")
+    assert parse("p", FLAGS, ["--leader-elect", "--name", "--odd"]).text("name") == "--odd"
+
+
+def test_what_changes_nothing_is_told_apart() -> None:
+    assert parse("p", FLAGS, ["--profiling", "-v=2", "--name=n"]).idle == ["profiling"]
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["--lead"], "unknown flag: --lead"),
+        (["-x"], "unknown shorthand flag: 'x'"),
+        (["run"], 'unknown command "run" for "p"'),
+        (["--name"], "flag needs an argument: --name"),
+        (
+            ["--port=x"],
+            f'invalid argument "x" for "--port" flag: {NO_NUMBER}',
+        ),
+        (["--retry=5"], 'invalid argument "5" for "--retry" flag: time: missing unit in duration "5"'),
+        (
+            ["--leader-elect=maybe"],
+            f'invalid argument "maybe" for "--leader-elect" flag: {NO_SWITCH}',
+        ),
+        (["--cloud=x"], "--cloud: there are no clouds here; leave it out"),
+    ],
+)
+def test_complaints(arguments: list[str], message: str) -> None:
+    with pytest.raises(FlagError) as refused:
+        parse("p", FLAGS, arguments)
+    assert str(refused.value) == message
+
+
+def test_help_lists_what_can_be_given() -> None:
+    text = help_text("Does it.", FLAGS)
+    assert "  -v, --v int\n" in text
+    assert "      --retry duration\n            How often to try. (default 2s)\n" in text
+    assert "cloud" not in text

@@ -1,0 +1,143 @@
+"""The API server a component alone works against: from a kubeconfig, `--master`, or the pod it runs in.
+
+Source: k8s.io/client-go, tools/clientcmd (BuildConfigFromFlags) and rest (InClusterConfig).
+"""
+
+from __future__ import annotations
+
+import base64
+import binascii
+import os
+import ssl
+import tempfile
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from wherry.client.http import HttpTransport
+from wherry.cluster import kubeconfig
+from wherry.cluster.alone.flags import Flag, FlagError, Values
+
+POD_SECRETS = Path("/var/run/secrets/kubernetes.io/serviceaccount")
+FLAGS = (
+    Flag("kubeconfig", "The file that says where the API server is, and who we are to it."),
+    Flag("master", "The address of the API server, instead of the kubeconfig's."),
+)
+UNREADABLE = ("exec", "auth-provider")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Access:
+    """An API server's address, and who we are to it: PEM texts, a token, or a file whose token changes."""
+
+    server: str
+    authority_pem: str = ""
+    cert_pem: str = ""
+    key_pem: str = ""
+    fixed_token: str = ""
+    token_file: Path | None = None
+    is_insecure: bool = False
+
+    def ssl_context(self) -> ssl.SSLContext:
+        """See `client.http.Identity`."""
+        context = ssl.create_default_context(cadata=self.authority_pem or None)
+        if self.is_insecure:
+            context.check_hostname = False
+            context.verify_mode = ssl.CERT_NONE
+        if self.cert_pem:
+            with tempfile.TemporaryDirectory(prefix="wherry-") as directory:  # ssl reads files only
+                file = Path(directory) / "client.pem"
+                file.touch(mode=0o600)
+                file.write_text(f"{self.cert_pem}\n{self.key_pem}")
+                context.load_cert_chain(file)
+        return context
+
+    async def token(self) -> str:
+        """See `client.http.Identity`."""
+        return self.token_file.read_text().strip() if self.token_file is not None else self.fixed_token
+
+    def transport(self, program: str) -> HttpTransport:
+        """A transport as who we are. Raises OSError, ssl.SSLError among them."""
+        return HttpTransport(self.server, self, user_agent=program)
+
+    def nobody(self) -> Access:
+        """The same server without saying who we are."""
+        return Access(server=self.server, authority_pem=self.authority_pem, is_insecure=self.is_insecure)
+
+
+def find_access(values: Values, environ: Mapping[str, str] = os.environ) -> Access:
+    """What flags and, without any, the pod say. Raises FlagError with the remedy."""
+    file, master = values.path("kubeconfig"), values.text("master")
+    if file is not None:
+        return read_access(file, master)
+    if master:
+        return Access(server=master)
+    host, port = environ.get("KUBERNETES_SERVICE_HOST", ""), environ.get("KUBERNETES_SERVICE_PORT", "")
+    if not host or not port:
+        raise FlagError(
+            "--kubeconfig is missing, and this is no pod of a cluster; give the file that says where the API "
+            "server is"
+        )
+    try:
+        authority = (POD_SECRETS / "ca.crt").read_text()
+        (POD_SECRETS / "token").read_text()
+    except OSError as error:
+        raise FlagError(f"{error.filename}: {error.strerror}; give --kubeconfig") from error
+    host = f"[{host}]" if ":" in host else host
+    return Access(server=f"https://{host}:{port}", authority_pem=authority, token_file=POD_SECRETS / "token")
+
+
+def read_access(file: Path, master: str = "") -> Access:
+    """What the current context of a kubeconfig says; `master` in place of its server. Raises FlagError."""
+    if not file.exists():
+        raise FlagError(f"{file}: no such file; check --kubeconfig")
+    try:
+        content = kubeconfig.read(file)
+    except kubeconfig.KubeconfigError as error:
+        raise FlagError(str(error)) from error
+    name = content.get("current-context") or ""
+    context = _entry(file, content, "contexts", "context", name, "current-context")
+    cluster = _entry(file, content, "clusters", "cluster", context.get("cluster") or "", f"context {name!r}")
+    user: dict[str, Any] = {}
+    if context.get("user"):
+        user = _entry(file, content, "users", "user", context["user"], f"context {name!r}")
+    for method in UNREADABLE:
+        if user.get(method):
+            raise FlagError(f"{file}: users of {method!r} are not known here; use a certificate or a token")
+    server = master or cluster.get("server") or ""
+    if not str(server).startswith("https://"):
+        raise FlagError(f"{file}: server must be an https:// URL, is {str(server)!r}")
+    token_file = user.get("tokenFile")
+    return Access(
+        server=str(server),
+        authority_pem=_pem(file, cluster, "certificate-authority"),
+        cert_pem=_pem(file, user, "client-certificate"),
+        key_pem=_pem(file, user, "client-key"),
+        fixed_token=str(user.get("token") or ""),
+        token_file=file.parent / token_file if token_file else None,
+        is_insecure=cluster.get("insecure-skip-tls-verify") is True,
+    )
+
+
+def _entry(
+    file: Path, content: Mapping[str, Any], section: str, kind: str, name: str, by: str
+) -> dict[str, Any]:
+    for entry in content.get(section) or ():
+        if entry.get("name") == name:
+            found = entry.get(kind)
+            return found if isinstance(found, dict) else {}
+    raise FlagError(f"{file}: {by} means the {kind} {name!r}, which is not among its {section}")
+
+
+def _pem(file: Path, entry: Mapping[str, Any], field: str) -> str:
+    """A PEM text, from `field-data` or the file `field` names (relative to the kubeconfig)."""
+    data, path = entry.get(f"{field}-data"), entry.get(field)
+    try:
+        if data:
+            return base64.b64decode(str(data), validate=True).decode()
+        return (file.parent / str(path)).read_text() if path else ""
+    except (binascii.Error, UnicodeDecodeError):
+        raise FlagError(f"{file}: {field}-data is not base64 of a PEM text") from None
+    except OSError as error:
+        raise FlagError(f"{file}: {field}: {error.filename}: {error.strerror}") from error

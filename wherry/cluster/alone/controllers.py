@@ -1,0 +1,168 @@
+"""`wherry controllers`: the controllers alone, with kube-controller-manager's flags.
+
+Source: cmd/kube-controller-manager/app (options and controllermanager.go). Unlike upstream's they act under
+their own accounts unless told otherwise: under RBAC nothing else works with the least rights.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from dataclasses import replace
+from pathlib import Path
+from random import Random, SystemRandom
+
+from wherry.apiserver.authentication.service_accounts import SigningKeys
+from wherry.client.account_tokens import AccountTokens
+from wherry.client.api import Client
+from wherry.client.discovery import LOOK_EVERY_S, Discovery
+from wherry.client.events import EventRecorder
+from wherry.client.http import HttpTransport
+from wherry.cluster.alone import access
+from wherry.cluster.alone.election_flags import elected, election_flags
+from wherry.cluster.alone.flags import DURATION, NAMES, NUMBER, SWITCH, Flag, FlagError, Values, idle
+from wherry.cluster.alone.healthz import answering_health, serving_flags
+from wherry.cluster.alone.process import lead_lost, main
+from wherry.cluster.assembly import MANAGER
+from wherry.cluster.catalog import CONTROLLERS
+from wherry.cluster.components import announce
+from wherry.controllers.catalog import choose_controllers
+from wherry.controllers.certificates.authority import CertificateAuthority
+from wherry.controllers.config import ControllerConfig
+from wherry.controllers.controllers import Controllers
+from wherry.kit.clock import Clock, SystemClock
+
+PORT = 10257
+ACCOUNTS = "use-service-account-credentials"
+NO_CLOUD = "there are no cloud providers here; leave the flag out"
+FLAGS = (
+    *access.FLAGS,
+    *serving_flags(PORT),
+    *election_flags(MANAGER),
+    Flag("controllers", "Which run, by upstream's names: * for all, -name for all but one.", NAMES, "*"),
+    Flag(ACCOUNTS, "Whether each acts as a service account of its own.", SWITCH, "true"),
+    Flag("allocate-node-cidrs", "Whether nodes are given ranges for their pods.", SWITCH, "false"),
+    Flag("cluster-cidr", "The range nodes' ranges are taken from."),
+    Flag("node-cidr-mask-size", "How large those are.", NUMBER, "24"),
+    Flag("node-monitor-grace-period", "How long a node may be silent.", DURATION, "50s"),
+    Flag("node-startup-grace-period", "The same, while it starts.", DURATION, "1m0s"),
+    Flag("node-monitor-period", "How often nodes are looked at.", DURATION, "5s"),
+    Flag("resource-quota-sync-period", "How often quotas are counted anew.", DURATION, "5m0s"),
+    Flag("terminated-pod-gc-threshold", "How many pods that ended are kept.", NUMBER, "12500"),
+    Flag("cluster-signing-cert-file", "The authority certificates are signed with; else none is signed."),
+    Flag("cluster-signing-key-file", "Its key."),
+    Flag("cluster-signing-duration", "How long what is signed is good, at most.", DURATION, "8760h0m0s"),
+    Flag("horizontal-pod-autoscaler-sync-period", "How often pods are counted anew.", DURATION, "15s"),
+    Flag(
+        "horizontal-pod-autoscaler-downscale-stabilization",
+        "How long fewer pods must have been enough before any goes.",
+        DURATION,
+        "5m0s",
+    ),
+    Flag("root-ca-file", "What pods trust the API server by; else the kubeconfig's authority."),
+    Flag("service-account-private-key-file", "What tokens in Secrets are signed with; else none is made."),
+    *idle(
+        *("cidr-allocator-type", "cluster-name", "concurrent-deployment-syncs", "concurrent-endpoint-syncs"),
+        *("concurrent-gc-syncs", "concurrent-namespace-syncs", "concurrent-replicaset-syncs"),
+        *("concurrent-service-endpoint-syncs", "concurrent-serviceaccount-token-syncs"),
+        *("configure-cloud-routes", "large-cluster-size-threshold", "min-resync-period"),
+        *("namespace-sync-period", "node-eviction-rate", "pvclaimbinder-sync-period"),
+        *("route-reconciliation-period", "secondary-node-eviction-rate", "service-cluster-ip-range"),
+        "unhealthy-zone-threshold",
+    ),
+    *idle("enable-garbage-collector", "enable-leader-migration", kind=SWITCH),
+    Flag("cloud-provider", refused=NO_CLOUD),
+    Flag("cloud-config", refused=NO_CLOUD),
+)
+
+
+def controller_config(values: Values, authority_pem: str) -> ControllerConfig:
+    """What the flags say; `authority_pem` is the kubeconfig's. Raises FlagError, OSError."""
+    allocates, cidr = values.is_on("allocate-node-cidrs"), values.text("cluster-cidr")
+    if allocates and not cidr:
+        raise FlagError("--allocate-node-cidrs needs a range; give --cluster-cidr")
+    cert, cert_key = values.path("cluster-signing-cert-file"), values.path("cluster-signing-key-file")
+    if (cert is None) != (cert_key is None):
+        raise FlagError("--cluster-signing-cert-file and --cluster-signing-key-file go together; give both")
+    root, key = values.path("root-ca-file"), values.path("service-account-private-key-file")
+    return ControllerConfig(
+        cluster_ca_pem=authority_pem if root is None else root.read_text(),
+        sign_token=None if key is None else _signing(key).sign,
+        cluster_cidr=cidr if allocates else "",
+        node_cidr_mask=values.number("node-cidr-mask-size"),
+        signing_authority=CertificateAuthority(cert, cert_key) if cert and cert_key else None,
+        signing_duration_s=int(values.seconds("cluster-signing-duration")),
+        hpa_sync_period_s=values.seconds("horizontal-pod-autoscaler-sync-period"),
+        hpa_downscale_stabilization_s=values.seconds("horizontal-pod-autoscaler-downscale-stabilization"),
+        terminated_pod_threshold=values.number("terminated-pod-gc-threshold"),
+        node_monitor_grace_s=values.seconds("node-monitor-grace-period"),
+        node_startup_grace_s=values.seconds("node-startup-grace-period"),
+        node_monitor_period_s=values.seconds("node-monitor-period"),
+        quota_resync_s=values.seconds("resource-quota-sync-period"),
+        resources_period_s=LOOK_EVERY_S,
+    )
+
+
+def _signing(file: Path) -> SigningKeys:
+    file.read_bytes()  # what cannot be read is said now, not at the first token
+    return SigningKeys(file)
+
+
+class Manager:
+    """The controllers over one API server, and the connections they have: a part that can be led."""
+
+    def __init__(
+        self, values: Values, to: access.Access, client: Client, clock: Clock, random: Random
+    ) -> None:
+        self._acts_by_account = values.is_on(ACCOUNTS)
+        self._client = client
+        self._clock = clock
+        self._accounts: HttpTransport = to.nobody().transport(MANAGER)
+        self._discovery = Discovery(client, clock)
+        config = replace(controller_config(values, to.authority_pem), resources=self._discovery.resources)
+        try:
+            kinds = choose_controllers(values.names("controllers"))
+        except ValueError as error:
+            raise FlagError(f"--controllers: {error}") from None
+        self._controllers = Controllers(self._client_for, clock, random, config, kinds)
+
+    def _client_for(self, account: str) -> Client:
+        if not account or not self._acts_by_account:
+            return self._client
+        tokens = AccountTokens(self._client, self._clock, account)
+        return Client(self._accounts.acting(tokens.token), field_manager=MANAGER)
+
+    async def start(self) -> None:
+        """Learn what is served, then begin."""
+        await self._discovery.start()
+        await self._controllers.start()
+
+    async def close(self) -> None:
+        """End; what is under way is given up."""
+        await self._controllers.close()
+        await self._discovery.close()
+        await self._accounts.close()
+
+
+async def run_controllers(values: Values, stop: asyncio.Event) -> None:
+    """Run until `stop` is set. Raises FlagError, PermanentError, OSError."""
+    to = access.find_access(values)
+    controller_config(values, to.authority_pem)
+    clock, random = SystemClock(), Random(SystemRandom().getrandbits(64))  # noqa: S311 - spreads retries
+    client = Client(to.transport(MANAGER), field_manager=MANAGER)
+    events = EventRecorder(client, clock, MANAGER)
+
+    def make() -> Manager:
+        return Manager(values, to, client, clock, random)
+
+    part = elected(values, client, clock, random, make, events, lead_lost)
+    async with answering_health(values, {"leaderElection": str}):
+        await part.start()
+        announce()
+        await stop.wait()
+        await part.close()
+    await events.close()
+    await client.close()
+
+
+if __name__ == "__main__":
+    main(CONTROLLERS, FLAGS, run_controllers)

@@ -1,0 +1,194 @@
+"""Command lines as upstream's programs read them: which flags there are is data, complaints are pflag's.
+
+Source: github.com/spf13/pflag, and k8s.io/component-base/cli/flag. A flag upstream has is never an unknown
+one: it is followed, or taken and said to change nothing, or refused with what to do instead.
+"""
+
+from __future__ import annotations
+
+import json
+import textwrap
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from wherry.kit.integers import go_integer, parse_unsigned
+from wherry.objects.go_durations import parse_go_duration
+
+TEXT, NUMBER, DURATION, NAMES, PORTS, SWITCH = "string", "int", "duration", "strings", "portRange", ""
+"""Kinds of values, as pflag's help calls them; a switch has none, for `--flag` alone means true."""
+WIDTH = 100
+MOST_PORT = 65535
+
+
+class FlagError(ValueError):
+    """The command line cannot be followed; the message is upstream's where it has one."""
+
+
+@dataclass(frozen=True, slots=True)
+class Flag:
+    """One flag: its name without dashes, what it means, the kind of its value and its default.
+
+    One that `is_idle` is taken since scripts pass it, and said to change nothing. `refused` says why another
+    cannot be followed, and what to do. `short` is its letter.
+    """
+
+    name: str
+    help: str = ""
+    kind: str = TEXT
+    default: str = ""
+    short: str = ""
+    is_idle: bool = False
+    refused: str = ""
+
+
+def idle(*names: str, kind: str = TEXT) -> tuple[Flag, ...]:
+    """Flags that are taken and change nothing."""
+    return tuple(Flag(name, "Taken; changes nothing here.", kind, is_idle=True) for name in names)
+
+
+@dataclass(frozen=True, slots=True)
+class Values:
+    """What a command line said: texts by flag, the last of each. Every value fits its flag's kind."""
+
+    program: str
+    flags: Mapping[str, Flag]
+    given: Mapping[str, str]
+
+    def has(self, name: str) -> bool:
+        """Whether the flag was given."""
+        return name in self.given
+
+    def text(self, name: str) -> str:
+        """The value, or the default."""
+        return self.given.get(name) or self.flags[name].default
+
+    def is_on(self, name: str) -> bool:
+        """A switch's value."""
+        return _switch(self.text(name) or "false")
+
+    def number(self, name: str) -> int:
+        """A number's value."""
+        return go_integer(self.text(name) or "0")
+
+    def seconds(self, name: str) -> float:
+        """A duration's value."""
+        return parse_go_duration(self.text(name) or "0") / 1e9
+
+    def names(self, name: str) -> tuple[str, ...]:
+        """A list's values."""
+        return tuple(part.strip() for part in self.text(name).split(",") if part.strip())
+
+    def ports(self, name: str) -> tuple[int, int]:
+        """The first and last port of a range."""
+        return _ports(self.text(name))
+
+    def path(self, name: str) -> Path | None:
+        """A file's path, None when there is none."""
+        return Path(self.text(name)) if self.text(name) else None
+
+    @property
+    def idle(self) -> list[str]:
+        """The flags that were given and change nothing; how much is logged is nobody's worry."""
+        return [name for name in self.given if self.flags[name].is_idle and name not in ("v", "vmodule")]
+
+
+def parse(program: str, flags: Iterable[Flag], arguments: Sequence[str]) -> Values:
+    """The flags in `--name=value`, `--name value`, `-v=4` and `--switch` form. Raises FlagError."""
+    known = {flag.name: flag for flag in flags}
+    short = {flag.short: flag for flag in known.values() if flag.short}
+    given: dict[str, str] = {}
+    left = list(arguments)
+    while left:
+        argument = left.pop(0)
+        if not argument.startswith("-") or argument == "-":
+            raise FlagError(f'unknown command "{argument}" for "{program}"')
+        name, equals, value = argument.lstrip("-").partition("=")
+        is_long = argument.startswith("--")
+        flag = known.get(name) if is_long or len(name) > 1 else short.get(name) or known.get(name)
+        if flag is None:
+            raise FlagError(f"unknown flag: --{name}" if is_long else f"unknown shorthand flag: {name!r}")
+        if flag.refused:
+            raise FlagError(f"--{flag.name}: {flag.refused}")
+        if not equals:
+            if flag.kind == SWITCH:
+                value = "true"
+            elif not left:
+                raise FlagError(f"flag needs an argument: --{flag.name}")
+            else:
+                value = left.pop(0)
+        _check(flag, value)
+        given[flag.name] = value
+    return Values(program, known, given)
+
+
+def help_text(summary: str, flags: Iterable[Flag]) -> str:
+    """What `--help` prints, in pflag's form: a line for each flag, with what it means below."""
+    return "\n".join([summary, "", "Flags:", *flag_lines(flags)]) + "\n"
+
+
+def flag_lines(flags: Iterable[Flag]) -> list[str]:
+    """A line for each flag, with what it means below."""
+    lines = []
+    for flag in sorted(flags, key=lambda flag: flag.name):
+        if flag.refused:
+            continue
+        letter = f"-{flag.short}, " if flag.short else "    "
+        lines.append(f"  {letter}--{flag.name} {flag.kind}".rstrip())
+        meaning = flag.help + (f" (default {_shown(flag)})" if flag.default else "")
+        lines += textwrap.wrap(meaning, WIDTH, initial_indent=" " * 12, subsequent_indent=" " * 12)
+    return lines
+
+
+def invalid(name: str, value: str, why: str) -> FlagError:
+    """pflag's complaint about a value."""
+    return FlagError(f'invalid argument {_quoted(value)} for "--{name}" flag: {why}')
+
+
+def _check(flag: Flag, value: str) -> None:
+    check = _CHECKS.get(flag.kind)
+    if check is None:
+        return
+    try:
+        check(value)
+    except ValueError as error:
+        raise invalid(flag.name, value, str(error)) from None
+
+
+def _switch(text: str) -> bool:
+    """Go's strconv.ParseBool."""
+    if text in ("1", "t", "T", "true", "TRUE", "True"):
+        return True
+    if text in ("0", "f", "F", "false", "FALSE", "False"):
+        return False
+    raise ValueError(f"strconv.ParseBool: parsing {_quoted(text)}: invalid syntax")
+
+
+def _ports(text: str) -> tuple[int, int]:
+    """A range: "1-9", "1+8" or "1" (k8s.io/apimachinery, util/net.PortRange). Raises ValueError."""
+    first, sign, rest = text.partition("+") if "+" in text else text.partition("-")
+    low, other = parse_unsigned(first.strip(), 16), parse_unsigned(rest.strip(), 16)
+    if low is None or (sign and other is None):
+        raise ValueError(f"unable to parse port range: {text}")
+    high = low if other is None else other + (low if sign == "+" else 0)
+    if high > MOST_PORT:
+        raise ValueError(f"the port range cannot be greater than {MOST_PORT}: {text}")
+    if high < low:
+        raise ValueError(f"end port cannot be less than start port: {text}")
+    return low, high
+
+
+_CHECKS: Mapping[str, Callable[[str], object]] = {
+    SWITCH: _switch,
+    NUMBER: go_integer,
+    DURATION: parse_go_duration,
+    PORTS: lambda text: _ports(text) if text else None,
+}
+
+
+def _shown(flag: Flag) -> str:
+    return _quoted(flag.default) if flag.kind == TEXT else flag.default
+
+
+def _quoted(text: str) -> str:
+    return json.dumps(text, ensure_ascii=False)

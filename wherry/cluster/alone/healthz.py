@@ -1,0 +1,111 @@
+"""Whether a component is well, over HTTPS: /healthz, /livez and /readyz, as upstream's components answer.
+
+Without a certificate the component makes itself one. Source: k8s.io/apiserver, pkg/server/healthz, and
+pkg/server/options (SecureServingOptions).
+"""
+
+from __future__ import annotations
+
+import ssl
+import tempfile
+from collections.abc import AsyncIterator, Callable, Mapping
+from contextlib import asynccontextmanager
+from datetime import UTC, datetime
+from pathlib import Path
+
+from wherry.cluster.alone.flags import NUMBER, Flag, Values, idle
+from wherry.cluster.components import PermanentError
+from wherry.kit.httpd.message import Answer, Request, Response
+from wherry.kit.httpd.server import Server
+
+PATHS = ("/healthz", "/livez", "/readyz")
+TEXT = "text/plain; charset=utf-8"
+Check = Callable[[], str]
+"""Returns "" when all is well, else what is wrong."""
+
+
+def serving_flags(port: int) -> tuple[Flag, ...]:
+    """The flags of a component that serves its health on `port`."""
+    return (
+        Flag("secure-port", "The port health is served on, with TLS; 0 for none.", NUMBER, str(port)),
+        Flag("bind-address", "The address it is served on.", default="127.0.0.1"),
+        Flag("tls-cert-file", "The certificate to serve with; else one is made."),
+        Flag("tls-private-key-file", "Its key."),
+        *idle(
+            *("authentication-kubeconfig", "authorization-kubeconfig", "authorization-always-allow-paths"),
+            *("client-ca-file", "requestheader-client-ca-file", "cert-dir", "tls-cipher-suites"),
+            *("tls-min-version", "kube-api-qps", "kube-api-burst", "kube-api-content-type", "feature-gates"),
+            *("logging-format", "log-flush-frequency", "vmodule"),
+        ),
+        *idle("profiling", "contention-profiling", "authentication-skip-lookup", kind=""),
+        Flag("v", "How much is logged: 4 and more means everything.", NUMBER, "0", short="v", is_idle=True),
+    )
+
+
+@asynccontextmanager
+async def answering_health(values: Values, checks: Mapping[str, Check]) -> AsyncIterator[int]:
+    """Answer for the time of the block; gives the port, 0 when nothing is served.
+
+    Raises PermanentError when it cannot be served.
+    """
+    host, port = values.text("bind-address"), values.number("secure-port")
+    if not port:
+        yield 0
+        return
+    server = Server(Health(checks).answer, ssl_context=_tls(values, host))
+    try:
+        bound = await server.start(host, port)
+    except OSError as error:
+        raise PermanentError(
+            f"cannot listen on {host}:{port}: {error.strerror or error}; choose with --secure-port"
+        ) from error
+    try:
+        yield bound
+    finally:
+        await server.close()
+
+
+class Health:
+    """Named checks, answered in upstream's form."""
+
+    def __init__(self, checks: Mapping[str, Check]) -> None:
+        self._checks: dict[str, Check] = {"ping": str, **checks}
+
+    async def answer(self, request: Request) -> Answer:
+        """200 "ok" or 500 with what failed; every check listed when `verbose` is asked for."""
+        _, prefix, *rest = request.path.rstrip("/").split("/")
+        if f"/{prefix}" not in PATHS or len(rest) > 1 or (rest and rest[0] not in self._checks):
+            return _text("404 page not found\n", 404)
+        if rest:
+            problem = self._checks[rest[0]]()
+            return _text(f"internal server error: {problem}\n", 500) if problem else _text("ok")
+        problems = {name: check() for name, check in self._checks.items()}
+        lines = [
+            f"[-]{name} failed: reason withheld" if problem else f"[+]{name} ok"
+            for name, problem in problems.items()
+        ]
+        if any(problems.values()):
+            return _text("\n".join([*lines, f"{prefix} check failed", ""]), 500)
+        if "verbose" not in request.query:
+            return _text("ok")
+        return _text("\n".join([*lines, f"{prefix} check passed", ""]))
+
+
+def _tls(values: Values, host: str) -> ssl.SSLContext:
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.minimum_version = ssl.TLSVersion.TLSv1_2
+    cert, key = values.path("tls-cert-file"), values.path("tls-private-key-file")
+    if cert is not None:
+        context.load_cert_chain(cert, key)
+        return context
+    from wherry.cluster.pki import Pki, Subject
+
+    with tempfile.TemporaryDirectory(prefix="wherry-") as directory:
+        subject = Subject(common_name=values.program, hosts=("localhost", "127.0.0.1", host))
+        pair = Pki(Path(directory), datetime.now(UTC)).leaf("serving", subject)
+        context.load_cert_chain(pair.cert, pair.key)
+    return context
+
+
+def _text(text: str, status: int = 200) -> Response:
+    return Response(text.encode(), status, TEXT)

@@ -1,0 +1,72 @@
+"""What is around every component alone: its command line, logging, signals, how it ends."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import os
+import sys
+from collections.abc import Awaitable, Callable, Sequence
+from functools import partial
+from typing import NoReturn
+
+import uvloop
+
+from wherry.cluster.alone.flags import Flag, FlagError, Values, help_text, parse
+from wherry.cluster.catalog import component_called
+from wherry.cluster.components import EXIT_PERMANENT, PermanentError
+from wherry.cluster.launch import settle_process, until_signalled
+from wherry.kit.log import set_up_logging
+from wherry.objects.errors import ApiError
+
+log = logging.getLogger(__name__)
+
+EXIT_USAGE = 2
+EXIT_FAILED = 1
+DEBUG_FROM = 4
+"""From this `-v` on everything is logged, as klog's debug level."""
+
+Run = Callable[[Values, asyncio.Event], Awaitable[None]]
+"""Runs a component until the event is set. Raises FlagError, PermanentError, OSError, ApiError."""
+
+
+def main(name: str, flags: Sequence[Flag], run: Run) -> NoReturn:
+    """Run the component `name` in the foreground until SIGTERM or SIGINT; ends the process."""
+    component = component_called(name)
+    arguments = sys.argv[1:]
+    if any(argument in ("-h", "--help") for argument in arguments):
+        summary = f"wherry {name}: {component.summary}, with the flags of {component.upstream}."
+        sys.stdout.write(help_text(summary, flags))
+        sys.exit(0)
+    try:
+        values = parse(component.upstream, flags, arguments)
+        set_up_logging("DEBUG" if values.number("v") >= DEBUG_FROM else "INFO")
+        for idle in values.idle:
+            log.warning("--%s changes nothing here", idle)
+        settle_process()
+        uvloop.run(until_signalled(name, partial(run, values)))
+    except FlagError as error:
+        _end(f"{error}; see: wherry {name} --help", EXIT_USAGE)
+    except PermanentError as error:
+        _end(str(error), EXIT_PERMANENT)
+    except OSError as error:
+        where = f"{error.filename}: " if error.filename else ""
+        _end(f"{where}{error.strerror or error}", EXIT_FAILED)
+    except ApiError as error:
+        _end(error.message, EXIT_FAILED)
+    # What is left is only memory: skip the interpreter's own tidying up.
+    sys.stdout.flush()
+    sys.stderr.flush()
+    os._exit(0)
+
+
+def lead_lost() -> None:
+    """End at once: what is under way may not go on under another's lead (upstream exits there, too)."""
+    log.critical("leaderelection lost")
+    logging.shutdown()
+    os._exit(EXIT_FAILED)
+
+
+def _end(message: str, code: int) -> NoReturn:
+    sys.stderr.write(f"Error: {message}\n")
+    sys.exit(code)
