@@ -95,6 +95,26 @@ COMPONENTS = (
         upstream="kube-scheduler",
         example="wherry scheduler --kubeconfig=scheduler.kubeconfig",
     ),
+    Component(
+        name=KUBELET,
+        scope=Scope.NODE,
+        summary="a node's kubelet alone",
+        module="wherry.cluster.alone.kubelet",
+        needs=(APISERVER,),
+        identity="kubelet",
+        upstream="kubelet",
+        example="wherry kubelet --kubeconfig=kubelet.kubeconfig --node-ip=192.0.2.10",
+    ),
+    Component(
+        name=PROXY,
+        scope=Scope.NODE,
+        summary="a node's service rules alone",
+        module="wherry.cluster.alone.proxy",
+        needs=(APISERVER,),
+        identity="proxy",
+        upstream="kube-proxy",
+        example="wherry proxy --kubeconfig=proxy.kubeconfig --cluster-cidr=10.244.0.0/16",
+    ),
 )
 
 

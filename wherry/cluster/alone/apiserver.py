@@ -103,8 +103,7 @@ async def run_api_server(values: Values, stop: asyncio.Event) -> None:
         raise FlagError("--data-dir is missing: objects are kept below it")
     paths = ClusterPaths(data.absolute(), data.absolute() / "run")
     setup = setup_of(values, paths)
-    for directory in (paths.data, paths.run):
-        directory.mkdir(parents=True, exist_ok=True, mode=0o700)
+    paths.data.mkdir(parents=True, exist_ok=True, mode=0o700)
     identities = ensure_identities(setup, paths, node_ip(setup.cluster), SystemClock().now())
     has_nodes = paths.config.exists() and not setup.cluster.is_simulated
     config = told(values, setup, identities, has_nodes=has_nodes)

@@ -11,6 +11,7 @@ import tempfile
 from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import asynccontextmanager
 from datetime import UTC, datetime
+from functools import partial
 from pathlib import Path
 
 from wherry.cluster.alone.flags import NUMBER, Flag, Values, idle
@@ -49,15 +50,28 @@ async def answering_health(values: Values, checks: Mapping[str, Check]) -> Async
     Raises PermanentError when it cannot be served.
     """
     host, port = values.text("bind-address"), values.number("secure-port")
+    async with answering_at(host, port, checks, "--secure-port", partial(_tls, values, host)) as bound:
+        yield bound
+
+
+@asynccontextmanager
+async def answering_at(
+    host: str,
+    port: int,
+    checks: Mapping[str, Check],
+    flag: str,
+    tls: Callable[[], ssl.SSLContext] | None = None,
+) -> AsyncIterator[int]:
+    """The same on an address; `flag` chooses another port. Without `tls` in the clear."""
     if not port:
         yield 0
         return
-    server = Server(Health(checks).answer, ssl_context=_tls(values, host))
+    server = Server(Health(checks).answer, ssl_context=tls() if tls is not None else None)
     try:
         bound = await server.start(host, port)
     except OSError as error:
         raise PermanentError(
-            f"cannot listen on {host}:{port}: {error.strerror or error}; choose with --secure-port"
+            f"cannot listen on {host}:{port}: {error.strerror or error}; choose with {flag}"
         ) from error
     try:
         yield bound

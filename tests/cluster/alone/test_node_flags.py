@@ -1,0 +1,97 @@
+"""What the flags of kubelet and kube-proxy say, and what cannot be followed."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from tests.apiserver import rig
+from wherry.api.networking.service_cidrs import SERVICE_CIDRS
+from wherry.cluster.alone import kubelet, proxy
+from wherry.cluster.alone.flags import FlagError, Values, parse
+
+
+def to_kubelet(*arguments: str) -> Values:
+    return parse("kubelet", kubelet.FLAGS, ("--node-ip=192.0.2.1", *arguments))
+
+
+def to_proxy(*arguments: str) -> Values:
+    return parse("kube-proxy", proxy.FLAGS, arguments)
+
+
+def test_what_a_kubelet_is_told() -> None:
+    config = kubelet.kubelet_config(
+        to_kubelet(
+            "--hostname-override=n1",
+            "--node-labels=zone=a,tier=",
+            "--register-with-taints=gpu=yes:NoSchedule,old:NoExecute",
+            "--kube-reserved=cpu=100m,memory=1Gi",
+            "--system-reserved=cpu=0.2",
+            "--cgroup-root=/own/",
+            "--container-log-max-size=1Mi",
+            "--minimum-image-ttl-duration=1m",
+        )
+    )
+    assert (config.node_name, config.node_ip) == ("n1", "192.0.2.1")
+    assert config.register_labels == {"zone": "a", "tier": ""}
+    assert config.register_taints == (
+        {"key": "gpu", "effect": "NoSchedule", "value": "yes"},
+        {"key": "old", "effect": "NoExecute"},
+    )
+    assert (config.reserved_cpu_millis, config.reserved_memory_bytes) == (300, 1 << 30)
+    assert config.cgroup_root == "/own/kubepods"
+    assert (config.log_max_bytes, config.image_least_age_s) == (1 << 20, 60)
+    assert kubelet.kubelet_config(to_kubelet("--pods-cgroup=/pods")).cgroup_root == "/pods"
+    assert kubelet.socket_of(to_kubelet()) == Path("/run/containerd/containerd.sock")
+
+
+@pytest.mark.parametrize(
+    ("argument", "message"),
+    [
+        ("--node-labels=zone", "--node-labels: 'zone' is not key=value"),
+        ("--register-with-taints=a:Never", "'a:Never' is not key=value:effect, with one of NoSchedule"),
+        ("--kube-reserved=disk=1", "'disk' cannot be reserved here; use cpu and memory"),
+        ("--system-reserved=cpu=much", "--system-reserved: "),
+        ("--cgroup-driver=systemd", "'systemd' is not known here; use cgroupfs"),
+    ],
+)
+def test_what_a_kubelet_cannot_follow(argument: str, message: str) -> None:
+    with pytest.raises(FlagError, match=message):
+        kubelet.kubelet_config(to_kubelet(argument))
+
+
+def test_a_kubelet_serves_with_a_certificate_it_makes(tmp_path: Path) -> None:
+    values = to_kubelet(f"--cert-dir={tmp_path}", "--client-ca-file=ca.crt", "--port=1")
+    served = kubelet.server_config(values, kubelet.kubelet_config(values))
+    assert served is not None
+    assert served.cert_file.exists()
+    assert (served.port, served.client_ca_file) == (1, Path("ca.crt"))
+    assert kubelet.server_config(to_kubelet(), kubelet.kubelet_config(to_kubelet())) is None
+    with pytest.raises(FlagError, match="must be unix:// and an absolute path, is 'tcp://x'"):
+        kubelet.socket_of(to_kubelet("--container-runtime-endpoint=tcp://x"))
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        ([], "--cluster-cidr is missing"),
+        (["--cluster-cidr=x"], "--cluster-cidr: 'x' is not an IPv4 range"),
+        (["--proxy-mode=ipvs"], "--proxy-mode: 'ipvs' is not known"),
+        (["--config=x"], "--config: KubeProxyConfiguration is not read here"),
+    ],
+)
+def test_what_a_proxy_cannot_follow(arguments: list[str], message: str) -> None:
+    with pytest.raises(FlagError, match=message):
+        proxy.node_network(to_proxy(*arguments), "10.96.0.0/16")
+
+
+async def test_the_range_of_services_is_asked_for() -> None:
+    async with rig.running() as made:
+        with pytest.raises(FlagError, match="no ServiceCIDR; give --service-cluster-ip-range"):
+            await proxy.service_range(to_proxy(), made.admin)
+        spec = {"cidrs": ["fd00::/108", "10.96.0.0/16"]}
+        await made.admin.create(SERVICE_CIDRS, {"metadata": {"name": "kubernetes"}, "spec": spec})
+        assert await proxy.service_range(to_proxy(), made.admin) == "10.96.0.0/16"
+        told = to_proxy("--service-cluster-ip-range=10.1.0.0/16,fd00::/108")
+        assert await proxy.service_range(told, made.admin) == "10.1.0.0/16"

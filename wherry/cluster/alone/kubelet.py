@@ -1,0 +1,245 @@
+"""`wherry kubelet`: a node's kubelet alone, with kubelet's flags, over a containerd that runs already.
+
+Source: cmd/kubelet/app/options, and pkg/kubelet/server. It lays no network: how pods are networked is the
+runtime's configuration (CNI).
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import socket
+from collections.abc import Sequence
+from pathlib import Path
+from random import Random, SystemRandom
+
+from wherry.client.api import Client
+from wherry.cluster.addresses import uplink_address
+from wherry.cluster.alone import access
+from wherry.cluster.alone.flags import DURATION, NAMES, NUMBER, SWITCH, Flag, FlagError, Values, idle
+from wherry.cluster.alone.healthz import answering_at
+from wherry.cluster.alone.process import main
+from wherry.cluster.catalog import KUBELET
+from wherry.cluster.clusters import node_name_of
+from wherry.cluster.components import PermanentError, announce
+from wherry.cluster.identities import KUBELET_CLIENT, KeyPair
+from wherry.kit.clock import SystemClock
+from wherry.kit.log import module_name
+from wherry.kubelet.agent import Kubelet
+from wherry.kubelet.config import KubeletConfig
+from wherry.kubelet.runtimes.base import RuntimeFailure
+from wherry.kubelet.runtimes.containerd.cri import ContainerdRuntime
+from wherry.kubelet.server.config import KubeletServerConfig
+from wherry.kubelet.server.server import KubeletServer
+from wherry.objects.quantity import parse_quantity
+
+log = logging.getLogger(module_name(__name__, __spec__))
+
+ENDPOINT = "unix://"
+EFFECTS = ("NoSchedule", "PreferNoSchedule", "NoExecute")
+RESERVABLE = ("cpu", "memory")
+FLAGS = (
+    *access.FLAGS,
+    Flag("healthz-bind-address", "The address health is served on.", default="127.0.0.1"),
+    Flag("healthz-port", "Its port; 0 for none.", NUMBER, "10248"),
+    Flag("hostname-override", "The node's name; else the machine's."),
+    Flag("node-ip", "The node's address; else that of the default route."),
+    Flag("root-dir", "Where pods' volumes and files lie.", default="/var/lib/kubelet"),
+    Flag("pod-logs-dir", "Where containers' logs lie.", default="/var/log/pods"),
+    Flag(
+        "container-runtime-endpoint",
+        "Where the runtime speaks CRI.",
+        default="unix:///run/containerd/containerd.sock",
+    ),
+    Flag("address", "The address the kubelet's API is served on.", default="0.0.0.0"),  # noqa: S104
+    Flag("port", "Its port.", NUMBER, "10250"),
+    Flag("client-ca-file", "Who signs those who may ask the kubelet's API; without it none is served."),
+    Flag("cert-dir", "Where a certificate is made unless one is named.", default="/var/lib/kubelet/pki"),
+    Flag("tls-cert-file", "The certificate to serve with."),
+    Flag("tls-private-key-file", "Its key."),
+    Flag("cluster-dns", "The addresses of the cluster's DNS.", NAMES),
+    Flag("cluster-domain", "The cluster's DNS domain.", default="cluster.local"),
+    Flag("resolv-conf", "The resolver's configuration pods begin with.", default="/etc/resolv.conf"),
+    Flag("max-pods", "How many pods the node may have.", NUMBER, "110"),
+    Flag("pod-max-pids", "How many processes a pod may have; -1 for any.", NUMBER, "-1"),
+    Flag("node-labels", "Labels of the node: key=value.", NAMES),
+    Flag("register-with-taints", "Taints of a new node: key=value:effect.", NAMES),
+    Flag("provider-id", "Who the node is to its provider."),
+    Flag("allowed-unsafe-sysctls", "Kernel parameters pods may set beside the safe ones.", NAMES),
+    Flag("cgroup-root", "The cgroup below which kubepods lies."),
+    Flag("pods-cgroup", "The cgroup pods' cgroups lie below, in place of kubepods."),
+    Flag("cgroup-driver", "Who makes cgroups: cgroupfs alone.", default="cgroupfs"),
+    Flag("kube-reserved", "What is kept from pods: cpu=100m,memory=1Gi.", NAMES),
+    Flag("system-reserved", "The same, for the system.", NAMES),
+    Flag("image-gc-high-threshold", "Percent of the disk from which unused images go.", NUMBER, "85"),
+    Flag("image-gc-low-threshold", "Percent of the disk until which they go.", NUMBER, "80"),
+    Flag("minimum-image-ttl-duration", "How long an image is kept at least.", DURATION, "2m0s"),
+    Flag("container-log-max-size", "How large a log grows.", default="10Mi"),
+    Flag("container-log-max-files", "How many files a log has.", NUMBER, "5"),
+    *idle(
+        *("anonymous-auth", "authentication-token-webhook", "fail-swap-on", "register-node"),
+        *("rotate-certificates", "rotate-server-certificates", "enable-controller-attach-detach"),
+        *("enable-server", "serialize-image-pulls", "protect-kernel-defaults"),
+        kind=SWITCH,
+    ),
+    *idle(
+        *("authorization-mode", "runtime-cgroups", "kubelet-cgroups", "system-cgroups", "feature-gates"),
+        *("node-status-update-frequency", "sync-frequency", "file-check-frequency", "http-check-frequency"),
+        *("pod-infra-container-image", "image-service-endpoint", "tls-cipher-suites", "tls-min-version"),
+        *("kube-api-qps", "kube-api-burst", "logging-format", "vmodule", "read-only-port", "pod-cidr"),
+    ),
+    Flag("config", refused="KubeletConfiguration is not read here; give its fields as flags"),
+    Flag("bootstrap-kubeconfig", refused="a node does not ask for a certificate here; give --kubeconfig"),
+    Flag("pod-manifest-path", refused="static pods are not run yet; leave the flag out"),
+    Flag("eviction-hard", refused="the thresholds are upstream's defaults; leave the flag out"),
+    Flag("eviction-soft", refused="there are hard thresholds only; leave the flag out"),
+    Flag("cloud-provider", refused="there are no cloud providers here; leave the flag out"),
+    Flag("v", "How much is logged: 4 and more means everything.", NUMBER, "0", short="v", is_idle=True),
+)
+
+
+def kubelet_config(values: Values) -> KubeletConfig:
+    """What the flags say. Raises FlagError."""
+    if values.text("cgroup-driver") != "cgroupfs":
+        raise FlagError(f"--cgroup-driver: {values.text('cgroup-driver')!r} is not known here; use cgroupfs")
+    address = values.text("node-ip") or uplink_address()
+    if not address:
+        raise FlagError("this machine has no default route to take its address from; give --node-ip")
+    hostname = socket.gethostname()
+    reserved = [_amounts(values, name) for name in ("kube-reserved", "system-reserved")]
+    pods = values.text("pods-cgroup") or f"{values.text('cgroup-root').rstrip('/')}/kubepods"
+    return KubeletConfig(
+        node_name=values.text("hostname-override") or node_name_of(hostname),
+        node_ip=address,
+        hostname=hostname,
+        root_dir=Path(values.text("root-dir")),
+        log_dir=Path(values.text("pod-logs-dir")),
+        port=values.number("port"),
+        cluster_domain=values.text("cluster-domain"),
+        cluster_dns=values.names("cluster-dns"),
+        cgroup_root=pods,
+        resolv_conf=Path(values.text("resolv-conf")),
+        max_pods=values.number("max-pods"),
+        pod_pids_limit=values.number("pod-max-pids"),
+        register_labels=_pairs("node-labels", values.names("node-labels")),
+        register_taints=tuple(_taint(text) for text in values.names("register-with-taints")),
+        provider_id=values.text("provider-id"),
+        allowed_unsafe_sysctls=values.names("allowed-unsafe-sysctls"),
+        image_gc_high_percent=float(values.number("image-gc-high-threshold")),
+        image_gc_low_percent=float(values.number("image-gc-low-threshold")),
+        image_least_age_s=values.seconds("minimum-image-ttl-duration"),
+        log_max_bytes=int(_quantity("container-log-max-size", values.text("container-log-max-size"))),
+        log_max_files=values.number("container-log-max-files"),
+        reserved_cpu_millis=round(sum(one.get("cpu", 0.0) for one in reserved) * 1000),
+        reserved_memory_bytes=round(sum(one.get("memory", 0.0) for one in reserved)),
+    )
+
+
+def server_config(values: Values, config: KubeletConfig) -> KubeletServerConfig | None:
+    """How its API is served, None for not at all. A certificate that is missing is made. Raises OSError."""
+    authority = values.path("client-ca-file")
+    if authority is None:
+        return None
+    cert, key = values.path("tls-cert-file"), values.path("tls-private-key-file")
+    pair = KeyPair(cert, key) if cert and key else _made_pair(Path(values.text("cert-dir")), config)
+    return KubeletServerConfig(
+        node_name=config.node_name,
+        host=values.text("address"),
+        port=config.port,
+        cert_file=pair.cert,
+        key_file=pair.key,
+        client_ca_file=authority,
+        allowed_names=(KUBELET_CLIENT,),
+        log_dir=config.log_dir,
+    )
+
+
+def socket_of(values: Values) -> Path:
+    """The runtime's socket. Raises FlagError."""
+    endpoint = values.text("container-runtime-endpoint")
+    if not endpoint.startswith(ENDPOINT) or not endpoint.removeprefix(ENDPOINT).startswith("/"):
+        raise FlagError(
+            f"--container-runtime-endpoint must be {ENDPOINT} and an absolute path, is {endpoint!r}"
+        )
+    return Path(endpoint.removeprefix(ENDPOINT))
+
+
+async def run_kubelet(values: Values, stop: asyncio.Event) -> None:
+    """Run until `stop` is set; pods go on. Raises FlagError, PermanentError, OSError, ApiError."""
+    to, config, runtime_socket = access.find_access(values), kubelet_config(values), socket_of(values)
+    if not runtime_socket.exists():
+        raise PermanentError(f"{runtime_socket}: no runtime speaks there; give --container-runtime-endpoint")
+    serves = server_config(values, config)
+    clock, random = SystemClock(), Random(SystemRandom().getrandbits(64))  # noqa: S311 - spreads retries
+    client = Client(to.transport("kubelet"), field_manager="kubelet")
+    runtime = ContainerdRuntime(runtime_socket, clock)
+    kubelet = Kubelet(config, client, runtime, clock, random)
+    server = KubeletServer(runtime, kubelet.pods, serves, clock) if serves is not None else None
+    if server is None:
+        log.warning("nobody can ask for logs or a shell: --client-ca-file says who may")
+    place = (values.text("healthz-bind-address"), values.number("healthz-port"))
+    async with answering_at(*place, {}, "--healthz-port"):
+        try:
+            if server is not None:
+                await server.start()
+            await kubelet.start()
+            announce()
+            log.info("node %s is registered", config.node_name)
+            await stop.wait()
+        except (RuntimeFailure, TimeoutError) as error:
+            raise PermanentError(f"{runtime_socket}: {error}") from error
+        finally:
+            if server is not None:
+                await server.close()
+            await kubelet.close()
+            await runtime.close()
+            await client.close()
+
+
+def _made_pair(directory: Path, config: KubeletConfig) -> KeyPair:
+    from wherry.cluster.pki import Pki, Subject
+
+    hosts = ("localhost", "127.0.0.1", config.node_name, config.node_ip)
+    subject = Subject(common_name=f"system:node:{config.node_name}", hosts=hosts)
+    return Pki(directory, SystemClock().now()).leaf("kubelet", subject)
+
+
+def _pairs(flag: str, texts: Sequence[str]) -> dict[str, str]:
+    found = {}
+    for text in texts:
+        key, equals, value = text.partition("=")
+        if not equals or not key:
+            raise FlagError(f"--{flag}: {text!r} is not key=value")
+        found[key] = value
+    return found
+
+
+def _taint(text: str) -> dict[str, str]:
+    """pkg/util/taints, parseTaint."""
+    left, _, effect = text.rpartition(":")
+    key, _, value = left.partition("=")
+    if not key or effect not in EFFECTS:
+        raise FlagError(
+            f"--register-with-taints: {text!r} is not key=value:effect, with one of {', '.join(EFFECTS)}"
+        )
+    return {"key": key, "effect": effect, **({"value": value} if value else {})}
+
+
+def _amounts(values: Values, flag: str) -> dict[str, float]:
+    found = {}
+    for name, text in _pairs(flag, values.names(flag)).items():
+        if name not in RESERVABLE:
+            raise FlagError(f"--{flag}: {name!r} cannot be reserved here; use {' and '.join(RESERVABLE)}")
+        found[name] = _quantity(flag, text)
+    return found
+
+
+def _quantity(flag: str, text: str) -> float:
+    try:
+        return float(parse_quantity(text))
+    except ValueError as error:
+        raise FlagError(f"--{flag}: {error}") from None
+
+
+if __name__ == "__main__":
+    main(KUBELET, FLAGS, run_kubelet)

@@ -1,0 +1,127 @@
+"""`wherry proxy`: a node's routing of services alone, with kube-proxy's flags.
+
+Source: cmd/kube-proxy/app. Which range ClusterIPs are of is asked of the API server (ServiceCIDR) unless it
+is told: what is still addressed to it after translation is refused.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import socket
+from urllib.parse import urlsplit
+
+from wherry.api.networking.service_cidrs import SERVICE_CIDRS
+from wherry.client.api import Client
+from wherry.cluster.alone import access
+from wherry.cluster.alone.flags import NUMBER, SWITCH, Flag, FlagError, Values, idle
+from wherry.cluster.alone.healthz import answering_at
+from wherry.cluster.alone.process import main
+from wherry.cluster.catalog import PROXY
+from wherry.cluster.clusters import node_name_of
+from wherry.cluster.components import PermanentError, announce
+from wherry.cluster.settings import PROXY_MODES
+from wherry.cluster.values import cidr_of
+from wherry.kit.clock import SystemClock
+from wherry.network.tool import NetworkFailure
+from wherry.proxy.backends.base import BackendError, NodeNetwork
+from wherry.proxy.backends.iptables import IptablesBackend
+from wherry.proxy.proxy import Proxy
+
+KUBELET_PORT = 10250
+FLAGS = (
+    *access.FLAGS,
+    Flag("healthz-bind-address", "Where health is served; port 0 for nowhere.", default="127.0.0.1:10256"),
+    Flag("hostname-override", "The node's name; else the machine's."),
+    Flag("cluster-cidr", "The range of all pods; what comes from elsewhere is masqueraded."),
+    Flag("service-cluster-ip-range", "The range of ClusterIPs; else the API server is asked."),
+    Flag("proxy-mode", f"How services are routed: {', '.join(PROXY_MODES)}.", default="iptables"),
+    Flag("cluster-name", "Tells the rules of several clusters on one machine apart.", default="kubernetes"),
+    Flag("cleanup", "Take all rules away, and end.", SWITCH, "false"),
+    *idle("masquerade-all", "profiling", "bind-address-hard-fail", "show-hidden-metrics", kind=SWITCH),
+    *idle(
+        *("bind-address", "metrics-bind-address", "detect-local-mode", "feature-gates", "nodeport-addresses"),
+        *("conntrack-max-per-core", "conntrack-min", "conntrack-tcp-timeout-close-wait"),
+        *("conntrack-tcp-timeout-established", "config-sync-period", "iptables-masquerade-bit"),
+        *("iptables-min-sync-period", "iptables-sync-period", "oom-score-adj", "kube-api-qps"),
+        *("kube-api-burst", "logging-format", "vmodule"),
+    ),
+    Flag("config", refused="KubeProxyConfiguration is not read here; give its fields as flags"),
+    Flag("v", "How much is logged: 4 and more means everything.", NUMBER, "0", short="v", is_idle=True),
+)
+
+
+def node_name(values: Values) -> str:
+    """The name of this machine's node."""
+    return values.text("hostname-override") or node_name_of(socket.gethostname())
+
+
+def node_network(values: Values, service_cidr: str) -> NodeNetwork:
+    """The node's side of the network. Raises FlagError."""
+    if values.text("proxy-mode") not in PROXY_MODES:
+        raise FlagError(f"--proxy-mode: {values.text('proxy-mode')!r} is not known; use {PROXY_MODES[0]}")
+    if not values.text("cluster-cidr"):
+        raise FlagError("--cluster-cidr is missing: pods' own traffic is told from others' by it")
+    try:
+        cluster_cidr = cidr_of(values.text("cluster-cidr"))
+    except ValueError as error:
+        raise FlagError(f"--cluster-cidr: {error}") from None
+    return NodeNetwork(
+        owner=f"{values.text('cluster-name')}/{node_name(values)}",
+        cluster_cidr=cluster_cidr,
+        service_cidr=service_cidr,
+        server_ports=(KUBELET_PORT,),
+    )
+
+
+async def service_range(values: Values, client: Client) -> str:
+    """The range of ClusterIPs. Raises FlagError, ApiError."""
+    given = values.text("service-cluster-ip-range")
+    if given:
+        return given.partition(",")[0]
+    listed = (await client.list(SERVICE_CIDRS)).items
+    ranges = [
+        cidr for one in listed for cidr in (one.get("spec") or {}).get("cidrs") or () if ":" not in cidr
+    ]
+    if not ranges:
+        raise FlagError("the API server has no ServiceCIDR; give --service-cluster-ip-range")
+    return str(ranges[0])
+
+
+def _place(values: Values) -> tuple[str, int]:
+    """The address and port of --healthz-bind-address. Raises FlagError."""
+    text = values.text("healthz-bind-address")
+    try:
+        parts = urlsplit(f"//{text}")
+        host, port = parts.hostname, parts.port
+    except ValueError:
+        host, port = None, None
+    if not host or port is None:
+        raise FlagError(f"--healthz-bind-address: {text!r} is not address:port")
+    return host, port
+
+
+async def run_proxy(values: Values, stop: asyncio.Event) -> None:
+    """Run until `stop` is set; the rules stay. Raises FlagError, PermanentError, OSError, ApiError."""
+    node_network(values, "")
+    _place(values)
+    client = Client(access.find_access(values).transport("kube-proxy"), field_manager="kube-proxy")
+    clock = SystemClock()
+    try:
+        backend = IptablesBackend(node_network(values, await service_range(values, client)))
+        if values.is_on("cleanup"):
+            await backend.remove()
+            return
+        proxy = Proxy(client, backend, node_name(values), clock)
+        async with answering_at(*_place(values), {}, "--healthz-bind-address"):
+            await proxy.start()
+            announce()
+            await stop.wait()
+            await proxy.close()
+    except (BackendError, NetworkFailure) as error:
+        raise PermanentError(str(error)) from error
+    finally:
+        await client.close()
+
+
+if __name__ == "__main__":
+    main(PROXY, FLAGS, run_proxy)
