@@ -8,14 +8,7 @@ from typing import Any
 import pytest
 
 from wherry.cluster.clusters import Machine, effective_config
-from wherry.cluster.config import (
-    ConfigError,
-    Setup,
-    dump_config,
-    index_defaults,
-    overlay,
-    read_config_file,
-)
+from wherry.cluster.config import ConfigError, Setup, dump_config, index_defaults, overlay, read_config_file
 from wherry.cluster.settings import FLAGS
 
 HEAD = "apiVersion: wherry.dev/v1alpha1\nkind: Cluster\n"

@@ -4,13 +4,17 @@ from __future__ import annotations
 
 import re
 from pathlib import Path
+from typing import Any
 
 import pytest
+import typer.main
 
+from tools.settings_tables import with_tables
 from wherry.apiserver.admission.catalog import OFF_BY_DEFAULT, plugin_names
 from wherry.cli import failures
+from wherry.cli.main import app
 from wherry.cluster.config import Setup, read_config_file
-from wherry.cluster.settings import SETTINGS, environment_variable
+from wherry.cluster.settings import SETTINGS, flag_of
 
 PAGE = (Path(__file__).parents[2] / "docs" / "cli.md").read_text()
 
@@ -23,9 +27,15 @@ def test_the_example_file_is_taken(tmp_path: Path) -> None:
     assert (config.name, config.api_port, config.pod_cidr) == ("dev", 7443, "10.50.0.0/24")
 
 
-@pytest.mark.parametrize("field", SETTINGS)
-def test_every_setting_is_described(field: str) -> None:
-    assert f"`{environment_variable(field)}`" in PAGE
+def test_the_tables_of_settings_are_those_the_settings_give() -> None:
+    assert with_tables(PAGE) == PAGE, "docs/cli.md is stale; run: python -m tools.settings_tables"
+
+
+def test_every_setting_has_a_flag_of_up_with_its_help() -> None:
+    command: Any = typer.main.get_command(app)
+    options = {name: option for option in command.commands["up"].params for name in option.opts}
+    for attribute, setting in SETTINGS.items():
+        assert options[flag_of(attribute)].help == setting.help
 
 
 def test_every_exit_code_is_described() -> None:

@@ -11,7 +11,7 @@ import pytest
 from wherry.cluster.clusters import Machine, Wanted, effective_config
 from wherry.cluster.config import ConfigError, Setup
 from wherry.cluster.ranges import Choice, Taken, free_defaults, widened
-from wherry.cluster.settings import CONTAINERD, SIMULATED
+from wherry.cluster.values import CONTAINERD, SIMULATED
 from wherry.network.routes import Route
 
 WIDE = "10.244.0.0/16"

@@ -12,16 +12,10 @@ import pytest
 
 import wherry
 from wherry.cluster.catalog import SUPERVISED
+from wherry.cluster.cluster_config import ClusterConfig
 from wherry.cluster.clusters import Asked, Machine, asked_name, effective_config
 from wherry.cluster.components import tell_settings
-from wherry.cluster.config import (
-    ClusterConfig,
-    ConfigError,
-    Setup,
-    dump_config,
-    load_config_file,
-    spec_of,
-)
+from wherry.cluster.config import ConfigError, Setup, dump_config, load_config_file, spec_of
 from wherry.cluster.lifecycle import Lifecycle, open_lifecycle
 from wherry.cluster.node_config import NodeConfig
 from wherry.cluster.preflight import find_problems_of_change

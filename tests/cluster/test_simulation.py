@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 
+from wherry.cluster.cluster_config import ClusterConfig
 from wherry.cluster.components import PermanentError
-from wherry.cluster.config import ClusterConfig
 from wherry.cluster.simulation import monitor_grace_s, simulation_of, surplus
 from wherry.hollow.machines import MOST_RENEWALS_PER_S, NodeTemplate
 

@@ -15,7 +15,7 @@ from wherry.cli.options import asked, look_for, machine, require_existing
 from wherry.cli.terminal import say
 from wherry.cluster.advice import as_root, command
 from wherry.cluster.caller import find_caller
-from wherry.cluster.config import ClusterConfig
+from wherry.cluster.cluster_config import ClusterConfig
 from wherry.cluster.kubeconfig import user_kubeconfig
 
 FETCHED = Path("wherry") / "tools" / "kubectl"

@@ -7,6 +7,7 @@ cluster as it is (`select_existing`), so that no variable can make them speak of
 
 from __future__ import annotations
 
+import inspect
 import math
 import os
 from collections.abc import Callable, Mapping, Sequence
@@ -20,8 +21,10 @@ from wherry.cli.failures import BAD_SETTING, NOT_PERMITTED, NOT_RUNNING, USAGE, 
 from wherry.cluster.advice import as_root, command
 from wherry.cluster.clusters import Asked, Machine, asked_name, effective_config
 from wherry.cluster.config import ConfigError, Setup, load_config_file
+from wherry.cluster.declared import Setting
 from wherry.cluster.lifecycle import Lifecycle, open_lifecycle
 from wherry.cluster.machines import all_machines, default_runtime, machine_of
+from wherry.cluster.settings import SETTINGS, flag_of
 
 
 def _check_wait(seconds: float) -> float:
@@ -62,10 +65,36 @@ ConfigFile = Annotated[
 ]
 RuntimeConfig = Annotated[
     str | None,
-    typer.Option(help="API versions to turn off and on, such as api/beta=false,apps/v1beta1=true."),
+    typer.Option(help=SETTINGS["runtime_config"].help),
 ]
 Output = Annotated[str, typer.Option("--output", "-o", help="text or json.")]
 Wait = Annotated[float, typer.Option(help="Seconds to wait for the node to be Ready.", callback=_check_wait)]
+
+
+def with_settings(command: Callable[..., None]) -> Callable[..., None]:
+    """Give a command a flag for every setting; their values come as its `**settings`, None if not given."""
+    given = inspect.signature(command, eval_str=True)
+    own = [one for one in given.parameters.values() if one.kind is not inspect.Parameter.VAR_KEYWORD]
+    at = next(number for number, one in enumerate(own) if one.name == "config") + 1
+    flags = [
+        inspect.Parameter(
+            attribute,
+            inspect.Parameter.KEYWORD_ONLY,
+            default=None,
+            annotation=Annotated[_kind_of(setting), typer.Option(flag_of(attribute), help=setting.help)],
+        )
+        for attribute, setting in SETTINGS.items()
+    ]
+    named = [one.replace(kind=inspect.Parameter.KEYWORD_ONLY) for one in own]
+    signature = given.replace(parameters=[*named[:at], *flags, *named[at:]])
+    command.__signature__ = signature  # type: ignore[attr-defined]  # what inspect looks at first
+    return command
+
+
+def _kind_of(setting: Setting) -> Any:
+    if setting.is_repeated:
+        return list[str] | None
+    return int | None if isinstance(setting.default, int) else str | None
 
 
 def machine(name: str) -> Machine:

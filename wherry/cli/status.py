@@ -17,8 +17,8 @@ from wherry.cli.terminal import human_bytes, print_json, say, tell
 from wherry.cluster.advice import command
 from wherry.cluster.catalog import APISERVER, SUPERVISOR, component_called
 from wherry.cluster.lifecycle import Lifecycle
-from wherry.cluster.settings import SIMULATED
 from wherry.cluster.state import States, follow
+from wherry.cluster.values import SIMULATED
 from wherry.kit.pid_files import is_held
 from wherry.kit.processes import ProcessRecord
 

@@ -5,9 +5,7 @@ from __future__ import annotations
 import os
 import shlex
 from contextlib import suppress
-from typing import Annotated, Any
-
-import typer
+from typing import Any
 
 from wherry.cli.failures import (
     BAD_SETTING,
@@ -18,7 +16,7 @@ from wherry.cli.failures import (
     NOT_READY,
     Failure,
 )
-from wherry.cli.options import ConfigFile, DataDir, Name, Output, RuntimeConfig, Wait, check_output, select
+from wherry.cli.options import ConfigFile, DataDir, Name, Output, Wait, check_output, select, with_settings
 from wherry.cli.status import describe
 from wherry.cli.terminal import Steps, print_json, say
 from wherry.cluster.advice import as_root
@@ -34,32 +32,14 @@ from wherry.cluster.settings import spell
 EXIT_CODES = {"permission": NOT_PERMITTED, "program": MISSING_PROGRAM, "setting": BAD_SETTING}
 
 
+@with_settings
 def up(
     name: Name = None,
     data_dir: DataDir = None,
     config: ConfigFile = None,
-    runtime: Annotated[
-        str | None,
-        typer.Option(help="containerd, or simulated: nodes and pods in the API only; needs no root."),
-    ] = None,
-    nodes: Annotated[int | None, typer.Option(help="How many simulated nodes there are.")] = None,
-    simulation: Annotated[
-        list[str] | None,
-        typer.Option(help="A file of kind Nodes, Outcome or KWOK's Stage; may be given again."),
-    ] = None,
-    api_host: Annotated[str | None, typer.Option(help="Address the API server listens on.")] = None,
-    api_port: Annotated[int | None, typer.Option(help="Port of the API server.")] = None,
-    kubelet_port: Annotated[int | None, typer.Option(help="Port of the kubelet.")] = None,
-    pod_cidr: Annotated[str | None, typer.Option(help="Range of pod addresses.")] = None,
-    service_cidr: Annotated[str | None, typer.Option(help="Range of ClusterIPs.")] = None,
-    node_name: Annotated[str | None, typer.Option(help="Name of this machine's node.")] = None,
-    runtime_config: RuntimeConfig = None,
-    log_level: Annotated[str | None, typer.Option(help="DEBUG, INFO, WARNING or ERROR.")] = None,
-    watchdog_seconds: Annotated[
-        int | None, typer.Option(help="Start a component again that is stuck for so long; 0 for never.")
-    ] = None,
     wait: Wait = 60.0,
     output: Output = "text",
+    **settings: Any,
 ) -> None:
     """Start a cluster and wait until its node is Ready.
 
@@ -80,21 +60,7 @@ def up(
       wherry up --runtime simulated --nodes 5000
     """
     as_json = check_output(output)
-    flags: dict[str, Any] = {
-        "runtime": runtime,
-        "simulated_nodes": nodes,
-        "simulation": tuple(simulation) if simulation else None,
-        "api_host": api_host,
-        "api_port": api_port,
-        "kubelet_port": kubelet_port,
-        "pod_cidr": pod_cidr,
-        "service_cidr": service_cidr,
-        "node_name": node_name,
-        "runtime_config": runtime_config,
-        "log_level": log_level,
-        "watchdog_seconds": watchdog_seconds,
-    }
-    lifecycle = select(name, data_dir, config, flags)
+    lifecycle = select(name, data_dir, config, settings)
     brought = bring_up(lifecycle, wait, Steps(not as_json))
     if as_json:
         start_at_boot(lifecycle)

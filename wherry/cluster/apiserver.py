@@ -18,8 +18,9 @@ from wherry.apiserver.app import ApiServer
 from wherry.apiserver.config import ApiServerConfig
 from wherry.cluster.addresses import AddressKeeper, node_ip
 from wherry.cluster.assembly import ControlPlane, ControlPlaneConfig
+from wherry.cluster.cluster_config import ClusterConfig
 from wherry.cluster.components import PermanentError
-from wherry.cluster.config import ClusterConfig, Setup
+from wherry.cluster.config import Setup
 from wherry.cluster.identities import (
     API_SERVER,
     API_SERVER_TO_KUBELETS,

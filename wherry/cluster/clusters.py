@@ -30,18 +30,8 @@ from wherry.cluster.config import (
 from wherry.cluster.names import NodeNames, OldNames
 from wherry.cluster.paths import RUN_ROOT, ClusterPaths, has_old_node
 from wherry.cluster.ranges import Choice
-from wherry.cluster.settings import (
-    CONTAINERD,
-    ENVIRONMENT,
-    FLAGS,
-    SETTINGS,
-    SIMULATED,
-    Source,
-    Spelling,
-    from_environment,
-    spell,
-)
-from wherry.cluster.values import LONGEST_NODE_NAME, name_of
+from wherry.cluster.settings import ENVIRONMENT, FLAGS, SETTINGS, Source, Spelling, from_environment, spell
+from wherry.cluster.values import CONTAINERD, LONGEST_NODE_NAME, SIMULATED, name_of
 from wherry.kit.ports import why_not_bindable
 from wherry.network.routes import Route, read_routes
 

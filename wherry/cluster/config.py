@@ -17,90 +17,16 @@ from typing import Any
 
 import yaml
 
+from wherry.cluster.cluster_config import ClusterConfig
 from wherry.cluster.node_config import NodeConfig
-from wherry.cluster.settings import (
-    ATTRIBUTES,
-    CONTAINERD,
-    SETTINGS,
-    SIMULATED,
-    Source,
-    Spelling,
-    parse,
-    spell,
-)
+from wherry.cluster.settings import ATTRIBUTES, SETTINGS, Source, Spelling, parse, spell
 
 API_VERSION = "wherry.dev/v1alpha1"
 KIND = "Cluster"
-NODE_CIDR_MASK = 24
 
 
 class ConfigError(Exception):
     """The configuration cannot be used; the message names the field and what to do."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ClusterConfig:
-    """A cluster as its user wants it: what lies where the server is.
-
-    `runtime` says what pods of this machine run in; with "simulated" it is no node, and nothing needs root.
-    `simulated_nodes` stand beside it (0: as many as a template of `simulation` says); `simulation` are files
-    of what they are and do (`hollow/files`).
-    `api_port` is a TCP port; `api_host` is the address the API server listens on. Ranges are CIDRs;
-    the pods of all nodes have their addresses of `pod_cidr`. `node_ports` is an inclusive range.
-    `runtime_config` turns API versions off and on, as `wherry.api.serving` says. The two lists of
-    admission plugins, by upstream's names, change which of them run. A component that has not
-    answered for `watchdog_seconds` is started again, 0 for never.
-    """
-
-    name: str = "default"
-    api_host: str = "127.0.0.1"
-    api_port: int = 6443
-    pod_cidr: str = "10.244.0.0/16"
-    service_cidr: str = "10.96.0.0/16"
-    node_ports: tuple[int, int] = (30000, 32767)
-    cluster_domain: str = "cluster.local"
-    runtime_config: Mapping[str, bool] = field(default_factory=dict)
-    enable_admission_plugins: tuple[str, ...] = ()
-    disable_admission_plugins: tuple[str, ...] = ()
-    log_level: str = "INFO"
-    watchdog_seconds: int = 30
-    runtime: str = CONTAINERD
-    simulated_nodes: int = 0
-    simulation: tuple[str, ...] = ()
-
-    @property
-    def is_simulated(self) -> bool:
-        """Whether all of its nodes are simulated: nothing of it concerns this machine but its processes."""
-        return self.runtime == SIMULATED
-
-    @property
-    def server_url(self) -> str:
-        """Where clients on this machine reach the API server."""
-        host = "127.0.0.1" if self.api_host in ("0.0.0.0", "::") else self.api_host  # noqa: S104
-        return f"https://{f'[{host}]' if ':' in host else host}:{self.api_port}"
-
-    @property
-    def server_address(self) -> str:
-        """Where pods reach the API server, on whichever node they are: the first address of all pods' range.
-
-        It is the gateway of the first node's pods. No pod is ever given it.
-        """
-        return str(next(ipaddress.ip_network(self.pod_cidr).hosts()))
-
-    @property
-    def node_cidr_mask(self) -> int:
-        """How long the prefix of a node's part of the pods' range is; upstream's `--node-cidr-mask-size`."""
-        return max(NODE_CIDR_MASK, ipaddress.ip_network(self.pod_cidr).prefixlen)
-
-    @property
-    def is_for_this_machine(self) -> bool:
-        """Whether the API server can be reached from this machine (and its pods) alone."""
-        return ipaddress.ip_address(self.api_host).is_loopback
-
-    @property
-    def context(self) -> str:
-        """The kubeconfig context of this cluster."""
-        return f"wherry-{self.name}"
 
 
 @dataclass(frozen=True, slots=True)

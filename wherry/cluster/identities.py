@@ -15,7 +15,8 @@ from datetime import datetime
 from pathlib import Path
 
 from wherry.cluster.catalog import Scope
-from wherry.cluster.config import ClusterConfig, Setup
+from wherry.cluster.cluster_config import ClusterConfig
+from wherry.cluster.config import Setup
 from wherry.cluster.paths import ClusterPaths
 
 MASTERS = "system:masters"

@@ -22,9 +22,10 @@ from wherry.cluster.addresses import node_ip
 from wherry.cluster.advice import command
 from wherry.cluster.boot import BootFailure, BootUnit
 from wherry.cluster.catalog import SUPERVISED, logs_of, supervised
+from wherry.cluster.cluster_config import ClusterConfig
 from wherry.cluster.clusters import Machine, with_node_name
 from wherry.cluster.components import ready_facts, told_settings
-from wherry.cluster.config import ClusterConfig, Setup, dump_config, read_config_file, spec_of
+from wherry.cluster.config import Setup, dump_config, read_config_file, spec_of
 from wherry.cluster.identities import Identities, ensure_identities
 from wherry.cluster.kubeconfig import UserKubeconfig
 from wherry.cluster.kubeconfigs import access_of, write_kubeconfigs

@@ -15,7 +15,7 @@ from pathlib import Path
 
 from wherry.cluster.clusters import Machine
 from wherry.cluster.paths import DATA_ROOT, RUN_ROOT
-from wherry.cluster.settings import CONTAINERD, SIMULATED
+from wherry.cluster.values import CONTAINERD, SIMULATED
 
 
 def system_machine(environ: Mapping[str, str]) -> Machine:

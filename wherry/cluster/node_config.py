@@ -7,8 +7,20 @@ It lies where the agent runs and holds nothing only a server knows. What an agen
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from urllib.parse import urlsplit
+
+from wherry.cluster.catalog import AGENT
+from wherry.cluster.declared import setting
+from wherry.cluster.values import (
+    PROXY_MODES,
+    labels_of,
+    node_name_of,
+    one_of,
+    port_of,
+    sysctls_of,
+    taints_of,
+)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -24,18 +36,51 @@ class NodeConfig:
     """
 
     cluster: str = "default"
-    name: str = ""
+    name: str = setting(
+        "",
+        "nodeName",
+        node_name_of,
+        (AGENT,),
+        "Name of this machine's node.",
+        attribute="node_name",
+        is_fixed=True,
+        default_text="the machine's host name; of further clusters their own name",
+    )
     server: str = "https://127.0.0.1:6443"
     server_address: str = "10.244.0.1"
     is_for_this_machine: bool = True
     cluster_cidr: str = "10.244.0.0/16"
     service_cidr: str = "10.96.0.0/16"
     cluster_domain: str = "cluster.local"
-    kubelet_port: int = 10250
-    labels: Mapping[str, str] = field(default_factory=dict)
-    taints: tuple[str, ...] = ()
-    proxy_mode: str = "iptables"
-    allowed_unsafe_sysctls: tuple[str, ...] = ()
+    labels: Mapping[str, str] = setting(
+        {},
+        "nodeLabels",
+        labels_of,
+        (AGENT,),
+        "Labels this machine's node registers with, such as tier=gold,example.com/rack=7.",
+        attribute="node_labels",
+        note="a map in a file; a node that is there is given new ones",
+    )
+    taints: tuple[str, ...] = setting(
+        (),
+        "nodeTaints",
+        taints_of,
+        (AGENT,),
+        "Taints this machine's node registers with first, such as only=tests:NoSchedule.",
+        attribute="node_taints",
+        note="only a node that registers anew is given them",
+    )
+    kubelet_port: int = setting(10250, "kubeletPort", port_of, (AGENT,), "Port of the kubelet.")
+    proxy_mode: str = setting(
+        PROXY_MODES[0], "proxyMode", one_of(PROXY_MODES), (AGENT,), "How services are routed: iptables."
+    )
+    allowed_unsafe_sysctls: tuple[str, ...] = setting(
+        (),
+        "allowedUnsafeSysctls",
+        sysctls_of,
+        (AGENT,),
+        "Kernel parameters pods may set beside the safe ones, such as net.core.somaxconn,kernel.msg*.",
+    )
     log_level: str = "INFO"
 
     @property

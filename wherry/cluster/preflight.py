@@ -14,7 +14,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from wherry.cluster.advice import as_root
-from wherry.cluster.config import ClusterConfig, Setup
+from wherry.cluster.cluster_config import ClusterConfig
+from wherry.cluster.config import Setup
 from wherry.cluster.names import NodeNames, OldNames
 from wherry.cluster.settings import Spelling, flag_of, spell
 from wherry.kit.ports import why_not_bindable

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from ipaddress import IPv4Network
 
 from wherry.cluster.config import ConfigError, Setup, index_defaults
-from wherry.cluster.settings import SIMULATED
+from wherry.cluster.values import SIMULATED
 from wherry.network.routes import Route, overlapping_route
 
 OLD_POD_CIDR = "10.244.0.0/24"

@@ -15,8 +15,9 @@ from wherry.api.core.nodes import NODES
 from wherry.api.core.simulated import is_simulated
 from wherry.cluster.apiserver import control_plane_config, serving
 from wherry.cluster.assembly import CONTROLLER_MANAGER, ControlPlane
+from wherry.cluster.cluster_config import ClusterConfig
 from wherry.cluster.components import tell_ready
-from wherry.cluster.config import ClusterConfig, Setup
+from wherry.cluster.config import Setup
 from wherry.cluster.launch import main
 from wherry.cluster.paths import ClusterPaths
 from wherry.controllers.config import NODE_MONITOR_GRACE_S

@@ -1,7 +1,6 @@
 """The settings of a cluster as data: how each is written and checked, and how a change reaches a cluster.
 
-One row per setting: adding one means a field in `ClusterConfig` or `NodeConfig`, a row here, and one in
-docs/cli.md.
+They are declared by the fields of `ClusterConfig` and `NodeConfig`; adding one is adding such a field.
 """
 
 from __future__ import annotations
@@ -12,29 +11,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from wherry.cluster.catalog import AGENT, SERVER, SUPERVISOR
-from wherry.cluster.values import (
-    address_of,
-    cidr_of,
-    count_of,
-    files_of,
-    labels_of,
-    name_of,
-    names_of,
-    node_name_of,
-    one_of,
-    port_of,
-    port_range_of,
-    seconds_of,
-    switches_of,
-    sysctls_of,
-    taints_of,
-)
-
-PROXY_MODES = ("iptables",)
-CONTAINERD, SIMULATED = "containerd", "simulated"
-RUNTIMES = (CONTAINERD, SIMULATED)
-LOG_LEVELS = ("DEBUG", "INFO", "WARNING", "ERROR")
+from wherry.cluster.cluster_config import ClusterConfig
+from wherry.cluster.declared import settings_of
+from wherry.cluster.node_config import NodeConfig
+from wherry.cluster.values import name_of
 
 FOR_COMMANDS = (
     *("NAME", "DATA_DIR", "CONFIG", "DATA_ROOT", "RUN_ROOT", "KUBECTL", "READY_FD", "LOCK_FD"),
@@ -44,57 +24,9 @@ FOR_COMMANDS = (
 FOR_TESTS = ("LIVE_SLOT",)
 
 
-@dataclass(frozen=True, slots=True)
-class Setting:
-    """One setting: its attribute in `ClusterConfig`, its field in a file, and how a value is read.
-
-    With `of_node` it is that attribute of `NodeConfig` instead.
-
-    `read_by` names the processes that go by it. A change reaches `server` and `agent` when they are started
-    again (pods go on running), the supervisor when it is told. With `is_fixed` a cluster keeps for good what
-    it was made with, since objects, addresses or containers depend on it.
-    """
-
-    attribute: str
-    field: str
-    parse: Callable[[Any], Any]
-    read_by: tuple[str, ...]
-    is_fixed: bool = False
-    flag: str = ""
-    """Where it is not the attribute's name."""
-    of_node: str = ""
-
-
 SETTINGS = {
     setting.attribute: setting
-    for setting in (
-        Setting("api_host", "apiHost", address_of, (SERVER, AGENT)),
-        Setting("api_port", "apiPort", port_of, (SERVER, AGENT)),
-        Setting("kubelet_port", "kubeletPort", port_of, (AGENT,), of_node="kubelet_port"),
-        Setting("pod_cidr", "podCIDR", cidr_of, (SERVER, AGENT), is_fixed=True),
-        Setting("service_cidr", "serviceCIDR", cidr_of, (SERVER, AGENT), is_fixed=True),
-        Setting("node_ports", "nodePorts", port_range_of, (SERVER,)),
-        Setting("node_name", "nodeName", node_name_of, (AGENT,), is_fixed=True, of_node="name"),
-        Setting("node_labels", "nodeLabels", labels_of, (AGENT,), of_node="labels"),
-        Setting("node_taints", "nodeTaints", taints_of, (AGENT,), of_node="taints"),
-        Setting("cluster_domain", "clusterDomain", str, (SERVER, AGENT), is_fixed=True),
-        Setting("proxy_mode", "proxyMode", one_of(PROXY_MODES), (AGENT,), of_node="proxy_mode"),
-        Setting("runtime_config", "runtimeConfig", switches_of, (SERVER,)),
-        Setting("enable_admission_plugins", "enableAdmissionPlugins", names_of, (SERVER,)),
-        Setting("disable_admission_plugins", "disableAdmissionPlugins", names_of, (SERVER,)),
-        Setting(
-            "allowed_unsafe_sysctls",
-            "allowedUnsafeSysctls",
-            sysctls_of,
-            (AGENT,),
-            of_node="allowed_unsafe_sysctls",
-        ),
-        Setting("log_level", "logLevel", one_of(LOG_LEVELS), (SERVER, AGENT)),
-        Setting("watchdog_seconds", "watchdogSeconds", seconds_of, (SUPERVISOR,)),
-        Setting("runtime", "runtime", one_of(RUNTIMES), (SERVER,), is_fixed=True),
-        Setting("simulated_nodes", "simulatedNodes", count_of, (SERVER,), flag="--nodes"),
-        Setting("simulation", "simulation", files_of, (SERVER,)),
-    )
+    for setting in (*settings_of(ClusterConfig), *settings_of(NodeConfig, is_node=True))
 }
 ATTRIBUTES = {setting.field: setting.attribute for setting in SETTINGS.values()}
 

@@ -15,8 +15,8 @@ from random import Random, SystemRandom
 
 from wherry.apiserver.user import AUTHENTICATED
 from wherry.cluster.assembly import ControlPlane
+from wherry.cluster.cluster_config import ClusterConfig
 from wherry.cluster.components import PermanentError
-from wherry.cluster.config import ClusterConfig
 from wherry.cluster.identities import MASTERS
 from wherry.controllers.config import NODE_MONITOR_GRACE_S
 from wherry.hollow.files import Simulation, StageError, read_simulation

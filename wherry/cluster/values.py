@@ -11,6 +11,10 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+PROXY_MODES = ("iptables",)
+CONTAINERD, SIMULATED = "containerd", "simulated"
+RUNTIMES = (CONTAINERD, SIMULATED)
+LOG_LEVELS = ("DEBUG", "INFO", "WARNING", "ERROR")
 NAME_PATTERN = re.compile(r"[a-z0-9]([-a-z0-9]{0,30}[a-z0-9])?")
 
 NODE_NAME_PATTERN = re.compile(r"[a-z0-9]([-a-z0-9]*[a-z0-9])?(\.[a-z0-9]([-a-z0-9]*[a-z0-9])?)*")

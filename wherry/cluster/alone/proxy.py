@@ -19,8 +19,7 @@ from wherry.cluster.alone.process import main
 from wherry.cluster.catalog import PROXY
 from wherry.cluster.clusters import node_name_of
 from wherry.cluster.components import PermanentError, announce
-from wherry.cluster.settings import PROXY_MODES
-from wherry.cluster.values import cidr_of
+from wherry.cluster.values import PROXY_MODES, cidr_of
 from wherry.kit.clock import SystemClock
 from wherry.network.tool import NetworkFailure
 from wherry.proxy.backends.base import BackendError, NodeNetwork

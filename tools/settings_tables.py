@@ -1,0 +1,85 @@
+"""Writes the tables of docs/cli.md that follow from the settings: `python -m tools.settings_tables`."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+
+from wherry.cluster.catalog import SUPERVISED
+from wherry.cluster.declared import Setting
+from wherry.cluster.settings import SETTINGS, environment_variable, flag_of
+
+PAGE = Path(__file__).parents[1] / "docs" / "cli.md"
+BEGIN, END = "<!-- {}: written by tools/settings_tables.py -->\n", "<!-- end -->\n"
+NEVER = "never: what is stored and what runs depends on them; make another cluster"
+AT_ONCE = "at once"
+
+
+def tables() -> Mapping[str, str]:
+    """The tables, by the names of their places on the page."""
+    return {"settings": "\n".join(_settings()) + "\n", "changes": "\n".join(_changes()) + "\n"}
+
+
+def with_tables(page: str) -> str:
+    """The page with its tables as they should be. Raises ValueError for one without a place."""
+    for name, table in tables().items():
+        before, begin, rest = page.partition(BEGIN.format(name))
+        _, end, after = rest.partition(END)
+        if not end:
+            raise ValueError(f"{PAGE}: there is no place for the table {name!r}")
+        page = f"{before}{begin}\n{table}\n{end}{after}"
+    return page
+
+
+def _settings() -> Iterator[str]:
+    yield "| YAML (below `spec`) | variable | flag of `up` | default | meaning |"
+    yield "| --- | --- | --- | --- | --- |"
+    for attribute, setting in SETTINGS.items():
+        again = " (again for more)" if setting.is_repeated else ""
+        meaning = setting.help.rstrip(".") + (f" ({setting.note})" if setting.note else "")
+        cells = (
+            f"`{setting.field}`",
+            f"`{environment_variable(attribute)}`",
+            f"`{flag_of(attribute)}`{again}",
+            _default(setting),
+            meaning
+            if meaning.split()[0].isupper() and meaning[1] != " "
+            else meaning[0].lower() + meaning[1:],
+        )
+        yield f"| {' | '.join(cells)} |".replace("|  |", "| |")
+
+
+def _default(setting: Setting) -> str:
+    if setting.default_text:
+        return setting.default_text
+    if setting.attribute == "node_ports":
+        return f"`{setting.default[0]}-{setting.default[1]}`"
+    return f"`{setting.default}`" if setting.default not in ((), {}, "") else ""
+
+
+def _changes() -> Iterator[str]:
+    yield "| settings | when they change |"
+    yield "| --- | --- |"
+    found: dict[str, list[str]] = {}
+    for setting in SETTINGS.values():
+        found.setdefault(_when(setting), []).append(f"`{setting.field}`")
+    for when, names in sorted(found.items(), key=lambda row: row[0] == NEVER):
+        yield f"| {', '.join(names)} | {when} |"
+
+
+def _when(setting: Setting) -> str:
+    if setting.is_fixed:
+        return NEVER
+    again = [name for name in SUPERVISED if name in setting.read_by]
+    if not again:
+        return AT_ONCE
+    return f"{' and '.join(again)} {'are' if len(again) > 1 else 'is'} started again"
+
+
+def main() -> None:
+    """Write the page."""
+    PAGE.write_text(with_tables(PAGE.read_text()))
+
+
+if __name__ == "__main__":
+    main()
