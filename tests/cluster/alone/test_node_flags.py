@@ -35,10 +35,10 @@ def test_what_a_kubelet_is_told() -> None:
     )
     assert (config.node_name, config.node_ip) == ("n1", "192.0.2.1")
     assert config.register_labels == {"zone": "a", "tier": ""}
-    assert config.register_taints == (
+    assert config.register_taints == [
         {"key": "gpu", "effect": "NoSchedule", "value": "yes"},
         {"key": "old", "effect": "NoExecute"},
-    )
+    ]
     assert (config.reserved_cpu_millis, config.reserved_memory_bytes) == (300, 1 << 30)
     assert config.cgroup_root == "/own/kubepods"
     assert (config.log_max_bytes, config.image_least_age_s) == (1 << 20, 60)
@@ -49,8 +49,8 @@ def test_what_a_kubelet_is_told() -> None:
 @pytest.mark.parametrize(
     ("argument", "message"),
     [
-        ("--node-labels=zone", "--node-labels: 'zone' is not key=value"),
-        ("--register-with-taints=a:Never", "'a:Never' is not key=value:effect, with one of NoSchedule"),
+        ("--node-labels=kubernetes.io/role=x", "--node-labels: kubernetes.io/role is not for a node to give"),
+        ("--register-with-taints=a:Never", "--register-with-taints: 'a:Never' is no taint"),
         ("--kube-reserved=disk=1", "'disk' cannot be reserved here; use cpu and memory"),
         ("--system-reserved=cpu=much", "--system-reserved: "),
         ("--cgroup-driver=systemd", "'systemd' is not known here; use cgroupfs"),

@@ -160,7 +160,7 @@ def run(name: str, *flags: str) -> subprocess.CompletedProcess[str]:
         ("apiserver", ["--etcd-servers=http://x"], 2, "Error: --etcd-servers: objects are kept in SQLite"),
         ("controllers", ["--leader-elect=x"], 2, 'Error: invalid argument "x" for "--leader-elect" flag'),
         ("scheduler", ["--kubeconfig=/nowhere"], 2, "Error: /nowhere: no such file; check --kubeconfig"),
-        ("scheduler", ["--config=x"], 2, "Error: --config: profiles of KubeSchedulerConfiguration are not"),
+        ("scheduler", ["--config=/nowhere"], 1, "Error: /nowhere: No such file or directory"),
     ],
 )
 def test_what_cannot_be_followed_is_said_in_one_line(

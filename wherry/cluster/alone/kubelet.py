@@ -9,9 +9,10 @@ from __future__ import annotations
 import asyncio
 import logging
 import socket
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from random import Random, SystemRandom
+from typing import TypeVar
 
 from wherry.client.api import Client
 from wherry.cluster.addresses import uplink_address
@@ -23,6 +24,7 @@ from wherry.cluster.catalog import KUBELET
 from wherry.cluster.clusters import node_name_of
 from wherry.cluster.components import PermanentError, announce
 from wherry.cluster.identities import KUBELET_CLIENT, KeyPair
+from wherry.cluster.values import labels_of, taint_of, taints_of
 from wherry.kit.clock import SystemClock
 from wherry.kit.log import module_name
 from wherry.kubelet.agent import Kubelet
@@ -35,8 +37,9 @@ from wherry.objects.quantity import parse_quantity
 
 log = logging.getLogger(module_name(__name__, __spec__))
 
+T = TypeVar("T")
+
 ENDPOINT = "unix://"
-EFFECTS = ("NoSchedule", "PreferNoSchedule", "NoExecute")
 RESERVABLE = ("cpu", "memory")
 FLAGS = (
     *access.FLAGS,
@@ -121,8 +124,8 @@ def kubelet_config(values: Values) -> KubeletConfig:
         resolv_conf=Path(values.text("resolv-conf")),
         max_pods=values.number("max-pods"),
         pod_pids_limit=values.number("pod-max-pids"),
-        register_labels=_pairs("node-labels", values.names("node-labels")),
-        register_taints=tuple(_taint(text) for text in values.names("register-with-taints")),
+        register_labels=_read("node-labels", labels_of, values),
+        register_taints=[taint_of(text) for text in _read("register-with-taints", taints_of, values)],
         provider_id=values.text("provider-id"),
         allowed_unsafe_sysctls=values.names("allowed-unsafe-sysctls"),
         image_gc_high_percent=float(values.number("image-gc-high-threshold")),
@@ -214,15 +217,12 @@ def _pairs(flag: str, texts: Sequence[str]) -> dict[str, str]:
     return found
 
 
-def _taint(text: str) -> dict[str, str]:
-    """pkg/util/taints, parseTaint."""
-    left, _, effect = text.rpartition(":")
-    key, _, value = left.partition("=")
-    if not key or effect not in EFFECTS:
-        raise FlagError(
-            f"--register-with-taints: {text!r} is not key=value:effect, with one of {', '.join(EFFECTS)}"
-        )
-    return {"key": key, "effect": effect, **({"value": value} if value else {})}
+def _read(flag: str, read: Callable[[str], T], values: Values) -> T:
+    """What a flag says, read as the setting of the same meaning. Raises FlagError."""
+    try:
+        return read(values.text(flag))
+    except ValueError as error:
+        raise FlagError(f"--{flag}: {error}") from None
 
 
 def _amounts(values: Values, flag: str) -> dict[str, float]:

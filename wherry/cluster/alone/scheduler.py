@@ -12,36 +12,67 @@ from wherry.client.api import Client
 from wherry.client.events import EventRecorder
 from wherry.cluster.alone import access
 from wherry.cluster.alone.election_flags import elected, election_flags
-from wherry.cluster.alone.flags import Flag, Values, idle
+from wherry.cluster.alone.flags import Flag, FlagError, Values, idle, parse
 from wherry.cluster.alone.healthz import answering_health, serving_flags
 from wherry.cluster.alone.process import lead_lost, main
 from wherry.cluster.catalog import SCHEDULER
 from wherry.cluster.components import announce
 from wherry.kit.clock import SystemClock
+from wherry.scheduler.configuration import SchedulerConfiguration, default_configuration, read_configuration
 from wherry.scheduler.facts import DEFAULT_SCHEDULER
 from wherry.scheduler.scheduler import Scheduler
+from wherry.scheduler.strict import ConfigurationError
 
 PROGRAM = "kube-scheduler"
 PORT = 10259
-NO_PROFILES = "profiles of KubeSchedulerConfiguration are not read here; leave it out and give flags"
+FROM_FILE = {
+    "leaderElect": "leader-elect",
+    "leaseDuration": "leader-elect-lease-duration",
+    "renewDeadline": "leader-elect-renew-deadline",
+    "retryPeriod": "leader-elect-retry-period",
+    "resourceLock": "leader-elect-resource-lock",
+    "resourceName": "leader-elect-resource-name",
+    "resourceNamespace": "leader-elect-resource-namespace",
+}
+"""Fields of a file's `leaderElection`, by the flags that say the same; a flag that is given wins."""
 FLAGS = (
     *access.FLAGS,
     *serving_flags(PORT),
     *election_flags(PROGRAM),
-    Flag("config", refused=NO_PROFILES),
+    Flag("config", "A file of kind KubeSchedulerConfiguration: profiles, leader election."),
     *idle("pod-max-in-unschedulable-pods-duration", "show-hidden-metrics-for-version"),
 )
 
 
+def configuration(values: Values) -> tuple[SchedulerConfiguration, Values]:
+    """What `--config` says, and the flags with what it says of leader election. Raises FlagError, OSError."""
+    file = values.path("config")
+    if file is None:
+        return default_configuration(), values
+    try:
+        found = read_configuration(file.read_bytes())
+    except ConfigurationError as error:
+        raise FlagError(f"--config: {file}: {error}") from None
+    if found.extenders:
+        raise FlagError(f"--config: {file}: extenders are not asked here; leave them out")
+    said = [
+        f"--{FROM_FILE[name]}={str(value).lower() if isinstance(value, bool) else value}"
+        for name, value in (found.leader_election or {}).items()
+    ]
+    read = parse(values.program, values.flags.values(), said)
+    return found, Values(values.program, values.flags, {**read.given, **values.given})
+
+
 async def run_scheduler(values: Values, stop: asyncio.Event) -> None:
     """Run until `stop` is set. Raises FlagError, PermanentError, OSError."""
+    told, values = configuration(values)
     to = access.find_access(values)
     clock, random = SystemClock(), Random(SystemRandom().getrandbits(64))  # noqa: S311 - breaks ties
     client = Client(to.transport(PROGRAM), field_manager=PROGRAM)
     events = EventRecorder(client, clock, DEFAULT_SCHEDULER)
 
     def make() -> Scheduler:
-        return Scheduler(client, clock, random)
+        return Scheduler(client, clock, random, told)
 
     part = elected(values, client, clock, random, make, events, lead_lost)
     async with answering_health(values, {"leaderElection": str}):
