@@ -35,8 +35,8 @@ class SchemaStrategy(Strategy):
     `has_status` says that status has a subresource of its own; `tracks_generation` that
     metadata.generation counts changes. `defaults` fills an object, `prepares` adds to `prepare`,
     `rules` adds errors to those of the schema, `status_rules` those of a written status, `row` gives the
-    table's cells, `warns` texts for the client, `stamps` sets times. `status_resets` and
-    `orphans_by_default` are as in `Strategy`.
+    table's cells, `warns` texts for the client, `stamps` sets times. `status_resets`,
+    `weight_factor` and `orphans_by_default` are as in `Strategy`.
     """
 
     schema: str
@@ -47,6 +47,7 @@ class SchemaStrategy(Strategy):
     creates_on_update: bool = False
     unconditional_update: bool = True
     orphans_by_default: bool = False
+    weight_factor: int = 1
     status_resets: tuple[str, ...] = ("spec",)
     immutable: tuple[str, ...] = ()
     is_complete: bool = False

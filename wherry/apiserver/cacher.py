@@ -24,7 +24,7 @@ from wherry.apiserver.packing import Budget, Packer
 from wherry.apiserver.past import MATCHED_AT_ONCE, items_then, matching, page_then, told_again
 from wherry.apiserver.ring import RING_BYTES, RING_EVENTS, Ring
 from wherry.apiserver.selected import Demand, Selection
-from wherry.apiserver.watchers import EVERYTHING, EventSink, Watchers, is_within, scope_of
+from wherry.apiserver.watchers import EVERYTHING, EventSink, Watchers, is_within, scope_of, seen_of
 from wherry.kit.tasks import Abandoned, shared
 from wherry.objects.errors import ApiError, service_unavailable
 from wherry.store.base import Compacted, Entry, Event, FutureRevision, Store, Subscription
@@ -41,6 +41,7 @@ RECALLED_BYTES = RING_BYTES // 2
 
 _PAGE = 2000  # entries read from the store at once when a cacher starts
 _READ_AT_ONCE = 250  # objects whose labels are read between two turns of the event loop
+_TOLD_AT_ONCE = 250  # past changes handed to a watcher between two turns of the event loop
 _SAMPLES = 32
 
 
@@ -325,6 +326,29 @@ class Cacher:
                     await asyncio.sleep(0)
             if ring.floor == floor:  # else it began anew, or let go of so much that this is no help
                 ring.recall(made, after)
+
+    async def catch_up(
+        self,
+        namespace: str,
+        after: int,
+        match: Match | None,
+        sink: EventSink,
+        *,
+        name: str = "",
+    ) -> int:
+        """Hand `sink` what `watch` would of a long past, in portions; the revision to go on from.
+
+        Raises Compacted when the past is no longer remembered.
+        """
+        scope = scope_of(namespace, name, match, namespaced=self._facts.namespaced)
+        while len(past := self._ring.since(after)) > _TOLD_AT_ONCE:
+            for start in range(0, len(past), _TOLD_AT_ONCE):
+                told = seen_of(past[start : start + _TOLD_AT_ONCE], scope, match)
+                if told:
+                    sink(told)
+                await asyncio.sleep(0)
+            after = past[-1].object.revision
+        return after
 
     def watch(
         self,

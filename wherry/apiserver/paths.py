@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import platform
 from collections.abc import Callable, Sequence
-from functools import cache
+from functools import cache, partial
 from typing import TYPE_CHECKING
 
 import orjson
@@ -13,6 +13,7 @@ import orjson
 import wherry
 from wherry import KUBERNETES_VERSION
 from wherry.api.resource import Resource
+from wherry.apiserver.beside import LARGE, beside
 from wherry.apiserver.call import Call, Outcome, RawOutcome, Result
 from wherry.apiserver.core import Core
 from wherry.apiserver.health import Health
@@ -100,7 +101,10 @@ class Paths:
                     [remote.path.strip("/") for remote in aggregator.remotes.values()],
                 )
             raw_query = request.query if request is not None else ""
-            response = self._open_api.answer(path, call.accept, raw_query, tag)
+            answer = partial(self._open_api.answer, path, call.accept, raw_query, tag)
+            if not self._open_api.is_made(path, call.accept):
+                return self._rendered(call, answer)
+            response = answer()
         else:
             from wherry.apiserver.discovery import Discovery
 
@@ -111,6 +115,13 @@ class Paths:
             response = self._discovery.answer(path, call.accept, tag)
             if response is not None and response.body and is_for_people(call):
                 response = _indented(response)
+        if response is None:
+            raise path_not_found()
+        return RawOutcome(response)
+
+    async def _rendered(self, call: Call, answer: Callable[[], Response | None]) -> RawOutcome:
+        """A document that takes long to render, as it is of everything there is."""
+        response = await beside(self._core, call, answer, LARGE)
         if response is None:
             raise path_not_found()
         return RawOutcome(response)

@@ -175,6 +175,15 @@ def scope_of(namespace: str, name: str, match: Match | None, *, namespaced: bool
     return namespace, "", "", ""
 
 
+def seen_of(events: Sequence[CachedEvent], scope: Scope, match: Match | None) -> Sequence[CachedEvent]:
+    """Those of `events` that a watcher of the scope sees, as it sees them."""
+    if scope != EVERYTHING:
+        events = [event for event in events if is_within(scope, event.object)]
+    if match is not None:
+        events = [seen for event in events if (seen := event.seen_through(match)) is not None]
+    return events
+
+
 def is_within(scope: Scope, item: Cached) -> bool:
     """Whether an object lies in the namespace and has the name a scope asks for, as far as it does."""
     namespace, kind, _, value = scope

@@ -17,8 +17,10 @@ from typing import Any, NamedTuple
 
 import pytest
 
+from tests.apiserver.admission.webhooks.hooks import hooks, patched
 from tests.apiserver.hostile.wire import connected, request
 from tests.apiserver.rig import Rig, config_map, running
+from tests.conftest import eventually
 from tests.timing import LongestTurn, least_awaited, spent
 from wherry.api.core.config_maps import CONFIG_MAPS
 from wherry.api.core.pods import PODS
@@ -140,7 +142,73 @@ def one_large_object() -> dict[str, Heavy]:
     return made
 
 
-HEAVY = heavy() | one_large_object()
+def much_to_judge() -> dict[str, Heavy]:
+    """What is small, or soon read, and takes long to answer."""
+    extra = {f"example.com/k{number}": ["v"] for number in range(50_000)}
+    path = "/apis/authorization.k8s.io/v1"
+    asked = {"user": "u", "extra": extra, "resourceAttributes": {"verb": "get", "resource": "pods"}}
+    return {
+        "access review with extras": post(f"{path}/subjectaccessreviews", {"spec": asked}),
+        "long expression in a definition": post(f"{DEFINITIONS}?dryRun=All", definition("longs", LONG_RULE)),
+        "long expression in a policy": post(f"{POLICIES}?dryRun=All", policy("long", LONG_RULE)),
+        "rule with loops in loops": post(f"{LOOPS}?dryRun=All", custom("a")),
+        "policy with loops in loops": post(f"{DEFAULT}/configmaps?dryRun=All", config_map("looped")),
+        "documents of everything": Heavy("GET", "/openapi/v2"),
+        "documents of everything in protobuf": Heavy("GET", "/openapi/v2", accept=OPENAPI_PROTOBUF),
+        "documents": Heavy("GET", "/openapi/v3"),
+        "a collection with a large object": Heavy(
+            "DELETE", f"{DEFAULT}/configmaps?dryRun=All&fieldSelector=metadata.name%3Dlarge"
+        ),
+    }
+
+
+def post(path: str, body: Object) -> Heavy:
+    return Heavy("POST", path, json.dumps(body).encode())
+
+
+OPENAPI_PROTOBUF = "application/com.github.proto-openapi.spec.v2@v1.0+protobuf"
+DEFINITIONS = "/apis/apiextensions.k8s.io/v1/customresourcedefinitions"
+POLICIES = "/apis/admissionregistration.k8s.io/v1/validatingadmissionpolicies"
+BINDINGS = f"{POLICIES.removesuffix('policies')}policybindings"
+LOOPS = "/apis/ticker.example.com/v1/namespaces/default/loops"
+LONG_RULE = f"[{', '.join(['1'] * 2500)}].all(x, x > 0)"
+_NUMBERS = f"[{', '.join(map(str, range(100)))}]"
+LOOPING_RULE = f"{_NUMBERS}.all(x, {_NUMBERS}.all(y, {_NUMBERS}.all(z, x + y + z >= 0)))"
+
+
+def definition(plural: str, rule: str, width: int = 0) -> Object:
+    """The definition of a kind with a rule and so many more fields."""
+    fields = {f"f{number}": {"type": "string", "description": "a field"} for number in range(width)}
+    judged = {
+        "type": "object",
+        "x-kubernetes-preserve-unknown-fields": True,
+        "x-kubernetes-validations": [{"rule": rule}],
+    }
+    schema = {"type": "object", "properties": {**fields, "spec": judged}}
+    version = {"name": "v1", "served": True, "storage": True, "schema": {"openAPIV3Schema": schema}}
+    names = {"plural": plural, "singular": plural[:-1], "kind": plural.capitalize()}
+    spec = {"group": "ticker.example.com", "scope": "Namespaced", "names": names, "versions": [version]}
+    return {"metadata": {"name": f"{plural}.ticker.example.com"}, "spec": spec}
+
+
+def custom(name: str) -> Object:
+    api_version = "ticker.example.com/v1"
+    return {"apiVersion": api_version, "kind": "Loops", "metadata": {"name": name}, "spec": {"a": 1}}
+
+
+def policy(name: str, rule: str) -> Object:
+    rules = [
+        {"apiGroups": [""], "apiVersions": ["v1"], "resources": ["configmaps"], "operations": ["CREATE"]}
+    ]
+    spec = {"matchConstraints": {"resourceRules": rules}, "validations": [{"expression": rule}]}
+    return {"metadata": {"name": name}, "spec": spec}
+
+
+def binding(name: str) -> Object:
+    return {"metadata": {"name": name}, "spec": {"policyName": name, "validationActions": ["Deny"]}}
+
+
+HEAVY = heavy() | one_large_object() | much_to_judge()
 
 
 @asynccontextmanager
@@ -151,9 +219,26 @@ async def filled() -> AsyncIterator[Rig]:
             await rig.admin.create(SERVICE_ACCOUNTS, account)
         await rig.admin.create(CONFIG_MAPS, config_map("tick"))
         await rig.admin.create(CONFIG_MAPS, large_object())
+        await eventually_looping(rig)
         for number in range(PODS_STORED):
             await rig.admin.create(PODS, pod(f"p{number}"))
         yield rig
+
+
+async def eventually_looping(rig: Rig) -> None:
+    """Serve a kind and follow a policy whose rules take all they may; document a kind of many fields."""
+    for path, body in (
+        (DEFINITIONS, definition("wides", "true", width=5000)),
+        (DEFINITIONS, definition("loops", LOOPING_RULE)),
+    ):
+        assert (await rig.http("POST", path, body))[0] == 201
+
+    async def is_served() -> bool:
+        return (await rig.http("GET", LOOPS))[0] == 200
+
+    await eventually(is_served)
+    for path, body in ((POLICIES, policy("loops", LOOPING_RULE)), (BINDINGS, binding("loops"))):
+        assert (await rig.http("POST", path, body))[0] == 201
 
 
 async def ask(rig: Rig, what: Heavy) -> int:
@@ -209,3 +294,15 @@ async def test_nobody_waits_for_what_was_before() -> None:
             "watch": Heavy("GET", f"{DEFAULT}/pods?watch=1&timeoutSeconds=1&resourceVersion={then}"),
         }
         assert await longest_waits(rig, requests) == {}
+
+
+async def test_nobody_waits_for_what_a_webhook_answers() -> None:
+    """A patch of a megabyte, to be read, applied, and held against the type."""
+    async with running() as rig, hooks(rig) as hook:
+        assert (await rig.http("POST", f"{DEFAULT}/configmaps", config_map("tick")))[0] == 201
+        answer = patched({"op": "add", "path": "/data", "value": large_object()["data"]})
+        hook.answers["/large"] = lambda _: answer
+        await hook.configure("Mutating", "large", hook.webhook("/large"))
+        sent = post(f"{DEFAULT}/configmaps?dryRun=All", config_map("patched"))
+        assert await ask(rig, sent) == 201
+        assert await longest_waits(rig, {"patch": sent}) == {}

@@ -19,7 +19,7 @@ from wherry.api.admissionregistration.matching import (
     match_errors,
 )
 from wherry.api.columns import AGE, NAME, UNSET, age_of
-from wherry.api.resource import Column, Resource, Subresource
+from wherry.api.resource import COMPILES, Column, Resource, Subresource
 from wherry.api.schema_strategy import SchemaStrategy
 from wherry.api.validation import validate_one_of
 from wherry.api.validation.conditions import validate_conditions
@@ -51,6 +51,7 @@ def policy_resource(kind: str, plural: str, *, mutates: bool) -> Resource:
         subresources=() if mutates else (Subresource("status"),),
         strategy=SchemaStrategy(
             unconditional_update=False,
+            weight_factor=COMPILES,
             schema=schema,
             namespaced=False,
             has_status=not mutates,

@@ -16,7 +16,7 @@ from wherry.api.admissionregistration.matching import (
     selector_errors,
 )
 from wherry.api.columns import AGE, NAME, age_of
-from wherry.api.resource import Column, Resource
+from wherry.api.resource import COMPILES, Column, Resource
 from wherry.api.schema_strategy import SchemaStrategy
 from wherry.api.validation import check_text, validate_one_of
 from wherry.api.validation.webhooks import webhook_client_errors
@@ -49,6 +49,7 @@ def webhook_resource(kind: str, plural: str, *, mutates: bool) -> Resource:
         categories=("api-extensions",),
         strategy=SchemaStrategy(
             unconditional_update=False,
+            weight_factor=COMPILES,
             schema=schema,
             namespaced=False,
             tracks_generation=True,

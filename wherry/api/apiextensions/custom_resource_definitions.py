@@ -11,7 +11,7 @@ from typing import Any
 
 from wherry.api.apiextensions.definition_rules import definition_errors, status_errors
 from wherry.api.apiextensions.stored_definitions import from_v1beta1, to_v1beta1
-from wherry.api.resource import Resource, Subresource, restore
+from wherry.api.resource import COMPILES, Resource, Subresource, restore
 from wherry.api.schema_strategy import SchemaStrategy
 from wherry.objects.conditions import with_condition
 from wherry.objects.meta import Object
@@ -87,6 +87,7 @@ CUSTOM_RESOURCE_DEFINITIONS = Resource(
     subresources=(Subresource("status"),),
     strategy=_Strategy(
         unconditional_update=False,
+        weight_factor=COMPILES,
         schema=_SCHEMA,
         namespaced=False,
         has_status=True,

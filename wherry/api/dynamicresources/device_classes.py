@@ -7,7 +7,7 @@ from typing import Any
 
 from wherry.api.columns import AGE, NAME, age_of
 from wherry.api.dynamicresources.claims import CONFIGS_LIMIT, config_errors, selectors_errors
-from wherry.api.resource import Resource
+from wherry.api.resource import COMPILES, Resource
 from wherry.api.schema_strategy import SchemaStrategy
 from wherry.api.validation.collections import validate_list
 from wherry.objects.errors import FieldError, invalid_value
@@ -55,7 +55,14 @@ DEVICE_CLASSES = Resource(
     kind="DeviceClass",
     plural="deviceclasses",
     namespaced=False,
-    strategy=SchemaStrategy(schema=_SCHEMA, namespaced=False, tracks_generation=True, rules=_rules, row=_row),
+    strategy=SchemaStrategy(
+        schema=_SCHEMA,
+        namespaced=False,
+        tracks_generation=True,
+        rules=_rules,
+        row=_row,
+        weight_factor=COMPILES,
+    ),
     columns=(NAME, AGE),
     schema=_SCHEMA,
 )

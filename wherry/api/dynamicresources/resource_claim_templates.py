@@ -7,7 +7,7 @@ from typing import Any
 
 from wherry.api.columns import AGE, NAME, age_of
 from wherry.api.dynamicresources.claims import claim_errors, default_claim
-from wherry.api.resource import Resource
+from wherry.api.resource import COMPILES, Resource
 from wherry.api.schema_strategy import SchemaStrategy
 from wherry.api.validation import validate_annotations, validate_finalizers, validate_labels
 from wherry.objects.errors import FieldError
@@ -47,7 +47,13 @@ RESOURCE_CLAIM_TEMPLATES = Resource(
     plural="resourceclaimtemplates",
     namespaced=True,
     strategy=SchemaStrategy(
-        schema=_SCHEMA, namespaced=True, immutable=("spec",), defaults=_default, rules=_rules, row=_row
+        schema=_SCHEMA,
+        namespaced=True,
+        immutable=("spec",),
+        defaults=_default,
+        rules=_rules,
+        row=_row,
+        weight_factor=COMPILES,
     ),
     columns=(NAME, AGE),
     schema=_SCHEMA,

@@ -8,7 +8,7 @@ from typing import Any
 from wherry.api.columns import AGE, NAME, age_of
 from wherry.api.dynamicresources.allocations import status_errors
 from wherry.api.dynamicresources.claims import claim_errors, default_claim, names_of
-from wherry.api.resource import Column, Resource, Subresource
+from wherry.api.resource import COMPILES, Column, Resource, Subresource
 from wherry.api.schema_strategy import SchemaStrategy
 from wherry.objects.errors import FieldError
 from wherry.objects.meta import Object, name_of
@@ -59,6 +59,7 @@ RESOURCE_CLAIMS = Resource(
     namespaced=True,
     subresources=(Subresource("status"),),
     strategy=SchemaStrategy(
+        weight_factor=COMPILES,
         schema=_SCHEMA,
         namespaced=True,
         has_status=True,

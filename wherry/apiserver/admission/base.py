@@ -10,11 +10,12 @@ from __future__ import annotations
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 from types import TracebackType
-from typing import TYPE_CHECKING, NamedTuple, Protocol
+from typing import TYPE_CHECKING, NamedTuple, Protocol, TypeVar
 
 from wherry.api.resource import Resource
 from wherry.apiserver.admission.remembered import Remembered
 from wherry.apiserver.admission.rounds import Rounds
+from wherry.apiserver.beside import beside
 from wherry.apiserver.user import User
 from wherry.objects.meta import Object
 
@@ -24,6 +25,8 @@ if TYPE_CHECKING:
     from wherry.apiserver.options import DeleteOptions
     from wherry.apiserver.parts import Parts
     from wherry.apiserver.registry import Served
+
+T = TypeVar("T")
 
 CREATE, UPDATE, DELETE, CONNECT = "CREATE", "UPDATE", "DELETE", "CONNECT"
 REVIEW_GROUPS = frozenset({"authentication.k8s.io", "authorization.k8s.io"})
@@ -116,6 +119,16 @@ class Attributes:
         """Note something about the request for the audit log; the first note of a key stays."""
         if self.call is not None:
             self.call.annotate(key, value)
+
+
+async def done_beside(attributes: Attributes, work: Callable[[], T], size: int = 0) -> T:
+    """`beside` for a plugin: what `work` returns or raises, done in a thread if the write is large.
+
+    `size` says how many bytes the work is about where that is more than what is written.
+    """
+    if attributes.call is None:
+        return work()
+    return await beside(attributes.core, attributes.call, work, size)
 
 
 Hook = Callable[[Attributes], Awaitable[None]]

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from wherry.api.resource import Resource
-from wherry.apiserver.admission.base import CREATE, Attributes
+from wherry.apiserver.admission.base import CREATE, Attributes, done_beside
 from wherry.apiserver.admission.matching.equivalents import converted
-from wherry.apiserver.admission.matching.rules import kind_of
+from wherry.apiserver.admission.matching.rules import Kind, kind_of
 from wherry.apiserver.body import findings_in, private_copy
 from wherry.objects.errors import internal
 from wherry.objects.managed_fields.managers import entries_problem
@@ -46,13 +46,7 @@ async def take_over(attributes: Attributes, resource: Resource, changed: Object)
             f"{changed.get('apiVersion')}, Kind={changed.get('kind')} was expected to be "
             f"{wanted.api_version}, Kind={wanted.kind}"
         )
-    if is_too_deep(changed, MAX_DEPTH + MANAGED_DEPTH):
-        raise internal(TOO_DEEP)
-    # What was left alone is shared with the object it was made of, and both will be changed.
-    changed = private_copy(changed)
-    findings = findings_in(changed, resource, wanted.api_version, wanted.kind)
-    if findings.errors:
-        raise internal(findings.errors[0])
+    changed = await done_beside(attributes, lambda: _read(changed, resource, wanted))
     if wanted.kind != resource.kind:  # a Scale, an Eviction, the options of a connection
         differs = not is_identical(changed, before)
         _replace(before, changed)
@@ -61,13 +55,30 @@ async def take_over(attributes: Attributes, resource: Resource, changed: Object)
         changed["metadata"] = {}
     if resource is not attributes.resource:
         changed = await converted(attributes.core.registry, changed, resource, attributes.resource)
-    _keep(attributes, before["metadata"], changed["metadata"])
-    attributes.resource.strategy.default(changed)
-    if is_identical(changed, before):
+    made = changed
+
+    def is_the_same() -> bool:
+        _keep(attributes, before["metadata"], made["metadata"])
+        attributes.resource.strategy.default(made)
+        return is_identical(made, before)
+
+    if await done_beside(attributes, is_the_same):
         return False
     _replace(before, changed)
     attributes.is_changed = True
     return True
+
+
+def _read(changed: Object, resource: Resource, wanted: Kind) -> Object:
+    """A private copy of `changed`, held against the type. Raises ApiError (500)."""
+    if is_too_deep(changed, MAX_DEPTH + MANAGED_DEPTH):
+        raise internal(TOO_DEEP)
+    # What was left alone is shared with the object it was made of, and both will be changed.
+    changed = private_copy(changed)
+    findings = findings_in(changed, resource, wanted.api_version, wanted.kind)
+    if findings.errors:
+        raise internal(findings.errors[0])
+    return changed
 
 
 def _keep(attributes: Attributes, before: Object, after: Object) -> None:

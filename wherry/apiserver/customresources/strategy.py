@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from datetime import datetime
+from functools import cached_property
 from typing import Any
 
 from wherry.api.apiextensions.custom_kind import CustomKind, ScalePaths, value_at
@@ -10,10 +12,13 @@ from wherry.api.generation import ABOUT, count_generation
 from wherry.api.resource import Strategy, restore
 from wherry.api.validation import validate_object_meta, validate_object_meta_update
 from wherry.api.validation.object_meta import STANDARD_FINALIZERS
+from wherry.apiserver.beside import LARGE
 from wherry.apiserver.customresources.columns import Cells
+from wherry.objects.cel.cost import may_take_long
 from wherry.objects.errors import FieldError, invalid_value, required
 from wherry.objects.meta import Object
 from wherry.objects.structural import apply_defaults, value_errors
+from wherry.objects.structural.node import Node
 from wherry.objects.structural.values import NOWHERE
 
 _REPLICAS_MAX = (1 << 31) - 1
@@ -30,6 +35,12 @@ class CustomStrategy(Strategy):
         self._cells = cells
         self._namespaced = namespaced
         self._has_status = has_status
+
+    @cached_property
+    def weight_factor(self) -> int:  # type: ignore[override]
+        """A rule with loops in loops may take its whole budget on a few bytes."""
+        root = self._kind.root
+        return LARGE if root.has_rules and may_take_long(_rules_in(root)) else 1
 
     def default(self, obj: Object) -> None:
         """Fill in the schema's defaults."""
@@ -96,6 +107,18 @@ class CustomStrategy(Strategy):
     def cells(self, obj: Object, now: datetime) -> list[Any]:
         """The declared columns."""
         return self._cells.of(obj, now)
+
+
+def _rules_in(root: Node) -> Iterator[str]:
+    """The expressions in a schema."""
+    waiting = [root]
+    while waiting:
+        node = waiting.pop()
+        for rule in node.rules:
+            yield str(rule.get("rule") or "")
+            yield str(rule.get("messageExpression") or "")
+        below = (*node.properties.values(), node.values, node.item)
+        waiting.extend(part for part in below if part is not None and part.has_rules)
 
 
 def scale_errors(obj: Object, paths: ScalePaths) -> list[FieldError]:

@@ -74,17 +74,14 @@ class OpenAPI:
         headers = (("Cache-Control", FOREVER),) if "hash=" in query else ()
         return _answer(self._body(path), JSON, if_none_match, headers)
 
+    def is_made(self, path: str, accept: str = "") -> bool:
+        """Whether there is nothing left to render for an answer; it takes up to a second."""
+        path = path.strip("/")
+        return (f"openapi/v2:{_kind_of(accept)}" if path == "openapi/v2" else path) in self._bodies
+
     def _whole(self, accept: str, if_none_match: str) -> Response:
-        wanted = next(
-            (
-                offered
-                for entry in parse_accept(accept)
-                for offered in (JSON, *MEDIA_TYPES)
-                if entry.accepts(offered)
-            ),
-            JSON,
-        )
-        kind, media_type = ("json", JSON) if wanted == JSON else ("protobuf", PROTOBUF)
+        kind = _kind_of(accept)
+        media_type = JSON if kind == "json" else PROTOBUF
         return _answer(self._body(f"openapi/v2:{kind}"), media_type, if_none_match, (("Vary", "Accept"),))
 
     def _body(self, which: str) -> Body:
@@ -135,6 +132,20 @@ class OpenAPI:
                 ]
             )
         return hashlib.sha256(orjson.dumps(facts)).hexdigest().upper()
+
+
+def _kind_of(accept: str) -> str:
+    """Which of its two forms a client wants the document of version 2 in."""
+    wanted = next(
+        (
+            offered
+            for entry in parse_accept(accept)
+            for offered in (JSON, *MEDIA_TYPES)
+            if entry.accepts(offered)
+        ),
+        JSON,
+    )
+    return "json" if wanted == JSON else "protobuf"
 
 
 def _answer(

@@ -9,6 +9,7 @@ from wherry.api.authorization.reviews import (
     self_review_errors,
     subject_review_errors,
 )
+from wherry.apiserver.beside import beside
 from wherry.apiserver.body import read_object
 from wherry.apiserver.call import Call, Outcome
 from wherry.apiserver.core import Core
@@ -23,9 +24,8 @@ WRONG_NAMESPACE = "the namespace of the provided object does not match the names
 
 async def subject_access_review(core: Core, call: Call, served: Served) -> Outcome:
     """May the user in the spec do what is in the spec? 201. Raises ApiError (400, 422)."""
-    review = await _read(core, call, served, subject_review_errors)
-    spec = review.get("spec") or {}
-    return _answer(core, review, _user(spec), _asked(spec))
+    review = await read_object(core, call, served.resource)
+    return await _about_a_user(core, call, served, review, subject_review_errors)
 
 
 async def local_subject_access_review(core: Core, call: Call, served: Served) -> Outcome:
@@ -34,15 +34,18 @@ async def local_subject_access_review(core: Core, call: Call, served: Served) ->
     found, namespace = review["metadata"].setdefault("namespace", call.info.namespace), call.info.namespace
     if found != namespace:
         raise bad_request(WRONG_NAMESPACE)
-    _judge(review, served, local_review_errors)
-    spec = review.get("spec") or {}
-    return _answer(core, review, _user(spec), _asked(spec))
+    return await _about_a_user(core, call, served, review, local_review_errors)
 
 
 async def self_subject_access_review(core: Core, call: Call, served: Served) -> Outcome:
     """May the caller do what is in the spec? 201. Raises ApiError (400, 422)."""
-    review = await _read(core, call, served, self_review_errors)
-    return _answer(core, review, call.user, _asked(review.get("spec") or {}))
+    review = await read_object(core, call, served.resource)
+
+    def asked() -> RequestInfo:
+        _judge(review, served, self_review_errors)
+        return _asked(review.get("spec") or {})
+
+    return _answer(core, review, call.user, await beside(core, call, asked))
 
 
 async def self_subject_rules_review(core: Core, call: Call, served: Served) -> Outcome:
@@ -73,13 +76,17 @@ def _answer(core: Core, review: Object, user: User, info: RequestInfo) -> Outcom
     return Outcome(obj=review, status=201)
 
 
-async def _read(
-    core: Core, call: Call, served: Served, errors_of: Callable[[Object], list[FieldError]]
-) -> Object:
-    """The review in the call's body. Raises ApiError (400, 415, 422)."""
-    review = await read_object(core, call, served.resource)
-    _judge(review, served, errors_of)
-    return review
+async def _about_a_user(
+    core: Core, call: Call, served: Served, review: Object, errors_of: Callable[[Object], list[FieldError]]
+) -> Outcome:
+    """The answer to a review that says who it is about. Raises ApiError (422)."""
+
+    def asked() -> tuple[User, RequestInfo]:
+        _judge(review, served, errors_of)
+        spec = review.get("spec") or {}
+        return _user(spec), _asked(spec)
+
+    return _answer(core, review, *await beside(core, call, asked))
 
 
 def _judge(review: Object, served: Served, errors_of: Callable[[Object], list[FieldError]]) -> None:

@@ -103,6 +103,11 @@ class _Feed:
         if after:
             await self._recall(after)
         try:
+            if after:
+                after = await cacher.catch_up(self._namespace, after, self._match, take, name=self._name)
+                if not cacher.started:
+                    self._sink.end()  # meanwhile the resource went away
+                    return False
             subscription = cacher.watch(
                 self._namespace, after, self._match, take, name=self._name, ended=self._sink.end
             )

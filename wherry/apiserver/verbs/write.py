@@ -124,7 +124,7 @@ async def create_object(
         refuse_invalid(resource, obj, first_errors(lambda: strategy.validate(obj, None)))
         call.warnings.extend(strategy.warnings(obj, None))
 
-    await beside(core, call, judge)
+    await beside(core, call, judge, call.weight * strategy.weight_factor)
     attributes.has_generated_name = False
     await core.admission.validate(attributes)
     return await _carry_out(attributes, _create_reserved(core, call, served, attributes, obj, generates))
@@ -343,7 +343,7 @@ async def write_over(
         forget_new_times(new, old)
         return is_identical(new, old)
 
-    await beside(core, call, judge)
+    await beside(core, call, judge, call.weight * strategy.weight_factor)
     await core.admission.validate(attributes)
     if await beside(core, call, is_the_same):
         return Outcome(data=served.data(cached))

@@ -6,6 +6,8 @@ A unit is about one operation, texts cost a tenth of their length, and the limit
 
 from __future__ import annotations
 
+import re
+from collections.abc import Iterable
 from typing import Any
 
 from wherry.objects.cel.errors import CelCostError
@@ -18,6 +20,26 @@ COST_LIMIT_OF_MATCH_CONDITIONS = 2_500_000
 """What the match conditions of one webhook or policy may cost together."""
 
 EXCEEDED = "operation cancelled: actual cost limit exceeded"
+
+
+LONG_EXPRESSION = 512
+"""Characters from which on compiling takes a millisecond and more."""
+_LOOPS = re.compile(
+    r"\.\s*(?:all|exists|exists_one|existsOne|map|filter|transformList|transformMap|transformMapEntry|sortBy)\s*\("
+)
+
+
+def may_take_long(sources: Iterable[str]) -> bool:
+    """Whether compiling or evaluating these may take more than some milliseconds on small objects, too.
+
+    That takes loops in loops, or much text.
+    """
+    left = 2 * LONG_EXPRESSION
+    for source in sources:
+        left -= len(source)
+        if left < 0 or len(source) > LONG_EXPRESSION or len(_LOOPS.findall(source)) > 1:
+            return True
+    return False
 
 
 class Budget:

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from threading import Lock
 from typing import Any
 
-from wherry.kit.remembered import remembered
+from wherry.kit.remembered import LONGEST, Recent, remembered
 from wherry.objects.cel import library
 from wherry.objects.cel.checker import ANYTHING, Environment, check
 from wherry.objects.cel.cost import EXCEEDED, Budget
@@ -18,6 +19,8 @@ from wherry.objects.cel.types import Type
 from wherry.objects.regex import PatternError, compile_pattern
 
 assert library.__all__  # whatever an expression calls is declared there
+LONG_CHARACTERS = 256 * 1024
+"""So many characters of long texts are remembered as compiled: each comes to some 200 bytes."""
 _NO_LOOPS = frozenset({"optMap", "optFlatMap", "bind"})
 _NO_FUNCTIONS: Mapping[str, Callable[..., Any]] = {}
 _TOO_DEEP_NOW = "expression nests too deeply to be evaluated"
@@ -71,10 +74,29 @@ def compile_checked(source: str, environment: Environment) -> Expression:
     return expression
 
 
-@remembered(4096)
 def compile_expression(source: str) -> Expression:
-    """Compile `source`, which may name anything. Raises CelError with all mistakes."""
+    """Compile `source`, which may name anything. Raises CelError with all mistakes.
+
+    What was compiled is remembered: of short ones many, of long ones, which take long, some megabytes' worth.
+    """
+    if len(source) <= LONGEST:
+        return _compile_short(source)
+    with _LONG_ONES:
+        known = _long.get(source)
+    if known is None:
+        known = compile_checked(source, ANYTHING)
+        with _LONG_ONES:
+            _long.put(source, known, len(source))
+    return known
+
+
+@remembered(4096)
+def _compile_short(source: str) -> Expression:
     return compile_checked(source, ANYTHING)
+
+
+_long: Recent[str, Expression] = Recent(LONG_CHARACTERS)
+_LONG_ONES = Lock()  # threads compile, too
 
 
 def _check_patterns(tree: Node) -> None:

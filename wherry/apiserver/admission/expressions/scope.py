@@ -6,9 +6,12 @@ expression first asks for them.
 
 from __future__ import annotations
 
+from asyncio import AbstractEventLoop
 from collections.abc import Callable, Iterator, Mapping
+from concurrent.futures import Future
 from copy import copy
-from functools import cached_property
+from functools import cached_property, partial
+from threading import get_ident
 from typing import Any
 
 from wherry.api.resource import Resource
@@ -19,6 +22,8 @@ from wherry.objects.cel import Budget, CelCostError, CelError, compile_expressio
 from wherry.objects.cel.cost import COST_LIMIT_OF_AN_OBJECT
 from wherry.objects.meta import Object
 
+LONGEST_ANSWER_S = 60.0
+"""So long a thread waits for the loop, which answers at once unless the server ends."""
 OUT_OF_BUDGET = "validation failed due to running out of cost budget, no further validation rules will be run"
 
 
@@ -75,6 +80,8 @@ class Scope:
         self._variables = _Variables(self._sources, self._evaluate)
         self._budget = budget or Budget(COST_LIMIT_OF_AN_OBJECT)
         self._more = {"object": obj, "oldObject": old, **more}
+        self._loop: AbstractEventLoop | None = None
+        self._loop_thread = 0
 
     def paid_by(self, budget: Budget) -> Scope:
         """The same names, evaluated on another budget."""
@@ -92,9 +99,19 @@ class Scope:
             "authorizer": authorizer_value(self._attributes),
         }
 
+    def asks_loop(self, loop: AbstractEventLoop) -> None:
+        """Have what may be called from a thread ask the loop's: what the authorizer reads changes there."""
+        self._loop, self._loop_thread = loop, get_ident()
+
     @cached_property
     def _functions(self) -> Mapping[str, Callable[..., Any]]:
-        return authorizer_functions(self._attributes)
+        functions = authorizer_functions(self._attributes)
+        if self._loop is None:
+            return functions
+        return {
+            name: partial(_on_the_loop, self._loop, self._loop_thread, function)
+            for name, function in functions.items()
+        }
 
     def evaluate(self, source: str) -> Any:
         """The value of an expression. Raises CelError, with the expression in its text."""
@@ -111,3 +128,19 @@ class Scope:
         if "variables" in expression.names:
             names["variables"] = self._variables
         return expression.evaluate(names, self._budget, self._functions)
+
+
+def _on_the_loop(loop: AbstractEventLoop, thread: int, function: Callable[..., Any], *args: Any) -> Any:
+    """What `function` comes to in the loop's thread."""
+    if get_ident() == thread:
+        return function(*args)
+    answer: Future[Any] = Future()
+
+    def ask() -> None:
+        try:
+            answer.set_result(function(*args))
+        except Exception as error:  # noqa: BLE001 - it is raised where it was asked
+            answer.set_exception(error)
+
+    loop.call_soon_threadsafe(ask)
+    return answer.result(LONGEST_ANSWER_S)

@@ -6,10 +6,15 @@ wishes it (`reinvocationPolicy`) is evaluated again when somebody later changed 
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from functools import partial
+from typing import Any
+
 from wherry.api.admissionregistration.mutating_admission_policies import MUTATING_ADMISSION_POLICIES
 from wherry.api.admissionregistration.mutating_admission_policy_bindings import (
     MUTATING_ADMISSION_POLICY_BINDINGS,
 )
+from wherry.api.resource import Resource
 from wherry.apiserver.admission.base import Attributes
 from wherry.apiserver.admission.changes import before_storing, take_over
 from wherry.apiserver.admission.expressions.conditions import ConditionsFailed, conditions_hold
@@ -17,12 +22,13 @@ from wherry.apiserver.admission.expressions.scope import Scope
 from wherry.apiserver.admission.matching.equivalents import Versions
 from wherry.apiserver.admission.matching.selectors import namespace_object
 from wherry.apiserver.admission.policies.mutations import MutationFailed, mutated
-from wherry.apiserver.admission.policies.plugin import Invocation, PolicyPlugin, config_error
+from wherry.apiserver.admission.policies.plugin import Invocation, PolicyPlugin, config_error, evaluated
 from wherry.apiserver.admission.policies.policy import Binding, Policy
 from wherry.apiserver.admission.rounds import Rounds
 from wherry.objects.cel import Budget, CelError
 from wherry.objects.cel.cost import COST_LIMIT_OF_AN_OBJECT, COST_LIMIT_OF_MATCH_CONDITIONS
 from wherry.objects.errors import ApiError, forbidden
+from wherry.objects.meta import Object
 
 INVALID = "Invalid"
 
@@ -89,14 +95,30 @@ class MutatingAdmissionPolicy(PolicyPlugin):
                 params=invocation.param,
                 namespaceObject=namespace,
             )
-            if not has_changed:
-                conditions = scope.paid_by(Budget(COST_LIMIT_OF_MATCH_CONDITIONS))
-                if not conditions_hold(policy.conditions, conditions, fails_closed=policy.fails_closed):
-                    return False
-            made = mutated(mutation, scope, obj, resource)
+            work = partial(_made, policy, mutation, scope, obj, resource, is_first=not has_changed)
+            made = await evaluated(attributes, policy, scope, work)
+            if made is None:
+                return False
             if made is not obj:
                 has_changed |= await take_over(attributes, resource, made)
         return has_changed
+
+
+def _made(
+    policy: Policy,
+    mutation: Mapping[str, Any],
+    scope: Scope,
+    obj: Object,
+    resource: Resource,
+    *,
+    is_first: bool,
+) -> Object | None:
+    """The object after a mutation; None if the policy's conditions do not hold, which are asked at first."""
+    if is_first:
+        conditions = scope.paid_by(Budget(COST_LIMIT_OF_MATCH_CONDITIONS))
+        if not conditions_hold(policy.conditions, conditions, fails_closed=policy.fails_closed):
+            return None
+    return mutated(mutation, scope, obj, resource)
 
 
 def _denied(policy: Policy, binding: Binding | None, why: str) -> str:

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Callable
-from typing import NamedTuple
+from typing import NamedTuple, TypeVar
 
 from wherry.api.resource import Resource
-from wherry.apiserver.admission.base import REVIEW_GROUPS, Attributes, BasePlugin
+from wherry.apiserver.admission.base import REVIEW_GROUPS, Attributes, BasePlugin, done_beside
+from wherry.apiserver.admission.expressions.scope import Scope
 from wherry.apiserver.admission.following import Followed
 from wherry.apiserver.admission.matching.equivalents import equivalents
 from wherry.apiserver.admission.matching.rules import is_exempt
@@ -14,10 +16,13 @@ from wherry.apiserver.admission.policies.matching import Candidate, candidates
 from wherry.apiserver.admission.policies.params import ParamsProblem, params_of, params_resource
 from wherry.apiserver.admission.policies.policy import Binding, Policy, binding_of, policy_of
 from wherry.apiserver.admission.remembered import Remembered
+from wherry.apiserver.beside import LARGE
 from wherry.apiserver.parts import Parts
 from wherry.apiserver.user import BOOTSTRAP
 from wherry.objects.errors import ApiError
 from wherry.objects.meta import Object, name_of, namespace_of
+
+T = TypeVar("T")
 
 
 class Invocation(NamedTuple):
@@ -110,6 +115,12 @@ class PolicyPlugin(BasePlugin):
                 except (ApiError, ParamsProblem) as error:
                     problems.append(Misconfigured(policy, binding, _told(error)))
         return made, problems
+
+
+async def evaluated(attributes: Attributes, policy: Policy, scope: Scope, work: Callable[[], T]) -> T:
+    """What `work` makes of the policy's expressions in `scope`; beside the loop if that may take long."""
+    scope.asks_loop(asyncio.get_running_loop())
+    return await done_beside(attributes, work, LARGE if policy.may_take_long else 0)
 
 
 def _told(error: Exception) -> str:

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 from wherry.apiserver.admission.matching.selectors import Selectors, selectors_of
+from wherry.objects.cel.cost import may_take_long
 from wherry.objects.meta import Object, name_of
 
 
@@ -34,6 +35,8 @@ class Policy:
     audit_annotations: Sequence[Mapping[str, Any]]
     mutations: Sequence[Mapping[str, Any]]
     is_reinvoked: bool
+    may_take_long: bool
+    """Whether it is evaluated beside the loop, however small the object."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -61,7 +64,17 @@ def policy_of(obj: Object) -> Policy:
         spec.get("auditAnnotations") or (),
         spec.get("mutations") or (),
         spec.get("reinvocationPolicy") == "IfNeeded",
+        may_take_long(_expressions_in(spec)),
     )
+
+
+def _expressions_in(spec: Mapping[str, Any]) -> Iterator[str]:
+    for field in ("matchConditions", "variables", "validations", "auditAnnotations", "mutations"):
+        for item in spec.get(field) or ():
+            parts = (item, item.get("jsonPatch") or {}, item.get("applyConfiguration") or {})
+            for part in parts:
+                for name in ("expression", "messageExpression", "valueExpression"):
+                    yield str(part.get(name) or "")
 
 
 def binding_of(obj: Object) -> Binding:

@@ -7,6 +7,7 @@ hold is denied, warned of or noted for the audit log, as the binding says; the f
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
+from functools import partial
 from typing import Any, NamedTuple
 
 import orjson
@@ -20,7 +21,7 @@ from wherry.apiserver.admission.expressions.conditions import ConditionsFailed, 
 from wherry.apiserver.admission.expressions.scope import Scope
 from wherry.apiserver.admission.matching.equivalents import Versions
 from wherry.apiserver.admission.matching.selectors import namespace_object
-from wherry.apiserver.admission.policies.plugin import Invocation, PolicyPlugin, config_error
+from wherry.apiserver.admission.policies.plugin import Invocation, PolicyPlugin, config_error, evaluated
 from wherry.apiserver.admission.policies.policy import Binding, Policy
 from wherry.objects.cel import Budget, CelError
 from wherry.objects.cel.cost import COST_LIMIT_OF_MATCH_CONDITIONS
@@ -77,7 +78,8 @@ class ValidatingAdmissionPolicy(PolicyPlugin):
                 params=invocation.param,
                 namespaceObject=namespace_object(attributes),
             )
-            for failure in self._failures(invocation, scope, notes):
+            found = partial(_gathered, self._failures(invocation, scope, notes))
+            for failure in await evaluated(attributes, invocation.policy, scope, found):
                 denials += _act(invocation, failure, attributes)
         for key, values in notes.items():
             attributes.annotate(key, ", ".join(dict.fromkeys(values)))
@@ -112,6 +114,10 @@ class ValidatingAdmissionPolicy(PolicyPlugin):
                 continue
             if isinstance(value, str) and value.strip():
                 notes.setdefault(f"{policy.name}/{annotation.get('key')}", []).append(value.strip())
+
+
+def _gathered(failures: Iterator[Failure]) -> list[Failure]:
+    return list(failures)
 
 
 def failure_of(

@@ -13,9 +13,10 @@ from urllib.parse import urlsplit
 import orjson
 
 from wherry.api.resource import Resource
-from wherry.apiserver.admission.base import Attributes
+from wherry.apiserver.admission.base import Attributes, done_beside
 from wherry.apiserver.admission.webhooks.configuration import Webhook
 from wherry.apiserver.admission.webhooks.review import InvalidAnswer, Verdict, review_of, verdict
+from wherry.apiserver.body import MOST_CONTAINERS, has_too_many
 from wherry.apiserver.endpoints import webhook_backend, webhook_trust
 from wherry.apiserver.outbound import Unreachable, read_answer
 from wherry.apiserver.parts import Parts
@@ -60,11 +61,23 @@ async def ask(
     core = attributes.core
     review_id = str(uuid.UUID(int=core.random.getrandbits(128), version=4))
     review = review_of(webhook, review_id, attributes, resource, obj, old)
-    answer = await _post(core, webhook, orjson.dumps(review))
-    try:
-        return verdict(answer, review_id, webhook.review_version, is_mutating=is_mutating)
-    except InvalidAnswer as error:
-        raise CallFailed(f"received invalid webhook response: {error}") from error
+    data = await _post(core, webhook, orjson.dumps(review))
+
+    def judged() -> Verdict:
+        try:
+            answer = orjson.loads(data)
+        except orjson.JSONDecodeError as error:
+            raise CallFailed(
+                f"failed to call webhook: couldn't get version/kind; json parse error: {error}"
+            ) from error
+        try:
+            return verdict(answer, review_id, webhook.review_version, is_mutating=is_mutating)
+        except InvalidAnswer as error:
+            raise CallFailed(f"received invalid webhook response: {error}") from error
+
+    if has_too_many(data):
+        raise CallFailed(f"received invalid webhook response: more than {MOST_CONTAINERS} lists and maps")
+    return await done_beside(attributes, judged, len(data))
 
 
 def shown_url(client_config: Mapping[str, Any], timeout_s: int) -> str:
@@ -85,7 +98,7 @@ def _with_timeout(query: str, timeout_s: int) -> str:
     return f"{query}{'&' if query else ''}timeout={timeout_s}s"
 
 
-async def _post(core: Parts, webhook: Webhook, body: bytes) -> Any:
+async def _post(core: Parts, webhook: Webhook, body: bytes) -> bytes:
     shown = f'failed to call webhook: Post "{shown_url(webhook.client_config, webhook.timeout_s)}"'
     try:
         backend = await webhook_backend(core.registry, core.random, webhook.client_config)
@@ -106,12 +119,7 @@ async def _post(core: Parts, webhook: Webhook, body: bytes) -> Any:
         raise CallFailed(f"{shown}: {_go_words(error)}") from error
     if status >= 300:
         raise CallFailed(f"failed to call webhook: {_refusal(status, data)}", status)
-    try:
-        return orjson.loads(data)
-    except orjson.JSONDecodeError as error:
-        raise CallFailed(
-            f"failed to call webhook: couldn't get version/kind; json parse error: {error}"
-        ) from error
+    return data
 
 
 def _refusal(status: int, data: bytes) -> str:

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import asyncio
 import logging
 from collections.abc import Callable
+from functools import partial
 from time import perf_counter
 from typing import NamedTuple
 
 from wherry.api.resource import Resource
-from wherry.apiserver.admission.base import Attributes, BasePlugin
+from wherry.apiserver.admission.base import Attributes, BasePlugin, done_beside
 from wherry.apiserver.admission.expressions.conditions import ConditionsFailed, conditions_hold
 from wherry.apiserver.admission.expressions.scope import Scope
 from wherry.apiserver.admission.following import Followed
@@ -19,10 +21,11 @@ from wherry.apiserver.admission.remembered import Remembered
 from wherry.apiserver.admission.webhooks.client import CallFailed
 from wherry.apiserver.admission.webhooks.configuration import Webhook, webhooks_of
 from wherry.apiserver.admission.webhooks.review import Verdict, failure, no_dry_run
+from wherry.apiserver.beside import LARGE
 from wherry.apiserver.parts import Parts
 from wherry.apiserver.user import BOOTSTRAP
 from wherry.objects.cel import Budget
-from wherry.objects.cel.cost import COST_LIMIT_OF_MATCH_CONDITIONS
+from wherry.objects.cel.cost import COST_LIMIT_OF_MATCH_CONDITIONS, may_take_long
 from wherry.objects.errors import forbidden
 from wherry.objects.meta import Object
 
@@ -95,7 +98,7 @@ class WebhookPlugin(BasePlugin):
             return ()
         return self.invocations(attributes.resource, attributes.subresource, attributes.operation)
 
-    def selects(
+    async def selects(
         self, invocation: Invocation, attributes: Attributes, obj: Object | None, old: Object | None
     ) -> bool:
         """Whether a webhook's match conditions let the request through to it. Raises ApiError (400, 403)."""
@@ -104,7 +107,10 @@ class WebhookPlugin(BasePlugin):
             budget = Budget(COST_LIMIT_OF_MATCH_CONDITIONS)
             scope = Scope(attributes, invocation.resource, obj, old, budget=budget)
             try:
-                if not conditions_hold(webhook.conditions, scope, fails_closed=webhook.fails_closed):
+                scope.asks_loop(asyncio.get_running_loop())
+                hold = partial(conditions_hold, webhook.conditions, scope, fails_closed=webhook.fails_closed)
+                takes_long = may_take_long(str(one.get("expression") or "") for one in webhook.conditions)
+                if not await done_beside(attributes, hold, LARGE if takes_long else 0):
                     return False
             except ConditionsFailed as error:
                 resource = attributes.resource

@@ -11,7 +11,7 @@ from time import perf_counter
 import orjson
 
 from wherry.api.admissionregistration.mutating_webhook_configurations import MUTATING_WEBHOOK_CONFIGURATIONS
-from wherry.apiserver.admission.base import Attributes
+from wherry.apiserver.admission.base import Attributes, done_beside
 from wherry.apiserver.admission.changes import before_storing, take_over
 from wherry.apiserver.admission.matching.equivalents import Versions
 from wherry.apiserver.admission.metrics import WebhookMetrics
@@ -19,6 +19,7 @@ from wherry.apiserver.admission.rounds import Rounds
 from wherry.apiserver.admission.webhooks.client import CallFailed, ask
 from wherry.apiserver.admission.webhooks.dispatcher import Invocation, WebhookPlugin
 from wherry.apiserver.admission.webhooks.review import JSON_PATCH, Verdict, denial
+from wherry.apiserver.body import MOST_CONTAINERS, has_too_many
 from wherry.objects.errors import internal
 from wherry.objects.meta import Object
 from wherry.objects.patches.failure import PatchFailed
@@ -61,7 +62,7 @@ class MutatingAdmissionWebhook(WebhookPlugin):
         """Ask one webhook; whether it changed the object. Raises ApiError."""
         webhook, resource = invocation
         obj, old = await Versions(attributes, before_storing(attributes)).of(resource)
-        if not self.selects(invocation, attributes, obj, old):
+        if not await self.selects(invocation, attributes, obj, old):
             return False
         started = perf_counter()
         try:
@@ -93,22 +94,29 @@ class MutatingAdmissionWebhook(WebhookPlugin):
         """Patch the object; whether that changed it. Raises ApiError (500)."""
         if not said.patch:
             return False
-        try:
-            operations = orjson.loads(said.patch)
-        except orjson.JSONDecodeError as error:
-            raise internal(str(error)) from error
-        if operations == []:
-            return False
-        if obj is None:
-            raise internal(
-                f'admission webhook "{invocation.webhook.name}" attempted to modify the object, '
-                "which is not supported for this operation"
-            )
-        try:
-            patched = apply_json_patch(obj, operations)
-        except PatchFailed as error:
-            raise internal(error.why) from error
-        return await take_over(attributes, invocation.resource, patched)
+        patch = said.patch
+
+        def patched() -> Object | None:
+            if has_too_many(patch):
+                raise internal(f"the patch has more than {MOST_CONTAINERS} lists and maps")
+            try:
+                operations = orjson.loads(patch)
+            except orjson.JSONDecodeError as error:
+                raise internal(str(error)) from error
+            if operations == []:
+                return None
+            if obj is None:
+                raise internal(
+                    f'admission webhook "{invocation.webhook.name}" attempted to modify the object, '
+                    "which is not supported for this operation"
+                )
+            try:
+                return apply_json_patch(obj, operations)
+            except PatchFailed as error:
+                raise internal(error.why) from error
+
+        made = await done_beside(attributes, patched, len(patch))
+        return made is not None and await take_over(attributes, invocation.resource, made)
 
     def _annotate(
         self, invocation: Invocation, attributes: Attributes, number: int, said: Verdict | None
@@ -126,7 +134,7 @@ class MutatingAdmissionWebhook(WebhookPlugin):
             patch = {
                 "configuration": webhook.configuration,
                 "webhook": webhook.name,
-                "patch": orjson.loads(said.patch),
+                "patch": orjson.Fragment(said.patch),
                 "patchType": said.patch_type,
             }
             attributes.annotate(f"patch.webhook.admission.k8s.io/{place}", orjson.dumps(patch).decode())

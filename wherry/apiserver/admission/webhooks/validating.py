@@ -43,7 +43,7 @@ class ValidatingAdmissionWebhook(WebhookPlugin):
             if not invocation.webhook.selectors.match(attributes):
                 continue
             objects = await versions.of(invocation.resource)
-            if self.selects(invocation, attributes, *objects):
+            if await self.selects(invocation, attributes, *objects):
                 asked.append((invocation, objects))
         if len(asked) == 1:
             await self._ask(*asked[0], attributes, 0)
