@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import orjson
+
 from wherry.api.resource import Resource
 from wherry.apiserver.admission.base import CREATE, Attributes, done_beside
 from wherry.apiserver.admission.matching.equivalents import converted
 from wherry.apiserver.admission.matching.rules import Kind, kind_of
-from wherry.apiserver.body import findings_in, private_copy
+from wherry.apiserver.body import findings_in
 from wherry.objects.errors import internal
 from wherry.objects.managed_fields.managers import entries_problem
 from wherry.objects.meta import Object
@@ -46,7 +48,13 @@ async def take_over(attributes: Attributes, resource: Resource, changed: Object)
             f"{changed.get('apiVersion')}, Kind={changed.get('kind')} was expected to be "
             f"{wanted.api_version}, Kind={wanted.kind}"
         )
-    changed = await done_beside(attributes, lambda: _read(changed, resource, wanted))
+    if is_too_deep(changed, MAX_DEPTH + MANAGED_DEPTH):
+        raise internal(TOO_DEEP)
+    data = orjson.dumps(changed)
+    if attributes.call is not None:  # what comes after is about so much more
+        attributes.call.grown_bytes = max(len(data) - len(attributes.call.encoded), 0)
+    # What was left alone is shared with the object it was made of, and both will be changed: a copy.
+    changed = await done_beside(attributes, lambda: _read(data, resource, wanted))
     if wanted.kind != resource.kind:  # a Scale, an Eviction, the options of a connection
         differs = not is_identical(changed, before)
         _replace(before, changed)
@@ -69,12 +77,9 @@ async def take_over(attributes: Attributes, resource: Resource, changed: Object)
     return True
 
 
-def _read(changed: Object, resource: Resource, wanted: Kind) -> Object:
-    """A private copy of `changed`, held against the type. Raises ApiError (500)."""
-    if is_too_deep(changed, MAX_DEPTH + MANAGED_DEPTH):
-        raise internal(TOO_DEEP)
-    # What was left alone is shared with the object it was made of, and both will be changed.
-    changed = private_copy(changed)
+def _read(data: bytes, resource: Resource, wanted: Kind) -> Object:
+    """The object the bytes tell, held against the type. Raises ApiError (500)."""
+    changed: Object = orjson.loads(data)
     findings = findings_in(changed, resource, wanted.api_version, wanted.kind)
     if findings.errors:
         raise internal(findings.errors[0])
