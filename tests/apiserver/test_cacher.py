@@ -301,6 +301,34 @@ async def test_watch_resumes_from_the_recent_past(store: MemoryStore, cacher: Ca
         cacher.watch("", store.revision + 1, None, told)
 
 
+async def test_a_long_past_is_told_in_portions_and_nothing_of_it_twice(
+    store: MemoryStore, cacher: Cacher
+) -> None:
+    begin = store.revision
+    for number in range(600):
+        await put(store, pod("a" if number % 2 else "b", f"p{number}"))
+    told: list[int] = []
+    portions: list[int] = []
+
+    def take(events: Sequence[CachedEvent]) -> None:
+        told.extend(event.object.revision for event in events)
+        portions.append(len(events))
+        assert all(event.object.namespace == "a" for event in events)
+
+    async def write_meanwhile() -> None:
+        for number in range(300):
+            await put(store, pod("a", f"later{number}"))
+
+    writing = asyncio.ensure_future(write_meanwhile())
+    after = await cacher.catch_up("a", begin, None, take)
+    cacher.watch("a", after, None, take)
+    await writing
+    await put(store, pod("a", "last"))
+    expected = [item.revision for item in cacher.list("a")[0]]
+    assert sorted(told) == told == sorted(expected)
+    assert max(portions) <= 250
+
+
 async def test_watch_of_what_is_no_longer_remembered(store: MemoryStore) -> None:
     await put(store, pod("ns", "before"))
     cacher = Cacher(PODS, store, ring_events=2)

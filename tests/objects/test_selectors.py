@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 import pytest
@@ -8,6 +9,7 @@ from hypothesis import strategies as st
 
 from wherry.objects.selectors import (
     EVERYTHING,
+    MANY,
     NOTHING,
     Requirement,
     Selector,
@@ -233,3 +235,17 @@ def test_objects_pay_for_their_labels_not_for_the_terms_of_a_selector(term: str)
     selector = parse_label_selector(",".join(term.format(number) for number in range(2000)))
     assert selector.matches(Counted({"a": "b", "b": "c"}))
     assert Counted.asked < 20
+
+
+def test_a_large_one_is_read_once() -> None:
+    def made(last: str) -> Mapping[str, Any]:
+        keys = [*(f"k{number}" for number in range(MANY)), last]
+        return {"matchExpressions": [{"key": key, "operator": "Exists"} for key in keys]}
+
+    large = from_label_selector(made("a"))
+    assert from_label_selector(made("a")) is large
+    assert from_label_selector(made("b")) != large
+    with pytest.raises(ValueError, match="name part must consist"):
+        from_label_selector(made("-"))
+    values = {"matchExpressions": [{"key": "a", "operator": "In", "values": ["b"] * MANY}]}
+    assert from_label_selector(values) is from_label_selector(dict(values))

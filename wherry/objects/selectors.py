@@ -13,9 +13,13 @@ import math
 import re
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
+from threading import Lock
 from typing import Any
 
+import orjson
+
 from wherry.kit.integers import parse_integer
+from wherry.kit.remembered import Recent
 from wherry.objects.errors import show_value
 from wherry.objects.names import label_value_errors, qualified_name_errors
 
@@ -200,6 +204,28 @@ def from_label_selector(selector: Mapping[str, Any] | None) -> Selector:
     """
     if selector is None:
         return NOTHING
+    expressions: Sequence[Mapping[str, Any]] = selector.get("matchExpressions") or ()
+    count = len(selector.get("matchLabels") or ()) + sum(len(one.get("values") or ()) for one in expressions)
+    if count + len(expressions) < MANY:
+        return _read(selector)
+    key = orjson.dumps(selector)
+    with _LARGE_ONES:
+        known = _large.get(key)
+    if known is None:
+        known = _read(selector)
+        with _LARGE_ONES:
+            _large.put(key, known, len(key))
+    return known
+
+
+MANY = 200
+"""From so many requirements and values on, what was read is remembered: judging each takes microseconds, and
+controllers ask for the same selector whenever one of its objects changes."""
+_large: Recent[bytes, Selector] = Recent(2 * 1024 * 1024)
+_LARGE_ONES = Lock()  # threads judge objects, too
+
+
+def _read(selector: Mapping[str, Any]) -> Selector:
     requirements = [_checked(key, "=", [value]) for key, value in (selector.get("matchLabels") or {}).items()]
     for expression in selector.get("matchExpressions") or ():
         operator = _FROM_API.get(expression.get("operator", ""))

@@ -6,7 +6,9 @@ from typing import Any
 
 import pytest
 
+from wherry.kit.remembered import LONGEST
 from wherry.objects.cel import CelError, compile_expression
+from wherry.objects.cel.cost import may_take_long
 
 SELF: Any = {"a": 1, "l": [1, 2, 3], "m": {"x": "1", "y": "2"}, "s": "abc", "o": {"p": {"q": 5}}}
 
@@ -101,3 +103,25 @@ def test_failures(source: str, text: str) -> None:
 )
 def test_nesting_of_loops(source: str, depth: int) -> None:
     assert compile_expression(source).nesting == depth
+
+
+def test_what_is_long_is_compiled_once() -> None:
+    source = f"[{', '.join(['1'] * 300)}].all(x, x > 0)"
+    assert len(source) > LONGEST
+    assert compile_expression(source) is compile_expression(source)
+    assert compile_expression(source).evaluate({}) is True
+
+
+@pytest.mark.parametrize(
+    ("sources", "expected"),
+    [
+        (["self.a > 1", "self.items.all(x, x > 0)"], False),
+        (["self.a.all(x, self.b.exists(y, x == y))"], True),
+        (["self.a . map ( x, x).filter(x, x > 1)"], True),
+        (["x" * 513], True),
+        (["x" * 300] * 4, True),
+        ([], False),
+    ],
+)
+def test_what_may_take_long(sources: list[str], expected: bool) -> None:
+    assert may_take_long(sources) is expected

@@ -54,6 +54,8 @@ async def test_messages_and_reasons(rig: Rig, more: Any, code: int, text: str) -
         "namespaceObject.metadata.name == 'default'",
         "authorizer.group('').resource('pods').namespace('default').check('delete').allowed()",
         "!authorizer.serviceAccount('default', 'nobody').group('').resource('pods').check('list').allowed()",
+        # With loops in loops it is evaluated in a thread, which asks the loop's about permissions.
+        "[1].all(x, [1].all(y, authorizer.group('').resource('pods').check('delete').allowed()))",
         "variables.total == 3 && variables.twice == 6",
         "request.dryRun == false || variables.broken",
         "object.data.all(k, k.matches('^[a-z]+$'))",
