@@ -108,3 +108,29 @@ def test_with_another_range_nothing_of_the_former_stays(tmp_path: Path) -> None:
         assert "10.199" not in await links() + await run_tool("iptables-save")
 
     run_apart(work)
+
+
+@pytest.mark.slow
+@needs_root
+@pytest.mark.parametrize("text", ["", "{", "[]", '{"pod_cidr": "10.199.1.0/24"}', '{"server_ports": 7}'])
+def test_what_was_laid_is_found_without_its_record(tmp_path: Path, text: str) -> None:
+    made, other = ground(tmp_path, 1), ground(tmp_path, 2)
+
+    async def work() -> None:
+        await run_tool("ip", "link", "set", "lo", "up")
+        await other.lay(replace(PLAN, pod_cidr="10.199.2.0/24"))
+        alone = await links()
+        await made.lay(PLAN)
+        made.record.write_text(text)
+        assert made.laid() is None
+        await made.take_up()
+        assert await links() == alone
+        assert "wh-dev-n1" not in await run_tool("iptables-save")
+        assert await are_rules_standing(other.network(replace(PLAN, pod_cidr="10.199.2.0/24")))
+        made.record.write_text(text)
+        await made.lay(PLAN)
+        assert made.laid() == PLAN
+        await made.take_up()
+        await other.take_up()
+
+    run_apart(work)

@@ -12,6 +12,7 @@ from __future__ import annotations
 import ipaddress
 import json
 import socket
+from collections.abc import Collection
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -43,11 +44,6 @@ class Bridge:
         network = ipaddress.ip_network(self.pod_cidr)
         return f"{next(network.hosts())}/{network.prefixlen}"
 
-    @property
-    def _refused(self) -> tuple[str, ...]:
-        """The ranges that are to end here."""
-        return (self.cluster_cidr, self.service_cidr)
-
     async def ensure(self) -> None:
         """Make bridge, address and routes, as far as they are missing. Raises NetworkFailure."""
         name, metric = self.name, self.metric
@@ -58,22 +54,11 @@ class Bridge:
             # Not an address of the bridge: the CNI plugin wants no second one there.
             steps.append(f"route replace local {self.server_address} dev {name} metric {metric}")
         steps += [
-            f"route replace unreachable {network} metric {self.last_metric}" for network in self._refused
+            f"route replace unreachable {network} metric {self.last_metric}"
+            for network in (self.cluster_cidr, self.service_cidr)
         ]
         await run_tool("ip", "-batch", "-", stdin="\n".join([*steps, ""]))
         self._set_switches()
-
-    async def remove(self) -> None:
-        """Take away what `ensure` made, and the veths left on the bridge."""
-        if _is_there(self.name):
-            for port in json.loads(await _ip("-j", "link", "show", "master", self.name) or "[]"):
-                if port.get("ifname"):
-                    await _ip("link", "del", port["ifname"])
-            await _ip("link", "del", self.name)
-        for network in self._refused:
-            route = ("unreachable", network, "metric", str(self.last_metric))
-            if json.loads(await _ip("-j", "route", "show", "type", *route) or "[]"):
-                await _ip("route", "del", *route)
 
     def _set_switches(self) -> None:
         """Forwarding; translation of bridged traffic; node ports on the loopback address.
@@ -86,6 +71,23 @@ class Bridge:
         if not (SYSCTL / "net/bridge/bridge-nf-call-iptables").exists():
             raise NetworkFailure("the kernel has no br_netfilter; run: modprobe br_netfilter")
         _write_switch("net/bridge/bridge-nf-call-iptables", "1")
+
+
+async def remove_bridge(name: str) -> None:
+    """Take the bridge away with its routes, and the veths left on it. Raises NetworkFailure."""
+    if not _is_there(name):
+        return
+    for port in json.loads(await _ip("-j", "link", "show", "master", name) or "[]"):
+        if port.get("ifname"):
+            await _ip("link", "del", port["ifname"])
+    await _ip("link", "del", name)
+
+
+async def remove_refusals(metric: int, ranges: Collection[str] | None) -> None:
+    """Take away the routes of this metric that refuse `ranges` (None: whatever). Raises NetworkFailure."""
+    for route in json.loads(await _ip("-j", "route", "show", "type", "unreachable") or "[]"):
+        if route.get("metric") == metric and (ranges is None or route["dst"] in ranges):
+            await _ip("route", "del", "unreachable", route["dst"], "metric", str(metric))
 
 
 def _is_there(interface: str) -> bool:

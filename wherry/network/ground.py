@@ -8,13 +8,17 @@ from __future__ import annotations
 
 import asyncio
 import json
+import logging
+import os
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
 from wherry.kit.trees import remove_tree
-from wherry.network.bridge import Bridge
+from wherry.network.bridge import Bridge, remove_bridge, remove_refusals
 from wherry.network.cni import PodNetwork, addresses_of, write_conflist
 from wherry.network.rules import forget_results, install_rules, remove_rules
+
+log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -55,15 +59,23 @@ class Ground:
     @property
     def addresses(self) -> Path:
         """A file per address given out."""
-        return addresses_of(self.name, self.directory / "addresses")
+        return addresses_of(self.name, self.data_dir)
+
+    @property
+    def data_dir(self) -> Path:
+        """Where the addresses of pods are written down."""
+        return self.directory / "addresses"
 
     def laid(self) -> Plan | None:
-        """What was laid last, None before the first time. Raises OSError, ValueError."""
+        """What was laid last, None before the first time, or when that cannot be read. Raises OSError."""
         try:
             found = json.loads(self.record.read_text())
+            return Plan(**{**found, "server_ports": tuple(found["server_ports"])})
         except FileNotFoundError:
             return None
-        return Plan(**{**found, "server_ports": tuple(found["server_ports"])})
+        except (ValueError, TypeError, LookupError) as error:
+            log.warning("%s is damaged, what was laid is found by its names: %r", self.record, error)
+            return None
 
     def network(self, plan: Plan) -> PodNetwork:
         """The pod network `plan` asks for."""
@@ -82,7 +94,7 @@ class Ground:
         With another range than before, what was made for the former goes first; its pods must have ended.
         """
         known = self.laid()
-        if known is not None and known != plan and self._moves(known, plan):
+        if self.record.exists() and (known is None or _ranges(known) != _ranges(plan)):
             await self.take_up()
         self.note(plan)
         network = self.network(plan)
@@ -93,27 +105,25 @@ class Ground:
         """Write down what is laid."""
         self.record.parent.mkdir(parents=True, exist_ok=True)
         partial = self.record.with_suffix(".partial")
-        partial.write_text(json.dumps(asdict(plan)))
+        with partial.open("w") as file:
+            json.dump(asdict(plan), file)
+            file.flush()
+            os.fsync(file.fileno())
         partial.replace(self.record)
 
     async def take_up(self) -> None:
         """Take away everything that was laid. Raises NetworkFailure, OSError."""
-        plan = self.laid()
-        if plan is None:
+        if not self.record.exists():
             return
-        network = self.network(plan)
-        await self._bridge(plan).remove()
-        await remove_rules(network)
-        await asyncio.to_thread(self._forget, network)
+        plan = self.laid()
+        await remove_bridge(self.bridge)
+        await remove_refusals(self.last_metric, None if plan is None else _ranges(plan))
+        await remove_rules(self)
+        await asyncio.to_thread(self._forget)
 
-    @staticmethod
-    def _moves(known: Plan, plan: Plan) -> bool:
-        ranges = (known.pod_cidr, known.cluster_cidr, known.service_cidr)
-        return ranges != (plan.pod_cidr, plan.cluster_cidr, plan.service_cidr)
-
-    def _forget(self, network: PodNetwork) -> None:
-        forget_results(network)
-        for directory in (network.conf_dir, network.data_dir):
+    def _forget(self) -> None:
+        forget_results(self)
+        for directory in (self.conf_dir, self.data_dir):
             remove_tree(directory)
 
     def _bridge(self, plan: Plan) -> Bridge:
@@ -126,3 +136,7 @@ class Ground:
             last_metric=self.last_metric,
             server_address=plan.server_address,
         )
+
+
+def _ranges(plan: Plan) -> tuple[str, str, str]:
+    return plan.pod_cidr, plan.cluster_cidr, plan.service_cidr

@@ -15,6 +15,7 @@ import shlex
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Protocol
 
 from wherry.network.cni import PodNetwork
 from wherry.network.tool import ToolRefused, run_tool, tool_fails
@@ -22,12 +23,22 @@ from wherry.network.tool import ToolRefused, run_tool, tool_fails
 CNI_RESULTS = Path("/var/lib/cni/results")
 """Where libcni remembers results; containerd 1.x cannot be told another place."""
 DNS_PORT = 53
+POD, INPUT = "POD", "IN"
+PLACES = (("nat", "POSTROUTING", POD), ("filter", "FORWARD", POD), ("filter", "INPUT", INPUT))
+"""Table, built-in chain and kind of each chain of a network."""
 NO_SUCH_CHAIN = 1
 """Exit code of `iptables` for a chain or rule that is not there."""
 REFUSES_ALL = re.compile(
     r"-A \S+ (-m comment --comment (\"[^\"]*\"|\S+) )?-j (DROP|REJECT|ufw-reject-\S+)( --.*)?"
 )
 """A rule after which nothing is looked at any more (or, of ufw's, may be)."""
+
+
+class Named(Protocol):
+    """What has a CNI network's name, which marks all that is its: a network, and the ground it is laid on."""
+
+    @property
+    def name(self) -> str: ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,7 +60,7 @@ class Chain:
         return f"{self.match} -j {self.name}".strip()
 
 
-def chain_name(network: PodNetwork, kind: str = "POD") -> str:
+def chain_name(network: Named, kind: str = POD) -> str:
     """A chain of a network; within iptables' 28 characters."""
     return f"WHERRY-{kind}-" + hashlib.sha256(network.name.encode()).hexdigest()[:8].upper()
 
@@ -70,7 +81,7 @@ def chains(network: PodNetwork) -> tuple[Chain, ...]:
         Chain("filter", name, "FORWARD", "", (f"-s {pods} -j ACCEPT", f"-d {pods} -j ACCEPT")),
         Chain(
             "filter",
-            chain_name(network, "IN"),
+            chain_name(network, INPUT),
             "INPUT",
             f"-s {pods} -i {network.bridge}",
             (
@@ -107,7 +118,7 @@ def plan_jump(listing: Sequence[str], jump: str) -> int | None:
     return None if stands else end + 1
 
 
-def stale_rules(saved: str, network: PodNetwork) -> str:
+def stale_rules(saved: str, network: Named) -> str:
     """Input for `iptables-restore --noflush` that removes what CNI plugins left of the network.
 
     `saved` is what `iptables-save -t nat` says. portmap marks its rules with the network's name in
@@ -141,7 +152,7 @@ async def _ensure_jump(chain: Chain) -> None:
     if place is None:
         return
     if any(_rule_of(line) == chain.jump for line in listing):  # where nothing reaches it
-        await _remove_jumps(chain)
+        await _remove_jumps(chain.table, chain.hook, chain.name)
     where = ["-t", chain.table, "-I", chain.hook, str(place)]
     await run_tool("iptables", "--wait", *where, *chain.jump.split())
 
@@ -156,12 +167,16 @@ async def are_rules_standing(network: PodNetwork) -> bool:
     return True
 
 
-async def remove_rules(network: PodNetwork) -> None:
-    """Take the chains down, and what portmap left of the network. Raises NetworkFailure."""
-    for chain in chains(network):
-        await _remove_jumps(chain)
-        if not await tool_fails("iptables", "--wait", "-t", chain.table, "-F", chain.name):
-            await run_tool("iptables", "--wait", "-t", chain.table, "-X", chain.name)
+async def remove_rules(network: Named) -> None:
+    """Take the chains down, whatever leads into them, and what portmap left of the network.
+
+    Raises NetworkFailure.
+    """
+    for table, hook, kind in PLACES:
+        name = chain_name(network, kind)
+        await _remove_jumps(table, hook, name)
+        if not await tool_fails("iptables", "--wait", "-t", table, "-F", name):
+            await run_tool("iptables", "--wait", "-t", table, "-X", name)
     stale = stale_rules(await run_tool("iptables-save", "-t", "nat"), network)
     if stale:
         await run_tool("iptables-restore", "--wait", "--noflush", stdin=stale)
@@ -183,13 +198,14 @@ def _rule_of(line: str) -> str:
     return line.split(" ", 2)[2]
 
 
-async def _remove_jumps(chain: Chain) -> None:
-    rule = [chain.hook, *chain.jump.split()]
-    while not await tool_fails("iptables", "--wait", "-t", chain.table, "-D", *rule):
-        continue
+async def _remove_jumps(table: str, hook: str, name: str) -> None:
+    """Remove every rule of the built-in chain `hook` that leads into the chain `name`."""
+    for line in await _rules(table, hook):
+        if line.endswith(f" -j {name}"):
+            await run_tool("iptables", "--wait", "-t", table, "-D", *shlex.split(line)[1:])
 
 
-def forget_results(network: PodNetwork, directory: Path = CNI_RESULTS) -> None:
+def forget_results(network: Named, directory: Path = CNI_RESULTS) -> None:
     """Remove what libcni remembers of the network's sandboxes."""
     for file in result_files(network, directory):
         # containerd's own loopback network is remembered beside every pod's.
@@ -199,13 +215,13 @@ def forget_results(network: PodNetwork, directory: Path = CNI_RESULTS) -> None:
         file.unlink(missing_ok=True)
 
 
-def result_files(network: PodNetwork, directory: Path = CNI_RESULTS) -> list[Path]:
+def result_files(network: Named, directory: Path = CNI_RESULTS) -> list[Path]:
     """libcni's results of the network, and not of one whose name begins the same."""
     pattern = re.compile(re.escape(network.name) + "-[0-9a-zA-Z]+-[^-]+")
     return [file for file in directory.glob(f"{network.name}-*") if pattern.fullmatch(file.name)]
 
 
-def _names_network(word: str, network: PodNetwork) -> bool:
+def _names_network(word: str, network: Named) -> bool:
     return f'name: "{network.name}"' in word
 
 
