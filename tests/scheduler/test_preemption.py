@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from operator import attrgetter
 from random import Random
 from typing import Any
 
@@ -50,7 +51,7 @@ def best(where: World, incoming: PodFacts, *budgets: Object) -> Candidate | None
     read = [read_budget(item) for item in budgets]
     rows = range(len(where.nodes))
     found = [look_at(evaluation, Search(), row, incoming, where, read) for row in rows]
-    return min((one for one in found if one is not None), key=Candidate.key, default=None)
+    return min((one for one in found if one is not None), key=attrgetter("rank"), default=None)
 
 
 def names(candidate: Candidate | None) -> tuple[str, list[str]]:

@@ -10,12 +10,14 @@ from __future__ import annotations
 
 import asyncio
 import logging
+from collections.abc import Sequence
 from typing import Protocol
 
 from wherry.api.core.pods import PODS
 from wherry.client.api import Client
 from wherry.objects.errors import ApiError
 from wherry.objects.meta import Object, name_of, namespace_of
+from wherry.scheduler.extenders import Extender
 from wherry.scheduler.facts import PodFacts
 from wherry.scheduler.framework import Plugin, SchedulingError
 from wherry.scheduler.profiles import Profile
@@ -41,8 +43,9 @@ class Outcome(Protocol):
 class Binder:
     """Binds pods, so many at a time."""
 
-    def __init__(self, client: Client, outcome: Outcome) -> None:
+    def __init__(self, client: Client, outcome: Outcome, extenders: Sequence[Extender] = ()) -> None:
         self._client = client
+        self._extenders = tuple(extender for extender in extenders if extender.binds)
         self._outcome = outcome
         self._room = asyncio.Semaphore(MOST_UNDER_WAY)
 
@@ -80,6 +83,10 @@ class Binder:
             "metadata": {"name": name, "namespace": namespace, "uid": pod.uid},
             "target": {"kind": "Node", "name": node},
         }
+        for extender in self._extenders:
+            if extender.is_interested(pod):
+                await extender.bind(pod, node)
+                return
         await self._client.create_subresource(PODS, name, namespace, "binding", binding)
 
     async def _undo(self, reserved: list[Plugin], pod: PodFacts, node: str, why: str) -> None:

@@ -14,6 +14,7 @@ from typing import Any
 
 from wherry.kit.yaml_reader import YamlError, read
 from wherry.objects.errors import FieldError, duplicate_value, invalid_value, required
+from wherry.objects.go_durations import parse_go_duration
 from wherry.scheduler.arguments import ARGUMENTS, MAKERS, read_arguments
 from wherry.scheduler.catalog import DEFAULT_PLUGINS, FILTERING, SCORING, default_profile
 from wherry.scheduler.facts import DEFAULT_SCHEDULER
@@ -152,7 +153,7 @@ def read_configuration(text: str | bytes) -> SchedulerConfiguration:
     if errors:
         texts = [str(error) for error in errors]
         raise ConfigurationError(texts[0] if len(texts) == 1 else f"[{', '.join(texts)}]")
-    profiles = [_profile(profile, n) for n, profile in enumerate(_profiles(given))]
+    profiles = [_profile(profile, n, _left_to_extenders(given)) for n, profile in enumerate(_profiles(given))]
     return SchedulerConfiguration(
         profiles=tuple(profiles),
         first_backoff_s=float(given.get("podInitialBackoffSeconds", 1)),
@@ -251,6 +252,12 @@ def _extender_errors(extenders: Sequence[Mapping[str, Any]]) -> list[FieldError]
     managed: set[str] = set()
     for number, extender in enumerate(extenders):
         at = f"extenders[{number}]"
+        timeout = extender.get("httpTimeout")
+        if timeout is not None:
+            try:
+                parse_go_duration(timeout)
+            except ValueError as error:
+                errors.append(invalid_value(f"{at}.httpTimeout", timeout, str(error)))
         weight = extender.get("weight", 0)
         if extender.get("prioritizeVerb") and weight <= 0:
             detail = "must have a positive weight applied to it"
@@ -269,7 +276,17 @@ def _extender_errors(extenders: Sequence[Mapping[str, Any]]) -> list[FieldError]
     return errors
 
 
-def _profile(given: Mapping[str, Any], number: int) -> Profile:
+def _left_to_extenders(given: Mapping[str, Any]) -> list[str]:
+    """Resources that extenders look after alone."""
+    return [
+        resource["name"]
+        for extender in given.get("extenders") or ()
+        for resource in extender.get("managedResources") or ()
+        if resource.get("ignoredByScheduler")
+    ]
+
+
+def _profile(given: Mapping[str, Any], number: int, ignored: Sequence[str]) -> Profile:
     name = given["schedulerName"]
     plugins = given.get("plugins") or {}
     everywhere = _merged(DEFAULT_PLUGINS, plugins.get("multiPoint") or {})
@@ -288,6 +305,12 @@ def _profile(given: Mapping[str, Any], number: int) -> Profile:
     except ConfigurationError as error:
         raise ConfigurationError(f"creating profiles: profiles[{number}]: {error}") from None
     arguments = {config.get("name"): config.get("args") for config in given.get("pluginConfig") or ()}
+    if ignored:
+        fit = dict(arguments.get("NodeResourcesFit") or {})
+        arguments["NodeResourcesFit"] = {
+            **fit,
+            "ignoredResources": [*(fit.get("ignoredResources") or ()), *ignored],
+        }
     order = [plugin for plugin, _ in filters]
     order += [plugin for plugin in scorers if plugin not in order]
     filtering = {plugin for plugin, _ in filters}

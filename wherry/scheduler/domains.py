@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 import numpy as np
 
 from wherry.scheduler.interned import Bools, Ints
 from wherry.scheduler.nodes import NodeTable
+
+FEW = 32
 
 
 class Domains:
@@ -33,6 +37,19 @@ class Domains:
         if rows is not None:
             slots, counted = slots[rows], counted[rows]
         found: Ints = np.bincount(slots, weights=counted, minlength=self.size).astype(np.int64)
+        found[0] = 0
+        return found
+
+    def sums_of(self, counts: Mapping[int, int]) -> Ints:
+        """The same of counts for a few rows."""
+        if len(counts) > FEW:
+            rows = np.fromiter(counts.keys(), dtype=np.int64, count=len(counts))
+            values = np.fromiter(counts.values(), dtype=np.int64, count=len(counts))
+            found: Ints = np.bincount(self.slots[rows], weights=values, minlength=self.size).astype(np.int64)
+        else:
+            found = np.zeros(self.size, dtype=np.int64)
+            for row, count in counts.items():
+                found[self.slots[row]] += count
         found[0] = 0
         return found
 

@@ -7,7 +7,7 @@ counts behind spreading and affinity are columns too, these pods share answers l
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from random import Random
 from typing import Any
 
@@ -198,14 +198,20 @@ class Evaluation:
     def try_out(self, pod: PodFacts, row: int, sign: int) -> None:
         """Have a pod come or go for a moment, in the world and in what the plugins remember."""
         self._world.try_out(pod, row, sign)
-        for part in self._filters:
-            if part.plugin.reach is Reach.CLUSTER:
-                part.plugin.moved(part.state, self._world, pod, row, sign)
+        for part in self._wide():
+            part.plugin.moved(part.state, self._world, pod, row, sign)
 
     @property
     def hangs_together(self) -> bool:
-        """Whether a pod on one node matters to other nodes."""
-        return any(part.plugin.reach is Reach.CLUSTER for part in self._filters)
+        """Whether pods on one node matter to other nodes."""
+        return bool(self._wide())
+
+    def _wide(self) -> list[_Part]:
+        return [
+            part
+            for part in self._filters
+            if part.plugin.reach is Reach.CLUSTER and not part.plugin.is_idle(part.state)
+        ]
 
     def best(self, random: Random) -> int:
         """The row the pod goes to, ties broken by `random` as upstream does; -1 if there is none."""
@@ -216,6 +222,15 @@ class Evaluation:
             return -1
         best = np.flatnonzero(self._ranked == top)
         return int(best[random.randrange(len(best))])
+
+    def best_among(self, more: Mapping[int, int], random: Random) -> int:
+        """As `best`, of the rows in `more`, which has points to be added to each."""
+        totals = {row: int(self._ranked[row]) + own for row, own in more.items() if self.feasible[row]}
+        if not totals:
+            return -1
+        top = max(totals.values())
+        best = [row for row, total in totals.items() if total == top]
+        return best[random.randrange(len(best))]
 
     def trace(self, chosen: str = "") -> Trace:
         """The answers as they are now."""

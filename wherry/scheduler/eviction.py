@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import Sequence
+from operator import attrgetter
 from random import Random
 from time import perf_counter
 
@@ -51,15 +52,16 @@ class Evictor:
         wanted = candidates_wanted(profile, len(rows))
         found: list[Candidate] = []
         has_harmless = False
+        evaluation = self._decisions.evaluation(profile, pod)
         until = perf_counter() + PORTION_S
         for name in names:
             if perf_counter() > until:
                 await asyncio.sleep(0)
                 until = perf_counter() + PORTION_S
+                evaluation = self._decisions.evaluation(profile, pod)
             row = self._world.nodes.row_of.get(name)
             if row is None:
                 continue
-            evaluation = self._decisions.evaluation(profile, pod)
             candidate = look_at(evaluation, search, row, pod, self._world, budgets)
             if candidate is None:
                 continue
@@ -69,7 +71,7 @@ class Evictor:
                 break
         if not found:
             return None, preemption_text(len(trace.nodes), reasons_on(search, names))
-        return min(found, key=Candidate.key), ""
+        return min(found, key=attrgetter("rank")), ""
 
     async def evict(self, pod: PodFacts, candidate: Candidate, reporter: Reporter) -> None:
         """Evict the victims who do not go already. Raises ApiError when one cannot be."""

@@ -19,11 +19,14 @@ import orjson
 
 from wherry.api.core.pod_resources import pod_requests
 from wherry.objects.meta import Object, controller_of, is_deleting, key_of, labels_of, name_of, uid_of
-from wherry.scheduler.terms import PodTerms, SpreadConstraint, read_spread, read_terms
+from wherry.scheduler.terms import NO_TERMS, PodTerms, SpreadConstraint, read_spread, read_terms
 
 DEFAULT_REQUESTS = {"cpu": "100m", "memory": "200Mi"}
 LARGEST_AMOUNT = 1 << 55
 """More of anything is as good as this: sums and hundredfolds of it still fit 64 bits."""
+
+MOST_TERMS = 100
+"""So many affinity terms, or spread constraints, of one pod are looked at: some 20 ms of everybody's."""
 
 HostPort = tuple[str, str, int]
 """(host address or 0.0.0.0, protocol, port)."""
@@ -58,6 +61,8 @@ class Template:
     terms: PodTerms
     """Affinity to pods."""
     spread: tuple[SpreadConstraint, ...]
+    trouble: str = ""
+    """Why such pods cannot be scheduled, whatever nodes there are; what they use counts all the same."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -144,6 +149,13 @@ def read_template(pod: Object) -> Template:
     to_nodes = affinity.get("nodeAffinity") or {}
     required = to_nodes.get("requiredDuringSchedulingIgnoredDuringExecution")
     namespace = (pod.get("metadata") or {}).get("namespace") or ""
+    terms, spread, trouble = NO_TERMS, tuple[SpreadConstraint, ...](), _too_much(spec)
+    if not trouble:
+        try:
+            terms = read_terms(affinity, namespace)
+            spread = read_spread(spec.get("topologySpreadConstraints") or (), labels_of(pod))
+        except ValueError as error:
+            trouble = str(error)
     return Template(
         namespace=namespace,
         labels=labels_of(pod),
@@ -160,9 +172,26 @@ def read_template(pod: Object) -> Template:
         required_terms=None if required is None else tuple(required.get("nodeSelectorTerms") or ()),
         preferred_terms=tuple(to_nodes.get("preferredDuringSchedulingIgnoredDuringExecution") or ()),
         tolerations=tuple(spec.get("tolerations") or ()),
-        terms=read_terms(affinity, namespace),
-        spread=read_spread(spec.get("topologySpreadConstraints") or (), labels_of(pod)),
+        terms=terms,
+        spread=spread,
+        trouble=trouble,
     )
+
+
+def _too_much(spec: Mapping[str, Any]) -> str:
+    """Whether a pod wants more of others than can be looked at without keeping everybody waiting."""
+    affinity = spec.get("affinity") or {}
+    count = sum(
+        len(terms or ())
+        for kind in ("podAffinity", "podAntiAffinity")
+        for terms in (affinity.get(kind) or {}).values()
+    )
+    if count > MOST_TERMS:
+        return f"spec.affinity: {count} terms about pods, of which {MOST_TERMS} at most are looked at"
+    count = len(spec.get("topologySpreadConstraints") or ())
+    if count > MOST_TERMS:
+        return f"spec.topologySpreadConstraints: {count} of them, of which {MOST_TERMS} at most are looked at"
+    return ""
 
 
 def _images(spec: Mapping[str, Any]) -> Iterator[str]:

@@ -117,6 +117,12 @@ class Plugin:
         """
         return False
 
+    def is_idle(self, state: Any) -> bool:
+        """Whether no pod on any node, as far as `state` tells, keeps this pod out of a node. Asked if reach
+        is CLUSTER: then what is found on one node holds whatever happens on others.
+        """
+        return False
+
     def signature(self, pod: PodFacts) -> Hashable:
         """What the answers depend on beside the pod's template (upstream's SignPlugin)."""
         return None

@@ -57,7 +57,7 @@ class PodClass:
 
 @dataclass(eq=False, slots=True)
 class HeldTerm:
-    """An affinity term of placed pods, and how many pods per row have it.
+    """An affinity term of placed pods, and how many pods of each row have it.
 
     `weight` is None for a required one; `is_near` tells affinity from anti-affinity.
     """
@@ -65,8 +65,8 @@ class HeldTerm:
     term: Term
     is_near: bool
     weight: int | None
-    rows: Ints
-    pods: int = 0
+    rows: dict[int, int] = field(default_factory=dict)
+    """Only those with such a pod: there may be many terms."""
 
 
 TermKey = tuple[Term, bool, int | None]
@@ -116,8 +116,6 @@ class PodTable:
         self._capacity = capacity
         for question in list(self._counters):
             self._drop(question)
-        for held in self._terms.values():
-            held.rows = np.concatenate((held.rows, np.zeros(capacity - len(held.rows), dtype=np.int64)))
 
     def _shift(self, pod: PodFacts, row: int, sign: int) -> None:
         found = self._class_of(pod)
@@ -138,10 +136,13 @@ class PodTable:
         held = self._terms.get(key)
         if held is None:
             term, is_near, weight = key
-            held = self._terms[key] = HeldTerm(term, is_near, weight, self._zeros())
-        held.rows[row] += sign
-        held.pods += sign
-        if not held.pods:
+            held = self._terms[key] = HeldTerm(term, is_near, weight)
+        left = held.rows.get(row, 0) + sign
+        if left:
+            held.rows[row] = left
+            return
+        del held.rows[row]
+        if not held.rows:
             del self._terms[key]
 
     def _class_of(self, pod: PodFacts) -> PodClass:

@@ -73,9 +73,13 @@ class Candidate:
     node: str
     victims: tuple[PodFacts, ...]
     violations: int
+    rank: tuple[int, int, int, int, Any] = field(init=False, compare=False)
+    """The smaller, the better (upstream's pickOneNodeForPreemption)."""
 
-    def key(self) -> tuple[int, int, int, int, Any]:
-        """The smaller, the better (upstream's pickOneNodeForPreemption)."""
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "rank", self._ranked())
+
+    def _ranked(self) -> tuple[int, int, int, int, Any]:
         priorities = [victim.priority for victim in self.victims]
         highest = priorities[0]
         earliest = min(start_of(v.pod) for v in self.victims if v.priority == highest)

@@ -14,6 +14,7 @@ from collections.abc import Iterable
 from random import Random
 from time import perf_counter
 
+from wherry.api.core.nodes import NODES
 from wherry.api.core.pods import PODS
 from wherry.client.api import Client
 from wherry.client.cache import Cache
@@ -23,11 +24,13 @@ from wherry.objects.errors import ApiError
 from wherry.objects.meta import Object, uid_of
 from wherry.scheduler.binding import Binder
 from wherry.scheduler.configuration import SchedulerConfiguration, default_configuration
+from wherry.scheduler.consulting import Consulting
 from wherry.scheduler.decisions import Decisions
 from wherry.scheduler.eviction import Evictor
+from wherry.scheduler.extenders import Extender
 from wherry.scheduler.facts import PodFacts
 from wherry.scheduler.feed import Feed
-from wherry.scheduler.framework import Change, Kind
+from wherry.scheduler.framework import Change, Kind, SchedulingError
 from wherry.scheduler.known import RESOURCES, KnownSelectors, KnownStorage, known_budgets
 from wherry.scheduler.preemption import Candidate, ineligible
 from wherry.scheduler.profiles import Profile
@@ -66,7 +69,10 @@ class Scheduler:
         self._feed = Feed(self._world, self._queue, self._profiles)
         self._decisions = Decisions(self._world, random)
         self._reporters = {name: Reporter(client, clock, name, self._current) for name in self._profiles}
-        self._binder = Binder(client, self)
+        extenders = [Extender(settings, self._find_node) for settings in configuration.extenders]
+        self._extenders = extenders
+        self._consulting = Consulting(extenders, self._decisions, self._world, random)
+        self._binder = Binder(client, self, extenders)
         self._evictor = Evictor(client, self._world, self._decisions, random)
         self._tasks = Tasks("scheduler")
 
@@ -83,6 +89,7 @@ class Scheduler:
         await self._tasks.close()
         await self._cache.close()
         await asyncio.gather(*(reporter.close() for reporter in self._reporters.values()))
+        await asyncio.gather(*(extender.close() for extender in self._extenders))
 
     def trace_of(self, uid: str) -> Trace | None:
         """What the last decision about a pod was made of, if that is remembered."""
@@ -114,16 +121,29 @@ class Scheduler:
                 continue  # it has gone, or asks for something else by now
             try:
                 await self._schedule(profile, pod)
+            except SchedulingError as error:
+                self._queue.retry(pod.uid)
+                self._tell(pod, str(error), SCHEDULER_ERROR)
             except Exception as error:  # a fault about one pod must not keep the others waiting
                 log.exception("deciding on %s failed", pod.key)
                 self._queue.retry(pod.uid)
                 self._tell(pod, repr(error), SCHEDULER_ERROR)
 
     async def _schedule(self, profile: Profile, pod: PodFacts) -> None:
+        if pod.template.trouble:
+            self._queue.failed(pod.uid, self._decisions.key(profile, pod), (), frozenset())
+            self._tell(pod, pod.template.trouble, SCHEDULER_ERROR)
+            return
         promised = self._world.placed.get(pod.uid)
         if promised is not None:
             self._world.displace(pod.uid)  # what is promised to it is not in its own way
-        node = self._decisions.choose(profile, pod)
+        trace: Trace | None = None
+        if self._extenders and self._consulting.interested(pod):
+            node, trace = await self._consulting.choose(profile, pod)
+            if not self._queue.is_under_way(pod.uid):
+                return
+        else:
+            node = self._decisions.choose(profile, pod)
         if node:
             self._world.place(pod, node, is_assumed=True)
             self._queue.placed(pod.uid)
@@ -133,7 +153,8 @@ class Scheduler:
             return
         if promised is not None:
             self._world.place(pod, promised.node, is_nominated=True)
-        trace = self._decisions.evaluation(profile, pod).trace()
+        if trace is None:
+            trace = self._decisions.evaluation(profile, pod).trace()
         self._decisions.keep(pod, trace)
         await self._not_placed(profile, pod, trace)
 
@@ -180,7 +201,8 @@ class Scheduler:
         rejected_by = trace.rejecting()
         kinds: frozenset[Kind] = frozenset({Kind.NODE}) if not rejected_by else frozenset()
         for name in rejected_by:
-            kinds |= profile.plugins[name].changes
+            plugin = profile.plugins.get(name)  # of extenders nobody knows what they wait for
+            kinds |= plugin.changes if plugin is not None else frozenset(Kind)
         key = self._decisions.key(profile, pod)
         if self._world.is_nominated(pod.uid):
             key = (key, pod.uid)  # what it waits for is its own
@@ -189,8 +211,8 @@ class Scheduler:
     def _is_concerned(self, pod: PodFacts, rejected_by: Iterable[str], change: Change) -> bool:
         """See `queue.Concern`."""
         plugins = self._profiles[pod.template.scheduler_name].plugins
-        asked = [plugins[name] for name in rejected_by]
-        if not asked:
+        asked = [plugins[name] for name in rejected_by if name in plugins]
+        if len(asked) < len(tuple(rejected_by)) or not asked:
             return True
         return any(change.kind in p.changes and p.concerned(pod, change, self._world) for p in asked)
 
@@ -215,6 +237,9 @@ class Scheduler:
             self._queue.retry(pod.uid, self._feed.read(current))
         else:
             self._queue.remove(pod.uid)
+
+    def _find_node(self, name: str) -> Object | None:
+        return self._cache.get(NODES, name)
 
     def _current(self, pod: PodFacts) -> Object | None:
         """The pod as it was last seen; None if it is gone."""

@@ -19,6 +19,9 @@ import numpy.typing as npt
 from wherry.scheduler.framework import Refusal
 from wherry.scheduler.interned import Bools, Ints
 
+MOST_REASONS = 62
+"""Of one plugin: the bits of a word, less the sign and one for whatever is more."""
+
 NO_NODES = "no nodes available to schedule pods"
 NO_VICTIMS = "No preemption victims found for incoming pod"
 NOT_HELPFUL = "Preemption is not helpful for scheduling"

@@ -89,7 +89,8 @@ class InterPodAffinity(Plugin):
         )
         for weight, term in (*terms.rather_near, *((-w, t) for w, t in terms.rather_apart)):
             counts = world.pods.count(_question((term,), world))
-            self._add_points(state, world, term.topology_key, weight * counts)
+            found = _at(state.points, world, term.topology_key)
+            found.values += weight * found.domains.sums(counts)
         if world.pods.has_terms:
             self._take_held(state, world)
         return state
@@ -104,9 +105,10 @@ class InterPodAffinity(Plugin):
                 continue
             if held.weight is None and not held.is_near:
                 found = _at(state.forbidden, world, term.topology_key)
-                found.values += found.domains.sums(held.rows)
+                found.values += found.domains.sums_of(held.rows)
             elif weight := self._weight(state, (term, held.is_near, held.weight)):
-                self._add_points(state, world, term.topology_key, weight * held.rows)
+                found = _at(state.points, world, term.topology_key)
+                found.values += weight * found.domains.sums_of(held.rows)
 
     def _weight(self, state: _State, key: TermKey) -> int:
         """What a term of a placed pod that matches counts in the score."""
@@ -118,10 +120,6 @@ class InterPodAffinity(Plugin):
         if weight is None:
             return self._hard_weight if is_near else 0
         return weight if is_near else -weight
-
-    def _add_points(self, state: _State, world: World, key: str, weights: Ints) -> None:
-        found = _at(state.points, world, key)
-        found.values += found.domains.sums(weights)
 
     def filter(self, state: _State, world: World, rows: Rows) -> list[Rejection]:
         """See `Plugin.filter`."""
@@ -208,6 +206,10 @@ class InterPodAffinity(Plugin):
             forbids=tuple(term.topology_key for term, near, weight in held if weight is None and not near),
             points=tuple(points),
         )
+
+    def is_idle(self, state: _State) -> bool:
+        """See `Plugin.is_idle`."""
+        return not (state.near or state.apart or state.forbidden)
 
     def concerned(self, pod: PodFacts, change: Change, world: World) -> bool:
         """See `Plugin.concerned`: of pods, those that are in the way or wanted."""

@@ -159,6 +159,10 @@ class PodTopologySpread(Plugin):
                 changed = True
         return changed
 
+    def is_idle(self, state: _State) -> bool:
+        """See `Plugin.is_idle`."""
+        return not state.hard
+
     def concerned(self, pod: PodFacts, change: Change, world: World) -> bool:
         """See `Plugin.concerned`: whether any node passes now, if the change matters at all."""
         state = self.prepare(pod, world)

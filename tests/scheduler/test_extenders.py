@@ -1,0 +1,183 @@
+"""Extenders filter, give points and bind over HTTP; what they do wrong costs only their own pods."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from typing import Any
+
+import pytest
+import yaml
+
+from tests.conftest import eventually
+from tests.hurried_clock import HurriedClock
+from tests.scheduler.test_scheduler import make_node, make_pod, messages, scheduled, where
+from wherry.scheduler.configuration import API_VERSION, KIND, SchedulerConfiguration, read_configuration
+
+
+class Server:
+    """Answers what the test says, by verb; keeps what it was asked."""
+
+    def __init__(self) -> None:
+        self.answers: dict[str, Any] = {}
+        self.asked: list[tuple[str, Any]] = []
+        self.url = ""
+
+    async def serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        head = (await reader.readuntil(b"\r\n\r\n")).decode()
+        length = next(
+            int(line.split(":")[1])
+            for line in head.split("\r\n")
+            if line.lower().startswith("content-length")
+        )
+        verb = head.split()[1].rpartition("/")[2]
+        body = json.loads(await reader.readexactly(length))
+        self.asked.append((verb, body))
+        answer = self.answers.get(verb)
+        status, text = ("500 Broken", "") if answer is None else ("200 OK", json.dumps(answer))
+        writer.write(
+            f"HTTP/1.1 {status}\r\nContent-Length: {len(text)}\r\nConnection: close\r\n\r\n{text}".encode()
+        )
+        await writer.drain()
+        writer.close()
+
+
+@asynccontextmanager
+async def extender() -> AsyncIterator[Server]:
+    found = Server()
+    server = await asyncio.start_server(found.serve, "127.0.0.1", 0)
+    found.url = f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}/scheduler"
+    yield found
+    server.close()
+    await server.wait_closed()
+
+
+def configured(url: str, **settings: Any) -> SchedulerConfiguration:
+    fields = {
+        "urlPrefix": url,
+        "filterVerb": "filter",
+        "prioritizeVerb": "prioritize",
+        "weight": 10,
+        **settings,
+    }
+    return read_configuration(
+        yaml.safe_dump({"apiVersion": API_VERSION, "kind": KIND, "extenders": [fields]})
+    )
+
+
+async def test_an_extender_filters_and_gives_points() -> None:
+    async with extender() as server:
+        server.answers = {
+            "filter": {"NodeNames": ["b", "c"], "FailedNodes": {"a": "too far"}},
+            "prioritize": [{"Host": "c", "Score": 10}, {"Host": "b", "Score": 1}],
+        }
+        config = configured(server.url, nodeCacheCapable=True)
+        async with scheduled(HurriedClock(), configuration=config) as (client, _):
+            for name in "abc":
+                await make_node(client, name)
+            await make_pod(client, "web")
+
+            async def bound() -> bool:
+                return await where(client, "web") == "c"
+
+            await eventually(bound)
+        verb, body = server.asked[0]
+        assert verb == "filter"
+        assert (body["Pod"]["metadata"]["name"], sorted(body["NodeNames"])) == ("web", ["a", "b", "c"])
+
+
+async def test_its_reasons_are_told_and_it_is_asked_again() -> None:
+    async with extender() as server:
+        server.answers = {"filter": {"nodes": {"items": []}, "failedNodes": {"a": "too far"}}}
+        async with scheduled(HurriedClock(), configuration=configured(server.url)) as (client, _):
+            await make_node(client, "a")
+            await make_pod(client, "web")
+
+            async def told() -> bool:
+                return any("1 too far." in text for text in await messages(client, "FailedScheduling"))
+
+            await eventually(told)
+            assert server.asked[0][1]["Nodes"]["items"][0]["metadata"]["name"] == "a"
+            server.answers = {"filter": {"nodes": {"items": [{"metadata": {"name": "b"}}]}}}
+            await make_node(client, "b")
+
+            async def bound() -> bool:
+                return await where(client, "web") == "b"
+
+            await eventually(bound)
+
+
+@pytest.mark.parametrize("ignorable", [True, False])
+async def test_one_that_fails(ignorable: bool) -> None:
+    async with extender() as server:
+        config = configured(server.url, ignorable=ignorable)
+        async with scheduled(HurriedClock(), configuration=config) as (client, _):
+            await make_node(client, "a")
+            await make_pod(client, "web")
+
+            async def seen() -> bool:
+                if ignorable:
+                    return await where(client, "web") == "a"
+                return any("code 500" in text for text in await messages(client, "FailedScheduling"))
+
+            await eventually(seen)
+            if not ignorable:
+                server.answers = {"filter": {"nodes": {"items": [{"metadata": {"name": "a"}}]}}}
+
+                async def bound() -> bool:
+                    return await where(client, "web") == "a"
+
+                await eventually(bound)
+
+
+async def test_it_binds_the_pods_it_manages_and_hears_of_no_others() -> None:
+    async with extender() as server:
+        server.answers = {"filter": {"nodes": {"items": [{"metadata": {"name": "a"}}]}}, "bind": {}}
+        managed = [{"name": "example.com/gpu", "ignoredByScheduler": True}]
+        config = configured(server.url, bindVerb="bind", managedResources=managed)
+        async with scheduled(HurriedClock(), configuration=config) as (client, _):
+            await make_node(client, "a")
+            await make_pod(client, "plain")
+
+            async def bound() -> bool:
+                return await where(client, "plain") == "a"
+
+            await eventually(bound)
+            assert server.asked == []
+            requests = {"example.com/gpu": "1"}
+            limits = {
+                "containers": [
+                    {"name": "c", "image": "i", "resources": {"requests": requests, "limits": requests}}
+                ]
+            }
+            await make_pod(client, "gpu", **limits)
+
+            async def asked() -> bool:
+                return any(verb == "bind" for verb, _ in server.asked)
+
+            await eventually(asked)
+            body = next(body for verb, body in server.asked if verb == "bind")
+            assert (body["PodName"], body["PodNamespace"], body["Node"]) == ("gpu", "default", "a")
+
+
+@pytest.mark.parametrize(
+    ("answer", "text"),
+    [
+        ([], "is no object"),
+        ({"Error": "no idea"}, "no idea"),
+        ({"nodes": {"items": [{"metadata": {"name": "z"}}]}}, 'claims a filtered node "z"'),
+    ],
+)
+async def test_answers_that_are_none(answer: Any, text: str) -> None:
+    async with extender() as server:
+        server.answers = {"filter": answer}
+        async with scheduled(HurriedClock(), configuration=configured(server.url)) as (client, _):
+            await make_node(client, "a")
+            await make_pod(client, "web")
+
+            async def told() -> bool:
+                return any(text in message for message in await messages(client, "FailedScheduling"))
+
+            await eventually(told)
