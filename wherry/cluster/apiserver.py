@@ -31,7 +31,6 @@ from wherry.cluster.identities import (
 from wherry.cluster.paths import ClusterPaths
 from wherry.cluster.unattended import unattended
 from wherry.controllers.base import Controller
-from wherry.controllers.certificates.authority import CertificateAuthority
 from wherry.controllers.config import NODE_MONITOR_GRACE_S, ControllerConfig
 from wherry.hollow.addresses import NODE_BLOCK_MASK, NODE_BLOCKS
 from wherry.kit.clock import Clock
@@ -102,6 +101,9 @@ def control_plane_config(
     monitor_grace_s: float = NODE_MONITOR_GRACE_S,
 ) -> ControlPlaneConfig:
     """What the control plane of this cluster is told."""
+    # Imported here, as the controllers are: whoever only looks at a cluster signs nothing.
+    from wherry.controllers.certificates.authority import CertificateAuthority
+
     controllers = ControllerConfig(
         cluster_ca_pem=identities.authority.cert.read_text(),
         cluster_cidr=config.pod_cidr,
