@@ -18,6 +18,7 @@ from wherry.client.api import Client
 from wherry.client.election import Elected, ElectionConfig, LeaderElection, Part
 from wherry.client.transport import JSON, Transport, WatchEvent
 from wherry.cluster.assembly import SCHEDULER, controller_user
+from wherry.controllers.catalog import CONTROLLERS
 from wherry.controllers.config import ControllerConfig
 from wherry.controllers.controllers import Controllers
 from wherry.kit.simulated_loop import SimulatedLoop
@@ -88,7 +89,7 @@ class Process:
         resources = world.running.api.core.registry.resources
         config = ControllerConfig(cluster_ca_pem="PEM", resources=resources)
         return Controllers(
-            lambda account: self.client(controller_user(account)), world.clock, Random(1), config
+            lambda account: self.client(controller_user(account)), world.clock, Random(1), config, CONTROLLERS
         )
 
     async def check(self, what: str) -> None:

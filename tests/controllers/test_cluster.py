@@ -24,6 +24,7 @@ from wherry.api.policy.pod_disruption_budgets import POD_DISRUPTION_BUDGETS
 from wherry.api.resource import Resource
 from wherry.client.api import Client
 from wherry.cluster.assembly import controller_user
+from wherry.controllers.catalog import CONTROLLERS
 from wherry.controllers.config import ControllerConfig
 from wherry.controllers.controllers import Controllers
 from wherry.kit.clock import SystemClock
@@ -68,7 +69,11 @@ async def cluster() -> AsyncIterator[Cluster]:
     config = ControllerConfig(cluster_ca_pem="PEM", cluster_cidr="10.1.0.0/16")
     async with rig.running() as made:
         controllers = Controllers(
-            lambda account: made.client(controller_user(account)), SystemClock(), Random(0), config
+            lambda account: made.client(controller_user(account)),
+            SystemClock(),
+            Random(0),
+            config,
+            CONTROLLERS,
         )
         await controllers.start()
         cluster = Cluster(made.admin, controllers)

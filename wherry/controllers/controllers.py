@@ -12,7 +12,6 @@ from wherry.client.api import Client
 from wherry.client.cache import Cache
 from wherry.client.events import EventRecorder
 from wherry.controllers.base import Controller, Environment
-from wherry.controllers.catalog import CONTROLLERS
 from wherry.controllers.config import ControllerConfig
 from wherry.kit.clock import Clock
 
@@ -34,7 +33,7 @@ class Controllers:
         clock: Clock,
         random: Random,
         config: ControllerConfig,
-        kinds: Sequence[type[Controller]] = CONTROLLERS,
+        kinds: Sequence[type[Controller]],
     ) -> None:
         self.cache = Cache(client_for(""), clock, random=random)
         self._recorders: list[EventRecorder] = []

@@ -19,6 +19,7 @@ import pytest
 from tests.cluster.test_controller_rights import workload
 from wherry.api.apps.deployments import DEPLOYMENTS
 from wherry.api.coordination.leases import LEASES
+from wherry.api.core.events import EVENTS
 from wherry.api.core.pods import PODS
 from wherry.client.api import Client
 from wherry.cluster.alone.access import read_access
@@ -136,11 +137,25 @@ async def test_a_deployment_becomes_available(processes: Processes) -> None:
         assert all(pod["spec"]["nodeName"] for pod in pods)
         assert processes.end("other") == 0
         assert await holder(client, "kube-controller-manager") == ""
+        said = {(one["reason"], one["source"]["component"]) for one in (await client.list(EVENTS)).items}
+        assert {("LeaderElection", "kube-controller-manager")} <= said
+        processes.start("controllers", manager, "--secure-port=0", *short, label="last")
+        await until_led(client, "kube-controller-manager")
         assert processes.end("scheduler") == 0
         assert processes.end("apiserver") == 0
+        assert processes.running.pop("last").wait(60) == 1, "it cannot renew its lease, and acts no more"
+        assert "leaderelection lost" in (processes.directory / "last.log").read_text()
     finally:
         await nodes.close()
         await client.close()
+
+
+async def until_led(client: Client, name: str) -> None:
+    """Return once somebody holds the lease."""
+    async with asyncio.timeout(60):
+        async for event in client.watch(LEASES, "kube-system", field_selector=f"metadata.name={name}"):
+            if event.object["spec"].get("holderIdentity"):
+                return
 
 
 def run(name: str, *flags: str) -> subprocess.CompletedProcess[str]:
