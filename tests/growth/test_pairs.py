@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from datetime import UTC, datetime
+from itertools import islice
 from typing import Any
 
 import pytest
@@ -13,7 +14,13 @@ from wherry.api.core.pods import PODS
 from wherry.api.quota.catalog import evaluator_for
 from wherry.apiserver.admission.limit_bounds import Bounds
 from wherry.apiserver.admission.limit_ranger import set_defaults
+from wherry.apiserver.admission.policies.matching import candidates
+from wherry.apiserver.admission.policies.policy import Binding, Policy, binding_of, policy_of
 from wherry.apiserver.admission.resource_quota.plan import Demand, Refusal, reserve
+from wherry.apiserver.authorization.coverage import Held
+from wherry.apiserver.authorization.rules import Rules
+from wherry.apiserver.request import RequestInfo
+from wherry.controllers.cluster_role_aggregation import gather_rules
 from wherry.objects.meta import Object
 from wherry.objects.selectors import FieldSelector, Selector, parse_field_selector, parse_label_selector
 
@@ -94,6 +101,79 @@ def _fields(size: int) -> list[dict[str, str]]:
     return [{"metadata.name": f"b{index}"} for index in range(size)]
 
 
+def _policies(size: int) -> list[Policy]:
+    rule = {"apiGroups": [""], "apiVersions": ["v1"], "resources": ["pods"], "operations": ["CREATE"]}
+    constraints = {"resourceRules": [rule]}
+    return [
+        policy_of({"metadata": {"name": Counted(f"p{index}")}, "spec": {"matchConstraints": constraints}})
+        for index in range(size)
+    ]
+
+
+def _bindings(size: int) -> list[Binding]:
+    return [
+        binding_of({"metadata": {"name": f"b{index}"}, "spec": {"policyName": Counted(f"p{index}")}})
+        for index in range(size)
+    ]
+
+
+def _find_policies(pair: Pair) -> object:
+    return candidates(*pair, PODS, (), "", "CREATE")
+
+
+def _aggregated(size: int) -> Object:
+    """Selectors of every sort that look for a label."""
+    selectors: list[Object] = []
+    for index in range(size):
+        selectors.append({"matchLabels": {Counted(f"a{index}"): "b"}})
+        selectors.append({"matchExpressions": [{"key": Counted(f"c{index}"), "operator": "Exists"}]})
+        values = [Counted(f"d{index}"), "e"]
+        expression = {"key": Counted(f"f{index}"), "operator": "In", "values": values}
+        selectors.append({"matchExpressions": [expression]})
+    return {"metadata": {"name": "all"}, "aggregationRule": {"clusterRoleSelectors": selectors}}
+
+
+def _roles(size: int) -> list[Object]:
+    return [
+        {
+            "metadata": {
+                "name": f"r{index}",
+                "labels": {Counted(f"a{index}"): "b", Counted(f"c{index}"): ""},
+            },
+            "rules": [{"verbs": [f"v{number}"]} for number in range(index, index + 4)],
+        }
+        for index in range(size)
+    ]
+
+
+def _gather(pair: Pair) -> object:
+    return gather_rules(*pair)
+
+
+def _compare_rules(pair: Pair) -> object:
+    held = Held(pair[0])
+    return [list(islice(held.missing(rule), 100)) for rule in pair[1]]
+
+
+def _rules(size: int, verb: str) -> list[Object]:
+    return [
+        {"apiGroups": [Counted(f"g{index}")], "resources": [Counted(f"r{index}")], "verbs": [verb]}
+        for index in range(size)
+    ]
+
+
+def _ask_roles(pair: Pair) -> object:
+    """Rules that allow none of the things that are asked."""
+    rules = Rules(pair[0])
+    return [rules.allow(info) for info in pair[1]]
+
+
+def _asked(size: int) -> list[RequestInfo]:
+    return [
+        RequestInfo("get", "", True, f"g{index}", "v1", "default", f"r{index}", "n") for index in range(size)
+    ]
+
+
 CASES: dict[str, tuple[Callable[[Pair], object], Callable[[int], Pair]]] = {
     "bounds, silent containers": (
         _judge_pod, lambda n: (_limit_range(n, "min", "max", "maxLimitRequestRatio"), _silent(n))),
@@ -103,6 +183,10 @@ CASES: dict[str, tuple[Callable[[Pair], object], Callable[[int], Pair]]] = {
         _fill_in, lambda n: (_limit_range(8000, "default"), _silent(n))),
     "label selector, objects": (_match, lambda n: (_selector(n), _labels(n))),
     "field selector, objects": (_match, lambda n: (_field_terms(n), _fields(n))),
+    "policies, bindings": (_find_policies, lambda n: (_policies(n), _bindings(n))),
+    "aggregated role, roles": (_gather, lambda n: (_aggregated(n), _roles(n))),
+    "rules held, rules granted": (_compare_rules, lambda n: (_rules(n, "get"), _rules(n, "get"))),
+    "rules held, requests": (_ask_roles, lambda n: (_rules(n, "put"), _asked(n))),
     "quota": (_reserve, lambda n: (_quota(n), _speaking(n))),
 }  # fmt: skip
 

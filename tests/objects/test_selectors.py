@@ -11,6 +11,7 @@ from wherry.objects.selectors import (
     EVERYTHING,
     MANY,
     NOTHING,
+    ByLabels,
     Requirement,
     Selector,
     from_label_selector,
@@ -249,3 +250,14 @@ def test_a_large_one_is_read_once() -> None:
         from_label_selector(made("-"))
     values = {"matchExpressions": [{"key": "a", "operator": "In", "values": ["b"] * MANY}]}
     assert from_label_selector(values) is from_label_selector(dict(values))
+
+
+@given(
+    st.lists(st.dictionaries(st.sampled_from("abc"), st.sampled_from("xy1"), max_size=3), max_size=8),
+    st.sampled_from(["", "a=x", "a", "!a", "a in (x,y),b", "a notin (x)", "a>0", "b!=x,c=y", "c in (x)"]),
+)
+def test_those_a_selector_chooses_are_those_it_matches(several: list[dict[str, str]], text: str) -> None:
+    selector = parse_label_selector(text)
+    chosen = list(ByLabels(zip(several, range(len(several)), strict=True)).chosen(selector))
+    assert chosen == [place for place, labels in enumerate(several) if selector.matches(labels)]
+    assert list(ByLabels([({"a": "x"}, "p")]).chosen(NOTHING)) == []

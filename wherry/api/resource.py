@@ -167,8 +167,8 @@ class Resource:
     (both return a new object, apiVersion included; without them only apiVersion differs).
     `selectable` maps the field selectors the kind takes beyond metadata.name and metadata.namespace to
     readers; objects are kept by the values of those in `indexed` (upstream's Indexers). `also_read` are
-    fields that only other versions of the kind can be selected by, read from this one's objects: built-in
-    versions share one cache, which is that of the stored one.
+    fields nobody may select this version by: those of other versions of the kind, as built-in versions share
+    one cache, which is that of the stored one; and those that only are indexed.
     `ttl_s` makes the store forget objects that long after their last write. `deprecation` is the
     warning every answer about the kind in this version carries, "" for none. `custom` is set for kinds
     defined at run time.

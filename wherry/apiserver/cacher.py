@@ -203,6 +203,15 @@ class Cacher:
             return None
         return [self._objects[key] for key in index.keys(value)]
 
+    async def having(self, field: str, value: str) -> CachedList:
+        """The objects whose `field`, one of the kind's `indexed`, has that value, in key order."""
+        if field not in self._indexes:
+            await self._make_index(field)
+        found = self.by_value(field, value)
+        if found is None:  # somebody else is making the index just now
+            found = [item for item in self._objects.values() if item.value(field) == value]
+        return sorted(found, key=lambda item: item.key)
+
     async def read_facts(self, namespace: str = "", match: Match | None = None) -> None:
         """Read what `match` asks of a namespace's objects ("" for all), as the first selector would.
 

@@ -10,22 +10,25 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from typing import ClassVar
 
+import orjson
+
 from wherry.api.rbac.cluster_roles import CLUSTER_ROLES
 from wherry.client.cache import Cache
 from wherry.controllers.base import Controller
 from wherry.objects.meta import Object, labels_of, name_of
-from wherry.objects.selectors import from_label_selector
+from wherry.objects.selectors import ByLabels, from_label_selector
 
 
 def gather_rules(aggregated: Object, roles: Sequence[Object]) -> list[Object]:
     """The rules an aggregated role is to have. Raises ValueError for a selector nobody can read."""
-    rules: list[Object] = []
+    rules: dict[bytes, Object] = {}
+    others = sorted((role for role in roles if name_of(role) != name_of(aggregated)), key=name_of)
+    by_labels = ByLabels((labels_of(role), role) for role in others)
     for selector in (aggregated.get("aggregationRule") or {}).get("clusterRoleSelectors") or ():
-        chosen = from_label_selector(selector)
-        for role in sorted(roles, key=name_of):
-            if name_of(role) != name_of(aggregated) and chosen.matches(labels_of(role)):
-                rules += [rule for rule in role.get("rules") or () if rule not in rules]
-    return rules
+        for role in by_labels.chosen(from_label_selector(selector)):
+            for rule in role.get("rules") or ():
+                rules.setdefault(orjson.dumps(rule, option=orjson.OPT_SORT_KEYS), rule)
+    return list(rules.values())
 
 
 class ClusterRoleAggregation(Controller):

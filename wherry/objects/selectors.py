@@ -11,10 +11,10 @@ from __future__ import annotations
 
 import math
 import re
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from threading import Lock
-from typing import Any
+from typing import Any, Generic, TypeVar
 
 import orjson
 
@@ -22,6 +22,8 @@ from wherry.kit.integers import parse_integer
 from wherry.kit.remembered import Recent
 from wherry.objects.errors import show_value
 from wherry.objects.names import label_value_errors, qualified_name_errors
+
+T = TypeVar("T")
 
 _EQUALITY = ("=", "==")
 _OPERATORS = {"=", "==", "!=", "in", "notin", ">", "<"}
@@ -216,6 +218,33 @@ def from_label_selector(selector: Mapping[str, Any] | None) -> Selector:
         with _LARGE_ONES:
             _large.put(key, known, len(key))
     return known
+
+
+class ByLabels(Generic[T]):
+    """Things by their labels: a selector that wants a label looks at those that have it, and at no others."""
+
+    def __init__(self, items: Iterable[tuple[Mapping[str, str], T]]) -> None:
+        self._items = list(items)
+        self._places: dict[str | tuple[str, str], list[int]] = {}
+        for place, (labels, _) in enumerate(self._items):
+            for pair in labels.items():
+                self._places.setdefault(pair, []).append(place)
+                self._places.setdefault(pair[0], []).append(place)
+
+    def chosen(self, selector: Selector) -> Iterator[T]:
+        """Those the selector matches, in the order they were given."""
+        for place in self._candidates(selector):
+            labels, item = self._items[place]
+            if selector.matches(labels):
+                yield item
+
+    def _candidates(self, selector: Selector) -> Sequence[int]:
+        for pair in selector.exact:
+            return self._places.get(pair, ())
+        wanted = (one for one in selector.requirements if one.operator in ("exists", "in", ">", "<"))
+        for one in wanted:
+            return self._places.get(one.key, ())
+        return range(len(self._items))
 
 
 MANY = 200

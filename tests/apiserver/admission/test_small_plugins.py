@@ -16,11 +16,13 @@ from wherry.api.core.services import SERVICES
 from wherry.api.networking.ingress_classes import INGRESS_CLASSES
 from wherry.api.networking.ingresses import INGRESSES
 from wherry.api.node.runtime_classes import RUNTIME_CLASSES
+from wherry.api.scheduling.priority_classes import PRIORITY_CLASSES
 from wherry.api.storage.storage_classes import STORAGE_CLASSES
 from wherry.apiserver.admission.catalog import built_in_plugins, check_choice, plugin_names
 from wherry.apiserver.admission.default_storage_class import choose_default
 from wherry.apiserver.admission.metrics import WebhookMetrics
 from wherry.apiserver.admission.runtime_class import includes, merge_tolerations
+from wherry.apiserver.cached import Cached
 from wherry.objects.errors import ApiError
 from wherry.objects.meta import Object
 
@@ -289,3 +291,38 @@ async def test_mirror_pods_get_at_nothing(ready: Rig, spec: Object, why: str) ->
     assert caught.value.message == f'pods "m" is forbidden: a mirror pod may not {why}'
     del mirror["spec"][next(iter(spec))]
     await ready.admin.create(PODS, mirror)
+
+
+async def test_of_many_classes_only_default_ones_are_read(rig: Rig, monkeypatch: pytest.MonkeyPatch) -> None:
+    await rig.admin.create(SERVICE_ACCOUNTS, account())
+    for index in range(10):
+        await rig.admin.create(PRIORITY_CLASSES, priority_class(f"c{index}", 9 - index))
+        await rig.admin.create(STORAGE_CLASSES, storage_class(f"s{index}", default=not index))
+    await rig.admin.create(PRIORITY_CLASSES, priority_class("default", 1, globalDefault=True))
+    read: list[str] = []
+    decode = Cached.decode
+
+    def decoded(item: Cached) -> Object:
+        read.append(item.name)
+        return decode(item)
+
+    monkeypatch.setattr(Cached, "decode", decoded)
+    for name in ("first", "second"):  # the index is made for the first
+        read.clear()
+        made = await rig.admin.create(PODS, pod(name))
+        assert (made["spec"]["priorityClassName"], made["spec"]["priority"]) == ("default", 1)
+    assert not [name for name in read if name.startswith("c")]
+    for name in ("first", "second"):
+        wanted = claim()
+        wanted["metadata"]["name"] = name
+        read.clear()
+        made = await rig.admin.create(PERSISTENT_VOLUME_CLAIMS, wanted)
+        assert made["spec"]["storageClassName"] == "s0"
+    assert [name for name in read if name.startswith("s")] == ["s0"]
+    await rig.admin.delete(PRIORITY_CLASSES, "default")
+    await rig.admin.create(PRIORITY_CLASSES, priority_class("later", 5, globalDefault=True))
+    assert (await rig.admin.create(PODS, pod("last")))["spec"]["priority"] == 5
+
+
+def priority_class(name: str, value: int, **more: Any) -> Object:
+    return {"metadata": {"name": name}, "value": value, **more}

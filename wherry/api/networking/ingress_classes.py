@@ -12,7 +12,7 @@ from wherry.api.resource import Column, Resource
 from wherry.api.schema_strategy import SchemaStrategy
 from wherry.api.validation import check_text, validate_domain_prefixed_path
 from wherry.objects.errors import FieldError, forbidden_value, not_supported, required, too_long
-from wherry.objects.meta import Object, name_of
+from wherry.objects.meta import Object, annotations_of, name_of
 from wherry.objects.names import dns1123_label_errors
 
 _SCHEMA = "io.k8s.api.networking.v1.IngressClass"
@@ -88,5 +88,7 @@ INGRESS_CLASSES = Resource(
         Column("Parameters", description="A reference to a resource with additional parameters"),
         AGE,
     ),
+    also_read={IS_DEFAULT: lambda obj: str(annotations_of(obj).get(IS_DEFAULT) or "")},
+    indexed=frozenset({IS_DEFAULT}),
     schema=_SCHEMA,
 )

@@ -13,6 +13,7 @@ from wherry.objects.errors import FieldError, forbidden_value, not_supported, re
 from wherry.objects.meta import Object, name_of
 
 _SCHEMA = "io.k8s.api.scheduling.v1.PriorityClass"
+GLOBAL_DEFAULT = "globalDefault"
 HIGHEST_USER_PRIORITY = 1_000_000_000
 _POLICIES = ("PreemptLowerPriority", "Never")
 SYSTEM_PREFIX = "system-"
@@ -94,5 +95,7 @@ PRIORITY_CLASSES = Resource(
         AGE,
         Column("PreemptionPolicy", description="Whether pods of the class may push out others."),
     ),
+    also_read={GLOBAL_DEFAULT: lambda obj: "true" if obj.get("globalDefault") else ""},
+    indexed=frozenset({GLOBAL_DEFAULT}),
     schema=_SCHEMA,
 )

@@ -121,5 +121,7 @@ STORAGE_CLASSES = Resource(
         Column("AllowVolumeExpansion", description="Whether volumes may grow."),
         AGE,
     ),
+    also_read={IS_DEFAULT: lambda obj: "true" if is_default_class(obj) else ""},
+    indexed=frozenset({IS_DEFAULT}),
     schema=_SCHEMA,
 )

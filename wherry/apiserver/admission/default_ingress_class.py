@@ -6,7 +6,7 @@ from wherry.api.networking.ingress_classes import INGRESS_CLASSES, IS_DEFAULT
 from wherry.api.resource import Resource
 from wherry.apiserver.admission.base import CREATE, Attributes, BasePlugin
 from wherry.objects.errors import forbidden, internal
-from wherry.objects.meta import annotations_of, name_of
+from wherry.objects.meta import annotations_of
 
 ANNOTATION = "kubernetes.io/ingress.class"
 GROUPS = ("networking.k8s.io", "extensions")
@@ -30,10 +30,9 @@ class DefaultIngressClass(BasePlugin):
             return
         served = attributes.core.registry.of(INGRESS_CLASSES)
         await served.source.open()
-        classes = [cached.decode() for cached in served.cacher.list()[0]]
-        defaults = [item for item in classes if annotations_of(item).get(IS_DEFAULT) == "true"]
+        defaults = await served.cacher.having(IS_DEFAULT, "true")
         if len(defaults) > 1:
             why = internal(f"{len(defaults)} default IngressClasses were found, only 1 allowed").message
             raise forbidden(attributes.resource.plural, attributes.resource.group, attributes.name, why)
         if defaults:
-            spec["ingressClassName"] = name_of(defaults[0])
+            spec["ingressClassName"] = defaults[0].name

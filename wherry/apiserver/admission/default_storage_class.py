@@ -5,7 +5,7 @@ from __future__ import annotations
 from wherry.api.core.persistent_volume_claims import PERSISTENT_VOLUME_CLAIMS
 from wherry.api.quota.claims import BETA_CLASS
 from wherry.api.resource import Resource
-from wherry.api.storage.storage_classes import STORAGE_CLASSES, is_default_class
+from wherry.api.storage.storage_classes import IS_DEFAULT, STORAGE_CLASSES, is_default_class
 from wherry.apiserver.admission.base import CREATE, Attributes, BasePlugin
 from wherry.objects.meta import Object, annotations_of, metadata, name_of
 
@@ -27,7 +27,7 @@ class DefaultStorageClass(BasePlugin):
             return
         served = attributes.core.registry.of(STORAGE_CLASSES)
         await served.source.open()
-        chosen = choose_default([cached.decode() for cached in served.cacher.list()[0]])
+        chosen = choose_default([item.decode() for item in await served.cacher.having(IS_DEFAULT, "true")])
         if chosen:
             spec["storageClassName"] = chosen
 

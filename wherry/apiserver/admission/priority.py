@@ -7,8 +7,9 @@ from typing import Any
 from wherry.api.core.pods import PODS
 from wherry.api.resource import Resource
 from wherry.api.scheduling.pod_groups import POD_GROUPS
-from wherry.api.scheduling.priority_classes import PRIORITY_CLASSES
+from wherry.api.scheduling.priority_classes import GLOBAL_DEFAULT, PRIORITY_CLASSES
 from wherry.apiserver.admission.base import CREATE, UPDATE, Attributes, BasePlugin
+from wherry.apiserver.registry import Served
 from wherry.objects.errors import ApiError, forbidden
 from wherry.objects.meta import Object, name_of
 
@@ -45,7 +46,7 @@ class Priority(BasePlugin):
                 raise forbidden(resource.plural, resource.group, attributes.name, why)
             chosen: Object | None = cached.decode()
         else:
-            chosen = _default_class([item.decode() for item in served.cacher.list()[0]])
+            chosen = await _default_class(served)
             if chosen is not None:
                 spec["priorityClassName"] = name_of(chosen)
         value = chosen.get("value", 0) if chosen is not None else 0
@@ -63,7 +64,7 @@ class Priority(BasePlugin):
             return
         served = attributes.core.registry.of(PRIORITY_CLASSES)
         await served.source.open()
-        current = _default_class([item.decode() for item in served.cacher.list()[0]])
+        current = await _default_class(served)
         if current is not None and name_of(current) != attributes.name:
             raise forbidden(
                 "priorityclasses",
@@ -90,7 +91,7 @@ def _keep(attributes: Attributes) -> None:
             attributes.is_changed = True
 
 
-def _default_class(classes: list[Object]) -> Object | None:
+async def _default_class(served: Served) -> Object | None:
     """The class of pods that name none: of several defaults the one with the smallest value."""
-    defaults = [item for item in classes if item.get("globalDefault")]
+    defaults = [item.decode() for item in await served.cacher.having(GLOBAL_DEFAULT, "true")]
     return min(defaults, key=lambda item: int(item.get("value", 0)), default=None)

@@ -7,7 +7,7 @@ awaits: an authorized request costs a dict lookup.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 
 from wherry.api.rbac.cluster_role_bindings import CLUSTER_ROLE_BINDINGS
 from wherry.api.rbac.cluster_roles import CLUSTER_ROLES
@@ -21,7 +21,7 @@ from wherry.apiserver.registry import Registry
 from wherry.apiserver.request import RequestInfo
 from wherry.apiserver.user import User
 from wherry.objects.meta import Object
-from wherry.objects.selectors import from_label_selector
+from wherry.objects.selectors import ByLabels, from_label_selector
 from wherry.store.base import Subscription
 
 ALL_ROLES, BINDINGS = (ROLES, CLUSTER_ROLES), (ROLE_BINDINGS, CLUSTER_ROLE_BINDINGS)
@@ -146,12 +146,16 @@ class RbacAuthorizer:
         selectors = (role.get("aggregationRule") or {}).get("clusterRoleSelectors") or ()
         if selectors:
             self._gathered.add((namespace, kind, name))
-        for selector in selectors:
-            matches = from_label_selector(selector).matches
-
-            def gather(other: Cached, matches: Callable[[Mapping[str, str]], bool] = matches) -> None:
-                if other.name != name and matches(other.labels):
-                    rules.extend(other.decode().get("rules") or ())
-
-            served.each(gather)
+            labelled: list[tuple[Mapping[str, str], Cached]] = []
+            served.each(lambda other: labelled.append((other.labels, other)))
+            others = ByLabels(labelled)
+            chosen = {
+                other.name: other
+                for selector in map(from_label_selector, selectors)
+                for other in others.chosen(selector)
+                if other.name != name
+            }
+            for other in chosen.values():
+                found = other.decode().get("rules")
+                rules.extend(found if isinstance(found, list) else ())
         return Rules(rules)

@@ -80,13 +80,15 @@ def candidates(
 ) -> list[Candidate]:
     """The policies that are bound and may concern such requests."""
     made: list[Candidate] = []
+    of_policy: dict[str, list[Binding]] = {}
+    for binding in bindings:
+        of_policy.setdefault(binding.policy, []).append(binding)
     for policy in policies:
         reach = reach_of(policy.constraints, resource, others, subresource, operation)
         bound = [
             Bound(binding, found)
-            for binding in bindings
-            if binding.policy == policy.name
-            and (found := reach_of(binding.constraints, resource, others, subresource, operation)) is not None
+            for binding in of_policy.get(policy.name, ())
+            if (found := reach_of(binding.constraints, resource, others, subresource, operation)) is not None
         ]
         if reach is not None and bound:
             made.append(Candidate(policy, reach, tuple(bound)))
