@@ -9,6 +9,8 @@ from wherry.api.apps.daemon_sets import DAEMON_SETS
 from wherry.api.apps.deployments import DEPLOYMENTS
 from wherry.api.apps.replica_sets import REPLICA_SETS
 from wherry.api.apps.stateful_sets import STATEFUL_SETS
+from wherry.api.batch.cron_jobs import CRON_JOBS
+from wherry.api.batch.jobs import JOBS
 from wherry.api.core.config_maps import CONFIG_MAPS
 from wherry.api.core.namespaces import NAMESPACES
 from wherry.api.core.nodes import NODES
@@ -17,6 +19,7 @@ from wherry.api.core.resource_quotas import RESOURCE_QUOTAS
 from wherry.api.core.services import SERVICES
 from wherry.api.policy.pod_disruption_budgets import POD_DISRUPTION_BUDGETS
 from wherry.controllers.catalog import CONTROLLERS
+from wherry.controllers.job.facts import FAILURES, FINALIZER, IGNORED_FAILURES, INDEX
 from wherry.objects.meta import Object, name_of, uid_of
 
 MANY = "1" * 5000
@@ -82,6 +85,44 @@ async def make_absurd_sets(bench: Bench) -> None:
     await bench.create(STATEFUL_SETS, workload("claims", volumeClaimTemplates=claims, replicas=2**31 - 1))
 
 
+async def make_absurd_jobs(bench: Bench) -> None:
+    template = {"spec": {"restartPolicy": "Never", "containers": []}}
+    long: dict[str, Any] = {"activeDeadlineSeconds": 2**63 - 1, "ttlSecondsAfterFinished": 2**31 - 1}
+    counts = {"parallelism": 3, "backoffLimit": 2**31 - 1, "completionMode": "Indexed"}
+    for number, text in enumerate(TEXTS):
+        labels = {"j": f"{number}"}
+        spec = {**counts, **long, "completions": 2**31 - 1, "backoffLimitPerIndex": 2**31 - 1}
+        selected = {
+            "selector": {"matchLabels": labels},
+            "template": {"metadata": {"labels": labels}, **template},
+        }
+        uncounted = {"succeeded": [text], "failed": [text]}
+        status = {"completedIndexes": text, "failedIndexes": text, "uncountedTerminatedPods": uncounted}
+        job = {"metadata": meta(f"j{number}"), "spec": {**spec, **selected}, "status": status}
+        await bench.create(JOBS, job)
+        counted = dict.fromkeys((INDEX, FAILURES, IGNORED_FAILURES), text)
+        pod = meta(f"p{number}", labels=labels, annotations=counted, finalizers=["x", FINALIZER])
+        await bench.create(PODS, {"metadata": pod, "spec": {}, "status": {"phase": "Failed"}})
+    schedules = (
+        "@every 2562047h",
+        "0 0 31 2 *",
+        f"{MANY} * * * *",
+        "* * * * 7",
+        ",,, * * * *",
+        "TZ=x @daily",
+        "",
+    )
+    for number, schedule in enumerate(schedules):
+        spec = {"schedule": schedule, "startingDeadlineSeconds": 2**63 - 1, "timeZone": "../../etc/passwd"}
+        told: Object = {
+            "lastScheduleTime": "0001-01-01T00:00:00Z",
+            "active": [{}, {"name": "../x", "namespace": MANY}],
+        }
+        for zone in ({}, {"timeZone": None}):
+            name = f"c{number}{'z' if zone else ''}"
+            await bench.create(CRON_JOBS, {"metadata": meta(name), "spec": {**spec, **zone}, "status": told})
+
+
 async def make_owners_in_circles(bench: Bench) -> None:
     first = await bench.create(CONFIG_MAPS, {"metadata": meta("first")})
     ref = owner("ConfigMap", "first", uid_of(first), blockOwnerDeletion=True)
@@ -118,6 +159,7 @@ async def test_no_controller_stops_or_works_without_end() -> None:
         await bench.create(NAMESPACES, {"metadata": {"name": "default"}})
         await make_absurd_workloads(bench)
         await make_absurd_sets(bench)
+        await make_absurd_jobs(bench)
         await make_owners_in_circles(bench)
         await make_the_rest(bench)
         for _ in range(6):

@@ -57,6 +57,8 @@ FULL = {
         ({**pod(FULL), "status": {"phase": "Succeeded"}}, {"count/pods": "1"}),
         ({**pod(FULL), "metadata": OVERDUE},
          {"count/pods": "1"}),
+        ({**pod(resources=None), "metadata": {**OVERDUE, "deletionGracePeriodSeconds": 2**63 - 1}},
+         {"count/pods": "1", "pods": "1"}),
         (pod(resources=None, overhead={"cpu": "250m"}),
          {"count/pods": "1", "pods": "1", "cpu": "250m", "requests.cpu": "250m"}),
     ],

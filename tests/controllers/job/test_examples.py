@@ -10,6 +10,7 @@ import pytest
 
 from tests.controllers.job import examples
 from wherry.cli.kubectl import find_kubectl
+from wherry.objects.errors import ApiError
 from wherry.objects.meta import Object, name_of
 from wherry.testing import Cluster
 
@@ -118,6 +119,53 @@ def test_a_job_deleted_with_its_pods_and_one_without() -> None:
             c.clock.advance("1m")
             assert c.client.list("jobs", "default") == []
             assert len(pods_of(c, "pi")) == left
+
+
+SLOW = """
+apiVersion: hollow.wherry.dev/v1
+kind: Outcome
+metadata: {name: slow}
+spec: {completesAfter: 1h}
+"""
+
+
+def test_a_suspended_job_may_be_given_other_resources_and_nodes() -> None:
+    more = {"containers": [{"name": "pi", "image": "perl:5.34.0", "resources": {"requests": {"cpu": "2"}}}]}
+    change = {"spec": {"template": {"spec": {**more, "nodeSelector": {"kubernetes.io/os": "linux"}}}}}
+    with Cluster(nodes=1, outcomes=[SLOW]) as c:
+        c.apply(examples.PI.replace(', command: [perl, "-Mbignum=bpi", "-wle", "print bpi(2000)"]', ""))
+        c.wait("job/pi", lambda job: job["status"].get("ready") == 1)
+        with pytest.raises(ApiError, match=r"spec.template: Invalid value: .*field is immutable"):
+            c.client.patch("job", "pi", change)
+        c.client.patch("job", "pi", {"spec": {"suspend": True}})
+        job = c.wait("job/pi", "Suspended")
+        assert "startTime" not in job["status"]
+        c.client.patch("job", "pi", change)
+        c.client.patch("job", "pi", {"spec": {"suspend": False}})
+        job = c.wait("job/pi", lambda job: job["status"].get("active") == 1)
+        (pod,) = [pod for pod in pods_of(c, "pi") if not pod["metadata"].get("deletionTimestamp")]
+        assert pod["spec"]["containers"][0]["resources"]["requests"] == {"cpu": "2"}
+        assert pod["spec"]["nodeSelector"] == {"kubernetes.io/os": "linux"}
+        assert not job["status"].get("failed")
+        assert [event.reason for event in c.events() if event.object == "job/pi"][-3:] == [
+            "Suspended",
+            "SuccessfulCreate",
+            "Resumed",
+        ]
+
+
+def test_a_tainted_node_costs_a_pod_and_not_a_completion() -> None:
+    """The eviction counts as a failure unless the policy has it ignored, and another pod does the work."""
+    ignores = "podFailurePolicy: {rules: [{action: Ignore, onPodConditions: [{type: DisruptionTarget}]}]}"
+    for manifest, failed in ((examples.PI, 1), (examples.PI.replace("backoffLimit: 4", ignores), None)):
+        with Cluster(nodes=2, outcomes=[SLOW.replace("1h", "20s")]) as c:
+            c.apply(manifest)
+            c.wait("job/pi", lambda job: job["status"].get("ready") == 1)
+            (pod,) = pods_of(c, "pi")
+            taint = {"key": "drained", "effect": "NoExecute"}
+            c.client.patch("node", pod["spec"]["nodeName"], {"spec": {"taints": [taint]}})
+            job = c.wait("job/pi", "Complete", timeout="5m")
+            assert (job["status"]["succeeded"], job["status"].get("failed")) == (1, failed)
 
 
 Kubectl = Callable[..., str]

@@ -130,6 +130,9 @@ def test_when_a_pod_ended() -> None:
     assert finished_at(pod("a", conditions=[not_ready])) == NOW - timedelta(hours=1)
     assert finished_at(pod("a", deleting=True)) == NOW - timedelta(seconds=5)
     assert finished_at(pod("a")) == NOW - timedelta(seconds=50)
+    patient = pod("a", deleting=True)
+    patient["metadata"]["deletionGracePeriodSeconds"] = 2**63 - 1
+    assert finished_at(patient) < NOW - timedelta(days=365 * 60)
 
 
 def test_the_failed_pod_that_hands_its_count_on() -> None:

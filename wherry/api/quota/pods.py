@@ -27,6 +27,8 @@ _DEMANDED = frozenset({"cpu", "memory", "requests.cpu", "requests.memory", "limi
 """What every container has to say once a quota limits it; later resources need not be said."""
 _HUGE_PAGES = "hugepages-"
 _REQUESTS = "requests."
+LONGEST_GRACE_S = 2**31
+"""A grace period may be any number of 64 bits; a time that long after another there is not."""
 _ENDED = ("Succeeded", "Failed")
 _OPERATORS = {"In": "in", "NotIn": "notin", "Exists": "exists", "DoesNotExist": "!"}
 
@@ -99,7 +101,7 @@ def released_at(pod: Object) -> datetime | None:
     grace_s = meta.get("deletionGracePeriodSeconds")
     if not meta.get("deletionTimestamp") or grace_s is None:
         return None
-    return parse_time(meta["deletionTimestamp"]) + timedelta(seconds=grace_s)
+    return parse_time(meta["deletionTimestamp"]) + timedelta(seconds=min(grace_s, LONGEST_GRACE_S))
 
 
 def _resources(holder: Mapping[str, Any]) -> tuple[Amounts, Amounts]:

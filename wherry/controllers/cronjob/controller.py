@@ -115,10 +115,13 @@ class CronJobs(Controller):
             self.events.event(cron_job, WARNING, "UnexpectedJob", message)
 
     async def _is_there(self, reference: dict[str, Any]) -> bool:
+        name, namespace = reference.get("name"), reference.get("namespace")
+        if not name or not namespace:
+            return False  # anybody may have written the status, and names that are none
         try:
-            found = await self.client.get(JOBS, reference["name"], reference["namespace"])
+            found = await self.client.get(JOBS, name, namespace)
         except ApiError as error:
-            if error.code == 404:
+            if error.code in (400, 404):
                 return False
             raise
         return uid_of(found) == reference.get("uid")

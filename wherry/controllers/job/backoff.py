@@ -13,6 +13,9 @@ FIRST_S = 10.0
 LONGEST_S = 600.0
 """MaxJobPodFailureBackOff: upstream's pages say six minutes, its code ten."""
 
+LONGEST_GRACE_S = 2**31
+"""A grace period may be any number of 64 bits; a time that long before another there is not."""
+
 
 @dataclass(frozen=True, slots=True)
 class Backoff:
@@ -55,6 +58,6 @@ def finished_at(pod: Object) -> datetime:
         return parse_time(ready["lastTransitionTime"])
     meta = metadata(pod)
     if meta.get("deletionTimestamp"):
-        grace = timedelta(seconds=meta.get("deletionGracePeriodSeconds") or 0)
+        grace = timedelta(seconds=min(meta.get("deletionGracePeriodSeconds") or 0, LONGEST_GRACE_S))
         return parse_time(meta["deletionTimestamp"]) - grace
     return parse_time(meta["creationTimestamp"])
