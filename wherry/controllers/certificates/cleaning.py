@@ -10,8 +10,6 @@ import base64
 import logging
 from datetime import datetime, timedelta
 
-from cryptography import x509
-
 from wherry.api.certificates.certificate_signing_requests import CERTIFICATE_SIGNING_REQUESTS
 from wherry.controllers.base import Controller
 from wherry.controllers.certificates.requests import APPROVED, DENIED, FAILED
@@ -64,6 +62,8 @@ def _expires_at(encoded: str) -> datetime | None:
     """When the first certificate of the chain ends, None without one that can be read."""
     if not encoded:
         return None
+    from cryptography import x509  # large, and few clusters are asked for certificates
+
     try:
         return x509.load_pem_x509_certificate(base64.b64decode(encoded)).not_valid_after_utc
     except ValueError:

@@ -8,13 +8,13 @@ from __future__ import annotations
 
 import base64
 from collections.abc import Callable, Mapping
-from typing import Any
-
-from cryptography import x509
-from cryptography.x509.oid import NameOID
+from typing import TYPE_CHECKING, Any
 
 from wherry.objects.conditions import is_true
 from wherry.objects.meta import Object
+
+if TYPE_CHECKING:  # else imported where it is used: it is large, and few clusters are asked for certificates
+    from cryptography import x509
 
 CLIENT = "kubernetes.io/kube-apiserver-client"
 KUBELET_CLIENT = "kubernetes.io/kube-apiserver-client-kubelet"
@@ -32,6 +32,8 @@ class NotSignable(ValueError):
 
 def request_of(csr: Object) -> x509.CertificateSigningRequest:
     """The PKCS #10 request. Raises ValueError."""
+    from cryptography import x509
+
     return x509.load_pem_x509_csr(base64.b64decode((csr.get("spec") or {}).get("request") or ""))
 
 
@@ -56,17 +58,23 @@ def awaits_signature(csr: Object) -> bool:
 
 def common_name(request: x509.CertificateSigningRequest) -> str:
     """The name the certificate would give."""
+    from cryptography.x509.oid import NameOID
+
     found = request.subject.get_attributes_for_oid(NameOID.COMMON_NAME)
     return str(found[0].value) if found else ""
 
 
 def organizations(request: x509.CertificateSigningRequest) -> list[str]:
     """The groups the certificate would give."""
+    from cryptography.x509.oid import NameOID
+
     return [str(one.value) for one in request.subject.get_attributes_for_oid(NameOID.ORGANIZATION_NAME)]
 
 
 def alternative_names(request: x509.CertificateSigningRequest) -> list[x509.GeneralName]:
     """The subject alternative names asked for."""
+    from cryptography import x509
+
     try:
         return list(request.extensions.get_extension_for_class(x509.SubjectAlternativeName).value)
     except x509.ExtensionNotFound:
@@ -75,6 +83,8 @@ def alternative_names(request: x509.CertificateSigningRequest) -> list[x509.Gene
 
 def check_kubelet_client(request: x509.CertificateSigningRequest, usages: frozenset[str]) -> None:
     """What a kubelet shows as a client. Raises NotSignable."""
+    from cryptography import x509
+
     if organizations(request) != [NODES_GROUP]:
         raise NotSignable("subject organization is not system:nodes")
     names = alternative_names(request)
@@ -97,6 +107,8 @@ def check_kubelet_client(request: x509.CertificateSigningRequest, usages: frozen
 
 def check_kubelet_serving(request: x509.CertificateSigningRequest, usages: frozenset[str]) -> None:
     """What a kubelet shows as a server. Raises NotSignable."""
+    from cryptography import x509
+
     if organizations(request) != [NODES_GROUP]:
         raise NotSignable("subject organization is not system:nodes")
     names = alternative_names(request)
