@@ -35,6 +35,11 @@ READ_CHUNK_BYTES = 1 << 16
 class Identity(Protocol):
     """How a client proves who it is, and how it knows the server."""
 
+    @property
+    def has_token(self) -> bool:
+        """Whether requests carry a token."""
+        ...
+
     def ssl_context(self) -> ssl.SSLContext:
         """Whom it trusts, and the certificate it shows. Raises OSError or ssl.SSLError."""
         ...
@@ -51,6 +56,11 @@ class HttpIdentity:
     ca_file: Path
     cert_file: Path | None = None
     key_file: Path | None = None
+
+    @property
+    def has_token(self) -> bool:
+        """No: the certificate says it."""
+        return False
 
     def ssl_context(self) -> ssl.SSLContext:
         """A context that trusts `ca_file` alone. Raises OSError or ssl.SSLError for unusable files."""
@@ -70,6 +80,7 @@ class HttpTransport:
     def __init__(self, server: str, identity: Identity, *, user_agent: str = "wherry") -> None:
         self._server = server.rstrip("/")
         self._is_owner = True
+        self._proves = identity.has_token
         self._token: Callable[[], Awaitable[str]] = identity.token
         self._session = aiohttp.ClientSession(
             connector=aiohttp.TCPConnector(ssl=identity.ssl_context(), limit=0, socket_factory=client_socket),
@@ -84,7 +95,7 @@ class HttpTransport:
         Only for an identity without a certificate: that would be believed before the token.
         """
         other = copy.copy(self)
-        other._token, other._is_owner = token, False
+        other._token, other._proves, other._is_owner = token, True, False
         return other
 
     async def call(
@@ -97,9 +108,9 @@ class HttpTransport:
     ) -> Object:
         """See `Transport.call`."""
         data = None if body is None else orjson.dumps(body)
-        headers = await self._headers()
-        if data is not None:
-            headers["Content-Type"] = content_type
+        headers = {"Content-Type": content_type} if data is not None else None
+        if self._proves:
+            headers = {**(headers or {}), **await self._proof()}
         try:
             async with self._session.request(
                 method, self._url(path), params=query or None, data=data, headers=headers
@@ -112,7 +123,7 @@ class HttpTransport:
     async def watch(self, path: str, query: Mapping[str, str]) -> AsyncIterator[WatchEvent]:
         """See `Transport.watch`."""
         timeout = aiohttp.ClientTimeout(total=None, sock_connect=CONNECT_TIMEOUT_S, sock_read=WATCH_SILENCE_S)
-        headers = await self._headers()
+        headers = await self._proof() if self._proves else None
         try:
             async with self._session.get(
                 self._url(path), params=dict(query), headers=headers, timeout=timeout
@@ -134,8 +145,12 @@ class HttpTransport:
         # aiohttp closes TLS transports one loop turn later; without it the loop warns of open ones.
         await asyncio.sleep(0)
 
-    async def _headers(self) -> dict[str, str]:
-        token = await self._token()
+    async def _proof(self) -> dict[str, str]:
+        try:
+            token = await self._token()
+        except OSError as error:
+            where = f"{error.filename}: {error.strerror}" if error.filename else str(error)
+            raise service_unavailable(f"there is no token to prove who we are: {where}") from error
         return {"Authorization": f"Bearer {token}"} if token else {}
 
     def _url(self, path: str) -> URL:

@@ -12,6 +12,7 @@ import yaml
 from wherry.cluster.alone import access
 from wherry.cluster.alone.access import FLAGS, Access, find_access, read_access
 from wherry.cluster.alone.flags import FlagError, parse
+from wherry.objects.errors import ApiError
 
 
 def kubeconfig(path: Path, cluster: dict[str, Any] | None = None, user: dict[str, Any] | None = None) -> Path:
@@ -40,6 +41,14 @@ async def test_what_is_in_it_and_what_it_names(tmp_path: Path) -> None:
     assert await found.token() == "second"
     assert found.nobody() == Access(server=found.server, authority_pem="CA")
     assert read_access(tmp_path / "kubeconfig", "https://other:1").server == "https://other:1"
+
+
+async def test_a_token_that_is_gone_is_an_answer_like_any_other(tmp_path: Path) -> None:
+    transport = Access(server="https://127.0.0.1:1", token_file=tmp_path / "token").transport("p")
+    with pytest.raises(ApiError, match=r"no token to prove who we are: .*/token: No such file") as caught:
+        await transport.call("GET", "/version")
+    assert caught.value.code == 503
+    await transport.close()
 
 
 @pytest.mark.parametrize(

@@ -39,6 +39,11 @@ class Access:
     token_file: Path | None = None
     is_insecure: bool = False
 
+    @property
+    def has_token(self) -> bool:
+        """See `client.http.Identity`."""
+        return bool(self.fixed_token or self.token_file)
+
     def ssl_context(self) -> ssl.SSLContext:
         """See `client.http.Identity`."""
         context = ssl.create_default_context(cadata=self.authority_pem or None)
