@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from pathlib import Path
+from types import ModuleType
 
 import pytest
 
 from tests.apiserver import rig
 from wherry.api.networking.service_cidrs import SERVICE_CIDRS
 from wherry.cluster.alone import kubelet, proxy
+from wherry.cluster.alone.config_files import with_file
 from wherry.cluster.alone.flags import FlagError, Values, parse
 
 
@@ -61,6 +63,63 @@ def test_what_a_kubelet_cannot_follow(argument: str, message: str) -> None:
         kubelet.kubelet_config(to_kubelet(argument))
 
 
+KUBELET_FILE = """\
+apiVersion: kubelet.config.k8s.io/v1beta1
+kind: KubeletConfiguration
+authentication: {anonymous: {enabled: false}, x509: {clientCAFile: /ca.crt}}
+clusterDNS: [10.96.0.10, 10.96.0.11]
+kubeReserved: {cpu: 100m, memory: 1Gi}
+imageMinimumGCAge: 1m
+maxPods: 50
+syncFrequency: 0s
+evictionPressureTransitionPeriod:
+"""
+
+
+def test_a_file_says_what_flags_say_and_flags_win(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    file = tmp_path / "kubelet.yaml"
+    file.write_text(KUBELET_FILE)
+    values = with_file(to_kubelet(f"--config={file}", "--max-pods=60"), kubelet.FILE)
+    config = kubelet.kubelet_config(values)
+    assert config.cluster_dns == ("10.96.0.10", "10.96.0.11")
+    assert (config.reserved_cpu_millis, config.image_least_age_s, config.max_pods) == (100, 60, 60)
+    assert values.text("client-ca-file") == "/ca.crt"
+    assert "syncFrequency changes nothing here" in caplog.text
+    told = tmp_path / "proxy.yaml"
+    told.write_text(
+        "apiVersion: kubeproxy.config.k8s.io/v1alpha1\nkind: KubeProxyConfiguration\n"
+        "clientConnection: {kubeconfig: /k, qps: 5}\nclusterCIDR: 10.1.0.0/16\nmode: ''\n"
+    )
+    found = with_file(to_proxy(f"--config={told}"), proxy.FILE)
+    assert (found.text("kubeconfig"), found.text("proxy-mode")) == ("/k", "iptables")
+    assert proxy.node_network(found, "10.96.0.0/16").cluster_cidr == "10.1.0.0/16"
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        (
+            "kind: Other\n",
+            "must be of apiVersion kubelet.config.k8s.io/v1beta1 and kind Kubelet",
+        ),
+        (f"{KUBELET_FILE}staticPodPath: /etc/p\n", "staticPodPath is not followed here; leave it out"),
+        (f"{KUBELET_FILE}maxPods: 3\n", "strict decoding error"),
+        (f"{KUBELET_FILE}port: many\n", 'invalid argument "many" for "--port" flag'),
+        ("[", "--config: "),
+    ],
+)
+def test_files_that_cannot_be_followed(tmp_path: Path, text: str, message: str) -> None:
+    file = tmp_path / "kubelet.yaml"
+    file.write_text(text)
+    with pytest.raises(FlagError, match=message):
+        with_file(to_kubelet(f"--config={file}"), kubelet.FILE)
+
+
+@pytest.mark.parametrize("component", [kubelet, proxy], ids=["kubelet", "proxy"])
+def test_the_fields_of_a_file_are_flags_there_are(component: ModuleType) -> None:
+    assert set(component.FILE.fields.values()) <= {flag.name for flag in component.FLAGS if not flag.refused}
+
+
 def test_a_kubelet_serves_with_a_certificate_it_makes(tmp_path: Path) -> None:
     values = to_kubelet(f"--cert-dir={tmp_path}", "--client-ca-file=ca.crt", "--port=1")
     served = kubelet.server_config(values, kubelet.kubelet_config(values))
@@ -78,7 +137,6 @@ def test_a_kubelet_serves_with_a_certificate_it_makes(tmp_path: Path) -> None:
         ([], "--cluster-cidr is missing"),
         (["--cluster-cidr=x"], "--cluster-cidr: 'x' is not an IPv4 range"),
         (["--proxy-mode=ipvs"], "--proxy-mode: 'ipvs' is not known"),
-        (["--config=x"], "--config: KubeProxyConfiguration is not read here"),
     ],
 )
 def test_what_a_proxy_cannot_follow(arguments: list[str], message: str) -> None:

@@ -17,6 +17,7 @@ from typing import TypeVar
 from wherry.client.api import Client
 from wherry.cluster.addresses import uplink_address
 from wherry.cluster.alone import access
+from wherry.cluster.alone.config_files import ConfigKind, with_file
 from wherry.cluster.alone.flags import DURATION, NAMES, NUMBER, SWITCH, Flag, FlagError, Values, idle
 from wherry.cluster.alone.healthz import answering_at
 from wherry.cluster.alone.process import main
@@ -91,13 +92,55 @@ FLAGS = (
         *("pod-infra-container-image", "image-service-endpoint", "tls-cipher-suites", "tls-min-version"),
         *("kube-api-qps", "kube-api-burst", "logging-format", "vmodule", "read-only-port", "pod-cidr"),
     ),
-    Flag("config", refused="KubeletConfiguration is not read here; give its fields as flags"),
+    Flag("config", "A file of kind KubeletConfiguration; a flag that is given wins."),
     Flag("bootstrap-kubeconfig", refused="a node does not ask for a certificate here; give --kubeconfig"),
     Flag("pod-manifest-path", refused="static pods are not run yet; leave the flag out"),
     Flag("eviction-hard", refused="the thresholds are upstream's defaults; leave the flag out"),
     Flag("eviction-soft", refused="there are hard thresholds only; leave the flag out"),
     Flag("cloud-provider", refused="there are no cloud providers here; leave the flag out"),
     Flag("v", "How much is logged: 4 and more means everything.", NUMBER, "0", short="v", is_idle=True),
+)
+
+
+FILE = ConfigKind(
+    api_version="kubelet.config.k8s.io/v1beta1",
+    kind="KubeletConfiguration",
+    fields={
+        "address": "address",
+        "allowedUnsafeSysctls": "allowed-unsafe-sysctls",
+        "authentication.x509.clientCAFile": "client-ca-file",
+        "cgroupDriver": "cgroup-driver",
+        "cgroupRoot": "cgroup-root",
+        "clusterDNS": "cluster-dns",
+        "clusterDomain": "cluster-domain",
+        "containerLogMaxFiles": "container-log-max-files",
+        "containerLogMaxSize": "container-log-max-size",
+        "containerRuntimeEndpoint": "container-runtime-endpoint",
+        "healthzBindAddress": "healthz-bind-address",
+        "healthzPort": "healthz-port",
+        "imageGCHighThresholdPercent": "image-gc-high-threshold",
+        "imageGCLowThresholdPercent": "image-gc-low-threshold",
+        "imageMinimumGCAge": "minimum-image-ttl-duration",
+        "kubeReserved": "kube-reserved",
+        "maxPods": "max-pods",
+        "podLogsDir": "pod-logs-dir",
+        "podPidsLimit": "pod-max-pids",
+        "port": "port",
+        "providerID": "provider-id",
+        "resolvConf": "resolv-conf",
+        "systemReserved": "system-reserved",
+        "tlsCertFile": "tls-cert-file",
+        "tlsPrivateKeyFile": "tls-private-key-file",
+    },
+    idle=(
+        *("authentication.", "authorization.", "featureGates.", "logging.", "memorySwap.", "tracing."),
+        *("cpuManagerReconcilePeriod", "failSwapOn", "fileCheckFrequency", "httpCheckFrequency"),
+        *("nodeLeaseDurationSeconds", "nodeStatusReportFrequency", "nodeStatusUpdateFrequency"),
+        *("readOnlyPort", "registerNode", "rotateCertificates", "runtimeRequestTimeout"),
+        *("serializeImagePulls", "serverTLSBootstrap", "streamingConnectionIdleTimeout", "syncFrequency"),
+        *("kubeAPIQPS", "kubeAPIBurst", "eventRecordQPS", "eventBurst", "volumeStatsAggPeriod"),
+        "imageMaximumGCAge",
+    ),
 )
 
 
@@ -169,6 +212,7 @@ def socket_of(values: Values) -> Path:
 
 async def run_kubelet(values: Values, stop: asyncio.Event) -> None:
     """Run until `stop` is set; pods go on. Raises FlagError, PermanentError, OSError, ApiError."""
+    values = with_file(values, FILE)
     to, config, runtime_socket = access.find_access(values), kubelet_config(values), socket_of(values)
     if not runtime_socket.exists():
         raise PermanentError(f"{runtime_socket}: no runtime speaks there; give --container-runtime-endpoint")

@@ -13,6 +13,7 @@ from urllib.parse import urlsplit
 from wherry.api.networking.service_cidrs import SERVICE_CIDRS
 from wherry.client.api import Client
 from wherry.cluster.alone import access
+from wherry.cluster.alone.config_files import ConfigKind, with_file
 from wherry.cluster.alone.flags import NUMBER, SWITCH, Flag, FlagError, Values, idle
 from wherry.cluster.alone.healthz import answering_at
 from wherry.cluster.alone.process import main
@@ -44,8 +45,27 @@ FLAGS = (
         *("iptables-min-sync-period", "iptables-sync-period", "oom-score-adj", "kube-api-qps"),
         *("kube-api-burst", "logging-format", "vmodule"),
     ),
-    Flag("config", refused="KubeProxyConfiguration is not read here; give its fields as flags"),
+    Flag("config", "A file of kind KubeProxyConfiguration; a flag that is given wins."),
     Flag("v", "How much is logged: 4 and more means everything.", NUMBER, "0", short="v", is_idle=True),
+)
+
+
+FILE = ConfigKind(
+    api_version="kubeproxy.config.k8s.io/v1alpha1",
+    kind="KubeProxyConfiguration",
+    fields={
+        "clientConnection.kubeconfig": "kubeconfig",
+        "clusterCIDR": "cluster-cidr",
+        "healthzBindAddress": "healthz-bind-address",
+        "hostnameOverride": "hostname-override",
+        "mode": "proxy-mode",
+    },
+    idle=(
+        *("clientConnection.", "conntrack.", "detectLocal.", "featureGates.", "iptables.", "ipvs."),
+        *("logging.", "nftables.", "winkernel.", "bindAddress", "bindAddressHardFail", "configSyncPeriod"),
+        *("detectLocalMode", "enableProfiling", "metricsBindAddress", "nodePortAddresses", "oomScoreAdj"),
+        *("portRange", "showHiddenMetricsForVersion"),
+    ),
 )
 
 
@@ -101,6 +121,7 @@ def _place(values: Values) -> tuple[str, int]:
 
 async def run_proxy(values: Values, stop: asyncio.Event) -> None:
     """Run until `stop` is set; the rules stay. Raises FlagError, PermanentError, OSError, ApiError."""
+    values = with_file(values, FILE)
     node_network(values, "")
     _place(values)
     client = Client(access.find_access(values).transport("kube-proxy"), field_manager="kube-proxy")
