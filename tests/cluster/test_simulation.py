@@ -8,7 +8,8 @@ import pytest
 
 from wherry.cluster.cluster_config import ClusterConfig
 from wherry.cluster.components import PermanentError
-from wherry.cluster.simulation import monitor_grace_s, simulation_of, surplus
+from wherry.cluster.configured import monitor_grace_s
+from wherry.cluster.simulation import simulation_of, surplus
 from wherry.hollow.machines import MOST_RENEWALS_PER_S, NodeTemplate
 
 FILE = """
@@ -63,7 +64,7 @@ def test_all_nodes_together_renew_so_often_and_no_more(count: int, lease_s: int,
     template = NodeTemplate(count=count)
     assert template.lease_duration_s == lease_s
     assert 4 * count / lease_s <= MOST_RENEWALS_PER_S
-    assert monitor_grace_s(template) == grace_s
+    assert monitor_grace_s(template.lease_duration_s) == grace_s
     assert NodeTemplate(count=count, lease_s=12).lease_duration_s == 12
 
 

@@ -14,14 +14,12 @@ from wherry.api.core.events import EVENTS
 from wherry.api.core.nodes import NODES
 from wherry.api.core.pods import PODS
 from wherry.api.core.service_accounts import SERVICE_ACCOUNTS
-from wherry.api.rbac.cluster_role_bindings import CLUSTER_ROLE_BINDINGS
-from wherry.api.rbac.cluster_roles import CLUSTER_ROLES
 from wherry.apiserver.user import AUTHENTICATED, User
 from wherry.client.api import Client
 from wherry.hollow.hollow import HollowNodes
 from wherry.hollow.machines import NodeTemplate
 from wherry.hollow.outcomes import NodeOutcome, Outcome
-from wherry.hollow.rights import USER, rights
+from wherry.hollow.rights import USER, ensure_rights
 from wherry.hollow.stages import Stage
 from wherry.kit.clock import FakeClock, settle
 from wherry.objects.meta import Object, name_of
@@ -94,14 +92,6 @@ def ready(status: Any) -> str:
     return found
 
 
-async def allow(client: Client, more: Sequence[Object] = ()) -> None:
-    """Give the simulated nodes' user its rights, and `more`."""
-    role, binding = rights()
-    role = {**role, "rules": [*role["rules"], *more]}
-    await client.create(CLUSTER_ROLES, role)
-    await client.create(CLUSTER_ROLE_BINDINGS, binding)
-
-
 @asynccontextmanager
 async def simulated(
     template: NodeTemplate = ONE_NODE,
@@ -110,12 +100,11 @@ async def simulated(
     outcomes: Sequence[Outcome | NodeOutcome] = (),
     seed: int = 1,
     client_as: Callable[[str], Client] | None = None,
-    more_rights: Sequence[Object] = (),
 ) -> AsyncIterator[Simulation]:
     """An API server with simulated nodes, which act under their own user."""
     clock = FakeClock()
     async with api_running(clock) as api:
-        await allow(api.admin, more_rights)
+        await ensure_rights(api.admin, stages)
         await api.admin.create(SERVICE_ACCOUNTS, account())
         hollow = HollowNodes(
             api.client(HOLLOW), clock, Random(seed), template, stages, outcomes, client_as=client_as

@@ -8,7 +8,6 @@ from random import Random
 from typing import Any
 
 from tests.apiserver.rig import config, founded
-from tests.hollow.rig import allow
 from wherry.api.apps.deployments import DEPLOYMENTS
 from wherry.api.core.nodes import NODES
 from wherry.api.core.pods import PODS
@@ -19,7 +18,7 @@ from wherry.controllers.catalog import CONTROLLERS
 from wherry.hollow.hollow import HollowNodes
 from wherry.hollow.machines import NodeTemplate
 from wherry.hollow.outcomes import Chosen, Exits, NodeOutcome, Outcome
-from wherry.hollow.rights import USER
+from wherry.hollow.rights import USER, ensure_rights
 from wherry.kit.simulated_loop import LoopClock, SimulatedLoop
 from wherry.objects.conditions import is_true
 from wherry.objects.meta import Object, name_of
@@ -76,7 +75,7 @@ def run(
         hollow = HollowNodes(plane.client(USER), clock, Random(7), template, outcomes=outcomes)
         try:
             await plane.start(listens=False, is_founded=True)
-            await allow(client)
+            await ensure_rights(client)
             await hollow.start()
             await loop.idle()
             await scenario(Plane(loop, client, hollow))

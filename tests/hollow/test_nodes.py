@@ -10,7 +10,7 @@ import pytest
 
 from tests.apiserver.rig import ALICE
 from tests.apiserver.rig import running as api_running
-from tests.hollow.rig import HOLLOW, allow, ready, simulated
+from tests.hollow.rig import HOLLOW, ready, simulated
 from wherry.api.coordination.leases import LEASES
 from wherry.api.core.nodes import NODES
 from wherry.api.rbac.cluster_roles import CLUSTER_ROLES
@@ -19,7 +19,7 @@ from wherry.hollow.documents import StageError
 from wherry.hollow.hollow import HollowNodes
 from wherry.hollow.machines import NodeTemplate, read_template, read_template_file
 from wherry.hollow.outcomes import Outcome
-from wherry.hollow.rights import USER
+from wherry.hollow.rights import USER, ensure_rights
 from wherry.kit.clock import FakeClock, settle
 from wherry.objects.conditions import find_condition
 from wherry.objects.errors import ApiError
@@ -216,7 +216,7 @@ async def test_when_the_api_refuses_nothing_is_left_running() -> None:
         assert not asyncio.all_tasks() - before
         readers = {"apiGroups": [""], "resources": ["nodes", "pods"], "verbs": ["list", "watch"]}
         leases = {"apiGroups": ["coordination.k8s.io"], "resources": ["leases"], "verbs": ["list"]}
-        await allow(api.admin)
+        await ensure_rights(api.admin)
         role = await api.admin.get(CLUSTER_ROLES, USER)
         await api.admin.update(CLUSTER_ROLES, {**role, "rules": [readers, leases]})
         hollow = HollowNodes(api.client(HOLLOW), FakeClock(), Random(1), NodeTemplate(count=1))

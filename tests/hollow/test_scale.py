@@ -8,12 +8,13 @@ from random import Random
 import pytest
 
 from tests.apiserver.rig import account, running
-from tests.hollow.rig import HOLLOW, allow
+from tests.hollow.rig import HOLLOW
 from tests.timing import spent
 from wherry.api.core.pods import PODS
 from wherry.api.core.service_accounts import SERVICE_ACCOUNTS
 from wherry.hollow.hollow import HollowNodes
 from wherry.hollow.machines import NodeTemplate
+from wherry.hollow.rights import ensure_rights
 from wherry.kit.clock import FakeClock, settle
 
 pytestmark = pytest.mark.slow
@@ -23,7 +24,7 @@ async def test_a_minute_of_heartbeats_of_five_thousand_nodes() -> None:
     clock = FakeClock()
     template = NodeTemplate(count=5000, lease_s=40)
     async with running(clock) as api:
-        await allow(api.admin)
+        await ensure_rights(api.admin)
         hollow = HollowNodes(api.client(HOLLOW), clock, Random(1), template)
         await hollow.start()
         while hollow.heartbeats.renewed < 5000:
@@ -42,7 +43,7 @@ async def test_a_minute_of_heartbeats_of_five_thousand_nodes() -> None:
 async def test_twenty_thousand_pods_are_made_running() -> None:
     clock = FakeClock()
     async with running(clock) as api:
-        await allow(api.admin)
+        await ensure_rights(api.admin)
         await api.admin.create(SERVICE_ACCOUNTS, account())
         hollow = HollowNodes(api.client(HOLLOW), clock, Random(1), NodeTemplate(count=200))
         await hollow.start()

@@ -272,12 +272,7 @@ async def test_other_kinds_have_stages_too() -> None:
         "  steps: [{patch: {root: data, template: 'done: \"1\"'}}]\n",
         "ConfigMap",
     )
-    rights = {
-        "apiGroups": [""],
-        "resources": ["configmaps"],
-        "verbs": ["list", "watch", "patch"],
-    }
-    async with simulated(stages=read_stages(text, "f"), more_rights=[rights]) as s:
+    async with simulated(stages=read_stages(text, "f")) as s:
         await s.client.create(
             CONFIG_MAPS,
             {

@@ -40,7 +40,7 @@ from wherry.apiserver.core import Core
 from wherry.apiserver.customresources.controller import CustomResources
 from wherry.apiserver.front import Front
 from wherry.apiserver.health import Health
-from wherry.apiserver.local import LocalTransport
+from wherry.apiserver.local import LocalTransport, Warned
 from wherry.apiserver.metrics import RequestMetrics
 from wherry.apiserver.outbound import Outbound
 from wherry.apiserver.paths import Paths
@@ -230,9 +230,12 @@ class ApiServer:
         self.reload_certificate()
         return CERTIFICATE_LOOKED_AT_S
 
-    def local_transport(self, user: User) -> Transport:
-        """A transport that acts as `user` without HTTP; usable once the server has started."""
-        return LocalTransport(self.core, self._paths, user, sinks=self._local_sinks)
+    def local_transport(self, user: User, warned: Warned | None = None) -> Transport:
+        """A transport that acts as `user` without HTTP; usable once the server has started.
+
+        `warned` is called with the warnings of each answer that has some.
+        """
+        return LocalTransport(self.core, self._paths, user, sinks=self._local_sinks, warned=warned)
 
     async def close(self, grace_s: float = 0.0) -> None:
         """End watches, let requests under way finish for `grace_s` seconds, then stop."""

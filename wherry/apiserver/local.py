@@ -7,7 +7,8 @@ they are: nothing is encoded that is not stored, and watchers share one decoded 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+from typing import TypeAlias
 
 import orjson
 
@@ -24,14 +25,22 @@ from wherry.kit.tasks import others_end
 from wherry.objects.errors import bad_request, service_unavailable
 from wherry.objects.meta import Object
 
+Warned: TypeAlias = Callable[[Sequence[str]], None]
+
 
 class LocalTransport:
-    """A `client.transport.Transport` that acts as `user`."""
+    """A `client.transport.Transport` that acts as `user`.
 
-    def __init__(self, core: Core, paths: Paths, user: User, *, sinks: set[LocalSink]) -> None:
+    `warned` hears what the server warns of, which is no part of an answer's object.
+    """
+
+    def __init__(
+        self, core: Core, paths: Paths, user: User, *, sinks: set[LocalSink], warned: Warned | None = None
+    ) -> None:
         self._core = core
         self._paths = paths
         self._user = user
+        self._warned = warned
         self._all_sinks = sinks
         self._sinks: set[LocalSink] = set()
         self._closed = False
@@ -60,6 +69,8 @@ class LocalTransport:
         call = self._make_call(method, path, query, body, content_type)
         result = self._paths.serve(call) if not call.info.is_resource else dispatch(self._core, call)
         outcome = await settle(result)
+        if call.warnings and self._warned is not None:
+            self._warned(call.warnings)
         if isinstance(outcome, RawOutcome) and isinstance(outcome.answer, Response):
             decoded: Object = orjson.loads(outcome.answer.body)
             return decoded

@@ -9,7 +9,6 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager
-from dataclasses import replace
 from datetime import UTC, datetime
 from functools import partial
 from random import SystemRandom
@@ -21,6 +20,7 @@ from wherry.cluster.assembly import ControlPlane, ControlPlaneConfig
 from wherry.cluster.cluster_config import ClusterConfig
 from wherry.cluster.components import PermanentError
 from wherry.cluster.config import Setup
+from wherry.cluster.configured import configured
 from wherry.cluster.identities import (
     API_SERVER,
     API_SERVER_TO_KUBELETS,
@@ -29,10 +29,7 @@ from wherry.cluster.identities import (
     ensure_identities,
 )
 from wherry.cluster.paths import ClusterPaths
-from wherry.cluster.unattended import unattended
 from wherry.controllers.base import Controller
-from wherry.controllers.config import NODE_MONITOR_GRACE_S, ControllerConfig
-from wherry.hollow.addresses import NODE_BLOCK_MASK, NODE_BLOCKS
 from wherry.kit.clock import Clock
 from wherry.kit.open_files import allow_open_files
 from wherry.store.base import StoreError
@@ -95,30 +92,17 @@ def _address_keeper(
 
 
 def control_plane_config(
-    config: ClusterConfig,
-    identities: Identities,
-    *,
-    monitor_grace_s: float = NODE_MONITOR_GRACE_S,
+    config: ClusterConfig, identities: Identities, *, lease_s: float = 0.0
 ) -> ControlPlaneConfig:
-    """What the control plane of this cluster is told."""
-    # Imported here, as the controllers are: whoever only looks at a cluster signs nothing.
-    from wherry.controllers.certificates.authority import CertificateAuthority
-
-    controllers = ControllerConfig(
-        cluster_ca_pem=identities.authority.cert.read_text(),
+    """What the control plane of this cluster is told; `lease_s` as of `configured`."""
+    return configured(
+        api_server_config(config, identities),
+        all_controllers(),
+        has_scheduler=True,
+        authority_key_file=identities.authority.key,
         cluster_cidr=config.pod_cidr,
         node_cidr_mask=config.node_cidr_mask,
-        simulated_cidr=NODE_BLOCKS,
-        simulated_cidr_mask=NODE_BLOCK_MASK,
-        node_monitor_grace_s=monitor_grace_s,
-        signing_authority=CertificateAuthority(identities.authority.cert, identities.authority.key),
-    )
-    kinds = all_controllers()
-    told = unattended(kind.name for kind in kinds)
-    return ControlPlaneConfig(
-        api=replace(api_server_config(config, identities), unattended=told),
-        controllers=controllers,
-        kinds=kinds,
+        lease_s=lease_s,
     )
 
 

@@ -20,19 +20,18 @@ from wherry.cluster.components import tell_ready
 from wherry.cluster.config import Setup
 from wherry.cluster.launch import main
 from wherry.cluster.paths import ClusterPaths
-from wherry.controllers.config import NODE_MONITOR_GRACE_S
 from wherry.kit.clock import Clock, SystemClock
 
 
 async def run_server(setup: Setup, paths: ClusterPaths, stop: asyncio.Event) -> None:
     """Serve until `stop` is set. Raises PermanentError when a restart would not help."""
     clock, config = SystemClock(), setup.cluster
-    grace_s = NODE_MONITOR_GRACE_S
+    lease_s = 0.0
     if _is_wanted(config):
-        from wherry.cluster.simulation import monitor_grace_s, simulation_of
+        from wherry.cluster.simulation import simulation_of
 
-        grace_s = monitor_grace_s(simulation_of(config).template)
-    configure = partial(control_plane_config, config, monitor_grace_s=grace_s)
+        lease_s = simulation_of(config).template.lease_duration_s
+    configure = partial(control_plane_config, config, lease_s=lease_s)
     async with serving(setup, paths, clock, configure) as plane:
         if not config.is_simulated:  # else its nodes are waited for
             tell_ready("server", paths, {"url": config.server_url})

@@ -18,7 +18,6 @@ from wherry.cluster.assembly import ControlPlane
 from wherry.cluster.cluster_config import ClusterConfig
 from wherry.cluster.components import PermanentError
 from wherry.cluster.identities import MASTERS
-from wherry.controllers.config import NODE_MONITOR_GRACE_S
 from wherry.hollow.files import Simulation, StageError, read_simulation
 from wherry.hollow.hollow import HollowNodes
 from wherry.hollow.machines import INDEX, NodeTemplate
@@ -27,8 +26,6 @@ from wherry.kit.clock import Clock
 from wherry.kit.integers import is_digits
 
 FOUNDER = "kubernetes-admin"
-GRACE_OF_LEASE = 1.25
-"""How much longer than a lease the controllers wait (upstream's 50 s over the kubelet's 40 s)."""
 
 
 def simulation_of(config: ClusterConfig) -> Simulation:
@@ -40,11 +37,6 @@ def simulation_of(config: ClusterConfig) -> Simulation:
     if not config.simulated_nodes:
         return found
     return replace(found, template=replace(found.template, count=config.simulated_nodes))
-
-
-def monitor_grace_s(template: NodeTemplate) -> float:
-    """How long the controllers wait for a node's heartbeat, in seconds."""
-    return max(template.lease_duration_s * GRACE_OF_LEASE, NODE_MONITOR_GRACE_S)
 
 
 @asynccontextmanager

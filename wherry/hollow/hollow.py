@@ -75,6 +75,7 @@ class HollowNodes:
         client_as: Callable[[str], Client] | None = None,
     ) -> None:
         self.template = template or NodeTemplate()
+        self.stages = stages
         self._client = client
         self._clock = clock
         self._started = clock.now()
@@ -94,13 +95,16 @@ class HollowNodes:
         self._live: set[str] = set()
         """The names of simulated nodes that are not lost."""
 
-    async def start(self) -> None:
+    async def start(self, *, makes_missing: bool = True) -> None:
         """Take over the simulated nodes there are, and make those missing to the template's count.
 
-        Raises ApiError when the API refuses what is needed; nothing runs then.
+        Unless it `makes_missing`, a node that is not there was removed, and stays so. Raises ApiError when
+        the API refuses what is needed; nothing runs then.
         """
         try:
             await self._start()
+            if makes_missing:
+                await self._make(self._missing())
         except BaseException:
             await self.close()
             raise
@@ -123,7 +127,6 @@ class HollowNodes:
         self._cache.on(PODS, self._pod_changed)
         for resource in self._others:
             self._cache.on(resource, self._other_changed(self._players[resource]))
-        await self._make(self._missing())
 
     async def close(self) -> None:
         """Stop; nodes and pods stay as they are, and whoever starts next takes over."""

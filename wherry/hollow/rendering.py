@@ -8,6 +8,7 @@ PodIPWith and PodIPsWith. They are there for every kind.
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Callable
 from datetime import datetime
 from typing import Any
@@ -76,6 +77,25 @@ class Rendered:
             raise StageFailed(f"stage {self._stage}: the template must give a list of JSON patch operations")
         prefix = f"/{self._root}" if self._root else ""
         return [{**item, "path": f"{prefix}{item.get('path', '')}"} for item in operations]
+
+
+_ACTION = re.compile(r"\{\{.*?\}\}", re.DOTALL)
+
+
+def applied_kind(template: str) -> tuple[str, str]:
+    """apiVersion and kind of what a template is rendered to; "" where they depend on the object."""
+    lines = _ACTION.sub("", template).splitlines()
+    full = [line for line in lines if line.strip()]
+    margin = min((len(line) - len(line.lstrip()) for line in full), default=0)
+    text = "\n".join(line[margin:] for line in full)
+    found = re.match(r"\{.*", text, re.DOTALL)
+    begins = r"(?:^|[{,])\s*" if found else r"^"
+
+    def field(name: str) -> str:
+        told = re.search(rf"""{begins}["']?{name}["']?:[ \t]+["']?([\w./-]+)""", text, re.MULTILINE)
+        return told[1] if told else ""
+
+    return field("apiVersion"), field("kind")
 
 
 def functions(obj: Object, around: Surroundings) -> dict[str, Callable[..., Any]]:

@@ -21,19 +21,23 @@ _RULES = (
     ("", "events", ("create", "patch")),
     ("coordination.k8s.io", "leases", ("get", "list", "create", "update")),
 )
+_WHOLE = ("get", "list", "watch", "create", "delete", "patch")
 
 
 def rights(stages: Iterable[Stage] = ()) -> list[Object]:
-    """The ClusterRole and its binding to `USER`; `stages` for other kinds than pods and nodes need more."""
-    more = sorted({(stage.resource.group, stage.resource.plural) for stage in stages})
-    rules_of_stages = [
-        rule
-        for group, resource in more
-        for rule in (
-            (group, resource, ("get", "list", "watch", "create", "delete", "patch")),
-            (group, f"{resource}/status", ("patch",)),
-        )
-    ]
+    """The ClusterRole and its binding to `USER`, which may play `stages`.
+
+    An object whose kind only the rendered template tells has to be allowed by somebody else.
+    """
+    wanted: dict[tuple[str, str], tuple[str, ...]] = {}
+    for stage in stages:
+        group, plural = stage.resource.group, stage.resource.plural
+        wanted[group, plural] = _WHOLE
+        wanted[group, f"{plural}/status"] = ("patch",)
+        for resource, subresource in stage.writes:
+            name = f"{resource.plural}/{subresource}" if subresource else resource.plural
+            wanted.setdefault((resource.group, name), ("patch",) if subresource else ("create", "patch"))
+    rules_of_stages = [(*place, verbs) for place, verbs in sorted(wanted.items())]
     rules = [
         {"apiGroups": [group], "resources": [resource], "verbs": list(verbs)}
         for group, resource, verbs in (*_RULES, *rules_of_stages)

@@ -18,7 +18,7 @@ from wherry.api.resource import Resource
 from wherry.client.transport import APPLY_PATCH, JSON_PATCH, MERGE_PATCH, STRATEGIC_PATCH
 from wherry.hollow.documents import Fields, StageError, documents
 from wherry.hollow.expressions import Source, Test, duration_source, expression_test, weight_source
-from wherry.hollow.rendering import Rendered
+from wherry.hollow.rendering import Rendered, applied_kind
 from wherry.hollow.stages import Apply, Delay, Delete, Finalizers, Patch, Say, Stage, Step
 from wherry.objects.meta import Object, annotations_of, labels_of
 
@@ -84,7 +84,19 @@ def stage_from(fields: Fields) -> Stage | None:
         delay=_delay(spec.map("delay")) if "delay" in spec.values else lambda _obj, _now: Delay(),
         weight=weight_source(spec, "weightFrom", spec.integer("weight", least=0) or 0),
         immediate=spec.flag("immediateNextStage"),
+        writes=_writes(resource, steps),
     )
+
+
+def _writes(resource: Resource, steps: Sequence[Step]) -> tuple[tuple[Resource, str], ...]:
+    """What our own user writes in these steps besides the object and its status."""
+    found: dict[tuple[Resource, str], None] = {}
+    for step in steps:
+        if isinstance(step, Apply) and step.target is not None and not step.as_user:
+            found[step.target, step.subresource] = None
+        elif isinstance(step, Patch) and step.subresource and not step.as_user:
+            found[resource, step.subresource] = None
+    return tuple(found)
 
 
 def _resource(ref: Fields) -> Resource:
@@ -156,9 +168,16 @@ def _steps(spec: Fields, resource: Resource, stage: str) -> tuple[Step, ...]:
             steps.append(_patch(fields.map("patch"), resource, stage))
         if "apply" in fields.values:
             steps.append(_apply(fields.map("apply"), stage))
-    if steps or "next" not in spec.values:
-        return tuple(steps)
-    return _older_steps(spec.map("next"), resource, stage)
+    if not steps and "next" in spec.values:
+        steps = _older_steps(spec.map("next"), resource, stage)
+    return _until_deleted(steps)
+
+
+def _until_deleted(steps: Sequence[Step]) -> tuple[Step, ...]:
+    """The steps that are carried out: of what comes after a deletion events alone (KWOK's next.go)."""
+    deletes = [at for at, step in enumerate(steps) if isinstance(step, Delete)]
+    last = deletes[0] if deletes else len(steps)
+    return tuple(step for at, step in enumerate(steps) if at <= last or isinstance(step, Say))
 
 
 def _parts(fields: Fields) -> list[Step]:
@@ -175,18 +194,16 @@ def _parts(fields: Fields) -> list[Step]:
     return steps
 
 
-def _older_steps(fields: Fields, resource: Resource, stage: str) -> tuple[Step, ...]:
+def _older_steps(fields: Fields, resource: Resource, stage: str) -> list[Step]:
     fields.known(
         "delete", "event", "finalizers", "patches", "statusPatchAs", "statusSubresource", "statusTemplate"
     )
-    steps = _parts(fields)
-    deletes = [step for step in steps if isinstance(step, Delete)]
     patches: list[Step] = [_patch(item, resource, stage) for item in fields.maps("patches")]
     if not patches and fields.text("statusTemplate"):
         subresource = fields.text("statusSubresource") or "status"
         made = Rendered(stage, fields, "statusTemplate", root="status")
         patches.append(Patch(made, _default_type(resource), subresource, _user(fields, "statusPatchAs")))
-    return (*(step for step in steps if step not in deletes), *patches, *deletes)
+    return [*_parts(fields), *patches]
 
 
 def _default_type(resource: Resource) -> str:
@@ -206,7 +223,8 @@ def _apply(fields: Fields, stage: str) -> Apply:
     fields.known("impersonation", "subresource", "template", "type")
     content_type = fields.choice("type", _APPLY_TYPES) or APPLY_PATCH
     made = Rendered(stage, fields, "template", root="")
-    return Apply(made, content_type, fields.text("subresource"), _user(fields, "impersonation"))
+    target = by_kind(*applied_kind(fields.text("template")))
+    return Apply(made, content_type, fields.text("subresource"), _user(fields, "impersonation"), target)
 
 
 def _user(fields: Fields, name: str) -> str:

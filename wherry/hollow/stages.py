@@ -61,12 +61,16 @@ class Patch:
 
 @dataclass(frozen=True, slots=True)
 class Apply:
-    """Create the object `make` gives, or patch it if it is there already; another than the stage is for."""
+    """Create the object `make` gives, or patch it if it is there already; another than the stage is for.
+
+    `target` is its resource, as far as that can be told beforehand.
+    """
 
     make: Making
     content_type: str
     subresource: str = ""
     as_user: str = ""
+    target: Resource | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -130,8 +134,9 @@ def _weightless(_obj: Object) -> int | None:
 class Stage:
     """One thing that may happen to objects of `resource`.
 
-    `delay` is asked with the moment the stage was chosen. `weight` is None where it cannot be told. After an
-    `immediate` stage the next is chosen from the answer, without waiting for the watch.
+    `writes` are the resources and subresources its steps write besides the object and its status. `delay` is
+    asked with the moment the stage was chosen. `weight` is None where it cannot be told. After an `immediate`
+    stage the next is chosen from the answer, without waiting for the watch.
     """
 
     name: str
@@ -143,6 +148,7 @@ class Stage:
     immediate: bool = False
     is_ordered: bool = False
     """Of several such stages that match, the one whose time comes first is next."""
+    writes: Sequence[tuple[Resource, str]] = ()
 
 
 def choose(stages: Sequence[Stage], obj: Object, now: datetime, random: Random) -> Stage | None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import threading
+from collections import deque
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from concurrent.futures import CancelledError
 from datetime import datetime
@@ -36,6 +37,8 @@ if TYPE_CHECKING:
 T = TypeVar("T")
 PATIENCE = "60s"
 """How long a wait lasts unless told otherwise; in simulated time that costs next to nothing."""
+MOST_WARNINGS = 1000
+"""How many are kept, the newest."""
 ASKED_AGAIN_S = 0.25
 """How long real time passes until a condition is asked again that may depend on something outside."""
 
@@ -51,6 +54,7 @@ class Hosted:
         self._kubeconfig: Path | None = None
         self._lock = threading.RLock()
         """One at a time opens it, ends it, or makes it reachable."""
+        self._warnings: deque[str] = deque(maxlen=MOST_WARNINGS)
         self._is_given_up = False
         """Whether nobody waits any more for it to be open."""
 
@@ -144,6 +148,11 @@ class Hosted:
 
         return Faults(self._running, self._at, self if isinstance(self, Cluster) else None)
 
+    @property
+    def warnings(self) -> list[str]:
+        """What the API server warned this test's clients of (kubectl prints it), oldest first."""
+        return list(self._warnings)
+
     def report(self) -> str:
         """What stands in the cluster, in lines for people who look into a failed test."""
 
@@ -156,7 +165,9 @@ class Hosted:
         world = self._at
 
         def connect() -> Transport:
-            return world.running.api.local_transport(User(user, (*groups, AUTHENTICATED)))
+            return world.running.api.local_transport(
+                User(user, (*groups, AUTHENTICATED)), self._warnings.extend
+            )
 
         return Verbs(connect, lambda: world.running.api.core.registry.resources())
 

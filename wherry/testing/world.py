@@ -13,12 +13,10 @@ from wherry.api.core.nodes import NODES
 from wherry.api.core.simulated import is_simulated
 from wherry.apiserver.config import ApiServerConfig
 from wherry.cluster.assembly import SCHEDULER, ControlPlane, ControlPlaneConfig, controller_users
+from wherry.cluster.configured import configured
 from wherry.cluster.identities import API_SERVER, API_SERVER_TO_KUBELETS, FRONT_PROXY
 from wherry.controllers.base import Controller
 from wherry.controllers.catalog import CONTROLLERS, choose_controllers
-from wherry.controllers.certificates.authority import CertificateAuthority
-from wherry.controllers.config import ControllerConfig
-from wherry.hollow.addresses import NODE_BLOCK_MASK, NODE_BLOCKS
 from wherry.kit.memory import uncollected
 from wherry.kit.simulated_loop import LoopClock, SimulatedLoop
 from wherry.kit.tasks import Tasks
@@ -90,17 +88,24 @@ class World:
         await plane.start(listens=False, is_founded=moment is None or moment.is_founded)
         settings = self.settings
         if settings.nodes or settings.outcomes or settings.stages or self._has_simulated_nodes():
-            await self.hollow()
+            await self.hollow(is_first=moment is None)
 
-    async def hollow(self) -> HollowNodes:
-        """Those who play the simulated nodes, started when first asked for."""
+    async def hollow(self, *, is_first: bool = False) -> HollowNodes:
+        """Those who play the simulated nodes, started when first asked for.
+
+        Nodes are made when the cluster `is_first` started; later those that are not there were removed.
+        """
         if self._hollow is None:
             # Imported here, as with all that not every test needs: it would wait for it to be loaded.
+            from wherry.hollow.rights import ensure_rights
             from wherry.testing.nodes import simulated_nodes
 
             own = Random(self.random.getrandbits(64))  # noqa: S311 - the same choices each time are wanted
             made = simulated_nodes(self.settings, self.running, self.clock, own)
-            await made.start()
+            if is_first:
+                await ensure_rights(self.running.client(ADMIN, (MASTERS,)), made.stages)
+                await self.quiet()  # until those who authorize know
+            await made.start(makes_missing=is_first)
             self._hollow = made
         return self._hollow
 
@@ -209,18 +214,14 @@ def _config(settings: Settings, port: int) -> ControlPlaneConfig:
         # Sixty watches that are told each minute that all is well would be most of a simulated idle hour.
         bookmark_interval_s=BOOKMARK_INTERVAL_S,
     )
-    return ControlPlaneConfig(
-        api=api,
-        controllers=ControllerConfig(
-            cluster_ca_pem=found.authority.cert.read_text(),
-            cluster_cidr=POD_CIDR,
-            simulated_cidr=NODE_BLOCKS,
-            simulated_cidr_mask=NODE_BLOCK_MASK,
-            signing_authority=CertificateAuthority(found.authority.cert, found.authority.key),
-        ),
-        kinds=_kinds(settings),
+    return configured(
+        api,
+        _kinds(settings),
         has_scheduler=settings.scheduler,
         scheduler_waits=True,
+        authority_key_file=found.authority.key,
+        cluster_cidr=POD_CIDR,
+        lease_s=replace(settings.node_template, count=settings.nodes).lease_duration_s,
     )
 
 

@@ -18,8 +18,8 @@ from typing import NoReturn
 from wherry.cluster.alone.apiserver_flags import PROGRAM, api_server_config
 from wherry.cluster.alone.flags import FlagError, Values, parse
 from wherry.cluster.assembly import ControlPlane, ControlPlaneConfig
+from wherry.cluster.configured import configured
 from wherry.controllers.base import Controller
-from wherry.controllers.config import ControllerConfig
 from wherry.kit.clock import SystemClock
 from wherry.kit.log import set_up_logging
 from wherry.kit.memory import collect_seldom
@@ -48,14 +48,7 @@ def plane_config(flags: Values, controllers: str) -> ControlPlaneConfig:
     for name in flags.idle:
         log.warning("--%s changes nothing here", name)
     kinds = _kinds(controllers)
-    api = api_server_config(flags)
-    pem = api.client_ca_file.read_text() if api.client_ca_file is not None else ""
-    return ControlPlaneConfig(
-        api=api,
-        controllers=ControllerConfig(cluster_ca_pem=pem),
-        kinds=kinds,
-        has_scheduler=bool(kinds),
-    )
+    return configured(api_server_config(flags), kinds, has_scheduler=bool(kinds))
 
 
 def _kinds(controllers: str) -> Sequence[type[Controller]]:

@@ -1,0 +1,124 @@
+"""A test cluster's simulated nodes: what the product's have, these have too."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import Any
+
+from wherry.testing import Cluster
+from wherry.testing.settings import NODES
+
+POD: dict[str, Any] = {
+    "apiVersion": "v1",
+    "kind": "Pod",
+    "metadata": {"name": "p"},
+    "spec": {"containers": [{"name": "c", "image": "i"}]},
+}
+
+
+def stage(kind: str, steps: str, selector: str = "{matchLabels: {stage: wanted}}") -> str:
+    return f"""
+apiVersion: kwok.x-k8s.io/v1alpha1
+kind: Stage
+metadata: {{name: {kind.lower()}}}
+spec:
+  resourceRef: {{apiGroup: v1, kind: {kind}}}
+  selector: {selector}
+  steps:
+{steps}
+"""
+
+
+def wanted(kind: str, name: str) -> dict[str, Any]:
+    return {"apiVersion": "v1", "kind": kind, "metadata": {"name": name, "labels": {"stage": "wanted"}}}
+
+
+def test_stages_for_other_kinds_are_played() -> None:
+    made = stage("ConfigMap", "  - patch: {type: merge, template: 'data: {x: z}'}")
+    with Cluster(stages=[made]) as c:
+        assert c.clock.now() == c.settings.start, "nothing was refused first"
+        c.apply(wanted("ConfigMap", "m"))
+        c.clock.advance("1s")
+        assert c.client.get("cm", "m")["data"] == {"x": "z"}
+        with c.fork() as other:
+            other.apply(wanted("ConfigMap", "n"))
+            other.clock.advance("1s")
+            assert other.client.get("cm", "n")["data"] == {"x": "z"}
+
+
+def test_what_stages_apply_may_be_of_kinds_without_stages() -> None:
+    steps = """
+  - apply: {template: '{apiVersion: v1, kind: ConfigMap, metadata: {name: made}, data: {a: b}}'}
+  - apply:
+      template: |
+        apiVersion: v1
+        kind: Secret
+        metadata:
+          name: {{ .metadata.name }}
+          {{ if .metadata.labels }}
+          labels: {kind: more}
+          {{ end }}
+"""
+    with Cluster(stages=[stage("ServiceAccount", steps)]) as c:
+        c.apply(wanted("ServiceAccount", "sa"))
+        c.clock.advance("1s")
+        assert c.client.get("cm", "made")["data"] == {"a": "b"}
+        assert c.client.get("secret", "sa")["metadata"]["labels"] == {"kind": "more"}
+
+
+def test_of_what_comes_after_a_deletion_only_events_happen() -> None:
+    """As upstream's pkg/utils/lifecycle/next.go has it."""
+    steps = """
+  - {delete: true, patch: {type: merge, template: 'metadata: {annotations: {after: delete}}'}}
+  - {event: {type: Normal, reason: Gone, message: it is gone}}
+  - {finalizers: {empty: true}, patch: {type: merge, template: 'metadata: {annotations: {later: delete}}'}}
+"""
+    alive = (
+        "{matchExpressions: [{key: .metadata.deletionTimestamp, operator: DoesNotExist}, "
+        "{key: .data.x, operator: Exists}]}"
+    )
+    with Cluster(stages=[stage("ConfigMap", steps, alive)]) as c:
+        held = {**wanted("ConfigMap", "m"), "data": {"x": "y"}}
+        held["metadata"]["finalizers"] = ["example.org/held"]
+        c.apply(held)
+        c.clock.advance("1s")
+        left = c.client.get("cm", "m")["metadata"]
+        assert left["deletionTimestamp"]
+        assert left["finalizers"] == ["example.org/held"]
+        assert "annotations" not in left
+        assert [event.reason for event in c.events()] == ["Gone"]
+
+
+def test_nodes_that_were_removed_stay_away() -> None:
+    with Cluster(nodes=2) as c:
+        c.nodes.remove("node-0")
+        with c.fork() as other:
+            assert other.nodes.names() == ["node-1"]
+        c.restore(c.snapshot())
+        assert c.nodes.names() == ["node-1"]
+        c.faults.restart_api_server()
+        assert c.nodes.names() == ["node-1"]
+        assert c.nodes.add() == ["node-0"]
+
+
+def test_nodes_have_ranges_of_their_own() -> None:
+    with Cluster(nodes=2) as c:
+        ranges = {node["spec"]["podCIDR"] for node in c.client.list("nodes")}
+    assert ranges == {"100.64.0.0/24", "100.64.1.0/24"}
+
+
+def test_long_leases_are_waited_for() -> None:
+    with Cluster(nodes=1, node_template=replace(NODES, lease_s=240)) as c:
+        c.clock.advance("12m")
+        assert "NodeNotReady" not in [event.reason for event in c.events()]
+
+
+def test_what_nobody_acts_on_is_warned_of() -> None:
+    pod: dict[str, Any] = {"template": {"spec": POD["spec"] | {"restartPolicy": "Never"}}}
+    job = {"apiVersion": "batch/v1", "kind": "Job", "metadata": {"name": "j"}, "spec": pod}
+    with Cluster(controllers=["deployment"]) as c:
+        c.apply(job)
+        assert c.warnings == ["Job is stored, but no controller of this cluster acts on it yet"]
+    with Cluster(controllers="none") as c:
+        c.apply(job)
+        assert c.warnings == [], "somebody brings controllers of their own"
