@@ -24,6 +24,7 @@ from wherry.testing import (
     WaitTimeoutError,
     WatchEndedError,
 )
+from wherry.testing.world import MOST_FOUNDINGS, _foundings
 
 WEB = """
 apiVersion: apps/v1
@@ -271,6 +272,13 @@ def test_nothing_stays_of_a_closed_cluster() -> None:
         with Cluster() as c:
             c.apply(WEB)
     assert (threading.active_count(), len(list(Path("/proc/self/fd").iterdir()))) == before
+
+
+def test_first_starts_are_remembered_up_to_a_bound() -> None:
+    for day in range(1, MOST_FOUNDINGS + 3):
+        with Cluster(controllers="none", scheduler=False, start=datetime(2031, 1, day, tzinfo=UTC)):
+            pass
+    assert len(_foundings) == MOST_FOUNDINGS
 
 
 def test_what_cannot_be_is_refused_clearly(tmp_path: Path) -> None:

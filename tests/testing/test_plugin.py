@@ -34,6 +34,9 @@ def test_namespace_one(wherry_namespace):
     wherry_namespace.apply(MAP)
     assert len(wherry_namespace.list("cm")) == 2
 
+def test_namespace_deleted(wherry_namespace):
+    wherry_namespace.client.delete("namespace", wherry_namespace.name)
+
 def test_namespace_two(wherry_namespace):
     assert len(wherry_namespace.list("cm")) == 1
 
@@ -60,12 +63,12 @@ def project(pytester: pytest.Pytester) -> pytest.Pytester:
 
 def test_fixtures_and_markers(project: pytest.Pytester) -> None:
     project.makepyfile(TESTS)
-    project.runpytest_subprocess("-p", "no:cacheprovider").assert_outcomes(passed=5)
+    project.runpytest_subprocess("-p", "no:cacheprovider").assert_outcomes(passed=6)
 
 
 def test_workers_have_clusters_of_their_own(project: pytest.Pytester) -> None:
     project.makepyfile(TESTS)
-    project.runpytest_subprocess("-p", "no:cacheprovider", "-n", "2").assert_outcomes(passed=5)
+    project.runpytest_subprocess("-p", "no:cacheprovider", "-n", "2").assert_outcomes(passed=6)
 
 
 def test_a_failure_says_what_stood_in_the_cluster(project: pytest.Pytester) -> None:

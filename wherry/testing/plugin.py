@@ -100,7 +100,17 @@ def wherry_namespace(request: pytest.FixtureRequest, wherry_session: Cluster) ->
     wherry_session.apply({"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": name}})
     with _told_of(request.node, wherry_session):
         yield Namespace(wherry_session, name)
-    wherry_session.client.delete("namespace", name)
+    _delete_namespace(wherry_session, name)
+
+
+def _delete_namespace(cluster: Cluster, name: str) -> None:
+    from wherry.objects.errors import ApiError
+
+    try:
+        cluster.client.delete("namespace", name)
+    except ApiError as error:
+        if error.code not in (404, 409):  # the test deleted it itself, and it is gone, or going
+            raise
 
 
 @pytest.hookimpl(wrapper=True)

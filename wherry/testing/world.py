@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import os
 import threading
+from collections import OrderedDict
 from dataclasses import replace
 from random import Random
 from typing import TYPE_CHECKING, Any
@@ -17,6 +18,7 @@ from wherry.cluster.configured import configured
 from wherry.cluster.identities import API_SERVER, API_SERVER_TO_KUBELETS, FRONT_PROXY
 from wherry.controllers.base import Controller
 from wherry.controllers.catalog import CONTROLLERS, choose_controllers
+from wherry.hollow.rights import USER as SIMULATED_NODES
 from wherry.kit.memory import uncollected
 from wherry.kit.simulated_loop import LoopClock, SimulatedLoop
 from wherry.kit.tasks import Tasks
@@ -32,7 +34,7 @@ if TYPE_CHECKING:
 
 ADMIN = "kubernetes-admin"
 MASTERS = "system:masters"
-OWN_PROCESSES = (controller_users(CONTROLLERS), frozenset({SCHEDULER}))
+OWN_PROCESSES = (controller_users(CONTROLLERS), frozenset({SCHEDULER}), frozenset({SIMULATED_NODES}))
 """The users each of our own processes acts as: what crashes is a process, all its users at once."""
 FOUNDING_SEED = "the first objects"
 """No test's seed, which is a number: what is made later must not have the same uids."""
@@ -53,6 +55,7 @@ class World:
         self.store = MemoryStore(self.clock)
         self.plane: ControlPlane | None = None
         self._hollow: HollowNodes | None = None
+        self._hollow_lock = asyncio.Lock()
         self._faults: FaultPlan | None = None
         self._tasks = Tasks("test cluster")
         self._port = settings.port
@@ -95,6 +98,10 @@ class World:
 
         Nodes are made when the cluster `is_first` started; later those that are not there were removed.
         """
+        async with self._hollow_lock:
+            return await self._started_hollow(is_first=is_first)
+
+    async def _started_hollow(self, *, is_first: bool) -> HollowNodes:
         if self._hollow is None:
             # Imported here, as with all that not every test needs: it would wait for it to be loaded.
             from wherry.hollow.rights import ensure_rights
@@ -140,10 +147,27 @@ class World:
             self._tasks.spawn(self._start_anew(user), f"starting {user} anew")
 
     async def _start_anew(self, user: str) -> None:
+        if user == SIMULATED_NODES:
+            async with self._hollow_lock:
+                was_running = await self._close_hollow()
+                self._revive(user)
+                if was_running:
+                    await self._started_hollow(is_first=False)
+            return
         await self.running.close_clients()
+        self._revive(user)
+        await self.running.start_clients()
+
+    def _revive(self, user: str) -> None:
         if self._faults is not None:
             self._faults.revive(user)
-        await self.running.start_clients()
+
+    async def _close_hollow(self) -> bool:
+        """End the simulated nodes; whether they ran."""
+        hollow, self._hollow = self._hollow, None
+        if hollow is not None:
+            await hollow.close()
+        return hollow is not None
 
     async def restart(self) -> None:
         """The API server and its own clients end and start anew, with no history left."""
@@ -178,9 +202,7 @@ class World:
         """End everything."""
         await self._tasks.close()
         self._tasks = Tasks("test cluster")
-        if self._hollow is not None:
-            await self._hollow.close()
-            self._hollow = None
+        await self._close_hollow()
         if self.plane is not None:
             await self.plane.close()
             self.plane = None
@@ -236,7 +258,9 @@ def _kinds(settings: Settings) -> tuple[type[Controller], ...]:
         raise SettingsError(f"controllers: {error}") from None
 
 
-_foundings: dict[tuple[Any, ...], Image] = {}
+MOST_FOUNDINGS = 4
+"""How many first starts are remembered, of a megabyte or two each: the latest used."""
+_foundings: OrderedDict[tuple[Any, ...], Image] = OrderedDict()
 _founding = threading.Lock()
 
 
@@ -246,11 +270,7 @@ async def _founded(settings: Settings) -> Image:
     Made once for all clusters of a process that begin alike, always with the same seed, so that it does not
     matter which cluster was first.
     """
-    key = settings.founding
-    store = _foundings.get(key)
-    if store is None:
-        store = await asyncio.to_thread(_found, settings, key)
-    return store
+    return await asyncio.to_thread(_found, settings, settings.founding)
 
 
 def _found(settings: Settings, key: tuple[Any, ...]) -> Image:
@@ -264,6 +284,9 @@ def _found(settings: Settings, key: tuple[Any, ...]) -> Image:
                 loop.run_until_complete(loop.shutdown_default_executor())
                 loop.close()
             _foundings[key] = store
+        _foundings.move_to_end(key)
+        while len(_foundings) > MOST_FOUNDINGS:
+            _foundings.popitem(last=False)
         return store
 
 

@@ -44,6 +44,21 @@ def test_what_envtest_passes() -> None:
     assert not config.always_allow
 
 
+@pytest.mark.parametrize(
+    ("passed", "allowed"),
+    [
+        ([], False),
+        (["--authorization-mode=AlwaysAllow", "--anonymous-auth=true"], False),
+        (["--authorization-mode=RBAC"], True),
+        (["--authorization-mode=RBAC", "--anonymous-auth=false"], False),
+    ],
+)
+def test_nobody_is_administrator(passed: list[str], allowed: bool) -> None:
+    """Upstream's default mode allows everything, and then asks who it is."""
+    others = [flag for flag in PASSED if not flag.startswith("--authorization-mode")]
+    assert api_server_config(parse([*others, *passed])).anonymous == allowed
+
+
 def test_other_forms_and_what_changes_nothing(tmp_path: Path) -> None:
     tokens = tmp_path / "tokens.csv"
     tokens.write_text('secret,jane,7,"dev,ops"\n')

@@ -58,6 +58,39 @@ def test_operators(operate: object, is_careful: bool) -> None:
             report.check()
 
 
+def test_who_is_meant_by_everybody() -> None:
+    """The cluster's own parts, simulated nodes too, are; the test is not."""
+
+    def scenario(c: Cluster) -> None:
+        spec = {"nodeName": "node-0", "containers": [{"name": "c", "image": "i"}]}
+        c.client.create({"apiVersion": "v1", "kind": "Pod", "metadata": {"name": "p"}, "spec": spec})
+        c.clock.advance("1m")
+
+    with Cluster(nodes=1, controllers=["service-account"], scheduler=False) as c:
+        report = c.faults.sweep(scenario)
+    users = {run.fault.user for run in report.runs}
+    assert "system:hollow-nodes" in users
+    assert "kubernetes-admin" not in users
+    report.check()
+
+
+def test_a_sweep_that_would_try_nothing_says_so() -> None:
+    with (
+        Cluster(controllers="none", scheduler=False) as c,
+        pytest.raises(ValueError, match="user 'nobody': nobody of that name wrote or watched"),
+    ):
+        c.faults.sweep(lambda fork: fork.client.create(config_map("m")), user="nobody")
+
+
+def test_simulated_nodes_that_crash_are_started_anew() -> None:
+    with Cluster(nodes=2) as c:
+        crash = c.faults.crash("pods/status", user="system:hollow-nodes")
+        c.apply(WEB)
+        assert c.wait("deployment/web", "Available")["status"]["readyReplicas"] == 2
+        assert c.faults.met() == [(crash, 1)]
+        assert c.nodes.names() == ["node-0", "node-1"]
+
+
 @pytest.mark.slow
 def test_our_own_controllers_come_to_the_same_end_under_every_fault() -> None:
     def scenario(c: Cluster) -> None:

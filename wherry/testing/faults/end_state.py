@@ -1,10 +1,13 @@
-"""What a cluster holds in the end, without what differs each time: what a sweep compares."""
+"""What a cluster holds in the end, without what differs each time: what a sweep compares.
+
+Left out is by place, never by name alone: a user's field that is called like one of bookkeeping counts.
+"""
 
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Iterator, Mapping
-from typing import Any
+from collections.abc import Collection, Iterable, Iterator, Mapping
+from typing import Any, TypeAlias
 
 import orjson
 
@@ -13,50 +16,67 @@ from wherry.store.memory import Image
 
 LEFT_OUT_KINDS = ("/registry/events/", "/registry/leases/", "/registry/apiregistration")
 """Kinds that tell what happened, not where it ended."""
-LEFT_OUT = frozenset(
+Place: TypeAlias = tuple[str, ...]
+"""The names of the fields that lead to one, from the object's root; lists are passed through."""
+OF_METADATA = frozenset({"creationTimestamp", "generation", "managedFields", "resourceVersion", "uid"})
+TRIGGERED = ("metadata", "annotations", "endpoints.kubernetes.io/last-change-trigger-time")
+ANYWHERE_IN_STATUS = frozenset(
     {
         "completionTime",
-        "creationTimestamp",
-        "deletionTimestamp",
+        "containerID",
         "finishedAt",
-        "generation",
+        "hostIP",
+        "hostIPs",
         "lastHeartbeatTime",
         "lastProbeTime",
+        "lastScaleTime",
+        "lastScheduleTime",
         "lastSuccessfulTime",
         "lastTransitionTime",
         "lastUpdateTime",
-        "managedFields",
-        "observedGeneration",
-        "resourceVersion",
+        "podIP",
+        "podIPs",
         "startTime",
         "startedAt",
         "uid",
-        "hostIP",
-        "hostIPs",
-        "podIP",
-        "podIPs",
-        "containerID",
-        "nodeName",
     }
 )
-"""Fields that say when, in which order, or where by chance."""
-_SUFFIX = re.compile(r"-[bcdfghjklmnpqrstvwxz2456789]{5}$")
-"""What the API server puts behind a generateName (apimachinery, pkg/util/rand)."""
+"""Fields of a status that say when, or where by chance."""
+BY_KIND: Mapping[str, frozenset[Place]] = {
+    "EndpointSlice": frozenset({("endpoints", "addresses"), ("endpoints", "nodeName"), TRIGGERED}),
+    "Endpoints": frozenset(
+        {
+            *(
+                ("subsets", addresses, name)
+                for addresses in ("addresses", "notReadyAddresses")
+                for name in ("ip", "nodeName")
+            ),
+            TRIGGERED,
+        }
+    ),
+    "Pod": frozenset({("spec", "nodeName")}),
+}
+"""Fields of a kind that say where by chance."""
+_NAME = re.compile(r"[a-z0-9](?:[-a-z0-9.]*[a-z0-9])?")
+_TOKEN_VOLUME = re.compile(r"kube-api-access-[bcdfghjklmnpqrstvwxz2456789]{5}")
+"""What the API server calls the volume of a pod's token (ServiceAccount admission)."""
 
 _UID = re.compile(r"[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}")
-"""A uid that stands elsewhere than in `uid`: in the labels of a Job's pods, say."""
 
 EndState = Mapping[str, Any]
 
 
 def end_state(image: Image) -> dict[str, list[Any]]:
     """The objects of an image by kind, namespace and name; those of generated names together."""
+    stands = {
+        key: orjson.loads(entry.value)
+        for key, entry in image.current.items()
+        if not key.startswith(LEFT_OUT_KINDS)
+    }
+    made_up = dict(_made_up(stands))
     found: dict[str, list[Any]] = {}
-    for key, entry in image.current.items():
-        if key.startswith(LEFT_OUT_KINDS):
-            continue
-        obj: Object = orjson.loads(entry.value)
-        found.setdefault(_place(key, obj), []).append(_bare(obj))
+    for key, obj in stands.items():
+        found.setdefault(_place(key, obj), []).append(_bare(obj, made_up))
     return {place: sorted(objects, key=orjson.dumps) for place, objects in found.items()}
 
 
@@ -86,6 +106,16 @@ def _short(value: Any) -> str:
     return text if len(text) <= 60 else f"{text[:57]}..."
 
 
+def _made_up(objects: Mapping[str, Object]) -> Iterator[tuple[str, str]]:
+    """The names and uids the API server made up, and what they are called here."""
+    for key, obj in objects.items():
+        meta = obj.get("metadata") or {}
+        if meta.get("generateName"):
+            yield meta["name"], f"{meta['generateName']}*"
+        if meta.get("uid"):
+            yield meta["uid"], f"uid of {_place(key, obj)}"
+
+
 def _place(key: str, obj: Object) -> str:
     meta = obj.get("metadata") or {}
     path = key.removeprefix("/registry/")
@@ -94,11 +124,41 @@ def _place(key: str, obj: Object) -> str:
     return path
 
 
-def _bare(value: Any) -> Any:
+def _bare(obj: Object, made_up: Mapping[str, str]) -> Any:
+    """The object without chance: of when it was deleted or last observed, only whether it was."""
+    meta, status = obj.get("metadata") or {}, obj.get("status") or {}
+    left_out = BY_KIND.get(obj.get("kind") or "", frozenset()) | {("metadata", name) for name in OF_METADATA}
+    bare = _without(obj, (), left_out, made_up)
+    if "deletionTimestamp" in meta:
+        bare["metadata"]["deletionTimestamp"] = "set"
+    if "observedGeneration" in status:
+        is_all = status["observedGeneration"] == meta.get("generation")
+        bare["status"]["observedGeneration"] = "newest" if is_all else "older"
+    return bare
+
+
+def _without(value: Any, place: Place, left_out: Collection[Place], made_up: Mapping[str, str]) -> Any:
     if isinstance(value, dict):
-        return {name: _bare(part) for name, part in value.items() if name not in LEFT_OUT}
+        names = ANYWHERE_IN_STATUS if place[:1] == ("status",) else _REFERENCE if _refers(value) else ()
+        return {
+            name: _without(part, (*place, name), left_out, made_up)
+            for name, part in value.items()
+            if name not in names and (*place, name) not in left_out
+        }
     if isinstance(value, list):
-        return [_bare(part) for part in value]
+        return [_without(part, place, left_out, made_up) for part in value]
     if not isinstance(value, str):
         return value
-    return "*" if _UID.fullmatch(value) else _SUFFIX.sub("-*", value)
+    if _TOKEN_VOLUME.fullmatch(value):
+        return "kube-api-access-*"
+    if place[:2] == ("metadata", "labels") and value not in made_up and _UID.fullmatch(value):
+        return "*"  # of an owner who is gone
+    return _NAME.sub(lambda match: made_up.get(match[0], match[0]), value) if made_up else value
+
+
+_REFERENCE = ("resourceVersion", "uid")
+
+
+def _refers(value: Mapping[str, Any]) -> bool:
+    """Whether it is a reference to an object (ObjectReference, OwnerReference)."""
+    return "kind" in value and "name" in value and "uid" in value

@@ -65,8 +65,8 @@ class Faults:
     def crash(self, resource: str = "", *, user: str, nth: int = 1) -> Fault:
         """The client's `nth` write is the last thing it does.
 
-        The cluster's own controllers and scheduler are started anew at once; somebody else's client is
-        answered 503 until `revive`.
+        The cluster's own controllers, scheduler and simulated nodes are started anew at once; somebody else's
+        client is answered 503 until `revive`.
         """
         return self._on_writes(What.CRASHED, resource, user, nth, 1)
 
@@ -91,9 +91,9 @@ class Faults:
         """Write down calls from now on; arming a fault does so too."""
         self._do(lambda _: None)
 
-    def seen(self) -> list[Seen]:
-        """Writes and watches since the first fault was armed."""
-        return self._do(lambda plan: list(plan.seen))
+    def seen(self) -> dict[Seen, int]:
+        """How often each kind of write and watch was made since the first fault was armed."""
+        return self._do(lambda plan: dict(plan.seen))
 
     def met(self) -> list[tuple[Fault, int]]:
         """Each armed fault with how many calls it met."""

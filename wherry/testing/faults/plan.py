@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable, Collection
 from dataclasses import dataclass
 from typing import Any, NamedTuple
@@ -38,8 +39,8 @@ class FaultPlan:
     """
 
     def __init__(self, crashed: Callable[[str], None], process_of: Callable[[str], Collection[str]]) -> None:
-        self.seen: list[Seen] = []
-        """Writes and watches since the plan was made."""
+        self.seen: Counter[Seen] = Counter()
+        """How often each kind of write and watch was made since the plan was, in the order of the first."""
         self._armed: list[_Armed] = []
         self._gone: set[str] = set()
         self._crashed = crashed
@@ -78,7 +79,7 @@ class FaultPlan:
         if user in self._gone:
             raise service_unavailable(f"{user} has crashed")
         if call.info.verb in WRITES or call.info.verb == "watch":
-            self.seen.append(Seen(user, call.info.verb, call.info.full_resource))
+            self.seen[Seen(user, call.info.verb, call.info.full_resource)] += 1
         met = self._meet(call)
         if met is None:
             return self._watched(call, go_on(), PassingSink) if call.info.verb == "watch" else go_on()

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections import Counter
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from fnmatch import fnmatchcase
 from typing import TYPE_CHECKING
@@ -11,6 +10,7 @@ from typing import TYPE_CHECKING
 from wherry.testing.faults.end_state import differences, end_state
 from wherry.testing.faults.fault import Fault, What
 from wherry.testing.faults.plan import Seen
+from wherry.testing.world import ADMIN
 
 if TYPE_CHECKING:
     from wherry.testing.cluster import Cluster
@@ -61,14 +61,16 @@ class Report:
             )
 
 
-def faults_for(seen: Sequence[Seen], user: str, most_per_call: int = MOST_PER_CALL) -> Iterator[Fault]:
-    """The faults for a fault-free run in which `user` (a pattern) made these calls.
+def faults_for(seen: Mapping[Seen, int], user: str, most_per_call: int = MOST_PER_CALL) -> Iterator[Fault]:
+    """The faults for a fault-free run in which `user` (a pattern) made each of these calls so often.
 
-    Each of its writes (the first few of a kind) is refused, left unanswered, and the last thing it does; each
-    of its watches lags, is cut, says everything twice, and begins too late.
+    The test itself, which is the cluster's administrator, is none of those a pattern means. Each of a user's
+    writes (the first few of a kind) is refused, left unanswered, and the last thing it does; each of their
+    watches lags, is cut, says everything twice, and begins too late.
     """
-    counts = Counter(call for call in seen if fnmatchcase(call.user, user))
-    for (who, verb, resource), count in counts.items():
+    for (who, verb, resource), count in seen.items():
+        if not (who == user or (fnmatchcase(who, user) and who != ADMIN)):
+            continue
         if verb == "watch":
             for what, events in ((What.STALE, 1), (What.CUT, 1), (What.REPEATED, 0)):
                 yield Fault(what=what, verbs=(verb,), resource=resource, user=who, events=events)
@@ -88,7 +90,8 @@ def sweep(
     """Run `scenario` on a fork of `cluster` without faults, then on a fork for each fault.
 
     Without `faults`, those of `faults_for`. The scenario drives its fork until all is as it should be in the
-    end (`wait`, `clock.advance`); after it the faults are over and ten more minutes pass before looking.
+    end (`wait`, `clock.advance`); after it the faults are over and ten more minutes pass before looking. Raises
+    ValueError when nothing is to be tried.
     """
     start = cluster.snapshot()
     with start.fork() as fork:
@@ -97,8 +100,12 @@ def sweep(
         seen = fork.faults.seen()
         fork.clock.advance("10m")
         expected = end_state(fork.snapshot().moment.store)
+    if faults is None:
+        faults = list(faults_for(seen, user))
+        if not faults:
+            raise ValueError(f"user {user!r}: nobody of that name wrote or watched anything in the scenario")
     report = Report()
-    for fault in faults if faults is not None else list(faults_for(seen, user)):
+    for fault in faults:
         with start.fork() as fork:
             fork.faults.arm(fault)
             error = ""
