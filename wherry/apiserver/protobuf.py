@@ -7,9 +7,7 @@ another version than they are stored in are encoded each time.
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import Callable, Sequence
-from time import perf_counter
 
 from wherry.api import protobuf
 from wherry.apiserver.beside import LARGE, beside
@@ -18,6 +16,7 @@ from wherry.apiserver.call import Call, Outcome
 from wherry.apiserver.core import Core
 from wherry.apiserver.media_types import PROTOBUF
 from wherry.apiserver.registry import Served
+from wherry.kit.portions import Portions
 from wherry.objects.errors import internal
 from wherry.objects.meta import Object
 
@@ -103,7 +102,7 @@ async def list_of_messages(
     messages: list[bytes] = []
     size, is_long, most = 0, False, piece_bytes()
     try:
-        end = perf_counter() + ENCODED_TOGETHER_S
+        portions = Portions(ENCODED_TOGETHER_S)
         for item in items:
             data = message(item)
             sizes.append(len(data))
@@ -111,9 +110,7 @@ async def list_of_messages(
             if not is_long:
                 messages.append(data)
                 is_long = size > most
-            if perf_counter() >= end:
-                await asyncio.sleep(0)
-                end = perf_counter() + ENCODED_TOGETHER_S
+            await portions.next()
         written = map(message, items) if is_long else messages
         pieces = protobuf.list_pieces(api_version, kind, list_meta, sizes, written, piece_bytes)
     except protobuf.ProtobufError as error:

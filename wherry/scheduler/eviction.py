@@ -7,10 +7,10 @@ import logging
 from collections.abc import Sequence
 from operator import attrgetter
 from random import Random
-from time import perf_counter
 
 from wherry.api.core.pods import PODS
 from wherry.client.api import Client
+from wherry.kit.portions import Portions
 from wherry.objects.errors import ApiError
 from wherry.objects.meta import name_of, namespace_of
 from wherry.scheduler.decisions import Decisions
@@ -53,11 +53,9 @@ class Evictor:
         found: list[Candidate] = []
         has_harmless = False
         evaluation = self._decisions.evaluation(profile, pod)
-        until = perf_counter() + PORTION_S
+        portions = Portions(PORTION_S)
         for name in names:
-            if perf_counter() > until:
-                await asyncio.sleep(0)
-                until = perf_counter() + PORTION_S
+            if await portions.next():
                 evaluation = self._decisions.evaluation(profile, pod)
             row = self._world.nodes.row_of.get(name)
             if row is None:

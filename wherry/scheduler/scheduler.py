@@ -12,13 +12,13 @@ import asyncio
 import logging
 from collections.abc import Iterable
 from random import Random
-from time import perf_counter
 
 from wherry.api.core.nodes import NODES
 from wherry.api.core.pods import PODS
 from wherry.client.api import Client
 from wherry.client.cache import Cache
 from wherry.kit.clock import Clock
+from wherry.kit.portions import Portions
 from wherry.kit.tasks import Tasks
 from wherry.objects.errors import ApiError
 from wherry.objects.meta import Object, uid_of
@@ -112,11 +112,9 @@ class Scheduler:
             await asyncio.sleep(0)  # let bindings and watches in between two batches
 
     async def _schedule_all(self, profile: Profile, batch: Iterable[PodFacts]) -> None:
-        until = perf_counter() + PORTION_S
+        portions = Portions(PORTION_S)
         for pod in batch:
-            if perf_counter() > until:
-                await asyncio.sleep(0)
-                until = perf_counter() + PORTION_S
+            await portions.next()
             if not self._queue.is_under_way(pod.uid):
                 continue  # it has gone, or asks for something else by now
             try:
