@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import AsyncIterator, Sequence
 from typing import Any
 
@@ -13,14 +12,12 @@ from tests.apiserver.backing import backing, ca_bundle, publish
 from tests.apiserver.customresources.established import condition, define, until
 from tests.apiserver.customresources.samples import definition
 from tests.apiserver.rig import Rig, files, running
-from wherry.api.core.services import SERVICES as CORE_SERVICES
 from wherry.api.resource import Resource
 from wherry.apiserver.aggregation import aggregator
 from wherry.apiserver.aggregation.availability import check
 from wherry.apiserver.aggregation.local import local_services
 from wherry.apiserver.aggregation.remote import Remote, Verdict
 from wherry.apiserver.parts import Parts
-from wherry.kit.repeat import Repeater
 from wherry.objects.meta import Object
 
 SERVICES = "/apis/apiregistration.k8s.io/v1/apiservices"
@@ -205,31 +202,6 @@ async def test_a_wrong_certificate_fails_the_check(rig: Rig) -> None:
         assert (
             "failing or missing response from https://127.0.0.1" in body["status"]["conditions"][0]["message"]
         )
-
-
-async def test_a_service_may_change_while_its_api_service_goes(
-    rig: Rig, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
-) -> None:
-    """Between the end of the check and of the remote there is a moment in which only one of them is there."""
-    close = Repeater.close
-    closed = asyncio.Event()
-
-    async def close_while_the_service_changes(self: Repeater) -> None:
-        await rig.admin.patch(CORE_SERVICES, "backing", "default", {"metadata": {"labels": {"a": "b"}}})
-        for _ in range(20):
-            await asyncio.sleep(0)
-        await close(self)
-        closed.set()
-
-    async with backing(answer) as port:
-        await publish(rig, port)
-        await rig.http("POST", SERVICES, api_service(insecureSkipTLSVerify=True))
-        await until(rig, f"{SERVICES}/{NAME}", lambda obj: reason(obj) == "Passed")
-        monkeypatch.setattr(Repeater, "close", close_while_the_service_changes)
-        await rig.http("DELETE", f"{SERVICES}/{NAME}")
-        await closed.wait()
-        monkeypatch.undo()
-    assert not [record for record in caplog.records if record.exc_info]
 
 
 async def test_removal_ends_it(rig: Rig) -> None:

@@ -90,8 +90,8 @@ def sweep(
     """Run `scenario` on a fork of `cluster` without faults, then on a fork for each fault.
 
     Without `faults`, those of `faults_for`. The scenario drives its fork until all is as it should be in the
-    end (`wait`, `clock.advance`); after it the faults are over and ten more minutes pass before looking. Raises
-    ValueError when nothing is to be tried.
+    end (`wait`, `clock.advance`); after it the faults are over and ten more minutes pass before looking.
+    Raises ValueError when nothing is to be tried.
     """
     start = cluster.snapshot()
     with start.fork() as fork:
