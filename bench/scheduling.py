@@ -11,7 +11,7 @@ from __future__ import annotations
 import asyncio
 import tempfile
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from random import Random
 from time import perf_counter, process_time
@@ -50,6 +50,8 @@ class Workload:
     make: Callable[[int], Object]
     first: int = 0
     make_first: Callable[[int], Object] | None = None
+    are_stuck: bool = False
+    """Whether those that come first fit nowhere."""
     floor: int = 0
     goal: int = 0
 
@@ -140,6 +142,10 @@ def _small(number: int) -> Object:
     return pod(f"first{number}", cpu="900m", terminationGracePeriodSeconds=0)
 
 
+def _stuck(number: int) -> Object:
+    return pod(f"first{number}", nodeSelector={"disk": "none"})
+
+
 def _preemptor(number: int) -> Object:
     return pod(f"p{number}", cpu="3", priorityClassName="bench-high")
 
@@ -153,7 +159,10 @@ def workloads(nodes: int) -> Iterator[Workload]:
     yield Workload("required pod affinity", nodes, many, _affinity, floor=35, goal=600)
     yield Workload("preferred pod affinity", nodes, many, _preferred_affinity, floor=90, goal=600)
     yield Workload("topology spread", nodes, many, _spread, floor=85, goal=600)
-    yield Workload("preemption", nodes, min(nodes, 2000), _preemptor, 4 * nodes, _small, floor=0, goal=600)
+    if nodes == 1000:
+        beside = Workload("basic beside 20,000 that fit nowhere", nodes, many, _basic, 20_000, _stuck)
+        yield replace(beside, are_stuck=True, goal=1500)
+    yield Workload("preemption", nodes, min(nodes, 500), _preemptor, 4 * nodes, _small, floor=0, goal=600)
 
 
 def measure_scheduling(sizes: tuple[int, ...] = (100, 1000, 5000), only: str = "") -> list[Figure]:
@@ -220,10 +229,11 @@ async def _measure(workload: Workload, client: Client) -> tuple[float, float]:
     await _write(workload.nodes, lambda number: client.create(NODES, node(number)))
     if workload.make_first is not None:
         first = workload.make_first
-        done = asyncio.create_task(_bound(client, "first", workload.first))
+        reached = _is_told if workload.are_stuck else _is_bound
+        done = asyncio.create_task(_reached(client, "first", workload.first, reached))
         await _write(workload.first, lambda number: client.create(PODS, first(number)))
         await done
-    done = asyncio.create_task(_bound(client, "p", workload.pods))
+    done = asyncio.create_task(_reached(client, "p", workload.pods, _is_bound))
     await asyncio.sleep(0)
     started, before = perf_counter(), process_time()
     await _write(workload.pods, lambda number: client.create(PODS, workload.make(number)))
@@ -242,12 +252,20 @@ async def _write(count: int, write: Callable[[int], Any]) -> None:
     await asyncio.gather(*(some() for _ in range(WRITERS)))
 
 
-async def _bound(client: Client, prefix: str, count: int) -> None:
-    """Return when so many pods whose name begins with `prefix` and a number are bound."""
+def _is_bound(pod: Object) -> bool:
+    return bool(pod["spec"].get("nodeName"))
+
+
+def _is_told(pod: Object) -> bool:
+    return any(c["type"] == "PodScheduled" for c in pod["status"].get("conditions") or ())
+
+
+async def _reached(client: Client, prefix: str, count: int, has: Callable[[Object], bool]) -> None:
+    """Return when so many pods whose name begins with `prefix` and a number `has` what is waited for."""
     found: set[str] = set()
     version = (await client.list(PODS, NAMESPACE, limit=1)).resource_version
     async for event in client.watch(PODS, NAMESPACE, resource_version=version):
-        if event.type not in ("ADDED", "MODIFIED") or not event.object["spec"].get("nodeName"):
+        if event.type not in ("ADDED", "MODIFIED") or not has(event.object):
             continue
         name = event.object["metadata"]["name"]
         if name.startswith(prefix) and name[len(prefix) :].isdecimal():

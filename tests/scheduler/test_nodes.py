@@ -86,3 +86,13 @@ def test_values_and_labels_nobody_has_any_more_are_forgotten() -> None:
     codes, zones = found
     assert [zones.values[code] for code in codes] == ["a"]
     assert zones.known_code("b") == ABSENT - 1
+
+
+def test_pods_that_ask_for_the_same_share_a_template_in_whatever_order_they_say_it() -> None:
+    one = facts("one", requests={"cpu": "1", "memory": "1Gi"}, labels={"a": "1", "b": "2"})
+    other = facts("other", requests={"memory": "1Gi", "cpu": "1"}, labels={"b": "2", "a": "1"})
+    assert one.template is other.template
+    where = world(node("a"))
+    where.place(one, "a", is_assumed=True)
+    where.place(facts("one", requests={"memory": "1Gi", "cpu": "1"}, labels={"b": "2", "a": "1"}), "a")
+    assert where.moment == 1, "that it is confirmed changes nothing"

@@ -48,7 +48,11 @@ class Decisions:
                 row = -1
         if row < 0:
             row = evaluation.best(self._random)
-        return self._world.nodes.names[row] if row >= 0 else ""
+        if row < 0:
+            return ""
+        node = self._world.nodes.names[row]
+        self.keep(pod, evaluation.trace(node))
+        return node
 
     def key(self, profile: Profile, pod: PodFacts) -> Hashable:
         """Pods of equal key get the same answers."""

@@ -138,7 +138,8 @@ def _template_key(pod: Object, spec: Mapping[str, Any]) -> bytes:
             [[c.get(name) for name in _CONTAINER] for c in spec.get("initContainers") or ()],
             [spec.get(name) for name in _SPEC],
             [volume["image"] for volume in spec.get("volumes") or () if volume.get("image")],
-        )
+        ),
+        option=orjson.OPT_SORT_KEYS,  # a pod that is written again may come with its fields in another order
     )
 
 

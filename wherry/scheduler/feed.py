@@ -106,10 +106,19 @@ class Feed:
             if before is not None:
                 self._tell(Change(Kind.POD_GONE, {before.node: None}, {uid: before.pod}))
             self._tell(Change(Kind.POD_PLACED, {node: None}, {uid: facts}))
-        elif before.pod.template is not facts.template or before.pod.is_deleting != facts.is_deleting:
-            # What it asks for may have become less.
-            self._tell(Change(Kind.POD_GONE, {node: None}, {uid: before.pod}))
-            self._tell(Change(Kind.POD_LABELS, {node: None}, {uid: facts}))
+        else:
+            self._tell_differences(before.pod, facts, node)
+
+    def _tell_differences(self, before: PodFacts, now: PodFacts, node: str) -> None:
+        """A placed pod asks for less, or is another to those who look at labels (as with its node's zone,
+        which the binding gives it).
+        """
+        old, new = before.template, now.template
+        if old is not new and old.requests != new.requests:
+            self._tell(Change(Kind.POD_GONE, {node: None}, {now.uid: before}))
+        if old.label_set != new.label_set or before.is_deleting != now.is_deleting:
+            both = {f"{now.uid}, before": before, now.uid: now}
+            self._tell(Change(Kind.POD_LABELS, {node: None}, both))
 
     def _pending(self, old: Object | None, new: Object) -> None:
         uid = uid_of(new)
