@@ -67,7 +67,7 @@ def live_of_a_daemon_set(c: Cluster) -> None:
 def test_a_stateful_set(policy: str) -> None:
     with Cluster(nodes=1, controllers=["service-account", "statefulset"]) as c:
         report = c.faults.sweep(partial(live_of_a_stateful_set, policy), user=ALL)
-    assert len(report.runs) > 40
+    assert len(report.runs) > 20
     report.check()
 
 
@@ -75,7 +75,7 @@ def test_a_stateful_set(policy: str) -> None:
 def test_a_daemon_set() -> None:
     with Cluster(nodes=2, controllers=["service-account", "daemonset"]) as c:
         report = c.faults.sweep(live_of_a_daemon_set, user=ALL)
-    assert len(report.runs) > 40
+    assert len(report.runs) > 20
     report.check()
 
 
