@@ -146,6 +146,16 @@ def test_on_delete_leaves_pods_until_somebody_deletes_them(daemons: Daemons) -> 
     assert daemons.client.get("ds", "fluentd")["status"]["updatedNumberScheduled"] == 1
 
 
+def test_pods_left_behind_are_updated_though_their_set_had_changed_as_often(daemons: Daemons) -> None:
+    daemons.set_image("fluentd:left")
+    daemons.cluster.clock.advance("1m")
+    daemons.client.delete("ds", "fluentd", propagation="Orphan")
+    daemons.cluster.apply(FLUENTD)
+    daemons.set_image("fluentd:new")  # the second template of both sets
+    daemons.cluster.clock.advance("1m")
+    assert daemons.images() == ["fluentd:new"] * 3
+
+
 def test_pods_left_behind_are_adopted(daemons: Daemons) -> None:
     before = {pod["metadata"]["uid"] for pod in daemons.pods()}
     daemons.client.delete("ds", "fluentd", propagation="Orphan")

@@ -111,7 +111,12 @@ def template_generation(daemon_set: Object) -> int | None:
 
 
 def is_updated(pod: Object, revision: str, generation: int | None) -> bool:
-    """Whether the pod is of the revision with that hash, or of that generation of the template."""
+    """Whether the pod is of the revision with that hash; without a hash, of that generation of the template.
+
+    Upstream takes the generation for enough. But it begins anew with each DaemonSet, so pods a deleted one
+    left behind would pass for new ones, and stay what they are.
+    """
     labels = labels_of(pod)
-    by_generation = generation is not None and labels.get(POD_GENERATION_LABEL) == str(generation)
-    return by_generation or labels.get(POD_REVISION_LABEL) == revision
+    if POD_REVISION_LABEL in labels:
+        return labels[POD_REVISION_LABEL] == revision
+    return generation is not None and labels.get(POD_GENERATION_LABEL) == str(generation)
