@@ -73,7 +73,7 @@ def test_a_stateful_set(policy: str) -> None:
 
 @pytest.mark.slow
 def test_a_daemon_set() -> None:
-    with Cluster(nodes=2, controllers=["service-account", "daemonset"]) as c:
+    with Cluster(nodes=2, controllers=["service-account", "daemonset", "node"]) as c:
         report = c.faults.sweep(live_of_a_daemon_set, user=ALL)
     assert len(report.runs) > 20
     report.check()
