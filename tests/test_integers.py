@@ -33,7 +33,7 @@ EXCEPTIONS = {
     "kubelet/runtimes/containerd/facts.py": KERNEL,
     "kit/mounts.py": KERNEL,
     "hollow/expressions.py": OWN,
-    "cluster/preflight.py": KERNEL,
+    "network/routes.py": KERNEL,
     "objects/gotemplate/functions.py": OWN,
     "objects/gotemplate/parser.py": OWN,
     "objects/gotemplate/printing.py": OWN,

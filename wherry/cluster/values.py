@@ -11,6 +11,8 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from wherry.kit.integers import parse_integer
+
 PROXY_MODES = ("iptables",)
 CONTAINERD, SIMULATED = "containerd", "simulated"
 RUNTIMES = (CONTAINERD, SIMULATED)
@@ -45,23 +47,26 @@ def node_name_of(value: Any) -> str:
     return text
 
 
+def _number(value: Any) -> int | None:
+    """A whole number as YAML, a variable or a flag gives it; None for anything else."""
+    if isinstance(value, str):
+        return parse_integer(value.strip())
+    return value if isinstance(value, int) and not isinstance(value, bool) else None
+
+
 def port_of(value: Any) -> int:
-    try:
-        port = int(value)
-    except (TypeError, ValueError):
-        raise ValueError(f"{value!r} is not a port number") from None
+    port = _number(value)
+    if port is None:
+        raise ValueError(f"{value!r} is not a port number")
     if not 1 <= port <= 65535:
         raise ValueError(f"{port} is not a port; use 1-65535")
     return port
 
 
 def seconds_of(value: Any) -> int:
-    try:
-        seconds = int(value)
-    except (TypeError, ValueError):
-        raise ValueError(
-            f"{value!r} is not a number of seconds; use for example 30, or 0 for never"
-        ) from None
+    seconds = _number(value)
+    if seconds is None:
+        raise ValueError(f"{value!r} is not a number of seconds; use for example 30, or 0 for never")
     if seconds and not SHORTEST_WATCHDOG_S <= seconds <= LONGEST_WATCHDOG_S:
         raise ValueError(
             f"{seconds} is out of range; use {SHORTEST_WATCHDOG_S}-{LONGEST_WATCHDOG_S}, or 0 for never"
@@ -70,10 +75,9 @@ def seconds_of(value: Any) -> int:
 
 
 def count_of(value: Any) -> int:
-    try:
-        count = int(value)
-    except (TypeError, ValueError):
-        raise ValueError(f"{value!r} is not a number of nodes; use for example 100") from None
+    count = _number(value)
+    if count is None:
+        raise ValueError(f"{value!r} is not a number of nodes; use for example 100")
     if not 0 <= count <= MOST_SIMULATED:
         raise ValueError(f"{count} is out of range; use 0-{MOST_SIMULATED}")
     return count

@@ -22,6 +22,10 @@ OTHER_DOCUMENTS = (
     "api/certificates/signing.py",  # certificate extensions
     "api/core/pod_spec/images.py",  # parts of an image's name
     "api/schema/definitions.py",  # the schema itself
+    "controllers/podautoscaler/metrics.py",  # the metrics APIs' answers
+    "scheduler/arguments.py",  # KubeSchedulerConfiguration
+    "scheduler/configuration.py",
+    "scheduler/extenders.py",  # what extenders are asked and answer
     "kubelet/credentials.py",  # docker's config.json
     "kubelet/machine.py",  # /proc/meminfo
     "kubelet/probes",  # headers, kinds of probes

@@ -11,6 +11,7 @@ from wherry.controllers.history import POD_REVISION_LABEL
 from wherry.controllers.pod_control import pod_from_template
 from wherry.controllers.statefulset.storage import with_claims
 from wherry.controllers.workload import wanted_replicas
+from wherry.kit.integers import parse_unsigned
 from wherry.objects.meta import Object, labels_of, name_of
 
 POD_NAME_LABEL = "statefulset.kubernetes.io/pod-name"
@@ -34,8 +35,8 @@ def pod_name(stateful_set: Object, ordinal: int) -> str:
 def ordinal_of(pod: Object) -> int:
     """The number at the end of the pod's name; -1 without one."""
     found = _NAME.fullmatch(name_of(pod))
-    ordinal = int(found[2]) if found is not None and len(found[2]) <= 10 else -1
-    return ordinal if ordinal <= HIGHEST_ORDINAL else -1
+    ordinal = parse_unsigned(found[2]) if found is not None else None
+    return ordinal if ordinal is not None and ordinal <= HIGHEST_ORDINAL else -1
 
 
 def is_member(stateful_set: Object, pod: Object) -> bool:
