@@ -396,3 +396,27 @@ async def test_a_thousand_pods_are_not_gone_through_at_each_event() -> None:
         assert status["succeeded"] == 1000
         assert conditions(status)[-1] == "Complete=True CompletionsReached"
         assert len([key for key in syncs if key == "default/j"]) < 15
+
+
+async def test_a_pod_is_not_counted_again_when_the_cache_is_behind_for_long() -> None:
+    """After five minutes the cache is believed as it is; what was counted is known all the same."""
+    async with running(Jobs) as bench:
+        await bench.create(JOBS, job(completions=3, parallelism=1))
+        (controller,) = bench.controllers.controllers
+        (pod,) = await bench.all(PODS)
+        watched = controller.cache.informer(PODS).shelf
+        put = watched.put
+
+        def late(obj: Object) -> None:
+            """The watch of pods says nothing any more of finalizers that went."""
+            if metadata(obj).get("finalizers") or name_of(obj) != name_of(pod):
+                put(obj)
+
+        watched.put = late  # type: ignore[method-assign]
+        await end(bench, pod)
+        for _ in range(4):
+            controller.queue.add("default/j")
+            await bench.clock.advance(400)
+            await bench.settle()
+        status = await status_of(bench)
+        assert (status["succeeded"], status["uncountedTerminatedPods"]) == (1, {})
