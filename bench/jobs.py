@@ -1,8 +1,11 @@
-"""Jobs and CronJobs on simulated nodes: a day of a thousand CronJobs, a Job of a thousand pods."""
+"""Jobs and CronJobs on simulated nodes: a day of a thousand CronJobs, a Job of a thousand pods.
+
+Seconds are of the processor: simulated time waits for nothing, so that is what a quiet machine takes.
+"""
 
 from __future__ import annotations
 
-from time import perf_counter
+from time import process_time
 
 from bench.figures import Figure
 
@@ -34,12 +37,12 @@ def measure_jobs() -> list[Figure]:
     """All rows. What an idle day takes is told apart: heartbeats and watches are most of a quiet day."""
     idle = min(_day_s(0) for _ in range(TRIES))
     hourly = min(_day_s(1) for _ in range(TRIES))
-    daily = _day_s(CRON_JOBS, "{minute} {hour} * * *")
+    daily, beyond = _day_s(CRON_JOBS, "{minute} {hour} * * *"), max(hourly - idle, 0.0)
     return [
-        Figure("a simulated day of one idle node", idle, "s"),
-        Figure("a simulated day of an hourly CronJob, beyond that", max(hourly - idle, 0.0), "s", "< 0.3"),
-        Figure(f"a simulated day of {CRON_JOBS} daily CronJobs", daily, "s", "< 60"),
-        Figure(f"a Job of {JOB_PODS} pods on 20 nodes, from `apply` to Complete", _job_s(), "s"),
+        Figure("a simulated day of one idle node", idle, "CPU s"),
+        Figure("a simulated day of an hourly CronJob, beyond that", beyond, "CPU s", "< 0.3"),
+        Figure(f"a simulated day of {CRON_JOBS} daily CronJobs", daily, "CPU s", "< 60"),
+        Figure(f"a Job of {JOB_PODS} pods on 20 nodes, from `apply` to Complete", _job_s(), "CPU s"),
     ]
 
 
@@ -54,9 +57,9 @@ def _day_s(count: int, schedule: str = "0 * * * *") -> float:
     ]
     objects = ["\n---".join(texts)] if texts else []
     with Cluster(nodes=1, node_template=NodeTemplate(capacity=ROOM), objects=objects) as c:
-        began = perf_counter()
+        began = process_time()
         c.clock.advance("24h")
-        took = perf_counter() - began
+        took = process_time() - began
         run = [job for job in c.client.list("cronjobs") if job.get("status", {}).get("lastSuccessfulTime")]
     if len(run) < count:
         raise SystemExit(f"{count - len(run)} CronJobs have not run: the figure would say nothing")
@@ -68,7 +71,7 @@ def _job_s() -> float:
     from wherry.testing import Cluster
 
     with Cluster(nodes=20) as c:
-        began = perf_counter()
+        began = process_time()
         c.apply(MANY)
         c.wait("job/many", "Complete", timeout="10m")
-        return perf_counter() - began
+        return process_time() - began
