@@ -1,4 +1,8 @@
-"""A whole cluster for a user without root, without containerd and iptables: made, killed, deleted."""
+"""A whole cluster where next to nothing is allowed, as in a container: made, killed, deleted.
+
+For a user without root, and for a root without rights, who find no containerd and no iptables, and cannot
+write to /sys and /proc/sys.
+"""
 
 from __future__ import annotations
 
@@ -25,11 +29,19 @@ NAME = "without-root"
 REPOSITORY = Path(__file__).parents[2]
 READING = "-all,+dac_read_search"
 """Python and the checkout may lie where only root can read: that alone is left of root's rights."""
-AS_NOBODY = [
-    shutil.which("setpriv") or "setpriv",
-    *(f"--reuid={NOBODY}", f"--regid={NOBODY}", "--clear-groups", "--no-new-privs"),
-    *(f"--inh-caps={READING}", f"--ambient-caps={READING}", f"--bounding-set={READING}"),
+NO_RIGHTS = [
+    "--no-new-privs",
+    *(f"--{kind}={READING}" for kind in ("inh-caps", "ambient-caps", "bounding-set")),
 ]
+AS_NOBODY = [f"--reuid={NOBODY}", f"--regid={NOBODY}", "--clear-groups"]
+CONTAINED = """
+set -e
+mount=$1; shift
+for place in /sys /proc/sys; do $mount --rbind $place $place; $mount -o remount,bind,ro $place; done
+if [ -d /sys/fs/cgroup ]; then $mount -o remount,bind,ro /sys/fs/cgroup; fi
+exec "$@"
+"""
+"""What a container's runtime does to a process before it begins; in a mount namespace of its own."""
 
 pytestmark = [
     pytest.mark.slow,
@@ -38,21 +50,37 @@ pytestmark = [
 
 
 class User:
-    """Somebody with a home of their own, and nothing in PATH that a node needs."""
+    """Somebody in a container, with a home of their own and nothing in PATH that a node needs."""
 
-    def __init__(self, home: Path) -> None:
+    def __init__(self, home: Path, uid: int) -> None:
         self.home = home
+        self.prefix = [
+            *(
+                tool("unshare"),
+                "--mount",
+                "--propagation=private",
+                tool("sh"),
+                "-c",
+                CONTAINED,
+                "contained",
+                tool("mount"),
+            ),
+            *(tool("setpriv"), *NO_RIGHTS, *(AS_NOBODY if uid else ())),
+        ]
         self.environ = {
             "HOME": str(home),
             "PATH": str(home / "bin"),
             "XDG_RUNTIME_DIR": str(home / "run"),
             "WHERRY_KUBECTL": str(home / "bin" / "kubectl"),
+            # Only root goes by these, whose clusters would lie where this machine's are.
+            "WHERRY_DATA_ROOT": str(home / ".local" / "share" / "wherry"),
+            "WHERRY_RUN_ROOT": str(home / "run" / "wherry"),
         }
 
     def run(self, *arguments: str, code: int = 0) -> str:
         """Run `wherry ...` as that user; what it printed, on both streams."""
         done = subprocess.run(
-            [*AS_NOBODY, sys.executable, "-m", "wherry.cli.main", *arguments],
+            [*self.prefix, sys.executable, "-m", "wherry.cli.main", *arguments],
             env=self.environ,
             cwd=REPOSITORY,
             stdout=subprocess.PIPE,
@@ -78,8 +106,12 @@ class User:
         return found
 
 
+def tool(name: str) -> str:
+    return shutil.which(name) or name
+
+
 @pytest.fixture
-def user() -> Iterator[User]:
+def user(request: pytest.FixtureRequest) -> Iterator[User]:
     try:
         kubectl = find_kubectl()
     except Failure as failure:
@@ -90,8 +122,8 @@ def user() -> Iterator[User]:
     (home / "bin" / "tail").symlink_to(shutil.which("tail") or "/usr/bin/tail")
     (home / "run").mkdir(mode=0o700)
     for path in (home, home / "run"):
-        shutil.chown(path, NOBODY, NOBODY)
-    someone = User(home)
+        shutil.chown(path, request.param, request.param)
+    someone = User(home, request.param)
     try:
         yield someone
         someone.run("delete", "--name", NAME, "--yes")
@@ -99,6 +131,17 @@ def user() -> Iterator[User]:
         shutil.rmtree(home)
 
 
+@pytest.mark.parametrize("user", [0], indirect=True, ids=["root"])
+def test_a_root_without_rights(user: User) -> None:
+    said = user.run("up", "--name", NAME, "--nodes", "3")
+    assert "no container runs (containerd and runc not found)" in said
+    user.kubectl("create", "deployment", "web", "--image=example.com/web", "--replicas=3")
+    user.kubectl("wait", "--for=condition=Available", "deployment/web", "--timeout=60s")
+    user.run("delete", "--name", NAME, "--yes")
+    assert not user.paths.data.exists()
+
+
+@pytest.mark.parametrize("user", [NOBODY], indirect=True, ids=["nobody"])
 def test_from_up_to_delete(user: User) -> None:
     said = user.run("up", "--name", NAME, "--nodes", "20")
     assert "Nodes and pods are simulated, no container runs (you are not root)" in said

@@ -10,6 +10,8 @@ import asyncio
 import gc
 import logging
 import os
+import resource
+import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -41,8 +43,12 @@ def collect_seldom() -> None:
 
 
 def resident_bytes() -> int:
-    """How much memory of this process is resident."""
-    return int(Path("/proc/self/statm").read_text().split()[1]) * _PAGE_BYTES
+    """How much memory of this process is resident; the most there ever was where there is no /proc."""
+    try:
+        return int(Path("/proc/self/statm").read_text().split()[1]) * _PAGE_BYTES
+    except FileNotFoundError:
+        most = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+        return most if sys.platform == "darwin" else most * 1024  # getrusage(2) of each
 
 
 def trimmer() -> Callable[[int], int] | None:

@@ -2,7 +2,8 @@
 
 The kernel's own patience is hours. Here a peer that says nothing is asked after 30 seconds of silence and
 given up 15 seconds later, whether or not something waits to be sent: the times of client-go's HTTP/2
-health check (`k8s.io/apimachinery/pkg/util/net`, ReadIdleTimeout and PingTimeout).
+health check (`k8s.io/apimachinery/pkg/util/net`, ReadIdleTimeout and PingTimeout). Not every Unix knows every
+option; where one is missing the system's own patience holds.
 """
 
 from __future__ import annotations
@@ -18,12 +19,25 @@ GIVE_UP_S = IDLE_S + PROBE_INTERVAL_S * PROBES
 
 def notice_dead_peer(connection: socket.socket) -> None:
     """Have a TCP socket end with an error when its peer is silent or acknowledges nothing (see above)."""
-    connection.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)
-    connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_KEEPIDLE, IDLE_S)
-    connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_KEEPINTVL, PROBE_INTERVAL_S)
-    connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_KEEPCNT, PROBES)
+    ask_when_silent(connection, IDLE_S, PROBE_INTERVAL_S, PROBES)
     # RFC 5482: keepalive does not look at a connection on which sent data waits to be acknowledged.
-    connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT, GIVE_UP_S * 1000)
+    set_user_timeout(connection, GIVE_UP_S * 1000)
+
+
+def ask_when_silent(connection: socket.socket, idle_s: int, interval_s: int, probes: int) -> None:
+    """Ask the peer after `idle_s` seconds of silence, then every `interval_s`, `probes` times in all."""
+    connection.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)
+    for name, value in (("TCP_KEEPIDLE", idle_s), ("TCP_KEEPINTVL", interval_s), ("TCP_KEEPCNT", probes)):
+        option = getattr(socket, name, None)
+        if option is not None:
+            connection.setsockopt(socket.IPPROTO_TCP, option, value)
+
+
+def set_user_timeout(connection: socket.socket, timeout_ms: int) -> None:
+    """How many milliseconds what was sent may wait to be acknowledged; 0 for the system's own patience."""
+    option = getattr(socket, "TCP_USER_TIMEOUT", None)
+    if option is not None:
+        connection.setsockopt(socket.IPPROTO_TCP, option, timeout_ms)
 
 
 def let_pause(connection: socket.socket) -> int:
@@ -32,8 +46,9 @@ def let_pause(connection: socket.socket) -> int:
     With a TCP_USER_TIMEOUT the kernel gives up a peer whose window stays closed, although it answers every
     probe (tcp(7)). Without one a peer that is gone is noticed as late as the kernel stops sending again.
     """
-    before = connection.getsockopt(socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT)
-    connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT, 0)
+    option = getattr(socket, "TCP_USER_TIMEOUT", None)
+    before = connection.getsockopt(socket.IPPROTO_TCP, option) if option is not None else 0
+    set_user_timeout(connection, 0)
     return before
 
 

@@ -6,12 +6,14 @@ import asyncio
 import json
 import os
 import signal
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
 from wherry.testing.cluster import AsyncCluster
 from wherry.testing.kubeconfig_file import KubeconfigFile
+
+LOOK_EVERY_S = 1.0
 
 
 async def serve(settings: dict[str, Any], kubeconfig: Path | None, *, as_json: bool) -> None:
@@ -27,7 +29,7 @@ async def serve(settings: dict[str, Any], kubeconfig: Path | None, *, as_json: b
     loop = asyncio.get_running_loop()
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, stop.set)
-    parent = _watch_parent(loop, stop)
+    stop_watching = _watch_parent(loop, stop)
     cluster = AsyncCluster(**settings, real_time=True)
     try:
         if await _is_started(cluster, stop):
@@ -42,9 +44,7 @@ async def serve(settings: dict[str, Any], kubeconfig: Path | None, *, as_json: b
         await cluster.close()
         if target is not None:
             target.remove()
-        if parent is not None:
-            loop.remove_reader(parent)
-            os.close(parent)
+        stop_watching()
 
 
 async def _is_started(cluster: AsyncCluster, stop: asyncio.Event) -> bool:
@@ -62,15 +62,39 @@ async def _is_started(cluster: AsyncCluster, stop: asyncio.Event) -> bool:
         await asyncio.gather(starting, stopping, return_exceptions=True)
 
 
-def _watch_parent(loop: asyncio.AbstractEventLoop, stop: asyncio.Event) -> int | None:
-    """Have `stop` set when the process that started this one is gone; a descriptor of it, if it lives."""
+def _watch_parent(loop: asyncio.AbstractEventLoop, stop: asyncio.Event) -> Callable[[], None]:
+    """Have `stop` set when the process that started this one is gone; what is returned ends the watching."""
+    number = os.getppid()
+    if not hasattr(os, "pidfd_open"):
+        return _look_at_parent(loop, stop, number)
     try:
-        parent = os.pidfd_open(os.getppid())
+        parent = os.pidfd_open(number)
     except ProcessLookupError:
         stop.set()
-        return None
+        return lambda: None
     loop.add_reader(parent, stop.set)
-    return parent
+
+    def end() -> None:
+        loop.remove_reader(parent)
+        os.close(parent)
+
+    return end
+
+
+def _look_at_parent(loop: asyncio.AbstractEventLoop, stop: asyncio.Event, number: int) -> Callable[[], None]:
+    """The same for systems that do not tell: an orphan has another parent."""
+
+    async def look() -> None:
+        while os.getppid() == number:
+            await asyncio.sleep(LOOK_EVERY_S)
+        stop.set()
+
+    looking = loop.create_task(look())
+
+    def end() -> None:
+        looking.cancel()
+
+    return end
 
 
 def run(settings: dict[str, Any], kubeconfig: Path | None = None, *, as_json: bool = False) -> None:

@@ -36,7 +36,7 @@ from wherry.kit.httpd.parsing import Exchange, HeldFor, Limits, RequestReader
 from wherry.kit.httpd.rendering import CONTINUE, DateLine, header_lines, status_lines, switching_head
 from wherry.kit.httpd.streams import SLICE_BYTES, DuplexStream, Flow, StreamWriter
 from wherry.kit.httpd.waiting import WaitingBudget
-from wherry.kit.sockets import let_pause
+from wherry.kit.sockets import let_pause, set_user_timeout
 from wherry.kit.tasks import others_end
 
 log = logging.getLogger(__name__)
@@ -487,7 +487,7 @@ class HttpProtocol(asyncio.Protocol):
             if may_pause:
                 self._user_timeout_ms = let_pause(sock)
             else:
-                sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT, self._user_timeout_ms)
+                set_user_timeout(sock, self._user_timeout_ms)
         self._write_deadline = _NEVER
         if self._flow.paused and not may_pause:
             self._expect_taking()

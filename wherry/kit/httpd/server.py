@@ -19,6 +19,7 @@ from wherry.kit.httpd.message import Handler, Response
 from wherry.kit.httpd.parsing import Held, HeldFor, Limits
 from wherry.kit.httpd.protocol import HttpProtocol, Site, plain_refusal
 from wherry.kit.httpd.waiting import WaitingBudget
+from wherry.kit.sockets import ask_when_silent, set_user_timeout
 
 BODY_LIMIT = 3 * 1024 * 1024
 KEEPALIVE_TIMEOUT_S = 90.0
@@ -178,11 +179,8 @@ def _bound(host: str, port: int, *, freebind: bool) -> socket.socket:
     sock = socket.socket(family, socket.SOCK_STREAM)
     try:
         sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        sock.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)
-        sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_KEEPIDLE, SILENT_S)
-        sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_KEEPINTVL, PROBE_EVERY_S)
-        sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_KEEPCNT, PROBES)
-        sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT, USER_TIMEOUT_MS)
+        ask_when_silent(sock, SILENT_S, PROBE_EVERY_S, PROBES)
+        set_user_timeout(sock, USER_TIMEOUT_MS)
         if family == socket.AF_INET6:
             sock.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 1)
         if freebind:
