@@ -15,6 +15,7 @@ from tests.controllers.bench import running
 from wherry.api.core.config_maps import CONFIG_MAPS
 from wherry.api.core.namespaces import NAMESPACES
 from wherry.cluster.clusters import Machine
+from wherry.testing import Cluster
 
 PAGE = (Path(__file__).parents[2] / "docs" / "contributing.md").read_text()
 EXAMPLES = dict(re.findall(r"<!-- example: (\w+) -->\n```python\n(.*?)```", PAGE, re.S))
@@ -28,7 +29,7 @@ def run(name: str) -> dict[str, Any]:
 
 
 def test_there_are_examples() -> None:
-    assert set(EXAMPLES) == {"controller", "rule", "command"}
+    assert set(EXAMPLES) == {"behaviour", "controller", "rule", "command"}
 
 
 async def test_the_controller_acts() -> None:
@@ -36,6 +37,20 @@ async def test_the_controller_acts() -> None:
         await bench.create(NAMESPACES, {"metadata": {"name": "team"}})
         found = await bench.get(CONFIG_MAPS, "greeting", "team")
         assert found["data"] == {"text": "hello, team"}
+
+
+def test_the_behaviour_is_played() -> None:
+    claim = {
+        "apiVersion": "v1",
+        "kind": "PersistentVolumeClaim",
+        "metadata": {"name": "data"},
+        "spec": {"accessModes": ["ReadWriteOnce"], "resources": {"requests": {"storage": "1Gi"}}},
+    }
+    with Cluster(stages=[run("behaviour")["BINDING"]], objects=[claim]) as c:
+        c.clock.advance("2s")
+        assert c.client.get("pvc", "data")["status"]["phase"] == "Pending"
+        c.clock.advance("2s")
+        assert c.client.get("pvc", "data")["status"]["phase"] == "Bound"
 
 
 @pytest.mark.parametrize(("seconds", "errors"), [(None, 0), (3600, 0), (3601, 1)])

@@ -14,6 +14,7 @@ from typing import Any
 import pytest
 import yaml
 
+from wherry.hollow.machines import NodeTemplate
 from wherry.objects.errors import ApiError
 from wherry.testing import (
     AsyncCluster,
@@ -139,6 +140,13 @@ def test_watches() -> None:
             watch.next("10s")
         c.client.delete("cm", "m")
         assert watch.next().type == "DELETED"
+
+
+def test_a_watch_lasts_while_days_pass() -> None:
+    with Cluster(controllers="none", scheduler=False) as c, c.client.watch("cm", "default") as watch:
+        c.clock.advance("3d")
+        c.apply({"apiVersion": "v1", "kind": "ConfigMap", "metadata": {"name": "late"}})
+        assert watch.take()[-1].object["metadata"]["name"] == "late"
 
 
 @pytest.mark.parametrize("is_real", [False, True])
@@ -373,6 +381,15 @@ spec:
         state = c.client.list("pods")[0]["status"]["containerStatuses"][0]
         assert state["lastState"]["terminated"]["exitCode"] == 3
         assert state["restartCount"] >= 2
+
+
+def test_nodes_with_long_leases_are_waited_for_longer() -> None:
+    lasting = NodeTemplate(name="node-{index}", lease_s=86400, status_s=0)
+    with Cluster(nodes=1, node_template=lasting) as c:
+        c.clock.advance("1d")
+        assert _is_ready(c.client.get("node", "node-0"))
+        c.nodes.lose("node-0")
+        c.wait("node/node-0", "Ready=Unknown", timeout="2d")
 
 
 def test_a_fork_keeps_its_nodes() -> None:

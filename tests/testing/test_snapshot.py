@@ -11,7 +11,9 @@ from pathlib import Path
 import pytest
 
 from tests.testing.test_cluster import WEB
+from wherry.api.core.config_maps import CONFIG_MAPS
 from wherry.hollow.outcomes import Chosen, Exits, Outcome
+from wherry.hollow.stages import Stage
 from wherry.testing import AsyncCluster, ClosedError, Cluster, Snapshot, SnapshotError
 
 NEVER_PULLS = """
@@ -112,6 +114,18 @@ def test_a_snapshot_of_another_version_is_refused(tmp_path: Path, monkeypatch: p
         with pytest.raises(SnapshotError, match=f"taken {message}$"):
             Snapshot.load(tmp_path / "taken")
         assert c.client.list("namespaces"), "nothing happened to the cluster"
+
+
+def test_what_was_made_in_python_alone_cannot_be_kept(tmp_path: Path) -> None:
+    stage = Stage(name="odd", resource=CONFIG_MAPS, matches=lambda _: False, steps=lambda _: ())
+    with Cluster(controllers="none", scheduler=False, stages=[stage]) as c:
+        with pytest.raises(
+            SnapshotError, match="a Stage made in Python cannot be kept in a file: give it as"
+        ):
+            c.snapshot().save(tmp_path / "file")
+        with c.fork() as fork:
+            assert fork.client.list("namespaces")
+    assert not (tmp_path / "file").exists()
 
 
 def test_what_is_no_snapshot_is_refused(tmp_path: Path) -> None:

@@ -175,7 +175,13 @@ class Outcome:
 
 
 class EventSink(Protocol):
-    """Where a watch puts what happened; one per watching client."""
+    """Where a watch puts what happened; one per watching client.
+
+    `bookmark_every_s`: how often it wants to be told how far things are; shortly before the end it is anyway.
+    """
+
+    @property
+    def bookmark_every_s(self) -> float: ...
 
     def events(self, events: Sequence[CachedEvent]) -> None:
         """Some events, in order. Must not block; a sink too slow gives up by itself."""

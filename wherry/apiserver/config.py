@@ -67,8 +67,6 @@ class ApiServerConfig:
     max_reading_in_flight: int = 400
     request_timeout_s: float = 60.0
     min_watch_timeout_s: float = 1800.0
-    bookmark_interval_s: float = 60.0
-    """How often a watch that asks for them hears a bookmark."""
     watch_buffer_bytes: int = 8 * 1024 * 1024
     """A watcher that lets more than this pile up is cut off."""
     waiting_bytes: int = 256 * 1024 * 1024

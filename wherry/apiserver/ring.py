@@ -67,6 +67,8 @@ class Ring:
 
     def trim(self) -> None:
         """Let go of what is too old or too much."""
+        if not self._events:
+            return
         oldest_fresh = self._now() - FRESH_S
         events = self._events
         while events and (

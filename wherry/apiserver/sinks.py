@@ -7,6 +7,7 @@ watches again from where it was.
 from __future__ import annotations
 
 import asyncio
+import math
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import Protocol
@@ -26,6 +27,8 @@ PATIENCE_S = 60.0
 
 class Sink:
     """What all sinks have: an end, and waiting for it."""
+
+    bookmark_every_s = 60.0
 
     def __init__(self, clock: Clock) -> None:
         self._clock = clock
@@ -167,8 +170,11 @@ def portions(items: Sequence[Cached], piece_bytes: Callable[[], int]) -> Iterato
 class LocalSink(Sink):
     """Hands events over to a task of the same process; the decoded objects are shared.
 
+    Such a task's watch ends when it wants it to, or with the server: to be told shortly before is enough.
     `served` is the version they are shown in, None for that they are stored in.
     """
+
+    bookmark_every_s = math.inf
 
     def __init__(self, clock: Clock, served: Served | None = None) -> None:
         super().__init__(clock)

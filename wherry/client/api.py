@@ -14,6 +14,11 @@ from wherry.client.transport import JSON, JSON_PATCH, MERGE_PATCH, Transport, Wa
 from wherry.objects.meta import Object, name_of, namespace_of
 
 JsonPatch: TypeAlias = list[Any]
+SHORTEST_WATCH_S = 300.0
+"""A watch is asked to end after one to two times this (client-go's reflector, `minWatchTimeout`), so that a
+dead connection is noticed, and several servers share their watches."""
+IN_PROCESS_WATCH_S = 12 * SHORTEST_WATCH_S
+"""For a client in the server's own process, whose connection cannot be dead."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,11 +33,15 @@ class Listing:
 class Client:
     """Create, read, update, delete and watch objects as the identity of its transport.
 
-    Every method raises `objects.errors.ApiError` when the server refuses or cannot be reached.
+    Whoever watches on and on begins anew after `watch_s` seconds, or up to twice as many. Every method
+    raises `objects.errors.ApiError` when the server refuses or cannot be reached.
     """
 
-    def __init__(self, transport: Transport, *, field_manager: str = "") -> None:
+    def __init__(
+        self, transport: Transport, *, field_manager: str = "", watch_s: float = SHORTEST_WATCH_S
+    ) -> None:
         self.transport = transport
+        self.watch_s = watch_s
         self._write_query = {"fieldManager": field_manager} if field_manager else {}
 
     async def get(self, resource: Resource, name: str, namespace: str = "", subresource: str = "") -> Object:

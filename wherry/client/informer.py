@@ -36,8 +36,6 @@ LISTED_AT_ONCE = 500
 """Objects asked for at once; as many as client-go's pager does."""
 TAKEN_AT_ONCE = 100
 """Objects of a list that are taken in, with all handlers told, between two turns of the event loop."""
-SHORTEST_WATCH_S = 300.0
-"""A watch is asked to end after one to two times this (client-go's reflector, `minWatchTimeout`)."""
 
 Handler: TypeAlias = Callable[[Object | None, Object | None], None]
 """(old, new): old is None for an object that is new, new is None for one that is gone."""
@@ -284,7 +282,7 @@ class Informer:
             resource_version=self._version,
             label_selector=self.scope.label_selector,
             field_selector=self.scope.field_selector,
-            timeout_s=int(SHORTEST_WATCH_S * (1 + self._random.random())),
+            timeout_s=int(self._client.watch_s * (1 + self._random.random())),
         )
         seen = 0
         async with aclosing(cast("AsyncGenerator[WatchEvent, None]", events)) as stream:

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING
 from wherry.apiserver.app import ApiServer
 from wherry.apiserver.config import ApiServerConfig
 from wherry.apiserver.user import AUTHENTICATED, User, service_account_user
-from wherry.client.api import Client
+from wherry.client.api import IN_PROCESS_WATCH_S, Client
 from wherry.cluster.standby import Standby
 from wherry.controllers.base import Controller
 from wherry.controllers.config import ControllerConfig
@@ -89,7 +89,7 @@ class ControlPlane:
     def _controller_client(self, account: str) -> Client:
         """As upstream's `--use-service-account-credentials`: no controller may more than it needs."""
         user = controller_user(account)
-        return Client(self.api.local_transport(user), field_manager=MANAGER)
+        return Client(self.api.local_transport(user), field_manager=MANAGER, watch_s=IN_PROCESS_WATCH_S)
 
     def _make_scheduler(self) -> Scheduler | Standby | None:
         if not self._config.has_scheduler:
@@ -109,7 +109,7 @@ class ControlPlane:
     def client(self, user_name: str, groups: Sequence[str] = (AUTHENTICATED,)) -> Client:
         """A client in this process that acts as that user, and writes under the last part of its name."""
         transport = self.api.local_transport(User(user_name, tuple(groups)))
-        return Client(transport, field_manager=user_name.rpartition(":")[2])
+        return Client(transport, field_manager=user_name.rpartition(":")[2], watch_s=IN_PROCESS_WATCH_S)
 
     async def start(self, *, listens: bool = True, is_founded: bool = False) -> None:
         """Start everything; see `ApiServer.start`."""

@@ -28,7 +28,9 @@ def simulated_nodes(settings: Settings, plane: ControlPlane, clock: Clock, rando
     )
 
 
-def _stages(source: Path | str) -> list[Stage]:
+def _stages(source: Stage | Path | str) -> list[Stage]:
+    if isinstance(source, Stage):
+        return [source]
     # Imported here: jq and Go's templates come with it, and few have stages of their own.
     from wherry.hollow.stage_files import read_stage_files, read_stages
 

@@ -85,7 +85,7 @@ def _look_at_parent(loop: asyncio.AbstractEventLoop, stop: asyncio.Event, number
     """The same for systems that do not tell: an orphan has another parent."""
 
     async def look() -> None:
-        while os.getppid() == number:
+        while os.getppid() == number:  # noqa: ASYNC110 - nothing here tells
             await asyncio.sleep(LOOK_EVERY_S)
         stop.set()
 

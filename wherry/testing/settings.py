@@ -10,6 +10,7 @@ from typing import Any
 
 from wherry.hollow.machines import NodeTemplate
 from wherry.hollow.outcomes import NodeOutcome, Outcome
+from wherry.hollow.stages import Stage
 from wherry.kit.simulated_loop import START
 
 ALL = "all"
@@ -33,7 +34,8 @@ class Settings:
     off ("batch/v1": False). `crds` and `objects` are manifests (files, YAML, objects), applied at the start.
     One `seed` decides every random choice. Time begins at `start` and stands still unless the test moves it;
     with `real_time` it is the machine's. `node_template` says what the nodes are made of, `outcomes` (files,
-    YAML, `hollow.outcomes.Outcome`s) what becomes of chosen pods and nodes, `stages` are KWOK's files.
+    YAML, `hollow.outcomes.Outcome`s) what becomes of chosen pods and nodes, `stages` are KWOK's files, or
+    stages made in Python (`hollow.stages.Stage`).
     """
 
     nodes: int = 0
@@ -50,7 +52,7 @@ class Settings:
     port: int = 0
     node_template: NodeTemplate = NODES
     outcomes: Sequence[Outcome | NodeOutcome | Path | str] = ()
-    stages: Sequence[Path | str] = ()
+    stages: Sequence[Stage | Path | str] = ()
 
     def __post_init__(self) -> None:
         if self.nodes < 0:

@@ -44,7 +44,7 @@ class Snapshot:
         return self.moment
 
     def save(self, path: Path | str) -> None:
-        """Write it to a file, whole or not at all. Raises OSError.
+        """Write it to a file, whole or not at all. Raises OSError, SnapshotError.
 
         Its owner alone may read it: Secrets are in it.
         """

@@ -38,7 +38,10 @@ class SnapshotError(ValueError):
 
 
 def write_snapshot(path: Path, settings: Settings, moment: Moment, version: str) -> None:
-    """Write the file, whole or not at all. Raises OSError, also for an outcome file that is gone."""
+    """Write the file, whole or not at all.
+
+    Raises SnapshotError for settings that cannot be kept, OSError also for an outcome file that is gone.
+    """
     document = {
         "version": version,
         "settings": _settings_document(settings),
@@ -92,6 +95,10 @@ def _settings(document: Mapping[str, Any]) -> Settings:
 def _plain(value: Any) -> Any:
     """A setting as JSON; a path becomes the text that stands there."""
     if is_dataclass(value):
+        if type(value).__name__ not in _KINDS:
+            raise SnapshotError(
+                f"a {type(value).__name__} made in Python cannot be kept in a file: give it as YAML or a path"
+            )
         inner = {field.name: _plain(getattr(value, field.name)) for field in fields(value)}
         return {**inner, _KIND: type(value).__name__}
     if isinstance(value, Mapping):

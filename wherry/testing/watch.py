@@ -16,6 +16,9 @@ from wherry.testing.loop_thread import LoopThread
 from wherry.testing.spans import Span, seconds
 from wherry.testing.verbs import Verbs
 
+LONGEST_S = 100 * 365 * 86400
+"""A test's watch does not end while months pass, as the server would have it."""
+
 
 class WatchEndedError(AssertionError):
     """Nothing more comes of a watch."""
@@ -39,6 +42,7 @@ class Watching:
         """Start; what there is comes as ADDED."""
         resource = self._verbs.kind(self._kind)
         query = {name: value for name, value in self._selectors.items() if value}
+        query["timeoutSeconds"] = str(LONGEST_S)
         stream = self._verbs.transport.watch(resource.path(self._namespace or ""), query)
         self._task = asyncio.create_task(self._collect(stream), name=f"watch of {resource.plural}")
 

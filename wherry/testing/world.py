@@ -39,7 +39,6 @@ OWN_PROCESSES = (controller_users(CONTROLLERS), frozenset({SCHEDULER}), frozense
 FOUNDING_SEED = "the first objects"
 """No test's seed, which is a number: what is made later must not have the same uids."""
 POD_CIDR = "10.244.0.0/16"
-BOOKMARK_INTERVAL_S = 600.0
 ADVERTISED = "192.0.2.1"
 """Where pods would reach the API server: an address for documentation (RFC 5737), since none of them runs."""
 
@@ -233,8 +232,6 @@ def _config(settings: Settings, port: int) -> ControlPlaneConfig:
         disable_admission_plugins=tuple(settings.disable_admission_plugins),
         runtime_config=settings.runtime_config,
         cluster_name=keys.SETUP.cluster.name,
-        # Sixty watches that are told each minute that all is well would be most of a simulated idle hour.
-        bookmark_interval_s=BOOKMARK_INTERVAL_S,
     )
     return configured(
         api,

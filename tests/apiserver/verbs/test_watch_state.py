@@ -52,6 +52,8 @@ class Gate:
 class SlowSink:
     """A sink that is given the state slowly."""
 
+    bookmark_every_s = 60.0
+
     def __init__(self) -> None:
         self.told: list[str] = []
         self.asked, self.may_go_on, self.over = asyncio.Event(), asyncio.Event(), asyncio.Event()

@@ -138,7 +138,7 @@ class _Feed:
         return take
 
     async def follow(self, timeout_s: float) -> None:
-        """Return at the end of the watch, with a bookmark now and then and shortly before."""
+        """Return at the end of the watch, with a bookmark every minute or so and shortly before."""
         try:
             if not self._options.allow_bookmarks:
                 await self._sink.wait(timeout_s)
@@ -147,11 +147,7 @@ class _Feed:
             end = clock.monotonic() + timeout_s
             lead_s = min(END_BOOKMARK_LEAD_S, timeout_s / 10)
             while (left_s := end - clock.monotonic()) > 0:
-                pause_s = (
-                    left_s
-                    if left_s <= lead_s
-                    else min(self._core.config.bookmark_interval_s, left_s - lead_s)
-                )
+                pause_s = left_s if left_s <= lead_s else min(self._sink.bookmark_every_s, left_s - lead_s)
                 if await self._sink.wait(pause_s):
                     return
                 if not math.isclose(pause_s, left_s):

@@ -15,6 +15,11 @@ class PassingSink:
     def __init__(self, inner: EventSink) -> None:
         self.inner = inner
 
+    @property
+    def bookmark_every_s(self) -> float:
+        """See `EventSink`."""
+        return self.inner.bookmark_every_s
+
     def events(self, events: Sequence[CachedEvent]) -> None:
         """See `EventSink.events`."""
         self.inner.events(events)
