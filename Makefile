@@ -8,6 +8,9 @@ TEST_PACKAGES := wrk nftables
 # Each file's tests stay together, so that what a file makes once is made once. What measures, and what
 # drives the one machine's containers, runs alone: `make test`.
 QUICK := -m "not cluster and not slow" -n auto --dist loadfile
+# Whatever the shell says: without compiled files each test process compiles and rewrites all tests anew.
+unexport PYTHONDONTWRITEBYTECODE
+
 # What running needs, and what working on Wherry needs: both are installed from the locked files, and
 # again when one of these changed.
 RUN := $(VENV)/.run
