@@ -225,6 +225,21 @@ async def test_what_changed_while_a_pod_was_under_way_counts() -> None:
     assert await take(queue) == ["default/a"]
 
 
+async def test_what_changed_while_a_pod_was_under_way_and_does_not_help_is_nothing() -> None:
+    clock, concerns = FakeClock(), Concerns()
+    concerns.hopeless.add("default/a")
+    queue = PodQueue(clock, concerns)
+    queue.put(facts("a"))
+    await queue.pop()
+    since = queue.changes
+    queue.changed(change(Kind.POD_GONE))
+    queue.failed("uid-a", "a", ("Fit",), ROOM, since)
+    again = asyncio.create_task(queue.pop())
+    await clock.advance(20.0)
+    assert not again.done()
+    again.cancel()
+
+
 async def test_others_are_not_kept_waiting_by_many_groups() -> None:
     """Looking through a thousand groups is done in portions, between which what is active goes on."""
     clock, concerns = FakeClock(), Concerns()

@@ -12,6 +12,7 @@ from __future__ import annotations
 import asyncio
 import heapq
 import itertools
+from collections import deque
 from collections.abc import Callable, Hashable, Iterable, Iterator
 from dataclasses import dataclass, field
 from functools import partial
@@ -25,6 +26,8 @@ LONGEST_BACKOFF_S = 10.0
 FLUSH_AFTER_S = 300.0
 """After so long a resting pod is tried again whatever happened (upstream's five minutes)."""
 LONGEST_BATCH = 128
+MOST_RECENT = 64
+"""So many changes are remembered for pods that are under way meanwhile."""
 PORTION = 20
 """How many groups a change is held against before others get their turn."""
 
@@ -86,7 +89,7 @@ class PodQueue:
         self._looking: Iterator[None] | None = None
         self.changes = 0
         """How many changes there were; whoever is under way remembers the number."""
-        self._recent: list[tuple[int, Change]] = []
+        self._recent: deque[tuple[int, Change]] = deque(maxlen=MOST_RECENT)
         """The latest of them, for pods that are under way."""
 
     def __len__(self) -> int:
@@ -210,6 +213,7 @@ class PodQueue:
     def changed(self, change: Change) -> None:
         """Something changed: resting pods it may help are tried again, each after its back-off."""
         self.changes += 1
+        self._recent.append((self.changes, change))
         if not self._by_kind[change.kind]:
             return
         known = self._news.get(change.kind)
@@ -219,11 +223,6 @@ class PodQueue:
             known.names.update(change.names)
             known.pods.update(change.pods)
         self._available.set()
-
-    def remember(self, change: Change) -> None:
-        """Keep a change for those that are under way (only where somebody is for long)."""
-        self._recent.append((self.changes, change))
-        del self._recent[:-64]
 
     def _missed(self, group: _Group, since: int) -> bool:
         """Whether anything happened since then that may help the group."""

@@ -199,7 +199,7 @@ class Scheduler:
         rejected_by = trace.rejecting()
         kinds: frozenset[Kind] = frozenset({Kind.NODE}) if not rejected_by else frozenset()
         for name in rejected_by:
-            plugin = profile.plugins.get(name)  # of extenders nobody knows what they wait for
+            plugin = profile.plugins.get(name)
             kinds |= plugin.changes if plugin is not None else frozenset(Kind)
         key = self._decisions.key(profile, pod)
         if self._world.is_nominated(pod.uid):
@@ -209,10 +209,15 @@ class Scheduler:
     def _is_concerned(self, pod: PodFacts, rejected_by: Iterable[str], change: Change) -> bool:
         """See `queue.Concern`."""
         plugins = self._profiles[pod.template.scheduler_name].plugins
-        asked = [plugins[name] for name in rejected_by if name in plugins]
-        if len(asked) < len(tuple(rejected_by)) or not asked:
-            return True
-        return any(change.kind in p.changes and p.concerned(pod, change, self._world) for p in asked)
+        names = tuple(rejected_by)
+        asked = [plugins[name] for name in names if name in plugins]
+        if len(asked) < len(names) or not asked:
+            return True  # of extenders nobody knows what they wait for
+        asked = [plugin for plugin in asked if change.kind in plugin.changes]
+        # What is promised to the pod is not in its own way.
+        own = (pod.uid,) if self._world.is_nominated(pod.uid) else ()
+        with self._world.without(own):
+            return any(plugin.concerned(pod, change, self._world) for plugin in asked)
 
     def bound(self, pod: PodFacts, node: str) -> None:
         """See `binding.Outcome`."""
