@@ -35,6 +35,10 @@ def test_pods_are_bound_and_preempt_whatever_fails_once() -> None:
         c.apply(pod("victim", cpu=str(int(cores) - 1)))
         c.wait("pod/victim", "Ready", timeout="10m")
         c.apply(pod("preemptor", "high", cpu="2"))
+        # A watch that is behind by one event tells the last only when another follows.
+        gated = pod("bystander")
+        gated["spec"]["schedulingGates"] = [{"name": "example.com/never"}]
+        c.apply(gated)
         c.wait("pod/preemptor", "Ready", timeout="20m")
 
     with Cluster(nodes=1, objects=[HIGH]) as c:
