@@ -178,13 +178,13 @@ async def test_indexes_follow_changes(cache: Cache, client: Client) -> None:
     await client.create(PODS, {**pod("a", ownerReferences=[owner]), "spec": {"nodeName": "n1"}})
     await client.create(PODS, pod("b"))
     await settle()
-    assert [name_of(p) for p in cache.owned(PODS, "u1")] == ["a"]
+    assert [name_of(p) for p in cache.owned(PODS, "u1", "default")] == ["a"]
     assert [name_of(p) for p in cache.by_index(PODS, "node", "n1")] == ["a"]
     await client.patch(
         PODS, "a", "default", {"spec": {"nodeName": "n2"}, "metadata": {"ownerReferences": None}}
     )
     await settle()
-    assert cache.owned(PODS, "u1") == []
+    assert cache.owned(PODS, "u1", "default") == []
     assert cache.by_index(PODS, "node", "n1") == []
     assert [name_of(p) for p in cache.list(PODS, "default")] == ["a", "b"]
     assert cache.list(PODS, "other") == []

@@ -13,7 +13,16 @@ from random import Random
 
 from wherry.api.resource import Resource
 from wherry.client.api import Client
-from wherry.client.informer import OWNER, Handler, IndexFunction, Informer, Objects, Scope, Shelf
+from wherry.client.informer import (
+    OWNER,
+    Handler,
+    IndexFunction,
+    Informer,
+    Objects,
+    Scope,
+    Shelf,
+    owner_value,
+)
 from wherry.kit.clock import Clock
 from wherry.kit.tasks import Tasks
 from wherry.objects.meta import Object
@@ -122,9 +131,9 @@ class Cache:
         """All known objects, or those of one namespace."""
         return self._informers[resource].shelf.list(namespace)
 
-    def owned(self, resource: Resource, owner_uid: str) -> Objects:
-        """The objects whose controlling owner has that uid."""
-        return self._informers[resource].shelf.by_index(OWNER, owner_uid)
+    def owned(self, resource: Resource, owner_uid: str, namespace: str) -> Objects:
+        """The objects of the namespace, the owner's own, whose controlling owner has that uid."""
+        return self._informers[resource].shelf.by_index(OWNER, owner_value(namespace, owner_uid))
 
     def add_index(self, resource: Resource, name: str, func: IndexFunction) -> None:
         """Index the resource (added if need be) by the values `func` gives for each object."""

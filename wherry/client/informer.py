@@ -58,10 +58,18 @@ class Scope:
     field_selector: str = ""
 
 
-def owner_uids(obj: Object) -> list[str]:
-    """The uid of the controlling owner, if there is one: the index `owned` reads."""
+def owner_of(obj: Object) -> list[str]:
+    """The controlling owner, if there is one: the index `owned` reads.
+
+    An owner is of its dependent's namespace: whatever a reference in another one says is no matter.
+    """
     owner = controller_of(obj)
-    return [owner["uid"]] if owner is not None and owner.get("uid") else []
+    return [owner_value(namespace_of(obj), owner["uid"])] if owner is not None and owner.get("uid") else []
+
+
+def owner_value(namespace: str, uid: str) -> str:
+    """What the objects of a namespace that an owner with that uid controls are found under."""
+    return f"{namespace}/{uid}"
 
 
 class Shelf:
@@ -77,7 +85,7 @@ class Shelf:
         self._indexes: dict[str, dict[str, dict[str, Object]]] = {}
         self._handlers: list[Handler] = []
         self.add_index(NAMESPACE, lambda obj: (namespace_of(obj),))
-        self.add_index(OWNER, owner_uids)
+        self.add_index(OWNER, owner_of)
 
     def __len__(self) -> int:
         return len(self._objects)

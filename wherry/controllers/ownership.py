@@ -94,7 +94,7 @@ def orphan_namespace(obj: Object) -> list[str]:
 def candidates_for(cache: Cache, resource: Resource, owner: Object) -> list[Object]:
     """The objects an owner may claim: its own and its namespace's orphans (needs the index)."""
     return [
-        *cache.owned(resource, uid_of(owner)),
+        *cache.owned(resource, uid_of(owner), namespace_of(owner)),
         *cache.by_index(resource, ORPHANS, namespace_of(owner)),
     ]
 

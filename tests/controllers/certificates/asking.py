@@ -11,7 +11,7 @@ from typing import Any
 from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
-from cryptography.x509.oid import NameOID
+from cryptography.x509.oid import ExtensionOID, NameOID
 
 from wherry.objects.meta import Object
 
@@ -30,13 +30,19 @@ def request(
     common_name: str = NODE,
     organizations: Sequence[str] = ("system:nodes",),
     names: Sequence[x509.GeneralName] = (),
+    *,
+    twice: str = "",
+    extension: bytes = b"",
 ) -> x509.CertificateSigningRequest:
-    """A PKCS #10 request."""
+    """A PKCS #10 request; `twice` is a second common name, `extension` the alternative names as bytes."""
     subject = [x509.NameAttribute(NameOID.ORGANIZATION_NAME, one) for one in organizations]
-    subject.append(x509.NameAttribute(NameOID.COMMON_NAME, common_name))
+    subject += [x509.NameAttribute(NameOID.COMMON_NAME, one) for one in (common_name, twice) if one]
     builder = x509.CertificateSigningRequestBuilder().subject_name(x509.Name(subject))
     if names:
         builder = builder.add_extension(x509.SubjectAlternativeName(names), critical=False)
+    if extension:
+        raw = x509.UnrecognizedExtension(ExtensionOID.SUBJECT_ALTERNATIVE_NAME, extension)
+        builder = builder.add_extension(raw, critical=False)
     return builder.sign(key(), hashes.SHA256())
 
 

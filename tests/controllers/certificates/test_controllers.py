@@ -12,6 +12,7 @@ from typing import Any
 
 import pytest
 from cryptography import x509
+from cryptography.hazmat.primitives import serialization
 from cryptography.x509.oid import ExtendedKeyUsageOID
 
 from tests.apiserver.rig import ADMIN, Rig, files, running
@@ -269,3 +270,57 @@ async def test_a_certificate_that_ended_takes_its_request_along() -> None:
         await made.clock.advance(20)
         await settle(500)
         assert await made.get() is None
+
+
+def _hidden(pem: bytes) -> bytes:
+    """A block that Go does not see, and readers less strict do: its end stands on the line of its text."""
+    begin, *lines, end = pem.decode().strip().split("\n")
+    return f"{begin}\n{''.join(lines)}{end}\n".encode()
+
+
+def _asks(text: bytes) -> Object:
+    given = csr(CLIENT, request("alice", []), usages=("client auth",))
+    given["spec"]["request"] = base64.b64encode(text).decode()
+    return given
+
+
+async def test_what_is_signed_is_what_was_judged() -> None:
+    master = request("evil", ["system:masters"]).public_bytes(serialization.Encoding.PEM)
+    harmless = request("alice", []).public_bytes(serialization.Encoding.PEM)
+    async with bench() as made:
+        await made.ask(_asks(_hidden(master) + harmless))
+        await made.decide("Approved")
+        signed = certificate_of(await made.until(is_signed))
+        assert signed.subject == request("alice", []).subject
+
+
+@pytest.mark.parametrize(
+    ("asked", "why"),
+    [
+        (
+            request(NODE, ["system:nodes"], twice="system:kube-controller-manager"),
+            "more than one common name",
+        ),
+        (request(NODE, ["system:nodes"], extension=b"\x30\x03\x82\x05a"), "its extensions cannot be read"),
+    ],
+)
+async def test_what_readers_read_differently_is_not_signed(
+    asked: x509.CertificateSigningRequest, why: str
+) -> None:
+    async with bench() as made:
+        await made.ask(csr(KUBELET_CLIENT, asked))
+        await made.decide("Approved")
+        found = await made.until(lambda obj: len((obj.get("status") or {}).get("conditions") or ()) == 2)
+        failed = found["status"]["conditions"][1]
+        assert failed["reason"] == "SignerValidationFailure"
+        assert why in failed["message"]
+
+
+async def test_names_of_kinds_go_does_not_know_are_left_out() -> None:
+    names = [x509.DNSName("alice"), x509.RegisteredID(x509.ObjectIdentifier("1.2.3"))]
+    async with bench() as made:
+        await made.ask(csr(CLIENT, request("alice", [], names), usages=("client auth",)))
+        await made.decide("Approved")
+        signed = certificate_of(await made.until(is_signed))
+        found = signed.extensions.get_extension_for_class(x509.SubjectAlternativeName).value
+        assert list(found) == [x509.DNSName("alice")]

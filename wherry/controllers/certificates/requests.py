@@ -6,10 +6,10 @@ pkg/controller/certificates/signer/signer.go.
 
 from __future__ import annotations
 
-import base64
 from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any
 
+from wherry.api.certificates import pem
 from wherry.objects.conditions import is_true
 from wherry.objects.meta import Object
 
@@ -31,10 +31,29 @@ class NotSignable(ValueError):
 
 
 def request_of(csr: Object) -> x509.CertificateSigningRequest:
-    """The PKCS #10 request. Raises ValueError."""
-    from cryptography import x509
+    """The PKCS #10 request, read by the reader that validation and admission read it with.
 
-    return x509.load_pem_x509_csr(base64.b64decode((csr.get("spec") or {}).get("request") or ""))
+    What another reader takes for the request may be another one, that nobody judged. Raises NotSignable for
+    what none of our signers signs.
+    """
+    from cryptography import x509
+    from cryptography.x509.oid import NameOID
+
+    block = next(pem.blocks_of(pem.text_of((csr.get("spec") or {}).get("request"))), None)
+    if block is None or block.kind != pem.REQUEST:
+        raise NotSignable(f"PEM block type must be {pem.REQUEST}")
+    found = pem.request(block.contents)
+    if found is None or not pem.is_well_signed(found):
+        raise NotSignable("the request is none, or its signature is wrong")
+    try:
+        alternative_names(found)
+    except (ValueError, x509.DuplicateExtension, x509.UnsupportedGeneralNameType) as error:
+        raise NotSignable(f"its extensions cannot be read: {error}") from error
+    if len(found.subject.get_attributes_for_oid(NameOID.COMMON_NAME)) > 1:
+        raise NotSignable(
+            "the subject has more than one common name"
+        )  # readers differ in which one they take
+    return found
 
 
 def usages_of(csr: Object) -> frozenset[str]:
@@ -72,13 +91,15 @@ def organizations(request: x509.CertificateSigningRequest) -> list[str]:
 
 
 def alternative_names(request: x509.CertificateSigningRequest) -> list[x509.GeneralName]:
-    """The subject alternative names asked for."""
+    """The subject alternative names asked for, of the kinds there are for Go; others are never signed."""
     from cryptography import x509
 
+    kinds = (x509.DNSName, x509.RFC822Name, x509.IPAddress, x509.UniformResourceIdentifier)
     try:
-        return list(request.extensions.get_extension_for_class(x509.SubjectAlternativeName).value)
+        names = request.extensions.get_extension_for_class(x509.SubjectAlternativeName).value
     except x509.ExtensionNotFound:
         return []
+    return [name for name in names if isinstance(name, kinds)]
 
 
 def check_kubelet_client(request: x509.CertificateSigningRequest, usages: frozenset[str]) -> None:

@@ -70,7 +70,7 @@ class CronJobs(Controller):
         if stored is None:
             return None
         cron_job = {**stored, "status": dict(stored.get("status") or {})}
-        jobs = list(self.cache.owned(JOBS, uid_of(stored)))
+        jobs = list(self.cache.owned(JOBS, uid_of(stored), namespace_of(stored)))
         failure: ApiError | None = None
         wait_s: float | None = None
         try:
@@ -102,7 +102,8 @@ class CronJobs(Controller):
                 _note_success(status, (job.get("status") or {}).get("completionTime"))
         present = {uid_of(job) for job in jobs}
         for reference in list(status.get("active") or ()):
-            if reference.get("uid") not in present and not await self._is_there(reference):
+            is_own = reference.get("namespace") == namespace_of(cron_job)
+            if reference.get("uid") not in present and not (is_own and await self._is_there(reference)):
                 message = f"Active job went missing: {reference.get('name')}"
                 self.events.event(cron_job, NORMAL, "MissingJob", message)
                 _forget(cron_job, reference.get("uid") or "")
@@ -150,7 +151,10 @@ class CronJobs(Controller):
             except ApiError as error:
                 self.events.event(cron_job, WARNING, "FailedGet", f"Get job: {error.message}")
                 raise
-            await self._delete(cron_job, job)
+            if is_controlled_by(job, cron_job):  # anybody may have written the status
+                await self._delete(cron_job, job)
+            else:
+                _forget(cron_job, uid_of(job))
 
     async def _create(self, cron_job: Object, at: datetime) -> Object | None:
         """The job of that time, made now or before; None if it is somebody else's. Raises ApiError."""

@@ -37,12 +37,13 @@ from wherry.objects.meta import (
     labels_of,
     metadata,
     name_of,
+    namespace_of,
     uid_of,
 )
 from wherry.objects.selectors import Selector
 
 DAEMONS = "daemons by set and node"
-"""The index of DaemonSets' pods: by the set's uid and the node they are on or for."""
+"""The index of DaemonSets' pods: by namespace, the set's uid and the node they are on or for."""
 BURST = 250
 """Never more pods made or deleted in one go; the rest follows in the next sync."""
 REST_PER_NODE_S = 0.00005
@@ -56,7 +57,7 @@ def daemon_of(pod: Object) -> list[str]:
     owner = controller_of(pod)
     if owner is None or owner.get("kind") != DAEMON_SETS.kind:
         return []
-    return [f"{owner.get('uid')}/{target_node(pod)}"]
+    return [f"{namespace_of(pod)}/{owner.get('uid')}/{target_node(pod)}"]
 
 
 class DaemonSets(Controller):
@@ -162,8 +163,11 @@ class DaemonSets(Controller):
         if fleet.judge_by(basis, partial(Judge, daemon_set, revision), self._node_names):
             self._back_off.forget(f"{fleet.uid}/")
 
+        namespace = namespace_of(daemon_set)
+
         def find(node: str) -> tuple[Object | None, list[Object]]:
-            return self.cache.get(NODES, node), self.cache.by_index(PODS, DAEMONS, f"{fleet.uid}/{node}")
+            pods = self.cache.by_index(PODS, DAEMONS, f"{namespace}/{fleet.uid}/{node}")
+            return self.cache.get(NODES, node), pods
 
         await fleet.catch_up(find, self.clock.now())
 

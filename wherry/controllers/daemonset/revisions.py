@@ -13,7 +13,7 @@ from wherry.controllers.hashing import template_hash
 from wherry.controllers.history import POD_REVISION_LABEL
 from wherry.controllers.ownership import candidates_for, claim
 from wherry.objects.errors import conflict
-from wherry.objects.meta import Object, key_of, labels_of, name_of, uid_of
+from wherry.objects.meta import Object, key_of, labels_of, name_of, namespace_of, uid_of
 from wherry.objects.selectors import Selector
 
 
@@ -94,7 +94,7 @@ class Revisions:
             await self._delete(double)
 
     def _pods(self) -> Iterable[Object]:
-        return self._controller.cache.owned(PODS, uid_of(self._daemon_set))
+        return self._controller.cache.owned(PODS, uid_of(self._daemon_set), namespace_of(self._daemon_set))
 
     async def _delete(self, revision: Object) -> None:
         await self._controller.delete(key_of(self._daemon_set), CONTROLLER_REVISIONS, revision)

@@ -149,7 +149,8 @@ class Deployments(Controller):
     def _has_old_pods(self, family: Family) -> bool:
         if plan.are_old_counted(family):
             return True
-        return any(not _has_ended(pod) for rs in family.old for pod in self.cache.owned(PODS, uid_of(rs)))
+        owned = (self.cache.owned(PODS, uid_of(rs), namespace_of(rs)) for rs in family.old)
+        return any(not _has_ended(pod) for pods in owned for pod in pods)
 
     async def _make_new(
         self, deployment: Object, family: Family, fence: Fence, noted: list[Condition]

@@ -37,7 +37,7 @@ from wherry.controllers.job.watching import (
 from wherry.controllers.ownership import ORPHANS, claim, orphan_namespace, selector_of
 from wherry.controllers.pod_control import Done, delete_pod, try_to_create
 from wherry.objects.errors import ApiError
-from wherry.objects.meta import Object, format_time, is_deleting, key_of, uid_of
+from wherry.objects.meta import Object, format_time, is_deleting, key_of, namespace_of, uid_of
 
 
 @dataclass(slots=True)
@@ -129,7 +129,7 @@ class Jobs(Controller):
         return min((wait for wait in waits if wait is not None), default=None)
 
     async def _pods_of(self, job: Object) -> list[Object]:
-        candidates = [*self.cache.owned(PODS, uid_of(job)), *orphans_for(self.cache, job)]
+        candidates = [*self.cache.owned(PODS, uid_of(job), namespace_of(job)), *orphans_for(self.cache, job)]
         return await claim(self, job, PODS, selector_of(job), candidates, finalizer=FINALIZER)
 
     def _memory_of(self, key: str, job: Object, pods: Sequence[Object]) -> _Memory:

@@ -68,7 +68,11 @@ def left_behind(cache: Cache, old: Object | None, new: Object | None) -> Iterabl
     job = new or old or {}
     if new is not None and (end_of(new) is None or (old is not None and end_of(old) is not None)):
         return ()
-    return [f"{ORPHAN}{key_of(pod)}" for pod in cache.owned(PODS, uid_of(job)) if is_tracked(pod)]
+    return [
+        f"{ORPHAN}{key_of(pod)}"
+        for pod in cache.owned(PODS, uid_of(job), namespace_of(job))
+        if is_tracked(pod)
+    ]
 
 
 def is_abandoned(cache: Cache, pod: Object) -> bool:

@@ -22,7 +22,7 @@ from wherry.controllers.pod_control import delete_pods, is_active, pod_from_temp
 from wherry.controllers.replicas.plan import ReplicaPlan, plan_replicas, plan_status
 from wherry.controllers.workload import REST_PER_POD_S, min_ready_s, next_available_s
 from wherry.objects.errors import ApiError
-from wherry.objects.meta import Object, controller_of
+from wherry.objects.meta import Object, controller_of, namespace_of, uid_of
 
 
 class ReplicaController(Controller):
@@ -80,8 +80,9 @@ class ReplicaController(Controller):
         above = controller_of(owner)
         if above is None:
             return active
-        siblings = self.cache.owned(self.primary, above["uid"])
-        return [p for s in siblings for p in self.cache.owned(PODS, s["metadata"]["uid"]) if is_active(p)]
+        namespace = namespace_of(owner)
+        siblings = self.cache.owned(self.primary, above["uid"], namespace)
+        return [p for s in siblings for p in self.cache.owned(PODS, uid_of(s), namespace) if is_active(p)]
 
 
 def _has_not_ended(pod: Object) -> bool:
