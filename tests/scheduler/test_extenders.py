@@ -181,3 +181,42 @@ async def test_answers_that_are_none(answer: Any, text: str) -> None:
                 return any(text in message for message in await messages(client, "FailedScheduling"))
 
             await eventually(told)
+
+
+async def test_an_answer_longer_than_one_read_is_read_to_its_end() -> None:
+    many = {f"node-{number:05}": "x" * 100 for number in range(5000)}
+    async with extender() as server:
+        server.answers = {"filter": {"NodeNames": ["a"], "FailedNodes": many}}
+        config = configured(server.url, nodeCacheCapable=True, prioritizeVerb="")
+        async with scheduled(HurriedClock(), configuration=config) as (client, _):
+            await make_node(client, "a")
+            await make_pod(client, "web")
+
+            async def bound() -> bool:
+                return await where(client, "web") == "a"
+
+            await eventually(bound)
+
+
+@pytest.mark.parametrize(
+    "answers",
+    [
+        {"filter": {"NodeNames": [["a"]]}},
+        {"filter": {"NodeNames": 5}},
+        {"filter": {"Nodes": {"items": {"a": 1}}}},
+        {"filter": {"NodeNames": ["a"]}, "prioritize": [{"Host": "a", "Score": [1]}]},
+    ],
+    ids=str,
+)
+async def test_nonsense_of_an_ignorable_extender_costs_nothing(answers: dict[str, Any]) -> None:
+    async with extender() as server:
+        server.answers = answers
+        config = configured(server.url, nodeCacheCapable=True, ignorable=True)
+        async with scheduled(HurriedClock(), configuration=config) as (client, _):
+            await make_node(client, "a")
+            await make_pod(client, "web")
+
+            async def bound() -> bool:
+                return await where(client, "web") == "a"
+
+            await eventually(bound)

@@ -78,10 +78,13 @@ class Extender:
             raise SchedulingError(str(answer["error"]))
         left = answer.get("nodenames") if self._by_name else None
         if left is None and answer.get("nodes") is not None:
-            left = [name_of(item) for item in _object(answer["nodes"], "nodes").get("items") or ()]
-        found = list(left or ())
+            items = _list(_object(answer["nodes"], "nodes").get("items"), "items")
+            left = [name_of(item) if isinstance(item, dict) else item for item in items]
+        found = _list(left, "node names")
         known = set(names)
         for name in found:
+            if not isinstance(name, str):
+                raise SchedulingError(f"extender {self.url}: a node's name is no text")
             if name not in known:
                 raise SchedulingError(
                     f'extender "{self.url}" claims a filtered node "{name}" which is not found in the input'
@@ -100,7 +103,10 @@ class Extender:
         points = {}
         for item in answer:
             lowered = _object(item, "priority")
-            points[str(lowered.get("host"))] = min(max(int(lowered.get("score") or 0), 0), POINTS)
+            score = lowered.get("score") or 0
+            if not isinstance(score, int):
+                raise SchedulingError(f"extender {self.url}: a node's score is no whole number")
+            points[str(lowered.get("host"))] = min(max(score, 0), POINTS)
         return points
 
     async def bind(self, pod: PodFacts, node: str) -> None:
@@ -131,16 +137,26 @@ class Extender:
             "NodeNames": None,
         }
 
-    async def _send(self, verb: str, body: Mapping[str, Any]) -> Any:
+    async def _send(self, verb: str, about: Mapping[str, Any]) -> Any:
         url = f"{self.url}/{self._verbs[verb]}"
         try:
             async with self._connected().post(
-                url, data=orjson.dumps(body), headers={"Content-Type": "application/json"}
+                url,
+                data=orjson.dumps(about),
+                headers={"Content-Type": "application/json"},
+                allow_redirects=False,
             ) as answer:
                 if answer.status != 200:
                     text = f"failed {verb} with extender at URL {url}, code {answer.status}"
                     raise SchedulingError(text)
-                return orjson.loads(await answer.content.read(LARGEST_ANSWER))
+                body = bytearray()
+                async for piece in answer.content.iter_any():
+                    body += piece
+                    if len(body) > LARGEST_ANSWER:
+                        raise SchedulingError(
+                            f"extender {url}: an answer of more than {LARGEST_ANSWER} bytes"
+                        )
+                return orjson.loads(body)
         except (TimeoutError, aiohttp.ClientError, OSError) as error:
             raise SchedulingError(f'Post "{url}": {error or type(error).__name__}') from None
         except ValueError as error:
@@ -175,6 +191,13 @@ def _object(value: Any, what: str) -> dict[str, Any]:
     if not isinstance(value, dict):
         raise SchedulingError(f"an extender's {what} is no object")
     return {name.lower(): item for name, item in value.items()}
+
+
+def _list(value: Any, what: str) -> list[Any]:
+    """A JSON array; null is an empty one, as in Go. Raises SchedulingError."""
+    if value is not None and not isinstance(value, list):
+        raise SchedulingError(f"an extender's {what} are no list")
+    return value or []
 
 
 def _texts(value: Any) -> dict[str, str]:

@@ -15,6 +15,7 @@ from pathlib import Path
 from random import Random
 
 import pytest
+import yaml
 
 from tests.cluster.test_controller_rights import workload
 from wherry.api.apps.deployments import DEPLOYMENTS
@@ -196,3 +197,56 @@ def test_a_port_in_use_is_said_with_the_flag_that_chooses_another(tmp_path: Path
     assert done.returncode == 78
     assert f"cannot listen on 127.0.0.1:{port}: " in done.stderr
     assert "choose with --secure-port" in done.stderr
+
+
+def kubeconfig_to_nowhere(directory: Path) -> Path:
+    """A kubeconfig whose API server is not there."""
+    path = directory / "kubeconfig"
+    path.write_text(
+        yaml.safe_dump(
+            {
+                "apiVersion": "v1",
+                "kind": "Config",
+                "current-context": "c",
+                "contexts": [{"name": "c", "context": {"cluster": "c", "user": "u"}}],
+                "clusters": [{"name": "c", "cluster": {"server": f"https://127.0.0.1:{free_port()}"}}],
+                "users": [{"name": "u", "user": {"token": "t"}}],
+            }
+        )
+    )
+    return path
+
+
+@pytest.mark.parametrize("name", ["controllers", "scheduler"])
+def test_whoever_waits_for_an_api_server_ends_when_told(tmp_path: Path, name: str) -> None:
+    flags = ["--leader-elect=false", "--secure-port=0", f"--kubeconfig={kubeconfig_to_nowhere(tmp_path)}"]
+    command = [sys.executable, "-m", component_called(name).module, *flags]
+    with subprocess.Popen(command, stderr=subprocess.PIPE, text=True) as process:
+        assert process.stderr is not None
+        assert process.stderr.readline(), "it says that nobody answers"
+        process.terminate()
+        said = process.stderr.read()
+        assert process.wait(20) == 0, said
+    assert "Unclosed" not in said
+
+
+def test_a_wrong_controller_is_refused_before_anybody_is_asked(tmp_path: Path) -> None:
+    command = [sys.executable, "-m", component_called("controllers").module, "--controllers=bogus"]
+    command.append(f"--kubeconfig={kubeconfig_to_nowhere(tmp_path)}")
+    ran = subprocess.run(command, capture_output=True, text=True, check=False, timeout=60)
+    assert ran.returncode == 2
+    assert "--controllers: 'bogus' is not a known controller" in ran.stderr
+
+
+def test_a_second_api_server_leaves_the_firsts_kubeconfigs_alone(processes: Processes) -> None:
+    port = free_port()
+    processes.start("apiserver", f"--data-dir={processes.data}", f"--secure-port={port}")
+    kubeconfigs = {path: path.read_text() for path in processes.data.rglob("*.kubeconfig")}
+    assert len(kubeconfigs) > 2
+    command = [sys.executable, "-m", component_called("apiserver").module, f"--data-dir={processes.data}"]
+    command.append(f"--secure-port={free_port()}")
+    ran = subprocess.run(command, capture_output=True, text=True, check=False, timeout=60)
+    assert ran.returncode == 78
+    assert "the store is in use" in ran.stderr
+    assert {path: path.read_text() for path in kubeconfigs} == kubeconfigs
+    assert f"serving on port {port}" in (processes.directory / "apiserver.log").read_text()

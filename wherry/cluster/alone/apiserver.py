@@ -7,6 +7,7 @@ there, and kubeconfigs of the administrator and of each part: what others need t
 from __future__ import annotations
 
 import asyncio
+import logging
 import socket
 from dataclasses import replace
 from pathlib import Path
@@ -33,6 +34,8 @@ from wherry.cluster.kubeconfigs import write_kubeconfigs
 from wherry.cluster.paths import ClusterPaths
 from wherry.cluster.settings import Source
 from wherry.kit.clock import SystemClock
+
+log = logging.getLogger(__name__)
 
 SETTINGS = {
     "api_host": "bind-address",
@@ -107,13 +110,16 @@ async def run_api_server(values: Values, stop: asyncio.Event) -> None:
     identities = ensure_identities(setup, paths, node_ip(setup.cluster), SystemClock().now())
     has_nodes = paths.config.exists() and not setup.cluster.is_simulated
     config = told(values, setup, identities, has_nodes=has_nodes)
-    if not any(values.has(flag) for flag in OWN_KEYS):
-        write_kubeconfigs(setup, paths, identities)
 
     def configure(_: Identities) -> ControlPlaneConfig:
         return ControlPlaneConfig(api=config, has_scheduler=False)
 
     async with serving(setup, paths, SystemClock(), configure, "--secure-port"):
+        # Only now: another that serves these objects has its own, for its own port.
+        if not any(values.has(flag) for flag in OWN_KEYS):
+            write_kubeconfigs(setup, paths, identities)
+            log.info("kubeconfigs of the administrator and of each part are below %s", paths.data)
+        log.info("serving on port %s", config.port)
         announce()
         await stop.wait()
 

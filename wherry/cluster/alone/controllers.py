@@ -7,6 +7,7 @@ their own accounts unless told otherwise: under RBAC nothing else works with the
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 from random import Random, SystemRandom
@@ -21,10 +22,11 @@ from wherry.cluster.alone import access
 from wherry.cluster.alone.election_flags import elected, election_flags
 from wherry.cluster.alone.flags import DURATION, NAMES, NUMBER, SWITCH, Flag, FlagError, Values, idle
 from wherry.cluster.alone.healthz import answering_health, serving_flags
-from wherry.cluster.alone.process import lead_lost, main
+from wherry.cluster.alone.process import begun, lead_lost, main
 from wherry.cluster.assembly import MANAGER
 from wherry.cluster.catalog import CONTROLLERS
 from wherry.cluster.components import announce
+from wherry.controllers.base import Controller
 from wherry.controllers.catalog import choose_controllers
 from wherry.controllers.certificates.authority import CertificateAuthority
 from wherry.controllers.config import ControllerConfig
@@ -102,6 +104,14 @@ def controller_config(values: Values, authority_pem: str) -> ControllerConfig:
     )
 
 
+def controller_kinds(values: Values) -> Sequence[type[Controller]]:
+    """The controllers that `--controllers` names. Raises FlagError."""
+    try:
+        return choose_controllers(values.names("controllers"))
+    except ValueError as error:
+        raise FlagError(f"--controllers: {error}") from None
+
+
 def _signing(file: Path) -> SigningKeys:
     file.read_bytes()  # what cannot be read is said now, not at the first token
     return SigningKeys(file)
@@ -119,11 +129,7 @@ class Manager:
         self._accounts: HttpTransport = to.nobody().transport(MANAGER)
         self._discovery = Discovery(client, clock)
         config = replace(controller_config(values, to.authority_pem), resources=self._discovery.resources)
-        try:
-            kinds = choose_controllers(values.names("controllers"))
-        except ValueError as error:
-            raise FlagError(f"--controllers: {error}") from None
-        self._controllers = Controllers(self._client_for, clock, random, config, kinds)
+        self._controllers = Controllers(self._client_for, clock, random, config, controller_kinds(values))
 
     def _client_for(self, account: str) -> Client:
         if not account or not self._acts_by_account:
@@ -147,6 +153,7 @@ async def run_controllers(values: Values, stop: asyncio.Event) -> None:
     """Run until `stop` is set. Raises FlagError, PermanentError, OSError."""
     to = access.find_access(values)
     controller_config(values, to.authority_pem)
+    controller_kinds(values)  # a wrong name is said now, not when a lease is had
     clock, random = SystemClock(), Random(SystemRandom().getrandbits(64))  # noqa: S311 - spreads retries
     client = Client(to.transport(MANAGER), field_manager=MANAGER)
     events = EventRecorder(client, clock, MANAGER)
@@ -155,13 +162,15 @@ async def run_controllers(values: Values, stop: asyncio.Event) -> None:
         return Manager(values, to, client, clock, random)
 
     part = elected(values, client, clock, random, make, events, lead_lost)
-    async with answering_health(values, {"leaderElection": str}):
-        await part.start()
-        announce()
-        await stop.wait()
-        await part.close()
-    await events.close()
-    await client.close()
+    try:
+        async with answering_health(values, {"leaderElection": str}):
+            if await begun(part.start(), stop):
+                announce()
+                await stop.wait()
+            await part.close()
+    finally:
+        await events.close()
+        await client.close()
 
 
 if __name__ == "__main__":

@@ -20,7 +20,7 @@ from wherry.cluster.alone import access
 from wherry.cluster.alone.config_files import ConfigKind, with_file
 from wherry.cluster.alone.flags import DURATION, NAMES, NUMBER, SWITCH, Flag, FlagError, Values, idle
 from wherry.cluster.alone.healthz import answering_at
-from wherry.cluster.alone.process import main
+from wherry.cluster.alone.process import begun, main
 from wherry.cluster.catalog import KUBELET
 from wherry.cluster.clusters import node_name_of
 from wherry.cluster.components import PermanentError, announce
@@ -229,10 +229,10 @@ async def run_kubelet(values: Values, stop: asyncio.Event) -> None:
         try:
             if server is not None:
                 await server.start()
-            await kubelet.start()
-            announce()
-            log.info("node %s is registered", config.node_name)
-            await stop.wait()
+            if await begun(kubelet.start(), stop):
+                announce()
+                log.info("node %s is registered", config.node_name)
+                await stop.wait()
         except (RuntimeFailure, TimeoutError) as error:
             raise PermanentError(f"{runtime_socket}: {error}") from error
         finally:

@@ -60,6 +60,25 @@ def main(name: str, flags: Sequence[Flag], run: Run) -> NoReturn:
     os._exit(0)
 
 
+async def begun(starting: Awaitable[None], stop: asyncio.Event) -> bool:
+    """Whether `starting` came to its end before `stop` was set; else it is given up.
+
+    What it waits for may never come: an API server that is not there, rights that nobody grants.
+    """
+    start, stopping = asyncio.ensure_future(starting), asyncio.ensure_future(stop.wait())
+    try:
+        await asyncio.wait((start, stopping), return_when=asyncio.FIRST_COMPLETED)
+        if start.done():
+            start.result()
+            return True
+        log.info("told to stop while starting")
+        return False
+    finally:
+        for each in (start, stopping):
+            each.cancel()
+        await asyncio.wait((start, stopping))
+
+
 def lead_lost() -> None:
     """End at once: what is under way may not go on under another's lead (upstream exits there, too)."""
     log.critical("leaderelection lost")

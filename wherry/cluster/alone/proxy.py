@@ -16,7 +16,7 @@ from wherry.cluster.alone import access
 from wherry.cluster.alone.config_files import ConfigKind, with_file
 from wherry.cluster.alone.flags import NUMBER, SWITCH, Flag, FlagError, Values, idle
 from wherry.cluster.alone.healthz import answering_at
-from wherry.cluster.alone.process import main
+from wherry.cluster.alone.process import begun, main
 from wherry.cluster.catalog import PROXY
 from wherry.cluster.clusters import node_name_of
 from wherry.cluster.components import PermanentError, announce
@@ -133,9 +133,9 @@ async def run_proxy(values: Values, stop: asyncio.Event) -> None:
             return
         proxy = Proxy(client, backend, node_name(values), clock)
         async with answering_at(*_place(values), {}, "--healthz-bind-address"):
-            await proxy.start()
-            announce()
-            await stop.wait()
+            if await begun(proxy.start(), stop):
+                announce()
+                await stop.wait()
             await proxy.close()
     except (BackendError, NetworkFailure) as error:
         raise PermanentError(str(error)) from error

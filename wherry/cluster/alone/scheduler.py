@@ -14,7 +14,7 @@ from wherry.cluster.alone import access
 from wherry.cluster.alone.election_flags import elected, election_flags
 from wherry.cluster.alone.flags import Flag, FlagError, Values, idle, parse
 from wherry.cluster.alone.healthz import answering_health, serving_flags
-from wherry.cluster.alone.process import lead_lost, main
+from wherry.cluster.alone.process import begun, lead_lost, main
 from wherry.cluster.catalog import SCHEDULER
 from wherry.cluster.components import announce
 from wherry.kit.clock import SystemClock
@@ -75,13 +75,15 @@ async def run_scheduler(values: Values, stop: asyncio.Event) -> None:
         return Scheduler(client, clock, random, told)
 
     part = elected(values, client, clock, random, make, events, lead_lost)
-    async with answering_health(values, {"leaderElection": str}):
-        await part.start()
-        announce()
-        await stop.wait()
-        await part.close()
-    await events.close()
-    await client.close()
+    try:
+        async with answering_health(values, {"leaderElection": str}):
+            if await begun(part.start(), stop):
+                announce()
+                await stop.wait()
+            await part.close()
+    finally:
+        await events.close()
+        await client.close()
 
 
 if __name__ == "__main__":
