@@ -15,7 +15,7 @@ from tests.scheduler.test_scheduler import make_node, make_pod, messages, schedu
 from tests.timing import spent
 from wherry.api.core.pods import PODS
 from wherry.scheduler.decisions import Decisions
-from wherry.scheduler.facts import LARGEST_AMOUNT, MOST_TERMS
+from wherry.scheduler.facts import LARGEST_AMOUNT, MOST_REQUIREMENTS, MOST_TERMS
 
 REQUIRED = "requiredDuringSchedulingIgnoredDuringExecution"
 HOSTNAME = "kubernetes.io/hostname"
@@ -47,6 +47,38 @@ async def test_ten_thousand_terms() -> None:
             return any(c["reason"] == "SchedulerError" and c["message"] == text for c in conditions)
 
         await eventually(has_condition)
+
+
+def on_nodes(count: int, kind: str) -> dict[str, Any]:
+    found = [
+        {"matchExpressions": [{"key": HOSTNAME, "operator": "Lt", "values": [str(number)]}]}
+        for number in range(count)
+    ]
+    preferred = [{"weight": 1, "preference": term} for term in found]
+    return {"nodeAffinity": {kind: {"nodeSelectorTerms": found} if kind == REQUIRED else preferred}}
+
+
+@pytest.mark.parametrize(
+    ("spec", "text"),
+    [
+        (
+            {"affinity": on_nodes(10_000, REQUIRED)},
+            "spec.affinity.nodeAffinity: 10000 requirements on nodes, of which 200 at most are looked at",
+        ),
+        (
+            {"affinity": on_nodes(10_000, "preferredDuringSchedulingIgnoredDuringExecution")},
+            "spec.affinity.nodeAffinity: 10000 requirements on nodes, of which 200 at most are looked at",
+        ),
+        (
+            {"tolerations": [{"key": f"k{number}", "operator": "Exists"} for number in range(20_000)]},
+            "spec.tolerations: 20000 of them, of which 500 at most are looked at",
+        ),
+        ({"affinity": on_nodes(MOST_REQUIREMENTS, REQUIRED)}, ""),
+    ],
+    ids=["required", "preferred", "tolerations", "as many as are looked at"],
+)
+def test_what_is_asked_of_nodes_has_a_bound(spec: dict[str, Any], text: str) -> None:
+    assert facts("absurd", **spec).template.trouble == text
 
 
 def test_as_many_terms_as_are_looked_at_hold_nobody_up() -> None:

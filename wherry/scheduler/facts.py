@@ -27,6 +27,11 @@ LARGEST_AMOUNT = 1 << 55
 
 MOST_TERMS = 100
 """So many affinity terms, or spread constraints, of one pod are looked at: some 20 ms of everybody's."""
+MOST_REQUIREMENTS = 200
+"""So many requirements on nodes' labels and fields: each is held against all values there are."""
+MOST_TOLERATIONS = 500
+
+_NODE_TERM_PARTS = ("matchExpressions", "matchFields")
 
 HostPort = tuple[str, str, int]
 """(host address or 0.0.0.0, protocol, port)."""
@@ -192,7 +197,24 @@ def _too_much(spec: Mapping[str, Any]) -> str:
     count = len(spec.get("topologySpreadConstraints") or ())
     if count > MOST_TERMS:
         return f"spec.topologySpreadConstraints: {count} of them, of which {MOST_TERMS} at most are looked at"
+    count = sum(len(term.get(part) or ()) for term in _node_terms(affinity) for part in _NODE_TERM_PARTS)
+    if count > MOST_REQUIREMENTS:
+        what = f"{count} requirements on nodes"
+        return f"spec.affinity.nodeAffinity: {what}, of which {MOST_REQUIREMENTS} at most are looked at"
+    count = len(spec.get("tolerations") or ())
+    if count > MOST_TOLERATIONS:
+        return f"spec.tolerations: {count} of them, of which {MOST_TOLERATIONS} at most are looked at"
     return ""
+
+
+def _node_terms(affinity: Mapping[str, Any]) -> Iterator[Mapping[str, Any]]:
+    """The terms about nodes, required and preferred."""
+    about = affinity.get("nodeAffinity") or {}
+    yield from (about.get("requiredDuringSchedulingIgnoredDuringExecution") or {}).get(
+        "nodeSelectorTerms"
+    ) or ()
+    for preferred in about.get("preferredDuringSchedulingIgnoredDuringExecution") or ():
+        yield preferred.get("preference") or {}
 
 
 def _images(spec: Mapping[str, Any]) -> Iterator[str]:

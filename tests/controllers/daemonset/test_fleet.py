@@ -9,7 +9,7 @@ from random import Random
 import pytest
 
 from tests.controllers.daemonset.sets import NEW, NOW, OLD, daemon_set, node, pod, taint
-from wherry.controllers.daemonset.fleet import PORTION, Fleet
+from wherry.controllers.daemonset.fleet import SPARE_DUES, Fleet
 from wherry.controllers.daemonset.judgement import Judge, Stage
 from wherry.controllers.daemonset.rollout import Rollout, plan_rollout
 from wherry.controllers.daemonset.status import plan_status
@@ -73,9 +73,9 @@ async def test_sums_follow_every_change(surge: int) -> None:
 
 async def test_only_what_was_touched_is_looked_at() -> None:
     world = World()
-    world.nodes = {f"n{number}": node(f"n{number}") for number in range(3 * PORTION)}
+    world.nodes = {f"n{number}": node(f"n{number}") for number in range(3 * SPARE_DUES)}
     fleet = await fleet_of(daemon_set(), world)
-    assert len(fleet.work) == 3 * PORTION
+    assert len(fleet.work) == 3 * SPARE_DUES
     world.looked = 0
     fleet.touch("n7")
     await fleet.catch_up(world.find, NOW)
@@ -84,7 +84,7 @@ async def test_only_what_was_touched_is_looked_at() -> None:
     assert world.looked == 1
     assert fleet.judge_by(2, lambda: Judge(daemon_set(), OLD), lambda: [*world.nodes])
     await fleet.catch_up(world.find, NOW)
-    assert world.looked == 1 + 3 * PORTION
+    assert world.looked == 1 + 3 * SPARE_DUES
 
 
 async def test_time_touches_what_waits_for_it() -> None:
@@ -110,11 +110,11 @@ async def test_what_waits_is_kept_once_however_often_it_changes() -> None:
     world = World()
     world.nodes = {"a": node("a")}
     fleet = await fleet_of(daemon_set(minReadySeconds=2**31 - 1), world)
-    for second in range(20 * PORTION):
+    for second in range(20 * SPARE_DUES):
         world.pods["a"] = [pod(since=format_time(NOW - timedelta(seconds=second)))]
         fleet.touch("a")
         await fleet.catch_up(world.find, NOW)
-    assert len(fleet._dues) < 3 * PORTION
+    assert len(fleet._dues) < 3 * SPARE_DUES
 
 
 async def test_a_node_that_could_not_be_judged_is_judged_the_next_time() -> None:

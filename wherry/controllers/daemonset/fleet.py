@@ -5,17 +5,18 @@ Sums are kept along, so that a sync costs what has changed since the last one an
 
 from __future__ import annotations
 
-import asyncio
 import heapq
 from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
 from datetime import datetime
 
 from wherry.controllers.daemonset.judgement import NOTHING, Judge, Judgement, Stage
+from wherry.kit.portions import Portions
 from wherry.objects.meta import Object
 
-PORTION = 100
-"""Nodes judged before others have their turn."""
+PORTION_S = 0.005
+"""How long nodes are judged before others have their turn: for one set a node may cost far more."""
+SPARE_DUES = 100
 
 
 class Fleet:
@@ -81,9 +82,9 @@ class Fleet:
         judge = self.judge
         if judge is None:
             return
-        for number, node in enumerate(list(self._touched), 1):
-            if number % PORTION == 0:
-                await asyncio.sleep(0)
+        portions = Portions(PORTION_S)
+        for node in list(self._touched):
+            await portions.next()
             self._touched.pop(node, None)
             try:
                 self._keep(node, judge.look(*find(node), now))
@@ -115,7 +116,7 @@ class Fleet:
         elif self._due_of.get(node) != due:
             self._due_of[node] = due
             heapq.heappush(self._dues, (due, node))
-            if len(self._dues) > 2 * len(self._due_of) + PORTION:  # mostly of the past
+            if len(self._dues) > 2 * len(self._due_of) + SPARE_DUES:  # mostly of the past
                 self._dues = [(due, node) for node, due in self._due_of.items()]
                 heapq.heapify(self._dues)
 
