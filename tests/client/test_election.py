@@ -85,6 +85,18 @@ async def test_a_released_lease_is_free_at_once(server: FakeTransport, clock: Fa
     assert lease(server)["spec"]["holderIdentity"] == "b"
 
 
+async def test_a_lease_that_changed_hands_as_often_as_can_be_said_changes_them_again(
+    server: FakeTransport, clock: FakeClock
+) -> None:
+    first, second = candidate(server, clock, "a"), candidate(server, clock, "b")
+    await first.acquire()
+    lease(server)["spec"]["leaseTransitions"] = (1 << 31) - 1
+    await first.release()
+    await second.acquire()
+    assert lease(server)["spec"]["holderIdentity"] == "b"
+    assert lease(server)["spec"]["leaseTransitions"] == (1 << 31) - 1
+
+
 async def test_a_candidate_goes_on_after_a_fault(server: FakeTransport, clock: FakeClock) -> None:
     server.fail(RuntimeError("broken"))
     standing = candidate(server, clock, "a")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import subprocess
 import sys
+import zlib
 from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
@@ -14,7 +15,7 @@ from tests.testing.test_cluster import WEB
 from wherry.api.core.config_maps import CONFIG_MAPS
 from wherry.hollow.outcomes import Chosen, Exits, Outcome
 from wherry.hollow.stages import Stage
-from wherry.testing import AsyncCluster, ClosedError, Cluster, Snapshot, SnapshotError
+from wherry.testing import AsyncCluster, ClosedError, Cluster, Snapshot, SnapshotError, snapshot_file
 
 NEVER_PULLS = """
 apiVersion: hollow.wherry.dev/v1
@@ -151,3 +152,11 @@ def test_what_is_no_snapshot_is_refused(tmp_path: Path) -> None:
         Snapshot.load(tmp_path / "nowhere")
     with pytest.raises(FileNotFoundError, match="nowhere"):
         taken.save(tmp_path / "nowhere" / "file")
+
+
+def test_a_small_file_cannot_fill_the_memory(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(snapshot_file, "LARGEST_B", 100_000)
+    path = tmp_path / "large"
+    path.write_bytes(snapshot_file.MAGIC + b"%d\n" % snapshot_file.FORMAT + zlib.compress(b" " * 200_000))
+    with pytest.raises(SnapshotError, match="of more than 100000 bytes"):
+        Snapshot.load(path)

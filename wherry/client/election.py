@@ -28,6 +28,8 @@ log = logging.getLogger(__name__)
 
 CALL_DEADLINE_S = 10.0
 """For one try to get the lease; a leader's has until it must step down."""
+MOST_TRANSITIONS = (1 << 31) - 1
+"""What the field holds at most (int32)."""
 JITTER = 1.2
 """Candidates wait up to so much longer between two tries, or they would race for a free lease every time."""
 REASON = "LeaderElection"
@@ -150,7 +152,7 @@ class LeaderElection:
             return False
         transitions = int(spec.get("leaseTransitions") or 0)
         if holder != config.identity:
-            transitions += 1
+            transitions = min(transitions + 1, MOST_TRANSITIONS)  # whoever wrote it, somebody may lead
         self._observe(await self._client.update(LEASES, self._mine(lease, transitions)))
         return True
 

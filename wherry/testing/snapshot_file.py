@@ -28,6 +28,8 @@ from wherry.testing.settings import Settings
 
 MAGIC = b"wherry-snapshot "
 FORMAT = 1
+LARGEST_B = 1 << 29
+"""What a file may hold when it is unpacked: a few bytes can be packed that stand for any number."""
 _QUICK = 1
 _KINDS = {kind.__name__: kind for kind in (NodeTemplate, Outcome, NodeOutcome, Chosen, Exits, Evicted)}
 _KIND = "kind of settings"
@@ -68,7 +70,11 @@ def read_snapshot(path: Path, version: str) -> tuple[Settings, Moment]:
             f"{path} is a snapshot of format {written}, this Wherry reads format {FORMAT}: take it anew"
         )
     try:
-        document = orjson.loads(zlib.decompress(rest))
+        reader = zlib.decompressobj()
+        text = reader.decompress(rest, LARGEST_B)
+        if not reader.eof:
+            raise ValueError(f"it is cut off, or of more than {LARGEST_B} bytes")
+        document = orjson.loads(text)
         taken_by = str(document["version"])
         if taken_by == version:
             return _settings(document["settings"]), _moment(document)
