@@ -80,8 +80,8 @@ def test_the_schema_is_the_kinds(resource: Resource) -> None:
 
 
 @every
-def test_only_selectable_fields_are_indexed(resource: Resource) -> None:
-    assert resource.indexed <= set(resource.selectable)
+def test_only_what_is_read_is_indexed(resource: Resource) -> None:
+    assert resource.indexed <= {*resource.selectable, *resource.also_read}
 
 
 @every

@@ -8,8 +8,9 @@ from pathlib import Path
 import pytest
 
 from wherry.cluster.alone.apiserver_flags import FLAGS, FOR_TESTS, api_server_config
-from wherry.cluster.alone.flags import FlagError, Values
+from wherry.cluster.alone.flags import Flag, FlagError, Values
 from wherry.cluster.alone.flags import parse as parse_flags
+from wherry.testing.envtest.flags import FLAGS as STAND_IN
 
 PASSED = [
     "--allow-privileged=true",
@@ -44,19 +45,22 @@ def test_what_envtest_passes() -> None:
     assert not config.always_allow
 
 
+@pytest.mark.parametrize("flags", [FOR_TESTS, STAND_IN], ids=["alone", "for envtest"])
 @pytest.mark.parametrize(
     ("passed", "allowed"),
     [
-        ([], False),
+        ([], None),
         (["--authorization-mode=AlwaysAllow", "--anonymous-auth=true"], False),
         (["--authorization-mode=RBAC"], True),
         (["--authorization-mode=RBAC", "--anonymous-auth=false"], False),
     ],
 )
-def test_nobody_is_administrator(passed: list[str], allowed: bool) -> None:
-    """Upstream's default mode allows everything, and then asks who it is."""
+def test_nobody_is_administrator(flags: tuple[Flag, ...], passed: list[str], allowed: bool | None) -> None:
+    """Upstream's default mode, which is the stand-in's, allows everything, and then asks who it is."""
     others = [flag for flag in PASSED if not flag.startswith("--authorization-mode")]
-    assert api_server_config(parse([*others, *passed])).anonymous == allowed
+    config = api_server_config(parse_flags("kube-apiserver", flags, [*others, *passed]))
+    assert config.anonymous == (flags is FOR_TESTS if allowed is None else allowed)
+    assert not (config.anonymous and config.always_allow)
 
 
 def test_other_forms_and_what_changes_nothing(tmp_path: Path) -> None:

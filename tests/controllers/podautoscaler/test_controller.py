@@ -506,6 +506,9 @@ async def test_two_autoscalers_of_the_same_pods_do_nothing() -> None:
         text = "pods by selector app=web are controlled by multiple HPAs: [default/other default/web]"
         assert conditions(found)["ScalingActive"] == ("False", "AmbiguousSelector", text)
         await made.rig.admin.delete(HORIZONTAL_POD_AUTOSCALERS, "other", "default")
+        cache = made.controllers.cache
+        while cache.get(HORIZONTAL_POD_AUTOSCALERS, "default/other") is not None:
+            await settle()
         found = await made.looked()
         assert conditions(found)["ScalingActive"][1] == "ValidMetricFound"
 

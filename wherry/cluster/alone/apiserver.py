@@ -34,8 +34,9 @@ from wherry.cluster.kubeconfigs import write_kubeconfigs
 from wherry.cluster.paths import ClusterPaths
 from wherry.cluster.settings import Source
 from wherry.kit.clock import SystemClock
+from wherry.kit.log import module_name
 
-log = logging.getLogger(__name__)
+log = logging.getLogger(module_name(__name__, __spec__))
 
 SETTINGS = {
     "api_host": "bind-address",
