@@ -16,7 +16,7 @@ from collections.abc import Collection
 from dataclasses import dataclass
 from pathlib import Path
 
-from wherry.network.tool import NetworkFailure, run_tool
+from wherry.network.tool import NetworkFailure, ToolRefused, run_tool
 
 SYSCTL = Path("/proc/sys")
 
@@ -79,8 +79,17 @@ async def remove_bridge(name: str) -> None:
         return
     for port in json.loads(await _ip("-j", "link", "show", "master", name) or "[]"):
         if port.get("ifname"):
-            await _ip("link", "del", port["ifname"])
-    await _ip("link", "del", name)
+            await _remove(port["ifname"])
+    await _remove(name)
+
+
+async def _remove(interface: str) -> None:
+    """Take an interface away; one that went meanwhile, as a veth does with its namespace, is as good."""
+    try:
+        await _ip("link", "del", interface)
+    except ToolRefused:
+        if _is_there(interface):
+            raise
 
 
 async def remove_refusals(metric: int, ranges: Collection[str] | None) -> None:
