@@ -8,13 +8,17 @@ from random import Random
 from typing import Any
 
 from tests.client.fake_transport import FakeTransport
+from wherry.api.core.pods import PODS
 from wherry.api.resource import Resource
 from wherry.client.api import Client
 from wherry.controllers.base import Controller
 from wherry.controllers.config import ControllerConfig
 from wherry.controllers.controllers import Controllers
 from wherry.kit.clock import FakeClock, settle
-from wherry.objects.meta import Object, name_of
+from wherry.objects.meta import Object, is_deleting, name_of
+
+READY = {"type": "Ready", "status": "True", "lastTransitionTime": "2026-01-01T00:00:00Z"}
+"""The condition of a pod that has long been ready."""
 
 
 class Bench:
@@ -44,6 +48,16 @@ class Bench:
         """Merge into the object's status, as whoever reports it would."""
         namespace = obj["metadata"].get("namespace", "")
         await self.client.patch(resource, name_of(obj), namespace, {"status": status}, subresource="status")
+
+    async def run_all(self) -> None:
+        """Let every pod become ready, as often as that makes more of them."""
+        for _ in range(20):
+            waiting = [pod for pod in await self.all(PODS) if not pod.get("status") and not is_deleting(pod)]
+            if not waiting:
+                return
+            for pod in waiting:
+                await self.set_status(PODS, pod, phase="Running", conditions=[READY])
+            await self.settle()
 
     async def settle(self) -> None:
         """Let everything happen that needs no time; failures' first back-offs pass, too."""

@@ -14,6 +14,7 @@ import yaml
 from tests.conftest import eventually
 from tests.hurried_clock import HurriedClock
 from tests.scheduler.test_scheduler import make_node, make_pod, messages, scheduled, where
+from wherry.client.api import Client
 from wherry.scheduler.configuration import API_VERSION, KIND, SchedulerConfiguration, read_configuration
 
 
@@ -67,6 +68,15 @@ def configured(url: str, **settings: Any) -> SchedulerConfiguration:
     )
 
 
+async def bound(client: Client, name: str, node: str) -> None:
+    """Return once the pod of that name is on the node."""
+
+    async def is_there() -> bool:
+        return await where(client, name) == node
+
+    await eventually(is_there)
+
+
 async def test_an_extender_filters_and_gives_points() -> None:
     async with extender() as server:
         server.answers = {
@@ -78,11 +88,7 @@ async def test_an_extender_filters_and_gives_points() -> None:
             for name in "abc":
                 await make_node(client, name)
             await make_pod(client, "web")
-
-            async def bound() -> bool:
-                return await where(client, "web") == "c"
-
-            await eventually(bound)
+            await bound(client, "web", "c")
         verb, body = server.asked[0]
         assert verb == "filter"
         assert (body["Pod"]["metadata"]["name"], sorted(body["NodeNames"])) == ("web", ["a", "b", "c"])
@@ -102,11 +108,7 @@ async def test_its_reasons_are_told_and_it_is_asked_again() -> None:
             assert server.asked[0][1]["Nodes"]["items"][0]["metadata"]["name"] == "a"
             server.answers = {"filter": {"nodes": {"items": [{"metadata": {"name": "b"}}]}}}
             await make_node(client, "b")
-
-            async def bound() -> bool:
-                return await where(client, "web") == "b"
-
-            await eventually(bound)
+            await bound(client, "web", "b")
 
 
 @pytest.mark.parametrize("ignorable", [True, False])
@@ -125,11 +127,7 @@ async def test_one_that_fails(ignorable: bool) -> None:
             await eventually(seen)
             if not ignorable:
                 server.answers = {"filter": {"nodes": {"items": [{"metadata": {"name": "a"}}]}}}
-
-                async def bound() -> bool:
-                    return await where(client, "web") == "a"
-
-                await eventually(bound)
+                await bound(client, "web", "a")
 
 
 async def test_it_binds_the_pods_it_manages_and_hears_of_no_others() -> None:
@@ -140,11 +138,7 @@ async def test_it_binds_the_pods_it_manages_and_hears_of_no_others() -> None:
         async with scheduled(HurriedClock(), configuration=config) as (client, _):
             await make_node(client, "a")
             await make_pod(client, "plain")
-
-            async def bound() -> bool:
-                return await where(client, "plain") == "a"
-
-            await eventually(bound)
+            await bound(client, "plain", "a")
             assert server.asked == []
             requests = {"example.com/gpu": "1"}
             limits = {
@@ -191,11 +185,7 @@ async def test_an_answer_longer_than_one_read_is_read_to_its_end() -> None:
         async with scheduled(HurriedClock(), configuration=config) as (client, _):
             await make_node(client, "a")
             await make_pod(client, "web")
-
-            async def bound() -> bool:
-                return await where(client, "web") == "a"
-
-            await eventually(bound)
+            await bound(client, "web", "a")
 
 
 @pytest.mark.parametrize(
@@ -215,8 +205,4 @@ async def test_nonsense_of_an_ignorable_extender_costs_nothing(answers: dict[str
         async with scheduled(HurriedClock(), configuration=config) as (client, _):
             await make_node(client, "a")
             await make_pod(client, "web")
-
-            async def bound() -> bool:
-                return await where(client, "web") == "a"
-
-            await eventually(bound)
+            await bound(client, "web", "a")

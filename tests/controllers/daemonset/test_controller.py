@@ -17,8 +17,6 @@ from wherry.controllers.history import revision_data
 from wherry.objects.errors import ApiError
 from wherry.objects.meta import Object, controller_of, labels_of, name_of
 
-READY = {"type": "Ready", "status": "True", "lastTransitionTime": "2026-01-01T00:00:00Z"}
-
 
 def a_set(**spec: Any) -> Object:
     made = daemon_set(**spec)
@@ -32,17 +30,6 @@ def nodes(count: int) -> list[Any]:
 
 async def where(bench: Bench) -> list[str]:
     return sorted(target_node(pod) for pod in await bench.all(PODS))
-
-
-async def run_all(bench: Bench) -> None:
-    """Let every pod become ready, as often as that makes more of them."""
-    for _ in range(20):
-        waiting = [pod for pod in await bench.all(PODS) if not pod.get("status")]
-        if not waiting:
-            return
-        for pod in waiting:
-            await bench.set_status(PODS, pod, phase="Running", conditions=[READY])
-        await bench.settle()
 
 
 async def status(bench: Bench) -> Object:
@@ -67,7 +54,7 @@ async def test_a_pod_on_each_node_also_on_those_that_come() -> None:
         assert controller_of(first)["uid"] == made["metadata"]["uid"]  # type: ignore[index]
         await bench.create(NODES, node("n2"))
         assert await where(bench) == ["n0", "n1", "n2"]
-        await run_all(bench)
+        await bench.run_all()
         assert await status(bench) == {
             "observedGeneration": 1,
             "desiredNumberScheduled": 3,
@@ -104,7 +91,7 @@ async def test_a_node_that_changes_gets_or_loses_its_pod() -> None:
 async def test_heartbeats_and_other_peoples_pods_cost_nothing() -> None:
     async with running(DaemonSets, before=nodes(3)) as bench:
         await bench.create(DAEMON_SETS, a_set())
-        await run_all(bench)
+        await bench.run_all()
         (controller,) = bench.controllers.controllers
         synced: list[str] = []
         controller.queue.add = synced.append  # type: ignore[assignment, method-assign]
@@ -120,11 +107,11 @@ async def test_heartbeats_and_other_peoples_pods_cost_nothing() -> None:
 async def test_an_update_goes_node_by_node() -> None:
     async with running(DaemonSets, before=nodes(3)) as bench:
         await bench.create(DAEMON_SETS, a_set())
-        await run_all(bench)
+        await bench.run_all()
         await patch(bench, image("new"))
         images = sorted(pod["spec"]["containers"][0]["image"] for pod in await bench.all(PODS))
         assert images == ["i", "i", "new"]
-        await run_all(bench)
+        await bench.run_all()
         assert {pod["spec"]["containers"][0]["image"] for pod in await bench.all(PODS)} == {"new"}
         assert await where(bench) == ["n0", "n1", "n2"]
         assert sorted(r["revision"] for r in await bench.all(CONTROLLER_REVISIONS)) == [1, 2]
@@ -135,12 +122,12 @@ async def test_an_update_goes_node_by_node() -> None:
 async def test_an_update_that_surges_makes_the_new_pod_first() -> None:
     async with running(DaemonSets, before=nodes(2)) as bench:
         await bench.create(DAEMON_SETS, a_set(surge=1, unavailable=0))
-        await run_all(bench)
+        await bench.run_all()
         await patch(bench, image("new"))
         assert len(await bench.all(PODS)) == 3
         found = await status(bench)
         assert (found["numberAvailable"], found.get("updatedNumberScheduled")) == (2, None)
-        await run_all(bench)
+        await bench.run_all()
         assert await where(bench) == ["n0", "n1"]
         assert {pod["spec"]["containers"][0]["image"] for pod in await bench.all(PODS)} == {"new"}
 
@@ -148,7 +135,7 @@ async def test_an_update_that_surges_makes_the_new_pod_first() -> None:
 async def test_pods_become_available_in_time() -> None:
     async with running(DaemonSets, before=nodes(2)) as bench:
         await bench.create(DAEMON_SETS, a_set(minReadySeconds=10))
-        await run_all(bench)
+        await bench.run_all()
         assert (await status(bench))["numberUnavailable"] == 2
         await bench.clock.advance(11)
         assert (await status(bench))["numberAvailable"] == 2
@@ -178,7 +165,7 @@ async def test_a_failed_pod_is_replaced_ever_later() -> None:
 async def test_orphans_are_adopted_and_no_pod_is_made_beside_them() -> None:
     async with running(DaemonSets, before=nodes(2)) as bench:
         await bench.create(DAEMON_SETS, a_set())
-        await run_all(bench)
+        await bench.run_all()
         before = {name_of(pod) for pod in await bench.all(PODS)}
         for resource in (PODS, CONTROLLER_REVISIONS):
             for obj in await bench.all(resource):
@@ -218,7 +205,7 @@ async def test_revisions_of_one_template_become_one() -> None:
     twin = {"metadata": meta, "data": revision_data(owner), "revision": 7}
     async with running(DaemonSets, before=nodes(1)) as bench:
         await bench.create(DAEMON_SETS, owner)
-        await run_all(bench)
+        await bench.run_all()
         (pod,) = await bench.all(PODS)
         await bench.create(CONTROLLER_REVISIONS, twin)
         (kept,) = await bench.all(CONTROLLER_REVISIONS)
@@ -231,13 +218,13 @@ async def test_revisions_of_one_template_become_one() -> None:
 async def test_only_so_many_revisions_are_kept_and_a_rollback_renumbers() -> None:
     async with running(DaemonSets, before=nodes(1)) as bench:
         await bench.create(DAEMON_SETS, a_set(revisionHistoryLimit=1))
-        await run_all(bench)
+        await bench.run_all()
         for number in range(3):
             await patch(bench, image(f"i{number}"))
-            await run_all(bench)
+            await bench.run_all()
         assert sorted(r["revision"] for r in await bench.all(CONTROLLER_REVISIONS)) == [3, 4]
         await patch(bench, image("i1"))
-        await run_all(bench)
+        await bench.run_all()
         assert sorted(r["revision"] for r in await bench.all(CONTROLLER_REVISIONS)) == [4, 5]
 
 
@@ -249,7 +236,7 @@ async def test_a_name_somebody_has_taken_counts_as_a_collision() -> None:
     before = [*nodes(1), (CONTROLLER_REVISIONS, {"metadata": meta, "data": {"other": 1}, "revision": 1})]
     async with running(DaemonSets, before=before) as bench:
         await bench.create(DAEMON_SETS, a_set())
-        await run_all(bench)
+        await bench.run_all()
         assert (await status(bench))["collisionCount"] == 1
         assert await where(bench) == ["n0"]
 

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from tests.controllers.bench import Bench, running
+from tests.controllers.bench import READY, Bench, running
 from tests.controllers.statefulset.sets import claim_template, rolling, stateful_set
 from wherry.api.apps.controller_revisions import CONTROLLER_REVISIONS
 from wherry.api.apps.stateful_sets import STATEFUL_SETS
@@ -15,9 +15,7 @@ from wherry.api.core.pods import PODS
 from wherry.controllers import history
 from wherry.controllers.statefulset.controller import StatefulSets, claim_gone
 from wherry.objects.errors import ApiError
-from wherry.objects.meta import Object, controller_of, is_deleting, labels_of, name_of, owners_of
-
-READY = {"type": "Ready", "status": "True", "lastTransitionTime": "2026-01-01T00:00:00Z"}
+from wherry.objects.meta import Object, controller_of, labels_of, name_of, owners_of
 
 
 def a_set(count: int = 3, **spec: Any) -> Object:
@@ -28,17 +26,6 @@ def a_set(count: int = 3, **spec: Any) -> Object:
 
 async def names(bench: Bench) -> list[str]:
     return sorted(name_of(pod) for pod in await bench.all(PODS))
-
-
-async def run_all(bench: Bench) -> None:
-    """Let every pod become ready, as often as that makes more of them."""
-    for _ in range(20):
-        waiting = [pod for pod in await bench.all(PODS) if not pod.get("status") and not is_deleting(pod)]
-        if not waiting:
-            return
-        for pod in waiting:
-            await bench.set_status(PODS, pod, phase="Running", conditions=[READY])
-        await bench.settle()
 
 
 async def status(bench: Bench) -> Object:
@@ -62,7 +49,7 @@ async def test_pods_come_one_by_one_and_go_the_other_way_round() -> None:
         assert await names(bench) == ["web-0"]
         (first,) = await bench.all(PODS)
         assert controller_of(first)["uid"] == made["metadata"]["uid"]  # type: ignore[index]
-        await run_all(bench)
+        await bench.run_all()
         assert await names(bench) == ["web-0", "web-1", "web-2"]
         revision = name_of((await bench.all(CONTROLLER_REVISIONS))[0])
         assert await status(bench) == {
@@ -105,7 +92,7 @@ async def test_claims_follow_the_retention_policy() -> None:
         policy = {"whenDeleted": "Delete", "whenScaled": "Delete"}
         retention = {"persistentVolumeClaimRetentionPolicy": policy}
         await bench.create(STATEFUL_SETS, a_set(2, volumeClaimTemplates=[claim_template()], **retention))
-        await run_all(bench)
+        await bench.run_all()
         # a finalizer keeps the pod, so that its claim can be looked at
         await bench.client.patch(PODS, "web-1", "default", {"metadata": {"finalizers": ["example.org/f"]}})
         await patch(bench, {"replicas": 1})
@@ -156,12 +143,12 @@ async def test_a_claim_that_goes_concerns_its_set(claim: str, keys: list[str]) -
 async def test_an_update_rolls_from_the_highest_to_the_partition() -> None:
     async with running(StatefulSets) as bench:
         await bench.create(STATEFUL_SETS, a_set(updateStrategy=rolling(partition=1)))
-        await run_all(bench)
+        await bench.run_all()
         first = (await status(bench))["currentRevision"]
         await patch(bench, image("new"))
         assert await names(bench) == ["web-0", "web-1", "web-2"]
         assert (await status(bench))["updatedReplicas"] == 1  # and the next waits until it is ready
-        await run_all(bench)
+        await bench.run_all()
         images = {name_of(p): p["spec"]["containers"][0]["image"] for p in await bench.all(PODS)}
         assert images == {"web-0": "i", "web-1": "new", "web-2": "new"}
         found = await status(bench)
@@ -170,10 +157,10 @@ async def test_an_update_rolls_from_the_highest_to_the_partition() -> None:
         # a pod below the partition comes back as it was
         await bench.client.delete(PODS, "web-0", "default")
         await bench.settle()
-        await run_all(bench)
+        await bench.run_all()
         assert (await bench.get(PODS, "web-0"))["spec"]["containers"][0]["image"] == "i"
         await patch(bench, {"updateStrategy": rolling()})
-        await run_all(bench)
+        await bench.run_all()
         found = await status(bench)
         assert found["currentRevision"] == found["updateRevision"] != first
         assert found["currentReplicas"] == 3
@@ -182,12 +169,12 @@ async def test_an_update_rolls_from_the_highest_to_the_partition() -> None:
 async def test_rolling_back_numbers_the_old_revision_anew() -> None:
     async with running(StatefulSets) as bench:
         await bench.create(STATEFUL_SETS, a_set(1))
-        await run_all(bench)
+        await bench.run_all()
         (first,) = await bench.all(CONTROLLER_REVISIONS)
         await patch(bench, image("new"))
-        await run_all(bench)
+        await bench.run_all()
         await patch(bench, {"template": history.template_of(first)})
-        await run_all(bench)
+        await bench.run_all()
         found = {name_of(r): r["revision"] for r in await bench.all(CONTROLLER_REVISIONS)}
         assert len(found) == 2
         assert found[name_of(first)] == 3
@@ -198,9 +185,9 @@ async def test_only_so_many_revisions_are_kept() -> None:
     async with running(StatefulSets) as bench:
         await bench.create(STATEFUL_SETS, a_set(1, revisionHistoryLimit=1))
         for number in range(4):
-            await run_all(bench)
+            await bench.run_all()
             await patch(bench, image(f"i{number}"))
-        await run_all(bench)
+        await bench.run_all()
         numbers = sorted(r["revision"] for r in await bench.all(CONTROLLER_REVISIONS))
         assert numbers == [4, 5]
 
@@ -212,7 +199,7 @@ async def test_a_name_somebody_has_taken_counts_as_a_collision() -> None:
     before = [(CONTROLLER_REVISIONS, {"metadata": meta, "data": {"other": 1}, "revision": 1})]
     async with running(StatefulSets, before=before) as bench:
         await bench.create(STATEFUL_SETS, owner)
-        await run_all(bench)
+        await bench.run_all()
         found = await status(bench)
         assert found["collisionCount"] == 1
         assert found["updateRevision"] == f"web-{history.data_hash(history.revision_data(owner), 1)}"
@@ -256,7 +243,7 @@ async def test_a_refusal_is_said_once_and_tried_again_later(policy: str) -> None
         bench.server.refuse = lambda call: None
         await patch(bench, {"replicas": 2})
         await bench.clock.advance(30)
-        await run_all(bench)
+        await bench.run_all()
         assert await names(bench) == ["web-0", "web-1"]
 
 

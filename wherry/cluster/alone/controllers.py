@@ -19,13 +19,12 @@ from wherry.client.discovery import LOOK_EVERY_S, Discovery
 from wherry.client.events import EventRecorder
 from wherry.client.http import HttpTransport
 from wherry.cluster.alone import access
-from wherry.cluster.alone.election_flags import elected, election_flags
+from wherry.cluster.alone.election_flags import election_flags, run_elected
 from wherry.cluster.alone.flags import DURATION, NAMES, NUMBER, SWITCH, Flag, FlagError, Values, idle
-from wherry.cluster.alone.healthz import answering_health, serving_flags
-from wherry.cluster.alone.process import begun, lead_lost, main
+from wherry.cluster.alone.healthz import serving_flags
+from wherry.cluster.alone.process import main
 from wherry.cluster.assembly import MANAGER
 from wherry.cluster.catalog import CONTROLLERS
-from wherry.cluster.components import announce
 from wherry.controllers.base import Controller
 from wherry.controllers.catalog import choose_controllers
 from wherry.controllers.certificates.authority import CertificateAuthority
@@ -161,16 +160,7 @@ async def run_controllers(values: Values, stop: asyncio.Event) -> None:
     def make() -> Manager:
         return Manager(values, to, client, clock, random)
 
-    part = elected(values, client, clock, random, make, events, lead_lost)
-    try:
-        async with answering_health(values, {"leaderElection": str}):
-            if await begun(part.start(), stop):
-                announce()
-                await stop.wait()
-            await part.close()
-    finally:
-        await events.close()
-        await client.close()
+    await run_elected(values, client, clock, random, make, events, stop)
 
 
 if __name__ == "__main__":

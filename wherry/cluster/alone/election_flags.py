@@ -5,6 +5,7 @@ Source: k8s.io/component-base/config/options (BindLeaderElectionFlags).
 
 from __future__ import annotations
 
+import asyncio
 import socket
 import uuid
 from collections.abc import Callable
@@ -12,8 +13,11 @@ from random import Random
 
 from wherry.client.api import Client
 from wherry.client.election import Elected, ElectionConfig, LeaderElection, Part
-from wherry.client.events import Recorder
+from wherry.client.events import EventRecorder
 from wherry.cluster.alone.flags import DURATION, SWITCH, Flag, FlagError, Values
+from wherry.cluster.alone.healthz import answering_health
+from wherry.cluster.alone.process import begun, lead_lost
+from wherry.cluster.components import announce
 from wherry.kit.clock import Clock
 
 LOCKS = ("leases",)
@@ -51,17 +55,41 @@ def election_config(values: Values) -> ElectionConfig:
         raise FlagError(f"--leader-elect-...: {error}") from None
 
 
-def elected(
+async def run_elected(
     values: Values,
     client: Client,
     clock: Clock,
     random: Random,
     make: Callable[[], Part],
-    events: Recorder,
-    on_lost: Callable[[], None],
+    events: EventRecorder,
+    stop: asyncio.Event,
+) -> None:
+    """Run the part `make` gives until `stop` is set, only while leading if the flags say so.
+
+    It answers for its health meanwhile; `events` and `client` are closed at the end. Raises FlagError,
+    PermanentError.
+    """
+    try:
+        part = _elected(values, client, clock, random, make, events)
+        async with answering_health(values, {"leaderElection": str}):
+            if await begun(part.start(), stop):
+                announce()
+                await stop.wait()
+            await part.close()
+    finally:
+        await events.close()
+        await client.close()
+
+
+def _elected(
+    values: Values,
+    client: Client,
+    clock: Clock,
+    random: Random,
+    make: Callable[[], Part],
+    events: EventRecorder,
 ) -> Part:
-    """The part `make` gives, run only while leading if the flags say so."""
     if not values.is_on("leader-elect"):
         return make()
     election = LeaderElection(client, clock, random, election_config(values), events)
-    return Elected(election, make, on_lost)
+    return Elected(election, make, lead_lost)

@@ -11,12 +11,11 @@ from random import Random, SystemRandom
 from wherry.client.api import Client
 from wherry.client.events import EventRecorder
 from wherry.cluster.alone import access
-from wherry.cluster.alone.election_flags import elected, election_flags
+from wherry.cluster.alone.election_flags import election_flags, run_elected
 from wherry.cluster.alone.flags import Flag, FlagError, Values, idle, parse
-from wherry.cluster.alone.healthz import answering_health, serving_flags
-from wherry.cluster.alone.process import begun, lead_lost, main
+from wherry.cluster.alone.healthz import serving_flags
+from wherry.cluster.alone.process import main
 from wherry.cluster.catalog import SCHEDULER
-from wherry.cluster.components import announce
 from wherry.kit.clock import SystemClock
 from wherry.scheduler.configuration import SchedulerConfiguration, default_configuration, read_configuration
 from wherry.scheduler.facts import DEFAULT_SCHEDULER
@@ -74,16 +73,7 @@ async def run_scheduler(values: Values, stop: asyncio.Event) -> None:
     def make() -> Scheduler:
         return Scheduler(client, clock, random, told)
 
-    part = elected(values, client, clock, random, make, events, lead_lost)
-    try:
-        async with answering_health(values, {"leaderElection": str}):
-            if await begun(part.start(), stop):
-                announce()
-                await stop.wait()
-            await part.close()
-    finally:
-        await events.close()
-        await client.close()
+    await run_elected(values, client, clock, random, make, events, stop)
 
 
 if __name__ == "__main__":
