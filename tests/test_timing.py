@@ -36,7 +36,8 @@ def test_a_faster_one_is_not(monkeypatch: pytest.MonkeyPatch) -> None:
     assert slowness() == 1
     with spent() as took:
         busy(0.02)
-    assert took.wall_s >= took.thread_s >= 0.02
+    assert took.thread_s >= 0.02
+    assert took.wall_s > 0.0199, "clocks differ by microseconds"
 
 
 def test_waiting_is_no_work_and_a_turn_counts_work_alone(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -45,12 +46,12 @@ def test_waiting_is_no_work_and_a_turn_counts_work_alone(monkeypatch: pytest.Mon
     with spent() as took:
         time.sleep(0.1)
     turn.end()
-    assert took.wall_s >= 0.1
+    assert took.wall_s > 0.099
     assert turn.longest_s < 0.1
     turn.begin()
     busy(0.15)
     turn.end()
-    assert turn.longest_s >= 0.15
+    assert turn.longest_s > 0.149
 
 
 async def test_the_least_of_several_tries_counts() -> None:
