@@ -74,16 +74,19 @@ def merge(target: Object, patch: Object) -> Object:
 
 
 def as_merge_patch(old: Object, patch: Object) -> Object:
-    """What a strategic patch comes to, of the two things it is used for here: conditions and finalizers."""
+    """What a strategic patch comes to, of what it is used for here: lists of a status, and finalizers."""
     meta = dict(patch.get("metadata") or {})
     gone = meta.pop("$deleteFromPrimitiveList/finalizers", None)
     if gone is not None:
         left = [f for f in old["metadata"].get("finalizers") or [] if f not in gone]
         return {**patch, "metadata": {**meta, "finalizers": left or None}}
-    status = patch["status"]
-    sent = {condition["type"]: condition for condition in status["conditions"]}
-    kept = [c for c in old.get("status", {}).get("conditions", []) if c["type"] not in sent]
-    return {**patch, "status": {**status, "conditions": [*kept, *sent.values()]}}
+    status = dict(patch["status"])
+    for name, key in (("conditions", "type"), ("resourceClaimStatuses", "name")):
+        if name in status:
+            sent = {entry[key]: entry for entry in status[name]}
+            kept = [entry for entry in old.get("status", {}).get(name, []) if entry[key] not in sent]
+            status[name] = [*kept, *sent.values()]
+    return {**patch, "status": status}
 
 
 class FakeTransport:

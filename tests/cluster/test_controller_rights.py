@@ -186,6 +186,18 @@ spec:
   concurrencyPolicy: Replace
   jobTemplate: {spec: {template: {spec: {restartPolicy: Never, containers: [{name: c, image: busybox}]}}}}
 ---
+apiVersion: resource.k8s.io/v1
+kind: ResourceClaimTemplate
+metadata: {name: nothing}
+spec: {spec: {devices: {requests: []}}}
+---
+apiVersion: v1
+kind: Pod
+metadata: {name: claims}
+spec:
+  resourceClaims: [{name: devices, resourceClaimTemplateName: nothing}]
+  containers: [{name: c, image: busybox}]
+---
 apiVersion: v1
 kind: Namespace
 metadata: {name: shop}
@@ -277,6 +289,7 @@ def live_a_little(c: Cluster) -> None:
         ("ds", "log", "default"),
         ("cronjob", "hello", "default"),
         ("widgets", "w", "default"),
+        ("pod", "claims", "default"),
         ("pvc", "data", "default"),
         ("pv", "v", ""),
         ("secret", "robot", "default"),

@@ -27,6 +27,7 @@ from wherry.controllers.policy_status import PolicyStatus
 from wherry.controllers.protection.claims import ClaimProtection
 from wherry.controllers.protection.volumes import VolumeProtection
 from wherry.controllers.replicas.controller import ReplicaSets, ReplicationControllers
+from wherry.controllers.resourceclaim.controller import ResourceClaims
 from wherry.controllers.resourcequota.controller import ResourceQuotas
 from wherry.controllers.root_ca import RootCa
 from wherry.controllers.service_account import ServiceAccounts
@@ -79,6 +80,7 @@ CONTROLLERS: tuple[type[Controller], ...] = (
     TaintEviction,
     PodGc,
     HorizontalPodAutoscalers,
+    ResourceClaims,
     ResourceQuotas,
     CertificateApproving,
     CertificateSigning,
