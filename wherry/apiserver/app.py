@@ -25,6 +25,7 @@ from wherry.apiserver.admission.catalog import built_in_chain
 from wherry.apiserver.aggregation.aggregator import Aggregator
 from wherry.apiserver.allocation.services import ServiceAllocator
 from wherry.apiserver.authentication.chain import Authenticator
+from wherry.apiserver.authentication.front_proxy import FrontProxy
 from wherry.apiserver.authentication.legacy_use import LegacyTokenUse
 from wherry.apiserver.authentication.service_accounts import SigningKeys, TokenIssuer, TokenVerifier
 from wherry.apiserver.authorization.always_allow import AlwaysAllow
@@ -99,7 +100,9 @@ class ApiServer:
         registry.add(select_served(BUILTIN, config.runtime_config))
         self._rbac = RbacAuthorizer(registry)
         keys = SigningKeys(config.service_account_key_file, config.service_account_public_files)
-        self._verifier = verifier = TokenVerifier(keys, config.service_account_issuer, clock, registry)
+        self._verifier = verifier = TokenVerifier(
+            keys, config.service_account_issuer, clock, registry, config.audiences
+        )
         self.metrics = RequestMetrics(Seats(config.max_reading_in_flight, config.max_mutating_in_flight))
         self.core = Core(
             config=config,
@@ -108,7 +111,11 @@ class ApiServer:
             random=rng,
             registry=registry,
             authenticator=Authenticator(
-                verifier, config.tokens, config.api_audiences, anonymous=config.anonymous
+                verifier,
+                config.tokens,
+                config.audiences,
+                anonymous=config.anonymous,
+                front_proxy=FrontProxy.of(config),
             ),
             authorizer=Authorizer(
                 self._rbac, [NodeAuthorizer(registry), *([AlwaysAllow()] if config.always_allow else ())]
@@ -272,12 +279,15 @@ class ApiServer:
 
 def server_tls(config: ApiServerConfig) -> ssl.SSLContext:
     """TLS for the listening side, its own certificate apart: clients' are asked for and checked."""
-    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-    context.minimum_version = ssl.TLSVersion.TLSv1_2
+    context = config.tls.context()
     context.set_alpn_protocols(["http/1.1"])
-    if config.client_ca_file is not None:
-        context.load_verify_locations(str(config.client_ca_file))
-        context.verify_mode = ssl.CERT_OPTIONAL
+    authorities = [config.client_ca_file]
+    if config.front_proxy.username_headers:
+        authorities.append(config.requestheader_client_ca_file)
+    for authority in authorities:
+        if authority is not None:
+            context.load_verify_locations(str(authority))
+            context.verify_mode = ssl.CERT_OPTIONAL
     return context
 
 

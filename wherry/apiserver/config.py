@@ -8,11 +8,29 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from wherry.apiserver.user import User
+from wherry.kit.tls import DEFAULT_TLS, TlsRules
 
 if TYPE_CHECKING:
     from wherry.apiserver.admission.unattended import Unattended
 
 DEFAULT_ISSUER = "https://kubernetes.default.svc.cluster.local"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FrontProxyConfig:
+    """Proxies that say in headers whom they ask for, and extension servers are told the same.
+
+    `names` are the common names their certificates may have, none for any. Headers are read from them in
+    turn; without `username_headers` no proxy is believed here.
+    """
+
+    names: tuple[str, ...] = ()
+    username_headers: tuple[str, ...] = ()
+    group_headers: tuple[str, ...] = ()
+    extra_prefixes: tuple[str, ...] = ()
+
+
+NO_FRONT_PROXY = FrontProxyConfig()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -35,6 +53,11 @@ class ApiServerConfig:
     service_account_key_file: Path
     service_account_public_files: tuple[Path, ...] = ()
     service_account_issuer: str = DEFAULT_ISSUER
+    api_audiences: tuple[str, ...] = ()
+    """What a token must be made for to be taken here; the issuer when none is named."""
+    longest_token_s: int | None = None
+    """What a request for a longer token of a service account is cut down to; None for a year."""
+    tls: TlsRules = DEFAULT_TLS
     service_cidr: str = "10.96.0.0/16"
     node_ports: tuple[int, int] = (30000, 32767)
     advertise_address: str = "127.0.0.1"
@@ -50,6 +73,7 @@ class ApiServerConfig:
     proxy_client_key_file: Path | None = None
     requestheader_client_ca_file: Path | None = None
     """Who signed it: an authority that signs nothing else, so that no other certificate is believed so."""
+    front_proxy: FrontProxyConfig = NO_FRONT_PROXY
     tokens: Mapping[str, User] = field(default_factory=dict)
     anonymous: bool = True
     always_allow: bool = False
@@ -75,6 +99,6 @@ class ApiServerConfig:
     """The same, for the clients of one user."""
 
     @property
-    def api_audiences(self) -> tuple[str, ...]:
+    def audiences(self) -> tuple[str, ...]:
         """Audiences a token must be made for to be taken here."""
-        return (self.service_account_issuer,)
+        return self.api_audiences or (self.service_account_issuer,)

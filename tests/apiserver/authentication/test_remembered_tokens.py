@@ -33,7 +33,7 @@ async def rig(clock: FakeClock) -> AsyncIterator[Rig]:
 async def issue(rig: Rig, *bound: Bound) -> str:
     core = rig.server.core
     stored = await rig.admin.get(SERVICE_ACCOUNTS, "default", "default")
-    return core.tokens.issue(stored, core.config.api_audiences, 3600, bound)[0]
+    return core.tokens.issue(stored, core.config.audiences, 3600, bound)[0]
 
 
 def user_of(rig: Rig, token: str) -> User | None:
@@ -104,7 +104,7 @@ async def test_tokens_are_remembered_by_their_bytes(rig: Rig, monkeypatch: pytes
     """Many that name thousands of audiences would else be a gigabyte."""
     core = rig.server.core
     stored = await rig.admin.get(SERVICE_ACCOUNTS, "default", "default")
-    audiences = [*core.config.api_audiences, *(f"{number:030}" for number in range(1000))]
+    audiences = [*core.config.audiences, *(f"{number:030}" for number in range(1000))]
     token = core.tokens.issue(stored, audiences, 3600)[0]
     before = memory_of(rig)
     assert user_of(rig, token) is not None

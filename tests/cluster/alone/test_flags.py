@@ -24,7 +24,7 @@ FLAGS = (
     Flag("port", "Where to listen.", NUMBER, "10257"),
     Flag("controllers", "Which run.", NAMES, "*"),
     Flag("name", "Who it is."),
-    Flag("v", "How much is logged.", NUMBER, short="v", is_idle=True),
+    Flag("v", "How much is logged.", NUMBER, short="v"),
     Flag("cloud", refused="there are no clouds here; leave it out"),
     *idle("profiling", kind=SWITCH),
 )

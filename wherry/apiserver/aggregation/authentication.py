@@ -6,6 +6,8 @@ request is made for.
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import orjson
 
 from wherry.api.core.config_maps import CONFIG_MAPS
@@ -44,16 +46,22 @@ def authentication_data(config: ApiServerConfig) -> dict[str, str]:
     authority = config.client_ca_file.read_text()
     data = {"client-ca-file": authority}
     if config.proxy_client_cert_file is not None and config.requestheader_client_ca_file is not None:
-        from cryptography import x509
-        from cryptography.x509.oid import NameOID
-
-        certificate = x509.load_pem_x509_certificate(config.proxy_client_cert_file.read_bytes())
-        names = [str(item.value) for item in certificate.subject.get_attributes_for_oid(NameOID.COMMON_NAME)]
-        data |= {
-            "requestheader-client-ca-file": config.requestheader_client_ca_file.read_text(),
-            "requestheader-allowed-names": orjson.dumps(names).decode(),
-            "requestheader-extra-headers-prefix": '["X-Remote-Extra-"]',
-            "requestheader-group-headers": '["X-Remote-Group"]',
-            "requestheader-username-headers": '["X-Remote-User"]',
+        told = config.front_proxy
+        said = {
+            "allowed-names": told.names or _names(config.proxy_client_cert_file),
+            "extra-headers-prefix": told.extra_prefixes or ("X-Remote-Extra-",),
+            "group-headers": told.group_headers or ("X-Remote-Group",),
+            "username-headers": told.username_headers or ("X-Remote-User",),
         }
+        data["requestheader-client-ca-file"] = config.requestheader_client_ca_file.read_text()
+        data |= {f"requestheader-{name}": orjson.dumps(values).decode() for name, values in said.items()}
     return data
+
+
+def _names(certificate_file: Path) -> tuple[str, ...]:
+    """The common names in a certificate (PEM)."""
+    from cryptography import x509
+    from cryptography.x509.oid import NameOID
+
+    subject = x509.load_pem_x509_certificate(certificate_file.read_bytes()).subject
+    return tuple(str(item.value) for item in subject.get_attributes_for_oid(NameOID.COMMON_NAME))

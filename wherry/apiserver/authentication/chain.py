@@ -1,4 +1,4 @@
-"""The authenticators in turn: certificate, bearer token, and at last nobody (anonymous)."""
+"""The authenticators in turn: proxy's headers, certificate, bearer token, and at last nobody (anonymous)."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ import hmac
 from collections.abc import Mapping, Sequence
 
 from wherry.apiserver.authentication.certificates import certificate_user
+from wherry.apiserver.authentication.front_proxy import FrontProxy
 from wherry.apiserver.authentication.service_accounts import TokenRefused, TokenVerifier
 from wherry.apiserver.user import ANONYMOUS, AUTHENTICATED, User
 from wherry.kit.httpd.message import Connection
@@ -25,7 +26,9 @@ class Authenticator:
         audiences: Sequence[str],
         *,
         anonymous: bool,
+        front_proxy: FrontProxy | None = None,
     ) -> None:
+        self._front_proxy = front_proxy
         self._verifier = verifier
         self._tokens = {
             token: user
@@ -38,13 +41,18 @@ class Authenticator:
 
     def authenticate(self, connection: Connection, headers: Mapping[str, str]) -> User:
         """The user of a request. Raises ApiError (401) when credentials are missing or no good."""
-        user = certificate_user(connection)
-        if user is not None:
-            return user
+        proxy = self._front_proxy
+        if proxy is not None and (proxied := proxy.user_of(connection, headers)) is not None:
+            return proxied
+        is_client = proxy is None or proxy.is_client(connection)
+        if is_client:
+            user = certificate_user(connection)
+            if user is not None:
+                return user
         token = bearer_token(headers)
         if token:
             return self._of_token(token)
-        if self._anonymous:
+        if self._anonymous and is_client:  # who shows a certificate that says nothing is not nobody
             return ANONYMOUS
         raise unauthorized()
 

@@ -206,9 +206,17 @@ class _Known:
 class TokenVerifier:
     """Recognizes tokens."""
 
-    def __init__(self, keys: SigningKeys, issuer: str, clock: Clock, registry: Registry) -> None:
+    def __init__(
+        self,
+        keys: SigningKeys,
+        issuer: str,
+        clock: Clock,
+        registry: Registry,
+        own_audiences: Sequence[str],
+    ) -> None:
         self._keys = keys
         self._issuer = issuer
+        self._own_audiences = list(own_audiences)  # of tokens that name none
         self._clock = clock
         self._registry = registry
         self._known: Recent[bytes, _Known] = Recent(REMEMBERED_B)
@@ -296,7 +304,7 @@ class TokenVerifier:
             "serviceaccount": {"name": name, "uid": uid},
             "secret": {"name": secret, "token": token},
         }
-        return {"aud": [self._issuer], "exp": math.inf, "nbf": 0, PRIVATE_CLAIM: private}
+        return {"aud": self._own_audiences, "exp": math.inf, "nbf": 0, PRIVATE_CLAIM: private}
 
     def _user(self, claims: Object) -> tuple[User, tuple[_Witness, ...]]:
         """The user, and what it rests on. Raises TokenRefused when something of that is gone."""

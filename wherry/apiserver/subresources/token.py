@@ -55,11 +55,10 @@ async def token(core: Core, call: Call, served: Served) -> Outcome:
     audiences = spec.get("audiences") or list(core.authenticator.audiences)
     if sum(len(audience.encode()) + 3 for audience in audiences) > AUDIENCES_B:
         raise invalid(KIND, GROUP, "", [too_long("spec.audiences", AUDIENCES_B)])
-    if lifetime_s > LONGEST_LIFETIME_S:
-        call.warnings.append(
-            f"requested expiration of {lifetime_s} seconds shortened to {LONGEST_LIFETIME_S} seconds"
-        )
-        lifetime_s = LONGEST_LIFETIME_S
+    longest_s = core.config.longest_token_s or LONGEST_LIFETIME_S
+    if lifetime_s > longest_s:
+        call.warnings.append(f"requested expiration of {lifetime_s} seconds shortened to {longest_s} seconds")
+        lifetime_s = longest_s
     text, ends = core.tokens.issue(cached.decode(), audiences, lifetime_s, bound)
     request["spec"] = {**spec, "audiences": audiences, "expirationSeconds": lifetime_s}
     request["spec"].setdefault("boundObjectRef", None)

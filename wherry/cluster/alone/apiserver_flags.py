@@ -9,11 +9,26 @@ import csv
 from collections.abc import Mapping
 from pathlib import Path
 
-from wherry.apiserver.config import ApiServerConfig
+from wherry.apiserver.config import ApiServerConfig, FrontProxyConfig
 from wherry.apiserver.user import AUTHENTICATED, User
-from wherry.cluster.alone.flags import NAMES, NUMBER, PORTS, SWITCH, Flag, FlagError, Values, idle
+from wherry.cluster.alone.flags import (
+    DURATION,
+    NAMES,
+    NUMBER,
+    PORTS,
+    SWITCH,
+    VERBOSITY,
+    Flag,
+    FlagError,
+    Values,
+    idle,
+    only,
+)
+from wherry.cluster.alone.tls_flags import TLS_FLAGS, tls_of
 
 PROGRAM = "kube-apiserver"
+IDENTITY = "x-remote-"
+"""How headers begin that the server takes out of what it passes on (`apiserver/outbound`)."""
 ALWAYS_ALLOW = "AlwaysAllow"
 MODES = ("RBAC", "Node", ALWAYS_ALLOW)
 UNADVERTISABLE = "192.0.2.1"
@@ -26,9 +41,6 @@ NO_ETCD = (
 
 COMMON = (
     Flag("advertise-address", "The address at which other members of the cluster reach the server."),
-    Flag(
-        "allow-privileged", "Whether privileged containers are allowed; here they always are.", SWITCH, "true"
-    ),
     Flag("anonymous-auth", "Whether requests without credentials are anonymous ones.", SWITCH, "true"),
     Flag("authorization-mode", f"Who may do what: some of {', '.join(MODES)}.", NAMES, "Node,RBAC"),
     Flag("bind-address", "The address to listen on.", default="127.0.0.1"),
@@ -59,28 +71,36 @@ COMMON = (
     Flag("tls-cert-file", "The certificate to serve with."),
     Flag("tls-private-key-file", "Its key."),
     Flag("token-auth-file", "Static tokens: lines of token,user,uid,groups."),
+    *TLS_FLAGS,
+    Flag("api-audiences", "Whom tokens must be made for to be taken; else the issuer's name.", NAMES),
+    Flag("request-timeout", "How long a request may take.", DURATION, "1m0s"),
+    Flag("requestheader-allowed-names", "The names front proxies' certificates may have; else any.", NAMES),
+    Flag("requestheader-extra-headers-prefix", "Of the headers that say more of the user.", NAMES),
+    Flag("requestheader-group-headers", "Headers in which front proxies say the user's groups.", NAMES),
+    Flag("requestheader-username-headers", "The same, the user; without it no proxy is believed.", NAMES),
+    Flag("service-account-max-token-expiration", "How long a token may be asked for.", DURATION, "0s"),
+    only(
+        "allow-privileged", "true", "Pod Security admission says where containers may be privileged", SWITCH
+    ),
+    only("enable-bootstrap-token-auth", "false", "there are no bootstrap tokens yet", SWITCH),
+    only("enable-garbage-collector", "true", "the controllers are told (--controllers)", SWITCH),
+    only("endpoint-reconciler-type", "lease", "the server's address is always kept in its Service"),
+    only("event-ttl", "1h0m0s", "events are kept for an hour", DURATION),
+    only("service-account-extend-token-expiration", "false", "a token ends when it says", SWITCH),
+    only("service-account-lookup", "true", "what a token names must exist", SWITCH),
+    only("strict-transport-security-directives", "", "the header is not sent"),
     *idle(
-        *(
-            "api-audiences",
-            "default-watch-cache-size",
-            "delete-collection-workers",
-            "endpoint-reconciler-type",
-        ),
-        *("event-ttl", "external-hostname", "feature-gates", "kubelet-preferred-address-types"),
-        *("lease-reuse-duration-seconds", "log-flush-frequency", "log-text-split-stream", "logging-format"),
-        *("request-timeout", "requestheader-allowed-names", "requestheader-extra-headers-prefix"),
-        *("requestheader-group-headers", "requestheader-username-headers", "vmodule", "watch-cache-sizes"),
-        *("service-account-max-token-expiration", "shutdown-delay-duration", "storage-media-type"),
-        *("strict-transport-security-directives", "tls-cipher-suites", "tls-min-version"),
+        *("default-watch-cache-size", "delete-collection-workers", "external-hostname", "feature-gates"),
+        *("kubelet-preferred-address-types", "lease-reuse-duration-seconds", "log-flush-frequency"),
+        *("log-text-split-stream", "logging-format", "vmodule", "watch-cache-sizes"),
+        *("shutdown-delay-duration", "storage-media-type"),
     ),
     *idle(
-        *("contention-profiling", "enable-aggregator-routing", "enable-bootstrap-token-auth"),
-        *("enable-garbage-collector", "enable-priority-and-fairness", "permit-address-sharing"),
-        *("permit-port-sharing", "profiling", "service-account-extend-token-expiration"),
-        *("service-account-lookup", "watch-cache"),
+        *("contention-profiling", "enable-aggregator-routing", "enable-priority-and-fairness"),
+        *("permit-address-sharing", "permit-port-sharing", "profiling", "watch-cache"),
         kind=SWITCH,
     ),
-    Flag("v", "How much is logged: 4 and more means everything.", NUMBER, "0", short="v", is_idle=True),
+    VERBOSITY,
 )
 SERVERS = "etcd-servers"
 ETCD = (
@@ -93,20 +113,25 @@ AUDIT = (
     "audit-webhook-config-file",
 )
 ELSEWHERE = ("egress-selector-config-file", "authentication-config", "authorization-config")
+NOT_YET = "there is nothing like it yet; leave the flag out"
+NO_AUDIT = "there are no audit logs yet"
+NOT_KEPT = "objects are in memory"
 
 FLAGS = (
     *COMMON,
     Flag("data-dir", "Where the store lies, and keys that no flag names are made."),
     *(Flag(name, refused=NO_ETCD) for name in ETCD),
     *(Flag(name, refused=NO_ENCRYPTION) for name in ENCRYPTION),
-    *(Flag(name, refused="there are no audit logs yet; leave the flag out") for name in AUDIT),
-    *(Flag(name, refused="there is nothing like it yet; leave the flag out") for name in ELSEWHERE),
+    *(Flag(name, refused=f"{NO_AUDIT}; leave the flag out") for name in AUDIT),
+    *(Flag(name, refused=NOT_YET) for name in ELSEWHERE),
 )
 """Those of `wherry apiserver`: what would be missed is refused."""
 FOR_TESTS = (
     *COMMON,
     Flag(SERVERS, "Where the stand-in for etcd is."),
-    *idle(*(name for name in ETCD if name != SERVERS), *ENCRYPTION, *AUDIT, *ELSEWHERE),
+    *idle(*(name for name in ETCD if name != SERVERS), *ENCRYPTION, why=NOT_KEPT),
+    *idle(*AUDIT, why=NO_AUDIT),
+    *(Flag(name, refused=NOT_YET) for name in ELSEWHERE),
 )
 """Those of a server that keeps its objects in memory for a test."""
 
@@ -147,6 +172,11 @@ def api_server_config(values: Values, defaults: Mapping[str, Path] | None = None
             Path(name) for name in values.names("service-account-key-file") if Path(name) != signing
         ),
         service_account_issuer=values.text("service-account-issuer"),
+        api_audiences=values.names("api-audiences"),
+        longest_token_s=_longest_token_s(values),
+        tls=tls_of(values),
+        front_proxy=_front_proxy(values),
+        request_timeout_s=_request_timeout_s(values),
         service_cidr=values.names("service-cluster-ip-range")[0],
         node_ports=values.ports("service-node-port-range"),
         advertise_address=_advertised(values.text("advertise-address")),
@@ -166,6 +196,42 @@ def api_server_config(values: Values, defaults: Mapping[str, Path] | None = None
         max_mutating_in_flight=values.number("max-mutating-requests-inflight"),
         max_reading_in_flight=values.number("max-requests-inflight"),
         min_watch_timeout_s=float(values.number("min-request-timeout")),
+    )
+
+
+def _longest_token_s(values: Values) -> int | None:
+    name = "service-account-max-token-expiration"
+    found = values.seconds(name)
+    if not found:
+        return None
+    if not 3600 <= found <= 1 << 32:
+        raise FlagError(f"the {name} must be between 1 hour and 2^32 seconds")
+    return int(found)
+
+
+def _request_timeout_s(values: Values) -> float:
+    found = values.seconds("request-timeout")
+    if found <= 0:
+        raise FlagError("--request-timeout must be more than 0s")
+    return found
+
+
+def _front_proxy(values: Values) -> FrontProxyConfig:
+    """Whom in front of the server to believe. Only headers that never go on to others may say who asks."""
+    said = []
+    for name in ("username-headers", "group-headers", "extra-headers-prefix"):
+        flag = f"requestheader-{name}"
+        said.append(values.names(flag))
+        for header in said[-1]:
+            if not header.lower().startswith(IDENTITY):
+                raise FlagError(
+                    f"--{flag}: {header!r} would reach extension servers; use one that begins with X-Remote-"
+                )
+    return FrontProxyConfig(
+        names=values.names("requestheader-allowed-names"),
+        username_headers=said[0],
+        group_headers=said[1],
+        extra_prefixes=said[2],
     )
 
 

@@ -20,7 +20,7 @@ from wherry.client.events import EventRecorder
 from wherry.client.http import HttpTransport
 from wherry.cluster.alone import access
 from wherry.cluster.alone.election_flags import election_flags, run_elected
-from wherry.cluster.alone.flags import DURATION, NAMES, NUMBER, SWITCH, Flag, FlagError, Values, idle
+from wherry.cluster.alone.flags import DURATION, NAMES, NUMBER, SWITCH, Flag, FlagError, Values, idle, only
 from wherry.cluster.alone.healthz import serving_flags
 from wherry.cluster.alone.process import main
 from wherry.cluster.assembly import MANAGER
@@ -34,7 +34,8 @@ from wherry.kit.clock import Clock, SystemClock
 
 PORT = 10257
 ACCOUNTS = "use-service-account-credentials"
-NO_CLOUD = "there are no cloud providers here; leave the flag out"
+NO_CLOUDS = "there are no cloud providers here"
+NO_CLOUD = f"{NO_CLOUDS}; leave the flag out"
 FLAGS = (
     *access.FLAGS,
     *serving_flags(PORT),
@@ -62,15 +63,18 @@ FLAGS = (
     Flag("root-ca-file", "What pods trust the API server by; else the kubeconfig's authority."),
     Flag("service-account-private-key-file", "What tokens in Secrets are signed with; else none is made."),
     *idle(
-        *("cidr-allocator-type", "cluster-name", "concurrent-deployment-syncs", "concurrent-endpoint-syncs"),
+        *("cluster-name", "concurrent-deployment-syncs", "concurrent-endpoint-syncs"),
         *("concurrent-gc-syncs", "concurrent-namespace-syncs", "concurrent-replicaset-syncs"),
         *("concurrent-service-endpoint-syncs", "concurrent-serviceaccount-token-syncs"),
-        *("configure-cloud-routes", "large-cluster-size-threshold", "min-resync-period"),
+        *("large-cluster-size-threshold", "min-resync-period"),
         *("namespace-sync-period", "node-eviction-rate", "pvclaimbinder-sync-period"),
         *("route-reconciliation-period", "secondary-node-eviction-rate", "service-cluster-ip-range"),
         "unhealthy-zone-threshold",
     ),
-    *idle("enable-garbage-collector", "enable-leader-migration", kind=SWITCH),
+    only("cidr-allocator-type", "RangeAllocator", "ranges are taken from --cluster-cidr"),
+    only("configure-cloud-routes", "true", NO_CLOUDS, SWITCH),
+    only("enable-garbage-collector", "true", "use --controllers=*,-garbage-collector-controller", SWITCH),
+    only("enable-leader-migration", "false", "one lease is for all controllers", SWITCH),
     Flag("cloud-provider", refused=NO_CLOUD),
     Flag("cloud-config", refused=NO_CLOUD),
 )

@@ -1,7 +1,9 @@
 """Command lines as upstream's programs read them: which flags there are is data, complaints are pflag's.
 
 Source: github.com/spf13/pflag, and k8s.io/component-base/cli/flag. A flag upstream has is never an unknown
-one: it is followed, or taken and said to change nothing, or refused with what to do instead.
+one: it is followed; or one of its values alone is, and others are refused; or it is taken and said to change
+nothing; or refused with what to do instead. What keeps somebody out changes nothing only where there is a
+reason, which is said.
 """
 
 from __future__ import annotations
@@ -29,8 +31,9 @@ class FlagError(ValueError):
 class Flag:
     """One flag: its name without dashes, what it means, the kind of its value and its default.
 
-    One that `is_idle` is taken since scripts pass it, and said to change nothing. `refused` says why another
-    cannot be followed, and what to do. `short` is its letter.
+    Of one with `only` these values are what happens in any case; others are refused, with `why`. One that
+    `is_idle` is taken since scripts pass it, and said to change nothing (`why`, if that is not plain).
+    `refused` says why another cannot be followed, and what to do. `short` is its letter.
     """
 
     name: str
@@ -39,12 +42,25 @@ class Flag:
     default: str = ""
     short: str = ""
     is_idle: bool = False
+    only: tuple[str, ...] = ()
+    why: str = ""
     refused: str = ""
 
 
-def idle(*names: str, kind: str = TEXT) -> tuple[Flag, ...]:
-    """Flags that are taken and change nothing."""
-    return tuple(Flag(name, "Taken; changes nothing here.", kind, is_idle=True) for name in names)
+DEBUG_FROM = 4
+"""From this `-v` on everything is logged, as klog's debug level."""
+VERBOSITY = Flag("v", "How much is logged: 4 and more means everything.", NUMBER, "0", short="v")
+
+
+def idle(*names: str, kind: str = TEXT, why: str = "") -> tuple[Flag, ...]:
+    """Flags that are taken and change nothing, and why that is no loss."""
+    text = f"Taken; changes nothing here{f': {why}' if why else ''}."
+    return tuple(Flag(name, text, kind, is_idle=True, why=why) for name in names)
+
+
+def only(name: str, value: str, why: str, kind: str = TEXT) -> Flag:
+    """A flag of which one value alone is followed; `why` ends the sentence that refuses others."""
+    return Flag(name, f"{value or 'Nothing'} alone: {why}.", kind, only=(value,), why=why)
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,7 +106,13 @@ class Values:
     @property
     def idle(self) -> list[str]:
         """The flags that were given and change nothing; how much is logged is nobody's worry."""
-        return [name for name in self.given if self.flags[name].is_idle and name not in ("v", "vmodule")]
+        return [name for name in self.given if self.flags[name].is_idle and name != "vmodule"]
+
+    @property
+    def warnings(self) -> list[str]:
+        """A line for each of these."""
+        whys = ((name, self.flags[name].why) for name in self.idle)
+        return [f"--{name} changes nothing here{f': {why}' if why else ''}" for name, why in whys]
 
 
 def parse(program: str, flags: Iterable[Flag], arguments: Sequence[str]) -> Values:
@@ -118,7 +140,9 @@ def parse(program: str, flags: Iterable[Flag], arguments: Sequence[str]) -> Valu
             else:
                 value = left.pop(0)
         _check(flag, value)
-        given[flag.name] = value
+        # A list that is given in pieces is one list (pflag's StringSlice).
+        before = given.get(flag.name, "") if flag.kind == NAMES else ""
+        given[flag.name] = f"{before},{value}" if before else value
     return Values(program, known, given)
 
 
@@ -147,12 +171,23 @@ def invalid(name: str, value: str, why: str) -> FlagError:
 
 def _check(flag: Flag, value: str) -> None:
     check = _CHECKS.get(flag.kind)
-    if check is None:
-        return
-    try:
-        check(value)
-    except ValueError as error:
-        raise invalid(flag.name, value, str(error)) from None
+    if check is not None:
+        try:
+            check(value)
+        except ValueError as error:
+            raise invalid(flag.name, value, str(error)) from None
+    if flag.only and not any(_is_same(flag.kind, value, one) for one in flag.only):
+        raise FlagError(f"--{flag.name}: {value!r} is not followed here: {flag.why}; leave the flag out")
+
+
+def _is_same(kind: str, value: str, other: str) -> bool:
+    if kind == SWITCH:
+        return _switch(value) == _switch(other)
+    if kind == DURATION:
+        return parse_go_duration(value) == parse_go_duration(other)
+    if kind == NAMES:
+        return sorted(filter(None, value.split(","))) == sorted(filter(None, other.split(",")))
+    return value == other
 
 
 def _switch(text: str) -> bool:

@@ -14,12 +14,14 @@ from datetime import UTC, datetime
 from functools import partial
 from pathlib import Path
 
-from wherry.cluster.alone.flags import NUMBER, Flag, Values, idle
+from wherry.cluster.alone.flags import NAMES, NUMBER, SWITCH, VERBOSITY, Flag, Values, idle, only
+from wherry.cluster.alone.tls_flags import TLS_FLAGS, tls_of
 from wherry.cluster.components import PermanentError
 from wherry.kit.httpd.message import Answer, Request, Response
 from wherry.kit.httpd.server import Server
 
 PATHS = ("/healthz", "/livez", "/readyz")
+HEALTH_ALONE = "health alone is served, to anybody"
 TEXT = "text/plain; charset=utf-8"
 Check = Callable[[], str]
 """Returns "" when all is well, else what is wrong."""
@@ -32,14 +34,21 @@ def serving_flags(port: int) -> tuple[Flag, ...]:
         Flag("bind-address", "The address it is served on.", default="127.0.0.1"),
         Flag("tls-cert-file", "The certificate to serve with; else one is made."),
         Flag("tls-private-key-file", "Its key."),
+        *TLS_FLAGS,
+        only("authorization-always-allow-paths", ",".join(PATHS), "everybody may ask for health", NAMES),
         *idle(
-            *("authentication-kubeconfig", "authorization-kubeconfig", "authorization-always-allow-paths"),
-            *("client-ca-file", "requestheader-client-ca-file", "cert-dir", "tls-cipher-suites"),
-            *("tls-min-version", "kube-api-qps", "kube-api-burst", "kube-api-content-type", "feature-gates"),
+            *("authentication-kubeconfig", "authorization-kubeconfig", "client-ca-file"),
+            "requestheader-client-ca-file",
+            why=HEALTH_ALONE,
+        ),
+        *idle("authentication-skip-lookup", kind=SWITCH, why=HEALTH_ALONE),
+        *idle("cert-dir", why="a certificate that is made is kept nowhere"),
+        *idle(
+            *("kube-api-qps", "kube-api-burst", "kube-api-content-type", "feature-gates"),
             *("logging-format", "log-flush-frequency", "vmodule"),
         ),
-        *idle("profiling", "contention-profiling", "authentication-skip-lookup", kind=""),
-        Flag("v", "How much is logged: 4 and more means everything.", NUMBER, "0", short="v", is_idle=True),
+        *idle("profiling", "contention-profiling", kind=SWITCH),
+        VERBOSITY,
     )
 
 
@@ -106,8 +115,7 @@ class Health:
 
 
 def _tls(values: Values, host: str) -> ssl.SSLContext:
-    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-    context.minimum_version = ssl.TLSVersion.TLSv1_2
+    context = tls_of(values).context()
     cert, key = values.path("tls-cert-file"), values.path("tls-private-key-file")
     if cert is not None:
         context.load_cert_chain(cert, key)

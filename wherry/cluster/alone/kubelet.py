@@ -18,9 +18,21 @@ from wherry.client.api import Client
 from wherry.cluster.addresses import uplink_address
 from wherry.cluster.alone import access
 from wherry.cluster.alone.config_files import ConfigKind, with_file
-from wherry.cluster.alone.flags import DURATION, NAMES, NUMBER, SWITCH, Flag, FlagError, Values, idle
+from wherry.cluster.alone.flags import (
+    DURATION,
+    NAMES,
+    NUMBER,
+    SWITCH,
+    VERBOSITY,
+    Flag,
+    FlagError,
+    Values,
+    idle,
+    only,
+)
 from wherry.cluster.alone.healthz import answering_at
 from wherry.cluster.alone.process import begun, main
+from wherry.cluster.alone.tls_flags import TLS_FLAGS, tls_of
 from wherry.cluster.catalog import KUBELET
 from wherry.cluster.clusters import node_name_of
 from wherry.cluster.components import PermanentError, announce
@@ -42,6 +54,7 @@ T = TypeVar("T")
 
 ENDPOINT = "unix://"
 RESERVABLE = ("cpu", "memory")
+STRICTER = "the API server's certificate alone and administrators' may ask"
 FLAGS = (
     *access.FLAGS,
     Flag("healthz-bind-address", "The address health is served on.", default="127.0.0.1"),
@@ -80,25 +93,32 @@ FLAGS = (
     Flag("minimum-image-ttl-duration", "How long an image is kept at least.", DURATION, "2m0s"),
     Flag("container-log-max-size", "How large a log grows.", default="10Mi"),
     Flag("container-log-max-files", "How many files a log has.", NUMBER, "5"),
+    *TLS_FLAGS,
+    *idle("anonymous-auth", "authentication-token-webhook", kind=SWITCH, why=STRICTER),
+    *idle("authorization-mode", why=STRICTER),
     *idle(
-        *("anonymous-auth", "authentication-token-webhook", "fail-swap-on", "register-node"),
-        *("rotate-certificates", "rotate-server-certificates", "enable-controller-attach-detach"),
-        *("enable-server", "serialize-image-pulls", "protect-kernel-defaults"),
+        *("rotate-certificates", "rotate-server-certificates"),
         kind=SWITCH,
+        why="whoever makes certificates renews them; a kubeconfig that changed needs a restart",
     ),
+    *idle("fail-swap-on", "enable-controller-attach-detach", "serialize-image-pulls", kind=SWITCH),
     *idle(
-        *("authorization-mode", "runtime-cgroups", "kubelet-cgroups", "system-cgroups", "feature-gates"),
+        *("runtime-cgroups", "kubelet-cgroups", "system-cgroups", "feature-gates", "pod-cidr"),
         *("node-status-update-frequency", "sync-frequency", "file-check-frequency", "http-check-frequency"),
-        *("pod-infra-container-image", "image-service-endpoint", "tls-cipher-suites", "tls-min-version"),
-        *("kube-api-qps", "kube-api-burst", "logging-format", "vmodule", "read-only-port", "pod-cidr"),
+        *("pod-infra-container-image", "kube-api-qps", "kube-api-burst", "logging-format", "vmodule"),
     ),
+    only("enable-server", "true", "without --client-ca-file nothing is served", SWITCH),
+    only("image-service-endpoint", "", "images are asked for where the runtime is"),
+    only("protect-kernel-defaults", "false", "kernel parameters are not compared", SWITCH),
+    only("read-only-port", "0", "nothing is served to strangers", NUMBER),
+    only("register-node", "true", "a node registers itself", SWITCH),
     Flag("config", "A file of kind KubeletConfiguration; a flag that is given wins."),
     Flag("bootstrap-kubeconfig", refused="a node does not ask for a certificate here; give --kubeconfig"),
     Flag("pod-manifest-path", refused="static pods are not run yet; leave the flag out"),
     Flag("eviction-hard", refused="the thresholds are upstream's defaults; leave the flag out"),
     Flag("eviction-soft", refused="there are hard thresholds only; leave the flag out"),
     Flag("cloud-provider", refused="there are no cloud providers here; leave the flag out"),
-    Flag("v", "How much is logged: 4 and more means everything.", NUMBER, "0", short="v", is_idle=True),
+    VERBOSITY,
 )
 
 
@@ -129,14 +149,29 @@ FILE = ConfigKind(
         "providerID": "provider-id",
         "resolvConf": "resolv-conf",
         "systemReserved": "system-reserved",
+        "authorization.mode": "authorization-mode",
+        "enableServer": "enable-server",
+        "imageServiceEndpoint": "image-service-endpoint",
+        "protectKernelDefaults": "protect-kernel-defaults",
+        "readOnlyPort": "read-only-port",
+        "registerNode": "register-node",
         "tlsCertFile": "tls-cert-file",
+        "tlsCipherSuites": "tls-cipher-suites",
+        "tlsMinVersion": "tls-min-version",
         "tlsPrivateKeyFile": "tls-private-key-file",
     },
     idle=(
-        *("authentication.", "authorization.", "featureGates.", "logging.", "memorySwap.", "tracing."),
+        *(
+            "authentication.",
+            "authorization.webhook.",
+            "featureGates.",
+            "logging.",
+            "memorySwap.",
+            "tracing.",
+        ),
         *("cpuManagerReconcilePeriod", "failSwapOn", "fileCheckFrequency", "httpCheckFrequency"),
         *("nodeLeaseDurationSeconds", "nodeStatusReportFrequency", "nodeStatusUpdateFrequency"),
-        *("readOnlyPort", "registerNode", "rotateCertificates", "runtimeRequestTimeout"),
+        *("rotateCertificates", "runtimeRequestTimeout"),
         *("serializeImagePulls", "serverTLSBootstrap", "streamingConnectionIdleTimeout", "syncFrequency"),
         *("kubeAPIQPS", "kubeAPIBurst", "eventRecordQPS", "eventBurst", "volumeStatsAggPeriod"),
         "imageMaximumGCAge",
@@ -197,6 +232,7 @@ def server_config(values: Values, config: KubeletConfig) -> KubeletServerConfig 
         client_ca_file=authority,
         allowed_names=(KUBELET_CLIENT,),
         log_dir=config.log_dir,
+        tls=tls_of(values),
     )
 
 

@@ -12,7 +12,7 @@ from typing import NoReturn
 
 import uvloop
 
-from wherry.cluster.alone.flags import Flag, FlagError, Values, help_text, parse
+from wherry.cluster.alone.flags import DEBUG_FROM, Flag, FlagError, Values, help_text, parse
 from wherry.cluster.catalog import component_called
 from wherry.cluster.components import EXIT_PERMANENT, PermanentError
 from wherry.cluster.launch import settle_process, until_signalled
@@ -23,9 +23,6 @@ log = logging.getLogger(__name__)
 
 EXIT_USAGE = 2
 EXIT_FAILED = 1
-DEBUG_FROM = 4
-"""From this `-v` on everything is logged, as klog's debug level."""
-
 Run = Callable[[Values, asyncio.Event], Awaitable[None]]
 """Runs a component until the event is set. Raises FlagError, PermanentError, OSError, ApiError."""
 
@@ -41,8 +38,8 @@ def main(name: str, flags: Sequence[Flag], run: Run) -> NoReturn:
     try:
         values = parse(component.upstream, flags, arguments)
         set_up_logging("DEBUG" if values.number("v") >= DEBUG_FROM else "INFO")
-        for idle in values.idle:
-            log.warning("--%s changes nothing here", idle)
+        for line in values.warnings:
+            log.warning("%s", line)
         settle_process()
         uvloop.run(until_signalled(name, partial(run, values)))
     except FlagError as error:

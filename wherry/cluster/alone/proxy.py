@@ -14,7 +14,7 @@ from wherry.api.networking.service_cidrs import SERVICE_CIDRS
 from wherry.client.api import Client
 from wherry.cluster.alone import access
 from wherry.cluster.alone.config_files import ConfigKind, with_file
-from wherry.cluster.alone.flags import NUMBER, SWITCH, Flag, FlagError, Values, idle
+from wherry.cluster.alone.flags import NAMES, SWITCH, VERBOSITY, Flag, FlagError, Values, idle, only
 from wherry.cluster.alone.healthz import answering_at
 from wherry.cluster.alone.process import begun, main
 from wherry.cluster.catalog import PROXY
@@ -37,16 +37,19 @@ FLAGS = (
     Flag("proxy-mode", f"How services are routed: {', '.join(PROXY_MODES)}.", default="iptables"),
     Flag("cluster-name", "Tells the rules of several clusters on one machine apart.", default="kubernetes"),
     Flag("cleanup", "Take all rules away, and end.", SWITCH, "false"),
-    *idle("masquerade-all", "profiling", "bind-address-hard-fail", "show-hidden-metrics", kind=SWITCH),
+    only("detect-local-mode", "ClusterCIDR", "pods' own traffic is told by --cluster-cidr"),
+    only("masquerade-all", "false", "what comes from pods keeps its address", SWITCH),
+    only("nodeport-addresses", "", "node ports are open at each address", NAMES),
+    *idle("profiling", "bind-address-hard-fail", "show-hidden-metrics", kind=SWITCH),
     *idle(
-        *("bind-address", "metrics-bind-address", "detect-local-mode", "feature-gates", "nodeport-addresses"),
+        *("bind-address", "metrics-bind-address", "feature-gates"),
         *("conntrack-max-per-core", "conntrack-min", "conntrack-tcp-timeout-close-wait"),
         *("conntrack-tcp-timeout-established", "config-sync-period", "iptables-masquerade-bit"),
         *("iptables-min-sync-period", "iptables-sync-period", "oom-score-adj", "kube-api-qps"),
         *("kube-api-burst", "logging-format", "vmodule"),
     ),
     Flag("config", "A file of kind KubeProxyConfiguration; a flag that is given wins."),
-    Flag("v", "How much is logged: 4 and more means everything.", NUMBER, "0", short="v", is_idle=True),
+    VERBOSITY,
 )
 
 
@@ -58,12 +61,15 @@ FILE = ConfigKind(
         "clusterCIDR": "cluster-cidr",
         "healthzBindAddress": "healthz-bind-address",
         "hostnameOverride": "hostname-override",
+        "detectLocalMode": "detect-local-mode",
+        "iptables.masqueradeAll": "masquerade-all",
         "mode": "proxy-mode",
+        "nodePortAddresses": "nodeport-addresses",
     },
     idle=(
         *("clientConnection.", "conntrack.", "detectLocal.", "featureGates.", "iptables.", "ipvs."),
         *("logging.", "nftables.", "winkernel.", "bindAddress", "bindAddressHardFail", "configSyncPeriod"),
-        *("detectLocalMode", "enableProfiling", "metricsBindAddress", "nodePortAddresses", "oomScoreAdj"),
+        *("enableProfiling", "metricsBindAddress", "oomScoreAdj"),
         *("portRange", "showHiddenMetricsForVersion"),
     ),
 )

@@ -13,16 +13,23 @@ from typing import Any, Protocol
 class Connection:
     """What requests on one connection share.
 
-    `peer_certificate` is the client's verified certificate in DER, None without one; `peer` its
+    `peer_certificate` is the client's verified certificate in DER, None without one, and `peer_authority`
+    that of the authority it leads to (None when a session is taken up again, which does not say); `peer` its
     address (host, port), None over a Unix socket; `memo` is free for the application to remember
     things about the connection, such as who its certificate says it is. `identity` is who asked last, as the
     application says it: what waits for that peer is counted under it.
     """
 
-    __slots__ = ("identity", "memo", "peer", "peer_certificate")
+    __slots__ = ("identity", "memo", "peer", "peer_authority", "peer_certificate")
 
-    def __init__(self, peer: tuple[str, int] | None, peer_certificate: bytes | None) -> None:
+    def __init__(
+        self,
+        peer: tuple[str, int] | None,
+        peer_certificate: bytes | None,
+        peer_authority: bytes | None = None,
+    ) -> None:
         self.peer = peer
+        self.peer_authority = peer_authority
         self.peer_certificate = peer_certificate
         self.memo: dict[str, Any] = {}
         self.identity = ""

@@ -6,6 +6,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from wherry.kit.tls import DEFAULT_TLS, TlsRules
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class KubeletServerConfig:
@@ -24,3 +26,4 @@ class KubeletServerConfig:
     host: str = "0.0.0.0"  # noqa: S104
     port: int = 10250
     allowed_names: Sequence[str] = ("kube-apiserver-kubelet-client",)
+    tls: TlsRules = DEFAULT_TLS

@@ -16,8 +16,7 @@ MASTERS = "system:masters"
 
 def ssl_context(config: KubeletServerConfig) -> ssl.SSLContext:
     """TLS for the server's side, but for its own certificate. Raises OSError (ssl.SSLError among them)."""
-    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-    context.minimum_version = ssl.TLSVersion.TLSv1_2
+    context = config.tls.context()
     context.load_verify_locations(config.client_ca_file)
     context.verify_mode = ssl.CERT_REQUIRED
     return context

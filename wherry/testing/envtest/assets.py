@@ -9,18 +9,10 @@ import sys
 from pathlib import Path
 
 import wherry
+from wherry.testing.envtest import etcd
 from wherry.testing.envtest.flags import HELP
 
-ETCD_HELP = """\
-Stands in for etcd where a test starts one; the API server beside it keeps its objects itself.
-
-  --advertise-client-urls string
-  --data-dir string
-  --listen-client-urls string
-  --listen-peer-urls string
-  --unsafe-no-fsync
-"""
-PROGRAMS = {"kube-apiserver": HELP, "etcd": ETCD_HELP}
+PROGRAMS = {"kube-apiserver": HELP, "etcd": etcd.HELP}
 
 
 def write_assets(directory: Path | None = None) -> Path:

@@ -8,8 +8,21 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any, NoReturn
 from urllib.parse import urlsplit
 
-LISTEN = "--listen-client-urls"
-DEFAULT = "http://localhost:2379"
+from wherry.cluster.alone.flags import SWITCH, Flag, FlagError, help_text, idle, parse
+
+IN_THE_CLEAR = "this one speaks in the clear, to this machine; leave the flag out"
+FLAGS = (
+    Flag("listen-client-urls", "Where its health is answered.", default="http://localhost:2379"),
+    *idle("advertise-client-urls", "data-dir", "listen-peer-urls", why="nothing is kept here"),
+    *idle("unsafe-no-fsync", kind=SWITCH, why="nothing is kept here"),
+    *(
+        Flag(name, refused=IN_THE_CLEAR)
+        for name in ("cert-file", "client-cert-auth", "key-file", "trusted-ca-file", "auto-tls", "auth-token")
+    ),
+)
+HELP = help_text(
+    "Stands in for etcd where a test starts one; the API server keeps its objects itself.", FLAGS
+)
 
 
 class Health(BaseHTTPRequestHandler):
@@ -30,7 +43,11 @@ class Health(BaseHTTPRequestHandler):
 
 def main() -> NoReturn:
     """Serve until a signal comes."""
-    url = urlsplit(_listen_url(sys.argv[1:]))
+    try:
+        listen = parse("etcd", FLAGS, sys.argv[1:]).text("listen-client-urls")
+    except FlagError as error:
+        sys.exit(f"etcd: {error}")
+    url = urlsplit(listen.partition(",")[0])
     signal.signal(signal.SIGTERM, _end)
     signal.signal(signal.SIGINT, _end)
     try:
@@ -39,15 +56,6 @@ def main() -> NoReturn:
         sys.exit(f"etcd: cannot listen on {url.netloc}: {error.strerror or error}")
     server.serve_forever(poll_interval=3600.0)
     sys.exit(0)
-
-
-def _listen_url(arguments: list[str]) -> str:
-    for number, argument in enumerate(arguments):
-        name, equals, value = argument.partition("=")
-        if name == LISTEN:
-            found = value if equals else "".join(arguments[number + 1 : number + 2])
-            return found.partition(",")[0] or DEFAULT
-    return DEFAULT
 
 
 def _end(*_: object) -> NoReturn:

@@ -16,7 +16,7 @@ from random import SystemRandom
 from typing import NoReturn
 
 from wherry.cluster.alone.apiserver_flags import PROGRAM, api_server_config
-from wherry.cluster.alone.flags import FlagError, Values, parse
+from wherry.cluster.alone.flags import DEBUG_FROM, FlagError, Values, parse
 from wherry.cluster.assembly import ControlPlane, ControlPlaneConfig
 from wherry.cluster.configured import configured
 from wherry.controllers.base import Controller
@@ -35,7 +35,10 @@ def main() -> NoReturn:
     collect_seldom()
     set_up_logging("WARNING")
     try:
-        config = plane_config(parse(PROGRAM, FLAGS, sys.argv[1:]), os.environ.get(CONTROLLERS, ""))
+        flags = parse(PROGRAM, FLAGS, sys.argv[1:])
+        if flags.number("v") >= DEBUG_FROM:
+            set_up_logging("DEBUG")
+        config = plane_config(flags, os.environ.get(CONTROLLERS, ""))
         asyncio.run(_serve(config))
     except (FlagError, OSError) as error:
         sys.exit(f"Error: {error}")
@@ -45,8 +48,8 @@ def main() -> NoReturn:
 
 def plane_config(flags: Values, controllers: str) -> ControlPlaneConfig:
     """The control plane that flags and variable describe. Raises FlagError, OSError."""
-    for name in flags.idle:
-        log.warning("--%s changes nothing here", name)
+    for line in flags.warnings:
+        log.warning("%s", line)
     kinds = _kinds(controllers)
     return configured(api_server_config(flags), kinds, has_scheduler=bool(kinds))
 

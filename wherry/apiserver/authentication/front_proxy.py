@@ -1,0 +1,108 @@
+"""Proxies in front of the API server, which say in headers whom they ask for.
+
+They are known by a certificate of an authority of their own. Source: k8s.io/apiserver,
+pkg/authentication/request/{headerrequest,x509}.
+"""
+
+from __future__ import annotations
+
+import ssl
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from urllib.parse import unquote
+
+from wherry.apiserver.authentication.certificates import read_certificate
+from wherry.apiserver.config import ApiServerConfig, FrontProxyConfig
+from wherry.apiserver.user import AUTHENTICATED, User
+from wherry.kit.httpd.message import Connection
+
+MEMO, CLIENT_MEMO = "is a front proxy", "is a client"
+_END = "-----END CERTIFICATE-----"
+
+
+class FrontProxy:
+    """Tells proxies' connections from clients', and reads what proxies say.
+
+    `authorities` are the certificates (DER) of those who sign proxies', `clients` of those who sign clients'.
+    """
+
+    def __init__(
+        self, config: FrontProxyConfig, authorities: Sequence[bytes], clients: Sequence[bytes]
+    ) -> None:
+        self._config = config
+        self._authorities = frozenset(authorities)
+        self._clients = frozenset(clients)
+
+    @staticmethod
+    def of(config: ApiServerConfig) -> FrontProxy | None:
+        """The one a server is told of, None when it believes nobody. Raises OSError, ValueError."""
+        file = config.requestheader_client_ca_file
+        if file is None or not config.front_proxy.username_headers:
+            return None
+        clients = config.client_ca_file
+        return FrontProxy(
+            config.front_proxy, certificates(file), certificates(clients) if clients is not None else ()
+        )
+
+    def is_client(self, connection: Connection) -> bool:
+        """Whether the peer's certificate, if any, says itself who is asking."""
+        memo = connection.memo
+        if CLIENT_MEMO not in memo:
+            memo[CLIENT_MEMO] = connection.peer_certificate is None or _is_of(connection, self._clients)
+        return bool(memo[CLIENT_MEMO])
+
+    def user_of(self, connection: Connection, headers: Mapping[str, str]) -> User | None:
+        """Whom the proxy asks for; None when this is none, or names nobody."""
+        memo = connection.memo
+        if MEMO not in memo:
+            memo[MEMO] = self._is_proxy(connection)
+        if not memo[MEMO]:
+            return None
+        told = self._config
+        name = next((found for one in told.username_headers if (found := headers.get(one.lower()))), "")
+        if not name:
+            return None
+        groups = [group for one in told.group_headers for group in _split(headers.get(one.lower(), ""))]
+        if AUTHENTICATED not in groups:
+            groups.append(AUTHENTICATED)
+        extra: dict[str, tuple[str, ...]] = {}
+        for prefix in told.extra_prefixes:
+            for header, value in headers.items():
+                if header.startswith(prefix.lower()):
+                    extra[unquote(header[len(prefix) :]).lower()] = _split(value)
+        return User(name, tuple(groups), extra=extra)
+
+    def _is_proxy(self, connection: Connection) -> bool:
+        if connection.peer_certificate is None or not _is_of(connection, self._authorities):
+            return False
+        shown = read_certificate(connection.peer_certificate)
+        names = self._config.names
+        return not names or (shown is not None and shown.name in names)
+
+
+def _is_of(connection: Connection, authorities: frozenset[bytes]) -> bool:
+    """Whether the peer's certificate, which leads to one of all authorities, leads to one of these."""
+    if connection.peer_authority is not None:
+        return connection.peer_authority in authorities
+    # A session that is taken up again says nothing of it: then only who signed the certificate itself counts.
+    from cryptography.exceptions import InvalidSignature
+    from cryptography.x509 import load_der_x509_certificate
+
+    shown = load_der_x509_certificate(connection.peer_certificate or b"")
+    for authority in authorities:
+        try:
+            shown.verify_directly_issued_by(load_der_x509_certificate(authority))
+        except (ValueError, TypeError, InvalidSignature):
+            continue
+        return True
+    return False
+
+
+def certificates(file: Path) -> list[bytes]:
+    """The certificates (DER) in a PEM file. Raises OSError, ValueError."""
+    parts = file.read_text().split(_END)[:-1]
+    return [ssl.PEM_cert_to_DER_cert(part[part.index("-----BEGIN") :] + _END) for part in parts]
+
+
+def _split(value: str) -> tuple[str, ...]:
+    return tuple(item.strip() for item in value.split(",") if item.strip())

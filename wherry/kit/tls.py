@@ -1,0 +1,76 @@
+"""What a server's TLS is at least: `TlsRules`, read from Go's names of versions and cipher suites.
+
+Source: k8s.io/component-base/cli/flag (ciphersuites_flag.go), crypto/tls. As there, the suites of TLS 1.3 are
+not chosen one by one.
+"""
+
+from __future__ import annotations
+
+import ssl
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+VERSIONS = {"VersionTLS12": ssl.TLSVersion.TLSv1_2, "VersionTLS13": ssl.TLSVersion.TLSv1_3}
+OLDER = ("VersionTLS10", "VersionTLS11")
+SUITES_OF_13 = ("TLS_AES_128_GCM_SHA256", "TLS_AES_256_GCM_SHA384", "TLS_CHACHA20_POLY1305_SHA256")
+_CIPHERS = {
+    "AES_128_CBC_SHA": "AES128-SHA",
+    "AES_256_CBC_SHA": "AES256-SHA",
+    "AES_128_GCM_SHA256": "AES128-GCM-SHA256",
+    "AES_256_GCM_SHA384": "AES256-GCM-SHA384",
+    "CHACHA20_POLY1305": "CHACHA20-POLY1305",
+    "CHACHA20_POLY1305_SHA256": "CHACHA20-POLY1305",
+}
+SUITES = {
+    f"TLS_ECDHE_{kind}_WITH_{name}": f"ECDHE-{kind}-{openssl}"
+    for kind in ("ECDSA", "RSA")
+    for name, openssl in _CIPHERS.items()
+}
+"""Suites of TLS 1.2 by Go's names: OpenSSL's names. Those Go calls insecure are not among them."""
+
+
+@dataclass(frozen=True, slots=True)
+class TlsRules:
+    """The oldest version a server speaks, and OpenSSL's names of the TLS 1.2 suites it takes: () for all."""
+
+    oldest: ssl.TLSVersion = ssl.TLSVersion.TLSv1_2
+    ciphers: tuple[str, ...] = ()
+
+    def context(self) -> ssl.SSLContext:
+        """The server's side, its certificate apart. Raises ssl.SSLError: OpenSSL has none of the suites."""
+        context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+        context.minimum_version = self.oldest
+        if self.ciphers:
+            context.set_ciphers(":".join(self.ciphers))
+        return context
+
+
+DEFAULT_TLS = TlsRules()
+
+
+def tls_rules(oldest: str, suites: Sequence[str]) -> TlsRules:
+    """The rules that Go's names say, "" and () for the defaults. Raises ValueError with the remedy."""
+    if oldest in OLDER:
+        raise ValueError(f"{oldest} is not served here, it is broken; use {' or '.join(VERSIONS)}")
+    if oldest and oldest not in VERSIONS:
+        raise ValueError(f'unknown tls version "{oldest}"; use {" or ".join(VERSIONS)}')
+    for suite in suites:
+        if suite not in SUITES and suite not in SUITES_OF_13:
+            raise ValueError(
+                f"Cipher suite {suite} not supported or doesn't exist; use some of "
+                f"{', '.join((*SUITES_OF_13, *SUITES))}"
+            )
+    ciphers = tuple(dict.fromkeys(SUITES[suite] for suite in suites if suite in SUITES))
+    version = VERSIONS[oldest] if oldest else ssl.TLSVersion.TLSv1_2
+    # Suites of TLS 1.3 alone leave TLS 1.2 none.
+    return TlsRules(ssl.TLSVersion.TLSv1_3 if suites and not ciphers else version, ciphers)
+
+
+def authority_of(tls: Any) -> bytes | None:
+    """The certificate (DER) of the authority that a peer's verified one leads to, of an `ssl.SSLObject`."""
+    if hasattr(tls, "get_verified_chain"):  # from Python 3.13 on
+        chain = tls.get_verified_chain()
+        return bytes(chain[-1]) if chain else None
+    chain = tls._sslobj.get_verified_chain()
+    return ssl.PEM_cert_to_DER_cert(chain[-1].public_bytes()) if chain else None
