@@ -9,6 +9,7 @@ import pytest
 
 from tests.scheduler.builders import facts, node, world
 from wherry.objects.meta import Object
+from wherry.scheduler.budgets import Budgets
 from wherry.scheduler.catalog import default_profile
 from wherry.scheduler.decisions import Decisions
 from wherry.scheduler.evaluation import Evaluation
@@ -29,7 +30,7 @@ def message(pod: PodFacts, where: World) -> str:
     evaluation, search = Evaluation(PROFILE, pod, where), Search()
     trace = evaluation.trace()
     rows = rows_to_try(trace, search, Random(1))
-    assert not [row for row in rows if look_at(evaluation, search, row, pod, where, ())]
+    assert not [row for row in rows if look_at(evaluation, search, row, pod, where, Budgets())]
     counts = reasons_on(search, [where.nodes.names[row] for row in rows])
     return trace.message(preemption_text(len(where.nodes), counts))
 

@@ -14,6 +14,7 @@ from tests.scheduler.builders import READER, node, pod
 from tests.scheduler.plain import SCORES, Plain, rejection
 from wherry.objects.meta import Object, name_of
 from wherry.objects.node_selectors import node_matches_pod, term_matches
+from wherry.scheduler.budgets import Budgets
 from wherry.scheduler.catalog import default_profile
 from wherry.scheduler.evaluation import Evaluation
 from wherry.scheduler.facts import PodFacts, read_template
@@ -272,7 +273,7 @@ def test_looking_for_victims_changes_nothing(seed: int) -> None:
     evaluation = Evaluation(PROFILE, incoming, world)
     before = evaluation.trace()
     for row in range(len(world.nodes)):
-        candidate = look_at(evaluation, Search(), row, incoming, world, ())
+        candidate = look_at(evaluation, Search(), row, incoming, world, Budgets())
         if candidate is not None:
             assert all(victim.priority < incoming.priority for victim in candidate.victims)
     after = Evaluation(PROFILE, incoming, world).trace()

@@ -15,11 +15,15 @@ from tests.scheduler.builders import READER, facts, node, pod, world
 from tests.scheduler.test_decisions import PROFILE
 from tests.scheduler.test_scheduler import make_node, make_pod, messages, scheduled, where
 from wherry.api.core.pods import PODS
+from wherry.api.scheduling.priority_classes import PRIORITY_CLASSES
 from wherry.client.api import Client
+from wherry.kit.clock import FakeClock
 from wherry.objects.meta import Object
+from wherry.scheduler.budgets import Budgets
 from wherry.scheduler.decisions import Decisions
 from wherry.scheduler.evaluation import Evaluation
 from wherry.scheduler.facts import PodFacts
+from wherry.scheduler.feed import Feed
 from wherry.scheduler.preemption import (
     NEVER,
     TERMINATING,
@@ -27,8 +31,8 @@ from wherry.scheduler.preemption import (
     Search,
     ineligible,
     look_at,
-    read_budget,
 )
+from wherry.scheduler.queue import PodQueue
 from wherry.scheduler.world import World
 
 
@@ -48,7 +52,9 @@ def budget(allowed: int, *disrupted: str, labels: dict[str, str] | None = None) 
 
 def best(where: World, incoming: PodFacts, *budgets: Object) -> Candidate | None:
     evaluation = Evaluation(PROFILE, incoming, where)
-    read = [read_budget(item) for item in budgets]
+    read = Budgets()
+    for item in budgets:
+        read.changed(None, item)
     rows = range(len(where.nodes))
     found = [look_at(evaluation, Search(), row, incoming, where, read) for row in rows]
     return min((one for one in found if one is not None), key=attrgetter("rank"), default=None)
@@ -238,3 +244,88 @@ async def test_a_pod_takes_the_place_of_lesser_ones() -> None:
         assert doom["message"] == "default-scheduler: preempting to accommodate a higher priority pod"
         failed = await messages(client, "FailedScheduling")
         assert failed == ["0/1 nodes are available: 1 Insufficient cpu."]
+
+
+async def nominate(client: Client, name: str, node_name: str | None) -> None:
+    await client.patch(
+        PODS, name, "default", {"status": {"nominatedNodeName": node_name}}, subresource="status"
+    )
+
+
+async def nominated(client: Client, name: str) -> str:
+    found = await client.get(PODS, name, "default")
+    return (found.get("status") or {}).get("nominatedNodeName") or ""
+
+
+@pytest.mark.parametrize(
+    "hopeless",
+    [
+        pytest.param({"nodeSelector": {"nobody": "has"}}, id="fits nowhere"),
+        pytest.param(
+            {"nodeSelector": {"nobody": "has"}, "priority_class": "polite", "preemptionPolicy": "Never"},
+            id="never preempts",
+        ),
+        pytest.param(
+            {"tolerations": [{"key": f"k{n}", "operator": "Exists"} for n in range(501)]}, id="asks too much"
+        ),
+    ],
+)
+async def test_a_node_named_by_others_is_kept_for_no_pod_that_does_not_fit(hopeless: dict[str, Any]) -> None:
+    async with scheduled(HurriedClock()) as (client, _):
+        await make_node(client, "a", cpu="1")
+        polite = {"metadata": {"name": "polite"}, "value": 9, "preemptionPolicy": "Never"}
+        await client.create(PRIORITY_CLASSES, polite)
+        await priority_pod(
+            client,
+            "squatter",
+            **{"priority_class": "system-node-critical", **hopeless},
+            requests={"cpu": "1"},
+        )
+
+        async def told() -> bool:
+            return bool(await messages(client, "FailedScheduling"))
+
+        await eventually(told)
+        await nominate(client, "squatter", "a")
+
+        async def given_back() -> bool:
+            return not await nominated(client, "squatter")
+
+        await eventually(given_back)
+        await make_pod(client, "web", requests={"cpu": "1"})
+
+        async def web_is_bound() -> bool:
+            return await where(client, "web") == "a"
+
+        await eventually(web_is_bound)
+
+
+async def test_a_node_named_by_others_is_tried_at_once() -> None:
+    found = World()
+    found.set_node(node("a"))
+    queue = PodQueue(FakeClock(), lambda *_: False)
+    feed = Feed(found, queue, {"default-scheduler"})
+    feed._pod_changed(None, pod("web"))
+    assert [one.uid for one in await queue.pop()] == ["uid-web"]
+    queue.failed("uid-web", "key", (), frozenset())
+    feed._pod_changed(pod("web"), pod("web", status={"nominatedNodeName": "a"}))
+    assert [one.nominated_node for one in await queue.pop()] == ["a"]
+
+
+def test_whoever_takes_its_nomination_back_frees_the_node() -> None:
+    found = World()
+    found.set_node(node("a", cpu="1"))
+    queue = PodQueue(FakeClock(), lambda *_: False)
+    feed = Feed(found, queue, {"default-scheduler"})
+    asks: dict[str, Any] = {"requests": {"cpu": "1"}, "priority": 9}
+    plain, named = pod("web", **asks), pod("web", status={"nominatedNodeName": "a"}, **asks)
+    feed._pod_changed(None, plain)
+    feed._pod_changed(plain, named)
+    assert found.is_nominated("uid-web")
+    feed._pod_changed(named, {**plain})
+    assert not found.is_nominated("uid-web")
+    assert found.nodes.pod_count[0] == 0
+    # One of the scheduler's own stays, though its status does not say so yet.
+    found.place(facts("web", **asks), "a", is_nominated=True)
+    feed._pod_changed(plain, {**plain, "metadata": {**plain["metadata"], "annotations": {"a": "b"}}})
+    assert found.is_nominated("uid-web")

@@ -12,7 +12,7 @@ from wherry.scheduler.evaluation import Evaluation
 from wherry.scheduler.facts import PodFacts
 from wherry.scheduler.preemption import Search
 from wherry.scheduler.profiles import Profile
-from wherry.scheduler.trace import Trace
+from wherry.scheduler.trace import Record, Trace
 from wherry.scheduler.world import World
 
 MOST_EVALUATIONS = 16
@@ -26,7 +26,7 @@ class Decisions:
         self._world = world
         self._random = random
         self._evaluations: OrderedDict[Hashable, tuple[Evaluation, Search]] = OrderedDict()
-        self._traces: OrderedDict[str, Trace] = OrderedDict()
+        self._records: OrderedDict[str, Record | Trace] = OrderedDict()
 
     def evaluation(self, profile: Profile, pod: PodFacts) -> Evaluation:
         """The answers for pods like this one, up to date."""
@@ -51,23 +51,24 @@ class Decisions:
         if row < 0:
             return ""
         node = self._world.nodes.names[row]
-        self.keep(pod, evaluation.trace(node))
+        self.keep(pod, evaluation.record(node))
         return node
 
     def key(self, profile: Profile, pod: PodFacts) -> Hashable:
         """Pods of equal key get the same answers."""
         return profile.name, pod.template, profile.signature(pod)
 
-    def keep(self, pod: PodFacts, trace: Trace) -> None:
+    def keep(self, pod: PodFacts, made_of: Record | Trace) -> None:
         """Remember what a decision was made of, for a while."""
-        self._traces[pod.uid] = trace
-        self._traces.move_to_end(pod.uid)
-        if len(self._traces) > MOST_TRACES:
-            self._traces.popitem(last=False)
+        self._records[pod.uid] = made_of
+        self._records.move_to_end(pod.uid)
+        if len(self._records) > MOST_TRACES:
+            self._records.popitem(last=False)
 
     def trace_of(self, uid: str) -> Trace | None:
         """The last decision about a pod, if it is remembered."""
-        return self._traces.get(uid)
+        found = self._records.get(uid)
+        return found.trace() if isinstance(found, Record) else found
 
     def _up_to_date(self, profile: Profile, pod: PodFacts) -> tuple[Evaluation, Search]:
         key = self.key(profile, pod)

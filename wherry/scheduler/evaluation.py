@@ -17,7 +17,7 @@ from wherry.scheduler.facts import PodFacts
 from wherry.scheduler.framework import Plugin, Reach, Refusal, every, overrides
 from wherry.scheduler.interned import Bools, Ints, Rows
 from wherry.scheduler.profiles import Profile
-from wherry.scheduler.trace import Reason, Trace
+from wherry.scheduler.trace import Reason, Record, Trace
 from wherry.scheduler.world import Step, World
 
 MOST_STEPS = 16
@@ -57,18 +57,21 @@ class Evaluation:
         self.moment = world.moment
         self.refusal: Refusal | None = None
         self.refused_by = ""
-        self._count = len(world.nodes)
         parts = self._prepared()
         self._filters = [part for part in parts if part.filters]
         self._scorers = [part for part in parts if part.weight]
         self._weights = np.array([part.weight for part in self._scorers], dtype=np.int64)
-        self._blocked = np.zeros((len(self._filters) + 1, self._count), dtype=np.int64)
-        self._scores = np.zeros((len(self._scorers), self._count), dtype=np.int64)
-        self.feasible: Bools = np.ones(self._count, dtype=np.bool_)
-        self._ranked: Ints = np.zeros(self._count, dtype=np.int64)
-        """The total of feasible rows, -1 of others."""
         self._narrowed_by: list[str] = []
+        self._rows: Ints | None = None
+        """The rows that are looked at, None for all. Answers are kept by place among them."""
         self._narrow(parts)
+        self._count = len(world.nodes) if self._rows is None else len(self._rows)
+        self._blocked = np.zeros((len(self._filters), self._count), dtype=np.int64)
+        self._scores = np.zeros((len(self._scorers), self._count), dtype=np.int64)
+        self.feasible: Bools = np.full(len(world.nodes), self._rows is None)
+        """By row, whether the pod fits."""
+        self._ranked: Ints = np.zeros(self._count, dtype=np.int64)
+        """By place, the total of feasible rows, -1 of others."""
         if self.refusal is None and self._count:
             self._ask_all()
 
@@ -90,41 +93,55 @@ class Evaluation:
         return parts
 
     def _narrow(self, parts: Sequence[_Part]) -> None:
-        """Put aside the rows that are not looked at (the last line of `_blocked`)."""
+        """Leave out what no plugin wants to be looked at (upstream's PreFilterResult)."""
+        left: Bools | None = None
         for part in parts:
             rows = part.plugin.only(part.state, self._world) if part.filters else None
             if rows is not None:
                 self._narrowed_by.append(part.plugin.name)
-                self._blocked[-1] |= ~rows
+                left = rows if left is None else left & rows
+        self._rows = None if left is None else np.flatnonzero(left)
 
     def _ask_all(self) -> None:
-        rows = every(self._world)
+        places = slice(0, self._count)
         for index in range(len(self._filters)):
-            self._filter(index, rows)
-        self._join(rows)
+            self._filter(index, places)
+        self._join(places)
         for index in range(len(self._scorers)):
-            self._score(index, rows)
-        self._rank(rows)
+            self._score(index, places)
+        self._rank(places)
 
-    def _filter(self, index: int, rows: Rows) -> None:
+    def _rows_at(self, places: Rows) -> Rows:
+        return places if self._rows is None else self._rows[places]
+
+    def _places_of(self, rows: Ints) -> Ints:
+        """The places of those of the rows (rising) that are looked at."""
+        return rows if self._rows is None else np.flatnonzero(np.isin(self._rows, rows))
+
+    def _filter(self, index: int, places: Rows) -> None:
         part = self._filters[index]
         bits: Any = 0
-        for rejection in part.plugin.filter(part.state, self._world, rows):
+        for rejection in part.plugin.filter(part.state, self._world, self._rows_at(places)):
             bit = part.bit(rejection.reason, rejection.resolvable)
             bits = bits | (rejection.rows.astype(np.int64) << bit)
-        self._blocked[index, rows] = bits
+        self._blocked[index, places] = bits
 
-    def _join(self, rows: Rows) -> None:
-        self.feasible[rows] = ~self._blocked[:, rows].any(axis=0)
+    def _join(self, places: Rows) -> None:
+        self.feasible[self._rows_at(places)] = ~self._blocked[:, places].any(axis=0)
 
-    def _score(self, index: int, rows: Rows) -> None:
-        part = self._scorers[index]
-        points = part.plugin.score(part.state, self._world, rows, self.feasible)
-        self._scores[index, rows] = 0 if points is None else points
+    def _score(self, index: int, places: Rows) -> None:
+        plugin, state = self._scorers[index].plugin, self._scorers[index].state
+        rows = self._rows_at(places)
+        if plugin.scales and self._rows is not None:
+            points = plugin.score(state, self._world, every(self._world), self.feasible)
+            points = points if points is None else points[rows]
+        else:
+            points = plugin.score(state, self._world, rows, self.feasible)
+        self._scores[index, places] = 0 if points is None else points
 
-    def _rank(self, rows: Rows) -> None:
-        total = self._weights @ self._scores[:, rows]
-        self._ranked[rows] = np.where(self.feasible[rows], total, -1)
+    def _rank(self, places: Rows) -> None:
+        total = self._weights @ self._scores[:, places]
+        self._ranked[places] = np.where(self.feasible[self._rows_at(places)], total, -1)
 
     def catch_up(self) -> bool:
         """Take in what happened since; False if it is too much, and a new evaluation is needed."""
@@ -149,31 +166,33 @@ class Evaluation:
             for part in {id(part): part for part in (*self._filters, *self._scorers)}.values()
             if part.plugin.reach is Reach.CLUSTER
         }
-        everything = every(self._world)
-        before = self.feasible[rows]
+        everywhere = slice(0, self._count)
+        places = self._places_of(rows)
+        here = self._rows_at(places)
+        before = self.feasible[here]
         is_wide = False
         for index, part in enumerate(self._filters):
             if moved.get(part.plugin.name):
-                self._filter(index, everything)
+                self._filter(index, everywhere)
                 is_wide = True
             elif part.plugin.reach is Reach.NODE:
-                self._filter(index, rows)
+                self._filter(index, places)
         if is_wide:
             known = self.feasible.copy()
-            self._join(everything)
+            self._join(everywhere)
             is_shifted = bool((known != self.feasible).any())
         else:
-            self._join(rows)
-            is_shifted = bool((before != self.feasible[rows]).any())
+            self._join(places)
+            is_shifted = bool((before != self.feasible[here]).any())
         is_rescored = False
         for index, part in enumerate(self._scorers):
             plugin = part.plugin
             if moved.get(plugin.name) or (plugin.scales and is_shifted):
-                self._score(index, everything)
+                self._score(index, everywhere)
                 is_rescored = True
             elif plugin.reach is Reach.NODE:
-                self._score(index, rows)
-        self._rank(everything if is_wide or is_rescored else rows)
+                self._score(index, places)
+        self._rank(everywhere if is_wide or is_rescored else places)
 
     def _shift(self, part: _Part, steps: Sequence[Step]) -> bool:
         world = self._world
@@ -220,39 +239,37 @@ class Evaluation:
         top = int(self._ranked.max())
         if top < 0:
             return -1
-        best = np.flatnonzero(self._ranked == top)
+        best = self._rows_at(np.flatnonzero(self._ranked == top))
+        assert not isinstance(best, slice)
         return int(best[random.randrange(len(best))])
 
     def best_among(self, more: Mapping[int, int], random: Random) -> int:
         """As `best`, of the rows in `more`, which has points to be added to each."""
-        totals = {row: int(self._ranked[row]) + own for row, own in more.items() if self.feasible[row]}
-        if not totals:
+        rows = np.array([row for row in sorted(more) if self.feasible[row]], dtype=np.int64)
+        if not len(rows):
             return -1
-        top = max(totals.values())
-        best = [row for row, total in totals.items() if total == top]
-        return best[random.randrange(len(best))]
+        own = np.array([more[int(row)] for row in rows], dtype=np.int64)
+        totals = self._ranked[self._places_of(rows)] + own
+        best = rows[totals == totals.max()]
+        return int(best[random.randrange(len(best))])
 
-    def trace(self, chosen: str = "") -> Trace:
-        """The answers as they are now."""
-        filters = [part.plugin.name for part in self._filters]
-        reasons: list[Sequence[Reason]] = [list(part.reasons) for part in self._filters]
-        blocked = self._blocked
-        if not self._narrowed_by:
-            blocked = blocked[:-1].copy()
-        else:  # what is not looked at is out before any filter runs
-            text = f"node(s) didn't satisfy plugin(s) [{' '.join(sorted(self._narrowed_by))}]"
-            filters.insert(0, self._narrowed_by[0])
-            reasons.insert(0, [Reason(text, resolvable=False)])
-            blocked = np.concatenate((blocked[-1:], blocked[:-1]))
-        return Trace(
+    def record(self, chosen: str = "") -> Record:
+        """The answers as they are now, to be kept."""
+        return Record(
             nodes=self._world.nodes.names_now,
-            filters=filters,
-            reasons=reasons,
-            blocked=blocked,
-            scorers=[part.plugin.name for part in self._scorers],
-            weights=[part.weight for part in self._scorers],
+            rows=self._rows,
+            narrowed_by=tuple(self._narrowed_by),
+            filters=tuple(part.plugin.name for part in self._filters),
+            reasons=tuple(tuple(part.reasons) for part in self._filters),
+            blocked=self._blocked.copy(),
+            scorers=tuple(part.plugin.name for part in self._scorers),
+            weights=tuple(part.weight for part in self._scorers),
             scores=self._scores.astype(np.int8),
             refusal=self.refusal,
             refused_by=self.refused_by,
             chosen=chosen,
         )
+
+    def trace(self, chosen: str = "") -> Trace:
+        """The answers as they are now, for every node."""
+        return self.record(chosen).trace()

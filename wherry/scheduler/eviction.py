@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Sequence
 from operator import attrgetter
 from random import Random
 
@@ -13,10 +12,10 @@ from wherry.client.api import Client
 from wherry.kit.portions import Portions
 from wherry.objects.errors import ApiError
 from wherry.objects.meta import name_of, namespace_of
+from wherry.scheduler.budgets import Budgets
 from wherry.scheduler.decisions import Decisions
 from wherry.scheduler.facts import PodFacts
 from wherry.scheduler.preemption import (
-    Budget,
     Candidate,
     candidates_wanted,
     look_at,
@@ -43,7 +42,7 @@ class Evictor:
         self._random = random
 
     async def find(
-        self, profile: Profile, pod: PodFacts, trace: Trace, budgets: Sequence[Budget]
+        self, profile: Profile, pod: PodFacts, trace: Trace, budgets: Budgets
     ) -> tuple[Candidate | None, str]:
         """The best node to make room on, or None and why there is none."""
         search = self._decisions.search(profile, pod)

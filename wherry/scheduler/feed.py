@@ -130,22 +130,28 @@ class Feed:
         except ValueError as error:
             log.warning("pod %s cannot be scheduled: %s", uid, error)
             return
-        if uid in self._queue and old is not None and _asks_alike(old, new):
-            self._queue.renew(facts)
-        else:
+        is_new = uid not in self._queue or old is None or not _asks_alike(old, new)
+        if self._nominate(facts, _nominated(old)) or is_new:
             self._queue.put(facts)
-        self._nominate(facts)
+        else:
+            self._queue.renew(facts)
 
-    def _nominate(self, pod: PodFacts) -> None:
-        """Take over the node a pod is nominated to, by us (before a restart) or by others."""
-        placement = self._world.placed.get(pod.uid)
-        if placement is not None:
-            if placement.is_nominated and not pod.nominated_node:
-                return  # ours, not written yet
-            if placement.node == pod.nominated_node:
-                return
-        if pod.nominated_node:
-            self._world.place(pod, pod.nominated_node, is_nominated=True)
+    def _nominate(self, pod: PodFacts, before: str) -> bool:
+        """Take over the node a pod is nominated to, and was `before`; whether others named it, not us.
+
+        Such a pod is tried at once: either it fits there, or what is kept for it is given back.
+        """
+        promised = self._world.placed.get(pod.uid)
+        node = pod.nominated_node
+        if promised is not None and (promised.node == node or (not node and promised.node != before)):
+            return False  # it is ours, written or not written yet
+        if promised is not None:
+            self._world.displace(pod.uid)
+            self._tell(Change(Kind.POD_GONE, {promised.node: None}, {pod.uid: pod}))
+        if not node:
+            return False
+        self._world.place(pod, node, is_nominated=True)
+        return True
 
     def _node_changed(self, old: Object | None, new: Object | None) -> None:
         if new is None:
@@ -193,6 +199,10 @@ def scheduling_view(node: Object) -> tuple[object, ...]:
 
 def _images(node: Object) -> object:
     return (node.get("status") or {}).get("images")
+
+
+def _nominated(pod: Object | None) -> str:
+    return ((pod or {}).get("status") or {}).get("nominatedNodeName") or ""
 
 
 def _asks_alike(old: Object, new: Object) -> bool:

@@ -1,6 +1,4 @@
-"""What plugins and preemption read beside nodes and pods: claims, services, controllers, budgets, from the
-cache.
-"""
+"""What plugins read beside nodes and pods: claims, services, controllers, from the cache."""
 
 from __future__ import annotations
 
@@ -20,7 +18,6 @@ from wherry.client.cache import Cache
 from wherry.objects.meta import Object
 from wherry.objects.selectors import from_map
 from wherry.scheduler.facts import PodFacts
-from wherry.scheduler.preemption import Budget, read_budget
 
 OWNERS: Mapping[str, Resource] = {
     "ReplicaSet": REPLICA_SETS,
@@ -73,8 +70,3 @@ class KnownSelectors:
 def selector_of(obj: Object) -> Mapping[str, Any]:
     """`spec.selector`, empty when absent."""
     return (obj.get("spec") or {}).get("selector") or {}
-
-
-def known_budgets(cache: Cache) -> list[Budget]:
-    """All disruption budgets."""
-    return [read_budget(budget) for budget in cache.list(POD_DISRUPTION_BUDGETS)]

@@ -14,13 +14,16 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from wherry.objects.selectors import Selector
+from wherry.objects.selectors import NOTHING, Requirement, Selector
 from wherry.scheduler.facts import PodFacts, Template
 from wherry.scheduler.interned import Ints
+from wherry.scheduler.lookup import Labelled, Selecting
 from wherry.scheduler.terms import Term
 
 MOST_COUNTERS = 256
 """So many are kept; whoever asks for one that was dropped has it counted anew."""
+OF_NAMESPACE = "namespace:"
+"""Sets the labels of a pod's namespace apart from its own; no label key has a colon."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,6 +47,15 @@ class Question:
 
 
 @dataclass(eq=False, slots=True)
+class Counter:
+    """The answer to a question by row, and which classes it counts."""
+
+    question: Question
+    rows: Ints
+    classes: dict[PodClass, None] = field(default_factory=dict)
+
+
+@dataclass(eq=False, slots=True)
 class PodClass:
     """Placed pods that no selector can tell apart; `rows` counts them by node."""
 
@@ -51,8 +63,8 @@ class PodClass:
     labels: Mapping[str, str]
     is_deleting: bool
     rows: dict[int, int] = field(default_factory=dict)
-    counters: list[Ints] = field(default_factory=list)
-    """The counts that include these pods."""
+    counters: dict[Counter, None] = field(default_factory=dict)
+    """Those that count these pods."""
 
 
 @dataclass(eq=False, slots=True)
@@ -78,8 +90,11 @@ class PodTable:
     def __init__(self, capacity: int) -> None:
         self._capacity = capacity
         self._classes: dict[tuple[str, frozenset[tuple[str, str]], bool], PodClass] = {}
-        self._counters: dict[Question, Ints] = {}
+        self._by_labels: Labelled[PodClass] = Labelled()
+        self._counters: dict[Question, Counter] = {}
+        self._asking: Selecting[Counter] = Selecting()
         self._terms: dict[TermKey, HeldTerm] = {}
+        self._holding: Selecting[HeldTerm] = Selecting()
 
     def add(self, pod: PodFacts, row: int) -> None:
         """Count a pod that was placed."""
@@ -97,17 +112,14 @@ class PodTable:
             while len(self._counters) >= MOST_COUNTERS:
                 self._drop(next(iter(self._counters)))
         self._counters[question] = found  # now the one used last
-        return found
+        return found.rows
 
-    @property
-    def terms(self) -> Iterator[HeldTerm]:
-        """The affinity terms some placed pod has."""
-        return iter(self._terms.values())
-
-    @property
-    def has_terms(self) -> bool:
-        """Whether any placed pod has one."""
-        return bool(self._terms)
+    def terms_about(
+        self, namespace: str, namespace_labels: Mapping[str, str], labels: Mapping[str, str]
+    ) -> Iterator[HeldTerm]:
+        """The affinity terms of placed pods that may be about such a pod; others are not looked at."""
+        of_namespace = {OF_NAMESPACE + key: value for key, value in namespace_labels.items()}
+        return self._holding.candidates(namespace, {**labels, **of_namespace})
 
     def resize(self, capacity: int) -> None:
         """Make room for so many rows."""
@@ -125,9 +137,9 @@ class PodTable:
         else:
             del found.rows[row]
         for counter in found.counters:
-            counter[row] += sign
+            counter.rows[row] += sign
         if not found.rows:
-            del self._classes[_class_key(pod)]
+            self._forget(pod, found)
         if pod.template.terms:
             for key in terms_of(pod.template):
                 self._shift_term(key, row, sign)
@@ -137,6 +149,7 @@ class PodTable:
         if held is None:
             term, is_near, weight = key
             held = self._terms[key] = HeldTerm(term, is_near, weight)
+            self._holding.add(held, *_filed_by(term))
         left = held.rows.get(row, 0) + sign
         if left:
             held.rows[row] = left
@@ -144,6 +157,7 @@ class PodTable:
         del held.rows[row]
         if not held.rows:
             del self._terms[key]
+            self._holding.remove(held)
 
     def _class_of(self, pod: PodFacts) -> PodClass:
         key = _class_key(pod)
@@ -151,29 +165,58 @@ class PodTable:
         if found is None:
             template = pod.template
             found = self._classes[key] = PodClass(template.namespace, template.labels, pod.is_deleting)
-            found.counters = [
-                counter
-                for question, counter in self._counters.items()
-                if question.is_about(template.namespace, template.labels, is_deleting=pod.is_deleting)
-            ]
+            self._by_labels.add(found, template.namespace, template.labels)
+            for counter in self._asking.candidates(template.namespace, template.labels):
+                _relate(counter, found)
         return found
 
-    def _counted(self, question: Question) -> Ints:
-        counter = self._zeros()
-        for found in self._classes.values():
-            if question.is_about(found.namespace, found.labels, is_deleting=found.is_deleting):
+    def _forget(self, pod: PodFacts, found: PodClass) -> None:
+        del self._classes[_class_key(pod)]
+        self._by_labels.remove(found, found.namespace, found.labels)
+        for counter in found.counters:
+            del counter.classes[found]
+
+    def _counted(self, question: Question) -> Counter:
+        counter = Counter(question, self._zeros())
+        # All conditions must hold: what the first cannot be about need not be looked at.
+        namespaces, selector = question.conditions[0]
+        self._asking.add(counter, namespaces, selector)
+        for found in self._by_labels.candidates(namespaces, selector):
+            if _relate(counter, found):
                 for row, count in found.rows.items():
-                    counter[row] += count
-                found.counters.append(counter)
+                    counter.rows[row] += count
         return counter
 
     def _drop(self, question: Question) -> None:
         counter = self._counters.pop(question)
-        for found in self._classes.values():
-            found.counters = [other for other in found.counters if other is not counter]
+        self._asking.remove(counter)
+        for found in counter.classes:
+            del found.counters[counter]
 
     def _zeros(self) -> npt.NDArray[Any]:
         return np.zeros(self._capacity, dtype=np.int64)
+
+
+def _relate(counter: Counter, found: PodClass) -> bool:
+    """Have a class counted if it is asked about; whether it is."""
+    if not counter.question.is_about(found.namespace, found.labels, is_deleting=found.is_deleting):
+        return False
+    counter.classes[found] = None
+    found.counters[counter] = None
+    return True
+
+
+def _filed_by(term: Term) -> tuple[frozenset[str] | None, Selector]:
+    """The namespaces of the pods a term is about, and what these pods have, or their namespaces."""
+    if term.namespace_selector is None:
+        return term.namespaces, term.selector
+    if term.namespaces or NOTHING in (term.selector, term.namespace_selector):
+        return None, term.selector
+    demands = [
+        Requirement(OF_NAMESPACE + one.key, one.operator, one.values)
+        for one in term.namespace_selector.requirements
+    ]
+    return None, Selector((*term.selector.requirements, *demands))
 
 
 def _class_key(pod: PodFacts) -> tuple[str, frozenset[tuple[str, str]], bool]:

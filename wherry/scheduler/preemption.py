@@ -16,8 +16,8 @@ from typing import Any
 
 import numpy as np
 
-from wherry.objects.meta import Object, name_of, namespace_of
-from wherry.objects.selectors import Selector, from_label_selector
+from wherry.objects.meta import Object
+from wherry.scheduler.budgets import Budget, Budgets
 from wherry.scheduler.evaluation import Evaluation
 from wherry.scheduler.facts import PodFacts
 from wherry.scheduler.profiles import Profile
@@ -31,39 +31,6 @@ _LIFT = 1 << 31
 """Makes every priority positive, so that fewer victims sum up to less."""
 NOT_STARTED = "~"
 """Sorts after every time."""
-
-
-@dataclass(frozen=True, slots=True)
-class Budget:
-    """A PodDisruptionBudget: whom it protects, and how many of them may still be disrupted."""
-
-    namespace: str
-    selector: Selector
-    allowed: int
-    disrupted: frozenset[str]
-    """Names of pods whose eviction is counted already."""
-
-    def protects(self, pod: PodFacts) -> bool:
-        """Whether evicting the pod counts against the budget."""
-        template = pod.template
-        return (
-            template.namespace == self.namespace
-            and bool(template.labels)
-            and not self.selector.is_empty
-            and self.selector.matches(template.labels)
-            and name_of(pod.pod) not in self.disrupted
-        )
-
-
-def read_budget(budget: Object) -> Budget:
-    """A budget from its object. Raises ValueError for a selector that is none."""
-    status = budget.get("status") or {}
-    return Budget(
-        namespace=namespace_of(budget),
-        selector=from_label_selector((budget.get("spec") or {}).get("selector")),
-        allowed=status.get("disruptionsAllowed") or 0,
-        disrupted=frozenset(status.get("disruptedPods") or ()),
-    )
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,14 +54,29 @@ class Candidate:
         return self.violations, highest, sum(p + _LIFT for p in priorities), len(priorities), later
 
 
+@dataclass(frozen=True, slots=True)
+class _Found:
+    """What was found on a node: the candidate, or the reasons why there is none.
+
+    It holds as long as neither the node's `stamp` nor the budgets of the `namespaces` of possible victims
+    changed.
+    """
+
+    stamp: tuple[int, int]
+    namespaces: frozenset[str]
+    budgets: int
+    candidate: Candidate | None
+    reasons: tuple[str, ...]
+
+
 @dataclass(slots=True)
 class Search:
     """A search for candidates for pods like one: what was found on each node, as long as nothing changes
     there.
     """
 
-    found: dict[str, tuple[tuple[int, int], Candidate | None, tuple[str, ...]]] = field(default_factory=dict)
-    """By node: the state it was found in, the candidate, or the reasons why there is none."""
+    found: dict[str, _Found] = field(default_factory=dict)
+    """By node."""
     offset: int = -1
 
 
@@ -142,16 +124,23 @@ def candidates_wanted(profile: Profile, rows: int) -> int:
 
 
 def look_at(
-    evaluation: Evaluation, search: Search, row: int, pod: PodFacts, world: World, budgets: Sequence[Budget]
+    evaluation: Evaluation, search: Search, row: int, pod: PodFacts, world: World, budgets: Budgets
 ) -> Candidate | None:
-    """The candidate of one row, remembered as long as nothing changes on it; None if there is none."""
+    """The candidate of one row, remembered as long as nothing changes there; None if there is none."""
     node = world.nodes.names[row]
     stamp = world.stamp(row)
     known = search.found.get(node)
-    if known is not None and known[0] == stamp and not evaluation.hangs_together:
-        return known[1]
-    candidate, reasons = _on_row(evaluation, row, pod, world, budgets)
-    search.found[node] = (stamp, candidate, reasons)
+    if (
+        known is not None
+        and known.stamp == stamp
+        and known.budgets == budgets.changed_at(known.namespaces)
+        and not evaluation.hangs_together
+    ):
+        return known.candidate
+    potential = [other for other in world.nodes.pods[row].values() if other.priority < pod.priority]
+    namespaces = frozenset(other.template.namespace for other in potential)
+    candidate, reasons = _on_row(evaluation, row, potential, world, budgets)
+    search.found[node] = _Found(stamp, namespaces, budgets.changed_at(namespaces), candidate, reasons)
     return candidate
 
 
@@ -160,15 +149,14 @@ def reasons_on(search: Search, nodes: Iterable[str]) -> Counter[str]:
     counts: Counter[str] = Counter()
     for node in nodes:
         found = search.found.get(node)
-        if found is not None and found[1] is None:
-            counts.update(found[2])
+        if found is not None and found.candidate is None:
+            counts.update(found.reasons)
     return counts
 
 
 def _on_row(
-    evaluation: Evaluation, row: int, pod: PodFacts, world: World, budgets: Sequence[Budget]
+    evaluation: Evaluation, row: int, potential: list[PodFacts], world: World, budgets: Budgets
 ) -> tuple[Candidate | None, tuple[str, ...]]:
-    potential = [other for other in world.nodes.pods[row].values() if other.priority < pod.priority]
     if not potential:
         return None, (NO_VICTIMS,)
     gone: dict[str, PodFacts] = {}
@@ -181,6 +169,7 @@ def _on_row(
             return None, tuple(dict.fromkeys(reason.text for reason in reasons))
         potential.sort(key=lambda other: (-other.priority, start_of(other.pod)))
         violating, others = _by_budgets(potential, budgets)
+        protected = set(violating)
         violations = 0
         for other in (*violating, *others):
             evaluation.try_out(other, row, 1)
@@ -188,7 +177,7 @@ def _on_row(
             if evaluation.rejections(row):
                 evaluation.try_out(other, row, -1)
                 gone[other.uid] = other
-                violations += other in violating
+                violations += other in protected
         victims = tuple(other for other in potential if other.uid in gone)
         if not victims:
             return None, (NO_VICTIMS,)
@@ -198,16 +187,15 @@ def _on_row(
             evaluation.try_out(other, row, 1)
 
 
-def _by_budgets(pods: Sequence[PodFacts], budgets: Sequence[Budget]) -> tuple[list[PodFacts], list[PodFacts]]:
+def _by_budgets(pods: Sequence[PodFacts], budgets: Budgets) -> tuple[list[PodFacts], list[PodFacts]]:
     """Those whose eviction violates a budget, given all those before are evicted, and the others."""
     violating: list[PodFacts] = []
     others: list[PodFacts] = []
-    allowed = [budget.allowed for budget in budgets]
+    taken: Counter[Budget] = Counter()
     for pod in pods:
         is_violated = False
-        for index, budget in enumerate(budgets):
-            if budget.protects(pod):
-                allowed[index] -= 1
-                is_violated |= allowed[index] < 0
+        for budget in budgets.protecting(pod):
+            taken[budget] += 1
+            is_violated |= taken[budget] > budget.allowed
         (violating if is_violated else others).append(pod)
     return violating, others

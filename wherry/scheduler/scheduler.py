@@ -15,6 +15,7 @@ from random import Random
 
 from wherry.api.core.nodes import NODES
 from wherry.api.core.pods import PODS
+from wherry.api.policy.pod_disruption_budgets import POD_DISRUPTION_BUDGETS
 from wherry.client.api import Client
 from wherry.client.cache import Cache
 from wherry.kit.clock import Clock
@@ -23,6 +24,7 @@ from wherry.kit.tasks import Tasks
 from wherry.objects.errors import ApiError
 from wherry.objects.meta import Object, uid_of
 from wherry.scheduler.binding import Binder
+from wherry.scheduler.budgets import Budgets
 from wherry.scheduler.configuration import SchedulerConfiguration, default_configuration
 from wherry.scheduler.consulting import Consulting
 from wherry.scheduler.decisions import Decisions
@@ -31,13 +33,13 @@ from wherry.scheduler.extenders import Extender
 from wherry.scheduler.facts import PodFacts
 from wherry.scheduler.feed import Feed
 from wherry.scheduler.framework import Change, Kind, SchedulingError
-from wherry.scheduler.known import RESOURCES, KnownSelectors, KnownStorage, known_budgets
-from wherry.scheduler.preemption import Candidate, ineligible
+from wherry.scheduler.known import RESOURCES, KnownSelectors, KnownStorage
+from wherry.scheduler.preemption import TERMINATING, Candidate, ineligible
 from wherry.scheduler.profiles import Profile
 from wherry.scheduler.queue import PodQueue
 from wherry.scheduler.reporting import SCHEDULER_ERROR, Reporter
 from wherry.scheduler.trace import NO_NODES, Trace
-from wherry.scheduler.world import World
+from wherry.scheduler.world import Placement, World
 
 log = logging.getLogger(__name__)
 
@@ -60,6 +62,7 @@ class Scheduler:
         self._clock = clock
         self._cache = Cache(client, clock, random=Random(random.getrandbits(64)))  # noqa: S311 - spreads retries
         self._world = World(KnownStorage(self._cache), KnownSelectors(self._cache))
+        self._budgets = Budgets()
         self._queue = PodQueue(
             clock,
             self._is_concerned,
@@ -80,6 +83,7 @@ class Scheduler:
         """Begin; returns when pods and nodes are known."""
         for resource in RESOURCES:
             self._cache.add(resource)
+        self._cache.on(POD_DISRUPTION_BUDGETS, self._budgets.changed)
         self._feed.follow(self._cache)
         await self._cache.start()
         self._tasks.essential(self._run(), "loop")
@@ -120,31 +124,38 @@ class Scheduler:
             try:
                 await self._schedule(profile, pod)
             except SchedulingError as error:
-                self._queue.retry(pod.uid)
-                self._tell(pod, str(error), SCHEDULER_ERROR)
+                self._failed(pod, str(error))
             except Exception as error:  # a fault about one pod must not keep the others waiting
                 log.exception("deciding on %s failed", pod.key)
-                self._queue.retry(pod.uid)
-                self._tell(pod, repr(error), SCHEDULER_ERROR)
+                self._failed(pod, repr(error))
+
+    def _failed(self, pod: PodFacts, why: str) -> None:
+        """A decision came to nothing for a reason that is not the pod's: tell it, and try again."""
+        self._queue.retry(pod.uid)
+        self._released(self._take_back(pod))
+        self._tell(pod, why, SCHEDULER_ERROR, nominated="")
 
     async def _schedule(self, profile: Profile, pod: PodFacts) -> None:
         if pod.template.trouble:
+            promised = self._take_back(pod)
             self._queue.failed(pod.uid, self._decisions.key(profile, pod), (), frozenset())
-            self._tell(pod, pod.template.trouble, SCHEDULER_ERROR)
+            self._released(promised)
+            self._tell(pod, pod.template.trouble, SCHEDULER_ERROR, nominated="")
             return
-        promised = self._world.placed.get(pod.uid)
-        if promised is not None:
-            self._world.displace(pod.uid)  # what is promised to it is not in its own way
-        trace: Trace | None = None
-        if self._extenders and self._consulting.interested(pod):
-            node, trace = await self._consulting.choose(profile, pod)
-            if not self._queue.is_under_way(pod.uid):
-                return
-        else:
-            node = self._decisions.choose(profile, pod)
+        promised = self._take_back(pod)  # what is promised to it is not in its own way
+        try:
+            node, trace = await self._decided(profile, pod)
+        except BaseException:
+            self._released(promised)
+            raise
+        if not self._queue.is_under_way(pod.uid):
+            self._released(promised)
+            return
         if node:
             self._world.place(pod, node, is_assumed=True)
             self._queue.placed(pod.uid)
+            if promised is not None and promised.node != node:
+                self._released(promised)
             self._feed.assumed(pod, node)
             await self._binder.room()
             self._tasks.spawn(self._binder.bind(profile, pod, node), f"bind {pod.key}")
@@ -156,28 +167,50 @@ class Scheduler:
         self._decisions.keep(pod, trace)
         await self._not_placed(profile, pod, trace)
 
+    async def _decided(self, profile: Profile, pod: PodFacts) -> tuple[str, Trace | None]:
+        """The node a pod goes to; "" for none, with why if extenders had a say."""
+        if self._extenders and self._consulting.interested(pod):
+            return await self._consulting.choose(profile, pod)
+        return self._decisions.choose(profile, pod), None
+
     async def _not_placed(self, profile: Profile, pod: PodFacts, trace: Trace) -> None:
         """See whether others can be evicted for the pod, tell it, and let it wait."""
         since = self._queue.changes
         if not trace.nodes:
-            self._rest(profile, pod, trace, since)
-            self._tell(pod, NO_NODES)
+            self._give_up(profile, pod, trace, since, NO_NODES)
             return
         why = ineligible(pod, trace, self._world) if profile.preempts else ""
-        if not profile.preempts or why:
+        if why == TERMINATING:  # room is being made
             self._rest(profile, pod, trace, since)
             self._tell(pod, trace.message(why))
             return
-        candidate, text = await self._evictor.find(profile, pod, trace, known_budgets(self._cache))
+        if not profile.preempts or why:
+            self._give_up(profile, pod, trace, since, trace.message(why))
+            return
+        candidate, text = await self._evictor.find(profile, pod, trace, self._budgets)
         if candidate is None:
-            if self._world.is_nominated(pod.uid):
-                self._world.displace(pod.uid)
-            self._rest(profile, pod, trace, since)
-            self._tell(pod, trace.message(text), nominated="")
+            self._give_up(profile, pod, trace, since, trace.message(text))
             return
         self._world.place(pod, candidate.node, is_nominated=True)
         self._tell(pod, trace.message(), nominated=candidate.node)
         self._tasks.spawn(self._make_room(profile, pod, trace, candidate, since), f"preempt for {pod.key}")
+
+    def _give_up(self, profile: Profile, pod: PodFacts, trace: Trace, since: int, text: str) -> None:
+        """It fits nowhere, so nothing is kept for it, whoever nominated it (KEP-5278); it waits."""
+        promised = self._take_back(pod)
+        self._rest(profile, pod, trace, since)
+        self._released(promised)
+        self._tell(pod, text, nominated="")
+
+    def _take_back(self, pod: PodFacts) -> Placement | None:
+        """What was promised to a pod, which is not any more."""
+        return self._world.displace(pod.uid) if self._world.is_nominated(pod.uid) else None
+
+    def _released(self, promised: Placement | None) -> None:
+        """Others may have what was promised to a pod."""
+        if promised is not None:
+            pod = promised.pod
+            self._queue.changed(Change(Kind.POD_GONE, {promised.node: None}, {pod.uid: pod}))
 
     async def _make_room(
         self, profile: Profile, pod: PodFacts, trace: Trace, candidate: Candidate, since: int
@@ -236,7 +269,7 @@ class Scheduler:
         current = self._current(pod)
         if current is not None and self._feed.is_ours(current):
             if why:
-                self._tell(pod, why, SCHEDULER_ERROR)
+                self._tell(pod, why, SCHEDULER_ERROR, nominated="")
             self._queue.retry(pod.uid, self._feed.read(current))
         else:
             self._queue.remove(pod.uid)

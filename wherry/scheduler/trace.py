@@ -110,6 +110,55 @@ class Trace:
         return f"{start}: {listed}.{tail}"
 
 
+@dataclass(frozen=True, slots=True)
+class Record:
+    """What a `Trace` is made from, which is less if few nodes were looked at: those of `rows`, None for all.
+
+    The fields are those of `Trace`; columns are of the nodes that were looked at.
+    """
+
+    nodes: Sequence[str]
+    rows: Ints | None
+    narrowed_by: Sequence[str]
+    """The plugins by which the others were left out."""
+    filters: Sequence[str]
+    reasons: Sequence[Sequence[Reason]]
+    blocked: Ints
+    scorers: Sequence[str]
+    weights: Sequence[int]
+    scores: npt.NDArray[np.int8]
+    refusal: Refusal | None
+    refused_by: str
+    chosen: str
+
+    def trace(self) -> Trace:
+        """The answers for every node; those that were not looked at are out before any filter runs."""
+        filters, reasons, blocked, scores = self.filters, self.reasons, self.blocked, self.scores
+        if self.rows is not None:
+            count = len(self.nodes)
+            blocked = np.zeros((len(filters) + 1, count), dtype=np.int64)
+            blocked[0] = 1
+            blocked[0, self.rows] = 0
+            blocked[1:, self.rows] = self.blocked
+            scores = np.zeros((len(self.scorers), count), dtype=np.int8)
+            scores[:, self.rows] = self.scores
+            text = f"node(s) didn't satisfy plugin(s) [{' '.join(sorted(self.narrowed_by))}]"
+            filters = [self.narrowed_by[0], *filters]
+            reasons = [[Reason(text, resolvable=False)], *reasons]
+        return Trace(
+            nodes=self.nodes,
+            filters=filters,
+            reasons=reasons,
+            blocked=blocked,
+            scorers=self.scorers,
+            weights=self.weights,
+            scores=scores,
+            refusal=self.refusal,
+            refused_by=self.refused_by,
+            chosen=self.chosen,
+        )
+
+
 def listing(counts: Counter[str]) -> str:
     """Reasons with the number of nodes each holds for, in upstream's order."""
     return ", ".join(sorted(f"{count} {reason}" for reason, count in counts.items()))

@@ -91,15 +91,14 @@ class InterPodAffinity(Plugin):
             counts = world.pods.count(_question((term,), world))
             found = _at(state.points, world, term.topology_key)
             found.values += weight * found.domains.sums(counts)
-        if world.pods.has_terms:
-            self._take_held(state, world)
+        self._take_held(state, world)
         return state
 
     def _take_held(self, state: _State, world: World) -> None:
         """The terms of placed pods."""
         template = state.template
         labels = world.namespaces.get(template.namespace)
-        for held in world.pods.terms:
+        for held in world.pods.terms_about(template.namespace, labels or {}, template.labels):
             term = held.term
             if not term.covers(template.namespace, labels) or not term.selector.matches(template.labels):
                 continue
