@@ -85,7 +85,12 @@ class Discovery:
             async with gate:
                 listed = await self._client.transport.call("GET", path)
         except ApiError as error:
-            log.info("resources of %s are not known: %s", version, error.message)
+            log.log(
+                logging.DEBUG if error.is_told else logging.INFO,
+                "resources of %s are not known: %s",
+                version,
+                error.message,
+            )
             return before
         found = read_resources(version, listed.get("resources") or ())
         kept = {_shape(resource): resource for resource in before}

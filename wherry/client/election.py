@@ -127,7 +127,8 @@ class LeaderElection:
         try:
             return await within(timeout_s, self._take_or_renew(), self.clock)
         except (ApiError, TimeoutError) as error:
-            log.info("lease %s not taken: %s", self.config.name, error)
+            level = logging.DEBUG if getattr(error, "is_told", False) else logging.INFO
+            log.log(level, "lease %s not taken: %s", self.config.name, error)
         except Exception:
             log.exception("lease %s not taken", self.config.name)
         return False

@@ -162,7 +162,8 @@ class EventRecorder:
             except ApiError as error:
                 final = error.code not in (429, 500, 503, 504) or attempt == TRIES - 1 or self._closing
                 if final:
-                    log.warning("event %s not written: %s", event["metadata"]["name"], error.message)
+                    level = logging.DEBUG if error.is_told else logging.WARNING
+                    log.log(level, "event %s not written: %s", event["metadata"]["name"], error.message)
                     return
                 await self._pause(RETRY_S * 2**attempt)
             else:

@@ -20,6 +20,7 @@ import orjson
 from yarl import URL
 
 from wherry.api.foreign import status_error
+from wherry.client.admittance import Admittance, Standing
 from wherry.client.transport import JSON, WatchEvent
 from wherry.kit.sockets import client_socket
 from wherry.objects.errors import ApiError, service_unavailable
@@ -48,14 +49,19 @@ class Identity(Protocol):
         """The bearer token for a request now, "" for none. Raises OSError or ApiError."""
         ...
 
+    def standing(self) -> Standing:
+        """Who that is, for people. Raises OSError."""
+        ...
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class HttpIdentity:
-    """How a client proves who it is, and how it knows the server: paths of PEM files."""
+    """How a client proves who it is, and how it knows the server: paths of PEM files; how to renew them."""
 
     ca_file: Path
     cert_file: Path | None = None
     key_file: Path | None = None
+    remedy: str = "make it anew"
 
     @property
     def has_token(self) -> bool:
@@ -73,6 +79,13 @@ class HttpIdentity:
         """None: the certificate says it."""
         return ""
 
+    def standing(self) -> Standing:
+        """The certificate, by its file. Raises OSError."""
+        if self.cert_file is None:
+            return Standing(who="nobody", remedy=self.remedy)
+        pem = self.cert_file.read_text()
+        return Standing(who=f"who {self.cert_file} says", remedy=self.remedy, certificate_pem=pem)
+
 
 class HttpTransport:
     """A `Transport` over HTTPS. Make it on the event loop that uses it."""
@@ -82,6 +95,7 @@ class HttpTransport:
         self._is_owner = True
         self._proves = identity.has_token
         self._token: Callable[[], Awaitable[str]] = identity.token
+        self._admittance = Admittance(self._server, identity.standing())
         self._session = aiohttp.ClientSession(
             connector=aiohttp.TCPConnector(ssl=identity.ssl_context(), limit=0, socket_factory=client_socket),
             headers={"User-Agent": user_agent, "Accept": JSON},
@@ -89,13 +103,14 @@ class HttpTransport:
             auto_decompress=True,
         )
 
-    def acting(self, token: Callable[[], Awaitable[str]]) -> HttpTransport:
-        """The same connections, as whom the tokens are for. They are closed with this transport.
+    def acting(self, token: Callable[[], Awaitable[str]], standing: Standing) -> HttpTransport:
+        """The same connections, as whom the tokens are for (`standing`). They are closed with this transport.
 
         Only for an identity without a certificate: that would be believed before the token.
         """
         other = copy.copy(self)
         other._token, other._proves, other._is_owner = token, True, False
+        other._admittance = Admittance(self._server, standing)
         return other
 
     async def call(
@@ -118,7 +133,7 @@ class HttpTransport:
                 payload = await response.read()
         except (aiohttp.ClientError, TimeoutError) as error:
             raise self._unreachable(error) from error
-        return _decode(response.status, payload)
+        return self._heard(response.status, payload)
 
     async def watch(self, path: str, query: Mapping[str, str]) -> AsyncIterator[WatchEvent]:
         """See `Transport.watch`."""
@@ -129,8 +144,9 @@ class HttpTransport:
                 self._url(path), params=dict(query), headers=headers, timeout=timeout
             ) as response:
                 if response.status != 200:
-                    _decode(response.status, await response.read())
+                    self._heard(response.status, await response.read())
                     return
+                self._admittance.entered()
                 async for line in _lines(response.content):
                     event = orjson.loads(line)
                     yield WatchEvent(event["type"], event["object"])
@@ -156,9 +172,22 @@ class HttpTransport:
     def _url(self, path: str) -> URL:
         return URL(self._server + path, encoded=True)
 
+    def _heard(self, status: int, payload: bytes) -> Object:
+        """The decoded body of a good answer. Raises ApiError for a bad one."""
+        try:
+            body = _decode(status, payload)
+        except ApiError as error:
+            self._admittance.refused(error)
+            raise
+        self._admittance.entered()
+        return body
+
     def _unreachable(self, error: BaseException) -> ApiError:
         reason = str(error) or type(error).__name__
-        return service_unavailable(f"the API server at {self._server} cannot be reached: {reason}")
+        made = service_unavailable(f"the API server at {self._server} cannot be reached: {reason}")
+        is_cut_off = isinstance(error, aiohttp.ServerDisconnectedError)
+        self._admittance.unreachable(made, error, is_cut_off=is_cut_off)
+        return made
 
 
 async def _lines(content: aiohttp.StreamReader) -> AsyncIterator[bytes]:

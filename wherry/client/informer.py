@@ -324,7 +324,8 @@ class Informer:
             log.info("%s: version %s cannot be had, listing again", self.resource.plural, self._version)
             self._version = ""
         else:
-            log.warning("following %s: %s", self.resource.plural, error.message)
+            level = logging.DEBUG if error.is_told else logging.WARNING
+            log.log(level, "following %s: %s", self.resource.plural, error.message)
 
     async def _back_off(self) -> None:
         delay_s = min(FIRST_BACKOFF_S * 2.0 ** min(self._failures, 16), MAX_BACKOFF_S)

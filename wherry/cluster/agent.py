@@ -126,7 +126,12 @@ def _address_keeper(config: NodeConfig, parts: NodeParts, address: str, clock: C
 def _client(config: NodeConfig, identities: Identities, who: Identity) -> Client:
     """A client of the API server that is `who`."""
     pair = identities.of(who)
-    identity = HttpIdentity(ca_file=identities.authority.cert, cert_file=pair.cert, key_file=pair.key)
+    identity = HttpIdentity(
+        ca_file=identities.authority.cert,
+        cert_file=pair.cert,
+        key_file=pair.key,
+        remedy=f"sign it anew with: wherry stop --name {config.cluster}, then wherry up",
+    )
     return Client(HttpTransport(config.server, identity, user_agent=f"wherry-{who.name}"))
 
 

@@ -32,7 +32,8 @@ class Repeater:
     long, up to `longest_s`; with `random` each delay is cut by up to a half, so that many do not come
     together. Exceptions in `expected` are part of life and logged as one line; any other is a fault,
     logged with its trace and counted in `faults`, and tried again all the same. Until the first success,
-    for `quiet_s` seconds, an expected one is no more than news: what it waits for may be starting too.
+    for `quiet_s` seconds, an expected one is no more than news: what it waits for may be starting too. One
+    that `is_told` says that its kind was told of already.
     """
 
     def __init__(
@@ -155,6 +156,8 @@ class Repeater:
         self._delay_s = min(self._delay_s * 2, self._longest_s)
         is_starting = not self.succeeded.is_set() and self._clock.monotonic() < self._quiet_until
         level = logging.ERROR if trace else logging.INFO if is_starting else logging.WARNING
+        if getattr(error, "is_told", False):  # whoever raised it has said so, once for all that fail of it
+            level = logging.DEBUG
         log.log(level, message, self.name, delay_s, error, exc_info=error if trace else None)
         self._retry = self._clock.call_later(delay_s, self._try_again)
 

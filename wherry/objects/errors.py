@@ -36,8 +36,11 @@ class ApiError(Exception):
     """A failed request, convertible to a `v1.Status` (and from one by `api/foreign`).
 
     Arguments: HTTP `code`; `reason` (a metav1.StatusReason such as "NotFound", "" if none);
-    human `message`; `details` (a metav1.StatusDetails dict) if there is something to point at.
+    human `message`; `details` (a metav1.StatusDetails dict) if there is something to point at. One that
+    `is_told` was said to whoever reads the log, as of each further failure of its kind.
     """
+
+    is_told = False
 
     def __init__(
         self, code: int, reason: str, message: str, details: Mapping[str, Any] | None = None

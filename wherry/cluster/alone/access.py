@@ -15,6 +15,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from wherry.client.admittance import Standing
 from wherry.client.http import HttpTransport
 from wherry.cluster import kubeconfig
 from wherry.cluster.alone.flags import Flag, FlagError, Values
@@ -38,6 +39,9 @@ class Access:
     fixed_token: str = ""
     token_file: Path | None = None
     is_insecure: bool = False
+    user: str = ""
+    file: Path | None = None
+    """The kubeconfig all this is in, and the name of the user there."""
 
     @property
     def has_token(self) -> bool:
@@ -61,6 +65,17 @@ class Access:
     async def token(self) -> str:
         """See `client.http.Identity`."""
         return self.token_file.read_text().strip() if self.token_file is not None else self.fixed_token
+
+    def standing(self) -> Standing:
+        """See `client.http.Identity`."""
+        if self.file is not None:
+            who = f"the user {self.user!r} of {self.file}" if self.user else f"nobody, by {self.file}"
+            remedy = "make that user good, or give another file with --kubeconfig"
+        elif self.token_file is not None:
+            who, remedy = f"the service account of {self.token_file}", "give it its rights, or --kubeconfig"
+        else:
+            who, remedy = "nobody", "give --kubeconfig"
+        return Standing(who=who, remedy=remedy, certificate_pem=self.cert_pem)
 
     def transport(self, program: str) -> HttpTransport:
         """A transport as who we are. Raises OSError, ssl.SSLError among them."""
@@ -122,6 +137,8 @@ def read_access(file: Path, master: str = "") -> Access:
         fixed_token=str(user.get("token") or ""),
         token_file=file.parent / token_file if token_file else None,
         is_insecure=cluster.get("insecure-skip-tls-verify") is True,
+        user=str(context.get("user") or ""),
+        file=file,
     )
 
 

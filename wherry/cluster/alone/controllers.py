@@ -14,6 +14,7 @@ from random import Random, SystemRandom
 
 from wherry.apiserver.authentication.service_accounts import SigningKeys
 from wherry.client.account_tokens import AccountTokens
+from wherry.client.admittance import Standing
 from wherry.client.api import Client
 from wherry.client.discovery import LOOK_EVERY_S, Discovery
 from wherry.client.events import EventRecorder
@@ -138,7 +139,11 @@ class Manager:
         if not account or not self._acts_by_account:
             return self._client
         tokens = AccountTokens(self._client, self._clock, account)
-        return Client(self._accounts.acting(tokens.token), field_manager=MANAGER)
+        standing = Standing(
+            who=f"the service account {account} of kube-system",
+            remedy=f"see to its rights, or give --{ACCOUNTS}=false",
+        )
+        return Client(self._accounts.acting(tokens.token, standing), field_manager=MANAGER)
 
     async def start(self) -> None:
         """Learn what is served, then begin."""
