@@ -30,7 +30,8 @@ from wherry.cluster.addresses import node_ip
 from wherry.cluster.catalog import APISERVER, component_called
 from wherry.cluster.components import READY_FD_VARIABLE
 from wherry.cluster.config import Setup, dump_config
-from wherry.cluster.identities import ADMIN, KeyPair, ensure_identities
+from wherry.cluster.identities import ADMIN, ensure_identities
+from wherry.cluster.leaves import KeyPair
 from wherry.cluster.paths import ClusterPaths
 
 NAME = "bench-alone"

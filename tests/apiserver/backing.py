@@ -15,8 +15,8 @@ from aiohttp import web
 
 from tests.apiserver.rig import Rig
 from wherry.apiserver.encoding import encode_stored
-from wherry.cluster.identities import KeyPair
-from wherry.cluster.pki import Pki, Subject
+from wherry.cluster.leaves import KeyPair, Subject
+from wherry.cluster.pki import Pki
 
 NAME = "backing"
 Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]

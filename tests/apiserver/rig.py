@@ -19,8 +19,9 @@ from wherry.apiserver.app import ApiServer
 from wherry.apiserver.config import ApiServerConfig
 from wherry.apiserver.user import User
 from wherry.client.api import Client
-from wherry.cluster.identities import FRONT_PROXY_AUTHORITY, KeyPair
-from wherry.cluster.pki import Pki, Subject
+from wherry.cluster.identities import FRONT_PROXY_AUTHORITY
+from wherry.cluster.leaves import KeyPair, Subject
+from wherry.cluster.pki import Pki
 from wherry.kit.clock import Clock, FakeClock, SystemClock
 from wherry.objects.meta import Object
 from wherry.store.memory import MemoryStore

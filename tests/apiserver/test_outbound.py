@@ -24,7 +24,8 @@ from wherry.apiserver.outbound import (
     passed_headers,
     read_answer,
 )
-from wherry.cluster.pki import Pki, Subject
+from wherry.cluster.leaves import Subject
+from wherry.cluster.pki import Pki
 from wherry.kit.httpd.message import Request, Response
 from wherry.kit.httpd.server import Server
 from wherry.kit.sockets import client_socket

@@ -12,7 +12,8 @@ from pathlib import Path
 from tests.apiserver.rig import Rig, files, running
 from tests.conftest import eventually
 from wherry.apiserver.app import CERTIFICATE_LOOKED_AT_S
-from wherry.cluster.pki import Pki, Subject
+from wherry.cluster.leaves import Subject
+from wherry.cluster.pki import Pki
 from wherry.kit.clock import FakeClock
 
 

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import stat
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
 
-from wherry.apiserver.authentication.certificates import read_certificate
+from wherry.apiserver.authentication.certificates import subject_user
 from wherry.apiserver.user import User
 from wherry.cluster.catalog import COMPONENTS, Scope
 from wherry.cluster.config import Setup
@@ -25,7 +25,10 @@ from wherry.cluster.identities import (
     ensure_identities,
     wanted_identities,
 )
+from wherry.cluster.leaves import KeyPair, Subject
 from wherry.cluster.paths import ClusterPaths
+from wherry.cluster.pki import Pki
+from wherry.kit.tls import COMMON_NAME, ORGANIZATION
 
 
 @pytest.fixture
@@ -37,9 +40,11 @@ def identities(tmp_path: Path) -> Identities:
 def who(cert: Path) -> User:
     """Whom the API server takes the bearer of a certificate for."""
     from cryptography import x509
-    from cryptography.hazmat.primitives.serialization import Encoding
+    from cryptography.x509.oid import NameOID
 
-    found = read_certificate(x509.load_pem_x509_certificate(cert.read_bytes()).public_bytes(Encoding.DER))
+    names = {NameOID.COMMON_NAME: COMMON_NAME, NameOID.ORGANIZATION_NAME: ORGANIZATION}
+    subject = x509.load_pem_x509_certificate(cert.read_bytes()).subject
+    found = subject_user([(names[attribute.oid], str(attribute.value)) for attribute in subject])
     assert found is not None
     return found
 
@@ -100,3 +105,56 @@ def test_kubelets_and_extension_servers_are_shown_different_certificates(identit
         if load(cert).issuer == authority.subject
     ]
     assert sorted(signed) == ["front-proxy-ca", "front-proxy-client"]
+
+
+class Judging:
+    """How often certificates were looked into."""
+
+    def __init__(self, monkeypatch: pytest.MonkeyPatch, directory: Path) -> None:
+        self.paths = ClusterPaths(directory / "data", directory / "run")
+        self.count = 0
+        judge = Pki.leaf
+
+        def leaf(pki: Pki, file_stem: str, subject: Subject) -> KeyPair:
+            self.count += 1
+            return judge(pki, file_stem, subject)
+
+        monkeypatch.setattr(Pki, "leaf", leaf)
+
+    def after(self, days: float = 0, address: str = "192.0.2.1") -> int:
+        """How many are looked into that many days later."""
+        before = self.count
+        now = datetime(2026, 1, 1, tzinfo=UTC) + timedelta(days=days)
+        ensure_identities(Setup.of(node_name="a"), self.paths, address, now)
+        return self.count - before
+
+
+@pytest.fixture
+def judging(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Judging:
+    return Judging(monkeypatch, tmp_path)
+
+
+def test_certificates_found_good_are_not_looked_into_again_until_they_age(judging: Judging) -> None:
+    assert judging.after() == len(IDENTITIES)
+    assert judging.after(days=1) == 0
+    assert judging.after(days=273) == 0
+    assert judging.after(days=275) == len(IDENTITIES)
+    assert judging.after(days=276) == 0
+
+
+def test_certificates_are_looked_into_when_anything_they_depend_on_is_another(judging: Judging) -> None:
+    judging.after()
+    assert judging.after(address="192.0.2.2") == len(IDENTITIES)
+    assert judging.after(address="192.0.2.2") == 0
+    pki = judging.paths.pki
+    for spoil in (
+        (pki / "admin.key").unlink,
+        (pki / "ca.crt").unlink,
+        lambda: (pki / "admin.crt").write_bytes((pki / "proxy.crt").read_bytes()),
+        (pki / "service-accounts.key").unlink,
+        lambda: (pki / "current.json").write_text("[1]"),
+    ):
+        spoil()
+        assert judging.after(address="192.0.2.2") == len(IDENTITIES)
+        assert judging.after(address="192.0.2.2") == 0
+    assert who(pki / "admin.crt").is_master

@@ -9,7 +9,8 @@ from cryptography import x509
 from cryptography.x509.oid import ExtendedKeyUsageOID
 
 from wherry.cluster.identities import FRONT_PROXY_AUTHORITY
-from wherry.cluster.pki import Pki, Subject
+from wherry.cluster.leaves import Subject
+from wherry.cluster.pki import Pki
 
 NOW = datetime(2026, 1, 1, tzinfo=UTC)
 NODE = Subject(common_name="system:node:a", organizations=("system:nodes",), hosts=("a", "127.0.0.1"))

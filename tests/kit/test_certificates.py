@@ -8,8 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from wherry.cluster.identities import KeyPair
-from wherry.cluster.pki import Pki, Subject
+from wherry.cluster.leaves import KeyPair, Subject
+from wherry.cluster.pki import Pki
 from wherry.kit.certificates import ServedCertificate
 
 

@@ -9,7 +9,8 @@ from pathlib import Path
 from typing import Any
 
 from tests.live.cluster import LiveCluster, until
-from wherry.cluster.pki import Pki, Subject
+from wherry.cluster.leaves import Subject
+from wherry.cluster.pki import Pki
 
 API = "admissionregistration.k8s.io/v1"
 PYTHON = "docker.io/library/python:3.11"

@@ -14,7 +14,7 @@ from functools import partial
 from random import SystemRandom
 
 from wherry.apiserver.app import ApiServer
-from wherry.apiserver.config import ApiServerConfig
+from wherry.apiserver.config import ApiServerConfig, FrontProxyConfig
 from wherry.cluster.addresses import AddressKeeper, node_ip
 from wherry.cluster.assembly import ControlPlane, ControlPlaneConfig
 from wherry.cluster.cluster_config import ClusterConfig
@@ -135,6 +135,7 @@ def api_server_config(config: ClusterConfig, identities: Identities) -> ApiServe
         proxy_client_cert_file=identities.of(FRONT_PROXY).cert,
         proxy_client_key_file=identities.of(FRONT_PROXY).key,
         requestheader_client_ca_file=identities.front_proxy_authority.cert,
+        front_proxy=FrontProxyConfig(names=(FRONT_PROXY.user,)),
         cluster_name=config.name,
         enable_admission_plugins=config.enable_admission_plugins,
         disable_admission_plugins=config.disable_admission_plugins,

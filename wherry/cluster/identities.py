@@ -17,21 +17,14 @@ from pathlib import Path
 from wherry.cluster.catalog import Scope
 from wherry.cluster.cluster_config import ClusterConfig
 from wherry.cluster.config import Setup
+from wherry.cluster.leaves import CLUSTER_AUTHORITY, KeyPair, Subject, is_known_current, note_current
 from wherry.cluster.paths import ClusterPaths
 
 MASTERS = "system:masters"
 NODES = "system:nodes"
 KUBELET_CLIENT = "kube-apiserver-kubelet-client"
-CLUSTER_AUTHORITY, FRONT_PROXY_AUTHORITY = "ca", "front-proxy-ca"
+FRONT_PROXY_AUTHORITY = "front-proxy-ca"
 LOCAL = ("localhost", "127.0.0.1")
-
-
-@dataclass(frozen=True, slots=True)
-class KeyPair:
-    """The paths of a certificate and its key, both PEM."""
-
-    cert: Path
-    key: Path
 
 
 def first_service_ip(config: ClusterConfig) -> str:
@@ -184,17 +177,24 @@ def ensure_identities(
 
     Unless they shall `last` longer than this process, nothing waits for the disk.
     """
-    # Imported here: whoever only reads certificates need not pay for the library that makes them.
-    from wherry.cluster.pki import Pki, Subject
-
-    pki, found = Pki(paths.pki, now, lasts=lasts), find_identities(setup, paths)
-    for identity in wanted_identities(setup):
-        subject = Subject(
+    found = find_identities(setup, paths)
+    subjects = {
+        found.stem(identity): Subject(
             common_name=identity.user.format(node=setup.node.name),
             organizations=identity.groups,
             hosts=identity.hosts(setup, node_ip) if identity.hosts is not None else (),
             authority=identity.authority,
         )
-        pki.leaf(found.stem(identity), subject)
+        for identity in wanted_identities(setup)
+    }
+    if found.tokens_key.exists() and is_known_current(paths.pki, subjects, now):
+        return found
+    # Imported here: who finds everything in order need not pay for the library that makes certificates.
+    from wherry.cluster.pki import Pki
+
+    pki = Pki(paths.pki, now, lasts=lasts)
+    ends = [pki.current_until(pki.leaf(stem, subject)) for stem, subject in subjects.items()]
     pki.signing_key(found.tokens_key.stem)
+    if lasts:
+        note_current(paths.pki, subjects, min(ends))
     return found

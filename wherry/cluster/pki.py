@@ -14,7 +14,6 @@ import ipaddress
 import os
 import tempfile
 from collections.abc import Sequence
-from dataclasses import dataclass
 from datetime import datetime, timedelta
 from pathlib import Path
 
@@ -24,32 +23,12 @@ from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
 
-from wherry.cluster.identities import CLUSTER_AUTHORITY, KeyPair
+from wherry.cluster.leaves import CLUSTER_AUTHORITY, KeyPair, Subject
 
 AUTHORITY_LIFE = timedelta(days=3650)
 LEAF_LIFE = timedelta(days=365)
 RENEW_BEFORE = LEAF_LIFE / 4
 CLOCK_SKEW = timedelta(minutes=5)
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Subject:
-    """Whom a leaf certificate is for.
-
-    `common_name` is the user name, `organizations` the groups. `hosts` are the DNS names and
-    addresses a server answers to; with any the certificate is for a server only, without for a client only.
-    `authority` is the file stem of who signs it.
-    """
-
-    common_name: str
-    organizations: tuple[str, ...] = ()
-    hosts: tuple[str, ...] = ()
-    authority: str = CLUSTER_AUTHORITY
-
-    @property
-    def usage(self) -> x509.ObjectIdentifier:
-        """What the certificate may be used for."""
-        return ExtendedKeyUsageOID.SERVER_AUTH if self.hosts else ExtendedKeyUsageOID.CLIENT_AUTH
 
 
 class Pki:
@@ -82,6 +61,11 @@ class Pki:
         if not self._is_current(pair, subject):
             self._sign(pair, subject)
         return pair
+
+    def current_until(self, pair: KeyPair) -> datetime:
+        """When a leaf is to be signed anew."""
+        certificate = x509.load_pem_x509_certificate(pair.cert.read_bytes())
+        return certificate.not_valid_after_utc - RENEW_BEFORE
 
     def signing_key(self, file_stem: str) -> Path:
         """A bare ECDSA P-256 private key (`file_stem`.key), for signing service-account tokens."""
@@ -118,7 +102,7 @@ class Pki:
             self._builder(_name(subject), ca_cert.subject, key.public_key(), LEAF_LIFE)
             .add_extension(x509.BasicConstraints(ca=False, path_length=None), critical=True)
             .add_extension(_key_usage(sign_certificates=False), critical=True)
-            .add_extension(x509.ExtendedKeyUsage([subject.usage]), critical=False)
+            .add_extension(x509.ExtendedKeyUsage([_usage(subject)]), critical=False)
             .add_extension(
                 x509.AuthorityKeyIdentifier.from_issuer_subject_key_identifier(
                     ca_cert.extensions.get_extension_for_class(x509.SubjectKeyIdentifier).value
@@ -165,14 +149,14 @@ class Pki:
         if not (pair.cert.exists() and pair.key.exists()):
             return False
         certificate = x509.load_pem_x509_certificate(pair.cert.read_bytes())
-        if certificate.not_valid_after_utc - self._now < RENEW_BEFORE:
+        if self._now > certificate.not_valid_after_utc - RENEW_BEFORE:
             return False
         if certificate.subject != _name(subject):
             return False
         if not self._is_signed(certificate, subject.authority):
             return False
         usages = certificate.extensions.get_extension_for_class(x509.ExtendedKeyUsage).value
-        if list(usages) != [subject.usage]:
+        if list(usages) != [_usage(subject)]:
             return False
         try:
             extension = certificate.extensions.get_extension_for_class(x509.SubjectAlternativeName)
@@ -188,6 +172,10 @@ class Pki:
         except (ValueError, InvalidSignature):
             return False
         return True
+
+
+def _usage(subject: Subject) -> x509.ObjectIdentifier:
+    return ExtendedKeyUsageOID.SERVER_AUTH if subject.hosts else ExtendedKeyUsageOID.CLIENT_AUTH
 
 
 def _name(subject: Subject) -> x509.Name:

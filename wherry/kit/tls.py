@@ -1,16 +1,22 @@
 """What a server's TLS is at least: `TlsRules`, read from Go's names of versions and cipher suites.
 
+Who its peers are say `authority_of` and `subject_of`.
+
 Source: k8s.io/component-base/cli/flag (ciphersuites_flag.go), crypto/tls. As there, the suites of TLS 1.3 are
 not chosen one by one.
 """
 
 from __future__ import annotations
 
+import logging
 import ssl
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
+log = logging.getLogger(__name__)
+
+COMMON_NAME, ORGANIZATION = "commonName", "organizationName"
 VERSIONS = {"VersionTLS12": ssl.TLSVersion.TLSv1_2, "VersionTLS13": ssl.TLSVersion.TLSv1_3}
 OLDER = ("VersionTLS10", "VersionTLS11")
 SUITES_OF_13 = ("TLS_AES_128_GCM_SHA256", "TLS_AES_256_GCM_SHA384", "TLS_CHACHA20_POLY1305_SHA256")
@@ -74,3 +80,22 @@ def authority_of(tls: Any) -> bytes | None:
         return bytes(chain[-1]) if chain else None
     chain = tls._sslobj.get_verified_chain()
     return ssl.PEM_cert_to_DER_cert(chain[-1].public_bytes()) if chain else None
+
+
+def subject_of(tls: ssl.SSLObject) -> list[tuple[str, str]]:
+    """Whom the peer's verified certificate is for: its subject's attributes, in their order.
+
+    OpenSSL reads them: the library that makes certificates is 8 MB of a process for ever. In one that OpenSSL
+    verifies and Python cannot read there is nobody.
+    """
+    try:
+        certificate = tls.getpeercert() or {}
+    except (ValueError, ssl.SSLError) as error:
+        log.warning("a peer's certificate cannot be read: %s", error)
+        return []
+    return [pair for relative in certificate.get("subject", ()) for pair in relative]  # type: ignore[misc]
+
+
+def values_of(subject: Sequence[tuple[str, str]], attribute: str) -> list[str]:
+    """What a subject says of one attribute, in its order."""
+    return [value for name, value in subject if name == attribute]

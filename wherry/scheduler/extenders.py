@@ -14,15 +14,17 @@ import binascii
 import ssl
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-import aiohttp
 import orjson
 
 from wherry.objects.go_durations import parse_go_duration
 from wherry.objects.meta import Object, name_of, namespace_of
 from wherry.scheduler.facts import PodFacts
 from wherry.scheduler.framework import SchedulingError
+
+if TYPE_CHECKING:
+    import aiohttp
 
 TIMEOUT_S = 5.0
 POINTS = 10
@@ -138,6 +140,8 @@ class Extender:
         }
 
     async def _send(self, verb: str, about: Mapping[str, Any]) -> Any:
+        import aiohttp  # by whoever has extenders
+
         url = f"{self.url}/{self._verbs[verb]}"
         try:
             async with self._connected().post(
@@ -164,6 +168,8 @@ class Extender:
 
     def _connected(self) -> aiohttp.ClientSession:
         if self._session is None:
+            import aiohttp
+
             self._session = aiohttp.ClientSession(
                 connector=aiohttp.TCPConnector(ssl=self._context() if self._is_secure else True),
                 timeout=aiohttp.ClientTimeout(total=self._timeout_s),

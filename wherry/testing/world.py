@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 from wherry.api.core.nodes import NODES
 from wherry.api.core.simulated import is_simulated
-from wherry.apiserver.config import ApiServerConfig
+from wherry.apiserver.config import ApiServerConfig, FrontProxyConfig
 from wherry.cluster.assembly import SCHEDULER, ControlPlane, ControlPlaneConfig, controller_users
 from wherry.cluster.configured import configured
 from wherry.cluster.identities import API_SERVER, API_SERVER_TO_KUBELETS, FRONT_PROXY
@@ -228,6 +228,7 @@ def _config(settings: Settings, port: int) -> ControlPlaneConfig:
         proxy_client_cert_file=found.of(FRONT_PROXY).cert,
         proxy_client_key_file=found.of(FRONT_PROXY).key,
         requestheader_client_ca_file=found.front_proxy_authority.cert,
+        front_proxy=FrontProxyConfig(names=(FRONT_PROXY.user,)),
         enable_admission_plugins=tuple(settings.enable_admission_plugins),
         disable_admission_plugins=tuple(settings.disable_admission_plugins),
         runtime_config=settings.runtime_config,

@@ -27,8 +27,8 @@ from wherry.cluster.alone.access import Access
 from wherry.cluster.alone.controllers import FLAGS, Manager, controller_config
 from wherry.cluster.alone.flags import FlagError, Values, parse
 from wherry.cluster.assembly import MANAGER, controller_user
-from wherry.cluster.identities import KeyPair
-from wherry.cluster.pki import Pki, Subject
+from wherry.cluster.leaves import KeyPair, Subject
+from wherry.cluster.pki import Pki
 from wherry.kit.clock import FakeClock, SystemClock
 from wherry.objects.errors import ApiError
 

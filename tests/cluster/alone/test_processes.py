@@ -18,6 +18,7 @@ import pytest
 import yaml
 
 from tests.cluster.test_controller_rights import workload
+from tests.ports import free_port
 from wherry.api.apps.deployments import DEPLOYMENTS
 from wherry.api.coordination.leases import LEASES
 from wherry.api.core.events import EVENTS
@@ -32,13 +33,6 @@ from wherry.kit.clock import SystemClock
 from wherry.objects.conditions import is_true
 
 pytestmark = pytest.mark.slow
-
-
-def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        found: int = probe.getsockname()[1]
-        return found
 
 
 class Processes:

@@ -16,7 +16,8 @@ import aiohttp
 import pytest
 
 from tests.kubelet.runtimes.containerd.conftest import Machine
-from wherry.cluster.pki import Pki, Subject
+from wherry.cluster.leaves import Subject
+from wherry.cluster.pki import Pki
 from wherry.kit.clock import SystemClock
 from wherry.kubelet.server.bridge import CLOSE, ERROR, PROTOCOL, RESIZE, STDERR, STDIN, STDOUT
 from wherry.kubelet.server.config import KubeletServerConfig

@@ -12,7 +12,8 @@ from typing import Any
 import aiohttp
 import pytest
 
-from wherry.cluster.pki import Pki, Subject
+from wherry.cluster.leaves import Subject
+from wherry.cluster.pki import Pki
 from wherry.kit.clock import FakeClock, SystemClock
 from wherry.kit.httpd.message import Connection, Request, Response, StreamResponse
 from wherry.kubelet.runtimes.base import Container, ContainerSpec, Image, SandboxSpec

@@ -14,7 +14,8 @@ import pytest
 from tests.live.clients.operators import operator
 from tests.live.clients.trials.base import config_map
 from tests.live.cluster import LiveCluster, until
-from wherry.cluster.pki import Pki, Subject
+from wherry.cluster.leaves import Subject
+from wherry.cluster.pki import Pki
 
 OPERATOR = """
 import os

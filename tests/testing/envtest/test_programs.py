@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import socket
 import subprocess
 import time
 import urllib.error
@@ -12,6 +11,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.ports import free_port
 from wherry.testing.envtest.assets import write_assets
 
 pytestmark = pytest.mark.slow
@@ -39,13 +39,6 @@ def test_modules_of_the_tested_package_are_none_of_ours(assets: Path, tmp_path: 
     command = [str(assets / "kube-apiserver"), "--no-such-flag"]
     ran = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, check=False, timeout=60)
     assert ran.stderr == "Error: unknown flag: --no-such-flag\n"
-
-
-def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        found: int = probe.getsockname()[1]
-        return found
 
 
 @pytest.mark.parametrize(

@@ -6,7 +6,8 @@ The TLS layer has verified the chain; here only names are read, once per connect
 from __future__ import annotations
 
 from wherry.apiserver.user import AUTHENTICATED, User
-from wherry.kit.httpd.message import Connection
+from wherry.kit.httpd.message import Connection, PeerSubject
+from wherry.kit.tls import COMMON_NAME, ORGANIZATION, values_of
 
 MEMO = "user"
 
@@ -17,20 +18,14 @@ def certificate_user(connection: Connection) -> User | None:
     if MEMO in memo:
         user: User | None = memo[MEMO]
         return user
-    der = connection.peer_certificate
-    user = read_certificate(der) if der else None
+    user = subject_user(connection.peer_subject)
     memo[MEMO] = user
     return user
 
 
-def read_certificate(der: bytes) -> User | None:
-    """The user named in a DER certificate, None when its subject has no common name."""
-    from cryptography import x509
-    from cryptography.x509.oid import NameOID
-
-    subject = x509.load_der_x509_certificate(der).subject
-    names = subject.get_attributes_for_oid(NameOID.COMMON_NAME)
+def subject_user(subject: PeerSubject) -> User | None:
+    """The user a certificate's subject names, None when it has no common name."""
+    names = values_of(subject, COMMON_NAME)
     if not names:
         return None
-    groups = [str(item.value) for item in subject.get_attributes_for_oid(NameOID.ORGANIZATION_NAME)]
-    return User(str(names[0].value), (*groups, AUTHENTICATED))
+    return User(names[0], (*values_of(subject, ORGANIZATION), AUTHENTICATED))

@@ -11,7 +11,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from urllib.parse import unquote
 
-from wherry.apiserver.authentication.certificates import read_certificate
+from wherry.apiserver.authentication.certificates import subject_user
 from wherry.apiserver.config import ApiServerConfig, FrontProxyConfig
 from wherry.apiserver.user import AUTHENTICATED, User
 from wherry.kit.httpd.message import Connection
@@ -75,7 +75,7 @@ class FrontProxy:
     def _is_proxy(self, connection: Connection) -> bool:
         if connection.peer_certificate is None or not _is_of(connection, self._authorities):
             return False
-        shown = read_certificate(connection.peer_certificate)
+        shown = subject_user(connection.peer_subject)
         names = self._config.names
         return not names or (shown is not None and shown.name in names)
 

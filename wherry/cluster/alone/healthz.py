@@ -120,7 +120,8 @@ def _tls(values: Values, host: str) -> ssl.SSLContext:
     if cert is not None:
         context.load_cert_chain(cert, key)
         return context
-    from wherry.cluster.pki import Pki, Subject
+    from wherry.cluster.leaves import Subject
+    from wherry.cluster.pki import Pki
 
     with tempfile.TemporaryDirectory(prefix="wherry-") as directory:
         subject = Subject(common_name=values.program, hosts=("localhost", "127.0.0.1", host))

@@ -36,7 +36,8 @@ from wherry.cluster.alone.tls_flags import TLS_FLAGS, tls_of
 from wherry.cluster.catalog import KUBELET
 from wherry.cluster.clusters import node_name_of
 from wherry.cluster.components import PermanentError, announce
-from wherry.cluster.identities import KUBELET_CLIENT, KeyPair
+from wherry.cluster.identities import KUBELET_CLIENT
+from wherry.cluster.leaves import KeyPair
 from wherry.cluster.values import labels_of, taint_of, taints_of
 from wherry.kit.clock import SystemClock
 from wherry.kit.log import module_name
@@ -280,7 +281,8 @@ async def run_kubelet(values: Values, stop: asyncio.Event) -> None:
 
 
 def _made_pair(directory: Path, config: KubeletConfig) -> KeyPair:
-    from wherry.cluster.pki import Pki, Subject
+    from wherry.cluster.leaves import Subject
+    from wherry.cluster.pki import Pki
 
     hosts = ("localhost", "127.0.0.1", config.node_name, config.node_ip)
     subject = Subject(common_name=f"system:node:{config.node_name}", hosts=hosts)

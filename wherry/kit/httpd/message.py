@@ -9,28 +9,33 @@ from __future__ import annotations
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from typing import Any, Protocol
 
+PeerSubject = Sequence[tuple[str, str]]
+
 
 class Connection:
     """What requests on one connection share.
 
     `peer_certificate` is the client's verified certificate in DER, None without one, and `peer_authority`
-    that of the authority it leads to (None when a session is taken up again, which does not say); `peer` its
-    address (host, port), None over a Unix socket; `memo` is free for the application to remember
+    that of the authority it leads to (None when a session is taken up again, which does not say);
+    `peer_subject` is whom it is for, attributes in their order by OpenSSL's long names, such as
+    ("commonName", "admin"); `peer` its address (host, port), None over a Unix socket; `memo` is free for the application to remember
     things about the connection, such as who its certificate says it is. `identity` is who asked last, as the
     application says it: what waits for that peer is counted under it.
     """
 
-    __slots__ = ("identity", "memo", "peer", "peer_authority", "peer_certificate")
+    __slots__ = ("identity", "memo", "peer", "peer_authority", "peer_certificate", "peer_subject")
 
     def __init__(
         self,
         peer: tuple[str, int] | None,
         peer_certificate: bytes | None,
         peer_authority: bytes | None = None,
+        peer_subject: PeerSubject = (),
     ) -> None:
         self.peer = peer
         self.peer_authority = peer_authority
         self.peer_certificate = peer_certificate
+        self.peer_subject = peer_subject
         self.memo: dict[str, Any] = {}
         self.identity = ""
 

@@ -38,7 +38,7 @@ from wherry.kit.httpd.streams import SLICE_BYTES, DuplexStream, Flow, StreamWrit
 from wherry.kit.httpd.waiting import WaitingBudget
 from wherry.kit.sockets import let_pause, set_user_timeout
 from wherry.kit.tasks import others_end
-from wherry.kit.tls import authority_of
+from wherry.kit.tls import authority_of, subject_of
 
 log = logging.getLogger(__name__)
 
@@ -152,7 +152,11 @@ class HttpProtocol(asyncio.Protocol):
         peer = (address[0], address[1]) if isinstance(address, tuple) else None
         certificate = tls.getpeercert(binary_form=True) if tls is not None else None
         self._tls = tls is not None
-        connection = Connection(peer, certificate, authority_of(tls) if certificate else None)
+        connection = (
+            Connection(peer, certificate, authority_of(tls), subject_of(tls))
+            if certificate
+            else Connection(peer, None)
+        )
         self._flow = Flow(
             self._transport, connection, self._site.waiting, self._writing_paused, self._writing_resumed
         )

@@ -9,6 +9,8 @@ from __future__ import annotations
 import ssl
 from collections.abc import Sequence
 
+from wherry.kit.httpd.message import PeerSubject
+from wherry.kit.tls import COMMON_NAME, ORGANIZATION, values_of
 from wherry.kubelet.server.config import KubeletServerConfig
 
 MASTERS = "system:masters"
@@ -22,16 +24,10 @@ def ssl_context(config: KubeletServerConfig) -> ssl.SSLContext:
     return context
 
 
-def user_of(certificate: bytes) -> tuple[str, list[str]]:
-    """The user name and groups a client certificate (DER) stands for."""
-    # Imported when somebody asks: an idle agent does without the eight megabytes.
-    from cryptography import x509
-    from cryptography.x509.oid import NameOID
-
-    subject = x509.load_der_x509_certificate(certificate).subject
-    names = [str(attribute.value) for attribute in subject.get_attributes_for_oid(NameOID.COMMON_NAME)]
-    groups = subject.get_attributes_for_oid(NameOID.ORGANIZATION_NAME)
-    return (names[0] if names else ""), [str(attribute.value) for attribute in groups]
+def user_of(subject: PeerSubject) -> tuple[str, list[str]]:
+    """The user name and groups a client certificate's subject stands for."""
+    names = values_of(subject, COMMON_NAME)
+    return (names[0] if names else ""), values_of(subject, ORGANIZATION)
 
 
 def is_allowed(user: str, groups: Sequence[str], allowed_names: Sequence[str]) -> bool:

@@ -114,8 +114,7 @@ class KubeletServer:
         """The answer to somebody who may not ask, None for who may. Decided once a connection."""
         memo = request.connection.memo
         if "allowed" not in memo:
-            certificate = request.connection.peer_certificate
-            user, groups = user_of(certificate) if certificate else ("", [])
+            user, groups = user_of(request.connection.peer_subject)
             memo["user"], memo["allowed"] = user, is_allowed(user, groups, self._config.allowed_names)
         if memo["allowed"]:
             return None
