@@ -19,8 +19,8 @@ class Connection:
     that of the authority it leads to (None when a session is taken up again, which does not say);
     `peer_subject` is whom it is for, attributes in their order by OpenSSL's long names, such as
     ("commonName", "admin"); `peer` its address (host, port), None over a Unix socket; `memo` is free for the
-    application to remember things about the connection, such as who its certificate says it is. `identity` is who asked last, as the
-    application says it: what waits for that peer is counted under it.
+    application to remember things about the connection, such as who its certificate says it is. `identity`
+    is who asked last, as the application says it: what waits for that peer is counted under it.
     """
 
     __slots__ = ("identity", "memo", "peer", "peer_authority", "peer_certificate", "peer_subject")
