@@ -12,8 +12,8 @@ import pytest
 from tests.apiserver.rig import Rig, config, files, running
 from wherry.apiserver.authentication.front_proxy import FrontProxy
 from wherry.apiserver.config import FrontProxyConfig
-from wherry.cluster.identities import FRONT_PROXY_AUTHORITY, KeyPair
-from wherry.cluster.leaves import Subject
+from wherry.cluster.identities import FRONT_PROXY_AUTHORITY
+from wherry.cluster.leaves import KeyPair, Subject
 from wherry.cluster.pki import Pki
 from wherry.kit.httpd.message import Connection
 from wherry.kit.tls import tls_rules
