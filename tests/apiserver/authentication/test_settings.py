@@ -16,7 +16,7 @@ from wherry.cluster.identities import FRONT_PROXY_AUTHORITY
 from wherry.cluster.leaves import KeyPair, Subject
 from wherry.cluster.pki import Pki
 from wherry.kit.httpd.message import Connection
-from wherry.kit.tls import tls_rules
+from wherry.kit.tls import COMMON_NAME, tls_rules
 
 ACCOUNT = "/api/v1/namespaces/default/serviceaccounts/default/token"
 SELF = "/apis/authentication.k8s.io/v1/selfsubjectreviews"
@@ -110,8 +110,12 @@ def test_a_session_that_is_taken_up_again_says_the_same() -> None:
     """It does not say to which authority a certificate leads: who signed it does."""
     told = FrontProxy.of(config(front_proxy=PROXIES))
     assert told is not None
-    for pair, is_client in ((files().front_proxy_client, False), (files().admin, True)):
-        connection = Connection(None, ssl.PEM_cert_to_DER_cert(pair.cert.read_text()), None)
+    for pair, name, is_client in (
+        (files().front_proxy_client, PROXIES.names[0], False),
+        (files().admin, "kubernetes-admin", True),
+    ):
+        shown = ssl.PEM_cert_to_DER_cert(pair.cert.read_text())
+        connection = Connection(None, shown, None, [(COMMON_NAME, name)])
         assert told.is_client(connection) is is_client
         assert (told.user_of(connection, {"x-remote-user": "jane"}) is None) is is_client
 
