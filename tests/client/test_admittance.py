@@ -18,8 +18,8 @@ from wherry.client.api import Client
 from wherry.client.cache import Cache
 from wherry.client.election import ElectionConfig, LeaderElection
 from wherry.cluster.alone.access import read_access
-from wherry.cluster.identities import KeyPair
-from wherry.cluster.pki import Pki, Subject
+from wherry.cluster.leaves import KeyPair, Subject
+from wherry.cluster.pki import Pki
 from wherry.kit.clock import FakeClock
 from wherry.objects.errors import ApiError
 
