@@ -10,6 +10,8 @@ import pytest
 
 from tests.cli.conftest import make, run_main, wherry
 from tests.cluster.supervised import all_ready, supervised, until
+from wherry.cli.up import what_becomes_of_pods
+from wherry.cluster.cluster_config import ClusterConfig
 from wherry.cluster.clusters import Machine
 from wherry.cluster.lifecycle import Lifecycle
 from wherry.cluster.settings import FOR_COMMANDS
@@ -133,3 +135,27 @@ def test_a_kubeconfig_whose_directory_is_mistyped_makes_nothing(
     assert f"there is no directory {typo}; make it, or point KUBECONFIG elsewhere" in capsys.readouterr().err
     assert not typo.exists()
     assert not machine.data_root.exists()
+
+
+@pytest.mark.parametrize(
+    ("before", "after", "changed", "says"),
+    [
+        (5, 9, ["simulated_nodes"], "pods go on running"),
+        (9, 5, ["simulated_nodes"], "4 simulated nodes go, and the pods on them end; others go on running"),
+        (2, 1, ["simulated_nodes", "api_port"], "1 simulated node goes, and the pods on them end"),
+        (5, 0, ["simulated_nodes"], "5 simulated nodes go, and the pods on them end; others go on running"),
+        (0, 5, ["simulated_nodes"], "pods go on running"),
+        (
+            5,
+            5,
+            ["simulation"],
+            "simulated nodes that are not asked for any more go, and the pods on them end",
+        ),
+        (5, 5, ["api_port"], "pods go on running"),
+    ],
+)
+def test_what_becomes_of_pods_is_said_as_it_is(
+    before: int, after: int, changed: list[str], says: str
+) -> None:
+    config = ClusterConfig(simulated_nodes=after)
+    assert what_becomes_of_pods({"simulatedNodes": before}, config, changed).startswith(says)

@@ -15,7 +15,7 @@ from wherry.cluster.catalog import SUPERVISED
 from wherry.cluster.cluster_config import ClusterConfig
 from wherry.cluster.clusters import Asked, Machine, asked_name, effective_config
 from wherry.cluster.components import tell_settings
-from wherry.cluster.config import ConfigError, Setup, dump_config, load_config_file, spec_of
+from wherry.cluster.config import ConfigError, Setup, dump_config, load_config_file, spec_of, told_of
 from wherry.cluster.lifecycle import Lifecycle, open_lifecycle
 from wherry.cluster.node_config import NodeConfig
 from wherry.cluster.preflight import find_problems_of_change
@@ -85,7 +85,7 @@ def test_who_goes_by_a_setting_is_started_again_when_it_changes(machine: Machine
         assert lock is not None
         sign(lock, own)
         locks.append(lock)
-        tell_settings(component, paths, spec_of(before))
+        tell_settings(component, paths, told_of(before))
     try:
         assert open_lifecycle(machine, before).outdated() == {}
         after = open_lifecycle(machine, before.having({attribute: OTHER[attribute]}))
@@ -96,6 +96,18 @@ def test_who_goes_by_a_setting_is_started_again_when_it_changes(machine: Machine
             os.close(lock)
 
 
+def test_a_file_that_says_something_else_now_is_another_setting(tmp_path: Path) -> None:
+    file = tmp_path / "nodes.yaml"
+    setup = Setup.of(simulation=[str(file)])
+    told = [told_of(setup)["simulation"]]
+    for text in ("count: 3", "count: 4"):
+        file.write_text(text)
+        told.append(told_of(setup)["simulation"])
+    assert len({tuple(one) for one in told}) == 3
+    assert told_of(setup)["simulation"] == told[-1]
+    assert spec_of(setup)["simulation"] == [str(file)]
+
+
 def test_what_another_process_said_counts_for_nothing(machine: Machine) -> None:
     lifecycle = make(machine, Setup.of(node_name="n"))
     lifecycle.paths.run.mkdir(parents=True)
@@ -104,7 +116,7 @@ def test_what_another_process_said_counts_for_nothing(machine: Machine) -> None:
     assert lock is not None
     assert parent is not None
     sign(lock, parent)
-    tell_settings("server", lifecycle.paths, spec_of(lifecycle.setup))
+    tell_settings("server", lifecycle.paths, told_of(lifecycle.setup))
     assert set(lifecycle.outdated()) == {"server"}
     os.close(lock)
 

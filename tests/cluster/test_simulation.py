@@ -2,15 +2,28 @@
 
 from __future__ import annotations
 
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from pathlib import Path
+from random import Random
 
 import pytest
 
+from tests.apiserver import rig
+from wherry.api.core.nodes import NODES
+from wherry.api.core.simulated import SIMULATED
+from wherry.apiserver.user import AUTHENTICATED
+from wherry.cluster.assembly import ControlPlane
 from wherry.cluster.cluster_config import ClusterConfig
+from wherry.cluster.clusters import Machine, effective_config
 from wherry.cluster.components import PermanentError
-from wherry.cluster.configured import monitor_grace_s
-from wherry.cluster.simulation import simulation_of, surplus
+from wherry.cluster.config import ConfigError, Setup, dump_config
+from wherry.cluster.configured import configured, monitor_grace_s
+from wherry.cluster.identities import MASTERS
+from wherry.cluster.simulation import FOUNDER, simulating, simulation_of, surplus
 from wherry.hollow.machines import MOST_RENEWALS_PER_S, NodeTemplate
+from wherry.kit.clock import FakeClock
+from wherry.store.memory import MemoryStore
 
 FILE = """
 apiVersion: hollow.wherry.dev/v1
@@ -68,7 +81,87 @@ def test_all_nodes_together_renew_so_often_and_no_more(count: int, lease_s: int,
     assert NodeTemplate(count=count, lease_s=12).lease_duration_s == 12
 
 
-def test_only_nodes_of_the_template_above_its_count_are_too_many() -> None:
+def test_nodes_of_templates_that_are_not_asked_for_are_too_many() -> None:
     template = NodeTemplate(count=2, name="w-{index}-x")
-    names = ["w-0-x", "w-1-x", "w-2-x", "w-10-x", "w-a-x", "other"]
-    assert surplus(template, names) == ["w-2-x", "w-10-x"]
+    names = ["w-0-x", "w-1-x", "w-2-x", "w-10-x", "hollow-0"]
+    assert surplus(template, names) == ["w-2-x", "w-10-x", "hollow-0"]
+
+
+@asynccontextmanager
+async def plane_of(store: MemoryStore) -> AsyncIterator[ControlPlane]:
+    clock = FakeClock()
+    plane = ControlPlane(configured(rig.config(port=0), (), has_scheduler=False), store, clock, Random(1))
+    await plane.api.start(listens=False)
+    yield plane
+    await plane.api.close()
+
+
+async def test_another_template_makes_its_nodes_and_those_of_the_one_before_go(tmp_path: Path) -> None:
+    path = tmp_path / "nodes.yaml"
+    store = (await rig.founded()).copy(FakeClock())
+    found = []
+    async with plane_of(store) as plane:
+        admin = plane.client(FOUNDER, (AUTHENTICATED, MASTERS))
+        by_hand = {"metadata": {"name": "by-hand", "annotations": {SIMULATED: "fake"}}}
+        await admin.create(NODES, by_hand)
+        for text in (
+            "metadata: {name: old}\nspec: {count: 2, name: 'old-{index}'}",
+            "metadata: {name: new}\nspec: {count: 3, name: 'new-{index}'}",
+            "metadata: {name: new}\nspec: {count: 1, name: 'new-{index}'}",
+        ):
+            path.write_text(f"apiVersion: hollow.wherry.dev/v1\nkind: Nodes\n{text}")
+            simulation = simulation_of(ClusterConfig(simulation=(str(path),)))
+            async with simulating(simulation, plane, FakeClock()):
+                listed = await admin.list(NODES)
+                found.append(sorted(node["metadata"]["name"] for node in listed.items))
+    assert found == [
+        ["by-hand", "old-0", "old-1"],
+        ["by-hand", "new-0", "new-1", "new-2"],
+        ["by-hand", "new-0"],
+    ]
+
+
+NODES_FILE = (
+    "apiVersion: hollow.wherry.dev/v1\nkind: Nodes\nmetadata: {name: w}\nspec: {count: 4, name: 'w-{index}'}"
+)
+OUTCOMES_FILE = (
+    "apiVersion: hollow.wherry.dev/v1\nkind: Outcome\nmetadata: {name: o}\nspec: {pods: {}, exits: {code: 3}}"
+)
+
+
+@pytest.mark.parametrize(
+    ("stored", "files", "nodes", "count"),
+    [
+        (None, [], None, 1),  # a simulated cluster has a node
+        (None, [NODES_FILE], None, 0),  # as the file says
+        (None, [OUTCOMES_FILE], None, 1),
+        (1, [NODES_FILE], None, 0),  # what was a default, or an earlier number, does not hide the file
+        (100, [OUTCOMES_FILE], None, 100),
+        (100, [OUTCOMES_FILE, NODES_FILE], None, 0),
+        (100, [NODES_FILE], 7, 7),  # whoever says both means the number
+        (100, [], None, 100),
+    ],
+)
+def test_who_says_how_many(
+    tmp_path: Path, stored: int | None, files: list[str], nodes: int | None, count: int
+) -> None:
+    machine = Machine(data_root=tmp_path / "data", run_root=tmp_path / "run", routes=list)
+    if stored is not None:
+        before = Setup.of("c", runtime="simulated", simulated_nodes=stored)
+        config = machine.paths("c", None).config
+        config.parent.mkdir(parents=True)
+        config.write_text(dump_config(before))
+    names = [tmp_path / f"{number}.yaml" for number in range(len(files))]
+    for name, text in zip(names, files, strict=True):
+        name.write_text(text)
+    flags = {
+        "runtime": "simulated",
+        "simulated_nodes": nodes,
+        "simulation": [str(name) for name in names] or None,
+    }
+    found = effective_config(machine, "c", environ={}, flags=flags).setup.cluster
+    assert found.simulated_nodes == count
+    if names:
+        names[0].write_text("kind: Other")
+        with pytest.raises(ConfigError, match=r"^--simulation: .*0\.yaml"):
+            effective_config(machine, "c", environ={}, flags={**flags, "simulated_nodes": None})

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import shlex
+from collections.abc import Collection, Mapping
 from contextlib import suppress
 from typing import Any
 
@@ -22,6 +23,7 @@ from wherry.cli.terminal import Steps, print_json, say
 from wherry.cluster.advice import as_root
 from wherry.cluster.boot import BootFailure, start_command
 from wherry.cluster.caller import find_caller
+from wherry.cluster.cluster_config import ClusterConfig
 from wherry.cluster.config import Setup
 from wherry.cluster.kubeconfig import KubeconfigError, UserKubeconfig, user_kubeconfig
 from wherry.cluster.lifecycle import Lifecycle, NotReadyInTime, StartFailed
@@ -133,7 +135,8 @@ def _keep_up(lifecycle: Lifecycle, theirs: UserKubeconfig, wait_s: float, steps:
     outdated = lifecycle.outdated()
     for component, changed in outdated.items():
         names = ", ".join(spell(lifecycle.spelling, attribute) for attribute in changed)
-        steps.tell(f"The {component} is started again with another {names}; pods go on running")
+        becomes = what_becomes_of_pods(lifecycle.told(component) or {}, lifecycle.config, changed)
+        steps.tell(f"The {component} is started again with another {names}; {becomes}")
     lifecycle.apply_settings()
     if was_ready and not outdated:
         lifecycle.wait_ready(wait_s, lambda _: None)
@@ -141,6 +144,22 @@ def _keep_up(lifecycle: Lifecycle, theirs: UserKubeconfig, wait_s: float, steps:
     with steps.step(f"Waiting for {lifecycle.config.context}"):
         lifecycle.wait_ready(wait_s, lambda _: None)
     return "is up"
+
+
+def what_becomes_of_pods(told: Mapping[str, Any], config: ClusterConfig, changed: Collection[str]) -> str:
+    """In words, when a component that was `told` other settings goes by `config`; these `changed`."""
+    before, after = told.get("simulatedNodes") or 0, config.simulated_nodes
+    if not {"simulated_nodes", "simulation"} & set(changed):
+        return "pods go on running"
+    # Without a number the files say how many there are.
+    if "simulation" not in changed and (not config.simulation or (before and after)):
+        if after > before:
+            return "pods go on running"
+        many = "1 simulated node goes" if before - after == 1 else f"{before - after} simulated nodes go"
+        return f"{many}, and the pods on them end; others go on running"
+    return (
+        "simulated nodes that are not asked for any more go, and the pods on them end; others go on running"
+    )
 
 
 def _interrupted(lifecycle: Lifecycle, *, running: bool) -> str:

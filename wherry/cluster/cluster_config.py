@@ -121,7 +121,7 @@ class ClusterConfig:
         "How many simulated nodes there are, beside the real one if there is one.",
         flag="--nodes",
         default_text="`0`; `1` where the runtime is `simulated`",
-        note="0-8192; nodes above a new number are deleted",
+        note="0-8192; nodes above a new number are deleted, with their pods; 0: as `simulation` says",
     )
     simulation: tuple[str, ...] = setting(
         (),

@@ -219,15 +219,31 @@ def effective_config(
     for values, source in layers:
         setup = set_values(setup, values, source)
         spelling |= {name: source.spell(name) for name, value in values.items() if value is not None}
-    wanted = setup.cluster
-    if stored is None and wanted.is_simulated and not wanted.simulation and "simulated_nodes" not in spelling:
-        setup = setup.having({"simulated_nodes": 1})
+    if "simulated_nodes" not in spelling:
+        setup = setup.having({"simulated_nodes": _count_of_nodes(setup, spelling, is_new=stored is None)})
     check_together(setup, spelling)
     if stored is not None:
         _refuse_what_is_fixed(stored, setup, spelling)
     if stored is None and "pod_cidr" in spelling:
         note = ""
     return Wanted(setup=setup, spelling=spelling, note=note)
+
+
+def _count_of_nodes(setup: Setup, spelling: Spelling, *, is_new: bool) -> int:
+    """How many simulated nodes there are to be when nobody says it: 0 leaves it to the files' template.
+
+    Raises ConfigError for files that are given now and cannot be read.
+    """
+    wanted = setup.cluster
+    if "simulation" in spelling and wanted.simulation:
+        from wherry.hollow.files import StageError, read_simulation
+
+        try:
+            if read_simulation([Path(name) for name in wanted.simulation]).names_nodes:
+                return 0
+        except StageError as error:
+            raise ConfigError(f"{spell(spelling, 'simulation')}: {error}") from None
+    return 1 if is_new and wanted.is_simulated else wanted.simulated_nodes
 
 
 def free_defaults(machine: Machine, name: str, runtime: str = CONTAINERD) -> Choice:

@@ -9,6 +9,7 @@ Every value is checked when it is read, and a complaint names its field and the 
 
 from __future__ import annotations
 
+import hashlib
 import ipaddress
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
@@ -20,9 +21,12 @@ import yaml
 from wherry.cluster.cluster_config import ClusterConfig
 from wherry.cluster.node_config import NodeConfig
 from wherry.cluster.settings import ATTRIBUTES, SETTINGS, Source, Spelling, parse, spell
+from wherry.cluster.values import files_of
 
 API_VERSION = "wherry.dev/v1alpha1"
 KIND = "Cluster"
+FILES = tuple(setting.field for setting in SETTINGS.values() if setting.parse is files_of)
+"""Settings that name files: who goes by them goes by what is in the files, too."""
 
 
 class ConfigError(Exception):
@@ -190,6 +194,21 @@ def spec_of(setup: Setup) -> dict[str, Any]:
             value = list(value)
         spec[setting.field] = dict(value) if isinstance(value, Mapping) else value
     return spec
+
+
+def told_of(setup: Setup) -> dict[str, Any]:
+    """What components go by: every setting as it is written, and of files what is in them now."""
+    spec = spec_of(setup)
+    for name in FILES:
+        spec[name] = [f"{path} {_digest(Path(path))}" for path in spec[name]]
+    return spec
+
+
+def _digest(path: Path) -> str:
+    try:
+        return hashlib.sha256(path.read_bytes()).hexdigest()
+    except OSError:
+        return ""
 
 
 def dump_config(setup: Setup) -> str:

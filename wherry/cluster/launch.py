@@ -30,7 +30,7 @@ from wherry.cluster.components import (
     tell_permanent,
     tell_settings,
 )
-from wherry.cluster.config import ConfigError, Setup, read_config_file, spec_of
+from wherry.cluster.config import ConfigError, Setup, read_config_file, told_of
 from wherry.cluster.paths import ClusterPaths
 from wherry.cluster.pulse import answering
 from wherry.kit.clock import SystemClock
@@ -58,7 +58,7 @@ def main(component: str, run: Component) -> None:
     try:
         setup = read_config_file(paths.config, Setup.of(name))
         set_up_logging(setup.cluster.log_level)
-        tell_settings(component, paths, spec_of(setup))
+        tell_settings(component, paths, told_of(setup))
         work = partial(run, setup, paths)
         uvloop.run(until_signalled(component, work, paths.pulse_socket(component)))
     except (PermanentError, ConfigError) as error:

@@ -16,6 +16,7 @@ from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import Any
 
 from wherry.cluster import kubeconfig
 from wherry.cluster.addresses import node_ip
@@ -25,7 +26,7 @@ from wherry.cluster.catalog import SUPERVISED, logs_of, supervised
 from wherry.cluster.cluster_config import ClusterConfig
 from wherry.cluster.clusters import Machine, with_node_name
 from wherry.cluster.components import ready_facts, told_settings
-from wherry.cluster.config import Setup, dump_config, read_config_file, spec_of
+from wherry.cluster.config import Setup, dump_config, read_config_file, told_of
 from wherry.cluster.identities import Identities, ensure_identities
 from wherry.cluster.kubeconfig import UserKubeconfig
 from wherry.cluster.kubeconfigs import access_of, write_kubeconfigs
@@ -198,13 +199,12 @@ class Lifecycle:
 
         One that has not said what it goes by may have been started with what was there before.
         """
-        wanted = spec_of(self.setup)
+        wanted = told_of(self.setup)
         found = {}
         for component in self.components:
-            record = ProcessRecord.read(self.paths.component_pid(component))
-            if record is None:
+            told = self.told(component)
+            if told is None:
                 continue
-            told = told_settings(component, self.paths, record.pid) or {}
             changed = [
                 setting.attribute
                 for setting in SETTINGS.values()
@@ -213,6 +213,11 @@ class Lifecycle:
             if changed:
                 found[component] = changed
         return found
+
+    def told(self, component: str) -> dict[str, Any] | None:
+        """The settings a component goes by, {} when it has not said; None when it does not run."""
+        record = ProcessRecord.read(self.paths.component_pid(component))
+        return None if record is None else told_settings(component, self.paths, record.pid) or {}
 
     def apply_settings(self) -> None:
         """Have what runs go by the settings that `prepare` wrote: components it matters to start again.

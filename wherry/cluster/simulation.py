@@ -7,6 +7,7 @@ leases last longer, and the controllers wait so much longer before they take a n
 
 from __future__ import annotations
 
+import logging
 from collections.abc import AsyncIterator, Iterable
 from contextlib import asynccontextmanager
 from dataclasses import replace
@@ -20,10 +21,11 @@ from wherry.cluster.components import PermanentError
 from wherry.cluster.identities import MASTERS
 from wherry.hollow.files import Simulation, StageError, read_simulation
 from wherry.hollow.hollow import HollowNodes
-from wherry.hollow.machines import INDEX, NodeTemplate
+from wherry.hollow.machines import NodeTemplate
 from wherry.hollow.rights import USER, ensure_rights
 from wherry.kit.clock import Clock
-from wherry.kit.integers import is_digits
+
+log = logging.getLogger(__name__)
 
 FOUNDER = "kubernetes-admin"
 
@@ -43,7 +45,8 @@ def simulation_of(config: ClusterConfig) -> Simulation:
 async def simulating(simulation: Simulation, plane: ControlPlane, clock: Clock) -> AsyncIterator[None]:
     """Simulated nodes for the time of the block.
 
-    Those of the template that are missing are made, those above its count deleted. Raises ApiError.
+    Those of the template that are missing are made; those above its count, and those of templates there were
+    before, are deleted. Raises ApiError.
     """
     await ensure_rights(plane.client(FOUNDER, (AUTHENTICATED, MASTERS)), simulation.stages)
     random = Random(SystemRandom().getrandbits(64))  # noqa: S311 - spreads what happens, guards nothing
@@ -51,22 +54,17 @@ async def simulating(simulation: Simulation, plane: ControlPlane, clock: Clock) 
     nodes = HollowNodes(plane.client(USER), clock, random, *told, plane.client)
     await nodes.start()
     try:
-        for name in surplus(simulation.template, nodes.of_pool()):
+        gone = surplus(simulation.template, nodes.of_pools())
+        for name in gone:
             await nodes.remove(name)
+        if gone:
+            log.info("%d simulated nodes that are no longer asked for are deleted, as %s", len(gone), gone[0])
         yield
     finally:
         await nodes.close()
 
 
 def surplus(template: NodeTemplate, names: Iterable[str]) -> list[str]:
-    """The `names`, of nodes of the template's pool, that were given when its count was larger."""
+    """The `names`, of nodes that were made of a template, which this one does not make."""
     wanted = {template.node_name(index) for index in range(template.count)}
-    before, _, after = template.name.partition(INDEX)
-    return [
-        name
-        for name in names
-        if name not in wanted
-        and name.startswith(before)
-        and name.endswith(after)
-        and is_digits(name[len(before) : len(name) - len(after)])
-    ]
+    return [name for name in names if name not in wanted]

@@ -17,11 +17,15 @@ _KINDS = {(API_VERSION, "Nodes"), (API_VERSION, "Outcome"), (stage_files.API_VER
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Simulation:
-    """What nodes are made of, and what becomes of them and of pods; see `HollowNodes`."""
+    """What nodes are made of, and what becomes of them and of pods; see `HollowNodes`.
+
+    `names_nodes` says that a file has a template, whose count is meant then.
+    """
 
     template: NodeTemplate = field(default_factory=NodeTemplate)
     stages: Sequence[Stage] = ()
     outcomes: Sequence[Outcome | NodeOutcome] = ()
+    names_nodes: bool = False
 
 
 def read_simulation(paths: Sequence[Path]) -> Simulation:
@@ -45,7 +49,10 @@ def read_simulation(paths: Sequence[Path]) -> Simulation:
             elif stage := stage_files.stage_from(fields):
                 stages.append(stage)
     return Simulation(
-        template=templates[0] if templates else NodeTemplate(), stages=stages, outcomes=outcomes
+        template=templates[0] if templates else NodeTemplate(),
+        stages=stages,
+        outcomes=outcomes,
+        names_nodes=bool(templates),
     )
 
 

@@ -143,10 +143,10 @@ class HollowNodes:
         """The simulated nodes that are known and not lost, sorted."""
         return sorted(self._live)
 
-    def of_pool(self) -> list[str]:
-        """The names of simulated nodes that are labelled as the template's, lost ones too."""
+    def of_pools(self) -> list[str]:
+        """The names of simulated nodes that are labelled as made of a template, lost ones too."""
         nodes = [node for node in self._cache.list(NODES) if is_simulated(node)]
-        return [name_of(node) for node in nodes if labels_of(node).get(POOL) == self.template.pool]
+        return [name_of(node) for node in nodes if POOL in labels_of(node)]
 
     @property
     def is_idle(self) -> bool:
