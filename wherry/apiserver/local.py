@@ -55,6 +55,7 @@ class LocalTransport:
         content_type: str = JSON,
     ) -> Object:
         """See `Transport.call`."""
+        await self._core.local_runs.next()
         with self._core.local_calls.counting(method), others_end(f"{method} {path}"):
             return await self._call(method, path, query, body, content_type)
 

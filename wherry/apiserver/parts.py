@@ -19,9 +19,13 @@ from wherry.apiserver.threads import Threads
 from wherry.apiserver.turns import Turns
 from wherry.kit.clock import Clock
 from wherry.kit.httpd.waiting import WaitingBudget
+from wherry.kit.portions import Runs
 from wherry.objects.errors import insufficient_storage, service_unavailable
 from wherry.objects.meta import format_time
 from wherry.store.base import KeyExists, KeyMissing, OutOfSpace, RevisionMismatch, Store, StoreError
+
+LOCAL_RUN_S = 0.005
+"""Calls of this server's own clients that wait for nothing follow each other for so long at most."""
 
 if TYPE_CHECKING:
     from wherry.api.resource import Resource
@@ -56,6 +60,8 @@ class Parts:
 
     local_calls: LocalCalls = field(default_factory=LocalCalls)
     """Calls of this server's own clients."""
+    local_runs: Runs = field(default_factory=lambda: Runs(LOCAL_RUN_S))
+    """How long such calls followed each other: in a store in memory none of them waits for anything."""
     stored: StoreTimes = field(default_factory=StoreTimes)
     """How long writes took."""
 

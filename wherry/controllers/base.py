@@ -21,6 +21,7 @@ from wherry.client.api import Client
 from wherry.client.cache import Cache
 from wherry.client.events import EventRecorder
 from wherry.client.transport import MERGE_PATCH
+from wherry.controllers.adoptions import Adoptions
 from wherry.controllers.config import ControllerConfig
 from wherry.controllers.holds import Holds
 from wherry.controllers.rests import Rests
@@ -89,6 +90,7 @@ class Controller(ABC):
         self.queue: WorkQueue[str] = WorkQueue(self.clock, self.first_retry_s, self.longest_retry_s)
         self.tasks = Tasks(self.name)
         self.rests = Rests(self.clock, self.rest_per_object_s)
+        self.adoptions = environment.shared(Adoptions)
         self._holds = Holds(self.cache, self.clock, self.queue.add)
         self.watch_sources()
 

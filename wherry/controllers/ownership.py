@@ -2,7 +2,8 @@
 
 The rules are upstream's ControllerRefManager: an owner keeps what carries its controller reference
 and matches; it releases what carries it and does not match; it adopts what matches and has no
-controller; it never touches what another controller owns. A deleting owner only keeps.
+controller; it never touches what another controller owns. A deleting owner only keeps. Of several owners
+that may adopt an orphan the first that comes does (`adoptions`), the others pass it over.
 """
 
 from __future__ import annotations
@@ -33,6 +34,10 @@ from wherry.objects.selectors import Selector, from_label_selector, from_map
 
 ORPHANS = "orphans"
 """The index of objects without a controller, by namespace."""
+CLAIMANTS = "claimants"
+"""The index of owners by one pair of label and value their selector demands (`claim_place`)."""
+PASSED_OVER_S = 30.0
+"""After so long an owner looks again whether the other, which was at it, has adopted an orphan."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,6 +96,28 @@ def orphan_namespace(obj: Object) -> list[str]:
     return [] if controller_of(obj) is not None else [namespace_of(obj)]
 
 
+def claim_place(owner: Object) -> list[str]:
+    """The `CLAIMANTS` index function: what a selector demands no single value for stands under its namespace.
+
+    Of a selector that nobody can read, or that selects everything, no orphan is told.
+    """
+    try:
+        selector = selector_of(owner)
+    except ValueError:
+        return []  # its own sync reports that
+    if not selector.requirements:
+        return []
+    pair = min(selector.exact, default=None)
+    return [f"{namespace_of(owner)}/{'='.join(pair) if pair is not None else ''}"]
+
+
+def index_claims(controller: Controller, *dependents: Resource) -> None:
+    """Index what `candidates_for` and the mapper `owner_key` ask for."""
+    controller.cache.add_index(controller.primary, CLAIMANTS, claim_place)
+    for resource in dependents:
+        controller.cache.add_index(resource, ORPHANS, orphan_namespace)
+
+
 def candidates_for(cache: Cache, resource: Resource, owner: Object) -> list[Object]:
     """The objects an owner may claim: its own and its namespace's orphans (needs the index)."""
     return [
@@ -111,24 +138,46 @@ async def claim(
 ) -> list[Object]:
     """Adopt and release as `plan_claims` says; what belongs to the owner now.
 
-    What is adopted gets `finalizer`, what is released loses it. Objects that are gone by then are passed
-    over. Raises ApiError.
+    What is adopted gets `finalizer`, what is released loses it. Objects that are gone by then, and orphans
+    another owner is adopting, are passed over. The owner's key rests by how many candidates were looked at.
+    Raises ApiError.
     """
     claims = plan_claims(owner, selector, candidates, is_member)
-    owned = claims.kept
-    if claims.adopt:
-        await _check_may_adopt(controller, owner)
-    kind = controller.primary
     key = key_of(owner)
-    for orphan in claims.adopt:
-        refs = [*owners_of(orphan), controller_ref(owner, kind.api_version, kind.kind)]
-        adopted = await _patch_owners(controller, key, resource, orphan, refs, _with(finalizer, orphan))
-        if adopted is not None:
-            owned.append(adopted)
+    controller.rests.note(key, len(candidates))
+    owned = [*claims.kept, *await _adopt(controller, owner, resource, claims.adopt, finalizer)]
     for stranger in claims.release:
         refs = [ref for ref in owners_of(stranger) if ref.get("uid") != uid_of(owner)]
         await _patch_owners(controller, key, resource, stranger, refs, _without(finalizer, stranger))
     return owned
+
+
+async def _adopt(
+    controller: Controller, owner: Object, resource: Resource, orphans: Sequence[Object], finalizer: str
+) -> list[Object]:
+    """What was adopted of the orphans nobody else is adopting. Raises ApiError."""
+    adoptions, key, kind = controller.adoptions, key_of(owner), controller.primary
+    taken = [orphan for orphan in orphans if adoptions.take(resource, orphan)]
+    if len(taken) < len(orphans):
+        controller.queue.add_after(key, PASSED_OVER_S)
+    adopted: list[Object] = []
+    left = iter(taken)
+    try:
+        if taken:
+            await _check_may_adopt(controller, owner)
+        for orphan in left:
+            refs = [*owners_of(orphan), controller_ref(owner, kind.api_version, kind.kind)]
+            try:
+                done = await _patch_owners(controller, key, resource, orphan, refs, _with(finalizer, orphan))
+            except BaseException:
+                adoptions.give_back(resource, orphan)
+                raise
+            if done is not None:
+                adopted.append(done)
+    finally:
+        for orphan in left:
+            adoptions.give_back(resource, orphan)
+    return adopted
 
 
 async def _check_may_adopt(controller: Controller, owner: Object) -> None:
@@ -191,13 +240,12 @@ def _controller_key(owner: Resource, obj: Object) -> str:
 
 
 def matching_owners(cache: Cache, owner: Resource, obj: Object) -> list[str]:
-    """The keys of the owners in the object's namespace whose selector matches it."""
-    found = []
-    for candidate in cache.list(owner, namespace_of(obj)):
-        try:
-            selector = selector_of(candidate)
-        except ValueError:
-            continue  # its own sync reports that
-        if selector.requirements and selector.matches(labels_of(obj)):
-            found.append(key_of(candidate))
-    return found
+    """The keys of the owners in the object's namespace whose selector matches it (needs the index)."""
+    labels, namespace = labels_of(obj), namespace_of(obj)
+    places = (f"{namespace}/", *(f"{namespace}/{'='.join(pair)}" for pair in labels.items()))
+    return [
+        key_of(candidate)
+        for place in places
+        for candidate in cache.by_index(owner, CLAIMANTS, place)
+        if selector_of(candidate).matches(labels)
+    ]

@@ -31,9 +31,12 @@ class Rests:
 
     def note(self, key: str, objects: int) -> None:
         """The key is being synced, which looks at so many objects; none: it will not come again."""
-        rest = rest_s(objects, self._per_object_s)
-        if rest > 0:
-            self._until[key] = self._clock.monotonic() + rest
+        self.rest(key, rest_s(objects, self._per_object_s))
+
+    def rest(self, key: str, seconds: float) -> None:
+        """The key rests for so long from now on; 0: not at all."""
+        if seconds > 0:
+            self._until[key] = self._clock.monotonic() + seconds
         else:
             self._until.pop(key, None)
 

@@ -1,4 +1,6 @@
-"""Letting others go on every few milliseconds of much work: `Portions`."""
+"""Letting others go on every few milliseconds of much work: `Portions`, and `Runs` where the work is many
+small pieces of different callers.
+"""
 
 from __future__ import annotations
 
@@ -16,9 +18,8 @@ class Portions:
     """
 
     def __init__(self, seconds: float) -> None:
-        loop = asyncio.get_running_loop()
         self._seconds = seconds
-        self._is_one = isinstance(loop, SimulatedLoop) and loop.is_simulated
+        self._is_one = _is_simulated(asyncio.get_running_loop())
         self._end = perf_counter() + seconds
 
     async def next(self) -> bool:
@@ -28,3 +29,33 @@ class Portions:
         await asyncio.sleep(0)
         self._end = perf_counter() + self._seconds
         return True
+
+
+class Runs:
+    """Notices that pieces of work which wait for nothing follow each other for `seconds` of the machine's time.
+
+    A piece begins with `next`. Whoever else is ready has a turn when the loop comes round; until then, all
+    pieces are of one run. In simulated time they always are (see `Portions`).
+    """
+
+    def __init__(self, seconds: float) -> None:
+        self._seconds = seconds
+        self._end: float | None = None
+        """Until when the present run may last; None: the loop came round since the last piece."""
+
+    async def next(self) -> None:
+        """Begin a piece, after others' turn if the run has lasted long enough."""
+        loop = asyncio.get_running_loop()
+        if self._end is None:
+            if not _is_simulated(loop):
+                self._end = perf_counter() + self._seconds
+                loop.call_soon(self._came_round)
+        elif perf_counter() >= self._end:
+            await asyncio.sleep(0)
+
+    def _came_round(self) -> None:
+        self._end = None
+
+
+def _is_simulated(loop: asyncio.AbstractEventLoop) -> bool:
+    return isinstance(loop, SimulatedLoop) and loop.is_simulated

@@ -19,10 +19,9 @@ from wherry.controllers.daemonset.revisions import Revisions
 from wherry.controllers.daemonset.rollout import plan_rollout
 from wherry.controllers.daemonset.status import plan_status
 from wherry.controllers.ownership import (
-    ORPHANS,
     candidates_for,
     claim,
-    orphan_namespace,
+    index_claims,
     owner_key,
     selector_of,
 )
@@ -73,9 +72,8 @@ class DaemonSets(Controller):
         self._pod_owners = owner_key(DAEMON_SETS)
         self._back_off = BackOff(environment.clock, FIRST_BACK_OFF_S, LONGEST_BACK_OFF_S)
         super().__init__(environment)
-        self.cache.add_index(PODS, ORPHANS, orphan_namespace)
+        index_claims(self, PODS, CONTROLLER_REVISIONS)
         self.cache.add_index(PODS, DAEMONS, daemon_of)
-        self.cache.add_index(CONTROLLER_REVISIONS, ORPHANS, orphan_namespace)
 
     def watch_sources(self) -> None:
         """Beside the sets: their pods and revisions, and the nodes."""

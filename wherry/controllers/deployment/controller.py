@@ -27,10 +27,9 @@ from wherry.controllers.deployment.rollback import ordered_revision, plan_rollba
 from wherry.controllers.deployment.scaling import Resize, new_size, surplus_history
 from wherry.controllers.hashing import same_template
 from wherry.controllers.ownership import (
-    ORPHANS,
     candidates_for,
     claim,
-    orphan_namespace,
+    index_claims,
     owner_key,
     selector_of,
 )
@@ -81,12 +80,13 @@ class Deployments(Controller):
 
     def __init__(self, environment: Environment) -> None:
         super().__init__(environment)
-        self.cache.add_index(REPLICA_SETS, ORPHANS, orphan_namespace)
+        index_claims(self, REPLICA_SETS)
 
     async def sync(self, key: str) -> float | None:
         """Take the next step of the rollout, and report."""
         deployment = self.cache.get(DEPLOYMENTS, key)
         if deployment is None:
+            self.rests.note(key, 0)
             return None
         selector = selector_of(deployment)
         if not selector.requirements:

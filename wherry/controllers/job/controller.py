@@ -24,17 +24,15 @@ from wherry.controllers.job.pods import make_pod
 from wherry.controllers.job.tally import Tally, count, plan_tally
 from wherry.controllers.job.verdict import REACHED, Progress, Verdict, deadline_s, judge, progress_of
 from wherry.controllers.job.watching import (
-    CLAIMANTS,
     MARKED_ORPHANS,
     ORPHAN,
-    claimed_uids,
     is_abandoned,
     left_behind,
     orphan_marks,
     orphans_for,
     pod_keys,
 )
-from wherry.controllers.ownership import ORPHANS, claim, orphan_namespace, selector_of
+from wherry.controllers.ownership import claim, index_claims, selector_of
 from wherry.controllers.pod_control import Done, delete_pod, try_to_create
 from wherry.objects.errors import ApiError
 from wherry.objects.meta import Object, format_time, is_deleting, key_of, namespace_of, uid_of
@@ -74,9 +72,8 @@ class Jobs(Controller):
     def __init__(self, environment: Environment) -> None:
         self._memories: dict[str, _Memory] = {}
         super().__init__(environment)
-        self.cache.add_index(PODS, ORPHANS, orphan_namespace)
         self.cache.add_index(PODS, MARKED_ORPHANS, orphan_marks)
-        self.cache.add_index(JOBS, CLAIMANTS, claimed_uids)
+        index_claims(self, PODS)
 
     def map_primary(self, cache: Cache, old: Object | None, new: Object | None) -> Iterable[str]:
         """Its own key, and those of the pods it leaves behind."""
@@ -136,7 +133,6 @@ class Jobs(Controller):
         memory = self._memories.get(key)
         if memory is None or memory.uid != uid_of(job):
             memory = self._memories[key] = _Memory(uid_of(job))
-        self.rests.note(key, len(pods))
         if memory.released:
             memory.released &= {uid_of(pod) for pod in pods if is_tracked(pod)}
         return memory

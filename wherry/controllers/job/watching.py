@@ -12,7 +12,7 @@ from wherry.api.batch.jobs import CONTROLLER_UID, JOBS, OLD_CONTROLLER_UID
 from wherry.api.core.pods import PODS
 from wherry.client.cache import Cache
 from wherry.controllers.job.facts import is_ours, is_tracked
-from wherry.controllers.ownership import ORPHANS, selector_of
+from wherry.controllers.ownership import ORPHANS, matching_owners
 from wherry.objects.meta import (
     Object,
     controller_of,
@@ -25,16 +25,8 @@ from wherry.objects.meta import (
 
 ORPHAN = "orphan "
 """In front of a pod's key: the pod may have to lose the finalizer. No namespace has a blank in its name."""
-CLAIMANTS = "job-claimants"
-"""The index of jobs by the controller-uid their selector asks for; by "namespace/" where it asks for none."""
 MARKED_ORPHANS = "job-orphans"
 """The index of pods without a controller, by their label controller-uid."""
-
-
-def claimed_uids(job: Object) -> list[str]:
-    """The `CLAIMANTS` index function."""
-    labels = ((job.get("spec") or {}).get("selector") or {}).get("matchLabels") or {}
-    return [labels.get(CONTROLLER_UID) or labels.get(OLD_CONTROLLER_UID) or f"{namespace_of(job)}/"]
 
 
 def orphan_marks(pod: Object) -> list[str]:
@@ -44,8 +36,9 @@ def orphan_marks(pod: Object) -> list[str]:
 
 def orphans_for(cache: Cache, job: Object) -> list[Object]:
     """The pods without a controller that the job's selector may fit."""
-    (wanted,) = claimed_uids(job)
-    if wanted.endswith("/"):
+    labels = ((job.get("spec") or {}).get("selector") or {}).get("matchLabels") or {}
+    wanted = labels.get(CONTROLLER_UID) or labels.get(OLD_CONTROLLER_UID)
+    if not wanted:
         return cache.by_index(PODS, ORPHANS, namespace_of(job))
     return [pod for pod in cache.by_index(PODS, MARKED_ORPHANS, wanted) if _shares_namespace(pod, job)]
 
@@ -59,7 +52,7 @@ def pod_keys(cache: Cache, old: Object | None, new: Object | None) -> Iterable[s
         found.add(f"{ORPHAN}{key_of(new)}")
     is_news = old is None or labels_of(old) != labels_of(new) or controller_of(old) is not None
     if is_news and controller_of(new) is None and not is_deleting(new):
-        found.update(_adopters(cache, new))
+        found.update(matching_owners(cache, JOBS, new))
     return found
 
 
@@ -101,19 +94,6 @@ def job_key(pod: Object) -> str:
 def _marks(pod: Object) -> set[str]:
     labels = labels_of(pod)
     return {mark for name in (CONTROLLER_UID, OLD_CONTROLLER_UID) if (mark := labels.get(name))}
-
-
-def _adopters(cache: Cache, pod: Object) -> Iterable[str]:
-    for mark in (*_marks(pod), f"{namespace_of(pod)}/"):
-        for job in cache.by_index(JOBS, CLAIMANTS, mark):
-            if not _shares_namespace(pod, job):
-                continue
-            try:
-                selector = selector_of(job)
-            except ValueError:
-                continue  # its own sync reports that
-            if selector.requirements and selector.matches(labels_of(pod)):
-                yield key_of(job)
 
 
 def _shares_namespace(one: Object, other: Object) -> bool:

@@ -11,10 +11,9 @@ from wherry.api.core.pods import PODS
 from wherry.api.core.replication_controllers import REPLICATION_CONTROLLERS
 from wherry.controllers.base import Controller, Environment
 from wherry.controllers.ownership import (
-    ORPHANS,
     candidates_for,
     claim,
-    orphan_namespace,
+    index_claims,
     owner_key,
     selector_of,
 )
@@ -32,7 +31,7 @@ class ReplicaController(Controller):
 
     def __init__(self, environment: Environment) -> None:
         super().__init__(environment)
-        self.cache.add_index(PODS, ORPHANS, orphan_namespace)
+        index_claims(self, PODS)
 
     async def sync(self, key: str) -> float | None:
         """Create or delete pods until there are as many as wanted, and report."""
@@ -41,7 +40,6 @@ class ReplicaController(Controller):
             self.rests.note(key, 0)
             return None
         pods = await self._pods_of(owner)
-        self.rests.note(key, len(pods))
         await asyncio.sleep(0)  # of many pods each of these steps takes a while, so others have turns between
         active = [pod for pod in pods if is_active(pod)]
         plan = plan_replicas(owner, active, self._related_pods(owner, active), self.clock.now())

@@ -51,7 +51,6 @@ class ResourceQuotas(Controller):
         )
         self._counted = Counted(environment.cache, counts, self._object_changed, environment.clock)
         self._counted_at: dict[str, float] = {}
-        self._rest_until: dict[str, float] = {}
         super().__init__(environment)
         self.cache.on(CUSTOM_RESOURCE_DEFINITIONS, self._definitions_changed)
 
@@ -59,7 +58,7 @@ class ResourceQuotas(Controller):
         """A quota whose limits changed; what it says of their use is this controller's own word."""
         if new is None:
             self._counted_at.pop(key_of(old or {}), None)
-            self._rest_until.pop(key_of(old or {}), None)
+            self.rests.rest(key_of(old or {}), 0)
         elif old is None or (old.get("spec") != new.get("spec")):
             yield key_of(new)
 
@@ -118,7 +117,7 @@ class ResourceQuotas(Controller):
             listed = await self.client.list(resource, namespace_of(quota))
             add(used, usage_of(quota, evaluator, listed.items, self.clock.now()))
         ended = self._counted_at[key] = self.clock.monotonic()
-        self._rest_until[key] = ended + (ended - begun) * RESTS
+        self.rests.rest(key, (ended - begun) * RESTS)
         return used
 
     def _next_count_s(self, kinds: Sequence[tuple[Resource, Evaluator]], quota: Object) -> float:
@@ -138,24 +137,16 @@ class ResourceQuotas(Controller):
             if old is None:
                 self._appeared(key)
             elif new is None or self._uses_otherwise(evaluator, old, new):
-                self._count_soon(key)
+                self.queue.add_after(key, self.rests.left_s(key))
 
     def _uses_otherwise(self, evaluator: Evaluator, old: Object, new: Object) -> bool:
         now = self.clock.now()
         return is_on_its_way_out(old, new) or evaluator.usage(old, now) != evaluator.usage(new, now)
 
-    def _count_soon(self, key: str) -> None:
-        rest_s = self._rest_until.get(key, 0.0) - self.clock.monotonic()
-        if rest_s > 0:
-            self.queue.add_after(key, rest_s)
-        else:
-            self.queue.add(key)
-
     def _appeared(self, key: str) -> None:
         counted_at = self._counted_at.get(key)
         if counted_at is not None and self.clock.monotonic() - counted_at < RECOUNT_WITHIN_S:
-            rest_s = self._rest_until.get(key, 0.0) - self.clock.monotonic()
-            self.queue.add_after(key, max(rest_s, APPEARED_DELAY_S))
+            self.queue.add_after(key, max(self.rests.left_s(key), APPEARED_DELAY_S))
 
     def _definitions_changed(self, _old: Object | None, _new: Object | None) -> None:
         # A moment later, when the API server serves what the definition says.

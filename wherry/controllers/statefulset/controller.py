@@ -17,10 +17,9 @@ from wherry.client.events import NORMAL, WARNING
 from wherry.controllers import history
 from wherry.controllers.base import Controller, Environment, is_namespace_terminating, slow_start
 from wherry.controllers.ownership import (
-    ORPHANS,
     candidates_for,
     claim,
-    orphan_namespace,
+    index_claims,
     owner_key,
     selector_of,
 )
@@ -93,8 +92,7 @@ class StatefulSets(Controller):
 
     def __init__(self, environment: Environment) -> None:
         super().__init__(environment)
-        self.cache.add_index(PODS, ORPHANS, orphan_namespace)
-        self.cache.add_index(CONTROLLER_REVISIONS, ORPHANS, orphan_namespace)
+        index_claims(self, PODS, CONTROLLER_REVISIONS)
 
     async def sync(self, key: str) -> float | None:
         """Take the next steps, report, and delete revisions nobody needs."""
@@ -112,7 +110,6 @@ class StatefulSets(Controller):
             candidates_for(self.cache, PODS, stateful_set),
             partial(is_member, stateful_set),
         )
-        self.rests.note(key, len(pods))
         if revisions is None:
             return None
         failure = await self._roll(stateful_set, pods, revisions)
