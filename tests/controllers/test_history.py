@@ -107,3 +107,13 @@ def test_revisions_go_by_number_then_age_then_name() -> None:
 def test_only_so_many_unused_revisions_are_kept(live: set[str], limit: int, gone: list[Any]) -> None:
     revisions = [revision(number) for number in (3, 1, 2, 5, 4)]
     assert [name_of(found) for found in history.surplus(revisions, live, limit)] == gone
+
+
+def test_numbers_end_where_their_field_does() -> None:
+    revisions = [{"metadata": {"name": "r"}, "revision": 2**63 - 1}]
+    assert history.next_number(revisions) == 2**63 - 1
+
+
+@pytest.mark.parametrize("data", [None, {}, {"spec": "x"}, {"spec": {"template": ["x"]}}, {"spec": None}])
+def test_data_that_are_none_of_ours_hold_no_template(data: Any) -> None:
+    assert history.template_of({"data": data}) == {}

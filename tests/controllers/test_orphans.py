@@ -1,4 +1,4 @@
-"""Many orphans before many owners of one selector: one owner adopts, and no more is written than orphans need."""
+"""Many orphans before many owners of one selector: one adopts, and no more is written than orphans need."""
 
 from __future__ import annotations
 

@@ -23,6 +23,7 @@ from wherry.objects.meta import Object, controller_ref, key_of, metadata, name_o
 HASH_LABEL = "controller.kubernetes.io/hash"
 POD_REVISION_LABEL = "controller-revision-hash"
 LONGEST_PREFIX = 223
+LAST_NUMBER = 2**63 - 1
 _PATCH = "$patch"
 _FNV_OFFSET, _FNV_PRIME, _BITS_32 = 0x811C9DC5, 0x01000193, 0xFFFFFFFF
 _ESCAPED = {b"<": b"\\u003c", b">": b"\\u003e", b"&": b"\\u0026"}
@@ -36,8 +37,12 @@ def revision_data(owner: Object) -> Object:
 
 
 def template_of(revision: Object) -> Object:
-    """The template a revision brings back."""
-    template = ((revision.get("data") or {}).get("spec") or {}).get("template") or {}
+    """The template a revision brings back, nothing of one whose data are none of ours."""
+    template: Any = revision.get("data")
+    for name in ("spec", "template"):
+        template = template.get(name) if isinstance(template, dict) else None
+    if not isinstance(template, dict):
+        return {}
     return {key: value for key, value in template.items() if key != _PATCH}
 
 
@@ -91,8 +96,8 @@ def in_order(revisions: Iterable[Object]) -> list[Object]:
 
 
 def next_number(revisions: Iterable[Object]) -> int:
-    """One more than the highest number."""
-    return max(map(number_of, revisions), default=0) + 1
+    """One more than the highest number, as far as numbers go: of equal ones the younger is the later."""
+    return min(max(map(number_of, revisions), default=0) + 1, LAST_NUMBER)
 
 
 def surplus(revisions: Sequence[Object], live: Collection[str], limit: int) -> list[Object]:

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from datetime import datetime, timedelta
+from datetime import datetime
 
 from wherry.api.batch.job_status import end_of
 from wherry.api.batch.jobs import JOBS
 from wherry.client.cache import Cache
 from wherry.controllers.base import Controller
 from wherry.objects.errors import ApiError
-from wherry.objects.meta import Object, is_deleting, key_of, name_of, namespace_of, parse_time, uid_of
+from wherry.objects.meta import Object, is_deleting, key_of, later, name_of, namespace_of, parse_time, uid_of
 
 
 def left_s(job: Object, now: datetime) -> float | None:
@@ -18,7 +18,9 @@ def left_s(job: Object, now: datetime) -> float | None:
     ttl_s, end = (job.get("spec") or {}).get("ttlSecondsAfterFinished"), end_of(job)
     if ttl_s is None or end is None or is_deleting(job):
         return None
-    return (parse_time(end["lastTransitionTime"]) + timedelta(seconds=ttl_s) - now).total_seconds()
+    ended = end.get("lastTransitionTime")
+    # One that says nowhere when it ended has none to count from; its end stays, as upstream has it.
+    return (later(parse_time(ended), ttl_s) - now).total_seconds() if ended else None
 
 
 class TtlAfterFinished(Controller):

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from datetime import datetime, timedelta
+from datetime import datetime
 
 from wherry.objects.conditions import find_condition
-from wherry.objects.meta import Object, parse_time
+from wherry.objects.meta import Object, later, parse_time
 
 REST_PER_POD_S = 0.0002
 """Looking at a pod takes a tenth of this, so a workload however large takes a tenth of the time at most."""
@@ -28,7 +28,7 @@ def available_at(pod: Object, after_s: int) -> datetime | None:
     ready = find_condition((pod.get("status") or {}).get("conditions"), "Ready")
     if ready is None or ready.get("status") != "True" or not ready.get("lastTransitionTime"):
         return None
-    return parse_time(ready["lastTransitionTime"]) + timedelta(seconds=after_s)
+    return later(parse_time(ready["lastTransitionTime"]), after_s)
 
 
 def next_available_s(pods: Iterable[Object], after_s: int, now: datetime) -> float | None:

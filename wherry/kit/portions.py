@@ -32,7 +32,7 @@ class Portions:
 
 
 class Runs:
-    """Notices that pieces of work which wait for nothing follow each other for `seconds` of the machine's time.
+    """Notices that pieces of work which wait for nothing follow each other for `seconds` of machine time.
 
     A piece begins with `next`. Whoever else is ready has a turn when the loop comes round; until then, all
     pieces are of one run. In simulated time they always are (see `Portions`).

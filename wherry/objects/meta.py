@@ -7,7 +7,7 @@ reads as empty); they never add what was missing, because objects in a cache are
 from __future__ import annotations
 
 from collections.abc import Mapping
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any, TypeAlias
 
 Object: TypeAlias = dict[str, Any]
@@ -112,6 +112,17 @@ def object_reference(obj: Mapping[str, Any]) -> dict[str, str]:
         "resourceVersion": revision_of(obj),
     }
     return {field: value for field, value in parts.items() if value}
+
+
+def later(moment: datetime, seconds: float) -> datetime:
+    """So many seconds after (negative: before), or the end of all times where that is nearer.
+
+    Both may be anybody's word: a time of the year 9999 and a span of centuries are valid.
+    """
+    try:
+        return moment + timedelta(seconds=seconds)
+    except OverflowError:
+        return datetime.max.replace(tzinfo=UTC) if seconds > 0 else datetime.min.replace(tzinfo=UTC)
 
 
 def format_time(moment: datetime) -> str:

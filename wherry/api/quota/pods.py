@@ -7,14 +7,14 @@ resources are free for others.
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from datetime import datetime, timedelta
+from datetime import datetime
 from decimal import Decimal
 from typing import Any
 
 from wherry.api.core.pod_resources import pod_limits, pod_requests, qos_class
 from wherry.api.quota.amounts import ONE, Amounts, read_amounts
 from wherry.api.quota.evaluator import CREATE, UPDATE, CountEvaluator, Scope, count_name
-from wherry.objects.meta import Object, metadata, parse_time
+from wherry.objects.meta import Object, later, metadata, parse_time
 from wherry.objects.selectors import Requirement
 
 _NOTHING: Mapping[str, Any] = {}
@@ -101,7 +101,7 @@ def released_at(pod: Object) -> datetime | None:
     grace_s = meta.get("deletionGracePeriodSeconds")
     if not meta.get("deletionTimestamp") or grace_s is None:
         return None
-    return parse_time(meta["deletionTimestamp"]) + timedelta(seconds=min(grace_s, LONGEST_GRACE_S))
+    return later(parse_time(meta["deletionTimestamp"]), min(grace_s, LONGEST_GRACE_S))
 
 
 def _resources(holder: Mapping[str, Any]) -> tuple[Amounts, Amounts]:

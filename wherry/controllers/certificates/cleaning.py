@@ -8,18 +8,18 @@ from __future__ import annotations
 
 import base64
 import logging
-from datetime import datetime, timedelta
+from datetime import datetime
 
 from wherry.api.certificates.certificate_signing_requests import CERTIFICATE_SIGNING_REQUESTS
 from wherry.controllers.base import Controller
 from wherry.controllers.certificates.requests import APPROVED, DENIED, FAILED
-from wherry.objects.meta import Object, parse_time
+from wherry.objects.meta import Object, later, parse_time
 
 log = logging.getLogger(__name__)
 
-DECIDED = timedelta(hours=1)
+DECIDED_S = 3600.0
 """How long a request stays after it was denied, given up, or approved and signed."""
-PENDING = timedelta(hours=24)
+PENDING_S = 24 * 3600.0
 """How long a request waits for a decision, and an approved one for its certificate."""
 
 
@@ -48,11 +48,12 @@ def ends_at(csr: Object) -> datetime:
     status = csr.get("status") or {}
     conditions, certificate = status.get("conditions") or (), status.get("certificate") or ""
     created = parse_time(csr["metadata"]["creationTimestamp"])
-    times = [] if conditions else [created + PENDING]
+    times = [] if conditions else [later(created, PENDING_S)]
     for condition in conditions:
         kind, since = condition.get("type"), condition.get("lastUpdateTime")
         if since and kind in (DENIED, FAILED, APPROVED):
-            times.append(parse_time(since) + (PENDING if kind == APPROVED and not certificate else DECIDED))
+            waits_s = PENDING_S if kind == APPROVED and not certificate else DECIDED_S
+            times.append(later(parse_time(since), waits_s))
     if (expires := _expires_at(certificate)) is not None:
         times.append(expires)
     return min(times, default=datetime.max.replace(tzinfo=created.tzinfo))

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from datetime import datetime, timedelta
+from datetime import datetime
 from email.utils import format_datetime
 from enum import Enum
 from typing import NamedTuple
@@ -11,7 +11,7 @@ from typing import NamedTuple
 from wherry.client.events import NORMAL, WARNING
 from wherry.controllers.cronjob.jobs import job_name
 from wherry.objects.cron import is_zone, parse_schedule
-from wherry.objects.meta import Object, metadata, parse_time
+from wherry.objects.meta import Object, later, metadata, parse_time
 from wherry.objects.schedules import Schedule
 
 MANY = 100
@@ -121,7 +121,7 @@ def most_recent(
     # An estimate by the distance of the first two, which is all that upstream makes too: the time it leads to
     # lies one such distance back, so that the latest start is found with uneven distances as well.
     number = int((now - first).total_seconds()) // between_s + 1
-    latest = schedule.latest(first + timedelta(seconds=(number - 2) * between_s), now)
+    latest = schedule.latest(later(first, (number - 2) * between_s), now)
     return earliest, latest, Missed.MANY if number > MANY else Missed.FEW
 
 
@@ -131,14 +131,7 @@ def _begin(cron_job: Object, deadline_at: datetime | None) -> datetime:
     deadline_s = cron_job["spec"].get("startingDeadlineSeconds")
     if deadline_at is None or deadline_s is None:
         return begin
-    return max(begin, _earlier(deadline_at, deadline_s))
-
-
-def _earlier(moment: datetime, seconds: int) -> datetime:
-    """So many seconds before, or the beginning of all times when that is before it."""
-    first = datetime.min.replace(tzinfo=moment.tzinfo)
-    room = (moment - first).total_seconds()
-    return moment - timedelta(seconds=seconds) if seconds < room else first
+    return max(begin, later(deadline_at, -deadline_s))
 
 
 def _refusal(cron_job: Object, due: datetime) -> list[Note] | None:

@@ -7,18 +7,20 @@ If it does not move for the progress deadline, it turns False. Reasons and wordi
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from datetime import datetime, timedelta
+from datetime import datetime
 from typing import Any
 
 from wherry.controllers.deployment.family import Family, Fence, replicas, reported, total
 from wherry.objects.conditions import Condition, find_condition, without_condition
-from wherry.objects.meta import Object, format_time, metadata, name_of, parse_time
+from wherry.objects.meta import Object, format_time, later, metadata, name_of, parse_time
 
 NO_DEADLINE = 2147483647
 """A progress deadline of this many seconds (the largest int32) means none."""
 
 COMPLETE = "NewReplicaSetAvailable"
 TIMED_OUT = "ProgressDeadlineExceeded"
+LONG_AGO = "0001-01-01T00:00:00Z"
+"""When a condition was set that does not say so."""
 
 
 def has_deadline(deployment: Object) -> bool:
@@ -180,8 +182,8 @@ def has_timed_out(deployment: Object, conditions: Sequence[Condition], now: date
 
 def deadline_of(deployment: Object, progressing: Mapping[str, Any]) -> datetime:
     """When the rollout is late, counted from when it last moved."""
-    since = progressing.get("lastUpdateTime") or progressing["lastTransitionTime"]
-    return parse_time(since) + timedelta(seconds=int(deployment["spec"]["progressDeadlineSeconds"]))
+    since = progressing.get("lastUpdateTime") or progressing.get("lastTransitionTime") or LONG_AGO
+    return later(parse_time(since), int(deployment["spec"]["progressDeadlineSeconds"]))
 
 
 def next_check_s(deployment: Object, status: Object, now: datetime) -> float | None:
@@ -198,6 +200,6 @@ def _replica_failure(family: Family, conditions: list[Condition], now: datetime)
     for rs in ([family.new] if family.new is not None else []) + family.old:
         failure = find_condition((rs.get("status") or {}).get("conditions"), "ReplicaFailure")
         if failure is not None:
-            reason, message = failure.get("reason", ""), failure.get("message", "")
-            return set_condition(conditions, "ReplicaFailure", failure["status"], reason, message, now)
+            said, reason, message = (failure.get(name) or "" for name in ("status", "reason", "message"))
+            return set_condition(conditions, "ReplicaFailure", said, reason, message, now)
     return without_condition(conditions, "ReplicaFailure")

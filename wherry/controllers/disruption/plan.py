@@ -6,14 +6,14 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import datetime, timedelta
+from datetime import datetime
 
 from wherry.api.core.pod_conditions import is_ready
 from wherry.objects.conditions import with_condition
 from wherry.objects.intstr import resolve
-from wherry.objects.meta import Object, format_time, is_deleting, metadata, name_of, parse_time
+from wherry.objects.meta import Object, format_time, is_deleting, later, metadata, name_of, parse_time
 
-DELETION_TIMEOUT = timedelta(minutes=2)
+DELETION_TIMEOUT_S = 120.0
 """An evicted pod that is not being deleted after so long is counted as healthy again."""
 
 
@@ -40,7 +40,7 @@ def plan_evictions(budget: Object, pods: Sequence[Object], now: datetime) -> Evi
         since = noted.get(name_of(pod))
         if since is None or is_deleting(pod):
             continue
-        left_s = (parse_time(since) + DELETION_TIMEOUT - now).total_seconds()
+        left_s = (later(parse_time(since), DELETION_TIMEOUT_S) - now).total_seconds()
         if left_s <= 0:
             overdue.append(pod)
             continue

@@ -6,13 +6,13 @@ nonTerminatingPodHasStaleDisruptionCondition).
 
 from __future__ import annotations
 
-from datetime import datetime, timedelta
+from datetime import datetime
 
-from wherry.objects.meta import Object, is_deleting, parse_time
+from wherry.objects.meta import Object, is_deleting, later, parse_time
 
 DISRUPTION = "DisruptionTarget"
 BY_KUBELET = "TerminationByKubelet"
-STALE_AFTER = timedelta(minutes=2)
+STALE_AFTER_S = 120.0
 
 
 def stale_in_s(pod: Object, now: datetime) -> float | None:
@@ -28,5 +28,5 @@ def stale_in_s(pod: Object, now: datetime) -> float | None:
             if condition.get("status") != "True" or condition.get("reason") == BY_KUBELET:
                 return None
             since = condition.get("lastTransitionTime")
-            return max((parse_time(since) + STALE_AFTER - now).total_seconds(), 0.0) if since else 0.0
+            return max((later(parse_time(since), STALE_AFTER_S) - now).total_seconds(), 0.0) if since else 0.0
     return None

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import datetime
 
 from wherry.api.core.pod_conditions import find_condition
-from wherry.objects.meta import Object, metadata, parse_time
+from wherry.objects.meta import Object, later, metadata, parse_time
 
 FIRST_S = 10.0
 LONGEST_S = 600.0
@@ -58,6 +58,6 @@ def finished_at(pod: Object) -> datetime:
         return parse_time(ready["lastTransitionTime"])
     meta = metadata(pod)
     if meta.get("deletionTimestamp"):
-        grace = timedelta(seconds=min(meta.get("deletionGracePeriodSeconds") or 0, LONGEST_GRACE_S))
-        return parse_time(meta["deletionTimestamp"]) - grace
+        grace_s = min(meta.get("deletionGracePeriodSeconds") or 0, LONGEST_GRACE_S)
+        return later(parse_time(meta["deletionTimestamp"]), -grace_s)
     return parse_time(meta["creationTimestamp"])

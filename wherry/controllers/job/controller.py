@@ -191,8 +191,7 @@ class Jobs(Controller):
             status.pop("startTime", None)
             self.events.event(facts.job, NORMAL, "Suspended", "Job suspended")
         else:
-            # The deadline is for the time the job is active: it begins anew.
-            status["startTime"] = format_time(facts.now)
+            # The deadline is for the time the job is active, which begins anew (`_started`).
             self.events.event(facts.job, NORMAL, "Resumed", "Job resumed")
 
     async def _record(

@@ -18,6 +18,8 @@ from wherry.controllers.job.indexes import Indexes
 from wherry.controllers.job.verdict import Progress, Verdict
 from wherry.objects.meta import is_deleting
 
+MOST = 2**31 - 1
+"""No counter says more than its field can: anybody who may write the status may have written that."""
 MOST_UNCOUNTED = 500
 """Pods counted by one sync (upstream's MaxUncountedPods): the uids in a status stay below 20 KB."""
 
@@ -57,7 +59,10 @@ def plan_tally(
             break
     status["uncountedTerminatedPods"] = {name: uids for name, uids in uncounted.items() if uids}
     if progress is not None:
-        status["succeeded"], status["completedIndexes"] = len(progress.succeeded), str(progress.succeeded)
+        status["succeeded"], status["completedIndexes"] = (
+            _successes(facts, status, progress),
+            str(progress.succeeded),
+        )
         status.pop("failedIndexes", None)
         if progress.failed is not None:
             status["failedIndexes"] = str(progress.failed)
@@ -75,7 +80,7 @@ def count(status: dict[str, Any], tracked: Collection[str]) -> None:
     for outcome in ("succeeded", "failed"):
         uids = uncounted.get(outcome) or []
         still = [uid for uid in uids if uid in tracked]
-        status[outcome] = (status.get(outcome) or 0) + len(uids) - len(still)
+        status[outcome] = min((status.get(outcome) or 0) + len(uids) - len(still), MOST)
         if still:
             left[outcome] = still
     status["uncountedTerminatedPods"] = left
@@ -114,6 +119,16 @@ class _Counting:
     def _note(self, outcome: str, uid: str) -> None:
         self.uncounted.setdefault(outcome, []).append(uid)
         self.size += 1
+
+
+def _successes(facts: Facts, status: dict[str, Any], progress: Progress) -> int:
+    """The indexes that succeeded; no fewer than were said before, which the server would refuse.
+
+    Only where the number of indexes may be lowered does that of successes go back, too.
+    """
+    spec, known = facts.spec, len(progress.succeeded)
+    is_elastic = spec.get("completions") == spec.get("parallelism")
+    return known if is_elastic else max(known, status.get("succeeded") or 0)
 
 
 def _may_go(facts: Facts, pod: PodFacts, verdict: Verdict | None, kept: Collection[str]) -> bool:

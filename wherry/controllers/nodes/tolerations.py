@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from datetime import datetime, timedelta
+from datetime import datetime
 from typing import Any
 
-from wherry.objects.meta import parse_time
+from wherry.objects.meta import later, parse_time
 from wherry.objects.taints import tolerates
 
 Taint = dict[str, Any]
@@ -38,4 +38,4 @@ def evict_at(taints: Sequence[Taint], tolerations: Sequence[Toleration], now: da
     if not limits or not taints:
         return None
     added = [parse_time(taint["timeAdded"]) for taint in taints if taint.get("timeAdded")]
-    return max(added, default=now) + timedelta(seconds=max(min(limits), 0))
+    return later(max(added, default=now), max(min(limits), 0))

@@ -7,12 +7,12 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import datetime, timedelta
+from datetime import datetime
 from typing import Any
 
 from wherry.api.core.pod_conditions import find_condition, is_ready
 from wherry.controllers.podautoscaler.metrics import MetricsError, Sample
-from wherry.objects.meta import Object, is_deleting, name_of, parse_time
+from wherry.objects.meta import Object, is_deleting, later, name_of, parse_time
 from wherry.objects.quantity import milli
 
 
@@ -67,9 +67,9 @@ def _is_too_young(pod: Object, sample: Sample, now: datetime, patience: Patience
     is_unready = condition.get("status") == "False"
     start, changed = parse_time(started), condition.get("lastTransitionTime")
     since = parse_time(changed) if changed else start
-    if start + timedelta(seconds=patience.initialization_s) > now:
-        return is_unready or sample.taken < since + timedelta(seconds=sample.window_s)
-    return is_unready and start + timedelta(seconds=patience.readiness_s) > since
+    if later(start, patience.initialization_s) > now:
+        return is_unready or sample.taken < later(since, sample.window_s)
+    return is_unready and later(start, patience.readiness_s) > since
 
 
 def count_ready(pods: Sequence[Object]) -> int:
