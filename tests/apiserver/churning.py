@@ -7,20 +7,18 @@ from __future__ import annotations
 
 import asyncio
 import json
-import random
 import sys
 import tempfile
 from pathlib import Path
 from typing import Any
 
 from tests.apiserver.customresources.samples import cron_tab, definition
-from tests.apiserver.rig import ADMIN, account, config, config_map, pod
+from tests.apiserver.rig import ADMIN, account, api_server, config_map, pod
 from wherry.api.apiextensions.custom_resource_definitions import CUSTOM_RESOURCE_DEFINITIONS
 from wherry.api.core.config_maps import CONFIG_MAPS
 from wherry.api.core.namespaces import NAMESPACES
 from wherry.api.core.pods import PODS
 from wherry.api.core.service_accounts import SERVICE_ACCOUNTS
-from wherry.apiserver.app import ApiServer
 from wherry.client.api import Client
 from wherry.kit.clock import FakeClock
 from wherry.kit.memory import EVERY_S, GivingBack, resident_bytes
@@ -113,7 +111,7 @@ async def _until(client: Client, path: str, *, is_there: bool = True) -> None:
 
 async def live(store: Store, clock: FakeClock, churn: Any, count: int, wait_s: float) -> list[int]:
     """Resident bytes fresh (with everything imported that churn needs), then so long after each turn."""
-    server = ApiServer(config(), store, clock, random.Random(1))
+    server = api_server(store, clock)
     await server.start()
     tasks = Tasks("memory")
     GivingBack(tasks, clock).start()

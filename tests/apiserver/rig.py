@@ -1,10 +1,13 @@
-"""A real API server over a memory store, on a free port, for component tests."""
+"""A real API server over a memory store, on a free port, for component tests; its controllers too, if wanted.
+
+`wherry.cluster.assembly` puts it together.
+"""
 
 from __future__ import annotations
 
 import random
 import ssl
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -19,15 +22,21 @@ from wherry.apiserver.app import ApiServer
 from wherry.apiserver.config import ApiServerConfig
 from wherry.apiserver.user import User
 from wherry.client.api import Client
+from wherry.cluster.assembly import ControlPlane, ControlPlaneConfig
 from wherry.cluster.identities import FRONT_PROXY_AUTHORITY
 from wherry.cluster.leaves import KeyPair, Subject
 from wherry.cluster.pki import Pki
+from wherry.controllers.base import Controller
+from wherry.controllers.config import ControllerConfig
 from wherry.kit.clock import Clock, FakeClock, SystemClock
 from wherry.objects.meta import Object
+from wherry.store.base import Store
 from wherry.store.memory import MemoryStore
 
 ADMIN = User("admin", ("system:masters", "system:authenticated"))
 ALICE = User("alice", ("system:authenticated",))
+SHAPES_FIRST_START = {"advertise_address", "advertise_port", "port", "runtime_config", "service_cidr"}
+"""What the objects of a server's first start depend on."""
 TOKENS = {"admin-token": ADMIN, "alice-token": ALICE}
 
 
@@ -79,14 +88,47 @@ def config(**changes: Any) -> ApiServerConfig:
     return ApiServerConfig(**{**values, **changes})
 
 
+@lru_cache(None)
+def trust() -> ssl.SSLContext:
+    """How clients know the tests' servers."""
+    return ssl.create_default_context(cafile=str(files().authority.cert))
+
+
+def plane(
+    store: Store,
+    clock: Clock,
+    seed: int = 1,
+    kinds: Sequence[type[Controller]] = (),
+    controllers: ControllerConfig | None = None,
+    **changes: Any,
+) -> ControlPlane:
+    """A control plane without a scheduler, with the controllers of `kinds`; nothing of it has started."""
+    told = ControlPlaneConfig(
+        api=config(**changes),
+        controllers=controllers or ControllerConfig(),
+        kinds=kinds,
+        has_scheduler=False,
+    )
+    return ControlPlane(told, store, clock, random.Random(seed))
+
+
+def api_server(store: Store, clock: Clock, seed: int = 1, **changes: Any) -> ApiServer:
+    """An API server over `store`, for tests that start and end it themselves."""
+    return plane(store, clock, seed, **changes).api
+
+
 @dataclass
 class Rig:
     """A running server with clients."""
 
-    server: ApiServer
+    plane: ControlPlane
     store: MemoryStore
     admin: Client
     session: aiohttp.ClientSession
+
+    @property
+    def server(self) -> ApiServer:
+        return self.plane.api
 
     def client(self, user: User) -> Client:
         """A local client as `user`."""
@@ -124,7 +166,7 @@ async def founded() -> MemoryStore:
     """
     if not _founded:
         store = MemoryStore(FakeClock())
-        server = ApiServer(config(), store, FakeClock(), random.Random(2026))
+        server = api_server(store, FakeClock(), 2026)
         await server.start()
         await server.close()
         _founded.append(store)
@@ -133,20 +175,30 @@ async def founded() -> MemoryStore:
 
 @asynccontextmanager
 async def running(
-    clock: Clock | None = None, *, from_nothing: bool = False, **changes: Any
+    clock: Clock | None = None,
+    *,
+    from_nothing: bool = False,
+    listens: bool = True,
+    kinds: Sequence[type[Controller]] = (),
+    controllers: ControllerConfig | None = None,
+    **changes: Any,
 ) -> AsyncIterator[Rig]:
-    """A server that runs while the block does: one that was started before, or `from_nothing`."""
+    """A server that runs while the block does: one that was started before, or `from_nothing`.
+
+    Controllers of `kinds` run beside it, each as its own account. Unless it `listens`, only clients of this
+    process reach it.
+    """
     clock = clock or SystemClock()
     store = MemoryStore(clock) if from_nothing else (await founded()).copy(clock)
-    server = ApiServer(config(**changes), store, clock, random.Random(7))
-    await server.start()
-    context = ssl.create_default_context(cafile=str(files().authority.cert))
-    session = aiohttp.ClientSession(connector=aiohttp.TCPConnector(ssl=context))
+    made = plane(store, clock, 7, kinds, controllers, **changes)
+    is_founded = not from_nothing and not changes.keys() & SHAPES_FIRST_START
+    await made.start(listens=listens, is_founded=is_founded)
+    session = aiohttp.ClientSession(connector=aiohttp.TCPConnector(ssl=trust()))
     try:
-        yield Rig(server, store, Client(server.local_transport(ADMIN), field_manager="test"), session)
+        yield Rig(made, store, Client(made.api.local_transport(ADMIN), field_manager="test"), session)
     finally:
         await session.close()
-        await server.close(0.5)
+        await made.close(0.5)
         await store.close()
 
 

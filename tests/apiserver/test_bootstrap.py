@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import random
 from collections.abc import AsyncIterator
 
 import orjson
 import pytest
 
 from tests.apiserver.customresources.established import until
-from tests.apiserver.rig import ADMIN, Rig, config, running
+from tests.apiserver.rig import ADMIN, Rig, api_server, running
 from tests.conftest import eventually
 from wherry.api.core.config_maps import CONFIG_MAPS
 from wherry.api.core.endpoints import ENDPOINTS
@@ -18,7 +17,6 @@ from wherry.api.core.services import SERVICES
 from wherry.api.discovery.endpoint_slices import ENDPOINT_SLICES
 from wherry.api.rbac.cluster_roles import CLUSTER_ROLES
 from wherry.api.scheduling.priority_classes import PRIORITY_CLASSES
-from wherry.apiserver.app import ApiServer
 from wherry.client.api import Client
 from wherry.kit.clock import FakeClock, SystemClock
 from wherry.objects.meta import Object, name_of
@@ -49,17 +47,12 @@ async def test_the_first_objects(rig: Rig) -> None:
 async def test_a_restart_changes_nothing_but_the_address() -> None:
     async with running(from_nothing=True, advertise_port=6443) as rig:
         before = rig.store.revision
-        second = ApiServer(config(advertise_port=6443), rig.store, SystemClock(), random.Random(1))
+        second = api_server(rig.store, SystemClock(), advertise_port=6443)
         await second.start()
         assert rig.store.revision == before
         await second.close()
         await rig.server.close()
-        moved = ApiServer(
-            config(advertise_port=7443, advertise_address="10.0.0.2"),
-            rig.store,
-            SystemClock(),
-            random.Random(1),
-        )
+        moved = api_server(rig.store, SystemClock(), advertise_port=7443, advertise_address="10.0.0.2")
         await moved.start()
         admin = Client(moved.local_transport(ADMIN))
         endpoints = await admin.get(ENDPOINTS, "kubernetes", "default")

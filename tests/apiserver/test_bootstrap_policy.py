@@ -3,18 +3,16 @@
 from __future__ import annotations
 
 import copy
-import random
 from typing import Any
 
 import orjson
 import pytest
 
-from tests.apiserver.rig import ADMIN, Rig, config, running
+from tests.apiserver.rig import ADMIN, Rig, api_server, running
 from wherry.api.rbac.cluster_role_bindings import CLUSTER_ROLE_BINDINGS
 from wherry.api.rbac.cluster_roles import CLUSTER_ROLES
 from wherry.api.rbac.role_bindings import ROLE_BINDINGS
 from wherry.api.rbac.roles import ROLES
-from wherry.apiserver.app import ApiServer
 from wherry.apiserver.bootstrap import roles
 from wherry.apiserver.bootstrap.policy import AUTOUPDATE, cluster_binding, cluster_role, group, lines
 from wherry.apiserver.bootstrap.reconcile import needs_replacing, plan_binding, plan_role
@@ -232,7 +230,7 @@ def test_a_binding_to_another_role_is_replaced() -> None:
 
 async def restart(rig: Rig) -> Client:
     """The same data under a new server; a client of it."""
-    second = ApiServer(config(advertise_port=6443), rig.store, SystemClock(), random.Random(1))
+    second = api_server(rig.store, SystemClock(), advertise_port=6443)
     await second.start()
     await second.close()
     return Client(second.local_transport(ADMIN))

@@ -2,18 +2,16 @@
 
 from __future__ import annotations
 
-import random
 from collections.abc import AsyncIterator
 from pathlib import Path
 
 import pytest
 
-from tests.apiserver.rig import ADMIN, account, config, config_map, pod
+from tests.apiserver.rig import ADMIN, account, api_server, config_map, pod
 from wherry.api.core.config_maps import CONFIG_MAPS
 from wherry.api.core.namespaces import NAMESPACES
 from wherry.api.core.pods import PODS
 from wherry.api.core.service_accounts import SERVICE_ACCOUNTS
-from wherry.apiserver.app import ApiServer
 from wherry.client.api import Client
 from wherry.kit.clock import FakeClock
 from wherry.objects.errors import ApiError
@@ -26,7 +24,7 @@ QUOTA = 4_000_000
 async def client(tmp_path: Path) -> AsyncIterator[Client]:
     clock = FakeClock()
     store = await SqliteStore.open(tmp_path / "store.db", clock, quota_bytes=QUOTA)
-    server = ApiServer(config(), store, clock, random.Random(1))
+    server = api_server(store, clock)
     await server.start()
     yield Client(server.local_transport(ADMIN))
     assert server.core.store_problem == "", "a full store is a healthy one"

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import logging
-import random
 from collections.abc import AsyncIterator, Mapping
 from typing import Any
 
@@ -13,12 +12,11 @@ import pytest
 
 from tests.apiserver.customresources.established import condition, until
 from tests.apiserver.customresources.samples import CRDS, ROOT, definition
-from tests.apiserver.rig import ADMIN, ALICE, Rig, config, config_map, founded, running
+from tests.apiserver.rig import ADMIN, ALICE, Rig, api_server, config_map, founded, running
 from wherry.api.catalog import BUILTIN
 from wherry.api.core.config_maps import CONFIG_MAPS
 from wherry.api.resource import Resource
 from wherry.apiserver import presentation
-from wherry.apiserver.app import ApiServer
 from wherry.apiserver.cacher import CachedEvent
 from wherry.client.api import Client
 from wherry.kit.clock import FakeClock, SystemClock
@@ -64,7 +62,7 @@ async def test_a_server_starts_over_odd_values_of_every_kind(caplog: pytest.LogC
             if key not in keys:
                 keys.add(key)
                 await store.create(key, stored(resource, odd))
-    server = ApiServer(config(), store, FakeClock(), random.Random(7))
+    server = api_server(store, FakeClock())
     await server.start()
     try:
         for resource in BUILTIN:

@@ -9,11 +9,10 @@ from typing import Any
 
 import pytest
 
-from tests.apiserver.rig import ADMIN, config, config_map, founded
+from tests.apiserver.rig import ADMIN, api_server, config_map, founded
 from tests.apiserver.test_cacher import PODS, Told, drop, names, pod, put
 from wherry.api.core.config_maps import CONFIG_MAPS
 from wherry.apiserver import ring
-from wherry.apiserver.app import ApiServer
 from wherry.apiserver.cacher import Cached, CachedEvent, Cacher
 from wherry.apiserver.selected import Selection
 from wherry.client.api import Client
@@ -276,14 +275,14 @@ async def test_what_was_let_go_of_while_the_past_was_read_is_not_passed_over(
 
 async def test_a_watch_goes_on_over_a_restart_of_the_server() -> None:
     store = (await founded()).copy(FakeClock())
-    first = ApiServer(config(), store, FakeClock(), random.Random(1))
+    first = api_server(store, FakeClock(), 1)
     await first.start()
     client = Client(first.local_transport(ADMIN))
     version = (await client.create(CONFIG_MAPS, config_map("seen")))["metadata"]["resourceVersion"]
     await client.create(CONFIG_MAPS, config_map("missed"))
     await client.delete(CONFIG_MAPS, "seen", "default")
     await first.close()
-    second = ApiServer(config(), store, FakeClock(), random.Random(2))
+    second = api_server(store, FakeClock(), 2)
     await second.start()
     client = Client(second.local_transport(ADMIN))
     heard = []

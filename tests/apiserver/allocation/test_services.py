@@ -3,15 +3,13 @@
 from __future__ import annotations
 
 import asyncio
-import random
 from collections.abc import Awaitable
 from typing import Any
 
 import pytest
 
-from tests.apiserver.rig import ADMIN, Rig, config, running
+from tests.apiserver.rig import ADMIN, Rig, api_server, running
 from wherry.api.core.services import SERVICES
-from wherry.apiserver.app import ApiServer
 from wherry.apiserver.encoding import decode, encode_stored
 from wherry.client.api import Client
 from wherry.kit.clock import SystemClock
@@ -121,7 +119,7 @@ async def test_many_at_once_get_different_ones(rig: Rig) -> None:
 async def test_a_restart_remembers() -> None:
     async with running() as rig:
         await create(rig, "a", clusterIP="10.96.0.80")
-        second = ApiServer(config(), rig.store, SystemClock(), random.Random(1))
+        second = api_server(rig.store, SystemClock())
         await second.start()
         with pytest.raises(ApiError, match="already allocated"):
             await Client(second.local_transport(ADMIN)).create(SERVICES, service("b", clusterIP="10.96.0.80"))

@@ -11,10 +11,9 @@ from typing import Any
 
 from tests.apiserver.hostile.conftest import DEEPS, is_served
 from tests.apiserver.hostile.wire import CONFIG_MAPS, ask, connected, head, refused, tls
-from tests.apiserver.rig import Rig, config, config_map, running
+from tests.apiserver.rig import Rig, api_server, config_map, running
 from tests.timing import spent
 from wherry.api.core.config_maps import CONFIG_MAPS as CONFIG_MAPS_KIND
-from wherry.apiserver.app import ApiServer
 from wherry.apiserver.encoding import encode_stored
 
 DEFINITION = "/apis/apiextensions.k8s.io/v1/customresourcedefinitions/deeps.x.io"
@@ -75,7 +74,7 @@ async def test_a_version_older_than_what_is_remembered(rig: Rig) -> None:
 async def test_a_version_from_before_a_restart(rig: Rig) -> None:
     version = rig.store.revision
     assert (await rig.http("POST", CONFIG_MAPS, config_map("later")))[0] == 201
-    other = ApiServer(config(), rig.store, rig.server.core.clock)
+    other = api_server(rig.store, rig.server.core.clock)
     await other.start()
     try:
         async with connected(other.port) as peer:
@@ -83,7 +82,7 @@ async def test_a_version_from_before_a_restart(rig: Rig) -> None:
             (event,) = lines((await peer.reply()).body)
         assert (event["type"], event["object"]["metadata"]["name"]) == ("ADDED", "later")
         await rig.store.compact(rig.store.revision)
-        third = ApiServer(config(), rig.store, rig.server.core.clock)
+        third = api_server(rig.store, rig.server.core.clock)
         await third.start()
         try:
             await expires(rig, third.port, version)

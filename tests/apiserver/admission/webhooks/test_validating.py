@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import base64
-import random
 from typing import Any
 
 import pytest
@@ -13,10 +12,9 @@ from tests.apiserver.admission.webhooks.hooks import CONFIG_MAPS, CONFIGURATIONS
 from tests.apiserver.backing import ca_bundle, publish
 from tests.apiserver.customresources.established import define, until
 from tests.apiserver.customresources.samples import CRDS, ROOT, cron_tab, definition
-from tests.apiserver.rig import ADMIN, Rig, account, config, config_map, pod
+from tests.apiserver.rig import ADMIN, Rig, account, api_server, config_map, pod
 from wherry.api.core.config_maps import CONFIG_MAPS as CONFIG_MAP_RESOURCE
 from wherry.apiserver.admission.webhooks.client import ANSWER_LIMIT_B
-from wherry.apiserver.app import ApiServer
 from wherry.apiserver.call import Call
 from wherry.apiserver.encoding import encode_stored
 from wherry.apiserver.request import RequestInfo
@@ -351,7 +349,7 @@ async def test_the_first_start_asks_nobody(rig: Rig, hook: Hooks) -> None:
     entry = await rig.store.get(path)
     assert entry is not None
     await rig.store.delete(path, expected=entry.revision)
-    again = ApiServer(config(), rig.store, SystemClock(), random.Random(1))
+    again = api_server(rig.store, SystemClock())
     await again.start()
     try:
         assert await rig.store.get(path) is not None
