@@ -17,22 +17,18 @@ from typing import Any, BinaryIO
 
 import orjson
 
-from wherry.hollow.machines import NodeTemplate
-from wherry.hollow.outcomes import Chosen, Evicted, Exits, NodeOutcome, Outcome
 from wherry.kit.user_files import replace_file
-from wherry.store.base import Entry, Event
+from wherry.store.base import Entry
 from wherry.store.memory import Image
-from wherry.store.retention import Retention
 from wherry.testing.moment import Moment
 from wherry.testing.settings import Settings
+from wherry.testing.snapshot_shape import KIND, KINDS, ShapeError, moment_of, settings_of, text_of
 
 MAGIC = b"wherry-snapshot "
 FORMAT = 1
 LARGEST_B = 1 << 29
 """What a file may hold when it is unpacked: a few bytes can be packed that stand for any number."""
 _QUICK = 1
-_KINDS = {kind.__name__: kind for kind in (NodeTemplate, Outcome, NodeOutcome, Chosen, Exits, Evicted)}
-_KIND = "kind of settings"
 
 
 class SnapshotError(ValueError):
@@ -75,10 +71,12 @@ def read_snapshot(path: Path, version: str) -> tuple[Settings, Moment]:
         if not reader.eof:
             raise ValueError(f"it is cut off, or of more than {LARGEST_B} bytes")
         document = orjson.loads(text)
-        taken_by = str(document["version"])
+        if not isinstance(document, dict):
+            raise ShapeError("it holds no map")
+        taken_by = text_of(document, "version")
         if taken_by == version:
-            return _settings(document["settings"]), _moment(document)
-    except (zlib.error, orjson.JSONDecodeError, LookupError, TypeError, ValueError, AttributeError) as error:
+            return settings_of(document.get("settings")), moment_of(document)
+    except (zlib.error, orjson.JSONDecodeError, ValueError) as error:
         raise SnapshotError(f"{path} is damaged ({error}): take the snapshot anew") from error
     raise SnapshotError(other_version(str(path), taken_by, version))
 
@@ -93,20 +91,15 @@ def _settings_document(settings: Settings) -> dict[str, Any]:
     return {**document, "crds": [], "objects": []}
 
 
-def _settings(document: Mapping[str, Any]) -> Settings:
-    values = {name: _made(value) for name, value in document.items()}
-    return Settings(**{**values, "start": datetime.fromisoformat(values["start"])})
-
-
 def _plain(value: Any) -> Any:
     """A setting as JSON; a path becomes the text that stands there."""
     if is_dataclass(value):
-        if type(value).__name__ not in _KINDS:
+        if type(value).__name__ not in KINDS:
             raise SnapshotError(
                 f"a {type(value).__name__} made in Python cannot be kept in a file: give it as YAML or a path"
             )
         inner = {field.name: _plain(getattr(value, field.name)) for field in fields(value)}
-        return {**inner, _KIND: type(value).__name__}
+        return {**inner, KIND: type(value).__name__}
     if isinstance(value, Mapping):
         return {key: _plain(inner) for key, inner in value.items()}
     if isinstance(value, Path):
@@ -116,13 +109,6 @@ def _plain(value: Any) -> Any:
     if isinstance(value, Sequence) and not isinstance(value, str):
         return [_plain(inner) for inner in value]
     return value
-
-
-def _made(value: Any) -> Any:
-    if isinstance(value, dict):
-        inner = {key: _made(part) for key, part in value.items() if key != _KIND}
-        return _KINDS[value[_KIND]](**inner) if _KIND in value else inner
-    return tuple(_made(part) for part in value) if isinstance(value, list) else value
 
 
 def _store_document(image: Image) -> dict[str, Any]:
@@ -153,30 +139,3 @@ def _store_document(image: Image) -> dict[str, Any]:
         "revision": image.revision,
         "compacted": image.compacted,
     }
-
-
-def _moment(document: Mapping[str, Any]) -> Moment:
-    version, numbers, drawn = document["random"]
-    state = (version, tuple(numbers), drawn)
-    wall = datetime.fromisoformat(document["wall"])
-    return Moment(_image(document["store"]), wall, state, is_founded=False)
-
-
-def _image(document: Mapping[str, Any]) -> Image:
-    entries = [
-        Entry(key, base64.b64decode(value), revision, created)
-        for key, value, revision, created in document["entries"]
-    ]
-    current = {entries[number].key: entries[number] for number in document["current"]}
-    return Image(
-        Retention(*document["retention"]),
-        current,
-        tuple(current),
-        tuple(
-            Event(entries[entry], None if previous is None else entries[previous], deleted)
-            for entry, previous, deleted in document["log"]
-        ),
-        tuple((moment, key, revision) for moment, key, revision in document["expiries"]),
-        document["revision"],
-        document["compacted"],
-    )
