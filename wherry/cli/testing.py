@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from wherry.cli.failures import Failure
+from wherry.cli.failures import BAD_SETTING, Failure
 
 
 def serve_tests(
@@ -67,9 +67,11 @@ def envtest_assets(
 
       KUBEBUILDER_ASSETS=$(wherry envtest-assets) go test ./...
     """
-    from wherry.testing.envtest.assets import write_assets
+    from wherry.testing.envtest.assets import AssetsError, write_assets
 
     try:
         typer.echo(write_assets(directory))
+    except AssetsError as error:
+        raise Failure(str(error), BAD_SETTING) from error
     except OSError as error:
         raise Failure(f"{error.filename}: {error.strerror}; choose with --directory") from error

@@ -1,7 +1,7 @@
 """What was unpacked of a snapshot's file, judged before anything is made of it: `settings_of`, `moment_of`.
 
-A file may have been cut, mended by hand, or written by something else that has the same version. What does not
-fit what a cluster keeps is refused by the field it stands in, as ShapeError.
+A file may have been cut, mended by hand, or written by something else that has the same version. Whatever is
+not what a cluster keeps is refused by the field it stands in, as ShapeError.
 """
 
 from __future__ import annotations

@@ -5,7 +5,9 @@ from __future__ import annotations
 import os
 import shlex
 import shutil
+import stat
 import sys
+import tempfile
 from pathlib import Path
 
 import wherry
@@ -15,21 +17,72 @@ from wherry.testing.envtest.flags import HELP
 PROGRAMS = {"kube-apiserver": HELP, "etcd": etcd.HELP}
 
 
+PACKAGE = "wherry.testing.envtest."
+MARK = f"-m {PACKAGE}"
+"""What tells a program that was written here from any other."""
+LARGEST_B = 1 << 20
+
+
+class AssetsError(ValueError):
+    """The programs cannot be written there; the message says why and what to do."""
+
+
 def write_assets(directory: Path | None = None) -> Path:
     """Write the programs, and return where they are (below the user's cache unless told otherwise).
 
-    Raises OSError.
+    Raises AssetsError for a place that others can write to, or that has something else of such a name: they
+    are run later, by that name, and as whoever runs a suite. Raises OSError.
     """
     place = directory or _cache() / "envtest" / wherry.__version__
     place.mkdir(parents=True, exist_ok=True)
+    _check_place(place)
+    place = place.resolve()
+    for name in PROGRAMS:
+        _check_file(place / name)
     for name, text in PROGRAMS.items():
-        module = f"wherry.testing.envtest.{name.replace('-', '_')}"
+        module = PACKAGE + name.replace("-", "_")
         _write(place / name, _script(module, text))
     kubectl = shutil.which("kubectl")
     target = place / "kubectl"
     if kubectl and not target.exists():
+        _check_link(target)
         _link(target, kubectl)
     return place
+
+
+def _check_place(place: Path) -> None:
+    """Raise AssetsError unless the directory is ours, and nobody else can put another in its place."""
+    own, steps = os.geteuid(), [place, place.resolve(), *place.absolute().parents, *place.resolve().parents]
+    for step in dict.fromkeys(steps):
+        found = step.lstat()
+        is_last = step in (place, place.resolve())
+        if found.st_uid != own and (is_last or found.st_uid != 0):
+            raise _refusal(step, f"belongs to another user ({found.st_uid})")
+        is_open = bool(found.st_mode & stat.S_IWOTH) and not stat.S_ISLNK(found.st_mode)
+        if is_open and (is_last or not found.st_mode & stat.S_ISVTX):
+            raise _refusal(step, "can be written to by everybody")
+
+
+def _check_file(path: Path) -> None:
+    """Raise AssetsError unless there is nothing, or a program that was written here."""
+    try:
+        found = path.lstat()
+    except FileNotFoundError:
+        return
+    if not stat.S_ISREG(found.st_mode) or found.st_uid != os.geteuid():
+        raise _refusal(path, "is no file of yours")
+    if found.st_size > LARGEST_B or MARK.encode() not in path.read_bytes():
+        raise _refusal(path, "was not written by wherry envtest-assets")
+
+
+def _check_link(path: Path) -> None:
+    """Raise AssetsError unless there is nothing, or a link of ours that leads nowhere."""
+    if path.is_symlink() and path.lstat().st_uid != os.geteuid():
+        raise _refusal(path, "is a link of another user's")
+
+
+def _refusal(path: Path, what: str) -> AssetsError:
+    return AssetsError(f"{path} {what}; choose a directory of your own with --directory")
 
 
 def _script(module: str, text: str) -> str:
@@ -39,25 +92,26 @@ def _script(module: str, text: str) -> str:
         "#!/bin/sh\n"
         f"if [ \"$*\" = --help ]; then cat <<'END'\n{text}END\nexit 0\nfi\n"
         # -P: a suite runs in the tested package's directory, whose modules are none of ours.
-        f'exec {python} -P -m {module} "$@"\n'
+        f'exec {python} -P {MARK}{module.removeprefix(PACKAGE)} "$@"\n'
     )
 
 
 def _write(path: Path, content: str) -> None:
     if path.exists() and path.read_text() == content:
         return
-    temporary = path.with_name(f".{path.name}.{os.getpid()}")
-    temporary.write_text(content)
-    temporary.chmod(0o755)
-    temporary.replace(path)  # another suite may be starting it right now
+    descriptor, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
+    with os.fdopen(descriptor, "w") as file:
+        file.write(content)
+    Path(temporary).chmod(0o755)
+    Path(temporary).replace(path)  # another suite may be starting it right now
 
 
 def _link(path: Path, target: str) -> None:
     """Make or replace a link in one step: the old one may lead nowhere, and another suite may do the same."""
-    temporary = path.with_name(f".{path.name}.{os.getpid()}")
-    temporary.unlink(missing_ok=True)
-    temporary.symlink_to(target)
-    temporary.replace(path)
+    with tempfile.TemporaryDirectory(dir=path.parent, prefix=f".{path.name}.") as directory:
+        temporary = Path(directory) / path.name
+        temporary.symlink_to(target)
+        temporary.replace(path)
 
 
 def _cache() -> Path:
