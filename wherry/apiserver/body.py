@@ -21,7 +21,7 @@ from wherry.apiserver.media_types import JSON, PROTOBUF, YAML
 from wherry.apiserver.strictness import IGNORE, STRICT, WARN
 from wherry.objects.errors import MOST_COMPLAINTS, ApiError, bad_request, too_large, unsupported_media_type
 from wherry.objects.meta import Object
-from wherry.objects.nesting import MAX_DEPTH, TOO_DEEP, is_too_deep
+from wherry.objects.nesting import MAX_DEPTH, MOST_CONTAINERS, TOO_DEEP, has_too_many, is_too_deep
 
 if TYPE_CHECKING:
     from wherry.api.schema import Findings
@@ -43,10 +43,6 @@ INCONSISTENT = "the API version in the data ({found}) does not match the expecte
 LARGE_JSON = 256 * 1024
 """From so many bytes on JSON is read beside the loop; what Python reads, YAML and protobuf, when `LARGE`."""
 QUICK = frozenset({JSON, "application/json-patch+json", "application/merge-patch+json"})
-MOST_CONTAINERS = 200_000
-"""The most lists and maps a JSON body may have: making so many holds everybody up for some 40 ms, and takes
-50 MiB. It is as many as YAML may have values, and more than the largest object that is stored could use."""
-_TEXT = re.compile(rb'"(?:[^"\\]++|\\.?)*+"?', re.DOTALL)
 _FRACTION = re.compile(rb"[0-9][.eE]")
 
 
@@ -111,23 +107,6 @@ def is_yaml(content_type: str) -> bool:
     return kind == YAML or kind.endswith("+yaml")
 
 
-def has_too_many(body: bytes) -> bool:
-    """Whether a JSON body has more lists and maps than `MOST_CONTAINERS`; those in texts do not count."""
-    if len(body) <= 2 * MOST_CONTAINERS or _brackets(body, 0, len(body)) <= MOST_CONTAINERS:
-        return False
-    found = end = 0
-    for text in _TEXT.finditer(body):
-        found += _brackets(body, end, text.start())
-        if found > MOST_CONTAINERS:
-            return True
-        end = text.end()
-    return found + _brackets(body, end, len(body)) > MOST_CONTAINERS
-
-
-def _brackets(body: bytes, start: int, end: int) -> int:
-    return body.count(b"{", start, end) + body.count(b"[", start, end)
-
-
 def is_plain_json(body: bytes) -> bool:
     """Whether a YAML body is JSON that means the same either way, without a key that stands twice.
 
@@ -154,12 +133,18 @@ def parse(body: bytes, content_type: str) -> Any:
 
 
 def _parse_protobuf(body: bytes) -> Object:
-    from wherry.api.protobuf import ProtobufError, decode
+    from wherry.api import protobuf
 
+    if protobuf.has_too_many(body):
+        raise too_large(MOST_CONTAINERS, "lists and maps")
     try:
-        return decode(body)
-    except ProtobufError as error:
+        value = protobuf.decode(body)
+    except protobuf.ProtobufError as error:
         raise NotAnObject(f"couldn't get version/kind; protobuf parse error: {error}") from error
+    # Messages nest less deep; what lies deeper is JSON in a field.
+    if body.count(b"{") + body.count(b"[") > MAX_DEPTH - protobuf.MAX_DEPTH and is_too_deep(value):
+        raise NotAnObject(f"couldn't get version/kind; protobuf parse error: {TOO_DEEP}")
+    return value
 
 
 def _parse_json(body: bytes) -> Any:

@@ -1,4 +1,4 @@
-"""How deep a value may nest.
+"""How deep a value may nest, and how many lists and maps it may have.
 
 Everything that walks objects does so by recursion, and Python's stack ends some thousand calls down. An
 object that was let in too deep would break not the request that brought it, but everybody who reads it
@@ -7,11 +7,17 @@ after; so the limit is far below that, and far above what any real object has.
 
 from __future__ import annotations
 
+import re
 from typing import Any
 
 MAX_DEPTH = 200
 MANAGED_DEPTH = 5
 """How much deeper managedFields lie than the fields they speak of."""
+
+MOST_CONTAINERS = 200_000
+"""The most lists and maps a body may have: making so many holds everybody up for some 40 ms, and takes
+50 MiB. It is as many as YAML may have values, and more than the largest object that is stored could use."""
+_TEXT = re.compile(rb'"(?:[^"\\]++|\\.?)*+"?', re.DOTALL)
 
 TOO_DEEP = f"exceeded max depth of {MAX_DEPTH}"
 
@@ -29,3 +35,28 @@ def is_too_deep(value: Any, limit: int = MAX_DEPTH) -> bool:
         if not level:
             return False
     return bool(level)
+
+
+def has_too_many(body: bytes) -> bool:
+    """Whether a JSON body has more lists and maps than `MOST_CONTAINERS`; those in texts do not count."""
+    if len(body) <= 2 * MOST_CONTAINERS or _brackets(body, 0, len(body)) <= MOST_CONTAINERS:
+        return False
+    return containers_in(body, 0, len(body), MOST_CONTAINERS) > MOST_CONTAINERS
+
+
+def containers_in(body: bytes, start: int, end: int, most: int) -> int:
+    """How many lists and maps the JSON between two positions has, or some number above `most` if more.
+
+    Those in texts do not count.
+    """
+    found = 0
+    for text in _TEXT.finditer(body, start, end):
+        found += _brackets(body, start, text.start())
+        if found > most:
+            return found
+        start = text.end()
+    return found + _brackets(body, start, end)
+
+
+def _brackets(body: bytes, start: int, end: int) -> int:
+    return body.count(b"{", start, end) + body.count(b"[", start, end)

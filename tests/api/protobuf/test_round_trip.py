@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from random import Random
+from typing import Any
 
 import pytest
 from hypothesis import given, settings
@@ -11,6 +12,7 @@ from hypothesis import strategies as st
 from tests.api.protobuf.building import build
 from wherry.api import protobuf
 from wherry.api.catalog import BUILTIN
+from wherry.api.protobuf.counting import containers
 from wherry.api.resource import Resource
 from wherry.api.schema import definition
 
@@ -22,6 +24,19 @@ STORED = [resource for resource in BUILTIN if "list" in resource.verbs]
 def test_an_object_with_every_field_comes_back(resource: Resource) -> None:
     obj = build(resource, Random(7), 1.0)
     assert protobuf.decode(protobuf.encode(obj)) == obj
+
+
+@ALL
+def test_lists_and_maps_are_counted_as_they_come_to_be(resource: Resource) -> None:
+    obj = build(resource, Random(7), 1.0)
+    assert containers(protobuf.encode(obj), 10_000) == in_all(obj)
+
+
+def in_all(value: Any) -> int:
+    """How many lists and maps there are in a value, itself included."""
+    if isinstance(value, dict):
+        return 1 + sum(map(in_all, value.values()))
+    return 1 + sum(map(in_all, value)) if isinstance(value, list) else 0
 
 
 @given(

@@ -23,7 +23,9 @@ from tests.apiserver.hostile.wire import (
 )
 from tests.apiserver.rig import Rig, pod
 from tests.growth.meter import seconds_of
-from wherry.apiserver.body import MOST_CONTAINERS, has_too_many
+from wherry.api import protobuf
+from wherry.api.protobuf.wire import delimited
+from wherry.objects.nesting import MAX_DEPTH, MOST_CONTAINERS, TOO_DEEP, has_too_many
 
 LIMIT = 3 * 1024 * 1024
 TOO_LARGE = (413, "RequestEntityTooLarge", f"Request entity too large: limit is {LIMIT}")
@@ -77,6 +79,37 @@ async def test_more_lists_and_maps_than_anybody_needs_are_refused(rig: Rig, cont
     reply = await ask(rig, method, path, body, content_type)
     said = f"Request entity too large: limit is {MOST_CONTAINERS} lists and maps"
     refused(reply, 413, "RequestEntityTooLarge", said)
+
+
+MANY_LISTS = b"[[]" + b",[]" * MOST_CONTAINERS + b"]"
+
+
+@pytest.mark.parametrize(
+    "repeated",
+    [
+        delimited(1, delimited(1, b"a") + delimited(17, b"") * MOST_CONTAINERS),  # managedFields
+        delimited(1, delimited(1, b"a") + delimited(17, delimited(7, delimited(1, MANY_LISTS)))),
+        delimited(1, delimited(1, b"a")) + delimited(2, delimited(2, b"") * MOST_CONTAINERS),
+    ],
+    ids=["messages", "JSON in a field", "of another kind"],
+)
+async def test_more_lists_and_maps_in_protobuf_are_refused_before_they_are_made(
+    rig: Rig, repeated: bytes, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    body = protobuf.wrap(repeated, "v1", "Pod")
+    monkeypatch.setattr(protobuf, "decode", lambda *_: pytest.fail("it is read"))
+    reply = await ask(rig, "POST", "/api/v1/namespaces/default/pods", body, protobuf.MEDIA_TYPE)
+    said = f"Request entity too large: limit is {MOST_CONTAINERS} lists and maps"
+    refused(reply, 413, "RequestEntityTooLarge", said)
+
+
+async def test_json_in_a_field_of_a_message_nests_no_deeper_than_elsewhere(rig: Rig) -> None:
+    deep = delimited(1, b"[" * (MAX_DEPTH + 1) + b"]" * (MAX_DEPTH + 1))
+    made = delimited(1, delimited(1, b"a") + delimited(17, delimited(7, deep)))
+    body = protobuf.wrap(made, "v1", "ConfigMap")
+    reply = await ask(rig, "POST", CONFIG_MAPS, body, protobuf.MEDIA_TYPE)
+    assert reply.code == 400
+    assert TOO_DEEP in reply.body.decode()
 
 
 @pytest.mark.parametrize("text", ["[{" * MOST_CONTAINERS, '\\"[' * MOST_CONTAINERS])

@@ -25,9 +25,9 @@ from wherry.api.core.config_maps import CONFIG_MAPS
 from wherry.api.core.namespaces import NAMESPACES
 from wherry.api.core.service_accounts import SERVICE_ACCOUNTS
 from wherry.api.resource import Resource
-from wherry.apiserver.body import MOST_CONTAINERS
 from wherry.objects.errors import ApiError
 from wherry.objects.meta import Object
+from wherry.objects.nesting import MOST_CONTAINERS
 
 LARGEST_BODY, LARGE = 3_000_000, 500_000
 """A little less than the limit of bodies, 3 MiB; and a third of what etcd takes, for the five hundred places

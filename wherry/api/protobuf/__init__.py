@@ -6,6 +6,7 @@ compiled from a generated table (`messages.txt`), each kind's when it is first m
 object's message and use it for reads, lists and watches alike.
 """
 
+from wherry.api.protobuf.counting import has_too_many
 from wherry.api.protobuf.decode import decode, read_frame
 from wherry.api.protobuf.envelope import (
     encode,
@@ -16,11 +17,13 @@ from wherry.api.protobuf.envelope import (
     wrap,
 )
 from wherry.api.protobuf.errors import ProtobufError
+from wherry.api.protobuf.special_read import MAX_DEPTH
 
 MEDIA_TYPE = "application/vnd.kubernetes.protobuf"
 """What it is called over HTTP."""
 
 __all__ = [
+    "MAX_DEPTH",
     "MEDIA_TYPE",
     "ProtobufError",
     "decode",
@@ -28,6 +31,7 @@ __all__ = [
     "encode_message",
     "encode_watch_frame",
     "has_protobuf",
+    "has_too_many",
     "list_pieces",
     "read_frame",
     "wrap",

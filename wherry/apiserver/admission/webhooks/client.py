@@ -16,12 +16,12 @@ from wherry.api.resource import Resource
 from wherry.apiserver.admission.base import Attributes, done_beside
 from wherry.apiserver.admission.webhooks.configuration import Webhook
 from wherry.apiserver.admission.webhooks.review import InvalidAnswer, Verdict, review_of, verdict
-from wherry.apiserver.body import MOST_CONTAINERS, has_too_many
 from wherry.apiserver.endpoints import webhook_backend, webhook_trust
 from wherry.apiserver.outbound import Unreachable, read_answer
 from wherry.apiserver.parts import Parts
 from wherry.objects.errors import ApiError
 from wherry.objects.meta import Object
+from wherry.objects.nesting import MOST_CONTAINERS, has_too_many
 
 HEADERS = (
     ("Content-Type", "application/json"),

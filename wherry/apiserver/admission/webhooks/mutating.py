@@ -19,9 +19,9 @@ from wherry.apiserver.admission.rounds import Rounds
 from wherry.apiserver.admission.webhooks.client import CallFailed, ask
 from wherry.apiserver.admission.webhooks.dispatcher import Invocation, WebhookPlugin
 from wherry.apiserver.admission.webhooks.review import JSON_PATCH, Verdict, denial
-from wherry.apiserver.body import MOST_CONTAINERS, has_too_many
 from wherry.objects.errors import internal
 from wherry.objects.meta import Object
+from wherry.objects.nesting import MOST_CONTAINERS, has_too_many
 from wherry.objects.patches.failure import PatchFailed
 from wherry.objects.patches.json_patch import apply_json_patch
 
