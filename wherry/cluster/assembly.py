@@ -10,6 +10,7 @@ import asyncio
 import logging
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field, replace
+from importlib import import_module
 from random import Random
 from typing import TYPE_CHECKING
 
@@ -91,11 +92,7 @@ class ControlPlane:
         user = controller_user(account)
         return Client(self.api.local_transport(user), field_manager=MANAGER, watch_s=IN_PROCESS_WATCH_S)
 
-    def _make_scheduler(self) -> Scheduler | Standby | None:
-        if not self._config.has_scheduler:
-            return None
-        own = Random(self._random.getrandbits(64))  # noqa: S311 - breaks ties, guards nothing
-
+    async def _make_scheduler(self, own: Random) -> Scheduler | Standby:
         def make() -> Scheduler:
             # Imported here: an API server alone need not pay for the scheduler's columns.
             from wherry.scheduler.scheduler import Scheduler
@@ -103,6 +100,8 @@ class ControlPlane:
             return Scheduler(self.client(SCHEDULER), self._clock, own)
 
         if not self._config.scheduler_waits:
+            # A tenth of a second or more, in which the first requests are answered.
+            await asyncio.to_thread(import_module, "wherry.scheduler.scheduler")
             return make()
         return Standby(self.client(SCHEDULER), self._clock, Random(own.getrandbits(64)), make)  # noqa: S311
 
@@ -117,10 +116,16 @@ class ControlPlane:
         await self.start_clients()
 
     async def start_clients(self) -> None:
-        """Start controllers and scheduler (anew, if they were closed); the API server runs already."""
-        self._controllers, self._scheduler = self._make_controllers(), self._make_scheduler()
-        scheduler = self._scheduler.start() if self._scheduler is not None else asyncio.sleep(0)
-        await asyncio.gather(self._controllers.start(), scheduler)
+        """Start controllers and scheduler (anew, if they were closed); the API server runs already.
+
+        First the controllers: a node waits for what they give it, and no pod before it is Ready.
+        """
+        self._controllers = self._make_controllers()
+        own = Random(self._random.getrandbits(64))  # noqa: S311 - breaks ties, guards nothing
+        await self._controllers.start()
+        if self._config.has_scheduler:
+            self._scheduler = await self._make_scheduler(own)
+            await self._scheduler.start()
         log.info("controllers and scheduler run")
 
     async def close_clients(self) -> None:
