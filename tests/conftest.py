@@ -12,6 +12,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.timing import PATIENCE_S
 from wherry.kit.memory import collect_seldom
 
 # As in the Makefile, for whoever calls pytest alone: without compiled files every process (its workers, each
@@ -52,7 +53,7 @@ def golden(request: pytest.FixtureRequest) -> Golden:
     return compare
 
 
-async def eventually(check: Callable[[], Awaitable[bool] | bool], timeout_s: float = 10.0) -> None:
+async def eventually(check: Callable[[], Awaitable[bool] | bool], timeout_s: float = PATIENCE_S) -> None:
     """Return once `check` holds. Raises AssertionError after `timeout_s` seconds."""
     deadline = time.monotonic() + timeout_s
     while True:

@@ -12,6 +12,12 @@ from tests import timing
 from tests.timing import LongestTurn, least, least_awaited, slowness, spent
 
 CLOCKS = re.compile(r"\b(perf_counter|thread_time|process_time)(_ns)?\(")
+WAITS = re.compile(
+    r"\basyncio\.timeout\([1-9]|\b(wait_for|eventually)\(.*, (timeout_s=)?[1-5]?[0-9](\.[0-9]+)?\)$",
+    re.MULTILINE,
+)
+SIMULATED = frozenset({"kit/test_simulated_loop.py"})
+"""Where time-outs are what is tested, in time that does not pass by itself."""
 WITH_CLOCKS = frozenset({"tests/timing.py", "tests/test_timing.py", "tests/growth/meter.py"})
 
 
@@ -74,3 +80,14 @@ def test_no_other_test_holds_a_clock_against_a_limit() -> None:
         if CLOCKS.search(path.read_text(encoding="utf-8"))
     }
     assert found <= WITH_CLOCKS, "measure with tests.timing"
+
+
+def test_no_test_is_impatient() -> None:
+    root = Path(__file__).parent
+    found = {
+        f"{path.relative_to(root)}: {match[0]}"
+        for path in root.rglob("*.py")
+        if path.relative_to(root).as_posix() not in SIMULATED
+        for match in WAITS.finditer(path.read_text(encoding="utf-8"))
+    }
+    assert not found, "wait for PATIENCE_S of tests.timing"

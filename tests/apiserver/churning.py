@@ -14,6 +14,7 @@ from typing import Any
 
 from tests.apiserver.customresources.samples import cron_tab, definition
 from tests.apiserver.rig import ADMIN, account, api_server, config_map, pod
+from tests.timing import PATIENCE_S
 from wherry.api.apiextensions.custom_resource_definitions import CUSTOM_RESOURCE_DEFINITIONS
 from wherry.api.core.config_maps import CONFIG_MAPS
 from wherry.api.core.namespaces import NAMESPACES
@@ -96,7 +97,7 @@ def _schema(depth: int) -> Any:
 
 
 async def _until(client: Client, path: str, *, is_there: bool = True) -> None:
-    async with asyncio.timeout(20):
+    async with asyncio.timeout(PATIENCE_S):
         while True:
             try:
                 await client.transport.call("GET", path)

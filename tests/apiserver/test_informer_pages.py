@@ -7,6 +7,7 @@ from collections.abc import Awaitable, Callable, Mapping
 from random import Random
 
 from tests.apiserver.rig import ADMIN, Rig, config_map
+from tests.timing import PATIENCE_S
 from wherry.api.core.config_maps import CONFIG_MAPS
 from wherry.apiserver.encoding import encode_stored
 from wherry.client.api import Client
@@ -57,7 +58,7 @@ async def followed(
     cache.on(CONFIG_MAPS, lambda _, new: arrived.set() if new and name_of(new) == last else None)
     await cache.start()
     try:
-        async with asyncio.timeout(10):
+        async with asyncio.timeout(PATIENCE_S):
             await arrived.wait()
         return {name_of(obj) for obj in cache.list(CONFIG_MAPS, "default")}, transport.limits
     finally:

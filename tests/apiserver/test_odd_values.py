@@ -13,6 +13,7 @@ import pytest
 from tests.apiserver.customresources.established import condition, until
 from tests.apiserver.customresources.samples import CRDS, ROOT, definition
 from tests.apiserver.rig import ADMIN, ALICE, Rig, api_server, config_map, founded, running
+from tests.timing import PATIENCE_S
 from wherry.api.catalog import BUILTIN
 from wherry.api.core.config_maps import CONFIG_MAPS
 from wherry.api.resource import Resource
@@ -163,7 +164,7 @@ async def test_a_watch_that_cannot_show_an_event_ends_before_the_next(
         "Accept": "application/json;as=PartialObjectMetadata;v=v1;g=meta.k8s.io",
     }
     url = f"{rig.server.url}{MAPS}?watch=1&resourceVersion={rig.store.revision}"
-    async with asyncio.timeout(20), rig.session.get(url, headers=headers) as response:
+    async with asyncio.timeout(PATIENCE_S), rig.session.get(url, headers=headers) as response:
         await rig.http("POST", MAPS, config_map("first"))
         first = orjson.loads(await response.content.readline())
         await rig.http("POST", MAPS, config_map("odd"))

@@ -14,6 +14,7 @@ from typing import Any
 import pytest
 from yarl import URL
 
+from tests.timing import PATIENCE_S
 from wherry.apiserver import outbound as outbound_module
 from wherry.apiserver.outbound import (
     ANYBODY,
@@ -228,7 +229,7 @@ async def test_anybody_will_do_for_pods(outbound: Outbound, tmp_path: Path) -> N
     async with serving(context) as (target, requests):
         async with outbound.request("GET", target, "/", trust=ANYBODY) as response:
             assert response.status == 200
-        _, writer = await asyncio.wait_for(outbound.connect(target), 5)
+        _, writer = await asyncio.wait_for(outbound.connect(target), PATIENCE_S)
         writer.close()
     assert len(requests) == 1
 

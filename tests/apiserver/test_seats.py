@@ -103,9 +103,9 @@ async def test_what_comes_at_once_is_counted_at_once(monkeypatch: pytest.MonkeyP
         for number, peer in enumerate(peers):
             peer.writer.write(post(f"m{number}"))
         replies = [asyncio.ensure_future(peer.reply()) for peer in peers]
-        refused, waiting = await asyncio.wait(replies, timeout=20.0, return_when=asyncio.FIRST_COMPLETED)
+        refused, waiting = await asyncio.wait(replies, timeout=60.0, return_when=asyncio.FIRST_COMPLETED)
         while len(waiting) > 5:
-            done, waiting = await asyncio.wait(waiting, timeout=20.0, return_when=asyncio.FIRST_COMPLETED)
+            done, waiting = await asyncio.wait(waiting, timeout=60.0, return_when=asyncio.FIRST_COMPLETED)
             assert done
             refused |= done
         go.set()

@@ -22,7 +22,7 @@ def shown(rig: Rig) -> bytes:
     context = ssl.create_default_context()
     context.check_hostname, context.verify_mode = False, ssl.CERT_NONE
     with (
-        socket.create_connection(("127.0.0.1", rig.server.port), timeout=5) as plain,
+        socket.create_connection(("127.0.0.1", rig.server.port), timeout=60) as plain,
         context.wrap_socket(plain) as secure,
     ):
         return secure.getpeercert(binary_form=True) or b""

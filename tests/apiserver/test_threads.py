@@ -51,7 +51,7 @@ async def test_what_is_given_up_never_begins_and_a_thread_is_free_when_its_work_
     async def has_begun() -> bool:
         return work.begun == ["a"]
 
-    await eventually(has_begun, 5.0)
+    await eventually(has_begun)
     first.cancel()
     second.cancel()
     await asyncio.wait([first, second])

@@ -95,7 +95,7 @@ def test_watching_goes_on_through_a_stop(machine: Machine) -> None:
                 supervisor.send_signal(signal.SIGTERM)
                 assert next(head for head in heads if "stopped" in head) == "Cluster t is stopped.\n"
         watching.send_signal(signal.SIGINT)
-        assert watching.wait(20) == 0
+        assert watching.wait(60) == 0
     finally:
         watching.kill()
         watching.communicate()
@@ -109,5 +109,5 @@ def test_watching_ends_with_the_cluster(stopped: Lifecycle) -> None:
     assert watching.stdout is not None
     assert watching.stdout.readline() == "Cluster default is stopped.\n"
     stopped.paths.config.unlink()
-    assert "is deleted; there is nothing to watch any more" in watching.communicate(timeout=20)[1]
+    assert "is deleted; there is nothing to watch any more" in watching.communicate(timeout=60)[1]
     assert watching.returncode == 0

@@ -65,7 +65,7 @@ def test_a_reader_that_has_gone_stops_nothing(tmp_path: Path) -> None:
         assert stream is not None
         stream.close()
     child.stdin.close()
-    assert child.wait(20) == 0
+    assert child.wait(60) == 0
     assert (tmp_path / "done").read_text() == "[False, True]", "told once; then it leads nowhere"
 
 

@@ -118,9 +118,9 @@ def test_the_kernel_tells_when_the_machine_moves() -> None:
             for network in ("192.0.2", "198.51.100"):
                 ip("addr", "add", f"{network}.7/24", "dev", "wlan0")
                 ip("route", "add", "default", "via", f"{network}.1")
-                await eventually(partial(is_at, f"{network}.7"), 5.0)
+                await eventually(partial(is_at, f"{network}.7"))
                 ip("addr", "flush", "dev", "wlan0")
-            await eventually(partial(is_at, GATEWAY), 5.0)
+            await eventually(partial(is_at, GATEWAY))
         finally:
             await keeper.close()
 

@@ -14,6 +14,7 @@ import pytest
 from tests.apiserver.rig import Rig, running
 from tests.conftest import eventually
 from tests.kubelet.rig import IMAGE, MACHINE, NODE, PLENTY, FakeMounts, FakeProber
+from tests.timing import PATIENCE_S
 from wherry.api.core.nodes import NODES
 from wherry.apiserver.user import User
 from wherry.client.api import Client
@@ -149,7 +150,7 @@ async def test_a_node_is_ready_once_it_was_given_its_range(tmp_path: Path) -> No
     async with world(tmp_path) as made:
         await made.parts.prepare()
         assert made.land.done == [], "there was no network before"
-        await asyncio.wait_for(made.parts.start(), 10)
+        await asyncio.wait_for(made.parts.start(), PATIENCE_S)
         assert made.land.done == ["lay 10.77.0.0/24", "seen"]
         assert (await made.node())["spec"]["podCIDR"] == "10.77.0.0/24"
         assert (await made.readiness())[0] == "True"
@@ -169,7 +170,7 @@ async def test_until_then_it_says_what_is_missing(tmp_path: Path) -> None:
         await eventually(told)
         assert made.land.done == []
         await made.rig.admin.patch(NODES, NODE, "", {"spec": {"podCIDR": "10.77.9.0/24"}})
-        await asyncio.wait_for(starting, 10)
+        await asyncio.wait_for(starting, PATIENCE_S)
         assert made.land.done == ["lay 10.77.9.0/24", "seen"]
 
 
@@ -177,7 +178,7 @@ async def test_what_was_there_before_is_there_without_the_api(tmp_path: Path) ->
     async with world(tmp_path, "10.77.0.0/24") as made:
         await made.parts.prepare()
         assert made.land.done == ["lay 10.77.0.0/24"]
-        await asyncio.wait_for(made.parts.start(), 10)
+        await asyncio.wait_for(made.parts.start(), PATIENCE_S)
         assert made.land.done == ["lay 10.77.0.0/24", "seen"], "the range is still the same"
 
 
@@ -190,7 +191,7 @@ async def test_with_another_range_pods_get_new_addresses(tmp_path: Path) -> None
             )
             for name in ("kept", "moved")
         ]
-        await asyncio.wait_for(made.parts.start(), 10)
+        await asyncio.wait_for(made.parts.start(), PATIENCE_S)
         await eventually(lambda: made.land.before == "10.77.0.0/24")
         ready = {sandbox.id: sandbox.ready for sandbox in await made.runtime.sandboxes()}
         assert made.runtime.calls["stop_sandbox"] >= 1
@@ -203,12 +204,12 @@ async def test_a_network_that_cannot_be_laid_is_told_at_once(tmp_path: Path) -> 
             NetworkFailure("the kernel has no br_netfilter; run: modprobe br_netfilter")
         )
         with pytest.raises(NetworkFailure, match="modprobe br_netfilter"):
-            await asyncio.wait_for(made.parts.start(), 10)
+            await asyncio.wait_for(made.parts.start(), PATIENCE_S)
 
 
 async def test_a_later_failure_is_tried_again(tmp_path: Path) -> None:
     async with world(tmp_path) as made:
-        await asyncio.wait_for(made.parts.start(), 10)
+        await asyncio.wait_for(made.parts.start(), PATIENCE_S)
         await made.rig.admin.delete(NODES, NODE)
         made.land.failures.append(NetworkFailure("xtables lock"))
         made.land.done.clear()

@@ -64,7 +64,7 @@ def started(paths: ClusterPaths) -> Iterator[list[subprocess.Popen[bytes]]]:
     for process in processes:
         if process.poll() is None:
             process.terminate()
-        process.wait(30)
+        process.wait(60)
     for component in ("server", "agent"):
         record = ProcessRecord.read(paths.component_pid(component))
         if record is not None:
@@ -147,7 +147,7 @@ def test_stopping_ends_the_components(paths: ClusterPaths, started: list[subproc
     started.append(process)
     before = until_ready(paths)
     process.terminate()
-    assert process.wait(30) == 0
+    assert process.wait(60) == 0
     for state in before.values():
         assert state.pid is not None
         assert ProcessRecord.of(state.pid) is None

@@ -111,7 +111,7 @@ def test_one_that_answers_is_left_alone_whatever_it_does_besides(paths: ClusterP
 def test_a_supervisor_killed_between_start_and_pid_file_leaves_one_process(paths: ClusterPaths) -> None:
     """That process goes on, though nobody reads the pipe it was given to say that it is ready."""
     killed = "spawning.sign = lambda *_: os.kill(os.getpid(), signal.SIGKILL)"
-    assert supervise(paths, also=killed).wait(30) == -signal.SIGKILL
+    assert supervise(paths, also=killed).wait(60) == -signal.SIGKILL
     orphan = holder(paths.component_pid("server"), 30.0)
     assert orphan is not None
     with supervised(paths):
@@ -138,7 +138,7 @@ def test_a_component_runs_once_however_often_it_is_started(paths: ClusterPaths) 
 def test_there_is_one_supervisor(paths: ClusterPaths) -> None:
     with supervised(paths):
         until(paths, all_ready)
-        assert supervise(paths).wait(30) == 1
+        assert supervise(paths).wait(60) == 1
 
 
 # Trouble that may pass

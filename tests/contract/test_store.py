@@ -10,6 +10,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from tests.timing import PATIENCE_S
 from wherry.kit.clock import FakeClock
 from wherry.store.base import (
     Compacted,
@@ -65,7 +66,7 @@ class Watched:
         self._arrived.set()
 
     async def until(self, count: int) -> list[Event]:
-        async with asyncio.timeout(5):
+        async with asyncio.timeout(PATIENCE_S):
             while len(self.events) < count:
                 self._arrived.clear()
                 await self._arrived.wait()
@@ -312,7 +313,7 @@ async def test_old_history_is_compacted_by_itself(store: Store, clock: FakeClock
     assert len((await store.list("/", revision=2)).entries) == 1
     await clock.advance(115)
     await store.compact(1)  # returns once the store has caught up with what it was asked
-    async with asyncio.timeout(5):
+    async with asyncio.timeout(PATIENCE_S):
         while True:
             try:
                 await store.list("/", revision=2)

@@ -10,6 +10,7 @@ from random import Random
 import pytest
 
 from tests.apiserver import rig
+from tests.timing import PATIENCE_S
 from wherry.api.apps.deployments import DEPLOYMENTS
 from wherry.api.apps.replica_sets import REPLICA_SETS
 from wherry.api.core.config_maps import CONFIG_MAPS
@@ -57,7 +58,7 @@ class Cluster:
                 await self.admin.delete(PODS, name_of(pod), "default", grace_period_s=0)
 
 
-async def eventually(check: Callable[[], Awaitable[bool]], timeout_s: float = 5.0) -> None:
+async def eventually(check: Callable[[], Awaitable[bool]], timeout_s: float = PATIENCE_S) -> None:
     """Return once `check` holds. Raises TimeoutError."""
     async with asyncio.timeout(timeout_s):
         while not await check():  # noqa: ASYNC110 - a server's state has no event to wait on

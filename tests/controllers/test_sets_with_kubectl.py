@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import subprocess
 from collections.abc import Iterator
 
 import pytest
 
-from tests.live.cluster import kubectl_program
+from tests.controllers.kubectl import Kubectl
 from wherry.testing import Cluster
 
 pytestmark = pytest.mark.slow  # some thirty processes of kubectl each
@@ -42,29 +41,6 @@ STATUS = {
     "ds/log": 'daemon set "log" successfully rolled out\n',
 }
 KINDS = {"sts/web": "statefulset.apps/web", "ds/log": "daemonset.apps/log"}
-
-
-class Kubectl:
-    """kubectl on a cluster of two simulated nodes."""
-
-    def __init__(self, cluster: Cluster) -> None:
-        self._config = str(cluster.kubeconfig)
-
-    def __call__(self, *arguments: str, stdin: str | None = None, code: int = 0) -> str:
-        command = [kubectl_program(), "--kubeconfig", self._config, *arguments]
-        done = subprocess.run(command, input=stdin, capture_output=True, text=True, timeout=60)
-        assert done.returncode == code, f"{command}: {done.stdout}{done.stderr}"
-        return done.stdout if code == 0 else done.stderr
-
-    def pods(self, app: str) -> dict[str, str]:
-        """The images of an application's pods, by their names."""
-        path = "jsonpath={range .items[*]}{.metadata.name} {.spec.containers[0].image}{'\\n'}{end}"
-        lines = self("get", "pods", "-l", f"app={app}", "-o", path).splitlines()
-        return dict(line.split() for line in lines)
-
-    def revisions(self, target: str) -> list[str]:
-        history = self("rollout", "history", target).splitlines()
-        return [line.split()[0] for line in history[2:] if line]
 
 
 @pytest.fixture

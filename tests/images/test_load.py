@@ -15,6 +15,7 @@ from pathlib import Path
 import pytest
 import zstandard
 
+from tests.timing import PATIENCE_S
 from wherry.images.load import ImageStore, ImportFailed, NotAnImage, load_image, read_names
 from wherry.images.names import is_image_name
 
@@ -138,6 +139,6 @@ async def test_a_program_that_takes_nothing_is_believed(tmp_path: Path) -> None:
     store = store_with("exec 0<&-; echo 'no space left' >&2; exit 1", tmp_path)
     path = tmp_path / "app.tar"
     path.write_bytes(archive(index_of(NAME), 3 << 20))
-    async with asyncio.timeout(20):
+    async with asyncio.timeout(PATIENCE_S):
         with pytest.raises(ImportFailed, match="no space left"):
             await load_image(store, path)

@@ -9,6 +9,7 @@ from typing import TypeVar
 
 import pytest
 
+from tests.timing import PATIENCE_S
 from wherry.kit.eager import IN_A_TASK, Begun, begin
 
 T = TypeVar("T")
@@ -36,7 +37,7 @@ async def waiting(log: list[str]) -> str:
     log.append("begun")
     try:
         await IN_A_TASK
-        async with asyncio.timeout(5.0):
+        async with asyncio.timeout(PATIENCE_S):
             await asyncio.sleep(0)
         log.append("waited")
         return "done"

@@ -158,7 +158,7 @@ class Node:
             return bool(check(last))
 
         try:
-            await eventually(holds, 3.0)
+            await eventually(holds)
         except AssertionError:
             raise AssertionError(f"status stays {last}") from None
         return last
@@ -177,7 +177,7 @@ class Node:
             await self.clock.advance(0.1)
             return is_ready(await self.status(name))
 
-        await eventually(look, 3.0)
+        await eventually(look)
 
     async def events(self) -> list[tuple[str, str]]:
         """(reason, message) of every event about pods."""
@@ -191,7 +191,7 @@ class Node:
             return (reason, message) in await self.events()
 
         try:
-            await eventually(there, 3.0)
+            await eventually(there)
         except AssertionError:
             raise AssertionError(f"events are {await self.events()}") from None
 

@@ -48,7 +48,7 @@ def test_removals_are_heard_of(command: list[str], is_heard: bool) -> None:
             if not is_heard:  # what comes after it is
                 assert heard == []
                 await run_tool("iptables", "-F", "OURS")
-            await eventually(lambda: bool(heard), 3.0)
+            await eventually(lambda: bool(heard))
             assert is_heard or len(heard) == 1
         finally:
             news.close()

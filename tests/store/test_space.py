@@ -12,6 +12,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.timing import PATIENCE_S
 from wherry.kit.clock import FakeClock
 from wherry.store import writing
 from wherry.store.base import Entry, OutOfSpace, StoreError
@@ -56,7 +57,7 @@ async def empty(store: SqliteStore, entries: list[Entry], at_once: int) -> None:
 
 async def room(store: SqliteStore) -> None:
     """Until something can be created again; everything that has to happen is under way already."""
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(PATIENCE_S):
         while True:
             try:
                 await store.create("/room", bytes(3000))
@@ -136,7 +137,7 @@ async def test_the_reserve_is_for_deletions_alone(path: Path, monkeypatch: pytes
     assert [type(result) for result in results[1:]] == [Entry, Entry]
     is_full = False
     await store.create("/new", b"")
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(PATIENCE_S):
         while not reserve.exists():
             await store._change()
     await store.close()

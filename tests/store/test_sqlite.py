@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.timing import PATIENCE_S
 from wherry.kit.clock import FakeClock
 from wherry.store import writing
 from wherry.store.base import Compacted, Event, KeyExists, StoreError
@@ -64,7 +65,7 @@ async def test_expiry_goes_on_after_a_restart(path: Path) -> None:
     gone = asyncio.Event()
     await store.watch("/", store.revision, lambda events: gone.set())
     await clock.advance(0)
-    async with asyncio.timeout(5):
+    async with asyncio.timeout(PATIENCE_S):
         await gone.wait()
     assert [entry.key for entry in (await store.list("/")).entries] == ["/long"]
     await store.close()
@@ -82,7 +83,7 @@ async def test_many_keys_that_expire_at_once_all_go(path: Path) -> None:
         changed.set()
 
     await store.watch("/", store.revision, sink)
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(PATIENCE_S):
         await clock.advance(10)
         while len(deleted) < 1200:
             changed.clear()

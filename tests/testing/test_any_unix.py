@@ -47,7 +47,7 @@ PROGRAM = """if True:
         server.LOOK_EVERY_S = 0.01
         end = server._watch_parent(asyncio.get_running_loop(), stop)
         os.getppid = lambda: 1
-        await asyncio.wait_for(stop.wait(), 10)
+        await asyncio.wait_for(stop.wait(), 60)
         end()
 
     asyncio.run(orphaned())

@@ -14,6 +14,7 @@ from pathlib import Path
 import pytest
 import yaml
 
+from tests.timing import PATIENCE_S
 from wherry.kit.processes import ProcessRecord
 from wherry.testing.kubeconfig_file import MARK
 from wherry.testing.moment import Moment
@@ -34,7 +35,7 @@ def test_it_serves_until_it_is_ended(tmp_path: Path) -> None:
         assert config.stat().st_mode & 0o777 == 0o600
         assert yaml.safe_load(config.read_text())["clusters"][0]["cluster"]["server"] == said["server"]
         process.terminate()
-        assert process.wait(20) == 0
+        assert process.wait(60) == 0
     assert not config.exists()
 
 
@@ -54,7 +55,7 @@ def test_it_can_be_ended_while_it_starts(monkeypatch: pytest.MonkeyPatch) -> Non
         await asyncio.get_running_loop().create_future()
 
     monkeypatch.setattr(World, "open", endless)
-    asyncio.run(asyncio.wait_for(serve({}, None, as_json=True), 20))
+    asyncio.run(asyncio.wait_for(serve({}, None, as_json=True), PATIENCE_S))
 
 
 def test_it_ends_with_its_parent(tmp_path: Path) -> None:

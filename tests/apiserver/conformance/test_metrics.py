@@ -9,6 +9,7 @@ from prometheus_client.parser import text_string_to_metric_families
 
 from tests.apiserver.conformance.asking import APPLY, DEPLOYMENTS, MAPS, deployment
 from tests.apiserver.rig import Rig, config_map
+from tests.timing import PATIENCE_S
 
 SECRETS = MAPS.replace("configmaps", "secrets")
 REQUEST_LABELS = {"verb", "dry_run", "group", "version", "resource", "subresource", "scope", "component"}
@@ -95,7 +96,7 @@ async def test_watches(rig: Rig) -> None:
     async with rig.session.get(f"{rig.server.url}{MAPS}?watch=1", headers=headers) as watching:
         assert b"ADDED" in await watching.content.readline()
         await rig.http("POST", MAPS, config_map("b"))
-        assert b"ADDED" in await asyncio.wait_for(watching.content.readline(), 5)
+        assert b"ADDED" in await asyncio.wait_for(watching.content.readline(), PATIENCE_S)
         found = await families(rig)
         assert (
             value(

@@ -197,11 +197,11 @@ async def test_over_a_websocket(rig: Rig) -> None:
     headers = {"Authorization": "Bearer admin-token"}
     url = f"{rig.server.url}{MAPS}?watch=1"
     async with rig.session.ws_connect(url, headers=headers) as socket:
-        first = json.loads(await socket.receive_str(timeout=5))
+        first = json.loads(await socket.receive_str(timeout=60))
         await rig.http("POST", MAPS, config_map("b"))
         await rig.http("DELETE", f"{MAPS}/a")
-        second = json.loads(await socket.receive_str(timeout=5))
-        third = json.loads(await socket.receive_str(timeout=5))
+        second = json.loads(await socket.receive_str(timeout=60))
+        third = json.loads(await socket.receive_str(timeout=60))
     found = [(event["type"], event["object"]["metadata"]["name"]) for event in (first, second, third)]
     assert found == [("ADDED", "a"), ("ADDED", "b"), ("DELETED", "a")]
     await eventually(lambda: rig.server.metrics.long_running == {})
@@ -211,5 +211,5 @@ async def test_a_websocket_closes_when_the_watch_is_over(rig: Rig) -> None:
     headers = {"Authorization": "Bearer admin-token"}
     url = f"{rig.server.url}{MAPS}?watch=1&timeoutSeconds=1"
     async with rig.session.ws_connect(url, headers=headers) as socket:
-        message = await socket.receive(timeout=5)
+        message = await socket.receive(timeout=60)
         assert message.type in (aiohttp.WSMsgType.CLOSE, aiohttp.WSMsgType.CLOSED)

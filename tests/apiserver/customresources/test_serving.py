@@ -11,6 +11,7 @@ import pytest
 from tests.apiserver.customresources.established import condition, define, until
 from tests.apiserver.customresources.samples import CRDS, ROOT, cron_tab, definition, version
 from tests.apiserver.rig import Rig
+from tests.timing import PATIENCE_S, spent
 from wherry.api.resource import Resource
 from wherry.apiserver.customresources import controller
 from wherry.apiserver.customresources.controller import CustomResources
@@ -35,11 +36,12 @@ async def test_a_definition_is_established_at_once(rig: Rig) -> None:
 
 
 async def test_a_kind_is_served_within_a_second_of_its_definition(rig: Rig) -> None:
-    async with asyncio.timeout(1.0):
+    with spent() as took:
         status, _, _ = await rig.http("POST", CRDS, definition())
         assert status == 201
         while (await rig.http("GET", ROOT))[0] != 200:
             pass
+    assert took.process_s < 1
 
 
 async def test_discovery_and_openapi_know_the_kind(crons: Rig) -> None:
@@ -197,7 +199,7 @@ async def test_deletion_takes_the_objects_along_and_ends_watches(crons: Rig) -> 
     async with crons.session.get(url, headers=headers) as watch:
         status, body, _ = await crons.http("DELETE", CRD)
         assert (status, condition(body, "Terminating")) == (200, "True")
-        async with asyncio.timeout(5):
+        async with asyncio.timeout(PATIENCE_S):
             types = [json.loads(line)["type"] async for line in watch.content]
     assert types == ["ADDED", "DELETED"]
     await until(crons, CRD, lambda obj: obj.get("code") == 404)
@@ -313,7 +315,7 @@ async def test_a_definition_that_changes_while_its_objects_load_ends_nobody(
     assert (await crons.http("PUT", CRD, changed))[0] == 200
     status, body, _ = await listing
     assert (status, body.get("message")) in ((200, None), (503, "apiserver cacher is stopped"))
-    async with asyncio.timeout(5):
+    async with asyncio.timeout(PATIENCE_S):
         await starting
     assert informer.synced
     assert ended == []

@@ -10,6 +10,7 @@ import pytest
 from tests.apiserver.hostile.wire import CONFIG_MAPS, PODS
 from tests.apiserver.rig import Rig, config_map, pod, running
 from tests.hurried_clock import HurriedClock
+from tests.timing import PATIENCE_S
 from wherry.objects.meta import Object
 
 DEEPS = "/apis/x.io/v1/namespaces/default/deeps"
@@ -51,7 +52,7 @@ async def furnish(rig: Rig) -> None:
 
 async def is_served(rig: Rig, path: str, code: int = 200) -> None:
     """Return once GET `path` answers `code`."""
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(PATIENCE_S):
         while (await rig.http("GET", path))[0] != code:  # noqa: ASYNC110 - no event to wait for from outside
             await asyncio.sleep(0.01)
 

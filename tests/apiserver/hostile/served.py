@@ -15,6 +15,8 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
+from tests.timing import PATIENCE_S
+
 PAGE_BYTES = os.sysconf("SC_PAGE_SIZE")
 
 
@@ -40,7 +42,7 @@ async def served() -> AsyncIterator[Served]:
     assert process.stdin is not None
     assert process.stdout is not None
     try:
-        async with asyncio.timeout(60):
+        async with asyncio.timeout(PATIENCE_S):
             said = json.loads(await process.stdout.readline())
         context = ssl.create_default_context(cafile=said["authority"])
         yield Served(process.pid, said["port"], context)

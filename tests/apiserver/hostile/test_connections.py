@@ -10,6 +10,7 @@ import pytest
 
 from tests.apiserver.hostile.wire import CONFIG_MAPS, connected, head, refused, request, tls
 from tests.apiserver.rig import Rig, running
+from tests.timing import PATIENCE_S
 from wherry.kit.clock import FakeClock
 
 
@@ -121,7 +122,7 @@ async def test_what_is_no_tls(rig: Rig, sent: bytes) -> None:
     writer.write(sent)
     if sent.startswith(b"\x16\x03\x01\x02"):
         writer.write_eof()
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(PATIENCE_S):
         assert len(await reader.read()) < 100, "an alert at most"
     writer.close()
     async with connected(rig.server.port) as peer:

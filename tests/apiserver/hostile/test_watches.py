@@ -12,7 +12,7 @@ from typing import Any
 from tests.apiserver.hostile.conftest import DEEPS, is_served
 from tests.apiserver.hostile.wire import CONFIG_MAPS, ask, connected, head, refused, tls
 from tests.apiserver.rig import Rig, api_server, config_map, running
-from tests.timing import spent
+from tests.timing import PATIENCE_S, spent
 from wherry.api.core.config_maps import CONFIG_MAPS as CONFIG_MAPS_KIND
 from wherry.apiserver.encoding import encode_stored
 
@@ -132,6 +132,6 @@ async def test_clients_that_do_not_read_hold_up_nobody() -> None:
                     assert f"{number:03}{number:03}".encode() in event
                 slowest = max(slowest, took.wall_s)
             assert slowest < 2, "seconds from a write to its event"
-            async with asyncio.timeout(10):
+            async with asyncio.timeout(PATIENCE_S):
                 while sum(rig.server.metrics.long_running.values()) > 1:  # noqa: ASYNC110 - nothing tells from outside
                     await asyncio.sleep(0.01)

@@ -15,6 +15,7 @@ from yarl import URL
 
 from tests.apiserver.rig import Rig, account, files, pod
 from tests.apiserver.subresources.fake_kubelet import FakeKubelet, kubelet
+from tests.timing import PATIENCE_S
 from wherry.api.core.nodes import NODES
 from wherry.api.core.pods import PODS
 from wherry.api.core.service_accounts import SERVICE_ACCOUNTS
@@ -95,7 +96,7 @@ async def test_a_log_that_is_not_followed_says_nothing_first(rig: Rig, node: Fak
 async def test_a_log_nobody_reads_any_more_ends(rig: Rig, node: FakeKubelet) -> None:
     async with rig.session.ws_connect(f"{rig.server.url}{POD}/log?follow=true", headers=TOKEN) as socket:
         assert (await socket.receive()).data == b""
-    await asyncio.wait_for(node.log_ended.wait(), 10)
+    await asyncio.wait_for(node.log_ended.wait(), PATIENCE_S)
 
 
 async def test_a_refusal_is_told_instead_of_a_websocket(rig: Rig, node: FakeKubelet) -> None:

@@ -11,6 +11,7 @@ import pytest
 from tests.apiserver.hostile.wire import Reply, connected, request
 from tests.apiserver.rig import Rig
 from tests.apiserver.subresources.wild_server import WildServer, wild_server
+from tests.timing import PATIENCE_S
 from wherry.apiserver.subresources import proxies
 
 UPGRADE = {"Connection": "Upgrade", "Upgrade": "websocket"}
@@ -138,7 +139,7 @@ async def test_pages_that_do_not_end_are_told_as_they_come(rig: Rig, wild: WildS
     wild.then = wait
     url = f"{rig.server.url}{wild.path}"
     async with rig.session.get(url, headers={"Authorization": "Bearer admin-token"}) as response:
-        async with asyncio.timeout(10):
+        async with asyncio.timeout(PATIENCE_S):
             assert await response.content.readexactly(100_000) == b"x" * 100_000
         ended.set()
         response.close()
@@ -156,7 +157,7 @@ async def test_nobody_waits_for_informational_answers_without_end(
             await writer.drain()
 
     wild.then = flood
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(PATIENCE_S):
         reply = await ask(rig, wild.path, upgrade)
     assert reply.code == (500 if upgrade else 503)
     told = "invalid upgrade response: status code 100" if upgrade else "too many 1xx informational responses"

@@ -10,6 +10,7 @@ import pytest
 
 from tests.apiserver.rig import ALICE, Rig, config_map, running
 from tests.conftest import eventually
+from tests.timing import PATIENCE_S
 from wherry.api.core.config_maps import CONFIG_MAPS
 from wherry.client.transport import WatchEvent
 from wherry.kit.clock import FakeClock, settle
@@ -129,14 +130,14 @@ class Watcher:
 
     async def seen(self, count: int) -> list[tuple[str, str]]:
         """The first `count` events as (type, name)."""
-        async with asyncio.timeout(2):
+        async with asyncio.timeout(PATIENCE_S):
             while len(self.events) < count and not self._task.done():
                 self._arrived.clear()
                 await self._arrived.wait()
         return [(event.type, event.object.get("metadata", {}).get("name", "")) for event in self.events]
 
     async def ended(self) -> None:
-        async with asyncio.timeout(2):
+        async with asyncio.timeout(PATIENCE_S):
             await self._task
 
     async def close(self) -> None:
@@ -202,10 +203,10 @@ async def test_bookmarks_come_every_minute_and_before_the_end() -> None:
         async with rig.session.get(f"{rig.server.url}{MAPS}?{query}", headers=headers) as answer:
             for seconds in (61, 38):
                 await clock.advance(seconds)
-                line = await asyncio.wait_for(answer.content.readline(), 2)
+                line = await asyncio.wait_for(answer.content.readline(), PATIENCE_S)
                 assert json.loads(line)["type"] == "BOOKMARK"
             await clock.advance(2)
-            assert await asyncio.wait_for(answer.content.readline(), 2) == b""
+            assert await asyncio.wait_for(answer.content.readline(), PATIENCE_S) == b""
 
 
 async def test_in_the_servers_own_process_one_bookmark_before_the_end_is_enough() -> None:
@@ -242,7 +243,7 @@ async def test_watches_over_http_and_as_tables(rig: Rig) -> None:
 @pytest.mark.parametrize("timeout_s", ["-5", "-9223372036854775808"])
 async def test_a_watch_that_lasts_less_than_no_time_is_over_as_it_begins(rig: Rig, timeout_s: str) -> None:
     await fill(rig, "a")
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(PATIENCE_S):
         for query in ("", "&resourceVersion=1", "&allowWatchBookmarks=1"):
             status, text, _ = await rig.http("GET", f"{MAPS}?watch=1&timeoutSeconds={timeout_s}{query}")
             assert (status, text or "") == (200, "")

@@ -7,6 +7,7 @@ import json
 from collections.abc import Sequence
 
 from tests.apiserver.rig import ADMIN, Rig, config_map
+from tests.timing import PATIENCE_S
 from wherry.api.core.config_maps import CONFIG_MAPS
 from wherry.apiserver.cacher import Cached, CachedEvent
 from wherry.apiserver.call import Call
@@ -146,5 +147,5 @@ async def test_a_client_slower_than_its_watch_may_last_is_given_up(rig: Rig) -> 
     outcome = await watch(
         core, Call(request_info("GET", MAPS, query), ADMIN, query), core.registry.of(CONFIG_MAPS)
     )
-    await asyncio.wait_for(outcome.run(sink), 5)
+    await asyncio.wait_for(outcome.run(sink), PATIENCE_S)
     assert sink.told == ["STATE m0000"]

@@ -12,6 +12,7 @@ import pytest
 
 from tests.apiserver import rig
 from tests.cluster.test_controller_rights import WIDGETS, workload
+from tests.timing import PATIENCE_S
 from wherry.api.apiextensions.custom_resource_definitions import CUSTOM_RESOURCE_DEFINITIONS
 from wherry.api.apps.deployments import DEPLOYMENTS
 from wherry.api.core.config_maps import CONFIG_MAPS
@@ -35,7 +36,7 @@ from wherry.objects.errors import ApiError
 WIDGET = Resource(group="example.com", version="v1", kind="Widget", plural="widgets", namespaced=True)
 
 
-async def eventually(check: Callable[[], Awaitable[bool]], timeout_s: float = 20.0) -> None:
+async def eventually(check: Callable[[], Awaitable[bool]], timeout_s: float = PATIENCE_S) -> None:
     """Return once `check` holds. Raises TimeoutError."""
     async with asyncio.timeout(timeout_s):
         while not await check():  # noqa: ASYNC110 - a server's state has no event to wait on

@@ -19,6 +19,7 @@ import yaml
 
 from tests.cluster.test_controller_rights import workload
 from tests.ports import free_port
+from tests.timing import PATIENCE_S
 from wherry.api.apps.deployments import DEPLOYMENTS
 from wherry.api.coordination.leases import LEASES
 from wherry.api.core.events import EVENTS
@@ -65,7 +66,7 @@ class Processes:
         """End one; its exit code."""
         process = self.running.pop(label)
         process.send_signal(number)
-        return process.wait(30)
+        return process.wait(60)
 
 
 @pytest.fixture
@@ -92,7 +93,7 @@ async def roll_out(client: Client, name: str) -> None:
     deployment = workload("Deployment", name, 2)
     deployment["metadata"]["namespace"] = "default"
     await client.create(DEPLOYMENTS, deployment)
-    async with asyncio.timeout(60):
+    async with asyncio.timeout(PATIENCE_S):
         async for event in client.watch(DEPLOYMENTS, "default", field_selector=f"metadata.name={name}"):
             if is_true((event.object.get("status") or {}).get("conditions"), "Available"):
                 return
@@ -147,7 +148,7 @@ async def test_a_deployment_becomes_available(processes: Processes) -> None:
 
 async def until_led(client: Client, name: str) -> None:
     """Return once somebody holds the lease."""
-    async with asyncio.timeout(60):
+    async with asyncio.timeout(PATIENCE_S):
         async for event in client.watch(LEASES, "kube-system", field_selector=f"metadata.name={name}"):
             if event.object["spec"].get("holderIdentity"):
                 return
@@ -220,7 +221,7 @@ def test_whoever_waits_for_an_api_server_ends_when_told(tmp_path: Path, name: st
         assert process.stderr.readline(), "it says that nobody answers"
         process.terminate()
         said = process.stderr.read()
-        assert process.wait(20) == 0, said
+        assert process.wait(60) == 0, said
     assert "Unclosed" not in said
 
 

@@ -6,6 +6,7 @@ import asyncio
 from random import Random
 
 from tests.apiserver import rig
+from tests.timing import PATIENCE_S
 from wherry.api.core.pods import PODS
 from wherry.api.core.resource_quotas import RESOURCE_QUOTAS
 from wherry.api.core.service_accounts import SERVICE_ACCOUNTS
@@ -29,7 +30,7 @@ async def used_pods(client: Client) -> str | None:
 
 async def until_used(client: Client, expected: str) -> None:
     """Wait until the quota says `expected`. Raises TimeoutError."""
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(PATIENCE_S):
         while await used_pods(client) != expected:  # noqa: ASYNC110 - it looks as any client would
             await asyncio.sleep(0.01)
 
@@ -68,7 +69,7 @@ async def test_there_are_never_more_than_allowed_and_the_count_is_right_in_the_e
             await client.create(RESOURCE_QUOTAS, quota)
             await until_used(client, "0")
             seen: list[int] = []
-            async with asyncio.timeout(60):
+            async with asyncio.timeout(PATIENCE_S):
                 await asyncio.gather(*(churn(client, worker, rng, seen) for worker in range(WORKERS)))
             assert len(seen) == WORKERS * PODS_EACH
             assert max(seen) <= LIMIT

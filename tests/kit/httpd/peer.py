@@ -13,6 +13,8 @@ from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import NameOID
 
+from tests.timing import PATIENCE_S
+
 
 @dataclass
 class Reply:
@@ -43,7 +45,7 @@ class Peer:
         self.send("".join(f"{line}\r\n" for line in lines) + "\r\n")
 
     async def head(self) -> Reply:
-        async with asyncio.timeout(5):
+        async with asyncio.timeout(PATIENCE_S):
             raw = (await self.reader.readuntil(b"\r\n\r\n")).decode("latin-1")
         first, *lines = raw.split("\r\n")[:-2]
         pairs = [line.split(": ", 1) for line in lines]
@@ -52,7 +54,7 @@ class Peer:
     async def reply(self, *, bodiless: bool = False) -> Reply:
         """The next answer, whole."""
         reply = await self.head()
-        async with asyncio.timeout(5):
+        async with asyncio.timeout(PATIENCE_S):
             if bodiless or reply.status in (100, 101, 204, 304):
                 return reply
             if "content-length" in reply.headers:
@@ -68,13 +70,13 @@ class Peer:
 
     async def chunk(self) -> bytes:
         """The next chunk of a chunked body, b"" for the last."""
-        async with asyncio.timeout(5):
+        async with asyncio.timeout(PATIENCE_S):
             size = int(await self.reader.readline(), 16)
             return (await self.reader.readexactly(size + 2))[:-2]
 
     async def is_closed(self) -> bool:
         """Wait for the end; False when more bytes come instead."""
-        async with asyncio.timeout(5):
+        async with asyncio.timeout(PATIENCE_S):
             try:
                 return await self.reader.read(1) == b""
             except ConnectionResetError:

@@ -16,6 +16,7 @@ import uvloop
 from tests.conftest import eventually
 from tests.kit.httpd.conftest import Dial
 from tests.kit.httpd.peer import Peer, self_signed
+from tests.timing import PATIENCE_S
 from wherry.kit.clock import FakeClock
 from wherry.kit.httpd import Request, Response, StreamResponse, UpgradeResponse
 from wherry.kit.httpd.message import Answer, Duplex, Handler, PeerSubject, Writer
@@ -183,7 +184,7 @@ async def test_a_stream_ends_when_the_peer_goes(serve: Serve, dial: Dial) -> Non
     peer.get("/")
     await peer.head()
     await peer.close()
-    async with asyncio.timeout(5):
+    async with asyncio.timeout(PATIENCE_S):
         await ended.wait()
     await eventually(lambda: writers[0].closed)
     writers[0].write(b"nobody hears")

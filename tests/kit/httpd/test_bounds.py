@@ -12,6 +12,7 @@ import pytest
 
 from tests.conftest import eventually
 from tests.kit.httpd.conftest import Dial
+from tests.timing import PATIENCE_S
 from wherry.kit.clock import FakeClock
 from wherry.kit.httpd import Request, Response, StreamResponse
 from wherry.kit.httpd.message import Answer, Connection, Handler, Writer
@@ -200,7 +201,7 @@ async def test_a_stream_nobody_takes_is_cut_off(server_of: Made, clock: FakeCloc
     await eventually(lambda: server.connections == 1)
     await asyncio.sleep(0.05)
     await clock.advance(61)
-    async with asyncio.timeout(5):
+    async with asyncio.timeout(PATIENCE_S):
         await ended.wait()
     sock.close()
 

@@ -10,6 +10,7 @@ import pytest
 
 from tests.conftest import eventually
 from tests.kit.httpd.conftest import Dial
+from tests.timing import PATIENCE_S
 from wherry.kit.httpd import Request
 from wherry.kit.httpd.message import Answer
 from wherry.kit.httpd.server import Server
@@ -73,7 +74,7 @@ async def test_the_clients_first_known_protocol_is_spoken(client: aiohttp.Client
 async def test_pings_are_answered(client: aiohttp.ClientSession) -> None:
     async with client.ws_connect("/", autoping=False) as socket:
         await socket.ping(b"are you there")
-        answer = await socket.receive(timeout=5)
+        answer = await socket.receive(timeout=60)
         assert (answer.type, answer.data) == (aiohttp.WSMsgType.PONG, b"are you there")
 
 
@@ -84,7 +85,7 @@ async def test_the_server_can_ping(client: aiohttp.ClientSession, rig: Rig) -> N
 
     rig.run = run
     async with client.ws_connect("/", autoping=False) as socket:
-        assert (await socket.receive(timeout=5)).type is aiohttp.WSMsgType.PING
+        assert (await socket.receive(timeout=60)).type is aiohttp.WSMsgType.PING
 
 
 async def test_what_is_sent_last_arrives_before_the_close(client: aiohttp.ClientSession, rig: Rig) -> None:
@@ -100,7 +101,7 @@ async def test_what_is_sent_last_arrives_before_the_close(client: aiohttp.Client
         for _ in range(50):
             await socket.send_bytes(bytes(10_000))  # unread by the server when it closes
         assert await socket.receive_bytes() == b"status"
-        closing = await socket.receive(timeout=5)
+        closing = await socket.receive(timeout=60)
         assert (closing.type, closing.data, closing.extra) == (aiohttp.WSMsgType.CLOSE, 1001, "going")
 
 
@@ -111,7 +112,7 @@ async def test_the_end_of_run_closes(client: aiohttp.ClientSession, rig: Rig) ->
     rig.run = run
     async with client.ws_connect("/") as socket:
         assert await socket.receive_str() == "bye"
-        assert (await socket.receive(timeout=5)).data == 1000
+        assert (await socket.receive(timeout=60)).data == 1000
 
 
 async def test_a_run_that_fails_says_so(
@@ -122,14 +123,14 @@ async def test_a_run_that_fails_says_so(
 
     rig.run = run
     async with client.ws_connect("/") as socket:
-        assert (await socket.receive(timeout=5)).data == 1011
+        assert (await socket.receive(timeout=60)).data == 1011
     await eventually(lambda: "ValueError: broken" in caplog.text)
 
 
 async def test_too_large_a_message_ends_it(client: aiohttp.ClientSession) -> None:
     async with client.ws_connect("/") as socket:
         await socket.send_bytes(bytes(1_000_001))
-        assert (await socket.receive(timeout=5)).data == 1009
+        assert (await socket.receive(timeout=60)).data == 1009
 
 
 async def test_receive_ends_when_the_client_closes_or_vanishes(rig: Rig, dial: Dial) -> None:
@@ -155,7 +156,7 @@ async def test_receive_ends_when_the_client_closes_or_vanishes(rig: Rig, dial: D
     peer.get("/", *HANDSHAKE)
     assert (await peer.head()).status == 101
     await peer.close()
-    assert await asyncio.wait_for(received.get(), 5) in (None, "cancelled")
+    assert await asyncio.wait_for(received.get(), PATIENCE_S) in (None, "cancelled")
 
 
 async def test_broken_frames_end_it(rig: Rig, dial: Dial) -> None:

@@ -16,6 +16,7 @@ import aiohttp
 import pytest
 
 from tests.kubelet.runtimes.containerd.conftest import Machine
+from tests.timing import PATIENCE_S
 from wherry.cluster.leaves import Subject
 from wherry.cluster.pki import Pki
 from wherry.kit.clock import SystemClock
@@ -86,7 +87,7 @@ async def node(machine: Machine, tmp_path: Path) -> AsyncIterator[Node]:
 async def channels(socket: aiohttp.ClientWebSocketResponse) -> dict[int, bytes]:
     """Everything that came on each channel until the end."""
     found: dict[int, bytes] = {}
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(PATIENCE_S):
         async for message in socket:
             found[message.data[0]] = found.get(message.data[0], b"") + message.data[1:]
     return found
@@ -143,7 +144,7 @@ async def test_commands_that_are_not_there(node: Node) -> None:
 async def test_logs_are_followed_to_the_containers_end(node: Node) -> None:
     _, container_id = await node.machine.run("u1", TICKING)
     url = f"{node.url}/containerLogs/default/pod-u1/c?follow=true"
-    async with node.session.get(url, ssl=node.context) as response, asyncio.timeout(10):
+    async with node.session.get(url, ssl=node.context) as response, asyncio.timeout(PATIENCE_S):
         assert await response.content.readline() == b"tick 1\n"
         assert await response.content.readline() == b"tick 2\n"
         await node.machine.runtime.stop_container(container_id, 0)
@@ -176,7 +177,7 @@ async def test_ports_through_a_spdy_tunnel(node: Node) -> None:
         ping = bytes.fromhex("8003000600000004 00000001")
         await socket.send_bytes(ping)
         answer = b""
-        async with asyncio.timeout(5):
+        async with asyncio.timeout(PATIENCE_S):
             while len(answer) < len(ping):  # a frame may come in several messages
                 answer += await socket.receive_bytes()
         assert answer == ping

@@ -85,7 +85,7 @@ async def until_over(made: Node, over: Check) -> None:
         await made.clock.advance(0.5)
         return await over()
 
-    await eventually(holds, 5.0)
+    await eventually(holds)
 
 
 async def until_blown(made: Node, fuse: Fuse, over: Check) -> bool:
@@ -110,7 +110,7 @@ async def test_on_the_way_up(tmp_path: Path) -> None:
                 killed = await until_blown(made, fuse, partial(ready, made))
             points.append(fuse.last)
             await exchange(made, None, pytest.MonkeyPatch())
-            await eventually(partial(ready, made), 5.0)
+            await eventually(partial(ready, made))
             status = await made.status("p")
             statuses = status["initContainerStatuses"] + status["containerStatuses"]
             restarts = {s["name"]: s["restartCount"] for s in statuses}
@@ -129,7 +129,7 @@ async def test_on_the_way_down(tmp_path: Path) -> None:
         fuse = Fuse(left)
         async with machine(tmp_path, left) as made:
             uid = (await made.create("p", **POD))["metadata"]["uid"]
-            await eventually(partial(ready, made), 5.0)
+            await eventually(partial(ready, made))
             for file in (made.config.cgroup_mount / "cpu").rglob("*.*"):
                 file.unlink()  # a real cgroup's files go with it
             with pytest.MonkeyPatch.context() as monkeypatch:

@@ -107,18 +107,18 @@ async def ready(made: Node) -> bool:
 async def test_on_the_way_up(made: Node, monkeypatch: pytest.MonkeyPatch, owner: Any, name: str) -> None:
     once = Once(monkeypatch, owner, name)
     await made.create("p", {"readinessProbe": {"tcpSocket": {"port": 80}, "periodSeconds": 1}})
-    await eventually(lambda: ready(made), 8.0)
+    await eventually(lambda: ready(made))
     if name == "remaining_s":
         made.runtime.finish(made.runtime.find("web").id, 1)
-        await eventually(lambda: once.raised, 5.0)
-        await eventually(lambda: ready(made), 8.0)
+        await eventually(lambda: once.raised)
+        await eventually(lambda: ready(made))
     assert once.raised
 
 
 @pytest.mark.parametrize(("owner", "name"), DOWN, ids=[f"{o.__name__}.{n}" for o, n in DOWN])
 async def test_on_the_way_down(made: Node, monkeypatch: pytest.MonkeyPatch, owner: Any, name: str) -> None:
     pod = await made.create("p", {"readinessProbe": {"tcpSocket": {"port": 80}, "periodSeconds": 1}})
-    await eventually(lambda: ready(made), 8.0)
+    await eventually(lambda: ready(made))
     for file in (made.config.cgroup_mount / "cpu").rglob("*.*"):
         file.unlink()
     once = Once(monkeypatch, owner, name)
@@ -128,7 +128,7 @@ async def test_on_the_way_down(made: Node, monkeypatch: pytest.MonkeyPatch, owne
         await made.clock.advance(0.5)
         return await made.gone("p") and remains(made, pod["metadata"]["uid"]) == []
 
-    await eventually(gone, 8.0)
+    await eventually(gone)
     assert once.raised
 
 
@@ -142,7 +142,7 @@ async def test_an_object_that_could_not_be_followed_is_followed_later(
     once = Once(monkeypatch, Cache, "start")
     volumes = [{"name": "v", "configMap": {"name": "c"}}]
     await made.create("p", {"volumeMounts": [{"name": "v", "mountPath": "/v"}]}, volumes=volumes)
-    await eventually(lambda: ready(made), 8.0)
+    await eventually(lambda: ready(made))
     assert once.raised
 
 
@@ -156,7 +156,7 @@ async def test_a_hook_that_always_raises_stops_no_pod_from_ending(
     monkeypatch.setattr(FakeRuntime, "exec_sync", raise_always)
     pod = await made.create("p", {"lifecycle": {kind: {"exec": {"command": ["x"]}}}})
     if kind == "preStop":
-        await eventually(lambda: ready(made), 8.0)
+        await eventually(lambda: ready(made))
     else:
         await made.said("FailedPostStartHook", "PostStartHook failed")
     for file in (made.config.cgroup_mount / "cpu").rglob("*.*"):
@@ -167,7 +167,7 @@ async def test_a_hook_that_always_raises_stops_no_pod_from_ending(
         await made.clock.advance(0.5)
         return await made.gone("p") and remains(made, pod["metadata"]["uid"]) == []
 
-    await eventually(gone, 8.0)
+    await eventually(gone)
 
 
 async def test_a_pod_that_cannot_even_be_judged_fails(made: Node, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -14,6 +14,7 @@ from kr8s.asyncio import objects
 
 from tests.live.clients.trials.base import POD, WEB, config_map, sleeping_deployment, sleeping_pod
 from tests.live.cluster import BUSYBOX
+from tests.timing import PATIENCE_S
 
 # It says of every server newer than itself that it is not supported, and leaves broken-off streams to
 # the garbage collector.
@@ -76,7 +77,7 @@ async def test_watch_and_wait(api: Any) -> None:
     await pod.wait("condition=Ready", timeout=30)
     await pod.delete()
     await pod.wait("delete", timeout=30)
-    await asyncio.wait_for(looking, 30)
+    await asyncio.wait_for(looking, PATIENCE_S)
     assert seen[0] == ("ADDED", "p")
     assert seen[-1] == ("DELETED", "p")
 

@@ -62,7 +62,7 @@ def test_etcd_is_well_until_it_is_ended(assets: Path) -> None:
         deadline = time.monotonic() + 20
         while True:
             try:
-                with urllib.request.urlopen(f"{url}/health", timeout=5) as answer:
+                with urllib.request.urlopen(f"{url}/health", timeout=60) as answer:
                     assert answer.status == 200
                     break
             except urllib.error.URLError:
@@ -70,10 +70,10 @@ def test_etcd_is_well_until_it_is_ended(assets: Path) -> None:
                 assert process.poll() is None
                 time.sleep(0.05)  # as envtest asks: it has nothing to wait for but the answer
         with pytest.raises(urllib.error.HTTPError, match="404"):
-            urllib.request.urlopen(f"{url}/v3/kv", timeout=5)
+            urllib.request.urlopen(f"{url}/v3/kv", timeout=60)
     finally:
         process.terminate()
-        assert process.wait(10) == 0
+        assert process.wait(60) == 0
 
 
 def test_a_wrong_flag_ends_it_with_upstreams_words(assets: Path) -> None:

@@ -22,6 +22,7 @@ from tests.kubelet.runtimes.containerd.conftest import (
     make_ground,
     make_sandbox,
 )
+from tests.timing import PATIENCE_S
 from wherry.kit.cgroups import cgroup_directories, processes_in
 from wherry.kit.children import wait_gone
 from wherry.kit.clock import SystemClock
@@ -49,7 +50,7 @@ FOREVER = "trap 'exit 0' TERM; while :; do sleep 1000 & wait; done"
 
 
 async def next_event(events: Any, kind: str, container_id: str) -> RuntimeEvent:
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(PATIENCE_S):
         while True:
             event: RuntimeEvent = await anext(events)
             if (event.kind, event.container_id) == (kind, container_id):
@@ -171,7 +172,7 @@ async def test_an_event_comes_when_the_end_can_be_seen(machine: Machine) -> None
     try:
         ids = [(await machine.run(f"u{number}", "exit 4"))[1] for number in range(5)]
         ended: dict[str, Phase] = {}
-        async with asyncio.timeout(10):
+        async with asyncio.timeout(PATIENCE_S):
             while len(ended) < len(ids):
                 event, phase = await seen.get()
                 if event.kind == "exited":
@@ -201,7 +202,7 @@ async def test_running_out_of_memory_is_told(machine: Machine) -> None:
     container_id = await runtime.create_container(sandbox_id, sandbox, spec)
     await runtime.start_container(container_id)
     await waiting
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(PATIENCE_S):
         while True:
             (container,) = await runtime.containers("u1")
             if container.phase is Phase.EXITED and container.reason == "OOMKilled":
@@ -249,7 +250,7 @@ async def test_containers_outlive_containerd_and_its_owner(machine: Machine) -> 
     await wait_gone(process)
     runtime = ContainerdRuntime(again.paths.socket, SystemClock())
     try:
-        async with asyncio.timeout(10):
+        async with asyncio.timeout(PATIENCE_S):
             await until_again(again, first)
             (container,) = await runtime.containers("u1")
     finally:
