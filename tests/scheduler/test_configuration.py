@@ -87,7 +87,7 @@ def test_everything_off_but_one() -> None:
 
 def test_what_is_not_there_yet_is_accepted() -> None:
     found = profile(
-        plugins={"multiPoint": {"disabled": [{"name": "DynamicResources"}, {"name": "VolumeZone"}]}}
+        plugins={"multiPoint": {"disabled": [{"name": "NodeVolumeLimits"}, {"name": "VolumeZone"}]}}
     )
     assert len(found.chosen) == len(default_profile().chosen)
 

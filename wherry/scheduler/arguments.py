@@ -21,6 +21,7 @@ from wherry.objects.errors import (
 from wherry.objects.names import qualified_name_errors
 from wherry.scheduler.framework import Plugin
 from wherry.scheduler.plugins.balanced_allocation import NodeResourcesBalancedAllocation
+from wherry.scheduler.plugins.dynamic_resources import DynamicResources
 from wherry.scheduler.plugins.image_locality import ImageLocality
 from wherry.scheduler.plugins.inter_pod_affinity import InterPodAffinity
 from wherry.scheduler.plugins.node_affinity import NodeAffinity
@@ -288,6 +289,7 @@ MAKERS: Mapping[str, Callable[[Values], Plugin]] = {
     "NodeResourcesFit": _made_fit,
     "VolumeBinding": lambda _: VolumeBinding(),
     "PodTopologySpread": _made_spread,
+    "DynamicResources": lambda _: DynamicResources(),
     "InterPodAffinity": lambda values: InterPodAffinity(
         values["hardPodAffinityWeight"],
         ignores_preferred=values.get("ignorePreferredTermsOfExistingPods", False),

@@ -1,4 +1,4 @@
-"""The binding cycle: a decided pod is reserved for, prepared, and bound; a failure undoes it all
+"""The binding cycle: a pod that was decided and reserved for is prepared and bound; a failure undoes it all
 (`Binder`).
 
 The pod counts to its node from the decision on ("assumed", upstream's cache); the watch confirms it.
@@ -21,6 +21,7 @@ from wherry.scheduler.extenders import Extender
 from wherry.scheduler.facts import PodFacts
 from wherry.scheduler.framework import Plugin, SchedulingError
 from wherry.scheduler.profiles import Profile
+from wherry.scheduler.world import World
 
 log = logging.getLogger(__name__)
 
@@ -43,8 +44,11 @@ class Outcome(Protocol):
 class Binder:
     """Binds pods, so many at a time."""
 
-    def __init__(self, client: Client, outcome: Outcome, extenders: Sequence[Extender] = ()) -> None:
+    def __init__(
+        self, client: Client, world: World, outcome: Outcome, extenders: Sequence[Extender] = ()
+    ) -> None:
         self._client = client
+        self._world = world
         self._extenders = tuple(extender for extender in extenders if extender.binds)
         self._outcome = outcome
         self._room = asyncio.Semaphore(MOST_UNDER_WAY)
@@ -54,14 +58,11 @@ class Binder:
         await self._room.acquire()
 
     async def bind(self, profile: Profile, pod: PodFacts, node: str) -> None:
-        """Bind one pod, for which `room` was waited; whatever fails is told, not raised."""
-        reserved: list[Plugin] = []
+        """Bind one pod, reserved for, for which `room` was waited; whatever fails is told, not raised."""
+        reserved = profile.binding
         try:
             for plugin in profile.binding:
-                reserved.append(plugin)
-                await plugin.reserve(pod, node)
-            for plugin in profile.binding:
-                await plugin.pre_bind(pod, node)
+                await plugin.pre_bind(pod, node, self._world, self._client)
             await self._send(pod, node)
         except (ApiError, SchedulingError) as error:
             log.info("binding %s failed: %s", pod.key, error)
@@ -89,10 +90,23 @@ class Binder:
                 return
         await self._client.create_subresource(PODS, name, namespace, "binding", binding)
 
-    async def _undo(self, reserved: list[Plugin], pod: PodFacts, node: str, why: str) -> None:
+    async def reserve(self, profile: Profile, pod: PodFacts, node: str) -> None:
+        """Take what the pod needs beside its node, or nothing. Raises SchedulingError."""
+        for number, plugin in enumerate(profile.binding):
+            try:
+                plugin.reserve(pod, node, self._world)
+            except SchedulingError:
+                await self.unreserve(profile.binding[:number], pod, node)
+                raise
+
+    async def unreserve(self, reserved: Sequence[Plugin], pod: PodFacts, node: str) -> None:
+        """Give back what was reserved; what fails is only logged."""
         for plugin in reversed(reserved):
             try:
-                await plugin.unreserve(pod, node)
+                await plugin.unreserve(pod, node, self._world, self._client)
             except Exception:
                 log.exception("%s did not give back what it reserved for %s", plugin.name, pod.key)
+
+    async def _undo(self, reserved: Sequence[Plugin], pod: PodFacts, node: str, why: str) -> None:
+        await self.unreserve(reserved, pod, node)
         self._outcome.not_bound(pod, why)

@@ -7,7 +7,7 @@ counts behind spreading and affinity are columns too, these pods share answers l
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Hashable, Mapping, Sequence
 from random import Random
 from typing import Any
 
@@ -57,6 +57,8 @@ class Evaluation:
         self.moment = world.moment
         self.refusal: Refusal | None = None
         self.refused_by = ""
+        self._versions: list[tuple[Plugin, Hashable]] = []
+        """What the answers rest on beside nodes and pods."""
         parts = self._prepared()
         self._filters = [part for part in parts if part.filters]
         self._scorers = [part for part in parts if part.weight]
@@ -80,6 +82,8 @@ class Evaluation:
         for chosen in self._profile.chosen:
             plugin = chosen.plugin
             state = plugin.prepare(self.pod, self._world)
+            if state is not None and overrides(plugin, "version"):
+                self._versions.append((plugin, plugin.version(self._world)))
             if isinstance(state, Refusal):
                 if chosen.filters and self.refusal is None:
                     self.refusal, self.refused_by = state, plugin.name
@@ -146,7 +150,7 @@ class Evaluation:
     def catch_up(self) -> bool:
         """Take in what happened since; False if it is too much, and a new evaluation is needed."""
         world = self._world
-        if self.era != world.era:
+        if self.era != world.era or any(p.version(world) != known for p, known in self._versions):
             return False
         if self.moment == world.moment:
             return True

@@ -12,6 +12,7 @@ from wherry.api.core.nodes import NODES
 from wherry.api.core.pods import PODS
 from wherry.client.cache import Cache
 from wherry.objects.meta import Object, is_deleting, key_of, labels_of, name_of, uid_of
+from wherry.scheduler.device_feed import DeviceFeed
 from wherry.scheduler.facts import DEFAULT_SCHEDULER, PodFacts, PodReader
 from wherry.scheduler.framework import Change, Kind
 from wherry.scheduler.known import CLAIM_RESOURCES, SELECTOR_RESOURCES, selector_of
@@ -29,6 +30,7 @@ class Feed:
         self._queue = queue
         self._names = frozenset(names)
         self._reader = PodReader()
+        self._devices = DeviceFeed(world.devices, queue)
 
     def follow(self, cache: Cache) -> None:
         """Hear of everything in the cache from now on."""
@@ -39,6 +41,7 @@ class Feed:
             cache.on(resource, self._claim_changed)
         for resource in SELECTOR_RESOURCES:
             cache.on(resource, self._selector_changed)
+        self._devices.follow(cache)
 
     def is_ours(self, pod: Object) -> bool:
         """Whether a pod is to be given a node by us."""
@@ -135,6 +138,7 @@ class Feed:
             self._queue.put(facts)
         else:
             self._queue.renew(facts)
+            self._devices.pod_changed(old, new)
 
     def _nominate(self, pod: PodFacts, before: str) -> bool:
         """Take over the node a pod is nominated to, and was `before`; whether others named it, not us.

@@ -16,6 +16,7 @@ from typing import Any, ClassVar
 
 import numpy as np
 
+from wherry.client.api import Client
 from wherry.scheduler.facts import PodFacts
 from wherry.scheduler.interned import Bools, Ints, Rows
 from wherry.scheduler.world import World
@@ -60,6 +61,8 @@ class Kind(Enum):
     POD_GONE = auto()
     POD_LABELS = auto()
     CLAIMS = auto()
+    RESOURCE_CLAIMS = auto()
+    DEVICES = auto()
     NAMESPACES = auto()
 
 
@@ -67,8 +70,8 @@ class Kind(Enum):
 class Change:
     """Something that may help pods that wait: changes of one kind, taken together while nobody looked.
 
-    `names` are those of nodes that came, changed, or from which `pods` went, or of claims and classes; `pods`
-    those that came or went.
+    `names` are those of nodes that came, changed, or from which `pods` went, or of claims and classes, of
+    devices those of their nodes ("" for any); `pods` those that came or went.
     """
 
     kind: Kind
@@ -90,6 +93,17 @@ class Plugin:
     """Whether a score depends on which nodes are feasible at all (upstream's NormalizeScore)."""
     changes: ClassVar[frozenset[Kind]] = frozenset()
     """The kinds of change after which a pod this plugin rejected may fit (upstream's EventsToRegister)."""
+
+    def gate(self, pod: PodFacts, world: World) -> str:
+        """Why the pod is not tried at all yet, "" if it is (upstream's PreEnqueue): nobody is told."""
+        return ""
+
+    def version(self, world: World) -> Hashable:
+        """What its answers rest on beside nodes and pods: another one, and all is asked anew.
+
+        Asked for pods `prepare` had something to say about.
+        """
+        return None
 
     def prepare(self, pod: PodFacts, world: World) -> Any:
         """What the plugin has to remember about the pod, a `Refusal`, or None for nothing to say (Skip)."""
@@ -145,13 +159,20 @@ class Plugin:
             rejected |= rejection.rows
         return not rejected.all()
 
-    async def reserve(self, pod: PodFacts, node: str) -> None:
-        """Take what the pod needs beside the node. Raises SchedulingError; then nothing may be taken."""
+    async def post_filter(self, pod: PodFacts, world: World, client: Client) -> str:
+        """Help a pod that fits nowhere; what came of it, for its event. Raises ApiError."""
+        return ""
 
-    async def pre_bind(self, pod: PodFacts, node: str) -> None:
+    def reserve(self, pod: PodFacts, node: str, world: World) -> None:
+        """Take what the pod needs beside the node, as soon as that is decided.
+
+        Raises SchedulingError; then nothing may be taken.
+        """
+
+    async def pre_bind(self, pod: PodFacts, node: str, world: World, client: Client) -> None:
         """What must be done before the binding. Raises SchedulingError."""
 
-    async def unreserve(self, pod: PodFacts, node: str) -> None:
+    async def unreserve(self, pod: PodFacts, node: str, world: World, client: Client) -> None:
         """Give back what `reserve` took; asked in reverse order when a pod is not bound after all."""
 
 

@@ -11,6 +11,10 @@ from wherry.api.core.namespaces import NAMESPACES
 from wherry.api.core.persistent_volume_claims import PERSISTENT_VOLUME_CLAIMS
 from wherry.api.core.replication_controllers import REPLICATION_CONTROLLERS
 from wherry.api.core.services import SERVICES
+from wherry.api.dynamicresources.device_classes import DEVICE_CLASSES
+from wherry.api.dynamicresources.device_taint_rules import DEVICE_TAINT_RULES
+from wherry.api.dynamicresources.resource_claims import RESOURCE_CLAIMS
+from wherry.api.dynamicresources.resource_slices import RESOURCE_SLICES
 from wherry.api.policy.pod_disruption_budgets import POD_DISRUPTION_BUDGETS
 from wherry.api.resource import Resource
 from wherry.api.storage.storage_classes import STORAGE_CLASSES
@@ -26,7 +30,8 @@ OWNERS: Mapping[str, Resource] = {
 }
 CLAIM_RESOURCES = (PERSISTENT_VOLUME_CLAIMS, STORAGE_CLASSES)
 SELECTOR_RESOURCES = (SERVICES, *OWNERS.values())
-RESOURCES = (*CLAIM_RESOURCES, *SELECTOR_RESOURCES, NAMESPACES, POD_DISRUPTION_BUDGETS)
+DEVICE_RESOURCES = (RESOURCE_CLAIMS, RESOURCE_SLICES, DEVICE_CLASSES, DEVICE_TAINT_RULES)
+RESOURCES = (*CLAIM_RESOURCES, *SELECTOR_RESOURCES, *DEVICE_RESOURCES, NAMESPACES, POD_DISRUPTION_BUDGETS)
 
 
 class KnownStorage:

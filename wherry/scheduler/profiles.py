@@ -43,6 +43,10 @@ class Profile:
             if any(overrides(p, hook) for hook in ("reserve", "pre_bind", "unreserve"))
         )
         """Those that want to know of a binding."""
+        self.gates = tuple(one.plugin for one in chosen if one.filters and overrides(one.plugin, "gate"))
+        """Those that may say a pod is not to be tried yet."""
+        self.rescuers = tuple(p for p in self.plugins.values() if overrides(p, "post_filter"))
+        """Those that may help a pod that fits nowhere."""
 
     def signature(self, pod: PodFacts) -> Hashable:
         """Pods of one template and one signature get the same answers."""

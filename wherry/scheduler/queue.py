@@ -170,16 +170,20 @@ class PodQueue:
         rejected_by: Iterable[str],
         kinds: frozenset[Kind],
         since: int | None = None,
+        *,
+        is_gated: bool = False,
     ) -> None:
         """A pod fits nowhere: it rests until a change of one of the `kinds` may help, with those of equal
         `key`.
 
-        `since` is the number of changes when that was decided, if others may have come meanwhile.
+        `since` is the number of changes when that was decided, if others may have come meanwhile. One that
+        `is_gated` was not tried at all, and has no back-off.
         """
         waiting = self._pods.get(uid)
         if waiting is None or waiting.is_active:
             return
         waiting.is_out = False
+        waiting.attempts -= is_gated
         if waiting.group is not None and waiting.group.key != key:
             self._drop(waiting.group, waiting)
         group = self._groups.get(key)
@@ -192,7 +196,7 @@ class PodQueue:
         group.rejected_by = tuple(rejected_by)
         self._listen(group, kinds)
         if was_tried:
-            group.attempts += 1
+            group.attempts = 0 if is_gated else group.attempts + 1
             group.failed_at = self._clock.monotonic()
             group.is_awake = False
             self._set_timer(group, FLUSH_AFTER_S)
@@ -264,7 +268,7 @@ class PodQueue:
         """Try the first of the group when its back-off is over."""
         group.is_awake = True
         left_s = group.failed_at + self._backoff_s(group.attempts) - self._clock.monotonic()
-        if left_s > 0:
+        if group.attempts and left_s > 0:
             self._set_timer(group, left_s)
         else:
             self._try_some(group, 1)

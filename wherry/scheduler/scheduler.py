@@ -11,6 +11,7 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import Iterable
+from dataclasses import replace
 from random import Random
 
 from wherry.api.core.nodes import NODES
@@ -28,6 +29,7 @@ from wherry.scheduler.budgets import Budgets
 from wherry.scheduler.configuration import SchedulerConfiguration, default_configuration
 from wherry.scheduler.consulting import Consulting
 from wherry.scheduler.decisions import Decisions
+from wherry.scheduler.devices.inventory import Inventory
 from wherry.scheduler.eviction import Evictor
 from wherry.scheduler.extenders import Extender
 from wherry.scheduler.facts import PodFacts
@@ -38,7 +40,7 @@ from wherry.scheduler.preemption import TERMINATING, Candidate, ineligible
 from wherry.scheduler.profiles import Profile
 from wherry.scheduler.queue import PodQueue
 from wherry.scheduler.reporting import SCHEDULER_ERROR, Reporter
-from wherry.scheduler.trace import NO_NODES, Trace
+from wherry.scheduler.trace import NO_CLAIMS, NO_NODES, Trace
 from wherry.scheduler.world import Placement, World
 
 log = logging.getLogger(__name__)
@@ -60,8 +62,9 @@ class Scheduler:
         configuration = configuration or default_configuration()
         self._profiles = {profile.name: profile for profile in configuration.profiles}
         self._clock = clock
+        self._client = client
         self._cache = Cache(client, clock, random=Random(random.getrandbits(64)))  # noqa: S311 - spreads retries
-        self._world = World(KnownStorage(self._cache), KnownSelectors(self._cache))
+        self._world = World(KnownStorage(self._cache), KnownSelectors(self._cache), Inventory(random))
         self._budgets = Budgets()
         self._queue = PodQueue(
             clock,
@@ -75,7 +78,7 @@ class Scheduler:
         extenders = [Extender(settings, self._find_node) for settings in configuration.extenders]
         self._extenders = extenders
         self._consulting = Consulting(extenders, self._decisions, self._world, random)
-        self._binder = Binder(client, self, extenders)
+        self._binder = Binder(client, self._world, self, extenders)
         self._evictor = Evictor(client, self._world, self._decisions, random)
         self._tasks = Tasks("scheduler")
 
@@ -136,6 +139,8 @@ class Scheduler:
         self._tell(pod, why, SCHEDULER_ERROR, nominated="")
 
     async def _schedule(self, profile: Profile, pod: PodFacts) -> None:
+        if self._is_gated(profile, pod):
+            return
         if pod.template.trouble:
             promised = self._take_back(pod)
             self._queue.failed(pod.uid, self._decisions.key(profile, pod), (), frozenset())
@@ -145,10 +150,13 @@ class Scheduler:
         promised = self._take_back(pod)  # what is promised to it is not in its own way
         try:
             node, trace = await self._decided(profile, pod)
+            is_wanted = self._queue.is_under_way(pod.uid)
+            if node and is_wanted:
+                await self._binder.reserve(profile, pod, node)
         except BaseException:
             self._released(promised)
             raise
-        if not self._queue.is_under_way(pod.uid):
+        if not is_wanted:
             self._released(promised)
             return
         if node:
@@ -173,12 +181,34 @@ class Scheduler:
             return await self._consulting.choose(profile, pod)
         return self._decisions.choose(profile, pod), None
 
+    def _is_gated(self, profile: Profile, pod: PodFacts) -> bool:
+        """Whether a plugin says the pod is not to be tried yet: it rests, and nobody is told."""
+        for plugin in profile.gates:
+            if plugin.gate(pod, self._world):
+                key = self._decisions.key(profile, pod)
+                self._queue.failed(pod.uid, key, (plugin.name,), plugin.changes, is_gated=True)
+                return True
+        return False
+
+    async def _rescued(self, profile: Profile, pod: PodFacts) -> str:
+        """What came of plugins' help for a pod that fits nowhere."""
+        for plugin in profile.rescuers:
+            try:
+                text = await plugin.post_filter(pod, self._world, self._client)
+            except ApiError as error:
+                log.info("%s could not help %s: %s", plugin.name, pod.key, error)
+                continue
+            if text:
+                return text
+        return NO_CLAIMS
+
     async def _not_placed(self, profile: Profile, pod: PodFacts, trace: Trace) -> None:
         """See whether others can be evicted for the pod, tell it, and let it wait."""
         since = self._queue.changes
         if not trace.nodes:
             self._give_up(profile, pod, trace, since, NO_NODES)
             return
+        trace = replace(trace, rescue=await self._rescued(profile, pod))
         why = ineligible(pod, trace, self._world) if profile.preempts else ""
         if why == TERMINATING:  # room is being made
             self._rest(profile, pod, trace, since)
@@ -266,6 +296,8 @@ class Scheduler:
         if placed is not None and placed.is_assumed and placed.pod is pod:
             self._world.displace(pod.uid)
             self._queue.changed(Change(Kind.POD_GONE, {placed.node: None}, {pod.uid: pod}))
+            if (pod.pod.get("spec") or {}).get("resourceClaims"):
+                self._queue.changed(Change(Kind.DEVICES, {"": None}, {}))
         current = self._current(pod)
         if current is not None and self._feed.is_ours(current):
             if why:

@@ -54,6 +54,8 @@ class Trace:
     scores: npt.NDArray[Any] = field(default_factory=lambda: np.zeros((0, 0), dtype=np.int64))
     refusal: Refusal | None = None
     refused_by: str = ""
+    rescue: str = NO_CLAIMS
+    """What came of other help than preemption."""
     chosen: str = ""
     """The node the pod went to, "" for none."""
 
@@ -106,7 +108,7 @@ class Trace:
             listed = self.refusal.reason
         else:
             listed = listing(self.counted())
-        tail = f" {NO_CLAIMS}, preemption: {preemption}" if preemption else ""
+        tail = f" {self.rescue}, preemption: {preemption}" if preemption else ""
         return f"{start}: {listed}.{tail}"
 
 

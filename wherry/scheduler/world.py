@@ -15,6 +15,7 @@ from dataclasses import dataclass
 from typing import Protocol
 
 from wherry.objects.meta import Object, name_of
+from wherry.scheduler.devices.inventory import Inventory
 from wherry.scheduler.facts import PodFacts
 from wherry.scheduler.nodes import NodeTable
 from wherry.scheduler.pods import PodTable
@@ -87,10 +88,16 @@ class Step:
 class World:
     """Nodes, pods and claims as the scheduler knows them."""
 
-    def __init__(self, claims: Storage | None = None, selectors: Selecting | None = None) -> None:
+    def __init__(
+        self,
+        claims: Storage | None = None,
+        selectors: Selecting | None = None,
+        devices: Inventory | None = None,
+    ) -> None:
         self.nodes = NodeTable()
         self.pods = PodTable(self.nodes.capacity)
         self.claims: Storage = claims or NoStorage()
+        self.devices = devices or Inventory()
         self.selectors: Selecting = selectors or NoSelectors()
         self.namespaces: dict[str, Mapping[str, str]] = {}
         """The labels of each namespace."""

@@ -190,9 +190,11 @@ def index(value: Any, key: Any) -> Any:
     """`value[key]`. Raises CelError."""
     if isinstance(value, Mapping):
         there, item = find(value, key)
-        if not there:
-            raise CelError(f"no such key: {shown_key(key)}")
-        return item
+        if there:
+            return item
+        if isinstance(value, dict) and hasattr(value, "__missing__"):
+            return value[key]  # a map that has something for whoever asks
+        raise CelError(f"no such key: {shown_key(key)}")
     if isinstance(value, list):
         at = _place(key)
         if not 0 <= at < len(value):

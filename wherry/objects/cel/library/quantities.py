@@ -38,7 +38,7 @@ class QuantityValue(Opaque):
         return hash(self.number)
 
 
-def _quantity(text: str) -> QuantityValue:
+def quantity_value(text: str) -> QuantityValue:
     try:
         number = parse_quantity(text)
     except ValueError as error:
@@ -115,7 +115,7 @@ def _once(arguments: Any) -> int:
     return tenth(size(arguments[0]))
 
 
-declare("quantity", "(string) -> quantity", _quantity, _once)
+declare("quantity", "(string) -> quantity", quantity_value, _once)
 declare("isQuantity", "(string) -> bool", _is_quantity, _once)
 declare("sign", "(quantity) -> int", lambda value: (value.number > 0) - (value.number < 0))
 declare("isGreaterThan", "quantity.(quantity) -> bool", lambda left, right: _order(left, right) > 0)

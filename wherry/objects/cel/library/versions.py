@@ -66,7 +66,7 @@ def _early(text: str) -> _Part:
     return 1, 0, text
 
 
-def _version(text: str, normalize: bool = False) -> VersionValue:
+def version_value(text: str, normalize: bool = False) -> VersionValue:
     if normalize:
         text = _normal(text)
     if not text:
@@ -103,7 +103,7 @@ def _normal(text: str) -> str:
 
 def _is_version(text: str, normalize: bool = False) -> bool:
     try:
-        _version(text, normalize)
+        version_value(text, normalize)
     except CelError:
         return False
     return True
@@ -117,8 +117,8 @@ def _once(arguments: Any) -> int:
     return tenth(size(arguments[0]))
 
 
-declare("semver", "(string) -> semver", _version, _once)
-declare("semver", "(string, bool) -> semver", _version, _once)
+declare("semver", "(string) -> semver", version_value, _once)
+declare("semver", "(string, bool) -> semver", version_value, _once)
 declare("isSemver", "(string) -> bool", _is_version, _once)
 declare("isSemver", "(string, bool) -> bool", _is_version, _once)
 declare("isGreaterThan", "semver.(semver) -> bool", lambda left, right: _order(left, right) > 0)

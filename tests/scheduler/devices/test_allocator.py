@@ -1,0 +1,396 @@
+"""Which devices a claim gets on a node, and which it does not."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from tests.scheduler.devices.builders import (
+    DRIVER,
+    claim,
+    device,
+    device_class,
+    first_of,
+    request,
+    resource_slice,
+)
+from wherry.objects.meta import Object, key_of, name_of
+from wherry.scheduler.devices.allocator import (
+    AllocationError,
+    BrokenSelector,
+    OutOfSteps,
+    Steps,
+    find_devices,
+)
+from wherry.scheduler.devices.inventory import Inventory
+from wherry.scheduler.devices.results import allocation
+from wherry.scheduler.devices.wanted import read_claim
+
+NODE = "n"
+
+
+def stock(*objects: Object) -> Inventory:
+    """An inventory of slices and rules, with the class `gpu`."""
+    found = Inventory()
+    found.set_class("gpu", device_class())
+    for obj in objects:
+        put(found, obj)
+    return found
+
+
+def put(inventory: Inventory, obj: Object) -> None:
+    """Have an inventory take over an object."""
+    match obj["kind"]:
+        case "DeviceClass":
+            inventory.set_class(name_of(obj), obj)
+        case "ResourceSlice":
+            inventory.set_slice(name_of(obj), obj)
+        case "DeviceTaintRule":
+            inventory.set_rule(name_of(obj), obj)
+
+
+def found_for(inventory: Inventory, *wanted: Object, node: str = NODE, steps: int = 10_000) -> Any:
+    """The names of the devices of each claim, None if there are none."""
+    read = [read_claim(one, inventory.classes) for one in wanted]
+    given = find_devices(inventory, read, node, lambda place: bool(place.get("allNodes")), Steps(steps))
+    return None if given is None else [[one.device.id.name for one in own] for own in given]
+
+
+def allocated(inventory: Inventory, wanted: Object, node: str = NODE) -> Object:
+    """The claim with its allocation, which counts from here on."""
+    read = read_claim(wanted, inventory.classes)
+    given = find_devices(inventory, [read], node, lambda place: bool(place.get("allNodes")), Steps(10_000))
+    assert given is not None
+    ids = [inventory.new_share_id() for _ in given[0]]
+    full = {**wanted, "status": {"allocation": allocation(read, given[0], node, ids)}}
+    inventory.set_claim(key_of(full), full)
+    return full
+
+
+GPUS = [device("a"), device("b", "t4", "16Gi"), device("c", "a100", "40Gi")]
+
+
+@pytest.mark.parametrize(
+    ("expression", "names"),
+    [
+        ("", ["a"]),
+        (f"device.attributes['{DRIVER}'].model == 't4'", ["b"]),
+        (f"device.capacity['{DRIVER}'].memory.compareTo(quantity('40Gi')) <= 0", ["b"]),
+        (f"device.capacity['{DRIVER}'].memory.isLessThan(quantity('20Gi'))", ["b"]),
+        (f"'{DRIVER}' in device.attributes && !('x.example.com' in device.attributes)", ["a"]),
+        ("has(device.attributes['x.example.com'].y)", None),
+        (f"cel.bind(d, device.attributes['{DRIVER}'], d.model == 't4')", ["b"]),
+        ("!device.allowMultipleAllocations", ["a"]),
+    ],
+)
+def test_selectors(expression: str, names: list[str] | None) -> None:
+    inventory = stock(resource_slice("s", GPUS, NODE))
+    found = found_for(inventory, claim("c", request("gpu", expression)))
+    assert found == (None if names is None else [names])
+
+
+def test_versions_are_compared_as_such() -> None:
+    old, new = ({"attributes": {"driverVersion": {"version": v}}} for v in ("1.9.0", "1.10.0"))
+    inventory = stock(resource_slice("s", [{"name": "old", **old}, {"name": "new", **new}], NODE))
+    wants = f"device.attributes['{DRIVER}'].driverVersion.isGreaterThan(semver('1.9.5'))"
+    assert found_for(inventory, claim("c", request("gpu", wants))) == [["new"]]
+
+
+def test_a_selector_that_cannot_be_evaluated_is_told() -> None:
+    inventory = stock(resource_slice("s", GPUS, NODE))
+    with pytest.raises(BrokenSelector) as told:
+        found_for(inventory, claim("c", request("gpu", "device.attributes['x.example.com'].y == 1")))
+    where = f"claim default/c: selector #0 on device {DRIVER}/s/a"
+    assert str(told.value) == f"{where}: CEL runtime error: no such key: y"
+
+
+@pytest.mark.parametrize(
+    ("requests", "names"),
+    [
+        ([request("x", count=2)], ["a", "b"]),
+        ([request("x", count=4)], None),
+        ([request("x"), request("y")], ["a", "b"]),
+        ([request("x", allocationMode="All")], ["a", "b", "c"]),
+        ([request("x", allocationMode="All"), request("y")], None),
+        ([first_of("x", request("many", count=4), request("one"))], ["a"]),
+        ([first_of("x", request("many", count=4), request("more", count=5))], None),
+        # The first alternative leaves nothing to the second request.
+        ([first_of("x", request("all", count=3), request("two", count=2)), request("y")], ["a", "b", "c"]),
+        # A device that was taken first is given to another request.
+        (
+            [request("x"), request("y", f"device.attributes['{DRIVER}'].model == 'a100'", count=2)],
+            ["b", "a", "c"],
+        ),
+        ([], []),
+    ],
+    ids=str,
+)
+def test_requests(requests: list[Object], names: list[str] | None) -> None:
+    wanted = claim("c", *requests)
+    wanted["spec"]["devices"]["requests"] = requests
+    found = found_for(stock(resource_slice("s", GPUS, NODE)), wanted)
+    assert found == (None if names is None else [names])
+
+
+def test_claims_of_one_pod_do_not_get_the_same_device() -> None:
+    inventory = stock(resource_slice("s", GPUS, NODE))
+    assert found_for(inventory, claim("x", request(count=2)), claim("y")) == [["a", "b"], ["c"]]
+    assert found_for(inventory, claim("x", request(count=2)), claim("y", request(count=2))) is None
+
+
+def test_what_is_allocated_is_not_allocated_again_but_administrators_see_it() -> None:
+    inventory = stock(resource_slice("s", GPUS[:1], NODE))
+    first = allocated(inventory, claim("first"))
+    assert found_for(inventory, claim("second")) is None
+    watched = allocated(inventory, claim("admin", request(adminAccess=True)))
+    assert watched["status"]["allocation"]["devices"]["results"][0]["adminAccess"] is True
+    inventory.set_claim(key_of(first), None)
+    assert found_for(inventory, claim("second")) == [["a"]], "the administrator is not in the way"
+
+
+def test_a_promise_counts_until_it_is_written_or_given_back() -> None:
+    inventory = stock(resource_slice("s", GPUS[:1], NODE))
+    result = {"request": "gpu", "driver": DRIVER, "pool": "s", "device": "a"}
+    inventory.promise(claim("first"), "pod", {"devices": {"results": [result]}})
+    assert found_for(inventory, claim("second")) is None
+    inventory.release(["default/first"], "another")
+    assert found_for(inventory, claim("second")) is None
+    inventory.release(["default/first"], "pod")
+    assert found_for(inventory, claim("second")) == [["a"]]
+    inventory.promise(claim("first"), "pod", {"devices": {"results": [result]}})
+    inventory.set_claim(
+        "default/first", {**claim("first"), "status": {"allocation": {"devices": {"results": [result]}}}}
+    )
+    assert not inventory.pending
+    inventory.set_claim("default/first", claim("first"))
+    assert found_for(inventory, claim("second")) == [["a"]]
+
+
+# Pools.
+
+
+@pytest.mark.parametrize(
+    ("place", "seen"),
+    [({"nodeName": NODE}, True), ({"nodeName": "other"}, False), ({"allNodes": True}, True)],
+)
+def test_where_slices_are(place: Object, seen: bool) -> None:
+    found = found_for(stock(resource_slice("s", GPUS, **place)), claim())
+    assert (found is not None) == seen
+
+
+def test_devices_that_place_themselves() -> None:
+    devices = [device("a", nodeName="other"), device("b", nodeName=NODE), device("c", allNodes=True)]
+    inventory = stock(resource_slice("s", devices, perDeviceNodeSelection=True))
+    assert found_for(inventory, claim("c", request(allocationMode="All"))) == [["b", "c"]]
+    given = allocated(inventory, claim("c", request(count=2)))
+    terms = given["status"]["allocation"]["nodeSelector"]["nodeSelectorTerms"]
+    assert terms == [{"matchFields": [{"key": "metadata.name", "operator": "In", "values": [NODE]}]}]
+
+
+def pooled(name: str, generation: int, count: int, *names: str) -> Object:
+    pool = {"name": "p", "generation": generation, "resourceSliceCount": count}
+    return resource_slice(name, [device(one) for one in names], NODE, pool=pool)
+
+
+@pytest.mark.parametrize(
+    ("slices", "names"),
+    [
+        ([pooled("old", 1, 1, "a"), pooled("new", 2, 1, "b")], ["b"]),
+        ([pooled("one", 1, 2, "a"), pooled("two", 1, 2, "b")], ["a", "b"]),
+        ([pooled("one", 1, 2, "a")], None),
+        ([pooled("old", 1, 1, "a"), pooled("new", 2, 2, "b")], None),
+        ([pooled("one", 1, 2, "a"), pooled("two", 1, 2, "a")], None),
+    ],
+    ids=["newest", "both", "one is missing", "half new", "twice"],
+)
+def test_pools(slices: list[Object], names: list[str] | None) -> None:
+    count = len(names or "x")
+    found = found_for(stock(*slices), claim("c", request(count=count)))
+    assert found == (None if names is None else [names])
+
+
+def test_all_waits_for_a_pool_that_is_being_updated() -> None:
+    with pytest.raises(AllocationError) as told:
+        found_for(stock(pooled("one", 1, 2, "a")), claim("c", request(allocationMode="All")))
+    pool = f"resource pool {DRIVER}/p is currently being updated"
+    assert str(told.value) == f"claim default/c, request gpu: asks for all devices, but {pool}"
+
+
+# Constraints, taints, counters.
+
+
+def numa(name: str, node: int, **more: Any) -> Object:
+    return {"name": name, "attributes": {"numa.example.com/node": {"int": node}, **more}}
+
+
+@pytest.mark.parametrize(
+    ("constraint", "names"),
+    [
+        ({"matchAttribute": "numa.example.com/node"}, ["b", "c"]),
+        ({"distinctAttribute": "numa.example.com/node"}, ["a", "b"]),
+        ({"matchAttribute": "numa.example.com/node", "requests": ["x"]}, ["a", "b"]),
+        ({"matchAttribute": "absent.example.com/node"}, None),
+    ],
+    ids=str,
+)
+def test_constraints(constraint: Object, names: list[str] | None) -> None:
+    inventory = stock(resource_slice("s", [numa("a", 0), numa("b", 1), numa("c", 1)], NODE))
+    found = found_for(inventory, claim("c", request("x"), request("y"), constraints=[constraint]))
+    assert found == (None if names is None else [names])
+
+
+def test_lists_match_where_they_have_something_in_common() -> None:
+    roots = [
+        {"name": name, "attributes": {"pci.example.com/roots": {"strings": own}}}
+        for name, own in (("a", ["p"]), ("b", ["p", "q"]), ("c", ["q"]))
+    ]
+    inventory = stock(resource_slice("s", roots, NODE))
+    matching = [{"matchAttribute": "pci.example.com/roots"}]
+    distinct = [{"distinctAttribute": "pci.example.com/roots"}]
+    assert found_for(inventory, claim("c", request(count=3), constraints=matching)) is None
+    assert found_for(inventory, claim("c", request(count=2), constraints=distinct)) == [["a", "c"]]
+
+
+def test_an_attribute_of_the_driver_may_leave_the_driver_out() -> None:
+    inventory = stock(resource_slice("s", GPUS, NODE))
+    same = [{"matchAttribute": f"{DRIVER}/model"}]
+    assert found_for(inventory, claim("c", request(count=2), constraints=same)) == [["a", "c"]]
+
+
+TAINT = {"key": "broken", "value": "yes", "effect": "NoSchedule"}
+
+
+@pytest.mark.parametrize(
+    ("taint", "tolerations", "is_given"),
+    [
+        (TAINT, [], False),
+        ({**TAINT, "effect": "NoExecute"}, [], False),
+        ({**TAINT, "effect": "None"}, [], True),
+        (TAINT, [{"key": "broken", "operator": "Exists"}], True),
+        (TAINT, [{"key": "broken", "operator": "Equal", "value": "yes", "effect": "NoSchedule"}], True),
+        (TAINT, [{"key": "broken", "operator": "Equal", "value": "no"}], False),
+    ],
+    ids=str,
+)
+@pytest.mark.parametrize("by_rule", [False, True])
+def test_taints(taint: Object, tolerations: list[Object], is_given: bool, by_rule: bool) -> None:
+    taints: Any = {} if by_rule else {"taints": [taint]}
+    objects = [resource_slice("s", [device("a", **taints)], NODE)]
+    if by_rule:
+        spec = {"deviceSelector": {"pool": "s"}, "taint": taint}
+        objects.append({"kind": "DeviceTaintRule", "metadata": {"name": "r"}, "spec": spec})
+    found = found_for(stock(*objects), claim("c", request(tolerations=tolerations)))
+    assert (found is not None) == is_given
+
+
+def partition(name: str, memory: str) -> Object:
+    consumes = [{"counterSet": "card", "counters": {"memory": {"value": memory}}}]
+    return {"name": name, "consumesCounters": consumes}
+
+
+def test_partitions_share_counters() -> None:
+    pool = {"name": "p", "generation": 1, "resourceSliceCount": 2}
+    counters = [{"name": "card", "counters": {"memory": {"value": "40Gi"}}}]
+    parts = [partition("whole", "40Gi"), partition("half-0", "20Gi"), partition("half-1", "20Gi")]
+    inventory = stock(
+        resource_slice("counters", [], NODE, pool=pool, sharedCounters=counters),
+        resource_slice("parts", parts, NODE, pool=pool),
+    )
+    assert found_for(inventory, claim("c", request(count=2))) == [["half-0", "half-1"]]
+    assert found_for(inventory, claim("c", request(count=3))) is None
+    allocated(inventory, claim("first", request(count=1)))
+    assert found_for(inventory, claim("second")) is None, "the whole card is taken"
+
+
+# Portions.
+
+
+def shared(**policy: Any) -> Object:
+    capacity = {"value": "40Gi", **({"requestPolicy": policy} if policy else {})}
+    return {"name": "nic", "allowMultipleAllocations": True, "capacity": {"bandwidth": capacity}}
+
+
+def portion(amount: str) -> Object:
+    return request(capacity={"requests": {"bandwidth": amount}})
+
+
+@pytest.mark.parametrize(
+    ("policy", "asked", "consumed"),
+    [
+        ({}, portion("10Gi"), "10Gi"),
+        ({}, request(), "40Gi"),
+        ({}, portion("50Gi"), None),
+        ({"default": "1Gi"}, request(), "1Gi"),
+        ({"default": "1Gi", "validValues": ["1Gi", "8Gi"]}, portion("2Gi"), "8Gi"),
+        ({"default": "1Gi", "validValues": ["1Gi", "8Gi"]}, portion("9Gi"), None),
+        ({"default": "1Gi", "validRange": {"min": "1Gi", "step": "4Gi"}}, portion("2Gi"), 5 << 30),
+        ({"default": "1Gi", "validRange": {"min": "2Gi"}}, portion("1Gi"), "2Gi"),
+        ({"default": "1Gi", "validRange": {"min": "1Gi", "max": "4Gi"}}, portion("5Gi"), None),
+    ],
+    ids=str,
+)
+def test_portions(policy: Object, asked: Object, consumed: str | int | None) -> None:
+    inventory = stock(resource_slice("s", [shared(**policy)], NODE))
+    if consumed is None:
+        assert found_for(inventory, claim("c", asked)) is None
+        return
+    (result,) = allocated(inventory, claim("c", asked))["status"]["allocation"]["devices"]["results"]
+    assert result["consumedCapacity"] == {"bandwidth": str(consumed)}
+    assert len(result["shareID"]) == 36
+
+
+def test_many_share_a_device_until_it_is_used_up() -> None:
+    inventory = stock(resource_slice("s", [shared()], NODE))
+    first = allocated(inventory, claim("first", portion("30Gi")))
+    assert found_for(inventory, claim("second", portion("20Gi"))) is None
+    assert found_for(inventory, claim("second", portion("10Gi"))) == [["nic"]]
+    assert found_for(inventory, claim("c", {**portion("5Gi")}, {**portion("5Gi"), "name": "y"})) == [
+        ["nic"] * 2
+    ]
+    assert found_for(inventory, claim("c", portion("6Gi"), {**portion("5Gi"), "name": "y"})) is None
+    inventory.set_claim(key_of(first), None)
+    assert found_for(inventory, claim("second", portion("40Gi"))) == [["nic"]]
+
+
+def test_a_device_without_what_is_asked_for_is_passed_over() -> None:
+    inventory = stock(resource_slice("s", [device("a"), shared()], NODE))
+    assert found_for(inventory, claim("c", portion("1Gi"))) == [["nic"]]
+
+
+# Results and bounds.
+
+
+def test_configuration_comes_from_classes_and_claims() -> None:
+    opaque = {"opaque": {"driver": DRIVER, "parameters": {"a": 1}}}
+    inventory = stock(device_class(config=[opaque]), resource_slice("s", GPUS, NODE))
+    config = [{"requests": ["y"], **opaque}, {"requests": ["elsewhere"], **opaque}]
+    parts = first_of("y", request("big", count=9), request("small"))
+    given = allocated(inventory, claim("c", request("x"), parts, config=config))
+    devices = given["status"]["allocation"]["devices"]
+    assert [result["request"] for result in devices["results"]] == ["x", "y/small"]
+    assert devices["config"] == [
+        {"source": "FromClass", "requests": ["x", "y/small"], **opaque},
+        {"source": "FromClaim", "requests": ["y"], **opaque},
+    ]
+
+
+def test_a_search_that_would_take_for_ever_is_given_up() -> None:
+    devices = [numa(f"d{n}", n) for n in range(60)]
+    inventory = stock(resource_slice("s", devices, NODE))
+    same = [{"matchAttribute": "numa.example.com/node", "requests": ["z"]}]
+    wanted = claim(
+        "c", request("x", count=15), request("y", count=15), request("z", count=2), constraints=same
+    )
+    with pytest.raises(OutOfSteps):
+        found_for(inventory, wanted, steps=5_000)
+
+
+def test_more_devices_than_a_claim_can_name() -> None:
+    with pytest.raises(AllocationError, match="number of requested devices 33 exceeds the claim limit of 32"):
+        found_for(stock(resource_slice("s", GPUS, NODE)), claim("c", request(count=33)))
+
+
+def test_devices_nobody_waits_for_are_not_given() -> None:
+    waits = device("a", bindingConditions=["ready"], bindingFailureConditions=["broken"])
+    assert found_for(stock(resource_slice("s", [waits], NODE)), claim()) is None

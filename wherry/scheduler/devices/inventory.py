@@ -1,0 +1,305 @@
+"""Slices, classes, taint rules and claims as the scheduler knows them, and what is allocated (`Inventory`).
+
+Claims are kept as the watch shows them, or newer where a write's answer was; what was decided and is not
+written yet is `pending`, and counts as allocated.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from decimal import Decimal
+from random import Random
+from typing import Any
+from uuid import UUID
+
+from wherry.kit.integers import parse_unsigned
+from wherry.objects.meta import Object, key_of, revision_of, uid_of
+from wherry.objects.quantity import parse_quantity
+from wherry.scheduler.devices.capacity import Amounts
+from wherry.scheduler.devices.device import Device, DeviceId, Slice
+
+PoolId = tuple[str, str]
+"""(driver, pool)."""
+
+
+@dataclass(frozen=True, slots=True)
+class Pending:
+    """An allocation that was decided for a pod, and is not written yet."""
+
+    claim_uid: str
+    pod_uid: str
+    allocation: Mapping[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class Pool:
+    """The newest slices of a pool. `trouble` is why nothing can be had from it, "" if it can."""
+
+    id: PoolId
+    slices: tuple[Slice, ...]
+    trouble: str
+    counters: Mapping[str, Mapping[str, Decimal]]
+    """What each set of counters has."""
+
+    def __str__(self) -> str:
+        return "/".join(self.id)
+
+
+class Inventory:
+    """See the module."""
+
+    def __init__(self, random: Random | None = None) -> None:
+        self._random = random or Random(0)  # noqa: S311 - makes names
+        self.classes: dict[str, Object] = {}
+        self.rules: dict[str, Object] = {}
+        self.claims: dict[str, Object] = {}
+        self.pending: dict[str, Pending] = {}
+        """By the claim's key."""
+        self.revision = 0
+        """How often something changed that answers rest on."""
+        self.used: dict[DeviceId, int] = {}
+        """Devices that are allocated as a whole."""
+        self.portions: dict[DeviceId, Amounts] = {}
+        """What is taken of devices many may share; empty amounts as long as somebody has a share."""
+        self._shares: dict[DeviceId, int] = {}
+        self._slices: dict[str, Slice] = {}
+        self._by_pool: dict[PoolId, dict[str, Slice]] = {}
+        self._pools: dict[PoolId, Pool | None] = {}
+        """Worked out when asked for."""
+        self._local: dict[str, dict[PoolId, int]] = {}
+        """By node: the pools with slices (or devices) of its own, and how many."""
+        self._wide: dict[PoolId, int] = {}
+        """Pools with devices that do not name their node."""
+        self._stamps: dict[str, int] = {}
+        self._wide_stamp = 0
+
+    # What the watch shows.
+
+    def set_class(self, name: str, obj: Object | None) -> None:
+        """Take over a DeviceClass (None: it is gone)."""
+        _put(self.classes, name, obj)
+        self._changed_widely()
+
+    def set_rule(self, name: str, obj: Object | None) -> None:
+        """Take over a DeviceTaintRule (None: it is gone)."""
+        _put(self.rules, name, obj)
+        self._changed_widely()
+
+    def set_slice(self, name: str, obj: Object | None) -> tuple[str, ...]:
+        """Take over a ResourceSlice (None: it is gone); the nodes it is for, none if for any."""
+        nodes: dict[str, None] = {}
+        before = self._slices.pop(name, None)
+        if before is not None:
+            nodes.update(self._count(before, -1))
+            by_name = self._by_pool[before.pool]
+            del by_name[name]
+            if not by_name:
+                del self._by_pool[before.pool]
+        if obj is not None:
+            now = self._slices[name] = Slice(obj)
+            self._by_pool.setdefault(now.pool, {})[name] = now
+            nodes.update(self._count(now, 1))
+        self.revision += 1
+        return () if "" in nodes else tuple(nodes)
+
+    def _count(self, found: Slice, sign: int) -> Iterator[tuple[str, None]]:
+        """Note (or forget) which nodes have something of a slice; "" stands for any."""
+        self._pools.pop(found.pool, None)
+        names = [found.node] if found.node else list(found.on_node)
+        if not found.node and (not found.is_per_device or found.everywhere or not found.devices):
+            names.append("")
+        for node in names:
+            counts = self._local.setdefault(node, {}) if node else self._wide
+            counts[found.pool] = counts.get(found.pool, 0) + sign
+            if not counts[found.pool]:
+                del counts[found.pool]
+            if node and not counts:
+                del self._local[node]
+            self._stamp(node)
+            yield node, None
+        if len(self._by_pool.get(found.pool, ())) > 1:  # another generation makes older slices void
+            for other in self._by_pool[found.pool].values():
+                for node in [other.node] if other.node else list(other.on_node):
+                    self._stamp(node)
+
+    def set_claim(self, key: str, obj: Object | None) -> set[str]:
+        """Take over a ResourceClaim (None: it is gone); the nodes with devices given back, "" for any."""
+        before = self.claims.get(key)
+        if obj is not None and before is not None and _is_older(obj, before):
+            return set()
+        pending = self.pending.get(key)
+        if pending is not None and (obj is None or uid_of(obj) != pending.claim_uid or allocation_of(obj)):
+            self._drop(key)
+        old, new = allocation_of(before), allocation_of(obj)
+        _put(self.claims, key, obj)
+        self.revision += 1
+        if old == new:
+            return set()
+        freed = self._account(old, -1)
+        self._account(new, 1)
+        return freed
+
+    # What was decided.
+
+    def promise(self, claim: Object, pod_uid: str, allocation: Mapping[str, Any]) -> None:
+        """Count an allocation that is about to be written."""
+        self._drop(key_of(claim))
+        self.pending[key_of(claim)] = Pending(uid_of(claim), pod_uid, allocation)
+        self._account(allocation, 1)
+        self.revision += 1
+
+    def release(self, keys: Iterable[str], pod_uid: str) -> None:
+        """Forget what was decided for a pod, and is not written."""
+        for key in keys:
+            if key in self.pending and self.pending[key].pod_uid == pod_uid:
+                self._drop(key)
+
+    def _drop(self, key: str) -> None:
+        pending = self.pending.pop(key, None)
+        if pending is not None:
+            self._account(pending.allocation, -1)
+            self.revision += 1
+
+    def _account(self, allocation: Mapping[str, Any] | None, sign: int) -> set[str]:
+        """Count an allocation (or not any more); the nodes it is about."""
+        nodes: set[str] = set()
+        for result in ((allocation or {}).get("devices") or {}).get("results") or ():
+            if result.get("adminAccess"):
+                continue
+            device = DeviceId(
+                result.get("driver") or "", result.get("pool") or "", result.get("device") or ""
+            )
+            counts = self.used if result.get("shareID") is None else self._shares
+            counts[device] = counts.get(device, 0) + sign
+            if counts[device] <= 0:
+                del counts[device]
+            if counts is self._shares:
+                self._account_portion(device, result.get("consumedCapacity") or {}, sign)
+            node = self._node_of(device)
+            self._stamp(node)
+            nodes.add(node)
+        return nodes
+
+    def _account_portion(self, device: DeviceId, consumed: Mapping[str, Any], sign: int) -> None:
+        if device not in self._shares:
+            self.portions.pop(device, None)
+            return
+        amounts = self.portions.setdefault(device, {})
+        for name, text in consumed.items():
+            full = name if "/" in name else f"{device.driver}/{name}"
+            amounts[full] = amounts.get(full, Decimal(0)) + sign * parse_quantity(text)
+
+    def new_share_id(self) -> str:
+        """The id of a portion of a device."""
+        return str(UUID(int=self._random.getrandbits(128), version=4))
+
+    # What there is.
+
+    def is_taken(self, device: DeviceId) -> bool:
+        """Whether anybody has the device, or a portion of it."""
+        return device in self.used or device in self._shares
+
+    def nodes(self) -> Iterable[str] | None:
+        """The only nodes that have devices; None if others may, too."""
+        return None if self._wide else self._local.keys()
+
+    def pools_for(self, node: str) -> list[Pool]:
+        """The pools with devices a node may use, in order."""
+        ids = {**self._local.get(node, {}), **self._wide}
+        return [pool for id_ in sorted(ids) if (pool := self.pool(id_)) is not None]
+
+    def pool(self, id_: PoolId) -> Pool | None:
+        """A pool's newest slices; None if it has none."""
+        if id_ not in self._pools:
+            self._pools[id_] = _newest(id_, self._by_pool.get(id_, {}).values())
+        return self._pools[id_]
+
+    def taints_of(self, device: Device) -> Iterator[tuple[str, str, str]]:
+        """(key, value, effect) of the device's taints, those of rules included."""
+        for taint in device.spec.get("taints") or ():
+            yield _as_taint(taint)
+        for rule in self.rules.values():
+            spec = rule.get("spec") or {}
+            if _is_meant(spec.get("deviceSelector"), device.id):
+                yield _as_taint(spec.get("taint") or {})
+
+    def stamp(self, node: str) -> tuple[int, int]:
+        """Equal as long as nothing changed about devices the node may use."""
+        return self._wide_stamp, self._stamps.get(node, 0)
+
+    @property
+    def selects_nodes(self) -> bool:
+        """Whether nodes' labels decide who can use some devices."""
+        return any(found.selects_nodes for id_ in self._wide for found in self._by_pool.get(id_, {}).values())
+
+    def _stamp(self, node: str) -> None:
+        if node in self._local:
+            self._stamps[node] = self._stamps.get(node, 0) + 1
+        elif node:
+            self._stamps.pop(node, None)  # as if it never had any
+        else:
+            self._wide_stamp += 1
+
+    def _node_of(self, device: DeviceId) -> str:
+        """The node whose alone the whole pool of a device is, "" if there is none."""
+        nodes = {found.node for found in self._by_pool.get((device.driver, device.pool), {}).values()}
+        return nodes.pop() if len(nodes) == 1 else ""
+
+    def _changed_widely(self) -> None:
+        self._wide_stamp += 1
+        self.revision += 1
+
+
+def allocation_of(claim: Object | None) -> Mapping[str, Any] | None:
+    """`status.allocation`, None when there is none."""
+    found: Mapping[str, Any] | None = ((claim or {}).get("status") or {}).get("allocation")
+    return found
+
+
+def _put(found: dict[str, Object], name: str, obj: Object | None) -> None:
+    if obj is None:
+        found.pop(name, None)
+    else:
+        found[name] = obj
+
+
+def _is_older(obj: Object, known: Object) -> bool:
+    one, other = parse_unsigned(revision_of(obj)), parse_unsigned(revision_of(known))
+    return uid_of(obj) == uid_of(known) and one is not None and other is not None and one < other
+
+
+def _newest(id_: PoolId, slices: Iterable[Slice]) -> Pool | None:
+    """The slices of the highest generation (structured.GatherPools)."""
+    found = sorted(slices, key=lambda one: one.name)
+    if not found:
+        return None
+    generation = max(one.generation for one in found)
+    newest = tuple(one for one in found if one.generation == generation)
+    names = [device.id.name for one in newest for device in one.devices]
+    trouble = ""
+    if len(newest) != (newest[0].spec.get("pool") or {}).get("resourceSliceCount"):
+        trouble = "is currently being updated"
+    elif len(set(names)) < len(names):
+        trouble = "is currently invalid"
+    counters = {
+        counter_set.get("name") or "": {
+            name: parse_quantity(counter.get("value") or 0)
+            for name, counter in (counter_set.get("counters") or {}).items()
+        }
+        for one in newest
+        for counter_set in one.spec.get("sharedCounters") or ()
+    }
+    return Pool(id_, newest, trouble, counters)
+
+
+def _as_taint(taint: Mapping[str, Any]) -> tuple[str, str, str]:
+    return taint.get("key") or "", taint.get("value") or "", taint.get("effect") or ""
+
+
+def _is_meant(selector: Mapping[str, Any] | None, device: DeviceId) -> bool:
+    """Whether a rule's selector means a device; none means no device."""
+    if selector is None:
+        return False
+    wanted = (selector.get("driver"), selector.get("pool"), selector.get("device"))
+    return all(name is None or name == own for name, own in zip(wanted, device, strict=True))
