@@ -186,6 +186,13 @@ spec:
   concurrencyPolicy: Replace
   jobTemplate: {spec: {template: {spec: {restartPolicy: Never, containers: [{name: c, image: busybox}]}}}}
 ---
+apiVersion: v1
+kind: Namespace
+metadata: {name: shop}
+"""
+
+
+CLAIMS = """
 apiVersion: resource.k8s.io/v1
 kind: ResourceClaimTemplate
 metadata: {name: nothing}
@@ -197,10 +204,6 @@ metadata: {name: claims}
 spec:
   resourceClaims: [{name: devices, resourceClaimTemplateName: nothing}]
   containers: [{name: c, image: busybox}]
----
-apiVersion: v1
-kind: Namespace
-metadata: {name: shop}
 """
 
 
@@ -266,6 +269,7 @@ def live_a_little(c: Cluster) -> None:
     c.apply(workload("Deployment", "web", 3))
     c.apply(workload("ReplicationController", "old", 2, "v1"))
     c.apply(workload("Deployment", "web", 2), "shop")
+    c.apply(CLAIMS, "shop")
     c.wait("deployment/web", "Available")
     own_a_pod(c)
     roll_a_stateful_set(c)
@@ -289,7 +293,6 @@ def live_a_little(c: Cluster) -> None:
         ("ds", "log", "default"),
         ("cronjob", "hello", "default"),
         ("widgets", "w", "default"),
-        ("pod", "claims", "default"),
         ("pvc", "data", "default"),
         ("pv", "v", ""),
         ("secret", "robot", "default"),
