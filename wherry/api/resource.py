@@ -169,6 +169,8 @@ class Resource:
     readers; objects are kept by the values of those in `indexed` (upstream's Indexers). `also_read` are
     fields nobody may select this version by: those of other versions of the kind, as built-in versions share
     one cache, which is that of the stored one; and those that only are indexed.
+    Without `has_protobuf` upstream knows no message for the kind, and it is told in JSON alone.
+    Objects of one that is not `is_stored` are made when they are read, or only answer a POST (`reviews`).
     `ttl_s` makes the store forget objects that long after their last write. `deprecation` is the
     warning every answer about the kind in this version carries, "" for none. `custom` is set for kinds
     defined at run time.
@@ -195,6 +197,8 @@ class Resource:
     to_storage: Callable[[Object], Object] | None = None
     from_storage: Callable[[Object], Object] | None = None
     ttl_s: int | None = None
+    is_stored: bool = True
+    has_protobuf: bool = True
     deprecation: str = ""
     custom: CustomKind | None = None
 

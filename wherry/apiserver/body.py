@@ -231,7 +231,7 @@ def _object_in(
     api_version = api_version or resource.api_version
     kind = kind or resource.kind
     if isinstance(call.body, bytes):
-        taken = TAKEN if resource.custom is None else (JSON, YAML)
+        taken = TAKEN if resource.has_protobuf and resource.custom is None else (JSON, YAML)
         if media_type(call.content_type) not in taken:
             raise unsupported_media_type(taken)
         try:

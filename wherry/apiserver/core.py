@@ -7,14 +7,28 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Protocol
 
 from wherry.apiserver.admission.base import AdmissionChain
 from wherry.apiserver.aggregation.aggregator import Aggregator
 from wherry.apiserver.call import Call, Result
 from wherry.apiserver.parts import Parts
+from wherry.objects.meta import Object
 
 Interceptor = Callable[[Call, Callable[[], Result]], Result]
 """Answers a permitted call; the second argument goes on to its verb."""
+
+
+class Explains(Protocol):
+    """A scheduler that tells why pods are where they are (`wherry.dev/v1alpha1`, PodDecisionStatus)."""
+
+    async def decision(self, pod: Object) -> Object:
+        """The status of the decision about a pod that is there. Raises ApiError."""
+        ...
+
+    async def what_if(self, pod: Object) -> Object:
+        """The status of the decision about a pod as it would be made now. Raises ApiError."""
+        ...
 
 
 @dataclass(slots=True, kw_only=True)
@@ -23,5 +37,7 @@ class Core(Parts):
 
     admission: AdmissionChain
     aggregator: Aggregator
+    explains: Explains | None = None
+    """The scheduler of this process, if one runs here."""
     interceptor: Interceptor | None = None
     """Asked instead of the verbs, if there is one: a test that wants the server to fail."""

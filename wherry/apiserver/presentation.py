@@ -42,7 +42,7 @@ def form_of(core: Core, call: Call) -> Form:
         return tables.negotiate(call.accept, has_protobuf=True)
     return tables.negotiate(
         call.accept,
-        has_protobuf=served.resource.custom is None,
+        has_protobuf=served.resource.has_protobuf and served.resource.custom is None,
         has_table=served.has_storage and info.subresource not in WITHOUT_TABLE,
     )
 

@@ -105,7 +105,7 @@ class Served:
         self.source = source
         is_stored = resource.storage_version == (resource.group, resource.version)
         self.converts = not is_stored if converts is None else converts
-        self.has_storage = "get" in resource.verbs or "list" in resource.verbs
+        self.has_storage = resource.is_stored and ("get" in resource.verbs or "list" in resource.verbs)
         self.verbs = frozenset(resource.verbs)
         # Where versions differ in the name alone, the first bytes are exchanged and the rest is kept.
         self._heads: tuple[bytes, bytes] | None = None

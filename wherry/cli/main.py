@@ -14,6 +14,7 @@ import typer
 from wherry.cli import components
 from wherry.cli.completion import completion, is_completion
 from wherry.cli.down import delete, down, stop
+from wherry.cli.explain import explain
 from wherry.cli.failures import FAILED, INTERRUPTED, NOT_PERMITTED, Failure
 from wherry.cli.image import image
 from wherry.cli.kubeconfig import kubeconfig
@@ -41,7 +42,9 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
 )
 app.callback()(wherry_)
-for command in (up, status, stop, start, down, delete, kubeconfig, logs, completion, version, server, agent):
+for command in (up, status, stop, start, down, delete, kubeconfig, logs, explain, completion, version):
+    app.command()(command)
+for command in (server, agent):
     app.command()(command)
 app.command("list")(list_)
 app.command("test-server")(serve_tests)

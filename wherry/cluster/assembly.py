@@ -8,12 +8,15 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from importlib import import_module
 from random import Random
 from typing import TYPE_CHECKING
 
+from wherry.api.decisions.catalog import DECISIONS
+from wherry.api.resource import Resource
+from wherry.api.serving import ALL, STAGES, select_served
 from wherry.apiserver.app import ApiServer
 from wherry.apiserver.config import ApiServerConfig
 from wherry.apiserver.user import AUTHENTICATED, User, service_account_user
@@ -23,9 +26,12 @@ from wherry.controllers.base import Controller
 from wherry.controllers.config import ControllerConfig
 from wherry.controllers.controllers import Controllers
 from wherry.kit.clock import Clock
+from wherry.objects.errors import service_unavailable
+from wherry.objects.meta import Object
 from wherry.store.base import Store
 
 if TYPE_CHECKING:
+    from wherry.scheduler.explain.explainer import Explainer
     from wherry.scheduler.scheduler import Scheduler
 
 log = logging.getLogger(__name__)
@@ -34,6 +40,12 @@ SCHEDULER = "system:kube-scheduler"
 CONTROLLER_MANAGER = "system:kube-controller-manager"
 MANAGER = "kube-controller-manager"
 """Whose fields they are that controllers write: the process's, whatever account it acts as."""
+
+
+def _served_beside(switches: Mapping[str, bool]) -> list[Resource]:
+    """What an API server serves beside a scheduler; only what holds for all of alpha turns it off."""
+    general = {key: on for key, on in switches.items() if key in (ALL, *STAGES)}
+    return select_served(DECISIONS, general)
 
 
 def controller_user(account: str) -> User:
@@ -78,6 +90,26 @@ class ControlPlane:
         self._random = random
         self._controllers: Controllers | None = None
         self._scheduler: Scheduler | Standby | None = None
+        if config.has_scheduler:
+            self.api.core.explains = self
+            self.api.core.registry.add(_served_beside(config.api.runtime_config))
+
+    async def decision(self, pod: Object) -> Object:
+        """See `apiserver.core.Explains`."""
+        return await (await self._explainer()).decision(pod)
+
+    async def what_if(self, pod: Object) -> Object:
+        """See `apiserver.core.Explains`."""
+        return await (await self._explainer()).what_if(pod)
+
+    async def _explainer(self) -> Explainer:
+        match self._scheduler:
+            case None:
+                raise service_unavailable("the scheduler has not started yet")
+            case Standby() as standby:
+                return await standby.explainer()
+            case scheduler:
+                return scheduler.explainer
 
     def _make_controllers(self) -> Controllers:
         core = self.api.core

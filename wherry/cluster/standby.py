@@ -19,6 +19,7 @@ from wherry.kit.tasks import Tasks
 from wherry.objects.meta import Object
 
 if TYPE_CHECKING:
+    from wherry.scheduler.explain.explainer import Explainer
     from wherry.scheduler.scheduler import Scheduler
 
 
@@ -47,6 +48,15 @@ class Standby:
     async def _begin(self, scheduler: Scheduler) -> None:
         await scheduler.start()
         await self._cache.remove(PODS)
+
+    async def explainer(self) -> Explainer:
+        """What tells why pods are where they are; the scheduler begins if it has not yet."""
+        if self._scheduler is None:
+            self._pod_changed(None, {})
+        assert self._scheduler is not None
+        if self._beginning is not None:
+            await asyncio.shield(self._beginning)
+        return self._scheduler.explainer
 
     async def close(self) -> None:
         """End, and with it the scheduler."""

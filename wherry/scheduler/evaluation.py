@@ -238,14 +238,17 @@ class Evaluation:
 
     def best(self, random: Random) -> int:
         """The row the pod goes to, ties broken by `random` as upstream does; -1 if there is none."""
-        if self.refusal is not None or not self._count:
-            return -1
-        top = int(self._ranked.max())
+        best = self.all_best()
+        return int(best[random.randrange(len(best))]) if len(best) else -1
+
+    def all_best(self) -> Ints:
+        """All rows that nobody beats."""
+        top = int(self._ranked.max()) if self.refusal is None and self._count else -1
         if top < 0:
-            return -1
+            return np.zeros(0, dtype=np.int64)
         best = self._rows_at(np.flatnonzero(self._ranked == top))
         assert not isinstance(best, slice)
-        return int(best[random.randrange(len(best))])
+        return best
 
     def best_among(self, more: Mapping[int, int], random: Random) -> int:
         """As `best`, of the rows in `more`, which has points to be added to each."""

@@ -31,6 +31,7 @@ from wherry.scheduler.consulting import Consulting
 from wherry.scheduler.decisions import Decisions
 from wherry.scheduler.devices.inventory import Inventory
 from wherry.scheduler.eviction import Evictor
+from wherry.scheduler.explain.explainer import Explainer
 from wherry.scheduler.extenders import Extender
 from wherry.scheduler.facts import PodFacts
 from wherry.scheduler.feed import Feed
@@ -97,6 +98,11 @@ class Scheduler:
         await self._cache.close()
         await asyncio.gather(*(reporter.close() for reporter in self._reporters.values()))
         await asyncio.gather(*(extender.close() for extender in self._extenders))
+
+    @property
+    def explainer(self) -> Explainer:
+        """What tells why pods are where they are."""
+        return Explainer(self._world, self._decisions, self._profiles, self._feed.read)
 
     def trace_of(self, uid: str) -> Trace | None:
         """What the last decision about a pod was made of, if that is remembered."""

@@ -18,6 +18,7 @@ from wherry.objects.shape import Shape
 TABLES = (
     Path(__file__).with_name("definitions.txt"),
     Path(__file__).with_name("legacy.txt"),  # versions upstream has removed since
+    Path(__file__).with_name("own.txt"),  # kinds upstream does not have, written by hand
 )
 
 _SPECIAL = {

@@ -14,7 +14,7 @@ from wherry.apiserver.bootstrap.policy import (
     role,
     user,
 )
-from wherry.apiserver.bootstrap.user_roles import user_roles
+from wherry.apiserver.bootstrap.user_roles import decision_roles, user_roles
 from wherry.objects.meta import Object
 
 CONTROLLER_MANAGER, SCHEDULER = "kube-controller-manager", "kube-scheduler"
@@ -24,7 +24,7 @@ SYSTEM, PUBLIC = "kube-system", "kube-public"
 
 def cluster_roles() -> list[Object]:
     """Every bootstrap ClusterRole."""
-    return [*user_roles(), *component_roles(), *controller_roles()]
+    return [*user_roles(), *decision_roles(), *component_roles(), *controller_roles()]
 
 
 def cluster_role_bindings() -> list[Object]:

@@ -91,6 +91,16 @@ def _aggregate(to: str, rules: Sequence[Object]) -> Object:
     return cluster_role(f"system:aggregate-to-{to}", rules, {f"{API}/aggregate-to-{to}": "true"})
 
 
+def decision_roles() -> list[Object]:
+    """Who may ask why pods are where they are: a role of its own, part of no other.
+
+    The answers tell of all nodes (their taints, what they have left), which whoever may see the pods of one
+    namespace need not know.
+    """
+    rules = lines("get wherry.dev poddecisions", "create wherry.dev poddecisionreviews")
+    return [cluster_role("wherry:pod-decision-viewer", rules)]
+
+
 def user_roles() -> list[Object]:
     """The ClusterRoles for people, and for everybody who is known at all."""
     everything: Object = {"verbs": ["*"], "nonResourceURLs": ["*"]}

@@ -1,4 +1,4 @@
-"""Which function answers which review kind."""
+"""Which function answers which kind that is not stored."""
 
 from __future__ import annotations
 
@@ -21,11 +21,13 @@ _PLACES = {
     "selfsubjectaccessreviews": "access:self_subject_access_review",
     "selfsubjectrulesreviews": "access:self_subject_rules_review",
     "bindings": "bindings:create_binding",
+    "poddecisions": "decisions:pod_decision",
+    "poddecisionreviews": "decisions:pod_decision_review",
 }
 
 
 def review_of(resource: Resource) -> Review:
-    """The function that answers a POST of this kind. Raises ApiError (404) when there is none."""
+    """The function that answers what is asked of this kind. Raises ApiError (404) when there is none."""
     place = _PLACES.get(resource.plural)
     if place is None:
         raise path_not_found()

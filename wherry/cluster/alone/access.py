@@ -108,15 +108,18 @@ def find_access(values: Values, environ: Mapping[str, str] = os.environ) -> Acce
     return Access(server=f"https://{host}:{port}", authority_pem=authority, token_file=POD_SECRETS / "token")
 
 
-def read_access(file: Path, master: str = "") -> Access:
-    """What the current context of a kubeconfig says; `master` in place of its server. Raises FlagError."""
+def read_access(file: Path, master: str = "", context_name: str = "") -> Access:
+    """What a context of a kubeconfig says (the current one, if none is named). Raises FlagError.
+
+    `master` stands in place of its server.
+    """
     if not file.exists():
         raise FlagError(f"{file}: no such file; check --kubeconfig")
     try:
         content = kubeconfig.read(file)
     except kubeconfig.KubeconfigError as error:
         raise FlagError(str(error)) from error
-    name = content.get("current-context") or ""
+    name = context_name or content.get("current-context") or ""
     context = _entry(file, content, "contexts", "context", name, "current-context")
     cluster = _entry(file, content, "clusters", "cluster", context.get("cluster") or "", f"context {name!r}")
     user: dict[str, Any] = {}

@@ -1,0 +1,94 @@
+"""Answers why a pod is where it is, or nowhere, and where one would go that is not there (`Explainer`)."""
+
+from __future__ import annotations
+
+import copy
+from collections.abc import Callable, Mapping
+
+from wherry.objects.meta import Object, uid_of
+from wherry.scheduler.decisions import Decisions
+from wherry.scheduler.evaluation import Evaluation
+from wherry.scheduler.explain.changes import Changes
+from wherry.scheduler.explain.status import decision_status
+from wherry.scheduler.facts import DEFAULT_SCHEDULER, PodFacts
+from wherry.scheduler.profiles import Profile
+from wherry.scheduler.trace import Trace
+from wherry.scheduler.world import World
+
+RECORDED, EVALUATED = "Recorded", "Evaluated"
+"""What a status is based on: the decision as it was made, or a look at the cluster as it is now."""
+NOT_OURS = "waits for the scheduler {name}, which does not run here"
+GATED = "Scheduling is blocked due to non-empty scheduling gates"
+"""What upstream's PodScheduled condition says of such a pod."""
+
+
+class Explainer:
+    """Explains the decisions of one scheduler; it changes nothing."""
+
+    def __init__(
+        self,
+        world: World,
+        decisions: Decisions,
+        profiles: Mapping[str, Profile],
+        read: Callable[[Object], PodFacts],
+    ) -> None:
+        self._world = world
+        self._decisions = decisions
+        self._profiles = profiles
+        self._read = read
+
+    async def decision(self, pod: Object) -> Object:
+        """The status of the decision about a pod, as the API server has it."""
+        trace = self._decisions.trace_of(uid_of(pod))
+        if trace is None:
+            return await self.what_if(pod)
+        node = (pod.get("spec") or {}).get("nodeName") or ""
+        status = {**decision_status(trace), "basis": RECORDED}
+        if node and node != trace.chosen:  # another's doing
+            status["nodeName"] = node
+        return await self._completed(pod, status, is_placed=bool(node or trace.chosen))
+
+    async def what_if(self, pod: Object) -> Object:
+        """The status of the decision about a pod as it would be made now."""
+        spec = pod.get("spec") or {}
+        node = spec.get("nodeName") or ""
+        free = copy.deepcopy(pod)
+        free["spec"].pop("nodeName", None)
+        facts = self._read(free)
+        profile = self._profiles.get(facts.template.scheduler_name)
+        if profile is None:
+            message = NOT_OURS.format(name=facts.template.scheduler_name)
+            return {"basis": EVALUATED, "nodeName": node, "message": message}
+        if facts.template.trouble:
+            return {"basis": EVALUATED, "nodeName": node, "message": facts.template.trouble}
+        trace = self._evaluated(profile, facts)
+        status = {**decision_status(trace), "basis": EVALUATED}
+        if node:
+            status["nodeName"] = node
+        if spec.get("schedulingGates"):
+            names = ", ".join(gate["name"] for gate in spec["schedulingGates"])
+            status["message"] = f"{GATED}: {names}"
+            status["nodeName"] = ""
+        return await self._completed(free, status, is_placed=bool(trace.chosen))
+
+    def _evaluated(self, profile: Profile, pod: PodFacts) -> Trace:
+        """Where the pod would go now, were it not placed; of nodes that are as good, the first by name."""
+        world = self._world
+        aside = [one.pod.uid for one in world.nominated_below(pod.priority) if one.pod.uid != pod.uid]
+        own = [pod.uid] if pod.uid in world.placed else []
+        with world.without((*own, *aside)):
+            evaluation = Evaluation(profile, pod, world)
+            best = [world.nodes.names[row] for row in evaluation.all_best()]
+            return evaluation.trace(min(best, default=""))
+
+    async def _completed(self, pod: Object, status: Object, *, is_placed: bool) -> Object:
+        spec = pod.get("spec") or {}
+        status["schedulerName"] = spec.get("schedulerName") or DEFAULT_SCHEDULER
+        if nominated := (pod.get("status") or {}).get("nominatedNodeName"):
+            status["nominatedNodeName"] = nominated
+        facts = self._read(pod)
+        profile = self._profiles.get(facts.template.scheduler_name)
+        if not is_placed and profile is not None and not facts.template.trouble:
+            changes = await Changes(self._world, profile, facts).find()
+            status |= {"fitsNow": True} if changes is None else {"changes": changes}
+        return status
