@@ -35,6 +35,7 @@ from wherry.apiserver.authorization.rbac import RBAC_RESOURCES, RbacAuthorizer
 from wherry.apiserver.body_budgets import BodyBudgets
 from wherry.apiserver.bootstrap.kubernetes_service import KubernetesService
 from wherry.apiserver.bootstrap.run import bootstrap
+from wherry.apiserver.bootstrap.service_cidr import DefaultServiceCidr
 from wherry.apiserver.bootstrap.token_tracking import TokenTracking
 from wherry.apiserver.config import ApiServerConfig
 from wherry.apiserver.core import Core
@@ -149,6 +150,7 @@ class ApiServer:
         self._certificate: ServedCertificate | None = None
         self._custom: CustomResources | None = None
         self._kubernetes: KubernetesService | None = None
+        self._service_cidr: DefaultServiceCidr | None = None
         self._token_use: LegacyTokenUse | None = None
         self._token_tracking: TokenTracking | None = None
         self._tasks = Tasks("api server")
@@ -193,10 +195,12 @@ class ApiServer:
         self._paths.listen_at(f"{config.advertise_address}:{port}")
         starter = Client(self.local_transport(BOOTSTRAP), field_manager="kube-apiserver")
         self._kubernetes = KubernetesService(core, starter, config.advertise_address, port)
+        self._service_cidr = DefaultServiceCidr(core, starter)
         self._token_tracking = TokenTracking(core, starter)
         if not is_founded:
-            await bootstrap(core, starter, self._kubernetes, self._token_tracking)
+            await bootstrap(core, starter, self._kubernetes, self._service_cidr, self._token_tracking)
         await self._kubernetes.follow()
+        await self._service_cidr.follow()
         client = Client(self.local_transport(LOOPBACK), field_manager="kube-apiserver")
         self._token_use = LegacyTokenUse(client, self._clock)
         self._verifier.used = self._token_use.note
@@ -255,7 +259,7 @@ class ApiServer:
             await self._server.close(grace_s)
         await self._reloading.close()
         await self._tasks.close()
-        for part in (self._kubernetes, self._token_use, self._token_tracking):
+        for part in (self._kubernetes, self._service_cidr, self._token_use, self._token_tracking):
             if part is not None:
                 await part.close()
         if self._custom is not None:

@@ -146,10 +146,8 @@ def test_what_a_proxy_cannot_follow(arguments: list[str], message: str) -> None:
 
 async def test_the_range_of_services_is_asked_for() -> None:
     async with rig.running() as made:
-        with pytest.raises(FlagError, match="no ServiceCIDR; give --service-cluster-ip-range"):
-            await proxy.service_range(to_proxy(), made.admin)
-        spec = {"cidrs": ["fd00::/108", "10.96.0.0/16"]}
-        await made.admin.create(SERVICE_CIDRS, {"metadata": {"name": "kubernetes"}, "spec": spec})
+        spec = {"cidrs": ["fd00::/108", "10.7.0.0/16"]}
+        await made.admin.create(SERVICE_CIDRS, {"metadata": {"name": "another"}, "spec": spec})
         assert await proxy.service_range(to_proxy(), made.admin) == "10.96.0.0/16"
         told = to_proxy("--service-cluster-ip-range=10.1.0.0/16,fd00::/108")
         assert await proxy.service_range(told, made.admin) == "10.1.0.0/16"

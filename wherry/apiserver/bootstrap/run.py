@@ -20,6 +20,7 @@ from wherry.api.resource import Resource
 from wherry.api.scheduling.priority_classes import PRIORITY_CLASSES
 from wherry.apiserver.bootstrap import objects
 from wherry.apiserver.bootstrap.kubernetes_service import KubernetesService
+from wherry.apiserver.bootstrap.service_cidr import DefaultServiceCidr
 from wherry.apiserver.bootstrap.token_tracking import TokenTracking
 from wherry.apiserver.core import Core
 from wherry.apiserver.ensuring import create_if_missing, ensure
@@ -33,14 +34,19 @@ Plan = Callable[[Object, Object], Object | None]
 
 
 async def bootstrap(
-    core: Core, client: Client, kubernetes: KubernetesService, tracking: TokenTracking
+    core: Core,
+    client: Client,
+    kubernetes: KubernetesService,
+    service_cidr: DefaultServiceCidr,
+    tracking: TokenTracking,
 ) -> None:
-    """Bring everything in place, `kubernetes` and `tracking` among it."""
+    """Bring everything in place, `kubernetes`, `service_cidr` and `tracking` among it."""
     await ensure(core, client, NAMESPACES, objects.namespaces())
     await asyncio.gather(
         ensure(core, client, PRIORITY_CLASSES, objects.priority_classes()),
         _roles(core, client),
         kubernetes.bring_about(),
+        service_cidr.bring_about(),
         tracking.bring_about(),
     )
 

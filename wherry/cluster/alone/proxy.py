@@ -23,11 +23,14 @@ from wherry.cluster.components import PermanentError, announce
 from wherry.cluster.values import PROXY_MODES, cidr_of
 from wherry.kit.clock import SystemClock
 from wherry.network.tool import NetworkFailure
+from wherry.objects.meta import name_of
 from wherry.proxy.backends.base import BackendError, NodeNetwork
 from wherry.proxy.backends.iptables import IptablesBackend
 from wherry.proxy.proxy import Proxy
 
 KUBELET_PORT = 10250
+DEFAULT_RANGE = "kubernetes"
+"""The ServiceCIDR an API server makes of its own range."""
 FLAGS = (
     *access.FLAGS,
     Flag("healthz-bind-address", "Where health is served; port 0 for nowhere.", default="127.0.0.1:10256"),
@@ -104,9 +107,9 @@ async def service_range(values: Values, client: Client) -> str:
     if given:
         return given.partition(",")[0]
     listed = (await client.list(SERVICE_CIDRS)).items
-    ranges = [
-        cidr for one in listed for cidr in (one.get("spec") or {}).get("cidrs") or () if ":" not in cidr
-    ]
+    # Further ones are kept, but ours give no address of them.
+    own = [one for one in listed if name_of(one) == DEFAULT_RANGE] or listed
+    ranges = [cidr for one in own for cidr in (one.get("spec") or {}).get("cidrs") or () if ":" not in cidr]
     if not ranges:
         raise FlagError("the API server has no ServiceCIDR; give --service-cluster-ip-range")
     return str(ranges[0])

@@ -1,0 +1,71 @@
+"""The ServiceCIDR `kubernetes` says the server's own range, whoever deletes it; another range is told of."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import Any
+
+from tests.apiserver.rig import Rig, running
+from tests.conftest import eventually
+from wherry.api.core.events import EVENTS
+from wherry.api.networking.service_cidrs import SERVICE_CIDRS
+from wherry.apiserver.app import ApiServer
+from wherry.kit.clock import FakeClock
+from wherry.objects.errors import ApiError
+
+
+async def found(rig: Rig) -> dict[str, Any]:
+    return await rig.admin.get(SERVICE_CIDRS, "kubernetes")
+
+
+async def test_it_is_made_and_ready() -> None:
+    async with running(from_nothing=True, service_cidr="10.7.0.0/20") as rig:
+        made = await found(rig)
+        assert made["spec"] == {"cidrs": ["10.7.0.0/20"]}
+
+        async def is_ready() -> bool:
+            return bool((await found(rig)).get("status"))
+
+        await eventually(is_ready)
+        (condition,) = (await found(rig))["status"]["conditions"]
+        assert condition.pop("lastTransitionTime")
+        message = "Kubernetes default Service CIDR is ready"
+        assert condition == {"type": "Ready", "status": "True", "reason": "", "message": message}
+
+
+async def test_it_comes_back() -> None:
+    async with running() as rig:
+        before = (await found(rig))["metadata"]["uid"]
+        await rig.admin.delete(SERVICE_CIDRS, "kubernetes")
+
+        async def is_back() -> bool:
+            try:
+                made = await found(rig)
+            except ApiError:
+                return False
+            return made["metadata"]["uid"] != before and bool(made.get("status"))
+
+        await eventually(is_back)
+
+
+async def test_one_of_another_range_stays_and_is_told_of_once() -> None:
+    async with running(FakeClock()) as rig:
+        config = replace(rig.server.core.config, service_cidr="10.8.0.0/20")
+        other = ApiServer(config, rig.store, FakeClock())
+        await other.start(listens=False)
+
+        async def told() -> list[str]:
+            events = (await rig.admin.list(EVENTS)).items
+            return [one["message"] for one in events if one["involvedObject"]["kind"] == "ServiceCIDR"]
+
+        async def is_told() -> bool:
+            return bool(await told())
+
+        await eventually(is_told)
+        labels = {"metadata": {"labels": {"touched": "yes"}}}
+        await rig.admin.patch(SERVICE_CIDRS, "kubernetes", "", labels)
+        (line,) = await told()
+        says = "The default ServiceCIDR [10.96.0.0/16] does not match the controller flag configurations"
+        assert line == f"{says} [10.8.0.0/20]"
+        assert (await found(rig))["spec"] == {"cidrs": ["10.96.0.0/16"]}
+        await other.close()
