@@ -47,7 +47,7 @@ def main() -> None:
             print(f"the logs are in {directory / 'logs'}")
             sys.exit(1)
         cluster.wherry("delete")
-        left = traces(Victim(cluster))
+    left = traces(Victim(cluster))  # the disk was ours
     if left:
         print("left on the machine:", left)
         sys.exit(1)
