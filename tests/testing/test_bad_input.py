@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import socket
 import threading
 from collections.abc import Callable, Iterator
@@ -14,6 +15,7 @@ import pytest
 from wherry.hollow.documents import StageError
 from wherry.objects.errors import ApiError
 from wherry.testing import (
+    AsyncCluster,
     BackwardsError,
     ClosedError,
     Cluster,
@@ -139,6 +141,47 @@ def test_a_request_that_waits_in_vain_is_answered() -> None:
         with pytest.raises(ApiError, match='serviceaccount "default" not found'):
             c.apply(pod)  # which the server looks for again and again
         assert timedelta() < c.clock.now() - before < timedelta(seconds=5)
+
+
+def test_a_cluster_in_a_thread_of_its_own() -> None:
+    """Made, used and closed where no signal comes and no loop runs: a fixture of a test that uses threads."""
+
+    def made() -> int:
+        with Cluster(controllers="none", scheduler=False) as c:
+            return len(c.client.list("namespaces"))
+
+    with ThreadPoolExecutor(2) as pool:
+        assert [future.result(30) for future in [pool.submit(made) for _ in range(2)]] == [4, 4]
+
+
+def test_a_thread_that_waits_while_the_cluster_is_closed() -> None:
+    begun = threading.Event()
+
+    def never(_: object) -> bool:
+        begun.set()
+        return False
+
+    def wait(c: Cluster) -> None:
+        c.wait("namespace/default", never, timeout="1h")
+
+    def wait_in_a_loop(c: AsyncCluster) -> None:
+        asyncio.run(c.wait("namespace/default", never, timeout="1h"))
+
+    settings = {"controllers": "none", "scheduler": False, "real_time": True}
+    with ThreadPoolExecutor(1) as pool:
+        with Cluster(**settings) as c:  # type: ignore[arg-type]
+            waiting = pool.submit(wait, c)
+            assert begun.wait(30)
+        with pytest.raises(ClosedError, match="closed while this call was under way"):
+            waiting.result(30)
+        begun.clear()
+        other = AsyncCluster(**settings)  # type: ignore[arg-type]
+        other.open()
+        waiting = pool.submit(wait_in_a_loop, other)
+        assert begun.wait(30)
+        other.shut()
+        with pytest.raises(ClosedError, match="closed while this call was under way"):
+            waiting.result(30)
 
 
 def test_threads_may_use_one_cluster_at_once() -> None:

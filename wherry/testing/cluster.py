@@ -129,9 +129,8 @@ class Hosted:
                 return
             self._thread = self._world = None
             try:
-                thread.call(world.close)
+                thread.close_after(world.close)
             finally:
-                thread.close()
                 if self._kubeconfig is not None:
                     self._kubeconfig.unlink(missing_ok=True)
                     self._kubeconfig = None

@@ -11,6 +11,7 @@ import asyncio
 import contextlib
 import threading
 from collections.abc import Awaitable, Callable
+from concurrent.futures import CancelledError as CancelledCall
 from concurrent.futures import Future
 from datetime import datetime
 from typing import Any, TypeVar
@@ -22,6 +23,9 @@ Work = Callable[[], Awaitable[T]]
 """Makes what is awaited in the loop; it is called there."""
 LONGEST_WAIT_S = 300.0
 """How far simulated time goes on for a call that waits: longer than requests and most retries."""
+
+
+CLOSED_MEANWHILE = "the cluster was closed while this call was under way"
 
 
 class ClosedError(RuntimeError):
@@ -39,39 +43,65 @@ class LoopThread:
         self.loop = SimulatedLoop(start)
         self._thread = threading.Thread(target=self._run, name=name, daemon=True)
         self._is_open = True
+        self._is_ending = False
+        self._opening = threading.Lock()
+        """Held while it is said to be closed, and while a call is handed over: none comes after the end."""
         self._calls: set[asyncio.Task[Any]] = set()
         self._thread.start()
 
     def call(self, work: Work[T]) -> T:
         """Do `work` in the loop and return what it returns (or raise what it raises), once all is quiet.
 
-        Raises StalledError when the work does not end however far simulated time goes.
+        Raises StalledError when the work does not end however far simulated time goes, ClosedError when the
+        cluster is closed meanwhile.
         """
         future = self._submit(work)
         try:
             return future.result()
+        except CancelledCall:
+            if not self._is_ending:
+                raise
+            raise ClosedError(CLOSED_MEANWHILE) from None
         except BaseException:
             future.cancel()
             raise
 
     async def acall(self, work: Work[T]) -> T:
         """The same for a caller with a loop of its own, which goes on meanwhile."""
-        return await asyncio.wrap_future(self._submit(work))
+        future = self._submit(work)
+        try:
+            return await asyncio.wrap_future(future)
+        except asyncio.CancelledError:
+            own = asyncio.current_task()
+            if not self._is_ending or own is None or own.cancelling():
+                raise
+            raise ClosedError(CLOSED_MEANWHILE) from None
+
+    def close_after(self, work: Work[None]) -> None:
+        """Do `work`, the last there is, and end; other calls that are under way end with ClosedError."""
+        self._is_ending = True
+        try:
+            self.call(work)
+        finally:
+            self.close()
 
     def close(self) -> None:
         """End the loop and its thread; what still runs in it is cancelled. Does nothing the second time."""
         if not self._is_open:
             return
         self.check_thread()
-        self._is_open = False
-        self.loop.call_soon_threadsafe(self.loop.stop)
+        self._is_ending = True
+        with self._opening:
+            self._is_open = False
+            self.loop.call_soon_threadsafe(self.loop.stop)
         self._thread.join()
 
     def _submit(self, work: Work[T]) -> Future[T]:
-        if not self._is_open:
-            raise ClosedError("the cluster is closed; make a new one")
         self.check_thread()
-        return asyncio.run_coroutine_threadsafe(self._until_quiet(work), self.loop)
+        with self._opening:
+            if not self._is_open:
+                raise ClosedError("the cluster is closed; make a new one")
+            return asyncio.run_coroutine_threadsafe(self._until_quiet(work), self.loop)
 
     def interrupt(self) -> None:
         """Cancel the calls that are under way; from any thread. Does nothing when it is closed."""
