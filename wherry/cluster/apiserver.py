@@ -98,12 +98,20 @@ def control_plane_config(
     return configured(
         api_server_config(config, identities),
         all_controllers(),
+        installed=installed_controllers(),
         has_scheduler=True,
         authority_key_file=identities.authority.key,
         cluster_cidr=config.pod_cidr,
         node_cidr_mask=config.node_cidr_mask,
         lease_s=lease_s,
     )
+
+
+def installed_controllers() -> Sequence[type[Controller]]:
+    """Those of installed packages."""
+    from wherry.controllers.installed import installed_controllers as found
+
+    return found()
 
 
 def all_controllers() -> Sequence[type[Controller]]:

@@ -19,8 +19,9 @@ from wherry.api.resource import Resource
 from wherry.api.serving import ALL, STAGES, select_served
 from wherry.apiserver.app import ApiServer
 from wherry.apiserver.config import ApiServerConfig
-from wherry.apiserver.user import AUTHENTICATED, User, service_account_user
+from wherry.apiserver.user import AUTHENTICATED, MASTERS, User, service_account_user
 from wherry.client.api import IN_PROCESS_WATCH_S, Client
+from wherry.cluster.grants import INSTALLER, grant
 from wherry.cluster.standby import Standby
 from wherry.controllers.base import Controller
 from wherry.controllers.config import ControllerConfig
@@ -65,13 +66,15 @@ class ControlPlaneConfig:
     """What a control plane is told.
 
     `controllers` need not say what the API server knows (the resources served, how tokens are signed).
-    `kinds` are the controllers that run (`controllers.catalog` has all). Without `has_scheduler` pods stay
+    `kinds` are the controllers that run (`controllers.catalog` has all), `installed` those of installed
+    packages (`controllers.installed`). Without `has_scheduler` pods stay
     where they are put; with `scheduler_waits` it is started with the first pod (see `standby`).
     """
 
     api: ApiServerConfig
     controllers: ControllerConfig = field(default_factory=ControllerConfig)
     kinds: Sequence[type[Controller]] = ()
+    installed: Sequence[type[Controller]] = ()
     has_scheduler: bool = True
     scheduler_waits: bool = False
 
@@ -117,7 +120,15 @@ class ControlPlane:
             self._config.controllers, resources=core.registry.resources, sign_token=core.tokens.keys.sign
         )
         own = Random(self._random.getrandbits(64))  # noqa: S311 - spreads retries, guards nothing
-        return Controllers(self._controller_client, self._clock, own, told, self._config.kinds)
+        return Controllers(
+            *(self._controller_client, self._clock, own, told, self._config.kinds),
+            self._config.installed,
+            self._grant,
+        )
+
+    async def _grant(self, kind: type[Controller]) -> None:
+        """Give an installed controller the rights it declares."""
+        await grant(self.client(INSTALLER, (MASTERS, AUTHENTICATED)), kind)
 
     def _controller_client(self, account: str) -> Client:
         """As upstream's `--use-service-account-credentials`: no controller may more than it needs."""

@@ -31,6 +31,7 @@ def configured(
     api: ApiServerConfig,
     kinds: Sequence[type[Controller]] = (),
     *,
+    installed: Sequence[type[Controller]] = (),
     has_scheduler: bool = False,
     scheduler_waits: bool = False,
     authority_key_file: Path | None = None,
@@ -39,6 +40,8 @@ def configured(
     lease_s: float = 0.0,
 ) -> ControlPlaneConfig:
     """A control plane with this API server, these controllers, and a scheduler if it `has_scheduler`.
+
+    `installed` are controllers of installed packages that run beside them.
 
     The API server's `client_ca_file` is the cluster's authority; with its key (`authority_key_file`) the
     controllers sign. `lease_s` is how long simulated nodes' leases last. Where controllers run, whoever
@@ -63,6 +66,7 @@ def configured(
             signing_authority=signing,
         ),
         kinds=kinds,
+        installed=installed,
         has_scheduler=has_scheduler,
         scheduler_waits=scheduler_waits,
     )

@@ -68,6 +68,8 @@ class Controller(ABC):
     acts as the controller manager itself. A key whose sync failed comes again after `first_retry_s`, then
     twice as long each time, up to `longest_retry_s`. One whose sync said with `rests.note` that it looks at
     many objects rests for `rest_per_object_s` each before events bring it again.
+    A controller of an installed package (`is_installed`) declares its `rights`, a line each: verbs, groups,
+    resources and maybe names, as in "get,list,watch apps deployments" ("core" for the core group).
     """
 
     name: ClassVar[str]
@@ -75,6 +77,8 @@ class Controller(ABC):
     primary: ClassVar[Resource]
     watches: ClassVar[Mapping[Resource, Mapper]] = {}
     component: ClassVar[str] = ""
+    rights: ClassVar[Sequence[str]] = ()
+    is_installed: ClassVar[bool] = False
     workers: ClassVar[int] = 5
     first_retry_s: ClassVar[float] = BASE_DELAY_S
     longest_retry_s: ClassVar[float] = MAX_DELAY_S
@@ -88,7 +92,7 @@ class Controller(ABC):
         self.config = environment.config
         self.events = environment.events
         self.queue: WorkQueue[str] = WorkQueue(self.clock, self.first_retry_s, self.longest_retry_s)
-        self.tasks = Tasks(self.name)
+        self.tasks = Tasks(self.name, may_end_process=not self.is_installed)
         self.rests = Rests(self.clock, self.rest_per_object_s)
         self.adoptions = environment.shared(Adoptions)
         self._holds = Holds(self.cache, self.clock, self.queue.add)

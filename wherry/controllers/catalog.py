@@ -44,7 +44,7 @@ def choose_controllers(names: Sequence[str]) -> tuple[type[Controller], ...]:
 
     "*" stands for all, "-name" takes one out. Raises ValueError for a name that is none.
     """
-    known = {spelt: kind for kind in CONTROLLERS for spelt in _spellings(kind.name)}
+    known = {spelt: kind for kind in CONTROLLERS for spelt in spellings(kind.name)}
     for name in names:
         if name != EVERY and name.removeprefix(OFF) not in known:
             listed = ", ".join(sorted(kind.name for kind in CONTROLLERS))
@@ -55,7 +55,8 @@ def choose_controllers(names: Sequence[str]) -> tuple[type[Controller], ...]:
     return tuple(kind for kind in CONTROLLERS if kind in wanted - off or kind in on)
 
 
-def _spellings(name: str) -> tuple[str, str]:
+def spellings(name: str) -> tuple[str, str]:
+    """What a controller may be called: its name with and without the ending."""
     bare = name.removesuffix("-controller")
     return bare, f"{bare}-controller"
 

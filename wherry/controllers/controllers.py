@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Callable, Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from random import Random
 from typing import Any
 
@@ -14,6 +14,7 @@ from wherry.client.events import EventRecorder
 from wherry.controllers.base import Controller, Environment
 from wherry.controllers.config import ControllerConfig
 from wherry.kit.clock import Clock
+from wherry.kit.tasks import Tasks
 
 log = logging.getLogger(__name__)
 
@@ -24,7 +25,8 @@ class Controllers:
     `client_for(account)` gives the client a controller acts with, by its service account in kube-system: the
     caller's choice is whether they are that (upstream's `--use-service-account-credentials`) or all one user.
     "" asks for the controller manager itself, whose is the cache they share. `kinds` are the controllers to
-    run.
+    run, `installed` those of installed packages, each of which begins after the others, once `grant` has
+    given it its rights: none of what it does or fails to do keeps anybody else from working.
     """
 
     def __init__(
@@ -34,25 +36,44 @@ class Controllers:
         random: Random,
         config: ControllerConfig,
         kinds: Sequence[type[Controller]],
+        installed: Sequence[type[Controller]] = (),
+        grant: Callable[[type[Controller]], Awaitable[None]] | None = None,
     ) -> None:
         self.cache = Cache(client_for(""), clock, random=random)
         self._recorders: list[EventRecorder] = []
         self._kept: dict[Any, Any] = {}
-        self.controllers = [
-            self._make(kind, client_for(kind.account), clock, random, config) for kind in kinds
-        ]
+        self._client_for = client_for
+        self._clock = clock
+        self._random = random
+        self._config = config
+        self.controllers = [self._make(kind) for kind in kinds]
+        self._installed = tuple(installed)
+        self._grant = grant
+        self._tasks = Tasks("installed controllers")
 
-    def _make(
-        self,
-        kind: type[Controller],
-        client: Client,
-        clock: Clock,
-        random: Random,
-        config: ControllerConfig,
-    ) -> Controller:
-        events = EventRecorder(client, clock, kind.component or f"{kind.name}-controller")
+    def _make(self, kind: type[Controller]) -> Controller:
+        client = self._client_for(kind.account)
+        events = EventRecorder(client, self._clock, kind.component or f"{kind.name}-controller")
         self._recorders.append(events)
-        return kind(Environment(client, self.cache, clock, random, config, events, self._kept))
+        environment = Environment(
+            client, self.cache, self._clock, self._random, self._config, events, self._kept
+        )
+        return kind(environment)
+
+    async def _add(self, kind: type[Controller]) -> None:
+        """Have an installed controller work, as soon as what it watches is known."""
+        try:
+            if self._grant is not None:
+                await self._grant(kind)
+            controller = self._make(kind)
+            self.controllers.append(controller)
+            for resource in (kind.primary, *kind.watches):
+                await self.cache.informer(resource).wait_synced()
+            await controller.start()
+        except Exception:
+            log.exception("the installed controller %s does not run", kind.name)
+        else:
+            log.info("the installed controller %s runs", kind.name)
 
     async def start(self) -> None:
         """Fill the cache, then let every controller work; returns when all do."""
@@ -60,9 +81,12 @@ class Controllers:
         for controller in self.controllers:
             await controller.start()
         log.info("%d controllers run", len(self.controllers))
+        for kind in self._installed:
+            self._tasks.spawn(self._add(kind), kind.name)
 
     async def close(self) -> None:
         """Stop every controller, write the events that wait, and stop the cache."""
+        await self._tasks.close()
         await asyncio.gather(*(controller.close() for controller in self.controllers))
         await asyncio.gather(*(recorder.close() for recorder in self._recorders))
         await self.cache.close()

@@ -78,8 +78,15 @@ async def to_the_end(work: Coroutine[Any, Any, T]) -> T:
 class Tasks:
     """A set of background tasks that end together."""
 
-    def __init__(self, name: str, on_failure: Callable[[str, BaseException], None] | None = None) -> None:
+    def __init__(
+        self,
+        name: str,
+        on_failure: Callable[[str, BaseException], None] | None = None,
+        *,
+        may_end_process: bool = True,
+    ) -> None:
         self.name = name
+        self._may_end_process = may_end_process
         self._on_failure = on_failure
         self._tasks: set[asyncio.Task[Any]] = set()
         self._essential: set[asyncio.Task[Any]] = set()
@@ -99,9 +106,13 @@ class Tasks:
         return task
 
     def essential(self, work: Coroutine[Any, Any, Any], name: str) -> asyncio.Task[Any]:
-        """Like `spawn`, for what must go on until `close`: that it ended, however, ends the process."""
+        """Like `spawn`, for what must go on until `close`: that it ended, however, ends the process.
+
+        Not in a set that may not end it, whose owner others can do without.
+        """
         task = self.spawn(work, name)
-        self._essential.add(task)
+        if self._may_end_process:
+            self._essential.add(task)
         return task
 
     def _ended(self, task: asyncio.Task[Any]) -> None:

@@ -15,8 +15,8 @@ from typing import Any
 from wherry.kit.yaml_reader import YamlError, read
 from wherry.objects.errors import FieldError, duplicate_value, invalid_value, required
 from wherry.objects.go_durations import parse_go_duration
-from wherry.scheduler.arguments import ARGUMENTS, MAKERS, read_arguments
-from wherry.scheduler.catalog import DEFAULT_PLUGINS, FILTERING, SCORING, default_profile
+from wherry.scheduler.arguments import ARGUMENTS, read_arguments
+from wherry.scheduler.catalog import default_profile, make_plugin, plugin_order, plugins_at
 from wherry.scheduler.facts import DEFAULT_SCHEDULER
 from wherry.scheduler.profiles import Chosen, Profile
 from wherry.scheduler.strict import ConfigurationError, Field, Shape, check
@@ -38,14 +38,6 @@ POINTS = (
     "bind",
     "postBind",
 )
-EXTENDS: Mapping[str, frozenset[str]] = {
-    "filter": FILTERING,
-    "score": SCORING,
-    "postFilter": frozenset({"DefaultPreemption", "DynamicResources"}),
-    "queueSort": frozenset({"PrioritySort"}),
-    "bind": frozenset({"DefaultBinder"}),
-}
-KNOWN = frozenset(name for name, _ in DEFAULT_PLUGINS)
 REMOVED = ("AzureDiskLimits", "CinderLimits", "EBSLimits", "GCEPDLimits")
 
 _PLUGIN: Shape = {"name": Field(str), "weight": Field(int)}
@@ -289,7 +281,7 @@ def _left_to_extenders(given: Mapping[str, Any]) -> list[str]:
 def _profile(given: Mapping[str, Any], number: int, ignored: Sequence[str]) -> Profile:
     name = given["schedulerName"]
     plugins = given.get("plugins") or {}
-    everywhere = _merged(DEFAULT_PLUGINS, plugins.get("multiPoint") or {})
+    everywhere = _merged(plugin_order(), plugins.get("multiPoint") or {})
     try:
         filters = _at_point("filter", plugins, everywhere)
         scorers = dict(_at_point("score", plugins, everywhere))
@@ -314,14 +306,11 @@ def _profile(given: Mapping[str, Any], number: int, ignored: Sequence[str]) -> P
     order = [plugin for plugin, _ in filters]
     order += [plugin for plugin in scorers if plugin not in order]
     filtering = {plugin for plugin, _ in filters}
+    made = [(plugin, make_plugin(plugin, arguments.get(plugin))) for plugin in order]
     chosen = [
-        Chosen(
-            MAKERS[plugin](read_arguments(plugin, arguments.get(plugin), "").values),
-            scorers.get(plugin, 0),
-            plugin in filtering,
-        )
-        for plugin in order
-        if plugin in MAKERS
+        Chosen(plugin, scorers.get(named, 0), named in filtering)
+        for named, plugin in made
+        if plugin is not None
     ]
     preemption = read_arguments("DefaultPreemption", arguments.get("DefaultPreemption"), "").values
     return Profile(
@@ -350,12 +339,12 @@ def _at_point(
     own = plugins.get(point) or {}
     explicit = {plugin.get("name") or "": plugin.get("weight", 0) for plugin in own.get("enabled") or ()}
     disabled = {plugin.get("name") for plugin in own.get("disabled") or ()}
-    extending = EXTENDS[point]
+    extending, known = plugins_at(point), {name for name, _ in plugin_order()}
     for name, _ in everywhere:
-        if name not in KNOWN:
+        if name not in known:
             raise ConfigurationError(f'plugin "{name}" does not exist')
     for name in explicit:
-        if name not in KNOWN:
+        if name not in known:
             raise ConfigurationError(f'plugin "{name}" does not exist')
         if name not in extending:
             raise ConfigurationError(f'plugin "{name}" does not extend {point[0].upper() + point[1:]} plugin')

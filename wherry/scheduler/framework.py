@@ -88,6 +88,8 @@ class Plugin:
     """A named plugin that has nothing to say; see the module for when each hook is asked."""
 
     name: ClassVar[str] = ""
+    weight: ClassVar[int] = 1
+    """How much the score of a plugin of an installed package counts, where no configuration says."""
     reach: ClassVar[Reach] = Reach.NOWHERE
     scales: ClassVar[bool] = False
     """Whether a score depends on which nodes are feasible at all (upstream's NormalizeScore)."""
@@ -180,9 +182,10 @@ class SchedulingError(Exception):
     """A pod cannot be bound where it was to go, in words for its event."""
 
 
-def overrides(plugin: Plugin, hook: str) -> bool:
+def overrides(plugin: Plugin | type[Plugin], hook: str) -> bool:
     """Whether a plugin has something to say in a hook."""
-    return getattr(type(plugin), hook) is not getattr(Plugin, hook)
+    kind = plugin if isinstance(plugin, type) else type(plugin)
+    return getattr(kind, hook) is not getattr(Plugin, hook)
 
 
 def scaled(raw: Ints, feasible: Bools, *, reverse: bool = False) -> Ints | None:

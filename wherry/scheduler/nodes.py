@@ -29,6 +29,8 @@ class NodeTable:
 
     def __init__(self) -> None:
         self.names: list[str] = []
+        self.objects: list[Object] = []
+        """The nodes as they were last told to `set_node`."""
         self._names_now: tuple[str, ...] | None = None
         self.row_of: dict[str, int] = {}
         self.allocatable: dict[str, Ints] = {}
@@ -80,6 +82,7 @@ class NodeTable:
         row = self.row_of.get(name_of(node))
         if row is None:
             row = self._new_row(name_of(node))
+        self.objects[row] = node
         spec, status = node.get("spec") or {}, node.get("status") or {}
         allocatable = status.get("allocatable") or status.get("capacity") or {}
         for name in {*self.allocatable, *allocatable}:
@@ -104,6 +107,7 @@ class NodeTable:
             self._move(last, row)
         self._clear(last)
         self.names.pop()
+        self.objects.pop()
         self.pods.pop()
         self._label_keys.pop()
         self._images_of.pop()
@@ -159,6 +163,7 @@ class NodeTable:
             self._grow()
         self._names_now = None
         self.names.append(name)
+        self.objects.append({})
         self.pods.append({})
         self._label_keys.append(set())
         self._images_of.append(())
@@ -175,6 +180,7 @@ class NodeTable:
             self.labels[key].move(source, target)
         self._label_keys[target], self._label_keys[source] = self._label_keys[source], set()
         self.names[target], self.pods[target] = self.names[source], self.pods[source]
+        self.objects[target] = self.objects[source]
         self.row_of[self.names[target]] = target
         for users in self.port_users.values():
             if source in users:

@@ -18,6 +18,7 @@ from wherry.cluster.configured import configured
 from wherry.cluster.identities import API_SERVER, API_SERVER_TO_KUBELETS, FRONT_PROXY
 from wherry.controllers.base import Controller
 from wherry.controllers.catalog import CONTROLLERS, choose_controllers
+from wherry.controllers.installed import installed_controllers
 from wherry.hollow.rights import USER as SIMULATED_NODES
 from wherry.kit.memory import uncollected
 from wherry.kit.simulated_loop import LoopClock, SimulatedLoop
@@ -237,6 +238,7 @@ def _config(settings: Settings, port: int) -> ControlPlaneConfig:
     return configured(
         api,
         _kinds(settings),
+        installed=installed_controllers() if settings.controllers == ALL else (),
         has_scheduler=settings.scheduler,
         scheduler_waits=True,
         authority_key_file=found.authority.key,
