@@ -9,6 +9,7 @@ from __future__ import annotations
 import logging
 import random
 import ssl
+from collections.abc import Mapping
 
 import orjson
 
@@ -29,6 +30,7 @@ from wherry.apiserver.authentication.front_proxy import FrontProxy
 from wherry.apiserver.authentication.legacy_use import LegacyTokenUse
 from wherry.apiserver.authentication.service_accounts import SigningKeys, TokenIssuer, TokenVerifier
 from wherry.apiserver.authorization.always_allow import AlwaysAllow
+from wherry.apiserver.authorization.base import SubAuthorizer
 from wherry.apiserver.authorization.chain import Authorizer
 from wherry.apiserver.authorization.node import NodeAuthorizer
 from wherry.apiserver.authorization.rbac import RBAC_RESOURCES, RbacAuthorizer
@@ -37,7 +39,7 @@ from wherry.apiserver.bootstrap.kubernetes_service import KubernetesService
 from wherry.apiserver.bootstrap.run import bootstrap
 from wherry.apiserver.bootstrap.service_cidr import DefaultServiceCidr
 from wherry.apiserver.bootstrap.token_tracking import TokenTracking
-from wherry.apiserver.config import ApiServerConfig
+from wherry.apiserver.config import ALWAYS_ALLOW, NODE, RBAC, ApiServerConfig
 from wherry.apiserver.core import Core
 from wherry.apiserver.customresources.controller import CustomResources
 from wherry.apiserver.front import Front
@@ -102,8 +104,17 @@ class ApiServer:
         self._rbac = RbacAuthorizer(registry)
         keys = SigningKeys(config.service_account_key_file, config.service_account_public_files)
         self._verifier = verifier = TokenVerifier(
-            keys, config.service_account_issuer, clock, registry, config.audiences
+            keys,
+            (config.service_account_issuer, *config.service_account_former_issuers),
+            clock,
+            registry,
+            config.audiences,
         )
+        authorizers: Mapping[str, SubAuthorizer] = {
+            NODE: NodeAuthorizer(registry),
+            RBAC: self._rbac,
+            ALWAYS_ALLOW: AlwaysAllow(),
+        }
         self.metrics = RequestMetrics(Seats(config.max_reading_in_flight, config.max_mutating_in_flight))
         self.core = Core(
             config=config,
@@ -118,9 +129,7 @@ class ApiServer:
                 anonymous=config.anonymous,
                 front_proxy=FrontProxy.of(config),
             ),
-            authorizer=Authorizer(
-                self._rbac, [NodeAuthorizer(registry), *([AlwaysAllow()] if config.always_allow else ())]
-            ),
+            authorizer=Authorizer(self._rbac, [authorizers[mode] for mode in config.authorization_modes]),
             admission=built_in_chain(
                 self.metrics.webhooks,
                 config.enable_admission_plugins,

@@ -13,6 +13,8 @@ from wherry.kit.tls import DEFAULT_TLS, TlsRules
 if TYPE_CHECKING:
     from wherry.apiserver.admission.unattended import Unattended
 
+NODE, RBAC, ALWAYS_ALLOW = "Node", "RBAC", "AlwaysAllow"
+"""Authorization modes, as upstream calls them."""
 DEFAULT_ISSUER = "https://kubernetes.default.svc.cluster.local"
 
 
@@ -53,6 +55,8 @@ class ApiServerConfig:
     service_account_key_file: Path
     service_account_public_files: tuple[Path, ...] = ()
     service_account_issuer: str = DEFAULT_ISSUER
+    service_account_former_issuers: tuple[str, ...] = ()
+    """Tokens that name one of these are taken too: a cluster's issuer may have been called otherwise."""
     api_audiences: tuple[str, ...] = ()
     """What a token must be made for to be taken here; the issuer when none is named."""
     longest_token_s: int | None = None
@@ -76,8 +80,8 @@ class ApiServerConfig:
     front_proxy: FrontProxyConfig = NO_FRONT_PROXY
     tokens: Mapping[str, User] = field(default_factory=dict)
     anonymous: bool = True
-    always_allow: bool = False
-    """Everybody may do anything (upstream's authorization mode AlwaysAllow): for tests."""
+    authorization_modes: tuple[str, ...] = (NODE, RBAC)
+    """Who is asked, in turn, whether a request may be done; AlwaysAllow is for tests."""
     runtime_config: Mapping[str, bool] = field(default_factory=dict)
     """API versions turned off and on, as `wherry.api.serving` says."""
     cluster_name: str = "default"
@@ -101,4 +105,4 @@ class ApiServerConfig:
     @property
     def audiences(self) -> tuple[str, ...]:
         """Audiences a token must be made for to be taken here."""
-        return self.api_audiences or (self.service_account_issuer,)
+        return self.api_audiences or (self.service_account_issuer, *self.service_account_former_issuers)

@@ -9,12 +9,17 @@ from typing import Any
 import aiohttp
 import pytest
 
-from tests.apiserver.rig import Rig, config, files, running
+from tests.apiserver.rig import ALICE, Rig, files, running
+from tests.apiserver.rig import config as rig_config
+from wherry.apiserver.app import ApiServer
 from wherry.apiserver.authentication.front_proxy import FrontProxy
 from wherry.apiserver.config import FrontProxyConfig
+from wherry.apiserver.request import RequestInfo
+from wherry.apiserver.user import User
 from wherry.cluster.identities import FRONT_PROXY_AUTHORITY
 from wherry.cluster.leaves import KeyPair, Subject
 from wherry.cluster.pki import Pki
+from wherry.kit.clock import SystemClock
 from wherry.kit.httpd.message import Connection
 from wherry.kit.tls import COMMON_NAME, tls_rules
 
@@ -52,6 +57,42 @@ async def test_a_token_must_be_for_one_of_the_audiences() -> None:
             review = {"spec": {"token": token}}
             _, answer, _ = await rig.http("POST", "/apis/authentication.k8s.io/v1/tokenreviews", review)
             assert answer["status"].get("authenticated", False) is (status == 201)
+
+
+async def test_tokens_of_a_former_issuer_are_taken() -> None:
+    async with running(service_account_issuer="https://old") as rig:
+        body, _ = await issued(rig)
+        copied = rig.store.copy(SystemClock())
+    for former, status in ((("https://old",), 201), ((), 401)):
+        config = rig_config(service_account_issuer="https://new", service_account_former_issuers=former)
+        server = ApiServer(config, copied, SystemClock())
+        await server.start(listens=False)
+        found = server.core.authenticator.review(body["status"]["token"], server.core.authenticator.audiences)
+        assert (found is not None) is (status == 201)
+        await server.close()
+    await copied.close()
+
+
+@pytest.mark.parametrize(
+    ("modes", "node", "alice"),
+    [
+        (("Node", "RBAC"), True, False),
+        (("RBAC",), False, False),
+        (("AlwaysAllow",), True, True),
+        (("Node",), True, False),
+    ],
+)
+async def test_only_modes_that_are_named_decide(modes: tuple[str, ...], node: bool, alice: bool) -> None:
+    async with running(authorization_modes=modes) as rig:
+        core = rig.server.core
+        own = RequestInfo("get", "", True, "", "v1", "", "nodes", "n1", "")
+        as_node = User("system:node:n1", ("system:nodes", "system:authenticated"))
+        assert core.authorizer.decide(as_node, own).allowed is node
+        assert core.authorizer.decide(ALICE, own).allowed is alice
+        reviews = RequestInfo(
+            "create", "", True, "authorization.k8s.io", "v1", "", "selfsubjectaccessreviews", "", ""
+        )
+        assert core.authorizer.decide(ALICE, reviews).allowed is (modes != ("Node",)), "what roles give"
 
 
 @pytest.mark.parametrize(("asked_s", "given_s"), [(7200, 3600), (3600, 3600), (600, 600)])
@@ -108,7 +149,7 @@ async def test_a_proxy_with_another_name_is_nobody() -> None:
 
 def test_a_session_that_is_taken_up_again_says_the_same() -> None:
     """It does not say to which authority a certificate leads: who signed it does."""
-    told = FrontProxy.of(config(front_proxy=PROXIES))
+    told = FrontProxy.of(rig_config(front_proxy=PROXIES))
     assert told is not None
     for pair, name, is_client in (
         (files().front_proxy_client, PROXIES.names[0], False),

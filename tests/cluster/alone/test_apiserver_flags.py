@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from wherry.apiserver.config import ALWAYS_ALLOW
 from wherry.cluster.alone.apiserver_flags import FLAGS, FOR_TESTS, api_server_config
 from wherry.cluster.alone.flags import Flag, FlagError, Values
 from wherry.cluster.alone.flags import parse as parse_flags
@@ -42,7 +43,7 @@ def test_what_envtest_passes() -> None:
     assert config.service_account_public_files == (Path("/tmp/certs/sa-signer.crt"),)
     assert config.service_account_issuer == "https://127.0.0.1:40000/"
     assert config.disable_admission_plugins == ("ServiceAccount",)
-    assert not config.always_allow
+    assert config.authorization_modes == ("RBAC",)
 
 
 @pytest.mark.parametrize("flags", [FOR_TESTS, STAND_IN], ids=["alone", "for envtest"])
@@ -60,7 +61,7 @@ def test_nobody_is_administrator(flags: tuple[Flag, ...], passed: list[str], all
     others = [flag for flag in PASSED if not flag.startswith("--authorization-mode")]
     config = api_server_config(parse_flags("kube-apiserver", flags, [*others, *passed]))
     assert config.anonymous == (flags is FOR_TESTS if allowed is None else allowed)
-    assert not (config.anonymous and config.always_allow)
+    assert not (config.anonymous and ALWAYS_ALLOW in config.authorization_modes)
 
 
 def test_other_forms_and_what_changes_nothing(tmp_path: Path) -> None:
@@ -68,7 +69,7 @@ def test_other_forms_and_what_changes_nothing(tmp_path: Path) -> None:
     tokens.write_text('secret,jane,7,"dev,ops"\n')
     flags = parse(
         [
-            *PASSED,
+            *(flag for flag in PASSED if not flag.startswith("--authorization-mode")),
             "--authorization-mode",
             "AlwaysAllow",
             "--anonymous-auth",
@@ -80,7 +81,7 @@ def test_other_forms_and_what_changes_nothing(tmp_path: Path) -> None:
         ]
     )
     config = api_server_config(flags)
-    assert config.always_allow
+    assert config.authorization_modes == (ALWAYS_ALLOW,)
     assert not config.anonymous, "nobody in particular may not do everything"
     assert config.runtime_config == {"batch/v1": False}
     assert config.tokens["secret"].name == "jane"
@@ -96,6 +97,7 @@ def test_other_forms_and_what_changes_nothing(tmp_path: Path) -> None:
         ([*PASSED, "--secure-port=many"], 'invalid argument "many" for "--secure-port" flag'),
         ([*PASSED, "--anonymous-auth=perhaps"], "strconv.ParseBool"),
         ([*PASSED, "--authorization-mode=Webhook"], "'Webhook' is not served here"),
+        ([*PASSED, "--authorization-mode=RBAC"], 'authorization-mode ["RBAC" "RBAC"] has mode'),
         ([*PASSED, "--runtime-config==x"], "runtime-config: "),
         ([*PASSED, "--service-node-port-range=abc"], "unable to parse port range: abc"),
         ([*PASSED, "--service-node-port-range=9-1"], "end port cannot be less than start port: 9-1"),
@@ -124,7 +126,7 @@ def test_ranges_of_ports(text: str, ports: tuple[int, int]) -> None:
 
 @pytest.mark.parametrize(("text", "is_on"), [("1", True), ("T", True), ("0", False), ("False", False)])
 def test_booleans_as_go_reads_them(text: str, is_on: bool) -> None:
-    passed = [*PASSED, "--authorization-mode=RBAC", f"--anonymous-auth={text}"]
+    passed = [*PASSED, f"--anonymous-auth={text}"]
     assert api_server_config(parse(passed)).anonymous is is_on
 
 

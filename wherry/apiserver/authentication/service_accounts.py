@@ -209,13 +209,13 @@ class TokenVerifier:
     def __init__(
         self,
         keys: SigningKeys,
-        issuer: str,
+        issuers: Sequence[str],
         clock: Clock,
         registry: Registry,
         own_audiences: Sequence[str],
     ) -> None:
         self._keys = keys
-        self._issuer = issuer
+        self._issuers = frozenset(issuers)
         self._own_audiences = list(own_audiences)  # of tokens that name none
         self._clock = clock
         self._registry = registry
@@ -264,7 +264,7 @@ class TokenVerifier:
             issuer = orjson.loads(base64.urlsafe_b64decode(payload + "=" * (-len(payload) % 4))).get("iss")
         except (ValueError, AttributeError):
             return None
-        if issuer not in (self._issuer, legacy_tokens.ISSUER):
+        if issuer != legacy_tokens.ISSUER and issuer not in self._issuers:
             return None
         import jwt
 

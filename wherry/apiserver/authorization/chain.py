@@ -15,11 +15,14 @@ ALWAYS_OPEN = frozenset({"/livez", "/readyz", "/healthz"})
 
 
 class Authorizer:
-    """Decides for everybody: members of system:masters may do anything."""
+    """Decides for everybody: members of system:masters may do anything.
 
-    def __init__(self, rbac: RbacAuthorizer, others: Sequence[SubAuthorizer]) -> None:
+    `rbac` knows what roles give, also where it is not among those that are asked.
+    """
+
+    def __init__(self, rbac: RbacAuthorizer, asked: Sequence[SubAuthorizer]) -> None:
         self.rbac = rbac
-        self._authorizers: tuple[SubAuthorizer, ...] = (*others, rbac)
+        self._authorizers = tuple(asked)
 
     def decide(self, user: User, info: RequestInfo) -> Decision:
         """Whether `user` may do `info`, and if not perhaps why."""

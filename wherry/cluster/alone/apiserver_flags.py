@@ -9,7 +9,7 @@ import csv
 from collections.abc import Mapping
 from pathlib import Path
 
-from wherry.apiserver.config import ApiServerConfig, FrontProxyConfig
+from wherry.apiserver.config import ALWAYS_ALLOW, NODE, RBAC, ApiServerConfig, FrontProxyConfig
 from wherry.apiserver.user import AUTHENTICATED, User
 from wherry.cluster.alone.flags import (
     DURATION,
@@ -29,8 +29,7 @@ from wherry.cluster.alone.tls_flags import TLS_FLAGS, tls_of
 PROGRAM = "kube-apiserver"
 IDENTITY = "x-remote-"
 """How headers begin that the server takes out of what it passes on (`apiserver/outbound`)."""
-ALWAYS_ALLOW = "AlwaysAllow"
-MODES = ("RBAC", "Node", ALWAYS_ALLOW)
+MODES = (RBAC, NODE, ALWAYS_ALLOW)
 UNADVERTISABLE = "192.0.2.1"
 """Endpoints must not be on loopback: this one nobody goes to (RFC 5737)."""
 NO_ENCRYPTION = "objects are stored as they are; encrypt the disk below --data-dir, and leave the flag out"
@@ -61,7 +60,8 @@ COMMON = (
     Flag("secure-port", "The port to listen on, with TLS.", NUMBER, "6443"),
     Flag(
         "service-account-issuer",
-        "Who issues tokens of service accounts.",
+        "Who issues tokens of service accounts; given again, whose tokens are taken beside.",
+        NAMES,
         default="https://kubernetes.default.svc.cluster.local",
     ),
     Flag("service-account-key-file", "Further keys whose tokens are taken.", NAMES),
@@ -153,6 +153,10 @@ def api_server_config(values: Values, defaults: Mapping[str, Path] | None = None
     for mode in modes:
         if mode not in MODES:
             raise FlagError(f"authorization-mode {mode!r} is not served here; use some of {', '.join(MODES)}")
+    if len(set(modes)) < len(modes):
+        said = " ".join(f'"{mode}"' for mode in modes)
+        raise FlagError(f"authorization-mode [{said}] has mode specified more than once")
+    issuer, *former = values.names("service-account-issuer")
     directory = Path(values.text("cert-dir") or "/var/run/kubernetes")
     signing = file("service-account-signing-key-file") or _first(values, "service-account-key-file")
     if signing is None:
@@ -171,7 +175,8 @@ def api_server_config(values: Values, defaults: Mapping[str, Path] | None = None
         service_account_public_files=tuple(
             Path(name) for name in values.names("service-account-key-file") if Path(name) != signing
         ),
-        service_account_issuer=values.text("service-account-issuer"),
+        service_account_issuer=issuer,
+        service_account_former_issuers=tuple(former),
         api_audiences=values.names("api-audiences"),
         longest_token_s=_longest_token_s(values),
         tls=tls_of(values),
@@ -189,7 +194,7 @@ def api_server_config(values: Values, defaults: Mapping[str, Path] | None = None
         tokens=_tokens(values.path("token-auth-file")),
         # Who may do everything is not to be nobody: BuiltInAuthenticationOptions.ApplyAuthorization.
         anonymous=values.is_on("anonymous-auth") and ALWAYS_ALLOW not in modes,
-        always_allow=ALWAYS_ALLOW in modes,
+        authorization_modes=modes,
         runtime_config=switches,
         enable_admission_plugins=values.names("enable-admission-plugins"),
         disable_admission_plugins=values.names("disable-admission-plugins"),

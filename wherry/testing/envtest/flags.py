@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from wherry.cluster.alone.apiserver_flags import ALWAYS_ALLOW, FOR_TESTS, PROGRAM
+from wherry.apiserver.config import ALWAYS_ALLOW
+from wherry.cluster.alone.apiserver_flags import FOR_TESTS, PROGRAM
 from wherry.cluster.alone.flags import help_text
 
 CONTROLLERS = "WHERRY_ENVTEST_CONTROLLERS"
