@@ -6,6 +6,7 @@ import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from fractions import Fraction
+from itertools import pairwise
 from typing import Any
 
 from wherry.api.core.pod_resources import pod_requests
@@ -22,14 +23,29 @@ HOSTNAME = "kubernetes.io/hostname"
 MIB = 1024 * 1024
 
 
+@dataclass(frozen=True)
+class Settings:
+    """How plug-ins are set: NodeResourcesFit's strategy, added affinity, what placed pods' terms count."""
+
+    strategy: str = "LeastAllocated"
+    shape: tuple[tuple[int, int], ...] = ((0, 0), (100, 10))
+    added: Mapping[str, Any] = field(default_factory=dict)
+    hard_weight: int = 1
+    ignores_preferred: bool = False
+
+
 @dataclass
 class Plain:
-    """A cluster: nodes, placed pods by node name, labels of namespaces, selectors of the pod's services."""
+    """A cluster: nodes, placed pods by node name, labels of namespaces, selectors of the pod's services, and
+    claims by key.
+    """
 
     nodes: list[Object]
     placed: dict[str, list[Object]]
     namespaces: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
     selecting: Sequence[Mapping[str, Any]] = ()
+    claims: Mapping[str, Object] = field(default_factory=dict)
+    settings: Settings = field(default_factory=Settings)
 
     def on(self, node: Object) -> list[Object]:
         return self.placed.get(name_of(node), [])
@@ -93,18 +109,77 @@ def taint_toleration(cluster: Plain, pod: Object, node: Object) -> set[str]:
 
 
 def node_affinity(cluster: Plain, pod: Object, node: Object) -> set[str]:
+    added = cluster.settings.added.get(REQUIRED)
+    if added and not any(term_matches(node, term) for term in added["nodeSelectorTerms"]):
+        return {"node(s) didn't match scheduler-enforced node affinity"}
     if node_matches_pod(node, spec_of(pod)):
         return set()
     return {"node(s) didn't match Pod's node affinity/selector"}
 
 
-def host_ports(pod: Object) -> list[int]:
-    return [p["hostPort"] for c in pod["spec"]["containers"] for p in c.get("ports") or ()]
+def names_allowed(pod: Object) -> set[str] | None:
+    """The only nodes that are looked at, by the names every term of the required node affinity has."""
+    required = ((spec_of(pod).get("affinity") or {}).get("nodeAffinity") or {}).get(REQUIRED)
+    found: set[str] = set()
+    for term in (required or {}).get("nodeSelectorTerms") or ():
+        named = [set(f["values"]) for f in term.get("matchFields") or () if f["operator"] == "In"]
+        if not named:
+            return None
+        found |= set.intersection(*named)
+    return found if required else None
+
+
+def refusal(cluster: Plain, pod: Object) -> str:
+    """Why the pod goes nowhere, whatever nodes there are."""
+    if names_allowed(pod) == set():
+        return "pod affinity terms conflict"
+    for volume in spec_of(pod).get("volumes") or ():
+        name = volume["persistentVolumeClaim"]["claimName"]
+        claim = cluster.claims.get(f"{namespace_of(pod)}/{name}")
+        if claim is None:
+            return f'persistentvolumeclaim "{name}" not found'
+        if claim["status"]["phase"] == "Lost":
+            return f'persistentvolumeclaim "{name}" bound to non-existent persistentvolume "v"'
+        if is_deleting(claim):
+            return f'persistentvolumeclaim "{name}" is being deleted'
+        if claim["status"]["phase"] != "Bound":
+            return "pod has unbound immediate PersistentVolumeClaims"
+    return ""
+
+
+def node_name(cluster: Plain, pod: Object, node: Object) -> set[str]:
+    wanted = spec_of(pod).get("nodeName")
+    return {"node(s) didn't match the requested node name"} if wanted and wanted != name_of(node) else set()
+
+
+def declared_features(cluster: Plain, pod: Object, node: Object) -> set[str]:
+    spec, needed = spec_of(pod), set()
+    for container in spec["containers"]:
+        if any(
+            rule["action"] == "RestartAllContainers" for rule in container.get("restartPolicyRules") or ()
+        ):
+            needed.add("RestartAllContainersOnContainerExits")
+    if spec.get("hostNetwork") and spec.get("hostUsers") is False:
+        needed.add("UserNamespacesHostNetworkSupport")
+    missing = needed - set(node["status"].get("declaredFeatures") or ())
+    return {"node(s) didn't match Pod's required features"} if missing else set()
+
+
+def host_ports(pod: Object) -> list[tuple[str, str, int]]:
+    return [
+        (p.get("hostIP") or "0.0.0.0", p.get("protocol") or "TCP", p["hostPort"])
+        for c in pod["spec"]["containers"]
+        for p in c.get("ports") or ()
+    ]
+
+
+def collide(one: tuple[str, str, int], other: tuple[str, str, int]) -> bool:
+    return one[1:] == other[1:] and (one[0] == other[0] or "0.0.0.0" in (one[0], other[0]))
 
 
 def node_ports(cluster: Plain, pod: Object, node: Object) -> set[str]:
-    used = {port for other in cluster.on(node) for port in host_ports(other)}
-    if used & set(host_ports(pod)):
+    used = [port for other in cluster.on(node) for port in host_ports(other)]
+    if any(collide(port, other) for port in host_ports(pod) for other in used):
         return {"node(s) didn't have free ports for the requested pod ports"}
     return set()
 
@@ -224,17 +299,22 @@ def pod_affinity(cluster: Plain, pod: Object, node: Object) -> set[str]:
 
 FILTERS: tuple[tuple[str, Callable[[Plain, Object, Object], set[str]]], ...] = (
     ("NodeUnschedulable", unschedulable),
+    ("NodeName", node_name),
     ("TaintToleration", taint_toleration),
     ("NodeAffinity", node_affinity),
     ("NodePorts", node_ports),
     ("NodeResourcesFit", fit),
     ("PodTopologySpread", spread),
     ("InterPodAffinity", pod_affinity),
+    ("NodeDeclaredFeatures", declared_features),
 )
 
 
 def rejection(cluster: Plain, pod: Object, node: Object) -> tuple[str, set[str]]:
     """The first filter that says no, and why; ("", none) if all pass."""
+    names = names_allowed(pod)
+    if names is not None and name_of(node) not in names:
+        return "NodeAffinity", {"node(s) didn't satisfy plugin(s) [NodeAffinity]"}
     for name, judge in FILTERS:
         reasons = judge(cluster, pod, node)
         if reasons:
@@ -266,7 +346,7 @@ def score_taints(cluster: Plain, pod: Object, nodes: Sequence[Object]) -> dict[s
 
 
 def score_affinity(cluster: Plain, pod: Object, nodes: Sequence[Object]) -> dict[str, int]:
-    wanted = terms(pod, "nodeAffinity", PREFERRED)
+    wanted = [*cluster.settings.added.get(PREFERRED, ()), *terms(pod, "nodeAffinity", PREFERRED)]
     return scaled(
         {
             name_of(node): sum(t["weight"] for t in wanted if term_matches(node, t["preference"]))
@@ -276,12 +356,35 @@ def score_affinity(cluster: Plain, pod: Object, nodes: Sequence[Object]) -> dict
 
 
 def score_fit(cluster: Plain, pod: Object, nodes: Sequence[Object]) -> dict[str, int]:
+    strategy = cluster.settings.strategy
+
     def points(node: Object, name: str) -> int:
         total = amount(node, name)
         used = sum(asked_at_least(p, name) for p in [*cluster.on(node), pod])
+        if strategy == "MostAllocated":
+            return min(used, total) * 100 // total
+        if strategy == "RequestedToCapacityRatio":
+            return on_line(cluster.settings.shape, min(used * 100 // total, 100))
         return 0 if used > total else (total - used) * 100 // total
 
-    return {name_of(node): (points(node, "cpu") + points(node, "memory")) // 2 for node in nodes}
+    def mean(node: Object) -> int:
+        own = [points(node, "cpu"), points(node, "memory")]
+        if strategy != "RequestedToCapacityRatio":
+            return sum(own) // 2
+        counted = [value for value in own if value]
+        return math.floor(sum(counted) / max(len(counted), 1) + 0.5)
+
+    return {name_of(node): mean(node) for node in nodes}
+
+
+def on_line(shape: Sequence[tuple[int, int]], percent: int) -> int:
+    """The score (0 to 100) at a percentage, on the line through the points, whose scores are 0 to 10."""
+    if percent <= shape[0][0]:
+        return shape[0][1] * 10
+    for (x, y), (x2, y2) in pairwise(shape):
+        if percent <= x2:
+            return y * 10 + int(Fraction((y2 - y) * 10 * (percent - x), x2 - x))
+    return shape[-1][1] * 10
 
 
 def score_balance(cluster: Plain, pod: Object, nodes: Sequence[Object]) -> dict[str, int]:
@@ -341,10 +444,15 @@ def score_spread(cluster: Plain, pod: Object, nodes: Sequence[Object]) -> dict[s
 
 def score_pod_affinity(cluster: Plain, pod: Object, nodes: Sequence[Object]) -> dict[str, int]:
     raw = {name_of(node): 0 for node in nodes}
+    settings = cluster.settings
+    has_preferred = bool(terms(pod, "podAffinity", PREFERRED) or terms(pod, "podAntiAffinity", PREFERRED))
     for node in nodes:
         for other, at in cluster.all_placed():
             held: list[tuple[int, Mapping[str, Any], Object, Object]] = []
-            for owner, target in ((pod, other), (other, pod)):
+            sides = [(pod, other), (other, pod)]
+            if settings.ignores_preferred and not has_preferred:
+                sides.pop()  # what placed pods like counts nothing then
+            for owner, target in sides:
                 held += [
                     (t["weight"], t["podAffinityTerm"], owner, target)
                     for t in terms(owner, "podAffinity", PREFERRED)
@@ -353,7 +461,8 @@ def score_pod_affinity(cluster: Plain, pod: Object, nodes: Sequence[Object]) -> 
                     (-t["weight"], t["podAffinityTerm"], owner, target)
                     for t in terms(owner, "podAntiAffinity", PREFERRED)
                 ]
-            held += [(1, t, other, pod) for t in terms(other, "podAffinity", REQUIRED)]
+            if settings.hard_weight and len(sides) > 1:
+                held += [(settings.hard_weight, t, other, pod) for t in terms(other, "podAffinity", REQUIRED)]
             for weight, term, owner, target in held:
                 if term_matches_pod(cluster, term, owner, target) and near(
                     cluster, pod, node, term, other, at

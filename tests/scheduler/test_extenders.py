@@ -14,6 +14,7 @@ import yaml
 from tests.conftest import eventually
 from tests.hurried_clock import HurriedClock
 from tests.scheduler.test_scheduler import make_node, make_pod, messages, scheduled, where
+from wherry.api.core.pods import PODS
 from wherry.client.api import Client
 from wherry.scheduler.configuration import API_VERSION, KIND, SchedulerConfiguration, read_configuration
 
@@ -37,6 +38,8 @@ class Server:
         body = json.loads(await reader.readexactly(length))
         self.asked.append((verb, body))
         answer = self.answers.get(verb)
+        if callable(answer):
+            answer = answer(body)
         status, text = ("500 Broken", "") if answer is None else ("200 OK", json.dumps(answer))
         writer.write(
             f"HTTP/1.1 {status}\r\nContent-Length: {len(text)}\r\nConnection: close\r\n\r\n{text}".encode()
@@ -206,3 +209,80 @@ async def test_nonsense_of_an_ignorable_extender_costs_nothing(answers: dict[str
             await make_node(client, "a")
             await make_pod(client, "web")
             await bound(client, "web", "a")
+
+
+async def preempting(client: Client) -> None:
+    """Two nodes, each full with a pod of its own, and one that would have either go."""
+    for name in "ab":
+        await make_node(client, name, cpu="1")
+        await make_pod(client, f"small-{name}", requests={"cpu": "1"}, nodeName=name)
+    await make_pod(client, "vital", requests={"cpu": "1"}, priorityClassName="system-node-critical")
+
+
+@pytest.mark.parametrize("by_name", [True, False])
+async def test_it_has_a_say_in_whom_to_evict(by_name: bool) -> None:
+    async with extender() as server:
+        config = configured(server.url, nodeCacheCapable=by_name, preemptVerb="preempt", filterVerb="")
+        async with scheduled(HurriedClock(), configuration=config) as (client, _):
+
+            def answer(body: Any) -> Any:
+                victims = body["NodeNameToMetaVictims" if by_name else "NodeNameToVictims"]
+                [pod] = victims["b"]["Pods"]
+                uid = pod["UID"] if by_name else pod["metadata"]["uid"]
+                return {"nodeNameToMetaVictims": {"b": {"pods": [{"uid": uid}], "numPDBViolations": 0}}}
+
+            server.answers = {"prioritize": [], "preempt": answer}
+            await preempting(client)
+
+            async def told() -> bool:
+                return len(await messages(client, "Preempted")) == 1
+
+            await eventually(told)
+            assert (await client.get(PODS, "small-b", "default"))["metadata"].get("deletionTimestamp")
+            assert not (await client.get(PODS, "small-a", "default"))["metadata"].get("deletionTimestamp")
+        body = next(body for verb, body in server.asked if verb == "preempt")
+        assert body["Pod"]["metadata"]["name"] == "vital"
+        assert (body["NodeNameToVictims"] is None) is by_name
+        assert (body["NodeNameToMetaVictims"] is None) is not by_name
+
+
+@pytest.mark.parametrize(
+    ("answer", "text"),
+    [
+        ({"NodeNameToMetaVictims": {}}, "preemption: no candidate node for preemption"),
+        ({"NodeNameToMetaVictims": {"a": {"Pods": []}}}, 'expected at least one victim pod on node "a"'),
+        ({"NodeNameToMetaVictims": {"z": {"Pods": []}}}, 'nodeinfo not found for node name "z"'),
+        (
+            {"NodeNameToMetaVictims": {"a": {"Pods": [{"UID": "7"}]}}},
+            "claims to preempt pod (UID: 7) on node: a, but the pod is not found on that node",
+        ),
+        ({"NodeNameToMetaVictims": [1]}, "its nodes with victims are no object"),
+        (None, "failed preempt with extender"),
+    ],
+)
+async def test_nobody_is_evicted_against_its_word(answer: Any, text: str) -> None:
+    async with extender() as server:
+        config = configured(server.url, preemptVerb="preempt", filterVerb="", prioritizeVerb="")
+        async with scheduled(HurriedClock(), configuration=config) as (client, _):
+            server.answers = {"preempt": answer}
+            await preempting(client)
+
+            async def told() -> bool:
+                return any(text in message for message in await messages(client, "FailedScheduling"))
+
+            await eventually(told)
+            assert await messages(client, "Preempted") == []
+
+
+async def test_an_ignorable_one_that_fails_is_passed_over() -> None:
+    async with extender() as server:
+        config = configured(
+            server.url, preemptVerb="preempt", ignorable=True, filterVerb="", prioritizeVerb=""
+        )
+        async with scheduled(HurriedClock(), configuration=config) as (client, _):
+            await preempting(client)
+
+            async def told() -> bool:
+                return len(await messages(client, "Preempted")) == 1
+
+            await eventually(told)

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping, Sequence
+from itertools import product
 from random import Random
 from typing import Any
 
@@ -11,17 +13,19 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tests.scheduler.builders import READER, node, pod
-from tests.scheduler.plain import SCORES, Plain, rejection
+from tests.scheduler.plain import FILTERS, PREFERRED, REQUIRED, SCORES, Plain, Settings, refusal, rejection
 from wherry.objects.meta import Object, name_of
 from wherry.objects.node_selectors import node_matches_pod, term_matches
 from wherry.scheduler.budgets import Budgets
 from wherry.scheduler.catalog import default_profile
+from wherry.scheduler.configuration import API_VERSION, KIND, read_configuration
 from wherry.scheduler.evaluation import Evaluation
 from wherry.scheduler.facts import PodFacts, read_template
 from wherry.scheduler.matching import required_rows, term_rows
 from wherry.scheduler.preemption import Search, look_at
+from wherry.scheduler.profiles import Profile
 from wherry.scheduler.trace import Trace
-from wherry.scheduler.world import World
+from wherry.scheduler.world import NoStorage, World
 
 PROFILE = default_profile()
 NAMESPACES = {"default": {"team": "a"}, "other": {"team": "b"}}
@@ -39,6 +43,100 @@ class Selectors:
 
     def selecting(self, pod: PodFacts) -> Sequence[Mapping[str, Any]]:
         return self._selectors
+
+
+class Claims(NoStorage):
+    """Claims by key."""
+
+    def __init__(self, claims: Mapping[str, Object]) -> None:
+        self._claims = claims
+
+    def claim(self, key: str) -> Object | None:
+        return self._claims.get(key)
+
+
+def some_claims(random: Random) -> dict[str, Object]:
+    found = {}
+    for namespace, name in product(NAMESPACES, "uv"):
+        phase = random.choice(["Bound", "Bound", "Pending", "Lost"])
+        bound = {"pv.kubernetes.io/bind-completed": "yes"} if phase == "Bound" else {}
+        meta: dict[str, Any] = {"name": name, "namespace": namespace, "annotations": bound}
+        if random.random() < 0.2:
+            meta["deletionTimestamp"] = "2026-01-01T00:00:00Z"
+        spec = {"volumeName": "v"} if phase != "Pending" else {}
+        if random.random() < 0.8:
+            found[f"{namespace}/{name}"] = {"metadata": meta, "spec": spec, "status": {"phase": phase}}
+    return found
+
+
+def some_settings(random: Random) -> Settings:
+    """Mostly the defaults."""
+    added: dict[str, Any] = {}
+    if random.random() < 0.2:
+        added[REQUIRED] = {"nodeSelectorTerms": [node_term(random) for _ in range(2)]}
+    if random.random() < 0.2:
+        added[PREFERRED] = [{"weight": 7, "preference": node_term(random)}]
+    return Settings(
+        strategy=random.choice(
+            ["LeastAllocated", "LeastAllocated", "MostAllocated", "RequestedToCapacityRatio"]
+        ),
+        shape=random.choice([((0, 0), (100, 10)), ((0, 10), (30, 4), (80, 7)), ((20, 3), (21, 9))]),
+        added=added,
+        hard_weight=random.choice([0, 1, 1, 50]),
+        ignores_preferred=random.random() < 0.2,
+    )
+
+
+def profile_of(settings: Settings) -> Profile:
+    """The default profile, set like that."""
+    ratio = {"shape": [{"utilization": at, "score": score} for at, score in settings.shape]}
+    arguments: dict[str, Any] = {
+        "NodeAffinity": {"addedAffinity": settings.added},
+        "InterPodAffinity": {
+            "hardPodAffinityWeight": settings.hard_weight,
+            "ignorePreferredTermsOfExistingPods": settings.ignores_preferred,
+        },
+        "NodeResourcesFit": {
+            "scoringStrategy": {
+                "type": settings.strategy,
+                "resources": [{"name": "cpu", "weight": 1}, {"name": "memory", "weight": 1}],
+                **({"requestedToCapacityRatio": ratio} if settings.strategy.endswith("Ratio") else {}),
+            }
+        },
+    }
+    given = [{"name": name, "args": args} for name, args in arguments.items()]
+    text = {"apiVersion": API_VERSION, "kind": KIND, "profiles": [{"pluginConfig": given}]}
+    [profile] = read_configuration(json.dumps(text)).profiles
+    return profile
+
+
+def with_rare_things(found: Object, random: Random) -> Object:
+    """What few pods ask for: a node by name, claims, ports of one address, features of the node."""
+    spec, container = found["spec"], found["spec"]["containers"][0]
+    if random.random() < 0.05:
+        spec["nodeName"] = random.choice(["n0", "n1", "gone"])
+    if random.random() < 0.1:
+        spec["volumes"] = [{"name": "d", "persistentVolumeClaim": {"claimName": random.choice("uv")}}]
+    if random.random() < 0.2:
+        container["ports"] = [
+            {"hostPort": 80, "hostIP": random.choice(["", "10.0.0.1", "10.0.0.2"]), "protocol": protocol}
+            for protocol in random.sample(["TCP", "UDP"], 1)
+        ]
+    if random.random() < 0.1:
+        container["restartPolicyRules"] = [{"action": "RestartAllContainers"}]
+    if random.random() < 0.2:
+        spec["hostUsers"], spec["hostNetwork"] = random.random() < 0.3, random.random() < 0.7
+    if random.random() < 0.1:
+        named = [
+            [{"key": "metadata.name", "operator": "In", "values": random.sample(["n0", "n1", "n2", "n9"], 2)}]
+            for _ in range(random.randrange(1, 3))
+        ]
+        if random.random() < 0.3:
+            named[0].append({"key": "metadata.name", "operator": "In", "values": ["n1"]})
+        terms = [{"matchFields": fields} for fields in named]
+        affinity = spec.setdefault("affinity", {}).setdefault("nodeAffinity", {})
+        affinity[REQUIRED] = {"nodeSelectorTerms": terms}
+    return found
 
 
 def some_node(random: Random, number: int) -> Object:
@@ -69,6 +167,12 @@ def some_node(random: Random, number: int) -> Object:
         more={"example.com/gpu": "1"} if random.random() < 0.3 else None,
         **spec,
     )
+
+
+def with_features(found: Object, random: Random) -> Object:
+    names = ["RestartAllContainersOnContainerExits", "UserNamespacesHostNetworkSupport"]
+    found["status"]["declaredFeatures"] = random.sample(names, random.randrange(3))
+    return found
 
 
 def requirement(random: Random) -> dict[str, Any]:
@@ -183,9 +287,10 @@ def constraint(random: Random) -> dict[str, Any]:
 
 
 def some_world(random: Random) -> tuple[World, Plain]:
-    nodes = [some_node(random, number) for number in range(random.randrange(1, 9))]
+    nodes = [with_features(some_node(random, number), random) for number in range(random.randrange(1, 9))]
     selecting = [{"matchLabels": {"app": "p"}}] if random.random() < 0.5 else []
-    world = World(selectors=Selectors(selecting))
+    claims = some_claims(random)
+    world = World(Claims(claims), Selectors(selecting))
     for name, labels in NAMESPACES.items():
         world.set_namespace(name, labels)
     for item in nodes:
@@ -196,7 +301,7 @@ def some_world(random: Random) -> tuple[World, Plain]:
         found = some_pod(random, f"placed{number}")
         placed.setdefault(chosen, []).append(found)
         world.place(READER.read(found), chosen)
-    return world, Plain(nodes, placed, NAMESPACES, selecting)
+    return world, Plain(nodes, placed, NAMESPACES, selecting, claims)
 
 
 def rejections(trace: Trace) -> dict[str, tuple[str, set[str]]]:
@@ -218,14 +323,29 @@ def scores(trace: Trace, feasible: Sequence[str]) -> dict[str, dict[str, int]]:
     }
 
 
-@settings(max_examples=150, deadline=None)
+NOT_PLAIN = {"DynamicResources"}
+"""Which devices a node has for claims is a search: `tests/scheduler/devices` has its own plain look."""
+
+
+def test_every_plug_in_has_a_plain_look() -> None:
+    filters = {"VolumeBinding", *(name for name, _ in FILTERS)}
+    chosen = [one for one in PROFILE.chosen if one.plugin.name not in NOT_PLAIN]
+    assert {one.plugin.name for one in chosen if one.filters} == filters
+    assert {one.plugin.name for one in chosen if one.weight} == {name for name, _ in SCORES}
+
+
+@settings(max_examples=200, deadline=None)
 @given(SEEDS)
 def test_columns_equal_a_plain_look(seed: int) -> None:
     random = Random(seed)
     world, plain = some_world(random)
-    incoming = some_pod(random, "incoming")
+    plain.settings = some_settings(random)
+    incoming = with_rare_things(some_pod(random, "incoming"), random)
     incoming["metadata"].pop("deletionTimestamp", None)
-    trace = Evaluation(PROFILE, READER.read(incoming), world).trace()
+    trace = Evaluation(profile_of(plain.settings), READER.read(incoming), world).trace()
+    assert (trace.refusal.reason if trace.refusal is not None else "") == refusal(plain, incoming)
+    if trace.refusal is not None:
+        return
     wanted = {name_of(item): rejection(plain, incoming, item) for item in plain.nodes}
     assert rejections(trace) == wanted
     feasible = [item for item in plain.nodes if not wanted[name_of(item)][0]]

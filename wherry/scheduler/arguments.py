@@ -25,6 +25,7 @@ from wherry.scheduler.plugins.dynamic_resources import DynamicResources
 from wherry.scheduler.plugins.image_locality import ImageLocality
 from wherry.scheduler.plugins.inter_pod_affinity import InterPodAffinity
 from wherry.scheduler.plugins.node_affinity import NodeAffinity
+from wherry.scheduler.plugins.node_declared_features import NodeDeclaredFeatures
 from wherry.scheduler.plugins.node_name import NodeName
 from wherry.scheduler.plugins.node_ports import NodePorts
 from wherry.scheduler.plugins.node_resources_fit import (
@@ -298,5 +299,6 @@ MAKERS: Mapping[str, Callable[[Values], Plugin]] = {
         [resource["name"] for resource in values["resources"]]
     ),
     "ImageLocality": lambda _: ImageLocality(),
+    "NodeDeclaredFeatures": lambda _: NodeDeclaredFeatures(),
 }
 """How each plugin is made from its arguments."""

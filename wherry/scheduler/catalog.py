@@ -35,6 +35,7 @@ DEFAULT_PLUGINS: tuple[tuple[str, int], ...] = (
     ("PodTopologySpread", 2),
     ("InterPodAffinity", 2),
     ("DynamicResources", 0),
+    ("NodeDeclaredFeatures", 0),
     ("DefaultPreemption", 0),
     ("NodeResourcesBalancedAllocation", 1),
     ("ImageLocality", 1),
@@ -57,6 +58,7 @@ FILTERING = frozenset(
         "PodTopologySpread",
         "InterPodAffinity",
         "DynamicResources",
+        "NodeDeclaredFeatures",
     }
 )
 

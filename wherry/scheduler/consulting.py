@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from random import Random
 
@@ -13,6 +13,7 @@ from wherry.scheduler.decisions import Decisions
 from wherry.scheduler.extenders import POINTS, Extender, Verdict
 from wherry.scheduler.facts import PodFacts
 from wherry.scheduler.framework import SchedulingError
+from wherry.scheduler.preemption import Candidate
 from wherry.scheduler.profiles import Profile
 from wherry.scheduler.trace import MOST_REASONS, Reason, Trace
 from wherry.scheduler.world import World
@@ -77,6 +78,23 @@ class Consulting:
             if not found.left:
                 break
         return found
+
+    async def preempt(self, pod: PodFacts, candidates: list[Candidate]) -> list[Candidate]:
+        """The candidates extenders leave, one after the other (callExtenders). Raises SchedulingError."""
+        for extender in self.interested(pod):
+            if not extender.preempts or not candidates:
+                continue
+            try:
+                candidates = await extender.preempt(pod, candidates, self._pods_on)
+            except SchedulingError as error:
+                if not extender.ignorable:
+                    raise
+                log.info("extender %s is passed over: %s", extender.url, error)
+        return candidates
+
+    def _pods_on(self, node: str) -> Mapping[str, PodFacts] | None:
+        row = self._world.nodes.row_of.get(node)
+        return None if row is None else self._world.nodes.pods[row]
 
     async def _points(self, extenders: Sequence[Extender], pod: PodFacts, names: list[str]) -> dict[str, int]:
         """Weighted points; an extender that fails here gives none, as upstream."""

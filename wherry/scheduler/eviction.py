@@ -13,8 +13,10 @@ from wherry.kit.portions import Portions
 from wherry.objects.errors import ApiError
 from wherry.objects.meta import name_of, namespace_of
 from wherry.scheduler.budgets import Budgets
+from wherry.scheduler.consulting import Consulting
 from wherry.scheduler.decisions import Decisions
 from wherry.scheduler.facts import PodFacts
+from wherry.scheduler.framework import SchedulingError
 from wherry.scheduler.preemption import (
     Candidate,
     candidates_wanted,
@@ -30,13 +32,17 @@ from wherry.scheduler.world import World
 log = logging.getLogger(__name__)
 
 PORTION_S = 0.005
+NO_CANDIDATE = "no candidate node for preemption"
 
 
 class Evictor:
     """Finds victims and evicts them."""
 
-    def __init__(self, client: Client, world: World, decisions: Decisions, random: Random) -> None:
+    def __init__(
+        self, client: Client, world: World, decisions: Decisions, consulting: Consulting, random: Random
+    ) -> None:
         self._client = client
+        self._consulting = consulting
         self._world = world
         self._decisions = decisions
         self._random = random
@@ -68,6 +74,12 @@ class Evictor:
                 break
         if not found:
             return None, preemption_text(len(trace.nodes), reasons_on(search, names))
+        try:
+            found = await self._consulting.preempt(pod, found)
+        except SchedulingError as error:
+            return None, str(error)
+        if not found:
+            return None, NO_CANDIDATE
         return min(found, key=attrgetter("rank")), ""
 
     async def evict(self, pod: PodFacts, candidate: Candidate, reporter: Reporter) -> None:

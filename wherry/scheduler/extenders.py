@@ -1,10 +1,9 @@
-"""Extenders: servers that have a say in filtering, scoring and binding, asked by HTTP
+"""Extenders: servers that have a say in filtering, scoring, preemption and binding, asked by HTTP
 (`pkg/scheduler/extender.go`).
 
 The bodies are Go's, without tags: `Pod`, `Nodes` or `NodeNames` go out, `FailedNodes` and so on come back,
 in any case. What one answers is not trusted: names nobody asked about, and answers of another form, are
-errors. Of those an extender takes part in preemption with (`preemptVerb`) nothing is asked: its filter is
-heard when room was made.
+errors.
 """
 
 from __future__ import annotations
@@ -22,6 +21,7 @@ from wherry.objects.go_durations import parse_go_duration
 from wherry.objects.meta import Object, name_of, namespace_of
 from wherry.scheduler.facts import PodFacts
 from wherry.scheduler.framework import SchedulingError
+from wherry.scheduler.preemption import Candidate
 
 if TYPE_CHECKING:
     import aiohttp
@@ -32,6 +32,7 @@ POINTS = 10
 LARGEST_ANSWER = 64 * 1024 * 1024
 
 FindNode = Callable[[str], Object | None]
+PodsOn = Callable[[str], Mapping[str, PodFacts] | None]
 
 
 @dataclass(slots=True)
@@ -52,7 +53,8 @@ class Extender:
         self.ignorable = bool(settings.get("ignorable"))
         self.binds = bool(settings.get("bindVerb"))
         self._verbs = {
-            verb: str(settings.get(f"{verb}Verb") or "") for verb in ("filter", "prioritize", "bind")
+            verb: str(settings.get(f"{verb}Verb") or "")
+            for verb in ("filter", "prioritize", "preempt", "bind")
         }
         self._by_name = bool(settings.get("nodeCacheCapable"))
         managed = settings.get("managedResources") or ()
@@ -110,6 +112,71 @@ class Extender:
                 raise SchedulingError(f"extender {self.url}: a node's score is no whole number")
             points[str(lowered.get("host"))] = min(max(score, 0), POINTS)
         return points
+
+    @property
+    def preempts(self) -> bool:
+        """Whether it has a say in whom to evict (upstream's SupportsPreemption)."""
+        return bool(self._verbs["preempt"])
+
+    async def preempt(
+        self, pod: PodFacts, candidates: Sequence[Candidate], pods_on: PodsOn
+    ) -> list[Candidate]:
+        """The candidates it leaves, with the victims it chooses (ProcessPreemption). Raises SchedulingError.
+
+        `pods_on` are the pods of a node by uid, None if there is no such node.
+        """
+        answer = _object(await self._send("preempt", self._about_victims(pod, candidates)), "preempt")
+        chosen = answer.get("nodenametometavictims") or {}
+        if not isinstance(chosen, dict):
+            raise SchedulingError(f"extender {self.url}: its nodes with victims are no object")
+        found = []
+        for node, told in chosen.items():
+            candidate = self._chosen(node, _object(told or {}, "victims"), pods_on(node))
+            if candidate is not None:
+                found.append(candidate)
+        return found
+
+    def _about_victims(self, pod: PodFacts, candidates: Sequence[Candidate]) -> dict[str, Any]:
+        victims, by_uid = (
+            {
+                one.node: {
+                    "Pods": [shown(victim) for victim in one.victims],
+                    "NumPDBViolations": one.violations,
+                }
+                for one in candidates
+            }
+            for shown in (_whole, _uid)
+        )
+        return {
+            "Pod": pod.pod,
+            "NodeNameToVictims": None if self._by_name else victims,
+            "NodeNameToMetaVictims": by_uid if self._by_name else None,
+        }
+
+    def _chosen(
+        self, node: str, told: Mapping[str, Any], there: Mapping[str, PodFacts] | None
+    ) -> Candidate | None:
+        """What it chose of one node; None where it chose nobody, and may be passed over."""
+        if there is None:
+            raise SchedulingError(f'nodeinfo not found for node name "{node}"')
+        victims = []
+        for item in _list(told.get("pods"), "victims"):
+            uid = _object(item, "victim").get("uid")
+            if not isinstance(uid, str) or uid not in there:
+                raise SchedulingError(
+                    f"extender: {self.url} claims to preempt pod (UID: {uid}) on node: {node}, "
+                    "but the pod is not found on that node"
+                )
+            victims.append(there[uid])
+        violations = told.get("numpdbviolations") or 0
+        if not isinstance(violations, int):
+            raise SchedulingError(f"extender {self.url}: a number of violations is no whole number")
+        if victims:
+            victims.sort(key=lambda victim: -victim.priority)
+            return Candidate(node, tuple(victims), violations)
+        if self.ignorable:
+            return None
+        raise SchedulingError(f'expected at least one victim pod on node "{node}"')
 
     async def bind(self, pod: PodFacts, node: str) -> None:
         """Bind the pod. Raises SchedulingError."""
@@ -190,6 +257,14 @@ class Extender:
         except (OSError, ssl.SSLError, binascii.Error, UnicodeDecodeError) as error:
             raise SchedulingError(f"extender {self.url}: unusable tlsConfig: {error}") from None
         return False if tls.get("insecure") else context
+
+
+def _whole(pod: PodFacts) -> Object:
+    return pod.pod
+
+
+def _uid(pod: PodFacts) -> Object:
+    return {"UID": pod.uid}
 
 
 def _object(value: Any, what: str) -> dict[str, Any]:

@@ -198,7 +198,8 @@ def scheduling_view(node: Object) -> tuple[object, ...]:
     """The parts of a node that decide who fits: a change elsewhere wakes nobody."""
     spec, status = node.get("spec") or {}, node.get("status") or {}
     labels = (node.get("metadata") or {}).get("labels")
-    return (spec.get("taints"), spec.get("unschedulable"), labels, status.get("allocatable"))
+    features = status.get("declaredFeatures")
+    return (spec.get("taints"), spec.get("unschedulable"), labels, status.get("allocatable"), features)
 
 
 def _images(node: Object) -> object:

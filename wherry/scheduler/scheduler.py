@@ -80,7 +80,7 @@ class Scheduler:
         self._extenders = extenders
         self._consulting = Consulting(extenders, self._decisions, self._world, random)
         self._binder = Binder(client, self._world, self, extenders)
-        self._evictor = Evictor(client, self._world, self._decisions, random)
+        self._evictor = Evictor(client, self._world, self._decisions, self._consulting, random)
         self._tasks = Tasks("scheduler")
 
     async def start(self) -> None:

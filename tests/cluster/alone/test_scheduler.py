@@ -43,12 +43,18 @@ def test_without_a_file_there_is_the_default_profile() -> None:
             "leaderElection: {leaseDuration: soon}\n",
             'invalid argument "soon" for "--leader-elect-lease',
         ),
-        ("extenders: [{urlPrefix: 'http://x', filterVerb: f}]\n", "extenders are not asked here"),
+        ("extenders: [{urlPrefix: 'http://x', filterVerb: f, weight: heavy}]\n", "--config: .*: "),
     ],
 )
 def test_what_cannot_be_followed(tmp_path: Path, text: str, message: str) -> None:
     with pytest.raises(FlagError, match=message):
         configuration(told(tmp_path / "c", text))
+
+
+def test_extenders_are_asked_here_too(tmp_path: Path) -> None:
+    text = "extenders: [{urlPrefix: 'http://x', filterVerb: f, preemptVerb: p}]\n"
+    found, _ = configuration(told(tmp_path / "c", text))
+    assert [extender["preemptVerb"] for extender in found.extenders] == ["p"]
 
 
 @pytest.mark.parametrize(

@@ -52,8 +52,6 @@ def configuration(values: Values) -> tuple[SchedulerConfiguration, Values]:
         found = read_configuration(file.read_bytes())
     except ConfigurationError as error:
         raise FlagError(f"--config: {file}: {error}") from None
-    if found.extenders:
-        raise FlagError(f"--config: {file}: extenders are not asked here; leave them out")
     said = [
         f"--{FROM_FILE[name]}={str(value).lower() if isinstance(value, bool) else value}"
         for name, value in (found.leader_election or {}).items()
