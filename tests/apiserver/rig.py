@@ -181,18 +181,21 @@ async def running(
     listens: bool = True,
     kinds: Sequence[type[Controller]] = (),
     controllers: ControllerConfig | None = None,
+    starts_clients: bool = True,
     **changes: Any,
 ) -> AsyncIterator[Rig]:
     """A server that runs while the block does: one that was started before, or `from_nothing`.
 
-    Controllers of `kinds` run beside it, each as its own account. Unless it `listens`, only clients of this
-    process reach it.
+    Controllers of `kinds` run beside it, each as its own account; unless `starts_clients` the test starts
+    them, by `plane.start_clients`. Unless it `listens`, only clients of this process reach it.
     """
     clock = clock or SystemClock()
     store = MemoryStore(clock) if from_nothing else (await founded()).copy(clock)
     made = plane(store, clock, 7, kinds, controllers, **changes)
     is_founded = not from_nothing and not changes.keys() & SHAPES_FIRST_START
-    await made.start(listens=listens, is_founded=is_founded)
+    await made.api.start(listens=listens, is_founded=is_founded)
+    if starts_clients:
+        await made.start_clients()
     session = aiohttp.ClientSession(connector=aiohttp.TCPConnector(ssl=trust()))
     try:
         yield Rig(made, store, Client(made.api.local_transport(ADMIN), field_manager="test"), session)

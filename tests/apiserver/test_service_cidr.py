@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from typing import Any
 
-from tests.apiserver.rig import Rig, running
+from tests.apiserver.rig import Rig, api_server, running
 from tests.conftest import eventually
 from wherry.api.core.events import EVENTS
 from wherry.api.networking.service_cidrs import SERVICE_CIDRS
-from wherry.apiserver.app import ApiServer
 from wherry.kit.clock import FakeClock
 from wherry.objects.errors import ApiError
 
@@ -50,8 +48,7 @@ async def test_it_comes_back() -> None:
 
 async def test_one_of_another_range_stays_and_is_told_of_once() -> None:
     async with running(FakeClock()) as rig:
-        config = replace(rig.server.core.config, service_cidr="10.8.0.0/20")
-        other = ApiServer(config, rig.store, FakeClock())
+        other = api_server(rig.store, FakeClock(), service_cidr="10.8.0.0/20")
         await other.start(listens=False)
 
         async def told() -> list[str]:

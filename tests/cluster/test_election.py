@@ -17,14 +17,12 @@ from wherry.apiserver.user import AUTHENTICATED, User
 from wherry.client.api import Client
 from wherry.client.election import Elected, ElectionConfig, LeaderElection, Part
 from wherry.client.transport import JSON, Transport, WatchEvent
-from wherry.cluster.assembly import SCHEDULER, controller_user
+from wherry.cluster.assembly import SCHEDULER, controller_user, make_controllers, make_scheduler
 from wherry.controllers.catalog import CONTROLLERS
 from wherry.controllers.config import ControllerConfig
-from wherry.controllers.controllers import Controllers
 from wherry.kit.simulated_loop import SimulatedLoop
 from wherry.objects.errors import service_unavailable
 from wherry.objects.meta import Object
-from wherry.scheduler.scheduler import Scheduler
 from wherry.testing.settings import NONE, Settings
 from wherry.testing.world import World
 
@@ -79,18 +77,19 @@ class Process:
         )
         self.elected = Elected(election, self._make)
 
+    def transport(self, user: User) -> Watched:
+        return Watched(self, self._world.running.api.local_transport(user))
+
     def client(self, user: User) -> Client:
-        return Client(Watched(self, self._world.running.api.local_transport(user)))
+        return Client(self.transport(user))
 
     def _make(self) -> Part:
         world = self._world
         if self.lease == SCHEDULER_LEASE:
-            return Scheduler(self.client(User(SCHEDULER, (AUTHENTICATED,))), world.clock, Random(1))
+            return make_scheduler(self.transport, world.clock, Random(1))
         resources = world.running.api.core.registry.resources
         config = ControllerConfig(cluster_ca_pem="PEM", resources=resources)
-        return Controllers(
-            lambda account: self.client(controller_user(account)), world.clock, Random(1), config, CONTROLLERS
-        )
+        return make_controllers(self.transport, world.clock, Random(1), config, CONTROLLERS)
 
     async def check(self, what: str) -> None:
         """Note a write that is about to be made, and whether the lease is another's."""

@@ -3,77 +3,31 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Callable, Sequence
+from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from pathlib import Path
-from random import Random
 
 import pytest
 
 from tests.apiserver.rig import Rig, running
 from tests.conftest import eventually
-from tests.kubelet.rig import IMAGE, MACHINE, NODE, PLENTY, FakeMounts, FakeProber
+from tests.kubelet.paper import PaperLand
+from tests.kubelet.rig import IMAGE, NODE, FakeMounts, FakeProber, make_parts
 from tests.timing import PATIENCE_S
 from wherry.api.core.nodes import NODES
-from wherry.apiserver.user import User
-from wherry.client.api import Client
-from wherry.cluster.identities import PROXY
-from wherry.cluster.node_assembly import NodeClients, NodeParts, NodePartsConfig
+from wherry.cluster.node_assembly import NodeParts
 from wherry.controllers.config import ControllerConfig
-from wherry.controllers.controllers import Controllers
 from wherry.controllers.node_ipam import NodeIpam
 from wherry.kit.clock import FakeClock
-from wherry.kit.disk import DirectDisk
 from wherry.kubelet.config import KubeletConfig
-from wherry.kubelet.host import Host
 from wherry.kubelet.runtimes.base import SandboxSpec
 from wherry.kubelet.runtimes.fake import FakeRuntime
 from wherry.network.tool import NetworkFailure
 from wherry.objects.conditions import find_condition
 from wherry.objects.meta import Object
-from wherry.proxy.model import ServicePort
 
 CLUSTER = "10.77.0.0/16"
-
-
-class PaperBackend:
-    """Rules of services on paper."""
-
-    async def apply(self, model: Sequence[ServicePort]) -> None:
-        pass
-
-    async def is_intact(self) -> bool:
-        return True
-
-    async def remove(self) -> None:
-        pass
-
-
-@dataclass
-class PaperLand:
-    """A network on paper: with it the runtime is networked."""
-
-    runtime: FakeRuntime
-    before: str = ""
-    done: list[str] = field(default_factory=list)
-    failures: list[Exception] = field(default_factory=list)
-
-    def laid(self) -> str:
-        return self.before
-
-    async def lay(self, pod_cidr: str) -> None:
-        if self.failures:
-            raise self.failures.pop(0)
-        self.before = pod_cidr
-        self.done.append(f"lay {pod_cidr}")
-        self.runtime.current_status = replace(self.runtime.current_status, network_ready=True, message="")
-
-    async def until_seen(self) -> None:
-        self.done.append("seen")
-
-    async def close(self) -> None:
-        self.done.append("closed")
 
 
 @dataclass
@@ -95,13 +49,13 @@ class World:
 
 @asynccontextmanager
 async def world(tmp_path: Path, before: str = "", *, gives_ranges: bool = True) -> AsyncIterator[World]:
-    clock = FakeClock()
-    async with running(clock) as rig:
+    clock, ranges = FakeClock(), ControllerConfig(cluster_cidr=CLUSTER)
+    kinds = (NodeIpam,) if gives_ranges else ()
+    async with running(clock, kinds=kinds, controllers=ranges, listens=False) as rig:
         runtime = FakeRuntime(clock, [IMAGE])
         uninitialized = "Network plugin returns error: cni plugin not initialized"
         runtime.current_status = replace(runtime.current_status, network_ready=False, message=uninitialized)
         land = PaperLand(runtime, before)
-        user = User(f"system:node:{NODE}", ("system:nodes", "system:authenticated"))
         config = KubeletConfig(
             node_name=NODE,
             node_ip="192.0.2.1",
@@ -109,41 +63,11 @@ async def world(tmp_path: Path, before: str = "", *, gives_ranges: bool = True) 
             log_dir=tmp_path / "logs",
             cgroup_mount=tmp_path / "cgroup",
         )
-        host = Host(
-            mounts=FakeMounts(),
-            prober=FakeProber(),
-            machine=MACHINE,
-            look=lambda *_: dict(PLENTY),
-            disk=DirectDisk(),
-        )
-        clients = NodeClients(
-            kubelet=Client(rig.server.local_transport(user)),
-            proxy=Client(rig.server.local_transport(User(PROXY.user, ("system:authenticated",)))),
-        )
-
-        def make_land(_: Callable[[], None]) -> PaperLand:
-            return land
-
-        parts = NodeParts(
-            NodePartsConfig(kubelet=config),
-            clients,
-            runtime,
-            make_land,
-            PaperBackend(),
-            clock,
-            Random(1),
-            host,
-        )
-        controllers = Controllers(
-            lambda _: rig.admin, clock, Random(2), ControllerConfig(cluster_cidr=CLUSTER), (NodeIpam,)
-        )
-        if gives_ranges:
-            await controllers.start()
+        parts = make_parts(rig, config, runtime, clock, FakeMounts(), FakeProber(), land=land)
         try:
             yield World(rig, clock, runtime, land, parts)
         finally:
             await parts.close()
-            await controllers.close()
 
 
 async def test_a_node_is_ready_once_it_was_given_its_range(tmp_path: Path) -> None:

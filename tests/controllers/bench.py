@@ -11,6 +11,7 @@ from tests.client.fake_transport import FakeTransport
 from wherry.api.core.pods import PODS
 from wherry.api.resource import Resource
 from wherry.client.api import Client
+from wherry.cluster.assembly import make_controllers
 from wherry.controllers.base import Controller
 from wherry.controllers.config import ControllerConfig
 from wherry.controllers.controllers import Controllers
@@ -82,7 +83,7 @@ async def running(
     client = Client(server)
     for resource, obj in before:
         await client.create(resource, {"apiVersion": resource.api_version, "kind": resource.kind, **obj})
-    controllers = Controllers(lambda _: client, clock, Random(0), config or ControllerConfig(), kinds)
+    controllers = make_controllers(lambda _: server, clock, Random(0), config or ControllerConfig(), kinds)
     await controllers.start()
     bench = Bench(controllers, server, clock)
     await bench.settle()

@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable
 from dataclasses import dataclass
-from random import Random
 
 import pytest
 
@@ -24,11 +23,8 @@ from wherry.api.discovery.endpoint_slices import ENDPOINT_SLICES
 from wherry.api.policy.pod_disruption_budgets import POD_DISRUPTION_BUDGETS
 from wherry.api.resource import Resource
 from wherry.client.api import Client
-from wherry.cluster.assembly import controller_user
 from wherry.controllers.catalog import CONTROLLERS
 from wherry.controllers.config import ControllerConfig
-from wherry.controllers.controllers import Controllers
-from wherry.kit.clock import SystemClock
 from wherry.objects.errors import ApiError
 from wherry.objects.meta import Object, is_deleting, name_of
 
@@ -38,7 +34,6 @@ class Cluster:
     """An API server with its controllers."""
 
     admin: Client
-    controllers: Controllers
 
     async def ready(self, pods: list[Object]) -> None:
         """Report the pods running and ready, as kubelets would."""
@@ -68,19 +63,10 @@ async def eventually(check: Callable[[], Awaitable[bool]], timeout_s: float = PA
 @pytest.fixture
 async def cluster() -> AsyncIterator[Cluster]:
     config = ControllerConfig(cluster_ca_pem="PEM", cluster_cidr="10.1.0.0/16")
-    async with rig.running() as made:
-        controllers = Controllers(
-            lambda account: made.client(controller_user(account)),
-            SystemClock(),
-            Random(0),
-            config,
-            CONTROLLERS,
-        )
-        await controllers.start()
-        cluster = Cluster(made.admin, controllers)
+    async with rig.running(kinds=CONTROLLERS, controllers=config) as made:
+        cluster = Cluster(made.admin)
         await eventually(lambda: exists(cluster, SERVICE_ACCOUNTS, "default"))
         yield cluster
-        await controllers.close()
 
 
 async def exists(cluster: Cluster, resource: Resource, name: str, namespace: str = "default") -> bool:

@@ -100,10 +100,11 @@ async def simulated(
     outcomes: Sequence[Outcome | NodeOutcome] = (),
     seed: int = 1,
     client_as: Callable[[str], Client] | None = None,
+    listens: bool = False,
 ) -> AsyncIterator[Simulation]:
     """An API server with simulated nodes, which act under their own user."""
     clock = FakeClock()
-    async with api_running(clock) as api:
+    async with api_running(clock, listens=listens) as api:
         await ensure_rights(api.admin, stages)
         await api.admin.create(SERVICE_ACCOUNTS, account())
         hollow = HollowNodes(

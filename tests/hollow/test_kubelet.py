@@ -20,7 +20,7 @@ SAID = 'node "hollow-0" is simulated: nothing runs there'
     ],
 )
 async def test_a_simulated_node_has_no_kubelet(method: str, path: str) -> None:
-    async with simulated() as s:
+    async with simulated(listens=True) as s:
         await s.pod()
         code, body, _ = await s.api.http(method, path)
         assert code == 400

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from tests.hollow.rig import simulated
+from tests.apiserver.rig import pod
 from tests.hollow.test_stage_files import stage
-from wherry.api.core.pods import PODS
-from wherry.hollow.machines import NodeTemplate
 from wherry.hollow.outcomes import Chosen, Exits, Outcome
 from wherry.hollow.stage_files import read_stages
 from wherry.objects.meta import name_of, revision_of
+from wherry.testing import Cluster
 
 JITTER = stage(
     "start",
@@ -19,20 +18,26 @@ JITTER = stage(
 CRASHING = Outcome(chosen=Chosen(names=["crash-*"]), exits=Exits(1, after_s=3))
 
 
-async def history(seed: int) -> list[tuple[str, str]]:
+def history(seed: int) -> list[tuple[str, str]]:
     """Which pod was written at which version."""
-    async with simulated(
-        NodeTemplate(count=3), stages=read_stages(JITTER, "f"), outcomes=[CRASHING], seed=seed
-    ) as s:
+    with Cluster(
+        nodes=3,
+        controllers=["service-account"],
+        scheduler=False,
+        stages=read_stages(JITTER, "f"),
+        outcomes=[CRASHING],
+        seed=seed,
+    ) as c:
         for number in range(20):
             name = f"{'crash' if number % 3 == 0 else 'calm'}-{number}"
-            await s.pod(name, nodeName=f"hollow-{number % 3}")
-        await s.advance(40)
-        pods = (await s.client.list(PODS, "default")).items
+            c.client.create(pod(name, nodeName=f"node-{number % 3}"))
+        c.clock.advance("40s")
+        pods = c.client.list("pods")
         return sorted((revision_of(pod), f"{name_of(pod)} {pod['status'].get('podIP')}") for pod in pods)
 
 
-async def test_the_same_seed_gives_the_same_order() -> None:
-    first = await history(1)
-    assert await history(1) == first
-    assert await history(2) != first
+def test_the_same_seed_gives_the_same_order() -> None:
+    first = history(1)
+    assert len(first) == 20
+    assert history(1) == first
+    assert history(2) != first

@@ -1,4 +1,7 @@
-"""A node agent with a fake runtime against a real API server in memory, time moved by hand."""
+"""A node agent with a fake runtime against a real API server in memory, time moved by hand.
+
+`wherry.cluster.node_assembly` puts a node's parts together; of these a `Node` runs the kubelet alone.
+"""
 
 from __future__ import annotations
 
@@ -11,11 +14,14 @@ from typing import Any
 
 from tests.apiserver.rig import Rig, account, running
 from tests.conftest import eventually
+from tests.kubelet.paper import PaperBackend, PaperLand
 from wherry.api.core.events import EVENTS
 from wherry.api.core.pods import PODS
 from wherry.api.core.service_accounts import SERVICE_ACCOUNTS
 from wherry.apiserver.user import User
 from wherry.client.api import Client
+from wherry.cluster.identities import PROXY
+from wherry.cluster.node_assembly import NodeClients, NodeParts, NodePartsConfig
 from wherry.kit.clock import FakeClock
 from wherry.kit.disk import DirectDisk, Disk, DiskThreads
 from wherry.kubelet.agent import Kubelet
@@ -38,6 +44,8 @@ from wherry.objects.errors import ApiError
 from wherry.objects.meta import Object
 
 NODE = "node-1"
+AGENT = User(f"system:node:{NODE}", ("system:nodes", "system:authenticated"))
+NODE_PROXY = User(PROXY.user, ("system:authenticated",))
 IMAGE = Image("sha256:" + "a" * 64, ("docker.io/library/nginx:1.27", "nginx:1.27"), 1234)
 MACHINE = Machine(
     hostname=NODE,
@@ -214,7 +222,7 @@ def waiting(status: Object, index: int = 0, kind: str = "containerStatuses") -> 
     return reason
 
 
-def make_kubelet(
+def make_parts(
     rig: Rig,
     config: KubeletConfig,
     runtime: FakeRuntime,
@@ -223,22 +231,25 @@ def make_kubelet(
     prober: Any,
     left: Observations = PLENTY,
     disk: Disk | None = None,
-) -> Kubelet:
-    user = User(f"system:node:{NODE}", ("system:nodes", "system:authenticated"))
-    return Kubelet(
-        config,
-        Client(rig.server.local_transport(user)),
-        runtime,
-        clock,
-        Random(1),
-        Host(
-            mounts=mounts,
-            prober=prober,
-            machine=MACHINE,
-            look=lambda *_: dict(left),
-            disk=DirectDisk() if disk is None else disk,
-        ),
+    land: PaperLand | None = None,
+) -> NodeParts:
+    """A node's parts, none of which has started."""
+    clients = NodeClients(kubelet=rig.client(AGENT), proxy=rig.client(NODE_PROXY))
+    host = Host(
+        mounts=mounts,
+        prober=prober,
+        machine=MACHINE,
+        look=lambda *_: dict(left),
+        disk=DirectDisk() if disk is None else disk,
     )
+    ground = PaperLand(runtime) if land is None else land
+    told = NodePartsConfig(kubelet=config)
+    return NodeParts(told, clients, runtime, lambda _: ground, PaperBackend(), clock, Random(1), host)
+
+
+def make_kubelet(*parts: Any) -> Kubelet:
+    """The kubelet of `make_parts`."""
+    return make_parts(*parts).kubelet
 
 
 @asynccontextmanager
@@ -247,7 +258,7 @@ async def node(
 ) -> AsyncIterator[Node]:
     """An agent that runs while the block does; with `threads` its files are written in threads."""
     clock = FakeClock()
-    async with running(clock) as rig:
+    async with running(clock, listens=False) as rig:
         await rig.admin.create(SERVICE_ACCOUNTS, account())
         (tmp_path / "resolv.conf").write_text("nameserver 192.0.2.53\nsearch example.org\n")
         config = KubeletConfig(

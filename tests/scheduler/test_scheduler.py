@@ -41,7 +41,7 @@ async def scheduled(
 ) -> AsyncIterator[tuple[Client, Scheduler]]:
     """A client of an API server whose pods are scheduled, by a scheduler with a client of its own."""
     # Nobody here takes the taint of new nodes off again.
-    async with running(clock, disable_admission_plugins=("TaintNodesByCondition",)) as rig:
+    async with running(clock, listens=False, disable_admission_plugins=("TaintNodesByCondition",)) as rig:
         found = Client(rig.server.local_transport(ADMIN))
         account = {"apiVersion": "v1", "kind": "ServiceAccount", "metadata": {"name": "default"}}
         await found.create(SERVICE_ACCOUNTS, account, "default")

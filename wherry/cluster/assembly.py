@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from importlib import import_module
 from random import Random
@@ -21,6 +21,7 @@ from wherry.apiserver.app import ApiServer
 from wherry.apiserver.config import ApiServerConfig
 from wherry.apiserver.user import AUTHENTICATED, MASTERS, User, service_account_user
 from wherry.client.api import IN_PROCESS_WATCH_S, Client
+from wherry.client.transport import Transport
 from wherry.cluster.grants import INSTALLER, grant
 from wherry.cluster.standby import Standby
 from wherry.controllers.base import Controller
@@ -59,6 +60,43 @@ def controller_user(account: str) -> User:
 def controller_users(kinds: Iterable[type[Controller]]) -> frozenset[str]:
     """The names of all users that controllers of these kinds are, in one process."""
     return frozenset(controller_user(account).name for account in ("", *(kind.account for kind in kinds)))
+
+
+def make_controllers(
+    transport_as: Callable[[User], Transport],
+    clock: Clock,
+    random: Random,
+    config: ControllerConfig,
+    kinds: Sequence[type[Controller]],
+    installed: Sequence[type[Controller]] = (),
+    grants: Callable[[type[Controller]], Awaitable[None]] | None = None,
+) -> Controllers:
+    """Controllers of an API server that `transport_as(user)` reaches as that user; see `Controllers`.
+
+    As upstream's `--use-service-account-credentials`: no controller may more than it needs.
+    """
+
+    def client_for(account: str) -> Client:
+        return _client(transport_as, controller_user(account), MANAGER)
+
+    return Controllers(client_for, clock, random, config, kinds, installed, grants)
+
+
+def make_scheduler(transport_as: Callable[[User], Transport], clock: Clock, random: Random) -> Scheduler:
+    """The scheduler of an API server that `transport_as(user)` reaches as that user."""
+    # Imported here: an API server alone need not pay for the scheduler's columns.
+    from wherry.scheduler.scheduler import Scheduler
+
+    return Scheduler(_client(transport_as, User(SCHEDULER, (AUTHENTICATED,))), clock, random)
+
+
+def _client(transport_as: Callable[[User], Transport], user: User, manager: str = "") -> Client:
+    """A client in the API server's process; it writes as `manager`, or under the last part of its name."""
+    return Client(
+        transport_as(user),
+        field_manager=manager or user.name.rpartition(":")[2],
+        watch_s=IN_PROCESS_WATCH_S,
+    )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -114,14 +152,24 @@ class ControlPlane:
             case scheduler:
                 return scheduler.explainer
 
+    @property
+    def controllers(self) -> Controllers:
+        """The controllers, once they were started and until they are closed."""
+        assert self._controllers is not None, "the controllers do not run"
+        return self._controllers
+
     def _make_controllers(self) -> Controllers:
         core = self.api.core
         told = replace(
             self._config.controllers, resources=core.registry.resources, sign_token=core.tokens.keys.sign
         )
         own = Random(self._random.getrandbits(64))  # noqa: S311 - spreads retries, guards nothing
-        return Controllers(
-            *(self._controller_client, self._clock, own, told, self._config.kinds),
+        return make_controllers(
+            self.api.local_transport,
+            self._clock,
+            own,
+            told,
+            self._config.kinds,
             self._config.installed,
             self._grant,
         )
@@ -130,17 +178,9 @@ class ControlPlane:
         """Give an installed controller the rights it declares."""
         await grant(self.client(INSTALLER, (MASTERS, AUTHENTICATED)), kind)
 
-    def _controller_client(self, account: str) -> Client:
-        """As upstream's `--use-service-account-credentials`: no controller may more than it needs."""
-        user = controller_user(account)
-        return Client(self.api.local_transport(user), field_manager=MANAGER, watch_s=IN_PROCESS_WATCH_S)
-
     async def _make_scheduler(self, own: Random) -> Scheduler | Standby:
         def make() -> Scheduler:
-            # Imported here: an API server alone need not pay for the scheduler's columns.
-            from wherry.scheduler.scheduler import Scheduler
-
-            return Scheduler(self.client(SCHEDULER), self._clock, own)
+            return make_scheduler(self.api.local_transport, self._clock, own)
 
         if not self._config.scheduler_waits:
             # A tenth of a second or more, in which the first requests are answered.
@@ -150,8 +190,7 @@ class ControlPlane:
 
     def client(self, user_name: str, groups: Sequence[str] = (AUTHENTICATED,)) -> Client:
         """A client in this process that acts as that user, and writes under the last part of its name."""
-        transport = self.api.local_transport(User(user_name, tuple(groups)))
-        return Client(transport, field_manager=user_name.rpartition(":")[2], watch_s=IN_PROCESS_WATCH_S)
+        return _client(self.api.local_transport, User(user_name, tuple(groups)))
 
     async def start(self, *, listens: bool = True, is_founded: bool = False) -> None:
         """Start everything; see `ApiServer.start`."""

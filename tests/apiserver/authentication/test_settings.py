@@ -9,9 +9,8 @@ from typing import Any
 import aiohttp
 import pytest
 
-from tests.apiserver.rig import ALICE, Rig, files, running
+from tests.apiserver.rig import ALICE, Rig, api_server, files, running
 from tests.apiserver.rig import config as rig_config
-from wherry.apiserver.app import ApiServer
 from wherry.apiserver.authentication.front_proxy import FrontProxy
 from wherry.apiserver.config import FrontProxyConfig
 from wherry.apiserver.request import RequestInfo
@@ -64,8 +63,11 @@ async def test_tokens_of_a_former_issuer_are_taken() -> None:
         body, _ = await issued(rig)
         copied = rig.store.copy(SystemClock())
     for former, status in ((("https://old",), 201), ((), 401)):
-        config = rig_config(service_account_issuer="https://new", service_account_former_issuers=former)
-        server = ApiServer(config, copied, SystemClock())
+        issuers: dict[str, Any] = {
+            "service_account_issuer": "https://new",
+            "service_account_former_issuers": former,
+        }
+        server = api_server(copied, SystemClock(), **issuers)
         await server.start(listens=False)
         found = server.core.authenticator.review(body["status"]["token"], server.core.authenticator.audiences)
         assert (found is not None) is (status == 201)

@@ -7,7 +7,6 @@ from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from datetime import timedelta
 from pathlib import Path
-from random import Random
 from typing import Any
 
 import pytest
@@ -26,15 +25,10 @@ from wherry.controllers.certificates.cleaning import CertificateCleaning
 from wherry.controllers.certificates.requests import CLIENT, KUBELET_CLIENT, KUBELET_SERVING
 from wherry.controllers.certificates.signing import CertificateSigning
 from wherry.controllers.config import ControllerConfig
-from wherry.controllers.controllers import Controllers
 from wherry.kit.clock import FakeClock, settle
 from wherry.objects.errors import ApiError
 from wherry.objects.meta import Object
 
-ACCOUNT = User(
-    "system:serviceaccount:kube-system:certificate-controller",
-    ("system:serviceaccounts", "system:serviceaccounts:kube-system", "system:authenticated"),
-)
 NODE_ONE = User(NODE, ("system:nodes", "system:authenticated"))
 BOOTSTRAP = User("system:bootstrap:abcdef", ("system:bootstrappers", "system:authenticated"))
 HOUR_S = 3600
@@ -80,16 +74,10 @@ async def bench(authority: CertificateAuthority | None = None) -> AsyncIterator[
     clock.set_wall(x509.load_pem_x509_certificate(pair.cert.read_bytes()).not_valid_before_utc)
     await clock.advance(HOUR_S)
     signer = authority or CertificateAuthority(pair.cert, pair.key)
-    async with running(clock) as rig:
-        client = rig.client(ACCOUNT)
-        kinds = (CertificateApproving, CertificateSigning, CertificateCleaning)
-        config = ControllerConfig(signing_authority=signer)
-        controllers = Controllers(lambda _: client, clock, Random(0), config, kinds)
-        await controllers.start()
-        try:
-            yield Bench(rig, clock)
-        finally:
-            await controllers.close()
+    kinds = (CertificateApproving, CertificateSigning, CertificateCleaning)
+    config = ControllerConfig(signing_authority=signer)
+    async with running(clock, kinds=kinds, controllers=config, listens=False) as rig:
+        yield Bench(rig, clock)
 
 
 async def bind(rig: Rig, role: str, group: str) -> None:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
-from random import Random
 from typing import Any
 
 import pytest
@@ -19,8 +18,6 @@ from wherry.api.autoscaling.horizontal_pod_autoscalers import HORIZONTAL_POD_AUT
 from wherry.api.core.events import EVENTS
 from wherry.api.core.pods import PODS
 from wherry.api.core.service_accounts import SERVICE_ACCOUNTS
-from wherry.apiserver.user import User
-from wherry.controllers.config import ControllerConfig
 from wherry.controllers.controllers import Controllers
 from wherry.controllers.podautoscaler.controller import HorizontalPodAutoscalers
 from wherry.kit.clock import FakeClock, settle
@@ -28,10 +25,6 @@ from wherry.objects.errors import ApiError
 from wherry.objects.meta import Object, format_time
 
 SERVICES = "/apis/apiregistration.k8s.io/v1/apiservices"
-ACCOUNT = User(
-    "system:serviceaccount:kube-system:horizontal-pod-autoscaler",
-    ("system:serviceaccounts", "system:serviceaccounts:kube-system", "system:authenticated"),
-)
 PERIOD_S = 15
 APIS = (
     ("metrics.k8s.io", "v1beta1"),
@@ -170,7 +163,8 @@ def conditions(found: Object) -> dict[str, tuple[str, str, str]]:
 async def bench(replicas: int, *, apis: bool = True) -> AsyncIterator[Bench]:
     clock = FakeClock()
     served = Served(clock)
-    async with running(clock) as rig, backing(served.answer) as port:
+    kinds = (HorizontalPodAutoscalers,)
+    async with running(clock, kinds=kinds, starts_clients=False) as rig, backing(served.answer) as port:
         await rig.admin.create(SERVICE_ACCOUNTS, account())
         if apis:
             await publish(rig, port)
@@ -179,16 +173,10 @@ async def bench(replicas: int, *, apis: bool = True) -> AsyncIterator[Bench]:
         await rig.admin.create(DEPLOYMENTS, deployment(replicas))
         for number in range(replicas):
             await _running_pod(rig, clock, f"web-{number}")
-        config = ControllerConfig(resources=rig.server.core.registry.resources)
-        client = rig.client(ACCOUNT)
-        controllers = Controllers(lambda _: client, clock, Random(0), config, (HorizontalPodAutoscalers,))
-        await controllers.start()
-        try:
-            made = Bench(rig, controllers, clock, served)
-            await made.status_of_target(replicas)
-            yield made
-        finally:
-            await controllers.close()
+        await rig.plane.start_clients()
+        made = Bench(rig, rig.plane.controllers, clock, served)
+        await made.status_of_target(replicas)
+        yield made
 
 
 async def _register(rig: Rig, group: str, version: str) -> None:

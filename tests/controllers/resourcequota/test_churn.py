@@ -11,10 +11,7 @@ from wherry.api.core.pods import PODS
 from wherry.api.core.resource_quotas import RESOURCE_QUOTAS
 from wherry.api.core.service_accounts import SERVICE_ACCOUNTS
 from wherry.client.api import Client
-from wherry.controllers.config import ControllerConfig
-from wherry.controllers.controllers import Controllers
 from wherry.controllers.resourcequota.controller import ResourceQuotas
-from wherry.kit.clock import SystemClock
 from wherry.objects.errors import ApiError
 from wherry.objects.meta import Object
 
@@ -54,25 +51,18 @@ async def churn(client: Client, worker: int, rng: Random, seen: list[int]) -> No
 
 
 async def test_there_are_never_more_than_allowed_and_the_count_is_right_in_the_end() -> None:
-    async with rig.running() as found:
+    async with rig.running(kinds=[ResourceQuotas]) as found:
         client, rng = found.admin, Random(3)
         await client.create(SERVICE_ACCOUNTS, rig.account())
-        controllers = Controllers(
-            lambda _: found.client(rig.ADMIN), SystemClock(), rng, ControllerConfig(), [ResourceQuotas]
-        )
-        await controllers.start()
-        try:
-            quota: Object = {
-                "metadata": {"name": "q", "namespace": "default"},
-                "spec": {"hard": {"pods": str(LIMIT)}},
-            }
-            await client.create(RESOURCE_QUOTAS, quota)
-            await until_used(client, "0")
-            seen: list[int] = []
-            async with asyncio.timeout(PATIENCE_S):
-                await asyncio.gather(*(churn(client, worker, rng, seen) for worker in range(WORKERS)))
-            assert len(seen) == WORKERS * PODS_EACH
-            assert max(seen) <= LIMIT
-            await until_used(client, "0")
-        finally:
-            await controllers.close()
+        quota: Object = {
+            "metadata": {"name": "q", "namespace": "default"},
+            "spec": {"hard": {"pods": str(LIMIT)}},
+        }
+        await client.create(RESOURCE_QUOTAS, quota)
+        await until_used(client, "0")
+        seen: list[int] = []
+        async with asyncio.timeout(PATIENCE_S):
+            await asyncio.gather(*(churn(client, worker, rng, seen) for worker in range(WORKERS)))
+        assert len(seen) == WORKERS * PODS_EACH
+        assert max(seen) <= LIMIT
+        await until_used(client, "0")
