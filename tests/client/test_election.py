@@ -85,6 +85,30 @@ async def test_a_released_lease_is_free_at_once(server: FakeTransport, clock: Fa
     assert lease(server)["spec"]["holderIdentity"] == "b"
 
 
+async def test_a_renewal_that_arrives_late_does_not_keep_the_lease(
+    server: FakeTransport, clock: FakeClock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A request that is given up is still carried out, between what who gives way reads and writes."""
+    first, second = candidate(server, clock, "a"), candidate(server, clock, "b")
+    await first.acquire()
+    call = server.call
+    late: list[Object] = []
+
+    async def with_a_late_renewal(method: str, path: str, *rest: Any) -> Object:
+        answer = await call(method, path, *rest)
+        if method == "GET" and not late:
+            late.append(
+                await call("PUT", path, None, {**answer, "spec": {**answer["spec"], "renewTime": "x"}})
+            )
+        return answer
+
+    monkeypatch.setattr(server, "call", with_a_late_renewal)
+    await first.release()
+    assert late
+    await second.acquire()
+    assert lease(server)["spec"]["holderIdentity"] == "b"
+
+
 async def test_a_lease_that_changed_hands_as_often_as_can_be_said_changes_them_again(
     server: FakeTransport, clock: FakeClock
 ) -> None:

@@ -28,6 +28,7 @@ log = logging.getLogger(__name__)
 
 CALL_DEADLINE_S = 10.0
 """For one try to get the lease; a leader's has until it must step down."""
+CONFLICT = 409
 MOST_TRANSITIONS = (1 << 31) - 1
 """What the field holds at most (int32)."""
 JITTER = 1.2
@@ -109,14 +110,21 @@ class LeaderElection:
         if self.is_leader:
             self._tell("stopped leading")
         self.is_leader = False
-        # It is read since a try that was cancelled may have written it.
-        lease = await self._client.get(LEASES, self.config.name, self.config.namespace)
-        spec = lease.get("spec") or {}
-        if spec.get("holderIdentity") != self.config.identity:
-            return
-        now = format_micro_time(self.clock.now())
-        given_up = {"holderIdentity": "", "leaseDurationSeconds": 1, "renewTime": now, "acquireTime": now}
-        await self._client.update(LEASES, {**lease, "spec": {**spec, **given_up}})
+        # A try that was cancelled may have written it, or write it between these two: then it is read anew.
+        while True:
+            lease = await self._client.get(LEASES, self.config.name, self.config.namespace)
+            spec = lease.get("spec") or {}
+            if spec.get("holderIdentity") != self.config.identity:
+                return
+            now = format_micro_time(self.clock.now())
+            given_up = {"holderIdentity": "", "leaseDurationSeconds": 1, "renewTime": now, "acquireTime": now}
+            try:
+                await self._client.update(LEASES, {**lease, "spec": {**spec, **given_up}})
+            except ApiError as error:
+                if error.code != CONFLICT:
+                    raise
+            else:
+                return
 
     def _tell(self, what: str) -> None:
         if self._events is not None and self._observed is not None:
