@@ -65,3 +65,54 @@ def test_a_directory_is_refused(tmp_path: Path) -> None:
     with pytest.raises(IsADirectoryError) as caught:
         replace_file(tmp_path, hello)
     assert caught.value.filename == str(tmp_path)
+
+
+NOBODY = 65534
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root can make a link another user's")
+@pytest.mark.parametrize("inner", ["", "below/f"], ids=["the file", "a directory on the way"])
+@pytest.mark.parametrize(
+    ("owner", "mode", "is_refused"),
+    [(NOBODY, 0o1777, True), (NOBODY, 0o755, False), (0, 0o1777, False)],
+    ids=["planted", "in a place of ours", "our own"],
+)
+def test_a_link_somebody_else_planted_is_not_followed(
+    tmp_path: Path, inner: str, owner: int, mode: int, is_refused: bool
+) -> None:
+    shared, precious = tmp_path / "shared", tmp_path / "precious"
+    shared.mkdir()
+    shared.chmod(mode)
+    target = precious / inner
+    target.parent.mkdir(parents=True, exist_ok=True)
+    target.write_text("mine")
+    (tmp_path / "own").symlink_to(shared / "link")
+    (shared / "link").symlink_to(precious)
+    os.lchown(shared / "link", owner, owner)
+    for start in (shared / "link", tmp_path / "own"):
+        target.write_text("mine")
+        if is_refused:
+            with pytest.raises(
+                PermissionError, match="a link of another user's, where everybody may put one"
+            ):
+                replace_file(start / inner, hello)
+        else:
+            replace_file(start / inner, hello)
+        assert target.read_text() == ("mine" if is_refused else "hello")
+
+
+def test_links_that_lead_in_a_circle(tmp_path: Path) -> None:
+    (tmp_path / "a").symlink_to(tmp_path / "b")
+    (tmp_path / "b").symlink_to(tmp_path / "a")
+    with pytest.raises(OSError, match="levels of symbolic links"):
+        replace_file(tmp_path / "a", hello)
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root can make a file another user's")
+def test_what_another_user_opened_to_all_is_not_open_for_what_is_ours(tmp_path: Path) -> None:
+    path = tmp_path / "f"
+    path.write_text("theirs")
+    path.chmod(0o666)
+    os.chown(path, NOBODY, NOBODY)
+    replace_file(path, hello)
+    assert path.stat().st_mode & 0o777 == 0o600

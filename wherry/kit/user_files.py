@@ -8,19 +8,25 @@ from __future__ import annotations
 
 import errno
 import os
+import stat
 import tempfile
 from collections.abc import Callable
 from pathlib import Path
 from typing import BinaryIO
 
+MOST_LINKS = 40
+"""As many as the kernel follows."""
+
 
 def replace_file(path: Path, write: Callable[[BinaryIO], None], mode: int = 0o600) -> None:
     """Put what `write` writes in the place of `path`, whole or not at all; devices and pipes are written to.
 
-    A file that is there keeps its mode, a new one has `mode`; a link stays, and where it leads is replaced.
+    A file that is there keeps its mode, a new one has `mode`, and one of another user's at most that; a link
+    stays, and where it leads is replaced, but for one that somebody else may have put there for us to follow.
     Raises OSError that names `path`.
     """
     try:
+        check_links(path)
         place = path.resolve()
         if place.exists() and not place.is_file():
             if place.is_dir():
@@ -29,7 +35,8 @@ def replace_file(path: Path, write: Callable[[BinaryIO], None], mode: int = 0o60
                 write(device)
             return
         if place.exists():
-            mode = place.stat().st_mode & 0o777
+            found = place.stat()
+            mode = found.st_mode & (0o777 if found.st_uid == os.geteuid() else mode)
         descriptor, temporary = tempfile.mkstemp(dir=place.parent, prefix=f".{place.name}.")
         try:
             with os.fdopen(descriptor, "wb") as file:
@@ -41,3 +48,24 @@ def replace_file(path: Path, write: Callable[[BinaryIO], None], mode: int = 0o60
             raise
     except OSError as error:
         raise OSError(error.errno, error.strerror, str(path)) from error
+
+
+def check_links(path: Path) -> None:
+    """Raise PermissionError when a link on the way was put by another user where everybody may put one.
+
+    The kernel's rule for those who open files (`fs.protected_symlinks`), which a rename would pass by.
+    """
+    own = os.geteuid()
+    left = [*reversed(path.absolute().parents), path.absolute()]
+    for _ in range(MOST_LINKS):
+        link = next((step for step in left if step.is_symlink()), None)
+        if link is None:
+            return
+        around, owner = link.parent.stat(), link.lstat().st_uid
+        is_shared = around.st_mode & (stat.S_ISVTX | stat.S_IWOTH) == stat.S_ISVTX | stat.S_IWOTH
+        if is_shared and owner not in (own, around.st_uid):
+            raise PermissionError(errno.EACCES, "a link of another user's, where everybody may put one")
+        rest = path.absolute().relative_to(link) if path.absolute().is_relative_to(link) else Path()
+        path = link.parent / link.readlink() / rest
+        left = [*reversed(path.absolute().parents), path.absolute()]
+    raise OSError(errno.ELOOP, os.strerror(errno.ELOOP))
