@@ -178,6 +178,7 @@ async def running(
     clock: Clock | None = None,
     *,
     from_nothing: bool = False,
+    store: MemoryStore | None = None,
     listens: bool = True,
     kinds: Sequence[type[Controller]] = (),
     controllers: ControllerConfig | None = None,
@@ -186,11 +187,13 @@ async def running(
 ) -> AsyncIterator[Rig]:
     """A server that runs while the block does: one that was started before, or `from_nothing`.
 
+    It begins with a copy of `store`, if given, in which a server was started before.
+
     Controllers of `kinds` run beside it, each as its own account; unless `starts_clients` the test starts
     them, by `plane.start_clients`. Unless it `listens`, only clients of this process reach it.
     """
     clock = clock or SystemClock()
-    store = MemoryStore(clock) if from_nothing else (await founded()).copy(clock)
+    store = MemoryStore(clock) if from_nothing else (store or await founded()).copy(clock)
     made = plane(store, clock, 7, kinds, controllers, **changes)
     is_founded = not from_nothing and not changes.keys() & SHAPES_FIRST_START
     await made.api.start(listens=listens, is_founded=is_founded)

@@ -11,7 +11,9 @@ from tests.apiserver.hostile.wire import CONFIG_MAPS, PODS
 from tests.apiserver.rig import Rig, config_map, pod, running
 from tests.hurried_clock import HurriedClock
 from tests.timing import PATIENCE_S
+from wherry.kit.clock import FakeClock
 from wherry.objects.meta import Object
+from wherry.store.memory import MemoryStore
 
 DEEPS = "/apis/x.io/v1/namespaces/default/deeps"
 
@@ -57,9 +59,21 @@ async def is_served(rig: Rig, path: str, code: int = 200) -> None:
             await asyncio.sleep(0.01)
 
 
+_furnished: list[MemoryStore] = []
+
+
+async def furnished() -> MemoryStore:
+    """What `furnish` leaves in a server's store; made once for all tests, only to be copied."""
+    if not _furnished:
+        async with running(FakeClock()) as made:
+            await furnish(made)
+            _furnished.append(made.store.copy(FakeClock()))
+    return _furnished[0]
+
+
 @pytest.fixture
 async def rig() -> AsyncIterator[Rig]:
     """A running server, furnished. What it waits for in vain it waits for a tenth of the time."""
-    async with running(HurriedClock()) as made:
-        await furnish(made)
+    async with running(HurriedClock(), store=await furnished()) as made:
+        await is_served(made, DEEPS)
         yield made

@@ -76,7 +76,7 @@ async def test_no_request_begins_while_answers_wait_to_be_taken(server_of: Made,
     port = await server_of(handle).start()
     sock = greedy(port)
     loop = asyncio.get_running_loop()
-    count = 400
+    count = 200
     sending = asyncio.ensure_future(loop.sock_sendall(sock, b"GET / HTTP/1.1\r\nHost: x\r\n\r\n" * count))
     begun = await settled(lambda: answered)
     assert begun < 100, "the kernel takes some; the rest waits"
@@ -104,16 +104,16 @@ async def test_what_waited_behind_an_answer_waits_for_it_to_be_taken(server_of: 
     server = server_of(handle)
     sock = greedy(await server.start())
     loop = asyncio.get_running_loop()
-    sent = b"GET /first HTTP/1.1\r\nHost: x\r\n\r\n" + b"GET / HTTP/1.1\r\nHost: x\r\n\r\n" * 32
+    sent = b"GET /first HTTP/1.1\r\nHost: x\r\n\r\n" + b"GET / HTTP/1.1\r\nHost: x\r\n\r\n" * 8
     await loop.sock_sendall(sock, sent)
-    await eventually(lambda: any(len(protocol._pending) == 32 for protocol in server._site.protocols))
+    await eventually(lambda: any(len(protocol._pending) == 8 for protocol in server._site.protocols))
     release.set()
     await eventually(lambda: answered > 0 and any(p._flow.paused for p in server._site.protocols))
     assert await settled(lambda: answered) <= 2
     got = 0
-    while got < 33 * 4_000_000:
+    while got < 9 * 4_000_000:
         got += len(await loop.sock_recv(sock, 1 << 20))
-    await eventually(lambda: answered == 33)
+    await eventually(lambda: answered == 9)
     sock.close()
 
 
