@@ -46,3 +46,67 @@ def test_pods_are_bound_and_preempt_whatever_fails_once() -> None:
     assert len(report.runs) >= 15
     assert all(run.met for run in report.runs)
     report.check()
+
+
+GANG = """
+apiVersion: resource.k8s.io/v1
+kind: DeviceClass
+metadata: {name: gpu}
+spec: {selectors: [{cel: {expression: device.driver == 'gpu.example.com'}}]}
+---
+apiVersion: resource.k8s.io/v1
+kind: ResourceSlice
+metadata: {name: gpus}
+spec:
+  driver: gpu.example.com
+  pool: {name: gpus, generation: 1, resourceSliceCount: 1}
+  allNodes: true
+  devices: [{name: gpu-0}, {name: gpu-1}]
+---
+apiVersion: resource.k8s.io/v1
+kind: ResourceClaimTemplate
+metadata: {name: gpu}
+spec: {spec: {devices: {requests: [{name: gpu, exactly: {deviceClassName: gpu}}]}}}
+---
+apiVersion: scheduling.k8s.io/v1beta1
+kind: PodGroup
+metadata: {name: gang}
+spec: {schedulingPolicy: {gang: {minCount: 2}}}
+"""
+
+
+# A watch that is behind by one event tells the last only when another follows.
+BYSTANDER = """
+apiVersion: resource.k8s.io/v1
+kind: ResourceClaim
+metadata: {name: bystander}
+spec: {devices: {requests: []}}
+"""
+
+
+@pytest.mark.slow
+def test_a_gang_gets_its_devices_whatever_fails_once() -> None:
+    def member(name: str) -> dict[str, Any]:
+        found = pod(name)
+        found["spec"]["schedulingGroup"] = {"podGroupName": "gang"}
+        found["spec"]["resourceClaims"] = [{"name": "gpu", "resourceClaimTemplateName": "gpu"}]
+        return found
+
+    def scenario(c: Cluster) -> None:
+        c.apply(GANG)
+        c.apply(member("one"))
+        c.apply(member("two"))
+        c.clock.advance("1m")
+        c.apply(BYSTANDER)
+        for name in ("one", "two"):
+            c.wait(f"pod/{name}", "Ready", timeout="20m")
+        c.wait("podgroup/gang", "PodGroupInitiallyScheduled", timeout="20m")
+        c.clock.advance("1m")
+        c.client.delete("pod", "one")
+        c.apply(pod("bystander"))
+        c.clock.advance("10m")
+
+    with Cluster(nodes=1) as c:
+        report = c.faults.sweep(scenario, user=SCHEDULER)
+    assert len(report.runs) >= 15
+    report.check()

@@ -323,8 +323,11 @@ def scores(trace: Trace, feasible: Sequence[str]) -> dict[str, dict[str, int]]:
     }
 
 
-NOT_PLAIN = {"DynamicResources"}
-"""Which devices a node has for claims is a search: `tests/scheduler/devices` has its own plain look."""
+NOT_PLAIN = {"DynamicResources", "GangScheduling"}
+"""Which devices a node has for claims is a search: `tests/scheduler/devices` has its own plain look.
+
+Gangs are about no node.
+"""
 
 
 def test_every_plug_in_has_a_plain_look() -> None:

@@ -324,7 +324,8 @@ class Informer:
             log.info("%s: version %s cannot be had, listing again", self.resource.plural, self._version)
             self._version = ""
         else:
-            level = logging.DEBUG if error.is_told else logging.WARNING
+            is_known = error.is_told or (error.code == 404 and self._failures)  # a version nobody serves
+            level = logging.DEBUG if is_known else logging.WARNING
             log.log(level, "following %s: %s", self.resource.plural, error.message)
 
     async def _back_off(self) -> None:

@@ -22,6 +22,7 @@ from wherry.objects.names import qualified_name_errors
 from wherry.scheduler.framework import Plugin
 from wherry.scheduler.plugins.balanced_allocation import NodeResourcesBalancedAllocation
 from wherry.scheduler.plugins.dynamic_resources import DynamicResources
+from wherry.scheduler.plugins.gang_scheduling import GangScheduling
 from wherry.scheduler.plugins.image_locality import ImageLocality
 from wherry.scheduler.plugins.inter_pod_affinity import InterPodAffinity
 from wherry.scheduler.plugins.node_affinity import NodeAffinity
@@ -291,6 +292,7 @@ MAKERS: Mapping[str, Callable[[Values], Plugin]] = {
     "VolumeBinding": lambda _: VolumeBinding(),
     "PodTopologySpread": _made_spread,
     "DynamicResources": lambda _: DynamicResources(),
+    "GangScheduling": lambda _: GangScheduling(),
     "InterPodAffinity": lambda values: InterPodAffinity(
         values["hardPodAffinityWeight"],
         ignores_preferred=values.get("ignorePreferredTermsOfExistingPods", False),

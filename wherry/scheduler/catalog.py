@@ -36,6 +36,7 @@ DEFAULT_PLUGINS: tuple[tuple[str, int], ...] = (
     ("InterPodAffinity", 2),
     ("DynamicResources", 0),
     ("NodeDeclaredFeatures", 0),
+    ("GangScheduling", 0),
     ("DefaultPreemption", 0),
     ("NodeResourcesBalancedAllocation", 1),
     ("ImageLocality", 1),
@@ -59,6 +60,7 @@ FILTERING = frozenset(
         "InterPodAffinity",
         "DynamicResources",
         "NodeDeclaredFeatures",
+        "GangScheduling",
     }
 )
 

@@ -10,6 +10,7 @@ from collections.abc import Collection
 from wherry.api.core.namespaces import NAMESPACES
 from wherry.api.core.nodes import NODES
 from wherry.api.core.pods import PODS
+from wherry.api.scheduling.pod_groups import POD_GROUPS
 from wherry.client.cache import Cache
 from wherry.objects.meta import Object, is_deleting, key_of, labels_of, name_of, uid_of
 from wherry.scheduler.device_feed import DeviceFeed
@@ -43,6 +44,10 @@ class Feed:
             cache.on(resource, self._selector_changed)
         self._devices.follow(cache)
 
+    def follow_groups(self, cache: Cache) -> None:
+        """Hear of pod groups, too, which are not served where beta versions are not."""
+        cache.on(POD_GROUPS, self._group_changed)
+
     def is_ours(self, pod: Object) -> bool:
         """Whether a pod is to be given a node by us."""
         spec = pod.get("spec") or {}
@@ -66,6 +71,7 @@ class Feed:
         pod = new if new is not None else old
         if pod is None:
             return
+        self._world.groups.pod_changed(old, new)
         node = (pod.get("spec") or {}).get("nodeName")
         if new is None or is_finished(new):
             self._gone(uid_of(pod))
@@ -180,6 +186,12 @@ class Feed:
     def _claim_changed(self, old: Object | None, new: Object | None) -> None:
         self._world.touched()
         self._tell(Change(Kind.CLAIMS, {key_of(new or old or {}): None}, {}))
+
+    def _group_changed(self, old: Object | None, new: Object | None) -> None:
+        key = key_of(new or old or {})
+        self._world.groups.set_group(key, new)
+        if old is None or new is None or old.get("spec") != new.get("spec"):
+            self._tell(Change(Kind.POD_GROUPS, {key: None}, {}))
 
     def _selector_changed(self, old: Object | None, new: Object | None) -> None:
         if old is None or new is None or selector_of(old) != selector_of(new):

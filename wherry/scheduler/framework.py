@@ -63,6 +63,7 @@ class Kind(Enum):
     CLAIMS = auto()
     RESOURCE_CLAIMS = auto()
     DEVICES = auto()
+    POD_GROUPS = auto()
     NAMESPACES = auto()
 
 

@@ -182,17 +182,62 @@ class PodQueue:
         waiting = self._pods.get(uid)
         if waiting is None or waiting.is_active:
             return
-        waiting.is_out = False
         waiting.attempts -= is_gated
+        group = self._groups.get(key)
+        was_tried = group is None or waiting.group is group or not group.pods
+        group = self._rest(waiting, key)
+        self._was_rejected(group, rejected_by, kinds, since, was_tried=was_tried, is_gated=is_gated)
+
+    def failed_together(
+        self,
+        uids: Iterable[str],
+        key: Hashable,
+        rejected_by: Iterable[str],
+        kinds: frozenset[Kind],
+        since: int,
+    ) -> None:
+        """As `failed`, of pods that were tried together: whenever one is tried again, all are."""
+        found = [waiting for uid in uids if (waiting := self._pods.get(uid)) is not None]
+        groups = [self._rest(waiting, key) for waiting in found if not waiting.is_active]
+        if groups:
+            self._was_rejected(groups[0], rejected_by, kinds, since, was_tried=True, is_gated=False)
+
+    def take(self, uids: Iterable[str]) -> list[PodFacts]:
+        """Hand out these pods, too, as far as they wait; the most important first, then who waits longest."""
+        found = [waiting for uid in uids if (waiting := self._pods.get(uid)) is not None]
+        for waiting in found:
+            if waiting.timer is not None:
+                waiting.timer.cancel()
+                waiting.timer = None
+            if not waiting.is_out:
+                waiting.attempts += 1
+            waiting.is_active, waiting.is_out = False, True
+        found.sort(key=lambda waiting: (-waiting.facts.priority, waiting.order))
+        return [waiting.facts for waiting in found]
+
+    def _rest(self, waiting: _Waiting, key: Hashable) -> _Group:
+        """Have a pod wait as the last of those of this key."""
+        waiting.is_out = waiting.is_active = False
         if waiting.group is not None and waiting.group.key != key:
             self._drop(waiting.group, waiting)
         group = self._groups.get(key)
         if group is None:
             group = self._groups[key] = _Group(key)
-        was_tried = waiting.group is group or not group.pods
-        group.pods.pop(uid, None)
-        group.pods[uid] = waiting  # now the last
+        group.pods.pop(waiting.facts.uid, None)
+        group.pods[waiting.facts.uid] = waiting
         waiting.group = group
+        return group
+
+    def _was_rejected(
+        self,
+        group: _Group,
+        rejected_by: Iterable[str],
+        kinds: frozenset[Kind],
+        since: int | None,
+        *,
+        was_tried: bool,
+        is_gated: bool,
+    ) -> None:
         group.rejected_by = tuple(rejected_by)
         self._listen(group, kinds)
         if was_tried:

@@ -36,6 +36,9 @@ from wherry.scheduler.extenders import Extender
 from wherry.scheduler.facts import PodFacts
 from wherry.scheduler.feed import Feed
 from wherry.scheduler.framework import Change, Kind, SchedulingError
+from wherry.scheduler.group_cycle import GANGS, GroupCycle
+from wherry.scheduler.group_status import GroupStatus
+from wherry.scheduler.groups import group_key
 from wherry.scheduler.known import RESOURCES, KnownSelectors, KnownStorage
 from wherry.scheduler.preemption import TERMINATING, Candidate, ineligible
 from wherry.scheduler.profiles import Profile
@@ -82,6 +85,8 @@ class Scheduler:
         self._binder = Binder(client, self._world, self, extenders)
         self._evictor = Evictor(client, self._world, self._decisions, self._consulting, random)
         self._tasks = Tasks("scheduler")
+        status = GroupStatus(client, clock, self._world.groups, self._tasks)
+        self._group_cycle = GroupCycle(self._world, self._queue, self._binder, status, self)
 
     async def start(self) -> None:
         """Begin; returns when pods and nodes are known."""
@@ -90,6 +95,7 @@ class Scheduler:
         self._cache.on(POD_DISRUPTION_BUDGETS, self._budgets.changed)
         self._feed.follow(self._cache)
         await self._cache.start()
+        self._feed.follow_groups(self._cache)
         self._tasks.essential(self._run(), "loop")
 
     async def close(self) -> None:
@@ -147,6 +153,9 @@ class Scheduler:
     async def _schedule(self, profile: Profile, pod: PodFacts) -> None:
         if self._is_gated(profile, pod):
             return
+        if GANGS in profile.plugins and group_key(pod.pod):
+            await self._group_cycle.run(profile, pod)
+            return
         if pod.template.trouble:
             promised = self._take_back(pod)
             self._queue.failed(pod.uid, self._decisions.key(profile, pod), (), frozenset())
@@ -155,7 +164,7 @@ class Scheduler:
             return
         promised = self._take_back(pod)  # what is promised to it is not in its own way
         try:
-            node, trace = await self._decided(profile, pod)
+            node, trace = await self.decided(profile, pod)
             is_wanted = self._queue.is_under_way(pod.uid)
             if node and is_wanted:
                 await self._binder.reserve(profile, pod, node)
@@ -167,22 +176,37 @@ class Scheduler:
             return
         if node:
             self._world.place(pod, node, is_assumed=True)
-            self._queue.placed(pod.uid)
             if promised is not None and promised.node != node:
                 self._released(promised)
-            self._feed.assumed(pod, node)
-            await self._binder.room()
-            self._tasks.spawn(self._binder.bind(profile, pod, node), f"bind {pod.key}")
+            await self.confirm(profile, pod, node)
             return
         if promised is not None:
             self._world.place(pod, promised.node, is_nominated=True)
         if trace is None:
-            trace = self._decisions.evaluation(profile, pod).trace()
-        self._decisions.keep(pod, trace)
+            trace = self.trace(profile, pod)
+        else:
+            self._decisions.keep(pod, trace)
         await self._not_placed(profile, pod, trace)
 
-    async def _decided(self, profile: Profile, pod: PodFacts) -> tuple[str, Trace | None]:
-        """The node a pod goes to; "" for none, with why if extenders had a say."""
+    async def confirm(self, profile: Profile, pod: PodFacts, node: str) -> None:
+        """See `group_cycle.Host`."""
+        self._queue.placed(pod.uid)
+        self._feed.assumed(pod, node)
+        await self._binder.room()
+        self._tasks.spawn(self._binder.bind(profile, pod, node), f"bind {pod.key}")
+
+    def trace(self, profile: Profile, pod: PodFacts) -> Trace:
+        """See `group_cycle.Host`."""
+        trace = self._decisions.evaluation(profile, pod).trace()
+        self._decisions.keep(pod, trace)
+        return trace
+
+    def tell(self, pod: PodFacts, message: str, reason: str) -> None:
+        """See `group_cycle.Host`."""
+        self._tell(pod, message, reason, nominated="")
+
+    async def decided(self, profile: Profile, pod: PodFacts) -> tuple[str, Trace | None]:
+        """See `group_cycle.Host`: without a node it has the trace if extenders had a say."""
         if self._extenders and self._consulting.interested(pod):
             return await self._consulting.choose(profile, pod)
         return self._decisions.choose(profile, pod), None
@@ -265,15 +289,20 @@ class Scheduler:
             self._rest(profile, pod, trace, since)
 
     def _rest(self, profile: Profile, pod: PodFacts, trace: Trace, since: int) -> None:
+        rejected_by, kinds = self.rejecting(profile, trace)
+        key = self._decisions.key(profile, pod)
+        if self._world.is_nominated(pod.uid):
+            key = (key, pod.uid)  # what it waits for is its own
+        self._queue.failed(pod.uid, key, rejected_by, kinds, since)
+
+    def rejecting(self, profile: Profile, trace: Trace) -> tuple[tuple[str, ...], frozenset[Kind]]:
+        """See `group_cycle.Host`."""
         rejected_by = trace.rejecting()
         kinds: frozenset[Kind] = frozenset({Kind.NODE}) if not rejected_by else frozenset()
         for name in rejected_by:
             plugin = profile.plugins.get(name)
             kinds |= plugin.changes if plugin is not None else frozenset(Kind)
-        key = self._decisions.key(profile, pod)
-        if self._world.is_nominated(pod.uid):
-            key = (key, pod.uid)  # what it waits for is its own
-        self._queue.failed(pod.uid, key, rejected_by, kinds, since)
+        return rejected_by, kinds
 
     def _is_concerned(self, pod: PodFacts, rejected_by: Iterable[str], change: Change) -> bool:
         """See `queue.Concern`."""

@@ -17,6 +17,7 @@ from typing import Protocol
 from wherry.objects.meta import Object, name_of
 from wherry.scheduler.devices.inventory import Inventory
 from wherry.scheduler.facts import PodFacts
+from wherry.scheduler.groups import PodGroups
 from wherry.scheduler.nodes import NodeTable
 from wherry.scheduler.pods import PodTable
 
@@ -98,6 +99,7 @@ class World:
         self.pods = PodTable(self.nodes.capacity)
         self.claims: Storage = claims or NoStorage()
         self.devices = devices or Inventory()
+        self.groups = PodGroups()
         self.selectors: Selecting = selectors or NoSelectors()
         self.namespaces: dict[str, Mapping[str, str]] = {}
         """The labels of each namespace."""

@@ -28,6 +28,7 @@ SCHEDULER = (
     "read apps statefulsets",
     "read policy poddisruptionbudgets",
     "read scheduling.k8s.io podgroups,workloads",
+    "patch,update scheduling.k8s.io podgroups/status",
     "read storage.k8s.io csidrivers,csinodes,csistoragecapacities,storageclasses,volumeattachments",
     "read resource.k8s.io deviceclasses,devicetaintrules,resourceclaims,resourceslices",
     "create,delete,patch,update resource.k8s.io resourceclaims",
