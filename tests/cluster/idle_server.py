@@ -19,6 +19,9 @@ from wherry.cluster.launch import settle_process
 from wherry.cluster.paths import ClusterPaths
 from wherry.cluster.server import run_server
 
+HEADERS = "Host: x\r\nConnection: close\r\nContent-Type: application/json\r\n"
+READY_NODE = """{"kind": "Node", "apiVersion": "v1", "metadata": {"name": "a"}, "status": {"conditions": [
+{"type": "Ready", "status": "True"}]}}"""
 ASKED = ("/readyz", "/api/v1/namespaces/default", "/apis")
 
 
@@ -36,11 +39,11 @@ async def serve(setup: Setup, paths: ClusterPaths) -> None:
     """Run the server until it has answered everything, controllers and scheduler included."""
     paths.run.mkdir(parents=True)
     stop, running = asyncio.Event(), asyncio.Event()
-    logger = logging.getLogger("wherry.cluster.assembly")
+    logger = logging.getLogger("wherry.cluster.standby")
     logger.setLevel(logging.INFO)
 
     def told(record: logging.LogRecord) -> bool:
-        running.set()  # it says so once controllers and scheduler run
+        running.set()  # it says so once the scheduler runs, which is last
         return True
 
     logger.addFilter(told)
@@ -49,7 +52,8 @@ async def serve(setup: Setup, paths: ClusterPaths) -> None:
     admin = ssl.create_default_context(cafile=found.authority.cert)
     admin.load_cert_chain(found.of(ADMIN).cert, found.of(ADMIN).key)
     for path in ASKED:
-        await asked(setup.cluster.api_port, admin, path, server)
+        await asked(setup.cluster.api_port, admin, f"GET {path}", server)
+    await asked(setup.cluster.api_port, admin, "POST /api/v1/nodes", server, READY_NODE)
     await running.wait()
     for line in Path("/proc/self/status").read_text().splitlines():
         if line.startswith("VmRSS:"):
@@ -58,17 +62,19 @@ async def serve(setup: Setup, paths: ClusterPaths) -> None:
     await server
 
 
-async def asked(port: int, admin: ssl.SSLContext, path: str, server: asyncio.Task[None]) -> None:
-    """Ask until the answer is 200. Raises what the server ended with."""
+async def asked(
+    port: int, admin: ssl.SSLContext, what: str, server: asyncio.Task[None], body: str = ""
+) -> None:
+    """Ask until the answer is good. Raises what the server ended with."""
     status = b""
-    while b" 200 " not in status:
+    while b" 20" not in status:
         if server.done():
             server.result()
         try:
             reader, writer = await asyncio.open_connection("127.0.0.1", port, ssl=admin)
         except OSError:
             continue  # it does not listen yet
-        writer.write(f"GET {path} HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n".encode())
+        writer.write(f"{what} HTTP/1.1\r\n{HEADERS}Content-Length: {len(body)}\r\n\r\n{body}".encode())
         status = (await reader.read()).partition(b"\r\n")[0]
         writer.close()
 

@@ -185,5 +185,10 @@ def _processes(daemon: ContainerdDaemon) -> dict[str, int]:
     return {"containerd": pid} if pid else {}
 
 
-if __name__ == "__main__":
+def process() -> None:
+    """Be the component, until SIGTERM; ends the process."""
     main("agent", run_agent)
+
+
+if __name__ == "__main__":
+    process()

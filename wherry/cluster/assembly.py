@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import sys
 from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from importlib import import_module
@@ -38,6 +39,7 @@ if TYPE_CHECKING:
 
 log = logging.getLogger(__name__)
 
+SCHEDULER_MODULE = "wherry.scheduler.scheduler"
 SCHEDULER = "system:kube-scheduler"
 CONTROLLER_MANAGER = "system:kube-controller-manager"
 MANAGER = "kube-controller-manager"
@@ -105,8 +107,8 @@ class ControlPlaneConfig:
 
     `controllers` need not say what the API server knows (the resources served, how tokens are signed).
     `kinds` are the controllers that run (`controllers.catalog` has all), `installed` those of installed
-    packages (`controllers.installed`). Without `has_scheduler` pods stay
-    where they are put; with `scheduler_waits` it is started with the first pod (see `standby`).
+    packages (`controllers.installed`). Without `has_scheduler` pods stay where they are put; it is started
+    with the first pod or Ready node, with `scheduler_waits` with the first pod (see `standby`).
     """
 
     api: ApiServerConfig
@@ -130,7 +132,7 @@ class ControlPlane:
         self._clock = clock
         self._random = random
         self._controllers: Controllers | None = None
-        self._scheduler: Scheduler | Standby | None = None
+        self._scheduler: Standby | None = None
         if config.has_scheduler:
             self.api.core.explains = self
             self.api.core.registry.add(_served_beside(config.api.runtime_config))
@@ -144,13 +146,9 @@ class ControlPlane:
         return await (await self._explainer()).what_if(pod)
 
     async def _explainer(self) -> Explainer:
-        match self._scheduler:
-            case None:
-                raise service_unavailable("the scheduler has not started yet")
-            case Standby() as standby:
-                return await standby.explainer()
-            case scheduler:
-                return scheduler.explainer
+        if self._scheduler is None:
+            raise service_unavailable("the scheduler has not started yet")
+        return await self._scheduler.explainer()
 
     @property
     def controllers(self) -> Controllers:
@@ -178,15 +176,24 @@ class ControlPlane:
         """Give an installed controller the rights it declares."""
         await grant(self.client(INSTALLER, (MASTERS, AUTHENTICATED)), kind)
 
-    async def _make_scheduler(self, own: Random) -> Scheduler | Standby:
-        def make() -> Scheduler:
+    def _make_scheduler(self) -> Standby | None:
+        if not self._config.has_scheduler:
+            return None
+        own = Random(self._random.getrandbits(64))  # noqa: S311 - breaks ties, guards nothing
+
+        async def make() -> Scheduler:
+            # It takes a tenth of a second or more, in which others are answered.
+            if SCHEDULER_MODULE not in sys.modules:
+                await asyncio.to_thread(import_module, SCHEDULER_MODULE)
             return make_scheduler(self.api.local_transport, self._clock, own)
 
-        if not self._config.scheduler_waits:
-            # A tenth of a second or more, in which the first requests are answered.
-            await asyncio.to_thread(import_module, "wherry.scheduler.scheduler")
-            return make()
-        return Standby(self.client(SCHEDULER), self._clock, Random(own.getrandbits(64)), make)  # noqa: S311
+        return Standby(
+            self.client(SCHEDULER),
+            self._clock,
+            Random(own.getrandbits(64)),  # noqa: S311 - spreads retries, guards nothing
+            make,
+            waits_for_pods=self._config.scheduler_waits,
+        )
 
     def client(self, user_name: str, groups: Sequence[str] = (AUTHENTICATED,)) -> Client:
         """A client in this process that acts as that user, and writes under the last part of its name."""
@@ -198,17 +205,11 @@ class ControlPlane:
         await self.start_clients()
 
     async def start_clients(self) -> None:
-        """Start controllers and scheduler (anew, if they were closed); the API server runs already.
-
-        First the controllers: a node waits for what they give it, and no pod before it is Ready.
-        """
-        self._controllers = self._make_controllers()
-        own = Random(self._random.getrandbits(64))  # noqa: S311 - breaks ties, guards nothing
-        await self._controllers.start()
-        if self._config.has_scheduler:
-            self._scheduler = await self._make_scheduler(own)
-            await self._scheduler.start()
-        log.info("controllers and scheduler run")
+        """Start controllers and scheduler (anew, if they were closed); the API server runs already."""
+        self._controllers, self._scheduler = self._make_controllers(), self._make_scheduler()
+        scheduler = self._scheduler.start() if self._scheduler is not None else asyncio.sleep(0)
+        await asyncio.gather(self._controllers.start(), scheduler)
+        log.info("controllers run")
 
     async def close_clients(self) -> None:
         """Stop controllers and scheduler, if they run."""

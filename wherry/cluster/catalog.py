@@ -21,8 +21,9 @@ class Scope(Enum):
 class Component:
     """One component.
 
-    `module` is what `python -m` runs, in the foreground until SIGTERM. `needs` are components that are
-    started before it and end after it. `identity` is who it is to the API server (`identities.IDENTITIES`),
+    `module` is what `python -m` runs, in the foreground until SIGTERM; what a supervisor looks after is
+    started by `run`. `needs` are components that are started before it and end after it. `identity` is who
+    it is to the API server (`identities.IDENTITIES`),
     "" for nobody. One with `runs` has these others in its process, each still under its own identity, and is
     what a supervisor looks after; one without runs alone for whoever starts it. `children` are programs it
     starts that outlive it, each with a log of its name. `upstream` is the program whose flags it takes when

@@ -49,6 +49,7 @@ def command_of(component: str, name: str, paths: ClusterPaths) -> list[str]:
     return [
         sys.executable,
         "-m",
+        "wherry.cluster.run",
         component_called(component).module,
         "--name",
         name,

@@ -62,5 +62,10 @@ def _is_wanted(config: ClusterConfig) -> bool:
     return bool(config.is_simulated or config.simulated_nodes or config.simulation)
 
 
-if __name__ == "__main__":
+def process() -> None:
+    """Be the component, until SIGTERM; ends the process."""
     main("server", run_server)
+
+
+if __name__ == "__main__":
+    process()
