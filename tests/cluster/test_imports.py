@@ -12,6 +12,7 @@ import pytest
 from tests.cluster.idle_server import paths_of, setup_of
 from tests.ports import free_port
 from wherry.cluster.addresses import node_ip
+from wherry.cluster.config import Setup, dump_config
 from wherry.cluster.identities import ensure_identities
 
 LATER = {"aiohttp", "cryptography", "jwt", "re2", "rich", "typer", "zstandard"}
@@ -32,6 +33,18 @@ def test_nothing_is_loaded_that_may_never_be_needed(component: str) -> None:
     assert f"wherry.cluster.{component}" in loaded
     needed_by_agents = {"aiohttp"} if component == "agent" else set()
     assert loaded & LATER == needed_by_agents
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("module", ["wherry.cluster.agent", "wherry.cluster.lifecycle"])
+def test_who_reads_the_settings_does_not_load_the_server_for_it(module: str, tmp_path: Path) -> None:
+    file = tmp_path / "cluster.yaml"
+    file.write_text(dump_config(Setup.of("idle", node_name="a", node_labels={"example.com/rack": "7"})))
+    loading = f"import sys, {module}; from wherry.cluster.config import *; from pathlib import Path"
+    reading = f"read_config_file(Path({str(file)!r}), Setup.of('idle'))"
+    loaded = _run("-c", f"{loading}; {reading}; print(*sys.modules)").split()
+    assert module in loaded
+    assert [name for name in loaded if name.startswith(("wherry.apiserver", "wherry.controllers"))] == []
 
 
 @pytest.mark.slow

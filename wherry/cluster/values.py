@@ -160,7 +160,7 @@ def sysctls_of(value: Any) -> tuple[str, ...]:
 
 def labels_of(value: Any) -> dict[str, str]:
     """Labels of a node, as a map or as `key=value,...`; only those a kubelet may give its own node."""
-    from wherry.apiserver.admission.node_restriction import is_closed_label
+    from wherry.api.core.node_labels import is_closed_label
     from wherry.objects.names import label_value_errors, qualified_name_errors
 
     if isinstance(value, Mapping):

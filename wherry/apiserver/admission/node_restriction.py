@@ -7,6 +7,7 @@ and where pods go follows from labels, so it gives itself only those that tell w
 from __future__ import annotations
 
 from wherry.api.coordination.leases import LEASES
+from wherry.api.core.node_labels import is_closed_label
 from wherry.api.core.nodes import NODES
 from wherry.api.core.pod_spec.annotations import MIRROR
 from wherry.api.core.pods import PODS
@@ -19,23 +20,6 @@ from wherry.apiserver.request import RequestInfo
 from wherry.objects.errors import ApiError, forbidden
 from wherry.objects.meta import Object, annotations_of, labels_of, uid_of
 
-KUBERNETES_DOMAINS = ("kubernetes.io", "k8s.io")
-OPEN_LABEL_DOMAINS = ("kubelet.kubernetes.io", "node.kubernetes.io")
-OPEN_LABELS = frozenset(
-    {
-        "kubernetes.io/hostname",
-        "kubernetes.io/os",
-        "kubernetes.io/arch",
-        "beta.kubernetes.io/os",
-        "beta.kubernetes.io/arch",
-        "beta.kubernetes.io/instance-type",
-        "topology.kubernetes.io/zone",
-        "topology.kubernetes.io/region",
-        "failure-domain.beta.kubernetes.io/zone",
-        "failure-domain.beta.kubernetes.io/region",
-    }
-)
-"""Labels in Kubernetes' own domains that a node may set on itself, beside those in the open domains."""
 ANY_AUDIENCE = "request-serviceaccounts-token-audience"
 
 
@@ -156,18 +140,6 @@ def _node_problem(node: str, attributes: Attributes) -> str:
         if changed:
             return f"is not allowed to modify labels: {', '.join(changed)}"
     return ""
-
-
-def is_closed_label(label: str) -> bool:
-    """Whether a node may not put this label on itself."""
-    domain, slash, _ = label.partition("/")
-    if not slash or not _is_below(domain, KUBERNETES_DOMAINS):
-        return False
-    return label not in OPEN_LABELS and not _is_below(domain, OPEN_LABEL_DOMAINS)
-
-
-def _is_below(domain: str, parents: tuple[str, ...]) -> bool:
-    return domain in parents or domain.endswith(tuple(f".{parent}" for parent in parents))
 
 
 def _token_problem(node: str, attributes: Attributes) -> str:
