@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from wherry.kit.integers import parse_integer
+from wherry.kit.integers import go_real, parse_integer
 
 
 @pytest.mark.parametrize(
@@ -28,3 +28,21 @@ from wherry.kit.integers import parse_integer
 )
 def test_what_is_a_number(text: str, number: int | None) -> None:
     assert parse_integer(text) == number
+
+
+@pytest.mark.parametrize(
+    ("text", "number"), [("0.1", 0.1), (".5", 0.5), ("1.", 1.0), ("-2", -2.0), ("+1e2", 100.0)]
+)
+def test_real_numbers(text: str, number: float) -> None:
+    assert go_real(text) == number
+
+
+@pytest.mark.parametrize("text", ["", ".", "1_0", " 1", "²", "nan", "inf", "0x1", "1" * 5000])
+def test_texts_that_are_no_real_number(text: str) -> None:
+    with pytest.raises(ValueError, match="invalid syntax"):
+        go_real(text)
+
+
+def test_a_real_number_has_an_end() -> None:
+    with pytest.raises(ValueError, match="out of range"):
+        go_real("1e999")

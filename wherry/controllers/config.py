@@ -47,6 +47,13 @@ class ControllerConfig:
     node_monitor_grace_s: float = NODE_MONITOR_GRACE_S
     node_startup_grace_s: float = 60.0
     node_monitor_period_s: float = 5.0
+    node_eviction_rate: float = 0.1
+    """Silent nodes given up on per second in each zone; below, in a large one most of which is silent."""
+    secondary_node_eviction_rate: float = 0.01
+    unhealthy_zone_threshold: float = 0.55
+    """From this share of silent nodes on a zone is disrupted."""
+    large_cluster_size_threshold: int = 50
+    """In a disrupted zone of no more nodes nobody is given up on."""
     pod_gc_period_s: float = 20.0
     orphan_quarantine_s: float = 40.0
     quota_resync_s: float = 300.0

@@ -1,4 +1,4 @@
-"""Whole numbers in texts, as Go reads them (strconv.ParseInt and ParseUint with base 10).
+"""Numbers in texts, as Go reads them (strconv.ParseInt and ParseUint with base 10, ParseFloat of decimals).
 
 Python's `int` takes more: blanks around, `_` between digits, digits of other scripts; and it raises for
 more than some thousand digits. `str.isdigit` says yes to "²". So texts are read here and nowhere else
@@ -8,9 +8,11 @@ more than some thousand digits. `str.isdigit` says yes to "²". So texts are rea
 from __future__ import annotations
 
 import json
+import math
 import re
 
 _SIGNED = re.compile(r"[-+]?[0-9]+")
+_REAL = re.compile(r"[-+]?([0-9]+(\.[0-9]*)?|\.[0-9]+)([eE][-+]?[0-9]+)?")
 _DIGITS = re.compile(r"[0-9]+")
 _LONGEST = 64
 """More digits are leading zeros or out of range: neither is worth the time to read them."""
@@ -46,6 +48,14 @@ def go_unsigned(text: str, bits: int = 64) -> int:
     number = parse_unsigned(text, bits)
     if number is None:
         raise ValueError(_wrong(text, "ParseUint", is_number=is_digits(text)))
+    return number
+
+
+def go_real(text: str) -> float:
+    """The number `text` says in decimal, perhaps with a fraction. Raises ValueError as strconv.ParseFloat."""
+    number = float(text) if len(text) <= _LONGEST and _REAL.fullmatch(text) is not None else math.nan
+    if not math.isfinite(number):
+        raise ValueError(_wrong(text, "ParseFloat", is_number=math.isinf(number)))
     return number
 
 

@@ -12,7 +12,7 @@ from wherry.api.core.nodes import NODES
 from wherry.api.core.pods import PODS
 from wherry.controllers.nodes.eviction import TaintEviction
 from wherry.controllers.nodes.lifecycle import NodeLifecycle
-from wherry.controllers.nodes.plan import is_disrupted, plan_taints
+from wherry.controllers.nodes.plan import Driving, plan_taints
 from wherry.controllers.nodes.tolerations import evict_at
 from wherry.kit.clock import FakeClock
 from wherry.objects.errors import ApiError
@@ -21,8 +21,9 @@ from wherry.objects.meta import Object, format_micro_time, format_time
 READY = {"type": "Ready", "status": "True", "reason": "KubeletReady"}
 
 
-def node(name: str, ready: str = "True", **spec: Any) -> Object:
-    return {"metadata": {"name": name}, "spec": spec, "status": {"conditions": [{**READY, "status": ready}]}}
+def node(name: str, ready: str = "True", zone: str = "", **spec: Any) -> Object:
+    meta = {"name": name, "labels": {"topology.kubernetes.io/zone": zone} if zone else {}}
+    return {"metadata": meta, "spec": spec, "status": {"conditions": [{**READY, "status": ready}]}}
 
 
 async def beat(bench: Bench, name: str) -> None:
@@ -145,24 +146,7 @@ async def test_cordon_and_pressure_become_taints() -> None:
 
 def test_taints_of_others_stay() -> None:
     mine = {"key": "dedicated", "value": "db", "effect": "NoExecute"}
-    assert plan_taints(node("a", taints=[mine]), True, FakeClock().now()) == [mine]
-
-
-@pytest.mark.parametrize(
-    ("nodes", "silent", "disrupted"),
-    [
-        (0, 0, True),
-        (1, 1, True),
-        (2, 1, False),
-        (3, 2, False),
-        (5, 3, True),
-        (6, 3, False),
-        (60, 40, False),
-        (60, 60, True),
-    ],
-)
-def test_disruption(nodes: int, silent: int, disrupted: bool) -> None:
-    assert is_disrupted(nodes, silent) == disrupted
+    assert plan_taints(node("a", taints=[mine]), Driving.ADD, FakeClock().now()) == [mine]
 
 
 TAINT = {"key": "k", "value": "v", "effect": "NoExecute", "timeAdded": "2026-01-01T00:00:00Z"}
@@ -204,7 +188,7 @@ async def test_a_thousand_nodes_that_never_report_cost_each_event_the_same() -> 
         await bench.settle()
         assert listed == 0
         assert isinstance(controller, NodeLifecycle)
-        assert len(controller._silent) == 980
+        assert len(controller._zones.silent()) == 980
 
 
 async def test_those_still_silent_are_given_up_on_when_a_disruption_ends() -> None:
@@ -215,3 +199,96 @@ async def test_those_still_silent_are_given_up_on_when_a_disruption_ends() -> No
         await bench.set_status(NODES, await bench.get(NODES, "a", ""), conditions=[READY])
         await live(bench, ("a",), 30)
         assert ("unreachable", "NoExecute") in taints_of(await bench.get(NODES, "b", ""))
+
+
+def emptied(nodes: list[Object]) -> set[str]:
+    driven = ("unreachable", "NoExecute")
+    return {stored["metadata"]["name"] for stored in nodes if driven in taints_of(stored)}
+
+
+async def test_each_zone_gives_up_on_its_nodes_one_after_the_other() -> None:
+    before = [(NODES, node(f"{zone}{number}", zone=zone)) for zone in "ab" for number in range(4)]
+    async with running(NodeLifecycle, before=before) as bench:
+        await live(bench, ("a0", "a1", "b0", "b1"), 50)
+        assert {name[0] for name in emptied(await bench.all(NODES))} == {"a", "b"}
+        assert len(emptied(await bench.all(NODES))) == 2
+        await live(bench, ("a0", "a1", "b0", "b1"), 10)
+        assert emptied(await bench.all(NODES)) == {"a2", "a3", "b2", "b3"}
+
+
+async def test_in_a_small_disrupted_zone_nobody_is_given_up_on_until_it_is_better() -> None:
+    before = [(NODES, node(name, zone="z")) for name in "abcde"] + [(NODES, node("o", zone="other"))]
+    async with running(NodeLifecycle, before=before) as bench:
+        await live(bench, ("a", "b", "o"), 200)  # three of five
+        first = emptied(await bench.all(NODES))
+        assert len(first) <= 1  # the first was given up on before the others were known to be silent
+        await beat(bench, "e")
+        back = {**READY, "lastHeartbeatTime": format_time(bench.clock.now())}
+        await bench.client.patch(NODES, "e", "", {"status": {"conditions": [back]}}, subresource="status")
+        await live(bench, ("a", "b", "e", "o"), 30)
+        assert emptied(await bench.all(NODES)) == {"c", "d"}
+
+
+async def test_a_zone_without_any_ready_node_is_emptied_while_another_lives() -> None:
+    before = [(NODES, node(name, zone="z")) for name in "abc"] + [(NODES, node("o", zone="other"))]
+    async with running(NodeLifecycle, before=before) as bench:
+        await live(bench, ("o",), 100)
+        assert emptied(await bench.all(NODES)) == {"a", "b", "c"}
+
+
+async def test_when_all_fall_silent_taints_go_and_come_only_after_a_new_grace_period() -> None:
+    before = [(NODES, node(name)) for name in "abc"]
+    async with running(NodeLifecycle, before=before) as bench:
+        await live(bench, ("b", "c"), 60)
+        assert emptied(await bench.all(NODES)) == {"a"}
+        await bench.clock.advance(70)
+        assert emptied(await bench.all(NODES)) == set()
+        assert taints_of(await bench.get(NODES, "a", "")) == [("unreachable", "NoSchedule")]
+        back = {**READY, "lastHeartbeatTime": format_time(bench.clock.now())}
+        await bench.client.patch(NODES, "b", "", {"status": {"conditions": [back]}}, subresource="status")
+        await live(bench, ("b",), 30)
+        assert emptied(await bench.all(NODES)) == {"a", "c"}
+
+
+async def test_a_node_that_speaks_again_and_is_not_ready_changes_its_taint_at_once() -> None:
+    before = [(NODES, node(name)) for name in ("a", "b", "c", "d")]
+    async with running(NodeLifecycle, before=before) as bench:
+        await live(bench, ("c", "d"), 50)
+        (first,) = emptied(await bench.all(NODES))
+        unready = {**READY, "status": "False", "lastHeartbeatTime": format_time(bench.clock.now())}
+        await bench.set_status(NODES, await bench.get(NODES, first, ""), conditions=[unready])
+        await bench.settle()
+        stored = await bench.get(NODES, first, "")
+        assert taints_of(stored) == [("not-ready", "NoSchedule"), ("not-ready", "NoExecute")]
+
+
+async def test_nodes_that_come_and_go_are_told_of_and_get_the_labels_of_old() -> None:
+    old = {"metadata": {"name": "old", "creationTimestamp": "2020-01-01T00:00:00Z"}}
+    async with running(NodeLifecycle, before=[(NODES, old)]) as bench:
+        made = format_time(bench.clock.now())
+        labels = {"kubernetes.io/os": "linux", "kubernetes.io/arch": "arm64", "beta.kubernetes.io/arch": "x"}
+        await bench.create(NODES, {"metadata": {"name": "n", "labels": labels, "creationTimestamp": made}})
+        stored = (await bench.get(NODES, "n", ""))["metadata"]["labels"]
+        assert stored["beta.kubernetes.io/os"] == "linux"
+        assert stored["beta.kubernetes.io/arch"] == "arm64"
+        await bench.client.delete(NODES, "n")
+        await bench.settle()
+        told = [event for event in bench.events() if "Controller" in event]
+        assert told == [
+            "RegisteredNode: Node n event: Registered Node n in Controller",
+            "RemovingNode: Node n event: Removing Node n from Controller",
+        ]
+
+
+async def test_a_pod_that_came_after_the_taint_has_its_time_from_then_on() -> None:
+    taint = {**TAINT, "timeAdded": "2020-01-01T00:00:00Z"}
+    tolerations = [{"key": "k", "operator": "Exists", "tolerationSeconds": 60}]
+    async with running(TaintEviction, before=[(NODES, node("a", taints=[taint]))]) as bench:
+        scheduled = {"type": "PodScheduled", "status": "True"}
+        scheduled["lastTransitionTime"] = format_time(bench.clock.now())
+        pod = {"metadata": {"name": "p", "namespace": "default"}, "status": {"conditions": [scheduled]}}
+        await bench.create(PODS, {**pod, "spec": {"nodeName": "a", "tolerations": tolerations}})
+        await bench.clock.advance(50)
+        assert len(await bench.all(PODS)) == 1
+        await bench.clock.advance(15)
+        assert await bench.all(PODS) == []

@@ -21,7 +21,18 @@ from wherry.client.events import EventRecorder
 from wherry.client.http import HttpTransport
 from wherry.cluster.alone import access
 from wherry.cluster.alone.election_flags import election_flags, run_elected
-from wherry.cluster.alone.flags import DURATION, NAMES, NUMBER, SWITCH, Flag, FlagError, Values, idle, only
+from wherry.cluster.alone.flags import (
+    DURATION,
+    NAMES,
+    NUMBER,
+    REAL,
+    SWITCH,
+    Flag,
+    FlagError,
+    Values,
+    idle,
+    only,
+)
 from wherry.cluster.alone.healthz import serving_flags
 from wherry.cluster.alone.process import main
 from wherry.cluster.assembly import MANAGER
@@ -49,6 +60,10 @@ FLAGS = (
     Flag("node-monitor-grace-period", "How long a node may be silent.", DURATION, "50s"),
     Flag("node-startup-grace-period", "The same, while it starts.", DURATION, "1m0s"),
     Flag("node-monitor-period", "How often nodes are looked at.", DURATION, "5s"),
+    Flag("node-eviction-rate", "Silent nodes given up on per second, by zone.", REAL, "0.1"),
+    Flag("secondary-node-eviction-rate", "The same in a large zone most of which is silent.", REAL, "0.01"),
+    Flag("unhealthy-zone-threshold", "From which share of silent nodes a zone is that.", REAL, "0.55"),
+    Flag("large-cluster-size-threshold", "How many nodes a zone has at most to be small.", NUMBER, "50"),
     Flag("resource-quota-sync-period", "How often quotas are counted anew.", DURATION, "5m0s"),
     Flag("terminated-pod-gc-threshold", "How many pods that ended are kept.", NUMBER, "12500"),
     Flag("cluster-signing-cert-file", "The authority certificates are signed with; else none is signed."),
@@ -67,10 +82,8 @@ FLAGS = (
         *("cluster-name", "concurrent-deployment-syncs", "concurrent-endpoint-syncs"),
         *("concurrent-gc-syncs", "concurrent-namespace-syncs", "concurrent-replicaset-syncs"),
         *("concurrent-service-endpoint-syncs", "concurrent-serviceaccount-token-syncs"),
-        *("large-cluster-size-threshold", "min-resync-period"),
-        *("namespace-sync-period", "node-eviction-rate", "pvclaimbinder-sync-period"),
-        *("route-reconciliation-period", "secondary-node-eviction-rate", "service-cluster-ip-range"),
-        "unhealthy-zone-threshold",
+        *("min-resync-period", "namespace-sync-period", "pvclaimbinder-sync-period"),
+        *("route-reconciliation-period", "service-cluster-ip-range"),
     ),
     only("cidr-allocator-type", "RangeAllocator", "ranges are taken from --cluster-cidr"),
     only("configure-cloud-routes", "true", NO_CLOUDS, SWITCH),
@@ -103,6 +116,10 @@ def controller_config(values: Values, authority_pem: str) -> ControllerConfig:
         node_monitor_grace_s=values.seconds("node-monitor-grace-period"),
         node_startup_grace_s=values.seconds("node-startup-grace-period"),
         node_monitor_period_s=values.seconds("node-monitor-period"),
+        node_eviction_rate=values.real("node-eviction-rate"),
+        secondary_node_eviction_rate=values.real("secondary-node-eviction-rate"),
+        unhealthy_zone_threshold=values.real("unhealthy-zone-threshold"),
+        large_cluster_size_threshold=values.number("large-cluster-size-threshold"),
         quota_resync_s=values.seconds("resource-quota-sync-period"),
         resources_period_s=LOOK_EVERY_S,
     )

@@ -14,10 +14,11 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from wherry.kit.integers import go_integer, parse_unsigned
+from wherry.kit.integers import go_integer, go_real, parse_unsigned
 from wherry.objects.go_durations import parse_go_duration
 
-TEXT, NUMBER, DURATION, NAMES, PORTS, SWITCH = "string", "int", "duration", "strings", "portRange", ""
+TEXT, NUMBER, REAL, DURATION, NAMES, PORTS = "string", "int", "float", "duration", "strings", "portRange"
+SWITCH = ""
 """Kinds of values, as pflag's help calls them; a switch has none, for `--flag` alone means true."""
 WIDTH = 100
 MOST_PORT = 65535
@@ -86,6 +87,10 @@ class Values:
     def number(self, name: str) -> int:
         """A number's value."""
         return go_integer(self.text(name) or "0")
+
+    def real(self, name: str) -> float:
+        """A number's value that may have a fraction."""
+        return go_real(self.text(name) or "0")
 
     def seconds(self, name: str) -> float:
         """A duration's value."""
@@ -216,6 +221,7 @@ def _ports(text: str) -> tuple[int, int]:
 _CHECKS: Mapping[str, Callable[[str], object]] = {
     SWITCH: _switch,
     NUMBER: go_integer,
+    REAL: go_real,
     DURATION: parse_go_duration,
     PORTS: lambda text: _ports(text) if text else None,
 }

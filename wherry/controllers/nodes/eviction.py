@@ -1,12 +1,14 @@
 """Taint eviction: deletes pods that do not tolerate a NoExecute taint of their node.
 
 A pod that tolerates it for a while is deleted when that time is over; nothing is remembered, the
-time is counted from the taint, so a restart of this controller changes nothing.
+time is counted from the taint (or the pod's coming), so a restart of this controller changes nothing.
+Source: pkg/controller/tainteviction.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterable
+from datetime import datetime
 from typing import ClassVar
 
 from wherry.api.core.nodes import NODES
@@ -17,12 +19,20 @@ from wherry.controllers.base import Controller, Environment
 from wherry.controllers.nodes.lifecycle import BY_NODE, node_name_of
 from wherry.controllers.nodes.tolerations import evict_at, no_execute
 from wherry.controllers.pod_control import report_disruption
+from wherry.objects.conditions import find_condition
 from wherry.objects.errors import ApiError
-from wherry.objects.meta import Object, is_deleting, key_of
+from wherry.objects.meta import Object, is_deleting, key_of, metadata, parse_time
 
 
 def _taints(node: Object | None) -> list[Object]:
     return no_execute((node.get("spec") or {}).get("taints")) if node is not None else []
+
+
+def _bound_at(pod: Object) -> datetime | None:
+    """When the pod came to its node, as far as it says so."""
+    scheduled = find_condition((pod.get("status") or {}).get("conditions"), "PodScheduled")
+    since = (scheduled or {}).get("lastTransitionTime") or metadata(pod).get("creationTimestamp")
+    return parse_time(since) if since else None
 
 
 def pods_of_tainted(cache: Cache, old: Object | None, new: Object | None) -> Iterable[str]:
@@ -63,7 +73,7 @@ class TaintEviction(Controller):
         spec = pod.get("spec") or {}
         taints = _taints(self.cache.get(NODES, spec.get("nodeName") or ""))
         now = self.clock.now()
-        due = evict_at(taints, spec.get("tolerations") or (), now)
+        due = evict_at(taints, spec.get("tolerations") or (), now, _bound_at(pod))
         if due is None:
             if key in self._due:
                 self._due.discard(key)

@@ -2,7 +2,8 @@
 
 A node lives as long as its lease is renewed or its status is posted, measured from when this
 controller saw it (clocks of nodes need not be right). Each heartbeat only notes the time; a timer
-per node looks when the grace period could be over.
+per node looks when the grace period could be over. How fast nodes are given up on is said by `zones`.
+Source: pkg/controller/nodelifecycle/node_lifecycle_controller.go.
 """
 
 from __future__ import annotations
@@ -16,19 +17,31 @@ from wherry.client.events import NORMAL, WARNING
 from wherry.client.leases import NODE_LEASE_NAMESPACE
 from wherry.controllers.base import Controller, Environment
 from wherry.controllers.nodes.plan import (
-    is_disrupted,
+    Driving,
+    has_other_no_execute,
     needs_no_execute,
     plan_taints,
     readiness,
     silent_conditions,
     unready_pod_conditions,
 )
+from wherry.controllers.nodes.zones import Change, Zones
 from wherry.objects.conditions import find_condition
 from wherry.objects.errors import ApiError
-from wherry.objects.meta import Object, is_deleting, name_of, namespace_of, revision_of
+from wherry.objects.meta import (
+    Object,
+    is_deleting,
+    labels_of,
+    metadata,
+    name_of,
+    namespace_of,
+    parse_time,
+    revision_of,
+)
 
-EVICTION_INTERVAL_S = 10.0
-"""One node at a time is given up on, upstream's default of 0.1 per second."""
+NEW_S = 60.0
+"""A node no older than this when it is first seen has just come; of others nothing is told."""
+OS, ARCH = "kubernetes.io/os", "kubernetes.io/arch"
 
 BY_NODE = "node"
 
@@ -50,10 +63,7 @@ class NodeLifecycle(Controller):
 
     def __init__(self, environment: Environment) -> None:
         self._heard: dict[str, float] = {}
-        self._ready: dict[str, bool] = {}
-        """Whether each node is ready, and below the names of those that are not: nobody counts them anew."""
-        self._silent: set[str] = set()
-        self._evict_from = 0.0
+        self._zones = Zones(environment.config)
         super().__init__(environment)
         self.cache.add_index(PODS, BY_NODE, node_name_of)
         self.cache.on(LEASES, self._lease_changed)
@@ -91,25 +101,38 @@ class NodeLifecycle(Controller):
         return node
 
     async def _set_taints(self, key: str, node: Object) -> float | None:
-        """Write the taints; seconds until an eviction that has to wait its turn may begin."""
-        now = self.clock.monotonic()
-        wants = needs_no_execute(node)
-        silent = len(self._silent) + (name_of(node) not in self._silent)
-        disrupted = wants and is_disrupted(len(self._ready), silent)
-        may_evict = wants and not disrupted and now >= self._evict_from
-        taints = plan_taints(node, may_evict, self.clock.now())
-        current = (node.get("spec") or {}).get("taints") or []
-        if taints != current:
-            patch: Object = {
-                "metadata": {"resourceVersion": revision_of(node)},
-                "spec": {"taints": taints or None},
-            }
-            await self.patch(key, NODES, node, patch)
-            if may_evict:
-                self._evict_from = now + EVICTION_INTERVAL_S
-        if not wants or may_evict or disrupted:
-            return None
-        return max(self._evict_from - now, 0.001)
+        """Write the taints; seconds until its turn, if it waits for that to be given up on."""
+        driving, wait_s = self._driving(node)
+        taints, labels = plan_taints(node, driving, self.clock.now()), old_labels(node)
+        patch: Object = {}
+        if taints != ((node.get("spec") or {}).get("taints") or []):
+            patch["spec"] = {"taints": taints or None}
+        if labels:
+            patch["metadata"] = {"labels": labels}
+        if patch:
+            # A patch of a list is good for the version alone that it was made of.
+            meta = {**patch.get("metadata", {}), "resourceVersion": revision_of(node)}
+            await self.patch(key, NODES, node, {**patch, "metadata": meta})
+        if driving is Driving.ADD:
+            self._come_next(self._zones.given_up(name_of(node), self.clock.monotonic()))
+        return wait_s
+
+    def _driving(self, node: Object) -> tuple[Driving, float | None]:
+        """What becomes of the taints that drive pods away, and in how many seconds to ask again."""
+        name = name_of(node)
+        if self._zones.is_all_down:
+            return Driving.REMOVE, None  # no node answers: then it is this end that is cut off
+        if not needs_no_execute(node):
+            self._come_next(self._zones.spared(name))
+            return Driving.KEEP, None
+        if has_other_no_execute(node):
+            return Driving.ADD, None
+        wait_s = self._zones.turn(name, self.clock.monotonic())
+        return (Driving.ADD, None) if wait_s == 0 else (Driving.KEEP, wait_s)
+
+    def _come_next(self, name: str | None) -> None:
+        if name is not None:
+            self.queue.add(name)
 
     async def _mark_pods(self, key: str, node: Object) -> None:
         """Take pods of a node that is not ready out of service."""
@@ -136,22 +159,46 @@ class NodeLifecycle(Controller):
             self._heard[name_of(new)] = self.clock.monotonic()
 
     def _node_changed(self, old: Object | None, new: Object | None) -> None:
-        was_disrupted = is_disrupted(len(self._ready), len(self._silent))
         if new is None:
             name = name_of(old or {})
             self._heard.pop(name, None)
-            self._ready.pop(name, None)
-            self._silent.discard(name)
+            self._tell(old or {}, "RemovingNode", "Removing Node {} from Controller")
+            change = self._zones.lost(name)
         else:
-            name = name_of(new)
             if old is None or _heartbeat(old) != _heartbeat(new):
-                self._heard[name] = self.clock.monotonic()
-            self._ready[name] = readiness(new) == "True"
-            (self._silent.discard if self._ready[name] else self._silent.add)(name)
-        if was_disrupted and not is_disrupted(len(self._ready), len(self._silent)):
-            # The fault was not theirs, and is over: those that are still silent may be given up on.
-            for silent in self._silent:
+                self._heard[name_of(new)] = self.clock.monotonic()
+            if old is None and self._is_new(new):
+                self._tell(new, "RegisteredNode", "Registered Node {} in Controller")
+            change = self._zones.saw(new)
+        if change is not None:
+            self._zone_changed(change)
+
+    def _zone_changed(self, change: Change) -> None:
+        now = self.clock.monotonic()
+        self._come_next(change.next)
+        if change.came_back:
+            # The fault was not theirs, and is over: all have their time to be heard again.
+            self._heard = dict.fromkeys(self._heard, now)
+        if change.came_back or change.went_down:
+            for silent in self._zones.silent():
                 self.queue.add(silent)
+        elif change.is_other_state:
+            self._come_next(self._zones.at_another_rate(change.zone, now))
+
+    def _is_new(self, node: Object) -> bool:
+        made = metadata(node).get("creationTimestamp")
+        return made is not None and (self.clock.now() - parse_time(made)).total_seconds() <= NEW_S
+
+    def _tell(self, node: Object, reason: str, what: str) -> None:
+        name = name_of(node)
+        self.events.event(node, NORMAL, reason, f"Node {name} event: {what.format(name)}")
+
+
+def old_labels(node: Object) -> dict[str, str]:
+    """The labels of old the node is to have beside the present ones (reconcileNodeLabels)."""
+    labels = labels_of(node)
+    wanted = {f"beta.{name}": labels[name] for name in (OS, ARCH) if labels.get(name)}
+    return {name: value for name, value in wanted.items() if labels.get(name) != value}
 
 
 def _heartbeat(node: Object) -> object:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from datetime import datetime
+from enum import Enum
 
 from wherry.controllers.nodes.tolerations import Taint
 from wherry.objects.conditions import Condition, find_condition
@@ -20,11 +21,10 @@ PRESSURE_TAINTS = {
     "NetworkUnavailable": "node.kubernetes.io/network-unavailable",
 }
 OURS = frozenset({NOT_READY, UNREACHABLE, UNSCHEDULABLE, *PRESSURE_TAINTS.values()})
+NO_EXECUTE = "NoExecute"
+_REASONS = {"False": NOT_READY, "Unknown": UNREACHABLE}
 NEVER_POSTED = "Kubelet never posted node status."
 STOPPED_POSTING = "Kubelet stopped posting node status."
-
-PARTIAL_DISRUPTION = 0.55
-SMALL_CLUSTER = 50
 
 
 def readiness(node: Object) -> str:
@@ -62,19 +62,24 @@ def silent_conditions(node: Object, now: datetime) -> list[Condition]:
     return conditions
 
 
-def plan_taints(node: Object, may_evict: bool, now: datetime) -> list[Taint]:
-    """The taints the node should have: others' as they are, ours as its conditions say.
+class Driving(Enum):
+    """What becomes of the NoExecute taints a node's readiness calls for."""
 
-    `may_evict` allows NoExecute taints to be added; those already there stay as long as their
-    reason does.
-    """
+    ADD = "add"
+    KEEP = "keep"
+    """Those that are there stay as long as their reason does, none is added."""
+    REMOVE = "remove"
+
+
+def plan_taints(node: Object, driving: Driving, now: datetime) -> list[Taint]:
+    """The taints the node should have: others' as they are, ours as its conditions say."""
     spec = node.get("spec") or {}
     current: list[Taint] = spec.get("taints") or []
-    wanted = _wanted(node)
+    wanted = [pair for pair in _wanted(node) if driving is not Driving.REMOVE or pair[1] != NO_EXECUTE]
     result = [t for t in current if t.get("key") not in OURS or (t["key"], t.get("effect")) in wanted]
     present = {(taint.get("key"), taint.get("effect")) for taint in result}
     for key, effect in wanted:
-        if (key, effect) in present or (effect == "NoExecute" and not may_evict):
+        if (key, effect) in present or (effect == NO_EXECUTE and driving is not Driving.ADD):
             continue
         result.append({"key": key, "effect": effect, "timeAdded": format_time(now)})
     return result
@@ -83,9 +88,9 @@ def plan_taints(node: Object, may_evict: bool, now: datetime) -> list[Taint]:
 def _wanted(node: Object) -> list[tuple[str, str]]:
     conditions = (node.get("status") or {}).get("conditions")
     wanted: list[tuple[str, str]] = []
-    reason = {"False": NOT_READY, "Unknown": UNREACHABLE}.get(readiness(node))
+    reason = _REASONS.get(readiness(node))
     if reason is not None:
-        wanted += [(reason, "NoSchedule"), (reason, "NoExecute")]
+        wanted += [(reason, "NoSchedule"), (reason, NO_EXECUTE)]
     elif not readiness(node) and any(
         taint.get("key") == NOT_READY for taint in (node.get("spec") or {}).get("taints") or ()
     ):
@@ -102,20 +107,18 @@ def _wanted(node: Object) -> list[tuple[str, str]]:
 
 def needs_no_execute(node: Object) -> bool:
     """Whether the node lacks a NoExecute taint its readiness calls for."""
-    key = {"False": NOT_READY, "Unknown": UNREACHABLE}.get(readiness(node))
+    key = _REASONS.get(readiness(node))
+    return key is not None and key not in _driving_keys(node)
+
+
+def has_other_no_execute(node: Object) -> bool:
+    """Whether it has the taint of another readiness: that one is swapped, nobody is given up on anew."""
+    return bool(_driving_keys(node) - {_REASONS.get(readiness(node))})
+
+
+def _driving_keys(node: Object) -> set[str]:
     taints = (node.get("spec") or {}).get("taints") or ()
-    return key is not None and not any(t.get("key") == key and t.get("effect") == "NoExecute" for t in taints)
-
-
-def is_disrupted(nodes: int, silent: int) -> bool:
-    """Whether `silent` of so many nodes are too many for the fault to be theirs: then nobody is evicted.
-
-    That is when none is ready, or, in a cluster of up to 50 nodes, when more than two and at least
-    55 % of them are not.
-    """
-    if silent >= nodes:
-        return True
-    return nodes <= SMALL_CLUSTER and silent > 2 and silent / nodes >= PARTIAL_DISRUPTION
+    return {t["key"] for t in taints if t.get("effect") == NO_EXECUTE and t.get("key") in _REASONS.values()}
 
 
 def unready_pod_conditions(conditions: Sequence[Condition] | None, now: datetime) -> list[Condition] | None:

@@ -23,11 +23,16 @@ def _key(taint: Taint) -> tuple[str, str, str]:
     return taint["key"], taint.get("value") or "", taint["effect"]
 
 
-def evict_at(taints: Sequence[Taint], tolerations: Sequence[Toleration], now: datetime) -> datetime | None:
+def evict_at(
+    taints: Sequence[Taint],
+    tolerations: Sequence[Toleration],
+    now: datetime,
+    bound_at: datetime | None = None,
+) -> datetime | None:
     """When a pod must go because of the NoExecute `taints`: None for never, `now` for at once.
 
     Each taint needs a toleration. Of those used, the shortest tolerationSeconds counts, from the
-    moment the (last) taint was set.
+    moment the (last) taint was set, or the pod came to the node (`bound_at`) if that was later.
     """
     limits: list[int] = []
     for taint in taints:
@@ -38,4 +43,6 @@ def evict_at(taints: Sequence[Taint], tolerations: Sequence[Toleration], now: da
     if not limits or not taints:
         return None
     added = [parse_time(taint["timeAdded"]) for taint in taints if taint.get("timeAdded")]
+    if bound_at is not None and added:
+        added.append(bound_at)
     return later(max(added, default=now), max(min(limits), 0))
