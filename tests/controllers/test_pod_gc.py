@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
+import pytest
+
 from tests.controllers.bench import running
 from wherry.api.core.nodes import NODES
 from wherry.api.core.pods import PODS
@@ -62,3 +64,33 @@ async def test_ended_pods_beyond_the_threshold_go() -> None:
         for number in range(4):
             await bench.create(PODS, pod(f"p{number}", phase="Succeeded"))
         assert [name_of(p) for p in await bench.all(PODS)] == ["p2", "p3"]
+
+
+OUT = {"key": "node.kubernetes.io/out-of-service", "value": "nodeshutdown", "effect": "NoExecute"}
+
+
+@pytest.mark.parametrize(
+    ("ready", "taints", "left"), [("Unknown", [OUT], []), ("True", [OUT], ["p"]), ("Unknown", [], ["p"])]
+)
+async def test_pods_that_cannot_end_on_a_node_out_of_service_go_at_once(
+    ready: str, taints: list[Object], left: list[str]
+) -> None:
+    conditions = [{"type": "Ready", "status": ready}]
+    node = {"metadata": {"name": "n"}, "spec": {"taints": taints}, "status": {"conditions": conditions}}
+    ending = pod("p", "n", phase="Running")
+    ending["metadata"]["deletionTimestamp"] = "2026-01-01T00:00:00Z"
+    async with running(PodGc, before=[(NODES, node), (PODS, pod("q", "n"))]) as bench:
+        await bench.create(PODS, ending)
+        assert [name_of(p) for p in await bench.all(PODS)] == [*left, "q"]
+
+
+async def test_a_node_that_is_put_out_of_service_frees_what_waits() -> None:
+    conditions = [{"type": "Ready", "status": "Unknown"}]
+    node = {"metadata": {"name": "n"}, "status": {"conditions": conditions}}
+    ending = pod("p", "n")
+    ending["metadata"]["deletionTimestamp"] = "2026-01-01T00:00:00Z"
+    async with running(PodGc, before=[(NODES, node), (PODS, ending)]) as bench:
+        assert len(await bench.all(PODS)) == 1
+        await bench.client.patch(NODES, "n", "", {"spec": {"taints": [OUT]}})
+        await bench.settle()
+        assert await bench.all(PODS) == []

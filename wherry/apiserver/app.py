@@ -25,6 +25,7 @@ from wherry.api.serving import select_served
 from wherry.apiserver.admission.catalog import built_in_chain
 from wherry.apiserver.aggregation.aggregator import Aggregator
 from wherry.apiserver.allocation.services import ServiceAllocator
+from wherry.apiserver.authentication.bootstrap_tokens import BootstrapTokens
 from wherry.apiserver.authentication.chain import Authenticator
 from wherry.apiserver.authentication.front_proxy import FrontProxy
 from wherry.apiserver.authentication.legacy_use import LegacyTokenUse
@@ -128,6 +129,7 @@ class ApiServer:
                 config.audiences,
                 anonymous=config.anonymous,
                 front_proxy=FrontProxy.of(config),
+                bootstrap_tokens=BootstrapTokens(registry, clock) if config.bootstrap_tokens else None,
             ),
             authorizer=Authorizer(self._rbac, [authorizers[mode] for mode in config.authorization_modes]),
             admission=built_in_chain(

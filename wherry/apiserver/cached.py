@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any, Literal, TypeVar
 from wherry.api.protobuf import encode_message, encode_watch_frame, wrap
 from wherry.api.resource import Resource
 from wherry.apiserver.encoding import decode, serve, with_revision
-from wherry.apiserver.stored import StoredForm
+from wherry.apiserver.stored import OldForms, StoredForm
 from wherry.objects.meta import NO_LABELS, Object, labels_of
 from wherry.store.base import Entry
 
@@ -37,7 +37,7 @@ _SHARED_LABELS = 4096
 class Facts:
     """How keys and selectable fields of one resource are read; shared by all its objects."""
 
-    __slots__ = ("_labels", "form", "may_keep", "namespaced", "places", "prefix", "readers")
+    __slots__ = ("_labels", "form", "may_keep", "namespaced", "old_forms", "places", "prefix", "readers")
 
     def __init__(self, resource: Resource, may_keep: Callable[[Cached, int], bool]) -> None:
         self.may_keep = may_keep
@@ -46,6 +46,7 @@ class Facts:
         self.namespaced = resource.namespaced
         self._labels: dict[tuple[tuple[str, str], ...], Mapping[str, str]] = {}
         self.form = StoredForm(resource)
+        self.old_forms = OldForms()
         self.readers: tuple[tuple[str, Callable[[Object], str]], ...] = tuple(
             {**resource.selectable, **resource.also_read}.items()
         )
@@ -71,7 +72,9 @@ class Facts:
 
     def cached(self, entry: Entry) -> Cached:
         """An entry of the store as it is held. Raises ValueError when nobody can read its value."""
-        data = serve(self.form.of(entry.value), entry.revision)
+        value = self.form.of(entry.value)
+        self.old_forms.note(entry.key, entry.revision, is_old=value is not entry.value)
+        data = serve(value, entry.revision)
         return Cached(entry.key, data, entry.revision, entry.created, self)
 
 

@@ -24,6 +24,7 @@ from wherry.apiserver.packing import Budget, Packer
 from wherry.apiserver.past import MATCHED_AT_ONCE, items_then, matching, page_then, told_again
 from wherry.apiserver.ring import RING_BYTES, RING_EVENTS, Ring
 from wherry.apiserver.selected import Demand, Selection
+from wherry.apiserver.stored import OldForms
 from wherry.apiserver.watchers import EVERYTHING, EventSink, Watchers, is_within, scope_of, seen_of
 from wherry.kit.tasks import Abandoned, shared
 from wherry.objects.errors import ApiError, service_unavailable
@@ -82,6 +83,11 @@ class Cacher:
 
     def __len__(self) -> int:
         return len(self._objects)
+
+    @property
+    def old_forms(self) -> OldForms:
+        """The objects that are stored in another form than this server writes."""
+        return self._facts.old_forms
 
     @property
     def started(self) -> bool:

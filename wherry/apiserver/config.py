@@ -80,6 +80,7 @@ class ApiServerConfig:
     front_proxy: FrontProxyConfig = NO_FRONT_PROXY
     tokens: Mapping[str, User] = field(default_factory=dict)
     anonymous: bool = True
+    bootstrap_tokens: bool = True
     authorization_modes: tuple[str, ...] = (NODE, RBAC)
     """Who is asked, in turn, whether a request may be done; AlwaysAllow is for tests."""
     runtime_config: Mapping[str, bool] = field(default_factory=dict)

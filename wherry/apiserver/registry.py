@@ -52,6 +52,7 @@ class Source:
             resource, store, budget=shared.budget, now=shared.clock.monotonic, lost=self.lost
         )
         self.is_ready = False
+        self.old_forms = self.cacher.old_forms
         self._shared = shared
         self._reading: Repeater | None = None
 
@@ -126,6 +127,10 @@ class Served:
     def get(self, namespace: str, name: str) -> Cached | None:
         """The stored object, None if there is none. The source must be ready."""
         return self.source.cacher.get(self.resource.key(namespace, name))
+
+    def is_stored_otherwise(self, cached: Cached) -> bool:
+        """Whether the object is stored in another version or form than it would be now."""
+        return self.source.old_forms.hold(cached.key, cached.revision)
 
     def absent(self, namespace: str, name: str) -> ApiError:
         """Why `get` found nothing: there is nothing (404), or nobody can read what is stored (500)."""

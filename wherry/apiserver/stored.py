@@ -18,6 +18,31 @@ from wherry.objects.meta import Object
 PROTOBUF_MAGIC = b"k8s\x00"
 
 
+class OldForms:
+    """Which objects are stored in another version or form than this server writes.
+
+    They are to be stored anew even if a write changes nothing of them: that is what the migration of
+    storage versions goes by.
+    """
+
+    __slots__ = ("_revisions",)
+
+    def __init__(self) -> None:
+        self._revisions: dict[str, int] = {}
+
+    def note(self, key: str, revision: int, *, is_old: bool) -> None:
+        """How the object stands at that revision, which may be older than what is known of it."""
+        known = self._revisions.get(key)
+        if is_old:
+            self._revisions[key] = revision if known is None else max(known, revision)
+        elif known is not None and known <= revision:
+            del self._revisions[key]
+
+    def hold(self, key: str, revision: int) -> bool:
+        """Whether the object is stored so at that revision."""
+        return self._revisions.get(key) == revision
+
+
 class StoredForm:
     """The stored form of one built-in resource; custom ones are read through views of their own."""
 

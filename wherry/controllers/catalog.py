@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from wherry.controllers.base import Controller
+from wherry.controllers.bootstrap.cleaning import TokenCleaner
+from wherry.controllers.bootstrap.signing import BootstrapSigner
 from wherry.controllers.certificates.approving import CertificateApproving
 from wherry.controllers.certificates.cleaning import CertificateCleaning
 from wherry.controllers.certificates.signing import CertificateSigning
@@ -14,13 +16,16 @@ from wherry.controllers.daemonset.controller import DaemonSets
 from wherry.controllers.deployment.controller import Deployments
 from wherry.controllers.disruption.controller import Disruption
 from wherry.controllers.endpoints.endpoints import EndpointsController
+from wherry.controllers.endpoints.mirroring import EndpointSliceMirroring
 from wherry.controllers.endpoints.slice_controller import EndpointSlices
 from wherry.controllers.garbage.collector import GarbageCollector
 from wherry.controllers.job.controller import Jobs
+from wherry.controllers.legacy_token_cleaner import LegacyTokenCleaner
 from wherry.controllers.namespace import Namespaces
 from wherry.controllers.node_ipam import NodeIpam
 from wherry.controllers.nodes.eviction import TaintEviction
 from wherry.controllers.nodes.lifecycle import NodeLifecycle
+from wherry.controllers.nodes.ttl import NodeTtl
 from wherry.controllers.pod_gc import PodGc
 from wherry.controllers.podautoscaler.controller import HorizontalPodAutoscalers
 from wherry.controllers.policy_status import PolicyStatus
@@ -33,6 +38,7 @@ from wherry.controllers.root_ca import RootCa
 from wherry.controllers.service_account import ServiceAccounts
 from wherry.controllers.service_account_tokens import ServiceAccountTokens
 from wherry.controllers.statefulset.controller import StatefulSets
+from wherry.controllers.storage_version_migrator import StorageVersionMigrator
 from wherry.controllers.ttl_after_finished import TtlAfterFinished
 
 EVERY = "*"
@@ -77,7 +83,9 @@ CONTROLLERS: tuple[type[Controller], ...] = (
     TtlAfterFinished,
     EndpointsController,
     EndpointSlices,
+    EndpointSliceMirroring,
     NodeLifecycle,
+    NodeTtl,
     TaintEviction,
     PodGc,
     HorizontalPodAutoscalers,
@@ -86,10 +94,14 @@ CONTROLLERS: tuple[type[Controller], ...] = (
     CertificateApproving,
     CertificateSigning,
     CertificateCleaning,
+    BootstrapSigner,
+    TokenCleaner,
+    LegacyTokenCleaner,
     ClaimProtection,
     VolumeProtection,
     ClusterRoleAggregation,
     PolicyStatus,
+    StorageVersionMigrator,
     Disruption,
     Namespaces,
     GarbageCollector,

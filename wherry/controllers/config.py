@@ -54,6 +54,8 @@ class ControllerConfig:
     """From this share of silent nodes on a zone is disrupted."""
     large_cluster_size_threshold: int = 50
     """In a disrupted zone of no more nodes nobody is given up on."""
+    legacy_token_clean_up_s: float = 365 * 24 * 3600.0
+    """So long a token in an account's Secret must have been unused to be turned off, then deleted."""
     pod_gc_period_s: float = 20.0
     orphan_quarantine_s: float = 40.0
     quota_resync_s: float = 300.0

@@ -1,7 +1,8 @@
-"""Pods nobody will clean up: of nodes that are gone, never scheduled, or ended long ago.
+"""Pods nobody will clean up: of nodes that are gone or out of service, never scheduled, or ended long ago.
 
 Keys: `node/<name>` for the pods of a node that may be gone, `pod/<key>` for a pod that is deleted
-without ever having had a node, `ended` for the number of ended pods.
+without ever having had a node, or on one somebody has said is out of service, `ended` for the number of
+ended pods. Source: pkg/controller/podgc/gc_controller.go, KEP-2268.
 """
 
 from __future__ import annotations
@@ -14,6 +15,7 @@ from wherry.api.core.pods import PODS
 from wherry.client.cache import Cache
 from wherry.controllers.base import Controller, Environment
 from wherry.controllers.nodes.lifecycle import BY_NODE, node_name_of
+from wherry.controllers.nodes.plan import readiness
 from wherry.controllers.pod_control import report_disruption
 from wherry.objects.errors import ApiError
 from wherry.objects.meta import (
@@ -28,6 +30,7 @@ from wherry.objects.meta import (
 
 ENDED = "ended"
 PHASES = ("Succeeded", "Failed")
+OUT_OF_SERVICE = "node.kubernetes.io/out-of-service"
 
 
 def phase_of(pod: Object | None) -> str:
@@ -49,10 +52,21 @@ def plan_surplus(pods: Iterable[Object], threshold: int) -> list[Object]:
     return sorted(ended, key=order)[: len(ended) - threshold]
 
 
-def node_gone(_: Cache, old: Object | None, new: Object | None) -> Iterable[str]:
-    """A node that is gone leaves pods behind."""
+def is_out_of_service(node: Object | None) -> bool:
+    """Whether somebody has said of a node that is not ready that nothing runs there any more."""
+    taints = ((node or {}).get("spec") or {}).get("taints") or ()
+    is_said = any(taint.get("key") == OUT_OF_SERVICE for taint in taints)
+    return is_said and readiness(node or {}) != "True"
+
+
+def node_gone(cache: Cache, old: Object | None, new: Object | None) -> Iterable[str]:
+    """A node that is gone leaves pods behind, one out of service those that are being deleted."""
     if new is None and old is not None:
         yield f"node/{name_of(old)}"
+    elif new is not None and is_out_of_service(new) and not is_out_of_service(old):
+        for pod in cache.by_index(PODS, BY_NODE, name_of(new)):
+            if is_deleting(pod):
+                yield f"pod/{key_of(pod)}"
 
 
 class PodGc(Controller):
@@ -79,7 +93,7 @@ class PodGc(Controller):
         nodes = node_name_of(new)
         if nodes and cache.get(NODES, nodes[0]) is None:
             yield f"node/{nodes[0]}"
-        if not nodes and is_deleting(new):
+        if is_deleting(new) and (not nodes or is_out_of_service(cache.get(NODES, nodes[0]))):
             yield f"pod/{key_of(new)}"
         if phase_of(new) in PHASES and key_of(new) not in self._ended:
             self._ended.add(key_of(new))
@@ -93,13 +107,18 @@ class PodGc(Controller):
             return await self._collect_orphans(rest)
         if kind == "pod":
             pod = self.cache.get(PODS, rest)
-            if pod is not None and is_deleting(pod) and not node_name_of(pod):
+            if pod is not None and is_deleting(pod) and self._is_forsaken(pod):
                 await self._remove(pod, "")
             return None
         ended = [pod for ended in self._ended if (pod := self.cache.get(PODS, ended)) is not None]
         for pod in plan_surplus(ended, self.config.terminated_pod_threshold):
             await self._remove(pod, "")
         return None
+
+    def _is_forsaken(self, pod: Object) -> bool:
+        """Whether no kubelet will ever end the pod."""
+        nodes = node_name_of(pod)
+        return not nodes or is_out_of_service(self.cache.get(NODES, nodes[0]))
 
     async def _collect_orphans(self, node: str) -> float | None:
         """Delete a lost node's pods, once it was missing for a while and the server confirms it."""

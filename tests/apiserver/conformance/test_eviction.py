@@ -213,3 +213,35 @@ async def test_a_pending_pod_that_changes_otherwise_goes_all_the_same(
     meanwhile(rig, monkeypatch, {"message": "still waiting"})
     assert (await evict(rig))[0] == 201
     assert (await rig.http("GET", f"{PODS}/p"))[1]["metadata"]["deletionTimestamp"]
+
+
+@pytest.mark.parametrize(
+    ("reason", "message", "healthy", "told"),
+    [
+        (
+            "SyncFailed",
+            "no scale",
+            1,
+            "does not allow evicting pods currently because it failed sync: no scale",
+        ),
+        ("SyncFailed", "", 2, "needs 2 healthy pods and has 2 currently"),
+        ("Other", "why", 2, "needs 2 healthy pods and has 2 currently"),
+        ("Other", "why", 3, "does not allow evicting pods currently (Other): why"),
+        ("InsufficientPods", "", 3, "does not allow evicting pods currently"),
+    ],
+)
+async def test_why_there_is_no_room(rig: Rig, reason: str, message: str, healthy: int, told: str) -> None:
+    await make_pod(rig)
+    condition = {"type": "DisruptionAllowed", "status": "False", "reason": reason, "message": message}
+    condition["lastTransitionTime"] = "2026-01-01T00:00:00Z"
+    await make_budget(rig, conditions=[condition], currentHealthy=healthy)
+    _, answer, _ = await evict(rig)
+    assert [cause["message"] for cause in answer["details"]["causes"]] == [f"The disruption budget b {told}"]
+
+
+@pytest.mark.parametrize("name", ["", "other"])
+async def test_an_eviction_names_its_pod(rig: Rig, name: str) -> None:
+    await make_pod(rig)
+    status, answer, _ = await rig.http("POST", EVICTION, {"metadata": {"name": name}})
+    assert failure(answer) == (400, "BadRequest", "name in URL does not match name in Eviction object")
+    assert status == 400

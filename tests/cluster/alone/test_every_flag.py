@@ -18,6 +18,7 @@ from wherry.cluster.alone.flags import (
     NAMES,
     NUMBER,
     PORTS,
+    REAL,
     SWITCH,
     Flag,
     FlagError,
@@ -106,6 +107,7 @@ SAMPLES: dict[str, str] = {
     "container-log-max-size": "3Mi",
     "container-runtime-endpoint": "unix:///x",
     "cluster-signing-cert-file": "x",
+    "enable-bootstrap-token-auth": "true",
     "kube-reserved": "cpu=300m",
     "leader-elect-renew-deadline": "12s",
     "leader-elect-retry-period": "3s",
@@ -122,7 +124,7 @@ SAMPLES: dict[str, str] = {
     "tls-cipher-suites": "TLS_ECDHE_RSA_WITH_AES_128_GCM_SHA256",
     "tls-min-version": "VersionTLS13",
 }
-BY_KIND = {SWITCH: "false", NUMBER: "77", DURATION: "77s", PORTS: "31000-31009", NAMES: "x"}
+BY_KIND = {SWITCH: "false", NUMBER: "77", REAL: "0.77", DURATION: "77s", PORTS: "31000-31009", NAMES: "x"}
 
 
 def to_api_server(values: Values) -> object:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import hmac
 from collections.abc import Mapping, Sequence
 
+from wherry.apiserver.authentication.bootstrap_tokens import BootstrapTokens
 from wherry.apiserver.authentication.certificates import certificate_user
 from wherry.apiserver.authentication.front_proxy import FrontProxy
 from wherry.apiserver.authentication.service_accounts import TokenRefused, TokenVerifier
@@ -27,8 +28,10 @@ class Authenticator:
         *,
         anonymous: bool,
         front_proxy: FrontProxy | None = None,
+        bootstrap_tokens: BootstrapTokens | None = None,
     ) -> None:
         self._front_proxy = front_proxy
+        self._bootstrap_tokens = bootstrap_tokens
         self._verifier = verifier
         self._tokens = {
             token: user
@@ -66,13 +69,18 @@ class Authenticator:
         """The user a token stands for and which of `audiences` it serves, None when it is no good."""
         for known, user in self._tokens.items():
             if hmac.compare_digest(known.encode(), token.encode()):
-                # Such a token names no audience: it is meant for this server, and for nobody else.
-                served = [audience for audience in audiences if audience in self._audiences]
-                return (user, served) if served else None
+                return self._for_this_server(user, audiences)
+        if self._bootstrap_tokens is not None and (joining := self._bootstrap_tokens.user_of(token)):
+            return self._for_this_server(joining, audiences)
         try:
             return self._verifier.verify(token, audiences)
         except TokenRefused:
             return None
+
+    def _for_this_server(self, user: User, audiences: Sequence[str]) -> tuple[User, list[str]] | None:
+        """A token that names no audience is meant for this server, and for nobody else."""
+        served = [audience for audience in audiences if audience in self._audiences]
+        return (user, served) if served else None
 
     @property
     def audiences(self) -> tuple[str, ...]:

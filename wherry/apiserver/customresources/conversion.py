@@ -290,6 +290,9 @@ class ConvertedView(VersionView):
     async def _converted(self, entries: Sequence[Entry]) -> Entries:
         """The entries in this version; those nobody can read with a value no cacher can read."""
         objects = [readable(entry) for entry in entries]
+        for entry, obj in zip(entries, objects, strict=True):
+            if obj is not None:
+                self._note_form(entry, obj)
         foreign: dict[str, list[int]] = {}
         for index, obj in enumerate(objects):
             if obj is not None and obj.get("apiVersion") != self._api_version:
@@ -344,6 +347,7 @@ class ConvertedSource(Source):
 
     def __init__(self, resource: Resource, view: ConvertedView, shared: Shared) -> None:
         super().__init__(resource, view, shared)
+        self.old_forms = view.old_forms
         self._view = view
 
     async def open(self) -> None:

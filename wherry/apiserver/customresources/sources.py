@@ -29,7 +29,9 @@ class Sources:
         conversion = crd["spec"].get("conversion") or {}
         if conversion.get("strategy") != "Webhook":
             view = VersionView(self._core.store, resource.custom, resource.api_version, stored)
-            return Source(resource, view, self._core.registry.shared)
+            source = Source(resource, view, self._core.registry.shared)
+            source.old_forms = view.old_forms
+            return source
         from wherry.apiserver.customresources.conversion import (
             ConversionWebhook,
             ConvertedSource,

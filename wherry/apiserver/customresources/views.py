@@ -16,6 +16,7 @@ import orjson
 
 from wherry.api.apiextensions.custom_kind import CustomKind
 from wherry.apiserver import encoding
+from wherry.apiserver.stored import OldForms
 from wherry.objects.meta import Object
 from wherry.objects.structural import apply_defaults, prune
 from wherry.store.base import Entry, Event, Page, RevisionMismatch, Sink, Store, Subscription
@@ -46,6 +47,7 @@ class VersionView:
         self._root = kind.root
         self._api_version = api_version
         self._storage_api_version = storage_api_version
+        self.old_forms = OldForms()
 
     @property
     def revision(self) -> int:
@@ -128,9 +130,14 @@ class VersionView:
         obj = readable(entry)
         if obj is None:
             return replace(entry, value=UNREADABLE)
+        self._note_form(entry, obj)
         changed = obj.get("apiVersion") != self._api_version
         obj["apiVersion"] = self._api_version
         return self._fitted(entry, obj, changed=changed)
+
+    def _note_form(self, entry: Entry, obj: Object) -> None:
+        is_old = obj.get("apiVersion") != self._storage_api_version
+        self.old_forms.note(entry.key, entry.revision, is_old=is_old)
 
     def _fitted(self, entry: Entry, obj: Object, *, changed: bool) -> Entry:
         """`entry` with `obj`, which is of this view's version, as its value."""

@@ -1,8 +1,11 @@
-"""What a disruption budget says to an eviction: pure decisions, `eviction` carries them out."""
+"""What a disruption budget says to an eviction: pure decisions, `eviction` carries them out.
+
+Source: pkg/registry/core/pod/storage/eviction.go (checkAndDecrement).
+"""
 
 from __future__ import annotations
 
-from wherry.objects.conditions import is_true, with_condition
+from wherry.objects.conditions import find_condition, is_true, with_condition
 from wherry.objects.errors import ApiError, forbidden, too_many_requests
 from wherry.objects.meta import Object, name_of
 
@@ -58,11 +61,7 @@ def note_disruption(budget: Object, pod_name: str, now: str) -> Object:
         raise forbidden("poddisruptionbudget", "policy", name, why)
     if allowed == 0:
         # No advice to come back: clients would wait inside the request instead of telling their user.
-        raise _denied(
-            f"The disruption budget {name} needs {status.get('desiredHealthy') or 0} healthy pods and has "
-            f"{status.get('currentHealthy') or 0} currently",
-            0,
-        )
+        raise _denied(_why_none(name, status), 0)
     changed = {**status, "disruptionsAllowed": allowed - 1, "disruptedPods": {**disrupted, pod_name: now}}
     if allowed == 1:
         changed["conditions"] = with_condition(
@@ -74,6 +73,19 @@ def note_disruption(budget: Object, pod_name: str, now: str) -> Object:
             observedGeneration=generation,
         )
     return {**budget, "metadata": dict(budget["metadata"]), "status": changed}
+
+
+def _why_none(name: str, status: Object) -> str:
+    """Why a budget has no room. What it counted is not to be trusted where that failed."""
+    desired, current = status.get("desiredHealthy") or 0, status.get("currentHealthy") or 0
+    told = find_condition(status.get("conditions"), "DisruptionAllowed") or {}
+    reason, message = told.get("reason"), told.get("message") if told.get("status") == "False" else ""
+    denial = f"The disruption budget {name} does not allow evicting pods currently"
+    if message and reason == "SyncFailed":
+        return f"{denial} because it failed sync: {message}"
+    if current <= desired:
+        return f"The disruption budget {name} needs {desired} healthy pods and has {current} currently"
+    return f"{denial} ({reason}): {message}" if message else denial
 
 
 def still_processed(budget_name: str) -> ApiError:

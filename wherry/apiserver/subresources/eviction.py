@@ -42,7 +42,7 @@ async def eviction(core: Core, call: Call, served: Served) -> Outcome:
     wanted = await read_object(core, call, served.resource, "policy/v1", "Eviction", also=("policy/v1beta1",))
     info = call.info
     name = name_of(wanted)
-    if name and name != info.name:
+    if name != info.name:
         raise bad_request("name in URL does not match name in Eviction object")
     cached = served.get(info.namespace, info.name)
     if cached is None:
@@ -139,9 +139,16 @@ def _budgets_of(budgets: Served, pod: Object) -> list[Cached]:
     found = []
     for cached in budgets.cacher.list(pod["metadata"]["namespace"])[0]:
         selector = (cached.decode().get("spec") or {}).get("selector")
-        if selector is not None and from_label_selector(selector).matches(labels_of(pod)):
+        if selector is not None and _selects(selector, pod):
             found.append(cached)
     return found
+
+
+def _selects(selector: Object, pod: Object) -> bool:
+    try:
+        return from_label_selector(selector).matches(labels_of(pod))
+    except ValueError:
+        return False  # whoever stored it let it in; the budget's status says so
 
 
 async def _mark(core: Core, call: Call, served: Served, options: DeleteOptions) -> DeleteOptions:

@@ -345,7 +345,7 @@ async def write_over(
 
     await beside(core, call, judge, call.weight * strategy.weight_factor)
     await core.admission.validate(attributes)
-    if await beside(core, call, is_the_same):
+    if not served.is_stored_otherwise(cached) and await beside(core, call, is_the_same):
         return Outcome(data=served.data(cached))
     if call.is_dry_run:
         return Outcome(obj=new)

@@ -82,7 +82,7 @@ COMMON = (
     only(
         "allow-privileged", "true", "Pod Security admission says where containers may be privileged", SWITCH
     ),
-    only("enable-bootstrap-token-auth", "false", "there are no bootstrap tokens yet", SWITCH),
+    Flag("enable-bootstrap-token-auth", "Whether bootstrap tokens are taken.", SWITCH, "false"),
     only("enable-garbage-collector", "true", "the controllers are told (--controllers)", SWITCH),
     only("endpoint-reconciler-type", "lease", "the server's address is always kept in its Service"),
     only("event-ttl", "1h0m0s", "events are kept for an hour", DURATION),
@@ -193,6 +193,7 @@ def api_server_config(values: Values, defaults: Mapping[str, Path] | None = None
         proxy_client_key_file=file("proxy-client-key-file"),
         tokens=_tokens(values.path("token-auth-file")),
         # Who may do everything is not to be nobody: BuiltInAuthenticationOptions.ApplyAuthorization.
+        bootstrap_tokens=values.is_on("enable-bootstrap-token-auth"),
         anonymous=values.is_on("anonymous-auth") and ALWAYS_ALLOW not in modes,
         authorization_modes=modes,
         runtime_config=switches,

@@ -1,0 +1,1 @@
+"""What bootstrap tokens need: `signing` signs cluster-info with them, `cleaning` takes expired ones away."""
