@@ -153,7 +153,9 @@ class HorizontalPodAutoscalers(Controller):
         if current < least:
             return least, "Current number of replicas below Spec.MinReplicas", []
         proposed, name, metrics = await self._measure(key, look, scale)
-        reason = f"{name} above target" if proposed > current else "All metrics below target"
+        reason = f"{name} above target" if proposed > current else ""
+        if proposed < current:
+            reason = "All metrics below target"
         limited = limit(
             look.spec,
             history,
