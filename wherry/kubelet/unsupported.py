@@ -42,16 +42,15 @@ ELSEWHERE: Mapping[str, str] = {
     "EnvVarSource.fileKeyRef": "refused with its variable, like every source `environment` does not know",
     "FileKeySelector.volumeName": "refused with fileKeyRef",
     "VolumeDevice.devicePath": "refused with the whole volumeDevices",
-    "PodResourceClaim.resourceClaimName": "refused with the whole resourceClaims",
-    "PodResourceClaim.resourceClaimTemplateName": "refused with the whole resourceClaims",
-    "ResourceRequirements.claims": "names some of resourceClaims, refused with these",
-    "ResourceClaim.request": "names a part of one of resourceClaims, refused with these",
+    "PodResourceClaim.resourceClaimName": "read by `api/dynamicresources/pod_claims`, for `devices`",
+    "PodResourceClaim.resourceClaimTemplateName": "read by `api/dynamicresources/pod_claims`, for `devices`",
+    "ResourceRequirements.claims": "names some of resourceClaims, whose devices `devices` refuses",
+    "ResourceClaim.request": "names a part of one of resourceClaims, whose devices `devices` refuses",
     "ContainerResizePolicy.resourceName": "only for a resize in place",
 }
 """Fields (by type) that concern others, each with the reason."""
 
 USER_NAMESPACES = 'RuntimeClass handler "" does not support user namespaces'
-DEVICES = "Failed to prepare dynamic resources: no driver for resource claims is registered on this node"
 
 
 def refuse_at_node(pod: Mapping[str, Any], *, apparmor: bool) -> tuple[str, str] | None:
@@ -78,8 +77,6 @@ def refuse_sandbox(pod: Mapping[str, Any]) -> str:
     spec = spec_of(pod)
     if spec.get("hostUsers") is False:
         return USER_NAMESPACES
-    if spec.get("resourceClaims"):
-        return DEVICES
     return ""
 
 

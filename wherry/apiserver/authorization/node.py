@@ -11,6 +11,7 @@ import logging
 from collections.abc import Callable, Iterable, Iterator
 
 from wherry.api.core.pods import PODS
+from wherry.api.dynamicresources.pod_claims import claim_keys
 from wherry.api.storage.volume_attachments import VOLUME_ATTACHMENTS
 from wherry.apiserver.authorization.base import ALLOWED, DENIED, Decision
 from wherry.apiserver.authorization.rules import rule_allows
@@ -90,6 +91,8 @@ class NodeAuthorizer:
                 return _decide_node(node, info)
             if info.full_resource == "pods" and info.verb in READ:
                 return self._decide_pod(node, info)
+        if info.group == "resource.k8s.io" and info.full_resource == "resourceclaims":
+            return self._decide_related(node, info, (("get",), device_claim_names))
         if info.group == "storage.k8s.io":
             if info.resource == "volumeattachments":
                 return self._decide_attachment(node, info)
@@ -227,6 +230,11 @@ def claim_names(pod: Object) -> set[str]:
         if item.get("ephemeral"):
             names.add(f"{pod['metadata']['name']}-{item['name']}")
     return names
+
+
+def device_claim_names(pod: Object) -> set[str]:
+    """Names of the resource claims the pod uses."""
+    return {key.partition("/")[2] for key in claim_keys(pod)}
 
 
 def account_names(pod: Object) -> set[str]:

@@ -16,6 +16,7 @@ from typing import TypeVar
 
 from wherry.api.node.runtime_classes import RUNTIME_CLASSES
 from wherry.kit.tasks import to_the_end
+from wherry.kubelet.devices import NOT_PREPARED, refuse_devices
 from wherry.kubelet.dns import Resolver, fall_back_message, falls_back, pod_resolver, read_resolv_conf
 from wherry.kubelet.gc import plan_removals, remove_dead
 from wherry.kubelet.observation import Observation
@@ -192,6 +193,9 @@ class Builder:
         return sandbox_spec(pod, attempt, config, resolver, parent)
 
     async def _make_sandbox(self, pod: Object, spec: SandboxSpec) -> Sandbox:
+        if refusal := await refuse_devices(pod, self._context.client):
+            self._context.recorder.event(pod, "Warning", NOT_PREPARED, refusal)
+            raise RuntimeFailure(refusal)
         try:
             refusal = refuse_sandbox(pod)
             if refusal:
