@@ -14,9 +14,12 @@ import orjson
 
 from wherry.api.rbac.cluster_roles import CLUSTER_ROLES
 from wherry.client.cache import Cache
-from wherry.controllers.base import Controller
+from wherry.controllers.base import Controller, Environment
 from wherry.objects.meta import Object, labels_of, name_of
 from wherry.objects.selectors import ByLabels, from_label_selector
+
+AGGREGATED, YES = "aggregated", "yes"
+"""The index of roles whose rules come from others: few of many."""
 
 
 def gather_rules(aggregated: Object, roles: Sequence[Object]) -> list[Object]:
@@ -31,6 +34,11 @@ def gather_rules(aggregated: Object, roles: Sequence[Object]) -> list[Object]:
     return list(rules.values())
 
 
+def is_aggregated(role: Object) -> list[str]:
+    """The `AGGREGATED` index function."""
+    return [YES] if role.get("aggregationRule") is not None else []
+
+
 class ClusterRoleAggregation(Controller):
     """Writes the rules of aggregated roles. Keys are their names."""
 
@@ -39,11 +47,13 @@ class ClusterRoleAggregation(Controller):
     primary = CLUSTER_ROLES
     workers: ClassVar = 1
 
+    def __init__(self, environment: Environment) -> None:
+        environment.cache.add_index(CLUSTER_ROLES, AGGREGATED, is_aggregated)
+        super().__init__(environment)
+
     def map_primary(self, cache: Cache, _: Object | None, __: Object | None) -> Iterable[str]:
         """Any role may be part of any aggregated one, labels that went away included."""
-        return [
-            name_of(role) for role in cache.list(CLUSTER_ROLES) if role.get("aggregationRule") is not None
-        ]
+        return [name_of(role) for role in cache.by_index(CLUSTER_ROLES, AGGREGATED, YES)]
 
     async def sync(self, key: str) -> float | None:
         """Bring the rules of one aggregated role up to date."""
