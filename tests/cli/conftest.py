@@ -11,6 +11,7 @@ from typing import Any
 
 import pytest
 
+from tests.cli.warm import warm
 from wherry.cli.main import main
 from wherry.cluster.clusters import Machine
 from wherry.cluster.config import Setup
@@ -49,8 +50,8 @@ def make(machine: Machine, **settings: Any) -> Lifecycle:
 
 
 def wherry(*arguments: str, **how: Any) -> subprocess.CompletedProcess[str]:
-    """Run `wherry ...` as a process; `how` goes to `subprocess.run`."""
-    return subprocess.run([*WHERRY, *arguments], capture_output=True, text=True, timeout=60, **how)
+    """Run `wherry ...` as a process; `how` are the directory and the variables, as of `subprocess.run`."""
+    return warm().run(arguments, **how)
 
 
 def run_main(monkeypatch: pytest.MonkeyPatch, *arguments: str) -> int:

@@ -11,7 +11,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.cli.conftest import WHERRY, make
+from tests.cli.conftest import make
+from tests.cli.warm import warm
 from wherry.cluster.advice import as_root
 from wherry.cluster.clusters import Machine
 
@@ -38,18 +39,7 @@ def as_nobody(*arguments: str) -> subprocess.CompletedProcess[str]:
 
     The checkout may lie where only root can read.
     """
-    script = (
-        "import os, sys; import wherry.cli.main as cli, pkgutil, wherry.cluster, wherry.cli, importlib\n"
-        "for package in (wherry.cluster, wherry.cli):\n"
-        "    for module in pkgutil.iter_modules(package.__path__, package.__name__ + '.'):\n"
-        "        importlib.import_module(module.name)\n"
-        "import contextlib, io, wherry.kubelet.sysctls, wherry.api.catalog, wherry.api.serving\n"
-        "with contextlib.redirect_stdout(io.StringIO()), contextlib.suppress(SystemExit):\n"
-        "    sys.argv = ['wherry', 'version']; cli.main()\n"
-        "os.setgroups([]); os.setresgid(65534, 65534, 65534); os.setresuid(65534, 65534, 65534)\n"
-        f"sys.argv = ['wherry', *{list(arguments)!r}]; cli.main()\n"
-    )
-    return subprocess.run([WHERRY[0], "-c", script], cwd="/", capture_output=True, text=True, timeout=60)
+    return warm().run(arguments, cwd="/", as_nobody=True)
 
 
 def test_list_names_what_it_may_not_look_into(open_machine: Machine) -> None:
