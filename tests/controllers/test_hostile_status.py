@@ -51,6 +51,8 @@ SELECTOR = {"matchLabels": {"app": "NAME"}}
 SETS: dict[str, Any] = {"replicas": 1, "selector": SELECTOR, "template": template()}
 ENDING = template(restartPolicy="Never")
 INDEXED = {"completionMode": "Indexed", "completions": 2, "parallelism": 1, "backoffLimitPerIndex": 1}
+STORAGE = {"requests": {"storage": "1Gi"}}
+RULE = {"apiVersions": ["v1"], "operations": ["CREATE"], "resources": ["y"]}
 OBJECTS = [
     workload("batch/v1", "Job", **INDEXED, template=ENDING, ttlSecondsAfterFinished=MOST),
     workload("batch/v1", "CronJob", schedule="* * * * *", jobTemplate={"spec": {"template": ENDING}}),
@@ -71,6 +73,13 @@ OBJECTS = [
     workload("v1", "Service", selector={"app": "NAME"}, ports=[{"port": 80}]),
     workload("v1", "Node"),
     workload("v1", "Namespace"),
+    workload("v1", "PersistentVolumeClaim", accessModes=["ReadWriteOnce"], resources=STORAGE),
+    workload(
+        "admissionregistration.k8s.io/v1",
+        "ValidatingAdmissionPolicy",
+        matchConstraints={"resourceRules": [{"apiGroups": ["x"], **RULE}]},
+        validations=[{"expression": "true"}],
+    ),
 ]
 CONDITIONS = {
     "Job": ("Suspended", "FailureTarget", "SuccessCriteriaMet"),
@@ -196,3 +205,34 @@ def test_whatever_stands_in_a_status(
     assert [record.getMessage() for record in caplog.records if record.exc_info] == []
     assert len(written) > 2
     assert last.get("status")
+
+
+HISTORY = {"StatefulSet": "apps/v1", "DaemonSet": "apps/v1"}
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("kind", HISTORY)
+@pytest.mark.parametrize(
+    "data", [{}, {"spec": "x"}, {"spec": {"template": {"spec": {"containers": "x"}}}}], ids=repr
+)
+def test_revisions_somebody_else_made(
+    kind: str, data: Object, queues: set[WorkQueue[Any]], caplog: pytest.LogCaptureFixture
+) -> None:
+    """They are adopted, being labelled so; a set rolls on all the same, after the last number there is."""
+    caplog.set_level(logging.ERROR)
+    obj = next(named(one, "web") for one in OBJECTS if one["kind"] == kind)
+    with Cluster(nodes=2) as c:
+        c.clock.advance("1s")
+        meta = {"name": "strange", "namespace": "default", "labels": {"app": "web"}}
+        revision = {"apiVersion": "apps/v1", "kind": "ControllerRevision", "metadata": meta}
+        c.client.create({**revision, "revision": 2**63 - 1, "data": data})
+        c.client.create(obj)
+        c.clock.advance("1m")
+        change = {"spec": {"template": {"metadata": {"labels": {"v": "2"}}}}}
+        c.client.patch(kind.lower(), "web", change, "default")
+        c.clock.advance("3m")
+        pods = c.client.list("pods", "default")
+        assert pods
+        assert {pod["metadata"]["labels"].get("v") for pod in pods} == {"2"}
+    assert {key: times for queue in queues for key, times in queue._failures.items() if times > 3} == {}
+    assert [record.getMessage() for record in caplog.records if record.exc_info] == []
