@@ -7,8 +7,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-import yaml
 
+from tests.yaml_files import read_yaml
 from wherry.api.apiextensions.custom_kind import CustomKind
 from wherry.api.catalog import BUILTIN
 from wherry.api.resource import find_resource
@@ -16,7 +16,7 @@ from wherry.api.schema import check, definition
 from wherry.objects.managed_fields.walk import added_fields, compare, ownable
 from wherry.objects.meta import Object
 
-CASES: dict[str, dict[str, Any]] = yaml.safe_load(Path(__file__).with_name("managed_fields.yaml").read_text())
+CASES: dict[str, dict[str, Any]] = read_yaml(Path(__file__).with_name("managed_fields.yaml"))
 STATUS = frozenset({"status"})
 
 

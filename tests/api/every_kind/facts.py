@@ -21,9 +21,8 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-import yaml
-
 from tests.api.every_kind.pem import PEMS
+from tests.yaml_files import read_yaml
 from wherry.api.catalog import BUILTIN
 from wherry.api.resource import Resource
 from wherry.api.schema import Definition, Field, definition
@@ -129,7 +128,7 @@ def _listed(given: Any) -> dict[str, Any]:
 def _read() -> dict[tuple[str, str], dict[str, Any]]:
     entries: dict[tuple[str, str], dict[str, Any]] = {}
     for path in sorted(Path(__file__).with_name("facts").glob("*.yaml")):
-        for entry in yaml.safe_load(path.read_text()):
+        for entry in read_yaml(path):
             for version in entry["apiVersion"].split():
                 key = (version, entry["kind"])
                 assert key not in entries, key

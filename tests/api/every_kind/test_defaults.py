@@ -15,7 +15,6 @@ from pathlib import Path as File
 from typing import Any
 
 import pytest
-import yaml
 
 from tests.api.every_kind.facts import closed_types, walked
 from tests.api.every_kind.fields import (
@@ -27,11 +26,12 @@ from tests.api.every_kind.fields import (
     with_at,
     without_at,
 )
+from tests.yaml_files import read_yaml
 from wherry.api.resource import Resource
 from wherry.api.schema import Definition, Field, check, definition
 from wherry.objects.meta import Object
 
-DEFAULTS: dict[str, list[Any]] = yaml.safe_load(File(__file__).with_name("defaults.yaml").read_text())
+DEFAULTS: dict[str, list[Any]] = read_yaml(File(__file__).with_name("defaults.yaml"))
 _ZEROS = {"string": "", "integer": 0, "boolean": False, "int-or-string": 0, "quantity": "0"}
 _FILLED_FROM_ELSEWHERE = {
     "PersistentVolumeClaim.apiVersion": "written by upstream whatever the template said",

@@ -7,13 +7,13 @@ from fnmatch import fnmatchcase
 from pathlib import Path
 
 import pytest
-import yaml
 
 from tests.api.every_kind.facts import Facts, closed_types, walked
 from tests.api.every_kind.fields import shown
 from tests.api.every_kind.spoiling import A_WAY_UP, Spoilt, spoilt_fields
+from tests.yaml_files import read_yaml
 
-ACCEPTED: Mapping[str, str] = yaml.safe_load(Path(__file__).with_name("accepted.yaml").read_text())
+ACCEPTED: Mapping[str, str] = read_yaml(Path(__file__).with_name("accepted.yaml"))
 _WAYS_UP = "ways up that nobody follows"
 _UPWARD = frozenset(ACCEPTED[_WAYS_UP].split())
 _OTHER = frozenset(

@@ -12,22 +12,17 @@ from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
-import yaml
 
 from tests.apiserver.customresources.established import condition, until
 from tests.apiserver.realworld.deployment import OBSERVED, Deployment
 from tests.apiserver.rig import Rig, account
+from tests.yaml_files import read_documents
 from wherry.api.resource import Resource
 from wherry.objects.meta import Object
 
 CORPUS = Path(__file__).parents[2] / "data" / "realworld"
 FILES = sorted(CORPUS.glob("*.yaml"))
 PATIENCE_S = 5.0
-
-
-def documents(path: Path) -> list[Object]:
-    """The documents of one file."""
-    return [document for document in yaml.safe_load_all(path.read_text()) if document]
 
 
 async def make_room(rig: Rig, found: list[Object]) -> None:
@@ -57,7 +52,7 @@ async def served(rig: Rig, document: Object) -> tuple[Resource, tuple[Resource, 
 
 @pytest.mark.parametrize("path", FILES, ids=lambda path: path.stem)
 async def test_is_taken_kept_and_served(rig: Rig, path: Path) -> None:
-    found = documents(path)
+    found: list[Object] = read_documents(path)
     await make_room(rig, found)
     problems: list[str] = []
     deployed = []
@@ -93,5 +88,7 @@ def noting(problems: list[str], what: str) -> Iterator[None]:
 
 
 def test_there_is_a_corpus() -> None:
-    kinds = {(document["apiVersion"], document["kind"]) for path in FILES for document in documents(path)}
+    kinds = {
+        (document["apiVersion"], document["kind"]) for path in FILES for document in read_documents(path)
+    }
     assert len(kinds) > 60
