@@ -212,3 +212,37 @@ async def test_a_pod_relabelled_while_pods_are_counted_is_counted_as_it_is() -> 
         made.cache.informer(PODS).shelf.put(last)
         assert not counting.done()
         assert len(await counting) == selected_pods.PORTION + 4
+
+
+async def test_a_budget_that_names_no_number_lets_nobody_go() -> None:
+    async with running(Disruption) as bench:
+        await bench.create(PODS, pod("one"))
+        await bench.create(POD_DISRUPTION_BUDGETS, budget())
+        assert await counts(bench) == (0, 0, 1, 0)
+
+
+async def test_a_selector_nobody_can_read_is_told_once_and_fails_safe(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    bad = {"matchExpressions": [{"key": "a", "operator": "Nonsense"}]}
+    async with running(Disruption) as bench:
+        await bench.create(POD_DISRUPTION_BUDGETS, budget(minAvailable=1, selector=bad))
+        await bench.clock.advance(60)
+        (said,) = {event for event in bench.events() if event.startswith("NoPods")}
+        assert said.startswith("NoPods: Failed to get pods: ")
+        status = (await bench.get(POD_DISRUPTION_BUDGETS, "b"))["status"]
+        assert (status["disruptionsAllowed"], status["conditions"][0]["reason"]) == (0, "SyncFailed")
+    assert not [record for record in caplog.records if record.exc_info]
+
+
+async def test_a_pod_of_two_budgets_is_told_of() -> None:
+    async with running(Disruption) as bench:
+        for name in ("b", "a"):
+            made = budget(minAvailable=1)
+            made["metadata"]["name"] = name
+            await bench.create(POD_DISRUPTION_BUDGETS, made)
+        await bench.create(PODS, pod("one"))
+        assert (
+            'MultiplePodDisruptionBudgets: Pod "default"/"one" matches multiple PodDisruptionBudgets.  '
+            'Chose "a" arbitrarily.'
+        ) in bench.events()

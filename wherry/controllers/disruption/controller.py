@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 
 from wherry.api.core.pod_conditions import is_ready
 from wherry.api.core.pods import PODS
@@ -13,6 +13,7 @@ from wherry.client.events import NORMAL, WARNING
 from wherry.controllers.base import Controller, Environment
 from wherry.controllers.disruption.plan import (
     count_healthy,
+    names_a_number,
     needs_scale,
     plan_evictions,
     plan_failed_status,
@@ -30,7 +31,9 @@ from wherry.objects.meta import (
     is_deleting,
     key_of,
     labels_of,
+    name_of,
     namespace_of,
+    split_key,
 )
 from wherry.objects.selectors import NOTHING, Selector, from_label_selector
 
@@ -58,7 +61,7 @@ class Selected:
         self._read: dict[str, str] = {}
         cache.on(POD_DISRUPTION_BUDGETS, self._changed)
 
-    def of_labels(self, namespace: str, labels: Sequence[Mapping[str, str]]) -> Iterable[str]:
+    def of_labels(self, namespace: str, labels: Sequence[Mapping[str, str]]) -> set[str]:
         """The keys of the namespace's budgets that select any of these labels."""
         return {key for each in labels for key in self._pods.selecting(namespace, each)}
 
@@ -123,8 +126,17 @@ class Disruption(Controller):
             yield POD + key_of(new)
         if old is not None and new is not None and _facts(old) == _facts(new):
             return
-        labels = [labels_of(pod) for pod in (old, new) if pod is not None]
-        yield from self._selected.of_labels(namespace_of(new or old or {}), labels)
+        namespace, labels = namespace_of(new or old or {}), [labels_of(pod) for pod in (old, new) if pod]
+        if new is not None:
+            self._tell_of_many(new, self._selected.of_labels(namespace, labels[-1:]))
+        yield from self._selected.of_labels(namespace, labels)
+
+    def _tell_of_many(self, pod: Object, keys: Collection[str]) -> None:
+        """Warn of a pod that several budgets select: nobody can evict it."""
+        if len(keys) > 1:
+            named = f'Pod "{namespace_of(pod)}"/"{name_of(pod)}" matches multiple PodDisruptionBudgets.'
+            message = f'{named}  Chose "{split_key(min(keys))[1]}" arbitrarily.'
+            self.events.event(pod, WARNING, "MultiplePodDisruptionBudgets", message)
 
     def _workload_to_budgets(self, _: Cache, old: Object | None, new: Object | None) -> Iterable[str]:
         """A workload of another size concerns the budgets that select its pods (by its template)."""
@@ -152,7 +164,12 @@ class Disruption(Controller):
         if budget is None:
             self.rests.note(key, 0)
             return None
-        pods = await self._selected.pods_of(budget)
+        try:
+            pods = await self._selected.pods_of(budget)
+        except ValueError as error:
+            self.events.event(budget, WARNING, "NoPods", f"Failed to get pods: {error}")
+            await self.write_status(budget, plan_failed_status(budget, str(error), self.clock.now()))
+            return None  # until its selector is another
         self.rests.note(key, len(pods))
         try:
             return await self._write(budget, pods)
@@ -169,7 +186,7 @@ class Disruption(Controller):
     async def _write(self, budget: Object, pods: list[Object]) -> float | None:
         if not pods:
             self.events.event(budget, NORMAL, "NoPods", "No matching pods found")
-        expected = len(pods)
+        expected = len(pods) if names_a_number(budget) else 0
         if needs_scale(budget):
             expected, unmanaged = await self._scales.expected(pods)
             if unmanaged:

@@ -60,6 +60,12 @@ def needs_scale(budget: Object) -> bool:
     return spec.get("maxUnavailable") is not None or isinstance(spec.get("minAvailable"), str)
 
 
+def names_a_number(budget: Object) -> bool:
+    """Whether the budget says at all how many may be missing; of one that does not nobody may be."""
+    spec = budget.get("spec") or {}
+    return spec.get("maxUnavailable") is not None or spec.get("minAvailable") is not None
+
+
 def plan_wanted(budget: Object, expected: int) -> int:
     """How many of `expected` pods must stay healthy. Raises ValueError for text that is no percentage."""
     spec = budget.get("spec") or {}
