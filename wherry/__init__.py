@@ -8,12 +8,14 @@ KUBERNETES_VERSION = "v1.37.0"
 
 
 def __getattr__(name: str) -> str:
-    """`__version__`, looked up when it is wanted: reading package metadata costs tens of milliseconds."""
+    """`__version__`, looked up when it is first wanted: reading package metadata costs milliseconds."""
     if name != "__version__":
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
     from importlib.metadata import PackageNotFoundError, version
 
     try:
-        return version("wherry")
+        found = version("wherry")
     except PackageNotFoundError:  # a source tree on sys.path that was never installed
-        return "0.0.0"
+        found = "0.0.0"
+    globals()[name] = found
+    return found
