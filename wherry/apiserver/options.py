@@ -153,6 +153,8 @@ def check_write_options(query: Mapping[str, str], kind: str, first: Sequence[Fie
 
 
 def _manager_errors(manager: str) -> list[FieldError]:
+    if manager.isprintable() and len(manager) <= MANAGER_LIMIT_B // 4:  # a character has four bytes at most
+        return []
     errors: list[FieldError] = []
     if len(manager.encode()) > MANAGER_LIMIT_B:
         errors.append(too_long("fieldManager", MANAGER_LIMIT_B))

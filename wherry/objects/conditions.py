@@ -15,7 +15,10 @@ def find_condition(
     conditions: Iterable[Mapping[str, Any]] | None, condition_type: str
 ) -> Mapping[str, Any] | None:
     """The condition of that type, None without one."""
-    return next((c for c in conditions or () if c.get("type") == condition_type), None)
+    for condition in conditions or ():
+        if condition.get("type") == condition_type:
+            return condition
+    return None
 
 
 def is_true(conditions: Iterable[Mapping[str, Any]] | None, condition_type: str) -> bool:

@@ -14,6 +14,8 @@ Object: TypeAlias = dict[str, Any]
 """An API object, decoded from JSON."""
 
 NO_LABELS: Mapping[str, str] = {}
+_NOTHING: dict[str, Any] = {}
+"""Never changed. What follows is asked dozens of times for each write, so each reads for itself."""
 
 
 def metadata(obj: Mapping[str, Any]) -> dict[str, Any]:
@@ -24,42 +26,43 @@ def metadata(obj: Mapping[str, Any]) -> dict[str, Any]:
 
 def name_of(obj: Mapping[str, Any]) -> str:
     """`metadata.name`, or "" before a name was given."""
-    name: str = metadata(obj).get("name") or ""
+    name: str = (obj.get("metadata") or _NOTHING).get("name") or ""
     return name
 
 
 def namespace_of(obj: Mapping[str, Any]) -> str:
     """`metadata.namespace`, or "" for an object that belongs to the cluster."""
-    namespace: str = metadata(obj).get("namespace") or ""
+    namespace: str = (obj.get("metadata") or _NOTHING).get("namespace") or ""
     return namespace
 
 
 def uid_of(obj: Mapping[str, Any]) -> str:
     """`metadata.uid`, or "" before the API server gave one."""
-    uid: str = metadata(obj).get("uid") or ""
+    uid: str = (obj.get("metadata") or _NOTHING).get("uid") or ""
     return uid
 
 
 def revision_of(obj: Mapping[str, Any]) -> str:
     """`metadata.resourceVersion`, opaque to clients, or ""."""
-    revision: str = metadata(obj).get("resourceVersion") or ""
+    revision: str = (obj.get("metadata") or _NOTHING).get("resourceVersion") or ""
     return revision
 
 
 def labels_of(obj: Mapping[str, Any]) -> Mapping[str, str]:
     """`metadata.labels`, empty when absent."""
-    return metadata(obj).get("labels") or NO_LABELS
+    return (obj.get("metadata") or _NOTHING).get("labels") or NO_LABELS
 
 
 def annotations_of(obj: Mapping[str, Any]) -> Mapping[str, str]:
     """`metadata.annotations`, empty when absent."""
-    return metadata(obj).get("annotations") or NO_LABELS
+    return (obj.get("metadata") or _NOTHING).get("annotations") or NO_LABELS
 
 
 def key_of(obj: Mapping[str, Any]) -> str:
     """`namespace/name`, or `name` alone for an object that belongs to the cluster."""
-    namespace = namespace_of(obj)
-    return f"{namespace}/{name_of(obj)}" if namespace else name_of(obj)
+    meta = obj.get("metadata") or _NOTHING
+    namespace, name = meta.get("namespace"), meta.get("name") or ""
+    return f"{namespace}/{name}" if namespace else name
 
 
 def split_key(key: str) -> tuple[str, str]:
@@ -70,17 +73,20 @@ def split_key(key: str) -> tuple[str, str]:
 
 def is_deleting(obj: Mapping[str, Any]) -> bool:
     """Whether deletion was asked for and waits for finalizers or a grace period."""
-    return bool(metadata(obj).get("deletionTimestamp"))
+    return bool((obj.get("metadata") or _NOTHING).get("deletionTimestamp"))
 
 
 def owners_of(obj: Mapping[str, Any]) -> list[dict[str, Any]]:
     """`metadata.ownerReferences`, empty when absent."""
-    return metadata(obj).get("ownerReferences") or []
+    return (obj.get("metadata") or _NOTHING).get("ownerReferences") or []
 
 
 def controller_of(obj: Mapping[str, Any]) -> dict[str, Any] | None:
     """The owner reference that says `controller: true`, if any."""
-    return next((owner for owner in owners_of(obj) if owner.get("controller")), None)
+    for owner in owners_of(obj):
+        if owner.get("controller"):
+            return owner
+    return None
 
 
 def is_controlled_by(obj: Mapping[str, Any], owner: Mapping[str, Any]) -> bool:
