@@ -37,6 +37,7 @@ def pod(
     name: str = "web",
     *,
     requests: dict[str, str] | None = None,
+    limits: dict[str, str] | None = None,
     port: int = 0,
     labels: dict[str, str] | None = None,
     namespace: str = "default",
@@ -46,6 +47,8 @@ def pod(
 ) -> Object:
     """A pod with one container."""
     container: dict[str, Any] = {"name": "c", "image": image, "resources": {"requests": requests or {}}}
+    if limits:
+        container["resources"]["limits"] = limits
     if port:
         container["ports"] = [{"containerPort": port, "hostPort": port}]
     return {

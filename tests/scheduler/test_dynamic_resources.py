@@ -301,6 +301,85 @@ async def test_a_scheduler_that_starts_anew_goes_on_with_what_was_written() -> N
         await second.close()
 
 
+# Extended resources.
+
+GPUS = {"example.com/gpu": "2"}
+
+
+async def the_extended(client: Client) -> Object:
+    (found,) = (await client.list(RESOURCE_CLAIMS, "default")).items
+    return found
+
+
+async def test_an_extended_resource_is_a_claim_where_a_class_stands_for_it() -> None:
+    async with scheduled(HurriedClock()) as (client, scheduler):
+        for name in "ab":
+            await make_node(client, name)
+        await make(client, resource_slice("s", [device("gpu-0"), device("gpu-1")], "b"))
+        await make_pod(client, "web", requests=GPUS, limits=GPUS)
+
+        async def refused() -> bool:
+            return any("2 Insufficient example.com/gpu" in message for message in await told(client))
+
+        await eventually(refused)
+        await make(client, device_class(extendedResourceName="example.com/gpu"))
+        await eventually(lambda: bound(client, "web"))
+        assert await where(client, "web") == "b"
+        found = await the_extended(client)
+        pod = await client.get(PODS, "web", "default")
+        assert found["metadata"]["name"].startswith("web-extended-resources-")
+        assert found["metadata"]["annotations"] == {"resource.kubernetes.io/extended-resource-claim": "true"}
+        assert found["metadata"]["ownerReferences"][0]["uid"] == pod["metadata"]["uid"]
+        exactly = {"deviceClassName": "gpu", "allocationMode": "ExactCount", "count": 2}
+        assert found["spec"]["devices"]["requests"] == [{"name": "container-0-request-0", "exactly": exactly}]
+        assert await devices_of(client, found["metadata"]["name"]) == ["gpu-0", "gpu-1"]
+        mapping = {
+            "containerName": "c",
+            "resourceName": "example.com/gpu",
+            "requestName": "container-0-request-0",
+        }
+        assert pod["status"]["extendedResourceClaimStatus"] == {
+            "resourceClaimName": found["metadata"]["name"],
+            "requestMappings": [mapping],
+        }
+        assert scheduler._world.devices.pending == {}
+
+
+async def test_a_node_that_has_the_resource_itself_needs_no_claim() -> None:
+    async with scheduled(HurriedClock()) as (client, _):
+        await make_node(client, "a", more={"example.com/gpu": "4"})
+        await make(client, device_class(extendedResourceName="example.com/gpu"))
+        await make_pod(client, "web", requests=GPUS, limits=GPUS)
+        await eventually(lambda: bound(client, "web"))
+        assert (await client.list(RESOURCE_CLAIMS, "default")).items == []
+
+
+async def test_a_class_is_a_resource_by_its_own_name() -> None:
+    async with scheduled(HurriedClock()) as (client, _):
+        await make_node(client, "a")
+        await make(client, device_class(), resource_slice("s", [device("gpu-0")], "a"))
+        await make_pod(client, "web", requests={"deviceclass.resource.kubernetes.io/gpu": "1"})
+        await eventually(lambda: bound(client, "web"))
+        assert await devices_of(client, (await the_extended(client))["metadata"]["name"]) == ["gpu-0"]
+
+
+@pytest.mark.parametrize("subresource", ["status", "binding"])
+async def test_a_try_that_fails_leaves_no_claim_behind(subresource: str) -> None:
+    verb = "create" if subresource == "binding" else "update"
+    failing = failing_once(verb, subresource, ApiError(500, "InternalError", "broken"))
+    async with scheduled(HurriedClock(), failing) as (client, scheduler):
+        await make_node(client, "a")
+        await make(client, device_class(extendedResourceName="example.com/gpu"))
+        await make(client, resource_slice("s", [device("gpu-0"), device("gpu-1")], "a"))
+        await make_pod(client, "web", requests=GPUS, limits=GPUS)
+        await eventually(lambda: bound(client, "web"))
+        found = await the_extended(client)
+        pod = await client.get(PODS, "web", "default")
+        assert pod["status"]["extendedResourceClaimStatus"]["resourceClaimName"] == found["metadata"]["name"]
+        assert len(found["status"]["allocation"]["devices"]["results"]) == 2
+        assert scheduler._world.devices.pending == {}
+
+
 # Without a server.
 
 

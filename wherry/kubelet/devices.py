@@ -8,6 +8,8 @@ from __future__ import annotations
 
 from wherry.api.dynamicresources.pod_claims import (
     NOT_YET,
+    PodClaim,
+    extended_claim,
     is_reserved_for,
     owner_trouble,
     pod_claims,
@@ -23,14 +25,15 @@ NOT_PREPARED = "FailedPrepareDynamicResources"
 
 async def refuse_devices(pod: Object, client: Client) -> str:
     """Why the pod's devices cannot be prepared, "" if there is nothing to prepare."""
-    if not (pod.get("spec") or {}).get("resourceClaims"):
+    if not (pod.get("spec") or {}).get("resourceClaims") and not extended_claim(pod):
         return ""
     trouble = await _trouble(pod, client)
     return f"Failed to prepare dynamic resources: prepare dynamic resources: {trouble}" if trouble else ""
 
 
 async def _trouble(pod: Object, client: Client) -> str:
-    for wanted in pod_claims(pod):
+    extended = extended_claim(pod)
+    for wanted in (*pod_claims(pod), *([PodClaim("", extended)] if extended else [])):
         if wanted.claim == "":
             continue
         if wanted.claim is None:

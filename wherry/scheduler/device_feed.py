@@ -13,17 +13,18 @@ from wherry.api.dynamicresources.resource_claims import RESOURCE_CLAIMS
 from wherry.api.dynamicresources.resource_slices import RESOURCE_SLICES
 from wherry.client.cache import Cache
 from wherry.objects.meta import Object, key_of, name_of
-from wherry.scheduler.devices.inventory import Inventory
 from wherry.scheduler.framework import Change, Kind
 from wherry.scheduler.plugins.dynamic_resources import CLASS
 from wherry.scheduler.queue import PodQueue
+from wherry.scheduler.world import World
 
 
 class DeviceFeed:
     """Keeps an inventory up to date, and tells a queue."""
 
-    def __init__(self, inventory: Inventory, queue: PodQueue) -> None:
-        self._inventory = inventory
+    def __init__(self, world: World, queue: PodQueue) -> None:
+        self._world = world
+        self._inventory = world.devices
         self._queue = queue
 
     def follow(self, cache: Cache) -> None:
@@ -52,6 +53,7 @@ class DeviceFeed:
     def _class_changed(self, old: Object | None, new: Object | None) -> None:
         name = name_of(new or old or {})
         self._inventory.set_class(name, new)
+        self._world.touched()  # classes stand for resources others look at, too
         self._tell(Kind.DEVICES, (CLASS + name,))
 
     def _rule_changed(self, old: Object | None, new: Object | None) -> None:

@@ -31,7 +31,7 @@ class Feed:
         self._queue = queue
         self._names = frozenset(names)
         self._reader = PodReader()
-        self._devices = DeviceFeed(world.devices, queue)
+        self._devices = DeviceFeed(world, queue)
 
     def follow(self, cache: Cache) -> None:
         """Hear of everything in the cache from now on."""

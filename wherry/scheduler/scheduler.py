@@ -331,7 +331,7 @@ class Scheduler:
         if placed is not None and placed.is_assumed and placed.pod is pod:
             self._world.displace(pod.uid)
             self._queue.changed(Change(Kind.POD_GONE, {placed.node: None}, {pod.uid: pod}))
-            if (pod.pod.get("spec") or {}).get("resourceClaims"):
+            if self._world.devices.classes:
                 self._queue.changed(Change(Kind.DEVICES, {"": None}, {}))
         current = self._current(pod)
         if current is not None and self._feed.is_ours(current):

@@ -2,9 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from itertools import permutations
+from random import Random
 from typing import Any
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from tests.scheduler.devices.builders import (
     DRIVER,
@@ -28,6 +33,7 @@ from wherry.scheduler.devices.results import allocation
 from wherry.scheduler.devices.wanted import read_claim
 
 NODE = "n"
+SEEDS = st.integers(0, 1 << 30)
 
 
 def stock(*objects: Object) -> Inventory:
@@ -152,13 +158,13 @@ def test_what_is_allocated_is_not_allocated_again_but_administrators_see_it() ->
 def test_a_promise_counts_until_it_is_written_or_given_back() -> None:
     inventory = stock(resource_slice("s", GPUS[:1], NODE))
     result = {"request": "gpu", "driver": DRIVER, "pool": "s", "device": "a"}
-    inventory.promise(claim("first"), "pod", {"devices": {"results": [result]}})
+    inventory.promise("default/first", claim("first"), "pod", {"devices": {"results": [result]}})
     assert found_for(inventory, claim("second")) is None
     inventory.release(["default/first"], "another")
     assert found_for(inventory, claim("second")) is None
     inventory.release(["default/first"], "pod")
     assert found_for(inventory, claim("second")) == [["a"]]
-    inventory.promise(claim("first"), "pod", {"devices": {"results": [result]}})
+    inventory.promise("default/first", claim("first"), "pod", {"devices": {"results": [result]}})
     inventory.set_claim(
         "default/first", {**claim("first"), "status": {"allocation": {"devices": {"results": [result]}}}}
     )
@@ -394,3 +400,71 @@ def test_more_devices_than_a_claim_can_name() -> None:
 def test_devices_nobody_waits_for_are_not_given() -> None:
     waits = device("a", bindingConditions=["ready"], bindingFailureConditions=["broken"])
     assert found_for(stock(resource_slice("s", [waits], NODE)), claim()) is None
+
+
+# Against a plain look at all there is.
+
+
+def plainly(devices: list[Object], wanted: list[Object], constraints: list[Object]) -> bool:
+    """Whether there is a choice of devices that fulfils everything, found by trying all choices."""
+    counts = [one["exactly"]["count"] for one in wanted]
+    models = [one["exactly"].get("model") for one in wanted]
+    slots = [index for index, count in enumerate(counts) for _ in range(count)]
+    for chosen in permutations(devices, len(slots)):
+        if any(models[slot] not in (None, model_of(one)) for slot, one in zip(slots, chosen, strict=True)):
+            continue
+        if all(holds(constraint, wanted, slots, chosen) for constraint in constraints):
+            return True
+    return False
+
+
+def model_of(one: Object) -> str:
+    return str(one["attributes"]["model"]["string"])
+
+
+def holds(constraint: Object, wanted: list[Object], slots: list[int], chosen: Sequence[Object]) -> bool:
+    named = constraint.get("requests") or [one["name"] for one in wanted]
+    values = [
+        one["attributes"]["x.example.com/root"]["int"]
+        for slot, one in zip(slots, chosen, strict=True)
+        if wanted[slot]["name"] in named
+    ]
+    if "matchAttribute" in constraint:
+        return len(set(values)) <= 1
+    return len(set(values)) == len(values)
+
+
+@settings(max_examples=150, deadline=None)
+@given(SEEDS)
+def test_a_search_finds_what_trying_everything_finds(seed: int) -> None:
+    random = Random(seed)
+    devices = [
+        {
+            "name": f"d{number}",
+            "attributes": {
+                "model": {"string": random.choice("ab")},
+                "x.example.com/root": {"int": random.randrange(3)},
+            },
+        }
+        for number in range(random.randrange(1, 6))
+    ]
+    plain: list[Object] = []
+    asked: list[Object] = []
+    for number in range(random.randrange(1, 4)):
+        count, model = random.randrange(1, 3), random.choice([None, "a", "b"])
+        plain.append({"name": f"r{number}", "exactly": {"count": count, "model": model}})
+        text = f"device.attributes['{DRIVER}'].model == '{model}'" if model else ""
+        asked.append(request(f"r{number}", text, count=count))
+    names = [one["name"] for one in plain]
+    constraints = [
+        {
+            random.choice(["matchAttribute", "distinctAttribute"]): "x.example.com/root",
+            **({"requests": random.sample(names, 1)} if random.random() < 0.5 else {}),
+        }
+        for _ in range(random.randrange(3))
+    ]
+    inventory = stock(resource_slice("s", devices, NODE))
+    found = found_for(inventory, claim("c", *asked, constraints=constraints), steps=100_000)
+    assert (found is not None) == plainly(devices, plain, constraints)
+    if found is not None:
+        assert len(set(found[0])) == len(found[0]) == sum(one["exactly"]["count"] for one in plain)

@@ -6,18 +6,20 @@ written yet is `pending`, and counts as allocated.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from decimal import Decimal
 from random import Random
 from typing import Any
 from uuid import UUID
 
+from wherry.api.dynamicresources.pod_claims import EXTENDED, owning_pod
 from wherry.kit.integers import parse_unsigned
-from wherry.objects.meta import Object, key_of, revision_of, uid_of
+from wherry.objects.meta import Object, annotations_of, revision_of, uid_of
 from wherry.objects.quantity import parse_quantity
 from wherry.scheduler.devices.capacity import Amounts
 from wherry.scheduler.devices.device import Device, DeviceId, Slice
+from wherry.scheduler.devices.extended import resources_of
 
 PoolId = tuple[str, str]
 """(driver, pool)."""
@@ -30,6 +32,10 @@ class Pending:
     claim_uid: str
     pod_uid: str
     allocation: Mapping[str, Any]
+    claim: Object
+    """As it was, or is to be made."""
+    mappings: Sequence[Object] = ()
+    """Which container uses what of it, where it stands for extended resources."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,6 +62,10 @@ class Inventory:
         self.claims: dict[str, Object] = {}
         self.pending: dict[str, Pending] = {}
         """By the claim's key."""
+        self.extended: dict[str, str] = {}
+        """The claims that stand for extended resources: keys by the uid of the pod."""
+        self._resources: dict[str, str] = {}
+        """The extended resources classes stand for, and these."""
         self.revision = 0
         """How often something changed that answers rest on."""
         self.used: dict[DeviceId, int] = {}
@@ -79,6 +89,7 @@ class Inventory:
     def set_class(self, name: str, obj: Object | None) -> None:
         """Take over a DeviceClass (None: it is gone)."""
         _put(self.classes, name, obj)
+        self._resources = resources_of(self.classes.values())
         self._changed_widely()
 
     def set_rule(self, name: str, obj: Object | None) -> None:
@@ -133,6 +144,7 @@ class Inventory:
             self._drop(key)
         old, new = allocation_of(before), allocation_of(obj)
         _put(self.claims, key, obj)
+        self._note_extended(key, obj, before)
         self.revision += 1
         if old == new:
             return set()
@@ -140,12 +152,29 @@ class Inventory:
         self._account(new, 1)
         return freed
 
+    def _note_extended(self, key: str, obj: Object | None, before: Object | None) -> None:
+        one = obj or before or {}
+        if annotations_of(one).get(EXTENDED) != "true":
+            return
+        uid = owning_pod(one)[1]
+        if obj is not None:
+            self.extended[uid] = key
+        elif self.extended.get(uid) == key:
+            del self.extended[uid]
+
     # What was decided.
 
-    def promise(self, claim: Object, pod_uid: str, allocation: Mapping[str, Any]) -> None:
+    def promise(
+        self,
+        key: str,
+        claim: Object,
+        pod_uid: str,
+        allocation: Mapping[str, Any],
+        mappings: Sequence[Object] = (),
+    ) -> None:
         """Count an allocation that is about to be written."""
-        self._drop(key_of(claim))
-        self.pending[key_of(claim)] = Pending(uid_of(claim), pod_uid, allocation)
+        self._drop(key)
+        self.pending[key] = Pending(uid_of(claim), pod_uid, allocation, claim, mappings)
         self._account(allocation, 1)
         self.revision += 1
 
@@ -195,6 +224,10 @@ class Inventory:
         return str(UUID(int=self._random.getrandbits(128), version=4))
 
     # What there is.
+
+    def class_of(self, resource: str) -> str:
+        """The class that stands for an extended resource, "" if none does."""
+        return self._resources.get(resource, "")
 
     def is_taken(self, device: DeviceId) -> bool:
         """Whether anybody has the device, or a portion of it."""

@@ -12,7 +12,7 @@ from collections.abc import Callable, Sequence
 import numpy as np
 
 from wherry.scheduler.facts import PodFacts, Template
-from wherry.scheduler.framework import TOP_SCORE, Kind, Plugin, Reach, Rejection
+from wherry.scheduler.framework import TOP_SCORE, Change, Kind, Plugin, Reach, Rejection
 from wherry.scheduler.interned import Bools, Ints, Rows
 from wherry.scheduler.world import World
 
@@ -70,7 +70,7 @@ class NodeResourcesFit(Plugin):
 
     name = "NodeResourcesFit"
     reach = Reach.NODE
-    changes = frozenset({Kind.NODE, Kind.POD_GONE})
+    changes = frozenset({Kind.NODE, Kind.POD_GONE, Kind.DEVICES})
 
     def __init__(
         self,
@@ -103,14 +103,22 @@ class NodeResourcesFit(Plugin):
                 continue
             total = nodes.resource(nodes.allocatable, name)[rows]
             short: Bools = wanted > total - nodes.resource(nodes.requested, name)[rows]
+            if world.devices.class_of(name):
+                short &= total > 0  # else devices are looked for (DynamicResources)
             if not short.any():
                 continue
             # Where even an empty node would be too small, evicting others cannot help.
-            hopeless: Bools = wanted > total
+            hopeless: Bools = short & (wanted > total)
             for out, resolvable in ((short & ~hopeless, True), (hopeless, False)):
                 if out.any():
                     rejections.append(Rejection(out, f"Insufficient {name}", resolvable))
         return rejections
+
+    def concerned(self, pod: PodFacts, change: Change, world: World) -> bool:
+        """See `Plugin.concerned`: a device class may stand for a resource no node has."""
+        if change.kind is Kind.DEVICES:
+            return any(map(world.devices.class_of, pod.template.requests))
+        return Plugin.concerned(self, pod, change, world)
 
     def _is_ignored(self, name: str) -> bool:
         if "/" not in name:
