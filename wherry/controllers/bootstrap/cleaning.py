@@ -6,15 +6,14 @@ import logging
 from typing import ClassVar
 
 from wherry.api.core.secrets import SECRETS
-from wherry.controllers.base import Controller, Environment
-from wherry.controllers.bootstrap.tokens import TokenSecrets
+from wherry.controllers.bootstrap.tokens import TokenController
 from wherry.objects.bootstrap_tokens import expires_in_s
 from wherry.objects.meta import Object, key_of
 
 log = logging.getLogger(__name__)
 
 
-class TokenCleaner(Controller):
+class TokenCleaner(TokenController):
     """Keys are the Secrets'."""
 
     name = "token-cleaner"
@@ -22,31 +21,17 @@ class TokenCleaner(Controller):
     primary = SECRETS
     workers: ClassVar = 1
 
-    def __init__(self, environment: Environment) -> None:
-        self._tokens = TokenSecrets(environment)
-        super().__init__(environment)
-
     def watch_sources(self) -> None:
         """The tokens alone."""
-        self._tokens.on(self._changed)
+        self.tokens.on(self._changed)
 
     def _changed(self, _old: Object | None, new: Object | None) -> None:
         if new is not None:
             self.queue.add(key_of(new))
 
-    async def start(self) -> None:
-        """Follow the tokens, then work."""
-        await self._tokens.cache.start()
-        await super().start()
-
-    async def close(self) -> None:
-        """Stop both."""
-        await super().close()
-        await self._tokens.cache.close()
-
     async def sync(self, key: str) -> float | None:
         """Delete the token if it has expired, else come again when it does."""
-        secret = self._tokens.get(key)
+        secret = self.tokens.get(key)
         left_s = expires_in_s(secret, self.clock.now()) if secret is not None else None
         if secret is None or left_s is None or left_s > 0:
             return left_s

@@ -17,8 +17,7 @@ from datetime import datetime
 from typing import ClassVar
 
 from wherry.api.core.config_maps import CONFIG_MAPS
-from wherry.controllers.base import Controller, Environment
-from wherry.controllers.bootstrap.tokens import TokenSecrets
+from wherry.controllers.bootstrap.tokens import TokenController
 from wherry.objects.bootstrap_tokens import SIGNING, read_token
 from wherry.objects.meta import Object, key_of
 
@@ -53,7 +52,7 @@ def _base64url(text: bytes) -> str:
     return base64.urlsafe_b64encode(text).rstrip(b"=").decode()
 
 
-class BootstrapSigner(Controller):
+class BootstrapSigner(TokenController):
     """There is one key, the ConfigMap's."""
 
     name = "bootstrap-signer"
@@ -61,36 +60,22 @@ class BootstrapSigner(Controller):
     primary = CONFIG_MAPS
     workers: ClassVar = 1
 
-    def __init__(self, environment: Environment) -> None:
-        self._tokens = TokenSecrets(environment)
-        self._tokens.cache.add(CONFIG_MAPS, namespace=NAMESPACE, field_selector=f"metadata.name={NAME}")
-        super().__init__(environment)
-
     def watch_sources(self) -> None:
         """The tokens and the one ConfigMap."""
-        self._tokens.on(self._changed)
-        self._tokens.cache.on(CONFIG_MAPS, self._changed)
+        self.tokens.cache.add(CONFIG_MAPS, namespace=NAMESPACE, field_selector=f"metadata.name={NAME}")
+        self.tokens.on(self._changed)
+        self.tokens.cache.on(CONFIG_MAPS, self._changed)
 
     def _changed(self, _old: Object | None, _new: Object | None) -> None:
         self.queue.add(KEY)
 
-    async def start(self) -> None:
-        """Follow both, then work."""
-        await self._tokens.cache.start()
-        await super().start()
-
-    async def close(self) -> None:
-        """Stop both."""
-        await super().close()
-        await self._tokens.cache.close()
-
     async def sync(self, key: str) -> float | None:
         """Write the signatures if they are others. An expired token's goes with its Secret."""
-        found = self._tokens.cache.get(CONFIG_MAPS, key)
+        found = self.tokens.cache.get(CONFIG_MAPS, key)
         data = (found or {}).get("data") or {}
         if found is None or CONTENT not in data:
             return None
-        signed = plan_signatures(data, self._tokens, self.clock.now())
+        signed = plan_signatures(data, self.tokens, self.clock.now())
         if signed != data:
             await self.update(key, CONFIG_MAPS, {**found, "data": signed})
         return None

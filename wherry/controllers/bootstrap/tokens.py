@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from wherry.api.core.secrets import SECRETS
 from wherry.client.cache import Cache
 from wherry.client.informer import Handler
-from wherry.controllers.base import Environment
+from wherry.controllers.base import Controller, Environment
 from wherry.objects.bootstrap_tokens import NAMESPACE, TYPE
 from wherry.objects.meta import Object
 
@@ -29,3 +29,21 @@ class TokenSecrets:
 
     def __iter__(self) -> Iterator[Object]:
         return iter(self.cache.list(SECRETS))
+
+
+class TokenController(Controller):
+    """Goes by the tokens, which it follows itself, beside what all controllers share."""
+
+    def __init__(self, environment: Environment) -> None:
+        self.tokens = TokenSecrets(environment)
+        super().__init__(environment)
+
+    async def start(self) -> None:
+        """Follow them, then work."""
+        await self.tokens.cache.start()
+        await super().start()
+
+    async def close(self) -> None:
+        """Stop both."""
+        await super().close()
+        await self.tokens.cache.close()
