@@ -35,6 +35,8 @@ KINDS: Mapping[str, type[Any]] = {
 KIND = "kind of settings"
 """The field of a map that says which of `KINDS` it is."""
 LONGEST_SHOWN = 40
+EARLIEST_YEAR, LATEST_YEAR = 1970, 9000
+"""What can be said in seconds since 1970, and leaves time to go on."""
 MOST_REVISION = (1 << 63) - 1
 _WORDS = {str: "a text", bool: "true or false", int: "a whole number", float: "a number", list: "a list"}
 _WORDS |= {dict: "a map", NoneType: "null"}
@@ -155,6 +157,7 @@ def _image(document: Mapping[str, Any]) -> Image:
         current[entry.key] = entry
     log = _list_of(document, "log", lambda value, where: _event(value, where, entries))
     _check_log(log, compacted)
+    _check_related(current, log, revision, compacted)
     retention = _plain(list, _field(document, "retention", "store"), "store.retention")
     if len(retention) != 2:
         raise ShapeError(f"store.retention: must be two numbers, is {_shown(retention)}")
@@ -172,6 +175,8 @@ def _image(document: Mapping[str, Any]) -> Image:
 
 
 _BOUNDS = ("revision", "compacted")
+FIRST_REVISION = 1
+"""A store's before anything was written."""
 
 
 def _entry(value: object, where: str, most: int) -> Entry:
@@ -208,13 +213,34 @@ def _check_log(log: Sequence[Event], compacted: int) -> None:
         last = event.entry.revision
 
 
+def _check_related(current: Mapping[str, Entry], log: Sequence[Event], revision: int, compacted: int) -> None:
+    """What there is now is what the log of the latest changes leaves, and the log ends with the last one."""
+    last = log[-1].entry.revision if log else max(compacted, FIRST_REVISION)
+    if last != revision:
+        raise ShapeError(f"store.log: ends with revision {last}, the store has {revision}")
+    latest = {event.entry.key: event for event in log}
+    for key, event in latest.items():
+        found = current.get(key)
+        if (found is None) != event.deleted or (found and found.revision != event.entry.revision):
+            raise ShapeError(f"store.current: {_shown(key)} is not what the log says last of it")
+    for key, entry in current.items():
+        if entry.revision > compacted and key not in latest:
+            raise ShapeError(
+                f"store.current: {_shown(key)} was changed after {compacted}, the log has it not"
+            )
+
+
 def _check_object(entry: Entry, where: str) -> None:
     try:
         content = orjson.loads(entry.value)
     except orjson.JSONDecodeError:
         content = None
-    if not isinstance(content, dict):
+    if not isinstance(content, dict) or not isinstance(content.get("metadata"), dict):
         raise ShapeError(f"{where}: what {_shown(entry.key)} holds is no object")
+    *_, before, name = ("", *entry.key.split("/"))
+    meta = content["metadata"]
+    if meta.get("name") != name or meta.get("namespace") not in (None, before):
+        raise ShapeError(f"{where}: what {_shown(entry.key)} holds is another object")
 
 
 def _expiry(value: object, where: str) -> tuple[float, str, int]:
@@ -287,6 +313,8 @@ def _moment(value: object, where: str) -> datetime:
         raise ShapeError(f"{where}: {error}") from None
     if found.tzinfo is None:
         raise ShapeError(f"{where}: {text} has no time zone")
+    if not EARLIEST_YEAR <= found.year <= LATEST_YEAR:
+        raise ShapeError(f"{where}: {text} is not within the years {EARLIEST_YEAR} to {LATEST_YEAR}")
     return found
 
 

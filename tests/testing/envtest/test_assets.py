@@ -24,6 +24,10 @@ def test_a_second_time_changes_nothing(tmp_path: Path) -> None:
     (place / "etcd").write_text((place / "etcd").read_text() + "# of an earlier version\n")
     write_assets(place)
     assert "earlier" not in (place / "etcd").read_text()
+    (place / "etcd").chmod(0o644)
+    place.chmod(0o770)  # of a group that is the user's own
+    write_assets(place)
+    assert os.access(place / "etcd", os.X_OK)
 
 
 def test_a_link_to_a_place_of_ones_own_is_followed(tmp_path: Path) -> None:
@@ -36,6 +40,13 @@ def open_to_all(place: Path) -> str:
     place.mkdir()
     place.chmod(0o1777)
     return "can be written to by everybody"
+
+
+def open_to_a_group(place: Path) -> str:
+    place.mkdir()
+    os.chown(place, 0, 50)
+    place.chmod(0o2775)
+    return "can be written to by group 50"
 
 
 def somebody_elses(place: Path) -> str:
@@ -83,7 +94,7 @@ def a_link_of_anothers_in_it(place: Path) -> str:
 
 
 CASES = [
-    *(open_to_all, somebody_elses, below_somebody_elses, a_planted_link, another_program),
+    *(open_to_all, open_to_a_group, somebody_elses, below_somebody_elses, a_planted_link, another_program),
     *(a_link_in_it, a_directory_in_it, a_link_of_anothers_in_it),
 ]
 

@@ -8,7 +8,7 @@ from tests.testing.test_cluster import WEB
 from wherry.objects.errors import ApiError
 from wherry.testing import Cluster
 from wherry.testing.client import SyncClient
-from wherry.testing.faults.fault import What
+from wherry.testing.faults.fault import Fault, What
 
 OPERATOR = "operator"
 PAIR = ("first", "second")
@@ -107,3 +107,15 @@ def test_our_own_controllers_come_to_the_same_end_under_every_fault() -> None:
     }
     assert len(report.runs) > 20
     report.check()
+
+
+def test_a_fault_that_meets_nothing_has_tested_nothing() -> None:
+    fault = Fault(what=What.REFUSED, verbs=("create",), resource="configmap", user=OPERATOR, code=500)
+
+    def scenario(c: Cluster) -> None:
+        c.as_user(OPERATOR, ["system:masters"]).create(config_map("m"))
+
+    with Cluster(controllers="none", scheduler=False) as c:
+        report = c.faults.sweep(scenario, user=OPERATOR, faults=[fault])
+    with pytest.raises(AssertionError, match="met no call, so nothing was tested"):
+        report.check()

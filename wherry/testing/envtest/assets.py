@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import grp
 import os
+import pwd
 import shlex
 import shutil
 import stat
@@ -58,9 +60,21 @@ def _check_place(place: Path) -> None:
         is_last = step in (place, place.resolve())
         if found.st_uid != own and (is_last or found.st_uid != 0):
             raise _refusal(step, f"belongs to another user ({found.st_uid})")
-        is_open = bool(found.st_mode & stat.S_IWOTH) and not stat.S_ISLNK(found.st_mode)
-        if is_open and (is_last or not found.st_mode & stat.S_ISVTX):
+        if stat.S_ISLNK(found.st_mode) or (found.st_mode & stat.S_ISVTX and not is_last):
+            continue
+        if found.st_mode & stat.S_IWOTH:
             raise _refusal(step, "can be written to by everybody")
+        if found.st_mode & stat.S_IWGRP and not _is_private(found.st_gid, found.st_uid):
+            raise _refusal(step, f"can be written to by group {found.st_gid}")
+
+
+def _is_private(group: int, user: int) -> bool:
+    """Whether nobody but the user is in the group: Debian gives everybody one of that kind."""
+    try:
+        name, found = pwd.getpwuid(user).pw_name, grp.getgrgid(group)
+    except KeyError:
+        return False
+    return found.gr_name == name and set(found.gr_mem) <= {name}
 
 
 def _check_file(path: Path) -> None:
@@ -97,7 +111,7 @@ def _script(module: str, text: str) -> str:
 
 
 def _write(path: Path, content: str) -> None:
-    if path.exists() and path.read_text() == content:
+    if path.exists() and path.read_text() == content and os.access(path, os.X_OK):
         return
     descriptor, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
     with os.fdopen(descriptor, "w") as file:

@@ -34,11 +34,13 @@ class Run:
 
     @property
     def is_as_expected(self) -> bool:
-        """Whether the scenario came to the same end."""
-        return not self.error and not self.differences
+        """Whether the scenario met the fault, and came to the same end."""
+        return bool(self.met) and not self.error and not self.differences
 
     def __str__(self) -> str:
         told = [f"  {line}" for line in (self.error, *self.differences) if line]
+        if not self.met:
+            told.insert(0, "  met no call, so nothing was tested")
         return "\n".join([str(self.fault), *(told or ["  the same end"])])
 
 
@@ -50,7 +52,7 @@ class Report:
 
     @property
     def unlike(self) -> list[Run]:
-        """The runs whose end differs, or that failed."""
+        """The runs whose end differs, that failed, or whose fault met nothing."""
         return [run for run in self.runs if not run.is_as_expected]
 
     def check(self) -> None:
