@@ -246,7 +246,7 @@ class Evaluation:
         top = int(self._ranked.max()) if self.refusal is None and self._count else -1
         if top < 0:
             return np.zeros(0, dtype=np.int64)
-        best = self._rows_at(np.flatnonzero(self._ranked == top))
+        best = self._rows_at((self._ranked == top).nonzero()[0])
         assert not isinstance(best, slice)
         return best
 

@@ -60,6 +60,25 @@ async def test_a_role_binding_lets_in_and_its_end_shuts_out(rig: Rig) -> None:
         await alice.list(PODS, "default")
 
 
+async def test_a_role_for_one_name_is_for_that_name_whatever_was_asked_before(rig: Rig) -> None:
+    for name in ("a", "b"):
+        await rig.admin.create(CONFIG_MAPS, config_map(name))
+    rules = [{"verbs": ["get"], "apiGroups": [""], "resources": ["configmaps"], "resourceNames": ["a"]}]
+    await rig.admin.create(ROLES, {"metadata": {"name": "r", "namespace": "default"}, "rules": rules})
+    await rig.admin.create(ROLE_BINDINGS, binding("Role", "r", ALICE_SUBJECT))
+    alice = rig.client(ALICE)
+    for _ in range(2):
+        assert await alice.get(CONFIG_MAPS, "a", "default")
+        with pytest.raises(ApiError, match='"b" is forbidden'):
+            await alice.get(CONFIG_MAPS, "b", "default")
+    await rig.admin.patch(ROLES, "r", "default", {"rules": [{**rules[0], "resourceNames": None}]})
+    assert await alice.get(CONFIG_MAPS, "b", "default")
+    await rig.admin.delete(ROLE_BINDINGS, "b-r", "default")
+    for name in ("a", "b"):
+        with pytest.raises(ApiError, match="is forbidden"):
+            await alice.get(CONFIG_MAPS, name, "default")
+
+
 async def test_named_objects_are_named_in_the_refusal(rig: Rig) -> None:
     with pytest.raises(ApiError) as caught:
         await rig.client(ALICE).get(PODS, "p", "default")

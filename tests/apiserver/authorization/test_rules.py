@@ -44,6 +44,15 @@ def test_rules(rule: Object, info: RequestInfo, allowed: bool) -> None:
     assert rule_allows(rule, info) is allowed
 
 
+@pytest.mark.parametrize("names", [["a"], [""], ["a", ""], ["\0"]], ids=repr)
+def test_what_holds_for_some_names_does_not_hold_for_any(names: list[str]) -> None:
+    assert rule_allows(PODS_READER, asks("get", "pods", name="b"), of_any_name=True)
+    named = {**PODS_READER, "resourceNames": names}
+    assert not rule_allows(named, asks("get", "pods"), of_any_name=True)
+    assert not Rules([named]).allow(asks("get", "pods", name=names[0]), of_any_name=True)
+    assert Rules([named, PODS_READER]).allow(asks("get", "pods"), of_any_name=True)
+
+
 def test_rules_are_shown_as_upstream_shows_them() -> None:
     assert show_rule(PODS_READER) == '{APIGroups:[""], Resources:["pods"], Verbs:["get" "list"]}'
 

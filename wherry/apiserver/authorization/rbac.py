@@ -87,24 +87,40 @@ class RbacAuthorizer:
 
     def decide(self, user: User, info: RequestInfo) -> Decision:
         """See `SubAuthorizer.decide`."""
+        if info.name and not user.is_anonymous and self._of_any_name(user, info):
+            return ALLOWED
         key = (user.name, user.groups, info)
         known = self._decisions.get(key)
         if known is None:
             known = self._evaluate(user, info)
-            if not user.is_anonymous and is_short(info):
-                if len(self._decisions) >= DECISIONS_REMEMBERED:
-                    self._decisions.clear()
-                self._decisions[key] = known
+            self._remember(user, info, key, known)
         return known
 
-    def _evaluate(self, user: User, info: RequestInfo) -> Decision:
+    def _of_any_name(self, user: User, info: RequestInfo) -> bool:
+        """Whether the user may do it to any object, whatever its name: found out once for all names."""
+        wide = info._replace(name="", path="", tail="")
+        key = (user.name, user.groups, wide, "any name")
+        known = self._decisions.get(key)
+        if known is None:
+            known = self._evaluate(user, wide, of_any_name=True)
+            self._remember(user, wide, key, known)
+        return known.allowed
+
+    def _remember(self, user: User, info: RequestInfo, key: tuple[object, ...], decision: Decision) -> None:
+        if user.is_anonymous or not is_short(info):
+            return
+        if len(self._decisions) >= DECISIONS_REMEMBERED:
+            self._decisions.clear()
+        self._decisions[key] = decision
+
+    def _evaluate(self, user: User, info: RequestInfo, *, of_any_name: bool = False) -> Decision:
         broken = ""
         for grant in self._grants_of(user, info.namespace):
             rules = self._rules_of(grant)
             if rules is None:
                 broken = f'clusterrole.rbac.authorization.k8s.io "{grant[2]}" not found'
                 continue
-            if rules.allow(info):
+            if rules.allow(info, of_any_name=of_any_name):
                 return ALLOWED
         return Decision(False, f"RBAC: {broken}") if broken else DENIED
 

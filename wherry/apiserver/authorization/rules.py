@@ -13,8 +13,8 @@ from wherry.objects.meta import Object
 ANY = "*"
 
 
-def rule_allows(rule: Object, info: RequestInfo) -> bool:
-    """Whether one PolicyRule allows the request."""
+def rule_allows(rule: Object, info: RequestInfo, *, of_any_name: bool = False) -> bool:
+    """Whether one PolicyRule allows the request, or (`of_any_name`) the same about whatever name."""
     if not _has(rule, "verbs", info.verb):
         return False
     if not info.is_resource:
@@ -24,7 +24,7 @@ def rule_allows(rule: Object, info: RequestInfo) -> bool:
     if not resource_matches(rule.get("resources") or (), info.resource, info.subresource):
         return False
     names = rule.get("resourceNames")
-    return not names or info.name in names
+    return not names or (not of_any_name and info.name in names)
 
 
 class Rules:
@@ -44,14 +44,17 @@ class Rules:
                 self._by_resource.setdefault(resource, []).append(rule)
         self._of_urls = [rule for rule in self.every if rule.get("nonResourceURLs")]
 
-    def allow(self, info: RequestInfo) -> bool:
-        """Whether one of them allows the request."""
+    def allow(self, info: RequestInfo, *, of_any_name: bool = False) -> bool:
+        """Whether one of them allows the request, or (`of_any_name`) the same about whatever name."""
         if not info.is_resource:
             return any(rule_allows(rule, info) for rule in self._of_urls)
         named = f"{info.resource}/{info.subresource}" if info.subresource else info.resource
         rules = self._by_resource.get
         anywhere = rules(f"*/{info.subresource}", ()) if info.subresource else ()
-        return any(rule_allows(rule, info) for rule in chain(rules(ANY, ()), rules(named, ()), anywhere))
+        return any(
+            rule_allows(rule, info, of_any_name=of_any_name)
+            for rule in chain(rules(ANY, ()), rules(named, ()), anywhere)
+        )
 
 
 def _has(rule: Object, field: str, value: str) -> bool:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from wherry.api.core.pod_binding import bind, binding_refusal, validate_binding
 from wherry.apiserver.admission.base import CREATE, Attributes
-from wherry.apiserver.body import private_copy, read_object
+from wherry.apiserver.body import read_object
 from wherry.apiserver.cached import Cached
 from wherry.apiserver.call import Call, Outcome
 from wherry.apiserver.core import Core
@@ -39,7 +39,7 @@ async def binding(core: Core, call: Call, served: Served) -> Outcome:
         if refusal:
             raise conflict("pods/binding", "", info.name, refusal)
         if not call.is_dry_run:
-            await swap(core, served, cached, private_copy(bind(pod, wanted, core.timestamp())))
+            await swap(core, served, cached, bind(pod, wanted, core.timestamp()))
 
     await rewrite(
         served, info.namespace, info.name, attempt, exhausted=conflict("pods/binding", "", info.name)
