@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from datetime import UTC, datetime
 from typing import Any
 
 import pytest
 
+from wherry.api.decisions.pod_decisions import POD_DECISIONS
 from wherry.cluster.assembly import _served_beside
 from wherry.objects.errors import ApiError
 from wherry.objects.meta import Object
@@ -89,6 +91,14 @@ def test_a_gated_pod_and_one_of_another_scheduler(cluster: Cluster) -> None:
     assert status["message"] == "waits for the scheduler other, which does not run here"
 
 
+def test_a_pod_that_waits_for_its_claim_is_not_tried_yet(cluster: Cluster) -> None:
+    claims = [{"name": "gpu", "resourceClaimName": "gone"}]
+    cluster.apply(pod("claiming", resourceClaims=claims))
+    status = decision(cluster, "claiming")["status"]
+    assert status["nodeName"] == ""
+    assert "gone" in status["message"]
+
+
 def test_what_if(cluster: Cluster) -> None:
     before = {item["metadata"]["name"] for item in cluster.client.list("pods", "default")}
     found = ask(cluster, review(tolerations=[{"key": "dedicated", "operator": "Exists"}]))
@@ -123,6 +133,13 @@ def test_it_is_discovered(cluster: Cluster) -> None:
 )
 def test_it_can_be_turned_off_with_all_of_alpha(switches: dict[str, bool], is_served: bool) -> None:
     assert bool(_served_beside(switches)) is is_served
+
+
+def test_kubectl_shows_a_row(cluster: Cluster) -> None:
+    cluster.apply(pod("row", nodeName="node-0"))
+    row = POD_DECISIONS.strategy.cells(decision(cluster, "row"), datetime.now(UTC))
+    assert row == ["row", "node-0", "2/3", ""]
+    assert len(row) == len(POD_DECISIONS.columns)
 
 
 def test_whoever_may_read_pods_may_not_read_decisions(cluster: Cluster) -> None:

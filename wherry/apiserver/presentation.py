@@ -43,7 +43,7 @@ def form_of(core: Core, call: Call) -> Form:
     return tables.negotiate(
         call.accept,
         has_protobuf=served.resource.has_protobuf and served.resource.custom is None,
-        has_table=served.has_storage and info.subresource not in WITHOUT_TABLE,
+        has_table="get" in served.verbs and info.subresource not in WITHOUT_TABLE,
     )
 
 

@@ -87,7 +87,7 @@ class RbacAuthorizer:
 
     def decide(self, user: User, info: RequestInfo) -> Decision:
         """See `SubAuthorizer.decide`."""
-        if info.name and not user.is_anonymous and self._of_any_name(user, info):
+        if info.name and not user.is_anonymous and is_short(info) and self._of_any_name(user, info):
             return ALLOWED
         key = (user.name, user.groups, info)
         known = self._decisions.get(key)

@@ -67,9 +67,14 @@ class Explainer:
             status["nodeName"] = node
         if spec.get("schedulingGates"):
             names = ", ".join(gate["name"] for gate in spec["schedulingGates"])
-            status["message"] = f"{GATED}: {names}"
-            status["nodeName"] = ""
+            status |= {"message": f"{GATED}: {names}", "nodeName": ""}
+        elif not node and (why := self._gate(profile, facts)):
+            status |= {"message": why, "nodeName": ""}
         return await self._completed(free, status, is_placed=bool(trace.chosen))
+
+    def _gate(self, profile: Profile, pod: PodFacts) -> str:
+        """Why the pod is not tried at all yet, "" if it is."""
+        return next((why for plugin in profile.gates if (why := plugin.gate(pod, self._world))), "")
 
     def _evaluated(self, profile: Profile, pod: PodFacts) -> Trace:
         """Where the pod would go now, were it not placed; of nodes that are as good, the first by name."""
