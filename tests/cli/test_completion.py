@@ -42,8 +42,10 @@ def path(tmp_path: Path) -> str:
 def complete_in_bash(words: list[str], path: str) -> list[str]:
     """What bash's own completion function for `wherry` offers after `words`."""
     quoted = " ".join(f"'{word}'" for word in words)
+    function = Path(path.split(":")[0]) / "completion"
+    function.write_text(wherry("completion", "bash").stdout)
     script = (
-        "source <(wherry completion bash); "
+        f"source {function}; "
         f"COMP_WORDS=({quoted}); COMP_CWORD={len(words) - 1}; "
         "_wherry_completion wherry; printf '%s\\n' \"${COMPREPLY[@]}\"; complete -p wherry"
     )

@@ -18,7 +18,7 @@ import tempfile
 from collections.abc import Mapping, Sequence
 from functools import lru_cache
 from pathlib import Path
-from typing import Any
+from typing import IO, Any
 
 TIMEOUT_S = 60.0
 MOST_BYTES = 1 << 20
@@ -45,28 +45,36 @@ class Warm:
         env: Mapping[str, str] | None = None,
         *,
         as_nobody: bool = False,
+        stdout: Path | None = None,
     ) -> subprocess.CompletedProcess[str]:
-        """What `wherry *arguments` wrote and how it ended; `as_nobody` is without root's rights."""
+        """What `wherry *arguments` wrote (or has written to `stdout`) and how it ended.
+
+        `as_nobody` is without root's rights.
+        """
         told = {
             "arguments": list(arguments),
             "cwd": str(cwd or Path.cwd()),
             "env": dict(os.environ if env is None else env),
             "as_nobody": as_nobody,
         }
-        with tempfile.TemporaryFile() as out, tempfile.TemporaryFile() as err, open(os.devnull) as nothing:
-            streams = [nothing.fileno(), out.fileno(), err.fileno()]
+        with contextlib.ExitStack() as files:
+            out, err = (files.enter_context(tempfile.TemporaryFile()) for _ in range(2))
+            nothing = files.enter_context(open(os.devnull))
+            to = out if stdout is None else files.enter_context(stdout.open("wb"))
+            streams = [nothing.fileno(), to.fileno(), err.fileno()]
             socket.send_fds(self._socket, [json.dumps(told).encode()], streams)
             code = int(self._socket.recv(MOST_BYTES))
-            for stream in (out, err):
-                stream.seek(0)
-            return subprocess.CompletedProcess(
-                ["wherry", *arguments], code, out.read().decode(), err.read().decode()
-            )
+            return subprocess.CompletedProcess(["wherry", *arguments], code, _all_of(out), _all_of(err))
 
     def close(self) -> None:
         """End it."""
         self._socket.close()
         self._process.wait(TIMEOUT_S)
+
+
+def _all_of(stream: IO[bytes]) -> str:
+    stream.seek(0)
+    return stream.read().decode()
 
 
 @lru_cache(1)
