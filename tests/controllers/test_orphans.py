@@ -17,6 +17,9 @@ from wherry.api.resource import Resource
 from wherry.client.api import Client
 from wherry.client.cache import Cache
 from wherry.controllers.adoptions import Adoptions
+from wherry.controllers.base import Controller
+from wherry.controllers.daemonset.controller import DaemonSets
+from wherry.controllers.job.controller import Jobs
 from wherry.controllers.ownership import PASSED_OVER_S, claim_place
 from wherry.controllers.replicas.controller import ReplicaSets
 from wherry.controllers.statefulset.controller import StatefulSets
@@ -76,23 +79,27 @@ async def test_owners_of_two_kinds_share_one_view_of_who_adopts() -> None:
         assert calls(bench, "PATCH") == {"/api/v1/namespaces/default/pods/s0-0": 1}
 
 
+@pytest.mark.parametrize("kind", [ReplicaSets, StatefulSets, DaemonSets, Jobs])
 async def test_whoever_passed_an_orphan_over_adopts_it_when_the_other_could_not(
-    monkeypatch: pytest.MonkeyPatch,
+    monkeypatch: pytest.MonkeyPatch, kind: type[Controller]
 ) -> None:
     """The set that comes first is refused for ever; the other looks again."""
-    patch = ReplicaSets.patch
+    patch = kind.patch
 
-    async def refusing(self: ReplicaSets, key: str, resource: Resource, *args: Any, **more: Any) -> Object:
+    async def refusing(self: Controller, key: str, resource: Resource, *args: Any, **more: Any) -> Object:
         if resource is PODS and key == "default/s0":
             raise ApiError(403, "Forbidden", "not you")
         return await patch(self, key, resource, *args, **more)
 
-    monkeypatch.setattr(ReplicaSets, "patch", refusing)
-    before = [(REPLICA_SETS, owner(0, 1)), (REPLICA_SETS, owner(1, 1)), (PODS, orphan(0))]
-    async with running(ReplicaSets, before=before) as bench:
-        await bench.clock.advance(PASSED_OVER_S + 1)
-        await bench.settle()
-        adopted = controller_of(await bench.get(PODS, "o0"))
+    monkeypatch.setattr(kind, "patch", refusing)
+    owners = [(kind.primary, owner(0, 1)), (kind.primary, owner(1, 1))]
+    # a StatefulSet takes those of its own names alone, so of these only one can
+    name = "s1-0" if kind is StatefulSets else "o0"
+    async with running(kind, before=[*owners, (PODS, orphan(0, name))]) as bench:
+        for _ in range(2):
+            await bench.clock.advance(PASSED_OVER_S + 1)
+            await bench.settle()
+        adopted = controller_of(await bench.get(PODS, name))
         assert adopted is not None
         assert adopted["name"] == "s1"
 

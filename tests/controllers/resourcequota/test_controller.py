@@ -161,9 +161,16 @@ async def test_after_a_long_count_the_next_one_waits(monkeypatch: pytest.MonkeyP
             await bench.client.delete(PODS, name, "default")
             await bench.settle()
         assert (await status(bench))["used"] == {"pods": "2"}
-        await bench.clock.advance(2.0 * RESTS)
+        await bench.client.patch(RESOURCE_QUOTAS, "q", "default", {"spec": {"hard": {"pods": "7"}}})
+        await bench.settle()
+        # who changes limits sees them at once
+        assert await status(bench) == {"hard": {"pods": "7"}, "used": {"pods": "1"}}
+        await bench.client.delete(PODS, "c", "default")
         await bench.settle()
         assert (await status(bench))["used"] == {"pods": "1"}
+        await bench.clock.advance(2.0 * RESTS)
+        await bench.settle()
+        assert (await status(bench))["used"] == {"pods": "0"}
 
 
 async def test_custom_resources_are_counted_as_they_come_and_go() -> None:

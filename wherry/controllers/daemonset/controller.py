@@ -150,11 +150,15 @@ class DaemonSets(Controller):
             self._back_off.forget(f"{fleet.uid}/")
 
     async def _claim(self, daemon_set: Object, selector: Selector, fleet: Fleet) -> None:
-        """Adopt and release pods, of those that are other than they were."""
+        """Adopt and release pods, of those that are other than they were.
+
+        Orphans another owner is at are looked at again: it may give them back.
+        """
         keys = list(fleet.pods)
-        found = [pod for key in keys if (pod := self.cache.get(PODS, key)) is not None]
-        await claim(self, daemon_set, PODS, selector, found)
-        fleet.pods.difference_update(keys)
+        found = {key: pod for key in keys if (pod := self.cache.get(PODS, key)) is not None}
+        owned = {uid_of(pod) for pod in await claim(self, daemon_set, PODS, selector, [*found.values()])}
+        again = (key for key, pod in found.items() if uid_of(pod) not in owned and _is_orphan(pod, selector))
+        fleet.pods.difference_update(set(keys).difference(again))
 
     async def _judge(self, daemon_set: Object, fleet: Fleet, revision: str) -> None:
         basis = (metadata(daemon_set).get("generation"), template_generation(daemon_set), revision)
@@ -243,3 +247,7 @@ class DaemonSets(Controller):
 def _placing(node: Object) -> tuple[object, object]:
     """All of a node that decides who may be on it."""
     return labels_of(node), (node.get("spec") or {}).get("taints")
+
+
+def _is_orphan(pod: Object, selector: Selector) -> bool:
+    return controller_of(pod) is None and not is_deleting(pod) and selector.matches(labels_of(pod))

@@ -60,6 +60,7 @@ class ResourceQuotas(Controller):
             self._counted_at.pop(key_of(old or {}), None)
             self.rests.rest(key_of(old or {}), 0)
         elif old is None or (old.get("spec") != new.get("spec")):
+            self.rests.rest(key_of(new), 0)  # somebody waits to see the new limits
             yield key_of(new)
 
     async def start(self) -> None:
