@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from importlib import import_module
 from importlib.util import find_spec
+from inspect import signature
 
 import pytest
 
@@ -26,6 +28,12 @@ def test_what_a_component_names_is_there(component: Component) -> None:
     assert find_spec(component.module) is not None
     for name in component.needs:
         assert component_called(name)
+
+
+@pytest.mark.parametrize("name", supervised(has_node=True))
+def test_what_a_supervisor_starts_has_a_process_to_be(name: str) -> None:
+    module = import_module(component_called(name).module)
+    assert signature(module.process).parameters == {}
 
 
 def test_names_are_given_once() -> None:
