@@ -18,7 +18,7 @@ from wherry.api.core.pods import PODS
 from wherry.client.api import Client
 from wherry.client.cache import Cache
 from wherry.kit.clock import Clock
-from wherry.kit.tasks import Tasks
+from wherry.kit.tasks import Tasks, shared
 from wherry.objects.conditions import is_true
 from wherry.objects.meta import Object
 
@@ -83,7 +83,7 @@ class Standby:
 
     async def explainer(self) -> Explainer:
         """What tells why pods are where they are; the scheduler begins if it has not yet."""
-        await asyncio.shield(self._begin_once())
+        await shared(self._begin_once(), "the scheduler's start")
         assert self._scheduler is not None, "it has begun"
         return self._scheduler.explainer
 
