@@ -2,15 +2,20 @@
 
 from __future__ import annotations
 
+import asyncio
+from random import Random
 from typing import Any
 
 import pytest
 
-from tests.scheduler.builders import facts, node, world
+from tests.scheduler.builders import READER, facts, node, world
 from tests.scheduler.test_decisions import PROFILE, affinity, expression, named
+from tests.timing import spent
 from wherry.objects.meta import Object
+from wherry.scheduler.decisions import Decisions
 from wherry.scheduler.explain.changes import Changes, shown
 from wherry.scheduler.explain.constraints import MOST, constraints_of
+from wherry.scheduler.explain.explainer import Explainer
 from wherry.scheduler.facts import PodFacts
 from wherry.scheduler.world import World
 
@@ -204,6 +209,25 @@ async def test_looking_changes_nothing() -> None:
     assert await changes(pod, where)
     assert (where.moment, where.era, int(where.nodes.requested["cpu"][0])) == before
     assert repr(pod.pod) == copy
+
+
+async def test_thousands_of_nodes_hold_nobody_up() -> None:
+    where = world(*(node(f"n{number}", labels={ZONE: f"z{number % 3}"}) for number in range(2000)))
+    pod = facts(nodeSelector={f"k{number}": "v" for number in range(30)})
+    held = [0.0]
+
+    async def others() -> None:
+        while True:
+            with spent() as took:
+                await asyncio.sleep(0)
+            held[0] = max(held[0], took.thread_s)
+
+    beside = asyncio.create_task(others())
+    explainer = Explainer(where, Decisions(where, Random(1)), {PROFILE.name: PROFILE}, READER.read)
+    status = await explainer.what_if(pod.pod)
+    beside.cancel()
+    assert [change["count"] for change in status["changes"]] == [2000]
+    assert held[0] < 0.1, "it takes some three milliseconds"
 
 
 def test_there_is_a_bound() -> None:

@@ -53,22 +53,26 @@ class Changes:
         first = self._try(())
         if len(first.rows):
             return None
+        await self._portions.next()
         known = constraints_of(self._pod, first.plugins, self._world)
         found = []
         for constraint in known:
             await self._portions.next()
             trial = self._try((constraint,))
             if len(trial.rows):
+                await self._portions.next()
                 found.append(self._told((constraint,), trial))
         if not found:
             together = await self._together(known)
             if together:
+                await self._portions.next()
                 found.append(self._told(together, self._try(together)))
         return sorted(found, key=lambda change: (len(change["steps"]), -change["count"]))
 
     async def _together(self, known: list[Constraint]) -> tuple[Constraint, ...]:
         """As few of them as possible that are enough together."""
         for _ in range(MOST_ROUNDS):
+            await self._portions.next()
             trial = self._try(known)
             if len(trial.rows):
                 break
@@ -115,9 +119,9 @@ class Changes:
             for name, found in amounts.items():
                 ask_for(name, shown(name, found.left), pod)
             rows = self._judged(pod).rows
-        names = [self._world.nodes.names[int(row)] for row in rows]
-        steps = [_step(one, amounts.get(one.resource), names) for one in constraints]
-        return {"steps": steps, **group_of(names)}
+        group = group_of(self._world.nodes.names, rows)
+        steps = [_step(one, amounts.get(one.resource), group["nodes"]) for one in constraints]
+        return {"steps": steps, **group}
 
     def _closest(self, rows: Ints, resources: Iterable[str]) -> int:
         """The row on which the least is missing, by the share of what the pod asks for."""
@@ -157,7 +161,7 @@ def _step(constraint: Constraint, amounts: _Amounts | None, nodes: Sequence[str]
         instead = (
             f"free {missing} of {name} on NODE" if amounts.would_do else f"add a node with {wanted} of {name}"
         )
-    first = min(nodes, default="NODE")
+    first = nodes[0] if nodes else "NODE"
     step = {"field": constraint.field, "change": change}
     return {**step, "instead": instead.replace("NODE", first)} if instead else step
 

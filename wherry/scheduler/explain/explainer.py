@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import copy
 from collections.abc import Callable, Mapping
 
@@ -62,7 +63,9 @@ class Explainer:
         if facts.template.trouble:
             return {"basis": EVALUATED, "nodeName": node, "message": facts.template.trouble}
         trace = self._evaluated(profile, facts)
+        await asyncio.sleep(0)  # with thousands of nodes each of these takes some milliseconds
         status = {**decision_status(trace), "basis": EVALUATED}
+        await asyncio.sleep(0)
         if node:
             status["nodeName"] = node
         if spec.get("schedulingGates"):

@@ -4,11 +4,13 @@ are one group. Pure.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
+from heapq import nsmallest
 
 import numpy as np
 
 from wherry.objects.meta import Object
+from wherry.scheduler.framework import TOP_SCORE
 from wherry.scheduler.interned import Ints
 from wherry.scheduler.trace import Trace
 
@@ -32,17 +34,17 @@ def decision_status(trace: Trace) -> Object:
     }
 
 
-def group_of(names: Iterable[str]) -> Object:
-    """How many nodes, and the names of the first."""
-    found = list(names)
-    return {"count": len(found), "nodes": sorted(found)[:MOST_NODES]}
+def group_of(nodes: Sequence[str], rows: Ints) -> Object:
+    """How many nodes these rows are, and the names of the first."""
+    names = [nodes[row] for row in rows.tolist()]
+    return {"count": len(names), "nodes": nsmallest(MOST_NODES, names)}
 
 
 def _refused(trace: Trace) -> list[Object]:
     """All nodes are out for a reason that is not theirs."""
     assert trace.refusal is not None
     reasons = [trace.refusal.reason]
-    group = group_of(trace.nodes)
+    group = group_of(trace.nodes, np.arange(len(trace.nodes)))
     return [{"plugin": trace.refused_by, "reasons": reasons, "evictionHelps": False, **group}]
 
 
@@ -58,7 +60,7 @@ def _filtered(trace: Trace) -> list[Object]:
                     "plugin": trace.filters[index],
                     "reasons": list(dict.fromkeys(reason.text for reason in own)),
                     "evictionHelps": all(reason.resolvable for reason in own),
-                    **group_of(trace.nodes[int(row)] for row in members),
+                    **group_of(trace.nodes, members),
                 }
             )
     return sorted(groups, key=lambda group: -group["count"])
@@ -69,16 +71,17 @@ def _passed(trace: Trace) -> list[Object]:
     if not len(left):
         return []
     scores = np.asarray(trace.scores, dtype=np.int64)[:, left]
-    if not len(trace.scorers):
-        return [{"total": 0, "scores": [], **group_of(trace.nodes[int(row)] for row in left)}]
-    kinds, members = np.unique(scores, axis=1, return_inverse=True)
+    members: Ints = np.zeros(len(left), dtype=np.int64)
+    for points in scores:  # those with the same points up to here have the same number
+        members = np.unique(members * (TOP_SCORE + 1) + points, return_inverse=True)[1].reshape(-1)
+    kinds = scores[:, np.unique(members, return_index=True)[1]]
     totals = np.asarray(trace.weights, dtype=np.int64) @ kinds
     best: list[int] = [int(kind) for kind in np.argsort(-totals, kind="stable")[:MOST_GROUPS]]
     return [
         {
             "total": int(totals[kind]),
             "scores": _scores(trace, kinds[:, kind]),
-            **group_of(trace.nodes[int(row)] for row in left[members.reshape(-1) == kind]),
+            **group_of(trace.nodes, left[members == kind]),
         }
         for kind in best
     ]
