@@ -27,7 +27,7 @@ from wherry.apiserver.outbound import (
 )
 from wherry.cluster.leaves import Subject
 from wherry.cluster.pki import Pki
-from wherry.kit.httpd.message import Request, Response
+from wherry.kit.httpd.message import Request, RequestHeaders, Response
 from wherry.kit.httpd.server import Server
 from wherry.kit.sockets import client_socket
 
@@ -241,7 +241,13 @@ def test_what_goes_on_of_a_clients_headers() -> None:
         "impersonate-user": "root", "impersonate-extra-a": "b", "x-remote-user": "u", "x_remote_group": "g",
         "x-remote-extra-a": "b", "transfer-encoding": "chunked", "content-length": "3", "te": "trailers",
     }  # fmt: skip
-    assert passed_headers({**kept, **dropped}) == kept
+    headers = RequestHeaders({**kept, **dropped})
+    headers.add("cookie", "c=d")
+    passed = passed_headers(headers)
+    assert dict(passed[:2] + passed[4:]) == {k: v for k, v in kept.items() if k != "cookie"} | {
+        "accept-encoding": "identity"
+    }
+    assert passed[2:4] == [("cookie", "a=b"), ("cookie", "c=d")], "joined by a comma they would be one cookie"
 
 
 @pytest.mark.parametrize(

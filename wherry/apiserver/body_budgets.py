@@ -8,11 +8,9 @@ once are not counted, for they are answered at once (`kit/httpd/parsing`).
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-
 from wherry.apiserver.authentication.chain import Authenticator
 from wherry.apiserver.user import is_system
-from wherry.kit.httpd.message import Connection
+from wherry.kit.httpd.message import Connection, RequestHeaders
 from wherry.kit.httpd.parsing import Held
 from wherry.objects.errors import ApiError
 
@@ -31,7 +29,7 @@ class BodyBudgets:
         self.strangers = Held(STRANGERS_BYTES, self.together)
         self._users: dict[str, Held] = {}
 
-    def of(self, connection: Connection, headers: Mapping[str, str]) -> Held:
+    def of(self, connection: Connection, headers: RequestHeaders) -> Held:
         """Where the body of a request with these headers is counted. Never raises."""
         try:
             user = self._authenticator.authenticate(connection, headers)

@@ -30,6 +30,7 @@ class FrontProxyConfig:
     username_headers: tuple[str, ...] = ()
     group_headers: tuple[str, ...] = ()
     extra_prefixes: tuple[str, ...] = ()
+    uid_headers: tuple[str, ...] = ()
 
 
 NO_FRONT_PROXY = FrontProxyConfig()

@@ -120,7 +120,7 @@ class Front:
         try:
             user = self._who(request)
             call = _call_of(request, user)  # from here on is known who asks for what: audit begins
-            call.user = impersonated(user, call.headers, self._core.authorizer.check)
+            call.user = impersonated(user, request.headers, self._core.authorizer.check)
             with self._seat(call):
                 self._core.authorizer.check(call.user, call.info)
                 form = form_of(self._core, call)

@@ -17,6 +17,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
+from wherry.kit.httpd.message import RequestHeaders
 from wherry.kit.sockets import client_socket, notice_dead_peer
 from wherry.objects.errors import internal
 
@@ -264,21 +265,26 @@ class Outbound:
             self._session = None
 
 
-def passed_headers(headers: Mapping[str, str]) -> dict[str, str]:
+def passed_headers(headers: RequestHeaders) -> list[tuple[str, str]]:
     """Of a client's request (lower-case names) what may go on to another server.
 
-    Left out are what is about the connection, credentials, and whatever tells other servers who asks.
+    A header that came several times goes on so. Left out are what is about the connection, credentials,
+    and whatever tells other servers who asks.
     """
     about_connection = {name.strip().lower() for name in headers.get("connection", "").split(",")}
-    return {
-        name: header_text(value)
-        for name, value in headers.items()
+    passed = [
+        (name, header_text(value))
+        for name, value in headers.lines()
         if name not in HOP_BY_HOP
         and name not in SECRET
         and name not in about_connection
         # Some servers take "_" for "-": an identity must not slip in that way either.
         and not name.replace("_", "-").startswith(IDENTITY_PREFIXES)
-    }
+    ]
+    if "accept-encoding" not in headers:
+        # Whatever the server would choose by itself is not what the client asked for.
+        passed.append(("accept-encoding", "identity"))
+    return passed
 
 
 def header_bytes(value: str) -> str:

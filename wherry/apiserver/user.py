@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from wherry.objects.meta import Object
@@ -71,6 +71,16 @@ class User:
         if self.extra:
             info["extra"] = {key: list(values) for key, values in self.extra.items()}
         return info
+
+
+def with_authenticated(user: User) -> User:
+    """The user in the group of all who showed who they are; nobody, and who is in one of both groups, as is.
+
+    For whatever proves an identity. Source: k8s.io/apiserver, authentication/group, AuthenticatedGroupAdder.
+    """
+    if user.is_anonymous or AUTHENTICATED in user.groups or UNAUTHENTICATED in user.groups:
+        return user
+    return replace(user, groups=(*user.groups, AUTHENTICATED))
 
 
 ANONYMOUS = User(ANONYMOUS_NAME, (UNAUTHENTICATED,))

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import ssl
+from collections.abc import Mapping
 from datetime import UTC, datetime
 from typing import Any
 
 import aiohttp
 import pytest
+from multidict import CIMultiDict
 
 from tests.apiserver.rig import ALICE, Rig, api_server, files, running
 from tests.apiserver.rig import config as rig_config
@@ -19,7 +21,7 @@ from wherry.cluster.identities import FRONT_PROXY_AUTHORITY
 from wherry.cluster.leaves import KeyPair, Subject
 from wherry.cluster.pki import Pki
 from wherry.kit.clock import SystemClock
-from wherry.kit.httpd.message import Connection
+from wherry.kit.httpd.message import Connection, RequestHeaders
 from wherry.kit.tls import COMMON_NAME, tls_rules
 
 ACCOUNT = "/api/v1/namespaces/default/serviceaccounts/default/token"
@@ -29,8 +31,17 @@ PROXIES = FrontProxyConfig(
     username_headers=("X-Remote-User",),
     group_headers=("X-Remote-Group",),
     extra_prefixes=("X-Remote-Extra-",),
+    uid_headers=("X-Remote-Uid",),
 )
-ASKED = {"X-Remote-User": "jane", "X-Remote-Group": "dev, ops", "X-Remote-Extra-Team%2Fa": "x"}
+ASKED = CIMultiDict(
+    [
+        ("X-Remote-User", "jane"),
+        ("X-Remote-Group", "dev"),
+        ("X-Remote-Group", "CN=a,system:masters,O=b"),
+        ("X-Remote-Extra-Team%2Fa", "x"),
+        ("X-Remote-Uid", "7"),
+    ]
+)
 
 
 async def account(rig: Rig) -> None:
@@ -116,7 +127,7 @@ async def test_an_older_version_of_tls_is_refused() -> None:
         assert (await rig.http("GET", "/version"))[0] == 200
 
 
-async def who(rig: Rig, pair: KeyPair, headers: dict[str, str]) -> tuple[int, dict[str, Any]]:
+async def who(rig: Rig, pair: KeyPair, headers: Mapping[str, str]) -> tuple[int, dict[str, Any]]:
     """As whom the server takes somebody who shows a certificate and says `headers`."""
     context = ssl.create_default_context(cafile=str(files().authority.cert))
     context.load_cert_chain(pair.cert, pair.key)
@@ -132,8 +143,8 @@ async def test_a_proxy_with_the_right_name_says_whom_it_asks_for() -> None:
     async with running(front_proxy=PROXIES) as rig:
         status, user = await who(rig, files().front_proxy_client, ASKED)
         assert (status, user["username"]) == (201, "jane")
-        assert user["groups"] == ["dev", "ops", "system:authenticated"]
-        assert user["extra"] == {"team/a": ["x"]}
+        assert user["groups"] == ["dev", "CN=a,system:masters,O=b", "system:authenticated"]
+        assert (user["extra"], user["uid"]) == ({"team/a": ["x"]}, "7")
         assert (await who(rig, files().front_proxy_client, {}))[0] == 401, "it is nobody itself"
         status, user = await who(rig, files().admin, ASKED)
         assert (status, user["username"]) == (201, "kubernetes-admin"), "a client's headers say nothing"
@@ -160,7 +171,7 @@ def test_a_session_that_is_taken_up_again_says_the_same() -> None:
         shown = ssl.PEM_cert_to_DER_cert(pair.cert.read_text())
         connection = Connection(None, shown, None, [(COMMON_NAME, name)])
         assert told.is_client(connection) is is_client
-        assert (told.user_of(connection, {"x-remote-user": "jane"}) is None) is is_client
+        assert (told.user_of(connection, RequestHeaders({"x-remote-user": "jane"})) is None) is is_client
 
 
 async def test_extension_servers_are_told_the_same() -> None:

@@ -116,6 +116,7 @@ SAMPLES: dict[str, str] = {
     "register-with-taints": "a=b:NoSchedule",
     "requestheader-extra-headers-prefix": "X-Remote-Other-",
     "requestheader-group-headers": "X-Remote-Other",
+    "requestheader-uid-headers": "X-Remote-Other",
     "requestheader-username-headers": "X-Remote-Other",
     "runtime-config": "batch/v1=false",
     "service-account-max-token-expiration": "2h",

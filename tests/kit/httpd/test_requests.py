@@ -77,13 +77,19 @@ async def peer(desk: Desk, dial: Dial) -> Peer:
 async def test_a_request_in_its_parts(desk: Desk, peer: Peer) -> None:
     peer.send(
         "POST /a%20b/%C3%A9?x=1%2F2&y HTTP/1.1\r\nHost: h\r\n"
-        "X-Twice: 1\r\nx-twice: 2\r\nContent-Length: 4\r\n\r\nbody"
+        "X-Twice: 1, 2\r\nx-twice: 3\r\nContent-Length: 4\r\n\r\nbody"
     )
     assert (await peer.reply()).status == 200
     request = desk.requests[0]
     assert (request.method, request.path, request.raw_path) == ("POST", "/a b/é", "/a%20b/%C3%A9")
     assert (request.query, request.body) == ("x=1%2F2&y", b"body")
-    assert request.headers == {"host": "h", "x-twice": "1, 2", "content-length": "4"}
+    headers = request.headers
+    assert headers == {"host": "h", "x-twice": "1, 2, 3", "content-length": "4"}
+    assert (headers.every("x-twice"), headers.first("x-twice")) == (("1, 2", "3"), "1, 2")
+    assert (headers.every("host"), headers.every("other"), headers.first("other")) == (("h",), (), "")
+    lines = [("host", "h"), ("x-twice", "1, 2"), ("x-twice", "3"), ("content-length", "4")]
+    assert list(headers.lines()) == lines
+    assert list(headers.replaced("host", "").lines()) == lines[1:]
     assert request.connection.peer is not None
     assert request.connection.peer[0] == "127.0.0.1"
     assert request.connection.peer_certificate is None

@@ -15,7 +15,7 @@ import pytest
 from wherry.cluster.leaves import Subject
 from wherry.cluster.pki import Pki
 from wherry.kit.clock import FakeClock, SystemClock
-from wherry.kit.httpd.message import Connection, Request, Response, StreamResponse
+from wherry.kit.httpd.message import Connection, Request, RequestHeaders, Response, StreamResponse
 from wherry.kubelet.runtimes.base import Container, ContainerSpec, Image, SandboxSpec
 from wherry.kubelet.runtimes.fake import FakeRuntime
 from wherry.kubelet.server.config import KubeletServerConfig
@@ -77,7 +77,7 @@ class Setup:
     async def ask(self, path: str, query: str = "", *, allowed: bool = True, method: str = "GET") -> Any:
         connection = Connection(("127.0.0.1", 1), None)
         connection.memo.update(user="somebody", allowed=allowed)
-        return await self.server.answer(Request(method, path, path, query, {}, b"", connection))
+        return await self.server.answer(Request(method, path, path, query, RequestHeaders(), b"", connection))
 
     async def text(self, path: str, query: str = "") -> tuple[int, str]:
         """The status and body of an answer, streamed or not."""

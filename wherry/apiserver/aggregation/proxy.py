@@ -19,7 +19,7 @@ from wherry.apiserver.parts import Parts
 from wherry.apiserver.passing import passed_on
 from wherry.apiserver.tunnel import is_upgrade, tunnel
 from wherry.apiserver.user import User
-from wherry.kit.httpd.message import Response
+from wherry.kit.httpd.message import RequestHeaders, Response
 from wherry.objects.errors import ApiError, service_unavailable
 
 ANSWER_LIMIT_B = 64 * 1024 * 1024
@@ -84,12 +84,9 @@ async def pass_on(core: Parts, call: Call, remote: Remote) -> RawOutcome:
 
 def forwarded_headers(call: Call, user: User) -> list[tuple[str, str]]:
     """The client's headers without credentials, and the identity that was established."""
-    headers = passed_headers(call.headers)
-    # Whatever the server would choose by itself is not what the client asked for.
-    headers.setdefault("accept-encoding", "identity")
+    sent = passed_headers(RequestHeaders() if call.request is None else call.request.headers)
     if call.request is None and call.body:
-        headers["content-type"] = call.content_type
-    sent = list(headers.items())
+        sent.append(("content-type", call.content_type))
     sent.append(("X-Remote-User", user.name))
     sent += [("X-Remote-Group", group) for group in user.groups]
     for key, values in user.extra.items():

@@ -10,7 +10,7 @@ import hmac
 
 from wherry.api.core.secrets import SECRETS
 from wherry.apiserver.registry import Registry
-from wherry.apiserver.user import AUTHENTICATED, User
+from wherry.apiserver.user import User, with_authenticated
 from wherry.kit.clock import Clock
 from wherry.objects.bootstrap_tokens import (
     AUTHENTICATION,
@@ -47,4 +47,4 @@ class BootstrapTokens:
             return None
         if is_deleting(secret) or not hmac.compare_digest(found.secret.encode(), value.encode()):
             return None
-        return User(USER_PREFIX + token_id, (*found.groups, AUTHENTICATED))
+        return with_authenticated(User(USER_PREFIX + token_id, tuple(found.groups)))

@@ -5,7 +5,7 @@ The TLS layer has verified the chain; here only names are read, once per connect
 
 from __future__ import annotations
 
-from wherry.apiserver.user import AUTHENTICATED, User
+from wherry.apiserver.user import User, with_authenticated
 from wherry.kit.httpd.message import Connection, PeerSubject
 from wherry.kit.tls import COMMON_NAME, ORGANIZATION, values_of
 
@@ -28,4 +28,4 @@ def subject_user(subject: PeerSubject) -> User | None:
     names = values_of(subject, COMMON_NAME)
     if not names:
         return None
-    return User(names[0], (*values_of(subject, ORGANIZATION), AUTHENTICATED))
+    return with_authenticated(User(names[0], tuple(values_of(subject, ORGANIZATION))))

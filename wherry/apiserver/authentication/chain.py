@@ -9,8 +9,8 @@ from wherry.apiserver.authentication.bootstrap_tokens import BootstrapTokens
 from wherry.apiserver.authentication.certificates import certificate_user
 from wherry.apiserver.authentication.front_proxy import FrontProxy
 from wherry.apiserver.authentication.service_accounts import TokenRefused, TokenVerifier
-from wherry.apiserver.user import ANONYMOUS, AUTHENTICATED, User
-from wherry.kit.httpd.message import Connection
+from wherry.apiserver.user import ANONYMOUS, User, with_authenticated
+from wherry.kit.httpd.message import Connection, RequestHeaders
 from wherry.objects.errors import unauthorized
 
 BEARER = "bearer "
@@ -33,16 +33,11 @@ class Authenticator:
         self._front_proxy = front_proxy
         self._bootstrap_tokens = bootstrap_tokens
         self._verifier = verifier
-        self._tokens = {
-            token: user
-            if AUTHENTICATED in user.groups
-            else User(user.name, (*user.groups, AUTHENTICATED), user.uid, user.extra)
-            for token, user in tokens.items()
-        }
+        self._tokens = {token: with_authenticated(user) for token, user in tokens.items()}
         self._audiences = tuple(audiences)
         self._anonymous = anonymous
 
-    def authenticate(self, connection: Connection, headers: Mapping[str, str]) -> User:
+    def authenticate(self, connection: Connection, headers: RequestHeaders) -> User:
         """The user of a request. Raises ApiError (401) when credentials are missing or no good."""
         proxy = self._front_proxy
         if proxy is not None and (proxied := proxy.user_of(connection, headers)) is not None:
@@ -88,12 +83,12 @@ class Authenticator:
         return self._audiences
 
 
-def bearer_token(headers: Mapping[str, str]) -> str:
+def bearer_token(headers: RequestHeaders) -> str:
     """The bearer token of a request, from its Authorization header, or a WebSocket subprotocol of an upgrade.
 
     Source: apiserver/pkg/authentication/request/websocket: only requests to upgrade may say it there.
     """
-    header = headers.get("authorization", "")
+    header = headers.first("authorization")
     if header[: len(BEARER)].lower() == BEARER:
         return header[len(BEARER) :].strip()
     if "upgrade" not in headers:
@@ -112,11 +107,10 @@ def bearer_token(headers: Mapping[str, str]) -> str:
     return ""
 
 
-def without_token(headers: Mapping[str, str]) -> Mapping[str, str]:
+def without_token(headers: RequestHeaders) -> RequestHeaders:
     """The headers without a bearer token among the WebSocket subprotocols: it is nobody else's to see."""
     offered = headers.get("sec-websocket-protocol", "")
     if WEBSOCKET_TOKEN not in offered:
         return headers
     kept = [text for item in offered.split(",") if not (text := item.strip()).startswith(WEBSOCKET_TOKEN)]
-    left = {name: value for name, value in headers.items() if name != "sec-websocket-protocol"}
-    return {**left, "sec-websocket-protocol": ", ".join(kept)} if kept else left
+    return headers.replaced("sec-websocket-protocol", ", ".join(kept))

@@ -7,14 +7,14 @@ pkg/authentication/request/{headerrequest,x509}.
 from __future__ import annotations
 
 import ssl
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from pathlib import Path
-from urllib.parse import unquote
 
 from wherry.apiserver.authentication.certificates import subject_user
+from wherry.apiserver.authentication.said_in_headers import said, said_extra, said_first
 from wherry.apiserver.config import ApiServerConfig, FrontProxyConfig
-from wherry.apiserver.user import AUTHENTICATED, User
-from wherry.kit.httpd.message import Connection
+from wherry.apiserver.user import User, with_authenticated
+from wherry.kit.httpd.message import Connection, RequestHeaders
 
 MEMO, CLIENT_MEMO = "is a front proxy", "is a client"
 _END = "-----END CERTIFICATE-----"
@@ -51,7 +51,7 @@ class FrontProxy:
             memo[CLIENT_MEMO] = connection.peer_certificate is None or _is_of(connection, self._clients)
         return bool(memo[CLIENT_MEMO])
 
-    def user_of(self, connection: Connection, headers: Mapping[str, str]) -> User | None:
+    def user_of(self, connection: Connection, headers: RequestHeaders) -> User | None:
         """Whom the proxy asks for; None when this is none, or names nobody."""
         memo = connection.memo
         if MEMO not in memo:
@@ -59,18 +59,12 @@ class FrontProxy:
         if not memo[MEMO]:
             return None
         told = self._config
-        name = next((found for one in told.username_headers if (found := headers.get(one.lower()))), "")
+        name = _first_of(headers, told.username_headers)
         if not name:
             return None
-        groups = [group for one in told.group_headers for group in _split(headers.get(one.lower(), ""))]
-        if AUTHENTICATED not in groups:
-            groups.append(AUTHENTICATED)
-        extra: dict[str, tuple[str, ...]] = {}
-        for prefix in told.extra_prefixes:
-            for header, value in headers.items():
-                if header.startswith(prefix.lower()):
-                    extra[unquote(header[len(prefix) :]).lower()] = _split(value)
-        return User(name, tuple(groups), extra=extra)
+        groups = tuple(group for header in told.group_headers for group in said(headers, header) if group)
+        uid = _first_of(headers, told.uid_headers)
+        return with_authenticated(User(name, groups, uid, said_extra(headers, told.extra_prefixes)))
 
     def _is_proxy(self, connection: Connection) -> bool:
         if connection.peer_certificate is None or not _is_of(connection, self._authorities):
@@ -78,6 +72,11 @@ class FrontProxy:
         shown = subject_user(connection.peer_subject)
         names = self._config.names
         return not names or (shown is not None and shown.name in names)
+
+
+def _first_of(headers: RequestHeaders, names: Sequence[str]) -> str:
+    """The first of these headers that says something."""
+    return next((found for name in names if (found := said_first(headers, name))), "")
 
 
 def _is_of(connection: Connection, authorities: frozenset[bytes]) -> bool:
@@ -102,7 +101,3 @@ def certificates(file: Path) -> list[bytes]:
     """The certificates (DER) in a PEM file. Raises OSError, ValueError."""
     parts = file.read_text().split(_END)[:-1]
     return [ssl.PEM_cert_to_DER_cert(part[part.index("-----BEGIN") :] + _END) for part in parts]
-
-
-def _split(value: str) -> tuple[str, ...]:
-    return tuple(item.strip() for item in value.split(",") if item.strip())

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
-from urllib.parse import unquote
+from collections.abc import Callable, Iterable
 
+from wherry.apiserver.authentication.said_in_headers import said, said_extra, said_first
 from wherry.apiserver.request import RequestInfo
-from wherry.apiserver.user import ANONYMOUS_NAME, AUTHENTICATED, UNAUTHENTICATED, User
+from wherry.apiserver.user import UNAUTHENTICATED, User, with_authenticated
+from wherry.kit.httpd.message import RequestHeaders
 from wherry.objects.errors import internal
 
 PREFIX = "impersonate-"
@@ -17,14 +18,14 @@ Check = Callable[[User, RequestInfo], None]
 """Raises ApiError (403) unless the user may do that."""
 
 
-def impersonated(user: User, headers: Mapping[str, str], check: Check) -> User:
+def impersonated(user: User, headers: RequestHeaders, check: Check) -> User:
     """The user to go on as: `user`, unless headers ask for another. Raises ApiError (403, 500)."""
     if not is_impersonating(headers):
         return user
-    name = headers.get(USER, "")
-    groups = tuple(item.strip() for item in headers.get(GROUP, "").split(",") if item.strip())
-    uid = headers.get(UID, "")
-    extra = _extra(headers)
+    name = said_first(headers, USER)
+    groups = said(headers, GROUP)
+    uid = said_first(headers, UID)
+    extra = said_extra(headers, (EXTRA,))
     if not name:
         if groups or uid or extra:
             raise internal(f"requested impersonation of {[*groups, *extra]} without impersonating a user")
@@ -35,20 +36,9 @@ def impersonated(user: User, headers: Mapping[str, str], check: Check) -> User:
     account = as_user.service_account
     if account is not None and not groups:
         groups = ("system:serviceaccounts", f"system:serviceaccounts:{account[0]}")
-    if name == ANONYMOUS_NAME:
-        if UNAUTHENTICATED not in groups:
-            groups = (*groups, UNAUTHENTICATED)
-    elif AUTHENTICATED not in groups:
-        groups = (*groups, AUTHENTICATED)
-    return User(name, groups, uid, extra)
-
-
-def _extra(headers: Mapping[str, str]) -> dict[str, tuple[str, ...]]:
-    return {
-        unquote(header[len(EXTRA) :]): tuple(item.strip() for item in value.split(","))
-        for header, value in headers.items()
-        if header.startswith(EXTRA)
-    }
+    if as_user.is_anonymous and UNAUTHENTICATED not in groups:
+        groups = (*groups, UNAUTHENTICATED)
+    return with_authenticated(User(name, groups, uid, extra))
 
 
 def _permissions(user: User) -> list[RequestInfo]:
@@ -71,6 +61,6 @@ def _ask(group: str, resource: str, name: str, namespace: str = "", subresource:
     return RequestInfo("impersonate", "", True, group, version, namespace, resource, name, subresource)
 
 
-def is_impersonating(headers: Mapping[str, str]) -> bool:
+def is_impersonating(headers: Iterable[str]) -> bool:
     """Whether somebody asks to act as another, however incompletely."""
     return any(name.startswith(PREFIX) for name in headers)

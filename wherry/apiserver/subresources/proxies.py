@@ -201,14 +201,13 @@ async def _pass_on(
 async def _exchange(core: Core, request: Request, target: Target, asked: Asked, trust: Trust) -> RawOutcome:
     """One request and its answer. Raises Unreachable, ApiError."""
     sent = passed_headers(request.headers)
-    # Whatever the server would choose by itself is not what the client asked for.
-    sent.setdefault("accept-encoding", "identity")
     host = request.headers.get("host", "")
-    sent |= {
+    own = {
         "x-forwarded-uri": asked.prefix + asked.path,
         "x-forwarded-host": host,
         "x-forwarded-proto": "https",
     }
+    sent = [*((name, value) for name, value in sent if name not in own), *own.items()]
     rewriter = Rewriter("https", host, asked.prefix, target.authority)
     held = AsyncExitStack()
     try:

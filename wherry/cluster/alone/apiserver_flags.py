@@ -10,7 +10,7 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from wherry.apiserver.config import ALWAYS_ALLOW, NODE, RBAC, ApiServerConfig, FrontProxyConfig
-from wherry.apiserver.user import AUTHENTICATED, User
+from wherry.apiserver.user import User, with_authenticated
 from wherry.cluster.alone.flags import (
     DURATION,
     NAMES,
@@ -77,6 +77,7 @@ COMMON = (
     Flag("requestheader-allowed-names", "The names front proxies' certificates may have; else any.", NAMES),
     Flag("requestheader-extra-headers-prefix", "Of the headers that say more of the user.", NAMES),
     Flag("requestheader-group-headers", "Headers in which front proxies say the user's groups.", NAMES),
+    Flag("requestheader-uid-headers", "The same, the user's uid.", NAMES),
     Flag("requestheader-username-headers", "The same, the user; without it no proxy is believed.", NAMES),
     Flag("service-account-max-token-expiration", "How long a token may be asked for.", DURATION, "0s"),
     only(
@@ -225,7 +226,7 @@ def _request_timeout_s(values: Values) -> float:
 def _front_proxy(values: Values) -> FrontProxyConfig:
     """Whom in front of the server to believe. Only headers that never go on to others may say who asks."""
     said = []
-    for name in ("username-headers", "group-headers", "extra-headers-prefix"):
+    for name in ("username-headers", "group-headers", "extra-headers-prefix", "uid-headers"):
         flag = f"requestheader-{name}"
         said.append(values.names(flag))
         for header in said[-1]:
@@ -238,6 +239,7 @@ def _front_proxy(values: Values) -> FrontProxyConfig:
         username_headers=said[0],
         group_headers=said[1],
         extra_prefixes=said[2],
+        uid_headers=said[3],
     )
 
 
@@ -262,5 +264,5 @@ def _tokens(file: Path | None) -> Mapping[str, User]:
                     f"token file {str(file)!r} must have at least 3 columns (token, user name, user uid)"
                 )
             groups = [group.strip() for group in row[3].split(",")] if len(row) > 3 else []
-            found[row[0]] = User(row[1], (*groups, AUTHENTICATED), uid=row[2])
+            found[row[0]] = with_authenticated(User(row[1], tuple(filter(None, groups)), uid=row[2]))
     return found

@@ -6,7 +6,7 @@ A handler is called with a complete request (body read, its size limited). It ei
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence
 from typing import Any, Protocol
 
 PeerSubject = Sequence[tuple[str, str]]
@@ -40,11 +40,60 @@ class Connection:
         self.identity = ""
 
 
+class RequestHeaders(dict[str, str]):
+    """A request's headers by lower-case name.
+
+    As a dict it joins a repeated header's values by ", ", which is right for headers that are lists
+    (RFC 9110, section 5.3: Accept, Connection, Upgrade) and for no others. A header whose values may hold
+    a comma themselves is read with `every`, one that means one thing with `first`; neither cuts a value up.
+    """
+
+    __slots__ = ("_repeated",)
+
+    def __init__(self, headers: Mapping[str, str] | None = None) -> None:
+        super().__init__(headers or {})
+        self._repeated: dict[str, list[str]] = {}
+
+    def add(self, name: str, value: str) -> None:
+        """One more header, as it was sent."""
+        known = self.get(name)
+        if known is None:
+            self[name] = value
+            return
+        self._repeated.setdefault(name, [known]).append(value)
+        self[name] = f"{known}, {value}"
+
+    def every(self, name: str) -> Sequence[str]:
+        """The values of all headers of that name, each whole."""
+        if name in self._repeated:
+            return tuple(self._repeated[name])
+        return (self[name],) if name in self else ()
+
+    def first(self, name: str) -> str:
+        """The value of the first header of that name, "" without one (Go's Header.Get)."""
+        return next(iter(self.every(name)), "")
+
+    def lines(self) -> Iterator[tuple[str, str]]:
+        """Every header as it was sent: those of one name in their order."""
+        for name in self:
+            for value in self.every(name):
+                yield name, value
+
+    def replaced(self, name: str, value: str) -> RequestHeaders:
+        """The same with one header of that name, or with none when `value` is ""."""
+        made = RequestHeaders()
+        for known, text in self.lines():
+            if known != name:
+                made.add(known, text)
+        if value:
+            made.add(name, value)
+        return made
+
+
 class Request:
     """One complete request.
 
-    `path` is percent-decoded, `raw_path` as sent, `query` the text behind "?" as sent. `headers`
-    has lower-case names; a repeated header's values are joined by ", ".
+    `path` is percent-decoded, `raw_path` as sent, `query` the text behind "?" as sent.
     """
 
     __slots__ = ("body", "connection", "headers", "method", "path", "query", "raw_path")
@@ -55,7 +104,7 @@ class Request:
         path: str,
         raw_path: str,
         query: str,
-        headers: Mapping[str, str],
+        headers: RequestHeaders,
         body: bytes,
         connection: Connection,
     ) -> None:

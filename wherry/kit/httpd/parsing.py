@@ -8,13 +8,13 @@ out does not depend on how the bytes were cut on their way here.
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from dataclasses import dataclass
 from urllib.parse import unquote
 
 import httptools
 
-from wherry.kit.httpd.message import Connection, Request
+from wherry.kit.httpd.message import Connection, Request, RequestHeaders
 from wherry.kit.integers import parse_unsigned
 
 
@@ -61,7 +61,7 @@ class Held:
             self.within.give_back(size)
 
 
-HeldFor = Callable[[Connection, Mapping[str, str]], Held]
+HeldFor = Callable[[Connection, RequestHeaders], Held]
 """Where the body of a request is counted, told from who sends it: the connection and the headers."""
 
 
@@ -197,7 +197,7 @@ class RequestReader:
     def on_message_begin(self) -> None:
         """A request begins."""
         self._url = b""
-        self._headers: dict[str, str] = {}
+        self._headers = RequestHeaders()
         self._hosts = 0
         self._count = self._size = self._line = 0
         self._body: list[bytes] = []
@@ -225,8 +225,7 @@ class RequestReader:
         text = value.decode("latin-1")
         if key == "host":
             self._hosts += 1
-        known = self._headers.get(key)
-        self._headers[key] = text if known is None else f"{known}, {text}"
+        self._headers.add(key, text)
 
     def on_headers_complete(self) -> None:
         """The head is complete: refuse a body that is announced too large before it is sent."""
@@ -288,7 +287,7 @@ class RequestReader:
         self.broken = True
         self.let_go()
         self.in_head = self.in_message = False
-        request = Request("", "", "", "", {}, b"", self.connection)
+        request = Request("", "", "", "", RequestHeaders(), b"", self.connection)
         self._arrived(Exchange(request, keep_alive=False, old=False, refusal=refusal))
 
 
