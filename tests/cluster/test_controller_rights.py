@@ -197,9 +197,23 @@ metadata: {name: shop}
 
 CLAIMS = """
 apiVersion: resource.k8s.io/v1
+kind: DeviceClass
+metadata: {name: any}
+spec: {}
+---
+apiVersion: resource.k8s.io/v1
+kind: ResourceSlice
+metadata: {name: things}
+spec:
+  driver: things.example.com
+  pool: {name: things, generation: 1, resourceSliceCount: 1}
+  allNodes: true
+  devices: [{name: thing}]
+---
+apiVersion: resource.k8s.io/v1
 kind: ResourceClaimTemplate
 metadata: {name: nothing}
-spec: {spec: {devices: {requests: []}}}
+spec: {spec: {devices: {requests: [{name: thing, exactly: {deviceClassName: any}}]}}}
 ---
 apiVersion: v1
 kind: Pod
@@ -328,6 +342,9 @@ def live_a_little(c: Cluster) -> None:
     c.client.create(csr(KUBELET_CLIENT))
     roll_a_daemon_set(c)
     c.clock.advance("5m")
+    broken = {"taint": {"key": "broken", "effect": "NoExecute"}, "deviceSelector": {"pool": "things"}}
+    rule = {"apiVersion": "resource.k8s.io/v1", "kind": "DeviceTaintRule", "metadata": {"name": "r"}}
+    c.client.create({**rule, "spec": broken})
     c.client.patch("deploy", "web", {"spec": {"template": {"metadata": {"labels": {"v": "2"}}}}})
     c.clock.advance("2m")
     lost = next(pod["spec"]["nodeName"] for pod in c.client.list("pods", "shop"))

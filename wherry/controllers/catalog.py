@@ -14,6 +14,7 @@ from wherry.controllers.cluster_role_aggregation import ClusterRoleAggregation
 from wherry.controllers.cronjob.controller import CronJobs
 from wherry.controllers.daemonset.controller import DaemonSets
 from wherry.controllers.deployment.controller import Deployments
+from wherry.controllers.device_taints import DeviceTaintEviction
 from wherry.controllers.disruption.controller import Disruption
 from wherry.controllers.endpoints.endpoints import EndpointsController
 from wherry.controllers.endpoints.mirroring import EndpointSliceMirroring
@@ -87,6 +88,7 @@ CONTROLLERS: tuple[type[Controller], ...] = (
     NodeLifecycle,
     NodeTtl,
     TaintEviction,
+    DeviceTaintEviction,
     PodGc,
     HorizontalPodAutoscalers,
     ResourceClaims,

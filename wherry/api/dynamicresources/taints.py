@@ -53,6 +53,14 @@ def toleration_errors(toleration: Mapping[str, Any], path: str) -> list[FieldErr
     return errors
 
 
+def is_meant(selector: Mapping[str, Any] | None, device: tuple[str, str, str]) -> bool:
+    """Whether a rule's selector means a device (driver, pool, name): none means none, an empty one all."""
+    if selector is None:
+        return False
+    wanted = (selector.get("driver"), selector.get("pool"), selector.get("device"))
+    return all(name is None or name == own for name, own in zip(wanted, device, strict=True))
+
+
 def date_taint(taint: Object, old: Mapping[str, Any] | None, now: str) -> None:
     """Say since when there is the taint: since `now` (wire format), unless it was there before."""
     if taint.get("timeAdded"):

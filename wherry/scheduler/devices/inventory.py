@@ -14,6 +14,7 @@ from typing import Any
 from uuid import UUID
 
 from wherry.api.dynamicresources.pod_claims import EXTENDED, owning_pod
+from wherry.api.dynamicresources.taints import is_meant
 from wherry.kit.integers import parse_unsigned
 from wherry.objects.meta import Object, annotations_of, revision_of, uid_of
 from wherry.objects.quantity import parse_quantity
@@ -254,7 +255,7 @@ class Inventory:
             yield _as_taint(taint)
         for rule in self.rules.values():
             spec = rule.get("spec") or {}
-            if _is_meant(spec.get("deviceSelector"), device.id):
+            if is_meant(spec.get("deviceSelector"), device.id):
                 yield _as_taint(spec.get("taint") or {})
 
     def stamp(self, node: str) -> tuple[int, int]:
@@ -328,11 +329,3 @@ def _newest(id_: PoolId, slices: Iterable[Slice]) -> Pool | None:
 
 def _as_taint(taint: Mapping[str, Any]) -> tuple[str, str, str]:
     return taint.get("key") or "", taint.get("value") or "", taint.get("effect") or ""
-
-
-def _is_meant(selector: Mapping[str, Any] | None, device: DeviceId) -> bool:
-    """Whether a rule's selector means a device; none means no device."""
-    if selector is None:
-        return False
-    wanted = (selector.get("driver"), selector.get("pool"), selector.get("device"))
-    return all(name is None or name == own for name, own in zip(wanted, device, strict=True))

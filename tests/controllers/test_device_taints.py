@@ -1,0 +1,125 @@
+"""Pods go when a device they use drives them away, and not before."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from typing import Any
+
+import pytest
+
+from tests.controllers.bench import Bench, running
+from wherry.api.core.pods import PODS
+from wherry.api.dynamicresources.device_taint_rules import DEVICE_TAINT_RULES
+from wherry.api.dynamicresources.resource_claims import RESOURCE_CLAIMS
+from wherry.api.dynamicresources.resource_slices import RESOURCE_SLICES
+from wherry.api.resource import Resource
+from wherry.controllers.device_taints import DeviceTaintEviction
+from wherry.kit.clock import FakeClock
+from wherry.objects.meta import Object, format_time
+
+TAINT = {"key": "broken", "effect": "NoExecute"}
+FOR_A_MINUTE = {"key": "broken", "operator": "Exists", "tolerationSeconds": 60}
+FOR_EVER = {"key": "broken", "operator": "Exists"}
+
+
+def slice_of(*taints: Object, generation: int = 1, name: str = "s") -> Object:
+    device = {"name": "gpu-0", **({"taints": list(taints)} if taints else {})}
+    pool = {"name": "p", "generation": generation, "resourceSliceCount": 1}
+    return {"metadata": {"name": name}, "spec": {"driver": "d", "pool": pool, "devices": [device]}}
+
+
+def rule(effect: str = "NoExecute", **selector: str) -> Object:
+    spec = {"deviceSelector": selector, "taint": {"key": "broken", "effect": effect}}
+    return {"metadata": {"name": "r"}, "spec": spec}
+
+
+def before(*tolerations: Object) -> list[tuple[Resource, Object]]:
+    """A pod that runs with a device, and a bystander without."""
+    result: Object = {"request": "gpu", "driver": "d", "pool": "p", "device": "gpu-0"}
+    if tolerations:
+        result["tolerations"] = list(tolerations)
+    user = {"resource": "pods", "name": "web", "uid": "u"}
+    status = {"allocation": {"devices": {"results": [result]}}, "reservedFor": [user]}
+    pods: list[Object] = [
+        {
+            "metadata": {"name": name, "namespace": "default", "uid": uid},
+            "spec": {"nodeName": "n", **claims},
+        }
+        for name, uid, claims in (
+            ("web", "u", {"resourceClaims": [{"name": "gpu", "resourceClaimName": "c"}]}),
+            ("bystander", "v", {}),
+        )
+    ]
+    claim = {"metadata": {"name": "c", "namespace": "default"}, "spec": {}, "status": status}
+    return [*((PODS, pod) for pod in pods), (RESOURCE_CLAIMS, claim)]
+
+
+async def names(bench: Bench) -> list[str]:
+    return sorted(pod["metadata"]["name"] for pod in await bench.all(PODS))
+
+
+async def replace(bench: Bench, resource: Resource, obj: Object) -> None:
+    stored = await bench.get(resource, obj["metadata"]["name"], "")
+    await bench.client.update(resource, {**stored, "spec": obj["spec"]})
+    await bench.settle()
+
+
+@pytest.mark.parametrize("by_rule", [False, True])
+async def test_a_taint_that_is_not_tolerated_drives_the_pod_away(by_rule: bool) -> None:
+    async with running(DeviceTaintEviction, before=[*before(), (RESOURCE_SLICES, slice_of())]) as bench:
+        assert await names(bench) == ["bystander", "web"]
+        if by_rule:
+            await bench.create(DEVICE_TAINT_RULES, rule(pool="p"))
+        else:
+            await replace(bench, RESOURCE_SLICES, slice_of(TAINT))
+        assert await names(bench) == ["bystander"]
+        assert "DeviceTaintManagerEviction: Marking for deletion" in bench.events()
+        patches = [call.body for call in bench.server.calls if call.method == "PATCH"]
+        (condition,) = next(body["status"]["conditions"] for body in patches if isinstance(body, dict))
+        assert condition["reason"] == "DeletionByDeviceTaintManager"
+        assert condition["message"] == "Device Taint manager: deleting due to NoExecute taint"
+
+
+@pytest.mark.parametrize(
+    ("objects", "tolerations"),
+    [
+        ([(RESOURCE_SLICES, slice_of({**TAINT, "effect": "NoSchedule"}))], ()),
+        ([(RESOURCE_SLICES, slice_of(TAINT))], (FOR_EVER,)),
+        ([(DEVICE_TAINT_RULES, rule("None"))], ()),
+        ([(DEVICE_TAINT_RULES, rule(device="another"))], ()),
+        (
+            [
+                (RESOURCE_SLICES, slice_of(TAINT)),
+                (RESOURCE_SLICES, slice_of(generation=2, name="newer")),
+            ],
+            (),
+        ),
+    ],
+    ids=["no execute", "tolerated", "none", "another device", "of an older generation"],
+)
+async def test_who_stays(objects: list[Any], tolerations: tuple[Object, ...]) -> None:
+    async with running(DeviceTaintEviction, before=[*before(*tolerations), *objects]) as bench:
+        await bench.clock.advance(600)
+        assert await names(bench) == ["bystander", "web"]
+
+
+async def test_a_taint_is_borne_as_long_as_the_claim_says() -> None:
+    since = {**TAINT, "timeAdded": format_time(FakeClock().now() - timedelta(seconds=20))}
+    objects = [*before(FOR_A_MINUTE), (RESOURCE_SLICES, slice_of(since))]
+    async with running(DeviceTaintEviction, before=objects) as bench:
+        await bench.clock.advance(35)
+        assert await names(bench) == ["bystander", "web"]
+        await bench.clock.advance(10)
+        await bench.settle()
+        assert await names(bench) == ["bystander"]
+
+
+async def test_a_taint_that_goes_in_time_is_forgiven() -> None:
+    since = {**TAINT, "timeAdded": format_time(FakeClock().now())}
+    objects = [*before(FOR_A_MINUTE), (RESOURCE_SLICES, slice_of(since))]
+    async with running(DeviceTaintEviction, before=objects) as bench:
+        await bench.clock.advance(30)
+        await replace(bench, RESOURCE_SLICES, slice_of())
+        assert "DeviceTaintManagerEviction: Cancelling deletion" in bench.events()
+        await bench.clock.advance(60)
+        assert await names(bench) == ["bystander", "web"]
