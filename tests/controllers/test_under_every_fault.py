@@ -233,6 +233,24 @@ def migrate(c: Cluster) -> None:
     c.clock.advance("3m")
 
 
+def break_a_device(c: Cluster) -> None:
+    c.apply(make("DeviceClass", "gpus", "resource.k8s.io/v1", spec={}))
+    pool = {"name": "p", "generation": 1, "resourceSliceCount": 1}
+    shelf = {"driver": "d.example.com", "nodeName": "node-0", "pool": pool, "devices": [{"name": "gpu-0"}]}
+    c.client.create(make("ResourceSlice", "s", "resource.k8s.io/v1", spec=shelf))
+    asked = {"requests": [{"name": "gpu", "exactly": {"deviceClassName": "gpus"}}]}
+    c.apply(make("ResourceClaim", "c", "resource.k8s.io/v1", spec={"devices": asked}))
+    claims = [{"name": "gpu", "resourceClaimName": "c"}]
+    c.clock.advance("10s")
+    c.client.create(make("Pod", "p", spec={**TEMPLATE["spec"], "resourceClaims": claims}))
+    c.clock.advance("30s")
+    assert c.client.get("pod", "p", "default")["status"]["phase"] == "Running"
+    found = c.client.get("resourceslice", "s")
+    found["spec"]["devices"] = [{"name": "gpu-0", "taints": [{"key": "broken", "effect": "NoExecute"}]}]
+    c.client.update(found)
+    c.clock.advance("2m")
+
+
 def add_a_node(c: Cluster) -> None:
     c.nodes.add(1)
     c.clock.advance("1m")
@@ -264,6 +282,7 @@ CASES = (
     ),
     Case(("pod-garbage-collector",), lose_a_node, (*ACCOUNTS, "taint-eviction"), 2),
     Case(("ttl",), add_a_node, (), 1),
+    Case(("device-taint-eviction-controller",), break_a_device, (*ACCOUNTS, "resourceclaim"), 1),
     Case(("resourcequota-controller",), be_full),
     Case(("disruption",), protect, SETS, 1),
     Case(("namespace",), end_a_namespace),

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 from wherry.controllers.base import Controller
 from wherry.controllers.bootstrap.cleaning import TokenCleaner
@@ -49,9 +49,12 @@ OFF = "-"
 def choose_controllers(names: Sequence[str]) -> tuple[type[Controller], ...]:
     """The controllers of these names (with or without "-controller"), as upstream's `--controllers` has it.
 
-    "*" stands for all, "-name" takes one out. Raises ValueError for a name that is none.
+    "*" stands for all, "-name" takes one out, be it one of upstream's that is not here. Upstream's names and
+    its older ones are taken, too. Raises ValueError for a name that is none.
     """
-    known = {spelt: kind for kind in CONTROLLERS for spelt in spellings(kind.name)}
+    known = known_names()
+    off_anyway = {OFF + name for name in _NOT_HERE - known.keys()}
+    names = [name for name in names if name not in off_anyway]
     for name in names:
         if name != EVERY and name.removeprefix(OFF) not in known:
             listed = ", ".join(sorted(kind.name for kind in CONTROLLERS))
@@ -66,6 +69,12 @@ def spellings(name: str) -> tuple[str, str]:
     """What a controller may be called: its name with and without the ending."""
     bare = name.removesuffix("-controller")
     return bare, f"{bare}-controller"
+
+
+def known_names() -> dict[str, type[Controller]]:
+    """Everything a controller may be called."""
+    named = {kind: (kind.name, *ALSO_CALLED.get(kind, ())) for kind in CONTROLLERS}
+    return {spelt: kind for kind, names in named.items() for name in names for spelt in spellings(name)}
 
 
 CONTROLLERS: tuple[type[Controller], ...] = (
@@ -108,3 +117,40 @@ CONTROLLERS: tuple[type[Controller], ...] = (
     Namespaces,
     GarbageCollector,
 )
+
+ALSO_CALLED: Mapping[type[Controller], tuple[str, ...]] = {
+    ServiceAccounts: ("serviceaccount",),
+    RootCa: ("root-ca-certificate-publisher",),
+    ServiceAccountTokens: ("serviceaccount-token",),
+    NodeIpam: ("nodeipam",),
+    ReplicationControllers: ("replicationcontroller",),
+    EndpointsController: ("endpoints",),
+    EndpointSliceMirroring: ("endpointslicemirroring",),
+    NodeLifecycle: ("node-lifecycle", "nodelifecycle"),
+    PodGc: ("podgc",),
+    HorizontalPodAutoscalers: ("horizontalpodautoscaling",),
+    ResourceClaims: ("resource-claim",),
+    CertificateApproving: ("csrapproving",),
+    CertificateSigning: ("csrsigning",),
+    CertificateCleaning: ("csrcleaner",),
+    BootstrapSigner: ("bootstrapsigner",),
+    TokenCleaner: ("tokencleaner",),
+    LegacyTokenCleaner: ("legacy-service-account-token-cleaner",),
+    ClaimProtection: ("pvc-protection",),
+    VolumeProtection: ("pv-protection",),
+    GarbageCollector: ("garbage-collector", "garbagecollector"),
+}
+"""What upstream calls them, or did (cmd/kube-controller-manager/names and its aliases)."""
+_NOT_HERE = frozenset(
+    spelt
+    for name in (
+        *("attachdetach", "persistentvolume-attach-detach", "persistentvolume-binder"),
+        *("persistentvolume-expander", "ephemeral-volume", "volumeattributesclass-protection"),
+        *("service", "service-lb", "route", "node-route", "cloud-node-lifecycle", "service-cidr"),
+        *("storage-version-gc", "storageversion-garbage-collector"),
+        *("selinux-warning", "podcertificaterequest-cleaner"),
+        "kube-apiserver-serving-clustertrustbundle-publisher",
+    )
+    for spelt in spellings(name)
+)
+"""Upstream's others: who turns one off has what they want."""

@@ -10,7 +10,7 @@ import logging
 from functools import lru_cache
 
 from wherry.controllers.base import Controller
-from wherry.controllers.catalog import CONTROLLERS, spellings
+from wherry.controllers.catalog import known_names
 from wherry.kit.entry_points import offered
 from wherry.objects.names import dns1123_label_errors
 
@@ -23,7 +23,7 @@ GROUP = "wherry.controllers"
 def installed_controllers() -> tuple[type[Controller], ...]:
     """All there are, read once; the name of the entry point is the controller's."""
     found = []
-    taken = {spelt for kind in CONTROLLERS for spelt in spellings(kind.name)}
+    taken = known_names()
     for name, kind in offered(GROUP):
         if not (isinstance(kind, type) and issubclass(kind, Controller)):
             log.error(
