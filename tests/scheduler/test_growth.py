@@ -125,6 +125,21 @@ def test_budgets_of_others() -> None:
     assert_flat(look, guarded)
 
 
+def test_pods_that_hope_for_nodes_cost_those_more_important_nothing() -> None:
+    def promised(count: int) -> World:
+        where = world(*(node(f"n{number}") for number in range(4)))
+        for number in range(count):
+            where.place(facts(f"p{number}"), f"n{number % 4}", is_nominated=True)
+        where.reserve_from(5)
+        return where
+
+    def decide_again(where: World) -> None:
+        where.reserve_from(5)
+        assert Decisions(where, Random(1)).choose(PROFILE, facts("web", priority=5))
+
+    assert_flat(decide_again, promised)
+
+
 class Asked(Plugin):
     """Remembers how many rows it was asked about."""
 

@@ -193,6 +193,25 @@ def test_room_that_is_promised_is_kept_from_others_of_its_priority() -> None:
     assert decisions.choose(PROFILE, promised) == "a"
 
 
+def test_lesser_pods_take_room_again_when_lesser_ones_are_tried() -> None:
+    where = world(node("a", cpu="3"), node("b"))
+    for name, priority in (("low", 1), ("mid", 5), ("high", 9)):
+        where.place(facts(name, requests={"cpu": "1"}, priority=priority), "a", is_nominated=True)
+    for priority, used in ((0, 3), (5, 2), (10, 0), (9, 1), (1, 3), (2, 2)):
+        where.reserve_from(priority)
+        assert where.nodes.pod_count[0] == used
+    low = where.nomination("uid-low")
+    assert low is not None
+    assert (low.node, where.is_nominated("uid-low"), "uid-low" in where.placed) == ("a", True, False)
+    assert sorted(pod.uid for pod in where.nominated_on("a")) == ["uid-high", "uid-low", "uid-mid"]
+    where.place(low.pod, "b")  # it was bound meanwhile
+    assert not where.is_nominated("uid-low")
+    where.reserve_from(10)
+    where.displace("uid-mid")  # it is gone
+    where.reserve_from(0)
+    assert [int(count) for count in where.nodes.pod_count[:2]] == [1, 1]
+
+
 async def priority_pod(client: Client, name: str, priority_class: str, **more: Any) -> None:
     await make_pod(client, name, priorityClassName=priority_class, **more)
 
@@ -325,6 +344,14 @@ def test_whoever_takes_its_nomination_back_frees_the_node() -> None:
     feed._pod_changed(named, {**plain})
     assert not found.is_nominated("uid-web")
     assert found.nodes.pod_count[0] == 0
+    # What is set aside against more important pods is no news either.
+    feed._pod_changed(plain, named)
+    found.reserve_from(10)
+    changes = queue.changes
+    feed._pod_changed(named, {**named, "metadata": {**named["metadata"], "annotations": {"a": "b"}}})
+    assert (queue.changes, found.nodes.pod_count[0]) == (changes, 0)
+    feed._pod_changed(named, {**plain})
+    assert not found.is_nominated("uid-web")
     # One of the scheduler's own stays, though its status does not say so yet.
     found.place(facts("web", **asks), "a", is_nominated=True)
     feed._pod_changed(plain, {**plain, "metadata": {**plain["metadata"], "annotations": {"a": "b"}}})

@@ -151,7 +151,7 @@ class Feed:
 
         Such a pod is tried at once: either it fits there, or what is kept for it is given back.
         """
-        promised = self._world.placed.get(pod.uid)
+        promised = self._world.nomination(pod.uid)
         node = pod.nominated_node
         if promised is not None and (promised.node == node or (not node and promised.node != before)):
             return False  # it is ours, written or not written yet

@@ -118,16 +118,8 @@ class Scheduler:
         while True:
             batch = await self._queue.pop()
             profile = self._profiles[batch[0].template.scheduler_name]
-            # Who was promised room has none against pods of higher priority.
-            promised = self._world.nominated_below(batch[0].priority)
-            for placement in promised:
-                self._world.displace(placement.pod.uid)
-            try:
-                await self._schedule_all(profile, batch)
-            finally:
-                for placement in promised:
-                    if placement.pod.uid in self._queue and placement.pod.uid not in self._world.placed:
-                        self._world.place(placement.pod, placement.node, is_nominated=True)
+            self._world.reserve_from(batch[0].priority)
+            await self._schedule_all(profile, batch)
             await asyncio.sleep(0)  # let bindings and watches in between two batches
 
     async def _schedule_all(self, profile: Profile, batch: Iterable[PodFacts]) -> None:

@@ -12,6 +12,7 @@ from collections import deque
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
+from itertools import chain
 from typing import Protocol
 
 from wherry.objects.meta import Object, name_of
@@ -108,7 +109,11 @@ class World:
         self._homeless: dict[str, set[str]] = {}
         """Placed pods whose node is not known (yet): uids by its name."""
         self._nominated: dict[str, int] = {}
-        """The priority of each nominated pod, by uid."""
+        """The priority of each nominated pod that takes room just now, by uid."""
+        self._aside: dict[str, Placement] = {}
+        """Nominated pods whose priority is too low to take room (`reserve_from`), by uid."""
+        self._reserved_from: int | None = None
+        """The priority that was named last, None if it does not hold for those nominated since."""
         self._journal: deque[Step] = deque(maxlen=JOURNAL)
         self._stamps: dict[int, int] = {}
         """When something happened last on each row."""
@@ -161,9 +166,11 @@ class World:
     ) -> None:
         """Count a pod to a node, wherever it was counted before."""
         before = self.placed.get(pod.uid)
+        self._aside.pop(pod.uid, None)
         self.placed[pod.uid] = Placement(node, pod, is_assumed, is_nominated)
         if is_nominated:
             self._nominated[pod.uid] = pod.priority
+            self._reserved_from = None
         else:
             self._nominated.pop(pod.uid, None)
         if before is not None:
@@ -180,30 +187,44 @@ class World:
     def displace(self, uid: str) -> Placement | None:
         """Count a pod no more; where it was."""
         placement = self.placed.pop(uid, None)
-        if placement is not None:
-            self._nominated.pop(uid, None)
-            self._leave(placement)
+        if placement is None:
+            return self._aside.pop(uid, None)
+        self._nominated.pop(uid, None)
+        self._leave(placement)
         return placement
 
+    def reserve_from(self, priority: int) -> None:
+        """Have the nominated pods of at least this priority take room, and no others: against more important
+        pods they have none. That stays so until another priority is named, which mostly is the same.
+        """
+        if self._reserved_from == priority:
+            return
+        for placement in [one for one in self._aside.values() if one.pod.priority >= priority]:
+            self.place(placement.pod, placement.node, is_nominated=True)
+        for uid in [uid for uid, own in self._nominated.items() if own < priority]:
+            placement = self.placed[uid]
+            self.displace(uid)
+            self._aside[uid] = placement
+        self._reserved_from = priority
+
+    def nomination(self, uid: str) -> Placement | None:
+        """Where a pod is nominated to, whether it takes room just now or not."""
+        return self.placed[uid] if uid in self._nominated else self._aside.get(uid)
+
     def nominated_below(self, priority: int) -> list[Placement]:
-        """The nominated pods of lower priority: they reserve nothing against a pod of this one."""
+        """The nominated pods of lower priority that take room: they have none against a pod of this one."""
         if not self._nominated:
             return []
         return [self.placed[uid] for uid, own in self._nominated.items() if own < priority]
 
     def nominated_on(self, node: str) -> list[PodFacts]:
         """The pods nominated to a node."""
-        found = (self.placed[uid] for uid in self._nominated)
+        found = chain((self.placed[uid] for uid in self._nominated), self._aside.values())
         return [placement.pod for placement in found if placement.node == node]
-
-    @property
-    def has_nominated(self) -> bool:
-        """Whether any pod is nominated."""
-        return bool(self._nominated)
 
     def is_nominated(self, uid: str) -> bool:
         """Whether a pod is nominated."""
-        return uid in self._nominated
+        return uid in self._nominated or uid in self._aside
 
     def touched(self) -> None:
         """Something changed that plugins read elsewhere (claims, services): no answer of before counts any
@@ -226,7 +247,7 @@ class World:
     @contextmanager
     def without(self, uids: Iterable[str]) -> Iterator[None]:
         """The world without some placed pods, for the time of the block and untold to anybody."""
-        gone = [self.placed[uid] for uid in uids]
+        gone = [self.placed[uid] for uid in uids if uid in self.placed]
         for placement in gone:
             self.try_out(placement.pod, self.nodes.row_of.get(placement.node), -1)
         try:
