@@ -32,8 +32,11 @@ from wherry.client.api import Client
 from wherry.client.transport import Transport
 from wherry.objects.errors import ApiError
 from wherry.objects.meta import Object
+from wherry.scheduler.decisions import Decisions
 from wherry.scheduler.evaluation import Evaluation
+from wherry.scheduler.facts import PodFacts
 from wherry.scheduler.framework import Change, Kind
+from wherry.scheduler.profiles import Profile
 from wherry.scheduler.scheduler import Scheduler
 
 RESOURCES = {
@@ -159,6 +162,41 @@ async def test_devices_are_given_once_however_many_want_them() -> None:
         free["status"] = {}
         await client.update_status(RESOURCE_CLAIMS, free)
         await eventually(lambda: bound(client, waiting))
+
+
+async def test_pods_that_wait_for_the_same_devices_wait_as_one(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A device that comes has one of them tried and two more, not all; claims of others wake nobody."""
+    tried: list[str] = []
+    choose = Decisions.choose
+
+    def noted(decisions: Decisions, profile: Profile, pod: PodFacts) -> str:
+        tried.append(pod.key)
+        return choose(decisions, profile, pod)
+
+    monkeypatch.setattr(Decisions, "choose", noted)
+    async with scheduled(HurriedClock()) as (client, scheduler):
+        await make_node(client, "a")
+        await make(client, device_class())
+        names = [f"p{n}" for n in range(30)]
+        await make(client, *(claim(name) for name in names))
+        for name in names:
+            await make_pod(client, name, resourceClaims=claims(name))
+
+        async def all_wait() -> bool:
+            return len(set(tried)) == 30 and len(scheduler._queue._groups) == 1
+
+        await eventually(all_wait)
+        del tried[:]
+        await make(client, resource_slice("s", [device("gpu-0")], "a"))
+
+        async def one() -> bool:
+            return [bool(await where(client, name)) for name in names].count(True) == 1
+
+        await eventually(one)
+        await make(client, *(claim(f"other-{n}") for n in range(10)))
+        await make_pod(client, "last")
+        await eventually(lambda: bound(client, "last"))
+        assert len(tried) < 10
 
 
 async def test_pods_share_a_claim_on_its_node() -> None:

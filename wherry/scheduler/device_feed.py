@@ -6,17 +6,20 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
+from wherry.api.core.pods import PODS
 from wherry.api.dynamicresources.device_classes import DEVICE_CLASSES
 from wherry.api.dynamicresources.device_taint_rules import DEVICE_TAINT_RULES
 from wherry.api.dynamicresources.pod_claims import claim_keys
 from wherry.api.dynamicresources.resource_claims import RESOURCE_CLAIMS
 from wherry.api.dynamicresources.resource_slices import RESOURCE_SLICES
 from wherry.client.cache import Cache
-from wherry.objects.meta import Object, key_of, name_of
+from wherry.objects.meta import Object, key_of, name_of, uid_of
 from wherry.scheduler.framework import Change, Kind
 from wherry.scheduler.plugins.dynamic_resources import CLASS
 from wherry.scheduler.queue import PodQueue
 from wherry.scheduler.world import World
+
+BY_CLAIM = "resource-claim"
 
 
 class DeviceFeed:
@@ -26,9 +29,12 @@ class DeviceFeed:
         self._world = world
         self._inventory = world.devices
         self._queue = queue
+        self._cache: Cache | None = None
 
     def follow(self, cache: Cache) -> None:
         """Hear of everything about devices in the cache from now on."""
+        cache.add_index(PODS, BY_CLAIM, claim_keys)
+        self._cache = cache
         cache.on(RESOURCE_CLAIMS, self._claim_changed)
         cache.on(RESOURCE_SLICES, self._slice_changed)
         cache.on(DEVICE_CLASSES, self._class_changed)
@@ -37,12 +43,14 @@ class DeviceFeed:
     def pod_changed(self, old: Object | None, new: Object) -> None:
         """A pod that waits is told of its claims."""
         if old is not None and (new.get("spec") or {}).get("resourceClaims") and _told(old) != _told(new):
-            self._tell(Kind.RESOURCE_CLAIMS, claim_keys(new))
+            change = Change(Kind.RESOURCE_CLAIMS, dict.fromkeys(claim_keys(new)), {})
+            self._queue.changed(change, [uid_of(new)])
 
     def _claim_changed(self, old: Object | None, new: Object | None) -> None:
         key = key_of(new or old or {})
         freed = self._inventory.set_claim(key, new)
-        self._tell(Kind.RESOURCE_CLAIMS, (key,))
+        users = self._cache.by_index(PODS, BY_CLAIM, key) if self._cache is not None else ()
+        self._queue.changed(Change(Kind.RESOURCE_CLAIMS, {key: None}, {}), [uid_of(pod) for pod in users])
         if freed:
             self._tell(Kind.DEVICES, freed)
 

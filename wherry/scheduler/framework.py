@@ -108,6 +108,15 @@ class Plugin:
         """
         return None
 
+    @property
+    def gate_changes(self) -> frozenset[Kind]:
+        """The kinds of change after which a pod `gate` held back may be tried."""
+        return self.changes
+
+    def waits_as(self, pod: PodFacts, world: World) -> Hashable:
+        """What pods of a template have in common that wait for the same: then they wait together."""
+        return self.signature(pod)
+
     def prepare(self, pod: PodFacts, world: World) -> Any:
         """What the plugin has to remember about the pod, a `Refusal`, or None for nothing to say (Skip)."""
         return True

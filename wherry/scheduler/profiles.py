@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 from wherry.scheduler.facts import DEFAULT_SCHEDULER, PodFacts
 from wherry.scheduler.framework import Plugin, overrides
+from wherry.scheduler.world import World
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,3 +52,7 @@ class Profile:
     def signature(self, pod: PodFacts) -> Hashable:
         """Pods of one template and one signature get the same answers."""
         return tuple(plugin.signature(pod) for plugin in self._signers)
+
+    def waits_as(self, pod: PodFacts, world: World) -> Hashable:
+        """Pods of one template for which this is equal wait for the same."""
+        return tuple(plugin.waits_as(pod, world) for plugin in self._signers)

@@ -259,10 +259,16 @@ class PodQueue:
         delay_s = self._backoff_s(waiting.attempts)
         waiting.timer = self._clock.call_later(delay_s, partial(self._activate, waiting))
 
-    def changed(self, change: Change) -> None:
-        """Something changed: resting pods it may help are tried again, each after its back-off."""
+    def changed(self, change: Change, only: Iterable[str] | None = None) -> None:
+        """Something changed: resting pods it may help are tried again, each after its back-off.
+
+        `only` are the uids of all pods it is about, where that is known.
+        """
         self.changes += 1
         self._recent.append((self.changes, change))
+        if only is not None:
+            self._changed_for(change, only)
+            return
         if not self._by_kind[change.kind]:
             return
         known = self._news.get(change.kind)
@@ -271,6 +277,19 @@ class PodQueue:
         else:
             known.names.update(change.names)
             known.pods.update(change.pods)
+        self._available.set()
+
+    def _changed_for(self, change: Change, uids: Iterable[str]) -> None:
+        for uid in uids:
+            waiting = self._pods.get(uid)
+            group = waiting.group if waiting is not None else None
+            if waiting is None or group is None or waiting.is_active or waiting.is_out:
+                continue
+            if change.kind in group.kinds and self._concern(waiting.facts, group.rejected_by, change):
+                if len(group.pods) > 1:
+                    group.pods = {uid: waiting, **group.pods}  # it is tried first
+                if not group.is_awake:
+                    self._wake(group)
         self._available.set()
 
     def _missed(self, group: _Group, since: int) -> bool:

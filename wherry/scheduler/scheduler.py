@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Iterable
+from collections.abc import Hashable, Iterable
 from dataclasses import replace
 from random import Random
 
@@ -207,8 +207,8 @@ class Scheduler:
         """Whether a plugin says the pod is not to be tried yet: it rests, and nobody is told."""
         for plugin in profile.gates:
             if plugin.gate(pod, self._world):
-                key = self._decisions.key(profile, pod)
-                self._queue.failed(pod.uid, key, (plugin.name,), plugin.changes, is_gated=True)
+                key = self._waiting_key(profile, pod)
+                self._queue.failed(pod.uid, key, (plugin.name,), plugin.gate_changes, is_gated=True)
                 return True
         return False
 
@@ -282,10 +282,14 @@ class Scheduler:
 
     def _rest(self, profile: Profile, pod: PodFacts, trace: Trace, since: int) -> None:
         rejected_by, kinds = self.rejecting(profile, trace)
-        key = self._decisions.key(profile, pod)
+        key = self._waiting_key(profile, pod)
         if self._world.is_nominated(pod.uid):
             key = (key, pod.uid)  # what it waits for is its own
         self._queue.failed(pod.uid, key, rejected_by, kinds, since)
+
+    def _waiting_key(self, profile: Profile, pod: PodFacts) -> Hashable:
+        """Pods of equal key wait for the same."""
+        return profile.name, pod.template, profile.waits_as(pod, self._world)
 
     def rejecting(self, profile: Profile, trace: Trace) -> tuple[tuple[str, ...], frozenset[Kind]]:
         """See `group_cycle.Host`."""

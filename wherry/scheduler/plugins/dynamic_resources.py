@@ -13,6 +13,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
+import orjson
 
 from wherry.api.dynamicresources.pod_claims import NOT_YET as NOT_CREATED
 from wherry.api.dynamicresources.pod_claims import (
@@ -113,6 +114,20 @@ class DynamicResources(Plugin):
     def signature(self, pod: PodFacts) -> Hashable:
         """See `Plugin.signature`: claims are used, and mostly made, for one pod."""
         return pod.uid if (pod.pod.get("spec") or {}).get("resourceClaims") else None
+
+    @property
+    def gate_changes(self) -> frozenset[Kind]:
+        """See `Plugin.gate_changes`: only claims are waited for."""
+        return frozenset({Kind.RESOURCE_CLAIMS})
+
+    def waits_as(self, pod: PodFacts, world: World) -> Hashable:
+        """See `Plugin.waits_as`: pods whose claims want the same, and have no devices yet."""
+        if self.signature(pod) is None:
+            return None
+        state = self.prepare(pod, world)
+        if not isinstance(state, _Claims) or state.selectors:
+            return pod.uid
+        return orjson.dumps([one.claim.get("spec") for one in state.wanted])
 
     def version(self, world: World) -> int:
         """See `Plugin.version`."""
