@@ -214,3 +214,30 @@ async def test_a_service_without_selector_is_left_to_others() -> None:
         await bench.create(PODS, pod(1))
         assert (await bench.get(ENDPOINTS, "web"))["subsets"] == mine["subsets"]
         assert await slices(bench) == []
+
+
+def in_zone(name: str, zone: str) -> Object:
+    return {"metadata": {"name": name, "labels": {"topology.kubernetes.io/zone": zone}}}
+
+
+async def test_a_nodes_zone_concerns_the_services_with_pods_on_it_alone() -> None:
+    other = service(selector={"app": "other"})
+    other["metadata"] = {**other["metadata"], "name": "other", "uid": "o"}
+    before = [(SERVICES, service()), (SERVICES, other), (PODS, pod(1))]
+    async with running(EndpointSlices, before=before) as bench:
+        (controller,) = bench.controllers.controllers
+        looked_at: list[str] = []
+        sync = controller.sync
+
+        async def noting(key: str) -> float | None:
+            looked_at.append(key)
+            return await sync(key)
+
+        controller.sync = noting  # type: ignore[method-assign]
+        await bench.create(NODES, in_zone("n2", "z2"))
+        assert looked_at == []
+        await bench.create(NODES, in_zone("n1", "z1"))
+        assert set(looked_at) == {"default/web"}
+        pieces = {piece["metadata"]["name"]: piece for piece in await bench.all(ENDPOINT_SLICES)}
+        zones = [entry.get("zone") for piece in pieces.values() for entry in piece.get("endpoints") or ()]
+        assert zones == ["z1"]

@@ -6,6 +6,7 @@ from collections.abc import Iterable
 from typing import ClassVar
 
 from wherry.api.core.nodes import NODES
+from wherry.api.core.pods import PODS
 from wherry.api.core.services import SERVICES
 from wherry.api.discovery.endpoint_slices import ENDPOINT_SLICES
 from wherry.client.cache import Cache
@@ -14,8 +15,9 @@ from wherry.controllers.base import Environment, is_namespace_terminating
 from wherry.controllers.endpoints.members import by_label, selects
 from wherry.controllers.endpoints.service_controller import ServiceController
 from wherry.controllers.endpoints.slices import MANAGED_BY, MANAGER, SERVICE_NAME, SlicePlan, plan_slices
+from wherry.controllers.nodes.lifecycle import BY_NODE, node_name_of
 from wherry.objects.errors import ApiError
-from wherry.objects.meta import Object, is_deleting, key_of, labels_of, namespace_of
+from wherry.objects.meta import Object, is_deleting, labels_of, name_of, namespace_of
 
 ZONE = "topology.kubernetes.io/zone"
 BY_SERVICE = "service"
@@ -29,29 +31,30 @@ def _service_of(piece: Object) -> list[str]:
     return [f"{namespace_of(piece)}/{labels[SERVICE_NAME]}"]
 
 
-def zone_changed(cache: Cache, old: Object | None, new: Object | None) -> Iterable[str]:
-    """A node whose zone changed concerns every service: slices name the zone."""
-    if new is None or (old is not None and labels_of(old).get(ZONE) == labels_of(new).get(ZONE)):
-        return []
-    if old is None and ZONE not in labels_of(new):
-        return []
-    return [key_of(service) for service in cache.list(SERVICES) if selects(service)]
-
-
 class EndpointSlices(ServiceController):
     """Keeps the EndpointSlices of each service."""
 
     name = "endpointslice"
     account = "endpointslice-controller"
     component = "endpoint-slice-controller"
-    watches: ClassVar = {
-        ENDPOINT_SLICES: by_label(SERVICE_NAME),
-        NODES: zone_changed,
-    }
+    watches: ClassVar = {ENDPOINT_SLICES: by_label(SERVICE_NAME)}
 
     def __init__(self, environment: Environment) -> None:
         super().__init__(environment)
         self.cache.add_index(ENDPOINT_SLICES, BY_SERVICE, _service_of)
+        self.cache.add_index(PODS, BY_NODE, node_name_of)
+
+    def watch_sources(self) -> None:
+        """Beside the fixed kinds and pods: nodes, through the pods on them."""
+        super().watch_sources()
+        self._watch(NODES, self._services_on_node)
+
+    def _services_on_node(self, cache: Cache, old: Object | None, new: Object | None) -> Iterable[str]:
+        """A node whose zone changed concerns the services with pods on it: slices name the zone."""
+        if new is None or labels_of(old or {}).get(ZONE) == labels_of(new).get(ZONE):
+            return set()
+        pods = cache.by_index(PODS, BY_NODE, name_of(new))
+        return {key for pod in pods for key in self.members.services_of(pod)}
 
     async def sync(self, key: str) -> float | None:
         """Write what differs; the slices of a service that is gone are removed."""
