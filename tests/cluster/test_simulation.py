@@ -11,6 +11,8 @@ import pytest
 
 from tests.apiserver import rig
 from wherry.api.core.nodes import NODES
+from wherry.api.core.pods import PODS
+from wherry.api.core.service_accounts import SERVICE_ACCOUNTS
 from wherry.api.core.simulated import SIMULATED
 from wherry.apiserver.user import AUTHENTICATED
 from wherry.cluster.assembly import ControlPlane
@@ -21,6 +23,7 @@ from wherry.cluster.config import ConfigError, Setup, dump_config
 from wherry.cluster.configured import configured, monitor_grace_s
 from wherry.cluster.identities import MASTERS
 from wherry.cluster.simulation import FOUNDER, simulating, simulation_of, surplus
+from wherry.hollow.files import Simulation
 from wherry.hollow.machines import MOST_RENEWALS_PER_S, NodeTemplate
 from wherry.kit.clock import FakeClock
 from wherry.store.memory import MemoryStore
@@ -165,3 +168,24 @@ def test_who_says_how_many(
         names[0].write_text("kind: Other")
         with pytest.raises(ConfigError, match=r"^--simulation: .*0\.yaml"):
             effective_config(machine, "c", environ={}, flags={**flags, "simulated_nodes": None})
+
+
+async def test_pods_of_nodes_that_go_end_at_once_and_others_stay() -> None:
+    store = (await rig.founded()).copy(FakeClock())
+    async with plane_of(store) as plane:
+        admin = plane.client(FOUNDER, (AUTHENTICATED, MASTERS))
+        await admin.create(SERVICE_ACCOUNTS, rig.account())
+        async with simulating(Simulation(template=NodeTemplate(count=3)), plane, FakeClock()):
+            for at in range(3):
+                await admin.create(PODS, rig.pod(f"on-{at}", nodeName=f"hollow-{at}"))
+            held = rig.pod("held", nodeName="hollow-2")
+            held["metadata"]["finalizers"] = ["example.com/hold"]
+            await admin.create(PODS, held)
+            elsewhere = rig.pod("elsewhere", nodeName="real-node")
+            await admin.create(PODS, elsewhere)
+        async with simulating(Simulation(template=NodeTemplate(count=1)), plane, FakeClock()):
+            left = {pod["metadata"]["name"]: pod for pod in (await admin.list(PODS, "default")).items}
+            assert sorted(left) == ["elsewhere", "held", "on-0"]
+            assert left["held"]["status"]["phase"] == "Failed", "its holder sees that it is over"
+            assert left["held"]["metadata"]["deletionTimestamp"]
+            assert [node["metadata"]["name"] for node in (await admin.list(NODES)).items] == ["hollow-0"]

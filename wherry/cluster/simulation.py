@@ -19,6 +19,7 @@ from wherry.cluster.assembly import ControlPlane
 from wherry.cluster.cluster_config import ClusterConfig
 from wherry.cluster.components import PermanentError
 from wherry.cluster.identities import MASTERS
+from wherry.cluster.retirement import retire
 from wherry.hollow.files import Simulation, StageError, read_simulation
 from wherry.hollow.hollow import HollowNodes
 from wherry.hollow.machines import NodeTemplate
@@ -46,7 +47,7 @@ async def simulating(simulation: Simulation, plane: ControlPlane, clock: Clock) 
     """Simulated nodes for the time of the block.
 
     Those of the template that are missing are made; those above its count, and those of templates there were
-    before, are deleted. Raises ApiError.
+    before, are deleted with their pods. Raises ApiError.
     """
     await ensure_rights(plane.client(FOUNDER, (AUTHENTICATED, MASTERS)), simulation.stages)
     random = Random(SystemRandom().getrandbits(64))  # noqa: S311 - spreads what happens, guards nothing
@@ -54,11 +55,10 @@ async def simulating(simulation: Simulation, plane: ControlPlane, clock: Clock) 
     nodes = HollowNodes(plane.client(USER), clock, random, *told, plane.client)
     await nodes.start()
     try:
-        gone = surplus(simulation.template, nodes.of_pools())
-        for name in gone:
-            await nodes.remove(name)
-        if gone:
-            log.info("%d simulated nodes that are no longer asked for are deleted, as %s", len(gone), gone[0])
+        if gone := surplus(simulation.template, nodes.of_pools()):
+            pods = await retire(plane.client(USER), clock, gone)
+            what = "%d simulated nodes that are no longer asked for are deleted, as %s, and %d pods on them"
+            log.info(what, len(gone), gone[0], pods)
         yield
     finally:
         await nodes.close()
