@@ -10,7 +10,7 @@ import pytest
 
 from tests.conftest import eventually
 from tests.hurried_clock import HurriedClock
-from tests.scheduler.builders import facts, node, world
+from tests.scheduler.builders import READER, facts, node, pod, world
 from tests.scheduler.devices.builders import (
     DRIVER,
     claim,
@@ -34,6 +34,7 @@ from wherry.objects.errors import ApiError
 from wherry.objects.meta import Object
 from wherry.scheduler.decisions import Decisions
 from wherry.scheduler.evaluation import Evaluation
+from wherry.scheduler.explain.explainer import Explainer
 from wherry.scheduler.facts import PodFacts
 from wherry.scheduler.framework import Change, Kind
 from wherry.scheduler.profiles import Profile
@@ -462,6 +463,15 @@ def test_a_selector_that_cannot_be_evaluated_stops_no_queue() -> None:
     found = stocked(broken, resource_slice("s", [device("gpu-0")], "n1"))
     change = Change(Kind.NODE, {"n1": None}, {})
     assert PLUGIN.concerned(facts(resourceClaims=claims("c")), change, found)
+
+
+async def test_a_selector_that_cannot_be_evaluated_is_explained() -> None:
+    broken = claim("c", request("gpu", "device.attributes['x.example.com'].y == 1"))
+    found = stocked(broken, resource_slice("s", [device("gpu-0")], "n1"))
+    explainer = Explainer(found, Decisions(found, Random(1)), {"default-scheduler": PROFILE}, READER.read)
+    status = await explainer.what_if(pod("web", resourceClaims=claims("c")))
+    where_ = f"claim default/c: selector #0 on device {DRIVER}/s/gpu-0"
+    assert status["message"] == f"{where_}: CEL runtime error: no such key: y"
 
 
 @pytest.mark.parametrize(

@@ -12,6 +12,7 @@ from wherry.scheduler.evaluation import Evaluation
 from wherry.scheduler.explain.changes import Changes
 from wherry.scheduler.explain.status import decision_status
 from wherry.scheduler.facts import DEFAULT_SCHEDULER, PodFacts
+from wherry.scheduler.framework import SchedulingError
 from wherry.scheduler.profiles import Profile
 from wherry.scheduler.trace import Trace
 from wherry.scheduler.world import World
@@ -62,7 +63,10 @@ class Explainer:
             return {"basis": EVALUATED, "nodeName": node, "message": message}
         if facts.template.trouble:
             return {"basis": EVALUATED, "nodeName": node, "message": facts.template.trouble}
-        trace = self._evaluated(profile, facts)
+        try:
+            trace = self._evaluated(profile, facts)
+        except SchedulingError as error:  # a selector that cannot be evaluated, say
+            return {"basis": EVALUATED, "nodeName": node, "message": str(error)}
         await asyncio.sleep(0)  # with thousands of nodes each of these takes some milliseconds
         status = {**decision_status(trace), "basis": EVALUATED}
         await asyncio.sleep(0)
@@ -97,6 +101,10 @@ class Explainer:
         facts = self._read(pod)
         profile = self._profiles.get(facts.template.scheduler_name)
         if not is_placed and profile is not None and not facts.template.trouble:
-            changes = await Changes(self._world, profile, facts).find()
-            status |= {"fitsNow": True} if changes is None else {"changes": changes}
+            try:
+                changes = await Changes(self._world, profile, facts).find()
+            except SchedulingError as error:
+                status.setdefault("message", str(error))
+            else:
+                status |= {"fitsNow": True} if changes is None else {"changes": changes}
         return status

@@ -1,0 +1,37 @@
+"""The page about devices and gangs, typed by hand: the real kubectl."""
+
+from __future__ import annotations
+
+import pytest
+
+from tests.controllers.kubectl import Kubectl
+from tests.docs.test_dynamic_resources import EXAMPLES
+from wherry.testing import Cluster
+
+pytestmark = pytest.mark.slow  # some processes of kubectl
+
+
+def test_what_the_page_says() -> None:
+    with Cluster(nodes=2) as cluster:
+        kubectl = Kubectl(cluster)
+        for name in ("devices", "pod", "gang"):
+            kubectl("apply", "-f", "-", stdin=EXAMPLES[name])
+        kubectl("wait", "pod/train", "--for=condition=Ready", "--timeout=30s")
+        kubectl("wait", "podgroup/ring", "--for=condition=PodGroupInitiallyScheduled", "--timeout=30s")
+        columns = kubectl("get", "resourceclaims", "--no-headers").split()
+        assert columns[0].startswith("train-card-")
+        assert columns[1] == "allocated,reserved"
+        slices = kubectl("get", "resourceslices", "--no-headers").split()
+        assert slices[:4] == ["node-0-gpus", "node-0", "gpu.example.com", "node-0"]
+        kubectl("apply", "-f", "-", stdin=EXAMPLES["pod"].replace("{name: train}", "{name: next}"))
+        told = "cannot allocate all claims"
+        kubectl(
+            "wait",
+            "pod/next",
+            "--for=jsonpath={.status.conditions[?(@.type=='PodScheduled')].reason}=Unschedulable",
+            "--timeout=30s",
+        )
+        assert told in kubectl("describe", "pod", "next")
+        described = kubectl("describe", "podgroup", "ring")
+        assert "PodGroupInitiallyScheduled" in described
+        assert "Min Count:" in described
