@@ -13,7 +13,7 @@ from tests.scheduler.test_decisions import choice, message
 from tests.scheduler.test_scheduler import make_node, make_pod, messages, scheduled, where
 from wherry.api.core.nodes import NODES
 from wherry.objects.meta import Object
-from wherry.scheduler.plugins.node_declared_features import FEATURES, features_needed
+from wherry.scheduler.features import FEATURES
 
 RULES = [{"action": "RestartAllContainers", "exitCodes": {"operator": "In", "values": [3]}}]
 RESTARTING = {"name": "c", "image": "i", "restartPolicy": "Never", "restartPolicyRules": RULES}
@@ -37,7 +37,8 @@ def needing(**spec: Any) -> Object:
     ],
 )
 def test_what_a_pod_needs(spec: dict[str, Any], needed: set[str]) -> None:
-    assert features_needed(needing(**spec)) == needed
+    assert READER.read(needing()).template.features == set()
+    assert READER.read(needing(**spec)).template.features == needed
 
 
 def test_it_goes_where_that_is_declared() -> None:

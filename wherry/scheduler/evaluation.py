@@ -69,7 +69,10 @@ class Evaluation:
         self._narrow(parts)
         self._count = len(world.nodes) if self._rows is None else len(self._rows)
         self._blocked = np.zeros((len(self._filters), self._count), dtype=np.int64)
-        self._scores = np.zeros((len(self._scorers), self._count), dtype=np.int64)
+        self._scores = np.zeros((len(self._scorers), self._count), dtype=np.int8)
+        self._filter_names = tuple(part.plugin.name for part in self._filters)
+        self._scorer_names = tuple(part.plugin.name for part in self._scorers)
+        self._weight_of = tuple(part.weight for part in self._scorers)
         self.feasible: Bools = np.full(len(world.nodes), self._rows is None)
         """By row, whether the pod fits."""
         self._ranked: Ints = np.zeros(self._count, dtype=np.int64)
@@ -266,12 +269,12 @@ class Evaluation:
             nodes=self._world.nodes.names_now,
             rows=self._rows,
             narrowed_by=tuple(self._narrowed_by),
-            filters=tuple(part.plugin.name for part in self._filters),
+            filters=self._filter_names,
             reasons=tuple(tuple(part.reasons) for part in self._filters),
-            blocked=self._blocked.copy(),
-            scorers=tuple(part.plugin.name for part in self._scorers),
-            weights=tuple(part.weight for part in self._scorers),
-            scores=self._scores.astype(np.int8),
+            blocked=None if self.feasible.all() else self._blocked.copy(),
+            scorers=self._scorer_names,
+            weights=self._weight_of,
+            scores=self._scores.copy(),
             refusal=self.refusal,
             refused_by=self.refused_by,
             chosen=chosen,

@@ -19,6 +19,7 @@ import orjson
 
 from wherry.api.core.pod_resources import pod_requests
 from wherry.objects.meta import Object, controller_of, is_deleting, key_of, labels_of, name_of, uid_of
+from wherry.scheduler.features import features_needed
 from wherry.scheduler.terms import NO_TERMS, PodTerms, SpreadConstraint, read_spread, read_terms
 
 DEFAULT_REQUESTS = {"cpu": "100m", "memory": "200Mi"}
@@ -66,6 +67,8 @@ class Template:
     terms: PodTerms
     """Affinity to pods."""
     spread: tuple[SpreadConstraint, ...]
+    features: frozenset[str] = frozenset()
+    """What of its node not every kubelet can do."""
     trouble: str = ""
     """Why such pods cannot be scheduled, whatever nodes there are; what they use counts all the same."""
 
@@ -116,7 +119,7 @@ class PodReader:
         )
 
 
-_CONTAINER = ("image", "resources", "ports", "restartPolicy")
+_CONTAINER = ("image", "resources", "ports", "restartPolicy", "restartPolicyRules")
 _SPEC = (
     "schedulerName",
     "priority",
@@ -127,6 +130,8 @@ _SPEC = (
     "topologySpreadConstraints",
     "overhead",
     "resources",
+    "hostNetwork",
+    "hostUsers",
 )
 
 
@@ -180,6 +185,7 @@ def read_template(pod: Object) -> Template:
         tolerations=tuple(spec.get("tolerations") or ()),
         terms=terms,
         spread=spread,
+        features=features_needed(spec),
         trouble=trouble,
     )
 

@@ -112,7 +112,7 @@ class Trace:
         return f"{start}: {listed}.{tail}"
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class Record:
     """What a `Trace` is made from, which is less if few nodes were looked at: those of `rows`, None for all.
 
@@ -125,7 +125,8 @@ class Record:
     """The plugins by which the others were left out."""
     filters: Sequence[str]
     reasons: Sequence[Sequence[Reason]]
-    blocked: Ints
+    blocked: Ints | None
+    """None if nothing is."""
     scorers: Sequence[str]
     weights: Sequence[int]
     scores: npt.NDArray[np.int8]
@@ -136,12 +137,14 @@ class Record:
     def trace(self) -> Trace:
         """The answers for every node; those that were not looked at are out before any filter runs."""
         filters, reasons, blocked, scores = self.filters, self.reasons, self.blocked, self.scores
-        if self.rows is not None:
-            count = len(self.nodes)
-            blocked = np.zeros((len(filters) + 1, count), dtype=np.int64)
+        count = len(self.nodes)
+        if blocked is None:
+            blocked = np.zeros((len(filters), count), dtype=np.int64)
+        elif self.rows is not None:
+            of_rows, blocked = blocked, np.zeros((len(filters) + 1, count), dtype=np.int64)
             blocked[0] = 1
             blocked[0, self.rows] = 0
-            blocked[1:, self.rows] = self.blocked
+            blocked[1:, self.rows] = of_rows
             scores = np.zeros((len(self.scorers), count), dtype=np.int8)
             scores[:, self.rows] = self.scores
             text = f"node(s) didn't satisfy plugin(s) [{' '.join(sorted(self.narrowed_by))}]"
