@@ -9,7 +9,6 @@ from contextlib import asynccontextmanager
 from datetime import UTC, datetime
 from functools import lru_cache
 from pathlib import Path
-from tempfile import mkdtemp
 
 from aiohttp import web
 
@@ -17,6 +16,7 @@ from tests.apiserver.rig import Rig
 from wherry.apiserver.encoding import encode_stored
 from wherry.cluster.leaves import KeyPair, Subject
 from wherry.cluster.pki import Pki
+from wherry.testing import keys
 
 NAME = "backing"
 Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
@@ -25,7 +25,7 @@ Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 @lru_cache(None)
 def certificates() -> tuple[KeyPair, KeyPair]:
     """The authority, and the server's certificate for the service's name."""
-    pki = Pki(Path(mkdtemp(prefix="wherry-test-backing-")), datetime.now(UTC))
+    pki = Pki(keys.scratch() / "backing", datetime.now(UTC))
     names = (f"{NAME}.default.svc", "localhost")
     return pki.authority, pki.leaf("server", Subject(common_name=NAME, hosts=names))
 

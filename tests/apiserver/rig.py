@@ -13,7 +13,6 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import lru_cache
 from pathlib import Path
-from tempfile import mkdtemp
 from typing import Any
 
 import aiohttp
@@ -32,6 +31,7 @@ from wherry.kit.clock import Clock, FakeClock, SystemClock
 from wherry.objects.meta import Object
 from wherry.store.base import Store
 from wherry.store.memory import MemoryStore
+from wherry.testing import keys
 
 ADMIN = User("admin", ("system:masters", "system:authenticated"))
 ALICE = User("alice", ("system:authenticated",))
@@ -56,7 +56,7 @@ class Files:
 @lru_cache(None)
 def files() -> Files:
     """The certificates of the tests' clusters."""
-    pki = Pki(Path(mkdtemp(prefix="wherry-test-pki-")), datetime.now(UTC))
+    pki = Pki(keys.scratch() / "pki", datetime.now(UTC))  # gone with the process, whatever ends it
     return Files(
         pki.authority,
         pki.leaf("server", Subject(common_name="kube-apiserver", hosts=("127.0.0.1", "localhost"))),

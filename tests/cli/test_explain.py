@@ -12,6 +12,7 @@ import pytest
 import yaml
 
 from tests.cli.conftest import run_main
+from tests.docs.simulated import as_told
 from wherry.cli.decisions import in_words
 from wherry.cli.explain import _pod_names, _templates
 from wherry.testing import Cluster
@@ -23,7 +24,7 @@ CONSOLE = re.findall(r"^```console\n(.*?)^```", TEXT, re.DOTALL | re.MULTILINE)
 
 @pytest.fixture(scope="module")
 def cluster() -> Iterator[Cluster]:
-    with Cluster(nodes=3) as found:
+    with as_told(TEXT) as found:
         assert found.kubeconfig  # from now on time is the machine's
         yield found
 

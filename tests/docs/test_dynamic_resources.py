@@ -6,6 +6,7 @@ import re
 from pathlib import Path
 from typing import Any
 
+from tests.docs.simulated import as_told
 from wherry.testing import Cluster
 
 PAGE = (Path(__file__).parents[2] / "docs" / "dynamic-resources.md").read_text()
@@ -18,13 +19,13 @@ def devices(claim: dict[str, Any]) -> list[tuple[str, str]]:
 
 
 def test_a_pod_gets_its_card_and_the_next_one_waits_for_it() -> None:
-    with Cluster(nodes=2) as c:
+    with as_told(PAGE) as c:
         c.apply(EXAMPLES["devices"])
         c.apply(EXAMPLES["pod"])
         c.wait("pod/train", "Ready")
         (claim,) = c.client.list("resourceclaims")
         assert devices(claim) == [("card/large", "gpu-0")]
-        assert c.client.get("pod", "train")["spec"]["nodeName"] == "node-0"
+        assert c.client.get("pod", "train")["spec"]["nodeName"] == "hollow-0"
         c.apply(EXAMPLES["pod"].replace("{name: train}", "{name: next}"))
         c.clock.advance("1m")
         waits = "0/2 nodes are available: 2 cannot allocate all claims. still not schedulable, "

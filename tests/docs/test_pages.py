@@ -12,6 +12,7 @@ import pytest
 import typer.main
 
 import wherry
+from tests.docs.simulated import COMMAND
 from wherry.cli.main import app
 from wherry.cluster.catalog import COMPONENTS
 
@@ -33,6 +34,14 @@ def test_the_index_has_every_page() -> None:
     index = (TOP / "docs" / "README.md").read_text()
     listed = set(re.findall(r"^\| \[([\w.-]+)\]", index, re.M))
     assert listed == {page.name for page in PAGES if page.parent.name == "docs"} - {"README.md"}
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
+def test_nodes_have_the_names_that_up_gives_them(page: Path) -> None:
+    text = page.read_text()
+    if COMMAND.search(text):
+        typed = re.sub(r"^```python.*?^```", "", text, flags=re.S | re.M)
+        assert not re.findall(r"\bnode-\d+", typed), "wherry up makes hollow-0, hollow-1 and so on"
 
 
 def symptoms() -> list[str]:

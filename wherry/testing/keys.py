@@ -33,8 +33,14 @@ def scratch() -> Path:
         if not _made:
             remove_what_the_dead_left(Path(tempfile.gettempdir()))
             _made.append(_new_directory())
-            atexit.register(remove_tree, _made[0])
+            atexit.register(_remove_own, _made[0], os.getpid())
         return _made[0]
+
+
+def _remove_own(directory: Path, process: int) -> None:
+    """Remove what that process made at its own end, not at that of a child that was forked from it."""
+    if os.getpid() == process:
+        remove_tree(directory)
 
 
 def _new_directory() -> Path:

@@ -36,6 +36,17 @@ def test_a_link_to_a_place_of_ones_own_is_followed(tmp_path: Path) -> None:
     assert write_assets(tmp_path / "link") == tmp_path / "real"
 
 
+def test_installations_do_not_write_over_each_other(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
+    places: dict[str, Path] = {}
+    for python in ("/one/bin/python", "/two/bin/python", "/one/bin/python"):
+        monkeypatch.setattr("sys.executable", python)
+        assert places.setdefault(python, write_assets()) == write_assets()
+    assert {place.parent for place in places.values()} == {tmp_path / "wherry" / "envtest"}
+    for python, place in places.items():
+        assert f"exec {python} " in (place / "etcd").read_text()
+
+
 def open_to_all(place: Path) -> str:
     place.mkdir()
     place.chmod(0o1777)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import grp
+import hashlib
 import os
 import pwd
 import shlex
@@ -23,6 +24,8 @@ PACKAGE = "wherry.testing.envtest."
 MARK = f"-m {PACKAGE}"
 """What tells a program that was written here from any other."""
 LARGEST_B = 1 << 20
+SHORT = 12
+"""Digits that tell one interpreter's path from another's."""
 
 
 class AssetsError(ValueError):
@@ -32,10 +35,12 @@ class AssetsError(ValueError):
 def write_assets(directory: Path | None = None) -> Path:
     """Write the programs, and return where they are (below the user's cache unless told otherwise).
 
+    The programs begin with this interpreter, so each installation has a place of its own in the cache.
+
     Raises AssetsError for a place that others can write to, or that has something else of such a name: they
     are run later, by that name, and as whoever runs a suite. Raises OSError.
     """
-    place = directory or _cache() / "envtest" / wherry.__version__
+    place = directory or _own_place()
     place.mkdir(parents=True, exist_ok=True)
     _check_place(place)
     place = place.resolve()
@@ -128,6 +133,9 @@ def _link(path: Path, target: str) -> None:
         temporary.replace(path)
 
 
-def _cache() -> Path:
+def _own_place() -> Path:
+    """Where this installation's programs lie in the user's cache."""
     home = os.environ.get("XDG_CACHE_HOME", "")
-    return (Path(home) if home else Path.home() / ".cache") / "wherry"
+    cache = Path(home) if home else Path.home() / ".cache"
+    of_python = hashlib.sha256(os.fsencode(sys.executable)).hexdigest()[:SHORT]
+    return cache / "wherry" / "envtest" / f"{wherry.__version__}-{of_python}"
