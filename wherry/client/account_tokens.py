@@ -1,13 +1,17 @@
 """A service account's token for a client that may ask for one: made when needed, and anew before it ends.
 
 Source: staging/src/k8s.io/controller-manager/pkg/clientbuilder, DynamicControllerClientBuilder (upstream's
-`--use-service-account-credentials`): an account that is not there is made.
+`--use-service-account-credentials`): an account that is not there is made. And client-go/transport,
+token_source.go: a token the server refuses is not shown again.
 """
 
 from __future__ import annotations
 
 import asyncio
-from datetime import datetime
+import base64
+import binascii
+import json
+from typing import Any
 
 from wherry.api.core.service_accounts import SERVICE_ACCOUNTS
 from wherry.client.api import Client
@@ -32,6 +36,11 @@ class AccountTokens:
         self._good_until = 0.0
         self._asking = asyncio.Lock()
 
+    def refused(self, token: str) -> None:
+        """The server does not take that token (any more): the account was made anew, or the key changed."""
+        if token == self._token:
+            self._good_until = 0.0
+
     async def token(self) -> str:
         """A token that is good for a while yet. Raises ApiError."""
         if self._clock.monotonic() < self._good_until:
@@ -44,17 +53,14 @@ class AccountTokens:
     async def _ask(self) -> None:
         asked_at = self._clock.monotonic()
         try:
-            status = await self._request()
+            made = await self._request()
         except ApiError as error:
             if error.code != 404:
                 raise
             await self._make_account()
-            status = await self._request()
-        self._token = status["token"]
-        # By the server's clock, as the machines' may differ: what it granted, counted from when it was asked.
-        ends = datetime.fromisoformat(status["expirationTimestamp"])
-        granted_s = min((ends - self._clock.now()).total_seconds(), LIFETIME_S)
-        self._good_until = asked_at + max(granted_s, 0.0) * (1 - LEEWAY)
+            made = await self._request()
+        self._token = made["status"]["token"]
+        self._good_until = asked_at + _granted_s(made) * (1 - LEEWAY)
 
     async def _request(self) -> Object:
         request: Object = {
@@ -62,11 +68,9 @@ class AccountTokens:
             "kind": "TokenRequest",
             "spec": {"expirationSeconds": LIFETIME_S},
         }
-        made = await self._client.create_subresource(
+        return await self._client.create_subresource(
             SERVICE_ACCOUNTS, self._name, self._namespace, "token", request
         )
-        status: Object = made["status"]
-        return status
 
     async def _make_account(self) -> None:
         account: Object = {
@@ -79,3 +83,29 @@ class AccountTokens:
         except ApiError as error:
             if error.reason != "AlreadyExists":
                 raise
+
+
+def _granted_s(made: Object) -> float:
+    """How long the token of an answered TokenRequest is good, from when it was issued.
+
+    The server's clock says both ends (the token's `iat` and `exp`), for the machines' may differ. Of a token
+    that is no JWT the answer's own `expirationSeconds` counts.
+    """
+    claims = _claims(made["status"]["token"])
+    issued, ends = claims.get("iat"), claims.get("exp")
+    if isinstance(issued, int | float) and isinstance(ends, int | float):
+        granted = float(ends - issued)
+    else:
+        granted = float(made["spec"]["expirationSeconds"])
+    return min(max(granted, 0.0), LIFETIME_S)
+
+
+def _claims(token: str) -> dict[str, Any]:
+    """What a JWT says (RFC 7519), unverified; nothing of what is none."""
+    _, _, rest = token.partition(".")
+    payload = rest.partition(".")[0]
+    try:
+        said = json.loads(base64.urlsafe_b64decode(payload + "=" * (-len(payload) % 4)))
+    except (binascii.Error, ValueError):
+        return {}
+    return said if isinstance(said, dict) else {}

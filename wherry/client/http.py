@@ -10,7 +10,7 @@ from __future__ import annotations
 import asyncio
 import copy
 import ssl
-from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
+from collections.abc import AsyncIterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Protocol
@@ -20,7 +20,7 @@ import orjson
 from yarl import URL
 
 from wherry.api.foreign import status_error
-from wherry.client.admittance import Admittance, Standing
+from wherry.client.admittance import UNKNOWN, Admittance, Standing
 from wherry.client.transport import JSON, WatchEvent
 from wherry.kit.sockets import client_socket
 from wherry.objects.errors import ApiError, service_unavailable
@@ -33,7 +33,19 @@ WATCH_SILENCE_S = 90.0
 READ_CHUNK_BYTES = 1 << 16
 
 
-class Identity(Protocol):
+class TokenSource(Protocol):
+    """Where a client has its tokens from."""
+
+    async def token(self) -> str:
+        """The bearer token for a request now, "" for none. Raises OSError or ApiError."""
+        ...
+
+    def refused(self, token: str) -> None:
+        """The server answered 401 to a request with that token: it must not be shown again."""
+        ...
+
+
+class Identity(TokenSource, Protocol):
     """How a client proves who it is, and how it knows the server."""
 
     @property
@@ -43,10 +55,6 @@ class Identity(Protocol):
 
     def ssl_context(self) -> ssl.SSLContext:
         """Whom it trusts, and the certificate it shows. Raises OSError or ssl.SSLError."""
-        ...
-
-    async def token(self) -> str:
-        """The bearer token for a request now, "" for none. Raises OSError or ApiError."""
         ...
 
     def standing(self) -> Standing:
@@ -79,6 +87,9 @@ class HttpIdentity:
         """None: the certificate says it."""
         return ""
 
+    def refused(self, token: str) -> None:
+        """Nothing to forget."""
+
     def standing(self) -> Standing:
         """The certificate, by its file. Raises OSError."""
         if self.cert_file is None:
@@ -94,7 +105,7 @@ class HttpTransport:
         self._server = server.rstrip("/")
         self._is_owner = True
         self._proves = identity.has_token
-        self._token: Callable[[], Awaitable[str]] = identity.token
+        self._tokens: TokenSource = identity
         self._admittance = Admittance(self._server, identity.standing())
         self._session = aiohttp.ClientSession(
             connector=aiohttp.TCPConnector(ssl=identity.ssl_context(), limit=0, socket_factory=client_socket),
@@ -103,13 +114,13 @@ class HttpTransport:
             auto_decompress=True,
         )
 
-    def acting(self, token: Callable[[], Awaitable[str]], standing: Standing) -> HttpTransport:
+    def acting(self, tokens: TokenSource, standing: Standing) -> HttpTransport:
         """The same connections, as whom the tokens are for (`standing`). They are closed with this transport.
 
         Only for an identity without a certificate: that would be believed before the token.
         """
         other = copy.copy(self)
-        other._token, other._proves, other._is_owner = token, True, False
+        other._tokens, other._proves, other._is_owner = tokens, True, False
         other._admittance = Admittance(self._server, standing)
         return other
 
@@ -123,9 +134,10 @@ class HttpTransport:
     ) -> Object:
         """See `Transport.call`."""
         data = None if body is None else orjson.dumps(body)
-        headers = {"Content-Type": content_type} if data is not None else None
-        if self._proves:
-            headers = {**(headers or {}), **await self._proof()}
+        headers = {"Content-Type": content_type} if data is not None else {}
+        token = await self._shown_token() if self._proves else ""
+        if token:
+            headers["Authorization"] = f"Bearer {token}"
         try:
             async with self._session.request(
                 method, self._url(path), params=query or None, data=data, headers=headers
@@ -133,18 +145,19 @@ class HttpTransport:
                 payload = await response.read()
         except (aiohttp.ClientError, TimeoutError) as error:
             raise self._unreachable(error) from error
-        return self._heard(response.status, payload)
+        return self._heard(response.status, payload, token)
 
     async def watch(self, path: str, query: Mapping[str, str]) -> AsyncIterator[WatchEvent]:
         """See `Transport.watch`."""
         timeout = aiohttp.ClientTimeout(total=None, sock_connect=CONNECT_TIMEOUT_S, sock_read=WATCH_SILENCE_S)
-        headers = await self._proof() if self._proves else None
+        token = await self._shown_token() if self._proves else ""
+        headers = {"Authorization": f"Bearer {token}"} if token else None
         try:
             async with self._session.get(
                 self._url(path), params=dict(query), headers=headers, timeout=timeout
             ) as response:
                 if response.status != 200:
-                    self._heard(response.status, await response.read())
+                    self._heard(response.status, await response.read(), token)
                     return
                 self._admittance.entered()
                 async for line in _lines(response.content):
@@ -161,19 +174,20 @@ class HttpTransport:
         # aiohttp closes TLS transports one loop turn later; without it the loop warns of open ones.
         await asyncio.sleep(0)
 
-    async def _proof(self) -> dict[str, str]:
+    async def _shown_token(self) -> str:
         try:
-            token = await self._token()
+            return await self._tokens.token()
         except OSError as error:
             where = f"{error.filename}: {error.strerror}" if error.filename else str(error)
             raise service_unavailable(f"there is no token to prove who we are: {where}") from error
-        return {"Authorization": f"Bearer {token}"} if token else {}
 
     def _url(self, path: str) -> URL:
         return URL(self._server + path, encoded=True)
 
-    def _heard(self, status: int, payload: bytes) -> Object:
-        """The decoded body of a good answer. Raises ApiError for a bad one."""
+    def _heard(self, status: int, payload: bytes, token: str) -> Object:
+        """The decoded body of a good answer to a request with that token. Raises ApiError for a bad one."""
+        if status == UNKNOWN and token:
+            self._tokens.refused(token)
         try:
             body = _decode(status, payload)
         except ApiError as error:

@@ -6,7 +6,9 @@ import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from dataclasses import replace
+from datetime import timedelta
 from random import Random
+from typing import Any, cast
 
 import pytest
 
@@ -22,6 +24,7 @@ from wherry.api.core.service_accounts import SERVICE_ACCOUNTS
 from wherry.api.resource import Resource
 from wherry.apiserver.user import User
 from wherry.client.account_tokens import AccountTokens
+from wherry.client.admittance import Standing
 from wherry.client.api import Client
 from wherry.client.discovery import Discovery, read_resources
 from wherry.cluster.alone.access import Access
@@ -148,6 +151,70 @@ async def test_a_token_is_made_anew_before_it_ends() -> None:
         assert await tokens.token() == first
         await clock.advance(100)
         assert await tokens.token() != first
+
+
+async def test_a_token_the_server_refuses_is_made_anew() -> None:
+    """As when an account was deleted and made again: its old token is nobody's."""
+    async with rig.running(SystemClock()) as made:
+        admin = made.admin
+        tokens = AccountTokens(admin, SystemClock(), "job-controller")
+        nobody = Access(server=made.server.url, authority_pem=rig.files().authority.cert.read_text())
+        transport = nobody.transport("t")
+        acting = transport.acting(tokens, Standing(who="x", remedy="y"))
+        review = {"apiVersion": "authentication.k8s.io/v1", "kind": "SelfSubjectReview"}
+
+        async def ask() -> None:
+            await acting.call("POST", "/apis/authentication.k8s.io/v1/selfsubjectreviews", body=review)
+
+        await ask()
+        await admin.delete(SERVICE_ACCOUNTS, "job-controller", "kube-system")
+        with pytest.raises(ApiError) as refused:
+            await ask()
+        assert refused.value.code == 401
+        await ask()
+        tokens.refused("another")
+        await admin.delete(SERVICE_ACCOUNTS, "job-controller", "kube-system")
+        with pytest.raises(ApiError) as refused:
+            await anext(acting.watch("/api/v1/nodes", {"watch": "true"}))
+        assert refused.value.code == 401
+        await ask()
+        await transport.close()
+
+
+@pytest.mark.parametrize("ahead_s", [-7200, 7200])
+async def test_a_tokens_time_is_by_the_servers_clock(ahead_s: int) -> None:
+    clock = FakeClock()
+
+    class Ahead(FakeClock):
+        def monotonic(self) -> float:
+            return clock.monotonic()
+
+    async with rig.running(clock) as made:
+        own = Ahead(clock.now() + timedelta(seconds=ahead_s))
+        tokens = AccountTokens(made.client(controller_user("")), own, "job-controller")
+        first = await tokens.token()
+        await clock.advance(2800)
+        assert await tokens.token() == first
+        await clock.advance(100)
+        assert await tokens.token() != first
+
+
+async def test_a_token_that_is_no_jwt_lasts_as_the_answer_says() -> None:
+    clock = FakeClock()
+    answers = iter(("opaque", "a.b.c", "a.W10.c"))
+
+    class Granting:
+        async def create_subresource(self, *_: object) -> dict[str, Any]:
+            return {"spec": {"expirationSeconds": 600}, "status": {"token": next(answers)}}
+
+    tokens = AccountTokens(cast(Client, Granting()), clock, "job-controller")
+    assert await tokens.token() == "opaque"
+    await clock.advance(479)
+    assert await tokens.token() == "opaque"
+    await clock.advance(2)
+    assert await tokens.token() == "a.b.c"
+    await clock.advance(481)
+    assert await tokens.token() == "a.W10.c"
 
 
 async def test_discovery_says_what_is_declared_as_it_is_declared() -> None:

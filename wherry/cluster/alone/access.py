@@ -66,6 +66,9 @@ class Access:
         """See `client.http.Identity`."""
         return self.token_file.read_text().strip() if self.token_file is not None else self.fixed_token
 
+    def refused(self, token: str) -> None:
+        """Nothing to forget: a file is read for every request, and a kubeconfig has one token alone."""
+
     def standing(self) -> Standing:
         """See `client.http.Identity`."""
         if self.file is not None:

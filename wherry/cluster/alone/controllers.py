@@ -167,7 +167,7 @@ class Manager:
             who=f"the service account {account} of kube-system",
             remedy=f"see to its rights, or give --{ACCOUNTS}=false",
         )
-        return Client(self._accounts.acting(tokens.token, standing), field_manager=MANAGER)
+        return Client(self._accounts.acting(tokens, standing), field_manager=MANAGER)
 
     async def start(self) -> None:
         """Learn what is served, then begin."""
