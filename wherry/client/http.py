@@ -53,6 +53,11 @@ class Identity(TokenSource, Protocol):
         """Whether requests carry a token."""
         ...
 
+    @property
+    def server_name(self) -> str:
+        """The name the server's certificate must have, "" for that of its address."""
+        ...
+
     def ssl_context(self) -> ssl.SSLContext:
         """Whom it trusts, and the certificate it shows. Raises OSError or ssl.SSLError."""
         ...
@@ -75,6 +80,11 @@ class HttpIdentity:
     def has_token(self) -> bool:
         """No: the certificate says it."""
         return False
+
+    @property
+    def server_name(self) -> str:
+        """That of the address."""
+        return ""
 
     def ssl_context(self) -> ssl.SSLContext:
         """A context that trusts `ca_file` alone. Raises OSError or ssl.SSLError for unusable files."""
@@ -106,6 +116,7 @@ class HttpTransport:
         self._is_owner = True
         self._proves = identity.has_token
         self._tokens: TokenSource = identity
+        self._server_name = identity.server_name or None
         self._admittance = Admittance(self._server, identity.standing())
         self._session = aiohttp.ClientSession(
             connector=aiohttp.TCPConnector(ssl=identity.ssl_context(), limit=0, socket_factory=client_socket),
@@ -140,7 +151,12 @@ class HttpTransport:
             headers["Authorization"] = f"Bearer {token}"
         try:
             async with self._session.request(
-                method, self._url(path), params=query or None, data=data, headers=headers
+                method,
+                self._url(path),
+                params=query or None,
+                data=data,
+                headers=headers,
+                server_hostname=self._server_name,
             ) as response:
                 payload = await response.read()
         except (aiohttp.ClientError, TimeoutError) as error:
@@ -154,7 +170,11 @@ class HttpTransport:
         headers = {"Authorization": f"Bearer {token}"} if token else None
         try:
             async with self._session.get(
-                self._url(path), params=dict(query), headers=headers, timeout=timeout
+                self._url(path),
+                params=dict(query),
+                headers=headers,
+                timeout=timeout,
+                server_hostname=self._server_name,
             ) as response:
                 if response.status != 200:
                     self._heard(response.status, await response.read(), token)

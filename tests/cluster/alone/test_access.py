@@ -12,6 +12,12 @@ import yaml
 from wherry.cluster.alone import access
 from wherry.cluster.alone.access import FLAGS, Access, find_access, read_access
 from wherry.cluster.alone.flags import FlagError, parse
+from wherry.cluster.leaves import Subject
+from wherry.cluster.pki import Pki
+from wherry.kit.clock import SystemClock
+from wherry.kit.httpd.message import Response
+from wherry.kit.httpd.server import Server
+from wherry.kit.tls import TlsRules
 from wherry.objects.errors import ApiError
 
 
@@ -55,7 +61,30 @@ async def test_a_token_that_is_gone_is_an_answer_like_any_other(tmp_path: Path) 
     ("cluster", "user", "message"),
     [
         ({"server": "ftp://x"}, {}, "server must be an https:// URL, is 'ftp://x'"),
-        ({}, {"exec": {"command": "x"}}, "users of 'exec' are not known here"),
+        ({}, {"exec": {"command": "x"}}, "exec is not followed here; use a certificate or a token"),
+        (
+            {},
+            {"auth-provider": {"name": "x"}},
+            "auth-provider is not followed here; use a certificate or a token",
+        ),
+        ({}, {"as": "jane"}, "as is not followed here; name a user with the rights themselves"),
+        ({}, {"as-groups": ["ops"]}, "as-groups is not followed here"),
+        ({}, {"as-uid": "1"}, "as-uid is not followed here"),
+        ({}, {"as-user-extra": {"a": ["b"]}}, "as-user-extra is not followed here"),
+        (
+            {},
+            {"username": "jane", "password": "x"},
+            "username is not followed here; use a certificate or a tok",
+        ),
+        ({}, {"password": "x"}, "password is not followed here"),
+        ({"proxy-url": "http://p"}, {}, "proxy-url is not followed here; give the server's own address"),
+        (
+            {"insecure-skip-tls-verify": True, "certificate-authority": "ca.pem"},
+            {},
+            "insecure-skip-tls-verify",
+        ),
+        ({}, {"client-key-data": "S0VZ"}, "client-certificate and client-key go together; give both"),
+        ({}, {"client-certificate-data": "S0VZ"}, "client-certificate and client-key go together; give both"),
         ({"certificate-authority-data": "?"}, {}, "certificate-authority-data is not base64 of a PEM text"),
         ({"certificate-authority": "gone"}, {}, "certificate-authority: .*/gone: No such file or directory"),
     ],
@@ -65,6 +94,39 @@ def test_what_cannot_be_followed(
 ) -> None:
     with pytest.raises(FlagError, match=message):
         read_access(kubeconfig(tmp_path, cluster, user))
+
+
+def test_every_field_of_upstreams_is_followed_or_refused(tmp_path: Path) -> None:
+    """Source: k8s.io/client-go, tools/clientcmd/api/v1 (Cluster, AuthInfo)."""
+    cluster = (
+        "server tls-server-name insecure-skip-tls-verify certificate-authority certificate-authority-data"
+    )
+    cluster += " proxy-url disable-compression extensions"
+    user = "client-certificate client-certificate-data client-key client-key-data token tokenFile as as-uid"
+    user += " as-groups as-user-extra username password auth-provider exec extensions"
+    assert set(cluster.split()) == access.CLUSTER_FIELDS | access.REFUSED["cluster"].keys()
+    assert set(user.split()) == access.USER_FIELDS | access.REFUSED["user"].keys()
+    kubeconfig(tmp_path, {"proxy-url": "", "tls-server-name": ""}, {"as": None, "username": ""})
+    assert read_access(tmp_path / "kubeconfig").server_name == "", "what says nothing is not there"
+
+
+async def test_the_servers_certificate_may_have_another_name(tmp_path: Path) -> None:
+    pki = Pki(tmp_path, SystemClock().now())
+    pair = pki.leaf("server", Subject(common_name="api", hosts=("api.example",)))
+    tls = TlsRules().context()
+    tls.load_cert_chain(pair.cert, pair.key)
+    server = Server(lambda request: Response(b"{}"), ssl_context=tls, clock=SystemClock())
+    port = await server.start("127.0.0.1", 0)
+    said = {"server": f"https://127.0.0.1:{port}", "certificate-authority": str(pki.authority.cert)}
+    for name, is_heard in (("api.example", True), ("", False)):
+        transport = read_access(kubeconfig(tmp_path, {**said, "tls-server-name": name})).transport("p")
+        if is_heard:
+            assert await transport.call("GET", "/version") == {}
+        else:
+            with pytest.raises(ApiError, match="certificate verify failed"):
+                await transport.call("GET", "/version")
+        await transport.close()
+    await server.close()
 
 
 def test_contexts_that_lead_nowhere(tmp_path: Path) -> None:

@@ -25,7 +25,29 @@ FLAGS = (
     Flag("kubeconfig", "The file that says where the API server is, and who we are to it."),
     Flag("master", "The address of the API server, instead of the kubeconfig's."),
 )
-UNREADABLE = ("exec", "auth-provider")
+CLUSTER_FIELDS = frozenset(
+    {
+        *("server", "tls-server-name", "insecure-skip-tls-verify"),
+        *("certificate-authority", "certificate-authority-data", "disable-compression", "extensions"),
+    }
+)
+"""Fields of a kubeconfig's clusters that are followed, or say nothing of who is asked and how."""
+USER_FIELDS = frozenset(
+    {
+        *("client-certificate", "client-certificate-data", "client-key", "client-key-data"),
+        *("token", "tokenFile", "extensions"),
+    }
+)
+_CREDENTIALS = "use a certificate or a token"
+_ITSELF = "name a user with the rights themselves"
+REFUSED: Mapping[str, Mapping[str, str]] = {
+    "cluster": {"proxy-url": "give the server's own address"},
+    "user": {
+        **dict.fromkeys(("exec", "auth-provider", "username", "password"), _CREDENTIALS),
+        **dict.fromkeys(("as", "as-uid", "as-groups", "as-user-extra"), _ITSELF),
+    },
+}
+"""The others, and what to do instead: whoever gives one must not be taken for somebody else."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -39,6 +61,7 @@ class Access:
     fixed_token: str = ""
     token_file: Path | None = None
     is_insecure: bool = False
+    server_name: str = ""
     user: str = ""
     file: Path | None = None
     """The kubeconfig all this is in, and the name of the user there."""
@@ -86,7 +109,12 @@ class Access:
 
     def nobody(self) -> Access:
         """The same server without saying who we are."""
-        return Access(server=self.server, authority_pem=self.authority_pem, is_insecure=self.is_insecure)
+        return Access(
+            server=self.server,
+            authority_pem=self.authority_pem,
+            is_insecure=self.is_insecure,
+            server_name=self.server_name,
+        )
 
 
 def find_access(values: Values, environ: Mapping[str, str] = os.environ) -> Access:
@@ -128,9 +156,7 @@ def read_access(file: Path, master: str = "", context_name: str = "") -> Access:
     user: dict[str, Any] = {}
     if context.get("user"):
         user = _entry(file, content, "users", "user", context["user"], f"context {name!r}")
-    for method in UNREADABLE:
-        if user.get(method):
-            raise FlagError(f"{file}: users of {method!r} are not known here; use a certificate or a token")
+    _check(file, cluster, user)
     server = master or cluster.get("server") or ""
     if not str(server).startswith("https://"):
         raise FlagError(f"{file}: server must be an https:// URL, is {str(server)!r}")
@@ -143,9 +169,28 @@ def read_access(file: Path, master: str = "", context_name: str = "") -> Access:
         fixed_token=str(user.get("token") or ""),
         token_file=file.parent / token_file if token_file else None,
         is_insecure=cluster.get("insecure-skip-tls-verify") is True,
+        server_name=str(cluster.get("tls-server-name") or ""),
         user=str(context.get("user") or ""),
         file=file,
     )
+
+
+def _check(file: Path, cluster: Mapping[str, Any], user: Mapping[str, Any]) -> None:
+    """Refuse what would be followed in part only. Raises FlagError."""
+    for kind, given in (("cluster", cluster), ("user", user)):
+        for name, remedy in REFUSED[kind].items():
+            if given.get(name):
+                raise FlagError(f"{file}: {name} is not followed here; {remedy}")
+    if cluster.get("insecure-skip-tls-verify") and _is_given(cluster, "certificate-authority"):
+        raise FlagError(
+            f"{file}: a certificate-authority with insecure-skip-tls-verify; leave out one of both"
+        )
+    if _is_given(user, "client-certificate") != _is_given(user, "client-key"):
+        raise FlagError(f"{file}: client-certificate and client-key go together; give both")
+
+
+def _is_given(entry: Mapping[str, Any], field: str) -> bool:
+    return bool(entry.get(field) or entry.get(f"{field}-data"))
 
 
 def _entry(
