@@ -24,7 +24,7 @@ from wherry.kubelet.cgroups import (
     qos_class,
 )
 from wherry.kubelet.credentials import find_credentials, image_repository
-from wherry.kubelet.dns import Resolver, falls_back, parse_resolv_conf, pod_resolver
+from wherry.kubelet.dns import Resolver, falls_back, parse_resolv_conf, pod_resolver, read_resolv_conf
 from wherry.kubelet.gc import plan_removals
 from wherry.kubelet.hosts import pod_hostname, render_host_network_hosts, render_hosts
 from wherry.kubelet.images import is_reference, pull_policy
@@ -162,6 +162,13 @@ def test_fall_back_is_noticed() -> None:
 def test_resolv_conf() -> None:
     text = "# c\nnameserver 1.1.1.1\nsearch a.\nsearch b c ; d\noptions ndots:2 rotate\n"
     assert parse_resolv_conf(text) == Resolver(["1.1.1.1"], ["b", "c"], ["ndots:2", "rotate"])
+
+
+def test_a_node_that_gives_its_pods_no_resolver() -> None:
+    assert read_resolv_conf(None) is None
+    found = pod_resolver(make_pod(), None, ["10.96.0.10"], "cluster.local")
+    assert found.searches == ["ns.svc.cluster.local", "svc.cluster.local", "cluster.local"]
+    assert pod_resolver(make_pod(dnsPolicy="Default"), None, [], "x") == Resolver(["127.0.0.1"], ["."], [])
 
 
 def test_hosts_file() -> None:

@@ -39,7 +39,8 @@ class KubeletConfig:
     cluster_dns: Sequence[str] = ()
     cgroup_root: str = "/kubepods"
     cgroup_mount: Path = Path("/sys/fs/cgroup")
-    resolv_conf: Path = Path("/etc/resolv.conf")
+    resolv_conf: Path | None = Path("/etc/resolv.conf")
+    """What pods' names are resolved by, or beside the cluster's DNS; None for nothing of the node's."""
     hosts_file: Path = Path("/etc/hosts")
     proc_dir: Path = Path("/proc")
     max_pods: int = 110

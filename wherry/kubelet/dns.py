@@ -45,8 +45,17 @@ def parse_resolv_conf(text: str) -> Resolver:
     return Resolver(servers, searches, options)
 
 
-def read_resolv_conf(path: Path) -> Resolver:
-    """The node's resolver; a node without the file has none."""
+NO_RESOLVER = Resolver(("127.0.0.1",), (".",))
+"""Of pods with the node's resolver where that is none: whom libraries ask without one, and nothing is found.
+
+Source: pkg/kubelet/network/dns, GetPodDNS.
+"""
+
+
+def read_resolv_conf(path: Path | None) -> Resolver | None:
+    """The node's resolver, None where pods are to have none of it; an empty one without the file."""
+    if path is None:
+        return None
     try:
         return parse_resolv_conf(path.read_text())
     except FileNotFoundError:
@@ -54,7 +63,7 @@ def read_resolv_conf(path: Path) -> Resolver:
 
 
 def pod_resolver(
-    pod: Mapping[str, Any], host: Resolver, cluster_dns: Sequence[str], cluster_domain: str
+    pod: Mapping[str, Any], host: Resolver | None, cluster_dns: Sequence[str], cluster_domain: str
 ) -> Resolver:
     """What the pod's resolv.conf is to say."""
     spec = spec_of(pod)
@@ -63,9 +72,11 @@ def pod_resolver(
         base = Resolver()
     elif policy == "ClusterFirst":
         domains = [f"{namespace_of(pod)}.svc.{cluster_domain}", f"svc.{cluster_domain}", cluster_domain]
-        base = Resolver(tuple(cluster_dns), [*domains, *host.searches], ["ndots:5"])
+        base = Resolver(
+            tuple(cluster_dns), [*domains, *(host.searches if host is not None else ())], ["ndots:5"]
+        )
     else:
-        base = host
+        base = NO_RESOLVER if host is None else host
     return _with_config(base, spec.get("dnsConfig") or {})
 
 

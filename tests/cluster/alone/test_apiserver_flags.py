@@ -46,6 +46,15 @@ def test_what_envtest_passes() -> None:
     assert config.authorization_modes == ("RBAC",)
 
 
+def test_several_issuers() -> None:
+    """The first issues, and tokens of all are taken: for each of them, unless audiences are named."""
+    old = "--service-account-issuer=https://old"
+    config = api_server_config(parse([*PASSED, old]))
+    assert config.service_account_issuer == "https://127.0.0.1:40000/"
+    assert config.service_account_former_issuers == ("https://old",)
+    assert config.audiences == ("https://127.0.0.1:40000/", "https://old")
+
+
 @pytest.mark.parametrize("flags", [FOR_TESTS, STAND_IN], ids=["alone", "for envtest"])
 @pytest.mark.parametrize(
     ("passed", "allowed"),

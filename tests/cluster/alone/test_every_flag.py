@@ -176,7 +176,14 @@ ELSEWHERE = {
             "use-service-account-credentials",
         ),
     },
-    kubelet: {"cgroup-driver", "cert-dir", "healthz-bind-address", "healthz-port", "config"},
+    kubelet: {
+        "pod-manifest-path",
+        "cgroup-driver",
+        "cert-dir",
+        "healthz-bind-address",
+        "healthz-port",
+        "config",
+    },
     proxy: {"proxy-mode", "cleanup", "healthz-bind-address", "config"},
     scheduler: {"config"},
 }

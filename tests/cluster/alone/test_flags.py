@@ -6,6 +6,8 @@ import pytest
 
 from wherry.cluster.alone.flags import (
     DURATION,
+    EMPTY_DEFAULT,
+    EMPTY_VALUE,
     NAMES,
     NUMBER,
     SWITCH,
@@ -38,6 +40,22 @@ def test_values_and_defaults() -> None:
     assert (values.number("port"), values.text("name"), values.path("name")) == (10257, "", None)
     assert parse("p", FLAGS, []).is_on("leader-elect")
     assert parse("p", FLAGS, ["--leader-elect", "--name", "--odd"]).text("name") == "--odd"
+
+
+def test_given_and_empty_is_not_left_out() -> None:
+    flags = (
+        Flag("address", "Where.", default="::", empty=EMPTY_DEFAULT),
+        Flag("resolver", "Who.", default="/etc/resolv.conf", empty=EMPTY_VALUE),
+        Flag("root", "Where.", default="/var"),
+        Flag("modes", "Which.", NAMES, default="RBAC"),
+        Flag("other", "What."),
+    )
+    values = parse("p", flags, ["--address=", "--resolver=", "--other="])
+    assert (values.text("address"), values.text("resolver"), values.path("resolver")) == ("::", "", None)
+    assert (values.text("root"), values.names("modes"), values.text("other")) == ("/var", ("RBAC",), "")
+    for name, default in (("root", "/var"), ("modes", "RBAC")):
+        with pytest.raises(FlagError, match=f"--{name} is empty; leave the flag out for '{default}'"):
+            parse("p", flags, [f"--{name}="])
 
 
 def test_what_changes_nothing_is_told_apart() -> None:

@@ -12,6 +12,7 @@ from wherry.api.networking.service_cidrs import SERVICE_CIDRS
 from wherry.cluster.alone import kubelet, proxy
 from wherry.cluster.alone.config_files import with_file
 from wherry.cluster.alone.flags import FlagError, Values, parse
+from wherry.kubelet.config import KubeletConfig
 
 
 def to_kubelet(*arguments: str) -> Values:
@@ -71,7 +72,7 @@ clusterDNS: [10.96.0.10, 10.96.0.11]
 kubeReserved: {cpu: 100m, memory: 1Gi}
 imageMinimumGCAge: 1m
 maxPods: 50
-syncFrequency: 0s
+syncFrequency: 1s
 evictionPressureTransitionPeriod:
 """
 
@@ -102,7 +103,11 @@ def test_a_file_says_what_flags_say_and_flags_win(tmp_path: Path, caplog: pytest
             "kind: Other\n",
             "must be of apiVersion kubelet.config.k8s.io/v1beta1 and kind Kubelet",
         ),
-        (f"{KUBELET_FILE}staticPodPath: /etc/p\n", "staticPodPath is not followed here; leave it out"),
+        (
+            f"{KUBELET_FILE}shutdownGracePeriod: 5s\n",
+            "shutdownGracePeriod: '5s' is not followed here, it is al",
+        ),
+        (f"{KUBELET_FILE}evictionSoft: {{a: b}}\n", "evictionSoft.a is not followed here; leave it out"),
         (f"{KUBELET_FILE}maxPods: 3\n", "strict decoding error"),
         (f"{KUBELET_FILE}port: many\n", 'invalid argument "many" for "--port" flag'),
         ("[", "--config: "),
@@ -113,6 +118,74 @@ def test_files_that_cannot_be_followed(tmp_path: Path, text: str, message: str) 
     file.write_text(text)
     with pytest.raises(FlagError, match=message):
         with_file(to_kubelet(f"--config={file}"), kubelet.FILE)
+
+
+KUBEADM_FILE = """\
+apiVersion: kubelet.config.k8s.io/v1beta1
+authentication: {anonymous: {enabled: false}, webhook: {cacheTTL: 0s, enabled: true}}
+authorization: {mode: Webhook, webhook: {cacheAuthorizedTTL: 0s, cacheUnauthorizedTTL: 0s}}
+cgroupDriver: cgroupfs
+clusterDNS: [10.96.0.10]
+clusterDomain: cluster.local
+containerRuntimeEndpoint: ""
+cpuManagerReconcilePeriod: 0s
+crashLoopBackOff: {}
+evictionPressureTransitionPeriod: 0s
+fileCheckFrequency: 0s
+healthzBindAddress: 127.0.0.1
+healthzPort: 10248
+httpCheckFrequency: 0s
+imageMaximumGCAge: 0s
+imageMinimumGCAge: 0s
+kind: KubeletConfiguration
+logging: {flushFrequency: 0, options: {json: {infoBufferSize: "0"}}, verbosity: 0}
+memorySwap: {}
+nodeStatusReportFrequency: 0s
+nodeStatusUpdateFrequency: 0s
+rotateCertificates: true
+runtimeRequestTimeout: 0s
+shutdownGracePeriod: 0s
+shutdownGracePeriodCriticalPods: 0s
+staticPodPath: MANIFESTS
+streamingConnectionIdleTimeout: 0s
+syncFrequency: 0s
+volumeStatsAggPeriod: 0s
+"""
+"""What kubeadm writes, its cgroup driver apart."""
+DEFAULTS = (
+    "maxPods: 0\nport: 0\ncgroupsPerQOS: true\ncpuCFSQuotaPeriod: 0.1s\nenforceNodeAllocatable: [pods]\n"
+)
+
+
+def from_file(path: Path, text: str) -> KubeletConfig:
+    file = path / "config.yaml"
+    file.write_text(text)
+    return kubelet.kubelet_config(with_file(to_kubelet(f"--config={file}"), kubelet.FILE))
+
+
+def test_a_file_of_zeros_says_the_defaults(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    """Which say nothing: pkg/kubelet/apis/config/v1beta1, SetDefaults_KubeletConfiguration."""
+    manifests = tmp_path / "manifests"
+    text = (KUBEADM_FILE + DEFAULTS).replace("MANIFESTS", str(manifests))
+    plain = kubelet.kubelet_config(to_kubelet("--cluster-dns=10.96.0.10"))
+    assert from_file(tmp_path, text) == plain
+    assert "0s" not in caplog.text
+    assert f"what comes to lie in {manifests} is not heeded" in caplog.text
+    manifests.mkdir()
+    (manifests / ".kept").write_text("none")
+    assert from_file(tmp_path, text) == plain
+    (manifests / "etcd.yaml").write_text("kind: Pod")
+    with pytest.raises(FlagError, match=r"static pods are not run yet, and .*/etcd\.yaml is one"):
+        from_file(tmp_path, text)
+
+
+def test_an_empty_resolver_is_none(tmp_path: Path) -> None:
+    head = "apiVersion: kubelet.config.k8s.io/v1beta1\nkind: KubeletConfiguration\n"
+    assert kubelet.kubelet_config(to_kubelet()).resolv_conf == Path("/etc/resolv.conf")
+    assert kubelet.kubelet_config(to_kubelet("--resolv-conf=")).resolv_conf is None
+    assert from_file(tmp_path, f"{head}resolvConf: ''\n").resolv_conf is None
+    assert from_file(tmp_path, f"{head}resolvConf:\n").resolv_conf == Path("/etc/resolv.conf")
+    assert from_file(tmp_path, f"{head}clusterDomain: ''\n").cluster_domain == "cluster.local"
 
 
 @pytest.mark.parametrize("component", [kubelet, proxy], ids=["kubelet", "proxy"])

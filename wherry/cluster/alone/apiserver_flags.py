@@ -13,6 +13,7 @@ from wherry.apiserver.config import ALWAYS_ALLOW, NODE, RBAC, ApiServerConfig, F
 from wherry.apiserver.user import User, with_authenticated
 from wherry.cluster.alone.flags import (
     DURATION,
+    EMPTY_DEFAULT,
     NAMES,
     NUMBER,
     PORTS,
@@ -42,7 +43,7 @@ COMMON = (
     Flag("advertise-address", "The address at which other members of the cluster reach the server."),
     Flag("anonymous-auth", "Whether requests without credentials are anonymous ones.", SWITCH, "true"),
     Flag("authorization-mode", f"Who may do what: some of {', '.join(MODES)}.", NAMES, "Node,RBAC"),
-    Flag("bind-address", "The address to listen on.", default="127.0.0.1"),
+    Flag("bind-address", "The address to listen on.", default="127.0.0.1", empty=EMPTY_DEFAULT),
     Flag("cert-dir", "Where apiserver.crt and apiserver.key lie unless they are named."),
     Flag("client-ca-file", "Whoever shows a certificate of one of these authorities is its user."),
     Flag("disable-admission-plugins", "Default plugins that do not run.", NAMES),
@@ -67,7 +68,7 @@ COMMON = (
     Flag("service-account-key-file", "Further keys whose tokens are taken.", NAMES),
     Flag("service-account-signing-key-file", "The private key tokens are signed with."),
     Flag("service-cluster-ip-range", "The range of ClusterIPs.", default="10.96.0.0/16"),
-    Flag("service-node-port-range", "The range of node ports.", PORTS, "30000-32767"),
+    Flag("service-node-port-range", "The range of node ports.", PORTS, "30000-32767", empty=EMPTY_DEFAULT),
     Flag("tls-cert-file", "The certificate to serve with."),
     Flag("tls-private-key-file", "Its key."),
     Flag("token-auth-file", "Static tokens: lines of token,user,uid,groups."),

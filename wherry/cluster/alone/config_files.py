@@ -13,6 +13,7 @@ from typing import Any
 
 from wherry.cluster.alone.flags import FlagError, Values, parse
 from wherry.kit.yaml_reader import YamlError, read
+from wherry.objects.go_durations import parse_go_duration
 
 log = logging.getLogger(__name__)
 
@@ -23,13 +24,18 @@ FLAG = "config"
 class ConfigKind:
     """A kind of configuration file: its fields (dotted) by the flags that say the same.
 
-    Those of `idle` change nothing; one ending in `.` stands for everything below it.
+    Those of `idle` change nothing; one ending in `.` stands for everything below it. Those of `defaults` are
+    taken with that value, which is what happens in any case. A zero in one of `zeros` says nothing, as the
+    defaults of the kind have it, and neither does an empty text, but for those of `empties`.
     """
 
     api_version: str
     kind: str
     fields: Mapping[str, str]
     idle: tuple[str, ...] = field(default=())
+    zeros: frozenset[str] = frozenset()
+    empties: frozenset[str] = frozenset()
+    defaults: Mapping[str, str] = field(default_factory=dict)
 
 
 def with_file(values: Values, kind: ConfigKind) -> Values:
@@ -52,6 +58,12 @@ def with_file(values: Values, kind: ConfigKind) -> Values:
         flag = kind.fields.get(path)
         if flag is not None:
             said.append(f"--{flag}={value}")
+        elif path in kind.defaults:
+            if not _is_same(value, kind.defaults[path]):
+                raise FlagError(
+                    f"--{FLAG}: {file}: {path}: {value!r} is not followed here, it is always "
+                    f"{kind.defaults[path]!r}; leave it out"
+                )
         elif _is_idle(path, kind):
             log.warning("%s: %s changes nothing here", file, path)
         else:
@@ -67,7 +79,9 @@ def _leaves(given: Mapping[str, Any], kind: ConfigKind) -> Iterator[tuple[str, s
         path, value = pending.pop(0)
         if isinstance(value, dict) and path not in kind.fields:
             pending += [(f"{path}.{name}", below) for name, below in value.items()]
-        elif value not in (None, "", [], {}):
+        elif value is None or value == [] or value == {} or (value == "" and path not in kind.empties):
+            continue
+        elif path not in kind.zeros or not _is_same(_text(value), "0"):
             yield path, _text(value)
 
 
@@ -79,6 +93,14 @@ def _text(value: Any) -> str:
     if isinstance(value, list):
         return ",".join(map(_text, value))
     return str(value)
+
+
+def _is_same(text: str, other: str) -> bool:
+    """Whether two values are the same, as durations if they are some."""
+    try:
+        return parse_go_duration(text) == parse_go_duration(other)
+    except ValueError:
+        return text == other
 
 
 def _is_idle(path: str, kind: ConfigKind) -> bool:

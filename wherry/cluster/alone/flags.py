@@ -20,6 +20,8 @@ from wherry.objects.go_durations import parse_go_duration
 TEXT, NUMBER, REAL, DURATION, NAMES, PORTS = "string", "int", "float", "duration", "strings", "portRange"
 SWITCH = ""
 """Kinds of values, as pflag's help calls them; a switch has none, for `--flag` alone means true."""
+EMPTY_REFUSED, EMPTY_VALUE, EMPTY_DEFAULT = "refused", "value", "default"
+"""What giving a flag of text as empty comes to, where it has a default."""
 WIDTH = 100
 MOST_PORT = 65535
 
@@ -34,7 +36,8 @@ class Flag:
 
     Of one with `only` these values are what happens in any case; others are refused, with `why`. One that
     `is_idle` is taken since scripts pass it, and said to change nothing (`why`, if that is not plain).
-    `refused` says why another cannot be followed, and what to do. `short` is its letter.
+    `refused` says why another cannot be followed, and what to do. `short` is its letter. `empty` says what an
+    empty text means, which is not what leaving the flag out does.
     """
 
     name: str
@@ -46,6 +49,7 @@ class Flag:
     only: tuple[str, ...] = ()
     why: str = ""
     refused: str = ""
+    empty: str = EMPTY_REFUSED
 
 
 DEBUG_FROM = 4
@@ -77,8 +81,10 @@ class Values:
         return name in self.given
 
     def text(self, name: str) -> str:
-        """The value, or the default."""
-        return self.given.get(name) or self.flags[name].default
+        """The value, or the default. What was given may be empty."""
+        flag = self.flags[name]
+        given = self.given.get(name, flag.default)
+        return given if given or flag.empty == EMPTY_VALUE else flag.default
 
     def is_on(self, name: str) -> bool:
         """A switch's value."""
@@ -181,6 +187,8 @@ def _check(flag: Flag, value: str) -> None:
             check(value)
         except ValueError as error:
             raise invalid(flag.name, value, str(error)) from None
+    if not value and flag.default and flag.kind in _TEXTS and flag.empty == EMPTY_REFUSED:
+        raise FlagError(f"--{flag.name} is empty; leave the flag out for {flag.default!r}")
     if flag.only and not any(_is_same(flag.kind, value, one) for one in flag.only):
         raise FlagError(f"--{flag.name}: {value!r} is not followed here: {flag.why}; leave the flag out")
 
@@ -218,6 +226,7 @@ def _ports(text: str) -> tuple[int, int]:
     return low, high
 
 
+_TEXTS = (TEXT, NAMES, PORTS)
 _CHECKS: Mapping[str, Callable[[str], object]] = {
     SWITCH: _switch,
     NUMBER: go_integer,

@@ -14,7 +14,17 @@ from datetime import UTC, datetime
 from functools import partial
 from pathlib import Path
 
-from wherry.cluster.alone.flags import NAMES, NUMBER, SWITCH, VERBOSITY, Flag, Values, idle, only
+from wherry.cluster.alone.flags import (
+    EMPTY_DEFAULT,
+    NAMES,
+    NUMBER,
+    SWITCH,
+    VERBOSITY,
+    Flag,
+    Values,
+    idle,
+    only,
+)
 from wherry.cluster.alone.tls_flags import TLS_FLAGS, tls_of
 from wherry.cluster.components import PermanentError
 from wherry.kit.httpd.message import Answer, Request, Response
@@ -31,7 +41,7 @@ def serving_flags(port: int) -> tuple[Flag, ...]:
     """The flags of a component that serves its health on `port`."""
     return (
         Flag("secure-port", "The port health is served on, with TLS; 0 for none.", NUMBER, str(port)),
-        Flag("bind-address", "The address it is served on.", default="127.0.0.1"),
+        Flag("bind-address", "The address it is served on.", default="127.0.0.1", empty=EMPTY_DEFAULT),
         Flag("tls-cert-file", "The certificate to serve with; else one is made."),
         Flag("tls-private-key-file", "Its key."),
         *TLS_FLAGS,

@@ -20,6 +20,8 @@ from wherry.cluster.alone import access
 from wherry.cluster.alone.config_files import ConfigKind, with_file
 from wherry.cluster.alone.flags import (
     DURATION,
+    EMPTY_DEFAULT,
+    EMPTY_VALUE,
     NAMES,
     NUMBER,
     SWITCH,
@@ -58,7 +60,9 @@ RESERVABLE = ("cpu", "memory")
 STRICTER = "the API server's certificate alone and administrators' may ask"
 FLAGS = (
     *access.FLAGS,
-    Flag("healthz-bind-address", "The address health is served on.", default="127.0.0.1"),
+    Flag(
+        "healthz-bind-address", "The address health is served on.", default="127.0.0.1", empty=EMPTY_DEFAULT
+    ),
     Flag("healthz-port", "Its port; 0 for none.", NUMBER, "10248"),
     Flag("hostname-override", "The node's name; else the machine's."),
     Flag("node-ip", "The node's address; else that of the default route."),
@@ -69,15 +73,20 @@ FLAGS = (
         "Where the runtime speaks CRI.",
         default="unix:///run/containerd/containerd.sock",
     ),
-    Flag("address", "The address the kubelet's API is served on.", default="0.0.0.0"),  # noqa: S104
+    Flag("address", "The address the kubelet's API is served on.", default="0.0.0.0", empty=EMPTY_DEFAULT),  # noqa: S104
     Flag("port", "Its port.", NUMBER, "10250"),
     Flag("client-ca-file", "Who signs those who may ask the kubelet's API; without it none is served."),
     Flag("cert-dir", "Where a certificate is made unless one is named.", default="/var/lib/kubelet/pki"),
     Flag("tls-cert-file", "The certificate to serve with."),
     Flag("tls-private-key-file", "Its key."),
     Flag("cluster-dns", "The addresses of the cluster's DNS.", NAMES),
-    Flag("cluster-domain", "The cluster's DNS domain.", default="cluster.local"),
-    Flag("resolv-conf", "The resolver's configuration pods begin with.", default="/etc/resolv.conf"),
+    Flag("cluster-domain", "The cluster's DNS domain.", default="cluster.local", empty=EMPTY_VALUE),
+    Flag(
+        "resolv-conf",
+        "The resolver's configuration pods begin with.",
+        default="/etc/resolv.conf",
+        empty=EMPTY_VALUE,
+    ),
     Flag("max-pods", "How many pods the node may have.", NUMBER, "110"),
     Flag("pod-max-pids", "How many processes a pod may have; -1 for any.", NUMBER, "-1"),
     Flag("node-labels", "Labels of the node: key=value.", NAMES),
@@ -115,7 +124,7 @@ FLAGS = (
     only("register-node", "true", "a node registers itself", SWITCH),
     Flag("config", "A file of kind KubeletConfiguration; a flag that is given wins."),
     Flag("bootstrap-kubeconfig", refused="a node does not ask for a certificate here; give --kubeconfig"),
-    Flag("pod-manifest-path", refused="static pods are not run yet; leave the flag out"),
+    Flag("pod-manifest-path", "Where static pods would be; there must be none, for none is run yet."),
     Flag("eviction-hard", refused="the thresholds are upstream's defaults; leave the flag out"),
     Flag("eviction-soft", refused="there are hard thresholds only; leave the flag out"),
     Flag("cloud-provider", refused="there are no cloud providers here; leave the flag out"),
@@ -149,6 +158,7 @@ FILE = ConfigKind(
         "port": "port",
         "providerID": "provider-id",
         "resolvConf": "resolv-conf",
+        "staticPodPath": "pod-manifest-path",
         "systemReserved": "system-reserved",
         "authorization.mode": "authorization-mode",
         "enableServer": "enable-server",
@@ -171,12 +181,54 @@ FILE = ConfigKind(
             "tracing.",
         ),
         *("cpuManagerReconcilePeriod", "failSwapOn", "fileCheckFrequency", "httpCheckFrequency"),
+        *("contentType", "enableControllerAttachDetach", "enableContentionProfiling", "maxOpenFiles"),
+        *("iptablesDropBit", "iptablesMasqueradeBit", "makeIPTablesUtilChains", "oomScoreAdj"),
+        *("enableProfilingHandler", "enableDebugFlagsHandler", "enableSystemLogHandler"),
+        *("registryPullQPS", "registryBurst", "maxParallelImagePulls", "nodeStatusMaxImages"),
+        *("containerLogMaxWorkers", "containerLogMonitorInterval", "volumePluginDir"),
+        *("kubeletCgroups", "systemCgroups", "configMapAndSecretChangeDetectionStrategy"),
         *("nodeLeaseDurationSeconds", "nodeStatusReportFrequency", "nodeStatusUpdateFrequency"),
         *("rotateCertificates", "runtimeRequestTimeout"),
         *("serializeImagePulls", "serverTLSBootstrap", "streamingConnectionIdleTimeout", "syncFrequency"),
         *("kubeAPIQPS", "kubeAPIBurst", "eventRecordQPS", "eventBurst", "volumeStatsAggPeriod"),
         "imageMaximumGCAge",
     ),
+    zeros=frozenset(
+        {
+            *("authentication.webhook.cacheTTL", "authorization.webhook.cacheAuthorizedTTL"),
+            *("authorization.webhook.cacheUnauthorizedTTL", "cpuManagerReconcilePeriod", "eventBurst"),
+            *("evictionPressureTransitionPeriod", "fileCheckFrequency", "httpCheckFrequency"),
+            *("imageMaximumGCAge", "imageMinimumGCAge", "kubeAPIBurst", "logging.flushFrequency"),
+            *("logging.verbosity", "maxOpenFiles", "maxPods", "nodeLeaseDurationSeconds"),
+            *("nodeStatusReportFrequency", "nodeStatusUpdateFrequency", "port", "registryBurst"),
+            *("runtimeRequestTimeout", "streamingConnectionIdleTimeout", "syncFrequency"),
+            "volumeStatsAggPeriod",
+        }
+    ),
+    empties=frozenset({"resolvConf"}),
+    defaults={
+        "cgroupsPerQOS": "true",
+        "cpuCFSQuota": "true",
+        "cpuCFSQuotaPeriod": "100ms",
+        "cpuManagerPolicy": "none",
+        "enableDebuggingHandlers": "true",
+        "enforceNodeAllocatable": "pods",
+        "evictionMaxPodGracePeriod": "0",
+        "evictionPressureTransitionPeriod": "5m",
+        "failCgroupV1": "false",
+        "hairpinMode": "promiscuous-bridge",
+        "kernelMemcgNotification": "false",
+        "localStorageCapacityIsolation": "true",
+        "memoryManagerPolicy": "None",
+        "memoryThrottlingFactor": "0.9",
+        "mergeDefaultEvictionSettings": "false",
+        "podsPerCore": "0",
+        "seccompDefault": "false",
+        "shutdownGracePeriod": "0s",
+        "shutdownGracePeriodCriticalPods": "0s",
+        "topologyManagerPolicy": "none",
+        "topologyManagerScope": "container",
+    },
 )
 
 
@@ -187,6 +239,7 @@ def kubelet_config(values: Values) -> KubeletConfig:
     address = values.text("node-ip") or uplink_address()
     if not address:
         raise FlagError("this machine has no default route to take its address from; give --node-ip")
+    _check_static_pods(values)
     hostname = socket.gethostname()
     reserved = [_amounts(values, name) for name in ("kube-reserved", "system-reserved")]
     pods = values.text("pods-cgroup") or f"{values.text('cgroup-root').rstrip('/')}/kubepods"
@@ -200,7 +253,7 @@ def kubelet_config(values: Values) -> KubeletConfig:
         cluster_domain=values.text("cluster-domain"),
         cluster_dns=values.names("cluster-dns"),
         cgroup_root=pods,
-        resolv_conf=Path(values.text("resolv-conf")),
+        resolv_conf=values.path("resolv-conf"),
         max_pods=values.number("max-pods"),
         pod_pids_limit=values.number("pod-max-pids"),
         register_labels=_read("node-labels", labels_of, values),
@@ -235,6 +288,21 @@ def server_config(values: Values, config: KubeletConfig) -> KubeletServerConfig 
         log_dir=config.log_dir,
         tls=tls_of(values),
     )
+
+
+def _check_static_pods(values: Values) -> None:
+    """Refuse a node that has some: they would be missed. Raises FlagError, OSError.
+
+    Source: pkg/kubelet/config/file.go: each file in the directory that is not hidden is one.
+    """
+    place = values.path("pod-manifest-path")
+    if place is None:
+        return
+    files = sorted(place.iterdir()) if place.is_dir() else [place] if place.exists() else []
+    manifests = [file for file in files if file == place or file.name[:1] != "."]
+    if manifests:
+        raise FlagError(f"--pod-manifest-path: static pods are not run yet, and {manifests[0]} is one")
+    log.warning("static pods are not run yet: what comes to lie in %s is not heeded", place)
 
 
 def socket_of(values: Values) -> Path:

@@ -14,7 +14,17 @@ from wherry.api.networking.service_cidrs import SERVICE_CIDRS
 from wherry.client.api import Client
 from wherry.cluster.alone import access
 from wherry.cluster.alone.config_files import ConfigKind, with_file
-from wherry.cluster.alone.flags import NAMES, SWITCH, VERBOSITY, Flag, FlagError, Values, idle, only
+from wherry.cluster.alone.flags import (
+    EMPTY_DEFAULT,
+    NAMES,
+    SWITCH,
+    VERBOSITY,
+    Flag,
+    FlagError,
+    Values,
+    idle,
+    only,
+)
 from wherry.cluster.alone.healthz import answering_at
 from wherry.cluster.alone.process import begun, main
 from wherry.cluster.catalog import PROXY
@@ -33,12 +43,27 @@ DEFAULT_RANGE = "kubernetes"
 """The ServiceCIDR an API server makes of its own range."""
 FLAGS = (
     *access.FLAGS,
-    Flag("healthz-bind-address", "Where health is served; port 0 for nowhere.", default="127.0.0.1:10256"),
+    Flag(
+        "healthz-bind-address",
+        "Where health is served; port 0 for nowhere.",
+        default="127.0.0.1:10256",
+        empty=EMPTY_DEFAULT,
+    ),
     Flag("hostname-override", "The node's name; else the machine's."),
     Flag("cluster-cidr", "The range of all pods; what comes from elsewhere is masqueraded."),
     Flag("service-cluster-ip-range", "The range of ClusterIPs; else the API server is asked."),
-    Flag("proxy-mode", f"How services are routed: {', '.join(PROXY_MODES)}.", default="iptables"),
-    Flag("cluster-name", "Tells the rules of several clusters on one machine apart.", default="kubernetes"),
+    Flag(
+        "proxy-mode",
+        f"How services are routed: {', '.join(PROXY_MODES)}.",
+        default="iptables",
+        empty=EMPTY_DEFAULT,
+    ),
+    Flag(
+        "cluster-name",
+        "Tells the rules of several clusters on one machine apart.",
+        default="kubernetes",
+        empty=EMPTY_DEFAULT,
+    ),
     Flag("cleanup", "Take all rules away, and end.", SWITCH, "false"),
     only("detect-local-mode", "ClusterCIDR", "pods' own traffic is told by --cluster-cidr"),
     only("masquerade-all", "false", "what comes from pods keeps its address", SWITCH),

@@ -5,12 +5,17 @@ Source: k8s.io/apiserver, pkg/server/options/serving.go.
 
 from __future__ import annotations
 
-from wherry.cluster.alone.flags import NAMES, Flag, FlagError, Values
+from wherry.cluster.alone.flags import EMPTY_DEFAULT, NAMES, Flag, FlagError, Values
 from wherry.kit.tls import VERSIONS, TlsRules, tls_rules
 
 OLDEST, SUITES = "tls-min-version", "tls-cipher-suites"
 TLS_FLAGS = (
-    Flag(OLDEST, f"The oldest version of TLS: {' or '.join(VERSIONS)}.", default="VersionTLS12"),
+    Flag(
+        OLDEST,
+        f"The oldest version of TLS: {' or '.join(VERSIONS)}.",
+        default="VersionTLS12",
+        empty=EMPTY_DEFAULT,
+    ),
     Flag(SUITES, "The cipher suites of TLS 1.2, by Go's names; else OpenSSL's.", NAMES),
 )
 

@@ -179,7 +179,7 @@ class Builder:
         config = self._context.config
         cgroups = self._context.cgroups
 
-        def prepare() -> tuple[str, Resolver]:
+        def prepare() -> tuple[str, Resolver | None]:
             parent = cgroups.create(pod) if fresh is not None else cgroups.path(pod)
             return parent, read_resolv_conf(config.resolv_conf)
 
