@@ -68,6 +68,7 @@ from wherry.kit.httpd.server import Server
 from wherry.kit.httpd.waiting import WaitingBudget
 from wherry.kit.repeat import Repeater
 from wherry.kit.tasks import Tasks
+from wherry.kit.tls import without_tickets
 from wherry.objects.errors import ApiError, bad_request, internal, too_large, too_many_requests
 from wherry.store.base import Store
 
@@ -299,6 +300,8 @@ def server_tls(config: ApiServerConfig) -> ssl.SSLContext:
     authorities = [config.client_ca_file]
     if config.front_proxy.username_headers:
         authorities.append(config.requestheader_client_ca_file)
+        # A ticket does not say to which authority the certificate of its session leads.
+        without_tickets(context)
     for authority in authorities:
         if authority is not None:
             context.load_verify_locations(str(authority))

@@ -73,13 +73,54 @@ def tls_rules(oldest: str, suites: Sequence[str]) -> TlsRules:
     return TlsRules(ssl.TLSVersion.TLSv1_3 if suites and not ciphers else version, ciphers)
 
 
+def without_tickets(context: ssl.SSLContext) -> None:
+    """Have a server keep no TLS session but in its memory, where `authority_of` finds who the peer was.
+
+    TLS 1.3 then begins every connection anew; TLS 1.2 takes sessions up again by their ids.
+    """
+    context.options |= ssl.OP_NO_TICKET
+    context.num_tickets = 0
+
+
 def authority_of(tls: Any) -> bytes | None:
-    """The certificate (DER) of the authority that a peer's verified one leads to, of an `ssl.SSLObject`."""
-    if hasattr(tls, "get_verified_chain"):  # from Python 3.13 on
-        chain = tls.get_verified_chain()
-        return bytes(chain[-1]) if chain else None
-    chain = tls._sslobj.get_verified_chain()
-    return ssl.PEM_cert_to_DER_cert(chain[-1].public_bytes()) if chain else None
+    """The certificate (DER) of the authority that a peer's verified one leads to, of an `ssl.SSLObject`.
+
+    None when that is not to be known: in a session out of a ticket there is the peer's certificate alone.
+    """
+    verified = _chain(tls, "get_verified_chain")
+    return verified[-1] if verified else _authority_over(_chain(tls, "get_unverified_chain"), tls.context)
+
+
+def _chain(tls: Any, kind: str) -> list[bytes]:
+    """One of a peer's chains (DER), its own certificate first; [] without one."""
+    if hasattr(tls, kind):  # from Python 3.13 on
+        return [bytes(one) for one in getattr(tls, kind)() or ()]
+    return [ssl.PEM_cert_to_DER_cert(one.public_bytes()) for one in getattr(tls._sslobj, kind)() or ()]
+
+
+def _authority_over(shown: Sequence[bytes], context: ssl.SSLContext) -> bytes | None:
+    """The authority of `context` over a chain that was verified when its session began, None for none."""
+    if not shown:
+        return None
+    from cryptography.exceptions import InvalidSignature
+    from cryptography.x509 import Certificate, load_der_x509_certificate
+
+    def is_by(signed: Certificate, issuer: bytes) -> bool:
+        try:
+            signed.verify_directly_issued_by(load_der_x509_certificate(issuer))
+        except (ValueError, TypeError, InvalidSignature):
+            return False
+        return True
+
+    authorities = context.get_ca_certs(binary_form=True)
+    left = [*authorities, *shown[1:]]
+    last = shown[0]
+    while (
+        issuer := next((one for one in left if is_by(load_der_x509_certificate(last), one)), None)
+    ) is not None:
+        left.remove(issuer)
+        last = issuer
+    return last if last in authorities else None
 
 
 def subject_of(tls: ssl.SSLObject) -> list[tuple[str, str]]:

@@ -4,15 +4,23 @@ from __future__ import annotations
 
 import ssl
 from collections.abc import Mapping
-from datetime import UTC, datetime
+from contextlib import suppress
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
 from typing import Any
 
 import aiohttp
 import pytest
+from cryptography import x509
+from cryptography.hazmat.primitives import hashes, serialization
+from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.x509.oid import NameOID
 from multidict import CIMultiDict
 
 from tests.apiserver.rig import ALICE, Rig, api_server, files, running
 from tests.apiserver.rig import config as rig_config
+from wherry.apiserver.app import server_tls
+from wherry.apiserver.authentication.certificates import certificate_user
 from wherry.apiserver.authentication.front_proxy import FrontProxy
 from wherry.apiserver.config import FrontProxyConfig
 from wherry.apiserver.request import RequestInfo
@@ -22,7 +30,7 @@ from wherry.cluster.leaves import KeyPair, Subject
 from wherry.cluster.pki import Pki
 from wherry.kit.clock import SystemClock
 from wherry.kit.httpd.message import Connection, RequestHeaders
-from wherry.kit.tls import COMMON_NAME, tls_rules
+from wherry.kit.tls import authority_of, subject_of, tls_rules
 
 ACCOUNT = "/api/v1/namespaces/default/serviceaccounts/default/token"
 SELF = "/apis/authentication.k8s.io/v1/selfsubjectreviews"
@@ -160,18 +168,79 @@ async def test_a_proxy_with_another_name_is_nobody() -> None:
             await who(rig, files().front_proxy_client, ASKED)
 
 
-def test_a_session_that_is_taken_up_again_says_the_same() -> None:
-    """It does not say to which authority a certificate leads: who signed it does."""
-    told = FrontProxy.of(rig_config(front_proxy=PROXIES))
+@pytest.mark.parametrize("is_below", [True, False])
+@pytest.mark.parametrize("version", [ssl.TLSVersion.TLSv1_2, ssl.TLSVersion.TLSv1_3])
+def test_a_client_is_known_however_often_it_comes(
+    version: ssl.TLSVersion, is_below: bool, tmp_path: Path
+) -> None:
+    """Though an authority below the clients' signed for it, and it would take its TLS session up again."""
+    settings = rig_config(front_proxy=PROXIES)
+    server = server_tls(settings)
+    server.load_cert_chain(settings.tls_cert_file, settings.tls_key_file)
+    told = FrontProxy.of(settings)
     assert told is not None
-    for pair, name, is_client in (
-        (files().front_proxy_client, PROXIES.names[0], False),
-        (files().admin, "kubernetes-admin", True),
-    ):
-        shown = ssl.PEM_cert_to_DER_cert(pair.cert.read_text())
-        connection = Connection(None, shown, None, [(COMMON_NAME, name)])
-        assert told.is_client(connection) is is_client
-        assert (told.user_of(connection, RequestHeaders({"x-remote-user": "jane"})) is None) is is_client
+    shown = tmp_path / "client.pem"
+    shown.write_bytes(files().admin.cert.read_bytes() + files().admin.key.read_bytes())
+    if is_below:
+        shown.write_bytes(signed_by_another("kubernetes-admin", "system:masters"))
+    client = ssl.create_default_context(cafile=str(files().authority.cert))
+    client.maximum_version = version
+    client.load_cert_chain(shown)
+    session = None
+    for _ in range(2):
+        peer, mine = handshake(server, client, session)
+        session = mine.session
+        certificate = peer.getpeercert(binary_form=True)
+        connection = Connection(None, certificate, authority_of(peer), subject_of(peer))
+        assert told.is_client(connection)
+        assert told.user_of(connection, RequestHeaders({"x-remote-user": "root"})) is None
+        user = certificate_user(connection)
+        assert user is not None
+        assert (user.name, user.groups) == ("kubernetes-admin", ("system:masters", "system:authenticated"))
+    assert mine.session_reused is (version == ssl.TLSVersion.TLSv1_2)
+
+
+def handshake(
+    server: ssl.SSLContext, client: ssl.SSLContext, session: ssl.SSLSession | None
+) -> tuple[ssl.SSLObject, ssl.SSLObject]:
+    """Both ends of a TLS connection in memory."""
+    to_server, to_client = ssl.MemoryBIO(), ssl.MemoryBIO()
+    mine = client.wrap_bio(to_client, to_server, server_hostname="localhost", session=session)
+    peer = server.wrap_bio(to_server, to_client, server_side=True)
+    for end in (mine, peer, mine, peer):
+        with suppress(ssl.SSLWantReadError):
+            end.do_handshake()
+    with suppress(ssl.SSLWantReadError):
+        mine.read(1)  # tickets, if the server gives any
+    return peer, mine
+
+
+def signed_by_another(name: str, group: str) -> bytes:
+    """PEM of a client's certificate, the authority that signed it, which the clients' signed, and its key."""
+    root = x509.load_pem_x509_certificate(files().authority.cert.read_bytes())
+    root_key = serialization.load_pem_private_key(files().authority.key.read_bytes(), None)
+    middle_key, key = (ec.generate_private_key(ec.SECP256R1()) for _ in range(2))
+
+    def named(*pairs: tuple[x509.ObjectIdentifier, str]) -> x509.Name:
+        return x509.Name([x509.NameAttribute(kind, text) for kind, text in pairs])
+
+    def signed(
+        subject: x509.Name, own: ec.EllipticCurvePrivateKey, by: x509.Name, signer: Any, *, is_ca: bool
+    ) -> x509.Certificate:
+        now = datetime.now(UTC)
+        made = x509.CertificateBuilder().subject_name(subject).issuer_name(by).public_key(own.public_key())
+        made = made.serial_number(x509.random_serial_number()).not_valid_before(now - timedelta(hours=1))
+        made = made.not_valid_after(now + timedelta(hours=1))
+        made = made.add_extension(x509.BasicConstraints(ca=is_ca, path_length=None), critical=True)
+        return made.sign(signer, hashes.SHA256())
+
+    between = named((NameOID.COMMON_NAME, "between"))
+    subject = named((NameOID.ORGANIZATION_NAME, group), (NameOID.COMMON_NAME, name))
+    middle = signed(between, middle_key, root.subject, root_key, is_ca=True)
+    leaf = signed(subject, key, between, middle_key, is_ca=False)
+    pem = serialization.Encoding.PEM
+    plain = serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
+    return leaf.public_bytes(pem) + middle.public_bytes(pem) + key.private_bytes(pem, *plain)
 
 
 async def test_extension_servers_are_told_the_same() -> None:

@@ -23,6 +23,9 @@ _END = "-----END CERTIFICATE-----"
 class FrontProxy:
     """Tells proxies' connections from clients', and reads what proxies say.
 
+    Whose a connection is says the authority its certificate leads to, over however many others, so the server
+    gives no TLS tickets (`app.server_tls`): sessions out of them would not say it.
+
     `authorities` are the certificates (DER) of those who sign proxies', `clients` of those who sign clients'.
     """
 
@@ -48,7 +51,9 @@ class FrontProxy:
         """Whether the peer's certificate, if any, says itself who is asking."""
         memo = connection.memo
         if CLIENT_MEMO not in memo:
-            memo[CLIENT_MEMO] = connection.peer_certificate is None or _is_of(connection, self._clients)
+            memo[CLIENT_MEMO] = (
+                connection.peer_certificate is None or connection.peer_authority in self._clients
+            )
         return bool(memo[CLIENT_MEMO])
 
     def user_of(self, connection: Connection, headers: RequestHeaders) -> User | None:
@@ -67,7 +72,7 @@ class FrontProxy:
         return with_authenticated(User(name, groups, uid, said_extra(headers, told.extra_prefixes)))
 
     def _is_proxy(self, connection: Connection) -> bool:
-        if connection.peer_certificate is None or not _is_of(connection, self._authorities):
+        if connection.peer_certificate is None or connection.peer_authority not in self._authorities:
             return False
         shown = subject_user(connection.peer_subject)
         names = self._config.names
@@ -77,24 +82,6 @@ class FrontProxy:
 def _first_of(headers: RequestHeaders, names: Sequence[str]) -> str:
     """The first of these headers that says something."""
     return next((found for name in names if (found := said_first(headers, name))), "")
-
-
-def _is_of(connection: Connection, authorities: frozenset[bytes]) -> bool:
-    """Whether the peer's certificate, which leads to one of all authorities, leads to one of these."""
-    if connection.peer_authority is not None:
-        return connection.peer_authority in authorities
-    # A session that is taken up again says nothing of it: then only who signed the certificate itself counts.
-    from cryptography.exceptions import InvalidSignature
-    from cryptography.x509 import load_der_x509_certificate
-
-    shown = load_der_x509_certificate(connection.peer_certificate or b"")
-    for authority in authorities:
-        try:
-            shown.verify_directly_issued_by(load_der_x509_certificate(authority))
-        except (ValueError, TypeError, InvalidSignature):
-            continue
-        return True
-    return False
 
 
 def certificates(file: Path) -> list[bytes]:

@@ -16,7 +16,7 @@ class Connection:
     """What requests on one connection share.
 
     `peer_certificate` is the client's verified certificate in DER, None without one, and `peer_authority`
-    that of the authority it leads to (None when a session is taken up again, which does not say);
+    that of the authority it leads to (None when `kit.tls.authority_of` cannot know);
     `peer_subject` is whom it is for, attributes in their order by OpenSSL's long names, such as
     ("commonName", "admin"); `peer` its address (host, port), None over a Unix socket; `memo` is free for the
     application to remember things about the connection, such as who its certificate says it is. `identity`
