@@ -17,6 +17,7 @@ from tests.scheduler.devices.builders import (
     claims,
     device,
     device_class,
+    first_of,
     request,
     resource_slice,
 )
@@ -507,6 +508,23 @@ def test_a_claim_with_as_many_users_as_it_can_have_is_waited_for() -> None:
     full = {**claim(), "status": {"allocation": {"devices": {}}, "reservedFor": users}}
     evaluation = Evaluation(PROFILE, facts(resourceClaims=claims("c")), stocked(full))
     assert evaluation.trace().message().startswith("0/2 nodes are available: resourceclaim in use.")
+
+
+def test_nodes_with_what_is_named_first_are_preferred() -> None:
+    large = f"device.attributes['{DRIVER}'].model == 'a100'"
+    wanted = claim("c", first_of("x", request("large", large), request("any"), request("two", count=2)))
+    slices = [
+        resource_slice("s0", [device("gpu-0", "t4")], "n0"),
+        resource_slice("s1", [device("gpu-1")], "n1"),
+        resource_slice("s2", [device("gpu-2", "t4"), device("gpu-3", "t4")], "n2"),
+    ]
+    found = stocked(wanted, *slices, nodes=4)
+    evaluation = Evaluation(PROFILE, facts(resourceClaims=claims("c")), found)
+    assert evaluation.feasible.tolist() == [True, True, True, False]
+    trace = evaluation.trace()
+    points = trace.scores[list(trace.scorers).index("DynamicResources")]
+    assert points[:3].tolist() == [87, 100, 87]
+    assert found.nodes.names[evaluation.best(Random(0))] == "n1"
 
 
 def test_what_holds_for_one_pod_holds_for_others_that_want_the_same() -> None:

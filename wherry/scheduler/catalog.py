@@ -34,7 +34,7 @@ DEFAULT_PLUGINS: tuple[tuple[str, int], ...] = (
     ("VolumeZone", 0),
     ("PodTopologySpread", 2),
     ("InterPodAffinity", 2),
-    ("DynamicResources", 0),
+    ("DynamicResources", 2),
     ("NodeDeclaredFeatures", 0),
     ("GangScheduling", 0),
     ("DefaultPreemption", 0),

@@ -14,6 +14,7 @@ from typing import Any
 import numpy as np
 import orjson
 
+from wherry.api.dynamicresources.claims import ALTERNATIVES_LIMIT
 from wherry.scheduler.devices.allocator import (
     AllocationError,
     BrokenSelector,
@@ -22,6 +23,7 @@ from wherry.scheduler.devices.allocator import (
     Steps,
     find_devices,
 )
+from wherry.scheduler.devices.results import Given
 from wherry.scheduler.devices.wanted import Wanted
 from wherry.scheduler.framework import SchedulingError
 from wherry.scheduler.interned import Bools, Ints
@@ -38,8 +40,8 @@ ENOUGH_NODES = 100
 MOST_WANTS = 16
 Verdict = str
 """Why claims cannot be allocated on a node, "" if they can."""
-Known = dict[str, tuple[Hashable, Verdict]]
-"""By node: what the verdict rests on, and the verdict."""
+Known = dict[str, tuple[Hashable, Verdict, int]]
+"""By node: what the verdict rests on, the verdict, and the points for alternatives."""
 
 
 class Places:
@@ -73,11 +75,12 @@ class Judgement:
     def __init__(self) -> None:
         self._known: OrderedDict[bytes, Known] = OrderedDict()
 
-    def judged(self, wanted: Sequence[Wanted], world: World, left: Bools) -> tuple[Ints, list[Verdict]]:
+    def judged(self, wanted: Sequence[Wanted], world: World, left: Bools) -> tuple[Ints, list[Verdict], Ints]:
         """Why claims cannot be allocated on each row that is `left`: numbers of verdicts, 0 if they can.
 
-        Raises SchedulingError.
+        And the points of each row, more for alternatives that stand further in front. Raises SchedulingError.
         """
+        points = np.zeros(len(left), dtype=np.int64)
         texts, codes = ["", NOT_ENOUGH, TIMED_OUT], np.zeros(len(left), dtype=np.int64)
         rows = np.flatnonzero(left)
         having = world.devices.nodes()
@@ -88,7 +91,7 @@ class Judgement:
             rows = np.array(candidates, dtype=np.int64)
         judge, feasible = _Judge(self._known_for(wanted), wanted, world), 0
         for number, row in enumerate(map(int, rows)):
-            verdict = judge.verdict(row)
+            verdict, points[row] = judge.verdict(row)
             if verdict not in texts:
                 texts.append(verdict)
             codes[row] = texts.index(verdict)
@@ -98,7 +101,7 @@ class Judgement:
                 break
         if not feasible and judge.is_exhausted:
             raise SchedulingError(TIMED_OUT)
-        return codes, texts
+        return codes, texts, points
 
     def _known_for(self, wanted: Sequence[Wanted]) -> Known:
         wants = orjson.dumps([one.claim.get("spec") for one in wanted])
@@ -126,30 +129,41 @@ class _Judge:
         """Whether not all nodes were looked at."""
         return self._steps <= 0
 
-    def verdict(self, row: int) -> Verdict:
-        """Why the claims cannot be allocated on a node, "" if they can. Raises SchedulingError."""
+    def verdict(self, row: int) -> tuple[Verdict, int]:
+        """Why the claims cannot be allocated on a node ("" if they can), points. Raises SchedulingError."""
         node = self._names[row]
         stamp = (self._inventory.stamp(node), self._era)
         before = self._known.get(node)
         if before is not None and before[0] == stamp:
-            return before[1]
+            return before[1:]
         if self.is_exhausted:
-            return TIMED_OUT
-        found = self._looked(node, self._places.seen_from(row))
+            return TIMED_OUT, 0
+        found, points = self._looked(node, self._places.seen_from(row))
         if found in ("", NOT_ENOUGH, TIMED_OUT):  # others name the claim
-            self._known[node] = (stamp, found)
-        return found
+            self._known[node] = (stamp, found, points)
+        return found, points
 
-    def _looked(self, node: str, sees: Sees) -> Verdict:
+    def _looked(self, node: str, sees: Sees) -> tuple[Verdict, int]:
         own = Steps(STEPS_ON_A_NODE)
         try:
             found = find_devices(self._inventory, self._wanted, node, sees, own)
         except OutOfSteps:
-            return TIMED_OUT
+            return TIMED_OUT, 0
         except AllocationError as error:
-            return str(error)
+            return str(error), 0
         except BrokenSelector as error:
             raise SchedulingError(str(error)) from error
         finally:
             self._steps -= STEPS_ON_A_NODE - max(own.left, 0)
-        return NOT_ENOUGH if found is None else ""
+        return (NOT_ENOUGH, 0) if found is None else ("", _points(found))
+
+
+def _points(given: Sequence[Sequence[Given]]) -> int:
+    """The more, the further in front the alternatives that were taken stand (upstream's computeScore)."""
+    taken = {
+        (number, one.request.full_name): one.request.rank
+        for number, own in enumerate(given)
+        for one in own
+        if one.request.parent
+    }
+    return sum(ALTERNATIVES_LIMIT - rank for rank in taken.values())

@@ -27,6 +27,8 @@ class Request:
     is_admin: bool
     tolerations: tuple[Mapping[str, Any], ...]
     capacity: Mapping[str, Any]
+    rank: int = 0
+    """Which alternative of its request it is: the first is 0."""
 
     @property
     def full_name(self) -> str:
@@ -74,7 +76,7 @@ def read_claim(claim: Object, classes: Mapping[str, Object]) -> Wanted:
     found: list[tuple[Request, ...]] = []
     for entry in devices.get("requests") or ():
         parts = [part for part in _parts(claim) if entry.get("name") in (part[1] or part[0],)]
-        found.append(tuple(_request(claim, *part, classes) for part in parts))
+        found.append(tuple(_request(claim, *part, classes, rank) for rank, part in enumerate(parts)))
     constraints = tuple(
         Constraint(
             entry.get("matchAttribute") or entry.get("distinctAttribute") or "",
@@ -97,7 +99,12 @@ def _parts(claim: Object) -> Iterator[tuple[str, str, Mapping[str, Any]]]:
 
 
 def _request(
-    claim: Object, name: str, parent: str, part: Mapping[str, Any], classes: Mapping[str, Object]
+    claim: Object,
+    name: str,
+    parent: str,
+    part: Mapping[str, Any],
+    classes: Mapping[str, Object],
+    rank: int,
 ) -> Request:
     class_name = part.get("deviceClassName") or ""
     device_class = classes[class_name]
@@ -116,6 +123,7 @@ def _request(
         is_admin=bool(part.get("adminAccess")),
         tolerations=tuple(part.get("tolerations") or ()),
         capacity=(part.get("capacity") or {}).get("requests") or {},
+        rank=rank,
     )
 
 

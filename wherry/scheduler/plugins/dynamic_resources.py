@@ -42,8 +42,8 @@ from wherry.scheduler.devices.results import Given, allocation
 from wherry.scheduler.devices.wanted import Wanted, class_names, read_claim
 from wherry.scheduler.devices.writing import bind_claim, bind_extended, delete_extended, unreserve_claim
 from wherry.scheduler.facts import PodFacts
-from wherry.scheduler.framework import Change, Kind, Plugin, Refusal, Rejection, SchedulingError
-from wherry.scheduler.interned import Bools, Rows
+from wherry.scheduler.framework import Change, Kind, Plugin, Refusal, Rejection, SchedulingError, scaled
+from wherry.scheduler.interned import Bools, Ints, Rows
 from wherry.scheduler.matching import any_term_rows
 from wherry.scheduler.world import World
 
@@ -64,12 +64,15 @@ class _Claims:
     """The extended resources a class stands for."""
     selectors: list[Mapping[str, Any]] = field(default_factory=list)
     wanted: list[Wanted] = field(default_factory=list)
+    points: Ints | None = None
+    """By row, if there are alternatives."""
 
 
 class DynamicResources(Plugin):
     """See the module."""
 
     name = "DynamicResources"
+    scales = True
     changes = frozenset({Kind.NODE, Kind.RESOURCE_CLAIMS, Kind.DEVICES})
 
     def __init__(self) -> None:
@@ -105,11 +108,17 @@ class DynamicResources(Plugin):
             left &= any_term_rows(world.nodes, selector.get("nodeSelectorTerms") or ())
         if not left.all():
             out.append(Rejection(~left[rows], NOT_HERE))
+        total = np.zeros(len(world.nodes), dtype=np.int64)
         for wanted, alike in _variants(state, world):
-            codes, texts = self._judgement.judged(wanted, world, left & alike)
-            codes = codes[rows]
+            codes, texts, points = self._judgement.judged(wanted, world, left & alike)
+            codes, total = codes[rows], total + points
             out += [Rejection(codes == code, texts[code]) for code in map(int, np.unique(codes[codes > 0]))]
+        state.points = total
         return out
+
+    def score(self, state: _Claims, world: World, rows: Rows, feasible: Bools) -> Ints | None:
+        """See `Plugin.score`: nodes where the alternatives named first can be had are preferred."""
+        return None if state.points is None or not state.points.any() else scaled(state.points, feasible)
 
     def signature(self, pod: PodFacts) -> Hashable:
         """See `Plugin.signature`: claims are used, and mostly made, for one pod."""
