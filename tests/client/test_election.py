@@ -43,6 +43,23 @@ def candidate(server: FakeTransport, clock: FakeClock, identity: str) -> LeaderE
     return LeaderElection(Client(server), clock, Random(1), config)
 
 
+async def test_a_leader_that_should_be_gone_is_not_well(server: FakeTransport, clock: FakeClock) -> None:
+    """Its lease ran out, and whatever should have ended it did not."""
+    first = candidate(server, clock, "a")
+    await clock.advance(100)
+    assert first.stale_lead(20) == "", "it stands, and has no lease to renew"
+    await first.acquire()
+    await clock.advance(35)
+    assert first.stale_lead(20) == ""
+    await clock.advance(1)
+    assert first.stale_lead(20) == "failed election to renew leadership on lease scheduler"
+    assert await first._try()
+    assert first.stale_lead(20) == ""
+    await first.release()
+    await clock.advance(100)
+    assert first.stale_lead(20) == ""
+
+
 async def test_one_of_two_leads_and_the_other_follows_when_it_dies(
     server: FakeTransport, clock: FakeClock
 ) -> None:

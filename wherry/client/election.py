@@ -126,6 +126,16 @@ class LeaderElection:
             else:
                 return
 
+    def stale_lead(self, tolerated_s: float) -> str:
+        """What is wrong with leading, "" for nothing: the lease ran out more than `tolerated_s` ago.
+
+        Such a leader should be gone: source client-go, tools/leaderelection, LeaderElector.Check.
+        """
+        silent_s = self.clock.monotonic() - self._observed_at
+        if not self.is_leader or silent_s <= self.config.duration_s + tolerated_s:
+            return ""
+        return f"failed election to renew leadership on lease {self.config.name}"
+
     def _tell(self, what: str) -> None:
         if self._events is not None and self._observed is not None:
             self._events.event(self._observed, NORMAL, REASON, f"{self.config.identity} {what}")

@@ -39,6 +39,10 @@ Mapper: TypeAlias = Callable[[Cache, Object | None, Object | None], Iterable[str
 """(cache, old, new) to the keys an event concerns."""
 
 
+class NotYet(Exception):
+    """A key cannot be synced as things are, by no mistake of ours: it is tried again, and a line says why."""
+
+
 @dataclass(frozen=True, slots=True)
 class Environment:
     """What a controller works with; the cache is shared by all, the client is its own."""
@@ -233,6 +237,9 @@ class Controller(ABC):
             # A conflict only says that the cache is behind; every controller meets them daily.
             level = logging.DEBUG if error.code == 409 else logging.WARNING
             log.log(level, "%s: %s: %s (again in %.3f s)", self.name, key, error.message, delay_s)
+        except NotYet as error:
+            delay_s = self.queue.add_failed(key)
+            log.warning("%s: %s: %s (again in %.3f s)", self.name, key, error, delay_s)
         except Exception:
             delay_s = self.queue.add_failed(key)
             log.exception("%s: %s failed (again in %.3f s)", self.name, key, delay_s)

@@ -19,7 +19,7 @@ from wherry.api.core.namespaces import NAMESPACES
 from wherry.api.core.pods import PODS
 from wherry.api.resource import Resource
 from wherry.client.cache import Cache
-from wherry.controllers.base import Controller
+from wherry.controllers.base import Controller, NotYet
 from wherry.objects.conditions import Condition, with_condition
 from wherry.objects.errors import ApiError
 from wherry.objects.meta import Object, format_time, is_deleting, metadata, name_of, namespace_of
@@ -135,7 +135,7 @@ class Namespaces(Controller):
         if not remains.is_empty:
             await self._report(namespace, remains)
             if remains.failures:
-                raise RuntimeError(f"namespace {key}: {'; '.join(remains.failures)}")
+                raise NotYet("; ".join(remains.failures))
             return remains.wait_s / 2 + 1
         await self._finalize(namespace)
         return None

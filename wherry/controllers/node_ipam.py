@@ -13,7 +13,7 @@ from typing import ClassVar
 from wherry.api.core.nodes import NODES
 from wherry.api.core.simulated import is_simulated
 from wherry.client.events import NORMAL
-from wherry.controllers.base import Controller, Environment
+from wherry.controllers.base import Controller, Environment, NotYet
 from wherry.objects.meta import Object, is_deleting, name_of
 
 
@@ -100,7 +100,7 @@ class NodeIpam(Controller):
         if block is None:
             message = f"Node {name_of(node)} status is now: CIDRNotAvailable"
             self.events.event(node, NORMAL, "CIDRNotAvailable", message)
-            raise RuntimeError(f"no block is left: {blocks}")
+            raise NotYet(f"no block is left: {blocks}")
         if key not in self._given:
             self._given[key] = block
             blocks.take(block)

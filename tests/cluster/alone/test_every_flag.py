@@ -155,7 +155,10 @@ def election(values: Values) -> object:
 
 
 CASES: dict[ModuleType, tuple[Callable[[Values], object], tuple[str, ...]]] = {
-    apiserver: (to_api_server, (KEY,)),
+    apiserver: (
+        to_api_server,
+        (KEY, *(f"--{name}=/x" for pair in apiserver_flags.PAIRS for name in pair)),
+    ),
     controllers: (to_controllers, ("--allocate-node-cidrs", "--cluster-cidr=10.1.0.0/16")),
     scheduler: (election, ()),
     kubelet: (
@@ -166,7 +169,7 @@ CASES: dict[ModuleType, tuple[Callable[[Values], object], tuple[str, ...]]] = {
 }
 """What each component makes of its flags before it runs."""
 ELSEWHERE = {
-    apiserver: {"data-dir"},
+    apiserver: {"cert-dir", "data-dir"},
     controllers: {
         *("root-ca-file", "service-account-private-key-file", "cluster-signing-cert-file"),
         *(

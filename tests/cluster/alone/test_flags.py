@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import pytest
 
 from wherry.cluster.alone.flags import (
@@ -17,6 +19,7 @@ from wherry.cluster.alone.flags import (
     idle,
     parse,
 )
+from wherry.cluster.alone.tls_flags import pair_of
 
 NO_NUMBER = 'strconv.ParseInt: parsing "x": invalid syntax'
 NO_SWITCH = 'strconv.ParseBool: parsing "maybe": invalid syntax'
@@ -56,6 +59,15 @@ def test_given_and_empty_is_not_left_out() -> None:
     for name, default in (("root", "/var"), ("modes", "RBAC")):
         with pytest.raises(FlagError, match=f"--{name} is empty; leave the flag out for '{default}'"):
             parse("p", flags, [f"--{name}="])
+
+
+def test_a_certificate_goes_with_its_key() -> None:
+    flags = (Flag("cert", "What."), Flag("key", "Its key."))
+    assert pair_of(parse("p", flags, []), "cert", "key") is None
+    assert pair_of(parse("p", flags, ["--cert=/c", "--key=/k"]), "cert", "key") == (Path("/c"), Path("/k"))
+    for one in ("--cert=/c", "--key=/k"):
+        with pytest.raises(FlagError, match=r"^--cert and --key go together; give both$"):
+            pair_of(parse("p", flags, [one]), "cert", "key")
 
 
 def test_what_changes_nothing_is_told_apart() -> None:

@@ -102,7 +102,7 @@ async def test_pods_nobody_manages_are_told_of() -> None:
         assert "(selector: app=web)" in told
 
 
-async def test_what_has_no_scale_fails_safe() -> None:
+async def test_what_has_no_scale_fails_safe(caplog: pytest.LogCaptureFixture) -> None:
     before = [
         (JOBS, {"metadata": {"name": "j", "namespace": "default"}, "spec": {}}),
         (PODS, pod("one", owned_by("Job", "j", "uid-j", "batch/v1"))),
@@ -114,6 +114,9 @@ async def test_what_has_no_scale_fails_safe() -> None:
         assert (status["disruptionsAllowed"], status["conditions"][0]["message"]) == (0, why)
         wanted = f"CalculateExpectedPodCountFailed: Failed to calculate the number of expected pods: {why}"
         assert wanted in bench.events()
+    lines = [record for record in caplog.records if why in record.message]
+    assert lines
+    assert not any(line.exc_info for line in lines), "an ordinary state is no mistake of the program's"
 
 
 async def test_an_eviction_that_comes_to_nothing_is_given_back() -> None:

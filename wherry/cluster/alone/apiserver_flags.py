@@ -25,7 +25,7 @@ from wherry.cluster.alone.flags import (
     idle,
     only,
 )
-from wherry.cluster.alone.tls_flags import TLS_FLAGS, tls_of
+from wherry.cluster.alone.tls_flags import TLS_FLAGS, pair_of, tls_of
 
 PROGRAM = "kube-apiserver"
 IDENTITY = "x-remote-"
@@ -33,6 +33,12 @@ IDENTITY = "x-remote-"
 MODES = (RBAC, NODE, ALWAYS_ALLOW)
 UNADVERTISABLE = "192.0.2.1"
 """Endpoints must not be on loopback: this one nobody goes to (RFC 5737)."""
+PAIRS = (
+    ("tls-cert-file", "tls-private-key-file"),
+    ("kubelet-client-certificate", "kubelet-client-key"),
+    ("proxy-client-cert-file", "proxy-client-key-file"),
+)
+"""Certificates and their keys: one alone would be taken together with another's."""
 NO_ENCRYPTION = "objects are stored as they are; encrypt the disk below --data-dir, and leave the flag out"
 NO_ETCD = (
     "objects are kept in SQLite below --data-dir, there is no etcd to speak to; leave the flag out "
@@ -151,6 +157,8 @@ def api_server_config(values: Values, defaults: Mapping[str, Path] | None = None
     def file(name: str) -> Path | None:
         return values.path(name) or files.get(name)
 
+    for cert, key in PAIRS:
+        pair_of(values, cert, key)
     modes = values.names("authorization-mode")
     for mode in modes:
         if mode not in MODES:

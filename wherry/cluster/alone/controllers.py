@@ -35,6 +35,7 @@ from wherry.cluster.alone.flags import (
 )
 from wherry.cluster.alone.healthz import serving_flags
 from wherry.cluster.alone.process import main
+from wherry.cluster.alone.tls_flags import pair_of
 from wherry.cluster.assembly import MANAGER
 from wherry.cluster.catalog import CONTROLLERS
 from wherry.controllers.base import Controller
@@ -105,16 +106,14 @@ def controller_config(values: Values, authority_pem: str) -> ControllerConfig:
     allocates, cidr = values.is_on("allocate-node-cidrs"), values.text("cluster-cidr")
     if allocates and not cidr:
         raise FlagError("--allocate-node-cidrs needs a range; give --cluster-cidr")
-    cert, cert_key = values.path("cluster-signing-cert-file"), values.path("cluster-signing-key-file")
-    if (cert is None) != (cert_key is None):
-        raise FlagError("--cluster-signing-cert-file and --cluster-signing-key-file go together; give both")
+    signing = pair_of(values, "cluster-signing-cert-file", "cluster-signing-key-file")
     root, key = values.path("root-ca-file"), values.path("service-account-private-key-file")
     return ControllerConfig(
         cluster_ca_pem=authority_pem if root is None else root.read_text(),
         sign_token=None if key is None else _signing(key).sign,
         cluster_cidr=cidr if allocates else "",
         node_cidr_mask=values.number("node-cidr-mask-size"),
-        signing_authority=CertificateAuthority(cert, cert_key) if cert and cert_key else None,
+        signing_authority=CertificateAuthority(*signing) if signing is not None else None,
         signing_duration_s=int(values.seconds("cluster-signing-duration")),
         hpa_sync_period_s=values.seconds("horizontal-pod-autoscaler-sync-period"),
         hpa_downscale_stabilization_s=values.seconds("horizontal-pod-autoscaler-downscale-stabilization"),

@@ -9,18 +9,21 @@ import asyncio
 import socket
 import uuid
 from collections.abc import Callable
+from functools import partial
 from random import Random
 
 from wherry.client.api import Client
 from wherry.client.election import Elected, ElectionConfig, LeaderElection, Part
 from wherry.client.events import EventRecorder
 from wherry.cluster.alone.flags import DURATION, SWITCH, Flag, FlagError, Values
-from wherry.cluster.alone.healthz import answering_health
+from wherry.cluster.alone.healthz import Check, answering_health
 from wherry.cluster.alone.process import begun, lead_lost
 from wherry.cluster.components import announce
 from wherry.kit.clock import Clock
 
 LOCKS = ("leases",)
+TOLERATED_S = 20.0
+"""How long a leader is called well whose lease ran out (NewLeaderHealthzAdaptor of upstream's components)."""
 
 
 def election_flags(name: str) -> tuple[Flag, ...]:
@@ -70,8 +73,8 @@ async def run_elected(
     PermanentError.
     """
     try:
-        part = _elected(values, client, clock, random, make, events)
-        async with answering_health(values, {"leaderElection": str}):
+        part, check = _elected(values, client, clock, random, make, events)
+        async with answering_health(values, {"leaderElection": check}):
             if await begun(part.start(), stop):
                 announce()
                 await stop.wait()
@@ -88,8 +91,9 @@ def _elected(
     random: Random,
     make: Callable[[], Part],
     events: EventRecorder,
-) -> Part:
+) -> tuple[Part, Check]:
+    """The part, and what says whether it leads as it should."""
     if not values.is_on("leader-elect"):
-        return make()
+        return make(), str
     election = LeaderElection(client, clock, random, election_config(values), events)
-    return Elected(election, make, lead_lost)
+    return Elected(election, make, lead_lost), partial(election.stale_lead, TOLERATED_S)

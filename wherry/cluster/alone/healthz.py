@@ -25,7 +25,7 @@ from wherry.cluster.alone.flags import (
     idle,
     only,
 )
-from wherry.cluster.alone.tls_flags import TLS_FLAGS, tls_of
+from wherry.cluster.alone.tls_flags import TLS_FLAGS, pair_of, tls_of
 from wherry.cluster.components import PermanentError
 from wherry.kit.httpd.message import Answer, Request, Response
 from wherry.kit.httpd.server import Server
@@ -126,9 +126,9 @@ class Health:
 
 def _tls(values: Values, host: str) -> ssl.SSLContext:
     context = tls_of(values).context()
-    cert, key = values.path("tls-cert-file"), values.path("tls-private-key-file")
-    if cert is not None:
-        context.load_cert_chain(cert, key)
+    named = pair_of(values, "tls-cert-file", "tls-private-key-file")
+    if named is not None:
+        context.load_cert_chain(*named)
         return context
     from wherry.cluster.leaves import Subject
     from wherry.cluster.pki import Pki

@@ -34,7 +34,7 @@ from wherry.cluster.alone.flags import (
 )
 from wherry.cluster.alone.healthz import answering_at
 from wherry.cluster.alone.process import begun, main
-from wherry.cluster.alone.tls_flags import TLS_FLAGS, tls_of
+from wherry.cluster.alone.tls_flags import TLS_FLAGS, pair_of, tls_of
 from wherry.cluster.catalog import KUBELET
 from wherry.cluster.clusters import node_name_of
 from wherry.cluster.components import PermanentError, announce
@@ -271,12 +271,15 @@ def kubelet_config(values: Values) -> KubeletConfig:
 
 
 def server_config(values: Values, config: KubeletConfig) -> KubeletServerConfig | None:
-    """How its API is served, None for not at all. A certificate that is missing is made. Raises OSError."""
+    """How its API is served, None for not at all. A certificate is made unless named.
+
+    Raises OSError, FlagError.
+    """
     authority = values.path("client-ca-file")
     if authority is None:
         return None
-    cert, key = values.path("tls-cert-file"), values.path("tls-private-key-file")
-    pair = KeyPair(cert, key) if cert and key else _made_pair(Path(values.text("cert-dir")), config)
+    named = pair_of(values, "tls-cert-file", "tls-private-key-file")
+    pair = KeyPair(*named) if named is not None else _made_pair(Path(values.text("cert-dir")), config)
     return KubeletServerConfig(
         node_name=config.node_name,
         host=values.text("address"),

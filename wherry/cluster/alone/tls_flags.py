@@ -5,6 +5,8 @@ Source: k8s.io/apiserver, pkg/server/options/serving.go.
 
 from __future__ import annotations
 
+from pathlib import Path
+
 from wherry.cluster.alone.flags import EMPTY_DEFAULT, NAMES, Flag, FlagError, Values
 from wherry.kit.tls import VERSIONS, TlsRules, tls_rules
 
@@ -18,6 +20,16 @@ TLS_FLAGS = (
     ),
     Flag(SUITES, "The cipher suites of TLS 1.2, by Go's names; else OpenSSL's.", NAMES),
 )
+
+
+def pair_of(values: Values, cert: str, key: str) -> tuple[Path, Path] | None:
+    """A certificate's file and its key's, None when neither is named. Raises FlagError for one alone."""
+    files = values.path(cert), values.path(key)
+    if files[0] is not None and files[1] is not None:
+        return files[0], files[1]
+    if files != (None, None):
+        raise FlagError(f"--{cert} and --{key} go together; give both")
+    return None
 
 
 def tls_of(values: Values) -> TlsRules:

@@ -10,7 +10,7 @@ from wherry.api.core.pods import PODS
 from wherry.api.policy.pod_disruption_budgets import POD_DISRUPTION_BUDGETS
 from wherry.client.cache import Cache
 from wherry.client.events import NORMAL, WARNING
-from wherry.controllers.base import Controller, Environment
+from wherry.controllers.base import Controller, Environment, NotYet
 from wherry.controllers.disruption.plan import (
     count_healthy,
     names_a_number,
@@ -177,7 +177,7 @@ class Disruption(Controller):
             message = f"Failed to calculate the number of expected pods: {error}"
             self.events.event(budget, WARNING, "CalculateExpectedPodCountFailed", message)
             await self.write_status(budget, plan_failed_status(budget, str(error), self.clock.now()))
-            raise
+            raise NotYet(message) from error
         except ApiError as error:
             if error.code != 409:
                 await self.write_status(budget, plan_failed_status(budget, str(error), self.clock.now()))

@@ -16,6 +16,7 @@ from wherry.api.core.replication_controllers import REPLICATION_CONTROLLERS
 from wherry.api.resource import Resource
 from wherry.client.api import Client
 from wherry.client.cache import Cache
+from wherry.controllers.base import NotYet
 from wherry.controllers.config import ControllerConfig
 from wherry.objects.errors import ApiError
 from wherry.objects.meta import Object, controller_of, name_of, namespace_of, uid_of
@@ -23,7 +24,7 @@ from wherry.objects.meta import Object, controller_of, name_of, namespace_of, ui
 CACHED = (REPLICA_SETS, REPLICATION_CONTROLLERS, STATEFUL_SETS, DEPLOYMENTS)
 
 
-class NoScale(Exception):
+class NoScale(NotYet):
     """The pods there should be cannot be counted; the text says of which pod, or why."""
 
 

@@ -15,7 +15,7 @@ from wherry.api.apiextensions.custom_resource_definitions import CUSTOM_RESOURCE
 from wherry.api.resource import Resource, find_resource
 from wherry.client.cache import Cache
 from wherry.client.events import WARNING
-from wherry.controllers.base import Controller, Environment
+from wherry.controllers.base import Controller, Environment, NotYet
 from wherry.controllers.garbage.graph import FOREGROUND, ORPHAN, Graph, Item, metadata_only
 from wherry.controllers.garbage.plan import Owners, Reference, judge
 from wherry.kit.repeat import Repeater
@@ -217,7 +217,7 @@ class GarbageCollector(Controller):
             return owners.gone
         resource = find_resource(list(self.config.resources()), ref["apiVersion"], ref["kind"])
         if resource is None:
-            raise LookupError(
+            raise NotYet(
                 f"{item.resource.plural} {item.name} is owned by {ref['kind']} of {ref['apiVersion']}, "
                 "which is not served; it is kept until that is"
             )
