@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
+import os
 import signal
 import subprocess
+from pathlib import Path
 from typing import Any
 
 import pytest
 
 from tests.cli.conftest import WHERRY, make, wherry
 from tests.cluster.supervised import all_ready, supervised, until
-from wherry.cli.status import _remarks, _state
+from wherry.cli.status import _remarks, _show, _state, describe
 from wherry.cluster.clusters import Machine
 from wherry.cluster.lifecycle import Lifecycle
+from wherry.cluster.state import ComponentState
 
 AT = "2026-03-01T10:00:00+00:00"
 RUNS: dict[str, Any] = {"name": "server", "pid": 7, "ready": True, "residentBytes": 1 << 20}
@@ -68,6 +71,44 @@ def test_a_stopped_cluster_says_how_to_go_on(stopped: Lifecycle) -> None:
         "  agent       stopped",
         "Start it with: wherry start",
     ]
+
+
+@pytest.mark.parametrize(
+    ("nodes", "files", "said"),
+    [
+        (0, 0, "no nodes"),
+        (1, 0, "1 node"),
+        (7, 0, "7 nodes"),
+        (0, 1, "3 nodes; FILE"),
+        (7, 1, "7 nodes; FILE"),
+        (0, 2, "as many nodes as its files say, which cannot be read; FILE"),
+    ],
+)
+def test_simulated_nodes_are_told_by_number_and_files(
+    machine: Machine, tmp_path: Path, capsys: pytest.CaptureFixture[str], nodes: int, files: int, said: str
+) -> None:
+    file = tmp_path / "nodes.yaml"
+    if files == 1:
+        file.write_text(
+            "apiVersion: hollow.wherry.dev/v1\nkind: Nodes\nmetadata: {name: a}\nspec: {count: 3}"
+        )
+    simulation = (str(file),) if files else ()
+    facts = describe(make(machine, runtime="simulated", simulated_nodes=nodes, simulation=simulation))
+    _show(facts, as_json=False)
+    assert f"  Simulated   {said.replace('FILE', str(file))}\n" in capsys.readouterr().out
+    assert facts["simulation"] == list(simulation)
+    assert facts["simulatedNodes"] == (None if "cannot" in said else nodes or files * 3)
+
+
+def test_a_supervisor_that_was_killed_is_missed(machine: Machine, capsys: pytest.CaptureFixture[str]) -> None:
+    lifecycle = make(machine)
+    own = os.getpid()
+    states = {name: ComponentState(name, own, True) for name in lifecycle.components}
+    facts = describe(lifecycle, states)
+    assert facts["components"][0]["name"] == "supervisor"
+    assert facts["components"][0]["pid"] is None
+    _show(facts, as_json=False)
+    assert "  supervisor  stopped; nobody starts the rest again: wherry start\n" in capsys.readouterr().out
 
 
 def test_variables_do_not_change_what_a_cluster_is_said_to_be(

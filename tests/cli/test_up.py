@@ -5,17 +5,23 @@ from __future__ import annotations
 import os
 import signal
 from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
 
 import pytest
 
 from tests.cli.conftest import make, run_main, wherry
 from tests.cluster.supervised import all_ready, supervised, until
-from wherry.cli.up import what_becomes_of_pods
-from wherry.cluster.cluster_config import ClusterConfig
+from wherry.cli.failures import Failure
+from wherry.cli.options import select
+from wherry.cli.up import nodes_of, what_becomes_of_pods
 from wherry.cluster.clusters import Machine
+from wherry.cluster.config import told_of
 from wherry.cluster.lifecycle import Lifecycle
 from wherry.cluster.settings import FOR_COMMANDS
+from wherry.cluster.simulated import simulation_of
 from wherry.cluster.state import current
+from wherry.kit.trees import remove_tree
 
 
 @pytest.fixture
@@ -137,25 +143,75 @@ def test_a_kubeconfig_whose_directory_is_mistyped_makes_nothing(
     assert not machine.data_root.exists()
 
 
+OF_POOL = (
+    "apiVersion: hollow.wherry.dev/v1\nkind: Nodes\n"
+    "metadata: {name: %s}\nspec: {count: %d, name: '%s-{index}'}\n"
+)
+
+
 @pytest.mark.parametrize(
-    ("before", "after", "changed", "says"),
+    ("before", "after", "going", "says"),
     [
-        (5, 9, ["simulated_nodes"], "pods go on running"),
-        (9, 5, ["simulated_nodes"], "4 simulated nodes go, and the pods on them end; others go on running"),
-        (2, 1, ["simulated_nodes", "api_port"], "1 simulated node goes, and the pods on them end"),
-        (5, 0, ["simulated_nodes"], "5 simulated nodes go, and the pods on them end; others go on running"),
-        (0, 5, ["simulated_nodes"], "pods go on running"),
-        (
-            5,
-            5,
-            ["simulation"],
-            "simulated nodes that are not asked for any more go, and the pods on them end",
-        ),
-        (5, 5, ["api_port"], "pods go on running"),
+        (5, 9, 0, "pods go on running"),
+        (9, 5, 4, "4 simulated nodes go, and the pods on them end; others go on running"),
+        (2, 1, 1, "1 simulated node goes, and the pods on them end; others go on running"),
+        (5, 0, 5, "5 simulated nodes go, and the pods on them end; others go on running"),
+        (0, 5, 0, "pods go on running"),
+        (("a", 3), ("a", 4), 0, "pods go on running"),
+        (("a", 3), ("a", 2), 1, "1 simulated node goes"),
+        (("a", 3), ("b", 3), 3, "3 simulated nodes go"),
+        (3, ("a", 3), 3, "3 simulated nodes go"),
+        (("a", 3), 0, 3, "3 simulated nodes go"),
+        (None, 3, None, "simulated nodes that are not asked for any more go, and the pods on them end"),
     ],
 )
 def test_what_becomes_of_pods_is_said_as_it_is(
-    before: int, after: int, changed: list[str], says: str
+    machine: Machine, tmp_path: Path, before: Any, after: Any, going: int | None, says: str
 ) -> None:
-    config = ClusterConfig(simulated_nodes=after)
-    assert what_becomes_of_pods({"simulatedNodes": before}, config, changed).startswith(says)
+    def flags(number: int, asked: Any) -> dict[str, Any]:
+        if isinstance(asked, int):
+            return {"simulated_nodes": asked, "simulation": [""]}
+        file = tmp_path / f"{number}.yaml"
+        file.write_text(OF_POOL % (asked[0], asked[1], asked[0]))
+        return {"simulation": [str(file)]}
+
+    found = select("t", flags=flags(0, ("a", 3) if before is None else before))
+    found.prepare()
+    if before is None:
+        remove_tree(found.paths.simulation)
+    assert (gone := select("t", flags=flags(1, after)).going_nodes()) == going
+    assert what_becomes_of_pods(gone).startswith(says)
+
+
+def test_a_simulation_is_kept_as_it_was_accepted(machine: Machine, tmp_path: Path) -> None:
+    file = tmp_path / "nodes.yaml"
+    file.write_text(OF_POOL % ("a", 3, "a"))
+    first = select("t", flags={"simulation": [str(file)]})
+    first.prepare()
+    for text in ("half: [edited", None):
+        if text is None:
+            file.unlink()
+        else:
+            file.write_text(text)
+        again = select("t")
+        again.prepare()
+        assert simulation_of(again.config).template.count == 3, "it goes on with what it was given"
+        assert told_of(again.setup) == told_of(first.setup)
+    file.write_text(OF_POOL % ("a", 7, "a"))
+    assert simulation_of(select("t").config).template.count == 3, "nobody gave it anew"
+    changed = select("t", flags={"simulation": [str(file)]})
+    changed.prepare()
+    assert told_of(changed.setup)["simulation"] != told_of(first.setup)["simulation"]
+    assert (simulation_of(changed.config).template.count, nodes_of(changed.setup)) == (
+        7,
+        f"node {changed.setup.node.name} is Ready; 7 simulated nodes",
+    )
+    assert len(list(changed.paths.simulation.iterdir())) == 1, "what is not used any more is gone"
+    remove_tree(changed.paths.simulation)
+    with pytest.raises(
+        Failure, match=r"simulation: .*cannot be read: No such file.*wherry up --simulation FILE"
+    ):
+        select("t")
+    without = select("t", flags={"simulation": [""]})
+    without.prepare()
+    assert (without.config.simulation, without.config.simulated_nodes) == ((), 0)

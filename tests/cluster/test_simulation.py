@@ -22,7 +22,8 @@ from wherry.cluster.components import PermanentError
 from wherry.cluster.config import ConfigError, Setup, dump_config
 from wherry.cluster.configured import configured, monitor_grace_s
 from wherry.cluster.identities import MASTERS
-from wherry.cluster.simulation import FOUNDER, simulating, simulation_of, surplus
+from wherry.cluster.simulated import simulation_of, surplus
+from wherry.cluster.simulation import FOUNDER, simulating
 from wherry.hollow.files import Simulation
 from wherry.hollow.machines import MOST_RENEWALS_PER_S, NodeTemplate
 from wherry.kit.clock import FakeClock

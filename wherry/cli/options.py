@@ -142,7 +142,7 @@ def select(
         raise _somebody_elses(on, asked(name).name) from None
     except ConfigError as error:
         raise Failure(str(error), BAD_SETTING) from None
-    return open_lifecycle(on, wanted.setup, data_dir, wanted.spelling, wanted.note)
+    return open_lifecycle(on, wanted.setup, data_dir, wanted.spelling, wanted.note, wanted.texts)
 
 
 def select_existing(name: str | None, data_dir: Path | None = None) -> Lifecycle:

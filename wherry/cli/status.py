@@ -16,6 +16,8 @@ from wherry.cli.options import DataDir, Name, Output, check_output, select_exist
 from wherry.cli.terminal import human_bytes, print_json, say, tell
 from wherry.cluster.advice import command
 from wherry.cluster.catalog import APISERVER, SUPERVISOR, component_called
+from wherry.cluster.cluster_config import ClusterConfig
+from wherry.cluster.components import PermanentError
 from wherry.cluster.lifecycle import Lifecycle
 from wherry.cluster.state import States, follow
 from wherry.cluster.values import SIMULATED
@@ -62,8 +64,8 @@ def describe(lifecycle: Lifecycle, states: States | None = None) -> dict[str, An
     found = lifecycle.states() if states is None else states
     components = []
     supervisor = ProcessRecord.read(lifecycle.paths.supervisor_pid)
-    if supervisor is not None:
-        components.append(_component(SUPERVISOR, supervisor.pid, True))
+    if supervisor is not None or any(state.pid for state in found.values()):
+        components.append(_component(SUPERVISOR, supervisor.pid if supervisor else None, True))
     for state in found.values():
         told = lifecycle.facts(state.name)
         component = _component(state.name, state.pid, state.ready or bool(told))
@@ -90,7 +92,8 @@ def describe(lifecycle: Lifecycle, states: States | None = None) -> dict[str, An
         "version": wherry.__version__,
         "node": "" if lifecycle.config.is_simulated else lifecycle.setup.node.name,
         "runtime": lifecycle.config.runtime,
-        "simulatedNodes": lifecycle.config.simulated_nodes,
+        "simulatedNodes": simulated_nodes(lifecycle.config),
+        "simulation": list(lifecycle.config.simulation),
         "running": any(component["pid"] for component in main),
         "ready": all(component["ready"] for component in main),
         "components": components,
@@ -138,18 +141,41 @@ def _show(facts: dict[str, Any], as_json: bool) -> bool:
     say(f"  API server  {facts['server']}")
     if facts["node"]:
         say(f"  Node        {facts['node']}")
-    if facts["runtime"] == SIMULATED or facts["simulatedNodes"]:
-        say(f"  Simulated   {facts['simulatedNodes'] or 'as its files say'}")
+    if facts["runtime"] == SIMULATED or facts["simulatedNodes"] or facts["simulation"]:
+        say(f"  Simulated   {_simulated(facts)}")
     say(f"  Data        {facts['dataDir']}")
     is_read = say(f"  Version     {facts['version']}")
     for component in facts["components"]:
         extra = "".join(f", {remark}" for remark in _remarks(component))
+        if component["name"] == SUPERVISOR and not component["pid"]:
+            extra = f"; nobody starts the rest again: {command('start', facts['name'])}"
         is_read = say(f"  {component['name']:<11} {_state(component)}{extra}")
     for warning in facts["warnings"]:
         is_read = say(f"  Warning     {warning}")
     if not facts["running"]:
         is_read = say(f"Start it with: {command('start', facts['name'])}")
     return is_read
+
+
+def simulated_nodes(config: ClusterConfig) -> int | None:
+    """How many simulated nodes are asked for, also by files; None when these cannot be read any more."""
+    if not config.simulation:
+        return config.simulated_nodes
+    # Imported here: few clusters have such files.
+    from wherry.cluster.simulated import count_of
+
+    try:
+        return count_of(config)
+    except PermanentError:
+        return None
+
+
+def _simulated(facts: dict[str, Any]) -> str:
+    count, files = facts["simulatedNodes"], facts["simulation"]
+    nodes = "1 node" if count == 1 else f"{count or 'no'} nodes"
+    if count is None:
+        nodes = "as many nodes as its files say, which cannot be read"
+    return f"{nodes}; {', '.join(files)}" if files else nodes
 
 
 def _state(component: dict[str, Any]) -> str:

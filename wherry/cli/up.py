@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import shlex
-from collections.abc import Collection, Mapping
 from contextlib import suppress
 from typing import Any
 
@@ -18,12 +17,12 @@ from wherry.cli.failures import (
     Failure,
 )
 from wherry.cli.options import ConfigFile, DataDir, Name, Output, Wait, check_output, select, with_settings
-from wherry.cli.status import describe
+from wherry.cli.status import describe, simulated_nodes
 from wherry.cli.terminal import Steps, print_json, say
 from wherry.cluster.advice import as_root
 from wherry.cluster.boot import BootFailure, start_command
 from wherry.cluster.caller import find_caller
-from wherry.cluster.cluster_config import ClusterConfig
+from wherry.cluster.catalog import SERVER
 from wherry.cluster.config import Setup
 from wherry.cluster.kubeconfig import KubeconfigError, UserKubeconfig, user_kubeconfig
 from wherry.cluster.lifecycle import Lifecycle, NotReadyInTime, StartFailed
@@ -130,12 +129,13 @@ def bring_up(lifecycle: Lifecycle, wait_s: float, steps: Steps) -> str:
 def _keep_up(lifecycle: Lifecycle, theirs: UserKubeconfig, wait_s: float, steps: Steps) -> str:
     """Have a cluster that runs go by its settings, and be ready."""
     was_ready = lifecycle.is_ready()
+    going = lifecycle.going_nodes()
     lifecycle.merge_kubeconfig(lifecycle.prepare(), theirs)
     lifecycle.start_supervisor()
     outdated = lifecycle.outdated()
     for component, changed in outdated.items():
         names = ", ".join(spell(lifecycle.spelling, attribute) for attribute in changed)
-        becomes = what_becomes_of_pods(lifecycle.told(component) or {}, lifecycle.config, changed)
+        becomes = what_becomes_of_pods(going if component == SERVER else 0)
         steps.tell(f"The {component} is started again with another {names}; {becomes}")
     lifecycle.apply_settings()
     if was_ready and not outdated:
@@ -146,20 +146,14 @@ def _keep_up(lifecycle: Lifecycle, theirs: UserKubeconfig, wait_s: float, steps:
     return "is up"
 
 
-def what_becomes_of_pods(told: Mapping[str, Any], config: ClusterConfig, changed: Collection[str]) -> str:
-    """In words, when a component that was `told` other settings goes by `config`; these `changed`."""
-    before, after = told.get("simulatedNodes") or 0, config.simulated_nodes
-    if not {"simulated_nodes", "simulation"} & set(changed):
+def what_becomes_of_pods(going: int | None) -> str:
+    """In words, when a component is started again and so many simulated nodes go; None: nobody knows."""
+    if going == 0:
         return "pods go on running"
-    # Without a number the files say how many there are.
-    if "simulation" not in changed and (not config.simulation or (before and after)):
-        if after > before:
-            return "pods go on running"
-        many = "1 simulated node goes" if before - after == 1 else f"{before - after} simulated nodes go"
-        return f"{many}, and the pods on them end; others go on running"
-    return (
-        "simulated nodes that are not asked for any more go, and the pods on them end; others go on running"
-    )
+    many = "1 simulated node goes" if going == 1 else f"{going} simulated nodes go"
+    if going is None:
+        many = "simulated nodes that are not asked for any more go"
+    return f"{many}, and the pods on them end; others go on running"
 
 
 def _interrupted(lifecycle: Lifecycle, *, running: bool) -> str:
@@ -192,9 +186,10 @@ def start_at_boot(lifecycle: Lifecycle) -> str:
 def nodes_of(setup: Setup) -> str:
     """Which nodes there are, in words."""
     config = setup.cluster
-    many = f"{config.simulated_nodes} simulated nodes" if config.simulated_nodes != 1 else "1 simulated node"
-    if not config.simulated_nodes:
-        many = "simulated nodes, as its files say" if config.simulation else "no simulated nodes"
+    count = simulated_nodes(config)
+    many = "1 simulated node" if count == 1 else f"{count or 'no'} simulated nodes"
+    if count is None:
+        many = "simulated nodes, as its files say"
     if config.is_simulated:
         return many
     real = f"node {setup.node.name} is Ready"

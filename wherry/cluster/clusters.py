@@ -169,12 +169,14 @@ def _checked_name(name: Any, source: Source) -> str:
 class Wanted:
     """The settings of a cluster after all sources were laid over each other, and how the user wrote them.
 
-    `note` is what the user is to be told about them, in one line, "" if nothing.
+    `note` is what the user is to be told about them, in one line, "" if nothing. `texts` are the files the
+    settings name that are to be written, by their paths in the cluster's directory.
     """
 
     setup: Setup
     spelling: Spelling = field(default_factory=dict)
     note: str = ""
+    texts: Mapping[Path, str] = field(default_factory=dict)
 
 
 def effective_config(
@@ -219,31 +221,43 @@ def effective_config(
     for values, source in layers:
         setup = set_values(setup, values, source)
         spelling |= {name: source.spell(name) for name, value in values.items() if value is not None}
-    if "simulated_nodes" not in spelling:
-        setup = setup.having({"simulated_nodes": _count_of_nodes(setup, spelling, is_new=stored is None)})
+    paths = machine.paths(asked.name, data_dir)
+    setup, texts = _with_simulation(setup, paths, spelling, is_new=stored is None)
     check_together(setup, spelling)
     if stored is not None:
         _refuse_what_is_fixed(stored, setup, spelling)
     if stored is None and "pod_cidr" in spelling:
         note = ""
-    return Wanted(setup=setup, spelling=spelling, note=note)
+    return Wanted(setup=setup, spelling=spelling, note=note, texts=texts)
 
 
-def _count_of_nodes(setup: Setup, spelling: Spelling, *, is_new: bool) -> int:
-    """How many simulated nodes there are to be when nobody says it: 0 leaves it to the files' template.
+def _with_simulation(
+    setup: Setup, paths: ClusterPaths, spelling: Spelling, *, is_new: bool
+) -> tuple[Setup, Mapping[Path, str]]:
+    """`setup` with the files of its simulation as the cluster keeps them, and how many nodes that makes.
 
-    Raises ConfigError for files that are given now and cannot be read.
+    When nobody says how many, 0 leaves it to the template of files that are given now. Also gives the texts
+    to keep. Raises ConfigError for files that cannot be read, or say something else.
     """
-    wanted = setup.cluster
-    if "simulation" in spelling and wanted.simulation:
-        from wherry.hollow.files import StageError, read_simulation
+    wanted, names_nodes = setup.cluster, False
+    texts: Mapping[Path, str] = {}
+    if wanted.simulation:
+        # Imported here: few clusters have such files.
+        from wherry.cluster.simulated import REMEDY, take_in
+        from wherry.hollow.files import StageError
 
+        is_given = "simulation" in spelling
         try:
-            if read_simulation([Path(name) for name in wanted.simulation]).names_nodes:
-                return 0
+            taken = take_in(wanted, paths)
         except StageError as error:
-            raise ConfigError(f"{spell(spelling, 'simulation')}: {error}") from None
-    return 1 if is_new and wanted.is_simulated else wanted.simulated_nodes
+            remedy = "" if is_given else f"; {REMEDY}"
+            raise ConfigError(f"{spell(spelling, 'simulation')}: {error}{remedy}") from None
+        names_nodes = is_given and taken.simulation.names_nodes
+        setup, texts = setup.having({"simulation": taken.names}), taken.texts
+    if "simulated_nodes" in spelling:
+        return setup, texts
+    count = 1 if is_new and wanted.is_simulated else wanted.simulated_nodes
+    return setup.having({"simulated_nodes": 0 if names_nodes else count}), texts
 
 
 def free_defaults(machine: Machine, name: str, runtime: str = CONTAINERD) -> Choice:

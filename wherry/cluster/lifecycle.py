@@ -11,7 +11,7 @@ import os
 import socket
 import subprocess
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
@@ -80,6 +80,8 @@ class Lifecycle:
     """How the user wrote the settings they gave."""
     note: str = ""
     """What the user is to be told about the settings, in one line."""
+    texts: Mapping[Path, str] = field(default_factory=dict)
+    """Files the settings name that are to be written into the data directory, by their paths there."""
 
     @property
     def config(self) -> ClusterConfig:
@@ -189,10 +191,25 @@ class Lifecycle:
             home.parent.mkdir(parents=True, exist_ok=True)
             home.symlink_to(self.paths.data)
         setup = with_node_name(self.setup, socket.gethostname())
+        self._keep_simulation()
         _write_whole(self.paths.config, dump_config(setup))
+        self._forget_simulations()
         identities = ensure_identities(setup, self.paths, node_ip(setup.cluster), datetime.now(UTC))
         write_kubeconfigs(setup, self.paths, identities)
         return identities
+
+    def _keep_simulation(self) -> None:
+        for path, text in self.texts.items():
+            path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+            _write_whole(path, text)
+
+    def _forget_simulations(self) -> None:
+        """Remove the files of what was simulated before."""
+        used = {Path(name).parent for name in self.config.simulation}
+        if self.paths.simulation.exists():
+            for entry in self.paths.simulation.iterdir():
+                if entry not in used:
+                    remove_tree(entry)
 
     def outdated(self) -> dict[str, list[str]]:
         """The settings that running components do not go by yet, by component.
@@ -213,6 +230,16 @@ class Lifecycle:
             if changed:
                 found[component] = changed
         return found
+
+    def going_nodes(self) -> int | None:
+        """How many simulated nodes go with the settings `prepare` will write; None when nobody knows."""
+        before = self.machine.load(self.config.name, self.paths.data)
+        if before is None or not (before.cluster.simulated_nodes or before.cluster.simulation):
+            return 0
+        # Imported here: most clusters have none, and need not pay for the code.
+        from wherry.cluster.simulated import going
+
+        return going(before.cluster, self.config, self.texts)
 
     def told(self, component: str) -> dict[str, Any] | None:
         """The settings a component goes by, {} when it has not said; None when it does not run."""
@@ -400,11 +427,12 @@ def open_lifecycle(
     data_dir: Path | None = None,
     spelling: Spelling | None = None,
     note: str = "",
+    texts: Mapping[Path, str] | None = None,
 ) -> Lifecycle:
     """The lifecycle of the cluster `setup` describes."""
     named = with_node_name(setup, socket.gethostname())
     paths = machine.paths(setup.cluster.name, data_dir)
-    return Lifecycle(machine, named, paths, spelling=spelling or {}, note=note)
+    return Lifecycle(machine, named, paths, spelling=spelling or {}, note=note, texts=texts or {})
 
 
 def _write_whole(path: Path, text: str) -> None:

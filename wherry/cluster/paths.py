@@ -39,7 +39,13 @@ class ClusterPaths:
         The configuration, by which the directory is known to be a cluster's, stands last.
         """
         directories = (self.store.parent, self.pki, self.logs, self.nodes, self.been_ready, self.kubeconfigs)
-        return (*directories, *old_node_paths(self).entries, self.admin_kubeconfig, self.config)
+        return (
+            *directories,
+            self.simulation,
+            *old_node_paths(self).entries,
+            self.admin_kubeconfig,
+            self.config,
+        )
 
     @property
     def store(self) -> Path:
@@ -74,6 +80,11 @@ class ClusterPaths:
     def node(self, names: NodeNames) -> NodePaths:
         """The paths of one node."""
         return NodePaths(self.nodes / names.node, self.run / "nodes" / names.directory)
+
+    @property
+    def simulation(self) -> Path:
+        """The files of the simulation, each in a directory called after its digest."""
+        return self.data / "simulation"
 
     @property
     def been_ready(self) -> Path:

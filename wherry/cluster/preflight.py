@@ -11,10 +11,8 @@ import os
 import shutil
 from collections.abc import Collection, Iterator
 from dataclasses import dataclass
-from pathlib import Path
 
 from wherry.cluster.advice import as_root
-from wherry.cluster.cluster_config import ClusterConfig
 from wherry.cluster.config import Setup
 from wherry.cluster.names import NodeNames, OldNames
 from wherry.cluster.settings import Spelling, flag_of, spell
@@ -40,7 +38,7 @@ def find_problems(
     """
     config = setup.cluster
     if config.is_simulated:
-        return [*_taken_ports(setup, ("api_port",)), *_broken_simulation(config)]
+        return list(_taken_ports(setup, ("api_port",)))
     if os.geteuid() != 0:
         return [
             Problem(
@@ -49,7 +47,7 @@ def find_problems(
         ]
     ports = _taken_ports(setup, ("api_port", "kubelet_port"))
     ranges = _taken_ranges(setup, spelling or {})
-    return [*_missing_programs(search_path), *ports, *ranges, *_broken_simulation(config)]
+    return [*_missing_programs(search_path), *ports, *ranges]
 
 
 def find_problems_of_change(setup: Setup, changed: Collection[str]) -> list[Problem]:
@@ -61,21 +59,7 @@ def find_problems_of_change(setup: Setup, changed: Collection[str]) -> list[Prob
     # Our own server has the port at another address: is the address this machine's?
     if "api_host" in changed and (why := why_not_bindable(config.api_host, 0)):
         problems.append(Problem("setting", f"the API server cannot listen on {config.api_host}: {why}"))
-    if "simulation" in changed:
-        problems += _broken_simulation(config)
     return problems
-
-
-def _broken_simulation(config: ClusterConfig) -> Iterator[Problem]:
-    if not config.simulation:
-        return
-    # Imported here: few clusters have such files.
-    from wherry.hollow.files import StageError, read_simulation
-
-    try:
-        read_simulation([Path(name) for name in config.simulation])
-    except StageError as error:
-        yield Problem("setting", f"simulation: {error}")
 
 
 def _missing_programs(search_path: str | None) -> Iterator[Problem]:

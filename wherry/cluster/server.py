@@ -28,7 +28,7 @@ async def run_server(setup: Setup, paths: ClusterPaths, stop: asyncio.Event) -> 
     clock, config = SystemClock(), setup.cluster
     lease_s = 0.0
     if _is_wanted(config):
-        from wherry.cluster.simulation import simulation_of
+        from wherry.cluster.simulated import simulation_of
 
         lease_s = simulation_of(config).template.lease_duration_s
     configure = partial(control_plane_config, config, lease_s=lease_s)
@@ -52,7 +52,8 @@ async def _simulated_nodes(config: ClusterConfig, plane: ControlPlane, clock: Cl
             yield
             return
     # Imported here: most clusters have none, and need not pay for the code.
-    from wherry.cluster.simulation import simulating, simulation_of
+    from wherry.cluster.simulated import simulation_of
+    from wherry.cluster.simulation import simulating
 
     async with simulating(simulation_of(config), plane, clock):
         yield

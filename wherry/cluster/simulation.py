@@ -8,38 +8,23 @@ leases last longer, and the controllers wait so much longer before they take a n
 from __future__ import annotations
 
 import logging
-from collections.abc import AsyncIterator, Iterable
+from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
-from dataclasses import replace
-from pathlib import Path
 from random import Random, SystemRandom
 
 from wherry.apiserver.user import AUTHENTICATED
 from wherry.cluster.assembly import ControlPlane
-from wherry.cluster.cluster_config import ClusterConfig
-from wherry.cluster.components import PermanentError
 from wherry.cluster.identities import MASTERS
 from wherry.cluster.retirement import retire
-from wherry.hollow.files import Simulation, StageError, read_simulation
+from wherry.cluster.simulated import surplus
+from wherry.hollow.files import Simulation
 from wherry.hollow.hollow import HollowNodes
-from wherry.hollow.machines import NodeTemplate
 from wherry.hollow.rights import USER, ensure_rights
 from wherry.kit.clock import Clock
 
 log = logging.getLogger(__name__)
 
 FOUNDER = "kubernetes-admin"
-
-
-def simulation_of(config: ClusterConfig) -> Simulation:
-    """What the settings and their files say. Raises PermanentError."""
-    try:
-        found = read_simulation([Path(name) for name in config.simulation])
-    except StageError as error:
-        raise PermanentError(f"simulation: {error}") from error
-    if not config.simulated_nodes:
-        return found
-    return replace(found, template=replace(found.template, count=config.simulated_nodes))
 
 
 @asynccontextmanager
@@ -62,9 +47,3 @@ async def simulating(simulation: Simulation, plane: ControlPlane, clock: Clock) 
         yield
     finally:
         await nodes.close()
-
-
-def surplus(template: NodeTemplate, names: Iterable[str]) -> list[str]:
-    """The `names`, of nodes that were made of a template, which this one does not make."""
-    wanted = {template.node_name(index) for index in range(template.count)}
-    return [name for name in names if name not in wanted]

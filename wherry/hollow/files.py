@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -28,17 +28,28 @@ class Simulation:
     names_nodes: bool = False
 
 
+def read_text(path: Path) -> str:
+    """What is in a file. Raises StageError when it cannot be read."""
+    try:
+        return path.read_text()
+    except OSError as error:
+        raise StageError(f"{path}: cannot be read: {error.strerror or error}") from error
+    except UnicodeError as error:
+        raise StageError(f"{path}: cannot be read: it is no text in UTF-8") from error
+
+
 def read_simulation(paths: Sequence[Path]) -> Simulation:
     """The simulation of these files. Raises StageError, also for a file that cannot be read."""
+    return simulation_from({str(path): read_text(path) for path in paths})
+
+
+def simulation_from(texts: Mapping[str, str]) -> Simulation:
+    """The simulation of these texts, by what errors call them. Raises StageError."""
     templates: list[NodeTemplate] = []
     stages: list[Stage] = []
     outcomes: list[Outcome | NodeOutcome] = []
-    for path in paths:
-        try:
-            text = path.read_text()
-        except (OSError, UnicodeError) as error:
-            raise StageError(f"{path}: cannot be read: {error}") from error
-        for fields in documents(text, str(path), _KINDS):
+    for file, text in texts.items():
+        for fields in documents(text, file, _KINDS):
             kind = fields.text("kind")
             if kind == "Nodes":
                 templates.append(template_from(fields))
@@ -56,4 +67,4 @@ def read_simulation(paths: Sequence[Path]) -> Simulation:
     )
 
 
-__all__ = ["Simulation", "StageError", "read_simulation"]
+__all__ = ["Simulation", "StageError", "read_simulation", "read_text", "simulation_from"]
