@@ -8,7 +8,9 @@ from typing import Any
 from tests.conftest import eventually
 from tests.hurried_clock import HurriedClock
 from tests.scheduler.builders import facts, node, world
+from tests.scheduler.devices.builders import claim, claims, device, device_class, resource_slice
 from tests.scheduler.test_decisions import PROFILE
+from tests.scheduler.test_dynamic_resources import make
 from tests.scheduler.test_scheduler import make_node, make_pod, messages, scheduled, where
 from wherry.api.core.pods import PODS
 from wherry.api.resource import Resource
@@ -119,6 +121,26 @@ async def test_of_two_gangs_that_fit_one_at_a_time_one_is_bound_whole() -> None:
             await client.delete(PODS, name, "default", grace_period_s=0)
         await eventually(is_bound(client, second, 3))
         await eventually(is_told(client, second, "True"))
+
+
+async def test_a_gang_waits_untold_for_the_claims_of_its_pods() -> None:
+    async with scheduled(HurriedClock()) as (client, scheduler):
+        await make_node(client, "a")
+        await make(
+            client, device_class(), resource_slice("s", [device("d0"), device("d1")], "a"), claim("c0")
+        )
+        await make_group(client, "g", 2)
+        for number in range(2):
+            await make_member(client, "g", f"g-{number}", resourceClaims=claims(f"c{number}"))
+
+        async def both_rest() -> bool:
+            return sum(len(group.pods) for group in scheduler._queue._groups.values()) == 2
+
+        await eventually(both_rest)
+        assert await bound(client, "g", 2) == 0
+        await make(client, claim("c1"))
+        await eventually(is_bound(client, "g", 2))
+        assert await messages(client, "FailedScheduling") == []
 
 
 async def test_a_gang_larger_than_the_cluster_is_told_and_keeps_nobody_waiting() -> None:

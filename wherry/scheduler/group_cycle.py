@@ -35,6 +35,10 @@ GANGS = "GangScheduling"
 class Host(Protocol):
     """What a cycle asks of the scheduler."""
 
+    def is_gated(self, profile: Profile, pod: PodFacts) -> bool:
+        """Whether a plugin says the pod is not to be tried yet: it rests, and nobody is told."""
+        ...
+
     async def decided(self, profile: Profile, pod: PodFacts) -> tuple[str, Trace | None]:
         """The node a pod goes to; "" for none, with why if that is known."""
         ...
@@ -101,8 +105,14 @@ class GroupCycle:
             raise SchedulingError(f'pod group "{key}" is gone')
         since = self._queue.changes
         members = self._queue.take(uid for uid in self._world.groups.pods_of(key) if not self._has_node(uid))
-        if not members:
+        ready = [pod for pod in members if not self._host.is_gated(profile, pod)]
+        if not ready:
             return
+        if len(ready) < len(members) and self._scheduled(key) + len(ready) < min_count(group):
+            uids, kinds = [pod.uid for pod in ready], frozenset({Kind.POD_GROUPS})
+            self._queue.failed_together(uids, (GANGS, key), (GANGS,), kinds, since, is_gated=True)
+            return  # the next of them that may be tried takes all along
+        members = ready
         outcome = _Outcome(min_count(group), self._scheduled(key), len(members))
         outcome.error = self._mismatch(group, members, key)
         try:

@@ -195,12 +195,14 @@ class PodQueue:
         rejected_by: Iterable[str],
         kinds: frozenset[Kind],
         since: int,
+        *,
+        is_gated: bool = False,
     ) -> None:
         """As `failed`, of pods that were tried together: whenever one is tried again, all are."""
         found = [waiting for uid in uids if (waiting := self._pods.get(uid)) is not None]
         groups = [self._rest(waiting, key) for waiting in found if not waiting.is_active]
         if groups:
-            self._was_rejected(groups[0], rejected_by, kinds, since, was_tried=True, is_gated=False)
+            self._was_rejected(groups[0], rejected_by, kinds, since, was_tried=True, is_gated=is_gated)
 
     def take(self, uids: Iterable[str]) -> list[PodFacts]:
         """Hand out these pods, too, as far as they wait; the most important first, then who waits longest."""

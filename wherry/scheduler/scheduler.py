@@ -143,7 +143,7 @@ class Scheduler:
         self._tell(pod, why, SCHEDULER_ERROR, nominated="")
 
     async def _schedule(self, profile: Profile, pod: PodFacts) -> None:
-        if self._is_gated(profile, pod):
+        if self.is_gated(profile, pod):
             return
         if GANGS in profile.plugins and group_key(pod.pod):
             await self._group_cycle.run(profile, pod)
@@ -203,8 +203,8 @@ class Scheduler:
             return await self._consulting.choose(profile, pod)
         return self._decisions.choose(profile, pod), None
 
-    def _is_gated(self, profile: Profile, pod: PodFacts) -> bool:
-        """Whether a plugin says the pod is not to be tried yet: it rests, and nobody is told."""
+    def is_gated(self, profile: Profile, pod: PodFacts) -> bool:
+        """See `group_cycle.Host`."""
         for plugin in profile.gates:
             if plugin.gate(pod, self._world):
                 key = self._waiting_key(profile, pod)
