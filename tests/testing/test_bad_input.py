@@ -9,6 +9,7 @@ from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -56,6 +57,12 @@ def nothing_is_left_running() -> Iterator[None]:
     [
         ({"controllers": ["deploymnt"]}, SettingsError, "'deploymnt' is not a known controller; known: "),
         ({"controllers": "some"}, SettingsError, "controllers: 'some' is neither 'all' nor 'none'"),
+        (
+            {"node": 3},
+            SettingsError,
+            "node: no such setting; did you mean nodes\\? There are nodes, controllers, ",
+        ),
+        ({"nodes": "3"}, SettingsError, "nodes: '3' is no number; give an int"),
         ({"nodes": -1}, SettingsError, "nodes: -1 is negative"),
         ({"port": 70000}, SettingsError, "port: 70000 is no port"),
         ({"stages": [STAGE]}, StageError, "stages: spec.slector: unknown field; known: delay, "),
@@ -104,6 +111,21 @@ def test_a_closed_cluster() -> None:
     c.close()
 
 
+def test_a_namespace_that_is_no_name() -> None:
+    space = {"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": "space"}}
+    with Cluster(controllers="none", scheduler=False) as c:
+        uses: list[Callable[[Any], object]] = [
+            lambda namespace: c.apply({"apiVersion": "v1", "kind": "ConfigMap"}, namespace),
+            lambda namespace: c.client.get("cm", "m", namespace),
+            lambda namespace: c.client.list("cm", namespace),
+            lambda namespace: c.client.watch("cm", namespace),
+            lambda namespace: c.wait("cm/m", namespace=namespace),
+        ]
+        for use in uses:
+            with pytest.raises(TypeError, match="a namespace is given by its name, a str, not as dict"):
+                use(space)
+
+
 def test_time_moved_backwards() -> None:
     with Cluster(controllers="none", scheduler=False) as c:
         now = c.clock.now()
@@ -117,8 +139,9 @@ def test_a_port_in_use() -> None:
     with socket.create_server(("127.0.0.1", 0)) as taken:
         port = taken.getsockname()[1]
         with Cluster(port=port, controllers="none", scheduler=False) as c:
-            with pytest.raises(OSError, match=f"on port {port}: Address already in use; choose"):
+            with pytest.raises(OSError, match=f"on port {port}: Address already in use; choose") as refused:
                 _ = c.kubeconfig
+            assert refused.value.strerror == "Address already in use", "callers name a remedy of their own"
             begun = c.clock.now()
             assert c.client.list("namespaces"), "the cluster goes on"
             assert c.clock.now() == begun, "and its time stands still"

@@ -14,6 +14,9 @@ TEXT = (Path(__file__).parents[2] / "docs" / "testing.md").read_text()
 BLOCKS = dict(re.findall(r"^```python title=(\S+)\n(.*?)^```", TEXT, re.DOTALL | re.MULTILINE))
 EXPECTED = {
     "first": 2,
+    "async": 1,
+    "session": 2,
+    "autoscaling": 1,
     "time": 2,
     "month": 1,
     "forks": 3,

@@ -23,7 +23,7 @@ from wherry.testing.conditions import WaitTimeoutError, Wanted
 from wherry.testing.loop_thread import ClosedError, LoopThread
 from wherry.testing.moment import Moment
 from wherry.testing.report import EventLine, event_lines, failure_report
-from wherry.testing.settings import Settings
+from wherry.testing.settings import Settings, takes_settings
 from wherry.testing.snapshot import Snapshot
 from wherry.testing.spans import Span, seconds
 from wherry.testing.verbs import FIELD_MANAGER, Objects, Verbs
@@ -189,6 +189,7 @@ class Hosted:
             return self._kubeconfig
 
 
+@takes_settings
 class Cluster(Hosted):
     """A control plane with controllers, scheduler and simulated nodes, in this process.
 
@@ -196,13 +197,14 @@ class Cluster(Hosted):
             c.apply("deployment.yaml")
             c.wait("deployment/web", "Available")
 
-    Arguments are those of `Settings`. Each call returns once everything has happened that follows from it
-    and needs no time; time stands still unless `wait`, `clock` or a watch moves it. Once `kubeconfig` was
-    asked for, others can reach the cluster, and time is the machine's.
+    It is made with settings: `help(wherry.testing.settings.Settings)` says what each is, as docs/testing.md
+    does. Each call returns once everything has happened that follows from it and needs no time; time stands
+    still unless `wait`, `clock` or a watch moves it. Once `kubeconfig` was asked for, others can reach the
+    cluster, and time is the machine's.
     """
 
     def __init__(self, nodes: int = 0, **settings: Any) -> None:
-        super().__init__(Settings(nodes=nodes, **settings))
+        super().__init__(Settings.of({"nodes": nodes, **settings}))
 
     def start(self) -> Cluster:
         """Start it, if it does not run. Raises SettingsError, ManifestError, ApiError."""
@@ -322,6 +324,7 @@ async def _made(value: T) -> T:
     return value
 
 
+@takes_settings
 class AsyncCluster(Hosted):
     """The same for tests with a loop of their own: `async with AsyncCluster(nodes=3) as c`.
 
@@ -329,7 +332,7 @@ class AsyncCluster(Hosted):
     """
 
     def __init__(self, nodes: int = 0, **settings: Any) -> None:
-        super().__init__(Settings(nodes=nodes, **settings))
+        super().__init__(Settings.of({"nodes": nodes, **settings}))
 
     async def start(self) -> AsyncCluster:
         """See `Cluster.start`. Whoever is cancelled meanwhile leaves nothing that runs."""

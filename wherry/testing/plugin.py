@@ -14,7 +14,7 @@ from __future__ import annotations
 import itertools
 from collections.abc import Generator, Iterator
 from contextlib import contextmanager
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import pytest
 
@@ -23,21 +23,36 @@ if TYPE_CHECKING:
     from wherry.testing.client import SyncClient
     from wherry.testing.cluster import AsyncCluster, Cluster, Hosted
 
+C = TypeVar("C", bound="Hosted")
 MARKER = "wherry"
+RUN_BY = (
+    "a test with wherry_async is an async def, which a plug-in runs: install pytest-asyncio, and mark the "
+    "test @pytest.mark.asyncio or set asyncio_mode = auto (anyio's mark does as well)"
+)
 _HOSTS = pytest.StashKey[list["Hosted"]]()
 _names = itertools.count()
 
 
-class Namespace:
-    """A namespace of a shared cluster."""
+class Namespace(str):
+    """A namespace of a shared cluster: it is its name, to be given wherever a namespace is."""
 
-    def __init__(self, cluster: Cluster, name: str) -> None:
-        self.cluster = cluster
-        self.name = name
+    __slots__ = ("cluster",)
+    cluster: Cluster
+
+    def __new__(cls, cluster: Cluster, name: str) -> Namespace:
+        """The namespace of that name."""
+        made = super().__new__(cls, name)
+        made.cluster = cluster
+        return made
+
+    @property
+    def name(self) -> str:
+        """Its name, and nothing else."""
+        return str(self)
 
     @property
     def client(self) -> SyncClient:
-        """The shared cluster's objects; give `namespace=...name` to stay in this namespace."""
+        """The shared cluster's objects; give the namespace to stay in it."""
         return self.cluster.client
 
     def apply(self, source: Any) -> list[Object]:
@@ -66,19 +81,34 @@ def wherry(request: pytest.FixtureRequest) -> Iterator[Cluster]:
     """A cluster of this test's own, in simulated time."""
     from wherry.testing.cluster import Cluster
 
-    with Cluster(**_settings(request.node)) as cluster, _told_of(request.node, cluster):
+    with _run(request.node, Cluster) as cluster:
         yield cluster
 
 
 @pytest.fixture
 def wherry_async(request: pytest.FixtureRequest) -> Iterator[AsyncCluster]:
-    """The same for a test with a loop of its own."""
+    """The same for an `async def` test, which pytest-asyncio runs, or another plug-in for them."""
     from wherry.testing.cluster import AsyncCluster
 
-    cluster = AsyncCluster(**_settings(request.node))
-    cluster.open()
+    with _run(request.node, AsyncCluster) as cluster:
+        yield cluster
+
+
+@contextmanager
+def _run(item: pytest.Item, kind: type[C]) -> Iterator[C]:
+    """The cluster a test's markers ask for; what is wrong with them is said in a line."""
+    from wherry.hollow.documents import StageError
+    from wherry.testing.kinds import UnknownKindError
+    from wherry.testing.manifests import ManifestError
+    from wherry.testing.settings import SettingsError
+
     try:
-        with _told_of(request.node, cluster):
+        cluster = kind(**_settings(item))
+        cluster.open()
+    except (SettingsError, ManifestError, StageError, UnknownKindError) as error:
+        pytest.fail(f"@pytest.mark.{MARKER}: {error}", pytrace=False)
+    try:
+        with _told_of(item, cluster):
             yield cluster
     finally:
         cluster.shut()
@@ -114,8 +144,23 @@ def _delete_namespace(cluster: Cluster, name: str) -> None:
 
 
 @pytest.hookimpl(wrapper=True)
-def pytest_runtest_makereport(item: pytest.Item) -> Generator[None, pytest.TestReport, pytest.TestReport]:
-    """To the report of a failed test goes what stood in its clusters."""
+def pytest_pyfunc_call(pyfuncitem: pytest.Function) -> Generator[None, object, object]:
+    """Say how a test with `wherry_async` is run where nobody knew."""
+    try:
+        return (yield)
+    except (pytest.fail.Exception, pytest.skip.Exception) as error:
+        if "async def function" not in str(error) or "wherry_async" not in pyfuncitem.fixturenames:
+            raise
+    pytest.fail(RUN_BY, pytrace=False)
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_makereport(
+    item: pytest.Item, call: pytest.CallInfo[None]
+) -> Generator[None, pytest.TestReport, pytest.TestReport]:
+    """To the report of a failed test goes what stood in its clusters, and no frame of how they work."""
+    if call.excinfo is not None:
+        _hide_frames(call.excinfo)
     report = yield
     if report.when == "call" and report.failed:
         for cluster in item.stash.get(_HOSTS, []):
@@ -127,13 +172,24 @@ def pytest_runtest_makereport(item: pytest.Item) -> Generator[None, pytest.TestR
     return report
 
 
+def _hide_frames(excinfo: pytest.ExceptionInfo[BaseException]) -> None:
+    modules = [str(entry.frame.f_globals.get("__name__", "")) for entry in excinfo.traceback]
+    if not any(module.startswith("wherry.testing.") for module in modules):
+        return
+    from wherry.testing.frames import shown
+
+    for entry, is_shown in zip(excinfo.traceback, shown(modules, excinfo.value), strict=True):
+        if not is_shown:  # as if the function itself said so: not all of them are ours, or always hidden
+            entry.frame.f_locals["__tracebackhide__"] = True
+
+
 def _settings(item: pytest.Item) -> dict[str, Any]:
     """What the markers of a test say; the nearest counts."""
     found: dict[str, Any] = {}
     for marker in reversed(list(item.iter_markers(MARKER))):
         if marker.args:
-            raise pytest.UsageError(
-                f"@pytest.mark.{MARKER} takes keywords, such as nodes=3, not {marker.args}"
+            pytest.fail(
+                f"@pytest.mark.{MARKER} takes keywords, such as nodes=3, not {marker.args}", pytrace=False
             )
         found |= marker.kwargs
     return found

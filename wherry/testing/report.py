@@ -70,13 +70,16 @@ def describe(world: World, obj: Object) -> str:
 
 
 def failure_report(world: World) -> str:
-    """For a test that failed: what is not well, the latest events, and what changed last."""
+    """For a test that failed: what is not well, the latest events, and what changed last.
+
+    What the cluster's own start made is no change.
+    """
     image = world.store.image()
     unhealthy = list(unhealthy_lines(image.current.values()))
     changes = [
         change_line(event.entry, event.previous, deleted=event.deleted)
         for event in image.log
-        if not event.entry.key.startswith(NOISE)
+        if event.entry.revision > world.begun and not event.entry.key.startswith(NOISE)
     ]
     parts = (
         ("Not well", unhealthy[:MOST_UNHEALTHY]),

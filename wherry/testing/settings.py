@@ -3,16 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, fields
 from datetime import datetime
+from difflib import get_close_matches
+from inspect import Parameter, Signature, signature
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 from wherry.hollow.machines import NodeTemplate
 from wherry.hollow.outcomes import NodeOutcome, Outcome
 from wherry.hollow.stages import Stage
 from wherry.kit.simulated_loop import START
 
+C = TypeVar("C", bound=type)
 ALL = "all"
 NONE = "none"
 
@@ -54,7 +57,21 @@ class Settings:
     outcomes: Sequence[Outcome | NodeOutcome | Path | str] = ()
     stages: Sequence[Stage | Path | str] = ()
 
+    @classmethod
+    def of(cls, given: Mapping[str, Any]) -> Settings:
+        """Those that are given by name. Raises SettingsError for a name there is not."""
+        known = [setting.name for setting in fields(cls)]
+        for name in given:
+            if name not in known:
+                near = get_close_matches(name, known, 1)
+                hint = f"did you mean {near[0]}? " if near else ""
+                raise SettingsError(f"{name}: no such setting; {hint}There are {', '.join(known)}")
+        return cls(**given)
+
     def __post_init__(self) -> None:
+        for name in ("nodes", "port"):
+            if not isinstance(getattr(self, name), int):
+                raise SettingsError(f"{name}: {getattr(self, name)!r} is no number; give an int")
         if self.nodes < 0:
             raise SettingsError(f"nodes: {self.nodes} is negative; use 0 or more")
         if isinstance(self.controllers, str) and self.controllers not in (ALL, NONE):
@@ -76,3 +93,11 @@ class Settings:
             tuple(sorted(self.runtime_config.items())),
             self.start,
         )
+
+
+def takes_settings(cluster: C) -> C:
+    """Have `help(cluster)` name the settings; `nodes` may be given without its name."""
+    nodes, *others = signature(Settings).parameters.values()
+    parameters = [nodes.replace(kind=Parameter.POSITIONAL_OR_KEYWORD), *others]
+    setattr(cluster, "__signature__", Signature(parameters))  # noqa: B010 - mypy knows none of a class
+    return cluster

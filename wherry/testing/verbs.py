@@ -54,7 +54,7 @@ class Verbs:
         resource = self.kind(kind)
         selectors = {"labelSelector": label_selector, "fieldSelector": field_selector}
         query = {name: value for name, value in selectors.items() if value}
-        listed = await self._call("GET", resource.path(namespace or ""), query)
+        listed = await self._call("GET", resource.path(checked_namespace(namespace or "")), query)
         return [
             {"apiVersion": resource.api_version, "kind": resource.kind, **item}
             for item in listed.get("items") or ()
@@ -114,7 +114,7 @@ class Verbs:
     def _collection(self, obj: Object, namespace: str) -> tuple[str, Resource]:
         resource = self.kind_of(obj)
         own = (obj.get("metadata") or {}).get("namespace", "")
-        place = (own or namespace or DEFAULT_NAMESPACE) if resource.namespaced else ""
+        place = (own or checked_namespace(namespace) or DEFAULT_NAMESPACE) if resource.namespaced else ""
         return resource.path(place), resource
 
     async def _until_served(self, resource: Resource, obj: Object) -> None:
@@ -159,6 +159,13 @@ def _is_decided(condition: Mapping[str, Any]) -> bool:
     return found in (("Established", "True"), ("NamesAccepted", "False"))
 
 
+def checked_namespace(namespace: str) -> str:
+    """The namespace, if it is a name. Raises TypeError."""
+    if not isinstance(namespace, str):
+        raise TypeError(f"a namespace is given by its name, a str, not as {type(namespace).__name__}")
+    return namespace
+
+
 def _path(resource: Resource, name: str, namespace: str, subresource: str = "") -> str:
-    place = (namespace or DEFAULT_NAMESPACE) if resource.namespaced else ""
+    place = (checked_namespace(namespace) or DEFAULT_NAMESPACE) if resource.namespaced else ""
     return resource.path(place, name, subresource)

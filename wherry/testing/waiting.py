@@ -10,7 +10,7 @@ from wherry.api.resource import Resource
 from wherry.objects.meta import Object
 from wherry.testing.conditions import WaitTimeoutError, Wanted, check_of, shown
 from wherry.testing.report import describe
-from wherry.testing.verbs import DEFAULT_NAMESPACE, Verbs
+from wherry.testing.verbs import DEFAULT_NAMESPACE, Verbs, checked_namespace
 from wherry.testing.world import World
 
 
@@ -35,6 +35,7 @@ def target_of(verbs: Verbs, target: str | Mapping[str, Any], namespace: str) -> 
     else:
         resource, meta = verbs.kind_of(target), target.get("metadata") or {}
         name, own = str(meta.get("name")), str(meta.get("namespace") or "")
+    namespace = checked_namespace(namespace)
     return Target(resource, (namespace or own or DEFAULT_NAMESPACE) if resource.namespaced else "", name)
 
 

@@ -14,7 +14,7 @@ from wherry.kit.simulated_loop import SimulatedLoop
 from wherry.testing.conditions import WaitTimeoutError
 from wherry.testing.loop_thread import LoopThread
 from wherry.testing.spans import Span, seconds
-from wherry.testing.verbs import Verbs
+from wherry.testing.verbs import Verbs, checked_namespace
 
 LONGEST_S = 100 * 365 * 86400
 """A test's watch does not end while months pass, as the server would have it."""
@@ -43,7 +43,7 @@ class Watching:
         resource = self._verbs.kind(self._kind)
         query = {name: value for name, value in self._selectors.items() if value}
         query["timeoutSeconds"] = str(LONGEST_S)
-        stream = self._verbs.transport.watch(resource.path(self._namespace or ""), query)
+        stream = self._verbs.transport.watch(resource.path(checked_namespace(self._namespace or "")), query)
         self._task = asyncio.create_task(self._collect(stream), name=f"watch of {resource.plural}")
 
     async def take(self) -> list[WatchEvent]:

@@ -44,6 +44,20 @@ ADVERTISED = "192.0.2.1"
 """Where pods would reach the API server: an address for documentation (RFC 5737), since none of them runs."""
 
 
+class PortError(OSError):
+    """The cluster cannot listen on the port it was given."""
+
+    def __init__(self, number: int | None, why: str, port: int) -> None:
+        super().__init__(number, why)
+        self.port = port
+
+    def __str__(self) -> str:
+        return (
+            f"the cluster cannot listen on port {self.port}: {self.strerror}; "
+            "choose another port=, or 0 for any"
+        )
+
+
 class World:
     """One cluster. `open` starts it, `close` ends it; `swap` puts another moment in its place."""
 
@@ -59,6 +73,8 @@ class World:
         self._faults: FaultPlan | None = None
         self._tasks = Tasks("test cluster")
         self._port = settings.port
+        self.begun = 0
+        """The revision its own start ended with: what is of later ones somebody asked for."""
 
     @property
     def running(self) -> ControlPlane:
@@ -76,6 +92,8 @@ class World:
         """Start from `moment`, or as a new cluster. Raises SettingsError."""
         with uncollected():
             await self._open(moment)
+        await self.quiet()
+        self.begun = self.store.revision
 
     async def _open(self, moment: Moment | None) -> None:
         if moment is None:
@@ -121,15 +139,11 @@ class World:
         return any(is_simulated(served.decode(cached)) for cached in served.cacher.list("")[0])
 
     async def listen(self) -> None:
-        """Be reachable from outside; from now on time is the machine's. Raises OSError (a port in use)."""
+        """Be reachable from outside; from now on time is the machine's. Raises PortError."""
         try:
             await self.running.api.listen()
         except OSError as error:
-            raise OSError(
-                error.errno,
-                f"the cluster cannot listen on port {self._port}: {os.strerror(error.errno or 0)}; "
-                "choose another port=, or 0 for any",
-            ) from error
+            raise PortError(error.errno, os.strerror(error.errno or 0), self._port) from error
         self.loop.follow_real_time()
         self._port = self.running.api.port
 
