@@ -5,14 +5,14 @@ from __future__ import annotations
 import pytest
 
 from tests.controllers.kubectl import Kubectl
-from tests.docs.test_dynamic_resources import EXAMPLES
-from wherry.testing import Cluster
+from tests.docs.simulated import as_told
+from tests.docs.test_dynamic_resources import EXAMPLES, PAGE
 
 pytestmark = pytest.mark.slow  # some processes of kubectl
 
 
 def test_what_the_page_says() -> None:
-    with Cluster(nodes=2) as cluster:
+    with as_told(PAGE) as cluster:
         kubectl = Kubectl(cluster)
         for name in ("devices", "pod", "gang"):
             kubectl("apply", "-f", "-", stdin=EXAMPLES[name])
@@ -22,7 +22,7 @@ def test_what_the_page_says() -> None:
         assert columns[0].startswith("train-card-")
         assert columns[1] == "allocated,reserved"
         slices = kubectl("get", "resourceslices", "--no-headers").split()
-        assert slices[:4] == ["node-0-gpus", "node-0", "gpu.example.com", "node-0"]
+        assert slices[:4] == ["hollow-0-gpus", "hollow-0", "gpu.example.com", "hollow-0"]
         kubectl("apply", "-f", "-", stdin=EXAMPLES["pod"].replace("{name: train}", "{name: next}"))
         told = "cannot allocate all claims"
         kubectl(

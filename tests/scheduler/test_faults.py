@@ -76,7 +76,14 @@ spec: {schedulingPolicy: {gang: {minCount: 2}}}
 
 
 # A watch that is behind by one event tells the last only when another follows.
-BYSTANDER = """
+BYSTANDERS = """
+apiVersion: v1
+kind: Pod
+metadata: {name: gated}
+spec:
+  schedulingGates: [{name: example.com/never}]
+  containers: [{name: c, image: i}]
+---
 apiVersion: resource.k8s.io/v1
 kind: ResourceClaim
 metadata: {name: bystander}
@@ -97,7 +104,7 @@ def test_a_gang_gets_its_devices_whatever_fails_once() -> None:
         c.apply(member("one"))
         c.apply(member("two"))
         c.clock.advance("1m")
-        c.apply(BYSTANDER)
+        c.apply(BYSTANDERS)
         for name in ("one", "two"):
             c.wait(f"pod/{name}", "Ready", timeout="20m")
         c.wait("podgroup/gang", "PodGroupInitiallyScheduled", timeout="20m")
