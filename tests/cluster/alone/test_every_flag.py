@@ -44,6 +44,31 @@ GUARDS = re.compile(
 """Words of flags that keep somebody out: whoever gives one must not believe it is followed when it is not."""
 
 
+def upstream_flags() -> dict[str, list[str]]:
+    """The names in `upstream_flags.txt`, by the component that takes them."""
+    found: dict[str, list[str]] = {}
+    for line in (Path(__file__).parent / "upstream_flags.txt").read_text().splitlines():
+        if line.startswith("["):
+            names = found[line.strip("[]")] = []
+        elif line and not line.startswith("#"):
+            names.append(line)
+    return found
+
+
+@pytest.mark.parametrize("program", ALONE)
+def test_no_flag_of_upstreams_is_unknown(program: str) -> None:
+    names = upstream_flags()[program]
+    assert len(names) > 50
+    assert set(names) - {flag.name for flag in ALONE[program]} == set()
+
+
+@pytest.mark.parametrize("program", PROGRAMS)
+def test_a_flag_is_declared_once(program: str) -> None:
+    """Of two with one name the first would never be heard."""
+    names = [flag.name for flag in PROGRAMS[program]]
+    assert [name for name in names if names.count(name) > 1] == []
+
+
 @pytest.mark.parametrize("program", PROGRAMS)
 def test_a_flag_is_one_of_four_things(program: str) -> None:
     for flag in PROGRAMS[program]:
@@ -57,7 +82,7 @@ def check_kind(program: str, flag: Flag) -> None:
         with pytest.raises(FlagError, match=re.escape(f"--{flag.name}: {flag.refused}")):
             parse(program, [flag], [f"--{flag.name}=x"])
     elif flag.is_idle:
-        values = parse(program, [flag], [f"--{flag.name}=true"])
+        values = parse(program, [flag], [f"--{flag.name}={'1' if flag.kind == NUMBER else 'true'}"])
         if flag.name != "vmodule":
             (line,) = values.warnings
             assert line.startswith(f"--{flag.name} changes nothing here")
@@ -191,7 +216,7 @@ ELSEWHERE = {
     scheduler: {"config"},
 }
 """Flags whose effect is seen in tests of their own: files that are read, what runs, where it serves."""
-SHARED = {"kubeconfig", "master", "v", "leader-elect", "leader-elect-resource-lock"}
+SHARED = {"kubeconfig", "master", "v", "version", "leader-elect", "leader-elect-resource-lock"}
 SERVED = {
     "secure-port",
     "bind-address",

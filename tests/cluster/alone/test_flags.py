@@ -45,6 +45,17 @@ def test_values_and_defaults() -> None:
     assert parse("p", FLAGS, ["--leader-elect", "--name", "--odd"]).text("name") == "--odd"
 
 
+@pytest.mark.parametrize("arguments", [["-v4"], ["-v=4"], ["-v", "4"], ["--v=4", "--"]])
+def test_forms_of_a_letter(arguments: list[str]) -> None:
+    assert parse("p", FLAGS, arguments).number("v") == 4
+
+
+def test_words_of_a_flag_may_be_joined_by_underscores() -> None:
+    """Source: k8s.io/component-base/cli/flag, WordSepNormalizeFunc."""
+    assert parse("p", FLAGS, ["--leader_elect=false"]).text("leader-elect") == "false"
+    assert parse("p", FLAGS, ["--name=a_b"]).text("name") == "a_b"
+
+
 def test_given_and_empty_is_not_left_out() -> None:
     flags = (
         Flag("address", "Where.", default="::", empty=EMPTY_DEFAULT),
@@ -78,7 +89,10 @@ def test_what_changes_nothing_is_told_apart() -> None:
     ("arguments", "message"),
     [
         (["--lead"], "unknown flag: --lead"),
-        (["-x"], "unknown shorthand flag: 'x'"),
+        (["-x"], "unknown shorthand flag: 'x' in -x"),
+        (["-port=1"], "unknown shorthand flag: 'p' in -port=1"),
+        (["-v"], "flag needs an argument: --v"),
+        (["--", "run"], 'unknown command "run" for "p"'),
         (["run"], 'unknown command "run" for "p"'),
         (["--name"], "flag needs an argument: --name"),
         (

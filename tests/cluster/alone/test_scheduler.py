@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import asyncio
 from pathlib import Path
 
 import pytest
 
 from wherry.cluster.alone.election_flags import election_config
 from wherry.cluster.alone.flags import FlagError, Values, parse
+from wherry.cluster.alone.process import main
 from wherry.cluster.alone.scheduler import FLAGS, PROGRAM, configuration
+from wherry.cluster.catalog import SCHEDULER
 
 HEAD = "apiVersion: kubescheduler.config.k8s.io/v1\nkind: KubeSchedulerConfiguration\n"
 
@@ -67,3 +70,17 @@ def test_extenders_are_asked_here_too(tmp_path: Path) -> None:
 def test_elections_that_cannot_be_held(argument: str, message: str) -> None:
     with pytest.raises(FlagError, match=message):
         election_config(parse(PROGRAM, FLAGS, [argument]))
+
+
+@pytest.mark.parametrize("argument", ["--version", "--version=raw", "--version=true"])
+def test_it_says_its_version_and_ends(
+    argument: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    async def run(values: Values, stop: asyncio.Event) -> None:
+        raise AssertionError("it is not run")
+
+    monkeypatch.setattr("sys.argv", ["scheduler", argument, "--no-such-flag"])
+    with pytest.raises(SystemExit) as ended:
+        main(SCHEDULER, FLAGS, run)
+    assert ended.value.code == 0
+    assert capsys.readouterr().out == "Kubernetes v1.37.0\n"

@@ -11,6 +11,7 @@ from pathlib import Path
 
 from wherry.apiserver.config import ALWAYS_ALLOW, NODE, RBAC, ApiServerConfig, FrontProxyConfig
 from wherry.apiserver.user import User, with_authenticated
+from wherry.cluster.alone.apiserver_unfollowed import AUDIT, AUDIT_SWITCHES, NO_AUDIT, UNFOLLOWED
 from wherry.cluster.alone.flags import (
     DURATION,
     EMPTY_DEFAULT,
@@ -18,12 +19,12 @@ from wherry.cluster.alone.flags import (
     NUMBER,
     PORTS,
     SWITCH,
-    VERBOSITY,
     Flag,
     FlagError,
     Values,
     idle,
     only,
+    refused,
 )
 from wherry.cluster.alone.tls_flags import TLS_FLAGS, pair_of, tls_of
 
@@ -93,36 +94,19 @@ COMMON = (
     Flag("enable-bootstrap-token-auth", "Whether bootstrap tokens are taken.", SWITCH, "false"),
     only("enable-garbage-collector", "true", "the controllers are told (--controllers)", SWITCH),
     only("endpoint-reconciler-type", "lease", "the server's address is always kept in its Service"),
-    only("event-ttl", "1h0m0s", "events are kept for an hour", DURATION),
     only("service-account-extend-token-expiration", "false", "a token ends when it says", SWITCH),
     only("service-account-lookup", "true", "what a token names must exist", SWITCH),
     only("strict-transport-security-directives", "", "the header is not sent"),
-    *idle(
-        *("default-watch-cache-size", "delete-collection-workers", "external-hostname", "feature-gates"),
-        *("kubelet-preferred-address-types", "lease-reuse-duration-seconds", "log-flush-frequency"),
-        *("log-text-split-stream", "logging-format", "vmodule", "watch-cache-sizes"),
-        *("shutdown-delay-duration", "storage-media-type"),
-    ),
-    *idle(
-        *("contention-profiling", "enable-aggregator-routing", "enable-priority-and-fairness"),
-        *("permit-address-sharing", "permit-port-sharing", "profiling", "watch-cache"),
-        kind=SWITCH,
-    ),
-    VERBOSITY,
+    *UNFOLLOWED,
 )
 SERVERS = "etcd-servers"
 ETCD = (
     *("etcd-cafile", "etcd-certfile", "etcd-compaction-interval", "etcd-keyfile", "etcd-prefix"),
     *(SERVERS, "etcd-servers-overrides", "storage-backend"),
+    *("etcd-count-metric-poll-period", "etcd-db-metric-poll-interval"),
+    *("etcd-healthcheck-timeout", "etcd-readycheck-timeout"),
 )
 ENCRYPTION = ("encryption-provider-config",)
-AUDIT = (
-    *("audit-log-maxage", "audit-log-maxbackup", "audit-log-maxsize", "audit-log-path", "audit-policy-file"),
-    "audit-webhook-config-file",
-)
-ELSEWHERE = ("egress-selector-config-file", "authentication-config", "authorization-config")
-NOT_YET = "there is nothing like it yet; leave the flag out"
-NO_AUDIT = "there are no audit logs yet"
 NOT_KEPT = "objects are in memory"
 
 FLAGS = (
@@ -130,8 +114,8 @@ FLAGS = (
     Flag("data-dir", "Where the store lies, and keys that no flag names are made."),
     *(Flag(name, refused=NO_ETCD) for name in ETCD),
     *(Flag(name, refused=NO_ENCRYPTION) for name in ENCRYPTION),
-    *(Flag(name, refused=f"{NO_AUDIT}; leave the flag out") for name in AUDIT),
-    *(Flag(name, refused=NOT_YET) for name in ELSEWHERE),
+    *refused(*AUDIT, why=f"{NO_AUDIT}; leave the flag out"),
+    *refused(*AUDIT_SWITCHES, kind=SWITCH, why=f"{NO_AUDIT}; leave the flag out"),
 )
 """Those of `wherry apiserver`: what would be missed is refused."""
 FOR_TESTS = (
@@ -139,7 +123,7 @@ FOR_TESTS = (
     Flag(SERVERS, "Where the stand-in for etcd is."),
     *idle(*(name for name in ETCD if name != SERVERS), *ENCRYPTION, why=NOT_KEPT),
     *idle(*AUDIT, why=NO_AUDIT),
-    *(Flag(name, refused=NOT_YET) for name in ELSEWHERE),
+    *idle(*AUDIT_SWITCHES, kind=SWITCH, why=NO_AUDIT),
 )
 """Those of a server that keeps its objects in memory for a test."""
 

@@ -32,6 +32,7 @@ from wherry.cluster.alone.flags import (
     Values,
     idle,
     only,
+    refused,
 )
 from wherry.cluster.alone.healthz import serving_flags
 from wherry.cluster.alone.process import main
@@ -49,6 +50,14 @@ PORT = 10257
 ACCOUNTS = "use-service-account-credentials"
 NO_CLOUDS = "there are no cloud providers here"
 NO_CLOUD = f"{NO_CLOUDS}; leave the flag out"
+NO_VOLUMES = "volumes are attached, provisioned and recycled by others"
+SIGNERS = ("kube-apiserver-client", "kubelet-client", "kubelet-serving", "legacy-unknown")
+WORKERS = (
+    *("cron-job", "daemonset", "deployment", "device-taint-eviction", "endpoint", "ephemeralvolume"),
+    *("gc", "horizontal-pod-autoscaler", "job", "namespace", "rc", "replicaset", "resource-claim"),
+    *("resource-quota", "resourceclaim", "service", "service-endpoint", "serviceaccount-token"),
+    *("statefulset", "ttl-after-finished", "validating-admission-policy-status"),
+)
 FLAGS = (
     *access.FLAGS,
     *serving_flags(PORT),
@@ -83,15 +92,53 @@ FLAGS = (
         DURATION,
         "5m0s",
     ),
+    Flag(
+        "horizontal-pod-autoscaler-cpu-initialization-period",
+        "How long the processor's use of a new pod counts only while it is ready.",
+        DURATION,
+        "5m0s",
+    ),
+    Flag(
+        "horizontal-pod-autoscaler-initial-readiness-delay",
+        "How long a new pod may turn ready and unready.",
+        DURATION,
+        "30s",
+    ),
+    Flag("horizontal-pod-autoscaler-tolerance", "From which difference on pods are counted.", REAL, "0.1"),
     Flag("root-ca-file", "What pods trust the API server by; else the kubeconfig's authority."),
     Flag("service-account-private-key-file", "What tokens in Secrets are signed with; else none is made."),
     *idle(
-        *("cluster-name", "concurrent-deployment-syncs", "concurrent-endpoint-syncs"),
-        *("concurrent-gc-syncs", "concurrent-namespace-syncs", "concurrent-replicaset-syncs"),
-        *("concurrent-service-endpoint-syncs", "concurrent-serviceaccount-token-syncs"),
+        *("cluster-name", "controller-start-interval", "endpoint-updates-batch-period"),
+        *("endpointslice-updates-batch-period", "mirroring-endpointslice-updates-batch-period"),
         *("min-resync-period", "namespace-sync-period", "pvclaimbinder-sync-period"),
-        *("route-reconciliation-period", "service-cluster-ip-range"),
+        *("node-sync-period", "route-reconciliation-period", "service-cluster-ip-range"),
     ),
+    *idle(*(f"concurrent-{what}-syncs" for what in WORKERS), kind=NUMBER),
+    *idle("mirroring-concurrent-service-endpoint-syncs", kind=NUMBER),
+    *idle(
+        *("attach-detach-reconcile-sync-period", "flex-volume-plugin-dir", "volume-host-cidr-denylist"),
+        *("pv-recycler-increment-timeout-nfs", "pv-recycler-minimum-timeout-hostpath"),
+        *("pv-recycler-minimum-timeout-nfs", "pv-recycler-pod-template-filepath-hostpath"),
+        *("pv-recycler-pod-template-filepath-nfs", "pv-recycler-timeout-increment-hostpath"),
+        why=NO_VOLUMES,
+    ),
+    *idle(
+        *("disable-attach-detach-reconcile-sync", "disable-force-detach-on-timeout"),
+        *("enable-dynamic-provisioning", "volume-host-allow-local-loopback"),
+        kind=SWITCH,
+        why=NO_VOLUMES,
+    ),
+    only("enable-hostpath-provisioner", "false", NO_VOLUMES, SWITCH),
+    only("max-endpoints-per-slice", "100", "slices are no larger", NUMBER),
+    only("mirroring-max-endpoints-per-subset", "1000", "no more are mirrored", NUMBER),
+    *refused("node-cidr-mask-size-ipv4", kind=NUMBER, why="give --node-cidr-mask-size"),
+    *refused("node-cidr-mask-size-ipv6", kind=NUMBER, why="nodes get IPv4 alone; leave the flag out"),
+    *refused(
+        *(f"cluster-signing-{signer}-{part}-file" for signer in SIGNERS for part in ("cert", "key")),
+        why="one authority signs for all; give --cluster-signing-cert-file",
+    ),
+    *refused("leader-migration-config", why="one lease is for all controllers; leave the flag out"),
+    *refused("external-cloud-volume-plugin", why=NO_CLOUD),
     only("cidr-allocator-type", "RangeAllocator", "ranges are taken from --cluster-cidr"),
     only("configure-cloud-routes", "true", NO_CLOUDS, SWITCH),
     only("enable-garbage-collector", "true", "use --controllers=*,-garbage-collector-controller", SWITCH),
@@ -117,6 +164,9 @@ def controller_config(values: Values, authority_pem: str) -> ControllerConfig:
         signing_duration_s=int(values.seconds("cluster-signing-duration")),
         hpa_sync_period_s=values.seconds("horizontal-pod-autoscaler-sync-period"),
         hpa_downscale_stabilization_s=values.seconds("horizontal-pod-autoscaler-downscale-stabilization"),
+        hpa_cpu_initialization_s=values.seconds("horizontal-pod-autoscaler-cpu-initialization-period"),
+        hpa_initial_readiness_s=values.seconds("horizontal-pod-autoscaler-initial-readiness-delay"),
+        hpa_tolerance=values.real("horizontal-pod-autoscaler-tolerance"),
         terminated_pod_threshold=values.number("terminated-pod-gc-threshold"),
         node_monitor_grace_s=values.seconds("node-monitor-grace-period"),
         node_startup_grace_s=values.seconds("node-startup-grace-period"),

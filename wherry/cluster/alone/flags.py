@@ -52,8 +52,10 @@ class Flag:
     empty: str = EMPTY_REFUSED
 
 
+LOGGED = ("vmodule",)
 DEBUG_FROM = 4
 """From this `-v` on everything is logged, as klog's debug level."""
+VERSION = Flag("version", "Say which version this is, and end.", SWITCH)
 VERBOSITY = Flag("v", "How much is logged: 4 and more means everything.", NUMBER, "0", short="v")
 
 
@@ -61,6 +63,32 @@ def idle(*names: str, kind: str = TEXT, why: str = "") -> tuple[Flag, ...]:
     """Flags that are taken and change nothing, and why that is no loss."""
     text = f"Taken; changes nothing here{f': {why}' if why else ''}."
     return tuple(Flag(name, text, kind, is_idle=True, why=why) for name in names)
+
+
+LOGGING = (
+    *idle("log-json-info-buffer-size", "log-text-info-buffer-size", "log-flush-frequency", "logging-format"),
+    *idle("vmodule"),
+    *idle("log-json-split-stream", "log-text-split-stream", kind=SWITCH),
+    VERBOSITY,
+    VERSION,
+)
+"""Those of every component (k8s.io/component-base, logs/api/v1 and version/verflag)."""
+METRICS = idle(
+    *("allow-metric-labels", "allow-metric-labels-manifest", "disabled-metrics"),
+    "show-hidden-metrics-for-version",
+)
+"""Those of what is measured (k8s.io/component-base, metrics)."""
+NO_HTTP2 = (
+    *idle("http2-max-streams-per-connection", kind=NUMBER, why="there is no HTTP/2 here"),
+    *idle("disable-http2-serving", kind=SWITCH, why="there is no HTTP/2 here"),
+)
+OTHER_LEVELS = "one level of the API is served; leave the flag out"
+OTHER_CERTIFICATES = "one certificate is served; put all names into it, and leave the flag out"
+
+
+def refused(*names: str, why: str, kind: str = TEXT) -> tuple[Flag, ...]:
+    """Flags that cannot be followed, and what to do."""
+    return tuple(Flag(name, kind=kind, refused=why) for name in names)
 
 
 def only(name: str, value: str, why: str, kind: str = TEXT) -> Flag:
@@ -117,7 +145,7 @@ class Values:
     @property
     def idle(self) -> list[str]:
         """The flags that were given and change nothing; how much is logged is nobody's worry."""
-        return [name for name in self.given if self.flags[name].is_idle and name != "vmodule"]
+        return [name for name in self.given if self.flags[name].is_idle and name not in LOGGED]
 
     @property
     def warnings(self) -> list[str]:
@@ -134,13 +162,21 @@ def parse(program: str, flags: Iterable[Flag], arguments: Sequence[str]) -> Valu
     left = list(arguments)
     while left:
         argument = left.pop(0)
-        if not argument.startswith("-") or argument == "-":
-            raise FlagError(f'unknown command "{argument}" for "{program}"')
-        name, equals, value = argument.lstrip("-").partition("=")
-        is_long = argument.startswith("--")
-        flag = known.get(name) if is_long or len(name) > 1 else short.get(name) or known.get(name)
+        if argument == "--" and not left:
+            break
+        if not argument.startswith("-") or argument in ("-", "--"):
+            command = left[0] if argument == "--" else argument
+            raise FlagError(f'unknown command "{command}" for "{program}"')
+        if argument.startswith("--"):
+            name, equals, value = argument[2:].partition("=")
+            flag = known.get(name.replace("_", "-"))  # cliflag.WordSepNormalizeFunc
+        else:
+            name, rest = argument[1], argument[2:]
+            flag, equals = short.get(name), rest[:1]
+            value = rest.removeprefix("=")
         if flag is None:
-            raise FlagError(f"unknown flag: --{name}" if is_long else f"unknown shorthand flag: {name!r}")
+            letter = f"unknown shorthand flag: {name!r} in {argument}"
+            raise FlagError(f"unknown flag: --{name}" if argument.startswith("--") else letter)
         if flag.refused:
             raise FlagError(f"--{flag.name}: {flag.refused}")
         if not equals:
@@ -198,6 +234,8 @@ def _is_same(kind: str, value: str, other: str) -> bool:
         return _switch(value) == _switch(other)
     if kind == DURATION:
         return parse_go_duration(value) == parse_go_duration(other)
+    if kind == REAL:
+        return go_real(value) == go_real(other)
     if kind == NAMES:
         return sorted(filter(None, value.split(","))) == sorted(filter(None, other.split(",")))
     return value == other

@@ -16,14 +16,19 @@ from pathlib import Path
 
 from wherry.cluster.alone.flags import (
     EMPTY_DEFAULT,
+    LOGGING,
+    METRICS,
     NAMES,
+    NO_HTTP2,
     NUMBER,
+    OTHER_CERTIFICATES,
+    OTHER_LEVELS,
     SWITCH,
-    VERBOSITY,
     Flag,
     Values,
     idle,
     only,
+    refused,
 )
 from wherry.cluster.alone.tls_flags import TLS_FLAGS, pair_of, tls_of
 from wherry.cluster.components import PermanentError
@@ -48,17 +53,30 @@ def serving_flags(port: int) -> tuple[Flag, ...]:
         only("authorization-always-allow-paths", ",".join(PATHS), "everybody may ask for health", NAMES),
         *idle(
             *("authentication-kubeconfig", "authorization-kubeconfig", "client-ca-file"),
-            "requestheader-client-ca-file",
+            *("requestheader-client-ca-file", "requestheader-allowed-names"),
+            *("requestheader-extra-headers-prefix", "requestheader-group-headers"),
+            *("requestheader-uid-headers", "requestheader-username-headers"),
+            *("authentication-token-webhook-cache-ttl", "authorization-webhook-cache-authorized-ttl"),
+            "authorization-webhook-cache-unauthorized-ttl",
             why=HEALTH_ALONE,
         ),
-        *idle("authentication-skip-lookup", kind=SWITCH, why=HEALTH_ALONE),
+        *idle(
+            *("authentication-skip-lookup", "authentication-tolerate-lookup-failure"),
+            kind=SWITCH,
+            why=HEALTH_ALONE,
+        ),
         *idle("cert-dir", why="a certificate that is made is kept nowhere"),
         *idle(
             *("kube-api-qps", "kube-api-burst", "kube-api-content-type", "feature-gates"),
-            *("logging-format", "log-flush-frequency", "vmodule"),
         ),
         *idle("profiling", "contention-profiling", kind=SWITCH),
-        VERBOSITY,
+        *idle("permit-address-sharing", "permit-port-sharing", kind=SWITCH),
+        *refused("tls-sni-cert-key", why=OTHER_CERTIFICATES),
+        *refused("emulated-version", "min-compatibility-version", why=OTHER_LEVELS),
+        only("emulation-forward-compatible", "false", "one level of the API is served", SWITCH),
+        *NO_HTTP2,
+        *METRICS,
+        *LOGGING,
     )
 
 

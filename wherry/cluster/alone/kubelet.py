@@ -25,7 +25,6 @@ from wherry.cluster.alone.flags import (
     NAMES,
     NUMBER,
     SWITCH,
-    VERBOSITY,
     Flag,
     FlagError,
     Values,
@@ -33,6 +32,7 @@ from wherry.cluster.alone.flags import (
     only,
 )
 from wherry.cluster.alone.healthz import answering_at
+from wherry.cluster.alone.kubelet_unfollowed import STRICTER, UNFOLLOWED
 from wherry.cluster.alone.process import begun, main
 from wherry.cluster.alone.tls_flags import TLS_FLAGS, pair_of, tls_of
 from wherry.cluster.catalog import KUBELET
@@ -57,7 +57,6 @@ T = TypeVar("T")
 
 ENDPOINT = "unix://"
 RESERVABLE = ("cpu", "memory")
-STRICTER = "the API server's certificate alone and administrators' may ask"
 FLAGS = (
     *access.FLAGS,
     Flag(
@@ -115,8 +114,9 @@ FLAGS = (
     *idle(
         *("runtime-cgroups", "kubelet-cgroups", "system-cgroups", "feature-gates", "pod-cidr"),
         *("node-status-update-frequency", "sync-frequency", "file-check-frequency", "http-check-frequency"),
-        *("pod-infra-container-image", "kube-api-qps", "kube-api-burst", "logging-format", "vmodule"),
+        *("pod-infra-container-image", "kube-api-qps", "kube-api-burst"),
     ),
+    *UNFOLLOWED,
     only("enable-server", "true", "without --client-ca-file nothing is served", SWITCH),
     only("image-service-endpoint", "", "images are asked for where the runtime is"),
     only("protect-kernel-defaults", "false", "kernel parameters are not compared", SWITCH),
@@ -126,9 +126,6 @@ FLAGS = (
     Flag("bootstrap-kubeconfig", refused="a node does not ask for a certificate here; give --kubeconfig"),
     Flag("pod-manifest-path", "Where static pods would be; there must be none, for none is run yet."),
     Flag("eviction-hard", refused="the thresholds are upstream's defaults; leave the flag out"),
-    Flag("eviction-soft", refused="there are hard thresholds only; leave the flag out"),
-    Flag("cloud-provider", refused="there are no cloud providers here; leave the flag out"),
-    VERBOSITY,
 )
 
 

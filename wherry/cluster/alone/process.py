@@ -12,6 +12,7 @@ from typing import NoReturn
 
 import uvloop
 
+from wherry import KUBERNETES_VERSION
 from wherry.cluster.alone.flags import DEBUG_FROM, Flag, FlagError, Values, help_text, parse
 from wherry.cluster.catalog import component_called
 from wherry.cluster.components import EXIT_PERMANENT, PermanentError
@@ -22,6 +23,7 @@ from wherry.objects.errors import ApiError
 log = logging.getLogger(__name__)
 
 EXIT_USAGE = 2
+SAYS_VERSION = {("--version", value) for value in ("", "true", "raw")}
 EXIT_FAILED = 1
 Run = Callable[[Values, asyncio.Event], Awaitable[None]]
 """Runs a component until the event is set. Raises FlagError, PermanentError, OSError, ApiError."""
@@ -34,6 +36,9 @@ def main(name: str, flags: Sequence[Flag], run: Run) -> NoReturn:
     if any(argument in ("-h", "--help") for argument in arguments):
         summary = f"wherry {name}: {component.summary}, with the flags of {component.upstream}."
         sys.stdout.write(help_text(summary, flags))
+        sys.exit(0)
+    if any(argument.replace("_", "-").partition("=")[::2] in SAYS_VERSION for argument in arguments):
+        sys.stdout.write(f"Kubernetes {KUBERNETES_VERSION}\n")
         sys.exit(0)
     try:
         values = parse(component.upstream, flags, arguments)

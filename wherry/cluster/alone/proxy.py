@@ -16,14 +16,16 @@ from wherry.cluster.alone import access
 from wherry.cluster.alone.config_files import ConfigKind, with_file
 from wherry.cluster.alone.flags import (
     EMPTY_DEFAULT,
+    LOGGING,
     NAMES,
+    NUMBER,
     SWITCH,
-    VERBOSITY,
     Flag,
     FlagError,
     Values,
     idle,
     only,
+    refused,
 )
 from wherry.cluster.alone.healthz import answering_at
 from wherry.cluster.alone.process import begun, main
@@ -39,6 +41,7 @@ from wherry.proxy.backends.iptables import IptablesBackend
 from wherry.proxy.proxy import Proxy
 
 KUBELET_PORT = 10250
+IPTABLES_ALONE = "services are routed by iptables alone"
 DEFAULT_RANGE = "kubernetes"
 """The ServiceCIDR an API server makes of its own range."""
 FLAGS = (
@@ -74,10 +77,25 @@ FLAGS = (
         *("conntrack-max-per-core", "conntrack-min", "conntrack-tcp-timeout-close-wait"),
         *("conntrack-tcp-timeout-established", "config-sync-period", "iptables-masquerade-bit"),
         *("iptables-min-sync-period", "iptables-sync-period", "oom-score-adj", "kube-api-qps"),
-        *("kube-api-burst", "logging-format", "vmodule"),
+        *("kube-api-burst", "kube-api-content-type", "metrics-port", "proxy-port-range"),
+        *("conntrack-udp-timeout", "conntrack-udp-timeout-stream", "show-hidden-metrics-for-version"),
     ),
+    *idle("conntrack-tcp-be-liberal", "cleanup-ipvs", kind=SWITCH),
+    *idle("iptables-localhost-nodeports", kind=SWITCH),
+    *idle(
+        *("ipvs-exclude-cidrs", "ipvs-min-sync-period", "ipvs-scheduler", "ipvs-sync-period"),
+        *("ipvs-tcp-timeout", "ipvs-tcpfin-timeout", "ipvs-udp-timeout"),
+        *("nftables-masquerade-bit", "nftables-min-sync-period", "nftables-sync-period"),
+        why=IPTABLES_ALONE,
+    ),
+    *idle("ipvs-strict-arp", "nftables-masquerade-all", kind=SWITCH, why=IPTABLES_ALONE),
+    only("init-only", "false", "there is nothing to be done with more rights first", SWITCH),
+    only("pod-bridge-interface", "", "pods' own traffic is told by --cluster-cidr"),
+    only("pod-interface-name-prefix", "", "pods' own traffic is told by --cluster-cidr"),
+    *refused("healthz-port", kind=NUMBER, why="give --healthz-bind-address"),
+    *refused("write-config-to", why="settings are not written to a file; leave the flag out"),
     Flag("config", "A file of kind KubeProxyConfiguration; a flag that is given wins."),
-    VERBOSITY,
+    *LOGGING,
 )
 
 

@@ -12,7 +12,7 @@ from wherry.client.api import Client
 from wherry.client.events import EventRecorder
 from wherry.cluster.alone import access
 from wherry.cluster.alone.election_flags import election_flags, run_elected
-from wherry.cluster.alone.flags import Flag, FlagError, Values, idle, parse
+from wherry.cluster.alone.flags import Flag, FlagError, Values, idle, parse, refused
 from wherry.cluster.alone.healthz import serving_flags
 from wherry.cluster.alone.process import main
 from wherry.cluster.catalog import SCHEDULER
@@ -39,7 +39,8 @@ FLAGS = (
     *serving_flags(PORT),
     *election_flags(PROGRAM),
     Flag("config", "A file of kind KubeSchedulerConfiguration: profiles, leader election."),
-    *idle("pod-max-in-unschedulable-pods-duration", "show-hidden-metrics-for-version"),
+    *idle("pod-max-in-unschedulable-pods-duration"),
+    *refused("write-config-to", why="settings are not written to a file; leave the flag out"),
 )
 
 
