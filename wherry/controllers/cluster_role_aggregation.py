@@ -34,7 +34,7 @@ def gather_rules(aggregated: Object, roles: Sequence[Object]) -> list[Object]:
     return list(rules.values())
 
 
-def is_aggregated(role: Object) -> list[str]:
+def aggregated_place(role: Object) -> list[str]:
     """The `AGGREGATED` index function."""
     return [YES] if role.get("aggregationRule") is not None else []
 
@@ -48,7 +48,7 @@ class ClusterRoleAggregation(Controller):
     workers: ClassVar = 1
 
     def __init__(self, environment: Environment) -> None:
-        environment.cache.add_index(CLUSTER_ROLES, AGGREGATED, is_aggregated)
+        environment.cache.add_index(CLUSTER_ROLES, AGGREGATED, aggregated_place)
         super().__init__(environment)
 
     def map_primary(self, cache: Cache, _: Object | None, __: Object | None) -> Iterable[str]:
