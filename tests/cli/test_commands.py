@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import inspect
 import json
 import os
 import sys
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args
 
 import pytest
 import typer.main
@@ -151,3 +152,31 @@ def test_a_cluster_is_deleted_whatever_became_of_the_kubeconfig(
     assert "context wherry-default was not taken out of the kubeconfig" in said.err
     assert not (tmp_path / "data" / "default").exists()
     assert config.read_text() == "clusters: 7"
+
+
+def test_no_summary_of_a_command_is_cut() -> None:
+    shown = CliRunner().invoke(app, ["--help"], terminal_width=80).output
+    assert [line for line in shown.splitlines() if line.rstrip().endswith("...") and line[:2] == "  "] == []
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        (["up", "--nodes", "three"], "--nodes: 'three' is not a number of nodes; use for example 100"),
+        (["up", "--api-port", "x"], "--api-port: 'x' is not a port number"),
+        (["up", "--wait", "x"], "--wait x is no time to wait; use a number of seconds above 0"),
+        (["logs", "--lines", "x"], "--lines x: not a whole number; use for example --lines 3"),
+        (["test-server", "--port", "x"], "--port x: not a whole number; use for example --port 3"),
+    ],
+)
+def test_numbers_that_are_none_are_told_in_our_words(arguments: list[str], said: str) -> None:
+    assert str(CliRunner().invoke(app, arguments).exception) == said
+
+
+@pytest.mark.parametrize("name", COMMANDS)
+def test_no_library_reads_numbers_with_words_of_its_own(name: str) -> None:
+    callback = COMMANDS[name].callback
+    for one in inspect.signature(callback, eval_str=True).parameters.values() if callback else ():
+        kind, *marks = get_args(one.annotation) or (one.annotation,)
+        if kind in (int, float):
+            assert all(mark.parser for mark in marks), f"{name}: {one.name}"

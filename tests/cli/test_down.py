@@ -119,3 +119,36 @@ def test_settings_of_the_moment_do_not_keep_a_cluster_from_its_end(
     monkeypatch.setenv("WHERRY_POD_CIDR", "10.9.0.0/24")
     assert run_main(monkeypatch, "delete") == 0
     assert machine.names() == []
+
+
+@pytest.mark.usefixtures("root")
+def test_whoever_deletes_the_current_cluster_is_told_what_kubectl_speaks_to_now(
+    machine: Machine, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], tmp_path: Path
+) -> None:
+    monkeypatch.setenv("KUBECONFIG", str(tmp_path / "made" / "config"))
+    for name in ("dev", "ci"):
+        make(machine, name=name)
+        assert run_main(monkeypatch, "kubeconfig", "--merge", "--name", name) == 0
+    capsys.readouterr()
+    assert run_main(monkeypatch, "delete", "--name", "ci") == 0
+    said = capsys.readouterr().err.splitlines()[-1]
+    assert said.endswith("has no current context any more; choose one: kubectl config use-context wherry-dev")
+    assert run_main(monkeypatch, "delete", "--name", "dev") == 0
+    assert "current context" not in capsys.readouterr().err, "there is none to choose"
+
+
+@pytest.mark.usefixtures("root")
+@pytest.mark.parametrize(
+    ("runtime", "said"),
+    [("containerd", "its pods still run"), ("simulated", "its simulated nodes and pods stand still")],
+)
+def test_stop_says_what_becomes_of_pods(
+    machine: Machine,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+    runtime: str,
+    said: str,
+) -> None:
+    make(machine, runtime=runtime)
+    assert run_main(monkeypatch, "stop") == 0
+    assert said in capsys.readouterr().out

@@ -14,7 +14,8 @@ import yaml
 from tests.cli.conftest import run_main
 from tests.docs.simulated import as_told
 from wherry.cli.decisions import in_words
-from wherry.cli.explain import _pod_names, _templates
+from wherry.cli.explain import _pod_names, _refusal, _templates
+from wherry.objects.errors import ApiError
 from wherry.testing import Cluster
 
 TEXT = (Path(__file__).parents[2] / "docs" / "explain.md").read_text()
@@ -137,3 +138,11 @@ def test_what_completion_offers(cluster: Cluster) -> None:
 def test_words(status: dict[str, object], last: str) -> None:
     decision = {"kind": "PodDecision", "metadata": {"name": "web", "namespace": "default"}, "status": status}
     assert list(in_words(decision))[-1] == last
+
+
+def test_an_api_server_without_a_scheduler_is_told_as_one() -> None:
+    at = Path("kubeconfig")
+    nowhere = ApiError(404, "NotFound", "the server could not find the requested resource")
+    assert _refusal(nowhere, at).startswith("the API server of kubeconfig runs no scheduler")
+    missing = ApiError(404, "NotFound", 'pods "x" not found', {"name": "x", "kind": "pods"})
+    assert _refusal(missing, at) == 'pods "x" not found'

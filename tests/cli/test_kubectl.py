@@ -8,7 +8,7 @@ import pytest
 
 from tests.cli.conftest import wherry
 from wherry.cli.failures import Failure
-from wherry.cli.kubectl import find_kubectl, split_name
+from wherry.cli.kubectl import become_kubectl, find_kubectl, split_name
 from wherry.cluster.lifecycle import Lifecycle
 
 
@@ -46,3 +46,27 @@ def test_a_stopped_cluster_is_told_with_the_way_to_start_it(
     assert done.returncode == 3
     assert done.stderr == "wherry: cluster 'default' is stopped; start it with: wherry start\n"
     assert wherry("kubectl", "config", "view").stdout == "config view\n", "which needs no server"
+
+
+@pytest.mark.parametrize(
+    ("given", "said"),
+    [
+        (
+            ["get", "pods", "--name", "x", "-A"],
+            "--name goes right after kubectl: wherry kubectl --name x get pods -A",
+        ),
+        (
+            ["exec", "p", "--name=x", "--", "ls", "--name"],
+            "--name goes right after kubectl: wherry kubectl --name x exec p -- ls --name",
+        ),
+        (["exec", "p", "--", "ls", "--name", "x"], None),
+        (["expose", "deployment", "web", "--name", "x"], None),
+    ],
+)
+def test_a_name_behind_the_command_is_told_its_place(
+    stopped: Lifecycle, monkeypatch: pytest.MonkeyPatch, given: list[str], said: str | None
+) -> None:
+    monkeypatch.setenv("WHERRY_KUBECTL", "/bin/echo")
+    with pytest.raises(Failure) as refused:
+        become_kubectl(given)
+    assert (str(refused.value) == said) if said else ("is stopped" in str(refused.value))

@@ -5,17 +5,19 @@ from __future__ import annotations
 import os
 import signal
 import subprocess
+import sys
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from tests.cli.conftest import WHERRY, make, wherry
+from tests.cli.conftest import WHERRY, make, run_main, wherry
 from tests.cluster.supervised import all_ready, supervised, until
 from wherry.cli.status import _remarks, _show, _state, describe
 from wherry.cluster.clusters import Machine
 from wherry.cluster.lifecycle import Lifecycle
 from wherry.cluster.state import ComponentState
+from wherry.kit.processes import ProcessRecord
 
 AT = "2026-03-01T10:00:00+00:00"
 RUNS: dict[str, Any] = {"name": "server", "pid": 7, "ready": True, "residentBytes": 1 << 20}
@@ -109,6 +111,28 @@ def test_a_supervisor_that_was_killed_is_missed(machine: Machine, capsys: pytest
     assert facts["components"][0]["pid"] is None
     _show(facts, as_json=False)
     assert "  supervisor  stopped; nobody starts the rest again: wherry start\n" in capsys.readouterr().out
+
+
+def test_a_cluster_whose_data_was_removed_by_hand_is_not_said_to_be_none(
+    machine: Machine, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    paths = make(machine, name="t").paths
+    program = [sys.executable, "-c", "input()", "--data-dir", str(paths.data)]
+    with subprocess.Popen(program, stdin=subprocess.PIPE) as process:
+        record = ProcessRecord.of(process.pid)
+        assert record is not None
+        record.write(paths.supervisor_pid)
+        elsewhere = paths.data.rename(paths.data.with_name("elsewhere"))
+        said = f"{paths.data} is gone, but processes of cluster 't' run on; end them with: wherry delete"
+        for command in ("status", "stop", "up", "start"):
+            assert run_main(monkeypatch, command, "--name", "t") == 1
+            assert said in capsys.readouterr().err
+        assert run_main(monkeypatch, "list") == 0
+        assert "t          runs, data gone: wherry delete" in capsys.readouterr().out
+        elsewhere.rename(paths.data)
+        assert run_main(monkeypatch, "list") == 0
+        assert "data gone" not in capsys.readouterr().out
+        process.communicate(b"\n")
 
 
 def test_variables_do_not_change_what_a_cluster_is_said_to_be(

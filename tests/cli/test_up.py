@@ -215,3 +215,26 @@ def test_a_simulation_is_kept_as_it_was_accepted(machine: Machine, tmp_path: Pat
     without = select("t", flags={"simulation": [""]})
     without.prepare()
     assert (without.config.simulation, without.config.simulated_nodes) == ((), 0)
+
+
+def test_a_home_that_is_not_there_is_told_with_the_remedy(
+    machine: Machine, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], tmp_path: Path
+) -> None:
+    file = tmp_path / "file"
+    file.touch()
+    monkeypatch.setattr(os, "geteuid", lambda: 0)
+    monkeypatch.setattr("wherry.cli.up.find_problems", lambda config, spelling: [])
+    monkeypatch.setenv("WHERRY_DATA_ROOT", str(file / "nonexistent"))
+    assert run_main(monkeypatch, "up", "--runtime", "simulated") == 1
+    said = capsys.readouterr().err.splitlines()[-1]
+    assert said.endswith("Not a directory; choose another place with --data-dir")
+    assert "Errno" not in said
+
+
+def test_an_up_that_is_interrupted_early_says_that_nothing_was_made(
+    machine: Machine, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(os, "geteuid", lambda: 0)
+    monkeypatch.setattr("wherry.cli.up.find_problems", lambda *_: signal.raise_signal(signal.SIGINT))
+    assert run_main(monkeypatch, "up") == 130
+    assert capsys.readouterr().err.splitlines()[-1] == "wherry: interrupted; nothing was made"

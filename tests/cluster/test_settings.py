@@ -219,7 +219,11 @@ def test_complaints_name_a_setting_as_its_user_wrote_it(
 
 def test_variables_nobody_knows_are_told_with_the_nearest() -> None:
     given = ["WHERRY_POD_CIRD", "WHERRY_NAME", "WHERRY_API_PORT", "WHERRY_LIVE_SLOT", "WHERRY_X", "HOME"]
-    assert unknown_variables(given) == {"WHERRY_POD_CIRD": "WHERRY_POD_CIDR", "WHERRY_X": ""}
+    assert unknown_variables([*given, "WHERRY_NODES"]) == {
+        "WHERRY_POD_CIRD": "WHERRY_POD_CIDR",
+        "WHERRY_X": "",
+        "WHERRY_NODES": "WHERRY_SIMULATED_NODES",  # as the flag has it
+    }
 
 
 def test_every_variable_the_code_knows_is_known() -> None:

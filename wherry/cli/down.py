@@ -37,7 +37,10 @@ def stop(name: Name = None, data_dir: DataDir = None) -> None:
     with Steps().step(f"Stopping {lifecycle.config.context}"):
         lifecycle.stop()
     called = lifecycle.config.name
-    say(f"Cluster {called} is stopped; its pods still run. Start it again with: {lifecycle.command('start')}")
+    pods = (
+        "its simulated nodes and pods stand still" if lifecycle.config.is_simulated else "its pods still run"
+    )
+    say(f"Cluster {called} is stopped; {pods}. Start it again with: {lifecycle.command('start')}")
 
 
 def down(name: Name = None, data_dir: DataDir = None, every: Every = False) -> None:
@@ -94,7 +97,13 @@ def _forget_context(lifecycle: Lifecycle) -> None:
     """Take the context out of the user's kubeconfig; one that cannot be read holds up nothing else."""
     theirs = user_kubeconfig(os.environ, find_caller(os.environ))
     try:
+        was_current = theirs.read().get("current-context") == lifecycle.config.context
         lifecycle.forget_kubeconfig(theirs)
+        if was_current and (left := [each["name"] for each in theirs.read().get("contexts") or []]):
+            tell(
+                f"{theirs.path} has no current context any more; choose one: "
+                f"kubectl config use-context {left[0]}"
+            )
     except KubeconfigError as error:
         complain(f"context {lifecycle.config.context} was not taken out of the kubeconfig: {error}")
 
@@ -127,5 +136,5 @@ def _all_names() -> list[str]:
 
 
 def _require_root(lifecycle: Lifecycle) -> None:
-    if os.geteuid() != 0 and not lifecycle.config.is_simulated:
+    if os.geteuid() != 0 and not lifecycle.config.is_simulated and not lifecycle.machine.is_users:
         raise Failure(f"a cluster is ended by root: run it again {as_root()}", NOT_PERMITTED)

@@ -77,7 +77,7 @@ def explain(
     try:
         answers = asyncio.run(_ask(at, context, pod, namespace, wanted))
     except ApiError as error:
-        raise Failure(error.message, FAILED) from None
+        raise Failure(_refusal(error, at), FAILED) from None
     if as_json:
         print_json(answers[0] if len(answers) == 1 else answers)
         return
@@ -86,6 +86,16 @@ def explain(
             say()
         for line in in_words(answer):
             say(line)
+
+
+def _refusal(error: ApiError, at: Path) -> str:
+    """What the server refused, in words; where nothing is known by that path, it decides nothing."""
+    if error.code == 404 and not error.details.get("name"):
+        return (
+            f"the API server of {at} runs no scheduler, so it cannot tell; its scheduler runs elsewhere, and "
+            "says in the pod's events what it does: kubectl describe pod"
+        )
+    return error.message
 
 
 def _pod_named(kind: str, name: str) -> str:

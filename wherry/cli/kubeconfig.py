@@ -33,6 +33,7 @@ def kubeconfig(
         return
     theirs = user_kubeconfig(os.environ, find_caller(os.environ))
     try:
+        theirs.make_place()
         lifecycle.merge_kubeconfig(lifecycle.prepare(), theirs)
     except KubeconfigError as error:
         raise Failure(str(error)) from None

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shlex
 import shutil
 from collections.abc import Sequence
 from pathlib import Path
@@ -10,7 +11,7 @@ from typing import NoReturn
 
 import typer
 
-from wherry.cli.failures import MISSING_PROGRAM, NOT_PERMITTED, NOT_RUNNING, Failure
+from wherry.cli.failures import MISSING_PROGRAM, NOT_PERMITTED, NOT_RUNNING, USAGE, Failure
 from wherry.cli.options import asked, look_for, machine, require_existing
 from wherry.cli.terminal import say
 from wherry.cluster.advice import as_root, command
@@ -23,6 +24,13 @@ FETCHED = Path("wherry") / "tools" / "kubectl"
 
 WITHOUT_SERVER = ("completion", "config", "help", "kuberc", "kustomize", "options", "plugin", "version")
 """Commands of kubectl that do without a server."""
+WITHOUT_NAME = (
+    *("annotate", "api-resources", "apply", "attach", "auth", "cluster-info", "cordon", "cp", "create"),
+    *("delete", "describe", "diff", "drain", "edit", "events", "exec", "explain", "get", "label", "logs"),
+    *("patch", "port-forward", "proxy", "replace", "rollout", "run", "scale", "set", "taint", "top"),
+    *("uncordon", "version", "wait"),
+)
+"""Commands of kubectl that have no --name of their own, as `expose` has: who gives one means ours."""
 ABOUT_NAME = """\
 wherry kubectl [--name NAME] ... runs a real kubectl against a Wherry cluster: `default` (or $WHERRY_NAME)
 unless --name is the very first option. Everything after it is kubectl's own.
@@ -47,6 +55,7 @@ def kubectl(context: typer.Context) -> None:
 def become_kubectl(arguments: Sequence[str]) -> NoReturn:
     """Exchange this process for kubectl with `arguments`. Raises Failure when that cannot be."""
     name, rest = split_name(list(arguments))
+    _refuse_late_name(rest)
     program = find_kubectl()
     environment = dict(os.environ)
     if not rest or rest[0] in ("-h", "--help"):
@@ -92,6 +101,17 @@ def split_name(arguments: list[str]) -> tuple[str | None, list[str]]:
     if arguments and arguments[0].startswith("--name="):
         return arguments[0].removeprefix("--name="), arguments[1:]
     return None, arguments
+
+
+def _refuse_late_name(arguments: Sequence[str]) -> None:
+    """Raises Failure where `--name` stands behind the command that cannot mean it."""
+    own = list(arguments[: arguments.index("--")] if "--" in arguments else arguments)
+    late = [at for at, word in enumerate(own) if word == "--name" or word.startswith("--name=")]
+    if not late or own[0] not in WITHOUT_NAME:
+        return
+    taken, left = split_name(own[late[0] :])
+    rest = shlex.join([*own[: late[0]], *left, *arguments[len(own) :]])
+    raise Failure(f"--name goes right after kubectl: wherry kubectl --name {taken or 'NAME'} {rest}", USAGE)
 
 
 def find_kubectl() -> str:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from wherry.cli.failures import NOT_PERMITTED, Failure
-from wherry.cli.options import Output, check_output, known_names, look_for, machine
+from wherry.cli.options import Output, check_output, known_names, look_for, machine, names_without_data
 from wherry.cli.status import describe
 from wherry.cli.terminal import print_json, say
 
@@ -21,6 +21,7 @@ def list_(output: Output = "text") -> None:
     """
     as_json = check_output(output)
     clusters = [_summary(name) for name in known_names()]
+    clusters += [_without_data(name) for name in names_without_data()]
     if as_json:
         print_json(clusters)
         return
@@ -31,6 +32,12 @@ def list_(output: Output = "text") -> None:
     widths = [max(len(row[at]) for row in rows) for at in range(len(COLUMNS))]
     for row in rows:
         say("  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip())
+
+
+def _without_data(name: str) -> dict[str, str]:
+    """A cluster that runs without its data directory."""
+    data = str(machine(name).paths(name).data)
+    return {"name": name, "state": "runs, data gone: wherry delete", "server": "-", "dataDir": data}
 
 
 def _summary(name: str) -> dict[str, str]:

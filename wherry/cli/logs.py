@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 
 from wherry.cli.failures import USAGE, Failure
-from wherry.cli.options import DataDir, Name, one_that_begins, select_existing
+from wherry.cli.options import DataDir, Name, one_that_begins, select_existing, whole
 from wherry.cluster.catalog import SERVER, SUPERVISED, logs_of
 
 SOURCES = logs_of(SUPERVISED)
@@ -24,7 +24,12 @@ def logs(
     name: Name = None,
     data_dir: DataDir = None,
     follow: Annotated[bool, typer.Option("--follow", "-f", help="Go on as more is written.")] = False,
-    lines: Annotated[int, typer.Option("--lines", "-n", help="How many of the last lines.")] = 100,
+    lines: Annotated[
+        int,
+        typer.Option(
+            "--lines", "-n", help="How many of the last lines.", parser=whole("--lines"), metavar="INTEGER"
+        ),
+    ] = 100,
 ) -> None:
     """Print the log of one of the cluster's processes.
 
@@ -40,8 +45,9 @@ def logs(
         raise Failure(f"{component!r} has no log; use one of {', '.join(SOURCES)}", USAGE)
     lifecycle = select_existing(name, data_dir)
     if component not in lifecycle.logs:
-        name = lifecycle.config.name
-        raise Failure(f"cluster {name!r} has simulated nodes only, and no {component}")
+        known = ", ".join(lifecycle.logs)
+        said = f"cluster {lifecycle.config.name!r} has simulated nodes only, and no {component}"
+        raise Failure(f"{said}; use one of {known}", USAGE)
     path = lifecycle.log_file(component)
     if not path.exists():
         raise Failure(f"{component} has written no log yet ({path})")

@@ -25,12 +25,30 @@ from wherry.cluster.declared import Setting
 from wherry.cluster.lifecycle import Lifecycle, open_lifecycle
 from wherry.cluster.machines import all_machines, default_runtime, machine_of
 from wherry.cluster.settings import SETTINGS, flag_of
+from wherry.cluster.values import NAME_PATTERN
+from wherry.kit.integers import parse_integer
 
 
-def _check_wait(seconds: float) -> float:
+def _wait(text: str) -> float:
+    try:
+        seconds = float(text)
+    except ValueError:
+        seconds = math.nan
     if not (math.isfinite(seconds) and seconds > 0):
-        raise Failure(f"--wait {seconds:g} is no time to wait; use a number of seconds above 0", USAGE)
+        raise Failure(f"--wait {text} is no time to wait; use a number of seconds above 0", USAGE)
     return seconds
+
+
+def whole(flag: str) -> Callable[[str], int]:
+    """Reads the whole number of a flag; complaints are ours, not those of the library below."""
+
+    def parse(text: str) -> int:
+        number = parse_integer(str(text).strip())
+        if number is None:
+            raise Failure(f"{flag} {text}: not a whole number; use for example {flag} 3", USAGE)
+        return number
+
+    return parse
 
 
 def one_that_begins(choices: Sequence[str]) -> Callable[[str], list[str]]:
@@ -68,7 +86,9 @@ RuntimeConfig = Annotated[
     typer.Option(help=SETTINGS["runtime_config"].help),
 ]
 Output = Annotated[str, typer.Option("--output", "-o", help="text or json.")]
-Wait = Annotated[float, typer.Option(help="Seconds to wait for the node to be Ready.", callback=_check_wait)]
+Wait = Annotated[
+    float, typer.Option(help="Seconds to wait for the node to be Ready.", parser=_wait, metavar="FLOAT")
+]
 
 
 def with_settings(command: Callable[..., None]) -> Callable[..., None]:
@@ -81,7 +101,10 @@ def with_settings(command: Callable[..., None]) -> Callable[..., None]:
             attribute,
             inspect.Parameter.KEYWORD_ONLY,
             default=None,
-            annotation=Annotated[_kind_of(setting), typer.Option(flag_of(attribute), help=setting.help)],
+            annotation=Annotated[
+                list[str] | None if setting.is_repeated else str | None,  # whoever checks it reads it
+                typer.Option(flag_of(attribute), help=setting.help, metavar=_metavar(setting)),
+            ],
         )
         for attribute, setting in SETTINGS.items()
     ]
@@ -91,15 +114,22 @@ def with_settings(command: Callable[..., None]) -> Callable[..., None]:
     return command
 
 
-def _kind_of(setting: Setting) -> Any:
-    if setting.is_repeated:
-        return list[str] | None
-    return int | None if isinstance(setting.default, int) else str | None
+def _metavar(setting: Setting) -> str:
+    return "INTEGER" if isinstance(setting.default, int) else "TEXT"
 
 
 def machine(name: str) -> Machine:
     """Where the cluster `name` lives, or would: a user without root has their own."""
     return machine_of(name, os.environ)
+
+
+def names_without_data() -> list[str]:
+    """One's own clusters that run, and whose data directory is gone."""
+    on = all_machines(os.environ)[0]
+    if not on.run_root.is_dir():
+        return []
+    gone = sorted({entry.name for entry in on.run_root.iterdir() if entry.is_dir()} - set(on.names()))
+    return [name for name in gone if NAME_PATTERN.fullmatch(name) and look_for(name).lost_data()]
 
 
 def known_names() -> list[str]:
@@ -179,8 +209,19 @@ def _somebody_elses(on: Machine, name: str) -> Failure:
 
 def require_existing(lifecycle: Lifecycle) -> None:
     """Raises Failure unless the cluster was made."""
-    if not lifecycle.exists():
-        raise _absent(lifecycle.config.name)
+    if lifecycle.exists():
+        return
+    refuse_what_lost_its_data(lifecycle)
+    raise _absent(lifecycle.config.name)
+
+
+def refuse_what_lost_its_data(lifecycle: Lifecycle) -> None:
+    """Raises Failure for a cluster that runs, and whose data directory somebody removed."""
+    if (data := lifecycle.lost_data()) is not None:
+        raise Failure(
+            f"{data} is gone, but processes of cluster {lifecycle.config.name!r} run on; "
+            f"end them with: {lifecycle.command('delete')}"
+        )
 
 
 def _absent(name: str) -> Failure:

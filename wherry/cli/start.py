@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from wherry.cli.options import DataDir, Name, Wait, require_existing, select
 from wherry.cli.terminal import Steps, say
-from wherry.cli.up import bring_up, start_at_boot
+from wherry.cli.up import bring_up, say_boot
 
 
 def start(
@@ -12,7 +12,7 @@ def start(
     data_dir: DataDir = None,
     wait: Wait = 60.0,
 ) -> None:
-    """Start a cluster that was stopped; its pods are found again.
+    """Start a stopped cluster; its pods are found again.
 
     Example:
 
@@ -22,4 +22,4 @@ def start(
     require_existing(lifecycle)
     brought = bring_up(lifecycle, wait, Steps())
     say(f"Cluster {lifecycle.config.name} {brought}: {lifecycle.config.server_url}")
-    say(f"  At boot     {start_at_boot(lifecycle)}")
+    say_boot(lifecycle, is_new=False)

@@ -8,17 +8,24 @@ from typing import Annotated
 import typer
 
 from wherry.cli.failures import BAD_SETTING, Failure
+from wherry.cli.options import whole
 
 
 def serve_tests(
-    nodes: Annotated[int, typer.Option(help="How many simulated nodes there are.")] = 0,
+    nodes: Annotated[
+        int,
+        typer.Option(help="How many simulated nodes there are.", parser=whole("--nodes"), metavar="INTEGER"),
+    ] = 0,
     controllers: Annotated[
         str, typer.Option(help="Controllers that run: all, none, or names with commas between.")
     ] = "all",
     apply: Annotated[
         list[Path] | None, typer.Option("--apply", help="Manifests (files or folders) applied at the start.")
     ] = None,
-    port: Annotated[int, typer.Option(help="Port of the API server; 0 for any.")] = 0,
+    port: Annotated[
+        int,
+        typer.Option(help="Port of the API server; 0 for any.", parser=whole("--port"), metavar="INTEGER"),
+    ] = 0,
     kubeconfig: Annotated[
         Path | None, typer.Option(help="Where to write the kubeconfig; else a file of its own.")
     ] = None,

@@ -16,7 +16,17 @@ from wherry.cli.failures import (
     NOT_READY,
     Failure,
 )
-from wherry.cli.options import ConfigFile, DataDir, Name, Output, Wait, check_output, select, with_settings
+from wherry.cli.options import (
+    ConfigFile,
+    DataDir,
+    Name,
+    Output,
+    Wait,
+    check_output,
+    refuse_what_lost_its_data,
+    select,
+    with_settings,
+)
 from wherry.cli.status import describe, simulated_nodes
 from wherry.cli.terminal import Steps, print_json, say
 from wherry.cluster.advice import as_root
@@ -25,7 +35,7 @@ from wherry.cluster.caller import find_caller
 from wherry.cluster.catalog import SERVER
 from wherry.cluster.config import Setup
 from wherry.cluster.kubeconfig import KubeconfigError, UserKubeconfig, user_kubeconfig
-from wherry.cluster.lifecycle import Lifecycle, NotReadyInTime, StartFailed
+from wherry.cluster.lifecycle import Lifecycle, NothingMade, NotReadyInTime, StartFailed
 from wherry.cluster.machines import default_runtime
 from wherry.cluster.preflight import Problem, find_problems, find_problems_of_change
 from wherry.cluster.settings import spell
@@ -62,12 +72,13 @@ def up(
     """
     as_json = check_output(output)
     lifecycle = select(name, data_dir, config, settings)
+    fresh = not lifecycle.exists()
     brought = bring_up(lifecycle, wait, Steps(not as_json))
     if as_json:
         start_at_boot(lifecycle)
         print_json(describe(lifecycle))
     else:
-        _say_summary(lifecycle, brought)
+        _say_summary(lifecycle, brought, is_new=fresh)
 
 
 def bring_up(lifecycle: Lifecycle, wait_s: float, steps: Steps) -> str:
@@ -75,6 +86,17 @@ def bring_up(lifecycle: Lifecycle, wait_s: float, steps: Steps) -> str:
 
     Gives the words for what became of it: that it `is up`, or `runs already`. Raises Failure.
     """
+    refuse_what_lost_its_data(lifecycle)
+    running = lifecycle.is_running() and not lifecycle.is_old()
+    try:
+        return _bring_up(lifecycle, wait_s, steps, running=running)
+    except KeyboardInterrupt:
+        if not running:
+            lifecycle.stop()
+        raise Failure(_interrupted(lifecycle, running=running), INTERRUPTED) from None
+
+
+def _bring_up(lifecycle: Lifecycle, wait_s: float, steps: Steps, *, running: bool) -> str:
     fresh = not lifecycle.exists()
     if fresh and lifecycle.config.is_simulated and "runtime" not in lifecycle.spelling:
         steps.tell(
@@ -83,7 +105,6 @@ def bring_up(lifecycle: Lifecycle, wait_s: float, steps: Steps) -> str:
         )
     if lifecycle.note:
         steps.tell(lifecycle.note)
-    running = lifecycle.is_running() and not lifecycle.is_old()
     theirs = user_kubeconfig(os.environ, find_caller(os.environ))
     try:  # nothing is made yet, so nothing is to be taken back
         if running:
@@ -109,6 +130,8 @@ def bring_up(lifecycle: Lifecycle, wait_s: float, steps: Steps) -> str:
         with steps.step(f"Starting {lifecycle.config.context}"):
             lifecycle.start_supervisor()
             lifecycle.wait_ready(wait_s, lambda _: None)
+    except NothingMade as error:
+        raise Failure(str(error), FAILED) from None
     except NotReadyInTime as error:
         raise Failure(str(error), NOT_READY) from None
     except (StartFailed, KubeconfigError, OSError) as error:
@@ -119,10 +142,6 @@ def bring_up(lifecycle: Lifecycle, wait_s: float, steps: Steps) -> str:
                 lifecycle.forget_kubeconfig(theirs)
             lifecycle.delete()
         raise Failure(str(error), FAILED) from None
-    except KeyboardInterrupt:
-        if not running:
-            lifecycle.stop()
-        raise Failure(_interrupted(lifecycle, running=running), INTERRUPTED) from None
     return "is up"
 
 
@@ -201,14 +220,21 @@ def _refuse(problems: list[Problem]) -> None:
         raise Failure("; ".join(problem.message for problem in problems), EXIT_CODES[problems[0].kind])
 
 
-def _say_summary(lifecycle: Lifecycle, brought: str) -> None:
+def say_boot(lifecycle: Lifecycle, *, is_new: bool) -> None:
+    """Have it started at boot; what is as it was when the cluster was made is not told again."""
+    told = start_at_boot(lifecycle)
+    if is_new or told.startswith("not started:"):
+        say(f"  At boot     {told}")
+
+
+def _say_summary(lifecycle: Lifecycle, brought: str, *, is_new: bool) -> None:
     config = lifecycle.config
     say(f"Cluster {config.name} {brought}: {nodes_of(lifecycle.setup)}.")
     say(f"  API server  {config.server_url}")
     say(f"  Data        {lifecycle.paths.data}")
     theirs = user_kubeconfig(os.environ, find_caller(os.environ))
     say(f"  Context     {config.context}, in {theirs.path}")
-    say(f"  At boot     {start_at_boot(lifecycle)}")
+    say_boot(lifecycle, is_new=is_new)
     for warning in lifecycle.warnings():
         say(f"  Warning     {warning}")
     say("Try next:")

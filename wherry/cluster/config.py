@@ -20,11 +20,13 @@ import yaml
 
 from wherry.cluster.cluster_config import ClusterConfig
 from wherry.cluster.node_config import NodeConfig
-from wherry.cluster.settings import ATTRIBUTES, SETTINGS, Source, Spelling, parse, spell
+from wherry.cluster.settings import ATTRIBUTES, SETTINGS, Source, Spelling, nearest_field, parse, spell
 from wherry.cluster.values import files_of
 
 API_VERSION = "wherry.dev/v1alpha1"
 KIND = "Cluster"
+SIMULATION_KINDS = ("Nodes", "Outcome", "Stage")
+"""Kinds of documents that describe simulated nodes (`hollow/files`)."""
 FILES = tuple(setting.field for setting in SETTINGS.values() if setting.parse is files_of)
 """Settings that name files: who goes by them goes by what is in the files, too."""
 
@@ -119,7 +121,7 @@ class ConfigFile:
 def load_config_file(path: Path) -> ConfigFile:
     """Read a file of kind Cluster. Raises ConfigError naming file, field and remedy."""
     try:
-        document = yaml.safe_load(path.read_text())
+        documents = [one for one in yaml.safe_load_all(path.read_text()) if one is not None]
     except FileNotFoundError:
         raise ConfigError(f"{path}: no such file; check --config") from None
     except PermissionError:
@@ -130,12 +132,26 @@ def load_config_file(path: Path) -> ConfigFile:
         mark = getattr(error, "problem_mark", None)
         where = f" in line {mark.line + 1}" if mark else ""
         raise ConfigError(f"{path}: not valid YAML{where}; repair it") from error
+    if len(documents) > 1:
+        kinds = ", ".join(_kind_of(one) for one in documents)
+        raise ConfigError(f"{path}: has {len(documents)} documents ({kinds}); write one, of kind {KIND}")
+    document = documents[0] if documents else None
     if not isinstance(document, dict):
         raise ConfigError(f"{path}: must be a mapping with apiVersion: {API_VERSION}, kind: {KIND}")
     for part, wanted in (("apiVersion", API_VERSION), ("kind", KIND)):
         if document.get(part) != wanted:
-            raise ConfigError(f"{path}: {part} must be {wanted}, is {document.get(part)!r}")
+            is_simulation = str(document.get("kind")) in SIMULATION_KINDS
+            hint = "; such files are given with --simulation" if is_simulation else ""
+            found = document.get(part)
+            raise ConfigError(
+                f"{path}: {part} must be {wanted}, is {found!r} (of {_kind_of(document)}){hint}"
+            )
     return _from_document(path, document)
+
+
+def _kind_of(document: Any) -> str:
+    kind = document.get("kind") if isinstance(document, dict) else None
+    return f"kind {kind}" if kind else "no kind"
 
 
 def _from_document(path: Path, document: Mapping[str, Any]) -> ConfigFile:
@@ -149,7 +165,9 @@ def _from_document(path: Path, document: Mapping[str, Any]) -> ConfigFile:
         raise ConfigError(f"{path}: spec must be a mapping")
     for part in spec:
         if part not in ATTRIBUTES:
-            raise ConfigError(f"{path}: unknown field spec.{part}; known: {', '.join(ATTRIBUTES)}")
+            near = nearest_field(str(part))
+            hint = f"did you mean spec.{near}?" if near else f"known: {', '.join(ATTRIBUTES)}"
+            raise ConfigError(f"{path}: unknown field spec.{part}; {hint}")
     values = {ATTRIBUTES[part]: value for part, value in spec.items()}
     return ConfigFile(path, metadata.get("name"), values)
 

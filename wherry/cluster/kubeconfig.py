@@ -57,6 +57,16 @@ class UserKubeconfig:
         """Whether the file has that context. Raises KubeconfigError."""
         return any(entry.get("name") == context for entry in self.read().get("contexts") or [])
 
+    def make_place(self) -> None:
+        """Make the file's directory, as kubectl does when it writes there. Raises KubeconfigError."""
+        with self.caller.acting():
+            try:
+                self.path.absolute().parent.mkdir(parents=True, exist_ok=True)
+            except OSError as error:
+                raise KubeconfigError(
+                    f"{self.path}: cannot be written ({error.strerror}); check KUBECONFIG"
+                ) from error
+
     def check_place(self) -> None:
         """Raises KubeconfigError where the file cannot be: only `.kube` in one's home is ever made for it."""
         with self.caller.acting():

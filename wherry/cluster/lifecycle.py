@@ -48,6 +48,10 @@ class StartFailed(Exception):
     """The cluster did not come up; the message says why and what to do."""
 
 
+class NothingMade(StartFailed):
+    """Not even the data directory could be made."""
+
+
 class NotReadyInTime(StartFailed):
     """The processes run, but something was not ready before the time was up."""
 
@@ -126,6 +130,18 @@ class Lifecycle:
             state.pid is not None for state in self.states().values()
         )
 
+    def lost_data(self) -> Path | None:
+        """The data directory of processes that run, if somebody removed it; None when all is in place."""
+        if self.exists():
+            return None
+        files = (self.paths.supervisor_pid, *(self.paths.component_pid(each) for each in SUPERVISED))
+        for record in filter(None, map(ProcessRecord.read, files)):
+            words = record.arguments()
+            if "--data-dir" in words[:-1]:
+                data = Path(words[words.index("--data-dir") + 1])
+                return None if (data / self.paths.config.name).exists() else data
+        return None
+
     def is_ready(self) -> bool:
         """Whether the supervisor looks after components that are all ready."""
         states = self.states().values()
@@ -184,19 +200,32 @@ class Lifecycle:
         """
         self.check_data_directory()
         self.machine.prepare()
-        for directory in (self.paths.data, self.paths.run):
-            directory.mkdir(parents=True, exist_ok=True, mode=0o700)
-        home = self.machine.data_root / self.config.name
-        if home != self.paths.data and not home.exists():
-            home.parent.mkdir(parents=True, exist_ok=True)
-            home.symlink_to(self.paths.data)
+        self._make_directories()
         setup = with_node_name(self.setup, socket.gethostname())
-        self._keep_simulation()
+        is_new = not self.exists()
+        if not is_new:
+            self._keep_simulation()
         _write_whole(self.paths.config, dump_config(setup))
+        if is_new:  # a directory with anything in it but no configuration is no cluster's
+            self._keep_simulation()
         self._forget_simulations()
         identities = ensure_identities(setup, self.paths, node_ip(setup.cluster), datetime.now(UTC))
         write_kubeconfigs(setup, self.paths, identities)
         return identities
+
+    def _make_directories(self) -> None:
+        home = self.machine.data_root / self.config.name
+        try:
+            home.parent.mkdir(parents=True, exist_ok=True)
+            self.paths.data.mkdir(parents=True, exist_ok=True, mode=0o700)
+        except OSError as error:
+            remedy = "choose another place with --data-dir"
+            if self.machine.is_users:
+                remedy = "set XDG_DATA_HOME and KUBECONFIG, or HOME, to places of your own"
+            raise NothingMade(f"{error.filename}: {error.strerror or error}; {remedy}") from error
+        self.paths.run.mkdir(parents=True, exist_ok=True, mode=0o700)
+        if home != self.paths.data and not home.exists():
+            home.symlink_to(self.paths.data)
 
     def _keep_simulation(self) -> None:
         for path, text in self.texts.items():

@@ -84,13 +84,29 @@ def from_environment(environ: Mapping[str, str]) -> dict[str, Any]:
     return {attribute: value for attribute, value in found.items() if value}
 
 
+def nearest(name: str, spellings: Mapping[str, str]) -> str:
+    """What somebody who wrote `name` may mean: the value of the nearest spelling, "" if none is near."""
+    near = difflib.get_close_matches(name.lower(), [one.lower() for one in spellings], 1, 0.7)
+    return next((meant for one, meant in spellings.items() if one.lower() in near), "")
+
+
+def nearest_field(name: str) -> str:
+    """The field of a file that somebody who wrote `name` may mean, "" if none is near."""
+    flags = {flag_of(attribute).removeprefix("--").replace("-", ""): attribute for attribute in SETTINGS}
+    return nearest(name, {field: field for field in ATTRIBUTES} | {f: field_of(a) for f, a in flags.items()})
+
+
 def unknown_variables(environ: Iterable[str]) -> dict[str, str]:
     """`WHERRY_*` variables that mean nothing, each with the nearest one that does, "" where none is near."""
     known = [name.upper() for name in (*SETTINGS, *FOR_COMMANDS, *FOR_TESTS)]
+    spellings = {name: f"WHERRY_{name}" for name in known}
+    for attribute in SETTINGS:  # a flag is what people know
+        spellings.setdefault(
+            flag_of(attribute).removeprefix("--").replace("-", "_").upper(), environment_variable(attribute)
+        )
     given = [name.removeprefix("WHERRY_") for name in sorted(environ) if name.startswith("WHERRY_")]
     found = {}
     for name in given:
         if name not in known:
-            near = difflib.get_close_matches(name, known, 1, 0.7)
-            found[f"WHERRY_{name}"] = f"WHERRY_{near[0]}" if near else ""
+            found[f"WHERRY_{name}"] = nearest(name, spellings)
     return found

@@ -54,6 +54,13 @@ class ProcessRecord:
         """Whether this very process still runs."""
         return ProcessRecord.of(self.pid, proc) == self
 
+    def arguments(self, proc: Path = PROC) -> list[str]:
+        """Its command line, [] when it is gone or not ours to see."""
+        try:
+            return (proc / str(self.pid) / "cmdline").read_bytes().decode(errors="replace").split("\0")[:-1]
+        except OSError:
+            return []
+
     def started_at(self, proc: Path = PROC) -> float:
         """When it started, in seconds since 1970 by the clock as it goes now."""
         lines = (proc / "stat").read_text().splitlines()
