@@ -44,6 +44,13 @@ def test_nodes_have_the_names_that_up_gives_them(page: Path) -> None:
         assert not re.findall(r"\bnode-\d+", typed), "wherry up makes hollow-0, hollow-1 and so on"
 
 
+def test_targets_of_make_are_there() -> None:
+    targets = set(re.findall(r"^([a-z][a-z-]*):", (TOP / "Makefile").read_text(), re.M))
+    for page in PAGES:
+        told = re.findall(r"(?:`|^    |^)make ([a-z-]+)", page.read_text(), re.M)
+        assert set(told) <= targets, page.name
+
+
 def symptoms() -> list[str]:
     """What the first columns of the troubleshooting page quote."""
     rows = [line.split("|")[1] for line in TROUBLE.splitlines() if line.startswith("| ")]

@@ -28,6 +28,8 @@ CALL = [
             ["test_it", "test_it", "json.decoder"],
         ),
         (["test_it", *CALL], KeyError("a"), ["test_it", *CALL]),
+        (["test_it", *CALL], ValueError("a"), ["test_it", *CALL]),
+        (["test_it", *CALL, "wherry.testing.waiting"], ValueError("write it as kind/name"), ["test_it"]),
         (
             ["_pytest.python", "pluggy._callers", *CALL],
             REFUSED,

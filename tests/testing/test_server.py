@@ -80,6 +80,22 @@ def test_it_ends_with_its_parent(tmp_path: Path) -> None:
     assert not Path(said["kubeconfig"]).exists()
 
 
+def test_the_next_one_removes_what_a_killed_one_left(tmp_path: Path) -> None:
+    command = [*COMMAND, "--controllers", "none"]
+    environ = {**os.environ, "TMPDIR": str(tmp_path)}
+    left: list[Path] = []
+    for ended_by in (signal.SIGKILL, signal.SIGTERM):
+        with subprocess.Popen(command, stdout=subprocess.PIPE, text=True, env=environ) as process:
+            assert process.stdout is not None
+            config = Path(process.stdout.readline().strip())
+            assert [path for path in left if path.exists()] == []
+            process.send_signal(ended_by)
+            process.wait(60)
+        left = list(tmp_path.iterdir())
+        assert config.exists() is (ended_by == signal.SIGKILL)
+    assert left == []
+
+
 def test_nobody_elses_file_is_replaced_or_removed(tmp_path: Path) -> None:
     own = tmp_path / "config"
     own.write_text("mine")
@@ -107,7 +123,9 @@ def test_a_port_in_use_takes_no_file_along(tmp_path: Path) -> None:
             timeout=60,
         )
     assert ran.returncode == 1
-    assert "--port" in ran.stderr
+    assert ran.stderr == (
+        f"wherry: cannot serve on port {port}: Address already in use; choose with --port\n"
+    )
     assert config.read_bytes() == MARK
 
 

@@ -23,10 +23,16 @@ def shown(modules: Sequence[str], error: BaseException) -> list[bool]:
         elif top != "wherry" and top not in sys.stdlib_module_names:
             is_inside = False
         is_shown.append(not is_inside)
-    if is_inside and not type(error).__module__.startswith("wherry."):
+    if is_inside and not _is_answer(error, modules[-1]):
         return [True] * len(modules)
     if all(
         module.partition(".")[0] in RUNNERS for module, one in zip(modules, is_shown, strict=True) if one
     ):  # in a fixture of the plug-in: without any frame of it nothing would say where
         is_shown[is_shown.index(False)] = True
     return is_shown
+
+
+def _is_answer(error: BaseException, raised_in: str) -> bool:
+    """Whether it tells the test what is wrong: an error of Wherry's own, or an argument that was refused."""
+    is_refused = isinstance(error, ValueError) and raised_in.startswith(CLUSTER)
+    return is_refused or type(error).__module__.startswith("wherry.")

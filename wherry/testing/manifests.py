@@ -53,7 +53,9 @@ def _read_path(path: Path) -> Iterator[Object]:
     try:
         text = path.read_text()
     except OSError as error:
-        raise ManifestError(f"{path}: {error.strerror}; give the path of a manifest or a folder") from error
+        raise ManifestError(
+            f"{path}: {error.strerror}; give the path of a manifest or a folder"
+        ) from None  # the message has all of it
     yield from _read_text(text, str(path))
 
 
@@ -63,7 +65,7 @@ def _read_text(text: str, where: str) -> Iterator[Object]:
         try:
             value = read(part).value
         except YamlError as error:
-            raise ManifestError(f"{place}: {error}") from error
+            raise ManifestError(f"{place}: {error}") from None  # the message has all of it
         if value is not None:
             if not isinstance(value, dict):
                 raise ManifestError(f"{place}: a {type(value).__name__} is no object")
@@ -82,7 +84,7 @@ def _documents(text: str, where: str) -> Iterator[str]:
     except yaml.YAMLError as error:
         mark = getattr(error, "problem_mark", None)
         line = f" in line {mark.line + 1}" if mark else ""
-        raise ManifestError(f"{where}: not valid YAML{line}") from error
+        raise ManifestError(f"{where}: not valid YAML{line}") from None  # the message has all of it
 
 
 def _take_apart(value: Mapping[str, Any], where: str) -> Iterator[Object]:
@@ -98,5 +100,5 @@ def _take_apart(value: Mapping[str, Any], where: str) -> Iterator[Object]:
     try:
         copied: Object = orjson.loads(orjson.dumps(value))
     except TypeError as error:
-        raise ManifestError(f"{where}: {error}") from error
+        raise ManifestError(f"{where}: {error}") from None  # the message has all of it
     yield copied
