@@ -128,7 +128,7 @@ def test_a_cluster_whose_data_was_removed_by_hand_is_not_said_to_be_none(
             assert run_main(monkeypatch, command, "--name", "t") == 1
             assert said in capsys.readouterr().err
         assert run_main(monkeypatch, "list") == 0
-        assert "t          runs, data gone: wherry delete" in capsys.readouterr().out
+        assert "runs, data gone: wherry delete --name t" in capsys.readouterr().out
         elsewhere.rename(paths.data)
         assert run_main(monkeypatch, "list") == 0
         assert "data gone" not in capsys.readouterr().out

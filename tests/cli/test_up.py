@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import os
 import signal
+import subprocess
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -238,3 +240,32 @@ def test_an_up_that_is_interrupted_early_says_that_nothing_was_made(
     monkeypatch.setattr("wherry.cli.up.find_problems", lambda *_: signal.raise_signal(signal.SIGINT))
     assert run_main(monkeypatch, "up") == 130
     assert capsys.readouterr().err.splitlines()[-1] == "wherry: interrupted; nothing was made"
+
+
+def test_a_cluster_is_not_made_when_its_settings_are_interrupted(
+    machine: Machine, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr("wherry.cli.options.effective_config", lambda *_, **__: _interrupt())
+    for command in ("up", "start"):
+        assert run_main(monkeypatch, command) == 130
+        assert capsys.readouterr().err == "wherry: interrupted; nothing was changed\n"
+
+
+def test_whatever_is_interrupted_says_so(
+    machine: Machine, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr("wherry.cli.list.known_names", _interrupt)
+    assert run_main(monkeypatch, "list") == 130
+    assert capsys.readouterr().err == "wherry: interrupted\n"
+
+
+def test_what_is_interrupted_while_it_is_loaded_says_so() -> None:
+    program = "import sys, signal; sys.meta_path.insert(0, type('F', (), {'find_spec': lambda *a: "
+    program += "a[0] == 'wherry.cli.main' and signal.raise_signal(signal.SIGINT) or None}))\n"
+    program += "from wherry.cli.entry import main; main()"
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=False)
+    assert (done.returncode, done.stderr) == (130, "wherry: interrupted; nothing was changed\n")
+
+
+def _interrupt() -> Any:
+    signal.raise_signal(signal.SIGINT)

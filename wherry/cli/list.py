@@ -6,6 +6,7 @@ from wherry.cli.failures import NOT_PERMITTED, Failure
 from wherry.cli.options import Output, check_output, known_names, look_for, machine, names_without_data
 from wherry.cli.status import describe
 from wherry.cli.terminal import print_json, say
+from wherry.cluster.advice import command
 
 COLUMNS = ("name", "state", "server", "dataDir")
 
@@ -37,7 +38,12 @@ def list_(output: Output = "text") -> None:
 def _without_data(name: str) -> dict[str, str]:
     """A cluster that runs without its data directory."""
     data = str(machine(name).paths(name).data)
-    return {"name": name, "state": "runs, data gone: wherry delete", "server": "-", "dataDir": data}
+    return {
+        "name": name,
+        "state": f"runs, data gone: {command('delete', name)}",
+        "server": "-",
+        "dataDir": data,
+    }
 
 
 def _summary(name: str) -> dict[str, str]:

@@ -91,7 +91,12 @@ def _run() -> None:
             complain(f"warning: {name} is set, but there is no such variable{hint}")
     if sys.argv[1:2] == ["kubectl"] and sys.argv[2:3] != ["--wherry-help"]:
         become_kubectl(sys.argv[2:])  # past click, which would take the "--" of `exec POD -- ls`
-    app(prog_name="wherry")
+    try:
+        app(prog_name="wherry")
+    except SystemExit as ended:
+        if ended.code == INTERRUPTED:  # which typer makes of a Ctrl-C, without a word
+            raise KeyboardInterrupt from None
+        raise
 
 
 if __name__ == "__main__":

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from wherry.cli.options import DataDir, Name, Wait, require_existing, select
 from wherry.cli.terminal import Steps, say
-from wherry.cli.up import bring_up, say_boot
+from wherry.cli.up import bring_up, say_boot, when_interrupted
 
 
 def start(
@@ -18,8 +18,9 @@ def start(
 
       wherry start --name dev
     """
-    lifecycle = select(name, data_dir)
-    require_existing(lifecycle)
+    with when_interrupted("nothing was changed"):
+        lifecycle = select(name, data_dir)
+        require_existing(lifecycle)
     brought = bring_up(lifecycle, wait, Steps())
     say(f"Cluster {lifecycle.config.name} {brought}: {lifecycle.config.server_url}")
     say_boot(lifecycle, is_new=False)

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import os
 import shlex
-from contextlib import suppress
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from typing import Any
 
 from wherry.cli.failures import (
@@ -71,14 +72,29 @@ def up(
       wherry up --runtime simulated --nodes 5000
     """
     as_json = check_output(output)
-    lifecycle = select(name, data_dir, config, settings)
-    fresh = not lifecycle.exists()
+    with when_interrupted("nothing was changed"):
+        lifecycle = select(name, data_dir, config, settings)
+        fresh = not lifecycle.exists()
     brought = bring_up(lifecycle, wait, Steps(not as_json))
-    if as_json:
-        start_at_boot(lifecycle)
-        print_json(describe(lifecycle))
-    else:
-        _say_summary(lifecycle, brought, is_new=fresh)
+    with when_interrupted(_runs_on(lifecycle)):
+        if as_json:
+            start_at_boot(lifecycle)
+            print_json(describe(lifecycle))
+        else:
+            _say_summary(lifecycle, brought, is_new=fresh)
+
+
+@contextmanager
+def when_interrupted(state: str) -> Iterator[None]:
+    """What a Ctrl-C in the block leaves, for its message. Raises Failure."""
+    try:
+        yield
+    except KeyboardInterrupt:
+        raise Failure(f"interrupted; {state}", INTERRUPTED) from None
+
+
+def _runs_on(lifecycle: Lifecycle) -> str:
+    return f"cluster {lifecycle.config.name!r} runs on: see {lifecycle.command('status')}"
 
 
 def bring_up(lifecycle: Lifecycle, wait_s: float, steps: Steps) -> str:
@@ -179,12 +195,14 @@ def _interrupted(lifecycle: Lifecycle, *, running: bool) -> str:
     """What state an interrupted `up` left the cluster in, and what to do."""
     name = lifecycle.config.name
     if running:
-        return f"interrupted; cluster {name!r} runs on: see {lifecycle.command('status')}"
+        return f"interrupted; {_runs_on(lifecycle)}"
     if lifecycle.exists():
         return (
             f"interrupted; cluster {name!r} is made and stopped: go on with {lifecycle.command('start')}, "
             f"or take it away with {lifecycle.command('delete')}"
         )
+    with suppress(OSError):  # one that was there, and in which nothing is, does no harm
+        lifecycle.paths.data.rmdir()
     return "interrupted; nothing was made"
 
 
