@@ -7,6 +7,7 @@ A handler is called with a complete request (body read, its size limited). It ei
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence
+from types import MappingProxyType
 from typing import Any, Protocol
 
 PeerSubject = Sequence[tuple[str, str]]
@@ -48,11 +49,8 @@ class RequestHeaders(dict[str, str]):
     a comma themselves is read with `every`, one that means one thing with `first`; neither cuts a value up.
     """
 
-    __slots__ = ("_repeated",)
-
-    def __init__(self, headers: Mapping[str, str] | None = None) -> None:
-        super().__init__(headers or {})
-        self._repeated: dict[str, list[str]] = {}
+    _repeated: Mapping[str, Sequence[str]] = MappingProxyType({})
+    """The values of those that came more than once; of most requests none did, and each has all of this."""
 
     def add(self, name: str, value: str) -> None:
         """One more header, as it was sent."""
@@ -60,13 +58,13 @@ class RequestHeaders(dict[str, str]):
         if known is None:
             self[name] = value
             return
-        self._repeated.setdefault(name, [known]).append(value)
+        self._repeated = {**self._repeated, name: (*self.every(name), value)}
         self[name] = f"{known}, {value}"
 
     def every(self, name: str) -> Sequence[str]:
         """The values of all headers of that name, each whole."""
         if name in self._repeated:
-            return tuple(self._repeated[name])
+            return self._repeated[name]
         return (self[name],) if name in self else ()
 
     def first(self, name: str) -> str:

@@ -225,7 +225,10 @@ class RequestReader:
         text = value.decode("latin-1")
         if key == "host":
             self._hosts += 1
-        self._headers.add(key, text)
+        if key in self._headers:
+            self._headers.add(key, text)
+        else:
+            self._headers[key] = text
 
     def on_headers_complete(self) -> None:
         """The head is complete: refuse a body that is announced too large before it is sent."""
