@@ -15,10 +15,12 @@ from wherry.api.batch.jobs import JOBS
 from wherry.client.cache import Cache
 from wherry.client.events import NORMAL, WARNING
 from wherry.controllers.base import Controller, is_namespace_terminating
+from wherry.controllers.cronjob.active import Active
 from wherry.controllers.cronjob.history import ending_of, too_old
 from wherry.controllers.cronjob.jobs import make_job
 from wherry.controllers.cronjob.plan import next_wait_s, plan_start, schedule_of
 from wherry.controllers.ownership import owner_key
+from wherry.kit.portions import Portions
 from wherry.objects.errors import ApiError
 from wherry.objects.meta import (
     Object,
@@ -32,6 +34,8 @@ from wherry.objects.meta import (
     parse_time,
     uid_of,
 )
+
+PORTION_S = 0.005
 
 
 def _owner(cache: Cache, old: Object | None, new: Object | None) -> Iterable[str]:
@@ -70,50 +74,65 @@ class CronJobs(Controller):
         if stored is None:
             return None
         cron_job = {**stored, "status": dict(stored.get("status") or {})}
+        active = Active(cron_job["status"])
         jobs = list(self.cache.owned(JOBS, uid_of(stored), namespace_of(stored)))
         failure: ApiError | None = None
         wait_s: float | None = None
         try:
             for job in too_old(cron_job["spec"], jobs):
-                await self._delete(cron_job, job)
-            await self._follow(cron_job, jobs)
+                await self._delete(cron_job, active, job)
+            await self._follow(cron_job, active, jobs)
+            await self._miss(cron_job, active, {uid_of(job) for job in jobs})
             if not is_deleting(cron_job):
-                wait_s = await self._start(cron_job)
+                active.write(cron_job["status"])
+                wait_s = await self._start(cron_job, active)
         except ApiError as error:
             failure = error
         # What was found out is written even if something failed after it.
+        active.write(cron_job["status"])
         await self.write_status(stored, cron_job["status"])
         if failure is not None:
             raise failure
         return wait_s
 
-    async def _follow(self, cron_job: Object, jobs: list[Object]) -> None:
+    async def _follow(self, cron_job: Object, active: Active, jobs: list[Object]) -> None:
         """Bring the active jobs and the latest success in the status up to date. Raises ApiError."""
-        status = cron_job["status"]
+        portions = Portions(PORTION_S)
+        unknown = []
         for job in jobs:
-            is_known, ending = _is_active(cron_job, job), ending_of(job)
+            await portions.next()
+            is_known, ending = uid_of(job) in active, ending_of(job)
             if not ending and not is_known:
-                await self._meet(cron_job, job)
+                unknown.append(job)
             elif ending and is_known:
-                _forget(cron_job, uid_of(job))
+                active.forget(uid_of(job))
                 message = f"Saw completed job: {name_of(job)}, condition: {ending}"
                 self.events.event(cron_job, NORMAL, "SawCompletedJob", message)
             if ending == COMPLETE:
-                _note_success(status, (job.get("status") or {}).get("completionTime"))
-        present = {uid_of(job) for job in jobs}
-        for reference in list(status.get("active") or ()):
+                _note_success(cron_job["status"], (job.get("status") or {}).get("completionTime"))
+        if unknown:
+            await self._meet(cron_job, unknown)
+
+    async def _meet(self, cron_job: Object, jobs: list[Object]) -> None:
+        """Jobs of ours that run and are not among the active ones: the cache may only be behind."""
+        fresh = await self.client.get(CRON_JOBS, name_of(cron_job), namespace_of(cron_job))
+        active = Active(fresh.get("status") or {})
+        for job in jobs:
+            if uid_of(job) not in active:
+                message = f"Saw a job that the controller did not create or forgot: {name_of(job)}"
+                self.events.event(cron_job, WARNING, "UnexpectedJob", message)
+
+    async def _miss(self, cron_job: Object, active: Active, present: set[str]) -> None:
+        """Forget those active jobs that are not there. Raises ApiError."""
+        portions = Portions(PORTION_S)
+        for reference in active.listed():
+            await portions.next()
+            uid = reference.get("uid") or ""
             is_own = reference.get("namespace") == namespace_of(cron_job)
-            if reference.get("uid") not in present and not (is_own and await self._is_there(reference)):
+            if uid not in present and not (is_own and await self._is_there(reference)):
                 message = f"Active job went missing: {reference.get('name')}"
                 self.events.event(cron_job, NORMAL, "MissingJob", message)
-                _forget(cron_job, reference.get("uid") or "")
-
-    async def _meet(self, cron_job: Object, job: Object) -> None:
-        """A job of ours that runs and is not among the active ones: the cache may only be behind."""
-        fresh = await self.client.get(CRON_JOBS, name_of(cron_job), namespace_of(cron_job))
-        if not _is_active(fresh, job):
-            message = f"Saw a job that the controller did not create or forgot: {name_of(job)}"
-            self.events.event(cron_job, WARNING, "UnexpectedJob", message)
+                active.forget(uid)
 
     async def _is_there(self, reference: dict[str, Any]) -> bool:
         name, namespace = reference.get("name"), reference.get("namespace")
@@ -127,7 +146,7 @@ class CronJobs(Controller):
             raise
         return uid_of(found) == reference.get("uid")
 
-    async def _start(self, cron_job: Object) -> float | None:
+    async def _start(self, cron_job: Object, active: Active) -> float | None:
         """Start the job that is due, if one is; after how long the next will be. Raises ApiError."""
         plan = plan_start(cron_job, self.clock.now())
         for note in plan.notes:
@@ -135,28 +154,31 @@ class CronJobs(Controller):
         if plan.start is None:
             return plan.wait_s
         if cron_job["spec"].get("concurrencyPolicy") == "Replace":
-            await self._replace(cron_job)
-        job = await self._create(cron_job, plan.start)
+            await self._replace(cron_job, active)
+        job = await self._create(cron_job, active, plan.start)
         if job is not None:
-            status = cron_job["status"]
-            status["active"] = [*(status.get("active") or ()), object_reference({**_KIND, **job})]
-            status["lastScheduleTime"] = format_time(plan.start)
+            active.add(object_reference({**_KIND, **job}))
+            cron_job["status"]["lastScheduleTime"] = format_time(plan.start)
         return next_wait_s(cron_job, schedule_of(cron_job), self.clock.now())
 
-    async def _replace(self, cron_job: Object) -> None:
+    async def _replace(self, cron_job: Object, active: Active) -> None:
         """Delete the jobs that still run. Raises ApiError."""
-        for reference in list(cron_job["status"].get("active") or ()):
+        for reference in active.listed():
+            name = reference.get("name")
+            if not name:  # anybody may have written the status
+                active.forget(reference.get("uid") or "")
+                continue
             try:
-                job = await self.client.get(JOBS, reference["name"], reference["namespace"])
+                job = await self.client.get(JOBS, name, namespace_of(cron_job))
             except ApiError as error:
                 self.events.event(cron_job, WARNING, "FailedGet", f"Get job: {error.message}")
                 raise
-            if is_controlled_by(job, cron_job):  # anybody may have written the status
-                await self._delete(cron_job, job)
+            if is_controlled_by(job, cron_job):
+                await self._delete(cron_job, active, job)
             else:
-                _forget(cron_job, uid_of(job))
+                active.forget(reference.get("uid") or "")
 
-    async def _create(self, cron_job: Object, at: datetime) -> Object | None:
+    async def _create(self, cron_job: Object, active: Active, at: datetime) -> Object | None:
         """The job of that time, made now or before; None if it is somebody else's. Raises ApiError."""
         wanted = make_job(cron_job, at)
         try:
@@ -165,7 +187,8 @@ class CronJobs(Controller):
             if error.reason == "AlreadyExists":
                 # Made by us, it may be, before a crash: then only the status is missing.
                 job = await self.client.get(JOBS, name_of(wanted), namespace_of(wanted))
-                return job if is_controlled_by(job, cron_job) and not _is_active(cron_job, job) else None
+                is_new = is_controlled_by(job, cron_job) and uid_of(job) not in active
+                return job if is_new else None
             if not is_namespace_terminating(error):
                 message = f"Error creating job: {error.message}"
                 self.events.event(cron_job, WARNING, "FailedCreate", message)
@@ -173,14 +196,14 @@ class CronJobs(Controller):
         self.events.event(cron_job, NORMAL, "SuccessfulCreate", f"Created job {name_of(job)}")
         return job
 
-    async def _delete(self, cron_job: Object, job: Object) -> None:
+    async def _delete(self, cron_job: Object, active: Active, job: Object) -> None:
         """Delete a job with its pods. Raises ApiError."""
         try:
             await self.delete(key_of(cron_job), JOBS, job, propagation="Background")
         except ApiError as error:
             self.events.event(cron_job, WARNING, "FailedDelete", f"Deleted job: {error.message}")
             raise
-        _forget(cron_job, uid_of(job))
+        active.forget(uid_of(job))
         self.events.event(cron_job, NORMAL, "SuccessfulDelete", f"Deleted job {name_of(job)}")
 
 
@@ -190,16 +213,6 @@ _KIND = {"apiVersion": JOBS.api_version, "kind": JOBS.kind}
 def _timing(cron_job: Object) -> tuple[Any, Any]:
     spec = cron_job.get("spec") or {}
     return spec.get("schedule"), spec.get("timeZone")
-
-
-def _is_active(cron_job: Object, job: Object) -> bool:
-    active = (cron_job.get("status") or {}).get("active") or ()
-    return any(reference.get("uid") == uid_of(job) for reference in active)
-
-
-def _forget(cron_job: Object, uid: str) -> None:
-    status = cron_job["status"]
-    status["active"] = [ref for ref in status.get("active") or () if ref.get("uid") != uid]
 
 
 def _note_success(status: dict[str, Any], completed: str | None) -> None:

@@ -1,4 +1,4 @@
-"""What slices mirror of an Endpoints object somebody wrote by hand: pure.
+"""What slices mirror of an Endpoints object somebody wrote by hand.
 
 Source: pkg/controller/endpointslicemirroring (reconciler.go, utils.go). Of each subset at most a thousand
 addresses are mirrored; a slice holds all of one family and one set of ports.
@@ -14,6 +14,7 @@ from typing import Any
 from wherry.api.core.endpoints import ENDPOINTS
 from wherry.api.discovery.endpoint_slices import ENDPOINT_SLICES
 from wherry.controllers.endpoints.slices import MANAGED_BY, SERVICE_NAME, SlicePlan
+from wherry.kit.portions import Portions
 from wherry.objects.meta import (
     Object,
     annotations_of,
@@ -28,6 +29,7 @@ MANAGER = "endpointslicemirroring-controller.k8s.io"
 SKIP = "endpointslice.kubernetes.io/skip-mirror"
 LEADER = "control-plane.alpha.kubernetes.io/leader"
 MOST_PER_SUBSET = 1000
+PORTION_S = 0.005
 _NOT_COPIED = (
     "endpoints.kubernetes.io/last-change-trigger-time",
     "kubectl.kubernetes.io/last-applied-configuration",
@@ -54,15 +56,16 @@ def should_mirror(endpoints: Object) -> bool:
     return labels_of(endpoints).get(SKIP) != "true" and LEADER not in annotations_of(endpoints)
 
 
-def mirror(endpoints: Object) -> Mirrored:
-    """The endpoints of all subsets."""
-    made = Mirrored()
+async def mirror(endpoints: Object) -> Mirrored:
+    """The endpoints of all subsets, in portions."""
+    made, portions = Mirrored(), Portions(PORTION_S)
     for subset in endpoints.get("subsets") or ():
-        ports = [_port(port) for port in subset.get("ports") or ()]
         listed = [(address, True) for address in subset.get("addresses") or ()]
         listed += [(address, False) for address in subset.get("notReadyAddresses") or ()]
+        found: dict[str, list[Object]] = {}
         mirrored = 0
         for address, is_ready in listed:
+            await portions.next()
             if mirrored >= MOST_PER_SUBSET:
                 made.has_too_many = True
                 break
@@ -71,18 +74,24 @@ def mirror(endpoints: Object) -> Mirrored:
                 made.invalid += 1
                 continue
             mirrored += 1
-            place = (family, _key(ports))
-            made.ports.setdefault(place, ports)
-            made.endpoints.setdefault(place, []).append(_endpoint(address, is_ready))
+            found.setdefault(family, []).append(_endpoint(address, is_ready))
         made.skipped += len(listed) - mirrored
+        await portions.next()
+        ports = [_port(port) for port in subset.get("ports") or ()]
+        # A key is as long as the ports, and so is every look for it: once for a subset, not for an address.
+        key = _key(ports)
+        for family, more in found.items():
+            made.ports.setdefault((family, key), ports)
+            made.endpoints.setdefault((family, key), []).extend(more)
     return made
 
 
-def plan_mirror(endpoints: Object, mirrored: Mirrored, existing: Iterable[Object]) -> SlicePlan:
+async def plan_mirror(endpoints: Object, mirrored: Mirrored, existing: Iterable[Object]) -> SlicePlan:
     """The writes after which there is one slice for each family and set of ports, and no other."""
-    plan, left = SlicePlan(), dict(mirrored.endpoints)
+    plan, left, portions = SlicePlan(), dict(mirrored.endpoints), Portions(PORTION_S)
     labels, annotations = _labels(endpoints), _annotations(endpoints)
     for piece in existing:
+        await portions.next()
         if is_deleting(piece):
             continue
         place = (piece["addressType"], _key(piece.get("ports") or []))

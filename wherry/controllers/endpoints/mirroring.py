@@ -73,9 +73,9 @@ class EndpointSliceMirroring(Controller):
             return None
         if is_deleting(endpoints):
             return None
-        mirrored = mirror(endpoints)
+        mirrored = await mirror(endpoints)
         self._tell(endpoints, mirrored)
-        plan = plan_mirror(endpoints, mirrored, existing)
+        plan = await plan_mirror(endpoints, mirrored, list(existing))
         try:
             for piece in plan.create:
                 await self.create(key, ENDPOINT_SLICES, piece)
