@@ -69,6 +69,7 @@ def nothing_is_left_running() -> Iterator[None]:
         ({"outcomes": [OUTCOME]}, StageError, "outcomes: spec.exit: unknown field; known: completesAfter, "),
         ({"stages": [Path("/no/such/file")]}, StageError, "/no/such/file: cannot be read"),
         ({"crds": ["kind: Nothing\n"]}, ManifestError, "apiVersion is missing"),
+        ({"crds": ["a: [1\nb: 2\n"]}, ManifestError, "not valid YAML in line 2: did not find expected ','"),
         ({"objects": [{"apiVersion": "v1", "kind": "Podd"}]}, UnknownKindError, "Podd"),
     ],
 )

@@ -84,7 +84,10 @@ def _documents(text: str, where: str) -> Iterator[str]:
     except yaml.YAMLError as error:
         mark = getattr(error, "problem_mark", None)
         line = f" in line {mark.line + 1}" if mark else ""
-        raise ManifestError(f"{where}: not valid YAML{line}") from None  # the message has all of it
+        problem = str(getattr(error, "problem", None) or error).partition("\n")[0]
+        raise ManifestError(
+            f"{where}: not valid YAML{line}: {problem}"
+        ) from None  # the message has all of it
 
 
 def _take_apart(value: Mapping[str, Any], where: str) -> Iterator[Object]:
