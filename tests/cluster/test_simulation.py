@@ -64,7 +64,17 @@ def test_files_and_the_number_of_nodes(tmp_path: Path) -> None:
     [
         ("kind: Pod\napiVersion: v1\n", "kind: Pod of v1; known: Nodes of hollow.wherry.dev/v1"),
         (FILE.replace("code: 3", "cod: 3"), "spec.exits.cod: unknown field"),
-        (FILE + "---\n" + FILE, "kind: a second Nodes; a simulation takes one"),
+        (FILE + "---\n" + FILE, "metadata.name: a second Nodes 'workers'; give each its own name"),
+        (
+            FILE + "---\n" + FILE.replace("workers", "x"),
+            "spec.name: nodes of 'x' and 'workers' have the same",
+        ),
+        (
+            FILE
+            + "---\n"
+            + FILE.replace("workers", "x").replace('"w-{index}"', '"x-{index}", statusEvery: 1s'),
+            "spec.statusEvery: differs from that of 'workers'",
+        ),
         (None, "cannot be read"),
     ],
 )
@@ -88,7 +98,7 @@ def test_all_nodes_together_renew_so_often_and_no_more(count: int, lease_s: int,
 def test_nodes_of_templates_that_are_not_asked_for_are_too_many() -> None:
     template = NodeTemplate(count=2, name="w-{index}-x")
     names = ["w-0-x", "w-1-x", "w-2-x", "w-10-x", "hollow-0"]
-    assert surplus(template, names) == ["w-2-x", "w-10-x", "hollow-0"]
+    assert surplus([template], names) == ["w-2-x", "w-10-x", "hollow-0"]
 
 
 @asynccontextmanager
@@ -112,6 +122,11 @@ async def test_another_template_makes_its_nodes_and_those_of_the_one_before_go(t
             "metadata: {name: old}\nspec: {count: 2, name: 'old-{index}'}",
             "metadata: {name: new}\nspec: {count: 3, name: 'new-{index}'}",
             "metadata: {name: new}\nspec: {count: 1, name: 'new-{index}'}",
+            (
+                "metadata: {name: new}\nspec: {count: 1, name: 'new-{index}'}\n---\n"
+                "apiVersion: hollow.wherry.dev/v1\nkind: Nodes\n"
+                "metadata: {name: gpu}\nspec: {count: 2, name: 'gpu-{index}'}"
+            ),
         ):
             path.write_text(f"apiVersion: hollow.wherry.dev/v1\nkind: Nodes\n{text}")
             simulation = simulation_of(ClusterConfig(simulation=(str(path),)))
@@ -122,7 +137,24 @@ async def test_another_template_makes_its_nodes_and_those_of_the_one_before_go(t
         ["by-hand", "old-0", "old-1"],
         ["by-hand", "new-0", "new-1", "new-2"],
         ["by-hand", "new-0"],
+        ["by-hand", "gpu-0", "gpu-1", "new-0"],
     ]
+
+
+def test_several_pools_share_one_lease_and_say_their_numbers_themselves(tmp_path: Path) -> None:
+    names = []
+    for pool in ("a", "b"):
+        file = tmp_path / f"{pool}.yaml"
+        spec = f"spec: {{count: 2500, name: '{pool}-{{index}}'}}"
+        file.write_text(f"apiVersion: hollow.wherry.dev/v1\nkind: Nodes\nmetadata: {{name: {pool}}}\n{spec}")
+        names.append(str(file))
+    found = simulation_of(ClusterConfig(simulation=tuple(names)))
+    assert found.count == 5000
+    assert {template.lease_duration_s for template in found.templates} == {200}
+    machine = Machine(data_root=tmp_path / "data", run_root=tmp_path / "run", routes=list)
+    flags = {"simulation": names, "simulated_nodes": 3}
+    with pytest.raises(ConfigError, match=r"^--nodes: the files of the simulation have several Nodes"):
+        effective_config(machine, "c", environ={}, flags=flags)
 
 
 NODES_FILE = (

@@ -243,7 +243,7 @@ def _with_simulation(
     texts: Mapping[Path, str] = {}
     if wanted.simulation:
         # Imported here: few clusters have such files.
-        from wherry.cluster.simulated import REMEDY, take_in
+        from wherry.cluster.simulated import REMEDY, SEVERAL, take_in
         from wherry.hollow.files import StageError
 
         is_given = "simulation" in spelling
@@ -252,6 +252,8 @@ def _with_simulation(
         except StageError as error:
             remedy = "" if is_given else f"; {REMEDY}"
             raise ConfigError(f"{spell(spelling, 'simulation')}: {error}{remedy}") from None
+        if taken.simulation.more and "simulated_nodes" in spelling and wanted.simulated_nodes:
+            raise ConfigError(f"{spell(spelling, 'simulated_nodes')}: {SEVERAL}")
         names_nodes = is_given and taken.simulation.names_nodes
         setup, texts = setup.having({"simulation": taken.names}), taken.texts
     if "simulated_nodes" in spelling:

@@ -19,6 +19,7 @@ from wherry.hollow.machines import NodeTemplate
 
 DIGITS = 16
 """Of a file's digest; enough to tell a cluster's few files apart."""
+SEVERAL = "the files of the simulation have several Nodes, each with its count; leave the number out"
 REMEDY = (
     'give the files anew with: wherry up --simulation FILE; or do without them: wherry up --simulation ""'
 )
@@ -69,12 +70,14 @@ def simulation_of(config: ClusterConfig, texts: Mapping[Path, str] | None = None
         raise PermanentError(f"simulation: {error}; {REMEDY}") from error
     if not config.simulated_nodes:
         return found
+    if found.more:
+        raise PermanentError(f"simulatedNodes: {SEVERAL}")
     return replace(found, template=replace(found.template, count=config.simulated_nodes))
 
 
 def count_of(config: ClusterConfig) -> int:
     """How many simulated nodes are asked for. Raises PermanentError."""
-    return simulation_of(config).template.count if config.simulation else config.simulated_nodes
+    return simulation_of(config).count if config.simulation else config.simulated_nodes
 
 
 def going(before: ClusterConfig, after: ClusterConfig, texts: Mapping[Path, str]) -> int | None:
@@ -82,16 +85,15 @@ def going(before: ClusterConfig, after: ClusterConfig, texts: Mapping[Path, str]
 
     `texts` are files of `after` that are still to be kept. Raises PermanentError.
     """
-    wanted = simulation_of(after, texts).template
+    wanted = simulation_of(after, texts).templates
     try:
-        template = simulation_of(before).template
+        templates = simulation_of(before).templates
     except PermanentError:
         return None
-    names = [template.node_name(index) for index in range(template.count)]
-    return len(surplus(wanted, names))
+    return len(surplus(wanted, (name for template in templates for name in template.names())))
 
 
-def surplus(template: NodeTemplate, names: Iterable[str]) -> list[str]:
-    """The `names`, of nodes that were made of a template, which this one does not make."""
-    wanted = {template.node_name(index) for index in range(template.count)}
+def surplus(templates: Iterable[NodeTemplate], names: Iterable[str]) -> list[str]:
+    """The `names`, of nodes that were made of a template, which these do not make."""
+    wanted = {name for template in templates for name in template.names()}
     return [name for name in names if name not in wanted]

@@ -31,16 +31,16 @@ FOUNDER = "kubernetes-admin"
 async def simulating(simulation: Simulation, plane: ControlPlane, clock: Clock) -> AsyncIterator[None]:
     """Simulated nodes for the time of the block.
 
-    Those of the template that are missing are made; those above its count, and those of templates there were
+    Those of the templates that are missing are made; those above a count, and those of templates there were
     before, are deleted with their pods. Raises ApiError.
     """
     await ensure_rights(plane.client(FOUNDER, (AUTHENTICATED, MASTERS)), simulation.stages)
     random = Random(SystemRandom().getrandbits(64))  # noqa: S311 - spreads what happens, guards nothing
     told = (simulation.template, simulation.stages, simulation.outcomes)
-    nodes = HollowNodes(plane.client(USER), clock, random, *told, plane.client)
+    nodes = HollowNodes(plane.client(USER), clock, random, *told, plane.client, simulation.more)
     await nodes.start()
     try:
-        if gone := surplus(simulation.template, nodes.of_pools()):
+        if gone := surplus(simulation.templates, nodes.of_pools()):
             pods = await retire(plane.client(USER), clock, gone)
             what = "%d simulated nodes that are no longer asked for are deleted, as %s, and %d pods on them"
             log.info(what, len(gone), gone[0], pods)

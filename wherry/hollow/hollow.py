@@ -58,10 +58,10 @@ def _node_of(pod: Object) -> list[str]:
 class HollowNodes:
     """Simulated nodes of one cluster.
 
-    `template` is what `start` and `add` make nodes of. `stages` (KWOK's, say) take the place of our own for
-    their kind; `outcomes` go before either. `client_as(user)` gives a client for stages that name a user;
-    without it these fail, with a clear warning. `random` decides whatever is left to chance: the same seed,
-    the same order.
+    `template` is what `start` and `add` make nodes of, `more` are others that `start` makes nodes of.
+    `stages` (KWOK's, say) take the place of our own for their kind; `outcomes` go before either.
+    `client_as(user)` gives a client for stages that name a user; without it these fail, with a clear
+    warning. `random` decides whatever is left to chance: the same seed, the same order.
     """
 
     def __init__(
@@ -73,8 +73,10 @@ class HollowNodes:
         stages: Sequence[Stage] = (),
         outcomes: Sequence[Outcome | NodeOutcome] = (),
         client_as: Callable[[str], Client] | None = None,
+        more: Sequence[NodeTemplate] = (),
     ) -> None:
         self.template = template or NodeTemplate()
+        self._templates = (self.template, *more)
         self.stages = stages
         self._client = client
         self._clock = clock
@@ -104,7 +106,8 @@ class HollowNodes:
         try:
             await self._start()
             if makes_missing:
-                await self._make(self._missing())
+                for template in self._templates:
+                    await self._make(template, self._missing(template))
         except BaseException:
             await self.close()
             raise
@@ -163,7 +166,7 @@ class HollowNodes:
 
     async def add(self, count: int = 1) -> list[str]:
         """Make that many more nodes of the template; their names. Raises ApiError."""
-        return await self._make(self._free(count))
+        return await self._make(self.template, self._free(count))
 
     async def remove(self, name: str) -> None:
         """Delete a simulated node; its pods go the way of all pods of deleted nodes. Raises ApiError."""
@@ -187,9 +190,9 @@ class HollowNodes:
             raise ApiError(404, "NotFound", said, {"name": name, "kind": "nodes"})
         return node
 
-    def _missing(self) -> list[int]:
+    def _missing(self, template: NodeTemplate) -> list[int]:
         names = {name_of(node) for node in self._cache.list(NODES)}
-        return [at for at in range(self.template.count) if self.template.node_name(at) not in names]
+        return [at for at, name in enumerate(template.names()) if name not in names]
 
     def _free(self, count: int) -> list[int]:
         found: list[int] = []
@@ -200,8 +203,7 @@ class HollowNodes:
             at += 1
         return found
 
-    async def _make(self, indexes: Sequence[int]) -> list[str]:
-        template = self.template
+    async def _make(self, template: NodeTemplate, indexes: Sequence[int]) -> list[str]:
         rest = iter(indexes)
 
         async def some(indexes: Iterator[int]) -> None:

@@ -82,6 +82,10 @@ class NodeTemplate:
         """The name of the node of that number."""
         return self.name.replace(INDEX, str(index))
 
+    def names(self) -> list[str]:
+        """The names of all its nodes."""
+        return [self.node_name(index) for index in range(self.count)]
+
     def node(self, index: int, address: str, now: datetime) -> Object:
         """The Node of that number, as its kubelet registers it, Ready."""
         name, moment = self.node_name(index), format_time(now)
