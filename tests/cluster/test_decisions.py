@@ -190,3 +190,13 @@ def test_without_a_scheduler() -> None:
 def test_a_scheduler_that_waits_for_the_first_pod_answers_all_the_same() -> None:
     with Cluster(nodes=1) as found:
         assert ask(found, review())["status"]["nodeName"] == "node-0"
+
+
+def test_a_template_is_of_no_version(cluster: Cluster) -> None:
+    asked = review()
+    asked["spec"]["template"]["metadata"]["resourceVersion"] = "7"
+    with pytest.raises(
+        ApiError, match=r"^spec\.template\.metadata\.resourceVersion: must not be set"
+    ) as refused:
+        ask(cluster, asked)
+    assert refused.value.code == 400

@@ -69,8 +69,12 @@ def _changes(status: Object) -> Iterator[str]:
         return
     yield ""
     if not changes:
-        fits = status.get("fitsNow")
-        yield "It fits by now." if fits else "No change of this pod alone would make it fit."
+        if status.get("fitsNow"):
+            yield "It fits by now."
+        elif note := status.get("changesNote"):
+            yield f"No change was found that would make it fit: {note}."
+        else:
+            yield "No change of this pod alone would make it fit."
         return
     yield "It would fit with any one of these:" if len(changes) > 1 else "It would fit with this:"
     for change in changes:
@@ -79,6 +83,8 @@ def _changes(status: Object) -> Iterator[str]:
         for step in steps:
             if step.get("instead"):
                 yield f"  or instead: {step['instead']}"
+    if note := status.get("changesNote"):
+        yield f"There may be others: {note}."
 
 
 def _nodes(group: Object) -> str:

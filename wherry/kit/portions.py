@@ -5,7 +5,7 @@ small pieces of different callers.
 from __future__ import annotations
 
 import asyncio
-from time import perf_counter
+from time import perf_counter, thread_time
 
 from wherry.kit.simulated_loop import SimulatedLoop
 
@@ -29,6 +29,10 @@ class Portions:
         await asyncio.sleep(0)
         self._end = perf_counter() + self._seconds
         return True
+
+    def since(self, began: float) -> float:
+        """Seconds of work of this thread since `began` (of `thread_time`); none in simulated time."""
+        return 0.0 if self._is_one else thread_time() - began
 
 
 class Runs:

@@ -10,8 +10,8 @@ still spread.
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, field, replace
 from typing import Any
 from weakref import WeakValueDictionary
 
@@ -102,21 +102,45 @@ class PodReader:
     def read(self, pod: Object) -> PodFacts:
         """The facts of a pod. Raises ValueError for quantities or selectors that are none."""
         spec: Mapping[str, Any] = pod.get("spec") or {}
-        status: Mapping[str, Any] = pod.get("status") or {}
         key = _template_key(pod, spec)
         template = self._templates.get(key)
         if template is None:
             template = self._templates[key] = read_template(pod)
-        return PodFacts(
-            key=key_of(pod),
-            uid=uid_of(pod),
-            template=template,
-            node_name=spec.get("nodeName") or "",
-            nominated_node=status.get("nominatedNodeName") or "",
-            is_deleting=is_deleting(pod),
-            claims=_claims(pod, spec) if spec.get("volumes") else (),
-            pod=pod,
-        )
+        return _facts(pod, template)
+
+
+def read_changed(known: PodFacts, pod: Object) -> PodFacts:
+    """The facts of a pod that differs little from one that is known: only what depends on that is read.
+
+    What the two share should be the same objects, then they are compared in no time. Raises ValueError as
+    `PodReader.read` does.
+    """
+    before, after = (_parts(one) for one in (known.pod, pod))
+    changed: dict[str, Any] = {}
+    for names, read in _READERS:
+        if any(before.get(name) != after.get(name) for name in names):
+            changed |= read(pod)
+    return _facts(pod, replace(known.template, **changed) if changed else known.template)
+
+
+def _parts(pod: Object) -> dict[str, Any]:
+    """What templates are read from, by name."""
+    return {**(pod.get("spec") or {}), "metadata": pod.get("metadata") or {}}
+
+
+def _facts(pod: Object, template: Template) -> PodFacts:
+    spec: Mapping[str, Any] = pod.get("spec") or {}
+    status: Mapping[str, Any] = pod.get("status") or {}
+    return PodFacts(
+        key=key_of(pod),
+        uid=uid_of(pod),
+        template=template,
+        node_name=spec.get("nodeName") or "",
+        nominated_node=status.get("nominatedNodeName") or "",
+        is_deleting=is_deleting(pod),
+        claims=_claims(pod, spec) if spec.get("volumes") else (),
+        pod=pod,
+    )
 
 
 _CONTAINER = ("image", "resources", "ports", "restartPolicy", "restartPolicyRules")
@@ -155,6 +179,42 @@ def _template_key(pod: Object, spec: Mapping[str, Any]) -> bytes:
 
 def read_template(pod: Object) -> Template:
     """What a pod asks for."""
+    found: dict[str, Any] = {}
+    for _, read in _READERS:
+        found |= read(pod)
+    return Template(**found)
+
+
+def _read_own(pod: Object) -> dict[str, Any]:
+    """What the pod says of itself."""
+    spec: Mapping[str, Any] = pod.get("spec") or {}
+    return {
+        "namespace": (pod.get("metadata") or {}).get("namespace") or "",
+        "labels": labels_of(pod),
+        "label_set": frozenset(labels_of(pod).items()),
+        "priority": spec.get("priority") or 0,
+        "may_preempt": spec.get("preemptionPolicy") != "Never",
+        "scheduler_name": spec.get("schedulerName") or DEFAULT_SCHEDULER,
+        "owner": controller_of(pod),
+    }
+
+
+def _read_containers(pod: Object) -> dict[str, Any]:
+    spec: Mapping[str, Any] = pod.get("spec") or {}
+    return {"host_ports": _host_ports(spec), "features": features_needed(spec)}
+
+
+def _read_images(pod: Object) -> dict[str, Any]:
+    return {"images": tuple(_images(pod.get("spec") or {}))}
+
+
+def _read_amounts(pod: Object) -> dict[str, Any]:
+    spec: Mapping[str, Any] = pod.get("spec") or {}
+    return {"requests": _amounts(spec), "score_requests": _amounts({**spec, **_with_defaults(spec)})}
+
+
+def _read_placing(pod: Object) -> dict[str, Any]:
+    """What the pod wants of nodes and of others, as far as that is not too much."""
     spec: Mapping[str, Any] = pod.get("spec") or {}
     affinity = spec.get("affinity") or {}
     to_nodes = affinity.get("nodeAffinity") or {}
@@ -167,27 +227,15 @@ def read_template(pod: Object) -> Template:
             spread = read_spread(spec.get("topologySpreadConstraints") or (), labels_of(pod))
         except ValueError as error:
             trouble = str(error)
-    return Template(
-        namespace=namespace,
-        labels=labels_of(pod),
-        label_set=frozenset(labels_of(pod).items()),
-        priority=spec.get("priority") or 0,
-        may_preempt=spec.get("preemptionPolicy") != "Never",
-        scheduler_name=spec.get("schedulerName") or DEFAULT_SCHEDULER,
-        owner=controller_of(pod),
-        requests=_amounts(spec),
-        score_requests=_amounts({**spec, **_with_defaults(spec)}),
-        host_ports=_host_ports(spec),
-        images=tuple(_images(spec)),
-        node_selector=spec.get("nodeSelector") or {},
-        required_terms=None if required is None else tuple(required.get("nodeSelectorTerms") or ()),
-        preferred_terms=tuple(to_nodes.get("preferredDuringSchedulingIgnoredDuringExecution") or ()),
-        tolerations=tuple(spec.get("tolerations") or ()),
-        terms=terms,
-        spread=spread,
-        features=features_needed(spec),
-        trouble=trouble,
-    )
+    return {
+        "node_selector": spec.get("nodeSelector") or {},
+        "required_terms": None if required is None else tuple(required.get("nodeSelectorTerms") or ()),
+        "preferred_terms": tuple(to_nodes.get("preferredDuringSchedulingIgnoredDuringExecution") or ()),
+        "tolerations": tuple(spec.get("tolerations") or ()),
+        "terms": terms,
+        "spread": spread,
+        "trouble": trouble,
+    }
 
 
 def _too_much(spec: Mapping[str, Any]) -> str:
@@ -273,3 +321,16 @@ def _host_ports(spec: Mapping[str, Any]) -> tuple[HostPort, ...]:
         for port in container.get("ports") or ()
         if port.get("hostPort")
     )
+
+
+_READERS: tuple[tuple[tuple[str, ...], Callable[[Object], dict[str, Any]]], ...] = (
+    (("metadata", "priority", "preemptionPolicy", "schedulerName"), _read_own),
+    (("containers", "initContainers", "hostNetwork", "hostUsers"), _read_containers),
+    (("containers", "initContainers", "volumes"), _read_images),
+    (("containers", "initContainers", "resources", "overhead"), _read_amounts),
+    (
+        ("metadata", "affinity", "topologySpreadConstraints", "nodeSelector", "tolerations"),
+        _read_placing,
+    ),
+)
+"""The parts of a template: from which fields of the spec (and the metadata) each is read, and how."""

@@ -5,7 +5,8 @@ from typing import Any
 
 import pytest
 
-from wherry.api.core.pod_resources import pod_limits, pod_requests, qos_class
+from tests.growth.meter import time_growth
+from wherry.api.core.pod_resources import aggregate_requests, pod_limits, pod_requests, qos_class
 
 
 def container(cpu: str = "", **more: Any) -> dict[str, Any]:
@@ -67,3 +68,16 @@ EQUAL = {"limits": {"cpu": "1", "memory": "1Gi"}, "requests": {"cpu": "1000m", "
 )
 def test_quality_of_service(spec: dict[str, Any], expected: str) -> None:
     assert qos_class({"spec": spec}) == expected
+
+
+def test_sidecars_with_resources_of_their_own_cost_what_they_weigh() -> None:
+    def spec(size: int) -> dict[str, Any]:
+        sidecars = [
+            {"restartPolicy": "Always", "resources": {"requests": {f"example.com/r{number}": "1"}}}
+            for number in range(size)
+        ]
+        once = [{"resources": {"requests": {"cpu": "2"}}}] * size
+        return {"initContainers": [*sidecars, *once]}
+
+    assert aggregate_requests(spec(2)) == {"example.com/r0": 1, "example.com/r1": 1, "cpu": 2}
+    assert not time_growth(aggregate_requests, spec, 2000)

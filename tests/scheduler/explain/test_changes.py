@@ -3,20 +3,23 @@
 from __future__ import annotations
 
 import asyncio
+import dataclasses
 from random import Random
 from typing import Any
 
 import pytest
 
+from tests.growth.meter import steps_of
 from tests.scheduler.builders import READER, facts, node, world
 from tests.scheduler.test_decisions import PROFILE, affinity, expression, named
 from tests.timing import spent
 from wherry.objects.meta import Object
 from wherry.scheduler.decisions import Decisions
-from wherry.scheduler.explain.changes import Changes, shown
-from wherry.scheduler.explain.constraints import MOST, constraints_of
+from wherry.scheduler.explain import changes as changes_module
+from wherry.scheduler.explain.changes import MOST_TRIALS, Changes, shown
+from wherry.scheduler.explain.constraints import _READERS, MOST, constraints_of, without
 from wherry.scheduler.explain.explainer import Explainer
-from wherry.scheduler.facts import PodFacts
+from wherry.scheduler.facts import PodFacts, PodReader, Template, read_changed
 from wherry.scheduler.world import World
 
 REQUIRED = "requiredDuringSchedulingIgnoredDuringExecution"
@@ -228,6 +231,67 @@ async def test_thousands_of_nodes_hold_nobody_up() -> None:
     beside.cancel()
     assert [change["count"] for change in status["changes"]] == [2000]
     assert held[0] < 0.1, "it takes some three milliseconds"
+
+
+async def test_so_much_is_tried_and_no_more() -> None:
+    """Requirements that only together keep it from the node: not all that are needed are found out."""
+    selector = {f"k{number}": "v" for number in range(MOST - 1)}
+    wanted = {f"example.com/r{number}": "1" for number in range(30)}
+    pod = facts(nodeSelector=selector, requests=wanted)
+    search = Changes(world(node("a")), PROFILE, pod)
+    found = await search.find()
+    assert found is not None
+    assert len(found[0]["steps"]) > 30
+    assert search.stopped == f"stopped looking after {MOST_TRIALS} trials"
+    explainer = Explainer(
+        world(node("a")), Decisions(world(), Random(1)), {PROFILE.name: PROFILE}, READER.read
+    )
+    assert (await explainer.what_if(pod.pod))["changesNote"] == search.stopped
+
+
+async def test_work_is_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(changes_module, "MOST_WORK_S", 0.0)
+    search = Changes(world(node("a")), PROFILE, facts(nodeSelector={"disk": "ssd"}))
+    assert await search.find() == []
+    assert search.stopped == "stopped looking after 0 s of work and 1 trials"
+
+
+EVERYTHING = facts(
+    labels={"app": "web"},
+    port=80,
+    requests={"cpu": "2", "example.com/gpu": "1"},
+    nodeSelector={"disk": "ssd", "x": "y"},
+    tolerations=[{"key": "x", "operator": "Exists"}],
+    overhead={"cpu": "1"},
+    topologySpreadConstraints=[SPREAD],
+    affinity={**affinity(expression("disk", "In", "ssd", "nvme")), **pods("podAntiAffinity", ZONE, "db")},
+)
+
+
+def test_what_is_not_read_again_is_as_if_it_were() -> None:
+    where = world(node("a", taints=[DB]), node("b", unschedulable=True))
+    before = repr(EVERYTHING.pod)
+    known = constraints_of(EVERYTHING, _READERS.keys(), where)
+    assert len({one.field for one in known}) > 8
+    for left_out in [(), known, *((one,) for one in known)]:
+        pod = without(EVERYTHING.pod, left_out)
+        again, whole = read_changed(EVERYTHING, pod), PodReader().read(pod)
+        for part in dataclasses.fields(Template):
+            assert getattr(again.template, part.name) == getattr(whole.template, part.name), part.name
+        assert (again.claims, again.node_name, again.pod) == (whole.claims, whole.node_name, pod)
+    assert repr(EVERYTHING.pod) == before
+
+
+def test_a_trial_costs_what_is_changed_of_the_pod() -> None:
+    """Not what its containers weigh."""
+
+    def steps(size: int) -> int:
+        containers = [{"name": f"c{number}", "image": "i"} for number in range(size)]
+        pod = facts(containers=containers, nodeSelector={"disk": "ssd"})
+        (constraint,) = (c for c in constraints_of(pod, {"NodeAffinity"}, world()) if "disk" in c.change)
+        return steps_of(lambda: read_changed(pod, without(pod.pod, (constraint,))))[0]
+
+    assert steps(200) == steps(2)
 
 
 def test_there_is_a_bound() -> None:

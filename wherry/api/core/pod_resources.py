@@ -69,11 +69,11 @@ def _aggregate(spec: Mapping[str, Any], field: str) -> Amounts:
         if container.get("restartPolicy") == "Always":
             _add(running, amounts)
             _add(sidecars, amounts)
-            _raise_to(starting, sidecars)
+            moment = {name: sidecars[name] for name in amounts}
         else:
-            moment = dict(sidecars)
-            _add(moment, amounts)
-            _raise_to(starting, moment)
+            moment = {name: sidecars.get(name, _ZERO) + amount for name, amount in amounts.items()}
+        # Of what this container does not ask for there is no more than there was a moment ago.
+        _raise_to(starting, moment)
     _raise_to(running, starting)
     return running
 

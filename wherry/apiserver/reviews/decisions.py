@@ -13,7 +13,7 @@ from wherry.apiserver.call import Call, Outcome
 from wherry.apiserver.core import Core, Explains
 from wherry.apiserver.registry import Served
 from wherry.apiserver.verbs.write import create_object
-from wherry.objects.errors import service_unavailable
+from wherry.objects.errors import ApiError, service_unavailable
 from wherry.objects.meta import Object
 
 NO_SCHEDULER = "no scheduler runs in the API server's process"
@@ -55,6 +55,9 @@ def _explains(core: Core) -> Explains:
 
 def _pod_of(review: Object, namespace: str) -> Object:
     template = (review.get("spec") or {}).get("template") or {}
+    if (template.get("metadata") or {}).get("resourceVersion"):
+        path = "spec.template.metadata.resourceVersion"
+        raise ApiError(400, "BadRequest", f"{path}: must not be set: the pod is not there yet")
     meta = {**(template.get("metadata") or {}), "namespace": namespace}
     # One of that name may be there.
     meta["generateName"] = f"{meta.pop('name', '') or 'what-if'}-"

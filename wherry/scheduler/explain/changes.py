@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from decimal import Decimal
+from time import thread_time
 
 import numpy as np
 
@@ -19,7 +20,7 @@ from wherry.objects.quantity import format_quantity
 from wherry.scheduler.evaluation import Evaluation
 from wherry.scheduler.explain.constraints import Constraint, ask_for, constraints_of, without
 from wherry.scheduler.explain.status import group_of
-from wherry.scheduler.facts import PodFacts, PodReader
+from wherry.scheduler.facts import PodFacts, read_changed
 from wherry.scheduler.interned import Ints
 from wherry.scheduler.profiles import Profile
 from wherry.scheduler.world import World
@@ -28,6 +29,11 @@ PORTION_S = 0.005
 MIB = 1024 * 1024
 MOST_ROUNDS = 3
 """So often what comes to light without the others is left out, too."""
+
+MOST_TRIALS = 100
+"""So often the filters are asked at most,"""
+MOST_WORK_S = 1.0
+"""and for no more processor time than this: a pod for which it is not enough has thousands of parts."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,6 +44,10 @@ class Trial:
     plugins: frozenset[str]
 
 
+class StoppedError(Exception):
+    """Enough was tried; the text says how much."""
+
+
 class Changes:
     """Looks for changes of one pod, in one world."""
 
@@ -45,80 +55,107 @@ class Changes:
         self._world = world
         self._profile = profile
         self._pod = pod
-        self._reader = PodReader()
         self._portions = Portions(PORTION_S)
+        self._trials = 0
+        self._worked_s = 0.0
+        self.stopped = ""
+        """Why not all was tried that could have been, once `find` is through; "" if it was."""
 
     async def find(self) -> list[Object] | None:
         """Changes that are each enough, the best first; none if nothing would help, None if it fits now."""
-        first = self._try(())
+        first = await self._try(())
         if len(first.rows):
             return None
-        await self._portions.next()
+        found: list[Object] = []
+        try:
+            await self._look(first, found)
+        except StoppedError as error:
+            self.stopped = str(error)
+        return sorted(found, key=lambda change: (len(change["steps"]), -change["count"]))
+
+    async def _look(self, first: Trial, found: list[Object]) -> None:
+        """Put into `found` what is enough. Raises StoppedError."""
         known = constraints_of(self._pod, first.plugins, self._world)
-        found = []
         for constraint in known:
-            await self._portions.next()
-            trial = self._try((constraint,))
+            trial = await self._try((constraint,))
             if len(trial.rows):
-                await self._portions.next()
-                found.append(self._told((constraint,), trial))
+                found.append(await self._told((constraint,), trial))
         if not found:
             together = await self._together(known)
             if together:
-                await self._portions.next()
-                found.append(self._told(together, self._try(together)))
-        return sorted(found, key=lambda change: (len(change["steps"]), -change["count"]))
+                found.append(await self._told(together, await self._judged(self._without(together))))
 
     async def _together(self, known: list[Constraint]) -> tuple[Constraint, ...]:
-        """As few of them as possible that are enough together."""
+        """As few of them as possible that are enough together; more than that if it would take too long."""
         for _ in range(MOST_ROUNDS):
-            await self._portions.next()
-            trial = self._try(known)
+            trial = await self._try(known)
             if len(trial.rows):
                 break
             more = constraints_of(self._pod, trial.plugins, self._world)
-            fresh = [
-                one for one in more if (one.field, one.change) not in {(k.field, k.change) for k in known}
-            ]
+            present = {(one.field, one.change) for one in known}
+            fresh = [one for one in more if (one.field, one.change) not in present]
             if not fresh:
                 return ()
             known = [*known, *fresh]
         else:
             return ()
         needed = list(known)
-        for constraint in known:
-            await self._portions.next()
-            left = [one for one in needed if one is not constraint]
-            if len(self._try(left).rows):
-                needed = left
+        try:
+            for constraint in known:
+                left = [one for one in needed if one is not constraint]
+                if len((await self._try(left)).rows):
+                    needed = left
+        except StoppedError as error:
+            self.stopped = str(error)  # what is found so far is enough, if not the least
         return tuple(needed)
 
-    def _try(self, constraints: Sequence[Constraint]) -> Trial:
-        return self._judged(without(self._pod.pod, constraints))
+    async def _try(self, constraints: Sequence[Constraint]) -> Trial:
+        """What becomes of the pod without these. Raises StoppedError."""
+        if self._trials >= MOST_TRIALS:
+            raise StoppedError(f"stopped looking after {MOST_TRIALS} trials")
+        if self._worked_s >= MOST_WORK_S and self._trials:
+            raise StoppedError(f"stopped looking after {MOST_WORK_S:g} s of work and {self._trials} trials")
+        self._trials += 1
+        return await self._judged(self._without(constraints))
 
-    def _judged(self, pod: Object) -> Trial:
+    def _without(self, constraints: Sequence[Constraint]) -> Object:
+        return without(self._pod.pod, constraints)
+
+    async def _judged(self, pod: Object) -> Trial:
+        """What becomes of it, in two portions: it is read, and held against the nodes."""
+        await self._portions.next()
+        began = thread_time()
+        facts = read_changed(self._pod, pod)
+        self._worked_s += self._portions.since(began)
+        await self._portions.next()
+        began = thread_time()
+        trial = self._held(facts)
+        self._worked_s += self._portions.since(began)
+        return trial
+
+    def _held(self, pod: PodFacts) -> Trial:
         world = self._world
         aside = [placement.pod.uid for placement in world.nominated_below(self._pod.priority)]
         own = [self._pod.uid] if self._pod.uid in world.placed else []
         with world.without((*own, *(uid for uid in aside if uid != self._pod.uid))):
-            evaluation = Evaluation(self._profile, self._reader.read(pod), world)
+            evaluation = Evaluation(self._profile, pod, world)
             if evaluation.refusal is not None:
                 return Trial(np.zeros(0, dtype=np.int64), frozenset({evaluation.refused_by}))
             trace = evaluation.trace()
         rejecting = {trace.filters[int(index)] for index in np.flatnonzero(trace.blocked.any(axis=1))}
         return Trial(np.flatnonzero(evaluation.feasible), frozenset(rejecting))
 
-    def _told(self, constraints: Sequence[Constraint], trial: Trial) -> Object:
+    async def _told(self, constraints: Sequence[Constraint], trial: Trial) -> Object:
         lowered = {one.resource for one in constraints if one.resource}
         rows = trial.rows
         amounts: dict[str, _Amounts] = {}
         if lowered:
             row = self._closest(rows, lowered)
             amounts = {name: self._amounts(row, name) for name in sorted(lowered)}
-            pod = without(self._pod.pod, [one for one in constraints if not one.resource])
+            pod = self._without([one for one in constraints if not one.resource])
             for name, found in amounts.items():
                 ask_for(name, shown(name, found.left), pod)
-            rows = self._judged(pod).rows
+            rows = (await self._judged(pod)).rows
         group = group_of(self._world.nodes.names, rows)
         steps = [_step(one, amounts.get(one.resource), group["nodes"]) for one in constraints]
         return {"steps": steps, **group}

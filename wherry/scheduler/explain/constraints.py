@@ -6,7 +6,6 @@ look at all nodes.
 
 from __future__ import annotations
 
-import copy
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
@@ -33,7 +32,8 @@ MOST_TAINTS = 8
 class Constraint:
     """Something the pod could do without: what to change, where, and what could be done instead.
 
-    `drop` takes it out of a pod it is handed. `resource` is the name of one that is asked for less, else "".
+    `drop` takes it out of a pod it is handed, of which much is another's (see `without`). `resource` is the
+    name of one that is asked for less, else "".
     """
 
     field: str
@@ -55,12 +55,30 @@ def constraints_of(pod: PodFacts, plugins: Collection[str], world: World) -> lis
 
 
 def without(pod: Object, constraints: Iterable[Constraint]) -> Object:
-    """A copy of the pod that does without these."""
-    found: Object = copy.deepcopy(pod)
+    """A pod that does without these. What stays as it is, the containers above all, is shared with `pod`."""
+    spec = dict(_spec(pod))
+    for name, depth in _DEPTHS.items():
+        if spec.get(name):
+            spec[name] = _copied(spec[name], depth)
+    found: Object = {**pod, "metadata": dict(pod.get("metadata") or {}), "spec": spec}
     for constraint in constraints:
         constraint.drop(found)
     _close_gaps(found)
     return found
+
+
+_DEPTHS = {"affinity": 6, "topologySpreadConstraints": 2}
+"""How deep into a field of the spec something is written: down to the requirements of a node affinity's term.
+Everything else is put in anew as a whole."""
+
+
+def _copied(value: Any, depth: int) -> Any:
+    """A copy whose maps and lists are its own down to this depth."""
+    if not depth:
+        return value
+    if isinstance(value, dict):
+        return {key: _copied(item, depth - 1) for key, item in value.items()}
+    return [_copied(item, depth - 1) for item in value] if isinstance(value, list) else value
 
 
 def _close_gaps(pod: Object) -> None:
@@ -194,9 +212,17 @@ def _ports(pod: PodFacts, _world: World) -> Iterator[Constraint]:
 
 def _without_ports(pod: Object) -> None:
     for kind in ("containers", "initContainers"):
-        for container in _spec(pod).get(kind) or ():
-            for port in container.get("ports") or ():
-                port.pop("hostPort", None)
+        if containers := _spec(pod).get(kind):
+            _spec(pod)[kind] = [_without_host_ports(container) for container in containers]
+
+
+def _without_host_ports(container: Object) -> Object:
+    if not container.get("ports"):
+        return container
+    ports = [
+        {name: value for name, value in port.items() if name != "hostPort"} for port in container["ports"]
+    ]
+    return {**container, "ports": ports}
 
 
 def _requests(pod: PodFacts, _world: World) -> Iterator[Constraint]:

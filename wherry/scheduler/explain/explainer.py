@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import copy
 from collections.abc import Callable, Mapping
 
 from wherry.objects.meta import Object, uid_of
@@ -54,8 +53,7 @@ class Explainer:
         """The status of the decision about a pod as it would be made now."""
         spec = pod.get("spec") or {}
         node = spec.get("nodeName") or ""
-        free = copy.deepcopy(pod)
-        free["spec"].pop("nodeName", None)
+        free = {**pod, "spec": {name: value for name, value in spec.items() if name != "nodeName"}}
         facts = self._read(free)
         profile = self._profiles.get(facts.template.scheduler_name)
         if profile is None:
@@ -63,6 +61,7 @@ class Explainer:
             return {"basis": EVALUATED, "nodeName": node, "message": message}
         if facts.template.trouble:
             return {"basis": EVALUATED, "nodeName": node, "message": facts.template.trouble}
+        await asyncio.sleep(0)
         try:
             trace = self._evaluated(profile, facts)
         except SchedulingError as error:  # a selector that cannot be evaluated, say
@@ -102,9 +101,12 @@ class Explainer:
         profile = self._profiles.get(facts.template.scheduler_name)
         if not is_placed and profile is not None and not facts.template.trouble:
             try:
-                changes = await Changes(self._world, profile, facts).find()
+                search = Changes(self._world, profile, facts)
+                changes = await search.find()
             except SchedulingError as error:
                 status.setdefault("message", str(error))
             else:
                 status |= {"fitsNow": True} if changes is None else {"changes": changes}
+                if search.stopped:
+                    status["changesNote"] = search.stopped
         return status
