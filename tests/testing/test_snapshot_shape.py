@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import base64
 import copy
 import zlib
 from collections.abc import Iterator
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import orjson
@@ -183,3 +185,43 @@ def test_what_is_related_must_fit(document: dict[str, Any], tmp_path: Path) -> N
         with pytest.raises(SnapshotError, match=says):
             Snapshot.load(write(tmp_path / "tried", changed(document, ("store", name), value)))
     Snapshot.load(write(tmp_path / "whole", document)).fork().close()
+
+
+def packed(path: Path, text: bytes) -> Path:
+    path.write_bytes(snapshot_file.MAGIC + b"%d\n" % snapshot_file.FORMAT + zlib.compress(text, 9))
+    return path
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        (b"[" + b"1," * 300_000 + b"1]", "it has more than 200000 values"),
+        (b"[" + b"{}," * 150_000 + b"{}]", "it has more than 200000 values"),
+        (b" " * ((1 << 25) + 1), "it is cut off, or of more than 33554432 bytes"),
+    ],
+)
+def test_what_would_fill_the_memory_is_not_parsed(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, text: bytes, said: str
+) -> None:
+    monkeypatch.setattr(snapshot_file, "orjson", SimpleNamespace(JSONDecodeError=orjson.JSONDecodeError))
+    with pytest.raises(SnapshotError, match=said):
+        Snapshot.load(packed(tmp_path / "bomb", text))
+
+
+@pytest.mark.parametrize(
+    ("value", "said"),
+    [
+        (b"[" * 900 + b"]" * 900, "is more than 205 levels deep"),
+        (b"[" + b"1," * 200_000 + b"1]", "has more than 200000 values"),
+    ],
+)
+def test_an_object_that_no_server_would_have_taken(
+    document: dict[str, Any], tmp_path: Path, value: bytes, said: str
+) -> None:
+    index = next(i for i, entry in enumerate(document["store"]["entries"]) if "/namespaces/" in entry[0])
+    entry = document["store"]["entries"][index]
+    obj = base64.b64decode(entry[1])
+    spoilt = [entry[0], base64.b64encode(b'{"x":' + value + b"," + obj[1:]).decode(), *entry[2:]]
+    path = write(tmp_path / "odd", changed(document, ("store", "entries", index), spoilt))
+    with pytest.raises(SnapshotError, match=said):
+        Snapshot.load(path)

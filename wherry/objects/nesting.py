@@ -44,6 +44,24 @@ def has_too_many(body: bytes) -> bool:
     return containers_in(body, 0, len(body), MOST_CONTAINERS) > MOST_CONTAINERS
 
 
+def has_more_values(body: bytes, most: int) -> bool:
+    """Whether a JSON text has more values, lists and maps than `most`; what stands in texts does not count."""
+    if len(body) <= most or _tokens(body) <= most:
+        return False
+    found = 0
+    start = 0
+    for text in _TEXT.finditer(body):
+        found += _tokens(body, start, text.start())
+        if found > most:
+            return True
+        start = text.end()
+    return found + _tokens(body, start) > most
+
+
+def _tokens(body: bytes, start: int = 0, end: int | None = None) -> int:
+    return body.count(b",", start, end) + _brackets(body, start, len(body) if end is None else end)
+
+
 def containers_in(body: bytes, start: int, end: int, most: int) -> int:
     """How many lists and maps the JSON between two positions has, or some number above `most` if more.
 

@@ -18,6 +18,7 @@ from typing import Any, BinaryIO
 import orjson
 
 from wherry.kit.user_files import replace_file
+from wherry.objects.nesting import has_more_values
 from wherry.store.base import Entry
 from wherry.store.memory import Image
 from wherry.testing.moment import Moment
@@ -28,6 +29,16 @@ MAGIC = b"wherry-snapshot "
 FORMAT = 1
 LARGEST_B = 1 << 29
 """What a file may hold when it is unpacked: a few bytes can be packed that stand for any number."""
+ALWAYS_UNPACKED_B = 1 << 25
+MOST_PACKED = 100
+"""What is larger than `ALWAYS_UNPACKED_B` is no snapshot if it was packed to less than one byte in so many:
+an object's name, uid and times alone take more."""
+MOST_VALUES = 4_000_000
+"""The most values a document may have: an object has some twenty of them, in `LARGEST_B` or less."""
+ALWAYS_VALUES = 200_000
+BYTES_OF_VALUE = 16
+"""A document of more than `ALWAYS_VALUES` has as many bytes, on the average, for each: of small values JSON
+makes many times what the text takes."""
 _QUICK = 1
 
 
@@ -66,10 +77,7 @@ def read_snapshot(path: Path, version: str) -> tuple[Settings, Moment]:
             f"{path} is a snapshot of format {written}, this Wherry reads format {FORMAT}: take it anew"
         )
     try:
-        reader = zlib.decompressobj()
-        text = reader.decompress(rest, LARGEST_B)
-        if not reader.eof:
-            raise ValueError(f"it is cut off, or of more than {LARGEST_B} bytes")
+        text = _unpacked(rest)
         document = orjson.loads(text)
         if not isinstance(document, dict):
             raise ShapeError("it holds no map")
@@ -79,6 +87,19 @@ def read_snapshot(path: Path, version: str) -> tuple[Settings, Moment]:
     except (zlib.error, orjson.JSONDecodeError, ValueError) as error:
         raise SnapshotError(f"{path} is damaged ({error}): take the snapshot anew") from error
     raise SnapshotError(other_version(str(path), taken_by, version))
+
+
+def _unpacked(packed: bytes) -> bytes:
+    """The document's text. Raises ValueError for more than a snapshot has, before anything is made of it."""
+    most = min(LARGEST_B, max(ALWAYS_UNPACKED_B, MOST_PACKED * len(packed)))
+    reader = zlib.decompressobj()
+    text = reader.decompress(packed, most)
+    if not reader.eof:
+        raise ValueError(f"it is cut off, or of more than {most} bytes")
+    allowed = min(MOST_VALUES, max(ALWAYS_VALUES, len(text) // BYTES_OF_VALUE))
+    if has_more_values(text, allowed):
+        raise ValueError(f"it has more than {allowed} values")
+    return text
 
 
 def other_version(name: str, taken_by: str, version: str) -> str:

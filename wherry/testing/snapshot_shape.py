@@ -22,6 +22,7 @@ import orjson
 from wherry.hollow.machines import NodeTemplate
 from wherry.hollow.outcomes import Chosen, Evicted, Exits, NodeOutcome, Outcome
 from wherry.hollow.stages import Stage
+from wherry.objects.nesting import MANAGED_DEPTH, MAX_DEPTH, MOST_CONTAINERS, has_more_values, is_too_deep
 from wherry.store.base import Entry, Event
 from wherry.store.memory import Image
 from wherry.store.retention import Retention
@@ -231,6 +232,8 @@ def _check_related(current: Mapping[str, Entry], log: Sequence[Event], revision:
 
 
 def _check_object(entry: Entry, where: str) -> None:
+    if has_more_values(entry.value, MOST_CONTAINERS):
+        raise ShapeError(f"{where}: what {_shown(entry.key)} holds has more than {MOST_CONTAINERS} values")
     try:
         content = orjson.loads(entry.value)
     except orjson.JSONDecodeError:
@@ -241,6 +244,10 @@ def _check_object(entry: Entry, where: str) -> None:
     meta = content["metadata"]
     if meta.get("name") != name or meta.get("namespace") not in (None, before):
         raise ShapeError(f"{where}: what {_shown(entry.key)} holds is another object")
+    # Only what has so many brackets can be so deep.
+    deepest = MAX_DEPTH + MANAGED_DEPTH
+    if entry.value.count(b"{") + entry.value.count(b"[") > deepest and is_too_deep(content, deepest):
+        raise ShapeError(f"{where}: what {_shown(entry.key)} holds is more than {deepest} levels deep")
 
 
 def _expiry(value: object, where: str) -> tuple[float, str, int]:
