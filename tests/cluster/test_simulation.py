@@ -76,6 +76,20 @@ def test_files_and_the_number_of_nodes(tmp_path: Path) -> None:
             "spec.statusEvery: differs from that of 'workers'",
         ),
         (None, "cannot be read"),
+        *(
+            (FILE.replace("count: 4", f"count: 4, {wrong}"), said)
+            for wrong, said in (
+                (
+                    "capacity: {cpu: -5}",
+                    r"bad.yaml: spec.capacity.cpu: Invalid value: .*greater than or equal to 0",
+                ),
+                ("allocatable: {memory: -1Gi}", r"spec.allocatable.memory: Invalid value"),
+                ("labels: {a b: c}", r"spec.labels: Invalid value"),
+                ("taints: [{key: a b, effect: NoSchedule}]", r"spec.taints\[0\].key: Invalid value"),
+                ('zones: ["no zone"]', r"spec.labels: Invalid value"),
+            )
+        ),
+        (FILE.replace("w-{index}", "W_{index}"), "spec.name: Invalid value"),
     ],
 )
 def test_a_file_that_says_something_else(tmp_path: Path, text: str | None, said: str) -> None:
@@ -201,6 +215,21 @@ def test_who_says_how_many(
         names[0].write_text("kind: Other")
         with pytest.raises(ConfigError, match=r"^--simulation: .*0\.yaml"):
             effective_config(machine, "c", environ={}, flags={**flags, "simulated_nodes": None})
+
+
+async def test_a_node_that_is_refused_is_told_and_the_server_goes_on(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    template = NodeTemplate(count=3, name="n{index}", capacity={"cpu": "-5"})
+    async with (
+        plane_of((await rig.founded()).copy(FakeClock())) as plane,
+        simulating(Simulation(template=template), plane, FakeClock()),
+    ):
+        assert not (await plane.client(FOUNDER, (AUTHENTICATED, MASTERS)).list(NODES)).items
+    (told,) = [record for record in caplog.records if record.levelname == "ERROR"]
+    said = '3 simulated nodes were refused, n0 the first of them: Node "NAME" is invalid: '
+    assert told.getMessage().startswith(said)
+    assert "status.capacity.cpu" in told.getMessage()
 
 
 async def test_pods_of_nodes_that_go_end_at_once_and_others_stay() -> None:

@@ -16,6 +16,7 @@ from typing import Any
 from wherry.client.api import Client
 from wherry.client.http import HttpIdentity, HttpTransport
 from wherry.cluster.addresses import AddressKeeper, node_ip
+from wherry.cluster.causes import the_cause_first
 from wherry.cluster.components import PermanentError, tell_ready
 from wherry.cluster.config import Setup
 from wherry.cluster.identities import (
@@ -85,10 +86,11 @@ async def run_agent(setup: Setup, paths: ClusterPaths, stop: asyncio.Event) -> N
     keeper = _address_keeper(config, parts, address, clock)
     try:
         try:
-            await asyncio.gather(daemon.start(), parts.prepare())
-            await _listen(config, parts)
-            tasks.essential(daemon.supervise(), "containerd")
-            has_started = await _unless_stopped(parts.start(), stop)
+            with the_cause_first("the agent"):
+                await asyncio.gather(daemon.start(), parts.prepare())
+                await _listen(config, parts)
+                tasks.essential(daemon.supervise(), "containerd")
+                has_started = await _unless_stopped(parts.start(), stop)
         except (NetworkFailure, DaemonFailed) as error:
             raise PermanentError(str(error)) from error
         if has_started:

@@ -62,13 +62,7 @@ async def serving(
         raise PermanentError(str(error)) from error
     try:
         plane = ControlPlane(configure(identities), store, clock, SystemRandom())
-        try:
-            await plane.api.start()
-        except OSError as error:
-            where = f"{config.api_host}:{config.api_port}"
-            raise PermanentError(
-                f"the API server cannot listen on {where}: {error.strerror or error}; choose with {port_flag}"
-            ) from error
+        await _start(plane, config, port_flag)
         keeper = _address_keeper(setup, paths, address, plane.api, clock)
         keeper.start()
         try:
@@ -78,6 +72,16 @@ async def serving(
             await plane.api.close(STOP_GRACE_S)
     finally:
         await store.close()
+
+
+async def _start(plane: ControlPlane, config: ClusterConfig, port_flag: str) -> None:
+    try:
+        await plane.api.start()
+    except OSError as error:
+        where = f"{config.api_host}:{config.api_port}"
+        raise PermanentError(
+            f"the API server cannot listen on {where}: {error.strerror or error}; choose with {port_flag}"
+        ) from error
 
 
 def _address_keeper(

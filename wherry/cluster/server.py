@@ -15,6 +15,7 @@ from wherry.api.core.nodes import NODES
 from wherry.api.core.simulated import is_simulated
 from wherry.cluster.apiserver import control_plane_config, serving
 from wherry.cluster.assembly import CONTROLLER_MANAGER, ControlPlane
+from wherry.cluster.causes import the_cause_first
 from wherry.cluster.cluster_config import ClusterConfig
 from wherry.cluster.components import tell_ready
 from wherry.cluster.config import Setup
@@ -35,12 +36,15 @@ async def run_server(setup: Setup, paths: ClusterPaths, stop: asyncio.Event) -> 
     async with serving(setup, paths, clock, configure) as plane:
         if not config.is_simulated:  # else its nodes are waited for
             tell_ready("server", paths, {"url": config.server_url})
-        await plane.start_clients()
-        async with _simulated_nodes(config, plane, clock):
-            if config.is_simulated:
-                tell_ready("server", paths, {"url": config.server_url})
-            await stop.wait()
-        await plane.close_clients()
+        try:
+            with the_cause_first("the server"):
+                await plane.start_clients()
+                async with _simulated_nodes(config, plane, clock):
+                    if config.is_simulated:
+                        tell_ready("server", paths, {"url": config.server_url})
+                    await stop.wait()
+        finally:
+            await plane.close_clients()
 
 
 @asynccontextmanager

@@ -32,14 +32,18 @@ async def simulating(simulation: Simulation, plane: ControlPlane, clock: Clock) 
     """Simulated nodes for the time of the block.
 
     Those of the templates that are missing are made; those above a count, and those of templates there were
-    before, are deleted with their pods. Raises ApiError.
+    before, are deleted with their pods. One that the API refuses is an error in the log, and is not made: the
+    server goes on without it. Raises ApiError.
     """
     await ensure_rights(plane.client(FOUNDER, (AUTHENTICATED, MASTERS)), simulation.stages)
     random = Random(SystemRandom().getrandbits(64))  # noqa: S311 - spreads what happens, guards nothing
     told = (simulation.template, simulation.stages, simulation.outcomes)
     nodes = HollowNodes(plane.client(USER), clock, random, *told, plane.client, simulation.more)
-    await nodes.start()
+    await nodes.start(makes_missing=False)
     try:
+        for words, names in (await nodes.make_missing()).items():
+            what = "%d simulated nodes were refused, %s the first of them: %s"
+            log.error(what, len(names), names[0], words)
         if gone := surplus(simulation.templates, nodes.of_pools()):
             pods = await retire(plane.client(USER), clock, gone)
             what = "%d simulated nodes that are no longer asked for are deleted, as %s, and %d pods on them"

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from datetime import datetime
 from random import Random
 
@@ -107,11 +107,11 @@ class HollowNodes:
             await self._start()
             if makes_missing:
                 for template in self._templates:
-                    await self._make(template, self._missing(template))
+                    await self._make_all(template, self._missing(template))
+                log.info("%d simulated nodes", len(self._live))
         except BaseException:
             await self.close()
             raise
-        log.info("%d simulated nodes", len(self._live))
 
     async def _start(self) -> None:
         self._cache.add(PODS, field_selector="spec.nodeName!=")
@@ -166,7 +166,16 @@ class HollowNodes:
 
     async def add(self, count: int = 1) -> list[str]:
         """Make that many more nodes of the template; their names. Raises ApiError."""
-        return await self._make(self.template, self._free(count))
+        return await self._make_all(self.template, self._free(count))
+
+    async def make_missing(self) -> Mapping[str, list[str]]:
+        """Make the nodes missing to the templates' counts; what was said of those refused, and of which."""
+        refused: dict[str, list[str]] = {}
+        for template in self._templates:
+            for name, error in (await self._make(template, self._missing(template))).items():
+                refused.setdefault(error.message.replace(name, "NAME"), []).append(name)
+        log.info("%d simulated nodes", len(self._live))
+        return refused
 
     async def remove(self, name: str) -> None:
         """Delete a simulated node; its pods go the way of all pods of deleted nodes. Raises ApiError."""
@@ -203,18 +212,31 @@ class HollowNodes:
             at += 1
         return found
 
-    async def _make(self, template: NodeTemplate, indexes: Sequence[int]) -> list[str]:
+    async def _make_all(self, template: NodeTemplate, indexes: Sequence[int]) -> list[str]:
+        for error in (await self._make(template, indexes)).values():
+            raise error
+        return [template.node_name(index) for index in indexes]
+
+    async def _make(self, template: NodeTemplate, indexes: Sequence[int]) -> dict[str, ApiError]:
+        """Make the template's nodes of these numbers; why some were not made, by their names."""
+        refused: dict[str, ApiError] = {}
         rest = iter(indexes)
 
         async def some(indexes: Iterator[int]) -> None:
             for index in indexes:
-                address = self._addresses.take(template.node_name(index), (NODE_RANGE,))[0]
-                self._cache.informer(NODES).shelf.put(
-                    await self._client.create(NODES, template.node(index, address, self._clock.now()))
-                )
+                name = template.node_name(index)
+                address = self._addresses.take(name, (NODE_RANGE,))[0]
+                node = template.node(index, address, self._clock.now())
+                try:
+                    made = await self._client.create(NODES, node)
+                except ApiError as error:
+                    self._addresses.release(name)
+                    refused[name] = error
+                else:
+                    self._cache.informer(NODES).shelf.put(made)
 
         await asyncio.gather(*(some(rest) for _ in range(min(MAKERS, len(indexes)))))
-        return [template.node_name(index) for index in indexes]
+        return refused
 
     # What the watches bring
 

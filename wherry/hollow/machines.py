@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -295,9 +295,27 @@ def template_from(fields: Fields) -> NodeTemplate:
         "status_s": spec.seconds("statusEvery"),
     }
     try:
-        return NodeTemplate(**{key: value for key, value in given.items() if value not in (None, "")})
+        made = NodeTemplate(**{key: value for key, value in given.items() if value not in (None, "")})
     except ValueError as error:
         raise spec.error("name", str(error)) from error
+    _check(made, fields)
+    return made
+
+
+_STANDS_FOR = {"metadata.labels": "spec.labels", "metadata.annotations": "spec.annotations"}
+_STANDS_FOR |= {"metadata.name": "spec.name", "metadata.taints": "spec.taints"}
+_STANDS_FOR |= {"status.capacity": "spec.capacity", "status.allocatable": "spec.allocatable"}
+"""Where in a document stands what the API names by where it stands in a node."""
+
+
+def _check(template: NodeTemplate, fields: Fields) -> None:
+    """Raise StageError for a template whose nodes the API would refuse: the last has the longest name."""
+    node = template.node(max(template.count - 1, 0), "10.0.0.1", datetime.now(UTC))
+    for error in NODES.strategy.validate(node, None):
+        for ours, theirs in _STANDS_FOR.items():
+            if error.field.startswith(ours):
+                raise fields.error(theirs + error.field.removeprefix(ours), error.message)
+        raise fields.error(error.field, error.message)
 
 
 def _quantities(spec: Fields, name: str) -> dict[str, str]:

@@ -45,7 +45,7 @@ def has_too_many(body: bytes) -> bool:
 
 
 def has_more_values(body: bytes, most: int) -> bool:
-    """Whether a JSON text has more values, lists and maps than `most`; what stands in texts does not count."""
+    """Whether a JSON text has more values, lists and maps than `most`; those in texts do not count."""
     if len(body) <= most or _tokens(body) <= most:
         return False
     found = 0

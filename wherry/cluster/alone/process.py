@@ -15,6 +15,7 @@ import uvloop
 from wherry import KUBERNETES_VERSION
 from wherry.cluster.alone.flags import DEBUG_FROM, Flag, FlagError, Values, help_text, parse
 from wherry.cluster.catalog import component_called
+from wherry.cluster.causes import the_cause_first
 from wherry.cluster.components import EXIT_PERMANENT, PermanentError
 from wherry.cluster.launch import settle_process, until_signalled
 from wherry.kit.log import set_up_logging
@@ -71,7 +72,8 @@ async def begun(starting: Awaitable[None], stop: asyncio.Event) -> bool:
     try:
         await asyncio.wait((start, stopping), return_when=asyncio.FIRST_COMPLETED)
         if start.done():
-            start.result()
+            with the_cause_first("the process"):
+                start.result()
             return True
         log.info("told to stop while starting")
         return False
