@@ -22,6 +22,8 @@ from wherry.scheduler.interned import ABSENT, Bools, Interned, Ints
 FIELD_PREFIX = "field:"
 """Sets fields apart from labels among the label columns; no label key has a colon."""
 _FIRST_CAPACITY = 8
+NOT_YET: Object = {}
+"""Stands for the node of a row that was just made."""
 
 
 class NodeTable:
@@ -43,6 +45,8 @@ class NodeTable:
         self.unschedulable: Bools = np.zeros(self.capacity, dtype=np.bool_)
         self.taints = Interned(self.capacity)
         self.labels: dict[str, Interned] = {}
+        self.labels_version = 0
+        """Another one whenever rows came or went, or labels on them changed."""
         self._label_keys: list[set[str]] = []
         """Which labels each row has."""
         self.pods: list[dict[str, PodFacts]] = []
@@ -82,6 +86,8 @@ class NodeTable:
         row = self.row_of.get(name_of(node))
         if row is None:
             row = self._new_row(name_of(node))
+        if self.objects[row] is NOT_YET or labels_of(self.objects[row]) != labels_of(node):
+            self.labels_version += 1
         self.objects[row] = node
         spec, status = node.get("spec") or {}, node.get("status") or {}
         allocatable = status.get("allocatable") or status.get("capacity") or {}
@@ -102,6 +108,7 @@ class NodeTable:
         """Forget a node, from whose account all pods were taken. The last row moves into its place."""
         row = self.row_of.pop(name)
         self._names_now = None
+        self.labels_version += 1
         last = len(self.names) - 1
         if row != last:
             self._move(last, row)
@@ -163,7 +170,7 @@ class NodeTable:
             self._grow()
         self._names_now = None
         self.names.append(name)
-        self.objects.append({})
+        self.objects.append(NOT_YET)
         self.pods.append({})
         self._label_keys.append(set())
         self._images_of.append(())

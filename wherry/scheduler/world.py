@@ -17,6 +17,7 @@ from typing import Protocol
 
 from wherry.objects.meta import Object, name_of
 from wherry.scheduler.devices.inventory import Inventory
+from wherry.scheduler.devices.places import Places
 from wherry.scheduler.facts import PodFacts
 from wherry.scheduler.groups import PodGroups
 from wherry.scheduler.nodes import NodeTable
@@ -97,6 +98,7 @@ class World:
         devices: Inventory | None = None,
     ) -> None:
         self.nodes = NodeTable()
+        self.places = Places(self.nodes)
         self.pods = PodTable(self.nodes.capacity)
         self.claims: Storage = claims or NoStorage()
         self.devices = devices or Inventory()

@@ -24,12 +24,11 @@ from wherry.objects.meta import Object, key_of, name_of
 from wherry.scheduler.devices.allocator import (
     AllocationError,
     BrokenSelector,
-    OutOfSteps,
-    Steps,
     find_devices,
 )
 from wherry.scheduler.devices.inventory import Inventory
 from wherry.scheduler.devices.results import allocation
+from wherry.scheduler.devices.steps import OutOfSteps, Steps
 from wherry.scheduler.devices.wanted import read_claim
 
 NODE = "n"
@@ -59,14 +58,14 @@ def put(inventory: Inventory, obj: Object) -> None:
 def found_for(inventory: Inventory, *wanted: Object, node: str = NODE, steps: int = 10_000) -> Any:
     """The names of the devices of each claim, None if there are none."""
     read = [read_claim(one, inventory.classes) for one in wanted]
-    given = find_devices(inventory, read, node, lambda place: bool(place.get("allNodes")), Steps(steps))
+    given = find_devices(inventory, read, node, lambda place: place.is_everywhere, Steps(steps))
     return None if given is None else [[one.device.id.name for one in own] for own in given]
 
 
 def allocated(inventory: Inventory, wanted: Object, node: str = NODE) -> Object:
     """The claim with its allocation, which counts from here on."""
     read = read_claim(wanted, inventory.classes)
-    given = find_devices(inventory, [read], node, lambda place: bool(place.get("allNodes")), Steps(10_000))
+    given = find_devices(inventory, [read], node, lambda place: place.is_everywhere, Steps(10_000))
     assert given is not None
     ids = [inventory.new_share_id() for _ in given[0]]
     full = {**wanted, "status": {"allocation": allocation(read, given[0], node, ids)}}

@@ -9,7 +9,7 @@ Source: k8s.io/dynamic-resource-allocation/structured.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from decimal import Decimal
 from typing import Any
@@ -21,12 +21,14 @@ from wherry.objects.taints import tolerates_any
 from wherry.scheduler.devices.capacity import Amounts, consumption, fits
 from wherry.scheduler.devices.device import Device, DeviceId
 from wherry.scheduler.devices.inventory import Inventory, Pool
+from wherry.scheduler.devices.places import Sees
 from wherry.scheduler.devices.results import Given
+from wherry.scheduler.devices.steps import Steps
 from wherry.scheduler.devices.wanted import Constraint, Request, Wanted
 
 PREVENTING = ("NoSchedule", "NoExecute")
-Sees = Callable[[Mapping[str, Any]], bool]
-"""Whether a place (fields nodeName, nodeSelector, allNodes) is open to the node that is looked at."""
+GLANCES_OF_A_STEP = 16
+"""So many things are passed over, or compared, in a step."""
 
 
 class AllocationError(Exception):
@@ -35,23 +37,6 @@ class AllocationError(Exception):
 
 class BrokenSelector(Exception):
     """A selector cannot be evaluated on a device: nothing can be allocated anywhere."""
-
-
-class OutOfSteps(Exception):
-    """The search was given up."""
-
-
-@dataclass(slots=True)
-class Steps:
-    """How much may be looked at yet."""
-
-    left: int
-
-    def spend(self, count: int = 1) -> None:
-        """Raises OutOfSteps."""
-        self.left -= count
-        if self.left < 0:
-            raise OutOfSteps
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,8 +69,9 @@ class _Search:
         self._wanted = wanted
         self._steps = steps
         self._pools = inventory.pools_for(node)
+        steps.spend(1 + len(self._pools) // 4)
         self._pool_of: dict[tuple[str, str], Pool] = {pool.id: pool for pool in self._pools}
-        self._reachable = [(pool, list(_devices(pool, node, sees))) for pool in self._pools]
+        self._reachable = [(pool, self._devices_of(pool, node, sees)) for pool in self._pools]
         self._devices = [
             device for pool, devices in self._reachable if not pool.trouble for device in devices
         ]
@@ -139,7 +125,21 @@ class _Search:
             if pool.trouble and devices:
                 what = f"asks for all devices, but resource pool {pool} {pool.trouble}"
                 raise AllocationError(f"claim {wanted.key}, request {request.name}: {what}")
+        self._steps.spend(1 + len(self._devices) // GLANCES_OF_A_STEP)
         return [device for device in self._devices if self._is_chosen(request, device)]
+
+    def _devices_of(self, pool: Pool, node: str, sees: Sees) -> list[Device]:
+        """The devices of a pool a node may use."""
+        found: list[Device] = []
+        for part in pool.slices:
+            if part.is_per_device:
+                self._steps.spend(1 + len(part.everywhere) // GLANCES_OF_A_STEP)
+                found += part.on_node.get(node, ())
+                found += [device for device, place in part.everywhere if sees(place)]
+            elif part.node == node or (not part.node and all(map(sees, part.places.values()))):
+                self._steps.spend()
+                found += part.devices
+        return found
 
     # One step: each generator makes a choice, yields where the search goes on, and undoes the choice.
 
@@ -195,10 +195,8 @@ class _Search:
         if device.spec.get("bindingConditions"):
             return False  # nobody here waits for them
         for source, origin in request.selectors:
-            if source not in device.matches:
-                self._steps.spend(10)
             try:
-                if not device.matched_by(source):
+                if not device.matched_by(source, self._steps):
                     return False
             except CelError as error:
                 text = f"{origin} on device {device.id}: CEL runtime error: {error}"
@@ -206,6 +204,10 @@ class _Search:
         return True
 
     def _is_tolerated(self, request: Request, device: Device) -> bool:
+        rules = len(self._inventory.rules) + len(device.spec.get("taints") or ())
+        self._steps.spend(
+            (rules * (1 + len(request.tolerations)) + GLANCES_OF_A_STEP - 1) // GLANCES_OF_A_STEP
+        )
         return all(
             taint[2] not in PREVENTING or tolerates_any(request.tolerations, taint)
             for taint in self._inventory.taints_of(device)
@@ -221,6 +223,7 @@ class _Search:
             own, others = device.values_of(constraint.attribute), self._values.get(key, ())
             if own is None:
                 return False
+            self._steps.spend((len(own) * len(others)) // GLANCES_OF_A_STEP)
             if constraint.is_distinct:
                 if any(not own.isdisjoint(other) for other in others):
                     return False
@@ -284,7 +287,9 @@ class _Search:
         pool = self._pool_of[device.id.driver, device.id.pool]
         left = self._counted.get(pool.id)
         if left is None:
+            self._steps.spend(1 + sum(len(found.devices) for found in pool.slices))
             left = self._counted[pool.id] = _left_of(pool, self._inventory)
+        self._steps.spend(len(device.spec.get("consumesCounters") or ()))
         _consume(left, device, sign)
         if sign < 0 and any(
             amount < 0
@@ -294,16 +299,6 @@ class _Search:
             _consume(left, device, 1)
             return False
         return True
-
-
-def _devices(pool: Pool, node: str, sees: Sees) -> Iterator[Device]:
-    """The devices of a pool a node may use."""
-    for found in pool.slices:
-        if found.is_per_device:
-            yield from found.on_node.get(node, ())
-            yield from (device for device in found.everywhere if sees(device.spec))
-        elif found.node == node or (not found.node and sees(found.spec)):
-            yield from found.devices
 
 
 def _left_of(pool: Pool, inventory: Inventory) -> dict[str, dict[str, Decimal]]:

@@ -9,26 +9,38 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from wherry.kit.remembered import remembered
+from wherry.kit.remembered import Recent
 from wherry.objects.cel import Budget, CelError
 from wherry.objects.meta import Object, name_of
+from wherry.scheduler.devices.places import Place
+from wherry.scheduler.devices.steps import CHARACTERS_OF_A_STEP, COST_OF_A_STEP, Steps
 
 if TYPE_CHECKING:
     from wherry.objects.cel.expression import Expression
 
-SELECTOR_COST = 1_000_000
-"""What one selector may cost on one device (upstream's CELSelectorExpressionMaxCost)."""
-MOST_SELECTORS = 32
+SELECTOR_COST = 20_000
+"""What one selector may cost on one device: some milliseconds, and thirty where each unit is a dear call.
+
+Upstream's CELSelectorExpressionMaxCost is 1,000,000, which are seconds here; what is written for devices
+costs some hundred.
+"""
+MOST_SELECTORS = 64
 """So many answers are remembered for one device."""
 _LISTS = {"bools": "bool", "ints": "int", "strings": "string", "versions": "version"}
 
 
-@remembered(1024)
-def _compiled(source: str) -> Expression:
+_compiled: Recent[str, Expression] = Recent(512 * 1024)
+"""Selectors, so many characters of them: each comes to some 200 bytes."""
+
+
+def _compile(source: str) -> Expression:
+    """A selector to be evaluated. Raises CelError with all mistakes."""
     from wherry.objects.cel.checker import Environment  # loads the library
     from wherry.objects.cel.expression import compile_checked
 
-    return compile_checked(source, Environment(binds=True))
+    found = compile_checked(source, Environment(binds=True))
+    _compiled.put(source, found, len(source))
+    return found
 
 
 class DeviceId(NamedTuple):
@@ -91,26 +103,30 @@ class Device:
             return frozenset((_LISTS[kind], item) for item in value)
         return frozenset({(kind, value)})
 
-    def matched_by(self, source: str) -> bool:
-        """Whether a selector chooses the device. Raises CelError."""
+    def matched_by(self, source: str, steps: Steps) -> bool:
+        """Whether a selector chooses the device: evaluated once. Raises CelError and OutOfSteps."""
         known = self.matches.get(source)
         if known is None:
             if len(self.matches) >= MOST_SELECTORS:
-                self.matches.clear()
+                del self.matches[next(iter(self.matches))]
+            budget, characters = Budget(SELECTOR_COST), 0
             try:
-                known = self._evaluated(source)
+                expression = _compiled.get(source)
+                if expression is None:
+                    characters = len(source)
+                    expression = _compile(source)
+                if self._variables is None:
+                    self._variables = {"device": self._seen()}
+                known = expression.evaluate(self._variables, budget) is True
             except CelError as error:
                 known = str(error)
             self.matches[source] = known
+            if isinstance(known, str):
+                raise CelError(known)  # the search ends with it
+            steps.learned(10 + budget.spent // COST_OF_A_STEP + characters // CHARACTERS_OF_A_STEP)
         if isinstance(known, str):
             raise CelError(known)
         return known
-
-    def _evaluated(self, source: str) -> bool:
-        if self._variables is None:
-            self._variables = {"device": self._seen()}
-        budget = Budget(SELECTOR_COST)
-        return _compiled(source).evaluate(self._variables, budget) is True
 
     def _seen(self) -> dict[str, Any]:
         from wherry.objects.cel.library.quantities import quantity_value  # loads the library
@@ -143,9 +159,9 @@ class Device:
 class Slice:
     """A ResourceSlice, its devices read; those that name their node are found by it."""
 
-    __slots__ = ("devices", "everywhere", "generation", "name", "node", "on_node", "pool", "spec")
+    __slots__ = ("devices", "everywhere", "generation", "name", "node", "on_node", "places", "pool", "spec")
 
-    def __init__(self, obj: Object) -> None:
+    def __init__(self, obj: Object, before: Slice | None = None) -> None:
         spec: Mapping[str, Any] = obj.get("spec") or {}
         pool = spec.get("pool") or {}
         self.name = name_of(obj)
@@ -158,12 +174,31 @@ class Slice:
             for device in spec.get("devices") or ()
         ]
         self.on_node: dict[str, list[Device]] = {}
-        self.everywhere: list[Device] = []
+        self.everywhere: list[tuple[Device, Place]] = []
         """Those that do not name a node, where each says where it can be used."""
+        self.places: dict[bytes, Place] = {}
+        """Where it, or one of its devices, can be used, but for nodes that are named; each once."""
         if self.is_per_device:
             for device in self.devices:
-                node = device.spec.get("nodeName")
-                (self.on_node.setdefault(node, []) if node else self.everywhere).append(device)
+                if node := device.spec.get("nodeName"):
+                    self.on_node.setdefault(node, []).append(device)
+                else:
+                    place = Place(device.spec)
+                    place = self.places.setdefault(place.key, place)
+                    self.everywhere.append((device, place))
+        elif not self.node:
+            place = Place(spec)
+            self.places[place.key] = place
+        if before is not None and before.pool == self.pool:
+            self._take_over(before)
+
+    def _take_over(self, before: Slice) -> None:
+        """What selectors said of devices holds as long as these stay as they are."""
+        known = {device.id: device for device in before.devices}
+        for device in self.devices:
+            same = known.get(device.id)
+            if same is not None and same.spec == device.spec:
+                device.matches = same.matches
 
     @property
     def is_per_device(self) -> bool:
@@ -173,6 +208,4 @@ class Slice:
     @property
     def selects_nodes(self) -> bool:
         """Whether nodes' labels decide who can use the devices."""
-        if self.is_per_device:
-            return any(device.spec.get("nodeSelector") for device in self.everywhere)
-        return bool(self.spec.get("nodeSelector"))
+        return any(place.terms for place in self.places.values())

@@ -21,6 +21,7 @@ from wherry.objects.quantity import parse_quantity
 from wherry.scheduler.devices.capacity import Amounts
 from wherry.scheduler.devices.device import Device, DeviceId, Slice
 from wherry.scheduler.devices.extended import resources_of
+from wherry.scheduler.devices.places import Place
 
 PoolId = tuple[str, str]
 """(driver, pool)."""
@@ -82,6 +83,12 @@ class Inventory:
         """By node: the pools with slices (or devices) of its own, and how many."""
         self._wide: dict[PoolId, int] = {}
         """Pools with devices that do not name their node."""
+        self.places: dict[bytes, Place] = {}
+        """Where devices can be used that do not name their node: each place once."""
+        self._places: dict[bytes, int] = {}
+        """How many slices name each place."""
+        self._selecting = 0
+        """How many slices look at nodes' labels."""
         self._stamps: dict[str, int] = {}
         self._wide_stamp = 0
 
@@ -109,7 +116,7 @@ class Inventory:
             if not by_name:
                 del self._by_pool[before.pool]
         if obj is not None:
-            now = self._slices[name] = Slice(obj)
+            now = self._slices[name] = Slice(obj, before)
             self._by_pool.setdefault(now.pool, {})[name] = now
             nodes.update(self._count(now, 1))
         self.revision += 1
@@ -118,6 +125,12 @@ class Inventory:
     def _count(self, found: Slice, sign: int) -> Iterator[tuple[str, None]]:
         """Note (or forget) which nodes have something of a slice; "" stands for any."""
         self._pools.pop(found.pool, None)
+        self._selecting += sign * found.selects_nodes
+        for place in found.places.values():
+            self._places[place.key] = self._places.get(place.key, 0) + sign
+            self.places[place.key] = place
+            if not self._places[place.key]:
+                del self._places[place.key], self.places[place.key]
         names = [found.node] if found.node else list(found.on_node)
         if not found.node and (not found.is_per_device or found.everywhere or not found.devices):
             names.append("")
@@ -234,9 +247,9 @@ class Inventory:
         """Whether anybody has the device, or a portion of it."""
         return device in self.used or device in self._shares
 
-    def nodes(self) -> Iterable[str] | None:
-        """The only nodes that have devices; None if others may, too."""
-        return None if self._wide else self._local.keys()
+    def nodes(self) -> Iterable[str]:
+        """The nodes that have devices of their own; others may use those of `places`."""
+        return self._local.keys()
 
     def pools_for(self, node: str) -> list[Pool]:
         """The pools with devices a node may use, in order."""
@@ -265,7 +278,7 @@ class Inventory:
     @property
     def selects_nodes(self) -> bool:
         """Whether nodes' labels decide who can use some devices."""
-        return any(found.selects_nodes for id_ in self._wide for found in self._by_pool.get(id_, {}).values())
+        return self._selecting > 0
 
     def _stamp(self, node: str) -> None:
         if node in self._local:

@@ -8,8 +8,7 @@ further.
 from __future__ import annotations
 
 from collections import OrderedDict
-from collections.abc import Hashable, Mapping, Sequence
-from typing import Any
+from collections.abc import Hashable, Sequence
 
 import numpy as np
 import orjson
@@ -18,22 +17,19 @@ from wherry.api.dynamicresources.claims import ALTERNATIVES_LIMIT
 from wherry.scheduler.devices.allocator import (
     AllocationError,
     BrokenSelector,
-    OutOfSteps,
-    Sees,
-    Steps,
     find_devices,
 )
 from wherry.scheduler.devices.results import Given
+from wherry.scheduler.devices.steps import OutOfSteps, Steps
 from wherry.scheduler.devices.wanted import Wanted
 from wherry.scheduler.framework import SchedulingError
 from wherry.scheduler.interned import Bools, Ints
-from wherry.scheduler.matching import any_term_rows
 from wherry.scheduler.world import World
 
 NOT_ENOUGH = "cannot allocate all claims"
 TIMED_OUT = "timed out trying to allocate devices"
 STEPS_ON_A_NODE = 2_000
-STEPS_IN_ALL = 3_000
+STEPS_IN_ALL = 2_000
 """So much is looked at for one decision: some ten milliseconds of everybody's."""
 ENOUGH_NODES = 100
 """So many nodes with devices are enough to choose from (as upstream's numFeasibleNodesToFind)."""
@@ -42,31 +38,6 @@ Verdict = str
 """Why claims cannot be allocated on a node, "" if they can."""
 Known = dict[str, tuple[Hashable, Verdict, int]]
 """By node: what the verdict rests on, the verdict, and the points for alternatives."""
-
-
-class Places:
-    """Which rows places (nodeSelector, allNodes) are open to, each worked out once."""
-
-    def __init__(self, world: World) -> None:
-        self._world = world
-        self._rows: dict[bytes, Bools] = {}
-
-    def seen_from(self, row: int) -> Sees:
-        """Whether a place is open to a row."""
-
-        def sees(place: Mapping[str, Any]) -> bool:
-            if place.get("allNodes"):
-                return True
-            selector = place.get("nodeSelector")
-            if selector is None:
-                return False
-            key = orjson.dumps(selector)
-            if key not in self._rows:
-                terms = selector.get("nodeSelectorTerms") or ()
-                self._rows[key] = any_term_rows(self._world.nodes, terms)
-            return bool(self._rows[key][row])
-
-        return sees
 
 
 class Judgement:
@@ -83,13 +54,10 @@ class Judgement:
         points = np.zeros(len(left), dtype=np.int64)
         texts, codes = ["", NOT_ENOUGH, TIMED_OUT], np.zeros(len(left), dtype=np.int64)
         rows = np.flatnonzero(left)
-        having = world.devices.nodes()
-        if having is not None and any(one.requests for one in wanted):
-            codes[rows] = 1
-            row_of = world.nodes.row_of
-            candidates = [row for node in having if (row := row_of.get(node, -1)) >= 0 and left[row]]
-            rows = np.array(candidates, dtype=np.int64)
         judge, feasible = _Judge(self._known_for(wanted), wanted, world), 0
+        if any(one.requests for one in wanted):
+            codes[rows] = 1
+            rows = np.flatnonzero(left & judge.having())
         for number, row in enumerate(map(int, rows)):
             verdict, points[row] = judge.verdict(row)
             if verdict not in texts:
@@ -118,35 +86,56 @@ class _Judge:
     def __init__(self, known: Known, wanted: Sequence[Wanted], world: World) -> None:
         self._known = known
         self._wanted = wanted
+        self._keys = tuple(one.key for one in wanted)
         self._inventory = world.devices
         self._names = world.nodes.names
-        self._places = Places(world)
-        self._era = world.era if world.devices.selects_nodes else 0
+        self._nodes = world.nodes
+        self._places = world.places
+        self._labels = world.nodes.labels_version if world.devices.selects_nodes else 0
         self._steps = STEPS_IN_ALL
+        self._is_cut_short = False
 
     @property
     def is_exhausted(self) -> bool:
-        """Whether not all nodes were looked at."""
-        return self._steps <= 0
+        """Whether not all nodes were looked at to the end, and another try gets further."""
+        return self._is_cut_short or self._steps <= 0
+
+    def having(self) -> Bools:
+        """The rows with devices. Raises SchedulingError."""
+        steps = Steps(self._steps)
+        try:
+            found = self._places.open_to_any(self._inventory.places.values(), steps)
+        except OutOfSteps as error:
+            raise SchedulingError(TIMED_OUT) from error
+        self._steps = steps.left
+        row_of = self._nodes.row_of
+        found[[row for node in self._inventory.nodes() if (row := row_of.get(node, -1)) >= 0]] = True
+        return found
 
     def verdict(self, row: int) -> tuple[Verdict, int]:
         """Why the claims cannot be allocated on a node ("" if they can), points. Raises SchedulingError."""
         node = self._names[row]
-        stamp = (self._inventory.stamp(node), self._era)
+        stamp = (self._inventory.stamp(node), self._labels)
         before = self._known.get(node)
-        if before is not None and before[0] == stamp:
+        if before is not None and before[0] in ((stamp, ()), (stamp, self._keys)):
             return before[1:]
-        if self.is_exhausted:
+        if self._steps <= 0:
             return TIMED_OUT, 0
-        found, points = self._looked(node, self._places.seen_from(row))
-        if found in ("", NOT_ENOUGH, TIMED_OUT):  # others name the claim
-            self._known[node] = (stamp, found, points)
+        steps = Steps(min(STEPS_ON_A_NODE, self._steps))
+        is_whole = steps.left == STEPS_ON_A_NODE
+        found, points = self._looked(row, steps)
+        if found == TIMED_OUT and (steps.has_learned or not is_whole):
+            self._is_cut_short = True
+        else:
+            names_claim = found not in ("", NOT_ENOUGH, TIMED_OUT)
+            self._known[node] = ((stamp, self._keys if names_claim else ()), found, points)
         return found, points
 
-    def _looked(self, node: str, sees: Sees) -> tuple[Verdict, int]:
-        own = Steps(STEPS_ON_A_NODE)
+    def _looked(self, row: int, steps: Steps) -> tuple[Verdict, int]:
+        given = steps.left
         try:
-            found = find_devices(self._inventory, self._wanted, node, sees, own)
+            sees = self._places.seen_from(row, steps)
+            found = find_devices(self._inventory, self._wanted, self._names[row], sees, steps)
         except OutOfSteps:
             return TIMED_OUT, 0
         except AllocationError as error:
@@ -154,7 +143,7 @@ class _Judge:
         except BrokenSelector as error:
             raise SchedulingError(str(error)) from error
         finally:
-            self._steps -= STEPS_ON_A_NODE - max(own.left, 0)
+            self._steps -= given - steps.left
         return (NOT_ENOUGH, 0) if found is None else ("", _points(found))
 
 

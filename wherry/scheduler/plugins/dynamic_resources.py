@@ -31,14 +31,13 @@ from wherry.objects.meta import Object, is_deleting, key_of
 from wherry.scheduler.devices.allocator import (
     AllocationError,
     BrokenSelector,
-    OutOfSteps,
-    Steps,
     find_devices,
 )
 from wherry.scheduler.devices.extended import UNNAMED, claim_for, requests_for
 from wherry.scheduler.devices.inventory import Inventory, allocation_of
-from wherry.scheduler.devices.judgement import STEPS_ON_A_NODE, TIMED_OUT, Judgement, Places
+from wherry.scheduler.devices.judgement import STEPS_ON_A_NODE, TIMED_OUT, Judgement
 from wherry.scheduler.devices.results import Given, allocation
+from wherry.scheduler.devices.steps import OutOfSteps, Steps
 from wherry.scheduler.devices.wanted import Wanted, class_names, read_claim
 from wherry.scheduler.devices.writing import bind_claim, bind_extended, delete_extended, unreserve_claim
 from wherry.scheduler.facts import PodFacts
@@ -185,8 +184,9 @@ class DynamicResources(Plugin):
         if not wanted:
             return
         try:
-            sees = Places(world).seen_from(row)
-            given = find_devices(world.devices, wanted, node, sees, Steps(STEPS_ON_A_NODE))
+            steps = Steps(STEPS_ON_A_NODE)
+            sees = world.places.seen_from(row, steps)
+            given = find_devices(world.devices, wanted, node, sees, steps)
         except (AllocationError, BrokenSelector, OutOfSteps) as error:
             raise SchedulingError(str(error) or TIMED_OUT) from error
         if given is None:
