@@ -196,6 +196,26 @@ def test_what_names_the_claim_is_remembered_for_it_alone(monkeypatch: pytest.Mon
     assert judged(judgement, found, claim("d", everything)) == {f"claim default/d: {text}"}
 
 
+def test_nodes_that_reach_the_same_devices_are_searched_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    near, everywhere = zoned(2, lambda n: f"z{n}"), resource_slice("s", [device("d")], allNodes=True)
+    own = resource_slice("own", [device("own")], "n5")
+    judgement, found = Judgement(), stocked(near, everywhere, own, nodes=90)
+    searched = counting(monkeypatch, found.devices, "pools_for")
+    assert judged(judgement, found, claim("c", request(count=2))) == {"", NOT_ENOUGH}
+    assert searched == ["n0", "n1", "n2", "n5"]
+    read = read_claim(claim("c", request(count=2)), found.devices.classes)
+    codes, _, _ = judgement.judged([read], found, np.ones(90, dtype=np.bool_))
+    assert np.flatnonzero(codes == 0).tolist() == [0, 1, 5]
+    assert len(searched) == 4
+    found.set_node(node("n7", labels={"zone": "z1"}))
+    codes, _, _ = judgement.judged([read], found, np.ones(90, dtype=np.bool_))
+    assert np.flatnonzero(codes == 0).tolist() == [0, 1, 5, 7]
+    assert len(searched) == 4, "what n7 reaches now is known"
+    found.devices.set_slice("zoned", None)
+    codes, _, _ = judgement.judged([read], found, np.ones(90, dtype=np.bool_))
+    assert np.flatnonzero(codes == 0).tolist() == [5]
+
+
 ATTRIBUTE = [{"matchAttribute": "x.example.com/number"}]
 
 

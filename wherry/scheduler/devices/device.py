@@ -18,8 +18,8 @@ from wherry.scheduler.devices.steps import CHARACTERS_OF_A_STEP, COST_OF_A_STEP,
 if TYPE_CHECKING:
     from wherry.objects.cel.expression import Expression
 
-SELECTOR_COST = 20_000
-"""What one selector may cost on one device: some milliseconds, and thirty where each unit is a dear call.
+SELECTOR_COST = 10_000
+"""What one selector may cost on one device: a millisecond, and fifteen where each unit is a dear call.
 
 Upstream's CELSelectorExpressionMaxCost is 1,000,000, which are seconds here; what is written for devices
 costs some hundred.
@@ -204,8 +204,3 @@ class Slice:
     def is_per_device(self) -> bool:
         """Whether each device says for itself where it can be used."""
         return bool(self.spec.get("perDeviceNodeSelection"))
-
-    @property
-    def selects_nodes(self) -> bool:
-        """Whether nodes' labels decide who can use the devices."""
-        return any(place.terms for place in self.places.values())

@@ -87,8 +87,6 @@ class Inventory:
         """Where devices can be used that do not name their node: each place once."""
         self._places: dict[bytes, int] = {}
         """How many slices name each place."""
-        self._selecting = 0
-        """How many slices look at nodes' labels."""
         self._stamps: dict[str, int] = {}
         self._wide_stamp = 0
 
@@ -125,7 +123,6 @@ class Inventory:
     def _count(self, found: Slice, sign: int) -> Iterator[tuple[str, None]]:
         """Note (or forget) which nodes have something of a slice; "" stands for any."""
         self._pools.pop(found.pool, None)
-        self._selecting += sign * found.selects_nodes
         for place in found.places.values():
             self._places[place.key] = self._places.get(place.key, 0) + sign
             self.places[place.key] = place
@@ -251,6 +248,10 @@ class Inventory:
         """The nodes that have devices of their own; others may use those of `places`."""
         return self._local.keys()
 
+    def has_own(self, node: str) -> bool:
+        """Whether a node has devices of its own."""
+        return node in self._local
+
     def pools_for(self, node: str) -> list[Pool]:
         """The pools with devices a node may use, in order."""
         ids = {**self._local.get(node, {}), **self._wide}
@@ -274,11 +275,6 @@ class Inventory:
     def stamp(self, node: str) -> tuple[int, int]:
         """Equal as long as nothing changed about devices the node may use."""
         return self._wide_stamp, self._stamps.get(node, 0)
-
-    @property
-    def selects_nodes(self) -> bool:
-        """Whether nodes' labels decide who can use some devices."""
-        return self._selecting > 0
 
     def _stamp(self, node: str) -> None:
         if node in self._local:

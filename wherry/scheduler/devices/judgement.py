@@ -28,16 +28,18 @@ from wherry.scheduler.world import World
 
 NOT_ENOUGH = "cannot allocate all claims"
 TIMED_OUT = "timed out trying to allocate devices"
-STEPS_ON_A_NODE = 2_000
-STEPS_IN_ALL = 2_000
+STEPS_ON_A_NODE = 4_000
+STEPS_IN_ALL = 4_000
 """So much is looked at for one decision: some ten milliseconds of everybody's."""
 ENOUGH_NODES = 100
 """So many nodes with devices are enough to choose from (as upstream's numFeasibleNodesToFind)."""
 MOST_WANTS = 16
 Verdict = str
 """Why claims cannot be allocated on a node, "" if they can."""
-Known = dict[str, tuple[Hashable, Verdict, int]]
-"""By node: what the verdict rests on, the verdict, and the points for alternatives."""
+Known = dict[str | int, tuple[Hashable, Verdict, int]]
+"""By node, or by what is in reach of nodes without devices of their own (`Places.reach`): what the verdict
+rests on, the verdict, and the points for alternatives.
+"""
 
 
 class Judgement:
@@ -54,7 +56,7 @@ class Judgement:
         points = np.zeros(len(left), dtype=np.int64)
         texts, codes = ["", NOT_ENOUGH, TIMED_OUT], np.zeros(len(left), dtype=np.int64)
         rows = np.flatnonzero(left)
-        judge, feasible = _Judge(self._known_for(wanted), wanted, world), 0
+        judge, feasible = _Judge(self._known_for(wanted, world), wanted, world), 0
         if any(one.requests for one in wanted):
             codes[rows] = 1
             rows = np.flatnonzero(left & judge.having())
@@ -71,10 +73,12 @@ class Judgement:
             raise SchedulingError(TIMED_OUT)
         return codes, texts, points
 
-    def _known_for(self, wanted: Sequence[Wanted]) -> Known:
+    def _known_for(self, wanted: Sequence[Wanted], world: World) -> Known:
         wants = orjson.dumps([one.claim.get("spec") for one in wanted])
         known = self._known.setdefault(wants, {})
         self._known.move_to_end(wants)
+        if len(known) > 64 + 2 * len(world.nodes):
+            known.clear()  # of nodes that are gone, mostly
         if len(self._known) > MOST_WANTS:
             self._known.popitem(last=False)
         return known
@@ -91,7 +95,7 @@ class _Judge:
         self._names = world.nodes.names
         self._nodes = world.nodes
         self._places = world.places
-        self._labels = world.nodes.labels_version if world.devices.selects_nodes else 0
+        self._reach: Ints = np.zeros(len(world.nodes), dtype=np.int64)
         self._steps = STEPS_IN_ALL
         self._is_cut_short = False
 
@@ -104,19 +108,21 @@ class _Judge:
         """The rows with devices. Raises SchedulingError."""
         steps = Steps(self._steps)
         try:
-            found = self._places.open_to_any(self._inventory.places.values(), steps)
+            self._reach = self._places.reach(self._inventory.places, steps)
         except OutOfSteps as error:
             raise SchedulingError(TIMED_OUT) from error
         self._steps = steps.left
+        found: Bools = self._reach != 0
         row_of = self._nodes.row_of
         found[[row for node in self._inventory.nodes() if (row := row_of.get(node, -1)) >= 0]] = True
         return found
 
     def verdict(self, row: int) -> tuple[Verdict, int]:
         """Why the claims cannot be allocated on a node ("" if they can), points. Raises SchedulingError."""
-        node = self._names[row]
-        stamp = (self._inventory.stamp(node), self._labels)
-        before = self._known.get(node)
+        node, reach = self._names[row], int(self._reach[row])
+        stamp = (self._inventory.stamp(node), reach)
+        where = node if self._inventory.has_own(node) else reach
+        before = self._known.get(where)
         if before is not None and before[0] in ((stamp, ()), (stamp, self._keys)):
             return before[1:]
         if self._steps <= 0:
@@ -128,7 +134,7 @@ class _Judge:
             self._is_cut_short = True
         else:
             names_claim = found not in ("", NOT_ENOUGH, TIMED_OUT)
-            self._known[node] = ((stamp, self._keys if names_claim else ()), found, points)
+            self._known[where] = ((stamp, self._keys if names_claim else ()), found, points)
         return found, points
 
     def _looked(self, row: int, steps: Steps) -> tuple[Verdict, int]:

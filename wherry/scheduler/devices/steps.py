@@ -1,16 +1,17 @@
 """How much may be looked at for a decision (`Steps`), counted in work, not in time: the same each time.
 
-A step is some five microseconds. What is learned on the way (a selector's answer for a device, a node
-selector's nodes) is remembered by whoever learned it before it is counted, so that the next try gets further.
+A step is some two microseconds, five at most. What is learned on the way (a selector's answer for a device, a
+node selector's nodes) is remembered by whoever learned it before it is counted, so that the next try gets
+further.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 
-COST_OF_A_STEP = 10
+COST_OF_A_STEP = 3
 """So much cost of CEL is a step: the dearest calls take a microsecond and more each unit."""
-CHARACTERS_OF_A_STEP = 2
+CHARACTERS_OF_A_STEP = 1
 """So many characters of an expression are compiled in a step."""
 
 
