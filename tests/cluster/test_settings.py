@@ -121,6 +121,19 @@ def test_what_another_process_said_counts_for_nothing(machine: Machine) -> None:
     os.close(lock)
 
 
+def test_who_is_only_starting_goes_by_what_was_written(machine: Machine) -> None:
+    lifecycle = make(machine, Setup.of(node_name="n"))
+    lifecycle.paths.run.mkdir(parents=True)
+    lock, own = claim(lifecycle.paths.component_pid("server")), ProcessRecord.of(os.getpid())
+    assert lock is not None
+    assert own is not None
+    sign(lock, own)
+    assert lifecycle.outdated(lifecycle.written()) == {}
+    other = open_lifecycle(machine, Setup.of(node_name="n", log_level="DEBUG"))
+    assert other.outdated(other.written()) == {"server": ["log_level"]}
+    os.close(lock)
+
+
 @pytest.mark.parametrize("attribute", [name for name, setting in SETTINGS.items() if setting.is_fixed])
 def test_what_is_fixed_is_refused_in_the_words_of_its_user(machine: Machine, attribute: str) -> None:
     make(machine, Setup.of(node_name="n"))

@@ -18,7 +18,7 @@ from wherry.api.protobuf import encode_message, encode_watch_frame, wrap
 from wherry.api.resource import Resource
 from wherry.apiserver.encoding import decode, serve, with_revision
 from wherry.apiserver.stored import OldForms, StoredForm
-from wherry.objects.meta import NO_LABELS, Object, labels_of
+from wherry.objects.meta import NO_LABELS, Object, is_deleting, labels_of
 from wherry.store.base import Entry
 
 if TYPE_CHECKING:
@@ -191,6 +191,11 @@ class Cached:
     def decode(self) -> Object:
         """The object, freshly parsed: the caller may change it."""
         return decode(self.data)
+
+    @property
+    def is_deleting(self) -> bool:
+        """Whether the object is on its way out; most are not, and then the bytes do not hold the word."""
+        return b'"deletionTimestamp"' in self.data and is_deleting(self.decode())
 
     def message(self) -> bytes:
         """The object as a bare protobuf message, made when first asked for. Raises ProtobufError."""

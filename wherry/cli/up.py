@@ -124,7 +124,9 @@ def _bring_up(lifecycle: Lifecycle, wait_s: float, steps: Steps, *, running: boo
     theirs = user_kubeconfig(os.environ, find_caller(os.environ))
     try:  # nothing is made yet, so nothing is to be taken back
         if running:
-            changed = {attribute for found in lifecycle.outdated().values() for attribute in found}
+            changed = {
+                attribute for found in lifecycle.outdated(lifecycle.written()).values() for attribute in found
+            }
             _refuse(find_problems_of_change(lifecycle.setup, changed))
         else:
             if lifecycle.is_old():
@@ -164,20 +166,23 @@ def _bring_up(lifecycle: Lifecycle, wait_s: float, steps: Steps, *, running: boo
 def _keep_up(lifecycle: Lifecycle, theirs: UserKubeconfig, wait_s: float, steps: Steps) -> str:
     """Have a cluster that runs go by its settings, and be ready."""
     was_ready = lifecycle.is_ready()
-    going = lifecycle.going_nodes()
+    going, before = lifecycle.going_nodes(), lifecycle.written()
     lifecycle.merge_kubeconfig(lifecycle.prepare(), theirs)
     lifecycle.start_supervisor()
-    outdated = lifecycle.outdated()
+    outdated = lifecycle.outdated(before)
     for component, changed in outdated.items():
         names = ", ".join(spell(lifecycle.spelling, attribute) for attribute in changed)
         becomes = what_becomes_of_pods(going if component == SERVER else 0)
         steps.tell(f"The {component} is started again with another {names}; {becomes}")
-    lifecycle.apply_settings()
+    lifecycle.apply_settings(before)
     if was_ready and not outdated:
         lifecycle.wait_ready(wait_s, lambda _: None)
         return "runs already"
     with steps.step(f"Waiting for {lifecycle.config.context}"):
         lifecycle.wait_ready(wait_s, lambda _: None)
+        if lifecycle.outdated():  # one that was starting has read what was there earlier still
+            lifecycle.apply_settings()
+            lifecycle.wait_ready(wait_s, lambda _: None)
     return "is up"
 
 

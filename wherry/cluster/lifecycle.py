@@ -240,10 +240,19 @@ class Lifecycle:
                 if entry not in used:
                     remove_tree(entry)
 
-    def outdated(self) -> dict[str, list[str]]:
+    def written(self) -> dict[str, Any]:
+        """The settings that lie in the data directory, {} when there are none: what starts now goes by them.
+
+        To be asked before `prepare` writes others.
+        """
+        found = self.machine.load(self.config.name, self.paths.data)
+        return {} if found is None else told_of(found)
+
+    def outdated(self, before: Mapping[str, Any] | None = None) -> dict[str, list[str]]:
         """The settings that running components do not go by yet, by component.
 
-        One that has not said what it goes by may have been started with what was there before.
+        One that is only starting, and has not said what it goes by, is taken to go by `before`, which was
+        `written`; by nothing that is known when none are given.
         """
         wanted = told_of(self.setup)
         found = {}
@@ -251,10 +260,11 @@ class Lifecycle:
             told = self.told(component)
             if told is None:
                 continue
+            goes_by = told or before or {}
             changed = [
                 setting.attribute
                 for setting in SETTINGS.values()
-                if component in setting.read_by and told.get(setting.field) != wanted[setting.field]
+                if component in setting.read_by and goes_by.get(setting.field) != wanted[setting.field]
             ]
             if changed:
                 found[component] = changed
@@ -275,14 +285,14 @@ class Lifecycle:
         record = ProcessRecord.read(self.paths.component_pid(component))
         return None if record is None else told_settings(component, self.paths, record.pid) or {}
 
-    def apply_settings(self) -> None:
+    def apply_settings(self, before: Mapping[str, Any] | None = None) -> None:
         """Have what runs go by the settings that `prepare` wrote: components it matters to start again.
 
-        Raises StartFailed when there is nobody to do it.
+        `before` as of `outdated`. Raises StartFailed when there is nobody to do it.
         """
         try:
             set_watchdog(self.paths, self.config.watchdog_seconds)
-            if outdated := self.outdated():
+            if outdated := self.outdated(before):
                 restart(self.paths, outdated)
         except (ConnectionError, TimeoutError) as error:
             raise StartFailed(

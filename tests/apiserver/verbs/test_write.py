@@ -11,6 +11,7 @@ from tests.apiserver.rig import Rig, config_map, running
 from wherry.api.batch.jobs import JOBS
 from wherry.api.core.config_maps import CONFIG_MAPS
 from wherry.api.core.namespaces import NAMESPACES
+from wherry.apiserver.cached import Cached
 from wherry.client.transport import APPLY_PATCH, JSON_PATCH, MERGE_PATCH
 from wherry.kit.clock import FakeClock
 from wherry.objects.errors import ApiError
@@ -266,3 +267,12 @@ async def test_namespaces_are_created_with_their_label(rig: Rig) -> None:
     )
     assert made["metadata"]["labels"] == {"kubernetes.io/metadata.name": "a"}
     assert made["spec"]["finalizers"] == ["kubernetes"]
+
+
+async def test_a_name_that_is_taken_is_told_without_reading_who_has_it(
+    rig: Rig, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    await rig.admin.create(CONFIG_MAPS, config_map("taken"))
+    monkeypatch.delattr(Cached, "decode")
+    with pytest.raises(ApiError, match=r'^configmaps "taken" already exists$'):
+        await rig.admin.create(CONFIG_MAPS, config_map("taken"))

@@ -6,7 +6,6 @@ from wherry.api.core.namespaces import NAMESPACES
 from wherry.api.resource import Resource
 from wherry.apiserver.admission.base import CREATE, DELETE, Attributes, BasePlugin
 from wherry.objects.errors import forbidden, not_found
-from wherry.objects.meta import is_deleting
 
 IMMORTAL = frozenset({"default", "kube-system", "kube-public"})
 
@@ -30,8 +29,7 @@ class NamespaceLifecycle(BasePlugin):
         cached = attributes.core.registry.of(NAMESPACES).get("", namespace)
         if cached is None:
             raise not_found("namespaces", "", namespace)
-        # Most namespaces are not going away, and then the bytes do not hold the word.
-        if b'"deletionTimestamp"' in cached.data and is_deleting(cached.decode()):
+        if cached.is_deleting:
             resource = attributes.resource
             error = forbidden(
                 resource.plural,

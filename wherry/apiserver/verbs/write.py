@@ -38,7 +38,7 @@ from wherry.objects.errors import (
     invalid_value,
 )
 from wherry.objects.managed_fields import STATUS, forget_new_times
-from wherry.objects.meta import Object, is_deleting
+from wherry.objects.meta import Object
 from wherry.objects.sameness import is_identical
 from wherry.objects.suffixes import LENGTH, random_suffix
 from wherry.store.base import KeyExists
@@ -203,7 +203,7 @@ async def _store_new(core: Core, call: Call, served: Served, obj: Object, genera
     if generates:
         message += ", the server was not able to generate a unique name for the object"
         details = {**details, "retryAfterSeconds": 1}
-    elif present is not None and is_deleting(present.decode()):
+    elif present is not None and present.is_deleting:
         message = f"object is being deleted: {message}"
     raise ApiError(taken.code, taken.reason, message, details)
 
