@@ -5,7 +5,10 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Iterable
 
+import pytest
+
 from tests.scheduler.builders import facts
+from wherry.kit import portions
 from wherry.kit.clock import FakeClock, settle
 from wherry.scheduler.facts import PodFacts
 from wherry.scheduler.framework import Change, Kind
@@ -252,3 +255,19 @@ async def test_others_are_not_kept_waiting_by_many_groups() -> None:
     queue.put(facts("urgent"))
     assert await take(queue) == ["default/urgent"]
     assert concerns.asked < 100
+
+
+async def test_a_group_that_takes_long_to_hold_a_change_against_is_a_portion_of_its_own(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    clock, concerns = FakeClock(), Concerns()
+    queue = PodQueue(clock, concerns)
+    for number in range(20):
+        queue.put(facts(f"p{number}", requests={"cpu": str(number + 1)}))
+        await fail(queue, f"p{number}")
+        concerns.hopeless.add(f"default/p{number}")
+    queue.changed(change(Kind.NODE))
+    queue.put(facts("urgent"))
+    monkeypatch.setattr(portions, "perf_counter", lambda: 1.0 * concerns.asked)
+    assert await take(queue) == ["default/urgent"]
+    assert concerns.asked == 1

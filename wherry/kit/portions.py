@@ -24,11 +24,20 @@ class Portions:
 
     async def next(self) -> bool:
         """Let others go on if the portion has had its time; whether they did."""
-        if self._is_one or perf_counter() < self._end:
+        if not self.is_over:
             return False
         await asyncio.sleep(0)
-        self._end = perf_counter() + self._seconds
+        self.begin()
         return True
+
+    @property
+    def is_over(self) -> bool:
+        """Whether the portion has had its time."""
+        return not self._is_one and perf_counter() >= self._end
+
+    def begin(self) -> None:
+        """Begin the next portion: others went on."""
+        self._end = perf_counter() + self._seconds
 
     def since(self, began: float) -> float:
         """Seconds of work of this thread since `began` (of `thread_time`); none in simulated time."""

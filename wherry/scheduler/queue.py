@@ -18,6 +18,7 @@ from dataclasses import dataclass, field
 from functools import partial
 
 from wherry.kit.clock import Clock, Timer
+from wherry.kit.portions import Portions
 from wherry.scheduler.facts import PodFacts
 from wherry.scheduler.framework import Change, Kind
 
@@ -30,6 +31,8 @@ MOST_RECENT = 64
 """So many changes are remembered for pods that are under way meanwhile."""
 PORTION = 20
 """How many groups a change is held against before others get their turn."""
+PORTION_S = 0.005
+"""How long that may take: where devices are searched for, one group alone takes some milliseconds."""
 
 Concern = Callable[[PodFacts, Iterable[str], Change], bool]
 """Whether a change may help a pod that the plugins of these names rejected."""
@@ -319,7 +322,7 @@ class PodQueue:
         return True
 
     def _through(self, news: list[Change]) -> Iterator[None]:
-        looked = 0
+        looked, portion = 0, Portions(PORTION_S)
         for change in news:
             for group in list(self._by_kind[change.kind].values()):
                 if group.is_awake or not group.pods:
@@ -327,8 +330,9 @@ class PodQueue:
                 if self._is_concerned(group, change):
                     self._wake(group)
                 looked += 1
-                if looked % PORTION == 0:
+                if looked % PORTION == 0 or portion.is_over:
                     yield
+                    portion.begin()
 
     def _wake(self, group: _Group) -> None:
         """Try the first of the group when its back-off is over."""
