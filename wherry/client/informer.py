@@ -181,10 +181,14 @@ class Shelf:
             _call(handler, old, new)
 
 
+_ANY_FAULT = (Exception, SystemExit, asyncio.CancelledError)
+"""Readers may be code of installed packages; none of these ends the loop that tells the others."""
+
+
 def _call(handler: Handler, old: Object | None, new: Object | None) -> None:
     try:
         handler(old, new)
-    except Exception:
+    except _ANY_FAULT:
         # One reader's fault must not cost the others their events.
         log.exception("a handler failed on %s", key_of(new or old or {}))
 
@@ -193,7 +197,7 @@ def _values(name: str, function: IndexFunction, obj: Object) -> list[str]:
     """What `function` finds an object under; nothing where it fails, so that the others go on."""
     try:
         return list(function(obj))
-    except Exception:
+    except _ANY_FAULT:
         log.exception("index %s failed on %s", name, key_of(obj))
         return []
 

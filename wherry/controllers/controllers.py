@@ -14,6 +14,7 @@ from wherry.client.events import EventRecorder
 from wherry.controllers.base import Controller, Environment
 from wherry.controllers.config import ControllerConfig
 from wherry.kit.clock import Clock
+from wherry.kit.guests import async_guest, guest
 from wherry.kit.tasks import Tasks
 
 log = logging.getLogger(__name__)
@@ -49,7 +50,7 @@ class Controllers:
         self.controllers = [self._make(kind) for kind in kinds]
         self._installed = tuple(installed)
         self._grant = grant
-        self._tasks = Tasks("installed controllers")
+        self._tasks = Tasks("installed controllers", may_end_process=False)
 
     def _make(self, kind: type[Controller]) -> Controller:
         client = self._client_for(kind.account)
@@ -65,11 +66,13 @@ class Controllers:
         try:
             if self._grant is not None:
                 await self._grant(kind)
-            controller = self._make(kind)
+            with guest(f"the installed controller {kind.name}"):
+                controller = self._make(kind)
             self.controllers.append(controller)
             for resource in (kind.primary, *kind.watches):
                 await self.cache.informer(resource).wait_synced()
-            await controller.start()
+            with async_guest(f"the installed controller {kind.name}"):
+                await controller.start()
         except Exception:
             log.exception("the installed controller %s does not run", kind.name)
         else:

@@ -11,6 +11,8 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+from wherry.kit.guests import guest
+
 log = logging.getLogger(__name__)
 
 
@@ -27,7 +29,8 @@ def offered(group: str) -> list[tuple[str, Any]]:
             log.error("%s: %s is offered twice; %s is left out", group, point.name, point.value)
             continue
         try:
-            found[point.name] = point.load()
+            with guest("its import"):
+                found[point.name] = point.load()
         except Exception:
             log.exception("%s: %s (%s) cannot be loaded, and is left out", group, point.name, point.value)
     return sorted(found.items())

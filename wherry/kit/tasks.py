@@ -20,10 +20,14 @@ from collections.abc import Callable, Coroutine, Iterator
 from contextlib import contextmanager
 from typing import Any, TypeVar
 
+from wherry.kit.guests import async_guest
+
 log = logging.getLogger(__name__)
 
 T = TypeVar("T")
 
+PATIENCE_S = 5.0
+"""So long `Tasks.close` waits for the tasks of an installed package."""
 ESSENTIAL = "essential"
 """Key of the context an event loop's exception handler gets when an essential task has ended."""
 
@@ -76,7 +80,11 @@ async def to_the_end(work: Coroutine[Any, Any, T]) -> T:
 
 
 class Tasks:
-    """A set of background tasks that end together."""
+    """A set of background tasks that end together.
+
+    One that may not end the process is of an installed package: nothing its tasks raise ends more than that
+    task, and `close` leaves those behind that do not end in time.
+    """
 
     def __init__(
         self,
@@ -100,6 +108,8 @@ class Tasks:
         if self._closed:
             work.close()
             raise RuntimeError(f"{self.name}: closed, cannot start {name}")
+        if not self._may_end_process:
+            work = _of_guest(work, f"task {self.name}/{name}")
         task = asyncio.get_running_loop().create_task(work, name=f"{self.name}/{name}")
         self._tasks.add(task)
         task.add_done_callback(self._ended)
@@ -141,8 +151,19 @@ class Tasks:
     async def close(self) -> None:
         """Cancel every task and wait for all of them; failures were reported when they happened."""
         self._closed = True
+        time = asyncio.get_running_loop().time
+        until = None if self._may_end_process else time() + PATIENCE_S
         while self._tasks:
             tasks = list(self._tasks)
             for task in tasks:
                 task.cancel()
-            await asyncio.wait(tasks)
+            _, left = await asyncio.wait(tasks, timeout=None if until is None else max(until - time(), 0))
+            if left:
+                names = ", ".join(sorted(task.get_name() for task in left))
+                log.error("%s: does not end though cancelled, and is left behind: %s", self.name, names)
+                return
+
+
+async def _of_guest(work: Coroutine[Any, Any, T], what: str) -> T:
+    with async_guest(what):
+        return await work

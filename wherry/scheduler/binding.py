@@ -15,11 +15,13 @@ from typing import Protocol
 
 from wherry.api.core.pods import PODS
 from wherry.client.api import Client
+from wherry.kit.clock import Clock
 from wherry.objects.errors import ApiError
 from wherry.objects.meta import Object, name_of, namespace_of
 from wherry.scheduler.extenders import Extender
 from wherry.scheduler.facts import PodFacts
 from wherry.scheduler.framework import Plugin, SchedulingError
+from wherry.scheduler.guard import in_time
 from wherry.scheduler.profiles import Profile
 from wherry.scheduler.world import World
 
@@ -45,9 +47,15 @@ class Binder:
     """Binds pods, so many at a time."""
 
     def __init__(
-        self, client: Client, world: World, outcome: Outcome, extenders: Sequence[Extender] = ()
+        self,
+        client: Client,
+        clock: Clock,
+        world: World,
+        outcome: Outcome,
+        extenders: Sequence[Extender] = (),
     ) -> None:
         self._client = client
+        self._clock = clock
         self._world = world
         self._extenders = tuple(extender for extender in extenders if extender.binds)
         self._outcome = outcome
@@ -62,7 +70,8 @@ class Binder:
         reserved = profile.binding
         try:
             for plugin in profile.binding:
-                await plugin.pre_bind(pod, node, self._world, self._client)
+                work = plugin.pre_bind(pod, node, self._world, self._client)
+                await in_time(plugin, work, self._clock)
             await self._send(pod, node)
         except (ApiError, SchedulingError) as error:
             log.info("binding %s failed: %s", pod.key, error)
@@ -103,7 +112,8 @@ class Binder:
         """Give back what was reserved; what fails is only logged."""
         for plugin in reversed(reserved):
             try:
-                await plugin.unreserve(pod, node, self._world, self._client)
+                work = plugin.unreserve(pod, node, self._world, self._client)
+                await in_time(plugin, work, self._clock)
             except Exception:
                 log.exception("%s did not give back what it reserved for %s", plugin.name, pod.key)
 

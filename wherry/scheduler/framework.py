@@ -97,6 +97,9 @@ class Plugin:
     changes: ClassVar[frozenset[Kind]] = frozenset()
     """The kinds of change after which a pod this plugin rejected may fit (upstream's EventsToRegister)."""
 
+    longest_call_s: ClassVar[float] = 0.0
+    """So long each of the hooks that are awaited may take, 0 for any time."""
+
     def gate(self, pod: PodFacts, world: World) -> str:
         """Why the pod is not tried at all yet, "" if it is (upstream's PreEnqueue): nobody is told."""
         return ""

@@ -39,6 +39,7 @@ from wherry.scheduler.framework import Change, Kind, SchedulingError
 from wherry.scheduler.group_cycle import GANGS, GroupCycle
 from wherry.scheduler.group_status import GroupStatus
 from wherry.scheduler.groups import group_key
+from wherry.scheduler.guard import in_time
 from wherry.scheduler.known import RESOURCES, KnownSelectors, KnownStorage
 from wherry.scheduler.preemption import TERMINATING, Candidate, ineligible
 from wherry.scheduler.profiles import Profile
@@ -82,7 +83,7 @@ class Scheduler:
         extenders = [Extender(settings, self._find_node) for settings in configuration.extenders]
         self._extenders = extenders
         self._consulting = Consulting(extenders, self._decisions, self._world, random)
-        self._binder = Binder(client, self._world, self, extenders)
+        self._binder = Binder(client, clock, self._world, self, extenders)
         self._evictor = Evictor(client, self._world, self._decisions, self._consulting, random)
         self._tasks = Tasks("scheduler")
         status = GroupStatus(client, clock, self._world.groups, self._tasks)
@@ -216,8 +217,9 @@ class Scheduler:
         """What came of plugins' help for a pod that fits nowhere."""
         for plugin in profile.rescuers:
             try:
-                text = await plugin.post_filter(pod, self._world, self._client)
-            except ApiError as error:
+                work = plugin.post_filter(pod, self._world, self._client)
+                text = await in_time(plugin, work, self._clock)
+            except (ApiError, SchedulingError) as error:
                 log.info("%s could not help %s: %s", plugin.name, pod.key, error)
                 continue
             if text:

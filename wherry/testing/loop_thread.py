@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import logging
 import threading
 from collections.abc import Awaitable, Callable
 from concurrent.futures import CancelledError as CancelledCall
@@ -25,6 +26,10 @@ LONGEST_WAIT_S = 300.0
 """How far simulated time goes on for a call that waits: longer than requests and most retries."""
 
 
+log = logging.getLogger(__name__)
+
+PATIENCE_S = 60.0
+"""So long, in simulated seconds, the end waits for what was cancelled."""
 CLOSED_MEANWHILE = "the cluster was closed while this call was under way"
 
 
@@ -146,6 +151,11 @@ class LoopThread:
         left: list[asyncio.Task[Any]] = [t for t in asyncio.all_tasks() if t is not asyncio.current_task()]
         for task in left:
             task.cancel()
-        for task in left:
-            with contextlib.suppress(asyncio.CancelledError, Exception):
-                await task
+        if left:
+            with self.loop.moving():
+                done, clinging = await asyncio.wait(left, timeout=PATIENCE_S)
+            for task in done:
+                _ = task.cancelled() or task.exception()  # which nobody is left to hear of
+            if clinging:
+                names = ", ".join(sorted(task.get_name() for task in clinging))
+                log.error("does not end though cancelled, and is left behind: %s", names)

@@ -316,6 +316,7 @@ async def _first_start(settings: Settings, loop: SimulatedLoop) -> Image:
         await rights.ensure_rights(plane.client(ADMIN, (MASTERS,)))
     await loop.idle()
     image = store.image()
-    await plane.close()
-    await store.close()
+    with loop.moving(LONGEST_WAIT_S):  # so that the deadlines of closing pass
+        await plane.close()
+        await store.close()
     return image
