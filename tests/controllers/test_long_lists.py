@@ -8,9 +8,12 @@ from __future__ import annotations
 import asyncio
 from typing import Any
 
-from tests.growth.meter import step_growth
+from tests.growth.meter import Counted, step_growth
+from wherry.api.admissionregistration.type_checks import type_warnings
+from wherry.api.catalog import BUILTIN
 from wherry.controllers.cronjob.active import Active
 from wherry.controllers.cronjob.controller import CronJobs
+from wherry.controllers.endpoints.members import ports_for
 from wherry.controllers.endpoints.mirrored import mirror, plan_mirror
 from wherry.objects.meta import Object
 
@@ -76,6 +79,34 @@ async def _mirrored(endpoints: Object) -> None:
 
 def test_addresses_and_ports_of_endpoints() -> None:
     assert not step_growth(lambda endpoints: asyncio.run(_mirrored(endpoints)), _endpoints, SMALL * 2)
+
+
+def _served(size: int) -> tuple[Object, Object]:
+    named = [Counted(f"p{number}") for number in range(size)]
+    containers = [{"ports": [{"name": name, "containerPort": 80}]} for name in named]
+    ports = [{"port": number + 1, "targetPort": str(name)} for number, name in enumerate(named)]
+    return {"spec": {"ports": ports}}, {"spec": {"containers": containers}}
+
+
+def test_named_ports_of_services_and_pods() -> None:
+    assert len(ports_for(*_served(3))) == 3
+    assert not step_growth(lambda pair: ports_for(*pair), _served, SMALL)
+
+
+def _policy(size: int) -> Object:
+    rule = {
+        field: [*(Counted(f"{field}{number}") for number in range(size)), known]
+        for field, known in (("apiGroups", "apps"), ("apiVersions", "v1"), ("resources", "deployments"))
+    }
+    validations = [{"expression": "object.none"}]
+    return {"spec": {"matchConstraints": {"resourceRules": [rule]}, "validations": validations}}
+
+
+def test_rules_of_policies_name_no_product_of_their_lists() -> None:
+    """Millions of millions of places, were they all made."""
+    (warning,) = type_warnings(_policy(3), BUILTIN)
+    assert warning["warning"].startswith("apps/v1, Kind=Deployment: ")
+    assert not step_growth(lambda policy: type_warnings(policy, BUILTIN), _policy, SMALL)
 
 
 def test_a_status_without_change_is_left_as_it_is() -> None:

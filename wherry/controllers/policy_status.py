@@ -4,10 +4,14 @@ from __future__ import annotations
 
 from typing import ClassVar
 
-from wherry.api.admissionregistration.type_checks import type_warnings
+from wherry.api.admissionregistration.type_checks import warnings_one_by_one
 from wherry.api.admissionregistration.validating_admission_policies import VALIDATING_ADMISSION_POLICIES
 from wherry.api.catalog import BUILTIN
 from wherry.controllers.base import Controller
+from wherry.kit.portions import Portions
+from wherry.objects.meta import Object
+
+PORTION_S = 0.005
 
 
 class PolicyStatus(Controller):
@@ -26,7 +30,11 @@ class PolicyStatus(Controller):
         status, generation = policy.get("status") or {}, policy["metadata"].get("generation")
         if status.get("observedGeneration") == generation and "typeChecking" in status:
             return None
-        warnings = type_warnings(policy, BUILTIN)
+        warnings, portions = list[Object](), Portions(PORTION_S)
+        for warning in warnings_one_by_one(policy, BUILTIN):
+            if warning is not None:
+                warnings.append(warning)
+            await portions.next()
         checked = {"typeChecking": {"expressionWarnings": warnings} if warnings else {}}
         await self.write_status(policy, {**status, **checked, "observedGeneration": generation})
         return None

@@ -28,38 +28,47 @@ class _Type(NamedTuple):
 
 def type_warnings(policy: Object, resources: Sequence[Resource]) -> list[Object]:
     """ExpressionWarnings of a ValidatingAdmissionPolicy; `resources` are those whose types are known."""
+    return [warning for warning in warnings_one_by_one(policy, resources) if warning is not None]
+
+
+def warnings_one_by_one(policy: Object, resources: Sequence[Resource]) -> Iterator[Object | None]:
+    """The same, for those who let others go on between: None after each type that was looked at."""
     spec = policy.get("spec") or {}
-    types = list(_types(spec.get("matchConstraints") or {}, resources))[:TYPES_LIMIT]
-    warnings: list[Object] = []
+    types = _types(spec.get("matchConstraints") or {}, resources)[:TYPES_LIMIT]
     for index, validation in enumerate(spec.get("validations") or ()):
         for field in ("expression", "messageExpression"):
             source = validation.get(field) or ""
-            found = [
-                f"{known.name}: {error}"
-                for known in types
-                if (error := undefined_fields(source, known.shape))
-            ]
+            found = []
+            for known in types:
+                if error := undefined_fields(source, known.shape):
+                    found.append(f"{known.name}: {error}")
+                yield None
             if found:
                 where = f"spec.validations[{index}].{field}"
-                warnings.append({"fieldRef": where, "warning": "\n".join(found)})
-    return warnings
+                yield {"fieldRef": where, "warning": "\n".join(found)}
 
 
-def _types(match: Mapping[str, Any], resources: Sequence[Resource]) -> Iterator[_Type]:
-    """The types the rules name, each once, in order of their names."""
-    wanted = {
-        (group, version, plural)
-        for rule in match.get("resourceRules") or ()
-        for group in rule.get("apiGroups") or ()
-        for version in rule.get("apiVersions") or ()
-        for plural in rule.get("resources") or ()
-    }
+def _types(match: Mapping[str, Any], resources: Sequence[Resource]) -> list[_Type]:
+    """The types the rules name, each once, in order of their names.
+
+    A rule names all of its groups, versions and resources with each other, millions if it is long: so those
+    that are known are looked for in it.
+    """
+    named = set[tuple[str, str, str]]()
     known = {(item.group, item.version, item.plural): item for item in resources if item.schema}
-    for place in sorted(wanted):
-        found = known.get(place)
-        if found is not None:
-            name = found.api_version if found.group else f"/{found.version}"
-            yield _Type(f"{name}, Kind={found.kind}", schema.definition(found.schema))
+    for rule in match.get("resourceRules") or ():
+        groups, versions, plurals = (
+            frozenset(rule.get(field) or ()) for field in ("apiGroups", "apiVersions", "resources")
+        )
+        named.update(
+            place for place in known if place[0] in groups and place[1] in versions and place[2] in plurals
+        )
+    return [_type(known[place]) for place in sorted(named)]
+
+
+def _type(found: Resource) -> _Type:
+    name = found.api_version if found.group else f"/{found.version}"
+    return _Type(f"{name}, Kind={found.kind}", schema.definition(found.schema))
 
 
 def undefined_fields(source: str, shape: Shape) -> str:

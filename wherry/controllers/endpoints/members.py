@@ -62,33 +62,34 @@ def families_of(service: Object) -> list[str]:
 def ports_for(service: Object, pod: Object) -> list[Port]:
     """The service's ports as this pod serves them; a named port the pod lacks is left out."""
     found = []
+    declared: dict[tuple[str, str], int] | None = None
     for port in (service.get("spec") or {}).get("ports") or ():
-        number = _number_on(pod, port)
+        number: int | None
+        protocol = port.get("protocol") or "TCP"
+        target = port.get("targetPort") or port["port"]
+        if isinstance(target, int):
+            number = target
+        else:
+            declared = _named_ports(pod) if declared is None else declared
+            number = declared.get((target, protocol))
         if number is None:
             continue
-        entry: Port = {
-            "name": port.get("name") or "",
-            "port": number,
-            "protocol": port.get("protocol") or "TCP",
-        }
+        entry: Port = {"name": port.get("name") or "", "port": number, "protocol": protocol}
         if port.get("appProtocol"):
             entry["appProtocol"] = port["appProtocol"]
         found.append(entry)
     return found
 
 
-def _number_on(pod: Object, port: Port) -> int | None:
-    target = port.get("targetPort") or port["port"]
-    if isinstance(target, int):
-        return target
-    spec = pod.get("spec") or {}
+def _named_ports(pod: Object) -> dict[tuple[str, str], int]:
+    """The first port of each name and protocol that a container or sidecar declares."""
+    spec, found = pod.get("spec") or {}, dict[tuple[str, str], int]()
     sidecars = [c for c in spec.get("initContainers") or () if c.get("restartPolicy") == "Always"]
     for container in [*(spec.get("containers") or ()), *sidecars]:
         for declared in container.get("ports") or ():
-            same_protocol = (declared.get("protocol") or "TCP") == (port.get("protocol") or "TCP")
-            if declared.get("name") == target and same_protocol:
-                return int(declared["containerPort"])
-    return None
+            if name := declared.get("name"):
+                found.setdefault((name, declared.get("protocol") or "TCP"), int(declared["containerPort"]))
+    return found
 
 
 def reference_to(pod: Object) -> dict[str, str]:
