@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from random import Random
 from typing import Any
 
 import numpy as np
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from tests.scheduler.builders import node, world
 from tests.scheduler.devices.builders import DRIVER, claim, device, device_class, request, resource_slice
@@ -15,9 +18,11 @@ from wherry.objects.cel.expression import Expression
 from wherry.objects.meta import Object, name_of
 from wherry.scheduler.devices import device as devices_module
 from wherry.scheduler.devices import places
+from wherry.scheduler.devices.allocator import find_devices
 from wherry.scheduler.devices.device import SELECTOR_COST
 from wherry.scheduler.devices.judgement import NOT_ENOUGH, STEPS_IN_ALL, TIMED_OUT, Judgement
-from wherry.scheduler.devices.steps import COST_OF_A_STEP
+from wherry.scheduler.devices.places import Places
+from wherry.scheduler.devices.steps import COST_OF_A_STEP, Steps
 from wherry.scheduler.devices.wanted import read_claim
 from wherry.scheduler.framework import SchedulingError
 from wherry.scheduler.world import World
@@ -255,3 +260,48 @@ def test_no_decision_holds_the_loop(wanted: Object, is_taken: bool) -> None:
         return taken.thread_s
 
     assert least(one_try, 0.05) < 0.05
+
+
+def any_slice(random: Random, number: int) -> Object:
+    """A slice on a node, everywhere, in a zone, or of devices that say for themselves."""
+    devices = [device(f"d{n}", random.choice(["a100", "t4"])) for n in range(random.randrange(1, 4))]
+    zone = in_zone(f"z{random.randrange(4)}")
+    match random.randrange(4):
+        case 0:
+            return resource_slice(f"s{number}", devices, f"n{random.randrange(6)}")
+        case 1:
+            return resource_slice(f"s{number}", devices[:1], allNodes=True)
+        case 2:
+            return resource_slice(f"s{number}", devices, nodeSelector=zone)
+        case _:
+            places: list[Object] = [{"allNodes": True}, {"nodeName": "n1"}, {"nodeSelector": zone}]
+            devices = [{**one, **random.choice(places)} for one in devices]
+            return resource_slice(f"s{number}", devices, perDeviceNodeSelection=True)
+
+
+@settings(max_examples=40, deadline=None)
+@given(st.integers(0, 1 << 30))
+def test_what_is_remembered_is_what_a_search_on_each_node_finds(seed: int) -> None:
+    random, judgement = Random(seed), Judgement()
+    found = stocked(nodes=6)
+    for _ in range(12):
+        number = random.randrange(6)
+        match random.randrange(5):
+            case 0 | 1:
+                found.devices.set_slice(f"s{number}", any_slice(random, number))
+            case 2:
+                found.devices.set_slice(f"s{number}", None)
+            case 3:
+                found.set_node(node(f"n{number}", labels={"zone": f"z{random.randrange(4)}"}))
+            case _:
+                found.remove_node(f"n{number}")
+        selector = random.choice(["", f"device.attributes['{DRIVER}'].model == 't4'"])
+        read = read_claim(
+            claim("c", request("x", selector, count=random.randrange(1, 4))), found.devices.classes
+        )
+        codes, _, _ = judgement.judged([read], found, np.ones(len(found.nodes), dtype=np.bool_))
+        for row, name in enumerate(found.nodes.names):
+            steps = Steps(10_000)
+            sees = Places(found.nodes).seen_from(row, steps)
+            given_ = find_devices(found.devices, [read], name, sees, steps)
+            assert (codes[row] == 0) == (given_ is not None), name
