@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import gc
 import logging
 import socket
 import ssl
+import weakref
 from collections.abc import AsyncIterator, Awaitable, Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 import uvloop
@@ -20,6 +23,7 @@ from tests.timing import PATIENCE_S
 from wherry.kit.clock import FakeClock
 from wherry.kit.httpd import Request, Response, StreamResponse, UpgradeResponse
 from wherry.kit.httpd.message import Answer, Duplex, Handler, PeerSubject, Writer
+from wherry.kit.httpd.protocol import HttpProtocol
 from wherry.kit.httpd.server import Server
 from wherry.kit.httpd.streams import SLICE_BYTES
 
@@ -439,3 +443,35 @@ async def test_tls_and_client_certificates(tmp_path: Path, clock: FakeClock, dia
     expected = [("commonName", "client")]
     assert seen == [(), (), expected, expected]
     await server.close()
+
+
+async def test_a_connection_that_is_lost_keeps_no_buffers(
+    tmp_path: Path, clock: FakeClock, dial: Dial, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What a protocol refers to stays until all garbage is looked for: over TLS, half a megabyte."""
+    made: list[weakref.ref[Any]] = []
+    make = HttpProtocol.connection_made
+
+    def connection_made(self: HttpProtocol, transport: asyncio.BaseTransport) -> None:
+        made.append(weakref.ref(transport.get_extra_info("ssl_object")))
+        make(self, transport)
+
+    monkeypatch.setattr(HttpProtocol, "connection_made", connection_made)
+    certificate, key = self_signed(tmp_path, "server")
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.load_cert_chain(certificate, key)
+    server = Server(answering(Response(b"x")), ssl_context=context, clock=clock)
+    port = await server.start()
+    gc.collect()
+    gc.disable()
+    try:
+        peer = await dial(port, ssl.create_default_context(cafile=str(certificate)))
+        peer.get("/")
+        await peer.reply()
+        (tls,) = made
+        assert tls() is not None
+        await peer.close()
+        await eventually(lambda: tls() is None)
+    finally:
+        gc.enable()
+        await server.close()

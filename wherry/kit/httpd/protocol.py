@@ -24,6 +24,7 @@ from itertools import islice
 from typing import cast
 
 from wherry.kit.clock import Clock, Timer
+from wherry.kit.httpd.gone import GONE
 from wherry.kit.httpd.message import (
     Answer,
     Connection,
@@ -182,6 +183,7 @@ class HttpProtocol(asyncio.Protocol):
             self._duplex.feed_eof()
         if self._task is not None:
             self._task.cancel()
+        self._transport = self._flow.transport = GONE
 
     def pause_writing(self) -> None:
         self._flow.pause()
