@@ -51,6 +51,7 @@ class Explainer:
 
     async def what_if(self, pod: Object) -> Object:
         """The status of the decision about a pod as it would be made now."""
+        await asyncio.sleep(0)  # whoever asks has just read and judged the pod
         spec = pod.get("spec") or {}
         node = spec.get("nodeName") or ""
         free = {**pod, "spec": {name: value for name, value in spec.items() if name != "nodeName"}}
