@@ -52,7 +52,7 @@ def guarded(kind: type[Plugin], name: str) -> type[Plugin]:
     own |= {hook: _guard(kind, name, hook) for hook in _HOOKS if overrides(kind, hook)}
     own |= {hook: _guard_awaited(kind, name, hook) for hook in _AWAITED if overrides(kind, hook)}
     if overrides(kind, "gate_changes"):
-        own["gate_changes"] = property(_guard(kind, name, "gate_changes"))
+        own |= {"gate_changes": property(_guard(kind, name, "gate_changes"))}
     return type(kind.__name__, (kind,), own)
 
 
