@@ -10,6 +10,7 @@ import pytest
 
 from tests.cli.conftest import WHERRY
 from tests.cli.warm import warm
+from wherry.cluster.clusters import Machine
 from wherry.cluster.lifecycle import Lifecycle
 
 PRINTING = [
@@ -26,6 +27,12 @@ PRINTING = [
     ("image", "--help"),
     ("kubectl", "--help"),
 ]
+
+
+@pytest.fixture(autouse=True)
+def kubectl(machine: Machine, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A kubectl is found, wherever this machine has one."""
+    monkeypatch.setenv("WHERRY_KUBECTL", "/bin/echo")
 
 
 def run(command: tuple[str, ...], redirection: str) -> subprocess.CompletedProcess[str]:

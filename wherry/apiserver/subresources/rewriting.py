@@ -42,10 +42,11 @@ LONGEST_TAG = 65536
 """Characters of a tag; a longer one stays as it is."""
 _TAG = re.compile(
     r"""<([a-zA-Z][a-zA-Z0-9]{0,32}+)"""
-    r"""((?:\s(?:[^<>"']{1,4096}+|"[^"]{0,65536}"|'[^']{0,65536}'){0,64}+)?+)(>?)"""
+    r"""(?=((?:\s(?:[^<>"']{1,4096}+|"[^"]{0,65536}+"|'[^']{0,65536}+'){0,64})?))\2(>?)"""
 )
 """A tag, or the beginning of one (without ">"). Nothing is looked at twice and no tag is endless, so that a
-page takes linear time: one of a hundred attributes may stay as it is.
+page takes linear time: one of a hundred attributes may stay as it is. What is looked ahead at is not given
+back; a possessive group (`(...){0,64}+`) would say the same, and Python before 3.11.5 gets those wrong.
 """
 _AGAIN_AFTER = 16
 """The beginning of a tag is looked at again when a 16th more of it has come."""

@@ -535,4 +535,4 @@ class HttpProtocol(asyncio.Protocol):
         elif self._flow.waiting:
             self._flow.cut_off()  # to close would be to wait until the peer takes that
         else:
-            self._transport.close()
+            self._flow.end()

@@ -109,7 +109,7 @@ class Flow:
             return
         self._budget.forget(self)
         if self._is_finishing:
-            self.transport.close()
+            self.end()
         _wake(self._room)
         if was:
             self._tell_resumed()
@@ -169,8 +169,13 @@ class Flow:
     def finish(self) -> None:
         """End the connection when its peer has taken what was written."""
         if not self._queue:
-            self.transport.close()
+            self.end()
         self._is_finishing = True
+
+    def end(self) -> None:
+        """Close the transport, once: closed again, one over TLS cannot be aborted in Python 3.11.2."""
+        if not self.transport.is_closing():
+            self.transport.close()
 
     def cut_off(self) -> None:
         """Drop the connection at once, and what waits for its peer."""

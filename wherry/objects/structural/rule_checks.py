@@ -16,7 +16,7 @@ from wherry.objects.structural.node import RULES, Node
 from wherry.objects.structural.rule_types import type_of
 
 REASONS = ("FieldValueDuplicate", "FieldValueForbidden", "FieldValueInvalid", "FieldValueRequired")
-_PATH = re.compile(r"(?:\.[A-Za-z_$][\w$-]*+|\['[^']+'\])++")
+_PATH = re.compile(r"(?:\.[A-Za-z_$][\w$-]*+|\['[^']++'\])+")
 _UNBOUNDED_ITEMS = 3 * 1024 * 1024 // 2  # as many as fit into a request
 _WRONG_KIND = {
     "rule": "cel expression must evaluate to a bool",
