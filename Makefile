@@ -4,7 +4,7 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 PACKAGES := containerd runc containernetworking-plugins iptables conntrack iproute2
-TEST_PACKAGES := wrk nftables jq
+TEST_PACKAGES := wrk nftables jq curl
 # Each file's tests stay together, so that what a file makes once is made once. What measures, and what
 # drives the one machine's containers, runs alone: `make test`.
 QUICK := -m "not cluster and not slow" -n auto --dist loadfile
