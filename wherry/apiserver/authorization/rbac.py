@@ -87,7 +87,7 @@ class RbacAuthorizer:
 
     def decide(self, user: User, info: RequestInfo) -> Decision:
         """See `SubAuthorizer.decide`."""
-        if info.name and not user.is_anonymous and is_short(info) and self._of_any_name(user, info):
+        if info.name and self._of_any_name(user, info):
             return ALLOWED
         key = (user.name, user.groups, info)
         known = self._decisions.get(key)
@@ -98,12 +98,14 @@ class RbacAuthorizer:
 
     def _of_any_name(self, user: User, info: RequestInfo) -> bool:
         """Whether the user may do it to any object, whatever its name: found out once for all names."""
-        wide = info._replace(name="", path="", tail="")
-        key = (user.name, user.groups, wide, "any name")
+        what = (info.verb, info.group, info.resource, info.subresource, info.namespace)
+        key = (user.name, user.groups, what)
         known = self._decisions.get(key)
         if known is None:
-            known = self._evaluate(user, wide, of_any_name=True)
-            self._remember(user, wide, key, known)
+            if user.is_anonymous or not is_short(info):
+                return False
+            known = self._evaluate(user, info, of_any_name=True)
+            self._remember(user, info, key, known)
         return known.allowed
 
     def _remember(self, user: User, info: RequestInfo, key: tuple[object, ...], decision: Decision) -> None:

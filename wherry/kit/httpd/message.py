@@ -69,6 +69,8 @@ class RequestHeaders(dict[str, str]):
 
     def first(self, name: str) -> str:
         """The value of the first header of that name, "" without one (Go's Header.Get)."""
+        if not self._repeated:
+            return self.get(name, "")
         return next(iter(self.every(name)), "")
 
     def lines(self) -> Iterator[tuple[str, str]]:
