@@ -5,12 +5,14 @@ from __future__ import annotations
 import ast
 import re
 from collections.abc import Iterator
+from importlib import import_module
 from pathlib import Path
-from re import _constants, _parser  # type: ignore[attr-defined]
 from typing import Any
 
 import wherry
 
+_constants: Any = import_module("re._constants")
+_parser: Any = import_module("re._parser")
 ROOT = Path(wherry.__file__).parent
 RIGHT_ALL_THE_SAME = frozenset({"objects/nesting.py", "objects/regex.py", "objects/structural/formats.py"})
 """No piece of their groups takes characters and then fails, but one of a fixed length."""
