@@ -17,6 +17,7 @@ from wherry.objects.meta import Object, controller_of, is_deleting, name_of
 from wherry.testing import Cluster
 
 DAYS = 30
+NAMESPACE = "shop"
 TEMPLATE = """
   selector: {matchLabels: {app: NAME}}
   template:
@@ -28,11 +29,11 @@ WORK = (
     """
 apiVersion: v1
 kind: Namespace
-metadata: {name: work}
+metadata: {name: shop}
 ---
 apiVersion: apps/v1
 kind: Deployment
-metadata: {name: web, namespace: work}
+metadata: {name: web, namespace: shop}
 spec:
   replicas: 4
   revisionHistoryLimit: 3
@@ -40,21 +41,21 @@ WEB
 ---
 apiVersion: policy/v1
 kind: PodDisruptionBudget
-metadata: {name: web, namespace: work}
+metadata: {name: web, namespace: shop}
 spec:
   maxUnavailable: 1
   selector: {matchLabels: {app: web}}
 ---
 apiVersion: v1
 kind: Service
-metadata: {name: web, namespace: work}
+metadata: {name: web, namespace: shop}
 spec:
   selector: {app: web}
   ports: [{port: 80}]
 ---
 apiVersion: apps/v1
 kind: StatefulSet
-metadata: {name: db, namespace: work}
+metadata: {name: db, namespace: shop}
 spec:
   replicas: 2
   serviceName: db
@@ -63,14 +64,14 @@ DB
 ---
 apiVersion: apps/v1
 kind: DaemonSet
-metadata: {name: log, namespace: work}
+metadata: {name: log, namespace: shop}
 spec:
   revisionHistoryLimit: 3
 LOG
 ---
 apiVersion: batch/v1
 kind: CronJob
-metadata: {name: tick, namespace: work}
+metadata: {name: tick, namespace: shop}
 spec:
   schedule: "0 */3 * * *"
   concurrencyPolicy: Replace
@@ -115,24 +116,24 @@ class Life:
 
     def scale(self) -> None:
         kind, name = self.random.choice(WORKLOADS[:2])
-        self.client.patch(kind, name, {"spec": {"replicas": self.random.randrange(8)}}, "work")
+        self.client.patch(kind, name, {"spec": {"replicas": self.random.randrange(8)}}, NAMESPACE)
 
     def upgrade(self) -> None:
         kind, name = self.random.choice(WORKLOADS)
         container = {"name": "c", "image": f"i:{self.random.randrange(1000)}"}
         template = {"spec": {"template": {"spec": {"containers": [container]}}}}
-        self.client.patch(kind, name, template, "work", how="strategic")
+        self.client.patch(kind, name, template, NAMESPACE, how="strategic")
 
     def delete_a_pod(self) -> None:
-        if pods := self.client.list("pods", "work"):
-            self.client.delete("pod", name_of(self.random.choice(pods)), "work")
+        if pods := self.client.list("pods", NAMESPACE):
+            self.client.delete("pod", name_of(self.random.choice(pods)), NAMESPACE)
 
     def drain(self) -> None:
         """As `kubectl drain` does: cordon, evict what no daemon is, as budgets allow it; then uncordon."""
         node = self.random.choice(self.cluster.nodes.names())
         self.client.patch("node", node, {"spec": {"unschedulable": True}})
         for _ in range(20):
-            pods = [pod for pod in self.client.list("pods", "work") if pod["spec"].get("nodeName") == node]
+            pods = [pod for pod in self.client.list("pods", NAMESPACE) if pod["spec"].get("nodeName") == node]
             left = [pod for pod in pods if (controller_of(pod) or {}).get("kind") != "DaemonSet"]
             if not left:
                 break
@@ -144,7 +145,7 @@ class Life:
     def _evict(self, pod: str) -> None:
         eviction = {"apiVersion": "policy/v1", "kind": "Eviction", "metadata": {"name": pod}}
         try:
-            self.client.request("POST", f"/api/v1/namespaces/work/pods/{pod}/eviction", eviction)
+            self.client.request("POST", f"/api/v1/namespaces/{NAMESPACE}/pods/{pod}/eviction", eviction)
         except ApiError as error:
             if error.code not in (404, 429):
                 raise
@@ -166,12 +167,12 @@ class Life:
     def check(self) -> None:
         """Left alone, all has come to what it says."""
         self.cluster.clock.advance("30m")
-        pods = self.client.list("pods", "work")
+        pods = self.client.list("pods", NAMESPACE)
         assert not any(map(is_deleting, pods))
         nodes = {name_of(node) for node in self.client.list("nodes")}
         assert nodes == set(self.cluster.nodes.names())
         assert {pod["spec"]["nodeName"] for pod in pods} <= nodes
-        web, db, log = (self.client.get(kind, name, "work") for kind, name in WORKLOADS)
+        web, db, log = (self.client.get(kind, name, NAMESPACE) for kind, name in WORKLOADS)
         assert web["status"].get("availableReplicas", 0) == web["spec"]["replicas"] == count(pods, "web")
         assert db["status"].get("availableReplicas", 0) == db["spec"]["replicas"] == count(pods, "db")
         assert log["status"]["numberAvailable"] == len(nodes) == count(pods, "log")
@@ -183,15 +184,15 @@ class Life:
             assert owner["status"]["observedGeneration"] == owner["metadata"]["generation"]
         addresses = [
             address
-            for each in self.client.list("endpointslices", "work")
+            for each in self.client.list("endpointslices", NAMESPACE)
             for endpoint in each.get("endpoints") or ()
             for address in endpoint["addresses"]
         ]
         served = [pod["status"]["podIP"] for pod in pods if labels(pod).get("app") == "web"]
         assert sorted(addresses) == sorted(served)
-        assert len(self.client.list("replicasets", "work")) <= 4
-        assert len(self.client.list("controllerrevisions", "work")) <= 8
-        jobs = self.client.list("jobs", "work")
+        assert len(self.client.list("replicasets", NAMESPACE)) <= 4
+        assert len(self.client.list("controllerrevisions", NAMESPACE)) <= 8
+        jobs = self.client.list("jobs", NAMESPACE)
         assert len(jobs) <= 4
         assert all(controller_of(job) for job in jobs)
         assert len(self.client.list("leases", "kube-node-lease")) == len(nodes)
@@ -247,7 +248,7 @@ def test_thirty_days() -> None:
                 tasks_before = tasks()
         assert min(life.done.values()) >= 5
         assert len(life.done) == 6
-        c.client.delete("namespace", "work")
+        c.client.delete("namespace", NAMESPACE)
         c.clock.advance("2h")
         assert counts(c) == before
         assert c.client.list("events") == []
