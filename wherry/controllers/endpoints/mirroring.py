@@ -7,6 +7,7 @@ pkg/controller/endpointslicemirroring.
 from __future__ import annotations
 
 from collections.abc import Iterable
+from functools import partial
 from typing import ClassVar
 
 from wherry.api.core.endpoints import ENDPOINTS
@@ -14,7 +15,7 @@ from wherry.api.core.services import SERVICES
 from wherry.api.discovery.endpoint_slices import ENDPOINT_SLICES
 from wherry.client.cache import Cache
 from wherry.client.events import WARNING
-from wherry.controllers.base import Controller, Environment, is_namespace_terminating
+from wherry.controllers.base import Controller, Environment
 from wherry.controllers.endpoints.mirrored import (
     MANAGER,
     MOST_PER_SUBSET,
@@ -23,19 +24,14 @@ from wherry.controllers.endpoints.mirrored import (
     plan_mirror,
     should_mirror,
 )
-from wherry.controllers.endpoints.slices import MANAGED_BY, SERVICE_NAME
-from wherry.objects.errors import ApiError
-from wherry.objects.meta import Object, is_deleting, key_of, labels_of, namespace_of
+from wherry.controllers.endpoints.slice_writing import keys_of, write_slices
+from wherry.objects.meta import Object, is_deleting, key_of
 
 MIRRORED = "mirrored"
 
 
-def mirrored_service(piece: Object) -> list[str]:
-    """The index of slices that mirror, by Endpoints."""
-    labels = labels_of(piece)
-    if labels.get(MANAGED_BY) != MANAGER or not labels.get(SERVICE_NAME):
-        return []
-    return [f"{namespace_of(piece)}/{labels[SERVICE_NAME]}"]
+mirrored_service = partial(keys_of, manager=MANAGER)
+"""The index of slices that mirror, by Endpoints."""
 
 
 def endpoints_of_slice(_: Cache, old: Object | None, new: Object | None) -> Iterable[str]:
@@ -76,20 +72,7 @@ class EndpointSliceMirroring(Controller):
         mirrored = await mirror(endpoints)
         self._tell(endpoints, mirrored)
         plan = await plan_mirror(endpoints, mirrored, list(existing))
-        try:
-            for piece in plan.create:
-                await self.create(key, ENDPOINT_SLICES, piece)
-            for piece in plan.update:
-                await self.update(key, ENDPOINT_SLICES, piece)
-            for piece in plan.delete:
-                await self.delete(key, ENDPOINT_SLICES, piece)
-        except ApiError as error:
-            if is_namespace_terminating(error):
-                return None
-            if error.code != 409:
-                message = f"Error updating Endpoint Slices for Endpoints {key}: {error.message}"
-                self.events.event(endpoints, WARNING, "FailedToUpdateEndpointSlices", message)
-            raise
+        await write_slices(self, key, endpoints, plan)
         return None
 
     def _is_mirrored(self, key: str, endpoints: Object) -> bool:

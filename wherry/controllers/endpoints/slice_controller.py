@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from functools import partial
 from typing import ClassVar
 
 from wherry.api.core.nodes import NODES
@@ -10,25 +11,16 @@ from wherry.api.core.pods import PODS
 from wherry.api.core.services import SERVICES
 from wherry.api.discovery.endpoint_slices import ENDPOINT_SLICES
 from wherry.client.cache import Cache
-from wherry.client.events import WARNING
-from wherry.controllers.base import Environment, is_namespace_terminating
+from wherry.controllers.base import Environment
 from wherry.controllers.endpoints.members import by_label, selects
 from wherry.controllers.endpoints.service_controller import ServiceController
-from wherry.controllers.endpoints.slices import MANAGED_BY, MANAGER, SERVICE_NAME, SlicePlan, plan_slices
+from wherry.controllers.endpoints.slice_writing import keys_of, write_slices
+from wherry.controllers.endpoints.slices import MANAGER, SERVICE_NAME, plan_slices
 from wherry.controllers.nodes.lifecycle import BY_NODE, node_name_of
-from wherry.objects.errors import ApiError
-from wherry.objects.meta import Object, is_deleting, labels_of, name_of, namespace_of
+from wherry.objects.meta import Object, is_deleting, labels_of, name_of
 
 ZONE = "topology.kubernetes.io/zone"
 BY_SERVICE = "service"
-
-
-def _service_of(piece: Object) -> list[str]:
-    """The index of our slices by service."""
-    labels = labels_of(piece)
-    if labels.get(MANAGED_BY) != MANAGER or not labels.get(SERVICE_NAME):
-        return []
-    return [f"{namespace_of(piece)}/{labels[SERVICE_NAME]}"]
 
 
 class EndpointSlices(ServiceController):
@@ -41,7 +33,7 @@ class EndpointSlices(ServiceController):
 
     def __init__(self, environment: Environment) -> None:
         super().__init__(environment)
-        self.cache.add_index(ENDPOINT_SLICES, BY_SERVICE, _service_of)
+        self.cache.add_index(ENDPOINT_SLICES, BY_SERVICE, partial(keys_of, manager=MANAGER))
         self.cache.add_index(PODS, BY_NODE, node_name_of)
 
     def watch_sources(self) -> None:
@@ -69,24 +61,8 @@ class EndpointSlices(ServiceController):
             return None
         pods = await self.members.pods_of(service)
         plan = plan_slices(service, pods, existing, self._zone_of)
-        try:
-            await self._carry_out(key, plan)
-        except ApiError as error:
-            if is_namespace_terminating(error):
-                return None
-            if error.code != 409:
-                message = f"Error updating Endpoint Slices for Service {key}: {error.message}"
-                self.events.event(service, WARNING, "FailedToUpdateEndpointSlices", message)
-            raise
+        await write_slices(self, key, service, plan)
         return None
-
-    async def _carry_out(self, key: str, plan: SlicePlan) -> None:
-        for piece in plan.create:
-            await self.create(key, ENDPOINT_SLICES, piece)
-        for piece in plan.update:
-            await self.update(key, ENDPOINT_SLICES, piece)
-        for piece in plan.delete:
-            await self.delete(key, ENDPOINT_SLICES, piece)
 
     def _zone_of(self, node: str) -> str:
         found = self.cache.get(NODES, node)
