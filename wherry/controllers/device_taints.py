@@ -11,7 +11,6 @@ from collections.abc import Iterable, Iterator, Mapping
 from datetime import datetime
 from typing import Any, ClassVar
 
-from wherry.api.core.pods import PODS
 from wherry.api.dynamicresources.device_taint_rules import DEVICE_TAINT_RULES
 from wherry.api.dynamicresources.pod_claims import (
     claim_keys,
@@ -24,15 +23,12 @@ from wherry.api.dynamicresources.resource_claims import RESOURCE_CLAIMS
 from wherry.api.dynamicresources.resource_slices import RESOURCE_SLICES
 from wherry.api.dynamicresources.taints import is_meant
 from wherry.client.cache import Cache
-from wherry.client.events import NORMAL
-from wherry.controllers.base import Controller, Environment
+from wherry.controllers.base import Environment
 from wherry.controllers.nodes.tolerations import evict_at, no_execute
-from wherry.controllers.pod_control import report_disruption
-from wherry.objects.errors import ApiError
+from wherry.controllers.timed_eviction import TimedEviction
 from wherry.objects.meta import Object, is_deleting, key_of, namespace_of, uid_of
 
 BY_POOL = "device-pool"
-REASON = "DeviceTaintManagerEviction"
 
 
 def _results(claim: Object) -> list[Mapping[str, Any]]:
@@ -88,13 +84,14 @@ def _taint_of(rule: Object) -> list[Any]:
     return no_execute([(rule.get("spec") or {}).get("taint") or {}])
 
 
-class DeviceTaintEviction(Controller):
+class DeviceTaintEviction(TimedEviction):
     """See the module."""
 
     name = "device-taint-eviction-controller"
     account = "device-taint-eviction-controller"
     component = "device-taint-eviction"
-    primary = PODS
+    reason = "DeviceTaintManagerEviction"
+    disruption = ("DeletionByDeviceTaintManager", "Device Taint manager: deleting due to NoExecute taint")
     watches: ClassVar = {
         RESOURCE_CLAIMS: _users_of_claim,
         RESOURCE_SLICES: _users_of_slice,
@@ -104,7 +101,6 @@ class DeviceTaintEviction(Controller):
     def __init__(self, environment: Environment) -> None:
         environment.cache.add_index(RESOURCE_CLAIMS, BY_POOL, _pools_of_claim)
         environment.cache.add_index(RESOURCE_SLICES, BY_POOL, _pool_of_slice)
-        self._due: set[str] = set()
         super().__init__(environment)
 
     def map_primary(self, cache: Cache, old: Object | None, new: Object | None) -> Iterable[str]:
@@ -113,25 +109,8 @@ class DeviceTaintEviction(Controller):
         uses = (pod.get("spec") or {}).get("resourceClaims") or extended_claim(pod)
         return (key_of(pod),) if uses else ()
 
-    async def sync(self, key: str) -> float | None:
-        """Delete the pod if its time is over, else come again when it is."""
-        pod = self.cache.get(PODS, key)
-        if pod is None or is_deleting(pod) or is_done(pod):
-            self._due.discard(key)
-            return None
-        now = self.clock.now()
-        due = self._evict_at(pod, now)
-        if due is None:
-            if key in self._due:
-                self._due.discard(key)
-                self.events.event(pod, NORMAL, REASON, "Cancelling deletion")
-            return None
-        self._due.add(key)
-        if due > now:
-            return (due - now).total_seconds()
-        await self._evict(key, pod)
-        self._due.discard(key)
-        return None
+    def _is_out_of_reach(self, pod: Object) -> bool:
+        return is_deleting(pod) or is_done(pod)
 
     def _evict_at(self, pod: Object, now: datetime) -> datetime | None:
         """When the pod must go because of the devices it uses, None for never."""
@@ -156,16 +135,6 @@ class DeviceTaintEviction(Controller):
         for rule in self.cache.list(DEVICE_TAINT_RULES):
             if is_meant((rule.get("spec") or {}).get("deviceSelector"), device):
                 yield from _taint_of(rule)
-
-    async def _evict(self, key: str, pod: Object) -> None:
-        self.events.event(pod, NORMAL, REASON, "Marking for deletion")
-        message = "Device Taint manager: deleting due to NoExecute taint"
-        try:
-            await report_disruption(self.client, self.clock, pod, "DeletionByDeviceTaintManager", message)
-        except ApiError as error:
-            if error.code != 404:
-                raise
-        await self.delete(key, PODS, pod)
 
 
 def _generation(found: Object) -> int:

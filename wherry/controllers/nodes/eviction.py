@@ -14,14 +14,12 @@ from typing import ClassVar
 from wherry.api.core.nodes import NODES
 from wherry.api.core.pods import PODS
 from wherry.client.cache import Cache
-from wherry.client.events import NORMAL
-from wherry.controllers.base import Controller, Environment
+from wherry.controllers.base import Environment
 from wherry.controllers.nodes.lifecycle import BY_NODE, node_name_of
 from wherry.controllers.nodes.tolerations import evict_at, no_execute
-from wherry.controllers.pod_control import report_disruption
+from wherry.controllers.timed_eviction import TimedEviction
 from wherry.objects.conditions import find_condition
-from wherry.objects.errors import ApiError
-from wherry.objects.meta import Object, is_deleting, key_of, metadata, parse_time
+from wherry.objects.meta import Object, key_of, metadata, parse_time
 
 
 def _taints(node: Object | None) -> list[Object]:
@@ -42,18 +40,20 @@ def pods_of_tainted(cache: Cache, old: Object | None, new: Object | None) -> Ite
     return [key_of(pod) for pod in cache.by_index(PODS, BY_NODE, new["metadata"]["name"])]
 
 
-class TaintEviction(Controller):
+class TaintEviction(TimedEviction):
     """Deletes what its node's taints drive away."""
 
     name = "taint-eviction"
     account = "node-controller"
     component = "taint-eviction-controller"
-    primary = PODS
+    reason = "TaintManagerEviction"
+    marked = "Marking for deletion Pod {key}"
+    spared = "Cancelling deletion of Pod {key}"
+    disruption = ("DeletionByTaintManager", "Taint manager: deleting due to NoExecute taint")
     watches: ClassVar = {NODES: pods_of_tainted}
 
     def __init__(self, environment: Environment) -> None:
         environment.cache.add_index(PODS, BY_NODE, node_name_of)
-        self._due: set[str] = set()
         super().__init__(environment)
 
     def map_primary(self, cache: Cache, old: Object | None, new: Object | None) -> Iterable[str]:
@@ -64,34 +64,7 @@ class TaintEviction(Controller):
             return (key,)
         return ()
 
-    async def sync(self, key: str) -> float | None:
-        """Delete the pod if its time is over, else come again when it is."""
-        pod = self.cache.get(PODS, key)
-        if pod is None or is_deleting(pod):
-            self._due.discard(key)
-            return None
+    def _evict_at(self, pod: Object, now: datetime) -> datetime | None:
         spec = pod.get("spec") or {}
         taints = _taints(self.cache.get(NODES, spec.get("nodeName") or ""))
-        now = self.clock.now()
-        due = evict_at(taints, spec.get("tolerations") or (), now, _bound_at(pod))
-        if due is None:
-            if key in self._due:
-                self._due.discard(key)
-                self.events.event(pod, NORMAL, "TaintManagerEviction", f"Cancelling deletion of Pod {key}")
-            return None
-        self._due.add(key)
-        if due > now:
-            return (due - now).total_seconds()
-        await self._evict(key, pod)
-        self._due.discard(key)
-        return None
-
-    async def _evict(self, key: str, pod: Object) -> None:
-        self.events.event(pod, NORMAL, "TaintManagerEviction", f"Marking for deletion Pod {key}")
-        message = "Taint manager: deleting due to NoExecute taint"
-        try:
-            await report_disruption(self.client, self.clock, pod, "DeletionByTaintManager", message)
-        except ApiError as error:
-            if error.code != 404:
-                raise
-        await self.delete(key, PODS, pod)
+        return evict_at(taints, spec.get("tolerations") or (), now, _bound_at(pod))
