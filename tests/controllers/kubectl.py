@@ -7,6 +7,19 @@ import subprocess
 from tests.live.cluster import kubectl_program
 from wherry.testing import Cluster
 
+DAEMON_SET = """
+apiVersion: apps/v1
+kind: DaemonSet
+metadata: {name: log}
+spec:
+  selector: {matchLabels: {app: log}}
+  template:
+    metadata: {labels: {app: log}}
+    spec:
+      terminationGracePeriodSeconds: 0
+      containers: [{name: c, image: "nginx:1"}]
+"""
+
 
 class Kubectl:
     """kubectl with the administrator's kubeconfig of a cluster."""

@@ -8,7 +8,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from tests.controllers.kubectl import Kubectl
+from tests.controllers.kubectl import DAEMON_SET, Kubectl
 from wherry.testing import Cluster
 
 pytestmark = pytest.mark.slow  # some ten processes of kubectl each
@@ -33,16 +33,6 @@ spec:
   minAvailable: 3
   selector: {matchLabels: {app: web}}
 ---
-apiVersion: apps/v1
-kind: DaemonSet
-metadata: {name: log}
-spec:
-  selector: {matchLabels: {app: log}}
-  template:
-    metadata: {labels: {app: log}}
-    spec:
-      terminationGracePeriodSeconds: 0
-      containers: [{name: c, image: "nginx:1"}]
 """
 BARE = """
 apiVersion: v1
@@ -65,7 +55,7 @@ def cluster() -> Iterator[Cluster]:
 @pytest.fixture
 def kubectl(cluster: Cluster) -> Kubectl:
     found = Kubectl(cluster)
-    found("apply", "-f", "-", stdin=WORK)
+    found("apply", "-f", "-", stdin=WORK + DAEMON_SET)
     found("rollout", "status", "deployment/web", "--timeout=30s")
     found("rollout", "status", "ds/log", "--timeout=30s")
     found("wait", "pdb/web", "--for=jsonpath={.status.disruptionsAllowed}=1", "--timeout=30s")

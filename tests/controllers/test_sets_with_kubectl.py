@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from tests.controllers.kubectl import Kubectl
+from tests.controllers.kubectl import DAEMON_SET, Kubectl
 from wherry.testing import Cluster
 
 pytestmark = pytest.mark.slow  # some thirty processes of kubectl each
@@ -25,16 +25,6 @@ spec:
       terminationGracePeriodSeconds: 0
       containers: [{name: c, image: "nginx:1", ports: [{containerPort: 80}]}]
 ---
-apiVersion: apps/v1
-kind: DaemonSet
-metadata: {name: log}
-spec:
-  selector: {matchLabels: {app: log}}
-  template:
-    metadata: {labels: {app: log}}
-    spec:
-      terminationGracePeriodSeconds: 0
-      containers: [{name: c, image: "nginx:1", ports: [{containerPort: 80}]}]
 """
 STATUS = {
     "sts/web": "partitioned roll out complete: 2 new pods have been updated...\n",
@@ -47,7 +37,7 @@ KINDS = {"sts/web": "statefulset.apps/web", "ds/log": "daemonset.apps/log"}
 def kubectl() -> Iterator[Kubectl]:
     with Cluster(nodes=2) as cluster:
         found = Kubectl(cluster)
-        found("apply", "-f", "-", stdin=SETS)
+        found("apply", "-f", "-", stdin=SETS + DAEMON_SET)
         yield found
 
 
@@ -90,7 +80,7 @@ def test_pods_are_left_and_adopted(kubectl: Kubectl, target: str) -> None:
     before = kubectl.pods(app)
     kubectl("delete", target, "--cascade=orphan")
     assert kubectl.pods(app) == before
-    kubectl("apply", "-f", "-", stdin=SETS)
+    kubectl("apply", "-f", "-", stdin=SETS + DAEMON_SET)
     kubectl("rollout", "status", target, "--timeout=30s")
     assert kubectl.pods(app) == before
     assert kubectl.revisions(target) == ["1"]
