@@ -34,6 +34,8 @@ WAIT_S = {"sqlite": 60.0, "memory": 120.0}
 """How long after the churn is looked: the memory store's own history has to age first."""
 NAMESPACES_AT_ONCE = 60
 DEFINITIONS_AT_ONCE = 15
+TURNS = 6
+"""The first is without churn; the allocator's arenas take two or three with it to be as full as they get."""
 
 
 async def namespaces(client: Client, turn: int, count: int) -> None:
@@ -119,7 +121,7 @@ async def live(store: Store, clock: FakeClock, churn: Any, count: int, wait_s: f
     client = Client(server.local_transport(ADMIN))
     await churn(client, 0, 2)
     found = []
-    for turn in range(1, 5):
+    for turn in range(1, TURNS + 1):
         if turn > 1:
             await churn(client, turn, count)
         for _ in range(int(wait_s / EVERY_S)):

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import subprocess
 import sys
+from itertools import pairwise
 
 import pytest
 
@@ -27,4 +28,6 @@ def test_memory_comes_back_within_a_minute(backend: str, kind: str) -> None:
     assert done.returncode == 0, done.stderr
     fresh, *later = json.loads(done.stdout)
     assert max(later) < AGAIN * fresh, (fresh, later)
-    assert later[-1] - later[-2] < GROWTH_PER_TURN_BYTES, ("it grows", fresh, later)
+    growths = [after - before for before, after in pairwise(later)]
+    # A leak shows in every turn; an arena of the allocator that is opened late, in one.
+    assert min(growths[-2:]) < GROWTH_PER_TURN_BYTES, ("it grows", fresh, later)
