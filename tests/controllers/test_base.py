@@ -5,12 +5,13 @@ from __future__ import annotations
 from collections.abc import Awaitable, Callable
 from typing import ClassVar
 
+from tests.controllers import samples
 from tests.controllers.bench import running
 from wherry.api.core.config_maps import CONFIG_MAPS
 from wherry.api.core.pods import PODS
 from wherry.controllers.base import Controller, slow_start
 from wherry.kit.clock import settle
-from wherry.objects.meta import Object, name_of
+from wherry.objects.meta import Object, name_of, namespace_of
 
 
 class OnePodEach(Controller):
@@ -25,11 +26,11 @@ class OnePodEach(Controller):
         if self.failures:
             raise self.failures.pop()
         config_map = self.cache.get(CONFIG_MAPS, key)
-        if config_map is None:
+        if config_map is None or namespace_of(config_map) != "default":
             return None
         if not [p for p in self.cache.list(PODS) if p["metadata"]["labels"]["for"] == name_of(config_map)]:
             meta = {"generateName": "p-", "namespace": "default", "labels": {"for": name_of(config_map)}}
-            await self.create(key, PODS, {"metadata": meta, "spec": {}})
+            await self.create(key, PODS, {"metadata": meta, "spec": samples.pod_spec()})
             self.queue.add(key)  # at once again, before the cache can know
         return None
 

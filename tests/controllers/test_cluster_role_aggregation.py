@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from tests.controllers.bench import running
+from tests.controllers.fake_bench import running
 from wherry.api.rbac.cluster_roles import CLUSTER_ROLES
 from wherry.apiserver.bootstrap.roles import cluster_roles
 from wherry.controllers.cluster_role_aggregation import ClusterRoleAggregation, gather_rules

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from tests.controllers.bench import Bench, running
+from tests.controllers.fake_bench import Bench, running
 from wherry.api.core.pods import PODS
 from wherry.api.dynamicresources.device_taint_rules import DEVICE_TAINT_RULES
 from wherry.api.dynamicresources.resource_claims import RESOURCE_CLAIMS

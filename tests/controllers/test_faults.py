@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from tests.controllers.bench import running
+from tests.controllers.fake_bench import running
 from wherry.api.core.config_maps import CONFIG_MAPS
 from wherry.api.core.pods import PODS
 from wherry.controllers.base import Controller

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from tests.controllers.bench import Bench, running
+from tests.controllers.fake_bench import Bench, running
 from wherry.api.apps.daemon_sets import DAEMON_SETS
 from wherry.api.apps.deployments import DEPLOYMENTS
 from wherry.api.apps.replica_sets import REPLICA_SETS

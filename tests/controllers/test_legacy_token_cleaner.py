@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from tests.controllers.bench import Bench, running
+from tests.controllers.fake_bench import Bench, running
 from wherry.api.core.config_maps import CONFIG_MAPS
 from wherry.api.core.pods import PODS
 from wherry.api.core.secrets import SECRETS

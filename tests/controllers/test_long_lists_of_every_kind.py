@@ -16,7 +16,7 @@ from typing import Any
 import pytest
 
 from tests.api.every_kind.facts import FACTS
-from tests.controllers.bench import running
+from tests.controllers.fake_bench import running
 from tests.growth.meter import MOST_STEP_GROWTH, Counted
 from tests.growth.places import everything
 from wherry.api.core.services import SERVICES

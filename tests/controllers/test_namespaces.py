@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from tests.controllers.bench import running
+from tests.controllers.fake_bench import running
 from wherry.api.core.config_maps import CONFIG_MAPS
 from wherry.api.core.namespaces import NAMESPACES
 from wherry.api.core.pods import PODS

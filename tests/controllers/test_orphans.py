@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from tests.client.fake_transport import FakeTransport
-from tests.controllers.bench import Bench, running
+from tests.controllers.fake_bench import Bench, running
 from wherry.api.apps.replica_sets import REPLICA_SETS
 from wherry.api.apps.stateful_sets import STATEFUL_SETS
 from wherry.api.core.pods import PODS

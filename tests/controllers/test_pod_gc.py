@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from tests.controllers.bench import running
+from tests.controllers.fake_bench import running
 from wherry.api.core.nodes import NODES
 from wherry.api.core.pods import PODS
 from wherry.controllers.config import ControllerConfig

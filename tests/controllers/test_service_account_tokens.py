@@ -6,7 +6,7 @@ import base64
 import json
 from typing import Any
 
-from tests.controllers.bench import Bench, running
+from tests.controllers.fake_bench import Bench, running
 from wherry.api.core.secrets import SECRETS
 from wherry.api.core.service_accounts import SERVICE_ACCOUNTS
 from wherry.controllers.config import ControllerConfig

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from tests.controllers.bench import running
+from tests.controllers.fake_bench import running
 from wherry.api.batch.jobs import JOBS
 from wherry.controllers.ttl_after_finished import TtlAfterFinished, left_s
 from wherry.objects.meta import Object

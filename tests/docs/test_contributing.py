@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import re
 from pathlib import Path
 from typing import Any
@@ -15,6 +16,7 @@ from tests.controllers.bench import running
 from wherry.api.core.config_maps import CONFIG_MAPS
 from wherry.api.core.namespaces import NAMESPACES
 from wherry.cluster.clusters import Machine
+from wherry.kit.simulated_loop import SimulatedLoop
 from wherry.testing import Cluster
 
 PAGE = (Path(__file__).parents[2] / "docs" / "contributing.md").read_text()
@@ -32,11 +34,15 @@ def test_there_are_examples() -> None:
     assert set(EXAMPLES) == {"behaviour", "controller", "rule", "command"}
 
 
-async def test_the_controller_acts() -> None:
-    async with running(run("controller")["Greetings"]) as bench:
-        await bench.create(NAMESPACES, {"metadata": {"name": "team"}})
-        found = await bench.get(CONFIG_MAPS, "greeting", "team")
-        assert found["data"] == {"text": "hello, team"}
+def test_the_controller_acts() -> None:
+    async def acts() -> None:
+        async with running(run("controller")["Greetings"]) as bench:
+            await bench.create(NAMESPACES, {"metadata": {"name": "team"}})
+            found = await bench.get(CONFIG_MAPS, "greeting", "team")
+            assert found["data"] == {"text": "hello, team"}
+
+    with asyncio.Runner(loop_factory=SimulatedLoop) as runner:
+        runner.run(acts())
 
 
 def test_the_behaviour_is_played() -> None:

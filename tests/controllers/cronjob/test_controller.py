@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from tests.controllers.bench import Bench, running
+from tests.controllers.fake_bench import Bench, running
 from wherry.api.batch.cron_jobs import CRON_JOBS
 from wherry.api.batch.jobs import JOBS
 from wherry.controllers.cronjob.controller import CronJobs

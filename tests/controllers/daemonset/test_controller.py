@@ -1,11 +1,11 @@
-"""DaemonSets against a small API server: nodes that come and go, updates, revisions, refusals."""
+"""DaemonSets beside an API server: nodes that come and go, updates, revisions, refusals."""
 
 from __future__ import annotations
 
 from typing import Any
 
-from tests.client.fake_transport import Call
-from tests.controllers.bench import Bench, running
+from tests.controllers import samples
+from tests.controllers.bench import Bench, Made, is_waiting, running
 from tests.controllers.daemonset.sets import daemon_set, node, taint, template
 from wherry.api.apps.controller_revisions import CONTROLLER_REVISIONS
 from wherry.api.apps.daemon_sets import DAEMON_SETS
@@ -96,11 +96,9 @@ async def test_heartbeats_and_other_peoples_pods_cost_nothing() -> None:
         synced: list[str] = []
         controller.queue.add = synced.append  # type: ignore[assignment, method-assign]
         for number in range(3):
-            beat = {"status": {"conditions": [{"type": "Ready", "status": "True"}]}, "spec": {"x": number}}
-            await bench.client.patch(NODES, f"n{number}", "", beat)
-        await bench.create(
-            PODS, {"metadata": {"name": "o", "namespace": "default"}, "spec": {"nodeName": "n0"}}
-        )
+            beaten = await bench.get(NODES, f"n{number}")
+            await bench.set_status(NODES, beaten, conditions=[{"type": "Ready", "status": "True"}])
+        await bench.create(PODS, samples.pod("o", spec={"nodeName": "n0"}))
         assert synced == []
 
 
@@ -147,7 +145,7 @@ async def test_a_failed_pod_is_replaced_ever_later() -> None:
         made = 0
         for _ in range(40):  # two minutes in which every pod fails at once
             for pod in await bench.all(PODS):
-                if not pod.get("status"):
+                if is_waiting(pod):
                     made += 1
                     await bench.set_status(PODS, pod, phase="Failed")
             await bench.settle()
@@ -200,11 +198,10 @@ async def test_a_pod_that_no_longer_matches_is_released_and_replaced() -> None:
 
 
 async def test_revisions_of_one_template_become_one() -> None:
-    owner = a_set()
-    meta = {"name": "twin", "namespace": "default", "labels": {"app": "d"}}
-    twin = {"metadata": meta, "data": revision_data(owner), "revision": 7}
     async with running(DaemonSets, before=nodes(1)) as bench:
-        await bench.create(DAEMON_SETS, owner)
+        owner = await bench.create(DAEMON_SETS, a_set())
+        meta = {"name": "twin", "namespace": "default", "labels": {"app": "d"}}
+        twin = {"metadata": meta, "data": revision_data(owner), "revision": 7}
         await bench.run_all()
         (pod,) = await bench.all(PODS)
         await bench.create(CONTROLLER_REVISIONS, twin)
@@ -259,7 +256,7 @@ async def test_a_refusal_is_said_once_and_the_rest_waits() -> None:
 
 
 async def test_pods_that_are_always_refused_hold_up_no_others() -> None:
-    def refuse(call: Call) -> ApiError | None:
+    def refuse(call: Made) -> ApiError | None:
         is_pod = call.method == "POST" and call.path.endswith("/pods")
         if not is_pod or not isinstance(call.body, dict) or target_node(call.body) >= "n2":
             return None
@@ -282,17 +279,20 @@ async def test_pods_that_are_always_refused_hold_up_no_others() -> None:
 
 async def test_one_that_selects_everything_is_told_so() -> None:
     async with running(DaemonSets, before=nodes(1)) as bench:
-        await bench.create(DAEMON_SETS, a_set(selector={}))
+        await bench.store(DAEMON_SETS, a_set(selector={}))  # as servers before apps/v1 let it in
         assert await bench.all(PODS) == []
         text = "This daemon set is selecting all pods. A non-empty selector is required."
         assert bench.events() == [f"SelectingAll: {text}"]
 
 
 async def test_one_that_is_deleted_does_nothing_more() -> None:
-    owner = a_set()
-    owner["metadata"] |= {"deletionTimestamp": "2026-01-01T00:00:00Z", "finalizers": ["orphan"]}
-    async with running(DaemonSets, before=[*nodes(1), (DAEMON_SETS, owner)]) as bench:
-        assert len(bench.server.writes()) == 2  # the test's own
+    async def deleted(bench: Bench) -> None:
+        await bench.make(NODES, node("n0"))
+        await bench.make(DAEMON_SETS, a_set())
+        await bench.client.delete(DAEMON_SETS, "d", "default", propagation="Orphan")
+
+    async with running(DaemonSets, before=deleted) as bench:
+        assert len(bench.server.writes()) == 3  # the test's own
 
 
 async def test_nothing_of_one_that_is_gone_is_kept() -> None:

@@ -1,10 +1,11 @@
-"""Deployments with their ReplicaSets against a small API server: rollouts from end to end."""
+"""Deployments with their ReplicaSets beside an API server: rollouts from end to end."""
 
 from __future__ import annotations
 
 from typing import Any
 
-from tests.controllers.bench import Bench, running
+from tests.controllers import samples
+from tests.controllers.bench import Bench, is_waiting, running
 from wherry.api.apps.deployments import DEPLOYMENTS
 from wherry.api.apps.replica_sets import REPLICA_SETS
 from wherry.api.core.pods import PODS
@@ -49,7 +50,7 @@ async def make_ready(bench: Bench, images: tuple[str, ...] = ("v1", "v2", "v3"))
     waiting = [
         pod
         for pod in await bench.all(PODS)
-        if not pod.get("status") and pod["spec"]["containers"][0]["image"] in images
+        if is_waiting(pod) and pod["spec"]["containers"][0]["image"] in images
     ]
     ready = {"type": "Ready", "status": "True", "lastTransitionTime": format_time(bench.clock.now())}
     for pod in waiting:
@@ -130,7 +131,7 @@ async def test_rolls_within_its_fence_and_back() -> None:
         assert await sizes(bench) == {"v1": 3, "v2": 2}
         assert len(await bench.all(PODS)) == 5
         while await make_ready(bench):
-            ready = [p for p in await bench.all(PODS) if p.get("status")]
+            ready = [p for p in await bench.all(PODS) if not is_waiting(p)]
             assert len(ready) >= 3
             assert len(await bench.all(PODS)) <= 5
         assert await sizes(bench) == {"v1": 0, "v2": 4}
@@ -210,10 +211,7 @@ async def test_a_taken_name_changes_the_hash() -> None:
     async with running(Deployments, ReplicaSets) as bench:
         await bench.create(DEPLOYMENTS, deployment(1))
         (rs,) = await bench.all(REPLICA_SETS)
-        stranger = {
-            "metadata": {"name": name_of(rs), "namespace": "default"},
-            "spec": {"replicas": 0, "selector": {"matchLabels": {"x": "y"}}, "template": {}},
-        }
+        stranger = samples.workload(name_of(rs), {"x": "y"}, replicas=0)
     async with running(Deployments, ReplicaSets, before=[(REPLICA_SETS, stranger)]) as bench:
         await bench.create(DEPLOYMENTS, deployment(1))
         assert (await bench.get(DEPLOYMENTS, "web"))["status"]["collisionCount"] == 1

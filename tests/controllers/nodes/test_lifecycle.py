@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from tests.controllers.bench import Bench, running
+from tests.controllers.fake_bench import Bench, running
 from wherry.api.coordination.leases import LEASES
 from wherry.api.core.nodes import NODES
 from wherry.api.core.pods import PODS

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from tests.controllers.bench import running
+from tests.controllers.fake_bench import running
 from wherry.api.core.persistent_volume_claims import PERSISTENT_VOLUME_CLAIMS
 from wherry.api.core.persistent_volumes import PERSISTENT_VOLUMES
 from wherry.api.core.pods import PODS

@@ -1,16 +1,17 @@
-"""ReplicaSets against a small API server: creating, deleting, adopting, reporting."""
+"""ReplicaSets beside an API server: creating, deleting, adopting, reporting."""
 
 from __future__ import annotations
 
 from typing import Any
 
+from tests.controllers import samples
 from tests.controllers.bench import Bench, running
 from wherry.api.apps.replica_sets import REPLICA_SETS
 from wherry.api.core.pods import PODS
 from wherry.api.core.replication_controllers import REPLICATION_CONTROLLERS
 from wherry.controllers.replicas.controller import ReplicaSets, ReplicationControllers
 from wherry.objects.errors import ApiError
-from wherry.objects.meta import Object, controller_of
+from wherry.objects.meta import Object, controller_of, is_deleting
 
 
 def replica_set(count: int, **spec: Any) -> Object:
@@ -94,8 +95,7 @@ async def test_replaces_a_pod_that_ended_or_went() -> None:
 
 async def test_adopts_a_matching_orphan_and_releases_what_no_longer_matches() -> None:
     async with running(ReplicaSets) as bench:
-        orphan = {"metadata": {"name": "o", "namespace": "default", "labels": {"app": "web"}}, "spec": {}}
-        await bench.create(PODS, orphan)
+        await bench.create(PODS, samples.pod("o", labels={"app": "web"}))
         rs = await bench.create(REPLICA_SETS, replica_set(1))
         (pod,) = await bench.all(PODS)
         assert controller_of(pod)["uid"] == rs["metadata"]["uid"]  # type: ignore[index]
@@ -128,9 +128,12 @@ async def test_a_refusal_becomes_an_event_and_a_condition_that_goes_away() -> No
 
 
 async def test_a_deleting_replica_set_creates_nothing() -> None:
-    rs = replica_set(3)
-    rs["metadata"] |= {"deletionTimestamp": "2026-01-01T00:00:00Z", "finalizers": ["foregroundDeletion"]}
-    async with running(ReplicaSets, before=[(REPLICA_SETS, rs)]) as bench:
+    async def deleted(bench: Bench) -> None:
+        await bench.make(REPLICA_SETS, replica_set(3))
+        await bench.client.delete(REPLICA_SETS, "web", "default", propagation="Foreground")
+
+    async with running(ReplicaSets, before=deleted) as bench:
+        assert is_deleting(await bench.get(REPLICA_SETS, "web"))
         assert await bench.all(PODS) == []
 
 

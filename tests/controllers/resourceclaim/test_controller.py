@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from tests.controllers.bench import Bench, running
+from tests.controllers.fake_bench import Bench, running
 from wherry.api.core.pods import PODS
 from wherry.api.dynamicresources.pod_claims import FINALIZER, POD_CLAIM
 from wherry.api.dynamicresources.resource_claim_templates import RESOURCE_CLAIM_TEMPLATES

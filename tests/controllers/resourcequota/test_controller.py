@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from tests.controllers.bench import Bench, running
+from tests.controllers.fake_bench import Bench, running
 from wherry.api.apiextensions.custom_resource_definitions import CUSTOM_RESOURCE_DEFINITIONS
 from wherry.api.apps.deployments import DEPLOYMENTS
 from wherry.api.core.pods import PODS

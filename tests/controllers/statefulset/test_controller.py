@@ -1,4 +1,4 @@
-"""StatefulSets against a small API server: order, claims, revisions, refusals."""
+"""StatefulSets beside an API server: order, claims, revisions, refusals."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 
+from tests.controllers import samples
 from tests.controllers.bench import READY, Bench, running
 from tests.controllers.statefulset.sets import claim_template, rolling, stateful_set
 from wherry.api.apps.controller_revisions import CONTROLLER_REVISIONS
@@ -15,7 +16,7 @@ from wherry.api.core.pods import PODS
 from wherry.controllers import history
 from wherry.controllers.statefulset.controller import StatefulSets, claim_gone
 from wherry.objects.errors import ApiError
-from wherry.objects.meta import Object, controller_of, labels_of, name_of, owners_of
+from wherry.objects.meta import Object, controller_of, is_deleting, labels_of, name_of, owners_of
 
 
 def a_set(count: int = 3, **spec: Any) -> Object:
@@ -105,7 +106,7 @@ async def test_claims_follow_the_retention_policy() -> None:
 
 
 async def test_a_pod_waits_for_the_claim_of_its_predecessor_to_go() -> None:
-    claim: Object = {"metadata": {"name": "www-web-0", "namespace": "default", "finalizers": ["f"]}}
+    claim = samples.claim("www-web-0", finalizers=["example.org/f"])
     async with running(StatefulSets, before=[(PERSISTENT_VOLUME_CLAIMS, claim)]) as bench:
         await bench.client.delete(PERSISTENT_VOLUME_CLAIMS, "www-web-0", "default")
         await bench.create(STATEFUL_SETS, a_set(1, volumeClaimTemplates=[claim_template()]))
@@ -193,22 +194,23 @@ async def test_only_so_many_revisions_are_kept() -> None:
 
 
 async def test_a_name_somebody_has_taken_counts_as_a_collision() -> None:
-    owner = a_set(1)
-    taken = f"web-{history.data_hash(history.revision_data(owner), 0)}"
+    async with running() as bench:
+        owner = await bench.create(STATEFUL_SETS, a_set(1))
+    taken, free = (f"web-{history.data_hash(history.revision_data(owner), count)}" for count in range(2))
     meta = {"name": taken, "namespace": "default"}
     before = [(CONTROLLER_REVISIONS, {"metadata": meta, "data": {"other": 1}, "revision": 1})]
     async with running(StatefulSets, before=before) as bench:
-        await bench.create(STATEFUL_SETS, owner)
+        await bench.create(STATEFUL_SETS, a_set(1))
         await bench.run_all()
         found = await status(bench)
         assert found["collisionCount"] == 1
-        assert found["updateRevision"] == f"web-{history.data_hash(history.revision_data(owner), 1)}"
+        assert found["updateRevision"] == free
 
 
 async def test_orphans_of_its_name_are_adopted_others_are_let_alone() -> None:
     def orphan(name: str) -> tuple[Any, Object]:
-        meta = {"name": name, "namespace": "default", "labels": {"app": "web"}}
-        return PODS, {"metadata": meta, "spec": {}, "status": {"phase": "Running", "conditions": [READY]}}
+        status = {"phase": "Running", "conditions": [READY]}
+        return PODS, {**samples.pod(name, labels={"app": "web"}), "status": status}
 
     async with running(StatefulSets, before=[orphan("web-0"), orphan("other"), orphan("web-01")]) as bench:
         await bench.create(STATEFUL_SETS, a_set(1, updateStrategy={"type": "OnDelete"}))
@@ -219,9 +221,12 @@ async def test_orphans_of_its_name_are_adopted_others_are_let_alone() -> None:
 
 
 async def test_a_set_that_is_deleted_only_reports() -> None:
-    owner = a_set(3)
-    owner["metadata"] |= {"deletionTimestamp": "2026-01-01T00:00:00Z", "finalizers": ["orphan"]}
-    async with running(StatefulSets, before=[(STATEFUL_SETS, owner)]) as bench:
+    async def deleted(bench: Bench) -> None:
+        await bench.make(STATEFUL_SETS, a_set(3))
+        await bench.client.delete(STATEFUL_SETS, "web", "default", propagation="Orphan")
+
+    async with running(StatefulSets, before=deleted) as bench:
+        assert is_deleting(await bench.get(STATEFUL_SETS, "web"))
         assert all("/statefulsets" in call.path for call in bench.server.writes())
         assert await bench.all(PODS) == []
         assert await bench.all(CONTROLLER_REVISIONS) == []
@@ -248,8 +253,7 @@ async def test_a_refusal_is_said_once_and_tried_again_later(policy: str) -> None
 
 
 async def test_a_pod_of_somebody_else_is_in_the_way() -> None:
-    stranger: Object = {"metadata": {"name": "web-0", "namespace": "default"}, "spec": {}}
-    async with running(StatefulSets, before=[(PODS, stranger)]) as bench:
+    async with running(StatefulSets, before=[(PODS, samples.pod("web-0"))]) as bench:
         await bench.create(STATEFUL_SETS, a_set(1))
         (said,) = bench.events()
         assert said.startswith("FailedCreate: create Pod web-0 in StatefulSet web failed error: ")

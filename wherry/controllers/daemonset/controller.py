@@ -122,6 +122,8 @@ class DaemonSets(Controller):
         if self._holds.must_wait(key):
             return None  # nodes are found by the pods the cache shows: what was adopted is not there yet
         revisions = await Revisions(self, daemon_set).settle(selector)
+        if revisions.has_moved_pods and self._holds.must_wait(key):
+            return None  # the cache still shows them as pods of a revision that is no more
         await self._judge(daemon_set, fleet, revisions.hash)
         self.rests.note(key, fleet.counts["desiredNumberScheduled"])
         failure, wait_s = await self._manage(daemon_set, fleet, revisions)

@@ -26,6 +26,8 @@ class Revisions:
         self._old: list[Object] = []
         self.hash = ""
         """The hash of the present revision, which its pods carry."""
+        self.has_moved_pods = False
+        """Whether pods were given another revision of the same template."""
 
     async def settle(self, selector: Selector) -> Revisions:
         """Find, make or renumber the revision of the present template. Raises ApiError."""
@@ -91,6 +93,7 @@ class Revisions:
                 if labels_of(pod).get(POD_REVISION_LABEL) == found:
                     patch: Object = {"metadata": {"labels": {POD_REVISION_LABEL: wanted}}}
                     await self._controller.patch(key_of(self._daemon_set), PODS, pod, patch)
+                    self.has_moved_pods = True
             await self._delete(double)
 
     def _pods(self) -> Iterable[Object]:
