@@ -21,8 +21,8 @@ from wherry.controllers.config import ControllerConfig
 from wherry.controllers.node_ipam import NodeIpam
 from wherry.kit.clock import FakeClock
 from wherry.kubelet.config import KubeletConfig
-from wherry.kubelet.runtimes.base import SandboxSpec
 from wherry.kubelet.runtimes.fake import FakeRuntime
+from wherry.kubelet.runtimes.sandboxes import SandboxSpec
 from wherry.network.tool import NetworkFailure
 from wherry.objects.conditions import find_condition
 from wherry.objects.meta import Object

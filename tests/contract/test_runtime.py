@@ -23,21 +23,14 @@ from tests.kubelet.runtimes.containerd.conftest import (
 )
 from wherry.images.load import load_image
 from wherry.kit.clock import FakeClock, SystemClock
-from wherry.kubelet.runtimes.base import (
-    Container,
-    ContainerSpec,
-    Image,
-    Meter,
-    NoSuchThing,
-    Phase,
-    Runtime,
-    RuntimeEvent,
-    RuntimeFailure,
-    Sandbox,
-    SandboxSpec,
-)
 from wherry.kubelet.runtimes.containerd.cri import ContainerdRuntime
+from wherry.kubelet.runtimes.containers import Container, ContainerSpec, Phase
+from wherry.kubelet.runtimes.failures import NoSuchThing, RuntimeFailure
 from wherry.kubelet.runtimes.fake import FakeRuntime
+from wherry.kubelet.runtimes.images import Image
+from wherry.kubelet.runtimes.runtime import Runtime, RuntimeEvent
+from wherry.kubelet.runtimes.sandboxes import Sandbox, SandboxSpec
+from wherry.kubelet.runtimes.usage import Meter
 
 FOREVER = "trap 'exit 0' TERM; while :; do sleep 1000 & wait; done"
 IMAGE = "busybox"

@@ -6,7 +6,8 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from wherry.kubelet.observation import Observation
-from wherry.kubelet.runtimes.base import Container, Phase, Sandbox
+from wherry.kubelet.runtimes.containers import Container, Phase
+from wherry.kubelet.runtimes.sandboxes import Sandbox
 from wherry.objects.meta import Object
 
 NOW = datetime(2026, 1, 1, 12, 0, tzinfo=UTC)

@@ -38,8 +38,8 @@ from wherry.kubelet.eviction.signals import (
 from wherry.kubelet.host import Host
 from wherry.kubelet.machine import Machine
 from wherry.kubelet.probes.result import Outcome, ProbeResult
-from wherry.kubelet.runtimes.base import Image
 from wherry.kubelet.runtimes.fake import FakeRuntime
+from wherry.kubelet.runtimes.images import Image
 from wherry.objects.errors import ApiError
 from wherry.objects.meta import Object
 

@@ -13,8 +13,10 @@ from wherry.kit.clock import FakeClock
 from wherry.kit.disk import DirectDisk
 from wherry.kubelet.config import KubeletConfig
 from wherry.kubelet.logs import LogRotation, find_log, remove_log, rotate_log
-from wherry.kubelet.runtimes.base import ContainerSpec, RuntimeFailure, SandboxSpec
+from wherry.kubelet.runtimes.containers import ContainerSpec
+from wherry.kubelet.runtimes.failures import RuntimeFailure
 from wherry.kubelet.runtimes.fake import FakeRuntime
+from wherry.kubelet.runtimes.sandboxes import SandboxSpec
 from wherry.kubelet.termination_message import create_message_file, message_file, read_message
 
 STAMP = "2026-01-01T00:00:00.000000000Z"

@@ -20,8 +20,11 @@ from wherry.kubelet.image_gc import (
     plan_image_removals,
 )
 from wherry.kubelet.node import node_reference
-from wherry.kubelet.runtimes.base import ContainerSpec, Image, RuntimeFailure, SandboxSpec
+from wherry.kubelet.runtimes.containers import ContainerSpec
+from wherry.kubelet.runtimes.failures import RuntimeFailure
 from wherry.kubelet.runtimes.fake import FakeRuntime
+from wherry.kubelet.runtimes.images import Image
+from wherry.kubelet.runtimes.sandboxes import SandboxSpec
 
 CONFIG = KubeletConfig(node_name="n", node_ip="192.0.2.1", root_dir=Path("/r"), log_dir=Path("/l"))
 OLD, USED, YOUNG = Image("old", ("o",), 10), Image("used", ("u",), 10), Image("young", ("y",), 10)

@@ -18,7 +18,9 @@ from wherry.kit.clock import settle
 from wherry.kubelet.environment import ConfigFailure
 from wherry.kubelet.plan import Start
 from wherry.kubelet.probes.result import Outcome, ProbeResult
-from wherry.kubelet.runtimes.base import ExecResult, Image, RuntimeFailure
+from wherry.kubelet.runtimes.failures import RuntimeFailure
+from wherry.kubelet.runtimes.images import Image
+from wherry.kubelet.runtimes.streams import ExecResult
 from wherry.kubelet.workers.container import container_spec
 from wherry.objects.meta import Object
 

@@ -16,7 +16,8 @@ from wherry.client.api import Client
 from wherry.kubelet.config import KubeletConfig
 from wherry.kubelet.machine import read_machine
 from wherry.kubelet.node import NodeFacts, allocatable, is_same_status, missing_labels, new_node, node_status
-from wherry.kubelet.runtimes.base import Image, RuntimeStatus
+from wherry.kubelet.runtimes.images import Image
+from wherry.kubelet.runtimes.runtime import RuntimeStatus
 from wherry.objects.errors import ApiError
 
 CONFIG = KubeletConfig(node_name=NODE, node_ip="192.0.2.1", root_dir=Path("/r"), log_dir=Path("/l"))

@@ -11,7 +11,7 @@ import pytest
 from tests.kubelet.builders import NOW, ended, make_pod, running, sandbox, seen
 from wherry.kubelet.observation import HASH, Health, Observation
 from wherry.kubelet.plan import Plan, deadline_left_s, plan_pod, show_duration
-from wherry.kubelet.runtimes.base import Phase
+from wherry.kubelet.runtimes.containers import Phase
 from wherry.objects.meta import Object
 
 WEB: Object = {"name": "web", "image": "i:1"}

@@ -13,7 +13,7 @@ from wherry.api.core.nodes import NODES
 from wherry.client.api import Client
 from wherry.kit.clock import FakeClock, settle
 from wherry.kubelet.registration import Registration
-from wherry.kubelet.runtimes.base import RuntimeStatus
+from wherry.kubelet.runtimes.runtime import RuntimeStatus
 from wherry.objects.errors import service_unavailable
 
 

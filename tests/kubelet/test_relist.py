@@ -8,8 +8,10 @@ import pytest
 
 from wherry.kit.clock import FakeClock, settle
 from wherry.kubelet.relist import RELIST_S, Relist, diff_pods, format_duration
-from wherry.kubelet.runtimes.base import ContainerSpec, RuntimeFailure, SandboxSpec
+from wherry.kubelet.runtimes.containers import ContainerSpec
+from wherry.kubelet.runtimes.failures import RuntimeFailure
 from wherry.kubelet.runtimes.fake import FakeRuntime
+from wherry.kubelet.runtimes.sandboxes import SandboxSpec
 
 
 class Looks:

@@ -9,8 +9,9 @@ import pytest
 
 from wherry.kit.clock import FakeClock, settle
 from wherry.kubelet.runtime_state import ANSWER_S, DOWN_AFTER_S, RuntimeState
-from wherry.kubelet.runtimes.base import Image, RuntimeFailure
+from wherry.kubelet.runtimes.failures import RuntimeFailure
 from wherry.kubelet.runtimes.fake import FakeRuntime
+from wherry.kubelet.runtimes.images import Image
 
 
 class Setting:

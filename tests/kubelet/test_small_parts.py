@@ -28,7 +28,7 @@ from wherry.kubelet.dns import Resolver, falls_back, parse_resolv_conf, pod_reso
 from wherry.kubelet.gc import plan_removals
 from wherry.kubelet.hosts import pod_hostname, render_host_network_hosts, render_hosts
 from wherry.kubelet.images import is_reference, pull_policy
-from wherry.kubelet.runtimes.base import Image
+from wherry.kubelet.runtimes.images import Image
 from wherry.kubelet.security import check_non_root, merge_security
 from wherry.objects.meta import Object
 

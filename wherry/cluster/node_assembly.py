@@ -23,7 +23,8 @@ from wherry.kit.tasks import Tasks
 from wherry.kubelet.agent import Kubelet
 from wherry.kubelet.config import KubeletConfig
 from wherry.kubelet.host import Host
-from wherry.kubelet.runtimes.base import Runtime, RuntimeFailure
+from wherry.kubelet.runtimes.failures import RuntimeFailure
+from wherry.kubelet.runtimes.runtime import Runtime
 from wherry.kubelet.server.config import KubeletServerConfig
 from wherry.kubelet.server.server import KubeletServer
 from wherry.network.tool import NetworkFailure

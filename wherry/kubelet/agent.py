@@ -42,7 +42,8 @@ from wherry.kubelet.references import References
 from wherry.kubelet.registration import Registration
 from wherry.kubelet.relist import Relist
 from wherry.kubelet.runtime_state import CHECK_S, RuntimeState
-from wherry.kubelet.runtimes.base import Runtime, RuntimeFailure
+from wherry.kubelet.runtimes.failures import RuntimeFailure
+from wherry.kubelet.runtimes.runtime import Runtime
 from wherry.kubelet.status_writer import StatusWriter
 from wherry.kubelet.volumes.mounts import SystemMounts
 from wherry.kubelet.volumes.pod_volumes import PodVolumes

@@ -15,7 +15,7 @@ from typing import Any
 
 from wherry.kit.cgroups import cgroup_directories, remove_cgroup
 from wherry.kubelet.pod import init_containers, is_sidecar, regular_containers, spec_of, status_of
-from wherry.kubelet.runtimes.base import Resources
+from wherry.kubelet.runtimes.containers import Resources
 from wherry.objects.quantity import milli, whole
 
 log = logging.getLogger(__name__)

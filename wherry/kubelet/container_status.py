@@ -18,7 +18,7 @@ from wherry.kubelet.pod import (
     restart_policy,
     should_restart,
 )
-from wherry.kubelet.runtimes.base import Container, Phase
+from wherry.kubelet.runtimes.containers import Container, Phase
 from wherry.objects.meta import Object, format_time
 
 if TYPE_CHECKING:

@@ -9,7 +9,9 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from wherry.kubelet.logs import remove_log
-from wherry.kubelet.runtimes.base import Container, Phase, Runtime, Sandbox
+from wherry.kubelet.runtimes.containers import Container, Phase
+from wherry.kubelet.runtimes.runtime import Runtime
+from wherry.kubelet.runtimes.sandboxes import Sandbox
 
 KEEP = 1
 """How many ended runs of a container stay, for its last state and `kubectl logs --previous`."""

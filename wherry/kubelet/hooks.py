@@ -10,7 +10,8 @@ from typing import Any
 from wherry.kit.clock import Clock
 from wherry.kubelet.probes.http import HttpProber, HttpTarget
 from wherry.kubelet.probes.target import NoSuchPort, http_target
-from wherry.kubelet.runtimes.base import Runtime, RuntimeFailure
+from wherry.kubelet.runtimes.failures import RuntimeFailure
+from wherry.kubelet.runtimes.streams import Streams
 
 log = logging.getLogger(__name__)
 
@@ -25,7 +26,7 @@ class HookFailure(Exception):
 class Hooks:
     """Runs hooks against containers."""
 
-    def __init__(self, runtime: Runtime, clock: Clock, http: HttpProber) -> None:
+    def __init__(self, runtime: Streams, clock: Clock, http: HttpProber) -> None:
         self._runtime = runtime
         self._clock = clock
         self._http = http

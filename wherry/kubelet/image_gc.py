@@ -19,7 +19,10 @@ from wherry.client.events import Recorder
 from wherry.kit.clock import Clock
 from wherry.kit.disk import Disk as DiskWork
 from wherry.kubelet.config import KubeletConfig
-from wherry.kubelet.runtimes.base import Container, Image, Runtime, RuntimeFailure
+from wherry.kubelet.runtimes.containers import Container
+from wherry.kubelet.runtimes.failures import RuntimeFailure
+from wherry.kubelet.runtimes.images import Image
+from wherry.kubelet.runtimes.runtime import Runtime
 from wherry.objects.meta import Object
 
 log = logging.getLogger(__name__)

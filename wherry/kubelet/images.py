@@ -16,7 +16,8 @@ from wherry.kit.backoff import BackOff
 from wherry.kit.clock import Clock
 from wherry.kit.tasks import shared
 from wherry.kubelet.pod import field_path
-from wherry.kubelet.runtimes.base import Image, NoSuchThing, Runtime, RuntimeFailure
+from wherry.kubelet.runtimes.failures import NoSuchThing, RuntimeFailure
+from wherry.kubelet.runtimes.images import Image, ImageService
 from wherry.objects.meta import Object
 
 _REFERENCE = re.compile(
@@ -59,7 +60,7 @@ def is_reference(text: str) -> bool:
 class Images:
     """Pulls images, each once at a time, remembering failures."""
 
-    def __init__(self, runtime: Runtime, clock: Clock, recorder: Recorder, parallel: int = 3) -> None:
+    def __init__(self, runtime: ImageService, clock: Clock, recorder: Recorder, parallel: int = 3) -> None:
         self._runtime = runtime
         self._clock = clock
         self._recorder = recorder

@@ -16,15 +16,9 @@ from pathlib import Path
 from wherry.kit.clock import Clock
 from wherry.kit.disk import Disk
 from wherry.kubelet.config import KubeletConfig
-from wherry.kubelet.runtimes.base import (
-    POD_NAME,
-    POD_NAMESPACE,
-    POD_UID,
-    Container,
-    Phase,
-    Runtime,
-    RuntimeFailure,
-)
+from wherry.kubelet.runtimes.containers import Container, Containers, Phase
+from wherry.kubelet.runtimes.failures import RuntimeFailure
+from wherry.kubelet.runtimes.labels import POD_NAME, POD_NAMESPACE, POD_UID
 
 log = logging.getLogger(__name__)
 
@@ -55,7 +49,7 @@ def remove_log(path: Path) -> None:
 
 
 async def rotate_log(
-    runtime: Runtime,
+    runtime: Containers,
     disk: Disk,
     container: Container,
     path: Path,
@@ -103,7 +97,7 @@ def _move_back(path: Path, rotated: Path) -> None:
 class LogRotation:
     """Looks at the logs of all running containers now and then: nothing tells when a file grows."""
 
-    def __init__(self, runtime: Runtime, config: KubeletConfig, clock: Clock, disk: Disk) -> None:
+    def __init__(self, runtime: Containers, config: KubeletConfig, clock: Clock, disk: Disk) -> None:
         self._runtime = runtime
         self._config = config
         self._clock = clock

@@ -12,7 +12,8 @@ from typing import Any
 
 from wherry.kubelet.config import KUBELET_VERSION, KubeletConfig
 from wherry.kubelet.machine import Machine
-from wherry.kubelet.runtimes.base import Image, RuntimeStatus
+from wherry.kubelet.runtimes.images import Image
+from wherry.kubelet.runtimes.runtime import RuntimeStatus
 from wherry.objects.conditions import Condition
 from wherry.objects.meta import Object, labels_of
 from wherry.objects.quantity import canonical_quantity

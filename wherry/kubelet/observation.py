@@ -10,7 +10,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from wherry.kubelet.runtimes.base import Container, Phase, Sandbox
+from wherry.kubelet.runtimes.containers import Container, Phase
+from wherry.kubelet.runtimes.sandboxes import Sandbox
 
 HASH = "io.kubernetes.container.hash"
 GRACE = "io.kubernetes.pod.terminationGracePeriod"

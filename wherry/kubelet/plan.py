@@ -24,7 +24,7 @@ from wherry.kubelet.pod import (
     should_restart,
     uses_host_network,
 )
-from wherry.kubelet.runtimes.base import Container, Phase
+from wherry.kubelet.runtimes.containers import Container, Phase
 from wherry.objects.meta import Object
 
 RemainingS = Callable[[str, datetime], float]

@@ -12,7 +12,8 @@ from collections import defaultdict
 from typing import Protocol
 
 from wherry.kit.clock import Clock
-from wherry.kubelet.runtimes.base import POD_UID, Runtime
+from wherry.kubelet.runtimes.labels import POD_UID
+from wherry.kubelet.runtimes.runtime import Runtime
 
 RELIST_S = 300.0
 THRESHOLD_S = 180.0

@@ -10,7 +10,8 @@ from collections.abc import Callable, Sequence
 
 from wherry.kit.clock import Clock
 from wherry.kit.deadline import within
-from wherry.kubelet.runtimes.base import Image, Runtime, RuntimeStatus
+from wherry.kubelet.runtimes.images import Image
+from wherry.kubelet.runtimes.runtime import Runtime, RuntimeStatus
 
 CHECK_S = 10.0
 ANSWER_S = 10.0

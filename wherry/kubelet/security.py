@@ -10,7 +10,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from wherry.kubelet.pod import describe, spec_of
-from wherry.kubelet.runtimes.base import Image
+from wherry.kubelet.runtimes.images import Image
 from wherry.objects.meta import Object
 
 INHERITED = (

@@ -11,7 +11,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from wherry.kubelet.runtimes.base import Container
+from wherry.kubelet.runtimes.containers import Container
 
 MAX_BYTES = 4096
 MAX_LOG_BYTES = 2048

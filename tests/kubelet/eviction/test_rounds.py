@@ -14,7 +14,7 @@ from tests.kubelet.rig import NODE, PLENTY, Node, node
 from wherry.api.core.events import EVENTS
 from wherry.api.core.nodes import NODES
 from wherry.kubelet.eviction.signals import MEMORY, NODE_DISK, Observation
-from wherry.kubelet.runtimes.base import RuntimeFailure
+from wherry.kubelet.runtimes.failures import RuntimeFailure
 from wherry.objects.conditions import find_condition, is_true
 from wherry.objects.meta import Object, uid_of
 

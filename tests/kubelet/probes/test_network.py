@@ -17,7 +17,8 @@ from wherry.kubelet.probes.prober import NetworkProber
 from wherry.kubelet.probes.result import Outcome
 from wherry.kubelet.probes.target import NoSuchPort, http_target, resolve_port
 from wherry.kubelet.probes.tcp import probe_tcp
-from wherry.kubelet.runtimes.base import ExecResult, RuntimeFailure
+from wherry.kubelet.runtimes.failures import RuntimeFailure
+from wherry.kubelet.runtimes.streams import ExecResult
 from wherry.objects.meta import Object
 
 

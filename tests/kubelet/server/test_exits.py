@@ -5,15 +5,18 @@ from __future__ import annotations
 import asyncio
 
 from wherry.kit.clock import FakeClock, settle
-from wherry.kubelet.runtimes.base import ContainerSpec, Image, SandboxSpec
+from wherry.kubelet.runtimes.containers import ContainerSpec
 from wherry.kubelet.runtimes.fake import FakeRuntime
+from wherry.kubelet.runtimes.images import Image
+from wherry.kubelet.runtimes.sandboxes import SandboxSpec
 from wherry.kubelet.server.exits import Exits
 
 SANDBOX = SandboxSpec(name="p", namespace="default", uid="u")
 
 
 async def start(runtime: FakeRuntime, name: str) -> str:
-    sandbox_id = await runtime.run_sandbox(SANDBOX)
+    known = await runtime.sandboxes("u")
+    sandbox_id = known[0].id if known else await runtime.run_sandbox(SANDBOX)
     container_id = await runtime.create_container(
         sandbox_id, SANDBOX, ContainerSpec(name=name, attempt=0, image="img")
     )

@@ -16,8 +16,10 @@ from wherry.cluster.leaves import Subject
 from wherry.cluster.pki import Pki
 from wherry.kit.clock import FakeClock, SystemClock
 from wherry.kit.httpd.message import Connection, Request, RequestHeaders, Response, StreamResponse
-from wherry.kubelet.runtimes.base import Container, ContainerSpec, Image, SandboxSpec
+from wherry.kubelet.runtimes.containers import Container, ContainerSpec
 from wherry.kubelet.runtimes.fake import FakeRuntime
+from wherry.kubelet.runtimes.images import Image
+from wherry.kubelet.runtimes.sandboxes import SandboxSpec
 from wherry.kubelet.server.config import KubeletServerConfig
 from wherry.kubelet.server.server import KubeletServer
 from wherry.objects.meta import Object

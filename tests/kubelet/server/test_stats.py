@@ -6,7 +6,7 @@ from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
-from wherry.kubelet.runtimes.base import ContainerUsage
+from wherry.kubelet.runtimes.usage import ContainerUsage
 from wherry.kubelet.server.stats import (
     NodeUsage,
     Rates,

@@ -17,7 +17,7 @@ from tests.kubelet.workers.fuse import Fuse, Fused
 from wherry.api.core.pods import PODS
 from wherry.kit.clock import settle
 from wherry.kubelet.cgroups import PodCgroups
-from wherry.kubelet.runtimes.base import Phase
+from wherry.kubelet.runtimes.containers import Phase
 from wherry.kubelet.volumes.pod_volumes import PodVolumes
 from wherry.objects.meta import Object
 

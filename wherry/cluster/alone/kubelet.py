@@ -45,8 +45,8 @@ from wherry.kit.clock import SystemClock
 from wherry.kit.log import module_name
 from wherry.kubelet.agent import Kubelet
 from wherry.kubelet.config import KubeletConfig
-from wherry.kubelet.runtimes.base import RuntimeFailure
 from wherry.kubelet.runtimes.containerd.cri import ContainerdRuntime
+from wherry.kubelet.runtimes.failures import RuntimeFailure
 from wherry.kubelet.server.config import KubeletServerConfig
 from wherry.kubelet.server.server import KubeletServer
 from wherry.objects.quantity import parse_quantity

@@ -32,7 +32,8 @@ from wherry.kubelet.eviction.signals import (
 from wherry.kubelet.eviction.usage import Gauge, Uses
 from wherry.kubelet.eviction.verdict import Verdict
 from wherry.kubelet.pod import is_terminal
-from wherry.kubelet.runtimes.base import Runtime, RuntimeFailure
+from wherry.kubelet.runtimes.failures import RuntimeFailure
+from wherry.kubelet.runtimes.runtime import Runtime
 from wherry.objects.meta import Object, is_deleting, key_of, uid_of
 
 log = logging.getLogger(__name__)

@@ -18,7 +18,9 @@ from wherry.kit.disk_usage import Usage, disk_usage
 from wherry.kubelet.cgroups import pod_cgroup
 from wherry.kubelet.config import KubeletConfig
 from wherry.kubelet.pod import spec_of
-from wherry.kubelet.runtimes.base import ContainerUsage, Meter, Runtime, RuntimeFailure
+from wherry.kubelet.runtimes.failures import RuntimeFailure
+from wherry.kubelet.runtimes.runtime import Runtime
+from wherry.kubelet.runtimes.usage import ContainerUsage, Meter
 from wherry.kubelet.volumes.catalog import find_plugin
 from wherry.objects.meta import Object, name_of, namespace_of, uid_of
 

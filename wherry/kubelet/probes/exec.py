@@ -5,13 +5,14 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from wherry.kubelet.probes.result import Outcome, ProbeResult
-from wherry.kubelet.runtimes.base import Runtime, RuntimeFailure
+from wherry.kubelet.runtimes.failures import RuntimeFailure
+from wherry.kubelet.runtimes.streams import Streams
 
 OUTPUT_LIMIT = 10 * 1024
 
 
 async def probe_exec(
-    runtime: Runtime, container_id: str, command: Sequence[str], timeout_s: float
+    runtime: Streams, container_id: str, command: Sequence[str], timeout_s: float
 ) -> ProbeResult:
     """Whether `command` inside the container ends well within `timeout_s`."""
     try:

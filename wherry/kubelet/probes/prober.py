@@ -10,7 +10,7 @@ from wherry.kubelet.probes.http import HttpProber
 from wherry.kubelet.probes.result import Outcome, ProbeResult
 from wherry.kubelet.probes.target import NoSuchPort, http_target, resolve_port
 from wherry.kubelet.probes.tcp import probe_tcp
-from wherry.kubelet.runtimes.base import Runtime
+from wherry.kubelet.runtimes.streams import Streams
 from wherry.objects.meta import Object
 
 AGENT = "kube-probe/1.37"
@@ -19,7 +19,7 @@ AGENT = "kube-probe/1.37"
 class NetworkProber:
     """Probes over the pod network and inside containers."""
 
-    def __init__(self, runtime: Runtime, http: HttpProber) -> None:
+    def __init__(self, runtime: Streams, http: HttpProber) -> None:
         self._runtime = runtime
         self._http = http
 

@@ -20,7 +20,7 @@ from wherry.kit.tasks import Tasks
 from wherry.kubelet.observation import Health
 from wherry.kubelet.pod import field_path
 from wherry.kubelet.probes.result import Outcome, ProbeResult
-from wherry.kubelet.runtimes.base import Container
+from wherry.kubelet.runtimes.containers import Container
 from wherry.objects.meta import Object, uid_of
 
 log = logging.getLogger(__name__)

@@ -13,20 +13,13 @@ from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from dataclasses import replace
 
 from wherry.kit.clock import Clock
-from wherry.kubelet.runtimes.base import (
-    Container,
-    ContainerSpec,
-    ContainerUsage,
-    ExecResult,
-    Image,
-    NoSuchThing,
-    Phase,
-    RuntimeEvent,
-    RuntimeFailure,
-    RuntimeStatus,
-    Sandbox,
-    SandboxSpec,
-)
+from wherry.kubelet.runtimes.containers import Container, ContainerSpec, Phase
+from wherry.kubelet.runtimes.failures import NoSuchThing, RuntimeFailure
+from wherry.kubelet.runtimes.images import Image
+from wherry.kubelet.runtimes.runtime import RuntimeEvent, RuntimeStatus
+from wherry.kubelet.runtimes.sandboxes import Sandbox, SandboxSpec
+from wherry.kubelet.runtimes.streams import ExecResult
+from wherry.kubelet.runtimes.usage import ContainerUsage
 
 
 class FakeRuntime:
@@ -71,6 +64,9 @@ class FakeRuntime:
 
     async def run_sandbox(self, spec: SandboxSpec) -> str:
         await self._enter("run_sandbox")
+        for other in self._sandboxes.values():
+            if (other.uid, other.attempt) == (spec.uid, spec.attempt):
+                raise RuntimeFailure(f'name "{spec.name}_{spec.attempt}" is reserved for "{other.id}"')
         number = next(self._ids)
         sandbox_id = f"sandbox{number}"
         self.sandbox_specs[sandbox_id] = spec
@@ -122,6 +118,10 @@ class FakeRuntime:
             raise NoSuchThing(f"sandbox {sandbox_id} not found")
         if spec.security.get("privileged") and not self.sandbox_specs[sandbox_id].privileged:
             raise RuntimeFailure("no privileged container allowed in sandbox")
+        taken = (spec.name, spec.attempt)
+        for other in self._containers.values():
+            if (other.name, other.attempt) == taken and self._uid(other) == found.uid:
+                raise RuntimeFailure(f'name "{spec.name}_{spec.attempt}" is reserved for "{other.id}"')
         container_id = f"container{next(self._ids)}"
         self.container_specs[container_id] = spec
         self._containers[container_id] = Container(
@@ -142,15 +142,15 @@ class FakeRuntime:
     async def start_container(self, container_id: str) -> None:
         try:
             await self._enter("start_container")
+            container = self._get(container_id)
+            code = self.on_start(self.container_specs[container_id])
         except RuntimeFailure:
             if container_id in self._containers:  # as containerd leaves one that does not start
                 self.finish(container_id, 128, "StartError")
             raise
-        container = self._get(container_id)
         now = self._clock.now()
         self._containers[container_id] = replace(container, phase=Phase.RUNNING, started=now)
         self._tell("started", container_id, self._uid(container))
-        code = self.on_start(self.container_specs[container_id])
         if code is not None:
             self.finish(container_id, code)
 

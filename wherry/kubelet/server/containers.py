@@ -23,7 +23,8 @@ from wherry.kit.httpd.message import (
 from wherry.kit.httpd.upgrades import is_websocket
 from wherry.kit.httpd.websocket import WebSocket, accept
 from wherry.kit.integers import go_unsigned
-from wherry.kubelet.runtimes.base import Container, Phase, Runtime
+from wherry.kubelet.runtimes.containers import Container, Phase
+from wherry.kubelet.runtimes.runtime import Runtime
 from wherry.kubelet.server.bridge import PROTOCOL, Wanted, bridge, dial
 from wherry.kubelet.server.exits import Exits
 from wherry.kubelet.server.follow import send_log

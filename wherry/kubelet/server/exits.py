@@ -10,7 +10,8 @@ from contextlib import aclosing
 from typing import Any
 
 from wherry.kit.tasks import Tasks
-from wherry.kubelet.runtimes.base import Phase, Runtime
+from wherry.kubelet.runtimes.containers import Phase
+from wherry.kubelet.runtimes.runtime import Runtime
 
 
 class Exits:

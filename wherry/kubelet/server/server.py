@@ -16,7 +16,10 @@ from wherry.kit.certificates import ServedCertificate
 from wherry.kit.clock import Clock
 from wherry.kit.httpd.message import Answer, Request, Response
 from wherry.kit.httpd.server import Server
-from wherry.kubelet.runtimes.base import Meter, NoSuchThing, Phase, Runtime, RuntimeFailure
+from wherry.kubelet.runtimes.containers import Phase
+from wherry.kubelet.runtimes.failures import NoSuchThing, RuntimeFailure
+from wherry.kubelet.runtimes.runtime import Runtime
+from wherry.kubelet.runtimes.usage import Meter
 from wherry.kubelet.server.config import KubeletServerConfig
 from wherry.kubelet.server.containers import ContainerDoors, NotServed
 from wherry.kubelet.server.identity import is_allowed, ssl_context, user_of

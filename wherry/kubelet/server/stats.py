@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 
-from wherry.kubelet.runtimes.base import ContainerUsage
+from wherry.kubelet.runtimes.usage import ContainerUsage
 from wherry.objects.meta import Object
 
 LEAST_WINDOW_S = 1.0

@@ -22,7 +22,9 @@ from wherry.kubelet.gc import plan_removals, remove_dead
 from wherry.kubelet.observation import Observation
 from wherry.kubelet.plan import Kill, Plan, Start
 from wherry.kubelet.pod import container_hash, find_container, grace_period_s, spec_of, uses_host_network
-from wherry.kubelet.runtimes.base import Image, RuntimeFailure, Sandbox, SandboxSpec
+from wherry.kubelet.runtimes.failures import RuntimeFailure
+from wherry.kubelet.runtimes.images import Image
+from wherry.kubelet.runtimes.sandboxes import Sandbox, SandboxSpec
 from wherry.kubelet.unsupported import refuse_sandbox
 from wherry.kubelet.volumes.base import MountedVolume
 from wherry.kubelet.workers.context import WorkerContext

@@ -14,15 +14,9 @@ from wherry.kubelet.logs import log_name
 from wherry.kubelet.observation import GRACE, HASH
 from wherry.kubelet.plan import Start
 from wherry.kubelet.pod import container_hash, grace_period_s
-from wherry.kubelet.runtimes.base import (
-    CONTAINER_NAME,
-    POD_NAME,
-    POD_NAMESPACE,
-    POD_UID,
-    ContainerSpec,
-    Image,
-    Mount,
-)
+from wherry.kubelet.runtimes.containers import ContainerSpec, Mount
+from wherry.kubelet.runtimes.images import Image
+from wherry.kubelet.runtimes.labels import CONTAINER_NAME, POD_NAME, POD_NAMESPACE, POD_UID
 from wherry.kubelet.security import check_non_root, merge_security
 from wherry.kubelet.termination_message import DEFAULT_PATH
 from wherry.kubelet.unsupported import refuse_container

@@ -16,7 +16,7 @@ from wherry.kubelet.hooks import Hooks
 from wherry.kubelet.images import Images
 from wherry.kubelet.probes.runner import Probes
 from wherry.kubelet.references import References
-from wherry.kubelet.runtimes.base import Runtime
+from wherry.kubelet.runtimes.runtime import Runtime
 from wherry.kubelet.status_writer import StatusWriter
 from wherry.kubelet.volumes.pod_volumes import PodVolumes
 from wherry.kubelet.volumes.tokens import Tokens

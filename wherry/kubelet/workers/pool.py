@@ -16,11 +16,9 @@ from wherry.kubelet.admission import find_objection
 from wherry.kubelet.eviction.verdict import Verdict
 from wherry.kubelet.observation import GRACE
 from wherry.kubelet.pod import status_of
-from wherry.kubelet.runtimes.base import (
-    Container,
-    RuntimeEvent,
-    Sandbox,
-)
+from wherry.kubelet.runtimes.containers import Container
+from wherry.kubelet.runtimes.runtime import RuntimeEvent
+from wherry.kubelet.runtimes.sandboxes import Sandbox
 from wherry.kubelet.workers.context import WorkerContext
 from wherry.kubelet.workers.remains import Remains
 from wherry.kubelet.workers.worker import PodWorker

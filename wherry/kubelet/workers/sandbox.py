@@ -16,13 +16,8 @@ from wherry.kubelet.pod import (
     spec_of,
     uses_host_network,
 )
-from wherry.kubelet.runtimes.base import (
-    POD_NAME,
-    POD_NAMESPACE,
-    POD_UID,
-    PortMapping,
-    SandboxSpec,
-)
+from wherry.kubelet.runtimes.labels import POD_NAME, POD_NAMESPACE, POD_UID
+from wherry.kubelet.runtimes.sandboxes import PortMapping, SandboxSpec
 from wherry.objects.meta import annotations_of, labels_of, name_of, namespace_of, uid_of
 
 

@@ -27,14 +27,10 @@ from wherry.kubelet.pod import (
     spec_of,
     uses_host_network,
 )
-from wherry.kubelet.runtimes.base import (
-    ContainerSpec,
-    Image,
-    Mount,
-    RuntimeFailure,
-    Sandbox,
-    SandboxSpec,
-)
+from wherry.kubelet.runtimes.containers import ContainerSpec, Mount
+from wherry.kubelet.runtimes.failures import RuntimeFailure
+from wherry.kubelet.runtimes.images import Image
+from wherry.kubelet.runtimes.sandboxes import Sandbox, SandboxSpec
 from wherry.kubelet.termination_message import DEFAULT_PATH, create_message_file, message_file
 from wherry.kubelet.volumes.base import SET_UP_TIMEOUT_S, MountedVolume, MountFailure
 from wherry.kubelet.workers.container import container_mounts, container_spec

@@ -13,7 +13,7 @@ from typing import Any
 
 from wherry.kubelet.hooks import HookFailure
 from wherry.kubelet.pod import field_path, find_container, init_containers, is_sidecar
-from wherry.kubelet.runtimes.base import Container, Phase
+from wherry.kubelet.runtimes.containers import Container, Phase
 from wherry.kubelet.workers.context import WorkerContext
 from wherry.objects.meta import Object
 

@@ -35,7 +35,8 @@ from wherry.kubelet.pod import (
     status_of,
     uses_host_network,
 )
-from wherry.kubelet.runtimes.base import Container, Phase, RuntimeFailure
+from wherry.kubelet.runtimes.containers import Container, Phase
+from wherry.kubelet.runtimes.failures import RuntimeFailure
 from wherry.kubelet.status import OWNED, Facts, pod_status, rejected_status
 from wherry.kubelet.termination_message import message_file, read_message
 from wherry.kubelet.volumes.base import MountFailure

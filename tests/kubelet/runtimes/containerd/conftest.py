@@ -8,14 +8,16 @@ from pathlib import Path
 
 import pytest
 
+from tests.kubelet.runtimes.contract import make_sandbox_below
 from wherry.images.load import load_image
 from wherry.images.pack import pack_image
 from wherry.kit.clock import SystemClock
-from wherry.kubelet.runtimes.base import ContainerSpec, SandboxSpec
 from wherry.kubelet.runtimes.containerd.config import ContainerdPaths
 from wherry.kubelet.runtimes.containerd.cri import ContainerdRuntime
 from wherry.kubelet.runtimes.containerd.daemon import ContainerdDaemon
 from wherry.kubelet.runtimes.containerd.facts import read_facts
+from wherry.kubelet.runtimes.containers import ContainerSpec
+from wherry.kubelet.runtimes.sandboxes import SandboxSpec
 from wherry.network.cni import PodNetwork
 from wherry.network.ground import Ground, Plan
 
@@ -53,14 +55,7 @@ class Machine:
 
 
 def make_sandbox(directory: Path, uid: str) -> SandboxSpec:
-    return SandboxSpec(
-        name=f"pod-{uid}",
-        namespace="default",
-        uid=uid,
-        hostname=f"pod-{uid}",
-        log_directory=str(directory / "logs" / uid),
-        cgroup_parent=f"{CGROUP_ROOT}/besteffort/pod{uid}",
-    )
+    return make_sandbox_below(directory, CGROUP_ROOT)(uid)
 
 
 def make_daemon(directory: Path) -> tuple[ContainerdDaemon, PodNetwork]:

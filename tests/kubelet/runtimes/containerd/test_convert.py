@@ -9,16 +9,6 @@ from typing import Any
 import pytest
 from cri_api.v1 import api_pb2 as cri
 
-from wherry.kubelet.runtimes.base import (
-    CONTAINER_NAME,
-    POD_UID,
-    ContainerSpec,
-    Mount,
-    Phase,
-    PortMapping,
-    Resources,
-    SandboxSpec,
-)
 from wherry.kubelet.runtimes.containerd.convert import (
     CGROUP_PARENT,
     container_config,
@@ -28,6 +18,9 @@ from wherry.kubelet.runtimes.containerd.convert import (
     to_image,
     to_time,
 )
+from wherry.kubelet.runtimes.containers import ContainerSpec, Mount, Phase, Resources
+from wherry.kubelet.runtimes.labels import CONTAINER_NAME, POD_UID
+from wherry.kubelet.runtimes.sandboxes import PortMapping, SandboxSpec
 
 PROFILES = Path("/profiles")
 

@@ -17,11 +17,11 @@ from wherry.images.pause import PAUSE_IMAGE
 from wherry.kit.children import end, spawn
 from wherry.kit.clock import FakeClock
 from wherry.kit.processes import ProcessRecord
-from wherry.kubelet.runtimes.base import RuntimeFailure
 from wherry.kubelet.runtimes.containerd.config import ContainerdPaths, render_config
 from wherry.kubelet.runtimes.containerd.daemon import ContainerdDaemon, DaemonFailed
 from wherry.kubelet.runtimes.containerd.facts import MachineFacts
 from wherry.kubelet.runtimes.containerd.processes import containerd_command, containerd_of
+from wherry.kubelet.runtimes.failures import RuntimeFailure
 from wherry.network.tool import NetworkFailure
 
 FACTS = MachineFacts(

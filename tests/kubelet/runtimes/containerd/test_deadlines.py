@@ -11,9 +11,12 @@ from typing import Any
 import pytest
 
 from wherry.kit.clock import SystemClock
-from wherry.kubelet.runtimes.base import ContainerSpec, Runtime, RuntimeFailure, SandboxSpec
 from wherry.kubelet.runtimes.containerd import cri, deadlines
 from wherry.kubelet.runtimes.containerd.cri import ContainerdRuntime
+from wherry.kubelet.runtimes.containers import ContainerSpec
+from wherry.kubelet.runtimes.failures import RuntimeFailure
+from wherry.kubelet.runtimes.runtime import Runtime
+from wherry.kubelet.runtimes.sandboxes import SandboxSpec
 
 SANDBOX = SandboxSpec(name="p", namespace="default", uid="u")
 CONTAINER = ContainerSpec(name="c", attempt=0, image="i")

@@ -23,25 +23,21 @@ from tests.kubelet.runtimes.containerd.conftest import (
     make_ground,
     make_sandbox,
 )
+from tests.kubelet.runtimes.contract import PROMISES, Party
 from tests.timing import PATIENCE_S
 from wherry.kit.cgroups import cgroup_directories, processes_in
 from wherry.kit.children import wait_gone
 from wherry.kit.clock import SystemClock
 from wherry.kit.mounts import mounts_below
 from wherry.kit.processes import ProcessRecord
-from wherry.kubelet.runtimes.base import (
-    ContainerSpec,
-    NoSuchThing,
-    Phase,
-    Resources,
-    RuntimeEvent,
-    RuntimeFailure,
-)
 from wherry.kubelet.runtimes.containerd import deadlines
 from wherry.kubelet.runtimes.containerd.cri import ContainerdRuntime
 from wherry.kubelet.runtimes.containerd.daemon import ContainerdDaemon
 from wherry.kubelet.runtimes.containerd.processes import shims_of
 from wherry.kubelet.runtimes.containerd.remains import SHIM_SOCKETS
+from wherry.kubelet.runtimes.containers import ContainerSpec, Phase, Resources
+from wherry.kubelet.runtimes.failures import NoSuchThing, RuntimeFailure
+from wherry.kubelet.runtimes.runtime import RuntimeEvent
 from wherry.network.cni import given_addresses
 from wherry.network.rules import CNI_RESULTS, chain_name
 
@@ -77,6 +73,11 @@ async def answers(runtime: ContainerdRuntime) -> bool:
         return (await runtime.status()).ready
     except RuntimeFailure:
         return False
+
+
+async def test_it_keeps_what_every_runtime_promises(machine: Machine) -> None:
+    for promise in PROMISES:
+        await promise(Party(machine.runtime, machine.sandbox))
 
 
 async def test_life_of_a_container(machine: Machine) -> None:

@@ -1,4 +1,4 @@
-"""Between `runtimes.base` and CRI's messages, in both directions; all of it pure."""
+"""Between the runtime's protocol and CRI's messages, in both directions; all of it pure."""
 
 from __future__ import annotations
 
@@ -8,8 +8,12 @@ from pathlib import Path
 from cri_api.v1 import api_pb2 as cri
 
 from wherry.images.pause import PAUSE_IMAGE
-from wherry.kubelet.runtimes import base
 from wherry.kubelet.runtimes.containerd.security import container_security, sandbox_security
+from wherry.kubelet.runtimes.containers import Container, ContainerSpec, Mount, Phase, Resources
+from wherry.kubelet.runtimes.images import Image
+from wherry.kubelet.runtimes.labels import CONTAINER_NAME, POD_NAME, POD_NAMESPACE, POD_UID
+from wherry.kubelet.runtimes.sandboxes import PortMapping, Sandbox, SandboxSpec
+from wherry.kubelet.runtimes.usage import ContainerUsage
 
 CGROUP_PARENT = "wherry.dev/cgroup-parent"
 """Annotation on a sandbox: the cgroup its containers lie in, to be removed with it."""
@@ -21,18 +25,18 @@ _PROPAGATION = {
     "Bidirectional": cri.PROPAGATION_BIDIRECTIONAL,
 }
 _PHASES = {
-    cri.CONTAINER_CREATED: base.Phase.CREATED,
-    cri.CONTAINER_RUNNING: base.Phase.RUNNING,
-    cri.CONTAINER_EXITED: base.Phase.EXITED,
+    cri.CONTAINER_CREATED: Phase.CREATED,
+    cri.CONTAINER_RUNNING: Phase.RUNNING,
+    cri.CONTAINER_EXITED: Phase.EXITED,
 }
 
 
-def sandbox_config(spec: base.SandboxSpec, profiles: Path) -> cri.PodSandboxConfig:
+def sandbox_config(spec: SandboxSpec, profiles: Path) -> cri.PodSandboxConfig:
     """The sandbox to run. `profiles` is the directory of the node's seccomp profiles."""
     labels = {
-        base.POD_NAME: spec.name,
-        base.POD_NAMESPACE: spec.namespace,
-        base.POD_UID: spec.uid,
+        POD_NAME: spec.name,
+        POD_NAMESPACE: spec.namespace,
+        POD_UID: spec.uid,
         **spec.labels,
     }
     annotations = dict(spec.annotations)
@@ -60,15 +64,13 @@ def sandbox_config(spec: base.SandboxSpec, profiles: Path) -> cri.PodSandboxConf
     return config
 
 
-def container_config(
-    spec: base.ContainerSpec, sandbox: base.SandboxSpec, profiles: Path
-) -> cri.ContainerConfig:
+def container_config(spec: ContainerSpec, sandbox: SandboxSpec, profiles: Path) -> cri.ContainerConfig:
     """The container to create in `sandbox`."""
     labels = {
-        base.POD_NAME: sandbox.name,
-        base.POD_NAMESPACE: sandbox.namespace,
-        base.POD_UID: sandbox.uid,
-        base.CONTAINER_NAME: spec.name,
+        POD_NAME: sandbox.name,
+        POD_NAMESPACE: sandbox.namespace,
+        POD_UID: sandbox.uid,
+        CONTAINER_NAME: spec.name,
         **spec.labels,
     }
     return cri.ContainerConfig(
@@ -95,10 +97,10 @@ def container_config(
     )
 
 
-def to_sandbox(listed: cri.PodSandbox, ips: list[str], *, host_network: bool) -> base.Sandbox:
+def to_sandbox(listed: cri.PodSandbox, ips: list[str], *, host_network: bool) -> Sandbox:
     """A listed sandbox, with what only its status tells."""
     metadata = listed.metadata
-    return base.Sandbox(
+    return Sandbox(
         id=listed.id,
         name=metadata.name,
         namespace=metadata.namespace,
@@ -121,16 +123,16 @@ def is_on_host_network(status: cri.PodSandboxStatus) -> bool:
     return bool(status.linux.namespaces.options.network == cri.NODE)
 
 
-def to_container(sandbox_id: str, status: cri.ContainerStatus) -> base.Container:
+def to_container(sandbox_id: str, status: cri.ContainerStatus) -> Container:
     """A container from its full status, which lacks only the sandbox it is in."""
-    return base.Container(
+    return Container(
         id=status.id,
         sandbox_id=sandbox_id,
         name=status.metadata.name,
         attempt=status.metadata.attempt,
         image=status.image.image,
         image_id=status.image_ref,
-        phase=_PHASES.get(status.state, base.Phase.UNKNOWN),
+        phase=_PHASES.get(status.state, Phase.UNKNOWN),
         created=to_time(status.created_at) or datetime.fromtimestamp(0, UTC),
         started=to_time(status.started_at),
         finished=to_time(status.finished_at),
@@ -143,10 +145,10 @@ def to_container(sandbox_id: str, status: cri.ContainerStatus) -> base.Container
     )
 
 
-def to_image(image: cri.Image) -> base.Image:
+def to_image(image: cri.Image) -> Image:
     """An image; the sandboxes' own is pinned, which containerd says of it only from 1.7 on."""
     names = (*image.repo_tags, *image.repo_digests)
-    return base.Image(
+    return Image(
         id=image.id,
         names=names,
         pinned=image.pinned or PAUSE_IMAGE in names,
@@ -156,15 +158,15 @@ def to_image(image: cri.Image) -> base.Image:
     )
 
 
-def to_usage(stats: cri.ContainerStats) -> base.ContainerUsage:
+def to_usage(stats: cri.ContainerStats) -> ContainerUsage:
     """What a container uses; figures the runtime left out are 0."""
     labels = stats.attributes.labels
-    return base.ContainerUsage(
+    return ContainerUsage(
         container_id=stats.attributes.id,
         name=stats.attributes.metadata.name,
-        pod_name=labels.get(base.POD_NAME, ""),
-        pod_namespace=labels.get(base.POD_NAMESPACE, ""),
-        pod_uid=labels.get(base.POD_UID, ""),
+        pod_name=labels.get(POD_NAME, ""),
+        pod_namespace=labels.get(POD_NAMESPACE, ""),
+        pod_uid=labels.get(POD_UID, ""),
         time=to_time(stats.cpu.timestamp) or datetime.fromtimestamp(0, UTC),
         cpu_total_ns=stats.cpu.usage_core_nano_seconds.value,
         memory_usage_bytes=stats.memory.usage_bytes.value,
@@ -183,7 +185,7 @@ def to_time(nanoseconds: int) -> datetime | None:
     )
 
 
-def _port_mapping(port: base.PortMapping) -> cri.PortMapping:
+def _port_mapping(port: PortMapping) -> cri.PortMapping:
     return cri.PortMapping(
         protocol=_PROTOCOLS.get(port.protocol, cri.TCP),
         container_port=port.container_port,
@@ -192,7 +194,7 @@ def _port_mapping(port: base.PortMapping) -> cri.PortMapping:
     )
 
 
-def _mount(mount: base.Mount) -> cri.Mount:
+def _mount(mount: Mount) -> cri.Mount:
     return cri.Mount(
         container_path=mount.container_path,
         host_path=mount.host_path,
@@ -201,7 +203,7 @@ def _mount(mount: base.Mount) -> cri.Mount:
     )
 
 
-def _resources(resources: base.Resources) -> cri.LinuxContainerResources:
+def _resources(resources: Resources) -> cri.LinuxContainerResources:
     return cri.LinuxContainerResources(
         cpu_shares=resources.cpu_shares,
         cpu_quota=resources.cpu_quota_us,

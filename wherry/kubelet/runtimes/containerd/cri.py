@@ -18,7 +18,6 @@ from cri_api.v1 import api_pb2_grpc
 
 from wherry.kit.cgroups import remove_cgroup
 from wherry.kit.clock import Clock
-from wherry.kubelet.runtimes import base
 from wherry.kubelet.runtimes.containerd import errors
 from wherry.kubelet.runtimes.containerd.convert import (
     CGROUP_PARENT,
@@ -33,6 +32,13 @@ from wherry.kubelet.runtimes.containerd.events import SUBSCRIBE, parse_envelope,
 from wherry.kubelet.runtimes.containerd.follow import Follower
 from wherry.kubelet.runtimes.containerd.reference import InvalidReference, normalize
 from wherry.kubelet.runtimes.containerd.statuses import Statuses, by_pod
+from wherry.kubelet.runtimes.containers import Container, ContainerSpec
+from wherry.kubelet.runtimes.failures import RuntimeFailure
+from wherry.kubelet.runtimes.images import Image
+from wherry.kubelet.runtimes.runtime import RuntimeEvent, RuntimeStatus
+from wherry.kubelet.runtimes.sandboxes import Sandbox, SandboxSpec
+from wherry.kubelet.runtimes.streams import ExecResult
+from wherry.kubelet.runtimes.usage import ContainerUsage
 
 # A message may hold the statuses of many containers with long annotations.
 _OPTIONS = (("grpc.max_receive_message_length", 64 << 20), ("grpc.enable_retries", 0))
@@ -50,14 +56,14 @@ class ContainerdRuntime:
         self._statuses = Statuses(self._service)
         self._followers: WeakSet[Follower] = WeakSet()
 
-    async def status(self) -> base.RuntimeStatus:
+    async def status(self) -> RuntimeStatus:
         with translated():
             version, answer = await asyncio.gather(
                 self._service.Version(cri.VersionRequest()), self._service.Status(cri.StatusRequest())
             )
         conditions = {condition.type: condition for condition in answer.status.conditions}
         bad = [c for c in conditions.values() if not c.status]
-        return base.RuntimeStatus(
+        return RuntimeStatus(
             ready="RuntimeReady" in conditions and conditions["RuntimeReady"].status,
             network_ready="NetworkReady" in conditions and conditions["NetworkReady"].status,
             message=", ".join(f"{c.type}=false reason:{c.reason} message:{c.message}" for c in bad),
@@ -65,7 +71,7 @@ class ContainerdRuntime:
             version=version.runtime_version,
         )
 
-    async def run_sandbox(self, spec: base.SandboxSpec) -> str:
+    async def run_sandbox(self, spec: SandboxSpec) -> str:
         request = cri.RunPodSandboxRequest(
             config=sandbox_config(spec, self._profiles), runtime_handler=spec.runtime_handler
         )
@@ -93,17 +99,15 @@ class ContainerdRuntime:
         for parent in parents - {""}:
             await asyncio.to_thread(remove_cgroup, parent)
 
-    async def sandboxes(self, pod_uid: str = "") -> list[base.Sandbox]:
+    async def sandboxes(self, pod_uid: str = "") -> list[Sandbox]:
         with translated():
             return await self._statuses.sandboxes(by_pod(pod_uid))
 
-    async def containers(self, pod_uid: str = "") -> list[base.Container]:
+    async def containers(self, pod_uid: str = "") -> list[Container]:
         with translated():
             return await self._statuses.containers(by_pod(pod_uid))
 
-    async def create_container(
-        self, sandbox_id: str, sandbox: base.SandboxSpec, spec: base.ContainerSpec
-    ) -> str:
+    async def create_container(self, sandbox_id: str, sandbox: SandboxSpec, spec: ContainerSpec) -> str:
         request = cri.CreateContainerRequest(
             pod_sandbox_id=sandbox_id,
             config=container_config(spec, sandbox, self._profiles),
@@ -131,7 +135,7 @@ class ContainerdRuntime:
             await self._unless_gone(self._service.RemoveContainer(request))
         self._statuses.forget(container_id)
 
-    async def exec_sync(self, container_id: str, command: Sequence[str], timeout_s: float) -> base.ExecResult:
+    async def exec_sync(self, container_id: str, command: Sequence[str], timeout_s: float) -> ExecResult:
         # containerd counts whole seconds; ours, a little later, is the exact one.
         request = cri.ExecSyncRequest(
             container_id=container_id, cmd=command, timeout=int(timeout_s) + 1 if timeout_s > 0 else 0
@@ -144,7 +148,7 @@ class ContainerdRuntime:
             if late or "timeout" in (error.details() or ""):
                 raise TimeoutError(f"command timed out after {timeout_s:g}s") from error
             raise errors.failure(error) from error
-        return base.ExecResult(answer.exit_code, answer.stdout, answer.stderr)
+        return ExecResult(answer.exit_code, answer.stdout, answer.stderr)
 
     async def streaming_url(self, verb: str, container_id: str, options: Mapping[str, object]) -> str:
         wanted: Mapping[str, Any] = options
@@ -168,13 +172,13 @@ class ContainerdRuntime:
         with translated():
             await self._service.ReopenContainerLog(cri.ReopenContainerLogRequest(container_id=container_id))
 
-    async def image(self, reference: str) -> base.Image | None:
+    async def image(self, reference: str) -> Image | None:
         request = cri.ImageStatusRequest(image=cri.ImageSpec(image=_normal(reference)))
         with translated():
             answer = await self._images.ImageStatus(request)
         return to_image(answer.image) if answer.HasField("image") else None
 
-    async def images(self) -> list[base.Image]:
+    async def images(self) -> list[Image]:
         with translated():
             answer = await self._images.ListImages(cri.ListImagesRequest())
         return [to_image(image) for image in answer.images]
@@ -197,14 +201,14 @@ class ContainerdRuntime:
             answer = await self._images.ImageFsInfo(cri.ImageFsInfoRequest())
         return next((fs.fs_id.mountpoint for fs in answer.image_filesystems), "")
 
-    async def usage(self) -> list[base.ContainerUsage]:
+    async def usage(self) -> list[ContainerUsage]:
         """What running containers use. Raises RuntimeFailure."""
         with translated():
             answer = await self._service.ListContainerStats(cri.ListContainerStatsRequest())
         # What has ended is listed too, without figures.
         return [to_usage(stats) for stats in answer.stats if stats.cpu.timestamp]
 
-    def events(self) -> AsyncIterator[base.RuntimeEvent]:
+    def events(self) -> AsyncIterator[RuntimeEvent]:
         subscribe = self._channel.unary_stream(
             SUBSCRIBE, request_serializer=None, response_deserializer=parse_envelope
         )
@@ -233,4 +237,4 @@ def _normal(reference: str) -> str:
     except InvalidReference as error:
         text = f'Failed to apply default image tag "{reference}": couldn\'t parse image name '
         text += f'"{reference}": {error}'
-        raise base.RuntimeFailure(text, errors.INVALID_IMAGE_NAME) from error
+        raise RuntimeFailure(text, errors.INVALID_IMAGE_NAME) from error

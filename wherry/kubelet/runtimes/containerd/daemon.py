@@ -27,7 +27,6 @@ from wherry.kit.mounts import detach_all, mounts_below
 from wherry.kit.processes import ProcessRecord
 from wherry.kit.repeat import Repeater
 from wherry.kit.tasks import Tasks
-from wherry.kubelet.runtimes.base import RuntimeFailure
 from wherry.kubelet.runtimes.containerd.config import ContainerdPaths, render_config
 from wherry.kubelet.runtimes.containerd.cri import ContainerdRuntime
 from wherry.kubelet.runtimes.containerd.facts import MachineFacts
@@ -36,6 +35,7 @@ from wherry.kubelet.runtimes.containerd.remains import (
     remove_trees,
     shim_sockets,
 )
+from wherry.kubelet.runtimes.failures import RuntimeFailure
 from wherry.network.cni import release_leaked
 
 log = logging.getLogger(__name__)

@@ -7,7 +7,7 @@ from contextlib import contextmanager
 
 import grpc
 
-from wherry.kubelet.runtimes.base import NoSuchThing, RuntimeFailure
+from wherry.kubelet.runtimes.failures import NoSuchThing, RuntimeFailure
 
 ERR_IMAGE_PULL = "ErrImagePull"
 INVALID_IMAGE_NAME = "InvalidImageName"

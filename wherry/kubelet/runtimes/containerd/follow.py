@@ -18,10 +18,10 @@ from cri_api.v1 import api_pb2 as cri
 
 from wherry.kit.clock import Clock
 from wherry.kit.tasks import Tasks
-from wherry.kubelet.runtimes.base import RuntimeEvent
 from wherry.kubelet.runtimes.containerd.deadlines import LOOK_S
 from wherry.kubelet.runtimes.containerd.events import TaskEvent
 from wherry.kubelet.runtimes.containerd.statuses import Statuses
+from wherry.kubelet.runtimes.runtime import RuntimeEvent
 
 log = logging.getLogger(__name__)
 

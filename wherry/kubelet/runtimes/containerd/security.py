@@ -12,7 +12,7 @@ from typing import Any
 
 from cri_api.v1 import api_pb2 as cri
 
-from wherry.kubelet.runtimes.base import SandboxSpec
+from wherry.kubelet.runtimes.sandboxes import SandboxSpec
 
 # What a container must not see or write of /proc and /sys unless procMount is Unmasked.
 MASKED_PATHS = (

@@ -15,13 +15,15 @@ from typing import Any
 import grpc
 from cri_api.v1 import api_pb2 as cri
 
-from wherry.kubelet.runtimes import base
 from wherry.kubelet.runtimes.containerd.convert import (
     is_on_host_network,
     sandbox_ips,
     to_container,
     to_sandbox,
 )
+from wherry.kubelet.runtimes.containers import Container, Phase
+from wherry.kubelet.runtimes.labels import POD_UID
+from wherry.kubelet.runtimes.sandboxes import Sandbox
 
 Labels = Mapping[str, str]
 
@@ -31,7 +33,7 @@ class Statuses:
 
     def __init__(self, service: Any) -> None:
         self._service = service
-        self._containers: dict[str, tuple[int, base.Container]] = {}
+        self._containers: dict[str, tuple[int, Container]] = {}
         self._addresses: dict[str, tuple[list[str], bool]] = {}
         self._out_of_memory: set[str] = set()
         self._pods: dict[str, str] = {}
@@ -58,7 +60,7 @@ class Statuses:
         self._pods.pop(container_id, None)
         self._out_of_memory.discard(container_id)
 
-    async def containers(self, labels: Labels) -> list[base.Container]:
+    async def containers(self, labels: Labels) -> list[Container]:
         """All containers with `labels`, newest first. Raises grpc.RpcError."""
         selector = cri.ContainerFilter(label_selector=dict(labels))
         listed = (await self._service.ListContainers(cri.ListContainersRequest(filter=selector))).containers
@@ -68,7 +70,7 @@ class Statuses:
         present = [container for container in found if container is not None]
         return sorted(present, key=lambda container: container.created, reverse=True)
 
-    async def sandboxes(self, labels: Labels) -> list[base.Sandbox]:
+    async def sandboxes(self, labels: Labels) -> list[Sandbox]:
         """All sandboxes with `labels`, newest first. Raises grpc.RpcError."""
         selector = cri.PodSandboxFilter(label_selector=dict(labels))
         listed = (await self._service.ListPodSandbox(cri.ListPodSandboxRequest(filter=selector))).items
@@ -78,8 +80,8 @@ class Statuses:
         present = [sandbox for sandbox in found if sandbox is not None]
         return sorted(present, key=lambda sandbox: sandbox.created, reverse=True)
 
-    async def _container(self, listed: cri.Container) -> base.Container | None:
-        self.belongs(listed.id, listed.labels.get(base.POD_UID, ""))
+    async def _container(self, listed: cri.Container) -> Container | None:
+        self.belongs(listed.id, listed.labels.get(POD_UID, ""))
         known = self._containers.get(listed.id)
         if known is None or known[0] != listed.state or listed.state == cri.CONTAINER_UNKNOWN:
             try:
@@ -93,11 +95,11 @@ class Statuses:
             known = (answer.status.state, to_container(listed.pod_sandbox_id, answer.status))
             self._containers[listed.id] = known
         container = known[1]
-        if container.phase is base.Phase.EXITED and container.id in self._out_of_memory:
+        if container.phase is Phase.EXITED and container.id in self._out_of_memory:
             return replace(container, reason="OOMKilled")
         return container
 
-    async def _sandbox(self, listed: cri.PodSandbox) -> base.Sandbox | None:
+    async def _sandbox(self, listed: cri.PodSandbox) -> Sandbox | None:
         self.belongs(listed.id, listed.metadata.uid)
         known = self._addresses.get(listed.id)
         if known is None:
@@ -122,4 +124,4 @@ class Statuses:
 
 def by_pod(pod_uid: str) -> Labels:
     """The labels that select a pod's containers and sandboxes; all of them for ""."""
-    return {base.POD_UID: pod_uid} if pod_uid else {}
+    return {POD_UID: pod_uid} if pod_uid else {}

@@ -1,0 +1,122 @@
+"""Containers: what is made in a sandbox from an image, runs once, and leaves an exit code and a log."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from enum import Enum
+from typing import Protocol
+
+from wherry.kubelet.runtimes.sandboxes import SandboxSpec
+
+
+class Phase(Enum):
+    """Where a container stands."""
+
+    CREATED = "created"
+    RUNNING = "running"
+    EXITED = "exited"
+    UNKNOWN = "unknown"
+
+
+@dataclass(frozen=True, slots=True)
+class Mount:
+    """A path of the host shown inside a container; `propagation` as in the API (None, HostToContainer,
+
+    Bidirectional).
+    """
+
+    host_path: str
+    container_path: str
+    read_only: bool = False
+    propagation: str = "None"
+
+
+@dataclass(frozen=True, slots=True)
+class Resources:
+    """Limits for cgroups: CFS shares, quota and period in microseconds, memory in bytes; 0: unset."""
+
+    cpu_shares: int = 0
+    cpu_quota_us: int = 0
+    cpu_period_us: int = 0
+    memory_limit_bytes: int = 0
+    oom_score_adj: int = 0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ContainerSpec:
+    """What a container is made from. `attempt` counts restarts; `log_path` is relative to the
+
+    sandbox's log directory. `command` replaces the image's entrypoint, `args` its arguments.
+    `security` is the container's `securityContext` as in the API, already merged with the pod's.
+    """
+
+    name: str
+    attempt: int
+    image: str
+    """The image reference or id to run, already present."""
+    command: Sequence[str] = ()
+    args: Sequence[str] = ()
+    working_dir: str = ""
+    env: Sequence[tuple[str, str]] = ()
+    mounts: Sequence[Mount] = ()
+    log_path: str = ""
+    stdin: bool = False
+    stdin_once: bool = False
+    tty: bool = False
+    labels: Mapping[str, str] = field(default_factory=dict)
+    annotations: Mapping[str, str] = field(default_factory=dict)
+    resources: Resources = field(default_factory=Resources)
+    security: Mapping[str, object] = field(default_factory=dict)
+    devices: Sequence[str] = ()
+    target_container_id: str = ""
+    """The container whose processes an ephemeral container shares."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Container:
+    """A container as the runtime reports it."""
+
+    id: str
+    sandbox_id: str
+    name: str
+    attempt: int
+    image: str
+    image_id: str
+    phase: Phase
+    created: datetime
+    started: datetime | None = None
+    finished: datetime | None = None
+    exit_code: int = 0
+    reason: str = ""
+    message: str = ""
+    labels: Mapping[str, str] = field(default_factory=dict)
+    annotations: Mapping[str, str] = field(default_factory=dict)
+    log_path: str = ""
+
+
+class Containers(Protocol):
+    """The part of a runtime that keeps containers. Every method raises RuntimeFailure."""
+
+    async def containers(self, pod_uid: str = "") -> list[Container]:
+        """All containers (of one pod), in full detail, newest first."""
+        ...
+
+    async def create_container(self, sandbox_id: str, sandbox: SandboxSpec, spec: ContainerSpec) -> str:
+        """Make a container, not yet started; its id."""
+        ...
+
+    async def start_container(self, container_id: str) -> None: ...
+
+    async def stop_container(self, container_id: str, grace_s: int) -> None:
+        """Ask it to stop, kill it after `grace_s` seconds. Harmless when it is gone."""
+        ...
+
+    async def remove_container(self, container_id: str) -> None:
+        """Forget a container that does not run. Harmless when it is gone."""
+        ...
+
+    async def reopen_log(self, container_id: str) -> None:
+        """The log file was moved: begin a new one."""
+        ...

@@ -1,0 +1,53 @@
+"""The protocol between the kubelet and whatever runs containers.
+
+It is CRI v1 reduced to what the kubelet decides on, in plain dataclasses, so that pod workers are
+tested against a fake in milliseconds and a runtime's own messages stay in the runtime's folder. It has
+four parts, and who needs one only asks for that one: sandboxes, containers, images, streams.
+"""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from dataclasses import dataclass
+from typing import Protocol
+
+from wherry.kubelet.runtimes.containers import Containers
+from wherry.kubelet.runtimes.images import ImageService
+from wherry.kubelet.runtimes.sandboxes import Sandboxes
+from wherry.kubelet.runtimes.streams import Streams
+
+
+@dataclass(frozen=True, slots=True)
+class RuntimeStatus:
+    """Whether containers can be run and pods be given a network; reasons when not."""
+
+    ready: bool
+    network_ready: bool
+    message: str = ""
+    name: str = ""
+    version: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class RuntimeEvent:
+    """Something happened to a container (or sandbox): look at pod `pod_uid` again.
+
+    `pod_uid` is "" when the runtime cannot tell; then everything must be looked at.
+    """
+
+    kind: str
+    """`started`, `exited`, `deleted` or `lost` (events may have been missed)."""
+    container_id: str = ""
+    pod_uid: str = ""
+
+
+class Runtime(Sandboxes, Containers, ImageService, Streams, Protocol):
+    """What runs containers. Every method raises RuntimeFailure (NoSuchThing where it says so)."""
+
+    async def status(self) -> RuntimeStatus: ...
+
+    def events(self) -> AsyncIterator[RuntimeEvent]:
+        """What happens to containers, as it happens; ends when the runtime goes away."""
+        ...
+
+    async def close(self) -> None: ...
