@@ -17,7 +17,7 @@ from weakref import WeakValueDictionary
 
 import orjson
 
-from wherry.api.core.pod_resources import pod_requests
+from wherry.api.core.pod_resources import held_requests, reported_amounts
 from wherry.objects.meta import Object, controller_of, is_deleting, key_of, labels_of, name_of, uid_of
 from wherry.scheduler.features import features_needed
 from wherry.scheduler.terms import NO_TERMS, PodTerms, SpreadConstraint, read_spread, read_terms
@@ -125,7 +125,11 @@ def read_changed(known: PodFacts, pod: Object) -> PodFacts:
 
 def _parts(pod: Object) -> dict[str, Any]:
     """What templates are read from, by name."""
-    return {**(pod.get("spec") or {}), "metadata": pod.get("metadata") or {}}
+    return {
+        **(pod.get("spec") or {}),
+        "metadata": pod.get("metadata") or {},
+        "reported": reported_amounts(pod),
+    }
 
 
 def _facts(pod: Object, template: Template) -> PodFacts:
@@ -172,6 +176,7 @@ def _template_key(pod: Object, spec: Mapping[str, Any]) -> bytes:
             [[c.get(name) for name in _CONTAINER] for c in spec.get("initContainers") or ()],
             [spec.get(name) for name in _SPEC],
             [volume["image"] for volume in spec.get("volumes") or () if volume.get("image")],
+            reported_amounts(pod),
         ),
         option=orjson.OPT_SORT_KEYS,  # a pod that is written again may come with its fields in another order
     )
@@ -210,7 +215,8 @@ def _read_images(pod: Object) -> dict[str, Any]:
 
 def _read_amounts(pod: Object) -> dict[str, Any]:
     spec: Mapping[str, Any] = pod.get("spec") or {}
-    return {"requests": _amounts(spec), "score_requests": _amounts({**spec, **_with_defaults(spec)})}
+    for_scores = {**pod, "spec": {**spec, **_with_defaults(spec)}}
+    return {"requests": _amounts(pod), "score_requests": _amounts(for_scores)}
 
 
 def _read_placing(pod: Object) -> dict[str, Any]:
@@ -280,10 +286,10 @@ def _images(spec: Mapping[str, Any]) -> Iterator[str]:
             yield volume["image"].get("reference") or ""
 
 
-def _amounts(spec: Mapping[str, Any]) -> dict[str, int]:
+def _amounts(pod: Mapping[str, Any]) -> dict[str, int]:
     return {
         name: min(math.ceil(amount * 1000 if name == "cpu" else amount), LARGEST_AMOUNT)
-        for name, amount in pod_requests({"spec": spec}).items()
+        for name, amount in held_requests(pod).items()
     }
 
 
@@ -327,7 +333,7 @@ _READERS: tuple[tuple[tuple[str, ...], Callable[[Object], dict[str, Any]]], ...]
     (("metadata", "priority", "preemptionPolicy", "schedulerName"), _read_own),
     (("containers", "initContainers", "hostNetwork", "hostUsers"), _read_containers),
     (("containers", "initContainers", "volumes"), _read_images),
-    (("containers", "initContainers", "resources", "overhead"), _read_amounts),
+    (("containers", "initContainers", "resources", "overhead", "reported"), _read_amounts),
     (
         ("metadata", "affinity", "topologySpreadConstraints", "nodeSelector", "tolerations"),
         _read_placing,

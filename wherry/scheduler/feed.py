@@ -9,6 +9,7 @@ from collections.abc import Collection
 
 from wherry.api.core.namespaces import NAMESPACES
 from wherry.api.core.nodes import NODES
+from wherry.api.core.pod_resources import reported_amounts
 from wherry.api.core.pods import PODS
 from wherry.api.scheduling.pod_groups import POD_GROUPS
 from wherry.client.cache import Cache
@@ -103,8 +104,9 @@ class Feed:
             and is_deleting(new) == before.pod.is_deleting
             and old.get("spec") == new.get("spec")
             and labels_of(old) == labels_of(new)
+            and reported_amounts(old) == reported_amounts(new)
         ):
-            return  # its status
+            return  # the rest of its status
         try:
             facts = self.read(new)
         except ValueError as error:
@@ -119,7 +121,7 @@ class Feed:
             self._tell_differences(before.pod, facts, node)
 
     def _tell_differences(self, before: PodFacts, now: PodFacts, node: str) -> None:
-        """A placed pod asks for less, or is another to those who look at labels (as with its node's zone,
+        """A placed pod holds less, or is another to those who look at labels (as with its node's zone,
         which the binding gives it).
         """
         old, new = before.template, now.template

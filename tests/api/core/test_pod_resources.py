@@ -6,7 +6,15 @@ from typing import Any
 import pytest
 
 from tests.growth.meter import time_growth
-from wherry.api.core.pod_resources import aggregate_requests, pod_limits, pod_requests, qos_class
+from wherry.api.core.pod_resources import (
+    aggregate_requests,
+    held_limits,
+    held_requests,
+    pod_limits,
+    pod_requests,
+    qos_class,
+    reported_amounts,
+)
 
 
 def container(cpu: str = "", **more: Any) -> dict[str, Any]:
@@ -81,3 +89,67 @@ def test_sidecars_with_resources_of_their_own_cost_what_they_weigh() -> None:
 
     assert aggregate_requests(spec(2)) == {"example.com/r0": 1, "example.com/r1": 1, "cpu": 2}
     assert not time_growth(aggregate_requests, spec, 2000)
+
+
+def amounts(requests: str, limits: str = "") -> dict[str, Any]:
+    return {"requests": {"cpu": requests}, **({"limits": {"cpu": limits}} if limits else {})}
+
+
+def resizing(
+    spec: str, allocated: str, actual: str, *, why: str = "", limits: tuple[str, str] = ("", "")
+) -> dict[str, Any]:
+    """A pod of one container that asks for `spec`; `limits` are the asked and the actual one."""
+    told = {
+        "name": "c",
+        "allocatedResources": {"cpu": allocated},
+        "resources": amounts(actual, limits[1]),
+    }
+    condition = [{"type": "PodResizePending", "status": "True", "reason": why}] if why else []
+    return {
+        "spec": {"containers": [{"name": "c", "resources": amounts(spec, limits[0])}]},
+        "status": {"containerStatuses": [told], "conditions": condition},
+    }
+
+
+@pytest.mark.parametrize(
+    ("pod", "cpu"),
+    [
+        (resizing("1", "1", "1"), "1"),
+        (resizing("2", "1", "1"), "2"),
+        (resizing("1", "2", "2"), "2"),
+        (resizing("1", "1", "3"), "3"),
+        (resizing("9", "1", "1", why="Deferred"), "9"),
+        (resizing("9", "1", "2", why="Infeasible"), "2"),
+    ],
+    ids=["settled", "asked", "allocated", "shrinking", "deferred", "infeasible"],
+)
+def test_a_pod_holds_the_most_of_what_it_asks_was_allocated_and_has(pod: dict[str, Any], cpu: str) -> None:
+    assert held_requests(pod)["cpu"] == Decimal(cpu)
+
+
+def test_limits_are_held_too() -> None:
+    pod = resizing("1", "1", "1", limits=("2", "3"))
+    assert held_limits(pod)["cpu"] == Decimal(3)
+    pod = resizing("1", "1", "1", limits=("9", "3"), why="Infeasible")
+    assert held_limits(pod)["cpu"] == Decimal(3)
+
+
+def test_a_pod_as_a_whole_holds_what_its_node_tells() -> None:
+    pod: dict[str, Any] = {
+        "spec": {"containers": [{"name": "c"}], "resources": amounts("1"), "overhead": {"cpu": "1"}},
+        "status": {
+            "containerStatuses": [{"name": "c", "resources": {}}],
+            "allocatedResources": {"cpu": "2"},
+            "resources": amounts("3"),
+        },
+    }
+    assert held_requests(pod)["cpu"] == Decimal(4)
+    assert pod_requests(pod)["cpu"] == Decimal(2)
+
+
+def test_what_a_settled_pod_reports_is_nothing_new() -> None:
+    assert reported_amounts(resizing("1", "1", "1")) is None
+    assert reported_amounts({"spec": {}, "status": {"phase": "Running"}}) is None
+    told = reported_amounts(resizing("1", "2", "2"))
+    assert told is not None
+    assert "state" not in told["containerStatuses"][0]

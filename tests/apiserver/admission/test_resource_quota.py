@@ -16,6 +16,7 @@ from wherry.api.core.resource_quotas import RESOURCE_QUOTAS
 from wherry.api.core.service_accounts import SERVICE_ACCOUNTS
 from wherry.api.core.services import SERVICES
 from wherry.api.quota.catalog import evaluator_for
+from wherry.api.quota.pods import PodEvaluator
 from wherry.apiserver.admission.resource_quota.batches import REMEMBERED_S, Batches
 from wherry.apiserver.admission.resource_quota.plan import Demand, Refusal
 from wherry.apiserver.admission.resource_quota.plugin import ResourceQuota
@@ -241,6 +242,12 @@ async def test_a_pod_that_grows_pays_for_it(ready: Rig) -> None:
         await resize("400m")
     await resize("50m")
     assert await used(ready) == {"requests.cpu": "50m"}
+    found = await ready.admin.get(PODS, "p", "default")
+    amounts = {"cpu": "250m"}
+    has = {"name": "c", "allocatedResources": amounts, "resources": {"requests": amounts}}
+    status = {**found["status"], "containerStatuses": [has]}
+    held = PodEvaluator().usage({**found, "status": status}, FakeClock().now())
+    assert held["requests.cpu"] == Decimal("0.25"), "until its node has made it smaller"
 
 
 def definition(scope: str = "Namespaced") -> Object:

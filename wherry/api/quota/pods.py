@@ -11,7 +11,7 @@ from datetime import datetime
 from decimal import Decimal
 from typing import Any
 
-from wherry.api.core.pod_resources import pod_limits, pod_requests, qos_class
+from wherry.api.core.pod_resources import held_limits, held_requests, qos_class
 from wherry.api.quota.amounts import ONE, Amounts, read_amounts
 from wherry.api.quota.evaluator import CREATE, UPDATE, CountEvaluator, Scope, count_name
 from wherry.objects.meta import Object, later, metadata, parse_time
@@ -48,10 +48,10 @@ class PodEvaluator(CountEvaluator):
         return [name for name in names if name in _NAMES or _is_huge(name) or _is_extended(name)]
 
     def usage(self, obj: Object, now: datetime) -> Amounts:
-        """What the pod asks for while it counts."""
+        """What the pod asks for, and still has while it is resized, as long as it counts."""
         counted = {_COUNT: ONE}
         if is_counted(obj, now):
-            counted |= _compute(pod_requests(obj), pod_limits(obj))
+            counted |= _compute(held_requests(obj), held_limits(obj))
         return counted
 
     def in_scope(self, obj: Object, scope: Scope) -> bool:

@@ -27,6 +27,7 @@ from wherry.apiserver.admission.limit_ranger import LimitRanger
 from wherry.apiserver.admission.metrics import WebhookMetrics
 from wherry.apiserver.admission.namespace_lifecycle import NamespaceLifecycle
 from wherry.apiserver.admission.node_restriction import NodeRestriction
+from wherry.apiserver.admission.pod_node import NodeDeclaredFeatureValidator, PodResizeValidator
 from wherry.apiserver.admission.pod_security.plugin import PodSecurity
 from wherry.apiserver.admission.pod_topology_labels import PodTopologyLabels
 from wherry.apiserver.admission.policies.mutating import MutatingAdmissionPolicy
@@ -65,6 +66,8 @@ BUILT_IN: tuple[Callable[[], Plugin], ...] = (
     DefaultIngressClass,
     DenyServiceExternalIPs,
     PodTopologyLabels,
+    NodeDeclaredFeatureValidator,
+    PodResizeValidator,
     RbacEscalation,
     PolicyParams,
     DeviceAdminAccess,
