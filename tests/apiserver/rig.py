@@ -16,7 +16,9 @@ from pathlib import Path
 from typing import Any
 
 import aiohttp
+import orjson
 
+from wherry.api.resource import Resource
 from wherry.apiserver.app import ApiServer
 from wherry.apiserver.config import ApiServerConfig
 from wherry.apiserver.user import User
@@ -133,6 +135,14 @@ class Rig:
     def client(self, user: User) -> Client:
         """A local client as `user`."""
         return Client(self.server.local_transport(user))
+
+    async def store_past_rules(self, resource: Resource, obj: Object) -> None:
+        """Put an object into the store as it is, as an older server or somebody's editor may have left it."""
+        meta = obj["metadata"]
+        given = {"uid": f"uid-{self.store.revision}", "creationTimestamp": "2026-01-01T00:00:00Z"}
+        whole = {"apiVersion": resource.api_version, "kind": resource.kind, **obj, "metadata": given | meta}
+        key = resource.key(meta.get("namespace", ""), meta["name"])
+        await self.store.create(key, orjson.dumps(whole))
 
     async def http(
         self,

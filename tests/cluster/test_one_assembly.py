@@ -6,6 +6,7 @@ Elsewhere a part is made only where it is all there is: by the program that runs
 from __future__ import annotations
 
 import ast
+import re
 from pathlib import Path
 
 import wherry
@@ -23,13 +24,13 @@ MAY_MAKE = {
 }
 
 
-def makers() -> dict[str, set[str]]:
+def makers_of(*parts: str) -> dict[str, set[str]]:
     """Which files call each of the parts' classes."""
-    found: dict[str, set[str]] = {part: set() for part in MAY_MAKE}
+    found: dict[str, set[str]] = {part: set() for part in parts}
     for directory in ("wherry", "tests", "bench", "tools"):
         for path in (ROOT / directory).rglob("*.py"):
             text = path.read_text()
-            if not any(f"{part}(" in text for part in MAY_MAKE):
+            if not any(f"{part}(" in text for part in parts):
                 continue
             for node in ast.walk(ast.parse(text)):
                 if isinstance(node, ast.Call):
@@ -39,8 +40,33 @@ def makers() -> dict[str, set[str]]:
     return found
 
 
+def test_only_the_clients_tests_play_the_server_themselves() -> None:
+    """Whatever else is tested runs beside a real one, which checks, defaults and refuses as it will later."""
+    pretending = re.compile(r"fake_transport|class \w+\((?:\w+, )*FakeTransport")
+    users = {
+        path.relative_to(ROOT).as_posix()
+        for directory in ("tests", "bench", "tools")
+        for path in (ROOT / directory).rglob("*.py")
+        if path != Path(__file__) and pretending.search(path.read_text())
+    }
+    assert users, "it is looked for under the name it has"
+    assert not [f"{user} has a server of its own" for user in users if not user.startswith("tests/client/")]
+
+
+def test_controllers_are_tested_beside_a_real_server() -> None:
+    """What makes controllers for a test is `rig`, and by it the bench: nobody else puts some together."""
+    found = makers_of("make_controllers", "ControlPlane")
+    assert found["ControlPlane"] >= {"tests/apiserver/rig.py"}
+    assert not [
+        f"{file} puts controllers together itself"
+        for files in found.values()
+        for file in files
+        if file.startswith("tests/controllers/")
+    ]
+
+
 def test_nothing_else_makes_a_part() -> None:
-    made = makers()
+    made = makers_of(*MAY_MAKE)
     assert all(made.values()), "every part is looked for under the name it has"
     assert not [
         f"{file} makes its own {part}"

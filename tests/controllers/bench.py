@@ -11,16 +11,16 @@ import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Sequence
 from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass
+from datetime import timedelta
 from typing import Any
 
-import orjson
-
 from tests.apiserver import rig
+from wherry.api.apiextensions.custom_resource_definitions import CUSTOM_RESOURCE_DEFINITIONS
 from wherry.api.core.events import EVENTS
 from wherry.api.core.pods import PODS
 from wherry.api.rbac.cluster_role_bindings import CLUSTER_ROLE_BINDINGS
 from wherry.api.resource import Resource
-from wherry.apiserver.call import Call, Result
+from wherry.apiserver.call import AnyOutcome, Call, Result, settle
 from wherry.apiserver.request import METHOD_VERBS
 from wherry.apiserver.user import LOOPBACK
 from wherry.cluster.assembly import CONTROLLER_MANAGER
@@ -29,6 +29,7 @@ from wherry.controllers.catalog import CONTROLLERS
 from wherry.controllers.config import ControllerConfig
 from wherry.controllers.controllers import Controllers
 from wherry.kit.simulated_loop import LoopClock, SimulatedLoop
+from wherry.objects.errors import server_timeout
 from wherry.objects.meta import Object, is_deleting, name_of, parse_time
 
 READY = {"type": "Ready", "status": "True", "lastTransitionTime": "2026-01-01T00:00:00Z"}
@@ -58,12 +59,13 @@ class Requests:
     """The requests of the test and of the controllers, watches and the server's own left out.
 
     An `apiserver.core.Interceptor`: those that `refuse` has an error for are answered with it, and nothing
-    is done.
+    is done; those that `loses` knows are done, and answered with a time-out.
     """
 
     def __init__(self) -> None:
         self.calls: list[Made] = []
         self.refuse: Callable[[Made], Exception | None] = lambda call: None
+        self.loses: Callable[[Made], bool] = lambda call: False
 
     def __call__(self, call: Call, go_on: Callable[[], Result]) -> Result:
         """Note the request, and answer it."""
@@ -75,11 +77,16 @@ class Requests:
         refused = self.refuse(made)
         if refused is not None:
             raise refused
-        return go_on()
+        return _lost(go_on()) if self.loses(made) else go_on()
 
     def writes(self, method: str = "") -> list[Made]:
         """The requests that were not reads."""
         return [c for c in self.calls if c.method != "GET" and (not method or c.method == method)]
+
+
+async def _lost(result: Result) -> AnyOutcome:
+    await settle(result)
+    raise server_timeout("the answer was lost")
 
 
 class Time(LoopClock):
@@ -92,6 +99,10 @@ class Time(LoopClock):
     async def advance(self, seconds: float) -> None:
         """Move on, and return when all that fell due has happened."""
         await self.loop.advance(seconds)
+
+    def skip(self, seconds: float) -> None:
+        """The wall clock goes on by so much and no timer notices, as when the machine slept."""
+        self.loop.set_wall(self.now() + timedelta(seconds=seconds))
 
     @contextmanager
     def at(self, moment: str) -> Iterator[None]:
@@ -136,25 +147,34 @@ class Bench:
         return made
 
     async def store(self, resource: Resource, obj: Object) -> None:
-        """Put an object into the store as it is, past all rules, as an older server or somebody's editor may
-        have left it there; and let the controllers react."""
-        meta = obj["metadata"]
-        number = self.rig.store.revision
-        whole = {
-            "apiVersion": resource.api_version,
-            "kind": resource.kind,
-            **obj,
-            "metadata": {"uid": f"uid-{number}", "creationTimestamp": "2026-01-01T00:00:00Z", **meta},
-        }
-        key = resource.key(meta.get("namespace", ""), meta["name"])
-        await self.rig.store.create(key, orjson.dumps(whole))
+        """Put an object into the store past all rules (see `Rig`), and let the controllers react."""
+        await self.rig.store_past_rules(resource, obj)
         await self.settle()
+
+    async def define(self, kind: str) -> Resource:
+        """Have custom resources of that kind served, in example.com/v1, with any fields."""
+        plural = f"{kind.lower()}s"
+        schema = {"type": "object", "x-kubernetes-preserve-unknown-fields": True}
+        version = {"name": "v1", "served": True, "storage": True, "schema": {"openAPIV3Schema": schema}}
+        spec = {
+            "group": "example.com",
+            "scope": "Namespaced",
+            "names": {"kind": kind, "plural": plural},
+            "versions": [version],
+        }
+        definition = {"metadata": {"name": f"{plural}.example.com"}, "spec": spec}
+        await self.create(CUSTOM_RESOURCE_DEFINITIONS, definition)
+        return next(found for found in self.rig.server.core.registry.resources() if found.kind == kind)
 
     async def get(self, resource: Resource, name: str, namespace: str = "default") -> Object:
         return await self.client.get(resource, name, namespace if resource.namespaced else "")
 
     async def all(self, resource: Resource, namespace: str = "") -> list[Object]:
         return (await self.client.list(resource, namespace)).items
+
+    async def lasting(self, resource: Resource, namespace: str = "") -> list[Object]:
+        """Those nobody deleted: a pod with a node stays until its kubelet, which is not here, ended it."""
+        return [obj for obj in await self.all(resource, namespace) if not is_deleting(obj)]
 
     async def set_status(self, resource: Resource, obj: Object, **status: Any) -> None:
         """Merge into the object's status, as whoever reports it would."""

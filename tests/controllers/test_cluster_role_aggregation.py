@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from tests.controllers.fake_bench import running
+from tests.controllers.bench import running
 from wherry.api.rbac.cluster_roles import CLUSTER_ROLES
 from wherry.apiserver.bootstrap.roles import cluster_roles
 from wherry.controllers.cluster_role_aggregation import ClusterRoleAggregation, gather_rules
@@ -44,14 +44,14 @@ def test_the_first_roles_need_no_writing() -> None:
 
 
 async def test_roles_follow_what_is_added_and_taken_away() -> None:
-    before = [(CLUSTER_ROLES, aggregated("view", {"to-view": "yes"}, **{"to-edit": "yes"}))]
-    before += [(CLUSTER_ROLES, aggregated("edit", {"to-edit": "yes"}))]
+    before = [(CLUSTER_ROLES, aggregated("see", {"to-see": "yes"}, **{"to-change": "yes"}))]
+    before += [(CLUSTER_ROLES, aggregated("change", {"to-change": "yes"}))]
     async with running(ClusterRoleAggregation, before=before) as bench:
-        await bench.create(CLUSTER_ROLES, role("boats", "boats", **{"to-view": "yes"}))
-        assert (await bench.get(CLUSTER_ROLES, "view", ""))["rules"] == [rule("boats")]
-        assert (await bench.get(CLUSTER_ROLES, "edit", ""))["rules"] == [rule("boats")]
+        await bench.create(CLUSTER_ROLES, role("boats", "boats", **{"to-see": "yes"}))
+        assert (await bench.get(CLUSTER_ROLES, "see", ""))["rules"] == [rule("boats")]
+        assert (await bench.get(CLUSTER_ROLES, "change", ""))["rules"] == [rule("boats")]
         boats = await bench.get(CLUSTER_ROLES, "boats", "")
         await bench.client.update(CLUSTER_ROLES, {**boats, "metadata": {**boats["metadata"], "labels": {}}})
         await bench.settle()
-        assert (await bench.get(CLUSTER_ROLES, "edit", "")).get("rules") == []
+        assert (await bench.get(CLUSTER_ROLES, "change", "")).get("rules") == []
         assert (await bench.get(CLUSTER_ROLES, "boats", ""))["rules"] == [rule("boats")]

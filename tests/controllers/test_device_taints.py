@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Awaitable, Callable, Sequence
 from datetime import timedelta
 from typing import Any
 
 import pytest
 
-from tests.controllers.fake_bench import Bench, running
+from tests.controllers import samples
+from tests.controllers.bench import Bench, running
 from wherry.api.core.pods import PODS
 from wherry.api.dynamicresources.device_taint_rules import DEVICE_TAINT_RULES
 from wherry.api.dynamicresources.resource_claims import RESOURCE_CLAIMS
@@ -15,7 +17,8 @@ from wherry.api.dynamicresources.resource_slices import RESOURCE_SLICES
 from wherry.api.resource import Resource
 from wherry.controllers.device_taints import DeviceTaintEviction
 from wherry.kit.clock import FakeClock
-from wherry.objects.meta import Object, format_time
+from wherry.objects.conditions import find_condition
+from wherry.objects.meta import Object, format_time, uid_of
 
 TAINT = {"key": "broken", "effect": "NoExecute"}
 FOR_A_MINUTE = {"key": "broken", "operator": "Exists", "tolerationSeconds": 60}
@@ -25,7 +28,8 @@ FOR_EVER = {"key": "broken", "operator": "Exists"}
 def slice_of(*taints: Object, generation: int = 1, name: str = "s") -> Object:
     device = {"name": "gpu-0", **({"taints": list(taints)} if taints else {})}
     pool = {"name": "p", "generation": generation, "resourceSliceCount": 1}
-    return {"metadata": {"name": name}, "spec": {"driver": "d", "pool": pool, "devices": [device]}}
+    spec = {"driver": "d", "nodeName": "n", "pool": pool, "devices": [device]}
+    return {"metadata": {"name": name}, "spec": spec}
 
 
 def rule(effect: str = "NoExecute", **selector: str) -> Object:
@@ -33,29 +37,32 @@ def rule(effect: str = "NoExecute", **selector: str) -> Object:
     return {"metadata": {"name": "r"}, "spec": spec}
 
 
-def before(*tolerations: Object) -> list[tuple[Resource, Object]]:
-    """A pod that runs with a device, and a bystander without."""
+def before(
+    *tolerations: Object, objects: Sequence[tuple[Resource, Object]] = ()
+) -> Callable[[Bench], Awaitable[None]]:
+    """A pod that runs with a device, a bystander without, and those objects."""
+    wanted: Object = {"deviceClassName": "gpu"}
     result: Object = {"request": "gpu", "driver": "d", "pool": "p", "device": "gpu-0"}
     if tolerations:
-        result["tolerations"] = list(tolerations)
-    user = {"resource": "pods", "name": "web", "uid": "u"}
-    status = {"allocation": {"devices": {"results": [result]}}, "reservedFor": [user]}
-    pods: list[Object] = [
-        {
-            "metadata": {"name": name, "namespace": "default", "uid": uid},
-            "spec": {"nodeName": "n", **claims},
-        }
-        for name, uid, claims in (
-            ("web", "u", {"resourceClaims": [{"name": "gpu", "resourceClaimName": "c"}]}),
-            ("bystander", "v", {}),
-        )
-    ]
-    claim = {"metadata": {"name": "c", "namespace": "default"}, "spec": {}, "status": status}
-    return [*((PODS, pod) for pod in pods), (RESOURCE_CLAIMS, claim)]
+        result["tolerations"] = wanted["tolerations"] = list(tolerations)
+    devices = {"requests": [{"name": "gpu", "exactly": wanted}]}
+
+    async def happens(bench: Bench) -> None:
+        uses = {"resourceClaims": [{"name": "gpu", "resourceClaimName": "c"}]}
+        web = await bench.make(PODS, samples.pod("web", spec={"nodeName": "n", **uses}))
+        await bench.make(PODS, samples.pod("bystander", spec={"nodeName": "n"}))
+        user = {"resource": "pods", "name": "web", "uid": uid_of(web)}
+        status = {"allocation": {"devices": {"results": [result]}}, "reservedFor": [user]}
+        meta = {"name": "c", "namespace": "default"}
+        await bench.make(RESOURCE_CLAIMS, {"metadata": meta, "spec": {"devices": devices}, "status": status})
+        for resource, obj in objects:
+            await bench.make(resource, obj)
+
+    return happens
 
 
 async def names(bench: Bench) -> list[str]:
-    return sorted(pod["metadata"]["name"] for pod in await bench.all(PODS))
+    return sorted(pod["metadata"]["name"] for pod in await bench.lasting(PODS))
 
 
 async def replace(bench: Bench, resource: Resource, obj: Object) -> None:
@@ -66,7 +73,7 @@ async def replace(bench: Bench, resource: Resource, obj: Object) -> None:
 
 @pytest.mark.parametrize("by_rule", [False, True])
 async def test_a_taint_that_is_not_tolerated_drives_the_pod_away(by_rule: bool) -> None:
-    async with running(DeviceTaintEviction, before=[*before(), (RESOURCE_SLICES, slice_of())]) as bench:
+    async with running(DeviceTaintEviction, before=before(objects=[(RESOURCE_SLICES, slice_of())])) as bench:
         assert await names(bench) == ["bystander", "web"]
         if by_rule:
             await bench.create(DEVICE_TAINT_RULES, rule(pool="p"))
@@ -74,8 +81,9 @@ async def test_a_taint_that_is_not_tolerated_drives_the_pod_away(by_rule: bool) 
             await replace(bench, RESOURCE_SLICES, slice_of(TAINT))
         assert await names(bench) == ["bystander"]
         assert "DeviceTaintManagerEviction: Marking for deletion" in bench.events()
-        patches = [call.body for call in bench.server.calls if call.method == "PATCH"]
-        (condition,) = next(body["status"]["conditions"] for body in patches if isinstance(body, dict))
+        gone = await bench.get(PODS, "web")
+        condition = find_condition(gone["status"]["conditions"], "DisruptionTarget")
+        assert condition is not None
         assert condition["reason"] == "DeletionByDeviceTaintManager"
         assert condition["message"] == "Device Taint manager: deleting due to NoExecute taint"
 
@@ -98,15 +106,15 @@ async def test_a_taint_that_is_not_tolerated_drives_the_pod_away(by_rule: bool) 
     ids=["no execute", "tolerated", "none", "another device", "of an older generation"],
 )
 async def test_who_stays(objects: list[Any], tolerations: tuple[Object, ...]) -> None:
-    async with running(DeviceTaintEviction, before=[*before(*tolerations), *objects]) as bench:
+    async with running(DeviceTaintEviction, before=before(*tolerations, objects=objects)) as bench:
         await bench.clock.advance(600)
         assert await names(bench) == ["bystander", "web"]
 
 
 async def test_a_taint_is_borne_as_long_as_the_claim_says() -> None:
     since = {**TAINT, "timeAdded": format_time(FakeClock().now() - timedelta(seconds=20))}
-    objects = [*before(FOR_A_MINUTE), (RESOURCE_SLICES, slice_of(since))]
-    async with running(DeviceTaintEviction, before=objects) as bench:
+    objects = [(RESOURCE_SLICES, slice_of(since))]
+    async with running(DeviceTaintEviction, before=before(FOR_A_MINUTE, objects=objects)) as bench:
         await bench.clock.advance(35)
         assert await names(bench) == ["bystander", "web"]
         await bench.clock.advance(10)
@@ -116,8 +124,8 @@ async def test_a_taint_is_borne_as_long_as_the_claim_says() -> None:
 
 async def test_a_taint_that_goes_in_time_is_forgiven() -> None:
     since = {**TAINT, "timeAdded": format_time(FakeClock().now())}
-    objects = [*before(FOR_A_MINUTE), (RESOURCE_SLICES, slice_of(since))]
-    async with running(DeviceTaintEviction, before=objects) as bench:
+    objects = [(RESOURCE_SLICES, slice_of(since))]
+    async with running(DeviceTaintEviction, before=before(FOR_A_MINUTE, objects=objects)) as bench:
         await bench.clock.advance(30)
         await replace(bench, RESOURCE_SLICES, slice_of())
         assert "DeviceTaintManagerEviction: Cancelling deletion" in bench.events()

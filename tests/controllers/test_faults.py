@@ -7,12 +7,13 @@ from typing import Any
 
 import pytest
 
-from tests.controllers.fake_bench import running
+from tests.controllers import samples
+from tests.controllers.bench import Bench, running
 from wherry.api.core.config_maps import CONFIG_MAPS
 from wherry.api.core.pods import PODS
 from wherry.controllers.base import Controller
 from wherry.controllers.catalog import CONTROLLERS
-from wherry.controllers.config import ControllerConfig, builtin_resources
+from wherry.controllers.config import builtin_resources
 from wherry.controllers.garbage.collector import GarbageCollector
 from wherry.controllers.pod_gc import PodGc
 
@@ -51,7 +52,9 @@ async def test_no_fault_costs_a_worker_or_the_key(kind: type[Controller], place:
 
 
 @pytest.mark.parametrize("fault", FAULTS, ids=repr)
-async def test_the_collector_begins_although_the_first_look_failed(fault: Exception) -> None:
+async def test_the_collector_begins_although_the_first_look_failed(
+    monkeypatch: pytest.MonkeyPatch, fault: Exception
+) -> None:
     faults = [fault]
 
     def resources() -> Any:
@@ -59,13 +62,17 @@ async def test_the_collector_begins_although_the_first_look_failed(fault: Except
             raise faults.pop()
         return builtin_resources()
 
-    async with running(GarbageCollector, config=ControllerConfig(resources=resources)) as bench:
+    async def break_it(bench: Bench) -> None:
+        registry = bench.rig.server.core.registry
+        monkeypatch.setattr(registry, "resources", resources)
+
+    async with running(GarbageCollector, before=break_it) as bench:
+        assert not faults
         await bench.clock.advance(1)
         await bench.settle()
         owner = await bench.create(CONFIG_MAPS, {"metadata": {"name": "o", "namespace": "default"}})
         reference = {"apiVersion": "v1", "kind": "ConfigMap", "name": "o", "uid": owner["metadata"]["uid"]}
-        meta = {"name": "p", "namespace": "default", "ownerReferences": [reference]}
-        await bench.create(PODS, {"metadata": meta, "spec": {}})
+        await bench.create(PODS, samples.pod(ownerReferences=[reference]))
         await bench.client.delete(CONFIG_MAPS, "o", "default")
         await bench.settle()
         assert await bench.all(PODS) == []

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
-from tests.controllers.fake_bench import Bench, running
+from tests.controllers import samples
+from tests.controllers.bench import Bench, running
 from wherry.api.apps.daemon_sets import DAEMON_SETS
 from wherry.api.apps.deployments import DEPLOYMENTS
 from wherry.api.apps.replica_sets import REPLICA_SETS
@@ -12,7 +13,6 @@ from wherry.api.apps.stateful_sets import STATEFUL_SETS
 from wherry.api.batch.cron_jobs import CRON_JOBS
 from wherry.api.batch.jobs import JOBS
 from wherry.api.core.config_maps import CONFIG_MAPS
-from wherry.api.core.namespaces import NAMESPACES
 from wherry.api.core.nodes import NODES
 from wherry.api.core.pods import PODS
 from wherry.api.core.resource_quotas import RESOURCE_QUOTAS
@@ -24,7 +24,10 @@ from wherry.objects.meta import Object, name_of, uid_of
 
 MANY = "1" * 5000
 TEXTS = (MANY, "²", "-1", "9" * 19, "1e9", "x" * 10_000, "")
-RESOURCES = {"requests": {"cpu": "9223372036854775807", "memory": "9E", "x.y/z": "1e100"}}
+RESOURCES = {
+    "requests": {"cpu": "9223372036854775807", "memory": "9E", "x.y/z": "9E"},
+    "limits": {"x.y/z": "9E"},
+}
 
 
 def meta(name: str, **more: Any) -> Object:
@@ -52,41 +55,39 @@ def owner(kind: str, name: str, uid: str, api_version: str = "v1", **more: Any) 
 async def make_absurd_workloads(bench: Bench) -> None:
     for number, text in enumerate(TEXTS):
         revision = {"deployment.kubernetes.io/revision": text, "deprecated.deployment.rollback.to": text}
-        await bench.create(DEPLOYMENTS, deployment(f"d{number}", revision))
+        await bench.store(DEPLOYMENTS, deployment(f"d{number}", revision))
         sizes = {f"deployment.kubernetes.io/{name}-replicas": text for name in ("desired", "max")}
-        await bench.create(REPLICA_SETS, workload(f"r{number}", {**sizes, **revision}))
-    await bench.create(DEPLOYMENTS, deployment("surge", surge=f"{MANY}%"))
+        await bench.store(REPLICA_SETS, workload(f"r{number}", {**sizes, **revision}))
+    await bench.store(DEPLOYMENTS, deployment("surge", surge=f"{MANY}%"))
     values = [f"v{number}" for number in range(10_000)]
     for operator in ("NotIn", "In", "none"):
         selector = {"matchExpressions": [{"key": "a", "operator": operator, "values": values}]}
         labels = {
             "metadata": {"labels": {"a": "v1" if operator == "In" else "w"}},
-            "spec": {"containers": []},
+            "spec": samples.pod_spec(),
         }
-        await bench.create(
-            REPLICA_SETS, workload(f"s-{operator.lower()}", selector=selector, template=labels)
-        )
+        await bench.store(REPLICA_SETS, workload(f"s-{operator.lower()}", selector=selector, template=labels))
 
 
 async def make_absurd_sets(bench: Bench) -> None:
     for number, text in enumerate(TEXTS):
         counted = {"deprecated.daemonset.template.generation": text}
-        await bench.create(DAEMON_SETS, workload(f"g{number}", counted))
+        await bench.store(DAEMON_SETS, workload(f"g{number}", counted))
     rolling = {"maxSurge": f"{MANY}%", "maxUnavailable": 0}
     updating = {"type": "RollingUpdate", "rollingUpdate": rolling}
-    await bench.create(DAEMON_SETS, workload("many", updateStrategy=updating, minReadySeconds=2**31 - 1))
+    await bench.store(DAEMON_SETS, workload("many", updateStrategy=updating, minReadySeconds=2**31 - 1))
     # two of one selector: only what each made itself is its own
-    await bench.create(DAEMON_SETS, workload("twin", selector={"matchLabels": {"n": "many"}}))
+    await bench.store(DAEMON_SETS, workload("twin", selector={"matchLabels": {"n": "many"}}))
     rolling = {"partition": 2**31 - 1, "maxUnavailable": f"{MANY}%"}
     huge: dict[str, Any] = {"replicas": 2**31 - 1, "ordinals": {"start": 2**31 - 1}}
     updating = {"type": "RollingUpdate", "rollingUpdate": rolling}
-    claims = [{"metadata": {"name": f"c{number}"}, "spec": {}} for number in range(100)]
-    await bench.create(STATEFUL_SETS, workload("huge", **huge, updateStrategy=updating))
-    await bench.create(STATEFUL_SETS, workload("claims", volumeClaimTemplates=claims, replicas=2**31 - 1))
+    claims = [{"metadata": {"name": f"c{number}"}, "spec": samples.claim()["spec"]} for number in range(100)]
+    await bench.store(STATEFUL_SETS, workload("huge", **huge, updateStrategy=updating))
+    await bench.store(STATEFUL_SETS, workload("claims", volumeClaimTemplates=claims, replicas=2**31 - 1))
 
 
 async def make_absurd_jobs(bench: Bench) -> None:
-    template = {"spec": {"restartPolicy": "Never", "containers": []}}
+    template = {"spec": samples.pod_spec(restartPolicy="Never")}
     long: dict[str, Any] = {"activeDeadlineSeconds": 2**63 - 1, "ttlSecondsAfterFinished": 2**31 - 1}
     counts = {"parallelism": 3, "backoffLimit": 2**31 - 1, "completionMode": "Indexed"}
     for number, text in enumerate(TEXTS):
@@ -99,10 +100,10 @@ async def make_absurd_jobs(bench: Bench) -> None:
         uncounted = {"succeeded": [text], "failed": [text]}
         status = {"completedIndexes": text, "failedIndexes": text, "uncountedTerminatedPods": uncounted}
         job = {"metadata": meta(f"j{number}"), "spec": {**spec, **selected}, "status": status}
-        await bench.create(JOBS, job)
+        await bench.store(JOBS, job)
         counted = dict.fromkeys((INDEX, FAILURES, IGNORED_FAILURES), text)
-        pod = meta(f"p{number}", labels=labels, annotations=counted, finalizers=["x", FINALIZER])
-        await bench.create(PODS, {"metadata": pod, "spec": {}, "status": {"phase": "Failed"}})
+        pod = meta(f"p{number}", labels=labels, annotations=counted, finalizers=["example.org/x", FINALIZER])
+        await bench.store(PODS, {"metadata": pod, "spec": samples.pod_spec(), "status": {"phase": "Failed"}})
     schedules = (
         "@every 2562047h",
         "0 0 31 2 *",
@@ -113,14 +114,15 @@ async def make_absurd_jobs(bench: Bench) -> None:
         "",
     )
     for number, schedule in enumerate(schedules):
-        spec = {"schedule": schedule, "startingDeadlineSeconds": 2**63 - 1, "timeZone": "../../etc/passwd"}
+        timed: Object = {"schedule": schedule, "startingDeadlineSeconds": 2**63 - 1}
+        timed |= {"timeZone": "../../etc/passwd", "jobTemplate": {"spec": samples.job()["spec"]}}
         told: Object = {
             "lastScheduleTime": "0001-01-01T00:00:00Z",
             "active": [{}, {"name": "../x", "namespace": MANY}],
         }
         for zone in ({}, {"timeZone": None}):
             name = f"c{number}{'z' if zone else ''}"
-            await bench.create(CRON_JOBS, {"metadata": meta(name), "spec": {**spec, **zone}, "status": told})
+            await bench.store(CRON_JOBS, {"metadata": meta(name), "spec": {**timed, **zone}, "status": told})
 
 
 async def make_owners_in_circles(bench: Bench) -> None:
@@ -136,27 +138,26 @@ async def make_owners_in_circles(bench: Bench) -> None:
         owner("Pod", "../..", "z", "a/b/c"),
     ]
     for name, refs in (("many", many), ("weird", weird)):
-        await bench.create(CONFIG_MAPS, {"metadata": meta(name, ownerReferences=refs)})
+        await bench.store(CONFIG_MAPS, {"metadata": meta(name, ownerReferences=refs)})
 
 
 async def make_the_rest(bench: Bench) -> None:
     budget = {"selector": {"matchLabels": {"n": "d0"}}, "minAvailable": f"{MANY}%"}
-    await bench.create(POD_DISRUPTION_BUDGETS, {"metadata": meta("b"), "spec": budget})
+    await bench.store(POD_DISRUPTION_BUDGETS, {"metadata": meta("b"), "spec": budget})
     hard = {"cpu": "1e300", "requests.memory": "9E", "pods": "9223372036854775807", MANY: "1"}
-    await bench.create(RESOURCE_QUOTAS, {"metadata": meta("q"), "spec": {"hard": hard}})
+    await bench.store(RESOURCE_QUOTAS, {"metadata": meta("q"), "spec": {"hard": hard}})
     ports = [{"port": 1, "targetPort": MANY, "name": "p"}]
-    await bench.create(SERVICES, {"metadata": meta("s"), "spec": {"selector": {"n": "d0"}, "ports": ports}})
+    await bench.store(SERVICES, {"metadata": meta("s"), "spec": {"selector": {"n": "d0"}, "ports": ports}})
     taint = {"key": "k", "effect": "NoExecute", "timeAdded": "xx"}
-    await bench.create(NODES, {"metadata": {"name": "n"}, "spec": {"podCIDR": "999/99", "taints": [taint]}})
+    await bench.store(NODES, {"metadata": {"name": "n"}, "spec": {"podCIDR": "999/99", "taints": [taint]}})
     tolerations = [{"key": "k", "operator": "Exists", "tolerationSeconds": 2**63 - 1}]
-    spec = {"nodeName": "n", "tolerations": tolerations, "containers": []}
-    await bench.create(PODS, {"metadata": meta("t"), "spec": spec, "status": {"phase": "Running"}})
+    spec = samples.pod_spec(nodeName="n", tolerations=tolerations)
+    await bench.store(PODS, {"metadata": meta("t"), "spec": spec, "status": {"phase": "Running"}})
 
 
 async def test_no_controller_stops_or_works_without_end() -> None:
     async with running(*CONTROLLERS) as bench:
         tasks = [len(controller.tasks) for controller in bench.controllers.controllers]
-        await bench.create(NAMESPACES, {"metadata": {"name": "default"}})
         await make_absurd_workloads(bench)
         await make_absurd_sets(bench)
         await make_absurd_jobs(bench)

@@ -6,7 +6,8 @@ from typing import Any
 
 import pytest
 
-from tests.controllers.fake_bench import Bench, running
+from tests.controllers import samples
+from tests.controllers.bench import Bench, running
 from wherry.api.core.config_maps import CONFIG_MAPS
 from wherry.api.core.pods import PODS
 from wherry.api.core.secrets import SECRETS
@@ -14,94 +15,118 @@ from wherry.api.core.service_accounts import SERVICE_ACCOUNTS
 from wherry.api.resource import Resource
 from wherry.controllers.legacy_token_cleaner import LegacyTokenCleaner, day_in, secret_names
 from wherry.objects.legacy_tokens import ACCOUNT_NAME, ACCOUNT_UID, INVALID_SINCE, LAST_USED
-from wherry.objects.meta import Object
+from wherry.objects.meta import Object, labels_of
 
 # "Now" is the first of January 2026; what was not used since the same day of 2025 is old.
 OLD, YOUNG = "2020-01-01T00:00:00Z", "2025-06-01T00:00:00Z"
 NAME = "robot-token"
+TRACKING = "kube-apiserver-legacy-service-account-token-tracking"
+"""Where the server says since when it notes which tokens are used."""
 
 
-def secret(created: str = OLD, annotations: Object | None = None, **labels: str) -> Object:
+def secret(annotations: Object | None = None, **labels: str) -> Object:
     named = {"last_used": LAST_USED, "invalid_since": INVALID_SINCE}
     meta = {
         "name": NAME,
         "namespace": "default",
-        "creationTimestamp": created,
         "labels": {named[name]: value for name, value in labels.items()},
         "annotations": {ACCOUNT_NAME: "robot", **(annotations or {})},
     }
     return {"metadata": meta, "type": "kubernetes.io/service-account-token"}
 
 
-def tracking(since: str = "2020-01-01") -> Object:
-    name = "kube-apiserver-legacy-service-account-token-tracking"
-    return {"metadata": {"name": name, "namespace": "kube-system"}, "data": {"since": since}}
-
-
 def account(*secrets: str) -> Object:
-    meta = {"name": "robot", "namespace": "default", "uid": "u1"}
+    meta = {"name": "robot", "namespace": "default"}
     return {"metadata": meta, "secrets": [{"name": name} for name in secrets]}
 
 
 def pod(**spec: Any) -> Object:
-    return {"metadata": {"name": "p", "namespace": "default"}, "spec": {"containers": [], **spec}}
+    return samples.pod("p", spec=spec)
+
+
+class Past:
+    """What happened before the cleaner began: tokens made at some time, and tracked since another."""
+
+    def __init__(
+        self,
+        *objects: tuple[Resource, Object],
+        token: Object | None = None,
+        made: str = OLD,
+        since: str | None = "2020-01-01",
+    ) -> None:
+        self._objects = objects
+        self._token = token or secret()
+        self._made = made
+        self._since = since
+
+    async def __call__(self, bench: Bench) -> None:
+        for resource, obj in self._objects:
+            await bench.make(resource, obj)
+        with bench.clock.at(self._made):
+            await bench.make(SECRETS, self._token)
+        if self._since is None:
+            await bench.client.delete(CONFIG_MAPS, TRACKING, "kube-system")
+        else:
+            since = {"data": {"since": self._since}}
+            await bench.client.patch(CONFIG_MAPS, TRACKING, "kube-system", since)
 
 
 async def outcome(bench: Bench) -> str:
-    found = await bench.all(SECRETS)
+    found = await bench.all(SECRETS, "default")
     if not found:
         return "deleted"
-    return found[0]["metadata"]["labels"].get(INVALID_SINCE) or "kept"
+    return labels_of(found[0]).get(INVALID_SINCE) or "kept"
 
 
 MARKED = "2026-01-01"
 
 
 @pytest.mark.parametrize(
-    ("objects", "expected"),
+    ("token", "made", "others", "expected"),
     [
-        ([(SECRETS, secret())], MARKED),
-        ([(SECRETS, secret(last_used="2024-12-31"))], MARKED),
-        ([(SECRETS, secret(last_used="2025-01-01"))], "kept"),
-        ([(SECRETS, secret(last_used="yesterday"))], "kept"),
-        ([(SECRETS, secret(YOUNG))], "kept"),
-        ([(SECRETS, secret(invalid_since="2024-12-31"))], "deleted"),
-        ([(SECRETS, secret(invalid_since="2025-01-01"))], "2025-01-01"),
-        ([(SECRETS, secret(invalid_since="nonsense"))], MARKED),
-        ([(SECRETS, secret(annotations={ACCOUNT_UID: "another"}))], "kept"),
-        ([(SECRETS, secret()), (PODS, pod(volumes=[{"secret": {"secretName": NAME}}]))], "kept"),
+        (secret(), OLD, [], MARKED),
+        (secret(last_used="2024-12-31"), OLD, [], MARKED),
+        (secret(last_used="2025-01-01"), OLD, [], "kept"),
+        (secret(last_used="yesterday"), OLD, [], "kept"),
+        (secret(), YOUNG, [], "kept"),
+        (secret(invalid_since="2024-12-31"), OLD, [], "deleted"),
+        (secret(invalid_since="2025-01-01"), OLD, [], "2025-01-01"),
+        (secret(invalid_since="nonsense"), OLD, [], MARKED),
+        (secret(annotations={ACCOUNT_UID: "another"}), OLD, [], "kept"),
+        (secret(), OLD, [(PODS, pod(volumes=[{"name": "v", "secret": {"secretName": NAME}}]))], "kept"),
     ],
 )
-async def test_what_becomes_of_a_token(objects: list[tuple[Resource, Object]], expected: str) -> None:
-    before = [*objects, (SERVICE_ACCOUNTS, account(NAME)), (CONFIG_MAPS, tracking())]
-    async with running(LegacyTokenCleaner, before=before) as bench:
+async def test_what_becomes_of_a_token(
+    token: Object, made: str, others: list[tuple[Resource, Object]], expected: str
+) -> None:
+    past = Past((SERVICE_ACCOUNTS, account(NAME)), *others, token=token, made=made)
+    async with running(LegacyTokenCleaner, before=past) as bench:
         assert await outcome(bench) == expected
 
 
 @pytest.mark.parametrize(
-    "objects",
+    "past",
     [
-        [(SERVICE_ACCOUNTS, account()), (CONFIG_MAPS, tracking())],
-        [(SERVICE_ACCOUNTS, account(NAME)), (CONFIG_MAPS, tracking("2025-01-01"))],
-        [(SERVICE_ACCOUNTS, account(NAME)), (CONFIG_MAPS, tracking("nonsense"))],
-        [(SERVICE_ACCOUNTS, account(NAME))],
-        [(CONFIG_MAPS, tracking())],
+        Past((SERVICE_ACCOUNTS, account())),
+        Past((SERVICE_ACCOUNTS, account(NAME)), since="2025-01-01"),
+        Past((SERVICE_ACCOUNTS, account(NAME)), since="nonsense"),
+        Past((SERVICE_ACCOUNTS, account(NAME)), since=None),
+        Past(),
     ],
     ids=["the user's own", "not tracked long enough", "nobody knows since when", "not tracked", "no account"],
 )
-async def test_what_is_not_known_to_be_unused_stays(objects: list[tuple[Resource, Object]]) -> None:
-    async with running(LegacyTokenCleaner, before=[(SECRETS, secret()), *objects]) as bench:
+async def test_what_is_not_known_to_be_unused_stays(past: Past) -> None:
+    async with running(LegacyTokenCleaner, before=past) as bench:
         assert await outcome(bench) == "kept"
 
 
 async def test_a_year_after_it_was_turned_off_a_token_goes() -> None:
-    before = [(SECRETS, secret()), (SERVICE_ACCOUNTS, account(NAME)), (CONFIG_MAPS, tracking())]
-    async with running(LegacyTokenCleaner, before=before) as bench:
-        await bench.clock.advance(365 * 86400)
-        await bench.settle()
+    async with running(LegacyTokenCleaner, before=Past((SERVICE_ACCOUNTS, account(NAME)))) as bench:
+        bench.clock.skip(364 * 86400)
+        await bench.clock.advance(86400)
         assert await outcome(bench) == MARKED
-        await bench.clock.advance(2 * 86400)
-        await bench.settle()
+        bench.clock.skip(86400)
+        await bench.clock.advance(86400)
         assert await outcome(bench) == "deleted"
 
 

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from tests.controllers.fake_bench import running
+from tests.controllers import samples
+from tests.controllers.bench import Bench, running
 from wherry.api.core.config_maps import CONFIG_MAPS
 from wherry.api.core.namespaces import NAMESPACES
 from wherry.api.core.pods import PODS
@@ -12,14 +13,15 @@ from wherry.controllers.namespace import Namespaces, Remains, plan_conditions
 from wherry.controllers.root_ca import RootCa
 from wherry.controllers.service_account import ServiceAccounts
 from wherry.kit.clock import FakeClock
-from wherry.objects.meta import Object
+from wherry.objects.meta import Object, name_of
 
 SHOP: Object = {"metadata": {"name": "shop"}, "spec": {"finalizers": ["kubernetes"]}}
-GOING: Object = {
-    "metadata": {"name": "shop", "deletionTimestamp": "2026-01-01T00:00:00Z", "finalizers": ["x"]},
-    "spec": {"finalizers": ["kubernetes"]},
-    "status": {"phase": "Terminating"},
-}
+
+
+async def going(bench: Bench) -> None:
+    """A namespace that is being deleted."""
+    await bench.make(NAMESPACES, SHOP)
+    await bench.client.delete(NAMESPACES, "shop")
 
 
 async def test_every_namespace_has_a_default_account_for_ever() -> None:
@@ -32,9 +34,10 @@ async def test_every_namespace_has_a_default_account_for_ever() -> None:
 
 async def test_a_namespace_that_goes_gets_nothing() -> None:
     config = ControllerConfig(cluster_ca_pem="PEM")
-    async with running(ServiceAccounts, RootCa, config=config, before=[(NAMESPACES, GOING)]) as bench:
-        assert await bench.all(SERVICE_ACCOUNTS) == []
-        assert await bench.all(CONFIG_MAPS) == []
+    async with running(ServiceAccounts, RootCa, config=config, before=going) as bench:
+        assert await bench.all(SERVICE_ACCOUNTS, "shop") == []
+        assert await bench.all(CONFIG_MAPS, "shop") == []
+        assert await bench.all(SERVICE_ACCOUNTS, "default")
 
 
 async def test_every_namespace_has_the_certificate_authority() -> None:
@@ -48,12 +51,15 @@ async def test_every_namespace_has_the_certificate_authority() -> None:
 
 
 async def test_a_namespace_goes_when_its_last_pod_is_gone() -> None:
-    pod: Object = {"metadata": {"name": "p", "namespace": "shop", "finalizers": ["test/hold"]}, "spec": {}}
-    table: Object = {"metadata": {"name": "c", "namespace": "shop"}}
-    other: Object = {"metadata": {"name": "c", "namespace": "other"}}
-    before = [(NAMESPACES, GOING), (PODS, pod), (CONFIG_MAPS, table), (CONFIG_MAPS, other)]
-    async with running(Namespaces, before=before) as bench:
-        assert len(await bench.all(CONFIG_MAPS)) == 2, "pods go first"
+    async def going_with_what_is_in_it(bench: Bench) -> None:
+        await bench.make(NAMESPACES, SHOP)
+        await bench.make(PODS, samples.pod("p", namespace="shop", finalizers=["test/hold"]))
+        for namespace in ("shop", "default"):
+            await bench.make(CONFIG_MAPS, {"metadata": {"name": "c", "namespace": namespace}})
+        await bench.client.delete(NAMESPACES, "shop")
+
+    async with running(Namespaces, before=going_with_what_is_in_it) as bench:
+        assert len(await bench.all(CONFIG_MAPS, "shop")) == 1, "pods go first"
         status = (await bench.get(NAMESPACES, "shop", ""))["status"]
         told = {c["type"]: (c["status"], c["message"]) for c in status["conditions"]}
         assert told["NamespaceContentRemaining"] == (
@@ -66,8 +72,8 @@ async def test_a_namespace_goes_when_its_last_pod_is_gone() -> None:
         )
         await bench.client.patch(PODS, "p", "shop", {"metadata": {"finalizers": None}})
         await bench.settle()
-        assert await bench.all(NAMESPACES) == []
-        assert [c["metadata"]["namespace"] for c in await bench.all(CONFIG_MAPS)] == ["other"]
+        assert "shop" not in [name_of(found) for found in await bench.all(NAMESPACES)]
+        assert len(await bench.all(CONFIG_MAPS, "default")) == 1
 
 
 def test_an_empty_namespace_says_so() -> None:

@@ -8,8 +8,9 @@ from typing import Any
 
 import pytest
 
-from tests.client.fake_transport import FakeTransport
-from tests.controllers.fake_bench import Bench, running
+from tests.client.nowhere import Nowhere
+from tests.controllers import samples
+from tests.controllers.bench import Bench, running
 from wherry.api.apps.replica_sets import REPLICA_SETS
 from wherry.api.apps.stateful_sets import STATEFUL_SETS
 from wherry.api.core.pods import PODS
@@ -28,18 +29,23 @@ from wherry.objects.errors import ApiError
 from wherry.objects.meta import Object, controller_of
 
 LABELS = {"app": "web"}
-MANY = 20
+MANY = 10
 
 
 def orphan(number: int, name: str = "") -> Object:
-    meta = {"name": name or f"o{number}", "namespace": "default", "labels": LABELS, "finalizers": ["x/y"]}
-    return {"metadata": meta, "spec": {"containers": []}}
+    return samples.pod(name or f"o{number}", labels=LABELS, finalizers=["x/y"])
 
 
 def owner(number: int, replicas: int = MANY) -> Object:
-    template = {"metadata": {"labels": LABELS}, "spec": {"containers": []}}
-    spec = {"replicas": replicas, "selector": {"matchLabels": LABELS}, "template": template}
-    return {"metadata": {"name": f"s{number}", "namespace": "default"}, "spec": spec}
+    return samples.workload(f"s{number}", LABELS, replicas=replicas)
+
+
+def owner_of_kind(kind: type[Controller], number: int) -> Object:
+    """One that wants one pod, as that kind says it."""
+    if kind is Jobs:
+        selector, template = {"matchLabels": LABELS}, samples.template(LABELS, restartPolicy="Never")
+        return samples.job(f"s{number}", manualSelector=True, selector=selector, template=template)
+    return owner(number, 1)
 
 
 def calls(bench: Bench, method: str) -> Counter[str]:
@@ -66,7 +72,7 @@ async def test_orphans_that_come_later_are_written_once_each() -> None:
     before: list[tuple[Resource, Object]] = [(REPLICA_SETS, owner(number, 0)) for number in range(MANY)]
     async with running(ReplicaSets, before=before) as bench:
         for number in range(MANY):
-            await bench.client.create(PODS, {"apiVersion": "v1", "kind": "Pod", **orphan(number)})
+            await bench.make(PODS, orphan(number))
         await bench.settle()
         assert set(calls(bench, "PATCH").values()) == {1}
 
@@ -92,7 +98,7 @@ async def test_whoever_passed_an_orphan_over_adopts_it_when_the_other_could_not(
         return await patch(self, key, resource, *args, **more)
 
     monkeypatch.setattr(kind, "patch", refusing)
-    owners = [(kind.primary, owner(0, 1)), (kind.primary, owner(1, 1))]
+    owners = [(kind.primary, owner_of_kind(kind, number)) for number in range(2)]
     # a StatefulSet takes those of its own names alone, so of these only one can
     name = "s1-0" if kind is StatefulSets else "o0"
     async with running(kind, before=[*owners, (PODS, orphan(0, name))]) as bench:
@@ -155,6 +161,6 @@ def test_owners_are_found_by_a_pair_their_selector_demands(selector: Object, pla
 
 
 def test_an_object_nobody_knows_is_not_taken() -> None:
-    cache = Cache(Client(FakeTransport()), FakeClock(), random=Random(0))
+    cache = Cache(Client(Nowhere()), FakeClock(), random=Random(0))
     cache.add(PODS)
     assert not Adoptions(cache).take(PODS, {"metadata": {"name": "x", "namespace": "default", "uid": "u"}})

@@ -6,7 +6,8 @@ from typing import Any
 
 import pytest
 
-from tests.controllers.fake_bench import running
+from tests.controllers import samples
+from tests.controllers.bench import running
 from wherry.api.core.nodes import NODES
 from wherry.api.core.pods import PODS
 from wherry.controllers.config import ControllerConfig
@@ -15,11 +16,8 @@ from wherry.objects.meta import Object, name_of
 
 
 def pod(name: str, node: str = "", created: str = "2026-01-01T00:00:00Z", **status: Any) -> Object:
-    return {
-        "metadata": {"name": name, "namespace": "default", "creationTimestamp": created},
-        "spec": {"nodeName": node} if node else {},
-        "status": status,
-    }
+    made = samples.pod(name, spec={"nodeName": node} if node else {}, creationTimestamp=created)
+    return {**made, "status": status}
 
 
 def test_evicted_pods_go_first_then_the_oldest() -> None:
@@ -52,10 +50,11 @@ async def test_pods_of_a_lost_node_go_after_the_quarantine() -> None:
 
 
 async def test_a_deleted_pod_that_never_had_a_node_goes_at_once() -> None:
+    """The server lets one go at once; but it may have been on its way when it lost its node."""
     async with running(PodGc) as bench:
-        deleted = pod("p")
-        deleted["metadata"]["deletionTimestamp"] = "2026-01-01T00:00:00Z"
-        await bench.create(PODS, deleted)
+        deleted_at = "2026-01-01T00:00:00Z"
+        going = samples.pod("p", deletionTimestamp=deleted_at, deletionGracePeriodSeconds=30)
+        await bench.store(PODS, going)
         assert await bench.all(PODS) == []
 
 
@@ -78,18 +77,19 @@ async def test_pods_that_cannot_end_on_a_node_out_of_service_go_at_once(
     conditions = [{"type": "Ready", "status": ready}]
     node = {"metadata": {"name": "n"}, "spec": {"taints": taints}, "status": {"conditions": conditions}}
     ending = pod("p", "n", phase="Running")
-    ending["metadata"]["deletionTimestamp"] = "2026-01-01T00:00:00Z"
     async with running(PodGc, before=[(NODES, node), (PODS, pod("q", "n"))]) as bench:
         await bench.create(PODS, ending)
+        await bench.client.delete(PODS, "p", "default")
+        await bench.settle()
         assert [name_of(p) for p in await bench.all(PODS)] == [*left, "q"]
 
 
 async def test_a_node_that_is_put_out_of_service_frees_what_waits() -> None:
     conditions = [{"type": "Ready", "status": "Unknown"}]
     node = {"metadata": {"name": "n"}, "status": {"conditions": conditions}}
-    ending = pod("p", "n")
-    ending["metadata"]["deletionTimestamp"] = "2026-01-01T00:00:00Z"
-    async with running(PodGc, before=[(NODES, node), (PODS, ending)]) as bench:
+    async with running(PodGc, before=[(NODES, node), (PODS, pod("p", "n"))]) as bench:
+        await bench.client.delete(PODS, "p", "default")
+        await bench.settle()
         assert len(await bench.all(PODS)) == 1
         await bench.client.patch(NODES, "n", "", {"spec": {"taints": [OUT]}})
         await bench.settle()

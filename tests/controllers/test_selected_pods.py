@@ -8,31 +8,29 @@ from collections.abc import AsyncIterator, Mapping
 
 import pytest
 
-from tests.client.fake_transport import FakeTransport
+from tests.controllers import bench as benches
+from tests.controllers import samples
+from tests.controllers.bench import running
 from wherry.api.core.pods import PODS
-from wherry.client.api import Client
 from wherry.client.cache import Cache
 from wherry.controllers import selected_pods
 from wherry.controllers.selected_pods import SelectedPods
-from wherry.kit.clock import FakeClock, settle
 from wherry.objects.meta import Object, key_of, labels_of, namespace_of
 from wherry.objects.selectors import EVERYTHING, NOTHING, Selector, parse_label_selector
 
 
 def pod(name: str, namespace: str = "default", **labels: str) -> Object:
-    return {
-        "apiVersion": "v1",
-        "kind": "Pod",
-        "metadata": {"name": name, "namespace": namespace, "labels": labels},
-    }
+    made = samples.pod(name, namespace=namespace, labels=labels)
+    return {"apiVersion": "v1", "kind": "Pod", **made}
 
 
 class Bench:
-    """A cache over a server in miniature."""
+    """A cache of its own beside an API server."""
 
-    def __init__(self) -> None:
-        self.client = Client(FakeTransport())
-        self.cache = Cache(self.client, FakeClock())
+    def __init__(self, made: benches.Bench) -> None:
+        self.client = made.client
+        self.cache = Cache(self.client, made.clock)
+        self.settle = made.clock.loop.idle
         self.selected = SelectedPods(self.cache)
 
     async def put(self, obj: Object) -> None:
@@ -42,11 +40,11 @@ class Bench:
         else:
             meta = {**known["metadata"], "labels": labels_of(obj)}
             await self.client.update(PODS, {**known, "metadata": meta})
-        await settle()
+        await self.settle()
 
     async def drop(self, name: str) -> None:
         await self.client.delete(PODS, name, "default")
-        await settle()
+        await self.settle()
 
     async def found(self, key: str) -> set[str]:
         return {key_of(each) for each in await self.selected.pods_of(key)}
@@ -54,10 +52,11 @@ class Bench:
 
 @pytest.fixture
 async def bench() -> AsyncIterator[Bench]:
-    made = Bench()
-    await made.cache.start()
-    yield made
-    await made.cache.close()
+    async with running() as beside:
+        made = Bench(beside)
+        await made.cache.start()
+        yield made
+        await made.cache.close()
 
 
 SELECTORS = [
@@ -117,7 +116,7 @@ async def test_an_event_asks_few_selectors_and_a_sync_few_pods(
     for number in range(200):
         await bench.client.create(PODS, pod(f"p{number}", app=f"a{number}"))
         bench.selected.follow(f"default/k{number}", "default", parse_label_selector(f"app=a{number}"))
-    await settle(500)
+    await bench.settle()
     for number in range(200):
         assert await bench.found(f"default/k{number}") == {f"default/p{number}"}
     asked: list[Selector] = []

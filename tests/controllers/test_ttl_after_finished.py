@@ -7,7 +7,8 @@ from typing import Any
 
 import pytest
 
-from tests.controllers.fake_bench import running
+from tests.controllers import samples
+from tests.controllers.bench import running
 from wherry.api.batch.jobs import JOBS
 from wherry.controllers.ttl_after_finished import TtlAfterFinished, left_s
 from wherry.objects.meta import Object
@@ -15,12 +16,21 @@ from wherry.objects.meta import Object
 
 def job(ttl_s: int | None = 60, ending: str = "Complete", status: str = "True", **meta: Any) -> Object:
     condition = {"type": ending, "status": status, "lastTransitionTime": "2026-01-01T00:00:00Z"}
-    spec = {} if ttl_s is None else {"ttlSecondsAfterFinished": ttl_s}
-    return {
-        "metadata": {"name": "j", "namespace": "default", **meta},
-        "spec": spec,
-        "status": {"conditions": [condition]},
-    }
+    made = samples.job()
+    if ttl_s is not None:
+        made["spec"]["ttlSecondsAfterFinished"] = ttl_s
+    made["metadata"] |= meta
+    return {**made, "status": {"conditions": [condition]}}
+
+
+def ended() -> Object:
+    """One that came to its end as the server would have it."""
+    now = "2026-01-01T00:00:00Z"
+    done = job()
+    before = {"type": "SuccessCriteriaMet", "status": "True", "lastTransitionTime": now}
+    done["status"] |= {"startTime": now, "completionTime": now}
+    done["status"]["conditions"].insert(0, before)
+    return done
 
 
 @pytest.mark.parametrize(
@@ -41,7 +51,7 @@ def test_how_long_it_has_left(a_job: Object, left: float | None) -> None:
 
 
 async def test_it_goes_when_its_time_is_over_with_its_pods() -> None:
-    async with running(TtlAfterFinished, before=[(JOBS, job())]) as bench:
+    async with running(TtlAfterFinished, before=[(JOBS, ended())]) as bench:
         await bench.clock.advance(59)
         assert bench.server.writes("DELETE") == []
         await bench.clock.advance(2)
@@ -52,7 +62,7 @@ async def test_it_goes_when_its_time_is_over_with_its_pods() -> None:
 
 
 async def test_a_time_made_longer_meanwhile_is_heeded() -> None:
-    async with running(TtlAfterFinished, before=[(JOBS, job())]) as bench:
+    async with running(TtlAfterFinished, before=[(JOBS, ended())]) as bench:
         await bench.clock.advance(30)
         await bench.client.patch(JOBS, "j", "default", {"spec": {"ttlSecondsAfterFinished": 100}})
         await bench.clock.advance(60)

@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from tests.client.fake_transport import FakeTransport
-from tests.kubelet.rig import MACHINE, NODE
+from tests.apiserver.rig import running
+from tests.kubelet.rig import AGENT, MACHINE, NODE
 from tests.kubelet.test_node import CONFIG, GOOD
 from wherry.api.core.nodes import NODES
-from wherry.client.api import Client
+from wherry.apiserver.call import Call, Result
 from wherry.kit.clock import FakeClock, settle
 from wherry.kubelet.registration import Registration
 from wherry.kubelet.runtimes.runtime import RuntimeStatus
@@ -39,28 +40,42 @@ class Said:
         self.reasons.append(reason)
 
 
+class Writes:
+    """Counts a node's reports of its status, and has them refused: an `apiserver.core.Interceptor`."""
+
+    def __init__(self) -> None:
+        self.count = 0
+        self.are_refused = False
+
+    def __call__(self, call: Call, go_on: Callable[[], Result]) -> Result:
+        if call.info.verb == "patch" and call.info.resource == "nodes":
+            self.count += 1
+            if self.are_refused:
+                raise service_unavailable("away")
+        return go_on()
+
+
 async def test_a_change_is_told_when_it_is_written_and_once(tmp_path: Path) -> None:
-    server, clock, state, said = FakeTransport(), FakeClock(), State(), Said()
+    clock, state, said, writes = FakeClock(), State(), Said(), Writes()
     config = replace(CONFIG, root_dir=tmp_path, log_dir=tmp_path)
-    made = Registration(config, Client(server), state, clock, said, MACHINE)  # type: ignore[arg-type]
-    await made.register()
-    await settle()
-    said.reasons.clear()
-    state.problems = ["container runtime is down"]
-
-    def refuse(call: Any) -> Exception | None:
-        return service_unavailable("away") if call.method == "PATCH" and "nodes" in call.path else None
-
-    server.refuse = refuse
-    made.check()
-    for _ in range(4):
-        await clock.advance(5)
-    assert len([call for call in server.calls if call.method == "PATCH"]) >= 3
-    assert said.reasons == [], "it is not so yet"
-    server.refuse = lambda call: None
-    await clock.advance(60)
-    assert said.reasons == ["NodeNotReady"]
-    stored = await Client(server).get(NODES, NODE)
-    ready = next(c for c in stored["status"]["conditions"] if c["type"] == "Ready")
-    assert ready["status"] == "False"
-    await made.close()
+    async with running(clock, listens=False) as server:
+        server.server.core.interceptor = writes
+        client = server.client(AGENT)
+        made = Registration(config, client, state, clock, said, MACHINE)  # type: ignore[arg-type]
+        await made.register()
+        await settle()
+        said.reasons.clear()
+        state.problems = ["container runtime is down"]
+        writes.are_refused = True
+        made.check()
+        for _ in range(4):
+            await clock.advance(5)
+        assert writes.count >= 3
+        assert said.reasons == [], "it is not so yet"
+        writes.are_refused = False
+        await clock.advance(60)
+        assert said.reasons == ["NodeNotReady"]
+        stored = await client.get(NODES, NODE)
+        ready = next(c for c in stored["status"]["conditions"] if c["type"] == "Ready")
+        assert ready["status"] == "False"
+        await made.close()

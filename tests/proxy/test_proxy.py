@@ -6,7 +6,7 @@ from collections.abc import AsyncIterator, Sequence
 
 import pytest
 
-from tests.client.fake_transport import FakeTransport
+from tests.apiserver.rig import Rig, running
 from tests.proxy.builders import endpoint, endpoint_slice, service
 from wherry.api.core.services import SERVICES
 from wherry.api.discovery.endpoint_slices import ENDPOINT_SLICES
@@ -26,8 +26,12 @@ FAULTS = [
 ]
 
 
+OWN = "default/kubernetes:https"
+"""The API server's own service, which is always there."""
+
+
 class FakeBackend:
-    """Writes down what it is given; `faults` are raised first, one each."""
+    """Writes down what it is given but `OWN`; `faults` are raised first, one each."""
 
     def __init__(self) -> None:
         self.applied: list[list[str]] = []
@@ -37,7 +41,7 @@ class FakeBackend:
     async def apply(self, model: Sequence[ServicePort]) -> None:
         if self.faults:
             raise self.faults.pop(0)
-        self.applied.append([port.name for port in model])
+        self.applied.append([port.name for port in model if port.name != OWN])
         self.intact = True
 
     async def is_intact(self) -> bool:
@@ -68,8 +72,14 @@ def clock() -> FakeClock:
 
 
 @pytest.fixture
-def client() -> Client:
-    return Client(FakeTransport())
+async def server(clock: FakeClock) -> AsyncIterator[Rig]:
+    async with running(clock, listens=False) as made:
+        yield made
+
+
+@pytest.fixture
+def client(server: Rig) -> Client:
+    return server.admin
 
 
 @pytest.fixture
@@ -147,9 +157,9 @@ async def test_flows_are_owed_until_they_are_forgotten(
 
 
 async def test_a_service_that_cannot_be_understood_costs_the_others_nothing(
-    proxy: Proxy, client: Client, backend: FakeBackend, caplog: pytest.LogCaptureFixture
+    proxy: Proxy, client: Client, server: Rig, backend: FakeBackend, caplog: pytest.LogCaptureFixture
 ) -> None:
-    await client.create(SERVICES, service("odd", ports=[{"protocol": "TCP"}]))
+    await server.store_past_rules(SERVICES, service("odd", ports=[{"protocol": "TCP"}]))
     await client.create(SERVICES, service())
     await proxy.start()
     assert backend.applied == [["default/web"]]

@@ -1,4 +1,4 @@
-"""CronJobs against a small API server: jobs by the clock, those that run, those that ended, and crashes."""
+"""CronJobs beside an API server: jobs by the clock, those that run, those that ended, and crashes."""
 
 from __future__ import annotations
 
@@ -6,7 +6,8 @@ from typing import Any
 
 import pytest
 
-from tests.controllers.fake_bench import Bench, running
+from tests.controllers import samples
+from tests.controllers.bench import Bench, Made, running
 from wherry.api.batch.cron_jobs import CRON_JOBS
 from wherry.api.batch.jobs import JOBS
 from wherry.controllers.cronjob.controller import CronJobs
@@ -26,7 +27,7 @@ def cron_job(schedule: str = "*/10 * * * *", **spec: Any) -> Object:
             "concurrencyPolicy": "Allow",
             "successfulJobsHistoryLimit": 3,
             "failedJobsHistoryLimit": 1,
-            "jobTemplate": {"spec": {"template": {"spec": {"restartPolicy": "Never"}}}},
+            "jobTemplate": {"spec": samples.job()["spec"]},
             **spec,
         },
     }
@@ -34,9 +35,10 @@ def cron_job(schedule: str = "*/10 * * * *", **spec: Any) -> Object:
 
 async def end(bench: Bench, job: Object, ending: str = "Complete") -> None:
     now = format_time(bench.clock.now())
-    condition = {"type": ending, "status": "True", "lastTransitionTime": now}
+    begun = "SuccessCriteriaMet" if ending == "Complete" else "FailureTarget"
+    told = [{"type": kind, "status": "True", "lastTransitionTime": now} for kind in (begun, ending)]
     more = {"completionTime": now} if ending == "Complete" else {}
-    await bench.set_status(JOBS, job, conditions=[condition], startTime=now, **more)
+    await bench.set_status(JOBS, job, conditions=told, startTime=now, **more)
     await bench.settle()
 
 
@@ -161,7 +163,7 @@ async def test_a_job_that_went_is_no_longer_active() -> None:
     async with running(CronJobs) as bench:
         await bench.create(CRON_JOBS, cron_job())
         await bench.clock.advance(600)
-        await bench.client.delete(JOBS, f"c-{FIRST + 10}", "default")
+        await bench.client.delete(JOBS, f"c-{FIRST + 10}", "default", propagation="Background")
         await bench.settle()
         assert not (await status_of(bench)).get("active")
         assert said(bench) == [f"MissingJob: Active job went missing: c-{FIRST + 10}"]
@@ -174,17 +176,12 @@ async def test_killed_after_any_write_it_starts_each_job_once(nth: int) -> None:
     async with running(CronJobs) as bench:
         await bench.create(CRON_JOBS, cron_job())
         left = [nth]
-        answer = bench.server.call
 
-        async def lost(method: str, path: str, *args: Any, **kwargs: Any) -> Object:
-            done = await answer(method, path, *args, **kwargs)
-            if method != "GET" and "/events" not in path:
-                left[0] -= 1
-                if left[0] == 0:
-                    raise ApiError(504, "Timeout", "lost")
-            return done
+        def is_nth(call: Made) -> bool:
+            left[0] -= call.method != "GET" and "/events" not in call.path
+            return left[0] == 0 and call.method != "GET"
 
-        bench.server.call = lost  # type: ignore[method-assign]
+        bench.server.loses = is_nth
         for minute in (10, 20):
             await bench.clock.advance(600)
             await bench.settle()
@@ -195,8 +192,7 @@ async def test_killed_after_any_write_it_starts_each_job_once(nth: int) -> None:
 
 
 async def test_somebody_elses_job_of_that_name_is_left_alone() -> None:
-    theirs = {"metadata": {"name": f"c-{FIRST + 10}", "namespace": "default"}, "spec": {}}
-    async with running(CronJobs, before=[(JOBS, theirs)]) as bench:
+    async with running(CronJobs, before=[(JOBS, samples.job(f"c-{FIRST + 10}"))]) as bench:
         await bench.create(CRON_JOBS, cron_job())
         await bench.clock.advance(1200)
         await bench.settle()
@@ -207,8 +203,9 @@ async def test_a_job_by_hand_is_told_of_and_counts_for_the_history() -> None:
     async with running(CronJobs) as bench:
         made = await bench.create(CRON_JOBS, cron_job())
         owner = {"apiVersion": "batch/v1", "kind": "CronJob", "name": "c", "uid": made["metadata"]["uid"]}
-        meta = {"name": "by-hand", "namespace": "default", "ownerReferences": [{**owner, "controller": True}]}
-        job = await bench.create(JOBS, {"metadata": meta, "spec": {}})
+        by_hand = samples.job("by-hand")
+        by_hand["metadata"]["ownerReferences"] = [{**owner, "controller": True}]
+        job = await bench.create(JOBS, by_hand)
         assert said(bench) == [
             "UnexpectedJob: Saw a job that the controller did not create or forgot: by-hand"
         ]
@@ -219,10 +216,10 @@ async def test_a_job_by_hand_is_told_of_and_counts_for_the_history() -> None:
 @pytest.mark.parametrize("schedule", ["0 0 31 2 *", "0 0 * * 7"])
 async def test_an_absurd_schedule_is_told_once_and_costs_nothing(schedule: str) -> None:
     async with running(CronJobs) as bench:
-        await bench.create(CRON_JOBS, cron_job(schedule))
+        await bench.store(CRON_JOBS, cron_job(schedule))  # one of them only an older server let in
         assert len(said(bench)) == 1
         bench.server.calls.clear()
-        await bench.clock.advance(10**6)
+        await bench.clock.advance(10**5)
         assert bench.server.calls == []
 
 

@@ -7,7 +7,8 @@ from typing import Any
 
 import pytest
 
-from tests.controllers.fake_bench import Bench, running
+from tests.controllers import samples
+from tests.controllers.bench import Bench, running
 from wherry.api.apps.deployments import DEPLOYMENTS
 from wherry.api.apps.replica_sets import REPLICA_SETS
 from wherry.api.batch.jobs import JOBS
@@ -17,13 +18,9 @@ from wherry.controllers import selected_pods
 from wherry.controllers.disruption import controller
 from wherry.controllers.disruption.controller import Disruption
 from wherry.objects import selectors
-from wherry.objects.meta import Object
+from wherry.objects.meta import Object, uid_of
 
 READY = [{"type": "Ready", "status": "True"}]
-DEPLOYMENT: Object = {
-    "metadata": {"name": "web", "namespace": "default", "uid": "d"},
-    "spec": {"replicas": 4, "template": {"metadata": {"labels": {"app": "web"}}}},
-}
 
 
 def owned_by(kind: str, name: str, uid: str, api_version: str = "apps/v1") -> list[Object]:
@@ -31,8 +28,8 @@ def owned_by(kind: str, name: str, uid: str, api_version: str = "apps/v1") -> li
 
 
 def pod(name: str, owners: list[Object] | None = None) -> Object:
-    meta = {"name": name, "namespace": "default", "labels": {"app": "web"}, "ownerReferences": owners or []}
-    return {"metadata": meta, "spec": {}, "status": {"conditions": READY}}
+    made = samples.pod(name, labels={"app": "web"}, ownerReferences=owners or [])
+    return {**made, "status": {"conditions": READY}}
 
 
 def budget(**spec: Any) -> Object:
@@ -65,28 +62,15 @@ async def test_a_number_is_held_against_the_pods_there_are() -> None:
 
 
 async def test_a_share_is_of_what_the_deployment_wants() -> None:
-    rs: Object = {
-        "metadata": {
-            "name": "web-1",
-            "namespace": "default",
-            "uid": "rs",
-            "ownerReferences": owned_by("Deployment", "web", "d"),
-        },
-        "spec": {"replicas": 3},
-    }
-    pods = [(PODS, pod(f"p{n}", owned_by("ReplicaSet", "web-1", "rs"))) for n in range(3)]
-    before = [(DEPLOYMENTS, DEPLOYMENT), (REPLICA_SETS, rs), *pods]
-    async with running(Disruption, before=before) as bench:
-        uids = {r: (await bench.all(r))[0]["metadata"]["uid"] for r in (DEPLOYMENTS, REPLICA_SETS)}
-        await bench.client.patch(
-            REPLICA_SETS,
-            "web-1",
-            "default",
-            {"metadata": {"ownerReferences": owned_by("Deployment", "web", uids[DEPLOYMENTS])}},
-        )
+    async def owned(bench: Bench) -> None:
+        deployment = await bench.make(DEPLOYMENTS, samples.workload(replicas=4))
+        replica_set = samples.workload("web-1", replicas=3)
+        replica_set["metadata"]["ownerReferences"] = owned_by("Deployment", "web", uid_of(deployment))
+        stored = await bench.make(REPLICA_SETS, replica_set)
         for number in range(3):
-            owners = owned_by("ReplicaSet", "web-1", uids[REPLICA_SETS])
-            await bench.client.patch(PODS, f"p{number}", "default", {"metadata": {"ownerReferences": owners}})
+            await bench.make(PODS, pod(f"p{number}", owned_by("ReplicaSet", "web-1", uid_of(stored))))
+
+    async with running(Disruption, before=owned) as bench:
         await bench.create(POD_DISRUPTION_BUDGETS, budget(minAvailable="50%"))
         assert await counts(bench) == (4, 2, 3, 1)
         await bench.client.patch(DEPLOYMENTS, "web", "default", {"spec": {"replicas": 6}})
@@ -103,10 +87,7 @@ async def test_pods_nobody_manages_are_told_of() -> None:
 
 
 async def test_what_has_no_scale_fails_safe(caplog: pytest.LogCaptureFixture) -> None:
-    before = [
-        (JOBS, {"metadata": {"name": "j", "namespace": "default"}, "spec": {}}),
-        (PODS, pod("one", owned_by("Job", "j", "uid-j", "batch/v1"))),
-    ]
+    before = [(JOBS, samples.job()), (PODS, pod("one", owned_by("Job", "j", "uid-j", "batch/v1")))]
     async with running(Disruption, before=before) as bench:
         await bench.create(POD_DISRUPTION_BUDGETS, budget(maxUnavailable=1))
         status = (await bench.get(POD_DISRUPTION_BUDGETS, "b"))["status"]
@@ -203,7 +184,10 @@ async def test_selectors_are_read_once_per_version_of_a_budget(monkeypatch: pyte
         assert [*known.of_labels("default", [{"app": "other"}])] == []
 
 
-async def test_a_pod_relabelled_while_pods_are_counted_is_counted_as_it_is() -> None:
+async def test_a_pod_relabelled_while_pods_are_counted_is_counted_as_it_is(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(selected_pods, "PORTION", 20)
     before = [(PODS, pod(f"p{number:04}")) for number in range(selected_pods.PORTION + 5)]
     async with running(Disruption, before=before) as bench:
         (made,) = bench.controllers.controllers
@@ -229,7 +213,7 @@ async def test_a_selector_nobody_can_read_is_told_once_and_fails_safe(
 ) -> None:
     bad = {"matchExpressions": [{"key": "a", "operator": "Nonsense"}]}
     async with running(Disruption) as bench:
-        await bench.create(POD_DISRUPTION_BUDGETS, budget(minAvailable=1, selector=bad))
+        await bench.store(POD_DISRUPTION_BUDGETS, budget(minAvailable=1, selector=bad))
         await bench.clock.advance(60)
         (said,) = {event for event in bench.events() if event.startswith("NoPods")}
         assert said.startswith("NoPods: Failed to get pods: ")

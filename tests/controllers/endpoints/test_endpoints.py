@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from tests.controllers.fake_bench import Bench, running
+from tests.controllers.bench import Bench, running
 from wherry.api.core.endpoints import ENDPOINTS
 from wherry.api.core.nodes import NODES
 from wherry.api.core.pods import PODS
@@ -16,7 +16,7 @@ from wherry.controllers.endpoints.endpoints import EndpointsController, plan_sub
 from wherry.controllers.endpoints.members import ports_for
 from wherry.controllers.endpoints.slice_controller import EndpointSlices
 from wherry.controllers.endpoints.slices import plan_slices
-from wherry.objects.meta import Object
+from wherry.objects.meta import Object, name_of, uid_of
 
 
 def service(**spec: Any) -> Object:
@@ -43,7 +43,12 @@ def pod(number: int, ready: bool = True, port: int = 8080, **meta: Any) -> Objec
             "labels": {"app": "web"},
             **meta,
         },
-        "spec": {"nodeName": "n1", "containers": [{"ports": [{"name": "http", "containerPort": port}]}]},
+        "spec": {
+            "nodeName": "n1",
+            "containers": [
+                {"name": "c", "image": "i", "ports": [{"name": "http", "containerPort": port}]},
+            ],
+        },
         "status": {
             "phase": "Running",
             "podIP": ip,
@@ -56,8 +61,10 @@ def pod(number: int, ready: bool = True, port: int = 8080, **meta: Any) -> Objec
 PORT = {"name": "http", "port": 8080, "protocol": "TCP"}
 
 
-def reference(number: int) -> dict[str, str]:
-    return {"kind": "Pod", "namespace": "default", "name": f"web-{number:03d}", "uid": f"u{number:03d}"}
+def reference(number: int, uid: str = "") -> dict[str, str]:
+    """What points to a pod: one of `pod`, unless a server gave it another uid."""
+    uid = uid or f"u{number:03d}"
+    return {"kind": "Pod", "namespace": "default", "name": f"web-{number:03d}", "uid": uid}
 
 
 def test_subsets_tell_ready_pods_from_others() -> None:
@@ -156,7 +163,8 @@ def test_two_families_have_slices_of_their_own() -> None:
 
 
 async def slices(bench: Bench) -> list[Object]:
-    return await bench.all(ENDPOINT_SLICES)
+    """Those of the test's services; the API server has made one for its own."""
+    return [piece for piece in await bench.all(ENDPOINT_SLICES) if name_of(piece) != "kubernetes"]
 
 
 async def test_both_kinds_follow_service_and_pods() -> None:
@@ -166,14 +174,14 @@ async def test_both_kinds_follow_service_and_pods() -> None:
         assert "subsets" not in await bench.get(ENDPOINTS, "web")
         assert [s["endpoints"] for s in await slices(bench)] == [[]]
 
-        await bench.create(PODS, pod(1, ready=False))
+        made = await bench.create(PODS, pod(1, ready=False))
         (piece,) = await slices(bench)
         assert piece["ports"] == [PORT]
         assert piece["endpoints"] == [
             {
                 "addresses": ["10.1.0.2"],
                 "conditions": {"ready": False, "serving": False, "terminating": False},
-                "targetRef": reference(1),
+                "targetRef": reference(1, uid_of(made)),
                 "nodeName": "n1",
                 "zone": "z1",
             }
@@ -193,7 +201,7 @@ async def test_both_kinds_follow_service_and_pods() -> None:
         await bench.client.delete(SERVICES, "web", "default")
         await bench.settle()
         assert await slices(bench) == []
-        assert await bench.all(ENDPOINTS) == []
+        assert [name_of(left) for left in await bench.all(ENDPOINTS)] == ["kubernetes"]
 
 
 async def test_what_does_not_matter_writes_nothing() -> None:
@@ -209,7 +217,10 @@ async def test_what_does_not_matter_writes_nothing() -> None:
 async def test_a_service_without_selector_is_left_to_others() -> None:
     async with running(EndpointsController, EndpointSlices) as bench:
         await bench.create(SERVICES, service(selector=None))
-        mine = {"metadata": {"name": "web", "namespace": "default"}, "subsets": [{"addresses": []}]}
+        mine = {
+            "metadata": {"name": "web", "namespace": "default"},
+            "subsets": [{"addresses": [{"ip": "10.9.9.9"}]}],
+        }
         await bench.create(ENDPOINTS, mine)
         await bench.create(PODS, pod(1))
         assert (await bench.get(ENDPOINTS, "web"))["subsets"] == mine["subsets"]
@@ -223,6 +234,7 @@ def in_zone(name: str, zone: str) -> Object:
 async def test_a_nodes_zone_concerns_the_services_with_pods_on_it_alone() -> None:
     other = service(selector={"app": "other"})
     other["metadata"] = {**other["metadata"], "name": "other", "uid": "o"}
+    other["spec"]["clusterIP"] = "10.96.0.11"
     before = [(SERVICES, service()), (SERVICES, other), (PODS, pod(1))]
     async with running(EndpointSlices, before=before) as bench:
         (controller,) = bench.controllers.controllers
@@ -238,6 +250,6 @@ async def test_a_nodes_zone_concerns_the_services_with_pods_on_it_alone() -> Non
         assert looked_at == []
         await bench.create(NODES, in_zone("n1", "z1"))
         assert set(looked_at) == {"default/web"}
-        pieces = {piece["metadata"]["name"]: piece for piece in await bench.all(ENDPOINT_SLICES)}
+        pieces = {piece["metadata"]["name"]: piece for piece in await slices(bench)}
         zones = [entry.get("zone") for piece in pieces.values() for entry in piece.get("endpoints") or ()]
         assert zones == ["z1"]

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from tests.client.fake_transport import FakeTransport
+from tests.client.nowhere import Nowhere
 from tests.controllers.bench import running
 from wherry.api.core.pods import PODS
 from wherry.api.core.services import SERVICES
@@ -35,7 +35,7 @@ class Shelves:
     """A cache whose objects a test puts there itself."""
 
     def __init__(self) -> None:
-        self.cache = Cache(Client(FakeTransport()), FakeClock())
+        self.cache = Cache(Client(Nowhere()), FakeClock())
         self.members = Membership(self.cache)
         self._revision = 0
 

@@ -4,17 +4,24 @@ from __future__ import annotations
 
 from typing import Any
 
-from tests.controllers.fake_bench import Bench, running
+from tests.controllers import samples
+from tests.controllers.bench import Bench, running
 from wherry.api.apps.deployments import DEPLOYMENTS
 from wherry.api.apps.replica_sets import REPLICA_SETS
 from wherry.api.catalog import BUILTIN
 from wherry.api.core.config_maps import CONFIG_MAPS
+from wherry.api.core.namespaces import NAMESPACES
 from wherry.api.core.nodes import NODES
 from wherry.api.core.pods import PODS
 from wherry.api.resource import Resource
-from wherry.controllers.config import ControllerConfig
 from wherry.controllers.garbage.collector import GarbageCollector, followed_resources
 from wherry.objects.meta import Object, name_of, owners_of
+
+SPECS: dict[Resource, Object] = {
+    DEPLOYMENTS: samples.workload()["spec"],
+    REPLICA_SETS: samples.workload()["spec"],
+    PODS: samples.pod_spec(),
+}
 
 
 def ref(kind: str, owner: Object, api_version: str = "apps/v1", **more: Any) -> Object:
@@ -32,7 +39,8 @@ async def make(
     bench: Bench, resource: Resource, name: str, *owners: Object, namespace: str = "default"
 ) -> Object:
     meta = {"name": name, "namespace": namespace, "ownerReferences": list(owners)}
-    return await bench.create(resource, {"metadata": meta, "spec": {}})
+    spec = SPECS.get(resource)
+    return await bench.create(resource, {"metadata": meta, **({"spec": spec} if spec else {})})
 
 
 async def chain(bench: Bench) -> None:
@@ -45,6 +53,10 @@ async def chain(bench: Bench) -> None:
 async def left(bench: Bench) -> list[str]:
     kinds = (DEPLOYMENTS, REPLICA_SETS, PODS)
     return [name_of(obj) for resource in kinds for obj in await bench.all(resource)]
+
+
+async def tables(bench: Bench) -> list[str]:
+    return [name_of(table) for table in await bench.all(CONFIG_MAPS, "default")]
 
 
 async def test_dependents_follow_in_the_background() -> None:
@@ -88,7 +100,7 @@ async def test_one_owner_of_two_is_enough() -> None:
         await bench.client.delete(CONFIG_MAPS, "one", "default", propagation="Foreground")
         await bench.settle()
         assert [o["name"] for o in owners_of(await bench.get(PODS, "p"))] == ["two"]
-        assert [name_of(o) for o in await bench.all(CONFIG_MAPS)] == ["two"]
+        assert await tables(bench) == ["two"]
 
 
 async def test_an_owner_that_never_was_takes_its_dependent_along() -> None:
@@ -108,6 +120,7 @@ async def test_another_object_of_the_owners_name_is_not_the_owner() -> None:
 
 async def test_an_owner_in_another_namespace_is_none() -> None:
     async with running(GarbageCollector) as bench:
+        await bench.create(NAMESPACES, {"metadata": {"name": "other"}})
         owner = await make(bench, REPLICA_SETS, "r", namespace="other")
         await make(bench, PODS, "p", ref("ReplicaSet", owner))
         assert await left(bench) == ["r"]
@@ -139,15 +152,13 @@ async def test_a_circle_waiting_for_itself_is_broken() -> None:
         await bench.client.patch(CONFIG_MAPS, "one", "default", back)
         await bench.client.delete(CONFIG_MAPS, "one", "default", propagation="Foreground")
         await bench.settle()
-        assert await bench.all(CONFIG_MAPS) == []
+        assert await tables(bench) == []
 
 
 async def test_custom_resources_are_followed_once_they_are_served() -> None:
-    widgets = Resource(group="example.com", version="v1", kind="Widget", plural="widgets", namespaced=True)
-    served = list(BUILTIN)
-    async with running(GarbageCollector, config=ControllerConfig(resources=lambda: served)) as bench:
+    async with running(GarbageCollector) as bench:
+        widgets = await bench.define("Widget")
         owner = await make(bench, widgets, "w")
-        served.append(widgets)
         collector = bench.controllers.controllers[0]
         assert isinstance(collector, GarbageCollector)
         await collector.refresh()

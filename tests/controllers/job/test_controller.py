@@ -1,4 +1,4 @@
-"""Jobs against a small API server: pods, counters, conditions and events, as they come and in which order."""
+"""Jobs beside an API server: pods, counters, conditions and events, as they come and in which order."""
 
 from __future__ import annotations
 
@@ -6,13 +6,16 @@ from typing import Any
 
 import pytest
 
-from tests.controllers.fake_bench import Bench, running
+from tests.controllers import samples
+from tests.controllers.bench import Bench, running
 from wherry.api.batch.jobs import JOBS
 from wherry.api.core.pods import PODS
 from wherry.controllers.job.controller import Jobs
 from wherry.controllers.job.facts import FINALIZER, INDEX
 from wherry.objects.errors import ApiError
 from wherry.objects.meta import Object, annotations_of, controller_of, format_time, metadata, name_of
+
+MANY = 250
 
 
 def job(name: str = "j", **spec: Any) -> Object:
@@ -23,11 +26,7 @@ def job(name: str = "j", **spec: Any) -> Object:
             "completions": 1,
             "backoffLimit": 6,
             "completionMode": "NonIndexed",
-            "selector": {"matchLabels": {"batch.kubernetes.io/controller-uid": "mine"}},
-            "template": {
-                "metadata": {"labels": {"batch.kubernetes.io/controller-uid": "mine"}},
-                "spec": {"restartPolicy": "Never", "containers": [{"name": "c", "image": "i"}]},
-            },
+            "template": {"spec": samples.pod_spec(restartPolicy="Never")},
             **spec,
         },
     }
@@ -275,27 +274,26 @@ async def test_pods_of_a_job_that_went_lose_their_finalizer() -> None:
 
 @pytest.mark.parametrize("owner", [None, {"apiVersion": "batch/v1", "kind": "Job", "name": "gone"}])
 async def test_a_pod_nobody_counts_loses_its_finalizer(owner: Object | None) -> None:
-    meta: Object = {"name": "p", "namespace": "default", "uid": "x", "finalizers": [FINALIZER]}
-    if owner is not None:
-        meta["ownerReferences"] = [{**owner, "uid": "before", "controller": True}]
-    async with running(Jobs, before=[(PODS, {"metadata": meta})]) as bench:
+    owners = [] if owner is None else [{**owner, "uid": "before", "controller": True}]
+    pod = samples.pod("p", finalizers=[FINALIZER], ownerReferences=owners)
+    async with running(Jobs, before=[(PODS, pod)]) as bench:
         assert not metadata(await bench.get(PODS, "p")).get("finalizers")
 
 
 async def test_a_pod_of_somebody_elses_keeps_it() -> None:
     theirs = {"apiVersion": "example.com/v1", "kind": "Job", "name": "j", "uid": "y", "controller": True}
-    meta = {"name": "p", "namespace": "default", "finalizers": [FINALIZER], "ownerReferences": [theirs]}
-    async with running(Jobs, before=[(PODS, {"metadata": meta})]) as bench:
+    pod = samples.pod("p", finalizers=[FINALIZER], ownerReferences=[theirs])
+    async with running(Jobs, before=[(PODS, pod)]) as bench:
         assert metadata(await bench.get(PODS, "p"))["finalizers"] == [FINALIZER]
 
 
 @pytest.mark.parametrize("labels", [{"batch.kubernetes.io/controller-uid": "mine"}, {"app": "a"}])
 @pytest.mark.parametrize("is_first", [True, False])
 async def test_a_matching_orphan_is_adopted_and_counted(labels: dict[str, str], is_first: bool) -> None:
-    spec = job(selector={"matchLabels": labels})
-    spec["spec"]["template"]["metadata"]["labels"] = labels
-    meta = {"name": "o", "namespace": "default", "labels": labels if is_first else {}}
-    async with running(Jobs, before=[(PODS, {"metadata": meta, "spec": {}})]) as bench:
+    template = samples.template(labels, restartPolicy="Never")
+    spec = job(manualSelector=True, selector={"matchLabels": labels}, template=template)
+    orphan = samples.pod("o", labels=labels if is_first else {})
+    async with running(Jobs, before=[(PODS, orphan)]) as bench:
         quota = ApiError(403, "Forbidden", "exceeded quota")
         bench.server.refuse = lambda call: quota if call.method == "POST" and "/pods" in call.path else None
         made = await bench.create(JOBS, spec)
@@ -365,7 +363,7 @@ async def test_a_conflict_at_any_write_ends_the_same() -> None:
                 await bench.clock.advance(25)
                 await bench.settle()
                 (pod,) = await live(bench)
-                await end(bench, pod, phase, phase == "Failed")
+                await end(bench, pod, phase, int(phase == "Failed"))
                 await bench.clock.advance(5)
                 await bench.settle()
             status = await status_of(bench)
@@ -373,7 +371,7 @@ async def test_a_conflict_at_any_write_ends_the_same() -> None:
             assert conditions(status)[-1] == "Complete=True CompletionsReached", nth
 
 
-async def test_a_thousand_pods_are_not_gone_through_at_each_event() -> None:
+async def test_many_pods_are_not_gone_through_at_each_event() -> None:
     async with running(Jobs) as bench:
         (controller,) = bench.controllers.controllers
         syncs = []
@@ -384,16 +382,16 @@ async def test_a_thousand_pods_are_not_gone_through_at_each_event() -> None:
             return await sync(key)
 
         controller.sync = counted  # type: ignore[method-assign]
-        await bench.create(JOBS, job(parallelism=1000, completions=1000))
+        await bench.create(JOBS, job(parallelism=MANY, completions=MANY))
         await bench.clock.advance(3)
-        assert len(await bench.all(PODS)) == 1000
+        assert len(await bench.all(PODS)) == MANY
         syncs.clear()
         for pod in await bench.all(PODS):
             await bench.set_status(PODS, pod, phase="Succeeded")
         await bench.clock.advance(5)
         await bench.settle()
         status = await status_of(bench)
-        assert status["succeeded"] == 1000
+        assert status["succeeded"] == MANY
         assert conditions(status)[-1] == "Complete=True CompletionsReached"
         assert len([key for key in syncs if key == "default/j"]) < 15
 

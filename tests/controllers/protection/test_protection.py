@@ -6,7 +6,8 @@ from typing import Any
 
 import pytest
 
-from tests.controllers.fake_bench import running
+from tests.controllers import samples
+from tests.controllers.bench import running
 from wherry.api.core.persistent_volume_claims import PERSISTENT_VOLUME_CLAIMS
 from wherry.api.core.persistent_volumes import PERSISTENT_VOLUMES
 from wherry.api.core.pods import PODS
@@ -19,17 +20,11 @@ VOLUME = {"name": "data", "persistentVolumeClaim": {"claimName": "c"}}
 
 
 def claim(**meta: Any) -> Object:
-    return {
-        "metadata": {"name": "c", "namespace": "default", "finalizers": [claims.FINALIZER], **meta},
-        "spec": {},
-    }
+    return samples.claim(**{"finalizers": [claims.FINALIZER], **meta})
 
 
 def pod(node: str = "n", **meta: Any) -> Object:
-    return {
-        "metadata": {"name": "p", "namespace": "default", "uid": "u", **meta},
-        "spec": {"nodeName": node, "volumes": [VOLUME]},
-    }
+    return samples.pod(spec={"nodeName": node, "volumes": [VOLUME]}, **{"uid": "u", **meta})
 
 
 async def test_a_claim_goes_when_its_last_pod_is_gone() -> None:
@@ -39,7 +34,7 @@ async def test_a_claim_goes_when_its_last_pod_is_gone() -> None:
         await bench.settle()
         held = await bench.get(PERSISTENT_VOLUME_CLAIMS, "c")
         assert held["metadata"]["finalizers"] == [claims.FINALIZER]
-        await bench.client.delete(PODS, "p", "default")
+        await bench.client.delete(PODS, "p", "default", grace_period_s=0)
         await bench.settle()
         assert await bench.all(PERSISTENT_VOLUME_CLAIMS) == []
 
@@ -54,7 +49,8 @@ async def test_an_unused_claim_goes_at_once_and_one_without_protection_gets_it()
 
 
 async def test_a_volume_goes_when_it_is_not_bound() -> None:
-    volume: Object = {"metadata": {"name": "v"}, "spec": {}, "status": {"phase": "Bound"}}
+    spec = {"accessModes": ["ReadWriteOnce"], "capacity": {"storage": "1Gi"}, "hostPath": {"path": "/v"}}
+    volume: Object = {"metadata": {"name": "v"}, "spec": spec, "status": {"phase": "Bound"}}
     async with running(VolumeProtection, before=[(PERSISTENT_VOLUMES, volume)]) as bench:
         assert (await bench.get(PERSISTENT_VOLUMES, "v", ""))["metadata"]["finalizers"] == [volumes.FINALIZER]
         await bench.client.delete(PERSISTENT_VOLUMES, "v")

@@ -6,7 +6,8 @@ from typing import Any
 
 import pytest
 
-from tests.controllers.fake_bench import Bench, running
+from tests.controllers import samples
+from tests.controllers.bench import Bench, running
 from wherry.api.core.pods import PODS
 from wherry.api.dynamicresources.pod_claims import FINALIZER, POD_CLAIM
 from wherry.api.dynamicresources.resource_claim_templates import RESOURCE_CLAIM_TEMPLATES
@@ -14,9 +15,10 @@ from wherry.api.dynamicresources.resource_claims import RESOURCE_CLAIMS
 from wherry.controllers.resourceclaim.claims import generated_name
 from wherry.controllers.resourceclaim.controller import ResourceClaims
 from wherry.objects.errors import ApiError
-from wherry.objects.meta import Object, uid_of
+from wherry.objects.meta import Object, name_of, uid_of
 
-DEVICES = {"devices": {"requests": [{"name": "gpu", "exactly": {"deviceClassName": "gpu"}}]}}
+ONE_GPU = {"deviceClassName": "gpu", "allocationMode": "ExactCount", "count": 1}
+DEVICES = {"devices": {"requests": [{"name": "gpu", "exactly": ONE_GPU}]}}
 ALLOCATION: Object = {"devices": {"results": [{"request": "gpu", "driver": "d", "pool": "p", "device": "0"}]}}
 
 
@@ -29,14 +31,11 @@ def template(**meta: Any) -> Object:
 
 def pod(name: str = "p", node: str = "", **claim: str) -> Object:
     wanted = {"name": "gpu", **(claim or {"resourceClaimTemplateName": "one-gpu"})}
-    spec = {"resourceClaims": [wanted], **({"nodeName": node} if node else {})}
-    return {"metadata": {"name": name, "namespace": "default"}, "spec": spec}
+    return samples.pod(name, spec={"resourceClaims": [wanted], **({"nodeName": node} if node else {})})
 
 
-def shared(*users: Object, deleted: bool = False) -> Object:
+def shared(*users: Object) -> Object:
     meta: Object = {"name": "shared", "namespace": "default", "finalizers": [FINALIZER]}
-    if deleted:
-        meta["deletionTimestamp"] = "2026-01-01T00:00:00Z"
     status: Object = {"allocation": ALLOCATION}
     if users:
         status["reservedFor"] = list(users)
@@ -101,13 +100,15 @@ async def test_a_refused_claim_is_told() -> None:
 
 
 async def test_a_claim_whose_name_was_not_written_is_found_again() -> None:
-    own = {"apiVersion": "v1", "kind": "Pod", "name": "p", "uid": "u", "controller": True}
-    meta = {"name": "p-gpu-x", "namespace": "default", "annotations": {POD_CLAIM: "gpu"}}
-    made = {"metadata": {**meta, "ownerReferences": [own]}, "spec": DEVICES}
-    waiting = pod()
-    waiting["metadata"]["uid"] = "u"
-    before = [(RESOURCE_CLAIM_TEMPLATES, template()), (RESOURCE_CLAIMS, made), (PODS, waiting)]
-    async with running(ResourceClaims, before=before) as bench:
+    async def half_done(bench: Bench) -> None:
+        await bench.make(RESOURCE_CLAIM_TEMPLATES, template())
+        waiting = await bench.make(PODS, pod())
+        own = {"apiVersion": "v1", "kind": "Pod", "name": "p", "uid": uid_of(waiting), "controller": True}
+        meta = {"name": "p-gpu-x", "namespace": "default", "annotations": {POD_CLAIM: "gpu"}}
+        made = {"metadata": {**meta, "ownerReferences": [own]}, "spec": DEVICES}
+        await bench.make(RESOURCE_CLAIMS, made)
+
+    async with running(ResourceClaims, before=half_done) as bench:
         assert [claim["metadata"]["name"] for claim in await bench.all(RESOURCE_CLAIMS)] == ["p-gpu-x"]
         told = (await bench.get(PODS, "p"))["status"]["resourceClaimStatuses"]
         assert told == [{"name": "gpu", "resourceClaimName": "p-gpu-x"}]
@@ -133,16 +134,17 @@ async def test_a_pod_without_need_of_a_claim_gets_none() -> None:
 
 
 async def test_the_last_user_that_goes_gives_a_claim_back() -> None:
-    pods = [pod(name, "n", resourceClaimName="shared") for name in ("p", "q")]
-    for one, uid in zip(pods, ("u", "v"), strict=True):
-        one["metadata"]["uid"] = uid
-    before = [*((PODS, one) for one in pods), (RESOURCE_CLAIMS, shared(user("p", "u"), user("q", "v")))]
-    async with running(ResourceClaims, before=before) as bench:
-        await bench.set_status(PODS, pods[0], phase="Succeeded")
+    async def in_use(bench: Bench) -> None:
+        pods = [await bench.make(PODS, pod(name, "n", resourceClaimName="shared")) for name in ("p", "q")]
+        await bench.make(RESOURCE_CLAIMS, shared(*(user(name_of(one), uid_of(one)) for one in pods)))
+
+    async with running(ResourceClaims, before=in_use) as bench:
+        ended, left = await bench.all(PODS)
+        await bench.set_status(PODS, ended, phase="Succeeded")
         await bench.settle()
         claim = await only_claim(bench)
-        assert claim["status"] == {"allocation": ALLOCATION, "reservedFor": [user("q", "v")]}
-        await bench.client.delete(PODS, "q", "default")
+        assert claim["status"] == {"allocation": ALLOCATION, "reservedFor": [user("q", uid_of(left))]}
+        await bench.client.delete(PODS, "q", "default", grace_period_s=0)
         await bench.settle()
         claim = await only_claim(bench)
         assert claim["status"].get("allocation") is None
@@ -175,10 +177,11 @@ async def test_a_deleted_claim_nobody_uses_goes(users: tuple[Object, ...]) -> No
 
 
 async def test_a_deleted_claim_in_use_stays() -> None:
-    runs = pod("p", "n", resourceClaimName="shared")
-    runs["metadata"]["uid"] = "u"
-    before = [(PODS, runs), (RESOURCE_CLAIMS, shared(user("p", "u")))]
-    async with running(ResourceClaims, before=before) as bench:
+    async def in_use(bench: Bench) -> None:
+        runs = await bench.make(PODS, pod("p", "n", resourceClaimName="shared"))
+        await bench.make(RESOURCE_CLAIMS, shared(user("p", uid_of(runs))))
+
+    async with running(ResourceClaims, before=in_use) as bench:
         await bench.client.delete(RESOURCE_CLAIMS, "shared", "default")
         await bench.settle()
         assert (await only_claim(bench))["status"]["allocation"] == ALLOCATION
