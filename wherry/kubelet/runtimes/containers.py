@@ -94,6 +94,8 @@ class Container:
     labels: Mapping[str, str] = field(default_factory=dict)
     annotations: Mapping[str, str] = field(default_factory=dict)
     log_path: str = ""
+    resources: Resources | None = None
+    """What a running container may use as it is now; None where the runtime does not tell."""
 
 
 class Containers(Protocol):
@@ -111,6 +113,13 @@ class Containers(Protocol):
 
     async def stop_container(self, container_id: str, grace_s: int) -> None:
         """Ask it to stop, kill it after `grace_s` seconds. Harmless when it is gone."""
+        ...
+
+    async def update_container(self, container_id: str, resources: Resources) -> None:
+        """Give a running container other limits; those of 0 stay as they are (`oom_score_adj` always does).
+
+        They are the container's own: the cgroup it lies in has to have room for them.
+        """
         ...
 
     async def remove_container(self, container_id: str) -> None:

@@ -10,10 +10,10 @@ import asyncio
 import itertools
 from collections import defaultdict
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
-from dataclasses import replace
+from dataclasses import asdict, replace
 
 from wherry.kit.clock import Clock
-from wherry.kubelet.runtimes.containers import Container, ContainerSpec, Phase
+from wherry.kubelet.runtimes.containers import Container, ContainerSpec, Phase, Resources
 from wherry.kubelet.runtimes.failures import NoSuchThing, RuntimeFailure
 from wherry.kubelet.runtimes.images import Image
 from wherry.kubelet.runtimes.runtime import RuntimeEvent, RuntimeStatus
@@ -50,6 +50,7 @@ class FakeRuntime:
         self.stop_takes_s: dict[str, float] = {}
         self.auths: list[Mapping[str, str] | None] = []
         self.reopened: list[str] = []
+        self.updated: list[tuple[str, Resources]] = []
         self.image_directory = ""
         self.usages: dict[str, dict[str, int]] = {}
         self.networks: set[str] = set()
@@ -136,6 +137,7 @@ class FakeRuntime:
             labels=spec.labels,
             annotations=spec.annotations,
             log_path=f"{sandbox.log_directory}/{spec.log_path}",
+            resources=spec.resources,
         )
         return container_id
 
@@ -164,6 +166,15 @@ class FakeRuntime:
         if takes_s:
             await self._clock.sleep(min(takes_s, grace_s))
         self.finish(container_id, 137 if takes_s > grace_s else 143)
+
+    async def update_container(self, container_id: str, resources: Resources) -> None:
+        await self._enter("update_container")
+        container = self._get(container_id)
+        self.updated.append((container_id, resources))
+        given = {name: figure for name, figure in asdict(resources).items() if figure}
+        given.pop("oom_score_adj", None)
+        now = replace(container.resources or Resources(), **given)
+        self._containers[container_id] = replace(container, resources=now)
 
     async def remove_container(self, container_id: str) -> None:
         await self._enter("remove_container")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -12,6 +13,7 @@ from cri_api.v1 import api_pb2 as cri
 from wherry.kubelet.runtimes.containerd.convert import (
     CGROUP_PARENT,
     container_config,
+    resources_of_info,
     sandbox_config,
     sandbox_ips,
     to_container,
@@ -181,3 +183,17 @@ def test_reading_the_rest() -> None:
     image = to_image(cri.Image(id="i", repo_tags=["a:1"], repo_digests=["a@sha256:0"], size=5))
     assert (image.names, image.size_bytes, image.uid) == (("a:1", "a@sha256:0"), 5, None)
     assert to_image(cri.Image(uid=cri.Int64Value(value=0))).uid == 0
+
+
+def test_limits_are_told_by_the_status_or_by_the_spec_beside_it() -> None:
+    status = cri.ContainerStatus(id="c", state=cri.CONTAINER_RUNNING)
+    spec = {"cpu": {"shares": 204, "quota": -1, "period": 100000}, "memory": {"limit": 1 << 20}}
+    info = {"info": json.dumps({"runtimeSpec": {"linux": {"resources": spec}}})}
+    told = resources_of_info(info)
+    assert told == Resources(cpu_shares=204, cpu_period_us=100_000, memory_limit_bytes=1 << 20)
+    assert to_container("s", status, told).resources == told
+    status.resources.linux.CopyFrom(cri.LinuxContainerResources(cpu_shares=512, memory_limit_in_bytes=-1))
+    assert to_container("s", status, told).resources == Resources(cpu_shares=512)
+    for nothing in ({}, {"info": "{"}, {"info": "[]"}, {"info": "{}"}):
+        assert resources_of_info(nothing) is None
+    assert to_container("s", cri.ContainerStatus(id="c")).resources is None

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import json
+from collections.abc import Mapping
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import Any
 
 from cri_api.v1 import api_pb2 as cri
 
@@ -89,7 +92,7 @@ def container_config(spec: ContainerSpec, sandbox: SandboxSpec, profiles: Path) 
         stdin_once=spec.stdin_once,
         tty=spec.tty,
         linux=cri.LinuxContainerConfig(
-            resources=_resources(spec.resources),
+            resources=to_linux_resources(spec.resources),
             security_context=container_security(
                 spec.security, sandbox, target=spec.target_container_id, profiles=profiles
             ),
@@ -123,8 +126,15 @@ def is_on_host_network(status: cri.PodSandboxStatus) -> bool:
     return bool(status.linux.namespaces.options.network == cri.NODE)
 
 
-def to_container(sandbox_id: str, status: cri.ContainerStatus) -> Container:
-    """A container from its full status, which lacks only the sandbox it is in."""
+def to_container(
+    sandbox_id: str, status: cri.ContainerStatus, resources: Resources | None = None
+) -> Container:
+    """A container from its full status, which lacks only the sandbox it is in.
+
+    `resources` are what it may use where the status itself does not tell.
+    """
+    if status.resources.HasField("linux"):
+        resources = to_resources(status.resources.linux)
     return Container(
         id=status.id,
         sandbox_id=sandbox_id,
@@ -142,6 +152,7 @@ def to_container(sandbox_id: str, status: cri.ContainerStatus) -> Container:
         labels=dict(status.labels),
         annotations=dict(status.annotations),
         log_path=status.log_path,
+        resources=resources,
     )
 
 
@@ -185,6 +196,53 @@ def to_time(nanoseconds: int) -> datetime | None:
     )
 
 
+def to_linux_resources(resources: Resources) -> cri.LinuxContainerResources:
+    """A container's limits, 0 being none said."""
+    return cri.LinuxContainerResources(
+        cpu_shares=resources.cpu_shares,
+        cpu_quota=resources.cpu_quota_us,
+        cpu_period=resources.cpu_period_us,
+        memory_limit_in_bytes=resources.memory_limit_bytes,
+        oom_score_adj=resources.oom_score_adj,
+    )
+
+
+def to_resources(shown: Any) -> Resources:
+    """A container's limits by what CRI calls `LinuxContainerResources`; no limit and -1 are 0."""
+    return Resources(
+        cpu_shares=max(shown.cpu_shares, 0),
+        cpu_quota_us=max(shown.cpu_quota, 0),
+        cpu_period_us=max(shown.cpu_period, 0),
+        memory_limit_bytes=max(shown.memory_limit_in_bytes, 0),
+    )
+
+
+def resources_of_info(info: Mapping[str, str]) -> Resources | None:
+    """A container's limits by the OCI spec in its verbose status, None when that is not there.
+
+    containerd tells of them in the status itself from 1.7 on; before, the spec is what it keeps up to date.
+    """
+    spec = (_json(info.get("info", "")).get("runtimeSpec") or {}).get("linux") or {}
+    resources = spec.get("resources")
+    if resources is None:
+        return None
+    cpu, memory = resources.get("cpu") or {}, resources.get("memory") or {}
+    return Resources(
+        cpu_shares=max(int(cpu.get("shares") or 0), 0),
+        cpu_quota_us=max(int(cpu.get("quota") or 0), 0),
+        cpu_period_us=max(int(cpu.get("period") or 0), 0),
+        memory_limit_bytes=max(int(memory.get("limit") or 0), 0),
+    )
+
+
+def _json(text: str) -> dict[str, Any]:
+    try:
+        found = json.loads(text or "{}")
+    except ValueError:
+        return {}
+    return found if isinstance(found, dict) else {}
+
+
 def _port_mapping(port: PortMapping) -> cri.PortMapping:
     return cri.PortMapping(
         protocol=_PROTOCOLS.get(port.protocol, cri.TCP),
@@ -200,14 +258,4 @@ def _mount(mount: Mount) -> cri.Mount:
         host_path=mount.host_path,
         readonly=mount.read_only,
         propagation=_PROPAGATION.get(mount.propagation, cri.PROPAGATION_PRIVATE),
-    )
-
-
-def _resources(resources: Resources) -> cri.LinuxContainerResources:
-    return cri.LinuxContainerResources(
-        cpu_shares=resources.cpu_shares,
-        cpu_quota=resources.cpu_quota_us,
-        cpu_period=resources.cpu_period_us,
-        memory_limit_in_bytes=resources.memory_limit_bytes,
-        oom_score_adj=resources.oom_score_adj,
     )

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator, Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 from weakref import WeakSet
@@ -24,6 +25,7 @@ from wherry.kubelet.runtimes.containerd.convert import (
     container_config,
     sandbox_config,
     to_image,
+    to_linux_resources,
     to_usage,
 )
 from wherry.kubelet.runtimes.containerd.deadlines import REQUEST_S, Bounded
@@ -32,7 +34,7 @@ from wherry.kubelet.runtimes.containerd.events import SUBSCRIBE, parse_envelope,
 from wherry.kubelet.runtimes.containerd.follow import Follower
 from wherry.kubelet.runtimes.containerd.reference import InvalidReference, normalize
 from wherry.kubelet.runtimes.containerd.statuses import Statuses, by_pod
-from wherry.kubelet.runtimes.containers import Container, ContainerSpec
+from wherry.kubelet.runtimes.containers import Container, ContainerSpec, Resources
 from wherry.kubelet.runtimes.failures import RuntimeFailure
 from wherry.kubelet.runtimes.images import Image
 from wherry.kubelet.runtimes.runtime import RuntimeEvent, RuntimeStatus
@@ -128,6 +130,14 @@ class ContainerdRuntime:
         request = cri.StopContainerRequest(container_id=container_id, timeout=grace_s)
         with translated():
             await self._unless_gone(self._service.StopContainer(request, timeout=grace_s + REQUEST_S))
+
+    async def update_container(self, container_id: str, resources: Resources) -> None:
+        request = cri.UpdateContainerResourcesRequest(
+            container_id=container_id, linux=to_linux_resources(replace(resources, oom_score_adj=0))
+        )
+        with translated():
+            await self._service.UpdateContainerResources(request)
+        self._statuses.changed(container_id)
 
     async def remove_container(self, container_id: str) -> None:
         request = cri.RemoveContainerRequest(container_id=container_id)

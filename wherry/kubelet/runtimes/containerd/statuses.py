@@ -17,6 +17,7 @@ from cri_api.v1 import api_pb2 as cri
 
 from wherry.kubelet.runtimes.containerd.convert import (
     is_on_host_network,
+    resources_of_info,
     sandbox_ips,
     to_container,
     to_sandbox,
@@ -37,6 +38,7 @@ class Statuses:
         self._addresses: dict[str, tuple[list[str], bool]] = {}
         self._out_of_memory: set[str] = set()
         self._pods: dict[str, str] = {}
+        self._must_urge = False
 
     def pod_of(self, container_id: str) -> str:
         """The uid of the pod a container or sandbox belongs to, "" when it was never seen."""
@@ -52,6 +54,10 @@ class Statuses:
         containerd says so in the status too, but perhaps only after the exit was looked at.
         """
         self._out_of_memory.add(container_id)
+
+    def changed(self, container_id: str) -> None:
+        """Something of the container is other than its state tells: ask anew."""
+        self._containers.pop(container_id, None)
 
     def forget(self, container_id: str) -> None:
         """The container or sandbox is gone."""
@@ -85,19 +91,29 @@ class Statuses:
         known = self._containers.get(listed.id)
         if known is None or known[0] != listed.state or listed.state == cri.CONTAINER_UNKNOWN:
             try:
-                answer = await self._service.ContainerStatus(
-                    cri.ContainerStatusRequest(container_id=listed.id)
-                )
+                answer = await self._ask(listed)
             except grpc.RpcError as error:
                 if error.code() is grpc.StatusCode.NOT_FOUND:
                     return None
                 raise
-            known = (answer.status.state, to_container(listed.pod_sandbox_id, answer.status))
+            resources = resources_of_info(answer.info)
+            known = (answer.status.state, to_container(listed.pod_sandbox_id, answer.status, resources))
             self._containers[listed.id] = known
         container = known[1]
         if container.phase is Phase.EXITED and container.id in self._out_of_memory:
             return replace(container, reason="OOMKilled")
         return container
+
+    async def _ask(self, listed: cri.Container) -> cri.ContainerStatusResponse:
+        """The full status; of a running container with what it may use, which some only tell when urged."""
+        runs = listed.state == cri.CONTAINER_RUNNING
+        request = cri.ContainerStatusRequest(container_id=listed.id, verbose=runs and self._must_urge)
+        answer: cri.ContainerStatusResponse = await self._service.ContainerStatus(request)
+        if runs and not request.verbose and not answer.status.resources.HasField("linux"):
+            self._must_urge = True
+            request.verbose = True
+            answer = await self._service.ContainerStatus(request)
+        return answer
 
     async def _sandbox(self, listed: cri.PodSandbox) -> Sandbox | None:
         self.belongs(listed.id, listed.metadata.uid)
