@@ -20,21 +20,22 @@ from wherry.store.base import (
     KeyExists,
     KeyMissing,
     RevisionMismatch,
-    Store,
     StoreClosed,
     StoreError,
+    TransactingStore,
 )
 from wherry.store.memory import MemoryStore
 from wherry.store.sqlite import SqliteStore
+from wherry.store.writes import Write
 
-Opener = Callable[[Path, FakeClock], Awaitable[Store]]
+Opener = Callable[[Path, FakeClock], Awaitable[TransactingStore]]
 
 
-async def open_memory(path: Path, clock: FakeClock) -> Store:
+async def open_memory(path: Path, clock: FakeClock) -> TransactingStore:
     return MemoryStore(clock)
 
 
-async def open_sqlite(path: Path, clock: FakeClock) -> Store:
+async def open_sqlite(path: Path, clock: FakeClock) -> TransactingStore:
     return await SqliteStore.open(path, clock)
 
 
@@ -47,7 +48,9 @@ def clock() -> FakeClock:
 
 
 @pytest.fixture(params=BACKENDS, ids=["memory", "sqlite"])
-async def store(request: pytest.FixtureRequest, tmp_path: Path, clock: FakeClock) -> AsyncIterator[Store]:
+async def store(
+    request: pytest.FixtureRequest, tmp_path: Path, clock: FakeClock
+) -> AsyncIterator[TransactingStore]:
     opener: Opener = request.param
     opened = await opener(tmp_path / "store.db", clock)
     yield opened
@@ -80,14 +83,14 @@ def kind(event: Event) -> str:
     return "DELETE" if event.deleted else "PUT" if event.previous else "CREATE"
 
 
-async def test_fresh_store_is_at_revision_one_and_empty(store: Store) -> None:
+async def test_fresh_store_is_at_revision_one_and_empty(store: TransactingStore) -> None:
     assert store.revision == 1
     assert await store.get("/a") is None
     page = await store.list("/")
     assert (page.entries, page.revision, page.remaining) == ([], 1, 0)
 
 
-async def test_writes_share_one_revision(store: Store) -> None:
+async def test_writes_share_one_revision(store: TransactingStore) -> None:
     first = await store.create("/a", b"1")
     second = await store.create("/b", b"2")
     third = await store.update("/a", b"3", expected=first.revision)
@@ -97,14 +100,14 @@ async def test_writes_share_one_revision(store: Store) -> None:
     assert store.revision == 4
 
 
-async def test_deletion_gives_what_was_removed_at_its_own_revision(store: Store) -> None:
+async def test_deletion_gives_what_was_removed_at_its_own_revision(store: TransactingStore) -> None:
     await store.create("/a", b"1")
     assert await store.delete("/a", expected=2) == Entry("/a", b"1", 3, 2)
     assert await store.get("/a") is None
     assert await store.create("/a", b"2") == Entry("/a", b"2", 4, 4)
 
 
-async def test_compare_and_swap(store: Store) -> None:
+async def test_compare_and_swap(store: TransactingStore) -> None:
     await store.create("/a", b"1")
     with pytest.raises(KeyExists):
         await store.create("/a", b"x")
@@ -120,7 +123,7 @@ async def test_compare_and_swap(store: Store) -> None:
     assert store.revision == 2, "a refused write takes no revision"
 
 
-async def test_of_concurrent_writers_one_wins(store: Store) -> None:
+async def test_of_concurrent_writers_one_wins(store: TransactingStore) -> None:
     outcomes = await asyncio.gather(
         *(store.create("/a", str(n).encode()) for n in range(20)), return_exceptions=True
     )
@@ -134,7 +137,62 @@ async def test_of_concurrent_writers_one_wins(store: Store) -> None:
     assert store.revision == 3
 
 
-async def test_list_is_in_key_order_and_bound_to_the_prefix(store: Store) -> None:
+async def test_of_several_writes_all_are_made(store: TransactingStore) -> None:
+    old = await store.create("/p/old", b"1")
+    kept = await store.create("/p/kept", b"1")
+    watched, told = Watched(), list[int]()
+    await store.watch("/p/", store.revision, watched)
+    await store.watch("/p/", store.revision, lambda events: told.append(len(events)))
+    writes = [
+        Write("/p/new", b"1", None),
+        Write("/p/kept", b"2", kept.revision),
+        Write("/p/old", None, old.revision),
+        Write("/p/new", b"2", 4),
+    ]
+    entries = await store.transact(writes)
+    assert watched.summary() == [
+        ("CREATE", "/p/new", 4),
+        ("PUT", "/p/kept", 5),
+        ("DELETE", "/p/old", 6),
+        ("PUT", "/p/new", 7),
+    ]
+    assert told == [4], "watchers are told of all at once"
+    assert [(entry.key, entry.value, entry.revision) for entry in entries] == [
+        ("/p/new", b"1", 4),
+        ("/p/kept", b"2", 5),
+        ("/p/old", b"1", 6),
+        ("/p/new", b"2", 7),
+    ]
+    assert [entry.key for entry in (await store.list("/p/")).entries] == ["/p/kept", "/p/new"]
+
+
+async def test_of_several_writes_none_is_made_when_one_cannot_be(store: TransactingStore) -> None:
+    there = await store.create("/there", b"1")
+    watched = Watched()
+    await store.watch("/", store.revision, watched)
+    new, taken = Write("/new", b"", None), Write("/there", b"", None)
+    with pytest.raises(KeyExists) as exists:
+        await store.transact([new, Write("/there", b"2", there.revision), taken])
+    assert exists.value.key == "/there"
+    with pytest.raises(RevisionMismatch) as mismatch:
+        await store.transact([new, Write("/there", None, 77)])
+    assert mismatch.value.current == there
+    with pytest.raises(KeyMissing):
+        await store.transact([new, Write("/missing", None, 1)])
+    assert (watched.events, store.revision) == ([], there.revision)
+    assert (await store.transact([new]))[0].revision == there.revision + 1
+
+
+async def test_of_those_who_want_the_same_key_beside_their_own_one_wins(store: TransactingStore) -> None:
+    outcomes = await asyncio.gather(
+        *(store.transact([Write("/shared", b"", None), Write(f"/own/{n}", b"", None)]) for n in range(20)),
+        return_exceptions=True,
+    )
+    assert sum(isinstance(outcome, KeyExists) for outcome in outcomes) == 19
+    assert len((await store.list("/own/")).entries) == 1
+
+
+async def test_list_is_in_key_order_and_bound_to_the_prefix(store: TransactingStore) -> None:
     for key in ("/p/b", "/p/a", "/p-/x", "/q/a", "/p/é", "/p/\U0001f600", "/p"):
         await store.create(key, key.encode())
     page = await store.list("/p/")
@@ -143,7 +201,7 @@ async def test_list_is_in_key_order_and_bound_to_the_prefix(store: Store) -> Non
     assert len((await store.list("")).entries) == 7
 
 
-async def test_pages_of_one_revision(store: Store) -> None:
+async def test_pages_of_one_revision(store: TransactingStore) -> None:
     for n in range(10):
         await store.create(f"/p/{n}", b"")
     first = await store.list("/p/", limit=4)
@@ -159,7 +217,7 @@ async def test_pages_of_one_revision(store: Store) -> None:
     assert ([entry.key[-1] for entry in last.entries], last.remaining) == (list("89"), 0)
 
 
-async def test_list_of_the_past(store: Store) -> None:
+async def test_list_of_the_past(store: TransactingStore) -> None:
     await store.create("/a", b"1")
     await store.update("/a", b"2", expected=2)
     await store.delete("/a", expected=3)
@@ -170,7 +228,7 @@ async def test_list_of_the_past(store: Store) -> None:
         await store.list("/", revision=6)
 
 
-async def test_watch_sees_writes_before_the_writer_is_told(store: Store) -> None:
+async def test_watch_sees_writes_before_the_writer_is_told(store: TransactingStore) -> None:
     watched = Watched()
     await store.watch("/p/", store.revision, watched)
     created = await store.create("/p/a", b"1")
@@ -184,7 +242,7 @@ async def test_watch_sees_writes_before_the_writer_is_told(store: Store) -> None
     assert gone.previous == Entry("/p/a", b"2", 4, 2)
 
 
-async def test_watch_from_a_revision_replays_then_goes_live(store: Store) -> None:
+async def test_watch_from_a_revision_replays_then_goes_live(store: TransactingStore) -> None:
     await store.create("/p/a", b"1")
     await store.update("/p/a", b"2", expected=2)
     await store.create("/q", b"")
@@ -199,7 +257,9 @@ async def test_watch_from_a_revision_replays_then_goes_live(store: Store) -> Non
     assert len(watched.events) == 2
 
 
-async def test_watches_begun_while_others_write_miss_nothing_and_repeat_nothing(store: Store) -> None:
+async def test_watches_begun_while_others_write_miss_nothing_and_repeat_nothing(
+    store: TransactingStore,
+) -> None:
     watches: list[Watched] = []
 
     async def write(name: str) -> None:
@@ -218,7 +278,9 @@ async def test_watches_begun_while_others_write_miss_nothing_and_repeat_nothing(
         assert [event.entry.revision for event in watched.events] == list(range(2, 130))
 
 
-async def test_a_failing_sink_does_not_harm_others(store: Store, caplog: pytest.LogCaptureFixture) -> None:
+async def test_a_failing_sink_does_not_harm_others(
+    store: TransactingStore, caplog: pytest.LogCaptureFixture
+) -> None:
     def fail(events: Sequence[Event]) -> None:
         raise ValueError("no")
 
@@ -230,7 +292,7 @@ async def test_a_failing_sink_does_not_harm_others(store: Store, caplog: pytest.
     assert "failed over 1 events" in caplog.text
 
 
-async def test_compaction_forgets_the_past_but_nothing_current(store: Store) -> None:
+async def test_compaction_forgets_the_past_but_nothing_current(store: TransactingStore) -> None:
     await store.create("/a", b"1")
     await store.update("/a", b"2", expected=2)
     await store.create("/b", b"1")
@@ -254,7 +316,7 @@ async def test_compaction_forgets_the_past_but_nothing_current(store: Store) -> 
         await store.compact(99)
 
 
-async def test_past_events_as_they_were_told(store: Store) -> None:
+async def test_past_events_as_they_were_told(store: TransactingStore) -> None:
     watched = Watched()
     await store.watch("/a/", 1, watched)
     one = await store.create("/a/1", b"1")
@@ -277,12 +339,12 @@ async def test_past_events_as_they_were_told(store: Store) -> None:
     assert await store.events("/a/", two.revision, last, limit_bytes=1000) == watched.events[2:]
 
 
-async def test_watch_of_the_future(store: Store) -> None:
+async def test_watch_of_the_future(store: TransactingStore) -> None:
     with pytest.raises(FutureRevision):
         await store.watch("/", 2, Watched())
 
 
-async def test_keys_expire_as_ordinary_deletions(store: Store, clock: FakeClock) -> None:
+async def test_keys_expire_as_ordinary_deletions(store: TransactingStore, clock: FakeClock) -> None:
     watched = Watched()
     await store.watch("/", 1, watched)
     await store.create("/late", b"", ttl_s=100)
@@ -304,7 +366,7 @@ async def test_keys_expire_as_ordinary_deletions(store: Store, clock: FakeClock)
     assert [entry.key for entry in (await store.list("/")).entries] == ["/kept"]
 
 
-async def test_old_history_is_compacted_by_itself(store: Store, clock: FakeClock) -> None:
+async def test_old_history_is_compacted_by_itself(store: TransactingStore, clock: FakeClock) -> None:
     entry = await store.create("/a", b"")
     for _ in range(5):
         entry = await store.update("/a", b"", expected=entry.revision)
@@ -341,7 +403,7 @@ KEYS = st.sampled_from(["/p/a", "/p/b", "/p/c", "/q/a"])
 STEPS = st.lists(st.tuples(st.sampled_from("cudx"), KEYS, st.booleans()), max_size=40)
 
 
-async def run_model(store: Store, steps: list[tuple[str, str, bool]]) -> None:
+async def run_model(store: TransactingStore, steps: list[tuple[str, str, bool]]) -> None:
     """Drive the store and a dict alike; any difference fails."""
     model: dict[str, Entry] = {}
     states: dict[int, dict[str, Entry]] = {1: {}}

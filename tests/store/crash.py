@@ -9,6 +9,7 @@ from pathlib import Path
 
 from wherry.kit.clock import SystemClock
 from wherry.store.sqlite import SqliteStore
+from wherry.store.writes import Write
 
 
 async def write(store: SqliteStore, key: str) -> None:
@@ -20,9 +21,20 @@ async def write(store: SqliteStore, key: str) -> None:
         os.write(1, f"{key} {entry.revision} {value.decode()}\n".encode())
 
 
+async def write_pair(store: SqliteStore) -> None:
+    """Write two keys at once for ever, the one counting up, the other coming and going."""
+    entry = await store.get("/count") or await store.create("/count", b"0")
+    mark = await store.get("/odd")
+    while True:
+        count = int(entry.value) + 1
+        other = Write("/odd", b"", None) if mark is None else Write("/odd", None, mark.revision)
+        entry, made = await store.transact([Write("/count", str(count).encode(), entry.revision), other])
+        mark = made if mark is None else None
+
+
 async def main(path: Path) -> None:
     store = await SqliteStore.open(path, SystemClock())
-    await asyncio.gather(*(write(store, f"/{n}") for n in range(8)))
+    await asyncio.gather(*(write(store, f"/{n}") for n in range(8)), write_pair(store))
 
 
 if __name__ == "__main__":

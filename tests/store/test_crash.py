@@ -41,6 +41,11 @@ async def test_acknowledged_writes_survive_kill_9(tmp_path: Path) -> None:
             entry = await store.get(key)
             assert entry is not None
             assert (entry.revision, int(entry.value)) >= (revision, value)
+        count = await store.get("/count")
+        assert count is not None, "a batch holds the first write of every key"
+        assert bool(await store.get("/odd")) == bool(int(count.value) % 2), (
+            "of two writes that are one, one is there"
+        )
         assert store.revision >= max(revision for revision, _ in newest.values())
         events: list[Event] = []
         await store.watch("/", 1, events.extend)

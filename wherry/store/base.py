@@ -10,7 +10,10 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Protocol
+from typing import TYPE_CHECKING, Protocol
+
+if TYPE_CHECKING:
+    from wherry.store.writes import Write
 
 
 class StoreError(Exception):
@@ -204,4 +207,18 @@ class Store(Protocol):
 
     async def close(self) -> None:
         """Finish accepted writes, then end. Later calls raise StoreClosed."""
+        ...
+
+
+class TransactingStore(Store, Protocol):
+    """A store that also makes several writes one: what an API server keeps its objects in."""
+
+    async def transact(self, writes: Sequence[Write]) -> Sequence[Entry]:
+        """Make all of `writes`, in this order and with nobody else's between them, or none.
+
+        Each takes a revision of its own, and the answer says of each what its own call would. Watchers are
+        told of all before this returns, and after a crash either all are there or none. Raises what the
+        first that cannot be made would raise alone (its `key` says which): KeyExists, KeyMissing,
+        RevisionMismatch; or OutOfSpace.
+        """
         ...

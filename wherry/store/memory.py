@@ -26,7 +26,7 @@ from wherry.store.base import (
 from wherry.store.fanout import Fanout
 from wherry.store.keys import prefix_end
 from wherry.store.retention import History, Retention
-from wherry.store.writes import Write, apply_write, size_of, written
+from wherry.store.writes import Write, apply_all, size_of, written
 
 
 @dataclass(frozen=True, slots=True)
@@ -136,6 +136,10 @@ class MemoryStore:
         """See `base.Store.delete`."""
         return self._write(Write(key, None, expected))
 
+    async def transact(self, writes: Sequence[Write]) -> Sequence[Entry]:
+        """See `base.TransactingStore.transact`."""
+        return [written(event) for event in self._write_all(writes)]
+
     async def watch(
         self, prefix: str, after: int, sink: Sink, *, lost: Callable[[], None] | None = None
     ) -> Subscription:
@@ -206,9 +210,19 @@ class MemoryStore:
         return None if ttl_s is None else self._clock.now().timestamp() + ttl_s
 
     def _write(self, write: Write) -> Entry:
+        return written(self._write_all((write,))[0])
+
+    def _write_all(self, writes: Sequence[Write]) -> Sequence[Event]:
         self._check_open()
-        revision = self._revision + 1
-        event = apply_write(write, self._current.get(write.key), revision)
+        events = apply_all(writes, self._current.get, self._revision)
+        for write, event in zip(writes, events, strict=True):
+            self._keep(write, event)
+        self._fanout.publish(events)
+        self._revision += len(events)
+        self._history.wrote(self._revision)
+        return events
+
+    def _keep(self, write: Write, event: Event) -> None:
         if event.deleted:
             del self._current[write.key]
             del self._keys[bisect_left(self._keys, write.key)]
@@ -218,12 +232,8 @@ class MemoryStore:
             self._current[write.key] = event.entry
         self._log.append(event)
         if write.expires_at is not None:
-            heapq.heappush(self._expiries, (write.expires_at, write.key, revision))
+            heapq.heappush(self._expiries, (write.expires_at, write.key, event.entry.revision))
             self._alarm.set_in(write.expires_at - self._clock.now().timestamp())
-        self._fanout.publish((event,))
-        self._revision = revision
-        self._history.wrote(revision)
-        return written(event)
 
     def _expire(self) -> None:
         now = self._clock.now().timestamp()

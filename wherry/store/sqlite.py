@@ -37,7 +37,7 @@ from wherry.store.fanout import Fanout
 from wherry.store.files import Files
 from wherry.store.retention import History, Retention
 from wherry.store.space import is_of_disk
-from wherry.store.writes import Write, apply_write, written
+from wherry.store.writes import Write, apply_all, written
 from wherry.store.writing import WriterThread
 
 log = logging.getLogger(__name__)
@@ -47,7 +47,9 @@ _BATCHES_PER_STEP = 8  # under steady writing, one step of compaction comes afte
 _EXPIRE_AT_ONCE = 500
 _RETRY_S = 30.0
 
-_Queue: TypeAlias = list[tuple[Write, asyncio.Future[Entry]]]
+_Waiting: TypeAlias = "asyncio.Future[Sequence[Entry]]"
+_Queue: TypeAlias = list[tuple[Sequence[Write], _Waiting]]
+"""Writes that are one, mostly a single one, and who waits for them."""
 
 
 @dataclass(slots=True)
@@ -56,7 +58,7 @@ class _Batch:
 
     rows: list[writing.Row] = field(default_factory=list)
     events: list[Event] = field(default_factory=list)
-    outcomes: list[tuple[asyncio.Future[Entry], Entry | StoreError]] = field(default_factory=list)
+    outcomes: list[tuple[_Waiting, Sequence[Entry] | StoreError]] = field(default_factory=list)
     deletions: _Queue = field(default_factory=list)
     """Those of the writes that may be tried again with the reserve."""
 
@@ -152,6 +154,11 @@ class SqliteStore:
         """See `base.Store.delete`."""
         return await self._write(Write(key, None, expected))
 
+    async def transact(self, writes: Sequence[Write]) -> Sequence[Entry]:
+        """See `base.TransactingStore.transact`."""
+        self._check_open()
+        return await self._enqueue(writes)
+
     async def watch(
         self, prefix: str, after: int, sink: Sink, *, lost: Callable[[], None] | None = None
     ) -> Subscription:
@@ -239,11 +246,11 @@ class SqliteStore:
 
     async def _write(self, write: Write) -> Entry:
         self._check_open()
-        return await self._enqueue(write)
+        return (await self._enqueue((write,)))[0]
 
-    def _enqueue(self, write: Write) -> asyncio.Future[Entry]:
-        future: asyncio.Future[Entry] = self._loop.create_future()
-        self._queue.append((write, future))
+    def _enqueue(self, writes: Sequence[Write]) -> _Waiting:
+        future: _Waiting = self._loop.create_future()
+        self._queue.append((writes, future))
         self._pump_soon()
         return future
 
@@ -289,36 +296,41 @@ class SqliteStore:
                 raise OutOfSpace from error
             raise
 
-    def _decide(self, writes: _Queue) -> _Batch:
-        """What the writes come to, one after the other."""
+    def _decide(self, taken: _Queue) -> _Batch:
+        """What the writes come to, one after the other; of those that are one, all or none."""
         batch = _Batch()
-        revision = self._revision
         pending: dict[str, Entry | None] = {}  # what this batch makes of its keys
-        for write, future in writes:
+
+        def current(key: str) -> Entry | None:
+            return pending[key] if key in pending else reading.read_key(self._files.decider, key)
+
+        for writes, future in taken:
             try:
-                current = (
-                    pending[write.key]
-                    if write.key in pending
-                    else reading.read_key(self._files.decider, write.key)
-                )
-                event = apply_write(write, current, revision + 1)
+                events = apply_all(writes, current, self._revision + len(batch.events))
             except (sqlite3.Error, ValueError) as error:  # ValueError: a key that is not Unicode
                 batch.outcomes.append((future, _failed("read", error)))
                 continue
             except StoreError as error:
                 batch.outcomes.append((future, error))
                 continue
-            if self._space.refuses(self._files.decider, event, is_reserved=write.is_reserved):
+            if self._refuses(writes, events):
                 batch.outcomes.append((future, OutOfSpace()))
                 continue
-            if event.deleted:
-                batch.deletions.append((write, future))
-            revision += 1
-            pending[write.key] = None if event.deleted else event.entry
-            batch.rows.append(writing.row_of(event, write.expires_at))
-            batch.events.append(event)
-            batch.outcomes.append((future, written(event)))
+            if all(event.deleted for event in events):
+                batch.deletions.append((writes, future))
+            for write, event in zip(writes, events, strict=True):
+                pending[write.key] = None if event.deleted else event.entry
+                batch.rows.append(writing.row_of(event, write.expires_at))
+            batch.events += events
+            batch.outcomes.append((future, [written(event) for event in events]))
         return batch
+
+    def _refuses(self, writes: Sequence[Write], events: Sequence[Event]) -> bool:
+        """Whether there is no room for all of these. What some took is measured again soon."""
+        return any(
+            self._space.refuses(self._files.decider, event, is_reserved=write.is_reserved)
+            for write, event in zip(writes, events, strict=True)
+        )
 
     def _finish(self, batch: _Batch, error: Exception | None) -> None:
         """The batch is on disk, or failed as a whole: tell watchers, then writers."""
@@ -338,10 +350,10 @@ class SqliteStore:
                 future.set_exception(error)
             elif error is not None:
                 future.set_exception(_failed("write", error))
-            elif isinstance(outcome, Entry):
-                future.set_result(outcome)
-            else:
+            elif isinstance(outcome, StoreError):
                 future.set_exception(outcome)
+            else:
+                future.set_result(outcome)
         if self._space.is_short:
             self._forget(self._revision)
         self._keeping = self._space.can_be_kept(self._files.decider) and not self._closing
@@ -420,21 +432,21 @@ class SqliteStore:
             self._alarm.set_in(_RETRY_S)
             return
         for key, revision in due:
-            deletion = self._enqueue(Write(key, None, revision))
+            deletion = self._enqueue((Write(key, None, revision),))
             deletion.add_done_callback(self._expired)
         if len(due) == _EXPIRE_AT_ONCE:
             deletion.add_done_callback(self._expire_more)
 
-    def _expired(self, deletion: asyncio.Future[Entry]) -> None:
+    def _expired(self, deletion: _Waiting) -> None:
         if not self._closing and _is_failure(deletion):
             self._alarm.set_in(_RETRY_S)  # the failure itself was logged with its batch
 
-    def _expire_more(self, last: asyncio.Future[Entry]) -> None:
+    def _expire_more(self, last: _Waiting) -> None:
         if not self._closing and not _is_failure(last):
             self._expire()
 
 
-def _is_failure(deletion: asyncio.Future[Entry]) -> bool:
+def _is_failure(deletion: _Waiting) -> bool:
     """Whether the key is still there though its time has come; a renewed key is none of that."""
     error = deletion.exception()
     return error is not None and not isinstance(error, (KeyMissing, RevisionMismatch))

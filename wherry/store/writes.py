@@ -6,6 +6,7 @@ error. Backends differ only in where the version comes from and how the event is
 
 from __future__ import annotations
 
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from wherry.store.base import Entry, Event, KeyExists, KeyMissing, RevisionMismatch
@@ -42,6 +43,25 @@ def apply_write(write: Write, current: Entry | None, revision: int) -> Event:
         raise RevisionMismatch(write.key, write.expected, current)
     deleted = write.value is None
     return Event(Entry(write.key, write.value or b"", revision, current.created), current, deleted)
+
+
+def apply_all(
+    writes: Sequence[Write], current: Callable[[str], Entry | None], revision: int
+) -> Sequence[Event]:
+    """The events of `writes`, each seeing what those before it left, from the one after `revision` on.
+
+    `current` tells what stands at a key. Raises what the first that cannot be made does.
+    """
+    if len(writes) == 1:
+        return (apply_write(writes[0], current(writes[0].key), revision + 1),)
+    made: dict[str, Entry | None] = {}
+    events: list[Event] = []
+    for write in writes:
+        key = write.key
+        event = apply_write(write, made[key] if key in made else current(key), revision + len(events) + 1)
+        made[key] = None if event.deleted else event.entry
+        events.append(event)
+    return events
 
 
 def written(event: Event) -> Entry:
