@@ -25,7 +25,7 @@ from wherry.kit.clock import FakeClock
 from wherry.kit.memory import EVERY_S, GivingBack, resident_bytes
 from wherry.kit.tasks import Tasks
 from wherry.objects.errors import ApiError
-from wherry.store.base import Store
+from wherry.store.base import TransactingStore
 from wherry.store.memory import MemoryStore
 from wherry.store.retention import Retention
 from wherry.store.sqlite import SqliteStore
@@ -112,7 +112,7 @@ async def _until(client: Client, path: str, *, is_there: bool = True) -> None:
             await asyncio.sleep(0.002)
 
 
-async def live(store: Store, clock: FakeClock, churn: Any, count: int, wait_s: float) -> list[int]:
+async def live(store: TransactingStore, clock: FakeClock, churn: Any, count: int, wait_s: float) -> list[int]:
     """Resident bytes fresh (with everything imported that churn needs), then so long after each turn."""
     server = api_server(store, clock)
     await server.start()
@@ -142,7 +142,7 @@ async def main(backend: str, kind: str) -> None:
         "definitions": (definitions, DEFINITIONS_AT_ONCE),
     }[kind]
     with tempfile.TemporaryDirectory() as folder:
-        store: Store = (
+        store: TransactingStore = (
             MemoryStore(clock, retention=Retention(age_s=30.0))  # its history is in memory too
             if backend == "memory"
             else await SqliteStore.open(Path(folder, "store.db"), clock)

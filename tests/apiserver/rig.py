@@ -31,7 +31,7 @@ from wherry.controllers.base import Controller
 from wherry.controllers.config import ControllerConfig
 from wherry.kit.clock import Clock, FakeClock, SystemClock
 from wherry.objects.meta import Object
-from wherry.store.base import Store
+from wherry.store.base import TransactingStore
 from wherry.store.memory import MemoryStore
 from wherry.testing import keys
 
@@ -97,7 +97,7 @@ def trust() -> ssl.SSLContext:
 
 
 def plane(
-    store: Store,
+    store: TransactingStore,
     clock: Clock,
     seed: int = 1,
     kinds: Sequence[type[Controller]] = (),
@@ -114,7 +114,7 @@ def plane(
     return ControlPlane(told, store, clock, random.Random(seed))
 
 
-def api_server(store: Store, clock: Clock, seed: int = 1, **changes: Any) -> ApiServer:
+def api_server(store: TransactingStore, clock: Clock, seed: int = 1, **changes: Any) -> ApiServer:
     """An API server over `store`, for tests that start and end it themselves."""
     return plane(store, clock, seed, **changes).api
 

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import sys
+import tracemalloc
 
 import pytest
 
@@ -26,6 +28,16 @@ def test_stored_bytes_begin_with_type_and_metadata_and_have_no_revision() -> Non
     assert b"resourceVersion" not in stored
     assert b"selfLink" not in stored
     assert obj == pod(), "the object is left alone"
+
+
+def test_stored_bytes_take_no_more_memory_than_they_are_long() -> None:
+    obj = pod()
+    tracemalloc.start()
+    before, _ = tracemalloc.get_traced_memory()
+    kept = [encode_stored(obj) for _ in range(100)]
+    held = tracemalloc.get_traced_memory()[0] - before
+    tracemalloc.stop()
+    assert held < sum(map(sys.getsizeof, kept)) + 100 * 100
 
 
 def test_an_object_comes_back_with_the_revision_it_was_stored_at() -> None:

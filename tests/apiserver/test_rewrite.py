@@ -63,7 +63,7 @@ async def test_a_removal_is_of_the_version_that_was_decided_on(rig: Rig, behind:
         seen.append(cached.decode()["data"])
         if len(seen) == 1:
             await write_beside(rig, b="1")
-        await remove(rig.server.core, behind, cached, cached.decode())
+        await remove(rig.server.core, behind, cached)
 
     await rewrite(behind, "default", "c", attempt)
     assert [sorted(data) for data in seen] == [["a"], ["a", "b"]]

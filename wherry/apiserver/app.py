@@ -19,11 +19,11 @@ from wherry.api.core.nodes import NODES
 from wherry.api.core.pods import PODS
 from wherry.api.core.secrets import SECRETS
 from wherry.api.core.service_accounts import SERVICE_ACCOUNTS
-from wherry.api.core.services import SERVICES
 from wherry.api.scheduling.priority_classes import PRIORITY_CLASSES
 from wherry.api.serving import select_served
 from wherry.apiserver.admission.catalog import built_in_chain
 from wherry.apiserver.aggregation.aggregator import Aggregator
+from wherry.apiserver.allocation.following import FOLLOWED, Following
 from wherry.apiserver.allocation.services import ServiceAllocator
 from wherry.apiserver.authentication.bootstrap_tokens import BootstrapTokens
 from wherry.apiserver.authentication.chain import Authenticator
@@ -70,7 +70,7 @@ from wherry.kit.repeat import Repeater
 from wherry.kit.tasks import Tasks
 from wherry.kit.tls import without_tickets
 from wherry.objects.errors import ApiError, bad_request, internal, too_large, too_many_requests
-from wherry.store.base import Store
+from wherry.store.base import TransactingStore
 
 log = logging.getLogger(__name__)
 
@@ -85,7 +85,7 @@ OPENED_AT_START = (
     PODS,
     SECRETS,
     SERVICE_ACCOUNTS,
-    SERVICES,
+    *FOLLOWED,
     PRIORITY_CLASSES,
     *RBAC_RESOURCES,
 )
@@ -95,7 +95,7 @@ class ApiServer:
     """One API server over one store, which it does not close."""
 
     def __init__(
-        self, config: ApiServerConfig, store: Store, clock: Clock, rng: random.Random | None = None
+        self, config: ApiServerConfig, store: TransactingStore, clock: Clock, rng: random.Random | None = None
     ) -> None:
         self._config = config
         self._store = store
@@ -139,7 +139,7 @@ class ApiServer:
                 config.disable_admission_plugins,
                 config.unattended,
             ),
-            services=ServiceAllocator(config.service_cidr, config.node_ports, rng),
+            services=ServiceAllocator(registry, store, clock, rng, config.service_cidrs, config.node_ports),
             tokens=TokenIssuer(keys, config.service_account_issuer, clock, rng),
             outbound=Outbound(),
             waiting=WaitingBudget(config.waiting_bytes, config.waiting_bytes_per_user),
@@ -160,6 +160,7 @@ class ApiServer:
         self._front = Front(self.core, self._paths, self.metrics)
         self._server: Server | None = None
         self._certificate: ServedCertificate | None = None
+        self._addresses = Following(registry, store, self.core.services)
         self._custom: CustomResources | None = None
         self._kubernetes: KubernetesService | None = None
         self._service_cidr: DefaultServiceCidr | None = None
@@ -197,8 +198,7 @@ class ApiServer:
         """
         core, config = self.core, self._config
         await core.registry.open(OPENED_AT_START)
-        services = core.registry.of(SERVICES)
-        services.each(lambda item: core.services.load([item.decode()]))
+        await self._addresses.start()
         self._rbac.start()
         await core.admission.start(core)
         if listens:
@@ -280,6 +280,7 @@ class ApiServer:
         self.core.admission.close()
         await self.core.outbound.close()
         self._rbac.close()
+        self._addresses.close()
         await self.core.registry.close()
         self.core.threads.close()
 

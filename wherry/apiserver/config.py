@@ -64,6 +64,7 @@ class ApiServerConfig:
     """What a request for a longer token of a service account is cut down to; None for a year."""
     tls: TlsRules = DEFAULT_TLS
     service_cidr: str = "10.96.0.0/16"
+    """The range of cluster addresses; a second one of the other IP family may follow after a comma."""
     node_ports: tuple[int, int] = (30000, 32767)
     advertise_address: str = "127.0.0.1"
     listen_on_advertised: bool = False
@@ -103,6 +104,11 @@ class ApiServerConfig:
     """When more than this waits for all clients together, those that are furthest behind are cut off."""
     waiting_bytes_per_user: int = 64 * 1024 * 1024
     """The same, for the clients of one user."""
+
+    @property
+    def service_cidrs(self) -> tuple[str, ...]:
+        """The ranges of cluster addresses, the one whose IP family Services have by themselves first."""
+        return tuple(cidr.strip() for cidr in self.service_cidr.split(","))
 
     @property
     def audiences(self) -> tuple[str, ...]:

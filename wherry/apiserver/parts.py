@@ -22,7 +22,14 @@ from wherry.kit.httpd.waiting import WaitingBudget
 from wherry.kit.portions import Runs
 from wherry.objects.errors import insufficient_storage, service_unavailable
 from wherry.objects.meta import format_time
-from wherry.store.base import KeyExists, KeyMissing, OutOfSpace, RevisionMismatch, Store, StoreError
+from wherry.store.base import (
+    KeyExists,
+    KeyMissing,
+    OutOfSpace,
+    RevisionMismatch,
+    StoreError,
+    TransactingStore,
+)
 
 LOCAL_RUN_S = 0.005
 """Calls of this server's own clients that wait for nothing follow each other for so long at most."""
@@ -41,7 +48,7 @@ class Parts:
     """The parts of one API server that know nothing of each other."""
 
     config: ApiServerConfig
-    store: Store
+    store: TransactingStore
     clock: Clock
     random: random.Random
     registry: Registry

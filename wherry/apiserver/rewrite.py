@@ -11,6 +11,8 @@ from collections.abc import Awaitable, Callable
 from typing import TypeVar
 
 from wherry.apiserver import encoding
+from wherry.apiserver.allocation.reservations import NOTHING, Reservation
+from wherry.apiserver.allocation.services import AddressTaken
 from wherry.apiserver.cached import Cached
 from wherry.apiserver.parts import Parts
 from wherry.apiserver.registry import Served
@@ -18,6 +20,7 @@ from wherry.kit.tasks import to_the_end
 from wherry.objects.errors import ApiError, conflict, not_found
 from wherry.objects.meta import Object, is_deleting
 from wherry.store.base import KeyMissing, RevisionMismatch
+from wherry.store.writes import Write
 
 T = TypeVar("T")
 
@@ -64,22 +67,31 @@ async def rewrite(
     raise exhausted or conflict(resource.plural, resource.group, name)
 
 
-async def swap(parts: Parts, served: Served, cached: Cached, new: Object) -> None:
+async def swap(
+    parts: Parts, served: Served, cached: Cached, new: Object, reservation: Reservation = NOTHING
+) -> None:
     """Write `new` where `cached` stands; sets its resourceVersion. Raises Overtaken, ApiError (404, 503).
 
-    A client that named the version its write is based on gets its conflict when that is decided anew.
+    A client that named the version its write is based on gets its conflict when that is decided anew. The
+    addresses of `reservation` are written along; so it is, too, when one of them was given to somebody else.
     """
     resource = served.resource
     data = encoding.encode_stored(served.to_storage(new))
     try:
         with parts.storing("update", resource):
-            entry = await served.store.update(
-                cached.key,
-                data,
-                expected=cached.revision,
-                ttl_s=resource.ttl_s,
-                is_reserved=is_deleting(new),
-            )
+            if reservation.has_addresses:
+                write = Write(cached.key, data, cached.revision, is_reserved=is_deleting(new))
+                entry = await parts.services.store(write, new, reservation)
+            else:
+                entry = await served.store.update(
+                    cached.key,
+                    data,
+                    expected=cached.revision,
+                    ttl_s=resource.ttl_s,
+                    is_reserved=is_deleting(new),
+                )
+    except AddressTaken as error:
+        raise Overtaken(served.source.cacher.get(cached.key)) from error
     except RevisionMismatch as error:
         raise Overtaken(served.source.current(error.current)) from error
     except KeyMissing as error:
@@ -87,20 +99,26 @@ async def swap(parts: Parts, served: Served, cached: Cached, new: Object) -> Non
     new["metadata"]["resourceVersion"] = str(entry.revision)
 
 
-async def remove(parts: Parts, served: Served, cached: Cached, obj: Object) -> int:
+async def remove(parts: Parts, served: Served, cached: Cached) -> int:
     """Delete `cached`; the revision of the deletion. Raises Overtaken, ApiError (404, 503)."""
-    removing = _remove(parts, served, cached, obj)
-    return await (to_the_end(removing) if parts.services.concerns(served.resource) else removing)
+    if not parts.services.concerns(served.resource):
+        return await _remove(parts, served, cached, NOTHING)
+    reservation = parts.services.leave(served.resource, served.decode(cached))
+    return await to_the_end(_remove(parts, served, cached, reservation))
 
 
-async def _remove(parts: Parts, served: Served, cached: Cached, obj: Object) -> int:
+async def _remove(parts: Parts, served: Served, cached: Cached, reservation: Reservation) -> int:
     resource = served.resource
     try:
         with parts.storing("delete", resource):
-            entry = await served.store.delete(cached.key, expected=cached.revision)
+            if reservation.has_addresses:
+                write = Write(cached.key, None, cached.revision)
+                entry = await parts.services.store(write, cached.decode(), reservation)
+            else:
+                entry = await served.store.delete(cached.key, expected=cached.revision)
     except RevisionMismatch as error:
         raise Overtaken(served.source.current(error.current)) from error
     except KeyMissing as error:
         raise not_found(resource.plural, resource.group, cached.name) from error
-    parts.services.release(resource, obj)
+    reservation.commit()
     return entry.revision

@@ -31,7 +31,7 @@ from wherry.controllers.controllers import Controllers
 from wherry.kit.clock import Clock
 from wherry.objects.errors import service_unavailable
 from wherry.objects.meta import Object
-from wherry.store.base import Store
+from wherry.store.base import TransactingStore
 
 if TYPE_CHECKING:
     from wherry.scheduler.explain.explainer import Explainer
@@ -126,7 +126,9 @@ class ControlPlane:
     each as its own user and with the same authorization as anybody.
     """
 
-    def __init__(self, config: ControlPlaneConfig, store: Store, clock: Clock, random: Random) -> None:
+    def __init__(
+        self, config: ControlPlaneConfig, store: TransactingStore, clock: Clock, random: Random
+    ) -> None:
         self.api = ApiServer(config.api, store, clock, random)
         self._config = config
         self._clock = clock

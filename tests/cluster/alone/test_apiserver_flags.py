@@ -46,6 +46,16 @@ def test_what_envtest_passes() -> None:
     assert config.authorization_modes == ("RBAC",)
 
 
+def test_ranges_of_cluster_addresses() -> None:
+    def ranges(text: str) -> str:
+        return api_server_config(parse([*PASSED[:-1], f"--service-cluster-ip-range={text}"])).service_cidr
+
+    assert ranges("10.0.0.9/24, fd00::/108") == "10.0.0.0/24,fd00::/108"
+    for text in ("10.0.0.0/24,10.1.0.0/24", "10.0.0.0/33", "fd00::/108,10.0.0.0/24,10.1.0.0/24"):
+        with pytest.raises(FlagError, match="service-cluster-ip-range"):
+            ranges(text)
+
+
 def test_several_issuers() -> None:
     """The first issues, and tokens of all are taken: for each of them, unless audiences are named."""
     old = "--service-account-issuer=https://old"

@@ -1,105 +1,186 @@
-"""Cluster addresses: which of the service range are taken."""
+"""Which addresses are taken and what ranges there are: the index over IPAddresses and ServiceCIDRs.
+
+An address is taken while its IPAddress is stored, or a write that gives it out is under way here. The store
+has the last word: of two servers that take the same free address at once, one is told so by it.
+"""
 
 from __future__ import annotations
 
 import ipaddress
+import logging
 import random
-from itertools import chain
+from collections.abc import Callable, Iterable, Mapping
+from socket import AF_INET, AF_INET6, inet_ntoa, inet_pton
 
-RANDOM_ATTEMPTS = 64
-MAX_LOWER_BAND = 256
+from wherry.apiserver.allocation.ranges import Range
+
+log = logging.getLogger(__name__)
+
+VERSIONS = {"IPv4": 4, "IPv6": 6}
+MAPPED = 0xFFFF
+"""What an IPv6 address that means one of IPv4 begins with."""
 
 
 class AddressInUse(Exception):
-    """The address belongs to another service."""
+    """The address belongs to another service, or to something else."""
 
 
 class OutOfRange(Exception):
-    """The address is not one of the range that may be given out."""
+    """The address is not one of a ready range."""
 
 
 class RangeFull(Exception):
     """No address is left."""
 
 
-class AddressPool:
-    """The usable addresses of one CIDR: all but the network's own and (IPv4) the broadcast address.
+class Taken:
+    """The taken addresses of one IP version, as numbers: stored ones, and those a write under way takes."""
 
-    Asked for any address, the upper part is used first: the lower band is where users put the
-    addresses they choose themselves, as upstream arranges it.
-    """
+    __slots__ = ("pending", "stored")
 
-    def __init__(self, cidr: str, rng: random.Random) -> None:
-        self.network = ipaddress.ip_network(cidr)
+    def __init__(self) -> None:
+        self.stored: set[int] = set()
+        self.pending: set[int] = set()
+
+    def __contains__(self, number: object) -> bool:
+        return number in self.stored or number in self.pending
+
+
+class Addresses:
+    """Everything about addresses that is decided without waiting."""
+
+    def __init__(self, rng: random.Random) -> None:
         self._random = rng
-        self._taken: set[int] = set()
-        self._first: int = int(self.network.network_address) + 1
-        last: int = int(self.network.broadcast_address)
-        self._last = last - 1 if self.network.version == 4 else last
-        size = self._last - self._first + 1
-        self._band = 0 if size < 16 else min(max(size // 16, 16), MAX_LOWER_BAND)
+        self._ranges: dict[str, Range] = {}
+        self._taken = {4: Taken(), 6: Taken()}
+        self._refused: set[str] = set()
 
     @property
-    def family(self) -> str:
-        """IPv4 or IPv6."""
-        return f"IPv{self.network.version}"
+    def ranges(self) -> Iterable[Range]:
+        """All ranges there are, in the order addresses are taken from them."""
+        return self._ranges.values()
 
-    @property
-    def first(self) -> str:
-        """The first usable address, which is the API server's own service."""
-        return self._show(self._first)
+    def set_ranges(self, ready: Mapping[str, bool]) -> None:
+        """The ranges (CIDRs) there are now, and whether addresses may be given out of each."""
+        before, self._ranges = self._ranges, {}
+        for cidr, is_ready in ready.items():
+            found = before.get(cidr) or self._new_range(cidr)
+            if found is not None:
+                found.is_ready = is_ready
+                self._ranges[cidr] = found
 
-    def contains(self, address: str) -> bool:
-        """Whether an address, also an IPv4 one written as IPv6, is in the range."""
+    def _new_range(self, cidr: str) -> Range | None:
         try:
-            parsed = ipaddress.ip_address(address)
-        except ValueError:
-            return False
-        return (getattr(parsed, "ipv4_mapped", None) or parsed) in self.network
+            made = Range(cidr)
+        except ValueError as error:
+            if cidr not in self._refused:
+                self._refused.add(cidr)
+                log.warning("no addresses are given out of the ServiceCIDR range %s: %s", cidr, error)
+            return None
+        self._count_all(made)
+        return made
 
-    def take(self, address: str) -> None:
-        """Take one address. Raises AddressInUse, OutOfRange."""
-        number = self._number(address)
-        if number in self._taken:
-            raise AddressInUse(address)
-        self._taken.add(number)
+    def _count_all(self, found: Range) -> None:
+        taken = self._taken[found.version]
+        found.count_all(taken.stored | taken.pending)
 
-    def take_any(self) -> str:
-        """Take a free address. Raises RangeFull."""
-        low = self._first + self._band
-        for _ in range(RANDOM_ATTEMPTS):
-            number = self._random.randint(low, self._last)
-            if number not in self._taken:
-                break
-        else:
-            number = self._scan(low)
-        self._taken.add(number)
-        return self._show(number)
+    def read(self, names: Iterable[str]) -> None:
+        """The addresses that are stored now, whatever was known before."""
+        for taken in self._taken.values():
+            taken.stored.clear()
+        for name in names:
+            address = parse(name)
+            if address is not None:
+                self._taken[address[0]].stored.add(address[1])
+        for found in self.ranges:
+            self._count_all(found)
 
-    def release(self, address: str) -> None:
-        """Give an address back; nothing happens if it is not of this range."""
-        try:
-            self._taken.discard(self._number(address))
-        except OutOfRange:
-            return
+    def note(self, name: str) -> None:
+        """The IPAddress of that name is stored."""
+        address = parse(name)
+        if address is not None:
+            self._change(*address, self._taken[address[0]].stored.add)
 
-    def _scan(self, low: int) -> int:
-        if len(self._taken) <= self._last - self._first:
-            for number in chain(range(low, self._last + 1), range(self._first, low)):
-                if number not in self._taken:
-                    return number
+    def forget(self, name: str) -> None:
+        """It is so no longer."""
+        address = parse(name)
+        if address is not None:
+            self._change(*address, self._taken[address[0]].stored.discard)
+
+    def is_stored(self, name: str) -> bool:
+        """Whether the IPAddress of that name is stored."""
+        address = parse(name)
+        return address is not None and address[1] in self._taken[address[0]].stored
+
+    def is_in_range(self, text: str) -> bool:
+        """Whether some range, ready or not, may give the address out."""
+        address = parse(text)
+        return address is not None and any(found.holds(*address) for found in self.ranges)
+
+    def network_of(self, text: str) -> str:
+        """The CIDR of the range whose network has the address, also one of IPv4 written as IPv6; else ""."""
+        version, number = parse(text) or (0, 0)
+        if number >> 32 == MAPPED and version == 6:
+            version, number = 4, number & 0xFFFFFFFF
+        return next((cidr for cidr, found in self._ranges.items() if found.is_of(version, number)), "")
+
+    def take(self, text: str) -> None:
+        """Take one address, until `release`. Raises AddressInUse, OutOfRange."""
+        address = parse(text)
+        if address is None or not any(found.is_ready and found.holds(*address) for found in self.ranges):
+            raise OutOfRange(text)
+        version, number = address
+        if number in self._taken[version]:
+            raise AddressInUse(text)
+        self._hold(version, number)
+
+    def take_any(self, family: str) -> str:
+        """Take a free address of that family (IPv4, IPv6), until `release`. Raises RangeFull."""
+        version = VERSIONS[family]
+        for found in self.ranges:
+            if found.is_ready and found.version == version:
+                number = found.pick(self._taken[version], self._random)
+                if number is not None:
+                    self._hold(version, number)
+                    return show(version, number)
         raise RangeFull
 
-    def _number(self, address: str) -> int:
-        try:
-            parsed = ipaddress.ip_address(address)
-        except ValueError as error:
-            raise OutOfRange(address) from error
-        number: int = int(parsed)
-        if parsed.version != self.network.version or not self._first <= number <= self._last:
-            raise OutOfRange(address)
-        return number
+    def release(self, text: str) -> None:
+        """The write that took the address is over: it is taken from now on if its IPAddress is stored."""
+        address = parse(text)
+        if address is not None:
+            self._change(*address, self._taken[address[0]].pending.discard)
 
-    def _show(self, number: int) -> str:
-        kind = ipaddress.IPv4Address if self.network.version == 4 else ipaddress.IPv6Address
-        return str(kind(number))
+    def _hold(self, version: int, number: int) -> None:
+        self._change(version, number, self._taken[version].pending.add)
+
+    def _change(self, version: int, number: int, change: Callable[[int], None]) -> None:
+        taken = self._taken[version]
+        before = number in taken
+        change(number)
+        after = number in taken
+        if before != after:
+            for found in self._ranges.values():
+                if found.holds(version, number):
+                    found.count(number, after - before)
+
+
+def parse(text: str) -> tuple[int, int] | None:
+    """IP version and number of the address a text says, None if it says none."""
+    try:
+        if ":" in text:
+            return 6, int.from_bytes(inet_pton(AF_INET6, text), "big")
+        return 4, int.from_bytes(inet_pton(AF_INET, text), "big")
+    except (OSError, ValueError):  # ValueError: what no C string can hold
+        return None
+
+
+def canonical(text: str) -> str:
+    """An address as IPAddress objects are called; what is none stays as it is."""
+    address = parse(text)
+    return text if address is None else show(*address)
+
+
+def show(version: int, number: int) -> str:
+    """The address of a number."""
+    return inet_ntoa(number.to_bytes(4, "big")) if version == 4 else str(ipaddress.IPv6Address(number))

@@ -1,76 +1,68 @@
 """What a Service is given: cluster addresses and node ports, taken when it is written.
 
-`reserve` fills in the object and takes what it holds; the caller commits when the object is stored
-(then what the old version alone held is free again) or undoes when it is not.
+`reserve` fills in the object and takes what it holds; the caller stores it with `store`, and then commits the
+reservation (what the old version alone held is free again), or undoes it when the object was not stored.
+Source: pkg/registry/core/service/storage/alloc.go.
 """
 
 from __future__ import annotations
 
+import ipaddress
 import random
-from collections.abc import Callable, Iterable
+import uuid
+from collections.abc import Sequence
 
 from wherry.api.core.services import SERVICES
+from wherry.api.networking.ip_addresses import IP_ADDRESSES
 from wherry.api.resource import Resource
-from wherry.apiserver.allocation.addresses import AddressInUse, AddressPool, OutOfRange, RangeFull
-from wherry.apiserver.allocation.node_ports import PortInUse, PortOutOfRange, PortPool, PortsFull
-from wherry.objects.errors import ApiError, FieldError, internal, invalid, invalid_value
-from wherry.objects.meta import Object, name_of
+from wherry.apiserver import encoding
+from wherry.apiserver.allocation.addresses import Addresses, AddressInUse, OutOfRange, RangeFull, canonical
+from wherry.apiserver.allocation.families import fill_families, is_kept_preference
+from wherry.apiserver.allocation.objects import HEADLESS, address_object, belongs_to, cluster_addresses
+from wherry.apiserver.allocation.refusals import refused
+from wherry.apiserver.allocation.reservations import NOTHING, Reservation
+from wherry.apiserver.allocation.service_ports import ServicePorts
+from wherry.apiserver.registry import Registry
+from wherry.kit.clock import Clock
+from wherry.objects.errors import internal, invalid, invalid_value, service_unavailable
+from wherry.objects.meta import Object, format_time, name_of, namespace_of
+from wherry.store.base import Entry, KeyExists, KeyMissing, RevisionMismatch, TransactingStore
+from wherry.store.writes import Write
 
-HEADLESS = "None"
-TYPES_WITH_NODE_PORTS = ("NodePort", "LoadBalancer")
-
-
-class Reservation:
-    """What one write took, to be undone or committed."""
-
-    def __init__(self) -> None:
-        self._undo: list[Callable[[], None]] = []
-        self._commit: list[Callable[[], None]] = []
-
-    def on_undo(self, action: Callable[[], None]) -> None:
-        """Remember how to give back what was taken."""
-        self._undo.append(action)
-
-    def on_commit(self, action: Callable[[], None]) -> None:
-        """Remember what is free once the write is done."""
-        self._commit.append(action)
-
-    def undo(self) -> None:
-        """The write failed: everything is as before."""
-        for action in reversed(self._undo):
-            action()
-        self._undo.clear()
-
-    def commit(self) -> None:
-        """The write is done."""
-        for action in self._commit:
-            action()
-        self._commit.clear()
+ATTEMPTS = 32
 
 
-NOTHING = Reservation()
+class AddressTaken(Exception):
+    """Somebody else was given the address between the reservation and the write."""
 
 
 class ServiceAllocator:
-    """Gives out addresses and ports to Services, and leaves every other kind alone."""
+    """Gives out addresses and ports to Services, and leaves every other kind alone.
 
-    def __init__(self, cidr: str, node_ports: tuple[int, int], rng: random.Random) -> None:
-        self.addresses = AddressPool(cidr, rng)
-        self.ports = PortPool(*node_ports, rng)
+    `cidrs` are the ranges the server was told, one of each family at most; their families are those Services
+    of this cluster may be of. Addresses come of all ranges there are in ServiceCIDRs.
+    """
 
-    def load(self, services: Iterable[Object]) -> None:
-        """Take what stored services hold; what two of them hold is simply held."""
-        for service in services:
-            for address in cluster_addresses(service):
-                try:
-                    self.addresses.take(address)
-                except (AddressInUse, OutOfRange):
-                    continue
-            for port in node_ports(service):
-                try:
-                    self.ports.take(port)
-                except (PortInUse, PortOutOfRange):
-                    continue
+    def __init__(
+        self,
+        registry: Registry,
+        store: TransactingStore,
+        clock: Clock,
+        rng: random.Random,
+        cidrs: Sequence[str],
+        node_ports: tuple[int, int],
+    ) -> None:
+        networks = [ipaddress.ip_network(cidr) for cidr in cidrs]
+        self.cidrs = [str(network) for network in networks]
+        self.families = [f"IPv{network.version}" for network in networks]
+        self.first = str(networks[0][1])
+        """The address of the API server's own service."""
+        self.addresses = Addresses(rng)
+        self.ports = ServicePorts(node_ports, rng)
+        self._registry = registry
+        self._store = store
+        self._clock = clock
+        self._random = rng
 
     def concerns(self, resource: Resource) -> bool:
         """Whether objects of the kind are given anything."""
@@ -86,7 +78,7 @@ class ServiceAllocator:
         self._check_external(new, old)
         try:
             self._reserve_addresses(new, old, reservation)
-            self._reserve_ports(new, old, reservation)
+            self.ports.reserve(new, old, reservation)
         except BaseException:
             reservation.undo()
             raise
@@ -94,13 +86,51 @@ class ServiceAllocator:
             reservation.undo()
         return reservation
 
-    def release(self, resource: Resource, obj: Object) -> None:
-        """Give back what a deleted service held."""
-        if resource is SERVICES:
-            for address in cluster_addresses(obj):
-                self.addresses.release(address)
-            for port in node_ports(obj):
-                self.ports.release(port)
+    def leave(self, resource: Resource, service: Object) -> Reservation:
+        """What the stored `service` gives back by being deleted."""
+        if resource is not SERVICES:
+            return NOTHING
+        reservation = Reservation()
+        reservation.frees = [canonical(address) for address in cluster_addresses(service)]
+        reservation.on_commit(lambda: self.ports.release(service))
+        return reservation
+
+    async def store(self, write: Write, service: Object, reservation: Reservation) -> Entry:
+        """Make the `write` of a Service, and with it that of its addresses; what the first came to.
+
+        Raises KeyExists, KeyMissing, RevisionMismatch if the Service is not as expected, AddressTaken,
+        OutOfSpace.
+        """
+        namespace, name = namespace_of(service), name_of(service)
+        takes = [self.taking(address, namespace, name) for address in reservation.takes]
+        for _ in range(ATTEMPTS):
+            frees = [
+                freed
+                for address in reservation.frees
+                if (freed := self._freeing(address, namespace, name)) is not None
+            ]
+            try:
+                return (await self._store.transact([*takes, write, *frees]))[len(takes)]
+            except (KeyExists, KeyMissing, RevisionMismatch) as error:
+                if error.key == write.key:
+                    raise
+                if isinstance(error, KeyExists):
+                    raise AddressTaken(error.key) from error
+                # Somebody wrote the IPAddress meanwhile, and the cacher was told before us.
+        raise service_unavailable("the addresses of the service are being changed by others")
+
+    def taking(self, address: str, namespace: str, name: str) -> Write:
+        """The write that gives an address to a Service."""
+        uid = str(uuid.UUID(int=self._random.getrandbits(128), version=4))
+        made = address_object(address, namespace, name, uid, format_time(self._clock.now()))
+        return Write(IP_ADDRESSES.key("", address), encoding.encode_stored(made), None)
+
+    def _freeing(self, address: str, namespace: str, name: str) -> Write | None:
+        """The write that takes it from the Service again, None if it does not have it."""
+        cached = self._registry.of(IP_ADDRESSES).get("", address)
+        if cached is None or not belongs_to(cached.decode(), namespace, name):
+            return None
+        return Write(cached.key, None, cached.revision)
 
     def _check_external(self, new: Object, old: Object | None) -> None:
         """Refuse external addresses that belong to other services (upstream takes them, CVE-2020-8554).
@@ -108,50 +138,53 @@ class ServiceAllocator:
         Those a stored service has already may stay. Raises ApiError (422).
         """
         had = set(_external(old)) if old is not None else set[str]()
-        why = f"may not be in the service range, {self.addresses.network}"
         errors = [
-            invalid_value(f"spec.externalIPs[{index}]", address, why)
+            invalid_value(f"spec.externalIPs[{index}]", address, f"may not be in the service range, {cidr}")
             for index, address in enumerate(_external(new))
-            if address not in had and self.addresses.contains(address)
+            if address not in had and (cidr := self.addresses.network_of(address))
         ]
         if errors:
             raise invalid(SERVICES.kind, "", name_of(new), errors)
 
     def _reserve_addresses(self, new: Object, old: Object | None, reservation: Reservation) -> None:
         spec = new.setdefault("spec", {})
+        before = (old.get("spec") or {}) if old is not None else None
         held = cluster_addresses(old) if old is not None else []
         if spec.get("type") == "ExternalName":
             for field in ("clusterIP", "clusterIPs"):
                 spec.pop(field, None)
-        elif old is not None and held and not spec.get("clusterIP"):
-            spec["clusterIP"], spec["clusterIPs"] = held[0], list(held)
-        wanted = spec.get("clusterIP") or ""
-        if spec.get("type") != "ExternalName":
-            self._fill_families(spec)
-            if wanted == HEADLESS:
-                spec["clusterIPs"] = [HEADLESS]
-            elif not wanted:
-                wanted = self._take_any(new)
-                reservation.on_undo(lambda: self.addresses.release(wanted))
-                spec["clusterIP"], spec["clusterIPs"] = wanted, [wanted]
-            elif wanted not in held:
-                self._take(new, wanted)
-                reservation.on_undo(lambda: self.addresses.release(wanted))
-                spec.setdefault("clusterIPs", [wanted])
+        elif not is_kept_preference(spec, before):
+            if held and not spec.get("clusterIP"):
+                spec["clusterIP"], spec["clusterIPs"] = held[0], list(held)
+            if spec.get("clusterIP") and not spec.get("clusterIPs"):
+                spec["clusterIPs"] = [spec["clusterIP"]]
+            errors = fill_families(spec, before, self.families)
+            if errors:
+                raise invalid(SERVICES.kind, "", name_of(new), errors)
+            if spec.get("clusterIP") != HEADLESS:
+                self._take_addresses(new, held, reservation)
+        kept = set(cluster_addresses(new))
+        reservation.frees = [canonical(address) for address in held if address not in kept]
+
+    def _take_addresses(self, new: Object, held: Sequence[str], reservation: Reservation) -> None:
+        spec = new["spec"]
+        ips = list(spec.get("clusterIPs") or ())
+        for index, family in enumerate(spec["ipFamilies"]):
+            if index >= len(ips):
+                ips.append(self._take_any(family))
+                taken = ips[index]
+            elif ips[index] not in held:
+                taken = canonical(ips[index])
+                self._take(new, ips[index])
             else:
-                spec.setdefault("clusterIPs", [wanted])
-        now_held = cluster_addresses(new)
-        for address in held:
-            if address not in now_held:
-                reservation.on_commit(lambda a=address: self.addresses.release(a))  # type: ignore[misc]
+                continue
+            reservation.takes.append(taken)
+            reservation.on_end(lambda address=taken: self.addresses.release(address))  # type: ignore[misc]
+        spec["clusterIPs"], spec["clusterIP"] = ips, ips[0]
 
-    def _fill_families(self, spec: Object) -> None:
-        spec.setdefault("ipFamilies", [self.addresses.family])
-        spec.setdefault("ipFamilyPolicy", "SingleStack")
-
-    def _take_any(self, new: Object) -> str:
+    def _take_any(self, family: str) -> str:
         try:
-            return self.addresses.take_any()
+            return self.addresses.take_any(family)
         except RangeFull:
             raise internal("failed to allocate a serviceIP: range is full") from None
 
@@ -159,118 +192,14 @@ class ServiceAllocator:
         try:
             self.addresses.take(address)
         except AddressInUse:
-            why = f"failed to allocate IP {address}: provided IP is already allocated"
-            raise _refused(new, "spec.clusterIPs", [address], why) from None
+            why = "provided IP is already allocated"
         except OutOfRange:
-            why = (
-                f"failed to allocate IP {address}: the provided network does not match the current range"
-                if ":" in address
-                else f"failed to allocate IP {address}: provided IP is not in the valid range. "
-                f"The range of valid IPs is {self.addresses.network}"
-            )
-            raise _refused(new, "spec.clusterIPs", [address], why) from None
-
-    def _reserve_ports(self, new: Object, old: Object | None, reservation: Reservation) -> None:
-        held = set(node_ports(old)) if old is not None else set()
-        spec = new["spec"]
-        if not _wants_node_ports(spec):
-            if spec.get("type") not in TYPES_WITH_NODE_PORTS:
-                for port in spec.get("ports") or ():
-                    port.pop("nodePort", None)
-                spec.pop("healthCheckNodePort", None)
+            why = "the provided network does not match the current range"
         else:
-            self._take_ports(new, old, held, reservation)
-        for number in held - set(node_ports(new)):
-            reservation.on_commit(lambda n=number: self.ports.release(n))  # type: ignore[misc]
-
-    def _take_ports(self, new: Object, old: Object | None, held: set[int], reservation: Reservation) -> None:
-        spec = new["spec"]
-        ports = spec.get("ports") or []
-        taken: dict[tuple[int, str], None] = {}
-        kept = _numbers_by_port(old)
-        wanted = [port.get("nodePort") for port in ports if port.get("nodePort")]
-        for index, port in enumerate(ports):
-            number = port.get("nodePort") or 0
-            if not number:
-                number = kept.get((port.get("port", 0), port.get("protocol", "TCP")), 0)
-                if number in wanted:
-                    number = 0
-            protocol = port.get("protocol", "TCP")
-            shares = number and any(n == number and p != protocol for n, p in taken)
-            if number and (number in held or shares):
-                pass
-            elif number:
-                self._take_port(new, f"spec.ports[{index}].nodePort", number)
-                reservation.on_undo(lambda n=number: self.ports.release(n))  # type: ignore[misc]
-            else:
-                number = self._take_any_port()
-                reservation.on_undo(lambda n=number: self.ports.release(n))  # type: ignore[misc]
-            port["nodePort"] = number
-            taken[number, protocol] = None
-        if spec.get("type") == "LoadBalancer" and spec.get("externalTrafficPolicy") == "Local":
-            self._take_health_port(new, held, reservation)
-
-    def _take_health_port(self, new: Object, held: set[int], reservation: Reservation) -> None:
-        number = new["spec"].get("healthCheckNodePort") or 0
-        if number in held:
             return
-        if number:
-            self._take_port(new, "spec.healthCheckNodePort", number)
-        else:
-            number = self._take_any_port()
-        reservation.on_undo(lambda: self.ports.release(number))
-        new["spec"]["healthCheckNodePort"] = number
-
-    def _take_port(self, new: Object, field: str, number: int) -> None:
-        try:
-            self.ports.take(number)
-        except PortInUse:
-            raise _refused(new, field, number, "provided port is already allocated") from None
-        except PortOutOfRange:
-            why = f"provided port is not in the valid range. The range of valid ports is {self.ports}"
-            raise _refused(new, field, number, why) from None
-
-    def _take_any_port(self) -> int:
-        try:
-            return self.ports.take_any()
-        except PortsFull:
-            raise internal("failed to allocate a nodePort: range is full") from None
-
-
-def cluster_addresses(service: Object) -> list[str]:
-    """The addresses a service holds."""
-    spec = service.get("spec") or {}
-    if spec.get("type") == "ExternalName":
-        return []
-    found = spec.get("clusterIPs") or [spec.get("clusterIP")]
-    return [address for address in found if address and address != HEADLESS]
-
-
-def node_ports(service: Object) -> list[int]:
-    """The node ports a service holds."""
-    spec = service.get("spec") or {}
-    found = [port.get("nodePort") for port in spec.get("ports") or ()]
-    return [number for number in (*found, spec.get("healthCheckNodePort")) if number]
-
-
-def _wants_node_ports(spec: Object) -> bool:
-    kind = spec.get("type")
-    if kind == "LoadBalancer" and spec.get("allocateLoadBalancerNodePorts") is False:
-        return any(port.get("nodePort") for port in spec.get("ports") or ())
-    return kind in TYPES_WITH_NODE_PORTS
-
-
-def _numbers_by_port(old: Object | None) -> dict[tuple[int, str], int]:
-    if old is None:
-        return {}
-    ports = (old.get("spec") or {}).get("ports") or ()
-    return {(p.get("port", 0), p.get("protocol", "TCP")): p.get("nodePort") or 0 for p in ports}
+        ips = new["spec"]["clusterIPs"]
+        raise refused(new, "spec.clusterIPs", ips, f"failed to allocate IP {address}: {why}")
 
 
 def _external(service: Object) -> list[str]:
     return list((service.get("spec") or {}).get("externalIPs") or ())
-
-
-def _refused(service: Object, field: str, value: object, why: str) -> ApiError:
-    problem: FieldError = invalid_value(field, value, why)
-    return invalid("Service", "", service["metadata"].get("name", ""), [problem])

@@ -73,7 +73,7 @@ class KubernetesService:
         await self._reconcile_endpoints()
 
     def _service(self) -> Object:
-        return endpoint.service(self._parts.services.addresses.first, self._port)
+        return endpoint.service(self._parts.services.first, self._port)
 
     async def _reconcile_endpoints(self) -> None:
         wanted = endpoint.endpoints(self._address, self._port)

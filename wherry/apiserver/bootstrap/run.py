@@ -42,11 +42,11 @@ async def bootstrap(
 ) -> None:
     """Bring everything in place, `kubernetes`, `service_cidr` and `tracking` among it."""
     await ensure(core, client, NAMESPACES, objects.namespaces())
+    await service_cidr.bring_about()  # the Service's address is of it
     await asyncio.gather(
         ensure(core, client, PRIORITY_CLASSES, objects.priority_classes()),
         _roles(core, client),
         kubernetes.bring_about(),
-        service_cidr.bring_about(),
         tracking.bring_about(),
     )
 

@@ -38,7 +38,7 @@ class DefaultServiceCidr:
     def __init__(self, parts: Parts, client: Client) -> None:
         self._parts = parts
         self._client = client
-        self._cidrs = [str(parts.services.addresses.network)]
+        self._cidrs = list(parts.services.cidrs)
         self._events = EventRecorder(client, parts.clock, COMPONENT)
         self._told: set[str] = set()
         self._feed: Subscription | None = None

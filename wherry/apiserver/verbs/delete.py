@@ -89,7 +89,7 @@ async def delete_object(
             lambda: plan_deletion(served.decode(cached), options, resource.strategy, core.now()),
         )
         if plan.removes:
-            revision = cached.revision if options.dry_run else await remove(core, served, cached, old)
+            revision = cached.revision if options.dry_run else await remove(core, served, cached)
             return _gone(served, old, revision)
         if plan.changed is None:
             return Outcome(obj=old)

@@ -16,6 +16,8 @@ from typing import Any
 from wherry.api.resource import Resource, Strategy
 from wherry.apiserver import encoding, ownership
 from wherry.apiserver.admission.base import CREATE, UPDATE, Attributes
+from wherry.apiserver.allocation.reservations import Reservation
+from wherry.apiserver.allocation.services import AddressTaken
 from wherry.apiserver.beside import beside
 from wherry.apiserver.body import findings_in
 from wherry.apiserver.cacher import Cached
@@ -36,12 +38,14 @@ from wherry.objects.errors import (
     first_errors,
     invalid,
     invalid_value,
+    service_unavailable,
 )
 from wherry.objects.managed_fields import STATUS, forget_new_times
 from wherry.objects.meta import Object
 from wherry.objects.sameness import is_identical
 from wherry.objects.suffixes import LENGTH, random_suffix
 from wherry.store.base import KeyExists
+from wherry.store.writes import Write
 
 GENERATED_NAME_ATTEMPTS = 8
 MAX_GENERATED_BASE = 63 - LENGTH
@@ -149,12 +153,22 @@ async def _create_reserved(
     core: Core, call: Call, served: Served, attributes: Attributes, obj: Object, generates: bool
 ) -> Outcome:
     with attributes:
-        reservation = core.services.reserve(served.resource, obj, None, dry_run=call.is_dry_run)
-        try:
-            return await _store_new(core, call, served, obj, generates)
-        except BaseException:
-            reservation.undo()
-            raise
+        asked = obj.get("spec") if core.services.concerns(served.resource) else None
+        for _ in range(ATTEMPTS):
+            if asked is not None:
+                obj["spec"] = dict(asked)
+            reservation = core.services.reserve(served.resource, obj, None, dry_run=call.is_dry_run)
+            try:
+                outcome = await _store_new(core, call, served, obj, generates, reservation)
+            except AddressTaken:
+                reservation.undo()  # and another is taken; one that was asked for is refused then
+            except BaseException:
+                reservation.undo()
+                raise
+            else:
+                reservation.commit()
+                return outcome
+        raise service_unavailable("others were always faster in taking a free cluster address")
 
 
 def is_set_version(text: str | None) -> bool:
@@ -178,7 +192,9 @@ def _claim_metadata(core: Core, meta: Object) -> None:
     meta["creationTimestamp"] = core.timestamp()
 
 
-async def _store_new(core: Core, call: Call, served: Served, obj: Object, generates: bool) -> Outcome:
+async def _store_new(
+    core: Core, call: Call, served: Served, obj: Object, generates: bool, reservation: Reservation
+) -> Outcome:
     resource, meta = served.resource, obj["metadata"]
     namespace = call.info.namespace
     for _ in range(GENERATED_NAME_ATTEMPTS if generates else 1):
@@ -190,7 +206,10 @@ async def _store_new(core: Core, call: Call, served: Served, obj: Object, genera
             try:
                 data = await beside(core, call, lambda: encoding.encode_stored(served.to_storage(obj)))
                 with core.storing("create", resource):
-                    entry = await served.store.create(key, data, ttl_s=resource.ttl_s)
+                    if reservation.has_addresses:
+                        entry = await core.services.store(Write(key, data, None), obj, reservation)
+                    else:
+                        entry = await served.store.create(key, data, ttl_s=resource.ttl_s)
             except KeyExists:
                 present = served.cacher.get(key)
             else:
@@ -360,7 +379,7 @@ async def _update_reserved(
             return await _finish(core, served, cached, new)
         reservation = core.services.reserve(served.resource, new, old)
         try:
-            await swap(core, served, cached, new)
+            await swap(core, served, cached, new, reservation)
         except BaseException:
             reservation.undo()
             raise
@@ -370,7 +389,7 @@ async def _update_reserved(
 
 async def _finish(core: Core, served: Served, cached: Cached, new: Object) -> Outcome:
     """The last finalizer is gone: the object goes too."""
-    revision = await remove(core, served, cached, new)
+    revision = await remove(core, served, cached)
     new["metadata"]["resourceVersion"] = str(revision)
     return Outcome(obj=new)
 

@@ -52,7 +52,7 @@ OWN_KEYS = ("client-ca-file", "tls-cert-file", "cert-dir")
 def setup_of(values: Values, paths: ClusterPaths) -> Setup:
     """The cluster these flags are about, as it was made here where they do not say. Raises FlagError."""
     flags = Source(lambda attribute: f"--{SETTINGS.get(attribute, attribute)}")
-    given = {name: values.text(flag) for name, flag in SETTINGS.items() if values.has(flag)}
+    given = {name: _setting(values, flag) for name, flag in SETTINGS.items() if values.has(flag)}
     try:
         base = read_config_file(paths.config, Setup.of()) if paths.config.exists() else _fresh(values)
         return with_node_name(overlay(base, given, flags), socket.gethostname())
@@ -61,7 +61,12 @@ def setup_of(values: Values, paths: ClusterPaths) -> Setup:
 
 
 def _fresh(values: Values) -> Setup:
-    return overlay(Setup.of(), {name: values.text(flag) for name, flag in SETTINGS.items()}, Source(str))
+    return overlay(Setup.of(), {name: _setting(values, flag) for name, flag in SETTINGS.items()}, Source(str))
+
+
+def _setting(values: Values, flag: str) -> str:
+    """What keys depend on: of two ranges of ClusterIPs the first, of which the server's own address is."""
+    return values.text(flag).split(",")[0] if flag == "service-cluster-ip-range" else values.text(flag)
 
 
 def key_files(identities: Identities) -> dict[str, Path]:

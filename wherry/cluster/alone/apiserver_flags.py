@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import csv
 from collections.abc import Mapping
+from ipaddress import ip_network
 from pathlib import Path
 
 from wherry.apiserver.config import ALWAYS_ALLOW, NODE, RBAC, ApiServerConfig, FrontProxyConfig
@@ -74,7 +75,11 @@ COMMON = (
     ),
     Flag("service-account-key-file", "Further keys whose tokens are taken.", NAMES),
     Flag("service-account-signing-key-file", "The private key tokens are signed with."),
-    Flag("service-cluster-ip-range", "The range of ClusterIPs.", default="10.96.0.0/16"),
+    Flag(
+        "service-cluster-ip-range",
+        "The range of ClusterIPs; a second one of the other IP family may follow after a comma.",
+        default="10.96.0.0/16",
+    ),
     Flag("service-node-port-range", "The range of node ports.", PORTS, "30000-32767", empty=EMPTY_DEFAULT),
     Flag("tls-cert-file", "The certificate to serve with."),
     Flag("tls-private-key-file", "Its key."),
@@ -176,7 +181,7 @@ def api_server_config(values: Values, defaults: Mapping[str, Path] | None = None
         tls=tls_of(values),
         front_proxy=_front_proxy(values),
         request_timeout_s=_request_timeout_s(values),
-        service_cidr=values.names("service-cluster-ip-range")[0],
+        service_cidr=_service_cidr(values),
         node_ports=values.ports("service-node-port-range"),
         advertise_address=_advertised(values.text("advertise-address")),
         kubelet_ca_file=file("kubelet-certificate-authority"),
@@ -259,3 +264,16 @@ def _tokens(file: Path | None) -> Mapping[str, User]:
             groups = [group.strip() for group in row[3].split(",")] if len(row) > 3 else []
             found[row[0]] = with_authenticated(User(row[1], tuple(filter(None, groups)), uid=row[2]))
     return found
+
+
+def _service_cidr(values: Values) -> str:
+    """One range, or one of each IP family. Raises FlagError."""
+    flag = "service-cluster-ip-range"
+    cidrs = values.names(flag)
+    try:
+        networks = [ip_network(cidr, strict=False) for cidr in cidrs]
+    except ValueError as error:
+        raise FlagError(f"--{flag}: {error}; give ranges such as 10.96.0.0/16") from None
+    if not networks or len({network.version for network in networks}) < len(networks):
+        raise FlagError(f"--{flag}: {','.join(cidrs)!r} should be one range, or one of each IP family")
+    return ",".join(map(str, networks))

@@ -1,0 +1,105 @@
+"""Keeps the allocator's index in step with what is stored: `Following` of IPAddresses and ServiceCIDRs.
+
+The store tells it before it answers whoever wrote, so the index never lags behind an answered write, be it of
+this server or of another one on the same store.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Iterable, Mapping, Sequence
+
+from wherry.api.core.services import SERVICES
+from wherry.api.networking.ip_addresses import IP_ADDRESSES
+from wherry.api.networking.service_cidrs import SERVICE_CIDRS
+from wherry.apiserver.allocation.addresses import canonical
+from wherry.apiserver.allocation.objects import all_ranges, cluster_addresses, ranges_of
+from wherry.apiserver.allocation.services import ServiceAllocator
+from wherry.apiserver.cached import Cached, CachedEvent
+from wherry.apiserver.registry import Registry
+from wherry.objects.meta import Object, name_of, namespace_of
+from wherry.store.base import KeyExists, Subscription, TransactingStore
+from wherry.store.writes import Write
+
+log = logging.getLogger(__name__)
+
+FOLLOWED = (SERVICES, IP_ADDRESSES, SERVICE_CIDRS)
+AT_ONCE = 256
+
+
+class Following:
+    """What an allocator knows of the store, from `start` to `close`."""
+
+    def __init__(self, registry: Registry, store: TransactingStore, allocator: ServiceAllocator) -> None:
+        self._registry = registry
+        self._store = store
+        self._allocator = allocator
+        self._feeds: list[Subscription] = []
+
+    async def start(self) -> None:
+        """Return once the allocator knows what is taken, by Services of former versions, too.
+
+        Raises ApiError (503), StoreError.
+        """
+        registry = self._registry
+        await registry.open(FOLLOWED)
+        self._read_ranges()
+        self._read_addresses()
+        self._feeds = [
+            registry.follow(SERVICE_CIDRS, lambda _: self._read_ranges(), self._read_ranges),
+            registry.follow(IP_ADDRESSES, self._changed, self._read_addresses),
+        ]
+        await self._adopt()
+
+    def close(self) -> None:
+        """Follow no more."""
+        for feed in self._feeds:
+            feed.close()
+        self._feeds = []
+
+    def _read_ranges(self) -> None:
+        found: dict[str, Mapping[str, bool]] = {}
+
+        def look(cached: Cached) -> None:
+            found[cached.name] = ranges_of(cached.decode())
+
+        self._registry.of(SERVICE_CIDRS).each(look)
+        self._allocator.addresses.set_ranges(all_ranges(found))
+
+    def _read_addresses(self) -> None:
+        cached, _ = self._registry.of(IP_ADDRESSES).cacher.list("")
+        self._allocator.addresses.read(address.name for address in cached)
+
+    def _changed(self, events: Sequence[CachedEvent]) -> None:
+        addresses = self._allocator.addresses
+        for event in events:
+            (addresses.forget if event.type == "DELETED" else addresses.note)(event.object.name)
+
+    async def _adopt(self) -> None:
+        """Give what stored Services hold its IPAddress, where an earlier version stored none."""
+        missing: dict[str, Write] = {}
+
+        def look(cached: Cached) -> None:
+            service = cached.decode()
+            self._allocator.ports.load(service)
+            for write in self._missing(service):
+                missing.setdefault(write.key, write)
+
+        self._registry.of(SERVICES).each(look)
+        writes = list(missing.values())
+        for start in range(0, len(writes), AT_ONCE):
+            await asyncio.gather(*(self._create(write) for write in writes[start : start + AT_ONCE]))
+        if missing:
+            log.info("%d addresses of services had no IPAddress yet and have one now", len(missing))
+
+    def _missing(self, service: Object) -> Iterable[Write]:
+        for address in map(canonical, cluster_addresses(service)):
+            if not self._allocator.addresses.is_stored(address):
+                yield self._allocator.taking(address, namespace_of(service), name_of(service))
+
+    async def _create(self, write: Write) -> None:
+        try:
+            await self._store.transact([write])
+        except KeyExists:
+            return  # another server on the store was faster, which is fine
