@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 
 from tests.controllers.certificates.asking import csr
+from wherry.api.certificates.signers import KUBELET_CLIENT
 from wherry.apiserver.bootstrap.controller_roles import CONTROLLERS as ROLES
 from wherry.apiserver.bootstrap.roles import cluster_role_bindings, role_bindings
 from wherry.apiserver.local import LocalTransport
@@ -15,7 +16,6 @@ from wherry.client.transport import JSON, WatchEvent
 from wherry.cluster.assembly import controller_user, controller_users
 from wherry.controllers import legacy_token_cleaner
 from wherry.controllers.catalog import CONTROLLERS
-from wherry.controllers.certificates.requests import KUBELET_CLIENT
 from wherry.controllers.service_account_tokens import ServiceAccountTokens
 from wherry.objects.errors import ApiError
 from wherry.objects.meta import Object, later

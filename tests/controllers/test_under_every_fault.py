@@ -14,9 +14,9 @@ import pytest
 
 from tests.controllers.bootstrap.secrets import token_secret
 from tests.controllers.certificates.asking import csr
+from wherry.api.certificates.signers import KUBELET_CLIENT
 from wherry.cluster.assembly import controller_user
 from wherry.controllers.catalog import CONTROLLERS
-from wherry.controllers.certificates.requests import KUBELET_CLIENT
 from wherry.objects.meta import Object
 from wherry.testing import Cluster
 

@@ -17,12 +17,12 @@ from cryptography.x509.oid import ExtendedKeyUsageOID
 from tests.apiserver.rig import ADMIN, Rig, files, running
 from tests.controllers.certificates.asking import DNS, IP, NODE, SERVER_USAGES, csr, key, request
 from wherry.api.certificates.certificate_signing_requests import CERTIFICATE_SIGNING_REQUESTS
+from wherry.api.certificates.signers import CLIENT, KUBELET_CLIENT, KUBELET_SERVING
 from wherry.api.rbac.cluster_role_bindings import CLUSTER_ROLE_BINDINGS
 from wherry.apiserver.user import User
 from wherry.controllers.certificates.approving import CertificateApproving
 from wherry.controllers.certificates.authority import CertificateAuthority, NoAuthority
 from wherry.controllers.certificates.cleaning import CertificateCleaning
-from wherry.controllers.certificates.requests import CLIENT, KUBELET_CLIENT, KUBELET_SERVING
 from wherry.controllers.certificates.signing import CertificateSigning
 from wherry.controllers.config import ControllerConfig
 from wherry.kit.clock import FakeClock, settle

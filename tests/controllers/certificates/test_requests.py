@@ -6,14 +6,8 @@ import pytest
 from cryptography import x509
 
 from tests.controllers.certificates.asking import CLIENT_USAGES, DNS, EMAIL, IP, SERVER_USAGES, URI, request
-from wherry.controllers.certificates.requests import (
-    CHECKS,
-    CLIENT,
-    KUBELET_CLIENT,
-    KUBELET_SERVING,
-    LEGACY,
-    NotSignable,
-)
+from wherry.api.certificates.signers import CLIENT, KUBELET_CLIENT, KUBELET_SERVING, LEGACY
+from wherry.controllers.certificates.requests import CHECKS, NotSignable
 
 ENCIPHER = ("key encipherment",)
 ORGANIZATION = "subject organization is not system:nodes"

@@ -12,6 +12,10 @@ from wherry.objects.names import (
 )
 
 KUBERNETES_DOMAIN = "kubernetes.io"
+CLIENT = "kubernetes.io/kube-apiserver-client"
+KUBELET_CLIENT = "kubernetes.io/kube-apiserver-client-kubelet"
+KUBELET_SERVING = "kubernetes.io/kubelet-serving"
+LEGACY = "kubernetes.io/legacy-unknown"
 _FORM = "must be a fully qualified domain and path of the form 'example.com/signer-name'"
 _ONE_LABEL = "should be a domain with at least two segments separated by dots"
 _LONGEST_B = SUBDOMAIN_MAX + 1 + SUBDOMAIN_MAX + LABEL_MAX + 1

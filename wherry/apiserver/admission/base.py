@@ -110,6 +110,13 @@ class Attributes:
         """The object before, as it is told outside: a creation has none, even if its plugins get one."""
         return None if self.operation == CREATE else self.old
 
+    async def find(self, resource: Resource, namespace: str, name: str) -> Object | None:
+        """Another object as it stands, whose source is opened for that; None if it is not there."""
+        served = self.core.registry.of(resource)
+        await served.source.open()
+        cached = served.get(namespace, name)
+        return cached.decode() if cached is not None else None
+
     def warn(self, text: str) -> None:
         """Tell the client something."""
         if self.warnings is not None and text:

@@ -7,7 +7,8 @@ trust anchors `attest`; nobody gets a client certificate of the group that may d
 
 from __future__ import annotations
 
-from wherry.api.certificates.pem import blocks_of, request, text_of
+from wherry.api.certificates.signers import CLIENT
+from wherry.api.certificates.subjects import asked_for, organizations
 from wherry.api.resource import Resource
 from wherry.apiserver.admission.base import CREATE, UPDATE, Attributes, BasePlugin
 from wherry.apiserver.request import RequestInfo
@@ -16,7 +17,6 @@ from wherry.objects.errors import forbidden
 from wherry.objects.meta import Object
 
 GROUP = "certificates.k8s.io"
-CLIENT_SIGNER = "kubernetes.io/kube-apiserver-client"
 _REQUESTOR = ("username", "uid", "groups", "extra")
 
 
@@ -73,8 +73,8 @@ class CertificateSubjectRestriction(BasePlugin):
 
     async def validate(self, attributes: Attributes) -> None:
         obj = attributes.obj or {}
-        if _signer_of(obj) == CLIENT_SIGNER and MASTERS in _organizations(obj):
-            _refuse(attributes, f"use of {CLIENT_SIGNER} signer with {MASTERS} group is not allowed")
+        if _signer_of(obj) == CLIENT and MASTERS in _organizations(obj):
+            _refuse(attributes, f"use of {CLIENT} signer with {MASTERS} group is not allowed")
 
 
 class ClusterTrustBundleAttest(BasePlugin):
@@ -110,15 +110,10 @@ def _tells_more(obj: Object, old: Object) -> bool:
     )
 
 
-def _organizations(obj: Object) -> set[str]:
+def _organizations(obj: Object) -> list[str]:
     """The groups the subject of a request is to be in."""
-    block = next(blocks_of(text_of((obj.get("spec") or {}).get("request"))), None)
-    found = request(block.contents) if block is not None else None
-    if found is None:
-        return set()
-    from cryptography.x509.oid import NameOID
-
-    return {str(part.value) for part in found.subject.get_attributes_for_oid(NameOID.ORGANIZATION_NAME)}
+    found = asked_for(obj)
+    return organizations(found) if found is not None else []
 
 
 def _may(attributes: Attributes, verb: str, signer: str) -> bool:

@@ -1,26 +1,32 @@
 """NodeRestriction: a kubelet writes its own Node, its own pods' status, and nobody else's.
 
-What a node may read follows from the pods bound to it, so it must not make pods that refer to anything;
-and where pods go follows from labels, so it gives itself only those that tell what it is.
+What a node may read follows from the pods bound to it, so it must not make pods that refer to anything,
+nor say itself what they refer to; and where pods go follows from labels, so it gives itself only those that
+tell what it is. Source: plugin/pkg/admission/noderestriction.
 """
 
 from __future__ import annotations
 
-from wherry.api.coordination.leases import LEASES
-from wherry.api.core.node_labels import is_closed_label
-from wherry.api.core.nodes import NODES
-from wherry.api.core.pod_spec.annotations import MIRROR
-from wherry.api.core.pods import PODS
-from wherry.api.core.service_accounts import SERVICE_ACCOUNTS
-from wherry.api.resource import Resource
-from wherry.api.storage.csi_nodes import CSI_NODES
-from wherry.apiserver.admission.base import CREATE, DELETE, UPDATE, Attributes, BasePlugin
-from wherry.apiserver.authorization.node import claim_names, config_map_names, secret_names
-from wherry.apiserver.request import RequestInfo
-from wherry.objects.errors import ApiError, forbidden
-from wherry.objects.meta import Object, annotations_of, labels_of, uid_of
+from collections.abc import Awaitable, Callable, Mapping
+from typing import Any
 
-ANY_AUDIENCE = "request-serviceaccounts-token-audience"
+from wherry.api.core.node_labels import is_closed_label
+from wherry.api.resource import Resource
+from wherry.apiserver.admission.base import CONNECT, CREATE, DELETE, UPDATE, Attributes, BasePlugin
+from wherry.apiserver.admission.node_pods import pod_problem
+from wherry.apiserver.admission.node_requests import (
+    pod_certificate_problem,
+    signing_request_problem,
+    token_problem,
+)
+from wherry.objects.errors import forbidden
+from wherry.objects.meta import Object, labels_of
+
+LEASE_NAMESPACE = "kube-node-lease"
+_CLAIM_STATUS_OF_NODES = frozenset(
+    {"capacity", "conditions", "allocatedResources", "allocatedResourceStatuses"}
+)
+"""What of a claim's status tells how a volume was grown on its node."""
 
 
 class NodeRestriction(BasePlugin):
@@ -29,151 +35,129 @@ class NodeRestriction(BasePlugin):
     name = "NodeRestriction"
 
     def handles(self, resource: Resource, subresource: str, operation: str) -> bool:
-        if resource is SERVICE_ACCOUNTS:
-            return subresource == "token"
-        return resource in (PODS, NODES, LEASES, CSI_NODES)
+        return operation != CONNECT and (resource.group, resource.plural) in _PROBLEMS
 
     async def admit(self, attributes: Attributes) -> None:
         node = attributes.user.node_name
         if not node:
             return
-        why = ""
-        if attributes.resource is PODS:
-            why = _pod_problem(node, attributes)
-            if not why and attributes.operation == CREATE and not attributes.subresource:
-                why = await _mirror_problem(node, attributes)
-        elif attributes.resource is NODES:
-            why = _node_problem(node, attributes)
-        elif attributes.resource is LEASES:
-            if (attributes.namespace, attributes.name) != ("kube-node-lease", node):
-                why = "can only access node lease with the same name as the requesting node"
-        elif attributes.resource is CSI_NODES:
-            if attributes.name != node:
-                why = "can only access CSINode with the same name as the requesting node"
-        else:
-            why = _token_problem(node, attributes)
-        if why:
-            raise _refused(attributes, why)
+        resource = attributes.resource
+        if why := await _PROBLEMS[resource.group, resource.plural](node, attributes):
+            raise forbidden(resource.plural, resource.group, attributes.name, why)
 
 
-def _refused(attributes: Attributes, why: str) -> ApiError:
-    resource = attributes.resource
-    return forbidden(resource.plural, resource.group, attributes.name, why)
-
-
-def _pod_problem(node: str, attributes: Attributes) -> str:
-    old, new = attributes.old, attributes.obj
-    if attributes.subresource == "eviction":
-        return _only_own(node, old, f'node "{node}" can only evict pods with spec.nodeName set to itself')
-    if attributes.subresource == "status":
-        why = f'node "{node}" can only update pod status for pods with spec.nodeName set to itself'  # noqa: S608
-        if not _only_own(node, old, why) and labels_of(old or {}) != labels_of(new or {}):
-            return f'node "{node}" cannot update labels through pod status'
-        return _only_own(node, old, why)
-    if attributes.operation == DELETE:
-        return _only_own(node, old, f'node "{node}" can only delete pods with spec.nodeName set to itself')
-    if attributes.operation == CREATE:
-        if new is None or MIRROR not in annotations_of(new):
-            return f'pod does not have "{MIRROR}" annotation, node "{node}" can only create mirror pods'
-        return _only_own(node, new, f'node "{node}" can only create pods with spec.nodeName set to itself')
-    return f'unexpected operation "{attributes.operation}"'
-
-
-async def _mirror_problem(node: str, attributes: Attributes) -> str:
-    """What a mirror pod must not have: an owner other than its node, or references to other objects."""
-    pod = attributes.obj or {}
-    spec, can_only = pod.get("spec") or {}, f'node "{node}" can only create pods with'
-    owners = (pod.get("metadata") or {}).get("ownerReferences") or []
-    if len(owners) > 1:
-        return f"{can_only} a single owner reference set to itself"
-    owner = owners[0] if owners else {}
-    if (owner.get("apiVersion"), owner.get("kind"), owner.get("name")) != ("v1", "Node", node):
-        return f"{can_only} an owner reference set to itself"
-    if not owner.get("controller"):
-        return f"{can_only} a controller owner reference set to itself"
-    if owner.get("blockOwnerDeletion"):
-        return f'node "{node}" must not set blockOwnerDeletion on an owner reference'
-    served = attributes.core.registry.of(NODES)
-    await served.source.open()
-    cached = served.get("", node)
-    uid = uid_of(cached.decode()) if cached is not None else ""
-    if owner.get("uid") != uid:
-        return f"node {node} UID mismatch: expected {uid} got {owner.get('uid') or ''}"
-    referred: dict[str, set[str]] = {
-        "a service account": {str(spec.get(f) or "") for f in ("serviceAccountName", "serviceAccount")},
-        "secrets": secret_names(pod),
-        "configmaps": config_map_names(pod),
-        "persistentvolumeclaims": claim_names(pod),
-        "resourceclaims": {str(claim.get("name")) for claim in spec.get("resourceClaims") or ()},
-    }
-    what = next((kind for kind, names in referred.items() if names - {""}), "")
-    return f'node "{node}" can not create pods that reference {what}' if what else ""
-
-
-def _only_own(node: str, pod: Object | None, why: str) -> str:
-    return "" if ((pod or {}).get("spec") or {}).get("nodeName") == node else why
-
-
-def _node_problem(node: str, attributes: Attributes) -> str:
+async def _node_problem(node: str, attributes: Attributes) -> str:
     if attributes.name != node:
         return f'node "{node}" is not allowed to modify node "{attributes.name}"'
+    old, new = attributes.old or {}, attributes.obj or {}
+    source = (new.get("spec") or {}).get("configSource")
     if attributes.operation == CREATE:
-        labels = sorted(filter(is_closed_label, labels_of(attributes.obj or {})))
+        if source is not None:
+            return f'node "{node}" is not allowed to create pods with a non-nil configSource'
+        labels = sorted(filter(is_closed_label, labels_of(new)))
         return (
             f'node "{node}" is not allowed to set the following labels: {", ".join(labels)}' if labels else ""
         )
     if attributes.operation == UPDATE:
-        old, new = attributes.old or {}, attributes.obj or {}
-        if not attributes.subresource and (old.get("spec") or {}).get("taints") != (
-            (new.get("spec") or {}).get("taints")
-        ):
+        before, after = old.get("spec") or {}, new.get("spec") or {}
+        if source is not None and source != before.get("configSource"):
+            return f'node "{node}" is not allowed to update configSource to a new non-nil configSource'
+        if not attributes.subresource and before.get("taints") != after.get("taints"):
             return f'node "{node}" is not allowed to modify taints'
         owners, wanted = (item.get("metadata", {}).get("ownerReferences") for item in (old, new))
         if (owners or []) != (wanted or []):
             return f'node "{node}" is not allowed to modify ownerReferences'
-        before, after = labels_of(old), labels_of(new)
-        changed = sorted(
-            label
-            for label in {*before, *after}
-            if is_closed_label(label) and before.get(label) != after.get(label)
-        )
-        if changed:
+        if changed := _changed_labels(labels_of(old), labels_of(new)):
             return f"is not allowed to modify labels: {', '.join(changed)}"
     return ""
 
 
-def _token_problem(node: str, attributes: Attributes) -> str:
-    request = attributes.obj or {}
-    bound = (request.get("spec") or {}).get("boundObjectRef") or {}
-    if bound.get("kind") != "Pod" or bound.get("apiVersion", "v1") != "v1":
-        return "node requested token not bound to a pod"
-    if not bound.get("uid"):
-        return "node requested token with a pod binding without a uid"
-    cached = attributes.core.registry.of(PODS).get(attributes.namespace, bound.get("name", ""))
-    pod = cached.decode() if cached is not None else {}
-    if uid_of(pod) != bound["uid"]:
-        return f"the UID in the bound object reference ({bound['uid']}) does not match the UID in record"
-    why = _only_own(node, pod, "node requested token bound to a pod scheduled on a different node")
-    return why or _audience_problem(pod, attributes)
-
-
-def _audience_problem(pod: Object, attributes: Attributes) -> str:
-    """A token made for somebody the pod has no token for would let the node act as the pod there."""
-    asked = ((attributes.obj or {}).get("spec") or {}).get("audiences") or []
-    own = attributes.core.authenticator.audiences
-    if len(asked) > 1:
-        return "node may only request 0 or 1 audiences"
-    audience = asked[0] if asked and asked[0] not in own else ""
-    sources = (
-        source.get("serviceAccountToken")
-        for volume in (pod.get("spec") or {}).get("volumes") or ()
-        for source in (volume.get("projected") or {}).get("sources") or ()
+def _changed_labels(before: Mapping[str, str], after: Mapping[str, str]) -> list[str]:
+    """The closed ones among the labels that were added, changed or removed."""
+    return sorted(
+        label
+        for label in {*before, *after}
+        if is_closed_label(label) and before.get(label) != after.get(label)
     )
-    for source in sources:
-        named = (source or {}).get("audience") or ""
-        if source is not None and audience == ("" if named in own else named):
-            return ""
-    info = RequestInfo(ANY_AUDIENCE, "", True, "", "", attributes.namespace, audience, attributes.name)
-    if attributes.core.authorizer.decide(attributes.user, info).allowed:
+
+
+async def _lease_problem(node: str, attributes: Attributes) -> str:
+    if attributes.namespace != LEASE_NAMESPACE:
+        return f'can only access leases in the "{LEASE_NAMESPACE}" system namespace'
+    if attributes.name != node:
+        return "can only access node lease with the same name as the requesting node"
+    return ""
+
+
+async def _csi_node_problem(node: str, attributes: Attributes) -> str:
+    return (
+        "" if attributes.name == node else "can only access CSINode with the same name as the requesting node"
+    )
+
+
+async def _slice_problem(node: str, attributes: Attributes) -> str:
+    """Of a change nothing is asked: `spec.nodeName` never changes, and whose slice it is was asked before."""
+    if attributes.operation in (CREATE, DELETE):
+        written = attributes.obj if attributes.operation == CREATE else attributes.old
+        if ((written or {}).get("spec") or {}).get("nodeName") != node:
+            verb = attributes.operation.lower()
+            return f"can only {verb} ResourceSlice with the same NodeName as the requesting node"
+    return ""
+
+
+async def _claim_problem(node: str, attributes: Attributes) -> str:
+    if attributes.subresource != "status":
+        return "may only update PVC status"
+    if attributes.operation != UPDATE:
+        return f'unexpected operation "{attributes.operation}"'
+    before, after = _rest_of_claim(attributes.old or {}), _rest_of_claim(attributes.obj or {})
+    if before == after:
         return ""
-    return f'audience "{audience}" not found in pod spec volume'
+    changed = sorted(
+        f"{part}.{field}" if isinstance(before.get(part) or after.get(part), dict) else part
+        for part in {*before, *after}
+        for field in _differences(before.get(part), after.get(part))
+    )
+    return (
+        f'node "{node}" is not allowed to update fields other than status.capacity and status.conditions: '
+        f"{', '.join(changed)}"
+    )
+
+
+def _rest_of_claim(claim: Object) -> dict[str, Any]:
+    """The claim without what a node may write, and without what every write changes."""
+    meta = {
+        field: value
+        for field, value in (claim.get("metadata") or {}).items()
+        if field not in ("resourceVersion", "managedFields")
+    }
+    status = {
+        field: value
+        for field, value in (claim.get("status") or {}).items()
+        if field not in _CLAIM_STATUS_OF_NODES
+    }
+    return {**claim, "metadata": meta, "status": status}
+
+
+def _differences(before: Any, after: Any) -> list[str]:
+    if before == after:
+        return []
+    if not isinstance(before or after, dict):
+        return [""]
+    before, after = before or {}, after or {}
+    return [field for field in {*before, *after} if before.get(field) != after.get(field)]
+
+
+_Problem = Callable[[str, Attributes], Awaitable[str]]
+_PROBLEMS: dict[tuple[str, str], _Problem] = {
+    ("", "nodes"): _node_problem,
+    ("", "persistentvolumeclaims"): _claim_problem,
+    ("", "pods"): pod_problem,
+    ("", "serviceaccounts"): token_problem,
+    ("certificates.k8s.io", "certificatesigningrequests"): signing_request_problem,
+    ("certificates.k8s.io", "podcertificaterequests"): pod_certificate_problem,
+    ("coordination.k8s.io", "leases"): _lease_problem,
+    ("resource.k8s.io", "resourceslices"): _slice_problem,
+    ("storage.k8s.io", "csinodes"): _csi_node_problem,
+}
+"""By group and plural, whichever version is written: why node and write do not fit, "" if they do."""

@@ -7,12 +7,12 @@ import random
 from collections.abc import Sequence
 
 from wherry.api.core.pod_spec.annotations import MIRROR
+from wherry.api.core.pod_spec.references import secret_names
 from wherry.api.core.pods import PODS
 from wherry.api.core.service_accounts import SERVICE_ACCOUNTS
 from wherry.api.resource import Resource
 from wherry.apiserver.admission.base import CREATE, UPDATE, Attributes, BasePlugin
 from wherry.apiserver.admission.mountable_secrets import ephemeral_problem, is_limited, pod_problem
-from wherry.apiserver.authorization.node import secret_names
 from wherry.apiserver.cacher import CachedEvent
 from wherry.apiserver.parts import Parts
 from wherry.objects.errors import ApiError, forbidden

@@ -8,8 +8,10 @@ NodeRestriction's business.
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable
 
+from wherry.api.core.pod_spec.annotations import MIRROR
+from wherry.api.core.pod_spec.references import account_names, claim_names, config_map_names, secret_names
 from wherry.api.core.pods import PODS
 from wherry.api.dynamicresources.pod_claims import claim_keys
 from wherry.api.storage.volume_attachments import VOLUME_ATTACHMENTS
@@ -19,7 +21,7 @@ from wherry.apiserver.cached import Cached
 from wherry.apiserver.registry import Registry
 from wherry.apiserver.request import RequestInfo
 from wherry.apiserver.user import User
-from wherry.objects.meta import Object
+from wherry.objects.meta import Object, annotations_of
 
 log = logging.getLogger(__name__)
 
@@ -156,12 +158,13 @@ class _References:
         self._known: dict[tuple[str, Names], tuple[int, frozenset[str]]] = {}
 
     def of(self, pod: Cached, names_in: Names) -> frozenset[str]:
-        """The names of one kind the pod refers to."""
+        """The names of one kind the pod refers to; none for a mirror pod, which its node makes itself."""
         known = self._known.get((pod.key, names_in))
         if known is not None and known[0] == pod.revision:
             return known[1]
         try:
-            names = frozenset(names_in(pod.decode()))
+            decoded = pod.decode()
+            names = frozenset(() if MIRROR in annotations_of(decoded) else names_in(decoded))
         except Exception:
             log.exception("what the pod %s refers to cannot be read", pod.key)
             names = frozenset()
@@ -177,69 +180,9 @@ def _decide_node(node: str, info: RequestInfo) -> Decision:
     return Decision(False, f'node "{node}" cannot read "{info.name}", only its own Node object')
 
 
-def _containers(pod: Object) -> Iterator[Object]:
-    spec = pod.get("spec") or {}
-    for field in ("initContainers", "containers", "ephemeralContainers"):
-        yield from spec.get(field) or ()
-
-
-def _names_of(pod: Object, env_from: str, env_key: str, volume: str, field: str) -> Iterator[str]:
-    for container in _containers(pod):
-        for source in container.get("envFrom") or ():
-            yield (source.get(env_from) or {}).get("name", "")
-        for variable in container.get("env") or ():
-            yield ((variable.get("valueFrom") or {}).get(env_key) or {}).get("name", "")
-    for item in (pod.get("spec") or {}).get("volumes") or ():
-        yield (item.get(volume) or {}).get(field, "")
-        for source in (item.get("projected") or {}).get("sources") or ():
-            yield (source.get(volume) or {}).get("name", "")
-
-
-_SECRET_REFS = (
-    *(
-        (source, "secretRef")
-        for source in ("cephfs", "cinder", "flexVolume", "iscsi", "rbd", "scaleIO", "storageos")
-    ),
-    ("csi", "nodePublishSecretRef"),
-)
-"""Volumes that name a secret of the pod's namespace, and in which field."""
-
-
-def secret_names(pod: Object) -> set[str]:
-    """Names of the secrets the pod refers to (upstream's VisitPodSecretNames)."""
-    spec = pod.get("spec") or {}
-    names = set(_names_of(pod, "secretRef", "secretKeyRef", "secret", "secretName"))
-    names.update(item.get("name", "") for item in spec.get("imagePullSecrets") or ())
-    for volume in spec.get("volumes") or ():
-        names.add((volume.get("azureFile") or {}).get("secretName", ""))
-        for source, field in _SECRET_REFS:
-            names.add(((volume.get(source) or {}).get(field) or {}).get("name", ""))
-    return names - {""}
-
-
-def config_map_names(pod: Object) -> set[str]:
-    """Names of the config maps the pod refers to."""
-    return set(_names_of(pod, "configMapRef", "configMapKeyRef", "configMap", "name"))
-
-
-def claim_names(pod: Object) -> set[str]:
-    """Names of the persistent volume claims the pod refers to, ephemeral ones included."""
-    names = set()
-    for item in (pod.get("spec") or {}).get("volumes") or ():
-        names.add((item.get("persistentVolumeClaim") or {}).get("claimName", ""))
-        if item.get("ephemeral"):
-            names.add(f"{pod['metadata']['name']}-{item['name']}")
-    return names
-
-
 def device_claim_names(pod: Object) -> set[str]:
     """Names of the resource claims the pod uses."""
     return {key.partition("/")[2] for key in claim_keys(pod)}
-
-
-def account_names(pod: Object) -> set[str]:
-    """The name of the pod's service account."""
-    return {(pod.get("spec") or {}).get("serviceAccountName", "")}
 
 
 _Related = tuple[tuple[str, ...], Names]

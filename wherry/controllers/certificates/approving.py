@@ -7,14 +7,14 @@ from __future__ import annotations
 
 from wherry.api.authorization.subject_access_reviews import SUBJECT_ACCESS_REVIEWS
 from wherry.api.certificates.certificate_signing_requests import CERTIFICATE_SIGNING_REQUESTS
+from wherry.api.certificates.signers import KUBELET_CLIENT
+from wherry.api.certificates.subjects import common_name
 from wherry.controllers.base import Controller
 from wherry.controllers.certificates.requests import (
     APPROVED,
-    KUBELET_CLIENT,
     NotSignable,
     asker,
     check_kubelet_client,
-    common_name,
     is_decided,
     request_of,
     usages_of,

@@ -10,16 +10,14 @@ from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any
 
 from wherry.api.certificates import pem
+from wherry.api.certificates.signers import CLIENT, KUBELET_CLIENT, KUBELET_SERVING, LEGACY
+from wherry.api.certificates.subjects import common_name, organizations
 from wherry.objects.conditions import is_true
 from wherry.objects.meta import Object
 
 if TYPE_CHECKING:  # else imported where it is used: it is large, and few clusters are asked for certificates
     from cryptography import x509
 
-CLIENT = "kubernetes.io/kube-apiserver-client"
-KUBELET_CLIENT = "kubernetes.io/kube-apiserver-client-kubelet"
-KUBELET_SERVING = "kubernetes.io/kubelet-serving"
-LEGACY = "kubernetes.io/legacy-unknown"
 NODES_GROUP = "system:nodes"
 NODE_USER_PREFIX = "system:node:"
 APPROVED, DENIED, FAILED = "Approved", "Denied", "Failed"
@@ -73,21 +71,6 @@ def awaits_signature(csr: Object) -> bool:
     conditions = status.get("conditions")
     is_open = not (status.get("certificate") or is_true(conditions, DENIED) or is_true(conditions, FAILED))
     return is_open and is_true(conditions, APPROVED)
-
-
-def common_name(request: x509.CertificateSigningRequest) -> str:
-    """The name the certificate would give."""
-    from cryptography.x509.oid import NameOID
-
-    found = request.subject.get_attributes_for_oid(NameOID.COMMON_NAME)
-    return str(found[0].value) if found else ""
-
-
-def organizations(request: x509.CertificateSigningRequest) -> list[str]:
-    """The groups the certificate would give."""
-    from cryptography.x509.oid import NameOID
-
-    return [str(one.value) for one in request.subject.get_attributes_for_oid(NameOID.ORGANIZATION_NAME)]
 
 
 def alternative_names(request: x509.CertificateSigningRequest) -> list[x509.GeneralName]:
