@@ -10,18 +10,23 @@ from __future__ import annotations
 import asyncio
 import logging
 import sys
-from types import FrameType
+from collections.abc import AsyncIterator, Mapping
+from functools import lru_cache
+from types import CodeType, FrameType
 from typing import Any
 
+import orjson
 import pytest
 
 from tests.api.every_kind.facts import FACTS
-from tests.controllers.bench import running
+from tests.controllers.bench import Bench, running
 from tests.growth.meter import MOST_STEP_GROWTH, Counted
 from tests.growth.places import everything
+from wherry.api.core.secrets import SECRETS
 from wherry.api.core.services import SERVICES
 from wherry.api.resource import Resource
 from wherry.api.schema import definition
+from wherry.client.transport import JSON, Transport, WatchEvent
 from wherry.controllers.base import Controller
 from wherry.controllers.catalog import CONTROLLERS
 from wherry.kit.simulated_loop import SimulatedLoop
@@ -64,6 +69,8 @@ def _long(resource: Resource, size: int) -> Object:
         "generation": 1,
         **({"namespace": "default"} if resource.namespaced else {}),
     }
+    if resource is SECRETS:
+        made["type"] = "kubernetes.io/service-account-token"  # others are watched by nobody here
     _make_selectors_legal(made)
     return made
 
@@ -81,31 +88,86 @@ def _make_selectors_legal(value: Any) -> None:
                     requirement |= {"operator": "In", "values": requirement.get("values") or ["a"]}
 
 
-NOT_COUNTED = ("/wherry/client/", "/wherry/kit/", "/wherry/apiserver/", "/wherry/store/", "/tests/")
+OTHERS = ("/wherry/client/", "/wherry/apiserver/", "/wherry/store/", "/tests/")
+NOT_COUNTED = (*OTHERS, "/wherry/kit/")
 
 
 class _Steps:
-    """Counts the calls made by the program itself, its client and its server left out."""
+    """Counts the calls made by the controllers and by what they call; client and server are left out."""
 
     def __init__(self) -> None:
         self.calls = 0
-        self._is_ours: dict[Any, bool] = {}
+        self._whose: dict[CodeType, bool | None] = {}
 
     def __call__(self, frame: FrameType, event: str, _arg: Any) -> None:
-        if event in ("call", "c_call"):
+        if event in ("call", "c_call") and self._is_counted(frame.f_code.co_filename):
+            self.calls += self._is_of_controllers(frame)
+
+    @staticmethod
+    @lru_cache(None)
+    def _is_counted(file: str) -> bool:
+        return "/wherry/" in file and not any(part in file for part in NOT_COUNTED)
+
+    def _is_of_controllers(self, frame: FrameType | None) -> bool:
+        """Whether a controller is nearer among those who called than client or server."""
+        while frame is not None:
             code = frame.f_code
-            ours = self._is_ours.get(code)
-            if ours is None:
-                name = code.co_filename
-                ours = self._is_ours[code] = "/wherry/" in name and not any(
-                    part in name for part in NOT_COUNTED
-                )
-            self.calls += ours
+            if code not in self._whose:
+                is_others = any(part in code.co_filename for part in OTHERS)
+                is_ours = "/wherry/controllers/" in code.co_filename
+                self._whose[code] = is_ours if is_ours or is_others else None
+            whose = self._whose[code]
+            if whose is not None:
+                return whose
+            frame = frame.f_back
+        return False
+
+
+def _counted(value: Any) -> Any:
+    """The value with every text in it, names of fields apart, one whose comparisons are counted."""
+    if isinstance(value, str):
+        return Counted(value)
+    if isinstance(value, list):
+        return [_counted(item) for item in value]
+    return {name: _counted(item) for name, item in value.items()} if isinstance(value, dict) else value
+
+
+class _Counting:
+    """A transport whose answers' texts are `Counted`; what it carries to the server no longer are."""
+
+    def __init__(self, inner: Transport) -> None:
+        self._inner = inner
+        self.close = inner.close
+
+    async def call(
+        self,
+        method: str,
+        path: str,
+        query: Mapping[str, str] | None = None,
+        body: Object | list[Object] | None = None,
+        content_type: str = JSON,
+    ) -> Object:
+        plain = orjson.loads(orjson.dumps(body))
+        answer: Object = _counted(await self._inner.call(method, path, query, plain, content_type))
+        return answer
+
+    async def watch(self, path: str, query: Mapping[str, str]) -> AsyncIterator[WatchEvent]:
+        async for event in self._inner.watch(path, query):
+            yield WatchEvent(event.type, _counted(event.object))
 
 
 async def _settled(resource: Resource, obj: Object) -> tuple[int, int]:
     steps = _Steps()
-    async with running(*_readers(resource), before=BESIDE.get(resource.kind, ())) as bench:
+
+    async def begin(bench: Bench) -> None:
+        server = bench.rig.server
+        local_transport = server.local_transport
+        transport_as = lambda user, _=None: _Counting(local_transport(user))  # noqa: E731
+        server.local_transport = transport_as  # type: ignore[method-assign]
+        for beside, there in BESIDE.get(resource.kind, ()):
+            await bench.make(beside, there)
+
+    async with running(*_readers(resource), before=begin) as bench:
         before = Counted.compared
         sys.setprofile(steps)
         try:
