@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from tests.controllers import samples
-from tests.controllers.bench import Bench, running
+from tests.controllers.bench import Bench, Made, running
 from wherry.api.coordination.leases import LEASES
 from wherry.api.core.nodes import NODES
 from wherry.api.core.pods import PODS
@@ -292,3 +292,62 @@ async def test_a_pod_that_came_after_the_taint_has_its_time_from_then_on() -> No
         assert len(await bench.lasting(PODS)) == 1
         await bench.clock.advance(15)
         assert await bench.lasting(PODS) == []
+
+
+def ready_pod(name: str, node_name: str) -> Object:
+    status = {"phase": "Running", "conditions": [{"type": "Ready", "status": "True"}]}
+    return {**samples.pod(name, spec={"nodeName": node_name}), "status": status}
+
+
+async def is_in_service(bench: Bench, name: str) -> bool:
+    conditions = (await bench.get(PODS, name))["status"]["conditions"]
+    return [one["status"] for one in conditions if one["type"] == "Ready"] == ["True"]
+
+
+async def test_pods_of_a_node_that_says_itself_it_is_not_ready_stay_in_service() -> None:
+    """Its kubelet lives, and knows best how its pods are."""
+    before: list[tuple[Any, Object]] = [(NODES, node("a")), (NODES, node("b", "False"))]
+    async with running(NodeLifecycle, before=[*before, (PODS, ready_pod("p", "b"))]) as bench:
+        await live(bench, ("a", "b"), 60)
+        await bench.client.patch(NODES, "b", "", {"metadata": {"labels": {"x": "y"}}})
+        for status in ("True", "False"):
+            word = {**READY, "status": status, "lastHeartbeatTime": format_time(bench.clock.now())}
+            await bench.set_status(NODES, await bench.get(NODES, "b", ""), conditions=[word])
+            await live(bench, ("a", "b"), 20)
+        assert ("not-ready", "NoSchedule") in taints_of(await bench.get(NODES, "b", ""))
+        assert await is_in_service(bench, "p")
+        await live(bench, ("a",), 60)  # now it falls silent, but was not in service before: no turn of ours
+        assert await is_in_service(bench, "p")
+
+
+async def test_a_pod_that_comes_to_a_node_that_is_not_ready_is_not_in_service() -> None:
+    before: list[tuple[Any, Object]] = [(NODES, node("a")), (NODES, node("b", "False"))]
+    async with running(NodeLifecycle, before=[*before, (PODS, ready_pod("there", "b"))]) as bench:
+        await bench.store(PODS, ready_pod("new", "b"))
+        await bench.store(PODS, ready_pod("other", "a"))
+        assert [await is_in_service(bench, name) for name in ("there", "new", "other")] == [True, False, True]
+        assert "NodeNotReady: Node is not ready" in bench.events()
+
+
+async def test_pods_of_a_node_given_up_on_before_a_restart_are_still_taken_out_of_service() -> None:
+    before: list[tuple[Any, Object]] = [(NODES, node("a")), (NODES, node("b", "Unknown"))]
+    async with running(NodeLifecycle, before=[*before, (PODS, ready_pod("p", "b"))]) as bench:
+        assert not await is_in_service(bench, "p")
+
+
+async def test_a_pod_that_changes_while_it_is_marked_is_marked_again() -> None:
+    before: list[tuple[Any, Object]] = [(NODES, node("a")), (NODES, node("b"))]
+    async with running(NodeLifecycle, before=[*before, (PODS, ready_pod("p", "b"))]) as bench:
+        refused: list[Made] = []
+
+        def refuse_once(made: Made) -> Exception | None:
+            if refused or not made.path.endswith("/pods/p/status"):
+                return None
+            refused.append(made)
+            return ApiError(409, "Conflict", "changed meanwhile")
+
+        bench.server.refuse = refuse_once
+        await live(bench, ("a",), 60)
+        assert refused
+        assert not await is_in_service(bench, "p")
+        assert bench.events().count("NodeNotReady: Node is not ready") == 1

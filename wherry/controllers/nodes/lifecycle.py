@@ -31,6 +31,7 @@ from wherry.objects.errors import ApiError
 from wherry.objects.meta import (
     Object,
     is_deleting,
+    key_of,
     labels_of,
     metadata,
     name_of,
@@ -63,16 +64,28 @@ class NodeLifecycle(Controller):
 
     def __init__(self, environment: Environment) -> None:
         self._heard: dict[str, float] = {}
+        self._unmarked: dict[str, set[str]] = {}
+        self._has_started = False
         self._zones = Zones(environment.config)
         super().__init__(environment)
         self.cache.add_index(PODS, BY_NODE, node_name_of)
         self.cache.on(LEASES, self._lease_changed)
         self.cache.on(NODES, self._node_changed)
+        self.cache.on(PODS, self._pod_changed)
+
+    async def start(self) -> None:
+        """Begin; pods seen from now on are new, those seen before were there."""
+        self._has_started = True
+        for node in self.cache.list(NODES):
+            if readiness(node) == "Unknown":  # whoever gave it up may have ended before its pods were marked
+                self._all_unmarked(name_of(node))
+        await super().start()
 
     async def sync(self, key: str) -> float | None:
         """Mark the node if it is silent, taint it as its conditions say; when to look again."""
         node = self.cache.get(NODES, key)
         if node is None or is_deleting(node):
+            self._unmarked.pop(key, None)
             return None
         now = self.clock.monotonic()
         silent_at = self._heard.setdefault(key, now) + self._grace_s(node)
@@ -80,8 +93,9 @@ class NodeLifecycle(Controller):
             node = await self._mark_silent(node)
         retry_s = await self._set_taints(key, node)
         if readiness(node) == "True":
+            self._unmarked.pop(key, None)
             return max(silent_at - now, 0.001)
-        await self._mark_pods(key, node)
+        await self._mark_pods(key)
         return retry_s if retry_s is not None else max(silent_at - now, 0.001) if now < silent_at else None
 
     def _grace_s(self, node: Object) -> float:
@@ -96,6 +110,9 @@ class NodeLifecycle(Controller):
         was_ready = readiness(node) == "True"
         node = await self.write_status(node, {**status, "conditions": conditions})
         if was_ready:
+            # What the kubelet itself says of its pods, however it is, is its own business: they leave
+            # service when nobody hears of them any more.
+            self._all_unmarked(name_of(node))
             message = f"Node {name_of(node)} status is now: NodeNotReady"
             self.events.event(node, NORMAL, "NodeNotReady", message)
         return node
@@ -134,21 +151,45 @@ class NodeLifecycle(Controller):
         if name is not None:
             self.queue.add(name)
 
-    async def _mark_pods(self, key: str, node: Object) -> None:
-        """Take pods of a node that is not ready out of service."""
-        for pod in self.cache.by_index(PODS, BY_NODE, name_of(node)):
-            status = pod.get("status") or {}
-            conditions = unready_pod_conditions(status.get("conditions"), self.clock.now())
-            if conditions is None:
-                continue
-            self.events.event(pod, WARNING, "NodeNotReady", "Node is not ready")
-            try:
-                marked = {**pod, "status": {**status, "conditions": conditions}}
-                await self.client.update_status(PODS, marked)
-            except ApiError as error:
-                if error.code not in (404, 409):  # 409: its next sync sees what changed
-                    raise
-                self.queue.add_after(key, 1.0)
+    def _all_unmarked(self, name: str) -> None:
+        self._unmarked[name] = {key_of(pod) for pod in self.cache.by_index(PODS, BY_NODE, name)}
+
+    async def _mark_pods(self, key: str) -> None:
+        """Take out of service what is still to be taken out of it on this node (MarkPodsNotReady)."""
+        unmarked = self._unmarked.get(key, set())
+        for pod_key in sorted(unmarked):
+            if await self._mark_pod(pod_key):
+                unmarked.discard(pod_key)
+        if unmarked:
+            self.queue.add_after(key, 1.0)
+        else:
+            self._unmarked.pop(key, None)
+
+    async def _mark_pod(self, key: str) -> bool:
+        """Whether it is done: the pod says that it is not ready, or is gone."""
+        pod = self.cache.get(PODS, key)
+        status = (pod or {}).get("status") or {}
+        conditions = unready_pod_conditions(status.get("conditions"), self.clock.now())
+        if pod is None or conditions is None:
+            return True
+        try:
+            await self.client.update_status(PODS, {**pod, "status": {**status, "conditions": conditions}})
+        except ApiError as error:
+            if error.code not in (404, 409):
+                raise
+            return error.code == 404
+        self.events.event(pod, WARNING, "NodeNotReady", "Node is not ready")
+        return True
+
+    def _pod_changed(self, old: Object | None, new: Object | None) -> None:
+        """A pod that comes to a node that is not ready is not ready either, whatever it says (processPod)."""
+        names = node_name_of(new or {})
+        if not self._has_started or not names or (old is not None and node_name_of(old) == names):
+            return
+        node = self.cache.get(NODES, names[0])
+        if node is not None and readiness(node) not in ("", "True"):
+            self._unmarked.setdefault(names[0], set()).add(key_of(new or {}))
+            self.queue.add(names[0])
 
     def _lease_changed(self, old: Object | None, new: Object | None) -> None:
         if new is None or namespace_of(new) != NODE_LEASE_NAMESPACE:

@@ -122,9 +122,9 @@ def _driving_keys(node: Object) -> set[str]:
 
 
 def unready_pod_conditions(conditions: Sequence[Condition] | None, now: datetime) -> list[Condition] | None:
-    """A pod's conditions with Ready False since its node fell silent; None if it was not ready."""
+    """A pod's conditions with Ready False since its node fell silent; None if there is nothing to change."""
     ready = find_condition(conditions, "Ready")
-    if ready is None or ready.get("status") != "True":
+    if ready is None or ready.get("status") == "False":
         return None
     changed = {**ready, "status": "False", "lastTransitionTime": format_time(now)}
     return [changed if condition is ready else condition for condition in conditions or ()]
