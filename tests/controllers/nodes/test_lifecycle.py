@@ -17,7 +17,7 @@ from wherry.controllers.nodes.plan import Driving, plan_taints
 from wherry.controllers.nodes.tolerations import evict_at
 from wherry.kit.clock import FakeClock
 from wherry.objects.errors import ApiError
-from wherry.objects.meta import Object, format_micro_time, format_time
+from wherry.objects.meta import Object, format_micro_time, format_time, parse_time
 
 READY = {"type": "Ready", "status": "True", "reason": "KubeletReady"}
 
@@ -351,3 +351,47 @@ async def test_a_pod_that_changes_while_it_is_marked_is_marked_again() -> None:
         assert refused
         assert not await is_in_service(bench, "p")
         assert bench.events().count("NodeNotReady: Node is not ready") == 1
+
+
+def test_a_taint_that_comes_later_puts_nothing_off() -> None:
+    later = {**TAINT, "key": "later", "timeAdded": "2026-01-01T00:01:59Z"}
+    for_ever = {"key": "later", "operator": "Exists"}
+    brief = {"key": "k", "operator": "Exists", "tolerationSeconds": 60}
+    sixty_s = parse_time("2026-01-01T00:01:00Z")
+    assert evict_at([TAINT, later], [brief, for_ever], FakeClock().now()) == sixty_s
+    longer = {**for_ever, "tolerationSeconds": 300}
+    assert evict_at([TAINT, later], [brief, longer], FakeClock().now()) == sixty_s
+    shorter = {**for_ever, "tolerationSeconds": 10}
+    brief["tolerationSeconds"] = 300
+    assert evict_at([TAINT, later], [brief, shorter], sixty_s) == parse_time("2026-01-01T00:02:09Z")
+
+
+async def test_the_time_a_pod_has_goes_on_when_its_node_falls_silent_after_it_was_not_ready() -> None:
+    pod = samples.pod("p", spec={"nodeName": "b"})  # tolerates either for 300 seconds, by admission
+    async with running(
+        NodeLifecycle, TaintEviction, before=[(NODES, node("a")), (NODES, node("b", "False")), (PODS, pod)]
+    ) as bench:
+        await live(bench, ("a", "b"), 200)
+        assert ("not-ready", "NoExecute") in taints_of(await bench.get(NODES, "b"))
+        await live(bench, ("a",), 90)
+        assert ("unreachable", "NoExecute") in taints_of(await bench.get(NODES, "b"))
+        assert len(await bench.lasting(PODS)) == 1
+        await live(bench, ("a",), 20)
+        assert await bench.lasting(PODS) == []
+
+
+async def test_a_taint_that_does_not_say_when_it_was_set_counts_from_when_it_was_seen() -> None:
+    undated = {"key": "k", "effect": "NoExecute"}
+    pod = samples.pod("p", spec={"nodeName": "a", "tolerations": [{"key": "k", "tolerationSeconds": 60}]})
+    pod["spec"]["tolerations"][0]["operator"] = "Exists"
+    pod["spec"]["tolerations"][0]["effect"] = "NoExecute"
+    async with running(TaintEviction, before=[(NODES, node("a")), (PODS, pod)]) as bench:
+        await bench.client.patch(NODES, "a", "", {"spec": {"taints": [undated]}})
+        await bench.clock.advance(30)
+        await bench.client.patch(PODS, "p", "default", {"metadata": {"labels": {"x": "y"}}})
+        other = {"key": "other", "effect": "NoSchedule"}
+        await bench.client.patch(NODES, "a", "", {"spec": {"taints": [undated, other]}})
+        await bench.clock.advance(25)
+        assert len(await bench.lasting(PODS)) == 1
+        await bench.clock.advance(10)
+        assert await bench.lasting(PODS) == []

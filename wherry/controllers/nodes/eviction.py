@@ -1,7 +1,8 @@
 """Taint eviction: deletes pods that do not tolerate a NoExecute taint of their node.
 
-A pod that tolerates it for a while is deleted when that time is over; nothing is remembered, the
-time is counted from the taint (or the pod's coming), so a restart of this controller changes nothing.
+A pod that tolerates it for a while is deleted when that time is over, counted from the taint's timeAdded (or
+the pod's coming): a restart of this controller changes nothing. A taint set without timeAdded, as `kubectl
+taint` sets them, counts from when this controller saw it first, as it does for upstream's.
 Source: pkg/controller/tainteviction.
 """
 
@@ -16,14 +17,18 @@ from wherry.api.core.pods import PODS
 from wherry.client.cache import Cache
 from wherry.controllers.base import Environment
 from wherry.controllers.nodes.lifecycle import BY_NODE, node_name_of
-from wherry.controllers.nodes.tolerations import evict_at, no_execute
+from wherry.controllers.nodes.tolerations import Taint, evict_at, no_execute
 from wherry.controllers.timed_eviction import TimedEviction
 from wherry.objects.conditions import find_condition
-from wherry.objects.meta import Object, key_of, metadata, parse_time
+from wherry.objects.meta import Object, format_time, key_of, metadata, name_of, parse_time
 
 
 def _taints(node: Object | None) -> list[Object]:
     return no_execute((node.get("spec") or {}).get("taints")) if node is not None else []
+
+
+def _id(taint: Taint) -> str:
+    return f"{taint['key']}={taint.get('value') or ''}"
 
 
 def _bound_at(pod: Object) -> datetime | None:
@@ -53,8 +58,11 @@ class TaintEviction(TimedEviction):
     watches: ClassVar = {NODES: pods_of_tainted}
 
     def __init__(self, environment: Environment) -> None:
+        self._first_seen: dict[str, dict[str, str]] = {}
+        """When taints that do not say when they were set were seen first: a time by node and taint."""
         environment.cache.add_index(PODS, BY_NODE, node_name_of)
         super().__init__(environment)
+        self.cache.on(NODES, self._node_changed)
 
     def map_primary(self, cache: Cache, old: Object | None, new: Object | None) -> Iterable[str]:
         """Only pods on a tainted node, or with an eviction pending, are of interest."""
@@ -66,5 +74,17 @@ class TaintEviction(TimedEviction):
 
     def _evict_at(self, pod: Object, now: datetime) -> datetime | None:
         spec = pod.get("spec") or {}
-        taints = _taints(self.cache.get(NODES, spec.get("nodeName") or ""))
+        name = spec.get("nodeName") or ""
+        seen = self._first_seen.get(name, {})
+        taints = [
+            taint if taint.get("timeAdded") else {**taint, "timeAdded": seen.get(_id(taint))}
+            for taint in _taints(self.cache.get(NODES, name))
+        ]
         return evict_at(taints, spec.get("tolerations") or (), now, _bound_at(pod))
+
+    def _node_changed(self, old: Object | None, new: Object | None) -> None:
+        name = name_of(new or old or {})
+        before, now = self._first_seen.pop(name, {}), format_time(self.clock.now())
+        undated = [_id(taint) for taint in _taints(new) if not taint.get("timeAdded")]
+        if undated:
+            self._first_seen[name] = {one: before.get(one, now) for one in undated}

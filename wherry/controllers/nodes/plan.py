@@ -72,16 +72,23 @@ class Driving(Enum):
 
 
 def plan_taints(node: Object, driving: Driving, now: datetime) -> list[Taint]:
-    """The taints the node should have: others' as they are, ours as its conditions say."""
+    """The taints the node should have: others' as they are, ours as its conditions say.
+
+    A taint that drives pods away for one readiness and is swapped for that of another keeps its time:
+    upstream's evictions, once they are planned, go on through the swap, and here the taint is what they count
+    from.
+    """
     spec = node.get("spec") or {}
     current: list[Taint] = spec.get("taints") or []
     wanted = [pair for pair in _wanted(node) if driving is not Driving.REMOVE or pair[1] != NO_EXECUTE]
     result = [t for t in current if t.get("key") not in OURS or (t["key"], t.get("effect")) in wanted]
+    driving_since = min((t["timeAdded"] for t in current if _drives(t) and t.get("timeAdded")), default=None)
     present = {(taint.get("key"), taint.get("effect")) for taint in result}
     for key, effect in wanted:
         if (key, effect) in present or (effect == NO_EXECUTE and driving is not Driving.ADD):
             continue
-        result.append({"key": key, "effect": effect, "timeAdded": format_time(now)})
+        since = driving_since if effect == NO_EXECUTE and driving_since else format_time(now)
+        result.append({"key": key, "effect": effect, "timeAdded": since})
     return result
 
 
@@ -117,8 +124,12 @@ def has_other_no_execute(node: Object) -> bool:
 
 
 def _driving_keys(node: Object) -> set[str]:
-    taints = (node.get("spec") or {}).get("taints") or ()
-    return {t["key"] for t in taints if t.get("effect") == NO_EXECUTE and t.get("key") in _REASONS.values()}
+    return {taint["key"] for taint in (node.get("spec") or {}).get("taints") or () if _drives(taint)}
+
+
+def _drives(taint: Taint) -> bool:
+    """Whether it drives pods away because of the node's readiness."""
+    return taint.get("effect") == NO_EXECUTE and taint.get("key") in _REASONS.values()
 
 
 def unready_pod_conditions(conditions: Sequence[Condition] | None, now: datetime) -> list[Condition] | None:

@@ -31,18 +31,19 @@ def evict_at(
 ) -> datetime | None:
     """When a pod must go because of the NoExecute `taints`: None for never, `now` for at once.
 
-    Each taint needs a toleration. Of those used, the shortest tolerationSeconds counts, from the
-    moment the (last) taint was set, or the pod came to the node (`bound_at`) if that was later.
+    Each taint needs a toleration, and drives the pod away on its own: when the shortest tolerationSeconds of
+    those that tolerate it are over, from when it was set (`timeAdded`, `now` if it does not say), or the
+    pod came to the node (`bound_at`) if that was later. The first of them counts: a taint that comes later
+    never puts off what another has begun.
     """
-    limits: list[int] = []
+    due: list[datetime] = []
     for taint in taints:
         used = [toleration for toleration in tolerations if tolerates(toleration, _key(taint))]
         if not used:
             return now
-        limits += [int(t["tolerationSeconds"]) for t in used if t.get("tolerationSeconds") is not None]
-    if not limits or not taints:
-        return None
-    added = [parse_time(taint["timeAdded"]) for taint in taints if taint.get("timeAdded")]
-    if bound_at is not None and added:
-        added.append(bound_at)
-    return later(max(added, default=now), max(min(limits), 0))
+        limits = [int(t["tolerationSeconds"]) for t in used if t.get("tolerationSeconds") is not None]
+        if limits:
+            added = parse_time(taint["timeAdded"]) if taint.get("timeAdded") else now
+            since = max(added, bound_at) if bound_at is not None else added
+            due.append(later(since, max(min(limits), 0)))
+    return min(due, default=None)
