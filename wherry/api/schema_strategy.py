@@ -34,9 +34,9 @@ class SchemaStrategy(Strategy):
     `is_complete` says that `rules` judge every field, so that the schema has nothing to add.
     `has_status` says that status has a subresource of its own; `tracks_generation` that
     metadata.generation counts changes. `defaults` fills an object, `prepares` adds to `prepare`,
-    `rules` adds errors to those of the schema, `status_rules` those of a written status, `row` gives the
-    table's cells, `warns` texts for the client, `stamps` sets times. `status_resets`,
-    `weight_factor` and `orphans_by_default` are as in `Strategy`.
+    `prepares_status` to `prepare_status`, `rules` adds errors to those of the schema, `status_rules` those of
+    a written status, `row` gives the table's cells, `warns` texts for the client, `stamps` sets times.
+    `status_resets`, `weight_factor` and `orphans_by_default` are as in `Strategy`.
     """
 
     schema: str
@@ -53,6 +53,7 @@ class SchemaStrategy(Strategy):
     is_complete: bool = False
     defaults: Callable[[Object], None] | None = None
     prepares: Callable[[Object, Object | None], None] | None = None
+    prepares_status: Callable[[Object, Object], None] | None = None
     stamps: Callable[[Object, Object | None, str], None] | None = None
     rules: Callable[[Object, Object | None], list[FieldError]] | None = None
     status_rules: Callable[[Object, Object], list[FieldError]] | None = None
@@ -72,6 +73,12 @@ class SchemaStrategy(Strategy):
             self.prepares(new, old)
         if self.tracks_generation:
             count_generation(new, old)
+
+    def prepare_status(self, new: Object, old: Object) -> None:
+        """Put back what a write of status may not change, and what `prepares_status` does."""
+        super().prepare_status(new, old)
+        if self.prepares_status is not None:
+            self.prepares_status(new, old)
 
     def stamp(self, new: Object, old: Object | None, now: str) -> None:
         """Set times through `stamps`."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import ipaddress
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from wherry.api.core.pod_spec.affinity import validate_node_selector
@@ -55,13 +55,12 @@ def status_errors(status: Fields, old: Fields, names: Names, *, is_deleted: bool
         lambda user: user.get("uid") or "",
         RESERVATIONS_LIMIT,
     )
-    results = ((allocation or {}).get("devices") or {}).get("results") or ()
-    allocated = {_identity(result) for result in results}
+    allocated = _allocated(status)
     errors += validate_set(
         status.get("devices"),
         "status.devices",
         lambda device, at: _device_errors(device, at, allocated),
-        _identity,
+        device_identity,
     )
     if reserved and allocation is None:
         why = "may not be specified when `allocated` is not set"
@@ -77,11 +76,25 @@ def status_errors(status: Fields, old: Fields, names: Names, *, is_deleted: bool
     return errors + _allocation_errors(allocation, "status.allocation", names)
 
 
-def _identity(device: Fields) -> str:
+def device_identity(device: Fields) -> str:
     """A device as it is told apart: `driver/pool/device`, with its share behind it."""
     share = device.get("shareID")
     text = "/".join(device.get(name) or "" for name in ("driver", "pool", "device"))
     return f"{text}/{share}" if share else text
+
+
+def kept_devices(devices: Sequence[Fields] | None, new: Fields, old: Fields) -> list[Fields]:
+    """Of entries of `status.devices` those whose device was not given back between two statuses.
+
+    Source: pkg/registry/resource/resourceclaim/strategy.go, dropDeallocatedStatusDevices.
+    """
+    given_back = _allocated(old) - _allocated(new)
+    return [device for device in devices or () if device_identity(device) not in given_back]
+
+
+def _allocated(status: Fields) -> set[str]:
+    results = ((status.get("allocation") or {}).get("devices") or {}).get("results") or ()
+    return {device_identity(result) for result in results}
 
 
 def _consumer_errors(user: Fields, path: str) -> list[FieldError]:
@@ -90,8 +103,10 @@ def _consumer_errors(user: Fields, path: str) -> list[FieldError]:
 
 def _device_errors(device: Fields, path: str, allocated: set[str]) -> list[FieldError]:
     errors = _which_errors(device, path)
-    if _identity(device) not in allocated:
-        errors.append(invalid_value(path, _identity(device), "must be an allocated device in the claim"))
+    if device_identity(device) not in allocated:
+        errors.append(
+            invalid_value(path, device_identity(device), "must be an allocated device in the claim")
+        )
     conditions = device.get("conditions") or ()
     if len(conditions) > CONDITIONS_LIMIT:
         errors.append(too_many(f"{path}.conditions", len(conditions), CONDITIONS_LIMIT))

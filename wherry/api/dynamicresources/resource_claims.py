@@ -6,7 +6,7 @@ from datetime import datetime
 from typing import Any
 
 from wherry.api.columns import AGE, NAME, age_of
-from wherry.api.dynamicresources.allocations import status_errors
+from wherry.api.dynamicresources.allocations import kept_devices, status_errors
 from wherry.api.dynamicresources.claims import claim_errors, default_claim, names_of
 from wherry.api.resource import COMPILES, Column, Resource, Subresource
 from wherry.api.schema_strategy import SchemaStrategy
@@ -25,6 +25,19 @@ def _rules(new: Object, old: Object | None) -> list[FieldError]:
     return (
         [] if old is not None else claim_errors((new.get("spec") or {}).get("devices") or {}, "spec.devices")
     )
+
+
+def _prepare_status(new: Object, old: Object) -> None:
+    """What was told of a device goes when the device is given back."""
+    status: Object = new.get("status") or {}
+    if devices := status.get("devices"):
+        kept = kept_devices(devices, status, old.get("status") or {})
+        if len(kept) < len(devices):
+            new["status"] = {**status, "devices": kept} if kept else _without(status, "devices")
+
+
+def _without(status: Object, field: str) -> Object:
+    return {name: value for name, value in status.items() if name != field}
 
 
 def _status_rules(new: Object, old: Object) -> list[FieldError]:
@@ -67,6 +80,7 @@ RESOURCE_CLAIMS = Resource(
         immutable=("spec",),
         defaults=_default,
         rules=_rules,
+        prepares_status=_prepare_status,
         status_rules=_status_rules,
         row=_row,
     ),

@@ -18,6 +18,7 @@ from wherry.apiserver.admission.certificates import (
     ClusterTrustBundleAttest,
 )
 from wherry.apiserver.admission.claim_resize import PersistentVolumeClaimResize
+from wherry.apiserver.admission.claim_status import ResourceClaimStatus
 from wherry.apiserver.admission.default_ingress_class import DefaultIngressClass
 from wherry.apiserver.admission.default_storage_class import DefaultStorageClass
 from wherry.apiserver.admission.default_toleration_seconds import DefaultTolerationSeconds
@@ -71,9 +72,12 @@ BUILT_IN: tuple[Callable[[], Plugin], ...] = (
     RbacEscalation,
     PolicyParams,
     DeviceAdminAccess,
+    ResourceClaimStatus,
 )
 OFF_BY_DEFAULT = frozenset({"AlwaysPullImages", "DenyServiceExternalIPs"})
-ALWAYS_ON = frozenset({"CertificateRequestor", "DeviceAdminAccess", "PolicyParams", "RBACEscalation"})
+ALWAYS_ON = frozenset(
+    {"CertificateRequestor", "DeviceAdminAccess", "PolicyParams", "RBACEscalation", "ResourceClaimStatus"}
+)
 """No plugins of upstream's, whose storage layer does the same: nobody can switch them off."""
 
 

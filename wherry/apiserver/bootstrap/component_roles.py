@@ -33,6 +33,7 @@ SCHEDULER = (
     "read resource.k8s.io deviceclasses,devicetaintrules,resourceclaims,resourceslices",
     "create,delete,patch,update resource.k8s.io resourceclaims",
     "patch,update resource.k8s.io resourceclaims/status",
+    "patch,update resource.k8s.io resourceclaims/binding",
     *_REVIEWS,
 )
 CONTROLLER_MANAGER = (

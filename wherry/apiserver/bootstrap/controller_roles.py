@@ -193,6 +193,7 @@ CONTROLLERS: dict[str, tuple[str, ...]] = {
         "update core pods/finalizers",
         "create,delete,read resource.k8s.io resourceclaims",
         "patch,update resource.k8s.io resourceclaims,resourceclaims/status",
+        "patch,update resource.k8s.io resourceclaims/binding",
         "patch,update core pods/status",
         EVENTS,
     ),

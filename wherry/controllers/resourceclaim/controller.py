@@ -209,7 +209,7 @@ class ResourceClaims(Controller):
         """Replace the claim's users; without any it is given back. Raises ApiError (409 if it changed)."""
         status: Object = {"reservedFor": users or None}
         if not users and is_protected(claim):
-            status |= {"allocation": None, "devices": None}
+            status |= {"allocation": None}
         return await self._write(key, claim, {"status": status}, subresource="status")
 
     async def _write(self, key: str, claim: Object, patch: Object, *, subresource: str = "") -> Object:
