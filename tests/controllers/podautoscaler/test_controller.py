@@ -255,6 +255,7 @@ async def test_grows_and_shrinks_with_the_use_of_processors() -> None:
                 "DesiredWithinRange",
                 "the desired count is within the acceptable range",
             ),
+            "ScaledToZero": NOT_AT_ZERO,
         }
         why = f"{UTILIZATION} above target"
         assert await made.events() == [f"SuccessfulRescale: New size: 4; reason: {why}"]
@@ -445,20 +446,74 @@ async def test_bounds_need_no_metric(replicas: int, wanted: Any, size: int, reas
         assert await made.events() == [f"SuccessfulRescale: New size: {size}; reason: {reason}"]
 
 
-async def test_a_target_of_none_is_left_alone_unless_none_is_allowed() -> None:
-    external = {
-        "type": "External",
-        "external": {"metric": {"name": "queue"}, "target": {"type": "Value", "value": "10"}},
-    }
+QUEUE = {
+    "type": "External",
+    "external": {"metric": {"name": "queue"}, "target": {"type": "Value", "value": "10"}},
+}
+PROMPT: Object = {"scaleDown": {"stabilizationWindowSeconds": 0}}
+DISABLED = ("False", "ScalingDisabled", "scaling is disabled since the replica count of the target is zero")
+AT_ZERO = ("True", "ScaledToZero", "the HPA controller scaled the workload to zero")
+NOT_AT_ZERO = ("False", "NotScaledToZero", "the HPA controller did not scale the workload to zero")
+
+
+def queue(made: Bench, length: int) -> None:
+    made.served.answers["default/queue"] = [{"metricName": "queue", "value": str(length)}]
+
+
+@pytest.mark.parametrize("least", [0, 1])
+async def test_a_target_somebody_set_to_none_is_left_alone(least: int) -> None:
     async with bench(0) as made:
-        await made.rig.admin.create(HORIZONTAL_POD_AUTOSCALERS, hpa(external))
+        queue(made, 25)
+        await made.rig.admin.create(HORIZONTAL_POD_AUTOSCALERS, hpa(QUEUE, least=least))
         found = await made.until(lambda obj: "ScalingActive" in conditions({"status": {}, **obj}))
-        message = "scaling is disabled since the replica count of the target is zero"
-        assert conditions(found)["ScalingActive"] == ("False", "ScalingDisabled", message)
-        made.served.answers["default/queue"] = [{"metricName": "queue", "value": "25"}]
-        await made.rig.admin.patch(HORIZONTAL_POD_AUTOSCALERS, "web", "default", {"spec": {"minReplicas": 0}})
-        await made.until(lambda obj: "lastScaleTime" in (obj.get("status") or {}))
-        assert await made.replicas() == 3
+        assert conditions(found)["ScalingActive"] == DISABLED
+        assert "ScaledToZero" not in conditions(await made.looked())
+        assert await made.replicas() == 0
+
+
+@asynccontextmanager
+async def asleep() -> AsyncIterator[Bench]:
+    """A target its autoscaler has left no replica."""
+    async with bench(1) as made:
+        queue(made, 0)
+        await made.rig.admin.create(HORIZONTAL_POD_AUTOSCALERS, hpa(QUEUE, least=0, behavior=PROMPT))
+        found = await made.until(lambda obj: "lastScaleTime" in (obj.get("status") or {}))
+        assert await made.replicas() == 0
+        assert conditions(found)["ScaledToZero"] == AT_ZERO
+        await made.status_of_target(0)
+        yield made
+
+
+async def test_a_target_the_autoscaler_itself_set_to_none_is_woken() -> None:
+    async with asleep() as made:
+        found = await made.looked()
+        assert (conditions(found)["ScaledToZero"], await made.replicas()) == (AT_ZERO, 0)
+        queue(made, 25)
+        found = await made.looked()
+        assert (conditions(found)["ScaledToZero"], await made.replicas()) == (NOT_AT_ZERO, 3)
+
+
+async def test_a_target_asleep_is_woken_when_some_replicas_are_wanted_after_all() -> None:
+    async with asleep() as made:
+        await made.rig.admin.patch(HORIZONTAL_POD_AUTOSCALERS, "web", "default", {"spec": {"minReplicas": 2}})
+        found = await made.until(lambda obj: conditions(obj)["ScaledToZero"] == NOT_AT_ZERO)
+        assert await made.replicas() == 2
+        assert found["status"]["desiredReplicas"] == 2
+        said = "SuccessfulRescale: New size: 2; reason: Current number of replicas below Spec.MinReplicas"
+        assert said in await made.events()
+
+
+async def test_a_target_somebody_woke_and_put_to_sleep_is_not_woken() -> None:
+    async with asleep() as made:
+        await made.rig.admin.patch(DEPLOYMENTS, "web", "default", {"spec": {"replicas": 1}})
+        queue(made, 10)
+        found = await made.looked()
+        assert conditions(found)["ScaledToZero"] == NOT_AT_ZERO
+        await made.rig.admin.patch(DEPLOYMENTS, "web", "default", {"spec": {"replicas": 0}})
+        queue(made, 25)
+        found = await made.looked()
+        assert conditions(found)["ScalingActive"] == DISABLED
+        assert await made.replicas() == 0
 
 
 async def test_what_cannot_be_found_is_told() -> None:

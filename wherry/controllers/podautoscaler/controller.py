@@ -1,7 +1,8 @@
 """The controller of HorizontalPodAutoscalers: measures every 15 seconds, and scales.
 
-Source: pkg/controller/podautoscaler/horizontal.go, reconcileAutoscaler. Unlike upstream's, a new or changed
-autoscaler is looked at once at once, and not only when its first 15 seconds are over.
+A new or changed autoscaler is looked at at once. A target of no replicas is woken only when the autoscaler
+itself put it there: its condition ScaledToZero remembers that (KEP-2021).
+Source: pkg/controller/podautoscaler/horizontal.go, reconcileAutoscaler.
 """
 
 from __future__ import annotations
@@ -21,7 +22,7 @@ from wherry.controllers.podautoscaler.pods import Patience
 from wherry.controllers.podautoscaler.proposals import Tolerances
 from wherry.controllers.podautoscaler.sources import Target, UnknownMetric, ask
 from wherry.controllers.selected_pods import SelectedPods
-from wherry.objects.conditions import with_condition
+from wherry.objects.conditions import is_true, with_condition
 from wherry.objects.errors import ApiError
 from wherry.objects.meta import Object, format_time, key_of, namespace_of, split_key, uid_of
 from wherry.objects.quantity import milli
@@ -30,6 +31,8 @@ from wherry.objects.selectors import parse_label_selector
 log = logging.getLogger(__name__)
 
 ABLE, ACTIVE, LIMITED = "AbleToScale", "ScalingActive", "ScalingLimited"
+AT_ZERO = "ScaledToZero"
+BELOW = "Current number of replicas below Spec.MinReplicas"
 
 
 class Unmeasured(Exception):
@@ -49,6 +52,35 @@ class Look:
         """Set one condition."""
         conditions = self.status.get("conditions")
         self.status["conditions"] = with_condition(conditions, condition, status, self._now, reason, message)
+
+    @property
+    def least(self) -> int:
+        """The fewest replicas that are wanted."""
+        least = self.spec.get("minReplicas")
+        return 1 if least is None else int(least)
+
+    @property
+    def can_measure_none(self) -> bool:
+        """Whether a metric says something even when there are no pods."""
+        return any(metric.get("type") in ("Object", "External") for metric in self.spec.get("metrics") or ())
+
+    @property
+    def left_none(self) -> bool:
+        """Whether this autoscaler itself, when it scaled last, left no replica."""
+        return is_true(self.status.get("conditions"), AT_ZERO)
+
+    @property
+    def may_wake(self) -> bool:
+        """Whether a target of no replicas may grow: this autoscaler shrank it, and can tell when."""
+        return self.left_none and (self.least > 0 or self.can_measure_none)
+
+    def resized(self, before: int, after: int) -> None:
+        """Remember whether it was this autoscaler that left no replica."""
+        if before and not after and not self.least and self.can_measure_none:
+            self.say(AT_ZERO, "True", "ScaledToZero", "the HPA controller scaled the workload to zero")
+        else:
+            message = "the HPA controller did not scale the workload to zero"
+            self.say(AT_ZERO, "False", "NotScaledToZero", message)
 
     def count(self, current: int, desired: int, metrics: list[Object] | None, *, is_scaled: bool) -> None:
         """Set the numbers."""
@@ -142,16 +174,15 @@ class HorizontalPodAutoscalers(Controller):
     ) -> tuple[int, str, list[Object]]:
         """How many replicas there should be now, why, and what the metrics said. Raises Unmeasured."""
         current = (scale.get("spec") or {}).get("replicas") or 0
-        least, most = look.spec.get("minReplicas"), look.spec.get("maxReplicas") or 0
-        least = 1 if least is None else least
-        if not current and least:
+        least, most = look.least, look.spec.get("maxReplicas") or 0
+        if not current and not look.may_wake:
             message = "scaling is disabled since the replica count of the target is zero"
             look.say(ACTIVE, "False", "ScalingDisabled", message)
             return 0, "", []
         if current > most:
             return most, "Current number of replicas above Spec.MaxReplicas", []
-        if current < least:
-            return least, "Current number of replicas below Spec.MinReplicas", []
+        if 0 < current < least:
+            return least, BELOW, []
         proposed, name, metrics = await self._measure(key, look, scale)
         reason = f"{name} above target" if proposed > current else ""
         if proposed < current:
@@ -166,7 +197,8 @@ class HorizontalPodAutoscalers(Controller):
         )
         look.say(ABLE, "True", *limited.able)
         look.say(LIMITED, "True" if limited.is_limited else "False", *limited.limited)
-        return limited.replicas, reason, metrics
+        replicas = max(limited.replicas, least)  # of none, a behavior's rates make nothing
+        return replicas, reason or (BELOW if replicas > current else ""), metrics
 
     async def _scale(
         self,
@@ -180,6 +212,8 @@ class HorizontalPodAutoscalers(Controller):
     ) -> None:
         current = (scale.get("spec") or {}).get("replicas") or 0
         if desired == current:
+            if current and look.left_none:  # somebody else woke it: that we put it to sleep is over
+                look.resized(current, desired)
             look.count(current, current, metrics, is_scaled=False)
             return
         wanted = {**scale, "spec": {**(scale.get("spec") or {}), "replicas": desired}}
@@ -196,6 +230,7 @@ class HorizontalPodAutoscalers(Controller):
         message = f"the HPA controller was able to update the target scale to {desired}"
         look.say(ABLE, "True", "SucceededRescale", message)
         self.events.event(look.hpa, NORMAL, "SuccessfulRescale", f"New size: {desired}; reason: {reason}")
+        look.resized(current, desired)
         history.scaled(look.spec.get("behavior"), current, desired, self.clock.monotonic())
         look.count(current, desired, metrics, is_scaled=True)
 
