@@ -20,7 +20,7 @@ from wherry.api.core.events import EVENTS
 from wherry.api.core.pods import PODS
 from wherry.api.rbac.cluster_role_bindings import CLUSTER_ROLE_BINDINGS
 from wherry.api.resource import Resource
-from wherry.apiserver.call import AnyOutcome, Call, Result, settle
+from wherry.apiserver.call import Call, Result
 from wherry.apiserver.request import METHOD_VERBS
 from wherry.apiserver.user import LOOPBACK
 from wherry.cluster.assembly import CONTROLLER_MANAGER
@@ -29,8 +29,8 @@ from wherry.controllers.catalog import CONTROLLERS
 from wherry.controllers.config import ControllerConfig
 from wherry.controllers.controllers import Controllers
 from wherry.kit.simulated_loop import LoopClock, SimulatedLoop
-from wherry.objects.errors import server_timeout
 from wherry.objects.meta import Object, is_deleting, name_of, parse_time
+from wherry.testing.faults.plan import FaultPlan
 
 READY = {"type": "Ready", "status": "True", "lastTransitionTime": "2026-01-01T00:00:00Z"}
 """The condition of a pod that has long been ready."""
@@ -59,34 +59,31 @@ class Requests:
     """The requests of the test and of the controllers, watches and the server's own left out.
 
     An `apiserver.core.Interceptor`: those that `refuse` has an error for are answered with it, and nothing
-    is done; those that `loses` knows are done, and answered with a time-out.
+    is done. The others, and watches, meet the `faults` that are armed.
     """
 
     def __init__(self) -> None:
         self.calls: list[Made] = []
         self.refuse: Callable[[Made], Exception | None] = lambda call: None
-        self.loses: Callable[[Made], bool] = lambda call: False
+        self.faults = FaultPlan(crashed=lambda user: None, process_of=lambda user: {user})
 
     def __call__(self, call: Call, go_on: Callable[[], Result]) -> Result:
         """Note the request, and answer it."""
         method = METHODS.get(call.info.verb)
-        if method is None or call.user == LOOPBACK:
+        if call.user == LOOPBACK:
             return go_on()
+        if method is None:
+            return self.faults(call, go_on)
         made = Made(call.user.name, method, call.info.path, call.body)
         self.calls.append(made)
         refused = self.refuse(made)
         if refused is not None:
             raise refused
-        return _lost(go_on()) if self.loses(made) else go_on()
+        return self.faults(call, go_on)
 
     def writes(self, method: str = "") -> list[Made]:
         """The requests that were not reads."""
         return [c for c in self.calls if c.method != "GET" and (not method or c.method == method)]
-
-
-async def _lost(result: Result) -> AnyOutcome:
-    await settle(result)
-    raise server_timeout("the answer was lost")
 
 
 class Time(LoopClock):
@@ -118,9 +115,9 @@ class Time(LoopClock):
 class Bench:
     """What a test holds."""
 
-    def __init__(self, made: rig.Rig, server: Requests, clock: Time) -> None:
+    def __init__(self, made: rig.Rig, requests: Requests, clock: Time) -> None:
         self.rig = made
-        self.server = server
+        self.requests = requests
         self.clock = clock
         self.client = made.admin
 
@@ -224,7 +221,7 @@ async def running(
     """
     loop = asyncio.get_running_loop()
     assert isinstance(loop, SimulatedLoop), "the bench runs in simulated time: see its docstring"
-    server, clock = Requests(), Time(loop)
+    requests, clock = Requests(), Time(loop)
     with loop.moving(PATIENCE_S):
         async with rig.running(
             clock,
@@ -234,8 +231,8 @@ async def running(
             starts_clients=False,
             disable_admission_plugins=not_admitted,
         ) as made:
-            made.server.core.interceptor = server
-            bench = Bench(made, server, clock)
+            made.server.core.interceptor = requests
+            bench = Bench(made, requests, clock)
             for kind in kinds:
                 if kind not in CONTROLLERS:
                     await made.admin.create(CLUSTER_ROLE_BINDINGS, _all_rights(kind))

@@ -166,11 +166,11 @@ async def test_no_controller_stops_or_works_without_end() -> None:
         for _ in range(6):
             await bench.clock.advance(10)
             await bench.settle()
-        before = len(bench.server.calls)
+        before = len(bench.requests.calls)
         for _ in range(6):
             await bench.clock.advance(10)
             await bench.settle()
-        assert len(bench.server.calls) - before < 100
+        assert len(bench.requests.calls) - before < 100
         assert [len(controller.tasks) for controller in bench.controllers.controllers] == tasks
         await bench.create(DEPLOYMENTS, deployment("good"))
         await bench.clock.advance(1)

@@ -50,7 +50,7 @@ def owner_of_kind(kind: type[Controller], number: int) -> Object:
 
 def calls(bench: Bench, method: str) -> Counter[str]:
     return Counter(
-        call.path for call in bench.server.calls if call.method == method and "/pods/" in call.path
+        call.path for call in bench.requests.calls if call.method == method and "/pods/" in call.path
     )
 
 

@@ -43,7 +43,7 @@ async def test_pods_of_a_lost_node_go_after_the_quarantine() -> None:
         await bench.settle()
         await bench.clock.advance(41)
         assert await bench.all(PODS) == []
-        (marked,) = [c for c in bench.server.writes("PATCH") if c.path.endswith("/p/status")]
+        (marked,) = [c for c in bench.requests.writes("PATCH") if c.path.endswith("/p/status")]
         assert isinstance(marked.body, dict)
         assert marked.body["status"]["phase"] == "Failed"
         assert marked.body["status"]["conditions"][0]["reason"] == "DeletionByPodGC"

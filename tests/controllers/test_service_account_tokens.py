@@ -57,11 +57,11 @@ async def test_a_secret_is_filled_in() -> None:
             "kubernetes.io/serviceaccount/service-account.uid": uid,
             "sub": "system:serviceaccount:default:robot",
         }
-        before = len(bench.server.writes("PUT"))
+        before = len(bench.requests.writes("PUT"))
         await bench.client.patch(SECRETS, "robot-token", "default", {"data": {"ca.crt": "Zm9yZ2Vk"}})
         await bench.settle()
         assert text(await bench.get(SECRETS, "robot-token"), "ca.crt") == "PEM"
-        assert len(bench.server.writes("PUT")) == before + 1
+        assert len(bench.requests.writes("PUT")) == before + 1
 
 
 async def test_it_goes_with_its_account() -> None:

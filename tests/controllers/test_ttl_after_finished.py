@@ -53,9 +53,9 @@ def test_how_long_it_has_left(a_job: Object, left: float | None) -> None:
 async def test_it_goes_when_its_time_is_over_with_its_pods() -> None:
     async with running(TtlAfterFinished, before=[(JOBS, ended())]) as bench:
         await bench.clock.advance(59)
-        assert bench.server.writes("DELETE") == []
+        assert bench.requests.writes("DELETE") == []
         await bench.clock.advance(2)
-        (deletion,) = bench.server.writes("DELETE")
+        (deletion,) = bench.requests.writes("DELETE")
         assert isinstance(deletion.body, dict)
         assert deletion.body["propagationPolicy"] == "Foreground"
         assert deletion.body["preconditions"]["uid"]
@@ -66,6 +66,6 @@ async def test_a_time_made_longer_meanwhile_is_heeded() -> None:
         await bench.clock.advance(30)
         await bench.client.patch(JOBS, "j", "default", {"spec": {"ttlSecondsAfterFinished": 100}})
         await bench.clock.advance(60)
-        assert bench.server.writes("DELETE") == []
+        assert bench.requests.writes("DELETE") == []
         await bench.clock.advance(11)
-        assert len(bench.server.writes("DELETE")) == 1
+        assert len(bench.requests.writes("DELETE")) == 1

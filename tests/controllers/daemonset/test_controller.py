@@ -241,15 +241,15 @@ async def test_a_name_somebody_has_taken_counts_as_a_collision() -> None:
 async def test_a_refusal_is_said_once_and_the_rest_waits() -> None:
     async with running(DaemonSets, before=nodes(BURST + 50)) as bench:
         refusal = ApiError(403, "Forbidden", 'pods "d-" is forbidden: exceeded quota')
-        bench.server.refuse = lambda call: (
+        bench.requests.refuse = lambda call: (
             refusal if call.method == "POST" and call.path.endswith("/pods") else None
         )
         await bench.create(DAEMON_SETS, a_set())
         assert bench.events() == ['FailedCreate: Error creating: pods "d-" is forbidden: exceeded quota']
-        assert len([call for call in bench.server.writes("POST") if call.path.endswith("/pods")]) <= 8
+        assert len([call for call in bench.requests.writes("POST") if call.path.endswith("/pods")]) <= 8
         found = await status(bench)
         assert (found["desiredNumberScheduled"], found["currentNumberScheduled"]) == (BURST + 50, 0)
-        bench.server.refuse = lambda call: None
+        bench.requests.refuse = lambda call: None
         await bench.clock.advance(30)
         await bench.settle()
         assert len(await bench.all(PODS)) == BURST + 50
@@ -263,7 +263,7 @@ async def test_pods_that_are_always_refused_hold_up_no_others() -> None:
         return ApiError(403, "Forbidden", "not there")
 
     async with running(DaemonSets, before=nodes(40)) as bench:
-        bench.server.refuse = refuse
+        bench.requests.refuse = refuse
         await bench.create(DAEMON_SETS, a_set())
         await bench.clock.advance(5)
         await bench.settle()
@@ -271,7 +271,7 @@ async def test_pods_that_are_always_refused_hold_up_no_others() -> None:
         refused = {name for name in every if name < "n2"}
         assert len(refused) == 12
         assert set(await where(bench)) == every - refused
-        bench.server.refuse = lambda call: None
+        bench.requests.refuse = lambda call: None
         await bench.clock.advance(100)
         await bench.settle()
         assert len(await where(bench)) == 40
@@ -292,7 +292,7 @@ async def test_one_that_is_deleted_does_nothing_more() -> None:
         await bench.client.delete(DAEMON_SETS, "d", "default", propagation="Orphan")
 
     async with running(DaemonSets, before=deleted) as bench:
-        assert len(bench.server.writes()) == 3  # the test's own
+        assert len(bench.requests.writes()) == 3  # the test's own
 
 
 async def test_nothing_of_one_that_is_gone_is_kept() -> None:

@@ -118,9 +118,9 @@ async def test_a_settled_deployment_is_written_no_more() -> None:
     async with running(Deployments, ReplicaSets) as bench:
         await bench.create(DEPLOYMENTS, deployment(3))
         await finish(bench)
-        before = len(bench.server.writes())
+        before = len(bench.requests.writes())
         await bench.clock.advance(3600)
-        assert len(bench.server.writes()) == before
+        assert len(bench.requests.writes()) == before
 
 
 async def test_rolls_within_its_fence_and_back() -> None:

@@ -208,10 +208,10 @@ async def test_what_does_not_matter_writes_nothing() -> None:
     async with running(EndpointsController, EndpointSlices) as bench:
         await bench.create(SERVICES, service())
         await bench.create(PODS, pod(1))
-        before = len(bench.server.writes())
+        before = len(bench.requests.writes())
         await bench.client.patch(PODS, "web-001", "default", {"metadata": {"annotations": {"a": "b"}}})
         await bench.settle()
-        assert len(bench.server.writes()) == before + 1
+        assert len(bench.requests.writes()) == before + 1
 
 
 async def test_a_service_without_selector_is_left_to_others() -> None:

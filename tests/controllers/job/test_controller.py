@@ -96,9 +96,9 @@ async def test_the_uids_are_noted_before_the_finalizer_goes_and_counted_after() 
     async with running(Jobs) as bench:
         await bench.create(JOBS, job(completions=2))
         (pod,) = await bench.all(PODS)
-        bench.server.calls.clear()
+        bench.requests.calls.clear()
         await end(bench, pod)
-        written = [_told(call, name_of(pod)) for call in bench.server.writes()]
+        written = [_told(call, name_of(pod)) for call in bench.requests.writes()]
         uid = metadata(pod)["uid"]
         assert [one for one in written if one][1:4] == [
             f"status ['{uid}'] None",
@@ -295,7 +295,7 @@ async def test_a_matching_orphan_is_adopted_and_counted(labels: dict[str, str], 
     orphan = samples.pod("o", labels=labels if is_first else {})
     async with running(Jobs, before=[(PODS, orphan)]) as bench:
         quota = ApiError(403, "Forbidden", "exceeded quota")
-        bench.server.refuse = lambda call: quota if call.method == "POST" and "/pods" in call.path else None
+        bench.requests.refuse = lambda call: quota if call.method == "POST" and "/pods" in call.path else None
         made = await bench.create(JOBS, spec)
         await bench.client.patch(PODS, "o", "default", {"metadata": {"labels": labels}})
         await bench.settle()
@@ -330,7 +330,7 @@ async def test_under_a_quota_an_absurd_parallelism_is_a_few_refusals() -> None:
             made.append(call.path)
             return quota if len(made) > 10 else None
 
-        bench.server.refuse = refuse
+        bench.requests.refuse = refuse
         await bench.create(JOBS, job(parallelism=2**31 - 1, completions=2**31 - 1))
         assert len(await bench.all(PODS)) == 10
         assert (await status_of(bench))["active"] == 10
@@ -339,7 +339,7 @@ async def test_under_a_quota_an_absurd_parallelism_is_a_few_refusals() -> None:
         assert asked < 20
         await bench.clock.advance(600)
         assert len(made) - asked < 30  # with a wait of a minute at most between two tries
-        bench.server.refuse = lambda call: None
+        bench.requests.refuse = lambda call: None
 
 
 async def test_a_conflict_at_any_write_ends_the_same() -> None:
@@ -358,7 +358,7 @@ async def test_a_conflict_at_any_write_ends_the_same() -> None:
                 return ApiError(409, "Conflict", "changed meanwhile") if left[0] == 0 else None
 
             await bench.create(JOBS, job(completions=2, backoffLimit=3))
-            bench.server.refuse = refuse
+            bench.requests.refuse = refuse
             for phase in ("Failed", "Succeeded", "Succeeded"):
                 await bench.clock.advance(25)
                 await bench.settle()

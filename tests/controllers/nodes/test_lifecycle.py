@@ -346,7 +346,7 @@ async def test_a_pod_that_changes_while_it_is_marked_is_marked_again() -> None:
             refused.append(made)
             return ApiError(409, "Conflict", "changed meanwhile")
 
-        bench.server.refuse = refuse_once
+        bench.requests.refuse = refuse_once
         await live(bench, ("a",), 60)
         assert refused
         assert not await is_in_service(bench, "p")

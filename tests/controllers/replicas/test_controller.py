@@ -55,7 +55,7 @@ async def test_creates_exactly_as_many_pods_as_wanted() -> None:
             "terminatingReplicas": 0,
             "observedGeneration": 1,
         }
-        assert len(bench.server.writes("POST")) == 1 + 5 + 5  # itself, pods, events
+        assert len(bench.requests.writes("POST")) == 1 + 5 + 5  # itself, pods, events
         assert all(e.startswith("SuccessfulCreate: Created pod: web-") for e in bench.events())
 
 
@@ -108,7 +108,7 @@ async def test_adopts_a_matching_orphan_and_releases_what_no_longer_matches() ->
 async def test_a_refusal_becomes_an_event_and_a_condition_that_goes_away() -> None:
     async with running(ReplicaSets) as bench:
         quota = ApiError(403, "Forbidden", 'pods "web-" is forbidden: exceeded quota')
-        bench.server.refuse = lambda call: (
+        bench.requests.refuse = lambda call: (
             quota if call.method == "POST" and call.path.endswith("/pods") else None
         )
         await bench.create(REPLICA_SETS, replica_set(50))
@@ -120,7 +120,7 @@ async def test_a_refusal_becomes_an_event_and_a_condition_that_goes_away() -> No
             "FailedCreate",
         )
         assert bench.events() == ['FailedCreate: Error creating: pods "web-" is forbidden: exceeded quota']
-        bench.server.refuse = lambda call: None
+        bench.requests.refuse = lambda call: None
         await bench.clock.advance(30)
         await bench.settle()
         assert len(await bench.all(PODS)) == 50

@@ -90,7 +90,7 @@ async def test_a_missing_template_is_told_and_waited_for() -> None:
 async def test_a_refused_claim_is_told() -> None:
     async with running(ResourceClaims, before=[(RESOURCE_CLAIM_TEMPLATES, template())]) as bench:
         refusals: list[Exception] = [ApiError(403, "Forbidden", "exceeded quota: q")]
-        bench.server.refuse = lambda call: (
+        bench.requests.refuse = lambda call: (
             refusals.pop() if refusals and call.path.endswith("/resourceclaims") else None
         )
         await bench.create(PODS, pod())
@@ -157,7 +157,7 @@ async def test_a_user_nobody_has_seen_is_asked_for_before_it_is_struck_off() -> 
         await bench.create(RESOURCE_CLAIMS, shared(user("gone", "u")))
         claim = await only_claim(bench)
         assert claim["status"].get("allocation") is None
-        asked = [call.path for call in bench.server.calls if call.method == "GET"]
+        asked = [call.path for call in bench.requests.calls if call.method == "GET"]
         assert "/api/v1/namespaces/default/pods/gone" in asked
 
 

@@ -115,18 +115,18 @@ async def test_what_appears_during_a_count_is_counted_a_moment_later_and_later_t
         await bench.settle()
         assert (await status(bench))["used"] == {"pods": "1"}
         await bench.clock.advance(10)
-        writes = len(bench.server.writes())
+        writes = len(bench.requests.writes())
         await bench.create(PODS, pod("late"))
         await bench.clock.advance(10)
         await bench.settle()
-        assert len(bench.server.writes()) == writes + 1
+        assert len(bench.requests.writes()) == writes + 1
 
 
 async def test_a_count_that_was_overtaken_is_made_again_at_once() -> None:
     failures = [conflict("resourcequotas", "", "q")]
 
     async with running(ResourceQuotas) as bench:
-        bench.server.refuse = lambda call: failures.pop() if call.method == "PUT" and failures else None
+        bench.requests.refuse = lambda call: failures.pop() if call.method == "PUT" and failures else None
         await bench.create(RESOURCE_QUOTAS, quota(pods="5"))
         assert not failures
         assert await status(bench) == {"hard": {"pods": "5"}, "used": {"pods": "0"}}
@@ -193,7 +193,7 @@ async def test_custom_resources_are_counted_as_they_come_and_go() -> None:
 async def test_a_kind_that_is_gone_before_it_was_listed_does_not_keep_others_from_being_counted() -> None:
     async with running(ResourceQuotas) as bench:
         await bench.define("Boat")
-        bench.server.refuse = lambda call: (
+        bench.requests.refuse = lambda call: (
             not_found("boats", "example.com", "") if call.path.endswith("/boats") else None
         )
         await bench.create(RESOURCE_QUOTAS, quota(secrets="5", count__boats_example_com="5"))

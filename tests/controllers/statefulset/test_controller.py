@@ -227,7 +227,7 @@ async def test_a_set_that_is_deleted_only_reports() -> None:
 
     async with running(StatefulSets, before=deleted) as bench:
         assert is_deleting(await bench.get(STATEFUL_SETS, "web"))
-        assert all("/statefulsets" in call.path for call in bench.server.writes())
+        assert all("/statefulsets" in call.path for call in bench.requests.writes())
         assert await bench.all(PODS) == []
         assert await bench.all(CONTROLLER_REVISIONS) == []
 
@@ -237,15 +237,15 @@ async def test_a_refusal_is_said_once_and_tried_again_later(policy: str) -> None
     async with running(StatefulSets) as bench:
         why = 'pods "web-0" is forbidden: exceeded quota'
         refusal = ApiError(403, "Forbidden", why)
-        bench.server.refuse = lambda call: (
+        bench.requests.refuse = lambda call: (
             refusal if call.method == "POST" and call.path.endswith("/pods") else None
         )
         await bench.create(STATEFUL_SETS, a_set(2**31 - 1, podManagementPolicy=policy))
         assert bench.events() == [f"FailedCreate: create Pod web-0 in StatefulSet web failed error: {why}"]
         assert (await status(bench))["observedGeneration"] == 1
-        tried = len([call for call in bench.server.writes("POST") if call.path.endswith("/pods")])
+        tried = len([call for call in bench.requests.writes("POST") if call.path.endswith("/pods")])
         assert tried <= 8
-        bench.server.refuse = lambda call: None
+        bench.requests.refuse = lambda call: None
         await patch(bench, {"replicas": 2})
         await bench.clock.advance(30)
         await bench.run_all()
