@@ -16,6 +16,17 @@ WAITS = re.compile(
     r"\basyncio\.timeout\([1-9]|\b(wait_for|eventually)\(.*, (timeout_s=)?[1-5]?[0-9](\.[0-9]+)?\)$",
     re.MULTILINE,
 )
+BLOCKING = re.compile(
+    r"^(?!.*(code=1|try_kubectl|attempt\()).*(--timeout=[1-5]?[0-9]s|\b(communicate|wait|urlopen|create_connection)\("
+    r"([^()]*, )?(timeout=)?[1-5]?[0-9](\.[0-9]+)?\)).*$",
+    re.MULTILINE,
+)
+"""The same of threads, processes and kubectl, but where what is waited for is not to come."""
+ONE_SHOT = re.compile(r"assert .*\.(wall_s|thread_s|process_s|cpu_s)\b.*[<>].*")
+ONCE = frozenset({"hollow/test_scale.py"})
+"""Minutes of work, during which whatever slows the machine down for a moment is little."""
+NOT_WAITED_FOR = frozenset({"live/clients/test_helm.py", "chaos/verdict.py"})
+"""Where a time-out is what the client is to run into, and where one look of many has one."""
 SIMULATED = frozenset({"kit/test_simulated_loop.py"})
 """Where time-outs are what is tested, in time that does not pass by itself."""
 WITH_CLOCKS = frozenset({"tests/timing.py", "tests/test_timing.py", "tests/growth/meter.py"})
@@ -82,12 +93,35 @@ def test_no_other_test_holds_a_clock_against_a_limit() -> None:
     assert found <= WITH_CLOCKS, "measure with tests.timing"
 
 
+def test_what_is_held_against_a_limit_is_the_least_of_several() -> None:
+    """One measurement may be anybody's fault."""
+    root = Path(__file__).parent
+    found = {
+        f"{path.relative_to(root)}: {match[0]}"
+        for path in root.rglob("*.py")
+        if path.relative_to(root).as_posix() not in {"test_timing.py", *ONCE}
+        for match in ONE_SHOT.finditer(path.read_text(encoding="utf-8"))
+    }
+    assert not found, "measure with `least` or `least_awaited` of tests.timing"
+
+
+def test_patience_is_the_same_everywhere() -> None:
+    root = Path(__file__).parent
+    found = {
+        path.relative_to(root).as_posix()
+        for path in root.rglob("*.py")
+        if re.search(r"^PATIENCE_S\b.*=", path.read_text(encoding="utf-8"), re.MULTILINE)
+    }
+    assert found == {"timing.py"}
+
+
 def test_no_test_is_impatient() -> None:
     root = Path(__file__).parent
     found = {
         f"{path.relative_to(root)}: {match[0]}"
         for path in root.rglob("*.py")
-        if path.relative_to(root).as_posix() not in SIMULATED
-        for match in WAITS.finditer(path.read_text(encoding="utf-8"))
+        if path.relative_to(root).as_posix() not in SIMULATED | NOT_WAITED_FOR
+        for pattern in (WAITS, BLOCKING)
+        for match in pattern.finditer(path.read_text(encoding="utf-8"))
     }
     assert not found, "wait for PATIENCE_S of tests.timing"

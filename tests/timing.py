@@ -33,8 +33,13 @@ def reference() -> int:
 
 def slowness() -> float:
     """How many times slower the machine is at this moment than where the limits were chosen; at least 1."""
-    taken = min(_thread_seconds(reference) for _ in range(2))
-    return max(1.0, taken / REFERENCE_S)
+    return max(1.0, min(_reference_s() for _ in range(2)) / REFERENCE_S)
+
+
+def _reference_s() -> float:
+    began = time.thread_time()
+    reference()
+    return time.thread_time() - began
 
 
 def recent_slowness() -> float:
@@ -46,12 +51,6 @@ def recent_slowness() -> float:
 
 
 _recent = [-1e9, 1.0]
-
-
-def _thread_seconds(work: Callable[[], object]) -> float:
-    began = time.thread_time()
-    work()
-    return time.thread_time() - began
 
 
 @dataclass
@@ -80,6 +79,20 @@ def spent() -> Iterator[Spent]:
     found.wall_s, found.thread_s, found.process_s = (
         seconds / found.slowness for seconds in (wall, thread, process)
     )
+
+
+def thread_seconds(work: Callable[[], object]) -> float:
+    """The processor time `work` takes in this thread: what `least` takes the least of."""
+    with spent() as took:
+        work()
+    return took.thread_s
+
+
+async def process_seconds(work: Callable[[], Awaitable[object]]) -> float:
+    """The processor time that passes, in all threads, until what `work` returns is there."""
+    with spent() as took:
+        await work()
+    return took.process_s
 
 
 def least(measure: Callable[[], float], limit_s: float, tries: int = TRIES) -> float:

@@ -6,12 +6,15 @@ import json
 import subprocess
 import sys
 from itertools import pairwise
-from statistics import mean
 
 import pytest
 
-AGAIN = 1.5
-GROWTH_PER_TURN_BYTES = 3_000_000
+AGAIN = 1.75
+"""So many times the fresh memory may be resident: what the allocator keeps free between what is in use is its
+own affair, and another on each machine. What is in use is told exactly, by its blocks."""
+MORE_KEPT = 1.15
+KEPT_PER_TURN = 500
+"""A turn makes and deletes 1,200 objects, or a hundred with their kinds: one block for each would be more."""
 
 
 @pytest.mark.parametrize(
@@ -25,10 +28,11 @@ GROWTH_PER_TURN_BYTES = 3_000_000
 )
 def test_memory_comes_back_within_a_minute(backend: str, kind: str) -> None:
     command = [sys.executable, "-m", "tests.apiserver.churning", backend, kind]
-    done = subprocess.run(command, capture_output=True, text=True, timeout=240)
+    done = subprocess.run(command, capture_output=True, text=True, timeout=600)
     assert done.returncode == 0, done.stderr
-    fresh, *later = json.loads(done.stdout)
-    assert max(later) < AGAIN * fresh, (fresh, later)
-    growths = [after - before for before, after in pairwise(later)]
-    # A leak shows turn after turn; an arena of the allocator that is opened late is opened once.
-    assert mean(growths[1:]) < GROWTH_PER_TURN_BYTES, ("it grows", fresh, later)
+    (fresh, fresh_blocks), *after = json.loads(done.stdout)
+    resident, blocks = zip(*after, strict=True)
+    assert max(resident) < AGAIN * fresh, (fresh, resident)
+    assert max(blocks) < MORE_KEPT * fresh_blocks, (fresh_blocks, blocks)
+    # A leak shows in every turn; what is made at first use, or a table that is doubled, in one.
+    assert min(late - early for early, late in pairwise(blocks)) < KEPT_PER_TURN, ("it grows", blocks)

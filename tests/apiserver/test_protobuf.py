@@ -13,6 +13,7 @@ import pytest
 from tests.apiserver.customresources.established import define
 from tests.apiserver.customresources.samples import ROOT, cron_tab, definition
 from tests.apiserver.rig import Rig, config_map, pod
+from tests.timing import PATIENCE_S
 from wherry.api import protobuf
 from wherry.api.core.config_maps import CONFIG_MAPS
 from wherry.objects.meta import Object
@@ -22,7 +23,6 @@ CLIENT_GO = f"{PROTOBUF},application/json"
 MAPS = "/api/v1/namespaces/default/configmaps"
 PODS = "/api/v1/namespaces/default/pods"
 PARTIAL = f"{PROTOBUF};as=PartialObjectMetadata;g=meta.k8s.io;v=v1"
-PATIENCE_S = 5.0
 
 
 @asynccontextmanager

@@ -10,6 +10,7 @@ import pytest
 
 from tests.apiserver.rig import Rig, config_map, running
 from tests.conftest import eventually
+from tests.timing import PATIENCE_S
 from wherry.api.core.config_maps import CONFIG_MAPS
 from wherry.apiserver.beside import LARGE
 from wherry.apiserver.threads import Threads
@@ -27,7 +28,7 @@ class Work:
 
         def work() -> str:
             self.begun.append(name)
-            self.go.wait(20.0)
+            self.go.wait(PATIENCE_S)
             return name
 
         return work

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.timing import spent
+from tests.timing import PATIENCE_S
 from wherry.client import http
 from wherry.client.http import HttpIdentity, HttpTransport
 from wherry.cluster.pki import Pki
@@ -52,10 +52,10 @@ async def test_a_watch_that_falls_silent_ends(
         transport = HttpTransport(f"http://127.0.0.1:{port}", identity)
         stream = transport.watch("/api/v1/pods", {"watch": "true"})
         assert (await anext(stream)).type == "ADDED"
-        with spent() as took, pytest.raises(ApiError) as caught:
-            await anext(stream)
+        async with asyncio.timeout(PATIENCE_S):
+            with pytest.raises(ApiError) as caught:
+                await anext(stream)
         assert caught.value.code == 503
-        assert took.wall_s < 5
         await transport.close()
 
 

@@ -97,10 +97,10 @@ def test_a_successor_watches_over_those_it_finds(paths: ClusterPaths) -> None:
 
 
 def test_one_that_answers_is_left_alone_whatever_it_does_besides(paths: ClusterPaths) -> None:
-    with supervised(paths, watchdog_s=1) as process:
+    with supervised(paths, watchdog_s=3) as process:
         before = until(paths, all_ready)
         with pytest.raises(TimeoutError):
-            until(paths, lambda states: states != before, timeout_s=4.0)
+            until(paths, lambda states: states != before, timeout_s=7.0)
         assert process.poll() is None
         assert {s.pid for s in current(paths).values()} == {s.pid for s in before.values()}
 

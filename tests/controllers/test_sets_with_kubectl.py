@@ -46,7 +46,7 @@ def test_rollouts(kubectl: Kubectl, target: str) -> None:
     app = target.partition("/")[2]
 
     def settled() -> set[str]:
-        assert kubectl("rollout", "status", target, "--timeout=30s") == STATUS[target]
+        assert kubectl("rollout", "status", target, "--timeout=60s") == STATUS[target]
         return set(kubectl.pods(app).values())
 
     assert settled() == {"nginx:1"}
@@ -75,28 +75,28 @@ def test_rollouts(kubectl: Kubectl, target: str) -> None:
 @pytest.mark.parametrize("target", KINDS)
 def test_pods_are_left_and_adopted(kubectl: Kubectl, target: str) -> None:
     app = target.partition("/")[2]
-    kubectl("rollout", "status", target, "--timeout=30s")
-    kubectl("wait", "pods", "-l", f"app={app}", "--for=condition=Ready", "--timeout=30s")
+    kubectl("rollout", "status", target, "--timeout=60s")
+    kubectl("wait", "pods", "-l", f"app={app}", "--for=condition=Ready", "--timeout=60s")
     before = kubectl.pods(app)
     kubectl("delete", target, "--cascade=orphan")
     assert kubectl.pods(app) == before
     kubectl("apply", "-f", "-", stdin=SETS + DAEMON_SET)
-    kubectl("rollout", "status", target, "--timeout=30s")
+    kubectl("rollout", "status", target, "--timeout=60s")
     assert kubectl.pods(app) == before
     assert kubectl.revisions(target) == ["1"]
-    kubectl("delete", target, "--cascade=foreground", "--timeout=30s")
+    kubectl("delete", target, "--cascade=foreground", "--timeout=60s")
     assert kubectl.pods(app) == {}
     assert kubectl("get", "controllerrevisions", "-l", f"app={app}", "-o", "name") == ""
 
 
 def test_scaling(kubectl: Kubectl) -> None:
     kubectl("scale", "sts/web", "--replicas=4")
-    kubectl("rollout", "status", "sts/web", "--timeout=30s")
+    kubectl("rollout", "status", "sts/web", "--timeout=60s")
     assert [*kubectl.pods("web")] == ["web-0", "web-1", "web-2", "web-3"]
     refused = kubectl("scale", "sts/web", "--current-replicas=3", "--replicas=1", code=1)
     assert refused == "error: Expected replicas to be 3, was 4\n"
     kubectl("scale", "sts/web", "--replicas=1")
-    kubectl("wait", "pods", "web-1", "--for=delete", "--timeout=30s")
+    kubectl("wait", "pods", "web-1", "--for=delete", "--timeout=60s")
     assert [*kubectl.pods("web")] == ["web-0"]
     described = kubectl("describe", "sts", "web")
     assert "delete Pod web-1 in StatefulSet web successful" in described

@@ -16,8 +16,8 @@ def test_what_the_page_says() -> None:
         kubectl = Kubectl(cluster)
         for name in ("devices", "pod", "gang"):
             kubectl("apply", "-f", "-", stdin=EXAMPLES[name])
-        kubectl("wait", "pod/train", "--for=condition=Ready", "--timeout=30s")
-        kubectl("wait", "podgroup/ring", "--for=condition=PodGroupInitiallyScheduled", "--timeout=30s")
+        kubectl("wait", "pod/train", "--for=condition=Ready", "--timeout=60s")
+        kubectl("wait", "podgroup/ring", "--for=condition=PodGroupInitiallyScheduled", "--timeout=60s")
         columns = kubectl("get", "resourceclaims", "--no-headers").split()
         assert columns[0].startswith("train-card-")
         assert columns[1] == "allocated,reserved"
@@ -29,7 +29,7 @@ def test_what_the_page_says() -> None:
             "wait",
             "pod/next",
             "--for=jsonpath={.status.conditions[?(@.type=='PodScheduled')].reason}=Unschedulable",
-            "--timeout=30s",
+            "--timeout=60s",
         )
         assert told in kubectl("describe", "pod", "next")
         described = kubectl("describe", "podgroup", "ring")

@@ -8,6 +8,7 @@ import threading
 import pytest
 
 from tests.conftest import eventually
+from tests.timing import PATIENCE_S
 from wherry.kit.clock import FakeClock, SystemClock
 from wherry.kit.disk import DiskThreads
 
@@ -25,7 +26,7 @@ class Hanging:
     def __call__(self) -> str:
         self.begun.set()
         try:
-            assert self.free.wait(10)
+            assert self.free.wait(PATIENCE_S)
         finally:
             self.ended = True
         if self._error is not None:

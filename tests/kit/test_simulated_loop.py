@@ -11,7 +11,6 @@ from datetime import timedelta
 
 import pytest
 
-from tests.timing import spent
 from wherry.kit.simulated_loop import START, BackwardsError, LoopClock, SimulatedLoop, StalledError
 
 
@@ -40,9 +39,7 @@ def test_a_year_passes_in_order_and_at_once(loop: SimulatedLoop) -> None:
         for task in tasks:
             task.cancel()
 
-    with spent() as took:
-        loop.run_until_complete(main())
-    assert took.wall_s < 5
+    loop.run_until_complete(main())
     assert loop.wall() == START + timedelta(days=365)
     assert [moment for _, moment in happened] == sorted(moment for _, moment in happened)
     assert sum(name == "day" for name, _ in happened) == 365
@@ -165,9 +162,7 @@ def test_real_time_once_it_is_followed(loop: SimulatedLoop) -> None:
         assert time.monotonic() - began >= 0.049
         fired: list[float] = []
         loop.call_later(3600, lambda: fired.append(loop.time()))
-        with spent() as took:
-            await loop.advance(7200)
-        assert took.wall_s < 5
+        await loop.advance(7200)
         assert len(fired) == 1
         assert 3700 <= fired[0] < 3710
         assert 7300 <= loop.time() < 7310
@@ -284,7 +279,18 @@ def test_who_waits_on_though_told_to_end_is_told_again(loop: SimulatedLoop) -> N
     loop.run_until_complete(main())
 
 
-def test_time_goes_on_while_somebody_has_to_wait(loop: SimulatedLoop) -> None:
+def test_time_goes_on_while_somebody_has_to_wait(
+    loop: SimulatedLoop, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    looks, original = 0, loop.before_waiting
+
+    def look(timeout: float | None) -> float | None:
+        nonlocal looks
+        looks += 1
+        return original(timeout)
+
+    monkeypatch.setattr(loop, "before_waiting", look)
+
     async def main() -> None:
         with loop.moving():
             await asyncio.sleep(3600)
@@ -293,9 +299,9 @@ def test_time_goes_on_while_somebody_has_to_wait(loop: SimulatedLoop) -> None:
         ours.setblocking(False)
         with ours, theirs, loop.moving():  # nothing but what is outside: it is waited for, and no time passes
             threading.Timer(0.05, theirs.send, [b"x"]).start()
-            with spent() as took:
-                assert await loop.sock_recv(ours, 1) == b"x"
-            assert took.process_s < 0.04
+            before = looks
+            assert await loop.sock_recv(ours, 1) == b"x"
+            assert looks - before < 10, "it sleeps, and does not look again and again"
         assert loop.time() == 3600
         loop.follow_real_time()
         with loop.moving():

@@ -12,6 +12,7 @@ import pytest
 
 from tests.conftest import eventually
 from tests.kubelet.rig import FakeMounts, Node, node
+from tests.timing import PATIENCE_S
 from wherry.api.core.pods import PODS
 from wherry.kubelet.volumes.base import SET_UP_TIMEOUT_S
 
@@ -38,7 +39,7 @@ class HangingMounts(FakeMounts):
             self.asked.set()
             self.hanging = True
             try:
-                assert self.back.wait(5)
+                assert self.back.wait(PATIENCE_S)
             finally:
                 self.hanging = False
             if self.error is not None:

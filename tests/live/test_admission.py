@@ -122,7 +122,7 @@ def test_an_unused_claim_is_protected_and_goes(cluster: LiveCluster, namespace: 
     cluster.kubectl("apply", "-n", namespace, "-f", "-", stdin=json.dumps(CLAIM))
     claim = cluster.get("pvc", "data", "-n", namespace)
     assert claim["metadata"]["finalizers"] == ["kubernetes.io/pvc-protection"]
-    cluster.kubectl("delete", "pvc", "data", "-n", namespace, "--timeout=20s")
+    cluster.kubectl("delete", "pvc", "data", "-n", namespace, "--timeout=60s")
 
 
 def test_the_node_takes_pods(cluster: LiveCluster) -> None:

@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 
 from tests.live.cluster import NGINX, WHERRY, LiveCluster, until
+from tests.timing import PATIENCE_S
 from wherry.cluster.components import READY_FD_VARIABLE
 from wherry.cluster.config import Setup, read_config_file
 from wherry.cluster.identities import KUBELET_SERVER, find_identities
@@ -52,7 +53,7 @@ class Alone:
         codes = []
         for process in reversed(self._running):
             process.terminate()
-            codes.append(process.wait(30))
+            codes.append(process.wait(PATIENCE_S))
         self._running.clear()
         return codes
 
@@ -113,7 +114,7 @@ def test_five_processes_are_a_cluster(cluster: LiveCluster, alone: Alone) -> Non
             command = ["curl", "-sf", "--max-time", "5", f"http://{address}/"]
             return subprocess.run(command, capture_output=True, check=False).returncode == 0
 
-        until(answers, 30)
+        until(answers)
         pod = cluster.kubectl("get", "pods", "-l", "app=alone", "-o", "name").split()[0]
         assert cluster.kubectl("exec", pod, "--", "hostname").strip() == pod.removeprefix("pod/")
         users = cluster.kubectl("auth", "whoami", "--kubeconfig", str(cluster.paths.kubeconfig("proxy")))

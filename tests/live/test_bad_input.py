@@ -45,7 +45,7 @@ def test_manifests(cluster: LiveCluster, namespace: str, manifest: str, complain
 def test_a_bad_image_name_is_told_by_the_pod(cluster: LiveCluster, namespace: str) -> None:
     cluster.kubectl("create", "-n", namespace, "-f", "-", stdin=pod(container={"image": "UPPER/Case"}))
     cluster.kubectl(
-        *("wait", "-n", namespace, "pod/bad", "--timeout=30s"),
+        *("wait", "-n", namespace, "pod/bad", "--timeout=60s"),
         "--for=jsonpath={.status.containerStatuses[0].state.waiting.reason}=InvalidImageName",
     )
 

@@ -15,6 +15,7 @@ import pytest
 
 from tests.live.cluster import SLOT, LiveCluster, slot_flags, until
 from tests.live.machine import footprint
+from tests.timing import PATIENCE_S
 
 
 @contextmanager
@@ -57,8 +58,8 @@ def test_status_watch_tells_every_change(cluster: LiveCluster) -> None:
         agent = next(item for item in back["components"] if item["name"] == "agent")
         assert agent["pid"] not in (None, pids["agent"])
         watching.send_signal(signal.SIGINT)
-        assert watching.wait(10) == 0
-    cluster.kubectl("wait", "node/live", "--for=condition=Ready", "--timeout=30s")
+        assert watching.wait(PATIENCE_S) == 0
+    cluster.kubectl("wait", "node/live", "--for=condition=Ready", "--timeout=60s")
 
 
 def test_up_again_changes_nothing(cluster: LiveCluster) -> None:
@@ -123,7 +124,7 @@ def test_logs_are_printed_and_followed(cluster: LiveCluster) -> None:
         os.kill(agent, signal.SIGKILL)
         assert following.stdout is not None
         assert f"W wherry.cluster.supervisor: agent (pid {agent}) ended: " in following.stdout.readline()
-    cluster.kubectl("wait", "node/live", "--for=condition=Ready", "--timeout=30s")
+    cluster.kubectl("wait", "node/live", "--for=condition=Ready", "--timeout=60s")
 
 
 def test_logs_of_what_has_none(cluster: LiveCluster) -> None:
@@ -148,7 +149,7 @@ def test_an_image_packed_from_files_runs(cluster: LiveCluster, namespace: str, t
     assert "example.com/app:1" in json.loads(cluster.wherry("image", "list", "-o", "json"))
     cluster.kubectl("run", "app", "-n", namespace, "--image=example.com/app:1", "--restart=Never")
     cluster.kubectl(
-        "wait", "-n", namespace, "pod/app", "--for=jsonpath={.status.phase}=Succeeded", "--timeout=30s"
+        "wait", "-n", namespace, "pod/app", "--for=jsonpath={.status.phase}=Succeeded", "--timeout=60s"
     )
     assert cluster.kubectl("logs", "-n", namespace, "app") == "good day\nworld\n"
 
@@ -173,12 +174,12 @@ def test_server_and_agent_in_the_foreground(stopped: LiveCluster) -> None:
     assert stopped.try_wherry("status").code == 3
     with running(stopped, "server") as server, running(stopped, "agent") as agent:
         until(lambda: stopped.try_kubectl("get", "--raw", "/readyz").out == "ok")
-        stopped.kubectl("wait", "node/live", "--for=condition=Ready", "--timeout=30s")
+        stopped.kubectl("wait", "node/live", "--for=condition=Ready", "--timeout=60s")
         until(lambda: stopped.try_wherry("status").code == 0)  # the node may be Ready from before
         assert {stopped.pid("server"), stopped.pid("agent")} == {server.pid, agent.pid}
         for process in (agent, server):
             process.terminate()
-            _, err = process.communicate(timeout=30)
+            _, err = process.communicate(timeout=PATIENCE_S)
             assert process.returncode == 0, err
     assert stopped.try_wherry("status").code == 3
 

@@ -17,6 +17,7 @@ import pytest
 from tests.live.cluster import BUSYBOX, Done, LiveCluster
 from tests.live.terminal import on_a_terminal
 from tests.live.test_kubectl import old_kubectl as old_kubectl
+from tests.timing import PATIENCE_S
 
 COUNTER = "trap exit TERM; i=0; while true; do echo line $i; i=$((i+1)); sleep 1; done"
 SERVER = "mkdir -p /www && echo hello from the pod > /www/index.html && exec busybox httpd -f -p 8080 -h /www"
@@ -147,7 +148,7 @@ def test_ports_are_forwarded(old: OldKubectl) -> None:
         assert forwarder.stdout is not None
         assert f"Forwarding from 127.0.0.1:{port}" in forwarder.stdout.readline()
         for _ in range(3):
-            with urllib.request.urlopen(f"http://127.0.0.1:{port}/index.html", timeout=10) as answer:
+            with urllib.request.urlopen(f"http://127.0.0.1:{port}/index.html", timeout=PATIENCE_S) as answer:
                 assert answer.read() == b"hello from the pod\n"
         guard.cancel()
         forwarder.terminate()

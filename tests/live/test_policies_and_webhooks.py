@@ -100,7 +100,7 @@ def test_validating_policy(cluster: LiveCluster, namespace: str) -> None:
     done = cluster.try_kubectl("patch", "deployment", "web", "-n", namespace, "-p", patch)
     assert "at most 2, not 7" in done.err
     checked = "--for=jsonpath={.status.observedGeneration}=1"
-    cluster.kubectl("wait", "validatingadmissionpolicy", name, checked, "--timeout=20s")
+    cluster.kubectl("wait", "validatingadmissionpolicy", name, checked, "--timeout=60s")
     cluster.kubectl("delete", "validatingadmissionpolicy,validatingadmissionpolicybinding", name)
 
 

@@ -31,6 +31,7 @@ from tests.live.cluster import (
 )
 from tests.live.machine import footprint
 from tests.live.surroundings import Surroundings, surroundings
+from tests.timing import PATIENCE_S
 
 GATEWAY = f"{POD_RANGE}.1"
 
@@ -102,7 +103,7 @@ def test_a_laptop_changes_networks(around: Surroundings, images: dict[str, Path]
         assert before["podIP"] == GATEWAY
         for address in ("192.0.2.10", "198.51.100.20"):
             around.connect(address)
-            until(partial(goes_by, cluster, address), 20)
+            until(partial(goes_by, cluster, address))
             assert cluster.kubectl("logs", "own") == "here\n"
             assert cluster.kubectl("exec", "own", "--", "echo", "inside") == "inside\n"
             # From another machine: the certificate covers the new address.
@@ -164,7 +165,9 @@ def troubles(around: Surroundings, cluster: LiveCluster, service: str) -> list[s
     return [name for name, works in checks.items() if not works]
 
 
-def until_all_works(around: Surroundings, cluster: LiveCluster, service: str, timeout_s: float = 10) -> None:
+def until_all_works(
+    around: Surroundings, cluster: LiveCluster, service: str, timeout_s: float = PATIENCE_S
+) -> None:
     found: list[str] = []
 
     def works() -> bool:

@@ -13,6 +13,7 @@ from typing import Any
 
 import pytest
 
+from tests.timing import PATIENCE_S
 from wherry.hollow.documents import StageError
 from wherry.objects.errors import ApiError
 from wherry.testing import (
@@ -195,14 +196,14 @@ def test_a_thread_that_waits_while_the_cluster_is_closed() -> None:
     with ThreadPoolExecutor(1) as pool:
         with Cluster(**settings) as c:  # type: ignore[arg-type]
             waiting = pool.submit(wait, c)
-            assert begun.wait(30)
+            assert begun.wait(PATIENCE_S)
         with pytest.raises(ClosedError, match="closed while this call was under way"):
             waiting.result(30)
         begun.clear()
         other = AsyncCluster(**settings)  # type: ignore[arg-type]
         other.open()
         waiting = pool.submit(wait_in_a_loop, other)
-        assert begun.wait(30)
+        assert begun.wait(PATIENCE_S)
         other.shut()
         with pytest.raises(ClosedError, match="closed while this call was under way"):
             waiting.result(30)

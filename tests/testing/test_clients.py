@@ -32,7 +32,7 @@ pytestmark = [
     pytest.mark.filterwarnings("ignore::ResourceWarning"),
     pytest.mark.filterwarnings("ignore:Kubernetes version .* is not supported:UserWarning"),
 ]
-TIMEOUT_S = 30
+TIMEOUT_S = 60
 
 
 def web(name: str = "web") -> dict[str, Any]:

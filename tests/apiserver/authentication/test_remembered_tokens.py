@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from tests.apiserver.rig import Rig, account, pod, running
-from tests.timing import spent
+from tests.timing import least, thread_seconds
 from wherry.api.core.pods import PODS
 from wherry.api.core.service_accounts import SERVICE_ACCOUNTS
 from wherry.apiserver.authentication.service_accounts import Bound, TokenRefused, TokenVerifier
@@ -135,8 +135,11 @@ async def test_many_audiences_are_compared_at_once_and_told_in_part(rig: Rig) ->
     stored = await rig.admin.get(SERVICE_ACCOUNTS, "default", "default")
     token = rig.server.core.tokens.issue(stored, [f"a{number}" for number in range(3000)], 3600)[0]
     wanted = [f"b{number}" for number in range(30_000)]
-    with spent() as took, pytest.raises(TokenRefused) as refused:
-        verifier_of(rig).verify(token, wanted)
-    assert took.thread_s < 0.5
-    assert len(str(refused.value)) < 5000
-    assert '["a0" "a1" ' in str(refused.value)
+
+    def refuse() -> None:
+        with pytest.raises(TokenRefused) as refused:
+            verifier_of(rig).verify(token, wanted)
+        assert len(str(refused.value)) < 5000
+        assert '["a0" "a1" ' in str(refused.value)
+
+    assert least(lambda: thread_seconds(refuse), 0.5) < 0.5

@@ -7,7 +7,7 @@ from itertools import islice, product
 
 import pytest
 
-from tests.timing import spent
+from tests.timing import least, thread_seconds
 from wherry.apiserver.authorization import coverage
 from wherry.apiserver.authorization.coverage import Held, TooManyBlocks, uncovered
 from wherry.apiserver.authorization.rules import rule_allows
@@ -92,17 +92,20 @@ def large(size: int) -> Object:
 @pytest.mark.parametrize("held", [[PODS_READER], [{**large(600), "verbs": ["v0", "v599"]}], [large(599)], []])
 def test_a_rule_is_not_multiplied_out(held: list[Object]) -> None:
     """216 million permissions; the first missing ones are told at once."""
-    with spent() as took:
-        found = list(islice(Held(held).missing(large(600)), 100))
-    assert took.thread_s < 0.5
-    assert len(found) == 100
+
+    def missing() -> None:
+        assert len(list(islice(Held(held).missing(large(600)), 100))) == 100
+
+    assert least(lambda: thread_seconds(missing), 0.5) < 0.5
 
 
 def test_what_is_held_in_pieces_covers_the_whole() -> None:
     pieces = [{**large(600), "verbs": [f"v{n}"]} for n in range(600)]
-    with spent() as took:
+
+    def none_missing() -> None:
         assert list(Held(pieces).missing(large(600))) == []
-    assert took.thread_s < 2.0
+
+    assert least(lambda: thread_seconds(none_missing), 2) < 2
 
 
 def test_what_is_cut_up_in_too_many_ways_is_not_compared(monkeypatch: pytest.MonkeyPatch) -> None:

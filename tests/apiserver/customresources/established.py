@@ -7,9 +7,8 @@ from typing import Any
 
 from tests.apiserver.customresources.samples import CRDS
 from tests.apiserver.rig import Rig
+from tests.timing import PATIENCE_S
 from wherry.objects.meta import Object
-
-PATIENCE_S = 5.0
 
 
 async def define(rig: Rig, crd: Object) -> Any:

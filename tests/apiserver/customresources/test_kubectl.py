@@ -34,7 +34,7 @@ async def test_a_kind_of_ones_own_from_definition_to_deletion(kubectl: Kubectl) 
         0,
         f"customresourcedefinition.apiextensions.k8s.io/{name} created\n",
     )
-    assert (await kubectl("wait", "--for=condition=Established", f"crd/{name}", "--timeout=5s"))[0] == 0
+    assert (await kubectl("wait", "--for=condition=Established", f"crd/{name}", "--timeout=60s"))[0] == 0
     assert await kubectl("apply", "-f", "-", stdin=json.dumps(cron_tab("a", replicas=2))) == (
         0,
         "crontab.stable.example.com/a created\n",

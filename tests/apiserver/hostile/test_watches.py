@@ -12,9 +12,10 @@ from typing import Any
 from tests.apiserver.hostile.conftest import DEEPS, is_served
 from tests.apiserver.hostile.wire import CONFIG_MAPS, ask, connected, head, refused, tls
 from tests.apiserver.rig import Rig, api_server, config_map, running
-from tests.timing import PATIENCE_S, spent
+from tests.timing import PATIENCE_S
 from wherry.api.core.config_maps import CONFIG_MAPS as CONFIG_MAPS_KIND
 from wherry.apiserver.encoding import encode_stored
+from wherry.kit.clock import FakeClock
 
 DEFINITION = "/apis/apiextensions.k8s.io/v1/customresourcedefinitions/deeps.x.io"
 SLOW_WATCHERS = 20
@@ -113,25 +114,21 @@ async def deaf(port: int, target: str) -> AsyncIterator[socket.socket]:
 
 
 async def test_clients_that_do_not_read_hold_up_nobody() -> None:
-    """They are cut off; whoever reads sees every change at once."""
-    async with running(watch_buffer_bytes=256 * 1024) as rig:
+    """They are cut off; whoever reads sees every change though no client's time to read passes."""
+    async with running(FakeClock(), watch_buffer_bytes=256 * 1024) as rig:
         assert (await rig.http("POST", CONFIG_MAPS, config_map("a")))[0] == 201
         async with AsyncExitStack() as deafs, connected(rig.server.port) as good:
             await good.send(head("GET", f"{CONFIG_MAPS}?watch=1&resourceVersion={rig.store.revision}"))
             await good.reader.readuntil(b"\r\n\r\n")
             for _ in range(SLOW_WATCHERS):
                 await deafs.enter_async_context(deaf(rig.server.port, f"{CONFIG_MAPS}?watch=1"))
-            slowest = 0.0
-            for number in range(40):
-                with spent() as took:
+            async with asyncio.timeout(PATIENCE_S):
+                for number in range(40):
                     change = config_map("a", x=f"{number:03}" * 60_000)
                     assert (await rig.http("PUT", f"{CONFIG_MAPS}/a", change))[0] == 200
                     event = b""
                     while not event.endswith(b"\n\r\n"):
                         event += await good.reader.readuntil(b"\r\n")
                     assert f"{number:03}{number:03}".encode() in event
-                slowest = max(slowest, took.wall_s)
-            assert slowest < 2, "seconds from a write to its event"
-            async with asyncio.timeout(PATIENCE_S):
                 while sum(rig.server.metrics.long_running.values()) > 1:  # noqa: ASYNC110 - nothing tells from outside
                     await asyncio.sleep(0.01)

@@ -14,9 +14,7 @@ from dataclasses import dataclass
 from typing import Any, NamedTuple
 
 from tests.apiserver.rig import Rig, files
-
-PATIENCE_S = 20.0
-"""How long an answer may take before the connection counts as hung."""
+from tests.timing import PATIENCE_S
 
 CONFIG_MAPS = "/api/v1/namespaces/default/configmaps"
 PODS = "/api/v1/namespaces/default/pods"

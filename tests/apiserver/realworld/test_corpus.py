@@ -16,13 +16,13 @@ import pytest
 from tests.apiserver.customresources.established import condition, until
 from tests.apiserver.realworld.deployment import OBSERVED, Deployment
 from tests.apiserver.rig import Rig, account
+from tests.timing import PATIENCE_S
 from tests.yaml_files import read_documents
 from wherry.api.resource import Resource
 from wherry.objects.meta import Object
 
 CORPUS = Path(__file__).parents[2] / "data" / "realworld"
 FILES = sorted(CORPUS.glob("*.yaml"))
-PATIENCE_S = 5.0
 
 
 async def make_room(rig: Rig, found: list[Object]) -> None:

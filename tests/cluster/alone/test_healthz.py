@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.timing import PATIENCE_S
 from wherry.cluster.alone.flags import Values, parse
 from wherry.cluster.alone.healthz import answering_at, answering_health, serving_flags
 from wherry.cluster.components import PermanentError
@@ -32,7 +33,7 @@ def told(*arguments: str) -> Values:
 def shown(port: int, context: ssl.SSLContext) -> bytes:
     """What is served at `/healthz?verbose`, to a client of this kind."""
     with (
-        socket.create_connection(("127.0.0.1", port), timeout=5) as plain,
+        socket.create_connection(("127.0.0.1", port), timeout=PATIENCE_S) as plain,
         context.wrap_socket(plain, server_hostname="localhost") as secure,
     ):
         secure.sendall(b"GET /healthz?verbose HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n")

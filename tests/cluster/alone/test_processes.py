@@ -83,7 +83,9 @@ def processes(tmp_path: Path) -> Iterator[Processes]:
 def health(port: int, path: str) -> str:
     context = ssl.create_default_context()
     context.check_hostname, context.verify_mode = False, ssl.CERT_NONE
-    with urllib.request.urlopen(f"https://127.0.0.1:{port}{path}", context=context, timeout=10) as answer:
+    with urllib.request.urlopen(
+        f"https://127.0.0.1:{port}{path}", context=context, timeout=PATIENCE_S
+    ) as answer:
         text: str = answer.read().decode()
         return text
 

@@ -194,14 +194,14 @@ def kubectl() -> Iterator[Kubectl]:
 @pytest.mark.slow
 def test_kubectl_creates_waits_for_and_deletes_jobs(kubectl: Kubectl) -> None:
     assert kubectl("create", "job", "one", "--image=busybox", "--", "date") == "job.batch/one created\n"
-    waited = kubectl("wait", "--for=condition=complete", "job/one", "--timeout=30s")
+    waited = kubectl("wait", "--for=condition=complete", "job/one", "--timeout=60s")
     assert waited == "job.batch/one condition met\n"
     row = kubectl("get", "job", "one", "--no-headers").split()
     assert row[:3] == ["one", "Complete", "1/1"]
     assert "Normal  SuccessfulCreate" in kubectl("describe", "job", "one")
     pods = kubectl("get", "pods", "-l", "batch.kubernetes.io/job-name=one", "-o", "name").split()
     assert len(pods) == 1
-    kubectl("delete", "job", "one", "--cascade=foreground", "--timeout=30s")
+    kubectl("delete", "job", "one", "--cascade=foreground", "--timeout=60s")
     assert kubectl("get", "pods", "-l", "batch.kubernetes.io/job-name=one", "-o", "name") == ""
 
 
@@ -209,11 +209,11 @@ def test_kubectl_creates_waits_for_and_deletes_jobs(kubectl: Kubectl) -> None:
 def test_kubectl_runs_a_cron_job_by_hand_and_suspends_it(kubectl: Kubectl) -> None:
     kubectl("create", "-f", "-", stdin=examples.HELLO.replace('"* * * * *"', '"0 0 1 1 *"'))
     assert kubectl("create", "job", "now", "--from=cronjob/hello") == "job.batch/now created\n"
-    kubectl("wait", "--for=condition=complete", "job/now", "--timeout=30s")
-    kubectl("wait", "--for=jsonpath={.status.lastSuccessfulTime}", "cronjob/hello", "--timeout=30s")
+    kubectl("wait", "--for=condition=complete", "job/now", "--timeout=60s")
+    kubectl("wait", "--for=jsonpath={.status.lastSuccessfulTime}", "cronjob/hello", "--timeout=60s")
     kubectl("patch", "cronjob", "hello", "-p", '{"spec": {"suspend": true}}')
     row = kubectl("get", "cronjob", "hello", "--no-headers").split()
     assert row[:7] == ["hello", "0", "0", "1", "1", "*", "<none>"]
     assert row[7] == "True"
-    kubectl("delete", "cronjob", "hello", "--timeout=30s")
-    kubectl("wait", "--for=delete", "job/now", "--timeout=30s")
+    kubectl("delete", "cronjob", "hello", "--timeout=60s")
+    kubectl("wait", "--for=delete", "job/now", "--timeout=60s")

@@ -10,6 +10,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from tests.live.cluster import LiveCluster
+from tests.timing import PATIENCE_S
 
 
 @contextlib.contextmanager
@@ -34,6 +35,6 @@ def operator(
             yield
         finally:
             process.send_signal(signal.SIGINT)
-            code = process.wait(30)
+            code = process.wait(PATIENCE_S)
     assert code == 0, log.read_text()
     assert "Traceback" not in log.read_text(), log.read_text()

@@ -89,7 +89,7 @@ def watched(cluster: LiveCluster, tmp_path_factory: pytest.TempPathFactory) -> I
     name = f"operated-{uuid.uuid4().hex[:8]}"
     cluster.kubectl("create", "namespace", name)
     cluster.kubectl("apply", "-f", "-", stdin=json.dumps(DEFINITION))
-    cluster.kubectl("wait", "crd/sites.trial.example.org", "--for=condition=Established", "--timeout=20s")
+    cluster.kubectl("wait", "crd/sites.trial.example.org", "--for=condition=Established", "--timeout=60s")
     with operator(cluster, name, tmp_path_factory.mktemp("operator"), OPERATOR):
         yield name
     cluster.kubectl("delete", "crd", "sites.trial.example.org", "--timeout=60s")
@@ -97,7 +97,7 @@ def watched(cluster: LiveCluster, tmp_path_factory: pytest.TempPathFactory) -> I
 
 
 def wait(cluster: LiveCluster, namespace: str, what: str, path: str, value: str) -> None:
-    cluster.kubectl("wait", what, "-n", namespace, f"--for=jsonpath={{{path}}}={value}", "--timeout=30s")
+    cluster.kubectl("wait", what, "-n", namespace, f"--for=jsonpath={{{path}}}={value}", "--timeout=60s")
 
 
 def apply(cluster: LiveCluster, namespace: str, item: dict[str, Any]) -> None:
@@ -115,7 +115,7 @@ def test_custom_resource(cluster: LiveCluster, watched: str) -> None:
     wait(cluster, watched, "site/home", ".status.title", "TWO")
     before = cluster.get("site", "home", "-n", watched)["status"]["ticks"]
     wait(cluster, watched, "site/home", ".status.ticks", str(before + 2))
-    cluster.kubectl("delete", "site", "home", "-n", watched, "--timeout=30s")
+    cluster.kubectl("delete", "site", "home", "-n", watched, "--timeout=60s")
     events = cluster.kubectl("get", "events", "-n", watched, "--field-selector=reason=Withdrawn")
     assert "home is withdrawn" in events
 

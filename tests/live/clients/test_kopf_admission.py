@@ -62,7 +62,7 @@ def admitted(cluster: LiveCluster, tmp_path_factory: pytest.TempPathFactory) -> 
             what = f"{kind}webhookconfiguration/trial.kopf.dev"
             path = "--for=jsonpath={.webhooks[0].clientConfig.url}"
             until(partial(_is_there, cluster, what))
-            cluster.kubectl("wait", what, path, "--timeout=30s")
+            cluster.kubectl("wait", what, path, "--timeout=60s")
         yield name
         cluster.kubectl("delete", "configmap", "--all", "-n", name)
     for kind in ("mutating", "validating"):

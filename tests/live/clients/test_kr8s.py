@@ -74,9 +74,9 @@ async def test_watch_and_wait(api: Any) -> None:
     looking = asyncio.create_task(look())
     pod = await objects.Pod(sleeping_pod("p", BUSYBOX), api=api)
     await pod.create()
-    await pod.wait("condition=Ready", timeout=30)
+    await pod.wait("condition=Ready", timeout=60)
     await pod.delete()
-    await pod.wait("delete", timeout=30)
+    await pod.wait("delete", timeout=60)
     await asyncio.wait_for(looking, PATIENCE_S)
     assert seen[0] == ("ADDED", "p")
     assert seen[-1] == ("DELETED", "p")
@@ -86,12 +86,12 @@ async def test_scale(api: Any) -> None:
     """A Deployment scaled up; its ready pods."""
     deployment = await objects.Deployment(sleeping_deployment("d", BUSYBOX), api=api)
     await deployment.create()
-    await deployment.wait("condition=Available", timeout=30)
+    await deployment.wait("condition=Available", timeout=60)
     await deployment.scale(2)
-    await deployment.wait("jsonpath='{.status.readyReplicas}'=2", timeout=30)
+    await deployment.wait("jsonpath='{.status.readyReplicas}'=2", timeout=60)
     assert len(await deployment.pods()) == 2
     await deployment.delete(propagation_policy="Foreground")
-    await deployment.wait("delete", timeout=30)
+    await deployment.wait("delete", timeout=60)
 
 
 async def test_logs_and_exec(api: Any, furnished: str) -> None:

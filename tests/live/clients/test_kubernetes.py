@@ -14,8 +14,9 @@ from kubernetes.client.exceptions import ApiException
 
 from tests.live.clients.trials.base import POD, WEB, config_map, sleeping_deployment, sleeping_pod
 from tests.live.cluster import BUSYBOX
+from tests.timing import PATIENCE_S
 
-WATCH_TIMEOUT_S = 20
+WATCH_TIMEOUT_S = 60
 # Streams that are broken off leave their sockets to the garbage collector, which this client means.
 pytestmark = pytest.mark.filterwarnings("ignore::ResourceWarning")
 
@@ -189,7 +190,7 @@ def test_exec(core: client.CoreV1Api, furnished: str) -> None:
         _preload_content=False,
     )
     running.write_stdin("this\n")
-    running.run_forever(timeout=20)
+    running.run_forever(timeout=PATIENCE_S)
     assert running.read_stdout() == "got this\n"
     assert running.read_stderr() == "bad\n"
     assert running.returncode == 4
@@ -201,7 +202,7 @@ def test_port_forward(core: client.CoreV1Api, furnished: str) -> None:
     (pod, *_) = names(core.list_namespaced_pod(furnished, label_selector=f"app={WEB}").items)
     forward = stream.portforward(core.connect_get_namespaced_pod_portforward, pod, furnished, ports="80")
     socket = forward.socket(80)
-    socket.settimeout(20)
+    socket.settimeout(PATIENCE_S)
     socket.sendall(b"GET / HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n")
     answer = b""
     while piece := socket.recv(4096):

@@ -15,7 +15,7 @@ from kubernetes_asyncio.stream import WsApiClient
 from tests.live.clients.trials.base import POD, config_map, sleeping_deployment
 from tests.live.cluster import BUSYBOX
 
-WATCH_TIMEOUT_S = 20
+WATCH_TIMEOUT_S = 60
 # Streams that are broken off leave their sockets to the garbage collector, which this client means.
 pytestmark = pytest.mark.filterwarnings("ignore::ResourceWarning")
 

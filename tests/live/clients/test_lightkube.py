@@ -18,6 +18,7 @@ from lightkube.types import PatchType
 
 from tests.live.clients.trials.base import POD, sleeping_deployment, sleeping_pod
 from tests.live.cluster import BUSYBOX
+from tests.timing import PATIENCE_S
 
 MANIFEST = """
 apiVersion: v1
@@ -126,7 +127,7 @@ def test_log_and_exec(lightkube: Any, furnished: str) -> None:
         stdin="loud",
         stdout=True,
         stderr=True,
-        timeout=20,
+        timeout=PATIENCE_S,
     )
     assert (done.stdout, done.stderr, done.exit_code) == ("LOUD", "bad\n", 3)
 

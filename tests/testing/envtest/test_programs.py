@@ -12,6 +12,7 @@ from pathlib import Path
 import pytest
 
 from tests.ports import free_port
+from tests.timing import PATIENCE_S
 from wherry.testing.envtest.assets import write_assets
 
 pytestmark = pytest.mark.slow
@@ -59,7 +60,7 @@ def test_etcd_is_well_until_it_is_ended(assets: Path) -> None:
     url = f"http://127.0.0.1:{free_port()}"
     process = subprocess.Popen([assets / "etcd", f"--listen-client-urls={url}", "--data-dir=/nowhere"])
     try:
-        deadline = time.monotonic() + 20
+        deadline = time.monotonic() + PATIENCE_S
         while True:
             try:
                 with urllib.request.urlopen(f"{url}/health", timeout=60) as answer:

@@ -13,12 +13,13 @@ from pathlib import Path
 from typing import IO, Any
 
 from tests.live.cluster import BUSYBOX, NGINX, Done, LiveCluster, kubectl_program
+from tests.timing import PATIENCE_S
 
 POD = "box"
 """A running pod of busybox that prints a line a second; every trial may look at it."""
 WEB = "web"
 """A Deployment of two nginx pods, served by a Service of the same name; trials only look at it."""
-LINE_TIMEOUT_S = 30.0
+LINE_TIMEOUT_S = PATIENCE_S
 _COUNTING = "trap exit TERM; i=0; while true; do echo line $i; i=$((i+1)); sleep 1; done"
 
 

@@ -231,7 +231,7 @@ def expose(bench: Bench) -> None:
     bench.run("expose", "deployment", WEB, "--name=exposed", "--port=8080", "--target-port=80")
     spec = bench.get("service", "exposed")["spec"]
     assert spec["selector"] == {"app": WEB}
-    bench.run("wait", "endpoints/exposed", "--for=jsonpath={.subsets[0].addresses[1].ip}", "--timeout=10s")
+    bench.run("wait", "endpoints/exposed", "--for=jsonpath={.subsets[0].addresses[1].ip}", "--timeout=60s")
     bench.run("expose", "pod", POD, "--name=exposed-pod", "--port=1")
     assert bench.get("service", "exposed-pod")["spec"]["selector"] == {"app": POD}
 

@@ -153,13 +153,13 @@ def top_pod(bench: Bench) -> None:
 
 def wait_for(bench: Bench) -> None:
     """For a condition, for a value, in vain, and for deletion."""
-    assert "condition met" in bench.run("wait", f"pod/{POD}", "--for=condition=Ready", "--timeout=10s")
-    bench.run("wait", f"pod/{POD}", "--for=jsonpath={.status.phase}=Running", "--timeout=10s")
+    assert "condition met" in bench.run("wait", f"pod/{POD}", "--for=condition=Ready", "--timeout=60s")
+    bench.run("wait", f"pod/{POD}", "--for=jsonpath={.status.phase}=Running", "--timeout=60s")
     late = bench.attempt("wait", f"pod/{POD}", "--for=condition=Never", "--timeout=1s")
     assert "timed out waiting for the condition" in late.err
     bench.apply(config_map("waited", a="1"))
     bench.run("delete", "configmap", "waited", "--wait=false")
-    bench.run("wait", "configmap/waited", "--for=delete", "--timeout=10s")
+    bench.run("wait", "configmap/waited", "--for=delete", "--timeout=60s")
 
 
 def kustomize(bench: Bench) -> None:

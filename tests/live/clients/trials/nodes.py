@@ -14,7 +14,7 @@ def cordon(bench: Bench) -> None:
     try:
         assert "SchedulingDisabled" in bench.run("get", "node", NODE)
         bench.apply(sleeping_pod("shut-out", BUSYBOX))
-        bench.run("wait", "pod/shut-out", "--for=condition=PodScheduled=False", "--timeout=20s")
+        bench.run("wait", "pod/shut-out", "--for=condition=PodScheduled=False", "--timeout=60s")
         assert "node(s) were unschedulable" in bench.run("describe", "pod", "shut-out")
     finally:
         bench.run("uncordon", NODE)
@@ -50,7 +50,7 @@ def taint(bench: Bench) -> None:
     bench.run("taint", "node", NODE, "trial=yes:NoSchedule")
     try:
         bench.apply(sleeping_pod("intolerant", BUSYBOX))
-        bench.run("wait", "pod/intolerant", "--for=condition=PodScheduled=False", "--timeout=20s")
+        bench.run("wait", "pod/intolerant", "--for=condition=PodScheduled=False", "--timeout=60s")
         assert "node(s) had untolerated taint" in bench.run("describe", "pod", "intolerant")
     finally:
         assert "untainted" in bench.run("taint", "node", NODE, "trial-")

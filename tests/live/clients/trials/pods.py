@@ -9,6 +9,7 @@ import urllib.request
 
 from tests.live.clients.trials.base import POD, WEB, Bench, Trial
 from tests.live.cluster import BUSYBOX, until
+from tests.timing import PATIENCE_S
 
 
 def run(bench: Bench) -> None:
@@ -64,7 +65,7 @@ def port_forward(bench: Bench) -> None:
         with bench.started("port-forward", target, ":80") as forward:
             port = forward.line(r"Forwarding from 127\.0\.0\.1:(\d+) -> 80")[1]
             for _ in range(2):
-                with urllib.request.urlopen(f"http://127.0.0.1:{port}/", timeout=10) as answer:
+                with urllib.request.urlopen(f"http://127.0.0.1:{port}/", timeout=PATIENCE_S) as answer:
                     assert b"nginx" in answer.read()
 
 
@@ -73,9 +74,9 @@ def proxy(bench: Bench) -> None:
     with bench.started("proxy", "--port=0") as running:
         port = running.line(r"Starting to serve on 127\.0\.0\.1:(\d+)")[1]
         base = f"http://127.0.0.1:{port}/api/v1/namespaces/{bench.namespace}"
-        with urllib.request.urlopen(f"{base}/pods/{POD}", timeout=10) as answer:
+        with urllib.request.urlopen(f"{base}/pods/{POD}", timeout=PATIENCE_S) as answer:
             assert json.load(answer)["metadata"]["name"] == POD
-        with urllib.request.urlopen(f"{base}/services/{WEB}:80/proxy/", timeout=10) as answer:
+        with urllib.request.urlopen(f"{base}/services/{WEB}:80/proxy/", timeout=PATIENCE_S) as answer:
             assert b"nginx" in answer.read()
 
 

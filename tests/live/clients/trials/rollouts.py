@@ -46,7 +46,7 @@ def pause(bench: Bench) -> None:
     bench.run("rollout", "pause", "deployment/paused")
     bench.run("set", "env", "deployment/paused", "COLOR=blue")
     observed = "--for=jsonpath={.status.observedGeneration}=3"
-    bench.run("wait", "deployment/paused", observed, "--timeout=20s")
+    bench.run("wait", "deployment/paused", observed, "--timeout=60s")
     assert len(bench.get("replicasets", "-l", "app=paused")["items"]) == 1
     bench.run("delete", "deployment", "paused")
 
