@@ -123,6 +123,10 @@ class Call:
         return bool(self.query.get("dryRun"))
 
 
+Piece = bytes | Callable[[], bytes]
+"""A part of an answer, or what makes it: where that takes long, whoever sends it has a thread do it."""
+
+
 class Outcome:
     """An answer: its JSON bytes, or the object they would decode to, or both.
 
@@ -137,7 +141,7 @@ class Outcome:
         *,
         data: bytes | None = None,
         obj: Object | None = None,
-        pieces: Iterable[bytes] | None = None,
+        pieces: Iterable[Piece] | None = None,
         status: int = 200,
         content_type: str = JSON,
         headers: tuple[tuple[str, str], ...] = (),
@@ -156,7 +160,11 @@ class Outcome:
     def data(self) -> bytes:
         """The answer's bytes."""
         if self._data is None:
-            self._data = orjson.dumps(self._object) if self.pieces is None else b"".join(self.pieces)
+            if self.pieces is None:
+                self._data = orjson.dumps(self._object)
+            else:
+                made = [piece if isinstance(piece, bytes) else piece() for piece in self.pieces]
+                self._data = b"".join(made)
             self.pieces = None
         return self._data
 

@@ -21,7 +21,7 @@ from typing import Any
 from wherry.apiserver.authentication.chain import without_token
 from wherry.apiserver.authentication.impersonation import impersonated, is_impersonating
 from wherry.apiserver.body import is_large, read_beside
-from wherry.apiserver.call import AnyOutcome, Call, Outcome, RawOutcome, Result, WatchOutcome, settle
+from wherry.apiserver.call import AnyOutcome, Call, Outcome, Piece, RawOutcome, Result, WatchOutcome, settle
 from wherry.apiserver.core import Core
 from wherry.apiserver.dispatch import dispatch
 from wherry.apiserver.media_types import JSON, PROTOBUF
@@ -30,7 +30,7 @@ from wherry.apiserver.paths import Paths
 from wherry.apiserver.presentation import FOR_PEOPLE, error_outcome, form_of, indented, present, watch_lens
 from wherry.apiserver.protobuf import WATCH_TYPE
 from wherry.apiserver.request import NO_QUERY, RequestInfo, parse_path, parse_query, request_info
-from wherry.apiserver.sinks import HttpSink, write_all
+from wherry.apiserver.sinks import Beside, HttpSink, write_all
 from wherry.apiserver.subresources.catalog import is_long_running
 from wherry.apiserver.tables import Form
 from wherry.apiserver.user import User
@@ -182,7 +182,8 @@ class Front:
         if call.warnings:
             headers = (*headers, *warning_headers(call.warnings))
         if outcome.pieces is not None:
-            run = partial(_send, outcome.pieces)
+            beside = partial(self._core.threads.run, call.user.name)
+            run = partial(_send, outcome.pieces, beside)
             return StreamResponse(run, outcome.status, outcome.content_type, headers)
         return Response(ended(outcome), outcome.status, outcome.content_type, headers)
 
@@ -274,8 +275,8 @@ def ended(outcome: Outcome) -> bytes:
     return data if outcome.content_type != JSON or data.endswith(b"\n") else data + b"\n"
 
 
-async def _send(pieces: Iterable[bytes], writer: Writer) -> None:
-    await write_all(pieces, writer)
+async def _send(pieces: Iterable[Piece], beside: Beside, writer: Writer) -> None:
+    await write_all(pieces, writer, beside)
 
 
 def warning_headers(warnings: list[str]) -> tuple[tuple[str, str], ...]:

@@ -1,34 +1,48 @@
 """Lists in forms that have to be made: Tables, bare metadata, YAML, for human eyes, other versions.
 
 Each object is decoded and shown by itself, and what came of a few of them is a piece, made when the one
-before was taken; so a list of any length and form holds the loop no longer than a portion. The bytes are the
-same as if the whole list had been made at once.
+before was taken; an object too large for that is made beside the loop. So a list of any length and form holds
+the loop no longer than a portion. The bytes are the same as if the whole list had been made at once.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from functools import partial
 from itertools import chain
 from time import perf_counter
+from typing import NamedTuple
 
 import orjson
 
 from wherry.api import protobuf
 from wherry.apiserver import tables
+from wherry.apiserver.beside import LARGE
 from wherry.apiserver.cached import Cached
-from wherry.apiserver.call import Call, Outcome
+from wherry.apiserver.call import Call, Outcome, Piece
 from wherry.apiserver.core import Core
 from wherry.apiserver.media_types import JSON, YAML
 from wherry.apiserver.presentation import as_yaml, is_for_people
-from wherry.apiserver.protobuf import list_of_messages
+from wherry.apiserver.protobuf import Messages, list_of_messages
 from wherry.apiserver.registry import Served
 from wherry.apiserver.tables import PARTIAL_LIST, TABLE, Form
 from wherry.objects.meta import Object
 
-PORTION_S = 0.005
-"""How long the items of one piece may take to make."""
+PORTION_S = 0.003
+"""How long the items of one piece may take to make. A request of somebody else's is several turns of the
+loop, and has a piece before it in each."""
 
-Show = Callable[[Cached], Object]
+Show = Callable[[Object], Object]
+
+
+class _Text(NamedTuple):
+    """How a list is written: what stands before, between and behind its items, and all of one without any."""
+
+    opening: bytes
+    between: bytes
+    closing: bytes
+    empty: bytes
+    write: Callable[[Object], bytes]
 
 
 def has_to_be_made(call: Call, served: Served, form: Form) -> bool:
@@ -42,19 +56,24 @@ def made_list(
     """The list in a form that is made. Raises ApiError (400)."""
     head, field, show = _frame(core, call, served, meta, form)
     if form.media_type == YAML:
-        pieces, content_type = _in_yaml(head, field, map(show, items)), YAML
+        text, content_type = _in_yaml(head, field, show), YAML
     elif is_for_people(call):
-        pieces, content_type = _indented(head, field, map(show, items)), JSON
+        text, content_type = _indented(head, field, show), JSON
     else:
-        pieces, content_type = _in_json(head, field, map(show, items)), JSON
+        text, content_type = _in_json(head, field, show), JSON
+    pieces = _pieces(text, served, items)
     first = next(pieces)
     second = next(pieces, None)
-    if second is None:
+    if second is None and isinstance(first, bytes):
         return Outcome(data=first, content_type=content_type, is_formed=True)
+    if second is None:
+        return Outcome(pieces=(first,), content_type=content_type, is_formed=True)
     return Outcome(pieces=chain((first, second), pieces), content_type=content_type, is_formed=True)
 
 
 async def bare_list_in_protobuf(
+    core: Core,
+    call: Call,
     served: Served,
     items: Sequence[Cached],
     meta: Object,
@@ -63,10 +82,11 @@ async def bare_list_in_protobuf(
 ) -> Outcome:
     """A list of bare metadata in protobuf. Raises ApiError (500)."""
 
-    def message(item: Cached) -> bytes:
-        return protobuf.encode_message(tables.partial_metadata(served.decode(item), form))
+    def encode(data: bytes) -> bytes:
+        return protobuf.encode_message(tables.partial_metadata(served.read(data), form))
 
-    return await list_of_messages(form.api_version, PARTIAL_LIST, meta, items, message, piece_bytes)
+    made = Messages(lambda item: encode(item.data), lambda item: item.served_bytes >= LARGE, encode)
+    return await list_of_messages(core, call, form.api_version, PARTIAL_LIST, meta, items, made, piece_bytes)
 
 
 def _frame(core: Core, call: Call, served: Served, meta: Object, form: Form) -> tuple[Object, str, Show]:
@@ -76,57 +96,58 @@ def _frame(core: Core, call: Call, served: Served, meta: Object, form: Form) -> 
         policy, now = tables.include_object(call.query), core.now()
         head = tables.table(resource, (), meta, policy, now, form)
         del head["rows"]
-        return head, "rows", lambda item: tables.row(resource, served.decode(item), policy, now, form)
+        return head, "rows", lambda obj: tables.row(resource, obj, policy, now, form)
     if form.kind:
         head = {"kind": PARTIAL_LIST, "apiVersion": form.api_version, "metadata": meta}
-        return head, "items", lambda item: tables.partial_metadata(served.decode(item), form)
+        return head, "items", lambda obj: tables.partial_metadata(obj, form)
     head = {"kind": resource.list_kind, "apiVersion": resource.api_version, "metadata": meta}
-    return head, "items", served.decode
+    return head, "items", lambda obj: obj
 
 
-def _portions(items: Iterable[Object], write: Callable[[Object], bytes]) -> Iterator[list[bytes]]:
-    """What `write` makes of the items, as much together as `PORTION_S` gives time for."""
+def _pieces(form: _Text, served: Served, items: Iterable[Cached]) -> Iterator[Piece]:
+    """The list's text, as much in each piece as `PORTION_S` gives time for; a large object is one alone."""
+    before, is_empty = form.opening, True
     some: list[bytes] = []
     end = perf_counter() + PORTION_S
     for item in items:
-        some.append(write(item))
-        if perf_counter() >= end:
-            yield some
-            some, end = [], perf_counter() + PORTION_S
+        is_large = item.served_bytes >= LARGE
+        if is_large or perf_counter() >= end:
+            if some:
+                yield before + form.between.join(some)
+                before, is_empty, some = form.between, False, []
+            if is_large:
+                yield partial(_one, before, form.write, served, item.data)
+                before, is_empty = form.between, False
+            end = perf_counter() + PORTION_S
+        if not is_large:
+            some.append(form.write(served.decode(item)))
     if some:
-        yield some
+        yield before + form.between.join(some) + form.closing
+    elif is_empty or form.closing:
+        yield form.empty if is_empty else form.closing
 
 
-def _in_json(head: Object, field: str, items: Iterable[Object]) -> Iterator[bytes]:
-    before = b'%b,"%b":[' % (orjson.dumps(head)[:-1], field.encode())
-    for some in _portions(items, orjson.dumps):
-        yield before + b",".join(some)
-        before = b","
-    yield (b"" if before == b"," else before) + b"]}\n"
+def _one(before: bytes, write: Callable[[Object], bytes], served: Served, data: bytes) -> bytes:
+    return before + write(served.read(data))
 
 
-def _indented(head: Object, field: str, items: Iterable[Object]) -> Iterator[bytes]:
+def _in_json(head: Object, field: str, show: Show) -> _Text:
+    opening, closing = b'%b,"%b":[' % (orjson.dumps(head)[:-1], field.encode()), b"]}\n"
+    return _Text(opening, b",", closing, opening + closing, lambda obj: orjson.dumps(show(obj)))
+
+
+def _indented(head: Object, field: str, show: Show) -> _Text:
     """As orjson indents it by two, and with a newline at the end."""
     opening = orjson.dumps(head, option=orjson.OPT_INDENT_2)[:-2] + b',\n  "%b": [' % field.encode()
 
-    def write(item: Object) -> bytes:
+    def write(obj: Object) -> bytes:
         # A newline in JSON stands between values only: in texts it is written \n.
-        return orjson.dumps(item, option=orjson.OPT_INDENT_2).replace(b"\n", b"\n    ")
+        return orjson.dumps(show(obj), option=orjson.OPT_INDENT_2).replace(b"\n", b"\n    ")
 
-    before = opening + b"\n    "
-    is_empty = True
-    for some in _portions(items, write):
-        yield before + b",\n    ".join(some)
-        before, is_empty = b",\n    ", False
-    yield opening + b"]\n}\n" if is_empty else b"\n  ]\n}\n"
+    return _Text(opening + b"\n    ", b",\n    ", b"\n  ]\n}\n", opening + b"]\n}\n", write)
 
 
-def _in_yaml(head: Object, field: str, items: Iterable[Object]) -> Iterator[bytes]:
+def _in_yaml(head: Object, field: str, show: Show) -> _Text:
     """Items of a sequence are not indented in a map, so each is what it would be alone."""
     opening = as_yaml(head) + field.encode() + b":"
-    is_empty = True
-    for some in _portions(items, lambda item: as_yaml([item])):
-        yield (opening + b"\n" if is_empty else b"") + b"".join(some)
-        is_empty = False
-    if is_empty:
-        yield opening + b" []\n"
+    return _Text(opening + b"\n", b"", b"", opening + b" []\n", lambda obj: as_yaml([show(obj)]))

@@ -8,6 +8,8 @@ another version than they are stored in are encoded each time.
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from functools import partial
+from typing import NamedTuple
 
 from wherry.api import protobuf
 from wherry.apiserver.beside import LARGE, beside
@@ -67,51 +69,81 @@ def is_large(served: Served, cached: Cached) -> bool:
     return cached.served_bytes >= LARGE and (served.converts or not cached.has_message)
 
 
+class Messages(NamedTuple):
+    """How the items of a list become messages. All raise ProtobufError."""
+
+    of: Callable[[Cached], bytes]
+    is_large: Callable[[Cached], bool]
+    """Whether that would hold the loop."""
+    encode: Callable[[bytes], bytes]
+    """The same of the object's bytes, beside the loop."""
+    keep: Callable[[Cached, bytes], object] | None = None
+    """Keeps what was encoded beside the object, where `of` finds it."""
+
+
 async def list_in_protobuf(
-    served: Served, items: Sequence[Cached], list_meta: Object, piece_bytes: Callable[[], int]
+    core: Core,
+    call: Call,
+    served: Served,
+    items: Sequence[Cached],
+    list_meta: Object,
+    piece_bytes: Callable[[], int],
 ) -> Outcome:
     """A List of stored objects, giving other requests their turn on the way. Raises ApiError (500).
 
     One that is longer than `piece_bytes()` is sent in pieces.
     """
     resource = served.resource
-    return await list_of_messages(
-        resource.api_version,
-        resource.list_kind,
-        list_meta,
-        items,
+    made = Messages(
         lambda item: message_of(served, item),
-        piece_bytes,
+        lambda item: is_large(served, item),
+        lambda data: protobuf.encode_message(served.read(data)),
+        None if served.converts else Cached.keep_message,
+    )
+    return await list_of_messages(
+        core, call, resource.api_version, resource.list_kind, list_meta, items, made, piece_bytes
     )
 
 
 async def list_of_messages(
+    core: Core,
+    call: Call,
     api_version: str,
     kind: str,
     list_meta: Object,
     items: Sequence[Cached],
-    message: Callable[[Cached], bytes],
+    made: Messages,
     piece_bytes: Callable[[], int],
 ) -> Outcome:
-    """A List of what `message` makes of each item, likewise. Raises ApiError (500).
+    """A List of what is `made` of each item, likewise. Raises ApiError (500).
 
     What is sent in pieces is made twice, unless it is kept beside the objects: a List begins with its length,
-    and a client that takes its time must not have all of it wait in memory.
+    and a client that takes its time must not have all of it wait in memory. Only what is made beside the loop
+    waits all the same.
     """
     sizes: list[int] = []
     messages: list[bytes] = []
+    waiting: dict[Cached, bytes] = {}
     size, is_long, most = 0, False, piece_bytes()
     try:
         portions = Portions(ENCODED_TOGETHER_S)
         for item in items:
-            data = message(item)
+            if made.is_large(item):
+                data = await beside(core, call, partial(made.encode, item.data), item.served_bytes)
+                if made.keep is None:
+                    waiting[item] = data
+                else:
+                    made.keep(item, data)
+            else:
+                data = made.of(item)
             sizes.append(len(data))
             size += len(data)
             if not is_long:
                 messages.append(data)
                 is_long = size > most
             await portions.next()
-        written = map(message, items) if is_long else messages
+        again = (waiting.get(item) or made.of(item) for item in items)
+        written = again if is_long else messages
         pieces = protobuf.list_pieces(api_version, kind, list_meta, sizes, written, piece_bytes)
     except protobuf.ProtobufError as error:
         raise internal(str(error)) from error

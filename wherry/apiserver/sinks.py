@@ -9,10 +9,11 @@ from __future__ import annotations
 import asyncio
 import math
 from collections import deque
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Awaitable, Callable, Iterable, Iterator, Sequence
 from typing import Protocol
 
 from wherry.apiserver.cacher import Cached, CachedEvent
+from wherry.apiserver.call import Piece
 from wherry.apiserver.metrics import WatchCount
 from wherry.apiserver.registry import Served
 from wherry.client.transport import WatchEvent
@@ -127,16 +128,20 @@ class HttpSink(Sink):
             self._writer.write(lines)
 
 
-async def write_all(pieces: Iterable[bytes], writer: Writer) -> bool:
+Beside = Callable[[Callable[[], bytes]], Awaitable[bytes]]
+"""Has a thread make bytes."""
+
+
+async def write_all(pieces: Iterable[Piece], writer: Writer, beside: Beside = asyncio.to_thread) -> bool:
     """Send pieces, each made when the client has taken the one before; whether it took them.
 
-    A client that takes nothing for `PATIENCE_S` seconds is dropped: what it is to be sent may be a
-    state of long ago, which nobody else needs in memory.
+    What takes long to make is made `beside` the loop. A client that takes nothing for `PATIENCE_S` seconds is
+    dropped: what it is to be sent may be a state of long ago, which nobody else needs in memory.
     """
     for piece in pieces:
         if writer.closed:
             return False
-        writer.write(piece)
+        writer.write(piece if isinstance(piece, bytes) else await beside(piece))
         if not await _taken(writer):
             return False
     return True

@@ -138,7 +138,11 @@ def one_large_object() -> dict[str, Heavy]:
         )
         made[f"apply as {name}"] = applied
         made[f"delete as {name}"] = Heavy("DELETE", f"{path}?dryRun=All", accept=accept)
+        made[f"among others as {name}"] = Heavy("GET", f"{DEFAULT}/configmaps", accept=accept)
     made["one for people"] = Heavy("GET", f"{path}?pretty=true")
+    made["among others for people"] = Heavy("GET", f"{DEFAULT}/configmaps?pretty=true")
+    made["among others as bare"] = Heavy("GET", f"{DEFAULT}/configmaps", accept=BARE)
+    made["among others as bare protobuf"] = Heavy("GET", f"{DEFAULT}/configmaps", accept=BARE_PROTOBUF)
     return made
 
 

@@ -31,10 +31,12 @@ async def rig(request: pytest.FixtureRequest) -> AsyncIterator[Rig]:
         yield found
 
 
-@pytest.fixture(params=[True, False], ids=["one by one", "together"])
+@pytest.fixture(params=["one by one", "together", "beside"])
 def pieces(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Every item is a piece of its own, or all are one."""
-    monkeypatch.setattr(list_forms, "PORTION_S", 0.0 if request.param else 60.0)
+    """Every item is a piece of its own, or all are one, or each is so large that a thread makes it."""
+    monkeypatch.setattr(list_forms, "PORTION_S", 0.0 if request.param == "one by one" else 60.0)
+    if request.param == "beside":
+        monkeypatch.setattr(list_forms, "LARGE", 1)
 
 
 async def text_of(rig: Rig, accept: str, query: str = "", agent: str = "") -> tuple[str, Any]:

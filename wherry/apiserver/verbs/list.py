@@ -62,8 +62,8 @@ async def list_(core: Core, call: Call, served: Served) -> Outcome:
     together = piece_bytes_for(core, call)
     if form.media_type == PROTOBUF:
         if form.kind:
-            return await bare_list_in_protobuf(served, listed.items, meta, form, together)
-        return await list_in_protobuf(served, listed.items, meta, together)
+            return await bare_list_in_protobuf(core, call, served, listed.items, meta, form, together)
+        return await list_in_protobuf(core, call, served, listed.items, meta, together)
     if has_to_be_made(call, served, form):
         return made_list(core, call, served, listed.items, meta, form)
     return whole_or_pieces(served, listed, meta, together)
