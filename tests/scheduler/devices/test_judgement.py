@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from tests.scheduler.builders import node, world
@@ -281,6 +281,7 @@ def any_slice(random: Random, number: int) -> Object:
 
 @settings(max_examples=40, deadline=None)
 @given(st.integers(0, 1 << 30))
+@example(463)  # the only slice of a node is replaced by another
 def test_what_is_remembered_is_what_a_search_on_each_node_finds(seed: int) -> None:
     random, judgement = Random(seed), Judgement()
     found = stocked(nodes=6)

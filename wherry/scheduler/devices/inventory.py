@@ -88,6 +88,8 @@ class Inventory:
         self._places: dict[bytes, int] = {}
         """How many slices name each place."""
         self._stamps: dict[str, int] = {}
+        self._changes = 0
+        """Counts the changes of all nodes: one that had no devices for a while has no stamp a second time."""
         self._wide_stamp = 0
 
     # What the watch shows.
@@ -278,7 +280,8 @@ class Inventory:
 
     def _stamp(self, node: str) -> None:
         if node in self._local:
-            self._stamps[node] = self._stamps.get(node, 0) + 1
+            self._changes += 1
+            self._stamps[node] = self._changes
         elif node:
             self._stamps.pop(node, None)  # as if it never had any
         else:
