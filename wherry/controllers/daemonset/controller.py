@@ -14,6 +14,7 @@ from wherry.client.events import NORMAL, WARNING
 from wherry.controllers.base import Controller, Environment, slow_start
 from wherry.controllers.daemonset.fleet import Fleet
 from wherry.controllers.daemonset.judgement import Judge
+from wherry.controllers.daemonset.node_changes import NodeChanges
 from wherry.controllers.daemonset.placement import make_pod, target_node, template_generation
 from wherry.controllers.daemonset.revisions import Revisions
 from wherry.controllers.daemonset.rollout import plan_rollout
@@ -78,6 +79,7 @@ class DaemonSets(Controller):
     def watch_sources(self) -> None:
         """Beside the sets: their pods and revisions, and the nodes."""
         super().watch_sources()
+        self._node_changes = NodeChanges(self._fleets, self._queue, self.tasks, self.clock)
         self._watch(PODS, self._pod_changed)
         self._watch(CONTROLLER_REVISIONS, owner_key(DAEMON_SETS))
         self._watch(NODES, self._node_changed)
@@ -91,19 +93,11 @@ class DaemonSets(Controller):
             yield key
 
     def _node_changed(self, _: Cache, old: Object | None, new: Object | None) -> Iterable[str]:
-        """A node concerns the sets which see it otherwise than before; its heartbeats concern nobody."""
-        if old is not None and new is not None and _placing(old) == _placing(new):
-            return
-        name = name_of(new or old or {})
-        for key, fleet in self._fleets.items():
-            judge = fleet.judge
-            if old is None or new is None or judge is None:
-                is_other = True
-            else:
-                is_other = judge.placement.verdict(old) != judge.placement.verdict(new)
-            if is_other:
-                fleet.touch(name)
-                yield key
+        self._node_changes.put(old, new)
+        return ()
+
+    def _queue(self, key: str) -> None:
+        self.queue.add_after(key, self.rests.left_s(key))
 
     async def sync(self, key: str) -> float | None:
         """Make and delete pods, go on with an update, report, and delete revisions nobody needs."""
@@ -244,11 +238,6 @@ class DaemonSets(Controller):
         except ApiError:
             fleet.note_refusal(node)
             raise
-
-
-def _placing(node: Object) -> tuple[object, object]:
-    """All of a node that decides who may be on it."""
-    return labels_of(node), (node.get("spec") or {}).get("taints")
 
 
 def _is_orphan(pod: Object, selector: Selector) -> bool:

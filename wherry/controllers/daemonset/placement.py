@@ -6,6 +6,7 @@ A pod is bound to its node by the scheduler; node affinity to the node's name le
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping
 from typing import Any
 
@@ -19,6 +20,8 @@ from wherry.objects.taints import tolerates_any
 
 POD_GENERATION_LABEL = "pod-template-generation"
 NAME_FIELD = "metadata.name"
+_CHOOSING = ("nodeName", "nodeSelector", "affinity", "tolerations")
+"""All of a pod's spec that decides which nodes it may be on."""
 _REQUIRED = "requiredDuringSchedulingIgnoredDuringExecution"
 _BORNE = (
     ("not-ready", "NoExecute"),
@@ -57,6 +60,8 @@ class Placement:
 
     def __init__(self, daemon_set: Object) -> None:
         self._spec = with_tolerations((daemon_set["spec"].get("template") or {}).get("spec") or {})
+        self.choice = json.dumps([self._spec.get(part) for part in _CHOOSING], sort_keys=True)
+        """Equal for two DaemonSets that choose nodes alike."""
 
     def verdict(self, node: Object) -> tuple[bool, bool]:
         """(whether a pod is to be on the node, whether one that is there may stay)."""
