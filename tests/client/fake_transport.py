@@ -1,7 +1,7 @@
-"""An API server in miniature, in memory: enough of the verbs to drive clients without the real one.
+"""A transport for the tests of `wherry.client`: it keeps objects, and fails in ways no server can be made to.
 
-Objects keep one global revision; `fail` makes the next calls raise; `compact` and `cut` disturb
-watches the way a real server does.
+Objects keep one global revision; `fail` makes the next calls raise; `compact` and `cut` disturb watches. It
+checks nothing and fills in next to nothing: whatever else is tested runs beside a real server.
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ import copy
 from collections.abc import AsyncIterator, Callable, Mapping
 from dataclasses import dataclass, field
 
-from wherry.client.transport import JSON, STRATEGIC_PATCH, WatchEvent
+from wherry.client.transport import JSON, WatchEvent
 from wherry.objects import errors
 from wherry.objects.meta import Object
 from wherry.objects.selectors import parse_label_selector
@@ -45,7 +45,6 @@ class Target:
     collection: str
     namespace: str
     name: str
-    subresource: str
 
 
 def parse_path(path: str) -> Target:
@@ -53,11 +52,11 @@ def parse_path(path: str) -> Target:
     root = 2 if parts[0] == "api" else 3
     rest = parts[root:]
     namespace = ""
-    if len(rest) > 2 and rest[0] == "namespaces" and rest[2] not in ("status", "finalize"):
+    if len(rest) > 2 and rest[0] == "namespaces":
         namespace, rest = rest[1], rest[2:]
     collection = "/".join([*parts[:root], rest[0]])
     name = rest[1] if len(rest) > 1 else ""
-    return Target(collection, namespace, name, rest[2] if len(rest) > 2 else "")
+    return Target(collection, namespace, name)
 
 
 def merge(target: Object, patch: Object) -> Object:
@@ -71,22 +70,6 @@ def merge(target: Object, patch: Object) -> Object:
         else:
             result[key] = value
     return result
-
-
-def as_merge_patch(old: Object, patch: Object) -> Object:
-    """What a strategic patch comes to, of what it is used for here: lists of a status, and finalizers."""
-    meta = dict(patch.get("metadata") or {})
-    gone = meta.pop("$deleteFromPrimitiveList/finalizers", None)
-    if gone is not None:
-        left = [f for f in old["metadata"].get("finalizers") or [] if f not in gone]
-        return {**patch, "metadata": {**meta, "finalizers": left or None}}
-    status = dict(patch["status"])
-    for name, key in (("conditions", "type"), ("resourceClaimStatuses", "name")):
-        if name in status:
-            sent = {entry[key]: entry for entry in status[name]}
-            kept = [entry for entry in old.get("status", {}).get(name, []) if entry[key] not in sent]
-            status[name] = [*kept, *sent.values()]
-    return {**patch, "status": status}
 
 
 class FakeTransport:
@@ -125,10 +108,6 @@ class FakeTransport:
             stream.queue.put_nowait(
                 WatchEvent("BOOKMARK", {"metadata": {"resourceVersion": str(self.revision)}})
             )
-
-    def writes(self, method: str = "") -> list[Call]:
-        """The requests that were not reads."""
-        return [c for c in self.calls if c.method != "GET" and (not method or c.method == method)]
 
     # Transport
 
@@ -190,19 +169,14 @@ class FakeTransport:
 
     def _post(self, target: Target, call: Call) -> Object:
         assert isinstance(call.body, dict)
-        if target.subresource:
-            return call.body
         obj = copy.deepcopy(call.body)
         meta = obj.setdefault("metadata", {})
         self._uids += 1
-        if not meta.get("name"):
-            meta["name"] = f"{meta['generateName']}{self._uids:05d}"
         if target.namespace:
             meta["namespace"] = target.namespace
         meta.setdefault("uid", f"uid-{self._uids}")
         meta.setdefault("creationTimestamp", self.now)
-        meta.setdefault("generation", 1)
-        target = Target(target.collection, target.namespace, meta["name"], "")
+        target = Target(target.collection, target.namespace, meta["name"])
         if self._id(target) in self.objects:
             raise errors.already_exists(target.collection.rsplit("/", 1)[-1], "", target.name)
         return self._store(target, obj, "ADDED")
@@ -214,48 +188,16 @@ class FakeTransport:
         sent = new["metadata"].get("resourceVersion")
         if sent and sent != old["metadata"]["resourceVersion"]:
             raise errors.conflict(target.collection.rsplit("/", 1)[-1], "", target.name)
-        if target.subresource == "status":
-            annotations = new["metadata"].get("annotations")  # what only Deployments take in truth
-            meta = {**old["metadata"], **({"annotations": annotations} if annotations else {})}
-            new = {**old, "metadata": meta, "status": new.get("status")}
-        if target.subresource == "finalize" and not new["spec"].get("finalizers"):
-            return self._forget(Target(target.collection, "", target.name, ""))
-        return self._settle(target, old, new)
+        return self._store(target, new, "MODIFIED")
 
     def _patch(self, target: Target, call: Call) -> Object:
         assert isinstance(call.body, dict), "the fake knows no JSON patches"
         old = self._stored(target)
-        patch = as_merge_patch(old, call.body) if call.content_type == STRATEGIC_PATCH else call.body
-        sent = (call.body.get("metadata") or {}).get("resourceVersion")
-        uid = (call.body.get("metadata") or {}).get("uid")
-        if (sent and sent != old["metadata"]["resourceVersion"]) or (uid and uid != old["metadata"]["uid"]):
-            raise errors.conflict(target.collection.rsplit("/", 1)[-1], "", target.name)
-        return self._settle(target, old, merge(old, patch))
+        return self._store(target, merge(old, call.body), "MODIFIED")
 
     def _delete(self, target: Target, call: Call) -> Object:
-        options = call.body if isinstance(call.body, dict) else {}
-        if not target.name:
-            return self._delete_collection(target, call)
-        old = self._stored(target)
-        conditions = options.get("preconditions") or {}
-        if conditions.get("uid", old["metadata"]["uid"]) != old["metadata"]["uid"]:
-            raise errors.conflict(target.collection.rsplit("/", 1)[-1], "", target.name, "uid differs")
-        finalizers = list(old["metadata"].get("finalizers") or [])
-        policy = options.get("propagationPolicy")
-        for wanted, finalizer in (("Foreground", "foregroundDeletion"), ("Orphan", "orphan")):
-            if policy == wanted and finalizer not in finalizers:
-                finalizers.append(finalizer)
-        if finalizers:
-            new = copy.deepcopy(old)
-            new["metadata"].update(deletionTimestamp=self.now, finalizers=finalizers)
-            return self._store(target, new, "MODIFIED")
+        self._stored(target)  # or there is none
         return self._forget(target)
-
-    def _delete_collection(self, target: Target, call: Call) -> Object:
-        for collection, namespace, name in list(self.objects):
-            if collection == target.collection and target.namespace in ("", namespace):
-                self._delete(Target(collection, namespace, name, ""), call)
-        return {"kind": "Status", "status": "Success"}
 
     # Storage
 
@@ -267,14 +209,6 @@ class FakeTransport:
         if found is None:
             raise errors.not_found(target.collection.rsplit("/", 1)[-1], "", target.name)
         return copy.deepcopy(found)
-
-    def _settle(self, target: Target, old: Object, new: Object) -> Object:
-        target = Target(target.collection, target.namespace, target.name, "")
-        if old.get("spec") != new.get("spec"):
-            new["metadata"]["generation"] = (old["metadata"].get("generation") or 0) + 1
-        if new["metadata"].get("deletionTimestamp") and not new["metadata"].get("finalizers"):
-            return self._forget(target)
-        return self._store(target, new, "MODIFIED")
 
     def _store(self, target: Target, obj: Object, event_type: str) -> Object:
         self.revision += 1
