@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 import subprocess
 import sys
+from contextlib import ExitStack
 
 import pytest
 
 from wherry.kit import memory
 from wherry.kit.clock import FakeClock
-from wherry.kit.memory import EVERY_S, WORTH_BYTES, GivingBack
+from wherry.kit.memory import EVERY_S, GC_THRESHOLDS, WORTH_BYTES, GivingBack, collected_seldom
 from wherry.kit.tasks import Tasks
 
 HOLES = """
@@ -30,6 +32,19 @@ def test_free_memory_between_what_is_in_use_goes_back() -> None:
     small, full, after = map(int, done.stdout.split())
     assert full - small > 100_000_000
     assert after - small < 30_000_000
+
+
+def test_who_ends_last_puts_the_collector_back() -> None:
+    before = gc.get_threshold()
+    gc.set_threshold(701, 11, 12)
+    try:
+        with ExitStack() as outer:
+            with collected_seldom():
+                outer.enter_context(collected_seldom())
+            assert gc.get_threshold() == GC_THRESHOLDS
+        assert gc.get_threshold() == (701, 11, 12)
+    finally:
+        gc.set_threshold(*before)
 
 
 async def test_only_a_process_that_grew_is_trimmed(monkeypatch: pytest.MonkeyPatch) -> None:

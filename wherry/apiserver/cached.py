@@ -279,6 +279,10 @@ class CachedEvent:
             decoded = self._decoded = self.object.decode()
         return decoded
 
+    def foresee(self, decoded: Object) -> None:
+        """This is the object, decoded."""
+        self._decoded = decoded
+
     def made(self, key: Hashable, make: Callable[[CachedEvent], T]) -> T:
         """What `make` makes of the event, once for all watchers who name the same `key` (form, version)."""
         if self._made is None:

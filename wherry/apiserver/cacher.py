@@ -13,7 +13,8 @@ import asyncio
 import logging
 import time
 from bisect import bisect_left, bisect_right, insort
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from itertools import islice
 from typing import TypeAlias
 
@@ -28,6 +29,7 @@ from wherry.apiserver.stored import OldForms
 from wherry.apiserver.watchers import EVERYTHING, EventSink, Watchers, is_within, scope_of, seen_of
 from wherry.kit.tasks import Abandoned, shared
 from wherry.objects.errors import ApiError, service_unavailable
+from wherry.objects.meta import Object
 from wherry.store.base import Compacted, Entry, Event, FutureRevision, Store, Subscription
 from wherry.store.keys import prefix_end
 
@@ -79,6 +81,7 @@ class Cacher:
         self._feed: Subscription | None = None
         self._is_broken = False
         self._starting: asyncio.Task[None] | None = None
+        self._foreseen: dict[bytes, Object] = {}
         self._closed = False
 
     def __len__(self) -> int:
@@ -474,6 +477,19 @@ class Cacher:
             log.error(message, entry.key, entry.revision, error, exc_info=trace)
             return None
 
+    @contextmanager
+    def foreseeing(self, foreseen: Mapping[bytes, Object]) -> Iterator[None]:
+        """Around writes of these values: what each is when decoded need not be found out anew for watchers.
+
+        The objects get their resourceVersions here, and are not to be changed by anybody else.
+        """
+        self._foreseen |= foreseen
+        try:
+            yield
+        finally:
+            for value in foreseen:
+                self._foreseen.pop(value, None)
+
     def _receive(self, events: Sequence[Event]) -> None:
         changes = [change for event in events if (change := self._apply(event)) is not None]
         if changes:
@@ -503,6 +519,9 @@ class Cacher:
             change = CachedEvent("DELETED", previous.at(event.entry.revision), previous)
         else:
             return None
+        if self._foreseen and (obj := self._foreseen.get(event.entry.value)) is not None:
+            obj["metadata"]["resourceVersion"] = str(event.entry.revision)
+            change.foresee(obj)
         for index in self._indexes.values():
             index.replace(previous, current)
         self._ring.add(change)

@@ -12,9 +12,11 @@ from typing import TypeAlias
 
 import orjson
 
+from wherry.api.resource import Resource
 from wherry.apiserver.call import Call, Outcome, RawOutcome, WatchOutcome, settle
 from wherry.apiserver.core import Core
 from wherry.apiserver.dispatch import dispatch
+from wherry.apiserver.heartbeats import Heartbeats
 from wherry.apiserver.paths import Paths
 from wherry.apiserver.request import NO_QUERY, request_info
 from wherry.apiserver.sinks import LocalSink
@@ -22,7 +24,7 @@ from wherry.apiserver.user import User
 from wherry.client.transport import JSON, WatchEvent
 from wherry.kit.httpd.message import Response
 from wherry.kit.tasks import others_end
-from wherry.objects.errors import bad_request, service_unavailable
+from wherry.objects.errors import ApiError, bad_request, service_unavailable
 from wherry.objects.meta import Object
 
 Warned: TypeAlias = Callable[[Sequence[str]], None]
@@ -45,6 +47,7 @@ class LocalTransport:
         self._sinks: set[LocalSink] = set()
         self._closed = False
         self._headers = {"user-agent": user.name.rpartition(":")[2]}
+        self._heartbeats: Heartbeats | None = None
 
     async def call(
         self,
@@ -102,6 +105,15 @@ class LocalTransport:
             self._all_sinks.discard(sink)
             running.cancel()
 
+    async def beat(self, resource: Resource, objects: Sequence[Object], manager: str) -> list[Object | None]:
+        """See `BeatingTransport.beat`."""
+        if self._closed:
+            raise _closed()
+        await self._core.local_runs.next()
+        if self._heartbeats is None:
+            self._heartbeats = Heartbeats(self._core, self._user)
+        return await self._heartbeats.beat(resource, objects, manager or self._headers["user-agent"])
+
     async def close(self) -> None:
         """End this transport's watches; calls fail from now on."""
         self._closed = True
@@ -117,11 +129,15 @@ class LocalTransport:
         content_type: str,
     ) -> Call:
         if self._closed:
-            raise service_unavailable("the transport was closed")
+            raise _closed()
         parameters = dict(query) if query else NO_QUERY
         info = request_info(method, path, parameters)
         self._core.authorizer.check(self._user, info)
         return Call(info, self._user, parameters, body, content_type, self._headers)
+
+
+def _closed() -> ApiError:
+    return service_unavailable("the transport was closed")
 
 
 async def _run(outcome: WatchOutcome, sink: LocalSink) -> None:

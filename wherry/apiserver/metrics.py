@@ -54,11 +54,11 @@ class Series:
         self.buckets = [0] * (len(BUCKETS_S) + 1)
         self.total_s = 0.0
 
-    def observe(self, code: int, seconds: float) -> None:
-        """Count one."""
-        self.codes[code] = self.codes.get(code, 0) + 1
-        self.buckets[bisect_left(BUCKETS_S, seconds)] += 1
-        self.total_s += seconds
+    def observe(self, code: int, seconds: float, count: int = 1) -> None:
+        """Count one, or some that took so long each."""
+        self.codes[code] = self.codes.get(code, 0) + count
+        self.buckets[bisect_left(BUCKETS_S, seconds)] += count
+        self.total_s += seconds * count
 
 
 class WatchCount:
@@ -137,7 +137,11 @@ class LocalCalls:
             code = error.code
             raise
         finally:
-            self.counts[method, code] = self.counts.get((method, code), 0) + 1
+            self.add(method, code)
+
+    def add(self, method: str, code: int, count: int = 1) -> None:
+        """So many calls ended so."""
+        self.counts[method, code] = self.counts.get((method, code), 0) + count
 
 
 class StoreTimes:
@@ -153,15 +157,15 @@ class StoreTimes:
             del self.series[key]
 
     @contextmanager
-    def timing(self, operation: str, group: str, resource: str) -> Iterator[None]:
-        """Around one operation of the store; failures count too."""
+    def timing(self, operation: str, group: str, resource: str, count: int = 1) -> Iterator[None]:
+        """Around one operation of the store, or `count` at once; failures count too."""
         started, code = perf_counter(), 1
         try:
             yield
             code = 0
         finally:
             key = (operation, group, resource)
-            self.series.setdefault(key, Series()).observe(code, perf_counter() - started)
+            self.series.setdefault(key, Series()).observe(code, perf_counter() - started, count)
 
 
 def metric_key(info: RequestInfo, query: Mapping[str, str], content_type: str = "") -> Key:

@@ -73,13 +73,14 @@ class Parts:
     """How long writes took."""
 
     @contextmanager
-    def storing(self, operation: str, resource: Resource) -> Iterator[None]:
+    def storing(self, operation: str, resource: Resource, count: int = 1) -> Iterator[None]:
         """Around a write to the store: a store that fails is told as ApiError (503), and remembered.
 
-        One that is full is told as 507. `operation` is create, update or delete, for the metrics.
+        One that is full is told as 507. `operation` is create, update or delete, for the metrics, and
+        `count` how many of them there are.
         """
         try:
-            with self.stored.timing(operation, resource.group, resource.plural):
+            with self.stored.timing(operation, resource.group, resource.plural, count):
                 yield
         except (KeyExists, KeyMissing, RevisionMismatch):
             raise

@@ -5,12 +5,12 @@ A thin, typed layer: it builds paths and options from a `Resource` and leaves me
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, TypeAlias
 
 from wherry.api.resource import Resource
-from wherry.client.transport import JSON, JSON_PATCH, MERGE_PATCH, Transport, WatchEvent
+from wherry.client.transport import JSON, JSON_PATCH, MERGE_PATCH, BeatingTransport, Transport, WatchEvent
 from wherry.objects.meta import Object, name_of, namespace_of
 
 JsonPatch: TypeAlias = list[Any]
@@ -123,6 +123,12 @@ class Client:
     async def update_status(self, resource: Resource, obj: Object) -> Object:
         """Replace the object's status."""
         return await self.update(resource, obj, "status")
+
+    async def beat(self, resource: Resource, objects: Sequence[Object]) -> Sequence[Object | None]:
+        """Heartbeats of leases or nodes; None for each that takes a write of its own (`BeatingTransport`)."""
+        if not isinstance(self.transport, BeatingTransport):
+            return [None] * len(objects)
+        return await self.transport.beat(resource, objects, self._write_query.get("fieldManager", ""))
 
     async def patch(
         self,

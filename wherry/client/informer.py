@@ -23,7 +23,7 @@ from wherry.client.transport import WatchEvent
 from wherry.kit.clock import Clock
 from wherry.kit.tasks import others_end
 from wherry.objects.errors import ApiError
-from wherry.objects.meta import Object, controller_of, key_of, namespace_of, revision_of, uid_of
+from wherry.objects.meta import Object, controller_of, key_of, metadata, namespace_of, revision_of, uid_of
 
 log = logging.getLogger(__name__)
 
@@ -47,6 +47,9 @@ IndexFunction: TypeAlias = Callable[[Object], Iterable[str]]
 
 OWNER = "owner"
 NAMESPACE = "namespace"
+OF_METADATA = (OWNER, NAMESPACE)
+"""The indexes that change for an object of the same key with its owners alone."""
+OWNERS = "ownerReferences"
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,7 +85,8 @@ class Shelf:
         self._transform = transform
         self._objects: dict[str, Object] = {}
         self._functions: dict[str, IndexFunction] = {}
-        self._indexes: dict[str, dict[str, dict[str, Object]]] = {}
+        self._indexes: dict[str, dict[str, dict[str, None]]] = {}
+        """Of each index the keys found under a value, in the order they came there."""
         self._handlers: list[Handler] = []
         self.add_index(NAMESPACE, lambda obj: (namespace_of(obj),))
         self.add_index(OWNER, owner_of)
@@ -101,16 +105,16 @@ class Shelf:
     def by_index(self, name: str, value: str) -> Objects:
         """The objects an index holds under a value. Raises KeyError for an index never added."""
         found = self._indexes[name].get(value)
-        return list(found.values()) if found else []
+        return [self._objects[key] for key in found] if found else []
 
     def add_index(self, name: str, function: IndexFunction) -> None:
         """Keep an index from now on; one of the same name is replaced."""
         self._functions[name] = function
-        index: dict[str, dict[str, Object]] = {}
+        index: dict[str, dict[str, None]] = {}
         self._indexes[name] = index
         for key, obj in self._objects.items():
             for value in _values(name, function, obj):
-                index.setdefault(value, {})[key] = obj
+                index.setdefault(value, {})[key] = None
 
     def on(self, handler: Handler) -> None:
         """Call `handler` for every change from now on, and at once for each object already here."""
@@ -162,10 +166,18 @@ class Shelf:
         self._tell(last, None)
 
     def _index(self, key: str, old: Object | None, new: Object | None) -> None:
+        is_placed = (
+            old is not None and new is not None and metadata(old).get(OWNERS) == metadata(new).get(OWNERS)
+        )
         for name, function in self._functions.items():
+            if is_placed and name in OF_METADATA:
+                continue
             index = self._indexes[name]
             wanted = _values(name, function, new) if new is not None else []
-            for value in _values(name, function, old) if old is not None else ():
+            present = _values(name, function, old) if old is not None else ()
+            if wanted == present:
+                continue
+            for value in present:
                 entries = index.get(value)
                 if entries is None or value in wanted:
                     continue
@@ -174,7 +186,7 @@ class Shelf:
                     del index[value]
             if new is not None:
                 for value in wanted:
-                    index.setdefault(value, {})[key] = new
+                    index.setdefault(value, {})[key] = None
 
     def _tell(self, old: Object | None, new: Object | None) -> None:
         for handler in self._handlers:

@@ -6,9 +6,10 @@ change one, copy first (`copy.deepcopy` of the part you change).
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Mapping
-from typing import NamedTuple, Protocol
+from collections.abc import AsyncIterator, Mapping, Sequence
+from typing import NamedTuple, Protocol, runtime_checkable
 
+from wherry.api.resource import Resource
 from wherry.objects.meta import Object
 
 JSON = "application/json"
@@ -51,4 +52,18 @@ class Transport(Protocol):
 
     async def close(self) -> None:
         """Give up connections."""
+        ...
+
+
+@runtime_checkable
+class BeatingTransport(Protocol):
+    """A transport that takes heartbeats of many objects together."""
+
+    async def beat(self, resource: Resource, objects: Sequence[Object], manager: str) -> list[Object | None]:
+        """Set `spec.renewTime` of leases, or `lastHeartbeatTime` of all conditions of nodes, to now.
+
+        It comes to what a write of each by the field manager `manager` comes to, on condition that its
+        resourceVersion is that of the object given. For each there is what is stored now, not to be changed,
+        or None where nothing was done, and it takes a write of its own. Raises ApiError.
+        """
         ...

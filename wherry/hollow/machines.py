@@ -162,6 +162,16 @@ def ready_conditions(old: Sequence[Object], now: str) -> list[Object]:
     return [condition for condition in conditions if condition["type"] in ours]
 
 
+def _is_all_well(node: Object) -> bool:
+    """Whether the conditions are those of a node that is well, whatever their times."""
+    conditions = (node.get("status") or {}).get("conditions") or ()
+    return [tuple(map(condition.get, _WORDS)) for condition in conditions] == _WELL
+
+
+_WORDS = ("type", "status", "reason", "message")
+_WELL = [tuple(map(condition.get, _WORDS)) for condition in NODE_CONDITIONS[:4]]
+
+
 def node_stages(status_s: float, outcomes: Sequence[NodeOutcome] = ()) -> tuple[Stage, ...]:
     """What nodes do by themselves: they become Ready, say so now and then, and may be lost."""
     stages = [_initialize(), *(_lose(outcome) for outcome in outcomes if outcome.lost_after_s is not None)]
@@ -209,11 +219,12 @@ def _report(status_s: float) -> Stage:
         # Spread, so that nodes made together do not report together for ever.
         return Delay(max(left_s + 0.9 * status_s, 0.0), max(left_s + 1.1 * status_s, 0.0))
 
+    patch = Patch(change, STRATEGIC_PATCH, "status", is_heartbeat=_is_all_well)
     return Stage(
         name="node-report",
         resource=NODES,
         matches=_is_ready,
-        steps=lambda _: (Patch(change, STRATEGIC_PATCH, "status"),),
+        steps=lambda _: (patch,),
         delay=delay,
         is_ordered=True,
     )

@@ -68,6 +68,10 @@ class Performer:
             elif isinstance(step, Delete):
                 await self._delete(stage.resource, obj)
             elif isinstance(step, Patch):
+                if step.is_heartbeat is not None and step.is_heartbeat(obj):
+                    (written,) = await self._as(step.as_user).beat(stage.resource, [obj])
+                    if written is not None:
+                        return written
                 return await self._patch(stage.resource, step, obj)
             else:
                 await self._apply(step, stage, obj)

@@ -57,6 +57,8 @@ class Patch:
     content_type: str
     subresource: str = ""
     as_user: str = ""
+    is_heartbeat: Callable[[Object], bool] | None = None
+    """Whether all it would change of the object are the times of a heartbeat; None: never."""
 
 
 @dataclass(frozen=True, slots=True)

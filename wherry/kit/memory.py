@@ -12,6 +12,7 @@ import logging
 import os
 import resource
 import sys
+import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -34,12 +35,34 @@ SELDOM_S = 60.0
 WORTH_BYTES = 8 * 1024 * 1024
 """How much larger than it ever was after giving back a process must be for another try."""
 
+_seldom = threading.Lock()
+_seldom_for = 0
+_thresholds_before = (0, 0, 0)
+
 _PAGE_BYTES = os.sysconf("SC_PAGESIZE")
 
 
 def collect_seldom() -> None:
     """Have the garbage collector of this process look seldom, and at little."""
     gc.set_threshold(*GC_THRESHOLDS)
+
+
+@contextmanager
+def collected_seldom() -> Iterator[None]:
+    """The same while the block runs: where blocks overlap, in several threads, till the last of them ends."""
+    global _seldom_for, _thresholds_before
+    with _seldom:
+        _seldom_for += 1
+        if _seldom_for == 1:
+            _thresholds_before = gc.get_threshold()
+            collect_seldom()
+    try:
+        yield
+    finally:
+        with _seldom:
+            _seldom_for -= 1
+            if not _seldom_for:
+                gc.set_threshold(*_thresholds_before)
 
 
 def resident_bytes() -> int:

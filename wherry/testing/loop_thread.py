@@ -17,6 +17,7 @@ from concurrent.futures import Future
 from datetime import datetime
 from typing import Any, TypeVar
 
+from wherry.kit.memory import collected_seldom
 from wherry.kit.simulated_loop import SimulatedLoop
 
 T = TypeVar("T")
@@ -129,7 +130,7 @@ class LoopThread:
         assert task is not None, "a call is a task"
         self._calls.add(task)
         try:
-            with self.loop.moving(LONGEST_WAIT_S):
+            with self.loop.moving(LONGEST_WAIT_S), collected_seldom():
                 return await work()
         finally:
             self._calls.discard(task)

@@ -154,6 +154,11 @@ class Plugin(Protocol):
         """Whether it waits for servers that may themselves write what is being admitted."""
         ...
 
+    @property
+    def judges_heartbeats(self) -> bool:
+        """Whether it has to see an object again of which nothing changes but the times of a heartbeat."""
+        ...
+
     async def start(self, core: Parts, changed: Callable[[], None]) -> None:
         """Begin to follow what it needs; `changed` is to be called when `handles` says otherwise now."""
         ...
@@ -180,6 +185,7 @@ class BasePlugin:
 
     name = ""
     asks_outside = False
+    judges_heartbeats = True
 
     async def start(self, core: Parts, changed: Callable[[], None]) -> None:
         """Nothing to follow."""
@@ -198,11 +204,13 @@ class BasePlugin:
 
 
 class Concerned(NamedTuple):
-    """The hooks a request runs through, and whether any waits for servers that may write the object."""
+    """The hooks a request runs through, and whether any waits for servers that may write the object, or has
+    to see an object again of which nothing changes but the times of a heartbeat."""
 
     admit: tuple[Hook, ...]
     validate: tuple[Hook, ...]
     asks_outside: bool
+    judges_heartbeats: bool
 
 
 class AdmissionChain:
@@ -232,6 +240,7 @@ class AdmissionChain:
             tuple(p.admit for p in plugins if _overrides(p, "admit")),
             tuple(p.validate for p in plugins if _overrides(p, "validate")),
             any(p.asks_outside for p in plugins),
+            any(p.judges_heartbeats for p in plugins),
         )
 
     def _concerned_by(self, attributes: Attributes) -> Concerned:

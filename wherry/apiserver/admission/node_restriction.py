@@ -33,6 +33,7 @@ class NodeRestriction(BasePlugin):
     """See the module."""
 
     name = "NodeRestriction"
+    judges_heartbeats = False  # others than nodes are not asked
 
     def handles(self, resource: Resource, subresource: str, operation: str) -> bool:
         return operation != CONNECT and (resource.group, resource.plural) in _PROBLEMS

@@ -31,6 +31,15 @@ def metadata_only(obj: Object) -> Object:
     return {"metadata": {name: meta[name] for name in KEPT if name in meta}}
 
 
+def _is_only_newer(old: Object, new: Object) -> bool:
+    """Whether nothing the graph goes by has changed, of an object that stays."""
+    meta = metadata(new)
+    return "deletionTimestamp" not in meta and meta == {
+        **metadata(old),
+        "resourceVersion": meta["resourceVersion"],
+    }
+
+
 @dataclass(frozen=True, slots=True)
 class Item:
     """One object, as the graph knows it."""
@@ -85,7 +94,11 @@ class Graph:
         """Take in one event; the uids of the objects it may matter to."""
         if new is None:
             return self._remove(uid_of(old or {}))
-        return self._put(Item(resource, new))
+        item = Item(resource, new)
+        if old is not None and _is_only_newer(old, new) and item.uid in self._items:
+            self._items[item.uid] = item
+            return set()
+        return self._put(item)
 
     def forget(self, resource: Resource) -> None:
         """Drop every object of a resource that is served no more."""
