@@ -16,6 +16,7 @@ from tests.cluster.supervised import all_ready, supervised, until
 from wherry.cli.status import _remarks, _show, _state, describe
 from wherry.cluster.clusters import Machine
 from wherry.cluster.lifecycle import Lifecycle
+from wherry.cluster.node import Node, nodes_here
 from wherry.cluster.state import ComponentState
 from wherry.kit.processes import ProcessRecord
 
@@ -133,6 +134,26 @@ def test_a_cluster_whose_data_was_removed_by_hand_is_not_said_to_be_none(
         assert run_main(monkeypatch, "list") == 0
         assert "data gone" not in capsys.readouterr().out
         process.communicate(b"\n")
+
+
+def test_containers_of_a_cluster_without_data_keep_it_in_sight(
+    machine: Machine, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Its node wrote down what it is where the data is not; no process of the cluster itself need run."""
+    paths = make(machine, name="t").paths
+    Node.of("t", "a-node-of-a-very-long-name", paths).note()
+    assert [node.names.node for node in nodes_here("t", paths)] == ["a-node-of-a-very-long-name"]
+    elsewhere = paths.data.rename(paths.data.with_name("elsewhere"))
+    (node,) = nodes_here("t", paths)
+    assert node == Node.of("t", "a-node-of-a-very-long-name", paths)
+    for command in ("status", "up", "start"):
+        assert run_main(monkeypatch, command, "--name", "t") == 1
+        assert f"{paths.data} is gone, but processes of cluster 't' run on" in capsys.readouterr().err
+    assert run_main(monkeypatch, "list") == 0
+    assert "runs, data gone: wherry delete --name t" in capsys.readouterr().out
+    elsewhere.rename(paths.data)
+    assert run_main(monkeypatch, "list") == 0
+    assert "data gone" not in capsys.readouterr().out
 
 
 def test_variables_do_not_change_what_a_cluster_is_said_to_be(

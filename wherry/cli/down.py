@@ -11,7 +11,7 @@ from typing import Annotated
 import typer
 
 from wherry.cli.failures import NOT_PERMITTED, USAGE, Failure
-from wherry.cli.options import DataDir, Name, asked, look_for, select_existing
+from wherry.cli.options import DataDir, Name, asked, look_for, names_without_data, select_existing
 from wherry.cli.terminal import Steps, complain, say, tell
 from wherry.cluster.advice import as_root
 from wherry.cluster.caller import find_caller
@@ -122,7 +122,7 @@ def _chosen(name: str | None, data_dir: Path | None, every: bool) -> Iterator[Li
         except Failure as failure:  # one that cannot be read keeps no other from its end
             failures.append(failure)
             continue
-        if lifecycle.exists() or lifecycle.is_running():
+        if lifecycle.exists() or lifecycle.is_running() or lifecycle.lost_data():
             yield lifecycle
         else:
             say(f"There is no cluster {each}; nothing to do.")
@@ -131,8 +131,8 @@ def _chosen(name: str | None, data_dir: Path | None, every: bool) -> Iterator[Li
 
 
 def _all_names() -> list[str]:
-    """Root's clusters, or one's own."""
-    return all_machines(os.environ)[0].names()
+    """Root's clusters, or one's own; with those whose data somebody removed."""
+    return [*all_machines(os.environ)[0].names(), *names_without_data()]
 
 
 def _require_root(lifecycle: Lifecycle) -> None:

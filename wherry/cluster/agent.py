@@ -57,6 +57,7 @@ async def run_agent(setup: Setup, paths: ClusterPaths, stop: asyncio.Event) -> N
             f"run: wherry up --name {config.cluster}"
         )
     node = Node.of(config.cluster, config.name, paths)
+    node.note()
     node.paths.containerd_log.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
     try:
         facts = read_facts(node.paths.containerd)

@@ -7,6 +7,7 @@ mounted, routed or filtered; deleting also forgets the data.
 
 from __future__ import annotations
 
+import json
 import os
 import socket
 import subprocess
@@ -131,16 +132,23 @@ class Lifecycle:
         )
 
     def lost_data(self) -> Path | None:
-        """The data directory of processes that run, if somebody removed it; None when all is in place."""
+        """The data directory of processes that run, if somebody removed it; None when all is in place.
+
+        A node's containers run on without any of the cluster's own processes.
+        """
         if self.exists():
             return None
         files = (self.paths.supervisor_pid, *(self.paths.component_pid(each) for each in SUPERVISED))
         for record in filter(None, map(ProcessRecord.read, files)):
             words = record.arguments()
             if "--data-dir" in words[:-1]:
-                data = Path(words[words.index("--data-dir") + 1])
-                return None if (data / self.paths.config.name).exists() else data
+                return self._unless_there(Path(words[words.index("--data-dir") + 1]))
+        for note in self.paths.node_notes():
+            return self._unless_there(Path(json.loads(note.read_text())["data"]).parents[1])
         return None
+
+    def _unless_there(self, data: Path) -> Path | None:
+        return None if (data / self.paths.config.name).exists() else data
 
     def is_ready(self) -> bool:
         """Whether the supervisor looks after components that are all ready."""
@@ -374,7 +382,7 @@ class Lifecycle:
         Raises EndFailed for what resists.
         """
         self.stop()
-        if self.exists() and not self.config.is_simulated:
+        if (self.exists() and not self.config.is_simulated) or self.paths.node_notes():
             from wherry.cluster.teardown import detach_mounts, tear_down_nodes
 
             with _resisting():

@@ -6,8 +6,10 @@ makes the other finds, also after the maker was killed.
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable
 from dataclasses import dataclass
+from pathlib import Path
 
 from wherry.cluster.names import NodeNames, OldNames
 from wherry.cluster.node_config import NodeConfig
@@ -35,6 +37,14 @@ class Node:
         """The node `name` of the cluster with these paths."""
         names = NodeNames(cluster, name)
         return cls(names, paths.node(names))
+
+    def note(self) -> None:
+        """Write down beside its sockets what it is, so that it is found without its data. Raises OSError."""
+        note = self.paths.note
+        note.parent.mkdir(parents=True, exist_ok=True, mode=0o711)
+        partial = note.with_suffix(".partial")
+        partial.write_text(json.dumps({"node": self.names.node, "data": str(self.paths.data)}))
+        partial.replace(note)
 
     @property
     def ground(self) -> Ground:
@@ -100,8 +110,17 @@ def old_node(cluster: str, paths: ClusterPaths) -> Node:
 
 
 def nodes_here(cluster: str, paths: ClusterPaths) -> list[Node]:
-    """Every node of the cluster that was made on this machine."""
+    """Every node of the cluster that was made on this machine, also where its data was removed since."""
     found = [old_node(cluster, paths)] if has_old_node(paths) else []
+    nodes = {noted.names.node: noted for noted in _noted(cluster, paths)}
     if paths.nodes.is_dir():
-        found += [Node.of(cluster, entry.name, paths) for entry in sorted(paths.nodes.iterdir())]
-    return found
+        nodes |= {entry.name: Node.of(cluster, entry.name, paths) for entry in paths.nodes.iterdir()}
+    return [*found, *(nodes[name] for name in sorted(nodes))]
+
+
+def _noted(cluster: str, paths: ClusterPaths) -> list[Node]:
+    notes = [(note.parent, json.loads(note.read_text())) for note in paths.node_notes()]
+    return [
+        Node(NodeNames(cluster, written["node"]), NodePaths(Path(written["data"]), run))
+        for run, written in notes
+    ]

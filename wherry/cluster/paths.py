@@ -13,6 +13,7 @@ from wherry.cluster.names import NodeNames
 
 DATA_ROOT = Path("/var/lib/wherry")
 RUN_ROOT = Path("/run/wherry")
+NODE_NOTE = "node.json"
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,6 +82,10 @@ class ClusterPaths:
         """The paths of one node."""
         return NodePaths(self.nodes / names.node, self.run / "nodes" / names.directory)
 
+    def node_notes(self) -> list[Path]:
+        """Where nodes of this machine wrote down what they are, since it booted."""
+        return sorted((self.run / "nodes").glob(f"*/{NODE_NOTE}"))
+
     @property
     def simulation(self) -> Path:
         """The files of the simulation, each in a directory called after its digest."""
@@ -134,6 +139,11 @@ class NodePaths:
     def containerd(self) -> Path:
         """containerd's persistent root: images, snapshots, metadata."""
         return self.data / "containerd"
+
+    @property
+    def note(self) -> Path:
+        """What tells which node this is, also when its data is gone."""
+        return self.run / NODE_NOTE
 
     @property
     def containerd_run(self) -> Path:

@@ -14,12 +14,15 @@ from wherry.cluster.config import Setup
 from wherry.cluster.lifecycle import EndFailed
 from wherry.cluster.node import Node, nodes_here, old_node, plan_of
 from wherry.cluster.paths import ClusterPaths, has_old_node
+from wherry.kit.cgroups import cgroup_directories
 from wherry.kit.clock import SystemClock
 from wherry.kit.mounts import detach_all, mounts_below
 from wherry.kubelet.runtimes.containerd.daemon import DaemonFailed
 from wherry.kubelet.runtimes.containerd.facts import MachineFacts, MissingPrograms, read_facts
 from wherry.network.tool import NetworkFailure
 from wherry.proxy.backends.base import BackendError
+
+ROOT = Path("/")
 
 
 def tear_down_nodes(setup: Setup, paths: ClusterPaths) -> None:
@@ -65,7 +68,19 @@ def _tear_down(nodes: Sequence[Node], setup: Setup, paths: ClusterPaths) -> None
 
 
 async def _take_down(node: Node, facts: MachineFacts) -> None:
+    pods = _pod_directories(node)
     await node.daemon(facts, SystemClock()).take_down()
     await asyncio.to_thread(detach_all, mounts_below((node.paths.kubelet,)))
+    await asyncio.to_thread(detach_all, [p for p in mounts_below((ROOT,)) if not pods.isdisjoint(p.parts)])
     await node.backend("", "", ()).remove()  # by its name alone
-    await node.ground.take_up()
+    await node.ground.take_up(is_record_lost=node.paths.note.exists())
+
+
+def _pod_directories(node: Node) -> set[str]:
+    """The names (uids) of its pods' directories: their mounts are found by them where its data was moved."""
+    return {
+        directory.name.removeprefix("pod")
+        for root in cgroup_directories(node.names.cgroup_root)
+        for pattern in ("pod*", "*/pod*")
+        for directory in root.glob(pattern)
+    }

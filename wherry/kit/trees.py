@@ -208,7 +208,7 @@ def _enter(parent: int, name: str, mount: int) -> int:
     directory = os.open(name, _OPEN, dir_fd=parent)
     try:
         if _mount_of(directory) != mount:
-            raise TreeFailure(errno.EBUSY, "is still mounted, nothing below it is deleted", name)
+            raise TreeFailure(errno.EBUSY, "a file system is mounted there, nothing of it is deleted", name)
     except BaseException:
         os.close(directory)
         raise
@@ -221,7 +221,7 @@ def _leave(directory: int, step: _Step) -> int:
     parent = os.open("..", _OPEN, dir_fd=directory)
     if _identity(parent) != step.parent:
         os.close(parent)
-        raise TreeFailure(errno.EBUSY, "was moved while it was worked on", step.name)
+        raise TreeFailure(errno.EBUSY, "it was moved while it was worked on", step.name)
     os.close(directory)
     return parent
 

@@ -111,9 +111,12 @@ class Ground:
             os.fsync(file.fileno())
         partial.replace(self.record)
 
-    async def take_up(self) -> None:
-        """Take away everything that was laid. Raises NetworkFailure, OSError."""
-        if not self.record.exists():
+    async def take_up(self, *, is_record_lost: bool = False) -> None:
+        """Take away everything that was laid: by its names alone where `is_record_lost`.
+
+        Raises NetworkFailure, OSError.
+        """
+        if not self.record.exists() and not is_record_lost:
             return
         plan = self.laid()
         await remove_bridge(self.bridge)
