@@ -18,10 +18,11 @@ from wherry.objects.selectors import NOTHING, Requirement, Selector
 from wherry.scheduler.facts import PodFacts, Template
 from wherry.scheduler.interned import Ints
 from wherry.scheduler.lookup import Labelled, Selecting
+from wherry.scheduler.recent import Recent
 from wherry.scheduler.terms import Term
 
-MOST_COUNTERS = 256
-"""So many are kept; whoever asks for one that was dropped has it counted anew."""
+MOST_COUNTERS, MOST_TRIED = 256, 32
+"""So many are kept, and so many of what-ifs; whoever asks for one that was dropped has it counted anew."""
 OF_NAMESPACE = "namespace:"
 """Sets the labels of a pod's namespace apart from its own; no label key has a colon."""
 
@@ -91,7 +92,9 @@ class PodTable:
         self._capacity = capacity
         self._classes: dict[tuple[str, frozenset[tuple[str, str]], bool], PodClass] = {}
         self._by_labels: Labelled[PodClass] = Labelled()
-        self._counters: dict[Question, Counter] = {}
+        self._counters: Recent[Question, Counter] = Recent(MOST_COUNTERS, MOST_TRIED, self._drop)
+        self.is_trying = False
+        """Whether what is asked now is a what-if's."""
         self._asking: Selecting[Counter] = Selecting()
         self._terms: dict[TermKey, HeldTerm] = {}
         self._holding: Selecting[HeldTerm] = Selecting()
@@ -106,13 +109,8 @@ class PodTable:
 
     def count(self, question: Question) -> Ints:
         """Of how many pods per row the question is; kept up to date from now on, and not to be changed."""
-        found = self._counters.pop(question, None)
-        if found is None:
-            found = self._counted(question)
-            while len(self._counters) >= MOST_COUNTERS:
-                self._drop(next(iter(self._counters)))
-        self._counters[question] = found  # now the one used last
-        return found.rows
+        counter = self._counters.of(question, lambda: self._counted(question), is_trying=self.is_trying)
+        return counter.rows
 
     def terms_about(
         self, namespace: str, namespace_labels: Mapping[str, str], labels: Mapping[str, str]
@@ -126,8 +124,7 @@ class PodTable:
         if capacity == self._capacity:
             return
         self._capacity = capacity
-        for question in list(self._counters):
-            self._drop(question)
+        self._counters.clear()
 
     def _shift(self, pod: PodFacts, row: int, sign: int) -> None:
         found = self._class_of(pod)
@@ -187,8 +184,7 @@ class PodTable:
                     counter.rows[row] += count
         return counter
 
-    def _drop(self, question: Question) -> None:
-        counter = self._counters.pop(question)
+    def _drop(self, counter: Counter) -> None:
         self._asking.remove(counter)
         for found in counter.classes:
             del found.counters[counter]

@@ -258,6 +258,16 @@ class World:
             for placement in gone:
                 self.try_out(placement.pod, self.nodes.row_of.get(placement.node), 1)
 
+    @contextmanager
+    def what_if(self, uids: Iterable[str]) -> Iterator[None]:
+        """The same, for the question where a pod would go: what is worked out for it takes nobody's place."""
+        self.pods.is_trying = True
+        try:
+            with self.without(uids):
+                yield
+        finally:
+            self.pods.is_trying = False
+
     def try_out(self, pod: PodFacts, row: int | None, sign: int) -> None:
         """Count a pod to a row (or not) without a step; whoever does so undoes it before anybody else
         looks.

@@ -7,7 +7,6 @@ further.
 
 from __future__ import annotations
 
-from collections import OrderedDict
 from collections.abc import Hashable, Sequence
 
 import numpy as np
@@ -24,6 +23,7 @@ from wherry.scheduler.devices.steps import OutOfSteps, Steps
 from wherry.scheduler.devices.wanted import Wanted
 from wherry.scheduler.framework import SchedulingError
 from wherry.scheduler.interned import Bools, Ints
+from wherry.scheduler.recent import Recent
 from wherry.scheduler.world import World
 
 NOT_ENOUGH = "cannot allocate all claims"
@@ -33,7 +33,7 @@ STEPS_IN_ALL = 4_000
 """So much is looked at for one decision: some ten milliseconds of everybody's."""
 ENOUGH_NODES = 100
 """So many nodes with devices are enough to choose from (as upstream's numFeasibleNodesToFind)."""
-MOST_WANTS = 16
+MOST_WANTS, MOST_WANTS_TRIED = 16, 4
 Verdict = str
 """Why claims cannot be allocated on a node, "" if they can."""
 Known = dict[str | int, tuple[Hashable, Verdict, int]]
@@ -46,7 +46,7 @@ class Judgement:
     """Remembers what was found for the latest wants."""
 
     def __init__(self) -> None:
-        self._known: OrderedDict[bytes, Known] = OrderedDict()
+        self._known: Recent[bytes, Known] = Recent(MOST_WANTS, MOST_WANTS_TRIED)
 
     def judged(self, wanted: Sequence[Wanted], world: World, left: Bools) -> tuple[Ints, list[Verdict], Ints]:
         """Why claims cannot be allocated on each row that is `left`: numbers of verdicts, 0 if they can.
@@ -75,12 +75,9 @@ class Judgement:
 
     def _known_for(self, wanted: Sequence[Wanted], world: World) -> Known:
         wants = orjson.dumps([one.claim.get("spec") for one in wanted])
-        known = self._known.setdefault(wants, {})
-        self._known.move_to_end(wants)
+        known = self._known.of(wants, dict, is_trying=world.pods.is_trying)
         if len(known) > 64 + 2 * len(world.nodes):
             known.clear()  # of nodes that are gone, mostly
-        if len(self._known) > MOST_WANTS:
-            self._known.popitem(last=False)
         return known
 
 

@@ -137,7 +137,7 @@ class Changes:
         world = self._world
         aside = [placement.pod.uid for placement in world.nominated_below(self._pod.priority)]
         own = [self._pod.uid] if self._pod.uid in world.placed else []
-        with world.without((*own, *(uid for uid in aside if uid != self._pod.uid))):
+        with world.what_if((*own, *(uid for uid in aside if uid != self._pod.uid))):
             evaluation = Evaluation(self._profile, pod, world)
             if evaluation.refusal is not None:
                 return Trial(np.zeros(0, dtype=np.int64), frozenset({evaluation.refused_by}))

@@ -88,7 +88,7 @@ class Explainer:
         world = self._world
         aside = [one.pod.uid for one in world.nominated_below(pod.priority) if one.pod.uid != pod.uid]
         own = [pod.uid] if pod.uid in world.placed else []
-        with world.without((*own, *aside)):
+        with world.what_if((*own, *aside)):
             evaluation = Evaluation(profile, pod, world)
             best = [world.nodes.names[row] for row in evaluation.all_best()]
             return evaluation.trace(min(best, default=""))
