@@ -395,3 +395,23 @@ async def test_a_taint_that_does_not_say_when_it_was_set_counts_from_when_it_was
         assert len(await bench.lasting(PODS)) == 1
         await bench.clock.advance(10)
         assert await bench.lasting(PODS) == []
+
+
+async def test_nobody_is_given_up_on_while_the_watch_of_leases_is_behind() -> None:
+    names = ("a", "b", "c")
+    async with running(NodeLifecycle, before=[(NODES, node(name)) for name in names]) as bench:
+        (controller,) = bench.controllers.controllers
+        cache = controller.cache
+        await live(bench, names, 20)
+        await cache._running[LEASES].close()  # a connection that is half open tells nobody that it stalls
+        asked = len(bench.requests.calls)
+        await live(bench, names, 120)
+        assert {taint for stored in await bench.all(NODES) for taint in taints_of(stored)} == set()
+        reads = [
+            call for call in bench.requests.calls[asked:] if "/leases/" in call.path and call.method == "GET"
+        ]
+        assert len(reads) == 1, "one answer is enough for all"
+        cache._run(cache.informer(LEASES))
+        await live(bench, ("a", "b"), 60)
+        assert taints_of(await bench.get(NODES, "a", "")) == []
+        assert ("unreachable", "NoExecute") in taints_of(await bench.get(NODES, "c", ""))

@@ -14,7 +14,7 @@ from wherry.api.core.pods import PODS
 from wherry.controllers.protection import claims, volumes
 from wherry.controllers.protection.claims import ClaimProtection, uses
 from wherry.controllers.protection.volumes import VolumeProtection
-from wherry.objects.meta import Object
+from wherry.objects.meta import Object, parse_time
 
 VOLUME = {"name": "data", "persistentVolumeClaim": {"claimName": "c"}}
 
@@ -79,3 +79,44 @@ SHUT_DOWN: Object = {"deletionTimestamp": "2026-01-01T00:00:00Z", "deletionGrace
 )
 def test_who_uses_what(user: Object, used: Object, expected: bool) -> None:
     assert uses(user, used) is expected
+
+
+def use_of(found: Object) -> tuple[str, str, str]:
+    (condition,) = found["status"]["conditions"]
+    assert condition["type"] == "Unused"
+    return condition["status"], condition["reason"], condition["message"]
+
+
+async def test_a_claim_tells_since_when_no_pod_names_it() -> None:
+    idle = ("True", "NoPodsUsingPVC", "No pods are currently referencing this PVC")
+    in_use = ("False", "PodUsingPVC", "A pod is currently referencing this PVC")
+    async with running(ClaimProtection, before=[(PERSISTENT_VOLUME_CLAIMS, claim())]) as bench:
+        made = await bench.get(PERSISTENT_VOLUME_CLAIMS, "c")
+        assert "conditions" not in made["status"], "one that is not bound is nobody's yet"
+        await bench.set_status(PERSISTENT_VOLUME_CLAIMS, made, phase="Bound")
+        await bench.settle()
+        assert use_of(await bench.get(PERSISTENT_VOLUME_CLAIMS, "c")) == idle
+        waiting = samples.pod("waiting", spec={"volumes": [VOLUME]})
+        await bench.create(PODS, waiting)
+        assert use_of(await bench.get(PERSISTENT_VOLUME_CLAIMS, "c")) == in_use
+        await bench.create(PODS, pod())
+        await bench.client.delete(PODS, "waiting", "default", grace_period_s=0)
+        await bench.settle()
+        found = await bench.get(PERSISTENT_VOLUME_CLAIMS, "c")
+        assert use_of(found) == in_use
+        await bench.clock.advance(100)
+        await bench.set_status(PODS, await bench.get(PODS, "p"), phase="Succeeded")
+        await bench.settle()
+        found = await bench.get(PERSISTENT_VOLUME_CLAIMS, "c")
+        assert use_of(found) == idle, "one that ran to its end uses it no more"
+        since = parse_time(found["status"]["conditions"][0]["lastTransitionTime"])
+        assert (bench.clock.now() - since).total_seconds() < 2
+
+
+async def test_a_claim_made_for_a_pod_alone_is_not_anothers() -> None:
+    made = claim(name="p-x")
+    ephemeral = {"name": "x", "ephemeral": {"volumeClaimTemplate": {"spec": made["spec"]}}}
+    async with running(ClaimProtection, before=[(PERSISTENT_VOLUME_CLAIMS, made)]) as bench:
+        await bench.set_status(PERSISTENT_VOLUME_CLAIMS, made, phase="Bound")
+        await bench.create(PODS, samples.pod(spec={"volumes": [ephemeral]}))
+        assert use_of(await bench.get(PERSISTENT_VOLUME_CLAIMS, "p-x"))[0] == "True"

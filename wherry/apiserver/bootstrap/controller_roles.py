@@ -152,6 +152,7 @@ CONTROLLERS: dict[str, tuple[str, ...]] = {
         "patch,update core nodes/status",
         "patch,update core pods/status",
         "delete,read core pods",
+        "read coordination.k8s.io leases",
         EVENTS,
     ),
     "persistent-volume-binder": (
@@ -173,7 +174,12 @@ CONTROLLERS: dict[str, tuple[str, ...]] = {
     ),
     "podcertificaterequestcleaner": ("delete,read certificates.k8s.io podcertificaterequests",),
     "pv-protection-controller": ("read,update core persistentvolumes", EVENTS),
-    "pvc-protection-controller": ("read,update core persistentvolumeclaims", "read core pods", EVENTS),
+    "pvc-protection-controller": (
+        "read,update core persistentvolumeclaims",
+        "update core persistentvolumeclaims/status",
+        "read core pods",
+        EVENTS,
+    ),
     "replicaset-controller": (
         "read,update apps,extensions replicasets",
         "update apps,extensions replicasets/status",

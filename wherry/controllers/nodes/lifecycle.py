@@ -16,6 +16,7 @@ from wherry.api.core.pods import PODS
 from wherry.client.events import NORMAL, WARNING
 from wherry.client.leases import NODE_LEASE_NAMESPACE
 from wherry.controllers.base import Controller, Environment
+from wherry.controllers.nodes.leases import NodeLeases, renewed_at
 from wherry.controllers.nodes.plan import (
     Driving,
     has_other_no_execute,
@@ -26,7 +27,7 @@ from wherry.controllers.nodes.plan import (
     unready_pod_conditions,
 )
 from wherry.controllers.nodes.zones import Change, Zones
-from wherry.objects.conditions import find_condition
+from wherry.objects.conditions import Condition, find_condition
 from wherry.objects.errors import ApiError
 from wherry.objects.meta import (
     Object,
@@ -42,6 +43,8 @@ from wherry.objects.meta import (
 
 NEW_S = 60.0
 """A node no older than this when it is first seen has just come; of others nothing is told."""
+BEHIND_S = 5.0
+"""After how long it is looked again whether the watch of leases has caught up: upstream's monitor period."""
 OS, ARCH = "kubernetes.io/os", "kubernetes.io/arch"
 
 BY_NODE = "node"
@@ -67,6 +70,7 @@ class NodeLifecycle(Controller):
         self._unmarked: dict[str, set[str]] = {}
         self._has_started = False
         self._zones = Zones(environment.config)
+        self._leases = NodeLeases(environment.client, environment.cache)
         super().__init__(environment)
         self.cache.add_index(PODS, BY_NODE, node_name_of)
         self.cache.on(LEASES, self._lease_changed)
@@ -89,8 +93,10 @@ class NodeLifecycle(Controller):
             return None
         now = self.clock.monotonic()
         silent_at = self._heard.setdefault(key, now) + self._grace_s(node)
-        if now >= silent_at:
-            node = await self._mark_silent(node)
+        if now >= silent_at and (conditions := self._silence(node)) is not None:
+            if await self._leases.are_behind(key):
+                return BEHIND_S
+            node = await self._mark_silent(node, conditions)
         retry_s = await self._set_taints(key, node)
         if readiness(node) == "True":
             self._unmarked.pop(key, None)
@@ -102,13 +108,14 @@ class NodeLifecycle(Controller):
         """New nodes are given more time until their first word."""
         return self.config.node_monitor_grace_s if readiness(node) else self.config.node_startup_grace_s
 
-    async def _mark_silent(self, node: Object) -> Object:
-        status = node.get("status") or {}
+    def _silence(self, node: Object) -> list[Condition] | None:
+        """The conditions the node has from now on as nobody hears of it; None if it has them."""
         conditions = silent_conditions(node, self.clock.now())
-        if conditions == status.get("conditions"):
-            return node
+        return conditions if conditions != (node.get("status") or {}).get("conditions") else None
+
+    async def _mark_silent(self, node: Object, conditions: list[Condition]) -> Object:
         was_ready = readiness(node) == "True"
-        node = await self.write_status(node, {**status, "conditions": conditions})
+        node = await self.write_status(node, {**(node.get("status") or {}), "conditions": conditions})
         if was_ready:
             # What the kubelet itself says of its pods, however it is, is its own business: they leave
             # service when nobody hears of them any more.
@@ -194,9 +201,7 @@ class NodeLifecycle(Controller):
     def _lease_changed(self, old: Object | None, new: Object | None) -> None:
         if new is None or namespace_of(new) != NODE_LEASE_NAMESPACE:
             return
-        if old is None or (old.get("spec") or {}).get("renewTime") != (new.get("spec") or {}).get(
-            "renewTime"
-        ):
+        if old is None or renewed_at(old) != renewed_at(new):
             self._heard[name_of(new)] = self.clock.monotonic()
 
     def _node_changed(self, old: Object | None, new: Object | None) -> None:

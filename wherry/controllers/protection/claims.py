@@ -1,7 +1,8 @@
-"""Claims stay while a pod that has a node uses them, be it running or ended.
+"""Claims stay while a pod that has a node uses them, be it running or ended; and tell since when none does.
 
 The cache may not know a pod yet that was just bound, so before a claim is let go the API server is
-asked for the namespace's pods.
+asked for the namespace's pods. The condition Unused of bound claims says whether a pod that has not ended
+names them, one without a node included (KEP-5541).
 """
 
 from __future__ import annotations
@@ -14,8 +15,10 @@ from wherry.api.core.pods import PODS
 from wherry.client.cache import Cache
 from wherry.controllers.base import Controller, Environment
 from wherry.controllers.protection.finalizers import awaits_release, finalizers, lacks, write_finalizers
+from wherry.objects.conditions import with_condition
 from wherry.objects.meta import (
     Object,
+    format_time,
     is_controlled_by,
     is_deleting,
     metadata,
@@ -26,6 +29,9 @@ from wherry.objects.meta import (
 FINALIZER = "kubernetes.io/pvc-protection"
 BY_CLAIM = "claim"
 ENDED = ("Succeeded", "Failed")
+UNUSED = "Unused"
+IN_USE = ("PodUsingPVC", "A pod is currently referencing this PVC")
+IDLE = ("NoPodsUsingPVC", "No pods are currently referencing this PVC")
 
 
 def claims_of(pod: Object) -> list[str]:
@@ -39,6 +45,22 @@ def claims_of(pod: Object) -> list[str]:
     return found
 
 
+def names(pod: Object, claim: Object) -> bool:
+    """Whether one of the pod's volumes is the claim."""
+    for volume in (pod.get("spec") or {}).get("volumes") or ():
+        if (volume.get("persistentVolumeClaim") or {}).get("claimName") == name_of(claim):
+            return True
+        if _is_own(volume, pod, claim):
+            return True
+    return False
+
+
+def _is_own(volume: Object, pod: Object, claim: Object) -> bool:
+    """Whether the claim was made for this volume of the pod alone."""
+    is_named_so = f"{name_of(pod)}-{volume.get('name')}" == name_of(claim)
+    return volume.get("ephemeral") is not None and is_named_so and is_controlled_by(claim, pod)
+
+
 def uses(pod: Object, claim: Object) -> bool:
     """Whether the claim cannot go because of the pod."""
     if not (pod.get("spec") or {}).get("nodeName"):
@@ -46,10 +68,7 @@ def uses(pod: Object, claim: Object) -> bool:
     for volume in pod["spec"].get("volumes") or ():
         if (volume.get("persistentVolumeClaim") or {}).get("claimName") == name_of(claim):
             return True
-        is_own = volume.get("ephemeral") is not None and (
-            f"{name_of(pod)}-{volume.get('name')}" == name_of(claim) and is_controlled_by(claim, pod)
-        )
-        if is_own and not _is_shut_down(pod):
+        if _is_own(volume, pod, claim) and not _is_shut_down(pod):
             return True
     return False
 
@@ -59,23 +78,27 @@ def _is_shut_down(pod: Object) -> bool:
     return is_deleting(pod) and metadata(pod).get("deletionGracePeriodSeconds") == 0
 
 
-def freed_claims(_: Cache, old: Object | None, new: Object | None) -> Iterable[str]:
-    """The claims of a pod that is gone, has ended or never had a node."""
+def has_ended(pod: Object) -> bool:
+    """Whether the pod ran to its end."""
+    return (pod.get("status") or {}).get("phase") in ENDED
+
+
+def concerned_claims(_: Cache, old: Object | None, new: Object | None) -> Iterable[str]:
+    """The claims of a pod that is new or gone, has ended or never had a node."""
     pod = new or old or {}
     has_node = bool((pod.get("spec") or {}).get("nodeName"))
-    is_running = (pod.get("status") or {}).get("phase") not in ENDED and not _is_shut_down(pod)
-    if new is not None and has_node and is_running:
+    if old is not None and new is not None and has_node and not has_ended(pod) and not _is_shut_down(pod):
         return ()
     return claims_of(pod)
 
 
 class ClaimProtection(Controller):
-    """Takes the finalizer off deleted claims nobody uses."""
+    """Takes the finalizer off deleted claims nobody uses, and says which claims nobody uses."""
 
     name = "persistentvolumeclaim-protection-controller"
     account = "pvc-protection-controller"
     primary = PERSISTENT_VOLUME_CLAIMS
-    watches: ClassVar = {PODS: freed_claims}
+    watches: ClassVar = {PODS: concerned_claims}
     workers: ClassVar = 2
 
     def __init__(self, environment: Environment) -> None:
@@ -93,7 +116,17 @@ class ClaimProtection(Controller):
         elif lacks(claim, FINALIZER):
             wanted = [*finalizers(claim), FINALIZER]
             await write_finalizers(self, key, PERSISTENT_VOLUME_CLAIMS, claim, wanted)
+        elif (claim.get("status") or {}).get("phase") == "Bound" and not is_deleting(claim):
+            await self._tell_use(key, claim)
         return None
+
+    async def _tell_use(self, key: str, claim: Object) -> None:
+        pods = self.cache.by_index(PODS, BY_CLAIM, key)
+        is_named = any(names(pod, claim) and not has_ended(pod) for pod in pods)
+        status, now = claim.get("status") or {}, format_time(self.clock.now())
+        said = ("False", now, *IN_USE) if is_named else ("True", now, *IDLE)
+        conditions = with_condition(status.get("conditions"), UNUSED, *said)
+        await self.write_status(claim, {**status, "conditions": conditions})
 
     async def _is_used(self, key: str, claim: Object) -> bool:
         if any(uses(pod, claim) for pod in self.cache.by_index(PODS, BY_CLAIM, key)):
