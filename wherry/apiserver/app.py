@@ -34,9 +34,12 @@ from wherry.apiserver.authorization.always_allow import AlwaysAllow
 from wherry.apiserver.authorization.base import SubAuthorizer
 from wherry.apiserver.authorization.chain import Authorizer
 from wherry.apiserver.authorization.node import NodeAuthorizer
+from wherry.apiserver.authorization.node_graph import OF_NODES
 from wherry.apiserver.authorization.rbac import RBAC_RESOURCES, RbacAuthorizer
 from wherry.apiserver.body_budgets import BodyBudgets
+from wherry.apiserver.bootstrap.component_roles import NODE as NODE_RULES
 from wherry.apiserver.bootstrap.kubernetes_service import KubernetesService
+from wherry.apiserver.bootstrap.policy import lines
 from wherry.apiserver.bootstrap.run import bootstrap
 from wherry.apiserver.bootstrap.service_cidr import DefaultServiceCidr
 from wherry.apiserver.bootstrap.token_tracking import TokenTracking
@@ -88,6 +91,7 @@ OPENED_AT_START = (
     *FOLLOWED,
     PRIORITY_CLASSES,
     *RBAC_RESOURCES,
+    *OF_NODES,
 )
 
 
@@ -104,6 +108,7 @@ class ApiServer:
         registry = Registry(store, clock)
         registry.add(select_served(BUILTIN, config.runtime_config))
         self._rbac = RbacAuthorizer(registry)
+        self._nodes = NodeAuthorizer(registry, lines(*NODE_RULES))
         keys = SigningKeys(config.service_account_key_file, config.service_account_public_files)
         self._verifier = verifier = TokenVerifier(
             keys,
@@ -113,7 +118,7 @@ class ApiServer:
             config.audiences,
         )
         authorizers: Mapping[str, SubAuthorizer] = {
-            NODE: NodeAuthorizer(registry),
+            NODE: self._nodes,
             RBAC: self._rbac,
             ALWAYS_ALLOW: AlwaysAllow(),
         }

@@ -41,7 +41,7 @@ class Target(NamedTuple):
 class RequestInfo(NamedTuple):
     """What is asked for. For a path that is no resource, `verb` is the method in lower case.
 
-    `pods_of` is the node a list of pods is limited to by its field selector, "" if it is not.
+    `of_node` is the node whose objects a list is limited to by its field selector, "" if it is not.
     """
 
     verb: str
@@ -54,7 +54,7 @@ class RequestInfo(NamedTuple):
     name: str = ""
     subresource: str = ""
     tail: str = ""
-    pods_of: str = ""
+    of_node: str = ""
 
     @property
     def full_resource(self) -> str:
@@ -101,14 +101,13 @@ def request_info(method: str, path: str, query: dict[str, str]) -> RequestInfo:
             verb = "watch" if is_set(query, "watch") else "list"
         elif verb == "delete":
             verb = "deletecollection"
-    pods_of = ""
+    of_node = ""
     if not name and verb in ("list", "watch", "deletecollection"):
         selector = query.get("fieldSelector", "")
         name = single_value(selector, "metadata.name")
-        if resource == "pods":
-            pods_of = single_value(selector, "spec.nodeName")
+        of_node = single_value(selector, "spec.nodeName")
     return RequestInfo(
-        verb, path, True, group, version, namespace, resource, name, subresource, tail, pods_of
+        verb, path, True, group, version, namespace, resource, name, subresource, tail, of_node
     )
 
 

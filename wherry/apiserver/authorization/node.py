@@ -1,183 +1,210 @@
-"""What the agent of one node (kubelet and service proxy) may do.
+"""What the kubelet of one node may do.
 
 Nodes may read what runs on them and report on it, and no more: their own Node, their own pods, and
 secrets and the like only while a pod on the node refers to them. Which node's objects they write is
-NodeRestriction's business.
+NodeRestriction's business. Source: plugin/pkg/auth/authorizer/node/node_authorizer.go.
 """
 
 from __future__ import annotations
 
-import logging
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Sequence
 
-from wherry.api.core.pod_spec.annotations import MIRROR
+from wherry.api.certificates.pod_certificate_requests import POD_CERTIFICATE_REQUESTS
 from wherry.api.core.pod_spec.references import account_names, claim_names, config_map_names, secret_names
-from wherry.api.core.pods import PODS
 from wherry.api.dynamicresources.pod_claims import claim_keys
+from wherry.api.dynamicresources.resource_slices import RESOURCE_SLICES
 from wherry.api.storage.volume_attachments import VOLUME_ATTACHMENTS
 from wherry.apiserver.authorization.base import ALLOWED, DENIED, Decision
-from wherry.apiserver.authorization.rules import rule_allows
-from wherry.apiserver.cached import Cached
+from wherry.apiserver.authorization.node_graph import Names, NodeGraph
+from wherry.apiserver.authorization.rules import Rules
 from wherry.apiserver.registry import Registry
 from wherry.apiserver.request import RequestInfo
 from wherry.apiserver.user import User
-from wherry.objects.meta import Object, annotations_of
+from wherry.objects.meta import Object
 
-log = logging.getLogger(__name__)
-
-Names = Callable[[Object], set[str]]
-REFERENCES_KEPT = 4096
-"""Of how many pods and kinds of reference the names are kept: those of some dozens of busy nodes."""
-READ = ["get", "list", "watch"]
-NODE_RULES: list[Object] = [
-    {
-        "verbs": READ,
-        "apiGroups": [""],
-        "resources": ["services", "endpoints", "namespaces"],
-    },
-    {"verbs": READ, "apiGroups": ["discovery.k8s.io"], "resources": ["endpointslices"]},
-    {
-        "verbs": READ,
-        "apiGroups": ["networking.k8s.io"],
-        "resources": ["servicecidrs", "ingresses", "ingressclasses"],
-    },
-    {"verbs": READ, "apiGroups": ["node.k8s.io"], "resources": ["runtimeclasses"]},
-    {"verbs": READ, "apiGroups": ["storage.k8s.io"], "resources": ["csidrivers"]},
-    {"verbs": ["create", "update", "patch"], "apiGroups": [""], "resources": ["nodes"]},
-    {"verbs": ["update", "patch"], "apiGroups": [""], "resources": ["nodes/status", "pods/status"]},
-    {"verbs": ["create", "delete"], "apiGroups": [""], "resources": ["pods"]},
-    {"verbs": ["create"], "apiGroups": [""], "resources": ["pods/eviction"]},
-    {"verbs": ["create", "update", "patch"], "apiGroups": ["", "events.k8s.io"], "resources": ["events"]},
-    {"verbs": ["create"], "apiGroups": ["authentication.k8s.io"], "resources": ["tokenreviews"]},
-    {
-        "verbs": ["create"],
-        "apiGroups": ["authorization.k8s.io"],
-        "resources": ["subjectaccessreviews", "localsubjectaccessreviews"],
-    },
-    {
-        "verbs": ["create", *READ],
-        "apiGroups": ["certificates.k8s.io"],
-        "resources": ["certificatesigningrequests"],
-    },
-    {
-        "verbs": ["create", "get", "update", "patch", "delete"],
-        "apiGroups": ["coordination.k8s.io"],
-        "resources": ["leases"],
-    },
-    {
-        "verbs": ["create", "get", "update", "patch", "delete"],
-        "apiGroups": ["storage.k8s.io"],
-        "resources": ["csinodes"],
-    },
-]
-NO_RELATIONSHIP = 'no relationship found between node "{node}" and this object'
+READ = ("get", "list", "watch")
+OWN = ("get", "create", "update", "patch", "delete")
+LEASE_NAMESPACE = "kube-node-lease"
 
 
 class NodeAuthorizer:
-    """Decides for users in the group system:nodes. The sources of pods must be ready."""
+    """Decides for users in the group system:nodes.
 
-    def __init__(self, registry: Registry) -> None:
-        self._registry = registry
-        self._references = _References()
+    `rules` hold for what is not every node's own: those of upstream's role `system:node`. What `NodeGraph`
+    reads must be ready.
+    """
+
+    def __init__(self, registry: Registry, rules: Sequence[Object]) -> None:
+        self._graph = NodeGraph(registry)
+        self._rules = Rules(rules)
 
     def decide(self, user: User, info: RequestInfo) -> Decision:
         """See `SubAuthorizer.decide`."""
         node = user.node_name
         if not node:
             return DENIED
-        if info.is_resource and not info.group:
-            related = _RELATED.get(info.full_resource)
-            if related is not None:
-                return self._decide_related(node, info, related)
-            if info.full_resource == "nodes" and info.verb in READ:
-                return _decide_node(node, info)
-            if info.full_resource == "pods" and info.verb in READ:
-                return self._decide_pod(node, info)
-        if info.group == "resource.k8s.io" and info.full_resource == "resourceclaims":
-            return self._decide_related(node, info, (("get",), device_claim_names))
-        if info.group == "storage.k8s.io":
-            if info.resource == "volumeattachments":
-                return self._decide_attachment(node, info)
-            if info.resource == "csinodes" and (info.name or node) != node:
-                return Decision(False, "can only access CSINode with the same name as the requesting node")
-        if info.resource == "leases" and (info.namespace, info.name or node) != ("kube-node-lease", node):
-            return Decision(False, "can only access node lease with the same name as the requesting node")
-        return ALLOWED if any(rule_allows(rule, info) for rule in NODE_RULES) else DENIED
+        judge = _JUDGES.get((info.group, info.resource)) if info.is_resource else None
+        if judge is not None:
+            return judge(self._graph, node, info)
+        return ALLOWED if self._rules.allow(info) else DENIED
 
     def rules_for(self, user: User, namespace: str) -> list[Object]:
         """See `SubAuthorizer.rules_for`."""
-        return NODE_RULES if user.node_name else []
-
-    def _decide_pod(self, node: str, info: RequestInfo) -> Decision:
-        if info.verb != "get":
-            if info.pods_of == node:
-                return ALLOWED
-            return Decision(False, "can only list/watch pods with spec.nodeName field selector")
-        pod = self._registry.of(PODS).get(info.namespace, info.name)
-        if pod is not None and pod.value("spec.nodeName") == node:
-            return ALLOWED
-        return Decision(False, NO_RELATIONSHIP.format(node=node))
-
-    def _decide_attachment(self, node: str, info: RequestInfo) -> Decision:
-        if info.verb != "get" or info.subresource:
-            return Decision(False, "can only get individual resources of this type")
-        served = self._registry.of(VOLUME_ATTACHMENTS)
-        # Whoever attaches volumes has the source open; until then there is nothing to be related to.
-        cached = served.get("", info.name) if served.source.is_ready else None
-        if cached is not None and (cached.decode().get("spec") or {}).get("nodeName") == node:
-            return ALLOWED
-        return Decision(False, NO_RELATIONSHIP.format(node=node))
-
-    def _decide_related(self, node: str, info: RequestInfo, related: _Related) -> Decision:
-        verbs, names_in = related
-        if info.verb not in verbs:
-            return Decision(False, "can only read resources of this type")
-        if not info.name:
-            return Decision(False, "can only list/watch single resource of this type")
-        for pod in self._pods_on(node):
-            if pod.namespace == info.namespace and info.name in self._references.of(pod, names_in):
-                return ALLOWED
-        return Decision(False, NO_RELATIONSHIP.format(node=node))
-
-    def _pods_on(self, node: str) -> Iterable[Cached]:
-        cacher = self._registry.of(PODS).cacher
-        found = cacher.by_value("spec.nodeName", node)
-        if found is not None:
-            return found
-        # No kubelet has asked for its pods yet, so there is no index. What does not contain the node's name
-        # cannot be on it, and finding that out costs a fiftieth of decoding a pod.
-        name = f'"{node}"'.encode()
-        pods = (pod for pod in cacher.list()[0] if name in pod.data)
-        return [pod for pod in pods if pod.value("spec.nodeName") == node]
+        return list(self._rules.every) if user.node_name else []
 
 
-class _References:
-    """What the pods somebody asked about refer to: read once for each version of a pod."""
-
-    def __init__(self) -> None:
-        self._known: dict[tuple[str, Names], tuple[int, frozenset[str]]] = {}
-
-    def of(self, pod: Cached, names_in: Names) -> frozenset[str]:
-        """The names of one kind the pod refers to; none for a mirror pod, which its node makes itself."""
-        known = self._known.get((pod.key, names_in))
-        if known is not None and known[0] == pod.revision:
-            return known[1]
-        try:
-            decoded = pod.decode()
-            names = frozenset(() if MIRROR in annotations_of(decoded) else names_in(decoded))
-        except Exception:
-            log.exception("what the pod %s refers to cannot be read", pod.key)
-            names = frozenset()
-        if len(self._known) >= REFERENCES_KEPT:
-            self._known.clear()
-        self._known[pod.key, names_in] = pod.revision, names
-        return names
+def _related(is_related: bool, node: str) -> Decision:
+    return ALLOWED if is_related else _no(f"no relationship found between node '{node}' and this object")
 
 
-def _decide_node(node: str, info: RequestInfo) -> Decision:
-    if info.name == node:
+def _no(why: str) -> Decision:
+    return Decision(False, why)
+
+
+def _one_of_its_pods(graph: NodeGraph, node: str, info: RequestInfo, names_in: Names) -> Decision:
+    if not info.name:
+        return _no("No Object name found")
+    return _related(graph.refers(node, info.namespace, info.name, names_in), node)
+
+
+def _not_get(info: RequestInfo) -> Decision | None:
+    """Why a request is no `get` of an object."""
+    if info.verb != "get":
+        return _no("can only get individual resources of this type")
+    return _no("cannot get subresource") if info.subresource else None
+
+
+_Judge = Callable[[NodeGraph, str, RequestInfo], Decision]
+
+
+def _read_of(names_in: Names) -> _Judge:
+    """Objects its pods refer to may be read, one by one."""
+
+    def judge(graph: NodeGraph, node: str, info: RequestInfo) -> Decision:
+        if info.verb not in READ:
+            return _no("can only read resources of this type")
+        if info.subresource:
+            return _no("cannot read subresource")
+        if not info.namespace:
+            return _no("can only read namespaced object of this type")
+        return _one_of_its_pods(graph, node, info, names_in)
+
+    return judge
+
+
+def _claim(graph: NodeGraph, node: str, info: RequestInfo) -> Decision:
+    if info.subresource == "status":
+        if info.verb not in ("update", "patch"):
+            return _no("can only get/update/patch this type")
+        return _one_of_its_pods(graph, node, info, claim_names)
+    return _not_get(info) or _one_of_its_pods(graph, node, info, claim_names)
+
+
+def _resource_claim(graph: NodeGraph, node: str, info: RequestInfo) -> Decision:
+    return _not_get(info) or _one_of_its_pods(graph, node, info, device_claim_names)
+
+
+def _volume(graph: NodeGraph, node: str, info: RequestInfo) -> Decision:
+    return _not_get(info) or _related(graph.uses_volume(node, info.name), node)
+
+
+def _attachment(graph: NodeGraph, node: str, info: RequestInfo) -> Decision:
+    return _not_get(info) or _related(graph.names_node(VOLUME_ATTACHMENTS, node, "", info.name), node)
+
+
+def _account(graph: NodeGraph, node: str, info: RequestInfo) -> Decision:
+    if info.verb == "get" and not info.subresource:
+        return _one_of_its_pods(graph, node, info, account_names)
+    if info.verb != "create" or not info.name:
+        return _no("can only create tokens for individual service accounts")
+    if info.subresource != "token":
+        return _no("can only create token subresource of serviceaccount")
+    return _one_of_its_pods(graph, node, info, account_names)
+
+
+def _lease(_graph: NodeGraph, node: str, info: RequestInfo) -> Decision:
+    if info.verb not in OWN:
+        return _no("can only get, create, update, patch, or delete a node lease")
+    if info.namespace != LEASE_NAMESPACE:
+        return _no(f'can only access leases in the "{LEASE_NAMESPACE}" system namespace')
+    if info.verb != "create" and info.name != node:
+        return _no("can only access node lease with the same name as the requesting node")
+    return ALLOWED
+
+
+def _csi_node(_graph: NodeGraph, node: str, info: RequestInfo) -> Decision:
+    if info.verb not in OWN:
+        return _no("can only get, create, update, patch, or delete a CSINode")
+    if info.subresource:
+        return _no("cannot authorize CSINode subresources")
+    if info.verb != "create" and info.name != node:
+        return _no("can only access CSINode with the same name as the requesting node")
+    return ALLOWED
+
+
+def _slice(graph: NodeGraph, node: str, info: RequestInfo) -> Decision:
+    if info.subresource:
+        return _no("cannot authorize ResourceSlice subresources")
+    if info.verb == "create":
         return ALLOWED
-    return Decision(False, f'node "{node}" cannot read "{info.name}", only its own Node object')
+    if info.verb in ("get", "update", "patch", "delete"):
+        return _related(graph.names_node(RESOURCE_SLICES, node, "", info.name), node)
+    if info.verb in ("list", "watch", "deletecollection"):
+        if info.of_node == node:
+            return ALLOWED
+        return _no("can only list/watch/deletecollection resourceslices with nodeName field selector")
+    return _no(
+        "only the following verbs are allowed for a ResourceSlice: get, watch, list, create, update, patch, "
+        "delete, deletecollection"
+    )
+
+
+def _certificate_request(graph: NodeGraph, node: str, info: RequestInfo) -> Decision:
+    if info.subresource:
+        return _no("nodes may not access the status subresource of PodCertificateRequests")
+    if info.verb == "create":
+        return ALLOWED
+    if info.verb == "get":
+        found = graph.names_node(POD_CERTIFICATE_REQUESTS, node, info.namespace, info.name)
+        return _related(found, node)
+    if info.verb in ("list", "watch"):
+        if info.of_node == node:
+            return ALLOWED
+        return _no("can only list/watch podcertificaterequests with nodeName field selector")
+    return _no(f"nodes may not {info.verb} podcertificaterequests")
+
+
+def _node(_graph: NodeGraph, node: str, info: RequestInfo) -> Decision:
+    if info.subresource == "status":
+        return ALLOWED if info.verb in ("update", "patch") else DENIED
+    if info.subresource:
+        return DENIED
+    if info.verb in READ:
+        if info.name == node:
+            return ALLOWED
+        if not info.name:
+            return _no(f"node '{node}' cannot read all nodes, only its own Node object")
+        return _no(f"node '{node}' cannot read '{info.name}', only its own Node object")
+    return ALLOWED if info.verb in ("create", "update", "patch") else DENIED
+
+
+def _pod(graph: NodeGraph, node: str, info: RequestInfo) -> Decision:
+    if info.subresource == "status":
+        return ALLOWED if info.verb in ("update", "patch") else DENIED
+    if info.subresource == "eviction":
+        return ALLOWED if info.verb == "create" else DENIED
+    if info.subresource:
+        return DENIED
+    if info.verb in ("create", "delete"):
+        return ALLOWED
+    if info.verb not in READ:
+        return DENIED
+    if info.verb != "get":
+        if info.of_node == node:
+            return ALLOWED
+        if not info.name:
+            return _no("can only list/watch pods with spec.nodeName field selector")
+    return _related(graph.has_pod(node, info.namespace, info.name), node)
 
 
 def device_claim_names(pod: Object) -> set[str]:
@@ -185,12 +212,19 @@ def device_claim_names(pod: Object) -> set[str]:
     return {key.partition("/")[2] for key in claim_keys(pod)}
 
 
-_Related = tuple[tuple[str, ...], Names]
-_RELATED: dict[str, _Related] = {
-    "secrets": (("get", "list", "watch"), secret_names),
-    "configmaps": (("get", "list", "watch"), config_map_names),
-    "persistentvolumeclaims": (("get",), claim_names),
-    "persistentvolumeclaims/status": (("get", "update", "patch"), claim_names),
-    "serviceaccounts": (("get",), account_names),
-    "serviceaccounts/token": (("create",), account_names),
+_JUDGES: dict[tuple[str, str], _Judge] = {
+    ("", "configmaps"): _read_of(config_map_names),
+    ("", "nodes"): _node,
+    ("", "persistentvolumeclaims"): _claim,
+    ("", "persistentvolumes"): _volume,
+    ("", "pods"): _pod,
+    ("", "secrets"): _read_of(secret_names),
+    ("", "serviceaccounts"): _account,
+    ("certificates.k8s.io", "podcertificaterequests"): _certificate_request,
+    ("coordination.k8s.io", "leases"): _lease,
+    ("resource.k8s.io", "resourceclaims"): _resource_claim,
+    ("resource.k8s.io", "resourceslices"): _slice,
+    ("storage.k8s.io", "csinodes"): _csi_node,
+    ("storage.k8s.io", "volumeattachments"): _attachment,
 }
+"""Kinds of which each node gets at its own objects alone, by group and plural."""

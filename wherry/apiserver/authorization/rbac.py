@@ -35,7 +35,7 @@ LONGEST_REMEMBERED = 1024
 def is_short(info: RequestInfo) -> bool:
     """Whether a decision about this is worth its memory: not what somebody wrote to fill it."""
     names = len(info.name) + len(info.namespace) + len(info.resource) + len(info.subresource) + len(info.tail)
-    texts = len(info.path) + len(info.group) + len(info.version) + len(info.verb) + len(info.pods_of)
+    texts = len(info.path) + len(info.group) + len(info.version) + len(info.verb) + len(info.of_node)
     return names + texts <= LONGEST_REMEMBERED
 
 

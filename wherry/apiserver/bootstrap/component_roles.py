@@ -72,7 +72,7 @@ NODE = (
     "create,delete,get,patch,update storage.k8s.io csinodes",
     "read node.k8s.io runtimeclasses",
     "get resource.k8s.io resourceclaims",
-    "read,write resource.k8s.io resourceslices",
+    "deletecollection resource.k8s.io resourceslices",
     "read certificates.k8s.io clustertrustbundles",
     "get core serviceaccounts",
     "create,read certificates.k8s.io podcertificaterequests",

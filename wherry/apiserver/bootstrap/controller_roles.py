@@ -113,7 +113,6 @@ CONTROLLERS: dict[str, tuple[str, ...]] = {
         "patch,update core persistentvolumeclaims/status",
         "read core persistentvolumeclaims",
         EVENTS,
-        "get core services",
     ),
     "generic-garbage-collector": ("delete,patch,read,update * *", EVENTS),
     "horizontal-pod-autoscaler": (
@@ -165,7 +164,6 @@ CONTROLLERS: dict[str, tuple[str, ...]] = {
         "list,watch core nodes",
         EVENTS,
         "watch core events",
-        "get core services",
     ),
     "pod-garbage-collector": (
         "delete,list,watch core pods",

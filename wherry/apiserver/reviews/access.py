@@ -105,13 +105,13 @@ def _asked(spec: Object) -> RequestInfo:
     if resource is not None:
         fields = ("group", "version", "namespace", "resource", "name", "subresource")
         info = RequestInfo(resource.get("verb") or "", "", True, *(resource.get(f) or "" for f in fields))
-        return info._replace(pods_of=_pods_of(resource))
+        return info._replace(of_node=_of_node(resource))
     path = spec.get("nonResourceAttributes") or {}
     return RequestInfo(path.get("verb") or "", path.get("path") or "", False)
 
 
-def _pods_of(resource: Object) -> str:
-    """The node a list of pods is limited to."""
+def _of_node(resource: Object) -> str:
+    """The node whose objects a list is limited to."""
     for requirement in (resource.get("fieldSelector") or {}).get("requirements") or ():
         values = list(requirement.get("values") or ())
         is_single = requirement.get("operator") == "In" and len(values) == 1
