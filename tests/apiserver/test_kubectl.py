@@ -191,3 +191,29 @@ async def test_every_kind_is_explained_to_its_last_field(kubectl: Kubectl) -> No
         if code or "apiVersion" not in text or "FIELDS:" not in text:
             wrong[name] = text[:300]
     assert wrong == {}
+
+
+async def test_addresses_and_their_ranges(kubectl: Kubectl) -> None:
+    await kubectl("create", "service", "clusterip", "web", "--tcp=80", "--clusterip=10.96.0.20")
+    _, text = await kubectl("get", "ipaddresses")
+    assert [line.split() for line in text.splitlines()] == [
+        ["NAME", "PARENTREF"],
+        ["10.96.0.1", "services/default/kubernetes"],
+        ["10.96.0.20", "services/default/web"],
+    ]
+    _, text = await kubectl("get", "servicecidrs")
+    assert [line.split()[:2] for line in text.splitlines()] == [
+        ["NAME", "CIDRS"],
+        ["kubernetes", "10.96.0.0/16"],
+    ]
+    assert text.split()[2] == "AGE"
+    code, text = await kubectl("patch", "ipaddress", "10.96.0.20", "--type=merge", "-p", CHANGED_PARENT)
+    assert (code, "spec.parentRef" in text, "field is immutable" in text) == (1, True, True)
+    code, text = await kubectl("patch", "servicecidr", "kubernetes", "--type=merge", "-p", CHANGED_RANGE)
+    assert (code, "spec.cidrs[0]" in text, "field is immutable" in text) == (1, True, True)
+    await kubectl("delete", "service", "web")
+    assert "10.96.0.20" not in (await kubectl("get", "ip"))[1]
+
+
+CHANGED_PARENT = '{"spec":{"parentRef":{"resource":"services","namespace":"default","name":"other"}}}'
+CHANGED_RANGE = '{"spec":{"cidrs":["10.97.0.0/16"]}}'

@@ -46,6 +46,18 @@ async def test_it_comes_back() -> None:
         await eventually(is_back)
 
 
+async def test_a_second_family_is_added() -> None:
+    async with running(listens=False) as rig:
+        other = api_server(rig.store, FakeClock(), service_cidr="10.96.0.0/16,fd00:96::/108")
+        await other.start(listens=False)
+
+        async def is_added() -> bool:
+            return bool((await found(rig))["spec"]["cidrs"] == ["10.96.0.0/16", "fd00:96::/108"])
+
+        await eventually(is_added)
+        await other.close()
+
+
 async def test_one_of_another_range_stays_and_is_told_of_once() -> None:
     async with running(FakeClock()) as rig:
         other = api_server(rig.store, FakeClock(), service_cidr="10.8.0.0/20")

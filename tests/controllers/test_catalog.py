@@ -28,7 +28,7 @@ UPSTREAM = (
     *("clusterrole-aggregation", "persistentvolumeclaim-protection", "persistentvolume-protection"),
     *("ttl-after-finished", "root-ca-certificate-publisher", "resourceclaim"),
     *("legacy-serviceaccount-token-cleaner", "validatingadmissionpolicy-status"),
-    *("storage-version-migrator",),
+    *("storage-version-migrator", "service-cidr"),
 )
 """cmd/kube-controller-manager/names, without the ending all of them have."""
 

@@ -24,6 +24,7 @@ from wherry.api.serving import select_served
 from wherry.apiserver.admission.catalog import built_in_chain
 from wherry.apiserver.aggregation.aggregator import Aggregator
 from wherry.apiserver.allocation.following import FOLLOWED, Following
+from wherry.apiserver.allocation.repair import Repair
 from wherry.apiserver.allocation.services import ServiceAllocator
 from wherry.apiserver.authentication.bootstrap_tokens import BootstrapTokens
 from wherry.apiserver.authentication.chain import Authenticator
@@ -169,6 +170,7 @@ class ApiServer:
         self._custom: CustomResources | None = None
         self._kubernetes: KubernetesService | None = None
         self._service_cidr: DefaultServiceCidr | None = None
+        self._repair: Repair | None = None
         self._token_use: LegacyTokenUse | None = None
         self._token_tracking: TokenTracking | None = None
         self._tasks = Tasks("api server")
@@ -219,6 +221,8 @@ class ApiServer:
         await self._kubernetes.follow()
         await self._service_cidr.follow()
         client = Client(self.local_transport(LOOPBACK), field_manager="kube-apiserver")
+        self._repair = Repair(core, client)
+        self._repair.follow()
         self._token_use = LegacyTokenUse(client, self._clock)
         self._verifier.used = self._token_use.note
         self._token_tracking.start()
@@ -276,7 +280,13 @@ class ApiServer:
             await self._server.close(grace_s)
         await self._reloading.close()
         await self._tasks.close()
-        for part in (self._kubernetes, self._service_cidr, self._token_use, self._token_tracking):
+        for part in (
+            self._kubernetes,
+            self._service_cidr,
+            self._repair,
+            self._token_use,
+            self._token_tracking,
+        ):
             if part is not None:
                 await part.close()
         if self._custom is not None:

@@ -22,10 +22,6 @@ def _names_a_built_in_signer(request: Mapping[str, Any]) -> bool:
     return str((request.get("spec") or {}).get("signerName") or "").startswith("kubernetes.io/")
 
 
-def _is_a_further_range(service_cidr: Mapping[str, Any]) -> bool:
-    return (service_cidr.get("metadata") or {}).get("name") != "kubernetes"
-
-
 ACTED_ON: tuple[Unattended, ...] = (
     Unattended(resource="jobs", groups=("batch",), controller="job"),
     Unattended(resource="cronjobs", groups=("batch",), controller="cronjob"),
@@ -68,13 +64,6 @@ ACTED_ON: tuple[Unattended, ...] = (
         concerns=_names_a_built_in_signer,
     ),
     Unattended(resource="resourceclaims", groups=("resource.k8s.io",), controller="resourceclaim"),
-    Unattended(
-        resource="servicecidrs",
-        groups=("networking.k8s.io",),
-        controller="service-cidr",
-        says="{kind} is stored, but services of this cluster get addresses of its first range alone",
-        concerns=_is_a_further_range,
-    ),
     Unattended(
         resource="volumeattachments", groups=("storage.k8s.io",), controller="persistentvolume-attach-detach"
     ),

@@ -38,6 +38,7 @@ from wherry.controllers.resourcequota.controller import ResourceQuotas
 from wherry.controllers.root_ca import RootCa
 from wherry.controllers.service_account import ServiceAccounts
 from wherry.controllers.service_account_tokens import ServiceAccountTokens
+from wherry.controllers.service_cidrs import ServiceCidrs
 from wherry.controllers.statefulset.controller import StatefulSets
 from wherry.controllers.storage_version_migrator import StorageVersionMigrator
 from wherry.controllers.ttl_after_finished import TtlAfterFinished
@@ -110,6 +111,7 @@ CONTROLLERS: tuple[type[Controller], ...] = (
     LegacyTokenCleaner,
     ClaimProtection,
     VolumeProtection,
+    ServiceCidrs,
     ClusterRoleAggregation,
     PolicyStatus,
     StorageVersionMigrator,
@@ -146,7 +148,7 @@ _NOT_HERE = frozenset(
     for name in (
         *("attachdetach", "persistentvolume-attach-detach", "persistentvolume-binder"),
         *("persistentvolume-expander", "ephemeral-volume", "volumeattributesclass-protection"),
-        *("service", "service-lb", "route", "node-route", "cloud-node-lifecycle", "service-cidr"),
+        *("service", "service-lb", "route", "node-route", "cloud-node-lifecycle"),
         *("storage-version-gc", "storageversion-garbage-collector"),
         *("selinux-warning", "podcertificaterequest-cleaner"),
         "kube-apiserver-serving-clustertrustbundle-publisher",

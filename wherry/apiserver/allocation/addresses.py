@@ -56,6 +56,11 @@ class Addresses:
         self._refused: set[str] = set()
 
     @property
+    def cidrs(self) -> Iterable[str]:
+        """The same, as text."""
+        return self._ranges.keys()
+
+    @property
     def ranges(self) -> Iterable[Range]:
         """All ranges there are, in the order addresses are taken from them."""
         return self._ranges.values()

@@ -23,18 +23,18 @@ def family_of(address: str) -> str:
     return "IPv6" if ":" in address else "IPv4"
 
 
-def address_object(address: str, namespace: str, name: str, uid: str, now: str) -> Object:
-    """The IPAddress that gives `address` (canonical) to the Service of that name, as it is stored.
+def address_object(address: str, namespace: str, name: str, **server_set: str) -> Object:
+    """The IPAddress that gives `address` (canonical) to the Service of that name.
 
-    It has no managedFields, which would be half of it: nobody else writes these fields.
+    `server_set` is the metadata that creating it sets. It has no managedFields, which would be half of it:
+    nobody else writes these fields.
     """
     return {
         "apiVersion": IP_ADDRESSES.api_version,
         "kind": IP_ADDRESSES.kind,
         "metadata": {
             "name": address,
-            "uid": uid,
-            "creationTimestamp": now,
+            **server_set,
             "labels": {FAMILY_LABEL: family_of(address), MANAGED_BY_LABEL: MANAGER},
         },
         "spec": {"parentRef": {"resource": "services", "namespace": namespace, "name": name}},

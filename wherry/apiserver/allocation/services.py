@@ -58,6 +58,8 @@ class ServiceAllocator:
         self.first = str(networks[0][1])
         """The address of the API server's own service."""
         self.addresses = Addresses(rng)
+        self.writing: set[str] = set()
+        """Keys of Services and IPAddresses that come or go together just now, by this server's own doing."""
         self.ports = ServicePorts(node_ports, rng)
         self._registry = registry
         self._store = store
@@ -103,11 +105,21 @@ class ServiceAllocator:
         """
         namespace, name = namespace_of(service), name_of(service)
         takes = [self.taking(address, namespace, name) for address in reservation.takes]
+        addresses = (*reservation.takes, *reservation.frees)
+        keys = {write.key, *(IP_ADDRESSES.key("", address) for address in addresses)}
+        self.writing |= keys
+        try:
+            return await self._transact(takes, write, (reservation.frees, namespace, name))
+        finally:
+            self.writing -= keys
+
+    async def _transact(
+        self, takes: Sequence[Write], write: Write, freed: tuple[Sequence[str], str, str]
+    ) -> Entry:
+        addresses, namespace, name = freed
         for _ in range(ATTEMPTS):
             frees = [
-                freed
-                for address in reservation.frees
-                if (freed := self._freeing(address, namespace, name)) is not None
+                free for address in addresses if (free := self._freeing(address, namespace, name)) is not None
             ]
             try:
                 return (await self._store.transact([*takes, write, *frees]))[len(takes)]
@@ -122,7 +134,8 @@ class ServiceAllocator:
     def taking(self, address: str, namespace: str, name: str) -> Write:
         """The write that gives an address to a Service."""
         uid = str(uuid.UUID(int=self._random.getrandbits(128), version=4))
-        made = address_object(address, namespace, name, uid, format_time(self._clock.now()))
+        now = format_time(self._clock.now())
+        made = address_object(address, namespace, name, uid=uid, creationTimestamp=now)
         return Write(IP_ADDRESSES.key("", address), encoding.encode_stored(made), None)
 
     def _freeing(self, address: str, namespace: str, name: str) -> Write | None:

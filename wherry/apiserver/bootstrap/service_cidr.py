@@ -2,6 +2,7 @@
 
 Source: pkg/controlplane/controller/defaultservicecidr, which looks every ten seconds; here a change is seen
 at once. One of another range stays as it is, and somebody is told: ranges are an administrator's to change.
+Only a range of the second IP family is added, when the server was told of one.
 """
 
 from __future__ import annotations
@@ -28,6 +29,7 @@ NAME = "kubernetes"
 COMPONENT = "kubernetes-service-cidr-controller"
 READY = "Ready"
 IS_READY = "Kubernetes default Service CIDR is ready"
+ERROR = "KubernetesDefaultServiceCIDRError"
 INCONSISTENT = "KubernetesDefaultServiceCIDRInconsistent"
 WARNING = "Warning"
 
@@ -86,9 +88,16 @@ class DefaultServiceCidr:
         cidrs = (present.get("spec") or {}).get("cidrs") or []
         conditions = (present.get("status") or {}).get("conditions") or []
         ready = find_condition(conditions, READY) or {}
-        if cidrs != self._cidrs:
-            # Lists as Go prints them.
-            stands, told = (f"[{' '.join(ranges)}]" for ranges in (cidrs, self._cidrs))
+        # Lists as Go prints them.
+        stands, told = (f"[{' '.join(ranges)}]" for ranges in (cidrs, self._cidrs))
+        if len(self._cidrs) == 2 and cidrs == self._cidrs[:1]:
+            try:
+                await self._client.update(SERVICE_CIDRS, {**present, "spec": {"cidrs": self._cidrs}})
+            except ApiError as error:
+                said = f"can not be upgraded from {cidrs[0]} to dual stack {told} : {error.message}"
+                self._tell(present, ERROR, f"The default ServiceCIDR {said}")
+                raise
+        elif cidrs != self._cidrs:
             self._tell(
                 present,
                 INCONSISTENT,
