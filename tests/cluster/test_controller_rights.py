@@ -124,6 +124,11 @@ spec:
   selector: {app: web}
   ports: [{name: http, port: 80, targetPort: http}]
 ---
+apiVersion: networking.k8s.io/v1
+kind: ServiceCIDR
+metadata: {name: more}
+spec: {cidrs: [10.9.0.0/24]}
+---
 apiVersion: policy/v1
 kind: PodDisruptionBudget
 metadata: {name: web}

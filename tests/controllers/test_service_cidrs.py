@@ -134,7 +134,7 @@ async def test_a_status_that_cannot_be_written_is_told() -> None:
             refused.append(made.path)
             return service_unavailable("try later")
 
-        bench.server.refuse = refuse_once
+        bench.requests.refuse = refuse_once
         await bench.client.create(SERVICE_CIDRS, cidr("a", "10.9.0.0/24"))
         await later(bench)
         (event,) = [one for one in await bench.all(EVENTS) if one["involvedObject"]["name"] == "a"]

@@ -256,6 +256,16 @@ def add_a_node(c: Cluster) -> None:
     c.clock.advance("1m")
 
 
+def use_a_range(c: Cluster) -> None:
+    c.apply(make("ServiceCIDR", "more", "networking.k8s.io/v1", spec={"cidrs": ["10.9.0.0/28"]}))
+    c.clock.advance("10s")
+    c.apply(make("Service", "web", spec={"clusterIP": "10.9.0.3", "ports": PORTS}))
+    c.client.delete("servicecidr", "more")
+    c.clock.advance("1m")
+    c.client.delete("service", "web")
+    c.clock.advance("1m")
+
+
 @dataclass(frozen=True, slots=True)
 class Case:
     """`controllers` are what is tried, `beside` what has to run with them."""
@@ -306,6 +316,7 @@ CASES = (
     Case(("clusterrole-aggregation",), grant),
     Case(("validatingadmissionpolicy-status",), say_what_policies_mean),
     Case(("storage-version-migrator",), migrate),
+    Case(("service-cidr-controller",), use_a_range),
 )
 KINDS = {kind.name: kind for kind in CONTROLLERS}
 
