@@ -27,6 +27,7 @@ EXCEPTIONS = {
     "kit/memory.py": KERNEL,
     "kit/processes.py": KERNEL,
     "kit/trees.py": KERNEL,
+    "kubelet/cgroups.py": KERNEL,
     "kubelet/eviction/usage.py": KERNEL,
     "kubelet/machine.py": KERNEL,
     "kubelet/server/stats.py": KERNEL,

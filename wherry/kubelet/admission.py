@@ -44,6 +44,14 @@ def find_objection(
         return refusal
     if pressure and not _withstands(pod, pressure):
         return REASON, f"Pod was rejected: {node_condition(pressure)}"
+    shortage = find_shortage(pod, others, allocatable)
+    return (shortage[0], f"Pod was rejected: {shortage[1]}") if shortage is not None else None
+
+
+def find_shortage(
+    pod: Mapping[str, Any], others: Sequence[Mapping[str, Any]], allocatable: Mapping[str, str]
+) -> tuple[str, str] | None:
+    """(reason, message) of what the node has too little of for `pod` beside `others`, None when it fits."""
     beside = [other for other in others if not is_terminal(other)]
     limit = whole(allocatable.get("pods", "0"))
     if len(beside) + 1 > limit:
@@ -70,6 +78,5 @@ def _withstands(pod: Mapping[str, Any], pressure: Sequence[str]) -> bool:
 
 def _short(name: str, asked: int, used: int, capacity: int) -> tuple[str, str]:
     return f"OutOf{name}", (
-        f"Pod was rejected: Node didn't have enough resource: {name}, "
-        f"requested: {asked}, used: {used}, capacity: {capacity}"
+        f"Node didn't have enough resource: {name}, requested: {asked}, used: {used}, capacity: {capacity}"
     )

@@ -23,6 +23,7 @@ from wherry.kit.clock import Clock
 from wherry.kit.disk import Disk, DiskThreads
 from wherry.kit.repeat import Repeater, Work
 from wherry.kit.tasks import Tasks
+from wherry.kubelet.allocation.allocations import Allocations
 from wherry.kubelet.cgroups import PodCgroups
 from wherry.kubelet.config import KubeletConfig
 from wherry.kubelet.eviction.manager import CHECK_S as EVICTION_CHECK_S
@@ -117,6 +118,7 @@ class Kubelet:
         self._registration = registration
         await registration.register()
         self._context = self._make_context(machine, registration, state)
+        await self._context.allocations.load()
         self._workers = workers = PodWorkers(self._context)
         self._relist = relist = Relist(self._runtime, workers, self._clock)
         self._cache.add(PODS, field_selector=f"spec.nodeName={config.node_name}")
@@ -225,6 +227,7 @@ class Kubelet:
             references=References(client, clock, self._object_changed),
             probes=Probes(clock, prober, self._recorder, self._probe_changed),
             hooks=Hooks(self._runtime, clock, self._http),
+            allocations=Allocations(config.pod_dir, self._disk),
             cgroups=PodCgroups(config.cgroup_mount, config.cgroup_root, config.pod_pids_limit),
             back_off=BackOff(clock),
             statuses=StatusWriter(client, clock),

@@ -24,6 +24,8 @@ PERIOD_US = 100_000
 MIN_QUOTA_US = 1000
 MIN_SHARES = 2
 MAX_SHARES = 262_144
+UNLIMITED_BYTES = 1 << 62
+"""cgroup v1 shows about so much where memory is not limited."""
 V1_CONTROLLERS = ("cpu", "memory", "pids")
 
 
@@ -176,6 +178,37 @@ class PodCgroups:
             log.warning("cgroup %s: limits of the pod as a whole are not set: %s", path, error)
         return path
 
+    def limits(self, pod: Mapping[str, Any]) -> Resources | None:
+        """What the pod's cgroup allows now, None where that cannot be read."""
+        path = pod_cgroup(self._root, pod)
+        try:
+            return self._read_v2(path) if self._unified else self._read_v1(path)
+        except (OSError, ValueError) as error:
+            log.info("cgroup %s: its limits are not read: %s", path, error)
+            return None
+
+    def resize(self, pod: Mapping[str, Any], limits: Resources) -> None:
+        """Give the pod's cgroup, which is there, the figures of `limits` that are not 0. Raises OSError."""
+        path = pod_cgroup(self._root, pod)
+        if self._unified:
+            self._limit_v2(self._mount / path.strip("/"), limits)
+            return
+        for controller in ("cpu", "memory"):
+            self._limit_v1(controller, self._mount / controller / path.strip("/"), limits)
+
+    def memory_usage(self, pod: Mapping[str, Any]) -> int | None:
+        """Bytes of memory the pod uses, None where that cannot be read."""
+        path = pod_cgroup(self._root, pod).strip("/")
+        if self._unified:
+            file = self._mount / path / "memory.current"
+        else:
+            file = self._mount / "memory" / path / "memory.usage_in_bytes"
+        try:
+            return int(file.read_text())
+        except (OSError, ValueError) as error:
+            log.info("%s: not read: %s", file, error)
+            return None
+
     def remove(self, uid: str) -> None:
         """Remove what is left of a pod's cgroups; harmless when there is nothing."""
         for parent in self._parents:
@@ -202,15 +235,41 @@ class PodCgroups:
                 continue
             directory = base / path.strip("/")
             directory.mkdir(parents=True, exist_ok=True)
-            if controller == "cpu":
-                _write(directory / "cpu.shares", limits.cpu_shares)
-                if limits.cpu_quota_us:
-                    _write(directory / "cpu.cfs_period_us", limits.cpu_period_us)
-                    _write(directory / "cpu.cfs_quota_us", limits.cpu_quota_us)
-            elif controller == "memory" and limits.memory_limit_bytes:
-                _write(directory / "memory.limit_in_bytes", limits.memory_limit_bytes)
-            elif controller == "pids" and self._pids_limit > 0:
+            self._limit_v1(controller, directory, limits)
+            if controller == "pids" and self._pids_limit > 0:
                 _write(directory / "pids.max", self._pids_limit)
+
+    def _limit_v1(self, controller: str, directory: Path, limits: Resources) -> None:
+        if controller == "cpu":
+            if limits.cpu_shares:
+                _write(directory / "cpu.shares", limits.cpu_shares)
+            if limits.cpu_quota_us:
+                _write(directory / "cpu.cfs_period_us", limits.cpu_period_us)
+                _write(directory / "cpu.cfs_quota_us", limits.cpu_quota_us)
+        elif controller == "memory" and limits.memory_limit_bytes:
+            _write(directory / "memory.limit_in_bytes", limits.memory_limit_bytes)
+
+    def _read_v1(self, path: str) -> Resources:
+        cpu, memory = (self._mount / controller / path.strip("/") for controller in ("cpu", "memory"))
+        limit = int((memory / "memory.limit_in_bytes").read_text())
+        return Resources(
+            cpu_shares=int((cpu / "cpu.shares").read_text()),
+            cpu_quota_us=max(int((cpu / "cpu.cfs_quota_us").read_text()), 0),
+            cpu_period_us=int((cpu / "cpu.cfs_period_us").read_text()),
+            memory_limit_bytes=limit if limit < UNLIMITED_BYTES else 0,
+        )
+
+    def _read_v2(self, path: str) -> Resources:
+        directory = self._mount / path.strip("/")
+        quota, period = (directory / "cpu.max").read_text().split()
+        memory = (directory / "memory.max").read_text().strip()
+        weight = int((directory / "cpu.weight").read_text())
+        return Resources(
+            cpu_shares=2 + ((weight - 1) * 262_142) // 9999,
+            cpu_quota_us=0 if quota == "max" else int(quota),
+            cpu_period_us=int(period),
+            memory_limit_bytes=0 if memory == "max" else int(memory),
+        )
 
     def _create_v2(self, path: str, limits: Resources) -> None:
         directory = self._mount
@@ -220,14 +279,17 @@ class PodCgroups:
             _write(directory / "cgroup.subtree_control", wanted)
             directory = directory / part
             directory.mkdir(exist_ok=True)
-        weight = 1 + ((max(limits.cpu_shares, 2) - 2) * 9999) // 262_142
-        _write(directory / "cpu.weight", weight)
+        self._limit_v2(directory, limits)
+        if self._pids_limit > 0:
+            _write(directory / "pids.max", self._pids_limit)
+
+    def _limit_v2(self, directory: Path, limits: Resources) -> None:
+        if limits.cpu_shares:
+            _write(directory / "cpu.weight", 1 + ((max(limits.cpu_shares, 2) - 2) * 9999) // 262_142)
         if limits.cpu_quota_us:
             _write(directory / "cpu.max", f"{limits.cpu_quota_us} {limits.cpu_period_us}")
         if limits.memory_limit_bytes:
             _write(directory / "memory.max", limits.memory_limit_bytes)
-        if self._pids_limit > 0:
-            _write(directory / "pids.max", self._pids_limit)
 
 
 def _write(path: Path, value: int | str) -> None:

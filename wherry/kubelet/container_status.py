@@ -71,10 +71,10 @@ def _container_status(pod: Object, spec: Object, seen: Observation, facts: Facts
         "containerID": f"{facts.runtime_name}://{latest.id}",
         "started": started,
     }
-    if running and spec.get("resources"):
-        status["resources"] = spec["resources"]
-        if spec["resources"].get("requests"):
-            status["allocatedResources"] = spec["resources"]["requests"]
+    allocated = spec.get("resources") or {}
+    status["resources"] = facts.resources.get(latest.id, allocated) if running else allocated
+    if allocated.get("requests"):
+        status["allocatedResources"] = allocated["requests"]
     mounts = [_mount_status(mount) for mount in spec.get("volumeMounts") or ()]
     if mounts:
         status["volumeMounts"] = mounts

@@ -10,6 +10,7 @@ from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from wherry.api.core.node_features import RESIZE_FEATURES
 from wherry.kubelet.config import KUBELET_VERSION, KubeletConfig
 from wherry.kubelet.machine import Machine
 from wherry.kubelet.runtimes.images import Image
@@ -120,6 +121,7 @@ def node_status(config: KubeletConfig, facts: NodeFacts, old: Mapping[str, Any],
             {"type": "InternalIP", "address": facts.node_ip},
             {"type": "Hostname", "address": config.hostname or config.node_name},
         ],
+        "declaredFeatures": list(RESIZE_FEATURES),
         "daemonEndpoints": {"kubeletEndpoint": {"Port": config.port}},
         "nodeInfo": {
             "machineID": machine.machine_id,

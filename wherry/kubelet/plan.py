@@ -11,6 +11,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import datetime
 
+from wherry.kubelet.allocation.progress import Actual, Change, as_asked, change_of
 from wherry.kubelet.observation import HASH, Health, Observation
 from wherry.kubelet.pod import (
     container_hash,
@@ -62,7 +63,8 @@ class Plan:
 
     `new_sandbox` tells that a sandbox is to be made (with `sandbox_attempt`) after `stale_sandboxes`
     are stopped. `finish` says nothing of the pod needs to run any more. `backing_off` maps containers
-    to the seconds they still wait.
+    to the seconds they still wait. `resize` are running containers to give other limits, `resize_pod` tells
+    that the pod's own cgroup is to have others, too.
     """
 
     new_sandbox: bool = False
@@ -72,28 +74,46 @@ class Plan:
     kill: list[Kill] = field(default_factory=list)
     start: list[Start] = field(default_factory=list)
     backing_off: dict[str, float] = field(default_factory=dict)
+    resize: list[Change] = field(default_factory=list)
+    resize_pod: bool = False
 
     @property
     def is_idle(self) -> bool:
         """Whether there is nothing to do now."""
-        return not (self.new_sandbox or self.stale_sandboxes or self.finish or self.kill or self.start)
+        return not (
+            self.new_sandbox or self.stale_sandboxes or self.finish or self.kill or self.start or self.resizes
+        )
+
+    @property
+    def resizes(self) -> bool:
+        """Whether something that runs is to have other limits, the pod's own cgroup with it."""
+        return bool(self.resize) or self.resize_pod
 
 
-def plan_pod(pod: Object, seen: Observation, health: Health, remaining_s: RemainingS) -> Plan:
-    """The next step for a pod that is neither deleted nor past its deadline."""
+def plan_pod(
+    pod: Object, seen: Observation, health: Health, remaining_s: RemainingS, actual: Actual = as_asked
+) -> Plan:
+    """The next step for a pod that is neither deleted nor past its deadline.
+
+    `pod` is as it was allocated, `actual` tells what its running containers were last given.
+    """
     plan = Plan()
     if _needs_sandbox(pod, seen, plan):
         _plan_fresh_start(pod, seen, plan)
         return plan
     _plan_ephemeral(pod, seen, plan)
     if not _plan_init(pod, seen, health, remaining_s, plan):
+        _plan_resizes(pod, seen, actual, plan)
         return plan
     keep = _plan_regular(pod, seen, health, remaining_s, plan)
+    _plan_resizes(pod, seen, actual, plan)
     if not keep and _only_sidecars(pod, plan):
         plan.finish = True
         plan.start.clear()
         plan.kill.clear()
         plan.backing_off.clear()
+        plan.resize.clear()
+        plan.resize_pod = False
     return plan
 
 
@@ -251,6 +271,27 @@ def _plan_kill(container: Object, current: Container, health: Health, plan: Plan
         plan.kill.append(Kill(current, f"Container {name} definition changed, will be restarted"))
     elif probe:
         plan.kill.append(Kill(current, f"Container {name} failed {probe} probe, will be restarted", probe))
+
+
+def _plan_resizes(pod: Object, seen: Observation, actual: Actual, plan: Plan) -> None:
+    """Plan what changes of containers that run on, restarting those whose policy asks for it."""
+    if plan.finish:
+        return
+    killed = {kill.container.id for kill in plan.kill}
+    for kind, containers in (("init", init_containers(pod)), ("regular", regular_containers(pod))):
+        for container in containers:
+            current = seen.current(container["name"])
+            if current is None or current.phase is not Phase.RUNNING or current.id in killed:
+                continue
+            change = change_of(container, current, actual)
+            if change is None:
+                continue
+            if not change.needs_restart:
+                plan.resize.append(change)
+                continue
+            plan.kill.append(Kill(current, f"Container {container['name']} resize requires restart"))
+            plan.start.append(Start(container, next_attempt(pod, seen, container["name"]), kind))
+            plan.resize_pod = True
 
 
 def _plan_start(

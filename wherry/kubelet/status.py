@@ -10,6 +10,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
+from wherry.api.core.pod_resources import pod_requests
 from wherry.kubelet.container_status import Waiting, container_statuses, phase_of
 from wherry.kubelet.observation import Health, Observation
 from wherry.kubelet.pod import (
@@ -23,6 +24,7 @@ from wherry.kubelet.pod import (
 )
 from wherry.objects.conditions import Condition, find_condition, with_condition
 from wherry.objects.meta import Object, metadata
+from wherry.objects.quantity import format_quantity
 
 OWNED = ("PodReadyToStartContainers", "Initialized", "Ready", "ContainersReady")
 """The conditions the kubelet writes, in upstream's order."""
@@ -36,7 +38,8 @@ class Facts:
     `now` is wire time. `waiting` maps container names to why they do not run. `ended` tells that
     nothing of the pod will run again, so its phase is terminal; `reason` and `message` then say why,
     if it was not by its own doing, and `failed` that it counts as a failure whatever its exit codes;
-    `is_disruption` that it goes for the node's sake.
+    `is_disruption` that it goes for the node's sake. `resources` are what running containers have, by
+    container id, `whole` what the pod as a whole has; `resizing` are the conditions of its resize.
     """
 
     now: str
@@ -49,6 +52,9 @@ class Facts:
     reason: str = ""
     message: str = ""
     is_disruption: bool = False
+    resources: Mapping[str, Object] = field(default_factory=dict)
+    whole: Mapping[str, Any] | None = None
+    resizing: Sequence[Condition] = ()
 
 
 def pod_status(pod: Object, seen: Observation, facts: Facts) -> Object:
@@ -83,7 +89,22 @@ def pod_status(pod: Object, seen: Observation, facts: Facts) -> Object:
         status["qosClass"] = old["qosClass"]
     if ephemeral:
         status["ephemeralContainerStatuses"] = ephemeral
+    if not facts.ended:
+        status |= _amounts(pod, facts)
     return status
+
+
+def _amounts(pod: Object, facts: Facts) -> Object:
+    """What the pod was allocated altogether, and what it has as a whole (KEP-5419)."""
+    allocated = {
+        name: format_quantity(amount, "decimal" if name == "cpu" else "binary")
+        for name, amount in pod_requests({**pod, "spec": {**spec_of(pod), "overhead": {}}}).items()
+    }
+    found: Object = {"allocatedResources": allocated} if allocated else {}
+    whole = spec_of(pod).get("resources") or {}
+    if whole.get("requests") or whole.get("limits"):
+        found["resources"] = facts.whole if facts.whole is not None else whole
+    return found
 
 
 def rejected_status(pod: Object, reason: str, message: str, now: str) -> Object:
@@ -131,7 +152,8 @@ def _conditions(
             conditions, name, verdict.status, facts.now, verdict.reason, verdict.message, **more
         )
     conditions = sorted(conditions, key=lambda c: OWNED.index(c["type"]))
-    return [*conditions, *_disruption(pod, facts, more)]
+    resizing = () if facts.ended else facts.resizing
+    return [*conditions, *resizing, *_disruption(pod, facts, more)]
 
 
 def _disruption(pod: Object, facts: Facts, more: Mapping[str, Any]) -> list[Condition]:

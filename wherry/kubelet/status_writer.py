@@ -22,6 +22,7 @@ from wherry.kit.clock import Clock
 from wherry.kit.integers import parse_unsigned
 from wherry.kit.repeat import Repeater
 from wherry.kit.tasks import Tasks
+from wherry.kubelet.allocation.conditions import TYPES as RESIZING
 from wherry.objects.errors import ApiError
 from wherry.objects.meta import Object, key_of, metadata, name_of, namespace_of, uid_of
 
@@ -71,8 +72,11 @@ def _diff_conditions(known: Any, wanted: Any) -> list[Object]:
         old = before.get(condition["type"]) or {}
         if _is_same(old, condition):
             continue
-        gone = {k: None for k in ("reason", "message") if k in old and k not in condition}
-        changed.append({**condition, **gone})
+        dropped = {k: None for k in ("reason", "message") if k in old and k not in condition}
+        changed.append({**condition, **dropped})
+    shown = {condition["type"] for condition in wanted}
+    gone = [kind for kind in RESIZING if kind in before and kind not in shown]
+    changed += [{"$patch": "delete", "type": kind} for kind in gone]
     return changed
 
 

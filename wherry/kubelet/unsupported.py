@@ -27,7 +27,6 @@ ELSEWHERE: Mapping[str, str] = {
     "PodSecurityContext.seLinuxChangePolicy": "only for kinds of volumes that are not there yet",
     "PodSecurityContext.windowsOptions": "ignored on Linux, as upstream does",
     "SecurityContext.windowsOptions": "ignored on Linux, as upstream does",
-    "Container.resizePolicy": "only for a resize in place, which is refused at its subresource",
     "EphemeralContainer.resizePolicy": "ephemeral containers are not resized",
     "Lifecycle.stopSignal": "for runtimes that take one; upstream's kubelet passes it on to those alone",
     **{
@@ -46,7 +45,6 @@ ELSEWHERE: Mapping[str, str] = {
     "PodResourceClaim.resourceClaimTemplateName": "read by `api/dynamicresources/pod_claims`, for `devices`",
     "ResourceRequirements.claims": "names some of resourceClaims, whose devices `devices` refuses",
     "ResourceClaim.request": "names a part of one of resourceClaims, whose devices `devices` refuses",
-    "ContainerResizePolicy.resourceName": "only for a resize in place",
 }
 """Fields (by type) that concern others, each with the reason."""
 

@@ -26,6 +26,7 @@ OTHER_DOCUMENTS = (
     "scheduler/arguments.py",  # KubeSchedulerConfiguration
     "scheduler/configuration.py",
     "scheduler/extenders.py",  # what extenders are asked and answer
+    "kubelet/allocation/records.py",  # what the kubelet wrote itself
     "kubelet/credentials.py",  # docker's config.json
     "kubelet/machine.py",  # /proc/meminfo
     "kubelet/probes",  # headers, kinds of probes

@@ -28,6 +28,7 @@ from wherry.kubelet.runtimes.sandboxes import Sandbox, SandboxSpec
 from wherry.kubelet.unsupported import refuse_sandbox
 from wherry.kubelet.volumes.base import MountedVolume
 from wherry.kubelet.workers.context import WorkerContext
+from wherry.kubelet.workers.resizer import Resizer
 from wherry.kubelet.workers.sandbox import sandbox_spec
 from wherry.kubelet.workers.starter import FILES_TIMEOUT_S, Home, Starter, StartFailure, pod_references
 from wherry.kubelet.workers.stopper import Stopper
@@ -37,6 +38,10 @@ from wherry.objects.meta import Object, namespace_of, uid_of
 log = logging.getLogger(__name__)
 
 T = TypeVar("T")
+
+RESIZE = "/resize"
+"""Key of what went wrong with a resize, beside the names of containers."""
+RESIZE_RETRY_S = 10.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,6 +75,7 @@ class Builder:
         self._context = context
         self._starter = Starter(context)
         self._stopper = Stopper(context)
+        self._resizer = Resizer(context)
         self._volumes: dict[str, MountedVolume] | None = None
         self._changes = 0
 
@@ -97,6 +103,7 @@ class Builder:
             await self._context.references.hold(uid_of(pod), references)
         await asyncio.gather(*(self._kill(pod, seen, kill) for kill in plan.kill))
         await self._stop_sandboxes(pod, plan)
+        problems = await self._resize(pod, seen, plan)
         images = _Images()
         try:
             for start in plan.start:
@@ -105,13 +112,20 @@ class Builder:
             home = await self._home(pod, seen, plan)
             if not images.all_there:
                 release()
-            problems = await self._start_all(pod, plan, home, images, release)
+            problems |= await self._start_all(pod, plan, home, images, release)
         finally:
             images.cancel()
             await asyncio.gather(*images.tasks.values(), return_exceptions=True)
         if plan.sandbox_attempt > 0 or any(start.attempt > 0 for start in plan.start):
             await self._tidy(pod)
         return problems
+
+    async def _resize(self, pod: Object, seen: Observation, plan: Plan) -> dict[str, Problem]:
+        """Give what runs the limits it was allocated; by `RESIZE` what stood in the way. Raises OSError."""
+        if not plan.resizes:
+            return {}
+        error = await self._resizer.resize(pod, seen, plan.resize)
+        return {RESIZE: Problem("ResizeError", error, RESIZE_RETRY_S)} if error else {}
 
     def _require_network(self, pod: Object) -> None:
         """Raises RuntimeFailure while no pod can be networked (`SyncPod` of upstream's `pkg/kubelet`)."""
@@ -185,6 +199,10 @@ class Builder:
             parent = cgroups.create(pod) if fresh is not None else cgroups.path(pod)
             return parent, read_resolv_conf(config.resolv_conf)
 
+        if fresh is not None:
+            # Written before anything is started by it.
+            self._context.allocations.actuate_pod(pod)
+            await self._context.allocations.save(uid_of(pod))
         parent, host = await self._on_disk(pod, prepare)
         resolver = pod_resolver(pod, host, config.cluster_dns, config.cluster_domain)
         if fresh is not None and falls_back(pod, config.cluster_dns):

@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from wherry.kubelet.allocation.allocations import RESOURCES
 from wherry.kubelet.cgroups import container_resources
 from wherry.kubelet.environment import ConfigFailure
 from wherry.kubelet.expansion import LONGEST_ALL, TooLong, expand, missing_references, size_of
@@ -102,6 +103,7 @@ def _annotations(pod: Object, container: Mapping[str, Any], attempt: int) -> dic
         f"{PREFIX}.terminationMessagePath": container.get("terminationMessagePath") or DEFAULT_PATH,
         f"{PREFIX}.terminationMessagePolicy": container.get("terminationMessagePolicy") or "File",
         GRACE: str(grace_period_s(pod)),
+        RESOURCES: json.dumps(container.get("resources") or {}, separators=(",", ":")),
     }
     pre_stop = (container.get("lifecycle") or {}).get("preStop")
     if pre_stop:

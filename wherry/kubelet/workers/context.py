@@ -10,6 +10,7 @@ from wherry.client.events import Recorder
 from wherry.kit.backoff import BackOff
 from wherry.kit.clock import Clock
 from wherry.kit.disk import Disk
+from wherry.kubelet.allocation.allocations import Allocations
 from wherry.kubelet.cgroups import PodCgroups
 from wherry.kubelet.config import KubeletConfig
 from wherry.kubelet.hooks import Hooks
@@ -46,6 +47,7 @@ class WorkerContext:
     probes: Probes
     hooks: Hooks
     cgroups: PodCgroups
+    allocations: Allocations
     back_off: BackOff
     statuses: StatusWriter
     services: Callable[[], Sequence[Object]]

@@ -13,9 +13,10 @@ from wherry.kit.integers import parse_unsigned
 from wherry.kit.repeat import Repeater
 from wherry.kit.tasks import Tasks
 from wherry.kubelet.admission import find_objection
+from wherry.kubelet.allocation.pending import PendingResizes
 from wherry.kubelet.eviction.verdict import Verdict
 from wherry.kubelet.observation import GRACE
-from wherry.kubelet.pod import status_of
+from wherry.kubelet.pod import is_terminal, status_of
 from wherry.kubelet.runtimes.containers import Container
 from wherry.kubelet.runtimes.runtime import RuntimeEvent
 from wherry.kubelet.runtimes.sandboxes import Sandbox
@@ -49,6 +50,7 @@ class PodWorkers:
         self._renewing = Repeater("renewing tokens", self._renew_tokens, self._tasks, context.clock)
         self._renewing.poke()
         self._remains = Remains(context.config, context.volumes, context.cgroups, context.disk)
+        self._resizes = PendingResizes(context, self._pods, self._resized)
         self._closed = False
 
     def __len__(self) -> int:
@@ -69,13 +71,18 @@ class PodWorkers:
             self._admit(new)
         else:
             worker.update(new)
+            if is_terminal(new):
+                self._resizes.room()
+        self._resizes.changed(new)
 
     def _admit(self, pod: Object) -> None:
         worker = PodWorker(pod, self._context, self._gone)
-        others = [other.pod for other in self._workers.values()]
+        allocations = self._context.allocations
+        others = [allocations.allocated(other.pod) for other in self._workers.values()]
         self._workers[uid_of(pod)] = worker
+        allocations.admit(pod)
         was_admitted = bool(status_of(pod).get("startTime")) or is_deleting(pod)
-        objection = None if was_admitted else self._objection(pod, others)
+        objection = None if was_admitted else self._objection(allocations.allocated(pod), others)
         if objection is not None:
             worker.reject(*objection)
         worker.poke()
@@ -179,11 +186,22 @@ class PodWorkers:
         self._closed = True
         await self._removing.close()
         await self._renewing.close()
+        await self._resizes.close()
         await self._tasks.close()
         await asyncio.gather(*(worker.close() for worker in self._workers.values()))
 
+    def _pods(self) -> list[Object]:
+        return [worker.pod for worker in self._workers.values()]
+
+    def _resized(self, pod_uid: str) -> None:
+        worker = self._workers.get(pod_uid)
+        if worker is not None and not self._closed:
+            worker.resized()
+
     def _gone(self, pod_uid: str) -> None:
         worker = self._workers.pop(pod_uid, None)
+        self._context.allocations.forget(pod_uid)
+        self._resizes.room()
         if worker is not None:
             log.info("pod %s is gone", pod_uid)
 

@@ -17,6 +17,7 @@ from typing import Any
 
 from wherry.kit.repeat import Repeater
 from wherry.kit.tasks import Tasks
+from wherry.kubelet.allocation.conditions import TYPES as RESIZING
 from wherry.kubelet.container_status import Waiting
 from wherry.kubelet.eviction.verdict import Verdict
 from wherry.kubelet.logs import find_log
@@ -40,11 +41,12 @@ from wherry.kubelet.runtimes.failures import RuntimeFailure
 from wherry.kubelet.status import OWNED, Facts, pod_status, rejected_status
 from wherry.kubelet.termination_message import message_file, read_message
 from wherry.kubelet.volumes.base import MountFailure
-from wherry.kubelet.workers.builder import Builder, Problem
+from wherry.kubelet.workers.builder import RESIZE, Builder, Problem
 from wherry.kubelet.workers.context import WorkerContext
 from wherry.kubelet.workers.ending import Ending, Mode, Step
 from wherry.kubelet.workers.memory import EVERYTHING, FIRST_RETRY_S, Memory, Rests
 from wherry.kubelet.workers.remover import Remover
+from wherry.kubelet.workers.resizing import Resizing
 from wherry.objects.errors import ApiError
 from wherry.objects.meta import (
     Object,
@@ -60,6 +62,8 @@ from wherry.objects.meta import (
 log = logging.getLogger(__name__)
 
 MESSAGE_TIMEOUT_S = 10.0
+_OURS = frozenset((*OWNED, *RESIZING))
+"""Conditions nobody else writes."""
 DEADLINE = Verdict(
     reason="DeadlineExceeded", message="Pod was active on the node longer than the specified deadline"
 )
@@ -76,6 +80,7 @@ class PodWorker:
         self._tasks = Tasks(f"pod {key_of(pod)}")
         self._builder = Builder(context)
         self._remover = Remover(context)
+        self._resizing = Resizing(context, self.uid)
         self._ending = Ending.of(pod)
         self._memory = Memory()
         self._seen = Observation()
@@ -113,6 +118,11 @@ class PodWorker:
         self._ending.is_removed = True
         self._begin_end()
         self.poke()
+
+    def resized(self) -> None:
+        """What the pod was given, or what is said of its resize, changed."""
+        self._builder.volumes_changed()
+        self.try_again()
 
     def volumes_changed(self) -> None:
         """An object the pod uses changed."""
@@ -162,6 +172,7 @@ class PodWorker:
         if ending.mode is Mode.UP:
             self._check_deadline()
         self._follow_probes()
+        self._resizing.follow(self._given, self._seen)
         plan = self._plan() if ending.mode is Mode.UP and self._act is None else None
         ending.take(plan)
         self._publish(ended=ending.mode is Mode.DONE)
@@ -179,6 +190,8 @@ class PodWorker:
     def _has_work(self, plan: Plan) -> bool:
         """Drop from the plan what failed a moment ago; whether there is something to do now."""
         plan.start = [s for s in plan.start if not self._rests.is_resting(s.container["name"])]
+        if plan.resizes and self._rests.is_resting(RESIZE):
+            plan.resize, plan.resize_pod = [], False
         return not plan.is_idle or self._builder.is_stale
 
     async def _observe(self) -> Observation:
@@ -246,9 +259,13 @@ class PodWorker:
         on_host = uses_host_network(self.pod)
         return self._context.host_ips if on_host else list(self._seen.ips)
 
+    @property
+    def _given(self) -> Object:
+        return self._resizing.given(self.pod)
+
     def _plan(self) -> Plan:
         health = self._context.probes.health(self.uid)
-        plan = plan_pod(self.pod, self._seen, health, self._remaining_s)
+        plan = plan_pod(self._given, self._seen, health, self._remaining_s, self._resizing.actual)
         for name, left_s in plan.backing_off.items():
             self._wait_for_back_off(name, left_s)
         return plan
@@ -289,8 +306,11 @@ class PodWorker:
             reason=reason,
             message=message,
             is_disruption=verdict is not None and verdict.is_disruption,
+            resources=self._resizing.shown(self._given, self._seen.running()),
+            whole=self._resizing.whole(),
+            resizing=self._resizing.conditions(now),
         )
-        memory.told = pod_status(memory.as_told(self.pod), self._seen, facts)
+        memory.told = pod_status(memory.as_told(self._given), self._seen, facts)
         self._context.statuses.put(self.pod, memory.told)
 
     def _begin_act(self, work: Coroutine[Any, Any, None], name: str) -> None:
@@ -306,12 +326,16 @@ class PodWorker:
 
     async def _build_up(self, plan: Plan) -> None:
         try:
-            problems = await self._builder.build(self.pod, self._seen, plan, self._release)
+            problems = await self._builder.build(self._given, self._seen, plan, self._release)
         except (MountFailure, RuntimeFailure, OSError, ApiError) as error:
             log.info("pod %s: %s", key_of(self.pod), error)
             self._rests.failed()
             return
         self._rests.succeeded()
+        resizing = problems.pop(RESIZE, None)
+        if resizing is not None:
+            self._rests.rest(RESIZE, resizing.retry_s)
+            self._resizing.failed(self._given, resizing.message)
         for name, problem in problems.items():
             self._note(name, problem)
         for start in plan.start:
@@ -375,8 +399,8 @@ def _is_same_to_us(old: Object, new: Object) -> bool:
     before, after = (
         {key: value for key, value in obj["metadata"].items() if key not in ignored} for obj in (old, new)
     )
-    gates = [
-        [(c["type"], c["status"]) for c in status_of(obj).get("conditions") or () if c["type"] not in OWNED]
+    others = [
+        [(c["type"], c["status"]) for c in status_of(obj).get("conditions") or () if c["type"] not in _OURS]
         for obj in (old, new)
     ]
-    return before == after and old.get("spec") == new.get("spec") and gates[0] == gates[1]
+    return before == after and old.get("spec") == new.get("spec") and others[0] == others[1]
