@@ -13,6 +13,9 @@ from hypothesis import strategies as st
 from tests.timing import PATIENCE_S
 from wherry.kit.clock import FakeClock
 from wherry.store.base import (
+    MARK_BYTES,
+    MOST_SENT_BYTES,
+    MOST_VALUE_BYTES,
     Compacted,
     Entry,
     Event,
@@ -22,6 +25,7 @@ from wherry.store.base import (
     RevisionMismatch,
     StoreClosed,
     StoreError,
+    TooLarge,
     TransactingStore,
 )
 from wherry.store.memory import MemoryStore
@@ -170,7 +174,7 @@ async def test_of_several_writes_none_is_made_when_one_cannot_be(store: Transact
     there = await store.create("/there", b"1")
     watched = Watched()
     await store.watch("/", store.revision, watched)
-    new, taken = Write("/new", b"", None), Write("/there", b"", None)
+    new, taken = Write("/new", b"{}", None), Write("/there", b"{}", None)
     with pytest.raises(KeyExists) as exists:
         await store.transact([new, Write("/there", b"2", there.revision), taken])
     assert exists.value.key == "/there"
@@ -185,7 +189,10 @@ async def test_of_several_writes_none_is_made_when_one_cannot_be(store: Transact
 
 async def test_of_those_who_want_the_same_key_beside_their_own_one_wins(store: TransactingStore) -> None:
     outcomes = await asyncio.gather(
-        *(store.transact([Write("/shared", b"", None), Write(f"/own/{n}", b"", None)]) for n in range(20)),
+        *(
+            store.transact([Write("/shared", b"{}", None), Write(f"/own/{n}", b"{}", None)])
+            for n in range(20)
+        ),
         return_exceptions=True,
     )
     assert sum(isinstance(outcome, KeyExists) for outcome in outcomes) == 19
@@ -203,15 +210,15 @@ async def test_list_is_in_key_order_and_bound_to_the_prefix(store: TransactingSt
 
 async def test_pages_of_one_revision(store: TransactingStore) -> None:
     for n in range(10):
-        await store.create(f"/p/{n}", b"")
+        await store.create(f"/p/{n}", b"{}")
     first = await store.list("/p/", limit=4)
     assert ([entry.key[-1] for entry in first.entries], first.remaining) == (list("0123"), 6)
     await store.delete("/p/5", expected=7)
     await store.update("/p/6", b"new", expected=8)
-    await store.create("/p/55", b"")
+    await store.create("/p/55", b"{}")
     second = await store.list("/p/", limit=4, revision=first.revision, start_after="/p/3")
     assert ([entry.key[-1] for entry in second.entries], second.remaining) == (list("4567"), 2)
-    assert second.entries[2].value == b""
+    assert second.entries[2].value == b"{}"
     assert second.revision == first.revision
     last = await store.list("/p/", limit=4, revision=first.revision, start_after="/p/7")
     assert ([entry.key[-1] for entry in last.entries], last.remaining) == (list("89"), 0)
@@ -233,7 +240,7 @@ async def test_watch_sees_writes_before_the_writer_is_told(store: TransactingSto
     await store.watch("/p/", store.revision, watched)
     created = await store.create("/p/a", b"1")
     assert [event.entry for event in watched.events] == [created]
-    await store.create("/q", b"")
+    await store.create("/q", b"{}")
     await store.update("/p/a", b"2", expected=2)
     await store.delete("/p/a", expected=4)
     assert watched.summary() == [("CREATE", "/p/a", 2), ("PUT", "/p/a", 4), ("DELETE", "/p/a", 5)]
@@ -245,7 +252,7 @@ async def test_watch_sees_writes_before_the_writer_is_told(store: TransactingSto
 async def test_watch_from_a_revision_replays_then_goes_live(store: TransactingStore) -> None:
     await store.create("/p/a", b"1")
     await store.update("/p/a", b"2", expected=2)
-    await store.create("/q", b"")
+    await store.create("/q", b"{}")
     watched = Watched()
     subscription = await store.watch("/p/", 2, watched)
     assert watched.summary() == [("PUT", "/p/a", 3)]
@@ -253,7 +260,7 @@ async def test_watch_from_a_revision_replays_then_goes_live(store: TransactingSt
     await store.delete("/p/a", expected=3)
     assert watched.summary()[1:] == [("DELETE", "/p/a", 5)]
     subscription.close()
-    await store.create("/p/a", b"")
+    await store.create("/p/a", b"{}")
     assert len(watched.events) == 2
 
 
@@ -263,9 +270,9 @@ async def test_watches_begun_while_others_write_miss_nothing_and_repeat_nothing(
     watches: list[Watched] = []
 
     async def write(name: str) -> None:
-        entry = await store.create(f"/p/{name}", b"")
+        entry = await store.create(f"/p/{name}", b"{}")
         for _ in range(15):
-            entry = await store.update(entry.key, b"", expected=entry.revision)
+            entry = await store.update(entry.key, b"{}", expected=entry.revision)
 
     async def begin() -> None:
         for _ in range(10):
@@ -287,7 +294,7 @@ async def test_a_failing_sink_does_not_harm_others(
     watched = Watched()
     await store.watch("/", 1, fail)
     await store.watch("/", 1, watched)
-    await store.create("/a", b"")
+    await store.create("/a", b"{}")
     assert len(watched.events) == 1
     assert "failed over 1 events" in caplog.text
 
@@ -347,12 +354,12 @@ async def test_watch_of_the_future(store: TransactingStore) -> None:
 async def test_keys_expire_as_ordinary_deletions(store: TransactingStore, clock: FakeClock) -> None:
     watched = Watched()
     await store.watch("/", 1, watched)
-    await store.create("/late", b"", ttl_s=100)
+    await store.create("/late", b"{}", ttl_s=100)
     await store.create("/early", b"v", ttl_s=10)
-    renewed = await store.create("/renewed", b"", ttl_s=10)
-    kept = await store.create("/kept", b"", ttl_s=10)
-    await store.update("/renewed", b"", expected=renewed.revision, ttl_s=1000)
-    await store.update("/kept", b"", expected=kept.revision)
+    renewed = await store.create("/renewed", b"{}", ttl_s=10)
+    kept = await store.create("/kept", b"{}", ttl_s=10)
+    await store.update("/renewed", b"{}", expected=renewed.revision, ttl_s=1000)
+    await store.update("/kept", b"{}", expected=kept.revision)
     await clock.advance(9)
     assert len(watched.events) == 6
     await clock.advance(2)
@@ -367,11 +374,11 @@ async def test_keys_expire_as_ordinary_deletions(store: TransactingStore, clock:
 
 
 async def test_old_history_is_compacted_by_itself(store: TransactingStore, clock: FakeClock) -> None:
-    entry = await store.create("/a", b"")
+    entry = await store.create("/a", b"{}")
     for _ in range(5):
-        entry = await store.update("/a", b"", expected=entry.revision)
+        entry = await store.update("/a", b"{}", expected=entry.revision)
     await clock.advance(200)
-    recent = await store.create("/b", b"")
+    recent = await store.create("/b", b"{}")
     assert len((await store.list("/", revision=2)).entries) == 1
     await clock.advance(115)
     await store.compact(1)  # returns once the store has caught up with what it was asked
@@ -388,12 +395,12 @@ async def test_old_history_is_compacted_by_itself(store: TransactingStore, clock
 async def test_closed_store_takes_nothing(tmp_path: Path, clock: FakeClock) -> None:
     for opener in BACKENDS:
         store = await opener(tmp_path / "s.db", clock)
-        writes = [asyncio.ensure_future(store.create(f"/{n}", b"")) for n in range(3)]
+        writes = [asyncio.ensure_future(store.create(f"/{n}", b"{}")) for n in range(3)]
         await asyncio.sleep(0)
         await store.close()
         assert [(await write).revision for write in writes] == [2, 3, 4], "accepted writes are finished"
         with pytest.raises(StoreClosed):
-            await store.create("/b", b"")
+            await store.create("/b", b"{}")
         with pytest.raises(StoreClosed):
             await store.get("/b")
         await store.close()
@@ -470,3 +477,45 @@ def test_like_a_dict(
 
 def test_errors_are_store_errors() -> None:
     assert all(issubclass(error, StoreError) for error in (KeyExists, KeyMissing, Compacted, StoreClosed))
+
+
+async def test_what_is_too_large_is_refused_whoever_writes_it(store: TransactingStore) -> None:
+    full, over = bytes(MOST_VALUE_BYTES), bytes(MOST_VALUE_BYTES + 1)
+    entry = await store.create("/full", full)
+    sent = bytes(MOST_SENT_BYTES + 1)
+    for value, words in (
+        (over, "etcdserver: request is too large"),
+        (sent, r"larger than max \(2097153 vs\."),
+    ):
+        with pytest.raises(TooLarge, match=words):
+            await store.create("/over", value)
+        with pytest.raises(TooLarge, match=words):
+            await store.update("/full", value, expected=entry.revision, is_reserved=True)
+        with pytest.raises(TooLarge, match=words):
+            await store.transact([Write("/small", b"1", None), Write("/over", value, None)])
+    assert (await store.list("/")).entries == [entry]
+
+
+async def test_what_is_too_large_already_shrinks_is_marked_and_goes(
+    store: TransactingStore, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with monkeypatch.context() as earlier:
+        earlier.setattr("wherry.store.writes.MOST_VALUE_BYTES", 1 << 30)
+        entry = await store.create("/large", bytes(MOST_SENT_BYTES))
+    with pytest.raises(TooLarge):
+        await store.update("/large", bytes(MOST_SENT_BYTES + 1), expected=entry.revision)
+    entry = await store.update("/large", bytes(MOST_SENT_BYTES - 1), expected=entry.revision)
+    marked = bytes(MOST_SENT_BYTES - 1 + MARK_BYTES)
+    entry = await store.update("/large", marked, expected=entry.revision, is_mark=True)
+    with pytest.raises(TooLarge):
+        await store.update("/large", marked + bytes(MARK_BYTES + 1), expected=entry.revision, is_mark=True)
+    await store.delete("/large", expected=entry.revision)
+
+
+async def test_nothing_is_stored_as_empty(store: TransactingStore) -> None:
+    entry = await store.create("/there", b"1")
+    with pytest.raises(StoreError, match="empty value"):
+        await store.create("/empty", b"")
+    with pytest.raises(StoreError, match="empty value"):
+        await store.update("/there", b"", expected=entry.revision)
+    assert (await store.list("/")).entries == [entry]

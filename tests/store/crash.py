@@ -27,7 +27,7 @@ async def write_pair(store: SqliteStore) -> None:
     mark = await store.get("/odd")
     while True:
         count = int(entry.value) + 1
-        other = Write("/odd", b"", None) if mark is None else Write("/odd", None, mark.revision)
+        other = Write("/odd", b"{}", None) if mark is None else Write("/odd", None, mark.revision)
         entry, made = await store.transact([Write("/count", str(count).encode(), entry.revision), other])
         mark = made if mark is None else None
 

@@ -128,7 +128,7 @@ async def test_the_reserve_is_for_deletions_alone(path: Path, monkeypatch: pytes
 
     monkeypatch.setattr(writing, "commit", commit)
     results = await asyncio.gather(
-        store.create("/new", b""),
+        store.create("/new", b"{}"),
         store.delete("/0", expected=kept[0].revision),
         store.delete("/1", expected=kept[1].revision),
         return_exceptions=True,
@@ -136,7 +136,7 @@ async def test_the_reserve_is_for_deletions_alone(path: Path, monkeypatch: pytes
     assert isinstance(results[0], OutOfSpace)
     assert [type(result) for result in results[1:]] == [Entry, Entry]
     is_full = False
-    await store.create("/new", b"")
+    await store.create("/new", b"{}")
     async with asyncio.timeout(PATIENCE_S):
         while not reserve.exists():
             await store._change()
@@ -161,14 +161,14 @@ async def test_a_disk_that_fails_is_not_told_to_be_full(
     with monkeypatch.context() as patch:
         patch.setattr(writing, "commit", commit)
         with pytest.raises(StoreError, match=f"disk or file system fails: disk I/O error .{name}.") as told:
-            await store.create("/new", b"")
+            await store.create("/new", b"{}")
         assert not isinstance(told.value, OutOfSpace)
         assert reserve.exists(), "the reserve is of no help there"
         monkeypatch.setattr(os, "posix_fallocate", full)
         with pytest.raises(OutOfSpace):
-            await store.create("/new", b"")
+            await store.create("/new", b"{}")
     monkeypatch.undo()
-    await store.create("/new", b"")
+    await store.create("/new", b"{}")
     await store.close()
 
 

@@ -48,7 +48,7 @@ async def test_the_revision_survives_even_when_its_row_was_compacted(path: Path)
     await store.close()
     store = await SqliteStore.open(path, FakeClock())
     assert store.revision == 3
-    assert (await store.create("/a", b"")).revision == 4
+    assert (await store.create("/a", b"{}")).revision == 4
     with pytest.raises(Compacted):
         await store.watch("/", 2, lambda events: None)
     await store.close()
@@ -57,8 +57,8 @@ async def test_the_revision_survives_even_when_its_row_was_compacted(path: Path)
 async def test_expiry_goes_on_after_a_restart(path: Path) -> None:
     clock = FakeClock()
     store = await SqliteStore.open(path, clock)
-    await store.create("/short", b"", ttl_s=10)
-    await store.create("/long", b"", ttl_s=1000)
+    await store.create("/short", b"{}", ttl_s=10)
+    await store.create("/long", b"{}", ttl_s=1000)
     await store.close()
     await clock.advance(500)
     store = await SqliteStore.open(path, clock)
@@ -74,7 +74,7 @@ async def test_expiry_goes_on_after_a_restart(path: Path) -> None:
 async def test_many_keys_that_expire_at_once_all_go(path: Path) -> None:
     clock = FakeClock()
     store = await SqliteStore.open(path, clock)
-    await asyncio.gather(*(store.create(f"/{n}", b"", ttl_s=10) for n in range(1200)))
+    await asyncio.gather(*(store.create(f"/{n}", b"{}", ttl_s=10) for n in range(1200)))
     deleted: list[Event] = []
     changed = asyncio.Event()
 
@@ -122,7 +122,7 @@ async def test_a_file_of_a_newer_version_is_refused(path: Path) -> None:
 
 async def test_the_file_is_its_owners_alone(path: Path) -> None:
     store = await SqliteStore.open(path, FakeClock())
-    await store.create("/secret", b"")
+    await store.create("/secret", b"{}")
     assert {file.stat().st_mode & 0o077 for file in path.parent.iterdir()} == {0}
     await store.close()
 
@@ -147,7 +147,7 @@ async def test_a_full_disk_fails_the_write_and_leaves_the_rest_readable(
     assert len(told) == acknowledged == store.revision - 1
     assert len((await store.list("/")).entries) == acknowledged
     with pytest.raises(KeyExists):
-        await store.create("/000", b"")
+        await store.create("/000", b"{}")
     await store.close()
     store = await SqliteStore.open(path, FakeClock())
     assert len((await store.list("/")).entries) == acknowledged
@@ -166,11 +166,11 @@ async def test_a_failing_disk_fails_every_writer_of_the_batch(
     with monkeypatch.context() as patch:
         patch.setattr("wherry.store.writing.commit", fail)
         outcomes = await asyncio.gather(
-            *(store.create(f"/{n}", b"") for n in range(3)), return_exceptions=True
+            *(store.create(f"/{n}", b"{}") for n in range(3)), return_exceptions=True
         )
         assert [str(outcome) for outcome in outcomes] == ["cannot write the store: disk I/O error"] * 3
     assert store.revision == 1
-    assert (await store.create("/0", b"")).revision == 2
+    assert (await store.create("/0", b"{}")).revision == 2
     await store.close()
 
 
@@ -206,8 +206,8 @@ async def test_writes_to_one_key_within_a_batch_follow_each_other(path: Path) ->
 
 async def test_a_cancelled_writer_harms_nobody(path: Path) -> None:
     store = await SqliteStore.open(path, FakeClock())
-    first = asyncio.ensure_future(store.create("/a", b""))
-    second = asyncio.ensure_future(store.create("/b", b""))
+    first = asyncio.ensure_future(store.create("/a", b"{}"))
+    second = asyncio.ensure_future(store.create("/b", b"{}"))
     await asyncio.sleep(0)
     first.cancel()
     assert (await second).revision == 3

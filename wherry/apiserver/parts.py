@@ -20,7 +20,7 @@ from wherry.apiserver.turns import Turns
 from wherry.kit.clock import Clock
 from wherry.kit.httpd.waiting import WaitingBudget
 from wherry.kit.portions import Runs
-from wherry.objects.errors import insufficient_storage, service_unavailable
+from wherry.objects.errors import TooLargeToStore, insufficient_storage, service_unavailable
 from wherry.objects.meta import format_time
 from wherry.store.base import (
     KeyExists,
@@ -28,6 +28,7 @@ from wherry.store.base import (
     OutOfSpace,
     RevisionMismatch,
     StoreError,
+    TooLarge,
     TransactingStore,
 )
 
@@ -76,14 +77,16 @@ class Parts:
     def storing(self, operation: str, resource: Resource, count: int = 1) -> Iterator[None]:
         """Around a write to the store: a store that fails is told as ApiError (503), and remembered.
 
-        One that is full is told as 507. `operation` is create, update or delete, for the metrics, and
-        `count` how many of them there are.
+        One that is full is told as 507, what is too large for any as TooLargeToStore. `operation` is
+        create, update or delete, for the metrics, and `count` how many of them there are.
         """
         try:
             with self.stored.timing(operation, resource.group, resource.plural, count):
                 yield
         except (KeyExists, KeyMissing, RevisionMismatch):
             raise
+        except TooLarge as error:
+            raise TooLargeToStore(str(error)) from error
         except OutOfSpace as error:  # the store is well, and can be emptied
             raise insufficient_storage(f"the write could not be stored: {error}") from error
         except StoreError as error:

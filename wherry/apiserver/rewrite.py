@@ -68,19 +68,28 @@ async def rewrite(
 
 
 async def swap(
-    parts: Parts, served: Served, cached: Cached, new: Object, reservation: Reservation = NOTHING
+    parts: Parts,
+    served: Served,
+    cached: Cached,
+    new: Object,
+    reservation: Reservation = NOTHING,
+    *,
+    is_mark: bool = False,
 ) -> None:
-    """Write `new` where `cached` stands; sets its resourceVersion. Raises Overtaken, ApiError (404, 503).
+    """Write `new` where `cached` stands; sets its resourceVersion. Raises Overtaken, ApiError.
 
     A client that named the version its write is based on gets its conflict when that is decided anew. The
     addresses of `reservation` are written along; so it is, too, when one of them was given to somebody else.
+    `is_mark` tells that `new` has nothing but a mark more: that fits always (`Store.update`).
     """
     resource = served.resource
     data = encoding.encode_stored(served.to_storage(new))
     try:
         with parts.storing("update", resource):
             if reservation.has_addresses:
-                write = Write(cached.key, data, cached.revision, is_reserved=is_deleting(new))
+                write = Write(
+                    cached.key, data, cached.revision, is_reserved=is_deleting(new), is_mark=is_mark
+                )
                 entry = await parts.services.store(write, new, reservation)
             else:
                 entry = await served.store.update(
@@ -89,6 +98,7 @@ async def swap(
                     expected=cached.revision,
                     ttl_s=resource.ttl_s,
                     is_reserved=is_deleting(new),
+                    is_mark=is_mark,
                 )
     except AddressTaken as error:
         raise Overtaken(served.source.cacher.get(cached.key)) from error

@@ -336,6 +336,16 @@ def service_unavailable(message: str) -> ApiError:
     return ApiError(503, "ServiceUnavailable", message)
 
 
+class TooLargeToStore(ApiError):
+    """500 without a reason: the object is larger than is stored; `message` is the store's.
+
+    Upstream hands etcd's refusal on as it is (responsewriters.ErrorToAPIStatus).
+    """
+
+    def __init__(self, message: str = "etcdserver: request is too large") -> None:
+        super().__init__(500, "", message)
+
+
 def insufficient_storage(message: str) -> ApiError:
     """507: there is no room to write this; deleting makes room."""
     return ApiError(507, "", f"{message}; delete what is not needed, or give the store more room")

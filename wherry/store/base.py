@@ -16,6 +16,16 @@ if TYPE_CHECKING:
     from wherry.store.writes import Write
 
 
+MOST_VALUE_BYTES = 1536 * 1024
+"""How large a value may be: etcd's --max-request-bytes. Its keys do not count here."""
+
+MOST_SENT_BYTES = 2 * 1024 * 1024
+"""Values above this are refused in the words of etcd's client, which sends no more at once."""
+
+MARK_BYTES = 1024
+"""How much a mark may add to a value that is too large already (see `Store.update`)."""
+
+
 class StoreError(Exception):
     """Anything a store may raise."""
 
@@ -69,6 +79,19 @@ class OutOfSpace(StoreError):
 
     def __init__(self) -> None:
         super().__init__("etcdserver: mvcc: database space exceeded")
+
+
+class TooLarge(StoreError):
+    """The value is larger than a store takes; etcd's words, or its client's for what that would not send."""
+
+    def __init__(self, size_bytes: int) -> None:
+        if size_bytes <= MOST_SENT_BYTES:
+            super().__init__("etcdserver: request is too large")
+        else:
+            super().__init__(
+                "rpc error: code = ResourceExhausted desc = "
+                f"trying to send message larger than max ({size_bytes} vs. {MOST_SENT_BYTES})"
+            )
 
 
 class StoreClosed(StoreError):
@@ -161,17 +184,25 @@ class Store(Protocol):
     async def create(self, key: str, value: bytes, *, ttl_s: int | None = None) -> Entry:
         """Store a new key; it is deleted by itself after `ttl_s` seconds if given.
 
-        Raises KeyExists, OutOfSpace.
+        Raises KeyExists, TooLarge, OutOfSpace.
         """
         ...
 
     async def update(
-        self, key: str, value: bytes, *, expected: int, ttl_s: int | None = None, is_reserved: bool = False
+        self,
+        key: str,
+        value: bytes,
+        *,
+        expected: int,
+        ttl_s: int | None = None,
+        is_reserved: bool = False,
+        is_mark: bool = False,
     ) -> Entry:
         """Replace the version made at revision `expected`.
 
-        With `is_reserved` it is a step of a deletion and may take what is kept for those. Raises
-        KeyMissing, RevisionMismatch, OutOfSpace.
+        With `is_reserved` it is a step of a deletion and may take what is kept for those. With `is_mark`
+        nothing is added but what a server marks with what is to be deleted: that can be done to a value
+        that is too large already. Raises KeyMissing, RevisionMismatch, TooLarge, OutOfSpace.
         """
         ...
 
@@ -219,6 +250,6 @@ class TransactingStore(Store, Protocol):
         Each takes a revision of its own, and the answer says of each what its own call would. Watchers are
         told of all before this returns, and after a crash either all are there or none. Raises what the
         first that cannot be made would raise alone (its `key` says which): KeyExists, KeyMissing,
-        RevisionMismatch; or OutOfSpace.
+        RevisionMismatch; or TooLarge, OutOfSpace.
         """
         ...

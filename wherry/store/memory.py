@@ -127,10 +127,17 @@ class MemoryStore:
         return self._write(Write(key, value, None, self._expiry(ttl_s)))
 
     async def update(
-        self, key: str, value: bytes, *, expected: int, ttl_s: int | None = None, is_reserved: bool = False
+        self,
+        key: str,
+        value: bytes,
+        *,
+        expected: int,
+        ttl_s: int | None = None,
+        is_reserved: bool = False,
+        is_mark: bool = False,
     ) -> Entry:
         """See `base.Store.update`."""
-        return self._write(Write(key, value, expected, self._expiry(ttl_s)))
+        return self._write(Write(key, value, expected, self._expiry(ttl_s), is_mark=is_mark))
 
     async def delete(self, key: str, *, expected: int) -> Entry:
         """See `base.Store.delete`."""

@@ -145,10 +145,17 @@ class SqliteStore:
         return await self._write(Write(key, value, None, self._expiry(ttl_s)))
 
     async def update(
-        self, key: str, value: bytes, *, expected: int, ttl_s: int | None = None, is_reserved: bool = False
+        self,
+        key: str,
+        value: bytes,
+        *,
+        expected: int,
+        ttl_s: int | None = None,
+        is_reserved: bool = False,
+        is_mark: bool = False,
     ) -> Entry:
         """See `base.Store.update`."""
-        return await self._write(Write(key, value, expected, self._expiry(ttl_s), is_reserved))
+        return await self._write(Write(key, value, expected, self._expiry(ttl_s), is_reserved, is_mark))
 
     async def delete(self, key: str, *, expected: int) -> Entry:
         """See `base.Store.delete`."""

@@ -9,7 +9,17 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
-from wherry.store.base import Entry, Event, KeyExists, KeyMissing, RevisionMismatch
+from wherry.store.base import (
+    MARK_BYTES,
+    MOST_VALUE_BYTES,
+    Entry,
+    Event,
+    KeyExists,
+    KeyMissing,
+    RevisionMismatch,
+    StoreError,
+    TooLarge,
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -18,7 +28,7 @@ class Write:
 
     `value` None deletes. `expected` is the revision the key must be at, None that it must not
     exist. `expires_at` is the wall-clock time (Unix seconds) at which the key deletes itself.
-    `is_reserved` marks a step of a deletion (see `Store.update`).
+    `is_reserved` and `is_mark`: see `Store.update`.
     """
 
     key: str
@@ -26,23 +36,43 @@ class Write:
     expected: int | None
     expires_at: float | None = None
     is_reserved: bool = False
+    is_mark: bool = False
 
 
 def apply_write(write: Write, current: Entry | None, revision: int) -> Event:
     """The event `write` makes at `revision` on a key that is at `current`.
 
-    Raises KeyExists, KeyMissing or RevisionMismatch.
+    Raises KeyExists, KeyMissing, RevisionMismatch, TooLarge, or StoreError for a value that is empty.
     """
     if write.expected is None:
         if current is not None:
             raise KeyExists(write.key)
+        _check_size(write, None)
         return Event(Entry(write.key, write.value or b"", revision, revision), None)
     if current is None:
         raise KeyMissing(write.key)
     if current.revision != write.expected:
         raise RevisionMismatch(write.key, write.expected, current)
+    _check_size(write, current)
     deleted = write.value is None
     return Event(Entry(write.key, write.value or b"", revision, current.created), current, deleted)
+
+
+def _check_size(write: Write, current: Entry | None) -> None:
+    """Refuse values nobody can keep. What is too large already may stay so, shrink, and be marked.
+
+    Every write of every backend comes through here, whoever makes it. Raises StoreError, TooLarge.
+    """
+    if write.value is None:
+        return
+    size = len(write.value)
+    if not size:
+        raise StoreError(f"an empty value cannot be stored at {write.key!r}")  # it would say: deleted
+    if size <= MOST_VALUE_BYTES:
+        return
+    room = 0 if current is None else len(current.value) + (MARK_BYTES if write.is_mark else 0)
+    if size > room:
+        raise TooLarge(size)
 
 
 def apply_all(

@@ -181,11 +181,23 @@ class ConvertedView(VersionView):
         return await self._store.create(key, await self._to_storage(value), ttl_s=ttl_s)
 
     async def update(
-        self, key: str, value: bytes, *, expected: int, ttl_s: int | None = None, is_reserved: bool = False
+        self,
+        key: str,
+        value: bytes,
+        *,
+        expected: int,
+        ttl_s: int | None = None,
+        is_reserved: bool = False,
+        is_mark: bool = False,
     ) -> Entry:
         """See `Store.update`. Raises ApiError (500) when the webhook fails."""
         return await self._store.update(
-            key, await self._to_storage(value), expected=expected, ttl_s=ttl_s, is_reserved=is_reserved
+            key,
+            await self._to_storage(value),
+            expected=expected,
+            ttl_s=ttl_s,
+            is_reserved=is_reserved,
+            is_mark=is_mark,
         )
 
     async def shown(self, obj: Object) -> Object:

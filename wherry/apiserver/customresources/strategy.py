@@ -15,9 +15,9 @@ from wherry.api.validation.object_meta import STANDARD_FINALIZERS
 from wherry.apiserver.beside import LARGE
 from wherry.apiserver.customresources.columns import Cells
 from wherry.objects.cel.cost import may_take_long
-from wherry.objects.errors import FieldError, invalid_value, required
+from wherry.objects.errors import FieldError, TooLargeToStore, invalid_value, required
 from wherry.objects.meta import Object
-from wherry.objects.structural import apply_defaults, value_errors
+from wherry.objects.structural import TooManyDefaults, apply_defaults, value_errors
 from wherry.objects.structural.node import Node
 from wherry.objects.structural.values import NOWHERE
 
@@ -43,8 +43,11 @@ class CustomStrategy(Strategy):
         return LARGE if root.has_rules and may_take_long(_rules_in(root)) else 1
 
     def default(self, obj: Object) -> None:
-        """Fill in the schema's defaults."""
-        apply_defaults(obj, self._kind.root)
+        """Fill in the schema's defaults. Raises TooLargeToStore when they come to too much."""
+        try:
+            apply_defaults(obj, self._kind.root)
+        except TooManyDefaults as error:
+            raise TooLargeToStore from error
 
     def prepare(self, new: Object, old: Object | None) -> None:
         """Keep status apart if it has a subresource, count the generation."""

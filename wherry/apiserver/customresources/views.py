@@ -17,8 +17,9 @@ import orjson
 from wherry.api.apiextensions.custom_kind import CustomKind
 from wherry.apiserver import encoding
 from wherry.apiserver.stored import OldForms
+from wherry.objects.errors import TooLargeToStore
 from wherry.objects.meta import Object
-from wherry.objects.structural import apply_defaults, prune
+from wherry.objects.structural import TooManyDefaults, apply_defaults, prune
 from wherry.store.base import Entry, Event, Page, RevisionMismatch, Sink, Store, Subscription
 
 log = logging.getLogger(__name__)
@@ -74,12 +75,24 @@ class VersionView:
         return await self._store.create(key, self._stored(value), ttl_s=ttl_s)
 
     async def update(
-        self, key: str, value: bytes, *, expected: int, ttl_s: int | None = None, is_reserved: bool = False
+        self,
+        key: str,
+        value: bytes,
+        *,
+        expected: int,
+        ttl_s: int | None = None,
+        is_reserved: bool = False,
+        is_mark: bool = False,
     ) -> Entry:
         """See `Store.update`."""
         try:
             return await self._store.update(
-                key, self._stored(value), expected=expected, ttl_s=ttl_s, is_reserved=is_reserved
+                key,
+                self._stored(value),
+                expected=expected,
+                ttl_s=ttl_s,
+                is_reserved=is_reserved,
+                is_mark=is_mark,
             )
         except RevisionMismatch as error:
             raise self._overtaken(error) from error
@@ -142,21 +155,35 @@ class VersionView:
     def _fitted(self, entry: Entry, obj: Object, *, changed: bool) -> Entry:
         """`entry` with `obj`, which is of this view's version, as its value."""
         try:
-            changed |= self.fit(obj)
+            changed |= self._fit_as_far_as_possible(entry, obj)
             return replace(entry, value=encoding.encode_stored(obj)) if changed else entry
         except Exception:
             # Written past validation; one value must not take the whole kind away.
             log.exception("%s at revision %d does not fit its schema", entry.key, entry.revision)
             return replace(entry, value=UNREADABLE)
 
+    def _fit_as_far_as_possible(self, entry: Entry, obj: Object) -> bool:
+        """What is there can be read, and made smaller, whatever its schema has come to say."""
+        try:
+            return self._fit(obj)
+        except TooManyDefaults as error:
+            log.warning("%s at revision %d lacks defaults: %s", entry.key, entry.revision, error)
+            return True
+
     async def shown(self, obj: Object) -> Object:
-        """An object of another version of the kind as this view shows it; a new object."""
+        """An object of another version of the kind as this view shows it; a new object.
+
+        Raises ApiError (500) when its defaults make it too large to store.
+        """
         made = encoding.decode(orjson.dumps({**obj, "apiVersion": self._api_version}))
-        self.fit(made)
+        try:
+            self._fit(made)
+        except TooManyDefaults as error:
+            raise TooLargeToStore from error
         return made
 
-    def fit(self, obj: Object) -> bool:
-        """Make `obj` what the schema says, in place; whether that changed anything."""
+    def _fit(self, obj: Object) -> bool:
+        """Make `obj` what the schema says, in place; whether it changed. Raises TooManyDefaults."""
         removed = prune(obj, self._root)
         return apply_defaults(obj, self._root) or bool(removed)
 

@@ -159,7 +159,7 @@ async def _mark(core: Core, call: Call, served: Served, options: DeleteOptions) 
         pod = cached.decode()
         check_preconditions(served, cached, pod, options)
         marked = marked_as_evicted(pod, core.timestamp())
-        await swap(core, served, cached, marked)
+        await swap(core, served, cached, marked, is_mark=True)
         if options.resource_version:
             return replace(options, resource_version=marked["metadata"]["resourceVersion"])
         return options

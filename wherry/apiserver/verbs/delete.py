@@ -94,7 +94,7 @@ async def delete_object(
         if plan.changed is None:
             return Outcome(obj=old)
         if not options.dry_run:
-            await swap(core, served, cached, plan.changed)
+            await swap(core, served, cached, plan.changed, is_mark=True)
         return Outcome(obj=plan.changed, status=202 if options.orphan_dependents is False else 200)
 
     return await rewrite(served, call.info.namespace, name, attempt)

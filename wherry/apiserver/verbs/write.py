@@ -11,7 +11,7 @@ import uuid
 from collections.abc import Callable, Coroutine
 from contextlib import nullcontext
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, TypeVar
 
 from wherry.api.resource import Resource, Strategy
 from wherry.apiserver import encoding, ownership
@@ -32,6 +32,7 @@ from wherry.kit.tasks import to_the_end
 from wherry.objects.errors import (
     ApiError,
     FieldError,
+    TooLargeToStore,
     already_exists,
     bad_request,
     conflict,
@@ -46,6 +47,8 @@ from wherry.objects.sameness import is_identical
 from wherry.objects.suffixes import LENGTH, random_suffix
 from wherry.store.base import KeyExists
 from wherry.store.writes import Write
+
+T = TypeVar("T")
 
 GENERATED_NAME_ATTEMPTS = 8
 MAX_GENERATED_BASE = 63 - LENGTH
@@ -131,7 +134,8 @@ async def create_object(
     await beside(core, call, judge, call.weight * strategy.weight_factor)
     attributes.has_generated_name = False
     await core.admission.validate(attributes)
-    return await _carry_out(attributes, _create_reserved(core, call, served, attributes, obj, generates))
+    storing = _create_reserved(core, call, served, attributes, obj, generates, is_applied=not tracks_owners)
+    return await _carry_out(attributes, storing)
 
 
 def _prepare_new(core: Core, strategy: Strategy, obj: Object) -> None:
@@ -150,7 +154,14 @@ async def _carry_out(attributes: Attributes, storing: Coroutine[Any, Any, Outcom
 
 
 async def _create_reserved(
-    core: Core, call: Call, served: Served, attributes: Attributes, obj: Object, generates: bool
+    core: Core,
+    call: Call,
+    served: Served,
+    attributes: Attributes,
+    obj: Object,
+    generates: bool,
+    *,
+    is_applied: bool,
 ) -> Outcome:
     with attributes:
         asked = obj.get("spec") if core.services.concerns(served.resource) else None
@@ -159,7 +170,11 @@ async def _create_reserved(
                 obj["spec"] = dict(asked)
             reservation = core.services.reserve(served.resource, obj, None, dry_run=call.is_dry_run)
             try:
-                outcome = await _store_new(core, call, served, obj, generates, reservation)
+                outcome = await _lighter_if_needed(
+                    obj,
+                    lambda taken=reservation: _store_new(core, call, served, obj, generates, taken),  # type: ignore[misc]
+                    is_applied=is_applied,
+                )
             except AddressTaken:
                 reservation.undo()  # and another is taken; one that was asked for is refused then
             except BaseException:
@@ -169,6 +184,21 @@ async def _create_reserved(
                 reservation.commit()
                 return outcome
         raise service_unavailable("others were always faster in taking a free cluster address")
+
+
+async def _lighter_if_needed(
+    obj: Object, store: Callable[[], Coroutine[Any, Any, T]], *, is_applied: bool
+) -> T:
+    """What `store` comes to; what is too large is tried again without managedFields, unless that is an apply.
+
+    Source: endpoints/handlers/{create,update,patch}.go, isTooLargeError.
+    """
+    try:
+        return await store()
+    except TooLargeToStore:
+        if is_applied or not obj["metadata"].pop("managedFields", None):
+            raise
+    return await store()
 
 
 def is_set_version(text: str | None) -> bool:
@@ -368,18 +398,28 @@ async def write_over(
         return Outcome(data=served.data(cached))
     if call.is_dry_run:
         return Outcome(obj=new)
-    return await _carry_out(attributes, _update_reserved(core, served, attributes, cached, new, old))
+    storing = _update_reserved(core, served, attributes, cached, new, old, is_applied=not rules.tracks_owners)
+    return await _carry_out(attributes, storing)
 
 
 async def _update_reserved(
-    core: Core, served: Served, attributes: Attributes, cached: Cached, new: Object, old: Object
+    core: Core,
+    served: Served,
+    attributes: Attributes,
+    cached: Cached,
+    new: Object,
+    old: Object,
+    *,
+    is_applied: bool,
 ) -> Outcome:
     with attributes:
         if is_finished(new) and old["metadata"].get("deletionGracePeriodSeconds") in (0, None):
             return await _finish(core, served, cached, new)
         reservation = core.services.reserve(served.resource, new, old)
         try:
-            await swap(core, served, cached, new, reservation)
+            await _lighter_if_needed(
+                new, lambda: swap(core, served, cached, new, reservation), is_applied=is_applied
+            )
         except BaseException:
             reservation.undo()
             raise

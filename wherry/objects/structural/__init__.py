@@ -5,9 +5,9 @@ algorithms beside it work on plain objects: `prune` drops what is not specified,
 was left out, `values` says what is wrong, `wellformed` judges the schema itself. All of it is pure.
 """
 
-from wherry.objects.structural.defaults import apply_defaults
+from wherry.objects.structural.defaults import TooManyDefaults, apply_defaults
 from wherry.objects.structural.node import Node
 from wherry.objects.structural.prune import prune
 from wherry.objects.structural.values import value_errors
 
-__all__ = ["Node", "apply_defaults", "prune", "value_errors"]
+__all__ = ["Node", "TooManyDefaults", "apply_defaults", "prune", "value_errors"]

@@ -11,6 +11,8 @@ from collections.abc import Hashable, Mapping
 from functools import cached_property
 from typing import Any
 
+import orjson
+
 from wherry.objects.repeats import frozen
 from wherry.objects.shape import Shape
 
@@ -61,6 +63,16 @@ class Node:
     def default(self) -> Any:
         """The default, shared: copy it before it goes into an object."""
         return self.source.get("default")
+
+    @cached_property
+    def encoded_default(self) -> bytes:
+        """The default as JSON."""
+        return orjson.dumps(self.default)
+
+    @cached_property
+    def defaulted(self) -> dict[str, Node]:
+        """Those of the properties that have a default."""
+        return {name: node for name, node in self.properties.items() if node.has_default}
 
     @cached_property
     def allowed(self) -> frozenset[Hashable] | None:
