@@ -249,3 +249,32 @@ async def test_what_the_api_refuses_is_tried_again(caplog: pytest.LogCaptureFixt
         await s.client.transport.call("PUT", role, None, now)
         await s.advance(1)
         assert (await s.status())["phase"] == "Running"
+
+
+async def test_a_resize_is_acknowledged() -> None:
+    small, large = {"requests": {"cpu": "1"}}, {"requests": {"cpu": "2"}, "limits": {"cpu": "3"}}
+    async with simulated() as s:
+        await s.pod(
+            containers=[{"name": "c", "image": "i", "resources": small}],
+            initContainers=[{**SIDECAR, "resources": small}],
+        )
+        before = await s.status()
+        (container,) = before["containerStatuses"]
+        assert (container["resources"], container["allocatedResources"]) == (small, small["requests"])
+        patch = {
+            "spec": {
+                "containers": [{"name": "c", "resources": large}],
+                "initContainers": [{"name": SIDECAR["name"], "resources": large}],
+            }
+        }
+        await s.client.patch(
+            PODS, "web", "default", patch, subresource="resize",
+            content_type="application/strategic-merge-patch+json",
+        )  # fmt: skip
+        await s.advance(0.1)
+        after = await s.status()
+        for field in ("containerStatuses", "initContainerStatuses"):
+            (container,) = after[field]
+            assert (container["resources"], container["allocatedResources"]) == (large, large["requests"])
+            assert container["state"] == before[field][0]["state"]
+        assert after["observedGeneration"] == 2

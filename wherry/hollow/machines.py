@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import wherry
+from wherry.api.core.node_features import RESIZE_FEATURES
 from wherry.api.core.nodes import NODES
 from wherry.api.core.simulated import SIMULATED
 from wherry.client.transport import STRATEGIC_PATCH
@@ -116,6 +117,7 @@ class NodeTemplate:
                 "allocatable": {**self.capacity, **self.allocatable},
                 "conditions": ready_conditions((), moment),
                 "addresses": addresses(name, [address]),
+                "declaredFeatures": list(RESIZE_FEATURES),
                 "nodeInfo": node_info(name),
             },
         }

@@ -79,7 +79,22 @@ def container_status(
         "restartCount": count,
         "state": state,
         "lastState": {"terminated": ended} if is_new else old.get("lastState") or {},
+        **amounts(spec),
     }
+
+
+def amounts(spec: Mapping[str, Any]) -> Object:
+    """What a container has and was given: what its spec asks for."""
+    resources = spec.get("resources") or {}
+    requests = resources.get("requests")
+    return {"resources": resources, **({"allocatedResources": requests} if requests else {})}
+
+
+def is_other_size(spec: Mapping[str, Any], status: Mapping[str, Any] | None) -> bool:
+    """Whether a container that runs is said to have something else than its spec asks for."""
+    if state_of(status, "running") is None:
+        return False
+    return any(((status or {}).get(name) or {}) != value for name, value in amounts(spec).items())
 
 
 def running(now: str) -> Object:

@@ -16,9 +16,11 @@ from wherry.client.transport import STRATEGIC_PATCH
 from wherry.hollow.outcomes import Outcome
 from wherry.hollow.pod_stage import began, is_running, stage, status_patch, until
 from wherry.hollow.pod_status import (
+    amounts,
     are_conditions_true_to,
     container_status,
     containers_of,
+    is_other_size,
     is_sidecar,
     is_terminal,
     phase_of,
@@ -52,7 +54,7 @@ def pod_stages(outcome: Outcome) -> tuple[Stage, ...]:
         stages += exit_stages(outcome.exits)
     else:
         stages.append(_complete(outcome))
-    return (*stages, *_readiness(outcome))
+    return (*stages, _resize(), *_readiness(outcome))
 
 
 # Its end by deletion
@@ -208,6 +210,34 @@ def _addresses(pod: Object, around: Surroundings) -> Object:
     if ips:
         found |= {"podIP": ips[0], "podIPs": [{"ip": ip} for ip in ips]}
     return found
+
+
+# Its size
+
+
+def _resize() -> Stage:
+    """What its spec asks for is what it has at once (KEP-1287): whoever resizes it sees that it was done."""
+
+    def of(pod: Object, *, is_init: bool) -> list[tuple[Mapping[str, Any], Mapping[str, Any] | None]]:
+        known = statuses_of(pod, is_init=is_init)
+        return [(spec, known.get(spec["name"])) for spec in containers_of(pod, is_init=is_init)]
+
+    def matches(pod: Object) -> bool:
+        every = (*of(pod, is_init=False), *of(pod, is_init=True))
+        return is_running(pod) and any(is_other_size(spec, status) for spec, status in every)
+
+    def change(pod: Object, now: str) -> Object:
+        regular, initial = (
+            [
+                {**status, **amounts(spec)} if is_other_size(spec, status) else dict(status)
+                for spec, status in of(pod, is_init=is_init)
+                if status is not None
+            ]
+            for is_init in (False, True)
+        )
+        return pod_status(pod, "Running", now, containers=regular, inits=initial)
+
+    return stage("pod-resize", matches, lambda _pod, _now: 0.0, status_patch(change))
 
 
 # Readiness

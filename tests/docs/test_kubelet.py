@@ -1,0 +1,33 @@
+"""The page about the node agent: what it applies does what it says."""
+
+from __future__ import annotations
+
+import json
+import re
+from pathlib import Path
+from typing import Any
+
+from tests.docs.simulated import as_told
+
+PAGE = (Path(__file__).parents[2] / "docs" / "kubelet.md").read_text()
+EXAMPLES = dict(re.findall(r"<!-- example: (\w+) -->\n```yaml\n(.*?)```", PAGE, re.S))
+[PATCH] = re.findall(r"--subresource resize --patch \\\n\s+'(.*?)'", PAGE)
+
+
+def test_a_pod_is_resized_as_the_page_says() -> None:
+    with as_told(PAGE) as c:
+        c.apply(EXAMPLES["pod"])
+        c.wait("pod/resize-demo", "Ready")
+
+        def status() -> Any:
+            return c.client.get("pod", "resize-demo")["status"]["containerStatuses"][0]
+
+        before = status()
+        assert before["resources"]["limits"] == {"cpu": "700m", "memory": "200Mi"}
+        c.client.patch("pod", "resize-demo", json.loads(PATCH), how="strategic", subresource="resize")
+        c.clock.advance("1s")
+        after = status()
+        for kind in ("requests", "limits"):
+            assert after["resources"][kind] == {"cpu": "800m", "memory": "200Mi"}
+        assert after["allocatedResources"] == {"cpu": "800m", "memory": "200Mi"}
+        assert after["containerID"] == before["containerID"]
