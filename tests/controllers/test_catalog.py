@@ -56,6 +56,8 @@ def test_what_kubeadm_writes() -> None:
         (["serviceaccount-controller"], {ServiceAccounts}),
         (["*", "-garbagecollector"], {*CONTROLLERS} - {GarbageCollector}),
         (["*", "-service-lb-controller", "-cloud-node-lifecycle"], {*CONTROLLERS}),
+        (["*", "-podgroup-protection-controller", "-resourcepoolstatusrequest"], {*CONTROLLERS}),
+        (["*", "-evictionrequest-controller", "-imperative-eviction-responder"], {*CONTROLLERS}),
         (["bootstrap-signer", "-job"], {BootstrapSigner}),
     ],
 )

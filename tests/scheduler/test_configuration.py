@@ -90,6 +90,11 @@ def test_what_is_not_there_yet_is_accepted() -> None:
         plugins={"multiPoint": {"disabled": [{"name": "NodeVolumeLimits"}, {"name": "VolumeZone"}]}}
     )
     assert len(found.chosen) == len(default_profile().chosen)
+    off = {"disabled": [{"name": "*"}]}
+    points = ("placementGenerate", "placementScore", "podGroupPostFilter")
+    assert shown(profile(plugins=dict.fromkeys(points, off))) == shown(default_profile())
+    with pytest.raises(ConfigurationError, match='"NodeName" does not extend PlacementScore plugin'):
+        profile(plugins={"placementScore": {"enabled": [{"name": "NodeName"}]}})
 
 
 REQUIRED = "requiredDuringSchedulingIgnoredDuringExecution"

@@ -150,7 +150,8 @@ _NOT_HERE = frozenset(
         *("persistentvolume-expander", "ephemeral-volume", "volumeattributesclass-protection"),
         *("service", "service-lb", "route", "node-route", "cloud-node-lifecycle"),
         *("storage-version-gc", "storageversion-garbage-collector"),
-        *("selinux-warning", "podcertificaterequest-cleaner"),
+        *("selinux-warning", "podcertificaterequest-cleaner", "podgroup-protection"),
+        *("resourcepoolstatusrequest", "evictionrequest", "imperative-eviction-responder"),
         "kube-apiserver-serving-clustertrustbundle-publisher",
     )
     for spelt in spellings(name)

@@ -38,6 +38,8 @@ POINTS = (
     "bind",
     "postBind",
 )
+GROUP_POINTS = ("placementGenerate", "placementScore", "podGroupPostFilter")
+"""Where plugins have a say in how whole PodGroups are placed. None of these here do."""
 REMOVED = ("AzureDiskLimits", "CinderLimits", "EBSLimits", "GCEPDLimits")
 
 _PLUGIN: Shape = {"name": Field(str), "weight": Field(int)}
@@ -45,7 +47,7 @@ _PLUGIN_SET: Shape = {"enabled": Field([_PLUGIN]), "disabled": Field([_PLUGIN])}
 _PROFILE: Shape = {
     "schedulerName": Field(str),
     "percentageOfNodesToScore": Field(int),
-    "plugins": Field({point: Field(_PLUGIN_SET) for point in (*POINTS, "multiPoint")}),
+    "plugins": Field({point: Field(_PLUGIN_SET) for point in (*POINTS, *GROUP_POINTS, "multiPoint")}),
     "pluginConfig": Field([{"name": Field(str), "args": Field(object)}]),
 }
 _TLS: Shape = {
@@ -286,6 +288,8 @@ def _profile(given: Mapping[str, Any], number: int, ignored: Sequence[str]) -> P
         filters = _at_point("filter", plugins, everywhere)
         scorers = dict(_at_point("score", plugins, everywhere))
         post = dict(_at_point("postFilter", plugins, everywhere))
+        for point in GROUP_POINTS:
+            _at_point(point, plugins, everywhere)
         if not _at_point("queueSort", plugins, everywhere):
             raise ConfigurationError(
                 f'only one queue sort plugin required for profile with scheduler name "{name}", but got 0'

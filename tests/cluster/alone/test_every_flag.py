@@ -44,6 +44,17 @@ GUARDS = re.compile(
 """Words of flags that keep somebody out: whoever gives one must not believe it is followed when it is not."""
 
 
+OWN = {
+    "apiserver": {"data-dir"},
+    "kubelet": {"master", "pod-logs-dir", "pods-cgroup"},
+    "proxy": {
+        *("cleanup-ipvs", "cluster-name", "nftables-masquerade-all", "service-cluster-ip-range"),
+        "show-hidden-metrics",
+    },
+}
+"""Flags beside upstream's of today: our own, what only configuration files say there, and former ones."""
+
+
 def upstream_flags() -> dict[str, list[str]]:
     """The names in `upstream_flags.txt`, by the component that takes them."""
     found: dict[str, list[str]] = {}
@@ -60,6 +71,12 @@ def test_no_flag_of_upstreams_is_unknown(program: str) -> None:
     names = upstream_flags()[program]
     assert len(names) > 50
     assert set(names) - {flag.name for flag in ALONE[program]} == set()
+
+
+@pytest.mark.parametrize("program", ALONE)
+def test_no_flag_is_made_up(program: str) -> None:
+    """One with a name that is nearly upstream's would be taken from nobody's script."""
+    assert {flag.name for flag in ALONE[program]} - set(upstream_flags()[program]) == OWN.get(program, set())
 
 
 @pytest.mark.parametrize("program", PROGRAMS)

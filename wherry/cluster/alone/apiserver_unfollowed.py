@@ -77,7 +77,7 @@ UNFOLLOWED = (
         kind=SWITCH,
         why="there is no encryption of what is stored",
     ),
-    only("aggregator-reject-forwarding-redirects", "true", "redirects are never followed", SWITCH),
+    only("aggregator-reject-forwarding-redirect", "true", "redirects are never followed", SWITCH),
     only("cors-allowed-origins", "", "browsers of other origins are not let in", NAMES),
     only("default-not-ready-toleration-seconds", "300", "pods stay so long", NUMBER),
     only("default-unreachable-toleration-seconds", "300", "pods stay so long", NUMBER),

@@ -53,10 +53,11 @@ NO_CLOUD = f"{NO_CLOUDS}; leave the flag out"
 NO_VOLUMES = "volumes are attached, provisioned and recycled by others"
 SIGNERS = ("kube-apiserver-client", "kubelet-client", "kubelet-serving", "legacy-unknown")
 WORKERS = (
-    *("cron-job", "daemonset", "deployment", "device-taint-eviction", "endpoint", "ephemeralvolume"),
-    *("gc", "horizontal-pod-autoscaler", "job", "namespace", "rc", "replicaset", "resource-claim"),
-    *("resource-quota", "resourceclaim", "service", "service-endpoint", "serviceaccount-token"),
-    *("statefulset", "ttl-after-finished", "validating-admission-policy-status"),
+    *("cron-job", "daemonset", "deployment", "device-taint-eviction", "disruption", "disruption-stalepod"),
+    *("endpoint", "ephemeralvolume", "eviction-request", "gc", "horizontal-pod-autoscaler"),
+    *("imperative-eviction-responder", "job", "namespace", "rc", "replicaset", "resource-quota"),
+    *("resourceclaim", "service", "service-endpoint", "serviceaccount-token", "statefulset"),
+    *("ttl-after-finished", "validating-admission-policy-status"),
 )
 FLAGS = (
     *access.FLAGS,

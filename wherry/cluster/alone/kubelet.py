@@ -165,6 +165,7 @@ FILE = ConfigKind(
         "registerNode": "register-node",
         "tlsCertFile": "tls-cert-file",
         "tlsCipherSuites": "tls-cipher-suites",
+        "tlsCurvePreferences": "tls-curve-preferences",
         "tlsMinVersion": "tls-min-version",
         "tlsPrivateKeyFile": "tls-private-key-file",
     },

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from wherry.cluster.alone.flags import EMPTY_DEFAULT, NAMES, Flag, FlagError, Values
+from wherry.cluster.alone.flags import EMPTY_DEFAULT, NAMES, Flag, FlagError, Values, only
 from wherry.kit.tls import VERSIONS, TlsRules, tls_rules
 
 OLDEST, SUITES = "tls-min-version", "tls-cipher-suites"
@@ -19,6 +19,7 @@ TLS_FLAGS = (
         empty=EMPTY_DEFAULT,
     ),
     Flag(SUITES, "The cipher suites of TLS 1.2, by Go's names; else OpenSSL's.", NAMES),
+    only("tls-curve-preferences", "", "keys are exchanged as OpenSSL has it", NAMES),
 )
 
 
