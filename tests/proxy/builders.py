@@ -5,6 +5,9 @@ from __future__ import annotations
 from typing import Any
 
 from wherry.objects.meta import Object
+from wherry.proxy.topology import Place
+
+PLACE = Place("here", "near")
 
 
 def service(name: str = "web", **spec: Any) -> Object:

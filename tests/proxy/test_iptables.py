@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from tests.network.namespaces import needs_root, run_apart
-from tests.proxy.builders import endpoint, endpoint_slice, service
+from tests.proxy.builders import PLACE, endpoint, endpoint_slice, service
 from wherry.network.tool import run_tool
 from wherry.proxy.backends.base import NodeNetwork
 from wherry.proxy.backends.iptables import IptablesBackend
@@ -17,7 +17,7 @@ NETWORK = NodeNetwork(
     service_cidr="10.96.0.0/16",
     server_ports=(6443, 10250),
 )
-MODEL = build_model([service()], [endpoint_slice("web", endpoint("10.244.0.2"))], "here")
+MODEL = build_model([service()], [endpoint_slice("web", endpoint("10.244.0.2"))], PLACE)
 
 pytestmark = [pytest.mark.slow, needs_root]
 

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from tests.conftest import Golden
-from tests.proxy.builders import endpoint, endpoint_slice, service
+from tests.proxy.builders import PLACE, endpoint, endpoint_slice, service
 from wherry.proxy.backends.base import NodeNetwork
 from wherry.proxy.backends.iptables import parse_saved, removal_text, wanted_jumps
 from wherry.proxy.backends.iptables_rules import chain_prefix, render, restore_text
@@ -42,20 +42,20 @@ CASES: dict[str, tuple[dict[str, Any], list[dict[str, Any]]]] = {
 @pytest.mark.parametrize("case", CASES)
 def test_golden(case: str, golden: Golden) -> None:
     spec, endpoints = CASES[case]
-    rules = render(build_model([service(**spec)], [endpoint_slice("web", *endpoints)], "here"), NETWORK)
+    rules = render(build_model([service(**spec)], [endpoint_slice("web", *endpoints)], PLACE), NETWORK)
     text = restore_text({"nat": rules.nat, "filter": rules.filter}, {}, wanted_jumps(rules))
     golden(Path(__file__).parent / "golden" / f"{case}.rules", text)
 
 
 def test_nothing_to_change_is_no_text() -> None:
-    rules = render(build_model([service()], [endpoint_slice("web", *TWO)], "here"), NETWORK)
+    rules = render(build_model([service()], [endpoint_slice("web", *TWO)], PLACE), NETWORK)
     wanted = {"nat": rules.nat, "filter": rules.filter}
     assert restore_text(wanted, wanted, []) == ""
 
 
 def test_only_what_differs_is_written_and_stale_chains_go() -> None:
-    before = render(build_model([service()], [endpoint_slice("web", *TWO)], "here"), NETWORK)
-    after = render(build_model([service()], [endpoint_slice("web", TWO[0])], "here"), NETWORK)
+    before = render(build_model([service()], [endpoint_slice("web", *TWO)], PLACE), NETWORK)
+    after = render(build_model([service()], [endpoint_slice("web", TWO[0])], PLACE), NETWORK)
     text = restore_text({"nat": after.nat}, {"nat": before.nat}, [])
     gone = (before.nat.keys() - after.nat.keys()).pop()
     assert f"-X {gone}\n" in text
@@ -65,7 +65,7 @@ def test_only_what_differs_is_written_and_stale_chains_go() -> None:
 
 def test_chain_names_fit() -> None:
     spec, _ = CASES["node-port-local"]
-    rules = render(build_model([service(**spec)], [endpoint_slice("web", *TWO)], "here"), NETWORK)
+    rules = render(build_model([service(**spec)], [endpoint_slice("web", *TWO)], PLACE), NETWORK)
     assert max(map(len, rules.nat)) <= 28
 
 
@@ -93,7 +93,7 @@ def test_no_external_address_takes_over_anything_of_the_clusters() -> None:
         ports=[{"port": 10250, "protocol": "TCP"}],
     )
     slices = [endpoint_slice("a-thief", endpoint("10.244.0.9")), endpoint_slice("web", *TWO)]
-    rules = render(build_model([thief, service()], slices, "here"), NETWORK)
+    rules = render(build_model([thief, service()], slices, PLACE), NETWORK)
     (services,) = [found for name, found in rules.nat.items() if name.endswith("-SERVICES")]
     destinations = [rule.split()[1] for rule in services if rule.startswith("-d ")]
     assert destinations == ["10.96.0.66/32", "10.96.0.10/32", "192.0.2.2/32"]
@@ -101,6 +101,6 @@ def test_no_external_address_takes_over_anything_of_the_clusters() -> None:
     order = [services.index(f"{servers} -j ACCEPT"), *map(services.index, services[:2])]
     assert order[1:] == [0, 1], "ClusterIPs are looked at first"
     assert order[0] == 2, "then the node's own servers, then what services would like to have"
-    refused = render(build_model([thief], [], "here"), NETWORK).filter
+    refused = render(build_model([thief], [], PLACE), NETWORK).filter
     (refusals,) = [found for name, found in refused.items() if name.endswith("-REFUSE")]
     assert refusals[0] == f"{servers} -j RETURN"

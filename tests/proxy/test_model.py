@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from tests.proxy.builders import endpoint, endpoint_slice, service
+from tests.proxy.builders import PLACE, endpoint, endpoint_slice, service
 from wherry.proxy.model import Endpoint, build_model
 
 HERE, THERE = Endpoint("10.244.0.2", 8080, True), Endpoint("10.244.1.2", 8080)
@@ -39,7 +39,7 @@ HERE, THERE = Endpoint("10.244.0.2", 8080, True), Endpoint("10.244.1.2", 8080)
 )
 def test_endpoints(endpoints: list[dict[str, Any]], cluster: set[Endpoint], local: set[Endpoint]) -> None:
     spec = {"type": "NodePort", "externalTrafficPolicy": "Local"}
-    (port,) = build_model([service(**spec)], [endpoint_slice("web", *endpoints)], "here")
+    (port,) = build_model([service(**spec)], [endpoint_slice("web", *endpoints)], PLACE)
     assert set(port.internal) == cluster
     assert set(port.external) == local
 
@@ -53,7 +53,7 @@ def test_endpoints(endpoints: list[dict[str, Any]], cluster: set[Endpoint], loca
     ],
 )
 def test_not_handled(spec: dict[str, Any]) -> None:
-    assert build_model([service(**spec)], [], "here") == ()
+    assert build_model([service(**spec)], [], PLACE) == ()
 
 
 def test_ports_are_matched_by_name_and_protocol() -> None:
@@ -66,11 +66,11 @@ def test_ports_are_matched_by_name_and_protocol() -> None:
         {"name": "dns", "port": 5353, "protocol": "UDP"},
         {"name": "http", "port": 8080, "protocol": "TCP"},
     ]
-    dns, http = build_model([service(ports=ports)], [slices], "here")
+    dns, http = build_model([service(ports=ports)], [slices], PLACE)
     assert (dns.name, dns.internal[0].port) == ("default/web:dns", 5353)
     assert (http.name, http.internal[0].port) == ("default/web:http", 8080)
 
 
 def test_session_affinity_defaults_to_three_hours() -> None:
-    (port,) = build_model([service(sessionAffinity="ClientIP")], [], "here")
+    (port,) = build_model([service(sessionAffinity="ClientIP")], [], PLACE)
     assert port.affinity_s == 10800

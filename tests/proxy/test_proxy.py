@@ -8,11 +8,13 @@ import pytest
 
 from tests.apiserver.rig import Rig, running
 from tests.proxy.builders import endpoint, endpoint_slice, service
+from wherry.api.core.nodes import NODES
 from wherry.api.core.services import SERVICES
 from wherry.api.discovery.endpoint_slices import ENDPOINT_SLICES
 from wherry.client.api import Client
 from wherry.kit.clock import FakeClock, settle
 from wherry.network.tool import ToolNotRun
+from wherry.objects.meta import name_of
 from wherry.proxy import proxy as module
 from wherry.proxy.backends.base import BackendError
 from wherry.proxy.model import ServicePort
@@ -35,6 +37,8 @@ class FakeBackend:
 
     def __init__(self) -> None:
         self.applied: list[list[str]] = []
+        self.reached: list[list[str]] = []
+        """The addresses traffic may go to, each time."""
         self.faults: list[Exception] = []
         self.intact = True
 
@@ -42,6 +46,7 @@ class FakeBackend:
         if self.faults:
             raise self.faults.pop(0)
         self.applied.append([port.name for port in model if port.name != OWN])
+        self.reached.append([found.ip for port in model if port.name != OWN for found in port.internal])
         self.intact = True
 
     async def is_intact(self) -> bool:
@@ -159,8 +164,33 @@ async def test_flows_are_owed_until_they_are_forgotten(
 async def test_a_service_that_cannot_be_understood_costs_the_others_nothing(
     proxy: Proxy, client: Client, server: Rig, backend: FakeBackend, caplog: pytest.LogCaptureFixture
 ) -> None:
-    await server.store_past_rules(SERVICES, service("odd", ports=[{"protocol": "TCP"}]))
+    odd = service("odd", ports=[{"protocol": "TCP"}], clusterIP="10.96.0.12")
+    await server.store_past_rules(SERVICES, odd)
     await client.create(SERVICES, service())
     await proxy.start()
     assert backend.applied == [["default/web"]]
     assert "service default/odd cannot be routed" in caplog.text
+
+
+async def test_traffic_stays_in_the_zone_the_node_is_in_and_heartbeats_change_nothing(
+    proxy: Proxy, client: Client, backend: FakeBackend
+) -> None:
+    entries = [
+        {**endpoint(f"10.244.0.{number}"), "hints": {"forZones": [{"name": f"z{number}"}]}}
+        for number in (2, 3)
+    ]
+    node = await client.create(NODES, {"metadata": {"name": "here"}})
+    await client.create(NODES, {"metadata": {"name": "there", "labels": {module.ZONE: "z3"}}})
+    await client.create(SERVICES, service())
+    await client.create(ENDPOINT_SLICES, endpoint_slice("web", *entries))
+    await proxy.start()
+    await client.patch(NODES, "here", "", {"metadata": {"labels": {module.ZONE: "z2"}}})
+    await settle()
+    assert backend.reached == [["10.244.0.2", "10.244.0.3"], ["10.244.0.2"]]
+    synced = proxy._syncing
+    ready = {"type": "Ready", "status": "True", "lastHeartbeatTime": "2026-01-01T00:00:00Z"}
+    poked: list[int] = []
+    synced.poke = lambda: poked.append(1)  # type: ignore[method-assign]
+    await client.patch(NODES, name_of(node), "", {"status": {"conditions": [ready]}}, subresource="status")
+    await settle()
+    assert poked == []

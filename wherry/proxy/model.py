@@ -1,7 +1,8 @@
 """From Services and EndpointSlices to what a backend must know: one `ServicePort` per port. Pure.
 
 Which endpoints get traffic follows upstream (KEP-1669, KEP-2086): ready ones; if there are none,
-those that still serve while terminating. A `Local` traffic policy leaves only this node's.
+those that still serve while terminating. A `Local` traffic policy leaves only this node's; without one,
+hints may keep traffic near (`topology`).
 """
 
 from __future__ import annotations
@@ -12,6 +13,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from wherry.objects.meta import Object, labels_of, name_of, namespace_of
+from wherry.proxy.topology import Place, near
 
 log = logging.getLogger(__name__)
 
@@ -59,9 +61,9 @@ class ServicePort:
 
 
 def build_model(
-    services: Iterable[Object], slices: Iterable[Object], node_name: str
+    services: Iterable[Object], slices: Iterable[Object], place: Place
 ) -> tuple[ServicePort, ...]:
-    """Every service port this node must handle, in order of name and protocol.
+    """Every service port the node at `place` must handle, in order of name and protocol.
 
     A service that cannot be understood is logged and left out, so that it costs the others nothing.
     """
@@ -76,7 +78,7 @@ def build_model(
         try:
             if is_handled(service):
                 found = by_service.get(key, [])
-                ports.extend([*_service_ports(key, service["spec"], service, found, node_name)])
+                ports.extend([*_service_ports(key, service["spec"], service, found, place)])
         except Exception:
             log.exception("service %s cannot be routed", key)
     return tuple(sorted(ports, key=lambda port: (port.name, port.protocol)))
@@ -94,13 +96,13 @@ def is_handled(service: Object) -> bool:
 
 
 def _service_ports(
-    key: str, spec: Mapping[str, Any], service: Object, slices: list[Object], node_name: str
+    key: str, spec: Mapping[str, Any], service: Object, slices: list[Object], place: Place
 ) -> Iterable[ServicePort]:
     ingress = (service.get("status") or {}).get("loadBalancer", {}).get("ingress") or ()
     external_local = spec.get("externalTrafficPolicy") == "Local"
     for port in spec.get("ports") or ():
         name = port.get("name") or ""
-        cluster, local = _endpoints(slices, name, port.get("protocol", "TCP"), node_name)
+        cluster, local = _endpoints(slices, name, port.get("protocol", "TCP"), place)
         yield ServicePort(
             name=f"{key}:{name}" if name else key,
             protocol=port.get("protocol", "TCP"),
@@ -132,10 +134,10 @@ def _affinity_s(spec: Mapping[str, Any]) -> int:
 
 
 def _endpoints(
-    slices: list[Object], port_name: str, protocol: str, node_name: str
+    slices: list[Object], port_name: str, protocol: str, place: Place
 ) -> tuple[tuple[Endpoint, ...], tuple[Endpoint, ...]]:
-    """(all that get traffic, this node's that get traffic) for one port."""
-    ready: set[Endpoint] = set()
+    """(all that get traffic from here, this node's that get traffic) for one port."""
+    ready: list[tuple[Mapping[str, Any], int]] = []
     draining: set[Endpoint] = set()
     for endpoint_slice in slices:
         number = _port_number(endpoint_slice, port_name, protocol)
@@ -143,15 +145,20 @@ def _endpoints(
             continue
         for item in endpoint_slice.get("endpoints") or ():
             conditions = item.get("conditions") or {}
-            is_local = item.get("nodeName") == node_name
-            found = {Endpoint(address, number, is_local) for address in item.get("addresses") or ()}
             if conditions.get("ready") is not False:
-                ready |= found
+                ready.append((item, number))
             elif conditions.get("serving") and conditions.get("terminating"):
-                draining |= found
-    cluster = ready or draining
-    local = {e for e in ready if e.is_local} or {e for e in draining if e.is_local}
-    return tuple(sorted(cluster)), tuple(sorted(local))
+                draining |= _at(item, number, place)
+    everywhere = {found for item, number in ready for found in _at(item, number, place)}
+    kept = {id(item) for item in near([item for item, _ in ready], place)}
+    chosen = {found for item, number in ready if id(item) in kept for found in _at(item, number, place)}
+    local = {e for e in everywhere if e.is_local} or {e for e in draining if e.is_local}
+    return tuple(sorted(chosen or draining)), tuple(sorted(local))
+
+
+def _at(item: Mapping[str, Any], number: int, place: Place) -> set[Endpoint]:
+    is_local = item.get("nodeName") == place.node
+    return {Endpoint(address, number, is_local) for address in item.get("addresses") or ()}
 
 
 def _port_number(endpoint_slice: Object, name: str, protocol: str) -> int | None:

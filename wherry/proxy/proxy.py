@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import logging
 
+from wherry.api.core.nodes import NODES
 from wherry.api.core.services import SERVICES
 from wherry.api.discovery.endpoint_slices import ENDPOINT_SLICES
 from wherry.client.api import Client
@@ -17,10 +18,11 @@ from wherry.kit.clock import Clock
 from wherry.kit.repeat import Repeater
 from wherry.kit.tasks import Tasks
 from wherry.network.tool import NetworkFailure
-from wherry.objects.meta import Object
+from wherry.objects.meta import Object, labels_of
 from wherry.proxy.backends.base import Backend, BackendError
 from wherry.proxy.conntrack import flush, plan_flushes
 from wherry.proxy.model import ServicePort, build_model
+from wherry.proxy.topology import Place
 
 log = logging.getLogger(__name__)
 
@@ -28,6 +30,7 @@ FIRST_RETRY_S = 0.5
 LONGEST_RETRY_S = 30.0
 SETTLE_S = 0.5
 """Whoever takes rules away is mostly not done with the first."""
+ZONE = "topology.kubernetes.io/zone"
 LOOK_EVERY_S = 30.0
 """How often it is looked whether the rules still stand: kube-proxy's `syncPeriod`."""
 
@@ -38,6 +41,7 @@ class Proxy:
     def __init__(self, client: Client, backend: Backend, node_name: str, clock: Clock) -> None:
         self._backend = backend
         self._node_name = node_name
+        self._zone = ""
         self._clock = clock
         self._cache = Cache(client, clock)
         self._tasks = Tasks("proxy")
@@ -62,6 +66,8 @@ class Proxy:
         """Begin; returns when the rules stand for the first time."""
         for resource in (SERVICES, ENDPOINT_SLICES):
             self._cache.on(resource, self._changed)
+        self._cache.add(NODES, field_selector=f"metadata.name={self._node_name}")
+        self._cache.on(NODES, self._node_changed)
         await self._cache.start()
         self._syncing.poke()
         await self._syncing.succeeded.wait()
@@ -80,11 +86,19 @@ class Proxy:
             self._syncing.within(SETTLE_S)
 
     def _changed(self, old: Object | None, new: Object | None) -> None:
-        if self._cache.synced(SERVICES) and self._cache.synced(ENDPOINT_SLICES):
+        if all(self._cache.synced(resource) for resource in (SERVICES, ENDPOINT_SLICES, NODES)):
             self._syncing.poke()
 
+    def _node_changed(self, old: Object | None, new: Object | None) -> None:
+        """Of this node only the zone matters here; its heartbeats do not."""
+        zone = labels_of(new or {}).get(ZONE, "")
+        if zone != self._zone:
+            self._zone = zone
+            self._changed(old, new)
+
     async def _sync(self) -> float:
-        model = build_model(self._cache.list(SERVICES), self._cache.list(ENDPOINT_SLICES), self._node_name)
+        place = Place(self._node_name, self._zone)
+        model = build_model(self._cache.list(SERVICES), self._cache.list(ENDPOINT_SLICES), place)
         if model != self._model or not await self._is_standing():
             await self._backend.apply(model)
             self._flows |= dict.fromkeys(map(tuple, plan_flushes(self._model or (), model)))

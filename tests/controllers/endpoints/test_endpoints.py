@@ -16,6 +16,8 @@ from wherry.controllers.endpoints.endpoints import EndpointsController, plan_sub
 from wherry.controllers.endpoints.members import ports_for
 from wherry.controllers.endpoints.slice_controller import EndpointSlices
 from wherry.controllers.endpoints.slices import plan_slices
+from wherry.controllers.endpoints.trigger_times import TRIGGER_TIME, TriggerTimes
+from wherry.kit.portions import Portions
 from wherry.objects.meta import Object, name_of, uid_of
 
 
@@ -67,13 +69,13 @@ def reference(number: int, uid: str = "") -> dict[str, str]:
     return {"kind": "Pod", "namespace": "default", "name": f"web-{number:03d}", "uid": uid}
 
 
-def test_subsets_tell_ready_pods_from_others() -> None:
+async def test_subsets_tell_ready_pods_from_others() -> None:
     gone = pod(3, deletionTimestamp="2026-01-01T00:00:00Z")
     no_ip = pod(4)
     no_ip["status"] = {"phase": "Pending"}
     ended = pod(5)
     ended["status"]["phase"] = "Succeeded"
-    assert plan_subsets(service(), [pod(1), pod(2, ready=False), gone, no_ip, ended]) == [
+    assert await plan_subsets(service(), [pod(1), pod(2, ready=False), gone, no_ip, ended]) == [
         {
             "addresses": [{"ip": "10.1.0.2", "nodeName": "n1", "targetRef": reference(1)}],
             "notReadyAddresses": [{"ip": "10.1.0.3", "nodeName": "n1", "targetRef": reference(2)}],
@@ -82,22 +84,22 @@ def test_subsets_tell_ready_pods_from_others() -> None:
     ]
 
 
-def test_pods_with_other_port_numbers_form_another_subset() -> None:
-    subsets = plan_subsets(service(), [pod(1), pod(2, port=9090)])
+async def test_pods_with_other_port_numbers_form_another_subset() -> None:
+    subsets = await plan_subsets(service(), [pod(1), pod(2, port=9090)])
     assert [(s["ports"][0]["port"], len(s["addresses"])) for s in subsets] == [(8080, 1), (9090, 1)]
 
 
-def test_publishing_unready_addresses_makes_all_ready() -> None:
+async def test_publishing_unready_addresses_makes_all_ready() -> None:
     deleting = pod(2, ready=False, deletionTimestamp="2026-01-01T00:00:00Z")
-    (subset,) = plan_subsets(service(publishNotReadyAddresses=True), [pod(1, ready=False), deleting])
+    (subset,) = await plan_subsets(service(publishNotReadyAddresses=True), [pod(1, ready=False), deleting])
     assert len(subset["addresses"]) == 2
     assert "notReadyAddresses" not in subset
 
 
-def test_a_headless_service_needs_no_ports() -> None:
-    (subset,) = plan_subsets(service(clusterIP="None", ports=[]), [pod(1)])
+async def test_a_headless_service_needs_no_ports() -> None:
+    (subset,) = await plan_subsets(service(clusterIP="None", ports=[]), [pod(1)])
     assert "ports" not in subset
-    assert plan_subsets(service(ports=[]), [pod(1)]) == []
+    assert await plan_subsets(service(ports=[]), [pod(1)]) == []
 
 
 @pytest.mark.parametrize(
@@ -114,8 +116,8 @@ def test_target_ports(target: str | int | None, expected: int | None) -> None:
     assert [p["port"] for p in ports] == ([] if expected is None else [expected])
 
 
-def test_too_many_addresses_are_cut_unready_ones_first() -> None:
-    subsets = plan_subsets(service(), [pod(1), pod(2), pod(3, ready=False)])
+async def test_too_many_addresses_are_cut_unready_ones_first() -> None:
+    subsets = await plan_subsets(service(), [pod(1), pod(2), pod(3, ready=False)])
     assert truncate(subsets, capacity=2)
     assert len(subsets[0]["addresses"]) == 2
     assert "notReadyAddresses" not in subsets[0]
@@ -126,40 +128,153 @@ def no_zone(node: str) -> str:
     return ""
 
 
-def test_a_terminating_pod_stays_in_its_slice_but_is_not_ready() -> None:
+async def test_a_terminating_pod_stays_in_its_slice_but_is_not_ready() -> None:
     deleting = pod(1, deletionTimestamp="2026-01-01T00:00:00Z")
-    (piece,) = plan_slices(service(), [deleting], [], no_zone).create
+    (piece,) = (await plan_slices(service(), [deleting], [], no_zone)).create
     assert piece["endpoints"][0]["conditions"] == {"ready": False, "serving": True, "terminating": True}
 
 
-def test_slices_hold_at_most_a_hundred_and_stay_put() -> None:
+async def test_slices_hold_at_most_a_hundred_and_stay_put() -> None:
     pods = [pod(n) for n in range(250)]
-    plan = plan_slices(service(), pods, [], no_zone)
+    plan = await plan_slices(service(), pods, [], no_zone)
     assert [len(piece["endpoints"]) for piece in plan.create] == [100, 100, 50]
     for number, piece in enumerate(plan.create):
         piece["metadata"]["name"] = f"web-{number}"
-    assert plan_slices(service(), pods, plan.create, no_zone) == type(plan)()
+    assert await plan_slices(service(), pods, plan.create, no_zone) == type(plan)()
 
-    fewer = plan_slices(service(), [*pods[1:], pod(250)], plan.create, no_zone)
+    fewer = await plan_slices(service(), [*pods[1:], pod(250)], plan.create, no_zone)
     assert fewer.create == []
     assert fewer.delete == []
     # The gap in the full slice is filled: one write, not two.
     assert [piece["metadata"]["name"] for piece in fewer.update] == ["web-0"]
 
-    emptied = plan_slices(service(), pods[:100], plan.create, no_zone)
+    emptied = await plan_slices(service(), pods[:100], plan.create, no_zone)
     assert [piece["metadata"]["name"] for piece in emptied.delete] == ["web-1", "web-2"]
-    last = plan_slices(service(), [], plan.create, no_zone)
+    last = await plan_slices(service(), [], plan.create, no_zone)
     assert len(last.delete) + len(last.update) + len(last.create) >= 3
 
 
-def test_two_families_have_slices_of_their_own() -> None:
+async def test_two_families_have_slices_of_their_own() -> None:
     dual = pod(1)
     dual["status"]["podIPs"].append({"ip": "fd00::1"})
-    plan = plan_slices(service(ipFamilies=["IPv4", "IPv6"]), [dual], [], no_zone)
+    plan = await plan_slices(service(ipFamilies=["IPv4", "IPv6"]), [dual], [], no_zone)
     assert [(p["addressType"], p["endpoints"][0]["addresses"]) for p in plan.create] == [
         ("IPv4", ["10.1.0.2"]),
         ("IPv6", ["fd00::1"]),
     ]
+
+
+async def test_slices_of_other_ports_become_those_that_are_wanted() -> None:
+    """No moment without endpoints, and one write for two."""
+    before = (await plan_slices(service(), [pod(1), pod(2)], [], no_zone)).create
+    before[0]["metadata"].update(name="web-abc", resourceVersion="7", annotations={"a": "b"})
+    plan = await plan_slices(service(), [pod(1, port=9090), pod(2, port=9090)], before, no_zone)
+    assert (plan.create, plan.delete) == ([], [])
+    (piece,) = plan.update
+    assert (piece["metadata"]["name"], piece["metadata"]["resourceVersion"]) == ("web-abc", "7")
+    assert [port["port"] for port in piece["ports"]] == [9090]
+    assert len(piece["endpoints"]) == 2
+    other = service(ipFamilies=["IPv6"])
+    plan = await plan_slices(other, [], before, no_zone)
+    assert ([p["addressType"] for p in plan.create], plan.update) == (["IPv6"], [])
+    assert [name_of(piece) for piece in plan.delete] == ["web-abc"], "a family never changes"
+
+
+async def test_slices_of_a_service_of_that_name_that_is_gone_are_not_used() -> None:
+    before = (await plan_slices(service(), [pod(1)], [], no_zone)).create
+    before[0]["metadata"]["name"] = "web-abc"
+    again = service()
+    again["metadata"] = {**again["metadata"], "uid": "another"}
+    plan = await plan_slices(again, [pod(1)], before, no_zone)
+    assert (len(plan.create), plan.update, plan.delete) == (1, [], before)
+
+
+def zone_of(node: str) -> str:
+    return {"n1": "z1"}.get(node, "")
+
+
+NEAR_ZONE = {"forZones": [{"name": "z1"}]}
+
+
+@pytest.mark.parametrize(
+    ("distribution", "mode", "hints"),
+    [
+        (None, "", None),
+        ("PreferClose", "", NEAR_ZONE),
+        ("PreferSameZone", "", NEAR_ZONE),
+        ("PreferSameNode", "", {**NEAR_ZONE, "forNodes": [{"name": "n1"}]}),
+        ("PreferSameZone", "Auto", None),
+        ("PreferSameZone", "Disabled", NEAR_ZONE),
+    ],
+)
+async def test_hints_say_for_whom_an_endpoint_is(distribution: str | None, mode: str, hints: Any) -> None:
+    wanted = service(**({"trafficDistribution": distribution} if distribution else {}))
+    if mode:
+        wanted["metadata"] = {
+            **wanted["metadata"],
+            "annotations": {"service.kubernetes.io/topology-mode": mode},
+        }
+    pods = [pod(1), pod(2, ready=False)]
+    (piece,) = (await plan_slices(wanted, pods, [], zone_of)).create
+    ready, other = piece["endpoints"]
+    assert ready.get("hints") == hints
+    assert "hints" not in other
+    plan = await plan_slices(service(), pods, [piece], zone_of)
+    assert len(plan.update) == bool(hints), "they go when nobody asks for them any more"
+
+
+async def test_hints_without_zones() -> None:
+    wanted = service(trafficDistribution="PreferSameZone")
+    (piece,) = (await plan_slices(wanted, [pod(1)], [], no_zone)).create
+    assert "hints" not in piece["endpoints"][0]
+
+
+@pytest.mark.parametrize("plan", [lambda pods: plan_slices(service(), pods, [], no_zone),
+                                  lambda pods: plan_subsets(service(), pods)])  # fmt: skip
+async def test_plans_let_others_go_on_between_pods(plan: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    asked = 0
+
+    async def next_portion(self: Portions) -> bool:
+        nonlocal asked
+        asked += 1
+        return False
+
+    monkeypatch.setattr(Portions, "next", next_portion)
+    await plan([pod(number) for number in range(300)])
+    assert asked >= 600, "choosing them, and working out their ports"
+
+
+def at(pod: Object, since: str) -> Object:
+    pod["status"]["conditions"][0]["lastTransitionTime"] = since
+    return pod
+
+
+def test_the_first_of_what_has_changed_is_the_trigger() -> None:
+    times, made = TriggerTimes(), service()
+    made["metadata"]["creationTimestamp"] = "2026-01-01T00:00:05Z"
+    first, second = at(pod(1), "2026-01-01T00:00:01Z"), at(pod(2), "2026-01-01T00:00:09Z")
+    assert times.look("k", made, [first]) == "2026-01-01T00:00:05Z", "the service is new"
+    assert times.look("k", made, [first]) == ""
+    assert times.look("k", made, [first, second]) == "2026-01-01T00:00:09Z"
+    later = [at(pod(1), "2026-01-01T00:01:02Z"), at(pod(2), "2026-01-01T00:01:01Z")]
+    assert times.look("k", made, later) == "2026-01-01T00:01:01Z"
+    times.forget("k")
+    assert times.look("k", made, later) == "2026-01-01T00:00:05Z"
+
+
+async def test_what_is_written_says_when_its_cause_was() -> None:
+    async with running(EndpointsController, EndpointSlices) as bench:
+        made = (await bench.create(SERVICES, service()))["metadata"]["creationTimestamp"]
+        await bench.create(PODS, pod(1, ready=False))
+        since = "2031-01-01T00:00:00Z"
+        ready = {"type": "Ready", "status": "True", "lastTransitionTime": since}
+        (piece,) = await slices(bench)
+        assert TRIGGER_TIME not in (piece["metadata"].get("annotations") or {}), "a pod without times"
+        await bench.set_status(PODS, pod(1), conditions=[ready])
+        await bench.settle()
+        (piece,) = await slices(bench)
+        for found in (piece, await bench.get(ENDPOINTS, "web")):
+            assert found["metadata"]["annotations"][TRIGGER_TIME] == since != made
 
 
 async def slices(bench: Bench) -> list[Object]:

@@ -86,6 +86,18 @@ async def test_a_slice_for_each_family_and_set_of_ports() -> None:
         ]
 
 
+async def test_a_slice_of_other_ports_is_used_again() -> None:
+    other = {"name": "http", "port": 8080, "protocol": "TCP"}
+    async with running(EndpointSliceMirroring, before=[(SERVICES, service())]) as bench:
+        await bench.create(ENDPOINTS, endpoints(subset("10.0.0.1")))
+        (before,) = await pieces(bench)
+        moved = [subset("10.0.0.1", ports=(other,))]
+        await bench.client.patch(ENDPOINTS, "db", "default", {"subsets": moved})
+        await bench.settle()
+        assert await slices(bench) == [("IPv4", [8080], {"10.0.0.1": True})]
+        assert [p["metadata"]["uid"] for p in await pieces(bench)] == [before["metadata"]["uid"]]
+
+
 async def test_what_is_not_mirrored() -> None:
     marks: list[Object] = [
         {"labels": {"endpointslice.kubernetes.io/skip-mirror": "true"}},

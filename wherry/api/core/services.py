@@ -132,6 +132,12 @@ def service_warnings(service: Object) -> list[str]:
     return texts
 
 
+def wants_topology(service: Mapping[str, Any]) -> bool:
+    """Whether the service's endpoints are to be shared out among zones, by the annotation for it."""
+    annotations = annotations_of(service)
+    return annotations.get(TOPOLOGY_HINTS, annotations.get(TOPOLOGY_MODE)) in ("Auto", "auto")
+
+
 def _default_affinity(spec: dict[str, Any]) -> None:
     affinity = spec.get("sessionAffinity") or "None"
     spec["sessionAffinity"] = affinity

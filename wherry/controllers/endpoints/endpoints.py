@@ -23,19 +23,23 @@ from wherry.controllers.endpoints.members import (
     selects,
 )
 from wherry.controllers.endpoints.service_controller import ServiceController
+from wherry.controllers.endpoints.trigger_times import TRIGGER_TIME, stamped
+from wherry.kit.portions import Portions
 from wherry.objects.meta import Object, annotations_of, labels_of, name_of, namespace_of
 
 MANAGED_BY = "endpoints.kubernetes.io/managed-by"
 MANAGER = "endpoint-controller"
 OVER_CAPACITY = "endpoints.kubernetes.io/over-capacity"
 CAPACITY = 1000
+PORTION_S = 0.005
 
 
-def plan_subsets(service: Object, pods: Iterable[Object]) -> list[Object]:
-    """The subsets: addresses with the same ports together, ready ones apart from the others."""
+async def plan_subsets(service: Object, pods: Iterable[Object]) -> list[Object]:
+    """The subsets, in portions: addresses with the same ports together, ready ones apart from the others."""
     groups: dict[tuple[Any, ...], Object] = {}
-    terminating = publishes_unready(service)
-    for pod in members_of(service, pods, with_terminating=terminating):
+    portions, terminating = Portions(PORTION_S), publishes_unready(service)
+    for pod in await members_of(service, pods, portions, with_terminating=terminating):
+        await portions.next()
         ip = ip_of_family(pod, families_of(service)[0])
         ports = [_port(port) for port in ports_for(service, pod)]
         if ip is None or (not ports and not _is_portless(service)):
@@ -102,21 +106,24 @@ class EndpointsController(ServiceController):
         service = self.cache.get(SERVICES, key)
         current = self.cache.get(ENDPOINTS, key)
         if service is None:
+            self.trigger_times.forget(key)
             # Without our mark they may be somebody's who has no service yet.
             if current is not None and labels_of(current).get(MANAGED_BY) == MANAGER:
                 await self.delete(key, ENDPOINTS, current)
             return None
         if not selects(service):
             return None
-        wanted = self._wanted(service, await self.members.pods_of(service))
+        pods = await self.members.pods_of(service)
+        since = self.trigger_times.look(key, service, pods)
+        wanted = stamped(await self._wanted(service, pods), since)
         if current is None:
             await create_unless_present(self, key, ENDPOINTS, wanted)
         elif not _same(current, wanted):
             await self.update(key, ENDPOINTS, _merged(current, wanted))
         return None
 
-    def _wanted(self, service: Object, pods: Iterable[Object]) -> Object:
-        subsets = plan_subsets(service, pods)
+    async def _wanted(self, service: Object, pods: Iterable[Object]) -> Object:
+        subsets = await plan_subsets(service, pods)
         meta: Object = {
             "name": name_of(service),
             "namespace": namespace_of(service),
@@ -140,7 +147,8 @@ def _same(current: Object, wanted: Object) -> bool:
 
 def _merged(current: Object, wanted: Object) -> Object:
     """`current` with what we write of it; other annotations stay."""
-    annotations = {k: v for k, v in annotations_of(current).items() if k != OVER_CAPACITY}
+    own = (OVER_CAPACITY, TRIGGER_TIME)
+    annotations = {k: v for k, v in annotations_of(current).items() if k not in own}
     meta = {**current["metadata"], "labels": wanted["metadata"]["labels"]}
     meta["annotations"] = {**annotations, **annotations_of(wanted)}
     merged = {**current, "metadata": meta, "subsets": wanted.get("subsets", [])}

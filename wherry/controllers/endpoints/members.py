@@ -8,6 +8,7 @@ from typing import Any
 
 from wherry.api.core.pod_conditions import is_ready
 from wherry.client.cache import Cache
+from wherry.kit.portions import Portions
 from wherry.objects.meta import (
     Object,
     is_deleting,
@@ -109,10 +110,16 @@ def publishes_unready(service: Object) -> bool:
     return bool((service.get("spec") or {}).get("publishNotReadyAddresses"))
 
 
-def members_of(service: Object, pods: Iterable[Object], with_terminating: bool) -> list[Object]:
+async def members_of(
+    service: Object, pods: Iterable[Object], portions: Portions, *, with_terminating: bool
+) -> list[Object]:
     """The pods of the service's namespace that belong to it, by name."""
     wanted = service["spec"]["selector"].items()
-    found = [p for p in pods if wanted <= labels_of(p).items() and is_member(p, with_terminating)]
+    found = []
+    for pod in pods:
+        await portions.next()
+        if wanted <= labels_of(pod).items() and is_member(pod, with_terminating):
+            found.append(pod)
     return sorted(found, key=name_of)
 
 

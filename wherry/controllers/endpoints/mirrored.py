@@ -13,7 +13,9 @@ from typing import Any
 
 from wherry.api.core.endpoints import ENDPOINTS
 from wherry.api.discovery.endpoint_slices import ENDPOINT_SLICES
-from wherry.controllers.endpoints.slices import MANAGED_BY, SERVICE_NAME, SlicePlan
+from wherry.controllers.endpoints.slice_plan import SlicePlan
+from wherry.controllers.endpoints.slices import MANAGED_BY, SERVICE_NAME
+from wherry.controllers.endpoints.trigger_times import TRIGGER_TIME
 from wherry.kit.portions import Portions
 from wherry.objects.meta import (
     Object,
@@ -31,7 +33,7 @@ LEADER = "control-plane.alpha.kubernetes.io/leader"
 MOST_PER_SUBSET = 1000
 PORTION_S = 0.005
 _NOT_COPIED = (
-    "endpoints.kubernetes.io/last-change-trigger-time",
+    TRIGGER_TIME,
     "kubectl.kubernetes.io/last-applied-configuration",
 )
 
@@ -107,6 +109,7 @@ async def plan_mirror(endpoints: Object, mirrored: Mirrored, existing: Iterable[
             plan.update.append({**piece, "metadata": meta, "endpoints": wanted})
     for place, wanted in left.items():
         plan.create.append(_slice(endpoints, place[0], mirrored.ports[place], wanted, labels, annotations))
+    plan.recycle(endpoints)
     return plan
 
 

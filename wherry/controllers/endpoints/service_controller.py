@@ -11,6 +11,7 @@ from wherry.client.cache import Cache
 from wherry.controllers.base import Controller, Environment
 from wherry.controllers.endpoints.members import is_same_to_endpoints
 from wherry.controllers.endpoints.membership import Membership
+from wherry.controllers.endpoints.trigger_times import TriggerTimes
 from wherry.objects.meta import Object
 
 
@@ -21,6 +22,7 @@ class ServiceController(Controller):
 
     def __init__(self, environment: Environment) -> None:
         self.members = environment.shared(Membership)
+        self.trigger_times = TriggerTimes()
         super().__init__(environment)
 
     def watch_sources(self) -> None:

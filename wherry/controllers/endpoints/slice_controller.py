@@ -54,13 +54,16 @@ class EndpointSlices(ServiceController):
         service = self.cache.get(SERVICES, key)
         existing = self.cache.by_index(ENDPOINT_SLICES, BY_SERVICE, key)
         if service is None:
+            self.trigger_times.forget(key)
             for piece in existing:
                 await self.delete(key, ENDPOINT_SLICES, piece)
             return None
         if not selects(service) or is_deleting(service):
             return None
         pods = await self.members.pods_of(service)
-        plan = plan_slices(service, pods, existing, self._zone_of)
+        since = self.trigger_times.look(key, service, pods)
+        plan = await plan_slices(service, pods, existing, self._zone_of)
+        plan.stamp(since)
         await write_slices(self, key, service, plan)
         return None
 

@@ -5,7 +5,8 @@ from __future__ import annotations
 from wherry.api.discovery.endpoint_slices import ENDPOINT_SLICES
 from wherry.client.events import WARNING
 from wherry.controllers.base import Controller, is_namespace_terminating
-from wherry.controllers.endpoints.slices import MANAGED_BY, SERVICE_NAME, SlicePlan
+from wherry.controllers.endpoints.slice_plan import SlicePlan
+from wherry.controllers.endpoints.slices import MANAGED_BY, SERVICE_NAME
 from wherry.objects.errors import ApiError
 from wherry.objects.meta import Object, labels_of, namespace_of
 

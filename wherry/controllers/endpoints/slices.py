@@ -13,6 +13,7 @@ from typing import Any, TypeAlias
 from wherry.api.core.pod_conditions import is_ready
 from wherry.api.core.services import SERVICES
 from wherry.api.discovery.endpoint_slices import ENDPOINT_SLICES
+from wherry.controllers.endpoints.hints import distribution_of, hints_for
 from wherry.controllers.endpoints.members import (
     Port,
     copied_labels,
@@ -25,9 +26,12 @@ from wherry.controllers.endpoints.members import (
     publishes_unready,
     reference_to,
 )
+from wherry.controllers.endpoints.slice_plan import SlicePlan
+from wherry.kit.portions import Portions
 from wherry.objects.meta import (
     Object,
     controller_ref,
+    is_controlled_by,
     is_deleting,
     labels_of,
     name_of,
@@ -38,20 +42,12 @@ SERVICE_NAME = "kubernetes.io/service-name"
 MANAGED_BY = "endpointslice.kubernetes.io/managed-by"
 MANAGER = "endpointslice-controller.k8s.io"
 SLICE_LIMIT = 100
+PORTION_S = 0.005
 
 ZoneOf: TypeAlias = Callable[[str], str]
 """A node's name to its zone, "" if it has none."""
 
 PortsKey: TypeAlias = tuple[Any, ...]
-
-
-@dataclass(slots=True)
-class SlicePlan:
-    """The writes that make the slices right."""
-
-    create: list[Object] = field(default_factory=list)
-    update: list[Object] = field(default_factory=list)
-    delete: list[Object] = field(default_factory=list)
 
 
 @dataclass(slots=True)
@@ -62,48 +58,58 @@ class _Group:
     endpoints: dict[tuple[str, str], Object] = field(default_factory=dict)
 
 
-def plan_slices(
+async def plan_slices(
     service: Object, pods: Sequence[Object], existing: Iterable[Object], zone_of: ZoneOf
 ) -> SlicePlan:
-    """Compare the service's pods with its `existing` slices (only those of our making)."""
-    plan = SlicePlan()
+    """Compare the service's pods with its `existing` slices (only those of our making), in portions.
+
+    Slices of a service of that name that is gone go, too: they are the garbage collector's.
+    """
+    plan, portions = SlicePlan(), Portions(PORTION_S)
     families = families_of(service)
     by_family: dict[str, list[Object]] = {family: [] for family in families}
     for piece in existing:
         if is_deleting(piece):
             continue
-        by_family.get(piece["addressType"], plan.delete).append(piece)
+        is_ours = is_controlled_by(piece, service)
+        (by_family.get(piece["addressType"], plan.delete) if is_ours else plan.delete).append(piece)
+    members = await members_of(service, pods, portions, with_terminating=True)
     for family in families:
-        _plan_family(service, pods, family, by_family[family], zone_of, plan)
+        groups = await _group(service, members, family, zone_of, portions)
+        await _plan_family(service, groups, family, by_family[family], plan, portions)
+    plan.recycle(service)
     return plan
 
 
-def _plan_family(
+async def _plan_family(
     service: Object,
-    pods: Sequence[Object],
+    groups: dict[PortsKey, _Group],
     family: str,
     existing: list[Object],
-    zone_of: ZoneOf,
     plan: SlicePlan,
+    portions: Portions,
 ) -> None:
-    groups = _group(service, pods, family, zone_of)
     if not groups:
         # A slice without endpoints tells readers that this is known, not just not there yet.
         groups = {(): _Group([])}
     leftover: dict[PortsKey, list[Object]] = {}
     for piece in existing:
+        await portions.next()
         key = _ports_key(piece.get("ports") or [])
         if key in groups:
             leftover.setdefault(key, []).append(piece)
         else:
             plan.delete.append(piece)
     for key, group in groups.items():
-        _plan_group(service, family, group, leftover.get(key, []), plan)
+        await _plan_group(service, family, group, leftover.get(key, []), plan, portions)
 
 
-def _group(service: Object, pods: Sequence[Object], family: str, zone_of: ZoneOf) -> dict[PortsKey, _Group]:
+async def _group(
+    service: Object, members: Iterable[Object], family: str, zone_of: ZoneOf, portions: Portions
+) -> dict[PortsKey, _Group]:
     groups: dict[PortsKey, _Group] = {}
-    for pod in members_of(service, pods, with_terminating=True):
+    for pod in members:
+        await portions.next()
         ip = ip_of_family(pod, family)
         ports = ports_for(service, pod)
         if ip is None or (not ports and not (is_headless(service) and not service["spec"].get("ports"))):
@@ -133,12 +139,24 @@ def make_endpoint(service: Object, pod: Object, ip: str, zone_of: ZoneOf) -> Obj
         endpoint["nodeName"] = node
         if zone_of(node):
             endpoint["zone"] = zone_of(node)
+    if hints := hints_for(endpoint, distribution_of(service)):
+        endpoint["hints"] = hints
     return endpoint
 
 
-def _plan_group(service: Object, family: str, group: _Group, existing: list[Object], plan: SlicePlan) -> None:
+async def _plan_group(
+    service: Object,
+    family: str,
+    group: _Group,
+    existing: list[Object],
+    plan: SlicePlan,
+    portions: Portions,
+) -> None:
     wanted = dict(group.endpoints)
-    kept = [(piece, _kept_endpoints(piece, wanted)) for piece in existing]
+    kept = []
+    for piece in existing:
+        await portions.next()
+        kept.append((piece, _kept_endpoints(piece, wanted)))
     fresh = list(wanted.values())
     for _, endpoints in sorted(kept, key=lambda pair: -len(pair[1])):
         room = SLICE_LIMIT - len(endpoints)
@@ -149,6 +167,7 @@ def _plan_group(service: Object, family: str, group: _Group, existing: list[Obje
         if not endpoints and (remaining or fresh):
             plan.delete.append(piece)
             continue
+        await portions.next()
         remaining = remaining or 1  # of several empty slices one stays
         updated = _filled(service, piece, endpoints)
         if updated != piece:
