@@ -7,6 +7,7 @@ from typing import Any
 from tests.apiserver.rig import Rig, api_server, running
 from tests.conftest import eventually
 from wherry.api.core.events import EVENTS
+from wherry.api.core.services import SERVICES
 from wherry.api.networking.service_cidrs import SERVICE_CIDRS
 from wherry.kit.clock import FakeClock
 from wherry.objects.errors import ApiError
@@ -44,6 +45,30 @@ async def test_it_comes_back() -> None:
             return made["metadata"]["uid"] != before and bool(made.get("status"))
 
         await eventually(is_back)
+
+
+async def test_a_server_starts_though_its_own_address_is_of_no_range() -> None:
+    """And has its Service as soon as there is one."""
+    clock = FakeClock()
+    async with running(clock, listens=False) as rig:
+        await rig.admin.delete(SERVICES, "kubernetes", "default")
+        store = rig.store.copy(clock)
+    for entry in (await store.list("/registry/services/specs/default/kubernetes")).entries:
+        await store.delete(entry.key, expected=entry.revision)
+    async with running(clock, store=store, service_cidr="10.8.0.0/20", listens=False) as rig:
+        assert (await rig.admin.list(SERVICES)).items == []
+        kind = {"apiVersion": "networking.k8s.io/v1", "kind": "ServiceCIDR"}
+        await rig.admin.create(
+            SERVICE_CIDRS, {**kind, "metadata": {"name": "b"}, "spec": {"cidrs": ["10.8.0.0/24"]}}
+        )
+        await clock.advance(60)
+
+        async def is_there() -> bool:
+            return [one["spec"]["clusterIP"] for one in (await rig.admin.list(SERVICES)).items] == [
+                "10.8.0.1"
+            ]
+
+        await eventually(is_there)
 
 
 async def test_a_second_family_is_added() -> None:

@@ -46,6 +46,22 @@ async def test_a_service_has_one_of_each() -> None:
         assert (await rig.admin.get(SERVICE_CIDRS, "kubernetes"))["spec"]["cidrs"] == BOTH.split(",")
 
 
+async def test_a_status_is_written_whatever_the_families_are_now() -> None:
+    """The cluster had both when the Service was made."""
+    async with running(service_cidr=BOTH, from_nothing=True, listens=False) as rig:
+        both = await create(rig.admin, "both", ipFamilyPolicy="RequireDualStack", type="LoadBalancer")
+        async with running(store=rig.store, listens=False) as later:
+            found = await later.admin.get(SERVICES, "both", "default")
+            status = {"loadBalancer": {"ingress": [{"ip": "192.0.2.1"}]}}
+            written = await later.admin.update_status(SERVICES, {**found, "status": status})
+            assert (written["spec"]["clusterIPs"], written["status"]) == (
+                both["clusterIPs"],
+                {**status, **written["status"]},
+            )
+            await later.admin.delete(SERVICES, "both", "default")
+            assert await given(later.admin) == {}
+
+
 async def test_a_cluster_of_one_family_says_so() -> None:
     async with running(listens=False) as rig:
         assert (await create(rig.admin, "a", ipFamilyPolicy="PreferDualStack"))["ipFamilies"] == ["IPv4"]

@@ -74,7 +74,7 @@ class ServiceAllocator:
         self, resource: Resource, new: Object, old: Object | None, *, dry_run: bool = False
     ) -> Reservation:
         """Take what `new` needs beyond `old`, and write it into `new`. Raises ApiError (422, 500)."""
-        if resource is not SERVICES:
+        if resource is not SERVICES or (old is not None and new.get("spec") == old.get("spec")):
             return NOTHING
         reservation = Reservation()
         self._check_external(new, old)

@@ -7,6 +7,7 @@ once.
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
@@ -25,6 +26,8 @@ from wherry.objects.errors import ApiError
 from wherry.objects.meta import Object, name_of, namespace_of
 from wherry.store.base import Subscription
 
+log = logging.getLogger(__name__)
+
 Change = Callable[[Any], Any]
 FOLLOWED = (SERVICES, ENDPOINTS, ENDPOINT_SLICES)
 
@@ -37,6 +40,8 @@ class KubernetesService:
         self._client = client
         self._address = address
         self._port = port
+        self._is_owed = False
+        """Whether the Service could not be brought about yet."""
         self._feeds: list[Subscription] = []
         self._tasks = Tasks("kubernetes service")
         self._repeater = Repeater(
@@ -46,7 +51,12 @@ class KubernetesService:
     async def bring_about(self) -> None:
         """Create what is missing, and put right what an earlier start left: ports may have changed."""
         wanted = self._service()
-        await self._put_right(SERVICES, wanted, {"spec": lambda spec: {**spec, **_ports(wanted)}})
+        try:
+            await self._put_right(SERVICES, wanted, {"spec": lambda spec: {**spec, **_ports(wanted)}})
+        except ApiError as error:
+            # Its address may be of no ServiceCIDR just now: only a server that runs can be given one.
+            log.warning("the kubernetes service could not be brought about yet: %s", error.message)
+            self._is_owed = True
         await self._reconcile_endpoints()
 
     async def follow(self) -> None:
@@ -55,6 +65,8 @@ class KubernetesService:
         self._feeds = [
             self._parts.registry.follow(resource, self._changed, self._repeater.poke) for resource in FOLLOWED
         ]
+        if self._is_owed:
+            self._repeater.poke()
 
     async def close(self) -> None:
         """Follow no more."""
