@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import threading
+from typing import Any
+
 import pytest
 
 from tests.apiserver.rig import ADMIN, ALICE, Rig, account, config_map, pod
@@ -17,6 +20,8 @@ from wherry.api.rbac.cluster_roles import CLUSTER_ROLES
 from wherry.api.rbac.role_bindings import ROLE_BINDINGS
 from wherry.api.rbac.roles import ROLES
 from wherry.api.storage.csi_nodes import CSI_NODES
+from wherry.apiserver.admission import rbac_escalation
+from wherry.apiserver.authorization import rules
 from wherry.apiserver.cached import Cached
 from wherry.apiserver.user import AUTHENTICATED, NODES_GROUP, User, service_account_user
 from wherry.objects.errors import ApiError
@@ -460,3 +465,44 @@ async def test_a_role_that_changes_leaves_others_as_they_were_read(rig: Rig) -> 
     await rig.admin.delete(CLUSTER_ROLES, "other")
     assert rbac.rules_of_role("ClusterRole", "", "other") is None
     assert rbac.rules_of_role("ClusterRole", "", "gathering") == ()
+
+
+async def test_many_rules_are_compared_beside_the_loop(rig: Rig, monkeypatch: pytest.MonkeyPatch) -> None:
+    """And a role of a few rules is not worth a thread."""
+    await rig.admin.create(ROLE_BINDINGS, binding("ClusterRole", "admin", ALICE_SUBJECT))
+    compared: list[str] = []
+    plainly = rbac_escalation._missing_lines
+
+    def noted(*args: Any) -> list[str]:
+        compared.append(threading.current_thread().name.partition("_")[0])
+        return plainly(*args)
+
+    monkeypatch.setattr(rbac_escalation, "_missing_lines", noted)
+    alice = rig.client(ALICE)
+    rule = {"verbs": ["get"], "apiGroups": [""], "resources": ["pods"]}
+    many = [{**rule, "resourceNames": [f"n{number}"]} for number in range(2000)]
+    for name, some in (("few", [rule]), ("many", many)):
+        await alice.create(ROLES, {"metadata": {"name": name, "namespace": "default"}, "rules": some})
+    await alice.create(ROLE_BINDINGS, binding("Role", "many", ALICE_SUBJECT))
+    await alice.create(ROLES, {"metadata": {"name": "last", "namespace": "default"}, "rules": [rule]})
+    assert compared == ["MainThread", "beside", "beside", "beside"]
+
+
+async def test_a_name_is_looked_up_among_thousands(rig: Rig, monkeypatch: pytest.MonkeyPatch) -> None:
+    rule = {"verbs": ["get"], "apiGroups": [""], "resources": ["configmaps"]}
+    many = [{**rule, "resourceNames": [f"n{number}"]} for number in range(2000)]
+    await rig.admin.create(ROLES, {"metadata": {"name": "many", "namespace": "default"}, "rules": many})
+    await rig.admin.create(ROLE_BINDINGS, binding("Role", "many", ALICE_SUBJECT))
+    asked: list[Object] = []
+    plainly = rules.rule_allows
+
+    def counted(rule: Object, *args: Any, **options: Any) -> bool:
+        asked.append(rule)
+        return plainly(rule, *args, **options)
+
+    monkeypatch.setattr(rules, "rule_allows", counted)
+    for name, words in (("n1999", "not found"), ("other", "is forbidden")):
+        with pytest.raises(ApiError, match=words):
+            await rig.client(ALICE).get(CONFIG_MAPS, name, "default")
+    assert many[1999] in asked
+    assert len(asked) < 50

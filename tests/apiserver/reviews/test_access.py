@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from typing import Any
 
+import orjson
 import pytest
 
 from tests.apiserver.rig import Rig, account
 from wherry.api.core.service_accounts import SERVICE_ACCOUNTS
+from wherry.apiserver.reviews import access
 from wherry.objects.meta import Object
 
 ROOT = "/apis/authorization.k8s.io/v1"
@@ -92,3 +94,19 @@ async def test_a_review_is_no_table(rig: Rig, path: str, body: Object) -> None:
     assert (status, answer["reason"]) == (406, "NotAcceptable")
     status, answer, _ = await rig.http("POST", path, body, headers={"Accept": f"{table},application/json"})
     assert (status, answer["kind"]) != (406, "Status")
+
+
+async def test_an_answer_tells_so_many_rules_and_says_so(rig: Rig, monkeypatch: pytest.MonkeyPatch) -> None:
+    body = {"spec": {"namespace": "default"}}
+    path = f"{ROOT}/selfsubjectrulesreviews"
+    status = (await rig.http("POST", path, body, token="alice-token"))[1]["status"]
+    assert status["incomplete"] is False
+    assert "evaluationError" not in status
+    every = [*status["resourceRules"], *status["nonResourceRules"]]
+    monkeypatch.setattr(access, "MOST_TOLD_BYTES", len(orjson.dumps(every)) // 2)
+    some = (await rig.http("POST", path, body, token="alice-token"))[1]["status"]
+    assert some["incomplete"] is True
+    assert "not all of them are told" in some["evaluationError"]
+    told = [*some["resourceRules"], *some["nonResourceRules"]]
+    assert 0 < len(told) < len(every)
+    assert all(rule in every for rule in told)

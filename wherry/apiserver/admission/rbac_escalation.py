@@ -6,8 +6,9 @@ one must hold them too or have the verb `bind`. Upstream checks the same in its 
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import Sequence
+from contextlib import suppress
+from itertools import chain
 
 from wherry.api.rbac.cluster_role_bindings import CLUSTER_ROLE_BINDINGS
 from wherry.api.rbac.cluster_roles import CLUSTER_ROLES
@@ -15,8 +16,8 @@ from wherry.api.rbac.role_bindings import ROLE_BINDINGS
 from wherry.api.rbac.roles import ROLES
 from wherry.api.resource import Resource
 from wherry.apiserver.admission.base import CREATE, UPDATE, Attributes, BasePlugin
-from wherry.apiserver.authorization.coverage import Held, Missing, TooManyBlocks
-from wherry.apiserver.authorization.rules import show_rule
+from wherry.apiserver.authorization.coverage import MOST_TOGETHER, Held, Missing, TooManyBlocks
+from wherry.apiserver.authorization.rules import EVERYTHING, show_rule
 from wherry.apiserver.beside import LARGE, beside
 from wherry.apiserver.request import RequestInfo
 from wherry.objects.errors import ApiError, forbidden, not_found
@@ -28,19 +29,13 @@ ROLE_KINDS = frozenset({ROLES.storage_key, CLUSTER_ROLES.storage_key})
 BINDING_KINDS = frozenset({ROLE_BINDINGS.storage_key, CLUSTER_ROLE_BINDINGS.storage_key})
 HOUSEKEEPING = frozenset({"ownerReferences", "finalizers", "managedFields", "resourceVersion"})
 """Metadata that is changed to get rid of an object, or by every write."""
-INDEXED_AT_ONCE = 500
-"""More held rules than these take some milliseconds to index."""
-STEPS_AT_ONCE = 20_000
-"""Comparisons between two turns of the event loop."""
+FEW_VALUES = 1000
+"""Names, verbs and so on in rules: fewer are compared at once, more beside the loop."""
+FEW_STEPS = 20_000
+"""Comparisons done at once, two milliseconds."""
 MOST_SHOWN = 100
 """Lines of a refusal: upstream shows them all, however many."""
-RULES_AT_ONCE = 10
-"""Rules looked at before others have their turn."""
 ATTEMPT = "is attempting to grant RBAC permissions"
-EVERYTHING: list[Object] = [
-    {"verbs": ["*"], "apiGroups": ["*"], "resources": ["*"]},
-    {"verbs": ["*"], "nonResourceURLs": ["*"]},
-]
 
 
 class RbacEscalation(BasePlugin):
@@ -88,11 +83,9 @@ def _may(attributes: Attributes, verb: str, plural: str, name: str) -> bool:
 async def _refuse_uncovered(attributes: Attributes, rules: Sequence[Object]) -> None:
     """Raise ApiError (403) when the user does not hold all of `rules`."""
     user = attributes.user
-    rules_held = attributes.core.authorizer.rules_for(user, attributes.namespace)
-    held = await _indexed(attributes, rules_held)
-    lines: list[str] = []
+    held = await attributes.core.authorizer.rules_for(user, attributes.namespace)
     try:
-        lines = await _missing_lines(held, rules)
+        lines = await _compared(attributes, held, rules)
     except TooManyBlocks:
         raise _refused(
             attributes, f"{ATTEMPT} that cannot be compared with those held: split the rules up"
@@ -103,11 +96,23 @@ async def _refuse_uncovered(attributes: Attributes, rules: Sequence[Object]) -> 
         raise _refused(attributes, why + "\n".join(lines))
 
 
-async def _indexed(attributes: Attributes, rules: Sequence[Object]) -> Held:
-    """The rules ready to be compared; many are made so beside the loop."""
-    if attributes.call is None or len(rules) <= INDEXED_AT_ONCE:
-        return Held(rules)
-    return await beside(attributes.core, attributes.call, lambda: Held(rules), LARGE)
+async def _compared(
+    attributes: Attributes, held: Sequence[Sequence[Object]], rules: Sequence[Object]
+) -> list[str]:
+    """What of `rules` is not held. Much is compared beside the loop. Raises TooManyBlocks."""
+    call = attributes.call
+    if call is None:
+        return _missing_lines(held, rules, MOST_TOGETHER)
+    if all(_are_few(some) for some in (*held, rules)) and len(held) < FEW_VALUES:
+        with suppress(TooManyBlocks):
+            return _missing_lines(held, rules, FEW_STEPS)
+    return await beside(attributes.core, call, lambda: _missing_lines(held, rules, MOST_TOGETHER), LARGE)
+
+
+def _are_few(rules: Sequence[Object]) -> bool:
+    if len(rules) > FEW_VALUES:
+        return False
+    return sum(len(values) for rule in rules for values in rule.values()) <= FEW_VALUES
 
 
 def _refused(attributes: Attributes, why: str) -> ApiError:
@@ -115,20 +120,14 @@ def _refused(attributes: Attributes, why: str) -> ApiError:
     return forbidden(resource.plural, resource.group, attributes.name, why)
 
 
-async def _missing_lines(held: Held, rules: Sequence[Object]) -> list[str]:
+def _missing_lines(held: Sequence[Sequence[Object]], rules: Sequence[Object], most_steps: int) -> list[str]:
     """What is not held, a line per resource or URL, sorted, `MOST_SHOWN` of them. Raises TooManyBlocks."""
+    index = Held(chain.from_iterable(held), most_steps)
     verbs: dict[Missing, dict[str, None]] = {}
-    paused_at = held.steps
-    for number, rule in enumerate(rules, 1):
-        for part in held.missing(rule):
-            verbs.setdefault(part._replace(verbs=()), {}).update(dict.fromkeys(part.verbs))
-            if len(verbs) > MOST_SHOWN:
-                break
+    for part in chain.from_iterable(map(index.missing, rules)):
+        verbs.setdefault(part._replace(verbs=()), {}).update(dict.fromkeys(part.verbs))
         if len(verbs) > MOST_SHOWN:
             break
-        if number % RULES_AT_ONCE == 0 or held.steps - paused_at > STEPS_AT_ONCE:
-            paused_at = held.steps
-            await asyncio.sleep(0)
     shown = list(verbs.items())[:MOST_SHOWN]
     lines = sorted(show_rule(part._replace(verbs=tuple(names)).rule()) for part, names in shown)
     return [*lines, "and more"] if len(verbs) > MOST_SHOWN else lines

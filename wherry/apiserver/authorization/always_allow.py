@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator, Sequence
+
 from wherry.apiserver.authorization.base import ALLOWED, Decision
+from wherry.apiserver.authorization.rules import EVERYTHING
 from wherry.apiserver.request import RequestInfo
 from wherry.apiserver.user import User
 from wherry.objects.meta import Object
@@ -15,9 +18,6 @@ class AlwaysAllow:
         """Yes."""
         return ALLOWED
 
-    def rules_for(self, user: User, namespace: str) -> list[Object]:
+    def rules_for(self, user: User, namespace: str) -> Iterator[Sequence[Object]]:
         """One rule for everything."""
-        return [
-            {"verbs": ["*"], "apiGroups": ["*"], "resources": ["*"]},
-            {"verbs": ["*"], "nonResourceURLs": ["*"]},
-        ]
+        yield EVERYTHING

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator, Sequence
 from typing import NamedTuple, Protocol
 
 from wherry.apiserver.request import RequestInfo
@@ -28,8 +29,8 @@ class SubAuthorizer(Protocol):
         """Whether this authorizer lets `user` do `info`."""
         ...
 
-    def rules_for(self, user: User, namespace: str) -> list[Object]:
-        """The PolicyRules that hold for `user` in `namespace` (and at the cluster scope)."""
+    def rules_for(self, user: User, namespace: str) -> Iterator[Sequence[Object]]:
+        """The PolicyRules that hold for `user` in `namespace` (and at the cluster scope), role by role."""
         ...
 
 

@@ -6,12 +6,18 @@ from collections.abc import Sequence
 
 from wherry.apiserver.authorization.base import Decision, SubAuthorizer, refusal
 from wherry.apiserver.authorization.rbac import RbacAuthorizer
+from wherry.apiserver.authorization.rules import EVERYTHING
 from wherry.apiserver.request import RequestInfo
 from wherry.apiserver.user import User
+from wherry.kit.portions import Portions
 from wherry.objects.meta import Object
 
 ALWAYS_OPEN = frozenset({"/livez", "/readyz", "/healthz"})
 """Paths everybody may get; what is below them tells about the server's inside."""
+
+
+PORTION_S = 0.005
+"""How long roles are read before others have their turn."""
 
 
 class Authorizer:
@@ -47,11 +53,14 @@ class Authorizer:
         if not decision.allowed:
             raise refusal(user, info, decision.reason)
 
-    def rules_for(self, user: User, namespace: str) -> list[Object]:
-        """Every PolicyRule that holds for `user` in `namespace`."""
+    async def rules_for(self, user: User, namespace: str) -> Sequence[Sequence[Object]]:
+        """Every PolicyRule that holds for `user` in `namespace`, role by role; they are not to be changed."""
         if user.is_master:
-            return [
-                {"verbs": ["*"], "apiGroups": ["*"], "resources": ["*"]},
-                {"verbs": ["*"], "nonResourceURLs": ["*"]},
-            ]
-        return [rule for item in self._authorizers for rule in item.rules_for(user, namespace)]
+            return [EVERYTHING]
+        found: list[Sequence[Object]] = []
+        portions = Portions(PORTION_S)
+        for item in self._authorizers:
+            for rules in item.rules_for(user, namespace):
+                found.append(rules)
+                await portions.next()
+        return found

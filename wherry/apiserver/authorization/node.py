@@ -7,7 +7,7 @@ NodeRestriction's business. Source: plugin/pkg/auth/authorizer/node/node_authori
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 
 from wherry.api.certificates.pod_certificate_requests import POD_CERTIFICATE_REQUESTS
 from wherry.api.core.pod_spec.references import account_names, claim_names, config_map_names, secret_names
@@ -48,9 +48,10 @@ class NodeAuthorizer:
             return judge(self._graph, node, info)
         return ALLOWED if self._rules.allow(info) else DENIED
 
-    def rules_for(self, user: User, namespace: str) -> list[Object]:
+    def rules_for(self, user: User, namespace: str) -> Iterator[Sequence[Object]]:
         """See `SubAuthorizer.rules_for`."""
-        return list(self._rules.every) if user.node_name else []
+        if user.node_name:
+            yield self._rules.every
 
 
 def _related(is_related: bool, node: str) -> Decision:

@@ -126,10 +126,12 @@ class RbacAuthorizer:
                 return ALLOWED
         return Decision(False, f"RBAC: {broken}") if broken else DENIED
 
-    def rules_for(self, user: User, namespace: str) -> list[Object]:
-        """See `SubAuthorizer.rules_for`."""
-        held = (self._rules_of(grant) for grant in self._grants_of(user, namespace))
-        return [rule for rules in held if rules is not None for rule in rules.every]
+    def rules_for(self, user: User, namespace: str) -> Iterator[Sequence[Object]]:
+        """See `SubAuthorizer.rules_for`. Bindings may change while it is gone through."""
+        for grant in dict.fromkeys(self._grants_of(user, namespace)):
+            rules = self._rules_of(grant)
+            if rules is not None:
+                yield rules.every
 
     def rules_of_role(self, kind: str, namespace: str, name: str) -> Sequence[Object] | None:
         """The rules of a Role or ClusterRole, None if there is no such role."""

@@ -11,6 +11,11 @@ from wherry.apiserver.request import RequestInfo
 from wherry.objects.meta import Object
 
 ANY = "*"
+EVERYTHING: Sequence[Object] = (
+    {"verbs": [ANY], "apiGroups": [ANY], "resources": [ANY]},
+    {"verbs": [ANY], "nonResourceURLs": [ANY]},
+)
+"""Rules that allow whatever there is."""
 
 
 def rule_allows(rule: Object, info: RequestInfo, *, of_any_name: bool = False) -> bool:
@@ -28,9 +33,12 @@ def rule_allows(rule: Object, info: RequestInfo, *, of_any_name: bool = False) -
 
 
 class Rules:
-    """Rules held together, each once, found by the resource a request is about: a role may have thousands."""
+    """Rules held together, each once, found by the resource a request is about: a role may have thousands.
 
-    __slots__ = ("_by_resource", "_of_urls", "every")
+    Those for certain names are found by the name.
+    """
+
+    __slots__ = ("_by_name", "_by_resource", "_of_urls", "every")
 
     def __init__(self, rules: Iterable[Object]) -> None:
         once: dict[bytes, Object] = {}
@@ -39,9 +47,12 @@ class Rules:
         self.every = tuple(once.values())
         """All of them, in order."""
         self._by_resource: dict[str, list[Object]] = {}
+        self._by_name: dict[str, list[Object]] = {}
         for rule in self.every:
-            for resource in dict.fromkeys(rule.get("resources") or ()):
-                self._by_resource.setdefault(resource, []).append(rule)
+            names = rule.get("resourceNames")
+            index = self._by_name if names else self._by_resource
+            for value in dict.fromkeys(names or rule.get("resources") or ()):
+                index.setdefault(value, []).append(rule)
         self._of_urls = [rule for rule in self.every if rule.get("nonResourceURLs")]
 
     def allow(self, info: RequestInfo, *, of_any_name: bool = False) -> bool:
@@ -51,9 +62,10 @@ class Rules:
         named = f"{info.resource}/{info.subresource}" if info.subresource else info.resource
         rules = self._by_resource.get
         anywhere = rules(f"*/{info.subresource}", ()) if info.subresource else ()
+        of_the_name = () if of_any_name else self._by_name.get(info.name, ())
         return any(
             rule_allows(rule, info, of_any_name=of_any_name)
-            for rule in chain(rules(ANY, ()), rules(named, ()), anywhere)
+            for rule in chain(rules(ANY, ()), rules(named, ()), anywhere, of_the_name)
         )
 
 

@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
+from itertools import chain
+
+import orjson
 
 from wherry.api.authorization.reviews import (
     local_review_errors,
     self_review_errors,
     subject_review_errors,
 )
-from wherry.apiserver.beside import beside
+from wherry.apiserver.beside import LARGE, beside
 from wherry.apiserver.body import read_object
 from wherry.apiserver.call import Call, Outcome
 from wherry.apiserver.core import Core
@@ -19,6 +22,10 @@ from wherry.apiserver.user import User
 from wherry.objects.errors import FieldError, bad_request, invalid
 from wherry.objects.meta import Object
 
+MOST_TOLD_BYTES = 1024 * 1024
+"""How much of the rules somebody has a SelfSubjectRulesReview tells: upstream tells all."""
+FEW_RULES = 500
+"""More of them are gone through beside the loop."""
 WRONG_NAMESPACE = "the namespace of the provided object does not match the namespace sent on the request"
 
 
@@ -54,17 +61,35 @@ async def self_subject_rules_review(core: Core, call: Call, served: Served) -> O
     namespace = (review.get("spec") or {}).get("namespace")
     if not namespace:
         raise bad_request("no namespace on request")
-    rules = core.authorizer.rules_for(call.user, namespace)
-    review["status"] = {
-        "resourceRules": [rule for rule in rules if rule.get("resources")],
-        "nonResourceRules": [
-            {"verbs": rule["verbs"], "nonResourceURLs": rule["nonResourceURLs"]}
-            for rule in rules
-            if rule.get("nonResourceURLs")
-        ],
-        "incomplete": False,
-    }
+    held = await core.authorizer.rules_for(call.user, namespace)
+    size = LARGE if sum(map(len, held)) > FEW_RULES else 0
+    review["status"] = await beside(core, call, lambda: _told(chain.from_iterable(held)), size)
     return Outcome(obj=review, status=201)
+
+
+def _told(rules: Iterable[Object]) -> Object:
+    """The status of a SelfSubjectRulesReview. It ends where an answer would become too large, and says so."""
+    resource_rules: list[Object] = []
+    url_rules: list[Object] = []
+    left = MOST_TOLD_BYTES
+    for rule in rules:
+        left -= len(orjson.dumps(rule))
+        if left < 0:
+            break
+        if rule.get("resources"):
+            resource_rules.append(rule)
+        if rule.get("nonResourceURLs"):
+            url_rules.append({"verbs": rule["verbs"], "nonResourceURLs": rule["nonResourceURLs"]})
+    status: Object = {
+        "resourceRules": resource_rules,
+        "nonResourceRules": url_rules,
+        "incomplete": left < 0,
+    }
+    if left < 0:
+        status["evaluationError"] = (
+            f"the rules come to more than {MOST_TOLD_BYTES} bytes: not all of them are told"
+        )
+    return status
 
 
 def _answer(core: Core, review: Object, user: User, info: RequestInfo) -> Outcome:
