@@ -125,6 +125,7 @@ class Kubelet:
         self._cache.add(SERVICES)
         await self._cache.start()
         self._cache.on(PODS, workers.changed)
+        self._context.allocations.all_admitted()
         self._state_check = self._repeat("runtime check", state.check, longest_s=CHECK_S)
         relisting = self._repeat("relist", relist.look, longest_s=LONGEST_RETRY_S)
         follow = partial(self._follow_runtime, workers, relist, relisting)

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import logging
+from collections.abc import Callable
 from pathlib import Path
+from typing import TypeVar
 
 import pytest
 
@@ -14,6 +16,8 @@ from wherry.kubelet.allocation.records import NAME, Record, read_records, write_
 from wherry.kubelet.allocation.sizes import Allocation
 from wherry.kubelet.runtimes.containers import Resources
 from wherry.objects.meta import Object
+
+T = TypeVar("T")
 
 SMALL, LARGE = {"requests": {"cpu": "1"}}, {"requests": {"cpu": "2"}}
 
@@ -40,10 +44,45 @@ async def test_the_next_agent_knows_what_was_given(tmp_path: Path) -> None:
     assert second.allocated(asked)["spec"]["containers"][0]["resources"] == SMALL
     assert second.actual("u1", asked["spec"]["containers"][0], running("web", id="c1")) == SMALL
     assert second.limits("u1") == first.limits("u1") is not None
-    before = second.give("u1", Allocation.of(asked))
+    await second.give("u1", Allocation.of(asked))
     assert second.allocated(asked) is asked
-    second.give("u1", before)
-    assert second.allocated(asked) is not asked
+    third = allocations(tmp_path)
+    await third.load()
+    third.admit(pod(SMALL))
+    assert third.allocated(pod(SMALL))["spec"]["containers"][0]["resources"] == LARGE
+
+
+class Full(DirectDisk):
+    """A disk on which nothing more can be written."""
+
+    async def run(self, key: str, work: Callable[[], T], timeout_s: float) -> T:
+        raise OSError("no space left")
+
+
+async def test_what_cannot_be_written_is_not_given(tmp_path: Path) -> None:
+    known = Allocations(lambda uid: tmp_path / uid, Full())
+    known.admit(pod(SMALL))
+    asked = pod(LARGE)
+    with pytest.raises(OSError, match="no space left"):
+        await known.give("u1", Allocation.of(asked))
+    for of in (known.allocated, known.counted):
+        assert of(asked)["spec"]["containers"][0]["resources"] == SMALL
+
+
+async def test_what_is_being_given_counts_before_anything_goes_by_it(tmp_path: Path) -> None:
+    looked: list[Object] = []
+
+    class Looking(DirectDisk):
+        async def run(self, key: str, work: Callable[[], T], timeout_s: float) -> T:
+            looked.extend((known.allocated(asked), known.counted(asked)))
+            return work()
+
+    known = Allocations(lambda uid: tmp_path / uid, Looking())
+    known.admit(pod(SMALL))
+    asked = pod(LARGE)
+    await known.give("u1", Allocation.of(asked))
+    given = [one["spec"]["containers"][0]["resources"] for one in looked]
+    assert given == [SMALL, LARGE]
 
 
 async def test_what_runs_knows_what_it_was_started_with(tmp_path: Path) -> None:

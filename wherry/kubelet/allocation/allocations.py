@@ -31,6 +31,10 @@ class _Entry:
     status: ResizeStatus
     applied: tuple[Object, Object] | None = None
     """The pod as last asked for, and as it was allocated."""
+    figures: tuple[Object, Resources] | None = None
+    """The allocated pod last asked about, and the figures of its cgroup."""
+    coming: Allocation | None = None
+    """What it is being given: it counts already, but nothing goes by it before it is written."""
 
 
 class Allocations:
@@ -49,6 +53,10 @@ class Allocations:
             return dict(read_records(self._pod_dir("")))
 
         self._read = await self._disk.run("allocations", read, SAVE_TIMEOUT_S)
+
+    def all_admitted(self) -> None:
+        """All pods of this node were admitted: of what was read nobody else is left."""
+        self._read.clear()
 
     def admit(self, pod: Object) -> None:
         """The pod is on this node: what it was given before holds on, else it is given what it asks for."""
@@ -75,11 +83,22 @@ class Allocations:
             entry.applied = (pod, entry.record.allocation.applied(pod))
         return entry.applied[1]
 
-    def give(self, uid: str, allocation: Allocation) -> Allocation:
-        """Give the pod something else; what it had before. `save` has to follow."""
+    def counted(self, pod: Object) -> Object:
+        """The pod with what it takes from others: what it was given, or is just being given."""
+        entry = self._entries.get(uid_of(pod))
+        if entry is None or entry.coming is None:
+            return self.allocated(pod)
+        return entry.coming.applied(pod)
+
+    async def give(self, uid: str, allocation: Allocation) -> None:
+        """Give the pod something else, once that is written. Raises OSError."""
         entry = self._entries[uid]
-        before, entry.record.allocation, entry.applied = entry.record.allocation, allocation, None
-        return before
+        entry.coming = allocation
+        try:
+            await self._write(uid, replace(entry.record, allocation=allocation))
+            entry.record.allocation, entry.applied = allocation, None
+        finally:
+            entry.coming = None
 
     def status(self, uid: str) -> ResizeStatus:
         """How the pod's resize stands. Raises KeyError for a pod that was never admitted."""
@@ -93,10 +112,12 @@ class Allocations:
     async def save(self, uid: str) -> None:
         """Write the pod's record as it is now. Raises OSError."""
         entry = self._entries.get(uid)
-        if entry is None:
-            return
-        record = replace(entry.record, actuated=dict(entry.record.actuated))
-        write = partial(write_record, self._pod_dir(uid), record)
+        if entry is not None:
+            await self._write(uid, entry.record)
+
+    async def _write(self, uid: str, record: Record) -> None:
+        kept = replace(record, actuated=dict(record.actuated))
+        write = partial(write_record, self._pod_dir(uid), kept)
         await self._disk.run(f"allocation of pod {uid}", write, SAVE_TIMEOUT_S)
 
     def actual(self, uid: str, spec: Object, container: Container) -> Mapping[str, Any]:
@@ -144,10 +165,11 @@ class Allocations:
         entry = self._entries.get(uid_of(pod))
         if entry is None or entry.record.limits is None:
             return False
+        if entry.figures is None or entry.figures[0] is not pod:
+            entry.figures = (pod, pod_resources(pod))
         record = entry.record
-        return record.limits != pod_resources(pod) or not is_same_size(
-            record.whole, spec_of(pod).get("resources")
-        )
+        is_same = is_same_size(record.whole, spec_of(pod).get("resources"))
+        return record.limits != entry.figures[1] or not is_same
 
     def is_under_way(self, pod: Object, seen: Observation) -> bool:
         """Whether anything that runs of the allocated `pod` is another size than it was given."""

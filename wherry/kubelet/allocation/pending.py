@@ -18,7 +18,7 @@ from wherry.kubelet.allocation.sizes import Allocation
 from wherry.kubelet.cgroups import pod_request, qos_class
 from wherry.kubelet.pod import is_terminal, spec_of
 from wherry.kubelet.workers.context import WorkerContext
-from wherry.objects.meta import Object, annotations_of, key_of, metadata, uid_of
+from wherry.objects.meta import Object, annotations_of, is_deleting, key_of, metadata, uid_of
 from wherry.objects.quantity import milli, whole
 
 log = logging.getLogger(__name__)
@@ -102,7 +102,7 @@ class PendingResizes:
         """The pod came, or its spec may ask for something else."""
         uid = uid_of(pod)
         allocations = self._context.allocations
-        if allocations.allocated(pod) is pod:
+        if allocations.allocated(pod) is pod or is_deleting(pod):
             self._uids.discard(uid)
             status = allocations.find_status(uid)
             if status is not None and status.pending is not None:
@@ -142,7 +142,7 @@ class PendingResizes:
         status = allocations.find_status(uid)
         if status is None:
             return
-        others = [allocations.allocated(p) for p in self._pods() if uid_of(p) != uid]
+        others = [allocations.counted(p) for p in self._pods() if uid_of(p) != uid]
         generation = int(metadata(pod).get("generation") or 0)
         obstacle = find_obstacle(pod, others, context.allocatable())
         if obstacle is not None:
@@ -154,13 +154,7 @@ class PendingResizes:
                 context.recorder.event(pod, "Warning", f"Resize{reason}", told)
                 self._resized(uid)
             return
-        before = allocations.give(uid, Allocation.of(pod))
-        try:
-            await allocations.save(uid)
-        except OSError:
-            if allocations.find_status(uid) is not None:
-                allocations.give(uid, before)
-            raise
+        await allocations.give(uid, Allocation.of(pod))
         self._uids.discard(uid)
         status.begin(generation)
         log.info("pod %s is given what it asks for", key_of(pod))

@@ -40,6 +40,8 @@ class Change:
 def change_of(container: Object, current: Container, actual: Actual) -> Change | None:
     """What is to change of a running container, None when it has what its spec asks for."""
     resources = actual(container, current)
+    if resources == (container.get("resources") or {}):
+        return None
     wanted, has = sizes_of(container.get("resources")), sizes_of(resources)
     if wanted == has:
         return None

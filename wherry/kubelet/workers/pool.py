@@ -78,7 +78,7 @@ class PodWorkers:
     def _admit(self, pod: Object) -> None:
         worker = PodWorker(pod, self._context, self._gone)
         allocations = self._context.allocations
-        others = [allocations.allocated(other.pod) for other in self._workers.values()]
+        others = [allocations.counted(other.pod) for other in self._workers.values()]
         self._workers[uid_of(pod)] = worker
         allocations.admit(pod)
         was_admitted = bool(status_of(pod).get("startTime")) or is_deleting(pod)
