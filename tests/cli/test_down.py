@@ -138,6 +138,18 @@ def test_whoever_deletes_the_current_cluster_is_told_what_kubectl_speaks_to_now(
 
 
 @pytest.mark.usefixtures("root")
+def test_no_context_is_named_that_goes_as_well(
+    machine: Machine, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], tmp_path: Path
+) -> None:
+    monkeypatch.setenv("KUBECONFIG", str(tmp_path / "made" / "config"))
+    for name in ("dev", "ab"):
+        make(machine, name=name)
+        assert run_main(monkeypatch, "kubeconfig", "--merge", "--name", name) == 0
+    assert run_main(monkeypatch, "delete", "--all", "--yes") == 0
+    assert "current context" not in capsys.readouterr().err
+
+
+@pytest.mark.usefixtures("root")
 @pytest.mark.parametrize(
     ("runtime", "said"),
     [("containerd", "its pods still run"), ("simulated", "its simulated nodes and pods stand still")],

@@ -47,7 +47,10 @@ def test_a_port_in_use_names_the_flag() -> None:
         problems = find_problems(overlay(Setup.of(node_ports=(1024, 1024)), {"api_port": port}, FLAGS))
     messages = [problem.message for problem in problems if "--api-port" in problem.message]
     assert messages == [
-        f"the API server cannot listen on 127.0.0.1:{port}: the port is in use; choose with --api-port"
+        (
+            f"the API server cannot listen on 127.0.0.1:{port}: the port is in use; "
+            "choose another with: wherry up --api-port PORT"
+        )
     ]
 
 

@@ -57,6 +57,7 @@ def nothing_is_left_running() -> Iterator[None]:
     ("settings", "error", "message"),
     [
         ({"controllers": ["deploymnt"]}, SettingsError, "'deploymnt' is not a known controller; known: "),
+        ({"start": "2026-01-01"}, SettingsError, "start: '2026-01-01' is no time; use datetime"),
         ({"controllers": "some"}, SettingsError, "controllers: 'some' is neither 'all' nor 'none'"),
         (
             {"node": 3},

@@ -79,11 +79,15 @@ def delete(name: Name = None, data_dir: DataDir = None, every: Every = False, ye
         tell(f"To be deleted: cluster {lifecycle.config.name} with all its data in {lifecycle.paths.data}")
     if chosen and not yes and sys.stdin is not None and sys.stdin.isatty():
         _ask("Delete it?" if len(chosen) == 1 else f"Delete all {len(chosen)}?")
+    no_current = False
     for lifecycle in chosen:
         with Steps().step(f"Deleting {lifecycle.config.context}"):
             lifecycle.delete()
-        _forget_context(lifecycle)
+        was_current = _forget_context(lifecycle)
         say(f"Cluster {lifecycle.config.name} is deleted.")
+        no_current = no_current or was_current
+    if no_current:
+        _name_another_context()
 
 
 def _ask(question: str) -> None:
@@ -93,19 +97,28 @@ def _ask(question: str) -> None:
         raise Failure("nothing was deleted; --yes deletes without asking")
 
 
-def _forget_context(lifecycle: Lifecycle) -> None:
-    """Take the context out of the user's kubeconfig; one that cannot be read holds up nothing else."""
+def _forget_context(lifecycle: Lifecycle) -> bool:
+    """Take the context out of the user's kubeconfig; whether it was the current one.
+
+    A kubeconfig that cannot be read holds up nothing else.
+    """
     theirs = user_kubeconfig(os.environ, find_caller(os.environ))
     try:
         was_current = theirs.read().get("current-context") == lifecycle.config.context
         lifecycle.forget_kubeconfig(theirs)
-        if was_current and (left := [each["name"] for each in theirs.read().get("contexts") or []]):
-            tell(
-                f"{theirs.path} has no current context any more; choose one: "
-                f"kubectl config use-context {left[0]}"
-            )
     except KubeconfigError as error:
         complain(f"context {lifecycle.config.context} was not taken out of the kubeconfig: {error}")
+        return False
+    return bool(was_current)
+
+
+def _name_another_context() -> None:
+    """Tell which context there is to choose, now that the current one is gone."""
+    theirs = user_kubeconfig(os.environ, find_caller(os.environ))
+    if left := [each["name"] for each in theirs.read().get("contexts") or []]:
+        tell(
+            f"{theirs.path} has no current context any more; choose one: kubectl config use-context {left[0]}"
+        )
 
 
 def _chosen(name: str | None, data_dir: Path | None, every: bool) -> Iterator[Lifecycle]:

@@ -12,7 +12,7 @@ import shutil
 from collections.abc import Collection, Iterator
 from dataclasses import dataclass
 
-from wherry.cluster.advice import as_root
+from wherry.cluster.advice import as_root, command
 from wherry.cluster.config import Setup
 from wherry.cluster.names import NodeNames, OldNames
 from wherry.cluster.settings import Spelling, flag_of, spell
@@ -79,7 +79,8 @@ def _taken_ports(setup: Setup, asked: Collection[str]) -> Iterator[Problem]:
         if why:
             yield Problem(
                 "setting",
-                f"the {field} cannot listen on {host}:{port}: {why}; choose with {flag_of(attribute)}",
+                f"the {field} cannot listen on {host}:{port}: {why}; choose another with: "
+                f"{command('up', setup.cluster.name)} {flag_of(attribute)} PORT",
             )
 
 

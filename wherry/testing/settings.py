@@ -78,6 +78,8 @@ class Settings:
             raise SettingsError(
                 f"controllers: {self.controllers!r} is neither 'all' nor 'none'; give a list of names"
             )
+        if not isinstance(self.start, datetime):
+            raise SettingsError(f"start: {self.start!r} is no time; use datetime(..., tzinfo=UTC)")
         if self.start.tzinfo is None:
             raise SettingsError(f"start: {self.start} has no time zone; use datetime(..., tzinfo=UTC)")
         if not 0 <= self.port <= 65535:
