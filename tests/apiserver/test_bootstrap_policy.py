@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+from pathlib import Path
 from typing import Any
 
 import orjson
@@ -20,93 +21,82 @@ from wherry.client.api import Client
 from wherry.kit.clock import SystemClock
 from wherry.objects.meta import Object, name_of, namespace_of
 
-# What `kubectl get clusterroles` shows of upstream's, controllers apart.
-UPSTREAM_ROLES = [
-    "admin",
-    "cluster-admin",
-    "edit",
-    "view",
-    "system:aggregate-to-admin",
-    "system:aggregate-to-edit",
-    "system:aggregate-to-view",
-    "system:auth-delegator",
-    "system:basic-user",
-    "system:certificates.k8s.io:certificatesigningrequests:nodeclient",
-    "system:certificates.k8s.io:certificatesigningrequests:selfnodeclient",
-    "system:certificates.k8s.io:kube-apiserver-client-approver",
-    "system:certificates.k8s.io:kube-apiserver-client-kubelet-approver",
-    "system:certificates.k8s.io:kubelet-serving-approver",
-    "system:certificates.k8s.io:legacy-unknown-approver",
-    "system:cluster-trust-bundle-discovery",
-    "system:discovery",
-    "system:heapster",
-    "system:kube-aggregator",
-    "system:kube-controller-manager",
-    "system:kube-dns",
-    "system:kube-scheduler",
-    "system:kubelet-api-admin",
-    "system:monitoring",
-    "system:node",
-    "system:node-bootstrapper",
-    "system:node-problem-detector",
-    "system:node-proxier",
-    "system:persistent-volume-provisioner",
-    "system:public-info-viewer",
-    "system:service-account-issuer-discovery",
-    "system:volume-scheduler",
-]
-UPSTREAM_CONTROLLERS = [
-    "attachdetach-controller",
-    "certificate-controller",
-    "clusterrole-aggregation-controller",
-    "cronjob-controller",
-    "daemon-set-controller",
-    "deployment-controller",
-    "device-taint-eviction-controller",
-    "disruption-controller",
-    "endpoint-controller",
-    "endpointslice-controller",
-    "endpointslicemirroring-controller",
-    "ephemeral-volume-controller",
-    "expand-controller",
-    "generic-garbage-collector",
-    "horizontal-pod-autoscaler",
-    "job-controller",
-    "kube-apiserver-serving-clustertrustbundle-publisher",
-    "legacy-service-account-token-cleaner",
-    "namespace-controller",
-    "node-controller",
-    "persistent-volume-binder",
-    "pod-garbage-collector",
-    "podcertificaterequestcleaner",
-    "pv-protection-controller",
-    "pvc-protection-controller",
-    "replicaset-controller",
-    "replication-controller",
-    "resource-claim-controller",
-    "resourcequota-controller",
-    "root-ca-cert-publisher",
-    "route-controller",
-    "selinux-warning-controller",
-    "service-account-controller",
-    "service-cidrs-controller",
-    "service-controller",
-    "statefulset-controller",
-    "storage-version-migrator-controller",
-    "ttl-after-finished-controller",
-    "ttl-controller",
-    "validatingadmissionpolicy-status-controller",
-    "volumeattributesclass-protection-controller",
-]
+AGGREGATED = {"admin", "edit", "view"}
+"""Roles whose rules are gathered from others."""
+OWN = {"wherry:pod-decision-viewer"}
+NOT_HERE = {
+    "system:controller:resourcepoolstatusrequest-controller": "alpha: DRAResourcePoolStatus is off",
+    "system:controller:storage-version-garbage-collector": "alpha: StorageVersionAPI is off",
+}
+"""Upstream's roles that are not made, as they are not by upstream with its gates as they are by default."""
+NOT_ALLOWED = {
+    ("system:kube-scheduler", "leases.coordination.k8s.io kube-scheduler"): (
+        {"list", "watch"},
+        "CoordinatedLeaderElection is off: nobody waits for its lease to be given to another",
+    ),
+    ("system:kube-scheduler", "leasecandidates.coordination.k8s.io"): (
+        {"get", "list", "watch", "create", "update", "patch", "delete", "deletecollection"},
+        "CoordinatedLeaderElection is off",
+    ),
+}
+"""Verbs upstream's role has that ours has not, and why. Ours has none that upstream's has not."""
+Allowed = dict[str, dict[str, set[str]]]
+
+
+def upstreams() -> Allowed:
+    """Verbs by what they are for, by role: `bootstrap_policy.txt`."""
+    found: Allowed = {}
+    name = ""
+    for line in (Path(__file__).parent / "bootstrap_policy.txt").read_text().splitlines():
+        if line.startswith("  "):
+            verbs, _, things = line.partition(": ")
+            for thing in things.split(", "):
+                found[name].setdefault(thing, set()).update(verbs.split())
+        elif line and not line.startswith("#"):
+            name = line
+            found[name] = {}
+    return found
+
+
+def allowed_by(role: Object) -> dict[str, set[str]]:
+    """The same of one of ours, however its rules are cut."""
+    found: dict[str, set[str]] = {}
+    for rule in role["rules"]:
+        things = [f"path {path}" for path in rule.get("nonResourceURLs") or ()]
+        for group_name in rule.get("apiGroups") or ():
+            for plural in rule["resources"]:
+                kind = f"{plural}.{group_name}" if group_name else plural
+                things += [f"{kind} {name}".rstrip() for name in rule.get("resourceNames") or ("",)]
+        for thing in things:
+            found.setdefault(thing, set()).update(rule["verbs"])
+    return found
 
 
 def controllers() -> set[str]:
-    return {f"system:controller:{name}" for name in UPSTREAM_CONTROLLERS}
+    return {name for name in upstreams() if name.startswith("system:controller:")} - NOT_HERE.keys()
 
 
 def test_the_roles_are_upstreams() -> None:
-    own = {"wherry:pod-decision-viewer"}
-    assert {name_of(role) for role in roles.cluster_roles()} == set(UPSTREAM_ROLES) | controllers() | own
+    names = {name_of(role) for role in roles.cluster_roles()}
+    assert names == (upstreams().keys() - NOT_HERE.keys()) | AGGREGATED | OWN
+
+
+def test_each_role_allows_what_upstreams_does() -> None:
+    wanted = upstreams()
+    more: dict[tuple[str, str], set[str]] = {}
+    less: dict[tuple[str, str], set[str]] = {}
+    for role in roles.cluster_roles():
+        name = name_of(role)
+        if name in AGGREGATED | OWN:
+            continue
+        ours, theirs = allowed_by(role), wanted[name]
+        for thing in {*ours, *theirs}:
+            if extra := ours.get(thing, set()) - theirs.get(thing, set()):
+                more[name, thing] = extra
+            if lacking := theirs.get(thing, set()) - ours.get(thing, set()):
+                less[name, thing] = lacking
+    assert more == {}
+    assert less == {key: verbs for key, (verbs, _) in NOT_ALLOWED.items()}
 
 
 def test_the_bindings_are_upstreams() -> None:

@@ -131,6 +131,7 @@ CONTROLLERS: dict[str, tuple[str, ...]] = {
         "update batch jobs/finalizers",
         "create,delete,list,patch,watch core pods",
         EVENTS,
+        "create,patch,read,update scheduling.k8s.io podgroups,workloads",
     ),
     "kube-apiserver-serving-clustertrustbundle-publisher": (
         "attest certificates.k8s.io signers kubernetes.io/kube-apiserver-serving",
@@ -171,6 +172,7 @@ CONTROLLERS: dict[str, tuple[str, ...]] = {
         "patch core pods/status",
     ),
     "podcertificaterequestcleaner": ("delete,read certificates.k8s.io podcertificaterequests",),
+    "podgroup-protection-controller": ("read,update scheduling.k8s.io podgroups", "read core pods"),
     "pv-protection-controller": ("read,update core persistentvolumes", EVENTS),
     "pvc-protection-controller": (
         "read,update core persistentvolumeclaims",
@@ -200,6 +202,8 @@ CONTROLLERS: dict[str, tuple[str, ...]] = {
         "patch,update resource.k8s.io resourceclaims/binding",
         "patch,update core pods/status",
         EVENTS,
+        "read scheduling.k8s.io podgroups",
+        "patch,update scheduling.k8s.io podgroups/status",
     ),
     "resourcequota-controller": ("list,watch * *", "update core resourcequotas/status", EVENTS),
     "root-ca-cert-publisher": ("create,update core configmaps", EVENTS),
@@ -238,7 +242,9 @@ CONTROLLERS: dict[str, tuple[str, ...]] = {
         EVENTS,
     ),
     "storage-version-migrator-controller": (
-        "create,list,patch,watch * *",
+        "list,patch * *",
+        "get apiextensions.k8s.io customresourcedefinitions",
+        "patch apiextensions.k8s.io customresourcedefinitions/status",
         "update storagemigration.k8s.io storageversionmigrations/status",
     ),
     "ttl-after-finished-controller": ("delete,read batch jobs", EVENTS),

@@ -27,6 +27,7 @@ DISCOVERY_PATHS = (
     "/version/",
 )
 MONITORED_PATHS = (
+    "/flagz",
     "/healthz",
     "/healthz/*",
     "/livez",
@@ -35,6 +36,7 @@ MONITORED_PATHS = (
     "/metrics/slis",
     "/readyz",
     "/readyz/*",
+    "/statusz",
 )
 
 _SCALED = "deployments,deployments/scale,replicasets,replicasets/scale"
