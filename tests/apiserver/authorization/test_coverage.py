@@ -6,7 +6,7 @@ import random
 from itertools import chain, islice, product
 
 import pytest
-from hypothesis import given
+from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from tests.timing import least, thread_seconds
@@ -184,6 +184,9 @@ def broken_down(rule: Object) -> list[Object]:
     return singles
 
 
+@settings(
+    deadline=None, suppress_health_check=[HealthCheck.too_slow]
+)  # a busy machine is no fault of the rules
 @given(st.lists(HELD_RULES, max_size=6), st.lists(HELD_RULES, max_size=3))
 def test_what_is_missing_is_what_upstream_misses(held: list[Object], wanted: list[Object]) -> None:
     singles = [single for rule in wanted for single in broken_down(rule)]
