@@ -103,6 +103,13 @@ SPREAD = {
             id="a node selector",
         ),
         pytest.param(
+            facts(nodeSelector={"kubernetes.io/hostname": "b"}),
+            [node("a")],
+            "remove kubernetes.io/hostname=b from the nodeSelector",
+            "",
+            id="a node selector of a label that is the system's",
+        ),
+        pytest.param(
             facts(affinity=affinity(expression("disk", "In", "ssd", "nvme"))),
             [node("a")],
             "remove the required node affinity",

@@ -153,13 +153,19 @@ def _tolerate(taints: Sequence[Taint], pod: Object) -> None:
     _spec(pod)["tolerations"] = [*(_spec(pod).get("tolerations") or ()), *more]
 
 
+def _is_the_systems(label: str) -> bool:
+    """Whether a label is the kubelet's or the cloud's: changing it would lie about the node."""
+    domain = label.rpartition("/")[0]
+    return f".{domain}".endswith((".kubernetes.io", ".k8s.io"))
+
+
 def _node_affinity(pod: PodFacts, _world: World) -> Iterator[Constraint]:
     for key, value in pod.template.node_selector.items():
         yield Constraint(
             "spec.nodeSelector",
             f"remove {key}={value} from the nodeSelector",
             partial(_without_selector, key),
-            f"kubectl label node NODE {key}={value}",
+            "" if _is_the_systems(key) else f"kubectl label node NODE {key}={value}",
         )
     if len(pod.template.node_selector) > 1:
         yield Constraint(
