@@ -38,6 +38,21 @@ def test_what_judges_texts_of_clients_keeps_no_long_ones() -> None:
     assert not wrong
 
 
+def test_servers_keep_no_texts_by_their_number() -> None:
+    """Texts in requests are as long as whoever sends them likes: `remembered` and `Recent` count bytes."""
+    root = Path(wherry.__file__).parent
+    wrong = [
+        f"{path.relative_to(root)}:{node.lineno}"
+        for part in ("apiserver", "kit")
+        for path in (root / part).rglob("*.py")
+        for node in ast.walk(ast.parse(path.read_text()))
+        if isinstance(node, ast.FunctionDef)
+        and any(ast.unparse(one).partition("(")[0] in ("cache", "lru_cache") for one in node.decorator_list)
+        and any(arg.annotation and ast.unparse(arg.annotation) in ("str", "bytes") for arg in node.args.args)
+    ]
+    assert not wrong
+
+
 def test_recent_values_are_kept_by_their_bytes() -> None:
     recent = Recent[str, int](100)
     for number in range(50):
@@ -51,3 +66,6 @@ def test_recent_values_are_kept_by_their_bytes() -> None:
     recent.forget("49")
     recent.forget("none")
     assert recent.bytes == 0
+    recent.put("again", 1, 10)
+    recent.clear()
+    assert (len(recent), recent.bytes) == (0, 0)

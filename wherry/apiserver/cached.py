@@ -31,7 +31,8 @@ T = TypeVar("T")
 EventType = Literal["ADDED", "MODIFIED", "DELETED"]
 Match = Callable[["Cached"], bool]
 
-_SHARED_LABELS = 4096
+_SHARED_LABELS, _MOST_SHARED_LABELS = 4096, 16
+"""How many mappings of labels are shared, and how many labels one may have."""
 
 
 class Facts:
@@ -60,7 +61,12 @@ class Facts:
         return intern(key[start : key.find("/", start)])
 
     def shared(self, labels: Mapping[str, str]) -> Mapping[str, str]:
-        """The same labels, as one mapping for all objects that carry them: replicas do."""
+        """The same labels, as one mapping for all objects that carry them: replicas do.
+
+        Not if they are many: who writes those writes ever other ones.
+        """
+        if len(labels) > _MOST_SHARED_LABELS:
+            return labels
         items = tuple(labels.items())
         known = self._labels.get(items)
         if known is None:

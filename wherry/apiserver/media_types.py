@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from functools import lru_cache
 from typing import NamedTuple
+
+from wherry.kit.remembered import remembered
 
 JSON = "application/json"
 YAML = "application/yaml"
@@ -24,7 +25,7 @@ class MediaType(NamedTuple):
         return self.name.endswith("/*") and name.startswith(self.name[:-1])
 
 
-@lru_cache(256)
+@remembered(256)
 def parse_accept(header: str) -> tuple[MediaType, ...]:
     """The entries the client takes, best first: by quality, then as they stand. "" takes anything."""
     ranked: list[tuple[float, MediaType]] = []

@@ -15,6 +15,7 @@ from typing import Any, NamedTuple
 from wherry.api.resource import Resource
 from wherry.apiserver.media_types import JSON, PROTOBUF, parse_accept
 from wherry.apiserver.options import META_GROUP
+from wherry.kit.remembered import remembered
 from wherry.objects.errors import bad_request, not_acceptable
 from wherry.objects.meta import Object, metadata, revision_of
 
@@ -42,7 +43,7 @@ class Form(NamedTuple):
 AS_IS = Form()
 
 
-@lru_cache(256)
+@remembered(256)
 def negotiate(accept: str, has_protobuf: bool = False, has_table: bool = True) -> Form:
     """The best form the client accepts and the server has. Raises ApiError (406) when there is none.
 
@@ -79,9 +80,18 @@ def include_object(query: Mapping[str, str]) -> str:
     return policy
 
 
-@lru_cache(512)
 def column_definitions(resource: Resource) -> list[Object]:
     """The resource's columns as metav1.TableColumnDefinitions; shared, not to be changed."""
+    # Of custom kinds there may be ever other ones, with columns as long as their definition.
+    return _built_in_columns(resource) if resource.custom is None else _columns(resource)
+
+
+@lru_cache(512)
+def _built_in_columns(resource: Resource) -> list[Object]:
+    return _columns(resource)
+
+
+def _columns(resource: Resource) -> list[Object]:
     return [
         {
             "name": column.name,

@@ -70,6 +70,14 @@ class Recent(Generic[K, V]):
         while self.bytes > self._limit_b:
             self.forget(next(iter(self._values)))
 
+    def __len__(self) -> int:
+        return len(self._values)
+
+    def clear(self) -> None:
+        """Remember nothing."""
+        self._values.clear()
+        self.bytes = 0
+
     def forget(self, key: K) -> None:
         """Remember `key` no more."""
         found = self._values.pop(key, None)

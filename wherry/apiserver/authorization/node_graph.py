@@ -19,13 +19,16 @@ from wherry.api.resource import Resource
 from wherry.api.storage.volume_attachments import VOLUME_ATTACHMENTS
 from wherry.apiserver.cached import Cached
 from wherry.apiserver.registry import Registry
+from wherry.kit.remembered import Recent
 from wherry.objects.meta import Object, annotations_of
 
 log = logging.getLogger(__name__)
 
 Names = Callable[[Object], set[str]]
-REFERENCES_KEPT = 4096
-"""Of how many pods and kinds of reference the names are kept: those of some dozens of busy nodes."""
+REFERENCES_BYTES = 8 * 1024 * 1024
+"""What the names that pods refer to may take: those of thousands of pods, of some dozens of busy nodes."""
+ENTRY_BYTES = 200
+"""What an entry, and about a third of it each of its names, takes beside the characters."""
 OF_NODES = (PERSISTENT_VOLUMES, POD_CERTIFICATE_REQUESTS, RESOURCE_SLICES, VOLUME_ATTACHMENTS)
 """Kinds besides pods that tell themselves which node they are of."""
 
@@ -81,7 +84,7 @@ class _References:
     """What the pods somebody asked about refer to: read once for each version of a pod."""
 
     def __init__(self) -> None:
-        self._known: dict[tuple[str, Names], tuple[int, frozenset[str]]] = {}
+        self._known: Recent[tuple[str, Names], tuple[int, frozenset[str]]] = Recent(REFERENCES_BYTES)
 
     def of(self, pod: Cached, names_in: Names) -> frozenset[str]:
         """The names of one kind the pod refers to; none for a mirror pod, which its node makes itself."""
@@ -94,7 +97,6 @@ class _References:
         except Exception:
             log.exception("what the pod %s refers to cannot be read", pod.key)
             names = frozenset()
-        if len(self._known) >= REFERENCES_KEPT:
-            self._known.clear()
-        self._known[pod.key, names_in] = pod.revision, names
+        size = ENTRY_BYTES + len(pod.key) + sum(map(len, names)) + ENTRY_BYTES // 3 * len(names)
+        self._known.put((pod.key, names_in), (pod.revision, names), size)
         return names

@@ -20,23 +20,33 @@ from wherry.apiserver.cacher import Cached, CachedEvent
 from wherry.apiserver.registry import Registry
 from wherry.apiserver.request import RequestInfo
 from wherry.apiserver.user import User
+from wherry.kit.remembered import Recent
 from wherry.objects.meta import Object
 from wherry.objects.selectors import ByLabels, from_label_selector
 from wherry.store.base import Subscription
 
 ALL_ROLES, BINDINGS = (ROLES, CLUSTER_ROLES), (ROLE_BINDINGS, CLUSTER_ROLE_BINDINGS)
 RBAC_RESOURCES = (*ALL_ROLES, *BINDINGS)
-DECISIONS_REMEMBERED = 16384
-
-
+REMEMBERED_BYTES = 16 * 1024 * 1024
+"""What the decisions that are remembered may take: some 20,000 of them."""
 LONGEST_REMEMBERED = 1024
+"""Characters of what is asked about."""
+LARGEST_REMEMBERED = 32 * 1024
+"""Bytes of who asks. Somebody in hundreds of groups has less."""
+ENTRY_BYTES, TEXT_BYTES = 400, 60
+"""What an entry, and each text of it, takes beside its characters."""
 
 
-def is_short(info: RequestInfo) -> bool:
-    """Whether a decision about this is worth its memory: not what somebody wrote to fill it."""
-    names = len(info.name) + len(info.namespace) + len(info.resource) + len(info.subresource) + len(info.tail)
-    texts = len(info.path) + len(info.group) + len(info.version) + len(info.verb) + len(info.of_node)
-    return names + texts <= LONGEST_REMEMBERED
+def size_of(user: User, info: RequestInfo) -> int:
+    """About how many bytes a decision takes; 0 if it is not worth them, as it may be written to fill memory.
+
+    A review itself says who it is about, in as many groups as it likes.
+    """
+    texts = len(info.name) + len(info.namespace) + len(info.resource) + len(info.subresource) + len(info.tail)
+    texts += len(info.path) + len(info.group) + len(info.version) + len(info.verb) + len(info.of_node)
+    who = len(user.name) + sum(map(len, user.groups)) + TEXT_BYTES * len(user.groups)
+    is_worth = not user.is_anonymous and texts <= LONGEST_REMEMBERED and who <= LARGEST_REMEMBERED
+    return ENTRY_BYTES + texts + who if is_worth else 0
 
 
 class RbacAuthorizer:
@@ -44,7 +54,7 @@ class RbacAuthorizer:
 
     def __init__(self, registry: Registry) -> None:
         self._registry = registry
-        self._decisions: dict[tuple[object, ...], Decision] = {}
+        self._decisions: Recent[tuple[object, ...], Decision] = Recent(REMEMBERED_BYTES)
         self._grants = Grants()
         self._is_indexed = False
         self._rules: dict[tuple[str, str, str], Rules] = {}
@@ -102,18 +112,15 @@ class RbacAuthorizer:
         key = (user.name, user.groups, what)
         known = self._decisions.get(key)
         if known is None:
-            if user.is_anonymous or not is_short(info):
+            if not size_of(user, info):
                 return False
             known = self._evaluate(user, info, of_any_name=True)
             self._remember(user, info, key, known)
         return known.allowed
 
     def _remember(self, user: User, info: RequestInfo, key: tuple[object, ...], decision: Decision) -> None:
-        if user.is_anonymous or not is_short(info):
-            return
-        if len(self._decisions) >= DECISIONS_REMEMBERED:
-            self._decisions.clear()
-        self._decisions[key] = decision
+        if size := size_of(user, info):
+            self._decisions.put(key, decision, size)
 
     def _evaluate(self, user: User, info: RequestInfo, *, of_any_name: bool = False) -> Decision:
         broken = ""

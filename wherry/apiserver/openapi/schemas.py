@@ -24,6 +24,7 @@ from wherry.apiserver.openapi.custom_schemas import (
     custom_list,
     custom_object,
 )
+from wherry.kit.remembered import remembered
 from wherry.objects.meta import Object
 
 APIMACHINERY = "io.k8s.apimachinery.pkg"
@@ -77,7 +78,7 @@ def _known_names() -> frozenset[str]:
     return frozenset(schema.definition_names())
 
 
-@lru_cache(None)
+@remembered(1024)
 def _name_of_kind(group: str, version: str, kind: str) -> str:
     wanted = {"group": group, "version": version, "kind": kind}
     for name in schema.definition_names():

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from email.utils import formatdate
-from functools import lru_cache
 from http import HTTPStatus
 
 from wherry.kit.clock import Clock
 from wherry.kit.httpd.message import Headers
+from wherry.kit.remembered import remembered
 
 CONTINUE = b"HTTP/1.1 100 Continue\r\n\r\n"
 CHUNK_END = b"\r\n"
@@ -33,7 +33,7 @@ class DateLine:
         return self._line
 
 
-@lru_cache(maxsize=256)
+@remembered(256)
 def status_lines(status: int, content_type: str) -> bytes:
     """Status line and `Content-Type:` (left out when empty). Raises ValueError for a bad type."""
     try:
