@@ -533,7 +533,10 @@ async def test_watchers_found_by_value_hear_what_those_asked_one_by_one_hear(
         assert found.summary()
 
 
-async def test_an_index_finds_what_looking_through_all_finds(store: MemoryStore, cacher: Cacher) -> None:
+async def test_an_index_finds_what_looking_through_all_finds(
+    store: MemoryStore, cacher: Cacher, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("wherry.apiserver.cacher._READ_S", 0.0)
     rng = random.Random(6)
     for number in range(1200):
         await put(store, pod(f"ns{number % 3}", f"p{number:04}", f"n{number % 7}"))
@@ -563,7 +566,24 @@ async def test_an_index_finds_what_looking_through_all_finds(store: MemoryStore,
         assert {item.key for item in found} == {item.key for item in cacher.list(match=by_node(node))[0]}
 
 
-async def test_an_index_whose_making_was_cancelled_is_made_anew(store: MemoryStore, cacher: Cacher) -> None:
+async def test_labels_are_read_in_portions_of_time_however_few_objects_there_are(
+    store: MemoryStore, cacher: Cacher, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("wherry.apiserver.cacher._READ_S", 0.0)
+    for number in range(5):
+        await put(store, pod("ns", f"p{number}", "n1"))
+    reading = asyncio.ensure_future(cacher.read_facts("ns"))
+    seen = []
+    while not reading.done():
+        await asyncio.sleep(0)
+        seen.append(sum(item.is_read for item in cacher.list("ns")[0]))
+    assert seen[:5] == [1, 2, 3, 4, 5], "others have their turn after each"
+
+
+async def test_an_index_whose_making_was_cancelled_is_made_anew(
+    store: MemoryStore, cacher: Cacher, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("wherry.apiserver.cacher._READ_S", 0.0)
     for number in range(600):
         await put(store, pod("ns", f"p{number:04}", f"n{number % 7}"))
     indexing = asyncio.ensure_future(cacher.read_facts("", by_node("n1")))

@@ -21,7 +21,15 @@ from wherry.apiserver.media_types import JSON, PROTOBUF, YAML
 from wherry.apiserver.strictness import IGNORE, STRICT, WARN
 from wherry.objects.errors import MOST_COMPLAINTS, ApiError, bad_request, too_large, unsupported_media_type
 from wherry.objects.meta import Object
-from wherry.objects.nesting import MAX_DEPTH, MOST_CONTAINERS, TOO_DEEP, has_too_many, is_too_deep
+from wherry.objects.nesting import (
+    MAX_DEPTH,
+    MOST_CONTAINERS,
+    MOST_ENTRIES,
+    TOO_DEEP,
+    has_too_many,
+    has_too_many_entries,
+    is_too_deep,
+)
 
 if TYPE_CHECKING:
     from wherry.api.schema import Findings
@@ -135,8 +143,8 @@ def parse(body: bytes, content_type: str) -> Any:
 def _parse_protobuf(body: bytes) -> Object:
     from wherry.api import protobuf
 
-    if protobuf.has_too_many(body):
-        raise too_large(MOST_CONTAINERS, "lists and maps")
+    if excess := protobuf.excess_of(body):
+        raise too_large(*excess)
     try:
         value = protobuf.decode(body)
     except protobuf.ProtobufError as error:
@@ -150,6 +158,8 @@ def _parse_protobuf(body: bytes) -> Object:
 def _parse_json(body: bytes) -> Any:
     if has_too_many(body):
         raise too_large(MOST_CONTAINERS, "lists and maps")
+    if has_too_many_entries(body):
+        raise too_large(MOST_ENTRIES, "fields")
     try:
         value = orjson.loads(body)
     except orjson.JSONDecodeError as error:

@@ -27,6 +27,7 @@ from wherry.apiserver.ring import RING_BYTES, RING_EVENTS, Ring
 from wherry.apiserver.selected import Demand, Selection
 from wherry.apiserver.stored import OldForms
 from wherry.apiserver.watchers import EVERYTHING, EventSink, Watchers, is_within, scope_of, seen_of
+from wherry.kit.portions import Portions
 from wherry.kit.tasks import Abandoned, shared
 from wherry.objects.errors import ApiError, service_unavailable
 from wherry.objects.meta import Object
@@ -43,7 +44,8 @@ RECALLED_BYTES = RING_BYTES // 2
 """How much of the past is read again from the store for watches that resume."""
 
 _PAGE = 2000  # entries read from the store at once when a cacher starts
-_READ_AT_ONCE = 250  # objects whose labels are read between two turns of the event loop
+_READ_AT_ONCE = 250  # entries of the store that are taken over between two turns of the event loop
+_READ_S = 0.005  # how long labels are read out of objects between two turns, large ones one by one
 _TOLD_AT_ONCE = 250  # past changes handed to a watcher between two turns of the event loop
 _SAMPLES = 32
 
@@ -239,11 +241,11 @@ class Cacher:
         index = self._indexes[field] = Index(field)
         items = list(self._objects.values())
         try:
-            for start in range(0, len(items), _READ_AT_ONCE):
-                for item in items[start : start + _READ_AT_ONCE]:
-                    if self._objects.get(item.key) is item:  # else the index was told of what came after
-                        index.add(item)
-                await asyncio.sleep(0)
+            portions = Portions(_READ_S)
+            for item in items:
+                if self._objects.get(item.key) is item:  # else the index was told of what came after
+                    index.add(item)
+                await portions.next()
         except BaseException:
             self._indexes.pop(field, None)
             raise
@@ -251,13 +253,11 @@ class Cacher:
 
     async def _read(self, namespace: str) -> None:
         low, high = self._span(namespace, "")
-        if high - low <= _READ_AT_ONCE:
-            return
         unread = [item for key in self._keys[low:high] if not (item := self._objects[key]).is_read]
-        for start in range(0, len(unread), _READ_AT_ONCE):
-            for item in unread[start : start + _READ_AT_ONCE]:
-                item.read()
-            await asyncio.sleep(0)
+        portions = Portions(_READ_S)
+        for item in unread:
+            item.read()
+            await portions.next()
 
     async def list_at(
         self,

@@ -25,7 +25,14 @@ from tests.apiserver.rig import Rig, pod
 from tests.growth.meter import seconds_of
 from wherry.api import protobuf
 from wherry.api.protobuf.wire import delimited
-from wherry.objects.nesting import MAX_DEPTH, MOST_CONTAINERS, TOO_DEEP, has_too_many
+from wherry.objects.nesting import (
+    MAX_DEPTH,
+    MOST_CONTAINERS,
+    MOST_ENTRIES,
+    TOO_DEEP,
+    has_too_many,
+    has_too_many_entries,
+)
 
 LIMIT = 3 * 1024 * 1024
 TOO_LARGE = (413, "RequestEntityTooLarge", f"Request entity too large: limit is {LIMIT}")
@@ -112,15 +119,44 @@ async def test_json_in_a_field_of_a_message_nests_no_deeper_than_elsewhere(rig: 
     assert TOO_DEEP in reply.body.decode()
 
 
+MANY_ENTRIES = b"".join(delimited(2, delimited(1, b"%06d" % n)) for n in range(MOST_ENTRIES + 1))
+JSON_OF_MANY = config_map(data={"a": 1}).replace(
+    b'"a": 1', b",".join(b'"%06d":""' % n for n in range(MOST_ENTRIES + 1))
+)
+
+
+@pytest.mark.parametrize(
+    ("body", "kind"),
+    [
+        pytest.param(protobuf.wrap(MANY_ENTRIES, "v1", "ConfigMap"), protobuf.MEDIA_TYPE, id="protobuf"),
+        pytest.param(JSON_OF_MANY, "application/json", id="json"),
+    ],
+)
+async def test_more_entries_of_maps_are_refused_before_they_are_made(
+    rig: Rig, body: bytes, kind: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(protobuf, "decode", lambda *_: pytest.fail("it is read"))
+    assert len(body) > 1_000_000
+    reply = await ask(rig, "POST", CONFIG_MAPS, body, kind)
+    said = f"Request entity too large: limit is {MOST_ENTRIES} fields"
+    refused(reply, 413, "RequestEntityTooLarge", said)
+
+
+@pytest.mark.parametrize("text", ['":' * MOST_ENTRIES, '\\"": ' * MOST_ENTRIES])
+async def test_colons_in_texts_are_no_entries(rig: Rig, text: str) -> None:
+    assert (await ask(rig, "POST", CONFIG_MAPS, config_map(data={"a": text}))).code == 201
+
+
 @pytest.mark.parametrize("text", ["[{" * MOST_CONTAINERS, '\\"[' * MOST_CONTAINERS])
 async def test_brackets_in_texts_are_no_lists(rig: Rig, text: str) -> None:
     assert (await ask(rig, "POST", CONFIG_MAPS, config_map(data={"a": text}))).code == 201
 
 
-@pytest.mark.parametrize("piece", [b'"', b'\\"', b"[", b'"["', b'"\\"[', b"{ "])
+@pytest.mark.parametrize("piece", [b":", b'"', b'\\"', b"[", b'"["', b'"\\"[', b"{ "])
 def test_counting_takes_time_as_the_body(piece: bytes) -> None:
     body = piece * (MOST_CONTAINERS * 4 // len(piece))
     assert isfinite(seconds_of(lambda: has_too_many(body))), "squares of this take minutes"
+    assert isfinite(seconds_of(lambda: has_too_many_entries(body)))
 
 
 async def test_a_body_cut_short_leaves_nothing(rig: Rig) -> None:

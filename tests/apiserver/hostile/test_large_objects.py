@@ -27,7 +27,7 @@ from wherry.api.core.service_accounts import SERVICE_ACCOUNTS
 from wherry.api.resource import Resource
 from wherry.objects.errors import ApiError
 from wherry.objects.meta import Object
-from wherry.objects.nesting import MOST_CONTAINERS
+from wherry.objects.nesting import MOST_CONTAINERS, MOST_ENTRIES
 
 LARGEST_BODY, LARGE = 3_000_000, 500_000
 """A little less than the limit of bodies, 3 MiB; and a third of what etcd takes, for the five hundred places
@@ -60,13 +60,15 @@ _UNMET = (
 def grown(resource: Resource, place: Place, size: int) -> Object:
     """The kind's object with so many different items there that it weighs about `size` bytes.
 
-    It has fewer if those would be more lists and maps than a body may have.
+    It has fewer if those would be more lists and maps, or fields, than a body may have.
     """
     few, most = 200, MOST_CONTAINERS - 1000
     none, some = (orjson.dumps(obj) for obj in (fresh(resource)(), place.with_many(fresh(resource)(), few)))
     each = (len(some) - len(none)) / few
     containers = (_containers(some) - _containers(none)) / few
-    count = min((size - len(none)) / max(each, 1), most / max(containers, 0.01))
+    fields = (some.count(b":") - none.count(b":")) / few
+    fit = most / max(containers, 0.01), (MOST_ENTRIES - 1000) / max(fields, 0.01)
+    count = min((size - len(none)) / max(each, 1), *fit)
     obj = place.with_many(fresh(resource)(), max(1, int(count)))
     obj.update(apiVersion=resource.api_version, kind=resource.kind)
     if isinstance(spec := obj.get("spec"), dict) and resource.kind == "Pod":

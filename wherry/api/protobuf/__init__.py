@@ -6,7 +6,7 @@ compiled from a generated table (`messages.txt`), each kind's when it is first m
 object's message and use it for reads, lists and watches alike.
 """
 
-from wherry.api.protobuf.counting import has_too_many
+from wherry.api.protobuf.counting import excess_of
 from wherry.api.protobuf.decode import decode, read_frame
 from wherry.api.protobuf.envelope import (
     encode,
@@ -30,8 +30,8 @@ __all__ = [
     "encode",
     "encode_message",
     "encode_watch_frame",
+    "excess_of",
     "has_protobuf",
-    "has_too_many",
     "list_pieces",
     "read_frame",
     "wrap",

@@ -1,4 +1,4 @@
-"""How many lists and maps a protobuf object has, before any of them is made: `has_too_many`.
+"""How many lists, maps and entries of maps a protobuf object has, before any of them is made: `excess_of`.
 
 A message of two bytes becomes a map of some hundred. So a body is walked by the table of messages first, and
 nothing of it is kept.
@@ -24,30 +24,32 @@ from wherry.api.protobuf.special import (
 )
 from wherry.api.protobuf.special_read import ENVELOPE_DEPTH, MAGIC, MAX_DEPTH, READERS, parts
 from wherry.api.protobuf.wire import BYTES, read_span, read_varint, skip
-from wherry.objects.nesting import MOST_CONTAINERS, containers_in
+from wherry.objects.nesting import MOST_CONTAINERS, MOST_ENTRIES, containers_in, entries_in
 
 _JSON = frozenset({RAW_EXTENSION, FIELDS_V1, JSON_VALUE})
 _ENVELOPE = {1: BYTES, 2: BYTES}
 
 
 class _TooManyError(Exception):
-    pass
+    def __init__(self, limit: int, what: str) -> None:
+        super().__init__(what)
+        self.excess = limit, what
 
 
-def has_too_many(data: bytes) -> bool:
-    """Whether an object has more lists and maps than `MOST_CONTAINERS`.
+def excess_of(data: bytes) -> tuple[int, str] | None:
+    """What an object has too much of: more lists and maps than `MOST_CONTAINERS`, fields than `MOST_ENTRIES`.
 
-    False for what cannot be read: whoever reads it says what is wrong.
+    None for what cannot be read: whoever reads it says what is wrong.
     """
-    if len(data) <= 2 * MOST_CONTAINERS:  # each takes two bytes at least
-        return False
+    if len(data) <= 2 * MOST_ENTRIES:  # each takes two bytes at least
+        return None
     try:
         containers(data, MOST_CONTAINERS)
-    except _TooManyError:
-        return True
+    except _TooManyError as error:
+        return error.excess
     except (ProtobufError, IndexError, UnicodeDecodeError):
-        return False
-    return False
+        return None
+    return None
 
 
 def containers(data: bytes, most: int) -> int:
@@ -60,18 +62,25 @@ def containers(data: bytes, most: int) -> int:
 class _Count:
     """Goes through the messages in `data`; raises _TooManyError once there are more than `most`."""
 
-    __slots__ = ("data", "found", "most")
+    __slots__ = ("data", "entries", "found", "most")
 
     def __init__(self, data: bytes, most: int) -> None:
         self.data = data
         self.most = most
         self.found = 0
+        self.entries = 0
+
+    def enter(self, number: int = 1) -> None:
+        """So many more fields there are, or entries of maps."""
+        self.entries += number
+        if self.entries > MOST_ENTRIES:
+            raise _TooManyError(MOST_ENTRIES, "fields")
 
     def take(self, number: int = 1) -> None:
         """So many more there are."""
         self.found += number
         if self.found > self.most:
-            raise _TooManyError
+            raise _TooManyError(self.most, "lists and maps")
 
     def object(self, pos: int, end: int, depth: int) -> None:
         """An object in its envelope."""
@@ -100,6 +109,8 @@ class _Count:
             if step is None:
                 pos = skip(data, pos, end, tag)
                 continue
+            if step.shape != "list":
+                self.enter()
             if step.shape and tag not in begun:
                 begun.add(tag)
                 self.take()
@@ -163,6 +174,7 @@ def _json(count: _Count, pos: int, end: int, depth: int) -> None:
                 count.object(start, stop, depth + ENVELOPE_DEPTH)
         else:
             count.take(containers_in(count.data, start, stop, count.most - count.found))
+            count.enter(entries_in(count.data, start, stop))
 
 
 def _unions(message: str) -> _Step:
