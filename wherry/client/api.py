@@ -42,6 +42,7 @@ class Client:
     ) -> None:
         self.transport = transport
         self.watch_s = watch_s
+        self._beats = transport if isinstance(transport, BeatingTransport) else None  # a slow question
         self._write_query = {"fieldManager": field_manager} if field_manager else {}
 
     async def get(self, resource: Resource, name: str, namespace: str = "", subresource: str = "") -> Object:
@@ -126,9 +127,9 @@ class Client:
 
     async def beat(self, resource: Resource, objects: Sequence[Object]) -> Sequence[Object | None]:
         """Heartbeats of leases or nodes; None for each that takes a write of its own (`BeatingTransport`)."""
-        if not isinstance(self.transport, BeatingTransport):
+        if self._beats is None:
             return [None] * len(objects)
-        return await self.transport.beat(resource, objects, self._write_query.get("fieldManager", ""))
+        return await self._beats.beat(resource, objects, self._write_query.get("fieldManager", ""))
 
     async def patch(
         self,

@@ -17,10 +17,9 @@ from typing import Any, ClassVar, TypeAlias, TypeVar
 
 from wherry.api.resource import Resource
 from wherry.api.schema import check, definition
-from wherry.client.api import Client
+from wherry.client.api import Client, JsonPatch
 from wherry.client.cache import Cache
 from wherry.client.events import EventRecorder
-from wherry.client.transport import MERGE_PATCH
 from wherry.controllers.adoptions import Adoptions
 from wherry.controllers.config import ControllerConfig
 from wherry.controllers.holds import Holds
@@ -149,18 +148,24 @@ class Controller(ABC):
         key: str,
         resource: Resource,
         obj: Object,
-        patch: Object,
+        patch: Object | JsonPatch,
         *,
         subresource: str = "",
-        content_type: str = MERGE_PATCH,
+        content_type: str = "",
     ) -> Object:
-        """Merge-patch this very object (its uid is a precondition), as stored. Raises ApiError."""
-        meta = {"uid": uid_of(obj), **(patch.get("metadata") or {})}
+        """Patch this very object (its uid is a precondition), as stored: a JSON patch if it is a list, else a
+        merge patch. Raises ApiError.
+        """
+        change: Object | JsonPatch
+        if isinstance(patch, list):
+            change = [{"op": "test", "path": "/metadata/uid", "value": uid_of(obj)}, *patch]
+        else:
+            change = {**patch, "metadata": {"uid": uid_of(obj), **(patch.get("metadata") or {})}}
         patched = await self.client.patch(
             resource,
             name_of(obj),
             namespace_of(obj),
-            {**patch, "metadata": meta},
+            change,
             subresource=subresource,
             content_type=content_type,
         )

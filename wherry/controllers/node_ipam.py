@@ -7,11 +7,13 @@ go, so that a node more costs the same in a cluster of five thousand.
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Iterable
 from ipaddress import IPv4Network, IPv6Network, ip_network
 from typing import ClassVar
 
 from wherry.api.core.nodes import NODES
 from wherry.api.core.simulated import is_simulated
+from wherry.client.cache import Cache
 from wherry.client.events import NORMAL
 from wherry.controllers.base import Controller, Environment, NotYet
 from wherry.objects.meta import Object, is_deleting, name_of
@@ -88,6 +90,13 @@ class NodeIpam(Controller):
         self._of_simulated = self._blocks if simulated is None else simulated
         super().__init__(environment)
         self.cache.on(NODES, self._node_changed)
+
+    def map_primary(self, cache: Cache, old: Object | None, new: Object | None) -> Iterable[str]:
+        """A node that has no block, or whose blocks have changed."""
+        has_all = old is not None and new is not None and bool(blocks_of(new))
+        if has_all and blocks_of(old or {}) == blocks_of(new or {}):
+            return ()
+        return super().map_primary(cache, old, new)
 
     async def sync(self, key: str) -> float | None:
         """Give the node a block."""

@@ -229,6 +229,7 @@ def _report(status_s: float) -> Stage:
         steps=lambda _: (patch,),
         delay=delay,
         is_ordered=True,
+        to_the_second=True,
     )
 
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 import logging
 from collections import deque
 from collections.abc import Callable, Sequence
+from math import ceil
 from random import Random
 
 from wherry.api.resource import Resource
@@ -151,7 +152,10 @@ class Player:
                 part.alarm.cancel()
                 part.alarm = None
         else:
-            self._wait(key, part, max(now + delay_s, part.not_before))
+            due = now + delay_s
+            if part.stage.to_the_second:
+                due = float(ceil(due))
+            self._wait(key, part, max(due, part.not_before))
 
     def _wait(self, key: str, part: _Part, due: float) -> None:
         if part.alarm is not None:

@@ -151,6 +151,8 @@ class Stage:
     is_ordered: bool = False
     """Of several such stages that match, the one whose time comes first is next."""
     writes: Sequence[tuple[Resource, str]] = ()
+    to_the_second: bool = False
+    """It is due with the next whole second of the clock, together with others: who watches is woken once."""
 
 
 def choose(stages: Sequence[Stage], obj: Object, now: datetime, random: Random) -> Stage | None:

@@ -11,9 +11,12 @@ from tests.controllers.bench import Bench, Made, running
 from wherry.api.coordination.leases import LEASES
 from wherry.api.core.nodes import NODES
 from wherry.api.core.pods import PODS
+from wherry.controllers.base import Controller
+from wherry.controllers.config import ControllerConfig
+from wherry.controllers.node_ipam import NodeIpam
 from wherry.controllers.nodes.eviction import TaintEviction
 from wherry.controllers.nodes.lifecycle import NodeLifecycle
-from wherry.controllers.nodes.plan import Driving, plan_taints
+from wherry.controllers.nodes.plan import Driving, plan_taints, says_more
 from wherry.controllers.nodes.tolerations import evict_at
 from wherry.kit.clock import FakeClock
 from wherry.objects.errors import ApiError
@@ -54,6 +57,84 @@ async def test_a_node_that_beats_stays_ready() -> None:
         stored = await bench.get(NODES, "a", "")
         assert stored["status"]["conditions"] == [READY]
         assert taints_of(stored) == []
+
+
+@pytest.mark.parametrize("kind", [NodeLifecycle, NodeIpam])
+async def test_a_node_that_only_lives_is_not_looked_at_with_each_heartbeat(
+    kind: type[Controller], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    looks = 0
+    sync = kind.sync
+
+    async def noted(self: Controller, key: str) -> float | None:
+        nonlocal looks
+        looks += 1
+        return await sync(self, key)
+
+    monkeypatch.setattr(kind, "sync", noted)
+    config = ControllerConfig(cluster_cidr="10.1.0.0/23")
+    async with running(kind, config=config, before=[(NODES, node("a"))]) as bench:
+        await live(bench, ("a",), 20)
+        assert looks
+        looks = 0
+        for _ in range(12):
+            now = format_time(bench.clock.now())
+            patch = {"status": {"conditions": [{**READY, "lastHeartbeatTime": now}]}}
+            await bench.client.patch(NODES, "a", "", patch, subresource="status")
+            await bench.clock.advance(10)
+        assert looks <= 120 / config.node_monitor_grace_s + 1, "when it could be silent"
+        looks = 0
+        silent = {"status": {"conditions": [{**READY, "status": "False"}]}}
+        await bench.client.patch(NODES, "a", "", silent, subresource="status")
+        await bench.clock.advance(1)
+        assert (looks > 0) == (kind is NodeLifecycle)
+
+
+NEW = {"key": "node.kubernetes.io/not-ready", "effect": "NoSchedule"}
+
+
+async def test_a_new_node_is_given_addresses_and_taints_without_a_conflict() -> None:
+    config = ControllerConfig(cluster_cidr="10.1.0.0/23")
+    nodes = [(NODES, node(name, taints=[NEW])) for name in ("a", "b")]
+    async with running(NodeLifecycle, NodeIpam, config=config, before=nodes) as bench:
+        await live(bench, ("a", "b"), 10)
+        for name in ("a", "b"):
+            stored = await bench.get(NODES, name, "")
+            assert stored["spec"]["podCIDR"]
+            assert taints_of(stored) == []
+        assert ("PATCH", 409) not in bench.rig.server.core.local_calls.counts
+
+
+async def test_taints_somebody_else_writes_meanwhile_stay() -> None:
+    async with running(NodeLifecycle, before=[(NODES, node("a", taints=[NEW]))]) as bench:
+        (controller,) = bench.controllers.controllers
+        assert isinstance(controller, NodeLifecycle)
+        stale = await bench.get(NODES, "a", "")
+        stale["spec"]["taints"] = [NEW]
+        other: Object = {"key": "example.com/mine", "effect": "NoSchedule"}
+        await bench.client.patch(NODES, "a", "", {"spec": {"taints": [other]}})
+        with pytest.raises(ApiError) as refused:
+            await controller._exchange_taints("a", stale, [NEW], [])
+        assert refused.value.code == 409
+        assert taints_of(await bench.get(NODES, "a", "")) == [("mine", "NoSchedule")]
+
+
+def test_what_says_more_than_a_heartbeat() -> None:
+    old = node("a", spec={"podCIDR": "10.0.0.0/24"})
+    later = {**old, "metadata": {**old["metadata"], "resourceVersion": "9", "managedFields": [{}]}}
+    later["status"] = {"conditions": [{**READY, "lastHeartbeatTime": "2026-01-01T00:00:00Z"}]}
+    assert not says_more(old, later)
+    meta = later["metadata"]
+    others: list[Object] = [
+        {"metadata": {**meta, "labels": {"a": "b"}}},
+        {"metadata": {**meta, "deletionTimestamp": "2026-01-01T00:00:00Z"}},
+        {"metadata": {**meta, "uid": "another"}},
+        {"spec": {"unschedulable": True}},
+        {"status": {"conditions": [{**READY, "status": "False"}]}},
+        {"status": {}},
+    ]
+    for other in others:
+        assert says_more(old, {**later, **other})
 
 
 async def test_a_silent_node_is_marked_tainted_and_emptied() -> None:

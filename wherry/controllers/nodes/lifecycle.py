@@ -8,11 +8,13 @@ Source: pkg/controller/nodelifecycle/node_lifecycle_controller.go.
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import ClassVar
 
 from wherry.api.coordination.leases import LEASES
 from wherry.api.core.nodes import NODES
 from wherry.api.core.pods import PODS
+from wherry.client.cache import Cache
 from wherry.client.events import NORMAL, WARNING
 from wherry.client.leases import NODE_LEASE_NAMESPACE
 from wherry.controllers.base import Controller, Environment
@@ -23,12 +25,14 @@ from wherry.controllers.nodes.plan import (
     needs_no_execute,
     plan_taints,
     readiness,
+    says_more,
     silent_conditions,
     unready_pod_conditions,
 )
+from wherry.controllers.nodes.tolerations import Taint
 from wherry.controllers.nodes.zones import Change, Zones
 from wherry.objects.conditions import Condition, find_condition
-from wherry.objects.errors import ApiError
+from wherry.objects.errors import ApiError, conflict
 from wherry.objects.meta import (
     Object,
     is_deleting,
@@ -85,6 +89,12 @@ class NodeLifecycle(Controller):
                 self._all_unmarked(name_of(node))
         await super().start()
 
+    def map_primary(self, cache: Cache, old: Object | None, new: Object | None) -> Iterable[str]:
+        """A node that says more than that it still lives: how long it is silent a timer sees."""
+        if old is None or new is None or says_more(old, new):
+            return super().map_primary(cache, old, new)
+        return ()
+
     async def sync(self, key: str) -> float | None:
         """Mark the node if it is silent, taint it as its conditions say; when to look again."""
         node = self.cache.get(NODES, key)
@@ -128,18 +138,35 @@ class NodeLifecycle(Controller):
         """Write the taints; seconds until its turn, if it waits for that to be given up on."""
         driving, wait_s = self._driving(node)
         taints, labels = plan_taints(node, driving, self.clock.now()), old_labels(node)
-        patch: Object = {}
-        if taints != ((node.get("spec") or {}).get("taints") or []):
-            patch["spec"] = {"taints": taints or None}
-        if labels:
-            patch["metadata"] = {"labels": labels}
-        if patch:
-            # A patch of a list is good for the version alone that it was made of.
-            meta = {**patch.get("metadata", {}), "resourceVersion": revision_of(node)}
-            await self.patch(key, NODES, node, {**patch, "metadata": meta})
+        old: list[Taint] = (node.get("spec") or {}).get("taints") or []
+        if labels or (taints != old and not old):
+            # Where there are none, nothing but the version says that there are none still.
+            meta = {"resourceVersion": revision_of(node), **({"labels": labels} if labels else {})}
+            spec = {"spec": {"taints": taints or None}} if taints != old else {}
+            await self.patch(key, NODES, node, {"metadata": meta, **spec})
+        elif taints != old:
+            await self._exchange_taints(key, node, old, taints)
         if driving is Driving.ADD:
             self._come_next(self._zones.given_up(name_of(node), self.clock.monotonic()))
         return wait_s
+
+    async def _exchange_taints(self, key: str, node: Object, old: list[Taint], new: list[Taint]) -> None:
+        """Put these taints in place of those, whatever else of the node was written meanwhile.
+
+        A new node is given its addresses just then. Raises ApiError, 409 when it has other taints by now.
+        """
+        patch = [
+            {"op": "test", "path": "/spec/taints", "value": old},
+            {"op": "replace", "path": "/spec/taints", "value": new}
+            if new
+            else {"op": "remove", "path": "/spec/taints"},
+        ]
+        try:
+            await self.patch(key, NODES, node, patch)
+        except ApiError as error:
+            if error.code != 422:
+                raise
+            raise conflict(NODES.plural, NODES.group, name_of(node), error.message) from error
 
     def _driving(self, node: Object) -> tuple[Driving, float | None]:
         """What becomes of the taints that drive pods away, and in how many seconds to ask again."""

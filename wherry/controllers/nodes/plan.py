@@ -33,6 +33,24 @@ def readiness(node: Object) -> str:
     return found.get("status", "") if found is not None else ""
 
 
+def says_more(old: Object, new: Object) -> bool:
+    """Whether a node differs in more than the times of its heartbeats and who wrote it."""
+    meta, old_meta = metadata(new), metadata(old)
+    return (
+        any(meta.get(field) != old_meta.get(field) for field in ("uid", "labels", "deletionTimestamp"))
+        or new.get("spec") != old.get("spec")
+        or _without_times(new) != _without_times(old)
+    )
+
+
+def _without_times(node: Object) -> list[Condition]:
+    conditions = (node.get("status") or {}).get("conditions") or ()
+    return [
+        {name: value for name, value in condition.items() if name != "lastHeartbeatTime"}
+        for condition in conditions
+    ]
+
+
 def silent_conditions(node: Object, now: datetime) -> list[Condition]:
     """The conditions of a node nobody hears of: what its kubelet reports is Unknown."""
     stamp = format_time(now)
