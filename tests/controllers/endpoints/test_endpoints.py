@@ -229,9 +229,7 @@ async def test_hints_without_zones() -> None:
     assert "hints" not in piece["endpoints"][0]
 
 
-@pytest.mark.parametrize("plan", [lambda pods: plan_slices(service(), pods, [], no_zone),
-                                  lambda pods: plan_subsets(service(), pods)])  # fmt: skip
-async def test_plans_let_others_go_on_between_pods(plan: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_each_look_at_many_pods_lets_others_go_on_between_them(monkeypatch: pytest.MonkeyPatch) -> None:
     asked = 0
 
     async def next_portion(self: Portions) -> bool:
@@ -240,8 +238,13 @@ async def test_plans_let_others_go_on_between_pods(plan: Any, monkeypatch: pytes
         return False
 
     monkeypatch.setattr(Portions, "next", next_portion)
-    await plan([pod(number) for number in range(300)])
+    pods = [pod(number) for number in range(300)]
+    await plan_slices(service(), pods, [], no_zone)
     assert asked >= 600, "choosing them, and working out their ports"
+    await plan_subsets(service(), pods)
+    assert asked >= 1200
+    await TriggerTimes().look("k", service(), pods)
+    assert asked >= 1500
 
 
 def at(pod: Object, since: str) -> Object:
@@ -249,17 +252,17 @@ def at(pod: Object, since: str) -> Object:
     return pod
 
 
-def test_the_first_of_what_has_changed_is_the_trigger() -> None:
+async def test_the_first_of_what_has_changed_is_the_trigger() -> None:
     times, made = TriggerTimes(), service()
     made["metadata"]["creationTimestamp"] = "2026-01-01T00:00:05Z"
     first, second = at(pod(1), "2026-01-01T00:00:01Z"), at(pod(2), "2026-01-01T00:00:09Z")
-    assert times.look("k", made, [first]) == "2026-01-01T00:00:05Z", "the service is new"
-    assert times.look("k", made, [first]) == ""
-    assert times.look("k", made, [first, second]) == "2026-01-01T00:00:09Z"
+    assert await times.look("k", made, [first]) == "2026-01-01T00:00:05Z", "the service is new"
+    assert await times.look("k", made, [first]) == ""
+    assert await times.look("k", made, [first, second]) == "2026-01-01T00:00:09Z"
     later = [at(pod(1), "2026-01-01T00:01:02Z"), at(pod(2), "2026-01-01T00:01:01Z")]
-    assert times.look("k", made, later) == "2026-01-01T00:01:01Z"
+    assert await times.look("k", made, later) == "2026-01-01T00:01:01Z"
     times.forget("k")
-    assert times.look("k", made, later) == "2026-01-01T00:00:05Z"
+    assert await times.look("k", made, later) == "2026-01-01T00:00:05Z"
 
 
 async def test_what_is_written_says_when_its_cause_was() -> None:

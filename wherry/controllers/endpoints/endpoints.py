@@ -114,7 +114,7 @@ class EndpointsController(ServiceController):
         if not selects(service):
             return None
         pods = await self.members.pods_of(service)
-        since = self.trigger_times.look(key, service, pods)
+        since = await self.trigger_times.look(key, service, pods)
         wanted = stamped(await self._wanted(service, pods), since)
         if current is None:
             await create_unless_present(self, key, ENDPOINTS, wanted)

@@ -61,7 +61,7 @@ class EndpointSlices(ServiceController):
         if not selects(service) or is_deleting(service):
             return None
         pods = await self.members.pods_of(service)
-        since = self.trigger_times.look(key, service, pods)
+        since = await self.trigger_times.look(key, service, pods)
         plan = await plan_slices(service, pods, existing, self._zone_of)
         plan.stamp(since)
         await write_slices(self, key, service, plan)

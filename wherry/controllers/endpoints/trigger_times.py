@@ -9,9 +9,11 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 
+from wherry.kit.portions import Portions
 from wherry.objects.conditions import find_condition
 from wherry.objects.meta import Object, annotations_of, metadata, name_of
 
+PORTION_S = 0.005
 TRIGGER_TIME = "endpoints.kubernetes.io/last-change-trigger-time"
 
 
@@ -27,16 +29,18 @@ class TriggerTimes:
     def __init__(self) -> None:
         self._seen: dict[str, _Seen] = {}
 
-    def look(self, key: str, service: Object, pods: Iterable[Object]) -> str:
+    async def look(self, key: str, service: Object, pods: Iterable[Object]) -> str:
         """The first moment of what has changed since the last look, the service's coming at the first one.
 
-        "" when nothing that bears a time has changed.
+        "" when nothing that bears a time has changed. In portions; not to be called twice at once for a key.
         """
+        portions = Portions(PORTION_S)
         seen = self._seen.get(key)
         now = _Seen(metadata(service).get("creationTimestamp") or "")
         before = seen or _Seen()
         first = now.service if now.service > before.service else ""
         for pod in pods:
+            await portions.next()
             ready = find_condition((pod.get("status") or {}).get("conditions"), "Ready")
             since = (ready or {}).get("lastTransitionTime") or ""
             if not since:
