@@ -38,13 +38,18 @@ def condition(status: Object, kind: str) -> Object:
     return next((c for c in status.get("conditions") or () if c["type"] == kind), {})
 
 
+def resizing(status: Object) -> bool:
+    """Whether a resize is under way or waits."""
+    return any(c["type"].startswith("PodResize") for c in status["conditions"])
+
+
 def settled(cpu: str) -> Any:
     """Whether the container has so much cpu, and no resize is under way or waits."""
 
     def check(status: Object) -> bool:
         (container,) = status["containerStatuses"]
         has = (container.get("resources") or {}).get("requests", {}).get("cpu") == cpu
-        return has and not any(c["type"].startswith("PodResize") for c in status["conditions"])
+        return has and not resizing(status)
 
     return check
 
@@ -245,6 +250,20 @@ async def test_sidecars_and_the_pod_as_a_whole(made: Node) -> None:
     assert status["allocatedResources"]["cpu"] == "600m"
     assert made.runtime.find("side").id == side.id
     assert [(i, r.cpu_shares) for i, r in made.runtime.updated] == [(side.id, 153)]
+
+
+async def test_only_the_pod_as_a_whole(made: Node) -> None:
+    whole = {"requests": {"cpu": "500m", "memory": "64Mi"}, "limits": {"cpu": "1", "memory": "128Mi"}}
+    await made.create("p", resources=whole)
+    await made.ready("p")
+    larger = {"requests": {"cpu": "600m", "memory": "64Mi"}, "limits": {"cpu": "1500m", "memory": "128Mi"}}
+    await resize(made, "p", {}, resources=larger)
+    status = await made.until("p", lambda s: s["resources"] == larger and not resizing(s))
+    assert status["allocatedResources"]["cpu"] == "600m"
+    assert made.runtime.updated == []
+    await restart(made)
+    assert not resizing(await made.until("p", lambda s: s["resources"] == larger))
+    assert [reason for reason, _ in await made.events()].count("ResizeCompleted") == 1
 
 
 async def test_a_container_that_starts_anew_has_what_it_was_given(made: Node) -> None:

@@ -91,17 +91,25 @@ class Plan:
 
 
 def plan_pod(
-    pod: Object, seen: Observation, health: Health, remaining_s: RemainingS, actual: Actual = as_asked
+    pod: Object,
+    seen: Observation,
+    health: Health,
+    remaining_s: RemainingS,
+    actual: Actual = as_asked,
+    *,
+    has_other_limits: bool = False,
 ) -> Plan:
     """The next step for a pod that is neither deleted nor past its deadline.
 
-    `pod` is as it was allocated, `actual` tells what its running containers were last given.
+    `pod` is as it was allocated, `actual` tells what its running containers were last given;
+    `has_other_limits` that the pod's own cgroup was given something else.
     """
     plan = Plan()
     if _needs_sandbox(pod, seen, plan):
         _plan_fresh_start(pod, seen, plan)
         return plan
     _plan_ephemeral(pod, seen, plan)
+    plan.resize_pod = has_other_limits and bool(seen.running())
     if not _plan_init(pod, seen, health, remaining_s, plan):
         _plan_resizes(pod, seen, actual, plan)
         return plan
@@ -276,6 +284,7 @@ def _plan_kill(container: Object, current: Container, health: Health, plan: Plan
 def _plan_resizes(pod: Object, seen: Observation, actual: Actual, plan: Plan) -> None:
     """Plan what changes of containers that run on, restarting those whose policy asks for it."""
     if plan.finish:
+        plan.resize_pod = False
         return
     killed = {kill.container.id for kill in plan.kill}
     for kind, containers in (("init", init_containers(pod)), ("regular", regular_containers(pod))):

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from tests.kubelet.builders import make_pod, running, seen
+from tests.kubelet.builders import ended, make_pod, running, seen
 from wherry.kubelet.allocation.conditions import ResizeStatus, Told
 from wherry.kubelet.allocation.messages import aggregate, resize_message
 from wherry.kubelet.allocation.pending import Waiting, find_obstacle, in_order
@@ -132,6 +132,17 @@ def test_a_restart_is_one_step() -> None:
     assert plan_pod(asked, there, Health(), lambda *_: 0.0).is_idle
 
 
+def test_the_pods_own_cgroup_is_resized_while_something_runs() -> None:
+    asked = make_pod(web({}), restartPolicy="Never")
+
+    def resizes(*containers: Any) -> bool:
+        return plan_pod(asked, seen(*containers), Health(), lambda *_: 0.0, has_other_limits=True).resize_pod
+
+    assert resizes(running("web"))
+    assert not resizes()
+    assert not resizes(ended("web", 0)), "it has done its work"
+
+
 TOLD = Resources(cpu_shares=102, cpu_quota_us=50_000, cpu_period_us=100_000, memory_limit_bytes=128 << 20)
 ASKED = amounts("100m", "64Mi") | {"limits": {"cpu": "500m", "memory": "128Mi"}}
 
@@ -163,8 +174,8 @@ def test_what_a_container_has_is_shown(allocated: Object, told: Resources | None
 def test_conditions_say_how_it_stands() -> None:
     status = ResizeStatus.read([])
     assert status.conditions("t0") == []
-    assert status.wait("Deferred", "full", 2)
-    assert not status.wait("Deferred", "full", 2), "no news"
+    assert status.defer("Deferred", "full", 2)
+    assert not status.defer("Deferred", "full", 2), "no news"
     (pending,) = status.conditions("t1")
     assert pending == {
         "type": "PodResizePending",
@@ -174,7 +185,7 @@ def test_conditions_say_how_it_stands() -> None:
         "message": "full",
         "observedGeneration": 2,
     }
-    assert status.wait("Deferred", "fuller", 3)
+    assert status.defer("Deferred", "fuller", 3)
     assert status.conditions("t2")[0]["lastTransitionTime"] == "t1", "it still waits"
     assert ResizeStatus.read(status.conditions("t2")).pending == Told("Deferred", "fuller", 3)
     status.begin(3)

@@ -46,7 +46,7 @@ class ResizeStatus:
         since = {kind: c.get("lastTransitionTime") or "" for kind, c in found.items()}
         return cls(told(PENDING), told(PROGRESS), since)
 
-    def wait(self, reason: str, message: str, generation: int) -> bool:
+    def defer(self, reason: str, message: str, generation: int) -> bool:
         """The resize waits; whether that is news."""
         told = Told(reason, message, generation)
         is_new, self.pending = told != self.pending, told

@@ -149,7 +149,7 @@ class PendingResizes:
             reason, message = obstacle
             if reason == INFEASIBLE:
                 self._uids.discard(uid)
-            if status.wait(reason, message, generation):
+            if status.defer(reason, message, generation):
                 told = resize_message(reason, pod, generation, message)
                 context.recorder.event(pod, "Warning", f"Resize{reason}", told)
                 self._resized(uid)

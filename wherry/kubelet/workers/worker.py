@@ -17,7 +17,6 @@ from typing import Any
 
 from wherry.kit.repeat import Repeater
 from wherry.kit.tasks import Tasks
-from wherry.kubelet.allocation.conditions import TYPES as RESIZING
 from wherry.kubelet.container_status import Waiting
 from wherry.kubelet.eviction.verdict import Verdict
 from wherry.kubelet.logs import find_log
@@ -38,7 +37,7 @@ from wherry.kubelet.pod import (
 )
 from wherry.kubelet.runtimes.containers import Container, Phase
 from wherry.kubelet.runtimes.failures import RuntimeFailure
-from wherry.kubelet.status import OWNED, Facts, pod_status, rejected_status
+from wherry.kubelet.status import Facts, pod_status, rejected_status
 from wherry.kubelet.termination_message import message_file, read_message
 from wherry.kubelet.volumes.base import MountFailure
 from wherry.kubelet.workers.builder import RESIZE, Builder, Problem
@@ -47,6 +46,7 @@ from wherry.kubelet.workers.ending import Ending, Mode, Step
 from wherry.kubelet.workers.memory import EVERYTHING, FIRST_RETRY_S, Memory, Rests
 from wherry.kubelet.workers.remover import Remover
 from wherry.kubelet.workers.resizing import Resizing
+from wherry.kubelet.workers.versions import is_same_to_us, shown
 from wherry.objects.errors import ApiError
 from wherry.objects.meta import (
     Object,
@@ -62,8 +62,6 @@ from wherry.objects.meta import (
 log = logging.getLogger(__name__)
 
 MESSAGE_TIMEOUT_S = 10.0
-_OURS = frozenset((*OWNED, *RESIZING))
-"""Conditions nobody else writes."""
 DEADLINE = Verdict(
     reason="DeadlineExceeded", message="Pod was active on the node longer than the specified deadline"
 )
@@ -104,9 +102,9 @@ class PodWorker:
         """The API server has a new version of the pod."""
         old, self.pod = self.pod, pod
         self._context.statuses.seen(pod)
-        if _is_same_to_us(old, pod):
+        if is_same_to_us(old, pod):
             return
-        if _shown(old) != _shown(pod):
+        if shown(old) != shown(pod):
             self._builder.volumes_changed()
             self._rests.end()
         if is_deleting(pod):
@@ -265,7 +263,15 @@ class PodWorker:
 
     def _plan(self) -> Plan:
         health = self._context.probes.health(self.uid)
-        plan = plan_pod(self._given, self._seen, health, self._remaining_s, self._resizing.actual)
+        given = self._given
+        plan = plan_pod(
+            given,
+            self._seen,
+            health,
+            self._remaining_s,
+            self._resizing.actual,
+            has_other_limits=self._context.allocations.has_other_limits(given),
+        )
         for name, left_s in plan.backing_off.items():
             self._wait_for_back_off(name, left_s)
         return plan
@@ -385,22 +391,3 @@ class PodWorker:
         except (RuntimeFailure, OSError, ApiError) as error:
             log.warning("pod %s is not forgotten yet: %s", key_of(self.pod), error)
             self._rests.failed()
-
-
-def _shown(pod: Object) -> tuple[Any, ...]:
-    """What the pod's volumes and containers may show of it."""
-    meta = pod["metadata"]
-    return pod.get("spec"), meta.get("labels"), meta.get("annotations")
-
-
-def _is_same_to_us(old: Object, new: Object) -> bool:
-    """Whether two versions differ in nothing but status and bookkeeping."""
-    ignored = ("resourceVersion", "managedFields")
-    before, after = (
-        {key: value for key, value in obj["metadata"].items() if key not in ignored} for obj in (old, new)
-    )
-    others = [
-        [(c["type"], c["status"]) for c in status_of(obj).get("conditions") or () if c["type"] not in _OURS]
-        for obj in (old, new)
-    ]
-    return before == after and old.get("spec") == new.get("spec") and others[0] == others[1]
