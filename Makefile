@@ -97,15 +97,17 @@ $(RUN): pyproject.toml requirements/install.txt requirements/run.txt
 	@command -v $(PYTHON) >/dev/null || tools/install_packages.sh python3
 	@$(PYTHON) -c 'import ensurepip, venv' 2>/dev/null || tools/install_packages.sh python3-venv
 	@test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
-	@echo "* Installing Wherry and what it runs on into $(VENV)"
-	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-compile --require-hashes -r requirements/install.txt
-	@$(BIN)/uv pip install --quiet --python $(VENV) --require-hashes -r requirements/run.txt
-	@$(BIN)/uv pip install --quiet --python $(VENV) --no-deps --no-build-isolation -e .
+	@tools/progress.sh "Installing what installs into $(VENV)" $(BIN)/python -m pip install --quiet \
+		--disable-pip-version-check --no-compile --require-hashes -r requirements/install.txt
+	@tools/progress.sh "Installing what Wherry runs on" $(BIN)/uv pip install --quiet --python $(VENV) \
+		--require-hashes -r requirements/run.txt
+	@tools/progress.sh "Installing Wherry" $(BIN)/uv pip install --quiet --python $(VENV) \
+		--no-deps --no-build-isolation -e .
 	@touch $@
 
 $(DEV): $(RUN) requirements/dev.txt
-	@echo "* Installing what checks and tests need into $(VENV)"
-	@$(BIN)/uv pip install --quiet --python $(VENV) --require-hashes -r requirements/dev.txt
+	@tools/progress.sh "Installing what checks and tests need into $(VENV)" $(BIN)/uv pip install --quiet \
+		--python $(VENV) --require-hashes -r requirements/dev.txt
 	@touch $@
 
 clean:  ## Remove what was built.

@@ -5,6 +5,7 @@ from __future__ import annotations
 import inspect
 import json
 import os
+import shutil
 import sys
 from pathlib import Path
 from typing import Any, get_args
@@ -70,6 +71,9 @@ def test_clusters_are_listed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) ->
     assert head.split() == ["NAME", "STATE", "API", "SERVER", "DATA"]
     assert first.split() == ["default", "stopped", "https://127.0.0.1:6443", str(tmp_path / "data/default")]
     assert second.split()[:3] == ["dev", "stopped", "https://127.0.0.1:7443"]
+    shutil.rmtree(machine.paths("dev").run)  # as `down` does, and the machine when it starts anew
+    assert CliRunner().invoke(app, ["list"]).output.splitlines()[2].split()[:2] == ["dev", "down"]
+    assert CliRunner().invoke(app, ["status", "--name", "dev"]).output.startswith("Cluster dev is down.\n")
     listed = json.loads(CliRunner().invoke(app, ["list", "-o", "json"]).output)
     assert [cluster["name"] for cluster in listed] == ["default", "dev"]
 

@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.timing import PATIENCE_S
 from tools import fetch_clients
 
 TOOLS = Path(__file__).parents[2] / "tools"
@@ -121,3 +122,24 @@ def test_what_cannot_be_fetched_is_one_line(
         f"kubectl and helm could not be fetched ({why}); install a kubectl of your own, "
         "or run `make tools` again with a network\n"
     )
+
+
+def test_what_takes_long_is_said_and_its_failure_kept() -> None:
+    done = run("progress.sh", "Installing much", "sh", "-c", "echo bad >&2; exit 7")
+    assert (done.returncode, done.stdout, done.stderr) == (7, "* Installing much\n", "bad\n")
+
+
+def test_on_a_terminal_the_seconds_are_counted() -> None:
+    """Until the second one is told; what runs ends with its input."""
+    ours, theirs = os.openpty()
+    command = ["sh", str(TOOLS / "progress.sh"), "Installing much", "cat"]
+    with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=theirs, stderr=theirs) as running:
+        os.close(theirs)
+        told = b""
+        while b"(1 s)" not in told:
+            told += os.read(ours, 1024)
+        assert running.stdin is not None
+        running.stdin.close()
+        assert running.wait(PATIENCE_S) == 0
+    os.close(ours)
+    assert told.startswith(b"* Installing much")

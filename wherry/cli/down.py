@@ -20,7 +20,11 @@ from wherry.cluster.lifecycle import Lifecycle
 from wherry.cluster.machines import all_machines
 
 Every = Annotated[
-    bool, typer.Option("--all", help="Every cluster of this machine, whoever made it; not with --name.")
+    bool,
+    typer.Option(
+        "--all",
+        help="Every cluster of yours, as root every one of root's; not with --name, --data-dir.",
+    ),
 ]
 Yes = Annotated[bool, typer.Option("--yes", "-y", help="Do not ask.")]
 
@@ -46,7 +50,7 @@ def stop(name: Name = None, data_dir: DataDir = None) -> None:
 def down(name: Name = None, data_dir: DataDir = None, every: Every = False) -> None:
     """End everything, pods too; the data is kept.
 
-    No process, container, mount, interface or rule stays. --all ends every cluster of the machine.
+    No process, container, mount, interface or rule stays. --all ends every cluster: root's, or your own.
 
     Examples:
 
@@ -65,7 +69,7 @@ def delete(name: Name = None, data_dir: DataDir = None, every: Every = False, ye
     """End everything and delete the data.
 
     The cluster is taken down, and its data and its kubeconfig context are deleted. --all deletes every
-    cluster of the machine. On a terminal it asks first.
+    cluster: root's, or your own. On a terminal it asks first.
 
     Examples:
 

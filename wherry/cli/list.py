@@ -56,5 +56,4 @@ def _summary(name: str) -> dict[str, Any]:
         what = "not readable" if failure.code == NOT_PERMITTED else "broken settings"
         state = f"{what} ({machine(name).owner(name)}'s)" if failure.code == NOT_PERMITTED else what
         return {"name": name, "state": state, "server": None, "dataDir": str(machine(name).paths(name).data)}
-    state = "ready" if facts["ready"] else "not ready" if facts["running"] else "stopped"
-    return {**{key: facts[key] for key in COLUMNS if key != "state"}, "state": state}
+    return {key: facts[key] for key in COLUMNS}

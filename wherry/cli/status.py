@@ -85,8 +85,10 @@ def describe(lifecycle: Lifecycle, states: States | None = None) -> dict[str, An
         for child, pid in (_children(told) if state.pid else {}).items():
             components.append(_component(child, pid, True))
     main = [component for component in components if component["name"] in found]
+    is_running, is_ready = any(one["pid"] for one in main), all(one["ready"] for one in main)
     return {
         "name": lifecycle.config.name,
+        "state": _word(lifecycle, is_running=is_running, is_ready=is_ready),
         "dataDir": str(lifecycle.paths.data),
         "server": lifecycle.config.server_url,
         "version": wherry.__version__,
@@ -94,11 +96,18 @@ def describe(lifecycle: Lifecycle, states: States | None = None) -> dict[str, An
         "runtime": lifecycle.config.runtime,
         "simulatedNodes": simulated_nodes(lifecycle.config),
         "simulation": list(lifecycle.config.simulation),
-        "running": any(component["pid"] for component in main),
-        "ready": all(component["ready"] for component in main),
+        "running": is_running,
+        "ready": is_ready,
         "components": components,
         "warnings": lifecycle.warnings() if supervisor is not None else [],
     }
+
+
+def _word(lifecycle: Lifecycle, *, is_running: bool, is_ready: bool) -> str:
+    """The state in a word or two: of a cluster that is stopped pods may run on, of one that is down none."""
+    if is_running:
+        return "ready" if is_ready else "not ready"
+    return "stopped" if lifecycle.paths.run.exists() else "down"
 
 
 def _component(name: str, pid: int | None, ready: bool) -> dict[str, Any]:
@@ -136,8 +145,7 @@ def _show(facts: dict[str, Any], as_json: bool) -> bool:
     """Whether somebody reads it."""
     if as_json:
         return print_json(facts)
-    word = "ready" if facts["ready"] else "running, not ready" if facts["running"] else "stopped"
-    say(f"Cluster {facts['name']} is {word}.")
+    say(f"Cluster {facts['name']} is {'running, ' if facts['state'] == 'not ready' else ''}{facts['state']}.")
     say(f"  API server  {facts['server']}")
     if facts["node"]:
         say(f"  Node        {facts['node']}")
