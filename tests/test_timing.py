@@ -17,8 +17,10 @@ WAITS = re.compile(
     re.MULTILINE,
 )
 BLOCKING = re.compile(
-    r"^(?!.*(code=1|try_kubectl|attempt\()).*(--timeout=[1-5]?[0-9]s|\b(communicate|wait|urlopen|create_connection)\("
-    r"([^()]*, )?(timeout=)?[1-5]?[0-9](\.[0-9]+)?\)).*$",
+    r"^(?!.*(code=1|try_kubectl|attempt\()).*("
+    r"--timeout=[1-5]?[0-9]s"
+    r"|\b(communicate|urlopen|create_connection)\(([^()]*, )?timeout=[1-5]?[0-9](\.[0-9]+)?\)"
+    r"|\.wait\((timeout=)?[1-5]?[0-9](\.[0-9]+)?\)).*$",
     re.MULTILINE,
 )
 """The same of threads, processes and kubectl, but where what is waited for is not to come."""
