@@ -19,7 +19,7 @@ from time import perf_counter
 from typing import Any
 
 from wherry.apiserver.authentication.chain import without_token
-from wherry.apiserver.authentication.impersonation import impersonated, is_impersonating
+from wherry.apiserver.authentication.impersonation import Impersonation, is_impersonating
 from wherry.apiserver.body import is_large, read_beside
 from wherry.apiserver.call import AnyOutcome, Call, Outcome, Piece, RawOutcome, Result, WatchOutcome, settle
 from wherry.apiserver.core import Core
@@ -67,6 +67,7 @@ class Front:
         self._core = core
         self._paths = paths
         self._metrics = metrics
+        self._impersonation = Impersonation(core.authorizer.check)
         self._deadlines = Deadlines(core.config.request_timeout_s)
         self._sinks: set[HttpSink] = set()
 
@@ -120,7 +121,7 @@ class Front:
         try:
             user = self._who(request)
             call = _call_of(request, user)  # from here on is known who asks for what: audit begins
-            call.user = impersonated(user, request.headers, self._core.authorizer.check)
+            call.user = self._impersonation.impersonated(user, request.headers, call.info)
             with self._seat(call):
                 self._core.authorizer.check(call.user, call.info)
                 form = form_of(self._core, call)

@@ -6,12 +6,13 @@ import pytest
 
 from wherry.apiserver.authentication.chain import bearer_token
 from wherry.apiserver.authentication.front_proxy import FrontProxy
-from wherry.apiserver.authentication.impersonation import impersonated
+from wherry.apiserver.authentication.impersonation import Impersonation
 from wherry.apiserver.authentication.said_in_headers import said_extra
 from wherry.apiserver.config import FrontProxyConfig
 from wherry.apiserver.request import RequestInfo
 from wherry.apiserver.user import User, with_authenticated
 from wherry.kit.httpd.message import Connection, RequestHeaders
+from wherry.objects.errors import forbidden
 
 PROXIES = FrontProxyConfig(
     username_headers=("X-Remote-User", "X-Remote-Name"),
@@ -35,13 +36,19 @@ def proxied(*lines: tuple[str, str]) -> User:
     return user
 
 
+INFO = RequestInfo("get", "", True, "", "v1", "", "nodes", "n")
+
+
 def acting_as(*lines: tuple[str, str]) -> tuple[User, list[tuple[str, str]]]:
     asked: list[tuple[str, str]] = []
 
     def check(_: User, info: RequestInfo) -> None:
-        asked.append((info.resource, info.name))
+        if info.verb == "impersonate":
+            asked.append((info.resource, info.name))
+        else:
+            raise forbidden(info.resource, info.group, info.name, "constrained")
 
-    return impersonated(User("admin"), headers(*lines), check), asked
+    return Impersonation(check).impersonated(User("admin"), headers(*lines), INFO), asked
 
 
 def test_a_proxys_values_are_never_cut_up() -> None:

@@ -386,7 +386,7 @@ async def test_acting_as_somebody_else_takes_permission(rig: Rig) -> None:
     assert (info["username"], info["groups"]) == ("bob", ["devs", AUTHENTICATED])
     status, answer, _ = await rig.http("POST", path, body, headers=headers, token="alice-token")
     assert status == 403
-    assert 'cannot impersonate resource "users"' in answer["message"]
+    assert 'cannot impersonate-on:user-info:create resource "selfsubjectreviews"' in answer["message"]
     status, _, _ = await rig.http("GET", "/api/v1/namespaces/default", headers={"Impersonate-User": "bob"})
     assert status == 403
 

@@ -120,10 +120,9 @@ async def test_credentials(rig: Rig, authorization: str) -> None:
 
 
 async def test_impersonation_without_a_user(rig: Rig) -> None:
-    """Upstream blames itself for this one, and so do we."""
     for headers in ({"Impersonate-Group": "x"}, {"Impersonate-Uid": "x"}, {"Impersonate-Extra-%ff": "x"}):
         reply = await ask(rig, "GET", CONFIG_MAPS, headers=headers)
-        refused(reply, 500, "InternalError", "without impersonating a user")
+        refused(reply, 400, "BadRequest", "without impersonating a user name")
 
 
 NO_UPGRADES = [
