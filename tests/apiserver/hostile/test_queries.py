@@ -210,7 +210,7 @@ async def test_queries_that_are_no_utf8(rig: Rig) -> None:
 
 async def test_too_many_labels_and_too_long_annotations(rig: Rig) -> None:
     body = config_map("labels")
-    body["metadata"]["labels"] = {f"k{number}": "v" for number in range(200_000)}
+    body["metadata"]["labels"] = {f"long-label-{number:06}": "v" for number in range(100_000)}
     reply = await ask(rig, "POST", CONFIG_MAPS, json.dumps(body).encode())
     assert reply.code == 500
     assert reply.json["message"].startswith(
