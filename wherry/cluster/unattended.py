@@ -8,7 +8,6 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from typing import Any
 
-from wherry.api.core.services import wants_topology
 from wherry.apiserver.admission.unattended import Unattended
 
 SUFFIX = "-controller"
@@ -37,14 +36,6 @@ ACTED_ON: tuple[Unattended, ...] = (
         controller="service-lb",
         says="{kind} of type LoadBalancer gets no address from this cluster yet, only a node port",
         concerns=_wants_load_balancer,
-    ),
-    Unattended(
-        resource="services",
-        groups=("",),
-        controller="endpointslice-topology",
-        says="the topology mode Auto of a {kind} is stored, but nothing in this cluster acts on it yet; use "
-        "spec.trafficDistribution",
-        concerns=wants_topology,
     ),
     Unattended(
         resource="ingresses",

@@ -93,14 +93,3 @@ async def test_whoever_brings_an_ingress_class_acts_on_ingresses() -> None:
         )
         _, _, headers = await post(rig, f"{NETWORKING}/namespaces/default/ingresses", INGRESS)
         assert warnings_of(headers) == []
-
-
-async def test_a_service_may_be_told_of_twice() -> None:
-    async with running(unattended=ACTED_ON) as rig:
-        meta = {"name": "x", "annotations": {"service.kubernetes.io/topology-mode": "Auto"}}
-        spec = {"type": "LoadBalancer", "ports": [{"port": 80}]}
-        body = {"metadata": meta, "spec": spec}
-        _, _, headers = await rig.http("POST", "/api/v1/namespaces/default/services", body=body)
-        address, topology = warnings_of(headers)
-        assert address.startswith("Service of type LoadBalancer gets no address")
-        assert topology.startswith("the topology mode Auto of a Service is stored")

@@ -45,24 +45,19 @@ class UnattendedKinds(BasePlugin):
     name = "UnattendedKinds"
 
     def __init__(self, rows: Sequence[Unattended]) -> None:
-        self._rows: dict[tuple[str, str], list[Unattended]] = {}
-        for row in rows:
-            for group in row.groups:
-                self._rows.setdefault((group, row.resource), []).append(row)
+        self._rows = {(group, row.resource): row for row in rows for group in row.groups}
 
     def handles(self, resource: Resource, subresource: str, operation: str) -> bool:
         return operation == CREATE and not subresource and (resource.group, resource.plural) in self._rows
 
     async def validate(self, attributes: Attributes) -> None:
         resource = attributes.resource
-        for row in self._rows[resource.group, resource.plural]:
-            if attributes.obj is not None and row.concerns(attributes.obj):
-                await self._warn(attributes, row)
-
-    async def _warn(self, attributes: Attributes, row: Unattended) -> None:
+        row = self._rows[resource.group, resource.plural]
+        if attributes.obj is None or not row.concerns(attributes.obj):
+            return
         if row.until_class:
             classes = attributes.core.registry.of(INGRESS_CLASSES)
             await classes.source.open()
             if classes.cacher.list()[0]:
                 return
-        attributes.warn(row.says.format(kind=attributes.resource.kind))
+        attributes.warn(row.says.format(kind=resource.kind))

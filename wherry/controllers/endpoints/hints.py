@@ -1,7 +1,7 @@
 """Hints of EndpointSlices: for which nodes or zones an endpoint is meant, as `trafficDistribution` asks for.
 
-Source: staging/src/k8s.io/endpointslice/trafficdist. The older topology annotation (`Auto`: shares by the
-processors of each zone) is not acted on; a Service that has it gets no hints of the other kind either.
+Source: staging/src/k8s.io/endpointslice/trafficdist. A Service with the older topology annotation gets the
+hints of that (`topology`) and none of these.
 """
 
 from __future__ import annotations

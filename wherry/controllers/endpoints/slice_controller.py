@@ -16,10 +16,11 @@ from wherry.controllers.endpoints.members import by_label, selects
 from wherry.controllers.endpoints.service_controller import ServiceController
 from wherry.controllers.endpoints.slice_writing import keys_of, write_slices
 from wherry.controllers.endpoints.slices import MANAGER, SERVICE_NAME, plan_slices
+from wherry.controllers.endpoints.topology import TopologyHints
+from wherry.controllers.endpoints.zone_shares import ZONE
 from wherry.controllers.nodes.lifecycle import BY_NODE, node_name_of
 from wherry.objects.meta import Object, is_deleting, labels_of, name_of
 
-ZONE = "topology.kubernetes.io/zone"
 BY_SERVICE = "service"
 
 
@@ -35,6 +36,10 @@ class EndpointSlices(ServiceController):
         super().__init__(environment)
         self.cache.add_index(ENDPOINT_SLICES, BY_SERVICE, partial(keys_of, manager=MANAGER))
         self.cache.add_index(PODS, BY_NODE, node_name_of)
+        self._topology = TopologyHints(self.cache, self._queue, self.tasks, self.clock)
+
+    def _queue(self, key: str) -> None:
+        self.queue.add_after(key, self.rests.left_s(key))
 
     def watch_sources(self) -> None:
         """Beside the fixed kinds and pods: nodes, through the pods on them."""
@@ -55,6 +60,7 @@ class EndpointSlices(ServiceController):
         existing = self.cache.by_index(ENDPOINT_SLICES, BY_SERVICE, key)
         if service is None:
             self.trigger_times.forget(key)
+            self._topology.forget(key)
             for piece in existing:
                 await self.delete(key, ENDPOINT_SLICES, piece)
             return None
@@ -63,6 +69,8 @@ class EndpointSlices(ServiceController):
         pods = await self.members.pods_of(service)
         since = await self.trigger_times.look(key, service, pods)
         plan = await plan_slices(service, pods, existing, self._zone_of)
+        for told in self._topology.apply(key, service, plan, existing):
+            self.events.event(service, *told)
         plan.stamp(since)
         await write_slices(self, key, service, plan)
         return None

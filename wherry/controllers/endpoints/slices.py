@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from typing import Any, TypeAlias
 
 from wherry.api.core.pod_conditions import is_ready
-from wherry.api.core.services import SERVICES
+from wherry.api.core.services import SERVICES, wants_topology
 from wherry.api.discovery.endpoint_slices import ENDPOINT_SLICES
 from wherry.controllers.endpoints.hints import distribution_of, hints_for
 from wherry.controllers.endpoints.members import (
@@ -152,11 +152,11 @@ async def _plan_group(
     plan: SlicePlan,
     portions: Portions,
 ) -> None:
-    wanted = dict(group.endpoints)
+    wanted, keeps_hints = dict(group.endpoints), wants_topology(service)
     kept = []
     for piece in existing:
         await portions.next()
-        kept.append((piece, _kept_endpoints(piece, wanted)))
+        kept.append((piece, _kept_endpoints(piece, wanted, keeps_hints=keeps_hints)))
     fresh = list(wanted.values())
     for _, endpoints in sorted(kept, key=lambda pair: -len(pair[1])):
         room = SLICE_LIMIT - len(endpoints)
@@ -178,13 +178,18 @@ async def _plan_group(
         plan.create.append(_new_slice(service, family, group.ports, []))
 
 
-def _kept_endpoints(piece: Object, wanted: dict[tuple[str, str], Object]) -> list[Object]:
+def _kept_endpoints(
+    piece: Object, wanted: dict[tuple[str, str], Object], *, keeps_hints: bool
+) -> list[Object]:
     """The endpoints that stay in this slice, in their new form; they are taken out of `wanted`."""
     kept = []
     for endpoint in (piece.get("endpoints") or ())[:SLICE_LIMIT]:
         found = wanted.pop(_identity(endpoint), None)
-        if found is not None:
-            kept.append(found)
+        if found is None:
+            continue
+        if keeps_hints and endpoint.get("hints") and found["conditions"]["ready"]:
+            found = {**found, "hints": endpoint["hints"]}
+        kept.append(found)
     return kept
 
 
