@@ -17,15 +17,11 @@ KEPT_PER_TURN = 500
 """A turn makes and deletes 1,200 objects, or a hundred with their kinds: one block for each would be more."""
 
 
-@pytest.mark.parametrize(
-    ("backend", "kind"),
-    [
-        ("sqlite", "namespaces"),
-        pytest.param("sqlite", "definitions", marks=pytest.mark.slow),
-        pytest.param("memory", "namespaces", marks=pytest.mark.slow),
-        pytest.param("memory", "definitions", marks=pytest.mark.slow),
-    ],
-)
+pytestmark = pytest.mark.slow  # six turns of churn and of giving memory back, in a process of its own
+
+
+@pytest.mark.parametrize("backend", ["sqlite", "memory"])
+@pytest.mark.parametrize("kind", ["namespaces", "definitions"])
 def test_memory_comes_back_within_a_minute(backend: str, kind: str) -> None:
     command = [sys.executable, "-m", "tests.apiserver.churning", backend, kind]
     done = subprocess.run(command, capture_output=True, text=True, timeout=600)

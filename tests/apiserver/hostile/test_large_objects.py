@@ -2,8 +2,7 @@
 
 Each list and map of each type is grown to what a store takes, where judging costs most to what a body may be;
 in a second, smaller one the last item is spoilt, which is found when all before it were looked at. How long a
-ticker waits meanwhile is measured as in `test_ticker`. The quick test takes those that cost most, a tenth as
-large.
+ticker waits meanwhile is measured as in `test_ticker`.
 """
 
 from __future__ import annotations
@@ -32,7 +31,6 @@ from wherry.objects.nesting import MOST_CONTAINERS, MOST_ENTRIES
 LARGEST_BODY, LARGE = 3_000_000, 500_000
 """A little less than the limit of bodies, 3 MiB; and a third of what etcd takes, for the five hundred places
 that cost less: that none grows faster than its input is `tests/growth`'s."""
-QUICK = LARGEST_BODY // 10
 SPOILT = 2
 """The spoilt object is so many times smaller: what is refused costs no more than what is taken."""
 DEAR = (
@@ -138,13 +136,13 @@ async def prepared(resource: Resource) -> AsyncIterator[Rig]:
         yield rig
 
 
-async def waits_over(resource: Resource, chosen: list[Place], size: int | None = None) -> dict[str, str]:
-    """Which of the requests kept a ticker waiting too long; without a `size` the largest are sent."""
+async def waits_over(resource: Resource, chosen: list[Place]) -> dict[str, str]:
+    """Which of the requests kept a ticker waiting too long."""
     long: dict[str, str] = {}
     async with prepared(resource) as rig:
         for place in chosen:
             largest = LARGEST_BODY if str(place) in DEAR else LARGE
-            for name, what in requests(resource, place, size or largest):
+            for name, what in requests(resource, place, largest):
                 measure = partial(longest_wait, rig, partial(ask, rig, what))
                 if (wait := await least_awaited(measure, LONGEST_WAIT_S)) >= LONGEST_WAIT_S:
                     long[name] = f"{wait * 1000:.0f} ms"
@@ -165,13 +163,6 @@ def all_places() -> dict[Resource, list[Place]]:
 
 def _name(resource: Resource) -> str:
     return f"{resource.api_version} {resource.kind}"
-
-
-async def test_nobody_waits_for_the_dearest_objects() -> None:
-    for resource, chosen in all_places().items():
-        dear = [place for place in chosen if str(place) in DEAR and "beta" not in resource.version]
-        if dear:
-            assert await waits_over(resource, dear, QUICK) == {}
 
 
 @pytest.mark.slow
