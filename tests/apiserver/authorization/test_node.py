@@ -7,16 +7,20 @@ from collections.abc import AsyncIterator, Mapping
 import pytest
 
 from tests.apiserver.rig import Rig, account, pod, running
+from wherry.api.authorization.self_subject_rules_reviews import SELF_SUBJECT_RULES_REVIEWS
 from wherry.api.core.nodes import NODES
 from wherry.api.core.persistent_volumes import PERSISTENT_VOLUMES
 from wherry.api.core.pods import PODS
 from wherry.api.core.service_accounts import SERVICE_ACCOUNTS
 from wherry.api.dynamicresources.resource_slices import RESOURCE_SLICES
+from wherry.api.rbac.cluster_role_bindings import CLUSTER_ROLE_BINDINGS
+from wherry.api.rbac.cluster_roles import CLUSTER_ROLES
 from wherry.api.storage.volume_attachments import VOLUME_ATTACHMENTS
 from wherry.apiserver.bootstrap.roles import cluster_roles
 from wherry.apiserver.request import request_info
 from wherry.apiserver.user import AUTHENTICATED, NODES_GROUP, User
 from wherry.kit.clock import FakeClock
+from wherry.objects.errors import ApiError
 from wherry.objects.meta import name_of
 
 NODE = User("system:node:n1", (NODES_GROUP, AUTHENTICATED))
@@ -156,5 +160,25 @@ async def test_what_a_node_may_do(rig: Rig) -> None:
 
 async def test_the_rules_of_all_nodes_are_those_of_the_role(rig: Rig) -> None:
     role = next(role for role in cluster_roles() if name_of(role) == "system:node")
-    (held,) = rig.server._nodes.rules_for(NODE, "default")
-    assert list(held) == role["rules"]
+    assert list(rig.server._nodes._rules.every) == role["rules"]
+
+
+async def test_what_a_node_may_is_not_told_by_rules_nor_granted_to_others(rig: Rig) -> None:
+    node, body = rig.client(NODE), {"spec": {"namespace": "default"}}
+    status = (await node.create(SELF_SUBJECT_RULES_REVIEWS, body))["status"]
+    assert (status["incomplete"], status["evaluationError"]) == (
+        True,
+        "node authorizer does not support user rule resolution",
+    )
+    assert not any("secrets" in rule["resources"] for rule in status["resourceRules"])
+    may_make = [
+        {"verbs": ["create"], "apiGroups": ["rbac.authorization.k8s.io"], "resources": ["clusterroles"]}
+    ]
+    await rig.admin.create(CLUSTER_ROLES, {"metadata": {"name": "makers"}, "rules": may_make})
+    ref = {"apiGroup": "rbac.authorization.k8s.io", "kind": "ClusterRole", "name": "makers"}
+    subjects = [{"apiGroup": "rbac.authorization.k8s.io", "kind": "Group", "name": NODES_GROUP}]
+    bound = {"metadata": {"name": "makers"}, "roleRef": ref, "subjects": subjects}
+    await rig.admin.create(CLUSTER_ROLE_BINDINGS, bound)
+    secrets = [{"verbs": ["get"], "apiGroups": [""], "resources": ["secrets"]}]
+    with pytest.raises(ApiError, match="not currently held"):
+        await node.create(CLUSTER_ROLES, {"metadata": {"name": "all-secrets"}, "rules": secrets})

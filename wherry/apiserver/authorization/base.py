@@ -33,6 +33,10 @@ class SubAuthorizer(Protocol):
         """The PolicyRules that hold for `user` in `namespace` (and at the cluster scope), role by role."""
         ...
 
+    def untold_for(self, user: User) -> str:
+        """Why `rules_for` does not tell all of what `user` may do, "" if it does."""
+        ...
+
 
 def refusal(user: User, info: RequestInfo, reason: str = "") -> ApiError:
     """The 403 that tells `user` what they may not do, in upstream's words."""

@@ -53,6 +53,12 @@ class Authorizer:
         if not decision.allowed:
             raise refusal(user, info, decision.reason)
 
+    def untold_for(self, user: User) -> str:
+        """Why `rules_for` does not tell all of what `user` may do, "" if it does."""
+        if user.is_master:
+            return ""
+        return ", ".join(filter(None, (item.untold_for(user) for item in self._authorizers)))
+
     async def rules_for(self, user: User, namespace: str) -> Sequence[Sequence[Object]]:
         """Every PolicyRule that holds for `user` in `namespace`, role by role; they are not to be changed."""
         if user.is_master:

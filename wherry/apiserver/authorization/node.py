@@ -49,9 +49,12 @@ class NodeAuthorizer:
         return ALLOWED if self._rules.allow(info) else DENIED
 
     def rules_for(self, user: User, namespace: str) -> Iterator[Sequence[Object]]:
-        """See `SubAuthorizer.rules_for`."""
-        if user.node_name:
-            yield self._rules.every
+        """None: what a node may do hangs on its pods. Nor may it grant others what it may do by those."""
+        return iter(())
+
+    def untold_for(self, user: User) -> str:
+        """See `SubAuthorizer.untold_for`."""
+        return "node authorizer does not support user rule resolution" if user.node_name else ""
 
 
 def _related(is_related: bool, node: str) -> Decision:

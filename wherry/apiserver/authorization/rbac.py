@@ -133,6 +133,10 @@ class RbacAuthorizer:
                 return ALLOWED
         return Decision(False, f"RBAC: {broken}") if broken else DENIED
 
+    def untold_for(self, user: User) -> str:
+        """See `SubAuthorizer.untold_for`."""
+        return ""
+
     def rules_for(self, user: User, namespace: str) -> Iterator[Sequence[Object]]:
         """See `SubAuthorizer.rules_for`. Bindings may change while it is gone through."""
         for grant in dict.fromkeys(self._grants_of(user, namespace)):

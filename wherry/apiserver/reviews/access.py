@@ -63,7 +63,10 @@ async def self_subject_rules_review(core: Core, call: Call, served: Served) -> O
         raise bad_request("no namespace on request")
     held = await core.authorizer.rules_for(call.user, namespace)
     size = LARGE if sum(map(len, held)) > FEW_RULES else 0
-    review["status"] = await beside(core, call, lambda: _told(chain.from_iterable(held)), size)
+    status = await beside(core, call, lambda: _told(chain.from_iterable(held)), size)
+    if why := core.authorizer.untold_for(call.user):
+        status |= {"incomplete": True, "evaluationError": why}
+    review["status"] = status
     return Outcome(obj=review, status=201)
 
 
