@@ -177,16 +177,14 @@ def test_a_taint_drives_away_who_does_not_bear_it(cluster: LiveCluster, namespac
     }
     make(cluster, namespace, *pods.values())
     cluster.kubectl("wait", "--for=condition=Ready", "pod", "--all", "-n", namespace, "--timeout=60s")
-    (node,) = cluster.get("nodes")["items"]
-    name = node["metadata"]["name"]
-    cluster.kubectl("taint", "nodes", name, "trial=yes:NoExecute")
+    cluster.kubectl("taint", "nodes", "--all", "trial=yes:NoExecute")
     try:
         gone = ("pod/none", "pod/brief", "-n", namespace, "--timeout=60s")
         cluster.kubectl("wait", "--for=delete", *gone)
         (left,) = cluster.get("pods", "-n", namespace)["items"]
         assert (left["metadata"]["name"], left["status"]["phase"]) == ("any", "Running")
     finally:
-        cluster.kubectl("taint", "nodes", name, "trial:NoExecute-")
+        cluster.kubectl("taint", "nodes", "--all", "trial:NoExecute-")
     told = cluster.get("events", "-n", namespace, "--field-selector=reason=TaintManagerEviction")["items"]
     assert {event["involvedObject"]["name"] for event in told} == {"none", "brief"}
 
