@@ -47,8 +47,6 @@ IndexFunction: TypeAlias = Callable[[Object], Iterable[str]]
 
 OWNER = "owner"
 NAMESPACE = "namespace"
-OF_METADATA = (OWNER, NAMESPACE)
-"""The indexes that change for an object of the same key with its owners alone."""
 OWNERS = "ownerReferences"
 
 
@@ -166,11 +164,15 @@ class Shelf:
         self._tell(last, None)
 
     def _index(self, key: str, old: Object | None, new: Object | None) -> None:
-        is_placed = (
-            old is not None and new is not None and metadata(old).get(OWNERS) == metadata(new).get(OWNERS)
-        )
+        """Find the object under what it has now. Most have no owner, and all keep their namespace."""
+        owners = metadata(new).get(OWNERS) if new is not None else None
+        old_owners = metadata(old).get(OWNERS) if old is not None else None
+        if old is None:
+            self._indexes[NAMESPACE].setdefault(namespace_of(new or {}), {})[key] = None
         for name, function in self._functions.items():
-            if is_placed and name in OF_METADATA:
+            if name == OWNER and owners == old_owners and new is not None:
+                continue
+            if name == NAMESPACE and new is not None:
                 continue
             index = self._indexes[name]
             wanted = _values(name, function, new) if new is not None else []

@@ -40,6 +40,12 @@ def _is_only_newer(old: Object, new: Object) -> bool:
     }
 
 
+def _may_matter(new: Object) -> bool:
+    """Whether a new object may matter to any: it has owners, or is on its way out."""
+    meta = metadata(new)
+    return "ownerReferences" in meta or "deletionTimestamp" in meta
+
+
 @dataclass(frozen=True, slots=True)
 class Item:
     """One object, as the graph knows it."""
@@ -96,6 +102,9 @@ class Graph:
             return self._remove(uid_of(old or {}))
         item = Item(resource, new)
         if old is not None and _is_only_newer(old, new) and item.uid in self._items:
+            self._items[item.uid] = item
+            return set()
+        if item.uid not in self._items and not _may_matter(new):
             self._items[item.uid] = item
             return set()
         return self._put(item)
