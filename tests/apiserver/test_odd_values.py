@@ -157,10 +157,10 @@ async def test_a_watch_that_cannot_show_an_event_ends_before_the_next(
 ) -> None:
     real = presentation.FormLens._line
 
-    def line(self: presentation.FormLens, kind: Any, cached: Any) -> bytes:
-        if cached.name == "odd":
+    def line(self: presentation.FormLens, kind: str, data: bytes, columns: bool) -> bytes:
+        if orjson.loads(data)["metadata"]["name"] == "odd":
             raise TypeError("cells of an object nobody foresaw")
-        return real(self, kind, cached)
+        return real(self, kind, data, columns)
 
     monkeypatch.setattr(presentation.FormLens, "_line", line)
     headers = {

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from datetime import UTC, datetime
 from typing import Any
@@ -14,9 +14,10 @@ from tests.apiserver.rig import ADMIN, running
 from wherry.api.apps.deployments import DEPLOYMENTS
 from wherry.api.core.config_maps import CONFIG_MAPS
 from wherry.apiserver.cached import CachedEvent
-from wherry.apiserver.presentation import FormLens
+from wherry.apiserver.media_types import PROTOBUF
+from wherry.apiserver.presentation import FormLens, MadeLens, ProtobufFormLens, ProtobufLens
 from wherry.apiserver.registry import Served
-from wherry.apiserver.tables import AS_IS, TABLE, EventForm, Form
+from wherry.apiserver.tables import AS_IS, PARTIAL, TABLE, EventForm, Form
 from wherry.client.api import Client
 from wherry.objects.meta import Object
 
@@ -102,3 +103,46 @@ async def test_watchers_in_the_process_share_what_is_converted(monkeypatch: pyte
         seen = [await anext(watch) for watch in watches]
         assert [event.object["apiVersion"] for event in seen] == ["apps/v1beta1"] * 3
         await transport.close()
+
+
+async def test_large_objects_are_shown_in_other_forms_beside_the_loop_once_for_all() -> None:
+    async with running() as rig:
+        for name, size in (("large", 100_000), ("small", 100)):
+            await rig.admin.create(
+                CONFIG_MAPS, {"metadata": {"name": name, "namespace": "default"}, "data": {"a": "x" * size}}
+            )
+        served, threads = rig.server.core.registry.of(CONFIG_MAPS), list[int]()
+
+        async def beside(work: Callable[[], Sequence[bytes]]) -> Sequence[bytes]:
+            lines = work()
+            threads.append(len(lines))
+            return lines
+
+        def lenses() -> list[MadeLens]:
+            forms = [Form(TABLE), Form(PARTIAL), Form(PARTIAL, media_type=PROTOBUF)]
+            kinds = [FormLens, FormLens, ProtobufFormLens]
+            return [
+                *(
+                    kind(lambda: NOW, served, EventForm(served.resource, form, {}), beside)
+                    for kind, form in zip(kinds, forms, strict=True)
+                ),
+                ProtobufLens(served, beside),
+            ]
+
+        large, small = (
+            CachedEvent("ADDED", cached, None)
+            for name in ("large", "small")
+            if (cached := served.get("default", name)) is not None
+        )
+        inline = [lens.events([large, small]) for lens in lenses()]
+        large.forget()
+        small.forget()
+        for _ in range(3):
+            shown = lenses()
+            assert [lens.makings([small]) for lens in shown] == [None] * 4
+            needed = [making for lens in shown if (making := lens.makings([large, small])) is not None]
+            for making in needed:
+                await making.begin()
+            assert [lens.makings([large, small]) for lens in shown] == [None] * 4
+            assert [lens.events([large, small]) for lens in shown] == inline
+        assert threads == [1] * 4

@@ -14,7 +14,7 @@ from collections.abc import Callable, Hashable, Mapping
 from sys import intern
 from typing import TYPE_CHECKING, Any, Literal, TypeVar
 
-from wherry.api.protobuf import encode_message, encode_watch_frame, wrap
+from wherry.api.protobuf import encode_message
 from wherry.api.resource import Resource
 from wherry.apiserver.encoding import decode, serve, with_revision
 from wherry.apiserver.stored import OldForms, StoredForm
@@ -243,7 +243,6 @@ class CachedEvent:
         "_decoded",
         "_frame",
         "_made",
-        "_protobuf_frame",
         "_vanished",
         "object",
         "previous",
@@ -255,7 +254,6 @@ class CachedEvent:
         self.object = object
         self.previous = previous
         self._frame: bytes | None = None
-        self._protobuf_frame: bytes | None = None
         self._decoded: Object | None = None
         self._made: dict[Hashable, Any] | None = None
         self._appeared: CachedEvent | None = None
@@ -267,14 +265,6 @@ class CachedEvent:
         frame = self._frame
         if frame is None:
             frame = self._frame = b'{"type":"%b","object":%b}\n' % (self.type.encode(), self.object.data)
-        return frame
-
-    def protobuf_frame(self, api_version: str, kind: str) -> bytes:
-        """The frame a protobuf watch sends, made once for all. Raises ProtobufError."""
-        frame = self._protobuf_frame
-        if frame is None:
-            frame = encode_watch_frame(self.type, wrap(self.object.message(), api_version, kind))
-            self._protobuf_frame = frame
         return frame
 
     @property
@@ -299,9 +289,19 @@ class CachedEvent:
             found = self._made[key] = make(self)
         return found
 
+    def found(self, key: Hashable) -> Any:
+        """What was made for `key`, None if nothing was."""
+        return None if self._made is None else self._made.get(key)
+
+    def keep(self, key: Hashable, made: object) -> None:
+        """Keep for all watchers what was made elsewhere."""
+        if self._made is None:
+            self._made = {}
+        self._made[key] = made
+
     def forget(self) -> None:
         """Let go of what was made for watchers: all have it now, and who resumes later has it made again."""
-        self._frame = self._protobuf_frame = self._decoded = self._made = None
+        self._frame = self._decoded = self._made = None
         self._appeared = self._vanished = None
 
     def seen_through(self, match: Match) -> CachedEvent | None:

@@ -26,7 +26,17 @@ from wherry.apiserver.past import MATCHED_AT_ONCE, items_then, matching, page_th
 from wherry.apiserver.ring import RING_BYTES, RING_EVENTS, Ring
 from wherry.apiserver.selected import Demand, Selection
 from wherry.apiserver.stored import OldForms
-from wherry.apiserver.watchers import EVERYTHING, EventSink, Watchers, is_within, scope_of, seen_of
+from wherry.apiserver.watcher import (
+    EVERYTHING,
+    EventSink,
+    Makings,
+    Watcher,
+    is_within,
+    scope_of,
+    seen_of,
+)
+from wherry.apiserver.watchers import Watchers
+from wherry.kit.passes import Pass
 from wherry.kit.portions import Portions
 from wherry.kit.tasks import Abandoned, shared
 from wherry.objects.errors import ApiError, service_unavailable
@@ -47,6 +57,7 @@ _PAGE = 2000  # entries read from the store at once when a cacher starts
 _READ_AT_ONCE = 250  # entries of the store that are taken over between two turns of the event loop
 _READ_S = 0.005  # how long labels are read out of objects between two turns, large ones one by one
 _TOLD_AT_ONCE = 250  # past changes handed to a watcher between two turns of the event loop
+_TOLD_AT_ONCE_BYTES = 1024 * 1024  # of objects, in the same turn
 _SAMPLES = 32
 
 
@@ -59,6 +70,7 @@ class Cacher:
         store: Store,
         *,
         budget: Budget | None = None,
+        telling: Pass | None = None,
         ring_events: int = RING_EVENTS,
         ring_bytes: int = RING_BYTES,
         now: Callable[[], float] = time.monotonic,
@@ -76,7 +88,7 @@ class Cacher:
         self._packer_until = 0  # how many objects it was made for
         self._objects: dict[str, Cached] = {}
         self._keys: list[str] = []
-        self._watchers = Watchers()
+        self._watchers = Watchers(telling)
         self._ring = Ring(now, ring_events, ring_bytes)
         self._recalling = asyncio.Lock()
         self._indexes: dict[str, Index] = {}
@@ -359,9 +371,9 @@ class Cacher:
         Raises Compacted when the past is no longer remembered.
         """
         scope = scope_of(namespace, name, match, namespaced=self._facts.namespaced)
-        while len(past := self._ring.since(after)) > _TOLD_AT_ONCE:
-            for start in range(0, len(past), _TOLD_AT_ONCE):
-                told = seen_of(past[start : start + _TOLD_AT_ONCE], scope, match)
+        while len(portions := list(_portions(past := self._ring.since(after)))) > 1:
+            for portion in portions:
+                told = seen_of(portion, scope, match)
                 if told:
                     sink(told)
                 await asyncio.sleep(0)
@@ -377,13 +389,15 @@ class Cacher:
         *,
         name: str = "",
         ended: Callable[[], None] | None = None,
-    ) -> Subscription:
+        makings: Makings | None = None,
+        is_first: bool = False,
+    ) -> Watcher:
         """Hand `sink` every change in `namespace` ("" for all) above revision `after` (0: from now on).
 
         Past changes are handed over before this returns. `name` narrows to one object, at no cost
         to changes of others. `match` selects (see `CachedEvent.seen_through`). `ended` is called
-        when the resource stops being served. Raises Compacted when the past is no longer
-        remembered, FutureRevision when `after` has not been reached.
+        when the resource stops being served. For `makings` and `is_first` see `Watchers`. Raises
+        Compacted when the past is no longer remembered, FutureRevision when `after` has not been reached.
         """
         if self._feed is None:
             raise RuntimeError(f"the cacher of {self.resource.plural} was not started")
@@ -391,7 +405,7 @@ class Cacher:
             raise FutureRevision(after, self._store.revision)
         past: Sequence[CachedEvent] = self._ring.since(after) if after else ()
         scope = scope_of(namespace, name, match, namespaced=self._facts.namespaced)
-        watcher = self._watchers.add(scope, match, sink, ended)
+        watcher = self._watchers.add(scope, match, sink, ended, makings=makings, is_first=is_first)
         if scope != EVERYTHING:
             past = [event for event in past if is_within(scope, event.object)]
         if past:
@@ -427,7 +441,7 @@ class Cacher:
         log.error("the cacher of %s is out of step with the store and reads it anew", self.resource.plural)
         self._feed = None
         self._starting = None
-        self._watchers.end()
+        self._watchers.break_off()
         if self._lost is not None and not self._closed:
             self._lost()
 
@@ -494,8 +508,6 @@ class Cacher:
         changes = [change for event in events if (change := self._apply(event)) is not None]
         if changes:
             self._watchers.publish(changes)
-            for change in changes:
-                change.forget()
 
     def _apply(self, event: Event) -> CachedEvent | None:
         key = event.entry.key
@@ -559,6 +571,19 @@ class Cacher:
     def _count_plain(self, change: int) -> None:
         self._plain_bytes += change
         self._budget.held += change
+
+
+def _portions(past: Sequence[CachedEvent]) -> Iterator[Sequence[CachedEvent]]:
+    """The past, cut into what is told at once."""
+    start = size = 0
+    for end, event in enumerate(past):
+        more = event.object.held_bytes
+        if end > start and (end - start >= _TOLD_AT_ONCE or size + more > _TOLD_AT_ONCE_BYTES):
+            yield past[start:end]
+            start, size = end, 0
+        size += more
+    if start < len(past):
+        yield past[start:]
 
 
 def _stopped() -> ApiError:

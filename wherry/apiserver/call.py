@@ -17,6 +17,7 @@ from wherry.apiserver.media_types import JSON
 from wherry.apiserver.registry import Served
 from wherry.apiserver.request import RequestInfo
 from wherry.apiserver.user import User
+from wherry.apiserver.watcher import Making
 from wherry.kit.httpd.message import Answer, Request
 from wherry.objects.meta import Object
 
@@ -191,8 +192,12 @@ class EventSink(Protocol):
     @property
     def bookmark_every_s(self) -> float: ...
 
-    def events(self, events: Sequence[CachedEvent]) -> None:
-        """Some events, in order. Must not block; a sink too slow gives up by itself."""
+    def events(self, events: Sequence[CachedEvent]) -> int | None:
+        """Some events, in order. Must not block; a sink too slow gives up by itself. The bytes it wrote."""
+        ...
+
+    def makings(self, events: Sequence[CachedEvent]) -> Making | None:
+        """What has to be made before it is given these events, if that takes long; see `Watchers`."""
         ...
 
     def control(self, event_type: str, obj: Object) -> None:

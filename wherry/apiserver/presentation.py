@@ -5,21 +5,24 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Awaitable, Callable, Hashable, Sequence
 from datetime import datetime
+from functools import partial
 
 import orjson
 
-from wherry.api.protobuf import ProtobufError, encode_watch_frame, wrap
+from wherry.api.protobuf import ProtobufError, encode_message, encode_watch_frame, wrap
 from wherry.apiserver import tables
-from wherry.apiserver.beside import beside
+from wherry.apiserver.beside import LARGE, beside
 from wherry.apiserver.cacher import Cached, CachedEvent
 from wherry.apiserver.call import Call, Outcome
 from wherry.apiserver.core import Core
+from wherry.apiserver.encoding import decode
 from wherry.apiserver.media_types import JSON, PROTOBUF, YAML
 from wherry.apiserver.protobuf import error_frame, frame, in_protobuf
 from wherry.apiserver.registry import Served
 from wherry.apiserver.tables import AS_IS, Form
+from wherry.apiserver.watcher import Making
 from wherry.objects.errors import ApiError
 from wherry.objects.meta import Object
 
@@ -30,6 +33,8 @@ FOR_PEOPLE = ("curl", "Wget", "Mozilla/5.0")
 WITHOUT_TABLE = frozenset({"binding", "eviction", "token"})
 """Subresources whose objects are questions: there is no table of them, as there is none of reviews."""
 IN_PROTOBUF = Form(media_type=PROTOBUF)
+WATCHERS = ""
+"""Who waits for threads that make events' forms: all who watch, together."""
 
 
 def form_of(core: Core, call: Call) -> Form:
@@ -130,6 +135,10 @@ class PlainLens:
             return events[0].frame
         return b"".join([event.frame for event in events])
 
+    def makings(self, events: Sequence[CachedEvent]) -> Making | None:
+        """Nothing takes long: it is all there."""
+        return None
+
     def initial(self, items: Sequence[Cached]) -> bytes:
         """ADDED lines of objects."""
         return b"".join([b'{"type":"ADDED","object":%s}\n' % item.data for item in items])
@@ -139,34 +148,107 @@ class PlainLens:
         return orjson.dumps({"type": event_type, "object": obj}, option=orjson.OPT_APPEND_NEWLINE)
 
 
-class FormLens(PlainLens):
+Beside = Callable[[Callable[[], Sequence[bytes]]], Awaitable[Sequence[bytes]]]
+"""Has a thread make some lines."""
+
+
+Maker = tuple[Hashable, Callable[[str, bytes], bytes]]
+"""What makes an event's line of its type and its object's bytes, and a key that is the same for all who make
+the same. It changes nothing, as a thread may call it.
+"""
+
+
+class MadeLens(PlainLens):
+    """Events whose lines take long to make, where objects are large: those are made `beside` the loop."""
+
+    def __init__(self, beside: Beside | None) -> None:
+        self._beside = beside
+
+    def makings(self, events: Sequence[CachedEvent]) -> Making | None:
+        """The lines of large objects that nobody needed before."""
+        beside = self._beside
+        if beside is None or all(event.object.served_bytes < LARGE for event in events):
+            return None
+        missing = [
+            (event, key, make)
+            for event, (key, make) in zip(events, self._makers(events), strict=True)
+            if event.object.served_bytes >= LARGE and event.found(key) is None
+        ]
+        if not missing:
+            return None
+
+        async def begin() -> None:
+            work = [partial(make, event.type, event.object.data) for event, _, make in missing]
+            lines = await beside(lambda: [make() for make in work])
+            for (event, key, _), line in zip(missing, lines, strict=True):
+                event.keep(key, line)
+
+        return Making(tuple((event, key) for event, key, _ in missing), begin)
+
+    def events(self, events: Sequence[CachedEvent]) -> bytes:
+        """Lines of some events."""
+        lines = list[bytes]()
+        for event, (key, make) in zip(events, self._makers(events), strict=True):
+            line: bytes | None = event.found(key)
+            if line is None:
+                line = make(event.type, event.object.data)
+                event.keep(key, line)
+            lines.append(line)
+        return lines[0] if len(lines) == 1 else b"".join(lines)
+
+    def _makers(self, events: Sequence[CachedEvent]) -> Sequence[Maker]:
+        raise NotImplementedError
+
+
+class FormLens(MadeLens):
     """Events in another form or version, made once for all watchers who see them so."""
 
-    def __init__(self, now: Callable[[], datetime], served: Served, form: tables.EventForm) -> None:
+    def __init__(
+        self,
+        now: Callable[[], datetime],
+        served: Served,
+        form: tables.EventForm,
+        beside: Beside | None = None,
+    ) -> None:
+        super().__init__(beside)
         self._now = now
         self._served = served
         self._form = form
 
     def events(self, events: Sequence[CachedEvent]) -> bytes:
         """Lines of some events."""
-        return b"".join([self._shared_line(event) for event in events])
+        lines = super().events(events)
+        self._form.shown()
+        return lines
 
     def initial(self, items: Sequence[Cached]) -> bytes:
         """ADDED lines of objects."""
-        return b"".join([self._line("ADDED", item) for item in items])
+        return b"".join([self._added(item) for item in items])
 
     def control(self, event_type: str, obj: Object) -> bytes:
         """The line of a BOOKMARK or ERROR."""
         return self._encode(event_type, self._form.transform(event_type, obj, self._now()))
 
-    def _shared_line(self, event: CachedEvent) -> bytes:
-        line = event.made((type(self), self._form.key), lambda event: self._line(event.type, event.object))
-        self._form.shown()
-        return line
+    def _makers(self, events: Sequence[CachedEvent]) -> Sequence[Maker]:
+        form = self._form
+        first = (type(self), form.key), self._made_with if form.has_columns else self._made_without
+        if len(events) == 1:
+            return (first,)
+        other = (type(self), form.key_of(False)), self._made_without
+        return [first, *[other] * (len(events) - 1)]
 
-    def _line(self, event_type: str, cached: Cached) -> bytes:
-        obj = self._form.transform(event_type, self._served.decode(cached), self._now())
-        return self._encode(event_type, obj)
+    def _made_with(self, event_type: str, data: bytes) -> bytes:
+        return self._line(event_type, data, columns=True)
+
+    def _made_without(self, event_type: str, data: bytes) -> bytes:
+        return self._line(event_type, data, columns=False)
+
+    def _line(self, event_type: str, data: bytes, columns: bool) -> bytes:
+        obj = self._served.read(data)
+        return self._encode(event_type, self._form.shown_as(event_type, obj, self._now(), columns))
+
+    def _added(self, item: Cached) -> bytes:
+        return self._encode("ADDED", self._form.transform("ADDED", self._served.decode(item), self._now()))
 
     def _encode(self, event_type: str, obj: Object) -> bytes:
         return orjson.dumps({"type": event_type, "object": obj}, option=orjson.OPT_APPEND_NEWLINE)
@@ -179,18 +261,13 @@ class ProtobufFormLens(FormLens):
         return frame(event_type, obj)
 
 
-class ProtobufLens(PlainLens):
+class ProtobufLens(MadeLens):
     """Events as they are, in protobuf; their frames are made once for all watchers."""
 
-    def __init__(self, served: Served) -> None:
+    def __init__(self, served: Served, beside: Beside | None = None) -> None:
+        super().__init__(beside)
         self._api_version, self._kind = served.resource.api_version, served.resource.kind
-
-    def events(self, events: Sequence[CachedEvent]) -> bytes:
-        """Frames of some events."""
-        try:
-            return b"".join([event.protobuf_frame(self._api_version, self._kind) for event in events])
-        except ProtobufError as error:
-            return error_frame(error)
+        self._key = ProtobufLens, self._api_version, self._kind
 
     def initial(self, items: Sequence[Cached]) -> bytes:
         """ADDED frames of objects."""
@@ -203,8 +280,31 @@ class ProtobufLens(PlainLens):
         """The frame of a BOOKMARK or ERROR."""
         return frame(event_type, obj)
 
+    def _makers(self, events: Sequence[CachedEvent]) -> Sequence[Maker]:
+        return [(self._key, self._frame)] * len(events)
+
+    def events(self, events: Sequence[CachedEvent]) -> bytes:
+        """Frames of some events; the messages in them are kept beside the objects, for readers."""
+        for event in events:
+            if event.found(self._key) is None:
+                try:
+                    frame = self._wrapped(event.type, event.object.message())
+                except ProtobufError as error:
+                    frame = error_frame(error)
+                event.keep(self._key, frame)
+        return super().events(events)
+
+    def _frame(self, event_type: str, data: bytes) -> bytes:
+        try:
+            return self._wrapped(event_type, encode_message(decode(data)))
+        except ProtobufError as error:
+            return error_frame(error)
+
     def _added(self, item: Cached) -> bytes:
-        return encode_watch_frame("ADDED", wrap(item.message(), self._api_version, self._kind))
+        return self._wrapped("ADDED", item.message())
+
+    def _wrapped(self, event_type: str, message: bytes) -> bytes:
+        return encode_watch_frame(event_type, wrap(message, self._api_version, self._kind))
 
 
 PLAIN = PlainLens()
@@ -212,7 +312,8 @@ PLAIN = PlainLens()
 
 def watch_lens(core: Core, call: Call, form: Form, served: Served) -> PlainLens:
     """How one watcher sees events. Raises ApiError (400) for a bad includeObject."""
+    beside = partial(core.threads.run, WATCHERS)
     if not form.kind and not served.converts:
-        return PLAIN if form.media_type != PROTOBUF else ProtobufLens(served)
+        return PLAIN if form.media_type != PROTOBUF else ProtobufLens(served, beside)
     kind = ProtobufFormLens if form.media_type == PROTOBUF else FormLens
-    return kind(core.now, served, tables.EventForm(served.resource, form, call.query))
+    return kind(core.now, served, tables.EventForm(served.resource, form, call.query), beside)

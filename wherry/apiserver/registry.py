@@ -19,6 +19,7 @@ from wherry.apiserver.cacher import Cached, CachedEvent, Cacher
 from wherry.apiserver.encoding import decode
 from wherry.apiserver.packing import Budget
 from wherry.kit.clock import Clock
+from wherry.kit.passes import Pass
 from wherry.kit.repeat import Repeater
 from wherry.kit.tasks import Tasks
 from wherry.objects.errors import ApiError, corrupt_object, not_found, service_unavailable
@@ -32,11 +33,14 @@ TRIM_EVERY_S = 30.0
 
 @dataclass(frozen=True, slots=True)
 class Shared:
-    """What all sources of a server share: the clock, who owns their tasks, what they may hold plain."""
+    """What all sources of a server share: the clock, who owns their tasks, what they may hold plain, and what
+    telling watchers has of each pass of the loop.
+    """
 
     clock: Clock
     tasks: Tasks = field(default_factory=lambda: Tasks("registry"))
     budget: Budget = field(default_factory=Budget)
+    telling: Pass = field(default_factory=Pass)
 
 
 class Source:
@@ -49,7 +53,12 @@ class Source:
     def __init__(self, resource: Resource, store: Store, shared: Shared) -> None:
         self.store = store
         self.cacher = Cacher(
-            resource, store, budget=shared.budget, now=shared.clock.monotonic, lost=self.lost
+            resource,
+            store,
+            budget=shared.budget,
+            telling=shared.telling,
+            now=shared.clock.monotonic,
+            lost=self.lost,
         )
         self.is_ready = False
         self.old_forms = self.cacher.old_forms
@@ -212,7 +221,7 @@ class Following:
             self._watch = None
 
     def _subscribe(self) -> Subscription:
-        return self._source.cacher.watch("", 0, None, self._sink, ended=self._ended)
+        return self._source.cacher.watch("", 0, None, self._sink, ended=self._ended, is_first=True)
 
     def _ended(self) -> None:
         self._watch = None

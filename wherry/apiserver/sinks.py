@@ -16,6 +16,7 @@ from wherry.apiserver.cacher import Cached, CachedEvent
 from wherry.apiserver.call import Piece
 from wherry.apiserver.metrics import WatchCount
 from wherry.apiserver.registry import Served
+from wherry.apiserver.watcher import Making
 from wherry.client.transport import WatchEvent
 from wherry.kit.clock import Clock
 from wherry.kit.httpd.message import Writer
@@ -65,6 +66,10 @@ class Lens(Protocol):
         """Lines of some events."""
         ...
 
+    def makings(self, events: Sequence[CachedEvent]) -> Making | None:
+        """What has to be made for `events` that takes long; None when nothing has."""
+        ...
+
     def initial(self, items: Sequence[Cached]) -> bytes:
         """ADDED lines of objects."""
         ...
@@ -91,16 +96,21 @@ class HttpSink(Sink):
         self._limit_bytes = limit_bytes
         self._lens = lens
 
-    def events(self, events: Sequence[CachedEvent]) -> None:
+    def events(self, events: Sequence[CachedEvent]) -> int:
         """See `EventSink.events`."""
         if self.ended:
-            return
+            return 0
         lines = self._lens.events(events)
         self._count.events += len(events)
         self._count.sent_b += len(lines)
         self._writer.write(lines)
         if self._writer.buffered > self._limit_bytes:
             self.cut_off()
+        return len(lines)
+
+    def makings(self, events: Sequence[CachedEvent]) -> Making | None:
+        """See `EventSink.makings`."""
+        return None if self.ended else self._lens.makings(events)
 
     def cut_off(self) -> None:
         """Let go of a client that does not take what is written, and of what waits for it."""
@@ -196,6 +206,10 @@ class LocalSink(Sink):
         if len(self._waiting) > BUFFERED_EVENTS:
             self.end()
         self._arrived()
+
+    def makings(self, events: Sequence[CachedEvent]) -> Making | None:
+        """See `EventSink.makings`: an object is decoded at once, for all."""
+        return None
 
     def control(self, event_type: str, obj: Object) -> None:
         """See `EventSink.control`."""

@@ -191,8 +191,17 @@ class EventForm:
     @property
     def key(self) -> Hashable:
         """The same for all whom `transform` would make the same of an event now."""
+        return self.key_of(self._columns)
+
+    def key_of(self, columns: bool) -> Hashable:
+        """The same with or without the columns' definitions."""
         resource = self._resource
-        return resource.api_version, resource.plural, self._form, self._policy, self._columns
+        return resource.api_version, resource.plural, self._form, self._policy, columns
+
+    @property
+    def has_columns(self) -> bool:
+        """Whether the next event is shown with the columns' definitions."""
+        return self._columns
 
     def shown(self) -> None:
         """An event was sent, made by this form or one of the same key."""
@@ -200,6 +209,13 @@ class EventForm:
 
     def transform(self, event_type: str, obj: Object, now: datetime) -> Object:
         """The event's object as it is sent; errors are sent as they are, bookmarks without rows."""
+        made = self.shown_as(event_type, obj, now, self._columns)
+        if event_type != "ERROR" and self._form.kind == TABLE:
+            self._columns = False
+        return made
+
+    def shown_as(self, event_type: str, obj: Object, now: datetime, columns: bool) -> Object:
+        """The same, whatever was sent before."""
         if event_type == "ERROR":
             return obj
         if self._form.kind != TABLE:
@@ -208,6 +224,4 @@ class EventForm:
         meta: dict[str, Any] = {"resourceVersion": revision_of(obj)}
         if event_type == "BOOKMARK" and metadata(obj).get("annotations"):
             meta["annotations"] = metadata(obj)["annotations"]
-        made = table(self._resource, shown, meta, self._policy, now, self._form, columns=self._columns)
-        self._columns = False
-        return made
+        return table(self._resource, shown, meta, self._policy, now, self._form, columns=columns)

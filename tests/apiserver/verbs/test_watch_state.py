@@ -62,6 +62,9 @@ class SlowSink:
     def events(self, events: Sequence[CachedEvent]) -> None:
         self.told += [f"{event.type} {event.object.name}" for event in events]
 
+    def makings(self, events: Sequence[CachedEvent]) -> None:
+        return None
+
     def control(self, event_type: str, obj: Object) -> None:
         self.told.append(f"{event_type} {obj['metadata']['resourceVersion']}")
 

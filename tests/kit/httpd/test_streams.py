@@ -1,12 +1,26 @@
-"""How a connection's transport is closed."""
+"""What a connection's transport is given, and how it is closed."""
 
 from __future__ import annotations
 
 import asyncio
 
+import pytest
+
+from wherry.kit.httpd import waiting
 from wherry.kit.httpd.message import Connection
-from wherry.kit.httpd.streams import Flow
+from wherry.kit.httpd.streams import (
+    NARROW_BYTES,
+    NARROW_HIGH,
+    SLICE_BYTES,
+    UNDER_TLS_BYTES,
+    WRITE_HIGH,
+    Flow,
+)
 from wherry.kit.httpd.waiting import WaitingBudget
+from wherry.kit.passes import Pass
+
+KIB = 1024
+MIB = 1024 * KIB
 
 
 class OldTls(asyncio.Transport):
@@ -36,10 +50,128 @@ class OldTls(asyncio.Transport):
 
 def test_what_ends_twice_is_closed_once_and_can_be_cut_off() -> None:
     transport = OldTls()
-    flow = Flow(transport, Connection(None, None), WaitingBudget(), lambda: None, lambda: None)
+    flow = Flow(transport, Connection(None, None), WaitingBudget(), Pass(), lambda: None, lambda: None)
     flow.finish()
     flow.finish()
     flow.end()
     assert transport.closed == 1
     flow.cut_off()
     assert transport.is_aborted
+
+
+class Deaf(asyncio.Transport):
+    """A transport whose peer takes nothing, and who is told when it is full."""
+
+    def __init__(self, is_tls: bool = False) -> None:
+        super().__init__({"ssl_object": object() if is_tls else None})
+        self.flow: Flow | None = None
+        self.held = 0
+        self.high = 0
+        self.is_aborted = False
+        self.takes_all = False
+
+    def write(self, data: bytes | bytearray | memoryview) -> None:
+        if self.takes_all:
+            return
+        before, self.held = self.held, self.held + len(data)
+        if before <= self.high < self.held and self.flow is not None:
+            self.flow.pause()
+
+    def take(self, size: int) -> None:
+        """Its peer takes so much."""
+        self.held -= size
+        if self.held == 0 and self.flow is not None:
+            self.flow.resume()
+
+    def set_write_buffer_limits(self, high: int | None = None, low: int | None = None) -> None:
+        self.high = high or 0
+
+    def get_write_buffer_size(self) -> int:
+        return self.held
+
+    def is_closing(self) -> bool:
+        return self.is_aborted
+
+    def abort(self) -> None:
+        self.is_aborted = True
+        self.held = 0
+
+
+def crowd(count: int, budget: WaitingBudget, turns: Pass, *, is_tls: bool = False) -> list[Deaf]:
+    """Connections of one identity."""
+    made = [Deaf(is_tls) for _ in range(count)]
+    for transport in made:
+        connection = Connection(None, None)
+        connection.identity = "crowd"
+        transport.flow = Flow(transport, connection, budget, turns, lambda: None, lambda: None)
+    return made
+
+
+def write_to(transports: list[Deaf], data: bytes) -> None:
+    for transport in transports:
+        assert transport.flow is not None
+        transport.flow.write(data)
+
+
+async def test_what_is_large_goes_out_in_portions_over_all_connections() -> None:
+    turns = Pass(MIB, seconds=60)
+    made = crowd(20, WaitingBudget(1 << 40, 1 << 40), turns)
+    write_to(made, bytes(200 * KIB))
+    given = [sum(one.held for one in made)]
+    while given[-1] < 20 * 200 * KIB:
+        await asyncio.sleep(0)
+        given.append(sum(one.held for one in made))
+    portions = [after - before for before, after in zip([0, *given], given, strict=False)]
+    assert max(portions) <= MIB + SLICE_BYTES
+    assert len(portions) == 4
+
+
+async def test_all_who_take_at_once_are_given_more_in_portions() -> None:
+    turns = Pass(MIB, seconds=60)
+    made = crowd(40, WaitingBudget(1 << 40, 1 << 40), turns)
+    write_to(made, bytes(MIB))
+    for _ in range(40):
+        await asyncio.sleep(0)
+    assert all(one.held > WRITE_HIGH for one in made)
+    held = made[0].held
+    for one in made:
+        one.take(one.held)
+    assert sum(one.held for one in made) <= MIB + SLICE_BYTES < 40 * held
+
+
+async def test_little_goes_out_at_first_where_much_waits() -> None:
+    budget = WaitingBudget(1 << 40, 64 * MIB)
+    made = crowd(800, budget, Pass(1 << 40, seconds=60), is_tls=True)
+    write_to(made, bytes(100 * KIB))
+    write_to(made, bytes(100 * KIB))
+    held = sum(one.held for one in made)
+    assert held < 64 * MIB
+    assert sum(one.held <= NARROW_HIGH + NARROW_BYTES for one in made) > 600
+
+
+async def test_what_tls_holds_counts_before_the_transport_is_full() -> None:
+    budget = WaitingBudget(1 << 40, 64 * MIB)
+    made = crowd(10, budget, Pass(1 << 40, seconds=60), is_tls=True)
+    write_to(made, bytes(100 * KIB))
+    assert budget.total == 10 * (100 * KIB + UNDER_TLS_BYTES)
+    for one in made:
+        one.take(100 * KIB)
+        one.takes_all = True
+    write_to(made, b"x")
+    assert budget.total == 0
+
+
+async def test_those_who_are_cut_off_are_told_of_in_one_line(
+    caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(waiting, "REPORT_S", 0)
+    caplog.set_level("INFO")
+    budget = WaitingBudget(1 << 40, 8 * MIB)
+    made = crowd(100, budget, Pass(1 << 40, seconds=60))
+    write_to(made, bytes(MIB))
+    cut_off = sum(one.is_aborted for one in made)
+    assert cut_off == budget.cut_off > 50
+    assert caplog.records == []
+    await asyncio.sleep(0.001)
+    (line,) = caplog.messages
+    assert line.startswith(f"{cut_off} connections of crowd ")

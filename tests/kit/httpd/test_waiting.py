@@ -41,7 +41,7 @@ class Slow:
         self.waiting = 0
 
 
-def test_many_that_do_not_read_stay_below_the_bound() -> None:
+async def test_many_that_do_not_read_stay_below_the_bound() -> None:
     budget = WaitingBudget(1024 * KIB, 1 << 40)
     made = [Slow(budget, f"user-{number % 7}") for number in range(100)]
     most = 0
@@ -54,7 +54,7 @@ def test_many_that_do_not_read_stay_below_the_bound() -> None:
     assert budget.cut_off == sum(one.is_cut_off for one in made) < 100
 
 
-def test_the_furthest_behind_of_who_lets_most_wait_goes_first() -> None:
+async def test_the_furthest_behind_of_who_lets_most_wait_goes_first() -> None:
     budget = WaitingBudget(1000 * KIB, 1 << 40)
     crowd = [Slow(budget, "crowd") for _ in range(8)]
     single = Slow(budget, "single")
@@ -66,7 +66,7 @@ def test_the_furthest_behind_of_who_lets_most_wait_goes_first() -> None:
     assert not single.is_cut_off, "further behind, but the crowd lets more wait"
 
 
-def test_an_identity_has_a_bound_of_its_own() -> None:
+async def test_an_identity_has_a_bound_of_its_own() -> None:
     budget = WaitingBudget(1 << 40, 500 * KIB)
     crowd = [Slow(budget, "crowd") for _ in range(20)]
     other = Slow(budget, "other")
@@ -77,7 +77,7 @@ def test_an_identity_has_a_bound_of_its_own() -> None:
     assert not other.is_cut_off
 
 
-def test_what_was_taken_meanwhile_counts_no_more() -> None:
+async def test_what_was_taken_meanwhile_counts_no_more() -> None:
     budget = WaitingBudget(1000 * KIB, 1000 * KIB)
     made = [Slow(budget) for _ in range(10)]
     for one in made:

@@ -9,7 +9,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 
 from wherry.apiserver.cacher import CachedEvent
 from wherry.apiserver.call import Call, EventSink, WatchOutcome
@@ -19,6 +19,8 @@ from wherry.apiserver.registry import Served
 from wherry.apiserver.request import RequestInfo
 from wherry.apiserver.selection import Match, selected
 from wherry.apiserver.verbs.get import check_reached
+from wherry.apiserver.watcher import EventSink as TakeEvents
+from wherry.apiserver.watcher import Watcher
 from wherry.objects.errors import ApiError, expired
 from wherry.objects.meta import Object
 from wherry.store.base import Compacted, StoreError
@@ -75,7 +77,7 @@ class _Feed:
         self._options = options
         self._match = match
         self._sink = sink
-        self._end: Callable[[], None] = sink.end
+        self._subscription: Watcher | None = None
 
     async def begin(self, after: int) -> bool:
         """Send the state if it is wanted, then subscribe; False when the watch cannot be.
@@ -97,7 +99,7 @@ class _Feed:
                 self._bookmark(after, {INITIAL_EVENTS_END: "true"})
         elif self._options.send_initial_events is not None and after == 0:
             after = cacher.revision
-        take: Callable[[Sequence[CachedEvent]], None] = self._sink.events
+        take: TakeEvents = self._sink.events
         if after > self._core.store.revision:
             take, after = self._later_than(after), 0
         if after:
@@ -109,13 +111,19 @@ class _Feed:
                     self._sink.end()  # meanwhile the resource went away
                     return False
             subscription = cacher.watch(
-                self._namespace, after, self._match, take, name=self._name, ended=self._sink.end
+                self._namespace,
+                after,
+                self._match,
+                take,
+                name=self._name,
+                ended=self._sink.end,
+                makings=self._sink.makings,
             )
         except Compacted as error:
             status = expired(f"too old resource version: {after} ({error.oldest})").status()
             self._sink.control("ERROR", status)
             return False
-        self._end = subscription.close
+        self._subscription = subscription
         return True
 
     async def _recall(self, after: int) -> None:
@@ -127,13 +135,12 @@ class _Feed:
         except (StoreError, ApiError) as error:
             log.warning("what %s were before revision %d: %s", self._served.resource.plural, after, error)
 
-    def _later_than(self, revision: int) -> Callable[[Sequence[CachedEvent]], None]:
+    def _later_than(self, revision: int) -> TakeEvents:
         """A watch from a version not reached yet is silent until then, as upstream's is."""
 
-        def take(events: Sequence[CachedEvent]) -> None:
+        def take(events: Sequence[CachedEvent]) -> int | None:
             later = [event for event in events if event.object.revision > revision]
-            if later:
-                self._sink.events(later)
+            return self._sink.events(later) if later else None
 
         return take
 
@@ -151,9 +158,15 @@ class _Feed:
                 if await self._sink.wait(pause_s):
                     return
                 if not math.isclose(pause_s, left_s):
-                    self._bookmark(self._served.cacher.revision)
+                    self._bookmark(self._told())
         finally:
-            self._end()
+            if self._subscription is not None:
+                self._subscription.close()
+
+    def _told(self) -> int:
+        """Up to which revision the client was told everything."""
+        newest = self._served.cacher.revision
+        return newest if self._subscription is None else self._subscription.told_to(newest)
 
     def _bookmark(self, revision: int, annotations: dict[str, str] | None = None) -> None:
         resource = self._served.resource

@@ -37,6 +37,7 @@ from wherry.kit.httpd.parsing import Exchange, HeldFor, Limits, RequestReader
 from wherry.kit.httpd.rendering import CONTINUE, DateLine, header_lines, status_lines, switching_head
 from wherry.kit.httpd.streams import SLICE_BYTES, DuplexStream, Flow, StreamWriter
 from wherry.kit.httpd.waiting import WaitingBudget
+from wherry.kit.passes import Pass
 from wherry.kit.sockets import let_pause, set_user_timeout
 from wherry.kit.tasks import others_end
 from wherry.kit.tls import authority_of, subject_of
@@ -80,6 +81,8 @@ class Site:
     protocols: dict[HttpProtocol, None] = field(default_factory=dict)
     """All connections; those whose turn it is to go when there are too many stand first."""
     tasks: set[asyncio.Task[None]] = field(default_factory=set)
+    writing: Pass = field(default_factory=Pass)
+    """What writing has of each pass of the event loop."""
 
     def __post_init__(self) -> None:
         self.date = DateLine(self.clock)
@@ -159,7 +162,12 @@ class HttpProtocol(asyncio.Protocol):
             else Connection(peer, None)
         )
         self._flow = Flow(
-            self._transport, connection, self._site.waiting, self._writing_paused, self._writing_resumed
+            self._transport,
+            connection,
+            self._site.waiting,
+            self._site.writing,
+            self._writing_paused,
+            self._writing_resumed,
         )
         self._reader = RequestReader(
             connection, self._site.limits, self._site.held_for, self._arrived, self._wants_body

@@ -9,13 +9,19 @@ from collections.abc import Callable
 from wherry.kit.httpd.message import Connection
 from wherry.kit.httpd.rendering import CHUNK_END, LAST_CHUNK, chunk, chunk_head
 from wherry.kit.httpd.waiting import WaitingBudget
+from wherry.kit.passes import Pass
 
 READ_HIGH = 256 * 1024
 SLICE_BYTES = 128 * 1024
 WRITE_HIGH, WRITE_LOW = 256 * 1024, 32 * 1024
 """Between these the transport is full: TLS holds what it is given encrypted, in buffers that never shrink."""
+NARROW_BYTES = 16 * 1024
+NARROW_HIGH, NARROW_LOW = 32 * 1024, 8 * 1024
+"""The same for those of whom too much waits already."""
+UNDER_TLS_BYTES = 64 * 1024
+"""So much of what TLS was given waits below it, where nobody sees it, before anything waits in TLS."""
 _SLICES = 8
-"""So many go out in one pass of the event loop."""
+"""So many of one connection go out in one pass of the event loop, if all others leave room in it."""
 _SHARED_BYTES = 4 * 1024
 
 
@@ -24,7 +30,9 @@ class Flow:
 
     The transport is given a slice at a time, and no more once it is full: the rest waits here as it came,
     shared with other connections that are sent the same. What waits for a peer that lags is told to `budget`,
-    under the identity of `connection`.
+    under the identity of `connection`, with what TLS holds for it; where that is much, the transport is given
+    little at a time. What is large goes out as `turns`, which all connections share, has room in each pass of
+    the loop.
     """
 
     __slots__ = (
@@ -34,11 +42,16 @@ class Flow:
         "_goes_on",
         "_is_finishing",
         "_is_full",
+        "_is_narrow",
+        "_is_noted",
+        "_is_tls",
         "_queue",
         "_queued",
         "_room",
         "_tell_paused",
         "_tell_resumed",
+        "_tls_bytes",
+        "_turns",
         "closed",
         "paused",
         "transport",
@@ -50,6 +63,7 @@ class Flow:
         transport: asyncio.Transport,
         connection: Connection,
         budget: WaitingBudget,
+        turns: Pass,
         paused: Callable[[], None],
         resumed: Callable[[], None],
     ) -> None:
@@ -57,6 +71,11 @@ class Flow:
         transport.set_write_buffer_limits(WRITE_HIGH, WRITE_LOW)
         self._connection = connection
         self._budget = budget
+        self._turns = turns
+        self._is_tls = transport.get_extra_info("ssl_object") is not None
+        self._tls_bytes = 0  # the most that ever was in its buffers
+        self._is_narrow = False
+        self._is_noted = False  # in the budget, although it is not full
         self._tell_paused = paused
         self._tell_resumed = resumed
         self.paused = False
@@ -78,10 +97,15 @@ class Flow:
             return
         size = len(data)
         self.written += size
-        if size <= SLICE_BYTES and not self.paused:
+        if not self.paused and (
+            size <= NARROW_BYTES
+            or (size <= SLICE_BYTES and not self._budget.is_much(self._connection.identity))
+        ):
             self.transport.write(data)
             if self._is_full:  # now
                 self._budget.note(self, self.waiting)
+            elif self._is_tls:
+                self._look_below()
             return
         self._queue.append(data)
         self._queued += size
@@ -90,23 +114,35 @@ class Flow:
         else:
             self._go_on()
 
+    def _look_below(self) -> None:
+        """Whether the peer lags although the transport takes more; TLS keeps nothing of one that does not."""
+        if self.transport.get_write_buffer_size():
+            self._is_noted = True
+            self._budget.note(self, self.waiting)
+        elif self._is_noted:
+            self._is_noted = False
+            self._budget.forget(self)
+
     def _go_on(self) -> None:
         """Give the transport what it takes, and tell who waits for that."""
         self._goes_on = False
         if self.closed:
             return
+        self._fit()
         for _ in range(_SLICES):
-            if self._is_full or not self._queue or self.transport.is_closing():
+            if self._is_full or not self._queue or self.transport.is_closing() or self._turns.is_spent:
                 break
-            self.transport.write(self._slice())
-        else:
-            if self._queue and not self._is_full:  # others have their turn first
-                self._goes_on = True
-                asyncio.get_running_loop().call_soon(self._go_on)
+            part = self._slice()
+            self._turns.spend(len(part))
+            self.transport.write(part)
+        if self._queue and not self._is_full and not self.transport.is_closing():
+            self._goes_on = True  # others have their turn first
+            self._turns.later(self._go_on)
         was, self.paused = self.paused, self._is_full or bool(self._queue)
         if self.paused:
             self._budget.note(self, self.waiting)
             return
+        self._is_noted = False
         self._budget.forget(self)
         if self._is_finishing:
             self.end()
@@ -114,13 +150,21 @@ class Flow:
         if was:
             self._tell_resumed()
 
+    def _fit(self) -> None:
+        """Let the transport hold little where much waits, and more where it does not."""
+        is_narrow = self._budget.is_much(self._connection.identity)
+        if is_narrow != self._is_narrow:
+            self._is_narrow = is_narrow
+            high, low = (NARROW_HIGH, NARROW_LOW) if is_narrow else (WRITE_HIGH, WRITE_LOW)
+            self.transport.set_write_buffer_limits(high, low)
+
     def _slice(self) -> bytes | memoryview:
         """The next bytes of the queue: what is small together, what is large in parts."""
         parts, size = list[bytes | memoryview](), 0
-        queue = self._queue
-        while queue and size < SLICE_BYTES:
+        queue, most = self._queue, NARROW_BYTES if self._is_narrow else SLICE_BYTES
+        while queue and size < most:
             part = queue.popleft()
-            room = SLICE_BYTES - size
+            room = most - size
             if len(part) > room:
                 view = memoryview(part)
                 queue.appendleft(view[room:])
@@ -148,6 +192,18 @@ class Flow:
 
     @property
     def waiting(self) -> int:
+        """Bytes that are held because the peer, or the kernel for it, has not taken them.
+
+        Buffers of TLS never shrink, so what was once in them counts for as long as the peer lags.
+        """
+        size = self.transport.get_write_buffer_size()
+        if not self._is_tls or not size:
+            return self._queued + size
+        self._tls_bytes = max(self._tls_bytes, size)
+        return self._queued + self._tls_bytes + UNDER_TLS_BYTES
+
+    @property
+    def untaken(self) -> int:
         """Bytes the peer, or the kernel for it, has not taken."""
         return self._queued + self.transport.get_write_buffer_size()
 
@@ -159,7 +215,7 @@ class Flow:
     @property
     def taken(self) -> int:
         """Bytes the peer, or the kernel for it, has taken."""
-        return self.written - self.waiting
+        return self.written - self.untaken
 
     @property
     def is_ending(self) -> bool:
@@ -249,7 +305,7 @@ class StreamWriter:
     @property
     def buffered(self) -> int:
         """See `message.Writer.buffered`."""
-        return 0 if self._flow.closed else self._flow.waiting
+        return 0 if self._flow.closed else self._flow.untaken
 
     @property
     def piece_bytes(self) -> int:

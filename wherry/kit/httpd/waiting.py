@@ -8,7 +8,9 @@ Only connections that lag are known, so writing to one that does not costs nothi
 
 from __future__ import annotations
 
+import asyncio
 import logging
+from collections import Counter
 from heapq import heapify, heapreplace
 from typing import Protocol
 
@@ -23,6 +25,11 @@ SMALL_PIECE_BYTES = 64 * 1024
 MUCH = 0.25
 """Past this part of a bound, what is sent in pieces is sent in small ones."""
 
+REPORT_S = 1.0
+"""How often it is logged who was cut off."""
+REPORTED = 10
+"""So many identities at once by name."""
+
 
 class Holder(Protocol):
     """A connection for whose peer bytes wait."""
@@ -34,7 +41,7 @@ class Holder(Protocol):
 
     @property
     def waiting(self) -> int:
-        """How many bytes wait now."""
+        """How many bytes wait now, and are held for waiting."""
         ...
 
     def cut_off(self) -> None:
@@ -63,6 +70,7 @@ class WaitingBudget:
         """Bytes that wait for those that lag, as of when they were last written to."""
         self.cut_off = 0
         """How many connections were cut off so far."""
+        self._unreported: Counter[str] = Counter()
         self._accounts: dict[str, _Account] = {}
         self._account_of: dict[Holder, _Account] = {}
 
@@ -94,11 +102,14 @@ class WaitingBudget:
 
         So those who all ask at once, and had no time to take anything yet, stay below the bounds.
         """
+        return SMALL_PIECE_BYTES if self.is_much(identity) else PIECE_BYTES
+
+    def is_much(self, identity: str) -> bool:
+        """Whether so much waits, for this identity or all together, that none holds more than it must."""
         account = self._accounts.get(identity)
-        is_much = self.total > self.limit_bytes * MUCH or (
+        return self.total > self.limit_bytes * MUCH or (
             account is not None and account.total > self.identity_bytes * MUCH
         )
-        return SMALL_PIECE_BYTES if is_much else PIECE_BYTES
 
     def _count(self, account: _Account, holder: Holder, waiting: int) -> None:
         change = waiting - account.holders.get(holder, 0)
@@ -124,5 +135,19 @@ class WaitingBudget:
             self.forget(holder)
             heapreplace(heaviest, (-account.total, place))
             self.cut_off += 1
-            log.info("%s does not take what it is sent, and is cut off", account.identity or "a stranger")
+            self._tell_of(account.identity)
             holder.cut_off()
+
+    def _tell_of(self, identity: str) -> None:
+        """Log how many were cut off, a line for each identity: who is sent the same lags at the same time."""
+        if not self._unreported:
+            asyncio.get_running_loop().call_later(REPORT_S, self._report)
+        self._unreported[identity] += 1
+
+    def _report(self) -> None:
+        ended, self._unreported = self._unreported, Counter()
+        for identity, count in ended.most_common(REPORTED):
+            who = identity or "strangers"
+            log.info("%d connections of %s were cut off: what they are sent is not taken", count, who)
+        if len(ended) > REPORTED:
+            log.info("so were connections of %d others", len(ended) - REPORTED)

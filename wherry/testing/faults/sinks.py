@@ -6,6 +6,7 @@ from collections.abc import Sequence
 
 from wherry.apiserver.cacher import Cached, CachedEvent
 from wherry.apiserver.call import EventSink
+from wherry.apiserver.watcher import Making
 from wherry.objects.meta import Object
 
 
@@ -23,6 +24,10 @@ class PassingSink:
     def events(self, events: Sequence[CachedEvent]) -> None:
         """See `EventSink.events`."""
         self.inner.events(events)
+
+    def makings(self, events: Sequence[CachedEvent]) -> Making | None:
+        """See `EventSink.makings`."""
+        return self.inner.makings(events)
 
     def control(self, event_type: str, obj: Object) -> None:
         """See `EventSink.control`."""
