@@ -337,4 +337,5 @@ _REFUSALS = {
     408: ApiError(408, "Timeout", "the request did not arrive in time"),
     429: too_many_requests("Too many requests, please try again later."),
     431: ApiError(431, "", "the request's target and headers are too large"),
+    501: ApiError(501, "", "Unsupported transfer encoding"),
 }

@@ -1,9 +1,10 @@
-"""How much memory the bodies of requests may take until they are answered, by who sends them.
+"""How much memory requests may take until they are answered, by who sends them: their bodies, and heads.
 
 Strangers share a small budget: nothing they send keeps others from being heard. Everybody else has one of
 their own within what all may have together, and the system's own users (nodes, controllers, scheduler,
-administrators) have theirs beside that, so that no crowd takes it from them. Small bodies that come at
-once are not counted, for they are answered at once (`kit/httpd/parsing`).
+administrators) have theirs beside that, so that no crowd takes it from them. Small requests that come at
+once are not counted, for they are answered at once (`kit/httpd/parsing`). A head that is not complete has not
+said whose it is: unless its connection did, by a certificate, it is a stranger's.
 """
 
 from __future__ import annotations
@@ -30,7 +31,7 @@ class BodyBudgets:
         self._users: dict[str, Held] = {}
 
     def of(self, connection: Connection, headers: RequestHeaders) -> Held:
-        """Where the body of a request with these headers is counted. Never raises."""
+        """Where a request with these headers, none if they are not there yet, is counted. Never raises."""
         try:
             user = self._authenticator.authenticate(connection, headers)
         except ApiError:

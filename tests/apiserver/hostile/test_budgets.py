@@ -83,3 +83,22 @@ async def test_what_is_given_up_is_given_back(rig: Rig) -> None:
             await eventually(lambda: rig.server.budgets.together.bytes > (count - 1) * BODY)
         await eventually(lambda: rig.server.budgets.together.bytes == 0)
     assert STRANGERS_BYTES < USER_BYTES < TOGETHER_BYTES
+
+
+async def test_unfinished_heads_of_strangers_have_what_strangers_have(
+    rig: Rig, stack: AsyncExitStack
+) -> None:
+    """Whoever shows no certificate: a token is in a head that is not there yet."""
+    count = STRANGERS_BYTES // 60_000
+    peers = []
+    for _ in range(count + 1):
+        peer = await stack.enter_async_context(connected(rig.server.port))
+        await peer.send(b"GET /version HTTP/1.1\r\nHost: x\r\nX-Long: " + b"a" * 60_000)
+        peers.append(peer)
+    assert await first_code(peers) == 429
+    assert rig.server.budgets.strangers.bytes <= STRANGERS_BYTES
+    async with connected(rig.server.port) as peer:
+        await peer.send(request("GET", CONFIG_MAPS))
+        assert (await peer.reply()).code == 200, "whoever says at once what they want is heard"
+    await stack.aclose()
+    await eventually(lambda: rig.server.budgets.together.bytes == 0)

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 import socket
+import weakref
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from pathlib import Path
 from typing import Any
@@ -13,7 +15,7 @@ import pytest
 from tests.conftest import eventually
 from tests.kit.httpd.conftest import Dial
 from tests.timing import PATIENCE_S
-from wherry.kit.clock import FakeClock
+from wherry.kit.clock import FakeClock, SystemClock
 from wherry.kit.httpd import Request, Response, StreamResponse
 from wherry.kit.httpd.message import Answer, Connection, Handler, Writer
 from wherry.kit.httpd.parsing import Held
@@ -32,7 +34,7 @@ async def server_of(clock: FakeClock) -> AsyncIterator[Made]:
     servers: list[Server] = []
 
     def make(handler: Handler, **options: Any) -> Server:
-        servers.append(Server(handler, clock=clock, **options))
+        servers.append(Server(handler, **{"clock": clock, **options}))
         return servers[-1]
 
     yield make
@@ -293,21 +295,73 @@ async def test_bodies_are_counted_by_who_sends_them(server_of: Made, dial: Dial)
         asked.append(headers["x-who"])
         return known if headers["x-who"] == "known" else strangers
 
+    head = len("/aHostxX-WhostrangerContent-Length90000")
+
     server = server_of(lambda request: Response(b"x"), held_for=held_for)
     port = await server.start()
     first = await dial(port)
     first.send(HEAD % "stranger" + "x" * 40_000)
-    await eventually(lambda: strangers.bytes == 40_000)
+    await eventually(lambda: strangers.bytes == 40_000 + head)
     second = await dial(port)
     second.send(HEAD % "stranger" + "x" * 20_000)
     assert (await second.reply()).status == 429
     third = await dial(port)
     third.send(HEAD % "known" + "x" * 90_000)
     assert (await third.reply()).status == 200
-    assert (strangers.bytes, known.bytes, together.bytes) == (40_000, 0, 40_000)
+    assert (strangers.bytes, known.bytes, together.bytes) == (40_000 + head, 0, 40_000 + head)
     await first.close()
     await eventually(lambda: together.bytes == 0)
     assert set(asked) == {"stranger", "known"}
+
+
+async def test_heads_that_do_not_come_to_an_end_are_counted(server_of: Made, dial: Dial) -> None:
+    """For their peers, as nobody has said yet whose they are; and when they have, for those."""
+    peers, known = Held(50_000), Held(100_000)
+
+    def held_for(connection: Connection, headers: Mapping[str, str]) -> Held:
+        return known if "x-who" in headers else peers
+
+    port = await server_of(lambda request: Response(b"x"), held_for=held_for).start()
+    first, second, third = await dial(port), await dial(port), await dial(port)
+    first.send("POST / HTTP/1.1\r\nHost: x\r\nX-Who: known\r\nX-Long: " + "a" * 40_000)
+    await eventually(lambda: peers.bytes > 40_000)
+    second.send("GET /" + "a" * 20_000)
+    assert (await second.reply()).status == 429
+    first.send("\r\nContent-Length: 2\r\n\r\n1")
+    await eventually(lambda: known.bytes > 40_000)
+    assert peers.bytes == 0
+    for number in range(190):
+        third.send(f"X-{number}: {'b' * 100}\r\n" if number else "GET / HTTP/1.1\r\nHost: x\r\n")
+    await eventually(lambda: peers.bytes > 190 * 100)
+    await third.close()
+    await eventually(lambda: peers.bytes == 0)
+    first.send("2")
+    assert (await first.reply()).status == 200
+    assert (peers.bytes, known.bytes) == (0, 0)
+
+
+@pytest.mark.parametrize(
+    "sent", ["GET / HTTP/1.1\r\nX: " + "a" * 60_000, "GET / HTTP/1.1\r\nHost: x\r\n\r\n", ""]
+)
+async def test_who_is_gone_is_not_left_to_the_collector(server_of: Made, dial: Dial, sent: str) -> None:
+    """It comes seldom, and until then the memory of thousands who sent a head would stay."""
+    server = server_of(lambda request: Response(b"x"), clock=SystemClock())
+    port = await server.start()
+    peer = await dial(port)
+    peer.send(sent)
+    await eventually(lambda: server.connections == 1)
+    await settled(lambda: server.held_bytes)
+    (protocol,) = server._site.protocols
+    gone: list[Callable[[], object]] = [weakref.ref(protocol), weakref.ref(protocol._reader)]
+    del protocol
+    gc.collect()
+    gc.disable()
+    try:
+        await peer.close()
+        await eventually(lambda: server.connections == 0)
+        await eventually(lambda: all(one() is None for one in gone))
+    finally:
+        gc.enable()
 
 
 async def test_a_body_counts_until_it_is_answered(server_of: Made, dial: Dial) -> None:

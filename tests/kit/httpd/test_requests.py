@@ -205,6 +205,33 @@ async def test_refusals(desk: Desk, peer: Peer, sent: str, status: int) -> None:
     assert desk.requests == []
 
 
+CHUNKS = "\r\n\r\n1\r\nx\r\n0\r\n\r\n"
+
+
+@pytest.mark.parametrize(
+    ("codings", "version", "status"),
+    [
+        ("Transfer-Encoding: chunked", "1.1", 200),
+        ("Transfer-Encoding: Chunked", "1.1", 200),
+        ("Transfer-Encoding: gzip, chunked", "1.1", 501),
+        ("Transfer-Encoding: chunked, gzip", "1.1", 400),
+        ("Transfer-Encoding: gzip", "1.1", 501),
+        ("Transfer-Encoding: identity", "1.1", 501),
+        ("Transfer-Encoding:", "1.1", 400),
+        ("Transfer-Encoding: chunked\r\nTransfer-Encoding: chunked", "1.1", 400),
+        ("Transfer-Encoding: gzip\r\nTransfer-Encoding: chunked", "1.1", 501),
+        ("Transfer-Encoding: chunked", "1.0", 400),
+    ],
+)
+async def test_codings_are_those_of_go(
+    desk: Desk, peer: Peer, codings: str, version: str, status: int
+) -> None:
+    """Source: net/http, parseTransferEncoding. Where chunks are not last the body has no end at all: 400."""
+    peer.send(f"POST / HTTP/{version}\r\nHost: h\r\n{codings}{CHUNKS}")
+    assert (await peer.reply()).status == status
+    assert [request.body for request in desk.requests] == ([b"x"] if status == 200 else [])
+
+
 @pytest.mark.parametrize("host", ["", "a.b:80", "[::1]:80", "a_b"])
 async def test_hosts(desk: Desk, peer: Peer, host: str) -> None:
     peer.send(f"GET / HTTP/1.1\r\nHost: {host}\r\n\r\n")

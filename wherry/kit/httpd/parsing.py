@@ -36,7 +36,7 @@ _LINE_SLACK = 64
 
 
 class Held:
-    """Bytes of bodies that some peers sent and nobody has answered yet, and the most there may be.
+    """Bytes of requests that some peers sent and nobody has answered yet, and the most there may be.
 
     `within` holds the bytes of these and of others, and has a limit of its own.
     """
@@ -62,14 +62,17 @@ class Held:
 
 
 HeldFor = Callable[[Connection, RequestHeaders], Held]
-"""Where the body of a request is counted, told from who sends it: the connection and the headers."""
+"""Where a request is counted, told from who sends it: the connection and the headers.
+
+Of a request whose head is not complete there are none.
+"""
 
 
 class Exchange:
     """A request and how its answer must be framed.
 
     `refusal` is the status code (0: none) with which the request is refused instead of handled;
-    after it nothing more is read. `held` counts `held_bytes` of the body until the answer is made.
+    after it nothing more is read. `held` counts `held_bytes` of the request until the answer is made.
     """
 
     __slots__ = ("held", "held_bytes", "keep_alive", "old", "refusal", "request", "upgrade")
@@ -87,7 +90,7 @@ class Exchange:
         self.held_bytes = 0
 
     def let_go(self) -> None:
-        """The body is not held any more, or soon will not be."""
+        """The request is not held any more, or soon will not be."""
         if self.held is not None:
             self.held.give_back(self.held_bytes)
             self.held = None
@@ -100,8 +103,8 @@ class Refused(Exception):
 class RequestReader:
     """Reads requests off one connection and hands each to `arrived` the moment it is complete.
 
-    `wants_body` is called when the peer waits for `100 Continue` before it sends the body. A body that
-    does not come at once is counted where `held_for` says.
+    `wants_body` is called when the peer waits for `100 Continue` before it sends the body. A request that
+    does not come at once is counted where `held_for` says: its head, and its body.
     """
 
     def __init__(
@@ -117,11 +120,13 @@ class RequestReader:
         self._held_for = held_for
         self._held: Held | None = None
         self._held_bytes = 0
+        self._is_held_for_peer = False
+        """Whose the request is was told without its headers."""
         self.body_size = 0
         """Bytes of the body that is being read."""
         self._arrived = arrived
         self._wants_body = wants_body
-        self._parser = httptools.HttpRequestParser(self)
+        self._parser: httptools.HttpRequestParser | None = httptools.HttpRequestParser(self)
         self._refusal = 0
         self.broken = False
         """Nothing more can be read: a refusal was handed out."""
@@ -142,7 +147,7 @@ class RequestReader:
 
         Then the connection decides: `restart` and feed the rest again, or hand it to the new protocol.
         """
-        if self.broken:
+        if self._parser is None:
             return len(data)
         try:
             self._parser.feed_data(data)
@@ -154,28 +159,43 @@ class RequestReader:
             self._refuse(self._refusal or 400)
             return len(data)
         if self.in_head:
-            self._count_line(bytes(data))
-        elif self.in_message and self.body_size > self._held_bytes:
-            self._hold()
+            size = self._head_so_far(bytes(data))
+            if size > self._limits.head_bytes + _LINE_SLACK:
+                self._refuse(431)
+            else:
+                self._hold(size)
+        elif self.in_message:
+            self._hold(self._size + len(self._url) + self.body_size)
         return len(data)
 
-    def _count_line(self, data: bytes) -> None:
-        """Refuse a head whose last line, of which the parser has told nothing yet, is too long."""
+    def _head_so_far(self, data: bytes) -> int:
+        """How large a head is that ends with `data` so far; of its last line the parser tells nothing yet."""
         end = data.rfind(b"\n")
         self._line = len(data) - end - 1 if end >= 0 else self._line + len(data)
         # The first line is the target's, of which the parser tells piece by piece.
         told = self._size + len(self._url) if self._count else 0
-        if told + self._line > self._limits.head_bytes + _LINE_SLACK:
-            self._refuse(431)
+        return told + self._line
 
-    def _hold(self) -> None:
-        """Count what is there of a body that does not come at once."""
+    def _hold(self, size: int) -> None:
+        """Count what is there, `size` bytes, of a request that does not come at once.
+
+        Before its head is complete it is its peer's, then whose it says it is.
+        """
+        if self._held is not None and self._is_held_for_peer and not self.in_head:
+            self._give_back()
         if self._held is None:
-            self._held = self._held_for(self.connection, self._headers)
-        more = self.body_size - self._held_bytes
-        self._held_bytes = self.body_size
+            self._held = self._held_for(self.connection, RequestHeaders() if self.in_head else self._headers)
+            self._is_held_for_peer = self.in_head
+        more = size - self._held_bytes
+        self._held_bytes = size
         if not self._held.take(more):
             self._refuse(429)
+
+    def _give_back(self) -> None:
+        if self._held is not None:
+            self._held.give_back(self._held_bytes)
+            self._held = None
+        self._held_bytes = 0
 
     def restart(self) -> None:
         """Go on reading requests behind one that asked to upgrade and was answered plainly."""
@@ -183,12 +203,22 @@ class RequestReader:
         self.at_upgrade = False
 
     def let_go(self) -> None:
-        """Forget the body that is being read; the connection is over."""
-        if self._held is not None:
-            self._held.give_back(self._held_bytes)
-            self._held = None
-        self.body_size = self._held_bytes = 0
+        """Forget the request that is being read, and read nothing more.
+
+        The parser keeps the beginning of what it cannot tell yet, and knows its reader: neither is left to
+        the garbage collector, which comes seldom.
+        """
+        self._give_back()
+        self._parser = None
+        self._url = b""
+        self._headers = RequestHeaders()
+        self.body_size = 0
         self._body.clear()
+
+    def end(self) -> None:
+        """The connection is over: know nobody any more."""
+        self.let_go()
+        self._arrived, self._wants_body, self._held_for = _nobody_cares, _nothing, _nobodys
 
     def time_out(self) -> None:
         """The peer took too long over a request."""
@@ -233,10 +263,11 @@ class RequestReader:
     def on_headers_complete(self) -> None:
         """The head is complete: refuse a body that is announced too large before it is sent."""
         self.in_head = False
-        self._version = self._parser.get_http_version()
+        self._version = self._parsed.get_http_version()
         if self._version not in ("1.1", "1.0"):
             self._stop(400)
         self._check_host()
+        self._check_coding()
         length = parse_unsigned(self._headers.get("content-length", ""))
         if length is not None and length > self._limits.body_bytes:
             self._stop(413)
@@ -245,9 +276,20 @@ class RequestReader:
 
     def _check_host(self) -> None:
         """Refuse a head as Go's net/http does: HTTP/1.1 has one Host, none has two, or what is no host."""
-        is_missed = self._hosts == 0 and self._version == "1.1" and self._parser.get_method() != b"CONNECT"
+        is_missed = self._hosts == 0 and self._version == "1.1" and self._parsed.get_method() != b"CONNECT"
         if is_missed or self._hosts > 1 or not _HOST.fullmatch(self._headers.get("host", "")):
             self._stop(400)
+
+    def _check_coding(self) -> None:
+        """Refuse bodies that are coded otherwise than in chunks (net/http's parseTransferEncoding).
+
+        HTTP/1.0 knows no codings. Go passes over them there; whoever stands between may not.
+        """
+        codings = self._headers.every("transfer-encoding")
+        if codings and self._version == "1.0":
+            self._stop(400)
+        if codings and [coding.lower() for coding in codings] != ["chunked"]:
+            self._stop(501)
 
     def on_body(self, body: bytes) -> None:
         """A part of the body."""
@@ -259,7 +301,7 @@ class RequestReader:
     def on_message_complete(self) -> None:
         """The request is complete."""
         self.in_message = False
-        parser = self._parser
+        parser = self._parsed
         exchange = Exchange(
             self._request(parser.get_method().decode("ascii")),
             keep_alive=parser.should_keep_alive(),
@@ -282,6 +324,12 @@ class RequestReader:
         body = parts[0] if len(parts) == 1 else b"".join(parts)
         return Request(method, path, raw_path, query, self._headers, body, self.connection)
 
+    @property
+    def _parsed(self) -> httptools.HttpRequestParser:
+        """The parser, which is there while it calls."""
+        assert self._parser is not None
+        return self._parser
+
     def _stop(self, refusal: int) -> None:
         self._refusal = refusal
         raise Refused
@@ -292,6 +340,23 @@ class RequestReader:
         self.in_head = self.in_message = False
         request = Request("", "", "", "", RequestHeaders(), b"", self.connection)
         self._arrived(Exchange(request, keep_alive=False, old=False, refusal=refusal))
+
+
+def _nobody_cares(exchange: Exchange) -> None:
+    """Whoever waited for requests is gone."""
+    exchange.let_go()
+
+
+def _nothing() -> None:
+    """Whoever would have asked for the body is gone."""
+
+
+_ENDED = Held(0)
+
+
+def _nobodys(*_: object) -> Held:
+    """Nothing more is read."""
+    return _ENDED
 
 
 def _origin_form(target: str) -> str:

@@ -185,8 +185,8 @@ class HttpProtocol(asyncio.Protocol):
         if self._timer is not None:
             self._timer.cancel()
         self._forget_waiting()
-        self._reader.let_go()
-        self._flow.close()
+        self._reader.end()
+        self._flow.leave()
         if self._duplex is not None:
             self._duplex.feed_eof()
         if self._task is not None:

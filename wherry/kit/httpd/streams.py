@@ -25,6 +25,10 @@ _SLICES = 8
 _SHARED_BYTES = 4 * 1024
 
 
+def _nothing() -> None:
+    """Nobody is left to be told."""
+
+
 class Flow:
     """What is written to one connection: its back-pressure and its end, shared by whoever writes.
 
@@ -237,6 +241,11 @@ class Flow:
         """Drop the connection at once, and what waits for its peer."""
         self.close()
         self.transport.abort()
+
+    def leave(self) -> None:
+        """The connection is over: close, and know nobody any more."""
+        self.close()
+        self._tell_paused = self._tell_resumed = _nothing
 
     def close(self) -> None:
         """The peer is gone."""
