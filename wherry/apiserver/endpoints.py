@@ -9,11 +9,13 @@ from __future__ import annotations
 import base64
 import binascii
 import random
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any, NamedTuple
 from urllib.parse import urlsplit
 
+from wherry.api.core.nodes import NODES
 from wherry.api.core.services import SERVICES
+from wherry.api.core.simulated import is_simulated
 from wherry.api.discovery.endpoint_slices import ENDPOINT_SLICES
 from wherry.apiserver.outbound import Target, Trust, Unreachable
 from wherry.apiserver.registry import Registry
@@ -32,8 +34,10 @@ class Backend(NamedTuple):
     query: str = ""
 
 
-def ready_endpoints(endpoint_slice: Object, port_name: str) -> list[tuple[str, int]]:
-    """Address and port of every ready endpoint of a slice."""
+def ready_endpoints(
+    endpoint_slice: Object, port_name: str, is_real: Callable[[str], bool] = lambda _: True
+) -> list[tuple[str, int]]:
+    """Address and port of every ready endpoint of a slice, on nodes of which `is_real` says so by name."""
     ports = [
         int(port["port"])
         for port in endpoint_slice.get("ports") or ()
@@ -43,6 +47,7 @@ def ready_endpoints(endpoint_slice: Object, port_name: str) -> list[tuple[str, i
         (address, port)
         for endpoint in endpoint_slice.get("endpoints") or ()
         if (endpoint.get("conditions") or {}).get("ready") is not False
+        and is_real(endpoint.get("nodeName") or "")
         for address in (endpoint.get("addresses") or ())[:1]
         for port in ports
     ]
@@ -51,13 +56,23 @@ def ready_endpoints(endpoint_slice: Object, port_name: str) -> list[tuple[str, i
 async def endpoints_of(
     registry: Registry, namespace: str, name: str, port_name: str
 ) -> list[tuple[str, int]]:
-    """Address and port of every ready endpoint of a service's port. Raises ApiError (503)."""
+    """Address and port of every ready endpoint of a service's port. Raises ApiError (503).
+
+    Pods of simulated nodes are none: they live in the API alone, and their addresses are somebody else's.
+    """
     slices = registry.of(ENDPOINT_SLICES)
     await slices.source.open()
     found = slices.cacher.list(
         namespace, match=lambda cached: cached.labels.get("kubernetes.io/service-name") == name
     )[0]
-    return [endpoint for item in found for endpoint in ready_endpoints(item.decode(), port_name)]
+    nodes = registry.of(NODES)
+    await nodes.source.open()
+
+    def is_real(node: str) -> bool:
+        cached = nodes.get("", node)
+        return cached is None or not is_simulated(cached.decode())
+
+    return [endpoint for item in found for endpoint in ready_endpoints(item.decode(), port_name, is_real)]
 
 
 async def service_backend(

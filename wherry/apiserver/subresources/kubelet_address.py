@@ -12,16 +12,21 @@ DEFAULT_KUBELET_PORT = 10250
 PREFERRED_ADDRESS_TYPES = ("InternalIP", "ExternalIP", "Hostname", "InternalDNS", "ExternalDNS")
 
 
+def check_is_real(node: Object) -> None:
+    """Raise ApiError (400) for a simulated node: its pods' addresses are nobody's, or somebody else's."""
+    if is_simulated(node):
+        raise bad_request(
+            f'node "{name_of(node)}" is simulated: nothing runs there, so its pods have no logs or metrics, '
+            "and neither exec, attach, port-forward nor proxy"
+        )
+
+
 def kubelet_address(node: Object) -> Target:
     """Where the node says its kubelet is.
 
     Raises ApiError: 400 for a simulated node, which has none; 503 when the node does not say.
     """
-    if is_simulated(node):
-        raise bad_request(
-            f'node "{name_of(node)}" is simulated: nothing runs there, so its pods have no logs or metrics, '
-            "and neither exec, attach nor port-forward"
-        )
+    check_is_real(node)
     status = node.get("status") or {}
     addresses = {item.get("type"): item.get("address") for item in status.get("addresses") or ()}
     host = next((addresses[kind] for kind in PREFERRED_ADDRESS_TYPES if addresses.get(kind)), None)

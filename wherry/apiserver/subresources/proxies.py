@@ -8,7 +8,6 @@ pkg/registry/core, and apimachinery's util/proxy.
 from __future__ import annotations
 
 import asyncio
-import ipaddress
 import socket
 from contextlib import AsyncExitStack
 from typing import NamedTuple
@@ -22,7 +21,8 @@ from wherry.apiserver.endpoints import endpoints_of
 from wherry.apiserver.outbound import ANYBODY, Target, Trust, Unreachable, passed_headers
 from wherry.apiserver.registry import Served
 from wherry.apiserver.subresources.connecting import admit_connection
-from wherry.apiserver.subresources.kubelet_address import kubelet_address, kubelet_trust
+from wherry.apiserver.subresources.destinations import is_allowed
+from wherry.apiserver.subresources.kubelet_address import check_is_real, kubelet_address, kubelet_trust
 from wherry.apiserver.subresources.pages import led_back
 from wherry.apiserver.subresources.rewriting import Rewriter
 from wherry.apiserver.tunnel import is_upgrade, tunnel
@@ -45,6 +45,9 @@ async def pod_proxy(core: Core, call: Call, served: Served) -> RawOutcome:
     if cached is None:
         raise not_found("pods", "", name)
     pod = cached.decode()
+    node = core.registry.of(NODES).get("", str((pod.get("spec") or {}).get("nodeName") or ""))
+    if node is not None:
+        check_is_real(node.decode())
     address = str((pod.get("status") or {}).get("podIP") or "")
     _check_address(address)
     return await _pass_on(core, call, served, Target(scheme, address, _pod_port(pod, scheme, port)))
@@ -100,13 +103,7 @@ async def _checked_host(host: str) -> str:
 
 def _check_address(address: str) -> None:
     """Raise ApiError (400) for what is no pod's address, but leads to this very machine or its link."""
-    try:
-        found = ipaddress.ip_address(address)
-    except ValueError:
-        raise bad_request("address not allowed") from None
-    found = getattr(found, "ipv4_mapped", None) or found
-    is_broadcast = str(found) == "255.255.255.255"
-    if found.is_loopback or found.is_link_local or found.is_multicast or found.is_unspecified or is_broadcast:
+    if not is_allowed(address):
         raise bad_request("address not allowed")
 
 
