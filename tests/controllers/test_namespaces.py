@@ -2,14 +2,21 @@
 
 from __future__ import annotations
 
+import asyncio
+from typing import Any
+
+import pytest
+
 from tests.controllers import samples
 from tests.controllers.bench import Bench, running
 from wherry.api.core.config_maps import CONFIG_MAPS
 from wherry.api.core.namespaces import NAMESPACES
 from wherry.api.core.pods import PODS
 from wherry.api.core.service_accounts import SERVICE_ACCOUNTS
+from wherry.api.resource import Resource
+from wherry.client.api import Client, Listing
 from wherry.controllers.config import ControllerConfig
-from wherry.controllers.namespace import Namespaces, Remains, plan_conditions
+from wherry.controllers.namespace import PAGE, Namespaces, Remains, plan_conditions
 from wherry.controllers.root_ca import RootCa
 from wherry.controllers.service_account import ServiceAccounts
 from wherry.kit.clock import FakeClock
@@ -85,3 +92,39 @@ def test_an_empty_namespace_says_so() -> None:
         ("NamespaceContentRemaining", "False", "ContentRemoved"),
         ("NamespaceFinalizersRemaining", "False", "ContentHasNoFinalizers"),
     }
+
+
+async def test_what_remains_is_looked_at_in_portions(monkeypatch: pytest.MonkeyPatch) -> None:
+    pages, turns = list[int](), list[str]()
+    real, slept = Client.list, asyncio.sleep
+
+    async def listed(self: Client, resource: Resource, *args: Any, **options: Any) -> Listing:
+        page = await real(self, resource, *args, **options)
+        if resource is CONFIG_MAPS and options.get("limit") == PAGE:
+            pages.append(len(page.items))
+            turns.append("page")
+        return page
+
+    async def going_with_many(bench: Bench) -> None:
+        await bench.make(NAMESPACES, SHOP)
+        for number in range(3 * PAGE):
+            meta = {"name": f"c{number}", "namespace": "shop", "finalizers": ["test/a", "test/b"]}
+            await bench.make(CONFIG_MAPS, {"metadata": meta})
+        monkeypatch.setattr(Client, "list", listed)
+        await bench.client.delete(NAMESPACES, "shop")
+
+    async def sleep(seconds: float) -> None:
+        turns.append("turn")
+        await slept(seconds)
+
+    monkeypatch.setattr("wherry.controllers.namespace.asyncio.sleep", sleep)
+    async with running(Namespaces, before=going_with_many) as bench:
+        status = (await bench.get(NAMESPACES, "shop", ""))["status"]
+    told = {c["type"]: c["message"] for c in status["conditions"]}
+    assert told["NamespaceContentRemaining"].endswith(f"configmaps. has {3 * PAGE} resource instances")
+    assert told["NamespaceFinalizersRemaining"].endswith(
+        f"test/a in {3 * PAGE} resource instances, test/b in {3 * PAGE} resource instances"
+    )
+    assert pages[:3] == [PAGE] * 3
+    assert max(pages) == PAGE
+    assert "page page" not in " ".join(turns[: turns.index("page") + 5])

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import asyncio
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import AsyncIterator, Iterable, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import ClassVar
@@ -27,6 +27,8 @@ from wherry.objects.meta import Object, format_time, is_deleting, metadata, name
 FINALIZER = "kubernetes"
 FINALIZERS_WAIT_S = 15
 """How long finalizers are given before another look, unless pods say better."""
+PAGE = 25
+"""So many objects, which may be large, are looked at before others have their turn."""
 
 
 @dataclass(slots=True)
@@ -150,10 +152,11 @@ class Namespaces(Controller):
 
     async def _empty(self, namespace: str, resource: Resource, remains: Remains) -> None:
         try:
-            if not (await self.client.list(resource, namespace)).items:
+            if not (await self.client.list(resource, namespace, limit=1)).items:
                 return
             await self._delete_all(namespace, resource)
-            remains.add(resource, (await self.client.list(resource, namespace)).items)
+            async for page in self._pages(namespace, resource):
+                remains.add(resource, page)
         except ApiError as error:
             if error.code not in (404, 405):  # a custom resource may have gone meanwhile
                 remains.failures.append(f"{resource.plural}.{resource.group}: {error.message}")
@@ -162,8 +165,20 @@ class Namespaces(Controller):
         if "deletecollection" in resource.verbs:
             await self.client.delete_collection(resource, namespace, propagation="Background")
             return
-        for obj in (await self.client.list(resource, namespace)).items:
-            await self.delete(namespace, resource, obj, propagation="Background")
+        async for page in self._pages(namespace, resource):
+            for obj in page:
+                await self.delete(namespace, resource, obj, propagation="Background")
+
+    async def _pages(self, namespace: str, resource: Resource) -> AsyncIterator[Sequence[Object]]:
+        """What there is, some at a time, with others' turns between."""
+        following = ""
+        while True:
+            page = await self.client.list(resource, namespace, limit=PAGE, continue_token=following)
+            yield page.items
+            following = page.continue_token
+            if not following:
+                return
+            await asyncio.sleep(0)  # within one process no page waits for anything
 
     async def _report(self, namespace: Object, remains: Remains) -> Object:
         old = namespace.get("status") or {}
