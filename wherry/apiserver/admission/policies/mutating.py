@@ -15,7 +15,7 @@ from wherry.api.admissionregistration.mutating_admission_policy_bindings import 
     MUTATING_ADMISSION_POLICY_BINDINGS,
 )
 from wherry.api.resource import Resource
-from wherry.apiserver.admission.base import Attributes
+from wherry.apiserver.admission.base import Attributes, judging
 from wherry.apiserver.admission.changes import before_storing, take_over
 from wherry.apiserver.admission.expressions.conditions import ConditionsFailed, conditions_hold
 from wherry.apiserver.admission.expressions.scope import Scope
@@ -56,7 +56,9 @@ class MutatingAdmissionPolicy(PolicyPlugin):
         rounds = attributes.rounds
         askings = rounds.of(self.name)
         askings.begin(attributes.obj, is_second=rounds.is_second)
+        portions = judging()
         for invocation in invocations:
+            await portions.next()
             if not askings.wants(invocation.uid, is_second=rounds.is_second):
                 continue
             try:

@@ -7,7 +7,7 @@ from collections.abc import Callable
 from typing import NamedTuple, TypeVar
 
 from wherry.api.resource import Resource
-from wherry.apiserver.admission.base import REVIEW_GROUPS, Attributes, BasePlugin, done_beside
+from wherry.apiserver.admission.base import REVIEW_GROUPS, Attributes, BasePlugin, done_beside, judging
 from wherry.apiserver.admission.expressions.scope import Scope
 from wherry.apiserver.admission.following import Followed
 from wherry.apiserver.admission.matching.equivalents import equivalents
@@ -97,7 +97,9 @@ class PolicyPlugin(BasePlugin):
         if attributes.user is BOOTSTRAP:
             return made, problems
         found = self._candidates(attributes.resource, attributes.subresource, attributes.operation)
+        portions = judging()
         for policy, reach, bindings in found:
+            await portions.next()
             try:
                 resource = reach.covers(attributes)
                 if resource is None:
@@ -107,6 +109,7 @@ class PolicyPlugin(BasePlugin):
                 problems.append(Misconfigured(policy, None, _told(error)))
                 continue
             for binding, binding_reach in bindings:
+                await portions.next()
                 try:
                     if binding_reach.covers(attributes) is None:
                         continue

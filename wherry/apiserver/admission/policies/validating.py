@@ -16,7 +16,7 @@ from wherry.api.admissionregistration.validating_admission_policies import VALID
 from wherry.api.admissionregistration.validating_admission_policy_bindings import (
     VALIDATING_ADMISSION_POLICY_BINDINGS,
 )
-from wherry.apiserver.admission.base import Attributes
+from wherry.apiserver.admission.base import Attributes, judging
 from wherry.apiserver.admission.expressions.conditions import ConditionsFailed, conditions_hold
 from wherry.apiserver.admission.expressions.scope import Scope
 from wherry.apiserver.admission.matching.equivalents import Versions
@@ -67,7 +67,9 @@ class ValidatingAdmissionPolicy(PolicyPlugin):
         ]
         versions = Versions(attributes, attributes.obj)
         notes: dict[str, list[str]] = {}
+        portions = judging()
         for invocation in invocations:
+            await portions.next()
             obj, old = await versions.of(invocation.resource)
             scope = Scope(
                 attributes,

@@ -11,7 +11,7 @@ from time import perf_counter
 import orjson
 
 from wherry.api.admissionregistration.mutating_webhook_configurations import MUTATING_WEBHOOK_CONFIGURATIONS
-from wherry.apiserver.admission.base import Attributes, done_beside
+from wherry.apiserver.admission.base import Attributes, done_beside, judging
 from wherry.apiserver.admission.changes import before_storing, take_over
 from wherry.apiserver.admission.matching.equivalents import Versions
 from wherry.apiserver.admission.metrics import WebhookMetrics
@@ -45,7 +45,9 @@ class MutatingAdmissionWebhook(WebhookPlugin):
         rounds = attributes.rounds
         askings = rounds.of(self.name)
         askings.begin(attributes.obj, is_second=rounds.is_second)
+        portions = judging()
         for number, invocation in enumerate(invocations):
+            await portions.next()
             webhook = invocation.webhook
             if not askings.wants(webhook.uid, is_second=rounds.is_second):
                 continue

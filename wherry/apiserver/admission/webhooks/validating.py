@@ -12,7 +12,7 @@ from time import perf_counter
 from wherry.api.admissionregistration.validating_webhook_configurations import (
     VALIDATING_WEBHOOK_CONFIGURATIONS,
 )
-from wherry.apiserver.admission.base import Attributes
+from wherry.apiserver.admission.base import Attributes, judging
 from wherry.apiserver.admission.matching.equivalents import Versions
 from wherry.apiserver.admission.metrics import WebhookMetrics
 from wherry.apiserver.admission.webhooks.client import CallFailed, ask
@@ -39,7 +39,9 @@ class ValidatingAdmissionWebhook(WebhookPlugin):
             return
         versions = Versions(attributes, attributes.obj)
         asked: list[tuple[Invocation, Objects]] = []
+        portions = judging()
         for invocation in concerned:
+            await portions.next()
             if not invocation.webhook.selectors.match(attributes):
                 continue
             objects = await versions.of(invocation.resource)
