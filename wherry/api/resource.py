@@ -66,6 +66,8 @@ class Strategy:
     """Whether metadata.generateName is honoured."""
     weight_factor = 1
     """How many times longer than others' a byte of such an object takes to judge (`COMPILES`)."""
+    row_factor = 1
+    """How many times longer than others' a byte of such an object takes to be shown in a Table."""
     creates_on_update = False
     """Whether PUT of a missing object creates it (upstream's AllowCreateOnUpdate)."""
     unconditional_update = True

@@ -61,7 +61,8 @@ def made_list(
         text, content_type = _indented(head, field, show), JSON
     else:
         text, content_type = _in_json(head, field, show), JSON
-    pieces = _pieces(text, served, items)
+    large = LARGE // tables.row_factor(served.resource, form)
+    pieces = _pieces(text, served, items, large)
     first = next(pieces)
     second = next(pieces, None)
     if second is None and isinstance(first, bytes):
@@ -104,13 +105,15 @@ def _frame(core: Core, call: Call, served: Served, meta: Object, form: Form) -> 
     return head, "items", lambda obj: obj
 
 
-def _pieces(form: _Text, served: Served, items: Iterable[Cached]) -> Iterator[Piece]:
-    """The list's text, as much in each piece as `PORTION_S` gives time for; a large object is one alone."""
+def _pieces(form: _Text, served: Served, items: Iterable[Cached], large: int) -> Iterator[Piece]:
+    """The list's text, as much in each piece as `PORTION_S` gives time for; an object of `large` bytes is one
+    alone.
+    """
     before, is_empty = form.opening, True
     some: list[bytes] = []
     end = perf_counter() + PORTION_S
     for item in items:
-        is_large = item.served_bytes >= LARGE
+        is_large = item.served_bytes >= large
         if is_large or perf_counter() >= end:
             if some:
                 yield before + form.between.join(some)

@@ -75,7 +75,9 @@ async def present(core: Core, call: Call, form: Form, outcome: Outcome) -> Outco
         return outcome
     if form == AS_IS and not is_for_people(call):
         return outcome
-    return await beside(core, call, lambda: _formed(core, call, form, outcome), outcome.known_bytes)
+    served = core.registry.find(call.info.group, call.info.version, call.info.resource)
+    factor = tables.row_factor(served.resource, form) if served is not None else 1
+    return await beside(core, call, lambda: _formed(core, call, form, outcome), outcome.known_bytes * factor)
 
 
 def _formed(core: Core, call: Call, form: Form, outcome: Outcome) -> Outcome:
@@ -161,18 +163,19 @@ the same. It changes nothing, as a thread may call it.
 class MadeLens(PlainLens):
     """Events whose lines take long to make, where objects are large: those are made `beside` the loop."""
 
-    def __init__(self, beside: Beside | None) -> None:
+    def __init__(self, beside: Beside | None, factor: int = 1) -> None:
         self._beside = beside
+        self._large = LARGE // factor
 
     def makings(self, events: Sequence[CachedEvent]) -> Making | None:
         """The lines of large objects that nobody needed before."""
         beside = self._beside
-        if beside is None or all(event.object.served_bytes < LARGE for event in events):
+        if beside is None or all(event.object.served_bytes < self._large for event in events):
             return None
         missing = [
             (event, key, make)
             for event, (key, make) in zip(events, self._makers(events), strict=True)
-            if event.object.served_bytes >= LARGE and event.found(key) is None
+            if event.object.served_bytes >= self._large and event.found(key) is None
         ]
         if not missing:
             return None
@@ -210,7 +213,7 @@ class FormLens(MadeLens):
         form: tables.EventForm,
         beside: Beside | None = None,
     ) -> None:
-        super().__init__(beside)
+        super().__init__(beside, form.factor)
         self._now = now
         self._served = served
         self._form = form

@@ -175,6 +175,11 @@ def transform_list(
     return partial_metadata_list(objects, list_meta, form)
 
 
+def row_factor(resource: Resource, form: Form) -> int:
+    """How many times longer than others' a byte of such an object takes to be shown in that form."""
+    return resource.strategy.row_factor if form.kind == TABLE else 1
+
+
 class EventForm:
     """Turns the objects of one watch into the form its client wants.
 
@@ -197,6 +202,11 @@ class EventForm:
         """The same with or without the columns' definitions."""
         resource = self._resource
         return resource.api_version, resource.plural, self._form, self._policy, columns
+
+    @property
+    def factor(self) -> int:
+        """How many times longer than others' a byte of these objects takes to be shown."""
+        return row_factor(self._resource, self._form)
 
     @property
     def has_columns(self) -> bool:

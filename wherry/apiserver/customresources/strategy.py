@@ -42,6 +42,11 @@ class CustomStrategy(Strategy):
         root = self._kind.root
         return LARGE if root.has_rules and may_take_long(_rules_in(root)) else 1
 
+    @cached_property
+    def row_factor(self) -> int:  # type: ignore[override]
+        """Each column goes through the object on its own."""
+        return min(self._cells.factor, LARGE)
+
     def default(self, obj: Object) -> None:
         """Fill in the schema's defaults. Raises TooLargeToStore when they come to too much."""
         try:
