@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import gc
 import socket
+import ssl
 import weakref
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from pathlib import Path
@@ -14,6 +15,7 @@ import pytest
 
 from tests.conftest import eventually
 from tests.kit.httpd.conftest import Dial
+from tests.kit.httpd.peer import self_signed
 from tests.timing import PATIENCE_S
 from wherry.kit.clock import FakeClock, SystemClock
 from wherry.kit.httpd import Request, Response, StreamResponse
@@ -338,6 +340,36 @@ async def test_heads_that_do_not_come_to_an_end_are_counted(server_of: Made, dia
     first.send("2")
     assert (await first.reply()).status == 200
     assert (peers.bytes, known.bytes) == (0, 0)
+
+
+async def test_who_was_refused_and_says_no_goodbye_is_parted_with(
+    server_of: Made, clock: FakeClock, tmp_path: Path
+) -> None:
+    """uvloop's TLS waits half a minute for its peer's end: so long what a stranger sent would stay."""
+    certificate, key = self_signed(tmp_path, "server")
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.load_cert_chain(certificate, key)
+    held = Held(20_000)
+    server = server_of(lambda request: Response(b"x"), ssl_context=context, held_for=lambda *_: held)
+    port = await server.start()
+    deaf = await asyncio.to_thread(deaf_over_tls, port, b"GET / HTTP/1.1\r\nX: " + b"a" * 40_000)
+    try:
+        await eventually(lambda: [one._discarding for one in server._site.protocols] == [True])
+        assert held.bytes == 0
+        await clock.advance(1)
+        await clock.advance(4)
+        await eventually(lambda: server.connections == 0)
+    finally:
+        deaf.close()
+
+
+def deaf_over_tls(port: int, sent: bytes) -> ssl.SSLSocket:
+    """A connection that sends, and then neither reads nor ends."""
+    context = ssl.create_default_context()
+    context.check_hostname, context.verify_mode = False, ssl.CERT_NONE
+    sock = context.wrap_socket(socket.create_connection(("127.0.0.1", port)))
+    sock.sendall(sent)
+    return sock
 
 
 @pytest.mark.parametrize(

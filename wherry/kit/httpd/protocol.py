@@ -52,7 +52,8 @@ _TOGETHER = 64
 """So many requests of one connection may begin in one pass of the event loop."""
 _TAKEN_BYTES = 256 * 1024
 """What a peer must take in each `write_timeout_s`, unless that is everything: 4 KB a second are enough."""
-_LINGER_S = 1.0
+_LINGER_S, _PARTING_S = 1.0, 4.0
+"""How long one that was refused is listened to, and then has for its part of TLS' end."""
 _LOOKED_AT = 64
 _NEVER = float("inf")
 
@@ -476,7 +477,12 @@ class HttpProtocol(asyncio.Protocol):
         self._forget_waiting()
         if self._timer is not None:
             self._timer.cancel()
-        self._timer = self._site.clock.call_later(_LINGER_S, self._flow.finish)
+        self._timer = self._site.clock.call_later(_LINGER_S, self._end_lingering)
+
+    def _end_lingering(self) -> None:
+        """Part in order, but not with peers that do not: TLS would wait half a minute for their goodbye."""
+        self._flow.finish()
+        self._timer = self._site.clock.call_later(_PARTING_S, self._flow.cut_off)
 
     def _expect_next(self) -> None:
         """The peer has its answer: the next request may take its time to come."""
