@@ -26,6 +26,8 @@ body of 3 MiB for each round's five largest requests would be three times as muc
 
 IDLE_CONNECTIONS = 1000
 BYTES_PER_IDLE_CONNECTION = 64 * 1024
+NOT_IMPLEMENTED = 501
+"""A Transfer-Encoding we do not know."""
 
 
 def barrage() -> list[bytes]:
@@ -74,7 +76,8 @@ async def test_the_whole_barrage_leaves_nothing() -> None:
         sizes = []
         for _ in range(ROUNDS):
             for sent in barrage():
-                assert 400 <= await answered(server, sent) < 500, sent[:200]
+                code = await answered(server, sent)
+                assert 400 <= code < 500 or code == NOT_IMPLEMENTED, sent[:200]
             sizes.append(server.resident_bytes())
         grown = sizes[-1] - sizes[WARM_ROUNDS - 1]
         log.info("resident after each round: %s MiB", [size // MIB for size in sizes])
