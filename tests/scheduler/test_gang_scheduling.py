@@ -134,7 +134,7 @@ async def test_a_gang_waits_untold_for_the_claims_of_its_pods() -> None:
             await make_member(client, "g", f"g-{number}", resourceClaims=claims(f"c{number}"))
 
         async def both_rest() -> bool:
-            return sum(len(group.pods) for group in scheduler._queue._groups.values()) == 2
+            return sum(len(group.next(9)) for group in scheduler._queue._groups.values()) == 2
 
         await eventually(both_rest)
         assert await bound(client, "g", 2) == 0

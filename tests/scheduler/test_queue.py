@@ -4,18 +4,21 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Iterable
+from functools import partial
 
 import pytest
 
+from tests.growth.meter import steps_of, time_growth
 from tests.scheduler.builders import facts
 from wherry.kit import portions
 from wherry.kit.clock import FakeClock, settle
 from wherry.scheduler.facts import PodFacts
 from wherry.scheduler.framework import Change, Kind
-from wherry.scheduler.queue import PodQueue
+from wherry.scheduler.queue import PORTION, PodQueue
 
 NODES = frozenset({Kind.NODE})
 ROOM = frozenset({Kind.NODE, Kind.POD_GONE})
+CLAIMS = frozenset({Kind.RESOURCE_CLAIMS})
 
 
 class Concerns:
@@ -271,3 +274,74 @@ async def test_a_group_that_takes_long_to_hold_a_change_against_is_a_portion_of_
     monkeypatch.setattr(portions, "perf_counter", lambda: 1.0 * concerns.asked)
     assert await take(queue) == ["default/urgent"]
     assert concerns.asked == 1
+
+
+async def sharing(count: int) -> tuple[PodQueue, Concerns, FakeClock, list[str]]:
+    """So many pods that rest for the same and name one claim, and their uids."""
+    clock, concerns = FakeClock(), Concerns()
+    queue = PodQueue(clock, concerns)
+    for number in range(count):
+        queue.put(facts(f"p{number}"))
+    left = count
+    while left:
+        for pod in await queue.pop():
+            queue.failed(pod.uid, "key", ("Fit",), CLAIMS)
+            left -= 1
+    await clock.advance(20.0)
+    return queue, concerns, clock, [f"uid-p{number}" for number in range(count)]
+
+
+async def test_news_of_a_claim_many_share_is_held_against_them_in_portions() -> None:
+    queue, concerns, _, users = await sharing(3000)
+    asked: list[int] = []
+
+    def who() -> list[str]:
+        asked.append(len(users))
+        return users
+
+    for _ in range(5):
+        queue.changed_for(who, change(Kind.RESOURCE_CLAIMS), "default/shared")
+    assert not asked, "whoever watches only notes it"
+    queue.put(facts("urgent"))
+    assert await take(queue) == ["default/urgent"]
+    assert 0 < concerns.asked <= PORTION
+    assert await take(queue) == ["default/p0"], "one is tried, the one that waits longest"
+    assert concerns.asked == 3000, "five changes of one claim are one"
+    assert asked == [3000]
+
+
+async def test_those_a_change_is_about_are_tried_before_others_of_their_group() -> None:
+    queue, _, _, users = await sharing(100)
+    queue.changed_for(lambda: users[50:52], change(Kind.RESOURCE_CLAIMS), "default/shared")
+    order = []
+    for _ in range(3):
+        for pod in await queue.pop():
+            order.append(pod.key)
+            queue.placed(pod.uid)
+            queue.remove(pod.uid)
+    assert order[:4] == ["default/p50", "default/p51", "default/p0", "default/p1"]
+
+
+async def test_those_under_way_are_not_gone_through_for_each_that_finds_a_place() -> None:
+    queue, _, _, users = await sharing(2000)
+    queue.changed_for(lambda: users, change(Kind.RESOURCE_CLAIMS), "default/shared")
+    left, calls = len(users), []
+    while left:
+        batch = await queue.pop()
+        before = steps_of(partial(queue.placed, batch[0].uid))[0]
+        calls.append(before)
+        queue.remove(batch[0].uid)
+        for pod in batch[1:]:
+            queue.placed(pod.uid)
+            queue.remove(pod.uid)
+        left -= len(batch)
+    assert max(calls) <= 60
+
+
+def test_news_of_a_claim_costs_as_much_for_each_pod_however_many_share_it() -> None:
+    def told(made: tuple[PodQueue, Concerns, FakeClock, list[str]]) -> None:
+        queue, _, _, users = made
+        queue.changed_for(lambda: users, change(Kind.RESOURCE_CLAIMS), "default/shared")
+        asyncio.run(queue.pop())
+
+    assert not time_growth(told, lambda count: asyncio.run(sharing(count)), 2000)

@@ -4,7 +4,8 @@ scheduler, and whom they wake (`DeviceFeed`).
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
+from functools import partial
 
 from wherry.api.core.pods import PODS
 from wherry.api.dynamicresources.device_classes import DEVICE_CLASSES
@@ -44,15 +45,19 @@ class DeviceFeed:
         """A pod that waits is told of its claims."""
         if old is not None and (new.get("spec") or {}).get("resourceClaims") and _told(old) != _told(new):
             change = Change(Kind.RESOURCE_CLAIMS, dict.fromkeys(claim_keys(new)), {})
-            self._queue.changed(change, [uid_of(new)])
+            uid = uid_of(new)
+            self._queue.changed_for(lambda: (uid,), change, uid)
 
     def _claim_changed(self, old: Object | None, new: Object | None) -> None:
         key = key_of(new or old or {})
         freed = self._inventory.set_claim(key, new)
-        users = self._cache.by_index(PODS, BY_CLAIM, key) if self._cache is not None else ()
-        self._queue.changed(Change(Kind.RESOURCE_CLAIMS, {key: None}, {}), [uid_of(pod) for pod in users])
+        change = Change(Kind.RESOURCE_CLAIMS, {key: None}, {})
+        self._queue.changed_for(partial(self._users_of, key), change, key)
         if freed:
             self._tell(Kind.DEVICES, freed)
+
+    def _users_of(self, key: str) -> Iterator[str]:
+        return map(uid_of, self._cache.by_index(PODS, BY_CLAIM, key) if self._cache is not None else ())
 
     def _slice_changed(self, old: Object | None, new: Object | None) -> None:
         nodes = self._inventory.set_slice(name_of(new or old or {}), new)

@@ -79,6 +79,14 @@ class Change:
     names: dict[str, None]
     pods: dict[str, PodFacts]
 
+    def after(self, earlier: Change | None) -> Change:
+        """This and an earlier change of the same kind as one, which is another's to add to."""
+        if earlier is None:
+            return Change(self.kind, dict(self.names), dict(self.pods))
+        earlier.names.update(self.names)
+        earlier.pods.update(self.pods)
+        return earlier
+
     def rows(self, world: World) -> Ints:
         """The rows of its nodes that are still there."""
         row_of = world.nodes.row_of

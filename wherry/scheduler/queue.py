@@ -14,13 +14,13 @@ import heapq
 import itertools
 from collections import deque
 from collections.abc import Callable, Hashable, Iterable, Iterator
-from dataclasses import dataclass, field
 from functools import partial
 
-from wherry.kit.clock import Clock, Timer
+from wherry.kit.clock import Clock
 from wherry.kit.portions import Portions
 from wherry.scheduler.facts import PodFacts
 from wherry.scheduler.framework import Change, Kind
+from wherry.scheduler.resting import Group, Waiting
 
 FIRST_BACKOFF_S = 1.0
 LONGEST_BACKOFF_S = 10.0
@@ -29,8 +29,12 @@ FLUSH_AFTER_S = 300.0
 LONGEST_BATCH = 128
 MOST_RECENT = 64
 """So many changes are remembered for pods that are under way meanwhile."""
-PORTION = 20
-"""How many groups a change is held against before others get their turn."""
+PORTION = 400
+"""How many pods a change is held against before others get their turn."""
+GROUP_WEIGHT = 20
+"""Room or devices may be searched for where a group is asked; it counts as so many pods of which only the
+claims are compared.
+"""
 PORTION_S = 0.005
 """How long that may take: where devices are searched for, one group alone takes some milliseconds."""
 
@@ -38,32 +42,8 @@ Concern = Callable[[PodFacts, Iterable[str], Change], bool]
 """Whether a change may help a pod that the plugins of these names rejected."""
 
 
-@dataclass(eq=False, slots=True)
-class _Waiting:
-    facts: PodFacts
-    order: int
-    attempts: int = 0
-    timer: Timer | None = None
-    is_active: bool = False
-    is_out: bool = False
-    """Handed out, and not answered yet."""
-    group: _Group | None = None
-    """The resting pods it is one of, if it rests."""
-
-
-@dataclass(eq=False, slots=True)
-class _Group:
-    """Resting pods that ask for the same; the first is tried next."""
-
-    key: Hashable
-    kinds: frozenset[Kind] = frozenset()
-    rejected_by: tuple[str, ...] = ()
-    pods: dict[str, _Waiting] = field(default_factory=dict)
-    attempts: int = 0
-    failed_at: float = 0.0
-    timer: Timer | None = None
-    """Brings the first pod back: after the back-off if something changed, at the latest with the flush."""
-    is_awake: bool = False
+Users = Callable[[], Iterable[str]]
+"""The uids of the pods a change is about, asked for when it is held against them; they keep their order."""
 
 
 class PodQueue:
@@ -81,14 +61,16 @@ class PodQueue:
         self._concern = concern
         self._first_backoff_s = first_backoff_s
         self._longest_backoff_s = longest_backoff_s
-        self._pods: dict[str, _Waiting] = {}
+        self._pods: dict[str, Waiting] = {}
         self._heap: list[tuple[int, int, str]] = []
         self._order = itertools.count()
         self._available = asyncio.Event()
-        self._groups: dict[Hashable, _Group] = {}
-        self._by_kind: dict[Kind, dict[Hashable, _Group]] = {kind: {} for kind in Kind}
+        self._groups: dict[Hashable, Group] = {}
+        self._by_kind: dict[Kind, dict[Hashable, Group]] = {kind: {} for kind in Kind}
         self._news: dict[Kind, Change] = {}
         """Changes that no group was held against."""
+        self._own_news: dict[tuple[Kind, str], tuple[Change, Users]] = {}
+        """The same of changes that are about some pods only, by what they are about."""
         self._looking: Iterator[None] | None = None
         self.changes = 0
         """How many changes there were; whoever is under way remembers the number."""
@@ -115,7 +97,7 @@ class PodQueue:
         """Add a pod, or take over its new spec and try it at once."""
         waiting = self._pods.get(facts.uid)
         if waiting is None:
-            waiting = self._pods[facts.uid] = _Waiting(facts, next(self._order))
+            waiting = self._pods[facts.uid] = Waiting(facts, next(self._order))
         waiting.facts = facts
         self._activate(waiting)
 
@@ -139,7 +121,7 @@ class PodQueue:
             batch = self._take()
             if batch:
                 return batch
-            if self._looking is None and not self._news:
+            if self._looking is None and not self._news and not self._own_news:
                 self._available.clear()
                 await self._available.wait()
 
@@ -187,7 +169,7 @@ class PodQueue:
             return
         waiting.attempts -= is_gated
         group = self._groups.get(key)
-        was_tried = group is None or waiting.group is group or not group.pods
+        was_tried = group is None or waiting.group is group or group.is_empty
         group = self._rest(waiting, key)
         self._was_rejected(group, rejected_by, kinds, since, was_tried=was_tried, is_gated=is_gated)
 
@@ -217,25 +199,25 @@ class PodQueue:
             if not waiting.is_out:
                 waiting.attempts += 1
             waiting.is_active, waiting.is_out = False, True
+            if waiting.group is not None:
+                waiting.group.begin(waiting)
         found.sort(key=lambda waiting: (-waiting.facts.priority, waiting.order))
         return [waiting.facts for waiting in found]
 
-    def _rest(self, waiting: _Waiting, key: Hashable) -> _Group:
+    def _rest(self, waiting: Waiting, key: Hashable) -> Group:
         """Have a pod wait as the last of those of this key."""
         waiting.is_out = waiting.is_active = False
         if waiting.group is not None and waiting.group.key != key:
             self._drop(waiting.group, waiting)
         group = self._groups.get(key)
         if group is None:
-            group = self._groups[key] = _Group(key)
-        group.pods.pop(waiting.facts.uid, None)
-        group.pods[waiting.facts.uid] = waiting
-        waiting.group = group
+            group = self._groups[key] = Group(key)
+        group.rest(waiting)
         return group
 
     def _was_rejected(
         self,
-        group: _Group,
+        group: Group,
         rejected_by: Iterable[str],
         kinds: frozenset[Kind],
         since: int | None,
@@ -264,40 +246,31 @@ class PodQueue:
         delay_s = self._backoff_s(waiting.attempts)
         waiting.timer = self._clock.call_later(delay_s, partial(self._activate, waiting))
 
-    def changed(self, change: Change, only: Iterable[str] | None = None) -> None:
-        """Something changed: resting pods it may help are tried again, each after its back-off.
+    def changed(self, change: Change) -> None:
+        """Something changed: resting pods it may help are tried again, each after its back-off."""
+        if self._is_news(change):
+            self._news[change.kind] = change.after(self._news.get(change.kind))
 
-        `only` are the uids of all pods it is about, where that is known.
+    def changed_for(self, users: Users, change: Change, about: str) -> None:
+        """As `changed`, where the change can help these pods only; those it may help are tried before others.
+
+        `about` is what changed (the key of a claim, the uid of a pod): what is known of it and was not
+        looked at yet is one change.
         """
+        if self._is_news(change):
+            known, _ = self._own_news.get((change.kind, about), (None, users))
+            self._own_news[change.kind, about] = (change.after(known), users)
+
+    def _is_news(self, change: Change) -> bool:
+        """Remember a change for those under way; whether anybody rests who waits for such."""
         self.changes += 1
         self._recent.append((self.changes, change))
-        if only is not None:
-            self._changed_for(change, only)
-            return
         if not self._by_kind[change.kind]:
-            return
-        known = self._news.get(change.kind)
-        if known is None:
-            self._news[change.kind] = Change(change.kind, dict(change.names), dict(change.pods))
-        else:
-            known.names.update(change.names)
-            known.pods.update(change.pods)
+            return False
         self._available.set()
+        return True
 
-    def _changed_for(self, change: Change, uids: Iterable[str]) -> None:
-        for uid in uids:
-            waiting = self._pods.get(uid)
-            group = waiting.group if waiting is not None else None
-            if waiting is None or group is None or waiting.is_active or waiting.is_out:
-                continue
-            if change.kind in group.kinds and self._concern(waiting.facts, group.rejected_by, change):
-                if len(group.pods) > 1:
-                    group.pods = {uid: waiting, **group.pods}  # it is tried first
-                if not group.is_awake:
-                    self._wake(group)
-        self._available.set()
-
-    def _missed(self, group: _Group, since: int) -> bool:
+    def _missed(self, group: Group, since: int) -> bool:
         """Whether anything happened since then that may help the group."""
         if self.changes == since:
             return False
@@ -306,35 +279,63 @@ class PodQueue:
             return True  # more than is remembered
         return any(change.kind in group.kinds and self._is_concerned(group, change) for change in recent)
 
-    def _is_concerned(self, group: _Group, change: Change) -> bool:
-        first = next(iter(group.pods.values()))
-        return self._concern(first.facts, group.rejected_by, change)
+    def _is_concerned(self, group: Group, change: Change) -> bool:
+        return self._concern(group.example, group.rejected_by, change)
 
     def _look(self) -> bool:
         """Hold the news against a portion of the groups; whether there was anything to do."""
         if self._looking is None:
-            if not self._news:
+            if not self._news and not self._own_news:
                 return False
             news, self._news = list(self._news.values()), {}
-            self._looking = self._through(news)
+            own_news, self._own_news = list(self._own_news.values()), {}
+            self._looking = self._through(news, own_news)
         if next(self._looking, self) is self:
             self._looking = None
         return True
 
-    def _through(self, news: list[Change]) -> Iterator[None]:
-        looked, portion = 0, Portions(PORTION_S)
+    def _through(self, news: list[Change], own_news: list[tuple[Change, Users]]) -> Iterator[None]:
+        weight, portion = 0, Portions(PORTION_S)
+        for more in itertools.chain(self._tell_groups(news), self._tell_users(own_news)):
+            weight += more
+            if weight >= PORTION or portion.is_over:
+                yield
+                weight = 0
+                portion.begin()
+
+    def _tell_groups(self, news: list[Change]) -> Iterator[int]:
+        """Hold changes against all groups; what each step weighs."""
         for change in news:
             for group in list(self._by_kind[change.kind].values()):
-                if group.is_awake or not group.pods:
-                    continue
-                if self._is_concerned(group, change):
+                if not group.is_awake and not group.is_empty and self._is_concerned(group, change):
                     self._wake(group)
-                looked += 1
-                if looked % PORTION == 0 or portion.is_over:
-                    yield
-                    portion.begin()
+                yield GROUP_WEIGHT
 
-    def _wake(self, group: _Group) -> None:
+    def _tell_users(self, own_news: list[tuple[Change, Users]]) -> Iterator[int]:
+        """Hold changes against the pods they are about; what each step weighs."""
+        for change, users in own_news:
+            groups: dict[Hashable, Group] = {}
+            for uid in reversed(list(users())):  # each is put before those that were
+                if (group := self._preferred(uid, change)) is not None:
+                    groups[group.key] = group
+                yield 1
+            for group in groups.values():
+                if not group.is_awake and not group.is_empty:
+                    self._wake(group)
+                yield 1
+
+    def _preferred(self, uid: str, change: Change) -> Group | None:
+        """The group of a resting pod, whose next it is now, if the change may help it."""
+        waiting = self._pods.get(uid)
+        group = waiting.group if waiting is not None else None
+        if waiting is None or group is None or waiting.is_active or waiting.is_out:
+            return None
+        if change.kind not in group.kinds or not self._concern(waiting.facts, group.rejected_by, change):
+            return None
+        group.prefer(waiting)
+        return group
+
+    def _wake(self, group: Group) -> None:
         """Try the first of the group when its back-off is over."""
         group.is_awake = True
         left_s = group.failed_at + self._backoff_s(group.attempts) - self._clock.monotonic()
@@ -343,22 +344,21 @@ class PodQueue:
         else:
             self._try_some(group, 1)
 
-    def _try_some(self, group: _Group, count: int) -> None:
+    def _try_some(self, group: Group, count: int) -> None:
         """Try the first of those that rest."""
         group.is_awake = False  # what changes from here on is not seen by them for sure
-        if not group.pods:
+        if group.is_empty:
             return
         self._set_timer(group, FLUSH_AFTER_S)
-        resting = (other for other in group.pods.values() if not other.is_active and not other.is_out)
-        for waiting in list(itertools.islice(resting, count)):
+        for waiting in group.next(count):
             self._push(waiting)
 
-    def _set_timer(self, group: _Group, delay_s: float) -> None:
+    def _set_timer(self, group: Group, delay_s: float) -> None:
         if group.timer is not None:
             group.timer.cancel()
         group.timer = self._clock.call_later(delay_s, partial(self._try_some, group, 1))
 
-    def _listen(self, group: _Group, kinds: frozenset[Kind]) -> None:
+    def _listen(self, group: Group, kinds: frozenset[Kind]) -> None:
         if kinds == group.kinds:
             return
         for kind in group.kinds - kinds:
@@ -371,18 +371,20 @@ class PodQueue:
         delay: float = self._first_backoff_s * 2.0 ** min(max(attempts - 1, 0), 20)
         return min(delay, self._longest_backoff_s)
 
-    def _activate(self, waiting: _Waiting) -> None:
+    def _activate(self, waiting: Waiting) -> None:
         self._leave(waiting)
         self._push(waiting)
 
-    def _push(self, waiting: _Waiting) -> None:
+    def _push(self, waiting: Waiting) -> None:
         if not waiting.is_active:
             waiting.is_active, waiting.is_out = True, False
             waiting.order = next(self._order)
+            if waiting.group is not None:
+                waiting.group.begin(waiting)
             heapq.heappush(self._heap, (-waiting.facts.priority, waiting.order, waiting.facts.uid))
         self._available.set()
 
-    def _leave(self, waiting: _Waiting) -> None:
+    def _leave(self, waiting: Waiting) -> None:
         """Take a pod from where it waits."""
         if waiting.timer is not None:
             waiting.timer.cancel()
@@ -390,10 +392,9 @@ class PodQueue:
         if waiting.group is not None:
             self._drop(waiting.group, waiting)
 
-    def _drop(self, group: _Group, waiting: _Waiting) -> None:
-        group.pods.pop(waiting.facts.uid, None)
-        waiting.group = None
-        if not group.pods:
+    def _drop(self, group: Group, waiting: Waiting) -> None:
+        group.drop(waiting)
+        if group.is_empty:
             if group.timer is not None:
                 group.timer.cancel()
             self._listen(group, frozenset())
