@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from itertools import pairwise
 
 import pytest
 
@@ -69,9 +70,11 @@ class Deaf(asyncio.Transport):
         self.high = 0
         self.is_aborted = False
         self.takes_all = False
+        self.taken = 0
 
     def write(self, data: bytes | bytearray | memoryview) -> None:
         if self.takes_all:
+            self.taken += len(data)
             return
         before, self.held = self.held, self.held + len(data)
         if before <= self.high < self.held and self.flow is not None:
@@ -113,17 +116,29 @@ def write_to(transports: list[Deaf], data: bytes) -> None:
         transport.flow.write(data)
 
 
-async def test_what_is_large_goes_out_in_portions_over_all_connections() -> None:
+async def test_what_is_longer_goes_on_in_portions_over_all_connections() -> None:
     turns = Pass(MIB, seconds=60)
     made = crowd(20, WaitingBudget(1 << 40, 1 << 40), turns)
-    write_to(made, bytes(200 * KIB))
-    given = [sum(one.held for one in made)]
-    while given[-1] < 20 * 200 * KIB:
+    for one in made:
+        one.takes_all = True
+    write_to(made, bytes(4 * MIB))
+    given = [sum(one.taken for one in made)]
+    assert given == [20 * MIB], "each begins at once"
+    while given[-1] < 20 * 4 * MIB and len(given) < 100:
         await asyncio.sleep(0)
-        given.append(sum(one.held for one in made))
-    portions = [after - before for before, after in zip([0, *given], given, strict=False)]
-    assert max(portions) <= MIB + SLICE_BYTES
-    assert len(portions) == 4
+        given.append(sum(one.taken for one in made))
+    portions = [after - before for before, after in pairwise(given)]
+    assert max(portions) == MIB
+    assert given[-1] == 20 * 4 * MIB
+
+
+async def test_who_was_given_nothing_yet_does_not_lag() -> None:
+    budget = WaitingBudget(1 << 40, 64 * MIB)
+    made = crowd(200, budget, Pass(MIB, seconds=60))
+    for one in made:
+        one.takes_all = True
+    write_to(made, bytes(900 * KIB))
+    assert (budget.cut_off, budget.total) == (0, 0)
 
 
 async def test_all_who_take_at_once_are_given_more_in_portions() -> None:

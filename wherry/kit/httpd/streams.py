@@ -20,8 +20,8 @@ NARROW_HIGH, NARROW_LOW = 32 * 1024, 8 * 1024
 """The same for those of whom too much waits already."""
 UNDER_TLS_BYTES = 64 * 1024
 """So much of what TLS was given waits below it, where nobody sees it, before anything waits in TLS."""
-_SLICES = 8
-"""So many of one connection go out in one pass of the event loop, if all others leave room in it."""
+_AT_ONCE_BYTES = 8 * SLICE_BYTES
+"""So much of one connection goes out in one pass of the event loop."""
 _SHARED_BYTES = 4 * 1024
 
 
@@ -35,8 +35,8 @@ class Flow:
     The transport is given a slice at a time, and no more once it is full: the rest waits here as it came,
     shared with other connections that are sent the same. What waits for a peer that lags is told to `budget`,
     under the identity of `connection`, with what TLS holds for it; where that is much, the transport is given
-    little at a time. What is large goes out as `turns`, which all connections share, has room in each pass of
-    the loop.
+    little at a time. What has to wait goes out as `turns`, which all connections share, has room in each pass
+    of the loop; what is new begins at once, as nobody may lag before having been given something.
     """
 
     __slots__ = (
@@ -116,7 +116,8 @@ class Flow:
         if self.paused:
             self._budget.note(self, self.waiting)
         else:
-            self._go_on()
+            self._give()
+            self._see_to_it()
 
     def _look_below(self) -> None:
         """Whether the peer lags although the transport takes more; TLS keeps nothing of one that does not."""
@@ -132,16 +133,29 @@ class Flow:
         self._goes_on = False
         if self.closed:
             return
+        if self._turns.is_spent:
+            self._goes_on = True
+            self._turns.later(self._go_on)
+            return
+        self._give()
+        self._see_to_it()
+
+    def _give(self) -> None:
+        """Give the transport what it takes, up to as much as one pass of the loop is for."""
         self._fit()
-        for _ in range(_SLICES):
-            if self._is_full or not self._queue or self.transport.is_closing() or self._turns.is_spent:
+        given = 0
+        while self._queue and not self._is_full and not self.transport.is_closing():
+            if given >= _AT_ONCE_BYTES:
+                self._goes_on = True  # others have their turn first
+                self._turns.later(self._go_on)
                 break
             part = self._slice()
-            self._turns.spend(len(part))
+            given += len(part)
             self.transport.write(part)
-        if self._queue and not self._is_full and not self.transport.is_closing():
-            self._goes_on = True  # others have their turn first
-            self._turns.later(self._go_on)
+        self._turns.spend(given)
+
+    def _see_to_it(self) -> None:
+        """Take note of what waits now, or tell who waited that nothing does."""
         was, self.paused = self.paused, self._is_full or bool(self._queue)
         if self.paused:
             self._budget.note(self, self.waiting)
