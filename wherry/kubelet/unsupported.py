@@ -1,7 +1,8 @@
 """What pods may ask for and this node does not have: one table, so that nothing is dropped silently.
 
-Every field of a pod's spec is read by the kubelet, or refused here, or listed in `ELSEWHERE` with the
-reason why the kubelet need not read it; a test walks the schema and holds that. Refusals are upstream's, in
+Every field of a pod's spec is read by the kubelet, or listed in `REFUSED` with what a pod is told that has
+it, or in `ELSEWHERE` with the reason why the kubelet need not read it; a test walks the schema and holds
+that, and `tools/pod_fields.py` makes the table of docs/kubelet.md from it. Refusals are upstream's, in
 their place: when the pod comes to the node (pkg/kubelet/lifecycle and the admit handlers), when its sandbox
 is made, when a container is configured. As a feature comes its row goes.
 """
@@ -33,20 +34,56 @@ ELSEWHERE: Mapping[str, str] = {
         f"{kind}VolumeSource.defaultUser": "alpha: off upstream unless its feature gate is on"
         for kind in ("ConfigMap", "DownwardAPI", "Projected", "Secret")
     },
-    "VolumeProjection.clusterTrustBundle": "refused by the projected volume, as what it does not know",
-    "VolumeProjection.podCertificate": "refused by the projected volume, as what it does not know",
+    **dict.fromkeys(
+        (
+            *("EmptyDirVolumeSource.mode", "HTTPGetAction.protocol", "GRPCAction.mode"),
+            *("KeyToPath.user", "DownwardAPIVolumeFile.user", "ServiceAccountTokenProjection.user"),
+        ),
+        "alpha: off upstream unless its feature gate is on",
+    ),
     "PodSpec.evictionResponders": "the eviction API's",
+    "EvictionResponder.name": "the eviction API's",
+    "EvictionResponder.priority": "the eviction API's",
     "SELinuxOptions.level": "passed on to the runtime with all of seLinuxOptions",
     "SELinuxOptions.role": "passed on to the runtime with all of seLinuxOptions",
-    "EnvVarSource.fileKeyRef": "refused with its variable, like every source `environment` does not know",
-    "FileKeySelector.volumeName": "refused with fileKeyRef",
-    "VolumeDevice.devicePath": "refused with the whole volumeDevices",
     "PodResourceClaim.resourceClaimName": "read by `api/dynamicresources/pod_claims`, for `devices`",
     "PodResourceClaim.resourceClaimTemplateName": "read by `api/dynamicresources/pod_claims`, for `devices`",
     "ResourceRequirements.claims": "names some of resourceClaims, whose devices `devices` refuses",
     "ResourceClaim.request": "names a part of one of resourceClaims, whose devices `devices` refuses",
 }
 """Fields (by type) that concern others, each with the reason."""
+
+REFUSED: Mapping[str, str] = {
+    "PodSpec.hostUsers": 'false: `RuntimeClass handler "" does not support user namespaces`',
+    "PodSpec.os": "another than linux: `Failed to admit pod as the OS field doesn't match node OS`",
+    "PodSpec.resourceClaims": "what has devices: `DRA driver NAME is not registered`",
+    "PodSecurityContext.supplementalGroupsPolicy": (
+        "Strict: `SupplementalGroupsPolicy=Strict is not supported in this node`"
+    ),
+    "PodSecurityContext.appArmorProfile": (
+        "where the machine has no AppArmor: `Cannot enforce AppArmor: AppArmor is not enabled on the host`"
+    ),
+    "SecurityContext.appArmorProfile": "as for the pod",
+    "PodSecurityContext.sysctls": 'unsafe ones not allowed: `forbidden sysctl: "NAME" not allowlisted`',
+    "VolumeMount.recursiveReadOnly": (
+        "Enabled: `failed to resolve recursive read-only mode: ... not supported by the runtime`"
+    ),
+    "VolumeMount.bindMountOptions": "`... requested bind mount options, which the runtime does not support`",
+    "Container.volumeDevices": '`cannot find volume "NAME" to pass into container "NAME"`',
+    "EphemeralContainer.volumeDevices": "as of containers",
+    "VolumeDevice.devicePath": "with volumeDevices",
+    "VolumeDevice.name": "with volumeDevices",
+    "EmptyDirVolumeSource.medium": 'HugePages: `unknown storage medium "HugePages"`',
+    "VolumeProjection.clusterTrustBundle": (
+        "`projected sources of type clusterTrustBundle are not supported by this node`"
+    ),
+    "VolumeProjection.podCertificate": (
+        "`projected sources of type podCertificate are not supported by this node`"
+    ),
+    "EnvVarSource.fileKeyRef": "`environment variable NAME: no known source in valueFrom`",
+    **{f"FileKeySelector.{field}": "with fileKeyRef" for field in ("key", "optional", "path", "volumeName")},
+}
+"""Fields (by type) that are refused, or some of whose values are: which, and what the pod is told."""
 
 USER_NAMESPACES = 'RuntimeClass handler "" does not support user namespaces'
 
