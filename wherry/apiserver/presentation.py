@@ -170,7 +170,7 @@ class MadeLens(PlainLens):
     def makings(self, events: Sequence[CachedEvent]) -> Making | None:
         """The lines of large objects that nobody needed before."""
         beside = self._beside
-        if beside is None or all(event.object.served_bytes < self._large for event in events):
+        if beside is None or max([event.object.served_bytes for event in events]) < self._large:
             return None
         missing = [
             (event, key, make)
@@ -190,7 +190,7 @@ class MadeLens(PlainLens):
 
     def events(self, events: Sequence[CachedEvent]) -> bytes:
         """Lines of some events."""
-        lines = list[bytes]()
+        lines: list[bytes] = []
         for event, (key, make) in zip(events, self._makers(events), strict=True):
             line: bytes | None = event.found(key)
             if line is None:
@@ -217,6 +217,8 @@ class FormLens(MadeLens):
         self._now = now
         self._served = served
         self._form = form
+        self._with_columns: Maker = (type(self), form.key_of(True)), self._made_with
+        self._without_columns: Maker = (type(self), form.key_of(False)), self._made_without
 
     def events(self, events: Sequence[CachedEvent]) -> bytes:
         """Lines of some events."""
@@ -233,12 +235,8 @@ class FormLens(MadeLens):
         return self._encode(event_type, self._form.transform(event_type, obj, self._now()))
 
     def _makers(self, events: Sequence[CachedEvent]) -> Sequence[Maker]:
-        form = self._form
-        first = (type(self), form.key), self._made_with if form.has_columns else self._made_without
-        if len(events) == 1:
-            return (first,)
-        other = (type(self), form.key_of(False)), self._made_without
-        return [first, *[other] * (len(events) - 1)]
+        first = self._with_columns if self._form.has_columns else self._without_columns
+        return (first,) if len(events) == 1 else [first, *[self._without_columns] * (len(events) - 1)]
 
     def _made_with(self, event_type: str, data: bytes) -> bytes:
         return self._line(event_type, data, columns=True)

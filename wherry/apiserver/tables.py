@@ -193,13 +193,8 @@ class EventForm:
         self._policy = include_object(query) if form.kind == TABLE else ""
         self._columns = True
 
-    @property
-    def key(self) -> Hashable:
-        """The same for all whom `transform` would make the same of an event now."""
-        return self.key_of(self._columns)
-
     def key_of(self, columns: bool) -> Hashable:
-        """The same with or without the columns' definitions."""
+        """The same for all who make the same of an event, with or without the columns' definitions."""
         resource = self._resource
         return resource.api_version, resource.plural, self._form, self._policy, columns
 
