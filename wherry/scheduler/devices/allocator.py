@@ -20,8 +20,9 @@ from wherry.objects.quantity import parse_quantity
 from wherry.objects.taints import tolerates_any
 from wherry.scheduler.devices.capacity import Amounts, consumption, fits
 from wherry.scheduler.devices.device import Device, DeviceId
-from wherry.scheduler.devices.inventory import Inventory, Pool
+from wherry.scheduler.devices.inventory import Inventory
 from wherry.scheduler.devices.places import Sees
+from wherry.scheduler.devices.pool import Pool
 from wherry.scheduler.devices.results import Given
 from wherry.scheduler.devices.steps import Steps
 from wherry.scheduler.devices.wanted import Constraint, Request, Wanted
@@ -72,9 +73,7 @@ class _Search:
         steps.spend(1 + len(self._pools) // 4)
         self._pool_of: dict[tuple[str, str], Pool] = {pool.id: pool for pool in self._pools}
         self._reachable = [(pool, self._devices_of(pool, node, sees)) for pool in self._pools]
-        self._devices = [
-            device for pool, devices in self._reachable if not pool.trouble for device in devices
-        ]
+        self._devices = [device for pool, devices in self._reachable if pool.is_usable for device in devices]
         self._given: list[list[Given]] = [[] for _ in wanted]
         self._taking: dict[DeviceId, int] = {}
         """Devices that are taken as a whole in this search."""
@@ -90,8 +89,18 @@ class _Search:
         """See `find_devices`."""
         for number, claim in enumerate(self._wanted):
             self._check(number, claim)
-        if not self._devices and any(claim.requests for claim in self._wanted):
-            return None
+        found = self._search() if self._devices or not any(one.requests for one in self._wanted) else None
+        if found is None:
+            self._blame_invalid()
+        return found
+
+    def _blame_invalid(self) -> None:
+        """Say so if there are devices which cannot be had because their pool is invalid."""
+        for pool, devices in self._reachable:
+            if devices and pool.invalid and not pool.is_incomplete:
+                raise AllocationError(f"pool {pool.id[1]} is invalid: {pool.invalid}")
+
+    def _search(self) -> list[list[Given]] | None:
         waiting = [self._choices(_Place())]
         while waiting:
             self._steps.spend()
@@ -122,7 +131,7 @@ class _Search:
 
     def _all_for(self, wanted: Wanted, request: Request) -> list[Device]:
         for pool, devices in self._reachable:
-            if pool.trouble and devices:
+            if devices and not pool.is_usable:
                 what = f"asks for all devices, but resource pool {pool} {pool.trouble}"
                 raise AllocationError(f"claim {wanted.key}, request {request.name}: {what}")
         self._steps.spend(1 + len(self._devices) // GLANCES_OF_A_STEP)
@@ -294,7 +303,7 @@ class _Search:
         if sign < 0 and any(
             amount < 0
             for consumed in device.spec.get("consumesCounters") or ()
-            for amount in left.get(consumed.get("counterSet") or "", {}).values()
+            for amount in left[consumed.get("counterSet") or ""].values()
         ):
             _consume(left, device, 1)
             return False
@@ -313,7 +322,6 @@ def _left_of(pool: Pool, inventory: Inventory) -> dict[str, dict[str, Decimal]]:
 
 def _consume(left: dict[str, dict[str, Decimal]], device: Device, sign: int) -> None:
     for consumed in device.spec.get("consumesCounters") or ():
-        counters = left.get(consumed.get("counterSet") or "", {})
+        counters = left[consumed.get("counterSet") or ""]
         for name, counter in (consumed.get("counters") or {}).items():
-            if name in counters:
-                counters[name] += sign * parse_quantity(counter.get("value") or 0)
+            counters[name] += sign * parse_quantity(counter.get("value") or 0)

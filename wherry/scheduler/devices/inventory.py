@@ -22,9 +22,7 @@ from wherry.scheduler.devices.capacity import Amounts
 from wherry.scheduler.devices.device import Device, DeviceId, Slice
 from wherry.scheduler.devices.extended import resources_of
 from wherry.scheduler.devices.places import Place
-
-PoolId = tuple[str, str]
-"""(driver, pool)."""
+from wherry.scheduler.devices.pool import Pool, PoolId, newest_of
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,20 +36,6 @@ class Pending:
     """As it was, or is to be made."""
     mappings: Sequence[Object] = ()
     """Which container uses what of it, where it stands for extended resources."""
-
-
-@dataclass(frozen=True, slots=True)
-class Pool:
-    """The newest slices of a pool. `trouble` is why nothing can be had from it, "" if it can."""
-
-    id: PoolId
-    slices: tuple[Slice, ...]
-    trouble: str
-    counters: Mapping[str, Mapping[str, Decimal]]
-    """What each set of counters has."""
-
-    def __str__(self) -> str:
-        return "/".join(self.id)
 
 
 class Inventory:
@@ -262,7 +246,7 @@ class Inventory:
     def pool(self, id_: PoolId) -> Pool | None:
         """A pool's newest slices; None if it has none."""
         if id_ not in self._pools:
-            self._pools[id_] = _newest(id_, self._by_pool.get(id_, {}).values())
+            self._pools[id_] = newest_of(id_, self._by_pool.get(id_, {}).values())
         return self._pools[id_]
 
     def taints_of(self, device: Device) -> Iterator[tuple[str, str, str]]:
@@ -313,30 +297,6 @@ def _put(found: dict[str, Object], name: str, obj: Object | None) -> None:
 def _is_older(obj: Object, known: Object) -> bool:
     one, other = parse_unsigned(revision_of(obj)), parse_unsigned(revision_of(known))
     return uid_of(obj) == uid_of(known) and one is not None and other is not None and one < other
-
-
-def _newest(id_: PoolId, slices: Iterable[Slice]) -> Pool | None:
-    """The slices of the highest generation (structured.GatherPools)."""
-    found = sorted(slices, key=lambda one: one.name)
-    if not found:
-        return None
-    generation = max(one.generation for one in found)
-    newest = tuple(one for one in found if one.generation == generation)
-    names = [device.id.name for one in newest for device in one.devices]
-    trouble = ""
-    if len(newest) != (newest[0].spec.get("pool") or {}).get("resourceSliceCount"):
-        trouble = "is currently being updated"
-    elif len(set(names)) < len(names):
-        trouble = "is currently invalid"
-    counters = {
-        counter_set.get("name") or "": {
-            name: parse_quantity(counter.get("value") or 0)
-            for name, counter in (counter_set.get("counters") or {}).items()
-        }
-        for one in newest
-        for counter_set in one.spec.get("sharedCounters") or ()
-    }
-    return Pool(id_, newest, trouble, counters)
 
 
 def _as_taint(taint: Mapping[str, Any]) -> tuple[str, str, str]:
