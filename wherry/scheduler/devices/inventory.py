@@ -19,6 +19,7 @@ from wherry.kit.integers import parse_unsigned
 from wherry.objects.meta import Object, annotations_of, revision_of, uid_of
 from wherry.objects.quantity import parse_quantity
 from wherry.scheduler.devices.capacity import Amounts
+from wherry.scheduler.devices.departures import Departures
 from wherry.scheduler.devices.device import Device, DeviceId, Slice
 from wherry.scheduler.devices.extended import resources_of
 from wherry.scheduler.devices.places import Place
@@ -46,6 +47,8 @@ class Inventory:
         self.classes: dict[str, Object] = {}
         self.rules: dict[str, Object] = {}
         self.claims: dict[str, Object] = {}
+        self.departures = Departures()
+        """Claims that went while some were written."""
         self.pending: dict[str, Pending] = {}
         """By the claim's key."""
         self.extended: dict[str, str] = {}
@@ -139,6 +142,8 @@ class Inventory:
         pending = self.pending.get(key)
         if pending is not None and (obj is None or uid_of(obj) != pending.claim_uid or allocation_of(obj)):
             self._drop(key)
+        if before is not None and uid_of(before) != uid_of(obj or {}):
+            self.departures.note(uid_of(before))
         old, new = allocation_of(before), allocation_of(obj)
         _put(self.claims, key, obj)
         self._note_extended(key, obj, before)
@@ -148,6 +153,11 @@ class Inventory:
         freed = self._account(old, -1)
         self._account(new, 1)
         return freed
+
+    def set_written(self, key: str, obj: Object) -> None:
+        """Take over a ResourceClaim as a write's answer shows it, unless it is known to be gone since."""
+        if uid_of(obj) not in self.departures:
+            self.set_claim(key, obj)
 
     def _note_extended(self, key: str, obj: Object | None, before: Object | None) -> None:
         one = obj or before or {}

@@ -41,8 +41,8 @@ async def bind_claim(pod: PodFacts, key: str, inventory: Inventory, client: Clie
     """Write the allocation that was decided, if any, and the reservation. Raises SchedulingError."""
     pending = inventory.pending.get(key)
     given = pending.allocation if pending is not None and pending.pod_uid == pod.uid else None
-    updated = await _write(pod, key, inventory.claims.get(key), given, client)
-    inventory.set_claim(key, updated)
+    with inventory.departures.writing():
+        inventory.set_written(key, await _write(pod, key, inventory.claims.get(key), given, client))
     inventory.release((key,), pod.uid)
 
 
@@ -55,13 +55,14 @@ async def bind_extended(
     """
     await delete_extended(pod, inventory, client)  # one of a try that was cut off
     meta = {name: value for name, value in pending.claim["metadata"].items() if name != "name"}
-    try:
-        made = await client.create(RESOURCE_CLAIMS, {**pending.claim, "metadata": meta})
-    except ApiError as error:
-        raise _failed(f"create claim for extended resources {key}: {error.message}") from error
-    inventory.set_claim(key_of(made), made)
-    updated = await _write(pod, key_of(made), made, pending.allocation, client)
-    inventory.set_claim(key_of(made), updated)
+    with inventory.departures.writing():
+        try:
+            made = await client.create(RESOURCE_CLAIMS, {**pending.claim, "metadata": meta})
+        except ApiError as error:
+            raise _failed(f"create claim for extended resources {key}: {error.message}") from error
+        inventory.set_written(key_of(made), made)
+        updated = await _write(pod, key_of(made), made, pending.allocation, client)
+        inventory.set_written(key_of(made), updated)
     inventory.release((key,), pod.uid)
     status = {"resourceClaimName": name_of(made), "requestMappings": list(pending.mappings)}
     await client.patch(
