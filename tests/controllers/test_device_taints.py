@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Sequence
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Any
 
 import pytest
@@ -131,3 +131,48 @@ async def test_a_taint_that_goes_in_time_is_forgiven() -> None:
         assert "DeviceTaintManagerEviction: Cancelling deletion" in bench.events()
         await bench.clock.advance(60)
         assert await names(bench) == ["bystander", "web"]
+
+
+@pytest.mark.parametrize(
+    ("selector", "asked"),
+    [
+        ({"pool": "p"}, 1),
+        ({"driver": "d", "pool": "p"}, 1),
+        ({"driver": "d", "device": "gpu-0"}, 20),
+        ({}, 20),
+    ],
+    ids=str,
+)
+async def test_a_rule_is_held_against_those_alone_whose_devices_it_means(
+    selector: dict[str, str], asked: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    looked: list[str] = []
+    evict_at = DeviceTaintEviction._evict_at
+
+    def counting(self: DeviceTaintEviction, pod: Object, now: datetime) -> datetime | None:
+        looked.append(pod["metadata"]["name"])
+        return evict_at(self, pod, now)
+
+    async def many(bench: Bench) -> None:
+        await before(FOR_EVER)(bench)
+        for number in range(19):
+            await use(bench, f"pod-{number}", f"pool-{number}")
+
+    async with running(DeviceTaintEviction, before=many) as bench:
+        monkeypatch.setattr(DeviceTaintEviction, "_evict_at", counting)
+        await bench.create(DEVICE_TAINT_RULES, rule(**selector))
+        await bench.settle()
+        assert len(set(looked)) == asked
+
+
+async def use(bench: Bench, name: str, pool: str) -> None:
+    """A pod that uses a device of a pool, whatever its taints."""
+    uses = {"resourceClaims": [{"name": "gpu", "resourceClaimName": name}]}
+    pod = await bench.make(PODS, samples.pod(name, spec={"nodeName": "n", **uses}))
+    result = {"request": "gpu", "driver": "d", "pool": pool, "device": "gpu-0", "tolerations": [FOR_EVER]}
+    user = {"resource": "pods", "name": name, "uid": uid_of(pod)}
+    status = {"allocation": {"devices": {"results": [result]}}, "reservedFor": [user]}
+    wanted = {"deviceClassName": "gpu", "tolerations": [FOR_EVER]}
+    spec = {"devices": {"requests": [{"name": "gpu", "exactly": wanted}]}}
+    meta = {"name": name, "namespace": "default"}
+    await bench.make(RESOURCE_CLAIMS, {"metadata": meta, "spec": spec, "status": status})

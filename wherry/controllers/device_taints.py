@@ -17,28 +17,17 @@ from wherry.api.dynamicresources.pod_claims import (
     extended_claim,
     is_done,
     is_reserved_for,
-    pod_users,
 )
 from wherry.api.dynamicresources.resource_claims import RESOURCE_CLAIMS
 from wherry.api.dynamicresources.resource_slices import RESOURCE_SLICES
-from wherry.api.dynamicresources.taints import is_meant
+from wherry.api.dynamicresources.taints import selector_key, selectors_of
 from wherry.client.cache import Cache
-from wherry.controllers.base import Environment
+from wherry.controllers.device_users import BY_SELECTOR, DeviceUsers, device_of, results_of, users_of_claim
 from wherry.controllers.nodes.tolerations import evict_at, no_execute
 from wherry.controllers.timed_eviction import TimedEviction
-from wherry.objects.meta import Object, is_deleting, key_of, namespace_of, uid_of
+from wherry.objects.meta import Object, is_deleting, key_of, uid_of
 
 BY_POOL = "device-pool"
-
-
-def _results(claim: Object) -> list[Mapping[str, Any]]:
-    """The devices a claim was given."""
-    allocation = (claim.get("status") or {}).get("allocation") or {}
-    return (allocation.get("devices") or {}).get("results") or []
-
-
-def _pools_of_claim(claim: Object) -> list[str]:
-    return sorted({f"{one.get('driver')}/{one.get('pool')}" for one in _results(claim)})
 
 
 def _pool_of_slice(found: Object) -> list[str]:
@@ -53,35 +42,22 @@ def _tainted(found: Object | None) -> dict[str, list[Any]]:
     return {name: own for name, own in taints.items() if own}
 
 
-def _users(claims: Iterable[Object]) -> Iterator[str]:
-    for claim in claims:
-        yield from (f"{namespace_of(claim)}/{user.get('name')}" for user in pod_users(claim))
-
-
 def _users_of_claim(_: Cache, old: Object | None, new: Object | None) -> Iterable[str]:
     """A claim that is allocated, or whose users change, concerns these."""
-    return {*_users([old] if old else []), *_users([new] if new else [])}
-
-
-def _users_of_slice(cache: Cache, old: Object | None, new: Object | None) -> Iterable[str]:
-    """A change of NoExecute taints concerns all who use devices of the pool."""
-    if _tainted(old) == _tainted(new):
-        return ()
-    (pool,) = _pool_of_slice(new or old or {})
-    return set(_users(cache.by_index(RESOURCE_CLAIMS, BY_POOL, pool)))
-
-
-def _users_of_rule(cache: Cache, old: Object | None, new: Object | None) -> Iterable[str]:
-    """A rule of this effect concerns all who use devices."""
-    rules = [rule for rule in (old, new) if rule is not None and _taint_of(rule)]
-    if not rules or (old or {}).get("spec") == (new or {}).get("spec"):
-        return ()
-    return set(_users(cache.list(RESOURCE_CLAIMS)))
+    return {key for claim in (old, new) if claim is not None for key in users_of_claim(claim)}
 
 
 def _taint_of(rule: Object) -> list[Any]:
     """The taint of a rule, if it drives pods away."""
     return no_execute([(rule.get("spec") or {}).get("taint") or {}])
+
+
+def _selector_of(rule: Object | None) -> list[str]:
+    """The selector of a rule, if it drives pods away."""
+    if rule is None or not _taint_of(rule):
+        return []
+    key = selector_key((rule.get("spec") or {}).get("deviceSelector"))
+    return [] if key is None else [key]
 
 
 class DeviceTaintEviction(TimedEviction):
@@ -92,16 +68,33 @@ class DeviceTaintEviction(TimedEviction):
     component = "device-taint-eviction"
     reason = "DeviceTaintManagerEviction"
     disruption = ("DeletionByDeviceTaintManager", "Device Taint manager: deleting due to NoExecute taint")
-    watches: ClassVar = {
-        RESOURCE_CLAIMS: _users_of_claim,
-        RESOURCE_SLICES: _users_of_slice,
-        DEVICE_TAINT_RULES: _users_of_rule,
-    }
+    watches: ClassVar = {RESOURCE_CLAIMS: _users_of_claim}
 
-    def __init__(self, environment: Environment) -> None:
-        environment.cache.add_index(RESOURCE_CLAIMS, BY_POOL, _pools_of_claim)
-        environment.cache.add_index(RESOURCE_SLICES, BY_POOL, _pool_of_slice)
-        super().__init__(environment)
+    def watch_sources(self) -> None:
+        """See `Controller.watch_sources`: many may use what a slice or a rule is about."""
+        self.cache.add_index(RESOURCE_SLICES, BY_POOL, _pool_of_slice)
+        self.cache.add_index(DEVICE_TAINT_RULES, BY_SELECTOR, _selector_of)
+        self._users = DeviceUsers(self.cache, self._queue, self.tasks, self.clock)
+        super().watch_sources()
+        self._watch(RESOURCE_SLICES, self._slice_changed)
+        self._watch(DEVICE_TAINT_RULES, self._rule_changed)
+
+    def _queue(self, key: str) -> None:
+        self.queue.add_after(key, self.rests.left_s(key))
+
+    def _slice_changed(self, _: Cache, old: Object | None, new: Object | None) -> Iterable[str]:
+        """A change of NoExecute taints concerns all who use devices of the pool."""
+        if _tainted(old) != _tainted(new):
+            spec = (new or old or {}).get("spec") or {}
+            pool = {"driver": spec.get("driver"), "pool": (spec.get("pool") or {}).get("name")}
+            self._users.put([selector_key(pool)])
+        return ()
+
+    def _rule_changed(self, _: Cache, old: Object | None, new: Object | None) -> Iterable[str]:
+        """A rule of this effect concerns all who use the devices it means, or meant."""
+        if (old or {}).get("spec") != (new or {}).get("spec"):
+            self._users.put([*_selector_of(old), *_selector_of(new)])
+        return ()
 
     def map_primary(self, cache: Cache, old: Object | None, new: Object | None) -> Iterable[str]:
         """Only pods that use claims are of interest."""
@@ -119,21 +112,21 @@ class DeviceTaintEviction(TimedEviction):
             claim = self.cache.get(RESOURCE_CLAIMS, claim_key)
             if claim is None or not is_reserved_for(claim, uid_of(pod)):
                 continue
-            for result in _results(claim):
+            for result in results_of(claim):
                 tolerations = result.get("tolerations") or ()
                 times += [evict_at([taint], tolerations, now) for taint in self._taints_of(result)]
         return min((time for time in times if time is not None), default=None)
 
     def _taints_of(self, result: Mapping[str, Any]) -> Iterator[Any]:
         """The NoExecute taints of an allocated device, those of rules included."""
-        device = (result.get("driver") or "", result.get("pool") or "", result.get("device") or "")
+        device = device_of(result)
         slices = self.cache.by_index(RESOURCE_SLICES, BY_POOL, f"{device[0]}/{device[1]}")
         newest = max((_generation(found) for found in slices), default=0)
         for found in slices:
             if _generation(found) == newest:
                 yield from _tainted(found).get(device[2], ())
-        for rule in self.cache.list(DEVICE_TAINT_RULES):
-            if is_meant((rule.get("spec") or {}).get("deviceSelector"), device):
+        for key in selectors_of(device):
+            for rule in self.cache.by_index(DEVICE_TAINT_RULES, BY_SELECTOR, key):
                 yield from _taint_of(rule)
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import partial
 from itertools import permutations
 from random import Random
 from typing import Any
@@ -11,6 +12,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from tests.growth.meter import steps_of
 from tests.scheduler.devices.builders import (
     DRIVER,
     claim,
@@ -286,6 +288,38 @@ def test_taints(taint: Object, tolerations: list[Object], is_given: bool, by_rul
         objects.append({"kind": "DeviceTaintRule", "metadata": {"name": "r"}, "spec": spec})
     found = found_for(stock(*objects), claim("c", request(tolerations=tolerations)))
     assert (found is not None) == is_given
+
+
+def test_rules_about_other_devices_cost_nothing() -> None:
+    def rules(count: int) -> Inventory:
+        return stock(
+            resource_slice("s", GPUS, NODE),
+            *(
+                {
+                    "kind": "DeviceTaintRule",
+                    "metadata": {"name": f"r{number}"},
+                    "spec": {"deviceSelector": {"pool": f"other-{number}"}, "taint": TAINT},
+                }
+                for number in range(count)
+            ),
+        )
+
+    found_for(rules(1), claim())
+    few, many = (steps_of(partial(found_for, rules(count), claim()))[0] for count in (40, 160))
+    assert many <= few + 5
+
+
+def test_a_rule_that_changes_or_goes_is_not_held_against_what_it_meant() -> None:
+    inventory = stock(resource_slice("s", [device("a")], NODE))
+    spec = {"deviceSelector": {"pool": "s"}, "taint": TAINT}
+    inventory.set_rule("r", {"kind": "DeviceTaintRule", "metadata": {"name": "r"}, "spec": spec})
+    assert found_for(inventory, claim()) is None
+    other = {**spec, "deviceSelector": {"pool": "other"}}
+    inventory.set_rule("r", {"kind": "DeviceTaintRule", "metadata": {"name": "r"}, "spec": other})
+    assert found_for(inventory, claim()) == [["a"]]
+    inventory.set_rule("r", {"kind": "DeviceTaintRule", "metadata": {"name": "r"}, "spec": spec})
+    inventory.set_rule("r", None)
+    assert found_for(inventory, claim()) == [["a"]]
 
 
 def partition(name: str, memory: str) -> Object:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from itertools import product
 from typing import Any
 
 from wherry.api.dynamicresources.names import taint_value_errors
@@ -14,6 +15,8 @@ EFFECTS = ("NoExecute", "NoSchedule", "None")
 TAINTS_LIMIT = 16
 TOLERATIONS_LIMIT = 16
 _OPERATORS = ("Equal", "Exists")
+_ANY = "*"
+"""Stands for any driver, pool or device: none of them may be called so."""
 
 
 def taint_errors(
@@ -53,12 +56,23 @@ def toleration_errors(toleration: Mapping[str, Any], path: str) -> list[FieldErr
     return errors
 
 
-def is_meant(selector: Mapping[str, Any] | None, device: tuple[str, str, str]) -> bool:
-    """Whether a rule's selector means a device (driver, pool, name): none means none, an empty one all."""
+def selector_key(selector: Mapping[str, Any] | None) -> str | None:
+    """A rule's selector as one text: equal to one of `selectors_of` a device if it means the device.
+
+    None means none, and has no key; an empty one means all.
+    """
     if selector is None:
-        return False
-    wanted = (selector.get("driver"), selector.get("pool"), selector.get("device"))
-    return all(name is None or name == own for name, own in zip(wanted, device, strict=True))
+        return None
+    return _key(selector.get("driver"), selector.get("pool"), selector.get("device"))
+
+
+def selectors_of(device: tuple[str, str, str]) -> list[str]:
+    """The keys of all selectors that mean a device (driver, pool, name)."""
+    return [_key(*parts) for parts in product(*((name, None) for name in device))]
+
+
+def _key(driver: str | None, pool: str | None, device: str | None) -> str:
+    return "|".join(_ANY if name is None else name for name in (driver, pool, device))
 
 
 def date_taint(taint: Object, old: Mapping[str, Any] | None, now: str) -> None:

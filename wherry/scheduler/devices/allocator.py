@@ -30,6 +30,8 @@ from wherry.scheduler.devices.wanted import Constraint, Request, Wanted
 PREVENTING = ("NoSchedule", "NoExecute")
 GLANCES_OF_A_STEP = 16
 """So many things are passed over, or compared, in a step."""
+SELECTORS = 8
+"""So many selectors of taint rules mean a device."""
 
 
 class AllocationError(Exception):
@@ -213,13 +215,11 @@ class _Search:
         return True
 
     def _is_tolerated(self, request: Request, device: Device) -> bool:
-        rules = len(self._inventory.rules) + len(device.spec.get("taints") or ())
-        self._steps.spend(
-            (rules * (1 + len(request.tolerations)) + GLANCES_OF_A_STEP - 1) // GLANCES_OF_A_STEP
-        )
+        taints = list(self._inventory.taints_of(device))
+        glances = len(taints) * (1 + len(request.tolerations)) + (SELECTORS if self._inventory.rules else 0)
+        self._steps.spend((glances + GLANCES_OF_A_STEP - 1) // GLANCES_OF_A_STEP)
         return all(
-            taint[2] not in PREVENTING or tolerates_any(request.tolerations, taint)
-            for taint in self._inventory.taints_of(device)
+            taint[2] not in PREVENTING or tolerates_any(request.tolerations, taint) for taint in taints
         )
 
     def _concerned(self, place: _Place, request: Request) -> Iterator[tuple[tuple[int, int], Constraint]]:

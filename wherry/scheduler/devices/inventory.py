@@ -14,7 +14,7 @@ from typing import Any
 from uuid import UUID
 
 from wherry.api.dynamicresources.pod_claims import EXTENDED, owning_pod
-from wherry.api.dynamicresources.taints import is_meant
+from wherry.api.dynamicresources.taints import selector_key, selectors_of
 from wherry.kit.integers import parse_unsigned
 from wherry.objects.meta import Object, annotations_of, revision_of, uid_of
 from wherry.objects.quantity import parse_quantity
@@ -46,6 +46,8 @@ class Inventory:
         self._random = random or Random(0)  # noqa: S311 - makes names
         self.classes: dict[str, Object] = {}
         self.rules: dict[str, Object] = {}
+        self._rules: dict[str, dict[str, Object]] = {}
+        """Taint rules by their selectors."""
         self.claims: dict[str, Object] = {}
         self.departures = Departures()
         """Claims that went while some were written."""
@@ -89,6 +91,12 @@ class Inventory:
 
     def set_rule(self, name: str, obj: Object | None) -> None:
         """Take over a DeviceTaintRule (None: it is gone)."""
+        for one, change in ((self.rules.get(name), None), (obj, obj)):
+            key = selector_key(((one or {}).get("spec") or {}).get("deviceSelector"))
+            if key is not None:
+                _put(self._rules.setdefault(key, {}), name, change)
+                if not self._rules[key]:
+                    del self._rules[key]
         _put(self.rules, name, obj)
         self._changed_widely()
 
@@ -263,10 +271,9 @@ class Inventory:
         """(key, value, effect) of the device's taints, those of rules included."""
         for taint in device.spec.get("taints") or ():
             yield _as_taint(taint)
-        for rule in self.rules.values():
-            spec = rule.get("spec") or {}
-            if is_meant(spec.get("deviceSelector"), device.id):
-                yield _as_taint(spec.get("taint") or {})
+        for key in selectors_of(device.id) if self._rules else ():
+            for rule in self._rules.get(key, {}).values():
+                yield _as_taint((rule.get("spec") or {}).get("taint") or {})
 
     def stamp(self, node: str) -> tuple[int, int]:
         """Equal as long as nothing changed about devices the node may use."""
