@@ -71,3 +71,24 @@ async def test_slow_start_doubles_and_stops_at_a_failing_batch() -> None:
     assert started == [0, 1, 2]
     assert done == [0, 1]
     assert [str(error) for error in failed] == ["2"]
+
+
+class Known(OnePodEach):
+    """Tells the test which it is."""
+
+    made: ClassVar[list[Controller]] = []
+
+    def watch_sources(self) -> None:
+        Known.made = [self]
+        super().watch_sources()
+
+
+async def test_the_keys_of_one_event_come_in_the_same_order_each_time() -> None:
+    names = [f"default/{number}" for number in range(12)]
+    async with running(Known):
+        (controller,) = Known.made
+        queued: list[str] = []
+        controller.queue.add_after = lambda key, delay_s: queued.append(key)  # type: ignore[method-assign]
+        controller.map_event(PODS, lambda cache, old, new: set(names), None, None)
+        controller.map_event(PODS, lambda cache, old, new: reversed(names), None, None)
+        assert queued == [*sorted(names), *reversed(names)]

@@ -11,6 +11,7 @@ import asyncio
 import logging
 from abc import ABC, abstractmethod
 from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
+from collections.abc import Set as AbstractSet
 from dataclasses import dataclass, field
 from random import Random
 from typing import Any, ClassVar, TypeAlias, TypeVar
@@ -212,8 +213,9 @@ class Controller(ABC):
         return updated
 
     def map_event(self, resource: Resource, mapper: Mapper, old: Object | None, new: Object | None) -> None:
-        """Queue the keys an event concerns, after their rest."""
-        for key in mapper(self.cache, old, new):
+        """Queue the keys an event concerns, after their rest; the order of a set is nobody's choice."""
+        keys = mapper(self.cache, old, new)
+        for key in sorted(keys) if isinstance(keys, AbstractSet) else keys:
             self.queue.add_after(key, self.rests.left_s(key))
 
     def _watch(self, resource: Resource, mapper: Mapper) -> None:

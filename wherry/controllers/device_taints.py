@@ -44,7 +44,7 @@ def _tainted(found: Object | None) -> dict[str, list[Any]]:
 
 def _users_of_claim(_: Cache, old: Object | None, new: Object | None) -> Iterable[str]:
     """A claim that is allocated, or whose users change, concerns these."""
-    return {key for claim in (old, new) if claim is not None for key in users_of_claim(claim)}
+    return [key for claim in (old, new) if claim is not None for key in users_of_claim(claim)]
 
 
 def _taint_of(rule: Object) -> list[Any]:

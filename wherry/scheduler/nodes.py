@@ -91,7 +91,7 @@ class NodeTable:
         self.objects[row] = node
         spec, status = node.get("spec") or {}, node.get("status") or {}
         allocatable = status.get("allocatable") or status.get("capacity") or {}
-        for name in {*self.allocatable, *allocatable}:
+        for name in {**self.allocatable, **allocatable}:
             amount = parse_quantity(allocatable[name]) if name in allocatable else 0
             units = math.floor(amount * 1000) if name == "cpu" else math.floor(amount)
             self._ensure(self.allocatable, name)[row] = min(units, LARGEST_AMOUNT)

@@ -29,7 +29,6 @@ from wherry.scheduler.budgets import Budgets
 from wherry.scheduler.configuration import SchedulerConfiguration, default_configuration
 from wherry.scheduler.consulting import Consulting
 from wherry.scheduler.decisions import Decisions
-from wherry.scheduler.devices.inventory import Inventory
 from wherry.scheduler.eviction import Evictor
 from wherry.scheduler.explain.explainer import Explainer
 from wherry.scheduler.extenders import Extender
@@ -69,7 +68,7 @@ class Scheduler:
         self._clock = clock
         self._client = client
         self._cache = Cache(client, clock, random=Random(random.getrandbits(64)))  # noqa: S311 - spreads retries
-        self._world = World(KnownStorage(self._cache), KnownSelectors(self._cache), Inventory(random))
+        self._world = World(KnownStorage(self._cache), KnownSelectors(self._cache), random=random)
         self._budgets = Budgets()
         self._queue = PodQueue(
             clock,

@@ -13,6 +13,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from itertools import chain
+from random import Random
 from typing import Protocol
 
 from wherry.objects.meta import Object, name_of
@@ -96,19 +97,21 @@ class World:
         claims: Storage | None = None,
         selectors: Selecting | None = None,
         devices: Inventory | None = None,
+        random: Random | None = None,
     ) -> None:
+        random = random or Random(0)  # noqa: S311 - makes numbers that differ
         self.nodes = NodeTable()
-        self.places = Places(self.nodes)
+        self.places = Places(self.nodes, random)
         self.pods = PodTable(self.nodes.capacity)
         self.claims: Storage = claims or NoStorage()
-        self.devices = devices or Inventory()
+        self.devices = devices or Inventory(random)
         self.groups = PodGroups()
         self.selectors: Selecting = selectors or NoSelectors()
         self.namespaces: dict[str, Mapping[str, str]] = {}
         """The labels of each namespace."""
         self.placed: dict[str, Placement] = {}
         """By uid."""
-        self._homeless: dict[str, set[str]] = {}
+        self._homeless: dict[str, dict[str, None]] = {}
         """Placed pods whose node is not known (yet): uids by its name."""
         self._nominated: dict[str, int] = {}
         """The priority of each nominated pod that takes room just now, by uid."""
@@ -149,7 +152,7 @@ class World:
         for pod in moving:
             self._stand(pod, row, 1)
         if own:
-            self._homeless[name] = {pod.uid for pod in own}
+            self._homeless[name] = {pod.uid: None for pod in own}
         self.era += 1
 
     def set_namespace(self, name: str, labels: Mapping[str, str] | None) -> bool:
@@ -182,7 +185,7 @@ class World:
             self._leave(before)
         row = self.nodes.row_of.get(node)
         if row is None:
-            self._homeless.setdefault(node, set()).add(pod.uid)
+            self._homeless.setdefault(node, {})[pod.uid] = None
         else:
             self._step(pod, row, 1)
 
@@ -278,7 +281,7 @@ class World:
     def _leave(self, placement: Placement) -> None:
         homeless = self._homeless.get(placement.node)
         if homeless is not None and placement.pod.uid in homeless:
-            homeless.discard(placement.pod.uid)
+            del homeless[placement.pod.uid]
             if not homeless:
                 del self._homeless[placement.node]
             return

@@ -303,6 +303,6 @@ def test_what_is_remembered_is_what_a_search_on_each_node_finds(seed: int) -> No
         codes, _, _ = judgement.judged([read], found, np.ones(len(found.nodes), dtype=np.bool_))
         for row, name in enumerate(found.nodes.names):
             steps = Steps(10_000)
-            sees = Places(found.nodes).seen_from(row, steps)
+            sees = Places(found.nodes, Random(0)).seen_from(row, steps)
             given_ = find_devices(found.devices, [read], name, sees, steps)
             assert (codes[row] == 0) == (given_ is not None), name

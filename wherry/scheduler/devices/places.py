@@ -6,7 +6,7 @@ Each selector is asked once about all nodes, and again only when nodes come or g
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
-from secrets import randbits
+from random import Random
 from typing import Any
 
 import numpy as np
@@ -56,10 +56,11 @@ Sees = Callable[[Place], bool]
 
 
 class Places:
-    """Which rows of a table of nodes places are open to."""
+    """Which rows of a table of nodes places are open to; `random` makes their numbers."""
 
-    def __init__(self, nodes: NodeTable) -> None:
+    def __init__(self, nodes: NodeTable, random: Random) -> None:
         self._nodes = nodes
+        self._random = random
         self._version = -1
         self._rows: dict[bytes, Bools] = {}
         self._weights: dict[bytes, int] = {}
@@ -91,18 +92,22 @@ class Places:
         """By row a number: the same where the same places are open, 0 where none is. Not to be changed.
 
         Each number is a sum of random ones, one for each place that is open. Raises OutOfSteps, and goes on
-        from there the next time.
+        from there the next time. Numbers are given in the order of `places`, so that one seed makes the same.
         """
         self._renew()
-        for key in self._summed.keys() - places.keys():
+        for key in [key for key in self._summed if key not in places]:
             rows = self.rows(self._summed[key], steps)
             self._sums[rows] -= self._weights[key]
             del self._summed[key]
             steps.learned(1)
-        for key in places.keys() - self._summed.keys():
-            rows = self.rows(places[key], steps)
-            self._sums[rows] += self._weights.setdefault(key, randbits(62) | 1)
-            self._summed[key] = places[key]
+        for key, place in places.items():
+            if key in self._summed:
+                continue
+            rows = self.rows(place, steps)
+            if key not in self._weights:
+                self._weights[key] = self._random.getrandbits(62) | 1
+            self._sums[rows] += self._weights[key]
+            self._summed[key] = place
             steps.learned(1)
         if len(self._weights) > 64 + 2 * len(places):
             self._weights = {key: self._weights[key] for key in places}
