@@ -145,6 +145,23 @@ async def test_a_bookmark_says_no_more_than_was_told() -> None:
     assert crowd.watches[999].told_to(9) == 9
 
 
+async def test_a_watch_about_to_end_without_being_told_claims_nothing() -> None:
+    """Whoever resumes from what it is told last must find there what it missed."""
+    crowd = Crowd(1000)
+    crowd.watchers.publish([event({}, 4)])
+    crowd.watchers.publish([event({}, 5)])
+    crowd.watchers.break_off()
+    claims: set[int] = set()
+    while len(crowd.ended) < 1000:
+        for number, watch in enumerate(crowd.watches):
+            if watch.open:
+                claimed = watch.told_to(9)
+                assert claimed <= max(crowd.told[number], default=0)
+                claims.add(claimed)
+        await crowd.next_pass()
+    assert claims == {0, 4}
+
+
 async def test_who_watches_when_the_resource_goes_is_told_what_happened_first() -> None:
     crowd = Crowd(1000)
     crowd.watchers.publish([event({})])

@@ -43,7 +43,7 @@ EVERYTHING: Scope = ("", "", "", "")
 class Watcher:
     """One running watch of a cacher; implements `store.base.Subscription`."""
 
-    __slots__ = ("_ended", "_owner", "_told", "makings", "match", "open", "scope", "since", "sink")
+    __slots__ = ("_ended", "_owner", "_told", "lacks", "makings", "match", "open", "scope", "since", "sink")
 
     def __init__(
         self,
@@ -65,6 +65,8 @@ class Watcher:
         """Up to this revision nothing is to be told."""
         self._told = since
         self.open = True
+        self.lacks = False
+        """Whether it will not be told of something that happened: it is about to end."""
 
     def seen(self, events: Sequence[CachedEvent]) -> Sequence[CachedEvent]:
         """Those of `events`, all within the scope, that the watcher sees, as it sees them."""
@@ -108,6 +110,8 @@ class Watcher:
 
     def told_to(self, newest: int) -> int:
         """Up to which revision it was told everything, when `newest` is that of the store."""
+        if self.lacks:
+            return self._told
         waiting = self._owner.oldest_waiting
         return newest if waiting is None else max(self._told, min(waiting - 1, newest))
 

@@ -247,6 +247,9 @@ class Watchers:
         _forget(self._waiting)
         self._waiting.clear()
         self._waiting_bytes = 0
+        for watchers in self._scopes.values():
+            for watcher in watchers:
+                watcher.lacks = True
         self._end_later()
         self._scopes, self._narrow = {}, 0
         self._fields.clear()

@@ -19,7 +19,7 @@ from wherry.client.api import Client
 from wherry.kit.clock import SystemClock
 from wherry.objects.errors import ApiError
 from wherry.objects.meta import name_of
-from wherry.store.base import Entry, StoreError, TransactingStore
+from wherry.store.base import Entry, OutOfSpace, StoreError, TransactingStore
 from wherry.store.memory import MemoryStore
 from wherry.store.sqlite import SqliteStore
 from wherry.store.writes import Write
@@ -242,7 +242,32 @@ async def test_services_of_former_versions_have_theirs_after_a_start(
             assert "10.96.0.1" in names
             with pytest.raises(ApiError, match="already allocated"):
                 await create(later.admin, "c", clusterIP="10.96.0.51")
-    assert "3 addresses of services had no IPAddress yet and have one now" in caplog.text
+    assert "3 of 3 addresses of services without an IPAddress have one now" in caplog.text
+
+
+async def test_a_server_whose_store_is_full_starts_and_gives_nothing_out_twice(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Only through a server can room be made."""
+    monkeypatch.setattr("wherry.apiserver.allocation.repair.Repair.follow", lambda _: None)
+    async with running(listens=False) as rig:
+        await create(rig.admin, "a", clusterIP="10.96.0.50")
+        (entry,) = (await rig.store.list("/registry/ipaddresses/10.96.0.50")).entries
+        await rig.store.delete(entry.key, expected=entry.revision)
+        transact, is_full = MemoryStore.transact, True
+
+        async def full(store: MemoryStore, writes: Sequence[Write]) -> Sequence[Entry]:
+            if is_full:
+                raise OutOfSpace
+            return await transact(store, writes)
+
+        monkeypatch.setattr(MemoryStore, "transact", full)
+        async with running(store=rig.store, listens=False) as later:
+            assert await given(later.admin) == {}
+            is_full = False
+            with pytest.raises(ApiError, match="already allocated"):
+                await create(later.admin, "c", clusterIP="10.96.0.50")
+            await create(later.admin, "c", clusterIP="10.96.0.51")
 
 
 async def test_an_address_somebody_else_has_an_object_for_is_not_given_out(rig: Rig) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from typing import Any
@@ -491,6 +492,43 @@ async def test_a_target_the_autoscaler_itself_set_to_none_is_woken() -> None:
         queue(made, 25)
         found = await made.looked()
         assert (conditions(found)["ScaledToZero"], await made.replicas()) == (NOT_AT_ZERO, 3)
+
+
+async def test_one_that_scaled_before_there_was_a_condition_wakes_its_target() -> None:
+    async with asleep() as made:
+        found = await made.rig.admin.get(HORIZONTAL_POD_AUTOSCALERS, "web", "default")
+        kept = [one for one in found["status"]["conditions"] if one["type"] != "ScaledToZero"]
+        former = {**found, "status": {**found["status"], "conditions": kept}}
+        await made.rig.admin.update_status(HORIZONTAL_POD_AUTOSCALERS, former)
+        queue(made, 25)
+        await made.looked()
+        assert await made.replicas() == 3
+
+
+async def test_who_put_a_target_to_sleep_is_known_though_it_died_in_the_middle(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    async with bench(1) as made:
+        queue(made, 0)
+        client = made.controllers.controllers[0].client
+        update = client.update
+        done: list[Object] = []
+
+        async def die(resource: Any, obj: Object, subresource: str = "") -> Object:
+            if done:
+                raise asyncio.CancelledError  # it does nothing more
+            updated = await update(resource, obj, subresource)
+            if subresource == "scale":
+                done.append(updated)
+                raise asyncio.CancelledError
+            return updated
+
+        monkeypatch.setattr(client, "update", die)
+        await made.rig.admin.create(HORIZONTAL_POD_AUTOSCALERS, hpa(QUEUE, least=0, behavior=PROMPT))
+        while not done:
+            await settle()
+        found = await made.rig.admin.get(HORIZONTAL_POD_AUTOSCALERS, "web", "default")
+        assert (conditions(found)["ScaledToZero"], await made.replicas()) == (AT_ZERO, 0)
 
 
 async def test_a_target_asleep_is_woken_when_some_replicas_are_wanted_after_all() -> None:

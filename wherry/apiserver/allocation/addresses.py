@@ -34,16 +34,20 @@ class RangeFull(Exception):
 
 
 class Taken:
-    """The taken addresses of one IP version, as numbers: stored ones, and those a write under way takes."""
+    """The taken addresses of one IP version, as numbers.
 
-    __slots__ = ("pending", "stored")
+    Stored ones, those a write under way takes, and those whose IPAddress is owed to a Service.
+    """
+
+    __slots__ = ("owed", "pending", "stored")
 
     def __init__(self) -> None:
         self.stored: set[int] = set()
         self.pending: set[int] = set()
+        self.owed: set[int] = set()
 
     def __contains__(self, number: object) -> bool:
-        return number in self.stored or number in self.pending
+        return number in self.stored or number in self.pending or number in self.owed
 
 
 class Addresses:
@@ -87,7 +91,7 @@ class Addresses:
 
     def _count_all(self, found: Range) -> None:
         taken = self._taken[found.version]
-        found.count_all(taken.stored | taken.pending)
+        found.count_all(taken.stored | taken.pending | taken.owed)
 
     def read(self, names: Iterable[str]) -> None:
         """The addresses that are stored now, whatever was known before."""
@@ -105,6 +109,13 @@ class Addresses:
         address = parse(name)
         if address is not None:
             self._change(*address, self._taken[address[0]].stored.add)
+            self._change(*address, self._taken[address[0]].owed.discard)
+
+    def owe(self, name: str) -> None:
+        """A Service has the address, and its IPAddress could not be stored: it is taken until that is."""
+        address = parse(name)
+        if address is not None:
+            self._change(*address, self._taken[address[0]].owed.add)
 
     def forget(self, name: str) -> None:
         """It is so no longer."""

@@ -19,7 +19,7 @@ from wherry.apiserver.allocation.services import ServiceAllocator
 from wherry.apiserver.cached import Cached, CachedEvent
 from wherry.apiserver.registry import Registry
 from wherry.objects.meta import Object, name_of, namespace_of
-from wherry.store.base import KeyExists, Subscription, TransactingStore
+from wherry.store.base import KeyExists, OutOfSpace, Subscription, TransactingStore
 from wherry.store.writes import Write
 
 log = logging.getLogger(__name__)
@@ -78,28 +78,32 @@ class Following:
 
     async def _adopt(self) -> None:
         """Give what stored Services hold its IPAddress, where an earlier version stored none."""
-        missing: dict[str, Write] = {}
+        missing: dict[str, Write] = {}  # by address
 
         def look(cached: Cached) -> None:
             service = cached.decode()
             self._allocator.ports.load(service)
-            for write in self._missing(service):
-                missing.setdefault(write.key, write)
+            for address, write in self._missing(service):
+                missing.setdefault(address, write)
 
         self._registry.of(SERVICES).each(look)
-        writes = list(missing.values())
-        for start in range(0, len(writes), AT_ONCE):
-            await asyncio.gather(*(self._create(write) for write in writes[start : start + AT_ONCE]))
+        owed = list(missing.items())
+        for start in range(0, len(owed), AT_ONCE):
+            await asyncio.gather(*(self._create(*each) for each in owed[start : start + AT_ONCE]))
         if missing:
-            log.info("%d addresses of services had no IPAddress yet and have one now", len(missing))
+            stored = sum(self._allocator.addresses.is_stored(name) for name in missing)
+            log.info("%d of %d addresses of services without an IPAddress have one now", stored, len(missing))
 
-    def _missing(self, service: Object) -> Iterable[Write]:
+    def _missing(self, service: Object) -> Iterable[tuple[str, Write]]:
         for address in map(canonical, cluster_addresses(service)):
             if not self._allocator.addresses.is_stored(address):
-                yield self._allocator.taking(address, namespace_of(service), name_of(service))
+                yield address, self._allocator.taking(address, namespace_of(service), name_of(service))
 
-    async def _create(self, write: Write) -> None:
+    async def _create(self, address: str, write: Write) -> None:
         try:
             await self._store.transact([write])
         except KeyExists:
             return  # another server on the store was faster, which is fine
+        except OutOfSpace:
+            # Whoever is to make room needs this server; `Repair` stores it once there is some.
+            self._allocator.addresses.owe(address)

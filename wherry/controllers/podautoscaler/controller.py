@@ -22,7 +22,7 @@ from wherry.controllers.podautoscaler.pods import Patience
 from wherry.controllers.podautoscaler.proposals import Tolerances
 from wherry.controllers.podautoscaler.sources import Target, UnknownMetric, ask
 from wherry.controllers.selected_pods import SelectedPods
-from wherry.objects.conditions import is_true, with_condition
+from wherry.objects.conditions import find_condition, is_true, with_condition
 from wherry.objects.errors import ApiError
 from wherry.objects.meta import Object, format_time, key_of, namespace_of, split_key, uid_of
 from wherry.objects.quantity import milli
@@ -54,6 +54,11 @@ class Look:
         self.status["conditions"] = with_condition(conditions, condition, status, self._now, reason, message)
 
     @property
+    def shown(self) -> Object:
+        """The status to be written: an absent list and an empty one are the same to Go."""
+        return {name: value for name, value in self.status.items() if value is not None}
+
+    @property
     def least(self) -> int:
         """The fewest replicas that are wanted."""
         least = self.spec.get("minReplicas")
@@ -66,8 +71,14 @@ class Look:
 
     @property
     def left_none(self) -> bool:
-        """Whether this autoscaler itself, when it scaled last, left no replica."""
-        return is_true(self.status.get("conditions"), AT_ZERO)
+        """Whether this autoscaler itself, when it scaled last, left no replica.
+
+        One that scaled before there was a condition of it is believed to have.
+        """
+        conditions = self.status.get("conditions")
+        if find_condition(conditions, AT_ZERO) is None:
+            return bool(self.status.get("lastScaleTime")) and not self.least and self.can_measure_none
+        return is_true(conditions, AT_ZERO)
 
     @property
     def may_wake(self) -> bool:
@@ -126,10 +137,9 @@ class HorizontalPodAutoscalers(Controller):
         self._due[key] = now + period_s
         look = Look(hpa, format_time(self.clock.now()))
         await self._look(key, look)
-        # An absent list and an empty one are the same to Go.
-        status = {name: value for name, value in look.status.items() if value is not None}
+        status = look.shown
         try:
-            await self.write_status(hpa, status)
+            await self.write_status(look.hpa, status)
         except ApiError as error:
             if error.code != 409:
                 raise
@@ -217,6 +227,9 @@ class HorizontalPodAutoscalers(Controller):
             look.count(current, current, metrics, is_scaled=False)
             return
         wanted = {**scale, "spec": {**(scale.get("spec") or {}), "replicas": desired}}
+        if not desired:  # said before it is done: who forgets it would never wake it
+            look.resized(current, desired)
+            look.hpa = await self.write_status(look.hpa, look.shown)
         try:
             await self.client.update(resource, wanted, "scale")
         except ApiError as error:
@@ -226,6 +239,8 @@ class HorizontalPodAutoscalers(Controller):
             look.say(ABLE, "False", "FailedUpdateScale", message)
             before = look.status.get("desiredReplicas") or 0
             look.count(current, before, metrics, is_scaled=False)
+            if not desired:
+                look.resized(current, current)
             return
         message = f"the HPA controller was able to update the target scale to {desired}"
         look.say(ABLE, "True", "SucceededRescale", message)
