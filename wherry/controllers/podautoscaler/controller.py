@@ -185,6 +185,8 @@ class HorizontalPodAutoscalers(Controller):
         """How many replicas there should be now, why, and what the metrics said. Raises Unmeasured."""
         current = (scale.get("spec") or {}).get("replicas") or 0
         least, most = look.least, look.spec.get("maxReplicas") or 0
+        if current:  # whoever woke it, and whatever could not be told when it was scaled
+            look.resized(current, current)
         if not current and not look.may_wake:
             message = "scaling is disabled since the replica count of the target is zero"
             look.say(ACTIVE, "False", "ScalingDisabled", message)
@@ -222,8 +224,6 @@ class HorizontalPodAutoscalers(Controller):
     ) -> None:
         current = (scale.get("spec") or {}).get("replicas") or 0
         if desired == current:
-            if current and look.left_none:  # somebody else woke it: that we put it to sleep is over
-                look.resized(current, desired)
             look.count(current, current, metrics, is_scaled=False)
             return
         wanted = {**scale, "spec": {**(scale.get("spec") or {}), "replicas": desired}}
