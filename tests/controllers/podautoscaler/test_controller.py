@@ -1,230 +1,30 @@
-"""Autoscalers over a real API server; the metrics APIs are an extension server's, through APIServices."""
+"""Autoscalers measure, decide and scale."""
 
 from __future__ import annotations
 
-import asyncio
-from collections.abc import AsyncIterator, Callable
-from contextlib import asynccontextmanager
 from typing import Any
 
 import pytest
-from aiohttp import web
 
-from tests.apiserver.backing import backing, ca_bundle, publish
 from tests.apiserver.customresources.established import define
 from tests.apiserver.customresources.samples import definition
-from tests.apiserver.rig import Rig, account, pod, running
+from tests.controllers.podautoscaler.bench import (
+    MEMORY,
+    NOT_AT_ZERO,
+    PERIOD_S,
+    RESOURCE,
+    UTILIZATION,
+    bench,
+    conditions,
+    deployment,
+    hpa,
+    running_pod,
+)
 from wherry.api.apps.deployments import DEPLOYMENTS
 from wherry.api.autoscaling.horizontal_pod_autoscalers import HORIZONTAL_POD_AUTOSCALERS
-from wherry.api.core.events import EVENTS
-from wherry.api.core.pods import PODS
-from wherry.api.core.service_accounts import SERVICE_ACCOUNTS
-from wherry.controllers.controllers import Controllers
-from wherry.controllers.podautoscaler.controller import HorizontalPodAutoscalers
-from wherry.kit.clock import FakeClock, settle
+from wherry.kit.clock import settle
 from wherry.objects.errors import ApiError
-from wherry.objects.meta import Object, format_time
-
-SERVICES = "/apis/apiregistration.k8s.io/v1/apiservices"
-PERIOD_S = 15
-APIS = (
-    ("metrics.k8s.io", "v1beta1"),
-    ("custom.metrics.k8s.io", "v1beta2"),
-    ("external.metrics.k8s.io", "v1beta1"),
-)
-
-
-class Served:
-    """The extension server of all three APIs: what each path answers."""
-
-    def __init__(self, clock: FakeClock) -> None:
-        self.answers: dict[str, list[Object]] = {}
-        self.asked: list[str] = []
-        self._clock = clock
-
-    async def answer(self, request: web.Request) -> web.Response:
-        parts = request.path.strip("/").split("/")
-        if len(parts) == 3:  # discovery
-            group_version = "/".join(parts[1:])
-            return web.json_response(
-                {
-                    "kind": "APIResourceList",
-                    "apiVersion": "v1",
-                    "groupVersion": group_version,
-                    "resources": [],
-                }
-            )
-        self.asked.append(request.path_qs)
-        path = request.path.partition("/namespaces/")[2] or "/".join(parts[3:])
-        if path not in self.answers:
-            return web.Response(status=404, text="404 page not found")
-        return web.json_response({"kind": "List", "metadata": {}, "items": self.answers[path]})
-
-    def use(self, cpu: str, *names: str, container: str = "web") -> None:
-        """Each of these pods uses so much."""
-        taken = format_time(self._clock.now())
-        self.answers["default/pods"] = [
-            {
-                "metadata": {"name": name, "namespace": "default"},
-                "timestamp": taken,
-                "window": "30s",
-                "containers": [{"name": container, "usage": {"cpu": cpu, "memory": "100Mi"}}],
-            }
-            for name in names
-        ]
-
-
-class Bench:
-    """What a test holds."""
-
-    def __init__(self, rig: Rig, controllers: Controllers, clock: FakeClock, served: Served) -> None:
-        self.rig = rig
-        self.controllers = controllers
-        self.clock = clock
-        self.served = served
-
-    async def until(self, is_so: Callable[[Object], bool], name: str = "web") -> Object:
-        """The autoscaler once it is so; time stands still meanwhile."""
-        for _ in range(2000):
-            found = await self.rig.admin.get(HORIZONTAL_POD_AUTOSCALERS, name, "default")
-            if is_so(found):
-                return found
-            await settle()
-        raise AssertionError(found.get("status"))
-
-    async def looked(self, name: str = "web") -> Object:
-        """The autoscaler after its next look."""
-        hpa = await self.rig.admin.get(HORIZONTAL_POD_AUTOSCALERS, name, "default")
-        asked = len(self.served.asked)
-        await self.clock.advance(PERIOD_S)
-        controller = self.controllers.controllers[0]
-        while controller.queue._working or len(controller.queue):
-            await settle()
-        assert len(self.served.asked) >= asked
-        return await self.rig.admin.get(HORIZONTAL_POD_AUTOSCALERS, name, hpa["metadata"]["namespace"])
-
-    async def replicas(self) -> int:
-        return int((await self.rig.admin.get(DEPLOYMENTS, "web", "default"))["spec"]["replicas"])
-
-    async def events(self) -> list[str]:
-        controller = self.controllers.controllers[0]
-        while controller.queue._working or len(controller.queue):
-            await settle()
-        await settle(500)
-        listed = (await self.rig.admin.list(EVENTS, "default")).items
-        return [f"{event['reason']}: {event['message']}" for event in listed]
-
-    async def status_of_target(self, replicas: int) -> None:
-        """The Deployment's status, as its controller would write it."""
-        found = await self.rig.admin.get(DEPLOYMENTS, "web", "default")
-        await self.rig.admin.update_status(DEPLOYMENTS, {**found, "status": {"replicas": replicas}})
-
-
-def deployment(replicas: int, name: str = "web") -> Object:
-    labels = {"app": "web"}
-    return {
-        "apiVersion": "apps/v1",
-        "kind": "Deployment",
-        "metadata": {"name": name, "namespace": "default"},
-        "spec": {
-            "replicas": replicas,
-            "selector": {"matchLabels": labels},
-            "template": {
-                "metadata": {"labels": labels},
-                "spec": {"containers": [{"name": "web", "image": "nginx"}]},
-            },
-        },
-    }
-
-
-def hpa(*metrics: Object, name: str = "web", least: int = 1, most: int = 10, **spec: Any) -> Object:
-    reference = {"apiVersion": "apps/v1", "kind": "Deployment", "name": "web"}
-    return {
-        "apiVersion": "autoscaling/v2",
-        "kind": "HorizontalPodAutoscaler",
-        "metadata": {"name": name, "namespace": "default"},
-        "spec": {
-            "scaleTargetRef": reference,
-            "minReplicas": least,
-            "maxReplicas": most,
-            "metrics": list(metrics),
-            **spec,
-        },
-    }
-
-
-def conditions(found: Object) -> dict[str, tuple[str, str, str]]:
-    return {
-        one["type"]: (one["status"], one["reason"], one["message"])
-        for one in found["status"].get("conditions") or ()
-    }
-
-
-@asynccontextmanager
-async def bench(replicas: int, *, apis: bool = True) -> AsyncIterator[Bench]:
-    clock = FakeClock()
-    served = Served(clock)
-    kinds = (HorizontalPodAutoscalers,)
-    async with running(clock, kinds=kinds, starts_clients=False) as rig, backing(served.answer) as port:
-        await rig.admin.create(SERVICE_ACCOUNTS, account())
-        if apis:
-            await publish(rig, port)
-            for group, version in APIS:
-                await _register(rig, group, version)
-        await rig.admin.create(DEPLOYMENTS, deployment(replicas))
-        for number in range(replicas):
-            await _running_pod(rig, clock, f"web-{number}")
-        await rig.plane.start_clients()
-        made = Bench(rig, rig.plane.controllers, clock, served)
-        await made.status_of_target(replicas)
-        yield made
-
-
-async def _register(rig: Rig, group: str, version: str) -> None:
-    name = f"{version}.{group}"
-    spec = {
-        "group": group,
-        "version": version,
-        "groupPriorityMinimum": 100,
-        "versionPriority": 10,
-        "caBundle": ca_bundle(),
-        "service": {"namespace": "default", "name": "backing"},
-    }
-    body = {"metadata": {"name": name}, "spec": spec}
-    status, answer, _ = await rig.http("POST", SERVICES, body)
-    assert status == 201, answer
-    while True:
-        _, found, _ = await rig.http("GET", f"{SERVICES}/{name}")
-        if any(one["status"] == "True" for one in (found.get("status") or {}).get("conditions") or ()):
-            return
-        await settle()
-
-
-async def _running_pod(rig: Rig, clock: FakeClock, name: str) -> None:
-    made = pod(name)
-    made["metadata"]["labels"] = {"app": "web"}
-    made["spec"]["containers"][0]["resources"] = {"requests": {"cpu": "100m"}}
-    since = format_time(clock.now())
-    status = {
-        "phase": "Running",
-        "startTime": since,
-        "conditions": [{"type": "Ready", "status": "True", "lastTransitionTime": since}],
-    }
-    await rig.admin.create(PODS, made)
-    await rig.admin.patch(PODS, name, "default", {"status": status}, subresource="status")
-
-
-UTILIZATION = "cpu resource utilization (percentage of request)"
-RESOURCE: Object = {
-    "type": "Resource",
-    "resource": {"name": "cpu", "target": {"type": "Utilization", "averageUtilization": 50}},
-}
-
-
-MEMORY: Object = {
-    "type": "Resource",
-    "resource": {"name": "memory", "target": {"type": "AverageValue", "averageValue": "50Mi"}},
-}
+from wherry.objects.meta import Object
 
 
 async def test_grows_and_shrinks_with_the_use_of_processors() -> None:
@@ -261,7 +61,7 @@ async def test_grows_and_shrinks_with_the_use_of_processors() -> None:
         why = f"{UTILIZATION} above target"
         assert await made.events() == [f"SuccessfulRescale: New size: 4; reason: {why}"]
         for name in ("web-2", "web-3"):
-            await _running_pod(made.rig, made.clock, name)
+            await running_pod(made.rig, made.clock, name)
         await made.status_of_target(4)
         made.served.use("10m", *(f"web-{number}" for number in range(4)))
         found = await made.looked()
@@ -445,113 +245,6 @@ async def test_bounds_need_no_metric(replicas: int, wanted: Any, size: int, reas
         await made.until(lambda obj: "lastScaleTime" in (obj.get("status") or {}))
         assert await made.replicas() == size
         assert await made.events() == [f"SuccessfulRescale: New size: {size}; reason: {reason}"]
-
-
-QUEUE = {
-    "type": "External",
-    "external": {"metric": {"name": "queue"}, "target": {"type": "Value", "value": "10"}},
-}
-PROMPT: Object = {"scaleDown": {"stabilizationWindowSeconds": 0}}
-DISABLED = ("False", "ScalingDisabled", "scaling is disabled since the replica count of the target is zero")
-AT_ZERO = ("True", "ScaledToZero", "the HPA controller scaled the workload to zero")
-NOT_AT_ZERO = ("False", "NotScaledToZero", "the HPA controller did not scale the workload to zero")
-
-
-def queue(made: Bench, length: int) -> None:
-    made.served.answers["default/queue"] = [{"metricName": "queue", "value": str(length)}]
-
-
-@pytest.mark.parametrize("least", [0, 1])
-async def test_a_target_somebody_set_to_none_is_left_alone(least: int) -> None:
-    async with bench(0) as made:
-        queue(made, 25)
-        await made.rig.admin.create(HORIZONTAL_POD_AUTOSCALERS, hpa(QUEUE, least=least))
-        found = await made.until(lambda obj: "ScalingActive" in conditions({"status": {}, **obj}))
-        assert conditions(found)["ScalingActive"] == DISABLED
-        assert "ScaledToZero" not in conditions(await made.looked())
-        assert await made.replicas() == 0
-
-
-@asynccontextmanager
-async def asleep() -> AsyncIterator[Bench]:
-    """A target its autoscaler has left no replica."""
-    async with bench(1) as made:
-        queue(made, 0)
-        await made.rig.admin.create(HORIZONTAL_POD_AUTOSCALERS, hpa(QUEUE, least=0, behavior=PROMPT))
-        found = await made.until(lambda obj: "lastScaleTime" in (obj.get("status") or {}))
-        assert await made.replicas() == 0
-        assert conditions(found)["ScaledToZero"] == AT_ZERO
-        await made.status_of_target(0)
-        yield made
-
-
-async def test_a_target_the_autoscaler_itself_set_to_none_is_woken() -> None:
-    async with asleep() as made:
-        found = await made.looked()
-        assert (conditions(found)["ScaledToZero"], await made.replicas()) == (AT_ZERO, 0)
-        queue(made, 25)
-        found = await made.looked()
-        assert (conditions(found)["ScaledToZero"], await made.replicas()) == (NOT_AT_ZERO, 3)
-
-
-async def test_one_that_scaled_before_there_was_a_condition_wakes_its_target() -> None:
-    async with asleep() as made:
-        found = await made.rig.admin.get(HORIZONTAL_POD_AUTOSCALERS, "web", "default")
-        kept = [one for one in found["status"]["conditions"] if one["type"] != "ScaledToZero"]
-        former = {**found, "status": {**found["status"], "conditions": kept}}
-        await made.rig.admin.update_status(HORIZONTAL_POD_AUTOSCALERS, former)
-        queue(made, 25)
-        await made.looked()
-        assert await made.replicas() == 3
-
-
-async def test_who_put_a_target_to_sleep_is_known_though_it_died_in_the_middle(
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
-    async with bench(1) as made:
-        queue(made, 0)
-        client = made.controllers.controllers[0].client
-        update = client.update
-        done: list[Object] = []
-
-        async def die(resource: Any, obj: Object, subresource: str = "") -> Object:
-            if done:
-                raise asyncio.CancelledError  # it does nothing more
-            updated = await update(resource, obj, subresource)
-            if subresource == "scale":
-                done.append(updated)
-                raise asyncio.CancelledError
-            return updated
-
-        monkeypatch.setattr(client, "update", die)
-        await made.rig.admin.create(HORIZONTAL_POD_AUTOSCALERS, hpa(QUEUE, least=0, behavior=PROMPT))
-        while not done:
-            await settle()
-        found = await made.rig.admin.get(HORIZONTAL_POD_AUTOSCALERS, "web", "default")
-        assert (conditions(found)["ScaledToZero"], await made.replicas()) == (AT_ZERO, 0)
-
-
-async def test_a_target_asleep_is_woken_when_some_replicas_are_wanted_after_all() -> None:
-    async with asleep() as made:
-        await made.rig.admin.patch(HORIZONTAL_POD_AUTOSCALERS, "web", "default", {"spec": {"minReplicas": 2}})
-        found = await made.until(lambda obj: conditions(obj)["ScaledToZero"] == NOT_AT_ZERO)
-        assert await made.replicas() == 2
-        assert found["status"]["desiredReplicas"] == 2
-        said = "SuccessfulRescale: New size: 2; reason: Current number of replicas below Spec.MinReplicas"
-        assert said in await made.events()
-
-
-async def test_a_target_somebody_woke_and_put_to_sleep_is_not_woken() -> None:
-    async with asleep() as made:
-        await made.rig.admin.patch(DEPLOYMENTS, "web", "default", {"spec": {"replicas": 1}})
-        queue(made, 10)
-        found = await made.looked()
-        assert conditions(found)["ScaledToZero"] == NOT_AT_ZERO
-        await made.rig.admin.patch(DEPLOYMENTS, "web", "default", {"spec": {"replicas": 0}})
-        queue(made, 25)
-        found = await made.looked()
-        assert conditions(found)["ScalingActive"] == DISABLED
-        assert await made.replicas() == 0
 
 
 async def test_what_cannot_be_found_is_told() -> None:
