@@ -12,6 +12,7 @@ from wherry.api.core.config_maps import CONFIG_MAPS
 from wherry.api.core.namespaces import NAMESPACES
 from wherry.api.core.pods import PODS
 from wherry.api.core.service_accounts import SERVICE_ACCOUNTS
+from wherry.apiserver.app import ApiServer
 from wherry.client.api import Client
 from wherry.kit.clock import FakeClock
 from wherry.objects.errors import ApiError
@@ -21,15 +22,20 @@ QUOTA = 4_000_000
 
 
 @pytest.fixture
-async def client(tmp_path: Path) -> AsyncIterator[Client]:
+async def server(tmp_path: Path) -> AsyncIterator[ApiServer]:
     clock = FakeClock()
     store = await SqliteStore.open(tmp_path / "store.db", clock, quota_bytes=QUOTA)
     server = api_server(store, clock)
     await server.start()
-    yield Client(server.local_transport(ADMIN))
+    yield server
     assert server.core.store_problem == "", "a full store is a healthy one"
     await server.close()
     await store.close()
+
+
+@pytest.fixture
+def client(server: ApiServer) -> Client:
+    return Client(server.local_transport(ADMIN))
 
 
 async def fill(client: Client) -> tuple[int, ApiError]:
@@ -43,7 +49,7 @@ async def fill(client: Client) -> tuple[int, ApiError]:
         made += 1
 
 
-async def test_a_full_store_is_emptied_through_the_api(client: Client) -> None:
+async def test_a_full_store_is_emptied_through_the_api(server: ApiServer, client: Client) -> None:
     await client.create(SERVICE_ACCOUNTS, account())
     await client.create(PODS, pod("web", nodeName="n1"))
     held = config_map("held")
@@ -56,6 +62,7 @@ async def test_a_full_store_is_emptied_through_the_api(client: Client) -> None:
         "the write could not be stored: etcdserver: mvcc: database space exceeded"
     )
     assert made > 50
+    assert server.core.store.is_full
     # Each of these writes something larger first: a deletionTimestamp.
     assert (await client.delete(PODS, "web", "default"))["metadata"]["deletionTimestamp"]
     await client.delete(CONFIG_MAPS, "held", "default")
@@ -67,3 +74,4 @@ async def test_a_full_store_is_emptied_through_the_api(client: Client) -> None:
     assert (await client.list(CONFIG_MAPS, "default")).items == []
     for number in range(20):
         await client.create(CONFIG_MAPS, config_map(f"again{number}", x="x" * 3000))
+    assert not server.core.store.is_full

@@ -42,6 +42,18 @@ async def test_a_failing_check_fails_the_whole() -> None:
     assert excluded.status == 200
 
 
+async def test_a_warning_fails_nothing_and_stands_in_verbose_answers() -> None:
+    from wherry.apiserver.call import Call
+    from wherry.apiserver.request import RequestInfo
+    from wherry.apiserver.user import ANONYMOUS
+
+    health = Health({}, {}, lambda: "the store is full")
+    brief = health.answer(Call(RequestInfo("get", "/readyz", False), ANONYMOUS, {}))
+    assert (brief.status, brief.data) == (200, b"ok")
+    whole = health.answer(Call(RequestInfo("get", "/readyz", False), ANONYMOUS, {"verbose": ""}))
+    assert whole.data.endswith(b"warn: the store is full\nreadyz check passed\n")
+
+
 async def test_version_and_index(rig: Rig) -> None:
     _, version, _ = await rig.http("GET", "/version", token="")
     assert (version["major"], version["minor"], version["gitVersion"]) == ("1", "37", "v1.37.0")

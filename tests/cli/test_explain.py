@@ -14,7 +14,8 @@ import yaml
 from tests.cli.conftest import run_main
 from tests.docs.simulated import as_told
 from wherry.cli.decisions import in_words
-from wherry.cli.explain import _pod_names, _refusal, _templates
+from wherry.cli.explain import _pod_names, _refusal
+from wherry.cli.pod_templates import templates_in
 from wherry.objects.errors import ApiError
 from wherry.testing import Cluster
 
@@ -75,6 +76,34 @@ def test_json(
     assert 'namespaces "nowhere" not found' in capsys.readouterr().err
 
 
+@pytest.mark.parametrize("words", [("deployment", "shop"), ("deploy/shop",)])
+def test_a_workload_that_is_there(
+    words: tuple[str, ...],
+    cluster: Cluster,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    template = yaml.safe_load(FILES["web.yaml"])
+    labels = {"app": "shop"}
+    cluster.apply(
+        {
+            "apiVersion": "apps/v1",
+            "kind": "Deployment",
+            "metadata": {"name": "shop"},
+            "spec": {
+                "replicas": 0,
+                "selector": {"matchLabels": labels},
+                "template": {"metadata": {"labels": labels}, "spec": template["spec"]},
+            },
+        }
+    )
+    at = ("--kubeconfig", str(cluster.kubeconfig))
+    assert run_main(monkeypatch, "explain", *words, *at) == 0
+    assert capsys.readouterr().out.startswith("default/shop would go ")
+    assert run_main(monkeypatch, "explain", "deployment", "none", *at) == 1
+    assert 'deployments.apps "none" not found' in capsys.readouterr().err
+
+
 @pytest.mark.parametrize(
     ("arguments", "said"),
     [
@@ -111,7 +140,7 @@ def test_templates_of_workloads() -> None:
         yaml.safe_dump(one)
         for one in (job, {"kind": "ConfigMap"}, {"kind": "Pod", "metadata": {"name": "p"}})
     ]
-    found = list(_templates("---\n".join(texts)))
+    found = list(templates_in("---\n".join(texts)))
     assert [one["template"]["metadata"]["name"] for one in found] == ["", "p"]
 
 

@@ -16,13 +16,14 @@ from tests.cli.conftest import make, run_main, wherry
 from tests.cluster.supervised import all_ready, supervised, until
 from wherry.cli.failures import Failure
 from wherry.cli.options import select
-from wherry.cli.up import nodes_of, what_becomes_of_pods
+from wherry.cli.terminal import Steps
+from wherry.cli.up import _tell_exits, nodes_of, what_becomes_of_pods
 from wherry.cluster.clusters import Machine
 from wherry.cluster.config import told_of
 from wherry.cluster.lifecycle import Lifecycle
 from wherry.cluster.settings import FOR_COMMANDS
 from wherry.cluster.simulated import simulation_of
-from wherry.cluster.state import current
+from wherry.cluster.state import ComponentState, current
 from wherry.kit.trees import remove_tree
 
 
@@ -269,3 +270,14 @@ def test_what_is_interrupted_while_it_is_loaded_says_so() -> None:
 
 def _interrupt() -> Any:
     signal.raise_signal(signal.SIGINT)
+
+
+def test_why_a_component_ended_is_said_once_while_others_wait(capsys: pytest.CaptureFixture[str]) -> None:
+    look = _tell_exits(Steps())
+    down = ComponentState("server", last_exit="cannot listen on 127.0.0.1:6443", restart_in_s=1.0)
+    look({"server": down})
+    look({"server": down})
+    look({"server": ComponentState("server", pid=1, ready=True, last_exit="another")})
+    look({"server": ComponentState("server", last_exit="given up", failure="given up")})
+    told = "* server ended, and is started again: cannot listen on 127.0.0.1:6443\n"
+    assert capsys.readouterr().err == told

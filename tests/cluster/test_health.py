@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 
 from wherry.cluster.config import Setup
-from wherry.cluster.health import failing_checks
+from wherry.cluster.health import ServerHealth, server_health
 from wherry.cluster.identities import API_SERVER, ensure_identities
 from wherry.cluster.paths import ClusterPaths
 
@@ -56,27 +56,29 @@ async def api_server(paths: ClusterPaths, status: int, body: str) -> AsyncIterat
 @pytest.mark.parametrize(
     ("status", "body", "expected"),
     [
-        (200, "[+]ping ok\nreadyz check passed\n", []),
-        (500, FAILING, ["store", "poststarthook/bootstrap"]),
-        (429, "too many requests", ["/readyz answers 429"]),
+        (200, "[+]ping ok\nreadyz check passed\n", ServerHealth([], [])),
+        (200, "[+]ping ok\nwarn: it is full\nreadyz check passed\n", ServerHealth([], ["it is full"])),
+        (500, FAILING, ServerHealth(["store", "poststarthook/bootstrap"], [])),
+        (429, "too many requests", ServerHealth(["/readyz answers 429"], [])),
     ],
 )
 async def test_the_checks_that_fail_are_named(
-    paths: ClusterPaths, status: int, body: str, expected: list[str]
+    paths: ClusterPaths, status: int, body: str, expected: ServerHealth
 ) -> None:
     async with api_server(paths, status, body) as config:
-        assert await asyncio.to_thread(failing_checks, config, paths) == expected
+        assert await asyncio.to_thread(server_health, config, paths) == expected
 
 
 def test_no_answer_is_one_sentence(paths: ClusterPaths) -> None:
     config = Setup.of("t", node_name="t", api_port=1)
     ensure_identities(config, paths, "127.0.0.1", datetime.now(UTC))
-    assert failing_checks(config, paths) == ["the API server does not answer: Connection refused"]
+    said = server_health(config, paths)
+    assert said == ServerHealth(["the API server does not answer: Connection refused"], [])
 
 
 def test_one_that_hangs_is_not_waited_for(paths: ClusterPaths) -> None:
     config = Setup.of("t", node_name="t")
     ensure_identities(config, paths, "127.0.0.1", datetime.now(UTC))
     with socket.create_server(("127.0.0.1", 0)) as nobody:
-        (said,) = failing_checks(config.having({"api_port": nobody.getsockname()[1]}), paths, 0.2)
+        (said,) = server_health(config.having({"api_port": nobody.getsockname()[1]}), paths, 0.2).failing
     assert "timed out" in said

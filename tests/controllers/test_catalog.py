@@ -67,5 +67,10 @@ def test_names_of_all_kinds(names: list[str], kinds: set[object]) -> None:
 
 @pytest.mark.parametrize("name", ["nodelife", "-nodelife", "service-lb-controller", "", "-"])
 def test_what_is_no_name(name: str) -> None:
-    with pytest.raises(ValueError, match="is not a known controller; known: "):
+    with pytest.raises(ValueError, match=r"is not a known controller; .*nown: bootstrap-signer, "):
         choose_controllers([name])
+
+
+def test_who_misspells_a_name_is_shown_the_nearest() -> None:
+    with pytest.raises(ValueError, match="'deploymnet' is not a known controller; did you mean deployment"):
+        choose_controllers(["deploymnet"])

@@ -83,6 +83,10 @@ CERTIFICATE_LOOKED_AT_S = 60.0
 """How often the files of the serving certificate are looked at (dynamiccertificates.FileRefreshDuration)."""
 USUAL_PORT = 6443
 """Upstream's, told to pods of a server that listens nowhere."""
+STORE_FULL = (
+    "the store is full: creations and updates that grow are refused; "
+    "delete what is not needed, or free disk space"
+)
 OPENED_AT_START = (
     NAMESPACES,
     NODES,
@@ -160,6 +164,7 @@ class ApiServer:
                 "informer-sync": self._sync_problem,
                 "shutdown": self._shutdown_problem,
             },
+            self._store_warning,
         )
         self._paths = Paths(self.core, self.metrics, health)
         registry.on_change += [self._paths.forget, self.metrics.forget, self.core.stored.forget]
@@ -301,6 +306,9 @@ class ApiServer:
 
     def _store_problem(self) -> str:
         return "the server is stopping" if self._closing else self.core.store_problem
+
+    def _store_warning(self) -> str:
+        return STORE_FULL if self.core.store.is_full else ""
 
     def _shutdown_problem(self) -> str:
         return "process is shutting down" if self._closing else ""

@@ -16,11 +16,20 @@ Check = Callable[[], str]
 
 
 class Health:
-    """Named checks; those of `ready_only` count for /readyz alone."""
+    """Named checks; those of `ready_only` count for /readyz alone.
 
-    def __init__(self, checks: Mapping[str, Check], ready_only: Mapping[str, Check]) -> None:
+    What `warning` says fails nothing: it stands in verbose answers, as upstream's warnings do.
+    """
+
+    def __init__(
+        self,
+        checks: Mapping[str, Check],
+        ready_only: Mapping[str, Check],
+        warning: Check = lambda: "",
+    ) -> None:
         self._checks = {"ping": lambda: "", "log": lambda: "", **checks}
         self._ready_only = dict(ready_only)
+        self._warning = warning
 
     def is_check(self, path: str) -> bool:
         """Whether the path is one of the health paths."""
@@ -60,6 +69,8 @@ class Health:
         if excluded:
             names = ",".join(f'"{name}"' for name in excluded)
             lines.append(f"warn: some health checks cannot be excluded: no matches for {names}")
+        if warning := self._warning():
+            lines.append(f"warn: {warning}")
         if failed:
             return _text("\n".join([*lines, f"{prefix} check failed", ""]), 500)
         if "verbose" not in call.query:

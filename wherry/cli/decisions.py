@@ -40,7 +40,7 @@ def _filtered(groups: Sequence[Object]) -> Iterator[str]:
         return
     yield ""
     yield "Filtered:"
-    rows = [("NODES", "PLUGIN", "WHY", "EVICTION HELPS")]
+    rows = [("NODES", "PLUGIN", "WHY", "EVICTION COULD HELP")]
     for group in groups:
         helps = "yes" if group.get("evictionHelps") else "no"
         rows.append((_nodes(group), group["plugin"], ", ".join(group["reasons"]), helps))

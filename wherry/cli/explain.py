@@ -5,16 +5,18 @@ from __future__ import annotations
 import asyncio
 import os
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from contextlib import suppress
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated
 
 import typer
 
+from wherry.api.resource import Resource
 from wherry.cli.decisions import in_words
 from wherry.cli.failures import FAILED, NOT_PERMITTED, NOT_RUNNING, USAGE, Failure
 from wherry.cli.options import Name, Output, asked, check_output, look_for, one_that_begins, require_existing
+from wherry.cli.pod_templates import WORKLOADS, template_in, templates_in, workload_called
 from wherry.cli.terminal import print_json, say
 from wherry.cluster.caller import find_caller
 from wherry.cluster.cluster_config import ClusterConfig
@@ -39,9 +41,14 @@ def _pod_names(context: typer.Context, incomplete: str) -> list[str]:
 def explain(
     kind: Annotated[
         str,
-        typer.Argument(help="pod, or pod/NAME.", autocompletion=one_that_begins(("pod",))),
+        typer.Argument(
+            help="pod or a workload's kind, or KIND/NAME.",
+            autocompletion=one_that_begins(("pod", *WORKLOADS)),
+        ),
     ] = "",
-    pod: Annotated[str, typer.Argument(metavar="NAME", help="The pod.", autocompletion=_pod_names)] = "",
+    pod: Annotated[
+        str, typer.Argument(metavar="NAME", help="The pod or workload.", autocompletion=_pod_names)
+    ] = "",
     file: Annotated[
         str,
         typer.Option("--filename", "-f", help="A pod or workload that is not there; - reads it from stdin."),
@@ -57,7 +64,7 @@ def explain(
 
     Of each node: which plugin filtered it and why, or what each plugin scored. Of a pod that fits nowhere:
     the smallest change that would make it fit. With -f it is told where a pod would go, without creating it;
-    of a workload (a Deployment, a Job), where a pod of its template would.
+    of a workload (a Deployment, a Job), there or in a file, where one more pod of its template would.
 
     Examples:
 
@@ -65,17 +72,19 @@ def explain(
 
       wherry explain pod web-0 -n shop -o json
 
+      wherry explain deployment web
+
       wherry explain -f pod.yaml
     """
     as_json = check_output(output)
-    wanted = _pods_in(file) if file else []
+    wanted, workload = _pods_in(file) if file else [], None
     if not file:
-        pod = _pod_named(kind, pod)
+        workload, pod = _named(kind, pod)
     elif kind:
         raise Failure(f"-f {file} and {kind!r} exclude each other; give one of them", USAGE)
     at, context = _access(kubeconfig, name)
     try:
-        answers = asyncio.run(_ask(at, context, pod, namespace, wanted))
+        answers = asyncio.run(_ask(at, context, workload, pod, namespace, wanted))
     except ApiError as error:
         raise Failure(_refusal(error, at), FAILED) from None
     if as_json:
@@ -98,14 +107,18 @@ def _refusal(error: ApiError, at: Path) -> str:
     return error.message
 
 
-def _pod_named(kind: str, name: str) -> str:
+def _named(kind: str, name: str) -> tuple[Resource | None, str]:
+    """The workload's resource, or None for a pod, and the name. Raises Failure."""
     if "/" in kind and not name:
         kind, _, name = kind.partition("/")
-    if kind.lower() not in PODS or not name:
+    workload = workload_called(kind)
+    if not name or (workload is None and kind.lower() not in PODS):
         raise Failure(
-            "name what is to be explained: wherry explain pod NAME, or wherry explain -f FILE", USAGE
+            "name what is to be explained: wherry explain pod NAME, or wherry explain -f FILE; "
+            f"beside pod there are {', '.join(WORKLOADS)}",
+            USAGE,
         )
-    return name
+    return workload, name
 
 
 def _access(kubeconfig: Path | None, name: str | None) -> tuple[Path, str]:
@@ -137,7 +150,7 @@ def _pods_in(file: str) -> list[Object]:
 
     try:
         text = sys.stdin.read() if file == "-" else Path(file).read_text()
-        found = list(_templates(text))
+        found = list(templates_in(text))
     except (YamlError, UnicodeDecodeError) as error:
         raise Failure(f"{file}: {error}", USAGE) from None
     if not found:
@@ -145,30 +158,13 @@ def _pods_in(file: str) -> list[Object]:
     return found
 
 
-def _templates(text: str) -> Iterator[Object]:
-    from wherry.kit.yaml_reader import read
+async def _ask(
+    file: Path, context: str, workload: Resource | None, name: str, namespace: str, wanted: Sequence[Object]
+) -> list[Object]:
+    """The decision about the pod, or a review for each of `wanted` or for the workload's template.
 
-    for part in f"\n{text}".split("\n---"):
-        obj: Any = read(part.partition("\n")[2] if part else part).value
-        if not isinstance(obj, dict):
-            continue
-        spec, meta = obj.get("spec") or {}, obj.get("metadata") or {}
-        if obj.get("kind") == "CronJob":
-            spec = (spec.get("jobTemplate") or {}).get("spec") or {}
-        template = {"metadata": meta, "spec": spec} if obj.get("kind") == "Pod" else spec.get("template")
-        if isinstance(template, dict):
-            called = {"name": meta.get("name") or ""}
-            own = {
-                key: value for key, value in (template.get("metadata") or {}).items() if key != "namespace"
-            }
-            yield {
-                "namespace": meta.get("namespace") or "",
-                "template": {**template, "metadata": {**called, **own}},
-            }
-
-
-async def _ask(file: Path, context: str, pod: str, namespace: str, wanted: Sequence[Object]) -> list[Object]:
-    """The decision about the pod, or a review for each of `wanted`. Raises ApiError, Failure."""
+    Raises ApiError, Failure.
+    """
     from wherry.api.decisions.pod_decision_reviews import POD_DECISION_REVIEWS
     from wherry.api.decisions.pod_decisions import POD_DECISIONS
     from wherry.client.api import Client
@@ -181,8 +177,11 @@ async def _ask(file: Path, context: str, pod: str, namespace: str, wanted: Seque
         raise Failure(str(error), USAGE) from None
     try:
         async with asyncio.timeout(PATIENCE_S):
-            if not wanted:
-                return [await client.get(POD_DECISIONS, pod, namespace or "default")]
+            if workload is not None:
+                found = template_in(await client.get(workload, name, namespace or "default"))
+                wanted = [found] if found else []
+            elif not wanted:
+                return [await client.get(POD_DECISIONS, name, namespace or "default")]
             return [
                 await client.create(
                     POD_DECISION_REVIEWS,

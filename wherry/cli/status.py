@@ -63,6 +63,7 @@ def describe(lifecycle: Lifecycle, states: States | None = None) -> dict[str, An
     """What `status -o json` prints."""
     found = lifecycle.states() if states is None else states
     components = []
+    warnings: list[str] = []
     supervisor = ProcessRecord.read(lifecycle.paths.supervisor_pid)
     if supervisor is not None or any(state.pid for state in found.values()):
         components.append(_component(SUPERVISOR, supervisor.pid if supervisor else None, True))
@@ -79,8 +80,10 @@ def describe(lifecycle: Lifecycle, states: States | None = None) -> dict[str, An
         if state.restart_in_s is not None:
             component["restartInSeconds"] = round(state.restart_in_s, 1)
         if APISERVER in component_called(state.name).runs and component["ready"]:
-            component["failingChecks"] = lifecycle.failing_checks()
-            component["ready"] = not component["failingChecks"]
+            health = lifecycle.server_health()
+            component["failingChecks"] = health.failing
+            component["ready"] = not health.failing
+            warnings += health.warnings
         components.append(component)
         for child, pid in (_children(told) if state.pid else {}).items():
             components.append(_component(child, pid, True))
@@ -99,7 +102,7 @@ def describe(lifecycle: Lifecycle, states: States | None = None) -> dict[str, An
         "running": is_running,
         "ready": is_ready,
         "components": components,
-        "warnings": lifecycle.warnings() if supervisor is not None else [],
+        "warnings": warnings + (lifecycle.warnings() if supervisor is not None else []),
     }
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import shlex
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from typing import Any
 
@@ -40,6 +40,7 @@ from wherry.cluster.lifecycle import Lifecycle, NothingMade, NotReadyInTime, Sta
 from wherry.cluster.machines import default_runtime
 from wherry.cluster.preflight import Problem, find_problems, find_problems_of_change
 from wherry.cluster.settings import spell
+from wherry.cluster.state import States
 
 EXIT_CODES = {"permission": NOT_PERMITTED, "program": MISSING_PROGRAM, "setting": BAD_SETTING}
 
@@ -147,7 +148,7 @@ def _bring_up(lifecycle: Lifecycle, wait_s: float, steps: Steps, *, running: boo
             lifecycle.merge_kubeconfig(identities, theirs)
         with steps.step(f"Starting {lifecycle.config.context}"):
             lifecycle.start_supervisor()
-            lifecycle.wait_ready(wait_s, lambda _: None)
+            lifecycle.wait_ready(wait_s, _tell_exits(steps))
     except NothingMade as error:
         raise Failure(str(error), FAILED) from None
     except NotReadyInTime as error:
@@ -176,13 +177,13 @@ def _keep_up(lifecycle: Lifecycle, theirs: UserKubeconfig, wait_s: float, steps:
         steps.tell(f"The {component} is started again with another {names}; {becomes}")
     lifecycle.apply_settings(before)
     if was_ready and not outdated:
-        lifecycle.wait_ready(wait_s, lambda _: None)
+        lifecycle.wait_ready(wait_s, _tell_exits(steps))
         return "runs already"
     with steps.step(f"Waiting for {lifecycle.config.context}"):
-        lifecycle.wait_ready(wait_s, lambda _: None)
+        lifecycle.wait_ready(wait_s, _tell_exits(steps))
         if lifecycle.outdated():  # one that was starting has read what was there earlier still
             lifecycle.apply_settings()
-            lifecycle.wait_ready(wait_s, lambda _: None)
+            lifecycle.wait_ready(wait_s, _tell_exits(steps))
     return "is up"
 
 
@@ -236,6 +237,20 @@ def nodes_of(setup: Setup) -> str:
         return many
     real = f"node {setup.node.name} is Ready"
     return f"{real}; {many}" if config.simulated_nodes or config.simulation else real
+
+
+def _tell_exits(steps: Steps) -> Callable[[States], None]:
+    """Says once of each component why it ended while others wait for it."""
+    told: set[tuple[str, str]] = set()
+
+    def look(states: States) -> None:
+        for state in states.values():
+            exit_ = (state.name, state.last_exit)
+            if state.last_exit and not state.ready and not state.failure and exit_ not in told:
+                told.add(exit_)
+                steps.tell(f"{state.name} ended, and is started again: {state.last_exit}")
+
+    return look
 
 
 def _refuse(problems: list[Problem]) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import http.client
 import ssl
+from dataclasses import dataclass
 
 from wherry.cluster.config import Setup
 from wherry.cluster.identities import ADMIN, find_identities
@@ -14,8 +15,19 @@ FAILED = "[-]"
 """What upstream begins the line of a failed check with (`k8s.io/apiserver/pkg/server/healthz`)."""
 
 
-def failing_checks(setup: Setup, paths: ClusterPaths, timeout_s: float = TIMEOUT_S) -> list[str]:
-    """The names of the checks that fail, or one sentence when there is no answer; empty when all pass."""
+WARNING = "warn: "
+
+
+@dataclass(frozen=True, slots=True)
+class ServerHealth:
+    """`failing`: the checks that fail, or one sentence when there is no answer. `warnings` fail nothing."""
+
+    failing: list[str]
+    warnings: list[str]
+
+
+def server_health(setup: Setup, paths: ClusterPaths, timeout_s: float = TIMEOUT_S) -> ServerHealth:
+    """What the API server says of itself."""
     identities = find_identities(setup, paths)
     admin = identities.of(ADMIN)
     try:
@@ -30,9 +42,11 @@ def failing_checks(setup: Setup, paths: ClusterPaths, timeout_s: float = TIMEOUT
         finally:
             connection.close()
     except (OSError, http.client.HTTPException) as error:
-        return [f"the API server does not answer: {getattr(error, 'strerror', '') or error}"]
+        why = getattr(error, "strerror", "") or error
+        return ServerHealth([f"the API server does not answer: {why}"], [])
+    lines = body.splitlines()
+    warnings = [line.removeprefix(WARNING) for line in lines if line.startswith(WARNING)]
     if response.status == http.client.OK:
-        return []
-    lines = [line for line in body.splitlines() if line.startswith(FAILED)]
-    names = [line.removeprefix(FAILED).partition(" ")[0] for line in lines]
-    return names or [f"/readyz answers {response.status}"]
+        return ServerHealth([], warnings)
+    names = [line.removeprefix(FAILED).partition(" ")[0] for line in lines if line.startswith(FAILED)]
+    return ServerHealth(names or [f"/readyz answers {response.status}"], warnings)

@@ -17,7 +17,7 @@ from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from wherry.cluster import kubeconfig
 from wherry.cluster.addresses import node_ip
@@ -39,6 +39,9 @@ from wherry.cluster.supervisor import STOP_GRACE_S
 from wherry.kit.pid_files import holder, is_held
 from wherry.kit.processes import ProcessRecord
 from wherry.kit.trees import remove_tree
+
+if TYPE_CHECKING:
+    from wherry.cluster.health import ServerHealth
 
 SIGNED_AFTER_S = 5.0
 """How long a component that was just started may take to write down its pid."""
@@ -442,11 +445,11 @@ class Lifecycle:
         if content and left != content:
             theirs.write(left)
 
-    def failing_checks(self) -> list[str]:
-        """What keeps the API server from being ready, by its own /readyz; empty when nothing does."""
-        from wherry.cluster.health import failing_checks
+    def server_health(self) -> ServerHealth:
+        """What keeps the API server from being ready, and what else is amiss, by its own /readyz."""
+        from wherry.cluster.health import server_health
 
-        return failing_checks(self.setup, self.paths)
+        return server_health(self.setup, self.paths)
 
     def warnings(self) -> list[str]:
         """What of this machine is in pods' way and cannot be mended from here, each with its remedy."""

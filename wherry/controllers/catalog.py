@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from difflib import get_close_matches
 
 from wherry.controllers.base import Controller
 from wherry.controllers.bootstrap.cleaning import TokenCleaner
@@ -59,7 +60,9 @@ def choose_controllers(names: Sequence[str]) -> tuple[type[Controller], ...]:
     for name in names:
         if name != EVERY and name.removeprefix(OFF) not in known:
             listed = ", ".join(sorted(kind.name for kind in CONTROLLERS))
-            raise ValueError(f"{name.removeprefix(OFF)!r} is not a known controller; known: {listed}")
+            near = [] if name in _NOT_HERE else get_close_matches(name.removeprefix(OFF), known, 1)
+            hint = f"did you mean {near[0]}? Known" if near else "known"
+            raise ValueError(f"{name.removeprefix(OFF)!r} is not a known controller; {hint}: {listed}")
     off = {known[name.removeprefix(OFF)] for name in names if name.startswith(OFF)}
     on = {known[name] for name in names if name != EVERY and not name.startswith(OFF)}
     wanted = set(CONTROLLERS) if EVERY in names else on

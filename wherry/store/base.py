@@ -169,6 +169,11 @@ class Store(Protocol):
         """The oldest revision that can still be listed and watched from: the last one compacted."""
         ...
 
+    @property
+    def is_full(self) -> bool:
+        """Whether something was refused for want of space and there was no room since."""
+        ...
+
     async def get(self, key: str) -> Entry | None:
         """The current version of `key`, None when there is none."""
         ...

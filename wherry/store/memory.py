@@ -99,6 +99,11 @@ class MemoryStore:
         """See `base.Store.oldest`."""
         return self._compacted
 
+    @property
+    def is_full(self) -> bool:
+        """See `base.Store.is_full`; what the machine has is its only bound."""
+        return False
+
     async def get(self, key: str) -> Entry | None:
         """See `base.Store.get`."""
         self._check_open()

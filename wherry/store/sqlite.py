@@ -117,6 +117,11 @@ class SqliteStore:
         """See `base.Store.oldest`."""
         return self._compacted
 
+    @property
+    def is_full(self) -> bool:
+        """See `base.Store.is_full`."""
+        return self._space.is_full
+
     async def get(self, key: str) -> Entry | None:
         """See `base.Store.get`."""
         self._check_open()

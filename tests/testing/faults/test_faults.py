@@ -37,6 +37,20 @@ def test_the_nth_call_is_refused(code: int, message: str) -> None:
         assert [met for _, met in c.faults.met()] == [1]
 
 
+def test_what_would_meet_nothing_is_refused() -> None:
+    with Cluster() as c:
+        not_served = "serves no 'pood'; did you mean 'pods'"
+        with pytest.raises(ValueError, match=not_served):
+            c.faults.refuse(403, "pood")
+        with pytest.raises(ValueError, match=not_served):
+            c.faults.drop("pood")
+        with pytest.raises(ValueError, match=not_served):
+            c.faults.cut("pood/status")
+        with pytest.raises(ValueError, match="verbs: 'write' is none of get, list"):
+            c.faults.refuse(403, "pods", verbs=["write"])
+        assert c.faults.met() == []
+
+
 def test_only_those_it_names() -> None:
     with Cluster() as c:
         c.faults.refuse(500, "configmaps", user="jane", times=0)

@@ -56,6 +56,11 @@ class VersionView:
         return self._store.revision
 
     @property
+    def is_full(self) -> bool:
+        """See `base.Store.is_full`."""
+        return self._store.is_full
+
+    @property
     def oldest(self) -> int:
         """See `Store.oldest`."""
         return self._store.oldest

@@ -21,6 +21,7 @@ from wherry.objects.errors import (
 )
 
 WRITES = ("create", "update", "patch", "delete", "deletecollection")
+VERBS = ("get", "list", "watch", *WRITES)
 REFUSALS = (403, 409, 410, 429, 500, 503, 504)
 
 
@@ -65,6 +66,9 @@ class Fault:
     def __post_init__(self) -> None:
         if self.nth < 1 or self.times < 0 or self.events < 0:
             raise ValueError("nth counts from 1, times and events from 0")
+        for verb in self.verbs:
+            if verb not in VERBS:
+                raise ValueError(f"verbs: {verb!r} is none of {', '.join(VERBS)}")
         if self.what is What.REFUSED and self.code not in REFUSALS:
             known = ", ".join(map(str, REFUSALS))
             raise ValueError(f"code {self.code} is no refusal that can be asked for; use one of {known}")

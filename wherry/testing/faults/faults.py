@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Sequence
+from difflib import get_close_matches
 from typing import TYPE_CHECKING, TypeVar
 
 from wherry.testing.faults.fault import WRITES, Fault, What
@@ -20,7 +21,8 @@ T = TypeVar("T")
 class Faults:
     """What the cluster's clients have to live with. Each method arms one fault, which is returned.
 
-    `resource` is a plural ("pods", "pods/status"; "" for any), `user` a pattern for user name or User-Agent
+    `resource` is a plural ("pods", "pods/status"; "" for any) that the cluster serves, else ValueError is
+    raised: a fault of a misspelt one would meet nothing. `user` is a pattern for user name or User-Agent
     ("system:serviceaccount:shop:*", "my-operator/*"), `nth` the first call met, `times` how many (0: all).
     """
 
@@ -41,6 +43,7 @@ class Faults:
         times: int = 1,
     ) -> Fault:
         """Calls are answered with 403, 409, 410, 429, 500, 503 or 504, and nothing is done."""
+        self._check(resource)
         return self.arm(
             Fault(
                 what=What.REFUSED,
@@ -121,10 +124,25 @@ class Faults:
             raise TypeError("a sweep needs a Cluster, not an AsyncCluster")
         return sweep(self._cluster, scenario, user, faults)
 
+    def _check(self, resource: str) -> None:
+        """Raises ValueError for what the cluster does not serve."""
+        plural = resource.partition("/")[0]
+        served = {one.plural for one in self._do(lambda _: self._world.running.api.core.registry.resources())}
+        if not plural or plural in served:
+            return
+        near = get_close_matches(plural, served, 1)
+        raise ValueError(
+            f"resource: the cluster serves no {plural!r}; "
+            + (f"did you mean {near[0]!r}? " if near else "give a plural, as in a URL. ")
+            + "A custom kind is served once its CustomResourceDefinition is established"
+        )
+
     def _on_writes(self, what: What, resource: str, user: str, nth: int, times: int) -> Fault:
+        self._check(resource)
         return self.arm(Fault(what=what, verbs=WRITES, resource=resource, user=user, nth=nth, times=times))
 
     def _on_watch(self, what: What, resource: str, user: str, events: int, nth: int) -> Fault:
+        self._check(resource)
         return self.arm(
             Fault(what=what, verbs=("watch",), resource=resource, user=user, events=events, nth=nth)
         )
