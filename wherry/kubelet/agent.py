@@ -46,6 +46,7 @@ from wherry.kubelet.runtime_state import CHECK_S, RuntimeState
 from wherry.kubelet.runtimes.failures import RuntimeFailure
 from wherry.kubelet.runtimes.runtime import Runtime
 from wherry.kubelet.status_writer import StatusWriter
+from wherry.kubelet.volumes.base import VolumeHost
 from wherry.kubelet.volumes.mounts import SystemMounts
 from wherry.kubelet.volumes.pod_volumes import PodVolumes
 from wherry.kubelet.volumes.tokens import Tokens
@@ -214,6 +215,7 @@ class Kubelet:
         config, client, clock = self.config, self._client, self._clock
         tokens = Tokens(client, clock)
         mounts = self._mounts or SystemMounts()
+        volume_host = VolumeHost(mounts=mounts, disk=self._disk, clock=clock, tokens=tokens)
         prober = self._prober or NetworkProber(self._runtime, self._http)
         return WorkerContext(
             config=config,
@@ -222,7 +224,7 @@ class Kubelet:
             clock=clock,
             recorder=self._recorder,
             images=Images(self._runtime, clock, self._recorder, config.parallel_pulls),
-            volumes=PodVolumes(config.root_dir, mounts, tokens, self._recorder, clock, self._disk),
+            volumes=PodVolumes(config.root_dir, volume_host, self._recorder),
             disk=self._disk,
             tokens=tokens,
             references=References(client, clock, self._object_changed),

@@ -12,7 +12,7 @@ from tests.kubelet.builders import make_pod
 from tests.kubelet.rig import FakeMounts
 from wherry.kit.clock import FakeClock
 from wherry.kit.disk import DirectDisk
-from wherry.kubelet.volumes.base import MountFailure, VolumePlugin
+from wherry.kubelet.volumes.base import MountFailure, VolumeHost, VolumePlugin
 from wherry.kubelet.volumes.catalog import PLUGINS, find_plugin
 from wherry.kubelet.volumes.pod_volumes import PodVolumes
 from wherry.objects.meta import Object
@@ -73,7 +73,8 @@ class Fixture:
         self.mounts = FakeMounts()
         self.recorder = Recorder()
         self.objects = dict(OBJECTS)
-        self.volumes = PodVolumes(self.root, self.mounts, Tokens(), self.recorder, FakeClock(), DirectDisk())
+        host = VolumeHost(mounts=self.mounts, disk=DirectDisk(), clock=FakeClock(), tokens=Tokens())
+        self.volumes = PodVolumes(self.root, host, self.recorder)
 
     async def set_up(self, source: Object, **spec: Any) -> Path:
         mount = {"name": "v", "mountPath": "/v"}
@@ -130,7 +131,9 @@ def test_plugins_are_found_and_named(plugin: VolumePlugin) -> None:
 async def test_contents(made: Fixture, tmp_path: Path) -> None:
     found = examples(tmp_path)
     assert shown(await made.set_up({"configMap": found["configMap"]})) == {"k": "v", "b": "\xff"}
+    await made.volumes.tear_down("u1")
     assert shown(await made.set_up({"secret": found["secret"]})) == {"pw": "hush"}
+    await made.volumes.tear_down("u1")
     assert shown(await made.set_up({"projected": found["projected"]})) == {
         "deep/er": "v",
         "pw": "hush",

@@ -12,7 +12,7 @@ EFFECTS = (
     *("create_container", "start_container", "stop_container", "remove_container", "pull_image"),
     *("patch", "delete"),
     *("tmpfs", "bind", "unmount"),
-    *("set_up", "tear_down", "create", "remove"),
+    *("of_volume", "set_up", "tear_down", "create", "remove"),
 )
 """Methods that leave something behind: of the runtime, the API server, mounts, volumes, cgroups, remains."""
 

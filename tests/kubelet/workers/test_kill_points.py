@@ -19,6 +19,7 @@ from wherry.kit.clock import settle
 from wherry.kubelet.cgroups import PodCgroups
 from wherry.kubelet.runtimes.containers import Phase
 from wherry.kubelet.volumes.pod_volumes import PodVolumes
+from wherry.kubelet.volumes.records import Records
 from wherry.objects.meta import Object
 
 Check = Callable[[], Awaitable[bool]]
@@ -52,7 +53,12 @@ async def exchange(made: Node, fuse: Fuse | None, monkeypatch: pytest.MonkeyPatc
     kubelet = make_kubelet(made.rig, made.config, runtime, made.clock, mounts, made.prober)
     if fuse is not None:
         kubelet._client = Fused(kubelet._client, fuse)  # type: ignore[assignment]
-        for owner, names in ((PodVolumes, ("set_up", "tear_down")), (PodCgroups, ("create", "remove"))):
+        effects = (
+            (PodVolumes, ("set_up", "tear_down")),
+            (Records, ("of_volume",)),
+            (PodCgroups, ("create", "remove")),
+        )
+        for owner, names in effects:
             for name in names:
                 monkeypatch.setattr(owner, name, fuse.wrap(getattr(owner, name), name))
     made.kubelet = kubelet
@@ -120,7 +126,8 @@ async def test_on_the_way_up(tmp_path: Path) -> None:
             assert made.runtime.names(Phase.CREATED) == []
         if not killed:
             break
-    assert {"run_sandbox", "create_container", "start_container", "patch", "set_up"} <= set(points)
+    assert {"run_sandbox", "create_container", "start_container", "patch"} <= set(points)
+    assert {"of_volume", "tmpfs", "set_up"} <= set(points)
 
 
 async def test_on_the_way_down(tmp_path: Path) -> None:

@@ -1,9 +1,12 @@
-"""The protocol of a volume plugin, and what one is given.
+"""The protocol of a volume plug-in, and what one is given.
 
-A plugin makes the files of one volume of one pod appear below a directory that is the volume's own (or
-says which other path of the host to use). Setting up is idempotent: it runs again when a referenced
-object changed and after a restart of the agent. Taking down is the same for all and is done by
-`pod_volumes`: unmount, delete.
+A plug-in makes one volume of one pod be there (`publish`), below a directory that is the volume's own, or it
+says which other path of the host to use. Whatever else a kind needs it declares by having it: files that
+follow objects are `Refreshed`; what several pods of a node share is `Staged` once before the first of them
+and unstaged after the last; what does not go by unmounting and deleting its directory is `Unpublished`.
+Everything may be done again and comes to the same: after a restart of the agent, and after a kill at any
+moment. Before anything is mounted a `Record` is on disk, and taking down goes by the record alone: by then
+nobody may know the pod any more (upstream's pkg/volume; NodeStageVolume and so on of CSI).
 """
 
 from __future__ import annotations
@@ -11,11 +14,14 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any, Protocol, TypeVar, runtime_checkable
 
 from wherry.kit.clock import Clock
 from wherry.kit.disk import Disk
-from wherry.objects.meta import Object, uid_of
+from wherry.kubelet.volumes.records import Record
+from wherry.objects.meta import Object
+
+T = TypeVar("T")
 
 SET_UP_TIMEOUT_S = 120.0
 """How long a volume may take (upstream's `podAttachAndMountTimeout`, about)."""
@@ -60,8 +66,29 @@ class MountedVolume:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class VolumeHost:
+    """What plug-ins work with, the same for all volumes of a node (upstream's `volume.VolumeHost`)."""
+
+    mounts: Mounts
+    disk: Disk
+    clock: Clock
+    tokens: TokenSource
+
+
+@dataclass(frozen=True, slots=True)
+class Identity:
+    """Which volume it is: the same `key` for all pods that share it.
+
+    `data` (JSON) is written into the records: what taking down needs and only the API objects tell.
+    """
+
+    key: str
+    data: Mapping[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class VolumeContext:
-    """One volume of one pod, and what a plugin may use.
+    """One volume of one pod, and what a plug-in may use.
 
     `directory` is the volume's own (not yet made). `lookup` gives a referenced object by (kind, name)
     in the pod's namespace. `fs_group` is the group files are to belong to, `run_as_user` the one user
@@ -70,20 +97,18 @@ class VolumeContext:
 
     pod: Object
     volume: Mapping[str, Any]
+    identity: Identity
     directory: Path
     lookup: Callable[[str, str], Object | None]
-    tokens: TokenSource
-    mounts: Mounts
-    clock: Clock
-    disk: Disk
+    host: VolumeHost
     allocatable: Mapping[str, str] = field(default_factory=dict)
     fs_group: int | None = None
     run_as_user: int | None = None
 
-    async def on_disk(self, work: Callable[[], Path]) -> Path:
-        """Make the volume's files by `work`, beside the event loop. Raises MountFailure."""
+    async def on_disk(self, work: Callable[[], T]) -> T:
+        """Do something about the volume's files, beside the event loop. Raises MountFailure."""
         try:
-            return await self.disk.run(uid_of(self.pod), work, SET_UP_TIMEOUT_S)
+            return await self.host.disk.run(disk_key(self.identity.key), work, SET_UP_TIMEOUT_S)
         except TimeoutError as error:
             raise MountFailure(f"the file system does not answer: {error}") from error
 
@@ -93,19 +118,13 @@ class VolumeContext:
         name: str = self.volume["name"]
         return name
 
-    @property
-    def ready_file(self) -> Path:
-        """Beside the volume, for a plugin to note that it is complete (upstream's volumeutil.SetReady)."""
-        plugin = self.directory.parent
-        return plugin.parent.parent / "plugins" / plugin.name / self.directory.name / "ready"
-
 
 class VolumePlugin(Protocol):
     """One source of volumes."""
 
     @property
     def source(self) -> str:
-        """The field of a volume that selects the plugin, such as `configMap`."""
+        """The field of a volume that selects the plug-in, such as `configMap`."""
         ...
 
     @property
@@ -122,6 +141,49 @@ class VolumePlugin(Protocol):
         """The (kind, name) of the ConfigMaps and Secrets the volume shows; pure."""
         ...
 
-    async def set_up(self, context: VolumeContext) -> Path:
-        """Make the volume be there; the host's path of it. Raises MountFailure."""
+    async def publish(self, context: VolumeContext, record: Record) -> Path:
+        """Make the volume be there for a pod; the host's path of it. Raises MountFailure.
+
+        Its record says whether a former agent had come to the end (`Record.complete`).
+        """
         ...
+
+
+@runtime_checkable
+class Refreshed(Protocol):
+    """A plug-in whose volumes follow something while they are there."""
+
+    async def refresh(self, context: VolumeContext, record: Record) -> None:
+        """Make the published volume show what it is to show now. Raises MountFailure."""
+        ...
+
+
+@runtime_checkable
+class Staged(Protocol):
+    """A plug-in whose volumes are made ready once for all pods of the node."""
+
+    def identity(self, context: VolumeContext) -> Identity:
+        """Which volume it is (the context's own identity is not yet the plug-in's). Raises MountFailure."""
+        ...
+
+    async def stage(self, context: VolumeContext, staged: Record) -> None:
+        """Have the volume at `staged.directory`, before the first pod. Raises MountFailure."""
+        ...
+
+    async def unstage(self, staged: Record, host: VolumeHost) -> None:
+        """Undo `stage`, or what it got to, when no pod has the volume any more. Raises OSError."""
+        ...
+
+
+@runtime_checkable
+class Unpublished(Protocol):
+    """A plug-in whose volumes need more than having their directory unmounted and deleted."""
+
+    async def unpublish(self, record: Record, host: VolumeHost) -> None:
+        """Undo `publish`, or what it got to, by its record alone. Raises OSError."""
+        ...
+
+
+def disk_key(volume: str) -> str:
+    """By what work on a volume's files is told apart from other work on disk."""
+    return f"volume {volume}"

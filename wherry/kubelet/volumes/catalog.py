@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from wherry.kubelet.volumes.base import MountFailure, VolumePlugin
@@ -23,12 +23,12 @@ PLUGINS: tuple[VolumePlugin, ...] = (
 )
 
 
-def find_plugin(volume: Mapping[str, Any]) -> VolumePlugin:
+def find_plugin(volume: Mapping[str, Any], plugins: Sequence[VolumePlugin] = PLUGINS) -> VolumePlugin:
     """The plugin for a pod's volume; one without any source is an emptyDir. Raises MountFailure."""
-    for plugin in PLUGINS:
+    for plugin in plugins:
         if volume.get(plugin.source) is not None:
             return plugin
     sources = [key for key in volume if key != "name"]
     if not sources:
-        return PLUGINS[0]
+        return plugins[0]
     raise MountFailure(f"no volume plugin matched name: {sources[0]}")

@@ -1,31 +1,46 @@
-"""Putting a payload in place, for every plugin whose volume is made of rendered files."""
+"""Volumes made of rendered files: what every plug-in of such a kind has in common."""
 
 from __future__ import annotations
 
 from functools import partial
 from pathlib import Path
+from typing import ClassVar
 
 from wherry.kubelet.volumes.atomic_writer import write_atomically
 from wherry.kubelet.volumes.base import MountFailure, VolumeContext
 from wherry.kubelet.volumes.payload import Payload
+from wherry.kubelet.volumes.records import Record
 
 
-async def put_in_place(context: VolumeContext, payload: Payload, *, in_memory: bool) -> Path:
-    """Write the payload below the volume's directory; `in_memory` keeps it off the disk.
+class ContentVolume:
+    """Files rendered from objects. They are rendered and put in place anew whenever one of them changed."""
 
-    Raises MountFailure.
-    """
-    return await context.on_disk(partial(_put, context, payload, in_memory))
+    read_only: ClassVar[bool] = True
+    in_memory: ClassVar[bool] = True
+    """Whether the files are kept off the disk."""
+
+    async def render(self, context: VolumeContext) -> Payload:
+        """The files to show. Raises MountFailure."""
+        raise NotImplementedError
+
+    async def publish(self, context: VolumeContext, record: Record) -> Path:
+        """Write the files. Raises MountFailure."""
+        payload = await self.render(context)
+        return await context.on_disk(partial(_put, context, payload, in_memory=self.in_memory))
+
+    async def refresh(self, context: VolumeContext, record: Record) -> None:
+        """Write the files as they are to be now, all at once. Raises MountFailure."""
+        await self.publish(context, record)
 
 
-def _put(context: VolumeContext, payload: Payload, in_memory: bool) -> Path:
+def _put(context: VolumeContext, payload: Payload, *, in_memory: bool) -> Path:
     directory = context.directory
     try:
         directory.mkdir(parents=True, exist_ok=True)
         if in_memory:
-            context.mounts.tmpfs(directory)
+            context.host.mounts.tmpfs(directory)
         directory.chmod(0o777)
-        write_atomically(directory, payload, context.clock.now(), context.fs_group)
+        write_atomically(directory, payload, context.host.clock.now(), context.fs_group)
     except OSError as error:
         raise MountFailure(f"{error.strerror or error}: {error.filename or directory}") from error
     return directory

@@ -1,33 +1,57 @@
 """A pod's volumes: set up together, kept up to date, taken down without leaving anything behind.
 
-Directories are upstream's: `<root>/pods/<uid>/volumes/<plugin>/<name>`. What is on disk is all the state
-there is, so volumes of pods that vanished while the agent was away are found and removed by looking.
+Directories are upstream's: `<root>/pods/<uid>/volumes/<plugin>/<name>`. What is on disk, with the records
+there, is all the state there is: volumes of pods that vanished while the agent was away are found and taken
+down by looking (upstream's volume manager, its reconciler and reconstruct.go).
 """
 
 from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from functools import partial
 from pathlib import Path
 from typing import Any
 
 from wherry.client.events import Recorder
-from wherry.kit.clock import Clock
-from wherry.kit.disk import Disk
 from wherry.kit.trees import remove_tree
 from wherry.kubelet.pod import all_containers, spec_of
-from wherry.kubelet.volumes.base import MountedVolume, MountFailure, Mounts, TokenSource, VolumeContext
-from wherry.kubelet.volumes.catalog import find_plugin
+from wherry.kubelet.volumes.base import (
+    SET_UP_TIMEOUT_S,
+    Identity,
+    MountedVolume,
+    MountFailure,
+    Mounts,
+    Refreshed,
+    Staged,
+    Unpublished,
+    VolumeContext,
+    VolumeHost,
+    VolumePlugin,
+    disk_key,
+)
+from wherry.kubelet.volumes.catalog import PLUGINS, find_plugin
+from wherry.kubelet.volumes.operations import Operations
+from wherry.kubelet.volumes.records import Record, Records
+from wherry.kubelet.volumes.staging import TEAR_DOWN_TIMEOUT_S, Staging
 from wherry.objects.meta import Object, uid_of
 
 log = logging.getLogger(__name__)
 
-TEAR_DOWN_TIMEOUT_S = 600.0
-"""A large tree takes its time; after it the removal goes on, and the next try waits for its end."""
+OPERATION_TIMEOUT_S = SET_UP_TIMEOUT_S + 30.0
+"""An operation has several steps. Each has its own deadline, which says more."""
 
 Lookup = Callable[[str, str], Object | None]
+
+
+@dataclass(slots=True)
+class _PodState:
+    """What this process knows of a pod's volumes, by name: which were begun, and those that are there."""
+
+    begun: dict[str, str] = field(default_factory=dict)
+    published: dict[str, tuple[MountedVolume, Record]] = field(default_factory=dict)
 
 
 class PodVolumes:
@@ -36,30 +60,30 @@ class PodVolumes:
     def __init__(
         self,
         root_dir: Path,
-        mounts: Mounts,
-        tokens: TokenSource,
+        host: VolumeHost,
         recorder: Recorder,
-        clock: Clock,
-        disk: Disk,
+        plugins: Sequence[VolumePlugin] = PLUGINS,
     ) -> None:
-        self._pods = root_dir / "pods"
-        self._mounts = mounts
-        self._tokens = tokens
+        self._pods_dir = root_dir / "pods"
+        self._records = Records(root_dir)
+        self._host = host
         self._recorder = recorder
-        self._clock = clock
-        self._disk = disk
+        self._plugins = {plugin.source: plugin for plugin in plugins}
+        self._operations = Operations(host.clock)
+        self._pods: dict[str, _PodState] = {}
+        self._staging = Staging(self._records, host, self._plugins)
 
     @property
     def mounts(self) -> Mounts:
         """The mount table used."""
-        return self._mounts
+        return self._host.mounts
 
     def references(self, pod: Mapping[str, Any]) -> set[tuple[str, str]]:
         """The (kind, name) of every object the pod's volumes show."""
         found: set[tuple[str, str]] = set()
         for volume in _mounted(pod):
             try:
-                plugin = find_plugin(volume)
+                plugin = self._find(volume)
             except MountFailure:
                 continue  # told when it is set up
             found |= plugin.references(volume.get(plugin.source) or {})
@@ -80,8 +104,8 @@ class PodVolumes:
         mounted: dict[str, MountedVolume] = {}
         failure: MountFailure | None = None
         for volume, result in zip(volumes, results, strict=True):
-            if isinstance(result, MountFailure):
-                message = f'MountVolume.SetUp failed for volume "{volume["name"]}" : {result}'
+            if isinstance(result, (MountFailure, OSError)):
+                message = f'MountVolume.SetUp failed for volume "{volume["name"]}" : {_told(result)}'
                 self._recorder.event(pod, "Warning", "FailedMount", message)
                 failure = failure or MountFailure(message)
             elif isinstance(result, BaseException):
@@ -93,48 +117,111 @@ class PodVolumes:
         return mounted
 
     async def tear_down(self, pod_uid: str) -> None:
-        """Unmount and delete everything of a pod; harmless when there is nothing. Raises OSError."""
-        await self._disk.run(pod_uid, partial(self._remove, self._pods / pod_uid), TEAR_DOWN_TIMEOUT_S)
+        """Take down and delete everything of a pod; harmless when there is nothing. Raises OSError.
 
-    def _remove(self, directory: Path) -> None:
-        if not directory.exists():
-            return
-        for point in self._mounts.below(directory):
-            self._mounts.unmount(point)
-        # A file system bound there would be emptied: the node's own, as hostPath and subPath bind it.
-        if left := self._mounts.below(directory):
-            raise OSError(f"{left[0]} is still mounted, nothing below {directory} is deleted")
-        remove_tree(directory)
+        Nothing is asked of the API server, and nothing need be known of the pod but its records.
+        """
+        disk = self._host.disk
+        begun = dict(self._pods[pod_uid].begun) if pod_uid in self._pods else {}
+        sub_paths = self._pods_dir / pod_uid / "volume-subpaths"
+        await disk.run(pod_uid, partial(self._unmount, sub_paths), TEAR_DOWN_TIMEOUT_S)
+        records = await disk.run(pod_uid, partial(self._records.of_pod, pod_uid), TEAR_DOWN_TIMEOUT_S)
+        for record in records:
+            begun.pop(record.name, None)
+        steps = [
+            self._operations.run(record.volume, partial(self._unpublish, record), TEAR_DOWN_TIMEOUT_S)
+            for record in records
+        ]
+        steps += [self._ended(volume) for volume in begun.values()]
+        results = await asyncio.gather(*steps, return_exceptions=True)
+        for result in results:
+            if isinstance(result, BaseException):
+                raise result
+        await disk.run(pod_uid, partial(self._remove, self._pods_dir / pod_uid), TEAR_DOWN_TIMEOUT_S)
+        self._pods.pop(pod_uid, None)
+
+    async def reconcile(self) -> None:
+        """Undo what is shared and no pod has any more: what an agent that was killed left. Raises OSError."""
+        await self._staging.reconcile(self._operations)
 
     def uids(self) -> set[str]:
         """The pods that have something on disk."""
         try:
-            return {entry.name for entry in self._pods.iterdir()}
+            return {entry.name for entry in self._pods_dir.iterdir()}
         except FileNotFoundError:
             return set()
+
+    def _find(self, volume: Mapping[str, Any]) -> VolumePlugin:
+        return find_plugin(volume, tuple(self._plugins.values()))
 
     async def _set_up_one(
         self, pod: Object, volume: Mapping[str, Any], lookup: Lookup, allocatable: Mapping[str, str]
     ) -> MountedVolume:
-        plugin = find_plugin(volume)
-        directory = self._pods / uid_of(pod) / "volumes" / plugin.directory_name / volume["name"]
+        plugin = self._find(volume)
+        name, uid = volume["name"], uid_of(pod)
         security = spec_of(pod).get("securityContext") or {}
-        path = await plugin.set_up(
-            VolumeContext(
-                pod=pod,
-                volume=volume,
-                directory=directory,
-                lookup=lookup,
-                tokens=self._tokens,
-                mounts=self._mounts,
-                clock=self._clock,
-                disk=self._disk,
-                allocatable=allocatable,
-                fs_group=security.get("fsGroup"),
-                run_as_user=_one_user(pod),
-            )
+        context = VolumeContext(
+            pod=pod,
+            volume=volume,
+            identity=Identity(f"{uid}/{plugin.directory_name}/{name}"),
+            directory=self._records.volume_directory(uid, plugin.directory_name, name),
+            lookup=lookup,
+            host=self._host,
+            allocatable=allocatable,
+            fs_group=security.get("fsGroup"),
+            run_as_user=_one_user(pod),
         )
-        return MountedVolume(path, plugin.read_only)
+        if isinstance(plugin, Staged):
+            context = replace(context, identity=plugin.identity(context))
+        state = self._pods.setdefault(uid, _PodState())
+        state.begun[name] = context.identity.key
+        work = partial(self._publish, plugin, context, state)
+        return await self._operations.run(context.identity.key, work, OPERATION_TIMEOUT_S)
+
+    async def _publish(self, plugin: VolumePlugin, context: VolumeContext, state: _PodState) -> MountedVolume:
+        """The volume, made or brought up to date: the record first, then what it tells of."""
+        if context.name in state.published:
+            there, record = state.published[context.name]
+            if isinstance(plugin, Refreshed):
+                await plugin.refresh(context, record)
+            return there
+        uid, name, identity = uid_of(context.pod), context.name, context.identity
+        begin = partial(
+            self._records.of_volume,
+            *(uid, plugin.directory_name, name, plugin.source, identity.key, identity.data),
+        )
+        record = await context.on_disk(begin)
+        await self._staging.stage(plugin, context)
+        there = MountedVolume(await plugin.publish(context, record), plugin.read_only)
+        state.published[name] = there, record
+        return there
+
+    async def _unpublish(self, record: Record) -> None:
+        """Undo of a volume what does not go with the pod's directory. Raises OSError."""
+        await self._ended(record.volume)
+        plugin = self._plugins.get(record.plugin)
+        if plugin is None:
+            return  # of a kind this agent does not know: it goes by its directory
+        if isinstance(plugin, Unpublished):
+            await plugin.unpublish(record, self._host)
+        await self._staging.release(plugin, record)
+
+    async def _ended(self, volume: str) -> None:
+        """Wait until nothing of what was given up is under way any more. Raises TimeoutError."""
+        await self._host.disk.run(disk_key(volume), lambda: None, TEAR_DOWN_TIMEOUT_S)
+
+    def _unmount(self, directory: Path) -> None:
+        for point in self.mounts.below(directory):
+            self.mounts.unmount(point)
+
+    def _remove(self, directory: Path) -> None:
+        if not directory.exists():
+            return
+        self._unmount(directory)
+        # A file system bound there would be emptied: the node's own, as hostPath and subPath bind it.
+        if left := self.mounts.below(directory):
+            raise OSError(f"{left[0]} is still mounted, nothing below {directory} is deleted")
+        remove_tree(directory)
 
 
 def _mounted(pod: Mapping[str, Any]) -> list[Mapping[str, Any]]:
@@ -149,3 +236,10 @@ def _one_user(pod: Mapping[str, Any]) -> int | None:
     default = (spec_of(pod).get("securityContext") or {}).get("runAsUser")
     users = {(c.get("securityContext") or {}).get("runAsUser", default) for c in all_containers(pod)}
     return users.pop() if len(users) == 1 else None
+
+
+def _told(error: MountFailure | OSError) -> str:
+    """What went wrong, without the number Python puts before the kernel's words."""
+    if isinstance(error, OSError) and error.strerror:
+        return f"{error.strerror}: {error.filename}" if error.filename else error.strerror
+    return str(error)

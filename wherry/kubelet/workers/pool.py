@@ -171,6 +171,7 @@ class PodWorkers:
                 await self._remains.remove(uid)
             except OSError as error:
                 resisting[uid] = error
+        await self._context.volumes.reconcile()
         if resisting:
             told = "; ".join(f"pod {uid}: {error}" for uid, error in list(resisting.items())[:10])
             raise OSError(f"{len(resisting)} cannot be removed: {told}")

@@ -12,7 +12,8 @@ from wherry.kit.disk import Disk
 from wherry.kit.trees import remove_tree
 from wherry.kubelet.cgroups import PodCgroups
 from wherry.kubelet.config import KubeletConfig
-from wherry.kubelet.volumes.pod_volumes import TEAR_DOWN_TIMEOUT_S, PodVolumes
+from wherry.kubelet.volumes.pod_volumes import PodVolumes
+from wherry.kubelet.volumes.staging import TEAR_DOWN_TIMEOUT_S
 
 
 class Remains:

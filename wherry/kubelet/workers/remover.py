@@ -11,7 +11,7 @@ from functools import partial
 
 from wherry.api.core.pods import PODS
 from wherry.kubelet.observation import Observation
-from wherry.kubelet.volumes.pod_volumes import TEAR_DOWN_TIMEOUT_S
+from wherry.kubelet.volumes.staging import TEAR_DOWN_TIMEOUT_S
 from wherry.kubelet.workers.context import WorkerContext
 from wherry.kubelet.workers.remains import Remains
 from wherry.kubelet.workers.stopper import Stopper

@@ -9,6 +9,7 @@ from typing import Any
 
 from wherry.kubelet.volumes.base import MountFailure, VolumeContext
 from wherry.kubelet.volumes.ownership import give_to_group
+from wherry.kubelet.volumes.records import Record
 from wherry.objects.quantity import whole
 
 
@@ -22,33 +23,32 @@ class EmptyDir:
     def references(self, source: Mapping[str, Any]) -> set[tuple[str, str]]:
         return set()
 
-    async def set_up(self, context: VolumeContext) -> Path:
+    async def publish(self, context: VolumeContext, record: Record) -> Path:
         """Make the directory, writable for everyone, once. Raises MountFailure.
 
-        Whether that was done is noted apart: that the directory exists tells nothing when the agent was
+        Whether that was done is in the record: that the directory exists tells nothing when the agent was
         killed in between, or the memory behind it went with a reboot.
         """
-        return await context.on_disk(partial(_make, context))
+        return await context.on_disk(partial(_make, context, record))
 
 
-def _make(context: VolumeContext) -> Path:
+def _make(context: VolumeContext, record: Record) -> Path:
     source = context.volume.get("emptyDir") or {}
-    directory, ready = context.directory, context.ready_file
+    directory = context.directory
     medium = source.get("medium") or ""
     if medium not in ("", "Memory"):
         raise MountFailure(f'unknown storage medium "{medium}"')
     try:
         directory.mkdir(parents=True, exist_ok=True)
-        fresh = not ready.exists()
+        fresh = not record.complete and not (record.folder / "ready").exists()  # of earlier versions
         if medium:
             limit = source.get("sizeLimit")
-            fresh |= context.mounts.tmpfs(directory, whole(limit) if limit else 0)
+            fresh |= context.host.mounts.tmpfs(directory, whole(limit) if limit else 0)
         if fresh:
             directory.chmod(0o777)
             if context.fs_group is not None:
                 give_to_group(directory, context.fs_group)
-            ready.parent.mkdir(parents=True, exist_ok=True)
-            ready.touch()
+            record.completed()
     except OSError as error:
         raise MountFailure(f"{error.strerror or error}: {directory}") from error
     return directory

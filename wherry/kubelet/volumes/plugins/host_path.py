@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from wherry.kubelet.volumes.base import MountFailure, VolumeContext
+from wherry.kubelet.volumes.records import Record
 
 _CHECKS: Mapping[str, tuple[Callable[[int], bool], str]] = {
     "Directory": (stat.S_ISDIR, "a directory"),
@@ -29,7 +30,7 @@ class HostPath:
     def references(self, source: Mapping[str, Any]) -> set[tuple[str, str]]:
         return set()
 
-    async def set_up(self, context: VolumeContext) -> Path:
+    async def publish(self, context: VolumeContext, record: Record) -> Path:
         """Check the path against its type. Raises MountFailure."""
         return await context.on_disk(partial(_check, context.volume["hostPath"]))
 

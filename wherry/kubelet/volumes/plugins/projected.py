@@ -7,11 +7,10 @@ everyone in the pod, since only its containers see the volume.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from pathlib import Path
 from typing import Any
 
 from wherry.kubelet.volumes.base import MountFailure, VolumeContext
-from wherry.kubelet.volumes.content import put_in_place
+from wherry.kubelet.volumes.content import ContentVolume
 from wherry.kubelet.volumes.payload import (
     File,
     Payload,
@@ -24,12 +23,11 @@ from wherry.kubelet.volumes.payload import (
 TOKEN_LIFETIME_S = 3600
 
 
-class ProjectedVolume:
+class ProjectedVolume(ContentVolume):
     """Several sources, one directory; later sources win."""
 
     source = "projected"
     directory_name = "kubernetes.io~projected"
-    read_only = True
 
     def references(self, source: Mapping[str, Any]) -> set[tuple[str, str]]:
         found = set()
@@ -40,14 +38,14 @@ class ProjectedVolume:
                 found.add(("Secret", part["secret"].get("name") or ""))
         return found
 
-    async def set_up(self, context: VolumeContext) -> Path:
-        """Write the files. Raises MountFailure."""
+    async def render(self, context: VolumeContext) -> Payload:
+        """All sources' files. Raises MountFailure."""
         source = context.volume["projected"]
         mode = default_mode(source)
         payload: Payload = {}
         for part in source.get("sources") or ():
             payload.update(await _part(context, part, mode))
-        return await put_in_place(context, payload, in_memory=True)
+        return payload
 
 
 async def _part(context: VolumeContext, part: Mapping[str, Any], mode: int) -> Payload:
@@ -63,7 +61,7 @@ async def _part(context: VolumeContext, part: Mapping[str, Any], mode: int) -> P
     if part.get("serviceAccountToken"):
         source = part["serviceAccountToken"]
         lifetime_s = int(source.get("expirationSeconds") or TOKEN_LIFETIME_S)
-        token = await context.tokens.token(context.pod, source.get("audience") or "", lifetime_s)
+        token = await context.host.tokens.token(context.pod, source.get("audience") or "", lifetime_s)
         if context.fs_group is not None:
             mode = 0o600
         elif context.run_as_user is not None:

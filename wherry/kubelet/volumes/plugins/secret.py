@@ -3,26 +3,23 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from pathlib import Path
 from typing import Any
 
 from wherry.kubelet.volumes.base import VolumeContext
-from wherry.kubelet.volumes.content import put_in_place
-from wherry.kubelet.volumes.payload import default_mode, secret_payload
+from wherry.kubelet.volumes.content import ContentVolume
+from wherry.kubelet.volumes.payload import Payload, default_mode, secret_payload
 
 
-class SecretVolume:
+class SecretVolume(ContentVolume):
     """A Secret's keys; never on disk."""
 
     source = "secret"
     directory_name = "kubernetes.io~secret"
-    read_only = True
 
     def references(self, source: Mapping[str, Any]) -> set[tuple[str, str]]:
         return {("Secret", source.get("secretName") or "")}
 
-    async def set_up(self, context: VolumeContext) -> Path:
-        """Write the files. Raises MountFailure."""
+    async def render(self, context: VolumeContext) -> Payload:
+        """The Secret's files. Raises MountFailure."""
         source = context.volume["secret"]
-        payload = secret_payload(source.get("secretName") or "", source, context.lookup, default_mode(source))
-        return await put_in_place(context, payload, in_memory=True)
+        return secret_payload(source.get("secretName") or "", source, context.lookup, default_mode(source))
