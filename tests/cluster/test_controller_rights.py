@@ -197,6 +197,11 @@ spec:
 apiVersion: v1
 kind: Namespace
 metadata: {name: shop}
+---
+apiVersion: scheduling.k8s.io/v1beta1
+kind: PodGroup
+metadata: {name: ring}
+spec: {schedulingPolicy: {gang: {minCount: 3}}}
 """
 
 
@@ -369,6 +374,7 @@ def live_a_little(c: Cluster) -> None:
         ("widgets", "w", "default"),
         ("pvc", "data", "default"),
         ("pv", "v", ""),
+        ("podgroup", "ring", "default"),
         ("secret", "robot", "default"),
         ("sa", "robot", "default"),
         ("svc", "web", "default"),

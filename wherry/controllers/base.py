@@ -79,6 +79,8 @@ class Controller(ABC):
     name: ClassVar[str]
     account: ClassVar[str] = ""
     primary: ClassVar[Resource]
+    is_beta: ClassVar[bool] = False
+    """Whether `primary` may not be served (`--runtime-config=api/beta=false`): it begins when that is."""
     watches: ClassVar[Mapping[Resource, Mapper]] = {}
     component: ClassVar[str] = ""
     rights: ClassVar[Sequence[str]] = ()

@@ -32,6 +32,7 @@ from wherry.controllers.pod_gc import PodGc
 from wherry.controllers.podautoscaler.controller import HorizontalPodAutoscalers
 from wherry.controllers.policy_status import PolicyStatus
 from wherry.controllers.protection.claims import ClaimProtection
+from wherry.controllers.protection.pod_groups import PodGroupProtection
 from wherry.controllers.protection.volumes import VolumeProtection
 from wherry.controllers.replicas.controller import ReplicaSets, ReplicationControllers
 from wherry.controllers.resourceclaim.controller import ResourceClaims
@@ -114,6 +115,7 @@ CONTROLLERS: tuple[type[Controller], ...] = (
     LegacyTokenCleaner,
     ClaimProtection,
     VolumeProtection,
+    PodGroupProtection,
     ServiceCidrs,
     ClusterRoleAggregation,
     PolicyStatus,
@@ -153,7 +155,7 @@ _NOT_HERE = frozenset(
         *("persistentvolume-expander", "ephemeral-volume", "volumeattributesclass-protection"),
         *("service", "service-lb", "route", "node-route", "cloud-node-lifecycle"),
         *("storage-version-gc", "storageversion-garbage-collector"),
-        *("selinux-warning", "podcertificaterequest-cleaner", "podgroup-protection"),
+        *("selinux-warning", "podcertificaterequest-cleaner"),
         *("resourcepoolstatusrequest", "evictionrequest", "imperative-eviction-responder"),
         "kube-apiserver-serving-clustertrustbundle-publisher",
     )

@@ -47,9 +47,11 @@ class Controllers:
         self._clock = clock
         self._random = random
         self._config = config
-        self.controllers = [self._make(kind) for kind in kinds]
+        self.controllers = [self._make(kind) for kind in kinds if not kind.is_beta]
+        self._later = [kind for kind in kinds if kind.is_beta]
         self._installed = tuple(installed)
         self._grant = grant
+        self._beginning = Tasks("controllers of beta versions")
         self._tasks = Tasks("installed controllers", may_end_process=False)
 
     def _make(self, kind: type[Controller]) -> Controller:
@@ -60,6 +62,13 @@ class Controllers:
             client, self.cache, self._clock, self._random, self._config, events, self._kept
         )
         return kind(environment)
+
+    async def _begin(self, kind: type[Controller]) -> None:
+        """Have a controller of a beta version work as soon as that is served, if ever."""
+        controller = self._make(kind)
+        await self.cache.informer(kind.primary).wait_synced()
+        await controller.start()
+        self.controllers.append(controller)
 
     async def _add(self, kind: type[Controller]) -> None:
         """Have an installed controller work, as soon as what it watches is known."""
@@ -84,12 +93,15 @@ class Controllers:
         for controller in self.controllers:
             await controller.start()
         log.info("%d controllers run", len(self.controllers))
+        for kind in self._later:
+            self._beginning.spawn(self._begin(kind), kind.name)
         for kind in self._installed:
             self._tasks.spawn(self._add(kind), kind.name)
 
     async def close(self) -> None:
         """Stop every controller, write the events that wait, and stop the cache."""
         await self._tasks.close()
+        await self._beginning.close()
         await asyncio.gather(*(controller.close() for controller in self.controllers))
         await asyncio.gather(*(recorder.close() for recorder in self._recorders))
         await self.cache.close()

@@ -14,13 +14,14 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Protocol
 
+from wherry.api.scheduling.pod_groups import group_key
 from wherry.kit.portions import Portions
 from wherry.objects.meta import Object
 from wherry.scheduler.binding import Binder
 from wherry.scheduler.facts import PodFacts
 from wherry.scheduler.framework import Kind, SchedulingError
 from wherry.scheduler.group_status import GroupStatus, Told
-from wherry.scheduler.groups import group_key, min_count
+from wherry.scheduler.groups import min_count
 from wherry.scheduler.profiles import Profile
 from wherry.scheduler.queue import PodQueue
 from wherry.scheduler.reporting import SCHEDULER_ERROR, UNSCHEDULABLE

@@ -6,17 +6,10 @@ PodGroupState). How many of them are scheduled is counted where it is asked, fro
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
-from typing import Any
+from collections.abc import Iterable
 
-from wherry.objects.meta import Object, is_deleting, namespace_of, uid_of
-
-
-def group_key(pod: Mapping[str, Any]) -> str:
-    """`namespace/name` of the group a pod belongs to, "" if it belongs to none."""
-    group = (pod.get("spec") or {}).get("schedulingGroup")
-    name = (group or {}).get("podGroupName")
-    return f"{namespace_of(pod)}/{name}" if name else ""
+from wherry.api.scheduling.pod_groups import group_key
+from wherry.objects.meta import Object, is_deleting, uid_of
 
 
 def min_count(group: Object) -> int:

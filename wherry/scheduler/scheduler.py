@@ -17,6 +17,7 @@ from random import Random
 from wherry.api.core.nodes import NODES
 from wherry.api.core.pods import PODS
 from wherry.api.policy.pod_disruption_budgets import POD_DISRUPTION_BUDGETS
+from wherry.api.scheduling.pod_groups import group_key
 from wherry.client.api import Client
 from wherry.client.cache import Cache
 from wherry.kit.clock import Clock
@@ -37,7 +38,6 @@ from wherry.scheduler.feed import Feed
 from wherry.scheduler.framework import Change, Kind, SchedulingError
 from wherry.scheduler.group_cycle import GANGS, GroupCycle
 from wherry.scheduler.group_status import GroupStatus
-from wherry.scheduler.groups import group_key
 from wherry.scheduler.guard import in_time
 from wherry.scheduler.known import RESOURCES, KnownSelectors, KnownStorage
 from wherry.scheduler.preemption import TERMINATING, Candidate, ineligible

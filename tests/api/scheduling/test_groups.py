@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from wherry.api.resource import Resource
-from wherry.api.scheduling.pod_groups import POD_GROUPS
+from wherry.api.scheduling.pod_groups import FINALIZER, POD_GROUPS
 from wherry.api.scheduling.workloads import WORKLOADS
 from wherry.objects.meta import Object
 
@@ -25,12 +25,54 @@ def made(resource: Resource, spec: Any) -> Object:
     }
     obj = {"apiVersion": resource.api_version, "kind": resource.kind, "metadata": meta, "spec": spec}
     resource.strategy.default(obj)
+    return obj
+
+
+def created(resource: Resource, spec: Any) -> Object:
+    obj = made(resource, spec)
     resource.strategy.prepare(obj, None)
     return obj
 
 
 def complaints(resource: Resource, spec: Any) -> list[str]:
     return sorted(f"{e.field}: {e.message}" for e in resource.strategy.validate(made(resource, spec), None))
+
+
+OFF: Object = {
+    "schedulingConstraints": {"topology": [{"key": "rack"}]},
+    "resourceClaims": [{"name": "c", "resourceClaimName": "c"}],
+    "preemptionPolicy": "Never",
+    "parentCompositePodGroupName": "above",
+}
+"""Fields of features that are off."""
+
+
+def test_fields_of_features_that_are_off_are_dropped_unless_they_are_in_use() -> None:
+    new = created(POD_GROUPS, {"schedulingPolicy": GANG, **OFF})
+    assert new["spec"].keys() == {"schedulingPolicy", "disruptionMode"}
+    old = made(POD_GROUPS, {"schedulingPolicy": GANG, **OFF})
+    kept = made(POD_GROUPS, {"schedulingPolicy": GANG, **OFF})
+    POD_GROUPS.strategy.prepare(kept, old)
+    assert kept["spec"] == old["spec"]
+    late = made(POD_GROUPS, {"schedulingPolicy": GANG, **OFF})
+    POD_GROUPS.strategy.prepare(late, new)
+    assert late["spec"] == new["spec"]
+    workload = created(
+        WORKLOADS, {"podGroupTemplates": [{**TEMPLATE, **OFF}], "compositePodGroupTemplates": []}
+    )
+    assert workload["spec"] == {"podGroupTemplates": [TEMPLATE]}
+    for group, expected in ((new, {}), (old, {"resourceClaimStatuses": [{"name": "c"}]})):
+        told = {**group, "status": {"resourceClaimStatuses": [{"name": "c"}]}}
+        POD_GROUPS.strategy.prepare_status(told, group)
+        assert told["status"] == expected
+
+
+def test_a_new_group_is_protected() -> None:
+    new = created(POD_GROUPS, {"schedulingPolicy": GANG})
+    assert new["metadata"]["finalizers"] == [FINALIZER]
+    freed: Object = {**new, "metadata": {**new["metadata"], "finalizers": []}}
+    POD_GROUPS.strategy.prepare(freed, new)
+    assert freed["metadata"]["finalizers"] == []
 
 
 def test_a_group_is_disrupted_pod_by_pod_unless_told_otherwise() -> None:

@@ -15,6 +15,19 @@ from wherry.objects.names import dns1123_label_errors, dns1123_subdomain_errors
 
 MAX_TOPOLOGY_CONSTRAINTS = 1
 MAX_CLAIMS = 4
+DISABLED = ("schedulingConstraints", "resourceClaims", "preemptionPolicy", "parentCompositePodGroupName")
+"""Fields of features that are off (TopologyAwareWorkloadScheduling, DRAWorkloadResourceClaims,
+PodGroupPreemptionPolicy, CompositePodGroup): nobody heeds them, so they are not taken over.
+"""
+
+
+def drop_disabled(new: Any, old: Any) -> None:
+    """Take what nobody heeds out of the part a group's spec and its template have in common; what `old` has
+    already stays.
+    """
+    for field in DISABLED:
+        if isinstance(new, dict) and not (old or {}).get(field):
+            new.pop(field, None)
 
 
 def exactly_one(path: str, value: Mapping[str, Any] | None, members: Sequence[str]) -> list[FieldError]:

@@ -9,7 +9,7 @@ from __future__ import annotations
 from typing import Any
 
 from wherry.api.resource import Resource
-from wherry.api.scheduling.group_rules import exactly_one, template_errors, without_min_count
+from wherry.api.scheduling.group_rules import drop_disabled, exactly_one, template_errors, without_min_count
 from wherry.api.schema_strategy import SchemaStrategy
 from wherry.api.validation import check_text, validate_immutable
 from wherry.objects.errors import FieldError
@@ -18,6 +18,16 @@ from wherry.objects.names import dns1123_subdomain_errors, path_segment_errors
 
 _SCHEMA = "io.k8s.api.scheduling.v1beta1.Workload"
 _KINDS = ("compositePodGroupTemplates", "podGroupTemplates")
+
+
+def _prepare(new: Object, old: Object | None) -> None:
+    """Leave out what belongs to features that are off; what is there already cannot change anyway."""
+    spec = new.get("spec")
+    if old is not None or not isinstance(spec, dict):
+        return
+    spec.pop("compositePodGroupTemplates", None)
+    for template in spec.get("podGroupTemplates") or ():
+        drop_disabled(template, None)
 
 
 def _rules(new: Object, old: Object | None) -> list[FieldError]:
@@ -69,6 +79,8 @@ WORKLOADS = Resource(
     kind="Workload",
     plural="workloads",
     namespaced=True,
-    strategy=SchemaStrategy(schema=_SCHEMA, namespaced=True, tracks_generation=True, rules=_rules),
+    strategy=SchemaStrategy(
+        schema=_SCHEMA, namespaced=True, tracks_generation=True, prepares=_prepare, rules=_rules
+    ),
     schema=_SCHEMA,
 )

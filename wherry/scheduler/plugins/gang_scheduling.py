@@ -7,9 +7,10 @@ from __future__ import annotations
 
 from collections.abc import Hashable
 
+from wherry.api.scheduling.pod_groups import group_key
 from wherry.scheduler.facts import PodFacts
 from wherry.scheduler.framework import Change, Kind, Plugin
-from wherry.scheduler.groups import group_key, is_gang, min_count
+from wherry.scheduler.groups import is_gang, min_count
 from wherry.scheduler.world import World
 
 NAME = "GangScheduling"
