@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from tests.docs.simulated import as_told
+from wherry.kubelet.static_pods.manifest import FILE, Origin, read_pod
 
 PAGE = (Path(__file__).parents[2] / "docs" / "kubelet.md").read_text()
 EXAMPLES = dict(re.findall(r"<!-- example: (\w+) -->\n```yaml\n(.*?)```", PAGE, re.S))
@@ -31,3 +32,8 @@ def test_a_pod_is_resized_as_the_page_says() -> None:
             assert after["resources"][kind] == {"cpu": "800m", "memory": "200Mi"}
         assert after["allocatedResources"] == {"cpu": "800m", "memory": "200Mi"}
         assert after["containerID"] == before["containerID"]
+
+
+def test_the_manifest_of_the_page_is_one() -> None:
+    pod = read_pod(EXAMPLES["static"].encode(), Origin(FILE, "/etc/kubernetes/manifests/web.yaml", "node"))
+    assert pod["metadata"]["name"] == "static-web-node"

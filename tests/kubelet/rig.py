@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 from random import Random
 from typing import Any
@@ -174,6 +175,14 @@ class Node:
     async def ready(self, name: str) -> Object:
         return await self.until(name, is_ready)
 
+    async def ready_mirror(self, name: str) -> Object:
+        """The status of a static pod's mirror, once it is there and ready."""
+        await eventually(partial(self._is_there, name))
+        return await self.ready(name)
+
+    async def _is_there(self, name: str) -> bool:
+        return not await self.gone(name)
+
     async def ready_in_time(self, name: str) -> None:
         """Return once the pod is ready, while a tenth of a second passes with each look.
 
@@ -186,6 +195,14 @@ class Node:
             return is_ready(await self.status(name))
 
         await eventually(look)
+
+    async def restart(self) -> None:
+        """Put another agent in the place of this one, as after a crash: what runs goes on."""
+        await self.kubelet.close()
+        self.kubelet = make_kubelet(
+            self.rig, self.config, self.runtime, self.clock, self.mounts, self.prober, self.left
+        )
+        await self.kubelet.start()
 
     async def events(self) -> list[tuple[str, str]]:
         """(reason, message) of every event about pods."""
@@ -254,9 +271,17 @@ def make_kubelet(*parts: Any) -> Kubelet:
 
 @asynccontextmanager
 async def node(
-    tmp_path: Path, *, mounts: FakeMounts | None = None, threads: bool = False, **changes: Any
+    tmp_path: Path,
+    *,
+    mounts: FakeMounts | None = None,
+    threads: bool = False,
+    starts: bool = True,
+    **changes: Any,
 ) -> AsyncIterator[Node]:
-    """An agent that runs while the block does; with `threads` its files are written in threads."""
+    """An agent that runs while the block does; with `threads` its files are written in threads.
+
+    One that does not start at once is the block's to start.
+    """
     clock = FakeClock()
     async with running(clock, listens=False) as rig:
         await rig.admin.create(SERVICE_ACCOUNTS, account())
@@ -277,7 +302,8 @@ async def node(
         kubelet = make_kubelet(rig, config, runtime, clock, mounts, prober, left, disk)
         made = Node(rig, clock, runtime, config, kubelet, mounts, prober, left)
         try:
-            await kubelet.start()
+            if starts:
+                await kubelet.start()
             yield made
         finally:
             await made.kubelet.close()

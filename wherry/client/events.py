@@ -50,6 +50,26 @@ class Recorder(Protocol):
     ) -> None: ...
 
 
+class EventLog:
+    """Writes events into the log alone, where there is no API server."""
+
+    def event(
+        self,
+        obj: Object,
+        event_type: str,
+        reason: str,
+        message: str,
+        *,
+        field_path: str = "",
+        annotations: Mapping[str, str] | None = None,
+    ) -> None:
+        """See `EventRecorder.event`."""
+        log.info("%s %s %s: %s", event_type, key_of(obj), reason, message)
+
+    async def close(self) -> None:
+        """Nothing waits."""
+
+
 class EventRecorder:
     """Writes core/v1 Events as `component` (on `host`, for what runs on a node)."""
 

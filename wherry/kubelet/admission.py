@@ -19,6 +19,8 @@ from wherry.kubelet.unsupported import refuse_at_node
 from wherry.objects.quantity import milli, whole
 from wherry.objects.taints import tolerates_any
 
+SHORTAGES = ("OutOfpods", "OutOfcpu", "OutOfmemory")
+"""Reasons of objections that ending other pods would remove."""
 MEMORY_PRESSURE = ("node.kubernetes.io/memory-pressure", "", "NoSchedule")
 
 

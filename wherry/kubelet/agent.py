@@ -1,8 +1,9 @@
 """The node agent, put together: `Kubelet`.
 
-The watch of this node's pods and the runtime's events are all that drives it. At start everything is
-listed once, so containers that ran on while the agent was away are adopted as they are, and what is left
-of pods that went meanwhile is cleaned up.
+The watch of this node's pods, the sources of static pods and the runtime's events are all that drives it. At
+start everything is listed once, so containers that ran on while the agent was away are adopted as they are,
+and what is left of pods that went meanwhile is cleaned up, once every source of pods was read. Static pods
+wait for no API server.
 """
 
 from __future__ import annotations
@@ -17,7 +18,7 @@ from wherry.api.core.pods import PODS
 from wherry.api.core.services import SERVICES
 from wherry.client.api import Client
 from wherry.client.cache import Cache
-from wherry.client.events import EventRecorder
+from wherry.client.events import EventLog, EventRecorder
 from wherry.kit.backoff import BackOff
 from wherry.kit.clock import Clock
 from wherry.kit.disk import Disk, DiskThreads
@@ -36,6 +37,7 @@ from wherry.kubelet.images import Images
 from wherry.kubelet.logs import LOG_CHECK_S, LogRotation
 from wherry.kubelet.machine import Machine, read_machine
 from wherry.kubelet.node import node_reference
+from wherry.kubelet.pod import as_from_api
 from wherry.kubelet.probes.http import HttpProber
 from wherry.kubelet.probes.prober import NetworkProber
 from wherry.kubelet.probes.runner import Probes
@@ -45,6 +47,8 @@ from wherry.kubelet.relist import Relist
 from wherry.kubelet.runtime_state import CHECK_S, RuntimeState
 from wherry.kubelet.runtimes.failures import RuntimeFailure
 from wherry.kubelet.runtimes.runtime import Runtime
+from wherry.kubelet.static_pods.mirrors import Mirrors, is_mirror
+from wherry.kubelet.static_pods.static_pods import StaticPods
 from wherry.kubelet.status_writer import StatusWriter
 from wherry.kubelet.volumes.base import VolumeHost
 from wherry.kubelet.volumes.mounts import SystemMounts
@@ -87,7 +91,9 @@ class Kubelet:
         self._look = host.look
         self._disk: Disk = DiskThreads(clock) if host.disk is None else host.disk
         self._http = HttpProber()
-        self._recorder = EventRecorder(client, clock, "kubelet", config.node_name)
+        self._recorder: EventRecorder | EventLog = (
+            EventLog() if config.is_standalone else EventRecorder(client, clock, "kubelet", config.node_name)
+        )
         self._cache = Cache(client, clock, random=random)
         self._tasks = Tasks("kubelet")
         self._repeaters: list[Repeater] = []
@@ -99,12 +105,17 @@ class Kubelet:
         self._context: WorkerContext | None = None
         self._workers: PodWorkers | None = None
         self._registration: Registration | None = None
+        self._mirrors: Mirrors | None = None
+        self._static: StaticPods | None = None
+        self._relisting: Repeater | None = None
+        self._is_synced = self._has_static = False
 
     async def start(self) -> None:
         """Register the node and take its pods over; returns when every pod has a worker.
 
-        Waits for the API server. Raises ApiError when the node may not register, RuntimeFailure or
-        TimeoutError when there is no runtime, OSError when the root directory cannot be used.
+        Waits for the API server, while static pods run already. Raises ApiError when the node may not
+        register, RuntimeFailure or TimeoutError when there is no runtime, OSError when the root directory
+        cannot be used.
         """
         config = self.config
         config.root_dir.mkdir(parents=True, exist_ok=True, mode=0o700)
@@ -117,23 +128,59 @@ class Kubelet:
             config, self._client, state, self._clock, self._recorder, machine, self._pressure
         )
         self._registration = registration
-        await registration.register()
-        self._context = self._make_context(machine, registration, state)
-        await self._context.allocations.load()
-        self._workers = workers = PodWorkers(self._context)
+        self._context = context = self._make_context(machine, registration, state)
+        await context.allocations.load()
+        self._workers = workers = PodWorkers(context)
         self._relist = relist = Relist(self._runtime, workers, self._clock)
         self._cache.add(PODS, field_selector=f"spec.nodeName={config.node_name}")
         self._cache.add(SERVICES)
-        await self._cache.start()
-        self._cache.on(PODS, workers.changed)
-        self._context.allocations.all_admitted()
+        self._mirrors = Mirrors(self._client, self._clock, context.statuses, lambda: registration.node)
+        self._static = StaticPods(
+            config, self._runtime, workers, self._mirrors, self._disk, self._clock, self._static_known
+        )
+        await self._static.start()
         self._state_check = self._repeat("runtime check", state.check, longest_s=CHECK_S)
-        relisting = self._repeat("relist", relist.look, longest_s=LONGEST_RETRY_S)
+        self._relisting = relisting = self._repeat("relist", relist.look, longest_s=LONGEST_RETRY_S)
         follow = partial(self._follow_runtime, workers, relist, relisting)
         self._repeat("runtime events", follow, longest_s=LONGEST_RETRY_S)
         logs = LogRotation(self._runtime, config, self._clock, self._disk)
         self._repeat("log rotation", logs.check, longest_s=LOG_CHECK_S)
         self._defend(workers)
+        if config.is_standalone:
+            self._is_synced = True
+            self._sources_checked()
+            return
+        await registration.register()
+        await self._cache.start()
+        self._cache.on(PODS, self._pod_changed)
+        self._is_synced = True
+        self._mirrors.synced()
+        self._sources_checked()
+
+    def _static_known(self) -> None:
+        self._has_static = True
+        self._sources_checked()
+
+    def _sources_checked(self) -> None:
+        """Once every source of pods was read, what is left of others is not needed any more."""
+        if not (self._is_synced and self._has_static):
+            return
+        if self._context is not None and self._workers is not None:
+            self._context.allocations.all_admitted()
+            self._workers.all_known()
+        if self._relist is not None and self._relisting is not None:
+            self._relist.everything()
+            self._relisting.hurry()
+
+    def _pod_changed(self, old: Object | None, new: Object | None) -> None:
+        """The API server shows another pod of this node: one to run, or the mirror of a static one."""
+        if self._mirrors is None or self._workers is None:
+            return
+        mirrors = [pod for pod in (old, new) if pod is not None and is_mirror(pod)]
+        if mirrors:
+            self._mirrors.changed(old, new)
+            return
+        self._workers.changed(*(pod and as_from_api(pod) for pod in (old, new)))
 
     def _defend(self, workers: PodWorkers) -> None:
         """Begin to remove what nobody uses, and to evict pods when the node runs short."""
@@ -170,8 +217,11 @@ class Kubelet:
             self._workers.try_again_all()
 
     def pods(self) -> list[Object]:
-        """The pods bound to this node, as the API server shows them."""
-        return list(self._cache.list(PODS)) if self._workers is not None else []
+        """The pods bound to this node: static ones, and others as the API server shows them."""
+        if self._workers is None:
+            return []
+        bound = (as_from_api(pod) for pod in self._cache.list(PODS) if not is_mirror(pod))
+        return [*self._workers.static_pods(), *bound]
 
     def network_changed(self) -> None:
         """The runtime has another network for pods, or its first: ask it at once how it is."""
@@ -197,6 +247,10 @@ class Kubelet:
         await self._tasks.close()
         await self._cache.close()
         context = self._context
+        if self._static is not None:
+            await self._static.close()
+        if self._mirrors is not None:
+            await self._mirrors.close()
         if self._workers is not None:
             await self._workers.close()
         if context is not None:

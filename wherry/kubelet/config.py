@@ -66,6 +66,14 @@ class KubeletConfig:
     image_least_age_s: float = 120.0
     reserved_cpu_millis: int = 0
     reserved_memory_bytes: int = 0
+    is_standalone: bool = False
+    """Whether there is no API server at all: static pods are all that runs, and nobody is told of them."""
+    static_pod_path: Path | None = None
+    """A folder of manifests of static pods, or one manifest."""
+    static_pod_url: str = ""
+    static_pod_url_header: Mapping[str, Sequence[str]] = field(default_factory=dict)
+    file_check_s: float = 20.0
+    http_check_s: float = 20.0
 
     def pod_dir(self, uid: str) -> Path:
         """Where everything of one pod lives."""

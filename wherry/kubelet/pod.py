@@ -11,8 +11,12 @@ import json
 from collections.abc import Mapping
 from typing import Any
 
-from wherry.objects.meta import Object, metadata, name_of, namespace_of, uid_of
+from wherry.objects.meta import Object, annotations_of, metadata, name_of, namespace_of, uid_of
 
+SOURCE = "kubernetes.io/config.source"
+HASH = "kubernetes.io/config.hash"
+API, FILE, HTTP = "api", "file", "http"
+"""Where a pod comes from, as the annotation `SOURCE` says it."""
 TERMINAL_PHASES = ("Succeeded", "Failed")
 DEFAULT_GRACE_S = 30
 
@@ -75,6 +79,19 @@ def should_restart(pod: Mapping[str, Any], container: Mapping[str, Any], exit_co
             return True
     policy = container.get("restartPolicy") or restart_policy(pod)
     return policy == "Always" or (policy == "OnFailure" and exit_code != 0)
+
+
+def is_static(pod: Mapping[str, Any]) -> bool:
+    """Whether a file or a URL says that the node runs the pod (upstream's IsStaticPod)."""
+    return annotations_of(pod).get(SOURCE, API) != API
+
+
+def as_from_api(pod: Object) -> Object:
+    """A pod of the API server: what it claims of its origin does not count. Mostly the very `pod`."""
+    if not is_static(pod):
+        return pod
+    meta = metadata(pod)
+    return {**pod, "metadata": {**meta, "annotations": {**meta["annotations"], SOURCE: API}}}
 
 
 def uses_host_network(pod: Mapping[str, Any]) -> bool:

@@ -17,6 +17,7 @@ from wherry.kubelet.pod import (
     ephemeral_containers,
     init_containers,
     is_sidecar,
+    is_static,
     regular_containers,
     spec_of,
     status_of,
@@ -153,7 +154,15 @@ def _conditions(
         )
     conditions = sorted(conditions, key=lambda c: OWNED.index(c["type"]))
     resizing = () if facts.ended else facts.resizing
-    return [*conditions, *resizing, *_disruption(pod, facts, more)]
+    return [*conditions, *resizing, *_disruption(pod, facts, more), *_placed(pod, facts)]
+
+
+def _placed(pod: Object, facts: Facts) -> list[Condition]:
+    """No scheduler says of a static pod where it is."""
+    if not is_static(pod):
+        return []
+    known = [dict(c) for c in status_of(pod).get("conditions") or () if c.get("type") == "PodScheduled"]
+    return with_condition(known, "PodScheduled", "True", facts.now)
 
 
 def _disruption(pod: Object, facts: Facts, more: Mapping[str, Any]) -> list[Condition]:

@@ -23,6 +23,7 @@ from wherry.kit.integers import parse_unsigned
 from wherry.kit.repeat import Repeater
 from wherry.kit.tasks import Tasks
 from wherry.kubelet.allocation.conditions import TYPES as RESIZING
+from wherry.kubelet.pod import is_static
 from wherry.objects.errors import ApiError
 from wherry.objects.meta import Object, key_of, metadata, name_of, namespace_of, uid_of
 
@@ -84,10 +85,12 @@ def _diff_conditions(known: Any, wanted: Any) -> list[Object]:
 class _Entry:
     """One pod: as the API server is known to have it, and the status it is to have.
 
-    `refused` is what was written and not taken; it is not written again until something else differs.
+    `pod` is None for a static pod whose mirror pod is not there. `refused` is what was written and not
+    taken; it is not written again until something else differs.
     """
 
-    pod: Object
+    key: str
+    pod: Object | None
     wanted: Object
     refused: Object | None = None
     written: asyncio.Event = field(default_factory=asyncio.Event)
@@ -96,12 +99,14 @@ class _Entry:
     @property
     def patch(self) -> Object:
         """What is left to be written."""
+        if self.pod is None:
+            return {}
         patch = diff_status(self.pod.get("status") or {}, self.wanted)
         return {} if patch == self.refused else patch
 
     def take(self, pod: Object) -> None:
         """The pod as the API server shows it, unless something newer is known."""
-        if _version(pod) >= _version(self.pod):
+        if self.pod is not None and _version(pod) >= _version(self.pod):
             self.pod = pod
 
 
@@ -112,21 +117,41 @@ class StatusWriter:
         self._client = client
         self._clock = clock
         self._entries: dict[str, _Entry] = {}
+        self._mirrors: dict[str, Object] = {}
+        """Mirror pods by the uid of their static pod."""
         self._tasks = Tasks("pod status")
 
     def put(self, pod: Object, status: Object) -> None:
         """Let the API server know `status` of `pod` as soon as possible."""
+        shown = self._mirrors.get(uid_of(pod)) if is_static(pod) else pod
         entry = self._entries.get(uid_of(pod))
         if entry is None:
-            entry = self._entries[uid_of(pod)] = self._begin(pod, status)
-        entry.take(pod)
+            entry = self._entries[uid_of(pod)] = self._begin(key_of(pod), shown, status)
+        if shown is not None:
+            entry.take(shown)
         entry.wanted = status
         self._check(entry, 0.0)
+
+    def mirrored(self, uid: str, mirror: Object | None) -> None:
+        """The static pod's status goes to this mirror pod, to none while it is None."""
+        if mirror is None:
+            self._mirrors.pop(uid, None)
+        else:
+            self._mirrors[uid] = mirror
+        entry = self._entries.get(uid)
+        if entry is None:
+            return
+        if mirror is not None and entry.pod is not None and uid_of(mirror) == uid_of(entry.pod):
+            entry.take(mirror)
+            self._check(entry, CORRECT_AFTER_S)
+        else:
+            entry.pod, entry.refused = mirror, None
+            self._check(entry, 0.0)
 
     def seen(self, pod: Object) -> None:
         """The pod as the API server just showed it: what others changed is written over if need be."""
         entry = self._entries.get(uid_of(pod))
-        if entry is not None:
+        if entry is not None and not is_static(pod):
             entry.take(pod)
             self._check(entry, CORRECT_AFTER_S)
 
@@ -138,10 +163,11 @@ class StatusWriter:
 
     def forget(self, pod_uid: str) -> None:
         """The pod is gone."""
+        self._mirrors.pop(pod_uid, None)
         entry = self._entries.pop(pod_uid, None)
         if entry is not None and entry.writing is not None:
             entry.written.set()
-            self._tasks.spawn(entry.writing.close(), f"forget {key_of(entry.pod)}")
+            self._tasks.spawn(entry.writing.close(), f"forget {entry.key}")
 
     async def close(self) -> None:
         """Stop writing."""
@@ -150,10 +176,10 @@ class StatusWriter:
                 await entry.writing.close()
         await self._tasks.close()
 
-    def _begin(self, pod: Object, status: Object) -> _Entry:
-        entry = _Entry(pod, status)
+    def _begin(self, key: str, pod: Object | None, status: Object) -> _Entry:
+        entry = _Entry(key, pod, status)
         entry.writing = Repeater(
-            f"status of pod {key_of(pod)}",
+            f"status of pod {key}",
             lambda: self._write(entry),
             self._tasks,
             self._clock,
@@ -174,18 +200,19 @@ class StatusWriter:
             entry.writing.poke()
 
     async def _write(self, entry: _Entry) -> None:
-        while patch := entry.patch:
+        while (pod := entry.pod) is not None and (patch := entry.patch):
             wanted = entry.wanted
             try:
-                entry.take(await self._patch(entry.pod, patch))
+                stored = await self._patch(pod, patch)
             except ApiError as error:
                 if not _is_gone(error):
                     raise
                 break  # the watch will tell
+            if entry.pod is None or uid_of(entry.pod) != uid_of(stored):
+                continue  # a mirror pod that was deleted meanwhile
+            entry.take(stored)
             if entry.wanted is wanted and (left := entry.patch):
-                log.warning(
-                    "the API server does not take all of pod %s's status: %s", key_of(entry.pod), left
-                )
+                log.warning("the API server does not take all of pod %s's status: %s", entry.key, left)
                 entry.refused = left
         entry.written.set()
 

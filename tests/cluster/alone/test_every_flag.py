@@ -153,6 +153,7 @@ SAMPLES: dict[str, str] = {
     "kube-reserved": "cpu=300m",
     "leader-elect-renew-deadline": "12s",
     "leader-elect-retry-period": "3s",
+    "manifest-url-header": "X:1",
     "node-labels": "a=b",
     "pod-max-pids": "9",
     "register-with-taints": "a=b:NoSchedule",
@@ -222,7 +223,6 @@ ELSEWHERE = {
         ),
     },
     kubelet: {
-        "pod-manifest-path",
         "cgroup-driver",
         "cert-dir",
         "healthz-bind-address",

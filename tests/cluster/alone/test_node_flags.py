@@ -167,16 +167,25 @@ def test_a_file_of_zeros_says_the_defaults(tmp_path: Path, caplog: pytest.LogCap
     """Which say nothing: pkg/kubelet/apis/config/v1beta1, SetDefaults_KubeletConfiguration."""
     manifests = tmp_path / "manifests"
     text = (KUBEADM_FILE + DEFAULTS).replace("MANIFESTS", str(manifests))
-    plain = kubelet.kubelet_config(to_kubelet("--cluster-dns=10.96.0.10"))
+    plain = kubelet.kubelet_config(to_kubelet("--cluster-dns=10.96.0.10", f"--pod-manifest-path={manifests}"))
     assert from_file(tmp_path, text) == plain
     assert "0s" not in caplog.text
-    assert f"what comes to lie in {manifests} is not heeded" in caplog.text
-    manifests.mkdir()
-    (manifests / ".kept").write_text("none")
-    assert from_file(tmp_path, text) == plain
-    (manifests / "etcd.yaml").write_text("kind: Pod")
-    with pytest.raises(FlagError, match=r"static pods are not run yet, and .*/etcd\.yaml is one"):
-        from_file(tmp_path, text)
+    assert (plain.static_pod_path, plain.file_check_s) == (manifests, 20.0)
+
+
+def test_where_static_pods_come_from() -> None:
+    """With them and without anything that names an API server, there is none."""
+    flags = ("--manifest-url=http://a/pods", "--manifest-url-header=X:1,Y:2,X:3", "--http-check-frequency=5s")
+    config = kubelet.kubelet_config(to_kubelet(*flags))
+    assert (config.static_pod_url, config.http_check_s) == ("http://a/pods", 5.0)
+    assert config.static_pod_url_header == {"X": ["1", "3"], "Y": ["2"]}
+    assert config.is_standalone
+    assert not kubelet.kubelet_config(to_kubelet(*flags, "--kubeconfig=/k")).is_standalone
+    assert not kubelet.kubelet_config(to_kubelet()).is_standalone
+    with pytest.raises(FlagError, match=r"^--manifest-url-header: 'X' is not Name:value$"):
+        kubelet.kubelet_config(to_kubelet("--manifest-url-header=X"))
+    with pytest.raises(FlagError, match=r"^--file-check-frequency must be more than 0$"):
+        kubelet.kubelet_config(to_kubelet("--file-check-frequency=0s"))
 
 
 def test_an_empty_resolver_is_none(tmp_path: Path) -> None:

@@ -117,6 +117,12 @@ class Access:
         )
 
 
+def is_named(values: Values, environ: Mapping[str, str] = os.environ) -> bool:
+    """Whether anything says where the API server is."""
+    flags = values.text("kubeconfig") or values.text("master")
+    return bool(flags or environ.get("KUBERNETES_SERVICE_HOST"))
+
+
 def find_access(values: Values, environ: Mapping[str, str] = os.environ) -> Access:
     """What flags and, without any, the pod say. Raises FlagError with the remedy."""
     file, master = values.path("kubeconfig"), values.text("master")

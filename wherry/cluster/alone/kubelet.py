@@ -15,6 +15,7 @@ from random import Random, SystemRandom
 from typing import TypeVar
 
 from wherry.client.api import Client
+from wherry.client.no_server import NoServer
 from wherry.cluster.addresses import uplink_address
 from wherry.cluster.alone import access
 from wherry.cluster.alone.config_files import ConfigKind, with_file
@@ -113,7 +114,7 @@ FLAGS = (
     *idle("fail-swap-on", "enable-controller-attach-detach", "serialize-image-pulls", kind=SWITCH),
     *idle(
         *("runtime-cgroups", "kubelet-cgroups", "system-cgroups", "feature-gates", "pod-cidr"),
-        *("node-status-update-frequency", "sync-frequency", "file-check-frequency", "http-check-frequency"),
+        *("node-status-update-frequency", "sync-frequency"),
         *("pod-infra-container-image", "kube-api-qps", "kube-api-burst"),
     ),
     *UNFOLLOWED,
@@ -124,7 +125,11 @@ FLAGS = (
     only("register-node", "true", "a node registers itself", SWITCH),
     Flag("config", "A file of kind KubeletConfiguration; a flag that is given wins."),
     Flag("bootstrap-kubeconfig", refused="a node does not ask for a certificate here; give --kubeconfig"),
-    Flag("pod-manifest-path", "Where static pods would be; there must be none, for none is run yet."),
+    Flag("pod-manifest-path", "The folder of static pods' manifests, or one manifest.", empty=EMPTY_VALUE),
+    Flag("file-check-frequency", "How often it is looked at besides when it changes.", DURATION, "20s"),
+    Flag("manifest-url", "Where static pods' manifests are got from.", empty=EMPTY_VALUE),
+    Flag("manifest-url-header", "What is sent along: Name:value, again and again.", NAMES),
+    Flag("http-check-frequency", "How often they are got.", DURATION, "20s"),
     Flag("eviction-hard", refused="the thresholds are upstream's defaults; leave the flag out"),
 )
 
@@ -156,6 +161,10 @@ FILE = ConfigKind(
         "providerID": "provider-id",
         "resolvConf": "resolv-conf",
         "staticPodPath": "pod-manifest-path",
+        "staticPodURL": "manifest-url",
+        "staticPodURLHeader": "manifest-url-header",
+        "fileCheckFrequency": "file-check-frequency",
+        "httpCheckFrequency": "http-check-frequency",
         "systemReserved": "system-reserved",
         "authorization.mode": "authorization-mode",
         "enableServer": "enable-server",
@@ -178,7 +187,7 @@ FILE = ConfigKind(
             "memorySwap.",
             "tracing.",
         ),
-        *("cpuManagerReconcilePeriod", "failSwapOn", "fileCheckFrequency", "httpCheckFrequency"),
+        *("cpuManagerReconcilePeriod", "failSwapOn"),
         *("contentType", "enableControllerAttachDetach", "enableContentionProfiling", "maxOpenFiles"),
         *("iptablesDropBit", "iptablesMasqueradeBit", "makeIPTablesUtilChains", "oomScoreAdj"),
         *("enableProfilingHandler", "enableDebugFlagsHandler", "enableSystemLogHandler"),
@@ -237,7 +246,6 @@ def kubelet_config(values: Values) -> KubeletConfig:
     address = values.text("node-ip") or uplink_address()
     if not address:
         raise FlagError("this machine has no default route to take its address from; give --node-ip")
-    _check_static_pods(values)
     hostname = socket.gethostname()
     reserved = [_amounts(values, name) for name in ("kube-reserved", "system-reserved")]
     pods = values.text("pods-cgroup") or f"{values.text('cgroup-root').rstrip('/')}/kubepods"
@@ -265,6 +273,12 @@ def kubelet_config(values: Values) -> KubeletConfig:
         log_max_files=values.number("container-log-max-files"),
         reserved_cpu_millis=round(sum(one.get("cpu", 0.0) for one in reserved) * 1000),
         reserved_memory_bytes=round(sum(one.get("memory", 0.0) for one in reserved)),
+        is_standalone=_is_standalone(values),
+        static_pod_path=values.path("pod-manifest-path"),
+        static_pod_url=values.text("manifest-url"),
+        static_pod_url_header=_headers("manifest-url-header", values.names("manifest-url-header")),
+        file_check_s=_positive(values, "file-check-frequency"),
+        http_check_s=_positive(values, "http-check-frequency"),
     )
 
 
@@ -291,19 +305,28 @@ def server_config(values: Values, config: KubeletConfig) -> KubeletServerConfig 
     )
 
 
-def _check_static_pods(values: Values) -> None:
-    """Refuse a node that has some: they would be missed. Raises FlagError, OSError.
+def _is_standalone(values: Values) -> bool:
+    """Whether static pods are all that is to be run: no API server is named (upstream's standalone mode)."""
+    has_static = bool(values.text("pod-manifest-path") or values.text("manifest-url"))
+    return has_static and not access.is_named(values)
 
-    Source: pkg/kubelet/config/file.go: each file in the directory that is not hidden is one.
-    """
-    place = values.path("pod-manifest-path")
-    if place is None:
-        return
-    files = sorted(place.iterdir()) if place.is_dir() else [place] if place.exists() else []
-    manifests = [file for file in files if file == place or file.name[:1] != "."]
-    if manifests:
-        raise FlagError(f"--pod-manifest-path: static pods are not run yet, and {manifests[0]} is one")
-    log.warning("static pods are not run yet: what comes to lie in %s is not heeded", place)
+
+def _positive(values: Values, flag: str) -> float:
+    seconds = values.seconds(flag)
+    if seconds <= 0:
+        raise FlagError(f"--{flag} must be more than 0")
+    return seconds
+
+
+def _headers(flag: str, texts: Sequence[str]) -> dict[str, list[str]]:
+    """What `Name:value` texts say, several values to a name. Raises FlagError."""
+    found: dict[str, list[str]] = {}
+    for text in texts:
+        name, colon, value = text.partition(":")
+        if not colon or not name.strip():
+            raise FlagError(f"--{flag}: {text!r} is not Name:value")
+        found.setdefault(name.strip(), []).append(value.strip())
+    return found
 
 
 def socket_of(values: Values) -> Path:
@@ -319,12 +342,13 @@ def socket_of(values: Values) -> Path:
 async def run_kubelet(values: Values, stop: asyncio.Event) -> None:
     """Run until `stop` is set; pods go on. Raises FlagError, PermanentError, OSError, ApiError."""
     values = with_file(values, FILE)
-    to, config, runtime_socket = access.find_access(values), kubelet_config(values), socket_of(values)
+    config, runtime_socket = kubelet_config(values), socket_of(values)
+    to = None if config.is_standalone else access.find_access(values)
     if not runtime_socket.exists():
         raise PermanentError(f"{runtime_socket}: no runtime speaks there; give --container-runtime-endpoint")
     serves = server_config(values, config)
     clock, random = SystemClock(), Random(SystemRandom().getrandbits(64))  # noqa: S311 - spreads retries
-    client = Client(to.transport("kubelet"), field_manager="kubelet")
+    client = Client(to.transport("kubelet") if to else NoServer(), field_manager="kubelet")
     runtime = ContainerdRuntime(runtime_socket, clock)
     kubelet = Kubelet(config, client, runtime, clock, random)
     server = KubeletServer(runtime, kubelet.pods, serves, clock) if serves is not None else None
@@ -337,7 +361,8 @@ async def run_kubelet(values: Values, stop: asyncio.Event) -> None:
                 await server.start()
             if await begun(kubelet.start(), stop):
                 announce()
-                log.info("node %s is registered", config.node_name)
+                how = "runs its static pods, without an API server" if to is None else "is registered"
+                log.info("node %s %s", config.node_name, how)
                 await stop.wait()
         except (RuntimeFailure, TimeoutError) as error:
             raise PermanentError(f"{runtime_socket}: {error}") from error

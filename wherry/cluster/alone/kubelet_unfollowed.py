@@ -67,7 +67,6 @@ UNFOLLOWED = (
     *refused("eviction-soft", "eviction-soft-grace-period", why=f"there are hard thresholds only; {_OUT}"),
     *refused("image-credential-provider-bin-dir", "image-credential-provider-config", why=_REGISTRIES),
     *refused("lock-file", why=f"nobody is waited for; {_OUT}"),
-    *refused("manifest-url", "manifest-url-header", why=f"static pods are not run yet; {_OUT}"),
     *refused("cloud-config", "cloud-provider", why=f"there are no cloud providers here; {_OUT}"),
     *LOGGING,
 )

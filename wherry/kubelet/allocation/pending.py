@@ -16,16 +16,15 @@ from wherry.kubelet.allocation.conditions import DEFERRED, INFEASIBLE, PENDING
 from wherry.kubelet.allocation.messages import resize_message
 from wherry.kubelet.allocation.sizes import Allocation
 from wherry.kubelet.cgroups import pod_request, qos_class
-from wherry.kubelet.pod import is_terminal, spec_of
+from wherry.kubelet.pod import is_static, is_terminal, spec_of
 from wherry.kubelet.workers.context import WorkerContext
-from wherry.objects.meta import Object, annotations_of, is_deleting, key_of, metadata, uid_of
+from wherry.objects.meta import Object, is_deleting, key_of, metadata, uid_of
 from wherry.objects.quantity import milli, whole
 
 log = logging.getLogger(__name__)
 
 RETRY_S = 180.0
 FIRST_RETRY_S = 1.0
-SOURCE = "kubernetes.io/config.source"
 
 
 class Waiting(NamedTuple):
@@ -43,7 +42,7 @@ def find_obstacle(
 
     `others` are the other pods with what they were given.
     """
-    if annotations_of(pod).get(SOURCE, "api") != "api":
+    if is_static(pod):
         return INFEASIBLE, "In-place resize of static-pods is not supported"
     capacity = {
         "memory": whole(allocatable.get("memory", "0")),

@@ -13,7 +13,7 @@ from wherry.kit.disk_usage import Usage
 from wherry.kubelet.cgroups import pod_request
 from wherry.kubelet.eviction.signals import IMAGE_DISK, IMAGE_INODES, MEMORY, PIDS, Signal
 from wherry.kubelet.eviction.usage import PodUse, Uses
-from wherry.kubelet.pod import spec_of
+from wherry.kubelet.pod import is_static, spec_of
 from wherry.objects.meta import Object, uid_of
 
 SYSTEM_CRITICAL = 2_000_000_000
@@ -21,8 +21,8 @@ SYSTEM_CRITICAL = 2_000_000_000
 
 
 def is_critical(pod: Mapping[str, Any]) -> bool:
-    """Whether the pod is never evicted: one of the system's own. (There are no static pods.)"""
-    return priority_of(pod) >= SYSTEM_CRITICAL
+    """Whether the pod is never evicted: static, or one of the system's own (upstream's IsCriticalPod)."""
+    return is_static(pod) or priority_of(pod) >= SYSTEM_CRITICAL
 
 
 def priority_of(pod: Mapping[str, Any]) -> int:

@@ -14,7 +14,7 @@ from types import TracebackType
 from typing import BinaryIO
 
 from wherry.kit.httpd.message import Writer
-from wherry.kubelet.server.inotify import DirectoryWatch
+from wherry.kit.inotify import DirectoryWatch
 from wherry.kubelet.server.logs import LogOptions, Selector, tail_offset
 
 _READ = 64 * 1024

@@ -45,9 +45,10 @@ class Memory:
         if self.told is None:
             return pod
         shown = status_of(pod)
-        told = {condition["type"] for condition in self.told["conditions"]}
+        conditions = self.told.get("conditions") or ()
+        told = {condition["type"] for condition in conditions}
         others = [c for c in shown.get("conditions") or () if c.get("type") not in told]
-        status = {**shown, **self.told, "conditions": [*others, *self.told["conditions"]]}
+        status = {**shown, **self.told, "conditions": [*others, *conditions]}
         return {**pod, "status": status}
 
 

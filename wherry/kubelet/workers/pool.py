@@ -8,15 +8,18 @@ from __future__ import annotations
 
 import asyncio
 import logging
+from collections.abc import Callable
 
 from wherry.kit.integers import parse_unsigned
 from wherry.kit.repeat import Repeater
 from wherry.kit.tasks import Tasks
-from wherry.kubelet.admission import find_objection
+from wherry.kubelet.admission import SHORTAGES, find_objection
 from wherry.kubelet.allocation.pending import PendingResizes
+from wherry.kubelet.eviction.ranking import is_critical
 from wherry.kubelet.eviction.verdict import Verdict
 from wherry.kubelet.observation import GRACE
-from wherry.kubelet.pod import is_terminal, status_of
+from wherry.kubelet.pod import is_static, is_terminal, status_of
+from wherry.kubelet.preemption import PREEMPTED, find_need, plan_preemption
 from wherry.kubelet.runtimes.containers import Container
 from wherry.kubelet.runtimes.runtime import RuntimeEvent
 from wherry.kubelet.runtimes.sandboxes import Sandbox
@@ -29,6 +32,7 @@ log = logging.getLogger(__name__)
 
 FIRST_RETRY_S = 1.0
 LONGEST_RETRY_S = 120.0
+UNEXPECTED = "UnexpectedAdmissionError"
 
 
 class PodWorkers:
@@ -52,6 +56,8 @@ class PodWorkers:
         self._remains = Remains(context.config, context.volumes, context.cgroups, context.disk)
         self._resizes = PendingResizes(context, self._pods, self._resized)
         self._closed = False
+        self._are_all_known = False
+        self._tell_gone: Callable[[str], None] | None = None
 
     def __len__(self) -> int:
         return len(self._workers)
@@ -82,7 +88,10 @@ class PodWorkers:
         self._workers[uid_of(pod)] = worker
         allocations.admit(pod)
         was_admitted = bool(status_of(pod).get("startTime")) or is_deleting(pod)
-        objection = None if was_admitted else self._objection(allocations.allocated(pod), others)
+        wanted = allocations.allocated(pod)
+        objection = None if was_admitted else self._objection(wanted, others)
+        if objection is not None and objection[0] in SHORTAGES and is_critical(pod):
+            objection = self._preempt(wanted, others)
         if objection is not None:
             worker.reject(*objection)
         worker.poke()
@@ -101,7 +110,21 @@ class PodWorkers:
         except Exception as error:
             log.exception("admitting pod %s", key_of(pod))
             why = str(error) or type(error).__name__
-            return "UnexpectedAdmissionError", f"Pod was rejected: unexpected error: {why}"
+            return UNEXPECTED, f"Pod was rejected: unexpected error: {why}"
+
+    def _preempt(self, pod: Object, others: list[Object]) -> tuple[str, str] | None:
+        """End others to make room for a critical pod; the objection when there are not enough of them."""
+        need = find_need(pod, others, self._context.allocatable())
+        going = plan_preemption(pod, others, need)
+        if going is None:
+            shown = " ".join(f"({name}, q: {amount})," for name, amount in need.items())
+            why = f"no set of running pods found to reclaim resources: [{shown} ]"
+            message = f"preemption: error finding a set of pods to preempt: {why}"
+            return UNEXPECTED, f"Pod was rejected: unexpected error: {message}"
+        for other in going:
+            log.warning("pod %s ends: critical pod %s needs its place", key_of(other), key_of(pod))
+            self.evict(other, PREEMPTED)
+        return self._objection(pod, [other for other in others if other not in going])
 
     def evict(self, pod: Object, verdict: Verdict) -> bool:
         """End a pod for the node's sake; whether it was still up."""
@@ -141,21 +164,37 @@ class PodWorkers:
         """Whether the pod has a worker."""
         return pod_uid in self._workers
 
+    def all_known(self) -> None:
+        """Every source of pods was read once: what is left of others goes from now on."""
+        self._are_all_known = True
+
+    def on_gone(self, tell: Callable[[str], None]) -> None:
+        """Have `tell(uid)` called when nothing of a pod is left on the node."""
+        self._tell_gone = tell
+
+    def static_pods(self) -> list[Object]:
+        """The static pods with their status."""
+        return [worker.shown for worker in self._workers.values() if is_static(worker.pod)]
+
     async def look_at_all(self) -> None:
         """Look at every pod, and for what is left of pods nobody knows. Raises RuntimeFailure."""
         self.poke_all()
-        await self._adopt_orphans()
+        if self._are_all_known:
+            await self._adopt_orphans()
+
+    def take_down(self, sandbox: Sandbox, containers: list[Container]) -> None:
+        """End what runs of a pod that is gone; `containers` are the sandbox's own."""
+        log.info("pod %s/%s is gone, its sandbox goes too", sandbox.namespace, sandbox.name)
+        worker = PodWorker(_remembered_pod(sandbox, containers), self._context, self._gone)
+        self._workers[sandbox.uid] = worker
+        worker.removed()
 
     async def _adopt_orphans(self) -> None:
         runtime = self._context.runtime
         sandboxes, containers = await asyncio.gather(runtime.sandboxes(), runtime.containers())
         for sandbox in sandboxes:
             if not self.knows(sandbox.uid):
-                log.info("pod %s/%s is gone, its sandbox goes too", sandbox.namespace, sandbox.name)
-                own = [c for c in containers if c.sandbox_id == sandbox.id]
-                worker = PodWorker(_remembered_pod(sandbox, own), self._context, self._gone)
-                self._workers[sandbox.uid] = worker
-                worker.removed()
+                self.take_down(sandbox, [c for c in containers if c.sandbox_id == sandbox.id])
         self._removing.hurry()
 
     async def _remove_orphans(self) -> None:
@@ -205,6 +244,8 @@ class PodWorkers:
         self._resizes.room()
         if worker is not None:
             log.info("pod %s is gone", pod_uid)
+        if self._tell_gone is not None and not self._closed:
+            self._tell_gone(pod_uid)
 
 
 def _remembered_pod(sandbox: Sandbox, containers: list[Container]) -> Object:

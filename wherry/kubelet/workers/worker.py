@@ -32,6 +32,7 @@ from wherry.kubelet.pod import (
     container_hash,
     container_status,
     find_container,
+    is_static,
     status_of,
     uses_host_network,
 )
@@ -93,6 +94,11 @@ class PodWorker:
         )
         self._act: asyncio.Task[None] | None = None
         self._rests = Rests(context.clock, self._looking.within)
+
+    @property
+    def shown(self) -> Object:
+        """The pod with the status last told."""
+        return self._memory.as_told(self.pod)
 
     def poke(self) -> None:
         """Something about the pod may have changed: look as soon as possible."""
@@ -293,13 +299,14 @@ class PodWorker:
 
     def _publish(self, *, ended: bool) -> None:
         ending, memory = self._ending, self._memory
-        if ending.keeps_status or ending.is_removed:
+        if ending.keeps_status or (ending.is_removed and not is_static(self.pod)):
             return
         verdict = ending.verdict
         reason, message = (verdict.reason, verdict.message) if verdict is not None else ("", "")
         now = format_time(self._context.clock.now())
         if ending.is_rejected:
-            self._context.statuses.put(self.pod, rejected_status(self.pod, reason, message, now))
+            memory.told = rejected_status(self.pod, reason, message, now)
+            self._context.statuses.put(self.pod, memory.told)
             return
         facts = Facts(
             now=now,

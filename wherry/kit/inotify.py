@@ -1,4 +1,4 @@
-"""Hearing of changes to one file's directory from the kernel, on the event loop.
+"""Hearing of changes to a directory's files from the kernel, on the event loop.
 
 A watch on the directory sees what is appended to its files as well as files that are renamed and
 made anew, which is what rotating a log does.
@@ -12,7 +12,13 @@ import os
 from pathlib import Path
 from types import TracebackType
 
-_MODIFY, _MOVED_FROM, _CREATE, _DELETE = 0x2, 0x40, 0x100, 0x200
+_MODIFY, _ATTRIB, _CLOSE_WRITE = 0x2, 0x4, 0x8
+_MOVED_FROM, _MOVED_TO, _CREATE, _DELETE = 0x40, 0x80, 0x100, 0x200
+_DELETE_SELF, _MOVE_SELF = 0x400, 0x800
+GROWTH = _MODIFY | _MOVED_FROM | _CREATE | _DELETE
+"""What is appended to the files, and what becomes of them."""
+WHOLE_FILES = _CLOSE_WRITE | _ATTRIB | _MOVED_FROM | _MOVED_TO | _CREATE | _DELETE | _DELETE_SELF | _MOVE_SELF
+"""Files that come, are written to their end, and go; and the end of the directory itself."""
 _NONBLOCK = 0o4000
 _CLOEXEC = 0o2000000
 
@@ -20,13 +26,12 @@ _CLOEXEC = 0o2000000
 class DirectoryWatch:
     """A watch to be used as a context manager; only one task may wait on it."""
 
-    def __init__(self, directory: Path) -> None:
+    def __init__(self, directory: Path, mask: int = GROWTH) -> None:
         """Raises OSError."""
         libc = ctypes.CDLL(None, use_errno=True)
         self._fd = libc.inotify_init1(_NONBLOCK | _CLOEXEC)
         if self._fd < 0:
             raise OSError(ctypes.get_errno(), "inotify cannot be used")
-        mask = _MODIFY | _MOVED_FROM | _CREATE | _DELETE
         if libc.inotify_add_watch(self._fd, os.fsencode(directory), mask) < 0:
             number = ctypes.get_errno()
             os.close(self._fd)
