@@ -75,6 +75,7 @@ class FakeMounts:
 
     mounted: list[Path] = field(default_factory=list)
     sizes: dict[Path, int] = field(default_factory=dict)
+    pages: dict[Path, int] = field(default_factory=dict)
 
     def tmpfs(self, target: Path, size_bytes: int = 0) -> bool:
         if target in self.mounted:
@@ -83,6 +84,10 @@ class FakeMounts:
         self.mounted.append(target)
         self.sizes[target] = size_bytes
         return True
+
+    def huge_pages(self, target: Path, page_bytes: int, size_bytes: int = 0) -> bool:
+        self.pages[target] = page_bytes
+        return self.tmpfs(target, size_bytes)
 
     def bind(self, source: Path, target: Path) -> None:
         self.mounted.append(target)

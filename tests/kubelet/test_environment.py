@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 import base64
+import os
+from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 import pytest
 
 from tests.growth.meter import time_growth
 from tests.kubelet.builders import make_pod
+from wherry.kubelet.env_files import MOST_BYTES, MalformedFile, find_variable
 from wherry.kubelet.environment import (
     ConfigFailure,
     Surroundings,
@@ -220,3 +224,102 @@ def test_resource_fields(reference: Object, expected: str) -> None:
 def test_unknown_fields_are_refused() -> None:
     with pytest.raises(UnknownField):
         read_field(make_pod(), "status.phase", [], [])
+
+
+FILE = """# what an init container wrote
+  A='plain'
+
+B='two
+lines' # and a comment
+EMPTY=
+ALSO= 'nothing'
+C='$HOME "quoted" # no comment'
+"""
+
+
+@pytest.mark.parametrize(
+    ("key", "value"),
+    [
+        ("A", "plain"),
+        ("B", "two\nlines"),
+        ("EMPTY", ""),
+        ("ALSO", ""),
+        ("C", '$HOME "quoted" # no comment'),
+        ("X", ""),
+    ],
+)
+def test_variables_in_files(key: str, value: str) -> None:
+    assert find_variable(FILE, key) == value
+    assert find_variable(FILE.replace("\n", "\r\n"), key) == value
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("A", "at line 1: missing '='"),
+        ("\n='x'", "at line 2: empty variable name"),
+        ("A ='x'", "at line 1: whitespace before '=' is not allowed"),
+        ("A=x", "at line 1: value must be enclosed in single quotes"),
+        ("A='x' y", "at line 1: unexpected content after closing quote"),
+        ("A='x\ny' z", "at line 2: unexpected content after closing quote"),
+        ("\nA='x\n\n", "starting at line 2: unclosed single quote"),
+    ],
+)
+def test_files_that_are_malformed(text: str, message: str) -> None:
+    with pytest.raises(MalformedFile) as caught:
+        find_variable(text, "Z")
+    assert str(caught.value) == f"invalid environment variable format {message}"
+    assert find_variable(f"FIRST='1'\n{text}", "FIRST") == "1", "it is not read any further"
+
+
+def file_key(**reference: Any) -> Object:
+    return variable("V", fileKeyRef={"volumeName": "v", "path": "config.env", "key": "A", **reference})
+
+
+@pytest.fixture
+def beside(tmp_path: Path) -> Surroundings:
+    (tmp_path / "v" / "d").mkdir(parents=True)
+    (tmp_path / "v" / "config.env").write_text(FILE)
+    (tmp_path / "v" / "bad.env").write_text("A")
+    (tmp_path / "v" / "link.env").symlink_to("/config.env")
+    (tmp_path / "v" / "out.env").symlink_to("../secret.env")
+    (tmp_path / "v" / "around").symlink_to("/..")
+    os.mkfifo(tmp_path / "v" / "pipe.env")
+    (tmp_path / "v" / "large.env").write_bytes(b"#" * (MOST_BYTES + 1))
+    (tmp_path / "secret.env").write_text("A='of the node'")
+    return replace(AROUND, volumes={"v": tmp_path / "v"})
+
+
+def test_a_variable_out_of_a_file(beside: Surroundings) -> None:
+    assert environment({"env": [file_key()]}, beside) == {"V": "plain"}
+    assert environment({"env": [file_key(path="link.env")]}, beside) == {"V": "plain"}
+    for path, key in (("config.env", "X"), ("config.env", "EMPTY"), ("no.env", "A")):
+        assert environment({"env": [file_key(path=path, key=key, optional=True)]}, beside) == {}
+
+
+@pytest.mark.parametrize(
+    ("reference", "message"),
+    [
+        ({"volumeName": "no"}, 'cannot find the volume "no" referenced by FileKeyRef'),
+        ({"volumeName": "no", "optional": True}, 'cannot find the volume "no" referenced by FileKeyRef'),
+        ({"path": "no.env"}, "couldn't parse env file"),
+        ({"path": "bad.env", "key": "Z"}, "couldn't parse env file"),
+        ({"path": "bad.env", "optional": True}, "couldn't parse env file"),
+        ({"path": "d"}, "couldn't parse env file"),
+        ({"path": "pipe.env"}, "couldn't parse env file"),
+        ({"path": "large.env"}, "couldn't parse env file"),
+        ({"path": "out.env"}, "couldn't parse env file"),
+        ({"path": "around/secret.env"}, "couldn't parse env file"),
+    ],
+)
+def test_files_that_do_not_have_it(beside: Surroundings, reference: Object, message: str) -> None:
+    with pytest.raises(ConfigFailure) as caught:
+        environment({"env": [file_key(**reference)]}, beside)
+    assert str(caught.value) == message
+
+
+def test_a_key_that_is_not_there_is_told_with_its_file(beside: Surroundings) -> None:
+    with pytest.raises(ConfigFailure) as caught:
+        environment({"env": [file_key(key="X")]}, beside)
+    path = beside.volumes["v"] / "config.env"
+    assert str(caught.value) == f'environment variable key "X" not found in file "{path}"'

@@ -4,18 +4,22 @@ from __future__ import annotations
 
 import re
 from collections.abc import AsyncIterator
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 import wherry.kubelet
+from tests.conftest import eventually
 from tests.kubelet.builders import make_pod
 from tests.kubelet.rig import Node, node
 from tools.pod_fields import CORE, PAGE, WITHOUT_PLUGIN, fields_of, with_table
 from wherry.api.node.runtime_classes import RUNTIME_CLASSES
 from wherry.kubelet.admission import find_objection
+from wherry.kubelet.environment import ConfigFailure
 from wherry.kubelet.sysctls import find_forbidden, is_namespaced
 from wherry.kubelet.unsupported import ELSEWHERE, REFUSED
+from wherry.kubelet.workers.container import is_recursive_read_only
 from wherry.objects.meta import Object
 
 ROOM = {"pods": "110", "cpu": "2", "memory": "4Gi"}
@@ -135,6 +139,56 @@ async def test_read_only_all_the_way_down(made: Node) -> None:
         ),
     )
     assert "recursive read-only" in status["containerStatuses"][0]["state"]["waiting"]["message"]
+
+
+async def test_read_only_all_the_way_down_where_the_runtime_can(made: Node) -> None:
+    made.runtime.current_status = replace(made.runtime.current_status, handlers={"": True})
+    made.kubelet.network_changed()  # it asks the runtime how it is
+
+    async def asked() -> bool:
+        return made.runtime.calls["status"] > 1
+
+    await eventually(asked)
+    mount = {"name": "v", "mountPath": "/v", "readOnly": True, "recursiveReadOnly": "IfPossible"}
+    await made.create("p", {"volumeMounts": [mount]}, volumes=[{"name": "v", "emptyDir": {}}])
+    status = await made.ready("p")
+    (shown,) = status["containerStatuses"][0]["volumeMounts"]
+    assert shown["recursiveReadOnly"] == "Enabled"
+    (spec,) = made.runtime.container_specs.values()
+    assert [m.recursive for m in spec.mounts if m.container_path == "/v"] == [True]
+
+
+@pytest.mark.parametrize(
+    ("mount", "supported", "outcome"),
+    [
+        ({}, True, False),
+        ({"recursiveReadOnly": "Disabled"}, True, False),
+        ({"readOnly": True, "recursiveReadOnly": "Enabled"}, True, True),
+        ({"readOnly": True, "recursiveReadOnly": "IfPossible"}, False, False),
+        ({"recursiveReadOnly": "Enabled"}, True, "but it is not read-only"),
+        (
+            {"readOnly": True, "recursiveReadOnly": "Enabled", "mountPropagation": "HostToContainer"},
+            True,
+            'but it is not compatible with propagation "HostToContainer"',
+        ),
+        (
+            {"readOnly": True, "recursiveReadOnly": "Enabled"},
+            False,
+            "but it is not supported by the runtime",
+        ),
+    ],
+)
+def test_modes_of_read_only(mount: Object, supported: bool, outcome: bool | str) -> None:
+    mount = {"name": "v", **mount}
+    if isinstance(outcome, bool):
+        assert is_recursive_read_only(mount, supported=supported) is outcome
+        return
+    with pytest.raises(ConfigFailure) as caught:
+        is_recursive_read_only(mount, supported=supported)
+    assert str(caught.value) == (
+        "failed to resolve recursive read-only mode: "
+        f'volume "v" requested recursive read-only mode, {outcome}'
+    )
 
 
 @pytest.mark.parametrize("where", ["containers", "initContainers"])

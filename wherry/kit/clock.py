@@ -58,6 +58,10 @@ class SystemClock:
         return asyncio.get_running_loop().call_later(delay_s, callback)
 
 
+def _nothing() -> None:
+    """What a cancelled timer calls."""
+
+
 class _FakeTimer:
     __slots__ = ("callback", "cancelled")
 
@@ -67,6 +71,7 @@ class _FakeTimer:
 
     def cancel(self) -> None:
         self.cancelled = True
+        self.callback = _nothing  # what it would have called may hold much, and is let go as asyncio does
 
 
 class FakeClock:

@@ -52,8 +52,10 @@ from wherry.kubelet.static_pods.static_pods import StaticPods
 from wherry.kubelet.status_writer import StatusWriter
 from wherry.kubelet.volumes.base import VolumeHost
 from wherry.kubelet.volumes.mounts import SystemMounts
+from wherry.kubelet.volumes.pod_certificates import PodCertificates
 from wherry.kubelet.volumes.pod_volumes import PodVolumes
 from wherry.kubelet.volumes.tokens import Tokens
+from wherry.kubelet.volumes.trust_bundles import TrustBundles
 from wherry.kubelet.workers.context import WorkerContext
 from wherry.kubelet.workers.pool import PodWorkers
 from wherry.objects.meta import Object
@@ -257,6 +259,7 @@ class Kubelet:
             await context.probes.close()
             await context.images.close()
             await context.references.close()
+            await context.volumes.close()
             await context.statuses.close()
         if self._registration is not None:
             await self._registration.close()
@@ -268,8 +271,7 @@ class Kubelet:
     ) -> WorkerContext:
         config, client, clock = self.config, self._client, self._clock
         tokens = Tokens(client, clock)
-        mounts = self._mounts or SystemMounts()
-        volume_host = VolumeHost(mounts=mounts, disk=self._disk, clock=clock, tokens=tokens)
+        volume_host = self._volume_host(tokens)
         prober = self._prober or NetworkProber(self._runtime, self._http)
         return WorkerContext(
             config=config,
@@ -293,8 +295,22 @@ class Kubelet:
             pressure=self._pressure,
             node_ip=lambda: registration.node_ip,
             network_error=state.network_error,
+            is_recursive_read_only=state.is_recursive_read_only,
             memory_bytes=machine.memory_bytes,
             runtime_name=(state.status.name if state.status is not None else "") or "containerd",
+        )
+
+    def _volume_host(self, tokens: Tokens) -> VolumeHost:
+        client, clock, changed = self._client, self._clock, self._object_changed
+        random = self._random
+        node_name, recorder = self.config.node_name, self._recorder
+        return VolumeHost(
+            mounts=self._mounts or SystemMounts(),
+            disk=self._disk,
+            clock=clock,
+            tokens=tokens,
+            trust=TrustBundles(client, clock, random, changed),
+            certificates=PodCertificates(client, clock, self._disk, recorder, random, node_name, changed),
         )
 
     def _object_changed(self, pod_uid: str) -> None:

@@ -75,7 +75,7 @@ def _container_status(pod: Object, spec: Object, seen: Observation, facts: Facts
     status["resources"] = facts.resources.get(latest.id, allocated) if running else allocated
     if allocated.get("requests"):
         status["allocatedResources"] = allocated["requests"]
-    mounts = [_mount_status(mount) for mount in spec.get("volumeMounts") or ()]
+    mounts = _mount_statuses(spec, facts)
     if mounts:
         status["volumeMounts"] = mounts
     return status
@@ -150,7 +150,7 @@ def _unseen(pod: Object, spec: Object, facts: Facts, *, is_init: bool) -> Object
     }
     if known.get("containerID"):
         status["containerID"] = known["containerID"]
-    mounts = [_mount_status(mount) for mount in spec.get("volumeMounts") or ()]
+    mounts = _mount_statuses(spec, facts)
     if mounts:
         status["volumeMounts"] = mounts
     return status
@@ -171,12 +171,16 @@ def _waiting(waits: Waiting) -> Object:
     return {"reason": waits.reason, "message": waits.message} if waits.message else {"reason": waits.reason}
 
 
-def _mount_status(mount: Mapping[str, Any]) -> Object:
-    status: Object = {"name": mount["name"], "mountPath": mount["mountPath"]}
-    if mount.get("readOnly"):
-        status["readOnly"] = True
-        status["recursiveReadOnly"] = "Disabled"
-    return status
+def _mount_statuses(spec: Mapping[str, Any], facts: Facts) -> list[Object]:
+    statuses = []
+    for mount in spec.get("volumeMounts") or ():
+        status: Object = {"name": mount["name"], "mountPath": mount["mountPath"]}
+        if mount.get("readOnly"):
+            status["readOnly"] = True
+            asked = (mount.get("recursiveReadOnly") or "Disabled") != "Disabled"
+            status["recursiveReadOnly"] = "Enabled" if asked and facts.recursive_read_only else "Disabled"
+        statuses.append(status)
+    return statuses
 
 
 def terminated_state(container: Container, runtime_name: str) -> Object:

@@ -1,20 +1,27 @@
 """A container's environment: envFrom, then env, then the services of its namespace.
 
-Pure: the objects it refers to are fetched before (`references_of` names them). Later entries see
-earlier ones through `$(NAME)`. Order and texts are upstream's.
+The objects it refers to are fetched before (`references_of` names them); all that is read here are files
+in the pod's volumes (`fileKeyRef`). Later entries see earlier ones through `$(NAME)`. Order and texts are
+upstream's.
 """
 
 from __future__ import annotations
 
 import base64
+import logging
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any
 
+from wherry.kubelet.env_files import MOST_BYTES, MalformedFile, find_variable
 from wherry.kubelet.expansion import LONGEST_ALL, TooLong, expand, size_of
 from wherry.kubelet.fields import UnknownField, read_field, read_resource
 from wherry.kubelet.pod import spec_of
+from wherry.kubelet.volumes.beneath import read_in_root
 from wherry.objects.meta import Object, name_of, namespace_of
+
+log = logging.getLogger(__name__)
 
 Lookup = Callable[[str, str], Object | None]
 """The ConfigMap or Secret (first argument: its kind) of that name in the pod's namespace."""
@@ -26,12 +33,13 @@ class ConfigFailure(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Surroundings:
-    """What a container's environment depends on besides the pod."""
+    """What a container's environment depends on besides the pod. `volumes` are their paths by name."""
 
     host_ips: list[str]
     pod_ips: list[str]
     allocatable: Mapping[str, str] = field(default_factory=dict)
     services: Sequence[Object] = ()
+    volumes: Mapping[str, Path] = field(default_factory=dict)
 
 
 def references_of(container: Mapping[str, Any]) -> set[tuple[str, str]]:
@@ -132,7 +140,31 @@ def _value(
         reference = value_from.get(field_name)
         if reference:
             return _key_value(namespace_of(pod), kind, reference, lookup)
+    if value_from.get("fileKeyRef"):
+        return _file_value(value_from["fileKeyRef"], around)
     raise ConfigFailure(f"environment variable {entry['name']}: no known source in valueFrom")
+
+
+def _file_value(reference: Mapping[str, Any], around: Surroundings) -> str | None:
+    """A variable out of a file in a volume. An empty one counts as not there."""
+    volume, path, key = reference.get("volumeName") or "", reference.get("path") or "", reference["key"]
+    optional = bool(reference.get("optional"))
+    root = around.volumes.get(volume)
+    if root is None:
+        raise ConfigFailure(f'cannot find the volume "{volume}" referenced by FileKeyRef')
+    try:
+        text = read_in_root(root, path, MOST_BYTES).decode("utf-8", "surrogateescape")
+        value = find_variable(text, key)
+    except (FileNotFoundError, NotADirectoryError):
+        if optional:
+            return None
+        raise ConfigFailure("couldn't parse env file") from None
+    except (OSError, MalformedFile) as error:
+        log.info("file %s of volume %s: %s", path, volume, error)
+        raise ConfigFailure("couldn't parse env file") from None
+    if not value and not optional:
+        raise ConfigFailure(f'environment variable key "{key}" not found in file "{root / path}"')
+    return value or None
 
 
 def _key_value(namespace: str, kind: str, reference: Mapping[str, Any], lookup: Lookup) -> str | None:

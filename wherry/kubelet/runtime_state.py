@@ -78,6 +78,10 @@ class RuntimeState:
             f"reason:NetworkPluginNotReady message:{why}"
         )
 
+    def is_recursive_read_only(self, runtime_class: str | None) -> bool:
+        """Whether the runtime makes mounts recursively read-only for pods of this class."""
+        return self.status is not None and self.status.is_recursive_read_only(runtime_class)
+
     def _show(self) -> None:
         errors = self.errors()
         if errors != self._shown:

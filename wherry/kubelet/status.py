@@ -41,11 +41,13 @@ class Facts:
     if it was not by its own doing, and `failed` that it counts as a failure whatever its exit codes;
     `is_disruption` that it goes for the node's sake. `resources` are what running containers have, by
     container id, `whole` what the pod as a whole has; `resizing` are the conditions of its resize.
+    `recursive_read_only` tells that the runtime makes mounts so.
     """
 
     now: str
     host_ips: Sequence[str]
     runtime_name: str = "containerd"
+    recursive_read_only: bool = False
     waiting: Mapping[str, Waiting] = field(default_factory=dict)
     health: Health = field(default_factory=Health)
     ended: bool = False

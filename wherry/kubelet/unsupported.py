@@ -24,8 +24,8 @@ ELSEWHERE: Mapping[str, str] = {
     "PodSpec.preemptionPolicy": "the scheduler's",
     "PodSpec.serviceAccount": "the old name of serviceAccountName, which the API server fills in",
     "PodSpec.automountServiceAccountToken": "the API server's, which adds the volume",
-    "PodSecurityContext.fsGroupChangePolicy": "only for kinds of volumes that are not there yet",
-    "PodSecurityContext.seLinuxChangePolicy": "only for kinds of volumes that are not there yet",
+    "PodSecurityContext.fsGroupChangePolicy": "for kinds that outlive pods, which are not there yet",
+    "PodSecurityContext.seLinuxChangePolicy": "for kinds that outlive pods, which are not there yet",
     "PodSecurityContext.windowsOptions": "ignored on Linux, as upstream does",
     "SecurityContext.windowsOptions": "ignored on Linux, as upstream does",
     "EphemeralContainer.resizePolicy": "ephemeral containers are not resized",
@@ -66,22 +66,14 @@ REFUSED: Mapping[str, str] = {
     "SecurityContext.appArmorProfile": "as for the pod",
     "PodSecurityContext.sysctls": 'unsafe ones not allowed: `forbidden sysctl: "NAME" not allowlisted`',
     "VolumeMount.recursiveReadOnly": (
-        "Enabled: `failed to resolve recursive read-only mode: ... not supported by the runtime`"
+        "Enabled, where the runtime does not say that it can: `failed to resolve recursive read-only mode: "
+        "... not supported by the runtime`"
     ),
     "VolumeMount.bindMountOptions": "`... requested bind mount options, which the runtime does not support`",
     "Container.volumeDevices": '`cannot find volume "NAME" to pass into container "NAME"`',
     "EphemeralContainer.volumeDevices": "as of containers",
     "VolumeDevice.devicePath": "with volumeDevices",
     "VolumeDevice.name": "with volumeDevices",
-    "EmptyDirVolumeSource.medium": 'HugePages: `unknown storage medium "HugePages"`',
-    "VolumeProjection.clusterTrustBundle": (
-        "`projected sources of type clusterTrustBundle are not supported by this node`"
-    ),
-    "VolumeProjection.podCertificate": (
-        "`projected sources of type podCertificate are not supported by this node`"
-    ),
-    "EnvVarSource.fileKeyRef": "`environment variable NAME: no known source in valueFrom`",
-    **{f"FileKeySelector.{field}": "with fileKeyRef" for field in ("key", "optional", "path", "volumeName")},
 }
 """Fields (by type) that are refused, or some of whose values are: which, and what the pod is told."""
 
@@ -118,11 +110,6 @@ def refuse_sandbox(pod: Mapping[str, Any]) -> str:
 def refuse_container(container: Mapping[str, Any]) -> str:
     """Why the container cannot be configured, "" when it can."""
     for mount in container.get("volumeMounts") or ():
-        if mount.get("recursiveReadOnly") == "Enabled":
-            return (
-                f'failed to resolve recursive read-only mode: volume "{mount["name"]}" requested recursive '
-                "read-only mode, but it is not supported by the runtime"
-            )
         if mount.get("bindMountOptions"):
             return (
                 f'volume "{mount["name"]}" requested bind mount options, which the runtime does not support'

@@ -32,6 +32,7 @@ OTHER_DOCUMENTS = (
     "kubelet/probes",  # headers, kinds of probes
     "kubelet/runtimes",  # the runtime's answers
     "kubelet/server",  # requests, summaries
+    "kubelet/volumes/records.py",  # what the kubelet wrote itself
 )
 """Modules that read something else than objects."""
 

@@ -21,6 +21,7 @@ class NetworkVolume:
     source: str = "network"
     directory_name: str = "example.org~network"
     read_only: bool = False
+    relabel: bool = False
     sessions: list[str] = field(default_factory=list)
     """The server's view: who is logged in. It outlives the agent."""
     step: Callable[[str], None] = lambda _: None

@@ -10,9 +10,8 @@ import pytest
 
 from tests.kubelet.builders import make_pod
 from tests.kubelet.rig import FakeMounts
-from wherry.kit.clock import FakeClock
-from wherry.kit.disk import DirectDisk
-from wherry.kubelet.volumes.base import MountFailure, VolumeHost, VolumePlugin
+from tests.kubelet.volumes.sources import paper_host
+from wherry.kubelet.volumes.base import MountFailure, VolumePlugin
 from wherry.kubelet.volumes.catalog import PLUGINS, find_plugin
 from wherry.kubelet.volumes.pod_volumes import PodVolumes
 from wherry.objects.meta import Object
@@ -39,16 +38,11 @@ def examples(tmp_path: Path) -> dict[str, Object]:
                 {"secret": {"name": "s"}},
                 {"downwardAPI": {"items": [FIELD]}},
                 {"serviceAccountToken": {"path": "token"}},
+                {"clusterTrustBundle": {"name": "b", "path": "anchors"}},
+                {"podCertificate": {"credentialBundlePath": "both", "keyPath": "key"}},
             ]
         },
     }
-
-
-class Tokens:
-    """Tokens on paper."""
-
-    async def token(self, pod: Object, audience: str, lifetime_s: int) -> str:
-        return f"token for {audience or 'the API server'}, {lifetime_s} s"
 
 
 class Recorder:
@@ -73,12 +67,12 @@ class Fixture:
         self.mounts = FakeMounts()
         self.recorder = Recorder()
         self.objects = dict(OBJECTS)
-        host = VolumeHost(mounts=self.mounts, disk=DirectDisk(), clock=FakeClock(), tokens=Tokens())
-        self.volumes = PodVolumes(self.root, host, self.recorder)
+        self.volumes = PodVolumes(self.root, paper_host(self.mounts), self.recorder)
 
-    async def set_up(self, source: Object, **spec: Any) -> Path:
+    async def set_up(self, source: Object, resources: Object | None = None, **spec: Any) -> Path:
         mount = {"name": "v", "mountPath": "/v"}
-        pod = make_pod({"name": "web", "volumeMounts": [mount]}, volumes=[{"name": "v", **source}], **spec)
+        web = {"name": "web", "volumeMounts": [mount], "resources": resources or {}}
+        pod = make_pod(web, volumes=[{"name": "v", **source}], **spec)
         found = await self.volumes.set_up(pod, lambda k, n: self.objects.get((k, n)), {})
         return found["v"].path
 
@@ -139,6 +133,9 @@ async def test_contents(made: Fixture, tmp_path: Path) -> None:
         "pw": "hush",
         "name": "p",
         "token": "token for the API server, 3600 s",
+        "anchors": "anchors of b",
+        "both": "key 5 of v\nchain\n",
+        "key": "key 5 of v\n",
     }
 
 
@@ -152,6 +149,43 @@ async def test_memory_medium_is_limited(made: Fixture) -> None:
     path = await made.set_up({"emptyDir": {"medium": "Memory", "sizeLimit": "1Mi"}})
     assert made.mounts.sizes == {path: 1024 * 1024}
     assert path.stat().st_mode & 0o777 == 0o777
+
+
+HUGE = {"requests": {"hugepages-2Mi": "4Mi"}, "limits": {"hugepages-2Mi": "4Mi"}}
+OTHERS = {"requests": {"hugepages-2Mi": "4Mi", "hugepages-1Gi": "1Gi"}}
+
+
+@pytest.mark.parametrize("medium", ["HugePages", "HugePages-2Mi"])
+async def test_huge_pages_of_the_size_the_pod_asks_for(made: Fixture, medium: str) -> None:
+    path = await made.set_up({"emptyDir": {"medium": medium, "sizeLimit": "2Mi"}}, resources=HUGE)
+    assert made.mounts.pages == {path: 2 * 1024 * 1024}
+    assert made.mounts.sizes == {path: 2 * 1024 * 1024}
+    assert path.stat().st_mode & 0o777 == 0o777
+
+
+@pytest.mark.parametrize(
+    ("medium", "resources", "message"),
+    [
+        ("HugePages", {}, "hugePages storage requested, but there is no resource request for huge pages"),
+        ("HugePages-1Gi", HUGE, "hugePages storage requested, but there is no resource request for"),
+        ("HugePages", OTHERS, "can't be used if container requests multiple huge page sizes"),
+    ],
+)
+async def test_huge_pages_have_to_be_asked_for(
+    made: Fixture, medium: str, resources: Object, message: str
+) -> None:
+    with pytest.raises(MountFailure, match=message):
+        await made.set_up({"emptyDir": {"medium": medium}}, resources=resources)
+
+
+async def test_what_is_private_is_for_one_user_or_group(made: Fixture) -> None:
+    source = {"sources": [{"clusterTrustBundle": {"name": "b", "path": "a"}}], "defaultMode": 0o644}
+    for security, owner in (({"runAsUser": 1234}, (1234, 0)), ({"fsGroup": 4321}, (0, 4321))):
+        path = await made.set_up({"projected": source}, securityContext=security)
+        state = (path / "a").stat()
+        assert (state.st_uid, state.st_gid) == owner
+        assert state.st_mode & 0o777 == (0o600 if owner[0] else 0o640)
+        await made.volumes.tear_down("u1")
 
 
 async def test_memory_is_writable_again_after_a_reboot(made: Fixture) -> None:

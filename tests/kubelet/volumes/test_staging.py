@@ -12,11 +12,10 @@ import pytest
 from tests.kubelet.builders import make_pod
 from tests.kubelet.rig import FakeMounts
 from tests.kubelet.volumes.network import NetworkVolume
-from tests.kubelet.volumes.test_contract import Killed, Recorder, Tokens
-from wherry.kit.clock import FakeClock
-from wherry.kit.disk import DirectDisk
+from tests.kubelet.volumes.sources import paper_host
+from tests.kubelet.volumes.test_contract import Killed, Recorder
 from wherry.kubelet.volumes import pod_volumes, records, staging
-from wherry.kubelet.volumes.base import MountFailure, VolumeHost
+from wherry.kubelet.volumes.base import MountFailure
 from wherry.kubelet.volumes.catalog import PLUGINS
 from wherry.kubelet.volumes.pod_volumes import PodVolumes
 from wherry.objects.meta import Object
@@ -44,8 +43,7 @@ class Machine:
 
     def agent(self) -> PodVolumes:
         """Another agent, which knows only what is on disk."""
-        host = VolumeHost(mounts=self.mounts, disk=DirectDisk(), clock=FakeClock(), tokens=Tokens())
-        self.volumes = PodVolumes(self.root, host, Recorder(), (*PLUGINS, self.network))
+        self.volumes = PodVolumes(self.root, paper_host(self.mounts), Recorder(), (*PLUGINS, self.network))
         return self.volumes
 
     async def set_up(self, *uids: str) -> None:

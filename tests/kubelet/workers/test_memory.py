@@ -66,3 +66,19 @@ def test_what_was_told_stands_over_what_is_shown_but_for_conditions_of_others() 
         "qosClass": "BestEffort",
         "conditions": [{"type": "PodScheduled"}, {"type": "Ready", "status": "True"}],
     }
+
+
+def test_what_fails_after_a_change_does_not_rest() -> None:
+    """An act went by what was there before; the change it did not see must not wait for a back-off."""
+    wakes: list[float] = []
+    rests = Rests(FakeClock(), wakes.append)
+    for fail in (rests.failed, lambda: rests.rest("web", None)):
+        rests.begin()
+        rests.end()
+        fail()
+        assert not rests.is_resting(EVERYTHING)
+        assert not rests.is_resting("web")
+    assert wakes == [0.0, 0.0]
+    rests.begin()
+    rests.failed()
+    assert rests.is_resting(EVERYTHING)

@@ -22,15 +22,19 @@ class Phase(Enum):
 
 @dataclass(frozen=True, slots=True)
 class Mount:
-    """A path of the host shown inside a container; `propagation` as in the API (None, HostToContainer,
+    """A path of the host shown inside a container.
 
-    Bidirectional).
+    `propagation` is as in the API (None, HostToContainer, Bidirectional). `recursive` makes what is mounted
+    below it read-only too. `relabel` lets the runtime give it the container's SELinux label, where there is
+    SELinux.
     """
 
     host_path: str
     container_path: str
     read_only: bool = False
     propagation: str = "None"
+    recursive: bool = False
+    relabel: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,8 +7,8 @@ four parts, and who needs one only asks for that one: sandboxes, containers, ima
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
-from dataclasses import dataclass
+from collections.abc import AsyncIterator, Mapping
+from dataclasses import dataclass, field
 from typing import Protocol
 
 from wherry.kubelet.runtimes.containers import Containers
@@ -26,6 +26,14 @@ class RuntimeStatus:
     message: str = ""
     name: str = ""
     version: str = ""
+    handlers: Mapping[str, bool] = field(default_factory=dict)
+    """Its handlers by name ("" is the default one), and whether they make mounts recursively read-only."""
+
+    def is_recursive_read_only(self, runtime_class: str | None) -> bool:
+        """Whether what is mounted for a pod of this class can be read-only with all mounted below it."""
+        if runtime_class:  # what the class's handler is called is known to the API server alone
+            return bool(self.handlers) and all(self.handlers.values())
+        return self.handlers.get("", False)
 
 
 @dataclass(frozen=True, slots=True)

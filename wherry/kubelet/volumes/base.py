@@ -38,6 +38,10 @@ class Mounts(Protocol):
         """Have a memory file system there, of at most `size_bytes` if not 0; whether it is a new one."""
         ...
 
+    def huge_pages(self, target: Path, page_bytes: int, size_bytes: int = 0) -> bool:
+        """Have a file system of huge pages of that size there, as `tmpfs` does."""
+        ...
+
     def bind(self, source: Path, target: Path) -> None:
         """Show `source` at `target` too."""
         ...
@@ -57,12 +61,50 @@ class TokenSource(Protocol):
     async def token(self, pod: Object, audience: str, lifetime_s: int) -> str: ...
 
 
+class TrustSource(Protocol):
+    """Gives trust anchors of the cluster."""
+
+    async def anchors(self, pod: Object, source: Mapping[str, Any]) -> str:
+        """The PEM text a `clusterTrustBundle` source asks for. Raises MountFailure."""
+        ...
+
+    def forget(self, pod_uid: str) -> None: ...
+
+    async def close(self) -> None: ...
+
+
+@dataclass(frozen=True, slots=True)
+class Credentials:
+    """A private key, and the certificates for it from the pod's own to the signer's; both PEM."""
+
+    key: bytes
+    chain: bytes
+
+
+class CertificateSource(Protocol):
+    """Gives pods certificates of their own."""
+
+    async def credentials(
+        self, pod: Object, volume: str, index: int, source: Mapping[str, Any]
+    ) -> Credentials:
+        """Those of source `index` of the projected `volume`. Raises MountFailure while there are none."""
+        ...
+
+    def forget(self, pod_uid: str) -> None: ...
+
+    async def close(self) -> None: ...
+
+
 @dataclass(frozen=True, slots=True)
 class MountedVolume:
-    """A volume that is there: its path on the host, and whether it may only be read."""
+    """A volume that is there: its path on the host, and whether it may only be read.
+
+    `relabel` tells that the runtime may give its files SELinux labels.
+    """
 
     path: Path
     read_only: bool = False
+    relabel: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -73,6 +115,18 @@ class VolumeHost:
     disk: Disk
     clock: Clock
     tokens: TokenSource
+    trust: TrustSource
+    certificates: CertificateSource
+
+    def forget(self, pod_uid: str) -> None:
+        """The pod's volumes are taken down."""
+        self.trust.forget(pod_uid)
+        self.certificates.forget(pod_uid)
+
+    async def close(self) -> None:
+        """The agent ends."""
+        await self.trust.close()
+        await self.certificates.close()
 
 
 @dataclass(frozen=True, slots=True)
@@ -135,6 +189,11 @@ class VolumePlugin(Protocol):
     @property
     def read_only(self) -> bool:
         """Whether containers may only read it, whatever their mounts say."""
+        ...
+
+    @property
+    def relabel(self) -> bool:
+        """Whether its files are the pod's own, to be given SELinux labels."""
         ...
 
     def references(self, source: Mapping[str, Any]) -> set[tuple[str, str]]:

@@ -16,6 +16,7 @@ class ContentVolume:
     """Files rendered from objects. They are rendered and put in place anew whenever one of them changed."""
 
     read_only: ClassVar[bool] = True
+    relabel: ClassVar[bool] = True
     in_memory: ClassVar[bool] = True
     """Whether the files are kept off the disk."""
 

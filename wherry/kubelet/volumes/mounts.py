@@ -21,6 +21,14 @@ class SystemMounts:
         mount("tmpfs", target, "tmpfs", MS_NOSUID | MS_NODEV, options)
         return True
 
+    def huge_pages(self, target: Path, page_bytes: int, size_bytes: int = 0) -> bool:
+        """Mount huge pages unless something is mounted there already; whether it was. Raises OSError."""
+        if _is_mounted(target):
+            return False
+        options = f"pagesize={page_bytes}" + (f",size={size_bytes}" if size_bytes else "")
+        mount("nodev", target, "hugetlbfs", MS_NOSUID | MS_NODEV, options)
+        return True
+
     def bind(self, source: Path, target: Path) -> None:
         """Bind `source` (with what is mounted below it) to `target`. Raises OSError."""
         mount(str(source), target, "", MS_BIND | MS_REC)

@@ -139,10 +139,15 @@ class PodVolumes:
                 raise result
         await disk.run(pod_uid, partial(self._remove, self._pods_dir / pod_uid), TEAR_DOWN_TIMEOUT_S)
         self._pods.pop(pod_uid, None)
+        self._host.forget(pod_uid)
 
     async def reconcile(self) -> None:
         """Undo what is shared and no pod has any more: what an agent that was killed left. Raises OSError."""
         await self._staging.reconcile(self._operations)
+
+    async def close(self) -> None:
+        """The agent ends; volumes stay as they are."""
+        await self._host.close()
 
     def uids(self) -> set[str]:
         """The pods that have something on disk."""
@@ -192,7 +197,8 @@ class PodVolumes:
         )
         record = await context.on_disk(begin)
         await self._staging.stage(plugin, context)
-        there = MountedVolume(await plugin.publish(context, record), plugin.read_only)
+        path = await plugin.publish(context, record)
+        there = MountedVolume(path, plugin.read_only, plugin.relabel)
         state.published[name] = there, record
         return there
 

@@ -117,11 +117,14 @@ def container_mounts(
     env: Sequence[tuple[str, str]],
     mounts: Mounts,
     sub_paths: Path,
+    *,
+    recursive: bool = False,
 ) -> list[Mount]:
     """The container's volume mounts; sub-paths are bound below `sub_paths`.
 
-    Raises ConfigFailure for a volume the pod does not have or a sub-path that cannot be expanded, and
-    MountFailure for one that leads outside its volume.
+    `recursive` tells whether the runtime makes mounts recursively read-only.
+    Raises ConfigFailure for a volume the pod does not have, a sub-path that cannot be expanded or a mode the
+    runtime does not have, and MountFailure for a sub-path that leads outside its volume.
     """
     scope = dict(env)
     result = []
@@ -131,16 +134,7 @@ def container_mounts(
                 f'cannot find volume "{mount["name"]}" to mount into container "{container["name"]}"'
             )
         volume = volumes[mount["name"]]
-        path = volume.path
-        sub_path = mount.get("subPath") or ""
-        if mount.get("subPathExpr"):
-            missing = missing_references(mount["subPathExpr"], scope)
-            if missing:
-                raise ConfigFailure(f"missing value for {missing[0]!r}")
-            try:
-                sub_path = expand(mount["subPathExpr"], scope)
-            except TooLong as error:
-                raise ConfigFailure(f"subPathExpr of {mount['mountPath']}: {error}") from None
+        path, sub_path = volume.path, _sub_path(mount, scope)
         if sub_path:
             target = sub_paths / mount["name"] / container["name"] / str(index)
             path = bind_sub_path(mounts, path, sub_path, target)
@@ -150,9 +144,47 @@ def container_mounts(
                 _container_path(mount["mountPath"]),
                 volume.read_only or bool(mount.get("readOnly")),
                 mount.get("mountPropagation") or "None",
+                is_recursive_read_only(mount, supported=recursive),
+                volume.relabel,
             )
         )
     return result
+
+
+def _sub_path(mount: Mapping[str, Any], scope: Mapping[str, str]) -> str:
+    """The part of the volume to show, "" for all of it. Raises ConfigFailure."""
+    expression = mount.get("subPathExpr")
+    if not expression:
+        return mount.get("subPath") or ""
+    missing = missing_references(expression, scope)
+    if missing:
+        raise ConfigFailure(f"missing value for {missing[0]!r}")
+    try:
+        return expand(expression, scope)
+    except TooLong as error:
+        raise ConfigFailure(f"subPathExpr of {mount['mountPath']}: {error}") from None
+
+
+def is_recursive_read_only(mount: Mapping[str, Any], *, supported: bool) -> bool:
+    """Whether what is mounted below a volume is read-only too (resolveRecursiveReadOnly; KEP-3857).
+
+    Raises ConfigFailure for what cannot be had.
+    """
+    mode = mount.get("recursiveReadOnly") or "Disabled"
+    if mode == "Disabled":
+        return False
+    asked = (
+        "failed to resolve recursive read-only mode: "
+        f'volume "{mount["name"]}" requested recursive read-only mode, but it is not '
+    )
+    propagation = mount.get("mountPropagation") or "None"
+    if not mount.get("readOnly"):
+        raise ConfigFailure(f"{asked}read-only")
+    if propagation != "None":
+        raise ConfigFailure(f'{asked}compatible with propagation "{propagation}"')
+    if mode == "Enabled" and not supported:
+        raise ConfigFailure(f"{asked}supported by the runtime")
+    return supported
 
 
 def _container_path(path: str) -> str:

@@ -31,7 +31,7 @@ class WorkerContext:
     `disk` is where work on a pod's files is done, by the pod's uid. `services` gives the cluster's Services
     as known, `allocatable` the node's allocatable resources, `pressure` the pressure conditions that are
     true, `node_ip` the node's address as it is now, `network_error` why pods cannot be networked ("" if
-    they can).
+    they can), `is_recursive_read_only` whether the runtime makes mounts so for pods of a runtime class.
     """
 
     config: KubeletConfig
@@ -55,6 +55,7 @@ class WorkerContext:
     pressure: Callable[[], Sequence[str]]
     node_ip: Callable[[], str]
     network_error: Callable[[], str]
+    is_recursive_read_only: Callable[[str | None], bool]
     memory_bytes: int
     runtime_name: str
 

@@ -53,13 +53,22 @@ class Memory:
 
 
 class Rests:
-    """What failed a moment ago and rests, containers or everything; `wake(s)` is told for how long."""
+    """What failed a moment ago and rests, containers or everything; `wake(s)` is told for how long.
+
+    What fails though something has changed since its act began (`begin`) does not rest: it may have gone by
+    what was there before.
+    """
 
     def __init__(self, clock: Clock, wake: Callable[[float], None]) -> None:
         self._clock = clock
         self._wake = wake
         self._until: dict[str, float] = {}
         self._failures = 0
+        self._has_changed = False
+
+    def begin(self) -> None:
+        """An act begins, which goes by what is there now."""
+        self._has_changed = False
 
     def is_resting(self, what: str) -> bool:
         """Whether it is to be left alone; if so, `wake` hears for how long."""
@@ -74,10 +83,16 @@ class Rests:
 
     def rest(self, name: str, seconds: float | None) -> None:
         """Leave a container alone for so long, None for until something changes."""
+        if self._has_changed:
+            self._wake(0.0)
+            return
         self._until[name] = self._clock.monotonic() + (math.inf if seconds is None else seconds)
 
     def failed(self) -> None:
         """What was done for the pod as a whole failed: nothing is begun for a while, longer each time."""
+        if self._has_changed:
+            self._wake(0.0)
+            return
         delay_s = min(FIRST_RETRY_S * 2.0 ** min(self._failures, 10), LONGEST_RETRY_S)
         self._failures += 1
         self._until[EVERYTHING] = self._clock.monotonic() + delay_s
@@ -89,4 +104,5 @@ class Rests:
 
     def end(self) -> None:
         """Something changed: whatever failed may be tried at once."""
+        self._has_changed = True
         self._until.clear()

@@ -142,7 +142,11 @@ class Starter:
         container = start.container
         context = self._context
         around = Surroundings(
-            context.host_ips, home.ips(context.host_ips), context.allocatable(), context.services()
+            context.host_ips,
+            home.ips(context.host_ips),
+            context.allocatable(),
+            context.services(),
+            {name: volume.path for name, volume in home.volumes.items()},
         )
         try:
             render = partial(self._render, pod, start, image, home, around)
@@ -164,7 +168,14 @@ class Starter:
         context = self._context
         env = container_environment(pod, container, lambda kind, name: self._lookup(pod, kind, name), around)
         sub_paths = context.config.pod_dir(uid_of(pod)) / "volume-subpaths"
-        mounts = container_mounts(container, home.volumes, env, context.volumes.mounts, sub_paths)
+        mounts = container_mounts(
+            container,
+            home.volumes,
+            env,
+            context.volumes.mounts,
+            sub_paths,
+            recursive=context.is_recursive_read_only(spec_of(pod).get("runtimeClassName")),
+        )
         mounts += self._own_mounts(pod, start, {m.container_path for m in mounts})
         least_oom_score = 0 if context.config.restrict_oom_score else -1000
         return container_spec(pod, start, image, env, mounts, context.memory_bytes, least_oom_score)
@@ -174,12 +185,12 @@ class Starter:
         pod_dir = self._context.config.pod_dir(uid_of(pod))
         result = []
         if HOSTS_PATH not in taken:
-            result.append(Mount(str(pod_dir / "etc-hosts"), HOSTS_PATH))
+            result.append(Mount(str(pod_dir / "etc-hosts"), HOSTS_PATH, relabel=True))
         path = start.container.get("terminationMessagePath") or DEFAULT_PATH
         if path not in taken:
             file = message_file(pod_dir, start.container["name"], start.attempt)
             create_message_file(file)
-            result.append(Mount(str(file), path))
+            result.append(Mount(str(file), path, relabel=True))
         return result
 
     async def _post_start(self, pod: Object, container: Object, container_id: str, home: Home) -> None:

@@ -33,6 +33,7 @@ from wherry.kubelet.pod import (
     container_status,
     find_container,
     is_static,
+    spec_of,
     status_of,
     uses_host_network,
 )
@@ -312,6 +313,9 @@ class PodWorker:
             now=now,
             host_ips=self._context.host_ips,
             runtime_name=self._context.runtime_name,
+            recursive_read_only=self._context.is_recursive_read_only(
+                spec_of(self.pod).get("runtimeClassName")
+            ),
             waiting=memory.waiting,
             health=self._context.probes.health(self.uid),
             ended=ended,
@@ -327,6 +331,7 @@ class PodWorker:
         self._context.statuses.put(self.pod, memory.told)
 
     def _begin_act(self, work: Coroutine[Any, Any, None], name: str) -> None:
+        self._rests.begin()
         self._act = self._tasks.spawn(work, name)
         self._act.add_done_callback(self._act_ended)
 

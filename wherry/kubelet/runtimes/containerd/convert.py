@@ -258,4 +258,6 @@ def _mount(mount: Mount) -> cri.Mount:
         host_path=mount.host_path,
         readonly=mount.read_only,
         propagation=_PROPAGATION.get(mount.propagation, cri.PROPAGATION_PRIVATE),
+        recursive_read_only=mount.recursive,
+        selinux_relabel=mount.relabel,
     )

@@ -71,6 +71,7 @@ class ContainerdRuntime:
             message=", ".join(f"{c.type}=false reason:{c.reason} message:{c.message}" for c in bad),
             name=version.runtime_name,
             version=version.runtime_version,
+            handlers={h.name: h.features.recursive_read_only_mounts for h in answer.runtime_handlers},
         )
 
     async def run_sandbox(self, spec: SandboxSpec) -> str:

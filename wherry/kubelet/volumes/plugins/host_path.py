@@ -26,6 +26,7 @@ class HostPath:
     source = "hostPath"
     directory_name = "kubernetes.io~host-path"
     read_only = False
+    relabel = False
 
     def references(self, source: Mapping[str, Any]) -> set[tuple[str, str]]:
         return set()
