@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 
 from wherry.apiserver.metrics import BUCKETS_S, Key, LocalCalls, RequestMetrics, Series, StoreTimes
+from wherry.kit.process_metrics import ProcessMetrics
 
 DURATION_HELP = (
     "Response latency distribution in seconds for each verb, dry run value, group, version, resource, "
@@ -36,7 +37,7 @@ def render(
             *metrics.webhooks.lines(),
             *_metric("wherry_store_revision", "gauge", "The newest revision of the store."),
             f"wherry_store_revision {revision}",
-            *_process(),
+            *ProcessMetrics().lines(),
             "",
         ]
     )
@@ -166,14 +167,6 @@ def _local(local: LocalCalls) -> Iterator[str]:
     )
     for (method, code), number in local.counts.items():
         yield f'{name}{{code="{code}",host="in-process",method="{method}"}} {number}'
-
-
-def _process() -> Iterable[str]:
-    from prometheus_client import CollectorRegistry, ProcessCollector, generate_latest
-
-    registry = CollectorRegistry()
-    ProcessCollector(registry=registry)
-    return generate_latest(registry).decode().splitlines()
 
 
 def _labels(key: Key, *, with_dry_run: bool = True) -> str:

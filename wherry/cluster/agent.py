@@ -165,6 +165,14 @@ def _parts_config(
         client_ca_file=identities.authority.cert,
         allowed_names=(KUBELET_CLIENT,),
         log_dir=paths.pod_logs,
+        flags={
+            "cgroup-root": node.names.cgroup_root,
+            "cluster-domain": config.cluster_domain,
+            "hostname-override": config.name,
+            "node-ip": address,
+            "port": str(config.kubelet_port),
+            "root-dir": str(paths.kubelet),
+        },
     )
     return NodePartsConfig(kubelet=kubelet, server=server)
 

@@ -25,6 +25,7 @@ from wherry.kubelet.config import KubeletConfig
 from wherry.kubelet.host import Host
 from wherry.kubelet.runtimes.failures import RuntimeFailure
 from wherry.kubelet.runtimes.runtime import Runtime
+from wherry.kubelet.server.access import ApiReviews
 from wherry.kubelet.server.config import KubeletServerConfig
 from wherry.kubelet.server.server import KubeletServer
 from wherry.network.tool import NetworkFailure
@@ -102,7 +103,16 @@ class NodeParts:
         self.kubelet = Kubelet(config.kubelet, clients.kubelet, runtime, clock, _own(random), host)
         self.proxy = Proxy(clients.proxy, backend, name, clock)
         self.server = (
-            KubeletServer(runtime, self.kubelet.pods, config.server, clock) if config.server else None
+            KubeletServer(
+                runtime,
+                self.kubelet.pods,
+                config.server,
+                clock,
+                self.kubelet.about(),
+                ApiReviews(clients.kubelet, name, clock),
+            )
+            if config.server
+            else None
         )
         self.land = land(self.proxy.rules_removed)
         self._runtime = runtime

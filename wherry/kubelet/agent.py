@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from functools import partial
 from random import Random
 
@@ -22,6 +22,7 @@ from wherry.client.events import EventLog, EventRecorder
 from wherry.kit.backoff import BackOff
 from wherry.kit.clock import Clock
 from wherry.kit.disk import Disk, DiskThreads
+from wherry.kit.metrics import Metric
 from wherry.kit.repeat import Repeater, Work
 from wherry.kit.tasks import Tasks
 from wherry.kubelet.allocation.allocations import Allocations
@@ -29,6 +30,7 @@ from wherry.kubelet.cgroups import PodCgroups
 from wherry.kubelet.config import KubeletConfig
 from wherry.kubelet.eviction.manager import CHECK_S as EVICTION_CHECK_S
 from wherry.kubelet.eviction.manager import Eviction, Surroundings
+from wherry.kubelet.gauges import agent_gauges
 from wherry.kubelet.gc import remove_all_dead
 from wherry.kubelet.hooks import Hooks
 from wherry.kubelet.host import Host
@@ -36,6 +38,7 @@ from wherry.kubelet.image_gc import COLLECT_S, ImageGc
 from wherry.kubelet.images import Images
 from wherry.kubelet.logs import LOG_CHECK_S, LogRotation
 from wherry.kubelet.machine import Machine, read_machine
+from wherry.kubelet.metrics import KubeletMetrics
 from wherry.kubelet.node import node_reference
 from wherry.kubelet.pod import as_from_api
 from wherry.kubelet.probes.http import HttpProber
@@ -47,6 +50,7 @@ from wherry.kubelet.relist import Relist
 from wherry.kubelet.runtime_state import CHECK_S, RuntimeState
 from wherry.kubelet.runtimes.failures import RuntimeFailure
 from wherry.kubelet.runtimes.runtime import Runtime
+from wherry.kubelet.server.about import About
 from wherry.kubelet.static_pods.mirrors import Mirrors, is_mirror
 from wherry.kubelet.static_pods.static_pods import StaticPods
 from wherry.kubelet.status_writer import StatusWriter
@@ -87,6 +91,7 @@ class Kubelet:
         self._runtime = runtime
         self._clock = clock
         self._random = random
+        self.metrics = KubeletMetrics()
         self._mounts = host.mounts
         self._prober = host.prober
         self._machine = host.machine
@@ -122,7 +127,7 @@ class Kubelet:
         config = self.config
         config.root_dir.mkdir(parents=True, exist_ok=True, mode=0o700)
         config.log_dir.mkdir(parents=True, exist_ok=True)
-        machine = self._machine or read_machine(config.root_dir, config.proc_dir)
+        machine = self._machine = self._machine or read_machine(config.root_dir, config.proc_dir)
         state = RuntimeState(self._runtime, self._clock, self._pleg_error, self._readiness_changed)
         await state.check()
         self._state, self._lacks_network = state, bool(state.network_error())
@@ -133,7 +138,7 @@ class Kubelet:
         self._context = context = self._make_context(machine, registration, state)
         await context.allocations.load()
         self._workers = workers = PodWorkers(context)
-        self._relist = relist = Relist(self._runtime, workers, self._clock)
+        self._relist = relist = Relist(self._runtime, workers, self._clock, self.metrics)
         self._cache.add(PODS, field_selector=f"spec.nodeName={config.node_name}")
         self._cache.add(SERVICES)
         self._mirrors = Mirrors(self._client, self._clock, context.statuses, lambda: registration.node)
@@ -188,7 +193,7 @@ class Kubelet:
         """Begin to remove what nobody uses, and to evict pods when the node runs short."""
         config, runtime, clock, recorder = self.config, self._runtime, self._clock, self._recorder
         node = node_reference(config.node_name)
-        images = ImageGc(runtime, config, clock, recorder, node, self._disk)
+        images = ImageGc(runtime, config, clock, recorder, node, self._disk, metrics=self.metrics)
 
         async def reclaim() -> None:
             await remove_all_dead(runtime)
@@ -198,7 +203,7 @@ class Kubelet:
             pods=self.pods, evict=workers.evict, reclaim=reclaim, on_change=self._readiness_changed
         )
         self._eviction = eviction = Eviction(
-            config, runtime, clock, recorder, node, around, self._disk, self._look
+            config, runtime, clock, recorder, node, around, self._disk, self._look, self.metrics
         )
         self._repeat("image garbage collection", images.collect, longest_s=COLLECT_S)
         self._repeat("eviction", eviction.check, longest_s=EVICTION_CHECK_S)
@@ -236,6 +241,25 @@ class Kubelet:
             self._registration.move_to(node_ip)
         if self._workers is not None:
             self._workers.poke_all()
+
+    def about(self) -> About:
+        """What the server of this agent is told of it."""
+
+        def machine() -> Machine:
+            return self._machine or read_machine(self.config.root_dir, self.config.proc_dir)
+
+        return About(
+            config=self.config,
+            machine=machine,
+            disk=self._disk,
+            metrics=self.metrics,
+            gauges=self._gauges,
+            sync_error=self._pleg_error,
+        )
+
+    def _gauges(self) -> Iterator[Metric]:
+        resizes = self._context.allocations.statuses() if self._context is not None else ()
+        return agent_gauges(self.config.node_name, self.pods(), resizes)
 
     @property
     def workers(self) -> int:
@@ -284,12 +308,13 @@ class Kubelet:
             disk=self._disk,
             tokens=tokens,
             references=References(client, clock, self._object_changed),
-            probes=Probes(clock, prober, self._recorder, self._probe_changed),
+            probes=Probes(clock, prober, self._recorder, self._probe_changed, self.metrics),
             hooks=Hooks(self._runtime, clock, self._http),
             allocations=Allocations(config.pod_dir, self._disk),
             cgroups=PodCgroups(config.cgroup_mount, config.cgroup_root, config.pod_pids_limit),
             back_off=BackOff(clock),
-            statuses=StatusWriter(client, clock),
+            statuses=StatusWriter(client, clock, self.metrics),
+            metrics=self.metrics,
             services=lambda: self._cache.list(SERVICES),
             allocatable=registration.allocatable,
             pressure=self._pressure,

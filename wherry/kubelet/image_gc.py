@@ -19,6 +19,7 @@ from wherry.client.events import Recorder
 from wherry.kit.clock import Clock
 from wherry.kit.disk import Disk as DiskWork
 from wherry.kubelet.config import KubeletConfig
+from wherry.kubelet.metrics import KubeletMetrics
 from wherry.kubelet.runtimes.containers import Container
 from wherry.kubelet.runtimes.failures import RuntimeFailure
 from wherry.kubelet.runtimes.images import Image
@@ -105,6 +106,7 @@ class ImageGc:
         node: Object,
         files: DiskWork,
         disk: Callable[[Path], Disk] = read_disk,
+        metrics: KubeletMetrics | None = None,
     ) -> None:
         self._runtime = runtime
         self._config = config
@@ -113,6 +115,7 @@ class ImageGc:
         self._node = node
         self._files = files
         self._disk = disk
+        self._metrics = metrics or KubeletMetrics()
         self._seen: dict[str, Sighting] | None = None
 
     async def collect(self) -> float:
@@ -165,6 +168,7 @@ class ImageGc:
                 continue
             log.info("removed unused image %s (%s)", image.id, ", ".join(image.names))
             freed += image.size_bytes
+            self._metrics.images_collected.inc("space")
         return freed
 
     def _complain(self, wanted: int, freed: int) -> None:

@@ -12,6 +12,7 @@ from collections import defaultdict
 from typing import Protocol
 
 from wherry.kit.clock import Clock
+from wherry.kubelet.metrics import KubeletMetrics
 from wherry.kubelet.runtimes.labels import POD_UID
 from wherry.kubelet.runtimes.runtime import Runtime
 
@@ -41,10 +42,14 @@ def diff_pods(before: Seen, now: Seen) -> set[str]:
 class Relist:
     """One node's relisting."""
 
-    def __init__(self, runtime: Runtime, workers: Looker, clock: Clock) -> None:
+    def __init__(
+        self, runtime: Runtime, workers: Looker, clock: Clock, metrics: KubeletMetrics | None = None
+    ) -> None:
         self._runtime = runtime
         self._workers = workers
         self._clock = clock
+        self._metrics = metrics or KubeletMetrics()
+        self._last_s: float | None = None
         self._seen: Seen = {}
         self._is_everything = True
         self._owed_since: float | None = None
@@ -67,7 +72,7 @@ class Relist:
         """Relist once; when to do it again, in seconds. Raises RuntimeFailure, OSError."""
         if self._owed_since is None:
             self._owed_since = self._clock.monotonic()
-        seen = await self._list()
+        seen = await self._measured()
         everything, self._is_everything = self._is_everything, False
         try:
             if everything or not all(self._workers.knows(uid) for uid in seen):
@@ -81,6 +86,18 @@ class Relist:
         self._seen = seen
         self._owed_since = None
         return RELIST_S
+
+    async def _measured(self) -> Seen:
+        """List, and count how long it took."""
+        metrics, began = self._metrics, self._clock.monotonic()
+        if self._last_s is not None:
+            metrics.relist_interval.observe(began - self._last_s)
+        self._last_s = began
+        metrics.relist_last_seen.set(self._clock.now().timestamp())
+        try:
+            return await self._list()
+        finally:
+            metrics.relist_duration.observe(self._clock.monotonic() - began)
 
     async def _list(self) -> Seen:
         sandboxes, containers = await asyncio.gather(self._runtime.sandboxes(), self._runtime.containers())

@@ -23,6 +23,7 @@ from wherry.kit.integers import parse_unsigned
 from wherry.kit.repeat import Repeater
 from wherry.kit.tasks import Tasks
 from wherry.kubelet.allocation.conditions import TYPES as RESIZING
+from wherry.kubelet.metrics import KubeletMetrics
 from wherry.kubelet.pod import is_static
 from wherry.objects.errors import ApiError
 from wherry.objects.meta import Object, key_of, metadata, name_of, namespace_of, uid_of
@@ -95,6 +96,7 @@ class _Entry:
     refused: Object | None = None
     written: asyncio.Event = field(default_factory=asyncio.Event)
     writing: Repeater | None = None
+    owed_since: float | None = None
 
     @property
     def patch(self) -> Object:
@@ -113,9 +115,10 @@ class _Entry:
 class StatusWriter:
     """Writes statuses of pods."""
 
-    def __init__(self, client: Client, clock: Clock) -> None:
+    def __init__(self, client: Client, clock: Clock, metrics: KubeletMetrics | None = None) -> None:
         self._client = client
         self._clock = clock
+        self._metrics = metrics or KubeletMetrics()
         self._entries: dict[str, _Entry] = {}
         self._mirrors: dict[str, Object] = {}
         """Mirror pods by the uid of their static pod."""
@@ -191,9 +194,11 @@ class StatusWriter:
 
     def _check(self, entry: _Entry, delay_s: float) -> None:
         if not entry.patch:
-            entry.written.set()
+            self._settled(entry)
             return
         entry.written.clear()
+        if entry.owed_since is None:
+            entry.owed_since = self._clock.monotonic()
         if entry.writing is not None and delay_s:
             entry.writing.within(delay_s)
         elif entry.writing is not None:
@@ -214,7 +219,14 @@ class StatusWriter:
             if entry.wanted is wanted and (left := entry.patch):
                 log.warning("the API server does not take all of pod %s's status: %s", entry.key, left)
                 entry.refused = left
+        self._settled(entry)
+
+    def _settled(self, entry: _Entry) -> None:
+        """Nothing of the pod waits to be written."""
         entry.written.set()
+        since, entry.owed_since = entry.owed_since, None
+        if since is not None:
+            self._metrics.status_sync.observe(self._clock.monotonic() - since)
 
     async def _patch(self, pod: Object, patch: Object) -> Object:
         return await self._client.patch(

@@ -46,7 +46,10 @@ GUARDS = re.compile(
 
 OWN = {
     "apiserver": {"data-dir"},
-    "kubelet": {"master", "pod-logs-dir", "pods-cgroup"},
+    "kubelet": {
+        *("master", "pod-logs-dir", "pods-cgroup"),
+        *("enable-profiling-handler", "enable-system-log-handler", "enable-system-log-query"),
+    },
     "proxy": {
         *("cleanup-ipvs", "cluster-name", "nftables-masquerade-all", "service-cluster-ip-range"),
         "show-hidden-metrics",
@@ -150,6 +153,8 @@ SAMPLES: dict[str, str] = {
     "container-runtime-endpoint": "unix:///x",
     "cluster-signing-cert-file": "x",
     "enable-bootstrap-token-auth": "true",
+    "enable-system-log-handler": "true",
+    "enable-system-log-query": "true",
     "kube-reserved": "cpu=300m",
     "leader-elect-renew-deadline": "12s",
     "leader-elect-retry-period": "3s",

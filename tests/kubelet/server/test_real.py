@@ -14,12 +14,17 @@ from typing import Any
 
 import aiohttp
 import pytest
+from prometheus_client.parser import text_string_to_metric_families
 
-from tests.kubelet.runtimes.containerd.conftest import Machine
+from tests.kubelet.runtimes.containerd.conftest import CGROUP_ROOT, Machine
 from tests.timing import PATIENCE_S
 from wherry.cluster.leaves import Subject
 from wherry.cluster.pki import Pki
 from wherry.kit.clock import SystemClock
+from wherry.kit.disk import DiskThreads
+from wherry.kubelet.config import KubeletConfig
+from wherry.kubelet.machine import read_machine
+from wherry.kubelet.server.about import About
 from wherry.kubelet.server.bridge import CLOSE, ERROR, PROTOCOL, RESIZE, STDERR, STDIN, STDOUT
 from wherry.kubelet.server.config import KubeletServerConfig
 from wherry.kubelet.server.server import KubeletServer
@@ -73,7 +78,19 @@ async def node(machine: Machine, tmp_path: Path) -> AsyncIterator[Node]:
         host="127.0.0.1",
         port=0,
     )
-    server = KubeletServer(machine.runtime, pods, config, SystemClock())
+    clock = SystemClock()
+    about = About(
+        config=KubeletConfig(
+            node_name="n",
+            node_ip="127.0.0.1",
+            root_dir=tmp_path,
+            log_dir=tmp_path / "logs",
+            cgroup_root=CGROUP_ROOT,
+        ),
+        machine=lambda: read_machine(tmp_path),
+        disk=DiskThreads(clock),
+    )
+    server = KubeletServer(machine.runtime, pods, config, clock, about)
     port = await server.start()
     context = ssl.create_default_context(cafile=str(pki.authority.cert))
     context.load_cert_chain(admin.cert, admin.key)
@@ -160,10 +177,22 @@ async def test_usage_is_told(node: Node) -> None:
     await node.machine.runtime.stop_container(ended, 5)
     async with node.session.get(f"{node.url}/stats/summary", ssl=node.context) as response:
         summary = await response.json()
-    (pod,) = summary["pods"]
-    assert pod["podRef"]["name"] == "pod-u1"
-    assert pod["cpu"]["usageCoreNanoSeconds"] > 0
-    assert pod["memory"]["workingSetBytes"] > 0
+        async with node.session.get(f"{node.url}/metrics/cadvisor", ssl=node.context) as response:
+            page = await response.text()
+    (pod,) = [pod for pod in summary["pods"] if pod["podRef"]["name"] == "pod-u1"]
+    (container,) = pod["containers"]
+    for figures in (pod, container):
+        assert figures["cpu"]["usageCoreNanoSeconds"] > 0
+        assert figures["memory"]["workingSetBytes"] > 0
+    assert pod["network"]["name"] == "eth0"
+    found = {
+        (sample.name, sample.labels.get("container"), sample.labels.get("pod")): sample.value
+        for family in text_string_to_metric_families(page)
+        for sample in family.samples
+    }
+    assert found["container_cpu_usage_seconds_total", "c", "pod-u1"] > 0
+    assert ("container_network_receive_bytes_total", "", "pod-u1") in found
+    assert ("container_memory_rss", "c", "pod-u2") not in found, "it has ended"
 
 
 async def test_ports_through_a_spdy_tunnel(node: Node) -> None:

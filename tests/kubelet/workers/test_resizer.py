@@ -14,6 +14,7 @@ from wherry.kit.disk import DirectDisk
 from wherry.kubelet.allocation.allocations import Allocations
 from wherry.kubelet.allocation.progress import Change, change_of
 from wherry.kubelet.cgroups import PodCgroups
+from wherry.kubelet.metrics import KubeletMetrics
 from wherry.kubelet.runtimes.containers import Resources
 from wherry.kubelet.runtimes.fake import FakeRuntime
 from wherry.kubelet.runtimes.usage import ContainerUsage
@@ -112,6 +113,8 @@ async def resize(mount: Path, asked: Object, *has: Object) -> tuple[list[str], s
         cgroups=Noted(mount, log),
         allocations=allocations,
         disk=DirectDisk(),
+        clock=FakeClock(),
+        metrics=KubeletMetrics(),
         memory_bytes=4096 * MI,
     )
     changes: list[Change] = []

@@ -48,6 +48,7 @@ from wherry.kubelet.agent import Kubelet
 from wherry.kubelet.config import KubeletConfig
 from wherry.kubelet.runtimes.containerd.cri import ContainerdRuntime
 from wherry.kubelet.runtimes.failures import RuntimeFailure
+from wherry.kubelet.server.access import ApiReviews
 from wherry.kubelet.server.config import KubeletServerConfig
 from wherry.kubelet.server.server import KubeletServer
 from wherry.objects.quantity import parse_quantity
@@ -76,6 +77,10 @@ FLAGS = (
     Flag("address", "The address the kubelet's API is served on.", default="0.0.0.0", empty=EMPTY_DEFAULT),  # noqa: S104
     Flag("port", "Its port.", NUMBER, "10250"),
     Flag("client-ca-file", "Who signs those who may ask the kubelet's API; without it none is served."),
+    Flag("enable-debugging-handlers", "Whether it has ways into containers and logs.", SWITCH, "true"),
+    Flag("enable-profiling-handler", "Whether it has /debug/pprof/.", SWITCH, "true"),
+    Flag("enable-system-log-handler", "Whether it shows files of /var/log, at /logs/.", SWITCH, "false"),
+    Flag("enable-system-log-query", "Whether /logs/?query= is answered, too.", SWITCH, "false"),
     Flag("cert-dir", "Where a certificate is made unless one is named.", default="/var/lib/kubelet/pki"),
     Flag("tls-cert-file", "The certificate to serve with."),
     Flag("tls-private-key-file", "Its key."),
@@ -168,6 +173,10 @@ FILE = ConfigKind(
         "systemReserved": "system-reserved",
         "authorization.mode": "authorization-mode",
         "enableServer": "enable-server",
+        "enableDebuggingHandlers": "enable-debugging-handlers",
+        "enableProfilingHandler": "enable-profiling-handler",
+        "enableSystemLogHandler": "enable-system-log-handler",
+        "enableSystemLogQuery": "enable-system-log-query",
         "imageServiceEndpoint": "image-service-endpoint",
         "protectKernelDefaults": "protect-kernel-defaults",
         "readOnlyPort": "read-only-port",
@@ -190,7 +199,7 @@ FILE = ConfigKind(
         *("cpuManagerReconcilePeriod", "failSwapOn"),
         *("contentType", "enableControllerAttachDetach", "enableContentionProfiling", "maxOpenFiles"),
         *("iptablesDropBit", "iptablesMasqueradeBit", "makeIPTablesUtilChains", "oomScoreAdj"),
-        *("enableProfilingHandler", "enableDebugFlagsHandler", "enableSystemLogHandler"),
+        "enableDebugFlagsHandler",
         *("registryPullQPS", "registryBurst", "maxParallelImagePulls", "nodeStatusMaxImages"),
         *("containerLogMaxWorkers", "containerLogMonitorInterval", "volumePluginDir"),
         *("kubeletCgroups", "systemCgroups", "configMapAndSecretChangeDetectionStrategy"),
@@ -218,7 +227,6 @@ FILE = ConfigKind(
         "cpuCFSQuota": "true",
         "cpuCFSQuotaPeriod": "100ms",
         "cpuManagerPolicy": "none",
-        "enableDebuggingHandlers": "true",
         "enforceNodeAllocatable": "pods",
         "evictionMaxPodGracePeriod": "0",
         "evictionPressureTransitionPeriod": "5m",
@@ -302,6 +310,11 @@ def server_config(values: Values, config: KubeletConfig) -> KubeletServerConfig 
         allowed_names=(KUBELET_CLIENT,),
         log_dir=config.log_dir,
         tls=tls_of(values),
+        flags={name: values.text(name) for name in values.flags},
+        is_debugging=values.is_on("enable-debugging-handlers"),
+        is_profiling=values.is_on("enable-profiling-handler"),
+        shows_system_logs=values.is_on("enable-system-log-handler"),
+        takes_log_queries=values.is_on("enable-system-log-query"),
     )
 
 
@@ -351,7 +364,12 @@ async def run_kubelet(values: Values, stop: asyncio.Event) -> None:
     client = Client(to.transport("kubelet") if to else NoServer(), field_manager="kubelet")
     runtime = ContainerdRuntime(runtime_socket, clock)
     kubelet = Kubelet(config, client, runtime, clock, random)
-    server = KubeletServer(runtime, kubelet.pods, serves, clock) if serves is not None else None
+    reviews = ApiReviews(client, config.node_name, clock)
+    server = (
+        KubeletServer(runtime, kubelet.pods, serves, clock, kubelet.about(), reviews)
+        if serves is not None
+        else None
+    )
     if server is None:
         log.warning("nobody can ask for logs or a shell: --client-ca-file says who may")
     place = (values.text("healthz-bind-address"), values.number("healthz-port"))

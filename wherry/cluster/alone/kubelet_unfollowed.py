@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from wherry.cluster.alone.flags import DURATION, LOGGING, NAMES, NUMBER, SWITCH, idle, only, refused
 
-STRICTER = "the API server's certificate alone and administrators' may ask"
+STRICTER = "nobody asks without a name, and the API server says who may"
 _OUT = "leave the flag out"
 _NO_CADVISOR = "what is used is measured otherwise"
 _NETWORK = "how pods are networked is the runtime's configuration"
@@ -43,7 +43,6 @@ UNFOLLOWED = (
     only("cpu-cfs-quota", "true", "limits hold", SWITCH),
     only("cpu-cfs-quota-period", "100ms", "limits hold by it", DURATION),
     only("cpu-manager-policy", "none", _ALIKE),
-    only("enable-debugging-handlers", "true", "without --client-ca-file nothing is served", SWITCH),
     only("enforce-node-allocatable", "pods", "what is reserved is kept from pods alone", NAMES),
     only("eviction-max-pod-grace-period", "0", "there are hard thresholds only", NUMBER),
     only("eviction-minimum-reclaim", "", "an eviction ends when the threshold is met no more"),

@@ -109,6 +109,10 @@ class Allocations:
         entry = self._entries.get(uid)
         return entry.status if entry is not None else None
 
+    def statuses(self) -> list[ResizeStatus]:
+        """How the resizes of all pods stand."""
+        return [entry.status for entry in self._entries.values()]
+
     async def save(self, uid: str) -> None:
         """Write the pod's record as it is now. Raises OSError."""
         entry = self._entries.get(uid)

@@ -25,6 +25,8 @@ log = logging.getLogger(__name__)
 
 RETRY_S = 180.0
 FIRST_RETRY_S = 1.0
+PERIODIC = "periodic_retry"
+"""Why resizes are tried again, for the metrics; else pods_removed or pod_updated."""
 
 
 class Waiting(NamedTuple):
@@ -83,6 +85,7 @@ class PendingResizes:
         self._pods = pods
         self._resized = resized
         self._uids: set[str] = set()
+        self._trigger = PERIODIC
         self._tasks = Tasks("resizes")
         self._trying = Repeater(
             "resizes that wait",
@@ -109,11 +112,13 @@ class PendingResizes:
                 self._resized(uid)
         else:
             self._uids.add(uid)
+            self._trigger = "pod_updated"
             self._trying.hurry()
 
     def room(self) -> None:
         """The node may have more room than before."""
         if self._uids:
+            self._trigger = "pods_removed"
             self._trying.hurry()
 
     async def close(self) -> None:
@@ -132,6 +137,7 @@ class PendingResizes:
         self._uids = {uid_of(one.pod) for one in waiting}
         for one in in_order(waiting):
             await self._try(one.pod)
+        self._trigger = PERIODIC
         return RETRY_S if self._uids else None
 
     async def _try(self, pod: Object) -> None:
@@ -149,13 +155,22 @@ class PendingResizes:
             if reason == INFEASIBLE:
                 self._uids.discard(uid)
             if status.defer(reason, message, generation):
+                if reason == INFEASIBLE:
+                    context.metrics.resizes_infeasible.inc(_detail(pod))
                 told = resize_message(reason, pod, generation, message)
                 context.recorder.event(pod, "Warning", f"Resize{reason}", told)
                 self._resized(uid)
             return
+        if status.pending is not None and status.pending.reason == DEFERRED:
+            context.metrics.resizes_deferred_accepted.inc(self._trigger)
         await allocations.give(uid, Allocation.of(pod))
         self._uids.discard(uid)
         status.begin(generation)
         log.info("pod %s is given what it asks for", key_of(pod))
         context.recorder.event(pod, "Normal", "ResizeStarted", resize_message("started", pod, generation))
         self._resized(uid)
+
+
+def _detail(pod: Object) -> str:
+    """Why a resize is infeasible, for the metrics."""
+    return "static_pod" if is_static(pod) else "insufficient_node_allocatable"

@@ -31,6 +31,7 @@ from wherry.kubelet.eviction.signals import (
 )
 from wherry.kubelet.eviction.usage import Gauge, Uses
 from wherry.kubelet.eviction.verdict import Verdict
+from wherry.kubelet.metrics import KubeletMetrics
 from wherry.kubelet.pod import is_terminal
 from wherry.kubelet.runtimes.failures import RuntimeFailure
 from wherry.kubelet.runtimes.runtime import Runtime
@@ -73,6 +74,7 @@ class Eviction:
         around: Surroundings,
         disk: Disk,
         look: Observe = observe,
+        metrics: KubeletMetrics | None = None,
     ) -> None:
         self._config = config
         self._runtime = runtime
@@ -82,6 +84,7 @@ class Eviction:
         self._around = around
         self._disk = disk
         self._look = look
+        self._metrics = metrics or KubeletMetrics()
         self._limits = thresholds(config)
         self._gauge = Gauge(runtime, config, clock, disk)
         self._pressure = Pressure()
@@ -153,6 +156,7 @@ class Eviction:
         for pod in rank_pods(active, uses, signal, image_disk_apart=self._is_apart()):
             if self._evict(pod, self._verdict(pod, uses, signal, met, seen)):
                 self._awaited = (uid_of(pod), self._clock.monotonic() + CLEAN_UP_S)
+                self._metrics.evictions.inc(signal.name)
                 return
         log.warning("%s is low, and there is no pod to evict", signal.name)
 

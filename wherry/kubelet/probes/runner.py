@@ -17,14 +17,21 @@ from typing import Protocol
 from wherry.client.events import Recorder
 from wherry.kit.clock import Clock, Timer
 from wherry.kit.tasks import Tasks
+from wherry.kubelet.metrics import KubeletMetrics
 from wherry.kubelet.observation import Health
 from wherry.kubelet.pod import field_path
 from wherry.kubelet.probes.result import Outcome, ProbeResult
 from wherry.kubelet.runtimes.containers import Container
-from wherry.objects.meta import Object, uid_of
+from wherry.objects.meta import Object, name_of, namespace_of, uid_of
 
 log = logging.getLogger(__name__)
 
+RESULTS = {
+    Outcome.SUCCESS: "successful",
+    Outcome.WARNING: "successful",
+    Outcome.FAILURE: "failed",
+    Outcome.UNKNOWN: "unknown",
+}
 KINDS = ("startup", "liveness", "readiness")
 
 
@@ -67,11 +74,13 @@ class Probes:
         prober: Prober,
         recorder: Recorder,
         on_change: Callable[[str], None],
+        metrics: KubeletMetrics | None = None,
     ) -> None:
         self._clock = clock
         self._prober = prober
         self._recorder = recorder
         self._on_change = on_change
+        self._metrics = metrics or KubeletMetrics()
         self._probed: dict[str, dict[str, _Probed]] = {}
         self._tasks = Tasks("probes")
 
@@ -118,6 +127,7 @@ class Probes:
         """Probe nothing of the pod any more."""
         for probed in self._probed.pop(pod_uid, {}).values():
             self._drop(probed)
+            self._metrics.forget_pod(pod_uid, namespace_of(probed.pod), name_of(probed.pod))
 
     def stop_container(self, pod_uid: str, container_id: str) -> None:
         """The container is being stopped for a failed probe: its liveness asks no more."""
@@ -179,6 +189,7 @@ class Probes:
         began = self._clock.monotonic()
         try:
             result = await self._ask(probed, probe)
+            self._note(probed, probe, result, self._clock.monotonic() - began)
             self._say(probed, probe, result)
             if result.outcome is not Outcome.UNKNOWN:
                 self._count(probed, probe, succeeded=result.succeeded)
@@ -194,6 +205,13 @@ class Probes:
         except Exception as error:
             log.exception("%s probe of container %s", probe.kind, probed.container.name)
             return ProbeResult(Outcome.UNKNOWN, str(error) or type(error).__name__)
+
+    def _note(self, probed: _Probed, probe: _Probe, result: ProbeResult, took_s: float) -> None:
+        """Count a try."""
+        kind = probe.kind.capitalize()
+        who = (probed.container.name, name_of(probed.pod), namespace_of(probed.pod))
+        self._metrics.probes.inc(kind, RESULTS[result.outcome], *who, uid_of(probed.pod))
+        self._metrics.probe_duration.observe(took_s, kind, *who)
 
     def _schedule_next(self, probed: _Probed, probe: _Probe, spent_s: float) -> None:
         period_s = float(probe.config.get("periodSeconds") or 10)

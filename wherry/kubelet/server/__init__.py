@@ -1,6 +1,8 @@
-"""The kubelet's own HTTPS server: what the API server asks a node directly.
+"""The kubelet's own HTTPS server: what the API server, and whoever watches nodes, asks a node directly.
 
-`app` routes and authorizes, `logs` reads container logs, `remote` lets exec, attach and port
-forwarding through to the runtime's streaming server (`tunnel` byte by byte, `bridge` where the
-client speaks a protocol that the runtime does not, over `spdy`), `stats` tells what is used.
+`server` routes, `access` says who asks and who may, `containers` opens the ways into containers: `logs` and
+`follow` read what they wrote, exec, attach and port forwarding go through to the runtime's streaming server
+(`tunnel` byte by byte, `bridge` where the client speaks a protocol that the runtime does not, over `spdy`).
+`figures` has the pages of figures, made of one `sample` (`cadvisor`, `resource_page`, `summary`); the others
+have a page each.
 """

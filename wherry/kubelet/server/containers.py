@@ -25,6 +25,7 @@ from wherry.kit.httpd.websocket import WebSocket, accept
 from wherry.kit.integers import go_unsigned
 from wherry.kubelet.runtimes.containers import Container, Phase
 from wherry.kubelet.runtimes.runtime import Runtime
+from wherry.kubelet.server.answers import NOT_THERE, NotServed
 from wherry.kubelet.server.bridge import PROTOCOL, Wanted, bridge, dial
 from wherry.kubelet.server.exits import Exits
 from wherry.kubelet.server.follow import send_log
@@ -35,15 +36,8 @@ from wherry.objects.errors import show_value
 from wherry.objects.meta import Object
 
 _SPEC_FIELDS = ("initContainers", "containers", "ephemeralContainers")
+RUN_TIMEOUT_S = 120.0
 _STATUS_FIELDS = ("initContainerStatuses", "containerStatuses", "ephemeralContainerStatuses")
-
-
-class NotServed(Exception):
-    """The request cannot be served; `status` is the HTTP status that says so."""
-
-    def __init__(self, message: str, status: int) -> None:
-        super().__init__(message)
-        self.status = status
 
 
 class ContainerDoors:
@@ -91,6 +85,31 @@ class ContainerDoors:
 
         return StreamResponse(run, content_type="text/plain", is_followed=options.follow)
 
+    async def run(self, request: Request) -> Answer:
+        """POST `/run/{namespace}/{pod}[/{uid}]/{container}?cmd=...`: what the command says, waited for.
+
+        Raises NotServed, RuntimeFailure, TimeoutError.
+        """
+        namespace, name, *_, container_name = _segments(request, 3)
+        running = await self._running(self._pod(namespace, name, "pod does not exist"), container_name)
+        command = parse_qs(request.query, keep_blank_values=True).get("cmd", [""])[0].split(" ")
+        result = await self._runtime.exec_sync(running.id, command, RUN_TIMEOUT_S)
+        said = result.stdout + result.stderr
+        if result.exit_code:
+            raise NotServed(
+                f"command '{' '.join(command)}' exited with {result.exit_code}: "
+                f"{said.decode(errors='replace')}",
+                500,
+            )
+        return Response(said)
+
+    async def running(self, namespace: str, name: str, container_name: str) -> Container:
+        """The container of a pod, which has to run. Raises NotServed, RuntimeFailure."""
+        pod = self._pod(namespace, name, "pod does not exist")
+        if container_name not in _names(pod):
+            raise NotServed(f"container {container_name} does not exist", 404)
+        return await self._running(pod, container_name)
+
     async def execute(self, request: Request) -> Answer:
         """`/exec/{namespace}/{pod}[/{uid}]/{container}`. Raises NotServed, RuntimeFailure, OSError."""
         return await self._stream(request, "exec")
@@ -101,8 +120,10 @@ class ContainerDoors:
 
     async def port_forward(self, request: Request) -> Answer:
         """`/portForward/{namespace}/{pod}[/{uid}]`. Raises NotServed, RuntimeFailure, OSError."""
-        namespace, name, *_ = _segments(request, 2)
+        namespace, name, *uids = _segments(request, 2)
         pod = self._pod(namespace, name, "pod does not exist")
+        if uids and uids[0] != pod["metadata"]["uid"]:
+            raise NotServed("pod not found", 404)
         sandboxes = await self._runtime.sandboxes(pod["metadata"]["uid"])
         ready = [sandbox for sandbox in sandboxes if sandbox.ready]
         if not ready:
@@ -130,8 +151,10 @@ class ContainerDoors:
         return answer
 
     async def _stream(self, request: Request, verb: str) -> Answer:
-        namespace, name, *_, container_name = _segments(request, 3)
+        namespace, name, *uids, container_name = _segments(request, 3)
         pod = self._pod(namespace, name, "pod does not exist")
+        if uids and uids[0] != pod["metadata"]["uid"]:
+            raise NotServed(f'container not found ("{container_name}")', 500)
         query = parse_qs(request.query, keep_blank_values=True)
         wanted = Wanted(
             stdin=_is_set(query, "input", "stdin"),
@@ -141,10 +164,7 @@ class ContainerDoors:
         )
         if not (wanted.stdin or wanted.stdout or wanted.stderr):
             raise NotServed("you must specify at least 1 of stdin, stdout, stderr", 400)
-        runs = await self._runs(pod["metadata"]["uid"], container_name)
-        running = [run for run in runs if run.phase is Phase.RUNNING]
-        if not running:
-            raise NotServed(f'container not found ("{container_name}")', 500)
+        running = await self._running(pod, container_name)
         options: dict[str, Any] = {
             "command": query.get("command", []),
             "stdin": wanted.stdin,
@@ -153,10 +173,17 @@ class ContainerDoors:
             "stderr": wanted.stderr and not wanted.tty,
             "tty": wanted.tty,
         }
-        url = await self._runtime.streaming_url(verb, running[0].id, options)
+        url = await self._runtime.streaming_url(verb, running.id, options)
         if is_websocket(request) and PROTOCOL in request.headers.get("sec-websocket-protocol", ""):
             return await self._bridged(request, url, wanted)
         return await _let_through(request, url)
+
+    async def _running(self, pod: Object, container_name: str) -> Container:
+        runs = await self._runs(pod["metadata"]["uid"], container_name)
+        running = [run for run in runs if run.phase is Phase.RUNNING]
+        if not running:
+            raise NotServed(f'container not found ("{container_name}")', 500)
+        return running[0]
 
     async def _bridged(self, request: Request, url: str, wanted: Wanted) -> Answer:
         upstream = await dial(url)
@@ -238,7 +265,7 @@ def _names(pod: Object) -> set[str]:
 def _segments(request: Request, least: int) -> list[str]:
     parts = request.path.strip("/").split("/")[1:]
     if not least <= len(parts) <= least + 1:
-        raise NotServed("404 page not found\n", 404)
+        raise NotServed(NOT_THERE, 404)
     return parts
 
 

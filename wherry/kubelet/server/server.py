@@ -1,42 +1,72 @@
 """The kubelet's HTTPS API: which path is answered by what, and to whom.
 
-`KubeletServer` wires the parts; each answer is made by `containers` (logs, exec, attach, port
-forwarding) or from the pods and figures at hand. Errors come as plain text, as upstream's kubelet
-sends them and the API server expects.
+`KubeletServer` wires the parts; each answer is made by one of them: `containers` (logs, exec, attach, port
+forwarding), `figures`, `health`, `node_logs`, `zpages`, `profiling`. Errors come as plain text, as upstream's
+kubelet sends them and the API server expects. Nothing is served without TLS, on any port.
+
+Source: pkg/kubelet/server/server.go.
 """
 
 from __future__ import annotations
 
-import json
 import logging
-from collections.abc import Awaitable, Callable
-from typing import Any
+from collections.abc import Awaitable, Callable, Iterable, Sequence
+from typing import Any, NamedTuple
 
 from wherry.kit.certificates import ServedCertificate
 from wherry.kit.clock import Clock
 from wherry.kit.httpd.message import Answer, Request, Response
 from wherry.kit.httpd.server import Server
+from wherry.kit.metrics import Counter, Gauge, Histogram, Metric
 from wherry.kubelet.runtimes.containers import Phase
 from wherry.kubelet.runtimes.failures import NoSuchThing, RuntimeFailure
 from wherry.kubelet.runtimes.runtime import Runtime
-from wherry.kubelet.runtimes.usage import Meter
+from wherry.kubelet.server.about import About
+from wherry.kubelet.server.access import (
+    MASTERS,
+    Asker,
+    Reviews,
+    Unanswered,
+    bearer_token,
+    subresources_of,
+    verb_of,
+)
+from wherry.kubelet.server.answers import NotServed, json_of, not_by_that_method, text
+from wherry.kubelet.server.checkpoints import Checkpoints
 from wherry.kubelet.server.config import KubeletServerConfig
-from wherry.kubelet.server.containers import ContainerDoors, NotServed
-from wherry.kubelet.server.identity import is_allowed, ssl_context, user_of
-from wherry.kubelet.server.stats import Rates, read_node_usage, render_resource_metrics, summarize
+from wherry.kubelet.server.configz import kubelet_configuration
+from wherry.kubelet.server.containers import ContainerDoors
+from wherry.kubelet.server.figures import Figures
+from wherry.kubelet.server.health import Health
+from wherry.kubelet.server.identity import asker_of, ssl_context
+from wherry.kubelet.server.node_logs import NodeLogs
+from wherry.kubelet.server.profiling import Profiling
+from wherry.kubelet.server.zpages import Zpages
 from wherry.objects.meta import Object
 
 log = logging.getLogger(__name__)
 
-TEXT = "text/plain; charset=utf-8"
-METRICS = "text/plain; version=0.0.4; charset=utf-8"
-Page = Callable[[Request], Awaitable[Answer]]
+Handler = Callable[[Request], Awaitable[Answer]]
+METHODS = ("OPTIONS", "GET", "HEAD", "POST", "PUT", "DELETE", "TRACE", "CONNECT")
+_GET, _POST, _DOORS = ("GET",), ("POST",), ("GET", "POST")
+_LONG_RUNNING = ("exec", "attach", "portforward", "debug")
+_DEBUGGING = ("run", "exec", "attach", "portForward", "containerLogs", "runningpods", "debug", "logs")
+"""What upstream serves with `enableDebuggingHandlers` alone."""
+_SERVER = ("method", "path", "server_type", "long_running")
+NOT_FOUND = "404 page not found\n"
+
+
+class Page(NamedTuple):
+    """What answers, and for which methods; none for whatever method."""
+
+    handler: Handler
+    methods: Sequence[str] = ()
 
 
 class KubeletServer:
     """Serves the kubelet API of one node for `pods()`, the pods bound to it.
 
-    What containers use is told if the runtime is a `Meter`. `extra_metrics` adds to `/metrics`.
+    `about` is the agent it belongs to; `reviews` knows who others are than those the configuration names.
     """
 
     def __init__(
@@ -45,31 +75,65 @@ class KubeletServer:
         pods: Callable[[], list[Object]],
         config: KubeletServerConfig,
         clock: Clock,
-        *,
-        extra_metrics: Callable[[], str] = str,
+        about: About,
+        reviews: Reviews | None = None,
     ) -> None:
         self._runtime = runtime
         self._pods = pods
         self._config = config
         self._clock = clock
-        self._meter = runtime if isinstance(runtime, Meter) else None
-        self._extra_metrics = extra_metrics
-        self._rates = Rates()
+        self._about = about
+        self._reviews = reviews
         self._doors = ContainerDoors(runtime, pods, clock, config.log_dir)
+        self._health = Health({"syncloop": self._sync_error})
+        self._figures = Figures(runtime, pods, about, self._health, clock, self._own_metrics)
         self._server: Server | None = None
         self._certificate: ServedCertificate | None = None
-        self._requests: dict[tuple[str, int], int] = {}
-        self._pages: dict[str, Page] = {
-            "healthz": self._healthz,
-            "pods": self._pod_list,
-            "runningpods": self._running_pods,
-            "stats": self._summary,
-            "metrics": self._metrics,
-            "containerLogs": self._doors.logs,
-            "exec": self._doors.execute,
-            "attach": self._doors.attach,
-            "portForward": self._doors.port_forward,
+        self._requests = Counter(
+            "kubelet_http_requests_total",
+            "[ALPHA] Number of the http requests received since the server started",
+            _SERVER,
+        )
+        self._durations = Histogram(
+            "kubelet_http_requests_duration_seconds",
+            "[ALPHA] Duration in seconds to serve http requests",
+            _SERVER,
+        )
+        self._in_flight = Gauge(
+            "kubelet_http_inflight_requests", "[ALPHA] Number of the inflight http requests", _SERVER
+        )
+        self._pages = self._make_pages()
+
+    def _make_pages(self) -> dict[str, Page]:
+        config, doors = self._config, self._doors
+        pages = {
+            "healthz": Page(self._health.page),
+            "pods": Page(self._pod_list, _GET),
+            "stats": Page(self._figures.summary, _GET),
+            "metrics": Page(self._figures.metrics),
+            "run": Page(doors.run, _POST),
+            "exec": Page(doors.execute, _DOORS),
+            "attach": Page(doors.attach, _DOORS),
+            "portForward": Page(doors.port_forward, _DOORS),
+            "containerLogs": Page(doors.logs, _GET),
+            "runningpods": Page(self._running_pods, _GET),
+            "configz": Page(self._configz),
+            "debug": Page(
+                Profiling().page if config.is_profiling else _off("profiling endpoint is disabled.\n")
+            ),
+            "logs": Page(NodeLogs(config).page, _GET)
+            if config.shows_system_logs
+            else Page(_off("logs endpoint is disabled.\n")),
         }
+        if config.checkpoint_dir is not None:
+            checkpoints = Checkpoints(self._runtime, doors, config.checkpoint_dir, self._clock)
+            pages["checkpoint"] = Page(checkpoints.page, _POST)
+        if not config.is_debugging:
+            disabled = Page(_off("Debug endpoints are disabled.\n"))
+            pages = {name: page for name, page in pages.items() if name not in ("configz", "checkpoint")}
+            return pages | dict.fromkeys(_DEBUGGING, disabled)
+        zpages = Zpages(self._clock, config.flags, [f"/{name}" for name in (*pages, "flagz", "statusz")])
+        return {**pages, "flagz": Page(zpages.flagz, _GET), "statusz": Page(zpages.statusz, _GET)}
 
     async def start(self) -> int:
         """Listen; the port. Raises OSError, also for certificates that cannot be used."""
@@ -88,23 +152,39 @@ class KubeletServer:
         """Stop listening and cut off what is under way."""
         if self._server is not None:
             await self._server.close()
+        await self._figures.close()
         await self._doors.close()
 
     async def answer(self, request: Request) -> Answer:
         """Answer one request; every failure becomes an answer."""
-        page = request.path.split("/", 2)[1]
-        answer = self._refusal(request) or await self._answer(page, request)
-        if isinstance(answer, Response):
-            key = (page if page in self._pages else "other", answer.status)
-            self._requests[key] = self._requests.get(key, 0) + 1
-        return answer
-
-    async def _answer(self, page: str, request: Request) -> Answer:
-        handler = self._pages.get(page)
-        if handler is None:
-            return text("404 page not found\n", 404)
+        name = request.path.split("/", 2)[1] if request.path.startswith("/") else ""
+        labels = self._labels(name, request)
+        began = self._clock.monotonic()
+        self._requests.inc(*labels)
+        self._in_flight.add(1, *labels)
         try:
-            return await handler(request)
+            refusal = await self._refusal(name, request)
+            return refusal if refusal is not None else await self._answer(name, request)
+        finally:
+            self._in_flight.add(-1, *labels)
+            self._durations.observe(self._clock.monotonic() - began, *labels)
+
+    def _labels(self, name: str, request: Request) -> tuple[str, str, str, str]:
+        """Whom a request counts under: no more of them than there are pages and methods."""
+        method = request.method if request.method in METHODS else "other"
+        path = name if name in self._pages else "other"
+        if path == "metrics" and (rest := request.path.removeprefix("/metrics").strip("/")):
+            path = f"metrics/{rest}" if rest in ("cadvisor", "probes", "resource") else "other"
+        return method, path, "readwrite", str(path in _LONG_RUNNING).lower()
+
+    async def _answer(self, name: str, request: Request) -> Answer:
+        page = self._pages.get(name)
+        if page is None:
+            return text(NOT_FOUND, 404)
+        if page.methods and request.method not in page.methods:
+            return not_by_that_method(page.methods)
+        try:
+            return await page.handler(request)
         except NotServed as error:
             return text(str(error), error.status)
         except NoSuchThing as error:
@@ -113,26 +193,54 @@ class KubeletServer:
             log.warning("%s %s: %s", request.method, request.path, error)
             return text(str(error), 500)
 
-    def _refusal(self, request: Request) -> Response | None:
-        """The answer to somebody who may not ask, None for who may. Decided once a connection."""
-        memo = request.connection.memo
-        if "allowed" not in memo:
-            user, groups = user_of(request.connection.peer_subject)
-            memo["user"], memo["allowed"] = user, is_allowed(user, groups, self._config.allowed_names)
-        if memo["allowed"]:
+    async def _refusal(self, name: str, request: Request) -> Response | None:
+        """The answer to somebody who may not ask, None for who may."""
+        try:
+            asker = await self._asker(request)
+        except Unanswered as error:
+            log.warning("whose token it is cannot be asked: %s", error)
+            asker = None
+        if asker is None:
+            return text("Unauthorized", 401)
+        request.connection.identity = asker.user
+        if MASTERS in asker.groups or asker.user in self._config.allowed_names:
             return None
-        verb = {"GET": "get", "POST": "create"}.get(request.method, request.method.lower())
-        who = memo["user"] or "system:anonymous"
-        return text(f"Forbidden (user={who}, verb={verb}, resource=nodes, subresource(s)=[proxy])", 403)
+        verb, subresources = verb_of(request.method, name), subresources_of(name)
+        for subresource in subresources:
+            try:
+                if self._reviews is not None and await self._reviews.may(asker, verb, subresource):
+                    return None
+            except Unanswered as error:
+                log.warning(
+                    "whether %s may %s nodes/%s cannot be asked: %s", asker.user, verb, subresource, error
+                )
+                who = f"user={asker.user}, verb={verb}, resource=nodes, subresource={subresource}"
+                return text(f"Authorization error ({who})", 500)
+        told = f"user={asker.user}, verb={verb}, resource=nodes, subresource(s)=[{' '.join(subresources)}]"
+        return text(f"Forbidden ({told})\n", 403)
 
-    async def _healthz(self, request: Request) -> Answer:
-        status = await self._runtime.status()
-        if not status.ready:
-            return text(f"[-]container runtime failed: {status.message}\nhealthz check failed\n", 500)
-        return text("ok")
+    async def _asker(self, request: Request) -> Asker | None:
+        """Who asks: by certificate, which is read once a connection, or by token. Raises Unanswered."""
+        memo = request.connection.memo
+        if "asker" not in memo:
+            memo["asker"] = asker_of(request.connection.peer_subject)
+        known: Asker | None = memo["asker"]
+        if known is not None or self._reviews is None:
+            return known
+        token = bearer_token(request.headers)
+        return await self._reviews.who(token) if token else None
+
+    async def _sync_error(self) -> str:
+        return self._about.sync_error()
+
+    def _own_metrics(self) -> Iterable[Metric]:
+        return self._requests, self._durations, self._in_flight
+
+    async def _configz(self, request: Request) -> Answer:
+        return json_of({"kubeletconfig": kubelet_configuration(self._about.config, self._config)})
 
     async def _pod_list(self, request: Request) -> Answer:
-        return _json({"kind": "PodList", "apiVersion": "v1", "metadata": {}, "items": self._pods()})
+        return json_of({"kind": "PodList", "apiVersion": "v1", "metadata": {}, "items": self._pods()})
 
     async def _running_pods(self, request: Request) -> Answer:
         pods: dict[str, Any] = {}
@@ -148,49 +256,13 @@ class KubeletServer:
             pod["spec"]["containers"].append(
                 {"name": container.name, "image": container.image, "resources": {}}
             )
-        return _json({"kind": "PodList", "apiVersion": "v1", "metadata": {}, "items": list(pods.values())})
-
-    async def _summary(self, request: Request) -> Answer:
-        if request.path.rstrip("/") not in ("/stats/summary", "/stats"):
-            return text("404 page not found\n", 404)
-        containers = await self._meter.usage() if self._meter is not None else []
-        node = read_node_usage(self._clock.now())
-        return _json(summarize(self._config.node_name, node, containers, self._rates))
-
-    async def _metrics(self, request: Request) -> Answer:
-        if request.path == "/metrics/resource":
-            containers = await self._meter.usage() if self._meter is not None else []
-            node = read_node_usage(self._clock.now())
-            return Response(render_resource_metrics(node, containers).encode(), content_type=METRICS)
-        if request.path != "/metrics":
-            return text("404 page not found\n", 404)
-        return Response((await self._own_metrics()).encode(), content_type=METRICS)
-
-    async def _own_metrics(self) -> str:
-        containers = await self._runtime.containers()
-        lines = [
-            "# HELP kubelet_running_pods Number of pods that have a running pod sandbox",
-            "# TYPE kubelet_running_pods gauge",
-            f"kubelet_running_pods {sum(s.ready for s in await self._runtime.sandboxes())}",
-            "# HELP kubelet_running_containers Number of containers currently running",
-            "# TYPE kubelet_running_containers gauge",
-        ]
-        for phase in (Phase.CREATED, Phase.RUNNING, Phase.EXITED):
-            count = sum(container.phase is phase for container in containers)
-            lines.append(f'kubelet_running_containers{{container_state="{phase.value}"}} {count}')
-        lines += [
-            "# HELP kubelet_http_requests_total Number of HTTP requests answered since the start",
-            "# TYPE kubelet_http_requests_total counter",
-        ]
-        for (page, status), count in sorted(self._requests.items()):
-            lines.append(f'kubelet_http_requests_total{{path="{page}",status="{status}"}} {count}')
-        return "\n".join([*lines, ""]) + self._extra_metrics()
+        return json_of({"kind": "PodList", "apiVersion": "v1", "metadata": {}, "items": list(pods.values())})
 
 
-def text(message: str, status: int = 200) -> Response:
-    """A plain-text answer."""
-    return Response(message.encode(), status, TEXT)
+def _off(message: str) -> Handler:
+    """The answer of a page that is switched off here."""
 
+    async def handler(_: Request) -> Answer:
+        return text(message, 405)
 
-def _json(document: object) -> Response:
-    return Response(json.dumps(document).encode())
+    return handler

@@ -12,6 +12,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from functools import partial
 from pathlib import Path
+from time import perf_counter
 from typing import TypeVar
 
 from wherry.api.node.runtime_classes import RUNTIME_CLASSES
@@ -196,7 +197,7 @@ class Builder:
         cgroups = self._context.cgroups
 
         def prepare() -> tuple[str, Resolver | None]:
-            parent = cgroups.create(pod) if fresh is not None else cgroups.path(pod)
+            parent = self._make_cgroup(pod) if fresh is not None else cgroups.path(pod)
             return parent, read_resolv_conf(config.resolv_conf)
 
         if fresh is not None:
@@ -212,6 +213,13 @@ class Builder:
             attempt = seen.sandbox.attempt
         return sandbox_spec(pod, attempt, config, resolver, parent)
 
+    def _make_cgroup(self, pod: Object) -> str:
+        began = perf_counter()
+        try:
+            return self._context.cgroups.create(pod)
+        finally:
+            self._context.metrics.cgroup_manager.observe(perf_counter() - began, "create")
+
     async def _make_sandbox(self, pod: Object, spec: SandboxSpec) -> Sandbox:
         if refusal := await refuse_devices(pod, self._context.client):
             self._context.recorder.event(pod, "Warning", NOT_PREPARED, refusal)
@@ -223,6 +231,7 @@ class Builder:
             handler = await self._runtime_handler(pod)
             return await self._run_sandbox(pod, replace(spec, runtime_handler=handler))
         except RuntimeFailure as error:
+            self._context.metrics.started_pods_errors.inc()
             message = f"Failed to create pod sandbox: {error}"
             self._context.recorder.event(pod, "Warning", "FailedCreatePodSandBox", message)
             raise
@@ -248,6 +257,7 @@ class Builder:
         found = next((s for s in sandboxes if s.id == sandbox_id), None)
         if found is None:
             raise RuntimeFailure(f"sandbox {sandbox_id} vanished after it was made")
+        self._context.metrics.started_pods.inc()
         return found
 
     async def _start_all(

@@ -15,6 +15,7 @@ from wherry.kubelet.cgroups import PodCgroups
 from wherry.kubelet.config import KubeletConfig
 from wherry.kubelet.hooks import Hooks
 from wherry.kubelet.images import Images
+from wherry.kubelet.metrics import KubeletMetrics
 from wherry.kubelet.probes.runner import Probes
 from wherry.kubelet.references import References
 from wherry.kubelet.runtimes.runtime import Runtime
@@ -58,6 +59,7 @@ class WorkerContext:
     is_recursive_read_only: Callable[[str | None], bool]
     memory_bytes: int
     runtime_name: str
+    metrics: KubeletMetrics
 
     @property
     def host_ips(self) -> list[str]:

@@ -17,6 +17,7 @@ from wherry.kubelet.admission import SHORTAGES, find_objection
 from wherry.kubelet.allocation.pending import PendingResizes
 from wherry.kubelet.eviction.ranking import is_critical
 from wherry.kubelet.eviction.verdict import Verdict
+from wherry.kubelet.metrics import count_requested
 from wherry.kubelet.observation import GRACE
 from wherry.kubelet.pod import is_static, is_terminal, status_of
 from wherry.kubelet.preemption import PREEMPTED, find_need, plan_preemption
@@ -76,6 +77,7 @@ class PodWorkers:
         if worker is None:
             self._admit(new)
         else:
+            count_requested(self._context.metrics, worker.pod, new)
             worker.update(new)
             if is_terminal(new):
                 self._resizes.room()

@@ -40,13 +40,16 @@ class Resizer:
         What was done by then stays done and noted: it need not be done again. Raises OSError when it cannot
         be noted.
         """
-        allocations = self._context.allocations
+        allocations, clock = self._context.allocations, self._context.clock
+        began = clock.monotonic()
         try:
             error = await self._try(pod, changes)
             if not error:
                 allocations.actuate_pod(pod, {container.id for container in seen.containers})
         except (RuntimeFailure, OSError) as failure:
             error = str(failure)
+        took_ms = (clock.monotonic() - began) * 1000
+        self._context.metrics.resize_duration_ms.observe(took_ms, "false" if error else "true")
         await allocations.save(uid_of(pod))
         return error
 

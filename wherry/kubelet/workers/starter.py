@@ -80,6 +80,18 @@ def pod_references(pod: Object, volume_references: set[tuple[str, str]]) -> set[
     return {(kind, namespace_of(pod), name) for kind, name in found}
 
 
+def container_type(pod: Object, name: str) -> str:
+    """Upstream's word for what kind of a pod's containers one is."""
+    spec = spec_of(pod)
+    for field_name, kind in (
+        ("initContainers", "init_container"),
+        ("ephemeralContainers", "ephemeral_container"),
+    ):
+        if any(one["name"] == name for one in spec.get(field_name) or ()):
+            return kind
+    return "container"
+
+
 class Starter:
     """Starts containers of any pod of the node."""
 
@@ -115,6 +127,7 @@ class Starter:
             self._failed(pod, container, "RunContainerError", str(error))
             raise StartFailure("RunContainerError", str(error), 0.0) from error
         self._say(pod, container, "Normal", "Started", "Container started")
+        self._context.metrics.started_containers.inc(container_type(pod, container["name"]))
         await self._post_start(pod, container, container_id, home)
 
     def write_hosts(self, pod: Object, home: Home) -> Path:
@@ -208,6 +221,8 @@ class Starter:
 
     def _failed(self, pod: Object, container: Object, reason: str, message: str) -> StartFailure:
         self._say(pod, container, "Warning", "Failed", f"Error: {message}")
+        kind = container_type(pod, container["name"])
+        self._context.metrics.started_containers_errors.inc(kind, reason)
         return StartFailure(reason, message, RETRY_S)
 
     def _say(self, pod: Object, container: Mapping[str, Any], kind: str, reason: str, message: str) -> None:

@@ -48,6 +48,7 @@ from wherry.kubelet.workers.ending import Ending, Mode, Step
 from wherry.kubelet.workers.memory import EVERYTHING, FIRST_RETRY_S, Memory, Rests
 from wherry.kubelet.workers.remover import Remover
 from wherry.kubelet.workers.resizing import Resizing
+from wherry.kubelet.workers.timing import PodTiming
 from wherry.kubelet.workers.versions import is_same_to_us, shown
 from wherry.objects.errors import ApiError
 from wherry.objects.meta import (
@@ -83,6 +84,7 @@ class PodWorker:
         self._resizing = Resizing(context, self.uid)
         self._ending = Ending.of(pod)
         self._memory = Memory()
+        self._timing = PodTiming(context, pod)
         self._seen = Observation()
         self._held = False
         self._looking = Repeater(
@@ -170,6 +172,7 @@ class PodWorker:
         """Look, publish, and begin the next act. Raises RuntimeFailure, OSError: then it is done again."""
         if self._held:
             return  # the act that holds it will poke
+        self._timing.looked()
         if self._act is None and self._context.tokens.refresh_in_s(self.uid) == 0.0:
             self._builder.volumes_changed()
         self._seen = await self._observe()
@@ -329,14 +332,17 @@ class PodWorker:
         )
         memory.told = pod_status(memory.as_told(self._given), self._seen, facts)
         self._context.statuses.put(self.pod, memory.told)
+        self._timing.shown(memory.told)
 
     def _begin_act(self, work: Coroutine[Any, Any, None], name: str) -> None:
         self._rests.begin()
+        self._timing.began(name)
         self._act = self._tasks.spawn(work, name)
         self._act.add_done_callback(self._act_ended)
 
     def _act_ended(self, task: asyncio.Task[None]) -> None:
         self._act = None
+        self._timing.ended()
         self._held = False
         if not task.cancelled() and task.exception() is not None:
             self._rests.failed()

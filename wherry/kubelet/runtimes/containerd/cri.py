@@ -37,6 +37,7 @@ from wherry.kubelet.runtimes.containerd.statuses import Statuses, by_pod
 from wherry.kubelet.runtimes.containers import Container, ContainerSpec, Resources
 from wherry.kubelet.runtimes.failures import RuntimeFailure
 from wherry.kubelet.runtimes.images import Image
+from wherry.kubelet.runtimes.operations import Operations
 from wherry.kubelet.runtimes.runtime import RuntimeEvent, RuntimeStatus
 from wherry.kubelet.runtimes.sandboxes import Sandbox, SandboxSpec
 from wherry.kubelet.runtimes.streams import ExecResult
@@ -53,8 +54,9 @@ class ContainerdRuntime:
         self._clock = clock
         self._profiles = seccomp_profiles
         self._channel = grpc.aio.insecure_channel(f"unix://{socket}", options=_OPTIONS)
-        self._service = Bounded(api_pb2_grpc.RuntimeServiceStub(self._channel))
-        self._images = Bounded(api_pb2_grpc.ImageServiceStub(self._channel))
+        self.operations = Operations()
+        self._service = Bounded(api_pb2_grpc.RuntimeServiceStub(self._channel), self.operations)
+        self._images = Bounded(api_pb2_grpc.ImageServiceStub(self._channel), self.operations)
         self._statuses = Statuses(self._service)
         self._followers: WeakSet[Follower] = WeakSet()
 
@@ -182,6 +184,14 @@ class ContainerdRuntime:
     async def reopen_log(self, container_id: str) -> None:
         with translated():
             await self._service.ReopenContainerLog(cri.ReopenContainerLogRequest(container_id=container_id))
+
+    async def checkpoint(self, container_id: str, location: str, timeout_s: int) -> None:
+        """Write the container's state to `location`. Raises RuntimeFailure, also from one that cannot."""
+        request = cri.CheckpointContainerRequest(
+            container_id=container_id, location=location, timeout=timeout_s
+        )
+        with translated():
+            await self._service.CheckpointContainer(request, timeout=(timeout_s or REQUEST_S))
 
     async def image(self, reference: str) -> Image | None:
         request = cri.ImageStatusRequest(image=cri.ImageSpec(image=_normal(reference)))

@@ -1,0 +1,74 @@
+"""`/configz`: what the agent goes by, as a `KubeletConfiguration` (kubelet.config.k8s.io/v1beta1)."""
+
+from __future__ import annotations
+
+from wherry.kubelet.config import KubeletConfig
+from wherry.kubelet.relist import format_duration
+from wherry.kubelet.server.access import ALLOWED_S, REFUSED_S, TOKEN_S
+from wherry.kubelet.server.config import KubeletServerConfig
+from wherry.objects.meta import Object
+
+LEASE_S = 40
+"""For how long a node's lease holds, four times its period."""
+
+
+def kubelet_configuration(config: KubeletConfig, server: KubeletServerConfig) -> Object:
+    """Upstream's fields for what is set here; what has no meaning here is left out."""
+    reserved = {"cpu": f"{config.reserved_cpu_millis}m", "memory": str(config.reserved_memory_bytes)}
+    return {
+        "enableServer": True,
+        "address": server.host,
+        "port": server.port,
+        "readOnlyPort": 0,
+        "tlsCertFile": str(server.cert_file),
+        "tlsPrivateKeyFile": str(server.key_file),
+        "authentication": {
+            "x509": {"clientCAFile": str(server.client_ca_file)},
+            "webhook": {"enabled": True, "cacheTTL": format_duration(TOKEN_S)},
+            "anonymous": {"enabled": False},
+        },
+        "authorization": {
+            "mode": "Webhook",
+            "webhook": {
+                "cacheAuthorizedTTL": format_duration(ALLOWED_S),
+                "cacheUnauthorizedTTL": format_duration(REFUSED_S),
+            },
+        },
+        "enableDebuggingHandlers": server.is_debugging,
+        "enableProfilingHandler": server.is_profiling,
+        "enableSystemLogHandler": server.shows_system_logs,
+        "enableSystemLogQuery": server.takes_log_queries,
+        "clusterDomain": config.cluster_domain,
+        "clusterDNS": list(config.cluster_dns),
+        "resolvConf": str(config.resolv_conf or ""),
+        "nodeLeaseDurationSeconds": LEASE_S,
+        "nodeStatusReportFrequency": format_duration(config.status_period_s),
+        "imageMinimumGCAge": format_duration(config.image_least_age_s),
+        "imageGCHighThresholdPercent": round(config.image_gc_high_percent),
+        "imageGCLowThresholdPercent": round(config.image_gc_low_percent),
+        "maxParallelImagePulls": config.parallel_pulls,
+        "cgroupRoot": config.cgroup_root,
+        "cgroupsPerQOS": True,
+        "cgroupDriver": "cgroupfs",
+        "cpuManagerPolicy": "none",
+        "memoryManagerPolicy": "None",
+        "topologyManagerPolicy": "none",
+        "enforceNodeAllocatable": ["pods"],
+        "maxPods": config.max_pods,
+        "podPidsLimit": config.pod_pids_limit,
+        "evictionHard": {
+            "imagefs.available": f"{config.eviction_image_disk_percent:g}%",
+            "memory.available": str(config.eviction_memory_bytes),
+            "nodefs.available": f"{config.eviction_disk_percent:g}%",
+            "nodefs.inodesFree": f"{config.eviction_inodes_percent:g}%",
+            "pid.available": str(config.eviction_pids),
+        },
+        "kubeReserved": reserved if config.reserved_cpu_millis or config.reserved_memory_bytes else {},
+        "allowedUnsafeSysctls": list(config.allowed_unsafe_sysctls),
+        "containerLogMaxSize": str(config.log_max_bytes),
+        "containerLogMaxFiles": config.log_max_files,
+        "podLogsDir": str(config.log_dir),
+        "registerNode": True,
+        "registerWithTaints": [dict(taint) for taint in config.register_taints],
+        "providerID": config.provider_id,
+    }
