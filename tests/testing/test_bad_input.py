@@ -56,7 +56,11 @@ def nothing_is_left_running() -> Iterator[None]:
 @pytest.mark.parametrize(
     ("settings", "error", "message"),
     [
-        ({"controllers": ["deploymnt"]}, SettingsError, "'deploymnt' is not a known controller; known: "),
+        (
+            {"controllers": ["deploymnt"]},
+            SettingsError,
+            "'deploymnt' is not a known controller; did you mean deployment\\? Known: ",
+        ),
         ({"start": "2026-01-01"}, SettingsError, "start: '2026-01-01' is no time; use datetime"),
         ({"controllers": "some"}, SettingsError, "controllers: 'some' is neither 'all' nor 'none'"),
         (

@@ -15,6 +15,7 @@ import pytest
 import yaml
 
 from wherry.hollow.machines import NodeTemplate
+from wherry.kit.simulated_loop import START
 from wherry.objects.errors import ApiError
 from wherry.testing import (
     AsyncCluster,
@@ -107,7 +108,7 @@ def test_a_condition_may_ask_the_cluster() -> None:
         }
         c.client.create(event)
         moment = c.clock.run_until(lambda: not c.client.list("events"))
-        assert moment - c.settings.start == timedelta(hours=1)
+        assert moment - START == timedelta(hours=1)
 
 
 def test_waiting_says_what_stands_there_instead() -> None:
@@ -204,7 +205,7 @@ def test_snapshots_forks_and_restores() -> None:
         c.clock.advance("1h")
         c.restore(taken)
         assert len(c.client.list("pods")) == 2
-        assert c.clock.now() == c.settings.start + timedelta(hours=1)
+        assert c.clock.now() == START + timedelta(hours=1)
         c.client.patch("deploy", "web", {"spec": {"replicas": 3}})
         assert len(c.client.list("pods")) == 3
     with taken.fork() as other:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import Any
 
+from wherry.kit.simulated_loop import START
 from wherry.testing import Cluster
 from wherry.testing.settings import NODES
 
@@ -36,7 +37,7 @@ def wanted(kind: str, name: str) -> dict[str, Any]:
 def test_stages_for_other_kinds_are_played() -> None:
     made = stage("ConfigMap", "  - patch: {type: merge, template: 'data: {x: z}'}")
     with Cluster(stages=[made]) as c:
-        assert c.clock.now() == c.settings.start, "nothing was refused first"
+        assert c.clock.now() == START, "nothing was refused first"
         c.apply(wanted("ConfigMap", "m"))
         c.clock.advance("1s")
         assert c.client.get("cm", "m")["data"] == {"x": "z"}

@@ -15,6 +15,7 @@ from tests.testing.test_cluster import WEB
 from wherry.api.core.config_maps import CONFIG_MAPS
 from wherry.hollow.outcomes import Chosen, Exits, Outcome
 from wherry.hollow.stages import Stage
+from wherry.kit.simulated_loop import START
 from wherry.testing import AsyncCluster, ClosedError, Cluster, Snapshot, SnapshotError, snapshot_file
 
 NEVER_PULLS = """
@@ -51,7 +52,7 @@ def test_a_cluster_goes_on_from_a_file_as_from_the_snapshot(tmp_path: Path) -> N
     ends = []
     for snapshot in (taken, Snapshot.load(tmp_path / "taken")):
         with snapshot.fork() as c:
-            assert c.clock.now() == c.settings.start + timedelta(hours=1)
+            assert c.clock.now() == START + timedelta(hours=1)
             c.client.patch("deploy", "web", {"spec": {"replicas": 4}})
             c.clock.advance("10m")
             assert c.wait("deployment/web", "Available")["status"]["readyReplicas"] == 4

@@ -141,6 +141,7 @@ def test_whatever_is_taken_is_kept_as_it_was(document: dict[str, Any], tmp_path:
             "2026-01-01T00:00:00",
             "settings.start: 2026-01-01T00:00:00 has no time zone",
         ),
+        (("settings", "start"), 1, "settings.start: must be a text or null, is 1"),
         (("wall",), "yesterday", "wall: Invalid isoformat string: 'yesterday'"),
         (("random",), [3, [1, 2], None], "random: state vector is the wrong size"),
         (("store", "revision"), -5, "store.revision: -5 is not between 0 and 2^63"),

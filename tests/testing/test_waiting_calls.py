@@ -6,7 +6,7 @@ from datetime import timedelta
 
 import pytest
 
-from wherry.kit.simulated_loop import StalledError
+from wherry.kit.simulated_loop import START, StalledError
 from wherry.objects.errors import ApiError
 from wherry.testing import Cluster
 
@@ -22,7 +22,7 @@ def test_a_request_that_waits_is_answered() -> None:
     with Cluster(controllers="none") as c:
         with pytest.raises(ApiError, match="error looking up service account default/default"):
             c.client.create(POD)
-        assert c.clock.now() - c.settings.start == timedelta(seconds=3)
+        assert c.clock.now() - START == timedelta(seconds=3)
 
 
 def test_a_request_that_waits_for_a_controller_that_has_bad_days() -> None:

@@ -80,10 +80,8 @@ class Hosted:
                 self._open()
 
     def _open(self) -> None:
-        thread = self._thread = LoopThread("wherry cluster", self.settings.start)
+        thread = self._thread = LoopThread("wherry cluster", self.settings.begins())
         world = World(self.settings, thread.loop)
-        if self.settings.real_time:
-            thread.loop.call_soon_threadsafe(thread.loop.follow_real_time)
         try:
             thread.call(partial(self._begin, world))
         except BaseException as error:
@@ -200,7 +198,7 @@ class Cluster(Hosted):
     It is made with settings: `help(wherry.testing.settings.Settings)` says what each is, as docs/testing.md
     does. Each call returns once everything has happened that follows from it and needs no time; time stands
     still unless `wait`, `clock` or a watch moves it. Once `kubeconfig` was asked for, others can reach the
-    cluster, and time is the machine's.
+    cluster, and time passes as the machine's does, at the machine's date unless `start` says another.
     """
 
     def __init__(self, nodes: int = 0, **settings: Any) -> None:
@@ -234,7 +232,11 @@ class Cluster(Hosted):
 
     @property
     def kubeconfig(self) -> Path:
-        """A kubeconfig for clients of any language; from the first time on time is the machine's."""
+        """A kubeconfig for clients of any language; from the first time on time is real.
+
+        It passes by itself, and its date is the machine's unless the cluster was given a `start`: clients
+        compare it with their own. What was made before is as old as its dates say.
+        """
         return self._write_kubeconfig()
 
     @property

@@ -13,6 +13,7 @@ from typing import Any, TypeVar
 from wherry.hollow.machines import NodeTemplate
 from wherry.hollow.outcomes import NodeOutcome, Outcome
 from wherry.hollow.stages import Stage
+from wherry.kit.clock import SystemClock
 from wherry.kit.simulated_loop import START
 
 C = TypeVar("C", bound=type)
@@ -35,10 +36,11 @@ class Settings:
     `nodes` is how many simulated nodes there are. `controllers` are the names of those that run (as in
     `kube-controller-manager --controllers`), or "all" or "none". `runtime_config` turns API versions on and
     off ("batch/v1": False). `crds` and `objects` are manifests (files, YAML, objects), applied at the start.
-    One `seed` decides every random choice. Time begins at `start` and stands still unless the test moves it;
-    with `real_time` it is the machine's. `node_template` says what the nodes are made of, `outcomes` (files,
-    YAML, `hollow.outcomes.Outcome`s) what becomes of chosen pods and nodes, `stages` are KWOK's files, or
-    stages made in Python (`hollow.stages.Stage`).
+    One `seed` decides every random choice. Time begins at `start` (`START` when none is given) and stands
+    still unless the test moves it; with `real_time` it passes as the machine's does, and begins at the
+    machine's date unless a `start` is given. `node_template` says what the nodes are made of, `outcomes`
+    (files, YAML, `hollow.outcomes.Outcome`s) what becomes of chosen pods and nodes, `stages` are KWOK's
+    files, or stages made in Python (`hollow.stages.Stage`).
     """
 
     nodes: int = 0
@@ -50,7 +52,7 @@ class Settings:
     crds: Sequence[Any] = ()
     objects: Sequence[Any] = ()
     seed: int = 0
-    start: datetime = START
+    start: datetime | None = None
     real_time: bool = False
     port: int = 0
     node_template: NodeTemplate = NODES
@@ -78,12 +80,18 @@ class Settings:
             raise SettingsError(
                 f"controllers: {self.controllers!r} is neither 'all' nor 'none'; give a list of names"
             )
-        if not isinstance(self.start, datetime):
+        if self.start is not None and not isinstance(self.start, datetime):
             raise SettingsError(f"start: {self.start!r} is no time; use datetime(..., tzinfo=UTC)")
-        if self.start.tzinfo is None:
+        if self.start is not None and self.start.tzinfo is None:
             raise SettingsError(f"start: {self.start} has no time zone; use datetime(..., tzinfo=UTC)")
         if not 0 <= self.port <= 65535:
             raise SettingsError(f"port: {self.port} is no port; use 0 (any) to 65535")
+
+    def begins(self) -> datetime:
+        """The date a cluster begins at; with `real_time` and no `start` it is the machine's, at each call."""
+        if self.start is not None:
+            return self.start
+        return SystemClock().now() if self.real_time else START
 
     @property
     def founding(self) -> tuple[Any, ...]:
@@ -94,6 +102,7 @@ class Settings:
             tuple(self.disable_admission_plugins),
             tuple(sorted(self.runtime_config.items())),
             self.start,
+            self.real_time and self.start is None,
         )
 
 

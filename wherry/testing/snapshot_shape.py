@@ -115,6 +115,8 @@ def _any_of(hints: Sequence[Any], value: object, where: str) -> Any:
 def _json_type(hint: Any) -> Any:
     if hint in _WORDS:
         return hint
+    if hint is datetime:
+        return str
     origin = get_origin(hint)
     return list if origin is not None and not issubclass(origin, Mapping) else dict
 

@@ -20,6 +20,7 @@ from wherry.controllers.base import Controller
 from wherry.controllers.catalog import CONTROLLERS, choose_controllers
 from wherry.controllers.installed import installed_controllers
 from wherry.hollow.rights import USER as SIMULATED_NODES
+from wherry.kit.clock import SystemClock
 from wherry.kit.memory import uncollected
 from wherry.kit.simulated_loop import LoopClock, SimulatedLoop
 from wherry.kit.tasks import Tasks
@@ -90,6 +91,8 @@ class World:
 
     async def open(self, moment: Moment | None = None) -> None:
         """Start from `moment`, or as a new cluster. Raises SettingsError."""
+        if self.settings.real_time:
+            self._follow_real_time()
         with uncollected():
             await self._open(moment)
         await self.quiet()
@@ -100,6 +103,7 @@ class World:
             self.store = MemoryStore.from_image(await _founded(self.settings), self.clock)
         else:
             self.loop.set_wall(moment.wall)
+            self._catch_up()
             self.store = MemoryStore.from_image(moment.store, self.clock)
             self.random.setstate(moment.random)
         plane = ControlPlane(_config(self.settings, self._port), self.store, self.clock, self.random)
@@ -139,13 +143,26 @@ class World:
         return any(is_simulated(served.decode(cached)) for cached in served.cacher.list("")[0])
 
     async def listen(self) -> None:
-        """Be reachable from outside; from now on time is the machine's. Raises PortError."""
+        """Be reachable from outside; from now on time is real. Raises PortError."""
         try:
             await self.running.api.listen()
         except OSError as error:
             raise PortError(error.errno, os.strerror(error.errno or 0), self._port) from error
-        self.loop.follow_real_time()
+        self._follow_real_time()
         self._port = self.running.api.port
+
+    def _follow_real_time(self) -> None:
+        """Time passes by itself from now on, for whoever is outside and cannot be simulated."""
+        self.loop.follow_real_time()
+        self._catch_up()
+
+    def _catch_up(self) -> None:
+        """Where time is real the date is not before the machine's, unless the test chose another to start at.
+
+        Clients outside compare it with their own: ages, the ends of tokens and of client certificates.
+        """
+        if not self.loop.is_simulated and self.settings.start is None:
+            self.loop.set_wall(max(self.loop.wall(), SystemClock().now()))
 
     def fault_plan(self) -> FaultPlan:
         """The faults that clients meet, from the first time it is asked for."""
@@ -291,7 +308,7 @@ def _found(settings: Settings, key: tuple[Any, ...]) -> Image:
     with _founding:
         store = _foundings.get(key)
         if store is None:
-            loop = SimulatedLoop(settings.start)
+            loop = SimulatedLoop(settings.begins())
             try:
                 store = loop.run_until_complete(_first_start(settings, loop))
             finally:
