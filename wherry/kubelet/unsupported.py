@@ -14,6 +14,7 @@ from typing import Any
 
 from wherry.kubelet.pod import all_containers, spec_of
 
+ALPHA = "alpha: its feature gate is off, the API server drops it"
 ELSEWHERE: Mapping[str, str] = {
     "PodSpec.affinity": "the scheduler's",
     "PodSpec.nodeSelector": "the scheduler's",
@@ -31,19 +32,20 @@ ELSEWHERE: Mapping[str, str] = {
     "EphemeralContainer.resizePolicy": "ephemeral containers are not resized",
     "Lifecycle.stopSignal": "for runtimes that take one; upstream's kubelet passes it on to those alone",
     **{
-        f"{kind}VolumeSource.defaultUser": "alpha: off upstream unless its feature gate is on"
+        f"{kind}VolumeSource.defaultUser": ALPHA
         for kind in ("ConfigMap", "DownwardAPI", "Projected", "Secret")
     },
     **dict.fromkeys(
         (
             *("EmptyDirVolumeSource.mode", "HTTPGetAction.protocol", "GRPCAction.mode"),
+            "VolumeMount.bindMountOptions",
             *("KeyToPath.user", "DownwardAPIVolumeFile.user", "ServiceAccountTokenProjection.user"),
         ),
-        "alpha: off upstream unless its feature gate is on",
+        ALPHA,
     ),
-    "PodSpec.evictionResponders": "the eviction API's",
-    "EvictionResponder.name": "the eviction API's",
-    "EvictionResponder.priority": "the eviction API's",
+    "PodSpec.evictionResponders": ALPHA,
+    "EvictionResponder.name": ALPHA,
+    "EvictionResponder.priority": ALPHA,
     "SELinuxOptions.level": "passed on to the runtime with all of seLinuxOptions",
     "SELinuxOptions.role": "passed on to the runtime with all of seLinuxOptions",
     "PodResourceClaim.resourceClaimName": "read by `api/dynamicresources/pod_claims`, for `devices`",
@@ -69,7 +71,6 @@ REFUSED: Mapping[str, str] = {
         "Enabled, where the runtime does not say that it can: `failed to resolve recursive read-only mode: "
         "... not supported by the runtime`"
     ),
-    "VolumeMount.bindMountOptions": "`... requested bind mount options, which the runtime does not support`",
     "Container.volumeDevices": '`cannot find volume "NAME" to pass into container "NAME"`',
     "EphemeralContainer.volumeDevices": "as of containers",
     "VolumeDevice.devicePath": "with volumeDevices",
@@ -109,11 +110,6 @@ def refuse_sandbox(pod: Mapping[str, Any]) -> str:
 
 def refuse_container(container: Mapping[str, Any]) -> str:
     """Why the container cannot be configured, "" when it can."""
-    for mount in container.get("volumeMounts") or ():
-        if mount.get("bindMountOptions"):
-            return (
-                f'volume "{mount["name"]}" requested bind mount options, which the runtime does not support'
-            )
     for device in container.get("volumeDevices") or ():
         return f'cannot find volume "{device["name"]}" to pass into container "{container["name"]}"'
     return ""

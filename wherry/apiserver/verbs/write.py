@@ -13,6 +13,7 @@ from contextlib import nullcontext
 from dataclasses import dataclass
 from typing import Any, TypeVar
 
+from wherry.api.core.pod_spec.disabled import drop_disabled_fields
 from wherry.api.resource import Resource, Strategy
 from wherry.apiserver import encoding, ownership
 from wherry.apiserver.admission.base import CREATE, UPDATE, Attributes
@@ -114,7 +115,7 @@ async def create_object(
         strategy.default(obj)
         if tracks_owners:
             ownership.track(core, call, resource, None, obj, main_rules(resource).resets)
-        _prepare_new(core, strategy, obj)
+        _prepare_new(core, resource, obj)
 
     await beside(core, call, prepare)
     attributes = Attributes.of(core, call, served, CREATE, obj, None, name=meta.get("name") or "")
@@ -122,7 +123,7 @@ async def create_object(
     await core.admission.admit(attributes)  # what it adds has no owner, nor what the strategy fills in
     if attributes.is_changed:
         set_namespace(call, resource, obj)
-        await beside(core, call, lambda: _prepare_new(core, strategy, obj))
+        await beside(core, call, lambda: _prepare_new(core, resource, obj))
         generates = generates and obj["metadata"]["name"] == attributes.name
         attributes.name = obj["metadata"].get("name") or ""
 
@@ -138,9 +139,10 @@ async def create_object(
     return await _carry_out(attributes, storing)
 
 
-def _prepare_new(core: Core, strategy: Strategy, obj: Object) -> None:
-    strategy.prepare(obj, None)
-    strategy.stamp(obj, None, core.timestamp())
+def _prepare_new(core: Core, resource: Resource, obj: Object) -> None:
+    drop_disabled_fields(resource.group, resource.kind, obj, None)
+    resource.strategy.prepare(obj, None)
+    resource.strategy.stamp(obj, None, core.timestamp())
 
 
 async def _carry_out(attributes: Attributes, storing: Coroutine[Any, Any, Outcome]) -> Outcome:
@@ -366,6 +368,7 @@ async def write_over(
         strategy.default(new)
         if rules.tracks_owners:
             ownership.track(core, call, resource, old, new, rules.resets)
+        drop_disabled_fields(resource.group, resource.kind, new, old)
         rules.prepare(new, old)
         strategy.stamp(new, old, now)
         return new, old
@@ -381,6 +384,7 @@ async def write_over(
     def judge() -> None:
         if rules.lens is None and attributes.is_changed:
             _keep_metadata(new["metadata"], old["metadata"])
+            drop_disabled_fields(resource.group, resource.kind, new, old)
             rules.prepare(new, old)
             strategy.stamp(new, old, now)
         drop_repeated_owners(new, call.warnings, after_admission=True)
