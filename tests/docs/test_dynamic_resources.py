@@ -47,9 +47,8 @@ def test_a_gang_goes_whole() -> None:
         told = {
             event["message"] for event in c.client.list("events") if event["reason"] == "FailedScheduling"
         }
-        assert "minCount (3) cannot be satisfied: 2 scheduled, 0 remaining" in told & set(
-            re.findall(r"`(minCount [^`]+)`", PAGE)
-        )
+        (page,) = re.findall(r"`(minCount [^`]+)`", PAGE)
+        assert any(message.startswith(page) for message in told)
         c.nodes.add(1)
         c.wait("podgroup/ring", "PodGroupInitiallyScheduled", timeout="5m")
         c.clock.advance("10s")

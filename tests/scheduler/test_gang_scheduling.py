@@ -24,6 +24,8 @@ from wherry.scheduler.group_status import INITIALLY_SCHEDULED
 from wherry.scheduler.scheduler import Scheduler
 
 ONE = {"cpu": "1"}
+ALONE = "no new claims to deallocate, preemption: not eligible due to workload aware preemption enabled"
+"""What is said to each pod of a group."""
 
 
 def group(name: str, least: int = 0, **spec: Any) -> Object:
@@ -148,12 +150,14 @@ async def test_a_gang_larger_than_the_cluster_is_told_and_keeps_nobody_waiting()
         await make_node(client, "a", cpu="2")
         await make_group(client, "g", 3)
         await make_members(client, "g", 3)
-        text = "minCount (3) cannot be satisfied: 2 scheduled, 0 remaining"
+        nobody = "No preemption victims found for incoming preemptor"
+        few = "minCount (3) cannot be satisfied: 2 scheduled, 0 remaining"
+        text = f"{few}, pod group preemption: {nobody}"
         await eventually(is_told(client, "g", "False", "Unschedulable", text))
 
         async def told() -> bool:
             found = set(await messages(client, "FailedScheduling"))
-            return found == {text, "0/1 nodes are available: 1 Insufficient cpu."}
+            return found == {text, f"0/1 nodes are available: 1 Insufficient cpu. {ALONE}"}
 
         await eventually(told)
         await make_pod(client, "other", requests={"cpu": "2"})

@@ -99,24 +99,24 @@ class Binder:
                 return
         await self._client.create_subresource(PODS, name, namespace, "binding", binding)
 
-    async def reserve(self, profile: Profile, pod: PodFacts, node: str) -> None:
+    async def reserve(self, profile: Profile, pod: PodFacts, node: str, world: World) -> None:
         """Take what the pod needs beside its node, or nothing. Raises SchedulingError."""
         for number, plugin in enumerate(profile.binding):
             try:
-                plugin.reserve(pod, node, self._world)
+                plugin.reserve(pod, node, world)
             except SchedulingError:
-                await self.unreserve(profile.binding[:number], pod, node)
+                await self.unreserve(profile.binding[:number], pod, node, world)
                 raise
 
-    async def unreserve(self, reserved: Sequence[Plugin], pod: PodFacts, node: str) -> None:
+    async def unreserve(self, reserved: Sequence[Plugin], pod: PodFacts, node: str, world: World) -> None:
         """Give back what was reserved; what fails is only logged."""
         for plugin in reversed(reserved):
             try:
-                work = plugin.unreserve(pod, node, self._world, self._client)
+                work = plugin.unreserve(pod, node, world, self._client)
                 await in_time(plugin, work, self._clock)
             except Exception:
                 log.exception("%s did not give back what it reserved for %s", plugin.name, pod.key)
 
     async def _undo(self, reserved: Sequence[Plugin], pod: PodFacts, node: str, why: str) -> None:
-        await self.unreserve(reserved, pod, node)
+        await self.unreserve(reserved, pod, node, self._world)
         self._outcome.not_bound(pod, why)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+from collections.abc import Iterable
 from operator import attrgetter
 from random import Random
 
@@ -25,13 +26,15 @@ from wherry.scheduler.preemption import (
     rows_to_try,
 )
 from wherry.scheduler.profiles import Profile
-from wherry.scheduler.reporting import Reporter
+from wherry.scheduler.reporting import Preemptor, Reporter
 from wherry.scheduler.trace import Trace, preemption_text
 from wherry.scheduler.world import World
 
 log = logging.getLogger(__name__)
 
 PORTION_S = 0.005
+MOST_AT_ONCE = 16
+"""So many victims of one preemptor are told and deleted at a time (upstream's parallelism)."""
 NO_CANDIDATE = "no candidate node for preemption"
 
 
@@ -82,22 +85,32 @@ class Evictor:
             return None, NO_CANDIDATE
         return min(found, key=attrgetter("rank")), ""
 
-    async def evict(self, pod: PodFacts, candidate: Candidate, reporter: Reporter) -> None:
-        """Evict the victims who do not go already. Raises ApiError when one cannot be."""
-        for lower in self._world.nominated_on(candidate.node):
-            if lower.priority < pod.priority:
-                # It may not fit there any more: it looks for another place at once.
-                self._world.displace(lower.uid)
-                await reporter.clear_nomination(lower)
-        waiting = [victim for victim in candidate.victims if not victim.is_deleting]
-        await asyncio.gather(*(self._evict_one(victim, pod, candidate.node, reporter) for victim in waiting))
+    async def evict(
+        self, victims: Iterable[PodFacts], nodes: Iterable[str], by: Preemptor, reporter: Reporter
+    ) -> None:
+        """Evict the victims who do not go already, to make room on these nodes. Raises ApiError when one
+        cannot be.
+        """
+        for node in nodes:
+            for lower in self._world.nominated_on(node):
+                if lower.priority < by.priority:
+                    # It may not fit there any more: it looks for another place at once.
+                    self._world.displace(lower.uid)
+                    await reporter.clear_nomination(lower)
+        room = asyncio.Semaphore(MOST_AT_ONCE)
+        waiting = [victim for victim in victims if not victim.is_deleting]
+        await asyncio.gather(*(self._evict_one(victim, by, reporter, room) for victim in waiting))
 
-    async def _evict_one(self, victim: PodFacts, pod: PodFacts, node: str, reporter: Reporter) -> None:
+    async def _evict_one(
+        self, victim: PodFacts, by: Preemptor, reporter: Reporter, room: asyncio.Semaphore
+    ) -> None:
         try:
-            await reporter.doom(victim)
-            await self._client.delete(PODS, name_of(victim.pod), namespace_of(victim.pod), uid=victim.uid)
+            async with room:
+                await reporter.doom(victim, by)
+                where = namespace_of(victim.pod)
+                await self._client.delete(PODS, name_of(victim.pod), where, uid=victim.uid)
         except ApiError as error:
             if error.code in (404, 409):  # gone, or another of that name
                 return
             raise
-        reporter.preempted(victim, pod, node)
+        reporter.preempted(victim, by)

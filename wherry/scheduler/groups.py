@@ -23,6 +23,16 @@ def is_gang(group: Object) -> bool:
     return ((group.get("spec") or {}).get("schedulingPolicy") or {}).get("gang") is not None
 
 
+def priority_of(group: Object) -> int:
+    """The priority of a group, which is that of each of its pods."""
+    return (group.get("spec") or {}).get("priority") or 0
+
+
+def goes_whole(group: Object) -> bool:
+    """Whether the pods of a group are disrupted together, or not at all."""
+    return ((group.get("spec") or {}).get("disruptionMode") or {}).get("all") is not None
+
+
 class PodGroups:
     """See the module."""
 

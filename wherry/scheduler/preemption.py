@@ -9,28 +9,26 @@ others.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from dataclasses import dataclass, field
+from operator import attrgetter
 from random import Random
 from typing import Any
 
 import numpy as np
 
-from wherry.objects.meta import Object
-from wherry.scheduler.budgets import Budget, Budgets
+from wherry.scheduler.budgets import Budgets
 from wherry.scheduler.evaluation import Evaluation
 from wherry.scheduler.facts import PodFacts
 from wherry.scheduler.profiles import Profile
 from wherry.scheduler.trace import NO_VICTIMS, Trace
+from wherry.scheduler.victims import Victim, by_budgets, is_being_preempted, start_of, victims_among
 from wherry.scheduler.world import World
 
 NEVER = "not eligible due to preemptionPolicy=Never."
 TERMINATING = "not eligible due to a terminating pod on the nominated node."
-BY_SCHEDULER = "PreemptionByScheduler"
 _LIFT = 1 << 31
 """Makes every priority positive, so that fewer victims sum up to less."""
-NOT_STARTED = "~"
-"""Sorts after every time."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,11 +78,6 @@ class Search:
     offset: int = -1
 
 
-def start_of(pod: Object) -> str:
-    """When a pod began, in wire format; later than all for one that did not."""
-    return (pod.get("status") or {}).get("startTime") or NOT_STARTED
-
-
 def ineligible(pod: PodFacts, trace: Trace, world: World) -> str:
     """Why the pod may not have others evicted, "" if it may."""
     if not pod.template.may_preempt:
@@ -93,18 +86,9 @@ def ineligible(pod: PodFacts, trace: Trace, world: World) -> str:
     if row is None or (row < len(trace.nodes) and not trace.resolvable_rows()[row]):
         return ""
     for other in world.nodes.pods[row].values():
-        if other.priority < pod.priority and _is_being_preempted(other):
+        if other.priority < pod.priority and is_being_preempted(other):
             return TERMINATING
     return ""
-
-
-def _is_being_preempted(pod: PodFacts) -> bool:
-    if not pod.is_deleting:
-        return False
-    for condition in (pod.pod.get("status") or {}).get("conditions") or ():
-        if condition.get("type") == "DisruptionTarget":
-            return (condition.get("status"), condition.get("reason")) == ("True", BY_SCHEDULER)
-    return False
 
 
 def rows_to_try(trace: Trace, search: Search, random: Random) -> list[int]:
@@ -137,10 +121,14 @@ def look_at(
         and not evaluation.hangs_together
     ):
         return known.candidate
-    potential = [other for other in world.nodes.pods[row].values() if other.priority < pod.priority]
-    namespaces = frozenset(other.template.namespace for other in potential)
+    placements = [world.placed[uid] for uid in world.nodes.pods[row] if uid in world.placed]
+    potential = list(victims_among(placements, pod.priority, world))
+    namespaces = frozenset(other.template.namespace for victim in potential for other in victim.pods)
     candidate, reasons = _on_row(evaluation, row, potential, world, budgets)
-    search.found[node] = _Found(stamp, namespaces, budgets.changed_at(namespaces), candidate, reasons)
+    if any(victim.group for victim in potential):
+        search.found.pop(node, None)  # what happens to groups elsewhere matters, too
+    else:
+        search.found[node] = _Found(stamp, namespaces, budgets.changed_at(namespaces), candidate, reasons)
     return candidate
 
 
@@ -155,47 +143,40 @@ def reasons_on(search: Search, nodes: Iterable[str]) -> Counter[str]:
 
 
 def _on_row(
-    evaluation: Evaluation, row: int, potential: list[PodFacts], world: World, budgets: Budgets
+    evaluation: Evaluation, row: int, potential: list[Victim], world: World, budgets: Budgets
 ) -> tuple[Candidate | None, tuple[str, ...]]:
     if not potential:
         return None, (NO_VICTIMS,)
-    gone: dict[str, PodFacts] = {}
+    gone: dict[Victim, None] = {}
+
+    def move(victim: Victim, sign: int) -> None:
+        for placement in victim.placements:
+            at = world.nodes.row_of.get(placement.node)
+            if at is not None:
+                evaluation.try_out(placement.pod, at, sign)
+        if sign < 0:
+            gone[victim] = None
+        else:
+            del gone[victim]
+
     try:
-        for other in potential:
-            evaluation.try_out(other, row, -1)
-            gone[other.uid] = other
+        for victim in potential:
+            move(victim, -1)
         reasons = evaluation.rejections(row)
         if reasons:
             return None, tuple(dict.fromkeys(reason.text for reason in reasons))
-        potential.sort(key=lambda other: (-other.priority, start_of(other.pod)))
-        violating, others = _by_budgets(potential, budgets)
-        protected = set(violating)
+        potential.sort(key=attrgetter("order"))
+        violating, others = by_budgets(potential, budgets)
         violations = 0
-        for other in (*violating, *others):
-            evaluation.try_out(other, row, 1)
-            del gone[other.uid]
+        for victim in (*violating, *others):
+            move(victim, 1)
             if evaluation.rejections(row):
-                evaluation.try_out(other, row, -1)
-                gone[other.uid] = other
-                violations += other in protected
-        victims = tuple(other for other in potential if other.uid in gone)
-        if not victims:
+                move(victim, -1)
+                violations += violating.get(victim, 0)
+        pods = tuple(pod for victim in potential if victim in gone for pod in victim.pods)
+        if not pods:
             return None, (NO_VICTIMS,)
-        return Candidate(world.nodes.names[row], victims, violations), ()
+        return Candidate(world.nodes.names[row], pods, violations), ()
     finally:
-        for other in gone.values():
-            evaluation.try_out(other, row, 1)
-
-
-def _by_budgets(pods: Sequence[PodFacts], budgets: Budgets) -> tuple[list[PodFacts], list[PodFacts]]:
-    """Those whose eviction violates a budget, given all those before are evicted, and the others."""
-    violating: list[PodFacts] = []
-    others: list[PodFacts] = []
-    taken: Counter[Budget] = Counter()
-    for pod in pods:
-        is_violated = False
-        for budget in budgets.protecting(pod):
-            taken[budget] += 1
-            is_violated |= taken[budget] > budget.allowed
-        (violating if is_violated else others).append(pod)
-    return violating, others
+        for victim in list(gone):
+            move(victim, 1)

@@ -6,7 +6,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable
-from typing import Any
+from typing import Any, NamedTuple
 
 from wherry.api.core.pods import PODS
 from wherry.client.api import Client
@@ -16,13 +16,22 @@ from wherry.kit.clock import Clock
 from wherry.objects.errors import ApiError
 from wherry.objects.meta import Object, format_time, metadata, name_of, namespace_of, revision_of
 from wherry.scheduler.facts import PodFacts
-from wherry.scheduler.preemption import BY_SCHEDULER
+from wherry.scheduler.victims import BY_SCHEDULER
 
 log = logging.getLogger(__name__)
 
 UNSCHEDULABLE = "Unschedulable"
 SCHEDULER_ERROR = "SchedulerError"
 FAILED = "FailedScheduling"
+
+
+class Preemptor(NamedTuple):
+    """Whom room is made for: `kind` is "pod" or "podgroup", `place` the node, or "cluster" for a group."""
+
+    kind: str
+    uid: str
+    priority: int
+    place: str
 
 
 class Reporter:
@@ -68,7 +77,7 @@ class Reporter:
         """The pod may not hope for its nominated node any more."""
         await self._patch(pod, {"nominatedNodeName": None})
 
-    async def doom(self, victim: PodFacts) -> None:
+    async def doom(self, victim: PodFacts, by: Preemptor) -> None:
         """Say in a victim's status why it goes. Raises ApiError, but not if it is gone."""
         current = self._current(victim) or victim.pod
         conditions = (current.get("status") or {}).get("conditions") or ()
@@ -79,13 +88,13 @@ class Reporter:
             "DisruptionTarget",
             "True",
             BY_SCHEDULER,
-            f"{self._name}: preempting to accommodate a higher priority pod",
+            f"{self._name}: preempting to accommodate a higher priority {by.kind}",
         )
         await self._write(victim, {"conditions": [condition]})
 
-    def preempted(self, victim: PodFacts, preemptor: PodFacts, node: str) -> None:
+    def preempted(self, victim: PodFacts, by: Preemptor) -> None:
         """It was deleted to make room."""
-        text = f"Preempted by pod {preemptor.uid} on node {node}"
+        text = f"Preempted by {by.kind} {by.uid} on node {by.place}"
         self._events.event(victim.pod, NORMAL, "Preempted", text)
 
     def _failure(self, current: Object, message: str, reason: str) -> dict[str, Any]:

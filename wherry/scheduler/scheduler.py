@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Hashable, Iterable
+from collections.abc import Callable, Hashable, Iterable, Sequence
 from dataclasses import replace
 from random import Random
 
@@ -37,13 +37,14 @@ from wherry.scheduler.facts import PodFacts
 from wherry.scheduler.feed import Feed
 from wherry.scheduler.framework import Change, Kind, SchedulingError
 from wherry.scheduler.group_cycle import GANGS, GroupCycle
+from wherry.scheduler.group_preemption import GroupPreemption
 from wherry.scheduler.group_status import GroupStatus
 from wherry.scheduler.guard import in_time
 from wherry.scheduler.known import RESOURCES, KnownSelectors, KnownStorage
 from wherry.scheduler.preemption import TERMINATING, Candidate, ineligible
 from wherry.scheduler.profiles import Profile
 from wherry.scheduler.queue import PodQueue
-from wherry.scheduler.reporting import SCHEDULER_ERROR, Reporter
+from wherry.scheduler.reporting import SCHEDULER_ERROR, Preemptor, Reporter
 from wherry.scheduler.trace import NO_CLAIMS, NO_NODES, Trace
 from wherry.scheduler.world import Placement, World
 
@@ -86,7 +87,10 @@ class Scheduler:
         self._evictor = Evictor(client, self._world, self._decisions, self._consulting, random)
         self._tasks = Tasks("scheduler")
         status = GroupStatus(client, clock, self._world.groups, self._tasks)
-        self._group_cycle = GroupCycle(self._world, self._queue, self._binder, status, self)
+        preemption = GroupPreemption(
+            self._world, self._decisions, self._budgets, self._binder, extenders, random
+        )
+        self._group_cycle = GroupCycle(self._world, self._queue, self._binder, status, preemption, self)
 
     async def start(self) -> None:
         """Begin; returns when pods and nodes are known."""
@@ -159,7 +163,7 @@ class Scheduler:
             node, trace = await self.decided(profile, pod)
             is_wanted = self._queue.is_under_way(pod.uid)
             if node and is_wanted:
-                await self._binder.reserve(profile, pod, node)
+                await self._binder.reserve(profile, pod, node, self._world)
         except BaseException:
             self._released(promised)
             raise
@@ -193,12 +197,31 @@ class Scheduler:
         self._decisions.keep(pod, trace)
         return trace
 
-    def tell(self, pod: PodFacts, message: str, reason: str) -> None:
+    def tell(self, pod: PodFacts, message: str, reason: str, nominated: str = "") -> None:
         """See `group_cycle.Host`."""
-        self._tell(pod, message, reason, nominated="")
+        self._tell(pod, message, reason, nominated=nominated)
+
+    def make_room(
+        self,
+        profile: Profile,
+        victims: Sequence[PodFacts],
+        nodes: Iterable[str],
+        by: Preemptor,
+        then: Callable[[bool], None],
+    ) -> None:
+        """See `group_cycle.Host`."""
+
+        async def evict() -> None:
+            then(await self._evicted(profile, victims, nodes, by))
+
+        self._tasks.spawn(evict(), f"preempt for {by.kind} {by.uid}")
+
+    def is_wanted(self, uid: str) -> bool:
+        """See `group_placing.Deciding`."""
+        return self._queue.is_under_way(uid)
 
     async def decided(self, profile: Profile, pod: PodFacts) -> tuple[str, Trace | None]:
-        """See `group_cycle.Host`: without a node it has the trace if extenders had a say."""
+        """See `group_placing.Deciding`: without a node it has the trace if extenders had a say."""
         if self._extenders and self._consulting.interested(pod):
             return await self._consulting.choose(profile, pod)
         return self._decisions.choose(profile, pod), None
@@ -269,17 +292,25 @@ class Scheduler:
         self, profile: Profile, pod: PodFacts, trace: Trace, candidate: Candidate, since: int
     ) -> None:
         """Evict the victims; the pod waits for their end, or is tried again if one could not be evicted."""
-        reporter = self._reporters[profile.name]
-        try:
-            await self._evictor.evict(pod, candidate, reporter)
-        except ApiError as error:
-            log.info("making room for %s on %s failed: %s", pod.key, candidate.node, error)
-            self._queue.retry(pod.uid)
-        except Exception:
-            log.exception("making room for %s on %s failed", pod.key, candidate.node)
-            self._queue.retry(pod.uid)
-        else:
+        by = Preemptor("pod", pod.uid, pod.priority, candidate.node)
+        if await self._evicted(profile, candidate.victims, (candidate.node,), by):
             self._rest(profile, pod, trace, since)
+        else:
+            self._queue.retry(pod.uid)
+
+    async def _evicted(
+        self, profile: Profile, victims: Iterable[PodFacts], nodes: Iterable[str], by: Preemptor
+    ) -> bool:
+        """Evict pods; whether that went well."""
+        try:
+            await self._evictor.evict(victims, nodes, by, self._reporters[profile.name])
+        except ApiError as error:
+            log.info("making room for %s %s on %s failed: %s", by.kind, by.uid, by.place, error)
+            return False
+        except Exception:
+            log.exception("making room for %s %s on %s failed", by.kind, by.uid, by.place)
+            return False
+        return True
 
     def _rest(self, profile: Profile, pod: PodFacts, trace: Trace, since: int) -> None:
         rejected_by, kinds = self.rejecting(profile, trace)
