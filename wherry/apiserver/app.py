@@ -209,6 +209,7 @@ class ApiServer:
         when the store cannot.
         """
         core, config = self.core, self._config
+        core.began_at = self._store.revision
         await core.registry.open(OPENED_AT_START)
         await self._addresses.start()
         self._rbac.start()

@@ -8,7 +8,6 @@ from __future__ import annotations
 from bisect import bisect_left
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
-from time import perf_counter
 from typing import NamedTuple
 
 from wherry.api.resource import Resource
@@ -156,16 +155,12 @@ class StoreTimes:
         for key in [key for key in self.series if key[1:] in names]:
             del self.series[key]
 
-    @contextmanager
-    def timing(self, operation: str, group: str, resource: str, count: int = 1) -> Iterator[None]:
-        """Around one operation of the store, or `count` at once; failures count too."""
-        started, code = perf_counter(), 1
-        try:
-            yield
-            code = 0
-        finally:
-            key = (operation, group, resource)
-            self.series.setdefault(key, Series()).observe(code, perf_counter() - started, count)
+    def observe(self, key: tuple[str, str, str], code: int, seconds: float, count: int) -> None:
+        """Count one operation of the store, or `count` at once: `code` is 1 for one that failed."""
+        series = self.series.get(key)
+        if series is None:
+            series = self.series[key] = Series()
+        series.observe(code, seconds, count)
 
 
 def metric_key(info: RequestInfo, query: Mapping[str, str], content_type: str = "") -> Key:

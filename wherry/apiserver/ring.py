@@ -54,9 +54,10 @@ class Ring:
 
     def add(self, event: CachedEvent) -> None:
         """There was a change."""
-        self._events.append((self._now(), event))
+        now = self._now()
+        self._events.append((now, event))
         self._bytes += event.object.held_bytes
-        self.trim()
+        self._trim(now - FRESH_S)
 
     def recall(self, events: Sequence[CachedEvent], floor: int) -> None:
         """Before the first event here came `events`, which are all there were above `floor`."""
@@ -67,9 +68,10 @@ class Ring:
 
     def trim(self) -> None:
         """Let go of what is too old or too much."""
-        if not self._events:
-            return
-        oldest_fresh = self._now() - FRESH_S
+        if self._events:
+            self._trim(self._now() - FRESH_S)
+
+    def _trim(self, oldest_fresh: float) -> None:
         events = self._events
         while events and (
             len(events) > self._most_events

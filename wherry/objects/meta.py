@@ -14,6 +14,7 @@ Object: TypeAlias = dict[str, Any]
 """An API object, decoded from JSON."""
 
 NO_LABELS: Mapping[str, str] = {}
+_SECONDS, _MICROSECONDS = len("2026-01-02T03:04:05"), len("2026-01-02T03:04:05.000000")
 _NOTHING: dict[str, Any] = {}
 """Never changed. What follows is asked dozens of times for each write, so each reads for itself."""
 
@@ -133,12 +134,12 @@ def later(moment: datetime, seconds: float) -> datetime:
 
 def format_time(moment: datetime) -> str:
     """`metav1.Time` on the wire: RFC 3339 in UTC, whole seconds (`2026-01-02T03:04:05Z`)."""
-    return moment.astimezone(UTC).replace(tzinfo=None).isoformat(timespec="seconds") + "Z"
+    return (moment if moment.tzinfo is UTC else moment.astimezone(UTC)).isoformat()[:_SECONDS] + "Z"
 
 
 def format_micro_time(moment: datetime) -> str:
     """`metav1.MicroTime` on the wire: RFC 3339 in UTC with six fractional digits."""
-    return moment.astimezone(UTC).replace(tzinfo=None).isoformat(timespec="microseconds") + "Z"
+    return moment.astimezone(UTC).isoformat(timespec="microseconds")[:_MICROSECONDS] + "Z"
 
 
 def parse_time(text: str) -> datetime:

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING, NamedTuple, Protocol
 
 if TYPE_CHECKING:
     from wherry.store.writes import Write
@@ -98,8 +98,7 @@ class StoreClosed(StoreError):
     """The store was closed, or its medium failed for good; nothing more is taken."""
 
 
-@dataclass(frozen=True, slots=True)
-class Entry:
+class Entry(NamedTuple):
     """One version of one key.
 
     `revision` is that of the write that made this version; `created` that of the key's creation.
@@ -111,8 +110,7 @@ class Entry:
     created: int
 
 
-@dataclass(frozen=True, slots=True)
-class Event:
+class Event(NamedTuple):
     """One write, as a watcher sees it.
 
     `entry` is the new version; for a deletion its value is empty and its revision that of the

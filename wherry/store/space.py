@@ -86,6 +86,9 @@ class Space:
         """
         size = weight(event.entry.value)
         room = self.room(connection)
+        if room >= size:
+            self.take(size)
+            return False
         previous = event.previous
         grows = previous is None or len(event.entry.value) > len(previous.value)
         least = 0 if grows and not is_reserved else -self.reserve_bytes // 2

@@ -328,7 +328,7 @@ class SqliteStore:
             if self._refuses(writes, events):
                 batch.outcomes.append((future, OutOfSpace()))
                 continue
-            if all(event.deleted for event in events):
+            if not [event for event in events if not event.deleted]:
                 batch.deletions.append((writes, future))
             for write, event in zip(writes, events, strict=True):
                 pending[write.key] = None if event.deleted else event.entry
@@ -339,10 +339,11 @@ class SqliteStore:
 
     def _refuses(self, writes: Sequence[Write], events: Sequence[Event]) -> bool:
         """Whether there is no room for all of these. What some took is measured again soon."""
-        return any(
-            self._space.refuses(self._files.decider, event, is_reserved=write.is_reserved)
-            for write, event in zip(writes, events, strict=True)
-        )
+        refuses, connection = self._space.refuses, self._files.decider
+        for write, event in zip(writes, events, strict=True):
+            if refuses(connection, event, is_reserved=write.is_reserved):
+                return True
+        return False
 
     def _finish(self, batch: _Batch, error: Exception | None) -> None:
         """The batch is on disk, or failed as a whole: tell watchers, then writers."""

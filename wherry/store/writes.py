@@ -7,7 +7,7 @@ error. Backends differ only in where the version comes from and how the event is
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from typing import NamedTuple
 
 from wherry.store.base import (
     MARK_BYTES,
@@ -22,8 +22,7 @@ from wherry.store.base import (
 )
 
 
-@dataclass(frozen=True, slots=True)
-class Write:
+class Write(NamedTuple):
     """A write that waits to be made.
 
     `value` None deletes. `expected` is the revision the key must be at, None that it must not

@@ -8,6 +8,7 @@ are decoded one by one, when first asked for. `check` holds decoded objects agai
 from wherry.api.schema.check import Findings, check
 from wherry.api.schema.definitions import Definition, Field, definition, definition_names, source
 from wherry.api.schema.validation import required_and_enum_errors
+from wherry.api.schema.zeros import may_have_zeros
 
 __all__ = [
     "Definition",
@@ -16,6 +17,7 @@ __all__ = [
     "check",
     "definition",
     "definition_names",
+    "may_have_zeros",
     "required_and_enum_errors",
     "source",
 ]

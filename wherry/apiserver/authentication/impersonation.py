@@ -117,7 +117,10 @@ def _go_value(user: User) -> str:
 
 def is_impersonating(headers: Iterable[str]) -> bool:
     """Whether somebody asks to act as another, however incompletely."""
-    return any(name.startswith(PREFIX) for name in headers)
+    for name in headers:  # noqa: SIM110 - each request is asked, and a generator would cost more than all it tells
+        if name.startswith(PREFIX):
+            return True
+    return False
 
 
 @dataclass(frozen=True, slots=True)

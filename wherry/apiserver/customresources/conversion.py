@@ -12,7 +12,6 @@ import logging
 import uuid
 from collections import deque
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import replace
 from typing import Any, TypeAlias
 
 import orjson
@@ -225,8 +224,7 @@ class ConvertedView(VersionView):
         shown = await self._converted([*before, *live])
         previous, entries = iter(shown[: len(before)]), iter(shown[len(before) :])
         return [
-            replace(
-                event,
+            event._replace(
                 previous=None if event.previous is None else next(previous),
                 entry=event.entry if event.deleted else next(entries),
             )
@@ -278,7 +276,7 @@ class ConvertedView(VersionView):
                 converted = iter(await self._converted(live))
                 if not self._waiting or self._waiting[0] is not events:
                     continue  # meanwhile the feed ended
-                shown = [e if e.deleted else replace(e, entry=next(converted)) for e in events]
+                shown = [e if e.deleted else e._replace(entry=next(converted)) for e in events]
                 self._waiting.popleft()
                 self._waiting_bytes -= sum(len(event.entry.value) for event in events)
                 self._hand_on(shown)
@@ -315,7 +313,7 @@ class ConvertedView(VersionView):
             for index, obj in zip(places, found, strict=True):
                 objects[index] = obj
         return [
-            replace(entry, value=UNREADABLE) if obj is None else self._fitted(entry, obj, changed=True)
+            entry._replace(value=UNREADABLE) if obj is None else self._fitted(entry, obj, changed=True)
             for entry, obj in zip(entries, objects, strict=True)
         ]
 

@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable, Sequence
-from dataclasses import replace
 
 import orjson
 
@@ -120,7 +119,7 @@ class VersionView:
         def show(events: Sequence[Event]) -> None:
             sink(
                 [
-                    event if event.deleted else replace(event, entry=self._shown(event.entry))
+                    event if event.deleted else event._replace(entry=self._shown(event.entry))
                     for event in events
                 ]
             )
@@ -135,7 +134,7 @@ class VersionView:
     def _told(self, event: Event) -> Event:
         entry = event.entry if event.deleted else self._shown(event.entry)
         previous = None if event.previous is None else self._shown(event.previous)
-        return replace(event, entry=entry, previous=previous)
+        return event._replace(entry=entry, previous=previous)
 
     async def compact(self, revision: int) -> None:
         """See `Store.compact`."""
@@ -147,7 +146,7 @@ class VersionView:
     def _shown(self, entry: Entry) -> Entry:
         obj = readable(entry)
         if obj is None:
-            return replace(entry, value=UNREADABLE)
+            return entry._replace(value=UNREADABLE)
         self._note_form(entry, obj)
         changed = obj.get("apiVersion") != self._api_version
         obj["apiVersion"] = self._api_version
@@ -161,11 +160,11 @@ class VersionView:
         """`entry` with `obj`, which is of this view's version, as its value."""
         try:
             changed |= self._fit_as_far_as_possible(entry, obj)
-            return replace(entry, value=encoding.encode_stored(obj)) if changed else entry
+            return entry._replace(value=encoding.encode_stored(obj)) if changed else entry
         except Exception:
             # Written past validation; one value must not take the whole kind away.
             log.exception("%s at revision %d does not fit its schema", entry.key, entry.revision)
-            return replace(entry, value=UNREADABLE)
+            return entry._replace(value=UNREADABLE)
 
     def _fit_as_far_as_possible(self, entry: Entry, obj: Object) -> bool:
         """What is there can be read, and made smaller, whatever its schema has come to say."""

@@ -67,6 +67,10 @@ class RequestHeaders(dict[str, str]):
             return self._repeated[name]
         return (self[name],) if name in self else ()
 
+    def is_repeated(self, name: str) -> bool:
+        """Whether more than one header has that name."""
+        return name in self._repeated
+
     def first(self, name: str) -> str:
         """The value of the first header of that name, "" without one (Go's Header.Get)."""
         if not self._repeated:

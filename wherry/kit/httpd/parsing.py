@@ -16,6 +16,7 @@ import httptools
 
 from wherry.kit.httpd.message import Connection, Request, RequestHeaders
 from wherry.kit.integers import parse_unsigned
+from wherry.kit.remembered import LONGEST
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,6 +32,8 @@ class Limits:
 
 
 _HOST = re.compile(r"[A-Za-z0-9!$%&'()*+,\-.:;=\[\]_~]*")
+_NO_HOST = "\n"
+"""What no Host header says."""
 _LINE_SLACK = 64
 """What may stand in a line beside what is counted of it: colon, blanks."""
 
@@ -137,6 +140,8 @@ class RequestReader:
         self.in_message = False
         """A request has begun and is not complete."""
         self._count = self._size = self._line = 0
+        self._host = _NO_HOST
+        """The host that was last found to be one: mostly all requests of a connection name the same."""
         self.begun = 0
         """How many requests have begun."""
         self.on_message_begin()
@@ -228,7 +233,6 @@ class RequestReader:
         """A request begins."""
         self._url = b""
         self._headers = RequestHeaders()
-        self._hosts = 0
         self._count = self._size = self._line = 0
         self._body: list[bytes] = []
         self.body_size = self._held_bytes = 0
@@ -251,34 +255,37 @@ class RequestReader:
             self._stop(431)
         if not self.in_head:
             return
-        key = name.decode("latin-1").lower()
-        text = value.decode("latin-1")
-        if key == "host":
-            self._hosts += 1
-        if key in self._headers:
-            self._headers.add(key, text)
+        headers, key = self._headers, name.decode("latin-1").lower()
+        if key in headers:
+            headers.add(key, value.decode("latin-1"))
         else:
-            self._headers[key] = text
+            headers[key] = value.decode("latin-1")
 
     def on_headers_complete(self) -> None:
         """The head is complete: refuse a body that is announced too large before it is sent."""
         self.in_head = False
+        headers = self._headers
         self._version = self._parsed.get_http_version()
         if self._version not in ("1.1", "1.0"):
             self._stop(400)
-        self._check_host()
-        self._check_coding()
-        length = parse_unsigned(self._headers.get("content-length", ""))
-        if length is not None and length > self._limits.body_bytes:
-            self._stop(413)
-        if self._headers.get("expect", "").lower() == "100-continue":
+        if headers.get("host") != self._host or headers.is_repeated("host"):
+            self._check_host()
+        if "transfer-encoding" in headers:
+            self._check_coding()
+        if "content-length" in headers:
+            length = parse_unsigned(headers["content-length"])
+            if length is not None and length > self._limits.body_bytes:
+                self._stop(413)
+        if "expect" in headers and headers["expect"].lower() == "100-continue":
             self._wants_body()
 
     def _check_host(self) -> None:
         """Refuse a head as Go's net/http does: HTTP/1.1 has one Host, none has two, or what is no host."""
-        is_missed = self._hosts == 0 and self._version == "1.1" and self._parsed.get_method() != b"CONNECT"
-        if is_missed or self._hosts > 1 or not _HOST.fullmatch(self._headers.get("host", "")):
+        hosts = self._headers.every("host")
+        is_missed = not hosts and self._version == "1.1" and self._parsed.get_method() != b"CONNECT"
+        if is_missed or len(hosts) > 1 or not _HOST.fullmatch(self._headers.get("host", "")):
             self._stop(400)
+        self._host = hosts[0] if hosts and len(hosts[0]) <= LONGEST else _NO_HOST
 
     def _check_coding(self) -> None:
         """Refuse bodies that are coded otherwise than in chunks (net/http's parseTransferEncoding).
@@ -286,9 +293,9 @@ class RequestReader:
         HTTP/1.0 knows no codings. Go passes over them there; whoever stands between may not.
         """
         codings = self._headers.every("transfer-encoding")
-        if codings and self._version == "1.0":
+        if self._version == "1.0":
             self._stop(400)
-        if codings and [coding.lower() for coding in codings] != ["chunked"]:
+        if [coding.lower() for coding in codings] != ["chunked"]:
             self._stop(501)
 
     def on_body(self, body: bytes) -> None:

@@ -243,7 +243,7 @@ class HttpProtocol(asyncio.Protocol):
         if not self._goes_on:
             self._begun = 0
         while at < size:
-            if self._must_wait():
+            if self._begun >= _TOGETHER or self._flow.paused or self._is_full():
                 self._unread = bytearray(memoryview(data)[at:])
                 if self._task is None and not self._flow.paused:
                     self._go_on_soon()
@@ -261,15 +261,11 @@ class HttpProtocol(asyncio.Protocol):
         elif self._task is not None or self._pending or self._unread:
             self._hold_reading(self._flow.paused or self._is_full())
 
-    def _must_wait(self) -> bool:
-        """Whether what follows must not be parsed now."""
-        return self._flow.paused or self._begun >= _TOGETHER or self._is_full()
-
     def _is_full(self) -> bool:
         """Whether enough waits for the answer that is being made."""
         if self._unread is not None or self._reader.at_upgrade or len(self._pending) >= _PIPELINE_HIGH:
             return True
-        if self._task is None:
+        if self._task is None or not (self._pending or self._reader.body_size):
             return False
         # Large bodies wait in the kernel for the answers before them.
         waiting = sum(len(exchange.request.body) for exchange in self._pending)
@@ -486,11 +482,12 @@ class HttpProtocol(asyncio.Protocol):
 
     def _expect_next(self) -> None:
         """The peer has its answer: the next request may take its time to come."""
+        site, now = self._site, self._site.clock.monotonic()
         if self._reader.in_message:
-            self._expect_within(self._site.header_timeout_s)
-            self._body_deadline = self._site.clock.monotonic() + self._site.body_timeout_s
+            self._deadline = now + site.header_timeout_s
+            self._body_deadline = now + site.body_timeout_s
         else:
-            self._expect_within(self._site.keepalive_timeout_s)
+            self._deadline = now + site.keepalive_timeout_s
 
     def _expect_taking(self) -> None:
         """The peer has to take what was written, at some speed."""

@@ -97,7 +97,7 @@ class Flow:
 
     def write(self, data: bytes) -> None:
         """Write `data`, in slices; nothing to a peer that went away: transports log each try."""
-        if self.closed or self.is_ending:
+        if self.closed or self._is_finishing or self.transport.is_closing():
             return
         size = len(data)
         self.written += size

@@ -97,7 +97,11 @@ def forget_new_times(new: Object, old: Object) -> None:
     So a write that changes nothing is none (upstream's IgnoreManagedFieldsTimestampsTransformer).
     """
     sent, stored = metadata(new).get("managedFields"), metadata(old).get("managedFields")
-    if not sent or not stored or sent == stored or _without_times(sent) != _without_times(stored):
+    if not sent or not stored or sent == stored:
+        return
+    if any(value != old.get(name) for name, value in new.items() if name != "metadata"):
+        return  # as nearly every write does: the rest costs more
+    if _without_times(sent) != _without_times(stored):
         return
     if is_identical({**new, "metadata": {**new["metadata"], "managedFields": stored}}, old):
         new["metadata"]["managedFields"] = stored
