@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
+from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 from wherry.objects.errors import FieldError, bad_request
@@ -222,7 +223,7 @@ class Resource:
         """`PodList` for `Pod`."""
         return f"{self.kind}List"
 
-    @property
+    @cached_property
     def has_status(self) -> bool:
         """Whether status is written through its own subresource."""
         return any(sub.name == "status" for sub in self.subresources)

@@ -71,7 +71,13 @@ def _version(core: Parts, resource: Resource, api_version: str) -> Resource | No
 
 
 def track(
-    core: Parts, call: Call, resource: Resource, old: Object | None, new: Object, resets: frozenset[str]
+    core: Parts,
+    call: Call,
+    resource: Resource,
+    old: Object | None,
+    new: Object,
+    resets: frozenset[str],
+    now: str,
 ) -> None:
     """Record in `new` that this call's manager set what differs from `old`, but for the fields in `resets`.
 
@@ -84,7 +90,7 @@ def track(
         shape=shape_of(resource),
         api_version=resource.api_version,
         subresource=call.info.subresource,
-        now=core.timestamp(),
+        now=now,
         convert=converter(core, resource),
         resets=resets,
     )

@@ -16,8 +16,8 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Callable, Coroutine, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable, Coroutine
+from types import TracebackType
 from typing import Any, TypeVar
 
 from wherry.kit.guests import async_guest
@@ -42,15 +42,22 @@ def is_asked_to_end() -> bool:
     return task is not None and task.cancelling() > 0
 
 
-@contextmanager
-def others_end(what: str) -> Iterator[None]:
+class others_end:  # noqa: N801 - a block's name; a generator would take thrice as long, and each request has one
     """Within it the end of what others cancelled raises `Abandoned`, which names `what`."""
-    try:
-        yield
-    except asyncio.CancelledError as error:
-        if is_asked_to_end():
-            raise
-        raise Abandoned(f"{what} was given up by somebody else") from error
+
+    __slots__ = ("_what",)
+
+    def __init__(self, what: str) -> None:
+        self._what = what
+
+    def __enter__(self) -> None:
+        """The block begins."""
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        if isinstance(error, asyncio.CancelledError) and not is_asked_to_end():
+            raise Abandoned(f"{self._what} was given up by somebody else") from error
 
 
 async def shared(work: asyncio.Future[T], what: str) -> T:

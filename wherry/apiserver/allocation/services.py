@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import ipaddress
 import random
-import uuid
 from collections.abc import Sequence
 
 from wherry.api.core.services import SERVICES
@@ -26,6 +25,7 @@ from wherry.apiserver.registry import Registry
 from wherry.kit.clock import Clock
 from wherry.objects.errors import internal, invalid, invalid_value, service_unavailable
 from wherry.objects.meta import Object, format_time, name_of, namespace_of
+from wherry.objects.uids import new_uid
 from wherry.store.base import Entry, KeyExists, KeyMissing, RevisionMismatch, TransactingStore
 from wherry.store.writes import Write
 
@@ -133,7 +133,7 @@ class ServiceAllocator:
 
     def taking(self, address: str, namespace: str, name: str) -> Write:
         """The write that gives an address to a Service."""
-        uid = str(uuid.UUID(int=self._random.getrandbits(128), version=4))
+        uid = new_uid(self._random)
         now = format_time(self._clock.now())
         made = address_object(address, namespace, name, uid=uid, creationTimestamp=now)
         return Write(IP_ADDRESSES.key("", address), encoding.encode_stored(made), None)

@@ -11,7 +11,6 @@ import hashlib
 import hmac
 import math
 import random
-import uuid
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -32,6 +31,7 @@ from wherry.kit.remembered import Recent
 from wherry.objects import legacy_tokens
 from wherry.objects.errors import show_value
 from wherry.objects.meta import Object, labels_of, parse_time, uid_of
+from wherry.objects.uids import new_uid
 
 if TYPE_CHECKING:
     from cryptography.hazmat.primitives.asymmetric.types import PublicKeyTypes
@@ -159,7 +159,7 @@ class TokenIssuer:
             "exp": now + lifetime_s,
             "iat": now,
             "iss": self.issuer,
-            "jti": str(uuid.UUID(int=self._random.getrandbits(128), version=4)),
+            "jti": new_uid(self._random),
             PRIVATE_CLAIM: private,
             "nbf": now,
             "sub": f"system:serviceaccount:{meta['namespace']}:{meta['name']}",

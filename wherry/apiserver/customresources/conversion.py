@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import asyncio
 import logging
-import uuid
 from collections import deque
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, TypeAlias
@@ -29,6 +28,7 @@ from wherry.apiserver.registry import Shared, Source
 from wherry.objects.errors import ApiError
 from wherry.objects.meta import Object
 from wherry.objects.nesting import MANAGED_DEPTH, MAX_DEPTH, TOO_DEEP, is_too_deep
+from wherry.objects.uids import new_uid
 from wherry.store.base import Entry, Event, Page, Sink, Store, Subscription
 
 log = logging.getLogger(__name__)
@@ -60,7 +60,7 @@ class ConversionWebhook:
         """The objects in `api_version`, in the same order. Raises ApiError (500)."""
         if not objects:
             return []
-        review_id = str(uuid.UUID(int=self._core.random.getrandbits(128), version=4))
+        review_id = new_uid(self._core.random)
         review = {
             "kind": "ConversionReview",
             "apiVersion": f"apiextensions.k8s.io/{self._version}",

@@ -86,7 +86,7 @@ async def _write(core: Core, call: Call, resource: Resource, scales: Resource) -
     def write(before: Object) -> Object:
         after: Object = private_copy(change(before))
         if isinstance(after.get("metadata"), dict):
-            ownership.track(core, call, scales, before, after, STATUS)
+            ownership.track(core, call, scales, before, after, STATUS, core.timestamp())
         return after
 
     return write

@@ -28,6 +28,7 @@ from wherry.apiserver.verbs.write import (
     create_object,
     is_gone,
     is_taken,
+    main_resets,
     main_rules,
     set_namespace,
     update_object,
@@ -181,7 +182,7 @@ async def _apply_anew(core: Core, call: Call, served: Served, applied: Object) -
     if uid:
         why = f"uid mismatch: the provided object specified uid {uid}, and no existing object was found"
         raise conflict(resource.plural, resource.group, call.info.name, why)
-    resets = main_rules(resource).resets
+    resets = main_resets(resource)
     merged = await beside(
         core,
         call,

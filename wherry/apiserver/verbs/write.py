@@ -7,7 +7,6 @@ are compare-and-swap on the revision the decision was based on.
 
 from __future__ import annotations
 
-import uuid
 from collections.abc import Callable, Coroutine
 from contextlib import nullcontext
 from dataclasses import dataclass
@@ -48,11 +47,13 @@ from wherry.objects.managed_fields import STATUS, forget_new_times
 from wherry.objects.meta import Object
 from wherry.objects.sameness import is_identical
 from wherry.objects.suffixes import LENGTH, random_suffix
+from wherry.objects.uids import new_uid
 from wherry.store.base import KeyExists
 from wherry.store.writes import Write
 
 T = TypeVar("T")
 
+_NO_RESETS: frozenset[str] = frozenset()
 GENERATED_NAME_ATTEMPTS = 8
 MAX_GENERATED_BASE = 63 - LENGTH
 UNORDERED_ATTEMPTS = 1000
@@ -86,8 +87,12 @@ class Lens:
 def main_rules(resource: Resource) -> Rules:
     """An update of the object itself. Where status has no subresource it is a field like any other."""
     strategy = resource.strategy
-    resets = STATUS if resource.has_status else frozenset[str]()
-    return Rules(strategy.prepare, strategy.validate, resets=resets)
+    return Rules(strategy.prepare, strategy.validate, resets=main_resets(resource))
+
+
+def main_resets(resource: Resource) -> frozenset[str]:
+    """What nobody comes to own who writes the object itself."""
+    return STATUS if resource.has_status else _NO_RESETS
 
 
 def status_rules(strategy: Strategy) -> Rules:
@@ -108,7 +113,8 @@ async def create_object(
     set_namespace(call, resource, obj)
     meta = obj["metadata"]
     generates = not meta.get("name") and bool(meta.get("generateName")) and strategy.generates_names
-    _claim_metadata(core, meta)
+    now = core.timestamp()
+    _claim_metadata(core, meta, now)
     if generates:
         meta["name"] = generate_name(core, served, meta["generateName"], call.info.namespace)
 
@@ -116,8 +122,8 @@ async def create_object(
         drop_repeated_owners(obj, call.warnings)
         strategy.default(obj)
         if tracks_owners:
-            ownership.track(core, call, resource, None, obj, main_rules(resource).resets)
-        _prepare_new(core, resource, obj)
+            ownership.track(core, call, resource, None, obj, main_resets(resource), now)
+        _prepare_new(resource, obj, now)
 
     await beside(core, call, prepare)
     attributes = Attributes.of(core, call, served, CREATE, obj, None, name=meta.get("name") or "")
@@ -125,7 +131,7 @@ async def create_object(
     await core.admission.admit(attributes)  # what it adds has no owner, nor what the strategy fills in
     if attributes.is_changed:
         set_namespace(call, resource, obj)
-        await beside(core, call, lambda: _prepare_new(core, resource, obj))
+        await beside(core, call, lambda: _prepare_new(resource, obj, now))
         generates = generates and obj["metadata"]["name"] == attributes.name
         attributes.name = obj["metadata"].get("name") or ""
 
@@ -141,10 +147,10 @@ async def create_object(
     return await _carry_out(attributes, storing)
 
 
-def _prepare_new(core: Core, resource: Resource, obj: Object) -> None:
+def _prepare_new(resource: Resource, obj: Object, now: str) -> None:
     drop_disabled_fields(resource.group, resource.kind, obj, None)
     resource.strategy.prepare(obj, None)
-    resource.strategy.stamp(obj, None, core.timestamp())
+    resource.strategy.stamp(obj, None, now)
 
 
 async def _carry_out(attributes: Attributes, storing: Coroutine[Any, Any, Outcome]) -> Outcome:
@@ -207,10 +213,10 @@ async def _lighter_if_needed(
 
 def is_set_version(text: str | None) -> bool:
     """Whether a resourceVersion says a version: "0" and what is no number (of Go's uint64) do not."""
-    return bool(parse_unsigned((text or "").lstrip("0")))
+    return text is not None and text != "" and bool(parse_unsigned(text.lstrip("0")))
 
 
-def _claim_metadata(core: Core, meta: Object) -> None:
+def _claim_metadata(core: Core, meta: Object, now: str) -> None:
     """Set what the server sets on creation, whatever the client wrote there."""
     if is_set_version(meta.get("resourceVersion")):
         raise ApiError(500, "", "resourceVersion should not be set on objects to be created")
@@ -222,8 +228,8 @@ def _claim_metadata(core: Core, meta: Object) -> None:
         "resourceVersion",
     ):
         meta.pop(field, None)
-    meta["uid"] = str(uuid.UUID(int=core.random.getrandbits(128), version=4))
-    meta["creationTimestamp"] = core.timestamp()
+    meta["uid"] = new_uid(core.random)
+    meta["creationTimestamp"] = now
 
 
 async def _store_new(
@@ -332,31 +338,30 @@ async def update_object(
         )
 
 
-def stored_object(core: Core, served: Served, cached: Cached, data: bytes) -> Object:
+def stored_object(core: Core, served: Served, cached: Cached, data: bytes, new: Object) -> Object:
     """The stored object as what is sent today would be read: rid of zeros, and with its defaults.
 
     Who wrote it may have kept zeros (an earlier version of this server, another API server): held against a
-    new object that says the same, they would look like changes. Upstream decodes both alike, too. What was
-    written since this server began is looked through only if it may have some.
+    `new` object that says the same, they would look like changes. Upstream decodes both alike, too. What was
+    created since this server began is looked through only where the new object says something else.
     """
     old, resource = served.read(data), served.resource
-    if resource.custom is not None:
-        return old
-    if cached.revision <= core.began_at or may_have_zeros(resource, old, data):
+    if resource.custom is None and (cached.created <= core.began_at or may_look_changed(resource, old, new)):
         findings_in(old, resource)
-    resource.strategy.default(old)
+        resource.strategy.default(old)
     return old
 
 
-def may_have_zeros(resource: Resource, obj: Object, data: bytes) -> bool:
-    """Whether a stored object may have zeros or nulls that say nothing; `obj` is its `data`, decoded."""
-    if not resource.schema:
+def may_look_changed(resource: Resource, old: Object, new: Object) -> bool:
+    """Whether there may be zeros or nulls that say nothing where `old` says something else than `new`."""
+    if not all(old["metadata"].values()):
+        return True
+    parts = {name: value for name, value in old.items() if name != "metadata" and value != new.get(name)}
+    if not parts or not resource.schema:
         return False
     from wherry.api import schema
 
-    managed = obj["metadata"].get("managedFields")
-    apart = orjson.dumps(managed) if managed else b""
-    return schema.may_have_zeros(data, schema.definition(resource.schema), apart)
+    return schema.may_have_zeros(orjson.dumps(parts), schema.definition(resource.schema))
 
 
 async def write_over(
@@ -373,14 +378,15 @@ async def write_over(
     data, now = cached.data, core.timestamp()
 
     def prepare() -> tuple[Object, Object]:
-        new, old = produce(served.read(data)), stored_object(core, served, cached, data)
+        new = produce(served.read(data))
+        old = stored_object(core, served, cached, data, new)
         _check_preconditions(resource, cached, old, new, is_put=call.info.verb == "update")
         _keep_metadata(new["metadata"], old["metadata"])
         if call.info.verb == "update":
             drop_repeated_owners(new, call.warnings)
         strategy.default(new)
         if rules.tracks_owners:
-            ownership.track(core, call, resource, old, new, rules.resets)
+            ownership.track(core, call, resource, old, new, rules.resets, now)
         drop_disabled_fields(resource.group, resource.kind, new, old)
         rules.prepare(new, old)
         strategy.stamp(new, old, now)

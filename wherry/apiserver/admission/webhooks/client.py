@@ -5,7 +5,6 @@ What went wrong is told in the words of Go's HTTP client, because that is what p
 
 from __future__ import annotations
 
-import uuid
 from collections.abc import Mapping
 from typing import Any
 from urllib.parse import urlsplit
@@ -22,6 +21,7 @@ from wherry.apiserver.parts import Parts
 from wherry.objects.errors import ApiError
 from wherry.objects.meta import Object
 from wherry.objects.nesting import MOST_CONTAINERS, has_too_many
+from wherry.objects.uids import new_uid
 
 HEADERS = (
     ("Content-Type", "application/json"),
@@ -59,7 +59,7 @@ async def ask(
 ) -> Verdict:
     """What the webhook says to the request. Raises CallFailed."""
     core = attributes.core
-    review_id = str(uuid.UUID(int=core.random.getrandbits(128), version=4))
+    review_id = new_uid(core.random)
     review = review_of(webhook, review_id, attributes, resource, obj, old)
     data = await _post(core, webhook, orjson.dumps(review))
 
