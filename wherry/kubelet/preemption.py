@@ -44,11 +44,9 @@ def find_need(pod: Object, others: Sequence[Object], allocatable: Mapping[str, s
 
 def plan_preemption(pod: Object, others: Sequence[Object], need: Need) -> list[Object] | None:
     """The pods that go so that there is room for `pod`; None when even all of them are not enough."""
-    groups: dict[str, list[Object]] = {"BestEffort": [], "Burstable": [], "Guaranteed": []}
-    for other in others:
-        if not is_terminal(other) and is_preemptable(other, pod):
-            groups[qos_class(other)].append(other)
-    best, burst, sure = groups["BestEffort"], groups["Burstable"], groups["Guaranteed"]
+    going = [other for other in others if not is_terminal(other) and is_preemptable(other, pod)]
+    classes = ("BestEffort", "Burstable", "Guaranteed")
+    best, burst, sure = ([one for one in going if qos_class(one) == name] for name in classes)
     if _left(need, [*best, *burst, *sure]):
         return None
     chosen_sure = _nearest(sure, _left(need, [*best, *burst]))
