@@ -42,6 +42,19 @@ def find_log(container: Container, pod_log_dir: Path) -> Path:
     return told if told.is_absolute() else pod_log_dir / told
 
 
+def rotated_logs(path: Path) -> list[Path]:
+    """The files rotated out of the log at `path`, the oldest first; each by its name before it is
+
+    compressed.
+    """
+    names = {
+        file.name.removesuffix(".gz")
+        for file in path.parent.glob(f"{path.name}.*")
+        if file.suffix != _PARTIAL
+    }
+    return [path.with_name(name) for name in sorted(names)]
+
+
 def remove_log(path: Path) -> None:
     """Delete one run's log with everything rotated out of it."""
     for file in [path, *path.parent.glob(f"{path.name}.*")]:
@@ -83,8 +96,8 @@ async def rotate_log(
 
 def _move_if_large(path: Path, rotated: Path, max_bytes: int) -> bool:
     """Whether the log was as large as that, and lies at `rotated` now. Raises OSError."""
-    if path.stat().st_size < max_bytes:
-        return False
+    if path.stat().st_size < max_bytes or rotated in rotated_logs(path):
+        return False  # a clock that was set back gives a name twice
     path.rename(rotated)
     return True
 

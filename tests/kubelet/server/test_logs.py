@@ -110,3 +110,35 @@ def test_times_compare_as_texts() -> None:
     moments = ["2026-01-01T00:00:00Z", "2026-01-01T00:00:00.1Z", "2026-01-01T00:00:00.123456789Z"]
     assert sorted(moments, key=canonical_time) == moments
     assert canonical_time("2026-01-01T01:00:00+01:00") == canonical_time(moments[0])
+
+
+MIXED = (
+    b"2026-01-01T00:00:00Z stdout F one\n"
+    b"2026-01-01T00:00:01.5Z stderr F two stdout F three\n"
+    b"no record\n"
+    b"\n"
+    b"2026-01-01T00:00:02Z stdout F \n"
+    b"2026-01-01T00:00:02Z stdout F:tag four\n"
+)
+PIECES = MIXED + b"2026-01-01T00:00:03Z stdout P fi\n2026-01-01T00:00:03Z stdout F ve\n" + MIXED
+
+
+@pytest.mark.parametrize("records", [MIXED, PIECES])
+@pytest.mark.parametrize(
+    "options",
+    [
+        LogOptions(),
+        LogOptions(timestamps=True),
+        LogOptions(limit_bytes=9),
+        LogOptions(timestamps=True, limit_bytes=30),
+        LogOptions(stream=b"stderr"),
+        LogOptions(since="2026-01-01T00:00:01.500000000Z"),
+        LogOptions(since="2026-01-01T00:00:01.600000000Z", timestamps=True),
+    ],
+)
+def test_many_records_at_a_time_are_the_same_as_one_by_one(records: bytes, options: LogOptions) -> None:
+    one, many = Selector(options), Selector(options)
+    expected = b"".join(one.select(record) for record in records.splitlines(keepends=True))
+    assert many.select_all(records) == expected
+    assert many.is_full() == one.is_full()
+    assert expected or options.stream

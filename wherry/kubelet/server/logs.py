@@ -9,6 +9,7 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
+from itertools import chain
 from typing import BinaryIO
 
 from wherry.kit.integers import parse_integer
@@ -16,6 +17,11 @@ from wherry.objects.errors import show_value
 
 _BLOCK = 64 * 1024
 _TIME = re.compile(r"(\d{4}-\d\d-\d\d[Tt]\d\d:\d\d:\d\d)(\.\d+)?([Zz]|[+-]\d\d:\d\d)")
+_PLAIN = re.compile(rb"[^ ]+ std(?:out|err) F(?::[^ ]*)? ([^\n]*\n)")
+"""A whole record; what is found is its text."""
+_STAMPED = re.compile(rb"([^ \n]+ )std(?:out|err) F(?::[^ ]*)? ([^\n]*\n)")
+_PARTIAL = (b" stdout P", b" stderr P")
+_SECOND_B = len("2026-01-01T00:00:00")
 _STREAMS = {"All": b"", "Stdout": b"stdout", "Stderr": b"stderr"}
 
 
@@ -95,10 +101,20 @@ class Selector:
         self._options = options
         self._left = options.limit_bytes
         self._line_begins = True
+        self._is_plain = not (options.since or options.stream)
+        self._since_second = options.since[:_SECOND_B].encode()
 
     def is_full(self) -> bool:
         """Whether `limit_bytes` is reached: nothing more will come."""
         return self._left == 0
+
+    def select_all(self, records: bytes) -> bytes:
+        """The client's share of several whole records."""
+        if self._is_plain and self._line_begins and not any(mark in records for mark in _PARTIAL):
+            if self._options.timestamps:
+                return self._within_limit(b"".join(chain.from_iterable(_STAMPED.findall(records))))
+            return self._within_limit(b"".join(_PLAIN.findall(records)))
+        return b"".join(self.select(record) for record in records.splitlines(keepends=True))
 
     def select(self, record: bytes) -> bytes:
         """The client's share of one record, b"" for none."""
@@ -108,14 +124,24 @@ class Selector:
         options = self._options
         if options.stream and line.stream != options.stream:
             return b""
-        if options.since and canonical_time(line.time.decode("ascii", "replace")) < options.since:
+        if options.since and self._is_before(line.time):
             return b""
         out = line.time + b" " + line.text if options.timestamps and self._line_begins else line.text
         self._line_begins = not line.partial
+        return self._within_limit(out)
+
+    def _within_limit(self, out: bytes) -> bytes:
         if self._left is not None:
             out = out[: self._left]
             self._left -= len(out)
         return out
+
+    def _is_before(self, time: bytes) -> bool:
+        """Whether a record is older than what is asked for; whole seconds mostly tell."""
+        second = time[:_SECOND_B]
+        if time.endswith(b"Z") and second != self._since_second:
+            return second < self._since_second
+        return canonical_time(time.decode("ascii", "replace")) < self._options.since
 
 
 def tail_offset(file: BinaryIO, lines: int) -> int:
