@@ -8,6 +8,9 @@ from pathlib import Path
 from typing import Any
 
 from tests.docs.simulated import as_told
+from wherry.kubelet.config import KubeletConfig
+from wherry.kubelet.configuration.applied import applied, ignored
+from wherry.kubelet.configuration.decoding import read_configuration
 from wherry.kubelet.static_pods.manifest import FILE, Origin, read_pod
 
 PAGE = (Path(__file__).parents[2] / "docs" / "kubelet.md").read_text()
@@ -37,3 +40,13 @@ def test_a_pod_is_resized_as_the_page_says() -> None:
 def test_the_manifest_of_the_page_is_one() -> None:
     pod = read_pod(EXAMPLES["static"].encode(), Origin(FILE, "/etc/kubernetes/manifests/web.yaml", "node"))
     assert pod["metadata"]["name"] == "static-web-node"
+
+
+def test_the_configuration_of_the_page_is_one(tmp_path: Path) -> None:
+    file = tmp_path / "kubelet.yaml"
+    file.write_text(EXAMPLES["configuration"])
+    said = read_configuration(file, None)
+    plain = KubeletConfig(node_name="n", node_ip="192.0.2.1", root_dir=tmp_path, log_dir=tmp_path)
+    config = applied(said, plain)
+    assert (config.max_pods, config.restart_longest_s, config.seccomp_default) == (60, 30.0, True)
+    assert ignored(said) == []

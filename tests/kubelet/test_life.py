@@ -21,7 +21,7 @@ from wherry.kubelet.probes.result import Outcome, ProbeResult
 from wherry.kubelet.runtimes.failures import RuntimeFailure
 from wherry.kubelet.runtimes.images import Image
 from wherry.kubelet.runtimes.streams import ExecResult
-from wherry.kubelet.workers.container import container_spec
+from wherry.kubelet.workers.container import NodeTerms, container_spec
 from wherry.objects.meta import Object
 
 
@@ -419,7 +419,7 @@ def test_a_container_to_look_into_must_be_there() -> None:
     debug = {"name": "debug", "image": "nginx:1.27", "targetContainerName": "web"}
     pod = make_pod({"name": "web", "image": "i:1"}, ephemeralContainers=[debug])
     with pytest.raises(ConfigFailure, match="unable to find target container web"):
-        container_spec(pod, Start(debug, 0, "ephemeral"), IMAGE, [], [], 1024)
+        container_spec(pod, Start(debug, 0, "ephemeral"), IMAGE, [], [], NodeTerms(1024))
 
 
 @pytest.mark.parametrize(("on_host", "hostname"), [(True, ""), (False, "web")])

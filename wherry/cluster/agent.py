@@ -10,6 +10,7 @@ import asyncio
 import logging
 from collections.abc import Coroutine
 from functools import partial
+from pathlib import Path
 from random import Random, SystemRandom
 from typing import Any
 
@@ -39,11 +40,24 @@ from wherry.kit.clock import Clock, SystemClock
 from wherry.kit.log import module_name
 from wherry.kit.tasks import Tasks
 from wherry.kubelet.config import KubeletConfig
+from wherry.kubelet.configuration.applied import applied, ignored
+from wherry.kubelet.configuration.decoding import ConfigurationError, read_configuration
 from wherry.kubelet.runtimes.containerd.cri import ContainerdRuntime
 from wherry.kubelet.runtimes.containerd.daemon import ContainerdDaemon, DaemonFailed
 from wherry.kubelet.runtimes.containerd.facts import MachineFacts, MissingPrograms, read_facts
 from wherry.kubelet.server.config import KubeletServerConfig
 from wherry.network.tool import NetworkFailure
+
+OURS = {
+    **dict.fromkeys(("address", "clusterDNS", "cgroupRoot", "containerRuntimeEndpoint", "podLogsDir"), ""),
+    **dict.fromkeys(("tlsCertFile", "tlsPrivateKeyFile", "tlsCipherSuites"), ""),
+    **dict.fromkeys(("tlsMinVersion", "authentication.x509.clientCAFile", "healthzPort"), ""),
+    **dict.fromkeys(("healthzBindAddress", "providerID", "enableDebuggingHandlers"), ""),
+    **dict.fromkeys(("enableProfilingHandler", "enableSystemLogHandler", "enableSystemLogQuery"), ""),
+    "clusterDomain": " (clusterDomain)",
+    "port": " (kubeletPort)",
+}
+"""Fields of a KubeletConfiguration a cluster decides, and the settings to use instead."""
 
 log = logging.getLogger(module_name(__name__, __spec__))
 
@@ -157,6 +171,7 @@ def _parts_config(
         register_labels=config.labels,
         register_taints=[taint_of(text) for text in config.taints],
     )
+    kubelet = _configured(config, kubelet)
     server = KubeletServerConfig(
         node_name=config.name,
         port=config.kubelet_port,
@@ -175,6 +190,25 @@ def _parts_config(
         },
     )
     return NodePartsConfig(kubelet=kubelet, server=server)
+
+
+def _configured(config: NodeConfig, kubelet: KubeletConfig) -> KubeletConfig:
+    """What the kubelet is told, changed by the files the settings name. Raises PermanentError."""
+    file, folder = (
+        Path(text) if text else None for text in (config.kubelet_config, config.kubelet_config_dir)
+    )
+    if file is None and folder is None:
+        return kubelet
+    try:
+        said = read_configuration(file, folder)
+        for path in said:
+            if path in OURS:
+                raise ConfigurationError(f"{path} is for the cluster to say{OURS[path]}; leave it out")
+        for line in ignored(said):
+            log.warning("%s: %s", file or folder, line)
+        return applied(said, kubelet)
+    except (ConfigurationError, OSError) as error:
+        raise PermanentError(f"the kubelet's configuration cannot be followed: {error}") from error
 
 
 async def _unless_stopped(start: Coroutine[Any, Any, None], stop: asyncio.Event) -> bool:

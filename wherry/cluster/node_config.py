@@ -17,6 +17,7 @@ from wherry.cluster.values import (
     labels_of,
     node_name_of,
     one_of,
+    place_of,
     port_of,
     sysctls_of,
     taints_of,
@@ -32,7 +33,8 @@ class NodeConfig:
     `cluster_cidr` is the range of all nodes' pods. `kubelet_port` is a TCP port, `proxy_mode` names a proxy
     backend. The node registers with `labels` and `taints` (written as `key=value:effect`). Pods may set the
     kernel parameters `allowed_unsafe_sysctls` (or all that begin like one ending in
-    `*`) beside the safe ones.
+    `*`) beside the safe ones. `kubelet_config` and `kubelet_config_dir` are where its KubeletConfiguration
+    and drop-ins lie ("" for none).
     """
 
     cluster: str = "default"
@@ -80,6 +82,21 @@ class NodeConfig:
         sysctls_of,
         (AGENT,),
         "Kernel parameters pods may set beside the safe ones, such as net.core.somaxconn,kernel.msg*.",
+    )
+    kubelet_config: str = setting(
+        "",
+        "kubeletConfig",
+        place_of,
+        (AGENT,),
+        "File of kind KubeletConfiguration for this machine's kubelet.",
+        note="see [its fields](kubelet.md#configuration)",
+    )
+    kubelet_config_dir: str = setting(
+        "",
+        "kubeletConfigDir",
+        place_of,
+        (AGENT,),
+        "Folder whose files called *.conf change what that file says, in order.",
     )
     log_level: str = "INFO"
 

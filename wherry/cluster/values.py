@@ -88,6 +88,11 @@ def files_of(value: Any) -> tuple[str, ...]:
     return tuple(str(Path(name).expanduser().absolute()) for name in names_of(value))
 
 
+def place_of(value: Any) -> str:
+    """A path, made absolute as those of `files_of`; "" for none."""
+    return str(Path(str(value)).expanduser().absolute()) if value else ""
+
+
 def address_of(value: Any) -> str:
     try:
         return str(ipaddress.ip_address(str(value)))

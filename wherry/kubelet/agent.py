@@ -19,7 +19,7 @@ from wherry.api.core.services import SERVICES
 from wherry.client.api import Client
 from wherry.client.cache import Cache
 from wherry.client.events import EventLog, EventRecorder
-from wherry.kit.backoff import BackOff
+from wherry.kit.backoff import FIRST_DELAY_S, BackOff
 from wherry.kit.clock import Clock
 from wherry.kit.disk import Disk, DiskThreads
 from wherry.kit.metrics import Metric
@@ -36,7 +36,7 @@ from wherry.kubelet.hooks import Hooks
 from wherry.kubelet.host import Host
 from wherry.kubelet.image_gc import COLLECT_S, ImageGc
 from wherry.kubelet.images import Images
-from wherry.kubelet.logs import LOG_CHECK_S, LogRotation
+from wherry.kubelet.logs import LogRotation
 from wherry.kubelet.machine import Machine, read_machine
 from wherry.kubelet.metrics import KubeletMetrics
 from wherry.kubelet.node import node_reference
@@ -151,7 +151,7 @@ class Kubelet:
         follow = partial(self._follow_runtime, workers, relist, relisting)
         self._repeat("runtime events", follow, longest_s=LONGEST_RETRY_S)
         logs = LogRotation(self._runtime, config, self._clock, self._disk)
-        self._repeat("log rotation", logs.check, longest_s=LOG_CHECK_S)
+        self._repeat("log rotation", logs.check, longest_s=config.log_check_s)
         self._defend(workers)
         if config.is_standalone:
             self._is_synced = True
@@ -312,7 +312,7 @@ class Kubelet:
             hooks=Hooks(self._runtime, clock, self._http),
             allocations=Allocations(config.pod_dir, self._disk),
             cgroups=PodCgroups(config.cgroup_mount, config.cgroup_root, config.pod_pids_limit),
-            back_off=BackOff(clock),
+            back_off=_restarts(config, clock),
             statuses=StatusWriter(client, clock, self.metrics),
             metrics=self.metrics,
             services=lambda: self._cache.list(SERVICES),
@@ -390,3 +390,9 @@ class Kubelet:
         if self._clock.monotonic() - began < LONGEST_RETRY_S:
             raise RuntimeFailure("the runtime's events ended as soon as they began")
         return FIRST_RETRY_S
+
+
+def _restarts(config: KubeletConfig, clock: Clock) -> BackOff:
+    """How long containers that fail wait before they start again."""
+    longest_s = config.restart_longest_s
+    return BackOff(clock, min(FIRST_DELAY_S, longest_s), longest_s)

@@ -11,6 +11,16 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 KUBELET_VERSION = "v1.37.0"
+EVICTION_HARD: Mapping[str, str] = {
+    "memory.available": "100Mi",
+    "nodefs.available": "10%",
+    "nodefs.inodesFree": "5%",
+    "imagefs.available": "15%",
+    "imagefs.inodesFree": "5%",
+    "pid.available": "100",
+}
+"""Upstream's `DefaultEvictionHard`. That a node is out of process ids has no default there; here it is the
+bound under which the node reports PIDPressure."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -21,9 +31,15 @@ class KubeletConfig:
     `root_dir` holds what pods need between restarts of the agent (volumes, hosts files, termination
     messages), `log_dir` the containers' logs. `cgroup_root` is the cgroup below which pods live,
     `/kubepods-<cluster>`; `cgroup_mount` is where the machine shows its cgroups. Times are in seconds,
-    sizes in bytes. `eviction_*` are the amounts or shares of which at least so much must be left: with less
-    the node reports pressure and evicts pods. Unused images older than `image_least_age_s` go when the disk
-    is used to more than `image_gc_high_percent`, until it is to `image_gc_low_percent`.
+    sizes in bytes. `eviction_hard` has amounts or shares (of all there is, in percent) of which at least
+    so much must be left: with less the node reports pressure, for `eviction_transition_s` at least, and
+    evicts pods. Unused images older than `image_least_age_s` go when the disk is used to more than
+    `image_gc_high_percent`, until it is to `image_gc_low_percent`; those nobody used for
+    `image_greatest_age_s` (0 for never) go in any case. The node's status is looked at every
+    `status_check_s`, and written every `status_period_s` even if it is the same; its lease holds for
+    `lease_duration_s`. A container that fails again and again waits for `restart_longest_s` at most.
+    `pods_per_core` (0 for any number) and `max_pods` bound the pods. At most `parallel_pulls` images are
+    got at once (0 for any number); `status_max_images` are told of (-1 for all).
     `apparmor` tells whether the machine enforces its profiles; `allowed_unsafe_sysctls` are parameters (or
     beginnings, ending in `*`) pods may set beside the safe ones. `restrict_oom_score` tells that the kernel
     does not let the agent protect processes from being killed.
@@ -44,28 +60,34 @@ class KubeletConfig:
     hosts_file: Path = Path("/etc/hosts")
     proc_dir: Path = Path("/proc")
     max_pods: int = 110
+    pods_per_core: int = 0
     pod_pids_limit: int = -1
     register_labels: Mapping[str, str] = field(default_factory=dict)
     register_taints: Sequence[Mapping[str, str]] = ()
     provider_id: str = ""
     restrict_oom_score: bool = False
     apparmor: bool = True
+    seccomp_default: bool = False
+    """Whether containers that say nothing of it run with the runtime's own seccomp profile."""
     allowed_unsafe_sysctls: Sequence[str] = ()
-    lease_period_s: float = 10.0
+    lease_duration_s: int = 40
+    status_check_s: float = 10.0
     status_period_s: float = 300.0
+    status_max_images: int = 50
     parallel_pulls: int = 3
+    restart_longest_s: float = 300.0
     log_max_bytes: int = 10 * 1024 * 1024
     log_max_files: int = 5
-    eviction_memory_bytes: int = 100 * 1024 * 1024
-    eviction_disk_percent: float = 10.0
-    eviction_inodes_percent: float = 5.0
-    eviction_image_disk_percent: float = 15.0
-    eviction_pids: int = 100
+    log_check_s: float = 10.0
+    eviction_hard: Mapping[str, str] = field(default_factory=lambda: dict(EVICTION_HARD))
+    eviction_transition_s: float = 300.0
     image_gc_high_percent: float = 85.0
     image_gc_low_percent: float = 80.0
     image_least_age_s: float = 120.0
+    image_greatest_age_s: float = 0.0
     reserved_cpu_millis: int = 0
     reserved_memory_bytes: int = 0
+    reserved_disk_bytes: int = 0
     is_standalone: bool = False
     """Whether there is no API server at all: static pods are all that runs, and nobody is told of them."""
     static_pod_path: Path | None = None

@@ -117,13 +117,14 @@ class ImageGc:
         self._disk = disk
         self._metrics = metrics or KubeletMetrics()
         self._seen: dict[str, Sighting] | None = None
+        self._began_s = clock.monotonic()
 
     async def collect(self) -> float:
         """Look at the disk, remove images if it is too full; when to look again, in seconds.
 
         Raises RuntimeFailure, OSError.
         """
-        used = await self._look()
+        used = await self._remove_old(await self._look())
         directory = await self._runtime.image_filesystem()
         if directory:
             config = self._config
@@ -136,6 +137,37 @@ class ImageGc:
                 if freed < to_free:
                     self._complain(to_free, freed)
         return COLLECT_S
+
+    async def _remove_old(self, found: tuple[list[Image], set[str]]) -> tuple[list[Image], set[str]]:
+        """Remove what nobody used for long (upstream's `freeOldImages`); what is left.
+
+        An agent that has run for less does not know what was used before it.
+        """
+        greatest_s, now = self._config.image_greatest_age_s, self._clock.monotonic()
+        if not greatest_s or now - self._began_s <= greatest_s:
+            return found
+        images, used = found
+        seen = self._seen or {}
+        idle = plan_image_removals(images, used, seen, now, self._config.image_least_age_s, None)
+        old = [
+            image for image in idle if now - max(seen[image.id].used_s, seen[image.id].first_s) > greatest_s
+        ]
+        gone = set()
+        for image in old:
+            if await self._remove_one(image):
+                gone.add(image.id)
+                self._metrics.images_collected.inc("age")
+        return [image for image in images if image.id not in gone], used
+
+    async def _remove_one(self, image: Image) -> bool:
+        """Remove an image; whether it went. One that resists stays."""
+        try:
+            await self._runtime.remove_image(image.id)
+        except RuntimeFailure as error:
+            log.warning("image %s is not removed: %s", image.id, error)
+            return False
+        log.info("removed unused image %s (%s)", image.id, ", ".join(image.names))
+        return True
 
     async def remove_unused(self) -> None:
         """Remove all images nobody uses. Raises RuntimeFailure."""
@@ -161,14 +193,9 @@ class ImageGc:
         now, least_age_s = self._clock.monotonic(), self._config.image_least_age_s
         freed = 0
         for image in plan_image_removals(images, used, self._seen or {}, now, least_age_s, to_free):
-            try:
-                await self._runtime.remove_image(image.id)
-            except RuntimeFailure as error:
-                log.warning("image %s is not removed: %s", image.id, error)
-                continue
-            log.info("removed unused image %s (%s)", image.id, ", ".join(image.names))
-            freed += image.size_bytes
-            self._metrics.images_collected.inc("space")
+            if await self._remove_one(image):
+                freed += image.size_bytes
+                self._metrics.images_collected.inc("space")
         return freed
 
     def _complain(self, wanted: int, freed: int) -> None:

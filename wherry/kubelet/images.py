@@ -26,6 +26,8 @@ _REFERENCE = re.compile(
     r"(?::[\w][\w.-]{0,127})?(?:@[A-Za-z][A-Za-z0-9]*(?:[-_+.][A-Za-z][A-Za-z0-9]*)*:[0-9a-fA-F]{32,})?",
     re.ASCII,
 )
+UNBOUNDED = 1 << 20
+"""More images than are ever got at once."""
 _IMAGE_ID = re.compile(r"(?:sha256:)?[0-9a-f]{64}")
 
 
@@ -64,7 +66,7 @@ class Images:
         self._runtime = runtime
         self._clock = clock
         self._recorder = recorder
-        self._slots = asyncio.Semaphore(parallel)
+        self._slots = asyncio.Semaphore(parallel or UNBOUNDED)
         self._pulls: dict[tuple[str, str], asyncio.Task[Image]] = {}
         self._back_off = BackOff(clock)
         self._failed: dict[str, tuple[datetime, str]] = {}

@@ -22,7 +22,6 @@ from wherry.kubelet.runtimes.labels import POD_NAME, POD_NAMESPACE, POD_UID
 
 log = logging.getLogger(__name__)
 
-LOG_CHECK_S = 10.0
 LOOK_TIMEOUT_S = 10.0
 TIDY_TIMEOUT_S = 300.0
 """Compressing a log of some megabytes on a slow disk."""
@@ -143,7 +142,7 @@ class LogRotation:
                 )
             except (OSError, RuntimeFailure) as error:
                 log.warning("log %s is not rotated: %s", path, error)
-        return LOG_CHECK_S
+        return self._config.log_check_s
 
 
 def _tidy(path: Path, newest: Path, max_files: int) -> None:

@@ -12,14 +12,13 @@ from typing import Any
 
 from wherry.api.core.node_features import RESIZE_FEATURES
 from wherry.kubelet.config import KUBELET_VERSION, KubeletConfig
+from wherry.kubelet.eviction.signals import MEMORY, NODE_DISK, Signal, Threshold, thresholds
 from wherry.kubelet.machine import Machine
 from wherry.kubelet.runtimes.images import Image
 from wherry.kubelet.runtimes.runtime import RuntimeStatus
 from wherry.objects.conditions import Condition
 from wherry.objects.meta import Object, labels_of
 from wherry.objects.quantity import canonical_quantity
-
-MAX_IMAGES = 50
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,6 +80,12 @@ def missing_labels(node: Mapping[str, Any], config: KubeletConfig, machine: Mach
     return {k: v for k, v in node_labels(config, machine).items() if have.get(k) != v}
 
 
+def most_pods(config: KubeletConfig, machine: Machine) -> int:
+    """How many pods the node may have."""
+    by_cores = config.pods_per_core * machine.cpus
+    return min(config.max_pods, by_cores) if by_cores > 0 else config.max_pods
+
+
 def capacity(config: KubeletConfig, machine: Machine) -> dict[str, str]:
     """All the machine has."""
     amounts = {
@@ -89,7 +94,7 @@ def capacity(config: KubeletConfig, machine: Machine) -> dict[str, str]:
         "hugepages-1Gi": "0",
         "hugepages-2Mi": "0",
         "memory": f"{machine.memory_kib}Ki",
-        "pods": str(config.max_pods),
+        "pods": str(most_pods(config, machine)),
     }
     return {name: canonical_quantity(amount) for name, amount in amounts.items()}
 
@@ -97,15 +102,21 @@ def capacity(config: KubeletConfig, machine: Machine) -> dict[str, str]:
 def allocatable(config: KubeletConfig, machine: Machine) -> dict[str, str]:
     """What pods may use: all but what is reserved and what eviction would defend."""
     cpu_millis = machine.cpus * 1000 - config.reserved_cpu_millis
-    memory = machine.memory_bytes - config.reserved_memory_bytes - config.eviction_memory_bytes
-    disk = int(machine.disk_bytes * (1 - config.eviction_disk_percent / 100))
+    limits = thresholds(config)
+    memory = machine.memory_bytes - config.reserved_memory_bytes - _kept(limits, MEMORY, machine.memory_bytes)
+    disk = machine.disk_bytes - config.reserved_disk_bytes - _kept(limits, NODE_DISK, machine.disk_bytes)
     amounts = {
         **capacity(config, machine),
-        "cpu": f"{cpu_millis}m",
-        "ephemeral-storage": str(disk),
+        "cpu": f"{max(cpu_millis, 0)}m",
+        "ephemeral-storage": str(max(disk, 0)),
         "memory": f"{max(memory, 0) // 1024}Ki",
     }
     return {name: canonical_quantity(amount) for name, amount in amounts.items()}
+
+
+def _kept(limits: Mapping[Signal, Threshold], signal: Signal, capacity: int) -> int:
+    """What eviction keeps from pods."""
+    return limits[signal].of(capacity) if signal in limits else 0
 
 
 def node_status(config: KubeletConfig, facts: NodeFacts, old: Mapping[str, Any], now: str) -> Object:
@@ -135,7 +146,7 @@ def node_status(config: KubeletConfig, facts: NodeFacts, old: Mapping[str, Any],
             "operatingSystem": "linux",
             "architecture": machine.architecture,
         },
-        "images": _images(facts.images),
+        "images": _images(facts.images, config.status_max_images),
     }
 
 
@@ -151,8 +162,8 @@ def _without_heartbeats(status: Mapping[str, Any]) -> Object:
     return {**status, "conditions": conditions}
 
 
-def _images(images: Sequence[Image]) -> list[Object]:
-    largest = sorted(images, key=lambda i: -i.size_bytes)[:MAX_IMAGES]
+def _images(images: Sequence[Image], most: int) -> list[Object]:
+    largest = sorted(images, key=lambda i: -i.size_bytes)[: most if most >= 0 else None]
     return [{"names": list(i.names)[:5], "sizeBytes": i.size_bytes} for i in largest if i.names]
 
 

@@ -88,7 +88,14 @@ class Registration:
             quiet_s=STARTING_S,
         )
         self._registered: asyncio.Future[None] = asyncio.Future()
-        self._lease = LeaseKeeper(client, clock, name, renew_s=config.lease_period_s, owner=self._owner)
+        self._lease = LeaseKeeper(
+            client,
+            clock,
+            name,
+            duration_s=config.lease_duration_s,
+            renew_s=config.lease_duration_s / 4,
+            owner=self._owner,
+        )
 
     @property
     def node(self) -> Object | None:
@@ -163,7 +170,7 @@ class Registration:
             if error.code != 404:
                 raise
             self._node = await self._register_once()
-        return self._config.lease_period_s
+        return self._config.status_check_s
 
     async def _write_once(self) -> None:
         facts = self._facts()

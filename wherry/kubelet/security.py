@@ -25,12 +25,23 @@ INHERITED = (
 POD_ONLY = ("fsGroup", "supplementalGroups", "supplementalGroupsPolicy", "sysctls")
 
 
-def merge_security(pod: Mapping[str, Any], container: Mapping[str, Any]) -> Object:
-    """The container's effective security context, with the pod's groups added."""
+RUNTIME_DEFAULT = {"type": "RuntimeDefault"}
+
+
+def merge_security(
+    pod: Mapping[str, Any], container: Mapping[str, Any], *, seccomp_default: bool = False
+) -> Object:
+    """The container's effective security context, with the pod's groups added.
+
+    With `seccomp_default` one that says nothing of seccomp has the runtime's own profile (upstream's
+    SeccompDefault), a privileged one apart, which has none.
+    """
     of_pod = spec_of(pod).get("securityContext") or {}
     of_container = container.get("securityContext") or {}
     merged: Object = {key: of_pod[key] for key in (*INHERITED, *POD_ONLY) if of_pod.get(key) is not None}
     merged.update({key: value for key, value in of_container.items() if value is not None})
+    if seccomp_default and not merged.get("privileged"):
+        merged.setdefault("seccompProfile", RUNTIME_DEFAULT)
     return merged
 
 

@@ -150,11 +150,13 @@ SAMPLES: dict[str, str] = {
     "cgroup-root": "/x",
     "cluster-cidr": "10.9.0.0/16",
     "container-log-max-size": "3Mi",
+    "eviction-hard": "memory.available<200Mi",
     "container-runtime-endpoint": "unix:///x",
     "cluster-signing-cert-file": "x",
     "enable-bootstrap-token-auth": "true",
     "enable-system-log-handler": "true",
     "enable-system-log-query": "true",
+    "image-gc-high-threshold": "91",
     "kube-reserved": "cpu=300m",
     "leader-elect-renew-deadline": "12s",
     "leader-elect-retry-period": "3s",
@@ -163,6 +165,7 @@ SAMPLES: dict[str, str] = {
     "pod-max-pids": "9",
     "register-with-taints": "a=b:NoSchedule",
     "requestheader-extra-headers-prefix": "X-Remote-Other-",
+    "seccomp-default": "true",
     "requestheader-group-headers": "X-Remote-Other",
     "requestheader-uid-headers": "X-Remote-Other",
     "requestheader-username-headers": "X-Remote-Other",
@@ -189,7 +192,8 @@ def to_controllers(values: Values) -> object:
 
 
 def to_kubelet(values: Values) -> object:
-    config = kubelet.kubelet_config(values)
+    values, said = kubelet.settled(values)
+    config = kubelet.kubelet_config(values, said)
     return config, kubelet.server_config(values, config), kubelet.socket_of(values)
 
 
@@ -233,6 +237,7 @@ ELSEWHERE = {
         "healthz-bind-address",
         "healthz-port",
         "config",
+        "config-dir",
     },
     proxy: {"proxy-mode", "cleanup", "healthz-bind-address", "config"},
     scheduler: {"config"},

@@ -17,7 +17,6 @@ from wherry.kubelet.eviction.signals import (
     NODE_INODES,
     PIDS,
     SIGNALS,
-    TRANSITION_S,
     Observation,
     Pressure,
     Signal,
@@ -29,6 +28,8 @@ from wherry.kubelet.eviction.signals import (
 
 CONFIG = KubeletConfig(node_name="n", node_ip="192.0.2.1", root_dir=Path("/r"), log_dir=Path("/l"))
 LIMITS = thresholds(CONFIG)
+
+TRANSITION_S = 300.0
 
 
 @pytest.mark.parametrize(
@@ -59,7 +60,7 @@ def test_memory_comes_first_and_nothing_is_guessed() -> None:
 
 
 def test_a_condition_stays_for_a_while() -> None:
-    pressure = Pressure()
+    pressure = Pressure(TRANSITION_S)
     assert pressure.conditions(0.0) == []
     pressure.note([NODE_DISK, NODE_INODES], 10.0)
     assert pressure.conditions(10.0 + TRANSITION_S - 1) == ["DiskPressure"]
@@ -91,6 +92,6 @@ def test_this_machine(tmp_path: Path) -> None:
 
 
 def test_thresholds_are_the_configurations() -> None:
-    found = thresholds(replace(CONFIG, eviction_memory_bytes=7, eviction_image_disk_percent=1.0))
+    found = thresholds(replace(CONFIG, eviction_hard={"memory.available": "7", "imagefs.available": "1%"}))
     assert found[MEMORY].of(100) == 7
     assert found[IMAGE_DISK].of(1000) == 10

@@ -66,5 +66,5 @@ async def test_volumes_get_the_new_token_soon_after_sleep(made: Node) -> None:
     (file,) = (made.config.root_dir / "pods").glob("*/volumes/*/t/token")
     before = file.read_text()
     made.clock.set_wall(made.clock.now() + timedelta(hours=2))
-    await made.clock.advance(made.config.lease_period_s)
+    await made.clock.advance(made.config.status_check_s)
     await eventually(lambda: file.read_text() != before)

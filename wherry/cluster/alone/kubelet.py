@@ -9,16 +9,15 @@ from __future__ import annotations
 import asyncio
 import logging
 import socket
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from random import Random, SystemRandom
-from typing import TypeVar
+from typing import Any, TypeVar
 
 from wherry.client.api import Client
 from wherry.client.no_server import NoServer
 from wherry.cluster.addresses import uplink_address
 from wherry.cluster.alone import access
-from wherry.cluster.alone.config_files import ConfigKind, with_file
 from wherry.cluster.alone.flags import (
     DURATION,
     EMPTY_DEFAULT,
@@ -46,19 +45,20 @@ from wherry.kit.clock import SystemClock
 from wherry.kit.log import module_name
 from wherry.kubelet.agent import Kubelet
 from wherry.kubelet.config import KubeletConfig
+from wherry.kubelet.configuration.applied import applied, ignored
+from wherry.kubelet.configuration.decoding import ConfigurationError, read_configuration
+from wherry.kubelet.configuration.fields import BY_PATH
 from wherry.kubelet.runtimes.containerd.cri import ContainerdRuntime
 from wherry.kubelet.runtimes.failures import RuntimeFailure
 from wherry.kubelet.server.access import ApiReviews
 from wherry.kubelet.server.config import KubeletServerConfig
 from wherry.kubelet.server.server import KubeletServer
-from wherry.objects.quantity import parse_quantity
 
 log = logging.getLogger(module_name(__name__, __spec__))
 
 T = TypeVar("T")
 
 ENDPOINT = "unix://"
-RESERVABLE = ("cpu", "memory")
 FLAGS = (
     *access.FLAGS,
     Flag(
@@ -116,10 +116,17 @@ FLAGS = (
         kind=SWITCH,
         why="whoever makes certificates renews them; a kubeconfig that changed needs a restart",
     ),
-    *idle("fail-swap-on", "enable-controller-attach-detach", "serialize-image-pulls", kind=SWITCH),
+    *idle("fail-swap-on", "enable-controller-attach-detach", kind=SWITCH),
+    Flag("serialize-image-pulls", "Whether images are got one after the other; else three at once.", SWITCH),
+    Flag("node-status-update-frequency", "How often the node looks at itself.", DURATION, "10s"),
+    Flag("node-status-max-images", "How many images the node tells of; -1 for all.", NUMBER, "50"),
+    Flag("pods-per-core", "How many pods a processor may have; 0 for any.", NUMBER, "0"),
+    Flag("seccomp-default", "Have the runtime's seccomp profile be everybody's.", SWITCH),
+    Flag("eviction-hard", "What must be left, else pods go: memory.available<100Mi,...", NAMES),
+    Flag("eviction-pressure-transition-period", "How long pressure is told of at least.", DURATION, "5m0s"),
     *idle(
         *("runtime-cgroups", "kubelet-cgroups", "system-cgroups", "feature-gates", "pod-cidr"),
-        *("node-status-update-frequency", "sync-frequency"),
+        "sync-frequency",
         *("pod-infra-container-image", "kube-api-qps", "kube-api-burst"),
     ),
     *UNFOLLOWED,
@@ -129,165 +136,144 @@ FLAGS = (
     only("read-only-port", "0", "nothing is served to strangers", NUMBER),
     only("register-node", "true", "a node registers itself", SWITCH),
     Flag("config", "A file of kind KubeletConfiguration; a flag that is given wins."),
+    Flag("config-dir", "A folder whose files called *.conf change what --config says, in order."),
     Flag("bootstrap-kubeconfig", refused="a node does not ask for a certificate here; give --kubeconfig"),
     Flag("pod-manifest-path", "The folder of static pods' manifests, or one manifest.", empty=EMPTY_VALUE),
     Flag("file-check-frequency", "How often it is looked at besides when it changes.", DURATION, "20s"),
     Flag("manifest-url", "Where static pods' manifests are got from.", empty=EMPTY_VALUE),
     Flag("manifest-url-header", "What is sent along: Name:value, again and again.", NAMES),
     Flag("http-check-frequency", "How often they are got.", DURATION, "20s"),
-    Flag("eviction-hard", refused="the thresholds are upstream's defaults; leave the flag out"),
 )
 
 
-FILE = ConfigKind(
-    api_version="kubelet.config.k8s.io/v1beta1",
-    kind="KubeletConfiguration",
-    fields={
-        "address": "address",
-        "allowedUnsafeSysctls": "allowed-unsafe-sysctls",
-        "authentication.x509.clientCAFile": "client-ca-file",
-        "cgroupDriver": "cgroup-driver",
-        "cgroupRoot": "cgroup-root",
-        "clusterDNS": "cluster-dns",
-        "clusterDomain": "cluster-domain",
-        "containerLogMaxFiles": "container-log-max-files",
-        "containerLogMaxSize": "container-log-max-size",
-        "containerRuntimeEndpoint": "container-runtime-endpoint",
-        "healthzBindAddress": "healthz-bind-address",
-        "healthzPort": "healthz-port",
-        "imageGCHighThresholdPercent": "image-gc-high-threshold",
-        "imageGCLowThresholdPercent": "image-gc-low-threshold",
-        "imageMinimumGCAge": "minimum-image-ttl-duration",
-        "kubeReserved": "kube-reserved",
-        "maxPods": "max-pods",
-        "podLogsDir": "pod-logs-dir",
-        "podPidsLimit": "pod-max-pids",
-        "port": "port",
-        "providerID": "provider-id",
-        "resolvConf": "resolv-conf",
-        "staticPodPath": "pod-manifest-path",
-        "staticPodURL": "manifest-url",
-        "staticPodURLHeader": "manifest-url-header",
-        "fileCheckFrequency": "file-check-frequency",
-        "httpCheckFrequency": "http-check-frequency",
-        "systemReserved": "system-reserved",
-        "authorization.mode": "authorization-mode",
-        "enableServer": "enable-server",
-        "enableDebuggingHandlers": "enable-debugging-handlers",
-        "enableProfilingHandler": "enable-profiling-handler",
-        "enableSystemLogHandler": "enable-system-log-handler",
-        "enableSystemLogQuery": "enable-system-log-query",
-        "imageServiceEndpoint": "image-service-endpoint",
-        "protectKernelDefaults": "protect-kernel-defaults",
-        "readOnlyPort": "read-only-port",
-        "registerNode": "register-node",
-        "tlsCertFile": "tls-cert-file",
-        "tlsCipherSuites": "tls-cipher-suites",
-        "tlsCurvePreferences": "tls-curve-preferences",
-        "tlsMinVersion": "tls-min-version",
-        "tlsPrivateKeyFile": "tls-private-key-file",
-    },
-    idle=(
-        *(
-            "authentication.",
-            "authorization.webhook.",
-            "featureGates.",
-            "logging.",
-            "memorySwap.",
-            "tracing.",
-        ),
-        *("cpuManagerReconcilePeriod", "failSwapOn"),
-        *("contentType", "enableControllerAttachDetach", "enableContentionProfiling", "maxOpenFiles"),
-        *("iptablesDropBit", "iptablesMasqueradeBit", "makeIPTablesUtilChains", "oomScoreAdj"),
-        "enableDebugFlagsHandler",
-        *("registryPullQPS", "registryBurst", "maxParallelImagePulls", "nodeStatusMaxImages"),
-        *("containerLogMaxWorkers", "containerLogMonitorInterval", "volumePluginDir"),
-        *("kubeletCgroups", "systemCgroups", "configMapAndSecretChangeDetectionStrategy"),
-        *("nodeLeaseDurationSeconds", "nodeStatusReportFrequency", "nodeStatusUpdateFrequency"),
-        *("rotateCertificates", "runtimeRequestTimeout"),
-        *("serializeImagePulls", "serverTLSBootstrap", "streamingConnectionIdleTimeout", "syncFrequency"),
-        *("kubeAPIQPS", "kubeAPIBurst", "eventRecordQPS", "eventBurst", "volumeStatsAggPeriod"),
-        "imageMaximumGCAge",
-    ),
-    zeros=frozenset(
-        {
-            *("authentication.webhook.cacheTTL", "authorization.webhook.cacheAuthorizedTTL"),
-            *("authorization.webhook.cacheUnauthorizedTTL", "cpuManagerReconcilePeriod", "eventBurst"),
-            *("evictionPressureTransitionPeriod", "fileCheckFrequency", "httpCheckFrequency"),
-            *("imageMaximumGCAge", "imageMinimumGCAge", "kubeAPIBurst", "logging.flushFrequency"),
-            *("logging.verbosity", "maxOpenFiles", "maxPods", "nodeLeaseDurationSeconds"),
-            *("nodeStatusReportFrequency", "nodeStatusUpdateFrequency", "port", "registryBurst"),
-            *("runtimeRequestTimeout", "streamingConnectionIdleTimeout", "syncFrequency"),
-            "volumeStatsAggPeriod",
-        }
-    ),
-    empties=frozenset({"resolvConf"}),
-    defaults={
-        "cgroupsPerQOS": "true",
-        "cpuCFSQuota": "true",
-        "cpuCFSQuotaPeriod": "100ms",
-        "cpuManagerPolicy": "none",
-        "enforceNodeAllocatable": "pods",
-        "evictionMaxPodGracePeriod": "0",
-        "evictionPressureTransitionPeriod": "5m",
-        "failCgroupV1": "false",
-        "hairpinMode": "promiscuous-bridge",
-        "kernelMemcgNotification": "false",
-        "localStorageCapacityIsolation": "true",
-        "memoryManagerPolicy": "None",
-        "memoryThrottlingFactor": "0.9",
-        "mergeDefaultEvictionSettings": "false",
-        "podsPerCore": "0",
-        "seccompDefault": "false",
-        "shutdownGracePeriod": "0s",
-        "shutdownGracePeriodCriticalPods": "0s",
-        "topologyManagerPolicy": "none",
-        "topologyManagerScope": "container",
-    },
-)
+FLAG_OF: Mapping[str, str] = {
+    "address": "address",
+    "allowedUnsafeSysctls": "allowed-unsafe-sysctls",
+    "authentication.x509.clientCAFile": "client-ca-file",
+    "cgroupRoot": "cgroup-root",
+    "clusterDNS": "cluster-dns",
+    "clusterDomain": "cluster-domain",
+    "containerLogMaxFiles": "container-log-max-files",
+    "containerLogMaxSize": "container-log-max-size",
+    "containerRuntimeEndpoint": "container-runtime-endpoint",
+    "enableDebuggingHandlers": "enable-debugging-handlers",
+    "enableProfilingHandler": "enable-profiling-handler",
+    "enableSystemLogHandler": "enable-system-log-handler",
+    "enableSystemLogQuery": "enable-system-log-query",
+    "evictionHard": "eviction-hard",
+    "evictionPressureTransitionPeriod": "eviction-pressure-transition-period",
+    "fileCheckFrequency": "file-check-frequency",
+    "healthzBindAddress": "healthz-bind-address",
+    "healthzPort": "healthz-port",
+    "httpCheckFrequency": "http-check-frequency",
+    "imageGCHighThresholdPercent": "image-gc-high-threshold",
+    "imageGCLowThresholdPercent": "image-gc-low-threshold",
+    "imageMinimumGCAge": "minimum-image-ttl-duration",
+    "kubeReserved": "kube-reserved",
+    "maxPods": "max-pods",
+    "nodeStatusMaxImages": "node-status-max-images",
+    "nodeStatusUpdateFrequency": "node-status-update-frequency",
+    "podLogsDir": "pod-logs-dir",
+    "podPidsLimit": "pod-max-pids",
+    "podsPerCore": "pods-per-core",
+    "port": "port",
+    "providerID": "provider-id",
+    "registerWithTaints": "register-with-taints",
+    "resolvConf": "resolv-conf",
+    "seccompDefault": "seccomp-default",
+    "serializeImagePulls": "serialize-image-pulls",
+    "staticPodPath": "pod-manifest-path",
+    "staticPodURL": "manifest-url",
+    "staticPodURLHeader": "manifest-url-header",
+    "systemReserved": "system-reserved",
+    "tlsCertFile": "tls-cert-file",
+    "tlsCipherSuites": "tls-cipher-suites",
+    "tlsMinVersion": "tls-min-version",
+    "tlsPrivateKeyFile": "tls-private-key-file",
+}
+"""Fields of a KubeletConfiguration by the flags that say the same, and win."""
 
 
-def kubelet_config(values: Values) -> KubeletConfig:
-    """What the flags say. Raises FlagError."""
+def settled(values: Values) -> tuple[Values, dict[str, Any]]:
+    """The flags, with what the files say of them; and all that is said of the configuration, by dotted path.
+
+    Raises FlagError, OSError.
+    """
+    file, folder = values.path("config"), values.path("config-dir")
+    try:
+        said = read_configuration(file, folder)
+    except ConfigurationError as error:
+        raise FlagError(f"--config{'-dir' if file is None else ''}: {error}") from None
+    for line in ignored(said):
+        log.warning("%s: %s", file or folder, line)
+    texts = {flag: _text(said[path]) for path, flag in FLAG_OF.items() if path in said}
+    for path, flag in FLAG_OF.items():
+        if values.has(flag) and values.text(flag) != "":
+            said[path] = _typed(path, flag, values)
+        elif values.has(flag):
+            said.pop(path, None)
+            said |= {path: ""} if values.flags[flag].empty == EMPTY_VALUE else {}
+    merged = {**{flag: text for flag, text in texts.items() if not values.has(flag)}, **values.given}
+    return Values(values.program, values.flags, merged), said
+
+
+def _text(value: Any) -> str:
+    """A field's value as its flag has it; of what only the configuration says, anything will do."""
+    if isinstance(value, bool):
+        return str(value).lower()
+    return ",".join(map(str, value)) if isinstance(value, list | dict) else str(value)
+
+
+def _typed(path: str, flag: str, values: Values) -> Any:
+    """A flag's value as its field has it. Raises FlagError."""
+    kind = BY_PATH[path].kind.removeprefix("*")
+    if kind in ("int32", "int64"):
+        return values.number(flag)
+    if kind == "bool":
+        return values.is_on(flag)
+    if kind == "[]taint":
+        return [taint_of(text) for text in _read(flag, taints_of, values)]
+    if kind == "map[string][]string":
+        return _headers(flag, values.names(flag))
+    if kind == "map[string]string":
+        return _thresholds(values) if flag == "eviction-hard" else _pairs(flag, values.names(flag))
+    return list(values.names(flag)) if kind.startswith("[]") else values.text(flag)
+
+
+def _thresholds(values: Values) -> dict[str, str]:
+    """`memory.available<100Mi,...`. Raises FlagError."""
+    found = {}
+    for text in values.names("eviction-hard"):
+        name, less, amount = text.partition("<")
+        if not less:
+            raise FlagError(f"--eviction-hard: {text!r} is not signal<amount")
+        found[name] = amount
+    return found
+
+
+def kubelet_config(values: Values, said: Mapping[str, Any]) -> KubeletConfig:
+    """What `settled` flags and configuration say. Raises FlagError."""
     if values.text("cgroup-driver") != "cgroupfs":
         raise FlagError(f"--cgroup-driver: {values.text('cgroup-driver')!r} is not known here; use cgroupfs")
     address = values.text("node-ip") or uplink_address()
     if not address:
         raise FlagError("this machine has no default route to take its address from; give --node-ip")
     hostname = socket.gethostname()
-    reserved = [_amounts(values, name) for name in ("kube-reserved", "system-reserved")]
     pods = values.text("pods-cgroup") or f"{values.text('cgroup-root').rstrip('/')}/kubepods"
-    return KubeletConfig(
+    config = KubeletConfig(
         node_name=values.text("hostname-override") or node_name_of(hostname),
         node_ip=address,
         hostname=hostname,
         root_dir=Path(values.text("root-dir")),
         log_dir=Path(values.text("pod-logs-dir")),
-        port=values.number("port"),
-        cluster_domain=values.text("cluster-domain"),
-        cluster_dns=values.names("cluster-dns"),
         cgroup_root=pods,
-        resolv_conf=values.path("resolv-conf"),
-        max_pods=values.number("max-pods"),
-        pod_pids_limit=values.number("pod-max-pids"),
         register_labels=_read("node-labels", labels_of, values),
-        register_taints=[taint_of(text) for text in _read("register-with-taints", taints_of, values)],
-        provider_id=values.text("provider-id"),
-        allowed_unsafe_sysctls=values.names("allowed-unsafe-sysctls"),
-        image_gc_high_percent=float(values.number("image-gc-high-threshold")),
-        image_gc_low_percent=float(values.number("image-gc-low-threshold")),
-        image_least_age_s=values.seconds("minimum-image-ttl-duration"),
-        log_max_bytes=int(_quantity("container-log-max-size", values.text("container-log-max-size"))),
-        log_max_files=values.number("container-log-max-files"),
-        reserved_cpu_millis=round(sum(one.get("cpu", 0.0) for one in reserved) * 1000),
-        reserved_memory_bytes=round(sum(one.get("memory", 0.0) for one in reserved)),
         is_standalone=_is_standalone(values),
-        static_pod_path=values.path("pod-manifest-path"),
-        static_pod_url=values.text("manifest-url"),
-        static_pod_url_header=_headers("manifest-url-header", values.names("manifest-url-header")),
-        file_check_s=_positive(values, "file-check-frequency"),
-        http_check_s=_positive(values, "http-check-frequency"),
     )
+    try:
+        return applied(said, config)
+    except ConfigurationError as error:
+        raise FlagError(str(error)) from None
 
 
 def server_config(values: Values, config: KubeletConfig) -> KubeletServerConfig | None:
@@ -324,13 +310,6 @@ def _is_standalone(values: Values) -> bool:
     return has_static and not access.is_named(values)
 
 
-def _positive(values: Values, flag: str) -> float:
-    seconds = values.seconds(flag)
-    if seconds <= 0:
-        raise FlagError(f"--{flag} must be more than 0")
-    return seconds
-
-
 def _headers(flag: str, texts: Sequence[str]) -> dict[str, list[str]]:
     """What `Name:value` texts say, several values to a name. Raises FlagError."""
     found: dict[str, list[str]] = {}
@@ -354,8 +333,8 @@ def socket_of(values: Values) -> Path:
 
 async def run_kubelet(values: Values, stop: asyncio.Event) -> None:
     """Run until `stop` is set; pods go on. Raises FlagError, PermanentError, OSError, ApiError."""
-    values = with_file(values, FILE)
-    config, runtime_socket = kubelet_config(values), socket_of(values)
+    values, said = settled(values)
+    config, runtime_socket = kubelet_config(values, said), socket_of(values)
     to = None if config.is_standalone else access.find_access(values)
     if not runtime_socket.exists():
         raise PermanentError(f"{runtime_socket}: no runtime speaks there; give --container-runtime-endpoint")
@@ -415,22 +394,6 @@ def _read(flag: str, read: Callable[[str], T], values: Values) -> T:
     """What a flag says, read as the setting of the same meaning. Raises FlagError."""
     try:
         return read(values.text(flag))
-    except ValueError as error:
-        raise FlagError(f"--{flag}: {error}") from None
-
-
-def _amounts(values: Values, flag: str) -> dict[str, float]:
-    found = {}
-    for name, text in _pairs(flag, values.names(flag)).items():
-        if name not in RESERVABLE:
-            raise FlagError(f"--{flag}: {name!r} cannot be reserved here; use {' and '.join(RESERVABLE)}")
-        found[name] = _quantity(flag, text)
-    return found
-
-
-def _quantity(flag: str, text: str) -> float:
-    try:
-        return float(parse_quantity(text))
     except ValueError as error:
         raise FlagError(f"--{flag}: {error}") from None
 

@@ -87,7 +87,7 @@ class Eviction:
         self._metrics = metrics or KubeletMetrics()
         self._limits = thresholds(config)
         self._gauge = Gauge(runtime, config, clock, disk)
-        self._pressure = Pressure()
+        self._pressure = Pressure(config.eviction_transition_s)
         self._shown: list[str] = []
         self._image_dir: Path | None = None
         self._awaited: tuple[str, float] | None = None

@@ -1,8 +1,6 @@
 """What is left of the node's memory, disk and process ids, and from where on that is too little.
 
-The signals, thresholds and their order are upstream's (`pkg/kubelet/eviction/helpers.go`); the defaults
-those of `DefaultEvictionHard`. That a node is out of process ids has no default there; here it is the
-same bound under which the node reports PIDPressure.
+The signals, thresholds and their order are upstream's (`pkg/kubelet/eviction/helpers.go`).
 """
 
 from __future__ import annotations
@@ -13,12 +11,10 @@ from dataclasses import dataclass
 from decimal import Decimal
 from pathlib import Path
 
+from wherry.kit.integers import go_real
 from wherry.kubelet.config import KubeletConfig
 from wherry.kubelet.machine import read_memory, read_processes
-from wherry.objects.quantity import format_quantity
-
-TRANSITION_S = 300.0
-"""Upstream's `evictionPressureTransitionPeriod`: a condition stays for so long after it was last met."""
+from wherry.objects.quantity import format_quantity, parse_quantity, whole
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,16 +62,27 @@ Observe = Callable[[Path, Path | None, Path], Observations]
 """Looks at what is left, as `observe` does."""
 
 
+def threshold_of(text: str) -> Threshold:
+    """A threshold as users write one: `100Mi`, `10%`. Raises ValueError."""
+    if not text.endswith("%"):
+        amount = parse_quantity(text)
+        if amount < 0:
+            raise ValueError(f"{text} is less than nothing")
+        return Threshold(amount=whole(text))
+    percent = go_real(text[:-1])
+    if not 0 <= percent <= 100:
+        raise ValueError(f"{text} is no share of all there is")
+    return Threshold(percent=percent)
+
+
 def thresholds(config: KubeletConfig) -> dict[Signal, Threshold]:
-    """The node's hard thresholds."""
-    return {
-        MEMORY: Threshold(amount=config.eviction_memory_bytes),
-        NODE_DISK: Threshold(percent=config.eviction_disk_percent),
-        NODE_INODES: Threshold(percent=config.eviction_inodes_percent),
-        IMAGE_DISK: Threshold(percent=config.eviction_image_disk_percent),
-        IMAGE_INODES: Threshold(percent=config.eviction_inodes_percent),
-        PIDS: Threshold(amount=config.eviction_pids),
+    """The node's hard thresholds; a signal without one, or with one of nothing, is not heeded."""
+    found = {
+        signal: threshold_of(config.eviction_hard[signal.name])
+        for signal in SIGNALS
+        if signal.name in config.eviction_hard
     }
+    return {signal: limit for signal, limit in found.items() if limit.amount or limit.percent}
 
 
 def observe(root_dir: Path, image_dir: Path | None, proc: Path) -> dict[Signal, Observation]:
@@ -104,14 +111,20 @@ def crossed(limits: Mapping[Signal, Threshold], seen: Observations) -> list[Sign
     return [
         signal
         for signal in SIGNALS
-        if signal in seen and seen[signal].available < limits[signal].of(seen[signal].capacity)
+        if signal in seen
+        and signal in limits
+        and seen[signal].available < limits[signal].of(seen[signal].capacity)
     ]
 
 
 class Pressure:
-    """The pressure conditions of the node: each stays for a while after it was last met."""
+    """The pressure conditions of the node: each stays for `transition_s` after it was last met.
 
-    def __init__(self) -> None:
+    Upstream's `evictionPressureTransitionPeriod`.
+    """
+
+    def __init__(self, transition_s: float) -> None:
+        self._transition_s = transition_s
         self._met_at: dict[str, float] = {}
 
     def note(self, signals: Sequence[Signal], now_s: float) -> None:
@@ -120,7 +133,8 @@ class Pressure:
 
     def conditions(self, now_s: float) -> list[str]:
         """The conditions that are true at `now_s`."""
-        return [c for c in CONDITIONS if c in self._met_at and now_s - self._met_at[c] < TRANSITION_S]
+        met_at = self._met_at
+        return [c for c in CONDITIONS if c in met_at and now_s - met_at[c] < self._transition_s]
 
 
 def format_amount(resource: str, amount: int) -> str:

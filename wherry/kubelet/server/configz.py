@@ -8,9 +8,6 @@ from wherry.kubelet.server.access import ALLOWED_S, REFUSED_S, TOKEN_S
 from wherry.kubelet.server.config import KubeletServerConfig
 from wherry.objects.meta import Object
 
-LEASE_S = 40
-"""For how long a node's lease holds, four times its period."""
-
 
 def kubelet_configuration(config: KubeletConfig, server: KubeletServerConfig) -> Object:
     """Upstream's fields for what is set here; what has no meaning here is left out."""
@@ -41,12 +38,22 @@ def kubelet_configuration(config: KubeletConfig, server: KubeletServerConfig) ->
         "clusterDomain": config.cluster_domain,
         "clusterDNS": list(config.cluster_dns),
         "resolvConf": str(config.resolv_conf or ""),
-        "nodeLeaseDurationSeconds": LEASE_S,
+        "staticPodPath": str(config.static_pod_path or ""),
+        "fileCheckFrequency": format_duration(config.file_check_s),
+        "staticPodURL": config.static_pod_url,
+        "httpCheckFrequency": format_duration(config.http_check_s),
+        "seccompDefault": config.seccomp_default,
+        "crashLoopBackOff": {"maxContainerRestartPeriod": format_duration(config.restart_longest_s)},
+        "nodeLeaseDurationSeconds": config.lease_duration_s,
+        "nodeStatusUpdateFrequency": format_duration(config.status_check_s),
+        "nodeStatusMaxImages": config.status_max_images,
         "nodeStatusReportFrequency": format_duration(config.status_period_s),
         "imageMinimumGCAge": format_duration(config.image_least_age_s),
+        "imageMaximumGCAge": format_duration(config.image_greatest_age_s),
         "imageGCHighThresholdPercent": round(config.image_gc_high_percent),
         "imageGCLowThresholdPercent": round(config.image_gc_low_percent),
-        "maxParallelImagePulls": config.parallel_pulls,
+        "serializeImagePulls": config.parallel_pulls == 1,
+        **({"maxParallelImagePulls": config.parallel_pulls} if config.parallel_pulls else {}),
         "cgroupRoot": config.cgroup_root,
         "cgroupsPerQOS": True,
         "cgroupDriver": "cgroupfs",
@@ -56,17 +63,14 @@ def kubelet_configuration(config: KubeletConfig, server: KubeletServerConfig) ->
         "enforceNodeAllocatable": ["pods"],
         "maxPods": config.max_pods,
         "podPidsLimit": config.pod_pids_limit,
-        "evictionHard": {
-            "imagefs.available": f"{config.eviction_image_disk_percent:g}%",
-            "memory.available": str(config.eviction_memory_bytes),
-            "nodefs.available": f"{config.eviction_disk_percent:g}%",
-            "nodefs.inodesFree": f"{config.eviction_inodes_percent:g}%",
-            "pid.available": str(config.eviction_pids),
-        },
+        "evictionHard": dict(config.eviction_hard),
+        "evictionPressureTransitionPeriod": format_duration(config.eviction_transition_s),
+        "podsPerCore": config.pods_per_core,
         "kubeReserved": reserved if config.reserved_cpu_millis or config.reserved_memory_bytes else {},
         "allowedUnsafeSysctls": list(config.allowed_unsafe_sysctls),
         "containerLogMaxSize": str(config.log_max_bytes),
         "containerLogMaxFiles": config.log_max_files,
+        "containerLogMonitorInterval": format_duration(config.log_check_s),
         "podLogsDir": str(config.log_dir),
         "registerNode": True,
         "registerWithTaints": [dict(taint) for taint in config.register_taints],

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -28,14 +29,22 @@ from wherry.objects.meta import Object, name_of, namespace_of, uid_of
 PREFIX = "io.kubernetes.container"
 
 
+@dataclass(frozen=True, slots=True)
+class NodeTerms:
+    """What is the node's part of every container; `memory_bytes` is all it has."""
+
+    memory_bytes: int
+    least_oom_score: int = -1000
+    seccomp_default: bool = False
+
+
 def container_spec(
     pod: Object,
     start: Start,
     image: Image,
     env: Sequence[tuple[str, str]],
     mounts: Sequence[Mount],
-    memory_bytes: int,
-    least_oom_score: int = -1000,
+    node: NodeTerms,
 ) -> ContainerSpec:
     """What the runtime is to make.
 
@@ -49,7 +58,7 @@ def container_spec(
     refusal = refuse_container(container)
     if refusal:
         raise ConfigFailure(refusal)
-    security = merge_security(pod, container)
+    security = merge_security(pod, container, seccomp_default=node.seccomp_default)
     forbidden = check_non_root(pod, container, security, image)
     if forbidden:
         raise ConfigFailure(forbidden)
@@ -75,7 +84,7 @@ def container_spec(
             POD_UID: uid,
         },
         annotations=_annotations(pod, container, start.attempt),
-        resources=container_resources(pod, container, memory_bytes, least_oom_score),
+        resources=container_resources(pod, container, node.memory_bytes, node.least_oom_score),
         security=security,
         target_container_id=start.target_id,
     )

@@ -221,7 +221,7 @@ class PodWorkers:
         """Let those look whose tokens are due: timers stand still while a machine sleeps."""
         for uid in self._context.tokens.due():
             self.poke(uid)
-        return self._context.config.lease_period_s
+        return self._context.config.status_check_s
 
     async def close(self) -> None:
         """Stop all workers; containers run on."""

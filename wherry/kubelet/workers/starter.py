@@ -33,7 +33,7 @@ from wherry.kubelet.runtimes.images import Image
 from wherry.kubelet.runtimes.sandboxes import Sandbox, SandboxSpec
 from wherry.kubelet.termination_message import DEFAULT_PATH, create_message_file, message_file
 from wherry.kubelet.volumes.base import SET_UP_TIMEOUT_S, MountedVolume, MountFailure
-from wherry.kubelet.workers.container import container_mounts, container_spec
+from wherry.kubelet.workers.container import NodeTerms, container_mounts, container_spec
 from wherry.kubelet.workers.context import WorkerContext
 from wherry.objects.meta import Object, namespace_of, uid_of
 
@@ -190,8 +190,11 @@ class Starter:
             recursive=context.is_recursive_read_only(spec_of(pod).get("runtimeClassName")),
         )
         mounts += self._own_mounts(pod, start, {m.container_path for m in mounts})
-        least_oom_score = 0 if context.config.restrict_oom_score else -1000
-        return container_spec(pod, start, image, env, mounts, context.memory_bytes, least_oom_score)
+        config = context.config
+        terms = NodeTerms(
+            context.memory_bytes, 0 if config.restrict_oom_score else -1000, config.seccomp_default
+        )
+        return container_spec(pod, start, image, env, mounts, terms)
 
     def _own_mounts(self, pod: Object, start: Start, taken: set[str]) -> list[Mount]:
         """The files the kubelet itself puts into every container."""
