@@ -41,7 +41,7 @@ async def test_configz(setup: Setup) -> None:
     assert status == 200
     assert (told["maxPods"], told["readOnlyPort"], told["clusterDomain"]) == (110, 0, "cluster.local")
     assert told["authentication"]["webhook"] == {"enabled": True, "cacheTTL": "2m0s"}
-    assert told["evictionHard"]["memory.available"] == str(100 << 20)
+    assert told["evictionHard"]["memory.available"] == "100Mi"
 
 
 async def test_statusz_and_flagz(tmp_path: Path) -> None:
