@@ -45,6 +45,8 @@ OTHER: dict[str, Any] = {
     "disable_admission_plugins": ("PodSecurity",),
     "allowed_unsafe_sysctls": ("net.core.somaxconn",),
     "log_level": "DEBUG",
+    "kubelet_config": "/etc/kubelet.yaml",
+    "kubelet_config_dir": "/etc/kubelet.conf.d",
     "watchdog_seconds": 60,
 }
 """Another value than the default for each setting."""
