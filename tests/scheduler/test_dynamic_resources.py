@@ -32,7 +32,7 @@ from wherry.api.resource import Resource
 from wherry.client.api import Client
 from wherry.client.transport import Transport
 from wherry.objects.errors import ApiError
-from wherry.objects.meta import Object
+from wherry.objects.meta import Object, parse_time
 from wherry.scheduler.decisions import Decisions
 from wherry.scheduler.evaluation import Evaluation
 from wherry.scheduler.explain.explainer import Explainer
@@ -85,6 +85,7 @@ async def test_a_pod_goes_where_its_device_is_and_gets_it() -> None:
         uid = (await client.get(PODS, "web", "default"))["metadata"]["uid"]
         result = {"request": "gpu", "driver": DRIVER, "pool": "s", "device": "gpu-0"}
         requirement = {"key": "metadata.name", "operator": "In", "values": ["b"]}
+        assert parse_time(found["status"]["allocation"].pop("allocationTimestamp"))
         assert found["status"] == {
             "allocation": {
                 "devices": {"results": [result]},

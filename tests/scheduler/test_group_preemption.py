@@ -203,6 +203,12 @@ class Nobody:
     def not_bound(self, pod: PodFacts, why: str) -> None:
         raise AssertionError
 
+    def held_up(self, pod: PodFacts, node: str) -> None:
+        raise AssertionError
+
+    def is_there(self, pod: PodFacts) -> bool:
+        raise AssertionError
+
 
 async def find(
     where: World, gang: Object, members: Sequence[PodFacts], *budgets: Object

@@ -18,6 +18,7 @@ from wherry.objects.errors import (
     not_supported,
     required,
 )
+from wherry.objects.go_durations import parse_go_duration
 from wherry.objects.names import qualified_name_errors
 from wherry.scheduler.framework import Plugin
 from wherry.scheduler.plugins.balanced_allocation import NodeResourcesBalancedAllocation
@@ -107,6 +108,21 @@ def _preemption(values: Values, path: str) -> list[FieldError]:
         both = "cannot be zero at the same time as"
         errors.append(invalid_value(at_percent, 0, f"{both} minCandidateNodesAbsolute"))
         errors.append(invalid_value(at_least, 0, f"{both} minCandidateNodesPercentage"))
+    return errors
+
+
+def _devices(values: Values, path: str) -> list[FieldError]:
+    errors = []
+    for name, default, least in (("filterTimeout", "10s", 0), ("bindingTimeout", "10m", 1)):
+        text = values.setdefault(name, default)
+        try:
+            is_enough = parse_go_duration(text) >= least * 1_000_000_000
+        except ValueError as error:
+            errors.append(invalid_value(f"{path}.{name}", text, str(error)))
+            continue
+        if not is_enough:
+            what = "must be at least 1 second" if least else "must be zero or positive"
+            errors.append(invalid_value(f"{path}.{name}", text, what))
     return errors
 
 
@@ -251,6 +267,7 @@ def _volume_binding(values: Values, path: str) -> list[FieldError]:
 
 _RULES: Mapping[str, Callable[[Values, str], list[FieldError]]] = {
     "DefaultPreemption": _preemption,
+    "DynamicResources": _devices,
     "InterPodAffinity": _pod_affinity,
     "NodeAffinity": _node_affinity,
     "NodeResourcesBalancedAllocation": _balance,
@@ -291,7 +308,7 @@ MAKERS: Mapping[str, Callable[[Values], Plugin]] = {
     "NodeResourcesFit": _made_fit,
     "VolumeBinding": lambda _: VolumeBinding(),
     "PodTopologySpread": _made_spread,
-    "DynamicResources": lambda _: DynamicResources(),
+    "DynamicResources": lambda values: DynamicResources(parse_go_duration(values["bindingTimeout"]) / 1e9),
     "GangScheduling": lambda _: GangScheduling(),
     "InterPodAffinity": lambda values: InterPodAffinity(
         values["hardPodAffinityWeight"],

@@ -31,11 +31,42 @@ MOST_UNDER_WAY = 64
 """So many bindings wait for the API server at most: others want something of it too."""
 
 
+LOOK_AGAIN_S = 5.0
+"""After so long a binding that is held up is looked at again."""
+
+
+class _Turn:
+    """One of the bindings that are under way."""
+
+    def __init__(self, room: asyncio.Semaphore) -> None:
+        self._room = room
+        self._is_on = True
+
+    async def begin(self) -> None:
+        """Go on as soon as there is room."""
+        await self._room.acquire()
+        self._is_on = True
+
+    def end(self) -> None:
+        """Make room for another, if not done yet."""
+        if self._is_on:
+            self._is_on = False
+            self._room.release()
+
+
 class Outcome(Protocol):
     """Whom the binder tells."""
 
     def bound(self, pod: PodFacts, node: str) -> None:
         """It is done."""
+        ...
+
+    def held_up(self, pod: PodFacts, node: str) -> None:
+        """It waits for others."""
+        ...
+
+    def is_there(self, pod: PodFacts) -> bool:
+        """Whether the pod is still to be bound."""
         ...
 
     def not_bound(self, pod: PodFacts, why: str) -> None:
@@ -67,11 +98,13 @@ class Binder:
 
     async def bind(self, profile: Profile, pod: PodFacts, node: str) -> None:
         """Bind one pod, reserved for, for which `room` was waited; whatever fails is told, not raised."""
-        reserved = profile.binding
+        reserved, turn = profile.binding, _Turn(self._room)
         try:
             for plugin in profile.binding:
                 work = plugin.pre_bind(pod, node, self._world, self._client)
                 await in_time(plugin, work, self._clock)
+            for plugin in profile.holding:
+                await self._wait_for(plugin, pod, node, turn)
             await self._send(pod, node)
         except (ApiError, SchedulingError) as error:
             log.info("binding %s failed: %s", pod.key, error)
@@ -83,7 +116,23 @@ class Binder:
         else:
             self._outcome.bound(pod, node)
         finally:
-            self._room.release()
+            turn.end()
+
+    async def _wait_for(self, plugin: Plugin, pod: PodFacts, node: str, turn: _Turn) -> None:
+        """Return when nothing holds the binding up any more; others may be bound meanwhile.
+
+        Raises SchedulingError when that will never be.
+        """
+        since = self._clock.now()
+        if not plugin.is_held_up(pod, node, self._world, since):
+            return
+        self._outcome.held_up(pod, node)
+        turn.end()
+        while plugin.is_held_up(pod, node, self._world, since):
+            if not self._outcome.is_there(pod):
+                raise SchedulingError("the pod is gone")
+            await self._clock.sleep(LOOK_AGAIN_S)
+        await turn.begin()
 
     async def _send(self, pod: PodFacts, node: str) -> None:
         namespace, name = namespace_of(pod.pod), name_of(pod.pod)

@@ -11,6 +11,7 @@ from __future__ import annotations
 
 from collections.abc import Hashable
 from dataclasses import dataclass
+from datetime import datetime
 from enum import Enum, IntEnum, auto
 from typing import Any, ClassVar
 
@@ -194,6 +195,13 @@ class Plugin:
 
     async def pre_bind(self, pod: PodFacts, node: str, world: World, client: Client) -> None:
         """What must be done before the binding. Raises SchedulingError."""
+
+    def is_held_up(self, pod: PodFacts, node: str, world: World, since: datetime) -> bool:
+        """Whether a binding that is prepared, `since` when, has to wait for others; asked every few seconds.
+
+        Raises SchedulingError when that is of no use.
+        """
+        return False
 
     async def unreserve(self, pod: PodFacts, node: str, world: World, client: Client) -> None:
         """Give back what `reserve` took; asked in reverse order when a pod is not bound after all."""

@@ -98,7 +98,8 @@ class GroupPreemption:
     async def _without(self, victims: Sequence[Victim], members: Sequence[PodFacts], priority: int) -> World:
         """A copy of the world without some pods, and without what is promised to the group itself."""
         world, portions = self._world, Portions(PORTION_S)
-        copy = World(world.claims, world.selectors, world.devices, Random(self._random.getrandbits(64)))  # noqa: S311 - makes numbers that differ
+        random = Random(self._random.getrandbits(64))  # noqa: S311 - makes numbers that differ
+        copy = World(world.claims, world.selectors, world.devices, random, world.clock)
         copy.groups, copy.namespaces = world.groups, world.namespaces
         left_out = {pod.uid for victim in victims for pod in victim.pods} | {pod.uid for pod in members}
         for node in list(world.nodes.objects):

@@ -241,6 +241,7 @@ _HOOKS: Mapping[str, tuple[Callable[..., Any], Callable[..., Any]]] = {
     "gate": (_gated, _always("")),
     "version": (_hashable, _always(None)),
     "reserve": (_nothing, _refused),
+    "is_held_up": (_truth, _refused),
 }
 """By hook: what checks its answer, and what is taken for the answer when it fails; the text says why."""
 _GATE_CHANGES = (_kinds, _always(frozenset(Kind)))

@@ -44,6 +44,8 @@ class Profile:
             if any(overrides(p, hook) for hook in ("reserve", "pre_bind", "unreserve"))
         )
         """Those that want to know of a binding."""
+        self.holding = tuple(p for p in self.plugins.values() if overrides(p, "is_held_up"))
+        """Those that may hold a binding up."""
         self.gates = tuple(one.plugin for one in chosen if one.filters and overrides(one.plugin, "gate"))
         """Those that may say a pod is not to be tried yet."""
         self.rescuers = tuple(p for p in self.plugins.values() if overrides(p, "post_filter"))

@@ -54,6 +54,11 @@ class Reporter:
         """It is bound."""
         self._events.event(pod.pod, NORMAL, "Scheduled", f"Successfully assigned {pod.key} to {node}")
 
+    def held_up(self, pod: PodFacts, node: str) -> None:
+        """Devices are prepared for it."""
+        text = f"waiting for binding conditions for device on node {node}"
+        self._events.event(pod.pod, NORMAL, "BindingConditionsPending", text)
+
     async def failed(
         self, pod: PodFacts, message: str, reason: str = UNSCHEDULABLE, nominated: str | None = None
     ) -> None:

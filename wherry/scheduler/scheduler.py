@@ -24,7 +24,7 @@ from wherry.kit.clock import Clock
 from wherry.kit.portions import Portions
 from wherry.kit.tasks import Tasks
 from wherry.objects.errors import ApiError
-from wherry.objects.meta import Object, uid_of
+from wherry.objects.meta import Object, is_deleting, uid_of
 from wherry.scheduler.binding import Binder
 from wherry.scheduler.budgets import Budgets
 from wherry.scheduler.configuration import SchedulerConfiguration, default_configuration
@@ -69,7 +69,9 @@ class Scheduler:
         self._clock = clock
         self._client = client
         self._cache = Cache(client, clock, random=Random(random.getrandbits(64)))  # noqa: S311 - spreads retries
-        self._world = World(KnownStorage(self._cache), KnownSelectors(self._cache), random=random)
+        self._world = World(
+            KnownStorage(self._cache), KnownSelectors(self._cache), random=random, clock=clock
+        )
         self._budgets = Budgets()
         self._queue = PodQueue(
             clock,
@@ -349,6 +351,15 @@ class Scheduler:
         """See `binding.Outcome`."""
         self._queue.remove(pod.uid)
         self._reporters[pod.template.scheduler_name].scheduled(pod, node)
+
+    def held_up(self, pod: PodFacts, node: str) -> None:
+        """See `binding.Outcome`."""
+        self._reporters[pod.template.scheduler_name].held_up(pod, node)
+
+    def is_there(self, pod: PodFacts) -> bool:
+        """See `binding.Outcome`."""
+        current = self._current(pod)
+        return current is not None and not is_deleting(current)
 
     def not_bound(self, pod: PodFacts, why: str) -> None:
         """Undo an assumed placement and try again later, unless the pod is gone or placed by another.

@@ -16,6 +16,7 @@ from itertools import chain
 from random import Random
 from typing import Protocol
 
+from wherry.kit.clock import Clock, SystemClock
 from wherry.objects.meta import Object, name_of
 from wherry.scheduler.devices.inventory import Inventory
 from wherry.scheduler.devices.places import Places
@@ -98,8 +99,11 @@ class World:
         selectors: Selecting | None = None,
         devices: Inventory | None = None,
         random: Random | None = None,
+        clock: Clock | None = None,
     ) -> None:
         random = random or Random(0)  # noqa: S311 - makes numbers that differ
+        self.clock: Clock = clock or SystemClock()
+        """What drivers of devices are waited for by."""
         self.nodes = NodeTable()
         self.places = Places(self.nodes, random)
         self.pods = PodTable(self.nodes.capacity)

@@ -476,9 +476,18 @@ def test_more_devices_than_a_claim_can_name() -> None:
         found_for(stock(resource_slice("s", GPUS, NODE)), claim("c", request(count=33)))
 
 
-def test_devices_nobody_waits_for_are_not_given() -> None:
-    waits = device("a", bindingConditions=["ready"], bindingFailureConditions=["broken"])
-    assert found_for(stock(resource_slice("s", [waits], NODE)), claim()) is None
+def test_devices_that_have_to_be_waited_for_are_tried_last_and_say_what_for() -> None:
+    conditions: Any = {"bindingConditions": ["ready"], "bindingFailureConditions": ["broken"]}
+    waits = device("a", **conditions, bindsToNode=True)
+    stocked = stock(
+        resource_slice("a", [waits], allNodes=True), resource_slice("b", [device("b")], allNodes=True)
+    )
+    assert found_for(stocked, claim("c", request(count=2))) == [["b", "a"]]
+    for name, own in (("b", {}), ("a", conditions)):
+        written = allocated(stocked, claim(name, request()))["status"]["allocation"]
+        (result,) = written["devices"]["results"]
+        assert result == {"request": "gpu", "driver": DRIVER, "pool": name, "device": name, **own}
+        assert ("nodeSelector" in written) is (name == "a"), "one that binds to its node is had there alone"
 
 
 # Against a plain look at all there is.

@@ -12,11 +12,14 @@ from tests.scheduler.devices.builders import DRIVER, claim
 from wherry.api.dynamicresources.pod_claims import EXTENDED
 from wherry.client.api import Client
 from wherry.client.transport import Transport
-from wherry.objects.meta import Object
+from wherry.objects.errors import ApiError
+from wherry.objects.meta import Object, parse_time
 from wherry.scheduler.devices.departures import Departures
 from wherry.scheduler.devices.device import DeviceId
 from wherry.scheduler.devices.inventory import Inventory
 from wherry.scheduler.devices.writing import bind_claim, bind_extended
+from wherry.scheduler.framework import SchedulingError
+from wherry.scheduler.world import World
 
 KEY = "default/c"
 ALLOCATION = {"devices": {"results": [{"driver": DRIVER, "pool": "p", "device": "a"}]}}
@@ -51,9 +54,14 @@ def stock() -> Inventory:
     return inventory
 
 
+def around(inventory: Inventory) -> World:
+    """A world that has nothing else."""
+    return World(devices=inventory)
+
+
 async def test_a_claim_deleted_before_the_answer_of_its_write_stays_away() -> None:
     inventory = stock()
-    await bind_claim(facts("p"), KEY, inventory, client(lambda _: inventory.set_claim(KEY, None)))
+    await bind_claim(facts("p"), KEY, around(inventory), client(lambda _: inventory.set_claim(KEY, None)))
     assert not inventory.claims
     assert not inventory.is_taken(DEVICE)
     assert not inventory.departures
@@ -61,16 +69,34 @@ async def test_a_claim_deleted_before_the_answer_of_its_write_stays_away() -> No
 
 async def test_a_claim_made_anew_before_the_answer_about_its_predecessor_stays_as_it_is() -> None:
     inventory, newer = stock(), claim("c", uid="uid-newer")
-    await bind_claim(facts("p"), KEY, inventory, client(lambda _: inventory.set_claim(KEY, newer)))
+    await bind_claim(facts("p"), KEY, around(inventory), client(lambda _: inventory.set_claim(KEY, newer)))
     assert inventory.claims == {KEY: newer}
     assert not inventory.is_taken(DEVICE)
 
 
 async def test_a_claim_that_is_still_there_is_known_as_written() -> None:
     inventory = stock()
-    await bind_claim(facts("p"), KEY, inventory, client(lambda _: None))
-    assert inventory.claims[KEY]["status"]["allocation"] == ALLOCATION
+    await bind_claim(facts("p"), KEY, around(inventory), client(lambda _: None))
+    written = dict(inventory.claims[KEY]["status"]["allocation"])
+    assert parse_time(written.pop("allocationTimestamp"))
+    assert written == ALLOCATION
     assert inventory.used == {DEVICE: 1}
+
+
+async def test_after_a_conflict_another_claim_of_that_name_is_left_alone() -> None:
+    writes: list[str] = []
+
+    class Replaced(Server):
+        async def call(self, method: str, *more: Any) -> Object:
+            if method == "GET":
+                return claim("c", uid="uid-newer")
+            writes.append(method)
+            raise ApiError(409, "Conflict", "changed")
+
+    found = Client(cast(Transport, Replaced(lambda _: None)))
+    with pytest.raises(SchedulingError, match="claim default/c got deleted in the meantime"):
+        await bind_claim(facts("p"), KEY, around(stock()), found)
+    assert writes == ["PUT"]
 
 
 @pytest.mark.parametrize("verb", ["create", "allocate"])
@@ -87,7 +113,7 @@ async def test_a_claim_of_extended_resources_deleted_before_an_answer_stays_away
             inventory.set_claim(KEY, answer)
             inventory.set_claim(KEY, None)
 
-    await bind_extended(facts("p"), key, inventory.pending[key], inventory, client(come_and_go))
+    await bind_extended(facts("p"), key, inventory.pending[key], around(inventory), client(come_and_go))
     assert not inventory.claims
     assert not inventory.is_taken(DEVICE)
     assert not inventory.departures

@@ -12,6 +12,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from decimal import Decimal
+from operator import attrgetter
 from typing import Any
 
 from wherry.api.dynamicresources.allocations import RESULTS_LIMIT
@@ -71,7 +72,8 @@ class _Search:
         self._inventory = inventory
         self._wanted = wanted
         self._steps = steps
-        self._pools = inventory.pools_for(node)
+        self._pools = sorted(inventory.pools_for(node), key=attrgetter("has_conditions"))
+        """Devices that have to be waited for come last."""
         steps.spend(1 + len(self._pools) // 4)
         self._pool_of: dict[tuple[str, str], Pool] = {pool.id: pool for pool in self._pools}
         self._reachable = [(pool, self._devices_of(pool, node, sees)) for pool in self._pools]
@@ -203,8 +205,6 @@ class _Search:
         return device.id not in self._inventory.used and device.id not in self._taking
 
     def _is_chosen(self, request: Request, device: Device) -> bool:
-        if device.spec.get("bindingConditions"):
-            return False  # nobody here waits for them
         for source, origin in request.selectors:
             try:
                 if not device.matched_by(source, self._steps):

@@ -29,6 +29,8 @@ class Pool:
     """There are more slices, or fewer, than there should be: its driver is at work."""
     invalid: str
     """Why its slices contradict each other, "" if they do not."""
+    has_conditions: bool
+    """Whether any of its devices has to be waited for (`bindingConditions`)."""
 
     def __str__(self) -> str:
         return "/".join(self.id)
@@ -56,7 +58,8 @@ def newest_of(id_: PoolId, slices: Iterable[Slice]) -> Pool | None:
     is_incomplete = len(newest) != (newest[0].spec.get("pool") or {}).get("resourceSliceCount")
     counters, repeated = _counters_of(newest)
     invalid = _repeated_device(newest) or repeated or _missing_counter(newest, counters)
-    return Pool(id_, newest, counters, is_incomplete, invalid)
+    has_conditions = any(device.spec.get("bindingConditions") for one in newest for device in one.devices)
+    return Pool(id_, newest, counters, is_incomplete, invalid, has_conditions)
 
 
 def _counters_of(slices: Sequence[Slice]) -> tuple[Counters, str]:

@@ -46,6 +46,9 @@ def _result(one: Given, shares: Any) -> Object:
         result["adminAccess"] = True
     if one.request.tolerations:
         result["tolerations"] = [dict(toleration) for toleration in one.request.tolerations]
+    for field in ("bindingConditions", "bindingFailureConditions"):
+        if one.device.spec.get(field):
+            result[field] = list(one.device.spec[field])
     if one.consumed is not None:
         result["shareID"] = next(shares)
         if one.consumed:
@@ -82,7 +85,7 @@ def _node_selector(given: Sequence[Given], node: str) -> Object | None:
     fields: list[Any] = []
     for one in given:
         place = one.device.place
-        if place.get("nodeName"):
+        if place.get("nodeName") or one.device.spec.get("bindsToNode"):
             requirement = {"key": "metadata.name", "operator": "In", "values": [node]}
             return {"nodeSelectorTerms": [{"matchFields": [requirement]}]}
         for term in (place.get("nodeSelector") or {}).get("nodeSelectorTerms") or ():

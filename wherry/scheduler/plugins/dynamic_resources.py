@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Hashable, Iterator, Mapping
 from dataclasses import dataclass, field
+from datetime import datetime
 from typing import Any
 
 import numpy as np
@@ -27,7 +28,7 @@ from wherry.api.dynamicresources.pod_claims import (
 )
 from wherry.api.dynamicresources.resource_claims import RESOURCE_CLAIMS
 from wherry.client.api import Client
-from wherry.objects.meta import Object, is_deleting, key_of
+from wherry.objects.meta import Object, is_deleting, key_of, name_of
 from wherry.scheduler.devices.allocator import (
     AllocationError,
     BrokenSelector,
@@ -36,10 +37,24 @@ from wherry.scheduler.devices.allocator import (
 from wherry.scheduler.devices.extended import UNNAMED, claim_for, requests_for
 from wherry.scheduler.devices.inventory import Inventory, allocation_of
 from wherry.scheduler.devices.judgement import STEPS_ON_A_NODE, TIMED_OUT, Judgement
+from wherry.scheduler.devices.readiness import (
+    LONGEST_S,
+    failure_of,
+    has_conditions,
+    is_hopeless,
+    is_overdue,
+    is_ready,
+)
 from wherry.scheduler.devices.results import Given, allocation
 from wherry.scheduler.devices.steps import OutOfSteps, Steps
 from wherry.scheduler.devices.wanted import Wanted, class_names, read_claim
-from wherry.scheduler.devices.writing import bind_claim, bind_extended, delete_extended, unreserve_claim
+from wherry.scheduler.devices.writing import (
+    bind_claim,
+    bind_extended,
+    delete_extended,
+    failed,
+    unreserve_claim,
+)
 from wherry.scheduler.facts import PodFacts
 from wherry.scheduler.framework import Change, Kind, Plugin, Refusal, Rejection, SchedulingError, scaled
 from wherry.scheduler.interned import Bools, Ints, Rows
@@ -65,6 +80,8 @@ class _Claims:
     wanted: list[Wanted] = field(default_factory=list)
     points: Ints | None = None
     """By row, if there are alternatives."""
+    is_hopeless: bool = False
+    """Whether devices of a claim failed or took too long: it has to be given others first."""
 
 
 class DynamicResources(Plugin):
@@ -74,8 +91,10 @@ class DynamicResources(Plugin):
     scales = True
     changes = frozenset({Kind.NODE, Kind.RESOURCE_CLAIMS, Kind.DEVICES})
 
-    def __init__(self) -> None:
+    def __init__(self, longest_s: float = LONGEST_S) -> None:
         self._judgement = Judgement()
+        self._longest_s = longest_s
+        """So long devices may take to become ready."""
 
     def gate(self, pod: PodFacts, world: World) -> str:
         """See `Plugin.gate`: all claims of the pod have to be there, and be its own to use."""
@@ -97,12 +116,16 @@ class DynamicResources(Plugin):
             refusal = _add(found, pod, world.devices.claims[_key(pod, wanted)], world.devices)
             if refusal is not None:
                 return refusal
+            found.is_hopeless |= self._is_hopeless(world.devices.claims[_key(pod, wanted)], world)
         return found if seen else None
+
+    def _is_hopeless(self, claim: Object, world: World) -> bool:
+        return is_hopeless(claim, world.clock.now(), self._longest_s)
 
     def filter(self, state: _Claims, world: World, rows: Rows) -> list[Rejection]:
         """See `Plugin.filter`."""
         out: list[Rejection] = []
-        left: Bools = np.ones(len(world.nodes), dtype=np.bool_)
+        left: Bools = np.full(len(world.nodes), not state.is_hopeless)
         for selector in state.selectors:
             left &= any_term_rows(world.nodes, selector.get("nodeSelectorTerms") or ())
         if not left.all():
@@ -161,7 +184,9 @@ class DynamicResources(Plugin):
             return DEALLOCATED
         for wanted in pod_claims(pod.pod):
             claim = world.devices.claims.get(_key(pod, wanted)) if wanted.claim else None
-            if claim is None or not is_allocated(claim) or _is_open(claim, world):
+            if claim is None or not is_allocated(claim):
+                continue
+            if _is_open(claim, world) and not self._is_hopeless(claim, world):
                 continue
             if all(user.get("uid") == pod.uid for user in users_of(claim)):
                 status = {**(claim.get("status") or {}), "reservedFor": [], "allocation": None, "devices": []}
@@ -205,11 +230,30 @@ class DynamicResources(Plugin):
                 continue
             claim = world.devices.claims.get(_key(pod, wanted))
             if claim is None or not is_reserved_for(claim, pod.uid):
-                await bind_claim(pod, _key(pod, wanted), world.devices, client)
+                await bind_claim(pod, _key(pod, wanted), world, client)
         key = _extended_key(pod)
         pending = world.devices.pending.get(key)
         if pending is not None:
-            await bind_extended(pod, key, pending, world.devices, client)
+            await bind_extended(pod, key, pending, world, client)
+
+    def is_held_up(self, pod: PodFacts, node: str, world: World, since: datetime) -> bool:
+        """See `Plugin.is_held_up`: by devices that are not ready yet."""
+        now = world.clock.now()
+        keys = [_key(pod, wanted) for wanted in pod_claims(pod.pod) if wanted.claim]
+        for key in [*keys, world.devices.extended.get(pod.uid, "")]:
+            claim = world.devices.claims.get(key)
+            if claim is None or not has_conditions(claim):
+                continue
+            if failure := failure_of(claim):
+                raise failed(failure)
+            if is_ready(claim):
+                continue
+            if is_overdue(claim, now, self._longest_s):
+                raise failed(f"claim {name_of(claim)} binding timeout")
+            if (now - since).total_seconds() > self._longest_s:
+                raise failed("device binding timeout")
+            return True
+        return False
 
     async def unreserve(self, pod: PodFacts, node: str, world: World, client: Client) -> None:
         """See `Plugin.unreserve`."""
