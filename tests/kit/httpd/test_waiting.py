@@ -16,7 +16,7 @@ from wherry.kit.clock import FakeClock
 from wherry.kit.httpd import Request, Response, StreamResponse, UpgradeResponse
 from wherry.kit.httpd.message import Answer, Duplex, Writer
 from wherry.kit.httpd.server import USER_TIMEOUT_MS, Server
-from wherry.kit.httpd.waiting import PIECE_BYTES, SMALL_PIECE_BYTES, WaitingBudget
+from wherry.kit.httpd.waiting import PIECE_BYTES, SHARES, SMALL_PIECE_BYTES, WaitingBudget
 
 KIB = 1024
 MIB = 1024 * KIB
@@ -104,12 +104,23 @@ def test_nobody_is_looked_at_while_there_is_room(monkeypatch: pytest.MonkeyPatch
 
 
 def test_pieces_are_small_where_much_waits() -> None:
-    budget = WaitingBudget(1000 * KIB, 400 * KIB)
+    budget = WaitingBudget(400_000 * KIB, 200_000 * KIB)
     one = Slow(budget, "one")
-    one.write(101 * KIB)
+    assert budget.piece_bytes("one") == PIECE_BYTES
+    one.write(90_000 * KIB)
+    assert (budget.piece_bytes("one"), budget.piece_bytes("two")) == (10_000 * KIB // SHARES, PIECE_BYTES)
+    one.write(10_000 * KIB)
     assert (budget.piece_bytes("one"), budget.piece_bytes("two")) == (SMALL_PIECE_BYTES, PIECE_BYTES)
-    Slow(budget, "three").write(200 * KIB)
-    assert budget.piece_bytes("two") == SMALL_PIECE_BYTES
+    Slow(budget, "three").write(99_000 * KIB)
+    assert budget.piece_bytes("two") == 1000 * KIB // SHARES
+
+
+def test_however_many_ask_for_pieces_at_once_half_is_left() -> None:
+    budget = WaitingBudget(1 << 40, 64 * 1024 * KIB)
+    for _ in range(100):
+        one = Slow(budget, "crowd")
+        one.write(budget.piece_bytes("crowd"))
+    assert budget.total < 32 * 1024 * KIB + 100 * SMALL_PIECE_BYTES
 
 
 def named(answer: Callable[[Request], Answer]) -> Callable[[Request], Answer]:

@@ -10,6 +10,7 @@ from __future__ import annotations
 import base64
 from collections.abc import Callable, Iterator, Sequence
 from itertools import chain
+from operator import attrgetter
 from typing import NamedTuple
 
 import orjson
@@ -181,6 +182,9 @@ def whole_or_pieces(served: Served, listed: Listed, meta: Object, piece_bytes: C
     return Outcome(data=first) if rest.is_over else Outcome(pieces=chain((first,), rest))
 
 
+_DATA = attrgetter("data")
+
+
 class Pieces(Iterator[bytes]):
     """A List object's JSON, joined from what the cache holds, in pieces made when they are asked for.
 
@@ -194,7 +198,7 @@ class Pieces(Iterator[bytes]):
         # What stands before the items, and then between pieces, goes into the item behind it, so that
         # everything is copied only once.
         self._before = b'%b,"items":[' % head[:-1]
-        self._data_of = served.data if served.converts else _data
+        self._data_of: Callable[[Cached], bytes] = served.data if served.converts else _DATA
         self._rest = iter(listed.items)
         self._left = len(listed.items)
         self._piece_bytes = piece_bytes
@@ -220,7 +224,3 @@ class Pieces(Iterator[bytes]):
             return before + b"]}\n"
         some[-1] += b"]}\n"
         return b",".join(some)
-
-
-def _data(cached: Cached) -> bytes:
-    return cached.data

@@ -22,8 +22,11 @@ RELIEF = 0.75
 """What remains, of a bound that was passed, once some were cut off."""
 PIECE_BYTES = 4 * 1024 * 1024
 SMALL_PIECE_BYTES = 64 * 1024
-MUCH = 0.25
-"""Past this part of a bound, what is sent in pieces is sent in small ones."""
+MUCH, SHARES = 0.5, 8
+"""What is sent in pieces fills this part of a bound at most, for each takes a share of the room that is left:
+so pieces are large, and cost little, while few ask at once. Past it transports are given little at a time."""
+IN_TRANSPORTS, TRANSPORT_BYTES = 0.25, 448 * 1024
+"""So are they where so many lag that transports alone would fill this part: of one TLS may hold so much."""
 
 REPORT_S = 1.0
 """How often it is logged who was cut off."""
@@ -102,13 +105,18 @@ class WaitingBudget:
 
         So those who all ask at once, and had no time to take anything yet, stay below the bounds.
         """
-        return SMALL_PIECE_BYTES if self.is_much(identity) else PIECE_BYTES
+        account = self._accounts.get(identity)
+        room = min(
+            self.limit_bytes * MUCH - self.total,
+            self.identity_bytes * MUCH - (0 if account is None else account.total),
+        )
+        return max(SMALL_PIECE_BYTES, min(PIECE_BYTES, int(room) // SHARES))
 
     def is_much(self, identity: str) -> bool:
         """Whether so much waits, for this identity or all together, that none holds more than it must."""
         account = self._accounts.get(identity)
-        return self.total > self.limit_bytes * MUCH or (
-            account is not None and account.total > self.identity_bytes * MUCH
+        return _is_much(self.total, len(self._account_of), self.limit_bytes) or (
+            account is not None and _is_much(account.total, len(account.holders), self.identity_bytes)
         )
 
     def _count(self, account: _Account, holder: Holder, waiting: int) -> None:
@@ -151,3 +159,7 @@ class WaitingBudget:
             log.info("%d connections of %s were cut off: what they are sent is not taken", count, who)
         if len(ended) > REPORTED:
             log.info("so were connections of %d others", len(ended) - REPORTED)
+
+
+def _is_much(waiting: int, holders: int, limit_bytes: int) -> bool:
+    return waiting > limit_bytes * MUCH or holders * TRANSPORT_BYTES > limit_bytes * IN_TRANSPORTS
