@@ -11,7 +11,8 @@ from tests.controllers.bench import Bench, Made, running
 from wherry.api.core.events import EVENTS
 from wherry.api.networking.ip_addresses import IP_ADDRESSES
 from wherry.api.networking.service_cidrs import SERVICE_CIDRS
-from wherry.controllers.service_cidrs import FINALIZER, ServiceCidrs, covers, has
+from wherry.controllers import service_cidrs
+from wherry.controllers.service_cidrs import FINALIZER, Network, Ranges, ServiceCidrs, has, networks_of
 from wherry.objects.errors import service_unavailable
 from wherry.objects.meta import Object, name_of
 
@@ -157,11 +158,51 @@ async def test_a_status_that_cannot_be_written_is_told() -> None:
 def test_what_a_range_has(network: str, text: str, expected: bool) -> None:
     assert has(ipaddress.ip_network(network), ipaddress.ip_address(text)) is expected
 
+    assert Ranges([cidr("a", network)]).has(ipaddress.ip_address(text)) is expected
+
 
 def test_what_covers_what() -> None:
-    ranges = [ipaddress.ip_network(text) for text in ("10.0.0.0/8", "10.1.0.0/16", "fd00::/64")]
-    assert [[covers(one, other) for other in ranges] for one in ranges] == [
+    texts = ("10.0.0.0/8", "10.1.0.0/16", "fd00::/64")
+    networks = [ipaddress.ip_network(text) for text in texts]
+    assert [[Ranges([cidr("a", one)]).cover(other) for other in networks] for one in texts] == [
         [True, True, False],
         [False, True, False],
         [False, False, True],
     ]
+    assert Ranges([cidr("a", *texts)]).cover(ipaddress.ip_network("10.1.2.0/24"))
+    assert not Ranges([]).cover(networks[0])
+
+
+async def test_of_two_that_go_together_neither_is_relied_on() -> None:
+    before = [(SERVICE_CIDRS, cidr("a", "10.9.0.0/24")), (SERVICE_CIDRS, cidr("b", "10.9.0.0/23"))]
+    before += [(IP_ADDRESSES, address("10.9.0.7"))]
+    async with running(ServiceCidrs, before=before) as bench:
+        await bench.settle()
+        await bench.client.delete(SERVICE_CIDRS, "a")
+        await later(bench, 5)
+        await bench.client.delete(SERVICE_CIDRS, "b")
+        await later(bench, 20)
+        assert await names(bench) == ["a", "b"], "a was to go within its grace period"
+        assert [await condition(bench, name) for name in ("a", "b")] == [IN_USE, IN_USE]
+        await bench.client.create(SERVICE_CIDRS, cidr("c", "10.9.0.0/28"))
+        await later(bench)
+        assert await names(bench) == ["c"]
+
+
+async def test_what_one_costs_does_not_grow_with_the_others(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Neither of addresses that come and go nor of ranges are all others looked into."""
+    parsed: list[str] = []
+
+    def counted(one: Object) -> list[Network]:
+        parsed.append(name_of(one))
+        return networks_of(one)
+
+    monkeypatch.setattr(service_cidrs, "networks_of", counted)
+    before = [(SERVICE_CIDRS, cidr(f"c{n}", f"10.9.{n}.0/24")) for n in range(100)]
+    async with running(ServiceCidrs, before=before) as bench:
+        await bench.settle()
+        parsed.clear()
+        await bench.client.create(IP_ADDRESSES, address("10.9.1.7"))
+        await bench.client.create(SERVICE_CIDRS, cidr("more", "10.9.0.0/16"))
+        await bench.settle()
+        assert len(parsed) <= 3

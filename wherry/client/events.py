@@ -96,12 +96,13 @@ class EventRecorder:
         *,
         field_path: str = "",
         annotations: Mapping[str, str] | None = None,
+        action: str = "",
     ) -> None:
         """Say that `reason` happened to `obj`; returns at once.
 
         `event_type` is Normal or Warning, `reason` one CamelCase word, `field_path` the part meant
-        (`spec.containers{web}`), `annotations` what programs may read. When too many wait already, the
-        event is dropped (and counted in the log).
+        (`spec.containers{web}`), `annotations` what programs may read, `action` what was being
+        done. When too many wait already, the event is dropped (and counted in the log).
         """
         if self._closing:
             log.info("event after the end, dropped: %s %s: %s", key_of(obj), reason, message)
@@ -112,6 +113,8 @@ class EventRecorder:
         event = self._render(obj, event_type, reason, message, field_path)
         if annotations:
             event["metadata"]["annotations"] = dict(annotations)
+        if action:
+            event["action"] = action
         self._queue.append(event)
         if self._writer is None or self._writer.done():
             self._writer = self._tasks.spawn(self._write_all(), "writer")

@@ -7,8 +7,9 @@ whenever an address of it comes or goes; only for one that is being deleted does
 from __future__ import annotations
 
 import ipaddress
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator
 from datetime import timedelta
+from functools import lru_cache
 from typing import ClassVar, TypeAlias
 
 from wherry.api.networking.ip_addresses import IP_ADDRESSES
@@ -16,6 +17,7 @@ from wherry.api.networking.service_cidrs import SERVICE_CIDRS
 from wherry.client.cache import Cache
 from wherry.controllers.base import Controller, Environment
 from wherry.controllers.protection.finalizers import awaits_release, finalizers, lacks, write_finalizers
+from wherry.kit.portions import Portions
 from wherry.objects.conditions import with_condition
 from wherry.objects.errors import ApiError
 from wherry.objects.meta import Object, format_time, is_deleting, labels_of, metadata, name_of, parse_time
@@ -23,6 +25,7 @@ from wherry.objects.meta import Object, format_time, is_deleting, labels_of, met
 FINALIZER = "networking.k8s.io/service-cidr-finalizer"
 MANAGED_BY_LABEL = "ipaddress.kubernetes.io/managed-by"
 MANAGER = "ipallocator.k8s.io"
+PORTION_S = 0.005
 GRACE = timedelta(seconds=10)
 """How long after the deletion the finalizer stays: until then every allocator has heard of it."""
 IS_READY = "Kubernetes Service CIDR is ready"
@@ -30,13 +33,21 @@ IS_IN_USE = (
     "There are still IPAddresses referencing the ServiceCIDR, please remove them or create a new ServiceCIDR"
 )
 
+DELETING = "deleting"
+MOST_PARSED = 8192
+
 Network: TypeAlias = ipaddress.IPv4Network | ipaddress.IPv6Network
 Address: TypeAlias = ipaddress.IPv4Address | ipaddress.IPv6Address
 
 
+@lru_cache(maxsize=MOST_PARSED)
+def _parsed(cidr: str) -> Network:
+    return ipaddress.ip_network(cidr)
+
+
 def networks_of(service_cidr: Object) -> list[Network]:
     """The ranges of a ServiceCIDR."""
-    return [ipaddress.ip_network(cidr) for cidr in (service_cidr.get("spec") or {}).get("cidrs") or ()]
+    return [_parsed(cidr) for cidr in (service_cidr.get("spec") or {}).get("cidrs") or ()]
 
 
 def has(network: Network, address: Address) -> bool:
@@ -46,24 +57,32 @@ def has(network: Network, address: Address) -> bool:
     return address.version == 6 or address != network.broadcast_address
 
 
-def covers(one: Network, other: Network) -> bool:
-    """Whether a range has all of another."""
-    return one.version == other.version and one.prefixlen <= other.prefixlen and other.network_address in one
+class Ranges:
+    """The ranges of many ServiceCIDRs, looked up in the time it takes to go through their sizes."""
 
+    def __init__(self, service_cidrs: Iterable[Object]) -> None:
+        self._by_size: dict[tuple[int, int], set[int]] = {}
+        """First addresses, by IP version and prefix length."""
+        for one in service_cidrs:
+            for network in networks_of(one):
+                size = network.version, network.prefixlen
+                self._by_size.setdefault(size, set()).add(int(network.network_address))
 
-def holding(service_cidrs: Iterable[Object], address: Address) -> list[str]:
-    """The names of the ServiceCIDRs that have an address."""
-    return [
-        name_of(one) for one in service_cidrs if any(has(network, address) for network in networks_of(one))
-    ]
+    def has(self, address: Address) -> bool:
+        """Whether one of them may have given the address out."""
+        return any(has(network, address) for network in self._around(address, address.max_prefixlen))
 
+    def cover(self, network: Network) -> bool:
+        """Whether one of them has all of another range."""
+        return any(True for _ in self._around(network.network_address, network.prefixlen))
 
-def is_covered(service_cidr: Object, others: Sequence[Object]) -> bool:
-    """Whether each of its ranges is one of another ServiceCIDR, too, or part of one."""
-    return all(
-        any(covers(wide, network) for other in others for wide in networks_of(other))
-        for network in networks_of(service_cidr)
-    )
+    def _around(self, address: Address, longest: int) -> Iterator[Network]:
+        bits = address.max_prefixlen
+        for (version, length), firsts in self._by_size.items():
+            if version == address.version and length <= longest:
+                first = int(address) >> (bits - length) << (bits - length)
+                if first in firsts:
+                    yield _parsed(f"{type(address)(first)}/{length}")
 
 
 def address_of(obj: Object) -> Address | None:
@@ -73,13 +92,24 @@ def address_of(obj: Object) -> Address | None:
     return ipaddress.ip_address(name_of(obj))
 
 
+def by_deletion(service_cidr: Object) -> Iterable[str]:
+    """What the index `DELETING` has a ServiceCIDR under: all that are being deleted are one group."""
+    return (DELETING,) if is_deleting(service_cidr) else ()
+
+
 def held_by_address(cache: Cache, old: Object | None, new: Object | None) -> Iterable[str]:
     """The ServiceCIDRs whose deletion an address may hold up."""
-    deleted = [one for one in cache.list(SERVICE_CIDRS) if is_deleting(one)]
+    deleted = cache.by_index(SERVICE_CIDRS, DELETING, DELETING)
     if deleted and (old is None or new is None):
         address = address_of(new or old or {})
         if address is not None:
-            yield from holding(deleted, address)
+            for one in deleted:
+                if any(has(network, address) for network in networks_of(one)):
+                    yield name_of(one)
+
+
+def _overlap(one: Network, other: Network) -> bool:
+    return one.version == other.version and one.overlaps(other)
 
 
 class ServiceCidrs(Controller):
@@ -92,22 +122,18 @@ class ServiceCidrs(Controller):
 
     def __init__(self, environment: Environment) -> None:
         super().__init__(environment)
+        self.cache.add_index(SERVICE_CIDRS, DELETING, by_deletion)
         self._held_by: dict[str, str] = {}
         """An address each deleted ServiceCIDR was last seen to be needed for."""
 
     def map_primary(self, cache: Cache, old: Object | None, new: Object | None) -> Iterable[str]:
-        """Its own key; one that comes may free deleted ones, which it covers."""
+        """Its own key; one that comes, or goes, may free deleted ones, or bind them."""
         changed = new or old or {}
         yield name_of(changed)
-        if old is None:
-            networks = networks_of(changed)
-            for other in cache.list(SERVICE_CIDRS):
-                if any(
-                    one.overlaps(mine)
-                    for one in networks_of(other)
-                    for mine in networks
-                    if one.version == mine.version
-                ):
+        if old is None or (new is not None and is_deleting(new) != is_deleting(old)):
+            mine = networks_of(changed)
+            for other in cache.by_index(SERVICE_CIDRS, DELETING, DELETING):
+                if any(_overlap(one, another) for one in networks_of(other) for another in mine):
                     yield name_of(other)
 
     async def sync(self, key: str) -> float | None:
@@ -131,7 +157,7 @@ class ServiceCidrs(Controller):
         return None
 
     async def _let_go(self, key: str, service_cidr: Object) -> float | None:
-        if self._is_needed(key, service_cidr):
+        if await self._is_needed(key, service_cidr):
             await self._say(service_cidr, "False", "Terminating", IS_IN_USE)
             return None
         asked_at = parse_time(metadata(service_cidr)["deletionTimestamp"])
@@ -143,19 +169,28 @@ class ServiceCidrs(Controller):
             await write_finalizers(self, key, SERVICE_CIDRS, service_cidr, left)
         return None
 
-    def _is_needed(self, key: str, service_cidr: Object) -> bool:
-        """Whether an address would be of no ServiceCIDR without this one."""
-        every = self.cache.list(SERVICE_CIDRS)
-        if is_covered(service_cidr, [one for one in every if name_of(one) != key]):
+    async def _is_needed(self, key: str, service_cidr: Object) -> bool:
+        """Whether an address would be of no ServiceCIDR without this one.
+
+        Those that are being deleted, too, do not count: of two that go together neither could be relied on.
+        (Upstream counts them, and leaves addresses without a range.)
+        """
+        portions = Portions(PORTION_S)
+        others = Ranges(
+            one for one in self.cache.list(SERVICE_CIDRS) if not is_deleting(one) and name_of(one) != key
+        )
+        mine = networks_of(service_cidr)
+        if all(others.cover(network) for network in mine):
             return False
         known = self.cache.get(IP_ADDRESSES, self._held_by.get(key, ""))
         # The one that was in the way mostly still is: all are looked at only when it is gone.
         for found in ((known,) if known is not None else (), self.cache.list(IP_ADDRESSES)):
             for obj in found:
                 address = address_of(obj)
-                if address is not None and holding(every, address) == [key]:
+                if address is not None and any(has(one, address) for one in mine) and not others.has(address):
                     self._held_by[key] = name_of(obj)
                     return True
+                await portions.next()
         return False
 
     async def _say(self, service_cidr: Object, status: str, reason: str, message: str) -> None:

@@ -22,11 +22,13 @@ OTHER_DOCUMENTS = (
     "api/certificates/signing.py",  # certificate extensions
     "api/core/pod_spec/images.py",  # parts of an image's name
     "api/schema/definitions.py",  # the schema itself
+    "controllers/podautoscaler/answers.py",  # the metrics APIs' answers
     "controllers/podautoscaler/metrics.py",  # the metrics APIs' answers
     "scheduler/arguments.py",  # KubeSchedulerConfiguration
     "scheduler/configuration.py",
     "scheduler/extenders.py",  # what extenders are asked and answer
     "kubelet/allocation/records.py",  # what the kubelet wrote itself
+    "kubelet/configuration",  # KubeletConfiguration
     "kubelet/credentials.py",  # docker's config.json
     "kubelet/machine.py",  # /proc/meminfo
     "kubelet/probes",  # headers, kinds of probes

@@ -15,10 +15,13 @@ from tests.apiserver.allocation.services import create, given, service
 from tests.apiserver.rig import ADMIN, Rig, api_server, running
 from wherry.api.core.services import SERVICES
 from wherry.api.networking.ip_addresses import IP_ADDRESSES
+from wherry.api.networking.service_cidrs import SERVICE_CIDRS
+from wherry.apiserver.allocation import following
+from wherry.apiserver.allocation.objects import ranges_of
 from wherry.client.api import Client
 from wherry.kit.clock import SystemClock
 from wherry.objects.errors import ApiError
-from wherry.objects.meta import name_of
+from wherry.objects.meta import Object, name_of
 from wherry.store.base import Entry, OutOfSpace, StoreError, TransactingStore
 from wherry.store.memory import MemoryStore
 from wherry.store.sqlite import SqliteStore
@@ -282,3 +285,23 @@ async def test_an_address_somebody_else_has_an_object_for_is_not_given_out(rig: 
         await create(rig.admin, "a", clusterIP="10.96.0.77")
     await rig.admin.delete(IP_ADDRESSES, "10.96.0.77")
     await create(rig.admin, "a", clusterIP="10.96.0.77")
+
+
+async def test_a_range_that_comes_is_read_and_no_other(rig: Rig, monkeypatch: pytest.MonkeyPatch) -> None:
+    def cidr(number: int) -> Object:
+        return {"metadata": {"name": f"c{number}"}, "spec": {"cidrs": [f"10.9.{number}.0/24"]}}
+
+    for number in range(20):
+        await rig.admin.create(SERVICE_CIDRS, cidr(number))
+    read: list[str] = []
+
+    def counted(service_cidr: Object) -> dict[str, bool]:
+        read.append(name_of(service_cidr))
+        return ranges_of(service_cidr)
+
+    monkeypatch.setattr(following, "ranges_of", counted)
+    await rig.admin.create(SERVICE_CIDRS, cidr(20))
+    assert set(read) == {"c20"}
+    await create(rig.admin, "a", clusterIP="10.9.20.7")
+    await rig.admin.patch(SERVICE_CIDRS, "c3", "", {"metadata": {"labels": {"a": "b"}}})
+    assert set(read) == {"c20", "c3"}

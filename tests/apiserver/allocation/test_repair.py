@@ -16,9 +16,12 @@ from wherry.api.networking.ip_addresses import IP_ADDRESSES
 from wherry.api.networking.service_cidrs import SERVICE_CIDRS
 from wherry.apiserver.allocation.objects import address_object
 from wherry.apiserver.allocation.repair import Repair
+from wherry.apiserver.allocation.services import ServiceAllocator
 from wherry.apiserver.encoding import decode, encode_stored
 from wherry.kit.clock import FakeClock
+from wherry.objects.errors import ApiError, forbidden
 from wherry.objects.meta import Object, labels_of
+from wherry.store.base import Entry, KeyExists, OutOfSpace, RevisionMismatch
 
 
 @pytest.fixture
@@ -190,3 +193,119 @@ async def test_the_api_itself_leaves_nothing_to_repair(rig: Rig, monkeypatch: py
     await rig.admin.delete(IP_ADDRESSES, "10.96.0.50")
     await until_told(rig, NOT_ALLOCATED)
     assert set(looks) <= {("default", "last"), ("default", "a"), ("", "10.96.0.50")}
+
+
+async def test_an_address_without_its_object_is_given_to_nobody_else(
+    rig: Rig, clock: FakeClock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """From the deletion of its IPAddress until there is one again, however long that takes."""
+    give, tries = ServiceAllocator.give, 0
+
+    async def fails_once(self: ServiceAllocator, *arguments: Any) -> None:
+        nonlocal tries
+        tries += 1
+        if tries == 1:
+            raise RevisionMismatch("k", 1, Entry("k", b"{}", 2, 1))
+        await give(self, *arguments)
+
+    monkeypatch.setattr(ServiceAllocator, "give", fails_once)
+    await rig.admin.delete(IP_ADDRESSES, "10.96.0.50")
+    with pytest.raises(ApiError, match="provided IP is already allocated"):
+        await create(rig.admin, "b", clusterIP="10.96.0.50")
+    await eventually(lambda: tries == 1)
+    with pytest.raises(ApiError, match="provided IP is already allocated"):
+        await create(rig.admin, "b", clusterIP="10.96.0.50")
+    assert await given(rig.admin) == {}
+    await clock.advance(1)
+    await until_given(rig, {"10.96.0.50": "a"})
+    await rig.admin.delete(SERVICES, "a", "default")
+    await create(rig.admin, "b", clusterIP="10.96.0.50")
+
+
+async def test_an_address_that_is_owed_is_free_with_its_service(
+    rig: Rig, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def fails(self: ServiceAllocator, *arguments: Any) -> None:
+        raise KeyExists("k")
+
+    monkeypatch.setattr(ServiceAllocator, "give", fails)
+    await rig.admin.delete(IP_ADDRESSES, "10.96.0.50")
+    await rig.admin.delete(SERVICES, "a", "default")
+    await create(rig.admin, "b", clusterIP="10.96.0.50")
+    await rig.admin.delete(IP_ADDRESSES, "10.96.0.50")
+    # As another server on the store would remove it.
+    key = SERVICES.key("default", "b")
+    entry = await rig.store.get(key)
+    assert entry is not None
+    await rig.store.delete(key, expected=entry.revision)
+
+    async def is_free() -> bool:
+        return rig.server.core.services.addresses.holder_owed("10.96.0.50") is None
+
+    await eventually(is_free)
+    await create(rig.admin, "c", clusterIP="10.96.0.50")
+
+
+async def test_a_wrong_object_is_replaced_at_once(rig: Rig) -> None:
+    """Never is there none in between."""
+    before = rig.store.revision
+    await rig.admin.patch(IP_ADDRESSES, "10.96.0.50", "", {"metadata": {"labels": None}})
+    old = rig.store.revision
+
+    async def is_right() -> bool:
+        return bool(labels_of(await rig.admin.get(IP_ADDRESSES, "10.96.0.50")))
+
+    await eventually(is_right)
+    events = await rig.store.events(IP_ADDRESSES.key("", ""), before, rig.store.revision, limit_bytes=100_000)
+    assert [(one.deleted, one.entry.revision) for one in events] == [
+        (False, old),
+        (True, old + 1),
+        (False, old + 2),
+    ]
+
+
+async def test_what_cannot_be_put_right_keeps_nothing_else_from_it(
+    rig: Rig, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def fails(self: ServiceAllocator, *arguments: Any) -> None:
+        raise forbidden("ipaddresses", "networking.k8s.io", "10.96.0.50", "a policy says so")
+
+    monkeypatch.setattr(ServiceAllocator, "give", fails)
+    await rig.admin.delete(IP_ADDRESSES, "10.96.0.50")
+    await rig.admin.create(IP_ADDRESSES, address("10.96.0.61", "a"))
+    await until_given(rig, {})
+
+
+async def test_an_address_somebody_holds_stays_until_they_let_go(rig: Rig) -> None:
+    hold = {"metadata": {"finalizers": ["example.com/hold"]}}
+    await rig.admin.patch(IP_ADDRESSES, "10.96.0.50", "", hold)
+    await rig.admin.delete(SERVICES, "a", "default")
+    held = await rig.admin.get(IP_ADDRESSES, "10.96.0.50")
+    assert held["metadata"]["deletionTimestamp"]
+    with pytest.raises(ApiError, match="provided IP is already allocated"):
+        await create(rig.admin, "b", clusterIP="10.96.0.50")
+    await rig.admin.patch(IP_ADDRESSES, "10.96.0.50", "", {"metadata": {"finalizers": None}})
+    await create(rig.admin, "b", clusterIP="10.96.0.50")
+
+
+async def test_what_others_write_while_a_write_fails_is_looked_at(
+    rig: Rig, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Their event was taken for one of the write's own."""
+    transact = rig.store.transact
+
+    async def removes_and_fails(writes: Any) -> Any:
+        if any(write.key == SERVICES.key("default", "a") for write in writes):
+            entry = await rig.store.get(IP_ADDRESSES.key("", "10.96.0.50"))
+            assert entry is not None
+            await rig.store.delete(entry.key, expected=entry.revision)
+            raise OutOfSpace
+        return await transact(writes)
+
+    monkeypatch.setattr(rig.store, "transact", removes_and_fails)
+    change = {
+        "spec": {"type": "ExternalName", "externalName": "a.example", "clusterIP": None, "clusterIPs": None}
+    }
+    with pytest.raises(ApiError, match="could not be stored"):
+        await rig.admin.patch(SERVICES, "a", "default", change)
+    await until_given(rig, {"10.96.0.50": "a"})

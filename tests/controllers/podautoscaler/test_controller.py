@@ -360,3 +360,52 @@ async def test_a_scale_that_is_refused_is_told_and_tried_again(monkeypatch: pyte
         assert await made.events() == [f"FailedRescale: New size: 3; reason: {why}; error: not today"]
         await made.looked()
         assert await made.replicas() == 3
+
+
+@pytest.mark.parametrize(
+    ("changes", "said"),
+    [
+        (
+            {"timestamp": 5},
+            "json: cannot unmarshal number into Go struct field .timestamp of type string",
+        ),
+        ({"timestamp": "x"}, 'parsing time "x" as "2006-01-02T15:04:05Z07:00": cannot parse "x" as "2006"'),
+        ({"window": [1]}, "json: cannot unmarshal array into Go struct field .window of type string"),
+        ({"window": "x"}, 'time: invalid duration "x"'),
+        ({"containers": "x"}, "json: cannot unmarshal string into Go struct field .containers"),
+        ({"containers": [1]}, "json: cannot unmarshal number into Go struct field .containers"),
+        (
+            {"containers": [{"name": "web", "usage": 3}]},
+            "json: cannot unmarshal number into Go struct field .usage",
+        ),
+        (
+            {"containers": [{"name": "web", "usage": {"cpu": [1]}}]},
+            "json: cannot unmarshal array into Go struct field .usage.cpu of type resource.Quantity",
+        ),
+        (
+            {"containers": [{"name": "web", "usage": {"cpu": "x"}}]},
+            "quantities must match the regular expression",
+        ),
+        ({"metadata": "x"}, "json: cannot unmarshal string into Go struct field .metadata"),
+    ],
+)
+async def test_what_cannot_be_read_is_told_as_go_tells_it(changes: Object, said: str) -> None:
+    async with bench(1) as made:
+        made.served.use("100m", "web-0")
+        made.served.answers["default/pods"][0].update(changes)
+        await made.rig.admin.create(HORIZONTAL_POD_AUTOSCALERS, hpa(RESOURCE))
+        found = await made.until(lambda obj: "ScalingActive" in conditions({"status": {}, **obj}))
+        status, reason, message = conditions(found)["ScalingActive"]
+        assert (status, reason) == ("False", "FailedGetResourceMetric")
+        assert f"unable to fetch metrics from resource metrics API: {said}" in message
+
+
+async def test_a_use_beyond_all_measure_fits_into_the_status() -> None:
+    async with bench(1) as made:
+        made.served.use("9E", "web-0")
+        await made.clock.advance(600)  # the pod is no longer young
+        made.served.use("9E", "web-0")
+        await made.rig.admin.create(HORIZONTAL_POD_AUTOSCALERS, hpa(RESOURCE))
+        found = await made.until(lambda obj: "currentMetrics" in (obj.get("status") or {}))
+        (metric,) = found["status"]["currentMetrics"]
+        assert metric["resource"]["current"]["averageUtilization"] == 2**31 - 1

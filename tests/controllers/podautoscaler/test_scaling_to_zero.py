@@ -67,15 +67,24 @@ async def test_a_target_the_autoscaler_itself_set_to_none_is_woken() -> None:
         assert (conditions(found)["ScaledToZero"], await made.replicas()) == (NOT_AT_ZERO, 3)
 
 
-async def test_one_that_scaled_before_there_was_a_condition_wakes_its_target() -> None:
+async def test_one_that_never_scaled_says_nothing_of_zero() -> None:
+    async with bench(2) as made:
+        queue(made, 10)
+        await made.rig.admin.create(HORIZONTAL_POD_AUTOSCALERS, hpa(QUEUE, least=0))
+        assert "ScaledToZero" not in conditions(await made.looked())
+        queue(made, 30)
+        assert conditions(await made.looked())["ScaledToZero"] == NOT_AT_ZERO
+
+
+async def test_without_a_condition_nobody_is_believed_to_have_slept() -> None:
     async with asleep() as made:
         found = await made.rig.admin.get(HORIZONTAL_POD_AUTOSCALERS, "web", "default")
         kept = [one for one in found["status"]["conditions"] if one["type"] != "ScaledToZero"]
         former = {**found, "status": {**found["status"], "conditions": kept}}
         await made.rig.admin.update_status(HORIZONTAL_POD_AUTOSCALERS, former)
         queue(made, 25)
-        await made.looked()
-        assert await made.replicas() == 3
+        assert conditions(await made.looked())["ScalingActive"] == DISABLED
+        assert await made.replicas() == 0
 
 
 async def test_who_put_a_target_to_sleep_is_known_though_it_died_in_the_middle(

@@ -11,11 +11,14 @@ import logging
 import random
 from collections.abc import Callable, Iterable, Mapping
 from socket import AF_INET, AF_INET6, inet_ntoa, inet_pton
+from typing import TypeAlias
 
 from wherry.apiserver.allocation.ranges import Range
 
 log = logging.getLogger(__name__)
 
+Holder: TypeAlias = tuple[str, str]
+"""Namespace and name of a Service."""
 VERSIONS = {"IPv4": 4, "IPv6": 6}
 MAPPED = 0xFFFF
 """What an IPv6 address that means one of IPv4 begins with."""
@@ -36,7 +39,8 @@ class RangeFull(Exception):
 class Taken:
     """The taken addresses of one IP version, as numbers.
 
-    Stored ones, those a write under way takes, and those whose IPAddress is owed to a Service.
+    Stored ones, those a write under way takes, and those a Service has whose IPAddress is gone or could not
+    be stored: it is owed to that Service.
     """
 
     __slots__ = ("owed", "pending", "stored")
@@ -44,7 +48,7 @@ class Taken:
     def __init__(self) -> None:
         self.stored: set[int] = set()
         self.pending: set[int] = set()
-        self.owed: set[int] = set()
+        self.owed: dict[int, Holder] = {}
 
     def __contains__(self, number: object) -> bool:
         return number in self.stored or number in self.pending or number in self.owed
@@ -91,7 +95,7 @@ class Addresses:
 
     def _count_all(self, found: Range) -> None:
         taken = self._taken[found.version]
-        found.count_all(taken.stored | taken.pending | taken.owed)
+        found.count_all(taken.stored | taken.pending | taken.owed.keys())
 
     def read(self, names: Iterable[str]) -> None:
         """The addresses that are stored now, whatever was known before."""
@@ -109,13 +113,23 @@ class Addresses:
         address = parse(name)
         if address is not None:
             self._change(*address, self._taken[address[0]].stored.add)
-            self._change(*address, self._taken[address[0]].owed.discard)
+            self._pay(*address)
 
-    def owe(self, name: str) -> None:
-        """A Service has the address, and its IPAddress could not be stored: it is taken until that is."""
+    def owe(self, name: str, holder: Holder) -> None:
+        """A Service has the address, but no IPAddress says so: it is taken until one does."""
         address = parse(name)
         if address is not None:
-            self._change(*address, self._taken[address[0]].owed.add)
+            self._change(*address, lambda number: self._taken[address[0]].owed.update({number: holder}))
+
+    def holder_owed(self, name: str) -> Holder | None:
+        """The Service that has the address without an IPAddress, if there is one."""
+        address = parse(name)
+        return self._taken[address[0]].owed.get(address[1]) if address is not None else None
+
+    def pay(self, name: str, holder: Holder) -> None:
+        """The Service has the address no longer."""
+        if self.holder_owed(name) == holder and (address := parse(name)) is not None:
+            self._pay(*address)
 
     def forget(self, name: str) -> None:
         """It is so no longer."""
@@ -167,10 +181,14 @@ class Addresses:
         if address is not None:
             self._change(*address, self._taken[address[0]].pending.discard)
 
+    def _pay(self, version: int, number: int) -> None:
+        owed = self._taken[version].owed
+        self._change(version, number, lambda number: owed.pop(number, None))
+
     def _hold(self, version: int, number: int) -> None:
         self._change(version, number, self._taken[version].pending.add)
 
-    def _change(self, version: int, number: int, change: Callable[[int], None]) -> None:
+    def _change(self, version: int, number: int, change: Callable[[int], object]) -> None:
         taken = self._taken[version]
         before = number in taken
         change(number)

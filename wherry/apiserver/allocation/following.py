@@ -13,8 +13,8 @@ from collections.abc import Iterable, Mapping, Sequence
 from wherry.api.core.services import SERVICES
 from wherry.api.networking.ip_addresses import IP_ADDRESSES
 from wherry.api.networking.service_cidrs import SERVICE_CIDRS
-from wherry.apiserver.allocation.addresses import canonical
-from wherry.apiserver.allocation.objects import all_ranges, cluster_addresses, ranges_of
+from wherry.apiserver.allocation.addresses import Holder, canonical
+from wherry.apiserver.allocation.objects import all_ranges, cluster_addresses, parent_of, ranges_of
 from wherry.apiserver.allocation.services import ServiceAllocator
 from wherry.apiserver.cached import Cached, CachedEvent
 from wherry.apiserver.registry import Registry
@@ -36,6 +36,8 @@ class Following:
         self._store = store
         self._allocator = allocator
         self._feeds: list[Subscription] = []
+        self._ranges: dict[str, Mapping[str, bool]] = {}
+        """Of each ServiceCIDR, by name."""
 
     async def start(self) -> None:
         """Return once the allocator knows what is taken, by Services of former versions, too.
@@ -47,7 +49,7 @@ class Following:
         self._read_ranges()
         self._read_addresses()
         self._feeds = [
-            registry.follow(SERVICE_CIDRS, lambda _: self._read_ranges(), self._read_ranges),
+            registry.follow(SERVICE_CIDRS, self._ranges_changed, self._read_ranges),
             registry.follow(IP_ADDRESSES, self._changed, self._read_addresses),
         ]
         await self._adopt()
@@ -59,13 +61,22 @@ class Following:
         self._feeds = []
 
     def _read_ranges(self) -> None:
-        found: dict[str, Mapping[str, bool]] = {}
+        self._ranges = {}
+        self._registry.of(SERVICE_CIDRS).each(self._note_ranges)
+        self._allocator.addresses.set_ranges(all_ranges(self._ranges))
 
-        def look(cached: Cached) -> None:
-            found[cached.name] = ranges_of(cached.decode())
+    def _note_ranges(self, cached: Cached) -> None:
+        self._ranges[cached.name] = ranges_of(cached.decode())
 
-        self._registry.of(SERVICE_CIDRS).each(look)
-        self._allocator.addresses.set_ranges(all_ranges(found))
+    def _ranges_changed(self, events: Sequence[CachedEvent]) -> None:
+        before = {event.object.name: self._ranges.get(event.object.name) for event in events}
+        for event in events:
+            if event.type == "DELETED":
+                self._ranges.pop(event.object.name, None)
+            else:
+                self._note_ranges(event.object)
+        if any(self._ranges.get(name) != ranges for name, ranges in before.items()):
+            self._allocator.addresses.set_ranges(all_ranges(self._ranges))
 
     def _read_addresses(self) -> None:
         cached, _ = self._registry.of(IP_ADDRESSES).cacher.list("")
@@ -74,22 +85,37 @@ class Following:
     def _changed(self, events: Sequence[CachedEvent]) -> None:
         addresses = self._allocator.addresses
         for event in events:
-            (addresses.forget if event.type == "DELETED" else addresses.note)(event.object.name)
+            if event.type == "DELETED":
+                addresses.forget(event.object.name)
+                self._owe(event.object)
+            else:
+                addresses.note(event.object.name)
+
+    def _owe(self, gone: Cached) -> None:
+        """Keep the address for the Service that says it has it, until `Repair` stores its IPAddress again."""
+        if gone.key in self._allocator.writing:
+            return
+        parent = parent_of(gone.decode())
+        holder = parent.get("namespace") or "", parent.get("name") or ""
+        cached = self._registry.of(SERVICES).get(*holder)
+        if cached is not None and gone.name in map(canonical, cluster_addresses(cached.decode())):
+            self._allocator.addresses.owe(gone.name, holder)
 
     async def _adopt(self) -> None:
         """Give what stored Services hold its IPAddress, where an earlier version stored none."""
-        missing: dict[str, Write] = {}  # by address
+        missing: dict[str, tuple[Write, Holder]] = {}  # by address
 
         def look(cached: Cached) -> None:
             service = cached.decode()
             self._allocator.ports.load(service)
             for address, write in self._missing(service):
-                missing.setdefault(address, write)
+                missing.setdefault(address, (write, (cached.namespace, cached.name)))
 
         self._registry.of(SERVICES).each(look)
         owed = list(missing.items())
         for start in range(0, len(owed), AT_ONCE):
-            await asyncio.gather(*(self._create(*each) for each in owed[start : start + AT_ONCE]))
+            some = owed[start : start + AT_ONCE]
+            await asyncio.gather(*(self._create(address, *each) for address, each in some))
         if missing:
             stored = sum(self._allocator.addresses.is_stored(name) for name in missing)
             log.info("%d of %d addresses of services without an IPAddress have one now", stored, len(missing))
@@ -99,11 +125,11 @@ class Following:
             if not self._allocator.addresses.is_stored(address):
                 yield address, self._allocator.taking(address, namespace_of(service), name_of(service))
 
-    async def _create(self, address: str, write: Write) -> None:
+    async def _create(self, address: str, write: Write, holder: Holder) -> None:
         try:
             await self._store.transact([write])
         except KeyExists:
             return  # another server on the store was faster, which is fine
         except OutOfSpace:
             # Whoever is to make room needs this server; `Repair` stores it once there is some.
-            self._allocator.addresses.owe(address)
+            self._allocator.addresses.owe(address, holder)

@@ -18,7 +18,6 @@ from wherry.api.networking.ip_addresses import IP_ADDRESSES
 from wherry.api.networking.service_cidrs import SERVICE_CIDRS
 from wherry.apiserver.allocation.addresses import canonical, parse
 from wherry.apiserver.allocation.objects import (
-    address_object,
     belongs_to,
     cluster_addresses,
     family_of,
@@ -29,7 +28,6 @@ from wherry.apiserver.allocation.objects import (
 )
 from wherry.apiserver.allocation.services import ServiceAllocator
 from wherry.apiserver.cached import Cached, CachedEvent
-from wherry.apiserver.ensuring import create_if_missing
 from wherry.apiserver.parts import Parts
 from wherry.apiserver.registry import Served
 from wherry.client.api import Client
@@ -39,7 +37,7 @@ from wherry.kit.repeat import Repeater
 from wherry.kit.tasks import Tasks
 from wherry.objects.errors import ApiError
 from wherry.objects.meta import Object, key_of, metadata, name_of, namespace_of, parse_time
-from wherry.store.base import Subscription
+from wherry.store.base import KeyExists, KeyMissing, RevisionMismatch, Subscription
 
 log = logging.getLogger(__name__)
 
@@ -47,10 +45,22 @@ COMPONENT = "ipallocator-repair-controller"
 GRACE = timedelta(seconds=60)
 """An address whose Service is not there may be of one that is being created, by a server of upstream's."""
 PORTION_S = 0.005
+FIRST_RETRY_S = 1.0
+LONGEST_RETRY_S = 180.0
+"""Upstream gives up after fifteen tries, and looks at everything again every three minutes."""
+SERVICE_UNAVAILABLE = 503
+INSUFFICIENT_STORAGE = 507
+FOR_SERVICES = "ClusterIPAllocation"
+FOR_ADDRESSES = "IPAddressAllocation"
+"""What was being done, as events say it."""
 
 
 Key: TypeAlias = tuple[str, str]
 """Namespace and name; of an IPAddress, which has none, the first is empty."""
+
+
+_Look: TypeAlias = tuple[bool, Key]
+"""Whether it is a Service, and which; else which IPAddress."""
 
 
 class Repair:
@@ -67,8 +77,10 @@ class Repair:
         self._services_due: dict[Key, None] = {}
         self._addresses_due: dict[Key, None] = {}
         self._gone: deque[tuple[Served, Cached]] = deque()
-        self._later: dict[Key, float] = {}
-        """Addresses to be looked at again, and when (of the monotonic clock)."""
+        self._later: dict[_Look, float] = {}
+        """What is to be looked at again, and when (of the monotonic clock)."""
+        self._failures: dict[_Look, int] = {}
+        """How often in a row looking at something failed."""
         self._ranges: frozenset[str] | None = None
         """Those all was looked at with, None: it is to be looked at again."""
         self._tasks = Tasks("addresses")
@@ -88,6 +100,7 @@ class Repair:
             follow(IP_ADDRESSES, self._addresses_changed, self._look_at_all),
             follow(SERVICE_CIDRS, lambda _: self._repeater.poke(), self._look_at_all),
         ]
+        self._allocator.on_failure = self._was_not_stored
         self._repeater.poke()
 
     async def close(self) -> None:
@@ -115,6 +128,11 @@ class Repair:
         own = self._allocator.writing
         return (event for event in events if event.type == "MODIFIED" or event.object.key not in own)
 
+    def _was_not_stored(self, namespace: str, name: str, addresses: Sequence[str]) -> None:
+        self._services_due[namespace, name] = None
+        self._addresses_due |= {("", address): None for address in addresses}
+        self._repeater.poke()
+
     def _addresses_changed(self, events: Sequence[CachedEvent]) -> None:
         for event in self._worth_a_look(events):
             if event.type != "DELETED":
@@ -131,9 +149,9 @@ class Repair:
             self._services_due |= _keys(self._services)
             self._addresses_due |= _keys(self._addresses)
         now = self._parts.clock.monotonic()
-        for key in [key for key, due in self._later.items() if due <= now]:
-            del self._later[key]
-            self._addresses_due[key] = None
+        for look in [look for look, due in self._later.items() if due <= now]:
+            del self._later[look]
+            self._due(look[0])[look[1]] = None
         portions = Portions(PORTION_S)
         while self._gone:
             self._look_behind(*self._gone.popleft())
@@ -142,16 +160,38 @@ class Repair:
         while waiting := self._services_due or self._addresses_due:
             key = next(iter(waiting))
             del waiting[key]
-            check = self._check_service if waiting is self._services_due else self._check_address
-            try:
-                await check(key)
-            except ApiError:
-                waiting[key] = None
-                raise
-            except Exception:
-                log.exception("%s makes no sense and is left as it is", "/".join(filter(None, key)))
+            await self._look((waiting is self._services_due, key))
             await portions.next()
         return min((due - now for due in self._later.values()), default=None)
+
+    def _due(self, is_service: bool) -> dict[Key, None]:
+        return self._services_due if is_service else self._addresses_due
+
+    async def _look(self, look: _Look) -> None:
+        """Look at one, and once more later if that fails. Raises ApiError when nothing can be stored."""
+        is_service, key = look
+        try:
+            await (self._check_service if is_service else self._check_address)(key)
+        except ApiError as error:
+            if error.code in (SERVICE_UNAVAILABLE, INSUFFICIENT_STORAGE):
+                self._due(is_service)[key] = None
+                raise
+            self._put_off(look, error.message)
+        except (KeyExists, KeyMissing, RevisionMismatch) as error:
+            self._put_off(look, str(error))
+        except Exception:
+            log.exception("%s makes no sense and is left as it is", "/".join(filter(None, key)))
+        else:
+            self._failures.pop(look, None)
+
+    def _put_off(self, look: _Look, why: str) -> None:
+        """Others are not to wait for what cannot be put right."""
+        failures = self._failures[look] = self._failures.get(look, 0) + 1
+        delay_s = min(FIRST_RETRY_S * 2 ** min(failures - 1, 20), LONGEST_RETRY_S)
+        self._later[look] = self._parts.clock.monotonic() + delay_s
+        log.warning(
+            "%s could not be put right, again in %g s: %s", "/".join(filter(None, look[1])), delay_s, why
+        )
 
     def _look_behind(self, served: Served, gone: Cached) -> None:
         """Note what one that is gone may have left, or may be missed by."""
@@ -190,7 +230,7 @@ class Repair:
         if cached is None:
             said = f"Cluster IP {which} is not allocated; repairing"
             self._tell(service, "ClusterIPNotAllocated", said)
-            await self._create(service, address)
+            await self._give(service, address, None)
             return
         found = self._addresses.decode(cached)
         if not belongs_to(found, namespace, name):
@@ -203,8 +243,11 @@ class Repair:
         elif has_right_labels(found):
             self._addresses_due.pop(("", address), None)
             return
-        await self._delete(address)
-        await self._create(service, address)
+        if metadata(found).get("finalizers"):
+            await self._delete(address)
+            self._put_off((True, (namespace, name)), f"IPAddress {address} is held by its finalizers")
+            return
+        await self._give(service, address, cached)
 
     def _has(self, parent: Object, address: str) -> bool:
         """Whether the Service an IPAddress names says that it has the address."""
@@ -214,7 +257,10 @@ class Repair:
 
     async def _check_address(self, key: Key) -> None:
         cached = self._addresses.get(*key)
-        found = self._addresses.decode(cached) if cached is not None else {}
+        if cached is None:
+            self._check_owed(key[1])
+            return
+        found = self._addresses.decode(cached)
         if not is_managed(found):
             return
         parent, name = parent_of(found), name_of(found)
@@ -227,7 +273,7 @@ class Repair:
             age = self._parts.now() - parse_time(metadata(found)["creationTimestamp"])
             if age <= GRACE:
                 left_s = (GRACE - age).total_seconds()
-                self._later[key] = self._parts.clock.monotonic() + max(left_s, 0) + 1
+                self._later[False, key] = self._parts.clock.monotonic() + max(left_s, 0) + 1
                 return
             self._tell(found, "IPAddressNotAllocated", f"{said} appears to have leaked: cleaning up")
         elif self._has(parent, name):
@@ -236,9 +282,19 @@ class Repair:
             self._tell(found, "IPAddressWrongReference", f"{said} has a wrong reference; cleaning up")
         await self._delete(name)
 
-    async def _create(self, service: Object, address: str) -> None:
-        made = address_object(address, namespace_of(service), name_of(service))
-        await create_if_missing(self._client, IP_ADDRESSES, made)
+    def _check_owed(self, address: str) -> None:
+        """An address without an IPAddress is kept for a Service as long as that says it has it."""
+        holder = self._allocator.addresses.holder_owed(address)
+        if holder is None:
+            return
+        if self._has({"namespace": holder[0], "name": holder[1]}, address):
+            self._services_due[holder] = None
+        else:
+            self._allocator.addresses.pay(address, holder)
+
+    async def _give(self, service: Object, address: str, instead_of: Cached | None) -> None:
+        with self._parts.storing("create", IP_ADDRESSES):
+            await self._allocator.give(service, address, instead_of)
 
     async def _delete(self, address: str) -> None:
         try:
@@ -249,7 +305,8 @@ class Repair:
 
     def _tell(self, obj: Object, reason: str, message: str) -> None:
         log.warning("%s %s: %s", obj.get("kind"), key_of(obj), message)
-        self._events.event(obj, WARNING, reason, message)
+        action = FOR_SERVICES if obj.get("kind") == SERVICES.kind else FOR_ADDRESSES
+        self._events.event(obj, WARNING, reason, message, action=action)
 
 
 def _keys(served: Served) -> dict[Key, None]:

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import ipaddress
 import random
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 from wherry.api.core.services import SERVICES
 from wherry.api.networking.ip_addresses import IP_ADDRESSES
@@ -21,10 +21,11 @@ from wherry.apiserver.allocation.objects import HEADLESS, address_object, belong
 from wherry.apiserver.allocation.refusals import refused
 from wherry.apiserver.allocation.reservations import NOTHING, Reservation
 from wherry.apiserver.allocation.service_ports import ServicePorts
+from wherry.apiserver.cached import Cached
 from wherry.apiserver.registry import Registry
 from wherry.kit.clock import Clock
 from wherry.objects.errors import internal, invalid, invalid_value, service_unavailable
-from wherry.objects.meta import Object, format_time, name_of, namespace_of
+from wherry.objects.meta import Object, format_time, is_deleting, metadata, name_of, namespace_of
 from wherry.objects.uids import new_uid
 from wherry.store.base import Entry, KeyExists, KeyMissing, RevisionMismatch, TransactingStore
 from wherry.store.writes import Write
@@ -60,6 +61,8 @@ class ServiceAllocator:
         self.addresses = Addresses(rng)
         self.writing: set[str] = set()
         """Keys of Services and IPAddresses that come or go together just now, by this server's own doing."""
+        self.on_failure: Callable[[str, str, Sequence[str]], None] | None = None
+        """Told of a Service that was not stored, by namespace and name, with the addresses concerned."""
         self.ports = ServicePorts(node_ports, rng)
         self._registry = registry
         self._store = store
@@ -93,7 +96,7 @@ class ServiceAllocator:
         if resource is not SERVICES:
             return NOTHING
         reservation = Reservation()
-        reservation.frees = [canonical(address) for address in cluster_addresses(service)]
+        self._free(service, cluster_addresses(service), reservation)
         reservation.on_commit(lambda: self.ports.release(service))
         return reservation
 
@@ -110,8 +113,22 @@ class ServiceAllocator:
         self.writing |= keys
         try:
             return await self._transact(takes, write, (reservation.frees, namespace, name))
+        except BaseException:
+            # What others wrote meanwhile was taken for ours.
+            if self.on_failure is not None:
+                self.on_failure(namespace, name, addresses)
+            raise
         finally:
             self.writing -= keys
+
+    async def give(self, service: Object, address: str, instead_of: Cached | None) -> None:
+        """Store the IPAddress that a stored Service lacks; at once with it, remove the one that is wrong.
+
+        Raises KeyExists, KeyMissing, RevisionMismatch if the IPAddress is not as expected, OutOfSpace.
+        """
+        made = self.taking(address, namespace_of(service), name_of(service))
+        old = [] if instead_of is None else [Write(instead_of.key, None, instead_of.revision)]
+        await self._store.transact([*old, made])
 
     async def _transact(
         self, takes: Sequence[Write], write: Write, freed: tuple[Sequence[str], str, str]
@@ -139,11 +156,28 @@ class ServiceAllocator:
         return Write(IP_ADDRESSES.key("", address), encoding.encode_stored(made), None)
 
     def _freeing(self, address: str, namespace: str, name: str) -> Write | None:
-        """The write that takes it from the Service again, None if it does not have it."""
+        """The write that takes it from the Service again, None if it does not have it.
+
+        An IPAddress somebody holds by a finalizer is only marked, and its address stays taken until it goes.
+        """
         cached = self._registry.of(IP_ADDRESSES).get("", address)
-        if cached is None or not belongs_to(cached.decode(), namespace, name):
+        if cached is None:
             return None
-        return Write(cached.key, None, cached.revision)
+        found = cached.decode()
+        if not belongs_to(found, namespace, name) or is_deleting(found):
+            return None
+        if not (meta := metadata(found)).get("finalizers"):
+            return Write(cached.key, None, cached.revision)
+        meta |= {"deletionTimestamp": format_time(self._clock.now()), "deletionGracePeriodSeconds": 0}
+        data = encoding.encode_stored(found)
+        return Write(cached.key, data, cached.revision, is_reserved=True, is_mark=True)
+
+    def _free(self, service: Object, addresses: Sequence[str], reservation: Reservation) -> None:
+        """Give back what the stored `service` has no longer, once that is stored."""
+        holder = namespace_of(service), name_of(service)
+        reservation.frees = [canonical(address) for address in addresses]
+        for address in reservation.frees:
+            reservation.on_commit(lambda address=address: self.addresses.pay(address, holder))  # type: ignore[misc]
 
     def _check_external(self, new: Object, old: Object | None) -> None:
         """Refuse external addresses that belong to other services (upstream takes them, CVE-2020-8554).
@@ -177,7 +211,7 @@ class ServiceAllocator:
             if spec.get("clusterIP") != HEADLESS:
                 self._take_addresses(new, held, reservation)
         kept = set(cluster_addresses(new))
-        reservation.frees = [canonical(address) for address in held if address not in kept]
+        self._free(new, [address for address in held if address not in kept], reservation)
 
     def _take_addresses(self, new: Object, held: Sequence[str], reservation: Reservation) -> None:
         spec = new["spec"]

@@ -22,7 +22,7 @@ from wherry.controllers.podautoscaler.pods import Patience
 from wherry.controllers.podautoscaler.proposals import Tolerances
 from wherry.controllers.podautoscaler.sources import Target, UnknownMetric, ask
 from wherry.controllers.selected_pods import SelectedPods
-from wherry.objects.conditions import find_condition, is_true, with_condition
+from wherry.objects.conditions import is_true, with_condition
 from wherry.objects.errors import ApiError
 from wherry.objects.meta import Object, format_time, key_of, namespace_of, split_key, uid_of
 from wherry.objects.quantity import milli
@@ -71,14 +71,8 @@ class Look:
 
     @property
     def left_none(self) -> bool:
-        """Whether this autoscaler itself, when it scaled last, left no replica.
-
-        One that scaled before there was a condition of it is believed to have.
-        """
-        conditions = self.status.get("conditions")
-        if find_condition(conditions, AT_ZERO) is None:
-            return bool(self.status.get("lastScaleTime")) and not self.least and self.can_measure_none
-        return is_true(conditions, AT_ZERO)
+        """Whether this autoscaler itself, when it scaled last, left no replica."""
+        return is_true(self.status.get("conditions"), AT_ZERO)
 
     @property
     def may_wake(self) -> bool:
@@ -185,7 +179,7 @@ class HorizontalPodAutoscalers(Controller):
         """How many replicas there should be now, why, and what the metrics said. Raises Unmeasured."""
         current = (scale.get("spec") or {}).get("replicas") or 0
         least, most = look.least, look.spec.get("maxReplicas") or 0
-        if current:  # whoever woke it, and whatever could not be told when it was scaled
+        if current and look.left_none:  # whoever woke it, also if that could not be told then
             look.resized(current, current)
         if not current and not look.may_wake:
             message = "scaling is disabled since the replica count of the target is zero"

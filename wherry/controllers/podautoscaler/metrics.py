@@ -6,26 +6,22 @@ thousandths (milli) everywhere.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
-from datetime import UTC, datetime
-from typing import Any
+from datetime import datetime
 from urllib.parse import quote
 
 from wherry.api.resource import Resource
 from wherry.client.api import Client
+from wherry.controllers.podautoscaler import answers
 from wherry.objects.errors import ApiError
-from wherry.objects.go_durations import parse_go_duration
-from wherry.objects.meta import Object, parse_time
-from wherry.objects.quantity import milli
+from wherry.objects.meta import Object
 
 RESOURCE_API = "/apis/metrics.k8s.io/v1beta1"
 CUSTOM_API = "/apis/custom.metrics.k8s.io"
 CUSTOM_VERSIONS = ("v1beta2", "v1beta1")
 EXTERNAL_API = "/apis/external.metrics.k8s.io/v1beta1"
-DEFAULT_WINDOW_S = 60.0
-"""What a sample covers that does not say so."""
-NEVER = datetime.fromtimestamp(0, UTC)
 GENERIC = {
     404: "the server could not find the requested resource",
     503: "the server is currently unable to handle the request",
@@ -43,8 +39,8 @@ class Sample:
     """What was measured of one pod, in thousandths, over `window_s` seconds until `taken`."""
 
     value: int
-    taken: datetime = NEVER
-    window_s: float = DEFAULT_WINDOW_S
+    taken: datetime = answers.NEVER
+    window_s: float = answers.DEFAULT_WINDOW_S
 
 
 Samples = dict[str, Sample]
@@ -61,17 +57,9 @@ class Metrics:
         """Each pod's use of a resource: of its `container`, or of all if that is ""."""
         path = f"{RESOURCE_API}/namespaces/{quote(namespace)}/pods"
         items = await self._items(path, {"labelSelector": selector}, "resource", "get pods.metrics.k8s.io")
-        found: Samples = {}
-        for item in items:
-            values = [
-                (one.get("usage") or {}).get(resource)
-                for one in item.get("containers") or ()
-                if not container or one.get("name") == container
-            ]
-            if values and None not in values:
-                name = (item.get("metadata") or {}).get("name") or ""
-                total = sum(milli(value) for value in values if value is not None)
-                found[name] = Sample(total, _taken(item), _window_s(item))
+        with _reading("resource"):
+            read = [_sample_of(item, resource, container) for item in items]
+        found = {name: sample for name, sample in read if sample is not None}
         if not found:
             raise MetricsError("no metrics returned from resource metrics API")
         return found
@@ -80,14 +68,13 @@ class Metrics:
         """Each pod's value of a custom metric."""
         path = f"namespaces/{quote(namespace)}/pods/*/{quote(metric, safe='')}"
         items = await self._custom(path, selector, metric_selector)
-        return {
-            (item.get("describedObject") or {}).get("name") or "": Sample(
-                milli(item.get("value") or "0"),
-                _taken(item),
-                float(item.get("windowSeconds") or DEFAULT_WINDOW_S),
-            )
-            for item in items
-        }
+        with _reading("custom"):
+            return {
+                answers.name_in(item, "describedObject"): Sample(
+                    _value(item), answers.taken(item), answers.window_seconds(item)
+                )
+                for item in items
+            }
 
     async def of_object(
         self, resource: Resource, namespace: str, name: str, metric: str, metric_selector: str
@@ -101,7 +88,8 @@ class Metrics:
             start = f"namespaces/{quote(namespace)}/" if resource.namespaced else ""
             path = f"{start}{plural}/{quote(name)}/{metric}"
         items = await self._custom(path, "", metric_selector)
-        return milli(items[0].get("value") or "0")
+        with _reading("custom"):
+            return _value(items[0])
 
     async def of_external(self, namespace: str, metric: str, selector: str) -> list[int]:
         """The values of an external metric, one for each series the selector finds."""
@@ -109,9 +97,10 @@ class Metrics:
         path = f"{EXTERNAL_API}/namespaces/{quote(namespace)}/{name}"
         what = f"get {metric}.external.metrics.k8s.io"
         items = await self._items(path, {"labelSelector": selector}, "external", what)
-        return [milli(item.get("value") or "0") for item in items]
+        with _reading("external"):
+            return [_value(item) for item in items]
 
-    async def _custom(self, path: str, selector: str, metric_selector: str) -> list[Object]:
+    async def _custom(self, path: str, selector: str, metric_selector: str) -> Sequence[Object]:
         query = {"labelSelector": selector, "metricLabelSelector": metric_selector}
         metric = path.rpartition("/")[2]
         version = await self._custom_version()
@@ -132,31 +121,47 @@ class Metrics:
                 return version
         raise MetricsError("no known available metric versions found")
 
-    async def _items(self, path: str, query: Mapping[str, str], api: str, what: str) -> list[Object]:
+    async def _items(self, path: str, query: Mapping[str, str], api: str, what: str) -> Sequence[Object]:
         try:
             answer = await self._client.raw(path, {key: value for key, value in query.items() if value})
-            items = answer.get("items") or []
         except ApiError as error:
             raise MetricsError(
                 f"unable to fetch metrics from {api} metrics API: {_told(error, what)}"
             ) from error
-        if not isinstance(items, list) or not all(isinstance(item, dict) for item in items):
-            raise MetricsError(f"unable to fetch metrics from {api} metrics API: its answer is no list")
+        with _reading(api):
+            items = answers.objects(answer.get("items"), "items")
         if not items:
             raise MetricsError(f"no metrics returned from {api} metrics API")
         return items
 
 
+@contextmanager
+def _reading(api: str) -> Iterator[None]:
+    """What cannot be read is told as a metric that cannot be had."""
+    try:
+        yield
+    except answers.Unreadable as error:
+        raise MetricsError(f"unable to fetch metrics from {api} metrics API: {error}") from error
+
+
+def _sample_of(item: Object, resource: str, container: str) -> tuple[str, Sample | None]:
+    """The pod's name, and what it uses of a resource; None unless all containers meant say so."""
+    values = [
+        answers.inner(one, "usage").get(resource)
+        for one in answers.objects(item.get("containers"), "containers")
+        if not container or answers.text(one, "name") == container
+    ]
+    name, taken, window_s = answers.name_in(item, "metadata"), answers.taken(item), answers.window_s(item)
+    if not values or None in values:
+        return name, None
+    total = sum(answers.quantity(value, f"usage.{resource}") for value in values)
+    return name, Sample(total, taken, window_s)
+
+
+def _value(item: Object) -> int:
+    return answers.quantity(item.get("value") or "0", "value")
+
+
 def _told(error: ApiError, what: str) -> str:
     generic = GENERIC.get(error.code, "")
     return f"{generic} ({what})" if generic and error.message in (generic, *PLAIN) else error.message
-
-
-def _taken(item: Mapping[str, Any]) -> datetime:
-    text = item.get("timestamp")
-    return parse_time(text) if text else NEVER
-
-
-def _window_s(item: Mapping[str, Any]) -> float:
-    text = item.get("window")
-    return parse_go_duration(text) / 1e9 if text else DEFAULT_WINDOW_S

@@ -29,6 +29,8 @@ from wherry.objects.quantity import format_quantity, milli
 from wherry.objects.selectors import from_label_selector
 
 Fields = Mapping[str, Any]
+MOST_PERCENT = 2**31 - 1
+"""An int32 in the status."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,7 +106,8 @@ async def _ask_use(metrics: Metrics, target: Target, spec: Fields, part: str, co
     elif (percent := wanted.get("averageUtilization")) is not None:
         measure = Utilization(percent, requests_of(target.pods, resource, container))
         found = _by_pods(target, samples, resource, measure)
-        now = {"averageUtilization": found.use.percent, "averageValue": _quantity(found.use.average)}
+        percent = min(found.use.percent, MOST_PERCENT)
+        now = {"averageUtilization": percent, "averageValue": _quantity(found.use.average)}
         what += " utilization (percentage of request)"
     else:
         raise MetricsError(
