@@ -31,6 +31,7 @@ from wherry.controllers.controllers import Controllers
 from wherry.kit.simulated_loop import LoopClock, SimulatedLoop
 from wherry.objects.meta import Object, is_deleting, name_of, parse_time
 from wherry.testing.faults.plan import FaultPlan
+from wherry.testing.faults.sinks import OpenWatches
 
 READY = {"type": "Ready", "status": "True", "lastTransitionTime": "2026-01-01T00:00:00Z"}
 """The condition of a pod that has long been ready."""
@@ -65,7 +66,8 @@ class Requests:
     def __init__(self) -> None:
         self.calls: list[Made] = []
         self.refuse: Callable[[Made], Exception | None] = lambda call: None
-        self.faults = FaultPlan(crashed=lambda user: None, process_of=lambda user: {user})
+        self.watches = OpenWatches()
+        self.faults = FaultPlan(self.watches, crashed=lambda user: None, process_of=lambda user: {user})
 
     def __call__(self, call: Call, go_on: Callable[[], Result]) -> Result:
         """Note the request, and answer it."""
@@ -232,6 +234,7 @@ async def running(
             disable_admission_plugins=not_admitted,
         ) as made:
             made.server.core.interceptor = requests
+            made.server.core.watch_tap = requests.watches.around
             bench = Bench(made, requests, clock)
             for kind in kinds:
                 if kind not in CONTROLLERS:

@@ -11,12 +11,14 @@ from typing import Protocol
 
 from wherry.apiserver.admission.base import AdmissionChain
 from wherry.apiserver.aggregation.aggregator import Aggregator
-from wherry.apiserver.call import Call, Result
+from wherry.apiserver.call import Call, Result, WatchOutcome
 from wherry.apiserver.parts import Parts
 from wherry.objects.meta import Object
 
 Interceptor = Callable[[Call, Callable[[], Result]], Result]
 """Answers a permitted call; the second argument goes on to its verb."""
+WatchTap = Callable[[Call, WatchOutcome], WatchOutcome]
+"""The watch that a client is to have in place of the one its call asked for."""
 
 
 class Explains(Protocol):
@@ -41,3 +43,5 @@ class Core(Parts):
     """The scheduler of this process, if one runs here."""
     interceptor: Interceptor | None = None
     """Asked instead of the verbs, if there is one: a test that wants the server to fail."""
+    watch_tap: WatchTap | None = None
+    """Makes another watch of each that is to begin, if there is one: a test that wants to get at it later."""

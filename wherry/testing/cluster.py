@@ -32,6 +32,7 @@ from wherry.testing.world import ADMIN, MASTERS, World
 
 if TYPE_CHECKING:
     from wherry.hollow.hollow import HollowNodes
+    from wherry.testing.faults.fault import Fault
     from wherry.testing.faults.faults import Faults
 
 T = TypeVar("T")
@@ -46,9 +47,13 @@ ASKED_AGAIN_S = 0.25
 class Hosted:
     """What both kinds of cluster are: a world on a thread of its own."""
 
-    def __init__(self, settings: Settings, moment: Moment | None = None) -> None:
+    def __init__(
+        self, settings: Settings, moment: Moment | None = None, faults: Sequence[Fault] | None = None
+    ) -> None:
         self.settings = settings
         self._moment = moment
+        self._faults = faults
+        """Those its clients meet from the very start; None: their calls are not even written down."""
         self._thread: LoopThread | None = None
         self._world: World | None = None
         self._kubeconfig: Path | None = None
@@ -83,6 +88,8 @@ class Hosted:
         thread = self._thread = LoopThread("wherry cluster", self.settings.begins())
         world = World(self.settings, thread.loop)
         try:
+            if self._faults is not None:
+                world.arm(self._faults)
             thread.call(partial(self._begin, world))
         except BaseException as error:
             self._thread = self._world = None

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -13,6 +14,7 @@ from wherry.testing.snapshot_file import SnapshotError, other_version, read_snap
 
 if TYPE_CHECKING:
     from wherry.testing.cluster import Cluster
+    from wherry.testing.faults.fault import Fault
 
 __all__ = ["Snapshot", "SnapshotError"]
 
@@ -29,12 +31,15 @@ class Snapshot:
     moment: Moment
     version: str = field(default_factory=_version)
 
-    def fork(self) -> Cluster:
-        """A cluster of its own that goes on from here."""
+    def fork(self, faults: Sequence[Fault] | None = None) -> Cluster:
+        """A cluster of its own that goes on from here.
+
+        With `faults` its own clients meet them from their start on, and their calls are written down.
+        """
         from wherry.testing.cluster import Cluster
 
         forked = Cluster.__new__(Cluster)
-        super(Cluster, forked).__init__(self.settings, self.checked())
+        super(Cluster, forked).__init__(self.settings, self.checked(), faults)
         return forked.start()
 
     def checked(self) -> Moment:

@@ -6,6 +6,7 @@ import asyncio
 import os
 import threading
 from collections import OrderedDict
+from collections.abc import Iterable
 from dataclasses import replace
 from random import Random
 from typing import TYPE_CHECKING, Any
@@ -26,12 +27,14 @@ from wherry.kit.simulated_loop import LoopClock, SimulatedLoop
 from wherry.kit.tasks import Tasks
 from wherry.store.memory import Image, MemoryStore
 from wherry.testing import keys
+from wherry.testing.faults.sinks import OpenWatches
 from wherry.testing.loop_thread import LONGEST_WAIT_S, ClosedError
 from wherry.testing.moment import Moment
 from wherry.testing.settings import ALL, NONE, Settings, SettingsError
 
 if TYPE_CHECKING:
     from wherry.hollow.hollow import HollowNodes
+    from wherry.testing.faults.fault import Fault
     from wherry.testing.faults.plan import FaultPlan
 
 ADMIN = "kubernetes-admin"
@@ -71,7 +74,9 @@ class World:
         self.plane: ControlPlane | None = None
         self._hollow: HollowNodes | None = None
         self._hollow_lock = asyncio.Lock()
+        self._watches = OpenWatches()
         self._faults: FaultPlan | None = None
+        self._is_open = asyncio.Event()
         self._tasks = Tasks("test cluster")
         self._port = settings.port
         self.begun = 0
@@ -95,6 +100,7 @@ class World:
             self._follow_real_time()
         with uncollected():
             await self._open(moment)
+        self._is_open.set()
         await self.quiet()
         self.begun = self.store.revision
 
@@ -109,6 +115,7 @@ class World:
         plane = ControlPlane(_config(self.settings, self._port), self.store, self.clock, self.random)
         plane.api.core.outbound.waiting = self.loop.hold
         plane.api.core.interceptor = self._faults
+        plane.api.core.watch_tap = self._watches.around
         self.plane = plane  # also when its start fails: `close` ends what had started
         await plane.start(listens=False, is_founded=moment is None or moment.is_founded)
         settings = self.settings
@@ -164,13 +171,20 @@ class World:
         if not self.loop.is_simulated and self.settings.start is None:
             self.loop.set_wall(max(self.loop.wall(), SystemClock().now()))
 
+    def arm(self, faults: Iterable[Fault]) -> None:
+        """Have clients meet these, from their own start on if that is still to come."""
+        plan = self.fault_plan()
+        for fault in faults:
+            plan.arm(fault)
+
     def fault_plan(self) -> FaultPlan:
-        """The faults that clients meet, from the first time it is asked for."""
+        """The faults that clients meet, from the first time it is asked for, be it before the start."""
         if self._faults is None:
             from wherry.testing.faults.plan import FaultPlan
 
-            self._faults = FaultPlan(self._crashed, _process_of)
-            self.running.api.core.interceptor = self._faults
+            self._faults = FaultPlan(self._watches, self._crashed, _process_of)
+            if self.plane is not None:
+                self.plane.api.core.interceptor = self._faults
         return self._faults
 
     def _crashed(self, user: str) -> None:
@@ -178,6 +192,7 @@ class World:
             self._tasks.spawn(self._start_anew(user), f"starting {user} anew")
 
     async def _start_anew(self, user: str) -> None:
+        await self._is_open.wait()  # who crashes while they start first have to have started
         if user == SIMULATED_NODES:
             async with self._hollow_lock:
                 was_running = await self._close_hollow()
@@ -231,6 +246,7 @@ class World:
 
     async def close(self) -> None:
         """End everything."""
+        self._is_open.clear()
         await self._tasks.close()
         self._tasks = Tasks("test cluster")
         await self._close_hollow()

@@ -11,7 +11,7 @@ import pytest
 from wherry.kit.clock import FakeClock
 from wherry.store.base import Entry
 from wherry.store.memory import Image, MemoryStore
-from wherry.testing.faults.end_state import differences, end_state
+from wherry.testing.faults.end_state import differences, differences_of, end_state
 
 POD = {"generateName": "web-", "uid": "1"}
 
@@ -96,6 +96,26 @@ def test_what_counts(one: dict[str, Any], other: dict[str, Any]) -> None:
 def test_what_is_chance(kind: str, one: dict[str, Any], other: dict[str, Any]) -> None:
     named = {"kind": kind, "metadata": {"name": "m"}}
     assert different(named | one, named | other) == []
+
+
+def test_a_map_of_nothing_but_chance_is_as_good_as_none() -> None:
+    trigger = {"endpoints.kubernetes.io/last-change-trigger-time": "1"}
+    named = {"kind": "EndpointSlice", "metadata": {"name": "m"}}
+    assert different(named, {**named, "metadata": {"name": "m", "annotations": trigger}}) == []
+    assert different(named, {**named, "metadata": {"name": "m", "annotations": {"a": "1"}}})
+    assert different(named, {**named, "data": {}}), "a map that was empty before counts"
+
+
+def test_the_names_that_what_nobody_wrote_gives_are_known() -> None:
+    """The same entry in both images is not compared, but others name it."""
+    pod = {"kind": "Pod", "metadata": {"name": "web-bbbbb", "generateName": "web-"}}
+    started = image(pod)
+    one, other = (
+        replace(started, current={**started.current, **image(said).current})
+        for said in ({"metadata": {"name": "m"}, "a": "web-bbbbb"}, {"metadata": {"name": "m"}, "a": "web-*"})
+    )
+    assert differences_of(one, other) == []
+    assert differences_of(one, started) == ["configmaps/default/m: 0 instead of 1"]
 
 
 def test_generated_names_are_all_one_wherever_they_stand() -> None:

@@ -8,9 +8,13 @@ from tests.testing.test_cluster import WEB
 from wherry.objects.errors import ApiError
 from wherry.testing import Cluster
 from wherry.testing.faults.fault import Fault, What
+from wherry.testing.faults.plan import Seen
+from wherry.testing.faults.sinks import ENDS
 
 MAP = {"apiVersion": "v1", "kind": "ConfigMap", "metadata": {"name": "m"}, "data": {"a": "1"}}
 ACCOUNTS = "system:serviceaccount:kube-system:"
+MANAGER = "system:kube-controller-manager"
+"""Who watches for all controllers."""
 
 
 @pytest.mark.parametrize(
@@ -104,6 +108,64 @@ def test_a_watch_is_cut_and_one_says_everything_twice() -> None:
             c.client.delete("cm", "m")
             assert [event.type for event in cut.take()] == ["ADDED"]
             assert [event.type for event in repeated.take()] == ["ADDED", "ADDED", "DELETED", "DELETED"]
+
+
+@pytest.mark.parametrize("what", [What.CUT, What.EXPIRED, What.REPEATED, What.STALE])
+def test_watches_that_run_already_are_met(what: What) -> None:
+    """Controllers watched long before anybody thought of faults."""
+    with Cluster(nodes=1) as c:
+        events = {What.REPEATED: 0}.get(what, 1)
+        fault = Fault(what=what, verbs=("watch",), resource="pods", user=MANAGER, events=events)
+        c.faults.arm(fault)
+        assert c.faults.met() == [(fault, 1)]
+        c.apply(WEB)
+        c.clock.advance("10s")
+        c.faults.release()
+        assert c.wait("deployment/web", "Available")["status"]["readyReplicas"] == 2
+        begun_anew = c.faults.seen().get(Seen(MANAGER, "watch", "pods"), 0)
+        assert begun_anew == (1 if what in ENDS else 0)
+
+
+def test_a_controller_acts_on_what_its_watch_told_it() -> None:
+    with Cluster(nodes=1) as c:
+        c.apply(WEB)
+        c.wait("deployment/web", "Available")
+        c.faults.lag("pods", user=MANAGER)
+        for pod in c.client.list("pods", "default"):
+            c.client.delete("pod", pod["metadata"]["name"])
+        c.clock.advance("1m")
+        assert c.client.list("pods", "default") == []
+        assert c.client.get("rs", _replica_set(c))["status"]["readyReplicas"] == 2, "as far as it knows"
+        c.faults.release()
+        c.clock.advance("1m")
+        assert len(c.client.list("pods", "default")) == 2
+
+
+def _replica_set(c: Cluster) -> str:
+    name: str = c.client.list("replicasets", "default")[0]["metadata"]["name"]
+    return name
+
+
+def test_watches_that_run_are_counted_from_the_first_that_began() -> None:
+    with Cluster(controllers="none", scheduler=False) as c:
+        selector = "metadata.name=m"
+        with (
+            c.client.watch("cm", "default", field_selector=selector) as first,
+            c.client.watch("cm", "default", field_selector=selector) as second,
+        ):
+            cut = c.faults.expire("configmaps", user="kubernetes-admin", events=1, nth=2)
+            again = c.faults.cut("configmaps", user="kubernetes-admin", events=1, nth=3)
+            c.apply(MAP)
+            c.client.delete("cm", "m")
+            assert [event.type for event in first.take()] == ["ADDED", "DELETED"]
+            told = second.take()
+            assert [event.type for event in told] == ["ADDED", "ERROR"]
+            assert told[-1].object["code"] == 410
+            with c.client.watch("cm", "default", field_selector=selector) as third:
+                c.apply(MAP)
+                c.client.delete("cm", "m")
+                assert [event.type for event in third.take()] == ["ADDED"]
+            assert c.faults.met() == [(cut, 1), (again, 1)]
 
 
 @pytest.mark.parametrize("who", ["replicaset-controller", "*"])

@@ -55,7 +55,8 @@ async def watch(core: Core, call: Call, served: Served) -> WatchOutcome:
         if begun:
             await feed.follow(timeout_s)
 
-    return WatchOutcome(run, served)
+    outcome = WatchOutcome(run, served)
+    return core.watch_tap(call, outcome) if core.watch_tap is not None else outcome
 
 
 class _Feed:

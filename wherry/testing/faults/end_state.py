@@ -66,8 +66,14 @@ _UID = re.compile(r"[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}")
 EndState = Mapping[str, Any]
 
 
-def end_state(image: Image) -> dict[str, list[Any]]:
-    """The objects of an image by kind, namespace and name; those of generated names together."""
+def differences_of(expected: Image, found: Image) -> list[str]:
+    """A line for each difference between two ends that began alike; what nobody wrote is the same in both."""
+    same = {key for key, entry in expected.current.items() if found.current.get(key) is entry}
+    return list(differences(end_state(expected, same), end_state(found, same)))
+
+
+def end_state(image: Image, without: Collection[str] = ()) -> dict[str, list[Any]]:
+    """The objects of an image by kind, namespace and name, but for some keys; generated names together."""
     stands = {
         key: orjson.loads(entry.value)
         for key, entry in image.current.items()
@@ -76,6 +82,8 @@ def end_state(image: Image) -> dict[str, list[Any]]:
     made_up = dict(_made_up(stands))
     found: dict[str, list[Any]] = {}
     for key, obj in stands.items():
+        if key in without:
+            continue
         found.setdefault(_place(key, obj), []).append(_bare(obj, made_up))
     return {place: sorted(objects, key=orjson.dumps) for place, objects in found.items()}
 
@@ -140,11 +148,13 @@ def _bare(obj: Object, made_up: Mapping[str, str]) -> Any:
 def _without(value: Any, place: Place, left_out: Collection[Place], made_up: Mapping[str, str]) -> Any:
     if isinstance(value, dict):
         names = ANYWHERE_IN_STATUS if place[:1] == ("status",) else _REFERENCE if _refers(value) else ()
-        return {
+        bare = {
             name: _without(part, (*place, name), left_out, made_up)
             for name, part in value.items()
             if name not in names and (*place, name) not in left_out
         }
+        # A map of nothing but what is left out is not there either.
+        return {name: part for name, part in bare.items() if part != {} or value[name] == {}}
     if isinstance(value, list):
         return [_without(part, place, left_out, made_up) for part in value]
     if not isinstance(value, str):

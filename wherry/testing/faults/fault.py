@@ -40,8 +40,14 @@ class What(Enum):
     """A watch lags: events are held back."""
     CUT = "cut"
     """A watch ends after some events."""
+    EXPIRED = "expired"
+    """A watch is told after some events that its history is forgotten (410), and ends."""
     REPEATED = "repeated"
     """A watch says each event twice."""
+
+
+OF_WATCHES = frozenset({What.STALE, What.CUT, What.EXPIRED, What.REPEATED})
+"""What happens to watches while they run."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -50,7 +56,10 @@ class Fault:
 
     `verbs` and `resource` ("pods", "pods/status"; "" for any) say which calls fit; `user` is a pattern for
     the user's name or the User-Agent, `name` one for the object's. `code` is of a refusal; `events` counts
-    what a watch holds back (0: all, until released) or says before it is cut.
+    what a watch holds back (0: all, until released) or says before it is cut or expires.
+
+    Watches that run when the fault is armed fit first, in the order they began, as far as it is one of
+    watches that run (`OF_WATCHES`).
     """
 
     what: What
@@ -90,12 +99,10 @@ class Fault:
 
     def __str__(self) -> str:
         how = {What.REFUSED: f" with {self.code}"}.get(self.what, "")
-        if self.what in (What.STALE, What.CUT):
-            how = (
-                f" after {self.events} events"
-                if self.what is What.CUT
-                else f" by {self.events or 'all'} events"
-            )
+        if self.what is What.STALE:
+            how = f" by {self.events or 'all'} events"
+        elif self.what in (What.CUT, What.EXPIRED):
+            how = f" after {self.events} events"
         which = f"{'/'.join(self.verbs) or 'call'} of {self.resource or 'anything'}"
         return f"{self.what.value}{how}: {which} no. {self.nth} by {self.user}"
 

@@ -8,8 +8,9 @@ from typing import TYPE_CHECKING, TypeVar
 
 from wherry.testing.faults.fault import WRITES, Fault, What
 from wherry.testing.faults.plan import FaultPlan, Seen
-from wherry.testing.faults.sweep import Report, Scenario, sweep
+from wherry.testing.faults.sweep import SETTLING, Report, Scenario, sweep
 from wherry.testing.loop_thread import LoopThread
+from wherry.testing.spans import Span
 from wherry.testing.world import World
 
 if TYPE_CHECKING:
@@ -81,6 +82,10 @@ class Faults:
         """A watch ends after that many events."""
         return self._on_watch(What.CUT, resource, user, events, nth)
 
+    def expire(self, resource: str, *, user: str = "*", events: int = 1, nth: int = 1) -> Fault:
+        """A watch is told after that many events that its history is forgotten (410), and ends."""
+        return self._on_watch(What.EXPIRED, resource, user, events, nth)
+
     def repeat(self, resource: str, *, user: str = "*", nth: int = 1) -> Fault:
         """A watch says each event twice."""
         return self._on_watch(What.REPEATED, resource, user, 0, nth)
@@ -118,11 +123,18 @@ class Faults:
         """The API server ends and starts anew, and its history is forgotten: watches have to begin anew."""
         self._thread.call(self._world.restart)
 
-    def sweep(self, scenario: Scenario, *, user: str = "*", faults: Sequence[Fault] | None = None) -> Report:
+    def sweep(
+        self,
+        scenario: Scenario,
+        *,
+        user: str | Sequence[str] = "*",
+        faults: Sequence[Fault] | None = None,
+        settling: Span = SETTLING,
+    ) -> Report:
         """See `faults.sweep.sweep`."""
         if self._cluster is None:
             raise TypeError("a sweep needs a Cluster, not an AsyncCluster")
-        return sweep(self._cluster, scenario, user, faults)
+        return sweep(self._cluster, scenario, user, faults, settling)
 
     def _check(self, resource: str) -> None:
         """Raises ValueError for what the cluster does not serve."""

@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Collection, Iterable
 from dataclasses import dataclass
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
-from wherry.apiserver.call import AnyOutcome, Call, RawOutcome, Result, WatchOutcome, settle
+from wherry.apiserver.call import AnyOutcome, Call, RawOutcome, Result, settle
 from wherry.kit.httpd.message import StreamResponse, Writer
 from wherry.objects.errors import ApiError, service_unavailable
-from wherry.testing.faults.fault import WRITES, Fault, What, refusal
-from wherry.testing.faults.sinks import CutSink, PassingSink, RepeatedSink, StaleSink
+from wherry.testing.faults.fault import OF_WATCHES, WRITES, Fault, What, refusal
+from wherry.testing.faults.sinks import OpenWatches
 
 GoOn = Callable[[], Result]
 
@@ -30,27 +30,46 @@ class _Armed:
     count: int = 0
     met: int = 0
 
+    def meets(self, call: Call) -> bool:
+        """Whether it meets a call, which is counted if it is one that fits."""
+        if not self.fault.fits(call):
+            return False
+        self.count += 1
+        return self.fault.meets(self.count)
+
 
 class FaultPlan:
     """Meets calls with the faults that are armed; `crashed(user)` is called when a client is to be gone.
 
-    `process_of(user)` gives all users that are one process: they are gone together. An
-    `apiserver.dispatch.Interceptor`.
+    `process_of(user)` gives all users that are one process: they are gone together. `watches` are those that
+    run. An `apiserver.core.Interceptor`.
     """
 
-    def __init__(self, crashed: Callable[[str], None], process_of: Callable[[str], Collection[str]]) -> None:
+    def __init__(
+        self,
+        watches: OpenWatches,
+        crashed: Callable[[str], None],
+        process_of: Callable[[str], Collection[str]],
+    ) -> None:
         self.seen: Counter[Seen] = Counter()
         """How often each kind of write and watch was made since the plan was, in the order of the first."""
         self._armed: list[_Armed] = []
         self._gone: set[str] = set()
         self._crashed = crashed
         self._process_of = process_of
-        self._stale: list[StaleSink] = []
-        self._watches: dict[int, tuple[str, PassingSink]] = {}
+        self._watches = watches
+        watches.meet = self._meet_watch
 
     def arm(self, fault: Fault) -> None:
-        """From now on."""
-        self._armed.append(_Armed(fault))
+        """From now on; watches that run already are met as well."""
+        armed = _Armed(fault)
+        self._armed.append(armed)
+        if fault.what not in OF_WATCHES:
+            return
+        for watch in self._watches:
+            if armed.meets(watch.call) and watch.fault is None:
+                armed.met += 1
+                watch.take(fault)
 
     def clear(self) -> None:
         """No fault any more; what was held back is told, and who was gone may come back."""
@@ -60,9 +79,9 @@ class FaultPlan:
 
     def release(self) -> None:
         """Let watches that lag catch up."""
-        stale, self._stale = self._stale, []
-        for sink in stale:
-            sink.release()
+        for watch in self._watches:
+            if watch.fault is not None and watch.fault.what is What.STALE:
+                watch.release()
 
     def revive(self, user: str) -> None:
         """A client that crashed was started anew."""
@@ -82,24 +101,30 @@ class FaultPlan:
             self.seen[Seen(user, call.info.verb, call.info.full_resource)] += 1
         met = self._meet(call)
         if met is None:
-            return self._watched(call, go_on(), PassingSink) if call.info.verb == "watch" else go_on()
+            return go_on()
         if met.what is What.REFUSED:
             raise refusal(met.code, call)
         if met.what is What.DROPPED:
             return _dropped(call)
-        if met.what in (What.UNANSWERED, What.CRASHED):
-            return self._done_all_the_same(met, call, go_on)
-        return self._watched(call, go_on(), lambda sink: self._sink(met, sink))
+        return self._done_all_the_same(met, call, go_on)
 
     def _meet(self, call: Call) -> Fault | None:
-        found = None
-        for armed in self._armed:
-            if armed.fault.fits(call):
-                armed.count += 1
-                if found is None and armed.fault.meets(armed.count):
-                    armed.met += 1
-                    found = armed.fault
-        return found
+        """What the call meets."""
+        return self._first_of(call, [armed for armed in self._armed if armed.fault.what not in OF_WATCHES])
+
+    def _meet_watch(self, call: Call) -> Fault | None:
+        """What a watch that begins has to live with."""
+        return self._first_of(call, [armed for armed in self._armed if armed.fault.what in OF_WATCHES])
+
+    def _first_of(self, call: Call, among: Iterable[_Armed]) -> Fault | None:
+        found: _Armed | None = None
+        for armed in among:
+            if armed.meets(call) and found is None:
+                found = armed
+        if found is None:
+            return None
+        found.met += 1
+        return found.fault
 
     async def _done_all_the_same(self, fault: Fault, call: Call, go_on: GoOn) -> AnyOutcome:
         await settle(go_on())
@@ -107,45 +132,12 @@ class FaultPlan:
             user = call.user.name
             gone = self._process_of(user)
             self._gone.update(gone)
-            for owner, sink in list(self._watches.values()):
-                if owner in gone:
-                    sink.end()
+            for watch in self._watches:
+                if watch.call.user.name in gone:
+                    watch.end()
             self._crashed(user)
             raise service_unavailable(f"{user} has crashed")
         raise refusal(504, call)
-
-    def _watched(self, call: Call, result: Result, around: Callable[[Any], PassingSink]) -> Result:
-        """A watch whose client's sink is put into another."""
-        if not isinstance(result, WatchOutcome):
-            return self._watched_later(call, result, around)
-        outcome = result
-
-        async def run(sink: Any) -> None:
-            wrapped = around(sink)
-            self._watches[id(wrapped)] = (call.user.name, wrapped)
-            try:
-                await outcome.run(wrapped)
-            finally:
-                self._watches.pop(id(wrapped), None)
-
-        return WatchOutcome(run, outcome.served)
-
-    async def _watched_later(
-        self, call: Call, result: Result, around: Callable[[Any], PassingSink]
-    ) -> AnyOutcome:
-        settled = await settle(result)
-        if isinstance(settled, WatchOutcome):
-            again = self._watched(call, settled, around)
-            assert isinstance(again, WatchOutcome)
-            return again
-        return settled
-
-    def _sink(self, fault: Fault, sink: Any) -> PassingSink:
-        if fault.what is What.STALE:
-            stale = StaleSink(sink, fault.events)
-            self._stale.append(stale)
-            return stale
-        return CutSink(sink, fault.events) if fault.what is What.CUT else RepeatedSink(sink)
 
 
 def _dropped(call: Call) -> Result:

@@ -1,37 +1,90 @@
-"""Watches that do not tell all, or not at once: sinks around a client's own."""
+"""Watches as their clients are to see them: `WatchSink` around a client's own sink, `OpenWatches` for all."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Iterator, Sequence
 
 from wherry.apiserver.cacher import Cached, CachedEvent
-from wherry.apiserver.call import EventSink
+from wherry.apiserver.call import Call, EventSink, WatchOutcome
 from wherry.apiserver.watcher import Making
+from wherry.objects.errors import expired
 from wherry.objects.meta import Object
+from wherry.testing.faults.fault import Fault, What
 
 
-class PassingSink:
-    """Hands on what it is given."""
+class WatchSink:
+    """Hands on what it is given, until a fault takes hold of it: then as that says, from there on.
 
-    def __init__(self, inner: EventSink) -> None:
+    A lagging watch holds the latest events back (all, when the fault counts none) until it is released. One
+    that is cut ends after the fault's events, and one that is expired says 410 before it does. One that
+    repeats says each event twice, as a client sees it that watches again from before.
+    """
+
+    def __init__(self, inner: EventSink, call: Call) -> None:
         self.inner = inner
+        self.call = call
+        self.fault: Fault | None = None
+        self._left = 0
+        self._held: list[CachedEvent] = []
 
     @property
     def bookmark_every_s(self) -> float:
         """See `EventSink`."""
         return self.inner.bookmark_every_s
 
-    def events(self, events: Sequence[CachedEvent]) -> None:
+    def take(self, fault: Fault) -> None:
+        """From now on as `fault` says; its events are counted from here."""
+        self.fault, self._left = fault, fault.events
+        if fault.what in ENDS and not fault.events:
+            self._finish(fault)
+
+    def release(self) -> None:
+        """Tell all that was held back, and from now on everything as it happens."""
+        self.fault = None
+        held, self._held = self._held, []
+        if held:
+            self.inner.events(held)
+
+    def events(self, events: Sequence[CachedEvent]) -> int | None:
         """See `EventSink.events`."""
+        fault = self.fault
+        if fault is None:
+            return self.inner.events(events)
+        if fault.what is What.STALE:
+            return self._late(fault, events)
+        if fault.what in ENDS:
+            return self._as_many_as_are_left(fault, events)
         self.inner.events(events)
+        return self.inner.events(events)
+
+    def _late(self, fault: Fault, events: Sequence[CachedEvent]) -> int | None:
+        self._held += events
+        if not fault.events or len(self._held) <= fault.events:
+            return None
+        due, self._held = self._held[: -fault.events], self._held[-fault.events :]
+        return self.inner.events(due)
+
+    def _as_many_as_are_left(self, fault: Fault, events: Sequence[CachedEvent]) -> int | None:
+        told = events[: self._left]
+        self._left -= len(told)
+        written = self.inner.events(told) if told else None
+        if not self._left:
+            self._finish(fault)
+        return written
+
+    def _finish(self, fault: Fault) -> None:
+        if fault.what is What.EXPIRED:
+            self.inner.control("ERROR", expired("too old resource version: 1 (2)").status())
+        self.inner.end()
 
     def makings(self, events: Sequence[CachedEvent]) -> Making | None:
         """See `EventSink.makings`."""
         return self.inner.makings(events)
 
     def control(self, event_type: str, obj: Object) -> None:
-        """See `EventSink.control`."""
-        self.inner.control(event_type, obj)
+        """See `EventSink.control`. A bookmark would tell of what is held back that there was more."""
+        if event_type != "BOOKMARK" or not self._held:
+            self.inner.control(event_type, obj)
 
     async def initial(self, items: Sequence[Cached]) -> None:
         """See `EventSink.initial`."""
@@ -46,59 +99,34 @@ class PassingSink:
         return await self.inner.wait(timeout_s)
 
 
-class StaleSink(PassingSink):
-    """Holds events back: the latest `lag` of them, or all (0), until it is released."""
-
-    def __init__(self, inner: EventSink, lag: int) -> None:
-        super().__init__(inner)
-        self._lag = lag
-        self._held: list[CachedEvent] = []
-        self._is_released = False
-
-    def events(self, events: Sequence[CachedEvent]) -> None:
-        """See `EventSink.events`."""
-        if self._is_released:
-            self.inner.events(events)
-            return
-        self._held += events
-        if self._lag and len(self._held) > self._lag:
-            due, self._held = self._held[: -self._lag], self._held[-self._lag :]
-            self.inner.events(due)
-
-    def control(self, event_type: str, obj: Object) -> None:
-        """A bookmark would tell that there was more."""
-        if event_type != "BOOKMARK" or not self._held:
-            self.inner.control(event_type, obj)
-
-    def release(self) -> None:
-        """Tell all that was held back, and from now on everything at once."""
-        self._is_released = True
-        held, self._held = self._held, []
-        if held:
-            self.inner.events(held)
+ENDS = (What.CUT, What.EXPIRED)
 
 
-class CutSink(PassingSink):
-    """Ends the watch after `count` events."""
+class OpenWatches:
+    """All watches that run, in the order they began: also those that began before anybody thought of faults.
 
-    def __init__(self, inner: EventSink, count: int) -> None:
-        super().__init__(inner)
-        self._left = count
+    `meet`, once there is somebody to ask, says which fault a watch begins with.
+    """
 
-    def events(self, events: Sequence[CachedEvent]) -> None:
-        """See `EventSink.events`."""
-        told = events[: self._left]
-        self._left -= len(told)
-        if told:
-            self.inner.events(told)
-        if len(told) < len(events) or not self._left:
-            self.inner.end()
+    def __init__(self) -> None:
+        self._open: dict[WatchSink, None] = {}
+        self.meet: Callable[[Call], Fault | None] | None = None
 
+    def __iter__(self) -> Iterator[WatchSink]:
+        return iter(tuple(self._open))
 
-class RepeatedSink(PassingSink):
-    """Says each event twice, as a client sees it that watches again from before."""
+    def around(self, call: Call, outcome: WatchOutcome) -> WatchOutcome:
+        """The same watch, where faults can take hold of it; an `apiserver.core.WatchTap`."""
 
-    def events(self, events: Sequence[CachedEvent]) -> None:
-        """See `EventSink.events`."""
-        self.inner.events(events)
-        self.inner.events(events)
+        async def run(sink: EventSink) -> None:
+            wrapped = WatchSink(sink, call)
+            self._open[wrapped] = None
+            try:
+                fault = self.meet(call) if self.meet is not None else None
+                if fault is not None:
+                    wrapped.take(fault)
+                await outcome.run(wrapped)
+            finally:
+                del self._open[wrapped]
+
+        return WatchOutcome(run, outcome.served)

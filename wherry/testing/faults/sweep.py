@@ -7,9 +7,10 @@ from dataclasses import dataclass, field
 from fnmatch import fnmatchcase
 from typing import TYPE_CHECKING
 
-from wherry.testing.faults.end_state import differences, end_state
+from wherry.testing.faults.end_state import differences_of
 from wherry.testing.faults.fault import Fault, What
 from wherry.testing.faults.plan import Seen
+from wherry.testing.spans import Span
 from wherry.testing.world import ADMIN
 
 if TYPE_CHECKING:
@@ -18,6 +19,8 @@ if TYPE_CHECKING:
 Scenario = Callable[["Cluster"], object]
 MOST_PER_CALL = 3
 """How many of the calls of one kind are met, one after the other."""
+SETTLING = "10m"
+"""How long what a fault left behind has to come right: longer than most controllers rest."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,18 +66,21 @@ class Report:
             )
 
 
-def faults_for(seen: Mapping[Seen, int], user: str, most_per_call: int = MOST_PER_CALL) -> Iterator[Fault]:
-    """The faults for a fault-free run in which `user` (a pattern) made each of these calls so often.
+def faults_for(
+    seen: Mapping[Seen, int], user: str | Sequence[str], most_per_call: int = MOST_PER_CALL
+) -> Iterator[Fault]:
+    """The faults for a fault-free run in which `user` (a pattern, or some) made each of these calls so often.
 
     The test itself, which is the cluster's administrator, is none of those a pattern means. Each of a user's
     writes (the first few of a kind) is refused, left unanswered, and the last thing it does; each of their
-    watches lags, is cut, says everything twice, and begins too late.
+    watches lags, is cut, expires, says everything twice, and begins too late.
     """
+    users = [user] if isinstance(user, str) else user
     for (who, verb, resource), count in seen.items():
-        if not (who == user or (fnmatchcase(who, user) and who != ADMIN)):
+        if not any(who == one or (fnmatchcase(who, one) and who != ADMIN) for one in users):
             continue
         if verb == "watch":
-            for what, events in ((What.STALE, 1), (What.CUT, 1), (What.REPEATED, 0)):
+            for what, events in ((What.STALE, 1), (What.CUT, 1), (What.EXPIRED, 1), (What.REPEATED, 0)):
                 yield Fault(what=what, verbs=(verb,), resource=resource, user=who, events=events)
             yield Fault(what=What.REFUSED, verbs=(verb,), resource=resource, user=who, code=410)
             continue
@@ -87,29 +93,32 @@ def faults_for(seen: Mapping[Seen, int], user: str, most_per_call: int = MOST_PE
 
 
 def sweep(
-    cluster: Cluster, scenario: Scenario, user: str = "*", faults: Sequence[Fault] | None = None
+    cluster: Cluster,
+    scenario: Scenario,
+    user: str | Sequence[str] = "*",
+    faults: Sequence[Fault] | None = None,
+    settling: Span = SETTLING,
 ) -> Report:
     """Run `scenario` on a fork of `cluster` without faults, then on a fork for each fault.
 
-    Without `faults`, those of `faults_for`. The scenario drives its fork until all is as it should be in the
-    end (`wait`, `clock.advance`); after it the faults are over and ten more minutes pass before looking.
+    A fault is there before the fork's own clients start. Without `faults`, those of `faults_for`. The
+    scenario drives its fork until all is as it should be in the end (`wait`, `clock.advance`); after it the
+    faults are over, and as much more time as `settling` says passes before looking.
     Raises ValueError when nothing is to be tried.
     """
     start = cluster.snapshot()
-    with start.fork() as fork:
-        fork.faults.begin()
+    with start.fork(()) as fork:
         scenario(fork)
         seen = fork.faults.seen()
-        fork.clock.advance("10m")
-        expected = end_state(fork.snapshot().moment.store)
+        fork.clock.advance(settling)
+        expected = fork.snapshot().moment.store
     if faults is None:
         faults = list(faults_for(seen, user))
         if not faults:
             raise ValueError(f"user {user!r}: nobody of that name wrote or watched anything in the scenario")
     report = Report()
     for fault in faults:
-        with start.fork() as fork:
-            fork.faults.arm(fault)
+        with start.fork((fault,)) as fork:
             error = ""
             try:
                 scenario(fork)
@@ -117,7 +126,7 @@ def sweep(
                 error = f"{type(failure).__name__}: {failure}"
             met = fork.faults.met()
             fork.faults.clear()
-            fork.clock.advance("10m")
-            found = list(differences(expected, end_state(fork.snapshot().moment.store)))
+            fork.clock.advance(settling)
+            found = differences_of(expected, fork.snapshot().moment.store)
             report.runs.append(Run(fault, met[0][1] if met else 0, error, found))
     return report
