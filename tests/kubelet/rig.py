@@ -40,7 +40,7 @@ from wherry.kubelet.host import Host
 from wherry.kubelet.machine import Machine
 from wherry.kubelet.probes.result import Outcome, ProbeResult
 from wherry.kubelet.runtimes.fake import FakeRuntime
-from wherry.kubelet.runtimes.images import Image
+from wherry.kubelet.runtimes.images import Image, ImageView
 from wherry.objects.errors import ApiError
 from wherry.objects.meta import Object
 
@@ -88,6 +88,10 @@ class FakeMounts:
     def huge_pages(self, target: Path, page_bytes: int, size_bytes: int = 0) -> bool:
         self.pages[target] = page_bytes
         return self.tmpfs(target, size_bytes)
+
+    def image(self, target: Path, view: ImageView) -> None:
+        if target not in self.mounted:
+            self.mounted.append(target)
 
     def bind(self, source: Path, target: Path) -> None:
         self.mounted.append(target)

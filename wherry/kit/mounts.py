@@ -13,7 +13,7 @@ from collections.abc import Iterable
 from pathlib import Path
 
 MOUNT_INFO = Path("/proc/self/mountinfo")
-MS_NOSUID, MS_NODEV, MS_BIND, MS_REC = 0x2, 0x4, 0x1000, 0x4000
+MS_RDONLY, MS_NOSUID, MS_NODEV, MS_REMOUNT, MS_BIND, MS_REC = 0x1, 0x2, 0x4, 0x20, 0x1000, 0x4000
 MNT_DETACH, UMOUNT_NOFOLLOW = 0x2, 0x8
 _ESCAPE = re.compile(rb"\\([0-7]{3})")
 _POINT = 4

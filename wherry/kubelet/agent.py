@@ -55,6 +55,7 @@ from wherry.kubelet.static_pods.mirrors import Mirrors, is_mirror
 from wherry.kubelet.static_pods.static_pods import StaticPods
 from wherry.kubelet.status_writer import StatusWriter
 from wherry.kubelet.volumes.base import VolumeHost
+from wherry.kubelet.volumes.images import VolumeImages
 from wherry.kubelet.volumes.mounts import SystemMounts
 from wherry.kubelet.volumes.pod_certificates import PodCertificates
 from wherry.kubelet.volumes.pod_volumes import PodVolumes
@@ -295,7 +296,8 @@ class Kubelet:
     ) -> WorkerContext:
         config, client, clock = self.config, self._client, self._clock
         tokens = Tokens(client, clock)
-        volume_host = self._volume_host(tokens)
+        images = Images(self._runtime, clock, self._recorder, config.parallel_pulls)
+        volume_host = self._volume_host(tokens, images)
         prober = self._prober or NetworkProber(self._runtime, self._http)
         return WorkerContext(
             config=config,
@@ -303,7 +305,7 @@ class Kubelet:
             runtime=self._runtime,
             clock=clock,
             recorder=self._recorder,
-            images=Images(self._runtime, clock, self._recorder, config.parallel_pulls),
+            images=images,
             volumes=PodVolumes(config.root_dir, volume_host, self._recorder),
             disk=self._disk,
             tokens=tokens,
@@ -325,7 +327,7 @@ class Kubelet:
             runtime_name=(state.status.name if state.status is not None else "") or "containerd",
         )
 
-    def _volume_host(self, tokens: Tokens) -> VolumeHost:
+    def _volume_host(self, tokens: Tokens, images: Images) -> VolumeHost:
         client, clock, changed = self._client, self._clock, self._object_changed
         random = self._random
         node_name, recorder = self.config.node_name, self._recorder
@@ -336,6 +338,7 @@ class Kubelet:
             tokens=tokens,
             trust=TrustBundles(client, clock, random, changed),
             certificates=PodCertificates(client, clock, self._disk, recorder, random, node_name, changed),
+            images=VolumeImages(images, self._runtime),
         )
 
     def _object_changed(self, pod_uid: str) -> None:

@@ -16,6 +16,7 @@ import pytest
 from tests.timing import PATIENCE_S
 from wherry.kubelet.runtimes.containers import Container, ContainerSpec, Phase, Resources
 from wherry.kubelet.runtimes.failures import NoSuchThing, RuntimeFailure
+from wherry.kubelet.runtimes.images import ImageViews
 from wherry.kubelet.runtimes.labels import CONTAINER_NAME, POD_UID
 from wherry.kubelet.runtimes.runtime import Runtime, RuntimeEvent
 from wherry.kubelet.runtimes.sandboxes import SandboxSpec
@@ -232,6 +233,17 @@ async def an_image_is_found_by_every_name_and_pulled_or_refused(party: Party) ->
     assert refused.value.reason == "ErrImagePull"
 
 
+async def an_image_is_shown_as_often_as_asked_and_let_go(party: Party) -> None:
+    assert isinstance(party.runtime, ImageViews)
+    first = await party.runtime.view_image("busybox", "contract/view")
+    assert first == await party.runtime.view_image("busybox", "contract/view")
+    assert first.kind
+    with pytest.raises(NoSuchThing):
+        await party.runtime.view_image("nothing", "contract/other")
+    await party.runtime.release_view("contract/view")
+    await party.runtime.release_view("contract/view")
+
+
 async def it_says_who_it_is_and_that_it_is_ready(party: Party) -> None:
     status = await party.runtime.status()
     assert (status.ready, status.network_ready, status.name) == (True, True, "containerd")
@@ -273,6 +285,7 @@ PROMISES: Sequence[Callable[[Party], Awaitable[None]]] = (
     what_is_gone_is_stopped_and_removed_without_complaint,
     limits_are_told_and_changed_while_it_runs,
     an_image_is_found_by_every_name_and_pulled_or_refused,
+    an_image_is_shown_as_often_as_asked_and_let_go,
     it_says_who_it_is_and_that_it_is_ready,
 )
 

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
 from tests.kubelet.rig import FakeMounts
 from wherry.kit.clock import FakeClock
 from wherry.kit.disk import DirectDisk
+from wherry.kubelet.images import ImageFailure
+from wherry.kubelet.runtimes.images import ImageView
 from wherry.kubelet.volumes.base import Credentials, VolumeHost
 from wherry.objects.meta import Object
 
@@ -20,10 +22,11 @@ class Tokens:
 
 
 class Given:
-    """Trust anchors and certificates on paper."""
+    """Trust anchors, certificates and images on paper."""
 
     def __init__(self) -> None:
         self.forgotten: list[str] = []
+        self.kept: list[str] = []
 
     async def anchors(self, pod: Object, source: Mapping[str, Any]) -> str:
         return f"anchors of {source.get('name') or source.get('signerName')}"
@@ -32,6 +35,17 @@ class Given:
         self, pod: Object, volume: str, index: int, source: Mapping[str, Any]
     ) -> Credentials:
         return Credentials(f"key {index} of {volume}\n".encode(), b"chain\n")
+
+    async def ensure(self, pod: Object, wanted: Object, lookup: Callable[[str, str], Object | None]) -> None:
+        if wanted["image"] == "no":
+            raise ImageFailure("ErrImagePull", "no such image", 10.0)
+
+    async def view(self, reference: str, key: str) -> ImageView:
+        self.kept.append(key)
+        return ImageView("overlay", "overlay")
+
+    async def release(self, key: str) -> None:
+        self.kept.remove(key)
 
     def forget(self, pod_uid: str) -> None:
         self.forgotten.append(pod_uid)
@@ -50,4 +64,5 @@ def paper_host(mounts: FakeMounts) -> VolumeHost:
         tokens=Tokens(),
         trust=given,
         certificates=given,
+        images=given,
     )

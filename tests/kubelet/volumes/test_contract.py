@@ -32,6 +32,7 @@ def examples(tmp_path: Path) -> dict[str, Object]:
         "configMap": {"name": "c"},
         "secret": {"secretName": "s"},
         "downwardAPI": {"items": [FIELD]},
+        "image": {"reference": "nginx:1.27"},
         "projected": {
             "sources": [
                 {"configMap": {"name": "c", "items": [{"key": "k", "path": "deep/er"}]}},

@@ -15,7 +15,7 @@ from dataclasses import asdict, replace
 from wherry.kit.clock import Clock
 from wherry.kubelet.runtimes.containers import Container, ContainerSpec, Phase, Resources
 from wherry.kubelet.runtimes.failures import NoSuchThing, RuntimeFailure
-from wherry.kubelet.runtimes.images import Image
+from wherry.kubelet.runtimes.images import Image, ImageView
 from wherry.kubelet.runtimes.runtime import RuntimeEvent, RuntimeStatus
 from wherry.kubelet.runtimes.sandboxes import Sandbox, SandboxSpec
 from wherry.kubelet.runtimes.streams import ExecResult
@@ -39,6 +39,8 @@ class FakeRuntime:
         self._sandboxes: dict[str, Sandbox] = {}
         self._containers: dict[str, Container] = {}
         self.sandbox_specs: dict[str, SandboxSpec] = {}
+        self.views: dict[str, str] = {}
+        """Ids of the images whose layers are kept, by what for."""
         self.container_specs: dict[str, ContainerSpec] = {}
         self.pullable: dict[str, Image] = {}
         self.failures: dict[str, list[Exception]] = defaultdict(list)
@@ -225,6 +227,18 @@ class FakeRuntime:
     async def image_filesystem(self) -> str:
         await self._enter("image_filesystem")
         return self.image_directory
+
+    async def view_image(self, reference: str, key: str) -> ImageView:
+        await self._enter("view_image")
+        image = await self.image(reference)
+        if image is None:
+            raise NoSuchThing(f'image "{reference}" is not unpacked on this node')
+        self.views[key] = image.id
+        return ImageView("overlay", "overlay", (f"lowerdir=/layers/{image.id}",))
+
+    async def release_view(self, key: str) -> None:
+        await self._enter("release_view")
+        self.views.pop(key, None)
 
     async def usage(self) -> list[ContainerUsage]:
         await self._enter("usage")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 
 @dataclass(frozen=True, slots=True)
@@ -20,6 +20,28 @@ class Image:
     uid: int | None = None
     username: str = ""
     pinned: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class ImageView:
+    """How to mount the files of an image: kind of file system, source and options, as of mount(8)."""
+
+    kind: str
+    source: str
+    options: Sequence[str] = ()
+
+
+@runtime_checkable
+class ImageViews(Protocol):
+    """A runtime that shows what is in an image. Every method raises RuntimeFailure."""
+
+    async def view_image(self, reference: str, key: str) -> ImageView:
+        """How to mount an image that is on the node; its layers are kept for `key`, though it be removed."""
+        ...
+
+    async def release_view(self, key: str) -> None:
+        """The layers kept for `key` may go. Harmless when there are none."""
+        ...
 
 
 class ImageService(Protocol):

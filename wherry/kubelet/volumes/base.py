@@ -1,12 +1,13 @@
 """The protocol of a volume plug-in, and what one is given.
 
 A plug-in makes one volume of one pod be there (`publish`), below a directory that is the volume's own, or it
-says which other path of the host to use. Whatever else a kind needs it declares by having it: files that
-follow objects are `Refreshed`; what several pods of a node share is `Staged` once before the first of them
-and unstaged after the last; what does not go by unmounting and deleting its directory is `Unpublished`.
-Everything may be done again and comes to the same: after a restart of the agent, and after a kill at any
-moment. Before anything is mounted a `Record` is on disk, and taking down goes by the record alone: by then
-nobody may know the pod any more (upstream's pkg/volume; NodeStageVolume and so on of CSI).
+says which other path of the host to use. Whatever else a kind needs it declares by having it: what has to be
+pulled is `Fetched`; files that follow objects are `Refreshed`; what several pods of a node share is `Staged`
+once before the first of them and unstaged after the last; what does not go by unmounting and deleting its
+directory is `Unpublished`. Everything may be done again and comes to the same: after a restart of the agent,
+and after a kill at any moment. Before anything is mounted a `Record` is on disk, and taking down goes by the
+record alone: by then nobody may know the pod any more (upstream's pkg/volume; NodeStageVolume and so on of
+CSI).
 """
 
 from __future__ import annotations
@@ -18,6 +19,8 @@ from typing import Any, Protocol, TypeVar, runtime_checkable
 
 from wherry.kit.clock import Clock
 from wherry.kit.disk import Disk
+from wherry.kubelet.images import ImageFailure
+from wherry.kubelet.runtimes.images import ImageView
 from wherry.kubelet.volumes.records import Record
 from wherry.objects.meta import Object
 
@@ -40,6 +43,10 @@ class Mounts(Protocol):
 
     def huge_pages(self, target: Path, page_bytes: int, size_bytes: int = 0) -> bool:
         """Have a file system of huge pages of that size there, as `tmpfs` does."""
+        ...
+
+    def image(self, target: Path, view: ImageView) -> None:
+        """Have an image's files there, to be read only."""
         ...
 
     def bind(self, source: Path, target: Path) -> None:
@@ -95,16 +102,34 @@ class CertificateSource(Protocol):
     async def close(self) -> None: ...
 
 
+class ImageSource(Protocol):
+    """Gives images to volumes."""
+
+    async def ensure(self, pod: Object, wanted: Object, lookup: Callable[[str, str], Object | None]) -> None:
+        """Have `image` on the node, by `imagePullPolicy`. Raises ImageFailure."""
+        ...
+
+    async def view(self, reference: str, key: str) -> ImageView:
+        """How to mount an image that is there; it is kept for `key`. Raises RuntimeFailure."""
+        ...
+
+    async def release(self, key: str) -> None:
+        """Keep nothing for `key` any more. Raises RuntimeFailure."""
+        ...
+
+
 @dataclass(frozen=True, slots=True)
 class MountedVolume:
     """A volume that is there: its path on the host, and whether it may only be read.
 
-    `relabel` tells that the runtime may give its files SELinux labels.
+    `relabel` tells that the runtime may give its files SELinux labels. With a `failure` it is not there: the
+    containers that mount it cannot start, others can.
     """
 
     path: Path
     read_only: bool = False
     relabel: bool = False
+    failure: ImageFailure | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -117,6 +142,7 @@ class VolumeHost:
     tokens: TokenSource
     trust: TrustSource
     certificates: CertificateSource
+    images: ImageSource
 
     def forget(self, pod_uid: str) -> None:
         """The pod's volumes are taken down."""
@@ -205,6 +231,15 @@ class VolumePlugin(Protocol):
 
         Its record says whether a former agent had come to the end (`Record.complete`).
         """
+        ...
+
+
+@runtime_checkable
+class Fetched(Protocol):
+    """A plug-in that has to bring something to the node first, however long that takes."""
+
+    async def fetch(self, context: VolumeContext) -> None:
+        """Bring it, unless it is there. Raises ImageFailure, which concerns its containers alone."""
         ...
 
 

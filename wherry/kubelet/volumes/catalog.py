@@ -10,6 +10,7 @@ from wherry.kubelet.volumes.plugins.config_map import ConfigMapVolume
 from wherry.kubelet.volumes.plugins.downward_api import DownwardApiVolume
 from wherry.kubelet.volumes.plugins.empty_dir import EmptyDir
 from wherry.kubelet.volumes.plugins.host_path import HostPath
+from wherry.kubelet.volumes.plugins.image import ImageVolume
 from wherry.kubelet.volumes.plugins.projected import ProjectedVolume
 from wherry.kubelet.volumes.plugins.secret import SecretVolume
 
@@ -20,6 +21,7 @@ PLUGINS: tuple[VolumePlugin, ...] = (
     SecretVolume(),
     ProjectedVolume(),
     DownwardApiVolume(),
+    ImageVolume(),
 )
 
 

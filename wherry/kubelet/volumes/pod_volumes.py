@@ -17,9 +17,11 @@ from typing import Any
 
 from wherry.client.events import Recorder
 from wherry.kit.trees import remove_tree
+from wherry.kubelet.images import ImageFailure
 from wherry.kubelet.pod import all_containers, spec_of
 from wherry.kubelet.volumes.base import (
     SET_UP_TIMEOUT_S,
+    Fetched,
     Identity,
     MountedVolume,
     MountFailure,
@@ -88,6 +90,15 @@ class PodVolumes:
                 continue  # told when it is set up
             found |= plugin.references(volume.get(plugin.source) or {})
         return found
+
+    def takes_long(self, pod: Mapping[str, Any]) -> bool:
+        """Whether something may have to be pulled for the pod's volumes."""
+        return any(
+            volume.get(plugin.source) is not None
+            for volume in _mounted(pod)
+            for plugin in self._plugins.values()
+            if isinstance(plugin, Fetched)
+        )
 
     async def set_up(
         self, pod: Object, lookup: Lookup, allocatable: Mapping[str, str]
@@ -180,6 +191,11 @@ class PodVolumes:
             context = replace(context, identity=plugin.identity(context))
         state = self._pods.setdefault(uid, _PodState())
         state.begun[name] = context.identity.key
+        if isinstance(plugin, Fetched) and name not in state.published:
+            try:
+                await plugin.fetch(context)
+            except ImageFailure as failure:
+                return MountedVolume(context.directory, plugin.read_only, failure=failure)
         work = partial(self._publish, plugin, context, state)
         return await self._operations.run(context.identity.key, work, OPERATION_TIMEOUT_S)
 

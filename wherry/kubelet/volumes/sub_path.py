@@ -14,8 +14,9 @@ from pathlib import Path
 from wherry.kubelet.volumes.base import MountFailure, Mounts
 
 
-def bind_sub_path(mounts: Mounts, volume: Path, sub_path: str, target: Path) -> Path:
-    """Bind `volume`/`sub_path` (a directory is made if nothing is there) to `target`; returns it.
+def bind_sub_path(mounts: Mounts, volume: Path, sub_path: str, target: Path, *, is_made: bool = True) -> Path:
+    """Bind `volume`/`sub_path` to `target`; returns it. Unless told otherwise a directory is made if nothing
+    is there.
 
     Raises MountFailure when the path leads outside the volume.
     """
@@ -26,7 +27,7 @@ def bind_sub_path(mounts: Mounts, volume: Path, sub_path: str, target: Path) -> 
         real = Path(os.path.realpath(volume / sub_path))
         if real != base and base not in real.parents:
             raise MountFailure(f"subpath {str(real)!r} not within volume path {str(base)!r}")
-        fd = _open_below(base, real.relative_to(base))
+        fd = _open_below(base, real.relative_to(base), is_made=is_made)
     except OSError as error:
         raise MountFailure(f"failed to prepare subPath {sub_path!r}: {error.strerror or error}") from error
     try:
@@ -37,7 +38,7 @@ def bind_sub_path(mounts: Mounts, volume: Path, sub_path: str, target: Path) -> 
         os.close(fd)
 
 
-def _open_below(base: Path, path: Path) -> int:
+def _open_below(base: Path, path: Path, *, is_made: bool) -> int:
     """A descriptor of `base`/`path`, no part of which is a symbolic link; missing parts are made."""
     fd = os.open(base, os.O_PATH | os.O_DIRECTORY)
     mode = stat.S_IMODE(os.fstat(fd).st_mode) & 0o777
@@ -46,6 +47,8 @@ def _open_below(base: Path, path: Path) -> int:
             try:
                 following = os.open(part, os.O_PATH | os.O_NOFOLLOW, dir_fd=fd)
             except FileNotFoundError:
+                if not is_made:
+                    raise
                 os.mkdir(part, 0o750, dir_fd=fd)
                 following = os.open(part, os.O_PATH | os.O_NOFOLLOW | os.O_DIRECTORY, dir_fd=fd)
                 Path(f"/proc/self/fd/{following}").chmod(mode)

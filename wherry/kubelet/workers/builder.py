@@ -110,6 +110,8 @@ class Builder:
             for start in plan.start:
                 work = self._starter.image(pod, start.container)
                 images.tasks[start.container["name"]] = asyncio.ensure_future(work)
+            if self._volumes is None and self._context.volumes.takes_long(pod):
+                release()
             home = await self._home(pod, seen, plan)
             if not images.all_there:
                 release()
@@ -174,7 +176,7 @@ class Builder:
         return home
 
     async def _set_up_volumes(self, pod: Object) -> dict[str, MountedVolume]:
-        if self._volumes is not None:
+        if self._volumes is not None and not any(one.failure for one in self._volumes.values()):
             return self._volumes
         context = self._context
         namespace = namespace_of(pod)

@@ -146,7 +146,7 @@ def container_mounts(
         path, sub_path = volume.path, _sub_path(mount, scope)
         if sub_path:
             target = sub_paths / mount["name"] / container["name"] / str(index)
-            path = bind_sub_path(mounts, path, sub_path, target)
+            path = bind_sub_path(mounts, path, sub_path, target, is_made=not volume.read_only)
         result.append(
             Mount(
                 str(path),

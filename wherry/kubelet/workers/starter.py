@@ -103,15 +103,20 @@ class Starter:
         try:
             return await self._context.images.ensure(pod, container, self._credentials(pod, container))
         except ImageFailure as failure:
-            self._say(pod, container, "Warning", "Failed", f"Error: {failure.reason}")
-            retry_s = failure.retry_s
-            if failure.reason == "ErrImagePull":
-                retry_s = SHOW_PULL_ERROR_S
-            raise StartFailure(failure.reason, failure.message, retry_s) from failure
+            raise self._lacks(pod, container, failure) from failure
+
+    def _lacks(self, pod: Object, container: Object, failure: ImageFailure) -> StartFailure:
+        self._say(pod, container, "Warning", "Failed", f"Error: {failure.reason}")
+        retry_s = SHOW_PULL_ERROR_S if failure.reason == "ErrImagePull" else failure.retry_s
+        return StartFailure(failure.reason, failure.message, retry_s)
 
     async def start(self, pod: Object, start: Start, image: Image, home: Home) -> None:
         """Start the container and run its postStart hook. Raises StartFailure."""
         container = start.container
+        for mount in container.get("volumeMounts") or ():
+            volume = home.volumes.get(mount["name"])
+            if volume is not None and volume.failure is not None:
+                raise self._lacks(pod, container, volume.failure)
         spec = await self._configure(pod, start, image, home)
         runtime = self._context.runtime
         try:

@@ -6,12 +6,11 @@ import pytest
 
 from wherry.kubelet.runtimes.containerd.events import (
     FILTER,
-    MalformedMessage,
     TaskEvent,
     parse_envelope,
     subscribe_request,
-    wire_fields,
 )
+from wherry.kubelet.runtimes.containerd.wire import MalformedMessage, wire_fields
 
 
 def field(number: int, data: bytes) -> bytes:

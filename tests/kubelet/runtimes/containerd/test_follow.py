@@ -11,9 +11,10 @@ import pytest
 from cri_api.v1 import api_pb2 as cri
 
 from wherry.kit.clock import FakeClock
-from wherry.kubelet.runtimes.containerd.events import MalformedMessage, TaskEvent
+from wherry.kubelet.runtimes.containerd.events import TaskEvent
 from wherry.kubelet.runtimes.containerd.follow import Follower
 from wherry.kubelet.runtimes.containerd.statuses import Statuses
+from wherry.kubelet.runtimes.containerd.wire import MalformedMessage
 from wherry.kubelet.runtimes.runtime import RuntimeEvent
 
 

@@ -37,7 +37,9 @@ from wherry.kubelet.runtimes.containerd.processes import shims_of
 from wherry.kubelet.runtimes.containerd.remains import SHIM_SOCKETS
 from wherry.kubelet.runtimes.containers import ContainerSpec, Phase, Resources
 from wherry.kubelet.runtimes.failures import NoSuchThing, RuntimeFailure
+from wherry.kubelet.runtimes.images import ImageView
 from wherry.kubelet.runtimes.runtime import RuntimeEvent
+from wherry.kubelet.volumes.mounts import SystemMounts
 from wherry.network.cni import given_addresses
 from wherry.network.rules import CNI_RESULTS, chain_name
 
@@ -335,3 +337,42 @@ async def test_one_without_a_pid_file_is_adopted(machine: Machine) -> None:
     again, _ = make_daemon(machine.directory)
     await again.start()
     assert again.pid == first
+
+
+async def test_an_image_is_mounted_read_only_and_let_go(machine: Machine) -> None:
+    """Its files are there, nobody can write to them, and they outlive the image."""
+    runtime, mounts = machine.runtime, SystemMounts()
+    target = machine.directory / "volume"
+    target.mkdir()
+    view = await runtime.view_image("busybox", "test/view")
+    try:
+        mounts.image(target, view)
+        mounts.image(target, view)
+        assert mounts.below(target) == [target]
+        assert (target / "bin" / "busybox").stat().st_size > 0
+        with pytest.raises(OSError, match="Read-only file system"):
+            (target / "new").touch()
+        await runtime.remove_image("busybox")
+        assert (target / "bin" / "busybox").read_bytes()
+    finally:
+        mounts.unmount(target)
+        await runtime.release_view("test/view")
+    assert mounts.below(target) == []
+
+
+def test_options_of_many_layers_are_shortened(tmp_path: Path) -> None:
+    """mount(2) takes a page of options: a hundred layers with long paths are more."""
+    layers = [tmp_path / ("x" * 60) / str(number) / "fs" for number in range(100)]
+    for layer in layers:
+        layer.mkdir(parents=True)
+        (layer / layer.parent.name).touch()
+    target = tmp_path / "target"
+    target.mkdir()
+    options = (f"lowerdir={':'.join(map(str, layers))}",)
+    assert len(options[0]) > 4096
+    mounts = SystemMounts()
+    try:
+        mounts.image(target, ImageView("overlay", "overlay", options))
+        assert len(list(target.iterdir())) == 100
+    finally:
+        mounts.unmount(target)

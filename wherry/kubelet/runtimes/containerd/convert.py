@@ -235,6 +235,18 @@ def resources_of_info(info: Mapping[str, str]) -> Resources | None:
     )
 
 
+def chain_id_of_info(info: Mapping[str, str]) -> str:
+    """What the layers of an image come to, by its verbose status; "" when they are not unpacked."""
+    return str(_json(info.get("info", "")).get("chainID") or "")
+
+
+def snapshotter_of_info(info: Mapping[str, str]) -> str:
+    """What unpacks images, by containerd's verbose status, which shows its configuration."""
+    config = _json(info.get("config", ""))
+    found = (config.get("containerd") or {}).get("snapshotter")
+    return str(found or "overlayfs")
+
+
 def _json(text: str) -> dict[str, Any]:
     try:
         found = json.loads(text or "{}")

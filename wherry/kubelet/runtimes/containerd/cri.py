@@ -22,8 +22,10 @@ from wherry.kit.clock import Clock
 from wherry.kubelet.runtimes.containerd import errors
 from wherry.kubelet.runtimes.containerd.convert import (
     CGROUP_PARENT,
+    chain_id_of_info,
     container_config,
     sandbox_config,
+    snapshotter_of_info,
     to_image,
     to_linux_resources,
     to_usage,
@@ -33,10 +35,11 @@ from wherry.kubelet.runtimes.containerd.errors import translated
 from wherry.kubelet.runtimes.containerd.events import SUBSCRIBE, parse_envelope, subscribe_request
 from wherry.kubelet.runtimes.containerd.follow import Follower
 from wherry.kubelet.runtimes.containerd.reference import InvalidReference, normalize
+from wherry.kubelet.runtimes.containerd.snapshots import Snapshots
 from wherry.kubelet.runtimes.containerd.statuses import Statuses, by_pod
 from wherry.kubelet.runtimes.containers import Container, ContainerSpec, Resources
-from wherry.kubelet.runtimes.failures import RuntimeFailure
-from wherry.kubelet.runtimes.images import Image
+from wherry.kubelet.runtimes.failures import NoSuchThing, RuntimeFailure
+from wherry.kubelet.runtimes.images import Image, ImageView
 from wherry.kubelet.runtimes.operations import Operations
 from wherry.kubelet.runtimes.runtime import RuntimeEvent, RuntimeStatus
 from wherry.kubelet.runtimes.sandboxes import Sandbox, SandboxSpec
@@ -57,6 +60,7 @@ class ContainerdRuntime:
         self.operations = Operations()
         self._service = Bounded(api_pb2_grpc.RuntimeServiceStub(self._channel), self.operations)
         self._images = Bounded(api_pb2_grpc.ImageServiceStub(self._channel), self.operations)
+        self._snapshots = Snapshots(self._channel)
         self._statuses = Statuses(self._service)
         self._followers: WeakSet[Follower] = WeakSet()
 
@@ -221,6 +225,25 @@ class ContainerdRuntime:
         with translated():
             answer = await self._images.ImageFsInfo(cri.ImageFsInfoRequest())
         return next((fs.fs_id.mountpoint for fs in answer.image_filesystems), "")
+
+    async def view_image(self, reference: str, key: str) -> ImageView:
+        request = cri.ImageStatusRequest(image=cri.ImageSpec(image=_normal(reference)), verbose=True)
+        with translated():
+            answer = await self._images.ImageStatus(request)
+            chain_id = chain_id_of_info(answer.info) if answer.HasField("image") else ""
+            if not chain_id:
+                raise NoSuchThing(f'image "{reference}" is not unpacked on this node')
+            now = self._clock.now().strftime("%Y-%m-%dT%H:%M:%SZ")
+            return await self._snapshots.view(await self._snapshotter(), key, chain_id, now)
+
+    async def release_view(self, key: str) -> None:
+        with translated():
+            await self._snapshots.remove(await self._snapshotter(), key)
+
+    async def _snapshotter(self) -> str:
+        """The name of what unpacks images, as containerd is configured."""
+        answer = await self._service.Status(cri.StatusRequest(verbose=True))
+        return snapshotter_of_info(answer.info)
 
     async def usage(self) -> list[ContainerUsage]:
         """What running containers use. Raises RuntimeFailure."""
