@@ -37,7 +37,7 @@ from wherry.apiserver.watcher import (
 )
 from wherry.apiserver.watchers import Watchers
 from wherry.kit.passes import Pass
-from wherry.kit.portions import Portions
+from wherry.kit.portions import Portions, Work, others
 from wherry.kit.tasks import Abandoned, shared
 from wherry.objects.errors import ApiError, service_unavailable
 from wherry.objects.meta import Object
@@ -55,7 +55,6 @@ RECALLED_BYTES = RING_BYTES // 2
 
 _PAGE = 2000  # entries read from the store at once when a cacher starts
 _READ_AT_ONCE = 250  # entries of the store that are taken over between two turns of the event loop
-_READ_S = 0.005  # how long labels are read out of objects between two turns, large ones one by one
 _TOLD_AT_ONCE = 250  # past changes handed to a watcher between two turns of the event loop
 _TOLD_AT_ONCE_BYTES = 1024 * 1024  # of objects, in the same turn
 _SAMPLES = 32
@@ -253,11 +252,11 @@ class Cacher:
         index = self._indexes[field] = Index(field)
         items = list(self._objects.values())
         try:
-            portions = Portions(_READ_S)
+            portions = Portions(Work.REQUESTS)
             for item in items:
+                await portions.next()
                 if self._objects.get(item.key) is item:  # else the index was told of what came after
                     index.add(item)
-                await portions.next()
         except BaseException:
             self._indexes.pop(field, None)
             raise
@@ -266,10 +265,10 @@ class Cacher:
     async def _read(self, namespace: str) -> None:
         low, high = self._span(namespace, "")
         unread = [item for key in self._keys[low:high] if not (item := self._objects[key]).is_read]
-        portions = Portions(_READ_S)
+        portions = Portions(Work.REQUESTS)
         for item in unread:
-            item.read()
             await portions.next()
+            item.read()
 
     async def list_at(
         self,
@@ -304,7 +303,7 @@ class Cacher:
             overlay: dict[str, Cached | None] = {}
             for start in range(0, len(undone), MATCHED_AT_ONCE):
                 if start:
-                    await asyncio.sleep(0)
+                    await others(Work.REQUESTS)
                 for event in undone[start : start + MATCHED_AT_ONCE]:
                     key = event.object.key
                     if key > start_after and key.startswith(prefix):
@@ -332,7 +331,7 @@ class Cacher:
             if limit and match is None and len(found) >= limit:
                 return found, page.remaining
             start_after = page.entries[-1].key
-            await asyncio.sleep(0)
+            await others(Work.REQUESTS)
 
     async def recall(self, after: int) -> None:
         """Make `watch` from revision `after` possible, if the store still knows what came since.
@@ -353,7 +352,7 @@ class Cacher:
             for event in told_again(events, self._objects, self._take_over):
                 made.append(event)
                 if len(made) % _READ_AT_ONCE == 0:
-                    await asyncio.sleep(0)
+                    await others(Work.REQUESTS)
             if ring.floor == floor:  # else it began anew, or let go of so much that this is no help
                 ring.recall(made, after)
 
@@ -376,7 +375,7 @@ class Cacher:
                 told = seen_of(portion, scope, match)
                 if told:
                     sink(told)
-                await asyncio.sleep(0)
+                await others(Work.REQUESTS)
             after = past[-1].object.revision
         return after
 

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from heapq import merge
 from itertools import islice
 
 from wherry.apiserver.cached import Cached, CachedEvent, Match
+from wherry.kit.portions import Work, others
 from wherry.store.base import Entry, Event
 
 Overlay = Mapping[str, Cached | None]
@@ -56,7 +56,7 @@ async def matching(items: Iterator[Cached], match: Match, limit: int) -> tuple[l
     if not limit or len(found) <= limit:
         left = list(items)
         for start in range(0, len(left), MATCHED_AT_ONCE):
-            await asyncio.sleep(0)
+            await others(Work.REQUESTS)
             found += filter(match, left[start : start + MATCHED_AT_ONCE])
             if limit and len(found) > limit:
                 break

@@ -18,13 +18,11 @@ from wherry.apiserver.call import Call, Outcome
 from wherry.apiserver.core import Core
 from wherry.apiserver.media_types import PROTOBUF
 from wherry.apiserver.registry import Served
-from wherry.kit.portions import Portions
+from wherry.kit.portions import Portions, Work
 from wherry.objects.errors import internal
 from wherry.objects.meta import Object
 
 WATCH_TYPE = f"{PROTOBUF};stream=watch"
-ENCODED_TOGETHER_S = 0.005
-"""How long objects are encoded before other requests get their turn."""
 
 
 def in_protobuf(outcome: Outcome) -> Outcome:
@@ -126,8 +124,9 @@ async def list_of_messages(
     waiting: dict[Cached, bytes] = {}
     size, is_long, most = 0, False, piece_bytes()
     try:
-        portions = Portions(ENCODED_TOGETHER_S)
+        portions = Portions(Work.REQUESTS)
         for item in items:
+            await portions.next()
             if made.is_large(item):
                 data = await beside(core, call, partial(made.encode, item.data), item.served_bytes)
                 if made.keep is None:
@@ -141,7 +140,6 @@ async def list_of_messages(
             if not is_long:
                 messages.append(data)
                 is_long = size > most
-            await portions.next()
         again = (waiting.get(item) or made.of(item) for item in items)
         written = again if is_long else messages
         pieces = protobuf.list_pieces(api_version, kind, list_meta, sizes, written, piece_bytes)

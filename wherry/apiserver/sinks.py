@@ -20,6 +20,7 @@ from wherry.apiserver.watcher import Making
 from wherry.client.transport import WatchEvent
 from wherry.kit.clock import Clock
 from wherry.kit.httpd.message import Writer
+from wherry.kit.portions import Work, others
 from wherry.objects.meta import Object
 
 BUFFERED_EVENTS = 50_000
@@ -165,7 +166,7 @@ async def _taken(writer: Writer) -> bool:
     except TimeoutError:
         writer.abort()
         return False
-    await asyncio.sleep(0)  # a client that takes all at once must not keep others waiting
+    await others(Work.REQUESTS)  # a client that takes all at once must not keep others waiting
     return True
 
 
@@ -222,7 +223,7 @@ class LocalSink(Sink):
         for number, item in enumerate(items, 1):
             if number % WRITE_TOGETHER == 0:
                 self._arrived()
-                await asyncio.sleep(0)
+                await others(Work.REQUESTS)
             self._waiting.append(
                 WatchEvent("ADDED", item.decode() if served is None else served.decode(item))
             )

@@ -21,6 +21,7 @@ from wherry.api.resource import Resource
 from wherry.client.api import Client, Listing
 from wherry.client.transport import WatchEvent
 from wherry.kit.clock import Clock
+from wherry.kit.portions import Work, others
 from wherry.kit.tasks import others_end
 from wherry.objects.errors import ApiError
 from wherry.objects.meta import Object, controller_of, key_of, metadata, namespace_of, revision_of, uid_of
@@ -152,11 +153,11 @@ class Shelf:
             present.add(key_of(obj))
             self.put(obj)
             if not number % TAKEN_AT_ONCE:
-                await asyncio.sleep(0)
+                await others(Work.CACHES)
         for number, key in enumerate([key for key in self._objects if key not in present], 1):
             self._drop(key, self._objects[key])
             if not number % TAKEN_AT_ONCE:
-                await asyncio.sleep(0)
+                await others(Work.CACHES)
 
     def _drop(self, key: str, last: Object) -> None:
         old = self._objects.pop(key)
@@ -276,7 +277,7 @@ class Informer:
         first = listing = await self._page()
         items = listing.items
         while listing.continue_token:
-            await asyncio.sleep(0)  # within one process no page waits for anything
+            await others(Work.CACHES)  # within one process no page waits for anything
             try:
                 listing = await self._page(listing.continue_token)
             except ApiError as error:

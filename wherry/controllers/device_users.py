@@ -12,14 +12,13 @@ from wherry.api.dynamicresources.resource_claims import RESOURCE_CLAIMS
 from wherry.api.dynamicresources.taints import selectors_of
 from wherry.client.cache import Cache
 from wherry.kit.clock import Clock
-from wherry.kit.portions import Portions
+from wherry.kit.portions import Portions, Work
 from wherry.kit.repeat import Repeater
 from wherry.kit.tasks import Tasks
 from wherry.objects.meta import Object, namespace_of
 
 BY_SELECTOR = "device-selector"
 """Claims by all selectors (`taints.selector_key`) that mean one of their devices."""
-PORTION_S = 0.005
 
 
 class DeviceUsers:
@@ -39,7 +38,7 @@ class DeviceUsers:
             self._looking.poke()
 
     async def _look(self) -> None:
-        portions = Portions(PORTION_S)
+        portions = Portions(Work.CONTROLLING)
         while self._waiting:
             selector, _ = self._waiting.popitem()
             for claim in self._cache.by_index(RESOURCE_CLAIMS, BY_SELECTOR, selector):

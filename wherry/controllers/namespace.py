@@ -20,6 +20,7 @@ from wherry.api.core.pods import PODS
 from wherry.api.resource import Resource
 from wherry.client.cache import Cache
 from wherry.controllers.base import Controller, NotYet
+from wherry.kit.portions import Work, others
 from wherry.objects.conditions import Condition, with_condition
 from wherry.objects.errors import ApiError
 from wherry.objects.meta import Object, format_time, is_deleting, metadata, name_of, namespace_of
@@ -178,7 +179,7 @@ class Namespaces(Controller):
             following = page.continue_token
             if not following:
                 return
-            await asyncio.sleep(0)  # within one process no page waits for anything
+            await others(Work.CONTROLLING)  # within one process no page waits for anything
 
     async def _report(self, namespace: Object, remains: Remains) -> Object:
         old = namespace.get("status") or {}

@@ -8,10 +8,8 @@ from wherry.api.admissionregistration.type_checks import warnings_one_by_one
 from wherry.api.admissionregistration.validating_admission_policies import VALIDATING_ADMISSION_POLICIES
 from wherry.api.catalog import BUILTIN
 from wherry.controllers.base import Controller
-from wherry.kit.portions import Portions
+from wherry.kit.portions import Portions, Work
 from wherry.objects.meta import Object
-
-PORTION_S = 0.005
 
 
 class PolicyStatus(Controller):
@@ -30,7 +28,7 @@ class PolicyStatus(Controller):
         status, generation = policy.get("status") or {}, policy["metadata"].get("generation")
         if status.get("observedGeneration") == generation and "typeChecking" in status:
             return None
-        warnings, portions = list[Object](), Portions(PORTION_S)
+        warnings, portions = list[Object](), Portions(Work.CONTROLLING)
         for warning in warnings_one_by_one(policy, BUILTIN):
             if warning is not None:
                 warnings.append(warning)

@@ -7,12 +7,12 @@ is held against the whole namespace, once and in portions.
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 
 from wherry.api.core.pods import PODS
 from wherry.client.cache import Cache
+from wherry.kit.portions import Work, others
 from wherry.objects.meta import Object, key_of, labels_of, namespace_of
 from wherry.objects.selectors import Selector
 
@@ -104,7 +104,7 @@ class SelectedPods:
         """Hold the selector against all pods of its namespace."""
         for number, listed in enumerate(self._cache.list(PODS, followed.namespace)):
             if number % PORTION == PORTION - 1:
-                await asyncio.sleep(0)
+                await others(Work.CONTROLLING)
                 if self._followed.get(key) is not followed:
                     return  # changed or gone meanwhile: it is looked through anew
             pod = self._cache.get(PODS, key_of(listed))  # as it is now: events told of it already

@@ -17,7 +17,7 @@ from wherry.api.networking.service_cidrs import SERVICE_CIDRS
 from wherry.client.cache import Cache
 from wherry.controllers.base import Controller, Environment
 from wherry.controllers.protection.finalizers import awaits_release, finalizers, lacks, write_finalizers
-from wherry.kit.portions import Portions
+from wherry.kit.portions import Portions, Work
 from wherry.objects.conditions import with_condition
 from wherry.objects.errors import ApiError
 from wherry.objects.meta import Object, format_time, is_deleting, labels_of, metadata, name_of, parse_time
@@ -25,7 +25,6 @@ from wherry.objects.meta import Object, format_time, is_deleting, labels_of, met
 FINALIZER = "networking.k8s.io/service-cidr-finalizer"
 MANAGED_BY_LABEL = "ipaddress.kubernetes.io/managed-by"
 MANAGER = "ipallocator.k8s.io"
-PORTION_S = 0.005
 GRACE = timedelta(seconds=10)
 """How long after the deletion the finalizer stays: until then every allocator has heard of it."""
 IS_READY = "Kubernetes Service CIDR is ready"
@@ -175,7 +174,7 @@ class ServiceCidrs(Controller):
         Those that are being deleted, too, do not count: of two that go together neither could be relied on.
         (Upstream counts them, and leaves addresses without a range.)
         """
-        portions = Portions(PORTION_S)
+        portions = Portions(Work.CONTROLLING)
         others = Ranges(
             one for one in self.cache.list(SERVICE_CIDRS) if not is_deleting(one) and name_of(one) != key
         )

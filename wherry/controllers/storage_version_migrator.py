@@ -7,7 +7,6 @@ fields of objects that have none. Source: pkg/controller/storageversionmigrator,
 
 from __future__ import annotations
 
-import asyncio
 import logging
 from collections.abc import AsyncIterator
 from typing import Any, ClassVar
@@ -16,6 +15,7 @@ from wherry.api.resource import Resource
 from wherry.api.storagemigration.storage_version_migrations import STORAGE_VERSION_MIGRATIONS
 from wherry.controllers.base import Controller
 from wherry.controllers.garbage.collector import followed_resources
+from wherry.kit.portions import Work, others
 from wherry.objects.conditions import find_condition, is_true
 from wherry.objects.errors import ApiError
 from wherry.objects.meta import (
@@ -135,4 +135,4 @@ class StorageVersionMigrator(Controller):
             following = page.continue_token
             if not following:
                 return
-            await asyncio.sleep(0)
+            await others(Work.CONTROLLING)

@@ -10,7 +10,7 @@ from random import Random
 
 from wherry.api.core.pods import PODS
 from wherry.client.api import Client
-from wherry.kit.portions import Portions
+from wherry.kit.portions import Portions, Work
 from wherry.objects.errors import ApiError
 from wherry.objects.meta import name_of, namespace_of
 from wherry.scheduler.budgets import Budgets
@@ -32,7 +32,6 @@ from wherry.scheduler.world import World
 
 log = logging.getLogger(__name__)
 
-PORTION_S = 0.005
 MOST_AT_ONCE = 16
 """So many victims of one preemptor are told and deleted at a time (upstream's parallelism)."""
 NO_CANDIDATE = "no candidate node for preemption"
@@ -61,7 +60,7 @@ class Evictor:
         found: list[Candidate] = []
         has_harmless = False
         evaluation = self._decisions.evaluation(profile, pod)
-        portions = Portions(PORTION_S)
+        portions = Portions(Work.SCHEDULING)
         for name in names:
             if await portions.next():
                 evaluation = self._decisions.evaluation(profile, pod)

@@ -10,15 +10,13 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Protocol
 
-from wherry.kit.portions import Portions
+from wherry.kit.portions import Portions, Work
 from wherry.scheduler.binding import Binder
 from wherry.scheduler.facts import PodFacts
 from wherry.scheduler.framework import SchedulingError
 from wherry.scheduler.profiles import Profile
 from wherry.scheduler.trace import Trace
 from wherry.scheduler.world import World
-
-PORTION_S = 0.005
 
 
 class Deciding(Protocol):
@@ -77,7 +75,7 @@ class GroupPlacing:
 
     async def place_all(self, profile: Profile, members: Sequence[PodFacts], outcome: Outcome) -> None:
         """Place one pod after the other, as long as there may be enough."""
-        portions = Portions(PORTION_S)
+        portions = Portions(Work.SCHEDULING)
         for pod in members:
             await portions.next()
             if outcome.is_hopeless:

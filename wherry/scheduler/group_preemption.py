@@ -18,7 +18,7 @@ from random import Random
 
 import numpy as np
 
-from wherry.kit.portions import Portions
+from wherry.kit.portions import Portions, Work
 from wherry.objects.meta import Object
 from wherry.scheduler.binding import Binder
 from wherry.scheduler.budgets import Budgets
@@ -27,7 +27,7 @@ from wherry.scheduler.decisions import Decisions
 from wherry.scheduler.extenders import Extender
 from wherry.scheduler.facts import PodFacts
 from wherry.scheduler.framework import Reach, Refusal, overrides
-from wherry.scheduler.group_placing import PORTION_S, GroupPlacing, Outcome
+from wherry.scheduler.group_placing import GroupPlacing, Outcome
 from wherry.scheduler.groups import min_count, priority_of
 from wherry.scheduler.profiles import Profile
 from wherry.scheduler.trace import Trace
@@ -97,7 +97,7 @@ class GroupPreemption:
 
     async def _without(self, victims: Sequence[Victim], members: Sequence[PodFacts], priority: int) -> World:
         """A copy of the world without some pods, and without what is promised to the group itself."""
-        world, portions = self._world, Portions(PORTION_S)
+        world, portions = self._world, Portions(Work.SCHEDULING)
         random = Random(self._random.getrandbits(64))  # noqa: S311 - makes numbers that differ
         copy = World(world.claims, world.selectors, world.devices, random, world.clock)
         copy.groups, copy.namespaces = world.groups, world.namespaces
@@ -154,7 +154,7 @@ class _Sparing:
 
     async def left_of(self, victims: list[Victim]) -> list[Victim]:
         """Those of `victims` (the most important first) that cannot be given back."""
-        portions = Portions(PORTION_S)
+        portions = Portions(Work.SCHEDULING)
         left: list[Victim] = []
         stack = [victims]
         while stack:

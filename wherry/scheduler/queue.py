@@ -17,7 +17,7 @@ from collections.abc import Callable, Hashable, Iterable, Iterator
 from functools import partial
 
 from wherry.kit.clock import Clock
-from wherry.kit.portions import Portions
+from wherry.kit.portions import Portions, Work, others
 from wherry.scheduler.facts import PodFacts
 from wherry.scheduler.framework import Change, Kind
 from wherry.scheduler.resting import Group, Waiting
@@ -35,8 +35,6 @@ GROUP_WEIGHT = 20
 """Room or devices may be searched for where a group is asked; it counts as so many pods of which only the
 claims are compared.
 """
-PORTION_S = 0.005
-"""How long that may take: where devices are searched for, one group alone takes some milliseconds."""
 
 Concern = Callable[[PodFacts, Iterable[str], Change], bool]
 """Whether a change may help a pod that the plugins of these names rejected."""
@@ -117,7 +115,7 @@ class PodQueue:
         """The next pods to try, all of one template; they stay known until `remove`."""
         while True:
             if self._look():
-                await asyncio.sleep(0)
+                await others(Work.SCHEDULING)
             batch = self._take()
             if batch:
                 return batch
@@ -295,7 +293,7 @@ class PodQueue:
         return True
 
     def _through(self, news: list[Change], own_news: list[tuple[Change, Users]]) -> Iterator[None]:
-        weight, portion = 0, Portions(PORTION_S)
+        weight, portion = 0, Portions(Work.SCHEDULING)
         for more in itertools.chain(self._tell_groups(news), self._tell_users(own_news)):
             weight += more
             if weight >= PORTION or portion.is_over:

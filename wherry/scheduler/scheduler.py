@@ -21,7 +21,7 @@ from wherry.api.scheduling.pod_groups import group_key
 from wherry.client.api import Client
 from wherry.client.cache import Cache
 from wherry.kit.clock import Clock
-from wherry.kit.portions import Portions
+from wherry.kit.portions import Portions, Work, others
 from wherry.kit.tasks import Tasks
 from wherry.objects.errors import ApiError
 from wherry.objects.meta import Object, is_deleting, uid_of
@@ -49,9 +49,6 @@ from wherry.scheduler.trace import NO_CLAIMS, NO_NODES, Trace
 from wherry.scheduler.world import Placement, World
 
 log = logging.getLogger(__name__)
-
-PORTION_S = 0.005
-"""So long it decides at a stretch before others get the event loop."""
 
 
 class Scheduler:
@@ -126,10 +123,10 @@ class Scheduler:
             profile = self._profiles[batch[0].template.scheduler_name]
             self._world.reserve_from(batch[0].priority)
             await self._schedule_all(profile, batch)
-            await asyncio.sleep(0)  # let bindings and watches in between two batches
+            await others(Work.SCHEDULING)  # let bindings and watches in between two batches
 
     async def _schedule_all(self, profile: Profile, batch: Iterable[PodFacts]) -> None:
-        portions = Portions(PORTION_S)
+        portions = Portions(Work.SCHEDULING)
         for pod in batch:
             await portions.next()
             if not self._queue.is_under_way(pod.uid):

@@ -16,6 +16,7 @@ from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any
 
+from wherry.kit.portions import Work, others
 from wherry.kit.tasks import shared
 from wherry.store.base import Compacted, Entry, Event, FutureRevision, Page
 from wherry.store.keys import prefix_end
@@ -154,7 +155,7 @@ class Readers:
                 for row in rows:
                     yield row
                 if len(rows) == _SLICE:
-                    await asyncio.sleep(0)
+                    await others(Work.STORE)
         finally:
             cursor.close()
 

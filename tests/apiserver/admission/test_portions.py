@@ -8,7 +8,7 @@ import pytest
 
 from tests.apiserver.rig import Rig, config_map
 from wherry.api.core.config_maps import CONFIG_MAPS
-from wherry.apiserver.admission import base
+from wherry.kit.portions import Work, runs_of
 from wherry.objects.meta import Object
 
 PATH = "/apis/admissionregistration.k8s.io/v1"
@@ -57,13 +57,11 @@ def policies() -> list[tuple[str, Object]]:
         pytest.param(policies(), id="policies"),
     ],
 )
-async def test_others_have_their_turn(
-    rig: Rig, objects: list[tuple[str, Object]], monkeypatch: pytest.MonkeyPatch
-) -> None:
+async def test_others_have_their_turn(rig: Rig, objects: list[tuple[str, Object]]) -> None:
     for plural, obj in objects:
         status, body, _ = await rig.http("POST", f"{PATH}/{plural}", obj)
         assert status == 201, body
-    monkeypatch.setattr(base, "JUDGED_TOGETHER_S", 0)  # as if each took that long
+    runs_of(Work.REQUESTS).seconds = 0.0  # as if each took that long
     assert await turns_of_a_write(rig) >= COUNT
 
 

@@ -17,7 +17,7 @@ from wherry.apiserver.admission.remembered import Remembered
 from wherry.apiserver.admission.rounds import Rounds
 from wherry.apiserver.beside import beside
 from wherry.apiserver.user import User
-from wherry.kit.portions import Portions
+from wherry.kit.portions import Portions, Work
 from wherry.objects.meta import Object
 
 if TYPE_CHECKING:
@@ -129,13 +129,9 @@ class Attributes:
             self.call.annotate(key, value)
 
 
-JUDGED_TOGETHER_S = 0.005
-"""How long webhooks and policies are gone through, one after another, before others have their turn."""
-
-
 def judging() -> Portions:
     """For going through the webhooks or policies that concern a write, of which there may be thousands."""
-    return Portions(JUDGED_TOGETHER_S)
+    return Portions(Work.REQUESTS)
 
 
 async def done_beside(attributes: Attributes, work: Callable[[], T], size: int = 0) -> T:

@@ -32,7 +32,7 @@ from wherry.apiserver.parts import Parts
 from wherry.apiserver.registry import Served
 from wherry.client.api import Client
 from wherry.client.events import WARNING, EventRecorder
-from wherry.kit.portions import Portions
+from wherry.kit.portions import Portions, Work
 from wherry.kit.repeat import Repeater
 from wherry.kit.tasks import Tasks
 from wherry.objects.errors import ApiError
@@ -44,7 +44,6 @@ log = logging.getLogger(__name__)
 COMPONENT = "ipallocator-repair-controller"
 GRACE = timedelta(seconds=60)
 """An address whose Service is not there may be of one that is being created, by a server of upstream's."""
-PORTION_S = 0.005
 FIRST_RETRY_S = 1.0
 LONGEST_RETRY_S = 180.0
 """Upstream gives up after fifteen tries, and looks at everything again every three minutes."""
@@ -152,7 +151,8 @@ class Repair:
         for look in [look for look, due in self._later.items() if due <= now]:
             del self._later[look]
             self._due(look[0])[look[1]] = None
-        portions = Portions(PORTION_S)
+        portions = Portions(Work.REQUESTS)
+        await portions.next()
         while self._gone:
             self._look_behind(*self._gone.popleft())
             await portions.next()

@@ -9,15 +9,11 @@ from wherry.apiserver.authorization.rbac import RbacAuthorizer
 from wherry.apiserver.authorization.rules import EVERYTHING
 from wherry.apiserver.request import RequestInfo
 from wherry.apiserver.user import User
-from wherry.kit.portions import Portions
+from wherry.kit.portions import Portions, Work
 from wherry.objects.meta import Object
 
 ALWAYS_OPEN = frozenset({"/livez", "/readyz", "/healthz"})
 """Paths everybody may get; what is below them tells about the server's inside."""
-
-
-PORTION_S = 0.005
-"""How long roles are read before others have their turn."""
 
 
 class Authorizer:
@@ -64,9 +60,9 @@ class Authorizer:
         if user.is_master:
             return [EVERYTHING]
         found: list[Sequence[Object]] = []
-        portions = Portions(PORTION_S)
+        portions = Portions(Work.REQUESTS)
         for item in self._authorizers:
             for rules in item.rules_for(user, namespace):
-                found.append(rules)
                 await portions.next()
+                found.append(rules)
         return found

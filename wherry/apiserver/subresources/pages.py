@@ -5,7 +5,6 @@ Pages go through as they come, like everything else: none is held, whatever its 
 
 from __future__ import annotations
 
-import asyncio
 import zlib
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack
@@ -14,6 +13,7 @@ from typing import TYPE_CHECKING
 from wherry.apiserver.passing import passed_on
 from wherry.apiserver.subresources.rewriting import Page, Rewriter
 from wherry.kit.httpd.message import StreamResponse
+from wherry.kit.portions import Work, others
 
 if TYPE_CHECKING:
     import aiohttp
@@ -74,7 +74,7 @@ async def _rewritten(portions: AsyncIterator[bytes], rewriter: Rewriter) -> Asyn
     async for portion in portions:
         # Latin-1 has a character for every byte: what is no link comes out as it went in, whatever it meant.
         yield page.feed(portion.decode("latin-1")).encode("latin-1")
-        await asyncio.sleep(0)
+        await others(Work.REQUESTS)
     yield page.end().encode("latin-1")
 
 
@@ -92,7 +92,7 @@ async def _unpacked(pieces: AsyncIterator[bytes]) -> AsyncIterator[bytes]:
         while left:
             if unpacking.eof:  # one packed text may follow another (RFC 1952, 2.2)
                 unpacking = zlib.decompressobj(wbits=GZIP)
-                await asyncio.sleep(0)
+                await others(Work.REQUESTS)
             portion = unpacking.decompress(left, PORTION_B)
             while portion:
                 yield portion

@@ -20,7 +20,7 @@ from wherry.controllers.cronjob.history import ending_of, too_old
 from wherry.controllers.cronjob.jobs import make_job
 from wherry.controllers.cronjob.plan import next_wait_s, plan_start, schedule_of
 from wherry.controllers.ownership import owner_key
-from wherry.kit.portions import Portions
+from wherry.kit.portions import Portions, Work
 from wherry.objects.errors import ApiError
 from wherry.objects.meta import (
     Object,
@@ -34,8 +34,6 @@ from wherry.objects.meta import (
     parse_time,
     uid_of,
 )
-
-PORTION_S = 0.005
 
 
 def _owner(cache: Cache, old: Object | None, new: Object | None) -> Iterable[str]:
@@ -97,7 +95,7 @@ class CronJobs(Controller):
 
     async def _follow(self, cron_job: Object, active: Active, jobs: list[Object]) -> None:
         """Bring the active jobs and the latest success in the status up to date. Raises ApiError."""
-        portions = Portions(PORTION_S)
+        portions = Portions(Work.CONTROLLING)
         unknown = []
         for job in jobs:
             await portions.next()
@@ -124,7 +122,7 @@ class CronJobs(Controller):
 
     async def _miss(self, cron_job: Object, active: Active, present: set[str]) -> None:
         """Forget those active jobs that are not there. Raises ApiError."""
-        portions = Portions(PORTION_S)
+        portions = Portions(Work.CONTROLLING)
         for reference in active.listed():
             await portions.next()
             uid = reference.get("uid") or ""

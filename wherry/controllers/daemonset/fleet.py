@@ -11,11 +11,9 @@ from collections.abc import Callable, Iterable, Sequence
 from datetime import datetime
 
 from wherry.controllers.daemonset.judgement import NOTHING, Judge, Judgement, Stage
-from wherry.kit.portions import Portions
+from wherry.kit.portions import Portions, Work
 from wherry.objects.meta import Object
 
-PORTION_S = 0.005
-"""How long nodes are judged before others have their turn: for one set a node may cost far more."""
 SPARE_DUES = 100
 
 
@@ -82,7 +80,7 @@ class Fleet:
         judge = self.judge
         if judge is None:
             return
-        portions = Portions(PORTION_S)
+        portions = Portions(Work.CONTROLLING)
         for node in list(self._touched):
             await portions.next()
             self._touched.pop(node, None)

@@ -8,10 +8,10 @@ from __future__ import annotations
 from collections import deque
 from collections.abc import Callable, Mapping
 
-from wherry.controllers.daemonset.fleet import PORTION_S, Fleet
+from wherry.controllers.daemonset.fleet import Fleet
 from wherry.controllers.daemonset.placement import Placement
 from wherry.kit.clock import Clock
-from wherry.kit.portions import Portions
+from wherry.kit.portions import Portions, Work
 from wherry.kit.repeat import Repeater
 from wherry.kit.tasks import Tasks
 from wherry.objects.meta import Object, labels_of, name_of
@@ -35,7 +35,7 @@ class NodeChanges:
             self._looking.poke()
 
     async def _look(self) -> None:
-        portions = Portions(PORTION_S)
+        portions = Portions(Work.CONTROLLING)
         while self._waiting:
             old, new = self._waiting.popleft()
             name = name_of(new or old or {})

@@ -24,20 +24,19 @@ from wherry.controllers.endpoints.members import (
 )
 from wherry.controllers.endpoints.service_controller import ServiceController
 from wherry.controllers.endpoints.trigger_times import TRIGGER_TIME, stamped
-from wherry.kit.portions import Portions
+from wherry.kit.portions import Portions, Work
 from wherry.objects.meta import Object, annotations_of, labels_of, name_of, namespace_of
 
 MANAGED_BY = "endpoints.kubernetes.io/managed-by"
 MANAGER = "endpoint-controller"
 OVER_CAPACITY = "endpoints.kubernetes.io/over-capacity"
 CAPACITY = 1000
-PORTION_S = 0.005
 
 
 async def plan_subsets(service: Object, pods: Iterable[Object]) -> list[Object]:
     """The subsets, in portions: addresses with the same ports together, ready ones apart from the others."""
     groups: dict[tuple[Any, ...], Object] = {}
-    portions, terminating = Portions(PORTION_S), publishes_unready(service)
+    portions, terminating = Portions(Work.CONTROLLING), publishes_unready(service)
     for pod in await members_of(service, pods, portions, with_terminating=terminating):
         await portions.next()
         ip = ip_of_family(pod, families_of(service)[0])

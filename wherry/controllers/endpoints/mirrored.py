@@ -16,7 +16,7 @@ from wherry.api.discovery.endpoint_slices import ENDPOINT_SLICES
 from wherry.controllers.endpoints.slice_plan import SlicePlan
 from wherry.controllers.endpoints.slices import MANAGED_BY, SERVICE_NAME
 from wherry.controllers.endpoints.trigger_times import TRIGGER_TIME
-from wherry.kit.portions import Portions
+from wherry.kit.portions import Portions, Work
 from wherry.objects.meta import (
     Object,
     annotations_of,
@@ -31,7 +31,6 @@ MANAGER = "endpointslicemirroring-controller.k8s.io"
 SKIP = "endpointslice.kubernetes.io/skip-mirror"
 LEADER = "control-plane.alpha.kubernetes.io/leader"
 MOST_PER_SUBSET = 1000
-PORTION_S = 0.005
 _NOT_COPIED = (
     TRIGGER_TIME,
     "kubectl.kubernetes.io/last-applied-configuration",
@@ -60,7 +59,7 @@ def should_mirror(endpoints: Object) -> bool:
 
 async def mirror(endpoints: Object) -> Mirrored:
     """The endpoints of all subsets, in portions."""
-    made, portions = Mirrored(), Portions(PORTION_S)
+    made, portions = Mirrored(), Portions(Work.CONTROLLING)
     for subset in endpoints.get("subsets") or ():
         listed = [(address, True) for address in subset.get("addresses") or ()]
         listed += [(address, False) for address in subset.get("notReadyAddresses") or ()]
@@ -90,7 +89,7 @@ async def mirror(endpoints: Object) -> Mirrored:
 
 async def plan_mirror(endpoints: Object, mirrored: Mirrored, existing: Iterable[Object]) -> SlicePlan:
     """The writes after which there is one slice for each family and set of ports, and no other."""
-    plan, left, portions = SlicePlan(), dict(mirrored.endpoints), Portions(PORTION_S)
+    plan, left, portions = SlicePlan(), dict(mirrored.endpoints), Portions(Work.CONTROLLING)
     labels, annotations = _labels(endpoints), _annotations(endpoints)
     for piece in existing:
         await portions.next()

@@ -27,7 +27,7 @@ from wherry.controllers.endpoints.members import (
     reference_to,
 )
 from wherry.controllers.endpoints.slice_plan import SlicePlan
-from wherry.kit.portions import Portions
+from wherry.kit.portions import Portions, Work
 from wherry.objects.meta import (
     Object,
     controller_ref,
@@ -42,7 +42,6 @@ SERVICE_NAME = "kubernetes.io/service-name"
 MANAGED_BY = "endpointslice.kubernetes.io/managed-by"
 MANAGER = "endpointslice-controller.k8s.io"
 SLICE_LIMIT = 100
-PORTION_S = 0.005
 
 ZoneOf: TypeAlias = Callable[[str], str]
 """A node's name to its zone, "" if it has none."""
@@ -65,7 +64,7 @@ async def plan_slices(
 
     Slices of a service of that name that is gone go, too: they are the garbage collector's.
     """
-    plan, portions = SlicePlan(), Portions(PORTION_S)
+    plan, portions = SlicePlan(), Portions(Work.CONTROLLING)
     families = families_of(service)
     by_family: dict[str, list[Object]] = {family: [] for family in families}
     for piece in existing:

@@ -18,12 +18,11 @@ from wherry.controllers.endpoints.sharing import is_overloaded, share_out
 from wherry.controllers.endpoints.slice_plan import SlicePlan
 from wherry.controllers.endpoints.zone_shares import ZoneShares
 from wherry.kit.clock import Clock
-from wherry.kit.portions import Portions
+from wherry.kit.portions import Portions, Work
 from wherry.kit.repeat import Repeater
 from wherry.kit.tasks import Tasks
 from wherry.objects.meta import Object, is_controlled_by, is_deleting, name_of
 
-PORTION_S = 0.005
 ENABLED, DISABLED = "TopologyAwareHintsEnabled", "TopologyAwareHintsDisabled"
 
 Told = list[tuple[str, str, str]]
@@ -95,7 +94,7 @@ class TopologyHints:
             self._looking.poke()
 
     async def _look(self) -> None:
-        portions, shares = Portions(PORTION_S), self._zones.shares()
+        portions, shares = Portions(Work.CONTROLLING), self._zones.shares()
         has_turned, self._was_known = (shares is not None) != self._was_known, shares is not None
         for key, families in list(self._counts.items()):
             await portions.next()

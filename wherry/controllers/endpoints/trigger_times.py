@@ -9,11 +9,10 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 
-from wherry.kit.portions import Portions
+from wherry.kit.portions import Portions, Work
 from wherry.objects.conditions import find_condition
 from wherry.objects.meta import Object, annotations_of, metadata, name_of
 
-PORTION_S = 0.005
 TRIGGER_TIME = "endpoints.kubernetes.io/last-change-trigger-time"
 
 
@@ -34,7 +33,7 @@ class TriggerTimes:
 
         "" when nothing that bears a time has changed. In portions; not to be called twice at once for a key.
         """
-        portions = Portions(PORTION_S)
+        portions = Portions(Work.CONTROLLING)
         seen = self._seen.get(key)
         now = _Seen(metadata(service).get("creationTimestamp") or "")
         before = seen or _Seen()

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 from functools import partial
 from typing import ClassVar
 
@@ -20,6 +19,7 @@ from wherry.controllers.ownership import (
 from wherry.controllers.pod_control import delete_pods, is_active, pod_from_template, try_to_create
 from wherry.controllers.replicas.plan import ReplicaPlan, plan_replicas, plan_status
 from wherry.controllers.workload import REST_PER_POD_S, min_ready_s, next_available_s
+from wherry.kit.portions import Work, others
 from wherry.objects.errors import ApiError
 from wherry.objects.meta import Object, controller_of, namespace_of, uid_of
 
@@ -40,11 +40,11 @@ class ReplicaController(Controller):
             self.rests.note(key, 0)
             return None
         pods = await self._pods_of(owner)
-        await asyncio.sleep(0)  # of many pods each of these steps takes a while, so others have turns between
+        await others(Work.CONTROLLING)  # of many pods each of these steps takes a while
         active = [pod for pod in pods if is_active(pod)]
         plan = plan_replicas(owner, active, self._related_pods(owner, active), self.clock.now())
         failure = await self._carry_out(owner, plan)
-        await asyncio.sleep(0)
+        await others(Work.CONTROLLING)
         status = plan_status(owner, pods, failure, self.clock.now())
         await self.write_status(owner, status)
         if failure is not None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import Awaitable, Callable, Iterable, Sequence
 from dataclasses import dataclass
 from functools import partial
@@ -45,6 +44,7 @@ from wherry.controllers.statefulset.plan import (
 from wherry.controllers.statefulset.status import plan_status
 from wherry.controllers.statefulset.storage import claim_names, make_claims
 from wherry.controllers.workload import REST_PER_POD_S, min_ready_s, next_available_s
+from wherry.kit.portions import Work, others
 from wherry.objects.errors import ApiError, conflict
 from wherry.objects.meta import Object, is_deleting, key_of, name_of, namespace_of
 from wherry.objects.selectors import Selector
@@ -127,13 +127,13 @@ class StatefulSets(Controller):
         def find_claim(name: str) -> Object | None:
             return self.cache.get(PERSISTENT_VOLUME_CLAIMS, f"{namespace}/{name}")
 
-        await asyncio.sleep(0)  # of many pods each of these steps takes a while, so others have turns between
+        await others(Work.CONTROLLING)  # of many pods each of these steps takes a while
         view = View(stateful_set, pods, find_claim, self.clock.now())
         current, update = name_of(revisions.current), name_of(revisions.update)
         planned = Plan() if is_deleting(stateful_set) else plan(view, current, update)
         failure = await self._carry_out(stateful_set, planned, revisions, view.is_ordered)
         outdated = planned.outdated if failure is None else 0
-        await asyncio.sleep(0)
+        await others(Work.CONTROLLING)
         status = plan_status(view, pods, current, update, revisions.collisions, outdated)
         await self.write_status(stateful_set, status)
         return failure

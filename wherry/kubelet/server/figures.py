@@ -18,6 +18,7 @@ from urllib.parse import parse_qs
 from wherry.kit.clock import Clock
 from wherry.kit.httpd.message import Request, Response
 from wherry.kit.metrics import Family, Metric, Sample
+from wherry.kit.portions import Work, others
 from wherry.kit.process_metrics import ProcessMetrics
 from wherry.kubelet.eviction.usage import Gauge
 from wherry.kubelet.machine import read_processes
@@ -200,7 +201,7 @@ async def _rendered(metrics: Iterable[Metric]) -> Response:
         for line in metric.lines():
             pieces.append(line)
             if len(pieces) % _LINES == 0:
-                await asyncio.sleep(0)
+                await others(Work.NODE)
     return Response("\n".join([*pieces, ""]).encode(), content_type=METRICS)
 
 

@@ -12,6 +12,7 @@ from pathlib import Path
 
 from wherry.kit.httpd.message import Writer
 from wherry.kit.inotify import DirectoryWatch
+from wherry.kit.portions import Work, others
 from wherry.kubelet.server.log_file import LogFile
 from wherry.kubelet.server.logs import LogOptions, Selector
 
@@ -38,7 +39,7 @@ async def read_log(path: Path, options: LogOptions, ended: Awaitable[None]) -> A
             if not options.follow:
                 while not selector.is_full() and (piece := file.read()):
                     yield selector.select_all(piece)
-                    await asyncio.sleep(0)  # where nothing is selected, whoever takes it does not wait either
+                    await others(Work.NODE)  # where nothing is selected, whoever takes it does not wait
                 return
             with DirectoryWatch(path.parent) as watch:
                 async for piece in _followed(file, watch, end, selector):
@@ -55,7 +56,7 @@ async def _followed(
         is_last = end.done()
         while piece := file.read():
             yield selector.select_all(piece)
-            await asyncio.sleep(0)
+            await others(Work.NODE)
             if selector.is_full():
                 return
         if file.turn_over():

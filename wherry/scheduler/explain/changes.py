@@ -14,7 +14,7 @@ from time import thread_time
 
 import numpy as np
 
-from wherry.kit.portions import Portions
+from wherry.kit.portions import Portions, Work
 from wherry.objects.meta import Object
 from wherry.objects.quantity import format_quantity
 from wherry.scheduler.evaluation import Evaluation
@@ -25,7 +25,6 @@ from wherry.scheduler.interned import Ints
 from wherry.scheduler.profiles import Profile
 from wherry.scheduler.world import World
 
-PORTION_S = 0.005
 MIB = 1024 * 1024
 MOST_ROUNDS = 3
 """So often what comes to light without the others is left out, too."""
@@ -55,7 +54,7 @@ class Changes:
         self._world = world
         self._profile = profile
         self._pod = pod
-        self._portions = Portions(PORTION_S)
+        self._portions = Portions(Work.REQUESTS)
         self._trials = 0
         self._worked_s = 0.0
         self.stopped = ""

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import Callable, Mapping
 
+from wherry.kit.portions import Work, others
 from wherry.objects.meta import Object, uid_of
 from wherry.scheduler.decisions import Decisions
 from wherry.scheduler.evaluation import Evaluation
@@ -51,7 +51,7 @@ class Explainer:
 
     async def what_if(self, pod: Object) -> Object:
         """The status of the decision about a pod as it would be made now."""
-        await asyncio.sleep(0)  # whoever asks has just read and judged the pod
+        await others(Work.REQUESTS)  # whoever asks has just read and judged the pod
         spec = pod.get("spec") or {}
         node = spec.get("nodeName") or ""
         free = {**pod, "spec": {name: value for name, value in spec.items() if name != "nodeName"}}
@@ -62,14 +62,14 @@ class Explainer:
             return {"basis": EVALUATED, "nodeName": node, "message": message}
         if facts.template.trouble:
             return {"basis": EVALUATED, "nodeName": node, "message": facts.template.trouble}
-        await asyncio.sleep(0)
+        await others(Work.REQUESTS)
         try:
             trace = self._evaluated(profile, facts)
         except SchedulingError as error:  # a selector that cannot be evaluated, say
             return {"basis": EVALUATED, "nodeName": node, "message": str(error)}
-        await asyncio.sleep(0)  # with thousands of nodes each of these takes some milliseconds
+        await others(Work.REQUESTS)  # with thousands of nodes each of these takes some milliseconds
         status = {**decision_status(trace), "basis": EVALUATED}
-        await asyncio.sleep(0)
+        await others(Work.REQUESTS)
         if node:
             status["nodeName"] = node
         if spec.get("schedulingGates"):
