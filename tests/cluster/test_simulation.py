@@ -105,8 +105,13 @@ def test_all_nodes_together_renew_so_often_and_no_more(count: int, lease_s: int,
     template = NodeTemplate(count=count)
     assert template.lease_duration_s == lease_s
     assert 4 * count / lease_s <= MOST_RENEWALS_PER_S
-    assert monitor_grace_s(template.lease_duration_s) == grace_s
+    assert monitor_grace_s(template.heartbeat_s) == grace_s
     assert NodeTemplate(count=count, lease_s=12).lease_duration_s == 12
+
+
+@pytest.mark.parametrize(("status_s", "grace_s"), [(10, 50), (300, 412.5), (3600, 4950)])
+def test_without_leases_the_controllers_wait_for_the_status(status_s: float, grace_s: float) -> None:
+    assert monitor_grace_s(NodeTemplate(lease_s=0, status_s=status_s).heartbeat_s) == pytest.approx(grace_s)
 
 
 def test_nodes_of_templates_that_are_not_asked_for_are_too_many() -> None:

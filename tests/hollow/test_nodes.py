@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 from random import Random
+from typing import Any
 
 import pytest
 
@@ -14,6 +17,7 @@ from tests.hollow.rig import HOLLOW, ready, simulated
 from wherry.api.coordination.leases import LEASES
 from wherry.api.core.nodes import NODES
 from wherry.api.rbac.cluster_roles import CLUSTER_ROLES
+from wherry.api.resource import Resource
 from wherry.client.leases import NODE_LEASE_NAMESPACE
 from wherry.hollow.documents import StageError
 from wherry.hollow.hollow import HollowNodes
@@ -280,6 +284,8 @@ spec:
             "f.yaml: spec.taints[0].effect: unknown value 'Never'; known: No",
         ),
         ("{taints: [{effect: NoSchedule}]}", "f.yaml: spec.taints[0].key: is required"),
+        ("{leaseDuration: 1500ms}", "f.yaml: spec.leaseDuration: must be whole seconds, but is 1.5 s"),
+        ("{leaseDuration: 0s, statusEvery: 0s}", "f.yaml: spec.statusEvery: is 0, as is leaseDuration, so"),
     ],
 )
 def test_what_is_wrong_with_a_template_is_one_line(spec: str, said: str) -> None:
@@ -287,3 +293,34 @@ def test_what_is_wrong_with_a_template_is_one_line(spec: str, said: str) -> None
         read_template(f"apiVersion: hollow.wherry.dev/v1\nkind: Nodes\nspec: {spec}", "f.yaml")
     assert str(caught.value).startswith(said)
     assert "\n" not in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("given", "said"),
+    [
+        (
+            {"lease_s": 0, "status_s": 0},
+            "lease_s and status_s are both 0, so that nothing would say that nodes",
+        ),
+        ({"lease_s": -1}, "lease_s -1: is negative; use 0 or more seconds"),
+        ({"status_s": -0.5}, "status_s -0.5: is negative; use 0 or more seconds"),
+    ],
+)
+def test_nodes_nobody_could_hear_of_are_refused(given: dict[str, Any], said: str) -> None:
+    with pytest.raises(ValueError, match=said):
+        NodeTemplate(**given)
+
+
+async def test_a_few_nodes_renew_their_leases_in_one_turn() -> None:
+    async with simulated(replace(POOL, count=5)) as s:
+        turns = []
+        beat = s.hollow.heartbeats._client.beat
+
+        async def counted(resource: Resource, objects: Sequence[Object]) -> Sequence[Object | None]:
+            turns.append(len(objects))
+            return await beat(resource, objects)
+
+        s.hollow.heartbeats._client.beat = counted  # type: ignore[method-assign]
+        for _ in range(60):
+            await s.advance(1)
+        assert turns == [5] * 6

@@ -19,6 +19,7 @@ EXPECTED = {
     "autoscaling": 1,
     "time": 2,
     "month": 1,
+    "month_of_jobs": 1,
     "forks": 3,
     "files": 1,
     "operator": 1,

@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import Any
 
+import pytest
+
 from wherry.kit.simulated_loop import START
 from wherry.testing import Cluster
 from wherry.testing.settings import NODES
@@ -112,6 +114,17 @@ def test_long_leases_are_waited_for() -> None:
     with Cluster(nodes=1, node_template=replace(NODES, lease_s=240)) as c:
         c.clock.advance("12m")
         assert "NodeNotReady" not in [event.reason for event in c.events()]
+
+
+@pytest.mark.parametrize("status_s", [300, 3600])
+def test_nodes_without_leases_live_as_long_as_they_write_their_status(status_s: int) -> None:
+    with Cluster(nodes=2, node_template=replace(NODES, lease_s=0, status_s=status_s)) as c:
+        c.clock.advance("6h")
+        assert "NodeNotReady" not in [event.reason for event in c.events()]
+        assert c.client.list("leases", "kube-node-lease") == []
+        c.nodes.lose("node-0")
+        c.wait("node/node-0", "Ready=Unknown", timeout=2.5 * status_s)
+        c.wait("node/node-1", "Ready")
 
 
 def test_what_nobody_acts_on_is_warned_of() -> None:

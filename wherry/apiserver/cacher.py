@@ -115,9 +115,10 @@ class Cacher:
         """The oldest revision `watch` can begin at without `recall`."""
         return self._ring.floor
 
-    def trim(self) -> None:
-        """Let go of recent changes that became too old."""
+    def trim(self) -> bool:
+        """Let go of recent changes that became too old; whether none is left that will."""
         self._ring.trim()
+        return self._ring.is_settled
 
     @property
     def is_closed(self) -> bool:

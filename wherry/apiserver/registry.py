@@ -255,6 +255,8 @@ class Registry:
         self.on_change: list[Callable[[Sequence[Resource]], None]] = []
         """Called with the resources of which no version is served any more, whenever others are served: what
         was made of a kind goes with it."""
+        self._trimmed_at = -1
+        """The store's revision when nothing was left to forget; until it moves on, nothing is."""
         self._trimming = Repeater("forgetting old changes", self._trim, self.shared.tasks, clock)
 
     def add(self, resources: Iterable[Resource]) -> None:
@@ -353,8 +355,10 @@ class Registry:
 
     async def _trim(self) -> float:
         """Where nothing is written any more, what was written last goes by itself."""
-        for source in self._all_sources():
-            source.cacher.trim()
+        revision = self._store.revision
+        if revision != self._trimmed_at:
+            are_settled = [source.cacher.trim() for source in self._all_sources()]
+            self._trimmed_at = revision if all(are_settled) else -1
         return TRIM_EVERY_S
 
     def _all_sources(self) -> set[Source]:

@@ -42,6 +42,11 @@ class Ring:
         return len(self._events)
 
     @property
+    def is_settled(self) -> bool:
+        """Whether nothing of it goes by itself any more."""
+        return len(self._events) <= STALE_EVENTS
+
+    @property
     def newest(self) -> int:
         """The revision of the last change; nothing changed since, whatever the store's own revision."""
         return self._events[-1][1].object.revision if self._events else self.floor

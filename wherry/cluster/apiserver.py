@@ -96,9 +96,9 @@ def _address_keeper(
 
 
 def control_plane_config(
-    config: ClusterConfig, identities: Identities, *, lease_s: float = 0.0
+    config: ClusterConfig, identities: Identities, *, heartbeat_s: float = 0.0
 ) -> ControlPlaneConfig:
-    """What the control plane of this cluster is told; `lease_s` as of `configured`."""
+    """What the control plane of this cluster is told; `heartbeat_s` as of `configured`."""
     return configured(
         api_server_config(config, identities),
         all_controllers(),
@@ -107,7 +107,7 @@ def control_plane_config(
         authority_key_file=identities.authority.key,
         cluster_cidr=config.pod_cidr,
         node_cidr_mask=config.node_cidr_mask,
-        lease_s=lease_s,
+        heartbeat_s=heartbeat_s,
     )
 
 

@@ -18,13 +18,13 @@ from wherry.controllers.config import NODE_MONITOR_GRACE_S, ControllerConfig
 from wherry.hollow.addresses import NODE_BLOCK_MASK, NODE_BLOCKS
 
 NODE_CIDR_MASK = 24
-GRACE_OF_LEASE = 1.25
-"""How much longer than a lease the controllers wait (upstream's 50 s over the kubelet's 40 s)."""
+GRACE = 1.25
+"""How much longer than a heartbeat takes the controllers wait (upstream's 50 s over the kubelet's 40 s)."""
 
 
-def monitor_grace_s(lease_s: float) -> float:
-    """How long the controllers wait for the heartbeat of nodes whose leases last `lease_s`, in seconds."""
-    return max(lease_s * GRACE_OF_LEASE, NODE_MONITOR_GRACE_S)
+def monitor_grace_s(heartbeat_s: float) -> float:
+    """How long the controllers wait for nodes that say they live every `heartbeat_s` seconds at least."""
+    return max(heartbeat_s * GRACE, NODE_MONITOR_GRACE_S)
 
 
 def configured(
@@ -37,15 +37,16 @@ def configured(
     authority_key_file: Path | None = None,
     cluster_cidr: str = "",
     node_cidr_mask: int = NODE_CIDR_MASK,
-    lease_s: float = 0.0,
+    heartbeat_s: float = 0.0,
 ) -> ControlPlaneConfig:
     """A control plane with this API server, these controllers, and a scheduler if it `has_scheduler`.
 
     `installed` are controllers of installed packages that run beside them.
 
     The API server's `client_ca_file` is the cluster's authority; with its key (`authority_key_file`) the
-    controllers sign. `lease_s` is how long simulated nodes' leases last. Where controllers run, whoever
-    creates what none of them acts on is told so; where none runs, somebody brings their own. Raises OSError.
+    controllers sign. `heartbeat_s` is `NodeTemplate.heartbeat_s` of simulated nodes. Where controllers
+    run, whoever creates what none of them acts on is told so; where none runs, somebody brings their own.
+    Raises OSError.
     """
     authority = api.client_ca_file
     signing = None
@@ -62,7 +63,7 @@ def configured(
             node_cidr_mask=node_cidr_mask,
             simulated_cidr=NODE_BLOCKS,
             simulated_cidr_mask=NODE_BLOCK_MASK,
-            node_monitor_grace_s=monitor_grace_s(lease_s),
+            node_monitor_grace_s=monitor_grace_s(heartbeat_s),
             signing_authority=signing,
         ),
         kinds=kinds,

@@ -27,12 +27,12 @@ from wherry.kit.clock import Clock, SystemClock
 async def run_server(setup: Setup, paths: ClusterPaths, stop: asyncio.Event) -> None:
     """Serve until `stop` is set. Raises PermanentError when a restart would not help."""
     clock, config = SystemClock(), setup.cluster
-    lease_s = 0.0
+    heartbeat_s = 0.0
     if _is_wanted(config):
         from wherry.cluster.simulated import simulation_of
 
-        lease_s = simulation_of(config).template.lease_duration_s
-    configure = partial(control_plane_config, config, lease_s=lease_s)
+        heartbeat_s = simulation_of(config).template.heartbeat_s
+    configure = partial(control_plane_config, config, heartbeat_s=heartbeat_s)
     async with serving(setup, paths, clock, configure) as plane:
         if not config.is_simulated:  # else its nodes are waited for
             tell_ready("server", paths, {"url": config.server_url})

@@ -27,6 +27,8 @@ log = logging.getLogger(__name__)
 
 SLICES = 20
 """In how many turns all nodes are renewed once."""
+TURN = 20
+"""How many nodes at least are renewed in a turn, where there are as many: a turn has a price of its own."""
 WORKERS = 16
 TOGETHER = 100
 """How many leases are renewed by one call: others have their turn between two of them."""
@@ -76,7 +78,7 @@ class Heartbeats:
         if name in self._slice_of:
             self._slices[self._slice_of[name]][name] = node
             return
-        at = len(self._slice_of) % SLICES
+        at = len(self._slice_of) // TURN % SLICES
         self._slice_of[name] = at
         self._slices[at][name] = node
         if self._lease_s:
@@ -90,8 +92,8 @@ class Heartbeats:
             del self._slices[at][name]
         self._leases.pop(name, None)
 
-    async def _beat(self) -> float:
-        """Renew what is new and the slices whose turn has come; seconds until the next turn."""
+    async def _beat(self) -> float | None:
+        """Renew what is new and the slices whose turn has come; seconds until the next turn, if any."""
         now = self._clock.monotonic()
         period_s = self._lease_s / RENEWALS_OF_LEASE / SLICES
         due: dict[str, Object] = {}
@@ -107,17 +109,18 @@ class Heartbeats:
             turns += 1
         if self._turn_due <= now:  # the machine slept, or time was moved far: once round is enough
             self._turn_due = now + period_s
-        self._pass_empty_slices(period_s)
         left = await self._renew_together(due)
         names = iter(left.items())
         await asyncio.gather(*(self._renew_some(names) for _ in range(min(WORKERS, len(left)))))
-        return max(self._turn_due - self._clock.monotonic(), 0.0)
+        empty = self._empty_turns()
+        return (
+            max(self._turn_due + empty * period_s - self._clock.monotonic(), 0.0) if empty < SLICES else None
+        )
 
-    def _pass_empty_slices(self, period_s: float) -> None:
-        """Few nodes leave most slices empty: nobody is to be woken for those."""
-        while self._slice_of and not self._slices[self._turn]:
-            self._turn = (self._turn + 1) % SLICES
-            self._turn_due += period_s
+    def _empty_turns(self) -> int:
+        """How many turns are of nobody until the next of somebody: few nodes leave most slices empty."""
+        turns = range(SLICES)
+        return next((ahead for ahead in turns if self._slices[(self._turn + ahead) % SLICES]), SLICES)
 
     async def _renew_together(self, due: dict[str, Object]) -> dict[str, Object]:
         """Renew what takes no decision, in groups; the nodes that are left, each to be renewed by itself."""

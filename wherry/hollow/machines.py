@@ -37,6 +37,11 @@ RENEWALS_OF_LEASE = 4
 MOST_RENEWALS_PER_S = 100
 """Of all nodes together, unless a template says how long its leases last."""
 MOST_NODES = 100_000
+LATEST_REPORT = 1.1
+"""How much longer than `status_s` it may be until an unchanged status is written anew: reports are spread."""
+
+
+NO_HEARTBEAT = ", so that nothing would say that nodes live; give one of them"
 
 
 def is_lost(node: Object) -> bool:
@@ -50,7 +55,8 @@ class NodeTemplate:
 
     `name` has `{index}` in it, which counts from 0; `zones` go round. `allocatable` is as `capacity` where it
     says nothing else. `lease_s` is how long a lease lasts (0: no leases, None: `LEASE_S`, or longer with many
-    nodes), `status_s` how often an unchanged status is written anew (0: never).
+    nodes), `status_s` how often an unchanged status is written anew (0: never). Without leases the status is
+    what says that a node lives, as with KWOK's nodes (its node-heartbeat stage), so one of the two is needed.
     """
 
     pool: str = "hollow"
@@ -71,6 +77,11 @@ class NodeTemplate:
             raise ValueError(f"name {self.name!r}: must contain {INDEX}, or all nodes had the same")
         if not 0 <= self.count <= MOST_NODES:
             raise ValueError(f"count {self.count}: must be between 0 and {MOST_NODES}")
+        for name, value in (("lease_s", self.lease_s or 0), ("status_s", self.status_s)):
+            if value < 0:
+                raise ValueError(f"{name} {value}: is negative; use 0 or more seconds")
+        if self.lease_s == 0 and not self.status_s:
+            raise ValueError(f"lease_s and status_s are both 0{NO_HEARTBEAT}, such as status_s=3600")
 
     @property
     def lease_duration_s(self) -> int:
@@ -78,6 +89,11 @@ class NodeTemplate:
         if self.lease_s is not None:
             return self.lease_s
         return max(LEASE_S, -(-RENEWALS_OF_LEASE * self.count // MOST_RENEWALS_PER_S))
+
+    @property
+    def heartbeat_s(self) -> float:
+        """After how many seconds at most a living node has said so again: by its lease, else its status."""
+        return self.lease_duration_s or self.status_s * LATEST_REPORT
 
     def node_name(self, index: int) -> str:
         """The name of the node of that number."""
@@ -219,7 +235,7 @@ def _report(status_s: float) -> Stage:
         since = parse_time(ready.get("lastHeartbeatTime") or metadata(node)["creationTimestamp"])
         left_s = (since - now).total_seconds()
         # Spread, so that nodes made together do not report together for ever.
-        return Delay(max(left_s + 0.9 * status_s, 0.0), max(left_s + 1.1 * status_s, 0.0))
+        return Delay(max(left_s + 0.9 * status_s, 0.0), max(left_s + LATEST_REPORT * status_s, 0.0))
 
     patch = Patch(change, STRATEGIC_PATCH, "status", is_heartbeat=_is_all_well)
     return Stage(
@@ -293,7 +309,11 @@ def template_from(fields: Fields) -> NodeTemplate:
     fields.known("apiVersion", "kind", "metadata", "spec")
     spec = fields.map("spec")
     spec.known(*_FIELDS)
-    lease_s = spec.seconds("leaseDuration")
+    lease_s, status_s = spec.seconds("leaseDuration"), spec.seconds("statusEvery")
+    if lease_s is not None and lease_s % 1:
+        raise spec.error("leaseDuration", f"must be whole seconds, but is {lease_s:g} s; write 1s or more")
+    if lease_s == 0 and status_s == 0:
+        raise spec.error("statusEvery", f"is 0, as is leaseDuration{NO_HEARTBEAT}, such as statusEvery: 1h")
     given: dict[str, Any] = {
         "pool": fields.map("metadata").text("name"),
         "count": spec.integer("count", least=0, most=MOST_NODES),
@@ -306,7 +326,7 @@ def template_from(fields: Fields) -> NodeTemplate:
         "region": spec.text("region"),
         "zones": spec.words("zones"),
         "lease_s": None if lease_s is None else int(lease_s),
-        "status_s": spec.seconds("statusEvery"),
+        "status_s": status_s,
     }
     try:
         made = NodeTemplate(**{key: value for key, value in given.items() if value not in (None, "")})

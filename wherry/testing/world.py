@@ -290,7 +290,7 @@ def _config(settings: Settings, port: int) -> ControlPlaneConfig:
         scheduler_waits=True,
         authority_key_file=found.authority.key,
         cluster_cidr=POD_CIDR,
-        lease_s=replace(settings.node_template, count=settings.nodes).lease_duration_s,
+        heartbeat_s=replace(settings.node_template, count=settings.nodes).heartbeat_s,
     )
 
 
