@@ -5,9 +5,10 @@ VENV := .venv
 BIN := $(VENV)/bin
 PACKAGES := containerd runc containernetworking-plugins iptables conntrack iproute2
 TEST_PACKAGES := wrk nftables jq curl
-# Each file's tests stay together, so that what a file makes once is made once. What measures, and what
-# drives the one machine's containers, runs alone: `make test`.
-QUICK := -m "not cluster and not slow" -n auto --dist loadfile
+# Each file's tests stay together, so that what a file makes once is made once. What drives the one machine's
+# containers runs alone: `make test`.
+EACH := -n auto --dist loadfile
+QUICK := -m "not cluster and not slow" $(EACH)
 # Whatever the shell says: without compiled files each test process compiles and rewrites all tests anew.
 unexport PYTHONDONTWRITEBYTECODE
 
@@ -43,7 +44,8 @@ check: $(DEV)  ## Formatting, lint, types, import contracts.
 
 test: packages test-packages $(DEV) tools  ## Every test, those with real containers too.
 	$(BIN)/pytest $(QUICK)
-	$(BIN)/pytest -m "cluster or slow"
+	$(BIN)/pytest -m "slow and not cluster" $(EACH)
+	$(BIN)/pytest -m cluster
 
 quick: $(DEV)  ## The quick tests on all cores: no root, no containers, no processes.
 	$(BIN)/pytest $(QUICK)
