@@ -50,3 +50,13 @@ def test_the_configuration_of_the_page_is_one(tmp_path: Path) -> None:
     config = applied(said, plain)
     assert (config.max_pods, config.restart_longest_s, config.seccomp_default) == (60, 30.0, True)
     assert ignored(said) == []
+
+
+def test_periods_of_the_page(tmp_path: Path) -> None:
+    plain = KubeletConfig(node_name="n", node_ip="192.0.2.1", root_dir=tmp_path, log_dir=tmp_path)
+    file = tmp_path / "kubelet.yaml"
+    found = []
+    for name in ("shutdown", "priorities"):
+        file.write_text(EXAMPLES[name])
+        found.append(list(applied(read_configuration(file, None), plain).shutdown_periods))
+    assert found == [[(0, 20), (2_000_000_000, 10)], [(0, 30), (10_000, 60), (100_000, 10)]]

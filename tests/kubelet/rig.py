@@ -132,6 +132,7 @@ class Node:
     prober: FakeProber
     left: dict[Signal, Observation]
     """What is left of the machine's resources."""
+    inhibitor: Any = None
 
     @property
     def admin(self) -> Client:
@@ -209,7 +210,8 @@ class Node:
         """Put another agent in the place of this one, as after a crash: what runs goes on."""
         await self.kubelet.close()
         self.kubelet = make_kubelet(
-            self.rig, self.config, self.runtime, self.clock, self.mounts, self.prober, self.left
+            *(self.rig, self.config, self.runtime, self.clock, self.mounts, self.prober, self.left),
+            *(None, None, self.inhibitor),
         )
         await self.kubelet.start()
 
@@ -258,6 +260,7 @@ def make_parts(
     left: Observations = PLENTY,
     disk: Disk | None = None,
     land: PaperLand | None = None,
+    inhibitor: Any = None,
 ) -> NodeParts:
     """A node's parts, none of which has started."""
     clients = NodeClients(kubelet=rig.client(AGENT), proxy=rig.client(NODE_PROXY))
@@ -267,6 +270,7 @@ def make_parts(
         machine=MACHINE,
         look=lambda *_: dict(left),
         disk=DirectDisk() if disk is None else disk,
+        inhibitor=inhibitor,
     )
     ground = PaperLand(runtime) if land is None else land
     told = NodePartsConfig(kubelet=config)
@@ -285,6 +289,7 @@ async def node(
     mounts: FakeMounts | None = None,
     threads: bool = False,
     starts: bool = True,
+    inhibitor: Any = None,
     **changes: Any,
 ) -> AsyncIterator[Node]:
     """An agent that runs while the block does; with `threads` its files are written in threads.
@@ -308,8 +313,8 @@ async def node(
         mounts, prober = mounts or FakeMounts(), FakeProber()
         left = dict(PLENTY)
         disk = DiskThreads(clock) if threads else None
-        kubelet = make_kubelet(rig, config, runtime, clock, mounts, prober, left, disk)
-        made = Node(rig, clock, runtime, config, kubelet, mounts, prober, left)
+        kubelet = make_kubelet(rig, config, runtime, clock, mounts, prober, left, disk, None, inhibitor)
+        made = Node(rig, clock, runtime, config, kubelet, mounts, prober, left, inhibitor)
         try:
             if starts:
                 await kubelet.start()

@@ -30,6 +30,7 @@ from wherry.kubelet.cgroups import PodCgroups
 from wherry.kubelet.config import KubeletConfig
 from wherry.kubelet.eviction.manager import CHECK_S as EVICTION_CHECK_S
 from wherry.kubelet.eviction.manager import Eviction, Surroundings
+from wherry.kubelet.eviction.verdict import Verdict
 from wherry.kubelet.gauges import agent_gauges
 from wherry.kubelet.gc import remove_all_dead
 from wherry.kubelet.hooks import Hooks
@@ -40,7 +41,7 @@ from wherry.kubelet.logs import LogRotation
 from wherry.kubelet.machine import Machine, read_machine
 from wherry.kubelet.metrics import KubeletMetrics
 from wherry.kubelet.node import node_reference
-from wherry.kubelet.pod import as_from_api
+from wherry.kubelet.pod import as_from_api, is_terminal
 from wherry.kubelet.probes.http import HttpProber
 from wherry.kubelet.probes.prober import NetworkProber
 from wherry.kubelet.probes.runner import Probes
@@ -51,6 +52,8 @@ from wherry.kubelet.runtime_state import CHECK_S, RuntimeState
 from wherry.kubelet.runtimes.failures import RuntimeFailure
 from wherry.kubelet.runtimes.runtime import Runtime
 from wherry.kubelet.server.about import About
+from wherry.kubelet.shutdown.graceful import GracefulShutdown
+from wherry.kubelet.shutdown.logind import Logind
 from wherry.kubelet.static_pods.mirrors import Mirrors, is_mirror
 from wherry.kubelet.static_pods.static_pods import StaticPods
 from wherry.kubelet.status_writer import StatusWriter
@@ -97,6 +100,7 @@ class Kubelet:
         self._prober = host.prober
         self._machine = host.machine
         self._look = host.look
+        self._inhibitor = host.inhibitor or Logind()
         self._disk: Disk = DiskThreads(clock) if host.disk is None else host.disk
         self._http = HttpProber()
         self._recorder: EventRecorder | EventLog = (
@@ -113,6 +117,7 @@ class Kubelet:
         self._context: WorkerContext | None = None
         self._workers: PodWorkers | None = None
         self._registration: Registration | None = None
+        self._shutdown: GracefulShutdown | None = None
         self._mirrors: Mirrors | None = None
         self._static: StaticPods | None = None
         self._relisting: Repeater | None = None
@@ -133,9 +138,18 @@ class Kubelet:
         await state.check()
         self._state, self._lacks_network = state, bool(state.network_error())
         registration = Registration(
-            config, self._client, state, self._clock, self._recorder, machine, self._pressure
+            config,
+            self._client,
+            state,
+            self._clock,
+            self._recorder,
+            machine,
+            self._pressure,
+            self._shutdown_error,
         )
         self._registration = registration
+        self._shutdown = shutdown = self._make_shutdown(machine)
+        await shutdown.start()
         self._context = context = self._make_context(machine, registration, state)
         await context.allocations.load()
         self._workers = workers = PodWorkers(context)
@@ -165,6 +179,37 @@ class Kubelet:
         self._mirrors.synced()
         self._sources_checked()
 
+    def _make_shutdown(self, machine: Machine) -> GracefulShutdown:
+        """Who ends the pods when the machine goes down."""
+
+        def pods() -> list[Object]:
+            return [pod for pod in self.pods() if not is_terminal(pod)]
+
+        def end(pod: Object, verdict: Verdict) -> None:
+            if self._workers is not None:
+                self._workers.evict(pod, verdict)
+
+        async def ended(pod: Object) -> None:
+            if self._workers is not None:
+                await self._workers.ended(pod)
+
+        return GracefulShutdown(
+            self.config,
+            self._inhibitor,
+            pods,
+            end,
+            ended,
+            boot_id=machine.boot_id,
+            node=node_reference(self.config.node_name),
+            recorder=self._recorder,
+            clock=self._clock,
+            disk=self._disk,
+            on_change=self._readiness_changed,
+        )
+
+    def _shutdown_error(self) -> str:
+        return self._shutdown.error() if self._shutdown is not None else ""
+
     def _static_known(self) -> None:
         self._has_static = True
         self._sources_checked()
@@ -176,6 +221,8 @@ class Kubelet:
         if self._context is not None and self._workers is not None:
             self._context.allocations.all_admitted()
             self._workers.all_known()
+        if self._shutdown is not None:
+            self._shutdown.all_known()
         if self._relist is not None and self._relisting is not None:
             self._relist.everything()
             self._relisting.hurry()
@@ -274,6 +321,8 @@ class Kubelet:
         await self._tasks.close()
         await self._cache.close()
         context = self._context
+        if self._shutdown is not None:
+            await self._shutdown.close()
         if self._static is not None:
             await self._static.close()
         if self._mirrors is not None:
@@ -322,6 +371,7 @@ class Kubelet:
             pressure=self._pressure,
             node_ip=lambda: registration.node_ip,
             network_error=state.network_error,
+            shutdown_objection=lambda: self._shutdown.objection() if self._shutdown is not None else None,
             is_recursive_read_only=state.is_recursive_read_only,
             memory_bytes=machine.memory_bytes,
             runtime_name=(state.status.name if state.status is not None else "") or "containerd",

@@ -9,8 +9,18 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import NamedTuple
 
 KUBELET_VERSION = "v1.37.0"
+
+
+class Period(NamedTuple):
+    """When the machine goes down, pods of this priority and more (up to the next one's) have so long."""
+
+    priority: int
+    seconds: int
+
+
 EVICTION_HARD: Mapping[str, str] = {
     "memory.available": "100Mi",
     "nodefs.available": "10%",
@@ -88,6 +98,8 @@ class KubeletConfig:
     reserved_cpu_millis: int = 0
     reserved_memory_bytes: int = 0
     reserved_disk_bytes: int = 0
+    shutdown_periods: Sequence[Period] = ()
+    """How long pods have when the machine goes down, by priority; empty for no time at all."""
     is_standalone: bool = False
     """Whether there is no API server at all: static pods are all that runs, and nobody is told of them."""
     static_pod_path: Path | None = None

@@ -8,6 +8,7 @@ from wherry.kit.disk import Disk
 from wherry.kubelet.eviction.signals import Observe, observe
 from wherry.kubelet.machine import Machine
 from wherry.kubelet.probes.runner import Prober
+from wherry.kubelet.shutdown.logind import Inhibitor
 from wherry.kubelet.volumes.base import Mounts
 
 
@@ -20,3 +21,4 @@ class Host:
     machine: Machine | None = None
     look: Observe = observe
     disk: Disk | None = None
+    inhibitor: Inhibitor | None = None

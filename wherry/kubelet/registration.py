@@ -43,7 +43,8 @@ REFUSALS = (401, 403, 422)
 class Registration:
     """Keeps the Node object of this machine.
 
-    `state` is what is known of the runtime, `pressure` gives the pressure conditions that are true.
+    `state` is what is known of the runtime, `pressure` gives the pressure conditions that are true,
+    `shutdown_error` says that the node goes down, "" if it does not.
     """
 
     def __init__(
@@ -55,6 +56,7 @@ class Registration:
         recorder: Recorder,
         machine: Machine,
         pressure: Callable[[], Collection[str]] = tuple,
+        shutdown_error: Callable[[], str] = str,
     ) -> None:
         self.node_ip = config.node_ip
         self._config = config
@@ -64,6 +66,7 @@ class Registration:
         self._recorder = recorder
         self._machine = machine
         self._pressure = pressure
+        self._shutdown_error = shutdown_error
         self._node: Object | None = None
         self._written_at = 0.0
         self._tasks = Tasks("node")
@@ -195,9 +198,8 @@ class Registration:
 
     def _facts(self) -> NodeFacts:
         state = self._state
-        return NodeFacts(
-            self._machine, self._pressure(), state.status, self.node_ip, state.images, state.errors()
-        )
+        errors = [error for error in (*state.errors(), self._shutdown_error()) if error]
+        return NodeFacts(self._machine, self._pressure(), state.status, self.node_ip, state.images, errors)
 
     def _tell_of_changes(self, old: Object, new: Object) -> None:
         before = {c["type"]: c.get("status") for c in old.get("conditions") or ()}

@@ -107,8 +107,8 @@ def test_a_file_says_what_flags_say_and_flags_win(tmp_path: Path, caplog: pytest
             "must be of apiVersion kubelet.config.k8s.io/v1beta1 and kind Kubelet",
         ),
         (
-            f"{KUBELET_FILE}shutdownGracePeriod: 5s\n",
-            "shutdownGracePeriod: '5s' is not followed here, it is al",
+            f"{KUBELET_FILE}cpuManagerPolicy: static\n",
+            "cpuManagerPolicy: 'static' is not followed here, it is al",
         ),
         (f"{KUBELET_FILE}evictionSoft: {{a: b}}\n", "evictionSoft is not followed here: .*; leave it out"),
         (f"{KUBELET_FILE}maxPods: 3\n", "strict decoding error"),

@@ -26,6 +26,7 @@ ELSEWHERE = {
 """What is honoured around the kubelet: where it serves, and the runtime it speaks to."""
 TOGETHER = {
     *("containerLogMaxSize", "evictionHard", "kubeReserved", "maxParallelImagePulls"),
+    *("shutdownGracePeriod", "shutdownGracePeriodCriticalPods", "shutdownGracePeriodByPodPriority"),
     *("mergeDefaultEvictionSettings", "nodeStatusReportFrequency", "serializeImagePulls", "systemReserved"),
 }
 """What is honoured together with others (see `applied`)."""
@@ -38,7 +39,7 @@ def test_every_field_of_upstreams_is_there_and_no_other() -> None:
 
 
 def test_the_types_are_upstreams() -> None:
-    loose = {"any", "[]any"}
+    loose = {"any", "[]any", "[]period"}
     wrong = {
         path: (field.kind, UPSTREAM[path])
         for path, field in BY_PATH.items()

@@ -8,11 +8,12 @@ from pathlib import Path
 from typing import Any
 
 from wherry.api.core.nodes import taint_errors
-from wherry.kubelet.config import EVICTION_HARD, KubeletConfig
+from wherry.kubelet.config import EVICTION_HARD, KubeletConfig, Period
 from wherry.kubelet.configuration.decoding import ConfigurationError
 from wherry.kubelet.configuration.fields import BY_PATH, Lot
 from wherry.kubelet.configuration.validation import configuration_errors, unfollowed
 from wherry.kubelet.eviction.signals import SIGNALS, threshold_of
+from wherry.kubelet.shutdown.periods import two_periods
 from wherry.objects.go_durations import parse_go_duration
 from wherry.objects.quantity import parse_quantity
 
@@ -73,7 +74,7 @@ def applied(given: Mapping[str, Any], config: KubeletConfig) -> KubeletConfig:
         if path in given:
             changes[attribute] = read(given[path])
     changes |= _status_period(given) | _pulls(given) | _taints(given) | _logs(given)
-    changes |= _reserved(given) | _eviction(given)
+    changes |= _reserved(given) | _eviction(given) | _shutdown(given)
     for attribute in ("file_check_s", "http_check_s", "status_check_s"):
         if changes.get(attribute, 1) <= 0:
             path = next(path for path, (name, _) in DIRECT.items() if name == attribute)
@@ -161,6 +162,19 @@ def _eviction(given: Mapping[str, Any]) -> dict[str, Any]:
             raise ConfigurationError(f"evictionHard.{name}: {error}") from None
     merged = {**EVICTION_HARD, **said} if given.get("mergeDefaultEvictionSettings") else dict(said)
     return {"eviction_hard": merged}
+
+
+def _shutdown(given: Mapping[str, Any]) -> dict[str, Any]:
+    """Who has how long when the machine goes down."""
+    by_priority = given.get("shutdownGracePeriodByPodPriority")
+    if by_priority:
+        said = [(one.get("priority", 0), one.get("shutdownGracePeriodSeconds", 0)) for one in by_priority]
+        return {"shutdown_periods": tuple(Period(*one) for one in sorted(said))}
+    if "shutdownGracePeriod" not in given:
+        return {}
+    critical = given.get("shutdownGracePeriodCriticalPods", "0s")
+    whole_s, critical_s = (int(_seconds(text)) for text in (given["shutdownGracePeriod"], critical))
+    return {"shutdown_periods": two_periods(whole_s, critical_s)}
 
 
 def _quantity(path: str, text: str) -> float:

@@ -16,6 +16,7 @@ from wherry.kubelet.configuration.fields import API_VERSION, BY_PATH, KIND, STRU
 from wherry.objects.go_durations import parse_go_duration
 
 DROP_IN = ".conf"
+NAMED = {"taint": "v1.Taint", "period": "v1beta1.ShutdownGracePeriodByPodPriority"}
 _INTEGERS = {"int32": 31, "int64": 63}
 
 
@@ -130,6 +131,9 @@ def _wrong(kind: str, value: Any, where: str) -> str:
         "bool": is_bool,
         "string": isinstance(value, str),
         "float64": isinstance(value, int | float) and not is_bool,
+        "period": isinstance(value, dict)
+        and set(value) <= {"priority", "shutdownGracePeriodSeconds"}
+        and all(isinstance(part, int) and not isinstance(part, bool) for part in value.values()),
         "taint": isinstance(value, dict) and all(isinstance(part, str) for part in value.values()),
     }
     if kind in _INTEGERS:
@@ -138,7 +142,7 @@ def _wrong(kind: str, value: Any, where: str) -> str:
         )
     else:
         ok = fits[kind]
-    return "" if ok else _unmarshal(value, where, "v1.Taint" if kind == "taint" else kind)
+    return "" if ok else _unmarshal(value, where, NAMED.get(kind, kind))
 
 
 def _mismatch(value: Any, struct: str, path: str, kind: str) -> str:

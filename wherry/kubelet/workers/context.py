@@ -56,6 +56,8 @@ class WorkerContext:
     pressure: Callable[[], Sequence[str]]
     node_ip: Callable[[], str]
     network_error: Callable[[], str]
+    shutdown_objection: Callable[[], tuple[str, str] | None]
+    """Why no pod is taken any more, None if some are."""
     is_recursive_read_only: Callable[[str | None], bool]
     memory_bytes: int
     runtime_name: str

@@ -100,6 +100,8 @@ class PodWorkers:
 
     def _objection(self, pod: Object, others: list[Object]) -> tuple[str, str] | None:
         context = self._context
+        if (objection := context.shutdown_objection()) is not None:
+            return objection
         try:
             return find_objection(
                 pod,
@@ -132,6 +134,13 @@ class PodWorkers:
         """End a pod for the node's sake; whether it was still up."""
         worker = self._workers.get(uid_of(pod))
         return worker is not None and worker.evict(verdict)
+
+    async def ended(self, pod: Object) -> None:
+        """Return when nothing of the pod runs any more, and the API server was told how it ended."""
+        worker = self._workers.get(uid_of(pod))
+        if worker is not None:
+            await worker.is_down.wait()
+            await self._context.statuses.flush(uid_of(pod))
 
     def happened(self, event: RuntimeEvent) -> None:
         """Something happened to a container."""

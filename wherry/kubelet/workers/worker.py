@@ -95,6 +95,8 @@ class PodWorker:
             first_s=FIRST_RETRY_S,
             expected=(RuntimeFailure, OSError),
         )
+        self.is_down = asyncio.Event()
+        """Set when nothing of it runs or is mounted any more."""
         self._act: asyncio.Task[None] | None = None
         self._rests = Rests(context.clock, self._looking.within)
 
@@ -146,9 +148,10 @@ class PodWorker:
         """End the pod as failed, for a reason that is the node's; whether it was still up."""
         if not self._ending.condemn(verdict, rejected=rejected):
             return False
-        self._context.recorder.event(
-            self.pod, "Warning", verdict.reason, verdict.message, annotations=verdict.annotations
-        )
+        if verdict.is_told:
+            self._context.recorder.event(
+                self.pod, "Warning", verdict.reason, verdict.message, annotations=verdict.annotations
+            )
         self._begin_end()
         self.poke()
         return True
@@ -395,6 +398,7 @@ class PodWorker:
             return
         self._rests.succeeded()
         self._ending.taken_down()
+        self.is_down.set()
 
     async def _settle_end(self) -> None:
         """Everything is down: let the API server forget the pod, then forget it here."""
