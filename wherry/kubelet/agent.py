@@ -389,6 +389,7 @@ class Kubelet:
             trust=TrustBundles(client, clock, random, changed),
             certificates=PodCertificates(client, clock, self._disk, recorder, random, node_name, changed),
             images=VolumeImages(images, self._runtime),
+            allows_git=self.config.git_repo_volumes,
         )
 
     def _object_changed(self, pod_uid: str) -> None:

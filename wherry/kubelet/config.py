@@ -100,6 +100,8 @@ class KubeletConfig:
     reserved_disk_bytes: int = 0
     shutdown_periods: Sequence[Period] = ()
     """How long pods have when the machine goes down, by priority; empty for no time at all."""
+    git_repo_volumes: bool = False
+    """Whether gitRepo volumes are allowed: git then runs on the node (in `volumes/git_child`)."""
     is_standalone: bool = False
     """Whether there is no API server at all: static pods are all that runs, and nobody is told of them."""
     static_pod_path: Path | None = None

@@ -9,7 +9,7 @@ import pytest
 
 from tests.kubelet.rig import MACHINE
 from wherry.kubelet.config import EVICTION_HARD, KubeletConfig
-from wherry.kubelet.configuration.applied import applied
+from wherry.kubelet.configuration.applied import applied, ignored
 from wherry.kubelet.configuration.decoding import ConfigurationError, merge, read_configuration
 from wherry.kubelet.configuration.fields import BY_PATH
 from wherry.kubelet.configuration.validation import configuration_errors
@@ -286,3 +286,11 @@ def test_thresholds_replace_the_defaults_unless_merged() -> None:
 )
 def test_how_many_images_are_got_at_once(said: dict[str, Any], pulls: int) -> None:
     assert applied(said, PLAIN).parallel_pulls == pulls
+
+
+def test_one_gate_switches_something_others_are_told_to_change_nothing() -> None:
+    gates = {"featureGates": {"GitRepoVolumeDriver": True, "ImageVolume": False}}
+    assert not PLAIN.git_repo_volumes
+    assert applied(gates, PLAIN).git_repo_volumes
+    why = "features are as upstream has them by default"
+    assert ignored(gates) == [f"featureGates.ImageVolume changes nothing here: {why}"]

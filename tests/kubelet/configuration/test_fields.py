@@ -28,6 +28,7 @@ TOGETHER = {
     *("containerLogMaxSize", "evictionHard", "kubeReserved", "maxParallelImagePulls"),
     *("shutdownGracePeriod", "shutdownGracePeriodCriticalPods", "shutdownGracePeriodByPodPriority"),
     *("mergeDefaultEvictionSettings", "nodeStatusReportFrequency", "serializeImagePulls", "systemReserved"),
+    "featureGates",
 }
 """What is honoured together with others (see `applied`)."""
 

@@ -17,6 +17,8 @@ from wherry.kubelet.shutdown.periods import two_periods
 from wherry.objects.go_durations import parse_go_duration
 from wherry.objects.quantity import parse_quantity
 
+GATES = {"GitRepoVolumeDriver": "git_repo_volumes"}
+"""Features that can be switched, by the attribute of KubeletConfig."""
 RESERVABLE = ("cpu", "memory", "ephemeral-storage")
 
 
@@ -74,7 +76,7 @@ def applied(given: Mapping[str, Any], config: KubeletConfig) -> KubeletConfig:
         if path in given:
             changes[attribute] = read(given[path])
     changes |= _status_period(given) | _pulls(given) | _taints(given) | _logs(given)
-    changes |= _reserved(given) | _eviction(given) | _shutdown(given)
+    changes |= _reserved(given) | _eviction(given) | _shutdown(given) | _gates(given)
     for attribute in ("file_check_s", "http_check_s", "status_check_s"):
         if changes.get(attribute, 1) <= 0:
             path = next(path for path, (name, _) in DIRECT.items() if name == attribute)
@@ -85,7 +87,15 @@ def applied(given: Mapping[str, Any], config: KubeletConfig) -> KubeletConfig:
 def ignored(given: Mapping[str, Any]) -> list[str]:
     """A line for each field that was given and changes nothing."""
     fields = [BY_PATH[path] for path in given]
-    return [f"{one.path} changes nothing here: {one.why}" for one in fields if one.lot is Lot.IDLE]
+    idle = [f"{one.path} changes nothing here: {one.why}" for one in fields if one.lot is Lot.IDLE]
+    others = sorted((given.get("featureGates") or {}).keys() - GATES.keys())
+    why = "features are as upstream has them by default"
+    return idle + [f"featureGates.{name} changes nothing here: {why}" for name in others]
+
+
+def _gates(given: Mapping[str, Any]) -> dict[str, Any]:
+    gates = given.get("featureGates") or {}
+    return {attribute: bool(gates[name]) for name, attribute in GATES.items() if name in gates}
 
 
 def _status_period(given: Mapping[str, Any]) -> dict[str, Any]:

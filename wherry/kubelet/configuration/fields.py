@@ -159,7 +159,7 @@ FIELDS: tuple[Field, ...] = (
     _only("protectKernelDefaults", "bool", False, "kernel parameters are not compared"),
     *_idle(_NETWORK, "*bool", "makeIPTablesUtilChains"),
     *_idle(_NETWORK, "*int32", "iptablesMasqueradeBit", "iptablesDropBit"),
-    *_idle("features are as upstream has them by default", "map[string]bool", "featureGates"),
+    _honoured("featureGates", "map[string]bool"),
     *_idle("swap is left to the machine", "*bool", "failSwapOn"),
     _only("memorySwap.swapBehavior", "string", "NoSwap", "pods are given no swap"),
     _honoured("containerLogMaxSize", "string", "10Mi"),

@@ -143,6 +143,8 @@ class VolumeHost:
     trust: TrustSource
     certificates: CertificateSource
     images: ImageSource
+    allows_git: bool = False
+    """Whether gitRepo volumes are allowed (feature gate GitRepoVolumeDriver)."""
 
     def forget(self, pod_uid: str) -> None:
         """The pod's volumes are taken down."""

@@ -9,6 +9,7 @@ from wherry.kubelet.volumes.base import MountFailure, VolumePlugin
 from wherry.kubelet.volumes.plugins.config_map import ConfigMapVolume
 from wherry.kubelet.volumes.plugins.downward_api import DownwardApiVolume
 from wherry.kubelet.volumes.plugins.empty_dir import EmptyDir
+from wherry.kubelet.volumes.plugins.git_repo import GitRepo
 from wherry.kubelet.volumes.plugins.host_path import HostPath
 from wherry.kubelet.volumes.plugins.image import ImageVolume
 from wherry.kubelet.volumes.plugins.projected import ProjectedVolume
@@ -22,6 +23,7 @@ PLUGINS: tuple[VolumePlugin, ...] = (
     ProjectedVolume(),
     DownwardApiVolume(),
     ImageVolume(),
+    GitRepo(),
 )
 
 
