@@ -14,7 +14,8 @@ import pytest
 import typer.main
 from typer.testing import CliRunner
 
-from wherry.cli.main import app, main
+from wherry.cli.commands import app
+from wherry.cli.main import main
 from wherry.cluster.clusters import Machine
 from wherry.cluster.config import Setup
 from wherry.cluster.lifecycle import Lifecycle, StartFailed, open_lifecycle

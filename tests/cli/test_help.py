@@ -10,7 +10,7 @@ from typer.testing import CliRunner
 
 from tests.cli.conftest import wherry
 from tests.cli.test_commands import COMMANDS
-from wherry.cli.main import app
+from wherry.cli.commands import app
 
 
 def help_of(*command: str) -> str:

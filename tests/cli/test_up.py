@@ -15,7 +15,7 @@ import pytest
 from tests.cli.conftest import make, run_main, wherry
 from tests.cluster.supervised import all_ready, supervised, until
 from wherry.cli.failures import Failure
-from wherry.cli.options import select
+from wherry.cli.selection import select
 from wherry.cli.terminal import Steps
 from wherry.cli.up import _tell_exits, nodes_of, what_becomes_of_pods
 from wherry.cluster.clusters import Machine
@@ -246,7 +246,7 @@ def test_an_up_that_is_interrupted_early_says_that_nothing_was_made(
 def test_a_cluster_is_not_made_when_its_settings_are_interrupted(
     machine: Machine, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    monkeypatch.setattr("wherry.cli.options.effective_config", lambda *_, **__: _interrupt())
+    monkeypatch.setattr("wherry.cli.selection.effective_config", lambda *_, **__: _interrupt())
     for command in ("up", "start"):
         assert run_main(monkeypatch, command) == 130
         assert capsys.readouterr().err == "wherry: interrupted; nothing was changed\n"

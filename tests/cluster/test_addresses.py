@@ -11,7 +11,8 @@ import pytest
 
 from tests.conftest import eventually
 from tests.network.namespaces import needs_root, run_apart
-from wherry.cluster.addresses import LOOK_EVERY_S, AddressKeeper, choose_node_ip, node_ip
+from wherry.cluster.address_keeper import LOOK_EVERY_S, AddressKeeper
+from wherry.cluster.addresses import choose_node_ip, node_ip
 from wherry.cluster.config import Setup
 from wherry.cluster.identities import API_SERVER, KUBELET_SERVER, ensure_identities
 from wherry.cluster.paths import ClusterPaths

@@ -12,7 +12,7 @@ import typer.main
 from tools.settings_tables import with_tables
 from wherry.apiserver.admission.catalog import OFF_BY_DEFAULT, plugin_names
 from wherry.cli import failures
-from wherry.cli.main import app
+from wherry.cli.commands import app
 from wherry.cluster.config import Setup, read_config_file
 from wherry.cluster.settings import SETTINGS, flag_of
 

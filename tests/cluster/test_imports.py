@@ -66,3 +66,10 @@ def _run(*arguments: str) -> str:
     )
     assert done.returncode == 0, done.stderr
     return done.stdout
+
+
+def test_kubectl_is_reached_without_what_reads_command_lines_or_waits() -> None:
+    """It is typed more often than all else: what it does not need would be two thirds of its time."""
+    loaded = set(_run("-c", "import sys, wherry.cli.main; print(*sys.modules)").split())
+    assert "wherry.cli.kubectl" in loaded
+    assert loaded & {"typer", "asyncio", "orjson", "ssl", "wherry.cli.commands"} == set()

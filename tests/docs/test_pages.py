@@ -13,7 +13,7 @@ import typer.main
 
 import wherry
 from tests.docs.simulated import COMMAND
-from wherry.cli.main import app
+from wherry.cli.commands import app
 from wherry.cluster.catalog import COMPONENTS
 
 TOP = Path(__file__).parents[2]

@@ -5,16 +5,14 @@ The script runs `wherry` with a variable set and the words typed so far in other
 
 from __future__ import annotations
 
-import os
 from typing import Annotated
 
 import typer
 
 from wherry.cli.failures import USAGE, Failure
 from wherry.cli.options import one_that_begins
-from wherry.cli.terminal import say
+from wherry.cli.terminal import COMPLETING, say
 
-VARIABLE = "_WHERRY_COMPLETE"
 SHELLS = ("bash", "zsh", "fish")
 
 
@@ -36,18 +34,15 @@ def completion(shell: Shell) -> None:
 
     if shell not in SHELLS:
         raise Failure(f"no completion for {shell!r}; use bash, zsh or fish", USAGE)
-    say(get_completion_script(prog_name="wherry", complete_var=VARIABLE, shell=shell))
+    say(get_completion_script(prog_name="wherry", complete_var=COMPLETING, shell=shell))
 
 
-def is_completion() -> bool:
-    """Whether a completion script asks, not a person; then the command is made able to answer it.
+def answer_shells() -> None:
+    """Make the command able to answer a completion script.
 
     Typer makes the shells known only where it has its own `--install-completion`, which we do not offer: it
     would write into the user's start-up files.
     """
-    if VARIABLE not in os.environ:
-        return False
     from typer._completion_classes import completion_init
 
     completion_init()
-    return True

@@ -11,7 +11,8 @@ from typing import Annotated
 import typer
 
 from wherry.cli.failures import NOT_PERMITTED, USAGE, Failure
-from wherry.cli.options import DataDir, Name, asked, look_for, names_without_data, select_existing
+from wherry.cli.options import DataDir, Name
+from wherry.cli.selection import asked, look_for, names_without_data, select_existing
 from wherry.cli.terminal import Steps, complain, say, tell
 from wherry.cluster.advice import as_root
 from wherry.cluster.caller import find_caller

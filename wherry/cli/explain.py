@@ -15,8 +15,9 @@ import typer
 from wherry.api.resource import Resource
 from wherry.cli.decisions import in_words
 from wherry.cli.failures import FAILED, NOT_PERMITTED, NOT_RUNNING, USAGE, Failure
-from wherry.cli.options import Name, Output, asked, check_output, look_for, one_that_begins, require_existing
+from wherry.cli.options import Name, Output, check_output, one_that_begins
 from wherry.cli.pod_templates import WORKLOADS, template_in, templates_in, workload_called
+from wherry.cli.selection import asked, look_for, require_existing
 from wherry.cli.terminal import print_json, say
 from wherry.cluster.caller import find_caller
 from wherry.cluster.cluster_config import ClusterConfig

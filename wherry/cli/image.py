@@ -10,7 +10,8 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from wherry.cli.failures import FAILED, MISSING_PROGRAM, NOT_RUNNING, USAGE, Failure
-from wherry.cli.options import DataDir, Name, Output, check_output, select_existing
+from wherry.cli.options import DataDir, Name, Output, check_output
+from wherry.cli.selection import select_existing
 from wherry.cli.terminal import Steps, print_json, say
 
 if TYPE_CHECKING:

@@ -8,7 +8,8 @@ from typing import Annotated
 import typer
 
 from wherry.cli.failures import Failure
-from wherry.cli.options import DataDir, Name, select_existing
+from wherry.cli.options import DataDir, Name
+from wherry.cli.selection import select_existing
 from wherry.cli.terminal import say
 from wherry.cluster.caller import find_caller
 from wherry.cluster.kubeconfig import KubeconfigError, user_kubeconfig

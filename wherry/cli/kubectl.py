@@ -9,10 +9,8 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import NoReturn
 
-import typer
-
 from wherry.cli.failures import MISSING_PROGRAM, NOT_PERMITTED, NOT_RUNNING, USAGE, Failure
-from wherry.cli.options import asked, look_for, machine, require_existing
+from wherry.cli.selection import asked, look_for, machine, require_existing
 from wherry.cli.terminal import say
 from wherry.cluster.advice import as_root, command
 from wherry.cluster.caller import find_caller
@@ -35,21 +33,6 @@ ABOUT_NAME = """\
 wherry kubectl [--name NAME] ... runs a real kubectl against a Wherry cluster: `default` (or $WHERRY_NAME)
 unless --name is the very first option. Everything after it is kubectl's own.
 """
-
-
-def kubectl(context: typer.Context) -> None:
-    """Run a real kubectl against the cluster.
-
-    --name, given first, chooses another cluster than the default one. The kubectl is the one that
-    $WHERRY_KUBECTL names, else the one that `make tools` fetched, else the one on PATH.
-
-    Examples:
-
-      wherry kubectl get pods -A
-
-      wherry kubectl --name dev apply -f app.yaml
-    """
-    become_kubectl(context.args)
 
 
 def become_kubectl(arguments: Sequence[str]) -> NoReturn:

@@ -5,7 +5,8 @@ from __future__ import annotations
 from typing import Any
 
 from wherry.cli.failures import NOT_PERMITTED, Failure
-from wherry.cli.options import Output, check_output, known_names, look_for, machine, names_without_data
+from wherry.cli.options import Output, check_output
+from wherry.cli.selection import known_names, look_for, machine, names_without_data
 from wherry.cli.status import describe
 from wherry.cli.terminal import print_json, say
 from wherry.cluster.advice import command

@@ -8,7 +8,8 @@ from typing import Annotated
 import typer
 
 from wherry.cli.failures import USAGE, Failure
-from wherry.cli.options import DataDir, Name, one_that_begins, select_existing, whole
+from wherry.cli.options import DataDir, Name, one_that_begins, whole
+from wherry.cli.selection import select_existing
 from wherry.cluster.catalog import SERVER, SUPERVISED, logs_of
 
 SOURCES = logs_of(SUPERVISED)

@@ -1,7 +1,7 @@
-"""The `wherry` command: every subcommand, named in one place.
+"""The `wherry` command: what becomes of a command line, and of whatever goes wrong.
 
-Whatever goes wrong ends in one line on standard error and an exit code (`failures`); a traceback is
-a bug. Each command's module is small, what it does lies in `wherry.cluster`.
+That ends in one line on standard error and an exit code (`failures`); a traceback is a bug. What the commands
+are is in `commands`, and loaded only for those that are read by click: `wherry kubectl` is typed most often.
 """
 
 from __future__ import annotations
@@ -9,55 +9,12 @@ from __future__ import annotations
 import os
 import sys
 
-import typer
-
-from wherry.cli import components
-from wherry.cli.completion import completion, is_completion
-from wherry.cli.down import delete, down, stop
-from wherry.cli.explain import explain
 from wherry.cli.failures import FAILED, INTERRUPTED, NOT_PERMITTED, Failure
-from wherry.cli.image import image
-from wherry.cli.kubeconfig import kubeconfig
-from wherry.cli.kubectl import become_kubectl, kubectl
-from wherry.cli.list import list_
-from wherry.cli.logs import logs
-from wherry.cli.processes import agent, server
-from wherry.cli.start import start
-from wherry.cli.status import status
-from wherry.cli.terminal import complain, open_what_is_closed, results_written
-from wherry.cli.testing import envtest_assets, serve_tests
-from wherry.cli.up import up
-from wherry.cli.version import version, wherry_
+from wherry.cli.kubectl import become_kubectl
+from wherry.cli.terminal import COMPLETING, complain, open_what_is_closed, results_written
 from wherry.cluster.advice import as_root
 from wherry.cluster.lifecycle import EndFailed
 from wherry.cluster.settings import unknown_variables
-
-HELP = {"help_option_names": ["-h", "--help"]}
-app = typer.Typer(
-    name="wherry",
-    context_settings=HELP,
-    no_args_is_help=True,
-    add_completion=False,
-    rich_markup_mode=None,
-    pretty_exceptions_enable=False,
-)
-app.callback()(wherry_)
-for command in (up, status, stop, start, down, delete, kubeconfig, logs, explain, completion, version):
-    app.command()(command)
-for command in (server, agent):
-    app.command()(command)
-app.command("list")(list_)
-app.command("test-server")(serve_tests)
-app.command("envtest-assets")(envtest_assets)
-app.command(
-    context_settings={
-        "allow_extra_args": True,
-        "ignore_unknown_options": True,
-        "help_option_names": ["--wherry-help"],
-    }
-)(kubectl)
-app.add_typer(image, name="image")
-components.register(app)
 
 
 def main() -> None:
@@ -85,12 +42,19 @@ def main() -> None:
 
 
 def _run() -> None:
-    if not is_completion():
+    completes = COMPLETING in os.environ
+    if not completes:
         for name, near in unknown_variables(os.environ).items():
             hint = f"; did you mean {near}?" if near else "; docs/cli.md lists those there are"
             complain(f"warning: {name} is set, but there is no such variable{hint}")
     if sys.argv[1:2] == ["kubectl"] and sys.argv[2:3] != ["--wherry-help"]:
         become_kubectl(sys.argv[2:])  # past click, which would take the "--" of `exec POD -- ls`
+    from wherry.cli.commands import app
+
+    if completes:
+        from wherry.cli.completion import answer_shells
+
+        answer_shells()
     try:
         app(prog_name="wherry")
     except SystemExit as ended:

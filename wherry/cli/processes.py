@@ -6,7 +6,8 @@ import os
 import sys
 
 from wherry.cli.failures import Failure
-from wherry.cli.options import DataDir, Name, RuntimeConfig, require_existing, select
+from wherry.cli.options import DataDir, Name, RuntimeConfig
+from wherry.cli.selection import require_existing, select
 from wherry.cluster.catalog import AGENT, SERVER
 from wherry.cluster.components import TUNING, command_of
 from wherry.cluster.lifecycle import Lifecycle

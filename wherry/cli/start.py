@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from wherry.cli.options import DataDir, Name, Wait, require_existing, select
+from wherry.cli.options import DataDir, Name, Wait
+from wherry.cli.selection import require_existing, select
 from wherry.cli.terminal import Steps, say
 from wherry.cli.up import bring_up, say_boot, when_interrupted
 

@@ -12,7 +12,8 @@ import typer
 
 import wherry
 from wherry.cli.failures import NOT_READY, NOT_RUNNING
-from wherry.cli.options import DataDir, Name, Output, check_output, select_existing
+from wherry.cli.options import DataDir, Name, Output, check_output
+from wherry.cli.selection import select_existing
 from wherry.cli.terminal import human_bytes, print_json, say, tell
 from wherry.cluster.advice import command
 from wherry.cluster.catalog import APISERVER, SUPERVISOR, component_called

@@ -17,6 +17,9 @@ from typing import Any, TextIO
 
 from wherry.cli.failures import Failure
 
+COMPLETING = "_WHERRY_COMPLETE"
+"""Set where a completion script asks, not a person."""
+
 
 def print_json(value: Any) -> bool:
     """One JSON document, for scripts. Whether somebody reads it."""

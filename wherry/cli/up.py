@@ -17,17 +17,8 @@ from wherry.cli.failures import (
     NOT_READY,
     Failure,
 )
-from wherry.cli.options import (
-    ConfigFile,
-    DataDir,
-    Name,
-    Output,
-    Wait,
-    check_output,
-    refuse_what_lost_its_data,
-    select,
-    with_settings,
-)
+from wherry.cli.options import ConfigFile, DataDir, Name, Output, Wait, check_output, with_settings
+from wherry.cli.selection import refuse_what_lost_its_data, select
 from wherry.cli.status import describe, simulated_nodes
 from wherry.cli.terminal import Steps, print_json, say
 from wherry.cluster.advice import as_root

@@ -16,7 +16,8 @@ from typing import Any
 
 from wherry.client.api import Client
 from wherry.client.http import HttpIdentity, HttpTransport
-from wherry.cluster.addresses import AddressKeeper, node_ip
+from wherry.cluster.address_keeper import AddressKeeper
+from wherry.cluster.addresses import node_ip
 from wherry.cluster.causes import the_cause_first
 from wherry.cluster.components import PermanentError, tell_ready
 from wherry.cluster.config import Setup

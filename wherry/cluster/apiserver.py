@@ -15,7 +15,8 @@ from random import SystemRandom
 
 from wherry.apiserver.app import ApiServer
 from wherry.apiserver.config import ApiServerConfig, FrontProxyConfig
-from wherry.cluster.addresses import AddressKeeper, node_ip
+from wherry.cluster.address_keeper import AddressKeeper
+from wherry.cluster.addresses import node_ip
 from wherry.cluster.assembly import ControlPlane, ControlPlaneConfig
 from wherry.cluster.cluster_config import ClusterConfig
 from wherry.cluster.components import PermanentError

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 from typer.testing import CliRunner
 
-from wherry.cli.main import app
+from wherry.cli.commands import app
 from wherry.testing.envtest.assets import PROGRAMS, AssetsError, write_assets
 
 NOBODY = 65534

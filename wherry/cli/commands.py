@@ -1,0 +1,64 @@
+"""Every subcommand of `wherry`, named in one place: `app`. Each command's module is small."""
+
+from __future__ import annotations
+
+import typer
+
+from wherry.cli import components
+from wherry.cli.completion import completion
+from wherry.cli.down import delete, down, stop
+from wherry.cli.explain import explain
+from wherry.cli.image import image
+from wherry.cli.kubeconfig import kubeconfig
+from wherry.cli.kubectl import become_kubectl
+from wherry.cli.list import list_
+from wherry.cli.logs import logs
+from wherry.cli.processes import agent, server
+from wherry.cli.start import start
+from wherry.cli.status import status
+from wherry.cli.testing import envtest_assets, serve_tests
+from wherry.cli.up import up
+from wherry.cli.version import version, wherry_
+
+
+def kubectl(context: typer.Context) -> None:
+    """Run a real kubectl against the cluster.
+
+    --name, given first, chooses another cluster than the default one. The kubectl is the one that
+    $WHERRY_KUBECTL names, else the one that `make tools` fetched, else the one on PATH.
+
+    Examples:
+
+      wherry kubectl get pods -A
+
+      wherry kubectl --name dev apply -f app.yaml
+    """
+    become_kubectl(context.args)
+
+
+HELP = {"help_option_names": ["-h", "--help"]}
+app = typer.Typer(
+    name="wherry",
+    context_settings=HELP,
+    no_args_is_help=True,
+    add_completion=False,
+    rich_markup_mode=None,
+    pretty_exceptions_enable=False,
+)
+app.callback()(wherry_)
+for command in (up, status, stop, start, down, delete, kubeconfig, logs, explain, completion, version):
+    app.command()(command)
+for command in (server, agent):
+    app.command()(command)
+app.command("list")(list_)
+app.command("test-server")(serve_tests)
+app.command("envtest-assets")(envtest_assets)
+app.command(
+    context_settings={
+        "allow_extra_args": True,
+        "ignore_unknown_options": True,
+        "help_option_names": ["--wherry-help"],
+    }
+)(kubectl)
+app.add_typer(image, name="image")
+components.register(app)
