@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Sequence
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
@@ -15,6 +15,7 @@ from wherry.api.dynamicresources.device_taint_rules import DEVICE_TAINT_RULES
 from wherry.api.dynamicresources.resource_claims import RESOURCE_CLAIMS
 from wherry.api.dynamicresources.resource_slices import RESOURCE_SLICES
 from wherry.api.resource import Resource
+from wherry.controllers.device_taint_status import Counts, condition
 from wherry.controllers.device_taints import DeviceTaintEviction
 from wherry.kit.clock import FakeClock
 from wherry.objects.conditions import find_condition
@@ -176,3 +177,82 @@ async def use(bench: Bench, name: str, pool: str) -> None:
     spec = {"devices": {"requests": [{"name": "gpu", "exactly": wanted}]}}
     meta = {"name": name, "namespace": "default"}
     await bench.make(RESOURCE_CLAIMS, {"metadata": meta, "spec": spec, "status": status})
+
+
+async def progress(bench: Bench) -> tuple[str, str, str]:
+    """Status, reason and message of the rule's condition."""
+    stored = await bench.get(DEVICE_TAINT_RULES, "r", "")
+    (found,) = stored["status"]["conditions"]
+    assert found["type"] == "EvictionInProgress"
+    assert found["observedGeneration"] == stored["metadata"]["generation"]
+    return found["status"], found["reason"], found["message"]
+
+
+async def test_a_rule_tells_how_far_its_evictions_are() -> None:
+    async with running(DeviceTaintEviction, before=before(objects=[(RESOURCE_SLICES, slice_of())])) as bench:
+        await bench.create(DEVICE_TAINT_RULES, rule(pool="p"))
+        pending = "1 pod needs to be evicted in 1 namespace."
+        status, reason, message = await progress(bench)
+        assert (status, reason) == ("True", "PodsPendingEviction")
+        assert message in (pending, f"{pending} 1 pod evicted since starting the controller.")
+        await bench.clock.advance(11)
+        done = "1 pod evicted since starting the controller."
+        assert await progress(bench) == ("False", "Completed", done)
+        version = (await bench.get(DEVICE_TAINT_RULES, "r", ""))["metadata"]["resourceVersion"]
+        await bench.clock.advance(60)
+        assert (await bench.get(DEVICE_TAINT_RULES, "r", ""))["metadata"]["resourceVersion"] == version
+
+
+async def test_a_rule_tells_of_pods_that_may_stay_for_a_while() -> None:
+    made = before(FOR_A_MINUTE, objects=[(RESOURCE_SLICES, slice_of())])
+    async with running(DeviceTaintEviction, before=made) as bench:
+        await bench.create(DEVICE_TAINT_RULES, rule(pool="p"))
+        assert await progress(bench) == (
+            "True",
+            "PodsPendingEviction",
+            "1 pod needs to be evicted in 1 namespace.",
+        )
+        await bench.clock.advance(80)
+        assert (await progress(bench))[:2] == ("False", "Completed")
+
+
+@pytest.mark.parametrize(
+    ("effect", "reason", "message"),
+    [
+        (
+            "None",
+            "NoEffect",
+            (
+                "1 published device selected. 1 allocated device selected. 1 pod would be evicted in "
+                "1 namespace if the effect was NoExecute. This information will not be updated again. "
+                "Recreate the DeviceTaintRule to trigger an update."
+            ),
+        ),
+        ("NoSchedule", "OtherEffect", "Eviction only happens for the NoExecute effect."),
+    ],
+)
+async def test_a_rule_that_evicts_nobody_says_so(effect: str, reason: str, message: str) -> None:
+    old = slice_of(name="old", generation=0)
+    made = before(objects=[(RESOURCE_SLICES, slice_of()), (RESOURCE_SLICES, old)])
+    async with running(DeviceTaintEviction, before=made) as bench:
+        await bench.create(DEVICE_TAINT_RULES, rule(effect, pool="p"))
+        assert await progress(bench) == ("False", reason, message)
+        assert await names(bench) == ["bystander", "web"]
+
+
+async def test_a_rule_that_means_nobody_has_not_started() -> None:
+    async with running(DeviceTaintEviction, before=before(objects=[(RESOURCE_SLICES, slice_of())])) as bench:
+        await bench.create(DEVICE_TAINT_RULES, rule(pool="other"))
+        assert await progress(bench) == ("False", "NotStarted", "")
+
+
+@pytest.mark.parametrize(
+    ("counts", "message"),
+    [
+        (Counts(2, 1), "2 pods need to be evicted in 1 namespace."),
+        (Counts(2, 2), "2 pods need to be evicted in 2 different namespaces."),
+        (Counts(evicted=2), "2 pods evicted since starting the controller."),
+    ],
+)
+def test_what_rules_say(counts: Counts, message: str) -> None:
+    assert condition(rule(), counts, datetime(2026, 1, 1, tzinfo=UTC))["message"] == message

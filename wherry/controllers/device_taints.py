@@ -1,16 +1,19 @@
 """Device taint eviction: deletes pods whose claims do not tolerate a NoExecute taint of a device they use.
 
 Taints are those of the device in its slice, and of DeviceTaintRules. A claim that tolerates one for a while
-keeps its pods so long, counted from the taint; nothing is remembered, so a restart changes nothing.
+keeps its pods so long, counted from the taint; nothing of this is remembered, so a restart changes nothing.
+Each rule tells how far its evictions are (`device_taint_status`). Keys are those of pods, and names of rules.
 Source: pkg/controller/devicetainteviction.
 """
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping
 from datetime import datetime
 from typing import Any, ClassVar
 
+from wherry.api.core.pods import PODS
 from wherry.api.dynamicresources.device_taint_rules import DEVICE_TAINT_RULES
 from wherry.api.dynamicresources.pod_claims import (
     claim_keys,
@@ -22,10 +25,19 @@ from wherry.api.dynamicresources.resource_claims import RESOURCE_CLAIMS
 from wherry.api.dynamicresources.resource_slices import RESOURCE_SLICES
 from wherry.api.dynamicresources.taints import selector_key, selectors_of
 from wherry.client.cache import Cache
-from wherry.controllers.device_users import BY_SELECTOR, DeviceUsers, device_of, results_of, users_of_claim
+from wherry.controllers.base import Environment
+from wherry.controllers.device_taint_status import IN_PROGRESS, Counts, condition, effect_of, rest_s
+from wherry.controllers.device_users import (
+    BY_SELECTOR,
+    DeviceUsers,
+    device_of,
+    results_of,
+    users_of_claim,
+)
 from wherry.controllers.nodes.tolerations import evict_at, no_execute
 from wherry.controllers.timed_eviction import TimedEviction
-from wherry.objects.meta import Object, is_deleting, key_of, uid_of
+from wherry.kit.portions import Portions, Work
+from wherry.objects.meta import Object, is_deleting, key_of, name_of, uid_of
 
 BY_POOL = "device-pool"
 
@@ -56,6 +68,10 @@ def _selector_of(rule: Object | None) -> list[str]:
     """The selector of a rule, if it drives pods away."""
     if rule is None or not _taint_of(rule):
         return []
+    return _any_selector_of(rule)
+
+
+def _any_selector_of(rule: Object) -> list[str]:
     key = selector_key((rule.get("spec") or {}).get("deviceSelector"))
     return [] if key is None else [key]
 
@@ -69,6 +85,13 @@ class DeviceTaintEviction(TimedEviction):
     reason = "DeviceTaintManagerEviction"
     disruption = ("DeletionByDeviceTaintManager", "Device Taint manager: deleting due to NoExecute taint")
     watches: ClassVar = {RESOURCE_CLAIMS: _users_of_claim}
+
+    def __init__(self, environment: Environment) -> None:
+        self._blamed: dict[str, frozenset[str]] = {}
+        """The rules that drive each pod away, by their names."""
+        self._evicted: Counter[str] = Counter()
+        """How many pods went because of each rule, by its uid."""
+        super().__init__(environment)
 
     def watch_sources(self) -> None:
         """See `Controller.watch_sources`: many may use what a slice or a rule is about."""
@@ -92,9 +115,105 @@ class DeviceTaintEviction(TimedEviction):
 
     def _rule_changed(self, _: Cache, old: Object | None, new: Object | None) -> Iterable[str]:
         """A rule of this effect concerns all who use the devices it means, or meant."""
-        if (old or {}).get("spec") != (new or {}).get("spec"):
-            self._users.put([*_selector_of(old), *_selector_of(new)])
-        return ()
+        if (old or {}).get("spec") == (new or {}).get("spec"):
+            return ()
+        self._users.put([*_selector_of(old), *_selector_of(new)])
+        return (name_of(new or old or {}),)
+
+    async def sync(self, key: str) -> float | None:
+        """See `TimedEviction`; and tell the rules a pod goes by, or does not go by any more."""
+        if "/" not in key:
+            return await self._tell(key)
+        try:
+            return await super().sync(key)
+        finally:
+            self._blame(key)
+
+    def _blame(self, key: str) -> None:
+        """Note which rules drive a pod away; those for which that changed say so."""
+        pod = self.cache.get(PODS, key)
+        is_there = pod is not None and not self._is_out_of_reach(pod)
+        now = frozenset(self._rules_against(pod)) if pod is not None and is_there else frozenset()
+        before = self._blamed.pop(key, frozenset())
+        if now:
+            self._blamed[key] = now
+        for name in sorted(now ^ before):
+            self.queue.add(name)
+
+    def _rules_against(self, pod: Object) -> Iterator[str]:
+        """The names of the rules that drive a pod away, now or later."""
+        now = self.clock.now()
+        for tolerations, result in self._results_of(pod):
+            for rule in self._rules_of(result):
+                if evict_at(_taint_of(rule), tolerations, now) is not None:
+                    yield name_of(rule)
+
+    async def _evict(self, key: str, pod: Object) -> None:
+        rules = (self.cache.get(DEVICE_TAINT_RULES, name) for name in set(self._rules_against(pod)))
+        uids = [uid_of(rule) for rule in rules if rule is not None]
+        await super()._evict(key, pod)
+        self._evicted.update(uids)
+
+    async def _tell(self, name: str) -> float | None:
+        """Have a rule tell how far its evictions are."""
+        rule = self.cache.get(DEVICE_TAINT_RULES, name)
+        if rule is None:
+            self._forget()
+            return None
+        left_s = rest_s(rule, self.clock.now())
+        if left_s > 0:
+            return left_s
+        told = condition(rule, await self._counts(rule), self.clock.now())
+        status = rule.get("status") or {}
+        others = [one for one in status.get("conditions") or () if one.get("type") != IN_PROGRESS]
+        await self.write_status(rule, {**status, "conditions": [*others, told]}, DEVICE_TAINT_RULES)
+        return None
+
+    def _forget(self) -> None:
+        """Count no evictions of rules that are gone."""
+        known = {uid_of(rule) for rule in self.cache.list(DEVICE_TAINT_RULES)}
+        for uid in self._evicted.keys() - known:
+            del self._evicted[uid]
+
+    async def _counts(self, rule: Object) -> Counts:
+        """What a rule is about, as far as it says so."""
+        evicted, effect = self._evicted[uid_of(rule)], effect_of(rule)
+        if effect not in ("NoExecute", "None"):
+            return Counts(evicted=evicted)
+        taint = {**((rule.get("spec") or {}).get("taint") or {}), "effect": "NoExecute"}
+        pods: set[str] = set()
+        published = allocated = 0
+        portions, now = Portions(Work.CONTROLLING), self.clock.now()
+        for selector in _any_selector_of(rule):
+            for claim in self.cache.by_index(RESOURCE_CLAIMS, BY_SELECTOR, selector):
+                await portions.next()
+                meant = [one for one in results_of(claim) if selector in selectors_of(device_of(one))]
+                allocated += len(meant)
+                if any(evict_at([taint], one.get("tolerations") or (), now) is not None for one in meant):
+                    pods.update(filter(self._is_pending, users_of_claim(claim)))
+            if effect == "None":
+                published = await self._published(selector, portions)
+        return Counts(len(pods), len({key.partition("/")[0] for key in pods}), published, allocated, evicted)
+
+    def _is_pending(self, key: str) -> bool:
+        pod = self.cache.get(PODS, key)
+        return pod is not None and not self._is_out_of_reach(pod)
+
+    async def _published(self, selector: str, portions: Portions) -> int:
+        """How many devices of the newest slices a selector means."""
+        count = 0
+        for found in self.cache.list(RESOURCE_SLICES):
+            await portions.next()
+            (pool,) = _pool_of_slice(found)
+            if _generation(found) != self._newest(pool):
+                continue
+            driver, _, name = pool.partition("/")
+            for device in (found.get("spec") or {}).get("devices") or ():
+                count += selector in selectors_of((driver, name, device.get("name") or ""))
+        return count
+
+    def _newest(self, pool: str) -> int:
+        return max(map(_generation, self.cache.by_index(RESOURCE_SLICES, BY_POOL, pool)), default=0)
 
     def map_primary(self, cache: Cache, old: Object | None, new: Object | None) -> Iterable[str]:
         """Only pods that use claims are of interest."""
@@ -107,27 +226,36 @@ class DeviceTaintEviction(TimedEviction):
 
     def _evict_at(self, pod: Object, now: datetime) -> datetime | None:
         """When the pod must go because of the devices it uses, None for never."""
-        times = []
+        times = [
+            evict_at([taint], tolerations, now)
+            for tolerations, result in self._results_of(pod)
+            for taint in self._taints_of(result)
+        ]
+        return min((time for time in times if time is not None), default=None)
+
+    def _results_of(self, pod: Object) -> Iterator[tuple[list[Any], Mapping[str, Any]]]:
+        """The devices a pod uses, with what it tolerates of each."""
         for claim_key in claim_keys(pod):
             claim = self.cache.get(RESOURCE_CLAIMS, claim_key)
-            if claim is None or not is_reserved_for(claim, uid_of(pod)):
-                continue
-            for result in results_of(claim):
-                tolerations = result.get("tolerations") or ()
-                times += [evict_at([taint], tolerations, now) for taint in self._taints_of(result)]
-        return min((time for time in times if time is not None), default=None)
+            if claim is not None and is_reserved_for(claim, uid_of(pod)):
+                for result in results_of(claim):
+                    yield result.get("tolerations") or [], result
 
     def _taints_of(self, result: Mapping[str, Any]) -> Iterator[Any]:
         """The NoExecute taints of an allocated device, those of rules included."""
         device = device_of(result)
-        slices = self.cache.by_index(RESOURCE_SLICES, BY_POOL, f"{device[0]}/{device[1]}")
-        newest = max((_generation(found) for found in slices), default=0)
-        for found in slices:
+        pool = f"{device[0]}/{device[1]}"
+        newest = self._newest(pool)
+        for found in self.cache.by_index(RESOURCE_SLICES, BY_POOL, pool):
             if _generation(found) == newest:
                 yield from _tainted(found).get(device[2], ())
-        for key in selectors_of(device):
-            for rule in self.cache.by_index(DEVICE_TAINT_RULES, BY_SELECTOR, key):
-                yield from _taint_of(rule)
+        for rule in self._rules_of(result):
+            yield from _taint_of(rule)
+
+    def _rules_of(self, result: Mapping[str, Any]) -> Iterator[Object]:
+        """The rules that drive those away who use an allocated device."""
+        for key in selectors_of(device_of(result)):
+            yield from self.cache.by_index(DEVICE_TAINT_RULES, BY_SELECTOR, key)
 
 
 def _generation(found: Object) -> int:
