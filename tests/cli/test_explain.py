@@ -13,8 +13,9 @@ import yaml
 
 from tests.cli.conftest import run_main
 from tests.docs.simulated import as_told
+from wherry.cli.asking import pod_names
 from wherry.cli.decisions import in_words
-from wherry.cli.explain import _pod_names, _refusal
+from wherry.cli.explain import _refusal
 from wherry.cli.pod_templates import templates_in
 from wherry.objects.errors import ApiError
 from wherry.testing import Cluster
@@ -150,10 +151,10 @@ def test_what_completion_offers(cluster: Cluster) -> None:
     cluster.apply(FILES["web.yaml"])
     context = typer.Context(typer.main.get_command(typer.Typer(callback=lambda: None)))
     context.params = {"kubeconfig": cluster.kubeconfig}
-    assert _pod_names(context, "w") == ["web"]
-    assert _pod_names(context, "x") == []
+    assert pod_names(context, "w") == ["web"]
+    assert pod_names(context, "x") == []
     context.params = {"kubeconfig": Path("gone")}
-    assert _pod_names(context, "") == []
+    assert pod_names(context, "") == []
 
 
 @pytest.mark.parametrize(

@@ -6,7 +6,9 @@ import typer
 
 from wherry.cli import components
 from wherry.cli.completion import completion
+from wherry.cli.cp import cp
 from wherry.cli.down import delete, down, stop
+from wherry.cli.exec import exec_
 from wherry.cli.explain import explain
 from wherry.cli.image import image
 from wherry.cli.kubeconfig import kubeconfig
@@ -19,6 +21,7 @@ from wherry.cli.status import status
 from wherry.cli.testing import envtest_assets, serve_tests
 from wherry.cli.up import up
 from wherry.cli.version import version, wherry_
+from wherry.cli.why import why
 
 
 def kubectl(context: typer.Context) -> None:
@@ -46,11 +49,13 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
 )
 app.callback()(wherry_)
-for command in (up, status, stop, start, down, delete, kubeconfig, logs, explain, completion, version):
+for command in (up, status, stop, start, down, delete, kubeconfig, logs, explain, why, completion, version):
     app.command()(command)
 for command in (server, agent):
     app.command()(command)
 app.command("list")(list_)
+app.command("exec")(exec_)
+app.command("cp")(cp)
 app.command("test-server")(serve_tests)
 app.command("envtest-assets")(envtest_assets)
 app.command(

@@ -164,6 +164,7 @@ class Figures:
                 ("name", "status", "type"),
                 counts,
             ),
+            ProcessMetrics(),
         ]
 
     async def _agent(self) -> list[Metric]:

@@ -1,0 +1,109 @@
+"""Files into and out of a root that belongs to somebody else: nothing outside of it is read or written."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import pytest
+
+from wherry.cli.copying import CopyFailure, Owner, copy_in, copy_out, owner_of
+
+OWN = Owner(os.getuid(), os.getgid())
+
+
+class Box:
+    """A container's root on paper, and a folder beside it that is not to be touched."""
+
+    def __init__(self, directory: Path) -> None:
+        self.here = directory / "here"
+        self.root = directory / "root"
+        self.outside = directory / "outside"
+        for one in (self.here, self.root / "etc", self.root / "data", self.outside):
+            one.mkdir(parents=True)
+        (self.outside / "secret").write_text("secret")
+        (self.root / "etc/app.conf").write_text("a=1\n")
+        (self.root / "out").symlink_to(self.outside)
+        (self.root / "abs").symlink_to("/etc")
+        (self.root / "etc/link").symlink_to(self.outside / "secret")
+        self.skipped: list[str] = []
+
+    def into(self, source: Path, target: str) -> int:
+        return copy_in(source, self.root, target, OWN, self.skipped.append)
+
+    def out_of(self, source: str, target: Path) -> int:
+        return copy_out(self.root, source, target, self.skipped.append)
+
+
+@pytest.fixture
+def box(tmp_path: Path) -> Box:
+    return Box(tmp_path)
+
+
+def test_a_file_there_and_back(box: Box) -> None:
+    data = os.urandom(300_000)
+    (box.here / "a.bin").write_bytes(data)
+    (box.here / "a.bin").chmod(0o640)
+    assert box.into(box.here / "a.bin", "/data/b.bin") == 1
+    assert (box.root / "data/b.bin").stat().st_mode & 0o777 == 0o640
+    assert box.into(box.here / "a.bin", "/data/") == 1, "into a directory that is there"
+    assert box.out_of("/data/a.bin", box.here / "back.bin") == 1
+    assert (box.here / "back.bin").read_bytes() == data
+    (box.here / "a.bin").write_text("short")
+    assert box.into(box.here / "a.bin", "/data/b.bin") == 1
+    assert (box.root / "data/b.bin").read_text() == "short"
+
+
+def test_directories(box: Box) -> None:
+    (box.here / "tree/below").mkdir(parents=True)
+    (box.here / "tree/one").write_text("1")
+    (box.here / "tree/below/two").write_text("2")
+    (box.here / "tree/link").symlink_to("one")
+    assert box.into(box.here / "tree", "/data") == 2
+    assert (box.root / "data/tree/below/two").read_text() == "2"
+    assert box.skipped == [str(box.here / "tree/link")]
+    assert box.out_of("/data/tree", box.here / "copy") == 2
+    assert (box.here / "copy/below/two").read_text() == "2"
+
+
+def test_links_lead_where_the_container_would_find_them(box: Box) -> None:
+    assert box.out_of("/abs/app.conf", box.here / "got") == 1
+    assert (box.here / "got").read_text() == "a=1\n"
+    with pytest.raises(CopyFailure, match="No such file"):
+        box.out_of("/out/secret", box.here / "stolen")
+    with pytest.raises(CopyFailure, match="No such file"):
+        box.out_of("/etc/link", box.here / "stolen")
+    with pytest.raises(CopyFailure, match="No such file"):
+        box.out_of("/../outside/secret", box.here / "stolen")
+    assert box.out_of("/etc", box.here / "etc") == 1
+    assert box.skipped == ["/etc/link"]
+    assert not (box.here / "stolen").exists()
+
+
+def test_nothing_is_written_outside(box: Box) -> None:
+    (box.here / "evil").write_text("evil")
+    for target in ("/out/evil", "/../outside/evil", "/etc/link"):
+        with pytest.raises(CopyFailure):
+            box.into(box.here / "evil", target)
+    assert [one.name for one in box.outside.iterdir()] == ["secret"]
+    assert (box.outside / "secret").read_text() == "secret"
+
+
+def test_pipes_hang_nobody(box: Box) -> None:
+    os.mkfifo(box.root / "data/pipe")
+    assert box.out_of("/data/pipe", box.here / "pipe") == 0
+    (box.here / "a").write_text("a")
+    with pytest.raises(CopyFailure):
+        box.into(box.here / "a", "/data/pipe")
+
+
+def test_what_is_not_there(box: Box) -> None:
+    with pytest.raises(CopyFailure, match="no such file"):
+        box.into(box.here / "none", "/data/x")
+    (box.here / "a").write_text("a")
+    with pytest.raises(CopyFailure, match="in the container"):
+        box.into(box.here / "a", "/none/x")
+
+
+def test_whose_files_they_become() -> None:
+    assert owner_of(os.getpid()) == OWN

@@ -1,0 +1,125 @@
+"""`wherry exec --user` and `wherry cp`: which container is meant, and what is refused in one line."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import pytest
+
+from tests.cli.conftest import run_main
+from wherry.cli.cp import Place, read_place
+from wherry.cli.entering import pick_container, running_id
+from wherry.cli.exec import ctr_arguments
+from wherry.cli.failures import Failure
+from wherry.cluster.lifecycle import Lifecycle
+from wherry.objects.meta import Object
+
+ID = "a" * 64
+
+
+def pod(**meta: object) -> Object:
+    return {
+        "metadata": {"name": "web", "namespace": "ns", **meta},
+        "spec": {"containers": [{"name": "app"}, {"name": "side"}], "initContainers": [{"name": "init"}]},
+        "status": {
+            "containerStatuses": [
+                {
+                    "name": "app",
+                    "containerID": f"containerd://{ID}",
+                    "state": {"running": {"startedAt": "x"}},
+                },
+                {
+                    "name": "side",
+                    "containerID": "containerd://--help",
+                    "state": {"running": {"startedAt": "x"}},
+                },
+            ]
+        },
+    }
+
+
+def test_which_container_is_meant() -> None:
+    assert pick_container(pod(), "") == "app"
+    assert pick_container(pod(annotations={"kubectl.kubernetes.io/default-container": "side"}), "") == "side"
+    assert pick_container(pod(), "init") == "init"
+    with pytest.raises(Failure, match="has no container 'x'; it has: app, side, init"):
+        pick_container(pod(), "x")
+
+
+def test_only_what_runs_is_entered() -> None:
+    assert running_id(pod(), "app") == ID
+    with pytest.raises(Failure, match="does not run; see: wherry why pod web -n ns"):
+        running_id(pod(), "init")
+    with pytest.raises(Failure, match="does not run"):
+        running_id(pod(), "side")
+
+
+def test_how_ctr_is_called() -> None:
+    called = ctr_arguments(Path("/s"), ID, "0:0", ["sh", "-c", "id"], tty=True)
+    assert called[:6] == ["--address", "/s", "--namespace", "k8s.io", "tasks", "exec"]
+    assert called[-7:] == ["--user", "0:0", "--tty", ID, "sh", "-c", "id"]
+    assert "--tty" not in ctr_arguments(Path("/s"), ID, "0", ["id"], tty=False)
+
+
+@pytest.mark.parametrize(
+    ("text", "place"),
+    [
+        ("web:/a", Place("", "web", "/a")),
+        ("ns/web:/a", Place("ns", "web", "/a")),
+        ("a.txt", Place("", "", "a.txt")),
+        ("./web:/a", Place("", "", "./web:/a")),
+        ("/x/web:/a", Place("", "", "/x/web:/a")),
+        ("a/b/c:d", Place("", "", "a/b/c:d")),
+    ],
+)
+def test_places(text: str, place: Place) -> None:
+    assert read_place(text) == place
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        (("exec",), "say where and what"),
+        (("exec", "web"), "say where and what"),
+        (("exec", "web", "--", "id"), "say as whom with --user"),
+        (("exec", "--user", "-x", "web", "--", "id"), "--user -x: not a user"),
+        (("exec", "--user", "0:0:0", "web", "--", "id"), "not a user"),
+        (("cp", "a"), "name one path here and one in a pod"),
+        (("cp", "a", "b"), "name one path here and one in a pod"),
+        (("cp", "web:/a", "web:/b"), "name one path here and one in a pod"),
+        (("cp", "a", "web:"), "say where in pod web"),
+        (("why",), "name the pod: wherry why pod NAME"),
+        (("why", "service/web"), "name the pod"),
+    ],
+)
+def test_wrong_usage(
+    arguments: tuple[str, ...], said: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert run_main(monkeypatch, *arguments) == 2
+    _, err = capsys.readouterr()
+    assert said in err
+    assert len(err.splitlines()) == 1
+
+
+@pytest.mark.parametrize("arguments", [("exec", "--user", "0", "web", "--", "id"), ("cp", "a", "web:/a")])
+def test_only_root_enters(
+    arguments: tuple[str, ...], monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(os, "geteuid", lambda: 1000)
+    assert run_main(monkeypatch, *arguments) == 77
+    assert "enters containers as this machine's root; run it again" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    "arguments", [("exec", "--user", "0", "web", "--", "id"), ("cp", "a", "web:/a"), ("why", "pod", "web")]
+)
+def test_a_stopped_cluster(
+    arguments: tuple[str, ...],
+    stopped: Lifecycle,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    monkeypatch.setattr(os, "geteuid", lambda: 0)
+    assert run_main(monkeypatch, *arguments) == 3
+    assert "is stopped; start it with: wherry start" in capsys.readouterr().err
