@@ -275,6 +275,11 @@ class CachedEvent:
             decoded = self._decoded = self.object.decode()
         return decoded
 
+    @property
+    def is_decoded(self) -> bool:
+        """Whether somebody has decoded the object already."""
+        return self._decoded is not None
+
     def foresee(self, decoded: Object) -> None:
         """This is the object, decoded."""
         self._decoded = decoded

@@ -90,7 +90,8 @@ class LocalTransport:
         outcome = await settle(dispatch(self._core, call))
         if isinstance(outcome, Outcome | RawOutcome):
             raise bad_request(f"{path} cannot be watched")
-        sink = LocalSink(self._core.clock, outcome.served if outcome.served.converts else None)
+        served = outcome.served if outcome.served.converts else None
+        sink = LocalSink(self._core.clock, self._core.threads, served)
         self._sinks.add(sink)
         self._all_sinks.add(sink)
         running = asyncio.ensure_future(_run(outcome, sink))

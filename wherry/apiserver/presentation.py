@@ -22,6 +22,7 @@ from wherry.apiserver.media_types import JSON, PROTOBUF, YAML
 from wherry.apiserver.protobuf import error_frame, frame, in_protobuf
 from wherry.apiserver.registry import Served
 from wherry.apiserver.tables import AS_IS, Form
+from wherry.apiserver.threads import WATCHERS
 from wherry.apiserver.watcher import Making
 from wherry.objects.errors import ApiError
 from wherry.objects.meta import Object
@@ -33,8 +34,6 @@ FOR_PEOPLE = ("curl", "Wget", "Mozilla/5.0")
 WITHOUT_TABLE = frozenset({"binding", "eviction", "token"})
 """Subresources whose objects are questions: there is no table of them, as there is none of reviews."""
 IN_PROTOBUF = Form(media_type=PROTOBUF)
-WATCHERS = ""
-"""Who waits for threads that make events' forms: all who watch, together."""
 
 
 def form_of(core: Core, call: Call) -> Form:

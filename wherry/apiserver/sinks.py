@@ -10,12 +10,15 @@ import asyncio
 import math
 from collections import deque
 from collections.abc import Awaitable, Callable, Iterable, Iterator, Sequence
+from functools import partial
 from typing import Protocol
 
+from wherry.apiserver.beside import LARGE
 from wherry.apiserver.cacher import Cached, CachedEvent
 from wherry.apiserver.call import Piece
 from wherry.apiserver.metrics import WatchCount
 from wherry.apiserver.registry import Served
+from wherry.apiserver.threads import WATCHERS, Threads
 from wherry.apiserver.watcher import Making
 from wherry.client.transport import WatchEvent
 from wherry.kit.clock import Clock
@@ -187,13 +190,15 @@ class LocalSink(Sink):
     """Hands events over to a task of the same process; the decoded objects are shared.
 
     Such a task's watch ends when it wants it to, or with the server: to be told shortly before is enough.
-    `served` is the version they are shown in, None for that they are stored in.
+    `served` is the version they are shown in, None for that they are stored in. Large objects are
+    decoded by `threads`.
     """
 
     bookmark_every_s = math.inf
 
-    def __init__(self, clock: Clock, served: Served | None = None) -> None:
+    def __init__(self, clock: Clock, threads: Threads, served: Served | None = None) -> None:
         super().__init__(clock)
+        self._threads = threads
         self._waiting: deque[WatchEvent] = deque()
         self._served = served
         self._reader: asyncio.Future[None] | None = None
@@ -209,8 +214,26 @@ class LocalSink(Sink):
         self._arrived()
 
     def makings(self, events: Sequence[CachedEvent]) -> Making | None:
-        """See `EventSink.makings`: an object is decoded at once, for all."""
-        return None
+        """See `EventSink.makings`: an object is decoded once, for all."""
+        missing = [event for event in events if event.object.served_bytes >= LARGE and not self._has(event)]
+        if not missing:
+            return None
+
+        async def begin() -> None:
+            for event in missing:
+                decoded = await self._threads.run(WATCHERS, partial(self._decoded, event.object))
+                if self._served is None:
+                    event.foresee(decoded)
+                else:
+                    event.keep(self._served, decoded)
+
+        return Making((self._served, *missing), begin)
+
+    def _has(self, event: CachedEvent) -> bool:
+        return event.is_decoded if self._served is None else event.found(self._served) is not None
+
+    def _decoded(self, item: Cached) -> Object:
+        return item.decode() if self._served is None else self._served.decode(item)
 
     def control(self, event_type: str, obj: Object) -> None:
         """See `EventSink.control`."""
@@ -219,14 +242,11 @@ class LocalSink(Sink):
 
     async def initial(self, items: Sequence[Cached]) -> None:
         """See `EventSink.initial`."""
-        served = self._served
         for number, item in enumerate(items, 1):
             if number % WRITE_TOGETHER == 0:
                 self._arrived()
                 await others(Work.REQUESTS)
-            self._waiting.append(
-                WatchEvent("ADDED", item.decode() if served is None else served.decode(item))
-            )
+            self._waiting.append(WatchEvent("ADDED", self._decoded(item)))
         self._arrived()
 
     def end(self) -> None:

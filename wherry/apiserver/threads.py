@@ -14,6 +14,8 @@ from wherry.kit.tasks import shared
 
 T = TypeVar("T")
 
+WATCHERS = ""
+"""As whom all wait together for whom something is made of what was stored."""
 THREADS = 2
 """They share one interpreter with the loop, so more of them would only take more of it from the others."""
 SWITCH_INTERVAL_S = 0.0005

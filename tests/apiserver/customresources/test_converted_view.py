@@ -13,6 +13,7 @@ from wherry.api.resource import Resource
 from wherry.apiserver.customresources import conversion
 from wherry.apiserver.customresources.conversion import ConvertedSource, ConvertedView
 from wherry.apiserver.registry import Shared
+from wherry.apiserver.threads import Threads
 from wherry.kit.clock import FakeClock
 from wherry.objects.errors import ApiError
 from wherry.objects.meta import Object
@@ -56,7 +57,9 @@ class Rigged:
     def __init__(self) -> None:
         self.hook = Hook()
         self.store = MemoryStore(FakeClock())
-        self.view = ConvertedView(self.store, CustomKind(ANYTHING, None), "x.io/v2", "x.io/v1", self.hook)
+        self.view = ConvertedView(
+            self.store, CustomKind(ANYTHING, None), "x.io/v2", "x.io/v1", Threads(), self.hook
+        )
         self.source = ConvertedSource(THINGS, self.view, Shared(FakeClock()))
 
     def names(self) -> list[str]:

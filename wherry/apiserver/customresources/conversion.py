@@ -11,6 +11,7 @@ import asyncio
 import logging
 from collections import deque
 from collections.abc import Callable, Mapping, Sequence
+from functools import partial
 from typing import Any, TypeAlias
 
 import orjson
@@ -19,12 +20,15 @@ from wherry.api.apiextensions.custom_kind import CustomKind
 from wherry.api.foreign import status_error
 from wherry.api.resource import Resource
 from wherry.apiserver import encoding
+from wherry.apiserver.beside import LARGE
 from wherry.apiserver.cached import Cached
 from wherry.apiserver.core import Core
-from wherry.apiserver.customresources.views import UNREADABLE, VersionView, readable
+from wherry.apiserver.customresources.views import UNREADABLE, Entries, VersionView, readable, told
 from wherry.apiserver.endpoints import webhook_backend, webhook_trust
 from wherry.apiserver.outbound import Unreachable, read_answer
 from wherry.apiserver.registry import Shared, Source
+from wherry.apiserver.threads import Threads
+from wherry.kit.portions import Portions, Work
 from wherry.objects.errors import ApiError
 from wherry.objects.meta import Object
 from wherry.objects.nesting import MANAGED_DEPTH, MAX_DEPTH, TOO_DEEP, is_too_deep
@@ -42,7 +46,7 @@ GROWTH = 4
 WAITING_BATCHES = 4096
 WAITING_BYTES = 16 * 1024 * 1024
 """What may wait for a webhook that does not answer; past either it is read from the store again."""
-Entries: TypeAlias = list[Entry]
+Objects: TypeAlias = list[Object | None]
 KEPT_METADATA = ("name", "namespace", "uid", "resourceVersion", "creationTimestamp", "generation")
 
 
@@ -148,9 +152,10 @@ class ConvertedView(VersionView):
         kind: CustomKind,
         api_version: str,
         storage_api_version: str,
+        threads: Threads,
         webhook: ConversionWebhook,
     ) -> None:
-        super().__init__(store, kind, api_version, storage_api_version)
+        super().__init__(store, kind, api_version, storage_api_version, threads)
         self._webhook = webhook
         self._waiting: deque[Sequence[Event]] = deque()
         self._waiting_bytes = 0
@@ -222,14 +227,7 @@ class ConvertedView(VersionView):
         before = [event.previous for event in found if event.previous is not None]
         live = [event.entry for event in found if not event.deleted]
         shown = await self._converted([*before, *live])
-        previous, entries = iter(shown[: len(before)]), iter(shown[len(before) :])
-        return [
-            event._replace(
-                previous=None if event.previous is None else next(previous),
-                entry=event.entry if event.deleted else next(entries),
-            )
-            for event in found
-        ]
+        return told(found, shown[: len(before)], shown[len(before) :])
 
     def take(self, events: Sequence[Event]) -> None:
         """Convert `events` and hand them on, after those that wait already."""
@@ -299,10 +297,13 @@ class ConvertedView(VersionView):
 
     async def _converted(self, entries: Sequence[Entry]) -> Entries:
         """The entries in this version; those nobody can read with a value no cacher can read."""
-        objects = [readable(entry) for entry in entries]
-        for entry, obj in zip(entries, objects, strict=True):
-            if obj is not None:
-                self._note_form(entry, obj)
+        portions = Portions(Work.REQUESTS)
+        objects: Objects = []
+        for entry in entries:
+            await portions.next()
+            obj = readable(entry)
+            self._noted(entry, None if obj is None else self._is_old(obj))
+            objects.append(obj)
         foreign: dict[str, list[int]] = {}
         for index, obj in enumerate(objects):
             if obj is not None and obj.get("apiVersion") != self._api_version:
@@ -312,10 +313,15 @@ class ConvertedView(VersionView):
             found = await self._webhook.convert(asked, self._api_version)
             for index, obj in zip(places, found, strict=True):
                 objects[index] = obj
-        return [
-            entry._replace(value=UNREADABLE) if obj is None else self._fitted(entry, obj, changed=True)
-            for entry, obj in zip(entries, objects, strict=True)
-        ]
+        shown: Entries = []
+        for entry, obj in zip(entries, objects, strict=True):
+            await portions.next()
+            if obj is None:
+                shown.append(entry._replace(value=UNREADABLE))
+            else:
+                fit = partial(self._fitted, entry, obj, changed=True)
+                shown.append(await self._beside(fit) if len(entry.value) >= LARGE else fit())
+        return shown
 
     async def _to_storage(self, value: bytes) -> bytes:
         if self._api_version == self._storage_api_version:

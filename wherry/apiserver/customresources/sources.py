@@ -19,7 +19,11 @@ class Sources:
 
     def of(self, crd: Object, resources: Sequence[Resource]) -> list[tuple[Resource, Source]]:
         """A source for each of the definition's `resources`, not opened yet."""
-        return [(resource, self._source(crd, resource)) for resource in resources]
+        made = [(resource, self._source(crd, resource)) for resource in resources]
+        views = [source.store for _, source in made if type(source.store) is VersionView]
+        for view in views:
+            view.versions = views
+        return made
 
     def _source(self, crd: Object, resource: Resource) -> Source:
         if resource.custom is None or resource.storage_version is None:
@@ -28,7 +32,9 @@ class Sources:
         stored = f"{group}/{version}"
         conversion = crd["spec"].get("conversion") or {}
         if conversion.get("strategy") != "Webhook":
-            view = VersionView(self._core.store, resource.custom, resource.api_version, stored)
+            view = VersionView(
+                self._core.store, resource.custom, resource.api_version, stored, self._core.threads
+            )
             source = Source(resource, view, self._core.registry.shared)
             source.old_forms = view.old_forms
             return source
@@ -41,6 +47,8 @@ class Sources:
         webhook = ConversionWebhook(self._core, resource.kind, conversion.get("webhook") or {})
         return ConvertedSource(
             resource,
-            ConvertedView(self._core.store, resource.custom, resource.api_version, stored, webhook),
+            ConvertedView(
+                self._core.store, resource.custom, resource.api_version, stored, self._core.threads, webhook
+            ),
             self._core.registry.shared,
         )
