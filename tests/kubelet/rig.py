@@ -261,13 +261,14 @@ def make_parts(
     disk: Disk | None = None,
     land: PaperLand | None = None,
     inhibitor: Any = None,
+    machine: Callable[[], Machine] = lambda: MACHINE,
 ) -> NodeParts:
     """A node's parts, none of which has started."""
     clients = NodeClients(kubelet=rig.client(AGENT), proxy=rig.client(NODE_PROXY))
     host = Host(
         mounts=mounts,
         prober=prober,
-        machine=MACHINE,
+        machine=machine,
         look=lambda *_: dict(left),
         disk=DirectDisk() if disk is None else disk,
         inhibitor=inhibitor,
@@ -290,6 +291,7 @@ async def node(
     threads: bool = False,
     starts: bool = True,
     inhibitor: Any = None,
+    machine: Callable[[], Machine] = lambda: MACHINE,
     **changes: Any,
 ) -> AsyncIterator[Node]:
     """An agent that runs while the block does; with `threads` its files are written in threads.
@@ -313,7 +315,9 @@ async def node(
         mounts, prober = mounts or FakeMounts(), FakeProber()
         left = dict(PLENTY)
         disk = DiskThreads(clock) if threads else None
-        kubelet = make_kubelet(rig, config, runtime, clock, mounts, prober, left, disk, None, inhibitor)
+        kubelet = make_kubelet(
+            rig, config, runtime, clock, mounts, prober, left, disk, None, inhibitor, machine
+        )
         made = Node(rig, clock, runtime, config, kubelet, mounts, prober, left, inhibitor)
         try:
             if starts:

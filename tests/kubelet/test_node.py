@@ -13,6 +13,7 @@ from tests.kubelet.rig import MACHINE, NODE, node
 from wherry.api.coordination.leases import LEASES
 from wherry.api.core.nodes import NODES
 from wherry.client.api import Client
+from wherry.kubelet.agent import MACHINE_CHECK_S
 from wherry.kubelet.config import KubeletConfig
 from wherry.kubelet.machine import read_machine
 from wherry.kubelet.node import NodeFacts, allocatable, is_same_status, missing_labels, new_node, node_status
@@ -163,3 +164,42 @@ async def _lease_of(admin: Client) -> bool:
     except ApiError:
         return False
     return True
+
+
+def test_a_node_of_both_families() -> None:
+    config = replace(CONFIG, second_ip="2001:db8::1")
+    assert [a["address"] for a in node_status(config, FACTS, {}, NOW)["addresses"]] == [
+        "192.0.2.1",
+        "2001:db8::1",
+        NODE,
+    ]
+
+
+async def test_pods_of_a_node_of_both_families(tmp_path: Path) -> None:
+    async with node(tmp_path, second_ip="2001:db8::1") as made:
+        await made.create("own", hostNetwork=True)
+        status = await made.ready("own")
+        assert status["hostIPs"] == status["podIPs"] == [{"ip": "192.0.2.1"}, {"ip": "2001:db8::1"}]
+        assert status["podIP"] == "192.0.2.1"
+
+
+async def test_a_machine_that_grows_and_shrinks(tmp_path: Path) -> None:
+    """What is allocatable follows; nothing that runs is touched."""
+    sizes = [MACHINE]
+    async with node(tmp_path, machine=lambda: sizes[0]) as made:
+
+        async def cpus(count: str) -> bool:
+            await made.clock.advance(MACHINE_CHECK_S)
+            status = (await made.admin.get(NODES, NODE))["status"]
+            return bool(status["allocatable"]["cpu"] == status["capacity"]["cpu"] == count)
+
+        sizes[0] = replace(MACHINE, cpus=4)
+        await eventually(lambda: cpus("4"))
+        await made.create("big", {"resources": {"requests": {"cpu": "3"}}})
+        await made.ready("big")
+        sizes[0] = replace(MACHINE, cpus=1)
+        await eventually(lambda: cpus("1"))
+        await made.create("late", {"resources": {"requests": {"cpu": "1"}}})
+        late = await made.until("late", lambda status: status["phase"] == "Failed")
+        assert late["reason"] == "OutOfcpu"
+        assert (await made.status("big"))["phase"] == "Running"

@@ -259,6 +259,25 @@ def test_containers_override_pods() -> None:
     }
 
 
+SECCOMP: list[tuple[Object, Object, bool, str]] = [
+    ({}, {}, False, ""),
+    ({}, {}, True, "RuntimeDefault"),
+    ({"seccompProfile": {"type": "Unconfined"}}, {}, True, "Unconfined"),
+    ({}, {"seccompProfile": {"type": "Localhost", "localhostProfile": "p"}}, True, "Localhost"),
+    ({}, {"privileged": True}, True, ""),
+]
+
+
+@pytest.mark.parametrize(("of_pod", "of_container", "is_default", "profile"), SECCOMP)
+def test_who_has_the_runtimes_seccomp_profile(
+    of_pod: Object, of_container: Object, is_default: bool, profile: str
+) -> None:
+    merged = merge_security(
+        make_pod(securityContext=of_pod), {"securityContext": of_container}, seccomp_default=is_default
+    )
+    assert (merged.get("seccompProfile") or {}).get("type", "") == profile
+
+
 @pytest.mark.parametrize(
     ("container", "policy"),
     [

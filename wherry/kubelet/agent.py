@@ -72,6 +72,8 @@ log = logging.getLogger(__name__)
 
 FIRST_RETRY_S = 0.1
 LONGEST_RETRY_S = 5.0
+MACHINE_CHECK_S = 60.0
+MACHINE_TIMEOUT_S = 10.0
 
 
 class Kubelet:
@@ -98,7 +100,8 @@ class Kubelet:
         self.metrics = KubeletMetrics()
         self._mounts = host.mounts
         self._prober = host.prober
-        self._machine = host.machine
+        self._machine: Machine | None = None
+        self._read_machine = partial(_machine_of, host, config)
         self._look = host.look
         self._inhibitor = host.inhibitor or Logind()
         self._disk: Disk = DiskThreads(clock) if host.disk is None else host.disk
@@ -133,7 +136,7 @@ class Kubelet:
         config = self.config
         config.root_dir.mkdir(parents=True, exist_ok=True, mode=0o700)
         config.log_dir.mkdir(parents=True, exist_ok=True)
-        machine = self._machine = self._machine or read_machine(config.root_dir, config.proc_dir)
+        machine = self._machine = self._read_machine()
         state = RuntimeState(self._runtime, self._clock, self._pleg_error, self._readiness_changed)
         await state.check()
         self._state, self._lacks_network = state, bool(state.network_error())
@@ -165,6 +168,8 @@ class Kubelet:
         self._relisting = relisting = self._repeat("relist", relist.look, longest_s=LONGEST_RETRY_S)
         follow = partial(self._follow_runtime, workers, relist, relisting)
         self._repeat("runtime events", follow, longest_s=LONGEST_RETRY_S)
+        look = partial(self._look_at_machine, registration, workers)
+        self._repeat("size of the machine", look, longest_s=MACHINE_CHECK_S)
         logs = LogRotation(self._runtime, config, self._clock, self._disk)
         self._repeat("log rotation", logs.check, longest_s=config.log_check_s)
         self._defend(workers)
@@ -178,6 +183,15 @@ class Kubelet:
         self._is_synced = True
         self._mirrors.synced()
         self._sources_checked()
+
+    async def _look_at_machine(self, registration: Registration, workers: PodWorkers) -> float:
+        """Follow processors, memory and disks that come or go. Raises OSError."""
+        machine = await self._disk.run("machine", self._read_machine, MACHINE_TIMEOUT_S)
+        if registration.machine_is(machine):
+            log.info("the machine has %d CPUs and %d KiB now", machine.cpus, machine.memory_kib)
+            self._machine = machine
+            workers.room()
+        return MACHINE_CHECK_S
 
     def _make_shutdown(self, machine: Machine) -> GracefulShutdown:
         """Who ends the pods when the machine goes down."""
@@ -294,7 +308,7 @@ class Kubelet:
         """What the server of this agent is told of it."""
 
         def machine() -> Machine:
-            return self._machine or read_machine(self.config.root_dir, self.config.proc_dir)
+            return self._machine or self._read_machine()
 
         return About(
             config=self.config,
@@ -444,6 +458,13 @@ class Kubelet:
         if self._clock.monotonic() - began < LONGEST_RETRY_S:
             raise RuntimeFailure("the runtime's events ended as soon as they began")
         return FIRST_RETRY_S
+
+
+def _machine_of(host: Host, config: KubeletConfig) -> Machine:
+    """The machine as it is now. Raises OSError."""
+    if host.machine is not None:
+        return host.machine()
+    return read_machine(config.root_dir, config.proc_dir)
 
 
 def _restarts(config: KubeletConfig, clock: Clock) -> BackOff:

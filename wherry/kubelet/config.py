@@ -60,6 +60,8 @@ class KubeletConfig:
     root_dir: Path
     log_dir: Path
     hostname: str = ""
+    second_ip: str = ""
+    """The node's address of the other IP family, "" for none."""
     port: int = 10250
     cluster_domain: str = "cluster.local"
     cluster_dns: Sequence[str] = ()

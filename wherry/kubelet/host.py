@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
 from wherry.kit.disk import Disk
@@ -14,11 +15,12 @@ from wherry.kubelet.volumes.base import Mounts
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Host:
-    """Each is the real one where None. `look` tells what is left of the machine's resources."""
+    """Each is the real one where None. `machine` tells what the machine has, `look` what is left
+    of its resources."""
 
     mounts: Mounts | None = None
     prober: Prober | None = None
-    machine: Machine | None = None
+    machine: Callable[[], Machine] | None = None
     look: Observe = observe
     disk: Disk | None = None
     inhibitor: Inhibitor | None = None

@@ -21,7 +21,10 @@ ARCHITECTURES = {
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Machine:
-    """Facts that do not change while the agent runs. Memory in KiB as the kernel tells it, disk in bytes."""
+    """What the machine is and has. Memory in KiB as the kernel tells it, disk in bytes.
+
+    Processors, memory and disks may come and go while the agent runs.
+    """
 
     hostname: str
     cpus: int

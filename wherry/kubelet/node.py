@@ -129,7 +129,7 @@ def node_status(config: KubeletConfig, facts: NodeFacts, old: Mapping[str, Any],
         "allocatable": allocatable(config, machine),
         "conditions": _conditions(facts, old.get("conditions") or (), now),
         "addresses": [
-            {"type": "InternalIP", "address": facts.node_ip},
+            *({"type": "InternalIP", "address": ip} for ip in (facts.node_ip, config.second_ip) if ip),
             {"type": "Hostname", "address": config.hostname or config.node_name},
         ],
         "declaredFeatures": list(RESIZE_FEATURES),

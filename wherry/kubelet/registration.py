@@ -114,6 +114,14 @@ class Registration:
         self.node_ip = node_ip
         self.check()
 
+    def machine_is(self, machine: Machine) -> bool:
+        """The machine as it is now; whether it is another than before, which is told of then."""
+        if machine == self._machine:
+            return False
+        self._machine = machine
+        self.check()
+        return True
+
     async def register(self) -> None:
         """Make the Node exist, waiting for the API server if need be. Raises ApiError if forbidden."""
         self._registering.poke()

@@ -78,7 +78,7 @@ def pod_status(pod: Object, seen: Observation, facts: Facts) -> Object:
             status[key] = value
     status["hostIP"] = facts.host_ips[0]
     status["hostIPs"] = [{"ip": ip} for ip in facts.host_ips]
-    ips = list(facts.host_ips[:1]) if uses_host_network(pod) and seen.sandbox else list(seen.ips)
+    ips = list(facts.host_ips) if uses_host_network(pod) and seen.sandbox else list(seen.ips)
     if not ips and facts.ended:
         ips = [entry["ip"] for entry in old.get("podIPs") or ()]
     if ips:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 
@@ -11,6 +12,7 @@ from wherry.api.networking.service_cidrs import SERVICE_CIDRS
 from wherry.cluster.alone import kubelet, proxy
 from wherry.cluster.alone.config_files import with_file
 from wherry.cluster.alone.flags import FlagError, Values, parse
+from wherry.kit.clock import FakeClock
 from wherry.kubelet.config import KubeletConfig
 
 
@@ -65,6 +67,70 @@ def test_what_a_kubelet_is_told() -> None:
 def test_what_a_kubelet_cannot_follow(argument: str, message: str) -> None:
     with pytest.raises(FlagError, match=message):
         told(argument)
+
+
+@pytest.mark.parametrize(
+    ("text", "ips"),
+    [
+        ("192.0.2.7", ("192.0.2.7", "")),
+        ("192.0.2.7,2001:db8::7", ("192.0.2.7", "2001:db8::7")),
+        ("2001:db8::7,192.0.2.7", ("2001:db8::7", "192.0.2.7")),
+    ],
+)
+def test_the_addresses_a_node_is_given(text: str, ips: tuple[str, str]) -> None:
+    config = told(f"--node-ip={text}")
+    assert (config.node_ip, config.second_ip) == ips
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("here", 'bad --node-ip "here": could not parse "here"'),
+        ("192.0.2.7,", 'bad --node-ip "192.0.2.7,": could not parse ""'),
+        (
+            "192.0.2.7,192.0.2.8",
+            (
+                'bad --node-ip "192.0.2.7,192.0.2.8": must contain either a single IP or a dual-stack pair '
+                "of IPs"
+            ),
+        ),
+        (
+            "0.0.0.0,2001:db8::7",
+            "bad --node-ip \"0.0.0.0,2001:db8::7\": dual-stack node IP cannot include '0.0.0.0' or '::'",
+        ),
+    ],
+)
+def test_addresses_no_node_can_have(text: str, message: str) -> None:
+    with pytest.raises(FlagError) as raised:
+        told(f"--node-ip={text}")
+    assert str(raised.value) == message
+
+
+@pytest.mark.parametrize(
+    ("flag", "moves"),
+    [("", ["198.51.100.7"]), ("--node-ip=0.0.0.0", ["198.51.100.7"]), ("--node-ip=192.0.2.7", [])],
+)
+async def test_a_kubelet_follows_the_machine_unless_told(
+    monkeypatch: pytest.MonkeyPatch, flag: str, moves: list[str]
+) -> None:
+    """The kernel tells that addresses changed; here the first look finds it."""
+    address = ["192.0.2.7"]
+    monkeypatch.setattr(kubelet, "uplink_address", lambda: address[0])
+    values = parse("kubelet", kubelet.FLAGS, [flag] if flag else [])
+    config = kubelet.kubelet_config(*kubelet.settled(values))
+    moved: list[str] = []
+    agent = SimpleNamespace(move_to=moved.append)
+    clock = FakeClock()
+    keeper = kubelet.address_keeper(values, config, agent, clock)  # type: ignore[arg-type]
+    keeper.start()
+    try:
+        address[0] = "198.51.100.7"
+        await clock.advance(1)
+        address[0] = ""  # no network for a while: what it goes by is kept
+        await clock.advance(60)
+    finally:
+        await keeper.close()
+    assert moved == moves
 
 
 KUBELET_FILE = """\

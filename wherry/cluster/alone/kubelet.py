@@ -10,13 +10,14 @@ import asyncio
 import logging
 import socket
 from collections.abc import Callable, Mapping, Sequence
+from ipaddress import ip_address
 from pathlib import Path
 from random import Random, SystemRandom
 from typing import Any, TypeVar
 
 from wherry.client.api import Client
 from wherry.client.no_server import NoServer
-from wherry.cluster.addresses import uplink_address
+from wherry.cluster.addresses import AddressKeeper, uplink_address
 from wherry.cluster.alone import access
 from wherry.cluster.alone.flags import (
     DURATION,
@@ -41,7 +42,7 @@ from wherry.cluster.components import PermanentError, announce
 from wherry.cluster.identities import KUBELET_CLIENT
 from wherry.cluster.leaves import KeyPair
 from wherry.cluster.values import labels_of, taint_of, taints_of
-from wherry.kit.clock import SystemClock
+from wherry.kit.clock import Clock, SystemClock
 from wherry.kit.log import module_name
 from wherry.kubelet.agent import Kubelet
 from wherry.kubelet.config import KubeletConfig
@@ -66,7 +67,7 @@ FLAGS = (
     ),
     Flag("healthz-port", "Its port; 0 for none.", NUMBER, "10248"),
     Flag("hostname-override", "The node's name; else the machine's."),
-    Flag("node-ip", "The node's address; else that of the default route."),
+    Flag("node-ip", "The node's address, or one of each IP family; else that of the default route."),
     Flag("root-dir", "Where pods' volumes and files lie.", default="/var/lib/kubelet"),
     Flag("pod-logs-dir", "Where containers' logs lie.", default="/var/log/pods"),
     Flag(
@@ -255,7 +256,7 @@ def kubelet_config(values: Values, said: Mapping[str, Any]) -> KubeletConfig:
     """What `settled` flags and configuration say. Raises FlagError."""
     if values.text("cgroup-driver") != "cgroupfs":
         raise FlagError(f"--cgroup-driver: {values.text('cgroup-driver')!r} is not known here; use cgroupfs")
-    address = values.text("node-ip") or uplink_address()
+    address, second = _node_ips(values)
     if not address:
         raise FlagError("this machine has no default route to take its address from; give --node-ip")
     hostname = socket.gethostname()
@@ -263,6 +264,7 @@ def kubelet_config(values: Values, said: Mapping[str, Any]) -> KubeletConfig:
     config = KubeletConfig(
         node_name=values.text("hostname-override") or node_name_of(hostname),
         node_ip=address,
+        second_ip=second,
         hostname=hostname,
         root_dir=Path(values.text("root-dir")),
         log_dir=Path(values.text("pod-logs-dir")),
@@ -302,6 +304,41 @@ def server_config(values: Values, config: KubeletConfig) -> KubeletServerConfig 
         shows_system_logs=values.is_on("enable-system-log-handler"),
         takes_log_queries=values.is_on("enable-system-log-query"),
     )
+
+
+def _node_ips(values: Values) -> tuple[str, str]:
+    """The node's addresses, of one IP family or of both; "" for none. Raises FlagError.
+
+    Source: k8s.io/component-helpers/node/util/ips.go, ParseNodeIPArgument, with its texts.
+    """
+    said, found = values.text("node-ip"), []
+    for text in said.split(",") if said else ():
+        try:
+            found.append(ip_address(text))
+        except ValueError:
+            raise FlagError(f'bad --node-ip "{said}": could not parse "{text}"') from None
+    if len(found) > 2 or (len(found) == 2 and found[0].version == found[1].version):
+        why = "must contain either a single IP or a dual-stack pair of IPs"
+        raise FlagError(f'bad --node-ip "{said}": {why}')
+    if len(found) == 2 and any(one.is_unspecified for one in found):
+        raise FlagError(f"bad --node-ip \"{said}\": dual-stack node IP cannot include '0.0.0.0' or '::'")
+    if not found or found[0].is_unspecified:
+        return uplink_address(), ""
+    return str(found[0]), str(found[1]) if len(found) == 2 else ""
+
+
+def address_keeper(values: Values, config: KubeletConfig, kubelet: Kubelet, clock: Clock) -> AddressKeeper:
+    """Who lets the node go by the machine's address, wherever it goes, unless one was given."""
+    said = values.text("node-ip").partition(",")[0]
+    is_given = bool(said) and not ip_address(said).is_unspecified
+
+    async def move(address: str) -> None:
+        kubelet.move_to(address)
+
+    def now(known: str) -> str:
+        return known if is_given else uplink_address() or known
+
+    return AddressKeeper(now, config.node_ip, move, lambda: None, clock)
 
 
 def _is_standalone(values: Values) -> bool:
@@ -351,6 +388,7 @@ async def run_kubelet(values: Values, stop: asyncio.Event) -> None:
     )
     if server is None:
         log.warning("nobody can ask for logs or a shell: --client-ca-file says who may")
+    keeper = address_keeper(values, config, kubelet, clock)
     place = (values.text("healthz-bind-address"), values.number("healthz-port"))
     async with answering_at(*place, {}, "--healthz-port"):
         try:
@@ -360,10 +398,12 @@ async def run_kubelet(values: Values, stop: asyncio.Event) -> None:
                 announce()
                 how = "runs its static pods, without an API server" if to is None else "is registered"
                 log.info("node %s %s", config.node_name, how)
+                keeper.start()
                 await stop.wait()
         except (RuntimeFailure, TimeoutError) as error:
             raise PermanentError(f"{runtime_socket}: {error}") from error
         finally:
+            await keeper.close()
             if server is not None:
                 await server.close()
             await kubelet.close()

@@ -66,4 +66,5 @@ class WorkerContext:
     @property
     def host_ips(self) -> list[str]:
         """The node's addresses."""
-        return [self.node_ip()]
+        second = self.config.second_ip
+        return [self.node_ip(), *((second,) if second else ())]

@@ -149,6 +149,10 @@ class PodWorkers:
         else:
             self.poke_all()
 
+    def room(self) -> None:
+        """There may be room for resizes that wait."""
+        self._resizes.room()
+
     def poke_all(self) -> None:
         """Let every pod's worker look."""
         for worker in list(self._workers.values()):
