@@ -17,7 +17,8 @@ from typing import Any, TypeVar
 
 from wherry.client.api import Client
 from wherry.client.no_server import NoServer
-from wherry.cluster.addresses import AddressKeeper, uplink_address
+from wherry.cluster.address_keeper import AddressKeeper
+from wherry.cluster.addresses import uplink_address
 from wherry.cluster.alone import access
 from wherry.cluster.alone.flags import (
     DURATION,
