@@ -262,9 +262,10 @@ def make_parts(
     land: PaperLand | None = None,
     inhibitor: Any = None,
     machine: Callable[[], Machine] = lambda: MACHINE,
+    agent: User = AGENT,
 ) -> NodeParts:
     """A node's parts, none of which has started."""
-    clients = NodeClients(kubelet=rig.client(AGENT), proxy=rig.client(NODE_PROXY))
+    clients = NodeClients(kubelet=rig.client(agent), proxy=rig.client(NODE_PROXY))
     host = Host(
         mounts=mounts,
         prober=prober,
@@ -278,9 +279,9 @@ def make_parts(
     return NodeParts(told, clients, runtime, lambda _: ground, PaperBackend(), clock, Random(1), host)
 
 
-def make_kubelet(*parts: Any) -> Kubelet:
+def make_kubelet(*parts: Any, **more: Any) -> Kubelet:
     """The kubelet of `make_parts`."""
-    return make_parts(*parts).kubelet
+    return make_parts(*parts, **more).kubelet
 
 
 @asynccontextmanager

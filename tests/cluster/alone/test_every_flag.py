@@ -161,6 +161,7 @@ SAMPLES: dict[str, str] = {
     "leader-elect-renew-deadline": "12s",
     "leader-elect-retry-period": "3s",
     "manifest-url-header": "X:1",
+    "node-ip": "192.0.2.9",
     "node-labels": "a=b",
     "pod-max-pids": "9",
     "register-with-taints": "a=b:NoSchedule",

@@ -4,20 +4,17 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
-from random import Random
 
 import pytest
 
 from tests.conftest import eventually
-from tests.kubelet.rig import IMAGE, MACHINE, PLENTY, FakeMounts, FakeProber, node
+from tests.kubelet.rig import IMAGE, FakeMounts, FakeProber, make_kubelet, node
 from tests.kubelet.static_pods.manifests import manifest, put
 from wherry.api.core.pods import PODS
 from wherry.apiserver.user import User
 from wherry.kit.clock import FakeClock
 from wherry.kit.disk import DirectDisk
-from wherry.kubelet.agent import Kubelet
 from wherry.kubelet.config import KubeletConfig
-from wherry.kubelet.host import Host
 from wherry.kubelet.runtimes.fake import FakeRuntime
 from wherry.kubelet.static_pods.manifest import FILE, HTTP, Origin, read_pods
 from wherry.kubelet.static_pods.static_pods import StaticPods
@@ -131,15 +128,9 @@ async def test_two_agents_of_one_machine_share_a_folder(tmp_path: Path) -> None:
             port=10260,
             static_pod_path=folder,
         )
-        host = Host(
-            mounts=FakeMounts(),
-            prober=FakeProber(),
-            machine=lambda: MACHINE,
-            look=lambda *_: dict(PLENTY),
-            disk=DirectDisk(),
-        )
         user = User("system:node:node-2", ("system:nodes", "system:authenticated"))
-        second = Kubelet(config, first.rig.client(user), runtime, first.clock, Random(2), host)
+        around = (FakeMounts(), FakeProber())
+        second = make_kubelet(first.rig, config, runtime, first.clock, *around, agent=user)
         try:
             await second.start()
             names = ("web-node-1", "web-node-2")
