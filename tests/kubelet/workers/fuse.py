@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import functools
 import inspect
+from collections import Counter
 from collections.abc import Callable
 from typing import Any
 
@@ -22,11 +23,16 @@ class Killed(BaseException):
 
 
 class Fuse:
-    """Lets `left` effects happen; whoever has the last of them, and everybody after, is killed."""
+    """Lets `left` effects called `name` happen; whoever has the last of them, and everybody after, is killed.
 
-    def __init__(self, left: int) -> None:
+    Counted by name: how many statuses are merged into one patch is a matter of time, and with it where in the
+    row of all effects the others stand.
+    """
+
+    def __init__(self, left: int, name: str = "") -> None:
         self.left = left
-        self.last = ""
+        self.name = name
+        self.seen: Counter[str] = Counter()
 
     @property
     def is_blown(self) -> bool:
@@ -51,8 +57,8 @@ class Fuse:
 
     def _done(self, result: Any, name: str) -> Any:
         if name in EFFECTS:
-            self.left -= 1
-            self.last = name
+            self.seen[name] += 1
+            self.left -= name == self.name
         self._check()
         return result
 

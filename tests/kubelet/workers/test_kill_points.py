@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import itertools
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from functools import partial
@@ -106,35 +105,30 @@ async def until_blown(made: Node, fuse: Fuse, over: Check) -> bool:
 
 
 async def test_on_the_way_up(tmp_path: Path) -> None:
-    points = []
-    for left in itertools.count(1):
-        fuse = Fuse(left)
-        async with machine(tmp_path, left) as made:
+    async def kill(fuse: Fuse, number: int) -> None:
+        async with machine(tmp_path, number) as made:
             with pytest.MonkeyPatch.context() as monkeypatch:
                 await exchange(made, fuse, monkeypatch)
                 await made.create("p", **POD)
-                killed = await until_blown(made, fuse, partial(ready, made))
-            points.append(fuse.last)
+                await until_blown(made, fuse, partial(ready, made))
             await exchange(made, None, pytest.MonkeyPatch())
             await eventually(partial(ready, made))
             status = await made.status("p")
             statuses = status["initContainerStatuses"] + status["containerStatuses"]
             restarts = {s["name"]: s["restartCount"] for s in statuses}
-            assert restarts == {"init": 0, "web": 0, "side": 0}, f"killed after {points}"
-            assert made.runtime.names() == ["side", "web"], f"killed after {points}"
+            assert restarts == {"init": 0, "web": 0, "side": 0}
+            assert made.runtime.names() == ["side", "web"]
             assert len([s for s in made.runtime._sandboxes.values() if s.ready]) == 1
             assert made.runtime.names(Phase.CREATED) == []
-        if not killed:
-            break
-    assert {"run_sandbox", "create_container", "start_container", "patch"} <= set(points)
-    assert {"of_volume", "tmpfs", "set_up"} <= set(points)
+
+    await at_every_point(
+        kill, "run_sandbox", "create_container", "start_container", "patch", "of_volume", "tmpfs", "set_up"
+    )
 
 
 async def test_on_the_way_down(tmp_path: Path) -> None:
-    points = []
-    for left in itertools.count(1):
-        fuse = Fuse(left)
-        async with machine(tmp_path, left) as made:
+    async def kill(fuse: Fuse, number: int) -> None:
+        async with machine(tmp_path, number) as made:
             uid = (await made.create("p", **POD))["metadata"]["uid"]
             await eventually(partial(ready, made))
             for file in (made.config.cgroup_mount / "cpu").rglob("*.*"):
@@ -142,13 +136,24 @@ async def test_on_the_way_down(tmp_path: Path) -> None:
             with pytest.MonkeyPatch.context() as monkeypatch:
                 await exchange(made, fuse, monkeypatch)
                 await made.admin.delete(PODS, "p", "default")
-                killed = await until_blown(made, fuse, partial(gone, made, uid))
-            points.append(fuse.last)
+                await until_blown(made, fuse, partial(gone, made, uid))
             await exchange(made, None, pytest.MonkeyPatch())
             try:
                 await until_over(made, partial(gone, made, uid))
             except AssertionError:
-                raise AssertionError(f"killed after {points}: {remains(made, uid)}") from None
-        if not killed:
-            break
-    assert {"stop_container", "stop_sandbox", "tear_down", "delete", "remove_sandbox"} <= set(points)
+                raise AssertionError(f"there remain {remains(made, uid)}") from None
+
+    await at_every_point(kill, "stop_container", "stop_sandbox", "tear_down", "delete", "remove_sandbox")
+
+
+async def at_every_point(kill: Callable[[Fuse, int], Awaitable[None]], *expected: str) -> None:
+    """Kill an agent at each of its effects, of which `expected` are some; the first one is left alone."""
+    whole = Fuse(1)
+    await kill(whole, 0)
+    assert set(expected) <= set(whole.seen)
+    points = [(name, count) for name, most in whole.seen.items() for count in range(1, most + 1)]
+    for number, (name, count) in enumerate(points, start=1):
+        try:
+            await kill(Fuse(count, name), number)
+        except AssertionError as error:
+            raise AssertionError(f"killed at {name} {count}: {error}") from error
