@@ -12,7 +12,9 @@ from typing import TYPE_CHECKING, Any
 
 import orjson
 
+from wherry.api import schema
 from wherry.api.resource import Resource
+from wherry.api.schema import Findings
 from wherry.apiserver import strictness
 from wherry.apiserver.beside import LARGE, beside
 from wherry.apiserver.call import BodyRead, Call
@@ -32,7 +34,6 @@ from wherry.objects.nesting import (
 )
 
 if TYPE_CHECKING:
-    from wherry.api.schema import Findings
     from wherry.apiserver.parts import Parts
     from wherry.kit.yaml_reader import Document
 
@@ -201,8 +202,6 @@ def read_options(call: Call) -> Object | None:
         raise bad_request(f"unable to decode DeleteOptions: {error}") from error
     if not isinstance(options, dict):
         raise bad_request("unable to decode DeleteOptions: not an object")
-    from wherry.api import schema
-
     findings = schema.check(options, schema.definition(DELETE_OPTIONS))
     if findings.errors:
         prefix = 'DeleteOptions in version "v1" cannot be handled as a DeleteOptions: '
@@ -303,8 +302,6 @@ def findings_in(
     Drops nulls, unknown fields, and zeros Go's types cannot tell from nothing unless it `keeps_zeros`.
     `api_version` and `kind` name what is read when it is not the resource itself.
     """
-    from wherry.api import schema
-
     if kind and kind != resource.kind:
         name = OTHER_SCHEMAS.get((api_version, kind))
         return schema.check(obj, schema.definition(name)) if name else schema.Findings()

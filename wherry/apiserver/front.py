@@ -178,7 +178,9 @@ class Front:
         outcome = await present(self._core, call, form, result)
         self._observe(call.info, outcome.status, started, call)
         headers: Headers = outcome.headers
-        if not any(name == "Cache-Control" for name, _ in headers):
+        if not headers:
+            headers = NO_CACHE
+        elif not any(name == "Cache-Control" for name, _ in headers):
             headers = (*NO_CACHE, *headers)
         if call.warnings:
             headers = (*headers, *warning_headers(call.warnings))

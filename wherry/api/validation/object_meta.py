@@ -80,7 +80,9 @@ def validate_object_meta_update(
             invalid_value(f"{path}.generation", meta.get("generation") or 0, "must not be decremented")
         )
     for field in _FIXED:
-        errors += validate_immutable(f"{path}.{field}", meta.get(field), before.get(field))
+        value, was = meta.get(field), before.get(field)
+        if value is not was and (type(value) is not str or value != was):
+            errors += validate_immutable(f"{path}.{field}", value, was)
     return errors + _contents_errors(meta, path) + _bare_finalizer_errors(new, f"{path}.finalizers")
 
 

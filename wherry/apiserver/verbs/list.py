@@ -209,18 +209,19 @@ class Pieces(Iterator[bytes]):
         """The next piece."""
         if self.is_over:
             raise StopIteration
-        most, size, some = self._piece_bytes(), 0, list[bytes]()
-        before, data_of = self._before, self._data_of
+        most, size, some, data_of = self._piece_bytes(), 0, list[bytes](), self._data_of
         for item in self._rest:
             data = data_of(item)
+            some.append(data)
             size += len(data)
-            some.append(data if some else before + data)
-            self._left -= 1
-            if size >= most and self._left:
-                self._before = b","
-                return b",".join(some)
-        self.is_over = True
+            if size >= most:
+                break
+        self._left -= len(some)
+        self.is_over = not self._left
         if not some:
-            return before + b"]}\n"
-        some[-1] += b"]}\n"
+            return self._before + b"]}\n"
+        some[0] = self._before + some[0]
+        self._before = b","
+        if self.is_over:
+            some[-1] += b"]}\n"
         return b",".join(some)

@@ -14,6 +14,7 @@ from typing import Any, TypeVar
 
 import orjson
 
+from wherry.api import schema
 from wherry.api.core.pod_spec.disabled import drop_disabled_fields
 from wherry.api.resource import Resource, Strategy
 from wherry.apiserver import encoding, ownership
@@ -359,8 +360,6 @@ def may_look_changed(resource: Resource, old: Object, new: Object) -> bool:
     parts = {name: value for name, value in old.items() if name != "metadata" and value != new.get(name)}
     if not parts or not resource.schema:
         return False
-    from wherry.api import schema
-
     return schema.may_have_zeros(orjson.dumps(parts), schema.definition(resource.schema))
 
 

@@ -46,6 +46,15 @@ def status_lines(status: int, content_type: str) -> bytes:
 
 def header_lines(headers: Headers) -> bytes:
     """Header lines, each with its end. Raises ValueError for a name or value that would break out."""
+    return _line(*headers[0]) if len(headers) == 1 else _lines(headers)
+
+
+@remembered(64)
+def _line(name: str, value: str) -> bytes:
+    return _lines(((name, value),))
+
+
+def _lines(headers: Headers) -> bytes:
     text = "".join([f"{name}: {value}\r\n" for name, value in headers])
     if text.count("\n") != len(headers) or text.count("\r") != len(headers) or "\0" in text:
         raise ValueError("a header contains a line break or a zero byte")

@@ -222,7 +222,7 @@ def _compare_maps(
     """`always` are fields that count as there in every object, beside those the shape knows."""
     for name, value in new.items():
         was = old.get(name)
-        if is_identical(was, value):
+        if was is value or (was == value and (type(value) is str or is_identical(was, value))):
             continue
         if was is None or value is None:
             is_held = name in always or _is_held(shape, name)
