@@ -76,3 +76,10 @@ def test_many_small_requests_are_no_large_head() -> None:
     """A piece that ends inside a head is mostly not of that head."""
     piece = b"GET / HTTP/1.1\r\nHost: x\r\n\r\n" * 100 + b"GET / HTT"
     assert [refusal for refusal, *_ in read([piece, b"P/1.1\r\nHost: x\r\n\r\n"])] == [0] * 101
+
+
+def test_a_body_without_line_ends_is_no_part_of_the_head_behind_it() -> None:
+    first = message("a", [("Host", "h")], b"x" * 600, 0)
+    second = message("b", [("Host", "h")], b"", 0)
+    pieces = [first[:-480], first[-480:] + second[:7], second[7:]]
+    assert [(refusal, path) for refusal, _, path, _, _ in read(pieces)] == [(0, "/a"), (0, "/b")]

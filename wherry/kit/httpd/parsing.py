@@ -140,6 +140,8 @@ class RequestReader:
         self.in_message = False
         """A request has begun and is not complete."""
         self._count = self._size = self._line = 0
+        self._bodies = 0
+        """Bytes of bodies among those that are being taken."""
         self._host = _NO_HOST
         """The host that was last found to be one: mostly all requests of a connection name the same."""
         self.begun = 0
@@ -154,6 +156,7 @@ class RequestReader:
         """
         if self._parser is None:
             return len(data)
+        self._bodies = 0
         try:
             self._parser.feed_data(data)
         except httptools.HttpParserUpgrade as upgrade:
@@ -176,7 +179,9 @@ class RequestReader:
     def _head_so_far(self, data: bytes) -> int:
         """How large a head is that ends with `data` so far; of its last line the parser tells nothing yet."""
         end = data.rfind(b"\n")
-        self._line = len(data) - end - 1 if end >= 0 else self._line + len(data)
+        line = len(data) - end - 1 if end >= 0 else self._line + len(data)
+        # Of a body before it, in the same bytes, nothing is the head's.
+        self._line = min(line, len(data) - self._bodies) if self._bodies else line
         # The first line is the target's, of which the parser tells piece by piece.
         told = self._size + len(self._url) if self._count else 0
         return told + self._line
@@ -301,6 +306,7 @@ class RequestReader:
     def on_body(self, body: bytes) -> None:
         """A part of the body."""
         self.body_size += len(body)
+        self._bodies += len(body)
         if self.body_size > self._limits.body_bytes:
             self._stop(413)
         self._body.append(body)
