@@ -4,7 +4,8 @@ Strangers share a small budget: nothing they send keeps others from being heard.
 their own within what all may have together, and the system's own users (nodes, controllers, scheduler,
 administrators) have theirs beside that, so that no crowd takes it from them. Small requests that come at
 once are not counted, for they are answered at once (`kit/httpd/parsing`). A head that is not complete has not
-said whose it is: unless its connection did, by a certificate, it is a stranger's.
+said whose it is: unless its connection did, by a certificate or by what was asked on it before, it is a
+stranger's.
 """
 
 from __future__ import annotations
@@ -18,6 +19,8 @@ from wherry.objects.errors import ApiError
 TOGETHER_BYTES = 128 * 1024 * 1024
 USER_BYTES = 32 * 1024 * 1024
 STRANGERS_BYTES = 8 * 1024 * 1024
+ASKED = "asked last"
+"""Where a connection remembers whose the last request on it was, as a `User`."""
 _TIDY_AT = 64
 
 
@@ -36,6 +39,8 @@ class BodyBudgets:
             user = self._authenticator.authenticate(connection, headers)
         except ApiError:
             return self.strangers
+        if user.is_anonymous and not headers:  # not there yet: likely who asked before goes on
+            user = connection.memo.get(ASKED, user)
         if user.is_anonymous:
             return self.strangers
         held = self._users.get(user.name)

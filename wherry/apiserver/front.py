@@ -21,6 +21,7 @@ from typing import Any
 from wherry.apiserver.authentication.chain import without_token
 from wherry.apiserver.authentication.impersonation import Impersonation, is_impersonating
 from wherry.apiserver.body import is_large, read_beside
+from wherry.apiserver.body_budgets import ASKED
 from wherry.apiserver.call import AnyOutcome, Call, Outcome, Piece, RawOutcome, Result, WatchOutcome, settle
 from wherry.apiserver.core import Core
 from wherry.apiserver.dispatch import dispatch
@@ -138,8 +139,11 @@ class Front:
 
     def _who(self, request: Request) -> User:
         """Whose request it is, and whose what waits for that connection's peer. Raises ApiError (401)."""
-        user = self._core.authenticator.authenticate(request.connection, request.headers)
-        request.connection.identity = user.name
+        connection = request.connection
+        user = self._core.authenticator.authenticate(connection, request.headers)
+        if connection.memo.get(ASKED) is not user:
+            connection.memo[ASKED] = user
+            connection.identity = user.name
         return user
 
     def _seat(self, call: Call) -> AbstractContextManager[None]:

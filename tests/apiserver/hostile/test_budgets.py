@@ -102,3 +102,21 @@ async def test_unfinished_heads_of_strangers_have_what_strangers_have(
         assert (await peer.reply()).code == 200, "whoever says at once what they want is heard"
     await stack.aclose()
     await eventually(lambda: rig.server.budgets.together.bytes == 0)
+
+
+async def test_who_asked_before_does_not_share_with_strangers(rig: Rig, stack: AsyncExitStack) -> None:
+    """Heads of clients with tokens come in two pieces as well, while strangers leave none of their room."""
+    known = await stack.enter_async_context(connected(rig.server.port))
+    await known.send(request("GET", CONFIG_MAPS))
+    assert (await known.reply()).code == 200
+    strangers = []
+    for _ in range(STRANGERS_BYTES // 60_000):
+        peer = await stack.enter_async_context(connected(rig.server.port))
+        await peer.send(b"GET /version HTTP/1.1\r\nHost: x\r\nX-Long: " + b"a" * 60_000)
+        strangers.append(peer)
+    await eventually(lambda: rig.server.budgets.strangers.bytes > STRANGERS_BYTES - 60_000)
+    whole = request("GET", CONFIG_MAPS, headers={"X-Long": "a" * 60_000})
+    await known.send(whole[:60_000])
+    await eventually(lambda: sum(one.bytes for one in rig.server.budgets._users.values()) > 50_000)
+    await known.send(whole[60_000:])
+    assert (await known.reply()).code == 200
