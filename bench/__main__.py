@@ -19,6 +19,7 @@ from bench.ready import measure_ready
 from bench.scheduling import measure_scheduling
 from bench.simulated import measure_simulated
 from bench.stored import measure_stored
+from bench.streams import measure_streams
 from bench.testing import measure_testing
 from bench.watch import measure_watch
 from bench.workload import measure_deployment
@@ -44,6 +45,7 @@ MEASUREMENTS: dict[str, Callable[[BenchCluster], list[Figure]]] = {
     "idle": measure_idle,
     "deployment": measure_deployment,
     "http": measure_http,
+    "streams": measure_streams,
 }
 ALONE: dict[str, Callable[[], list[Figure]]] = {
     "ready": measure_ready,

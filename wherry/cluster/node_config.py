@@ -14,11 +14,11 @@ from wherry.cluster.catalog import AGENT
 from wherry.cluster.declared import setting
 from wherry.cluster.values import (
     PROXY_MODES,
+    kubelet_port_of,
     labels_of,
     node_name_of,
     one_of,
     place_of,
-    port_of,
     sysctls_of,
     taints_of,
 )
@@ -72,7 +72,7 @@ class NodeConfig:
         attribute="node_taints",
         note="only a node that registers anew is given them",
     )
-    kubelet_port: int = setting(10250, "kubeletPort", port_of, (AGENT,), "Port of the kubelet.")
+    kubelet_port: int = setting(10250, "kubeletPort", kubelet_port_of, (AGENT,), "Port of the kubelet.")
     proxy_mode: str = setting(
         PROXY_MODES[0], "proxyMode", one_of(PROXY_MODES), (AGENT,), "How services are routed: iptables."
     )

@@ -24,6 +24,8 @@ NODE_NAME_PATTERN = re.compile(r"[a-z0-9]([-a-z0-9]*[a-z0-9])?(\.[a-z0-9]([-a-z0
 LONGEST_NODE_NAME = 63
 """The name is the value of the label kubernetes.io/hostname too."""
 SHORTEST_WATCHDOG_S, LONGEST_WATCHDOG_S = 5, 3600
+READ_ONLY_PORT = 10255
+"""Where kubelets once told everything to anybody, without TLS. Nothing of a kubelet listens there."""
 MOST_SIMULATED = 8192
 """As many as there are ranges for their pods (`hollow/addresses.NODE_BLOCKS`)."""
 
@@ -108,6 +110,15 @@ def cidr_of(value: Any) -> str:
     if network.prefixlen > 28:
         raise ValueError(f"{value} is too small; use a /28 or larger")
     return str(network)
+
+
+def kubelet_port_of(value: Any) -> int:
+    port = port_of(value)
+    if port == READ_ONLY_PORT:
+        raise ValueError(
+            f"{port} was kubelets' port without TLS, and stays closed; use another one, such as 10250"
+        )
+    return port
 
 
 def port_range_of(value: Any) -> tuple[int, int]:

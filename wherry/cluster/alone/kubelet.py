@@ -42,7 +42,7 @@ from wherry.cluster.clusters import node_name_of
 from wherry.cluster.components import PermanentError, announce
 from wherry.cluster.identities import KUBELET_CLIENT
 from wherry.cluster.leaves import KeyPair
-from wherry.cluster.values import labels_of, taint_of, taints_of
+from wherry.cluster.values import kubelet_port_of, labels_of, taint_of, taints_of
 from wherry.kit.clock import Clock, SystemClock
 from wherry.kit.log import module_name
 from wherry.kubelet.agent import Kubelet
@@ -274,9 +274,15 @@ def kubelet_config(values: Values, said: Mapping[str, Any]) -> KubeletConfig:
         is_standalone=_is_standalone(values),
     )
     try:
-        return applied(said, config)
+        config = applied(said, config)
     except ConfigurationError as error:
         raise FlagError(str(error)) from None
+    for name, port in (("port", config.port), ("healthz-port", values.number("healthz-port"))):
+        try:
+            kubelet_port_of(port or config.port)  # 0: none
+        except ValueError as error:
+            raise FlagError(f"--{name}: {error}") from None
+    return config
 
 
 def server_config(values: Values, config: KubeletConfig) -> KubeletServerConfig | None:
