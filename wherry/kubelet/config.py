@@ -50,6 +50,9 @@ class KubeletConfig:
     `lease_duration_s`. A container that fails again and again waits for `restart_longest_s` at most.
     `pods_per_core` (0 for any number) and `max_pods` bound the pods. At most `parallel_pulls` images are
     got at once (0 for any number); `status_max_images` are told of (-1 for all).
+    `eviction_soft` has more of them, each of which evicts pods when it was met for as long as
+    `eviction_soft_grace_s` says, with `eviction_soft_pod_grace_s` to end in; by `eviction_minimum_reclaim`
+    more than a threshold must be left until it is met no longer.
     `apparmor` tells whether the machine enforces its profiles; `allowed_unsafe_sysctls` are parameters (or
     beginnings, ending in `*`) pods may set beside the safe ones. `restrict_oom_score` tells that the kernel
     does not let the agent protect processes from being killed.
@@ -92,6 +95,10 @@ class KubeletConfig:
     log_max_files: int = 5
     log_check_s: float = 10.0
     eviction_hard: Mapping[str, str] = field(default_factory=lambda: dict(EVICTION_HARD))
+    eviction_soft: Mapping[str, str] = field(default_factory=dict)
+    eviction_soft_grace_s: Mapping[str, float] = field(default_factory=dict)
+    eviction_soft_pod_grace_s: int = 0
+    eviction_minimum_reclaim: Mapping[str, str] = field(default_factory=dict)
     eviction_transition_s: float = 300.0
     image_gc_high_percent: float = 85.0
     image_gc_low_percent: float = 80.0

@@ -151,6 +151,9 @@ SAMPLES: dict[str, str] = {
     "cluster-cidr": "10.9.0.0/16",
     "container-log-max-size": "3Mi",
     "eviction-hard": "memory.available<200Mi",
+    "eviction-minimum-reclaim": "memory.available=200Mi",
+    "eviction-soft": "memory.available<300Mi",
+    "eviction-soft-grace-period": "pid.available=2m",
     "container-runtime-endpoint": "unix:///x",
     "cluster-signing-cert-file": "x",
     "enable-bootstrap-token-auth": "true",
@@ -216,7 +219,14 @@ CASES: dict[ModuleType, tuple[Callable[[Values], object], tuple[str, ...]]] = {
     scheduler: (election, ()),
     kubelet: (
         to_kubelet,
-        ("--node-ip=192.0.2.1", "--client-ca-file=/c", "--tls-cert-file=/x", "--tls-private-key-file=/x"),
+        (
+            "--eviction-soft=pid.available<200",
+            "--eviction-soft-grace-period=pid.available=1m,memory.available=1m",
+            "--node-ip=192.0.2.1",
+            "--client-ca-file=/c",
+            "--tls-cert-file=/x",
+            "--tls-private-key-file=/x",
+        ),
     ),
     proxy: (to_proxy, ("--cluster-cidr=10.1.0.0/16",)),
 }

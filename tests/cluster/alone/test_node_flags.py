@@ -60,7 +60,7 @@ def test_what_a_kubelet_is_told() -> None:
         ("--register-with-taints=a:Never", "--register-with-taints: 'a:Never' is no taint"),
         ("--kube-reserved=disk=1", "kubeReserved: 'disk' cannot be reserved here; use cpu, memory, eph"),
         ("--system-reserved=cpu=much", "systemReserved.cpu: "),
-        ("--eviction-hard=memory", "--eviction-hard: 'memory' is not signal<amount"),
+        ("--eviction-hard=memory", "--eviction-hard: 'memory' is not key<value"),
         ("--cgroup-driver=systemd", "'systemd' is not known here; use cgroupfs"),
     ],
 )
@@ -176,7 +176,7 @@ def test_a_file_says_what_flags_say_and_flags_win(tmp_path: Path, caplog: pytest
             f"{KUBELET_FILE}cpuManagerPolicy: static\n",
             "cpuManagerPolicy: 'static' is not followed here, it is al",
         ),
-        (f"{KUBELET_FILE}evictionSoft: {{a: b}}\n", "evictionSoft is not followed here: .*; leave it out"),
+        (f"{KUBELET_FILE}evictionSoft: {{a: b}}\n", "evictionSoft: unknown eviction signal a; there are "),
         (f"{KUBELET_FILE}maxPods: 3\n", "strict decoding error"),
         (
             f"{KUBELET_FILE}port: many\n",

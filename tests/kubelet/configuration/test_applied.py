@@ -229,6 +229,18 @@ REFUSED: list[tuple[dict[str, Any], str]] = [
         {"evictionHard": {"memory.available": "101%"}},
         "evictionHard.memory.available: 101% is no share of all",
     ),
+    (
+        {"evictionSoft": {"memory.available": "1Gi"}},
+        "grace period must be specified for the soft eviction threshold memory.available",
+    ),
+    (
+        {
+            "evictionSoft": {"memory.available": "1Gi"},
+            "evictionSoftGracePeriod": {"memory.available": "-1s"},
+        },
+        "invalid eviction grace period specified: memory.available, must be a positive value",
+    ),
+    ({"evictionMinimumReclaim": {"memory": "1"}}, "evictionMinimumReclaim: unknown eviction signal memory"),
     ({"kubeReserved": {"memory": "-1"}}, "resource quantity for 'memory' cannot be negative: -1"),
 ]
 

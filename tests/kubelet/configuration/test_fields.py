@@ -25,6 +25,7 @@ ELSEWHERE = {
 }
 """What is honoured around the kubelet: where it serves, and the runtime it speaks to."""
 TOGETHER = {
+    *("evictionSoft", "evictionSoftGracePeriod", "evictionMaxPodGracePeriod", "evictionMinimumReclaim"),
     *("containerLogMaxSize", "evictionHard", "kubeReserved", "maxParallelImagePulls"),
     *("shutdownGracePeriod", "shutdownGracePeriodCriticalPods", "shutdownGracePeriodByPodPriority"),
     *("mergeDefaultEvictionSettings", "nodeStatusReportFrequency", "serializeImagePulls", "systemReserved"),

@@ -216,3 +216,33 @@ async def test_a_node_with_plenty_measures_nothing(made: Node) -> None:
     made.runtime.calls.clear()
     await made.clock.advance(120)
     assert made.runtime.calls["usage"] == 0
+
+
+async def test_a_soft_threshold_waits_and_then_gives_pods_time(tmp_path: Path) -> None:
+    """The node says at once that it is short; what is better for a moment begins to wait anew."""
+    changes: dict[str, Any] = {
+        "eviction_soft": {"memory.available": "1Gi"},
+        "eviction_soft_grace_s": {"memory.available": 60.0},
+        "eviction_soft_pod_grace_s": 20,
+    }
+    async with node(tmp_path, **changes) as made:
+        await running(made, "small", "large", terminationGracePeriodSeconds=90)
+        made.runtime.usages["large/web"] = {"memory_working_set_bytes": 300 * MI}
+        made.left[MEMORY] = Observation(500 * MI, 4096 * MI)
+
+        async def is_short() -> bool:
+            await made.clock.advance(1)
+            return await is_under(made, "MemoryPressure")
+
+        await eventually(is_short)
+        await made.clock.advance(40)
+        made.left[MEMORY] = PLENTY[MEMORY]
+        await made.clock.advance(11)
+        made.left[MEMORY] = Observation(500 * MI, 4096 * MI)
+        await made.clock.advance(50)
+        assert await phases(made, "small", "large") == ["Running", "Running"]
+        status = await in_time(made, "large")
+        assert status["message"].startswith(
+            "The node was low on resource: memory. Threshold quantity: 1Gi, available: 500Mi. "
+        )
+        assert [grace_s for _, grace_s in made.runtime.stopped] == [20]

@@ -125,6 +125,10 @@ FLAGS = (
     Flag("pods-per-core", "How many pods a processor may have; 0 for any.", NUMBER, "0"),
     Flag("seccomp-default", "Have the runtime's seccomp profile be everybody's.", SWITCH),
     Flag("eviction-hard", "What must be left, else pods go: memory.available<100Mi,...", NAMES),
+    Flag("eviction-soft", "The same, but only after a while: memory.available<300Mi,...", NAMES),
+    Flag("eviction-soft-grace-period", "After how long each: memory.available=1m30s,...", NAMES),
+    Flag("eviction-max-pod-grace-period", "How many seconds pods have to end then.", NUMBER, "0"),
+    Flag("eviction-minimum-reclaim", "How much more must be left then: nodefs.available=1Gi,...", NAMES),
     Flag("eviction-pressure-transition-period", "How long pressure is told of at least.", DURATION, "5m0s"),
     *idle(
         *("runtime-cgroups", "kubelet-cgroups", "system-cgroups", "feature-gates", "pod-cidr"),
@@ -163,6 +167,10 @@ FLAG_OF: Mapping[str, str] = {
     "enableSystemLogHandler": "enable-system-log-handler",
     "enableSystemLogQuery": "enable-system-log-query",
     "evictionHard": "eviction-hard",
+    "evictionMaxPodGracePeriod": "eviction-max-pod-grace-period",
+    "evictionMinimumReclaim": "eviction-minimum-reclaim",
+    "evictionSoft": "eviction-soft",
+    "evictionSoftGracePeriod": "eviction-soft-grace-period",
     "evictionPressureTransitionPeriod": "eviction-pressure-transition-period",
     "fileCheckFrequency": "file-check-frequency",
     "healthzBindAddress": "healthz-bind-address",
@@ -238,19 +246,9 @@ def _typed(path: str, flag: str, values: Values) -> Any:
     if kind == "map[string][]string":
         return _headers(flag, values.names(flag))
     if kind == "map[string]string":
-        return _thresholds(values) if flag == "eviction-hard" else _pairs(flag, values.names(flag))
+        is_limit = flag in ("eviction-hard", "eviction-soft")
+        return _pairs(flag, values.names(flag), "<" if is_limit else "=")
     return list(values.names(flag)) if kind.startswith("[]") else values.text(flag)
-
-
-def _thresholds(values: Values) -> dict[str, str]:
-    """`memory.available<100Mi,...`. Raises FlagError."""
-    found = {}
-    for text in values.names("eviction-hard"):
-        name, less, amount = text.partition("<")
-        if not less:
-            raise FlagError(f"--eviction-hard: {text!r} is not signal<amount")
-        found[name] = amount
-    return found
 
 
 def kubelet_config(values: Values, said: Mapping[str, Any]) -> KubeletConfig:
@@ -427,12 +425,12 @@ def _made_pair(directory: Path, config: KubeletConfig) -> KeyPair:
     return Pki(directory, SystemClock().now()).leaf("kubelet", subject)
 
 
-def _pairs(flag: str, texts: Sequence[str]) -> dict[str, str]:
+def _pairs(flag: str, texts: Sequence[str], between: str) -> dict[str, str]:
     found = {}
     for text in texts:
-        key, equals, value = text.partition("=")
-        if not equals or not key:
-            raise FlagError(f"--{flag}: {text!r} is not key=value")
+        key, sign, value = text.partition(between)
+        if not sign or not key:
+            raise FlagError(f"--{flag}: {text!r} is not key{between}value")
         found[key] = value
     return found
 

@@ -5,7 +5,7 @@ Source: cmd/kubelet/app/options, where cAdvisor's own flags are, too.
 
 from __future__ import annotations
 
-from wherry.cluster.alone.flags import DURATION, LOGGING, NAMES, NUMBER, SWITCH, idle, only, refused
+from wherry.cluster.alone.flags import DURATION, LOGGING, NAMES, SWITCH, idle, only, refused
 
 STRICTER = "nobody asks without a name, and the API server says who may"
 _OUT = "leave the flag out"
@@ -44,8 +44,6 @@ UNFOLLOWED = (
     only("cpu-cfs-quota-period", "100ms", "limits hold by it", DURATION),
     only("cpu-manager-policy", "none", _ALIKE),
     only("enforce-node-allocatable", "pods", "what is reserved is kept from pods alone", NAMES),
-    only("eviction-max-pod-grace-period", "0", "there are hard thresholds only", NUMBER),
-    only("eviction-minimum-reclaim", "", "an eviction ends when the threshold is met no more"),
     only("exit-on-lock-contention", "false", "there is no lock file", SWITCH),
     only("keep-terminated-pod-volumes", "false", "volumes go with their pods", SWITCH),
     only("kernel-memcg-notification", "false", "memory is looked at from time to time", SWITCH),
@@ -59,7 +57,6 @@ UNFOLLOWED = (
     *refused("qos-reserved", "reserved-memory", why=f"{_ALIKE}; {_OUT}"),
     *refused("reserved-cpus", why="give --system-reserved=cpu=..."),
     *refused("kube-reserved-cgroup", "system-reserved-cgroup", why=f"only pods have limits; {_OUT}"),
-    *refused("eviction-soft", "eviction-soft-grace-period", why=f"there are hard thresholds only; {_OUT}"),
     *refused("image-credential-provider-bin-dir", "image-credential-provider-config", why=_REGISTRIES),
     *refused("lock-file", why=f"nobody is waited for; {_OUT}"),
     *refused("cloud-config", "cloud-provider", why=f"there are no cloud providers here; {_OUT}"),

@@ -19,6 +19,7 @@ from wherry.objects.quantity import parse_quantity
 
 GATES = {"GitRepoVolumeDriver": "git_repo_volumes"}
 """Features that can be switched, by the attribute of KubeletConfig."""
+MERGE = "mergeDefaultEvictionSettings"
 RESERVABLE = ("cpu", "memory", "ephemeral-storage")
 
 
@@ -156,22 +157,51 @@ def _reserved(given: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _eviction(given: Mapping[str, Any]) -> dict[str, Any]:
-    """Who says some thresholds says all of them, unless the defaults are to be merged."""
-    said: Mapping[str, str] | None = given.get("evictionHard")
+    """Who says some hard thresholds says all of them, unless the defaults are to be merged."""
+    hard, soft, more = (
+        _thresholds(path, given.get(path))
+        for path in ("evictionHard", "evictionSoft", "evictionMinimumReclaim")
+    )
+    changes: dict[str, Any] = {}
+    if hard is not None:
+        changes["eviction_hard"] = {**EVICTION_HARD, **hard} if given.get(MERGE) else hard
+    if soft is not None:
+        graces = given.get("evictionSoftGracePeriod") or {}
+        changes["eviction_soft"] = soft
+        changes["eviction_soft_grace_s"] = {name: _grace(name, graces.get(name)) for name in soft}
+    if more is not None:
+        changes["eviction_minimum_reclaim"] = more
+    if "evictionMaxPodGracePeriod" in given:
+        changes["eviction_soft_pod_grace_s"] = max(given["evictionMaxPodGracePeriod"], 0)
+    return changes
+
+
+def _thresholds(path: str, said: Mapping[str, str] | None) -> dict[str, str] | None:
+    """Thresholds that were checked. Raises ConfigurationError."""
     if said is None:
-        return {}
+        return None
     known: Sequence[str] = [signal.name for signal in SIGNALS]
     for name, text in said.items():
         if name not in known:
-            raise ConfigurationError(
-                f"evictionHard: unknown eviction signal {name}; there are {', '.join(known)}"
-            )
+            raise ConfigurationError(f"{path}: unknown eviction signal {name}; there are {', '.join(known)}")
         try:
             threshold_of(text)
         except ValueError as error:
-            raise ConfigurationError(f"evictionHard.{name}: {error}") from None
-    merged = {**EVICTION_HARD, **said} if given.get("mergeDefaultEvictionSettings") else dict(said)
-    return {"eviction_hard": merged}
+            raise ConfigurationError(f"{path}.{name}: {error}") from None
+    return dict(said)
+
+
+def _grace(name: str, text: str | None) -> float:
+    if text is None:
+        why = f"grace period must be specified for the soft eviction threshold {name}"
+        raise ConfigurationError(why)
+    try:
+        seconds = _seconds(text)
+    except ValueError as error:
+        raise ConfigurationError(f"evictionSoftGracePeriod.{name}: {error}") from None
+    if seconds < 0:
+        raise ConfigurationError(f"invalid eviction grace period specified: {name}, must be a positive value")
+    return seconds
 
 
 def _shutdown(given: Mapping[str, Any]) -> dict[str, Any]:

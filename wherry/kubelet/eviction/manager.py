@@ -19,15 +19,13 @@ from wherry.kubelet.config import KubeletConfig
 from wherry.kubelet.eviction.limits import find_excess, is_limited
 from wherry.kubelet.eviction.messages import REASON, eviction_message
 from wherry.kubelet.eviction.ranking import is_critical, rank_pods
+from wherry.kubelet.eviction.shortage import Shortage, Thresholds
 from wherry.kubelet.eviction.signals import (
-    Observations,
     Observe,
     Pressure,
     Signal,
-    crossed,
     format_amount,
     observe,
-    thresholds,
 )
 from wherry.kubelet.eviction.usage import Gauge, Uses
 from wherry.kubelet.eviction.verdict import Verdict
@@ -85,7 +83,7 @@ class Eviction:
         self._disk = disk
         self._look = look
         self._metrics = metrics or KubeletMetrics()
-        self._limits = thresholds(config)
+        self._thresholds = Thresholds(config)
         self._gauge = Gauge(runtime, config, clock, disk)
         self._pressure = Pressure(config.eviction_transition_s)
         self._shown: list[str] = []
@@ -98,17 +96,17 @@ class Eviction:
 
     async def check(self) -> float:
         """One round; when to do the next, in seconds. Raises RuntimeFailure, OSError."""
-        met, seen = await self._observe()
-        self._pressure.note(met, self._clock.monotonic())
+        short = await self._observe()
+        self._pressure.note(short.shown, self._clock.monotonic())
         if self.conditions() != self._shown:
             self._shown = self.conditions()
             self._around.on_change()
         active = [pod for pod in self._around.pods() if not is_terminal(pod) and not is_deleting(pod)]
-        if not await self._enforce_limits(active) and met and not self._is_awaiting(active):
-            await self._relieve(met[0], met, seen, active)
+        if not await self._enforce_limits(active) and short.met and not self._is_awaiting(active):
+            await self._relieve(short, active)
         return CHECK_S
 
-    async def _observe(self) -> tuple[list[Signal], Observations]:
+    async def _observe(self) -> Shortage:
         if self._image_dir is None:
             try:
                 told = await self._runtime.image_filesystem()
@@ -118,7 +116,7 @@ class Eviction:
         config = self._config
         look = partial(self._look, config.root_dir, self._image_dir, config.proc_dir)
         seen = await self._disk.run("signals of eviction", look, LOOK_TIMEOUT_S)
-        return crossed(self._limits, seen), seen
+        return self._thresholds.judge(seen, self._clock.monotonic())
 
     async def _enforce_limits(self, active: Sequence[Object]) -> bool:
         """Evict every pod that uses more of the disk than it may; whether there was one."""
@@ -134,41 +132,38 @@ class Eviction:
                 evicted |= self._evict(pod, Verdict(reason=REASON, message=why, grace_s=GRACE_S))
         return evicted
 
-    async def _relieve(
-        self, signal: Signal, met: Sequence[Signal], seen: Observations, active: Sequence[Object]
-    ) -> None:
+    async def _relieve(self, short: Shortage, active: Sequence[Object]) -> None:
         """Free what nobody needs; if that is not enough, evict one pod."""
-        left = format_amount(signal.resource, seen[signal].available)
+        signal = short.met[0]
+        left = format_amount(signal.resource, short.seen[signal].available)
         log.warning("%s is low: %s left", signal.name, left)
         message = f"Attempting to reclaim {signal.resource}"
         self._recorder.event(self._node, "Warning", "EvictionThresholdMet", message)
         if signal.condition == "DiskPressure":
             await self._around.reclaim()
-            met, seen = await self._observe()
-            if not met:
+            short = await self._observe()
+            if not short.met:
                 log.info("freed enough without evicting pods")
                 return
-            if signal not in met:
-                signal = met[0]
+            if signal not in short.met:
+                signal = short.met[0]
         is_disk = signal.condition == "DiskPressure"
         uids = map(uid_of, active if is_disk else ())
         uses = await self._gauge.measure(active, disk_of=uids, pids=signal.resource == "pids")
         for pod in rank_pods(active, uses, signal, image_disk_apart=self._is_apart()):
-            if self._evict(pod, self._verdict(pod, uses, signal, met, seen)):
+            if self._evict(pod, self._verdict(pod, uses, signal, short)):
                 self._awaited = (uid_of(pod), self._clock.monotonic() + CLEAN_UP_S)
                 self._metrics.evictions.inc(signal.name)
                 return
         log.warning("%s is low, and there is no pod to evict", signal.name)
 
-    def _verdict(
-        self, pod: Object, uses: Uses, signal: Signal, met: Sequence[Signal], seen: Observations
-    ) -> Verdict:
+    def _verdict(self, pod: Object, uses: Uses, signal: Signal, short: Shortage) -> Verdict:
         use = uses.get(uid_of(pod))
-        message, annotations = eviction_message(pod, use, signal, met, self._limits, seen)
+        message, annotations = eviction_message(pod, use, signal, short.met, short.limits, short.seen)
         return Verdict(
             reason=REASON,
             message=message,
-            grace_s=GRACE_S,
+            grace_s=GRACE_S if signal in short.hard else self._config.eviction_soft_pod_grace_s,
             is_disruption=True,
             annotations=annotations,
         )

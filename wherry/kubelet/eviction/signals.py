@@ -10,6 +10,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from decimal import Decimal
 from pathlib import Path
+from types import MappingProxyType
 
 from wherry.kit.integers import go_real
 from wherry.kubelet.config import KubeletConfig
@@ -75,14 +76,15 @@ def threshold_of(text: str) -> Threshold:
     return Threshold(percent=percent)
 
 
-def thresholds(config: KubeletConfig) -> dict[Signal, Threshold]:
-    """The node's hard thresholds; a signal without one, or with one of nothing, is not heeded."""
-    found = {
-        signal: threshold_of(config.eviction_hard[signal.name])
-        for signal in SIGNALS
-        if signal.name in config.eviction_hard
-    }
+def read_thresholds(said: Mapping[str, str]) -> dict[Signal, Threshold]:
+    """Thresholds by signal; a signal without one, or with one of nothing, is not heeded."""
+    found = {signal: threshold_of(said[signal.name]) for signal in SIGNALS if signal.name in said}
     return {signal: limit for signal, limit in found.items() if limit.amount or limit.percent}
+
+
+def thresholds(config: KubeletConfig) -> dict[Signal, Threshold]:
+    """The node's hard thresholds."""
+    return read_thresholds(config.eviction_hard)
 
 
 def observe(root_dir: Path, image_dir: Path | None, proc: Path) -> dict[Signal, Observation]:
@@ -106,15 +108,26 @@ def observe(root_dir: Path, image_dir: Path | None, proc: Path) -> dict[Signal, 
     return found
 
 
-def crossed(limits: Mapping[Signal, Threshold], seen: Observations) -> list[Signal]:
-    """The signals of which too little is left, in the order in which they are dealt with."""
-    return [
-        signal
-        for signal in SIGNALS
-        if signal in seen
-        and signal in limits
-        and seen[signal].available < limits[signal].of(seen[signal].capacity)
-    ]
+NOTHING = Threshold()
+
+
+def crossed(
+    limits: Mapping[Signal, Threshold],
+    seen: Observations,
+    more: Mapping[Signal, Threshold] = MappingProxyType({}),
+) -> list[Signal]:
+    """The signals of which too little is left, in the order in which they are dealt with.
+
+    `more` is what must be left beyond the threshold (upstream's minimum reclaim).
+    """
+    found = []
+    for signal in SIGNALS:
+        if signal in seen and signal in limits:
+            capacity = seen[signal].capacity
+            wanted = limits[signal].of(capacity) + more.get(signal, NOTHING).of(capacity)
+            if seen[signal].available < wanted:
+                found.append(signal)
+    return found
 
 
 class Pressure:

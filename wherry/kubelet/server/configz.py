@@ -64,6 +64,12 @@ def kubelet_configuration(config: KubeletConfig, server: KubeletServerConfig) ->
         "maxPods": config.max_pods,
         "podPidsLimit": config.pod_pids_limit,
         "evictionHard": dict(config.eviction_hard),
+        "evictionSoft": dict(config.eviction_soft),
+        "evictionSoftGracePeriod": {
+            name: format_duration(seconds) for name, seconds in config.eviction_soft_grace_s.items()
+        },
+        "evictionMaxPodGracePeriod": config.eviction_soft_pod_grace_s,
+        "evictionMinimumReclaim": dict(config.eviction_minimum_reclaim),
         "evictionPressureTransitionPeriod": format_duration(config.eviction_transition_s),
         "podsPerCore": config.pods_per_core,
         "kubeReserved": reserved if config.reserved_cpu_millis or config.reserved_memory_bytes else {},
