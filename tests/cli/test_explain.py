@@ -5,19 +5,19 @@ from __future__ import annotations
 import json
 import re
 import shlex
+import subprocess
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 import yaml
 
-from tests.cli.conftest import run_main
+from tests.cli.conftest import WHERRY, run_main
 from tests.docs.simulated import as_told
 from wherry.cli.asking import pod_names
 from wherry.cli.decisions import in_words
-from wherry.cli.explain import _refusal
 from wherry.cli.pod_templates import templates_in
-from wherry.objects.errors import ApiError
+from wherry.objects.meta import Object
 from wherry.testing import Cluster
 
 TEXT = (Path(__file__).parents[2] / "docs" / "explain.md").read_text()
@@ -170,9 +170,32 @@ def test_words(status: dict[str, object], last: str) -> None:
     assert list(in_words(decision))[-1] == last
 
 
-def test_an_api_server_without_a_scheduler_is_told_as_one() -> None:
-    at = Path("kubeconfig")
-    nowhere = ApiError(404, "NotFound", "the server could not find the requested resource")
-    assert _refusal(nowhere, at).startswith("the API server of kubeconfig runs no scheduler")
-    missing = ApiError(404, "NotFound", 'pods "x" not found', {"name": "x", "kind": "pods"})
-    assert _refusal(missing, at) == 'pods "x" not found'
+def ran(*arguments: str) -> str:
+    """What the command prints, as a process of its own: here the loop would have to outlive its watches."""
+    command = [*WHERRY, "explain", *arguments]
+    return subprocess.run(command, capture_output=True, text=True, check=True, timeout=60).stdout
+
+
+def test_an_api_server_whose_scheduler_is_elsewhere(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    Path("db.yaml").write_text(FILES["db.yaml"])
+    head = "apiVersion: kubescheduler.config.k8s.io/v1\nkind: KubeSchedulerConfiguration\n"
+    Path("c.yaml").write_text(f"{head}profiles: [{{schedulerName: packed}}]\n")
+    with Cluster(nodes=2, scheduler=False) as c:
+        lost: Object = yaml.safe_load(FILES["db.yaml"])
+        lost["metadata"]["name"], lost["spec"]["nodeSelector"] = "lost", {"disk": "none"}
+        c.apply(lost)
+        at = ("--kubeconfig", str(c.kubeconfig))
+        told = ran("pod", "lost", *at)
+        assert told.startswith("default/lost goes nowhere (as the cluster is now)\n")
+        assert "node(s) didn't match Pod's node affinity/selector" in told
+        assert ran("-f", "db.yaml", *at).startswith("default/db would go to node-0, of 2 of 2 nodes")
+        told = ran("pod", "lost", "--config", "c.yaml", *at)
+        assert "waits for the scheduler default-scheduler" in told
+        assert run_main(monkeypatch, "explain", "pod", "none", *at) == 1
+        assert 'pods "none" not found' in capsys.readouterr().err
+        for name, said in (("gone.yaml", "gone.yaml: No such file"), ("db.yaml", "--config: db.yaml: ")):
+            assert run_main(monkeypatch, "explain", "pod", "lost", "--config", name, *at) == 2
+            assert said in capsys.readouterr().err

@@ -13,6 +13,7 @@ from wherry.api.resource import Resource
 from wherry.cli.asking import Kubeconfig, Namespace, access, ask, pod_names
 from wherry.cli.decisions import in_words
 from wherry.cli.failures import FAILED, USAGE, Failure
+from wherry.cli.onlooking import configuration_in, explained_here
 from wherry.cli.options import Name, Output, check_output, one_that_begins
 from wherry.cli.pod_templates import WORKLOADS, template_in, templates_in, workload_called
 from wherry.cli.terminal import print_json, say
@@ -43,6 +44,10 @@ def explain(
     namespace: Namespace = "",
     name: Name = None,
     kubeconfig: Kubeconfig = None,
+    config: Annotated[
+        Path | None,
+        typer.Option(help="Work it out here, with this configuration of a scheduler that runs by itself."),
+    ] = None,
     output: Output = "text",
 ) -> None:
     """Say why the scheduler put a pod where it is, or nowhere.
@@ -69,9 +74,9 @@ def explain(
         raise Failure(f"-f {file} and {kind!r} exclude each other; give one of them", USAGE)
     at = access(kubeconfig, name)
     try:
-        answers = ask(at, lambda client: _ask(client, workload, pod, namespace, wanted))
+        answers = ask(at, lambda client: _ask(client, workload, pod, namespace, wanted, config))
     except ApiError as error:
-        raise Failure(_refusal(error, at[0]), FAILED) from None
+        raise Failure(error.message, FAILED) from None
     if as_json:
         print_json(answers[0] if len(answers) == 1 else answers)
         return
@@ -80,16 +85,6 @@ def explain(
             say()
         for line in in_words(answer):
             say(line)
-
-
-def _refusal(error: ApiError, at: Path) -> str:
-    """What the server refused, in words; where nothing is known by that path, it decides nothing."""
-    if error.code == 404 and not error.details.get("name"):
-        return (
-            f"the API server of {at} runs no scheduler, so it cannot tell; its scheduler runs elsewhere, and "
-            "says in the pod's events what it does: kubectl describe pod"
-        )
-    return error.message
 
 
 def _named(kind: str, name: str) -> tuple[Resource | None, str]:
@@ -121,19 +116,37 @@ def _pods_in(file: str) -> list[Object]:
 
 
 async def _ask(
-    client: Client, workload: Resource | None, name: str, namespace: str, wanted: Sequence[Object]
+    client: Client,
+    workload: Resource | None,
+    name: str,
+    namespace: str,
+    wanted: Sequence[Object],
+    config: Path | None,
 ) -> list[Object]:
     """The decision about the pod, or a review for each of `wanted` or for the workload's template.
 
-    Raises ApiError.
+    Raises ApiError, Failure.
     """
-    from wherry.api.decisions.pod_decision_reviews import POD_DECISION_REVIEWS
-    from wherry.api.decisions.pod_decisions import POD_DECISIONS
-
+    told = configuration_in(config)
     if workload is not None:
         found = template_in(await client.get(workload, name, namespace or "default"))
         wanted = [found] if found else []
-    elif not wanted:
+    if config is None:
+        try:
+            return await _asked(client, name, namespace, wanted)
+        except ApiError as error:
+            if error.code != 404 or error.details.get("name"):
+                raise
+            # Nothing is known by that path: the API server has no scheduler beside it.
+    return await explained_here(client, told, name, namespace, wanted)
+
+
+async def _asked(client: Client, name: str, namespace: str, wanted: Sequence[Object]) -> list[Object]:
+    """What the API server says. Raises ApiError."""
+    from wherry.api.decisions.pod_decision_reviews import POD_DECISION_REVIEWS
+    from wherry.api.decisions.pod_decisions import POD_DECISIONS
+
+    if not wanted:
         return [await client.get(POD_DECISIONS, name, namespace or "default")]
     return [
         await client.create(

@@ -180,9 +180,12 @@ class HttpTransport:
                     self._heard(response.status, await response.read(), token)
                     return
                 self._admittance.entered()
-                async for line in _lines(response.content):
-                    event = orjson.loads(line)
-                    yield WatchEvent(event["type"], event["object"])
+                try:
+                    async for line in _lines(response.content):
+                        event = orjson.loads(line)
+                        yield WatchEvent(event["type"], event["object"])
+                finally:
+                    _abort(response)
         except (aiohttp.ClientError, TimeoutError) as error:
             raise self._unreachable(error) from error
 
@@ -250,3 +253,10 @@ def _decode(status: int, payload: bytes) -> Object:
     if status >= 400:
         raise status_error(body, status, f"the API server answered {status}")
     return body
+
+
+def _abort(response: aiohttp.ClientResponse) -> None:
+    """Let go of the connection at once if the answer is still under way: nobody says farewell to a watch."""
+    connection = response.connection
+    if connection is not None and connection.transport is not None:
+        connection.transport.abort()

@@ -17,7 +17,7 @@ from random import Random
 from wherry.api.core.nodes import NODES
 from wherry.api.core.pods import PODS
 from wherry.api.policy.pod_disruption_budgets import POD_DISRUPTION_BUDGETS
-from wherry.api.scheduling.pod_groups import group_key
+from wherry.api.scheduling.pod_groups import POD_GROUPS, group_key
 from wherry.client.api import Client
 from wherry.client.cache import Cache
 from wherry.kit.clock import Clock
@@ -93,13 +93,32 @@ class Scheduler:
 
     async def start(self) -> None:
         """Begin; returns when pods and nodes are known."""
+        await self._follow()
+        self._tasks.essential(self._run(), "loop")
+
+    async def look(self) -> None:
+        """Know the cluster as `start` does, without deciding anything: only to explain.
+
+        Raises ApiError for what may not be read.
+        """
+        for resource in (NODES, PODS, *RESOURCES):
+            await self._client.list(resource, limit=1)
+        await self._follow()
+        try:
+            await self._client.list(POD_GROUPS, limit=1)
+        except ApiError as error:
+            if error.code != 404:
+                raise
+        else:
+            await self._cache.informer(POD_GROUPS).wait_synced()
+
+    async def _follow(self) -> None:
         for resource in RESOURCES:
             self._cache.add(resource)
         self._cache.on(POD_DISRUPTION_BUDGETS, self._budgets.changed)
         self._feed.follow(self._cache)
         await self._cache.start()
         self._feed.follow_groups(self._cache)
-        self._tasks.essential(self._run(), "loop")
 
     async def close(self) -> None:
         """End; bindings under way are cut off (and decided again by whoever comes next)."""

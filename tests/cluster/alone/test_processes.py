@@ -32,6 +32,7 @@ from wherry.hollow.hollow import HollowNodes
 from wherry.hollow.machines import NodeTemplate
 from wherry.kit.clock import SystemClock
 from wherry.objects.conditions import is_true
+from wherry.objects.meta import name_of
 
 pytestmark = pytest.mark.slow
 
@@ -106,6 +107,20 @@ async def holder(client: Client, name: str) -> str:
     return found
 
 
+def explained(kubeconfig: Path, pod: str) -> str:
+    command = [
+        sys.executable,
+        "-m",
+        "wherry.cli.main",
+        "explain",
+        "pod",
+        pod,
+        "--kubeconfig",
+        str(kubeconfig),
+    ]
+    return subprocess.run(command, capture_output=True, text=True, check=True, timeout=60).stdout
+
+
 async def test_a_deployment_becomes_available(processes: Processes) -> None:
     port, health_port = free_port(), free_port()
     processes.start("apiserver", f"--data-dir={processes.data}", f"--secure-port={port}")
@@ -133,6 +148,8 @@ async def test_a_deployment_becomes_available(processes: Processes) -> None:
         assert await holder(client, "kube-controller-manager") != leader
         pods = (await client.list(PODS, "default")).items
         assert all(pod["spec"]["nodeName"] for pod in pods)
+        told = explained(processes.data / "admin.kubeconfig", name_of(pods[0]))
+        assert told.startswith(f"default/{name_of(pods[0])} goes to {pods[0]['spec']['nodeName']}, of 2 of 2")
         assert processes.end("other") == 0
         assert await holder(client, "kube-controller-manager") == ""
         said = {(one["reason"], one["source"]["component"]) for one in (await client.list(EVENTS)).items}

@@ -75,5 +75,10 @@ async def run_scheduler(values: Values, stop: asyncio.Event) -> None:
     await run_elected(values, client, clock, random, make, events, stop)
 
 
+def onlooker(client: Client, told: SchedulerConfiguration) -> Scheduler:
+    """A scheduler to be asked, not to be started: see `Scheduler.look`."""
+    return Scheduler(client, SystemClock(), Random(0), told)  # noqa: S311 - nothing is decided
+
+
 if __name__ == "__main__":
     main(SCHEDULER, FLAGS, run_scheduler)
