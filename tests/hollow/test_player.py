@@ -10,6 +10,7 @@ import pytest
 from tests.hollow.rig import Simulation, simulated
 from wherry.api.core.pods import PODS
 from wherry.client.transport import MERGE_PATCH
+from wherry.hollow.player import MOST_IN_A_ROW
 from wherry.hollow.stages import Patch, Stage, Step, Surroundings
 from wherry.objects.meta import Object, annotations_of, name_of
 
@@ -43,6 +44,30 @@ async def test_each_stage_is_played_on_what_the_one_before_wrote(immediate: bool
         await s.settle()
         assert [await count(s, f"p{number}") for number in range(5)] == ["50"] * 5
         assert s.hollow.played(PODS) == 250
+
+
+@pytest.mark.parametrize("immediate", [False, True])
+async def test_a_stage_without_end_rests_ever_longer(
+    immediate: bool, caplog: pytest.LogCaptureFixture
+) -> None:
+    """One without a delay that goes on matching what it writes is no loop without time."""
+    async with simulated(stages=[counting(1 << 30, immediate=immediate)]) as s:
+        await s.pod()
+        await s.settle()
+        played = [s.hollow.played(PODS)]
+        for seconds in (0.9, 0.2, 1.8, 0.3, 3.6, 0.5):
+            await s.advance(seconds)
+            played.append(s.hollow.played(PODS))
+        assert played == [MOST_IN_A_ROW * rows for rows in (1, 1, 2, 2, 3, 3, 4)]
+        assert caplog.text.count("stages without a delay were played in a row, the last is count") == 1
+
+
+async def test_each_object_has_a_row_of_its_own() -> None:
+    async with simulated(stages=[counting(1)]) as s:
+        for number in range(3 * MOST_IN_A_ROW):
+            await s.pod(f"p{number}")
+        await s.settle()
+        assert s.hollow.played(PODS) == 3 * MOST_IN_A_ROW
 
 
 async def test_a_stage_that_changes_nothing_is_played_once() -> None:

@@ -27,6 +27,10 @@ log = logging.getLogger(__name__)
 WORKERS = 32
 FIRST_RETRY_S = 1.0
 LONGEST_RETRY_S = 30.0
+MOST_IN_A_ROW = 100
+"""So many stages without a delay an object may go through at a stretch, more than any life has. One that goes
+on matching what it writes would else be played as fast as the machine allows, and no time would ever pass."""
+ROW_S = 1.0
 
 
 class _Part:
@@ -37,9 +41,14 @@ class _Part:
         "awaited",
         "failures",
         "fraction",
+        "is_at_once",
         "is_playing",
+        "left_in_row",
         "not_before",
         "obj",
+        "rest_until",
+        "rests",
+        "row_until",
         "since",
         "stage",
         "step",
@@ -59,12 +68,36 @@ class _Part:
         self.is_playing = False
         self.awaited = 0
         """The version a stage wrote: anything older is the past."""
+        self.is_at_once = False
+        """Whether the stage that is next has no delay."""
+        self.left_in_row = 0
+        self.row_until = 0.0
+        self.rests = 0
+        self.rest_until = 0.0
+        """Before this no stage without a delay is played."""
 
     def begin(self, stage: Stage | None, now: float, random: Random) -> None:
         """This stage is next."""
         self.stage = stage
         self.since, self.step, self.failures, self.not_before = now, 0, 0, 0.0
         self.fraction = random.random() if stage is not None else 0.0
+
+    def played_at_once(self, now: float) -> float:
+        """A stage without a delay was played; for how many seconds the next one rests.
+
+        It does when that is the last of a row, and twice as long after each row that follows at once.
+        """
+        if not self.left_in_row or now >= self.row_until:
+            if self.left_in_row:
+                self.rests = 0
+            self.left_in_row, self.row_until = MOST_IN_A_ROW, now + ROW_S
+        self.left_in_row -= 1
+        if self.left_in_row:
+            return 0.0
+        rest_s = min(FIRST_RETRY_S * 2.0 ** min(self.rests, 16), LONGEST_RETRY_S)
+        self.rests += 1
+        self.rest_until = now + rest_s
+        return rest_s
 
 
 class Player:
@@ -141,9 +174,9 @@ class Player:
                 delay_s = 0.0
             else:
                 waited = now - part.since
-                delay_s = (
-                    part.stage.delay(part.obj, self._performer.moment(waited)).at(part.fraction) - waited
-                )
+                delay_s = part.stage.delay(part.obj, self._performer.moment(waited)).at(part.fraction)
+                part.is_at_once = delay_s <= 0
+                delay_s -= waited
         except StageFailed as error:
             log.warning("%s %s: %s", self.resource.kind, key, error)
             part.stage = None
@@ -155,7 +188,7 @@ class Player:
             due = now + delay_s
             if part.stage.to_the_second:
                 due = float(ceil(due))
-            self._wait(key, part, max(due, part.not_before))
+            self._wait(key, part, max(due, part.not_before, part.rest_until if part.is_at_once else 0.0))
 
     def _wait(self, key: str, part: _Part, due: float) -> None:
         if part.alarm is not None:
@@ -213,6 +246,17 @@ class Player:
         part.is_playing = False
         part.stage = None
         self.played += 1
+        if part.is_at_once and (rest_s := part.played_at_once(self._clock.monotonic())):
+            log.log(
+                logging.WARNING if part.rests == 1 else logging.DEBUG,
+                "%s %s: %d stages without a delay were played in a row, the last is %s: the next waits for "
+                "%.0f s; a stage needs a delay, or a selector that does not match what it wrote",
+                self.resource.kind,
+                key,
+                MOST_IN_A_ROW,
+                stage.name,
+                rest_s,
+            )
         self._go_on(key, part, stage, obj, written)
 
     def _go_on(self, key: str, part: _Part, stage: Stage, played: Object, written: Object | None) -> None:
