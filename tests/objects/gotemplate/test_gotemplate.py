@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from wherry.objects.gotemplate import TemplateError, compile_template
-from wherry.objects.gotemplate.template import MOST_RENDERED
+from wherry.objects.gotemplate.sizes import MOST_CHARACTERS
 
 DATA: dict[str, Any] = {
     "a": {"b": [1, 2, {"c": "x"}], "s": "hi", "t": True, "n": None, "f": 1.5, "e": ""},
@@ -44,6 +44,19 @@ RENDERED = [
         '3     4|ab   |00042 "q\\"" [p q] true ff',
     ),
     ('{{printf "%s"}} {{printf "a" 1}}', "%!s(MISSING) a%!(EXTRA int=1)"),
+    (
+        '{{printf "a%1000001dz" 1}} {{printf "%.99999999999999999999f" 1.5}}',
+        "a%!(NOVERB)%!(EXTRA int=1) %!(NOVERB)%!(EXTRA float64=1.5)",
+    ),
+    ('{{printf "%-00000000005d|%*d|%*d|%.*f" 1 3 2 -3 2 1 1.25}}', "1    |  2|2  |1.2"),
+    (
+        '{{printf "%*d|%.*f" 1000001 1 "x" 1.5}}',
+        "%!(BADWIDTH)1|%!(BADPREC)1.500000",
+    ),
+    (
+        "{{mul 4611686018427387904 2}} {{add 9223372036854775807 1}}",
+        "-9223372036854775808 -9223372036854775808",
+    ),
     ('{{len .l}} {{len .a.s}} {{not .a.e}} {{or .a.e "d"}} {{and 1 0}}', "2 2 true d 0"),
     ('{{define "T"}}<{{.}}>{{end}}{{template "T" .a.s}}{{block "B" .l}}{{len .}}{{end}}', "<hi>2"),
     (
@@ -101,9 +114,29 @@ def test_functions_of_the_renderer_are_known_by_name_and_given_with_the_data() -
 
 
 def test_a_template_cannot_grow_without_bound() -> None:
-    template = compile_template("t", f"{{{{range {MOST_RENDERED}}}}}xx{{{{end}}}}")
+    template = compile_template("t", f"{{{{range {MOST_CHARACTERS}}}}}xx{{{{end}}}}")
     with pytest.raises(TemplateError, match="grows past"):
         template.render({})
+
+
+@pytest.mark.parametrize(
+    "more",
+    [
+        "print $s $s",
+        "printf `%s%s` $s $s",
+        "printf `%500000s%500000s%500000s%500000s%500000s%500000s%500000s%500000s%500000s` 1 2 3 4 5 6 7 8 9",
+        "replace `x` $s $s",
+        'print $s "\\n" $s | indent 90000',
+        "join $s (list 1 2 3)",
+        "list $s $s",
+        "dict `a` $s `b` $s",
+        "concat (list $s) (list $s) | toJson",
+    ],
+)
+def test_nothing_that_is_made_on_the_way_grows_without_bound(more: str) -> None:
+    source = f"{{{{$s := repeat 1000 `x`}}}}{{{{range until 60}}}}{{{{$s = {more}}}}}{{{{end}}}}"
+    with pytest.raises(TemplateError, match=r"grows past|comes to more"):
+        compile_template("t", source).render({})
 
 
 def test_a_template_does_not_change_what_it_is_rendered_for() -> None:

@@ -17,8 +17,7 @@ from urllib.parse import quote_plus
 
 from wherry.objects.gotemplate.errors import FunctionError
 from wherry.objects.gotemplate.printing import formatted, plain, quoted, shown
-
-MOST_ITEMS = 100_000
+from wherry.objects.gotemplate.sizes import MOST_ITEMS, check_length
 
 
 def _kind(value: Any) -> str:
@@ -140,7 +139,19 @@ def _repeat(count: int, text: str) -> str:
 
 def _indent(spaces: int, text: str) -> str:
     pad = _repeat(spaces, " ")
+    check_length(len(text) + len(pad) * text.count("\n"))
     return pad + text.replace("\n", "\n" + pad)
+
+
+def _replace(old: str, new: str, text: str) -> str:
+    check_length(len(text) + text.count(old) * (len(new) - len(old)))
+    return text.replace(old, new)
+
+
+def _join(between: str, values: Any) -> str:
+    parts = _strings(values)
+    check_length(len(between) * len(parts))
+    return between.join(parts)
 
 
 def _truncate(length: int, text: str) -> str:
@@ -232,13 +243,13 @@ _TEXTS: dict[str, Callable[..., Any]] = {
     "hasPrefix": lambda part, text: text.startswith(part),
     "hasSuffix": lambda part, text: text.endswith(part),
     "indent": _indent,
-    "join": lambda between, values: between.join(_strings(values)),
+    "join": _join,
     "lower": lambda text: text.lower(),
     "nindent": lambda spaces, text: "\n" + _indent(spaces, text),
     "nospace": lambda text: re.sub(r"\s", "", text),
     "quote": lambda *values: " ".join(quoted(value) for value in values if value is not None),
     "repeat": _repeat,
-    "replace": lambda old, new, text: text.replace(old, new),
+    "replace": _replace,
     "sha1sum": lambda text: hashlib.sha1(text.encode(), usedforsecurity=False).hexdigest(),
     "sha256sum": lambda text: hashlib.sha256(text.encode()).hexdigest(),
     "splitList": lambda between, text: text.split(between),
@@ -254,8 +265,8 @@ _TEXTS: dict[str, Callable[..., Any]] = {
 }
 
 _NUMBERS: dict[str, Callable[..., Any]] = {
-    "add": lambda *values: sum(_integer(value) for value in values),
-    "add1": lambda value: _integer(value) + 1,
+    "add": lambda *values: _int64(sum(_integer(value) for value in values)),
+    "add1": lambda value: _int64(_integer(value) + 1),
     "atoi": _integer,
     "div": lambda a, b: int(_integer(a) / _integer(b)),
     "float64": _number,
@@ -265,14 +276,19 @@ _NUMBERS: dict[str, Callable[..., Any]] = {
     "min": lambda *values: min(_integer(value) for value in values),
     "mod": lambda a, b: _integer(a) - _integer(b) * int(_integer(a) / _integer(b)),
     "mul": lambda first, *values: _product(first, *values),
-    "sub": lambda a, b: _integer(a) - _integer(b),
+    "sub": lambda a, b: _int64(_integer(a) - _integer(b)),
 }
+
+
+def _int64(value: int) -> int:
+    """The number as Go's int64 has it, which begins anew where it ends."""
+    return (value + (1 << 63)) % (1 << 64) - (1 << 63)
 
 
 def _product(*values: Any) -> int:
     result = 1
     for value in values:
-        result *= _integer(value)
+        result = _int64(result * _integer(value))
     return result
 
 

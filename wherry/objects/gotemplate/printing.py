@@ -7,8 +7,11 @@ import re
 from typing import Any
 
 from wherry.objects.gotemplate.errors import FunctionError
+from wherry.objects.gotemplate.sizes import check_length
 
-_VERB = re.compile(r"%([-+# 0]*)(\d+)?(?:\.(\d+))?([%a-zA-Z])")
+MOST_WIDE = 1_000_000
+"""Numbers above are no width and no precision (Go's fmt/print.go, tooLarge)."""
+_VERB = re.compile(r"%([-+# 0]*)(\d+|\*)?(?:\.(\d+|\*))?([%a-zA-Z])")
 
 
 def shown(value: Any) -> str:
@@ -49,26 +52,67 @@ def quoted(value: Any) -> str:
 
 
 def formatted(form: Any, *arguments: Any) -> str:
-    """Go's Sprintf for the verbs JSON values need. Raises FunctionError for others."""
+    """Go's Sprintf for the verbs JSON values need. Raises FunctionError for others, and if it is too long."""
     if not isinstance(form, str):
         raise FunctionError("wrong type for value; expected string")
     rest = list(arguments)
-
-    def one(found: re.Match[str]) -> str:
-        flags, width, precision, verb = found.groups()
-        if verb == "%":
-            return "%"
-        if not rest:
-            return f"%!{verb}(MISSING)"
-        text = _verb(verb, rest.pop(0), flags, precision)
-        size = int(width or 0)
-        if "-" in flags:
-            return text.ljust(size)
-        return text.zfill(size) if "0" in flags and verb in "dfxXeEgb" else text.rjust(size)
-
-    text = _VERB.sub(one, form)
+    pieces: list[str] = []
+    size = end = 0
+    for found in _VERB.finditer(form):
+        pieces.append(form[end : found.start()])
+        end = found.end()
+        if _is_too_large(found[2]) or _is_too_large(found[3]):
+            pieces.append("%!(NOVERB)")  # Go reads no further (fmt/print.go, parsenum)
+            end = len(form)
+            break
+        pieces.append(_one(found, rest))
+        size += len(pieces[-1])
+        check_length(size)
+    pieces.append(form[end:])
+    text = "".join(pieces)
     extra = ", ".join(f"{_kind(value)}={plain(value)}" for value in rest)
     return f"{text}%!(EXTRA {extra})" if rest else text
+
+
+def _is_too_large(digits: str | None) -> bool:
+    """Whether Go takes what should be a width or precision for none (tooLarge)."""
+    if not digits or digits == "*":
+        return False
+    return len(digits.lstrip("0")) > len(str(MOST_WIDE)) or int(digits) > MOST_WIDE
+
+
+def _one(found: re.Match[str], rest: list[Any]) -> str:
+    """One verb with the argument it takes from `rest`, and those that say how wide and precise."""
+    flags, width, precision, verb = found.groups()
+    bad = ""
+    if width == "*":
+        width, is_good = _number(rest)
+        bad = "" if is_good else "%!(BADWIDTH)"
+        if width.startswith("-"):
+            flags, width = f"-{flags}", width[1:]
+    if precision == "*":
+        precision, is_good = _number(rest)
+        if not is_good or precision.startswith("-"):
+            precision = None
+            bad += "" if is_good else "%!(BADPREC)"
+    if verb == "%":
+        return f"{bad}%"
+    if not rest:
+        return f"{bad}%!{verb}(MISSING)"
+    text = _verb(verb, rest.pop(0), flags, precision)
+    size = int(width or 0)
+    if "-" in flags:
+        text = text.ljust(size)
+    else:
+        text = text.zfill(size) if "0" in flags and verb in "dfxXeEgb" else text.rjust(size)
+    return bad + text
+
+
+def _number(rest: list[Any]) -> tuple[str, bool]:
+    """The next argument as digits, and whether it is a number that can be taken (intFromArg)."""
+    value = rest.pop(0) if rest else None
+    is_good = isinstance(value, int) and not isinstance(value, bool) and abs(value) <= MOST_WIDE
+    return (str(value), True) if is_good else ("", False)
 
 
 def _verb(verb: str, value: Any, flags: str, precision: str | None) -> str:

@@ -9,6 +9,7 @@ from wherry.objects.gotemplate.errors import FunctionError, TemplateError
 from wherry.objects.gotemplate.functions import FUNCTIONS
 from wherry.objects.gotemplate.parser import parse
 from wherry.objects.gotemplate.printing import shown
+from wherry.objects.gotemplate.sizes import MOST_CHARACTERS, checked
 from wherry.objects.gotemplate.tree import (
     Branch,
     Call,
@@ -29,8 +30,6 @@ from wherry.objects.gotemplate.tree import (
 Functions: TypeAlias = Mapping[str, Callable[..., Any]]
 MOST_CALLS = 100
 """How deep templates may call each other; Go allows 100,000, which Python's stack does not."""
-MOST_RENDERED = 4 * 1024 * 1024
-"""Characters a rendered template may have."""
 _LAZY = ("and", "or")
 _ABSENT = object()
 
@@ -102,8 +101,8 @@ class _Run:
     def _write(self, text: str, line: int) -> None:
         self.out.append(text)
         self._size += len(text)
-        if self._size > MOST_RENDERED:
-            raise self._error(line, f"the text grows past {MOST_RENDERED} characters")
+        if self._size > MOST_CHARACTERS:
+            raise self._error(line, f"the text grows past {MOST_CHARACTERS} characters")
 
     def _error(self, line: int, said: str) -> TemplateError:
         return TemplateError(f"template: {self._name}:{line}: {said}")
@@ -144,7 +143,7 @@ class _Run:
         if isinstance(value, dict):
             return sorted(value.items())
         if isinstance(value, int) and not isinstance(value, bool):
-            if value > MOST_RENDERED:
+            if value > MOST_CHARACTERS:
                 raise self._error(line, f"range over {value} is too long")
             return [(index, index) for index in range(value)]
         raise self._error(line, f"range can't iterate over {shown(value)}")
@@ -196,7 +195,7 @@ class _Run:
             arguments.append(final)
         called = self._functions.get(name) or FUNCTIONS[name]
         try:
-            return called(*arguments)
+            return checked(called(*arguments))
         except (FunctionError, TypeError, ValueError, ArithmeticError, LookupError) as error:
             raise self._error(function.line, f"error calling {name}: {error}") from error
 
