@@ -33,7 +33,7 @@ up: root packages $(RUN) kubectl  ## Install what is missing, start a cluster, w
 root:
 	@tools/need_root.sh up "containers, interfaces and firewall rules"
 
-down:  ## End every cluster of this machine, whoever started it; data is kept, nothing else stays.
+down:  ## End every cluster of yours (as root: of root's); data is kept, nothing else stays.
 	@if [ -x $(BIN)/wherry ]; then $(BIN)/wherry down --all; fi
 
 check: $(DEV)  ## Formatting, lint, types, import contracts.

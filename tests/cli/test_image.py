@@ -6,7 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.cli.conftest import wherry
+from tests.cli.conftest import make, run_main, wherry
+from wherry.cluster.clusters import Machine
 from wherry.cluster.lifecycle import Lifecycle
 
 
@@ -58,3 +59,27 @@ def test_a_stopped_cluster_is_told_with_the_way_to_start_it(stopped: Lifecycle) 
     done = wherry("image", "list")
     assert done.returncode == 3
     assert done.stderr == "wherry: cluster 'default' is stopped; start it with: wherry start\n"
+
+
+@pytest.mark.parametrize(
+    "command", [("image", "list"), ("image", "load", __file__), ("logs", "agent"), ("agent",)]
+)
+def test_what_takes_a_node_of_this_machine_says_that_there_is_none(
+    machine: Machine, command: tuple[str, ...]
+) -> None:
+    make(machine, runtime="simulated")
+    done = wherry(*command)
+    assert done.returncode == 2
+    what = "agent" if "agent" in command else "images"
+    assert done.stderr.startswith(f"wherry: cluster 'default' has simulated nodes only, and no {what}")
+
+
+@pytest.mark.usefixtures("stopped")
+def test_a_node_without_containerd_is_not_called_stopped(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(Lifecycle, "is_running", lambda self: True)
+    assert run_main(monkeypatch, "image", "list") == 4
+    assert capsys.readouterr().err == (
+        "wherry: the node of cluster 'default' has no containerd yet; what keeps it: wherry logs agent\n"
+    )

@@ -6,6 +6,7 @@ import os
 import signal
 import subprocess
 import sys
+import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -17,7 +18,8 @@ from tests.cluster.supervised import all_ready, supervised, until
 from wherry.cli.failures import Failure
 from wherry.cli.selection import select
 from wherry.cli.terminal import Steps
-from wherry.cli.up import _tell_exits, nodes_of, what_becomes_of_pods
+from wherry.cli.up import _tell_exits, bring_up, nodes_of, what_becomes_of_pods
+from wherry.cluster.advice import about_files
 from wherry.cluster.clusters import Machine
 from wherry.cluster.config import told_of
 from wherry.cluster.lifecycle import Lifecycle
@@ -281,3 +283,38 @@ def test_why_a_component_ended_is_said_once_while_others_wait(capsys: pytest.Cap
     look({"server": ComponentState("server", last_exit="given up", failure="given up")})
     told = "* server ended, and is started again: cannot listen on 127.0.0.1:6443\n"
     assert capsys.readouterr().err == told
+
+
+def test_settings_of_a_node_that_is_not_there_are_told(
+    machine: Machine, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv("WHERRY_KUBELET_PORT", "11250")
+    make(machine, runtime="simulated")
+    given = {"node_labels": "a=b", "api_port": "7443", "watchdog_seconds": "40"}
+    lifecycle = select(None, flags=given)
+    assert lifecycle.without_effect() == ["node_labels", "kubelet_port"]
+    assert select("other", flags={**given, "runtime": "containerd"}).without_effect() == []
+    monkeypatch.setattr(Lifecycle, "is_running", lambda self: True)
+    monkeypatch.setattr(Lifecycle, "outdated", lambda self, before=None: {})
+    monkeypatch.setattr("wherry.cli.up._keep_up", lambda *_: "runs already")
+    assert bring_up(lifecycle, 1, Steps()) == "runs already"
+    assert capsys.readouterr().err == (
+        "* --node-labels, WHERRY_KUBELET_PORT: no effect, as cluster 'default' has simulated nodes only\n"
+    )
+
+
+def test_a_full_disk_keeps_no_cluster_from_starting(
+    stopped: Lifecycle, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def full(*_: object, **__: object) -> None:
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(tempfile, "mkstemp", full)
+    stopped.prepare()
+    stopped.paths.config.write_text(f"{stopped.paths.config.read_text()}# mine\n")
+    with pytest.raises(OSError, match="No space") as caught:
+        stopped.prepare()
+    assert about_files(caught.value) == (
+        f"{stopped.paths.config}: No space left on device; free space there (df -h {stopped.paths.data}), "
+        "then run it again: nothing that was stored is lost"
+    )

@@ -59,7 +59,11 @@ def test_what_is_dumped_is_read_back(tmp_path: Path) -> None:
         (HEAD + "spec: {runtimeConfig: [api/beta]}", "is no map"),
         (
             HEAD + "spec: {enableAdmissionPlugins: [PodNodeSelektor]}",
-            "PodNodeSelektor is no admission plugin; use some of NamespaceLifecycle",
+            ": enableAdmissionPlugins: PodNodeSelektor is no admission plugin; use some of Namespace",
+        ),
+        (
+            HEAD + "spec: {disableAdmissionPlugins: [PodSecurty, Prioritie]}",
+            "disableAdmissionPlugins: PodSecurty, Prioritie are no admission plugins; did you mean PodSec",
         ),
         (
             HEAD + "spec: {disableAdmissionPlugins: {a: b}}",

@@ -51,7 +51,7 @@ def test_keys_are_gone_even_if_the_rest_resists(made: Lifecycle, monkeypatch: py
         raise OSError(16, "Device or resource busy", "/some/mount")
 
     monkeypatch.setattr(teardown, "tear_down_nodes", resist)
-    with pytest.raises(EndFailed, match="Device or resource busy: /some/mount"):
+    with pytest.raises(EndFailed, match="/some/mount: Device or resource busy"):
         made.delete()
     assert secrets(made) == []
     assert made.exists(), "so that it can be deleted once more"

@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import stat
+import tempfile
 from pathlib import Path
 from typing import BinaryIO
 
 import pytest
 
-from wherry.kit.user_files import replace_file
+from wherry.kit.named_files import named
+from wherry.kit.user_files import keep_file, replace_file
 
 
 def hello(file: BinaryIO) -> None:
@@ -116,3 +119,28 @@ def test_what_another_user_opened_to_all_is_not_open_for_what_is_ours(tmp_path: 
     os.chown(path, NOBODY, NOBODY)
     replace_file(path, hello)
     assert path.stat().st_mode & 0o777 == 0o600
+
+
+def test_what_is_there_already_is_not_written_anew(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    path = tmp_path / "f"
+    keep_file(path, b"hello", mode=0o644)
+    assert path.stat().st_mode & 0o777 == 0o644
+
+    def full(*_: object, **__: object) -> None:
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(tempfile, "mkstemp", full)
+    keep_file(path, b"hello")
+    with pytest.raises(OSError, match="No space left on device") as caught:
+        keep_file(path, b"other")
+    assert caught.value.filename == str(path)
+    assert path.read_bytes() == b"hello"
+
+
+def test_an_error_that_names_no_file_is_given_one(tmp_path: Path) -> None:
+    with pytest.raises(PermissionError) as caught, named(tmp_path):
+        raise OSError(errno.EACCES, "no")
+    assert caught.value.filename == str(tmp_path)
+    with pytest.raises(FileNotFoundError) as other, named(tmp_path):
+        (tmp_path / "absent").read_bytes()
+    assert other.value.filename == str(tmp_path / "absent")

@@ -15,6 +15,7 @@ from wherry.store import writing
 from wherry.store.base import Compacted, Event, KeyExists, StoreError
 from wherry.store.retention import Retention
 from wherry.store.schema import connect, prepare
+from wherry.store.space import Space
 from wherry.store.sqlite import SqliteStore
 
 
@@ -98,6 +99,18 @@ async def test_a_second_opener_is_told_who_has_it(path: Path) -> None:
         await SqliteStore.open(path, FakeClock())
     await store.close()
     await (await SqliteStore.open(path, FakeClock())).close()
+
+
+async def test_a_disk_without_room_to_open_the_file_is_told(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fail(*_: object, **__: object) -> None:
+        raise sqlite3.OperationalError("disk I/O error")
+
+    monkeypatch.setattr("wherry.store.files.connect", fail)
+    monkeypatch.setattr(Space, "is_lacking", lambda self, error: True)
+    with pytest.raises(StoreError, match=f"its disk is full; free space there: df -h {tmp_path}"):
+        await SqliteStore.open(tmp_path / "s.db", FakeClock())
 
 
 async def test_other_files_are_refused(path: Path) -> None:

@@ -74,7 +74,7 @@ from wherry.kit.repeat import Repeater
 from wherry.kit.tasks import Tasks
 from wherry.kit.tls import without_tickets
 from wherry.objects.errors import ApiError, bad_request, internal, too_large, too_many_requests
-from wherry.store.base import TransactingStore
+from wherry.store.base import KEPT_FREE_BYTES, TransactingStore
 
 log = logging.getLogger(__name__)
 
@@ -85,7 +85,8 @@ USUAL_PORT = 6443
 """Upstream's, told to pods of a server that listens nowhere."""
 STORE_FULL = (
     "the store is full: creations and updates that grow are refused; "
-    "delete what is not needed, or free disk space"
+    "delete what is not needed, or free disk space: "
+    f"the last {KEPT_FREE_BYTES >> 20} MiB of the disk are kept for deletions"
 )
 OPENED_AT_START = (
     NAMESPACES,

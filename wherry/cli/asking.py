@@ -11,8 +11,8 @@ from typing import TYPE_CHECKING, Annotated, TypeVar
 
 import typer
 
-from wherry.cli.failures import FAILED, NOT_PERMITTED, NOT_RUNNING, USAGE, Failure
-from wherry.cli.selection import asked, look_for, require_existing
+from wherry.cli.failures import FAILED, NOT_PERMITTED, USAGE, Failure
+from wherry.cli.selection import asked, look_for, refuse_stopped, require_existing
 from wherry.cluster.caller import find_caller
 from wherry.cluster.cluster_config import ClusterConfig
 from wherry.cluster.kubeconfig import user_kubeconfig
@@ -46,10 +46,7 @@ def access(kubeconfig: Path | None, name: str | None) -> tuple[Path, str]:
             return own.path, context
         raise
     require_existing(lifecycle)
-    if not lifecycle.is_running():
-        raise Failure(
-            f"cluster {cluster!r} is stopped; start it with: {lifecycle.command('start')}", NOT_RUNNING
-        )
+    refuse_stopped(lifecycle)
     return lifecycle.paths.admin_kubeconfig, ""
 
 

@@ -12,7 +12,7 @@ import typer
 
 from wherry.cli.failures import NOT_PERMITTED, USAGE, Failure
 from wherry.cli.options import DataDir, Name
-from wherry.cli.selection import asked, look_for, names_without_data, select_existing
+from wherry.cli.selection import asked, known_names, look_for, names_without_data, select_existing
 from wherry.cli.terminal import Steps, complain, say, tell
 from wherry.cluster.advice import as_root
 from wherry.cluster.caller import find_caller
@@ -143,7 +143,8 @@ def _chosen(name: str | None, data_dir: Path | None, every: bool) -> Iterator[Li
         if lifecycle.exists() or lifecycle.is_running() or lifecycle.lost_data():
             yield lifecycle
         else:
-            say(f"There is no cluster {each}; nothing to do.")
+            known = ", ".join(known_names())
+            say(f"There is no cluster {each}; nothing to do.{f' There are: {known}.' if known else ''}")
     if failures:
         raise failures[0]
 

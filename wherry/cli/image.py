@@ -9,9 +9,9 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from wherry.cli.failures import FAILED, MISSING_PROGRAM, NOT_RUNNING, USAGE, Failure
+from wherry.cli.failures import FAILED, MISSING_PROGRAM, NOT_READY, USAGE, Failure
 from wherry.cli.options import DataDir, Name, Output, check_output
-from wherry.cli.selection import select_existing
+from wherry.cli.selection import refuse_simulated, refuse_stopped, select_existing
 from wherry.cli.terminal import Steps, print_json, say
 
 if TYPE_CHECKING:
@@ -164,11 +164,14 @@ def _store(name: str | None, data_dir: Path | None) -> ImageStore:
     from wherry.kubelet.runtimes.containerd.facts import MissingPrograms, read_facts
 
     lifecycle = select_existing(name, data_dir)
+    refuse_simulated(lifecycle, "images")
     node = Node.of(lifecycle.config.name, lifecycle.setup.node.name, lifecycle.paths)
     if not node.containerd.socket.exists():
-        called = lifecycle.config.name
+        refuse_stopped(lifecycle)
         raise Failure(
-            f"cluster {called!r} is stopped; start it with: {lifecycle.command('start')}", NOT_RUNNING
+            f"the node of cluster {lifecycle.config.name!r} has no containerd yet; what keeps it: "
+            f"{lifecycle.command('logs agent')}",
+            NOT_READY,
         )
     try:
         facts = read_facts(node.paths.containerd)

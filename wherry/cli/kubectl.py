@@ -9,8 +9,8 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import NoReturn
 
-from wherry.cli.failures import MISSING_PROGRAM, NOT_PERMITTED, NOT_RUNNING, USAGE, Failure
-from wherry.cli.selection import asked, look_for, machine, require_existing
+from wherry.cli.failures import MISSING_PROGRAM, NOT_PERMITTED, USAGE, Failure
+from wherry.cli.selection import asked, look_for, machine, refuse_stopped, require_existing
 from wherry.cli.terminal import say
 from wherry.cluster.advice import as_root, command
 from wherry.cluster.caller import find_caller
@@ -69,10 +69,8 @@ def _pointed_at(name: str, arguments: list[str], environment: dict[str, str]) ->
             ) from None
         return ["--context", context, *arguments]
     require_existing(lifecycle)
-    if arguments[0] not in WITHOUT_SERVER and not lifecycle.is_running():
-        raise Failure(
-            f"cluster {name!r} is stopped; start it with: {lifecycle.command('start')}", NOT_RUNNING
-        )
+    if arguments[0] not in WITHOUT_SERVER:
+        refuse_stopped(lifecycle)
     environment["KUBECONFIG"] = str(lifecycle.paths.admin_kubeconfig)
     return arguments
 

@@ -9,7 +9,7 @@ import typer
 
 from wherry.cli.failures import USAGE, Failure
 from wherry.cli.options import DataDir, Name, one_that_begins, whole
-from wherry.cli.selection import select_existing
+from wherry.cli.selection import refuse_simulated, select_existing
 from wherry.cluster.catalog import SERVER, SUPERVISED, logs_of
 
 SOURCES = logs_of(SUPERVISED)
@@ -46,9 +46,7 @@ def logs(
         raise Failure(f"{component!r} has no log; use one of {', '.join(SOURCES)}", USAGE)
     lifecycle = select_existing(name, data_dir)
     if component not in lifecycle.logs:
-        known = ", ".join(lifecycle.logs)
-        said = f"cluster {lifecycle.config.name!r} has simulated nodes only, and no {component}"
-        raise Failure(f"{said}; use one of {known}", USAGE)
+        refuse_simulated(lifecycle, component, f"use one of {', '.join(lifecycle.logs)}")
     path = lifecycle.log_file(component)
     if not path.exists():
         raise Failure(f"{component} has written no log yet ({path})")

@@ -12,7 +12,7 @@ import sys
 from wherry.cli.failures import FAILED, INTERRUPTED, NOT_PERMITTED, Failure
 from wherry.cli.kubectl import become_kubectl
 from wherry.cli.terminal import COMPLETING, complain, open_what_is_closed, results_written
-from wherry.cluster.advice import as_root
+from wherry.cluster.advice import about_files, as_root
 from wherry.cluster.lifecycle import EndFailed
 from wherry.cluster.settings import unknown_variables
 
@@ -36,8 +36,7 @@ def main() -> None:
         complain(f"{error.filename}: permission denied; run it again {as_root()}")
         sys.exit(NOT_PERMITTED)
     except OSError as error:
-        where = f"{error.filename}: " if error.filename else ""
-        complain(f"{where}{error.strerror or error}")
+        complain(about_files(error))
         sys.exit(FAILED)
 
 

@@ -7,7 +7,7 @@ import sys
 
 from wherry.cli.failures import Failure
 from wherry.cli.options import DataDir, Name, RuntimeConfig
-from wherry.cli.selection import require_existing, select
+from wherry.cli.selection import refuse_simulated, require_existing, select
 from wherry.cluster.catalog import AGENT, SERVER
 from wherry.cluster.components import TUNING, command_of
 from wherry.cluster.lifecycle import Lifecycle
@@ -41,7 +41,7 @@ def agent(name: Name = None, data_dir: DataDir = None) -> None:
 def _become(component: str, lifecycle: Lifecycle) -> None:
     require_existing(lifecycle)
     if component not in lifecycle.components:
-        raise Failure(f"cluster {lifecycle.config.name!r} has simulated nodes only, and no {component}")
+        refuse_simulated(lifecycle, component)
     if lifecycle.is_old():
         called = lifecycle.config.name
         raise Failure(f"cluster {called!r} was made by an earlier version; run: {lifecycle.command('up')}")

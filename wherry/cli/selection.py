@@ -13,7 +13,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from wherry.cli.failures import BAD_SETTING, NOT_PERMITTED, NOT_RUNNING, Failure
+from wherry.cli.failures import BAD_SETTING, NOT_PERMITTED, NOT_RUNNING, USAGE, Failure
 from wherry.cluster.advice import as_root, command
 from wherry.cluster.clusters import Asked, Machine, asked_name, effective_config
 from wherry.cluster.config import ConfigError, Setup, load_config_file
@@ -117,6 +117,22 @@ def require_existing(lifecycle: Lifecycle) -> None:
         return
     refuse_what_lost_its_data(lifecycle)
     raise _absent(lifecycle.config.name)
+
+
+def refuse_stopped(lifecycle: Lifecycle) -> None:
+    """Raises Failure unless the cluster runs."""
+    if not lifecycle.is_running():
+        raise Failure(
+            f"cluster {lifecycle.config.name!r} is stopped; start it with: {lifecycle.command('start')}",
+            NOT_RUNNING,
+        )
+
+
+def refuse_simulated(lifecycle: Lifecycle, lacks: str, remedy: str = "") -> None:
+    """Raises Failure for a cluster without a node of this machine, which `lacks` ("images") therefore."""
+    if lifecycle.config.is_simulated:
+        said = f"cluster {lifecycle.config.name!r} has simulated nodes only, and no {lacks}"
+        raise Failure(f"{said}{remedy and '; '}{remedy}", USAGE)
 
 
 def refuse_what_lost_its_data(lifecycle: Lifecycle) -> None:

@@ -21,7 +21,7 @@ from wherry.cli.options import ConfigFile, DataDir, Name, Output, Wait, check_ou
 from wherry.cli.selection import refuse_what_lost_its_data, select
 from wherry.cli.status import describe, simulated_nodes
 from wherry.cli.terminal import Steps, print_json, say
-from wherry.cluster.advice import as_root
+from wherry.cluster.advice import about_files, as_root
 from wherry.cluster.boot import BootFailure, start_command
 from wherry.cluster.caller import find_caller
 from wherry.cluster.catalog import SERVER
@@ -113,6 +113,9 @@ def _bring_up(lifecycle: Lifecycle, wait_s: float, steps: Steps, *, running: boo
         )
     if lifecycle.note:
         steps.tell(lifecycle.note)
+    if idle := lifecycle.without_effect():
+        names = ", ".join(spell(lifecycle.spelling, attribute) for attribute in idle)
+        steps.tell(f"{names}: no effect, as cluster {lifecycle.config.name!r} has simulated nodes only")
     theirs = user_kubeconfig(os.environ, find_caller(os.environ))
     try:  # nothing is made yet, so nothing is to be taken back
         if running:
@@ -151,7 +154,7 @@ def _bring_up(lifecycle: Lifecycle, wait_s: float, steps: Steps, *, running: boo
             with suppress(KubeconfigError):  # it may be what failed: nothing of ours is in it then
                 lifecycle.forget_kubeconfig(theirs)
             lifecycle.delete()
-        raise Failure(str(error), FAILED) from None
+        raise Failure(about_files(error) if isinstance(error, OSError) else str(error), FAILED) from None
     return "is up"
 
 

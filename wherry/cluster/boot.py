@@ -15,6 +15,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from wherry.cluster.paths import ClusterPaths
+from wherry.kit.user_files import keep_file
 
 UNITS = Path("etc/systemd/system")
 BOOTED = Path("run/systemd/system")
@@ -58,7 +59,7 @@ class BootUnit:
         try:
             if not is_new and self.file.read_text() == text:
                 return
-            _write_whole(self.file, text)
+            keep_file(self.file, text.encode(), mode=0o644)
         except OSError as error:
             raise BootFailure(f"{self.file}: {error.strerror or error}") from error
         if not is_new:
@@ -163,11 +164,3 @@ def _quoted(text: str) -> str:
 def _escaped(text: str) -> str:
     """Text in which systemd sees no specifiers."""
     return text.replace("%", "%%")
-
-
-def _write_whole(path: Path, text: str) -> None:
-    """Put the file there whole or not at all, readable by everybody as units are, whatever the umask."""
-    temporary = path.with_name(f".{path.name}.new")
-    temporary.write_text(text)
-    temporary.chmod(0o644)
-    temporary.replace(path)

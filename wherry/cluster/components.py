@@ -18,6 +18,7 @@ from typing import Any
 
 from wherry.cluster.catalog import component_called
 from wherry.cluster.paths import ClusterPaths
+from wherry.kit.named_files import named
 
 READY_FD_VARIABLE = "WHERRY_READY_FD"
 LOCK_FD_VARIABLE = "WHERRY_LOCK_FD"
@@ -64,8 +65,9 @@ def tell_ready(component: str, paths: ClusterPaths, facts: Mapping[str, Any]) ->
     """Say that `component` is ready, with what it wants others to know."""
     path = paths.ready_file(component)
     temporary = path.with_name(f".{path.name}.{os.getpid()}")
-    temporary.write_text(json.dumps({"pid": os.getpid(), **facts}))
-    temporary.replace(path)
+    with named(path):
+        temporary.write_text(json.dumps({"pid": os.getpid(), **facts}))
+        temporary.replace(path)
     with contextlib.suppress(OSError):  # a full disk, say, keeps nobody from being ready
         paths.been_ready.mkdir(parents=True, exist_ok=True, mode=0o700)
         (paths.been_ready / component).touch()
@@ -94,8 +96,9 @@ def tell_settings(component: str, paths: ClusterPaths, settings: Mapping[str, An
     """Leave what `component` goes by, so that `up` knows whether it has to be started again."""
     path = paths.settings_file(component)
     temporary = path.with_name(f".{path.name}.{os.getpid()}")
-    temporary.write_text(json.dumps({"pid": os.getpid(), "settings": dict(settings)}))
-    temporary.replace(path)
+    with named(path):
+        temporary.write_text(json.dumps({"pid": os.getpid(), "settings": dict(settings)}))
+        temporary.replace(path)
 
 
 def told_settings(component: str, paths: ClusterPaths, pid: int) -> dict[str, Any] | None:

@@ -267,8 +267,11 @@ def _check_plugins(config: ClusterConfig, spelling: Spelling) -> None:
     # Imported here: nobody else who reads a configuration needs the plugins.
     from wherry.apiserver.admission.catalog import check_choice
 
-    try:
-        check_choice(config.enable_admission_plugins, config.disable_admission_plugins)
-    except ValueError as error:
-        names = _pair(spelling, "enable_admission_plugins", "disable_admission_plugins")
-        raise ConfigError(f"{', '.join(names)}: {error}") from None
+    on, off = config.enable_admission_plugins, config.disable_admission_plugins
+    both = "enable_admission_plugins", "disable_admission_plugins"
+    for enabled, disabled, attributes in ((on, (), both[:1]), ((), off, both[1:]), (on, off, both)):
+        try:
+            check_choice(enabled, disabled)
+        except ValueError as error:
+            names = _pair(spelling, *attributes) if len(attributes) == 2 else [spell(spelling, attributes[0])]
+            raise ConfigError(f"{', '.join(names)}: {error}") from None

@@ -11,12 +11,12 @@ import os
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, BinaryIO
+from typing import Any
 
 import yaml
 
 from wherry.cluster.caller import Caller
-from wherry.kit.user_files import replace_file
+from wherry.kit.user_files import keep_file
 
 
 class KubeconfigError(Exception):
@@ -154,13 +154,9 @@ def write(path: Path, content: Mapping[str, Any]) -> None:
     """Replace the file whole. Raises KubeconfigError."""
     text = yaml.safe_dump(dict(content), sort_keys=False)
     try:
-        replace_file(path, lambda file: _put(file, text))
+        keep_file(path, text.encode())
     except OSError as error:
         raise KubeconfigError(f"{path}: cannot be written ({error.strerror}); check KUBECONFIG") from error
-
-
-def _put(file: BinaryIO, text: str) -> None:
-    file.write(text.encode())
 
 
 def _make_directory(path: Path) -> None:

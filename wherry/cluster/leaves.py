@@ -14,9 +14,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
-from typing import BinaryIO
 
-from wherry.kit.user_files import replace_file
+from wherry.kit.user_files import keep_file
 
 log = logging.getLogger(__name__)
 
@@ -65,11 +64,7 @@ def is_known_current(directory: Path, subjects: Mapping[str, Subject], now: date
 def note_current(directory: Path, subjects: Mapping[str, Subject], until: datetime) -> None:
     """Note that the certificates as they are now were found good for `subjects` until then."""
     note = json.dumps({"digest": _digest(directory, subjects), "until": until.isoformat()})
-
-    def write(file: BinaryIO) -> None:
-        file.write(note.encode())
-
-    replace_file(directory / NOTE, write)
+    keep_file(directory / NOTE, note.encode())
 
 
 def _digest(directory: Path, subjects: Mapping[str, Subject]) -> str:

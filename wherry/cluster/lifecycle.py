@@ -21,9 +21,9 @@ from typing import TYPE_CHECKING, Any
 
 from wherry.cluster import kubeconfig
 from wherry.cluster.addresses import node_ip
-from wherry.cluster.advice import command
+from wherry.cluster.advice import about_files, command
 from wherry.cluster.boot import BootFailure, BootUnit
-from wherry.cluster.catalog import SUPERVISED, logs_of, supervised
+from wherry.cluster.catalog import SUPERVISED, SUPERVISOR, logs_of, supervised
 from wherry.cluster.cluster_config import ClusterConfig
 from wherry.cluster.clusters import Machine, with_node_name
 from wherry.cluster.components import ready_facts, told_settings
@@ -39,6 +39,7 @@ from wherry.cluster.supervisor import STOP_GRACE_S
 from wherry.kit.pid_files import holder, is_held
 from wherry.kit.processes import ProcessRecord
 from wherry.kit.trees import remove_tree
+from wherry.kit.user_files import keep_file
 
 if TYPE_CHECKING:
     from wherry.cluster.health import ServerHealth
@@ -71,8 +72,7 @@ def _resisting() -> Iterator[None]:
     except BootFailure as error:
         raise EndFailed(str(error)) from error
     except OSError as error:
-        where = f": {error.filename}" if error.filename else ""
-        raise EndFailed(f"{error.strerror or error}{where}") from error
+        raise EndFailed(about_files(error)) from error
 
 
 @dataclass(frozen=True, slots=True)
@@ -216,7 +216,7 @@ class Lifecycle:
         is_new = not self.exists()
         if not is_new:
             self._keep_simulation()
-        _write_whole(self.paths.config, dump_config(setup))
+        keep_file(self.paths.config, dump_config(setup).encode(), mode=0o644)
         if is_new:  # a directory with anything in it but no configuration is no cluster's
             self._keep_simulation()
         self._forget_simulations()
@@ -241,7 +241,7 @@ class Lifecycle:
     def _keep_simulation(self) -> None:
         for path, text in self.texts.items():
             path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
-            _write_whole(path, text)
+            keep_file(path, text.encode(), mode=0o644)
 
     def _forget_simulations(self) -> None:
         """Remove the files of what was simulated before."""
@@ -280,6 +280,15 @@ class Lifecycle:
             if changed:
                 found[component] = changed
         return found
+
+    def without_effect(self) -> list[str]:
+        """The settings the user gave that no process of it goes by: the agent's, where there is none."""
+        processes = {*self.components, SUPERVISOR}
+        return [
+            setting.attribute
+            for setting in SETTINGS.values()
+            if setting.attribute in self.spelling and processes.isdisjoint(setting.read_by)
+        ]
 
     def going_nodes(self) -> int | None:
         """How many simulated nodes go with the settings `prepare` will write; None when nobody knows."""
@@ -483,9 +492,3 @@ def open_lifecycle(
     named = with_node_name(setup, socket.gethostname())
     paths = machine.paths(setup.cluster.name, data_dir)
     return Lifecycle(machine, named, paths, spelling=spelling or {}, note=note, texts=texts or {})
-
-
-def _write_whole(path: Path, text: str) -> None:
-    temporary = path.with_name(f".{path.name}.new")
-    temporary.write_text(text)
-    temporary.replace(path)

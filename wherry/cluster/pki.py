@@ -24,6 +24,7 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
 
 from wherry.cluster.leaves import CLUSTER_AUTHORITY, KeyPair, Subject
+from wherry.kit.named_files import named
 
 AUTHORITY_LIFE = timedelta(days=3650)
 LEAF_LIFE = timedelta(days=365)
@@ -132,6 +133,10 @@ class Pki:
 
     def _write(self, path: Path, content: bytes, mode: int = 0o600) -> None:
         """Put the file there whole or not at all, so that a crash leaves no half key."""
+        with named(path):
+            self._write_whole(path, content, mode)
+
+    def _write_whole(self, path: Path, content: bytes, mode: int) -> None:
         descriptor, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
         try:
             with os.fdopen(descriptor, "wb") as file:

@@ -17,6 +17,8 @@ from collections.abc import Iterator
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
+from wherry.kit.named_files import named
+
 PROC = Path("/proc")
 
 
@@ -47,8 +49,9 @@ class ProcessRecord:
         """Leave the record for later commands. Raises OSError."""
         path.parent.mkdir(parents=True, exist_ok=True)
         temporary = path.with_name(f".{path.name}.{os.getpid()}")
-        temporary.write_text(json.dumps(asdict(self)))
-        temporary.replace(path)
+        with named(path):
+            temporary.write_text(json.dumps(asdict(self)))
+            temporary.replace(path)
 
     def is_alive(self, proc: Path = PROC) -> bool:
         """Whether this very process still runs."""

@@ -14,6 +14,8 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import BinaryIO
 
+from wherry.kit.named_files import named
+
 MOST_LINKS = 40
 """As many as the kernel follows."""
 
@@ -48,6 +50,21 @@ def replace_file(path: Path, write: Callable[[BinaryIO], None], mode: int = 0o60
             raise
     except OSError as error:
         raise OSError(error.errno, error.strerror, str(path)) from error
+
+
+def keep_file(path: Path, content: bytes, mode: int = 0o600) -> None:
+    """`replace_file`, unless the file has that content already: where the disk is full it is left alone.
+
+    Raises OSError that names `path`.
+    """
+    with named(path):
+        if path.is_file() and path.read_bytes() == content:
+            return
+    replace_file(path, lambda file: _put(file, content), mode)
+
+
+def _put(file: BinaryIO, content: bytes) -> None:
+    file.write(content)
 
 
 def check_links(path: Path) -> None:

@@ -348,7 +348,8 @@ class TooLargeToStore(ApiError):
 
 def insufficient_storage(message: str) -> ApiError:
     """507: there is no room to write this; deleting makes room."""
-    return ApiError(507, "", f"{message}; delete what is not needed, or give the store more room")
+    remedy = "delete what is not needed, or free disk space where the API server keeps its data"
+    return ApiError(507, "", f"{message}; {remedy}")
 
 
 def corrupt_object(key: str) -> ApiError:

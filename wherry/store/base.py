@@ -74,6 +74,10 @@ class FutureRevision(StoreError):
         self.current = current
 
 
+KEPT_FREE_BYTES = 6 * 1024 * 1024
+"""What a store leaves free on its disk: for deletions, and for the log of what is being written."""
+
+
 class OutOfSpace(StoreError):
     """The quota or the disk is used up but for what is kept for deletions; etcd's words."""
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 import fcntl
 import logging
 import os
+import sqlite3
 from pathlib import Path
 
 from wherry.store.base import StoreError
@@ -56,6 +57,14 @@ class Files:
             self.writer = connect(path, cache_kib=_WRITER_CACHE_KIB)
             prepare(self.writer, path, quota_bytes)
             self.decider = connect(path, cache_kib=_DECIDER_CACHE_KIB)
+        except sqlite3.Error as error:
+            is_lacking = self.space.is_lacking(error)
+            self._lock.release()
+            if is_lacking:
+                raise StoreError(
+                    f"{path}: its disk is full; free space there: df -h {path.parent}"
+                ) from error
+            raise
         except BaseException:
             self._lock.release()
             raise

@@ -3,7 +3,8 @@
 Creations and updates that grow something are refused while there is still a reserve (etcd's NOSPACE alarm:
 `mvcc: database space exceeded`), which is for deletions, for what is written on the way to one, and for
 compaction. It has two halves: of a quota a part is kept back; on the disk a file of its own keeps it, as
-others fill disks too, and is given up when nothing else is left.
+others fill disks too, and is given up when nothing else is left; beside it some of the disk stays free
+for the write-ahead log, which is folded in every four megabytes.
 """
 
 from __future__ import annotations
@@ -15,15 +16,13 @@ from errno import EDQUOT, ENOSPC
 from pathlib import Path
 from tempfile import TemporaryFile
 
-from wherry.store.base import Event
+from wherry.store.base import KEPT_FREE_BYTES, Event
 from wherry.store.schema import PAGE_BYTES, kept_back
 
 log = logging.getLogger(__name__)
 
 ON_DISK_BYTES = 4 * 1024 * 1024
 """What the reserve's file keeps."""
-_DISK_MARGIN_BYTES = 6 * 1024 * 1024
-"""What stays free beside it: for the write-ahead log, which is folded in every four megabytes."""
 _TO_START_BYTES = 1024 * 1024
 _MEASURE_EVERY_BYTES = 2 * 1024 * 1024  # others may fill the disk meanwhile
 _ROW_BYTES = 256  # what a row takes beside its value, in two tables and their trees
@@ -95,7 +94,9 @@ class Space:
         if not event.deleted and room - size < least:
             if not self.is_full:
                 log.error(
-                    "the store is full: creations and updates that grow are refused until there is room"
+                    "the store is full: creations and updates that grow are refused until more than "
+                    "%d MiB of its disk are free",
+                    KEPT_FREE_BYTES >> 20,
                 )
             self.is_full = True
             return True
@@ -118,7 +119,7 @@ class Space:
     def _measure(self, connection: sqlite3.Connection) -> None:
         free = connection.execute("PRAGMA freelist_count").fetchone()[0] * PAGE_BYTES
         disk = os.statvfs(self._folder)
-        self._left = disk.f_bavail * disk.f_frsize - _DISK_MARGIN_BYTES + free
+        self._left = disk.f_bavail * disk.f_frsize - KEPT_FREE_BYTES + free
         if self._quota_bytes:
             used = connection.execute("PRAGMA page_count").fetchone()[0] * PAGE_BYTES - free
             self._left = min(self._left, self._quota_bytes - kept_back(self._quota_bytes) - used)
@@ -150,7 +151,7 @@ class Space:
         if self._reserve.exists():
             self.is_in_use = False
             return
-        if disk.f_bavail * disk.f_frsize < ON_DISK_BYTES + _DISK_MARGIN_BYTES:
+        if disk.f_bavail * disk.f_frsize < ON_DISK_BYTES + KEPT_FREE_BYTES:
             return
         descriptor = os.open(self._reserve, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
         try:

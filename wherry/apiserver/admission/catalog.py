@@ -103,8 +103,15 @@ def check_choice(enabled: Iterable[str], disabled: Iterable[str]) -> None:
     on, off = set(enabled), set(disabled)
     unknown = sorted((on | off) - set(plugin_names()))
     if unknown:
-        known = ", ".join(plugin_names())
-        raise ValueError(f"{', '.join(unknown)} is no admission plugin; use some of {known}")
+        from difflib import get_close_matches  # imported here: few misspell one
+
+        known = plugin_names()
+        if near := [found for name in unknown for found in get_close_matches(name, known, 1)]:
+            remedy = f"did you mean {', '.join(near)}?"
+        else:
+            remedy = f"use some of {', '.join(known)}"
+        what = "is no admission plugin" if len(unknown) == 1 else "are no admission plugins"
+        raise ValueError(f"{', '.join(unknown)} {what}; {remedy}")
     if on & off:
         raise ValueError(f"{', '.join(sorted(on & off))} is both enabled and disabled; choose one")
 
