@@ -47,6 +47,7 @@ OTHER: dict[str, Any] = {
     "log_level": "DEBUG",
     "kubelet_config": "/etc/kubelet.yaml",
     "kubelet_config_dir": "/etc/kubelet.conf.d",
+    "registries": "/etc/registries.yaml",
     "watchdog_seconds": 60,
 }
 """Another value than the default for each setting."""

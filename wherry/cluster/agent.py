@@ -43,6 +43,13 @@ from wherry.kit.tasks import Tasks
 from wherry.kubelet.config import KubeletConfig
 from wherry.kubelet.configuration.applied import applied, ignored
 from wherry.kubelet.configuration.decoding import ConfigurationError, read_configuration
+from wherry.kubelet.registries.registries import (
+    DEFAULT_FILE,
+    NONE,
+    Registries,
+    RegistriesError,
+    read_registries,
+)
 from wherry.kubelet.runtimes.containerd.cri import ContainerdRuntime
 from wherry.kubelet.runtimes.containerd.daemon import ContainerdDaemon, DaemonFailed
 from wherry.kubelet.runtimes.containerd.facts import MachineFacts, MissingPrograms, read_facts
@@ -84,11 +91,11 @@ async def run_agent(setup: Setup, paths: ClusterPaths, stop: asyncio.Event) -> N
         cert = identities.of(identity).cert
         if not cert.exists():
             raise PermanentError(f"{cert} is missing; run: wherry start --name {config.cluster}")
-    daemon = node.daemon(facts, clock)
+    daemon = node.daemon(facts, clock, _registries(config))
     clients = NodeClients(
         kubelet=_client(config, identities, KUBELET), proxy=_client(config, identities, PROXY)
     )
-    runtime = ContainerdRuntime(node.containerd.socket, clock)
+    runtime = ContainerdRuntime(node.containerd.socket, clock, pulls=daemon.pulls)
     parts = NodeParts(
         _parts_config(config, node, identities, address, facts),
         clients,
@@ -191,6 +198,17 @@ def _parts_config(
         },
     )
     return NodePartsConfig(kubelet=kubelet, server=server)
+
+
+def _registries(config: NodeConfig) -> Registries:
+    """Where images are pulled from. Raises PermanentError."""
+    path = Path(config.registries) if config.registries else DEFAULT_FILE
+    if not config.registries and not path.exists():
+        return NONE
+    try:
+        return read_registries(path)
+    except (RegistriesError, OSError) as error:
+        raise PermanentError(f"the registries cannot be used: {error}") from error
 
 
 def _configured(config: NodeConfig, kubelet: KubeletConfig) -> KubeletConfig:

@@ -15,6 +15,7 @@ from wherry.cluster.names import NodeNames, OldNames
 from wherry.cluster.node_config import NodeConfig
 from wherry.cluster.paths import ClusterPaths, NodePaths, has_old_node, old_node_paths
 from wherry.kit.clock import Clock
+from wherry.kubelet.registries.registries import NONE, Registries
 from wherry.kubelet.runtimes.containerd.config import ContainerdPaths
 from wherry.kubelet.runtimes.containerd.daemon import ContainerdDaemon
 from wherry.kubelet.runtimes.containerd.facts import MachineFacts
@@ -68,11 +69,16 @@ class Node:
             log_file=self.paths.containerd_log,
         )
 
-    def daemon(self, facts: MachineFacts, clock: Clock) -> ContainerdDaemon:
-        """Its containerd."""
+    def daemon(self, facts: MachineFacts, clock: Clock, registries: Registries = NONE) -> ContainerdDaemon:
+        """Its containerd, which pulls images from `registries`."""
         ground = self.ground
         return ContainerdDaemon(
-            self.containerd, facts, clock, addresses=ground.addresses, cgroup_root=self.names.cgroup_root
+            self.containerd,
+            facts,
+            clock,
+            addresses=ground.addresses,
+            cgroup_root=self.names.cgroup_root,
+            registries=registries,
         )
 
     def rule_keeper(

@@ -34,7 +34,7 @@ class NodeConfig:
     backend. The node registers with `labels` and `taints` (written as `key=value:effect`). Pods may set the
     kernel parameters `allowed_unsafe_sysctls` (or all that begin like one ending in
     `*`) beside the safe ones. `kubelet_config` and `kubelet_config_dir` are where its KubeletConfiguration
-    and drop-ins lie ("" for none).
+    and drop-ins lie ("" for none), `registries` the file that says where images are pulled from.
     """
 
     cluster: str = "default"
@@ -97,6 +97,15 @@ class NodeConfig:
         place_of,
         (AGENT,),
         "Folder whose files called *.conf change what that file says, in order.",
+    )
+    registries: str = setting(
+        "",
+        "registries",
+        place_of,
+        (AGENT,),
+        "File of mirrors and credentials of image registries, as k3s has it.",
+        note="see [registries](kubelet.md#registries)",
+        default_text="/etc/wherry/registries.yaml, if there is one",
     )
     log_level: str = "INFO"
 

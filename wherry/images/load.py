@@ -122,6 +122,11 @@ async def _feed(process: asyncio.subprocess.Process, archive: Path, limit: int) 
         stdin.close()
 
 
+async def tag_image(store: ImageStore, name: str, other: str) -> None:
+    """Call an image by another name, too; whatever was called so is no longer. Raises ImportFailed."""
+    await _ctr(store, "images", "tag", "--force", name, other)
+
+
 async def list_images(store: ImageStore) -> list[str]:
     """The names of all images in `store`, ids and digests left out. Raises ImportFailed."""
     output = await _ctr(store, "images", "list", "--quiet")

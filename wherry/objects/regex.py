@@ -10,6 +10,7 @@ from __future__ import annotations
 import re
 from typing import Any
 
+from wherry.kit.integers import parse_unsigned
 from wherry.kit.remembered import remembered
 
 # The library's word for a mistake (a prefix of its text) and Go's, which clients see. Longer ones first.
@@ -29,6 +30,7 @@ _GO_WORDS = (
     ("invalid UTF-8", "invalid UTF-8"),
 )
 _ONE_BYTE = re.compile(r"(?:[^\\]|\\[^C])*+\\C", re.DOTALL)  # the library has it, Go has not
+_REFERENCE = re.compile(r"\$(?:\$|\{(\w+)\}|(\w+))", re.ASCII)
 _TRAILING = "trailing backslash at end of expression: ``"
 
 
@@ -51,6 +53,25 @@ class Pattern:
         """The first match, "" without one."""
         found = self._compiled.search(text)
         return "" if found is None else str(found[0])
+
+    def replace(self, text: str, replacement: str) -> str:
+        """`text` with every match replaced; `$1` and `${name}` are what groups matched, as Go has it."""
+
+        def expand(found: Any) -> str:
+            groups = found.groupdict()
+
+            def group(name: re.Match[str]) -> str:
+                wanted = name[1] or name[2]
+                if name[0] == "$$":
+                    return "$"
+                number = parse_unsigned(wanted)
+                if number is None:
+                    return groups.get(wanted) or ""
+                return (found[number] or "") if number <= found.re.groups else ""
+
+            return _REFERENCE.sub(group, replacement)
+
+        return str(self._compiled.sub(expand, text))
 
     def all(self, text: str, limit: int = -1) -> list[str]:
         """All matches that do not overlap, at most `limit` of them unless it is negative."""

@@ -32,6 +32,7 @@ OTHER_DOCUMENTS = (
     "kubelet/credentials.py",  # docker's config.json
     "kubelet/machine.py",  # /proc/meminfo
     "kubelet/probes",  # headers, kinds of probes
+    "kubelet/registries",  # registries.yaml
     "kubelet/runtimes",  # the runtime's answers
     "kubelet/server",  # requests, summaries
     "kubelet/volumes/records.py",  # what the kubelet wrote itself

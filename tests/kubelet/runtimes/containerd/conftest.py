@@ -12,6 +12,7 @@ from tests.kubelet.runtimes.contract import make_sandbox_below
 from wherry.images.load import load_image
 from wherry.images.pack import pack_image
 from wherry.kit.clock import SystemClock
+from wherry.kubelet.registries.registries import NONE, Registries
 from wherry.kubelet.runtimes.containerd.config import ContainerdPaths
 from wherry.kubelet.runtimes.containerd.cri import ContainerdRuntime
 from wherry.kubelet.runtimes.containerd.daemon import ContainerdDaemon
@@ -58,14 +59,19 @@ def make_sandbox(directory: Path, uid: str) -> SandboxSpec:
     return make_sandbox_below(directory, CGROUP_ROOT)(uid)
 
 
-def make_daemon(directory: Path) -> tuple[ContainerdDaemon, PodNetwork]:
+def make_daemon(directory: Path, registries: Registries = NONE) -> tuple[ContainerdDaemon, PodNetwork]:
     network = make_ground(directory).network(PLAN)
     paths = ContainerdPaths(
         directory / "data", directory / "run", network.conf_dir, directory / "containerd.log"
     )
     facts = read_facts(paths.root)
     daemon = ContainerdDaemon(
-        paths, facts, SystemClock(), addresses=network.addresses, cgroup_root=CGROUP_ROOT
+        paths,
+        facts,
+        SystemClock(),
+        addresses=network.addresses,
+        cgroup_root=CGROUP_ROOT,
+        registries=registries,
     )
     return daemon, network
 

@@ -6,6 +6,7 @@ import tomllib
 from dataclasses import replace
 from pathlib import Path
 
+from wherry.kubelet.registries.registries import parse_registries
 from wherry.kubelet.runtimes.containerd.config import ContainerdPaths, render_config
 from wherry.kubelet.runtimes.containerd.facts import MachineFacts
 
@@ -53,4 +54,14 @@ def test_what_the_machine_lacks_is_done_without() -> None:
         "default_runtime_name": "runc",
         "snapshotter": "native",
         "runtimes": able["containerd"]["runtimes"],  # type: ignore[index]
+    }
+
+
+def test_registries_are_told_of_only_if_there_are_some() -> None:
+    assert "registry" not in cri(FACTS)
+    told = parse_registries('configs: {"a.example:5000": {auth: {username: u, password: \'p"q\'}}}')
+    document = tomllib.loads(render_config(PATHS, FACTS, "example.com/pause:1", told))
+    assert document["plugins"]["io.containerd.grpc.v1.cri"]["registry"] == {
+        "config_path": "/run/x/ctd/certs.d",
+        "configs": {"a.example:5000": {"auth": {"username": "u", "password": 'p"q'}}},
     }

@@ -12,6 +12,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
+from wherry.kubelet.registries.hosts import auth_tables
+from wherry.kubelet.registries.registries import NONE, Registries
 from wherry.kubelet.runtimes.containerd.facts import MachineFacts
 
 # `io.containerd.runtime.v1.linux` is unused too, but containerd 1.6's task service refuses to
@@ -58,13 +60,20 @@ class ContainerdPaths:
         return self.state / "containerd.pid"
 
     @property
+    def hosts(self) -> Path:
+        """What is said of registries: a folder for each (containerd's `config_path`)."""
+        return self.state / "certs.d"
+
+    @property
     def runc(self) -> Path:
         """runc's own state of running containers."""
         return self.state / "runc"
 
 
-def render_config(paths: ContainerdPaths, facts: MachineFacts, sandbox_image: str) -> str:
-    """The text of config.toml; the same arguments always give the same text."""
+def render_config(
+    paths: ContainerdPaths, facts: MachineFacts, sandbox_image: str, registries: Registries = NONE
+) -> str:
+    """The text of config.toml; the same arguments always give the same text. It may hold passwords."""
     tables: dict[str, Mapping[str, Value]] = {
         "": {
             "version": 2,
@@ -93,6 +102,10 @@ def render_config(paths: ContainerdPaths, facts: MachineFacts, sandbox_image: st
         f"{CRI}.containerd.runtimes.runc": {"runtime_type": "io.containerd.runc.v2"},
         f"{CRI}.containerd.runtimes.runc.options": {"Root": str(paths.runc), "SystemdCgroup": False},
     }
+    if registries != NONE:
+        tables[f"{CRI}.registry"] = {"config_path": str(paths.hosts)}
+        for host, auth in auth_tables(registries).items():
+            tables[f"{CRI}.registry.configs.{json.dumps(host)}.auth"] = auth
     return "\n".join(_table(name, values) for name, values in tables.items())
 
 

@@ -7,7 +7,7 @@ elsewhere. Listings remember what cannot change (`statuses`). `events` is contai
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -19,6 +19,7 @@ from cri_api.v1 import api_pb2_grpc
 
 from wherry.kit.cgroups import remove_cgroup
 from wherry.kit.clock import Clock
+from wherry.kubelet.registries.rewriting import Pull
 from wherry.kubelet.runtimes.containerd import errors
 from wherry.kubelet.runtimes.containerd.convert import (
     CGROUP_PARENT,
@@ -51,9 +52,20 @@ _OPTIONS = (("grpc.max_receive_message_length", 64 << 20), ("grpc.enable_retries
 
 
 class ContainerdRuntime:
-    """A containerd at `socket`. `seccomp_profiles` is where profiles of type Localhost lie."""
+    """A containerd at `socket`. `seccomp_profiles` is where profiles of type Localhost lie.
 
-    def __init__(self, socket: Path, clock: Clock, *, seccomp_profiles: Path = Path("/")) -> None:
+    `pulls` makes of the plain way to pull an image the one that is used.
+    """
+
+    def __init__(
+        self,
+        socket: Path,
+        clock: Clock,
+        *,
+        seccomp_profiles: Path = Path("/"),
+        pulls: Callable[[Pull], Pull] = lambda pull: pull,
+    ) -> None:
+        self._pull = pulls(self._plain_pull)
         self._clock = clock
         self._profiles = seccomp_profiles
         self._channel = grpc.aio.insecure_channel(f"unix://{socket}", options=_OPTIONS)
@@ -209,6 +221,9 @@ class ContainerdRuntime:
         return [to_image(image) for image in answer.images]
 
     async def pull_image(self, reference: str, auth: Mapping[str, str] | None = None) -> str:
+        return await self._pull(reference, auth)
+
+    async def _plain_pull(self, reference: str, auth: Mapping[str, str] | None) -> str:
         spec = cri.ImageSpec(image=_normal(reference))
         request = cri.PullImageRequest(image=spec, auth=cri.AuthConfig(**auth) if auth else None)
         with translated(errors.ERR_IMAGE_PULL):

@@ -10,6 +10,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import logging
+import os
 import re
 import signal
 import tempfile
@@ -17,7 +18,7 @@ from collections.abc import AsyncIterator, Callable, Coroutine
 from pathlib import Path
 from typing import Any
 
-from wherry.images.load import ImageStore, ImportFailed, load_image
+from wherry.images.load import ImageStore, ImportFailed, load_image, tag_image
 from wherry.images.pause import PAUSE_IMAGE, pack_pause
 from wherry.kit.cgroups import processes_in, remove_cgroup
 from wherry.kit.children import end, spawn, wait_gone
@@ -27,6 +28,9 @@ from wherry.kit.mounts import detach_all, mounts_below
 from wherry.kit.processes import ProcessRecord
 from wherry.kit.repeat import Repeater
 from wherry.kit.tasks import Tasks
+from wherry.kubelet.registries.hosts import write_hosts
+from wherry.kubelet.registries.registries import NONE, Registries
+from wherry.kubelet.registries.rewriting import Pull, RewritingPulls
 from wherry.kubelet.runtimes.containerd.config import ContainerdPaths, render_config
 from wherry.kubelet.runtimes.containerd.cri import ContainerdRuntime
 from wherry.kubelet.runtimes.containerd.facts import MachineFacts
@@ -62,7 +66,8 @@ class ContainerdDaemon:
     """One containerd and what belongs to it.
 
     `addresses` is where those given to pods are written down (`network/cni`), None where none are.
-    `cgroup_root` is the cgroup below which all pods' cgroups lie, "" when there is no such one.
+    `cgroup_root` is the cgroup below which all pods' cgroups lie, "" when there is no such one. `registries`
+    is where it pulls images from.
     """
 
     def __init__(
@@ -73,8 +78,10 @@ class ContainerdDaemon:
         *,
         addresses: Path | None = None,
         cgroup_root: str = "",
+        registries: Registries = NONE,
     ) -> None:
         self.paths = paths
+        self._registries = registries
         self._facts = facts
         self._clock = clock
         self._addresses = addresses
@@ -191,7 +198,9 @@ class ContainerdDaemon:
         paths = self.paths
         paths.root.mkdir(parents=True, exist_ok=True)
         paths.state.mkdir(parents=True, exist_ok=True, mode=0o711)
-        text = render_config(paths, self._facts, PAUSE_IMAGE)
+        if self._registries != NONE:
+            write_hosts(paths.hosts, self._registries)
+        text = render_config(paths, self._facts, PAUSE_IMAGE, self._registries)
         fresh = paths.config.exists() and paths.config.read_text() == text
         process = await self._running()
         if process is not None and not fresh:
@@ -199,7 +208,7 @@ class ContainerdDaemon:
             await end([process], signal.SIGTERM, END_TIMEOUT_S)
             process = await self._running()
         if process is None:
-            paths.config.write_text(text)
+            _write_secretly(paths.config, text)
             process = spawn(containerd_command(self._facts.containerd, paths.config), paths.log_file)
         process.write(paths.pid_file)
         await self._until_answering(process)
@@ -296,6 +305,18 @@ class ContainerdDaemon:
             pids = ", ".join(str(process.pid) for process in stubborn)
             raise DaemonFailed(f"processes of containers do not end: {pids}")
 
+    def pulls(self, pull: Pull) -> Pull:
+        """`pull`, from mirrors first that have images under other names."""
+        if not any(mirror.rewrites for mirror in self._registries.mirrors.values()):
+            return pull
+        return RewritingPulls(self._registries, pull, self._tag).pull
+
+    async def _tag(self, reference: str, other: str) -> None:
+        try:
+            await tag_image(self.image_store, reference, other)
+        except ImportFailed as error:
+            raise RuntimeFailure(str(error)) from error
+
     def _runtime(self) -> contextlib.AbstractAsyncContextManager[ContainerdRuntime]:
         return _closing(ContainerdRuntime(self.paths.socket, self._clock))
 
@@ -314,3 +335,10 @@ async def _closing(runtime: ContainerdRuntime) -> AsyncIterator[ContainerdRuntim
         yield runtime
     finally:
         await runtime.close()
+
+
+def _write_secretly(path: Path, text: str) -> None:
+    """Only its owner may read it, at no moment anybody else."""
+    with os.fdopen(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "w") as file:
+        os.fchmod(file.fileno(), 0o600)  # one that an earlier version made
+        file.write(text)
