@@ -31,10 +31,13 @@ class FakeInhibitor:
     obeys: bool = True
     preparing: bool = False
     steps: list[str] = field(default_factory=list)
+    hangs: bool = False
     news: asyncio.Queue[bool | None] = field(default_factory=asyncio.Queue)
 
     async def connect(self) -> None:
         self.steps.append("connect")
+        if self.hangs:
+            await asyncio.Event().wait()
 
     async def delay_s(self) -> float:
         return self.delay
@@ -194,6 +197,19 @@ async def test_logind_that_does_not_wait_long_enough(tmp_path: Path, caplog: Any
         "node shutdown manager was unable to update logind InhibitDelayMaxSec to 30s (ShutdownGracePeriod), "
         "current value of InhibitDelayMaxSec (5s) is less than requested ShutdownGracePeriod"
     ) in caplog.text
+
+
+async def test_a_bus_that_hangs_is_asked_again(tmp_path: Path) -> None:
+    inhibitor = FakeInhibitor(hangs=True)
+    async with node(tmp_path, inhibitor=inhibitor, shutdown_periods=PERIODS) as made:
+        await eventually(lambda: inhibitor.steps == ["connect"])
+        inhibitor.hangs = False
+
+        async def again() -> bool:
+            await made.clock.advance(5)
+            return "hold" in inhibitor.steps
+
+        await eventually(again)
 
 
 async def test_without_periods_nobody_is_asked(tmp_path: Path) -> None:

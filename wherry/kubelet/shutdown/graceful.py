@@ -31,6 +31,8 @@ NOT_ADMITTED = ("NodeShutdown", "Pod was rejected as the node is shutting down."
 NOT_READY = "node is shutting down"
 FIRST_RETRY_S, LONGEST_RETRY_S = 1.0, 300.0
 RECORD_TIMEOUT_S = 10.0
+PREPARE_S = 30.0
+"""How long a bus that hangs is waited for."""
 KNOWN_S = 5.0
 """How long an agent that has just begun waits for the API server to say what runs here."""
 
@@ -115,10 +117,7 @@ class GracefulShutdown:
 
     async def _watch(self) -> None:
         """Hold shutdowns up, and see each through, until the connection ends. Raises OSError."""
-        await self._inhibitor.connect()
-        await self._make_room()
-        await self._inhibitor.hold()
-        if await self._inhibitor.is_preparing():
+        if await within(PREPARE_S, self._prepare(), self._clock):
             await self._go_down()
         elif self._is_going_down:
             await self._call_off()
@@ -128,6 +127,13 @@ class GracefulShutdown:
             else:
                 await self._call_off()
                 await self._inhibitor.hold()
+
+    async def _prepare(self) -> bool:
+        """Hold shutdowns up from now on; whether the machine goes down already. Raises OSError."""
+        await self._inhibitor.connect()
+        await self._make_room()
+        await self._inhibitor.hold()
+        return await self._inhibitor.is_preparing()
 
     async def _make_room(self) -> None:
         """Have a shutdown wait for as long as the pods may take. Raises OSError."""
