@@ -174,9 +174,10 @@ def until(look: Callable[[], Any], timeout_s: float = 60.0) -> Any:
     raise AssertionError(f"nothing within {timeout_s} s")
 
 
-def kill_and_wait(cluster: LiveCluster, component: str) -> None:
-    """SIGKILL one component and wait until the supervisor says its successor is ready."""
+def kill_and_wait(cluster: LiveCluster, component: str, when: Callable[[], Any] = lambda: True) -> None:
+    """SIGKILL one component, as soon as `when` holds, and wait until its successor is ready."""
     killed = cluster.pid(component)
+    until(when)
     os.kill(killed, signal.SIGKILL)
     for states in follow(cluster.paths, 60.0):
         if states[component].ready and states[component].pid != killed:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import stat
+import threading
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -92,6 +93,44 @@ def test_sub_path_stays_inside(tmp_path: Path, sub_path: str) -> None:
     with pytest.raises(MountFailure):
         bind_sub_path(FakeMounts(), volume, sub_path, tmp_path / "sub" / "0")
     assert list(outside.iterdir()) == []
+
+
+def test_links_swapped_meanwhile_lead_nowhere(tmp_path: Path) -> None:
+    """A container swaps a directory of its volume for a link to elsewhere, all the time."""
+    volume, outside = tmp_path / "volume", tmp_path / "outside"
+    (volume / "real").mkdir(parents=True)
+    (outside / "b").mkdir(parents=True)
+    (volume / "link").symlink_to(outside)
+    (volume / "a").symlink_to("real")
+    ends = threading.Event()
+    bound: list[str] = []
+
+    class Recording(FakeMounts):
+        def bind(self, source: Path, target: Path) -> None:
+            bound.append(os.readlink(source))
+
+    def swap() -> None:
+        while not ends.is_set():
+            for to in ("link", "real"):
+                (volume / "next").symlink_to(to)
+                (volume / "next").rename(volume / "a")
+
+    thread = threading.Thread(target=swap)
+    thread.start()
+    refused = 0
+    try:
+        for _ in range(400):
+            try:
+                bind_sub_path(Recording(), volume, "a/b", tmp_path / "sub" / "0")
+            except MountFailure:
+                refused += 1
+    finally:
+        ends.set()
+        thread.join()
+    assert len(bound) + refused == 400
+    assert all(path.startswith(f"{volume}/") for path in bound)
+    assert [entry.name for entry in outside.iterdir()] == ["b"]
+    assert list((outside / "b").iterdir()) == []
 
 
 def test_group_gets_everything(tmp_path: Path) -> None:

@@ -112,7 +112,8 @@ async def test_killed_between_any_two_steps(tmp_path: Path, monkeypatch: pytest.
     for left in itertools.count(0):
         made = Machine(tmp_path / str(left))
         with monkeypatch.context() as patch:
-            effects = [(records, "write"), *((m, "remove_tree") for m in (records, staging, pod_volumes))]
+            effects = [(records, "write"), (staging, "remove")]
+            effects += [(module, "remove_tree") for module in (records, staging, pod_volumes)]
             for module, name in effects:
                 patch.setattr(module, name, _counted(made, getattr(module, name), name))
             made.left = left
@@ -165,7 +166,7 @@ async def test_what_cannot_be_unmounted_stays_with_its_record(
 
 async def test_a_record_nobody_can_read_is_no_obstacle(made: Machine) -> None:
     await made.set_up(A)
-    (record,) = made.root.glob("pods/*/plugins/*/*/record.json")
+    (record,) = made.root.glob("pods/*/volume-records/v.json")
     record.write_text("{")
     made.agent()
     await made.volumes.tear_down(A)

@@ -210,6 +210,7 @@ class PodVolumes:
         begin = partial(
             self._records.of_volume,
             *(uid, plugin.directory_name, name, plugin.source, identity.key, identity.data),
+            is_durable=isinstance(plugin, (Staged, Unpublished)),
         )
         record = await context.on_disk(begin)
         await self._staging.stage(plugin, context)

@@ -1,11 +1,12 @@
 """What is written of each volume before anything is mounted, so that it can be taken down by that alone.
 
-    <root>/pods/<uid>/plugins/<plug-in>/<name>/record.json     a volume of a pod
-    <root>/plugins/<plug-in>/<hash>/record.json                what its pods share, beside its `globalmount`
+    <root>/pods/<uid>/volume-records/<name>.json       a volume of a pod
+    <root>/plugins/<plug-in>/<hash>/record.json        what its pods share, beside its `globalmount`
 
-A record is replaced as a whole and is on the disk itself when `write` returns: an agent that is killed, or a
-machine that loses its power, leaves the old one or the new one (upstream's `vol_data.json` of CSI). It lies
-in the directory that goes last, and goes with it.
+A record is replaced as a whole: an agent that is killed leaves the old one or the new one (upstream's
+`vol_data.json` of CSI). One of a volume that is known outside this machine's memory (a server, the runtime's
+store) is on the disk itself when `write` returns, since it has to outlive a power cut; of the others nothing
+does, and waiting for the disk would be most of what a pod's start takes. It goes when all else is gone.
 """
 
 from __future__ import annotations
@@ -23,7 +24,8 @@ from wherry.kit.trees import remove_tree
 
 log = logging.getLogger(__name__)
 
-NAME = "record.json"
+OF_PODS = "volume-records"
+SHARED = "record.json"
 GLOBAL_MOUNT = "globalmount"
 
 
@@ -32,17 +34,19 @@ class Record:
     """One volume of a pod, or what pods share of one (then `pod_uid` and `name` are empty).
 
     `plugin` is its source (`emptyDir`), `volume` the key of its identity, `data` what the plug-in wants to
-    know of it. `folder` is where the record lies, `directory` where the volume is.
+    know of it. `file` is where the record lies, `directory` where the volume is.
     """
 
     plugin: str
     volume: str
-    folder: Path
+    file: Path
     directory: Path
     pod_uid: str = ""
     name: str = ""
     data: Mapping[str, Any] = field(default_factory=dict)
     complete: bool = False
+    is_durable: bool = False
+    """Whether it has to outlive a power cut; not written down."""
 
     def completed(self) -> Record:
         """Write down that everything was done that is done once. Raises OSError."""
@@ -53,29 +57,35 @@ class Record:
 
 def write(record: Record) -> None:
     """Put the record on disk. Raises OSError."""
-    record.folder.mkdir(parents=True, exist_ok=True)
-    draft = record.folder / f"{NAME}.new"
+    record.file.parent.mkdir(parents=True, exist_ok=True)
+    draft = record.file.with_suffix(".new")
     told = {
         "plugin": record.plugin,
         "volume": record.volume,
+        "directory": str(record.directory),
         "data": record.data,
         "complete": record.complete,
     }
     try:
         with draft.open("w") as file:
             json.dump(told, file, separators=(",", ":"))
-            file.flush()
-            os.fdatasync(file.fileno())
-        draft.replace(record.folder / NAME)
+            if record.is_durable:
+                file.flush()
+                os.fdatasync(file.fileno())
+        draft.replace(record.file)
     except OSError:
         draft.unlink(missing_ok=True)
         raise
-    _sync(record.folder)
+    if record.is_durable:
+        _sync(record.file.parent)
 
 
 def remove(record: Record) -> None:
-    """Nothing is left of the volume: forget it, with the folder. Raises OSError."""
-    remove_tree(record.folder)
+    """Nothing is left of the volume: forget it. Raises OSError."""
+    if record.pod_uid:
+        record.file.unlink(missing_ok=True)
+    else:
+        remove_tree(record.file.parent)
 
 
 class Records:
@@ -90,47 +100,58 @@ class Records:
         return self._pods / pod_uid / "volumes" / plugin_directory / name
 
     def of_volume(
-        self, pod_uid: str, plugin_directory: str, name: str, plugin: str, key: str, data: Mapping[str, Any]
+        self,
+        pod_uid: str,
+        plugin_directory: str,
+        name: str,
+        plugin: str,
+        key: str,
+        data: Mapping[str, Any],
+        *,
+        is_durable: bool,
     ) -> Record:
         """The record of a pod's volume: what is on disk, or one that is written now. Raises OSError."""
         return _found_or_written(
             Record(
                 plugin=plugin,
                 volume=key,
-                folder=self._pods / pod_uid / "plugins" / plugin_directory / name,
+                file=self._pods / pod_uid / OF_PODS / f"{name}.json",
                 directory=self.volume_directory(pod_uid, plugin_directory, name),
                 pod_uid=pod_uid,
                 name=name,
                 data=data,
+                is_durable=is_durable,
             )
         )
 
     def of_shared(self, plugin_directory: str, plugin: str, key: str, data: Mapping[str, Any]) -> Record:
         """The record of what pods share: what is on disk, or one that is written now. Raises OSError."""
-        folder = self._shared_folder(plugin_directory, key)
-        directory = folder / GLOBAL_MOUNT
+        file = self._shared_file(plugin_directory, key)
         return _found_or_written(
-            Record(plugin=plugin, volume=key, folder=folder, directory=directory, data=data)
+            Record(
+                plugin=plugin,
+                volume=key,
+                file=file,
+                directory=file.with_name(GLOBAL_MOUNT),
+                data=data,
+                is_durable=True,
+            )
         )
 
     def find_shared(self, plugin_directory: str, key: str) -> Record | None:
         """The record of what pods share of a volume, None when there is none."""
-        folder = self._shared_folder(plugin_directory, key)
-        return _read(Record(plugin="", volume=key, folder=folder, directory=folder / GLOBAL_MOUNT))
+        return _read(_unread(self._shared_file(plugin_directory, key)))
 
-    def _shared_folder(self, plugin_directory: str, key: str) -> Path:
-        return self._shared / plugin_directory.replace("~", "/") / hashlib.sha256(key.encode()).hexdigest()
+    def _shared_file(self, plugin_directory: str, key: str) -> Path:
+        name = hashlib.sha256(key.encode()).hexdigest()
+        return self._shared / plugin_directory.replace("~", "/") / name / SHARED
 
     def of_pod(self, pod_uid: str) -> list[Record]:
         """What is on disk of a pod's volumes."""
         found = []
-        for file in sorted(self._pods.joinpath(pod_uid, "plugins").glob(f"*/*/{NAME}")):
-            folder = file.parent
-            directory = self.volume_directory(pod_uid, folder.parent.name, folder.name)
-            empty = Record(
-                plugin="", volume="", folder=folder, directory=directory, pod_uid=pod_uid, name=folder.name
-            )
-            found.append(_read(empty) or empty)
+        for file in sorted((self._pods / pod_uid / OF_PODS).glob("*.json")):
+            unread = _unread(file, pod_uid)
+            found.append(_read(unread) or unread)
         return found
 
     def of_pods(self) -> Iterator[Record]:
@@ -149,12 +170,19 @@ class Records:
         """
         parent = self._shared / plugin_directory.replace("~", "/")
         for folder in sorted(parent.iterdir()) if parent.is_dir() else ():
-            empty = Record(plugin="", volume="", folder=folder, directory=folder / GLOBAL_MOUNT)
-            record = _read(empty)
+            record = _read(_unread(folder / SHARED))
             if record is not None:
                 yield record
-            elif not (folder / NAME).exists():
+            elif not (folder / SHARED).exists():
                 remove_tree(folder)
+
+
+def _unread(file: Path, pod_uid: str = "") -> Record:
+    """A record of which nothing is known but where it lies."""
+    name = file.stem if pod_uid else ""
+    return Record(
+        plugin="", volume="", file=file, directory=file.parent / GLOBAL_MOUNT, pod_uid=pod_uid, name=name
+    )
 
 
 def _found_or_written(wanted: Record) -> Record:
@@ -171,13 +199,14 @@ def _found_or_written(wanted: Record) -> Record:
 
 def _read(where: Record) -> Record | None:
     """The record that lies there, None without one that can be read."""
-    path = where.folder / NAME
+    path = where.file
     try:
         told = json.loads(path.read_text())
         return replace(
             where,
             plugin=str(told["plugin"]),
             volume=str(told["volume"]),
+            directory=Path(told["directory"]),
             data=dict(told["data"]),
             complete=told["complete"] is True,
         )

@@ -46,7 +46,7 @@ def _make(context: VolumeContext, record: Record) -> Path:
         raise MountFailure(f'unknown storage medium "{medium}"')
     try:
         directory.mkdir(parents=True, exist_ok=True)
-        fresh = not record.complete and not (record.folder / "ready").exists()  # of earlier versions
+        fresh = not record.complete and not _was_ready(context)
         if medium:
             size = whole(source["sizeLimit"]) if source.get("sizeLimit") else 0
             mounts = context.host.mounts
@@ -63,6 +63,12 @@ def _make(context: VolumeContext, record: Record) -> Path:
     except OSError as error:
         raise MountFailure(f"{error.strerror or error}: {directory}") from error
     return directory
+
+
+def _was_ready(context: VolumeContext) -> bool:
+    """Whether an agent of an earlier version had made it, which noted that apart (volumeutil.SetReady)."""
+    plugins = context.directory.parents[2] / "plugins"
+    return (plugins / context.directory.parent.name / context.name / "ready").exists()
 
 
 def page_size(medium: str, pod: Mapping[str, Any]) -> int:
