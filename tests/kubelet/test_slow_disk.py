@@ -14,6 +14,7 @@ from tests.conftest import eventually
 from tests.kubelet.rig import FakeMounts, Node, node
 from tests.timing import PATIENCE_S
 from wherry.api.core.pods import PODS
+from wherry.kubelet.allocation.allocations import Allocations
 from wherry.kubelet.volumes.base import SET_UP_TIMEOUT_S
 
 HUNG: dict[str, Any] = {
@@ -112,3 +113,21 @@ async def test_a_deleted_pod_goes_when_the_disk_is_back_and_leaves_nothing(
     await eventually(lambda: made.gone("hung"))
     await eventually(lambda: not (made.config.root_dir / "pods" / uid).exists())
     assert not [path for path in mounts.mounted if uid in str(path)]
+
+
+async def test_a_full_disk_is_said_and_over_when_there_is_room(
+    made: Node, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What the kubelet itself writes of a pod finds no room."""
+
+    async def full(*_: object) -> None:
+        raise OSError(28, "No space left on device", "/pods/u")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(Allocations, "save", full)
+        await made.create("p")
+        await made.said(
+            "FailedToMakePodDataDirectories",
+            "error making pod data directories: No space left on device: /pods/u",
+        )
+    await made.ready_in_time("p")

@@ -56,6 +56,16 @@ class _PodState:
     published: dict[str, tuple[MountedVolume, Record]] = field(default_factory=dict)
 
 
+@dataclass(slots=True)
+class _Job:
+    """One volume that is set up: its record, or why there is none."""
+
+    plugin: VolumePlugin
+    context: VolumeContext
+    record: Record | None = None
+    error: OSError | None = None
+
+
 class PodVolumes:
     """Volumes of the pods below one root directory."""
 
@@ -108,9 +118,11 @@ class PodVolumes:
         Each failure becomes a FailedMount event; raises MountFailure if there was any.
         """
         volumes = _mounted(pod)
+        state = self._pods.setdefault(uid_of(pod), _PodState())
+        jobs = [self._job(pod, volume, lookup, allocatable, state) for volume in volumes]
+        await self._begin(uid_of(pod), [job for job in jobs if isinstance(job, _Job)], state)
         results = await asyncio.gather(
-            *(self._set_up_one(pod, volume, lookup, allocatable) for volume in volumes),
-            return_exceptions=True,
+            *(self._set_up_one(job, state) for job in jobs), return_exceptions=True
         )
         mounted: dict[str, MountedVolume] = {}
         failure: MountFailure | None = None
@@ -170,53 +182,92 @@ class PodVolumes:
     def _find(self, volume: Mapping[str, Any]) -> VolumePlugin:
         return find_plugin(volume, tuple(self._plugins.values()))
 
-    async def _set_up_one(
-        self, pod: Object, volume: Mapping[str, Any], lookup: Lookup, allocatable: Mapping[str, str]
-    ) -> MountedVolume:
-        plugin = self._find(volume)
-        name, uid = volume["name"], uid_of(pod)
-        security = spec_of(pod).get("securityContext") or {}
-        context = VolumeContext(
-            pod=pod,
-            volume=volume,
-            identity=Identity(f"{uid}/{plugin.directory_name}/{name}"),
-            directory=self._records.volume_directory(uid, plugin.directory_name, name),
-            lookup=lookup,
-            host=self._host,
-            allocatable=allocatable,
-            fs_group=security.get("fsGroup"),
-            run_as_user=_one_user(pod),
-        )
-        if isinstance(plugin, Staged):
-            context = replace(context, identity=plugin.identity(context))
-        state = self._pods.setdefault(uid, _PodState())
+    def _job(
+        self,
+        pod: Object,
+        volume: Mapping[str, Any],
+        lookup: Lookup,
+        allocatable: Mapping[str, str],
+        state: _PodState,
+    ) -> _Job | MountFailure:
+        """What there is to do for a volume, or why nothing can be done."""
+        try:
+            plugin = self._find(volume)
+            name, uid = volume["name"], uid_of(pod)
+            security = spec_of(pod).get("securityContext") or {}
+            context = VolumeContext(
+                pod=pod,
+                volume=volume,
+                identity=Identity(f"{uid}/{plugin.directory_name}/{name}"),
+                directory=self._records.volume_directory(uid, plugin.directory_name, name),
+                lookup=lookup,
+                host=self._host,
+                allocatable=allocatable,
+                fs_group=security.get("fsGroup"),
+                run_as_user=_one_user(pod),
+            )
+            if isinstance(plugin, Staged):
+                context = replace(context, identity=plugin.identity(context))
+        except MountFailure as failure:
+            return failure
         state.begun[name] = context.identity.key
-        if isinstance(plugin, Fetched) and name not in state.published:
+        return _Job(plugin, context)
+
+    async def _begin(self, pod_uid: str, jobs: Sequence[_Job], state: _PodState) -> None:
+        """Have the records of those volumes on disk that have none yet, all in one go."""
+        fresh = [job for job in jobs if job.context.name not in state.published]
+        if not fresh:
+            return
+
+        def begin() -> None:
+            for job in fresh:
+                try:
+                    job.record = self._record(job)
+                except OSError as error:
+                    job.error = error
+
+        try:
+            await self._host.disk.run(pod_uid, begin, SET_UP_TIMEOUT_S)
+        except TimeoutError as error:
+            for job in fresh:
+                job.record, job.error = None, OSError(f"the file system does not answer: {error}")
+
+    def _record(self, job: _Job) -> Record:
+        plugin, context = job.plugin, job.context
+        return self._records.of_volume(
+            *(uid_of(context.pod), plugin.directory_name, context.name),
+            *(plugin.source, context.identity.key, context.identity.data),
+            is_durable=isinstance(plugin, (Staged, Unpublished)),
+        )
+
+    async def _set_up_one(self, job: _Job | MountFailure, state: _PodState) -> MountedVolume:
+        if isinstance(job, MountFailure):
+            raise job
+        if job.error is not None:
+            raise job.error
+        plugin, context = job.plugin, job.context
+        if isinstance(plugin, Fetched) and context.name not in state.published:
             try:
                 await plugin.fetch(context)
             except ImageFailure as failure:
                 return MountedVolume(context.directory, plugin.read_only, failure=failure)
-        work = partial(self._publish, plugin, context, state)
+        work = partial(self._publish, job, state)
         return await self._operations.run(context.identity.key, work, OPERATION_TIMEOUT_S)
 
-    async def _publish(self, plugin: VolumePlugin, context: VolumeContext, state: _PodState) -> MountedVolume:
-        """The volume, made or brought up to date: the record first, then what it tells of."""
-        if context.name in state.published:
-            there, record = state.published[context.name]
+    async def _publish(self, job: _Job, state: _PodState) -> MountedVolume:
+        """The volume, made or brought up to date; its record is there."""
+        plugin, context = job.plugin, job.context
+        there, record = state.published.get(context.name, (None, job.record))
+        if record is None:
+            raise MountFailure("its record is not written")
+        if there is not None:
             if isinstance(plugin, Refreshed):
                 await plugin.refresh(context, record)
             return there
-        uid, name, identity = uid_of(context.pod), context.name, context.identity
-        begin = partial(
-            self._records.of_volume,
-            *(uid, plugin.directory_name, name, plugin.source, identity.key, identity.data),
-            is_durable=isinstance(plugin, (Staged, Unpublished)),
-        )
-        record = await context.on_disk(begin)
         await self._staging.stage(plugin, context)
         path = await plugin.publish(context, record)
         there = MountedVolume(path, plugin.read_only, plugin.relabel)
-        state.published[name] = there, record
+        state.published[context.name] = there, record
         return there
 
     async def _unpublish(self, record: Record) -> None:

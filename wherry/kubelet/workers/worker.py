@@ -356,6 +356,8 @@ class PodWorker:
             problems = await self._builder.build(self._given, self._seen, plan, self._release)
         except (MountFailure, RuntimeFailure, OSError, ApiError) as error:
             log.info("pod %s: %s", key_of(self.pod), error)
+            if isinstance(error, OSError):
+                self._say_no_files(error)
             self._rests.failed()
             return
         self._rests.succeeded()
@@ -371,6 +373,12 @@ class PodWorker:
         refresh_s = self._context.tokens.refresh_in_s(self.uid)
         if refresh_s is not None:
             self._looking.within(max(refresh_s, 1.0))
+
+    def _say_no_files(self, error: OSError) -> None:
+        """The pod's own files cannot be written: volumes and the runtime tell of theirs themselves."""
+        why = f"{error.strerror or error}" + (f": {error.filename}" if error.filename else "")
+        message = f"error making pod data directories: {why}"
+        self._context.recorder.event(self.pod, "Warning", "FailedToMakePodDataDirectories", message)
 
     def _note(self, name: str, problem: Problem) -> None:
         self._memory.waiting[name] = Waiting(problem.reason, problem.message)
