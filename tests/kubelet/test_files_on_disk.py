@@ -132,6 +132,15 @@ def test_last_words(tmp_path: Path, policy: str, code: int, written: str, expect
     assert read_message({"terminationMessagePolicy": policy}, ended("web", code), path, log) == expected
 
 
+def test_last_words_have_their_carriage_returns(tmp_path: Path) -> None:
+    log = tmp_path / "0.log"
+    log.write_bytes("t stdout F 50%\r100%\u2028\nt stderr P a\nt stderr F b\n".encode())
+    said = read_message(
+        {"terminationMessagePolicy": "FallbackToLogsOnError"}, ended("web", 1), tmp_path / "none", log
+    )
+    assert said == "50%\r100%\u2028\nab\n"
+
+
 def test_last_words_are_not_read_through_links(tmp_path: Path) -> None:
     path = message_file(tmp_path, "web", 0)
     path.parent.mkdir(parents=True)

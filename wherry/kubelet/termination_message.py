@@ -54,10 +54,11 @@ def _read(path: Path, limit: int, *, from_end: bool) -> str:
 
 def _log_end(path: Path) -> str:
     """The text of the last lines of a CRI log (`time stream tag text`)."""
-    lines = _read(path, 16 * MAX_LOG_BYTES, from_end=True).splitlines(keepends=True)[-MAX_LOG_LINES:]
+    # Not splitlines: a carriage return, or a separator of Unicode, ends no record.
+    lines = _read(path, 16 * MAX_LOG_BYTES, from_end=True).removesuffix("\n").split("\n")[-MAX_LOG_LINES:]
     texts = []
     for line in lines:
         parts = line.split(" ", 3)
         if len(parts) == 4 and parts[1] in ("stdout", "stderr"):
-            texts.append(parts[3].rstrip("\n") if parts[2].startswith("P") else parts[3])
+            texts.append(parts[3] if parts[2].startswith("P") else f"{parts[3]}\n")
     return "".join(texts)[-MAX_LOG_BYTES:]

@@ -118,7 +118,8 @@ MIXED = (
     b"no record\n"
     b"\n"
     b"2026-01-01T00:00:02Z stdout F \n"
-    b"2026-01-01T00:00:02Z stdout F:tag four\n"
+    b"2026-01-01T00:00:02Z stdout F \r 50%\r100%\n"
+    b"2026-01-01T00:00:02Z stderr F:tag four\n"
 )
 PIECES = MIXED + b"2026-01-01T00:00:03Z stdout P fi\n2026-01-01T00:00:03Z stdout F ve\n" + MIXED
 
@@ -138,7 +139,14 @@ PIECES = MIXED + b"2026-01-01T00:00:03Z stdout P fi\n2026-01-01T00:00:03Z stdout
 )
 def test_many_records_at_a_time_are_the_same_as_one_by_one(records: bytes, options: LogOptions) -> None:
     one, many = Selector(options), Selector(options)
-    expected = b"".join(one.select(record) for record in records.splitlines(keepends=True))
+    expected = b"".join(one.select(record + b"\n") for record in records.split(b"\n")[:-1])
     assert many.select_all(records) == expected
     assert many.is_full() == one.is_full()
     assert expected or options.stream
+
+
+@pytest.mark.parametrize("options", [LogOptions(), LogOptions(timestamps=True), LogOptions(stream=b"stdout")])
+def test_a_carriage_return_ends_no_record(options: LogOptions) -> None:
+    """Programs that show how far they are write one line over itself."""
+    records = b"2026-01-01T00:00:00Z stdout F 50%\r100%\n" + PIECES
+    assert b"50%\r100%\n" in Selector(options).select_all(records)

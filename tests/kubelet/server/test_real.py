@@ -210,3 +210,20 @@ async def test_ports_through_a_spdy_tunnel(node: Node) -> None:
             while len(answer) < len(ping):  # a frame may come in several messages
                 answer += await socket.receive_bytes()
         assert answer == ping
+
+
+async def test_the_older_websocket_is_the_runtimes_own(node: Node) -> None:
+    """`v4.channel.k8s.io`, which has no end of stdin, as many client libraries speak it."""
+    await node.machine.run("u1", TICKING)
+    query = [("command", word) for word in ("sh", "-c", "read x; echo got $x; exit 3")]
+    async with node.session.ws_connect(
+        f"{node.url}/exec/default/pod-u1/c",
+        params=[*query, ("input", "1"), ("output", "1"), ("error", "1")],
+        protocols=["v4.channel.k8s.io"],
+        ssl=node.context,
+    ) as socket:
+        assert socket.protocol == "v4.channel.k8s.io"
+        await socket.send_bytes(bytes([STDIN]) + b"this\n")
+        found = await channels(socket)
+    assert found[STDOUT] == b"got this\n"
+    assert outcome(found)["details"]["causes"] == [{"reason": "ExitCode", "message": "3"}]

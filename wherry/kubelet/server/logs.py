@@ -6,7 +6,7 @@ Runtimes write `<RFC 3339 time> stdout|stderr P|F <text>`; P marks a piece of a 
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from itertools import chain
@@ -102,6 +102,7 @@ class Selector:
         self._left = options.limit_bytes
         self._line_begins = True
         self._is_plain = not (options.since or options.stream)
+        self._is_of_one_stream = bool(options.stream) and not (options.since or options.timestamps)
         self._since_second = options.since[:_SECOND_B].encode()
 
     def is_full(self) -> bool:
@@ -114,7 +115,18 @@ class Selector:
             if self._options.timestamps:
                 return self._within_limit(b"".join(chain.from_iterable(_STAMPED.findall(records))))
             return self._within_limit(b"".join(_PLAIN.findall(records)))
-        return b"".join(self.select(record) for record in records.splitlines(keepends=True))
+        if self._is_of_one_stream and not any(mark in records for mark in _PARTIAL):
+            return self._within_limit(b"".join(self._of_one_stream(records)))
+        # Not splitlines: a carriage return ends no record.
+        return b"".join(self.select(record + b"\n") for record in records.split(b"\n")[:-1])
+
+    def _of_one_stream(self, records: bytes) -> Iterator[bytes]:
+        """The texts of whole records of the one stream."""
+        mark = self._options.stream + b" F"
+        for record in records.split(b"\n")[:-1]:
+            rest = record.partition(b" ")[2]
+            if rest.startswith(mark):
+                yield rest.split(b" ", 2)[-1] + b"\n"
 
     def select(self, record: bytes) -> bytes:
         """The client's share of one record, b"" for none."""
