@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import json
 import os
 import subprocess
@@ -245,3 +246,41 @@ def test_a_server_that_is_silent_hurts_its_pod_alone(
         until(lambda: "is not a directory" in cluster.kubectl("get", "events", "-n", namespace))
         delete(cluster, namespace, "again", other)
     delete(cluster, namespace, "hung", uid)
+
+
+@pytest.mark.parametrize("what", ["size=4m", "size=64m,nr_inodes=400"])
+def test_a_full_folder_of_volumes(cluster: LiveCluster, objects: str, tmp_path: Path, what: str) -> None:
+    """Neither bytes nor inodes are left where volumes lie: it is said, and over when there is room again."""
+    pods = cluster.node_paths.kubelet / "pods"
+    pods.mkdir(exist_ok=True)
+    assert mounts_below((pods,)) == [], "of other tests"
+    mount("full", pods, "tmpfs", MS_NOSUID | MS_NODEV, f"mode=0700,{what}")
+    try:
+        filler = pods / "filler"
+        filler.mkdir()
+        _fill(filler)
+        cluster.kubectl(
+            *("patch", "configmap", "settings", "-n", objects),
+            *("-p", json.dumps({"data": {"large": "x" * 100_000}})),
+        )
+        uid = create(cluster, objects, manifest("full", VOLUMES[:5]))
+        until(lambda: "No space left on device" in cluster.kubectl("get", "events", "-n", objects))
+        for file in filler.iterdir():
+            file.unlink()
+        filler.rmdir()
+        ready(cluster, objects, "full")
+        delete(cluster, objects, "full", uid)
+        assert list(pods.iterdir()) == []
+    finally:
+        detach(pods)
+
+
+def _fill(directory: Path) -> None:
+    """Leave no room for anything: first the bytes or the inodes, whichever end first."""
+
+    def more() -> None:
+        for number in itertools.count():
+            (directory / str(number)).write_bytes(b"x" * 65536)
+
+    with pytest.raises(OSError, match="No space left on device"):
+        more()

@@ -161,3 +161,20 @@ def test_real_mounts(tmp_path: Path) -> None:
         mounts.unmount(point)
     mounts.unmount(memory)
     assert mounts.below(tmp_path) == []
+
+
+@pytest.mark.cluster
+def test_real_huge_pages(tmp_path: Path) -> None:
+    """The file system is there though no page is set aside; a size the machine does not have is refused."""
+    mounts = SystemMounts()
+    huge = tmp_path / "huge"
+    huge.mkdir()
+    try:
+        assert mounts.huge_pages(huge, 2 * 1024 * 1024, 4 * 1024 * 1024)
+        assert not mounts.huge_pages(huge, 2 * 1024 * 1024)
+        assert mounts.below(tmp_path) == [huge]
+        assert os.statvfs(huge).f_bsize == 2 * 1024 * 1024
+    finally:
+        mounts.unmount(huge)
+    with pytest.raises(OSError, match="Invalid argument"):
+        mounts.huge_pages(huge, 3 * 1024 * 1024)
