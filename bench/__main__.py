@@ -11,11 +11,13 @@ from bench.churn import measure_churn
 from bench.cluster import NAME, BenchCluster
 from bench.fanout import measure_fanout
 from bench.figures import Figure, as_json, as_table
+from bench.held import measure_held
 from bench.http import measure_http
 from bench.idle import measure_idle
 from bench.jobs import measure_jobs
 from bench.lists import measure_lists
 from bench.ready import measure_ready
+from bench.rollouts import measure_rollouts
 from bench.scheduling import measure_scheduling
 from bench.simulated import measure_simulated
 from bench.stored import measure_stored
@@ -56,6 +58,8 @@ ALONE: dict[str, Callable[[], list[Figure]]] = {
     "churn": measure_churn,
     "testing": measure_testing,
     "scheduling": measure_scheduling,
+    "rollouts": measure_rollouts,
+    "held": measure_held,
     "simulated": measure_simulated,
     "jobs": measure_jobs,
 }

@@ -9,7 +9,9 @@ Upstream's floors (`test/integration/scheduler_perf`, 5,000 nodes) are told besi
 from __future__ import annotations
 
 import asyncio
+import itertools
 import tempfile
+from collections import deque
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -19,11 +21,17 @@ from typing import Any
 
 import uvloop
 
-from bench.figures import Figure
+from bench.figures import Figure, percentile
+from wherry.api.core.config_maps import CONFIG_MAPS
 from wherry.api.core.namespaces import NAMESPACES
 from wherry.api.core.nodes import NODES
 from wherry.api.core.pods import PODS
 from wherry.api.core.service_accounts import SERVICE_ACCOUNTS
+from wherry.api.dynamicresources.device_classes import DEVICE_CLASSES
+from wherry.api.dynamicresources.resource_claims import RESOURCE_CLAIMS
+from wherry.api.dynamicresources.resource_slices import RESOURCE_SLICES
+from wherry.api.resource import Resource
+from wherry.api.scheduling.pod_groups import POD_GROUPS
 from wherry.api.scheduling.priority_classes import PRIORITY_CLASSES
 from wherry.apiserver.config import ApiServerConfig
 from wherry.client.api import Client
@@ -54,6 +62,10 @@ class Workload:
     """Whether those that come first fit nowhere."""
     floor: int = 0
     goal: int = 0
+    objects: Callable[[int], Iterator[tuple[Resource, Object]]] | None = None
+    """What there is beside them for so many pods: groups, devices, claims."""
+    is_churn: bool = False
+    """Whether pods go while others come, and another client asks for this and that meanwhile."""
 
 
 def node(number: int) -> Object:
@@ -150,6 +162,55 @@ def _preemptor(number: int) -> Object:
     return pod(f"p{number}", cpu="3", priorityClassName="bench-high")
 
 
+GANG = 10
+"""So many pods go together."""
+LATENCY_GOAL = "< 50 ms"
+PAUSE_S = 0.01
+"""So often the other client asks."""
+
+
+def _member(number: int) -> Object:
+    return pod(f"p{number}", schedulingGroup={"podGroupName": f"g{number // GANG}"})
+
+
+def _groups(pods: int) -> Iterator[tuple[Resource, Object]]:
+    for number in range(pods // GANG):
+        meta = {"name": f"g{number}", "namespace": NAMESPACE}
+        spec = {"schedulingPolicy": {"gang": {"minCount": GANG}}}
+        yield POD_GROUPS, {**_kind(POD_GROUPS), "metadata": meta, "spec": spec}
+
+
+def _claimant(number: int) -> Object:
+    return pod(f"p{number}", resourceClaims=[{"name": "gpu", "resourceClaimName": f"c{number}"}])
+
+
+def _devices(pods: int) -> Iterator[tuple[Resource, Object]]:
+    """A class, nodes with four devices each, and a claim for each pod."""
+    selector = {"cel": {"expression": "device.driver == 'bench'"}}
+    yield (
+        DEVICE_CLASSES,
+        {**_kind(DEVICE_CLASSES), "metadata": {"name": "gpu"}, "spec": {"selectors": [selector]}},
+    )
+    for number in range(-(-pods // 2)):
+        pool = {"name": f"node-{number}", "generation": 1, "resourceSliceCount": 1}
+        devices = [{"name": f"gpu-{device}"} for device in range(4)]
+        spec = {"driver": "bench", "pool": pool, "nodeName": f"node-{number}", "devices": devices}
+        yield RESOURCE_SLICES, {**_kind(RESOURCE_SLICES), "metadata": {"name": f"s{number}"}, "spec": spec}
+    request = {"name": "gpu", "exactly": {"deviceClassName": "gpu"}}
+    for number in range(pods):
+        meta = {"name": f"c{number}", "namespace": NAMESPACE}
+        spec = {"devices": {"requests": [request]}}
+        yield RESOURCE_CLAIMS, {**_kind(RESOURCE_CLAIMS), "metadata": meta, "spec": spec}
+
+
+def _kind(resource: Resource) -> Object:
+    return {"apiVersion": resource.api_version, "kind": resource.kind}
+
+
+def _mixed(number: int) -> Object:
+    return (_basic, _node_affinity, _spread, _preferred_affinity)[number % 4](number)
+
+
 def workloads(nodes: int) -> Iterator[Workload]:
     """The workloads for a cluster of so many nodes."""
     many = min(2 * nodes, 10_000)
@@ -162,6 +223,9 @@ def workloads(nodes: int) -> Iterator[Workload]:
     if nodes == 1000:
         beside = Workload("basic beside 20,000 that fit nowhere", nodes, many, _basic, 20_000, _stuck)
         yield replace(beside, are_stuck=True, goal=1500)
+    yield Workload("gangs of ten", nodes, many, _member, goal=1000, objects=_groups)
+    yield Workload("a claim for each pod", nodes, min(nodes, 2000), _claimant, goal=300, objects=_devices)
+    yield Workload("mixed churn", nodes, many, _mixed, goal=1000, is_churn=True)
     yield Workload("preemption", nodes, min(nodes, 500), _preemptor, 4 * nodes, _small, floor=0, goal=600)
 
 
@@ -177,20 +241,24 @@ def measure_scheduling(sizes: tuple[int, ...] = (100, 1000, 5000), only: str = "
 
 
 def _measured(workload: Workload) -> list[Figure]:
-    took_s, cpu_s = uvloop.run(_run(workload))
+    took_s, cpu_s, waits_s = uvloop.run(_run(workload))
     goal = f"≥ {workload.goal:,}" + (f" (upstream's floor {workload.floor})" if workload.floor else "")
     name = f"{workload.nodes:,} nodes, {workload.name}"
-    return [
+    figures = [
         Figure(name, workload.pods / took_s, "pods/s", goal),
         Figure(f"{name}, CPU of each pod", cpu_s / workload.pods * 1e6, "µs"),
     ]
+    if waits_s:
+        slow = percentile(waits_s, 99) * 1e3
+        figures.append(Figure(f"{name}, requests of another client, p99", slow, "ms", LATENCY_GOAL))
+    return figures
 
 
-async def _run(workload: Workload) -> tuple[float, float]:
+async def _run(workload: Workload) -> tuple[float, float, list[float]]:
     clock = SystemClock()
     with tempfile.TemporaryDirectory() as directory:
         store = await SqliteStore.open(Path(directory) / "store.db", clock)
-        plane = ControlPlane(ControlPlaneConfig(api=_api()), store, clock, Random(7))
+        plane = ControlPlane(ControlPlaneConfig(api=control_plane_api()), store, clock, Random(7))
         await plane.start(listens=False)
         try:
             return await _measure(workload, plane.client("kubernetes-admin", ("system:masters",)))
@@ -199,7 +267,8 @@ async def _run(workload: Workload) -> tuple[float, float]:
             await store.close()
 
 
-def _api() -> ApiServerConfig:
+def control_plane_api() -> ApiServerConfig:
+    """What the API server in this process is told."""
     found = keys.make()
     return ApiServerConfig(
         port=0,
@@ -218,30 +287,68 @@ def _api() -> ApiServerConfig:
     )
 
 
-async def _measure(workload: Workload, client: Client) -> tuple[float, float]:
+async def _measure(workload: Workload, client: Client) -> tuple[float, float, list[float]]:
+    """Seconds, CPU seconds, and how long each request of another client took."""
+    await make_namespace(client)
+    high = {"apiVersion": "scheduling.k8s.io/v1", "kind": "PriorityClass", "metadata": {"name": "bench-high"}}
+    await client.create(PRIORITY_CLASSES, {**high, "value": 1000})
+    await make_all(workload.nodes, lambda number: client.create(NODES, node(number)))
+    if workload.make_first is not None:
+        first = workload.make_first
+        reached = _is_told if workload.are_stuck else _is_bound
+        done = asyncio.create_task(_reached(client, "first", workload.first, reached))
+        await make_all(workload.first, lambda number: client.create(PODS, first(number)))
+        await done
+    if workload.objects is not None:
+        objects = list(workload.objects(workload.pods))
+        await make_all(len(objects), lambda number: client.create(*objects[number]))
+    waits_s: list[float] = []
+    other = asyncio.create_task(_ask(client, waits_s)) if workload.is_churn else None
+    bound: deque[str] = deque()
+    done = asyncio.create_task(_reached(client, "p", workload.pods, _is_bound, bound))
+    await asyncio.sleep(0)
+    started, before = perf_counter(), process_time()
+
+    async def write(number: int) -> None:
+        await client.create(PODS, workload.make(number))
+        if workload.is_churn and number % 2 and bound:
+            await client.delete(PODS, bound.popleft(), NAMESPACE, grace_period_s=0)
+
+    await make_all(workload.pods, write)
+    await done
+    took_s, cpu_s = perf_counter() - started, process_time() - before
+    if other is not None:
+        other.cancel()
+    return took_s, cpu_s, waits_s
+
+
+async def make_namespace(client: Client) -> None:
+    """The namespace of all of this, with the account its pods run as."""
     await client.create(
         NAMESPACES, {"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": NAMESPACE}}
     )
     account = {"apiVersion": "v1", "kind": "ServiceAccount", "metadata": {"name": "default"}}
     await client.create(SERVICE_ACCOUNTS, account, NAMESPACE)
-    high = {"apiVersion": "scheduling.k8s.io/v1", "kind": "PriorityClass", "metadata": {"name": "bench-high"}}
-    await client.create(PRIORITY_CLASSES, {**high, "value": 1000})
-    await _write(workload.nodes, lambda number: client.create(NODES, node(number)))
-    if workload.make_first is not None:
-        first = workload.make_first
-        reached = _is_told if workload.are_stuck else _is_bound
-        done = asyncio.create_task(_reached(client, "first", workload.first, reached))
-        await _write(workload.first, lambda number: client.create(PODS, first(number)))
-        await done
-    done = asyncio.create_task(_reached(client, "p", workload.pods, _is_bound))
-    await asyncio.sleep(0)
-    started, before = perf_counter(), process_time()
-    await _write(workload.pods, lambda number: client.create(PODS, workload.make(number)))
-    await done
-    return perf_counter() - started, process_time() - before
 
 
-async def _write(count: int, write: Callable[[int], Any]) -> None:
+async def _ask(client: Client, waits_s: list[float]) -> None:
+    """Read, write and list a little, again and again."""
+    meta = {"name": "other", "namespace": NAMESPACE}
+    await client.create(CONFIG_MAPS, {**_kind(CONFIG_MAPS), "metadata": meta})
+    for number in itertools.count():
+        began = perf_counter()
+        match number % 3:
+            case 0:
+                await client.get(CONFIG_MAPS, "other", NAMESPACE)
+            case 1:
+                await client.patch(CONFIG_MAPS, "other", NAMESPACE, {"data": {"at": str(number)}})
+            case _:
+                await client.list(SERVICE_ACCOUNTS, NAMESPACE)
+        waits_s.append(perf_counter() - began)
+        await asyncio.sleep(PAUSE_S)
+
+
+async def make_all(count: int, write: Callable[[int], Any]) -> None:
     """Do `write` for each number, some at a time."""
     numbers = iter(range(count))
 
@@ -260,15 +367,22 @@ def _is_told(pod: Object) -> bool:
     return any(c["type"] == "PodScheduled" for c in pod["status"].get("conditions") or ())
 
 
-async def _reached(client: Client, prefix: str, count: int, has: Callable[[Object], bool]) -> None:
-    """Return when so many pods whose name begins with `prefix` and a number `has` what is waited for."""
+async def _reached(
+    client: Client, prefix: str, count: int, has: Callable[[Object], bool], names: deque[str] | None = None
+) -> None:
+    """Return when so many pods whose name begins with `prefix` and a number `has` what is waited for.
+
+    Their names are added to `names`.
+    """
     found: set[str] = set()
     version = (await client.list(PODS, NAMESPACE, limit=1)).resource_version
     async for event in client.watch(PODS, NAMESPACE, resource_version=version):
         if event.type not in ("ADDED", "MODIFIED") or not has(event.object):
             continue
         name = event.object["metadata"]["name"]
-        if name.startswith(prefix) and name[len(prefix) :].isdecimal():
+        if name not in found and name.startswith(prefix) and name[len(prefix) :].isdecimal():
             found.add(name)
+            if names is not None:
+                names.append(name)
             if len(found) == count:
                 return
