@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 from collections.abc import AsyncIterator
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -16,6 +17,7 @@ from wherry.api.core.nodes import NODES
 from wherry.api.core.pods import PODS
 from wherry.api.scheduling.priority_classes import PRIORITY_CLASSES
 from wherry.kubelet.config import Period
+from wherry.kubelet.shutdown.logind import Logind
 from wherry.kubelet.shutdown.record import read_record
 from wherry.objects.conditions import find_condition
 from wherry.objects.meta import Object
@@ -210,6 +212,22 @@ async def test_a_bus_that_hangs_is_asked_again(tmp_path: Path) -> None:
             return "hold" in inhibitor.steps
 
         await eventually(again)
+
+
+async def test_where_there_is_no_logind_the_log_says_so_once(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    logind = Logind(f"unix:path={tmp_path}/none", tmp_path)
+    async with node(tmp_path, inhibitor=logind, shutdown_periods=PERIODS) as made:
+        await made.create("web")
+        await made.ready("web")
+        for _ in range(20):
+            await made.clock.advance(10)
+    said = [r.getMessage() for r in caplog.records if r.levelno >= logging.WARNING]
+    why = f"unix:path={tmp_path}/none: No such file or directory"
+    assert [text for text in said if "holding up" in text] == [
+        f"holding up shutdowns of the machine failed, again in 1.0 s: {why}"
+    ]
 
 
 async def test_without_periods_nobody_is_asked(tmp_path: Path) -> None:

@@ -72,9 +72,10 @@ class GracefulShutdown:
         self._on_change = on_change
         self._is_going_down = False
         self._are_known = asyncio.Event()
+        self._reported = ""
         self._tasks = Tasks("graceful shutdown")
         self._watching = Repeater(
-            "waiting for the machine's shutdown",
+            "holding up shutdowns of the machine",
             self._watch,
             self._tasks,
             clock,
@@ -116,8 +117,22 @@ class GracefulShutdown:
         await self._inhibitor.close()
 
     async def _watch(self) -> None:
-        """Hold shutdowns up, and see each through, until the connection ends. Raises OSError."""
-        if await within(PREPARE_S, self._prepare(), self._clock):
+        """Hold shutdowns up, and see each through, until the connection ends. Raises OSError.
+
+        What keeps failing in the same way is reported once.
+        """
+        try:
+            await self._follow()
+        except OSError as error:
+            if str(error) == self._reported:
+                error.is_told = True  # type: ignore[attr-defined]
+            self._reported = str(error)
+            raise
+
+    async def _follow(self) -> None:
+        is_preparing = await within(PREPARE_S, self._prepare(), self._clock)
+        self._reported = ""
+        if is_preparing:
             await self._go_down()
         elif self._is_going_down:
             await self._call_off()

@@ -87,6 +87,8 @@ class Logind:
             self._bus = await bus.connect()
         except (DBusError, EOFError, ValueError) as error:
             raise ConnectionError(f"{self._address}: {error}") from error
+        except OSError as error:
+            raise ConnectionError(f"{self._address}: {error.strerror or error}") from error
         bus.add_message_handler(self._heard)
         self._ending = asyncio.ensure_future(_tell_end(bus, self._news))
         rule = f"type='signal',interface='{MANAGER}',member='PrepareForShutdown',path='{LOGIND_PATH}'"
