@@ -10,6 +10,7 @@ import pytest
 
 from tests.conftest import eventually
 from tests.kubelet.rig import Node, node, waiting
+from tests.kubelet.test_life import restart_agent
 from wherry.api.core.pods import PODS
 from wherry.kubelet.runtimes.failures import RuntimeFailure
 from wherry.kubelet.runtimes.images import Image
@@ -74,6 +75,23 @@ async def test_only_who_mounts_it_waits_for_it(made: Node) -> None:
     await eventually(ready)
     restarts = [one["restartCount"] for one in (await made.status("p"))["containerStatuses"]]
     assert restarts == [0, 0]
+
+
+async def test_another_agent_neither_pulls_nor_needs_the_image(made: Node) -> None:
+    volume = {"name": "v", "image": {"reference": DATA, "pullPolicy": "Always"}}
+    await made.create("p", **{**SPEC, "volumes": [volume]})
+    await made.ready("p")
+    pulls = made.runtime.calls["pull_image"]
+    mounted = list(made.mounts.mounted)
+
+    async def removed() -> None:
+        await made.runtime.remove_image(DATA)
+
+    await restart_agent(made, removed)
+    made.runtime.finish(made.runtime.find("web").id, 1)
+    await made.until("p", lambda s: s["containerStatuses"][0].get("restartCount") == 1)
+    assert made.runtime.calls["pull_image"] == pulls
+    assert made.mounts.mounted == mounted
 
 
 async def test_never_is_never(made: Node) -> None:

@@ -32,7 +32,12 @@ class ImageVolume:
         return set()
 
     async def fetch(self, context: VolumeContext) -> None:
-        """Have the image on the node. Raises ImageFailure."""
+        """Have the image on the node, unless an earlier agent mounted it.
+
+        Raises ImageFailure, MountFailure.
+        """
+        if await context.on_disk(partial(_is_mounted, context)):
+            return
         source = context.volume["image"]
         await context.host.images.ensure(
             context.pod,
@@ -47,6 +52,8 @@ class ImageVolume:
     async def publish(self, context: VolumeContext, record: Record) -> Path:
         """Mount the image. Raises MountFailure."""
         reference = context.volume["image"].get("reference") or ""
+        if await context.on_disk(partial(_is_mounted, context)):
+            return record.directory  # the image itself may be gone by now
         try:
             view = await context.host.images.view(reference, _key(record))
         except (ImageFailure, RuntimeFailure) as error:
@@ -66,6 +73,10 @@ class ImageVolume:
 def _key(record: Record) -> str:
     """What the runtime knows the view by."""
     return f"wherry/volume/{record.pod_uid}/{record.name}"
+
+
+def _is_mounted(context: VolumeContext) -> bool:
+    return bool(context.host.mounts.below(context.directory))
 
 
 def _mount(context: VolumeContext, record: Record, view: ImageView) -> Path:
