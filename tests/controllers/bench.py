@@ -30,7 +30,7 @@ from wherry.controllers.config import ControllerConfig
 from wherry.controllers.controllers import Controllers
 from wherry.kit.simulated_loop import LoopClock, SimulatedLoop
 from wherry.objects.meta import Object, is_deleting, name_of, parse_time
-from wherry.testing.faults.plan import FaultPlan
+from wherry.testing.faults.plan import FaultPlan, Surroundings
 from wherry.testing.faults.sinks import OpenWatches
 
 READY = {"type": "Ready", "status": "True", "lastTransitionTime": "2026-01-01T00:00:00Z"}
@@ -67,7 +67,7 @@ class Requests:
         self.calls: list[Made] = []
         self.refuse: Callable[[Made], Exception | None] = lambda call: None
         self.watches = OpenWatches()
-        self.faults = FaultPlan(self.watches, crashed=lambda user: None, process_of=lambda user: {user})
+        self.faults = FaultPlan(self.watches, Surroundings())
 
     def __call__(self, call: Call, go_on: Callable[[], Result]) -> Result:
         """Note the request, and answer it."""

@@ -87,6 +87,7 @@ class Hosted:
     def _open(self) -> None:
         thread = self._thread = LoopThread("wherry cluster", self.settings.begins())
         world = World(self.settings, thread.loop)
+        thread.before = world.whole
         try:
             if self._faults is not None:
                 world.arm(self._faults)

@@ -53,6 +53,8 @@ class LoopThread:
         self._opening = threading.Lock()
         """Held while it is said to be closed, and while a call is handed over: none comes after the end."""
         self._calls: set[asyncio.Task[Any]] = set()
+        self.before: Work[None] | None = None
+        """What each call waits for, before its own work."""
         self._thread.start()
 
     def call(self, work: Work[T]) -> T:
@@ -131,6 +133,8 @@ class LoopThread:
         self._calls.add(task)
         try:
             with self.loop.moving(LONGEST_WAIT_S), collected_seldom():
+                if self.before is not None:
+                    await self.before()
                 return await work()
         finally:
             self._calls.discard(task)

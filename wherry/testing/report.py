@@ -87,9 +87,21 @@ def failure_report(world: World) -> str:
         ("Changed last", changes[-MOST_CHANGES:]),
     )
     lines = [f"time in the cluster: {world.clock.now():%Y-%m-%dT%H:%M:%SZ}, seed {world.settings.seed}"]
+    lines += _fault_lines(world)
     for title, found in parts:
         lines += [f"{title}:", *(f"  {line}" for line in found or ["(none)"])]
     return "\n".join(lines)
+
+
+def _fault_lines(world: World) -> Iterator[str]:
+    """Which faults the cluster's clients have to live with, if any were armed."""
+    plan = world.faults
+    if plan is None or not plan.met:
+        return
+    drawn = f" (c.faults.random of seed {', '.join(map(str, plan.seeds))})" if plan.seeds else ""
+    yield f"Faults{drawn}:"
+    for fault, met in plan.met:
+        yield f"  {fault}: met {met} calls"
 
 
 def unhealthy_lines(entries: Sequence[Entry] | Any) -> Iterator[str]:

@@ -6,7 +6,7 @@ import asyncio
 import os
 import threading
 from collections import OrderedDict
-from collections.abc import Iterable
+from collections.abc import Coroutine, Iterable
 from dataclasses import replace
 from random import Random
 from typing import TYPE_CHECKING, Any
@@ -75,8 +75,10 @@ class World:
         self._hollow: HollowNodes | None = None
         self._hollow_lock = asyncio.Lock()
         self._watches = OpenWatches()
-        self._faults: FaultPlan | None = None
+        self.faults: FaultPlan | None = None
+        """What clients meet, once somebody asked for it."""
         self._is_open = asyncio.Event()
+        self._restart: asyncio.Task[None] | None = None
         self._tasks = Tasks("test cluster")
         self._port = settings.port
         self.begun = 0
@@ -114,7 +116,7 @@ class World:
             self.random.setstate(moment.random)
         plane = ControlPlane(_config(self.settings, self._port), self.store, self.clock, self.random)
         plane.api.core.outbound.waiting = self.loop.hold
-        plane.api.core.interceptor = self._faults
+        plane.api.core.interceptor = self.faults
         plane.api.core.watch_tap = self._watches.around
         self.plane = plane  # also when its start fails: `close` ends what had started
         await plane.start(listens=False, is_founded=moment is None or moment.is_founded)
@@ -179,19 +181,36 @@ class World:
 
     def fault_plan(self) -> FaultPlan:
         """The faults that clients meet, from the first time it is asked for, be it before the start."""
-        if self._faults is None:
+        if self.faults is None:
             from wherry.testing.faults.plan import FaultPlan
+            from wherry.testing.upsets import Upsets
 
-            self._faults = FaultPlan(self._watches, self._crashed, _process_of)
+            self.faults = FaultPlan(self._watches, Upsets(self))
             if self.plane is not None:
-                self.plane.api.core.interceptor = self._faults
-        return self._faults
+                self.plane.api.core.interceptor = self.faults
+        return self.faults
 
-    def _crashed(self, user: str) -> None:
-        if any(user in process for process in OWN_PROCESSES):
-            self._tasks.spawn(self._start_anew(user), f"starting {user} anew")
+    def spawn(self, work: Coroutine[Any, Any, None], name: str) -> None:
+        """Run `work` beside the rest, until the API server ends."""
+        self._tasks.spawn(work, name)
 
-    async def _start_anew(self, user: str) -> None:
+    def restart_soon(self) -> None:
+        """The same as `restart`, for whoever is part of what ends by it; other calls wait for that."""
+        if self._restart is None or self._restart.done():
+            self._restart = self.loop.create_task(self._restart_at_once(), name="test cluster/restart")
+
+    async def _restart_at_once(self) -> None:
+        await self._is_open.wait()
+        with self.loop.moving(LONGEST_WAIT_S):
+            await self.restart()
+
+    async def whole(self) -> None:
+        """Return once no restart is under way."""
+        if self._restart is not None and not self._restart.done():
+            await asyncio.wait([self._restart])
+
+    async def start_anew(self, user: str) -> None:
+        """Start those of our own processes anew that acts as `user`."""
         await self._is_open.wait()  # who crashes while they start first have to have started
         if user == SIMULATED_NODES:
             async with self._hollow_lock:
@@ -205,8 +224,8 @@ class World:
         await self.running.start_clients()
 
     def _revive(self, user: str) -> None:
-        if self._faults is not None:
-            self._faults.revive(user)
+        if self.faults is not None:
+            self.faults.revive(user)
 
     async def _close_hollow(self) -> bool:
         """End the simulated nodes; whether they ran."""
@@ -256,7 +275,7 @@ class World:
         await self.store.close()
 
 
-def _process_of(user: str) -> frozenset[str]:
+def process_of(user: str) -> frozenset[str]:
     """All users of the process that acts as `user`, which is one by itself unless it is one of ours."""
     return next((process for process in OWN_PROCESSES if user in process), frozenset({user}))
 

@@ -11,7 +11,7 @@ import pytest
 from wherry.kit.clock import FakeClock
 from wherry.store.base import Entry
 from wherry.store.memory import Image, MemoryStore
-from wherry.testing.faults.end_state import differences, differences_of, end_state
+from wherry.testing.faults.end_state import End, differences, differences_of, end_state
 
 POD = {"generateName": "web-", "uid": "1"}
 
@@ -26,7 +26,7 @@ def image(*objects: dict[str, Any]) -> Image:
 
 
 def different(one: dict[str, Any], other: dict[str, Any]) -> list[str]:
-    return list(differences(end_state(image(one)), end_state(image(other))))
+    return list(differences(end_state(End(image(one))), end_state(End(image(other)))))
 
 
 @pytest.mark.parametrize(
@@ -88,6 +88,11 @@ def test_what_counts(one: dict[str, Any], other: dict[str, Any]) -> None:
         ),
         (
             "Widget",
+            {"status": {"conditions": [{"type": "Ready"}, {"type": "Done"}]}},
+            {"status": {"conditions": [{"type": "Done"}, {"type": "Ready"}]}},
+        ),
+        (
+            "Widget",
             {"status": {"conditions": [{"type": "Ready", "lastTransitionTime": "1"}]}},
             {"status": {"conditions": [{"type": "Ready", "lastTransitionTime": "2"}]}},
         ),
@@ -114,8 +119,8 @@ def test_the_names_that_what_nobody_wrote_gives_are_known() -> None:
         replace(started, current={**started.current, **image(said).current})
         for said in ({"metadata": {"name": "m"}, "a": "web-bbbbb"}, {"metadata": {"name": "m"}, "a": "web-*"})
     )
-    assert differences_of(one, other) == []
-    assert differences_of(one, started) == ["configmaps/default/m: 0 instead of 1"]
+    assert differences_of(End(one), End(other)) == []
+    assert differences_of(End(one), End(started, End(one))) == ["configmaps/default/m: 0 instead of 1"]
 
 
 def test_generated_names_are_all_one_wherever_they_stand() -> None:
@@ -124,9 +129,9 @@ def test_generated_names_are_all_one_wherever_they_stand() -> None:
         slices = {"kind": "EndpointSlice", "metadata": {"name": "s"}, "note": f"{said} is well."}
         return image(pod, slices)
 
-    expected = end_state(holding("web-bbbbb", "pod web-bbbbb"))
-    assert list(differences(expected, end_state(holding("web-ccccc", "pod web-ccccc")))) == []
-    assert list(differences(expected, end_state(holding("web-ccccc", "pod web-other"))))
+    expected = end_state(End(holding("web-bbbbb", "pod web-bbbbb")))
+    assert list(differences(expected, end_state(End(holding("web-ccccc", "pod web-ccccc"))))) == []
+    assert list(differences(expected, end_state(End(holding("web-ccccc", "pod web-other")))))
 
 
 def test_uids_that_stand_elsewhere() -> None:
@@ -141,6 +146,6 @@ def test_uids_that_stand_elsewhere() -> None:
         return image(job, *pods, left, {"metadata": {"name": "m"}, "data": {"said": said}})
 
     one, other = "11111111-1111-1111-1111-111111111111", "22222222-2222-2222-2222-222222222222"
-    expected = end_state(holding(one, one))
-    assert list(differences(expected, end_state(holding(other, other)))) == []
-    assert list(differences(expected, end_state(holding(one, other))))
+    expected = end_state(End(holding(one, one)))
+    assert list(differences(expected, end_state(End(holding(other, other))))) == []
+    assert list(differences(expected, end_state(End(holding(one, other)))))

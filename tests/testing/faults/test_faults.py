@@ -6,7 +6,8 @@ import pytest
 
 from tests.testing.test_cluster import WEB
 from wherry.objects.errors import ApiError
-from wherry.testing import Cluster
+from wherry.testing import ClosedError, Cluster
+from wherry.testing.faults.drawn import COUNT, drawn
 from wherry.testing.faults.fault import Fault, What
 from wherry.testing.faults.plan import Seen
 from wherry.testing.faults.sinks import ENDS
@@ -203,6 +204,88 @@ def test_a_restart_forgets_the_history() -> None:
         c.client.patch("deploy", "web", {"spec": {"replicas": 3}})
         c.clock.advance("5s")
         assert c.wait("deployment/web", "Available")["status"]["readyReplicas"] == 3
+
+
+@pytest.mark.parametrize("who", ["replicaset-controller", "*"])
+def test_the_api_server_restarts_under_a_clients_write(who: str) -> None:
+    with Cluster(nodes=1) as c:
+        restart = c.faults.restart_after("pods", user=ACCOUNTS + who)
+        c.apply(WEB)
+        assert c.wait("deployment/web", "Available")["status"]["readyReplicas"] == 2
+        assert c.faults.met() == [(restart, 1)]
+        assert len(c.client.list("pods")) == 2, "the write was done, and is known"
+
+
+def test_calls_wait_for_a_restart() -> None:
+    with Cluster(controllers="none", scheduler=False) as c:
+        c.faults.restart_after("configmaps")
+        with pytest.raises(ApiError, match="the API server has ended"):
+            c.client.create(MAP)
+        assert c.client.get("cm", "m")["data"] == {"a": "1"}
+
+
+def test_a_restart_under_a_write_does_not_outlive_its_cluster() -> None:
+    with Cluster(controllers="none", scheduler=False) as c:
+        c.faults.restart_after("configmaps")
+        with pytest.raises(ApiError):
+            c.client.create(MAP)
+    with pytest.raises(ClosedError):
+        c.client.get("cm", "m")
+
+
+def test_the_node_of_a_pod_is_lost_and_comes_back() -> None:
+    with Cluster(nodes=2) as c:
+        lost = c.faults.lose_node_after("pods/binding")
+        c.apply(WEB)
+        c.clock.advance("2m")
+        assert c.faults.met() == [(lost, 1)]
+        (alive,) = c.nodes.names()
+        assert {pod["spec"]["nodeName"] for pod in c.client.list("pods")} == {"node-0", "node-1"}
+        c.faults.clear()
+        assert c.wait("deployment/web", "Available")["status"]["readyReplicas"] == 2
+        assert c.nodes.names() == ["node-0", "node-1"]
+        assert alive in c.nodes.names()
+
+
+def test_a_node_is_lost_for_a_while() -> None:
+    with Cluster(nodes=1) as c:
+        c.faults.arm(Fault(what=What.NODE_LOST, verbs=("create",), resource="pods/binding", lasts_s=100))
+        c.apply(WEB)
+        c.clock.advance("90s")
+        assert c.nodes.names() == []
+        assert c.wait("deployment/web", "Available")["status"]["readyReplicas"] == 2
+        assert c.nodes.names() == ["node-0"]
+
+
+def test_where_no_node_can_be_lost_nothing_else_is() -> None:
+    with Cluster() as c:
+        c.faults.lose_node_after("configmaps")
+        c.apply(MAP)
+        assert c.client.get("cm", "m")["data"] == {"a": "1"}
+
+
+def test_a_seed_draws_the_same_plan_each_time() -> None:
+    plans = [drawn(seed, [ACCOUNTS + "*"]) for seed in (1, 1, 2)]
+    assert plans[0] == plans[1] != plans[2]
+    assert all(len(plan) == COUNT for plan in plans)
+    kinds = {fault.what for seed in range(40) for fault in drawn(seed, ["*"])}
+    assert kinds == {*What} - {What.NODE_LOST}
+    assert {fault.spared for fault in drawn(1, ["*", "jane"])} == {"kubernetes-admin", ""}
+
+
+def test_a_plan_by_seed_is_told_when_a_test_fails() -> None:
+    with Cluster(nodes=1) as c:
+        plan = c.faults.random(7, user=ACCOUNTS + "*", count=3)
+        assert [fault for fault, _ in c.faults.met()] == plan
+        c.apply(WEB)
+        c.clock.advance("10m")
+        c.faults.clear()
+        assert c.wait("deployment/web", "Available")["status"]["readyReplicas"] == 2
+        assert "Faults" not in c.report()
+        (one,) = c.faults.random(8, user="jane", count=1)
+        told = c.report()
+        assert "Faults (c.faults.random of seed 8):" in told
+        assert f"  {one}: met 0 calls" in told
 
 
 def test_what_is_no_fault_is_refused() -> None:

@@ -8,6 +8,7 @@ from tests.testing.test_cluster import WEB
 from wherry.objects.errors import ApiError
 from wherry.testing import Cluster
 from wherry.testing.client import SyncClient
+from wherry.testing.faults.drawn import COUNT
 from wherry.testing.faults.fault import Fault, What
 
 OPERATOR = "operator"
@@ -52,8 +53,10 @@ def test_operators(operate: object, is_careful: bool) -> None:
         assert found == {
             (What.UNANSWERED, 1),
             (What.CRASHED, 1),
+            (What.RESTARTED, 1),
             (What.REFUSED, 2),
         }
+        assert "refused with 429" in str(report)
         with pytest.raises(AssertionError, match="configmaps/default/second: 0 instead of 1"):
             report.check()
 
@@ -72,6 +75,21 @@ def test_who_is_meant_by_everybody() -> None:
     assert "system:hollow-nodes" in users
     assert "kubernetes-admin" not in users
     report.check()
+
+
+def test_plans_by_seed_are_tried_and_said(caplog: pytest.LogCaptureFixture) -> None:
+    def scenario(c: Cluster) -> None:
+        c.apply(WEB)
+        c.clock.advance("5m")
+
+    user = "system:serviceaccount:kube-system:replicaset-controller"
+    with Cluster(nodes=1, controllers=["service-account", "deployment", "replicaset"]) as c:
+        report = c.faults.sweep(scenario, user=user, faults=[], seeds=[3, 4])
+    assert [run.seed for run in report.runs] == [3, 4]
+    assert all(len(run.faults) == COUNT for run in report.runs)
+    assert "the plan drawn from seed 3:" in str(report.runs[0])
+    report.check()
+    assert not caplog.records, "our own parts say nothing of what is done to them on purpose"
 
 
 def test_a_sweep_that_would_try_nothing_says_so() -> None:

@@ -11,6 +11,7 @@ from typing import Any, TypeAlias
 
 import orjson
 
+from wherry.hollow.machines import LOST
 from wherry.objects.meta import Object
 from wherry.store.memory import Image
 
@@ -19,6 +20,8 @@ LEFT_OUT_KINDS = ("/registry/events/", "/registry/leases/", "/registry/apiregist
 Place: TypeAlias = tuple[str, ...]
 """The names of the fields that lead to one, from the object's root; lists are passed through."""
 OF_METADATA = frozenset({"creationTimestamp", "generation", "managedFields", "resourceVersion", "uid"})
+CONDITIONS = ("status", "conditions")
+"""A list that is a map by type: which of them was said first is chance."""
 TRIGGERED = ("metadata", "annotations", "endpoints.kubernetes.io/last-change-trigger-time")
 ANYWHERE_IN_STATUS = frozenset(
     {
@@ -54,6 +57,7 @@ BY_KIND: Mapping[str, frozenset[Place]] = {
             TRIGGERED,
         }
     ),
+    "Node": frozenset({("metadata", "annotations", LOST)}),
     "Pod": frozenset({("spec", "nodeName")}),
 }
 """Fields of a kind that say where by chance."""
@@ -66,22 +70,30 @@ _UID = re.compile(r"[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}")
 EndState = Mapping[str, Any]
 
 
-def differences_of(expected: Image, found: Image) -> list[str]:
+class End:
+    """What an image holds, read; what is the same entry as in another that is known is not read again."""
+
+    def __init__(self, image: Image, known: End | None = None) -> None:
+        self.entries = {key: one for key, one in image.current.items() if not key.startswith(LEFT_OUT_KINDS)}
+        old = known.entries if known is not None else {}
+        read = known.objects if known is not None else {}
+        self.objects: dict[str, Object] = {
+            key: read[key] if old.get(key) is entry else orjson.loads(entry.value)
+            for key, entry in self.entries.items()
+        }
+
+
+def differences_of(expected: End, found: End) -> list[str]:
     """A line for each difference between two ends that began alike; what nobody wrote is the same in both."""
-    same = {key for key, entry in expected.current.items() if found.current.get(key) is entry}
+    same = {key for key, entry in expected.entries.items() if found.entries.get(key) is entry}
     return list(differences(end_state(expected, same), end_state(found, same)))
 
 
-def end_state(image: Image, without: Collection[str] = ()) -> dict[str, list[Any]]:
-    """The objects of an image by kind, namespace and name, but for some keys; generated names together."""
-    stands = {
-        key: orjson.loads(entry.value)
-        for key, entry in image.current.items()
-        if not key.startswith(LEFT_OUT_KINDS)
-    }
-    made_up = dict(_made_up(stands))
+def end_state(end: End, without: Collection[str] = ()) -> dict[str, list[Any]]:
+    """The objects of an end by kind, namespace and name, but for some keys; generated names together."""
+    made_up = dict(_made_up(end.objects))
     found: dict[str, list[Any]] = {}
-    for key, obj in stands.items():
+    for key, obj in end.objects.items():
         if key in without:
             continue
         found.setdefault(_place(key, obj), []).append(_bare(obj, made_up))
@@ -156,7 +168,8 @@ def _without(value: Any, place: Place, left_out: Collection[Place], made_up: Map
         # A map of nothing but what is left out is not there either.
         return {name: part for name, part in bare.items() if part != {} or value[name] == {}}
     if isinstance(value, list):
-        return [_without(part, place, left_out, made_up) for part in value]
+        parts = [_without(part, place, left_out, made_up) for part in value]
+        return sorted(parts, key=_type) if place == CONDITIONS else parts
     if not isinstance(value, str):
         return value
     if _TOKEN_VOLUME.fullmatch(value):
@@ -167,6 +180,10 @@ def _without(value: Any, place: Place, left_out: Collection[Place], made_up: Map
 
 
 _REFERENCE = ("resourceVersion", "uid")
+
+
+def _type(condition: Any) -> str:
+    return str(condition.get("type")) if isinstance(condition, dict) else ""
 
 
 def _refers(value: Mapping[str, Any]) -> bool:

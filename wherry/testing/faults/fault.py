@@ -44,6 +44,10 @@ class What(Enum):
     """A watch is told after some events that its history is forgotten (410), and ends."""
     REPEATED = "repeated"
     """A watch says each event twice."""
+    RESTARTED = "restarted"
+    """It is done; the API server starts anew, with no history left, before it can be answered."""
+    NODE_LOST = "node lost"
+    """It is done; the simulated node of its pod stops for a while, or until it is recovered."""
 
 
 OF_WATCHES = frozenset({What.STALE, What.CUT, What.EXPIRED, What.REPEATED})
@@ -55,8 +59,9 @@ class Fault:
     """A fault meets the `nth` call that fits, and the `times` - 1 after it (0: all of them).
 
     `verbs` and `resource` ("pods", "pods/status"; "" for any) say which calls fit; `user` is a pattern for
-    the user's name or the User-Agent, `name` one for the object's. `code` is of a refusal; `events` counts
-    what a watch holds back (0: all, until released) or says before it is cut or expires.
+    the user's name or the User-Agent (never the one who is `spared`), `name` one for the object's. `code` is
+    of a refusal; `events` counts what a watch holds back (0: all, until released) or says before it is cut or
+    expires; `lasts_s` for how many seconds a node is lost (0: until the faults are over).
 
     Watches that run when the fault is armed fit first, in the order they began, as far as it is one of
     watches that run (`OF_WATCHES`).
@@ -66,15 +71,17 @@ class Fault:
     verbs: tuple[str, ...] = ()
     resource: str = ""
     user: str = "*"
+    spared: str = ""
     name: str = "*"
     nth: int = 1
     times: int = 1
     code: int = 500
     events: int = 0
+    lasts_s: float = 0.0
 
     def __post_init__(self) -> None:
-        if self.nth < 1 or self.times < 0 or self.events < 0:
-            raise ValueError("nth counts from 1, times and events from 0")
+        if self.nth < 1 or self.times < 0 or self.events < 0 or self.lasts_s < 0:
+            raise ValueError("nth counts from 1, times, events and seconds from 0")
         for verb in self.verbs:
             if verb not in VERBS:
                 raise ValueError(f"verbs: {verb!r} is none of {', '.join(VERBS)}")
@@ -89,6 +96,7 @@ class Fault:
             info.is_resource
             and (not self.verbs or info.verb in self.verbs)
             and (not self.resource or self.resource in (info.resource, info.full_resource))
+            and call.user.name != self.spared
             and fnmatchcase(info.name, self.name)
             and (fnmatchcase(call.user.name, self.user) or fnmatchcase(_agent(call.headers), self.user))
         )
@@ -97,14 +105,19 @@ class Fault:
         """Whether it meets the `count`th call that fits."""
         return count >= self.nth and (self.times == 0 or count < self.nth + self.times)
 
+    @property
+    def kind(self) -> str:
+        """What happens, in a word or two."""
+        return f"refused with {self.code}" if self.what is What.REFUSED else self.what.value
+
     def __str__(self) -> str:
-        how = {What.REFUSED: f" with {self.code}"}.get(self.what, "")
+        how = ""
         if self.what is What.STALE:
             how = f" by {self.events or 'all'} events"
         elif self.what in (What.CUT, What.EXPIRED):
             how = f" after {self.events} events"
         which = f"{'/'.join(self.verbs) or 'call'} of {self.resource or 'anything'}"
-        return f"{self.what.value}{how}: {which} no. {self.nth} by {self.user}"
+        return f"{self.kind}{how}: {which} no. {self.nth} by {self.user}"
 
 
 def refusal(code: int, call: Call) -> ApiError:

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Iterable, Sequence
 from difflib import get_close_matches
 from typing import TYPE_CHECKING, TypeVar
 
+from wherry.testing.faults.drawn import COUNT, WRITES_WITHIN, drawn
 from wherry.testing.faults.fault import WRITES, Fault, What
 from wherry.testing.faults.plan import FaultPlan, Seen
 from wherry.testing.faults.sweep import SETTLING, Report, Scenario, sweep
@@ -74,6 +75,17 @@ class Faults:
         """
         return self._on_writes(What.CRASHED, resource, user, nth, 1)
 
+    def restart_after(self, resource: str = "", *, user: str = "*", nth: int = 1) -> Fault:
+        """The client's `nth` write is done, but the API server ends before it answers, and starts anew.
+
+        Its history is forgotten, as by `restart_api_server`.
+        """
+        return self._on_writes(What.RESTARTED, resource, user, nth, 1)
+
+    def lose_node_after(self, resource: str = "pods/binding", *, user: str = "*", nth: int = 1) -> Fault:
+        """That write is done, and the simulated node that its pod is on is lost until `clear`."""
+        return self._on_writes(What.NODE_LOST, resource, user, nth, 1)
+
     def lag(self, resource: str, *, user: str = "*", events: int = 0, nth: int = 1) -> Fault:
         """A watch is behind by that many events (0: by all, until `release`)."""
         return self._on_watch(What.STALE, resource, user, events, nth)
@@ -89,6 +101,17 @@ class Faults:
     def repeat(self, resource: str, *, user: str = "*", nth: int = 1) -> Fault:
         """A watch says each event twice."""
         return self._on_watch(What.REPEATED, resource, user, 0, nth)
+
+    def random(
+        self, seed: int, *, user: str = "*", count: int = COUNT, within: int = WRITES_WITHIN
+    ) -> list[Fault]:
+        """A plan drawn from `seed`: `count` faults, each at one of the first `within` writes, or at a watch.
+
+        The same seed gives the same plan. A test that fails says the seeds.
+        """
+        faults = drawn(seed, [user], count, within)
+        self._do(lambda plan: plan.seeds.append(seed))
+        return [self.arm(fault) for fault in faults]
 
     def arm(self, fault: Fault) -> Fault:
         """Arm a fault made elsewhere."""
@@ -130,11 +153,12 @@ class Faults:
         user: str | Sequence[str] = "*",
         faults: Sequence[Fault] | None = None,
         settling: Span = SETTLING,
+        seeds: Iterable[int] = (),
     ) -> Report:
         """See `faults.sweep.sweep`."""
         if self._cluster is None:
             raise TypeError("a sweep needs a Cluster, not an AsyncCluster")
-        return sweep(self._cluster, scenario, user, faults, settling)
+        return sweep(self._cluster, scenario, user, faults, settling, seeds)
 
     def _check(self, resource: str) -> None:
         """Raises ValueError for what the cluster does not serve."""

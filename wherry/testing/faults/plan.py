@@ -38,25 +38,40 @@ class _Armed:
         return self.fault.meets(self.count)
 
 
-class FaultPlan:
-    """Meets calls with the faults that are armed; `crashed(user)` is called when a client is to be gone.
+class Surroundings:
+    """What happens beside the answer to a call that is met. Here nothing: for servers that stand alone."""
 
-    `process_of(user)` gives all users that are one process: they are gone together. `watches` are those that
-    run. An `apiserver.core.Interceptor`.
+    def process_of(self, user: str) -> Collection[str]:
+        """All users that are one process with that one: they are gone together."""
+        return {user}
+
+    def crashed(self, user: str) -> None:
+        """A client is gone: whoever can is to start it anew."""
+
+    def restart(self) -> None:
+        """The API server is to start anew, with no history left."""
+
+    def lose_node(self, call: Call, lasts_s: float) -> None:
+        """The node of the pod that the call was about is to stop, for so many seconds (0: until told)."""
+
+    def recover_nodes(self) -> None:
+        """The nodes that were lost are to go on."""
+
+
+class FaultPlan:
+    """Meets calls with the faults that are armed. An `apiserver.core.Interceptor`.
+
+    `watches` are those that run, `around` carries out what is more than an answer.
     """
 
-    def __init__(
-        self,
-        watches: OpenWatches,
-        crashed: Callable[[str], None],
-        process_of: Callable[[str], Collection[str]],
-    ) -> None:
+    def __init__(self, watches: OpenWatches, around: Surroundings) -> None:
         self.seen: Counter[Seen] = Counter()
         """How often each kind of write and watch was made since the plan was, in the order of the first."""
         self._armed: list[_Armed] = []
         self._gone: set[str] = set()
-        self._crashed = crashed
-        self._process_of = process_of
+        self._around = around
+        self.seeds: list[int] = []
+        """Of the plans that were drawn: for whoever wants to see the same again."""
         self._watches = watches
         watches.meet = self._meet_watch
 
@@ -72,10 +87,12 @@ class FaultPlan:
                 watch.take(fault)
 
     def clear(self) -> None:
-        """No fault any more; what was held back is told, and who was gone may come back."""
+        """No fault any more; what was held back is told, and who was gone or lost may come back."""
         self._armed.clear()
+        self.seeds.clear()
         self._gone.clear()
         self.release()
+        self._around.recover_nodes()
 
     def release(self) -> None:
         """Let watches that lag catch up."""
@@ -85,7 +102,7 @@ class FaultPlan:
 
     def revive(self, user: str) -> None:
         """A client that crashed was started anew."""
-        self._gone.difference_update(self._process_of(user))
+        self._gone.difference_update(self._around.process_of(user))
 
     @property
     def met(self) -> list[tuple[Fault, int]]:
@@ -127,17 +144,26 @@ class FaultPlan:
         return found.fault
 
     async def _done_all_the_same(self, fault: Fault, call: Call, go_on: GoOn) -> AnyOutcome:
-        await settle(go_on())
+        answer = await settle(go_on())
+        user = call.user.name
+        if fault.what is What.NODE_LOST:
+            self._around.lose_node(call, fault.lasts_s)
+            return answer
+        if fault.what is What.RESTARTED:
+            self._around.restart()
+            raise service_unavailable("the API server has ended")
         if fault.what is What.CRASHED:
-            user = call.user.name
-            gone = self._process_of(user)
-            self._gone.update(gone)
-            for watch in self._watches:
-                if watch.call.user.name in gone:
-                    watch.end()
-            self._crashed(user)
+            self._end(user)
             raise service_unavailable(f"{user} has crashed")
         raise refusal(504, call)
+
+    def _end(self, user: str) -> None:
+        gone = self._around.process_of(user)
+        self._gone.update(gone)
+        for watch in self._watches:
+            if watch.call.user.name in gone:
+                watch.end()
+        self._around.crashed(user)
 
 
 def _dropped(call: Call) -> Result:
