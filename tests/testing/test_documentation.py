@@ -1,4 +1,4 @@
-"""Every example of docs/testing.md runs, as it stands there."""
+"""Every example of docs/testing.md runs, as it stands there, and so does the README's test."""
 
 from __future__ import annotations
 
@@ -10,9 +10,11 @@ import pytest
 pytestmark = pytest.mark.slow  # each runs a pytest of its own
 pytest_plugins = ["pytester"]
 
-TEXT = (Path(__file__).parents[2] / "docs" / "testing.md").read_text()
+TOP = Path(__file__).parents[2]
+TEXT = "".join((TOP / page).read_text() for page in ("README.md", "docs/testing.md"))
 BLOCKS = dict(re.findall(r"^```python title=(\S+)\n(.*?)^```", TEXT, re.DOTALL | re.MULTILINE))
 EXPECTED = {
+    "readme": 1,
     "first": 2,
     "async": 1,
     "session": 2,
