@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 import os
+import shlex
 import signal
 import socket
 import subprocess
@@ -154,3 +155,55 @@ def test_manifests_the_server_refuses_are_told_in_one_line(tmp_path: Path) -> No
     assert ran.returncode == 2
     assert 'ConfigMap "UPPER" is invalid: metadata.name' in ran.stderr
     assert len(ran.stderr.strip().splitlines()) == 1
+
+
+def test_it_can_be_ended_while_a_manifest_says_nothing(tmp_path: Path) -> None:
+    """A pipe is read (`--apply <(helm template ...)`), but who writes nothing into it holds nobody up."""
+    pipe = tmp_path / "pipe"
+    os.mkfifo(pipe)
+
+    async def run() -> None:
+        loop = asyncio.get_running_loop()
+        loop.call_later(0.05, os.kill, os.getpid(), signal.SIGTERM)
+        await asyncio.wait_for(serve({"objects": [pipe]}, None, as_json=True), PATIENCE_S)
+
+    asyncio.run(run())
+
+
+def test_a_manifest_may_come_through_a_pipe(tmp_path: Path) -> None:
+    manifest = '{"apiVersion": "v1", "kind": "ConfigMap", "metadata": {"name": "no name"}}'
+    command = f"exec {shlex.join(COMMAND)} --controllers none --apply <(sleep 0.2; echo '{manifest}')"
+    ran = subprocess.run(
+        ["bash", "-c", command], capture_output=True, text=True, check=False, timeout=PATIENCE_S
+    )
+    assert ran.returncode == 2
+    assert '--apply: ConfigMap "no name" is invalid: metadata.name' in ran.stderr
+
+
+def test_it_ends_whatever_holds_the_cluster_up(tmp_path: Path) -> None:
+    config = tmp_path / "kubeconfig"
+    code = """
+import asyncio, os, signal, sys, threading
+from pathlib import Path
+from wherry.testing import server
+from wherry.testing.cluster import Hosted
+
+server.GRACE_S = 0.1
+def stuck(self):
+    os.kill(os.getpid(), signal.SIGTERM)
+    threading.Event().wait()
+Hosted.open = stuck
+asyncio.run(server.serve({}, Path(sys.argv[1]), as_json=True))
+"""
+    ran = subprocess.run(
+        [sys.executable, "-c", code, str(config)],
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=PATIENCE_S,
+    )
+    assert (ran.returncode, ran.stderr) == (
+        1,
+        "the cluster did not end in 0.1 s: the process ends without it\n",
+    )
+    assert not config.exists()

@@ -11,6 +11,7 @@ from wherry.hollow.documents import Fields, StageError, documents
 from wherry.hollow.machines import MOST_NODES, NodeTemplate, template_from
 from wherry.hollow.outcomes import API_VERSION, NodeOutcome, Outcome, outcome_from
 from wherry.hollow.stages import Stage
+from wherry.kit.given_files import read_given
 
 _KINDS = {(API_VERSION, "Nodes"), (API_VERSION, "Outcome"), (stage_files.API_VERSION, "Stage")}
 
@@ -43,7 +44,7 @@ class Simulation:
 def read_text(path: Path) -> str:
     """What is in a file. Raises StageError when it cannot be read."""
     try:
-        return path.read_text()
+        return read_given(path)
     except OSError as error:
         raise StageError(f"{path}: cannot be read: {error.strerror or error}") from error
     except UnicodeError as error:

@@ -20,6 +20,7 @@ from wherry.hollow.documents import Fields, StageError, documents
 from wherry.hollow.expressions import Source, Test, duration_source, expression_test, weight_source
 from wherry.hollow.rendering import Rendered, applied_kind
 from wherry.hollow.stages import Apply, Delay, Delete, Finalizers, Patch, Say, Stage, Step
+from wherry.kit.given_files import read_given
 from wherry.objects.meta import Object, annotations_of, labels_of
 
 API_VERSION = "kwok.x-k8s.io/v1alpha1"
@@ -40,7 +41,7 @@ def read_stage_files(paths: Sequence[Path]) -> list[Stage]:
             stages += read_stage_files(found)
             continue
         try:
-            text = path.read_text()
+            text = read_given(path)
         except (OSError, UnicodeError) as error:
             raise StageError(f"{path}: cannot be read: {error}") from error
         stages += read_stages(text, str(path))

@@ -6,12 +6,26 @@ Both take kinds by any name kubectl takes ("pod", "deploy", "widgets.example.org
 
 from __future__ import annotations
 
+import asyncio
+import threading
 from typing import Any
 
 from wherry.objects.meta import Object
 from wherry.testing.loop_thread import LoopThread
+from wherry.testing.manifests import read_manifests
 from wherry.testing.verbs import FIELD_MANAGER, Objects, Verbs
 from wherry.testing.watch import AsyncWatch, Watch, Watching
+
+
+async def _read(source: Any) -> Objects:
+    """The objects of a manifest, read beside the test's loop: whoever writes it may need that. Raises
+    ManifestError.
+    """
+    gone = threading.Event()
+    try:
+        return await asyncio.to_thread(read_manifests, source, gone.is_set)
+    finally:
+        gone.set()
 
 
 class SyncClient:
@@ -33,11 +47,13 @@ class SyncClient:
 
     def create(self, source: Any, namespace: str = "") -> Object:
         """Create the object (or objects) of a manifest; the first as stored."""
-        return self._thread.call(lambda: self._verbs.create(source, namespace))[0]
+        objects = read_manifests(source)
+        return self._thread.call(lambda: self._verbs.create(objects, namespace))[0]
 
     def apply(self, source: Any, namespace: str = "", *, field_manager: str = FIELD_MANAGER) -> Objects:
         """Apply manifests (YAML, a path, objects), as `kubectl apply --server-side --force-conflicts`."""
-        return self._thread.call(lambda: self._verbs.apply(source, namespace, field_manager))
+        objects = read_manifests(source)
+        return self._thread.call(lambda: self._verbs.apply(objects, namespace, field_manager))
 
     def update(self, obj: Object, *, subresource: str = "") -> Object:
         """Replace an object; with its resourceVersion set, only if nobody wrote meanwhile (else 409)."""
@@ -97,11 +113,13 @@ class AsyncClient:
 
     async def create(self, source: Any, namespace: str = "") -> Object:
         """See `SyncClient.create`."""
-        return (await self._thread.acall(lambda: self._verbs.create(source, namespace)))[0]
+        objects = await _read(source)
+        return (await self._thread.acall(lambda: self._verbs.create(objects, namespace)))[0]
 
     async def apply(self, source: Any, namespace: str = "", *, field_manager: str = FIELD_MANAGER) -> Objects:
         """See `SyncClient.apply`."""
-        return await self._thread.acall(lambda: self._verbs.apply(source, namespace, field_manager))
+        objects = await _read(source)
+        return await self._thread.acall(lambda: self._verbs.apply(objects, namespace, field_manager))
 
     async def update(self, obj: Object, *, subresource: str = "") -> Object:
         """See `SyncClient.update`."""

@@ -15,12 +15,14 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 from wherry.apiserver.user import AUTHENTICATED, User
 from wherry.client.transport import Transport
+from wherry.kit.given_files import GivenUpError
 from wherry.kit.tasks import to_the_end
 from wherry.objects.meta import Object
 from wherry.testing import keys
 from wherry.testing.client import AsyncClient, SyncClient
 from wherry.testing.conditions import WaitTimeoutError, Wanted
 from wherry.testing.loop_thread import ClosedError, LoopThread
+from wherry.testing.manifests import read_manifests
 from wherry.testing.moment import Moment
 from wherry.testing.report import EventLine, event_lines, failure_report
 from wherry.testing.settings import Settings, takes_settings
@@ -38,6 +40,7 @@ if TYPE_CHECKING:
 T = TypeVar("T")
 PATIENCE = "60s"
 """How long a wait lasts unless told otherwise; in simulated time that costs next to nothing."""
+GIVEN_UP = "the start of the cluster was given up"
 MOST_WARNINGS = 1000
 """How many are kept, the newest."""
 ASKED_AGAIN_S = 0.25
@@ -60,6 +63,8 @@ class Hosted:
         self._lock = threading.RLock()
         """One at a time opens it, ends it, or makes it reachable."""
         self._warnings: deque[str] = deque(maxlen=MOST_WARNINGS)
+        self._manifests: Sequence[Objects] = ()
+        """What is to be applied at the start, read."""
         self._is_given_up = False
         """Whether nobody waits any more for it to be open."""
 
@@ -85,6 +90,10 @@ class Hosted:
                 self._open()
 
     def _open(self) -> None:
+        try:
+            self._manifests = self._read_manifests() if self._moment is None else ()
+        except GivenUpError:
+            raise ClosedError(GIVEN_UP) from None
         thread = self._thread = LoopThread("wherry cluster", self.settings.begins())
         world = World(self.settings, thread.loop)
         thread.before = world.whole
@@ -99,20 +108,26 @@ class Hosted:
             finally:
                 thread.close()
             if isinstance(error, CancelledError):
-                raise ClosedError("the start of the cluster was given up") from None
+                raise ClosedError(GIVEN_UP) from None
             raise
+
+    def _read_manifests(self) -> Sequence[Objects]:
+        """Not on the loop: that must hear of it when somebody ends the cluster while a file says nothing."""
+        sources = (*self.settings.crds, *self.settings.objects)
+        return [read_manifests(source, lambda: self._is_given_up) for source in sources]
 
     async def _begin(self, world: World) -> None:
         if self._is_given_up:
-            raise ClosedError("the start of the cluster was given up")
+            raise ClosedError(GIVEN_UP)
         await world.open(self._moment)
         self._world = world
         if self._moment is not None:
             return
         verbs = self._verbs()
-        for source in (*self.settings.crds, *self.settings.objects):
+        manifests, self._manifests = self._manifests, ()
+        for objects in manifests:
             await world.quiet()
-            await verbs.apply(source, "", FIELD_MANAGER)
+            await verbs.apply(objects, "", FIELD_MANAGER)
 
     def give_up(self) -> None:
         """Nobody waits any more for `open`, which another thread does: it fails soon, or has ended."""

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 import orjson
 import yaml
 
+from wherry.kit.given_files import read_given
 from wherry.kit.yaml_reader import YamlError, read
 from wherry.objects.meta import Object
 
@@ -21,41 +22,46 @@ class ManifestError(ValueError):
     """What was given is no manifest; the message says where and why."""
 
 
-def read_manifests(source: Any) -> list[Object]:
-    """The objects in `source`, lists taken apart. Raises ManifestError."""
-    found = list(_read(source))
+def read_manifests(source: Any, is_given_up: Callable[[], bool] = lambda: False) -> list[Object]:
+    """The objects in `source`, lists taken apart. Not to be called on an event loop: a file may be a pipe.
+
+    Raises ManifestError, and GivenUpError when it `is_given_up`.
+    """
+    found = list(_read(source, is_given_up))
     return sorted(found, key=lambda obj: FIRST.index(obj["kind"]) if obj["kind"] in FIRST else len(FIRST))
 
 
-def _read(source: Any) -> Iterator[Object]:
+def _read(source: Any, is_given_up: Callable[[], bool]) -> Iterator[Object]:
     if isinstance(source, Path):
-        yield from _read_path(source)
+        yield from _read_path(source, is_given_up)
     elif isinstance(source, str):
         if "\n" not in source and source.endswith(SUFFIXES):
-            yield from _read_path(Path(source))
+            yield from _read_path(Path(source), is_given_up)
         else:
             yield from _read_text(source, "the YAML given")
     elif isinstance(source, Mapping):
         yield from _take_apart(source, "the object given")
     elif isinstance(source, Sequence):
         for part in source:
-            yield from _read(part)
+            yield from _read(part, is_given_up)
     else:
         raise ManifestError(f"{type(source).__name__} is no manifest; give YAML, a path, an object or a list")
 
 
-def _read_path(path: Path) -> Iterator[Object]:
+def _read_path(path: Path, is_given_up: Callable[[], bool]) -> Iterator[Object]:
     if path.is_dir():
         for part in sorted(path.iterdir()):
             if part.suffix in SUFFIXES:
-                yield from _read_path(part)
+                yield from _read_path(part, is_given_up)
         return
     try:
-        text = path.read_text()
+        text = read_given(path, is_given_up)
     except OSError as error:
         raise ManifestError(
             f"{path}: {error.strerror}; give the path of a manifest or a folder"
         ) from None  # the message has all of it
+    except UnicodeError:
+        raise ManifestError(f"{path}: it is no text in UTF-8; give a manifest in YAML or JSON") from None
     yield from _read_text(text, str(path))
 
 

@@ -6,6 +6,8 @@ import asyncio
 import json
 import os
 import signal
+import sys
+import threading
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
@@ -14,6 +16,8 @@ from wherry.testing.cluster import AsyncCluster
 from wherry.testing.kubeconfig_file import KubeconfigFile
 
 LOOK_EVERY_S = 1.0
+GRACE_S = 10.0
+"""So long the cluster may take to end once it is to; whatever holds it up, the process ends then."""
 
 
 async def serve(settings: dict[str, Any], kubeconfig: Path | None, *, as_json: bool) -> None:
@@ -27,9 +31,17 @@ async def serve(settings: dict[str, Any], kubeconfig: Path | None, *, as_json: b
         target.check()
     stop = asyncio.Event()
     loop = asyncio.get_running_loop()
+    grace = threading.Timer(GRACE_S, _end_at_once, (target,))
+    grace.daemon = True
+
+    def end() -> None:
+        if not stop.is_set():
+            stop.set()
+            grace.start()
+
     for number in (signal.SIGTERM, signal.SIGINT):
-        loop.add_signal_handler(number, stop.set)
-    stop_watching = _watch_parent(loop, stop)
+        loop.add_signal_handler(number, end)
+    stop_watching = _watch_parent(loop, end)
     cluster = AsyncCluster(**settings, real_time=True)
     try:
         if await _is_started(cluster, stop):
@@ -45,6 +57,19 @@ async def serve(settings: dict[str, Any], kubeconfig: Path | None, *, as_json: b
         if target is not None:
             target.remove()
         stop_watching()
+        grace.cancel()
+
+
+def _end_at_once(target: KubeconfigFile | None) -> None:
+    """End the process though something in it does not."""
+    print(
+        f"the cluster did not end in {GRACE_S:g} s: the process ends without it", file=sys.stderr, flush=True
+    )
+    try:
+        if target is not None:
+            target.remove()
+    finally:
+        os._exit(1)
 
 
 async def _is_started(cluster: AsyncCluster, stop: asyncio.Event) -> bool:
@@ -62,17 +87,17 @@ async def _is_started(cluster: AsyncCluster, stop: asyncio.Event) -> bool:
         await asyncio.gather(starting, stopping, return_exceptions=True)
 
 
-def _watch_parent(loop: asyncio.AbstractEventLoop, stop: asyncio.Event) -> Callable[[], None]:
-    """Have `stop` set when the process that started this one is gone; what is returned ends the watching."""
+def _watch_parent(loop: asyncio.AbstractEventLoop, stop: Callable[[], None]) -> Callable[[], None]:
+    """Have `stop` called when the process that started this one is gone; what is returned ends the watch."""
     number = os.getppid()
     if not hasattr(os, "pidfd_open"):
         return _look_at_parent(loop, stop, number)
     try:
         parent = os.pidfd_open(number)
     except ProcessLookupError:
-        stop.set()
+        stop()
         return lambda: None
-    loop.add_reader(parent, stop.set)
+    loop.add_reader(parent, stop)
 
     def end() -> None:
         loop.remove_reader(parent)
@@ -81,13 +106,15 @@ def _watch_parent(loop: asyncio.AbstractEventLoop, stop: asyncio.Event) -> Calla
     return end
 
 
-def _look_at_parent(loop: asyncio.AbstractEventLoop, stop: asyncio.Event, number: int) -> Callable[[], None]:
+def _look_at_parent(
+    loop: asyncio.AbstractEventLoop, stop: Callable[[], None], number: int
+) -> Callable[[], None]:
     """The same for systems that do not tell: an orphan has another parent."""
 
     async def look() -> None:
         while os.getppid() == number:  # noqa: ASYNC110 - nothing here tells
             await asyncio.sleep(LOOK_EVERY_S)
-        stop.set()
+        stop()
 
     looking = loop.create_task(look())
 

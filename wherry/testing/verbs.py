@@ -15,7 +15,6 @@ from wherry.api.resource import Resource
 from wherry.client.transport import APPLY_PATCH, JSON, JSON_PATCH, MERGE_PATCH, STRATEGIC_PATCH, Transport
 from wherry.objects.meta import Object
 from wherry.testing.kinds import find_kind, find_manifest_kind
-from wherry.testing.manifests import read_manifests
 
 Objects: TypeAlias = list[Object]
 FIELD_MANAGER = "wherry-test"
@@ -60,19 +59,19 @@ class Verbs:
             for item in listed.get("items") or ()
         ]
 
-    async def create(self, source: Any, namespace: str) -> Objects:
+    async def create(self, objects: Sequence[Object], namespace: str) -> Objects:
         made = []
-        for obj in read_manifests(source):
+        for obj in objects:
             path, resource = self._collection(obj, namespace)
             made.append(await self._call("POST", path, {"fieldManager": FIELD_MANAGER}, obj))
             await self._until_served(resource, made[-1])
         return made
 
-    async def apply(self, source: Any, namespace: str, field_manager: str) -> Objects:
+    async def apply(self, objects: Sequence[Object], namespace: str, field_manager: str) -> Objects:
         """Server-side apply, by force."""
         applied = []
         query = {"fieldManager": field_manager, "force": "true"}
-        for obj in read_manifests(source):
+        for obj in objects:
             path, resource = self._collection(obj, namespace)
             name = (obj.get("metadata") or {}).get("name", "")
             applied.append(await self._call("PATCH", f"{path}/{name}", query, obj, APPLY_PATCH))

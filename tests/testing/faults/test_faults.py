@@ -301,7 +301,7 @@ def test_a_restart_loses_no_write_that_was_answered(monkeypatch: pytest.MonkeyPa
         close = plane.close
 
         async def answer_the_last_request_first() -> None:
-            await verbs.create(MAP, "")
+            await verbs.create([MAP], "")
             await close()
 
         monkeypatch.setattr(plane, "close", answer_the_last_request_first)
