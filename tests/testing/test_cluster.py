@@ -96,6 +96,8 @@ def test_time_stands_still_until_it_is_moved() -> None:
         assert c.clock.advance("1d12h") == start + timedelta(days=1.5)
         with pytest.raises(BackwardsError):
             c.clock.advance(-1)
+        with pytest.raises(BackwardsError):
+            c.clock.advance("-1m30s")
 
 
 def test_a_condition_may_ask_the_cluster() -> None:
@@ -120,6 +122,12 @@ def test_waiting_says_what_stands_there_instead() -> None:
         assert "deployment/web is not Available after 300 s" in text
         assert "MinimumReplicasUnavailable" in text
         assert "ScalingReplicaSet" in text
+        with pytest.raises(WaitTimeoutError, match=r"configmap/none is not there after 1 s$"):
+            c.wait("cm/none", timeout="1s")
+        for wanted, meant in (("Availble", "Available"), ("available=False", "Available")):
+            said = rf"\n  it has no condition {wanted.partition('=')[0]}; did you mean {meant}\?\n"
+            with pytest.raises(WaitTimeoutError, match=said):
+                c.wait("deployment/web", wanted, timeout="1s")
         with pytest.raises(WaitTimeoutError, match="pod/nobody is not Ready after 60 s: there is none"):
             c.wait("pod/nobody", "Ready")
 

@@ -143,6 +143,7 @@ def test_an_async_test_that_nobody_runs(pytester: pytest.Pytester) -> None:
 
 REFUSED = """
 import pytest
+from wherry.testing import Snapshot
 
 async def refused_later(c):
     await c.client.get("pod", "none")
@@ -160,6 +161,9 @@ def test_condition(wherry):
 def test_start(wherry):
     pass
 
+def test_file():
+    Snapshot.load("absent")
+
 def test_inside(wherry):
     wherry.client.list("pods", field_selector=object())
 """
@@ -168,7 +172,7 @@ def test_inside(wherry):
 def test_frames_of_a_failure_are_the_tests_own(project: pytest.Pytester) -> None:
     project.makepyfile(REFUSED)
     result = project.runpytest_subprocess("-p", "no:cacheprovider", "--tb=short", "-p", "no:xdist")
-    result.assert_outcomes(failed=4, errors=1)
+    result.assert_outcomes(failed=5, errors=1)
     frames = {}
     for block in re.split(r"^_{3,} (?:ERROR at setup of )?(\w+) _{3,}$", result.stdout.str(), flags=re.M)[1:]:
         if re.fullmatch(r"test_\w+", block):
@@ -180,6 +184,40 @@ def test_frames_of_a_failure_are_the_tests_own(project: pytest.Pytester) -> None
     assert frames["test_async_call"] == [(own, "test_async_call"), (own, "refused_later")]
     assert frames["test_condition"] == [(own, "test_condition"), (own, "<lambda>")]
     assert [file.rpartition("/")[2] for file, _ in frames["test_start"]] == ["plugin.py"]
+    assert frames["test_file"] == [(own, "test_file")]
     assert len(frames["test_inside"]) > 3, "what is no answer of a cluster's is shown whole"
     everything = project.runpytest_subprocess("-p", "no:cacheprovider", "--full-trace", "-k", "test_call")
     assert "loop_thread.py" in everything.stdout.str()
+
+
+UNREAD = """
+import pytest
+
+@pytest.mark.wherry(nodes=5)
+def test_session(wherry_session):
+    assert len(wherry_session.client.list("nodes")) == 1
+
+@pytest.mark.wherry(nodes=5)
+def test_nothing():
+    pass
+
+class TestClass:
+    pytestmark = pytest.mark.wherry(nodes=5)
+
+    def test_of_a_class(self):
+        pass
+
+@pytest.mark.wherry(outcomes=["absent.yaml"])
+def test_wrong(wherry):
+    pass
+"""
+
+
+def test_marks_that_nobody_reads_and_marks_that_are_wrong(project: pytest.Pytester) -> None:
+    project.makepyfile(UNREAD)
+    result = project.runpytest_subprocess("-p", "no:cacheprovider")
+    result.assert_outcomes(passed=3, errors=1, warnings=2)
+    text = result.stdout.str()
+    assert text.count("PytestWarning: @pytest.mark.wherry has no effect on this test") == 2
+    assert "During handling" not in text
+    result.stdout.fnmatch_lines(["@pytest.mark.wherry: absent.yaml: cannot be read: *No such file*"])

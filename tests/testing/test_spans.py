@@ -30,6 +30,8 @@ def test_what_is_a_span() -> None:
         ("36526d", "a span of time of 36526d is too long"),
         ("999999999999w" * 10, "is too long"),
         (timedelta.max, "a span of time of 999999999 days, 23:59:59.999999 is too long"),
+        ("-", "'-' is no span of time"),
+        ("--5s", "'--5s' is no span of time"),
         (None, "a NoneType is no span of time"),
         ([], "a list is no span of time"),
         ("inf", "'inf' is no span of time"),

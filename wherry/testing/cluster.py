@@ -181,6 +181,18 @@ class Hosted:
 
         return self._running.call(tell)
 
+    def told(self) -> str:
+        """`report`, or why there is none: whoever has an error to tell of already tells that one."""
+        try:
+            return self.report()
+        except Exception as error:  # noqa: BLE001 - whatever it is, it must not take the other's place
+            return f"cannot be told: {error!r}"
+
+    def _note(self, error: Exception) -> None:
+        """To an error that leaves the cluster's `with` goes what stood there: afterwards nobody can ask."""
+        if self._thread is not None:
+            error.add_note(f"Wherry cluster:\n{self.told()}")
+
     def _verbs(self, user: str = ADMIN, groups: Sequence[str] = (MASTERS,)) -> Verbs:
         world = self._at
 
@@ -242,7 +254,11 @@ class Cluster(Hosted):
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        self.close()
+        try:
+            if isinstance(error, Exception):
+                self._note(error)
+        finally:
+            self.close()
 
     @property
     def client(self) -> SyncClient:
@@ -386,7 +402,11 @@ class AsyncCluster(Hosted):
     async def __aexit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        await self.close()
+        try:
+            if isinstance(error, Exception):
+                await asyncio.to_thread(self._note, error)
+        finally:
+            await self.close()
 
     @property
     def client(self) -> AsyncClient:

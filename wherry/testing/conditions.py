@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from difflib import get_close_matches
 from typing import Any, TypeAlias
 
 from wherry.objects.conditions import find_condition
@@ -44,8 +45,21 @@ def check_of(wanted: Wanted) -> Callable[[Object | None], bool]:
     return holds
 
 
+def hint(wanted: Wanted, obj: Object) -> str:
+    """Which condition of the object may be meant by a name that none of them has; "" when that is not so."""
+    if not isinstance(wanted, str) or wanted in (DELETED, EXISTS):
+        return ""
+    name = wanted.partition("=")[0]
+    kinds = [str(each.get("type")) for each in (obj.get("status") or {}).get("conditions") or ()]
+    if name in kinds:
+        return ""
+    near = [*get_close_matches(name, kinds, 1), *(kind for kind in kinds if kind.lower() == name.lower())]
+    meant = f"; did you mean {near[0]}?" if near else ""
+    return f"it has no condition {name}{meant}"
+
+
 def shown(wanted: Wanted) -> str:
     """What was wanted, in a sentence: "deployment/web is not Available"."""
     if isinstance(wanted, str):
-        return wanted
+        return "there" if wanted == EXISTS else wanted
     return getattr(wanted, "__name__", repr(wanted)).replace("<lambda>", "as wanted")

@@ -35,4 +35,5 @@ def shown(modules: Sequence[str], error: BaseException) -> list[bool]:
 def _is_answer(error: BaseException, raised_in: str) -> bool:
     """Whether it tells the test what is wrong: an error of Wherry's own, or an argument that was refused."""
     is_refused = isinstance(error, ValueError) and raised_in.startswith(CLUSTER)
-    return is_refused or type(error).__module__.startswith("wherry.")
+    is_of_file = isinstance(error, OSError) and bool(error.filename) and raised_in.startswith("wherry.")
+    return is_refused or is_of_file or type(error).__module__.startswith("wherry.")

@@ -12,6 +12,8 @@ Nothing of Wherry is loaded unless one of them is used.
 from __future__ import annotations
 
 import itertools
+import re
+from collections import Counter
 from collections.abc import Generator, Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any, TypeVar
@@ -29,6 +31,12 @@ RUN_BY = (
     "a test with wherry_async is an async def, which a plug-in runs: install pytest-asyncio, and mark the "
     "test @pytest.mark.asyncio or set asyncio_mode = auto (anyio's mark does as well)"
 )
+UNREAD = (
+    f"@pytest.mark.{MARKER} has no effect on this test, which asks neither for `wherry` nor for "
+    "`wherry_async`; wherry_session is one cluster for all tests, with one node"
+)
+_LOGGED = re.compile(r"(?:WARNING|ERROR|INFO|DEBUG) +wherry\.")
+"""How a line of Wherry's begins in what pytest captured of the log."""
 _HOSTS = pytest.StashKey[list["Hosted"]]()
 _names = itertools.count()
 
@@ -102,11 +110,14 @@ def _run(item: pytest.Item, kind: type[C]) -> Iterator[C]:
     from wherry.testing.manifests import ManifestError
     from wherry.testing.settings import SettingsError
 
+    wrong = ""
     try:
         cluster = kind(**_settings(item))
         cluster.open()
     except (SettingsError, ManifestError, StageError, UnknownKindError) as error:
-        pytest.fail(f"@pytest.mark.{MARKER}: {error}", pytrace=False)
+        wrong = str(error)
+    if wrong:  # said here: within the except, pytest would tell of that error as well
+        pytest.fail(f"@pytest.mark.{MARKER}: {wrong}", pytrace=False)
     try:
         with _told_of(item, cluster):
             yield cluster
@@ -143,6 +154,13 @@ def _delete_namespace(cluster: Cluster, name: str) -> None:
             raise
 
 
+def pytest_runtest_setup(item: pytest.Item) -> None:
+    """Warn of a mark that nobody reads: a session's cluster is one for all, whatever a test says of it."""
+    own = [marker for marker in item.own_markers if marker.name == MARKER]
+    if own and not {"wherry", "wherry_async"} & set(getattr(item, "fixturenames", ())):
+        item.warn(pytest.PytestWarning(UNREAD))
+
+
 @pytest.hookimpl(wrapper=True)
 def pytest_pyfunc_call(pyfuncitem: pytest.Function) -> Generator[None, object, object]:
     """Say how a test with `wherry_async` is run where nobody knew."""
@@ -164,12 +182,26 @@ def pytest_runtest_makereport(
     report = yield
     if report.when == "call" and report.failed:
         for cluster in item.stash.get(_HOSTS, []):
-            try:
-                text = cluster.report()
-            except Exception as error:  # noqa: BLE001 - the test's own failure is what counts
-                text = f"cannot be told: {error!r}"
-            report.sections.append(("Wherry cluster", text))
+            report.sections.append(("Wherry cluster", cluster.told()))
+    if report.failed:
+        report.sections = [
+            (title, _folded(text) if title.startswith("Captured log") else text)
+            for title, text in report.sections
+        ]
     return report
+
+
+def _folded(text: str) -> str:
+    """A captured log in which what Wherry says again and again, as a retry does, is said once."""
+    lines = text.split("\n")
+    counts = Counter(line for line in lines if _LOGGED.match(line))
+    kept, told = [], set()
+    for line in lines:
+        if line not in told:
+            kept.append(f"{line} ({counts[line]} times)" if counts[line] > 1 else line)
+        if counts[line]:
+            told.add(line)
+    return "\n".join(kept)
 
 
 def _hide_frames(excinfo: pytest.ExceptionInfo[BaseException]) -> None:

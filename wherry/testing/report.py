@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
+from types import MappingProxyType
 from typing import Any, NamedTuple
 
 import orjson
@@ -19,6 +20,8 @@ MOST_FIELDS = 6
 EXPECTED_TRUE = ("Available", "Ready", "Established", "Initialized", "PodScheduled", "ContainersReady")
 """Conditions that are true where all is well."""
 EXPECTED_FALSE = ("Failed", "Stalled", "MemoryPressure", "DiskPressure", "PIDPressure", "NetworkUnavailable")
+OF_THE_CLUSTER = "node.kubernetes.io/"
+"""How the keys of taints begin that say how a node is; others say whom it is for."""
 NOISE = ("/registry/events/", "/registry/leases/")
 """Changes nobody asks for when a test failed."""
 _PREFIX = "/registry/"
@@ -32,6 +35,7 @@ class EventLine(NamedTuple):
     reason: str
     object: str
     message: str
+    namespace: str = ""
 
     def __str__(self) -> str:
         return f"{self.time} {self.type} {self.reason} {self.object}: {self.message}"
@@ -52,6 +56,7 @@ def event_lines(world: World) -> list[EventLine]:
             event.get("reason") or "",
             f"{str(about.get('kind', '')).lower()}/{about.get('name', '')}",
             event.get("message") or "",
+            about.get("namespace") or "",
         )
         found.append((cached.revision, line))
     return [line for _, line in sorted(found, key=lambda pair: pair[0])]
@@ -75,7 +80,8 @@ def failure_report(world: World) -> str:
     What the cluster's own start made is no change.
     """
     image = world.store.image()
-    unhealthy = list(unhealthy_lines(image.current.values()))
+    events = event_lines(world)
+    unhealthy = list(unhealthy_lines(image.current.values(), latest_warnings(events)))
     changes = [
         change_line(event.entry, event.previous, deleted=event.deleted)
         for event in image.log
@@ -83,7 +89,7 @@ def failure_report(world: World) -> str:
     ]
     parts = (
         ("Not well", unhealthy[:MOST_UNHEALTHY]),
-        ("Latest events", [str(line) for line in event_lines(world)[-MOST_EVENTS:]]),
+        ("Latest events", [str(line) for line in events[-MOST_EVENTS:]]),
         ("Changed last", changes[-MOST_CHANGES:]),
     )
     lines = [f"time in the cluster: {world.clock.now():%Y-%m-%dT%H:%M:%SZ}, seed {world.settings.seed}"]
@@ -104,11 +110,26 @@ def _fault_lines(world: World) -> Iterator[str]:
         yield f"  {fault}: met {met} calls"
 
 
-def unhealthy_lines(entries: Sequence[Entry] | Any) -> Iterator[str]:
-    """A line for each object that is not as its kind should be."""
+def latest_warnings(events: Sequence[EventLine]) -> dict[tuple[str, str, str], EventLine]:
+    """The warnings that are the last word about their object, by its kind in lower case, namespace, name."""
+    latest = {
+        (line.object.partition("/")[0], line.namespace, line.object.partition("/")[2]): line
+        for line in events
+    }
+    return {about: line for about, line in latest.items() if line.type == "Warning"}
+
+
+def unhealthy_lines(
+    entries: Sequence[Entry] | Any, warnings: Mapping[tuple[str, str, str], EventLine] = MappingProxyType({})
+) -> Iterator[str]:
+    """A line for each object that is not as its kind should be, or of which the last event is a warning."""
     for entry in entries:
         obj = orjson.loads(entry.value)
-        why = "; ".join(_complaints(obj))
+        complaints = list(_complaints(obj))
+        warning = warnings.get((str(obj.get("kind")).lower(), namespace_of(obj), name_of(obj)))
+        if warning is not None and not any(warning.message in complaint for complaint in complaints):
+            complaints.append(f"{warning.reason}: {warning.message}")
+        why = "; ".join(complaints)
         if why:
             yield f"{_shown(entry.key, obj)}: {why}"
 
@@ -117,6 +138,13 @@ def _complaints(obj: Object) -> Iterator[str]:
     if is_deleting(obj):
         finalizers = (obj.get("metadata") or {}).get("finalizers") or []
         yield "is being deleted" + (f", held by {', '.join(finalizers)}" if finalizers else "")
+    if obj.get("kind") == "Node":
+        spec = obj.get("spec") or {}
+        yield from (
+            f"tainted {taint['key']}:{taint['effect']}"
+            for taint in spec.get("taints") or ()
+            if taint["key"].startswith(OF_THE_CLUSTER)
+        )
     status = obj.get("status")
     if not isinstance(status, dict):
         return

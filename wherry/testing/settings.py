@@ -15,6 +15,7 @@ from wherry.hollow.outcomes import NodeOutcome, Outcome
 from wherry.hollow.stages import Stage
 from wherry.kit.clock import SystemClock
 from wherry.kit.simulated_loop import START
+from wherry.testing.manifests import SUFFIXES
 
 C = TypeVar("C", bound=type)
 ALL = "all"
@@ -71,6 +72,10 @@ class Settings:
         return cls(**given)
 
     def __post_init__(self) -> None:
+        for name in ("outcomes", "stages"):
+            given = getattr(self, name)
+            sources = given if isinstance(given, list | tuple) else (given,)
+            object.__setattr__(self, name, tuple(_source(each) for each in sources))
         for name in ("nodes", "port"):
             if not isinstance(getattr(self, name), int):
                 raise SettingsError(f"{name}: {getattr(self, name)!r} is no number; give an int")
@@ -104,6 +109,12 @@ class Settings:
             self.start,
             self.real_time and self.start is None,
         )
+
+
+def _source(given: Any) -> Any:
+    """A file's name is a path, as it is of manifests: no YAML is one word that ends so."""
+    is_name = isinstance(given, str) and "\n" not in given and given.endswith(SUFFIXES)
+    return Path(given) if is_name else given
 
 
 def takes_settings(cluster: C) -> C:

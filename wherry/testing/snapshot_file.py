@@ -68,7 +68,11 @@ def write_snapshot(path: Path, settings: Settings, moment: Moment, version: str)
 
 def read_snapshot(path: Path, version: str) -> tuple[Settings, Moment]:
     """What the file holds. Raises SnapshotError; OSError when it cannot be read."""
-    first, _, rest = path.read_bytes().partition(b"\n")
+    try:
+        first, _, rest = path.read_bytes().partition(b"\n")
+    except OSError as error:
+        said = f"{error.strerror or error}; Snapshot.save writes one"
+        raise OSError(error.errno, said, str(path)) from None
     if not first.startswith(MAGIC):
         raise SnapshotError(f"{path} is no snapshot; Snapshot.save makes one")
     if first != MAGIC + b"%d" % FORMAT:

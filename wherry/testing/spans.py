@@ -35,10 +35,12 @@ def _read(span: Span) -> float:
     if isinstance(span, timedelta):
         return span.total_seconds()
     if isinstance(span, str):
-        parts = _PART.findall(span[:200])
-        if not parts or "".join(number + unit for number, unit in parts) != span:
+        size = span.removeprefix("-")
+        parts = _PART.findall(size[:200])
+        if not parts or "".join(number + unit for number, unit in parts) != size:
             raise SpanError(f"{span[:200]!r} is no span of time; {_FORMS}")
-        return sum(float(number) * _UNITS_S[unit] for number, unit in parts)
+        found = sum(float(number) * _UNITS_S[unit] for number, unit in parts)
+        return found if size == span else -found
     try:
         return float(span)
     except OverflowError:

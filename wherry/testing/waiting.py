@@ -8,7 +8,7 @@ from typing import Any, NamedTuple
 
 from wherry.api.resource import Resource
 from wherry.objects.meta import Object
-from wherry.testing.conditions import WaitTimeoutError, Wanted, check_of, shown
+from wherry.testing.conditions import EXISTS, WaitTimeoutError, Wanted, check_of, hint, shown
 from wherry.testing.report import describe
 from wherry.testing.verbs import DEFAULT_NAMESPACE, Verbs, checked_namespace
 from wherry.testing.world import World
@@ -52,7 +52,10 @@ async def wait_for(world: World, target: Target, wanted: Wanted, timeout_s: floa
     if not await until(world, lambda: check(look()), timeout_s):
         obj = look()
         what = f"{target} is not {shown(wanted)} after {timeout_s:g} s"
-        raise WaitTimeoutError(f"{what}: there is none" if obj is None else f"{what}\n{describe(world, obj)}")
+        if obj is None:
+            raise WaitTimeoutError(what if wanted == EXISTS else f"{what}: there is none")
+        lines = [what, hint(wanted, obj) and f"  {hint(wanted, obj)}", describe(world, obj)]
+        raise WaitTimeoutError("\n".join(line for line in lines if line))
     return look() or {}
 
 

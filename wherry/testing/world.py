@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 from wherry.api.core.nodes import NODES
 from wherry.api.core.simulated import is_simulated
+from wherry.apiserver.admission.catalog import check_choice
 from wherry.apiserver.config import ApiServerConfig, FrontProxyConfig
 from wherry.cluster.assembly import SCHEDULER, ControlPlane, ControlPlaneConfig, controller_users
 from wherry.cluster.configured import configured
@@ -282,6 +283,7 @@ def process_of(user: str) -> frozenset[str]:
 
 def _config(settings: Settings, port: int) -> ControlPlaneConfig:
     found = keys.make()
+    _check_plugins(settings)
     api = ApiServerConfig(
         port=port,
         tls_cert_file=found.of(API_SERVER).cert,
@@ -311,6 +313,19 @@ def _config(settings: Settings, port: int) -> ControlPlaneConfig:
         cluster_cidr=POD_CIDR,
         heartbeat_s=replace(settings.node_template, count=settings.nodes).heartbeat_s,
     )
+
+
+def _check_plugins(settings: Settings) -> None:
+    on, off = settings.enable_admission_plugins, settings.disable_admission_plugins
+    for enabled, disabled, names in (
+        (on, (), "enable_admission_plugins"),
+        ((), off, "disable_admission_plugins"),
+        (on, off, "enable_admission_plugins, disable_admission_plugins"),
+    ):
+        try:
+            check_choice(enabled, disabled)
+        except ValueError as error:
+            raise SettingsError(f"{names}: {error}") from None
 
 
 def _kinds(settings: Settings) -> tuple[type[Controller], ...]:

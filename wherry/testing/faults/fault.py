@@ -87,7 +87,7 @@ class Fault:
                 raise ValueError(f"verbs: {verb!r} is none of {', '.join(VERBS)}")
         if self.what is What.REFUSED and self.code not in REFUSALS:
             known = ", ".join(map(str, REFUSALS))
-            raise ValueError(f"code {self.code} is no refusal that can be asked for; use one of {known}")
+            raise ValueError(f"code {self.code!r} is no refusal that can be asked for; use one of {known}")
 
     def fits(self, call: Call) -> bool:
         """Whether the call is one of those that are counted."""
