@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Sequence
 from operator import attrgetter
 from random import Random
@@ -36,6 +37,7 @@ from wherry.objects.errors import ApiError
 from wherry.objects.meta import Object
 from wherry.scheduler.binding import Binder
 from wherry.scheduler.budgets import Budgets
+from wherry.scheduler.configuration import read_configuration
 from wherry.scheduler.decisions import Decisions
 from wherry.scheduler.facts import PodFacts
 from wherry.scheduler.group_preemption import NO_VICTIMS, GroupPreemption, Room
@@ -143,6 +145,26 @@ async def test_a_gang_that_may_not_or_cannot_make_room_says_so() -> None:
         nobody = f"{FEW}, pod group preemption: {NO_VICTIMS}"
         await eventually(is_told(client, "h", "False", "Unschedulable", nobody))
         assert not await goes(client, "on-a")
+
+
+async def test_a_profile_without_preemption_makes_no_room_for_gangs() -> None:
+    off = {"plugins": {"postFilter": {"disabled": [{"name": "DefaultPreemption"}]}}}
+    kind = {"apiVersion": "kubescheduler.config.k8s.io/v1", "kind": "KubeSchedulerConfiguration"}
+    configuration = read_configuration(json.dumps({**kind, "profiles": [off]}))
+    async with scheduled(HurriedClock(), configuration=configuration) as (client, _):
+        await make_class(client)
+        await filled(client, 1)
+        await make_group(client, "g", 2, **HIGH)
+        await make_members(client, "g", 2, **HIGH)
+        off_text = "default preemption plugin is not registered, workload aware preemption is disabled"
+        said = f"{FEW}, pod group preemption: {off_text}"
+        await eventually(is_told(client, "g", "False", "Unschedulable", said))
+
+        async def told() -> bool:
+            failed = await messages(client, "FailedScheduling")
+            return "0/1 nodes are available: 1 Insufficient cpu." in failed
+
+        await eventually(told)
 
 
 async def test_a_gang_for_which_nobody_could_be_evicted_is_tried_again() -> None:

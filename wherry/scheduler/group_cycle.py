@@ -182,7 +182,7 @@ class GroupCycle:
             failure = one.outcome.failed.get(pod.uid)
             if pod.uid in hopes:
                 self._world.place(pod, hopes[pod.uid], is_nominated=True)
-            why = failure[1].message(NOT_ALONE) if failure else message
+            why = _told(one.profile, failure[1]) if failure else message
             self._host.tell(pod, why, UNSCHEDULABLE, hopes.get(pod.uid, ""))
         self._status.say(one.key, Told("False", UNSCHEDULABLE, message))
         if room is None or not room.victims:
@@ -279,4 +279,9 @@ class GroupCycle:
             names, kinds = self._host.rejecting(profile, trace)
             key = (GANGS, group_key(pod.pod), pod.template)
             self._queue.failed(pod.uid, key, names, kinds, since)
-            self._host.tell(pod, trace.message(NOT_ALONE), UNSCHEDULABLE)
+            self._host.tell(pod, _told(profile, trace), UNSCHEDULABLE)
+
+
+def _told(profile: Profile, trace: Trace) -> str:
+    """What is said to a pod of a group that fits nowhere itself."""
+    return trace.message(NOT_ALONE if profile.preempts else "")
