@@ -12,6 +12,7 @@ from wherry.api.core.config_maps import CONFIG_MAPS
 from wherry.api.core.nodes import NODES
 from wherry.api.core.pods import PODS
 from wherry.client.api import Client
+from wherry.client.transport import MERGE_PATCH
 from wherry.hollow.documents import StageError
 from wherry.hollow.machines import NodeTemplate
 from wherry.hollow.stage_files import read_stage_files, read_stages
@@ -202,6 +203,59 @@ async def test_nodes_go_through_the_stages_of_a_file() -> None:
             conditions = (await s.node("mine"))["status"].get("conditions") or [{}]
             times.add(conditions[0].get("lastHeartbeatTime"))
         assert 5 <= len(times) <= 7, "one each 20 to 25 s, and none before"
+
+
+async def test_nodes_of_a_template_go_through_the_stages_of_a_file() -> None:
+    """As kwok's own: one stage begins with nodes that are not Ready, the others go on from there."""
+    begins = stage(
+        "node-initialize",
+        """\
+  selector:
+    matchExpressions:
+    - {key: '.status.conditions.[] | select( .type == "Ready" ) | .status', operator: NotIn, values: ["True"]}
+  next:
+    statusTemplate: |
+      conditions:
+      {{ range NodeConditions }}
+      - {type: {{ .type | Quote }}, status: {{ .status | Quote }}, lastHeartbeatTime: {{ Now | Quote }}}
+      {{ end }}
+      phase: Running
+""",
+        "Node",
+    )
+    broken = stage(
+        "node-not-ready",
+        """\
+  selector:
+    matchLabels: {node-not-ready.stage.kwok.x-k8s.io: "true"}
+    matchExpressions:
+    - {key: '.status.phase', operator: In, values: [Running]}
+    - key: '.status.conditions.[] | select( .type == "Ready" ) | .status'
+      operator: NotIn
+      values: ["False"]
+  weight: 10000
+  next:
+    statusTemplate: |
+      conditions:
+      - {type: Ready, status: "False", reason: ChaosNodeNotReady, lastHeartbeatTime: {{ Now | Quote }}}
+""",
+        "Node",
+    )
+    stages = read_stages(begins + NODE_BEATS + broken, "f")
+    async with simulated(NodeTemplate(count=1), stages=stages) as s:
+        status = (await s.node("hollow-0"))["status"]
+        assert (status["phase"], ready(status)) == ("Running", "True")
+        assert status["capacity"]["cpu"], "what the template says stays"
+        assert {"type": "Hostname", "address": "hollow-0"} in status["addresses"]
+        times = set()
+        for _ in range(6):
+            await s.advance(25)
+            times.add((await s.node("hollow-0"))["status"]["conditions"][0]["lastHeartbeatTime"])
+        assert len(times) >= 5, "the file's heartbeats are played"
+        chaos = {"metadata": {"labels": {"node-not-ready.stage.kwok.x-k8s.io": "true"}}}
+        await s.client.patch(NODES, "hollow-0", "", chaos, content_type=MERGE_PATCH)
+        await s.settle()
+        assert ready((await s.node("hollow-0"))["status"]) == "False"
 
 
 async def test_weights_decide_and_may_come_from_the_object() -> None:

@@ -26,6 +26,7 @@ from wherry.testing import (
     WaitTimeoutError,
     WatchEndedError,
 )
+from wherry.testing.node_handles import AsyncSimulatedNodes, SimulatedNodes
 from wherry.testing.world import MOST_FOUNDINGS, _foundings
 
 WEB = """
@@ -259,6 +260,46 @@ async def test_for_tests_with_a_loop_of_their_own() -> None:
         assert "ScalingReplicaSet" not in [line.reason for line in await c.events()]
         await c.client.delete("deploy", "web")
         await c.wait("deployment/web", "deleted")
+
+
+async def test_nodes_and_time_of_tests_with_a_loop_of_their_own() -> None:
+    async with AsyncCluster(nodes=1) as c:
+        await c.apply(WEB)
+        begun = c.clock.now()
+
+        async def is_ready() -> bool:
+            return bool((await c.client.get("deploy", "web"))["status"].get("readyReplicas") == 2)
+
+        assert await c.clock.run_until(is_ready) - begun < timedelta(minutes=1)
+        with pytest.raises(WaitTimeoutError, match="does not hold after 5 s"):
+            await c.clock.run_until(lambda: False, "5s")
+        assert await c.nodes.add(1) == ["node-1"]
+        await c.nodes.lose("node-0")
+        assert await c.nodes.names() == ["node-1"]
+        await c.nodes.recover("node-0")
+        await c.nodes.remove("node-1")
+        await c.clock.advance("1s")
+        assert await c.nodes.names() == ["node-0"]
+        with pytest.raises(ApiError, match="not found among the simulated nodes"):
+            await c.nodes.lose("nobody")
+
+
+async def test_a_sweep_from_a_cluster_of_a_test_with_a_loop() -> None:
+    def scenario(fork: Cluster) -> None:
+        fork.as_user("jane", ["system:masters"]).create(
+            {"apiVersion": "v1", "kind": "ConfigMap", "metadata": {"name": "m"}}
+        )
+
+    async with AsyncCluster(controllers="none", scheduler=False) as c:
+        report = await asyncio.to_thread(c.faults.sweep, scenario, user="jane")
+    assert len(report.unlike) >= 3, "she gives up at once"
+
+
+@pytest.mark.parametrize("other", [(Cluster, AsyncCluster), (SimulatedNodes, AsyncSimulatedNodes)])
+def test_both_kinds_of_cluster_offer_the_same(other: tuple[type, type]) -> None:
+    one, two = ({name for kind in k.__mro__ for name in vars(kind) if name[0] != "_"} for k in other)
+    assert one - two == set()
+    assert two - one <= {"advance"}
 
 
 def test_many_do_not_touch_each_other() -> None:

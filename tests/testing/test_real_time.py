@@ -14,6 +14,7 @@ from typing import Any
 import pytest
 import yaml
 from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
+from cryptography.x509 import load_pem_x509_certificate
 
 from tests.controllers.certificates.asking import csr, key, request
 from tests.testing.test_cluster import WEB
@@ -106,6 +107,26 @@ def test_a_certificate_that_was_asked_for_is_let_in(real_time: bool, tmp_path: P
         private = key().private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption())
         pem.write_bytes(base64.b64decode(signed["status"]["certificate"]) + private)
         assert _who(cluster, pem) == "jane"
+
+
+def test_certificates_are_over_in_simulated_time() -> None:
+    """What is signed lasts as long as the cluster's clock says, and who cleans up goes by its end."""
+    with Cluster() as c:
+        c.clock.advance("30d")
+        for name, lasts_s in (("short", 600), ("long", 86400)):
+            asked = csr(CLIENT, request("jane", ()), ["client auth"], name, expirationSeconds=lasts_s)
+            found = c.client.create(asked)
+            approved = {"type": "Approved", "status": "True", "reason": "Test", "message": "by the test"}
+            found["status"] = {"conditions": [approved]}
+            c.client.request("PUT", f"{PATH}/{name}/approval", found)
+            signed = c.wait(f"csr/{name}", lambda one: one["status"].get("certificate"))
+            certificate = load_pem_x509_certificate(base64.b64decode(signed["status"]["certificate"]))
+            assert abs(certificate.not_valid_after_utc - c.clock.now()) <= timedelta(seconds=lasts_s)
+            assert certificate.not_valid_before_utc <= c.clock.now()
+        begun = c.clock.now()
+        over = c.clock.run_until(lambda: not c.client.list("csr", field_selector="metadata.name=short"))
+        assert timedelta(seconds=600) <= over - begun <= timedelta(hours=1)
+        assert c.client.get("csr", "long"), "its certificate is not over yet"
 
 
 def _who(cluster: dict[str, str], pem: Path) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from datetime import timedelta
 from typing import Any
 
 import pytest
@@ -136,3 +137,19 @@ def test_what_nobody_acts_on_is_warned_of() -> None:
     with Cluster(controllers="none") as c:
         c.apply(job)
         assert c.warnings == [], "somebody brings controllers of their own"
+
+
+@pytest.mark.parametrize(
+    ("outcomes", "starts_s", "ends_s"), [([], 0, 0), (["fast"], 0, 0), (["general"], 2, 30)]
+)
+def test_how_long_pods_take_by_name(outcomes: list[str], starts_s: float, ends_s: float) -> None:
+    spec = {"nodeName": "node-0", "containers": [{"name": "c", "image": "i"}]}
+    with Cluster(nodes=1, controllers=["service-account", "node"], outcomes=outcomes) as c:
+        begun = c.clock.now()
+        c.client.create({"apiVersion": "v1", "kind": "Pod", "metadata": {"name": "p"}, "spec": spec})
+        c.wait("pod/p", "Ready")
+        assert c.clock.now() - begun == timedelta(seconds=starts_s)
+        begun = c.clock.now()
+        c.client.delete("pod", "p")
+        c.wait("pod/p", "deleted")
+        assert c.clock.now() - begun == timedelta(seconds=ends_s)

@@ -30,6 +30,11 @@ class Behaviour:
         self._outcomes = [(found, pod_stages(found)) for found in outcomes if isinstance(found, Outcome)]
 
     @property
+    def has_stages_of_nodes(self) -> bool:
+        """Whether stages that were given say what nodes do, in place of our own."""
+        return NODES in self._given
+
+    @property
     def resources(self) -> list[Resource]:
         """What is played: nodes and pods, and what else stages were given for."""
         return [NODES, PODS, *(resource for resource in self._given if resource not in (NODES, PODS))]

@@ -226,7 +226,9 @@ class HollowNodes:
             for index in indexes:
                 name = template.node_name(index)
                 address = self._addresses.take(name, (NODE_RANGE,))[0]
-                node = template.node(index, address, self._clock.now())
+                # Stages that make a node ready ask for one that is not.
+                is_ready = not self._behaviour.has_stages_of_nodes
+                node = template.node(index, address, self._clock.now(), is_ready=is_ready)
                 try:
                     made = await self._client.create(NODES, node)
                 except ApiError as error:

@@ -103,8 +103,8 @@ class NodeTemplate:
         """The names of all its nodes."""
         return [self.node_name(index) for index in range(self.count)]
 
-    def node(self, index: int, address: str, now: datetime) -> Object:
-        """The Node of that number, as its kubelet registers it, Ready."""
+    def node(self, index: int, address: str, now: datetime, *, is_ready: bool = True) -> Object:
+        """The Node of that number, as its kubelet registers it; without conditions unless it `is_ready`."""
         name, moment = self.node_name(index), format_time(now)
         labels = {
             "beta.kubernetes.io/arch": "amd64",
@@ -131,7 +131,7 @@ class NodeTemplate:
             "status": {
                 "capacity": dict(self.capacity),
                 "allocatable": {**self.capacity, **self.allocatable},
-                "conditions": ready_conditions((), moment),
+                **({"conditions": ready_conditions((), moment)} if is_ready else {}),
                 "addresses": addresses(name, [address]),
                 "declaredFeatures": list(RESIZE_FEATURES),
                 "nodeInfo": node_info(name),

@@ -84,6 +84,14 @@ class Outcome:
     unready_after_s: float | None = None
 
 
+FAST = Outcome(name="fast")
+"""A pod runs as soon as it is bound, and is gone as soon as it is deleted, as by KWOK's stages pod/fast."""
+GENERAL = Outcome(name="general", starts_after_s=2.0, stops_after_s=10 * 365 * 86400.0)
+"""A pod takes a moment to run, as by KWOK's stages pod/general, and all of its grace to end."""
+NAMED = {outcome.name: outcome for outcome in (FAST, GENERAL)}
+"""What may become of all pods, by name; the first is what becomes of them when nothing is said."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class NodeOutcome:
     """What becomes of a node: it is lost `lost_after_s` seconds after it was made, None for never."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import threading
 from collections import deque
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from concurrent.futures import CancelledError
 from datetime import datetime
 from functools import partial
@@ -20,20 +20,21 @@ from wherry.kit.tasks import to_the_end
 from wherry.objects.meta import Object
 from wherry.testing import keys
 from wherry.testing.client import AsyncClient, SyncClient
-from wherry.testing.conditions import WaitTimeoutError, Wanted
+from wherry.testing.clocks import AsyncClusterClock, ClusterClock
+from wherry.testing.conditions import Wanted
 from wherry.testing.loop_thread import ClosedError, LoopThread
 from wherry.testing.manifests import read_manifests
 from wherry.testing.moment import Moment
+from wherry.testing.node_handles import AsyncSimulatedNodes, SimulatedNodes
 from wherry.testing.report import EventLine, event_lines, failure_report
 from wherry.testing.settings import Settings, takes_settings
 from wherry.testing.snapshot import Snapshot
 from wherry.testing.spans import Span, seconds
 from wherry.testing.verbs import FIELD_MANAGER, Objects, Verbs
-from wherry.testing.waiting import target_of, until_written, wait_for
+from wherry.testing.waiting import target_of, wait_for
 from wherry.testing.world import ADMIN, MASTERS, World
 
 if TYPE_CHECKING:
-    from wherry.hollow.hollow import HollowNodes
     from wherry.testing.faults.fault import Fault
     from wherry.testing.faults.faults import Faults
 
@@ -43,8 +44,6 @@ PATIENCE = "60s"
 GIVEN_UP = "the start of the cluster was given up"
 MOST_WARNINGS = 1000
 """How many are kept, the newest."""
-ASKED_AGAIN_S = 0.25
-"""How long real time passes until a condition is asked again that may depend on something outside."""
 
 
 class Hosted:
@@ -166,7 +165,7 @@ class Hosted:
         """What the cluster's clients have to live with."""
         from wherry.testing.faults.faults import Faults
 
-        return Faults(self._running, self._at, self if isinstance(self, Cluster) else None)
+        return Faults(self._running, self._at, lambda: Snapshot(self.settings, self._at.moment()))
 
     @property
     def warnings(self) -> list[str]:
@@ -327,44 +326,6 @@ class Cluster(Hosted):
         return (snapshot or self.snapshot()).fork()
 
 
-class SimulatedNodes:
-    """A cluster's simulated nodes, for tests that wait. Raises ApiError for a node that is none of them."""
-
-    def __init__(self, thread: LoopThread, world: World) -> None:
-        self._thread = thread
-        self._world = world
-
-    def names(self) -> list[str]:
-        """Those that are not lost, sorted."""
-        return self._do(lambda hollow: _made(hollow.names))
-
-    def add(self, count: int = 1) -> list[str]:
-        """Make more; their names."""
-        return self._do(lambda hollow: hollow.add(count))
-
-    def remove(self, name: str) -> None:
-        """Delete a node."""
-        self._do(lambda hollow: hollow.remove(name))
-
-    def lose(self, name: str) -> None:
-        """Let a node stop: no heartbeats any more, and its pods do nothing."""
-        self._do(lambda hollow: hollow.lose(name))
-
-    def recover(self, name: str) -> None:
-        """Let a lost node go on."""
-        self._do(lambda hollow: hollow.recover(name))
-
-    def _do(self, work: Callable[[HollowNodes], Awaitable[T]]) -> T:
-        async def run() -> T:
-            return await work(await self._world.hollow())
-
-        return self._thread.call(run)
-
-
-async def _made(value: T) -> T:
-    return value
-
-
 @takes_settings
 class AsyncCluster(Hosted):
     """The same for tests with a loop of their own: `async with AsyncCluster(nodes=3) as c`.
@@ -439,11 +400,19 @@ class AsyncCluster(Hosted):
             lambda: wait_for(world, target_of(verbs, target, namespace), wanted, limit_s)
         )
 
+    @property
+    def clock(self) -> AsyncClusterClock:
+        """See `Cluster.clock`."""
+        return AsyncClusterClock(self._running, self._at)
+
+    @property
+    def nodes(self) -> AsyncSimulatedNodes:
+        """See `Cluster.nodes`."""
+        return AsyncSimulatedNodes(self._running, self._at)
+
     async def advance(self, span: Span) -> datetime:
         """See `ClusterClock.advance`."""
-        thread, span_s = self._running, seconds(span)
-        await thread.acall(lambda: thread.loop.advance(span_s))
-        return thread.loop.wall()
+        return await self.clock.advance(span)
 
     async def events(self) -> list[EventLine]:
         """See `Cluster.events`."""
@@ -464,42 +433,3 @@ class AsyncCluster(Hosted):
         forked = AsyncCluster.__new__(AsyncCluster)
         Hosted.__init__(forked, snapshot.settings, snapshot.checked())
         return await forked.start()
-
-
-class ClusterClock:
-    """A cluster's time, for tests that wait."""
-
-    def __init__(self, thread: LoopThread, world: World) -> None:
-        self._thread = thread
-        self._world = world
-
-    def now(self) -> datetime:
-        """The wall clock."""
-        return self._thread.loop.wall()
-
-    def advance(self, span: Span) -> datetime:
-        """Move time on ("2h"), and return when everything that fell due has happened.
-
-        Real time jumps ahead. Raises BackwardsError for a negative span.
-        """
-        span_s = seconds(span)
-        self._thread.call(lambda: self._thread.loop.advance(span_s))
-        return self.now()
-
-    def run_until(self, condition: Callable[[], Any], timeout: Span = "1d") -> datetime:
-        """Move time on, from timer to timer, until `condition` holds; it may use the cluster.
-
-        Real time passes by itself: the condition is asked again after each write, and a few times a second.
-        Raises WaitTimeoutError.
-        """
-        loop, world = self._thread.loop, self._world
-        end = loop.time() + seconds(timeout)
-        while not condition():
-            if loop.time() >= end:
-                raise WaitTimeoutError(f"the condition does not hold after {seconds(timeout):g} s")
-            if loop.is_simulated:
-                self._thread.call(lambda: loop.step(end))
-            else:
-                within_s = min(end - loop.time(), ASKED_AGAIN_S)
-                self._thread.call(partial(until_written, world, within_s))
-        return self.now()

@@ -9,7 +9,7 @@ from random import Random
 from wherry.cluster.assembly import ControlPlane
 from wherry.hollow import rights
 from wherry.hollow.hollow import HollowNodes
-from wherry.hollow.outcomes import NodeOutcome, Outcome, read_outcome_files, read_outcomes
+from wherry.hollow.outcomes import NAMED, NodeOutcome, Outcome, read_outcome_files, read_outcomes
 from wherry.hollow.stages import Stage
 from wherry.kit.clock import Clock
 from wherry.testing.settings import Settings
@@ -40,4 +40,6 @@ def _stages(source: Stage | Path | str) -> list[Stage]:
 def _outcomes(source: Outcome | NodeOutcome | Path | str) -> list[Outcome | NodeOutcome]:
     if isinstance(source, Path):
         return read_outcome_files([source])
+    if isinstance(source, str) and source in NAMED:
+        return [NAMED[source]]
     return read_outcomes(source, "outcomes") if isinstance(source, str) else [source]

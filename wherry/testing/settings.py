@@ -40,8 +40,8 @@ class Settings:
     One `seed` decides every random choice. Time begins at `start` (`START` when none is given) and stands
     still unless the test moves it; with `real_time` it passes as the machine's does, and begins at the
     machine's date unless a `start` is given. `node_template` says what the nodes are made of, `outcomes`
-    (files, YAML, `hollow.outcomes.Outcome`s) what becomes of chosen pods and nodes, `stages` are KWOK's
-    files, or stages made in Python (`hollow.stages.Stage`).
+    ("fast", "general", files, YAML, `hollow.outcomes.Outcome`s) what becomes of pods and nodes, `stages` are
+    KWOK's files, or stages made in Python (`hollow.stages.Stage`).
     """
 
     nodes: int = 0

@@ -4,18 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Iterable, Sequence
 from difflib import get_close_matches
-from typing import TYPE_CHECKING, TypeVar
+from typing import TypeVar
 
 from wherry.testing.faults.drawn import COUNT, WRITES_WITHIN, drawn
 from wherry.testing.faults.fault import WRITES, Fault, What
 from wherry.testing.faults.plan import FaultPlan, Seen
 from wherry.testing.faults.sweep import SETTLING, Report, Scenario, sweep
 from wherry.testing.loop_thread import LoopThread
+from wherry.testing.snapshot import Snapshot
 from wherry.testing.spans import Span
 from wherry.testing.world import World
-
-if TYPE_CHECKING:
-    from wherry.testing.cluster import Cluster
 
 T = TypeVar("T")
 
@@ -28,10 +26,10 @@ class Faults:
     ("system:serviceaccount:shop:*", "my-operator/*"), `nth` the first call met, `times` how many (0: all).
     """
 
-    def __init__(self, thread: LoopThread, world: World, cluster: Cluster | None = None) -> None:
+    def __init__(self, thread: LoopThread, world: World, take: Callable[[], Snapshot]) -> None:
         self._thread = thread
         self._world = world
-        self._cluster = cluster
+        self._take = take
 
     def refuse(
         self,
@@ -156,9 +154,7 @@ class Faults:
         seeds: Iterable[int] = (),
     ) -> Report:
         """See `faults.sweep.sweep`."""
-        if self._cluster is None:
-            raise TypeError("a sweep needs a Cluster, not an AsyncCluster")
-        return sweep(self._cluster, scenario, user, faults, settling, seeds)
+        return sweep(self._do(lambda _: self._take()), scenario, user, faults, settling, seeds)
 
     def _check(self, resource: str) -> None:
         """Raises ValueError for what the cluster does not serve."""

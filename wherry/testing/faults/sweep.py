@@ -153,14 +153,14 @@ def quiet() -> Iterator[None]:
 
 
 def sweep(
-    cluster: Cluster,
+    start: Snapshot,
     scenario: Scenario,
     user: str | Sequence[str] = "*",
     faults: Sequence[Fault] | None = None,
     settling: Span = SETTLING,
     seeds: Iterable[int] = (),
 ) -> Report:
-    """Run `scenario` on a fork of `cluster` without faults, then on a fork for each fault, and for each plan.
+    """Run `scenario` on a fork of `start` without faults, then on a fork for each fault, and for each plan.
 
     A fault is there before the fork's own clients start. Without `faults`, those of `faults_for`; a plan is
     drawn from each of `seeds`, for those users. The scenario drives its fork until all is as it should be in
@@ -169,7 +169,6 @@ def sweep(
     Raises ValueError when nothing is to be tried.
     """
     users = [user] if isinstance(user, str) else list(user)
-    start = cluster.snapshot()
     with quiet():
         with start.fork(()) as fork:
             scenario(fork)
