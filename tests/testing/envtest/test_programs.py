@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import subprocess
+import sys
 import time
 import urllib.error
 import urllib.request
@@ -13,6 +14,7 @@ import pytest
 
 from tests.ports import free_port
 from tests.timing import PATIENCE_S
+from wherry.testing.envtest import etcd
 from wherry.testing.envtest.assets import write_assets
 
 pytestmark = pytest.mark.slow
@@ -91,3 +93,26 @@ def test_names_of_controllers_are_checked(assets: Path) -> None:
     )
     assert ran.returncode == 1
     assert "WHERRY_ENVTEST_CONTROLLERS: 'nobody' is not a known controller" in ran.stderr
+
+
+@pytest.mark.parametrize(
+    ("url", "message"),
+    [
+        ("http://127.0.0.1:99999", "Port out of range 0-65535; give a port of 0 to 65535"),
+        ("http://127.0.0.1:abc", "give a port of 0 to 65535"),
+        ("http://[::1", "http://[::1 is no URL: Invalid IPv6 URL; give http://host:port"),
+        ("unix:///tmp/x", "unix:///tmp/x: this one answers plain HTTP alone"),
+        ("https://127.0.0.1:1", "https://127.0.0.1:1: this one answers plain HTTP alone"),
+        ("tcp://127.0.0.1:1", "URL scheme must be http, https, unix, or unixs: tcp://127.0.0.1:1"),
+        ("http://127.0.0.1", 'URL address does not have the form "host:port": http://127.0.0.1'),
+        ("http://127.0.0.1:1,http://127.0.0.1:2/x", "URL must not contain a path: http://127.0.0.1:2/x"),
+    ],
+)
+def test_etcd_refuses_what_it_cannot_listen_on(
+    url: str, message: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(sys, "argv", ["etcd", f"--listen-client-urls={url}"])
+    with pytest.raises(SystemExit) as ended:
+        etcd.main()
+    assert str(ended.value).startswith("etcd: --listen-client-urls: ")
+    assert message in str(ended.value)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import signal
 import sys
+import threading
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any, NoReturn
 from urllib.parse import urlsplit
@@ -41,24 +42,50 @@ class Health(BaseHTTPRequestHandler):
         """Nothing of it is worth a line."""
 
 
+def address_of(text: str) -> tuple[str, int]:
+    """Host and port of a URL to listen on. Raises ValueError for what etcd refuses, and for what is not HTTP.
+
+    Source: etcd's client/pkg/types, NewURLs.
+    """
+    text = text.strip()
+    try:
+        url = urlsplit(text)
+    except ValueError as error:  # brackets that do not match, say
+        raise ValueError(f"{text} is no URL: {error}; give http://host:port") from None
+    if url.scheme not in ("http", "https", "unix", "unixs"):
+        raise ValueError(f"URL scheme must be http, https, unix, or unixs: {text}")
+    if url.scheme != "http":
+        raise ValueError(f"{text}: this one answers plain HTTP alone; give http://host:port")
+    try:
+        port = url.port
+    except ValueError as error:
+        raise ValueError(f"{text}: {error}; give a port of 0 to 65535") from None
+    if port is None:
+        raise ValueError(f'URL address does not have the form "host:port": {text}')
+    if url.path:
+        raise ValueError(f"URL must not contain a path: {text}")
+    return url.hostname or "", port
+
+
 def main() -> NoReturn:
     """Serve until a signal comes."""
     try:
         listen = parse("etcd", FLAGS, sys.argv[1:]).text("listen-client-urls")
     except FlagError as error:
         sys.exit(f"etcd: {error}")
-    url = urlsplit(listen.partition(",")[0])
-    signal.signal(signal.SIGTERM, _end)
-    signal.signal(signal.SIGINT, _end)
     try:
-        server = ThreadingHTTPServer((url.hostname or "localhost", url.port or 2379), Health)
+        (host, port), *_ = [address_of(url) for url in listen.split(",")]
+    except ValueError as error:
+        sys.exit(f"etcd: --listen-client-urls: {error}")
+    # Blocked from here on, in all threads: a signal that came just before a wait would else not end it.
+    signals = {signal.SIGTERM, signal.SIGINT}
+    signal.pthread_sigmask(signal.SIG_BLOCK, signals)
+    try:
+        server = ThreadingHTTPServer((host, port), Health)
     except OSError as error:
-        sys.exit(f"etcd: cannot listen on {url.netloc}: {error.strerror or error}")
-    server.serve_forever(poll_interval=3600.0)
-    sys.exit(0)
-
-
-def _end(*_: object) -> NoReturn:
+        sys.exit(f"etcd: cannot listen on {host}:{port}: {error.strerror or error}")
+    threading.Thread(target=server.serve_forever, args=(3600.0,), daemon=True).start()
+    signal.sigwait(signals)
     sys.exit(0)
 
 
