@@ -7,7 +7,7 @@ import socket
 import threading
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -71,6 +71,20 @@ def nothing_is_left_running() -> Iterator[None]:
         ({"nodes": "3"}, SettingsError, "nodes: '3' is no number; give an int"),
         ({"nodes": -1}, SettingsError, "nodes: -1 is negative"),
         ({"port": 70000}, SettingsError, "port: 70000 is no port"),
+        ({"nodes": 10_000_000}, SettingsError, "nodes: 10000000 is too many; use 100000 at most"),
+        ({"runtime_config": 5}, SettingsError, "runtime_config: 5 is no map"),
+        ({"runtime_config": {"batch/v1": "no"}}, SettingsError, "batch/v1: 'no' is neither True nor False"),
+        ({"runtime_config": {"v1": False}}, SettingsError, "runtime_config: v1 cannot be false"),
+        ({"runtime_config": {"nope/v1": True}}, SettingsError, "runtime_config: 'nope/v1' is not known"),
+        ({"enable_admission_plugins": "Nope"}, SettingsError, "'Nope' is no list; give a list of names"),
+        ({"start": datetime(9999, 12, 31, tzinfo=UTC)}, SettingsError, "not within the years 1970 to 9000"),
+        ({"start": datetime(1969, 12, 31, tzinfo=UTC)}, SettingsError, "not within the years 1970 to 9000"),
+        (
+            {"crds": "/no/such/folder"},
+            ManifestError,
+            "'/no/such/folder' is no YAML of an object; give a file or",
+        ),
+        ({"objects": ["/no/such/file.yaml"]}, ManifestError, "/no/such/file.yaml: No such file"),
         ({"stages": [STAGE]}, StageError, "stages: spec.slector: unknown field; known: delay, "),
         ({"outcomes": [OUTCOME]}, StageError, "outcomes: spec.exit: unknown field; known: completesAfter, "),
         ({"stages": [Path("/no/such/file")]}, StageError, "/no/such/file: cannot be read"),

@@ -161,3 +161,12 @@ def test_a_small_file_cannot_fill_the_memory(tmp_path: Path, monkeypatch: pytest
     path.write_bytes(snapshot_file.MAGIC + b"%d\n" % snapshot_file.FORMAT + zlib.compress(b" " * 200_000))
     with pytest.raises(SnapshotError, match="of more than 100000 bytes"):
         Snapshot.load(path)
+
+
+def test_what_is_no_snapshot_is_told() -> None:
+    with Cluster(controllers="none", scheduler=False) as c:
+        for given in ("x", None, 5):
+            with pytest.raises(SnapshotError, match=f"a {type(given).__name__} is no snapshot; give what"):
+                c.restore(given)  # type: ignore[arg-type]  # wrong on purpose
+        with pytest.raises(SnapshotError, match="a str is no snapshot"):
+            c.fork("x")  # type: ignore[arg-type]  # wrong on purpose

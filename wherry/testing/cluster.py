@@ -28,7 +28,7 @@ from wherry.testing.moment import Moment
 from wherry.testing.node_handles import AsyncSimulatedNodes, SimulatedNodes
 from wherry.testing.report import EventLine, event_lines, failure_report
 from wherry.testing.settings import Settings, takes_settings
-from wherry.testing.snapshot import Snapshot
+from wherry.testing.snapshot import Snapshot, checked_snapshot
 from wherry.testing.spans import Span, seconds
 from wherry.testing.verbs import FIELD_MANAGER, Objects, Verbs
 from wherry.testing.waiting import target_of, wait_for
@@ -318,12 +318,12 @@ class Cluster(Hosted):
 
     def restore(self, snapshot: Snapshot) -> None:
         """Go on from `snapshot`, its time included, at the same address. Raises SnapshotError."""
-        moment, world = snapshot.checked(), self._at
+        moment, world = checked_snapshot(snapshot).checked(), self._at
         self._running.call(lambda: world.swap(moment))
 
     def fork(self, snapshot: Snapshot | None = None) -> Cluster:
         """A cluster of its own that goes on from here (or from `snapshot`). Raises ClosedError."""
-        return (snapshot or self.snapshot()).fork()
+        return (self.snapshot() if snapshot is None else checked_snapshot(snapshot)).fork()
 
 
 @takes_settings

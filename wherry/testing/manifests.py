@@ -18,6 +18,9 @@ FIRST = ("CustomResourceDefinition", "Namespace", "PriorityClass", "ServiceAccou
 """Kinds others depend on; of several manifests they are applied first."""
 
 
+GIVEN = "the YAML given"
+
+
 class ManifestError(ValueError):
     """What was given is no manifest; the message says where and why."""
 
@@ -38,7 +41,7 @@ def _read(source: Any, is_given_up: Callable[[], bool]) -> Iterator[Object]:
         if "\n" not in source and source.endswith(SUFFIXES):
             yield from _read_path(Path(source), is_given_up)
         else:
-            yield from _read_text(source, "the YAML given")
+            yield from _read_text(source, GIVEN)
     elif isinstance(source, Mapping):
         yield from _take_apart(source, "the object given")
     elif isinstance(source, Sequence):
@@ -73,6 +76,8 @@ def _read_text(text: str, where: str) -> Iterator[Object]:
         except YamlError as error:
             raise ManifestError(f"{place}: {error}") from None  # the message has all of it
         if value is not None:
+            if isinstance(value, str) and where == GIVEN and "\n" not in text:
+                raise ManifestError(f"{value!r} is no YAML of an object; give a file or folder as a Path")
             if not isinstance(value, dict):
                 raise ManifestError(f"{place}: a {type(value).__name__} is no object")
             yield from _take_apart(value, place)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, fields
 from datetime import datetime
 from difflib import get_close_matches
@@ -10,7 +10,7 @@ from inspect import Parameter, Signature, signature
 from pathlib import Path
 from typing import Any, TypeVar
 
-from wherry.hollow.machines import NodeTemplate
+from wherry.hollow.machines import MOST_NODES, NodeTemplate
 from wherry.hollow.outcomes import NodeOutcome, Outcome
 from wherry.hollow.stages import Stage
 from wherry.kit.clock import SystemClock
@@ -20,6 +20,8 @@ from wherry.testing.manifests import SUFFIXES
 C = TypeVar("C", bound=type)
 ALL = "all"
 NONE = "none"
+EARLIEST_YEAR, LATEST_YEAR = 1970, 9000
+"""What can be said in seconds since 1970, and leaves time to go on."""
 
 
 NODES = NodeTemplate(pool="test", name="node-{index}")
@@ -72,15 +74,29 @@ class Settings:
         return cls(**given)
 
     def __post_init__(self) -> None:
-        for name in ("outcomes", "stages"):
+        for name in ("crds", "objects", "outcomes", "stages"):
             given = getattr(self, name)
-            sources = given if isinstance(given, list | tuple) else (given,)
+            is_one = isinstance(given, str | Mapping) or not isinstance(given, Iterable)
+            sources = (given,) if is_one else given
             object.__setattr__(self, name, tuple(_source(each) for each in sources))
         for name in ("nodes", "port"):
             if not isinstance(getattr(self, name), int):
                 raise SettingsError(f"{name}: {getattr(self, name)!r} is no number; give an int")
         if self.nodes < 0:
             raise SettingsError(f"nodes: {self.nodes} is negative; use 0 or more")
+        if self.nodes > MOST_NODES:
+            raise SettingsError(f"nodes: {self.nodes} is too many; use {MOST_NODES} at most")
+        for name in ("enable_admission_plugins", "disable_admission_plugins"):
+            if isinstance(given := getattr(self, name), str) or not isinstance(given, Collection):
+                raise SettingsError(f"{name}: {given!r} is no list; give a list of names")
+        switches = self.runtime_config
+        if not isinstance(switches, Mapping):
+            raise SettingsError(
+                f'runtime_config: {switches!r} is no map; give one, such as {{"api/beta": True}}'
+            )
+        for key, on in switches.items():
+            if not isinstance(on, bool):
+                raise SettingsError(f"runtime_config: {key}: {on!r} is neither True nor False")
         if isinstance(self.controllers, str) and self.controllers not in (ALL, NONE):
             raise SettingsError(
                 f"controllers: {self.controllers!r} is neither 'all' nor 'none'; give a list of names"
@@ -89,6 +105,10 @@ class Settings:
             raise SettingsError(f"start: {self.start!r} is no time; use datetime(..., tzinfo=UTC)")
         if self.start is not None and self.start.tzinfo is None:
             raise SettingsError(f"start: {self.start} has no time zone; use datetime(..., tzinfo=UTC)")
+        if self.start is not None and not EARLIEST_YEAR <= self.start.year <= LATEST_YEAR:
+            raise SettingsError(
+                f"start: {self.start} is not within the years {EARLIEST_YEAR} to {LATEST_YEAR}; choose one"
+            )
         if not 0 <= self.port <= 65535:
             raise SettingsError(f"port: {self.port} is no port; use 0 (any) to 65535")
 

@@ -23,6 +23,14 @@ def _version() -> str:
     return wherry.__version__
 
 
+def checked_snapshot(given: object) -> Snapshot:
+    """`given`, if it is a snapshot. Raises SnapshotError."""
+    if isinstance(given, Snapshot):
+        return given
+    kind = type(given).__name__
+    raise SnapshotError(f"a {kind} is no snapshot; give what snapshot() or Snapshot.load(path) returned")
+
+
 @dataclass(frozen=True, slots=True)
 class Snapshot:
     """What a cluster held, when, and what its random choices were to be. It does not change."""

@@ -27,7 +27,7 @@ from wherry.store.base import Entry, Event
 from wherry.store.memory import Image
 from wherry.store.retention import Retention
 from wherry.testing.moment import Moment
-from wherry.testing.settings import Settings
+from wherry.testing.settings import EARLIEST_YEAR, LATEST_YEAR, Settings
 
 T = TypeVar("T")
 KINDS: Mapping[str, type[Any]] = {
@@ -36,8 +36,6 @@ KINDS: Mapping[str, type[Any]] = {
 KIND = "kind of settings"
 """The field of a map that says which of `KINDS` it is."""
 LONGEST_SHOWN = 40
-EARLIEST_YEAR, LATEST_YEAR = 1970, 9000
-"""What can be said in seconds since 1970, and leaves time to go on."""
 MOST_REVISION = (1 << 63) - 1
 _WORDS = {str: "a text", bool: "true or false", int: "a whole number", float: "a number", list: "a list"}
 _WORDS |= {dict: "a map", NoneType: "null"}

@@ -11,8 +11,10 @@ from dataclasses import replace
 from random import Random
 from typing import TYPE_CHECKING, Any
 
+from wherry.api.catalog import BUILTIN
 from wherry.api.core.nodes import NODES
 from wherry.api.core.simulated import is_simulated
+from wherry.api.serving import check_switches
 from wherry.apiserver.admission.catalog import check_choice
 from wherry.apiserver.config import ApiServerConfig, FrontProxyConfig
 from wherry.cluster.assembly import SCHEDULER, ControlPlane, ControlPlaneConfig, controller_users
@@ -284,6 +286,10 @@ def process_of(user: str) -> frozenset[str]:
 def _config(settings: Settings, port: int) -> ControlPlaneConfig:
     found = keys.make()
     _check_plugins(settings)
+    try:
+        check_switches(BUILTIN, settings.runtime_config)
+    except ValueError as error:
+        raise SettingsError(f"runtime_config: {error}") from None
     api = ApiServerConfig(
         port=port,
         tls_cert_file=found.of(API_SERVER).cert,
