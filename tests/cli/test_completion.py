@@ -28,6 +28,12 @@ FISH = (
     '_TYPER_COMPLETE_ARGS=(commandline -cp) wherry"\n'
 )
 
+KUBECTL = """\
+#!/bin/sh
+[ "$1" = __complete ] && shift && printf 'pods\\tthey run\\npo-%s\\n:4\\n' "$KUBECONFIG:$*"
+"""
+"""Offers what it was asked, too."""
+
 
 @pytest.fixture
 def path(tmp_path: Path) -> str:
@@ -66,12 +72,26 @@ def complete_in_bash(words: list[str], path: str) -> list[str]:
         (["wherry", "up", "--pod"], ["--pod-cidr"]),
         (["wherry", "logs", "s"], ["server", "supervisor"]),
         (["wherry", "completion", "z"], ["zsh"]),
+        (["wherry", "logs", "--name", "s", "s"], ["server", "supervisor"]),
+        (["wherry", "logs", "--name", "s", ""], ["server", "supervisor"]),
+        (["wherry", "up", "--runtime", "s"], ["simulated"]),
+        (["wherry", "up", "--disable-admission-plugins", "PodS"], ["PodSecurity"]),
+        (["wherry", "up", "--enable-admission-plugins", "Priority,PodS"], ["Priority,PodSecurity"]),
+        (["wherry", "test-server", "--controllers", "cr"], ["cronjob"]),
+        (["wherry", "kubectl", "--name", "d"], ["default", "dev"]),
+        (["wherry", "kubectl", "--name", "dev", "get", "po"], ["pods", "po-/dev/null:get po"]),
         (["wherry", "status", "--name", "d"], ["default", "dev"]),
     ],
 )
-def test_bash_completes(machine: Machine, path: str, words: list[str], offered: list[str]) -> None:
+def test_bash_completes(
+    machine: Machine, monkeypatch: pytest.MonkeyPatch, path: str, words: list[str], offered: list[str]
+) -> None:
     make(machine)
-    make(machine, name="dev", api_port=7443)
+    dev = make(machine, name="dev", api_port=7443)
+    make(machine, name="s", api_port=8443, runtime="simulated")
+    (dev.paths.data / "kubectl").write_text(KUBECTL)
+    (dev.paths.data / "kubectl").chmod(0o755)
+    monkeypatch.setenv("WHERRY_KUBECTL", str(dev.paths.data / "kubectl"))
     assert complete_in_bash(words, path) == offered
 
 

@@ -318,3 +318,25 @@ def test_a_full_disk_keeps_no_cluster_from_starting(
         f"{stopped.paths.config}: No space left on device; free space there (df -h {stopped.paths.data}), "
         "then run it again: nothing that was stored is lost"
     )
+
+
+@pytest.mark.usefixtures("stopped")
+@pytest.mark.parametrize("where", ["loading", "looking"])
+def test_an_early_interruption_says_that_nothing_was_changed(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], where: str
+) -> None:
+    class Interrupted:
+        def find_spec(self, name: str, *_: object) -> None:
+            if name == "wherry.cli.commands":
+                raise KeyboardInterrupt
+
+    def interrupt(_: Lifecycle) -> bool:
+        raise KeyboardInterrupt
+
+    if where == "loading":
+        monkeypatch.delitem(sys.modules, "wherry.cli.commands", raising=False)
+        monkeypatch.setattr(sys, "meta_path", [Interrupted(), *sys.meta_path])
+    else:
+        monkeypatch.setattr(Lifecycle, "is_running", interrupt)
+    assert run_main(monkeypatch, "start") == 130
+    assert capsys.readouterr().err == "wherry: interrupted; nothing was changed\n"

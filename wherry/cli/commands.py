@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Annotated
+
 import typer
 
 from wherry.cli import components
@@ -12,9 +14,10 @@ from wherry.cli.exec import exec_
 from wherry.cli.explain import explain
 from wherry.cli.image import image
 from wherry.cli.kubeconfig import kubeconfig
-from wherry.cli.kubectl import become_kubectl
+from wherry.cli.kubectl import become_kubectl, completions
 from wherry.cli.list import list_
 from wherry.cli.logs import logs
+from wherry.cli.options import cluster_names
 from wherry.cli.processes import agent, server
 from wherry.cli.start import start
 from wherry.cli.status import status
@@ -24,7 +27,18 @@ from wherry.cli.version import version, wherry_
 from wherry.cli.why import why
 
 
-def kubectl(context: typer.Context) -> None:
+def _after_kubectl(context: typer.Context, incomplete: str) -> list[str]:
+    words = context.params.get("words") or ()
+    return cluster_names(incomplete) if list(words) == ["--name"] else completions(words, incomplete)
+
+
+Words = Annotated[
+    list[str] | None,
+    typer.Argument(metavar="[ARGUMENT]...", help="kubectl's own.", autocompletion=_after_kubectl),
+]
+
+
+def kubectl(words: Words = None) -> None:
     """Run a real kubectl against the cluster.
 
     --name, given first, chooses another cluster than the default one. The kubectl is the one that
@@ -36,7 +50,7 @@ def kubectl(context: typer.Context) -> None:
 
       wherry kubectl --name dev apply -f app.yaml
     """
-    become_kubectl(context.args)
+    become_kubectl(words or ())
 
 
 HELP = {"help_option_names": ["-h", "--help"]}

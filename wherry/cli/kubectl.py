@@ -6,6 +6,7 @@ import os
 import shlex
 import shutil
 from collections.abc import Sequence
+from contextlib import suppress
 from pathlib import Path
 from typing import NoReturn
 
@@ -29,6 +30,8 @@ WITHOUT_NAME = (
     *("uncordon", "version", "wait"),
 )
 """Commands of kubectl that have no --name of their own, as `expose` has: who gives one means ours."""
+COMPLETED_WITHIN_S = 5.0
+"""How long somebody who presses Tab waits for kubectl."""
 ABOUT_NAME = """\
 wherry kubectl [--name NAME] ... runs a real kubectl against a Wherry cluster: `default` (or $WHERRY_NAME)
 unless --name is the very first option. Everything after it is kubectl's own.
@@ -46,6 +49,30 @@ def become_kubectl(arguments: Sequence[str]) -> NoReturn:
     else:
         rest = _pointed_at(asked(name).name, rest, environment)
     os.execve(program, ["kubectl", *rest], environment)  # noqa: S606 - becomes kubectl, no shell
+
+
+def completions(words: Sequence[str], incomplete: str) -> list[str]:
+    """What kubectl offers behind these words, asked of the cluster they mean; nothing where it cannot be."""
+    import subprocess  # imported here: nothing else of kubectl's needs it
+
+    name, rest = split_name(list(words))
+    environment = {**os.environ, "KUBECONFIG": os.devnull}  # a stopped cluster must not be another one
+    try:
+        program = find_kubectl()
+        with suppress(Failure):
+            rest = _pointed_at(asked(name).name, rest, environment) if rest else rest
+        done = subprocess.run(
+            [program, "__complete", *rest, incomplete],
+            env=environment,
+            capture_output=True,
+            text=True,
+            timeout=COMPLETED_WITHIN_S,
+            check=False,
+        )
+    except (Failure, OSError, subprocess.TimeoutExpired):
+        return []
+    # A line for each, with its meaning behind a tab; the last, after a colon, is for the shell.
+    return [line.partition("\t")[0] for line in done.stdout.splitlines() if not line.startswith(":")]
 
 
 def _pointed_at(name: str, arguments: list[str], environment: dict[str, str]) -> list[str]:

@@ -3,24 +3,30 @@
 from __future__ import annotations
 
 import os
+from contextlib import suppress
 from typing import Annotated
 
 import typer
 
 from wherry.cli.failures import USAGE, Failure
 from wherry.cli.options import DataDir, Name, one_that_begins, whole
-from wherry.cli.selection import refuse_simulated, select_existing
+from wherry.cli.selection import asked, look_for, refuse_simulated, select_existing
 from wherry.cluster.catalog import SERVER, SUPERVISED, logs_of
 
 SOURCES = logs_of(SUPERVISED)
 
 
+def _of_the_cluster(context: typer.Context, incomplete: str) -> list[str]:
+    """For completion: the logs of the cluster that is named before."""
+    with suppress(Failure, OSError):
+        return one_that_begins(look_for(asked(context.params.get("name")).name).logs)(incomplete)
+    return []
+
+
 def logs(
     component: Annotated[
         str,
-        typer.Argument(
-            help=f"{', '.join(SOURCES[:-1])} or {SOURCES[-1]}.", autocompletion=one_that_begins(SOURCES)
-        ),
+        typer.Argument(help=f"{', '.join(SOURCES[:-1])} or {SOURCES[-1]}.", autocompletion=_of_the_cluster),
     ] = SERVER,
     name: Name = None,
     data_dir: DataDir = None,

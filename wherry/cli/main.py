@@ -48,7 +48,10 @@ def _run() -> None:
             complain(f"warning: {name} is set, but there is no such variable{hint}")
     if sys.argv[1:2] == ["kubectl"] and sys.argv[2:3] != ["--wherry-help"]:
         become_kubectl(sys.argv[2:])  # past click, which would take the "--" of `exec POD -- ls`
-    from wherry.cli.commands import app
+    try:
+        from wherry.cli.commands import app
+    except KeyboardInterrupt:  # loading them all takes a while
+        raise Failure("interrupted; nothing was changed", INTERRUPTED) from None
 
     if completes:
         from wherry.cli.completion import answer_shells

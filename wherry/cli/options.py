@@ -15,6 +15,7 @@ from wherry.cli.failures import USAGE, Failure
 from wherry.cli.selection import known_names
 from wherry.cluster.declared import Setting
 from wherry.cluster.settings import SETTINGS, flag_of
+from wherry.cluster.values import LOG_LEVELS, PROXY_MODES, RUNTIMES
 from wherry.kit.integers import parse_integer
 
 
@@ -45,7 +46,36 @@ def one_that_begins(choices: Sequence[str]) -> Callable[[str], list[str]]:
     return lambda incomplete: [choice for choice in choices if choice.startswith(incomplete)]
 
 
-def _cluster_names(incomplete: str) -> list[str]:
+def some_that_begin(choices: Callable[[], Sequence[str]]) -> Callable[[str], list[str]]:
+    """For completion of names with commas between: what may be the last of them, behind those before it."""
+
+    def complete(incomplete: str) -> list[str]:
+        before, comma, last = incomplete.rpartition(",")
+        taken = before.split(",")
+        found = [choice for choice in choices() if choice.startswith(last) and choice not in taken]
+        return [f"{before}{comma}{choice}" for choice in found]
+
+    return complete
+
+
+def _plugins() -> Sequence[str]:
+    # Imported here: who completes anything else need not wait for it.
+    from wherry.apiserver.admission.catalog import plugin_names
+
+    return plugin_names()
+
+
+_COMPLETED = {
+    "runtime": one_that_begins(RUNTIMES),
+    "log_level": one_that_begins(LOG_LEVELS),
+    "proxy_mode": one_that_begins(PROXY_MODES),
+    "enable_admission_plugins": some_that_begin(_plugins),
+    "disable_admission_plugins": some_that_begin(_plugins),
+}
+"""How values of settings are completed, where there is a choice."""
+
+
+def cluster_names(incomplete: str) -> list[str]:
     """For completion: nobody wants to hear of errors while they type."""
     with suppress(OSError):
         return [name for name in known_names() if name.startswith(incomplete)]
@@ -57,7 +87,7 @@ Name = Annotated[
     typer.Option(
         "--name",
         help="The cluster; $WHERRY_NAME, else default, if not given.",
-        autocompletion=_cluster_names,
+        autocompletion=cluster_names,
     ),
 ]
 DataDir = Annotated[
@@ -92,7 +122,12 @@ def with_settings(command: Callable[..., None]) -> Callable[..., None]:
             default=None,
             annotation=Annotated[
                 list[str] | None if setting.is_repeated else str | None,  # whoever checks it reads it
-                typer.Option(flag_of(attribute), help=setting.help, metavar=_metavar(setting)),
+                typer.Option(
+                    flag_of(attribute),
+                    help=setting.help,
+                    metavar=_metavar(setting),
+                    autocompletion=_COMPLETED.get(attribute),
+                ),
             ],
         )
         for attribute, setting in SETTINGS.items()

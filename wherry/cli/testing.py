@@ -8,7 +8,14 @@ from typing import Annotated
 import typer
 
 from wherry.cli.failures import BAD_SETTING, Failure
-from wherry.cli.options import whole
+from wherry.cli.options import some_that_begin, whole
+
+
+def _controllers() -> list[str]:
+    # Imported here: who completes anything else need not wait for it.
+    from wherry.controllers.catalog import CONTROLLERS
+
+    return ["all", "none", *(kind.name for kind in CONTROLLERS)]
 
 
 def serve_tests(
@@ -17,7 +24,11 @@ def serve_tests(
         typer.Option(help="How many simulated nodes there are.", parser=whole("--nodes"), metavar="INTEGER"),
     ] = 0,
     controllers: Annotated[
-        str, typer.Option(help="Controllers that run: all, none, or names with commas between.")
+        str,
+        typer.Option(
+            help="Controllers that run: all, none, or names with commas between.",
+            autocompletion=some_that_begin(_controllers),
+        ),
     ] = "all",
     apply: Annotated[
         list[Path] | None, typer.Option("--apply", help="Manifests (files or folders) applied at the start.")

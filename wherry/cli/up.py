@@ -94,8 +94,9 @@ def bring_up(lifecycle: Lifecycle, wait_s: float, steps: Steps) -> str:
 
     Gives the words for what became of it: that it `is up`, or `runs already`. Raises Failure.
     """
-    refuse_what_lost_its_data(lifecycle)
-    running = lifecycle.is_running() and not lifecycle.is_old()
+    with when_interrupted("nothing was changed"):
+        refuse_what_lost_its_data(lifecycle)
+        running = lifecycle.is_running() and not lifecycle.is_old()
     try:
         return _bring_up(lifecycle, wait_s, steps, running=running)
     except KeyboardInterrupt:
