@@ -68,7 +68,7 @@ def complete_in_bash(words: list[str], path: str) -> list[str]:
     ("words", "offered"),
     [
         (["wherry", "st"], ["status", "stop", "start"]),
-        (["wherry", "image", "p"], ["pack"]),
+        (["wherry", "image", "p"], ["pull", "pack"]),
         (["wherry", "up", "--pod"], ["--pod-cidr"]),
         (["wherry", "logs", "s"], ["server", "supervisor"]),
         (["wherry", "completion", "z"], ["zsh"]),

@@ -48,6 +48,7 @@ OTHER: dict[str, Any] = {
     "kubelet_config": "/etc/kubelet.yaml",
     "kubelet_config_dir": "/etc/kubelet.conf.d",
     "registries": "/etc/registries.yaml",
+    "images": "/srv/images",
     "watchdog_seconds": 60,
 }
 """Another value than the default for each setting."""

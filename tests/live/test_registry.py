@@ -126,3 +126,22 @@ def test_never_pulls_nothing(
         "--for=jsonpath={.status.containerStatuses[0].state.waiting.reason}=ErrImageNeverPull",
     )
     assert "tools/never:1" not in registry.manifests_asked
+
+
+def test_images_are_pulled_and_removed_by_hand(
+    cluster: LiveCluster, namespace: str, images: dict[str, Path], registry: Registry
+) -> None:
+    image = registry.add(images[BUSYBOX], "tools/byhand", "1")
+    cluster.wherry("image", "pull", image)
+    assert image in cluster.wherry("image", "list").split()
+    create(cluster, namespace, "user", image, container={"imagePullPolicy": "Never"})
+    refused = cluster.try_wherry("image", "rm", image)
+    assert (refused.code, refused.err) == (
+        1,
+        f"wherry: {image}: container 'c' was made of it; delete its pod first\n",
+    )
+    cluster.kubectl("delete", "pod", "user", "-n", namespace, "--wait=true")
+    cluster.wherry("image", "rm", image)
+    assert image not in cluster.wherry("image", "list").split()
+    gone = cluster.try_wherry("image", "rm", image)
+    assert gone.err == f"wherry: there is no image {image!r}; see: wherry image list\n"

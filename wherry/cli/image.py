@@ -1,8 +1,9 @@
-"""`wherry image`: images without a registry: make them, load them, list them."""
+"""`wherry image`: the images of a node: make them without a registry, load, pull, list and remove them."""
 
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Awaitable, Callable
 from pathlib import Path
 from shutil import disk_usage
 from typing import TYPE_CHECKING, Annotated
@@ -16,8 +17,10 @@ from wherry.cli.terminal import Steps, print_json, say
 
 if TYPE_CHECKING:
     from wherry.images.load import ImageStore
+    from wherry.kubelet.runtimes.containerd.cri import ContainerdRuntime
+    from wherry.kubelet.runtimes.containerd.daemon import ContainerdDaemon
 
-HELP = """Make, load and list container images, without a registry.
+HELP = """Make, load, pull, list and remove container images.
 
 Examples:
 
@@ -92,6 +95,64 @@ def list_(name: Name = None, data_dir: DataDir = None, output: Output = "text") 
 
 
 @image.command()
+def pull(
+    references: Annotated[list[str], typer.Argument(metavar="IMAGE...", help="Images, by name.")],
+    name: Name = None,
+    data_dir: DataDir = None,
+) -> None:
+    """Pull images to the cluster's node, from where its registries are.
+
+    Example:
+
+      wherry image pull docker.io/library/nginx:1.29
+    """
+    from wherry.images.names import is_image_name
+
+    for reference in references:
+        if not is_image_name(reference):
+            raise Failure(f"{reference!r} is no image name; use one such as nginx:1.29", USAGE)
+    daemon = _daemon(name, data_dir)
+
+    async def pull_all(runtime: ContainerdRuntime) -> None:
+        for reference in references:
+            with Steps().step(f"Pulling {reference}"):
+                await runtime.pull_image(reference)
+
+    _with_runtime(daemon, pull_all)
+
+
+@image.command()
+def rm(
+    references: Annotated[list[str], typer.Argument(metavar="IMAGE...", help="Images, by name or id.")],
+    name: Name = None,
+    data_dir: DataDir = None,
+) -> None:
+    """Remove images from the cluster's node, each with all its names.
+
+    Example:
+
+      wherry image rm docker.io/library/nginx:1.29
+    """
+    daemon = _daemon(name, data_dir)
+
+    async def remove_all(runtime: ContainerdRuntime) -> None:
+        used = {container.image_id: container.name for container in await runtime.containers()}
+        for reference in references:
+            found = await runtime.image(reference)
+            if found is None:
+                raise Failure(f"there is no image {reference!r}; see: wherry image list", FAILED)
+            if found.pinned:
+                raise Failure(f"{reference}: the node itself needs this image", FAILED)
+            user = next((used[one] for one in (found.id, *found.names) if one in used), "")
+            if user:
+                raise Failure(f"{reference}: container {user!r} was made of it; delete its pod first", FAILED)
+            await runtime.remove_image(found.id)
+            say(reference)
+
+    _with_runtime(daemon, remove_all)
+
+
+@image.command()
 def pack(
     packages: Annotated[
         list[str] | None, typer.Argument(help="Debian packages whose files the image gets.")
@@ -157,9 +218,35 @@ def _split_file(item: str) -> tuple[Path, str]:
     return Path(source), target
 
 
+def _with_runtime(daemon: ContainerdDaemon, work: Callable[[ContainerdRuntime], Awaitable[None]]) -> None:
+    """Do something with what runs containers. Raises Failure."""
+    from wherry.kit.clock import SystemClock
+    from wherry.kubelet.runtimes.containerd.cri import ContainerdRuntime
+    from wherry.kubelet.runtimes.failures import RuntimeFailure
+
+    async def run() -> None:
+        runtime = ContainerdRuntime(daemon.paths.socket, SystemClock(), pulls=daemon.pulls)
+        try:
+            await work(runtime)
+        finally:
+            await runtime.close()
+
+    try:
+        asyncio.run(run())
+    except (RuntimeFailure, TimeoutError) as error:
+        raise Failure(str(error), FAILED) from None
+
+
 def _store(name: str | None, data_dir: Path | None) -> ImageStore:
     """The image store of a running node. Raises Failure when it does not run."""
+    return _daemon(name, data_dir).image_store
+
+
+def _daemon(name: str | None, data_dir: Path | None) -> ContainerdDaemon:
+    """The containerd of the cluster's node on this machine. Raises Failure when it does not run."""
+    from wherry.cluster.components import PermanentError
     from wherry.cluster.node import Node
+    from wherry.cluster.registries import registries_of
     from wherry.kit.clock import SystemClock
     from wherry.kubelet.runtimes.containerd.facts import MissingPrograms, read_facts
 
@@ -177,4 +264,8 @@ def _store(name: str | None, data_dir: Path | None) -> ImageStore:
         facts = read_facts(node.paths.containerd)
     except MissingPrograms as error:
         raise Failure(str(error), MISSING_PROGRAM) from None
-    return node.daemon(facts, SystemClock()).image_store
+    try:
+        registries = registries_of(lifecycle.setup.node)
+    except PermanentError as error:
+        raise Failure(str(error), FAILED) from None
+    return node.daemon(facts, SystemClock(), registries)

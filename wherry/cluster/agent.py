@@ -36,20 +36,16 @@ from wherry.cluster.node import Node
 from wherry.cluster.node_assembly import NodeClients, NodeParts, NodePartsConfig
 from wherry.cluster.node_config import NodeConfig
 from wherry.cluster.paths import ClusterPaths, NodePaths, has_old_node
+from wherry.cluster.registries import registries_of
 from wherry.cluster.values import taint_of
+from wherry.images.folder import load_folder
+from wherry.images.load import ImportFailed
 from wherry.kit.clock import Clock, SystemClock
 from wherry.kit.log import module_name
 from wherry.kit.tasks import Tasks
 from wherry.kubelet.config import KubeletConfig
 from wherry.kubelet.configuration.applied import applied, ignored
 from wherry.kubelet.configuration.decoding import ConfigurationError, read_configuration
-from wherry.kubelet.registries.registries import (
-    DEFAULT_FILE,
-    NONE,
-    Registries,
-    RegistriesError,
-    read_registries,
-)
 from wherry.kubelet.runtimes.containerd.cri import ContainerdRuntime
 from wherry.kubelet.runtimes.containerd.daemon import ContainerdDaemon, DaemonFailed
 from wherry.kubelet.runtimes.containerd.facts import MachineFacts, MissingPrograms, read_facts
@@ -66,6 +62,9 @@ OURS = {
     "port": " (kubeletPort)",
 }
 """Fields of a KubeletConfiguration a cluster decides, and the settings to use instead."""
+
+DEFAULT_FOLDER = Path("/etc/wherry/images")
+"""Where a machine has images for its nodes."""
 
 log = logging.getLogger(module_name(__name__, __spec__))
 
@@ -91,7 +90,7 @@ async def run_agent(setup: Setup, paths: ClusterPaths, stop: asyncio.Event) -> N
         cert = identities.of(identity).cert
         if not cert.exists():
             raise PermanentError(f"{cert} is missing; run: wherry start --name {config.cluster}")
-    daemon = node.daemon(facts, clock, _registries(config))
+    daemon = node.daemon(facts, clock, registries_of(config))
     clients = NodeClients(
         kubelet=_client(config, identities, KUBELET), proxy=_client(config, identities, PROXY)
     )
@@ -111,6 +110,7 @@ async def run_agent(setup: Setup, paths: ClusterPaths, stop: asyncio.Event) -> N
         try:
             with the_cause_first("the agent"):
                 await asyncio.gather(daemon.start(), parts.prepare())
+                await _load_images(config, daemon)
                 await _listen(config, parts)
                 tasks.essential(daemon.supervise(), "containerd")
                 has_started = await _unless_stopped(parts.start(), stop)
@@ -200,15 +200,17 @@ def _parts_config(
     return NodePartsConfig(kubelet=kubelet, server=server)
 
 
-def _registries(config: NodeConfig) -> Registries:
-    """Where images are pulled from. Raises PermanentError."""
-    path = Path(config.registries) if config.registries else DEFAULT_FILE
-    if not config.registries and not path.exists():
-        return NONE
+async def _load_images(config: NodeConfig, daemon: ContainerdDaemon) -> None:
+    """Have the images of the folder the settings name, or of the machine's. Raises PermanentError."""
+    folder = Path(config.images) if config.images else DEFAULT_FOLDER
+    if not config.images and not folder.is_dir():
+        return
     try:
-        return read_registries(path)
-    except (RegistriesError, OSError) as error:
-        raise PermanentError(f"the registries cannot be used: {error}") from error
+        await load_folder(daemon.image_store, folder, daemon.paths.root / "loaded_images.json")
+    except OSError as error:
+        raise PermanentError(f"the images of {folder} cannot be loaded: {error.strerror or error}") from error
+    except ImportFailed as error:
+        raise PermanentError(f"the images of {folder} cannot be loaded: {error}") from error
 
 
 def _configured(config: NodeConfig, kubelet: KubeletConfig) -> KubeletConfig:

@@ -34,7 +34,8 @@ class NodeConfig:
     backend. The node registers with `labels` and `taints` (written as `key=value:effect`). Pods may set the
     kernel parameters `allowed_unsafe_sysctls` (or all that begin like one ending in
     `*`) beside the safe ones. `kubelet_config` and `kubelet_config_dir` are where its KubeletConfiguration
-    and drop-ins lie ("" for none), `registries` the file that says where images are pulled from.
+    and drop-ins lie ("" for none), `registries` the file that says where images are pulled from,
+    `images` the folder of archives the node loads when it starts.
     """
 
     cluster: str = "default"
@@ -106,6 +107,14 @@ class NodeConfig:
         "File of mirrors and credentials of image registries, as k3s has it.",
         note="see [registries](kubelet.md#registries)",
         default_text="/etc/wherry/registries.yaml, if there is one",
+    )
+    images: str = setting(
+        "",
+        "images",
+        place_of,
+        (AGENT,),
+        "Folder of image archives that are loaded when the node starts.",
+        default_text="/etc/wherry/images, if there is one",
     )
     log_level: str = "INFO"
 

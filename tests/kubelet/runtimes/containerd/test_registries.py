@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import os
+import shutil
 from pathlib import Path
 
 import pytest
 
 from tests.kubelet.runtimes.containerd.conftest import make_daemon
 from tests.live.registry import PASSWORD, USER, serving
+from wherry.images.folder import load_folder
 from wherry.kit.clock import SystemClock
 from wherry.kubelet.registries.registries import parse_registries
 from wherry.kubelet.runtimes.containerd.cri import ContainerdRuntime
@@ -45,3 +48,33 @@ async def test_mirrors_renamed_images_and_credentials(tmp_path: Path, busybox: P
             await runtime.close()
             await daemon.cleanup()
         assert not daemon.paths.config.exists()
+
+
+async def test_a_folder_of_archives_is_loaded_once(
+    tmp_path: Path, busybox: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    folder, record = tmp_path / "images", tmp_path / "loaded.json"
+    folder.mkdir()
+    shutil.copy(busybox, folder / "busybox.tar")
+    (folder / "notes.txt").write_text("no image")
+    (folder / ".hidden").write_text("looked at by nobody")
+    daemon, _ = make_daemon(tmp_path)
+    await daemon.start()
+    try:
+        store = daemon.image_store
+        assert await load_folder(store, folder, record) == ["docker.io/library/busybox:latest"]
+        assert "notes.txt is left out: " in caplog.text
+        assert ".hidden" not in caplog.text
+        assert await load_folder(store, folder, record) == []
+        os.utime(folder / "busybox.tar", (1, 1))
+        assert await load_folder(store, folder, record) == ["docker.io/library/busybox:latest"]
+        record.write_text("damaged")
+        assert await load_folder(store, folder, record) == ["docker.io/library/busybox:latest"]
+        runtime = ContainerdRuntime(daemon.paths.socket, SystemClock())
+        try:
+            await runtime.remove_image("docker.io/library/busybox:latest")
+        finally:
+            await runtime.close()
+        assert await load_folder(store, folder, record) == ["docker.io/library/busybox:latest"]
+    finally:
+        await daemon.cleanup()
