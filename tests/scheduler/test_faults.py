@@ -20,6 +20,13 @@ def pod(name: str, priority_class: str = "", **requests: str) -> dict[str, Any]:
     return {"apiVersion": "v1", "kind": "Pod", "metadata": {"name": name}, "spec": spec}
 
 
+def bystander(name: str) -> dict[str, Any]:
+    """A pod nobody places. A watch that is behind by one event tells the last only when another follows."""
+    gated = pod(name)
+    gated["spec"]["schedulingGates"] = [{"name": "example.com/never"}]
+    return gated
+
+
 HIGH = {
     "apiVersion": "scheduling.k8s.io/v1",
     "kind": "PriorityClass",
@@ -33,12 +40,10 @@ def test_pods_are_bound_and_preempt_whatever_fails_once() -> None:
     def scenario(c: Cluster) -> None:
         cores = c.client.list("nodes")[0]["status"]["allocatable"]["cpu"]
         c.apply(pod("victim", cpu=str(int(cores) - 1)))
+        c.apply(bystander("first"))
         c.wait("pod/victim", "Ready", timeout="10m")
         c.apply(pod("preemptor", "high", cpu="2"))
-        # A watch that is behind by one event tells the last only when another follows.
-        gated = pod("bystander")
-        gated["spec"]["schedulingGates"] = [{"name": "example.com/never"}]
-        c.apply(gated)
+        c.apply(bystander("second"))
         c.wait("pod/preemptor", "Ready", timeout="20m")
 
     with Cluster(nodes=1, objects=[HIGH]) as c:
