@@ -7,6 +7,7 @@ from functools import partial
 
 import pytest
 
+from tests.quiet_nodes import QUIET
 from wherry.objects.meta import Object, is_deleting, name_of
 from wherry.testing import Cluster
 
@@ -67,7 +68,7 @@ def live_of_a_daemon_set(c: Cluster) -> None:
 @pytest.mark.slow
 @pytest.mark.parametrize("policy", ["OrderedReady", "Parallel"])
 def test_a_stateful_set(policy: str) -> None:
-    with Cluster(nodes=1, controllers=["service-account", "node", "statefulset"]) as c:
+    with Cluster(nodes=1, controllers=["service-account", "node", "statefulset"], node_template=QUIET) as c:
         report = c.faults.sweep(partial(live_of_a_stateful_set, policy), user=ALL)
     assert len(report.runs) > 20
     report.check()
@@ -75,7 +76,7 @@ def test_a_stateful_set(policy: str) -> None:
 
 @pytest.mark.slow
 def test_a_daemon_set() -> None:
-    with Cluster(nodes=2, controllers=["service-account", "daemonset", "node"]) as c:
+    with Cluster(nodes=2, controllers=["service-account", "daemonset", "node"], node_template=QUIET) as c:
         report = c.faults.sweep(live_of_a_daemon_set, user=ALL)
     assert len(report.runs) > 20
     report.check()

@@ -14,6 +14,7 @@ import pytest
 
 from tests.controllers.bootstrap.secrets import token_secret
 from tests.controllers.certificates.asking import csr
+from tests.quiet_nodes import QUIET
 from wherry.api.certificates.signers import KUBELET_CLIENT
 from wherry.api.scheduling.pod_groups import POD_GROUPS
 from wherry.cluster.assembly import controller_user
@@ -285,8 +286,6 @@ def use_a_range(c: Cluster) -> None:
     c.clock.advance("1m")
 
 
-QUIET = replace(NODES, lease_s=86400, status_s=0)
-"""Nodes that say so seldom that they are well that nearly no call of a run is theirs."""
 SELDOM = replace(NODES, lease_s=120)
 """Those that may be lost: that is noticed a while later than by default."""
 KINDS = {kind.name: kind for kind in CONTROLLERS}

@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 
+from tests.quiet_nodes import QUIET
 from wherry.cluster.assembly import SCHEDULER
 from wherry.testing import Cluster
 
@@ -46,7 +47,7 @@ def test_pods_are_bound_and_preempt_whatever_fails_once() -> None:
         c.apply(bystander("second"))
         c.wait("pod/preemptor", "Ready", timeout="20m")
 
-    with Cluster(nodes=1, objects=[HIGH]) as c:
+    with Cluster(nodes=1, objects=[HIGH], node_template=QUIET) as c:
         report = c.faults.sweep(scenario, user=SCHEDULER)
     assert len(report.runs) >= 15
     assert all(run.met for run in report.runs)
@@ -118,7 +119,7 @@ def test_a_gang_gets_its_devices_whatever_fails_once() -> None:
         c.apply(pod("bystander"))
         c.clock.advance("10m")
 
-    with Cluster(nodes=1) as c:
+    with Cluster(nodes=1, node_template=QUIET) as c:
         report = c.faults.sweep(scenario, user=SCHEDULER)
     assert len(report.runs) >= 15
     report.check()

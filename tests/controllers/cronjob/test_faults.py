@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 
+from tests.quiet_nodes import QUIET
 from wherry.testing import Cluster
 from wherry.testing.faults.fault import What
 
@@ -38,7 +39,7 @@ def test_the_same_end_under_every_fault() -> None:
         c.clock.advance("2m")
 
     controllers = ["service-account", "node", "job", "cronjob", "generic-garbage-collector"]
-    with Cluster(nodes=1, controllers=controllers, outcomes=[SLOW]) as c:
+    with Cluster(nodes=1, controllers=controllers, outcomes=[SLOW], node_template=QUIET) as c:
         report = c.faults.sweep(scenario, user=USER)
     assert {run.fault.what for run in report.runs if run.met} >= {What.REFUSED, What.UNANSWERED, What.CRASHED}
     report.check()

@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 
+from tests.quiet_nodes import QUIET
 from wherry.testing import Cluster
 from wherry.testing.faults.fault import What
 
@@ -54,7 +55,7 @@ def test_the_same_end_under_every_fault(name: str) -> None:
         status = c.client.get("job", "j")["status"]
         assert {key: status.get(key) for key in counted} == counted
 
-    with Cluster(nodes=1, controllers=CONTROLLERS, outcomes=[outcome]) as c:
+    with Cluster(nodes=1, controllers=CONTROLLERS, outcomes=[outcome], node_template=QUIET) as c:
         report = c.faults.sweep(scenario, user=USER)
     assert {run.fault.what for run in report.runs if run.met} >= {What.REFUSED, What.UNANSWERED, What.CRASHED}
     report.check()
@@ -72,5 +73,5 @@ def test_suspending_under_every_fault() -> None:
         c.clock.advance("3m")
         assert c.client.get("job", "j")["status"]["succeeded"] == 2
 
-    with Cluster(nodes=1, controllers=CONTROLLERS, outcomes=[RUNS]) as c:
+    with Cluster(nodes=1, controllers=CONTROLLERS, outcomes=[RUNS], node_template=QUIET) as c:
         c.faults.sweep(scenario, user=USER).check()

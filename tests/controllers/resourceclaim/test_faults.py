@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 
+from tests.quiet_nodes import QUIET
 from wherry.testing import Cluster
 from wherry.testing.faults.fault import What
 
@@ -42,7 +43,7 @@ def test_the_same_end_under_every_fault() -> None:
         c.clock.advance("2m")
 
     controllers = ["service-account", "node", "resourceclaim", "generic-garbage-collector"]
-    with Cluster(nodes=1, controllers=controllers) as c:
+    with Cluster(nodes=1, controllers=controllers, node_template=QUIET) as c:
         report = c.faults.sweep(scenario, user=USER)
     assert {run.fault.what for run in report.runs if run.met} >= {What.REFUSED, What.UNANSWERED, What.CRASHED}
     report.check()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 
+from tests.quiet_nodes import QUIET
 from tests.testing.test_cluster import WEB
 from wherry.objects.errors import ApiError
 from wherry.testing import Cluster
@@ -117,12 +118,13 @@ def test_our_own_controllers_come_to_the_same_end_under_every_fault() -> None:
         c.client.patch("deploy", "web", {"spec": {"template": {"metadata": {"labels": {"v": "2"}}}}})
         c.clock.advance("5m")
 
-    with Cluster(nodes=2, controllers=["service-account", "deployment", "replicaset"]) as c:
-        report = c.faults.sweep(scenario, user="system:*kube-*")
+    users = [f"system:serviceaccount:kube-system:{name}-controller" for name in ("deployment", "replicaset")]
+    with Cluster(
+        nodes=2, controllers=["service-account", "node", "deployment", "replicaset"], node_template=QUIET
+    ) as c:
+        report = c.faults.sweep(scenario, user=users)
     crashed = {run.fault.user for run in report.runs if run.fault.what is What.CRASHED and run.met}
-    assert crashed >= {
-        f"system:serviceaccount:kube-system:{name}-controller" for name in ("deployment", "replicaset")
-    }
+    assert crashed == {*users}
     assert len(report.runs) > 20
     report.check()
 

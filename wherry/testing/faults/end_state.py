@@ -25,6 +25,7 @@ CONDITIONS = ("status", "conditions")
 TRIGGERED = ("metadata", "annotations", "endpoints.kubernetes.io/last-change-trigger-time")
 ANYWHERE_IN_STATUS = frozenset(
     {
+        "allocationTimestamp",
         "completionTime",
         "containerID",
         "finishedAt",
