@@ -143,6 +143,7 @@ class Rig:
         whole = {"apiVersion": resource.api_version, "kind": resource.kind, **obj, "metadata": given | meta}
         key = resource.key(meta.get("namespace", ""), meta["name"])
         await self.store.create(key, orjson.dumps(whole))
+        self.server.core.began_at = self.store.revision  # it was there before this server began
 
     async def http(
         self,
