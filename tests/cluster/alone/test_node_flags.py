@@ -254,8 +254,8 @@ def test_where_static_pods_come_from() -> None:
     assert config.is_standalone
     assert not told(*flags, "--kubeconfig=/k").is_standalone
     assert not told().is_standalone
-    with pytest.raises(FlagError, match=r"^--manifest-url-header: 'X' is not Name:value$"):
-        told("--manifest-url-header=X")
+    with pytest.raises(FlagError, match=r"^--manifest-url-header: value 2 of 2 is not Name:value$"):
+        told("--manifest-url-header=X:1,Y")
     with pytest.raises(FlagError, match=r"^fileCheckFrequency must be more than 0, is 0s$"):
         told("--file-check-frequency=0s")
 

@@ -5,17 +5,32 @@ often.
 
 from __future__ import annotations
 
+import asyncio
 from pathlib import Path
 
 import pytest
 
 from tests.apiserver.rig import running
+from tests.conftest import eventually
 from tests.kubelet.rig import AGENT, NODE
 from tests.kubelet.server.test_server import Setup
+from wherry.api.authentication.token_reviews import TOKEN_REVIEWS
+from wherry.api.resource import Resource
 from wherry.client.api import Client
 from wherry.kit.clock import FakeClock
-from wherry.kubelet.server.access import ALLOWED_S, REFUSED_S, TOKEN_S, ApiReviews, Asker, Unanswered
+from wherry.kubelet.server.access import (
+    ALLOWED_S,
+    ANSWER_S,
+    MOST_AT_ONCE,
+    MOST_WAITING,
+    REFUSED_S,
+    TOKEN_S,
+    ApiReviews,
+    Asker,
+    Unanswered,
+)
 from wherry.objects.errors import ApiError
+from wherry.objects.meta import Object
 
 READER = Asker("reader", ("system:authenticated",))
 
@@ -121,3 +136,38 @@ async def test_the_api_server_is_asked_once_a_while() -> None:
         with pytest.raises(Unanswered):
             await reviews.may(admin, "get", "metrics")
     assert TOKEN_S == 120, "upstream's authentication.webhook.cacheTTL"
+
+
+class Silent:
+    """A client whose API server answers nothing about tokens, and allows everything."""
+
+    def __init__(self) -> None:
+        self.count = 0
+
+    async def create(self, resource: Resource, review: Object) -> Object:
+        if resource is TOKEN_REVIEWS:
+            self.count += 1
+            await asyncio.get_running_loop().create_future()
+        return {"status": {"allowed": True}}
+
+
+async def test_strangers_who_wait_hold_nobody_up_and_end_in_time() -> None:
+    clock, client = FakeClock(), Silent()
+    reviews = ApiReviews(client, NODE, clock)  # type: ignore[arg-type]
+    most = MOST_AT_ONCE + MOST_WAITING
+    asking = [asyncio.ensure_future(reviews.who(f"made up {number}")) for number in range(most)]
+    await eventually(lambda: client.count == MOST_AT_ONCE)
+    refused = asyncio.ensure_future(reviews.who("one too many"))
+    await eventually(refused.done)
+    with pytest.raises(Unanswered, match="ask again later"):
+        await refused
+    assert await reviews.may(READER, "get", "metrics"), "of known people is asked all the same"
+    await clock.advance(ANSWER_S)
+    await asyncio.wait(asking)
+    assert all(isinstance(one.exception(), Unanswered) for one in asking)
+    assert client.count <= most
+    late = asyncio.ensure_future(reviews.who("the next"))
+    before = client.count
+    await eventually(lambda: client.count == before + 1)
+    late.cancel()
+    await asyncio.gather(late, return_exceptions=True)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -11,6 +12,11 @@ import pytest
 from tests.kubelet.server.test_server import Setup
 from wherry.kubelet.runtimes.failures import RuntimeFailure
 from wherry.kubelet.runtimes.streams import ExecResult
+
+SECRET = {
+    "manifest-url": "https://ci:s3cret@cfg/pods",
+    "manifest-url-header": "Authorization:Bearer s3cret",
+}
 
 
 @pytest.fixture
@@ -44,6 +50,19 @@ async def test_configz(setup: Setup) -> None:
     assert told["evictionHard"]["memory.available"] == "100Mi"
 
 
+async def test_configz_shows_no_credentials(setup: Setup) -> None:
+    said = replace(
+        setup.about.config,
+        static_pod_url=SECRET["manifest-url"],
+        static_pod_url_header={"Authorization": ["Bearer s3cret"]},
+    )
+    setup.about = replace(setup.about, config=said)
+    setup.server = setup.serve()
+    told = json.loads((await setup.text("/configz"))[1])["kubeletconfig"]
+    assert told["staticPodURL"] == "https://cfg/pods"
+    assert told["staticPodURLHeader"] == {"Authorization": ["<masked>"]}
+
+
 async def test_statusz_and_flagz(tmp_path: Path) -> None:
     setup = Setup(tmp_path, flags={"port": "10250", "address": "0.0.0.0"})
     await setup.clock.advance(3725)
@@ -53,6 +72,9 @@ async def test_statusz_and_flagz(tmp_path: Path) -> None:
     assert "Up: 1 hr 02 min 05 sec\n" in page
     assert "/metrics" in page
     assert (await setup.text("/flagz"))[1].endswith("address=0.0.0.0\nport=10250\n")
+    assert (await Setup(tmp_path, flags=SECRET).text("/flagz"))[1].endswith(
+        "manifest-url=https://cfg/pods\nmanifest-url-header=Authorization:<masked>\n"
+    )
     for path, kind in (("/flagz", "Flagz"), ("/statusz", "Statusz")):
         accept = {"accept": f"application/json;v=v1beta1;g=config.k8s.io;as={kind}"}
         told = json.loads((await setup.ask(path, headers=accept)).body)

@@ -83,3 +83,20 @@ async def test_while_nothing_can_be_read_what_was_read_goes_on(
     assert len(errors) == 4
     assert errors[-1] == "Failed to read pods from URL. Dropping verbosity of this message"
     assert made.told == [["a-n"]]
+
+
+@pytest.mark.parametrize("place", ["/pods", "/missing", ":0/pods", ":no-port/pods"])
+async def test_no_password_comes_into_the_log(
+    site: tuple[Site, Url], caplog: pytest.LogCaptureFixture, place: str
+) -> None:
+    made, plain = site
+    made.body = ""
+    address = plain.shown.removesuffix("/pods")
+    address = address.rpartition(":")[0] if place.startswith(":") else address
+    url = address.replace("//", "//ci:s3cret@") + place
+    source = Url(url, {}, "n", CHECK_S, FakeClock(), made.hear)
+    await source.ask()
+    await source.close()
+    assert "Failed to read pods from URL: " in caplog.text
+    assert address in caplog.text
+    assert "s3cret" not in caplog.text

@@ -355,10 +355,11 @@ def _is_standalone(values: Values) -> bool:
 def _headers(flag: str, texts: Sequence[str]) -> dict[str, list[str]]:
     """What `Name:value` texts say, several values to a name. Raises FlagError."""
     found: dict[str, list[str]] = {}
-    for text in texts:
+    for number, text in enumerate(texts, 1):
         name, colon, value = text.partition(":")
         if not colon or not name.strip():
-            raise FlagError(f"--{flag}: {text!r} is not Name:value")
+            # What it says is not shown: it may be the end of a credential that has a comma in it.
+            raise FlagError(f"--{flag}: value {number} of {len(texts)} is not Name:value")
         found.setdefault(name.strip(), []).append(value.strip())
     return found
 

@@ -30,7 +30,10 @@ REFUSED_S = 30.0
 ANSWER_S = 10.0
 """How long the API server is waited for."""
 MOST_AT_ONCE = 8
-"""So many questions are under way: strangers with made-up tokens do not become a flood at the API server."""
+"""So many questions of a kind are under way: strangers with made-up tokens do not become a flood at the API
+server."""
+MOST_WAITING = 256
+"""So many more of that kind wait, within the time there is for an answer; others are sent away at once."""
 _REMEMBERED_B = 1 << 20
 _ENTRY_B = 128
 _VERBS = {"POST": "create", "GET": "get", "PUT": "update", "PATCH": "patch", "DELETE": "delete"}
@@ -106,7 +109,8 @@ class ApiReviews:
         self._clock = clock
         self._tokens: _Answers[Asker] = _Answers(clock)
         self._rights: _Answers[bool] = _Answers(clock)
-        self._room = asyncio.Semaphore(MOST_AT_ONCE)
+        # Questions about people who are known do not stand behind those about strangers' tokens.
+        self._rooms = {TOKEN_REVIEWS: _Room(), SUBJECT_ACCESS_REVIEWS: _Room()}
 
     async def who(self, token: str) -> Asker | None:
         """See `Reviews.who`. Only what is a token is remembered."""
@@ -153,12 +157,32 @@ class ApiReviews:
     async def _ask(self, resource: Any, spec: Mapping[str, Any]) -> Object:
         review = {"apiVersion": resource.api_version, "kind": resource.kind, "spec": dict(spec)}
         try:
-            async with self._room:
-                answer = await within(ANSWER_S, self._client.create(resource, review), self._clock)
+            answer = await within(
+                ANSWER_S, self._rooms[resource].ask(self._client, resource, review), self._clock
+            )
         except (ApiError, OSError) as error:  # TimeoutError among them
             raise Unanswered(str(error)) from error
         found: Object = answer.get("status") or {}
         return found
+
+
+class _Room:
+    """So many questions of one kind under way, and so many that wait."""
+
+    def __init__(self) -> None:
+        self._places = asyncio.Semaphore(MOST_AT_ONCE)
+        self._count = 0
+
+    async def ask(self, client: Client, resource: Any, review: Object) -> Object:
+        """What the API server says. Raises Unanswered at once where too many wait, ApiError, OSError."""
+        if self._count >= MOST_AT_ONCE + MOST_WAITING:
+            raise Unanswered(f"too many ask: {MOST_WAITING} wait for the API server already; ask again later")
+        self._count += 1
+        try:
+            async with self._places:
+                return await client.create(resource, review)
+        finally:
+            self._count -= 1
 
 
 class _Answers(Generic[T]):

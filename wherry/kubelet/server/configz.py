@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from wherry.kubelet.config import KubeletConfig
+from wherry.kubelet.masked import shown_headers, without_userinfo
 from wherry.kubelet.relist import format_duration
 from wherry.kubelet.server.access import ALLOWED_S, REFUSED_S, TOKEN_S
 from wherry.kubelet.server.config import KubeletServerConfig
@@ -40,7 +41,8 @@ def kubelet_configuration(config: KubeletConfig, server: KubeletServerConfig) ->
         "resolvConf": str(config.resolv_conf or ""),
         "staticPodPath": str(config.static_pod_path or ""),
         "fileCheckFrequency": format_duration(config.file_check_s),
-        "staticPodURL": config.static_pod_url,
+        "staticPodURL": without_userinfo(config.static_pod_url),
+        "staticPodURLHeader": shown_headers(config.static_pod_url_header),
         "httpCheckFrequency": format_duration(config.http_check_s),
         "seccompDefault": config.seccomp_default,
         "crashLoopBackOff": {"maxContainerRestartPeriod": format_duration(config.restart_longest_s)},

@@ -9,17 +9,23 @@ from __future__ import annotations
 
 import asyncio
 import io
+import logging
 import sys
 import threading
 import time
 import traceback
 from collections import Counter
+from concurrent.futures import ThreadPoolExecutor
 from types import FrameType
 from urllib.parse import parse_qs
 
 from wherry.kit.httpd.message import Request, Response
 from wherry.kit.integers import parse_unsigned
+from wherry.kit.tasks import shared
+from wherry.kubelet.masked import shown_arguments
 from wherry.kubelet.server.answers import NotServed, text
+
+log = logging.getLogger(__name__)
 
 BASE = "/debug/pprof"
 DEFAULT_S = 30
@@ -34,10 +40,11 @@ _INDEX = (
 
 
 class Profiling:
-    """The pages; one profile is taken at a time."""
+    """The pages; one profile is taken at a time, and no longer than somebody waits for it."""
 
     def __init__(self) -> None:
-        self._is_taking = False
+        self.is_taking = False
+        """Whether the thread of a profile runs, even of one nobody waits for any more."""
 
     async def page(self, request: Request) -> Response:
         """`/debug/pprof/NAME`. Raises NotServed."""
@@ -45,7 +52,7 @@ class Profiling:
         if not name:
             return text(_INDEX)
         if name == "cmdline":
-            return text("\x00".join(sys.orig_argv))
+            return text("\x00".join(shown_arguments(sys.orig_argv)))
         if name == "goroutine":
             return text(_stacks())
         if name != "profile":
@@ -54,25 +61,40 @@ class Profiling:
         seconds = parse_unsigned(asked, LONGEST_S)
         if not seconds:
             raise NotServed(f"seconds: {asked!r} is not from 1 to {LONGEST_S}\n", 400)
-        if self._is_taking:
+        if self.is_taking:
             raise NotServed("Could not enable CPU profiling: cpu profiling already in use\n", 500)
-        self._is_taking = True
+        return text(await self._profile(seconds))
+
+    async def _profile(self, seconds: float) -> str:
+        # A thread of its own: those the loop shares among all (they resolve names, too) are few.
+        thread = ThreadPoolExecutor(1, thread_name_prefix="profile")
+        gone = threading.Event()
         try:
-            return text(await asyncio.to_thread(_take, seconds))
+            taking = asyncio.get_running_loop().run_in_executor(thread, _take, seconds, gone)
+            self.is_taking = True
+            taking.add_done_callback(self._ended)
+            return await shared(taking, "a profile")
         finally:
-            self._is_taking = False
+            gone.set()
+            thread.shutdown(wait=False)
+
+    def _ended(self, taking: asyncio.Future[str]) -> None:
+        """The thread has ended, which is later than its request where that was given up."""
+        self.is_taking = False
+        if not taking.cancelled() and (error := taking.exception()) is not None:
+            log.warning("a profile could not be taken: %s", error)
 
 
-def _take(seconds: float) -> str:
-    """The stacks of all other threads, folded."""
+def _take(seconds: float, gone: threading.Event) -> str:
+    """The stacks of all other threads, folded; of no longer than until nobody waits for them any more."""
     met: Counter[str] = Counter()
     own = threading.get_ident()
-    end, pause = time.monotonic() + seconds, threading.Event()
-    while time.monotonic() < end:
+    end = time.monotonic() + seconds
+    while time.monotonic() < end and not gone.is_set():
         for thread, frame in sys._current_frames().items():
             if thread != own:
                 met[_folded(frame)] += 1
-        pause.wait(EVERY_S)
+        gone.wait(EVERY_S)
     return "".join(f"{stack} {count}\n" for stack, count in met.most_common())
 
 

@@ -13,6 +13,7 @@ from datetime import datetime
 from wherry.kit.clock import Clock
 from wherry.kit.httpd.message import Request, Response
 from wherry.kubelet.config import KUBELET_VERSION
+from wherry.kubelet.masked import shown_flags
 from wherry.kubelet.server.answers import TEXT, NotServed, json_of
 from wherry.objects.meta import Object, format_time
 
@@ -30,7 +31,7 @@ class Zpages:
 
     def __init__(self, clock: Clock, flags: Mapping[str, str], paths: Sequence[str]) -> None:
         self._clock = clock
-        self._flags = flags
+        self._flags = shown_flags(flags)
         self._paths = sorted(paths)
         self._began: datetime = clock.now()
 

@@ -16,6 +16,7 @@ from yarl import URL
 from wherry.kit.clock import Clock
 from wherry.kit.repeat import Repeater
 from wherry.kit.tasks import Tasks
+from wherry.kubelet.masked import without_userinfo
 from wherry.kubelet.static_pods.manifest import HTTP, MAX_BYTES, ManifestError, Origin, read_pods
 from wherry.objects.meta import Object
 
@@ -43,6 +44,7 @@ class Url:
         on_pods: Callable[[Sequence[Object]], None],
     ) -> None:
         self._url = url
+        self.shown = without_userinfo(url)
         self._headers = [(name, value) for name, values in headers.items() for value in values]
         self._node_name = node_name
         self._check_s = check_s
@@ -51,7 +53,7 @@ class Url:
         self._failures = 0
         self._session: aiohttp.ClientSession | None = None
         self._tasks = Tasks("static pods of a URL")
-        self._asking = Repeater(f"manifests of {url}", self.ask, self._tasks, clock, longest_s=check_s)
+        self._asking = Repeater(f"manifests of {self.shown}", self.ask, self._tasks, clock, longest_s=check_s)
 
     def start(self) -> None:
         """Begin to follow."""
@@ -93,12 +95,14 @@ class Url:
         try:
             async with self._session.get(URL(self._url), headers=self._headers) as response:
                 if response.status != 200:
-                    raise UrlFailure(f"{self._url}: {response.status} {response.reason}")
+                    raise UrlFailure(f"{self.shown}: {response.status} {response.reason}")
                 text = await _bounded(response)
         except (aiohttp.ClientError, TimeoutError, OSError, ValueError) as error:
-            raise UrlFailure(f"{self._url}: {error or type(error).__name__}") from error
+            raise UrlFailure(
+                f"{self.shown}: {without_userinfo(str(error)) or type(error).__name__}"
+            ) from None
         if not text:
-            raise UrlFailure(f"zero-length data received from {self._url}")
+            raise UrlFailure(f"zero-length data received from {self.shown}")
         return text
 
 
@@ -110,5 +114,5 @@ async def _bounded(response: aiohttp.ClientResponse) -> bytes:
         parts.append(part)
         size += len(part)
         if size > MAX_BYTES:
-            raise UrlFailure(f"{response.url}: more than {MAX_BYTES} bytes")
+            raise UrlFailure(f"{without_userinfo(str(response.url))}: more than {MAX_BYTES} bytes")
     return b"".join(parts)
