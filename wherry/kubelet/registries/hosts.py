@@ -6,11 +6,11 @@ Source: https://github.com/containerd/containerd/blob/main/docs/hosts.md, and do
 from __future__ import annotations
 
 import json
-import shutil
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from urllib.parse import urlsplit
 
+from wherry.kit.trees import remove_tree
 from wherry.kubelet.registries.registries import EVERY, Registries, Tls, endpoint_host
 
 DOCKER_HUB, DOCKER_HUB_SERVER = "docker.io", "https://registry-1.docker.io"
@@ -45,7 +45,7 @@ def write_hosts(folder: Path, registries: Registries) -> None:
     folder.mkdir(parents=True, exist_ok=True, mode=0o700)
     for entry in folder.iterdir():
         if entry.name not in wanted:
-            shutil.rmtree(entry)
+            remove_tree(entry)
     for host, text in wanted.items():
         file = folder / host / "hosts.toml"
         file.parent.mkdir(exist_ok=True, mode=0o700)

@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 from fnmatch import fnmatchcase
 from typing import TYPE_CHECKING, TypeAlias
 
+import wherry
 from wherry.testing.faults.drawn import drawn
 from wherry.testing.faults.end_state import End, differences_of
 from wherry.testing.faults.fault import Fault, What
@@ -143,7 +144,7 @@ _ABOUT_NODES = (("create", "pods/binding"), ("patch", "pods/status"))
 @contextmanager
 def quiet() -> Iterator[None]:
     """What our own parts say of faults that they meet is not logged meanwhile: there is a line for each."""
-    logger = logging.getLogger("wherry")
+    logger = logging.getLogger(wherry.__name__)
     level = logger.level
     logger.setLevel(logging.CRITICAL + 1)
     try:
