@@ -30,7 +30,7 @@ KINDS = tuple(kind for kind in CONTROLLERS if kind not in (NodeLifecycle, TaintE
 
 
 def measure_held(nodes: int = 5000, pods: int = 150_000) -> list[Figure]:
-    """Megabytes with all of it, and seconds until a thousand more are bound."""
+    """Megabytes with all of it, kilobytes of each pod, and seconds until all pods were made."""
     collect_seldom()  # as the server's process does
     figures: list[Figure] = uvloop.run(_measure(nodes, pods))
     return figures
