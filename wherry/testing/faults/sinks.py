@@ -25,6 +25,7 @@ class WatchSink:
         self.call = call
         self.fault: Fault | None = None
         self._left = 0
+        self._has_ended = False
         self._held: list[CachedEvent] = []
 
     @property
@@ -47,6 +48,8 @@ class WatchSink:
 
     def events(self, events: Sequence[CachedEvent]) -> int | None:
         """See `EventSink.events`."""
+        if self._has_ended:
+            return None
         fault = self.fault
         if fault is None:
             return self.inner.events(events)
@@ -73,6 +76,9 @@ class WatchSink:
         return written
 
     def _finish(self, fault: Fault) -> None:
+        if self._has_ended:
+            return
+        self._has_ended = True
         if fault.what is What.EXPIRED:
             self.inner.control("ERROR", expired("too old resource version: 1 (2)").status())
         self.inner.end()
@@ -83,7 +89,7 @@ class WatchSink:
 
     def control(self, event_type: str, obj: Object) -> None:
         """See `EventSink.control`. A bookmark would tell of what is held back that there was more."""
-        if event_type != "BOOKMARK" or not self._held:
+        if not self._has_ended and (event_type != "BOOKMARK" or not self._held):
             self.inner.control(event_type, obj)
 
     async def initial(self, items: Sequence[Cached]) -> None:
