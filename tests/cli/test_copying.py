@@ -7,7 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from wherry.cli.copying import CopyFailure, Owner, copy_in, copy_out, owner_of
+from tests.openings import openings
+from wherry.cli.copying import CopyFailure, Owner, copy_in, copy_out
 
 OWN = Owner(os.getuid(), os.getgid())
 
@@ -89,12 +90,22 @@ def test_nothing_is_written_outside(box: Box) -> None:
     assert (box.outside / "secret").read_text() == "secret"
 
 
-def test_pipes_hang_nobody(box: Box) -> None:
+def test_pipes_are_not_opened(box: Box) -> None:
+    """To whom waits at the other end it would look as if its reader, or writer, came and went."""
     os.mkfifo(box.root / "data/pipe")
-    assert box.out_of("/data/pipe", box.here / "pipe") == 0
+    (box.root / "data/file").write_text("text")
     (box.here / "a").write_text("a")
-    with pytest.raises(CopyFailure):
-        box.into(box.here / "a", "/data/pipe")
+    reader = os.open(box.root / "data/pipe", os.O_RDONLY | os.O_NONBLOCK)
+    try:
+        with openings(box.root / "data") as opened:
+            assert box.out_of("/data/pipe", box.here / "pipe") == 0
+            assert box.out_of("/data", box.here / "data") == 1
+            with pytest.raises(CopyFailure, match="regular file"):
+                box.into(box.here / "a", "/data/pipe")
+    finally:
+        os.close(reader)
+    assert opened == ["file"]
+    assert box.skipped == ["/data/pipe", "/data/pipe"]
 
 
 def test_what_is_not_there(box: Box) -> None:
@@ -103,7 +114,3 @@ def test_what_is_not_there(box: Box) -> None:
     (box.here / "a").write_text("a")
     with pytest.raises(CopyFailure, match="in the container"):
         box.into(box.here / "a", "/none/x")
-
-
-def test_whose_files_they_become() -> None:
-    assert owner_of(os.getpid()) == OWN

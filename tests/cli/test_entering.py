@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import os
+import subprocess
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
 from tests.cli.conftest import run_main
+from wherry.cli.copying import Owner
 from wherry.cli.cp import Place, read_place
-from wherry.cli.entering import pick_container, running_id
+from wherry.cli.entering import pick_container, running_id, seen_by
 from wherry.cli.exec import ctr_arguments
 from wherry.cli.failures import Failure
 from wherry.cluster.lifecycle import Lifecycle
@@ -53,6 +56,35 @@ def test_only_what_runs_is_entered() -> None:
         running_id(pod(), "init")
     with pytest.raises(Failure, match="does not run"):
         running_id(pod(), "side")
+
+
+@pytest.fixture
+def child() -> Iterator[subprocess.Popen[bytes]]:
+    with subprocess.Popen(["/bin/cat"], stdin=subprocess.PIPE) as process:
+        yield process
+
+
+def test_what_a_process_sees_stays_what_it_is(child: subprocess.Popen[bytes]) -> None:
+    with seen_by(child.pid, lambda: {child.pid}) as inside:
+        assert inside.owner == Owner(os.getuid(), os.getgid())
+        child.kill()
+        child.wait()
+        assert inside.root.stat().st_ino == Path("/").stat().st_ino, "whoever has its number now"
+
+
+def test_a_number_that_went_to_another_process_is_not_entered(child: subprocess.Popen[bytes]) -> None:
+    with pytest.raises(ProcessLookupError), seen_by(os.getpid(), lambda: {child.pid}):
+        pytest.fail("the container's process ended, and its number is this one's")
+
+    def ends_when_asked() -> set[int]:
+        child.kill()
+        child.wait()
+        return {child.pid}
+
+    with pytest.raises(ProcessLookupError), seen_by(child.pid, ends_when_asked):
+        pytest.fail("what was opened is not of the process that has its number now")
+    with pytest.raises(ProcessLookupError), seen_by(child.pid, lambda: {child.pid}):
+        pytest.fail("there is no such process")
 
 
 def test_how_ctr_is_called() -> None:

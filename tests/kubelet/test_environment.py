@@ -12,6 +12,7 @@ import pytest
 
 from tests.growth.meter import time_growth
 from tests.kubelet.builders import make_pod
+from tests.openings import openings
 from wherry.kubelet.env_files import MOST_BYTES, MalformedFile, find_variable
 from wherry.kubelet.environment import (
     ConfigFailure,
@@ -316,6 +317,12 @@ def test_files_that_do_not_have_it(beside: Surroundings, reference: Object, mess
     with pytest.raises(ConfigFailure) as caught:
         environment({"env": [file_key(**reference)]}, beside)
     assert str(caught.value) == message
+
+
+def test_a_pipe_in_the_place_of_a_file_is_not_opened(beside: Surroundings) -> None:
+    with openings(beside.volumes["v"]) as opened, pytest.raises(ConfigFailure):
+        environment({"env": [file_key(path="pipe.env")]}, beside)
+    assert opened == []
 
 
 def test_a_key_that_is_not_there_is_told_with_its_file(beside: Surroundings) -> None:

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import gzip
+import os
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
 
 from tests.kubelet.builders import NOW, ended, running
+from tests.openings import openings
 from wherry.kit.clock import FakeClock
 from wherry.kit.disk import DirectDisk
 from wherry.kubelet.config import KubeletConfig
@@ -17,6 +19,7 @@ from wherry.kubelet.runtimes.containers import ContainerSpec
 from wherry.kubelet.runtimes.failures import RuntimeFailure
 from wherry.kubelet.runtimes.fake import FakeRuntime
 from wherry.kubelet.runtimes.sandboxes import SandboxSpec
+from wherry.kubelet.server.log_file import LogFile
 from wherry.kubelet.termination_message import create_message_file, message_file, read_message
 
 STAMP = "2026-01-01T00:00:00.000000000Z"
@@ -146,3 +149,27 @@ def test_last_words_are_not_read_through_links(tmp_path: Path) -> None:
     path.parent.mkdir(parents=True)
     path.symlink_to("/etc/passwd")
     assert read_message({}, ended("web", 1), path, tmp_path / "none") == ""
+
+
+async def test_rotation_reads_no_links(tmp_path: Path) -> None:
+    path, linked = tmp_path / "0.log", tmp_path / "0.log.20251231-000000"
+    (tmp_path / "secret").write_text("secret")
+    linked.symlink_to("secret")
+    path.write_text("x" * 100)
+    assert await rotate_log(Reopener(path), DirectDisk(), running("web"), path, NOW, 50, 3)
+    assert linked.is_symlink()
+    assert not list(tmp_path.glob("*.gz"))
+
+
+async def test_pipes_where_logs_and_last_words_are_to_be_are_not_opened(tmp_path: Path) -> None:
+    """A pod that is shown the folder of logs can put one there."""
+    path, rotated = tmp_path / "0.log", tmp_path / "0.log.20251231-000000"
+    os.mkfifo(rotated)
+    path.write_text("x" * 100)
+    policy = {"terminationMessagePolicy": "FallbackToLogsOnError"}
+    with openings(tmp_path) as opened:
+        assert await rotate_log(Reopener(path), DirectDisk(), running("web"), path, NOW, 50, 3)
+        assert read_message(policy, ended("web", 1), rotated, rotated) == ""
+        with pytest.raises(OSError, match="no regular file"):
+            LogFile(rotated)
+    assert rotated.name not in opened

@@ -1,8 +1,9 @@
 """Copying files into and out of a container's root without a program in it: no tar, no shell.
 
-The root is what a process of the container sees (`/proc/PID/root`), volumes included. Whatever links its
+The root is what a process of the container sees (`cli/entering`), volumes included. Whatever links its
 files make, the kernel resolves paths as the container would (`kubelet/volumes/beneath`): nothing outside is
-read or written. Out of it come plain files and directories; links, sockets and devices are told of and left.
+read or written. Out of it come plain files and directories; links, pipes, sockets and devices are told of
+and left as they are: not even opened (`kit/plain_files`).
 """
 
 from __future__ import annotations
@@ -15,11 +16,11 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 
-from wherry.kubelet.volumes.beneath import open_in_root
+from wherry.kit.plain_files import NotPlain, open_plain
+from wherry.kubelet.volumes.beneath import open_in_root, open_plain_in_root
 
 _DIRECTORY = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
-_READ = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
-_WRITE = os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
+_NEW = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
 
 
 class CopyFailure(Exception):
@@ -32,12 +33,6 @@ class Owner:
 
     uid: int
     gid: int
-
-
-def owner_of(process: int, proc: Path = Path("/proc")) -> Owner:
-    """The user a process runs as. Raises OSError."""
-    found = (proc / str(process)).stat()
-    return Owner(found.st_uid, found.st_gid)
 
 
 def copy_in(source: Path, root: Path, target: str, owner: Owner, skipped: Callable[[str], None]) -> int:
@@ -59,7 +54,10 @@ def copy_out(root: Path, source: str, target: Path, skipped: Callable[[str], Non
     name = PurePosixPath(source).name
     place = target / name if target.is_dir() and name else target
     try:
-        found = open_in_root(root, source, os.O_RDONLY | os.O_NONBLOCK)
+        found = open_plain_in_root(root, source, directories=True)
+    except NotPlain:
+        skipped(source)
+        return 0
     except OSError as error:
         raise CopyFailure(f"{source}: {error.strerror}") from error
     try:
@@ -90,10 +88,8 @@ def _put(source: Path, parent: int, name: str, owner: Owner, skipped: Callable[[
             return 0
         with (
             source.open("rb") as reader,
-            os.fdopen(os.open(name, _WRITE, 0o600, dir_fd=parent), "wb") as writer,
+            os.fdopen(_writable(parent, name), "wb") as writer,
         ):
-            if not stat.S_ISREG(os.fstat(writer.fileno()).st_mode):
-                raise CopyFailure(f"{name}: is no regular file in the container")
             os.fchown(writer.fileno(), owner.uid, owner.gid)
             shutil.copyfileobj(reader, writer)
             os.fchmod(writer.fileno(), stat.S_IMODE(mode) & 0o777)
@@ -102,25 +98,30 @@ def _put(source: Path, parent: int, name: str, owner: Owner, skipped: Callable[[
     return 1
 
 
+def _writable(parent: int, name: str) -> int:
+    """A descriptor of the empty file `name` in the open directory, whether or not it was there."""
+    try:
+        return open_plain(name, os.O_WRONLY | os.O_TRUNC, dir_fd=parent)
+    except FileNotFoundError:
+        return os.open(name, _NEW, 0o600, dir_fd=parent)
+
+
 def _take(found: int, called: str, place: Path, skipped: Callable[[str], None]) -> int:
-    """Copy what an open descriptor of the container shows to `place`."""
+    """Copy the open file or directory of the container to `place`."""
     mode = os.fstat(found).st_mode
     if stat.S_ISREG(mode):
         with os.fdopen(os.dup(found), "rb") as reader, place.open("wb") as writer:
             shutil.copyfileobj(reader, writer)
             os.fchmod(writer.fileno(), stat.S_IMODE(mode) & 0o777)
         return 1
-    if not stat.S_ISDIR(mode):
-        skipped(called)
-        return 0
     place.mkdir(exist_ok=True)
     count = 0
     with os.scandir(found) as entries:
         names = sorted(entry.name for entry in entries)
     for name in names:
         try:
-            one = os.open(name, _READ, dir_fd=found)
-        except OSError:  # a link, a socket, or gone by now
+            one = open_plain(name, dir_fd=found, directories=True)
+        except OSError:  # a link, a pipe, a device, a socket, or gone by now
             skipped(f"{called.rstrip('/')}/{name}")
             continue
         try:

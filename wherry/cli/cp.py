@@ -9,7 +9,7 @@ from typing import Annotated
 import typer
 
 from wherry.cli.asking import Kubeconfig, Namespace
-from wherry.cli.copying import CopyFailure, copy_in, copy_out, owner_of
+from wherry.cli.copying import CopyFailure, copy_in, copy_out
 from wherry.cli.entering import find_entry
 from wherry.cli.failures import FAILED, USAGE, Failure
 from wherry.cli.options import Name
@@ -55,13 +55,12 @@ def cp(
     entry = find_entry(
         there.pod, container, there.namespace or namespace or "default", name, kubeconfig, "cp"
     )
-    process = entry.process()
-    root = Path(f"/proc/{process}/root")
     try:
-        if places[0].pod:
-            count = copy_out(root, there.path, Path(target), _skipped)
-        else:
-            count = copy_in(Path(source), root, there.path, owner_of(process), _skipped)
+        with entry.inside() as inside:
+            if places[0].pod:
+                count = copy_out(inside.root, there.path, Path(target), _skipped)
+            else:
+                count = copy_in(Path(source), inside.root, there.path, inside.owner, _skipped)
     except CopyFailure as error:
         raise Failure(f"{entry.key}: {error}", FAILED) from None
     say(f"copied {count} file{'' if count == 1 else 's'}")

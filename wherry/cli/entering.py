@@ -6,13 +6,17 @@ the same, so that a kubeconfig with fewer rights is not a way around these.
 
 from __future__ import annotations
 
+import errno
 import os
 import re
+from collections.abc import Callable, Iterator, Set
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from wherry.cli.asking import access, ask
+from wherry.cli.copying import Owner
 from wherry.cli.failures import FAILED, NOT_PERMITTED, Failure
 from wherry.cli.selection import asked, look_for
 from wherry.cluster.advice import as_root
@@ -31,6 +35,14 @@ NAMESPACE = "k8s.io"
 
 
 @dataclass(frozen=True, slots=True)
+class Inside:
+    """What a process of a container sees: its root, by a descriptor that stays what it is, and who it is."""
+
+    root: Path
+    owner: Owner
+
+
+@dataclass(frozen=True, slots=True)
 class Entry:
     """A running container of this machine."""
 
@@ -46,15 +58,57 @@ class Entry:
             f"{self.pod['metadata']['namespace']}/{self.pod['metadata']['name']}, container {self.container}"
         )
 
-    def process(self) -> int:
-        """A process in it, the one that runs longest. Raises Failure when there is none."""
+    @contextmanager
+    def inside(self) -> Iterator[Inside]:
+        """What the process sees that runs longest in it. Raises Failure when there is none."""
+        processes = self._processes()
+        if not processes:
+            raise Failure(f"{self.key}: it has no process any more", FAILED)
+        try:
+            with seen_by(min(processes), self._processes) as inside:
+                yield inside
+        except ProcessLookupError:
+            raise Failure(
+                f"{self.key}: its process {min(processes)} ended meanwhile; run it again", FAILED
+            ) from None
+
+    def _processes(self) -> Set[int]:
         root = self.node.names.cgroup_root
         for level in (root, f"{root}/burstable", f"{root}/besteffort"):
             for directory in cgroup_directories(level):
                 for cgroup in directory.glob(f"pod*/{self.container_id}"):
                     if found := processes_in(f"{level}/{cgroup.parent.name}/{cgroup.name}"):
-                        return min(found)
-        raise Failure(f"{self.key}: it has no process any more", FAILED)
+                        return found
+        return frozenset()
+
+
+@contextmanager
+def seen_by(process: int, members: Callable[[], Set[int]], proc: Path = Path("/proc")) -> Iterator[Inside]:
+    """What a process of `members`, those of a container, sees. Raises ProcessLookupError when it ended.
+
+    Its number may belong to a process of the machine by now. The directory in /proc is of one process,
+    whoever has its number later: opened before members are asked, it is of a member, or of a process that
+    ended and shows nothing any more.
+    """
+    with _held(str(proc / str(process))) as own:
+        if process not in members():
+            raise ProcessLookupError(errno.ESRCH, os.strerror(errno.ESRCH))
+        told = os.fstat(own)
+        with _held("root", own) as root:  # after the owner, which is root's once the process ended
+            yield Inside(Path(f"/proc/self/fd/{root}"), Owner(told.st_uid, told.st_gid))
+
+
+@contextmanager
+def _held(path: str, dir_fd: int | None = None) -> Iterator[int]:
+    """A directory of /proc. Raises ProcessLookupError when its process ended."""
+    try:
+        descriptor = os.open(path, os.O_PATH | os.O_DIRECTORY | os.O_CLOEXEC, dir_fd=dir_fd)
+    except FileNotFoundError as error:
+        raise ProcessLookupError(errno.ESRCH, os.strerror(errno.ESRCH)) from error
+    try:
+        yield descriptor
+    finally:
+        os.close(descriptor)
 
 
 def find_entry(

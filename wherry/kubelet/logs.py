@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import gzip
 import logging
+import os
 import shutil
 from datetime import datetime
 from functools import partial
@@ -15,6 +16,7 @@ from pathlib import Path
 
 from wherry.kit.clock import Clock
 from wherry.kit.disk import Disk
+from wherry.kit.plain_files import NotPlain, open_plain
 from wherry.kubelet.config import KubeletConfig
 from wherry.kubelet.runtimes.containers import Container, Containers, Phase
 from wherry.kubelet.runtimes.failures import RuntimeFailure
@@ -157,14 +159,17 @@ def _tidy(path: Path, newest: Path, max_files: int) -> None:
         file.unlink(missing_ok=True)
     for file in older[surplus:]:
         if file.suffix != ".gz":
-            _compress(file)
+            try:
+                _compress(file)
+            except NotPlain as error:  # a pod that is shown the folder put it there
+                log.warning("it stays as it is: %s", error)
 
 
 def _compress(file: Path) -> None:
     """Put `file.gz` in the place of `file`, whole or not at all. Raises OSError."""
     partial = file.with_name(f"{file.name}{_PARTIAL}")
     try:
-        with file.open("rb") as source, gzip.open(partial, "wb") as target:
+        with os.fdopen(open_plain(file), "rb") as source, gzip.open(partial, "wb") as target:
             shutil.copyfileobj(source, target)
         partial.replace(file.with_name(f"{file.name}.gz"))
     except OSError:

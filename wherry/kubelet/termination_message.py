@@ -11,6 +11,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from wherry.kit.plain_files import open_plain
 from wherry.kubelet.runtimes.containers import Container
 
 MAX_BYTES = 4096
@@ -42,7 +43,7 @@ def read_message(spec: Mapping[str, Any], container: Container, path: Path, log_
 
 def _read(path: Path, limit: int, *, from_end: bool) -> str:
     try:
-        fd = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK)
+        fd = open_plain(path)
     except OSError:
         return ""
     with os.fdopen(fd, "rb") as file:

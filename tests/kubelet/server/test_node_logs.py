@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
 import pytest
 
 from tests.kubelet.server.test_server import Setup, Sink
+from tests.openings import openings
 from wherry.kit.httpd.message import Connection, Request, RequestHeaders, StreamResponse
 from wherry.kubelet.server.answers import NotServed
 from wherry.kubelet.server.node_logs import LogQuery, NodeLogs, journal_command, parse_query
@@ -52,6 +54,13 @@ async def test_nothing_else(setup: Setup, path: str, status: int) -> None:
     answer = await setup.text(path)
     assert answer[0] == status
     assert "secret" not in answer[1]
+
+
+async def test_a_pipe_is_not_opened(setup: Setup, tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "var-log" / "pods" / "pipe.log")
+    with openings(tmp_path / "var-log" / "pods") as opened:
+        assert (await setup.text("/logs/pods/pipe.log"))[0] == 404
+    assert opened == []
 
 
 async def test_a_service_by_its_file_or_its_journal(setup: Setup, tmp_path: Path) -> None:

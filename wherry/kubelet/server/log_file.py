@@ -10,13 +10,13 @@ from __future__ import annotations
 
 import gzip
 import os
-import stat
 from collections import deque
 from collections.abc import Sequence
 from pathlib import Path
 from types import TracebackType
 from typing import BinaryIO, cast
 
+from wherry.kit.plain_files import open_plain
 from wherry.kubelet.logs import rotated_logs
 from wherry.kubelet.server.logs import tail_offset
 
@@ -150,11 +150,7 @@ def _open_rotated(path: Path) -> BinaryIO | None:
 
 def _open(path: Path) -> BinaryIO:
     """The log at `path`, which must be no link: it is read as root for people who are not."""
-    descriptor = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
-    if not stat.S_ISREG(os.fstat(descriptor).st_mode):
-        os.close(descriptor)
-        raise OSError(f"{path} is no file")
-    return os.fdopen(descriptor, "rb")
+    return os.fdopen(open_plain(path), "rb")
 
 
 def _close(files: Sequence[BinaryIO]) -> None:

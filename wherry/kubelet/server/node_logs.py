@@ -23,6 +23,7 @@ from urllib.parse import parse_qs, quote
 
 from wherry.kit.httpd.message import Answer, Request, Response, StreamResponse, Writer
 from wherry.kit.integers import parse_integer
+from wherry.kit.plain_files import open_plain
 from wherry.kubelet.server.answers import NotServed
 from wherry.kubelet.server.config import KubeletServerConfig
 
@@ -32,7 +33,6 @@ _PIECE = 64 * 1024
 _NAME = re.compile(r"[a-zA-Z0-9_.:@-]+")
 _LONGEST_NAME = 256
 _DIRECTORY = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
-_FILE = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -102,12 +102,16 @@ def journal_command(program: str, query: LogQuery) -> list[str]:
 
 
 def open_below(folder: Path, parts: Sequence[str]) -> int:
-    """A descriptor of the file or directory at `parts` below `folder`. Raises OSError for a link anywhere."""
+    """A descriptor of the file or directory at `parts` below `folder`. Raises OSError, for links too."""
     at = os.open(folder, _DIRECTORY & ~os.O_NOFOLLOW)
     try:
         for index, part in enumerate(parts):
             is_last = index == len(parts) - 1
-            following = os.open(part, _FILE if is_last else _DIRECTORY, dir_fd=at)
+            following = (
+                open_plain(part, dir_fd=at, directories=True)
+                if is_last
+                else os.open(part, _DIRECTORY, dir_fd=at)
+            )
             os.close(at)
             at = following
     except BaseException:
@@ -148,9 +152,6 @@ class NodeLogs:
                 await asyncio.to_thread(_listing, descriptor), content_type="text/html; charset=utf-8"
             )
         file = os.fdopen(descriptor, "rb")
-        if not stat.S_ISREG(kind):
-            file.close()
-            raise NotServed("404 page not found\n", 404)
         return StreamResponse(partial(_send, file), content_type="text/plain; charset=utf-8")
 
     async def _services(self, query: LogQuery) -> Answer:

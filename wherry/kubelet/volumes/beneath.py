@@ -10,8 +10,9 @@ from __future__ import annotations
 import ctypes
 import errno
 import os
-import stat
 from pathlib import Path
+
+from wherry.kit.plain_files import open_found
 
 _OPENAT2 = 437
 """The number is the same on every architecture."""
@@ -37,12 +38,18 @@ def open_in_root(root: Path, path: str, flags: int) -> int:
         os.close(base)
 
 
+def open_plain_in_root(root: Path, path: str, *, directories: bool = False) -> int:
+    """A descriptor to read the regular file (or directory) `path` in `root`. Raises OSError, NotPlain."""
+    found = open_in_root(root, path, os.O_PATH)
+    try:
+        return open_found(found, path, directories=directories)
+    finally:
+        os.close(found)
+
+
 def read_in_root(root: Path, path: str, most_bytes: int) -> bytes:
     """What a file of a volume holds. Raises OSError, also for what is no plain file or too large."""
-    opened = open_in_root(root, path, os.O_RDONLY | os.O_NONBLOCK)  # who opens a pipe would wait for ever
-    with os.fdopen(opened, "rb") as file:
-        if not stat.S_ISREG(os.fstat(opened).st_mode):
-            raise OSError(errno.EINVAL, "is no regular file", path)
+    with os.fdopen(open_plain_in_root(root, path), "rb") as file:
         data = file.read(most_bytes + 1)
     if len(data) > most_bytes:
         raise OSError(errno.EFBIG, f"is larger than {most_bytes} bytes", path)
