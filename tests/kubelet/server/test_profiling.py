@@ -26,7 +26,8 @@ async def test_who_hangs_up_takes_the_profile_along() -> None:
     profiling = Profiling()
     for _ in range(3):
         asking = asyncio.ensure_future(profiling.page(_request(LONGEST_S)))
-        await eventually(lambda: _threads() == 1)
+        await eventually(lambda: profiling.is_taking)
+        assert _threads() == 1
         with pytest.raises(NotServed, match="already in use"):
             await profiling.page(_request(LONGEST_S))
         asking.cancel()
@@ -49,7 +50,7 @@ async def test_until_the_thread_has_ended_no_other_begins(monkeypatch: pytest.Mo
     monkeypatch.setattr("wherry.kubelet.server.profiling._take", take)
     profiling = Profiling()
     asking = asyncio.ensure_future(profiling.page(_request(60)))
-    await eventually(lambda: _threads() == 1)
+    await eventually(lambda: profiling.is_taking)  # not by its thread: one of a test before may just end
     asking.cancel()
     await asyncio.gather(asking, return_exceptions=True)
     with pytest.raises(NotServed, match="already in use"):
