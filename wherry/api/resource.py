@@ -241,6 +241,8 @@ class Resource:
         for segment in (name, namespace):
             if problems := path_segment_errors(segment):
                 raise bad_request(f'invalid resource name "{segment}": [{", ".join(problems)}]')
+            if not segment.isprintable():
+                raise bad_request(f"invalid resource name {segment!a}: may not contain control characters")
         root = f"/apis/{self.group}/{self.version}" if self.group else f"/api/{self.version}"
         if self.namespaced and namespace:
             root = f"{root}/namespaces/{namespace}"

@@ -206,7 +206,7 @@ def path_segment_errors(value: str) -> list[str]:
     """Anything that can stand in a URL path: names of roles and bindings."""
     if value in (".", ".."):
         return [f"may not be '{value}'"]
-    return [f"may not contain '{sign}'" for sign in "/%" if sign in value]
+    return path_segment_prefix_errors(value)
 
 
 def path_segment_prefix_errors(value: str) -> list[str]:

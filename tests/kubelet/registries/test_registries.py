@@ -129,6 +129,20 @@ def test_what_is_wrong_is_told_by_its_place(tmp_path: Path, text: str, said: str
     assert said in str(caught.value)
 
 
+def test_no_password_is_repeated(tmp_path: Path) -> None:
+    for text in (
+        "mirrors: {a.example: {endpoint: ['https://u:letmein@b.example']}}",
+        "configs: {'https://u:letmein@b.example': {}}",
+    ):
+        with pytest.raises(RegistriesError) as caught:
+            parse_registries(text)
+        assert "letmein" not in str(caught.value)
+    file = tmp_path / "registries.yaml"
+    file.write_bytes(b"mirrors: {\xe9: {}}")
+    with pytest.raises(RegistriesError, match="is no UTF-8 text"):
+        read_registries(file)
+
+
 def test_nothing_said_changes_nothing() -> None:
     assert parse_registries("") == NONE
     assert parse_registries("mirrors:\nconfigs: {a.example: {}}") == NONE

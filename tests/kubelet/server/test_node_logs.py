@@ -101,6 +101,7 @@ def test_queries(query: str, found: LogQuery | None) -> None:
         ("query=/a&boot=0", "cannot specify file with options"),
         ("query=a;rm", "unsupported characters"),
         ("query=-a", "unsupported characters"),
+        ("query=a&pattern=%00", "unsupported characters"),
         ("query=a&query=b&query=c&query=d&query=e", "query: Too many: 5"),
         ("query=a&sinceTime=yesterday", "invalid time format"),
         ("query=a&sinceTime=2026-01-01T00:00:00", "invalid time format"),

@@ -15,6 +15,7 @@ from tests.conftest import eventually
 from tests.kubelet.static_pods.manifests import put
 from wherry.kit.clock import FakeClock
 from wherry.kit.disk import DirectDisk
+from wherry.kubelet.static_pods import folder as static_folder
 from wherry.kubelet.static_pods.folder import Folder
 from wherry.objects.meta import Object
 
@@ -152,3 +153,39 @@ async def test_one_file_is_a_source_too(tmp_path: Path) -> None:
         await heard.until("b")
         path.unlink()
         await heard.until()
+
+
+async def test_a_look_that_takes_too_long_is_gone_on_with(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """However long it takes to read them all, none is read twice."""
+    for name in "abc":
+        put(tmp_path, name)
+    read: list[str] = []
+    real = static_folder._content
+
+    def slow(path: Path) -> bytes:
+        read.append(path.name)
+        if len(read) in (2, 4):
+            raise TimeoutError("took longer than 30 s")
+        return real(path)
+
+    def content(path: Path) -> bytes:
+        try:
+            return slow(path)
+        except TimeoutError as error:
+            raise RuntimeError from error  # as a look that is given up
+
+    folder = Folder(tmp_path, "n", CHECK_S, DirectDisk(), FakeClock(), lambda _: None)
+    monkeypatch.setattr(static_folder, "_content", content)
+    for _ in range(2):
+        with pytest.raises(RuntimeError):
+            folder._read()
+    assert len(folder._read().manifests) == 3
+    assert read == ["a.yaml", "b.yaml", "b.yaml", "c.yaml", "c.yaml"]
+
+
+async def test_a_file_that_became_a_pipe_is_waited_for_by_nobody(tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "pipe")
+    with pytest.raises(OSError, match="is not a directory or file"):
+        static_folder._content(tmp_path / "pipe")

@@ -4,7 +4,10 @@ from __future__ import annotations
 
 import os
 import subprocess
+import sys
 import threading
+import time
+import tracemalloc
 from collections.abc import Iterator
 from dataclasses import replace
 from functools import partial
@@ -18,7 +21,7 @@ from tests.kubelet.volumes.sources import paper_host
 from tests.kubelet.volumes.test_contract import Fixture
 from wherry.kubelet.volumes.base import MountFailure
 from wherry.kubelet.volumes.git_child import NOBODY
-from wherry.kubelet.volumes.plugins.git_repo import DISABLED, check
+from wherry.kubelet.volumes.plugins.git_repo import DISABLED, LONGEST_OUTPUT, _last_of, check
 from wherry.kubelet.volumes.pod_volumes import PodVolumes
 
 needs_root = pytest.mark.skipif(os.geteuid() != 0, reason="becomes nobody")
@@ -151,3 +154,25 @@ def test_what_is_no_repository(source: dict[str, str], message: str) -> None:
     with pytest.raises(MountFailure) as caught:
         check(source)
     assert str(caught.value) == message
+
+
+def test_of_what_git_writes_without_end_the_last_is_kept() -> None:
+    script = "import sys; [sys.stdout.write('x' * 99999) for _ in range(300)]; print('the end')"
+    tracemalloc.start()
+    child = subprocess.Popen([sys.executable, "-c", script], stdout=subprocess.PIPE)
+    output = _last_of(child, time.monotonic() + 60)
+    most = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    assert child.wait() == 0
+    assert child.stdout is not None
+    child.stdout.close()
+    assert output.endswith(b"xthe end\n")
+    assert len(output) <= 4 * LONGEST_OUTPUT
+    assert most < 2 * 1024 * 1024, "of thirty million bytes"
+
+
+def test_one_that_writes_nothing_is_given_up(monkeypatch: pytest.MonkeyPatch) -> None:
+    child = subprocess.Popen([sys.executable, "-c", "input()"], stdin=subprocess.PIPE, stdout=subprocess.PIPE)
+    with pytest.raises(subprocess.TimeoutExpired):
+        _last_of(child, time.monotonic() - 1)
+    child.communicate(b"\n")

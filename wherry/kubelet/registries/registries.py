@@ -85,13 +85,21 @@ NONE = Registries()
 def read_registries(path: Path) -> Registries:
     """What the file at `path` says. Raises RegistriesError, OSError."""
     with path.open(encoding="utf-8") as file:
-        text = file.read(LARGEST_BYTES + 1)
+        try:
+            text = file.read(LARGEST_BYTES + 1)
+        except UnicodeDecodeError:
+            raise RegistriesError(f"{path}: is no UTF-8 text") from None
     if len(text) > LARGEST_BYTES:
         raise RegistriesError(f"{path}: is larger than {LARGEST_BYTES >> 20} MiB")
     try:
         return parse_registries(text)
     except (RegistriesError, YamlError) as error:
         raise RegistriesError(f"{path}: {error}") from None
+
+
+def _without_login(text: str) -> str:
+    """A URL as it may be shown: nobody's password is in it."""
+    return text.rpartition("@")[2][:100]
 
 
 def parse_registries(text: str) -> Registries:
@@ -225,14 +233,16 @@ def _endpoint(at: str, value: Any) -> str:
         is_good = False
     if not isinstance(value, str) or not is_good:
         raise RegistriesError(
-            f"{at}: {text[:100]!r} is no URL of a registry; write it as https://HOST[:PORT]"
+            f"{at}: {_without_login(text)!a} is no URL of a registry; write it as https://HOST[:PORT]"
         )
     return url.rstrip("/")
 
 
 def _host(at: str, host: str, *others: str) -> str:
     if host not in others and not _HOST.fullmatch(host):
-        raise RegistriesError(f"{at}: is no registry; name its host, and its port if it has one: HOST[:PORT]")
+        raise RegistriesError(
+            f"{_without_login(at)}: is no registry; name its host, and its port if it has one: HOST[:PORT]"
+        )
     return host
 
 

@@ -57,6 +57,8 @@ def parse_query(text: str) -> LogQuery | None:
     """What a query says, None where it says nothing. Raises NotServed (400) in upstream's words."""
     query = {name: [value for value in values if value] for name, values in parse_qs(text).items()}
     first = {name: values[0] for name, values in query.items() if values}
+    if any("\0" in value for values in query.values() for value in values):
+        raise _invalid("query: Invalid value: input contains unsupported characters")
     asked = query.get("query", [])
     options = first.keys() & {"sinceTime", "untilTime", "tailLines", "pattern", "boot"}
     if not asked and not options:

@@ -11,9 +11,11 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import os
 import stat
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
+from errno import EINVAL
 from pathlib import Path
 
 from wherry.kit.clock import Clock
@@ -68,6 +70,8 @@ class Folder:
         self._clock = clock
         self._on_pods = on_pods
         self._known: dict[Path, _Manifest] = {}
+        self._parsed: dict[Path, _Manifest] = {}
+        """What was read, also by a look that took too long: the next one goes on from there."""
         self._kept: dict[Path, tuple[Object, float]] = {}
         """The pods of files that are no manifests now, and until when they stay."""
         self._reported: dict[Path, str] = {}
@@ -142,6 +146,7 @@ class Folder:
                 self._read_one(path, look)
             except OSError as error:
                 look.strange[path] = f"can't get metadata: {error.strerror or error}"
+        self._parsed = dict(look.manifests)
         return look
 
     def _read_one(self, path: Path, look: _Look) -> None:
@@ -153,16 +158,15 @@ class Folder:
             look.strange[path] = "manifest path is not a directory or file"
             return
         stamp = (found.st_ino, found.st_size, found.st_mtime_ns)
-        known = self._known.get(path)
-        if known is not None and known.stamp == stamp:
-            look.manifests[path] = known
-            return
-        origin = Origin(FILE, str(path), self._node_name)
-        try:
-            with path.open("rb") as file:
-                look.manifests[path] = _Manifest(stamp, read_pod(file.read(MAX_BYTES + 1), origin))
-        except ManifestError as error:
-            look.manifests[path] = _Manifest(stamp, error=str(error))
+        parsed = self._parsed.get(path)
+        if parsed is None or parsed.stamp != stamp:
+            origin = Origin(FILE, str(path), self._node_name)
+            try:
+                parsed = _Manifest(stamp, read_pod(_content(path), origin))
+            except ManifestError as error:
+                parsed = _Manifest(stamp, error=str(error))
+            self._parsed[path] = parsed
+        look.manifests[path] = parsed
 
     def _listen(self) -> None:
         if self._listening is None:
@@ -187,6 +191,14 @@ class Folder:
                 self._looking.hurry()
         self._listening = None
         self._looking.hurry()
+
+
+def _content(path: Path) -> bytes:
+    """The file's beginning. It may have become something else since it was looked at: nobody waits for it."""
+    with os.fdopen(os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC), "rb") as file:
+        if not stat.S_ISREG(os.fstat(file.fileno()).st_mode):
+            raise OSError(EINVAL, "manifest path is not a directory or file")
+        return file.read(MAX_BYTES + 1)
 
 
 def _identity(folder: Path) -> tuple[int, int] | None:

@@ -8,9 +8,11 @@ from __future__ import annotations
 
 import contextlib
 import os
+import select
 import signal
 import subprocess
 import sys
+import time
 from collections.abc import Mapping, Sequence
 from functools import partial
 from pathlib import Path
@@ -28,6 +30,8 @@ DISABLED = (
 )
 GIT_TIMEOUT_S = SET_UP_TIMEOUT_S - 10.0
 LONGEST_OUTPUT = 2000
+_PIECE_BYTES = 64 * 1024
+_KEPT_BYTES = 4 * LONGEST_OUTPUT
 
 
 class GitRepo:
@@ -115,8 +119,10 @@ def _git(directory: Path, sub: str, arguments: Sequence[str]) -> None:
         start_new_session=True,
     )
     try:
-        output, _ = child.communicate(timeout=GIT_TIMEOUT_S)
-        failure = f"exit status {child.returncode}" if child.returncode else ""
+        deadline = time.monotonic() + GIT_TIMEOUT_S
+        output = _last_of(child, deadline)
+        code = child.wait(max(deadline - time.monotonic(), 0))
+        failure = f"exit status {code}" if code else ""
     except subprocess.TimeoutExpired:
         output, failure = b"", f"took longer than {GIT_TIMEOUT_S:g} s"
     finally:
@@ -126,11 +132,31 @@ def _git(directory: Path, sub: str, arguments: Sequence[str]) -> None:
         raise MountFailure(f"failed to exec 'git {' '.join(arguments)}': {said}: {failure}")
 
 
+def _last_of(child: subprocess.Popen[bytes], deadline: float) -> bytes:
+    """The end of what it writes, which a server far away may have it do without end: the rest is not kept.
+
+    Raises TimeoutExpired.
+    """
+    pipe, output = child.stdout, b""
+    if pipe is None:
+        return output
+    while True:
+        left_s = deadline - time.monotonic()
+        if left_s <= 0 or not select.select([pipe], [], [], left_s)[0]:
+            raise subprocess.TimeoutExpired(child.args, GIT_TIMEOUT_S)
+        piece = os.read(pipe.fileno(), _PIECE_BYTES)
+        if not piece:
+            return output
+        output = (output + piece)[-_KEPT_BYTES:]
+
+
 def _end(child: subprocess.Popen[bytes]) -> None:
     """Nothing of it goes on, whatever it started."""
     with contextlib.suppress(ProcessLookupError):  # it has ended, with all it started
         os.killpg(child.pid, signal.SIGKILL)
     child.wait()
+    if child.stdout is not None:
+        child.stdout.close()
 
 
 def _take_over(directory: Path) -> None:
