@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 import sys
 from dataclasses import replace
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 
 from tests.kubelet.server.test_server import Setup
 from wherry.kubelet.runtimes.failures import RuntimeFailure
 from wherry.kubelet.runtimes.streams import ExecResult
+from wherry.kubelet.server.profiling import _stacks
 
 SECRET = {
     "manifest-url": "https://ci:s3cret@cfg/pods",
@@ -172,3 +175,14 @@ async def test_profiles(setup: Setup) -> None:
     assert int(count) > 0
     assert (await setup.text("/debug/pprof/profile", "seconds=0"))[0] == 400
     assert (await setup.text("/debug/pprof/nothing"))[0] == 404
+
+
+def test_the_stacks_of_tasks_without_a_line(monkeypatch: pytest.MonkeyPatch) -> None:
+    """As those of compiled coroutines are."""
+
+    async def somewhere() -> None: ...
+
+    frame = SimpleNamespace(f_code=somewhere.__code__, f_lineno=None)
+    task = SimpleNamespace(get_name=lambda: "compiled", get_stack=lambda: [frame])
+    monkeypatch.setattr(asyncio, "all_tasks", lambda: [task])
+    assert f"line {somewhere.__code__.co_firstlineno}, in {somewhere.__qualname__}" in _stacks()

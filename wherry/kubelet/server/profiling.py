@@ -115,6 +115,10 @@ def _stacks() -> str:
         out.write("".join(traceback.format_stack(frame)) + "\n")
     for task in asyncio.all_tasks():
         out.write(f"task {task.get_name()}:\n")
-        task.print_stack(file=out)
+        for frame in task.get_stack():
+            # `Task.print_stack` fails where a frame has no line, as that of a compiled coroutine.
+            code = frame.f_code
+            line = frame.f_lineno or code.co_firstlineno
+            out.write(f'  File "{code.co_filename}", line {line}, in {code.co_qualname}\n')
         out.write("\n")
     return out.getvalue()
