@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import asyncio
 import base64
 from collections.abc import AsyncIterator
 from datetime import timedelta
 from pathlib import Path
+from random import Random
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -21,12 +24,15 @@ from wherry.api.certificates.cluster_trust_bundles import CLUSTER_TRUST_BUNDLES
 from wherry.api.certificates.pod_certificate_requests import POD_CERTIFICATE_REQUESTS
 from wherry.api.core.pod_spec.certificates import KEY_TYPES
 from wherry.api.core.pods import PODS
-from wherry.kubelet.volumes.pod_certificates import LOOK_S
+from wherry.kit.clock import FakeClock
+from wherry.kit.disk import DirectDisk
+from wherry.kubelet.volumes.pod_certificates import LOOK_S, PodCertificates, _State
 from wherry.kubelet.volumes.pod_keys import make_key
 from wherry.kubelet.volumes.trust_bundles import to_pem
 from wherry.objects.meta import Object, format_time
 
 SIGNER = "example.com/signer"
+NOT_ISSUED = 'MountVolume.SetUp failed for volume "v" : credential bundle is not issued yet'
 CERTIFICATE = {
     "podCertificate": {
         "signerName": SIGNER,
@@ -110,10 +116,7 @@ async def test_a_pod_starts_when_its_certificate_is_issued(made: Node) -> None:
     spec = request["spec"]
     assert (spec["podName"], spec["nodeName"], spec["serviceAccountName"]) == ("p", "node-1", "default")
     assert spec["unverifiedUserAnnotations"] == {"example.com/a": "b"}
-    await made.said(
-        "FailedMount",
-        'MountVolume.SetUp failed for volume "v" : credential bundle is not issued yet',
-    )
+    await made.said("FailedMount", NOT_ISSUED)
     await sign(made, request)
     await made.ready("p")
     both, key = shown(made, "both.pem"), shown(made, "key.pem")
@@ -152,6 +155,53 @@ async def test_what_a_signer_refuses_is_refused_for_good(made: Node, kind: str, 
     assert await requests(made) == []
     await made.admin.delete(PODS, "p", "default", grace_period_s=0)
     await eventually(lambda: made.gone("p"))
+
+
+async def test_what_becomes_of_a_request_of_that_name_elsewhere_is_no_answer(made: Node) -> None:
+    """In another namespace, or one made anew: no refusal of it is this pod's."""
+    await create(made, CERTIFICATE)
+    request = await asked(made)
+    await made.said("FailedMount", NOT_ISSUED)
+    context = made.kubelet._context
+    assert context is not None
+    certificates = context.volumes._host.certificates
+    assert isinstance(certificates, PodCertificates)
+    for place in ({"namespace": "mallory"}, {}):
+        foreign = {**request, "metadata": {**request["metadata"], **place, "uid": "another"}}
+        for kind in ("Denied", "Failed"):
+            told = {"conditions": [{"type": kind, "status": "True", "reason": "Why", "message": "so"}]}
+            certificates._changed(None, {**foreign, "status": told})
+    assert {"Denied", "Failed"}.isdisjoint(reason for reason, _ in await made.events())
+    await sign(made, request)
+    await made.ready("p")
+
+
+async def test_a_pod_that_goes_while_it_is_asked_leaves_nothing() -> None:
+    """The request that comes of it is known by nobody, and belongs to a pod that is gone."""
+    asked, answer = asyncio.Event(), asyncio.Event()
+    clock = FakeClock()
+
+    async def get(*_: Any) -> Object:
+        return {"metadata": {"name": "n", "uid": "u"}}
+
+    async def create(*_: Any) -> Object:
+        asked.set()
+        await answer.wait()
+        return {"metadata": {"name": "req-a", "namespace": "default", "uid": "r"}}
+
+    client: Any = SimpleNamespace(get=get, create=create)
+    recorder: Any = SimpleNamespace()
+    found = PodCertificates(client, clock, DirectDisk(), recorder, Random(1), "n", lambda _: None)
+    pod = {"metadata": {"name": "p", "namespace": "default", "uid": "gone"}, "spec": {}}
+    place, state = ("gone", "v", 0), _State(pod, {"keyType": "ED25519"})
+    found._states[place] = state
+    asking = asyncio.ensure_future(found._ask(place, state))
+    await asked.wait()
+    found.forget("gone")
+    answer.set()
+    await asking
+    assert (found._states, found._by_request, state.asked) == ({}, {}, None)
+    await found.close()
 
 
 @pytest.mark.parametrize("kind", [kind for kind in KEY_TYPES if not kind.startswith("RSA4")])

@@ -60,9 +60,10 @@ class _Issued:
 
 @dataclass(frozen=True, slots=True)
 class _Asked:
-    """A request under way: its name, the key it is for, until when one that is not seen is waited for."""
+    """A request under way: its name and uid, the key it is for, until when one not seen is waited for."""
 
     name: str
+    uid: str
     key: bytes
     until_s: float
 
@@ -103,6 +104,7 @@ class PodCertificates:
         self._on_change = on_change
         self._states: dict[_Place, _State] = {}
         self._by_request: dict[str, _Place] = {}
+        """By the request's uid: another namespace may have one with its name, and so may a later time."""
         self._cache = Cache(client, clock)
         self._tasks = Tasks("pod certificates")
         self._renewing = Repeater("renewing pod certificates", self._renew, self._tasks, clock)
@@ -131,7 +133,7 @@ class PodCertificates:
         for place in [place for place in self._states if place[0] == pod_uid]:
             asked = self._states.pop(place).asked
             if asked is not None:
-                self._by_request.pop(asked.name, None)
+                self._by_request.pop(asked.uid, None)
 
     async def close(self) -> None:
         """Stop following and renewing."""
@@ -186,20 +188,22 @@ class PodCertificates:
             raise MountFailure(f"while creating PodCertificateRequest: {error.message}") from error
         except (ValueError, TimeoutError) as error:
             raise MountFailure(f"while generating keypair: {error}") from error
+        if self._states.get(place) is not state:  # the pod went meanwhile; its request goes with it
+            return
         until_s = self._clock.monotonic() + ASSUME_DELETED_S + self._jitter_s()
-        state.asked = _Asked(name_of(made), key, until_s)
-        self._by_request[name_of(made)] = place
+        state.asked = _Asked(name_of(made), uid_of(made), key, until_s)
+        self._by_request[uid_of(made)] = place
         self._take_in(place, state, self._cache.get(POD_CERTIFICATE_REQUESTS, key_of(made)))
 
     def _changed(self, _old: Object | None, new: Object | None) -> None:
-        place = self._by_request.get(name_of(new)) if new is not None else None
+        place = self._by_request.get(uid_of(new)) if new is not None else None
         if place is not None and place in self._states:
             self._take_in(place, self._states[place], new)
 
     def _take_in(self, place: _Place, state: _State, request: Object | None) -> None:
         """What has become of the request under way."""
         asked = state.asked
-        if asked is None or request is None or name_of(request) != asked.name:
+        if asked is None or request is None or uid_of(request) != asked.uid:
             return
         status = request.get("status") or {}
         for condition in status.get("conditions") or ():
@@ -207,7 +211,7 @@ class PodCertificates:
             if kind not in ("Issued", "Denied", "Failed"):
                 continue
             state.asked = None
-            self._by_request.pop(asked.name, None)
+            self._by_request.pop(asked.uid, None)
             if kind == "Issued":
                 state.issued = self._issued(asked, status)
             else:
@@ -250,9 +254,10 @@ class PodCertificates:
         if asked is None or self._clock.monotonic() <= asked.until_s:
             return
         key = f"{namespace_of(state.pod)}/{asked.name}"
-        if self._cache.get(POD_CERTIFICATE_REQUESTS, key) is None:
+        shown = self._cache.get(POD_CERTIFICATE_REQUESTS, key)
+        if shown is None or uid_of(shown) != asked.uid:
             log.warning("PodCertificateRequest %s appears to have been deleted", key)
-            self._by_request.pop(asked.name, None)
+            self._by_request.pop(asked.uid, None)
             state.asked = None
             if state.issued is None:
                 self._on_change(place[0])
