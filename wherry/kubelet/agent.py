@@ -339,10 +339,10 @@ class Kubelet:
             await self._shutdown.close()
         if self._static is not None:
             await self._static.close()
-        if self._mirrors is not None:
-            await self._mirrors.close()
         if self._workers is not None:
             await self._workers.close()
+        if self._mirrors is not None:  # after those who tell it what is gone
+            await self._mirrors.close()
         if context is not None:
             await context.probes.close()
             await context.images.close()
@@ -375,7 +375,7 @@ class Kubelet:
             references=References(client, clock, self._object_changed),
             probes=Probes(clock, prober, self._recorder, self._probe_changed, self.metrics),
             hooks=Hooks(self._runtime, clock, self._http),
-            allocations=Allocations(config.pod_dir, self._disk),
+            allocations=Allocations(config.pods_dir, self._disk),
             cgroups=PodCgroups(config.cgroup_mount, config.cgroup_root, config.pod_pids_limit),
             back_off=_restarts(config, clock),
             statuses=StatusWriter(client, clock, self.metrics),

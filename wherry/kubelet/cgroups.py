@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from wherry.kit.cgroups import cgroup_directories, remove_cgroup
+from wherry.kit.path_names import one_name
 from wherry.kubelet.pod import init_containers, is_sidecar, regular_containers, spec_of, status_of
 from wherry.kubelet.runtimes.containers import Resources
 from wherry.objects.quantity import milli, whole
@@ -54,10 +55,13 @@ def qos_class(pod: Mapping[str, Any]) -> str:
 
 
 def pod_cgroup(root: str, pod: Mapping[str, Any]) -> str:
-    """The pod's cgroup path: below its QoS class, but for the guaranteed directly below `root`."""
-    uid = pod["metadata"]["uid"]
+    """The pod's cgroup path: below its QoS class, but for the guaranteed directly below `root`.
+
+    Raises BadPathName.
+    """
+    name = one_name(f"pod{pod['metadata']['uid']}")
     qos = qos_class(pod)
-    return f"{root}/pod{uid}" if qos == "Guaranteed" else f"{root}/{qos.lower()}/pod{uid}"
+    return f"{root}/{name}" if qos == "Guaranteed" else f"{root}/{qos.lower()}/{name}"
 
 
 def cpu_shares(cpu_millis: int) -> int:
@@ -210,9 +214,9 @@ class PodCgroups:
             return None
 
     def remove(self, uid: str) -> None:
-        """Remove what is left of a pod's cgroups; harmless when there is nothing."""
+        """Remove what is left of a pod's cgroups; harmless when there is nothing. Raises BadPathName."""
         for parent in self._parents:
-            path = f"{parent}/pod{uid}"
+            path = f"{parent}/{one_name(f'pod{uid}')}"
             if not remove_cgroup(path, self._mount):
                 log.info("cgroup %s stays for now: it is in use", path)
 

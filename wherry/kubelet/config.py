@@ -11,6 +11,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import NamedTuple
 
+from wherry.kit.path_names import one_name
+
 KUBELET_VERSION = "v1.37.0"
 
 
@@ -120,10 +122,15 @@ class KubeletConfig:
     file_check_s: float = 20.0
     http_check_s: float = 20.0
 
+    @property
+    def pods_dir(self) -> Path:
+        """Where the pods' directories are."""
+        return self.root_dir / "pods"
+
     def pod_dir(self, uid: str) -> Path:
-        """Where everything of one pod lives."""
-        return self.root_dir / "pods" / uid
+        """Where everything of one pod lives. Raises BadPathName."""
+        return self.pods_dir / one_name(uid)
 
     def pod_log_dir(self, namespace: str, name: str, uid: str) -> Path:
-        """Where the logs of a pod's containers live, as upstream lays them out."""
-        return self.log_dir / f"{namespace}_{name}_{uid}"
+        """Where the logs of a pod's containers live, as upstream lays them out. Raises BadPathName."""
+        return self.log_dir / one_name(f"{namespace}_{name}_{uid}")

@@ -16,6 +16,7 @@ from pathlib import Path
 
 from wherry.kit.clock import Clock
 from wherry.kit.disk import Disk
+from wherry.kit.path_names import one_name
 from wherry.kit.plain_files import NotPlain, open_plain
 from wherry.kubelet.config import KubeletConfig
 from wherry.kubelet.runtimes.containers import Container, Containers, Phase
@@ -31,8 +32,8 @@ _PARTIAL = ".tmp"
 
 
 def log_name(container_name: str, attempt: int) -> str:
-    """The log file's path relative to its pod's log directory."""
-    return f"{container_name}/{attempt}.log"
+    """The log file's path relative to its pod's log directory. Raises BadPathName."""
+    return f"{one_name(container_name)}/{attempt}.log"
 
 
 def find_log(container: Container, pod_log_dir: Path) -> Path:

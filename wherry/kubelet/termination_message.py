@@ -11,6 +11,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from wherry.kit.path_names import one_name
 from wherry.kit.plain_files import open_plain
 from wherry.kubelet.runtimes.containers import Container
 
@@ -21,8 +22,8 @@ DEFAULT_PATH = "/dev/termination-log"
 
 
 def message_file(pod_dir: Path, container_name: str, attempt: int) -> Path:
-    """Where the message of one run of a container is kept."""
-    return pod_dir / "containers" / container_name / f"{attempt}.termination"
+    """Where the message of one run of a container is kept. Raises BadPathName."""
+    return pod_dir / "containers" / one_name(container_name) / f"{attempt}.termination"
 
 
 def create_message_file(path: Path) -> None:

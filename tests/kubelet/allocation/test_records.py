@@ -27,7 +27,7 @@ def pod(resources: Object) -> Object:
 
 
 def allocations(directory: Path) -> Allocations:
-    return Allocations(lambda uid: directory / uid, DirectDisk())
+    return Allocations(directory, DirectDisk())
 
 
 async def test_the_next_agent_knows_what_was_given(tmp_path: Path) -> None:
@@ -60,7 +60,7 @@ class Full(DirectDisk):
 
 
 async def test_what_cannot_be_written_is_not_given(tmp_path: Path) -> None:
-    known = Allocations(lambda uid: tmp_path / uid, Full())
+    known = Allocations(tmp_path, Full())
     known.admit(pod(SMALL))
     asked = pod(LARGE)
     with pytest.raises(OSError, match="no space left"):
@@ -77,7 +77,7 @@ async def test_what_is_being_given_counts_before_anything_goes_by_it(tmp_path: P
             looked.extend((known.allocated(asked), known.counted(asked)))
             return work()
 
-    known = Allocations(lambda uid: tmp_path / uid, Looking())
+    known = Allocations(tmp_path, Looking())
     known.admit(pod(SMALL))
     asked = pod(LARGE)
     await known.give("u1", Allocation.of(asked))

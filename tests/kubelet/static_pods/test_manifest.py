@@ -67,6 +67,16 @@ def test_what_a_url_may_send() -> None:
 
 SECRET = {"name": "v", "secret": {"secretName": "s"}}
 REFUSED: list[tuple[Any, str]] = [
+    *(
+        (
+            manifest(metadata={"uid": uid}),
+            (
+                f"invalid pod: metadata.uid: Invalid value: {json.dumps(uid)}: must be at most 63 letters, "
+                "digits, '-' and '.', the first a letter or digit; leave it out and the node makes one"
+            ),
+        )
+        for uid in ("../../precious", "..", ".", "a/b", "/a", "a\n", "-a", "a_b", "a" * 64, "ä")
+    ),
     (manifest(serviceAccountName="builder"), "static pods may not reference serviceaccounts"),
     (manifest(imagePullSecrets=[{"name": "s"}]), "static pods may not reference secrets"),
     (manifest(volumes=[SECRET]), "static pods may not reference secrets"),

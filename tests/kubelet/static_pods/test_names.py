@@ -28,12 +28,17 @@ class Workers:
     def __init__(self) -> None:
         self.began: list[str] = []
         self.ended: list[str] = []
+        self.others: dict[str, str] = {}
+        """What has a worker already, by uid: its namespace and name."""
 
     def changed(self, old: Object | None, new: Object | None) -> None:
         if old is None and new is not None:
             self.began.append(uid_of(new))
         elif new is None and old is not None:
             self.ended.append(uid_of(old))
+
+    def holder(self, pod_uid: str) -> str | None:
+        return self.others.get(pod_uid)
 
     def on_gone(self, tell: object) -> None:
         self.gone = tell
@@ -148,3 +153,47 @@ async def test_two_agents_of_one_machine_share_a_folder(tmp_path: Path) -> None:
                 await eventually(lambda name=name: first.gone(name))  # type: ignore[misc]
         finally:
             await second.close()
+
+
+SHARED = "5d1c1c7e-0000-4000-8000-000000000001"
+
+
+def exported(*names: str) -> list[Object]:
+    """Pods whose manifests were exported from one pod, with its uid."""
+    return [pod for name in names for pod in pods(FILE, name=name, metadata={"uid": SHARED})]
+
+
+def test_of_two_manifests_with_one_uid_one_runs(
+    made: tuple[StaticPods, Workers, Mirrors], caplog: pytest.LogCaptureFixture
+) -> None:
+    """The other has neither the first one's worker nor a mirror, until the first is gone."""
+    static, workers, mirrors = made
+    one, two = exported("one", "two")
+    static._source_said(FILE, [one])
+    workers.others[SHARED] = "default/one-n"
+    for _ in range(2):
+        static._source_said(FILE, [one, two])
+    assert (workers.began, list(mirrors.shown)) == ([SHARED], ["default/one-n"])
+    told = "pod default/two-n waits until pod default/one-n with the same uid is gone"
+    assert [told in message for message in caplog.messages] == [True], "once"
+    static._source_said(FILE, [two])
+    assert (workers.ended, len(workers.began)) == ([SHARED], 1)
+    del workers.others[SHARED]
+    static._gone(SHARED)
+    assert (len(workers.began), list(mirrors.shown)) == (2, ["default/two-n"])
+
+
+async def test_a_manifest_with_the_uid_of_a_pod_of_the_api_server(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    """It waits, and begins when the other is gone."""
+    folder = tmp_path / "manifests"
+    folder.mkdir()
+    async with node(tmp_path, static_pod_path=folder) as running:
+        await running.create("api")
+        await running.ready("api")
+        put(folder, "copy", metadata={"uid": uid_of(await running.pod("api"))})
+        await eventually(lambda: any("pod default/copy-node-1 waits" in text for text in caplog.messages))
+        assert await running.gone("copy-node-1")
+        await running.admin.delete(PODS, "api", "default", grace_period_s=0)
+        await running.ready_mirror("copy-node-1")

@@ -14,6 +14,9 @@ from tests.kubelet.rig import Node, node
 from tests.kubelet.test_life import restart_agent
 from wherry.api.core.config_maps import CONFIG_MAPS
 from wherry.kit.clock import settle
+from wherry.kit.path_names import BadPathName
+from wherry.kubelet.logs import log_name
+from wherry.kubelet.termination_message import message_file
 from wherry.kubelet.volumes.pod_volumes import PodVolumes
 from wherry.kubelet.volumes.tokens import Tokens
 from wherry.objects.meta import Object
@@ -114,3 +117,48 @@ async def test_a_change_during_set_up_is_not_lost(made: Node, monkeypatch: pytes
     await made.ready("web")
     (file,) = (made.config.root_dir / "pods").glob("*/volumes/kubernetes.io~configmap/c/k")
     await eventually(lambda: file.read_text() == "new")
+
+
+async def test_a_pod_with_the_uid_of_another_waits_for_its_end(
+    made: Node, caplog: pytest.LogCaptureFixture
+) -> None:
+    """The worker of the one is never told of the other, neither of its changes nor of its end."""
+    await made.create("first")
+    await made.ready("first")
+    workers = made.kubelet._workers
+    assert workers is not None
+    first = await made.pod("first")
+    second = {**first, "metadata": {**first["metadata"], "name": "second"}, "status": {}}
+    uid = first["metadata"]["uid"]
+    workers.changed(None, second)
+    workers.changed(second, None)
+    workers.changed(None, second)
+    assert workers.holder(uid) == "default/first"
+    assert "pod default/second waits until pod default/first with the same uid is gone" in caplog.text
+    assert (await made.pod("first"))["status"]["phase"] == "Running"
+    workers.changed(first, None)
+    await eventually(lambda: workers.holder(uid) == "default/second")
+
+
+async def test_remains_are_removed_by_a_name_and_by_no_path(made: Node, tmp_path: Path) -> None:
+    """A uid is what a manifest or a sandbox says: nothing outside the node's directories goes by it."""
+    precious = tmp_path / "precious"
+    precious.mkdir()
+    context = made.kubelet._context
+    assert context is not None
+    up = f"../../{precious.name}"
+    for uid in (up, str(precious), "..", ".", "", "a\0b", "a" * 256):
+        with pytest.raises(BadPathName):
+            await context.volumes.tear_down(uid)
+        with pytest.raises(BadPathName):
+            made.config.pod_dir(uid)
+    for uid in (up, f"/../{up}"):
+        with pytest.raises(BadPathName):
+            made.config.pod_log_dir("default", "web", uid)
+        with pytest.raises(BadPathName):
+            context.cgroups.remove(uid)
+        with pytest.raises(BadPathName):
+            message_file(tmp_path, uid, 0)
+        with pytest.raises(BadPathName):
+            log_name(uid, 0)
+    assert precious.is_dir()

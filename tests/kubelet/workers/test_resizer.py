@@ -106,7 +106,7 @@ def pod(*resources: Object) -> Object:
 async def resize(mount: Path, asked: Object, *has: Object) -> tuple[list[str], str, Allocations]:
     log: list[str] = []
     runtime = Watched(log)
-    allocations = Allocations(lambda uid: mount / "record" / uid, DirectDisk())
+    allocations = Allocations(mount / "record", DirectDisk())
     allocations.admit(asked)
     context = SimpleNamespace(
         runtime=runtime,

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 from typing import Any
 
 from wherry.kit.disk import Disk
+from wherry.kit.path_names import one_name
 from wherry.kubelet.allocation.conditions import ResizeStatus
 from wherry.kubelet.allocation.progress import change_of
 from wherry.kubelet.allocation.records import Record, read_records, write_record
@@ -38,10 +39,10 @@ class _Entry:
 
 
 class Allocations:
-    """Kept in memory; `pod_dir` gives the directory in which a pod's record is written."""
+    """Kept in memory; a pod's record is written in its directory below `pods_dir`."""
 
-    def __init__(self, pod_dir: Callable[[str], Path], disk: Disk) -> None:
-        self._pod_dir = pod_dir
+    def __init__(self, pods_dir: Path, disk: Disk) -> None:
+        self._pods_dir = pods_dir
         self._disk = disk
         self._entries: dict[str, _Entry] = {}
         self._read: dict[str, Record] = {}
@@ -50,7 +51,7 @@ class Allocations:
         """Read what an agent before this one wrote. Raises OSError when it takes too long."""
 
         def read() -> dict[str, Record]:
-            return dict(read_records(self._pod_dir("")))
+            return dict(read_records(self._pods_dir))
 
         self._read = await self._disk.run("allocations", read, SAVE_TIMEOUT_S)
 
@@ -121,7 +122,7 @@ class Allocations:
 
     async def _write(self, uid: str, record: Record) -> None:
         kept = replace(record, actuated=dict(record.actuated))
-        write = partial(write_record, self._pod_dir(uid), kept)
+        write = partial(write_record, self._pods_dir / one_name(uid), kept)
         await self._disk.run(f"allocation of pod {uid}", write, SAVE_TIMEOUT_S)
 
     def actual(self, uid: str, spec: Object, container: Container) -> Mapping[str, Any]:

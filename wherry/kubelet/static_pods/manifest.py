@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import re
 from dataclasses import dataclass
 from typing import Any
 
@@ -20,6 +21,8 @@ from wherry.objects.meta import Object
 
 MAX_BYTES = 10 * 1024 * 1024
 """Upstream's `maxConfigLength`."""
+_UID = re.compile(r"[0-9A-Za-z][0-9A-Za-z.-]{0,62}")
+"""What a manifest may call its pod: it names directories and cgroups. Upstream takes anything here."""
 ENDURES = {"operator": "Exists", "effect": "NoExecute"}
 """What every static pod of a file tolerates: nobody evicts it because its node has problems."""
 
@@ -90,6 +93,11 @@ def _settled(pod: Object, origin: Origin) -> Object:
     if not metadata.get("name"):
         raise ManifestError("invalid pod: name is needed for the pod")
     uid = metadata.get("uid") or _hash(pod, origin)
+    if not _UID.fullmatch(uid):
+        raise ManifestError(
+            f"invalid pod: metadata.uid: Invalid value: {json.dumps(uid[:80])}: must be at most 63 letters, "
+            "digits, '-' and '.', the first a letter or digit; leave it out and the node makes one"
+        )
     for served in ("resourceVersion", "creationTimestamp", "generation", "managedFields", "ownerReferences"):
         metadata.pop(served, None)
     metadata["uid"] = uid

@@ -86,6 +86,7 @@ class Mirrors:
         self._repeaters: dict[str, Repeater] = {}
         self._is_synced = False
         self._is_complete = False
+        self._is_closed = False
         self._tasks = Tasks("mirror pods")
 
     def want(self, pod: Object) -> None:
@@ -128,9 +129,11 @@ class Mirrors:
         self._check_all()
 
     async def close(self) -> None:
-        """Write no more."""
+        """Write no more, whatever is still heard of pods."""
+        self._is_closed = True
         for repeater in self._repeaters.values():
-            await repeater.close()
+            repeater.stop()
+        self._repeaters.clear()
         await self._tasks.close()
 
     def _tell(self, key: str) -> None:
@@ -155,6 +158,8 @@ class Mirrors:
             self._check(key)
 
     def _check(self, key: str) -> None:
+        if self._is_closed:
+            return
         repeater = self._repeaters.get(key)
         if repeater is None:
             repeater = self._repeaters[key] = Repeater(

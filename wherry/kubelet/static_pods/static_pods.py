@@ -1,7 +1,8 @@
 """The static pods of a node: what its sources say is what its workers run.
 
 Source: pkg/kubelet/config (PodConfig) and pkg/kubelet/pod_workers.go (allowPodStart): of several pods with
-one namespace and name only one runs at a time; the next begins when nothing of the one before is left.
+one namespace and name only one runs at a time; the next begins when nothing of the one before is left. The
+same holds of one uid, which manifests that were exported from one pod share.
 """
 
 from __future__ import annotations
@@ -21,7 +22,7 @@ from wherry.kubelet.static_pods.folder import Folder
 from wherry.kubelet.static_pods.manifest import FILE, HTTP
 from wherry.kubelet.static_pods.mirrors import Mirrors
 from wherry.kubelet.static_pods.url import Url
-from wherry.kubelet.workers.pool import PodWorkers
+from wherry.kubelet.workers.pool import HELD_UP, PodWorkers
 from wherry.objects.meta import Object, format_time, key_of, uid_of
 
 log = logging.getLogger(__name__)
@@ -66,6 +67,8 @@ class StaticPods:
         """What static pods an agent before this one left running, by uid."""
         self._blocked: dict[str, str] = {}
         """What is being taken down of these: the namespace and name, by uid."""
+        self._held_up: dict[str, str] = {}
+        """By namespace and name the pod that waits for another with its uid: for which one."""
         self._is_complete = False
 
     async def start(self) -> None:
@@ -110,8 +113,11 @@ class StaticPods:
                 self._workers.changed(running, self._run[key])
                 self._mirrors.want(self._run[key])
         for key, candidates in wanted.items():
-            if key not in self._run and key not in self._blocked.values():
+            if key in self._run or key in self._blocked.values():
+                continue
+            if not self._is_held_up(key, uid_of(candidates[0])):
                 self._begin(key, candidates[0])
+        self._held_up = {key: holder for key, holder in self._held_up.items() if key in wanted}
         if is_all_read and not self._is_complete:
             self._is_complete = True
             self._mirrors.complete()
@@ -126,13 +132,25 @@ class StaticPods:
 
     def _sort_out_left(self, wanted: dict[str, list[Object]], *, is_all_read: bool) -> None:
         """Take down what runs of static pods nobody wants, or wants otherwise."""
-        uids = {uid_of(pod) for pods in wanted.values() for pod in pods}
+        uids = {(key, uid_of(pod)) for key, pods in wanted.items() for pod in pods}
         for uid, (sandbox, containers) in list(self._left.items()):
             key = f"{sandbox.namespace}/{sandbox.name}"
-            if uid not in uids and (is_all_read or key in wanted):
+            if (key, uid) not in uids and (is_all_read or key in wanted):
                 del self._left[uid]
                 self._blocked[uid] = key
                 self._workers.take_down(sandbox, containers)
+
+    def _is_held_up(self, key: str, uid: str) -> bool:
+        """Whether a pod has to wait, since another one of this node has its uid."""
+        left = self._left.get(uid)
+        holder = f"{left[0].namespace}/{left[0].name}" if left is not None else self._workers.holder(uid)
+        if holder is None or (left is not None and holder == key):
+            self._held_up.pop(key, None)
+            return False
+        if holder != key and self._held_up.get(key) != holder:
+            log.error(HELD_UP, key, holder, uid)
+        self._held_up[key] = holder
+        return True
 
     def _begin(self, key: str, pod: Object) -> None:
         left = self._left.pop(uid_of(pod), None)

@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import Any
 
 from wherry.client.events import Recorder
+from wherry.kit.path_names import BadPathName
 from wherry.kit.trees import remove_tree
 from wherry.kubelet.images import ImageFailure
 from wherry.kubelet.pod import all_containers, spec_of
@@ -145,8 +146,9 @@ class PodVolumes:
         Nothing is asked of the API server, and nothing need be known of the pod but its records.
         """
         disk = self._host.disk
+        directory = self._records.pod_directory(pod_uid)
         begun = dict(self._pods[pod_uid].begun) if pod_uid in self._pods else {}
-        sub_paths = self._pods_dir / pod_uid / "volume-subpaths"
+        sub_paths = directory / "volume-subpaths"
         await disk.run(pod_uid, partial(self._unmount, sub_paths), TEAR_DOWN_TIMEOUT_S)
         records = await disk.run(pod_uid, partial(self._records.of_pod, pod_uid), TEAR_DOWN_TIMEOUT_S)
         for record in records:
@@ -160,7 +162,7 @@ class PodVolumes:
         for result in results:
             if isinstance(result, BaseException):
                 raise result
-        await disk.run(pod_uid, partial(self._remove, self._pods_dir / pod_uid), TEAR_DOWN_TIMEOUT_S)
+        await disk.run(pod_uid, partial(self._remove, directory), TEAR_DOWN_TIMEOUT_S)
         self._pods.pop(pod_uid, None)
         self._host.forget(pod_uid)
 
@@ -210,6 +212,8 @@ class PodVolumes:
                 context = replace(context, identity=plugin.identity(context))
         except MountFailure as failure:
             return failure
+        except BadPathName as error:
+            return MountFailure(_told(error))
         state.begun[name] = context.identity.key
         return _Job(plugin, context)
 

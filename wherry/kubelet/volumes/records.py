@@ -20,6 +20,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
+from wherry.kit.path_names import one_name
 from wherry.kit.trees import remove_tree
 
 log = logging.getLogger(__name__)
@@ -95,9 +96,13 @@ class Records:
         self._pods = root_dir / "pods"
         self._shared = root_dir / "plugins"
 
+    def pod_directory(self, pod_uid: str) -> Path:
+        """Where everything of a pod is. Raises BadPathName."""
+        return self._pods / one_name(pod_uid)
+
     def volume_directory(self, pod_uid: str, plugin_directory: str, name: str) -> Path:
-        """Where a volume of a pod is."""
-        return self._pods / pod_uid / "volumes" / plugin_directory / name
+        """Where a volume of a pod is. Raises BadPathName."""
+        return self.pod_directory(pod_uid) / "volumes" / one_name(plugin_directory) / one_name(name)
 
     def of_volume(
         self,
@@ -115,7 +120,7 @@ class Records:
             Record(
                 plugin=plugin,
                 volume=key,
-                file=self._pods / pod_uid / OF_PODS / f"{name}.json",
+                file=self.pod_directory(pod_uid) / OF_PODS / one_name(f"{name}.json"),
                 directory=self.volume_directory(pod_uid, plugin_directory, name),
                 pod_uid=pod_uid,
                 name=name,
@@ -149,7 +154,7 @@ class Records:
     def of_pod(self, pod_uid: str) -> list[Record]:
         """What is on disk of a pod's volumes."""
         found = []
-        for file in sorted((self._pods / pod_uid / OF_PODS).glob("*.json")):
+        for file in sorted((self.pod_directory(pod_uid) / OF_PODS).glob("*.json")):
             unread = _unread(file, pod_uid)
             found.append(_read(unread) or unread)
         return found

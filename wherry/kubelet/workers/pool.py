@@ -33,6 +33,7 @@ log = logging.getLogger(__name__)
 
 FIRST_RETRY_S = 1.0
 LONGEST_RETRY_S = 120.0
+HELD_UP = "pod %s waits until pod %s with the same uid is gone: take metadata.uid %s out of the manifest"
 UNEXPECTED = "UnexpectedAdmissionError"
 
 
@@ -56,6 +57,8 @@ class PodWorkers:
         self._renewing.poke()
         self._remains = Remains(context.config, context.volumes, context.cgroups, context.disk)
         self._resizes = PendingResizes(context, self._pods, self._resized)
+        self._waiting: dict[str, Object] = {}
+        """Pods whose uid another pod of this node has, by that uid: they begin when that one is gone."""
         self._closed = False
         self._are_all_known = False
         self._tell_gone: Callable[[str], None] | None = None
@@ -68,10 +71,8 @@ class PodWorkers:
         if self._closed:
             return
         if old is not None and (new is None or uid_of(new) != uid_of(old)):
-            gone = self._workers.get(uid_of(old))
-            if gone is not None:
-                gone.removed()
-        if new is None:
+            self._removed(old)
+        if new is None or self._is_held_up(new):
             return
         worker = self._workers.get(uid_of(new))
         if worker is None:
@@ -82,6 +83,27 @@ class PodWorkers:
             if is_terminal(new):
                 self._resizes.room()
         self._resizes.changed(new)
+
+    def _removed(self, pod: Object) -> None:
+        uid, key = uid_of(pod), key_of(pod)
+        if self.holder(uid) == key:
+            self._workers[uid].removed()
+        elif uid in self._waiting and key_of(self._waiting[uid]) == key:
+            del self._waiting[uid]
+
+    def _is_held_up(self, pod: Object) -> bool:
+        """Whether another pod has this one's uid: by it the node tells pods, their files and cgroups apart.
+
+        Only a manifest can say such a thing, one that was exported from a pod with its uid.
+        """
+        uid, key = uid_of(pod), key_of(pod)
+        holder = self.holder(uid)
+        if holder is None or holder == key:
+            return False
+        if uid not in self._waiting:
+            log.error(HELD_UP, key, holder, uid)
+        self._waiting[uid] = pod
+        return True
 
     def _admit(self, pod: Object) -> None:
         worker = PodWorker(pod, self._context, self._gone)
@@ -179,6 +201,11 @@ class PodWorkers:
         """Whether the pod has a worker."""
         return pod_uid in self._workers
 
+    def holder(self, pod_uid: str) -> str | None:
+        """Namespace and name of the pod whose worker has that uid, None when there is none."""
+        worker = self._workers.get(pod_uid)
+        return key_of(worker.pod) if worker is not None else None
+
     def all_known(self) -> None:
         """Every source of pods was read once: what is left of others goes from now on."""
         self._are_all_known = True
@@ -261,6 +288,9 @@ class PodWorkers:
             log.info("pod %s is gone", pod_uid)
         if self._tell_gone is not None and not self._closed:
             self._tell_gone(pod_uid)
+        waiting = self._waiting.pop(pod_uid, None)
+        if waiting is not None:
+            self.changed(None, waiting)
 
 
 def _remembered_pod(sandbox: Sandbox, containers: list[Container]) -> Object:
