@@ -45,7 +45,7 @@ PROGRAM = """if True:
     async def orphaned():
         stop = asyncio.Event()
         server.LOOK_EVERY_S = 0.01
-        end = server._watch_parent(asyncio.get_running_loop(), stop)
+        end = server._watch_parent(asyncio.get_running_loop(), stop.set)
         os.getppid = lambda: 1
         await asyncio.wait_for(stop.wait(), 60)
         end()

@@ -232,8 +232,12 @@ def _identity(directory: int) -> _Identity:
 
 
 def _mount_of(directory: int) -> int:
-    """Which mount the directory is seen through (`mnt_id` of proc(5)'s fdinfo)."""
-    for line in Path(f"/proc/self/fdinfo/{directory}").read_text().splitlines():
+    """Which mount it is seen through (`mnt_id` of proc(5)'s fdinfo); which device where there is no /proc."""
+    try:
+        told = Path(f"/proc/self/fdinfo/{directory}").read_text()
+    except FileNotFoundError:
+        return os.fstat(directory).st_dev
+    for line in told.splitlines():
         key, _, value = line.partition(":")
         if key == "mnt_id":
             return int(value)
