@@ -27,7 +27,7 @@ async def test_who_hangs_up_takes_the_profile_along() -> None:
     for _ in range(3):
         asking = asyncio.ensure_future(profiling.page(_request(LONGEST_S)))
         await eventually(lambda: profiling.is_taking)
-        assert _threads() == 1
+        await eventually(lambda: _threads() == 1)  # one of a test before may just end
         with pytest.raises(NotServed, match="already in use"):
             await profiling.page(_request(LONGEST_S))
         asking.cancel()
