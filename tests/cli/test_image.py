@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 from tests.cli.conftest import make, run_main, wherry
+from wherry.cli.image import names_of
 from wherry.cluster.clusters import Machine
 from wherry.cluster.lifecycle import Lifecycle
 
@@ -83,3 +84,29 @@ def test_a_node_without_containerd_is_not_called_stopped(
     assert capsys.readouterr().err == (
         "wherry: the node of cluster 'default' has no containerd yet; what keeps it: wherry logs agent\n"
     )
+
+
+DIGEST = f"sha256:{'0' * 64}"
+
+
+@pytest.mark.parametrize(
+    ("reference", "names", "own", "others"),
+    [
+        ("busybox:1", ["docker.io/library/busybox:1"], ["docker.io/library/busybox:1"], []),
+        (
+            "a.example/x:1",
+            ["a.example/x:1", f"a.example/x@{DIGEST}", "b.example/y:1", f"b.example/y@{DIGEST}"],
+            ["a.example/x:1", f"a.example/x@{DIGEST}"],
+            ["b.example/y:1"],
+        ),
+        (
+            "a.example/x:1",
+            ["a.example/x:1", "a.example/x:2", f"a.example/x@{DIGEST}"],
+            ["a.example/x:1"],
+            ["a.example/x:2"],
+        ),
+        (DIGEST, ["a.example/x:1", "b.example/y:1"], ["a.example/x:1", "b.example/y:1"], []),
+    ],
+)
+def test_which_names_go_with_one(reference: str, names: list[str], own: list[str], others: list[str]) -> None:
+    assert names_of(reference, names) == (own, others)

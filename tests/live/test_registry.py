@@ -11,6 +11,7 @@ import pytest
 
 from tests.live.cluster import BUSYBOX, LiveCluster
 from tests.live.registry import PASSWORD, USER, Registry, serving
+from wherry.images.pack import pack_image
 
 
 @pytest.fixture(scope="module")
@@ -129,11 +130,17 @@ def test_never_pulls_nothing(
 
 
 def test_images_are_pulled_and_removed_by_hand(
-    cluster: LiveCluster, namespace: str, images: dict[str, Path], registry: Registry
+    cluster: LiveCluster, namespace: str, registry: Registry, tmp_path: Path
 ) -> None:
-    image = registry.add(images[BUSYBOX], "tools/byhand", "1")
-    cluster.wherry("image", "pull", image)
-    assert image in cluster.wherry("image", "list").split()
+    (tmp_path / "file").write_text("no other image has it")
+    archive = tmp_path / "byhand.tar"
+    pack_image(archive, "byhand", packages=["busybox-static"], files=[(tmp_path / "file", "/file")])
+    image, other = (registry.add(archive, f"tools/{name}", "1") for name in ("byhand", "other"))
+    cluster.wherry("image", "pull", image, other)
+    assert {image, other} <= {*cluster.wherry("image", "list").split()}
+    cluster.wherry("image", "rm", other)
+    there = cluster.wherry("image", "list").split()
+    assert (image in there, other in there) == (True, False)
     create(cluster, namespace, "user", image, container={"imagePullPolicy": "Never"})
     refused = cluster.try_wherry("image", "rm", image)
     assert (refused.code, refused.err) == (

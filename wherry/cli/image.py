@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from pathlib import Path
 from shutil import disk_usage
 from typing import TYPE_CHECKING, Annotated
@@ -127,12 +127,16 @@ def rm(
     name: Name = None,
     data_dir: DataDir = None,
 ) -> None:
-    """Remove images from the cluster's node, each with all its names.
+    """Remove images from the cluster's node.
+
+    The last of an image's names takes its layers along.
 
     Example:
 
       wherry image rm docker.io/library/nginx:1.29
     """
+    from wherry.images.load import untag_image
+
     daemon = _daemon(name, data_dir)
 
     async def remove_all(runtime: ContainerdRuntime) -> None:
@@ -143,10 +147,16 @@ def rm(
                 raise Failure(f"there is no image {reference!r}; see: wherry image list", FAILED)
             if found.pinned:
                 raise Failure(f"{reference}: the node itself needs this image", FAILED)
-            user = next((used[one] for one in (found.id, *found.names) if one in used), "")
-            if user:
-                raise Failure(f"{reference}: container {user!r} was made of it; delete its pod first", FAILED)
-            await runtime.remove_image(found.id)
+            own, others = names_of(reference, found.names)
+            if others:
+                await untag_image(daemon.image_store, own)
+            else:
+                user = next((used[one] for one in (found.id, *found.names) if one in used), "")
+                if user:
+                    raise Failure(
+                        f"{reference}: container {user!r} was made of it; delete its pod first", FAILED
+                    )
+                await runtime.remove_image(found.id)
             say(reference)
 
     _with_runtime(daemon, remove_all)
@@ -218,8 +228,24 @@ def _split_file(item: str) -> tuple[Path, str]:
     return Path(source), target
 
 
+def names_of(reference: str, names: Sequence[str]) -> tuple[list[str], list[str]]:
+    """Which of an image's names go with the one that is removed, and the other tags it has."""
+    from wherry.kubelet.credentials import image_repository
+    from wherry.kubelet.registries.rewriting import whole_reference
+
+    whole = whole_reference(reference)
+    if whole not in names:  # it is called by its id, or by a digest
+        return list(names), []
+    others = [name for name in names if "@" not in name and name != whole]
+    repository = image_repository(whole)
+    is_shared = any(image_repository(name) == repository for name in others)
+    digests = [name for name in names if "@" in name and image_repository(name) == repository]
+    return [whole, *([] if is_shared else digests)], others
+
+
 def _with_runtime(daemon: ContainerdDaemon, work: Callable[[ContainerdRuntime], Awaitable[None]]) -> None:
     """Do something with what runs containers. Raises Failure."""
+    from wherry.images.load import ImportFailed
     from wherry.kit.clock import SystemClock
     from wherry.kubelet.runtimes.containerd.cri import ContainerdRuntime
     from wherry.kubelet.runtimes.failures import RuntimeFailure
@@ -233,7 +259,7 @@ def _with_runtime(daemon: ContainerdDaemon, work: Callable[[ContainerdRuntime], 
 
     try:
         asyncio.run(run())
-    except (RuntimeFailure, TimeoutError) as error:
+    except (RuntimeFailure, ImportFailed, TimeoutError) as error:
         raise Failure(str(error), FAILED) from None
 
 

@@ -127,6 +127,11 @@ async def tag_image(store: ImageStore, name: str, other: str) -> None:
     await _ctr(store, "images", "tag", "--force", name, other)
 
 
+async def untag_image(store: ImageStore, names: Sequence[str]) -> None:
+    """Call an image by these names no longer. Raises ImportFailed."""
+    await _ctr(store, "images", "rm", "--sync", *names)
+
+
 async def list_images(store: ImageStore) -> list[str]:
     """The names of all images in `store`, ids and digests left out. Raises ImportFailed."""
     output = await _ctr(store, "images", "list", "--quiet")
