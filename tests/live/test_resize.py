@@ -117,7 +117,7 @@ def test_an_agent_killed_between_allocation_and_change(cluster: LiveCluster, nam
     create(cluster, namespace, name, "200m", "64Mi")
     before = container(cluster, namespace, name)
     uid = cluster.get("pod", name, "-n", namespace)["metadata"]["uid"]
-    (record,) = cluster.directory.rglob(f"pods/{uid}/allocated_resources.json")
+    record = cluster.node_paths.kubelet / "pods" / uid / "allocated_resources.json"
     containerd = the_containerd(cluster)
     containerd.send(signal.SIGSTOP)
     try:
