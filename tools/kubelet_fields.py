@@ -5,21 +5,18 @@ from __future__ import annotations
 from collections.abc import Iterator
 from pathlib import Path
 
+from tools.places import filled
 from wherry.cluster.agent import OURS
 from wherry.cluster.alone.kubelet import FLAG_OF
 from wherry.kubelet.configuration.fields import FIELDS, Field, Lot
 
 PAGE = Path(__file__).parents[1] / "docs" / "kubelet.md"
-BEGIN, END = "<!-- configuration: written by tools/kubelet_fields.py -->\n", "<!-- end of configuration -->\n"
+BEGIN, END = "<!-- configuration: written by tools/kubelet_fields.py -->", "<!-- end of configuration -->"
 
 
 def with_table(page: str) -> str:
     """The page with its table as it should be. Raises ValueError for one without a place."""
-    before, begin, rest = page.partition(BEGIN)
-    _, end, after = rest.partition(END)
-    if not end:
-        raise ValueError(f"{PAGE}: there is no place for the table")
-    return f"{before}{begin}\n{chr(10).join(_table())}\n\n{end}{after}"
+    return filled(page, BEGIN, END, _table())
 
 
 def _table() -> Iterator[str]:

@@ -6,12 +6,13 @@ import re
 from collections.abc import Iterator
 from pathlib import Path
 
+from tools.places import filled
 from wherry.api.schema.definitions import source
 from wherry.kubelet.unsupported import ELSEWHERE, REFUSED
 from wherry.kubelet.volumes.catalog import PLUGINS
 
 PAGE = Path(__file__).parents[1] / "docs" / "kubelet.md"
-BEGIN, END = "<!-- fields: written by tools/pod_fields.py -->\n", "<!-- end -->\n"
+BEGIN, END = "<!-- fields: written by tools/pod_fields.py -->", "<!-- end -->"
 CORE = "io.k8s.api.core.v1."
 OTHERS = {
     *("Affinity", "TopologySpreadConstraint", "PodSchedulingGate", "PodSchedulingGroup", "Toleration"),
@@ -43,11 +44,7 @@ def fields_of(start: str) -> Iterator[tuple[str, str]]:
 
 def with_table(page: str) -> str:
     """The page with its table as it should be. Raises ValueError for one without a place."""
-    before, begin, rest = page.partition(BEGIN)
-    _, end, after = rest.partition(END)
-    if not end:
-        raise ValueError(f"{PAGE}: there is no place for the table")
-    return f"{before}{begin}\n{chr(10).join(_table())}\n\n{end}{after}"
+    return filled(page, BEGIN, END, _table())
 
 
 def _table() -> Iterator[str]:

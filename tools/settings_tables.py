@@ -2,32 +2,24 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from pathlib import Path
 
+from tools.places import filled
 from wherry.cluster.catalog import SUPERVISED
 from wherry.cluster.declared import Setting
 from wherry.cluster.settings import SETTINGS, environment_variable, flag_of
 
 PAGE = Path(__file__).parents[1] / "docs" / "cli.md"
-BEGIN, END = "<!-- {}: written by tools/settings_tables.py -->\n", "<!-- end -->\n"
+BEGIN, END = "<!-- {}: written by tools/settings_tables.py -->", "<!-- end -->"
 NEVER = "never: what is stored and what runs depends on them; make another cluster"
 AT_ONCE = "at once"
 
 
-def tables() -> Mapping[str, str]:
-    """The tables, by the names of their places on the page."""
-    return {"settings": "\n".join(_settings()) + "\n", "changes": "\n".join(_changes()) + "\n"}
-
-
 def with_tables(page: str) -> str:
     """The page with its tables as they should be. Raises ValueError for one without a place."""
-    for name, table in tables().items():
-        before, begin, rest = page.partition(BEGIN.format(name))
-        _, end, after = rest.partition(END)
-        if not end:
-            raise ValueError(f"{PAGE}: there is no place for the table {name!r}")
-        page = f"{before}{begin}\n{table}\n{end}{after}"
+    for name, lines in (("settings", _settings()), ("changes", _changes())):
+        page = filled(page, BEGIN.format(name), END, lines)
     return page
 
 
