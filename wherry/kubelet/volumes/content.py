@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from functools import partial
 from pathlib import Path
 from typing import ClassVar
@@ -12,7 +13,7 @@ from wherry.kubelet.volumes.payload import Payload
 from wherry.kubelet.volumes.records import Record
 
 
-class ContentVolume:
+class ContentVolume(ABC):
     """Files rendered from objects. They are rendered and put in place anew whenever one of them changed."""
 
     read_only: ClassVar[bool] = True
@@ -20,9 +21,9 @@ class ContentVolume:
     in_memory: ClassVar[bool] = True
     """Whether the files are kept off the disk."""
 
+    @abstractmethod
     async def render(self, context: VolumeContext) -> Payload:
         """The files to show. Raises MountFailure."""
-        raise NotImplementedError
 
     async def publish(self, context: VolumeContext, record: Record) -> Path:
         """Write the files. Raises MountFailure."""
