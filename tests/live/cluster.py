@@ -164,14 +164,17 @@ def _checked(done: Done, arguments: tuple[str, ...]) -> str:
     return done.out
 
 
-def until(look: Callable[[], Any], timeout_s: float = 60.0) -> Any:
-    """What `look` finds, once it finds something. Each look is a kubectl run, so it is no busy loop."""
+def until(look: Callable[[], Any], timeout_s: float = 60.0, else_say: Callable[[], str] | None = None) -> Any:
+    """What `look` finds, once it finds something. Each look is a kubectl run, so it is no busy loop.
+
+    `else_say` words what is wrong where it finds nothing in time.
+    """
     deadline = time.monotonic() + timeout_s
     while time.monotonic() < deadline:
         found = look()
         if found:
             return found
-    raise AssertionError(f"nothing within {timeout_s} s")
+    raise AssertionError(f"{else_say() if else_say else 'nothing'} within {timeout_s} s")
 
 
 def kill_and_wait(cluster: LiveCluster, component: str, when: Callable[[], Any] = lambda: True) -> None:

@@ -10,8 +10,12 @@ from pathlib import Path
 
 import pytest
 
-from tests.live.cluster import BUSYBOX, NGINX, LiveCluster
+from tests.live.cluster import BUSYBOX, NGINX, LiveCluster, until
 from tests.live.machine import footprint
+from wherry.kit.mounts import mounts_below
+
+STARTED = pytest.StashKey[LiveCluster]()
+"""The cluster of all live tests, once it runs."""
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
@@ -34,7 +38,7 @@ def images(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
 
 
 @pytest.fixture(scope="session")
-def cluster(images: dict[str, Path]) -> Iterator[LiveCluster]:
+def cluster(images: dict[str, Path], request: pytest.FixtureRequest) -> Iterator[LiveCluster]:
     """A running cluster with both images; at the end nothing of it is left on the machine."""
     assert os.geteuid() == 0, "live tests need root"
     # Short: socket paths below it must fit into 107 bytes.
@@ -47,6 +51,7 @@ def cluster(images: dict[str, Path]) -> Iterator[LiveCluster]:
         assert footprint(found.marks).found().keys() >= {"interfaces", "rules", "routes", "processes"}
         for archive in images.values():
             found.wherry("image", "load", str(archive))
+        request.session.stash[STARTED] = found
         yield found
         found.wherry("delete")
         assert footprint(found.marks).found() == {}
@@ -64,3 +69,21 @@ def namespace(cluster: LiveCluster) -> Iterator[str]:
     cluster.kubectl("create", "namespace", name)
     yield name
     cluster.kubectl("delete", "namespace", name, "--wait=true", "--timeout=90s")
+
+
+@pytest.fixture(scope="module", autouse=True)
+def _leaves_no_pods(request: pytest.FixtureRequest) -> Iterator[None]:
+    """After each file no pod is left in the cluster, and no mount of one: later files count on it."""
+    yield
+    cluster = request.session.stash.get(STARTED, None)
+    if cluster is None:
+        return
+    left: list[str] = []
+
+    def gone() -> bool:
+        pods = [pod["metadata"] for pod in cluster.get("pods", "--all-namespaces")["items"]]
+        left[:] = [f"{pod['namespace']}/{pod['name']} {pod['uid']}" for pod in pods]
+        left.extend(str(point) for point in mounts_below((cluster.node_paths.kubelet / "pods",)))
+        return not left
+
+    until(gone, 60.0, lambda: f"{request.path.name} leaves {left}")

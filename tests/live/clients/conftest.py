@@ -18,7 +18,7 @@ def page(request: pytest.FixtureRequest) -> Page:
     return Page(update=bool(request.config.getoption("--update-golden")))
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def furnished(cluster: LiveCluster) -> Iterator[str]:
     """A namespace with a pod that prints lines, a Deployment of nginx and its Service."""
     name = f"furnished-{uuid.uuid4().hex[:8]}"
