@@ -166,7 +166,7 @@ def test_nothing_of_it_stays_on_the_machine(machine: Machine) -> None:
         backend = IptablesBackend(
             NodeNetwork(owner="default", cluster_cidr=plan.cluster_cidr, service_cidr=plan.service_cidr)
         )
-        await backend.apply([])
+        await backend.apply({}, ())
         old.paths.network.unlink()  # that version wrote nothing down
         left = (await traces(), await run_tool("iptables-save"))
         assert "wh-default" in left[0]

@@ -2,17 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection
 from dataclasses import dataclass, field, replace
 
 from wherry.kubelet.runtimes.fake import FakeRuntime
-from wherry.proxy.model import ServicePort
+from wherry.proxy.model import Model
 
 
 class PaperBackend:
     """Rules of services on paper."""
 
-    async def apply(self, model: Sequence[ServicePort]) -> None:
+    async def apply(self, model: Model, changed: Collection[str]) -> None:
         pass
 
     async def is_intact(self) -> bool:

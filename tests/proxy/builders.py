@@ -2,12 +2,32 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import Any
 
 from wherry.objects.meta import Object
+from wherry.proxy.backends.base import Backend
+from wherry.proxy.model import Model, Ports, owner_key, service_key, service_ports
 from wherry.proxy.topology import Place
 
 PLACE = Place("here", "near")
+
+
+def build_model(services: Iterable[Object], slices: Iterable[Object], place: Place = PLACE) -> Model:
+    """The model of these Services and slices, those without ports left out."""
+    made: dict[str, Ports] = {}
+    listed = list(slices)
+    for service in services:
+        key = service_key(service)
+        ports = service_ports(service, [found for found in listed if owner_key(found) == key], place)
+        if ports:
+            made[key] = ports
+    return made
+
+
+async def apply_all(backend: Backend, model: Model) -> None:
+    """Give a backend a model, of which all may have changed."""
+    await backend.apply(model, model.keys())
 
 
 def service(name: str = "web", **spec: Any) -> Object:

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from tests.proxy.builders import PLACE, endpoint, endpoint_slice, service
 from wherry.proxy.conntrack import plan_flushes
-from wherry.proxy.model import ServicePort, build_model
+from wherry.proxy.model import Ports, service_ports
 
 
-def model(*ips: str, protocol: str = "UDP") -> tuple[ServicePort, ...]:
+def model(*ips: str, protocol: str = "UDP") -> Ports:
     slices = endpoint_slice("web", *(endpoint(ip) for ip in ips), port=53)
     slices["ports"][0]["protocol"] = protocol
-    return build_model([service(ports=[{"port": 53, "protocol": protocol}])], [slices], PLACE)
+    return service_ports(service(ports=[{"port": 53, "protocol": protocol}]), [slices], PLACE)
 
 
 def test_flows_to_a_removed_endpoint_go() -> None:

@@ -5,11 +5,10 @@ from __future__ import annotations
 import pytest
 
 from tests.network.namespaces import needs_root, run_apart
-from tests.proxy.builders import PLACE, endpoint, endpoint_slice, service
+from tests.proxy.builders import PLACE, apply_all, build_model, endpoint, endpoint_slice, service
 from wherry.network.tool import run_tool
 from wherry.proxy.backends.base import NodeNetwork
 from wherry.proxy.backends.iptables import IptablesBackend
-from wherry.proxy.model import build_model
 
 NETWORK = NodeNetwork(
     owner="t",
@@ -41,13 +40,13 @@ async def rules() -> list[str]:
 def test_a_flush_is_noticed_and_mended(flush: list[list[str]]) -> None:
     async def work() -> None:
         backend = IptablesBackend(NETWORK)
-        await backend.apply(MODEL)
+        await apply_all(backend, MODEL)
         before = await rules()
         assert await backend.is_intact()
         for arguments in flush:
             await run_tool("iptables", *arguments)
         assert not await backend.is_intact()
-        await backend.apply(MODEL)
+        await apply_all(backend, MODEL)
         assert await backend.is_intact()
         assert await rules() == before
         await backend.remove()
@@ -58,11 +57,11 @@ def test_a_flush_is_noticed_and_mended(flush: list[list[str]]) -> None:
 
 def test_a_successor_finds_what_stands_and_sees_it_intact() -> None:
     async def work() -> None:
-        await IptablesBackend(NETWORK).apply(MODEL)
+        await apply_all(IptablesBackend(NETWORK), MODEL)
         before = await rules()
         successor = IptablesBackend(NETWORK)
         assert not await successor.is_intact(), "it has not looked yet"
-        await successor.apply(MODEL)
+        await apply_all(successor, MODEL)
         assert await successor.is_intact()
         assert await rules() == before
 

@@ -8,11 +8,10 @@ from typing import Any
 import pytest
 
 from tests.conftest import Golden
-from tests.proxy.builders import PLACE, endpoint, endpoint_slice, service
+from tests.proxy.builders import PLACE, build_model, endpoint, endpoint_slice, service
 from wherry.proxy.backends.base import NodeNetwork
 from wherry.proxy.backends.iptables import parse_saved, removal_text, wanted_jumps
 from wherry.proxy.backends.iptables_rules import chain_prefix, render, restore_text
-from wherry.proxy.model import build_model
 
 NETWORK = NodeNetwork(
     owner="default",

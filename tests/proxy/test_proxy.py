@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Collection, Sequence
 
 import pytest
 
@@ -17,7 +17,7 @@ from wherry.network.tool import ToolNotRun
 from wherry.objects.meta import name_of
 from wherry.proxy import proxy as module
 from wherry.proxy.backends.base import BackendError
-from wherry.proxy.model import ServicePort
+from wherry.proxy.model import Model
 from wherry.proxy.proxy import Proxy
 
 FAULTS = [
@@ -37,16 +37,19 @@ class FakeBackend:
 
     def __init__(self) -> None:
         self.applied: list[list[str]] = []
+        self.changed: list[set[str]] = []
         self.reached: list[list[str]] = []
         """The addresses traffic may go to, each time."""
         self.faults: list[Exception] = []
         self.intact = True
 
-    async def apply(self, model: Sequence[ServicePort]) -> None:
+    async def apply(self, model: Model, changed: Collection[str]) -> None:
         if self.faults:
             raise self.faults.pop(0)
-        self.applied.append([port.name for port in model if port.name != OWN])
-        self.reached.append([found.ip for port in model if port.name != OWN for found in port.internal])
+        ports = [port for key in sorted(model) for port in model[key] if port.name != OWN]
+        self.applied.append([port.name for port in ports])
+        self.reached.append([found.ip for port in ports for found in port.internal])
+        self.changed.append(set(changed) - {OWN.rpartition(":")[0]})
         self.intact = True
 
     async def is_intact(self) -> bool:
@@ -122,6 +125,27 @@ async def test_an_update_that_fails_once_is_made_again(
     await client.create(SERVICES, service("other", clusterIP="10.96.0.11"))
     await settle()
     assert backend.applied[-1] == ["default/other", "default/web"]
+
+
+async def test_only_what_changed_is_handed_on_and_what_failed_is_again(
+    proxy: Proxy, client: Client, backend: FakeBackend, clock: FakeClock
+) -> None:
+    for number in range(3):
+        await client.create(SERVICES, service(f"s{number}", clusterIP=f"10.96.0.{20 + number}"))
+    await proxy.start()
+    assert backend.changed[0] == {"default/s0", "default/s1", "default/s2"}
+    await client.create(ENDPOINT_SLICES, endpoint_slice("s1", endpoint("10.244.0.2")))
+    await settle()
+    assert backend.changed[1:] == [{"default/s1"}]
+    backend.faults.append(BackendError("not now"))
+    await client.create(ENDPOINT_SLICES, endpoint_slice("s2", endpoint("10.244.0.3")))
+    await settle()
+    await client.delete(SERVICES, "s0", "default")
+    await settle()
+    await clock.advance(5)
+    assert set().union(*backend.changed[2:]) == {"default/s0", "default/s2"}
+    assert backend.applied[-1] == ["default/s1", "default/s2"]
+    assert backend.reached[-1] == ["10.244.0.2", "10.244.0.3"]
 
 
 @pytest.mark.parametrize("fault", [*FAULTS, None])

@@ -8,7 +8,7 @@ import pytest
 
 from tests.proxy.builders import PLACE, endpoint, endpoint_slice, service
 from wherry.objects.meta import Object
-from wherry.proxy.model import build_model
+from wherry.proxy.model import service_ports
 from wherry.proxy.topology import Place
 
 
@@ -53,7 +53,7 @@ GONE = endpoint("10.244.0.9", ready=False, serving=True, terminating=True)
     ],
 )
 def test_who_gets_traffic(endpoints: list[Object], place: Place, chosen: set[str]) -> None:
-    (port,) = build_model([service()], [endpoint_slice("web", *endpoints)], place)
+    (port,) = service_ports(service(), [endpoint_slice("web", *endpoints)], place)
     assert {found.ip.rpartition(".")[2] for found in port.internal} == chosen
     assert port.internal == port.cluster
 
@@ -61,6 +61,6 @@ def test_who_gets_traffic(endpoints: list[Object], place: Place, chosen: set[str
 def test_a_local_policy_does_not_ask_for_hints() -> None:
     spec = {"type": "NodePort", "externalTrafficPolicy": "Local"}
     far = hinted("10.244.0.3", "far", node="here")
-    (port,) = build_model([service(**spec)], [endpoint_slice("web", NEAR, far)], PLACE)
+    (port,) = service_ports(service(**spec), [endpoint_slice("web", NEAR, far)], PLACE)
     assert [found.ip for found in port.external] == ["10.244.0.3"]
     assert [found.ip for found in port.internal] == ["10.244.0.2"]

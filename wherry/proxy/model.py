@@ -2,33 +2,39 @@
 
 Which endpoints get traffic follows upstream (KEP-1669, KEP-2086): ready ones; if there are none,
 those that still serve while terminating. A `Local` traffic policy leaves only this node's; without one,
-hints may keep traffic near (`topology`).
+hints may keep traffic near (`topology`). Addresses, ports and protocols are taken apart here, so that no
+backend writes words of an object into a program for the kernel.
 """
 
 from __future__ import annotations
 
-import logging
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from typing import Any
+from ipaddress import AddressValueError, IPv4Address, IPv4Network
+from typing import Any, Literal
 
 from wherry.objects.meta import Object, labels_of, name_of, namespace_of
 from wherry.proxy.topology import Place, near
-
-log = logging.getLogger(__name__)
 
 SERVICE_NAME_LABEL = "kubernetes.io/service-name"
 PROXY_NAME_LABEL = "service.kubernetes.io/service-proxy-name"
 NO_ADDRESSES = (None, "", "None")
 
 
+PROTOCOLS = ("TCP", "UDP", "SCTP")
+
+Refusal = Literal["", "reject", "drop"]
+"""What becomes of traffic that no endpoint gets: "" where one does."""
+
+
 @dataclass(frozen=True, slots=True, order=True)
 class Endpoint:
-    """Where traffic may go."""
+    """Where traffic may go. One that `may_be_local` is on this node, or nobody says where it is."""
 
     ip: str
     port: int
     is_local: bool = False
+    may_be_local: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -55,33 +61,49 @@ class ServicePort:
     external_local: bool = False
 
     @property
+    def refusal_inside(self) -> Refusal:
+        """What becomes of traffic to the ClusterIP (pkg/proxy/nftables/proxier.go, syncProxyRules)."""
+        return "" if self.internal else "drop" if self.cluster else "reject"
+
+    @property
+    def refusal_outside(self) -> Refusal:
+        """What becomes of traffic from outside: dropped while other nodes have endpoints."""
+        return "" if self.external else "drop" if self.cluster else "reject"
+
+    @property
     def is_external(self) -> bool:
         """Whether anything but the ClusterIP leads here."""
         return bool(self.node_port or self.external_ips or self.load_balancer_ips)
 
 
-def build_model(
-    services: Iterable[Object], slices: Iterable[Object], place: Place
-) -> tuple[ServicePort, ...]:
-    """Every service port the node at `place` must handle, in order of name and protocol.
+Ports = tuple[ServicePort, ...]
+"""What one Service has."""
+Model = Mapping[str, Ports]
+"""The ports of every Service that has some, by its `namespace/name`."""
 
-    A service that cannot be understood is logged and left out, so that it costs the others nothing.
+
+def service_key(service: Object) -> str:
+    """What a Service is called in a model."""
+    return f"{namespace_of(service)}/{name_of(service)}"
+
+
+def owner_key(endpoint_slice: Object) -> str:
+    """The `namespace/name` of the Service a slice is of, "" for none and for a family not routed here."""
+    owner = labels_of(endpoint_slice).get(SERVICE_NAME_LABEL)
+    if not owner or endpoint_slice.get("addressType") != "IPv4":
+        return ""
+    return f"{namespace_of(endpoint_slice)}/{owner}"
+
+
+def service_ports(service: Object, slices: Iterable[Object], place: Place) -> Ports:
+    """What the node at `place` must handle of a Service with these slices, in order of name and protocol.
+
+    Raises what comes of a Service that cannot be understood: LookupError, ValueError, TypeError and so on.
     """
-    by_service: dict[str, list[Object]] = {}
-    for endpoint_slice in slices:
-        owner = labels_of(endpoint_slice).get(SERVICE_NAME_LABEL)
-        if owner and endpoint_slice.get("addressType") == "IPv4":
-            by_service.setdefault(f"{namespace_of(endpoint_slice)}/{owner}", []).append(endpoint_slice)
-    ports: list[ServicePort] = []
-    for service in services:
-        key = f"{namespace_of(service)}/{name_of(service)}"
-        try:
-            if is_handled(service):
-                found = by_service.get(key, [])
-                ports.extend([*_service_ports(key, service["spec"], service, found, place)])
-        except Exception:
-            log.exception("service %s cannot be routed", key)
-    return tuple(sorted(ports, key=lambda port: (port.name, port.protocol)))
+    if not is_handled(service):
+        return ()
+    found = _service_ports(service_key(service), service["spec"], service, [*slices], place)
+    return tuple(sorted(found, key=lambda port: (port.name, port.protocol)))
 
 
 def is_handled(service: Object) -> bool:
@@ -102,28 +124,36 @@ def _service_ports(
     external_local = spec.get("externalTrafficPolicy") == "Local"
     for port in spec.get("ports") or ():
         name = port.get("name") or ""
-        cluster, local = _endpoints(slices, name, port.get("protocol", "TCP"), place)
+        protocol = port.get("protocol", "TCP")
+        if protocol not in PROTOCOLS:
+            raise ValueError(f"protocol {protocol!r}")
+        cluster, local = _endpoints(slices, name, protocol, place)
         yield ServicePort(
             name=f"{key}:{name}" if name else key,
-            protocol=port.get("protocol", "TCP"),
-            port=port["port"],
-            cluster_ip=spec["clusterIP"],
-            node_port=port.get("nodePort") or 0,
-            external_ips=tuple(sorted(ip for ip in spec.get("externalIPs") or () if ":" not in ip)),
-            load_balancer_ips=tuple(
-                sorted(
-                    item["ip"]
-                    for item in ingress
-                    if item.get("ip") and ":" not in item["ip"] and item.get("ipMode", "VIP") == "VIP"
-                )
+            protocol=protocol,
+            port=int(port["port"]),
+            cluster_ip=str(IPv4Address(spec["clusterIP"])),
+            node_port=int(port.get("nodePort") or 0),
+            external_ips=_addresses(spec.get("externalIPs") or ()),
+            load_balancer_ips=_addresses(
+                item["ip"] for item in ingress if item.get("ip") and item.get("ipMode", "VIP") == "VIP"
             ),
-            source_ranges=tuple(sorted(spec.get("loadBalancerSourceRanges") or ())),
+            source_ranges=_ranges(spec.get("loadBalancerSourceRanges") or ()),
             affinity_s=_affinity_s(spec),
             internal=local if spec.get("internalTrafficPolicy") == "Local" else cluster,
             external=local if external_local else cluster,
             cluster=cluster,
             external_local=external_local,
         )
+
+
+def _addresses(given: Iterable[str]) -> tuple[str, ...]:
+    """Those of the family that is routed here, each once."""
+    return tuple(sorted({str(IPv4Address(text)) for text in given if ":" not in text}))
+
+
+def _ranges(given: Iterable[str]) -> tuple[str, ...]:
+    return tuple(sorted({str(IPv4Network(text.strip(), strict=False)) for text in given if ":" not in text}))
 
 
 def _affinity_s(spec: Mapping[str, Any]) -> int:
@@ -157,13 +187,18 @@ def _endpoints(
 
 
 def _at(item: Mapping[str, Any], number: int, place: Place) -> set[Endpoint]:
-    is_local = item.get("nodeName") == place.node
-    return {Endpoint(address, number, is_local) for address in item.get("addresses") or ()}
+    """The endpoint's first address: the others are no further endpoints (the EndpointSlice's description)."""
+    node = item.get("nodeName")
+    try:
+        address = str(IPv4Address((item.get("addresses") or ("",))[0]))
+    except AddressValueError:
+        return set()
+    return {Endpoint(address, number, node == place.node, node is None or node == place.node)}
 
 
 def _port_number(endpoint_slice: Object, name: str, protocol: str) -> int | None:
     for port in endpoint_slice.get("ports") or ():
         if (port.get("name") or "") == name and port.get("protocol", "TCP") == protocol:
-            number: int | None = port.get("port")
-            return number
+            number = port.get("port")
+            return None if number is None else int(number)
     return None

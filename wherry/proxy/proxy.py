@@ -1,8 +1,9 @@
 """Keeps the kernel's rules in step with Services and EndpointSlices.
 
-Changes only mark the rules as stale; one `Repeater` brings them up to date, so a burst of changes costs
-one update and a failed one is repeated, with growing delays. Now and then it looks whether the rules still
-stand, since other programs flush them. Flows that are to be forgotten are remembered until they are.
+Changes only mark a Service as changed; one `Repeater` brings the rules up to date, so a burst of changes
+costs one update, of the changed Services alone, and a failed one is repeated, with growing delays. Now and
+then it looks whether the rules still stand, since other programs flush them. Flows that are to be forgotten
+are remembered until they are.
 """
 
 from __future__ import annotations
@@ -15,13 +16,14 @@ from wherry.api.discovery.endpoint_slices import ENDPOINT_SLICES
 from wherry.client.api import Client
 from wherry.client.cache import Cache
 from wherry.kit.clock import Clock
+from wherry.kit.portions import Portions, Work
 from wherry.kit.repeat import Repeater
 from wherry.kit.tasks import Tasks
 from wherry.network.tool import NetworkFailure
 from wherry.objects.meta import Object, labels_of
 from wherry.proxy.backends.base import Backend, BackendError
 from wherry.proxy.conntrack import flush, plan_flushes
-from wherry.proxy.model import ServicePort, build_model
+from wherry.proxy.model import Ports, owner_key, service_key, service_ports
 from wherry.proxy.topology import Place
 
 log = logging.getLogger(__name__)
@@ -31,6 +33,8 @@ LONGEST_RETRY_S = 30.0
 SETTLE_S = 0.5
 """Whoever takes rules away is mostly not done with the first."""
 ZONE = "topology.kubernetes.io/zone"
+BY_SERVICE = "service"
+"""Index of slices by the Service they are of."""
 LOOK_EVERY_S = 30.0
 """How often it is looked whether the rules still stand: kube-proxy's `syncPeriod`."""
 
@@ -45,7 +49,10 @@ class Proxy:
         self._clock = clock
         self._cache = Cache(client, clock)
         self._tasks = Tasks("proxy")
-        self._model: tuple[ServicePort, ...] | None = None
+        self._model: dict[str, Ports] = {}
+        self._is_applied = False
+        self._changed_keys: set[str] | None = None
+        """Services that may differ from what the backend was given last; None: all."""
         self._look_at = 0.0
         self._flows: dict[tuple[str, ...], None] = {}
         """Arguments of the `conntrack -D` calls that are owed, in order."""
@@ -64,8 +71,9 @@ class Proxy:
 
     async def start(self) -> None:
         """Begin; returns when the rules stand for the first time."""
-        for resource in (SERVICES, ENDPOINT_SLICES):
-            self._cache.on(resource, self._changed)
+        self._cache.on(SERVICES, self._service_changed)
+        self._cache.add_index(ENDPOINT_SLICES, BY_SERVICE, _owners)
+        self._cache.on(ENDPOINT_SLICES, self._slice_changed)
         self._cache.add(NODES, field_selector=f"metadata.name={self._node_name}")
         self._cache.on(NODES, self._node_changed)
         await self._cache.start()
@@ -81,12 +89,19 @@ class Proxy:
 
     def rules_removed(self) -> None:
         """Rules were taken away by somebody, ours perhaps: see soon whether they stand."""
-        if self._model is not None:
+        if self._is_applied:
             self._look_at = self._clock.monotonic()
             self._syncing.within(SETTLE_S)
 
-    def _changed(self, old: Object | None, new: Object | None) -> None:
-        if all(self._cache.synced(resource) for resource in (SERVICES, ENDPOINT_SLICES, NODES)):
+    def _service_changed(self, old: Object | None, new: Object | None) -> None:
+        self._changed({service_key(found) for found in (old, new) if found is not None})
+
+    def _slice_changed(self, old: Object | None, new: Object | None) -> None:
+        self._changed({owner_key(found) for found in (old, new) if found is not None} - {""})
+
+    def _changed(self, keys: set[str]) -> None:
+        if self._changed_keys is not None:
+            self._changed_keys |= keys
             self._syncing.poke()
 
     def _node_changed(self, old: Object | None, new: Object | None) -> None:
@@ -94,19 +109,63 @@ class Proxy:
         zone = labels_of(new or {}).get(ZONE, "")
         if zone != self._zone:
             self._zone = zone
-            self._changed(old, new)
+            if self._changed_keys is not None:
+                self._changed_keys = None
+                self._syncing.poke()
 
     async def _sync(self) -> float:
-        place = Place(self._node_name, self._zone)
-        model = build_model(self._cache.list(SERVICES), self._cache.list(ENDPOINT_SLICES), place)
-        if model != self._model or not await self._is_standing():
-            await self._backend.apply(model)
-            self._flows |= dict.fromkeys(map(tuple, plan_flushes(self._model or (), model)))
-            self._model = model
-            self._look_at = self._clock.monotonic() + LOOK_EVERY_S
-            if self._flows:
-                self._forgetting.poke()
+        keys, self._changed_keys = self._changed_keys, set()
+        try:
+            await self._update(keys)
+        except BaseException:
+            # Whatever changed meanwhile included.
+            self._changed_keys = (
+                None if keys is None or self._changed_keys is None else keys | self._changed_keys
+            )
+            raise
         return self._look_at - self._clock.monotonic()
+
+    async def _update(self, keys: set[str] | None) -> None:
+        """Bring the rules of these Services (None: of all) up to date; of all, too, where others flushed."""
+        changed = await self._plan(keys)
+        if self._is_applied and not changed and await self._is_standing():
+            return
+        model = {**self._model, **changed}
+        for key in changed:
+            if not model[key]:
+                del model[key]
+        await self._backend.apply(model, changed.keys())
+        for key, ports in changed.items():
+            self._flows |= dict.fromkeys(map(tuple, plan_flushes(self._model.get(key, ()), ports)))
+        self._model, self._is_applied = model, True
+        self._look_at = self._clock.monotonic() + LOOK_EVERY_S
+        if self._flows:
+            self._forgetting.poke()
+
+    async def _plan(self, keys: set[str] | None) -> dict[str, Ports]:
+        """What has to change: the new ports of each of the Services `keys` (None: of all) that has others."""
+        place = Place(self._node_name, self._zone)
+        if keys is None:
+            keys = self._model.keys() | {service_key(service) for service in self._cache.list(SERVICES)}
+        portions = Portions(Work.NODE)
+        changed: dict[str, Ports] = {}
+        for key in sorted(keys):
+            await portions.next()
+            ports = self._ports(key, place)
+            if ports != self._model.get(key, ()):
+                changed[key] = ports
+        return changed
+
+    def _ports(self, key: str, place: Place) -> Ports:
+        """A Service's ports; one that cannot be understood is logged and has none, others do not suffer."""
+        service = self._cache.get(SERVICES, key)
+        if service is None:
+            return ()
+        try:
+            return service_ports(service, self._cache.by_index(ENDPOINT_SLICES, BY_SERVICE, key), place)
+        except Exception:
+            log.exception("service %s cannot be routed", key)
+            return ()
 
     async def _is_standing(self) -> bool:
         """Whether the rules put there last still stand, as far as it is time to look."""
@@ -123,3 +182,8 @@ class Proxy:
             arguments = next(iter(self._flows))
             await flush(arguments)
             self._flows.pop(arguments, None)
+
+
+def _owners(endpoint_slice: Object) -> tuple[str, ...]:
+    key = owner_key(endpoint_slice)
+    return (key,) if key else ()

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Sequence
+from collections.abc import Collection, Iterable
 from dataclasses import dataclass
+from ipaddress import IPv4Address, IPv4Network
 from typing import Protocol
 
-from wherry.proxy.model import ServicePort
+from wherry.proxy.model import Model
 
 
 class BackendError(Exception):
@@ -34,11 +35,21 @@ class NodeNetwork:
         return hashlib.sha256(self.owner.encode()).hexdigest()[:6].upper()
 
 
+def foreign(addresses: Iterable[str], network: NodeNetwork) -> list[str]:
+    """The addresses that are none of the cluster's own: no external one takes those over (CVE-2020-8554)."""
+    own = [IPv4Network(cidr) for cidr in (network.service_cidr, network.cluster_cidr)]
+    return [address for address in addresses if not any(IPv4Address(address) in cidr for cidr in own)]
+
+
 class Backend(Protocol):
     """Keeps the kernel's rules equal to a model. Every method raises BackendError."""
 
-    async def apply(self, model: Sequence[ServicePort]) -> None:
-        """Make the rules what `model` says, in one step: no packet sees half of it."""
+    async def apply(self, model: Model, changed: Collection[str]) -> None:
+        """Make the rules what `model` says, in one step: no packet sees half of it.
+
+        `changed` are the keys of the Services that differ from what the last `apply` was given that did not
+        raise, so that one change costs little whatever the number of Services.
+        """
         ...
 
     async def is_intact(self) -> bool:

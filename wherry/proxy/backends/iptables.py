@@ -8,19 +8,22 @@ jumps of the built-in chains.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection
 
+from wherry.kit.portions import Portions, Work
 from wherry.network.tool import NetworkFailure, ToolRefused, run_tool
 from wherry.proxy.backends.base import BackendError, NodeNetwork
 from wherry.proxy.backends.iptables_rules import (
     Chains,
+    Part,
     Ruleset,
+    assemble,
     canary_name,
     chain_prefix,
-    render,
+    render_part,
     restore_text,
 )
-from wherry.proxy.model import ServicePort
+from wherry.proxy.model import Model
 
 LOCK_WAIT_S = 5
 TABLES = ("nat", "filter")
@@ -39,10 +42,13 @@ class IptablesBackend:
         self._network = network
         self._present: dict[str, Chains] | None = None
         self._jumps: set[Jump] = set()
+        self._parts: dict[str, Part] = {}
+        """What each Service of the last model had."""
 
-    async def apply(self, model: Sequence[ServicePort]) -> None:
+    async def apply(self, model: Model, changed: Collection[str]) -> None:
         """See `Backend.apply`."""
-        rules = render(model, self._network)
+        parts = await self._rendered(model, changed)
+        rules = assemble([parts[key] for key in sorted(parts)], self._network)
         if self._present is None:
             self._present, self._jumps = parse_saved(await _save(), chain_prefix(self._network))
         jumps = wanted_jumps(rules)
@@ -50,13 +56,23 @@ class IptablesBackend:
         wanted = {"nat": rules.nat, "filter": rules.filter}
         text = restore_text(wanted, self._present, missing)
         if not text:
+            self._parts = parts
             return
-        try:
-            await _run(["iptables-restore", "-w", str(LOCK_WAIT_S), "--noflush"], text)
-        except BackendError:
-            self._present = None  # whatever is there now: look again
-            raise
-        self._present, self._jumps = wanted, set(jumps)
+        self._present = None  # where this is cut off, whatever is there then is looked at again
+        await _run(["iptables-restore", "-w", str(LOCK_WAIT_S), "--noflush"], text)
+        self._present, self._jumps, self._parts = wanted, set(jumps), parts
+
+    async def _rendered(self, model: Model, changed: Collection[str]) -> dict[str, Part]:
+        """What each Service of `model` has; of the last one's only those of `changed` are made anew."""
+        parts = dict(self._parts)
+        portions = Portions(Work.NODE)
+        for key in changed:
+            await portions.next()
+            if key in model:
+                parts[key] = render_part(model[key], self._network)
+            else:
+                parts.pop(key, None)
+        return parts
 
     async def is_intact(self) -> bool:
         """See `Backend.is_intact`."""

@@ -14,16 +14,16 @@ from __future__ import annotations
 
 import base64
 import hashlib
-import ipaddress
-from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 
-from wherry.proxy.backends.base import NodeNetwork
-from wherry.proxy.model import Endpoint, ServicePort
+from wherry.proxy.backends.base import NodeNetwork, foreign
+from wherry.proxy.model import Endpoint, Model, Ports, Refusal, ServicePort
 
 MASQUERADE_MARK = "0x4000"
 
 _CANARY_RULE = "-j RETURN"
+_TARGETS: dict[Refusal, str] = {"": "", "reject": "-j REJECT", "drop": "-j DROP"}
 
 Chains = dict[str, list[str]]
 """Chain name -> its rules, each without the leading `-A <chain>`."""
@@ -52,140 +52,160 @@ def canary_name(network: NodeNetwork) -> str:
     return f"{chain_prefix(network)}CANARY"
 
 
-def render(model: Sequence[ServicePort], network: NodeNetwork) -> Ruleset:
+@dataclass(slots=True)
+class Part:
+    """What one Service has in the rules: chains of its own, and lines of the chains all share."""
+
+    nat: Chains = field(default_factory=dict)
+    inside: list[str] = field(default_factory=list)
+    """Of the services chain: those of ClusterIPs, and after those of all Services those from outside."""
+    outside: list[str] = field(default_factory=list)
+    nodeports: list[str] = field(default_factory=list)
+    refuse: list[str] = field(default_factory=list)
+
+
+def render(model: Model, network: NodeNetwork) -> Ruleset:
     """The rules for `model` on this node."""
-    renderer = _Renderer(network)
-    for port in model:
-        renderer.add(port)
-    return renderer.finish()
+    return assemble([render_part(model[key], network) for key in sorted(model)], network)
 
 
-class _Renderer:
-    def __init__(self, network: NodeNetwork) -> None:
-        self._network = network
-        prefix = chain_prefix(network)
-        self._prefix = prefix
-        self._services, self._nodeports = f"{prefix}SERVICES", f"{prefix}NODEPORTS"
-        self._mark, self._postrouting = f"{prefix}MARK", f"{prefix}POSTROUTING"
-        self._refuse, self._forward, self._guard = f"{prefix}REFUSE", f"{prefix}FORWARD", f"{prefix}GUARD"
-        self._external: list[str] = []
-        """Rules of the services chain that come after those of all ClusterIPs."""
-        self._ranges = [ipaddress.ip_network(cidr) for cidr in (network.service_cidr, network.cluster_cidr)]
-        canary = canary_name(network)
-        self._nat: Chains = {
-            canary: [_CANARY_RULE],
-            self._services: [],
-            self._nodeports: [],
-            self._mark: [f"-j MARK --or-mark {MASQUERADE_MARK}"],
-            self._postrouting: self._postrouting_rules(),
-        }
-        self._filter: Chains = {
-            canary: [_CANARY_RULE],
-            self._refuse: [],
+def render_part(ports: Ports, network: NodeNetwork) -> Part:
+    """What one Service has."""
+    part = _PartRenderer(network)
+    for port in ports:
+        part.add(port)
+    return part.part
+
+
+def assemble(parts: Sequence[Part], network: NodeNetwork) -> Ruleset:
+    """All rules: those of the node, and those of every Service in the order given."""
+    names = _Names(network)
+    refuse = [line for part in parts for line in part.refuse]
+    services = [line for part in parts for line in part.inside]
+    if network.server_ports:
+        ports = ",".join(map(str, network.server_ports))
+        servers = f"-p tcp -m addrtype --dst-type LOCAL -m multiport --dports {ports}"
+        services.append(f"{servers} -j ACCEPT")  # ends the table: no external address, no host port
+        refuse.insert(0, f"{servers} -j RETURN")
+    services += [line for part in parts for line in part.outside]
+    services.append(f"-m addrtype --dst-type LOCAL -j {names.nodeports}")
+    refuse.append(f"-d {network.service_cidr} -j REJECT")
+    nat: Chains = {
+        names.canary: [_CANARY_RULE],
+        names.services: services,
+        names.nodeports: [line for part in parts for line in part.nodeports],
+        names.mark: [f"-j MARK --or-mark {MASQUERADE_MARK}"],
+        names.postrouting: _postrouting_rules(),
+    }
+    for part in parts:
+        nat |= part.nat
+    new = "-m conntrack --ctstate NEW"
+    return Ruleset(
+        nat=nat,
+        filter={
+            names.canary: [_CANARY_RULE],
+            names.refuse: refuse,
             # Packets that belong to no connection any more would reach a client untranslated.
-            self._forward: ["-m conntrack --ctstate INVALID -j DROP"],
-            self._guard: [
+            names.forward: ["-m conntrack --ctstate INVALID -j DROP"],
+            names.guard: [
                 "! -s 127.0.0.0/8 -d 127.0.0.0/8 -m conntrack ! --ctstate RELATED,ESTABLISHED,DNAT -j DROP"
             ],
-        }
+        },
+        nat_jumps=(
+            ("PREROUTING", f"-j {names.services}"),
+            ("OUTPUT", f"-j {names.services}"),
+            ("POSTROUTING", f"-j {names.postrouting}"),
+        ),
+        filter_jumps=(
+            ("INPUT", f"-j {names.guard}"),
+            ("INPUT", f"{new} -j {names.refuse}"),
+            ("OUTPUT", f"{new} -j {names.refuse}"),
+            ("FORWARD", f"{new} -j {names.refuse}"),
+            ("FORWARD", f"-j {names.forward}"),
+        ),
+    )
+
+
+class _Names:
+    """The chains all Services share."""
+
+    def __init__(self, network: NodeNetwork) -> None:
+        prefix = chain_prefix(network)
+        self.prefix = prefix
+        self.canary = canary_name(network)
+        self.services, self.nodeports = f"{prefix}SERVICES", f"{prefix}NODEPORTS"
+        self.mark, self.postrouting = f"{prefix}MARK", f"{prefix}POSTROUTING"
+        self.refuse, self.forward, self.guard = f"{prefix}REFUSE", f"{prefix}FORWARD", f"{prefix}GUARD"
+
+
+class _PartRenderer:
+    def __init__(self, network: NodeNetwork) -> None:
+        self._network = network
+        self._names = _Names(network)
+        self.part = Part()
 
     def add(self, port: ServicePort) -> None:
         """The rules of one service port."""
+        part, mark = self.part, self._names.mark
         match_cluster = _match(port, port.cluster_ip)
         if port.internal:
             kind = "SVC" if port.internal == port.cluster else "SVI"
             service = self._service_chain(kind, port, port.internal)
             # Clients that are no pods are masqueraded, else the answer would not come back here.
-            self._nat[service].insert(0, f"{match_cluster} ! -s {self._network.cluster_cidr} -j {self._mark}")
-            self._nat[self._services].append(f"{match_cluster} -j {service}")
+            part.nat[service].insert(0, f"{match_cluster} ! -s {self._network.cluster_cidr} -j {mark}")
+            part.inside.append(f"{match_cluster} -j {service}")
         else:
-            self._filter[self._refuse].append(f"{match_cluster} -j REJECT")
+            part.refuse.append(f"{match_cluster} {_TARGETS[port.refusal_inside]}")
         if not port.is_external:
             return
-        target = self._external_chain(port) if port.external or port.cluster else ""
-        for rules, refusals in self._entries(port, target):
-            self._external.extend(rules)
-            self._filter[self._refuse].extend(refusals)
+        target = self._external_chain(port) if port.cluster or port.external else ""
+        refusal = _TARGETS[port.refusal_outside]
+        for address in foreign(port.external_ips, self._network):
+            self._way_in(f"{_match(port, address)}", target, refusal)
+        for address in foreign(port.load_balancer_ips, self._network):
+            match = _match(port, address)
+            if not port.source_ranges or not target:
+                self._way_in(match, target, refusal)
+                continue
+            # Whoever is in no range is not translated, and dropped further down. A node whose own the
+            # address is comes from it.
+            for source in (*port.source_ranges, f"{address}/32"):
+                part.outside.append(f"{match} -s {source} -j {target}")
+            part.refuse.append(f"{match} -j DROP")
         if port.node_port:
-            match_node = f"-p {port.protocol.lower()} --dport {port.node_port}"
+            match = f"-p {port.protocol.lower()} --dport {port.node_port}"
             if target:
-                self._nat[self._nodeports].append(f"{match_node} -j {target}")
-            else:
-                local = "-m addrtype --dst-type LOCAL"
-                self._filter[self._refuse].append(f"{local} {match_node} -j REJECT")
+                part.nodeports.append(f"{match} -j {target}")
+            if refusal:
+                part.refuse.append(f"-m addrtype --dst-type LOCAL {match} {refusal}")
 
-    def finish(self) -> Ruleset:
-        """Everything, with the rules that must come last."""
-        services = self._nat[self._services]
-        if self._network.server_ports:
-            ports = ",".join(map(str, self._network.server_ports))
-            servers = f"-p tcp -m addrtype --dst-type LOCAL -m multiport --dports {ports}"
-            services.append(f"{servers} -j ACCEPT")  # ends the table: no external address, no host port
-            self._filter[self._refuse].insert(0, f"{servers} -j RETURN")
-        services.extend(self._external)
-        services.append(f"-m addrtype --dst-type LOCAL -j {self._nodeports}")
-        self._filter[self._refuse].append(f"-d {self._network.service_cidr} -j REJECT")
-        new = "-m conntrack --ctstate NEW"
-        return Ruleset(
-            nat=self._nat,
-            filter=self._filter,
-            nat_jumps=(
-                ("PREROUTING", f"-j {self._services}"),
-                ("OUTPUT", f"-j {self._services}"),
-                ("POSTROUTING", f"-j {self._postrouting}"),
-            ),
-            filter_jumps=(
-                ("INPUT", f"-j {self._guard}"),
-                ("INPUT", f"{new} -j {self._refuse}"),
-                ("OUTPUT", f"{new} -j {self._refuse}"),
-                ("FORWARD", f"{new} -j {self._refuse}"),
-                ("FORWARD", f"-j {self._forward}"),
-            ),
-        )
-
-    def _entries(self, port: ServicePort, target: str) -> Iterator[tuple[list[str], list[str]]]:
-        """(nat rules, refusals) per external address."""
-        for address in self._foreign(port.external_ips):
-            match = _match(port, address)
-            yield ([f"{match} -j {target}"], []) if target else ([], [f"{match} -j REJECT"])
-        for address in self._foreign(port.load_balancer_ips):
-            match = _match(port, address)
-            if not target:
-                yield [], [f"{match} -j REJECT"]
-            elif port.source_ranges:
-                # Whoever is in no range is not translated, and refused further down.
-                allowed = [f"{match} -s {source} -j {target}" for source in port.source_ranges]
-                yield allowed, [f"{match} -j REJECT"]
-            else:
-                yield [f"{match} -j {target}"], []
-
-    def _foreign(self, addresses: Sequence[str]) -> Iterator[str]:
-        """The addresses that are none of the cluster's own."""
-        for address in addresses:
-            if not any(ipaddress.ip_address(address) in network for network in self._ranges):
-                yield address
+    def _way_in(self, match: str, target: str, refusal: str) -> None:
+        if target:
+            self.part.outside.append(f"{match} -j {target}")
+        if refusal:
+            self.part.refuse.append(f"{match} {refusal}")
 
     def _external_chain(self, port: ServicePort) -> str:
         name = self._chain_name("EXT", port.name, port.protocol)
         cluster = self._service_chain("SVC", port, port.cluster)
         if not port.external_local:
-            self._nat[name] = [f"-j {self._mark}", f"-j {cluster}"]
+            self.part.nat[name] = [f"-j {self._names.mark}", f"-j {cluster}"]
             return name
         local = "-m addrtype --src-type LOCAL"
         rules = [
             f"-s {self._network.cluster_cidr} -j {cluster}",  # pods may take the short way
-            f"{local} -j {self._mark}",
+            f"{local} -j {self._names.mark}",
             f"{local} -j {cluster}",
         ]
         if port.external:
             rules.append(f"-j {self._service_chain('SVL', port, port.external)}")
-        self._nat[name] = rules
+        self.part.nat[name] = rules
         return name
 
     def _service_chain(self, kind: str, port: ServicePort, endpoints: Sequence[Endpoint]) -> str:
         """The chain that spreads traffic over the endpoints, each with the same probability."""
         name = self._chain_name(kind, port.name, port.protocol)
-        if name in self._nat:
+        if name in self.part.nat:
             return name
         targets = [(self._endpoint_chain(port, endpoint), endpoint) for endpoint in endpoints]
         rules = []
@@ -198,31 +218,32 @@ class _Renderer:
             left = len(targets) - index
             chance = f"-m statistic --mode random --probability {1 / left:.10f} " if left > 1 else ""
             rules.append(f"{chance}-j {target}")
-        self._nat[name] = rules
+        self.part.nat[name] = rules
         return name
 
     def _endpoint_chain(self, port: ServicePort, endpoint: Endpoint) -> str:
         goal = f"{endpoint.ip}:{endpoint.port}"
         name = self._chain_name("SEP", port.name, port.protocol, goal)
-        if name not in self._nat:
+        if name not in self.part.nat:
             sticky = f"-m recent --name {name} --set " if port.affinity_s else ""
-            self._nat[name] = [
-                f"-s {endpoint.ip}/32 -j {self._mark}",  # a pod that reaches itself
+            self.part.nat[name] = [
+                f"-s {endpoint.ip}/32 -j {self._names.mark}",  # a pod that reaches itself
                 f"-p {port.protocol.lower()} {sticky}-j DNAT --to-destination {goal}",
             ]
         return name
 
     def _chain_name(self, kind: str, *parts: str) -> str:
         digest = base64.b32encode(hashlib.sha256("\0".join(parts).encode()).digest()).decode()
-        return f"{self._prefix}{kind}-{digest[:14]}"
+        return f"{self._names.prefix}{kind}-{digest[:14]}"
 
-    def _postrouting_rules(self) -> list[str]:
-        marked = f"--mark {MASQUERADE_MARK}/{MASQUERADE_MARK}"
-        return [
-            f"-m mark ! {marked} -j RETURN",
-            f"-j MARK --xor-mark {MASQUERADE_MARK}",  # or it would be masqueraded again in a tunnel
-            "-j MASQUERADE --random-fully",
-        ]
+
+def _postrouting_rules() -> list[str]:
+    marked = f"--mark {MASQUERADE_MARK}/{MASQUERADE_MARK}"
+    return [
+        f"-m mark ! {marked} -j RETURN",
+        f"-j MARK --xor-mark {MASQUERADE_MARK}",  # or it would be masqueraded again in a tunnel
+        "-j MASQUERADE --random-fully",
+    ]
 
 
 def _match(port: ServicePort, address: str) -> str:
