@@ -7,7 +7,7 @@ from collections.abc import Mapping
 
 TOOL_TIMEOUT_S = 60.0
 """Longer than any of them takes, the wait for iptables' lock included."""
-PACKAGES = {"ip": "iproute2", "conntrack": "conntrack"}
+PACKAGES = {"ip": "iproute2", "conntrack": "conntrack", "nft": "nftables"}
 """Debian packages of the tools; of all others it is iptables."""
 
 
