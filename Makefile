@@ -3,8 +3,8 @@ SHELL := /bin/bash
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
-PACKAGES := containerd runc containernetworking-plugins iptables conntrack iproute2
-TEST_PACKAGES := wrk nftables jq curl
+PACKAGES := containerd runc containernetworking-plugins nftables iptables conntrack iproute2
+TEST_PACKAGES := wrk jq curl
 # Each file's tests stay together, so that what a file makes once is made once. What drives the one machine's
 # containers runs alone: `make test`.
 EACH := -n auto --dist loadfile

@@ -35,7 +35,7 @@ def footprint(marks: Collection[str], inside: tuple[str, ...] = ()) -> Footprint
     return Footprint(
         interfaces=frozenset(_interfaces(marks, inside)),
         namespaces=frozenset(_marked(_lines(*inside, "ip", "netns", "list"), marks)),
-        rules=frozenset(_marked(_lines(*inside, "iptables-save"), marks)),
+        rules=frozenset(_marked(_rules(inside), marks)),
         mounts=frozenset(_marked(_lines(*inside, "cat", "/proc/self/mountinfo"), marks)),
         routes=frozenset(_marked(_lines(*inside, "ip", "route", "show"), marks)),
         cgroups=frozenset(_marked((str(path) for path in _cgroups()), marks)),
@@ -53,6 +53,10 @@ def _interfaces(marks: Collection[str], inside: tuple[str, ...]) -> list[str]:
     names = [link["ifname"] for link in links]
     orphans = [link["ifname"] for link in links if link["ifname"].startswith("veth") and "master" not in link]
     return orphans + _marked(names, marks)
+
+
+def _rules(inside: tuple[str, ...]) -> list[str]:
+    return [*_lines(*inside, "iptables-save"), *_lines(*inside, "nft", "list", "ruleset")]
 
 
 def _cgroups() -> list[Path]:

@@ -112,7 +112,7 @@ def test_more_endpoints_than_are_tried_one_after_the_other(mode: str) -> None:
 
 def test_clients_stick_to_their_endpoint_over_changes_and_restarts(mode: str) -> None:
     async def scene(made: Lab, backend: Backend) -> None:
-        sticky = {"sessionAffinity": "ClientIP"}
+        sticky: dict[str, Any] = {"sessionAffinity": "ClientIP"}
         await apply_all(backend, of(here(made, 3), **sticky))
         clients = [made.node, *made.pods]
         chosen = [await client.names(IP, 80, 5) for client in clients]
@@ -133,7 +133,7 @@ def test_clients_stick_to_their_endpoint_over_changes_and_restarts(mode: str) ->
 def test_traffic_that_nobody_gets(mode: str) -> None:
     async def scene(made: Lab, backend: Backend) -> None:
         pod, outside = made.pods[0], made.outside
-        node_port = {"type": "NodePort", "port": {"nodePort": 30080}}
+        node_port: dict[str, Any] = {"type": "NodePort", "port": {"nodePort": 30080}}
         await apply_all(backend, of([], **node_port))
         for host in (made.node, pod):
             assert await host.names(IP, 80) == {"refused": 1}
@@ -159,13 +159,13 @@ def test_traffic_that_nobody_gets(mode: str) -> None:
 
 def test_node_ports_and_whom_they_see(mode: str) -> None:
     async def scene(made: Lab, backend: Backend) -> None:
-        node_port = {"type": "NodePort", "port": {"nodePort": 30080}}
+        node_port: dict[str, Any] = {"type": "NodePort", "port": {"nodePort": 30080}}
         await apply_all(backend, of(here(made), **node_port))
         assert await made.outside.calls(NODE, 30080) == {f"a {GATEWAY}": 1}, "masqueraded"
         for address in (NODE, GATEWAY, "127.0.0.1"):
             assert await made.node.names(address, 30080) == {"a": 1}, address
         assert await made.pods[0].names(NODE, 30080) == {"a": 1}
-        local = {**node_port, "externalTrafficPolicy": "Local"}
+        local: dict[str, Any] = {**node_port, "externalTrafficPolicy": "Local"}
         await apply_all(backend, of([*here(made), ELSEWHERE], **local))
         assert await made.outside.calls(NODE, 30080, 10) == {f"a {made.outside.address}": 10}, "kept"
 
@@ -181,7 +181,9 @@ def test_external_addresses_and_load_balancers(mode: str) -> None:
         assert await made.pods[0].names("10.96.0.77", 80) != {"a": 1}, "of the services' range"
 
         def balanced(*ranges: str) -> Model:
-            spec = {"type": "LoadBalancer", "loadBalancerSourceRanges": list(ranges)} if ranges else {}
+            spec: dict[str, Any] = (
+                {"type": "LoadBalancer", "loadBalancerSourceRanges": list(ranges)} if ranges else {}
+            )
             status = {"loadBalancer": {"ingress": [{"ip": EXTERNAL}]}}
             return build_model([{**service(**spec), "status": status}], [endpoint_slice("web", *here(made))])
 

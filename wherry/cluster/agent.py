@@ -100,7 +100,7 @@ async def run_agent(setup: Setup, paths: ClusterPaths, stop: asyncio.Event) -> N
         clients,
         runtime,
         lambda removed: MachineLand(node, config, daemon, facts.cni_bin_dir, clock, removed),
-        node.backend(config.cluster_cidr, config.service_cidr, config.server_ports),
+        node.backend(config.proxy_mode, config.cluster_cidr, config.service_cidr, config.server_ports),
         clock,
         Random(SystemRandom().getrandbits(64)),  # noqa: S311 - spreads retries, guards nothing
     )

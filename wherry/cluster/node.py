@@ -23,7 +23,8 @@ from wherry.network.cni import PodNetwork
 from wherry.network.ground import Ground, Plan
 from wherry.network.keeper import RuleKeeper
 from wherry.proxy.backends.base import NodeNetwork
-from wherry.proxy.backends.iptables import IptablesBackend
+from wherry.proxy.backends.nftables_rules import CANARY
+from wherry.proxy.catalog import ChosenBackend
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,17 +86,20 @@ class Node:
         self, network: PodNetwork, facts: MachineFacts, clock: Clock, on_removed: Callable[[], None]
     ) -> RuleKeeper:
         """Who puts the network's rules back when others took them away, and tells `on_removed` of it."""
-        return RuleKeeper(network, facts.cni_bin_dir, clock, on_removed)
+        return RuleKeeper(network, facts.cni_bin_dir, clock, on_removed, (CANARY,))
 
-    def backend(self, cluster_cidr: str, service_cidr: str, server_ports: tuple[int, ...]) -> IptablesBackend:
-        """Its rules for services."""
-        return IptablesBackend(
+    def backend(
+        self, mode: str, cluster_cidr: str, service_cidr: str, server_ports: tuple[int, ...]
+    ) -> ChosenBackend:
+        """Its rules for services, of the proxy mode `mode`."""
+        return ChosenBackend(
+            mode,
             NodeNetwork(
                 owner=self.names.owner,
                 cluster_cidr=cluster_cidr,
                 service_cidr=service_cidr,
                 server_ports=server_ports,
-            )
+            ),
         )
 
 

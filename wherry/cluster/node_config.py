@@ -75,7 +75,11 @@ class NodeConfig:
     )
     kubelet_port: int = setting(10250, "kubeletPort", kubelet_port_of, (AGENT,), "Port of the kubelet.")
     proxy_mode: str = setting(
-        PROXY_MODES[0], "proxyMode", one_of(PROXY_MODES), (AGENT,), "How services are routed: iptables."
+        PROXY_MODES[0],
+        "proxyMode",
+        one_of(PROXY_MODES),
+        (AGENT,),
+        "How services are routed: nftables, iptables, or auto for the best this machine can.",
     )
     allowed_unsafe_sysctls: tuple[str, ...] = setting(
         (),

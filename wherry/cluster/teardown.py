@@ -21,6 +21,7 @@ from wherry.kubelet.runtimes.containerd.daemon import DaemonFailed
 from wherry.kubelet.runtimes.containerd.facts import MachineFacts, MissingPrograms, read_facts
 from wherry.network.tool import NetworkFailure
 from wherry.proxy.backends.base import BackendError
+from wherry.proxy.catalog import AUTO
 
 ROOT = Path("/")
 
@@ -72,7 +73,7 @@ async def _take_down(node: Node, facts: MachineFacts) -> None:
     await node.daemon(facts, SystemClock()).take_down()
     await asyncio.to_thread(detach_all, mounts_below((node.paths.kubelet,)))
     await asyncio.to_thread(detach_all, [p for p in mounts_below((ROOT,)) if not pods.isdisjoint(p.parts)])
-    await node.backend("", "", ()).remove()  # by its name alone
+    await node.backend(AUTO, "", "", ()).remove()  # by its name alone
     await node.ground.take_up(is_record_lost=node.paths.note.exists())
 
 

@@ -13,7 +13,7 @@ from typing import Any
 
 from wherry.kit.integers import parse_integer
 
-PROXY_MODES = ("iptables",)
+PROXY_MODES = ("auto", "nftables", "iptables")
 CONTAINERD, SIMULATED = "containerd", "simulated"
 RUNTIMES = (CONTAINERD, SIMULATED)
 LOG_LEVELS = ("DEBUG", "INFO", "WARNING", "ERROR")

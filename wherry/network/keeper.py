@@ -8,7 +8,7 @@ old iptables does: it is looked at now and then, as kube-proxy does with its can
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from pathlib import Path
 
 from wherry.kit.clock import Clock
@@ -32,11 +32,16 @@ class RuleKeeper:
     """Puts the rules of one pod network back whenever they have gone, host ports included.
 
     `plugins` is where the CNI plugins lie; `on_removed` is called as well when the kernel tells that rules
-    were taken away, for others who have some.
+    were taken away, for others who have some: `others` are chains of theirs.
     """
 
     def __init__(
-        self, network: PodNetwork, plugins: Path, clock: Clock, on_removed: Callable[[], None] = lambda: None
+        self,
+        network: PodNetwork,
+        plugins: Path,
+        clock: Clock,
+        on_removed: Callable[[], None] = lambda: None,
+        others: Collection[str] = (),
     ) -> None:
         self._network = network
         self._plugins = plugins
@@ -49,7 +54,7 @@ class RuleKeeper:
             clock,
             expected=(NetworkFailure,),
         )
-        concerned = BUILT_IN | {chain.name for chain in chains(network)} | {CHAIN}
+        concerned = BUILT_IN | {chain.name for chain in chains(network)} | {CHAIN, *others}
         self._news = rule_news(concerned.__contains__, self._removed)
 
     def start(self) -> None:

@@ -1,13 +1,15 @@
-"""The proxy's modes: which backends there are, and which one a node takes."""
+"""The proxy's modes: which backends there are, and `ChosenBackend`, the one a node takes."""
 
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Mapping
+import shutil
+from collections.abc import Callable, Collection, Mapping
 
 from wherry.proxy.backends.base import Backend, BackendError, NodeNetwork
 from wherry.proxy.backends.iptables import IptablesBackend
 from wherry.proxy.backends.nftables import NftablesBackend
+from wherry.proxy.model import Model
 
 log = logging.getLogger(__name__)
 
@@ -16,28 +18,59 @@ BACKENDS: Mapping[str, Callable[[NodeNetwork], Backend]] = {
     NFTABLES: NftablesBackend,
     IPTABLES: IptablesBackend,
 }
-"""Those that can be asked for, the best first."""
+"""By mode, the best first."""
 MODES = (AUTO, *BACKENDS)
+TOOLS = {NFTABLES: "nft", IPTABLES: "iptables-save"}
 
 
-async def choose(mode: str, network: NodeNetwork) -> tuple[str, Backend]:
-    """The mode that is meant by `mode`, and its backend: `auto` is nftables where the kernel can.
+class ChosenBackend:
+    """The backend of a mode, chosen when the first rules are to be put into the kernel.
 
-    Raises BackendError when this machine cannot do what was asked for.
+    `auto` is nftables where this machine can do that, else iptables. What an earlier agent of another mode
+    left is taken away once the rules stand, so that services are reached all the time.
     """
-    if mode == AUTO:
+
+    def __init__(self, mode: str, network: NodeNetwork) -> None:
+        self._asked = mode
+        self._network = network
+        self._backend: Backend | None = None
+        self._is_alone = False
+        self.mode = ""
+        """Which one it is, "" until it is chosen."""
+
+    async def apply(self, model: Model, changed: Collection[str]) -> None:
+        """See `Backend.apply`. Raises BackendError also where the machine cannot do what was asked for."""
+        if self._backend is None:
+            self.mode = await self._choose()
+            self._backend = BACKENDS[self.mode](self._network)
+        await self._backend.apply(model, changed)
+        if not self._is_alone:
+            await self._remove_all(but=self.mode)
+            self._is_alone = True
+
+    async def is_intact(self) -> bool:
+        """See `Backend.is_intact`."""
+        return self._backend is not None and await self._backend.is_intact()
+
+    async def remove(self) -> None:
+        """Take back every rule of this node, of whatever mode. Raises BackendError."""
+        self._backend, self._is_alone = None, False
+        await self._remove_all()
+
+    async def _choose(self) -> str:
+        if self._asked == IPTABLES:
+            return IPTABLES
         try:
-            await NftablesBackend(network).probe()
+            await NftablesBackend(self._network).probe()
         except BackendError as error:
-            log.info("services are routed by iptables, this machine's nftables cannot: %s", error)
-            mode = IPTABLES
-        else:
-            mode = NFTABLES
-    elif mode == NFTABLES:
-        await NftablesBackend(network).probe()
-    return mode, BACKENDS[mode](network)
+            if self._asked == NFTABLES:
+                raise
+            log.info("services are routed by iptables, since nftables cannot: %s", error)
+            return IPTABLES
+        return NFTABLES
 
-
-def others(mode: str, network: NodeNetwork) -> list[Backend]:
-    """The backends of all other modes: what an agent of another mode left is theirs to remove."""
-    return [make(network) for name, make in BACKENDS.items() if name != mode]
+    async def _remove_all(self, but: str = "") -> None:
+        for mode, backend in BACKENDS.items():
+            # Without its tool none of its rules were made.
+            if mode != but and shutil.which(TOOLS[mode]) is not None:
+                await backend(self._network).remove()

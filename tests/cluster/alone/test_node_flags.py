@@ -161,7 +161,7 @@ def test_a_file_says_what_flags_say_and_flags_win(tmp_path: Path, caplog: pytest
         "clientConnection: {kubeconfig: /k, qps: 5}\nclusterCIDR: 10.1.0.0/16\nmode: ''\n"
     )
     found = with_file(to_proxy(f"--config={other}"), proxy.FILE)
-    assert (found.text("kubeconfig"), found.text("proxy-mode")) == ("/k", "iptables")
+    assert (found.text("kubeconfig"), found.text("proxy-mode")) == ("/k", "auto")
     assert proxy.node_network(found, "10.96.0.0/16").cluster_cidr == "10.1.0.0/16"
 
 

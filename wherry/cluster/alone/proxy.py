@@ -37,11 +37,11 @@ from wherry.kit.clock import SystemClock
 from wherry.network.tool import NetworkFailure
 from wherry.objects.meta import name_of
 from wherry.proxy.backends.base import BackendError, NodeNetwork
-from wherry.proxy.backends.iptables import IptablesBackend
+from wherry.proxy.catalog import AUTO, ChosenBackend
 from wherry.proxy.proxy import Proxy
 
 KUBELET_PORT = 10250
-IPTABLES_ALONE = "services are routed by iptables alone"
+NO_IPVS = "services are routed by nftables or iptables"
 DEFAULT_RANGE = "kubernetes"
 """The ServiceCIDR an API server makes of its own range."""
 FLAGS = (
@@ -58,7 +58,7 @@ FLAGS = (
     Flag(
         "proxy-mode",
         f"How services are routed: {', '.join(PROXY_MODES)}.",
-        default="iptables",
+        default=AUTO,
         empty=EMPTY_DEFAULT,
     ),
     Flag(
@@ -85,10 +85,11 @@ FLAGS = (
     *idle(
         *("ipvs-exclude-cidrs", "ipvs-min-sync-period", "ipvs-scheduler", "ipvs-sync-period"),
         *("ipvs-tcp-timeout", "ipvs-tcpfin-timeout", "ipvs-udp-timeout"),
-        *("nftables-masquerade-bit", "nftables-min-sync-period", "nftables-sync-period"),
-        why=IPTABLES_ALONE,
+        why=NO_IPVS,
     ),
-    *idle("ipvs-strict-arp", "nftables-masquerade-all", kind=SWITCH, why=IPTABLES_ALONE),
+    *idle("ipvs-strict-arp", kind=SWITCH, why=NO_IPVS),
+    *idle("nftables-masquerade-bit", "nftables-min-sync-period", "nftables-sync-period"),
+    only("nftables-masquerade-all", "false", "what comes from pods keeps its address", SWITCH),
     only("init-only", "false", "there is nothing to be done with more rights first", SWITCH),
     only("pod-bridge-interface", "", "pods' own traffic is told by --cluster-cidr"),
     only("pod-interface-name-prefix", "", "pods' own traffic is told by --cluster-cidr"),
@@ -129,7 +130,8 @@ def node_name(values: Values) -> str:
 def node_network(values: Values, service_cidr: str) -> NodeNetwork:
     """The node's side of the network. Raises FlagError."""
     if values.text("proxy-mode") not in PROXY_MODES:
-        raise FlagError(f"--proxy-mode: {values.text('proxy-mode')!r} is not known; use {PROXY_MODES[0]}")
+        known = " or ".join(PROXY_MODES)
+        raise FlagError(f"--proxy-mode: {values.text('proxy-mode')!r} is not known; use {known}")
     if not values.text("cluster-cidr"):
         raise FlagError("--cluster-cidr is missing: pods' own traffic is told from others' by it")
     try:
@@ -179,7 +181,9 @@ async def run_proxy(values: Values, stop: asyncio.Event) -> None:
     client = Client(access.find_access(values).transport("kube-proxy"), field_manager="kube-proxy")
     clock = SystemClock()
     try:
-        backend = IptablesBackend(node_network(values, await service_range(values, client)))
+        backend = ChosenBackend(
+            values.text("proxy-mode"), node_network(values, await service_range(values, client))
+        )
         if values.is_on("cleanup"):
             await backend.remove()
             return

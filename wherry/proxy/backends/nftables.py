@@ -26,7 +26,7 @@ add chain ip {table} probe
 add chain ip {table} nat-output {{ type nat hook output priority -100 ; }}
 add map ip {table} ways {{ type ipv4_addr . inet_proto . inet_service : verdict ; comment "probe" ; }}
 add rule ip {table} probe meta l4proto tcp numgen random mod 2 == 0 dnat to 192.0.2.1:80
-add rule ip {table} probe meta l4proto tcp dnat ip addr . port to numgen random mod 1 map {{ 0 : 192.0.2.1 . 1 }}
+add rule ip {table} probe meta l4proto tcp dnat ip addr . port to numgen inc mod 1 map {{ 0 : 1.0.0.1 . 1 }}
 add rule ip {table} nat-output ip daddr . meta l4proto . th dport vmap @ways
 """
 
