@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import json
 import subprocess
 from collections.abc import Collection, Iterable
@@ -56,7 +57,11 @@ def _interfaces(marks: Collection[str], inside: tuple[str, ...]) -> list[str]:
 
 
 def _rules(inside: tuple[str, ...]) -> list[str]:
-    return [*_lines(*inside, "iptables-save"), *_lines(*inside, "nft", "list", "ruleset")]
+    """Rules of iptables, and of the tables of nftables that are called as ours are."""
+    tables = [line.split() for line in _lines(*inside, "nft", "list", "tables")]
+    ours = [(family, name) for _, family, name in tables if name.startswith("wherry-")]
+    listed = [_lines(*inside, "nft", "list", "table", *table) for table in ours]
+    return [*_lines(*inside, "iptables-save"), *itertools.chain(*listed)]
 
 
 def _cgroups() -> list[Path]:

@@ -123,7 +123,7 @@ def render_node(network: NodeNetwork) -> Chains:
             f"{_BY_IP_PORT} @{REFUSED_IPS}",
             f"{_BY_NODEPORT} @{REFUSED_NODEPORTS}",
             f"ip daddr @{CLUSTER_IPS} goto {REJECT}",
-            # Whatever belongs to no Service must not wander off by the uplink. It is refused, where kube-proxy
+            # Whatever belongs to no Service must not wander off by the uplink. Refused, where kube-proxy
             # drops it: who calls a Service that is gone hears so at once.
             f"ip daddr {network.service_cidr} goto {REJECT}",
         ),
