@@ -36,6 +36,7 @@ OTHER_DOCUMENTS = (
     "kubelet/runtimes",  # the runtime's answers
     "kubelet/server",  # requests, summaries
     "kubelet/volumes/records.py",  # what the kubelet wrote itself
+    "proxy/backends/nftables.py",  # what nft lists
 )
 """Modules that read something else than objects."""
 
