@@ -139,6 +139,7 @@ class ApiServer:
                 verifier,
                 config.tokens,
                 config.audiences,
+                clock,
                 anonymous=config.anonymous,
                 front_proxy=FrontProxy.of(config),
                 bootstrap_tokens=BootstrapTokens(registry, clock) if config.bootstrap_tokens else None,

@@ -1,6 +1,6 @@
 """What a server's TLS is at least: `TlsRules`, read from Go's names of versions and cipher suites.
 
-Who its peers are say `authority_of` and `subject_of`.
+Who its peers are say `authority_of` and `subject_of`, and how long they are that `end_of`.
 
 Source: k8s.io/component-base/cli/flag (ciphersuites_flag.go), crypto/tls. As there, the suites of TLS 1.3 are
 not chosen one by one.
@@ -12,6 +12,7 @@ import logging
 import ssl
 from collections.abc import Sequence
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from typing import Any
 
 log = logging.getLogger(__name__)
@@ -135,6 +136,21 @@ def subject_of(tls: ssl.SSLObject) -> list[tuple[str, str]]:
         log.warning("a peer's certificate cannot be read: %s", error)
         return []
     return [pair for relative in certificate.get("subject", ()) for pair in relative]  # type: ignore[misc]
+
+
+def end_of(tls: Any) -> datetime:
+    """The last moment at which a peer's certificate, and all it was verified by, are good.
+
+    Of a session that is taken up again the certificates are looked at that were shown when it began. One that
+    Python cannot read has ended: there is nobody in it (see `subject_of`).
+    """
+    try:
+        chain = tls._sslobj.get_verified_chain() or tls._sslobj.get_unverified_chain() or ()
+        shown = [one.get_info() for one in chain] or [tls.getpeercert()]
+        return datetime.fromtimestamp(min(ssl.cert_time_to_seconds(one["notAfter"]) for one in shown), UTC)
+    except (ValueError, ssl.SSLError) as error:
+        log.warning("when a peer's certificate ends cannot be read: %s", error)
+        return datetime.min.replace(tzinfo=UTC)
 
 
 def values_of(subject: Sequence[tuple[str, str]], attribute: str) -> list[str]:

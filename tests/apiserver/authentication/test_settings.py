@@ -17,8 +17,9 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import NameOID
 from multidict import CIMultiDict
 
-from tests.apiserver.rig import ALICE, Rig, api_server, files, running
+from tests.apiserver.rig import ALICE, Rig, api_server, config_map, files, running
 from tests.apiserver.rig import config as rig_config
+from wherry.api.core.config_maps import CONFIG_MAPS
 from wherry.apiserver.app import server_tls
 from wherry.apiserver.authentication.certificates import certificate_user
 from wherry.apiserver.authentication.front_proxy import FrontProxy
@@ -30,7 +31,7 @@ from wherry.cluster.leaves import KeyPair, Subject
 from wherry.cluster.pki import Pki
 from wherry.kit.clock import SystemClock
 from wherry.kit.httpd.message import Connection, RequestHeaders
-from wherry.kit.tls import authority_of, subject_of, tls_rules
+from wherry.kit.tls import authority_of, end_of, subject_of, tls_rules
 
 ACCOUNT = "/api/v1/namespaces/default/serviceaccounts/default/token"
 SELF = "/apis/authentication.k8s.io/v1/selfsubjectreviews"
@@ -193,11 +194,73 @@ def test_a_client_is_known_however_often_it_comes(
         certificate = peer.getpeercert(binary_form=True)
         connection = Connection(None, certificate, authority_of(peer), subject_of(peer))
         assert told.is_client(connection)
+        assert end_of(peer) == first_end(shown), "the first of its chain"
         assert told.user_of(connection, RequestHeaders({"x-remote-user": "root"})) is None
         user = certificate_user(connection)
         assert user is not None
         assert (user.name, user.groups) == ("kubernetes-admin", ("system:masters", "system:authenticated"))
     assert mine.session_reused is (version == ssl.TLSVersion.TLSv1_2)
+
+
+def first_end(pem: Path) -> datetime:
+    """When the first of some certificates ends."""
+    return min(one.not_valid_after_utc for one in x509.load_pem_x509_certificates(pem.read_bytes()))
+
+
+class LaterClock(SystemClock):
+    """The machine's clock, ahead of it as far as a test says."""
+
+    ahead = timedelta()
+
+    def now(self) -> datetime:
+        return super().now() + self.ahead
+
+
+async def test_a_certificate_that_ends_while_its_connection_is_open_says_nothing_more(tmp_path: Path) -> None:
+    """Upstream judges each request by its own time; what is under way goes on."""
+    shown = tmp_path / "client.pem"
+    shown.write_bytes(signed_by_another("kubernetes-admin", "system:masters"))
+    context = ssl.create_default_context(cafile=str(files().authority.cert))
+    context.load_cert_chain(shown)
+    clock, token = LaterClock(), {"Authorization": "Bearer admin-token"}
+    maps = "/api/v1/namespaces/default/configmaps"
+    async with (
+        running(clock, anonymous=True, front_proxy=PROXIES) as rig,
+        aiohttp.ClientSession(
+            connector=aiohttp.TCPConnector(ssl=context, limit=2), base_url=rig.server.url
+        ) as session,
+        session.get(maps, params={"watch": "1"}) as watch,
+    ):
+
+        async def asked(path: str = maps, headers: Mapping[str, str] | None = None) -> tuple[int, Any]:
+            async with session.get(path, headers=headers) as answer:
+                return answer.status, await answer.json()
+
+        connections: set[int] = set()
+        rig.server.core.authenticator.authenticate = seen_by(rig, connections)  # type: ignore[method-assign]
+        clock.ahead = first_end(shown) - SystemClock().now() - timedelta(seconds=30)
+        assert (await asked())[0] == 200
+        clock.ahead += timedelta(minutes=1)
+        status, body = await asked()
+        assert (status, body["message"], body["reason"]) == (401, "Unauthorized", "Unauthorized")
+        assert (await asked(f"{maps}/kube-root-ca.crt"))[0] == 401, "nor for what is answered at once"
+        assert (await asked("/version"))[0] == 401, "nobody else either"
+        assert (await asked(headers=token))[0] == 200, "a token still says who it is"
+        assert len(connections) == 1, "all of it on one connection"
+        await rig.admin.create(CONFIG_MAPS, config_map("late"))
+        assert b"late" in await watch.content.readline(), "what is under way goes on"
+
+
+def seen_by(rig: Rig, connections: set[int]) -> Any:
+    """The server's way to know who asks, which notes the connections by their peers' ports."""
+    authenticate = rig.server.core.authenticator.authenticate
+
+    def noting(connection: Connection, headers: RequestHeaders) -> User:
+        assert connection.peer is not None
+        connections.add(connection.peer[1])
+        return authenticate(connection, headers)
+
+    return noting
 
 
 def handshake(
@@ -230,7 +293,7 @@ def signed_by_another(name: str, group: str) -> bytes:
         now = datetime.now(UTC)
         made = x509.CertificateBuilder().subject_name(subject).issuer_name(by).public_key(own.public_key())
         made = made.serial_number(x509.random_serial_number()).not_valid_before(now - timedelta(hours=1))
-        made = made.not_valid_after(now + timedelta(hours=1))
+        made = made.not_valid_after(now + timedelta(hours=1 if is_ca else 2))
         made = made.add_extension(x509.BasicConstraints(ca=is_ca, path_length=None), critical=True)
         return made.sign(signer, hashes.SHA256())
 

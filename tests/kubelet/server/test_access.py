@@ -6,6 +6,7 @@ often.
 from __future__ import annotations
 
 import asyncio
+from datetime import timedelta
 from pathlib import Path
 
 import pytest
@@ -13,11 +14,13 @@ import pytest
 from tests.apiserver.rig import running
 from tests.conftest import eventually
 from tests.kubelet.rig import AGENT, NODE
-from tests.kubelet.server.test_server import Setup
+from tests.kubelet.server.test_server import ADMIN, Setup
 from wherry.api.authentication.token_reviews import TOKEN_REVIEWS
 from wherry.api.resource import Resource
 from wherry.client.api import Client
 from wherry.kit.clock import FakeClock
+from wherry.kit.httpd.message import Connection, Request, RequestHeaders, Response
+from wherry.kit.tls import COMMON_NAME, ORGANIZATION
 from wherry.kubelet.server.access import (
     ALLOWED_S,
     ANSWER_S,
@@ -98,6 +101,22 @@ async def test_nobody_is_let_in_while_the_api_server_is_away(setup: Setup) -> No
 async def test_without_a_name_there_is_nothing(setup: Setup) -> None:
     for headers in ({}, {"authorization": "Basic t"}, {"authorization": "Bearer "}):
         assert (await setup.ask("/healthz", asker=None, headers=headers)).status == 401
+
+
+async def test_a_certificate_is_good_until_it_ends(setup: Setup) -> None:
+    connection = Connection(None, b"DER", None, [(COMMON_NAME, "a"), (ORGANIZATION, "system:masters")])
+    connection.peer_until = setup.clock.now() + timedelta(seconds=10)
+    known = RequestHeaders({"authorization": "Bearer known"})
+    setup.reviews.tokens["known"] = ADMIN
+    for passing_s, headers, status in (
+        (10, RequestHeaders(), 200),
+        (1, RequestHeaders(), 401),
+        (0, known, 200),
+    ):
+        await setup.clock.advance(passing_s)
+        answer = await setup.server.answer(Request("GET", "/pods", "/pods", "", headers, b"", connection))
+        assert isinstance(answer, Response)
+        assert answer.status == status, "as with upstream's each request is judged by its own time"
 
 
 class Counting:

@@ -1,6 +1,7 @@
 """Client certificates: the subject's common name is the user, its organizations are the groups.
 
-The TLS layer has verified the chain; here only names are read, once per connection.
+The TLS layer has verified the chain; here only names are read, once per connection; whether it is still good
+is asked with each request (`Connection.has_ended`).
 """
 
 from __future__ import annotations

@@ -10,6 +10,7 @@ from wherry.apiserver.authentication.certificates import certificate_user
 from wherry.apiserver.authentication.front_proxy import FrontProxy
 from wherry.apiserver.authentication.service_accounts import TokenRefused, TokenVerifier
 from wherry.apiserver.user import ANONYMOUS, User, with_authenticated
+from wherry.kit.clock import Clock
 from wherry.kit.httpd.message import Connection, RequestHeaders
 from wherry.objects.errors import unauthorized
 
@@ -25,6 +26,7 @@ class Authenticator:
         verifier: TokenVerifier,
         tokens: Mapping[str, User],
         audiences: Sequence[str],
+        clock: Clock,
         *,
         anonymous: bool,
         front_proxy: FrontProxy | None = None,
@@ -35,14 +37,19 @@ class Authenticator:
         self._verifier = verifier
         self._tokens = {token: with_authenticated(user) for token, user in tokens.items()}
         self._audiences = tuple(audiences)
+        self._clock = clock
         self._anonymous = anonymous
 
     def authenticate(self, connection: Connection, headers: RequestHeaders) -> User:
         """The user of a request. Raises ApiError (401) when credentials are missing or no good."""
-        proxy = self._front_proxy
-        if proxy is not None and (proxied := proxy.user_of(connection, headers)) is not None:
+        proxy, has_ended = self._front_proxy, connection.has_ended(self._clock.now())
+        if (
+            proxy is not None
+            and not has_ended
+            and (proxied := proxy.user_of(connection, headers)) is not None
+        ):
             return proxied
-        is_client = proxy is None or proxy.is_client(connection)
+        is_client = not has_ended and (proxy is None or proxy.is_client(connection))
         if is_client:
             user = certificate_user(connection)
             if user is not None:

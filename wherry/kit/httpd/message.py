@@ -7,10 +7,12 @@ A handler is called with a complete request (body read, its size limited). It ei
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence
+from datetime import UTC, datetime
 from types import MappingProxyType
 from typing import Any, Protocol
 
 PeerSubject = Sequence[tuple[str, str]]
+FOREVER = datetime.max.replace(tzinfo=UTC)
 
 
 class Connection:
@@ -19,12 +21,21 @@ class Connection:
     `peer_certificate` is the client's verified certificate in DER, None without one, and `peer_authority`
     that of the authority it leads to (None when `kit.tls.authority_of` cannot know);
     `peer_subject` is whom it is for, attributes in their order by OpenSSL's long names, such as
-    ("commonName", "admin"); `peer` its address (host, port), None over a Unix socket; `memo` is free for the
-    application to remember things about the connection, such as who its certificate says it is. `identity`
-    is who asked last, as the application says it: what waits for that peer is counted under it.
+    ("commonName", "admin"); `peer_until` the last moment it is good; `peer` its address (host, port), None
+    over a Unix socket; `memo` is free for the application to remember things about the connection, such as
+    who its certificate says it is. `identity` is who asked last, as the application says it: what waits for
+    that peer is counted under it.
     """
 
-    __slots__ = ("identity", "memo", "peer", "peer_authority", "peer_certificate", "peer_subject")
+    __slots__ = (
+        "identity",
+        "memo",
+        "peer",
+        "peer_authority",
+        "peer_certificate",
+        "peer_subject",
+        "peer_until",
+    )
 
     def __init__(
         self,
@@ -32,13 +43,22 @@ class Connection:
         peer_certificate: bytes | None,
         peer_authority: bytes | None = None,
         peer_subject: PeerSubject = (),
+        peer_until: datetime = FOREVER,
     ) -> None:
         self.peer = peer
         self.peer_authority = peer_authority
         self.peer_certificate = peer_certificate
         self.peer_subject = peer_subject
+        self.peer_until = peer_until
         self.memo: dict[str, Any] = {}
         self.identity = ""
+
+    def has_ended(self, now: datetime) -> bool:
+        """Whether the peer's certificate was good when it was shown, and is no more: it says nothing now.
+
+        Source: k8s.io/apiserver, pkg/authentication/request/x509: each request is judged by its own time.
+        """
+        return now > self.peer_until
 
 
 class RequestHeaders(dict[str, str]):

@@ -40,7 +40,7 @@ from wherry.kit.httpd.waiting import WaitingBudget
 from wherry.kit.passes import Pass
 from wherry.kit.sockets import let_pause, set_user_timeout
 from wherry.kit.tasks import others_end
-from wherry.kit.tls import authority_of, subject_of
+from wherry.kit.tls import authority_of, end_of, subject_of
 
 log = logging.getLogger(__name__)
 
@@ -158,7 +158,7 @@ class HttpProtocol(asyncio.Protocol):
         certificate = tls.getpeercert(binary_form=True) if tls is not None else None
         self._tls = tls is not None
         connection = (
-            Connection(peer, certificate, authority_of(tls), subject_of(tls))
+            Connection(peer, certificate, authority_of(tls), subject_of(tls), end_of(tls))
             if certificate
             else Connection(peer, None)
         )

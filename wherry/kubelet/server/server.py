@@ -221,10 +221,10 @@ class KubeletServer:
 
     async def _asker(self, request: Request) -> Asker | None:
         """Who asks: by certificate, which is read once a connection, or by token. Raises Unanswered."""
-        memo = request.connection.memo
+        connection, memo = request.connection, request.connection.memo
         if "asker" not in memo:
-            memo["asker"] = asker_of(request.connection.peer_subject)
-        known: Asker | None = memo["asker"]
+            memo["asker"] = asker_of(connection.peer_subject)
+        known: Asker | None = None if connection.has_ended(self._clock.now()) else memo["asker"]
         if known is not None or self._reviews is None:
             return known
         token = bearer_token(request.headers)
