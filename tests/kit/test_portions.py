@@ -7,52 +7,21 @@ from itertools import chain
 
 import pytest
 
-from wherry.kit import portions
+from tests.turns import TURN_S, Turns
 from wherry.kit.portions import Portions, Runs, Work, others, runs_of
 from wherry.kit.simulated_loop import SimulatedLoop
 
 TASKS = 500
-TURN_S = 0.5
-
-
-class Clock:
-    """The machine's, which goes on only by the work that is done; what happened in each turn of a loop."""
-
-    def __init__(self) -> None:
-        self.now = 0.0
-        self.turns: list[list[int]] = [[]]
-
-    def work(self, number: int, seconds: float) -> None:
-        """A piece of work of the task of that number."""
-        self.now += seconds
-        self.turns[-1].append(number)
-
-    async def count(self) -> None:
-        """Be the other who has a turn."""
-        while True:
-            self.turns.append([])
-            await asyncio.sleep(0)
 
 
 @pytest.fixture
-def clock(monkeypatch: pytest.MonkeyPatch) -> Clock:
-    made = Clock()
-    monkeypatch.setattr(portions, "perf_counter", lambda: made.now)
-    monkeypatch.setattr(portions, "RUN_S", TURN_S)
-    return made
-
-
-async def turns_of(clock: Clock, tasks: list[asyncio.Task[None]]) -> list[list[int]]:
-    """Who worked in each turn of the loop until all are done."""
-    counting = asyncio.ensure_future(clock.count())
-    await asyncio.gather(*tasks)
-    counting.cancel()
-    return [turn for turn in clock.turns if turn]
+def clock(monkeypatch: pytest.MonkeyPatch) -> Turns:
+    return Turns.installed(monkeypatch)
 
 
 @pytest.mark.parametrize("piece_s", [0.125, 0.25, 2.0])
 async def test_however_many_wait_a_turn_has_no_more_pieces_than_there_is_time_for(
-    clock: Clock, piece_s: float
+    clock: Turns, piece_s: float
 ) -> None:
     runs = Runs(TURN_S)
 
@@ -60,14 +29,14 @@ async def test_however_many_wait_a_turn_has_no_more_pieces_than_there_is_time_fo
         await runs.next()
         clock.work(number, piece_s)
 
-    turns = await turns_of(clock, [asyncio.create_task(once(number)) for number in range(TASKS)])
+    turns = await clock.of([asyncio.create_task(once(number)) for number in range(TASKS)])
     most = max(1, round(TURN_S / piece_s))
     assert {len(turn) for turn in turns} <= set(range(1, most + 1))
     assert [*chain(*turns)] == [*range(TASKS)], "first come, first served"
     assert len(turns) <= TASKS / most + 10, "no turn is wasted"
 
 
-async def test_who_comes_back_stands_behind_those_who_wait(clock: Clock) -> None:
+async def test_who_comes_back_stands_behind_those_who_wait(clock: Turns) -> None:
     runs = Runs(TURN_S)
 
     async def thrice(number: int) -> None:
@@ -75,12 +44,12 @@ async def test_who_comes_back_stands_behind_those_who_wait(clock: Clock) -> None
             await runs.next()
             clock.work(number, TURN_S)
 
-    turns = await turns_of(clock, [asyncio.create_task(thrice(number)) for number in range(4)])
+    turns = await clock.of([asyncio.create_task(thrice(number)) for number in range(4)])
     # The first asks again before the others ask at all, and so is in front of them once.
     assert turns == [[number] for number in (0, *range(4), *range(4), *range(1, 4))]
 
 
-async def test_who_waits_no_more_is_passed_over(clock: Clock) -> None:
+async def test_who_waits_no_more_is_passed_over(clock: Turns) -> None:
     runs = Runs(TURN_S)
 
     async def once(number: int) -> None:
@@ -98,35 +67,35 @@ async def test_who_waits_no_more_is_passed_over(clock: Clock) -> None:
     assert clock.turns[0][-1] == 10
 
 
-async def test_portions_of_many_tasks_share_a_turn(clock: Clock) -> None:
+async def test_portions_of_many_tasks_share_a_turn(clock: Turns) -> None:
     async def work(number: int) -> None:
         mine = Portions(Work.REQUESTS)
         for _ in range(4):
             await mine.next()
             clock.work(number, TURN_S / 2)
 
-    turns = await turns_of(clock, [asyncio.create_task(work(number)) for number in range(TASKS)])
+    turns = await clock.of([asyncio.create_task(work(number)) for number in range(TASKS)])
     assert max(len(turn) for turn in turns) <= 2
     assert [turn[0] for turn in turns[1 : TASKS + 1]] == [*range(TASKS)]
 
 
-async def test_after_others_turn_many_tasks_go_on_one_after_the_other(clock: Clock) -> None:
+async def test_after_others_turn_many_tasks_go_on_one_after_the_other(clock: Turns) -> None:
     async def work(number: int) -> None:
         await others(Work.CONTROLLING)
         clock.work(number, TURN_S / 2)
 
-    turns = await turns_of(clock, [asyncio.create_task(work(number)) for number in range(TASKS)])
+    turns = await clock.of([asyncio.create_task(work(number)) for number in range(TASKS)])
     assert max(len(turn) for turn in turns) <= 2
     assert [*chain(*turns)] == [*range(TASKS)]
 
 
-async def test_no_kind_of_work_waits_for_another(clock: Clock) -> None:
+async def test_no_kind_of_work_waits_for_another(clock: Turns) -> None:
     async def work(number: int, kind: Work) -> None:
         await runs_of(kind).next()
         clock.work(number, 2 * TURN_S)
 
     many = [asyncio.create_task(work(number, Work.REQUESTS)) for number in range(TASKS)]
-    turns = await turns_of(clock, [*many, asyncio.create_task(work(TASKS, Work.SCHEDULING))])
+    turns = await clock.of([*many, asyncio.create_task(work(TASKS, Work.SCHEDULING))])
     assert turns[0] == [0, TASKS]
 
 

@@ -5,11 +5,13 @@ from __future__ import annotations
 import asyncio
 import sqlite3
 from collections.abc import Sequence
+from itertools import chain
 from pathlib import Path
 
 import pytest
 
 from tests.timing import PATIENCE_S
+from tests.turns import TURN_S, Turns
 from wherry.kit.clock import FakeClock
 from wherry.store import writing
 from wherry.store.base import Compacted, Event, KeyExists, StoreError
@@ -256,3 +258,33 @@ def test_space_is_given_back_in_steps_but_not_all(path: Path) -> None:
     connection.close()
     assert steps == (3000 - 1024) // 128 + 1
     assert 1024 < pages < 1200
+
+
+async def test_who_wrote_together_goes_on_in_portions(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """However much each of 500 does next; those whose write failed, too."""
+    turns = Turns.installed(monkeypatch)
+    store = await SqliteStore.open(path, FakeClock())
+    await store.create("/taken", b"{}")
+    commits: list[int] = []
+    commit = writing.commit
+
+    def counted(connection: sqlite3.Connection, rows: Sequence[writing.Row]) -> None:
+        commits.append(len(rows))
+        commit(connection, rows)
+
+    monkeypatch.setattr(writing, "commit", counted)
+
+    async def write(number: int) -> None:
+        if number % 5:
+            await store.create(f"/{number}", b"{}")
+        else:
+            with pytest.raises(KeyExists):
+                await store.create("/taken", b"{}")
+        turns.work(number, TURN_S / 2)
+
+    found = await turns.of([asyncio.create_task(write(number)) for number in range(500)])
+    assert commits == [400], "all of it is one commit"
+    assert max(map(len, found)) <= 2
+    assert [*chain(*found)] == [*range(500)], "first come, first served"
+    assert len(found) <= 260, "no turn is wasted"
+    await store.close()

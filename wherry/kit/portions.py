@@ -30,6 +30,8 @@ class Work(Enum):
     SCHEDULING = auto()
     STORE = auto()
     """What is read from the store."""
+    WRITERS = auto()
+    """What writers go on with when what they wait for was decided for many of them at once."""
     NODE = auto()
     """What an agent does for those who ask it."""
 

@@ -13,11 +13,13 @@ import asyncio
 import logging
 import sqlite3
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TypeAlias
 
 from wherry.kit.clock import Clock
+from wherry.kit.portions import Work, runs_of
 from wherry.store import reading, writing
 from wherry.store.alarm import Alarm
 from wherry.store.base import (
@@ -169,7 +171,7 @@ class SqliteStore:
     async def transact(self, writes: Sequence[Write]) -> Sequence[Entry]:
         """See `base.TransactingStore.transact`."""
         self._check_open()
-        return await self._enqueue(writes)
+        return await self._stored(writes)
 
     async def watch(
         self, prefix: str, after: int, sink: Sink, *, lost: Callable[[], None] | None = None
@@ -258,7 +260,15 @@ class SqliteStore:
 
     async def _write(self, write: Write) -> Entry:
         self._check_open()
-        return (await self._enqueue((write,)))[0]
+        return (await self._stored((write,)))[0]
+
+    async def _stored(self, writes: Sequence[Write]) -> Sequence[Entry]:
+        """What the writes come to; who wrote together goes on as each pass of the loop has room."""
+        outcome = self._enqueue(writes)
+        with suppress(StoreError):
+            await outcome
+        await runs_of(Work.WRITERS).next()
+        return outcome.result()
 
     def _enqueue(self, writes: Sequence[Write]) -> _Waiting:
         future: _Waiting = self._loop.create_future()

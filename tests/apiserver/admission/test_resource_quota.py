@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import asyncio
 from decimal import Decimal
+from itertools import chain
 from typing import Any
 
 import pytest
 
 from tests.apiserver.rig import Rig, account, config_map, pod, running
+from tests.turns import TURN_S, Turns
 from wherry.api.core.config_maps import CONFIG_MAPS
 from wherry.api.core.persistent_volume_claims import PERSISTENT_VOLUME_CLAIMS
 from wherry.api.core.pods import PODS
@@ -400,3 +402,21 @@ async def test_a_refused_request_that_is_given_up_in_the_same_moment_gives_back_
     with pytest.raises(asyncio.CancelledError):
         await reserving
     assert batches._returned == {"default": [waiter.taken]}
+
+
+async def test_what_was_decided_together_goes_on_in_portions(
+    ready: Rig, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    await limit(ready, pods="500")
+    turns, batches, evaluator = Turns.installed(monkeypatch), Batches(), evaluator_for(PODS)
+    assert evaluator is not None
+    core, demand = ready.server.core, Demand(evaluator, pod("p"), None, ready.server.core.now())
+
+    async def ask(number: int) -> None:
+        await batches.reserve(core, "default", demand, dry_run=False)
+        turns.work(number, TURN_S / 2)
+
+    found = await turns.of([asyncio.create_task(ask(number)) for number in range(100)])
+    assert max(map(len, found)) <= 2
+    assert [*chain(*found)] == [*range(100)], "first come, first served"
+    assert (await used(ready))["pods"] == "100"

@@ -23,6 +23,7 @@ from wherry.apiserver.parts import Parts
 from wherry.apiserver.rewrite import ATTEMPTS, Overtaken, rewrite, swap
 from wherry.kit.clock import Timer
 from wherry.kit.integers import parse_unsigned
+from wherry.kit.portions import Work, runs_of
 from wherry.objects.errors import ApiError, conflict, internal
 from wherry.objects.meta import Object, name_of, revision_of
 
@@ -72,6 +73,7 @@ class Batches:
         self._ensure_running(core, namespace)
         try:
             answer = await waiter.answer
+            await runs_of(Work.WRITERS).next()  # for all that were decided together go on now
         except asyncio.CancelledError:
             told = waiter.answer
             if waiter.taken and told.done() and not told.cancelled() and told.result() is None:
