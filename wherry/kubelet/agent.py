@@ -30,6 +30,7 @@ from wherry.kubelet.cgroups import PodCgroups
 from wherry.kubelet.config import KubeletConfig
 from wherry.kubelet.eviction.manager import CHECK_S as EVICTION_CHECK_S
 from wherry.kubelet.eviction.manager import Eviction, Surroundings
+from wherry.kubelet.eviction.usage import Gauge
 from wherry.kubelet.eviction.verdict import Verdict
 from wherry.kubelet.gauges import agent_gauges
 from wherry.kubelet.gc import remove_all_dead
@@ -62,6 +63,7 @@ from wherry.kubelet.volumes.images import VolumeImages
 from wherry.kubelet.volumes.mounts import SystemMounts
 from wherry.kubelet.volumes.pod_certificates import PodCertificates
 from wherry.kubelet.volumes.pod_volumes import PodVolumes
+from wherry.kubelet.volumes.projects import Projects
 from wherry.kubelet.volumes.tokens import Tokens
 from wherry.kubelet.volumes.trust_bundles import TrustBundles
 from wherry.kubelet.workers.context import WorkerContext
@@ -105,6 +107,7 @@ class Kubelet:
         self._look = host.look
         self._inhibitor = host.inhibitor or Logind()
         self._disk: Disk = DiskThreads(clock) if host.disk is None else host.disk
+        self._gauge = Gauge(runtime, config, clock, self._disk)
         self._http = HttpProber()
         self._recorder: EventRecorder | EventLog = (
             EventLog() if config.is_standalone else EventRecorder(client, clock, "kubelet", config.node_name)
@@ -265,7 +268,7 @@ class Kubelet:
             pods=self.pods, evict=workers.evict, reclaim=reclaim, on_change=self._readiness_changed
         )
         self._eviction = eviction = Eviction(
-            config, runtime, clock, recorder, node, around, self._disk, self._look, self.metrics
+            config, runtime, clock, recorder, node, around, self._disk, self._gauge, self._look, self.metrics
         )
         self._repeat("image garbage collection", images.collect, longest_s=COLLECT_S)
         self._repeat("eviction", eviction.check, longest_s=EVICTION_CHECK_S)
@@ -314,6 +317,7 @@ class Kubelet:
             config=self.config,
             machine=machine,
             disk=self._disk,
+            gauge=self._gauge,
             metrics=self.metrics,
             gauges=self._gauges,
             sync_error=self._pleg_error,
@@ -404,6 +408,7 @@ class Kubelet:
             certificates=PodCertificates(client, clock, self._disk, recorder, random, node_name, changed),
             images=VolumeImages(images, self._runtime),
             allows_git=self.config.git_repo_volumes,
+            projects=Projects() if self.config.quota_monitoring else None,
         )
 
     def _object_changed(self, pod_uid: str) -> None:

@@ -113,6 +113,8 @@ class KubeletConfig:
     """How long pods have when the machine goes down, by priority; empty for no time at all."""
     git_repo_volumes: bool = False
     """Whether gitRepo volumes are allowed: git then runs on the node (in `volumes/git_child`)."""
+    quota_monitoring: bool = False
+    """Whether file systems with project quotas count what emptyDirs of pods with users of their own hold."""
     is_standalone: bool = False
     """Whether there is no API server at all: static pods are all that runs, and nobody is told of them."""
     static_pod_path: Path | None = None

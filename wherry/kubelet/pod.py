@@ -99,6 +99,11 @@ def uses_host_network(pod: Mapping[str, Any]) -> bool:
     return bool(spec_of(pod).get("hostNetwork"))
 
 
+def has_own_users(pod: Mapping[str, Any]) -> bool:
+    """Whether the pod's users are none of the machine's: it is root of itself alone (KEP-127)."""
+    return spec_of(pod).get("hostUsers") is False
+
+
 def grace_period_s(pod: Mapping[str, Any]) -> int:
     """Seconds the pod has to stop: as its deletion says, else as its spec says."""
     asked = metadata(pod).get("deletionGracePeriodSeconds")

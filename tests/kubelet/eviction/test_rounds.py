@@ -179,6 +179,7 @@ async def test_a_volume_over_its_limit(made: Node) -> None:
     status = await in_time(made, "web")
     assert status["reason"] == "Evicted"
     assert status["message"] == 'Usage of EmptyDir volume "v" exceeds the limit "1Mi". '
+    assert made.kubelet.metrics.evictions.values[("emptydirfs.limit",)] == 1
     assert find_condition(status["conditions"], "DisruptionTarget") is None
 
 

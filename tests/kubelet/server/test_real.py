@@ -23,6 +23,7 @@ from wherry.cluster.pki import Pki
 from wherry.kit.clock import SystemClock
 from wherry.kit.disk import DiskThreads
 from wherry.kubelet.config import KubeletConfig
+from wherry.kubelet.eviction.usage import Gauge
 from wherry.kubelet.machine import read_machine
 from wherry.kubelet.server.about import About
 from wherry.kubelet.server.bridge import CLOSE, ERROR, PROTOCOL, RESIZE, STDERR, STDIN, STDOUT
@@ -79,17 +80,16 @@ async def node(machine: Machine, tmp_path: Path) -> AsyncIterator[Node]:
         port=0,
     )
     clock = SystemClock()
-    about = About(
-        config=KubeletConfig(
-            node_name="n",
-            node_ip="127.0.0.1",
-            root_dir=tmp_path,
-            log_dir=tmp_path / "logs",
-            cgroup_root=CGROUP_ROOT,
-        ),
-        machine=lambda: read_machine(tmp_path),
-        disk=DiskThreads(clock),
+    own = KubeletConfig(
+        node_name="n",
+        node_ip="127.0.0.1",
+        root_dir=tmp_path,
+        log_dir=tmp_path / "logs",
+        cgroup_root=CGROUP_ROOT,
     )
+    disk = DiskThreads(clock)
+    gauge = Gauge(machine.runtime, own, clock, disk)
+    about = About(config=own, machine=lambda: read_machine(tmp_path), disk=disk, gauge=gauge)
     server = KubeletServer(machine.runtime, pods, config, clock, about)
     port = await server.start()
     context = ssl.create_default_context(cafile=str(pki.authority.cert))

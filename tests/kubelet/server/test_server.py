@@ -20,9 +20,11 @@ from wherry.kit.clock import Clock, FakeClock, SystemClock
 from wherry.kit.disk import DirectDisk
 from wherry.kit.httpd.message import Connection, Request, RequestHeaders, Response, StreamResponse
 from wherry.kubelet.config import KubeletConfig
+from wherry.kubelet.eviction.usage import Gauge
 from wherry.kubelet.runtimes.containers import Container, ContainerSpec
 from wherry.kubelet.runtimes.fake import FakeRuntime
 from wherry.kubelet.runtimes.images import Image
+from wherry.kubelet.runtimes.runtime import Runtime
 from wherry.kubelet.runtimes.sandboxes import SandboxSpec
 from wherry.kubelet.server.about import About
 from wherry.kubelet.server.access import Asker, Unanswered
@@ -66,19 +68,18 @@ class Sink:
         return
 
 
-def about(config: KubeletServerConfig, clock: Clock, root: Path) -> About:
+def about(config: KubeletServerConfig, clock: Clock, root: Path, runtime: Runtime) -> About:
     """The agent a server belongs to, whose machine is a directory."""
-    return About(
-        config=KubeletConfig(
-            node_name=config.node_name,
-            node_ip="10.0.0.1",
-            root_dir=root,
-            log_dir=config.log_dir,
-            cgroup_mount=root / "cgroup",
-        ),
-        machine=lambda: MACHINE,
-        disk=DirectDisk(),
+    own = KubeletConfig(
+        node_name=config.node_name,
+        node_ip="10.0.0.1",
+        root_dir=root,
+        log_dir=config.log_dir,
+        cgroup_mount=root / "cgroup",
     )
+    disk = DirectDisk()
+    gauge = Gauge(runtime, own, clock, disk)
+    return About(config=own, machine=lambda: MACHINE, disk=disk, gauge=gauge)
 
 
 class PaperReviews:
@@ -122,7 +123,9 @@ class Setup:
             **settings,
         )
         self.sync_error = ""
-        self.about = replace(about(self.config, self.clock, directory), sync_error=lambda: self.sync_error)
+        self.about = replace(
+            about(self.config, self.clock, directory, self.runtime), sync_error=lambda: self.sync_error
+        )
         self.server = self.serve()
 
     def serve(self) -> KubeletServer:
@@ -292,7 +295,12 @@ async def test_certificates_decide(setup: Setup, tmp_path: Path) -> None:
     reviews.rights.add(("prometheus", "get", "healthz"))
     clock = SystemClock()
     kubelet = KubeletServer(
-        setup.runtime, lambda: setup.pods, config, clock, about(config, clock, tmp_path), reviews
+        setup.runtime,
+        lambda: setup.pods,
+        config,
+        clock,
+        about(config, clock, tmp_path, setup.runtime),
+        reviews,
     )
     port = await kubelet.start()
     try:

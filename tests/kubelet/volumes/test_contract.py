@@ -13,6 +13,7 @@ from tests.kubelet.rig import FakeMounts
 from tests.kubelet.volumes.sources import paper_host
 from wherry.kubelet.volumes.base import MountFailure, VolumePlugin
 from wherry.kubelet.volumes.catalog import PLUGINS, find_plugin
+from wherry.kubelet.volumes.plugins.empty_dir import memory_size
 from wherry.kubelet.volumes.pod_volumes import PodVolumes
 from wherry.objects.meta import Object
 
@@ -152,6 +153,16 @@ async def test_memory_medium_is_limited(made: Fixture) -> None:
     path = await made.set_up({"emptyDir": {"medium": "Memory", "sizeLimit": "1Mi"}})
     assert made.mounts.sizes == {path: 1024 * 1024}
     assert path.stat().st_mode & 0o777 == 0o777
+
+
+@pytest.mark.parametrize(
+    ("limit", "memory", "size"),
+    [("1Gi", {}, 512 << 20), ("1Gi", {"memory": "2Mi"}, 2 << 20), ("1Mi", {"memory": "2Mi"}, 1 << 20)],
+)
+def test_memory_holds_no_more_than_the_pod_may_use(limit: str, memory: Object, size: int) -> None:
+    pod = make_pod({"name": "web", "resources": {"limits": memory}})
+    assert memory_size({"sizeLimit": limit}, pod, {"memory": "512Mi"}) == size
+    assert memory_size({}, pod, {"memory": "512Mi"}) == (2 << 20 if memory else 512 << 20)
 
 
 HUGE = {"requests": {"hugepages-2Mi": "4Mi"}, "limits": {"hugepages-2Mi": "4Mi"}}

@@ -17,7 +17,10 @@ from wherry.kubelet.shutdown.periods import two_periods
 from wherry.objects.go_durations import parse_go_duration
 from wherry.objects.quantity import parse_quantity
 
-GATES = {"GitRepoVolumeDriver": "git_repo_volumes"}
+GATES = {
+    "GitRepoVolumeDriver": "git_repo_volumes",
+    "LocalStorageCapacityIsolationFSQuotaMonitoring": "quota_monitoring",
+}
 """Features that can be switched, by the attribute of KubeletConfig."""
 MERGE = "mergeDefaultEvictionSettings"
 RESERVABLE = ("cpu", "memory", "ephemeral-storage")

@@ -6,7 +6,7 @@ Upstream's `localStorageEviction`: the first limit a pod breaks is the one it is
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, NamedTuple
 
 from wherry.kubelet.eviction.messages import container_over_limit, pod_over_limit, volume_over_limit
 from wherry.kubelet.eviction.usage import PodUse
@@ -21,17 +21,24 @@ def is_limited(pod: Mapping[str, Any]) -> bool:
     return bool(_volume_limits(pod)) or _pod_limit(pod) is not None
 
 
-def find_excess(pod: Mapping[str, Any], use: PodUse, *, image_disk_apart: bool) -> str:
-    """Why the pod has to go, "" if it keeps to its limits.
+class Excess(NamedTuple):
+    """A limit that was broken: what it is counted as in `kubelet_evictions`, and what the pod is told."""
+
+    signal: str
+    message: str
+
+
+def find_excess(pod: Mapping[str, Any], use: PodUse, *, image_disk_apart: bool) -> Excess | None:
+    """Why the pod has to go, None if it keeps to its limits.
 
     With images on a disk of their own, what containers write lies there and is not counted to them.
     """
     for name, size_limit in _volume_limits(pod).items():
         if name in use.volumes and use.volumes[name].bytes > whole(size_limit):
-            return volume_over_limit(name, size_limit)
+            return Excess("emptydirfs.limit", volume_over_limit(name, size_limit))
     pod_limit = _pod_limit(pod)
     if pod_limit is not None and (use.layers + use.local).bytes > pod_limit:
-        return pod_over_limit(pod_limit)
+        return Excess("ephemeralpodfs.limit", pod_over_limit(pod_limit))
     for container in regular_containers(pod):
         limit = _storage_limit(container)
         used = use.containers.get(container["name"])
@@ -39,8 +46,8 @@ def find_excess(pod: Mapping[str, Any], use: PodUse, *, image_disk_apart: bool) 
             continue
         own = used.logs if image_disk_apart else used.logs + used.layer
         if own.bytes > whole(limit):
-            return container_over_limit(container["name"], limit)
-    return ""
+            return Excess("ephemeralcontainerfs.limit", container_over_limit(container["name"], limit))
+    return None
 
 
 def _volume_limits(pod: Mapping[str, Any]) -> dict[str, str]:

@@ -71,6 +71,7 @@ class Eviction:
         node: Object,
         around: Surroundings,
         disk: Disk,
+        gauge: Gauge,
         look: Observe = observe,
         metrics: KubeletMetrics | None = None,
     ) -> None:
@@ -84,7 +85,7 @@ class Eviction:
         self._look = look
         self._metrics = metrics or KubeletMetrics()
         self._thresholds = Thresholds(config)
-        self._gauge = Gauge(runtime, config, clock, disk)
+        self._gauge = gauge
         self._pressure = Pressure(config.eviction_transition_s)
         self._shown: list[str] = []
         self._image_dir: Path | None = None
@@ -127,9 +128,14 @@ class Eviction:
         evicted = False
         for pod in limited:
             use = uses.get(uid_of(pod))
-            why = find_excess(pod, use, image_disk_apart=self._is_apart()) if use is not None else ""
-            if why:
-                evicted |= self._evict(pod, Verdict(reason=REASON, message=why, grace_s=GRACE_S))
+            if use is None:
+                continue
+            excess = find_excess(pod, use, image_disk_apart=self._is_apart())
+            if excess is not None and self._evict(
+                pod, Verdict(reason=REASON, message=excess.message, grace_s=GRACE_S)
+            ):
+                evicted = True
+                self._metrics.evictions.inc(excess.signal)
         return evicted
 
     async def _relieve(self, short: Shortage, active: Sequence[Object]) -> None:

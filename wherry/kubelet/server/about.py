@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from wherry.kit.disk import Disk
 from wherry.kit.metrics import Metric
 from wherry.kubelet.config import KubeletConfig
+from wherry.kubelet.eviction.usage import Gauge
 from wherry.kubelet.machine import Machine
 from wherry.kubelet.metrics import KubeletMetrics
 
@@ -16,13 +17,14 @@ from wherry.kubelet.metrics import KubeletMetrics
 class About:
     """`config`, `machine` and `metrics` are the agent's; `disk` is where files are read.
 
-    `gauges` gives figures of the moment, `sync_error` what keeps pods from being looked after ("" for
-    nothing).
+    `gauge` measures pods, `gauges` gives figures of the moment, `sync_error` what keeps pods from being
+    looked after ("" for nothing).
     """
 
     config: KubeletConfig
     machine: Callable[[], Machine]
     disk: Disk
+    gauge: Gauge
     metrics: KubeletMetrics = field(default_factory=KubeletMetrics)
     gauges: Callable[[], Iterable[Metric]] = tuple
     sync_error: Callable[[], str] = str

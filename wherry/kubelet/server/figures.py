@@ -20,7 +20,6 @@ from wherry.kit.httpd.message import Request, Response
 from wherry.kit.metrics import Family, Metric, Sample
 from wherry.kit.portions import Work, others
 from wherry.kit.process_metrics import ProcessMetrics
-from wherry.kubelet.eviction.usage import Gauge
 from wherry.kubelet.machine import read_processes
 from wherry.kubelet.runtimes.containers import Phase
 from wherry.kubelet.runtimes.failures import RuntimeFailure
@@ -63,7 +62,6 @@ class Figures:
         self._own = own
         self._rates = Rates()
         self._sampler = Sampler(runtime, about.config, clock, about.disk)
-        self._gauge = Gauge(runtime, about.config, clock, about.disk)
         self._began = clock.now()
 
     async def close(self) -> None:
@@ -100,7 +98,7 @@ class Figures:
             images = sum(image.size_bytes for image in await runtime.images())
             if isinstance(runtime, Meter):
                 pods = list(self._pods())
-                uses = dict(await self._gauge.measure(pods, disk_of=map(uid_of, pods)))
+                uses = dict(await self._about.gauge.measure(pods, disk_of=map(uid_of, pods)))
         read = partial(self._look, Path(directory) if directory else config.root_dir)
         return NodeFacts(
             name=config.node_name,

@@ -21,6 +21,7 @@ from wherry.kit.clock import Clock
 from wherry.kit.disk import Disk
 from wherry.kubelet.images import ImageFailure
 from wherry.kubelet.runtimes.images import ImageView
+from wherry.kubelet.volumes.projects import Projects
 from wherry.kubelet.volumes.records import Record
 from wherry.objects.meta import Object
 
@@ -145,6 +146,8 @@ class VolumeHost:
     images: ImageSource
     allows_git: bool = False
     """Whether gitRepo volumes are allowed (feature gate GitRepoVolumeDriver)."""
+    projects: Projects | None = None
+    """Has file systems count what volumes hold (LocalStorageCapacityIsolationFSQuotaMonitoring)."""
 
     def forget(self, pod_uid: str) -> None:
         """The pod's volumes are taken down."""
