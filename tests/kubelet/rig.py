@@ -310,7 +310,7 @@ async def node(
             log_dir=tmp_path / "logs",
             resolv_conf=tmp_path / "resolv.conf",
             cgroup_mount=tmp_path / "cgroup",
-            **changes,
+            **{"serves_plugins": False, **changes},
         )
         runtime = FakeRuntime(clock, [IMAGE])
         mounts, prober = mounts or FakeMounts(), FakeProber()

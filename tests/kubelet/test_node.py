@@ -103,6 +103,8 @@ def test_only_heartbeats_are_no_change() -> None:
     assert new["conditions"][0]["lastHeartbeatTime"] == NOW
     assert new["conditions"][0]["lastTransitionTime"] == THEN
     assert is_same_status(old, new)
+    others = {**old, "capacity": {**old["capacity"], "example.com/dongle": "4"}}
+    assert is_same_status(others, new)  # what others say the node has is theirs
     pressed = replace(FACTS, pressure=["MemoryPressure"])
     assert not is_same_status(old, node_status(CONFIG, pressed, old, NOW))
 

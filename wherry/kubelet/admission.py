@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from wherry.api.core.pod_spec.resources import is_extended
 from wherry.kubelet.cgroups import pod_request, qos_class
 from wherry.kubelet.eviction.messages import REASON, node_condition
 from wherry.kubelet.eviction.ranking import is_critical
@@ -53,7 +54,11 @@ def find_objection(
 def find_shortage(
     pod: Mapping[str, Any], others: Sequence[Mapping[str, Any]], allocatable: Mapping[str, str]
 ) -> tuple[str, str] | None:
-    """(reason, message) of what the node has too little of for `pod` beside `others`, None when it fits."""
+    """(reason, message) of what the node has too little of for `pod` beside `others`, None when it fits.
+
+    What the node does not have at all is left to whoever knows of it (upstream's
+    removeMissingExtendedResources).
+    """
     beside = [other for other in others if not is_terminal(other)]
     limit = whole(allocatable.get("pods", "0"))
     if len(beside) + 1 > limit:
@@ -65,6 +70,12 @@ def find_shortage(
         capacity = milli(quantity) if name == "cpu" else whole(quantity)
         if asked > 0 and used + asked > capacity:
             return _short(name, asked, used, capacity)
+    for name, quantity in allocatable.items():
+        asked = pod_request(pod, name) if is_extended(name) else 0
+        if asked > 0:
+            used = sum(pod_request(other, name) for other in beside)
+            if used + asked > whole(quantity):
+                return _short(name, asked, used, whole(quantity))
     return None
 
 

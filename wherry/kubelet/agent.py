@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from functools import partial
 from random import Random
 
@@ -28,6 +28,8 @@ from wherry.kit.tasks import Tasks
 from wherry.kubelet.allocation.allocations import Allocations
 from wherry.kubelet.cgroups import PodCgroups
 from wherry.kubelet.config import KubeletConfig
+from wherry.kubelet.devices.device_plugins import Listeners
+from wherry.kubelet.devices.node_devices import NodeDevices
 from wherry.kubelet.eviction.manager import CHECK_S as EVICTION_CHECK_S
 from wherry.kubelet.eviction.manager import Eviction, Surroundings
 from wherry.kubelet.eviction.usage import Gauge
@@ -152,12 +154,14 @@ class Kubelet:
             machine,
             self._pressure,
             self._shutdown_error,
+            self._device_amounts,
         )
         self._registration = registration
         self._shutdown = shutdown = self._make_shutdown(machine)
         await shutdown.start()
         self._context = context = self._make_context(machine, registration, state)
         await context.allocations.load()
+        await context.devices.load()
         self._workers = workers = PodWorkers(context)
         self._relist = relist = Relist(self._runtime, workers, self._clock, self.metrics)
         self._cache.add(PODS, field_selector=f"spec.nodeName={config.node_name}")
@@ -166,6 +170,7 @@ class Kubelet:
         self._static = StaticPods(
             config, self._runtime, workers, self._mirrors, self._disk, self._clock, self._static_known
         )
+        await context.devices.start()
         await self._static.start()
         self._state_check = self._repeat("runtime check", state.check, longest_s=CHECK_S)
         self._relisting = relisting = self._repeat("relist", relist.look, longest_s=LONGEST_RETRY_S)
@@ -238,6 +243,9 @@ class Kubelet:
         if self._context is not None and self._workers is not None:
             self._context.allocations.all_admitted()
             self._workers.all_known()
+            self._repeat(
+                "devices of pods that are gone", self._context.devices.all_known, longest_s=LONGEST_RETRY_S
+            )
         if self._shutdown is not None:
             self._shutdown.all_known()
         if self._relist is not None and self._relisting is not None:
@@ -325,7 +333,8 @@ class Kubelet:
 
     def _gauges(self) -> Iterator[Metric]:
         resizes = self._context.allocations.statuses() if self._context is not None else ()
-        return agent_gauges(self.config.node_name, self.pods(), resizes)
+        claims = self._context.devices.claims.in_use() if self._context is not None else {}
+        return agent_gauges(self.config.node_name, self.pods(), resizes, claims)
 
     @property
     def workers(self) -> int:
@@ -352,6 +361,7 @@ class Kubelet:
             await context.images.close()
             await context.references.close()
             await context.volumes.close()
+            await context.devices.close()
             await context.statuses.close()
         if self._registration is not None:
             await self._registration.close()
@@ -380,12 +390,22 @@ class Kubelet:
             probes=Probes(clock, prober, self._recorder, self._probe_changed, self.metrics),
             hooks=Hooks(self._runtime, clock, self._http),
             allocations=Allocations(config.pods_dir, self._disk),
+            devices=NodeDevices(
+                config,
+                client,
+                self._disk,
+                clock,
+                self.metrics,
+                machine.boot_id,
+                Listeners(registration.check, self._probe_changed),
+                self.pods,
+            ),
             cgroups=PodCgroups(config.cgroup_mount, config.cgroup_root, config.pod_pids_limit),
             back_off=_restarts(config, clock),
             statuses=StatusWriter(client, clock, self.metrics),
             metrics=self.metrics,
             services=lambda: self._cache.list(SERVICES),
-            allocatable=registration.allocatable,
+            allocatable=partial(self._admissible, registration),
             pressure=self._pressure,
             node_ip=lambda: registration.node_ip,
             network_error=state.network_error,
@@ -394,6 +414,18 @@ class Kubelet:
             memory_bytes=machine.memory_bytes,
             runtime_name=(state.status.name if state.status is not None else "") or "containerd",
         )
+
+    def _device_amounts(self) -> tuple[Mapping[str, int], Mapping[str, int]]:
+        """How many devices there are, and how many of them pods may have."""
+        if self._context is None:
+            return {}, {}
+        plugins = self._context.devices.plugins
+        return plugins.capacity(), plugins.allocatable()
+
+    def _admissible(self, registration: Registration) -> Mapping[str, str]:
+        """What pods may have of the node."""
+        devices = self._context.devices.plugins.admissible() if self._context is not None else {}
+        return registration.allocatable() | {name: str(amount) for name, amount in devices.items()}
 
     def _volume_host(self, tokens: Tokens, images: Images) -> VolumeHost:
         client, clock, changed = self._client, self._clock, self._object_changed

@@ -121,6 +121,8 @@ class KubeletConfig:
     """A folder of manifests of static pods, or one manifest."""
     static_pod_url: str = ""
     static_pod_url_header: Mapping[str, Sequence[str]] = field(default_factory=dict)
+    serves_plugins: bool = True
+    """Whether plug-ins can register, for devices and others: by sockets below `root_dir`."""
     file_check_s: float = 20.0
     http_check_s: float = 20.0
 

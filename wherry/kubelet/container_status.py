@@ -43,7 +43,11 @@ def container_statuses(
     pod: Object, specs: Sequence[Object], seen: Observation, facts: Facts, *, is_init: bool = False
 ) -> list[Object]:
     """One status per container, in the spec's order."""
-    return [_container_status(pod, spec, seen, facts, is_init=is_init) for spec in specs]
+    statuses = [_container_status(pod, spec, seen, facts, is_init=is_init) for spec in specs]
+    for status in statuses if facts.devices else ():
+        if devices := facts.devices.get(status["name"]):
+            status["allocatedResourcesStatus"] = list(devices)
+    return statuses
 
 
 def _container_status(pod: Object, spec: Object, seen: Observation, facts: Facts, *, is_init: bool) -> Object:

@@ -9,7 +9,7 @@ import asyncio
 import platform
 import threading
 from collections import Counter
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 
 from wherry.kit.metrics import Family, Metric, Sample
 from wherry.kubelet.allocation.conditions import ResizeStatus
@@ -20,8 +20,10 @@ from wherry.objects.meta import Object, is_deleting
 STATIC = "true"
 
 
-def agent_gauges(node_name: str, pods: Sequence[Object], resizes: Iterable[ResizeStatus]) -> Iterator[Metric]:
-    """The gauges of an agent with `pods`, and how their resizes stand."""
+def agent_gauges(
+    node_name: str, pods: Sequence[Object], resizes: Iterable[ResizeStatus], claims: Mapping[str, int]
+) -> Iterator[Metric]:
+    """The gauges of an agent with `pods`, how their resizes stand, and how many claims they use by driver."""
     yield Family(
         "kubelet_node_name",
         "gauge",
@@ -31,6 +33,14 @@ def agent_gauges(node_name: str, pods: Sequence[Object], resizes: Iterable[Resiz
     )
     yield from _pods(pods)
     yield from _resizes(resizes)
+    yield Family(
+        "dra_resource_claims_in_use",
+        "gauge",
+        "[ALPHA] The number of ResourceClaims that are currently in use on the node, by driver name "
+        "(driver_name label value) and across all drivers (special value <any> for driver_name).",
+        ("driver_name",),
+        [Sample((driver,), count) for driver, count in sorted(claims.items())],
+    )
     yield _build()
     tasks = len(asyncio.all_tasks()) + threading.active_count()
     yield Family("go_goroutines", "gauge", "Number of tasks and threads that exist.", (), [Sample((), tasks)])

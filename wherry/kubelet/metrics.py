@@ -40,6 +40,7 @@ _STARTUP_S = (
 )
 STARTUP_S = tuple(map(float, (*_STARTUP_S, 2700, 3600)))
 STATUS_S = (0.01, 0.05, 0.1, 0.5, 1.0, 5.0, 10.0, 20.0, 30.0, 45.0, 60.0)
+DRA_S = (0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 15.0, 25.0, 40.0)
 RUNTIME_S = exponential(0.005, 2.5, 14)
 
 
@@ -152,6 +153,45 @@ class KubeletMetrics:
             "[ALPHA] Cumulative number of resizes that were accepted after being deferred.",
             ("retry_trigger",),
         )
+        self.device_plugin_registrations = Counter(
+            "kubelet_device_plugin_registration_total",
+            "[ALPHA] Cumulative number of device plugin registrations. Broken down by resource name.",
+            ("resource_name",),
+        )
+        self.device_plugin_allocation = Histogram(
+            "kubelet_device_plugin_alloc_duration_seconds",
+            "[ALPHA] Duration in seconds to serve a device plugin Allocation request. Broken down by "
+            "resource name.",
+            ("resource_name",),
+        )
+        self.pod_resources_requests = Counter(
+            "kubelet_pod_resources_endpoint_requests_total",
+            "[ALPHA] Cumulative number of requests to the PodResource endpoint. Broken down by server api "
+            "version.",
+            ("server_api_version",),
+        )
+        self.pod_resources_requests_list = _by_endpoint("List", "requests_list", "requests")
+        self.pod_resources_requests_get = _by_endpoint("Get", "requests_get", "requests")
+        self.pod_resources_requests_allocatable = _by_endpoint(
+            "GetAllocatableResources", "requests_get_allocatable", "requests"
+        )
+        self.pod_resources_errors_get = _by_endpoint("Get", "errors_get", "requests that returned error")
+        self.dra_duration = Histogram(
+            "dra_operations_duration_seconds",
+            "[ALPHA] Latency histogram in seconds for the duration of handling all ResourceClaims "
+            "referenced by a pod when the pod starts or stops. Identified by the name of the operation "
+            "(PrepareResources or UnprepareResources) and separated by the success of the operation. "
+            "The number of failed "
+            "operations is provided through the histogram's overall count.",
+            ("operation_name", "is_error"),
+            DRA_S,
+        )
+        self.dra_grpc_duration = Histogram(
+            "dra_grpc_operations_duration_seconds",
+            "[ALPHA] Duration in seconds of the DRA gRPC operations",
+            ("driver_name", "method_name", "grpc_status_code"),
+            DRA_S,
+        )
         self.probes = Counter(
             "prober_probe_total",
             "[BETA] Cumulative number of a liveness, readiness or startup probe for a container by result.",
@@ -172,6 +212,14 @@ class KubeletMetrics:
         """The pod is gone: its probes are told no more (upstream's worker deletes its series)."""
         self.probes.forget(lambda values: values[5] == uid)
         self.probe_duration.forget(lambda values: values[2:] == (name, namespace))
+
+
+def _by_endpoint(method: str, name: str, what: str) -> Counter:
+    return Counter(
+        f"kubelet_pod_resources_endpoint_{name}",
+        f"[ALPHA] Number of {what} to the PodResource {method} endpoint. Broken down by server api version.",
+        ("server_api_version",),
+    )
 
 
 def count_requested(metrics: KubeletMetrics, old: Object, new: Object) -> None:

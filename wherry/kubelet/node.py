@@ -7,7 +7,7 @@ node that is registered already keeps what others put on it (labels, taints, spe
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 from wherry.api.core.node_features import RESIZE_FEATURES
@@ -27,6 +27,7 @@ class NodeFacts:
 
     `pressure` are the pressure conditions that are true. `runtime` is what the runtime last said, None
     before the first time; `errors` say why the node is not Ready. `node_ip` is the node's address now.
+    `devices` are how many there are, by resource, `usable_devices` how many of them pods may have.
     """
 
     machine: Machine
@@ -34,6 +35,8 @@ class NodeFacts:
     runtime: RuntimeStatus | None
     node_ip: str
     images: Sequence[Image] = ()
+    devices: Mapping[str, int] = field(default_factory=dict)
+    usable_devices: Mapping[str, int] = field(default_factory=dict)
     errors: Sequence[str] = ()
 
 
@@ -125,8 +128,8 @@ def node_status(config: KubeletConfig, facts: NodeFacts, old: Mapping[str, Any],
     version = f"{runtime.name}://{runtime.version}" if runtime is not None else ""
     known_version = (old.get("nodeInfo") or {}).get("containerRuntimeVersion", "")
     return {
-        "capacity": capacity(config, machine),
-        "allocatable": allocatable(config, machine),
+        "capacity": capacity(config, machine) | _counted(facts.devices),
+        "allocatable": allocatable(config, machine) | _counted(facts.usable_devices),
         "conditions": _conditions(facts, old.get("conditions") or (), now),
         "addresses": [
             *({"type": "InternalIP", "address": ip} for ip in (facts.node_ip, config.second_ip) if ip),
@@ -151,8 +154,20 @@ def node_status(config: KubeletConfig, facts: NodeFacts, old: Mapping[str, Any],
 
 
 def is_same_status(old: Mapping[str, Any], new: Mapping[str, Any]) -> bool:
-    """Whether two statuses differ in nothing but heartbeat times."""
-    return _without_heartbeats(old) == _without_heartbeats(new)
+    """Whether two statuses differ in nothing but heartbeat times, and amounts of others in `old`."""
+    return _without_heartbeats(_own_amounts(old, new)) == _without_heartbeats(new)
+
+
+def _own_amounts(old: Mapping[str, Any], new: Mapping[str, Any]) -> Object:
+    """`old` without what others say the node has: they may add resources of their own."""
+    found = dict(old)
+    for kind in ("capacity", "allocatable"):
+        found[kind] = {k: v for k, v in (old.get(kind) or {}).items() if k in (new.get(kind) or {})}
+    return found
+
+
+def _counted(devices: Mapping[str, int]) -> dict[str, str]:
+    return {name: canonical_quantity(str(amount)) for name, amount in devices.items()}
 
 
 def _without_heartbeats(status: Mapping[str, Any]) -> Object:

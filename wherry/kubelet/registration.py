@@ -7,7 +7,7 @@ changed is looked at with each heartbeat, and at once when the runtime comes or 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Collection, Mapping
 
 from wherry.api.core.nodes import NODES
 from wherry.client.api import Client
@@ -44,7 +44,8 @@ class Registration:
     """Keeps the Node object of this machine.
 
     `state` is what is known of the runtime, `pressure` gives the pressure conditions that are true,
-    `shutdown_error` says that the node goes down, "" if it does not.
+    `shutdown_error` says that the node goes down, "" if it does not, `devices` how many devices there are and
+    how many of them pods may have, by resource.
     """
 
     def __init__(
@@ -57,6 +58,7 @@ class Registration:
         machine: Machine,
         pressure: Callable[[], Collection[str]] = tuple,
         shutdown_error: Callable[[], str] = str,
+        devices: Callable[[], tuple[Mapping[str, int], Mapping[str, int]]] = lambda: ({}, {}),
     ) -> None:
         self.node_ip = config.node_ip
         self._config = config
@@ -67,6 +69,7 @@ class Registration:
         self._machine = machine
         self._pressure = pressure
         self._shutdown_error = shutdown_error
+        self._devices = devices
         self._node: Object | None = None
         self._written_at = 0.0
         self._tasks = Tasks("node")
@@ -207,7 +210,15 @@ class Registration:
     def _facts(self) -> NodeFacts:
         state = self._state
         errors = [error for error in (*state.errors(), self._shutdown_error()) if error]
-        return NodeFacts(self._machine, self._pressure(), state.status, self.node_ip, state.images, errors)
+        return NodeFacts(
+            self._machine,
+            self._pressure(),
+            state.status,
+            self.node_ip,
+            state.images,
+            *self._devices(),
+            errors=errors,
+        )
 
     def _tell_of_changes(self, old: Object, new: Object) -> None:
         before = {c["type"]: c.get("status") for c in old.get("conditions") or ()}

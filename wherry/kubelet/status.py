@@ -41,7 +41,8 @@ class Facts:
     if it was not by its own doing, and `failed` that it counts as a failure whatever its exit codes;
     `is_disruption` that it goes for the node's sake. `resources` are what running containers have, by
     container id, `whole` what the pod as a whole has; `resizing` are the conditions of its resize.
-    `recursive_read_only` tells that the runtime makes mounts so.
+    `recursive_read_only` tells that the runtime makes mounts so. `devices` are what containers have of
+    devices, by container name, as `allocatedResourcesStatus` shows it.
     """
 
     now: str
@@ -58,6 +59,7 @@ class Facts:
     resources: Mapping[str, Object] = field(default_factory=dict)
     whole: Mapping[str, Any] | None = None
     resizing: Sequence[Condition] = ()
+    devices: Mapping[str, Sequence[Object]] = field(default_factory=dict)
 
 
 def pod_status(pod: Object, seen: Observation, facts: Facts) -> Object:

@@ -50,15 +50,14 @@ ELSEWHERE: Mapping[str, str] = {
     "SELinuxOptions.role": "passed on to the runtime with all of seLinuxOptions",
     "PodResourceClaim.resourceClaimName": "read by `api/dynamicresources/pod_claims`, for `devices`",
     "PodResourceClaim.resourceClaimTemplateName": "read by `api/dynamicresources/pod_claims`, for `devices`",
-    "ResourceRequirements.claims": "names some of resourceClaims, whose devices `devices` refuses",
-    "ResourceClaim.request": "names a part of one of resourceClaims, whose devices `devices` refuses",
+    "ResourceRequirements.claims": "names some of resourceClaims: read by `devices/dra/claims`",
+    "ResourceClaim.request": "names a part of one of resourceClaims: read by `devices/dra/claims`",
 }
 """Fields (by type) that concern others, each with the reason."""
 
 REFUSED: Mapping[str, str] = {
     "PodSpec.hostUsers": 'false: `RuntimeClass handler "" does not support user namespaces`',
     "PodSpec.os": "another than linux: `Failed to admit pod as the OS field doesn't match node OS`",
-    "PodSpec.resourceClaims": "what has devices: `DRA driver NAME is not registered`",
     "PodSecurityContext.supplementalGroupsPolicy": (
         "Strict: `SupplementalGroupsPolicy=Strict is not supported in this node`"
     ),

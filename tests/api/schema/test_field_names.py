@@ -30,6 +30,8 @@ OTHER_DOCUMENTS = (
     "kubelet/allocation/records.py",  # what the kubelet wrote itself
     "kubelet/configuration",  # KubeletConfiguration
     "kubelet/credentials.py",  # docker's config.json
+    "kubelet/devices/checkpoint.py",  # what the kubelet wrote itself
+    "kubelet/devices/dra/claim_info.py",  # likewise
     "kubelet/machine.py",  # /proc/meminfo
     "kubelet/probes",  # headers, kinds of probes
     "kubelet/registries",  # registries.yaml

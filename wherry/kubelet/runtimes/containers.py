@@ -38,6 +38,17 @@ class Mount:
 
 
 @dataclass(frozen=True, slots=True)
+class DeviceNode:
+    """A device file of the host shown inside a container; `permissions` are some of r, w and m (make
+    nodes).
+    """
+
+    host_path: str
+    container_path: str
+    permissions: str = "mrw"
+
+
+@dataclass(frozen=True, slots=True)
 class Resources:
     """Limits for cgroups: CFS shares, quota and period in microseconds, memory in bytes; 0: unset."""
 
@@ -73,7 +84,9 @@ class ContainerSpec:
     annotations: Mapping[str, str] = field(default_factory=dict)
     resources: Resources = field(default_factory=Resources)
     security: Mapping[str, object] = field(default_factory=dict)
-    devices: Sequence[str] = ()
+    devices: Sequence[DeviceNode] = ()
+    cdi_devices: Sequence[str] = ()
+    """Names of devices the runtime knows by the specifications of /etc/cdi and /var/run/cdi (CDI)."""
     target_container_id: str = ""
     """The container whose processes an ephemeral container shares."""
 

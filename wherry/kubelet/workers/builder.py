@@ -17,7 +17,9 @@ from typing import TypeVar
 
 from wherry.api.node.runtime_classes import RUNTIME_CLASSES
 from wherry.kit.tasks import to_the_end
-from wherry.kubelet.devices import NOT_PREPARED, refuse_devices
+from wherry.kubelet.devices.choosing import CannotAllocate
+from wherry.kubelet.devices.device_plugins import NotYet
+from wherry.kubelet.devices.dra.usable import NotPrepared
 from wherry.kubelet.dns import Resolver, fall_back_message, falls_back, pod_resolver, read_resolv_conf
 from wherry.kubelet.gc import plan_removals, remove_dead
 from wherry.kubelet.observation import Observation
@@ -40,6 +42,8 @@ log = logging.getLogger(__name__)
 
 T = TypeVar("T")
 
+NOT_PREPARED = "FailedPrepareDynamicResources"
+"""The reason of the event about devices a driver does not prepare."""
 RESIZE = "/resize"
 """Key of what went wrong with a resize, beside the names of containers."""
 RESIZE_RETRY_S = 10.0
@@ -52,6 +56,15 @@ class Problem:
     reason: str
     message: str
     retry_s: float | None
+
+
+class Unfit(Exception):
+    """The pod cannot run on this node after all: `reason` and `message` are for its status."""
+
+    def __init__(self, reason: str, message: str) -> None:
+        super().__init__(message)
+        self.reason = reason
+        self.message = message
 
 
 @dataclass(slots=True)
@@ -95,9 +108,11 @@ class Builder:
     ) -> dict[str, Problem]:
         """Carry `plan` out; the containers that could not be started.
 
-        `release` is called when it takes longer. Raises MountFailure, RuntimeFailure, OSError.
+        `release` is called when it takes longer. Raises MountFailure, RuntimeFailure, OSError, Unfit.
         """
         self._require_network(pod)
+        if plan.new_sandbox:
+            await self._give_devices(pod)
         volume_references = self._context.volumes.references(pod)
         references = pod_references(pod, volume_references)
         if references:
@@ -137,6 +152,22 @@ class Builder:
             message = f"network is not ready: {why}"
             self._context.recorder.event(pod, "Warning", "NetworkNotReady", message)
             raise RuntimeFailure(message)
+
+    async def _give_devices(self, pod: Object) -> None:
+        """Have the pod's devices before anything of it is begun. Raises Unfit, RuntimeFailure, OSError."""
+        devices, recorder = self._context.devices, self._context.recorder
+        try:
+            await devices.plugins.allocate(pod)
+            await devices.claims.prepare(pod)
+        except CannotAllocate as error:
+            text = f"Pod was rejected: Allocate failed due to {error}, which is unexpected"
+            raise Unfit("UnexpectedAdmissionError", text) from error
+        except NotYet as error:
+            raise RuntimeFailure(str(error)) from error
+        except NotPrepared as error:
+            message = f"Failed to prepare dynamic resources: prepare dynamic resources: {error}"
+            recorder.event(pod, "Warning", NOT_PREPARED, message)
+            raise RuntimeFailure(message) from error
 
     async def _kill(self, pod: Object, seen: Observation, kill: Kill) -> None:
         context = self._context
@@ -223,9 +254,6 @@ class Builder:
             self._context.metrics.cgroup_manager.observe(perf_counter() - began, "create")
 
     async def _make_sandbox(self, pod: Object, spec: SandboxSpec) -> Sandbox:
-        if refusal := await refuse_devices(pod, self._context.client):
-            self._context.recorder.event(pod, "Warning", NOT_PREPARED, refusal)
-            raise RuntimeFailure(refusal)
         try:
             refusal = refuse_sandbox(pod)
             if refusal:

@@ -10,6 +10,7 @@ from typing import Any
 
 from wherry.kubelet.allocation.allocations import RESOURCES
 from wherry.kubelet.cgroups import container_resources
+from wherry.kubelet.devices.assignments import DeviceOptions
 from wherry.kubelet.environment import ConfigFailure
 from wherry.kubelet.expansion import LONGEST_ALL, TooLong, expand, missing_references, size_of
 from wherry.kubelet.logs import log_name
@@ -27,6 +28,7 @@ from wherry.kubelet.volumes.sub_path import bind_sub_path
 from wherry.objects.meta import Object, name_of, namespace_of, uid_of
 
 PREFIX = "io.kubernetes.container"
+NO_DEVICES = DeviceOptions()
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,8 +47,9 @@ def container_spec(
     env: Sequence[tuple[str, str]],
     mounts: Sequence[Mount],
     node: NodeTerms,
+    devices: DeviceOptions = NO_DEVICES,
 ) -> ContainerSpec:
-    """What the runtime is to make.
+    """What the runtime is to make, with what `devices` bring.
 
     Raises ConfigFailure when `runAsNonRoot` forbids it, the container to look into is not there, or
     command and arguments are longer than a program can be given.
@@ -71,8 +74,10 @@ def container_spec(
         command=_expanded(container, "command", scope),
         args=_expanded(container, "args", scope),
         working_dir=container.get("workingDir") or "",
-        env=tuple(env),
-        mounts=tuple(mounts),
+        env=(*devices.env, *env),
+        mounts=(*devices.mounts, *mounts),
+        devices=devices.devices,
+        cdi_devices=devices.cdi_devices,
         log_path=log_name(container["name"], start.attempt),
         stdin=bool(container.get("stdin")),
         stdin_once=bool(container.get("stdinOnce")),
@@ -83,7 +88,7 @@ def container_spec(
             POD_NAMESPACE: namespace_of(pod),
             POD_UID: uid,
         },
-        annotations=_annotations(pod, container, start.attempt),
+        annotations={**devices.annotations, **_annotations(pod, container, start.attempt)},
         resources=container_resources(pod, container, node.memory_bytes, node.least_oom_score),
         security=security,
         target_container_id=start.target_id,

@@ -13,6 +13,7 @@ from wherry.kit.disk import Disk
 from wherry.kubelet.allocation.allocations import Allocations
 from wherry.kubelet.cgroups import PodCgroups
 from wherry.kubelet.config import KubeletConfig
+from wherry.kubelet.devices.node_devices import NodeDevices
 from wherry.kubelet.hooks import Hooks
 from wherry.kubelet.images import Images
 from wherry.kubelet.metrics import KubeletMetrics
@@ -30,9 +31,10 @@ class WorkerContext:
     """The node's parts a worker uses.
 
     `disk` is where work on a pod's files is done, by the pod's uid. `services` gives the cluster's Services
-    as known, `allocatable` the node's allocatable resources, `pressure` the pressure conditions that are
-    true, `node_ip` the node's address as it is now, `network_error` why pods cannot be networked ("" if
-    they can), `is_recursive_read_only` whether the runtime makes mounts so for pods of a runtime class.
+    as known, `allocatable` what pods may have of the node's resources, `pressure` the pressure conditions
+    that are true, `node_ip` the node's address as it is now, `network_error` why pods cannot be networked
+    ("" if they can), `is_recursive_read_only` whether the runtime makes mounts so for pods of a runtime
+    class.
     """
 
     config: KubeletConfig
@@ -47,6 +49,7 @@ class WorkerContext:
     references: References
     probes: Probes
     hooks: Hooks
+    devices: NodeDevices
     cgroups: PodCgroups
     allocations: Allocations
     back_off: BackOff

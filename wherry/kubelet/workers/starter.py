@@ -10,6 +10,10 @@ from typing import Any
 
 from wherry.kit.tasks import to_the_end
 from wherry.kubelet.credentials import find_credentials
+from wherry.kubelet.devices.assignments import DeviceOptions
+from wherry.kubelet.devices.choosing import CannotAllocate
+from wherry.kubelet.devices.device_plugins import NotYet
+from wherry.kubelet.devices.dra.usable import NotPrepared
 from wherry.kubelet.environment import (
     ConfigFailure,
     Surroundings,
@@ -167,16 +171,23 @@ class Starter:
             {name: volume.path for name, volume in home.volumes.items()},
         )
         try:
-            render = partial(self._render, pod, start, image, home, around)
+            devices = await context.devices.options(pod, container)
+            render = partial(self._render, pod, start, image, home, around, devices)
             return await context.disk.run(uid_of(pod), render, FILES_TIMEOUT_S)
-        except (ConfigFailure, MountFailure) as failure:
+        except (CannotAllocate, ConfigFailure, MountFailure, NotPrepared, NotYet) as failure:
             raise self._failed(pod, container, "CreateContainerConfigError", str(failure)) from failure
         except OSError as error:
             message = f"{error.strerror or error}: {error.filename or ''}"
             raise self._failed(pod, container, "CreateContainerConfigError", message) from error
 
     def _render(
-        self, pod: Object, start: Start, image: Image, home: Home, around: Surroundings
+        self,
+        pod: Object,
+        start: Start,
+        image: Image,
+        home: Home,
+        around: Surroundings,
+        devices: DeviceOptions,
     ) -> ContainerSpec:
         """The container's spec, its files and sub-paths in place.
 
@@ -194,12 +205,13 @@ class Starter:
             sub_paths,
             recursive=context.is_recursive_read_only(spec_of(pod).get("runtimeClassName")),
         )
-        mounts += self._own_mounts(pod, start, {m.container_path for m in mounts})
+        taken = {mount.container_path for mount in (*mounts, *devices.mounts)}
+        mounts += self._own_mounts(pod, start, taken)
         config = context.config
         terms = NodeTerms(
             context.memory_bytes, 0 if config.restrict_oom_score else -1000, config.seccomp_default
         )
-        return container_spec(pod, start, image, env, mounts, terms)
+        return container_spec(pod, start, image, env, mounts, terms, devices)
 
     def _own_mounts(self, pod: Object, start: Start, taken: set[str]) -> list[Mount]:
         """The files the kubelet itself puts into every container."""

@@ -18,6 +18,7 @@ from typing import Any
 from wherry.kit.repeat import Repeater
 from wherry.kit.tasks import Tasks
 from wherry.kubelet.container_status import Waiting
+from wherry.kubelet.devices.dra.usable import NotPrepared
 from wherry.kubelet.eviction.verdict import Verdict
 from wherry.kubelet.logs import find_log
 from wherry.kubelet.observation import Observation
@@ -42,7 +43,7 @@ from wherry.kubelet.runtimes.failures import RuntimeFailure
 from wherry.kubelet.status import Facts, pod_status, rejected_status
 from wherry.kubelet.termination_message import message_file, read_message
 from wherry.kubelet.volumes.base import MountFailure
-from wherry.kubelet.workers.builder import RESIZE, Builder, Problem
+from wherry.kubelet.workers.builder import RESIZE, Builder, Problem, Unfit
 from wherry.kubelet.workers.context import WorkerContext
 from wherry.kubelet.workers.ending import Ending, Mode, Step
 from wherry.kubelet.workers.memory import EVERYTHING, FIRST_RETRY_S, Memory, Rests
@@ -331,6 +332,7 @@ class PodWorker:
             is_disruption=verdict is not None and verdict.is_disruption,
             resources=self._resizing.shown(self._given, self._seen.running()),
             whole=self._resizing.whole(),
+            devices=self._context.devices.resource_statuses(self.pod),
             resizing=self._resizing.conditions(now),
         )
         memory.told = pod_status(memory.as_told(self._given), self._seen, facts)
@@ -354,6 +356,9 @@ class PodWorker:
     async def _build_up(self, plan: Plan) -> None:
         try:
             problems = await self._builder.build(self._given, self._seen, plan, self._release)
+        except Unfit as unfit:
+            self.reject(unfit.reason, unfit.message)
+            return
         except (MountFailure, RuntimeFailure, OSError, ApiError) as error:
             log.info("pod %s: %s", key_of(self.pod), error)
             if isinstance(error, OSError):
@@ -397,10 +402,11 @@ class PodWorker:
         try:
             await self._remover.stop(self.pod, self._seen, self._ips(), grace_s)
             self._seen = await self._observe()
+            await self._context.devices.release(self.pod)
             self._publish(ended=True)
             self._context.probes.forget(self.uid)
             await self._remover.free(self.pod)
-        except (RuntimeFailure, OSError) as error:
+        except (NotPrepared, RuntimeFailure, OSError) as error:
             log.warning("pod %s does not stop: %s", key_of(self.pod), error)
             self._rests.failed()
             return

@@ -20,7 +20,7 @@ from wherry.kubelet.runtimes.containerd.convert import (
     to_image,
     to_time,
 )
-from wherry.kubelet.runtimes.containers import ContainerSpec, Mount, Phase, Resources
+from wherry.kubelet.runtimes.containers import ContainerSpec, DeviceNode, Mount, Phase, Resources
 from wherry.kubelet.runtimes.labels import CONTAINER_NAME, POD_UID
 from wherry.kubelet.runtimes.sandboxes import PortMapping, SandboxSpec
 
@@ -101,7 +101,8 @@ def test_container() -> None:
         resources=Resources(cpu_shares=512, memory_limit_bytes=1024, oom_score_adj=-5),
         log_path="c/2.log",
         tty=True,
-        devices=["/dev/fuse"],
+        devices=[DeviceNode("/dev/fuse", "/dev/x", "r")],
+        cdi_devices=["vendor.example/gpu=0"],
     )
     assert (config.metadata.name, config.metadata.attempt) == ("c", 2)
     assert config.labels[CONTAINER_NAME] == "c"
@@ -112,7 +113,9 @@ def test_container() -> None:
     assert mount.propagation == cri.PROPAGATION_BIDIRECTIONAL
     assert config.linux.resources.cpu_shares == 512
     assert config.linux.resources.oom_score_adj == -5
-    assert config.devices[0].container_path == "/dev/fuse"
+    (device,) = config.devices
+    assert (device.host_path, device.container_path, device.permissions) == ("/dev/fuse", "/dev/x", "r")
+    assert [one.name for one in config.CDI_devices] == ["vendor.example/gpu=0"]
     assert config.tty
 
 

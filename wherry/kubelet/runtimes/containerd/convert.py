@@ -84,7 +84,11 @@ def container_config(spec: ContainerSpec, sandbox: SandboxSpec, profiles: Path) 
         working_dir=spec.working_dir,
         envs=[cri.KeyValue(key=key, value=value) for key, value in spec.env],
         mounts=[_mount(mount) for mount in spec.mounts],
-        devices=[cri.Device(container_path=d, host_path=d, permissions="mrw") for d in spec.devices],
+        devices=[
+            cri.Device(container_path=d.container_path, host_path=d.host_path, permissions=d.permissions)
+            for d in spec.devices
+        ],
+        CDI_devices=[cri.CDIDevice(name=name) for name in spec.cdi_devices],
         labels=labels,
         annotations=dict(spec.annotations),
         log_path=spec.log_path,

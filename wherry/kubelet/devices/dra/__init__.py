@@ -1,0 +1,3 @@
+"""Dynamic resource allocation on the node: drivers, and preparing what they allocated
+(pkg/kubelet/cm/dra).
+"""
