@@ -215,7 +215,10 @@ class Front:
             return watch_socket(call.request, run, is_text=form.media_type != PROTOBUF)
         content_type = WATCH_TYPE if form.media_type == PROTOBUF else JSON
         return StreamResponse(
-            run, content_type=content_type, headers=(*NO_CACHE, *warning_headers(call.warnings))
+            run,
+            content_type=content_type,
+            headers=(*NO_CACHE, *warning_headers(call.warnings)),
+            is_live=True,
         )
 
     def _counted(self, answer: Answer, key: Key) -> Answer:

@@ -52,6 +52,16 @@ def let_pause(connection: socket.socket) -> int:
     return before
 
 
+def hold_unsent(connection: socket.socket, size: int) -> None:
+    """Have the kernel take no more once `size` bytes could not be sent yet; 0 for the system's own limit.
+
+    By itself it takes megabytes for a peer that reads nothing, which whoever writes does not notice.
+    """
+    option = getattr(socket, "TCP_NOTSENT_LOWAT", None)
+    if option is not None:
+        connection.setsockopt(socket.IPPROTO_TCP, option, size)
+
+
 def client_socket(address: tuple[Any, ...]) -> socket.socket:
     """A socket for `address` (an entry of `getaddrinfo`) that notices: aiohttp's `socket_factory`."""
     family, kind, protocol = address[0], address[1], address[2]

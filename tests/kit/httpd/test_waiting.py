@@ -4,13 +4,16 @@ from __future__ import annotations
 
 import asyncio
 import socket
+import ssl
 from collections.abc import AsyncIterator, Callable
 from contextlib import AsyncExitStack, asynccontextmanager
+from pathlib import Path
 
 import pytest
 
 from tests.conftest import eventually
 from tests.kit.httpd.conftest import Dial
+from tests.kit.httpd.peer import self_signed
 from tests.kit.httpd.test_bounds import greedy
 from wherry.kit.clock import FakeClock
 from wherry.kit.httpd import Request, Response, StreamResponse, UpgradeResponse
@@ -36,7 +39,7 @@ class Slow:
             self.waiting += size
             self._budget.note(self, self.waiting)
 
-    def cut_off(self) -> None:
+    def give_up(self) -> None:
         self.is_cut_off = True
         self.waiting = 0
 
@@ -167,6 +170,55 @@ async def test_real_peers_that_do_not_read_are_cut_off_and_others_served(dial: D
         peer.get("/", "X-Who: somebody")
         assert len((await peer.reply()).body) == 4 * MIB
     assert budget.total == 0
+
+
+async def test_a_watcher_that_reads_nothing_is_noticed_soon_and_encrypted_for_no_more(tmp_path: Path) -> None:
+    """However much the kernel would take; what waits comes in order once it reads."""
+    budget, writers = WaitingBudget(), list[Writer]()
+    certificate, key = self_signed(tmp_path, "server")
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.load_cert_chain(certificate, key)
+
+    async def run(writer: Writer) -> None:
+        writers.append(writer)
+        await writer.wait_closed()
+
+    def dial_deaf(port: int) -> ssl.SSLSocket:
+        bare = greedy(port)
+        bare.setblocking(True)
+        sock = ssl.create_default_context(cafile=str(certificate)).wrap_socket(
+            bare, server_hostname="localhost"
+        )
+        sock.sendall(b"GET / HTTP/1.0\r\nHost: x\r\n\r\n")
+        return sock
+
+    def read(sock: ssl.SSLSocket, size: int) -> bytes:
+        got = b""
+        while len(got) < size:
+            got += sock.recv(1 << 20)
+            got = got[got.index(b"\r\n\r\n") + 4 :] if got.startswith(b"HTTP") else got
+        return got
+
+    async with AsyncExitStack() as stack:
+        live = StreamResponse(run, is_live=True)
+        server = await serving(
+            stack, lambda request: live, waiting=budget, ssl_context=context, clock=FakeClock()
+        )
+        sock = await asyncio.to_thread(dial_deaf, await server.start())
+        stack.callback(sock.close)
+        await eventually(lambda: bool(writers))
+        (protocol,) = server._site.protocols
+        flow, events = protocol._flow, list[bytes]()
+        for number in range(3000):
+            events.append(b"%08d" % number * 128)
+            writers[0].write(events[-1])
+            if number % 100 == 0:
+                await asyncio.sleep(0)
+        assert flow.transport.get_write_buffer_size() < 64 * KIB, "what TLS holds"
+        assert flow._queued > 2 * MIB, "what is not even encrypted"
+        assert budget.total == flow.waiting > 2 * MIB
+        assert await asyncio.to_thread(read, sock, 3000 * KIB) == b"".join(events)
+        await eventually(lambda: budget.total == 0)
 
 
 async def test_who_takes_what_waited_counts_no_more(dial: Dial) -> None:

@@ -202,10 +202,11 @@ class StreamResponse:
 
     When the peer goes away the task running `run` is cancelled. What `is_followed` comes when it comes (a
     log, another server's answer): its peer may pause for as long as it likes, and `run` awaits `drain`, so
-    that little waits meanwhile. Upstream has no time limit for writing there.
+    that little waits meanwhile. Upstream has no time limit for writing there. Of what `is_live` little is
+    left to the kernel, since nothing but a peer that lags makes any of it wait.
     """
 
-    __slots__ = ("content_type", "headers", "is_followed", "run", "status")
+    __slots__ = ("content_type", "headers", "is_followed", "is_live", "run", "status")
 
     def __init__(
         self,
@@ -215,9 +216,11 @@ class StreamResponse:
         headers: Headers = (),
         *,
         is_followed: bool = False,
+        is_live: bool = False,
     ) -> None:
         self.run = run
         self.is_followed = is_followed
+        self.is_live = is_live
         self.status = status
         self.content_type = content_type
         self.headers = headers

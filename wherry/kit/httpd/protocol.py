@@ -38,7 +38,7 @@ from wherry.kit.httpd.rendering import CONTINUE, DateLine, header_lines, status_
 from wherry.kit.httpd.streams import SLICE_BYTES, DuplexStream, Flow, StreamWriter
 from wherry.kit.httpd.waiting import WaitingBudget
 from wherry.kit.passes import Pass
-from wherry.kit.sockets import let_pause, set_user_timeout
+from wherry.kit.sockets import hold_unsent, let_pause, set_user_timeout
 from wherry.kit.tasks import others_end
 from wherry.kit.tls import authority_of, end_of, subject_of
 
@@ -52,6 +52,8 @@ _TOGETHER = 64
 """So many requests of one connection may begin in one pass of the event loop."""
 _TAKEN_BYTES = 256 * 1024
 """What a peer must take in each `write_timeout_s`, unless that is everything: 4 KB a second are enough."""
+_UNSENT_BYTES = 128 * 1024
+"""So much of what is live the kernel may hold unsent: that a peer takes nothing is noticed then."""
 _LINGER_S, _PARTING_S = 1.0, 4.0
 """How long one that was refused is listened to, and then has for its part of TLS' end."""
 _LOOKED_AT = 64
@@ -434,10 +436,14 @@ class HttpProtocol(asyncio.Protocol):
         if has_body and exchange.request.method != "HEAD":
             writer = StreamWriter(self._flow, chunked)
             self._let_pause(answer.is_followed)
+            if answer.is_live:
+                self._hold_unsent(_UNSENT_BYTES)
             await answer.run(writer)
             writer.finish()
             if not self._flow.closed:
                 self._let_pause(False)
+                if answer.is_live:
+                    self._hold_unsent(0)
         self._ended(exchange)
 
     async def _upgrade(self, exchange: Exchange, answer: UpgradeResponse) -> None:
@@ -509,6 +515,11 @@ class HttpProtocol(asyncio.Protocol):
         self._write_deadline = _NEVER
         if self._flow.paused and not may_pause:
             self._expect_taking()
+
+    def _hold_unsent(self, size: int) -> None:
+        sock = self._transport.get_extra_info("socket")
+        if sock is not None and sock.family in (socket.AF_INET, socket.AF_INET6):
+            hold_unsent(sock, size)
 
     def _expect_within(self, timeout_s: float) -> None:
         self._deadline = self._site.clock.monotonic() + timeout_s

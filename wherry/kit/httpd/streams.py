@@ -18,11 +18,14 @@ WRITE_HIGH, WRITE_LOW = 256 * 1024, 32 * 1024
 NARROW_BYTES = 16 * 1024
 NARROW_HIGH, NARROW_LOW = 32 * 1024, 8 * 1024
 """The same for those of whom too much waits already."""
+HELD_HIGH, HELD_LOW = 1, 0
+"""The same for those who lag although they were given little, as watchers that read nothing do."""
 UNDER_TLS_BYTES = 64 * 1024
 """So much of what TLS was given waits below it, where nobody sees it, before anything waits in TLS."""
 _AT_ONCE_BYTES = 8 * SLICE_BYTES
 """So much of one connection goes out in one pass of the event loop."""
-_SHARED_BYTES = 4 * 1024
+_GIVEN_UP_BYTES = 64 * 1024
+"""To end a connection costs a pass of the loop as much as writing this."""
 
 
 def _nothing() -> None:
@@ -35,8 +38,10 @@ class Flow:
     The transport is given a slice at a time, and no more once it is full: the rest waits here as it came,
     shared with other connections that are sent the same. What waits for a peer that lags is told to `budget`,
     under the identity of `connection`, with what TLS holds for it; where that is much, the transport is given
-    little at a time. What has to wait goes out as `turns`, which all connections share, has room in each pass
-    of the loop; what is new begins at once, as nobody may lag before having been given something.
+    little at a time. One that is found to lag by what comes bit by bit, as events do, is given no more until
+    it has taken all TLS holds: to encrypt for each watcher that reads nothing would take the time and the
+    memory of those that do. What has to wait goes out as `turns`, which all connections share, has room in
+    each pass of the loop; what is new begins at once, as nobody may lag before having been given something.
     """
 
     __slots__ = (
@@ -46,8 +51,8 @@ class Flow:
         "_goes_on",
         "_is_finishing",
         "_is_full",
+        "_is_held",
         "_is_narrow",
-        "_is_noted",
         "_is_tls",
         "_queue",
         "_queued",
@@ -79,7 +84,7 @@ class Flow:
         self._is_tls = transport.get_extra_info("ssl_object") is not None
         self._tls_bytes = 0  # the most that ever was in its buffers
         self._is_narrow = False
-        self._is_noted = False  # in the budget, although it is not full
+        self._is_held = False  # given nothing as long as TLS holds something
         self._tell_paused = paused
         self._tell_resumed = resumed
         self.paused = False
@@ -122,11 +127,9 @@ class Flow:
     def _look_below(self) -> None:
         """Whether the peer lags although the transport takes more; TLS keeps nothing of one that does not."""
         if self.transport.get_write_buffer_size():
-            self._is_noted = True
+            self._is_held = True
+            self.transport.set_write_buffer_limits(HELD_HIGH, HELD_LOW)  # full, so it says when all is taken
             self._budget.note(self, self.waiting)
-        elif self._is_noted:
-            self._is_noted = False
-            self._budget.forget(self)
 
     def _go_on(self) -> None:
         """Give the transport what it takes, and tell who waits for that."""
@@ -160,8 +163,10 @@ class Flow:
         if self.paused:
             self._budget.note(self, self.waiting)
             return
-        self._is_noted = False
         self._budget.forget(self)
+        if self._is_held:
+            self._is_held = self._is_narrow = False
+            self.transport.set_write_buffer_limits(WRITE_HIGH, WRITE_LOW)
         if self._is_finishing:
             self.end()
         _wake(self._room)
@@ -171,7 +176,7 @@ class Flow:
     def _fit(self) -> None:
         """Let the transport hold little where much waits, and more where it does not."""
         is_narrow = self._budget.is_much(self._connection.identity)
-        if is_narrow != self._is_narrow:
+        if is_narrow != self._is_narrow and not self._is_held:
             self._is_narrow = is_narrow
             high, low = (NARROW_HIGH, NARROW_LOW) if is_narrow else (WRITE_HIGH, WRITE_LOW)
             self.transport.set_write_buffer_limits(high, low)
@@ -179,7 +184,7 @@ class Flow:
     def _slice(self) -> bytes | memoryview:
         """The next bytes of the queue: what is small together, what is large in parts."""
         parts, size = list[bytes | memoryview](), 0
-        queue, most = self._queue, NARROW_BYTES if self._is_narrow else SLICE_BYTES
+        queue, most = self._queue, NARROW_BYTES if self._is_narrow or self._is_held else SLICE_BYTES
         while queue and size < most:
             part = queue.popleft()
             room = most - size
@@ -256,6 +261,18 @@ class Flow:
         self.close()
         self.transport.abort()
 
+    def give_up(self) -> None:
+        """Let go of what waits for the peer at once, and drop the connection in a pass that has room for it.
+
+        Hundreds are given up together.
+        """
+        self.close()
+        self._turns.later(self._drop)
+
+    def _drop(self) -> None:
+        self._turns.spend(_GIVEN_UP_BYTES)
+        self.transport.abort()
+
     def leave(self) -> None:
         """The connection is over: close, and know nobody any more."""
         self.close()
@@ -298,6 +315,26 @@ def _wake(waiters: list[asyncio.Future[None]]) -> None:
     waiters.clear()
 
 
+class _Chunks:
+    """The last bytes as a chunk: watchers are sent the same in turn, and those that lag share it."""
+
+    __slots__ = ("_last",)
+
+    def __init__(self) -> None:
+        self._last = (b"", b"")  # bytes and their chunk; replaced as one, for loops of several threads
+
+    def of(self, data: bytes) -> bytes:
+        """`data` as one chunk, the same for the same bytes."""
+        known, made = self._last
+        if data is not known:
+            made = chunk(data)
+            self._last = (data, made)
+        return made
+
+
+_chunks = _Chunks()
+
+
 class StreamWriter:
     """`message.Writer` for the body of one answer: chunked, or plain up to the connection's end."""
 
@@ -314,8 +351,8 @@ class StreamWriter:
             flow = self._flow
             if not self._chunked:
                 flow.write(data)
-            elif len(data) <= (_SHARED_BYTES if flow.paused else SLICE_BYTES):
-                flow.write(chunk(data))
+            elif len(data) <= SLICE_BYTES:
+                flow.write(_chunks.of(data))
             else:
                 flow.write(chunk_head(data))
                 flow.write(data)

@@ -47,8 +47,8 @@ class Holder(Protocol):
         """How many bytes wait now, and are held for waiting."""
         ...
 
-    def cut_off(self) -> None:
-        """End the connection, and let go of what waits."""
+    def give_up(self) -> None:
+        """Let go of what waits, and end the connection soon."""
         ...
 
 
@@ -144,7 +144,7 @@ class WaitingBudget:
             heapreplace(heaviest, (-account.total, place))
             self.cut_off += 1
             self._tell_of(account.identity)
-            holder.cut_off()
+            holder.give_up()
 
     def _tell_of(self, identity: str) -> None:
         """Log how many were cut off, a line for each identity: who is sent the same lags at the same time."""
